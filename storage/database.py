@@ -1,0 +1,87 @@
+"""The one door to Postgres: a pool of connections with pgvector's types registered."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from pgvector.psycopg import register_vector
+from psycopg.rows import TupleRow
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from storage.errors import DatabaseUnavailable, UnsupportedDatabase
+
+Connection = psycopg.Connection[TupleRow]
+
+MIN_SERVER_VERSION = 150_000
+MIN_PGVECTOR = (0, 8)
+
+
+class Database:
+    """A pool of connections to one migrated database.
+
+    A connection that broke while it was idle is replaced before it is handed out, so that a
+    restart of the server costs a retry and never the process.
+    """
+
+    def __init__(self, dsn: str, *, max_size: int = 10, timeout_s: float = 30.0) -> None:
+        self.dsn = dsn
+        self._pool = ConnectionPool(
+            dsn,
+            min_size=1,
+            max_size=max_size,
+            timeout=timeout_s,
+            open=False,
+            configure=_configure,
+            check=ConnectionPool.check_connection,
+            kwargs={"application_name": "creativity-oracle"},
+        )
+
+    def open(self) -> None:
+        """Open the pool. Raises: DatabaseUnavailable if no connection comes in time."""
+        try:
+            self._pool.open(wait=True, timeout=self._pool.timeout)
+        except PoolTimeout as exc:
+            raise DatabaseUnavailable from exc
+
+    def close(self) -> None:
+        self._pool.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A connection in one transaction: committed when the block ends, rolled back if it raises.
+
+        Raises: DatabaseUnavailable if the server cannot be reached or the connection breaks.
+        """
+        try:
+            with self._pool.connection() as conn:
+                yield conn
+        except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as exc:
+            raise DatabaseUnavailable(f"The database cannot be reached: {exc}") from exc
+
+
+def _configure(conn: Connection) -> None:
+    register_vector(conn)
+    conn.commit()
+
+
+def check_server(dsn: str) -> None:
+    """Raise UnsupportedDatabase unless the server is PostgreSQL >= 15 with pgvector >= 0.8 available."""
+    try:
+        with psycopg.connect(dsn, connect_timeout=30) as conn:
+            if conn.info.server_version < MIN_SERVER_VERSION:
+                raise UnsupportedDatabase(
+                    f"PostgreSQL 15 or newer is needed; this server is {conn.info.server_version // 10_000}."
+                )
+            row = conn.execute(
+                "select coalesce((select extversion from pg_extension where extname = 'vector'), default_version)"
+                " from pg_available_extensions where name = 'vector'"
+            ).fetchone()
+    except psycopg.OperationalError as exc:
+        raise DatabaseUnavailable(f"The database cannot be reached: {exc}") from exc
+    if row is None:
+        raise UnsupportedDatabase("The extension pgvector is not installed on this server.")
+    if tuple(int(part) for part in row[0].split(".")[:2]) < MIN_PGVECTOR:
+        raise UnsupportedDatabase(
+            f"pgvector 0.8 or newer is needed; this server has {row[0]}."
+            " Update the package, then run: alter extension vector update"
+        )

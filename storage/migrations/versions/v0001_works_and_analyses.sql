@@ -1,0 +1,153 @@
+create extension if not exists vector;
+
+create table creators (
+    id bigint generated always as identity primary key,
+    handle text not null unique check (length(handle) between 1 and 128),
+    -- The address that is paid: the creator's wallet, or an escrow account derived from the handle.
+    account bytea not null unique check (octet_length(account) = 20),
+    has_wallet boolean not null,
+    created_at timestamptz not null default now()
+);
+
+create table works (
+    id uuid primary key,
+    -- Taken under a lock in the transaction that makes the fingerprint visible: it orders who came first.
+    registration bigint unique,
+    registered_at timestamptz,
+    creator_id bigint references creators,
+    post_id bytea not null check (octet_length(post_id) = 32),
+    media_type text not null check (media_type in ('image', 'video', 'audio')),
+    sha256 bytea not null check (octet_length(sha256) = 32),
+    mime text not null,
+    size_bytes bigint not null check (size_bytes > 0),
+    width int,
+    height int,
+    file_name text,
+    blob_key text not null,
+    -- When the post was published: its block's time where a chain says so, else its registration.
+    published_at timestamptz,
+    created_at timestamptz not null default now()
+);
+create sequence work_registration as bigint owned by works.registration;
+create index works_sha256 on works (sha256);
+create index works_creator on works (creator_id);
+
+-- A permission covers one work or all works of its creator, for one other creator.
+create table permissions (
+    id bigint generated always as identity primary key,
+    owner_id bigint not null references creators,
+    licensee_id bigint not null references creators,
+    work_id uuid references works,
+    note text,
+    granted_at timestamptz not null default now(),
+    unique nulls not distinct (owner_id, licensee_id, work_id)
+);
+
+create table image_fingerprints (
+    work_id uuid primary key references works on delete cascade,
+    registration bigint not null,
+    phash bit(256) not null,
+    phash_quality smallint not null,
+    -- What verification needs to judge a later picture against this one; versioned by its own header.
+    proxy bytea not null
+);
+alter table image_fingerprints alter proxy set storage external; -- compressed already
+create index image_fingerprints_phash on image_fingerprints using hnsw (phash bit_hamming_ops)
+    with (m = 16, ef_construction = 64);
+
+create table embedding_models (
+    id smallint generated always as identity primary key,
+    name text not null unique
+);
+-- One partition a model, made when the model is first seen: vectors of two models never meet in one search.
+create table embeddings (
+    model_id smallint not null references embedding_models,
+    work_id uuid not null references works on delete cascade,
+    frame_ms int not null default 0,
+    registration bigint not null,
+    embedding halfvec(512) not null,
+    primary key (model_id, work_id, frame_ms)
+) partition by list (model_id);
+
+create table analyses (
+    id uuid primary key,
+    source text not null check (source in ('upload', 'request', 'index')),
+    status text not null default 'queued' check (status in ('queued', 'running', 'decided', 'failed')),
+    stage text not null default 'queued',
+    stage_done int not null default 0,
+    stage_total int not null default 1,
+    -- Null until the media is at hand: a request's media is fetched by the worker.
+    work_id uuid references works,
+    post_id bytea not null check (octet_length(post_id) = 32),
+    creator_id bigint references creators,
+    media_type text not null check (media_type in ('image', 'video', 'audio')),
+    request_id bytea unique check (octet_length(request_id) = 32),
+    uri text,
+    expected_sha256 bytea check (octet_length(expected_sha256) = 32),
+    published_at timestamptz,
+    policy_version bigint not null,
+    threshold_bps int not null,
+    base_redirect_bps int not null,
+    verdict text check (verdict in ('original', 'derivative', 'self_duplicate', 'licensed', 'undecided')),
+    reason text,
+    similarity_bps int check (similarity_bps between 0 and 10000),
+    tier text check (tier in ('high', 'medium', 'low')),
+    redirect_bps int check (redirect_bps between 0 and 10000),
+    matched_work_id uuid references works,
+    -- Canonical JSON, kept to the byte: evidence_hash is over exactly these bytes.
+    evidence bytea,
+    evidence_hash bytea check (octet_length(evidence_hash) = 32),
+    model_digest bytea check (octet_length(model_digest) = 32),
+    index_snapshot bigint,
+    error_code text,
+    error_detail text,
+    created_at timestamptz not null default now(),
+    started_at timestamptz,
+    decided_at timestamptz
+);
+create index analyses_work on analyses (work_id);
+
+create table idempotency_keys (
+    key text primary key check (length(key) between 1 and 255),
+    request_hash bytea not null,
+    analysis_id uuid not null references analyses,
+    created_at timestamptz not null default now()
+);
+
+-- The chain's policy as the node last read it; a row is never changed, a new version is a new row.
+create table policies (
+    version bigint not null,
+    media_type text not null check (media_type in ('image', 'video', 'audio')),
+    threshold_bps int not null check (threshold_bps between 0 and 9999),
+    base_redirect_bps int not null check (base_redirect_bps between 0 and 10000),
+    read_at timestamptz not null default now(),
+    primary key (version, media_type)
+);
+
+-- The one deployment this database serves; the node refuses to start on another.
+create table deployment (
+    only boolean primary key default true check (only),
+    chain_id bigint not null,
+    hub bytea not null check (octet_length(hub) = 20),
+    addresses jsonb not null,
+    created_at timestamptz not null default now()
+);
+
+-- Decisions on their way to the chain, written in the transaction that decides. The node drains it.
+create table outbox (
+    id bigint generated always as identity primary key,
+    analysis_id uuid not null unique references analyses,
+    kind text not null check (kind in ('attest', 'fulfill')),
+    -- Whether an upload's attestation or a contract's request: answered on chain once.
+    request_id bytea not null unique check (octet_length(request_id) = 32),
+    report jsonb not null,
+    status text not null default 'pending' check (status in ('pending', 'sent', 'included', 'final', 'refused')),
+    tx_hash bytea,
+    block_number bigint,
+    block_hash bytea,
+    error_code text,
+    error_detail text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+);
+create index outbox_open on outbox (id) where status in ('pending', 'sent', 'included');
