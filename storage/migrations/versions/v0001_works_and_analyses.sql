@@ -126,7 +126,7 @@ create table policies (
 
 -- The one deployment this database serves; the node refuses to start on another.
 create table deployment (
-    only boolean primary key default true check (only),
+    one_row boolean primary key default true check (one_row),
     chain_id bigint not null,
     hub bytea not null check (octet_length(hub) = 20),
     addresses jsonb not null,
