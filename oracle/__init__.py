@@ -1,0 +1,1 @@
+"""The originality oracle: the service that decides, explains and delivers."""

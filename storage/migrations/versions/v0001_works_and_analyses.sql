@@ -46,6 +46,7 @@ create table permissions (
 create table image_fingerprints (
     work_id uuid primary key references works on delete cascade,
     registration bigint not null,
+    creator_id bigint,
     phash bit(256) not null,
     phash_quality smallint not null,
     -- What verification needs to judge a later picture against this one; versioned by its own header.
@@ -65,6 +66,7 @@ create table embeddings (
     work_id uuid not null references works on delete cascade,
     frame_ms int not null default 0,
     registration bigint not null,
+    creator_id bigint,
     embedding halfvec(512) not null,
     primary key (model_id, work_id, frame_ms)
 ) partition by list (model_id);
@@ -110,7 +112,8 @@ create index analyses_work on analyses (work_id);
 create table idempotency_keys (
     key text primary key check (length(key) between 1 and 255),
     request_hash bytea not null,
-    analysis_id uuid not null references analyses,
+    -- Deferred: the key is claimed before the analysis it names is written.
+    analysis_id uuid not null references analyses deferrable initially deferred,
     created_at timestamptz not null default now()
 );
 

@@ -1,0 +1,84 @@
+"""The queue: procrastinate on the same Postgres, so that a job is written in the transaction that needs it."""
+
+import asyncio
+from collections.abc import Callable
+from uuid import UUID
+
+import structlog
+from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
+from procrastinate.jobs import Job
+
+from oracle.settings import WorkerSettings
+from storage.database import Connection
+
+log = structlog.get_logger()
+
+TASK = "analyse"
+RESCUE_INTERVAL_S = 5.0
+
+
+class RetryLater(Exception):
+    """The job cannot go on now (a server is away); it is tried again."""
+
+
+class Backoff(BaseRetryStrategy):
+    """Try again after 1, 2, 4 ... 60 s. The job itself decides when it has tried often enough."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if not isinstance(exception, RetryLater):
+            return None
+        return RetryDecision(retry_in={"seconds": min(60, 2**job.attempts)})
+
+
+class Jobs:
+    """The producing side: put analyses into the queue."""
+
+    def __init__(self, dsn: str) -> None:
+        self._app = App(connector=PsycopgConnector(conninfo=dsn))
+
+    def defer(self, conn: Connection, analysis_id: UUID) -> None:
+        """Queue an analysis in the caller's transaction: it exists if and only if that commits."""
+        self._app.configure_task(TASK, connection=conn).defer(analysis_id=str(analysis_id))
+
+
+def run_worker(dsn: str, analyse: Callable[[UUID, int], None], settings: WorkerSettings) -> None:
+    """Drain the queue until SIGINT or SIGTERM; running jobs are finished first.
+
+    Args:
+        analyse: called with an analysis id and the number of tries before this one.
+    """
+    asyncio.run(_run_worker(dsn, analyse, settings))
+
+
+async def _run_worker(dsn: str, analyse: Callable[[UUID, int], None], settings: WorkerSettings) -> None:
+    app = App(connector=PsycopgConnector(conninfo=dsn, min_size=1, max_size=4))
+
+    @app.task(name=TASK, retry=Backoff(), pass_context=True)
+    def run(context: JobContext, analysis_id: str) -> None:
+        analyse(UUID(analysis_id), context.job.attempts)
+
+    async with app.open_async():
+        rescuer = asyncio.create_task(_rescue_forever(app, settings))
+        try:
+            await app.run_worker_async(
+                concurrency=settings.concurrency,
+                update_heartbeat_interval=settings.heartbeat_s,
+                stalled_worker_timeout=settings.stalled_after_s,
+                fetch_job_polling_interval=2.0,
+                delete_jobs="successful",
+            )
+        finally:
+            rescuer.cancel()
+
+
+async def _rescue_forever(app: App, settings: WorkerSettings) -> None:
+    """Put the jobs of dead workers back into the queue: procrastinate finds them but leaves them."""
+    while True:
+        try:
+            stalled = await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=settings.stalled_after_s)
+            for job in stalled:
+                log.warning("job.rescued", job_id=job.id, attempts=job.attempts, **job.task_kwargs)
+                await app.job_manager.retry_job(job)
+        except Exception as exc:  # the database may be away: the worker itself reports that
+            log.warning("job.rescue_failed", error=str(exc))
+        await asyncio.sleep(RESCUE_INTERVAL_S)

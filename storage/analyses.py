@@ -1,0 +1,167 @@
+"""Analyses: one run of the oracle over one work, from queued to decided or failed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from storage.database import Connection
+from storage.errors import IdempotencyConflict, NotFound
+
+
+@dataclass(frozen=True)
+class NewAnalysis:
+    """What is known when an analysis is asked for."""
+
+    id: UUID
+    source: str  # upload, request or index
+    post_id: bytes
+    creator_id: int | None
+    media_type: str
+    policy_version: int
+    threshold_bps: int
+    base_redirect_bps: int
+    work_id: UUID | None = None
+    request_id: bytes | None = None
+    uri: str | None = None
+    expected_sha256: bytes | None = None
+    published_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Analysis(NewAnalysis):
+    """A stored analysis; what it found is None until it is decided."""
+
+    status: str = "queued"
+    stage: str = "queued"
+    stage_done: int = 0
+    stage_total: int = 1
+    verdict: str | None = None
+    reason: str | None = None
+    similarity_bps: int | None = None
+    tier: str | None = None
+    redirect_bps: int | None = None
+    matched_work_id: UUID | None = None
+    evidence: bytes | None = None
+    evidence_hash: bytes | None = None
+    model_digest: bytes | None = None
+    index_snapshot: int | None = None
+    error_code: str | None = None
+    error_detail: str | None = None
+    created_at: datetime | None = None
+    decided_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """Everything that a decided analysis adds."""
+
+    verdict: str
+    reason: str
+    similarity_bps: int
+    tier: str
+    redirect_bps: int
+    matched_work_id: UUID | None
+    evidence: bytes
+    evidence_hash: bytes
+    model_digest: bytes
+    index_snapshot: int
+    decided_at: datetime
+
+
+COLUMNS = (
+    "id, source, post_id, creator_id, media_type, policy_version, threshold_bps, base_redirect_bps, work_id,"
+    " request_id, uri, expected_sha256, published_at, status, stage, stage_done, stage_total, verdict, reason,"
+    " similarity_bps, tier, redirect_bps, matched_work_id, evidence, evidence_hash, model_digest, index_snapshot,"
+    " error_code, error_detail, created_at, decided_at"
+)
+
+
+def add(conn: Connection, analysis: NewAnalysis) -> None:
+    """Store a queued analysis."""
+    conn.execute(
+        "insert into analyses (id, source, post_id, creator_id, media_type, policy_version, threshold_bps,"
+        " base_redirect_bps, work_id, request_id, uri, expected_sha256, published_at)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            analysis.id, analysis.source, analysis.post_id, analysis.creator_id, analysis.media_type,
+            analysis.policy_version, analysis.threshold_bps, analysis.base_redirect_bps, analysis.work_id,
+            analysis.request_id, analysis.uri, analysis.expected_sha256, analysis.published_at,
+        ),
+    )  # fmt: skip
+
+
+def get(conn: Connection, analysis_id: UUID) -> Analysis:
+    """Raises: NotFound."""
+    with conn.cursor(row_factory=class_row(Analysis)) as cursor:
+        analysis = cursor.execute(f"select {COLUMNS} from analyses where id = %s", (analysis_id,)).fetchone()
+    if analysis is None:
+        raise NotFound(f"There is no analysis {analysis_id}.")
+    return analysis
+
+
+def find_by_request(conn: Connection, request_id: bytes) -> UUID | None:
+    """The analysis that answers a contract's request, if it was seen before."""
+    row = conn.execute("select id from analyses where request_id = %s", (request_id,)).fetchone()
+    return row[0] if row else None
+
+
+def set_stage(conn: Connection, analysis_id: UUID, stage: str, done: int = 0, total: int = 1) -> None:
+    """Say how far a running analysis is."""
+    conn.execute(
+        "update analyses set status = 'running', stage = %s, stage_done = %s, stage_total = %s,"
+        " started_at = coalesce(started_at, now()) where id = %s and status in ('queued', 'running')",
+        (stage, done, total, analysis_id),
+    )
+
+
+def attach_work(conn: Connection, analysis_id: UUID, work_id: UUID) -> None:
+    """Tie a request's analysis to the work that was fetched for it."""
+    conn.execute("update analyses set work_id = %s where id = %s", (work_id, analysis_id))
+
+
+def conclude(conn: Connection, analysis_id: UUID, conclusion: Conclusion) -> bool:
+    """Write the verdict, once. Returns False if the analysis was already decided or failed."""
+    cursor = conn.execute(
+        "update analyses set status = 'decided', stage = 'decided', stage_done = 1, stage_total = 1, verdict = %s,"
+        " reason = %s, similarity_bps = %s, tier = %s, redirect_bps = %s, matched_work_id = %s, evidence = %s,"
+        " evidence_hash = %s, model_digest = %s, index_snapshot = %s, decided_at = %s"
+        " where id = %s and status in ('queued', 'running')",
+        (
+            conclusion.verdict, conclusion.reason, conclusion.similarity_bps, conclusion.tier,
+            conclusion.redirect_bps, conclusion.matched_work_id, conclusion.evidence, conclusion.evidence_hash,
+            conclusion.model_digest, conclusion.index_snapshot, conclusion.decided_at, analysis_id,
+        ),
+    )  # fmt: skip
+    return cursor.rowcount == 1
+
+
+def fail(conn: Connection, analysis_id: UUID, code: str, detail: str) -> bool:
+    """Write that the analysis ended without a verdict, once. Returns False if it had ended before."""
+    cursor = conn.execute(
+        "update analyses set status = 'failed', error_code = %s, error_detail = %s, decided_at = now()"
+        " where id = %s and status in ('queued', 'running')",
+        (code, detail, analysis_id),
+    )
+    return cursor.rowcount == 1
+
+
+def claim_key(conn: Connection, key: str, request_hash: bytes, analysis_id: UUID) -> UUID:
+    """The analysis of the first request that carried this idempotency key: this one, or an earlier one.
+
+    Of requests that arrive together all but one wait here until the first has committed.
+
+    Raises: IdempotencyConflict if the key came with another request before.
+    """
+    conn.execute(
+        "insert into idempotency_keys (key, request_hash, analysis_id) values (%s, %s, %s) on conflict do nothing",
+        (key, request_hash, analysis_id),
+    )
+    row = conn.execute(
+        "select request_hash, analysis_id from idempotency_keys where key = %s", (key,)
+    ).fetchone()
+    assert row is not None
+    if bytes(row[0]) != request_hash:
+        raise IdempotencyConflict
+    return UUID(str(row[1]))

@@ -1,0 +1,168 @@
+"""Candidates for a match: nearest earlier works by perceptual hash and by embedding, in one round trip."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from pgvector import HalfVector
+
+from storage.database import Connection
+from storage.works import hash_bits
+
+# ef_search bounds what an HNSW scan can return; iterative scans go on when filters eat the first answers.
+SEARCH_SETTINGS = "select set_config('hnsw.ef_search', '200', true), set_config('hnsw.iterative_scan', 'relaxed_order', true)"
+
+
+@dataclass(frozen=True)
+class View:
+    """One way to look at the query: the whole picture, its mirror image, a crop."""
+
+    name: str
+    phash: bytes
+    embeddings: Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A work that came out of an index: the best raw distances over all views, not yet evidence."""
+
+    work_id: UUID
+    phash_distance: int | None = None
+    phash_view: str | None = None
+    cosines: Mapping[str, float] = field(default_factory=dict)
+    found_by: tuple[str, ...] = ()
+
+
+def find_candidates(
+    conn: Connection,
+    views: Sequence[View],
+    *,
+    sha256: bytes,
+    before: int,
+    creator_id: int | None,
+    per_view: int = 20,
+    own: int = 5,
+) -> list[Candidate]:
+    """Nearest works registered earlier than `before`, best first by channel, merged over views.
+
+    Works of the same creator are searched apart with their own small quota: whoever posts a copy a
+    hundred times must not push the original out of the answer. The same holds for what the found works
+    were themselves matched to: it is added, so that the first of a chain of copies is always judged.
+
+    Args:
+        before: the subject's own place in the order; only smaller ones are looked at.
+        creator_id: the subject's creator, None where nobody was named.
+        per_view: how many works of others each view and channel may bring.
+        own: how many of the creator's own works each view and channel may bring.
+    """
+    conn.execute(SEARCH_SETTINGS)
+    found: dict[UUID, Candidate] = {}
+    for work_id in _same_bytes(conn, sha256, before):
+        found[work_id] = Candidate(work_id, found_by=("sha256",))
+    for work_id, view, distance in _nearest_hashes(conn, views, before, creator_id, per_view, own):
+        found[work_id] = _with_hash(found.get(work_id) or Candidate(work_id), view, distance)
+    for work_id, model, cosine in _nearest_embeddings(conn, views, before, creator_id, per_view, own):
+        found[work_id] = _with_cosine(found.get(work_id) or Candidate(work_id), model, cosine)
+    for work_id in _sources_of(conn, list(found), before):
+        found.setdefault(work_id, Candidate(work_id, found_by=("source_of_candidate",)))
+    return list(found.values())
+
+
+def find_proxies(conn: Connection, ids: Sequence[UUID]) -> dict[UUID, bytes]:
+    """What verification needs of each picture; works that have none are left out."""
+    rows = conn.execute(
+        "select work_id, proxy from image_fingerprints where work_id = any(%s)", (list(ids),)
+    ).fetchall()
+    return {row[0]: bytes(row[1]) for row in rows}
+
+
+def _same_bytes(conn: Connection, sha256: bytes, before: int) -> list[UUID]:
+    rows = conn.execute(
+        "select id from works where sha256 = %s and registration < %s order by registration limit 10", (sha256, before)
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def _nearest_hashes(
+    conn: Connection, views: Sequence[View], before: int, creator_id: int | None, per_view: int, own: int
+) -> list[tuple[UUID, str, int]]:
+    rows = conn.execute(
+        """
+        with query(view, hash) as (select * from unnest(%(views)s::text[], %(hashes)s::text[]))
+        select work_id, view, distance from query cross join lateral (
+            (select work_id, phash <~> hash::bit(256) as distance from image_fingerprints
+             where registration < %(before)s and creator_id is distinct from %(creator)s
+             order by phash <~> hash::bit(256) limit %(others)s)
+            union all
+            (select work_id, phash <~> hash::bit(256) from image_fingerprints
+             where registration < %(before)s and creator_id = %(creator)s
+             order by phash <~> hash::bit(256) limit %(own)s)
+        ) nearest
+        """,
+        {
+            "views": [v.name for v in views],
+            "hashes": [hash_bits(v.phash).to_text() for v in views],
+            "before": before,
+            "creator": creator_id,
+            "others": per_view,
+            "own": own,
+        },
+    ).fetchall()
+    return [(row[0], row[1], int(row[2])) for row in rows]
+
+
+def _nearest_embeddings(
+    conn: Connection, views: Sequence[View], before: int, creator_id: int | None, per_view: int, own: int
+) -> list[tuple[UUID, str, float]]:
+    queries = [(name, vector) for view in views for name, vector in view.embeddings.items()]
+    models = dict(
+        conn.execute(
+            "select name, id from embedding_models where name = any(%s)", ([name for name, _ in queries],)
+        ).fetchall()
+    )
+    found = []
+    # One statement per vector: the model must be a constant for the planner to search one partition only.
+    for name, vector in queries:
+        if name not in models:
+            continue
+        nearest = (
+            "(select work_id, embedding <=> %(q)s as distance from embeddings where model_id = {model} and"
+            " registration < %(before)s and {whose} order by embedding <=> %(q)s limit {limit})"
+        )
+        others = nearest.format(
+            model=int(models[name]), whose="creator_id is distinct from %(creator)s", limit=int(per_view)
+        )
+        mine = nearest.format(model=int(models[name]), whose="creator_id = %(creator)s", limit=int(own))
+        rows = conn.execute(
+            f"{others} union all {mine}", {"q": HalfVector(vector), "before": before, "creator": creator_id}
+        ).fetchall()
+        found += [(row[0], name, 1.0 - float(row[1])) for row in rows]
+    return found
+
+
+def _sources_of(conn: Connection, ids: list[UUID], before: int) -> list[UUID]:
+    rows = conn.execute(
+        "select distinct s.id from analyses a join works s on s.id = a.matched_work_id"
+        " where a.work_id = any(%s) and a.verdict <> 'original' and s.registration < %s",
+        (ids, before),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def _with_hash(candidate: Candidate, view: str, distance: int) -> Candidate:
+    if candidate.phash_distance is not None and candidate.phash_distance <= distance:
+        return candidate
+    return Candidate(candidate.work_id, distance, view, candidate.cosines, _also(candidate, "phash"))
+
+
+def _with_cosine(candidate: Candidate, model: str, cosine: float) -> Candidate:
+    cosines = {**candidate.cosines, model: max(cosine, candidate.cosines.get(model, -1.0))}
+    return Candidate(
+        candidate.work_id, candidate.phash_distance, candidate.phash_view, cosines, _also(candidate, model)
+    )
+
+
+def _also(candidate: Candidate, channel: str) -> tuple[str, ...]:
+    return candidate.found_by if channel in candidate.found_by else (*candidate.found_by, channel)

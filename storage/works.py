@@ -1,0 +1,206 @@
+"""Creators, works and their registration: who was first."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from pgvector import Bit, HalfVector
+from psycopg import sql
+
+from storage.database import Connection
+from storage.errors import NotFound
+
+REGISTRATION_LOCK = 0x0_F1257  # one writer at a time: the sequence's order is the order of visibility
+MODEL_LOCK = 0x0_30DE1
+
+
+@dataclass(frozen=True)
+class Creator:
+    """Someone who posts. `account` is the 20-byte address that is paid."""
+
+    id: int
+    handle: str
+    account: bytes
+    has_wallet: bool
+
+
+@dataclass(frozen=True)
+class NewWork:
+    """The facts of a work whose bytes are in the blob store."""
+
+    id: UUID
+    creator_id: int | None
+    post_id: bytes
+    media_type: str
+    sha256: bytes
+    mime: str
+    size_bytes: int
+    width: int | None
+    height: int | None
+    file_name: str | None
+    blob_key: str
+    published_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Work(NewWork):
+    """A stored work; `registration` is None until its fingerprint is visible to searches."""
+
+    registration: int | None
+    registered_at: datetime | None
+    creator: str | None
+    creator_account: bytes | None
+
+
+@dataclass(frozen=True)
+class Registration:
+    """The place of a work in the order of all works, and the moment it took it."""
+
+    sequence: int
+    registered_at: datetime
+    published_at: datetime
+
+
+def ensure_creator(conn: Connection, handle: str, account: bytes, has_wallet: bool) -> Creator:
+    """The creator of that handle, made if absent. The account of an existing creator is not changed."""
+    conn.execute(
+        "insert into creators (handle, account, has_wallet) values (%s, %s, %s) on conflict do nothing",
+        (handle, account, has_wallet),
+    )
+    row = conn.execute(
+        "select id, handle, account, has_wallet from creators where handle = %s", (handle,)
+    ).fetchone()
+    if row is None:
+        raise NotFound(f"The account of {handle} is already held by another handle.")
+    return Creator(*row)
+
+
+def add_work(conn: Connection, work: NewWork) -> None:
+    """Store a work, not yet registered."""
+    conn.execute(
+        "insert into works (id, creator_id, post_id, media_type, sha256, mime, size_bytes, width, height,"
+        " file_name, blob_key, published_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            work.id, work.creator_id, work.post_id, work.media_type, work.sha256, work.mime, work.size_bytes,
+            work.width, work.height, work.file_name, work.blob_key, work.published_at,
+        ),
+    )  # fmt: skip
+
+
+def get_works(conn: Connection, ids: list[UUID]) -> dict[UUID, Work]:
+    """The works of those ids; an id that does not exist is left out."""
+    rows = conn.execute(
+        "select w.id, creator_id, post_id, media_type, sha256, mime, size_bytes, width, height, file_name,"
+        " blob_key, published_at, registration, registered_at, c.handle, c.account"
+        " from works w left join creators c on c.id = w.creator_id where w.id = any(%s)",
+        (ids,),
+    ).fetchall()
+    return {row[0]: Work(*row) for row in rows}
+
+
+def get_work(conn: Connection, work_id: UUID) -> Work:
+    """Raises: NotFound."""
+    works = get_works(conn, [work_id])
+    if work_id not in works:
+        raise NotFound(f"There is no work {work_id}.")
+    return works[work_id]
+
+
+def register_image(
+    conn: Connection,
+    work_id: UUID,
+    *,
+    phash: bytes,
+    phash_quality: int,
+    proxy: bytes,
+    embeddings: Mapping[str, NDArray[np.float32]],
+) -> Registration:
+    """Make a picture's fingerprint visible to searches and give the work its place in the order.
+
+    Idempotent: a work that is registered keeps its place. The lock is held until the caller's
+    transaction ends, so a smaller sequence is always visible before a larger one is taken, and a
+    search below one's own sequence sees every work that came first.
+
+    Args:
+        phash: 32 bytes, the 256-bit perceptual hash.
+        embeddings: model id -> (512,) float32 unit vector.
+    """
+    models = {name: model_partition(conn, name) for name in sorted(embeddings)}
+    conn.execute("select pg_advisory_xact_lock(%s)", (REGISTRATION_LOCK,))
+    row = conn.execute(
+        "update works set registration = nextval('work_registration'), registered_at = clock_timestamp(),"
+        " published_at = coalesce(published_at, clock_timestamp())"
+        " where id = %s and registration is null returning registration, registered_at, published_at, creator_id",
+        (work_id,),
+    ).fetchone()
+    if row is None:
+        work = get_work(conn, work_id)
+        assert work.registration is not None and work.registered_at and work.published_at
+        return Registration(work.registration, work.registered_at, work.published_at)
+    sequence, registered_at, published_at, creator_id = row
+    conn.execute(
+        "insert into image_fingerprints (work_id, registration, creator_id, phash, phash_quality, proxy)"
+        " values (%s, %s, %s, %s, %s, %s)",
+        (work_id, sequence, creator_id, hash_bits(phash), phash_quality, proxy),
+    )
+    for name, vector in embeddings.items():
+        conn.execute(
+            "insert into embeddings (model_id, work_id, registration, creator_id, embedding)"
+            " values (%s, %s, %s, %s, %s)",
+            (models[name], work_id, sequence, creator_id, HalfVector(vector)),
+        )
+    return Registration(sequence, registered_at, published_at)
+
+
+def model_partition(conn: Connection, name: str) -> int:
+    """The number of an embedding model; its partition and HNSW index are made when it is first seen."""
+    row = conn.execute("select id from embedding_models where name = %s", (name,)).fetchone()
+    if row is not None:
+        return int(row[0])
+    conn.execute("select pg_advisory_xact_lock(%s)", (MODEL_LOCK,))
+    row = conn.execute(
+        "insert into embedding_models (name) values (%s) on conflict do nothing returning id", (name,)
+    ).fetchone()
+    if row is None:
+        return model_partition(conn, name)
+    table = sql.Identifier(f"embeddings_m{row[0]}")
+    conn.execute(
+        sql.SQL("create table {} partition of embeddings for values in ({})").format(table, sql.Literal(row[0]))
+    )
+    # Plain storage: a 1 KB vector must stay in the row, or each distance costs a look-up elsewhere.
+    conn.execute(sql.SQL("alter table {} alter embedding set storage plain").format(table))
+    conn.execute(
+        sql.SQL(
+            "create index on {} using hnsw (embedding halfvec_cosine_ops) with (m = 16, ef_construction = 64)"
+        ).format(table)
+    )
+    return int(row[0])
+
+
+def hash_bits(phash: bytes) -> Bit:
+    """A perceptual hash of 32 bytes as pgvector's bit(256)."""
+    return Bit(phash)
+
+
+def grant(conn: Connection, owner_id: int, licensee_id: int, work_id: UUID | None, note: str | None) -> int:
+    """Record a permission for one work, or for all works of the owner where `work_id` is None."""
+    row = conn.execute(
+        "insert into permissions (owner_id, licensee_id, work_id, note) values (%s, %s, %s, %s)"
+        " on conflict (owner_id, licensee_id, work_id) do update set note = excluded.note returning id",
+        (owner_id, licensee_id, work_id, note),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def licensed_works(conn: Connection, licensee_id: int | None, ids: list[UUID]) -> set[UUID]:
+    """Those of the works that a permission lets this creator use."""
+    rows = conn.execute(
+        "select w.id from works w join permissions p on p.owner_id = w.creator_id"
+        " and (p.work_id is null or p.work_id = w.id) where p.licensee_id = %s and w.id = any(%s)",
+        (licensee_id, ids),
+    ).fetchall()
+    return {row[0] for row in rows}
