@@ -1,0 +1,77 @@
+"""Identifiers the oracle and the contracts derive alike. Pure."""
+
+import re
+from uuid import UUID
+
+from eth_abi.abi import encode
+from eth_utils.address import is_checksum_address, to_checksum_address
+from eth_utils.crypto import keccak
+
+from oracle.chain.errors import InvalidAddress
+
+ADDRESS = re.compile(r"0[xX][0-9a-fA-F]{40}")
+
+
+def attestation_id(chain_id: int, hub: bytes, post_id: bytes, content_hash: bytes) -> bytes:
+    """The request id (32 bytes) of a report nobody requested on chain: one for each post and content.
+
+    Args: hub 20 bytes; post_id and content_hash 32 bytes each.
+    Equal to `PoCHub.attestationId(postId, contentHash)`.
+    """
+    _exact(hub, 20)
+    _exact(post_id, 32)
+    _exact(content_hash, 32)
+    return keccak(
+        encode(
+            ["uint256", "address", "string", "bytes32", "bytes32"],
+            [chain_id, "0x" + hub.hex(), "attestation", post_id, content_hash],
+        )
+    )
+
+
+def request_id(
+    chain_id: int, hub: bytes, requester: bytes, seq: int, post_id: bytes, content_hash: bytes, media_type: int
+) -> bytes:
+    """The id (32 bytes) the hub gives a request; recomputed for each event, so that a forged one shows."""
+    return keccak(
+        encode(
+            ["uint256", "address", "address", "uint64", "bytes32", "bytes32", "uint8"],
+            [chain_id, "0x" + hub.hex(), "0x" + requester.hex(), seq, post_id, content_hash, media_type],
+        )
+    )
+
+
+def escrow_account(handle: str) -> bytes:
+    """The account (20 bytes) that holds what a creator without a wallet earns; nobody has its key."""
+    return keccak(text=f"creativity-oracle/account:{handle}")[-20:]
+
+
+def post_id_of(work_id: UUID) -> bytes:
+    """The post id (32 bytes) of a work that was uploaded rather than posted by a contract."""
+    return keccak(text=f"creativity-oracle/post:{work_id}")
+
+
+def parse_account(text: str) -> bytes | None:
+    """The 20 bytes of a 0x address, or None where the text is no address at all (a handle).
+
+    Raises: InvalidAddress when it looks like an address but its mixed-case checksum (EIP-55) is
+    wrong: one mistyped character would pay somebody else.
+    """
+    if not ADDRESS.fullmatch(text):
+        return None
+    body = text[2:]
+    one_case = body in (body.lower(), body.upper())
+    if not one_case and not is_checksum_address("0x" + body):
+        raise InvalidAddress(f"The checksum of {text} is wrong; copy the address again.")
+    return bytes.fromhex(body)
+
+
+def checksum_address(account: bytes) -> str:
+    """The EIP-55 form of a 20-byte address."""
+    _exact(account, 20)
+    return to_checksum_address(account)
+
+
+def _exact(value: bytes, length: int) -> None:
+    if len(value) != length:
+        raise InvalidAddress(f"Expected exactly {length} bytes, not {len(value)}.")
