@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IPoCHub} from "./interfaces/IPoCHub.sol";
+import {IVerificationConsumer} from "./interfaces/IVerificationConsumer.sol";
+import {VerificationRequest, VerificationResult} from "./types/Reports.sol";
+
+/// @title A contract that asks the oracle
+/// @notice The whole of what an integration needs: ask, remember the request, accept its result from the hub.
+contract ExampleConsumer is IVerificationConsumer {
+    /// @notice Gas asked for the callback; storing the result takes about 140,000.
+    uint32 public constant CALLBACK_GAS = 200_000;
+
+    /// @notice The hub this contract asks and listens to.
+    IPoCHub public immutable hub;
+
+    mapping(bytes32 requestId => bytes32 postId) private _asked;
+    mapping(bytes32 postId => VerificationResult) private _results;
+
+    /// @notice The oracle answered.
+    event Verified(bytes32 indexed requestId, bytes32 indexed postId, uint8 outcome, uint16 redirectBps);
+
+    /// @notice Only the hub may call back.
+    error NotTheHub(address caller);
+    /// @notice This contract did not make that request.
+    error UnknownRequest(bytes32 requestId);
+
+    constructor(IPoCHub hub_) {
+        hub = hub_;
+    }
+
+    /// @notice Asks for a post to be verified; the value sent pays the hub's fee.
+    /// @param contentHash SHA-256 of the media, or zero to accept what is found at `uri`.
+    function verify(
+        bytes32 postId,
+        bytes32 contentHash,
+        uint8 mediaType,
+        address creator,
+        string calldata uri
+    ) external payable returns (bytes32 requestId) {
+        requestId = hub.requestVerification{value: msg.value}(
+            VerificationRequest(postId, contentHash, mediaType, creator, address(this), CALLBACK_GAS, uri)
+        );
+        _asked[requestId] = postId;
+    }
+
+    /// @inheritdoc IVerificationConsumer
+    function onVerification(bytes32 requestId, VerificationResult calldata result) external returns (bytes4) {
+        if (msg.sender != address(hub)) revert NotTheHub(msg.sender);
+        bytes32 postId = _asked[requestId];
+        if (postId == 0) revert UnknownRequest(requestId);
+        delete _asked[requestId];
+        _results[postId] = result;
+        emit Verified(requestId, postId, result.outcome, result.redirectBps);
+        return IVerificationConsumer.onVerification.selector;
+    }
+
+    /// @notice The latest result received for a post; all zero if none.
+    function resultOf(bytes32 postId) external view returns (VerificationResult memory) {
+        return _results[postId];
+    }
+}

@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {HubStorage} from "./HubStorage.sol";
+import {Managed} from "./Managed.sol";
+import {IHubErrors, IPolicyErrors, IPostErrors, IQuorumErrors, IRuleErrors} from "./interfaces/IErrors.sol";
+import {IOracleRegistry} from "./interfaces/IOracleRegistry.sol";
+import {IPoCHub} from "./interfaces/IPoCHub.sol";
+import {IPolicyRegistry} from "./interfaces/IPolicyRegistry.sol";
+import {IPostRegistry} from "./interfaces/IPostRegistry.sol";
+import {IVerificationConsumer} from "./interfaces/IVerificationConsumer.sol";
+import {BoundedCall} from "./libraries/BoundedCall.sol";
+import {RedirectMath} from "./libraries/RedirectMath.sol";
+import {ReportHash} from "./libraries/ReportHash.sol";
+import {CallbackStatus, MediaType, Outcome, RequestStatus} from "./types/Codes.sol";
+import {PoCReport, RequestRecord, VerificationRequest, VerificationResult} from "./types/Reports.sol";
+
+/// @title Requests and reports
+/// @notice Takes requests for verification, accepts what a quorum of the oracle signed, tells the consumer.
+/// @dev Effects first, strangers last: the result, the fee and the request's status are written before a consumer
+/// is called, and what the consumer does cannot undo them.
+contract PoCHub is
+    IPoCHub,
+    IHubErrors,
+    IPostErrors,
+    IQuorumErrors,
+    IRuleErrors,
+    IPolicyErrors,
+    EIP712,
+    ReentrancyGuardTransient,
+    Managed,
+    HubStorage
+{
+    /// @notice Longest URI, in bytes.
+    uint256 public constant MAX_URI_BYTES = 2_048;
+    /// @notice Most gas a callback can ask for.
+    uint32 public constant MAX_CALLBACK_GAS = 300_000;
+    /// @notice Gas kept back to record a failed callback.
+    uint256 public constant CALLBACK_RESERVE_GAS = 220_000;
+    /// @notice How far ahead of the chain's clock an observation may be, in seconds.
+    uint256 public constant MAX_CLOCK_SKEW = 5 minutes;
+    /// @notice Shortest request timeout.
+    uint32 public constant MIN_REQUEST_TIMEOUT = 5 minutes;
+    /// @notice Longest request timeout.
+    uint32 public constant MAX_REQUEST_TIMEOUT = 30 days;
+    /// @notice Timeout set at the start.
+    uint32 public constant INITIAL_REQUEST_TIMEOUT = 1 days;
+    /// @notice Highest fee, in wei: a slip of the pen must not price everyone out.
+    uint96 public constant MAX_FEE = 1 ether;
+
+    constructor() EIP712("CreativityOracle", "1") {}
+
+    /// @notice Wires the hub. Requests are free until `setFee`.
+    function initialize(address authority_, address oracles_, address policy_, address posts_)
+        external
+        initializer
+    {
+        _requireAddress(authority_);
+        _requireAddress(oracles_);
+        _requireAddress(policy_);
+        _requireAddress(posts_);
+        __AccessManaged_init(authority_);
+        HubState storage $ = _hub();
+        $.oracles = IOracleRegistry(oracles_);
+        $.policy = IPolicyRegistry(policy_);
+        $.posts = IPostRegistry(posts_);
+        $.requestTimeout = INITIAL_REQUEST_TIMEOUT;
+        emit RequestTimeoutChanged(INITIAL_REQUEST_TIMEOUT);
+    }
+
+    /// @inheritdoc IPoCHub
+    function requestVerification(VerificationRequest calldata request)
+        external
+        payable
+        returns (bytes32 requestId)
+    {
+        HubState storage $ = _hub();
+        _requireWellFormed(request, $.fee);
+        uint64 seq = ++$.requestCount;
+        // Every parameter that decides what is analysed is in the id: after a reorg the same id cannot come back
+        // with other content.
+        requestId = keccak256(
+            abi.encode(
+                block.chainid,
+                address(this),
+                msg.sender,
+                seq,
+                request.postId,
+                request.contentHash,
+                request.mediaType
+            )
+        );
+        RequestRecord storage kept = $.requests[requestId];
+        kept.requester = msg.sender;
+        kept.deadline = uint40(block.timestamp + $.requestTimeout);
+        kept.callbackGas = request.callbackGas;
+        kept.mediaType = request.mediaType;
+        kept.status = RequestStatus.PENDING;
+        kept.consumer = request.consumer;
+        kept.feeWei = uint96(msg.value);
+        kept.creator = request.creator;
+        kept.configVersion = $.policy.currentVersion();
+        kept.postId = request.postId;
+        kept.contentHash = request.contentHash;
+        _announceRequest(requestId, seq, kept, request.uri);
+    }
+
+    /// @inheritdoc IPoCHub
+    function fulfill(PoCReport calldata report, bytes[] calldata signatures) external nonReentrant {
+        _fulfill(report, signatures, msg.sender);
+    }
+
+    /// @inheritdoc IPoCHub
+    function attest(PoCReport calldata report, bytes[] calldata signatures) external nonReentrant {
+        _attest(report, signatures);
+    }
+
+    /// @inheritdoc IPoCHub
+    function fulfillBatch(PoCReport[] calldata reports, bytes[][] calldata signatures)
+        external
+        nonReentrant
+        returns (uint256 settled)
+    {
+        if (reports.length != signatures.length) {
+            revert BatchLengthMismatch(reports.length, signatures.length);
+        }
+        for (uint256 i; i < reports.length; ++i) {
+            // The reason is one of our own errors, never a consumer's data, so copying all of it is safe.
+            try this.settleFromBatch(reports[i], signatures[i], msg.sender) {
+                ++settled;
+            } catch (bytes memory reason) {
+                emit ReportSkipped(reports[i].requestId, reason);
+            }
+        }
+    }
+
+    /// @notice One step of `fulfillBatch`, in a call of its own so that it can fail alone.
+    function settleFromBatch(PoCReport calldata report, bytes[] calldata signatures, address transmitter)
+        external
+    {
+        if (msg.sender != address(this)) revert OnlySelf(msg.sender);
+        if (report.requestId == attestationId(report.postId, report.contentHash)) {
+            _attest(report, signatures);
+        } else {
+            _fulfill(report, signatures, transmitter);
+        }
+    }
+
+    /// @inheritdoc IPoCHub
+    function retryCallback(bytes32 requestId) external nonReentrant returns (bool delivered) {
+        HubState storage $ = _hub();
+        RequestRecord storage kept = $.requests[requestId];
+        if (kept.callbackStatus != CallbackStatus.FAILED) {
+            revert CallbackNotRetryable(requestId, kept.callbackStatus);
+        }
+        VerificationResult memory result = $.undelivered[requestId];
+        delivered = _callBack(requestId, kept.consumer, kept.callbackGas, result);
+        if (delivered) {
+            kept.callbackStatus = CallbackStatus.DELIVERED;
+            delete $.undelivered[requestId];
+        }
+    }
+
+    /// @inheritdoc IPoCHub
+    function cancelRequest(bytes32 requestId) external {
+        HubState storage $ = _hub();
+        RequestRecord storage kept = $.requests[requestId];
+        if (kept.status != RequestStatus.PENDING) revert RequestNotPending(requestId, kept.status);
+        // Not before: a requester could otherwise withdraw a request on seeing its report on the way.
+        if (block.timestamp <= kept.deadline) revert RequestNotExpired(requestId, kept.deadline);
+        kept.status = RequestStatus.CANCELLED;
+        $.claimable[kept.requester] += kept.feeWei;
+        emit RequestCancelled(requestId, kept.requester, kept.feeWei);
+    }
+
+    /// @inheritdoc IPoCHub
+    function withdraw(address payable to) external returns (uint256 amountWei) {
+        _requireAddress(to);
+        HubState storage $ = _hub();
+        amountWei = $.claimable[msg.sender];
+        if (amountWei == 0) revert NothingToWithdraw(msg.sender);
+        $.claimable[msg.sender] = 0;
+        emit Withdrawn(msg.sender, to, amountWei);
+        (bool sent,) = to.call{value: amountWei}("");
+        if (!sent) revert WithdrawalRefused(to);
+    }
+
+    /// @inheritdoc IPoCHub
+    function setFee(uint96 feeWei) external restricted {
+        if (feeWei > MAX_FEE) revert FeeTooHigh(feeWei, MAX_FEE);
+        _hub().fee = feeWei;
+        emit FeeChanged(feeWei);
+    }
+
+    /// @inheritdoc IPoCHub
+    function setRequestTimeout(uint32 seconds_) external restricted {
+        if (seconds_ < MIN_REQUEST_TIMEOUT || seconds_ > MAX_REQUEST_TIMEOUT) {
+            revert InvalidRequestTimeout(seconds_);
+        }
+        _hub().requestTimeout = seconds_;
+        emit RequestTimeoutChanged(seconds_);
+    }
+
+    /// @inheritdoc IPoCHub
+    function getRequest(bytes32 requestId) external view returns (RequestRecord memory) {
+        return _hub().requests[requestId];
+    }
+
+    /// @inheritdoc IPoCHub
+    function hashReport(PoCReport calldata report) public view returns (bytes32) {
+        return _hashTypedDataV4(ReportHash.hash(report));
+    }
+
+    /// @inheritdoc IPoCHub
+    function attestationId(bytes32 postId, bytes32 contentHash) public view returns (bytes32) {
+        return keccak256(abi.encode(block.chainid, address(this), "attestation", postId, contentHash));
+    }
+
+    /// @inheritdoc IPoCHub
+    function claimable(address account) external view returns (uint256) {
+        return _hub().claimable[account];
+    }
+
+    /// @inheritdoc IPoCHub
+    function fee() external view returns (uint96) {
+        return _hub().fee;
+    }
+
+    /// @inheritdoc IPoCHub
+    function requestTimeout() external view returns (uint32) {
+        return _hub().requestTimeout;
+    }
+
+    /// @inheritdoc IPoCHub
+    function requestCount() external view returns (uint64) {
+        return _hub().requestCount;
+    }
+
+    /// @inheritdoc IPoCHub
+    function modules() external view returns (address oracles, address policy, address posts) {
+        HubState storage $ = _hub();
+        return (address($.oracles), address($.policy), address($.posts));
+    }
+
+    function _fulfill(PoCReport calldata report, bytes[] calldata signatures, address transmitter) private {
+        HubState storage $ = _hub();
+        bytes32 requestId = report.requestId;
+        RequestRecord storage kept = $.requests[requestId];
+        if (kept.status != RequestStatus.PENDING) revert RequestNotPending(requestId, kept.status);
+        if (block.timestamp > kept.deadline) revert RequestExpired(requestId, kept.deadline);
+        _requireSigned(report, signatures);
+        _requireAnswers(report, kept);
+
+        kept.status = RequestStatus.FULFILLED;
+        kept.outcome = report.outcome;
+        if (kept.feeWei != 0) $.claimable[transmitter] += kept.feeWei;
+        (uint8 tier, uint16 redirectBps) = _settle(report, kept.requester);
+        if (kept.consumer != address(0)) _deliver(report, tier, redirectBps);
+    }
+
+    function _attest(PoCReport calldata report, bytes[] calldata signatures) private {
+        bytes32 id = attestationId(report.postId, report.contentHash);
+        if (report.requestId != id) revert InvalidAttestationId(id, report.requestId);
+        RequestRecord storage kept = _hub().requests[id];
+        if (kept.status != RequestStatus.NONE) revert RequestNotPending(id, kept.status);
+        _requireSigned(report, signatures);
+        if (report.postId == 0) revert MissingPostId();
+        if (report.contentHash == 0) revert MissingContentHash(report.postId);
+        if (report.creator == address(0)) revert MissingCreator(report.postId);
+        // Nothing to attest: a failure only answers somebody's request.
+        if (report.outcome == Outcome.FAILED) revert InvalidOutcome(report.outcome);
+
+        kept.status = RequestStatus.FULFILLED;
+        kept.outcome = report.outcome;
+        kept.mediaType = report.mediaType;
+        _settle(report, address(0));
+    }
+
+    /// @dev A failed analysis settles the request and leaves the post as it is.
+    function _settle(PoCReport calldata report, address requester)
+        private
+        returns (uint8 tier, uint16 redirectBps)
+    {
+        if (report.outcome != Outcome.FAILED) {
+            (tier, redirectBps) = _hub().posts.record(report, requester);
+        }
+        emit VerificationFulfilled(
+            report.requestId,
+            report.postId,
+            report.outcome,
+            report.similarityBps,
+            redirectBps,
+            report.originalCreator,
+            report.evidenceHash
+        );
+    }
+
+    function _deliver(PoCReport calldata report, uint8 tier, uint16 redirectBps) private {
+        HubState storage $ = _hub();
+        RequestRecord storage kept = $.requests[report.requestId];
+        VerificationResult memory result = VerificationResult({
+            postId: report.postId,
+            contentHash: report.contentHash,
+            originalPostId: report.originalPostId,
+            evidenceHash: report.evidenceHash,
+            creator: report.creator,
+            configVersion: report.configVersion,
+            similarityBps: report.similarityBps,
+            redirectBps: redirectBps,
+            originalCreator: report.originalCreator,
+            mediaType: report.mediaType,
+            outcome: report.outcome,
+            tier: tier
+        });
+        if (_callBack(report.requestId, kept.consumer, kept.callbackGas, result)) {
+            kept.callbackStatus = CallbackStatus.DELIVERED;
+        } else {
+            // Kept whole: by the time somebody retries, the post may have a later result.
+            kept.callbackStatus = CallbackStatus.FAILED;
+            $.undelivered[report.requestId] = result;
+        }
+    }
+
+    /// @dev Writing `callbackStatus` after this call is safe: every function that reads it is nonReentrant.
+    function _callBack(
+        bytes32 requestId,
+        address consumer,
+        uint256 gasLimit,
+        VerificationResult memory result
+    ) private returns (bool delivered) {
+        bytes memory data = abi.encodeCall(IVerificationConsumer.onVerification, (requestId, result));
+        (bool ok, bytes memory returned) =
+            BoundedCall.callExact(consumer, data, gasLimit, CALLBACK_RESERVE_GAS);
+        delivered = ok && returned.length == 32
+            && bytes32(returned) == bytes32(IVerificationConsumer.onVerification.selector);
+        if (delivered) emit CallbackDelivered(requestId, consumer);
+        else emit CallbackFailed(requestId, consumer, returned);
+    }
+
+    function _announceRequest(bytes32 requestId, uint64 seq, RequestRecord storage kept, string calldata uri)
+        private
+    {
+        emit VerificationRequested(
+            requestId,
+            kept.postId,
+            kept.requester,
+            seq,
+            kept.contentHash,
+            kept.mediaType,
+            kept.creator,
+            kept.configVersion,
+            kept.deadline,
+            uri
+        );
+    }
+
+    function _requireSigned(PoCReport calldata report, bytes[] calldata signatures) private view {
+        _hub().oracles.requireQuorum(hashReport(report), report.signerEpoch, signatures);
+        if (block.timestamp > report.validUntil) revert ReportExpired(report.requestId, report.validUntil);
+        if (report.observedAt > block.timestamp + MAX_CLOCK_SKEW) {
+            revert ObservedInFuture(report.requestId, report.observedAt);
+        }
+    }
+
+    function _requireAnswers(PoCReport calldata report, RequestRecord storage kept) private view {
+        if (!Outcome.isValid(report.outcome)) revert InvalidOutcome(report.outcome);
+        if (report.similarityBps > RedirectMath.BPS) revert SimilarityOutOfRange(report.similarityBps);
+        if (report.postId != kept.postId) revert PostIdMismatch(kept.postId, report.postId);
+        if (report.mediaType != kept.mediaType) revert MediaTypeMismatch(kept.mediaType, report.mediaType);
+        if (report.creator != kept.creator) revert CreatorMismatch(kept.creator, report.creator);
+        if (report.configVersion != kept.configVersion) {
+            revert ConfigVersionMismatch(kept.configVersion, report.configVersion);
+        }
+        // What could not be fetched has no hash to compare.
+        bytes32 committed = kept.contentHash;
+        if (committed != 0 && report.outcome != Outcome.FAILED && report.contentHash != committed) {
+            revert ContentHashMismatch(committed, report.contentHash);
+        }
+    }
+
+    function _requireWellFormed(VerificationRequest calldata request, uint256 feeWei) private view {
+        if (msg.value != feeWei) revert IncorrectFee(feeWei, msg.value);
+        if (request.postId == 0) revert MissingPostId();
+        if (!MediaType.isValid(request.mediaType)) revert InvalidMediaType(request.mediaType);
+        if (request.creator == address(0)) revert MissingCreator(request.postId);
+        uint256 length = bytes(request.uri).length;
+        if (length > MAX_URI_BYTES) revert UriTooLong(length, MAX_URI_BYTES);
+        if (length == 0 && request.contentHash == 0) revert NothingToVerify(request.postId);
+        if (request.callbackGas > MAX_CALLBACK_GAS) {
+            revert CallbackGasTooHigh(request.callbackGas, MAX_CALLBACK_GAS);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Managed} from "./Managed.sol";
+import {IPolicyErrors, IPostErrors, IRuleErrors} from "./interfaces/IErrors.sol";
+import {IPolicyRegistry} from "./interfaces/IPolicyRegistry.sol";
+import {IPostRegistry, IRedirectSource} from "./interfaces/IPostRegistry.sol";
+import {RedirectMath} from "./libraries/RedirectMath.sol";
+import {ReportRules} from "./libraries/ReportRules.sol";
+import {Outcome, PostStatus} from "./types/Codes.sol";
+import {PoCReport, PostResult} from "./types/Reports.sol";
+
+/// @title Standing of posts
+/// @notice One result per post, written by the hub from a quorum's report. Pools read it here each time they pay,
+/// so there is no copy that somebody could keep from being updated.
+contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors, Managed {
+    /// @notice Shortest dispute window.
+    uint32 public constant MIN_DISPUTE_WINDOW = 1 hours;
+    /// @notice Longest dispute window: money must not wait for ever.
+    uint32 public constant MAX_DISPUTE_WINDOW = 90 days;
+    /// @notice Dispute window set at the start.
+    uint32 public constant INITIAL_DISPUTE_WINDOW = 7 days;
+
+    /// @custom:storage-location erc7201:creativity.storage.PostRegistry
+    struct PostStorage {
+        address hub;
+        uint32 disputeWindow;
+        IPolicyRegistry policy;
+        mapping(bytes32 postId => PostResult) results;
+    }
+
+    // keccak256(abi.encode(uint256(keccak256("creativity.storage.PostRegistry")) - 1)) & ~bytes32(uint256(0xff))
+    bytes32 private constant STORAGE = 0x6cd8b49b9c69a368909c16b02f162f2fc3af3c98afa489894bfba424d783f600;
+
+    /// @notice Wires the registry. The hub may still be undeployed: its address is known beforehand.
+    function initialize(address authority_, address policy_, address hub_) external initializer {
+        _requireAddress(authority_);
+        _requireAddress(policy_);
+        _requireAddress(hub_);
+        __AccessManaged_init(authority_);
+        PostStorage storage $ = _storage();
+        $.hub = hub_;
+        $.policy = IPolicyRegistry(policy_);
+        $.disputeWindow = INITIAL_DISPUTE_WINDOW;
+        emit DisputeWindowChanged(INITIAL_DISPUTE_WINDOW);
+    }
+
+    /// @inheritdoc IPostRegistry
+    function record(PoCReport calldata report, address requester)
+        external
+        returns (uint8 tier, uint16 redirectBps)
+    {
+        PostStorage storage $ = _storage();
+        if (msg.sender != $.hub) revert UnauthorizedHub(msg.sender);
+        (uint16 threshold, uint16 base) = $.policy.policyAt(report.configVersion, report.mediaType);
+        ReportRules.check(report, threshold);
+
+        PostResult memory before = $.results[report.postId];
+        if (before.revision == 0) before.requester = requester == address(0) ? report.creator : requester;
+        else _requireMayReplace(before, report, requester);
+
+        tier = RedirectMath.tier(report.similarityBps);
+        if (report.outcome == Outcome.DERIVATIVE) {
+            redirectBps = RedirectMath.redirectBps(report.similarityBps, threshold, base);
+        }
+        PostResult memory next = _resultFrom(report, tier, redirectBps);
+        next.requester = before.requester;
+        next.revision = before.revision + 1;
+        next.finalAt = next.recordedAt + $.disputeWindow;
+        $.results[report.postId] = next;
+        _announce(report.postId, before, next);
+    }
+
+    /// @inheritdoc IPostRegistry
+    function setDisputeWindow(uint32 seconds_) external restricted {
+        if (seconds_ < MIN_DISPUTE_WINDOW || seconds_ > MAX_DISPUTE_WINDOW) {
+            revert InvalidDisputeWindow(seconds_);
+        }
+        _storage().disputeWindow = seconds_;
+        emit DisputeWindowChanged(seconds_);
+    }
+
+    /// @inheritdoc IPostRegistry
+    function resultOf(bytes32 postId) external view returns (PostResult memory result) {
+        result = _storage().results[postId];
+        result.status = _statusNow(result.status, result.finalAt);
+    }
+
+    /// @inheritdoc IPostRegistry
+    function statusOf(bytes32 postId) external view returns (uint8) {
+        PostResult storage result = _storage().results[postId];
+        return _statusNow(result.status, result.finalAt);
+    }
+
+    /// @inheritdoc IRedirectSource
+    function redirectOf(bytes32 postId) external view returns (address beneficiary, uint16 redirectBps) {
+        PostResult storage result = _storage().results[postId];
+        if (result.outcome != Outcome.DERIVATIVE) return (address(0), 0);
+        return (result.originalCreator, result.redirectBps);
+    }
+
+    /// @inheritdoc IPostRegistry
+    function hasBadge(bytes32 postId) external view returns (bool) {
+        return _storage().results[postId].outcome == Outcome.ORIGINAL;
+    }
+
+    /// @inheritdoc IPostRegistry
+    function disputeWindow() external view returns (uint32) {
+        return _storage().disputeWindow;
+    }
+
+    /// @inheritdoc IPostRegistry
+    function hub() external view returns (address) {
+        return _storage().hub;
+    }
+
+    /// @inheritdoc IPostRegistry
+    function policy() external view returns (address) {
+        return address(_storage().policy);
+    }
+
+    /// @dev A re-analysis is of the same media by the same creator, asked for by someone with a stake in the post:
+    /// otherwise anybody could replace a result by having something harmless analysed under the post's id.
+    function _requireMayReplace(PostResult memory before, PoCReport calldata report, address requester)
+        private
+        pure
+    {
+        bytes32 postId = report.postId;
+        if (before.status == PostStatus.DISPUTED) revert PostDisputed(postId);
+        if (requester == address(0)) revert PostAlreadyRecorded(postId, before.requestId);
+        if (requester != before.requester && requester != before.creator) {
+            revert NotPostRequester(postId, requester);
+        }
+        if (report.creator != before.creator) revert CreatorMismatch(before.creator, report.creator);
+        if (report.mediaType != before.mediaType) {
+            revert MediaTypeMismatch(before.mediaType, report.mediaType);
+        }
+        if (report.contentHash != before.contentHash) {
+            revert ContentHashMismatch(before.contentHash, report.contentHash);
+        }
+    }
+
+    function _announce(bytes32 postId, PostResult memory before, PostResult memory next) private {
+        emit PostResultRecorded(
+            postId,
+            next.requestId,
+            next.creator,
+            next.outcome,
+            next.tier,
+            next.similarityBps,
+            next.redirectBps,
+            next.configVersion,
+            next.revision,
+            next.evidenceHash
+        );
+        if (before.outcome == Outcome.ORIGINAL && next.outcome != Outcome.ORIGINAL) {
+            emit PoCBadgeWithdrawn(postId, next.creator, next.requestId);
+        }
+        if (before.outcome == Outcome.DERIVATIVE && next.outcome != Outcome.DERIVATIVE) {
+            emit RevenueRedirectionEnded(postId, before.originalCreator);
+        }
+        if (next.outcome == Outcome.ORIGINAL) {
+            emit PoCBadgeIssued(postId, next.creator, next.requestId, next.similarityBps, next.evidenceHash);
+        } else if (next.outcome == Outcome.DERIVATIVE) {
+            emit RevenueRedirectionActivated(
+                postId, next.originalCreator, next.originalPostId, next.redirectBps, next.similarityBps
+            );
+        }
+    }
+
+    function _resultFrom(PoCReport calldata report, uint8 tier, uint16 redirectBps)
+        private
+        view
+        returns (PostResult memory result)
+    {
+        result.requestId = report.requestId;
+        result.contentHash = report.contentHash;
+        result.originalPostId = report.originalPostId;
+        result.evidenceHash = report.evidenceHash;
+        result.modelDigest = report.modelDigest;
+        result.creator = report.creator;
+        result.configVersion = report.configVersion;
+        result.mediaType = report.mediaType;
+        result.outcome = report.outcome;
+        result.tier = tier;
+        result.status = PostStatus.PROVISIONAL;
+        result.originalCreator = report.originalCreator;
+        result.observedAt = report.observedAt;
+        result.similarityBps = report.similarityBps;
+        result.redirectBps = redirectBps;
+        result.recordedAt = uint40(block.timestamp);
+    }
+
+    /// @dev Time makes a result final by itself; nobody has to send a transaction for it.
+    function _statusNow(uint8 stored, uint40 finalAt) private view returns (uint8) {
+        return stored == PostStatus.PROVISIONAL && block.timestamp >= finalAt ? PostStatus.FINAL : stored;
+    }
+
+    function _storage() private pure returns (PostStorage storage $) {
+        assembly {
+            $.slot := STORAGE
+        }
+    }
+}

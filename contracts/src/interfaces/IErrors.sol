@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+// Each error is declared once, here. A contract inherits the groups that can reach its callers, including
+// those of the contracts it calls, so that its ABI alone decodes every revert.
+
+/// @notice Errors of the decision rules and of a report's content.
+interface IRuleErrors {
+    /// @notice Not 1 (image), 2 (video) or 3 (audio).
+    error InvalidMediaType(uint8 mediaType);
+    /// @notice Not an outcome that is allowed here.
+    error InvalidOutcome(uint8 outcome);
+    /// @notice Not a grade from 1 (A) to 5 (F).
+    error InvalidGrade(uint8 grade);
+    /// @notice A threshold outside its range, in basis points.
+    error InvalidThreshold(uint256 thresholdBps);
+    /// @notice A base redirect above 10000 basis points.
+    error InvalidBase(uint256 baseBps);
+    /// @notice A redirect above 10000 basis points.
+    error InvalidRedirect(uint256 redirectBps);
+    /// @notice A similarity above 10000 basis points.
+    error SimilarityOutOfRange(uint256 similarityBps);
+    /// @notice Derivative, and nobody to pay.
+    error MissingOriginalCreator(bytes32 postId);
+    /// @notice Derivative of the creator's own work, or of the post itself.
+    error SelfMatch(bytes32 postId, address creator);
+    /// @notice The outcome contradicts the similarity under the policy it names.
+    error OutcomeContradictsPolicy(uint8 outcome, uint256 similarityBps, uint256 thresholdBps);
+}
+
+/// @notice Errors of the policy registry.
+interface IPolicyErrors {
+    /// @notice No policy has this version.
+    error UnknownConfigVersion(uint64 version);
+}
+
+/// @notice Errors of signer sets and quorums.
+interface IQuorumErrors {
+    /// @notice Recovered from a signature, and not a signer of this epoch. Zero for a malformed signature.
+    error UnauthorizedOracle(address signer);
+    /// @notice Fewer signatures than the quorum.
+    error QuorumNotMet(uint256 required, uint256 given);
+    /// @notice Signed under a signer set that is no longer, or not yet, in force.
+    error StaleSignerEpoch(uint64 given, uint64 current);
+    /// @notice The same signer twice.
+    error DuplicateSigner(address signer);
+    /// @notice Signers must ascend strictly by address.
+    error SignersNotAscending(address previous, address next);
+    /// @notice A signer set that cannot be both safe and live.
+    error InvalidQuorum(uint256 signers, uint256 quorum, uint256 faults);
+}
+
+/// @notice Errors of results kept per post.
+interface IPostErrors {
+    /// @notice Only the hub may write results.
+    error UnauthorizedHub(address caller);
+    /// @notice The post is under dispute; no report may overwrite it.
+    error PostDisputed(bytes32 postId);
+    /// @notice The post has a result; only a new request can lead to another.
+    error PostAlreadyRecorded(bytes32 postId, bytes32 requestId);
+    /// @notice Only the post's requester or creator may have it analysed again.
+    error NotPostRequester(bytes32 postId, address requester);
+    /// @notice The creator in the report is not the creator of the request or post.
+    error CreatorMismatch(address expected, address actual);
+    /// @notice The media in the report is not the media of the request or post.
+    error ContentHashMismatch(bytes32 expected, bytes32 actual);
+    /// @notice The kind of media in the report is not that of the request or post.
+    error MediaTypeMismatch(uint8 expected, uint8 actual);
+    /// @notice A dispute window outside its range, in seconds.
+    error InvalidDisputeWindow(uint256 seconds_);
+}
+
+/// @notice Errors of requests and their delivery.
+interface IHubErrors {
+    /// @notice A post has an id that is not zero.
+    error MissingPostId();
+    /// @notice A creator has an address, an escrow account's if need be.
+    error MissingCreator(bytes32 postId);
+    /// @notice An attestation names the media it is about.
+    error MissingContentHash(bytes32 postId);
+    /// @notice Neither a URI nor a content hash to find the media by.
+    error NothingToVerify(bytes32 postId);
+    /// @notice The URI is longer than the hub accepts.
+    error UriTooLong(uint256 length, uint256 maximum);
+    /// @notice More callback gas than the hub forwards.
+    error CallbackGasTooHigh(uint256 callbackGas, uint256 maximum);
+    /// @notice The value sent is not the fee.
+    error IncorrectFee(uint256 required, uint256 sent);
+    /// @notice A fee above what the hub can account for.
+    error FeeTooHigh(uint256 feeWei, uint256 maximum);
+    /// @notice A request timeout outside its range, in seconds.
+    error InvalidRequestTimeout(uint256 seconds_);
+    /// @notice The request is unknown, settled or cancelled (see `RequestStatus`).
+    error RequestNotPending(bytes32 requestId, uint8 status);
+    /// @notice The request's deadline has passed; it can only be cancelled.
+    error RequestExpired(bytes32 requestId, uint256 deadline);
+    /// @notice The request's deadline has not passed; it cannot be cancelled yet.
+    error RequestNotExpired(bytes32 requestId, uint256 deadline);
+    /// @notice The report's validity has ended.
+    error ReportExpired(bytes32 requestId, uint256 validUntil);
+    /// @notice The report claims to observe a moment still to come.
+    error ObservedInFuture(bytes32 requestId, uint256 observedAt);
+    /// @notice The post in the report is not the post of the request.
+    error PostIdMismatch(bytes32 expected, bytes32 actual);
+    /// @notice The policy version in the report is not that of the request.
+    error ConfigVersionMismatch(uint64 expected, uint64 actual);
+    /// @notice The id of an attestation follows from its post and content.
+    error InvalidAttestationId(bytes32 expected, bytes32 actual);
+    /// @notice Too little gas left to give the consumer what the request promised.
+    error InsufficientGasForCallback(uint256 required, uint256 available);
+    /// @notice There is no failed callback to retry.
+    error CallbackNotRetryable(bytes32 requestId, uint8 callbackStatus);
+    /// @notice As many signature lists as reports.
+    error BatchLengthMismatch(uint256 reports, uint256 signatures);
+    /// @notice Only the hub itself may call this.
+    error OnlySelf(address caller);
+    /// @notice The account has nothing to withdraw.
+    error NothingToWithdraw(address account);
+    /// @notice The recipient refused the money; it stays claimable.
+    error WithdrawalRefused(address to);
+}
+
+/// @notice Errors of wiring.
+interface IWiringErrors {
+    /// @notice An address that must not be zero.
+    error ZeroAddress();
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {PoCReport, RequestRecord, VerificationRequest} from "../types/Reports.sol";
+
+/// @title Requests and reports
+interface IPoCHub {
+    /// @notice Somebody wants a post verified. `seq` counts from 1 without gaps, so a missed event shows.
+    event VerificationRequested(
+        bytes32 indexed requestId,
+        bytes32 indexed postId,
+        address indexed requester,
+        uint64 seq,
+        bytes32 contentHash,
+        uint8 mediaType,
+        address creator,
+        uint64 configVersion,
+        uint64 deadline,
+        string uri
+    );
+    /// @notice A report was accepted.
+    event VerificationFulfilled(
+        bytes32 indexed requestId,
+        bytes32 indexed postId,
+        uint8 outcome,
+        uint16 similarityBps,
+        uint16 redirectBps,
+        address originalCreator,
+        bytes32 evidenceHash
+    );
+    /// @notice The consumer took the result.
+    event CallbackDelivered(bytes32 indexed requestId, address indexed consumer);
+    /// @notice The consumer did not take the result; `retryCallback` tries again.
+    /// @param returned At most 256 bytes of what it returned or reverted with.
+    event CallbackFailed(bytes32 indexed requestId, address indexed consumer, bytes returned);
+    /// @notice The request expired and its fee went back.
+    event RequestCancelled(bytes32 indexed requestId, address indexed requester, uint256 refundWei);
+    /// @notice One report of a batch was refused; the rest went on.
+    event ReportSkipped(bytes32 indexed requestId, bytes reason);
+    /// @notice Money left the hub.
+    event Withdrawn(address indexed account, address indexed to, uint256 amountWei);
+    /// @notice Fee of later requests.
+    event FeeChanged(uint96 feeWei);
+    /// @notice Timeout of later requests.
+    event RequestTimeoutChanged(uint32 seconds_);
+
+    /// @notice Asks for a post to be verified. Send exactly `fee()`.
+    function requestVerification(VerificationRequest calldata request)
+        external
+        payable
+        returns (bytes32 requestId);
+
+    /// @notice Settles a request. Anyone may transmit a report that a quorum signed, and earns the fee.
+    function fulfill(PoCReport calldata report, bytes[] calldata signatures) external;
+
+    /// @notice Records a report that nobody requested on chain, once per post and content.
+    function attest(PoCReport calldata report, bytes[] calldata signatures) external;
+
+    /// @notice Settles many reports, requests and attestations mixed; a bad one is skipped with an event.
+    /// @return settled How many were accepted.
+    function fulfillBatch(PoCReport[] calldata reports, bytes[][] calldata signatures)
+        external
+        returns (uint256 settled);
+
+    /// @notice Tries a failed callback again. Anyone may.
+    /// @return delivered Whether the consumer took it this time.
+    function retryCallback(bytes32 requestId) external returns (bool delivered);
+
+    /// @notice Cancels an expired request and credits its fee to the requester. Anyone may.
+    function cancelRequest(bytes32 requestId) external;
+
+    /// @notice Sends all that the caller may claim.
+    /// @return amountWei What was sent.
+    function withdraw(address payable to) external returns (uint256 amountWei);
+
+    /// @notice Sets the fee of later requests.
+    function setFee(uint96 feeWei) external;
+
+    /// @notice Sets the timeout of later requests.
+    function setRequestTimeout(uint32 seconds_) external;
+
+    /// @notice The request, or attestation, as kept; all zero if unknown.
+    function getRequest(bytes32 requestId) external view returns (RequestRecord memory);
+
+    /// @notice EIP-712 digest that the signers sign.
+    function hashReport(PoCReport calldata report) external view returns (bytes32);
+
+    /// @notice Id of the attestation of a post and content.
+    function attestationId(bytes32 postId, bytes32 contentHash) external view returns (bytes32);
+
+    /// @notice What an account may withdraw, in wei.
+    function claimable(address account) external view returns (uint256);
+
+    /// @notice Fee of a request, in wei.
+    function fee() external view returns (uint96);
+
+    /// @notice Seconds a request stays open.
+    function requestTimeout() external view returns (uint32);
+
+    /// @notice Requests made so far; the `seq` of the latest.
+    function requestCount() external view returns (uint64);
+
+    /// @notice Contracts the hub works with.
+    function modules() external view returns (address oracles, address policy, address posts);
+}

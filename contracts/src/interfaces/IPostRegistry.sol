@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {PoCReport, PostResult} from "../types/Reports.sol";
+
+/// @title What anyone who pays a post needs to know
+interface IRedirectSource {
+    /// @notice Who shares in what the post earns, and how much.
+    /// @return beneficiary Creator of the original; zero unless the post is a derivative.
+    /// @return redirectBps 0..10000; zero for a derivative exactly at the threshold.
+    function redirectOf(bytes32 postId) external view returns (address beneficiary, uint16 redirectBps);
+}
+
+/// @title Standing of posts
+interface IPostRegistry is IRedirectSource {
+    /// @notice A result was written; each revision emits one.
+    event PostResultRecorded(
+        bytes32 indexed postId,
+        bytes32 indexed requestId,
+        address indexed creator,
+        uint8 outcome,
+        uint8 tier,
+        uint16 similarityBps,
+        uint16 redirectBps,
+        uint64 configVersion,
+        uint16 revision,
+        bytes32 evidenceHash
+    );
+    /// @notice The post is original.
+    event PoCBadgeIssued(
+        bytes32 indexed postId,
+        address indexed creator,
+        bytes32 indexed requestId,
+        uint16 similarityBps,
+        bytes32 evidenceHash
+    );
+    /// @notice A later result took the badge away.
+    event PoCBadgeWithdrawn(bytes32 indexed postId, address indexed creator, bytes32 indexed requestId);
+    /// @notice From now on a share of what the post earns goes to the original's creator.
+    event RevenueRedirectionActivated(
+        bytes32 indexed postId,
+        address indexed originalCreator,
+        bytes32 indexed originalPostId,
+        uint16 redirectBps,
+        uint16 similarityBps
+    );
+    /// @notice A later result ended the redirection.
+    event RevenueRedirectionEnded(bytes32 indexed postId, address indexed originalCreator);
+    /// @notice Results recorded from now on can be contested for this long.
+    event DisputeWindowChanged(uint32 seconds_);
+
+    /// @notice Writes the result of a report. Only the hub may.
+    /// @param report Quorum-signed; any outcome but Failed.
+    /// @param requester Who asked; zero for an attestation nobody asked for.
+    /// @return tier See `Tier`.
+    /// @return redirectBps Computed here, from the policy the report names.
+    function record(PoCReport calldata report, address requester)
+        external
+        returns (uint8 tier, uint16 redirectBps);
+
+    /// @notice Sets how long later results can be contested.
+    function setDisputeWindow(uint32 seconds_) external;
+
+    /// @notice The post's result, with its status as of now; all zero for an unknown post.
+    function resultOf(bytes32 postId) external view returns (PostResult memory);
+
+    /// @notice Status as of now: 0 none, 1 provisional, 2 final, 3 disputed.
+    function statusOf(bytes32 postId) external view returns (uint8);
+
+    /// @notice Whether the post is recorded as original.
+    function hasBadge(bytes32 postId) external view returns (bool);
+
+    /// @notice Seconds a result can be contested, for results recorded from now on.
+    function disputeWindow() external view returns (uint32);
+
+    /// @notice The contract that may write.
+    function hub() external view returns (address);
+
+    /// @notice Where thresholds come from.
+    function policy() external view returns (address);
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+// Numbers, not Solidity enums: an enum out of range fails while decoding, with no data, and the caller
+// never learns which field was wrong. A number can be refused with an error that names it.
+
+/// @notice Kinds of media a report can be about.
+library MediaType {
+    uint8 internal constant IMAGE = 1;
+    uint8 internal constant VIDEO = 2;
+    uint8 internal constant AUDIO = 3;
+
+    /// @notice Whether `value` is one of the three kinds.
+    function isValid(uint8 value) internal pure returns (bool) {
+        return value >= IMAGE && value <= AUDIO;
+    }
+}
+
+/// @notice What an analysis concluded.
+library Outcome {
+    uint8 internal constant NONE = 0;
+    uint8 internal constant ORIGINAL = 1;
+    uint8 internal constant DERIVATIVE = 2;
+    uint8 internal constant SELF_DUPLICATE = 3;
+    uint8 internal constant LICENSED = 4;
+    /// @dev Too short, too plain, stale index, or a match whose creator is unknown. No badge, no redirect.
+    uint8 internal constant NEEDS_REVIEW = 5;
+    /// @dev The media could not be fetched or decoded. Settles the request, never touches the post.
+    uint8 internal constant FAILED = 6;
+
+    /// @notice Whether `value` is an outcome a report may carry.
+    function isValid(uint8 value) internal pure returns (bool) {
+        return value >= ORIGINAL && value <= FAILED;
+    }
+}
+
+/// @notice How close the best verified match is, a field apart from the outcome.
+library Tier {
+    uint8 internal constant LOW = 1;
+    uint8 internal constant MEDIUM = 2;
+    uint8 internal constant HIGH = 3;
+}
+
+/// @notice Engagement grades; only A and B earn a bonus.
+library Grade {
+    uint8 internal constant A = 1;
+    uint8 internal constant B = 2;
+    uint8 internal constant C = 3;
+    uint8 internal constant D = 4;
+    uint8 internal constant F = 5;
+}
+
+/// @notice Life of a verification request.
+library RequestStatus {
+    uint8 internal constant NONE = 0;
+    uint8 internal constant PENDING = 1;
+    uint8 internal constant FULFILLED = 2;
+    uint8 internal constant CANCELLED = 3;
+}
+
+/// @notice What became of a consumer's callback.
+library CallbackStatus {
+    /// @dev The request named no consumer, or is not settled yet.
+    uint8 internal constant NONE = 0;
+    uint8 internal constant DELIVERED = 1;
+    uint8 internal constant FAILED = 2;
+}
+
+/// @notice Standing of a post's result.
+library PostStatus {
+    uint8 internal constant NONE = 0;
+    /// @dev Recorded, and the window in which it can be contested is still open.
+    uint8 internal constant PROVISIONAL = 1;
+    uint8 internal constant FINAL = 2;
+    uint8 internal constant DISPUTED = 3;
+}

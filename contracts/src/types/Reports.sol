@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+/// @notice What the oracle's signers sign (EIP-712). The order of the fields is part of the type hash.
+struct PoCReport {
+    /// Request this report settles, or `attestationId(postId, contentHash)` when nobody asked.
+    bytes32 requestId;
+    bytes32 postId;
+    /// SHA-256 of the media that was analysed.
+    bytes32 contentHash;
+    /// See `MediaType`.
+    uint8 mediaType;
+    /// See `Outcome`.
+    uint8 outcome;
+    /// Calibrated score of the best verified match, 0..10000, floored.
+    uint16 similarityBps;
+    /// Who posted the media: a wallet, or the escrow account of a creator without one.
+    address creator;
+    /// Who made the matched work; zero when nothing matched or its creator is unknown.
+    address originalCreator;
+    bytes32 originalPostId;
+    /// Hash of the evidence a reader can open and check.
+    bytes32 evidenceHash;
+    /// Digest of the models and calibration that decided.
+    bytes32 modelDigest;
+    /// Digest of the index the media was compared with.
+    bytes32 indexSnapshot;
+    /// Policy version the decision was made under.
+    uint64 configVersion;
+    /// Unix time of the observation.
+    uint64 observedAt;
+    /// Unix time after which the report is void.
+    uint64 validUntil;
+    /// Epoch of the signer set.
+    uint64 signerEpoch;
+}
+
+/// @notice What a contract asks for.
+struct VerificationRequest {
+    bytes32 postId;
+    /// SHA-256 of the media; zero commits to nothing and accepts what the oracle finds at `uri`.
+    bytes32 contentHash;
+    uint8 mediaType;
+    address creator;
+    /// Contract to call back; zero for none.
+    address consumer;
+    /// Gas the callback gets, exactly.
+    uint32 callbackGas;
+    string uri;
+}
+
+/// @notice A request as the hub keeps it. Packed into five slots.
+struct RequestRecord {
+    address requester;
+    /// Unix time after which it can no longer be fulfilled and may be cancelled.
+    uint40 deadline;
+    uint32 callbackGas;
+    uint8 mediaType;
+    /// See `RequestStatus`.
+    uint8 status;
+    /// See `Outcome`; zero until settled.
+    uint8 outcome;
+    address consumer;
+    uint96 feeWei;
+    address creator;
+    uint64 configVersion;
+    /// See `CallbackStatus`.
+    uint8 callbackStatus;
+    bytes32 postId;
+    bytes32 contentHash;
+}
+
+/// @notice What a consumer is called back with.
+struct VerificationResult {
+    bytes32 postId;
+    bytes32 contentHash;
+    bytes32 originalPostId;
+    bytes32 evidenceHash;
+    address creator;
+    uint64 configVersion;
+    uint16 similarityBps;
+    uint16 redirectBps;
+    address originalCreator;
+    uint8 mediaType;
+    uint8 outcome;
+    /// See `Tier`; zero when the outcome is Failed.
+    uint8 tier;
+}
+
+/// @notice A post's standing. Packed into eight slots.
+struct PostResult {
+    bytes32 requestId;
+    bytes32 contentHash;
+    bytes32 originalPostId;
+    bytes32 evidenceHash;
+    bytes32 modelDigest;
+    address creator;
+    uint64 configVersion;
+    uint8 mediaType;
+    uint8 outcome;
+    uint8 tier;
+    /// See `PostStatus`. Stored provisional; reads give final once `finalAt` has passed.
+    uint8 status;
+    /// Who made the original; the beneficiary when the outcome is Derivative.
+    address originalCreator;
+    uint64 observedAt;
+    uint16 similarityBps;
+    uint16 redirectBps;
+    /// Who may ask for a re-analysis besides the creator.
+    address requester;
+    uint40 recordedAt;
+    uint40 finalAt;
+    /// 1 for the first result, one more for each re-analysis.
+    uint16 revision;
+}
