@@ -137,12 +137,14 @@ def conclude(conn: Connection, analysis_id: UUID, conclusion: Conclusion) -> boo
     return cursor.rowcount == 1
 
 
-def fail(conn: Connection, analysis_id: UUID, code: str, detail: str) -> bool:
+def fail(
+    conn: Connection, analysis_id: UUID, code: str, detail: str, evidence: bytes, evidence_hash: bytes
+) -> bool:
     """Write that the analysis ended without a verdict, once. Returns False if it had ended before."""
     cursor = conn.execute(
-        "update analyses set status = 'failed', error_code = %s, error_detail = %s, decided_at = now()"
-        " where id = %s and status in ('queued', 'running')",
-        (code, detail, analysis_id),
+        "update analyses set status = 'failed', error_code = %s, error_detail = %s, evidence = %s,"
+        " evidence_hash = %s, decided_at = now() where id = %s and status in ('queued', 'running')",
+        (code, detail, evidence, evidence_hash, analysis_id),
     )
     return cursor.rowcount == 1
 

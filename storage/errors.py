@@ -38,3 +38,9 @@ class ForeignDeployment(StorageError):
     """This database belongs to another chain or another hub; nothing was changed."""
 
     code = "foreign_deployment"
+
+
+class PolicyUnknown(StorageError):
+    """The chain's policy was not read yet; the node reads it within seconds of its start. Try again."""
+
+    code = "policy_unknown"

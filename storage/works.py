@@ -78,6 +78,12 @@ def ensure_creator(conn: Connection, handle: str, account: bytes, has_wallet: bo
     return Creator(*row)
 
 
+def get_account(conn: Connection, creator_id: int | None) -> bytes | None:
+    """The account (20 bytes) of a creator, None where nobody was named."""
+    row = conn.execute("select account from creators where id = %s", (creator_id,)).fetchone()
+    return bytes(row[0]) if row else None
+
+
 def add_work(conn: Connection, work: NewWork) -> None:
     """Store a work, not yet registered."""
     conn.execute(

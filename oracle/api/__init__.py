@@ -1,0 +1,1 @@
+"""HTTP only: routes, request and response models, and the one error-to-status table."""

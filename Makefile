@@ -1,0 +1,44 @@
+# Every task of the project. The first run of any of them prepares .venv and contracts/node_modules.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PIP_OPTIONS ?=
+export PYTHONUNBUFFERED := 1
+
+.PHONY: up demo test lint bench contracts setup clean
+
+up: setup ## set up everything and run the oracle: database, chain, API, worker, node; Ctrl-C stops it
+	$(BIN)/oracle up
+
+demo: setup ## tell the whole story with sample pictures on servers of its own, verified on chain
+	$(BIN)/oracle demo
+
+test: setup lint ## all checks and all tests
+	cd contracts && npm test
+	$(BIN)/pytest
+
+lint: setup ## style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup ## benchmarks; each prints its peer, data, machine and method
+	$(BIN)/pytest tests/benchmarks -s
+
+contracts: contracts/node_modules/.package-lock.json ## compile the contracts and renew the ABIs in the package
+	cd contracts && npm run abi
+
+setup: .venv/installed contracts/node_modules/.package-lock.json
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install $(PIP_OPTIONS) --editable '.[test]'
+	touch $@
+
+contracts/node_modules/.package-lock.json: contracts/package-lock.json
+	npm ci --prefix contracts --no-audit --no-fund
+	touch $@
+
+clean: ## remove what setup and the compiler made; data in .data stays
+	rm -rf .venv contracts/node_modules contracts/out contracts/cache

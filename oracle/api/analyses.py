@@ -1,0 +1,69 @@
+"""What became of an upload: the analysis, its evidence to the byte, and its progress as events."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
+
+from oracle.api.schemas import AnalysisView, WorkView, analysis_view, work_view
+from oracle.api.services import ServicesDep
+from storage import analyses, outbox, works
+from storage.database import Database
+from storage.errors import NotFound
+
+EVENT_POLL_S = 0.2
+ENDED = ("final", "refused", None)
+
+router = APIRouter(prefix="/v1", tags=["analyses"])
+
+
+def load_view(db: Database, analysis_id: UUID) -> AnalysisView:
+    """The analysis with its work and attestation. Raises: NotFound, DatabaseUnavailable."""
+    with db.transaction() as conn:
+        analysis = analyses.get(conn, analysis_id)
+        work = works.get_work(conn, analysis.work_id) if analysis.work_id else None
+        attestation = outbox.find_attestation(conn, analysis_id)
+    return analysis_view(analysis, work, attestation)
+
+
+@router.get("/analyses/{analysis_id}", summary="Verdict, similarity, neighbours and the transaction")
+def get_analysis(services: ServicesDep, analysis_id: UUID) -> AnalysisView:
+    return load_view(services.db, analysis_id)
+
+
+@router.get("/analyses/{analysis_id}/evidence", summary="The exact bytes that the hash on chain is over")
+def get_evidence(services: ServicesDep, analysis_id: UUID) -> Response:
+    with services.db.transaction() as conn:
+        analysis = analyses.get(conn, analysis_id)
+    if analysis.evidence is None or analysis.evidence_hash is None:
+        raise NotFound(f"The analysis {analysis_id} is not decided yet; there is no evidence so far.")
+    headers = {"ETag": f'"{analysis.evidence_hash.hex()}"'}
+    return Response(bytes(analysis.evidence), media_type="application/json", headers=headers)
+
+
+@router.get(
+    "/analyses/{analysis_id}/events", response_class=EventSourceResponse, summary="Progress as server-sent events"
+)
+async def stream_events(services: ServicesDep, analysis_id: UUID) -> AsyncIterator[ServerSentEvent]:
+    last: Any = None
+    while True:
+        view = await run_in_threadpool(load_view, services.db, analysis_id)
+        status = view.attestation.status if view.attestation else None
+        state = (view.status, view.progress, status)
+        if state != last:
+            last = state
+            data = {"status": view.status, **view.progress.model_dump(), "verdict": view.verdict, "attestation": status}
+            yield ServerSentEvent(event="progress", data=data)
+        if view.status in ("decided", "failed") and status in ENDED:
+            return
+        await asyncio.sleep(EVENT_POLL_S)
+
+
+@router.get("/works/{work_id}", tags=["works"], summary="A registered work")
+def get_work(services: ServicesDep, work_id: UUID) -> WorkView:
+    with services.db.transaction() as conn:
+        return work_view(works.get_work(conn, work_id))

@@ -1,0 +1,115 @@
+"""Errors as RFC 9457 problem details: the one table from error to HTTP status."""
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from embeddings import errors as embedding
+from oracle import errors, fetch
+from oracle.chain.errors import InvalidAddress
+from storage import blobs
+from storage import errors as storage
+
+log = structlog.get_logger()
+
+# The first class that fits counts, so children stand before their parents.
+STATUS: dict[type[Exception], int] = {
+    embedding.MediaTooLarge: 413,
+    embedding.UnsupportedMedia: 415,
+    embedding.EmbeddingError: 422,
+    errors.UploadTooLarge: 413,
+    errors.MediaTypeNotSupported: 415,
+    errors.ConfigurationError: 503,
+    errors.OracleError: 422,
+    InvalidAddress: 422,
+    fetch.UriTooLarge: 413,
+    fetch.UriTimeout: 504,
+    fetch.UriUnreachable: 502,
+    fetch.FetchError: 422,
+    blobs.BlobError: 503,
+    storage.NotFound: 404,
+    storage.IdempotencyConflict: 422,
+    storage.PolicyUnknown: 503,
+    storage.StorageError: 503,
+}
+RETRY_AFTER_S = 2
+TITLES = {
+    400: "Bad request", 404: "Not found", 405: "Method not allowed", 413: "Too large", 415: "Unsupported media",
+    422: "Cannot be processed", 500: "Internal error", 502: "Source unreachable", 503: "Temporarily unavailable",
+    504: "Source too slow",
+}  # fmt: skip
+
+
+def problem(request: Request, status: int, code: str, detail: str, **extra: object) -> JSONResponse:
+    """A problem document; `code` is stable, `detail` is for people and may be reworded."""
+    body = {
+        "type": f"/problems/{code}", "title": TITLES.get(status, "Error"), "status": status, "code": code,
+        "detail": detail, "instance": request.url.path, **extra,
+    }  # fmt: skip
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the app as a problem document, and log it."""
+    for error in STATUS:
+        app.add_exception_handler(error, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unknown)
+
+
+async def _known(request: Request, exc: Exception) -> JSONResponse:
+    status = next(status for error, status in STATUS.items() if isinstance(exc, error))
+    code = str(getattr(exc, "code", "error"))
+    log.warning("request.refused", path=request.url.path, status=status, code=code, detail=str(exc))
+    return problem(request, status, code, str(exc))
+
+
+async def _invalid(request: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, RequestValidationError)
+    fields = [{"field": ".".join(map(str, e["loc"][1:])), "problem": e["msg"]} for e in exc.errors()]
+    detail = "; ".join(f"{f['field']}: {f['problem']}" for f in fields)
+    log.warning("request.refused", path=request.url.path, status=422, code="invalid_request", detail=detail)
+    return problem(request, 422, "invalid_request", detail, errors=fields)
+
+
+async def _http(request: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, HTTPException)
+    code = {404: "not_found", 405: "method_not_allowed", 413: "upload_too_large"}.get(exc.status_code, "http_error")
+    return problem(request, exc.status_code, code, str(exc.detail))
+
+
+async def _unknown(request: Request, exc: Exception) -> JSONResponse:
+    log.error("request.crashed", path=request.url.path, exc_info=exc)
+    return problem(request, 500, "internal_error", "Something went wrong here; it was logged. Nothing was changed.")
+
+
+class TooLargeAsProblem:
+    """Rewrites the plain-text 413 of the body limit, which answers before any handler, as a problem document."""
+
+    def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
+        self._app = app
+        self._limit_bytes = limit_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        replaced = False
+
+        async def rewrite(message: Message) -> None:
+            nonlocal replaced
+            if message["type"] == "http.response.start" and message["status"] == 413:
+                headers = dict(message.get("headers", []))
+                replaced = not headers.get(b"content-type", b"").startswith(b"application/problem+json")
+                if replaced:
+                    log.warning("request.refused", path=scope["path"], status=413, code="upload_too_large")
+                    detail = f"The file is larger than the {self._limit_bytes} bytes that are accepted here. Nothing was kept."
+                    response = problem(Request(scope), 413, "upload_too_large", detail)
+                    await response(scope, receive, send)
+                    return
+            if not replaced:
+                await send(message)
+
+        await self._app(scope, receive, rewrite if scope["type"] == "http" else send)

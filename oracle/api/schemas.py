@@ -1,0 +1,181 @@
+"""What the API answers: one model a resource, made from stored facts."""
+
+import json
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from storage.analyses import Analysis
+from storage.outbox import Attestation
+from storage.works import Work
+
+
+class Progress(BaseModel):
+    """How far a running analysis is."""
+
+    stage: str = Field(examples=["verifying"])
+    done: int
+    total: int
+
+
+class WorkView(BaseModel):
+    """A registered piece of media."""
+
+    id: UUID
+    post_id: str = Field(description="32 bytes as 0x-hex: the post on chain.")
+    sha256: str
+    media_type: Literal["image", "video", "audio"]
+    mime: str
+    size_bytes: int
+    width: int | None
+    height: int | None
+    creator: str | None
+    account: str | None = Field(description="The address that is paid: a wallet, or an escrow account.")
+    registration: int | None = Field(description="Place in the order of all works; smaller came first.")
+    registered_at: datetime | None
+    published_at: datetime | None
+
+
+class Neighbour(BaseModel):
+    """An earlier work that was compared with this one, whether or not it changed the verdict."""
+
+    work_id: UUID
+    post_id: str
+    creator: str | None
+    registered_at: datetime
+    similarity: float = Field(ge=0, le=1)
+    similarity_bps: int
+    verified: bool = Field(description="Whether shared content was proven; if not, this is likeness only.")
+    licensed: bool
+    mirrored: bool
+    query_coverage: float = Field(description="Share of this picture that the match covers.")
+    reference_coverage: float = Field(description="Share of the earlier picture that reappears.")
+    reason: str
+
+
+class AttestationView(BaseModel):
+    """The record of the decision on chain."""
+
+    status: Literal["pending", "sent", "included", "final", "refused"]
+    request_id: str
+    transaction: str | None
+    block_number: int | None
+    error_code: str | None
+    error_detail: str | None
+
+
+class Failure(BaseModel):
+    """Why an analysis ended without a verdict."""
+
+    code: str
+    detail: str
+
+
+class AnalysisView(BaseModel):
+    """One run of the oracle over one work."""
+
+    analysis_id: UUID
+    status: Literal["queued", "running", "decided", "failed"]
+    progress: Progress
+    verdict: Literal["original", "derivative", "self_duplicate", "licensed", "undecided"] | None
+    reason: str | None
+    explanation: str | None
+    similarity: float | None = Field(description="Calibrated score of the decisive match, 0 to 1.")
+    similarity_bps: int | None
+    similarity_tier: Literal["high", "medium", "low"] | None = Field(
+        description="Strength of the similarity alone; the verdict depends on the threshold."
+    )
+    threshold: float
+    redirect_percent: float | None = Field(description="Share of revenue that goes to the original creator.")
+    redirect_bps: int | None
+    badge: bool = Field(description="Whether the post holds the originality badge on chain.")
+    work: WorkView | None
+    original: Neighbour | None = Field(description="The earlier work the verdict rests on.")
+    neighbours: list[Neighbour] = Field(description="Nearest earlier works, also for an original.")
+    channels: dict[str, Any] | None = Field(description="What was compared with, and what was off and why.")
+    notes: list[str] = []
+    evidence_hash: str | None
+    attestation: AttestationView | None
+    error: Failure | None
+    created_at: datetime | None
+    decided_at: datetime | None
+    links: dict[str, str]
+
+
+def work_view(work: Work) -> WorkView:
+    """A stored work as the API shows it."""
+    return WorkView(
+        id=work.id,
+        post_id="0x" + work.post_id.hex(),
+        sha256=work.sha256.hex(),
+        media_type=work.media_type,  # type: ignore[arg-type]
+        mime=work.mime,
+        size_bytes=work.size_bytes,
+        width=work.width,
+        height=work.height,
+        creator=work.creator,
+        account="0x" + work.creator_account.hex() if work.creator_account else None,
+        registration=work.registration,
+        registered_at=work.registered_at,
+        published_at=work.published_at,
+    )
+
+
+def analysis_view(analysis: Analysis, work: Work | None, attestation: Attestation | None) -> AnalysisView:
+    """A stored analysis as the API shows it; matches, channels and words come from its evidence, byte for byte."""
+    evidence = json.loads(analysis.evidence) if analysis.evidence else {}
+    neighbours = [_neighbour(match) for match in evidence.get("matches", [])]
+    on_chain = attestation is not None and attestation.status in ("included", "final")
+    path = f"/v1/analyses/{analysis.id}"
+    return AnalysisView(
+        analysis_id=analysis.id,
+        status=analysis.status,  # type: ignore[arg-type]
+        progress=Progress(stage=analysis.stage, done=analysis.stage_done, total=analysis.stage_total),
+        verdict=analysis.verdict,  # type: ignore[arg-type]
+        reason=analysis.reason,
+        explanation=evidence.get("explanation"),
+        similarity=None if analysis.similarity_bps is None else analysis.similarity_bps / 10_000,
+        similarity_bps=analysis.similarity_bps,
+        similarity_tier=analysis.tier,  # type: ignore[arg-type]
+        threshold=analysis.threshold_bps / 10_000,
+        redirect_percent=None if analysis.redirect_bps is None else analysis.redirect_bps / 100,
+        redirect_bps=analysis.redirect_bps,
+        badge=analysis.verdict == "original" and on_chain,
+        work=work_view(work) if work else None,
+        original=next((n for n in neighbours if n.work_id == analysis.matched_work_id), None)
+        if analysis.verdict != "original"
+        else None,
+        neighbours=neighbours,
+        channels=evidence.get("channels"),
+        notes=evidence.get("notes", []),
+        evidence_hash="0x" + analysis.evidence_hash.hex() if analysis.evidence_hash else None,
+        attestation=_attestation(attestation) if attestation else None,
+        error=Failure(code=analysis.error_code, detail=analysis.error_detail or "") if analysis.error_code else None,
+        created_at=analysis.created_at,
+        decided_at=analysis.decided_at,
+        links={"self": path, "evidence": f"{path}/evidence", "events": f"{path}/events", "page": f"/analyses/{analysis.id}"},
+    )
+
+
+def _neighbour(match: dict[str, Any]) -> Neighbour:
+    work = match["work"]
+    return Neighbour(
+        work_id=work["id"], post_id=work["post_id"], creator=work["creator"], registered_at=work["registered_at"],
+        **{name: match[name] for name in (
+            "similarity", "similarity_bps", "verified", "licensed", "mirrored", "query_coverage",
+            "reference_coverage", "reason",
+        )},
+    )  # fmt: skip
+
+
+def _attestation(attestation: Attestation) -> AttestationView:
+    return AttestationView(
+        status=attestation.status,  # type: ignore[arg-type]
+        request_id="0x" + attestation.request_id.hex(),
+        transaction="0x" + attestation.tx_hash.hex() if attestation.tx_hash else None,
+        block_number=attestation.block_number,
+        error_code=attestation.error_code,
+        error_detail=attestation.error_detail,
+    )

@@ -1,0 +1,34 @@
+"""What the routes work with; `oracle.app` builds it once and hands it to the application."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from oracle.fetch import Fetcher
+from oracle.intake import Intake
+from oracle.settings import Settings
+from storage.blobs import BlobStore
+from storage.database import Database
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of the oracle that the API uses."""
+
+    settings: Settings
+    db: Database
+    blobs: BlobStore
+    intake: Intake
+    fetcher: Fetcher
+    channels: Mapping[str, Any]
+
+
+def get_services(request: Request) -> Services:
+    """The services of this application."""
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(get_services)]

@@ -1,0 +1,111 @@
+"""Media comes in: as a form upload, or by URI."""
+
+import asyncio
+import hashlib
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, File, Form, Header, Query, Response, UploadFile
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+from oracle.api.analyses import load_view
+from oracle.api.schemas import AnalysisView
+from oracle.api.services import ServicesDep
+from oracle.errors import UploadTooLarge
+from oracle.intake import Upload
+
+POLL_S = 0.1
+CHUNK_BYTES = 2**20
+# A decision is worth more than its transaction: once decided, an answer waits at most this long for the chain.
+ATTESTATION_WAIT_S = 6.0
+
+router = APIRouter(tags=["uploads"])
+IdempotencyKey = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", min_length=1, max_length=255, description="Send again, get the first answer."),
+]
+Wait = Annotated[
+    float | None,
+    Query(ge=0, le=120, description="Seconds to wait for the decision; after that the answer is 202 with a link."),
+]
+
+
+class WorkByUri(BaseModel):
+    """A work that lies somewhere else."""
+
+    uri: str = Field(max_length=2048, examples=["https://example.org/photo.jpg"])
+    creator: str | None = None
+    media_type: str | None = None
+
+
+@router.post("/upload", responses={202: {"model": AnalysisView}}, summary="Post a picture and learn if it is original")
+async def upload(
+    services: ServicesDep,
+    response: Response,
+    file: Annotated[UploadFile, File(description="The media itself; its name and announced type are not trusted.")],
+    creator: Annotated[str | None, Form(description="Wallet address, or a name.")] = None,
+    media_type: Annotated[str | None, Form(description="image, video or audio; found out if not given.")] = None,
+    idempotency_key: IdempotencyKey = None,
+    wait_s: Wait = None,
+) -> AnalysisView:
+    with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
+        path = Path(folder) / "upload"
+        limit = services.settings.limits.upload_bytes
+        sha256, size_bytes = await run_in_threadpool(_save, file, path, limit)
+        name = Path(file.filename).name[:255] if file.filename else None
+        taken = Upload(path, sha256, size_bytes, name, creator or None, media_type or None, idempotency_key)
+        analysis_id = await run_in_threadpool(services.intake.submit, taken)
+    return await _answer(services, response, analysis_id, wait_s)
+
+
+@router.post("/v1/works", responses={202: {"model": AnalysisView}}, summary="The same for media behind a URI")
+async def add_work(
+    services: ServicesDep,
+    response: Response,
+    body: WorkByUri,
+    idempotency_key: IdempotencyKey = None,
+    wait_s: Wait = None,
+) -> AnalysisView:
+    with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
+        path = Path(folder) / "media"
+        fetched = await run_in_threadpool(services.fetcher.fetch, body.uri, path)
+        taken = Upload(
+            path, fetched.sha256, fetched.size_bytes, body.uri.rsplit("/", 1)[-1][:255] or None, body.creator,
+            body.media_type, idempotency_key,
+        )  # fmt: skip
+        analysis_id = await run_in_threadpool(services.intake.submit, taken)
+    return await _answer(services, response, analysis_id, wait_s)
+
+
+def _save(file: UploadFile, path: Path, limit_bytes: int) -> tuple[bytes, int]:
+    digest, size = hashlib.sha256(), 0
+    with path.open("wb") as out:
+        while chunk := file.file.read(CHUNK_BYTES):
+            size += len(chunk)
+            if size > limit_bytes:
+                raise UploadTooLarge(f"The file is larger than the {limit_bytes} bytes that are accepted here. Nothing was kept.")
+            digest.update(chunk)
+            out.write(chunk)
+    return digest.digest(), size
+
+
+async def _answer(services: ServicesDep, response: Response, analysis_id: UUID, wait_s: float | None) -> AnalysisView:
+    deadline = time.monotonic() + (services.settings.http.wait_s if wait_s is None else wait_s)
+    while True:
+        view = await run_in_threadpool(load_view, services.db, analysis_id)
+        if view.status in ("decided", "failed"):
+            deadline = min(deadline, time.monotonic() + ATTESTATION_WAIT_S)
+            break
+        if time.monotonic() >= deadline:
+            response.status_code = 202
+            response.headers["Location"] = view.links["self"]
+            return view
+        await asyncio.sleep(POLL_S)
+    while view.attestation and view.attestation.status in ("pending", "sent") and time.monotonic() < deadline:
+        await asyncio.sleep(POLL_S)
+        view = await run_in_threadpool(load_view, services.db, analysis_id)
+    return view

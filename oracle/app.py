@@ -1,0 +1,119 @@
+"""Wires the processes together: settings are read here and nowhere else, and passed on as values."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from fastapi import FastAPI
+
+from embeddings.image.analyzer import ImageAnalyzer
+from embeddings.image.clip import ClipWeights
+from embeddings.image.decode import DecodeLimits
+from oracle.api import analyses, governance, health, pages, problems, uploads
+from oracle.api.services import Services
+from oracle.errors import ConfigurationError
+from oracle.evidence import channel_state
+from oracle.fetch import Fetcher
+from oracle.intake import Intake
+from oracle.jobs import Jobs
+from oracle.originality import Originality
+from oracle.settings import Settings
+from storage.blobs import BlobStore, open_blobs
+from storage.database import Database
+
+MULTIPART_OVERHEAD_BYTES = 64 * 1024  # boundaries and the other fields of the form
+
+
+def configure_logging(settings: Settings) -> None:
+    """Structured events on standard error: text for people, JSON for collectors."""
+    renderer = structlog.processors.JSONRenderer() if settings.log_json else structlog.dev.ConsoleRenderer(colors=False)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+
+
+def open_database(settings: Settings, *, max_size: int = 10) -> Database:
+    """The database of DATABASE_URL. Raises: ConfigurationError if there is none, DatabaseUnavailable."""
+    if settings.database_url is None:
+        raise ConfigurationError("DATABASE_URL is not set; `oracle up` starts a database of its own.")
+    db = Database(settings.database_url, max_size=max_size)
+    db.open()
+    return db
+
+
+def decode_limits(settings: Settings) -> DecodeLimits:
+    """Limits of the picture decoder."""
+    return DecodeLimits(max_pixels=settings.limits.pixels)
+
+
+def make_fetcher(settings: Settings) -> Fetcher:
+    """The one way media is fetched from URIs."""
+    return Fetcher(
+        max_bytes=settings.limits.upload_bytes,
+        timeout_s=settings.fetch.timeout_s,
+        allow_private=settings.fetch.allow_private,
+        walrus_aggregator=settings.fetch.walrus_aggregator,
+    )
+
+
+def make_analyzer(settings: Settings) -> ImageAnalyzer:
+    """The picture analyzer with every channel whose weights are at hand."""
+    return ImageAnalyzer.load(clip=ClipWeights(path=settings.clip.weights, sha256=settings.clip.sha256))
+
+
+def make_intake(settings: Settings, db: Database, blobs: BlobStore) -> Intake:
+    """The two ways in."""
+    return Intake(db, blobs, Jobs(db.dsn), decode_limits(settings))
+
+
+def make_originality(settings: Settings, db: Database, analyzer: ImageAnalyzer) -> Originality:
+    """The use case that the worker runs."""
+    return Originality(
+        db,
+        open_blobs(settings.blobs),
+        analyzer,
+        make_fetcher(settings),
+        limits=decode_limits(settings),
+        max_candidates=settings.limits.candidates,
+        max_attempts=settings.worker.attempts,
+    )
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The HTTP application. Without an argument the settings come from the environment."""
+    settings = settings or Settings()
+    configure_logging(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        db = open_database(settings)
+        blobs = open_blobs(settings.blobs)
+        channels = {name: channel_state(state) for name, state in make_analyzer(settings).channels.items()}
+        app.state.services = Services(
+            settings, db, blobs, make_intake(settings, db, blobs), make_fetcher(settings), channels
+        )
+        yield
+        db.close()
+
+    app = FastAPI(
+        title="Creativity Oracle",
+        summary="Decides whether media is original, shows why, and records it on a chain.",
+        version="0.1.0",
+        lifespan=lifespan,
+        max_body_size=settings.limits.upload_bytes + MULTIPART_OVERHEAD_BYTES,
+    )
+    problems.install(app)
+    app.add_middleware(problems.TooLargeAsProblem, limit_bytes=settings.limits.upload_bytes)
+    for module in (uploads, analyses, governance, health, pages):
+        app.include_router(module.router)
+    return app

@@ -1,0 +1,52 @@
+"""Errors of the service itself; each has a stable code that clients may rely on."""
+
+
+class OracleError(Exception):
+    """The oracle could not do this."""
+
+    code = "oracle_error"
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__)
+
+
+class UnknownMediaType(OracleError):
+    """That is not a media type."""
+
+    code = "unknown_media_type"
+
+
+class MediaTypeMismatch(OracleError):
+    """The file holds another kind of media than announced."""
+
+    code = "media_type_mismatch"
+
+
+class MediaTypeNotSupported(OracleError):
+    """This oracle does not decide on that kind of media yet."""
+
+    code = "media_type_not_supported"
+
+
+class InvalidCreator(OracleError):
+    """The creator is neither a valid address nor a valid name."""
+
+    code = "invalid_creator"
+
+
+class ContentHashMismatch(OracleError):
+    """The media behind the URI is not the media that the request committed to."""
+
+    code = "content_hash_mismatch"
+
+
+class UploadTooLarge(OracleError):
+    """The file is larger than this oracle accepts."""
+
+    code = "upload_too_large"
+
+
+class ConfigurationError(OracleError):
+    """The settings do not fit together; nothing was started."""
+
+    code = "configuration_error"

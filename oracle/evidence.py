@@ -1,0 +1,173 @@
+"""The evidence of a decision: one canonical JSON document, bound to the chain by its hash. Pure."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from embeddings.image.analyzer import ImageAnalyzer, ImageFingerprint, ImageMatch
+from oracle.decision import Decision, similarity_to_bps
+from oracle.explain import explain
+from storage.analyses import Analysis
+from storage.matches import Candidate
+from storage.works import Registration, Work
+
+FORMAT = "creativity-oracle/evidence/1"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A candidate after verification, with what is known about its work."""
+
+    candidate: Candidate
+    work: Work
+    match: ImageMatch
+    licensed: bool
+
+
+def canonical(document: Mapping[str, Any]) -> bytes:
+    """The bytes of a document: UTF-8 JSON, keys sorted, no spaces (RFC 8785 but for the form of floats).
+
+    Raises: ValueError for NaN or infinity, TypeError for what JSON cannot hold.
+    """
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def digest(document: bytes) -> bytes:
+    """SHA-256 of evidence bytes (32 bytes): the `evidenceHash` of the report on chain."""
+    return hashlib.sha256(document).digest()
+
+
+def of_decision(
+    analysis: Analysis,
+    work: Work,
+    registration: Registration,
+    fingerprint: ImageFingerprint,
+    analyzer: ImageAnalyzer,
+    *,
+    candidates: Sequence[Candidate],
+    judged: Sequence[Judged],
+    notes: Sequence[str],
+    decision: Decision,
+    decided_at: datetime,
+) -> dict[str, Any]:
+    """All that a decision rests on: enough to compute it again from the same files."""
+    credited = next((j for j in judged if decision.credited and j.work.id == decision.credited.work_id), None)
+    return {
+        "format": FORMAT,
+        "analysis_id": str(analysis.id),
+        "decided_at": timestamp(decided_at),
+        "work": {
+            **_work(work),
+            "registration": registration.sequence,
+            "registered_at": timestamp(registration.registered_at),
+            "published_at": timestamp(registration.published_at),
+            "mime": work.mime,
+            "size_bytes": work.size_bytes,
+            "width": work.width,
+            "height": work.height,
+        },
+        "notes": list(notes),
+        "too_plain": fingerprint.too_plain,
+        "policy": {
+            "version": analysis.policy_version,
+            "threshold_bps": analysis.threshold_bps,
+            "base_redirect_bps": analysis.base_redirect_bps,
+        },
+        "channels": {name: channel_state(state) for name, state in analyzer.channels.items()},
+        "model_digest": analyzer.model_digest.hex(),
+        "search": {
+            "registered_before": registration.sequence,
+            "views": [view.name for view in fingerprint.query_views],
+            "candidates": len(candidates),
+            "verified": len(judged),
+        },
+        "matches": sorted((_match(j) for j in judged), key=lambda m: (-m["similarity"], m["work"]["id"])),
+        "decision": {
+            "verdict": decision.verdict.value,
+            "reason": decision.reason.value,
+            "similarity_bps": decision.similarity_bps,
+            "tier": decision.tier.value,
+            "redirect_bps": decision.redirect_bps,
+            "credited": str(decision.credited.work_id) if decision.credited else None,
+        },
+        "explanation": explain(
+            verdict=decision.verdict,
+            reason=decision.reason,
+            similarity_bps=decision.similarity_bps,
+            threshold_bps=analysis.threshold_bps,
+            redirect_bps=decision.redirect_bps,
+            media_type=analysis.media_type,
+            other=_called(credited.work) if credited else None,
+            other_creator=credited.work.creator if credited else None,
+            plain_reason=fingerprint.too_plain,
+        ),
+    }
+
+
+def of_failure(analysis: Analysis, code: str, detail: str, failed_at: datetime) -> dict[str, Any]:
+    """What is known of an analysis that ended without a verdict."""
+    return {
+        "format": FORMAT,
+        "analysis_id": str(analysis.id),
+        "decided_at": timestamp(failed_at),
+        "uri": analysis.uri,
+        "error": {"code": code, "detail": detail},
+    }
+
+
+def timestamp(moment: datetime) -> str:
+    """ISO 8601 in UTC."""
+    return moment.astimezone(UTC).isoformat()
+
+
+def channel_state(state: Any) -> dict[str, Any]:
+    """A channel as JSON: whether it is on, its model, and why it is off."""
+    return {"on": state.on, "model": state.model_id, "reason": state.reason}
+
+
+def _work(work: Work) -> dict[str, Any]:
+    return {
+        "id": str(work.id),
+        "post_id": "0x" + work.post_id.hex(),
+        "sha256": work.sha256.hex(),
+        "creator": work.creator,
+        "account": "0x" + work.creator_account.hex() if work.creator_account else None,
+    }
+
+
+def _match(judged: Judged) -> dict[str, Any]:
+    match, work = judged.match, judged.work
+    assert work.registered_at and work.published_at
+    return {
+        "work": {
+            **_work(work),
+            "registration": work.registration,
+            "registered_at": timestamp(work.registered_at),
+            "published_at": timestamp(work.published_at),
+        },
+        "similarity": match.similarity,
+        "similarity_bps": similarity_to_bps(match.similarity),
+        "verified": match.verified,
+        "reason": match.reason,
+        "licensed": judged.licensed,
+        "mirrored": match.mirrored,
+        "transform": match.transform,
+        "inliers": match.inliers,
+        "query_region": match.query_region,
+        "reference_region": match.reference_region,
+        "query_coverage": match.query_coverage,
+        "reference_coverage": match.reference_coverage,
+        "scores": dict(match.scores),
+        "calibration": match.calibration,
+        "found_by": list(judged.candidate.found_by),
+        "phash_distance": judged.candidate.phash_distance,
+        "cosines": dict(judged.candidate.cosines),
+    }
+
+
+def _called(work: Work) -> str:
+    assert work.registered_at is not None
+    return f"{work.file_name or 'work ' + str(work.id)}, registered {work.registered_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,168 @@
+"""The two ways in: a client's upload and a contract's request. Each becomes an analysis and a job, or nothing."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import structlog
+
+from embeddings.image.decode import DecodeLimits, decode_image
+from embeddings.sniff import sniff
+from oracle.chain.ids import escrow_account, parse_account, post_id_of
+from oracle.errors import InvalidCreator, MediaTypeMismatch, MediaTypeNotSupported, UnknownMediaType
+from oracle.jobs import Jobs
+from storage import analyses, policies, works
+from storage.blobs import BlobStore, blob_key
+from storage.database import Connection, Database
+
+log = structlog.get_logger()
+
+MEDIA_TYPES = ("image", "video", "audio")
+SUPPORTED = ("image",)
+HANDLE = re.compile(r"[\w.@:+-]{1,64}", re.UNICODE)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that a client sent, already on disk and hashed."""
+
+    path: Path
+    sha256: bytes
+    size_bytes: int
+    file_name: str | None = None
+    creator: str | None = None
+    media_type: str | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """What the bytes of a file turned out to be."""
+
+    media_type: str
+    mime: str
+    width: int | None
+    height: int | None
+
+
+def inspect(path: Path, limits: DecodeLimits, expected: str | None = None) -> Inspected:
+    """Find out what a file is and decode it once, so that nothing unreadable is ever stored.
+
+    Raises: UnknownMediaType, MediaTypeMismatch, MediaTypeNotSupported; EmbeddingError for what cannot be read.
+    """
+    if expected is not None and expected not in MEDIA_TYPES:
+        raise UnknownMediaType(f"'{expected}' is not a media type; use one of {', '.join(MEDIA_TYPES)}.")
+    sniffed = sniff(path)
+    if expected is not None and sniffed.media_type != expected:
+        raise MediaTypeMismatch(f"The file was announced as {expected}, but it holds {sniffed.mime}.")
+    if sniffed.media_type not in SUPPORTED:
+        raise MediaTypeNotSupported(f"{sniffed.mime}: this oracle decides on {', '.join(SUPPORTED)} only.")
+    picture = decode_image(path, limits)
+    return Inspected("image", sniffed.mime, picture.width, picture.height)
+
+
+class Intake:
+    """Takes media in: bytes to the blob store, then work, analysis and job in one transaction."""
+
+    def __init__(self, db: Database, blobs: BlobStore, jobs: Jobs, limits: DecodeLimits) -> None:
+        self._db = db
+        self._blobs = blobs
+        self._jobs = jobs
+        self._limits = limits
+
+    def submit(self, upload: Upload) -> UUID:
+        """Take an upload in. Returns the id of its analysis: the first one, if the idempotency key was seen.
+
+        Raises: UnknownMediaType, MediaTypeMismatch, MediaTypeNotSupported, InvalidCreator, EmbeddingError,
+            IdempotencyConflict, BlobError, StorageError.
+        """
+        if upload.creator is not None:
+            parse_creator(upload.creator)
+        facts = inspect(upload.path, self._limits, upload.media_type)
+        work_id, analysis_id = uuid4(), uuid4()
+        key = blob_key(upload.sha256)
+        self._blobs.put(upload.path, key)
+        with self._db.transaction() as conn:
+            if upload.idempotency_key is not None:
+                first = analyses.claim_key(conn, upload.idempotency_key, request_hash(upload), analysis_id)
+                if first != analysis_id:
+                    return first
+            creator_id = None if upload.creator is None else ensure_creator(conn, upload.creator)
+            post_id = post_id_of(work_id)
+            works.add_work(conn, works.NewWork(
+                work_id, creator_id, post_id, facts.media_type, upload.sha256, facts.mime, upload.size_bytes,
+                facts.width, facts.height, upload.file_name, key, published_at=None,
+            ))  # fmt: skip
+            policy = policies.current(conn, facts.media_type)
+            analyses.add(conn, analyses.NewAnalysis(
+                analysis_id, "upload", post_id, creator_id, facts.media_type, policy.version,
+                policy.threshold_bps, policy.base_redirect_bps, work_id=work_id,
+            ))  # fmt: skip
+            self._jobs.defer(conn, analysis_id)
+        log.info("upload.accepted", analysis_id=str(analysis_id), work_id=str(work_id), mime=facts.mime)
+        return analysis_id
+
+    def accept_request(
+        self,
+        conn: Connection,
+        *,
+        request_id: bytes,
+        post_id: bytes,
+        content_hash: bytes,
+        media_type: str,
+        creator: bytes,
+        uri: str,
+        config_version: int,
+        block_time: datetime,
+    ) -> UUID:
+        """Turn a contract's request into an analysis, in the transaction that records the event; once.
+
+        The media is fetched by the worker, since its server may be slow or away.
+        """
+        seen = analyses.find_by_request(conn, request_id)
+        if seen is not None:
+            return seen
+        analysis_id = uuid4()
+        creator_id = None if creator == bytes(20) else ensure_creator(conn, "0x" + creator.hex())
+        policy = policies.at(conn, config_version, media_type)
+        analyses.add(conn, analyses.NewAnalysis(
+            analysis_id, "request", post_id, creator_id, media_type, policy.version, policy.threshold_bps,
+            policy.base_redirect_bps, request_id=request_id, uri=uri,
+            expected_sha256=None if content_hash == bytes(32) else content_hash, published_at=block_time,
+        ))  # fmt: skip
+        self._jobs.defer(conn, analysis_id)
+        log.info("request.accepted", analysis_id=str(analysis_id), request_id=request_id.hex(), uri=uri)
+        return analysis_id
+
+
+def parse_creator(creator: str) -> tuple[str, bytes, bool]:
+    """Handle, account (20 bytes) and whether that account is a wallet, of a creator given as address or name.
+
+    A creator without a wallet is paid into an escrow account derived from the name.
+
+    Raises: InvalidCreator.
+    """
+    if creator.lower().startswith("0x"):
+        account = parse_account(creator)
+        if account is None or account == bytes(20):
+            raise InvalidCreator(f"'{creator}' is not a valid address: 0x and 40 hex digits, checksum right if mixed case.")
+        return "0x" + account.hex(), account, True
+    if not HANDLE.fullmatch(creator):
+        raise InvalidCreator(f"'{creator}' is not a valid creator: use an address or 1 to 64 letters, digits and . _ @ : + -")
+    return creator, escrow_account(creator), False
+
+
+def ensure_creator(conn: Connection, creator: str) -> int:
+    """The number of a creator given as address or name. Raises: InvalidCreator."""
+    handle, account, has_wallet = parse_creator(creator)
+    return works.ensure_creator(conn, handle, account, has_wallet).id
+
+
+def request_hash(upload: Upload) -> bytes:
+    """What makes two uploads the same request: the bytes and every field that changes the answer."""
+    fields: Iterable[str] = (upload.sha256.hex(), upload.creator or "", upload.media_type or "")
+    return hashlib.sha256("\n".join(fields).encode()).digest()

@@ -1,0 +1,225 @@
+"""The use case: one work from stored bytes to a verdict. It runs the steps in order; no math, no SQL here."""
+
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import structlog
+
+from embeddings.errors import EmbeddingError
+from embeddings.image.analyzer import ImageAnalyzer, ImageFingerprint
+from embeddings.image.decode import DecodeLimits, decode_image
+from oracle import evidence
+from oracle.chain.report import ReportDraft
+from oracle.decision import Match, Policy, Subject, decide, similarity_to_bps
+from oracle.errors import ContentHashMismatch, OracleError
+from oracle.evidence import Judged
+from oracle.fetch import FetchError, Fetcher
+from oracle.intake import inspect
+from oracle.jobs import RetryLater
+from oracle.nomination import nominate
+from oracle.reports import decision_report, failure_report
+from storage import analyses, matches, outbox, policies, works
+from storage.analyses import Analysis, Conclusion
+from storage.blobs import BlobStore, BlobStoreUnavailable, blob_key
+from storage.database import Connection, Database
+from storage.errors import DatabaseUnavailable
+from storage.matches import Candidate, View
+from storage.works import NewWork, Registration, Work
+
+log = structlog.get_logger()
+
+
+class Originality:
+    """Analyses works. Every step may run again after a crash: each writes once or writes the same."""
+
+    def __init__(
+        self,
+        db: Database,
+        blobs: BlobStore,
+        analyzer: ImageAnalyzer,
+        fetcher: Fetcher,
+        *,
+        limits: DecodeLimits,
+        max_candidates: int,
+        max_attempts: int,
+    ) -> None:
+        self._db = db
+        self._blobs = blobs
+        self._analyzer = analyzer
+        self._fetcher = fetcher
+        self._limits = limits
+        self._max_candidates = max_candidates
+        self._max_attempts = max_attempts
+
+    def analyse(self, analysis_id: UUID, attempts: int = 0) -> None:
+        """Run one analysis to its verdict, or to a failure that says why.
+
+        Args:
+            attempts: tries before this one; a job that kept killing its worker is given up.
+        Raises: RetryLater when a server is away; nothing is lost and the job is tried again.
+        """
+        with structlog.contextvars.bound_contextvars(analysis_id=str(analysis_id)):
+            with self._db.transaction() as conn:
+                analysis = analyses.get(conn, analysis_id)
+            if analysis.status in ("decided", "failed"):
+                log.info("analysis.already_ended", status=analysis.status)
+                return
+            try:
+                self._run(analysis)
+            except (EmbeddingError, OracleError) as exc:
+                self._fail(analysis, exc.code, str(exc))
+            except FetchError as exc:
+                if exc.retryable and attempts + 1 < self._max_attempts:
+                    raise RetryLater(str(exc)) from exc
+                self._fail(analysis, exc.code, str(exc))
+            except (DatabaseUnavailable, BlobStoreUnavailable) as exc:
+                raise RetryLater(str(exc)) from exc
+            except Exception as exc:
+                log.exception("analysis.crashed", attempts=attempts)
+                if attempts + 1 < self._max_attempts:
+                    raise RetryLater(str(exc)) from exc
+                self._fail(analysis, "internal_error", f"The analysis failed {attempts + 1} times: {exc}")
+
+    def _run(self, analysis: Analysis) -> None:
+        work = self._obtain_work(analysis)
+        self._stage(analysis, "decoding")
+        with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
+            path = Path(folder) / "media"
+            self._blobs.fetch(work.blob_key, path)
+            picture = decode_image(path, self._limits)
+        self._stage(analysis, "fingerprinting")
+        fingerprint = self._analyzer.fingerprint(picture)
+        self._stage(analysis, "registering")
+        registration = self._register(work, fingerprint)
+        self._stage(analysis, "searching")
+        found = self._search(work, fingerprint, registration)
+        judged = self._verify(analysis, work, fingerprint, found)
+        self._conclude(analysis, work, registration, fingerprint, picture.notes, found, judged)
+
+    def _obtain_work(self, analysis: Analysis) -> Work:
+        if analysis.work_id is not None:
+            with self._db.transaction() as conn:
+                return works.get_work(conn, analysis.work_id)
+        assert analysis.uri is not None
+        self._stage(analysis, "fetching")
+        with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
+            path = Path(folder) / "media"
+            fetched = self._fetcher.fetch(analysis.uri, path)
+            if analysis.expected_sha256 not in (None, fetched.sha256):
+                raise ContentHashMismatch
+            facts = inspect(path, self._limits, analysis.media_type)
+            key = blob_key(fetched.sha256)
+            self._blobs.put(path, key)
+        work = NewWork(
+            uuid4(), analysis.creator_id, analysis.post_id, facts.media_type, fetched.sha256, facts.mime,
+            fetched.size_bytes, facts.width, facts.height, None, key, analysis.published_at,
+        )  # fmt: skip
+        with self._db.transaction() as conn:
+            works.add_work(conn, work)
+            analyses.attach_work(conn, analysis.id, work.id)
+            return works.get_work(conn, work.id)
+
+    def _register(self, work: Work, fingerprint: ImageFingerprint) -> Registration:
+        with self._db.transaction() as conn:
+            return works.register_image(
+                conn,
+                work.id,
+                phash=fingerprint.phash,
+                phash_quality=fingerprint.phash_quality,
+                proxy=fingerprint.proxy,
+                embeddings=fingerprint.embeddings,
+            )
+
+    def _search(self, work: Work, fingerprint: ImageFingerprint, registration: Registration) -> list[Candidate]:
+        views = [View(view.name, view.phash, view.embeddings) for view in fingerprint.query_views]
+        with self._db.transaction() as conn:
+            return matches.find_candidates(
+                conn, views, sha256=work.sha256, before=registration.sequence, creator_id=work.creator_id
+            )
+
+    def _verify(
+        self, analysis: Analysis, work: Work, fingerprint: ImageFingerprint, found: Sequence[Candidate]
+    ) -> list[Judged]:
+        ids = [candidate.work_id for candidate in nominate(found, self._max_candidates)]
+        by_id = {candidate.work_id: candidate for candidate in found}
+        with self._db.transaction() as conn:
+            proxies = matches.find_proxies(conn, ids)
+            known = works.get_works(conn, ids)
+            licensed = works.licensed_works(conn, work.creator_id, ids)
+        judged = []
+        for done, work_id in enumerate(i for i in ids if i in proxies):
+            self._stage(analysis, "verifying", done, len(ids))
+            # The same post, analysed again by its own creator, is not a copy of itself.
+            if known[work_id].post_id == work.post_id and known[work_id].creator_id == work.creator_id:
+                continue
+            match = self._analyzer.verify(fingerprint, proxies[work_id])
+            judged.append(Judged(by_id[work_id], known[work_id], match, work_id in licensed))
+        return judged
+
+    def _conclude(
+        self,
+        analysis: Analysis,
+        work: Work,
+        registration: Registration,
+        fingerprint: ImageFingerprint,
+        notes: Sequence[str],
+        found: Sequence[Candidate],
+        judged: Sequence[Judged],
+    ) -> None:
+        subject = Subject(work.creator_id, registration.published_at, registration.sequence, fingerprint.too_plain)
+        policy = Policy(analysis.policy_version, analysis.threshold_bps, analysis.base_redirect_bps)
+        decision = decide(subject, [_as_match(one) for one in judged if one.match.similarity > 0], policy)
+        decided_at = datetime.now(UTC)
+        document = evidence.canonical(
+            evidence.of_decision(
+                analysis, work, registration, fingerprint, self._analyzer, candidates=found, judged=judged,
+                notes=notes, decision=decision, decided_at=decided_at,
+            )
+        )  # fmt: skip
+        credited = next((j.work for j in judged if decision.credited and j.work.id == decision.credited.work_id), None)
+        conclusion = Conclusion(
+            decision.verdict, decision.reason, decision.similarity_bps, decision.tier, decision.redirect_bps,
+            credited.id if credited else None, document, evidence.digest(document), self._analyzer.model_digest,
+            registration.sequence, decided_at,
+        )  # fmt: skip
+        with self._db.transaction() as conn:
+            binding = policies.find_binding(conn)
+            if analyses.conclude(conn, analysis.id, conclusion) and analysis.source != "index" and binding:
+                report = decision_report(
+                    binding, analysis, work, decision, credited, evidence_hash=conclusion.evidence_hash,
+                    model_digest=conclusion.model_digest, index_snapshot=conclusion.index_snapshot,
+                )  # fmt: skip
+                _send(conn, analysis, report)
+        log.info(
+            "analysis.decided", verdict=decision.verdict.value, similarity_bps=decision.similarity_bps,
+            redirect_bps=decision.redirect_bps, candidates=len(found), verified=len(judged),
+        )  # fmt: skip
+
+    def _fail(self, analysis: Analysis, code: str, detail: str) -> None:
+        """End without a verdict; a contract that asked gets an answer that says so."""
+        document = evidence.canonical(evidence.of_failure(analysis, code, detail, datetime.now(UTC)))
+        with self._db.transaction() as conn:
+            if analyses.fail(conn, analysis.id, code, detail, document, evidence.digest(document)):
+                if analysis.request_id is not None:
+                    account = works.get_account(conn, analysis.creator_id)
+                    _send(conn, analysis, failure_report(analysis, account, evidence_hash=evidence.digest(document)))
+        log.warning("analysis.failed", code=code, detail=detail)
+
+    def _stage(self, analysis: Analysis, stage: str, done: int = 0, total: int = 1) -> None:
+        with self._db.transaction() as conn:
+            analyses.set_stage(conn, analysis.id, stage, done, total)
+
+
+def _as_match(judged: Judged) -> Match:
+    work = judged.work
+    assert work.registration is not None and work.published_at is not None
+    similarity_bps = similarity_to_bps(judged.match.similarity)
+    return Match(work.id, work.creator_id, work.published_at, work.registration, similarity_bps, judged.licensed)
+
+
+def _send(conn: Connection, analysis: Analysis, report: ReportDraft) -> None:
+    kind = "attest" if analysis.request_id is None else "fulfill"
+    outbox.add(conn, analysis_id=analysis.id, kind=kind, request_id=report.request_id, report=report.to_dict())
