@@ -1,0 +1,116 @@
+"""Each hard case of a verdict is a row; the vectors are those that Solidity must satisfy too."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from oracle import decision
+from oracle.decision import Match, Policy, Reason, Subject, Tier, Verdict, decide
+
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "rules.json").read_text())
+TIERS = {1: Tier.LOW, 2: Tier.MEDIUM, 3: Tier.HIGH}
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+POLICY = Policy(version=1, threshold_bps=9_500, base_redirect_bps=10_000)
+ALICE, BOB, CAROL = 1, 2, 3
+ME = Subject(creator_id=BOB, published_at=NOON, registration=100)
+
+
+def match(
+    similarity_bps: int, *, by: int | None = ALICE, at: int = 1, minutes: int = -10, licensed: bool = False
+) -> Match:
+    return Match(UUID(int=at), by, NOON + timedelta(minutes=minutes), at, similarity_bps, licensed)
+
+
+@pytest.mark.parametrize("row", VECTORS["tier"])
+def test_tier(row: dict[str, int]) -> None:
+    assert decision.tier_of(row["similarityBps"]) is TIERS[row["tier"]]
+
+
+@pytest.mark.parametrize("row", VECTORS["redirect"])
+def test_redirect(row: dict[str, int]) -> None:
+    assert decision.redirect_bps(row["similarityBps"], row["thresholdBps"], row["baseBps"]) == row["redirectBps"]
+
+
+@pytest.mark.parametrize("row", VECTORS["redirectErrors"])
+def test_redirect_refuses_what_is_outside_its_domain(row: dict[str, int]) -> None:
+    error = getattr(decision, str(row["error"]))
+    with pytest.raises(error):
+        decision.redirect_bps(row["similarityBps"], row["thresholdBps"], row["baseBps"])
+
+
+@pytest.mark.parametrize(
+    ("similarity", "bps"),
+    [(0.0, 0), (1.0, 10_000), (0.9451, 9_451), (0.94999999, 9_499), (0.95, 9_500), (0.29, 2_900), (0.57, 5_700)],
+)
+def test_a_similarity_is_floored_once(similarity: float, bps: int) -> None:
+    assert decision.similarity_to_bps(similarity) == bps
+
+
+@pytest.mark.parametrize("similarity", [float("nan"), -0.01, 1.0000001, float("inf")])
+def test_what_is_no_similarity_is_refused(similarity: float) -> None:
+    with pytest.raises(decision.SimilarityOutOfRange):
+        decision.similarity_to_bps(similarity)
+
+
+def plain(**changes: object) -> Subject:
+    return Subject(**{**ME.__dict__, **changes})  # type: ignore[arg-type]
+
+
+CASES = {
+    "nothing found": (ME, [], Verdict.ORIGINAL, Reason.NO_MATCH, 0, None),
+    "0.92 is high and still original": (ME, [match(9_200)], Verdict.ORIGINAL, Reason.BELOW_THRESHOLD, 0, 1),
+    "at the threshold: derivative, nothing redirected": (
+        ME, [match(9_500)], Verdict.DERIVATIVE, Reason.COPY_OF_EARLIER, 0, 1,
+    ),
+    "98 under 95 of 100": (ME, [match(9_800)], Verdict.DERIVATIVE, Reason.COPY_OF_EARLIER, 6_000, 1),
+    "the earliest is credited, not the most similar": (
+        ME, [match(10_000, by=CAROL, at=7, minutes=-5), match(9_600)],
+        Verdict.DERIVATIVE, Reason.COPY_OF_EARLIER, 2_000, 1,
+    ),
+    "my own earlier work": (ME, [match(9_900, by=BOB)], Verdict.SELF_DUPLICATE, Reason.OWN_EARLIER_WORK, 0, 1),
+    "my own work, copied by Carol, posted again": (
+        ME, [match(9_900, by=BOB), match(9_950, by=CAROL, at=2, minutes=-9)],
+        Verdict.SELF_DUPLICATE, Reason.OWN_EARLIER_WORK, 0, 1,
+    ),
+    "Alice's work that I copied before, posted again": (
+        ME, [match(9_900), match(9_990, by=BOB, at=2, minutes=-9)],
+        Verdict.DERIVATIVE, Reason.COPY_OF_EARLIER, 8_000, 1,
+    ),
+    "with a licence": (ME, [match(9_900, licensed=True)], Verdict.LICENSED, Reason.PERMISSION, 0, 1),
+    "a licence from a copyist is none": (
+        ME, [match(9_900), match(9_950, by=CAROL, at=2, minutes=-9, licensed=True)],
+        Verdict.DERIVATIVE, Reason.COPY_OF_EARLIER, 8_000, 1,
+    ),
+    "registered earlier, published later": (ME, [match(9_900, minutes=5)], Verdict.ORIGINAL, Reason.NO_MATCH, 0, None),
+    "the same moment is ordered by registration": (
+        ME, [match(9_900, minutes=0)], Verdict.DERIVATIVE, Reason.COPY_OF_EARLIER, 8_000, 1,
+    ),
+    "nobody to credit": (ME, [match(9_900, by=None)], Verdict.UNDECIDED, Reason.UNKNOWN_CREATOR, 0, 1),
+    "an unnamed uploader of Alice's work": (
+        plain(creator_id=None), [match(9_900)], Verdict.DERIVATIVE, Reason.COPY_OF_EARLIER, 8_000, 1,
+    ),
+    "two unnamed uploaders are not one creator": (
+        plain(creator_id=None), [match(9_900, by=None)], Verdict.UNDECIDED, Reason.UNKNOWN_CREATOR, 0, 1,
+    ),
+    "too plain, whatever matches": (
+        plain(too_plain="it is one colour"), [match(10_000)], Verdict.UNDECIDED, Reason.TOO_PLAIN, 0, None,
+    ),
+    "a part of the index is missing": (
+        plain(search_complete=False), [match(5_000)], Verdict.UNDECIDED, Reason.INCOMPLETE_SEARCH, 0, 1,
+    ),
+    "what was found counts though a part is missing": (
+        plain(search_complete=False), [match(9_800)], Verdict.DERIVATIVE, Reason.COPY_OF_EARLIER, 6_000, 1,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_verdicts(case: tuple[Subject, list[Match], Verdict, Reason, int, int | None]) -> None:
+    subject, matches, verdict, reason, redirect, credited = case
+    decided = decide(subject, matches, POLICY)
+    assert (decided.verdict, decided.reason, decided.redirect_bps) == (verdict, reason, redirect)
+    assert (decided.credited and decided.credited.work_id) == (credited and UUID(int=credited))
+    assert decided.similarity_bps == (decided.credited.similarity_bps if decided.credited else 0)
