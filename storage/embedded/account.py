@@ -1,8 +1,8 @@
 """Which system account the server runs as, since Postgres refuses to run as root.
 
-Not root: as it is. Root: the owner of the data folder, else the account `postgres`, else `nobody`. Under a folder
-closed to that account (a clone below /root, a temporary folder of mode 0700) nothing outside the data folder is
-opened up; the server keeps one capability instead, the one to pass through folders.
+Not root: as it is. Root: the owner of the data folder, else the account `postgres`, else `nobody`. Under a
+folder closed to that account (a clone below /root, a temporary folder of mode 0700) nothing outside the data
+folder is opened up; the server keeps one capability instead, the one to pass through folders.
 """
 
 import os
@@ -35,7 +35,7 @@ class Account:
         if self.passage is None:
             drop += ["--inh-caps=-all"]
         else:
-            # Without no_setuid_fixup access(2) ignores capabilities, and Postgres asks access(2) for its own files.
+            # Without no_setuid_fixup access(2) ignores capabilities, and Postgres asks it for its own files.
             drop += [
                 f"--{kind}=-all,+{self.passage}" for kind in ("bounding-set", "inh-caps", "ambient-caps")
             ]
@@ -49,8 +49,8 @@ def choose_account(data_folder: Path, must_reach: tuple[Path, ...]) -> Account:
         return Account(os.geteuid(), os.getegid())
     if shutil.which("setpriv") is None:
         raise ClosedFolder(
-            "Postgres refuses to run as root, and setpriv (package util-linux) is not installed to leave root."
-            " Install it, or run as an ordinary user."
+            "Postgres refuses to run as root, and setpriv (package util-linux) is not installed to leave"
+            " root. Install it, or run as an ordinary user."
         )
     uid, gid = _ids(data_folder)
     closed = next((f for path in must_reach for f in _folders_of(path) if not _may_pass(f, uid, gid)), None)
@@ -91,9 +91,9 @@ def _passage(closed: Path, uid: int) -> str:
         if held >> bit & 1:
             return name
     raise ClosedFolder(
-        f"Postgres refuses to run as root and runs as {pwd.getpwuid(uid).pw_name}, which cannot pass {closed}."
-        " Put the data folder and the installation where that account may pass (for example below /srv or"
-        f" /var/lib), run as an ordinary user, or open the folder: chmod o+x {closed}"
+        f"Postgres refuses to run as root and runs as {pwd.getpwuid(uid).pw_name}, which cannot pass"
+        f" {closed}. Put the data folder and the installation where that account may pass (for example below"
+        f" /srv or /var/lib), run as an ordinary user, or open the folder: chmod o+x {closed}"
     )
 
 

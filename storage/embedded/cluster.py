@@ -47,7 +47,7 @@ class Cluster:
         return self.folder / f"{name}.lock"
 
     def make_folder(self) -> None:
-        """Create the folder. Raises: ForeignDataFolder if it belongs to someone else or holds other things."""
+        """Create the folder. Raises: ForeignDataFolder if it is somebody else's or holds other things."""
         root = os.geteuid() == 0
         # As root the server runs as another account, which must pass here to reach pgdata (itself 0700).
         self.folder.mkdir(mode=0o711 if root else 0o700, parents=True, exist_ok=True)
@@ -114,7 +114,7 @@ class Cluster:
             )
 
     def check_owner(self, account: Account) -> None:
-        """Raise ForeignDataFolder unless the account owns the data; Postgres would refuse it with less clarity."""
+        """Raise ForeignDataFolder unless the account owns the data, which Postgres insists on."""
         if self.is_initialised and self.data.stat().st_uid != account.uid:
             raise ForeignDataFolder(
                 f"{self.data} belongs to uid {self.data.stat().st_uid}, and the server would run as"

@@ -1,8 +1,8 @@
 """The keeper: parent of one server, which it runs as long as a process holds a share of the users' lock.
 
 Run as `python -m storage.embedded`, in a session of its own, so that a Ctrl-C in the terminal does not reach
-the server before its users have finished. It reaps the server, starts it again after a crash, and stops it when
-the last user has stopped or died: a kill -9 of every user leaves nothing running.
+the server before its users have finished. It reaps the server, starts it again after a crash, and stops it
+when the last user has stopped or died: a kill -9 of every user leaves nothing running.
 """
 
 import argparse
@@ -14,8 +14,8 @@ from types import FrameType
 
 from storage.embedded.account import Account
 from storage.embedded.cluster import PLAIN_ENVIRONMENT, Cluster
-from storage.embedded.locks import FileLock
 from storage.embedded.postmaster import clear_remains, find_postmaster, stop_postmaster
+from storage.file_lock import FileLock
 
 POLL_S = 0.2
 STOP_TIMEOUT_S = 120.0
@@ -92,7 +92,7 @@ class Keeper:
                 self._argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=PLAIN_ENVIRONMENT, cwd="/"
             )
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._told_to_stop = True
 
 

@@ -26,8 +26,9 @@ class Postmaster:
 def find_postmaster(cluster: Cluster) -> Postmaster | None:
     """The living server of this data folder, or none.
 
-    The pid alone proves nothing: after a kill -9 it is a zombie until its parent reaps it, and after a restart
-    of the machine or container it may be someone else's. A living server works inside its data folder.
+    The pid alone proves nothing: after a kill -9 it is a zombie until its parent reaps it, and after a
+    restart of the machine or container it may be someone else's. A living server works inside its data
+    folder.
     """
     try:
         lines = cluster.pid_file.read_text().splitlines()
@@ -56,7 +57,7 @@ def clear_remains(cluster: Cluster, patience_s: float = 5.0) -> None:
 
 
 def stop_postmaster(cluster: Cluster, timeout_s: float) -> None:
-    """Stop the server: fast (clients are cut, a checkpoint is written), then hard when that takes too long."""
+    """Stop the server: fast (clients are cut, a checkpoint is written), then hard if that takes too long."""
     for how, patience_s in ((signal.SIGINT, timeout_s), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0)):
         postmaster = find_postmaster(cluster)
         if postmaster is None:

@@ -15,9 +15,9 @@ from storage.embedded.binaries import Binaries, find_binaries
 from storage.embedded.cluster import PORT, Cluster
 from storage.embedded.errors import EmbeddedServerError, ServerStartFailed, ServerStartTimeout
 from storage.embedded.keeper import STOP_TIMEOUT_S
-from storage.embedded.locks import FileLock
 from storage.embedded.postmaster import find_postmaster, stop_postmaster
 from storage.embedded.tuning import default_settings
+from storage.file_lock import FileLock
 
 log = structlog.get_logger(__name__)
 
@@ -30,8 +30,8 @@ class EmbeddedPostgres:
     """A PostgreSQL server with pgvector in one folder, shared by every process that starts it there.
 
     The first start() makes the cluster and runs the server; others join it. The server stops with its last
-    user, whether that user called stop(), ended or was killed. After a kill -9 of the server itself its keeper
-    brings it back with all that was committed, and so does the next start() in any process.
+    user, whether that user called stop(), ended or was killed. After a kill -9 of the server itself its
+    keeper brings it back with all that was committed, and so does the next start() in any process.
 
     Args:
         data_dir: Folder for data, log and socket; made if absent. Nothing outside it is changed.
@@ -116,8 +116,9 @@ class EmbeddedPostgres:
             now = time.monotonic()
             if now > deadline:
                 raise ServerStartTimeout(
-                    f"Postgres is still starting after {now - began:.0f} s (it may be replaying its log after a"
-                    f" crash); call again to go on waiting. Its last words: {self._cluster.last_log_lines(1)}"
+                    f"Postgres is still starting after {now - began:.0f} s (it may be replaying its log after"
+                    " a crash); call again to go on waiting."
+                    f" Its last words: {self._cluster.last_log_lines(1)}"
                 )
             if now - told > PROGRESS_EVERY_S:
                 told = now
@@ -135,7 +136,8 @@ class EmbeddedPostgres:
             if self._keeper.returncode != 0 and not self.is_running():
                 self._keeper = None
                 raise ServerStartFailed(
-                    f"Postgres did not start. The end of {self._cluster.log}:\n{self._cluster.last_log_lines()}"
+                    f"Postgres did not start. The end of {self._cluster.log}:\n"
+                    + self._cluster.last_log_lines()
                 )
         with FileLock(self._cluster.lock_path("keeper")) as keeper:
             if not keeper.try_acquire():

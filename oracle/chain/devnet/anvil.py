@@ -1,0 +1,108 @@
+"""The program: where it is, how it is started."""
+
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from oracle.chain.devnet.errors import AnvilMissing, DevChainFailed
+from oracle.chain.devnet.jsonrpc import JsonRpc
+from oracle.processes import die_with_parent
+
+# The npm package @foundry-rs/anvil is a script that starts one of these; going straight to the binary saves a
+# Node process that would not pass a SIGKILL on.
+NPM_PLATFORMS = {
+    ("linux", "x86_64"): "linux-amd64",
+    ("linux", "aarch64"): "linux-arm64",
+    ("darwin", "arm64"): "darwin-arm64",
+    ("darwin", "x86_64"): "darwin-amd64",
+}
+NODE_MODULES = Path(__file__).resolve().parents[3] / "contracts" / "node_modules"
+START_TIMEOUT_S = 60.0
+
+
+def find_anvil(explicit: Path | None = None, node_modules: Path = NODE_MODULES) -> Path:
+    """The binary: the given path, else the npm package's, else PATH's. Raises: AnvilMissing."""
+    if explicit is not None:
+        if not explicit.is_file():
+            raise AnvilMissing(f"There is no anvil at {explicit}. Install it with: npm ci --prefix contracts")
+        return explicit
+    system = NPM_PLATFORMS.get((sys.platform, platform.machine()))
+    packaged = node_modules / "@foundry-rs" / f"anvil-{system}" / "bin" / "anvil"
+    if packaged.is_file():
+        return packaged
+    on_path = shutil.which("anvil")
+    if on_path is None:
+        raise AnvilMissing
+    return Path(on_path)
+
+
+@dataclass(frozen=True)
+class AnvilOptions:
+    """How a node is started."""
+
+    binary: Path
+    port: int
+    chain_id: int
+    slots_in_an_epoch: int = 1
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def argv(self) -> list[str]:
+        return [
+            str(self.binary),
+            "--host=127.0.0.1",
+            f"--port={self.port}",
+            f"--chain-id={self.chain_id}",
+            f"--slots-in-an-epoch={self.slots_in_an_epoch}",
+            "--no-mining",  # the block producer mines
+            "--accounts=0",  # no keys that everybody knows
+            "--no-cors",  # no page in a browser may talk to it
+            "--no-request-size-limit",  # loading a state takes one large request
+            "--silent",  # otherwise a line for every call
+        ]
+
+
+def start_anvil(options: AnvilOptions, log: Path) -> "subprocess.Popen[bytes]":
+    """Start a node and wait until it answers; it dies with the calling thread. Raises: DevChainFailed."""
+    with log.open("wb") as output:
+        node = subprocess.Popen(
+            options.argv(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # a Ctrl-C in the terminal is for whoever started us
+            preexec_fn=die_with_parent(),  # noqa: PLW1509 (it makes two system calls, no more)
+        )
+    deadline = time.monotonic() + START_TIMEOUT_S
+    rpc = JsonRpc(options.url)
+    try:
+        while not _answers(rpc):
+            if node.poll() is not None or time.monotonic() > deadline:
+                node.kill()
+                node.wait()
+                raise DevChainFailed(
+                    f"Anvil did not start. It said: {log.read_text(errors='replace')[-2000:]}"
+                )
+            time.sleep(0.02)
+        # A stranger may have been listening on the port all along.
+        if node.poll() is not None or rpc.number("eth_chainId") != options.chain_id:
+            node.kill()
+            node.wait()
+            raise DevChainFailed(f"Port {options.port} is taken by another server.")
+    finally:
+        rpc.close()
+    return node
+
+
+def _answers(rpc: JsonRpc) -> bool:
+    try:
+        rpc.call("eth_chainId")
+    except DevChainFailed:
+        return False
+    return True
