@@ -13,6 +13,8 @@ from storage.works import hash_bits
 
 # ef_search bounds what an HNSW scan can return; iterative scans go on when filters eat the first answers.
 SEARCH_SETTINGS = "select set_config('hnsw.ef_search', '200', true), set_config('hnsw.iterative_scan', 'relaxed_order', true)"
+# An unnamed creator owns no works: every stored creator, none included, is distinct from this number.
+NOBODY = -1
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,13 @@ def find_candidates(
         own: how many of the creator's own works each view and channel may bring.
     """
     conn.execute(SEARCH_SETTINGS)
+    owner = NOBODY if creator_id is None else creator_id
     found: dict[UUID, Candidate] = {}
     for work_id in _same_bytes(conn, sha256, before):
         found[work_id] = Candidate(work_id, found_by=("sha256",))
-    for work_id, view, distance in _nearest_hashes(conn, views, before, creator_id, per_view, own):
+    for work_id, view, distance in _nearest_hashes(conn, views, before, owner, per_view, own):
         found[work_id] = _with_hash(found.get(work_id) or Candidate(work_id), view, distance)
-    for work_id, model, cosine in _nearest_embeddings(conn, views, before, creator_id, per_view, own):
+    for work_id, model, cosine in _nearest_embeddings(conn, views, before, owner, per_view, own):
         found[work_id] = _with_cosine(found.get(work_id) or Candidate(work_id), model, cosine)
     for work_id in _sources_of(conn, list(found), before):
         found.setdefault(work_id, Candidate(work_id, found_by=("source_of_candidate",)))
@@ -86,7 +89,7 @@ def _same_bytes(conn: Connection, sha256: bytes, before: int) -> list[UUID]:
 
 
 def _nearest_hashes(
-    conn: Connection, views: Sequence[View], before: int, creator_id: int | None, per_view: int, own: int
+    conn: Connection, views: Sequence[View], before: int, owner: int, per_view: int, own: int
 ) -> list[tuple[UUID, str, int]]:
     rows = conn.execute(
         """
@@ -105,7 +108,7 @@ def _nearest_hashes(
             "views": [v.name for v in views],
             "hashes": [hash_bits(v.phash).to_text() for v in views],
             "before": before,
-            "creator": creator_id,
+            "creator": owner,
             "others": per_view,
             "own": own,
         },
@@ -114,7 +117,7 @@ def _nearest_hashes(
 
 
 def _nearest_embeddings(
-    conn: Connection, views: Sequence[View], before: int, creator_id: int | None, per_view: int, own: int
+    conn: Connection, views: Sequence[View], before: int, owner: int, per_view: int, own: int
 ) -> list[tuple[UUID, str, float]]:
     queries = [(name, vector) for view in views for name, vector in view.embeddings.items()]
     models = dict(
@@ -136,7 +139,7 @@ def _nearest_embeddings(
         )
         mine = nearest.format(model=int(models[name]), whose="creator_id = %(creator)s", limit=int(own))
         rows = conn.execute(
-            f"{others} union all {mine}", {"q": HalfVector(vector), "before": before, "creator": creator_id}
+            f"{others} union all {mine}", {"q": HalfVector(vector), "before": before, "creator": owner}
         ).fetchall()
         found += [(row[0], name, 1.0 - float(row[1])) for row in rows]
     return found

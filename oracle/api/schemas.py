@@ -29,6 +29,7 @@ class WorkView(BaseModel):
     media_type: Literal["image", "video", "audio"]
     mime: str
     size_bytes: int
+    file_name: str | None
     width: int | None
     height: int | None
     creator: str | None
@@ -113,6 +114,7 @@ def work_view(work: Work) -> WorkView:
         media_type=work.media_type,  # type: ignore[arg-type]
         mime=work.mime,
         size_bytes=work.size_bytes,
+        file_name=work.file_name,
         width=work.width,
         height=work.height,
         creator=work.creator,
