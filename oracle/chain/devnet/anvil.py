@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from oracle.chain.devnet.errors import AnvilMissing, DevChainFailed
+from oracle.chain.devnet.errors import AnvilMissing, DevChainError, DevChainFailed
 from oracle.chain.devnet.jsonrpc import JsonRpc
 from oracle.processes import die_with_parent
 
@@ -79,25 +79,28 @@ def start_anvil(options: AnvilOptions, log: Path) -> "subprocess.Popen[bytes]":
             start_new_session=True,  # a Ctrl-C in the terminal is for whoever started us
             preexec_fn=die_with_parent(),  # noqa: PLW1509 (it makes two system calls, no more)
         )
-    deadline = time.monotonic() + START_TIMEOUT_S
     rpc = JsonRpc(options.url)
     try:
-        while not _answers(rpc):
-            if node.poll() is not None or time.monotonic() > deadline:
-                node.kill()
-                node.wait()
-                raise DevChainFailed(
-                    f"Anvil did not start. It said: {log.read_text(errors='replace')[-2000:]}"
-                )
-            time.sleep(0.02)
+        wait_until_up(node, rpc, log)
         # A stranger may have been listening on the port all along.
         if node.poll() is not None or rpc.number("eth_chainId") != options.chain_id:
-            node.kill()
-            node.wait()
             raise DevChainFailed(f"Port {options.port} is taken by another server.")
+    except DevChainError:
+        node.kill()
+        node.wait()
+        raise
     finally:
         rpc.close()
     return node
+
+
+def wait_until_up(node: "subprocess.Popen[bytes]", rpc: JsonRpc, log: Path) -> None:
+    """Wait until the node answers. Raises: DevChainFailed if it ends or does not answer in time."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not _answers(rpc):
+        if node.poll() is not None or time.monotonic() > deadline:
+            raise DevChainFailed(f"Anvil did not start. It said: {log.read_text(errors='replace')[-2000:]}")
+        time.sleep(0.02)
 
 
 def _answers(rpc: JsonRpc) -> bool:

@@ -1,0 +1,55 @@
+"""Servers for the tests that want them; a test that asks for none starts none."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.anvil import AnvilNode, running_anvil
+from support.databases import FAST_SETTINGS, cloned_database, make_template
+from support.files import FileServer, new_file_server
+
+from oracle.chain.devnet import DevChain
+from storage.embedded import EmbeddedPostgres
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """One real Postgres for the whole run."""
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings=FAST_SETTINGS) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def database_template(postgres_server: EmbeddedPostgres) -> str:
+    """The name of a migrated database to clone."""
+    return make_template(postgres_server.dsn)
+
+
+@pytest.fixture
+def database_dsn(postgres_server: EmbeddedPostgres, database_template: str) -> Iterator[str]:
+    """A migrated database of the test's own."""
+    with cloned_database(postgres_server.dsn, database_template) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="module")
+def anvil(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnvilNode]:
+    """A bare Anvil of the test module's own: automine, final two blocks behind the head."""
+    with running_anvil(tmp_path_factory.mktemp("anvil") / "anvil.log") as node:
+        yield node
+
+
+@pytest.fixture
+def devchain(tmp_path: Path) -> Iterator[DevChain]:
+    """A new embedded chain of the test's own, with its block producer."""
+    with DevChain(tmp_path / "chain") as chain:
+        yield chain
+
+
+@pytest.fixture
+def file_server() -> Iterator[FileServer]:
+    """An HTTP server on loopback; put files into it."""
+    server = new_file_server()
+    server.start()
+    yield server
+    server.stop()

@@ -1,0 +1,49 @@
+"""Fresh databases in a second: clones of one migrated template (as procrastinate's tests do)."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from storage.migrate import migrate
+
+TEMPLATE = "oracle_template"
+# Tests kill processes, not machines: what the kernel has is safe, and fsync would only cost time.
+FAST_SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "128MB",
+    "maintenance_work_mem": "64MB",
+    "max_wal_size": "1GB",
+    "max_connections": "100",
+}
+
+_numbers = itertools.count(1)
+
+
+def make_template(server_dsn: str) -> str:
+    """Create the migrated template database. Returns: its name."""
+    with psycopg.connect(server_dsn, autocommit=True) as conn:
+        conn.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
+    migrate(_dsn_of(server_dsn, TEMPLATE))
+    return TEMPLATE
+
+
+@contextmanager
+def cloned_database(server_dsn: str, template: str) -> Iterator[str]:
+    """The DSN of a new database, dropped afterwards together with whatever is still connected to it."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(server_dsn, autocommit=True) as conn:
+        conn.execute(
+            sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
+        yield _dsn_of(server_dsn, name)
+        conn.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+def _dsn_of(server_dsn: str, database: str) -> str:
+    return make_conninfo(**{**conninfo_to_dict(server_dsn), "dbname": database})
