@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
+import {IHubErrors, IRuleErrors} from "../src/interfaces/IErrors.sol";
+import {IPoCHub} from "../src/interfaces/IPoCHub.sol";
+import {RequestStatus} from "../src/types/Codes.sol";
+import {PoCReport, RequestRecord, VerificationRequest} from "../src/types/Reports.sol";
+import {RefusingPayee} from "./mocks/Consumers.sol";
+import {System} from "./utils/System.sol";
+
+/// @notice Asking, expiring, cancelling, and the fee on its way.
+contract RequestsTest is System {
+    function test_ARequestIsKeptAndAnnounced() public {
+        VerificationRequest memory request = aRequest();
+        bytes32 expected =
+            keccak256(abi.encode(block.chainid, address(hub), REQUESTER, uint64(1), POST, CONTENT, uint8(1)));
+        vm.expectEmit(address(hub));
+        emit IPoCHub.VerificationRequested(
+            expected,
+            POST,
+            REQUESTER,
+            1,
+            CONTENT,
+            1,
+            CREATOR,
+            1,
+            uint64(block.timestamp + 1 days),
+            request.uri
+        );
+        bytes32 requestId = ask(request);
+        eq(requestId, expected, "id");
+        eq(hub.requestCount(), 1, "count");
+
+        RequestRecord memory kept = hub.getRequest(requestId);
+        eq(kept.requester, REQUESTER, "requester");
+        eq(kept.creator, CREATOR, "creator");
+        eq(kept.postId, POST, "post");
+        eq(kept.contentHash, CONTENT, "content");
+        eq(kept.mediaType, 1, "media type");
+        eq(kept.configVersion, 1, "config version");
+        eq(kept.status, RequestStatus.PENDING, "status");
+        eq(kept.deadline, block.timestamp + 1 days, "deadline");
+    }
+
+    function test_TheSameRequestTwiceHasTwoIds() public {
+        yes(ask() != ask(), "ids differ");
+        eq(hub.requestCount(), 2, "count");
+    }
+
+    function test_ARequestStaysUnderThePolicyItWasMadeUnder() public {
+        bytes32 before = ask();
+        policy.setThreshold(1, 9_000);
+        bytes32 later = ask();
+        eq(hub.getRequest(before).configVersion, 1, "before");
+        eq(hub.getRequest(later).configVersion, 2, "after");
+    }
+
+    function test_MalformedRequestsAreRefusedByName() public {
+        VerificationRequest memory request = aRequest();
+        request.postId = 0;
+        refused(request, abi.encodeWithSelector(IHubErrors.MissingPostId.selector));
+
+        request = aRequest();
+        request.creator = address(0);
+        refused(request, abi.encodeWithSelector(IHubErrors.MissingCreator.selector, POST));
+
+        request = aRequest();
+        request.contentHash = 0;
+        request.uri = "";
+        refused(request, abi.encodeWithSelector(IHubErrors.NothingToVerify.selector, POST));
+
+        request = aRequest();
+        request.callbackGas = 300_001;
+        refused(request, abi.encodeWithSelector(IHubErrors.CallbackGasTooHigh.selector, 300_001, 300_000));
+    }
+
+    function testFuzz_OnlyThreeMediaTypesExist(uint8 mediaType) public {
+        VerificationRequest memory request = aRequest();
+        request.mediaType = mediaType;
+        if (mediaType == 0 || mediaType > 3) {
+            refused(request, abi.encodeWithSelector(IRuleErrors.InvalidMediaType.selector, mediaType));
+        } else {
+            eq(hub.getRequest(ask(request)).mediaType, mediaType, "media type");
+        }
+    }
+
+    function test_TheUriIsBounded() public {
+        VerificationRequest memory request = aRequest();
+        request.uri = string(new bytes(2_048));
+        ask(request);
+        request.uri = string(new bytes(2_049));
+        refused(request, abi.encodeWithSelector(IHubErrors.UriTooLong.selector, 2_049, 2_048));
+    }
+
+    function test_EitherUriOrContentHashIsEnough() public {
+        VerificationRequest memory request = aRequest();
+        request.uri = "";
+        ask(request);
+        request = aRequest();
+        request.contentHash = 0;
+        ask(request);
+    }
+
+    function testFuzz_TheFeeIsExact(uint96 fee, uint96 sent) public {
+        fee = uint96(within(fee, 0, 1 ether));
+        sent = uint96(within(sent, 0, 2 ether));
+        hub.setFee(fee);
+        VerificationRequest memory request = aRequest();
+        vm.deal(REQUESTER, sent);
+        vm.prank(REQUESTER);
+        if (fee != sent) {
+            vm.expectRevert(abi.encodeWithSelector(IHubErrors.IncorrectFee.selector, fee, sent));
+        }
+        hub.requestVerification{value: sent}(request);
+        eq(address(hub).balance, fee == sent ? fee : 0, "escrow");
+    }
+
+    function test_TheFeeGoesToWhoeverTransmits() public {
+        hub.setFee(1 gwei);
+        bytes32 requestId = ask();
+        fulfill(reportFor(requestId));
+        eq(hub.claimable(TRANSMITTER), 1 gwei, "claimable");
+        eq(hub.claimable(REQUESTER), 0, "nothing back");
+
+        vm.prank(TRANSMITTER);
+        eq(hub.withdraw(payable(address(0xBEEF))), 1 gwei, "sent");
+        eq(address(0xBEEF).balance, 1 gwei, "received");
+        eq(address(hub).balance, 0, "nothing left");
+        vm.prank(TRANSMITTER);
+        vm.expectRevert(abi.encodeWithSelector(IHubErrors.NothingToWithdraw.selector, TRANSMITTER));
+        hub.withdraw(payable(TRANSMITTER));
+    }
+
+    function test_AFeeThatIsRefusedStaysClaimable() public {
+        hub.setFee(1 gwei);
+        fulfill(reportFor(ask()));
+        address payable payee = payable(address(new RefusingPayee()));
+        vm.prank(TRANSMITTER);
+        vm.expectRevert(abi.encodeWithSelector(IHubErrors.WithdrawalRefused.selector, payee));
+        hub.withdraw(payee);
+        eq(hub.claimable(TRANSMITTER), 1 gwei, "claimable");
+    }
+
+    function test_AnExpiredRequestIsCancelledByAnyoneAndRefunded() public {
+        hub.setFee(5 gwei);
+        bytes32 requestId = ask();
+        uint256 deadline = hub.getRequest(requestId).deadline;
+        vm.warp(deadline);
+        vm.expectRevert(abi.encodeWithSelector(IHubErrors.RequestNotExpired.selector, requestId, deadline));
+        hub.cancelRequest(requestId);
+
+        vm.warp(deadline + 1);
+        PoCReport memory late = reportFor(requestId);
+        fulfillReverts(late, abi.encodeWithSelector(IHubErrors.RequestExpired.selector, requestId, deadline));
+
+        vm.prank(address(0x5712A6E2));
+        hub.cancelRequest(requestId);
+        eq(hub.getRequest(requestId).status, RequestStatus.CANCELLED, "status");
+        eq(hub.claimable(REQUESTER), 5 gwei, "refund");
+
+        bytes memory gone =
+            abi.encodeWithSelector(IHubErrors.RequestNotPending.selector, requestId, RequestStatus.CANCELLED);
+        vm.expectRevert(gone);
+        hub.cancelRequest(requestId);
+        fulfillReverts(late, gone);
+    }
+
+    function test_AFulfilledRequestCannotBeCancelled() public {
+        bytes32 requestId = ask();
+        fulfill(reportFor(requestId));
+        vm.warp(block.timestamp + 2 days);
+        vm.expectRevert(
+            abi.encodeWithSelector(IHubErrors.RequestNotPending.selector, requestId, RequestStatus.FULFILLED)
+        );
+        hub.cancelRequest(requestId);
+    }
+
+    function test_SettingsStayInRangeAndWithGovernance() public {
+        vm.expectRevert(abi.encodeWithSelector(IHubErrors.FeeTooHigh.selector, 1 ether + 1, 1 ether));
+        hub.setFee(1 ether + 1);
+        vm.expectRevert(abi.encodeWithSelector(IHubErrors.InvalidRequestTimeout.selector, 299));
+        hub.setRequestTimeout(299);
+        vm.expectRevert(abi.encodeWithSelector(IHubErrors.InvalidRequestTimeout.selector, 30 days + 1));
+        hub.setRequestTimeout(30 days + 1);
+        hub.setRequestTimeout(300);
+        eq(hub.requestTimeout(), 300, "timeout");
+
+        bytes memory denied =
+            abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, CREATOR);
+        vm.startPrank(CREATOR);
+        vm.expectRevert(denied);
+        hub.setFee(0);
+        vm.expectRevert(denied);
+        hub.setRequestTimeout(1 days);
+        vm.stopPrank();
+    }
+
+    function refused(VerificationRequest memory request, bytes memory reason) private {
+        vm.expectRevert(reason);
+        hub.requestVerification(request);
+    }
+}
