@@ -1,0 +1,158 @@
+"""Search on a real Postgres: what the indexes return against brute force, and whose works are looked at."""
+
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from storage import analyses, matches, works
+from storage.database import Connection, Database
+from storage.matches import View
+from storage.works import NewWork
+
+MODEL = "test/random-directions"
+RNG = np.random.default_rng(7)
+
+
+@pytest.fixture
+def db(database_dsn: str) -> Iterator[Database]:
+    database = Database(database_dsn)
+    database.open()
+    yield database
+    database.close()
+
+
+def unit(vector: NDArray[np.float64]) -> NDArray[np.float32]:
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+def add(
+    conn: Connection, phash: bytes, embedding: NDArray[np.float32], *, creator: int | None = None, sha: bytes | None = None
+) -> UUID:
+    work_id = uuid4()
+    sha = sha or RNG.bytes(32)
+    works.add_work(
+        conn, NewWork(work_id, creator, RNG.bytes(32), "image", sha, "image/png", 1, 9, 9, None, sha.hex(), None)
+    )
+    works.register_image(
+        conn, work_id, phash=phash, phash_quality=90, proxy=b"", embeddings={MODEL: embedding}
+    )
+    return work_id
+
+
+def creator(conn: Connection, name: str) -> int:
+    return works.ensure_creator(conn, name, RNG.bytes(20), False).id
+
+
+def near(phash: bytes, flips: int) -> bytes:
+    bits = np.unpackbits(np.frombuffer(phash, np.uint8))
+    bits[RNG.choice(256, flips, replace=False)] ^= 1
+    return np.packbits(bits).tobytes()
+
+
+def search(conn: Connection, phash: bytes, embedding: NDArray[np.float32], **options: object) -> list[matches.Candidate]:
+    view = View("whole", phash, {MODEL: embedding})
+    defaults: dict[str, object] = {"sha256": RNG.bytes(32), "before": 10**9, "creator_id": None}
+    return matches.find_candidates(conn, [view], **(defaults | options))  # type: ignore[arg-type]
+
+
+def test_both_indexes_agree_with_brute_force(db: Database) -> None:
+    hashes = [RNG.bytes(32) for _ in range(400)]
+    vectors = [unit(RNG.normal(size=512)) for _ in range(400)]
+    with db.transaction() as conn:
+        ids = [add(conn, phash, vector) for phash, vector in zip(hashes, vectors, strict=True)]
+    with db.transaction() as conn:
+        conn.execute("set local enable_seqscan = off")  # a table this small would not be searched by its index
+        hits = 0
+        for _ in range(20):
+            phash, vector = RNG.bytes(32), unit(RNG.normal(size=512))
+            bits = np.unpackbits(np.frombuffer(phash, np.uint8))
+            distances = [int(np.sum(bits != np.unpackbits(np.frombuffer(h, np.uint8)))) for h in hashes]
+            cosines = [float(vector @ v) for v in vectors]
+            found = {c.work_id: c for c in search(conn, phash, vector, per_view=10)}
+            by_hash = sorted(c.phash_distance for c in found.values() if c.phash_distance is not None)
+            assert by_hash == sorted(distances)[:10]
+            best = {ids[i] for i in np.argsort(cosines)[-10:]}
+            hits += len(best & set(found))
+            for work_id in best & set(found):
+                assert found[work_id].cosines[MODEL] == pytest.approx(cosines[ids.index(work_id)], abs=2e-3)
+    assert hits >= 0.97 * 20 * 10  # random directions are the hardest case: the tenth and eleventh are near ties
+
+
+def test_only_earlier_works_are_looked_at(db: Database) -> None:
+    phash, vector = RNG.bytes(32), unit(RNG.normal(size=512))
+    with db.transaction() as conn:
+        first = add(conn, phash, vector)
+        add(conn, phash, vector)
+    with db.transaction() as conn:
+        second_place = 2
+        assert [c.work_id for c in search(conn, phash, vector, before=second_place)] == [first]
+
+
+def test_a_flood_of_own_copies_does_not_hide_the_original(db: Database) -> None:
+    phash, vector = RNG.bytes(32), unit(RNG.normal(size=512))
+    with db.transaction() as conn:
+        alice, bob = creator(conn, "alice"), creator(conn, "bob")
+        original = add(conn, near(phash, 30), vector, creator=alice)
+        for _ in range(60):
+            add(conn, near(phash, 2), vector, creator=bob)
+    with db.transaction() as conn:
+        found = search(conn, phash, vector, creator_id=bob, per_view=10, own=3)
+    assert original in {c.work_id for c in found}
+    assert len(found) <= 10 + 2 * 3
+
+
+def test_the_source_of_a_copy_is_a_candidate_too(db: Database) -> None:
+    phash, vector = RNG.bytes(32), unit(RNG.normal(size=512))
+    with db.transaction() as conn:
+        alice, bob = creator(conn, "alice"), creator(conn, "bob")
+        original = add(conn, RNG.bytes(32), unit(-vector.astype(np.float64)), creator=alice)
+        copy = add(conn, phash, vector, creator=bob)
+        analysis_id = uuid4()
+        analyses.add(
+            conn,
+            analyses.NewAnalysis(analysis_id, "upload", RNG.bytes(32), bob, "image", 1, 9500, 10_000, work_id=copy),
+        )
+        conn.execute(
+            "update analyses set verdict = 'derivative', matched_work_id = %s where id = %s", (original, analysis_id)
+        )
+        for _ in range(5):
+            add(conn, near(phash, 1), vector)
+    with db.transaction() as conn:
+        found = {c.work_id: c for c in search(conn, phash, vector, per_view=6)}
+    assert found[original].found_by == ("source_of_candidate",)
+
+
+def test_the_same_bytes_are_always_found(db: Database) -> None:
+    vector, sha = unit(RNG.normal(size=512)), RNG.bytes(32)
+    with db.transaction() as conn:
+        same = add(conn, RNG.bytes(32), unit(-vector.astype(np.float64)), sha=sha)
+        for _ in range(30):
+            add(conn, RNG.bytes(32), vector)
+    with db.transaction() as conn:
+        found = {c.work_id: c for c in search(conn, RNG.bytes(32), vector, sha256=sha, per_view=2)}
+    assert "sha256" in found[same].found_by
+
+
+def test_vectors_of_two_models_never_meet(db: Database) -> None:
+    vector = unit(RNG.normal(size=512))
+    with db.transaction() as conn:
+        add(conn, RNG.bytes(32), vector)
+    with db.transaction() as conn:
+        found = matches.find_candidates(
+            conn, [View("whole", RNG.bytes(32), {"test/other-model": vector})],
+            sha256=RNG.bytes(32), before=10**9, creator_id=None,
+        )  # fmt: skip
+    assert all(not candidate.cosines for candidate in found)
+
+
+def test_registering_twice_keeps_the_place(db: Database) -> None:
+    vector = unit(RNG.normal(size=512))
+    with db.transaction() as conn:
+        work_id = add(conn, RNG.bytes(32), vector)
+        first = works.get_work(conn, work_id).registration
+    with db.transaction() as conn:
+        again = works.register_image(conn, work_id, phash=RNG.bytes(32), phash_quality=1, proxy=b"", embeddings={})
+    assert again.sequence == first
