@@ -1,0 +1,65 @@
+"""Pictures that carry too little to tell one from another: they are answered with a reason, never with a
+match.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddings.image.blocks import BLOCK_PX, FRAME_SIDE_PX, block_photographic, textured_blocks
+from embeddings.image.decode import Picture
+from embeddings.image.raster import reduce_to, to_grey
+
+MIN_SHORT_SIDE_PX = 64
+MIN_TEXTURED_BLOCKS = 6
+MIN_TEXTURED_SHARE = 0.02
+MIN_LEVELS = 4.0
+TWO_TONE_SHARE = 0.85  # of the pixels within 12 levels of the two commonest greys: ink on paper
+TEXT_PHOTO_SHARE = 0.3
+EXACTLY_FLAT_SHARE = (
+    0.4  # of the pixels, no step to any neighbour: a night sky has noise where paper has none
+)
+
+
+def too_plain(picture: Picture) -> str | None:
+    """Why the picture cannot be judged, in plain words, or None if it can."""
+    if min(picture.width, picture.height) < MIN_SHORT_SIDE_PX:
+        return (
+            f"The picture is {picture.width}x{picture.height} pixels; under {MIN_SHORT_SIDE_PX} pixels on its short "
+            "side nothing can be told from it."
+        )
+    grey = to_grey(reduce_to(picture.pixels, FRAME_SIDE_PX))
+    if float(grey.std()) < MIN_LEVELS:
+        return "The picture is one flat or nearly flat colour."
+    textured = textured_blocks(grey)
+    if textured.sum() < max(MIN_TEXTURED_BLOCKS, MIN_TEXTURED_SHARE * textured.size):
+        return "The picture is almost blank: too few parts of it have any structure."
+    rows, columns = grey.shape[0] // BLOCK_PX, grey.shape[1] // BLOCK_PX
+    whole = grey[: rows * BLOCK_PX, : columns * BLOCK_PX].astype(np.float32)
+    photo = block_photographic(whole, BLOCK_PX)[textured[:rows, :columns]]
+    if (
+        _two_tone(grey)
+        and _flat_share(grey) > EXACTLY_FLAT_SHARE
+        and photo.size
+        and float(photo.mean()) < TEXT_PHOTO_SHARE
+    ):
+        return "The picture is only text or line work on a plain ground: others like it cannot be told apart by pixels."
+    return None
+
+
+def _flat_share(grey: NDArray[np.uint8]) -> float:
+    values = grey.astype(np.int16)
+    steps = np.abs(np.diff(values, axis=0))[:, :-1], np.abs(np.diff(values, axis=1))[:-1]
+    return float((np.maximum(*steps) <= 1).mean()) if min(grey.shape) > 1 else 1.0
+
+
+def _two_tone(grey: NDArray[np.uint8]) -> bool:
+    counts = np.bincount(grey.reshape(-1), minlength=256).astype(np.float64)
+    held = 0.0
+    for _ in range(2):
+        peak = int(counts.argmax())
+        low, high = max(0, peak - 12), peak + 13
+        held += float(counts[low:high].sum())
+        counts[low:high] = 0
+    return held / grey.size >= TWO_TONE_SHARE

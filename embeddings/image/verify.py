@@ -1,0 +1,219 @@
+"""Judge one query picture against one reference: align, compare blocks, calibrate, and say it in a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddings.image.blocks import BLOCK_PX, BlockReport, compare_blocks, overlap_polygon, textured_blocks
+from embeddings.image.calibration import Calibration, lower_bound
+from embeddings.image.features import LocalFeatures
+from embeddings.image.geometry import Alignment, align, inverse, project
+from embeddings.image.match import ImageMatch, Matrix, Polygon
+
+WHOLE_REGION_SHARE = 0.8  # from this agreement on, untextured parts between the blocks count as shared too
+SLACK = 0.95  # noise alone fails a block in twenty of an honest re-encode: this much agreement is all of it
+MIN_COMPONENT_BLOCKS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """One picture ready to be compared: grey proxy (h, w) uint8 and its local features."""
+
+    grey: NDArray[np.uint8]
+    features: LocalFeatures
+
+    def mirrored(self) -> Prepared:
+        return Prepared(np.ascontiguousarray(self.grey[:, ::-1]), self.features.mirrored())
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.grey.shape[1], self.grey.shape[0]
+
+
+def verify_pair(query: Prepared, reference: Prepared, calibration: Calibration) -> ImageMatch:
+    """The best explanation of the query by the reference, upright or mirrored."""
+    best = _best_of(query, reference, calibration, mirrored=False)
+    if best is None or not best.verified:
+        other = _best_of(query.mirrored(), reference, calibration, mirrored=True)
+        if other is not None and (best is None or other.similarity > best.similarity):
+            best = other
+    return best or _nothing(calibration)
+
+
+def _best_of(
+    query: Prepared, reference: Prepared, calibration: Calibration, *, mirrored: bool
+) -> ImageMatch | None:
+    hypotheses = align(query.features, reference.features)
+    hypotheses.append(_whole_frame(query, reference))
+    judged = []
+    for alignment in hypotheses:
+        report = compare_blocks(query.grey, reference.grey, alignment.transform)
+        if report is None:
+            continue
+        judged.append(_judge(query, reference, alignment, report, calibration, mirrored=mirrored))
+        if judged[-1].verified:
+            break
+    return max(judged, key=lambda match: (match.similarity, match.scores["evidence"]), default=None)
+
+
+def _whole_frame(query: Prepared, reference: Prepared) -> Alignment:
+    """The guess that needs no key point: the one picture fills the other's frame (a blurred or low-contrast
+    re-encode).
+    """
+    (query_width, query_height), (width, height) = query.size, reference.size
+    empty = np.zeros((0, 2), np.float32)
+    return Alignment(np.diag([width / query_width, height / query_height, 1.0]), empty, empty)
+
+
+def measure(alignment: Alignment, report: BlockReport) -> dict[str, float]:
+    """The raw numbers of one alignment, all of them rising with agreement or plain counts."""
+    near = _supported(alignment, report)
+    considered, agreed = report.inside & report.textured, report.agrees
+    weight = report.photo
+    return {
+        "inliers": float(alignment.inliers),
+        "blocks": float(considered.sum()),
+        "blocks_agreeing": float(agreed.sum()),
+        "agreement": lower_bound(float(agreed.sum()), float(considered.sum())),
+        "supported": lower_bound(float((agreed & near).sum()), float((considered & near).sum())),
+        "photo_blocks": float(np.log2(1.0 + (weight * agreed).sum())),
+        "ncc": float(np.median(report.ncc[considered])) if considered.any() else 0.0,
+    }
+
+
+def _supported(alignment: Alignment, report: BlockReport) -> NDArray[np.bool_]:
+    """Blocks with an inlier in them or beside them: where an occlusion-proof verdict is to be sought."""
+    rows, columns = report.inside.shape
+    if not alignment.inliers:
+        return np.ones((rows, columns), np.bool_)
+    at = np.floor(project(report.frame, alignment.query_points) / report.block_px).astype(int)
+    ok = (at[:, 0] >= 0) & (at[:, 0] < columns) & (at[:, 1] >= 0) & (at[:, 1] < rows)
+    seeds = np.zeros((rows, columns), np.uint8)
+    seeds[at[ok, 1], at[ok, 0]] = 1
+    return np.asarray(cv2.dilate(seeds, np.ones((3, 3), np.uint8)), np.bool_)
+
+
+def _judge(
+    query: Prepared,
+    reference: Prepared,
+    alignment: Alignment,
+    report: BlockReport,
+    calibration: Calibration,
+    *,
+    mirrored: bool,
+) -> ImageMatch:
+    region = _region(query, reference, report)
+    agreed, considered = _counts_within(region, report)
+    share = min(1.0, agreed / considered / SLACK) if considered else 0.0
+    scores = measure(alignment, report)
+    scores["region"] = lower_bound(agreed, considered)
+    scores["evidence"] = evidence = calibration.evidence(scores)
+    reference_coverage = min(1.0, _content_share(region, reference) * share)
+    query_region = project(inverse(report.transform), region) if len(region) else region
+    query_coverage = min(1.0, _content_share(query_region, query) * share)
+    fidelity = (
+        min(1.0, max(0.0, float(np.median(report.ncc[report.agrees]))) / SLACK)
+        if report.agrees.any()
+        else 0.0
+    )
+    scores["strength"] = strength = query_coverage * reference_coverage * fidelity
+    similarity = calibration.similarity(evidence, strength)
+    verified = evidence >= calibration.proven_at
+    shown = _relative(query_region, query.size)
+    if mirrored:
+        shown = tuple((1.0 - x, y) for x, y in shown)
+    return ImageMatch(
+        similarity=similarity,
+        verified=verified,
+        mirrored=mirrored,
+        transform=_matrix(report.transform),
+        inliers=alignment.inliers,
+        query_region=shown,
+        reference_region=_relative(region, reference.size),
+        query_coverage=query_coverage,
+        reference_coverage=reference_coverage,
+        scores=scores,
+        reason=_sentence(scores, verified, mirrored, query_coverage, reference_coverage),
+        calibration=calibration.version,
+    )
+
+
+def _region(query: Prepared, reference: Prepared, report: BlockReport) -> NDArray[np.float64]:
+    """The matched part, (n, 2) in reference pixels: all that is shared, or the hull of the blocks that agree."""
+    considered = report.inside & report.textured
+    if considered.any() and report.agrees.sum() >= WHOLE_REGION_SHARE * considered.sum():
+        return overlap_polygon(report.transform, query.size, reference.size)
+    joined = cv2.morphologyEx(report.agrees.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    kept = np.isin(
+        labels, [i for i in range(1, len(stats)) if stats[i, cv2.CC_STAT_AREA] >= MIN_COMPONENT_BLOCKS]
+    )
+    y, x = np.nonzero(kept & report.agrees)
+    if not len(x):
+        return np.zeros((0, 2))
+    corners = (
+        np.concatenate([np.stack([x + i, y + j], axis=1) for i in (0, 1) for j in (0, 1)]) * report.block_px
+    )
+    hull = cv2.convexHull(corners.astype(np.float32)).reshape(-1, 2)
+    return project(report.to_reference, hull)
+
+
+def _counts_within(region: NDArray[np.float64], report: BlockReport) -> tuple[float, float]:
+    """How many textured blocks in the region agree, and how many there are."""
+    if not len(region):
+        return 0.0, 0.0
+    mask = np.zeros(report.inside.shape, np.uint8)
+    in_blocks = project(inverse(report.to_reference), region) / report.block_px
+    cv2.fillConvexPoly(mask, np.floor(in_blocks).astype(np.int32), 1)
+    considered = report.inside & report.textured & mask.astype(np.bool_)
+    return float((report.agrees & considered).sum()), float(considered.sum())
+
+
+def _content_share(polygon: NDArray[np.float64], picture: Prepared) -> float:
+    """Share, 0..1, of a picture's structured blocks that lie in the polygon.
+
+    Counted in blocks with texture rather than in area: plain bars, a frame or the corners left by a turn are
+    no content of the one who added them, and a cut-off plain sky is no loss of the original.
+    """
+    if len(polygon) < 3:
+        return 0.0
+    y, x = np.nonzero(textured_blocks(picture.grey))
+    if not len(x):
+        return 0.0
+    mask = np.zeros(picture.grey.shape, np.uint8)
+    cv2.fillConvexPoly(mask, np.round(polygon).astype(np.int32), 1)
+    half = BLOCK_PX // 2
+    centre_y = np.minimum(y * BLOCK_PX + half, mask.shape[0] - 1)
+    return float(mask[centre_y, np.minimum(x * BLOCK_PX + half, mask.shape[1] - 1)].mean())
+
+
+def _relative(polygon: NDArray[np.float64], size: tuple[int, int]) -> Polygon:
+    shares = np.clip(polygon / np.array(size, dtype=np.float64), 0.0, 1.0) if len(polygon) else polygon
+    return tuple((round(float(x), 4), round(float(y), 4)) for x, y in shares)
+
+
+def _matrix(transform: NDArray[np.float64]) -> Matrix:
+    a, b, c = ((float(row[0]), float(row[1]), float(row[2])) for row in transform)
+    return a, b, c
+
+
+def _sentence(
+    scores: dict[str, float], verified: bool, mirrored: bool, query_coverage: float, reference_coverage: float
+) -> str:
+    blocks = f"{scores['blocks_agreeing']:.0f} of {scores['blocks']:.0f} textured blocks agree"
+    if not verified:
+        return f"Not proven to be the same picture: only {blocks} when the two are laid over each other."
+    how = " mirrored" if mirrored else ""
+    return (
+        f"{reference_coverage:.0%} of the earlier picture appears{how} in {query_coverage:.0%} of this one: "
+        f"{blocks} when the two are laid over each other."
+    )
+
+
+def _nothing(calibration: Calibration) -> ImageMatch:
+    return ImageMatch(0.0, False, False, None, 0, (), (), 0.0, 0.0, {"evidence": calibration.knots[0][0]},
+                      "Nothing in the two pictures can be laid over each other.", calibration.version)  # fmt: skip
