@@ -30,7 +30,13 @@ def attestation_id(chain_id: int, hub: bytes, post_id: bytes, content_hash: byte
 
 
 def request_id(
-    chain_id: int, hub: bytes, requester: bytes, seq: int, post_id: bytes, content_hash: bytes, media_type: int
+    chain_id: int,
+    hub: bytes,
+    requester: bytes,
+    seq: int,
+    post_id: bytes,
+    content_hash: bytes,
+    media_type: int,
 ) -> bytes:
     """The id (32 bytes) the hub gives a request; recomputed for each event, so that a forged one shows."""
     return keccak(

@@ -138,7 +138,8 @@ class ReportDraft:
                 f"Fields of the report do not fit: missing {sorted(names - set(data))},"
                 f" unknown {sorted(set(data) - names)}."
             )
-        return cls(**{name: _parsed(name, SOLIDITY_TYPES[name], data[name]) for name in names})
+        values: dict[str, Any] = {name: _parsed(name, SOLIDITY_TYPES[name], data[name]) for name in names}
+        return cls(**values)
 
     def complete(self, *, observed_at: int, valid_until: int, signer_epoch: int) -> "PoCReport":
         """The signable report. Times are Unix seconds of the chain's clock."""

@@ -5,7 +5,9 @@ from typing import Protocol
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_keys.datatypes import PublicKey, Signature
-from eth_keys.exceptions import BadSignature, ValidationError
+from eth_keys.exceptions import BadSignature
+from eth_typing import Hash32
+from eth_utils.exceptions import ValidationError
 
 from oracle.chain.errors import SigningFailed
 
@@ -44,7 +46,7 @@ class LocalSigner:
 
     def sign_digest(self, digest: bytes) -> bytes:
         require_digest(digest)
-        return bytes(self._account.unsafe_sign_hash(digest).signature)
+        return bytes(self._account.unsafe_sign_hash(Hash32(digest)).signature)
 
 
 def recover(digest: bytes, signature: bytes) -> bytes:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import rlp
+import rlp  # type: ignore[import-untyped]
 from eth_utils.crypto import keccak
 
-from oracle.chain.signer import Signer, recover
 from oracle.chain.errors import SigningFailed
+from oracle.chain.signer import Signer, recover
 
 TYPE_BYTE = b"\x02"
 
@@ -41,7 +41,8 @@ class Transaction:
 
     def signing_hash(self) -> bytes:
         """What the sender signs (32 bytes). Source: EIP-1559, EIP-2718."""
-        return keccak(TYPE_BYTE + rlp.encode(self._fields()))
+        encoded: bytes = rlp.encode(self._fields())
+        return keccak(TYPE_BYTE + encoded)
 
     def sign(self, signer: Signer) -> SignedTransaction:
         """The signed bytes and their hash. Raises: SigningFailed if the signature is not the signer's."""

@@ -1,0 +1,197 @@
+"""The one door to the chain: typed reads and sends, over endpoints that may fail or lie."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from oracle.chain.abis import ContractAbi, contract
+from oracle.chain.deploy import Deployment
+from oracle.chain.errors import BlockUnknown, NotDeployed, RpcRefused, WrongChain
+from oracle.chain.fees import FeeLimits, suggest
+from oracle.chain.reverts import ContractReverted, decode_revert
+from oracle.chain.rpc import Endpoint
+from oracle.chain.transaction import Fee
+from oracle.chain.wire import (
+    BlockId,
+    Header,
+    Log,
+    Receipt,
+    address_bytes,
+    blob,
+    block_id,
+    hexed,
+    number,
+    parse_header,
+    parse_log,
+    parse_receipt,
+)
+
+REQUESTED = "VerificationRequested"
+FULFILLED = "VerificationFulfilled"
+SKIPPED = "ReportSkipped"
+
+
+class ChainClient:
+    """Reads and sends for one deployment on one chain."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        deployment: Deployment,
+        *,
+        fee_limits: FeeLimits | None = None,
+        finality_depth: int | None = None,
+    ) -> None:
+        """`finality_depth` replaces the chain's own finalized block where a chain has none (blocks)."""
+        self.endpoint = endpoint
+        self.deployment = deployment
+        self.fee_limits = fee_limits or FeeLimits()
+        self.hub = address_bytes(deployment.hub)
+        self.hub_abi: ContractAbi = contract("PoCHub")
+        self._finality_depth = finality_depth
+
+    @property
+    def chain_id(self) -> int:
+        """The chain this oracle is bound to."""
+        return self.deployment.chain_id
+
+    def check(self) -> None:
+        """Raise WrongChain or NotDeployed unless the endpoint serves our chain and our contracts."""
+        found = number(self.endpoint.request("eth_chainId"))
+        if found != self.chain_id:
+            raise WrongChain(
+                f"{self.endpoint.name} serves chain {found}; this oracle is bound to {self.chain_id}."
+            )
+        if not blob(self.endpoint.request("eth_getCode", self.deployment.hub, "latest")):
+            raise NotDeployed(f"There is no hub at {self.deployment.hub} on chain {self.chain_id}.")
+
+    # Blocks
+
+    def head(self) -> Header:
+        return self.header("latest")
+
+    def finalized(self, head: Header) -> Header:
+        """The last block that cannot be undone; the genesis block until there is one."""
+        if self._finality_depth is not None:
+            return self.header(max(0, head.number - self._finality_depth))
+        return self.find_header("finalized") or self.header(0)
+
+    def header(self, block: BlockId) -> Header:
+        """A header by height, hash or tag. Raises: BlockUnknown where the endpoint has none."""
+        header = self.find_header(block)
+        if header is None:
+            raise BlockUnknown(f"{self.endpoint.name} does not know block {block!r}.")
+        return header
+
+    def find_header(self, block: BlockId) -> Header | None:
+        """A header by height, hash or tag; None where the endpoint has none."""
+        method = "eth_getBlockByHash" if isinstance(block, bytes) else "eth_getBlockByNumber"
+        try:
+            found = self.endpoint.request(method, block_id(block), False)
+        except RpcRefused as exc:
+            # Before the first epoch geth answers "finalized block not found" with an error, not with null.
+            if "not found" in exc.reason or "unknown block" in exc.reason.lower():
+                return None
+            raise
+        return None if found is None else parse_header(found)
+
+    # Events
+
+    def logs_of_block(self, block_hash: bytes, *, topics: Sequence[object] = ()) -> list[Log]:
+        """Logs of the hub in one block. Raises: BlockUnknown if the endpoint does not have it (any more)."""
+        try:
+            return self._logs({"blockHash": hexed(block_hash), "topics": list(topics)})
+        except RpcRefused as exc:
+            raise BlockUnknown(f"Block 0x{block_hash.hex()}: {exc.reason}") from exc
+
+    def logs_between(self, first: int, last: int, *, topics: Sequence[object] = ()) -> list[Log]:
+        """Logs of the hub in a range of heights, ends included. The endpoint may refuse wide ranges."""
+        return self._logs({"fromBlock": hex(first), "toBlock": hex(last), "topics": list(topics)})
+
+    def logs_in_receipts(self, block_hash: bytes) -> list[Log]:
+        """Logs of the hub in one block, taken from its receipts: a second way to the same facts."""
+        receipts = self.endpoint.request("eth_getBlockReceipts", hexed(block_hash))
+        if receipts is None:
+            raise BlockUnknown(f"{self.endpoint.name} has no receipts of block 0x{block_hash.hex()}.")
+        logs = (log for receipt in receipts for log in parse_receipt(receipt).logs)
+        return [log for log in logs if log.address == self.hub]
+
+    def _logs(self, query: dict[str, object]) -> list[Log]:
+        found = self.endpoint.request("eth_getLogs", query | {"address": self.deployment.hub})
+        return [parse_log(log) for log in found]
+
+    # Accounts and transactions
+
+    def account_nonce(self, account: bytes, block: BlockId = "latest") -> int:
+        """The next nonce of an account as of a block."""
+        return number(self.endpoint.request("eth_getTransactionCount", hexed(account), block_id(block)))
+
+    def balance_wei(self, account: bytes) -> int:
+        return number(self.endpoint.request("eth_getBalance", hexed(account), "latest"))
+
+    def fee(self) -> Fee:
+        """What to offer now. Raises: FeeCapReached."""
+        history = self.endpoint.request("eth_feeHistory", hex(10), "latest", [50])
+        # A block without transactions reports a reward of zero; it says nothing about the usual tip.
+        rewards = [number(row[0]) for row in history.get("reward") or [] if number(row[0])]
+        return suggest(number(history["baseFeePerGas"][-1]), rewards, self.fee_limits)
+
+    def send(self, raw: bytes) -> None:
+        """Hand signed bytes to the endpoint. Success is no proof of inclusion; failure no proof of the opposite."""
+        self.endpoint.request("eth_sendRawTransaction", hexed(raw))
+
+    def find_receipt(self, tx_hash: bytes) -> Receipt | None:
+        return self.find_receipts([tx_hash])[0]
+
+    def find_receipts(self, tx_hashes: Sequence[bytes]) -> list[Receipt | None]:
+        """The receipts of these transactions, in order; None where no block holds one."""
+        calls = [("eth_getTransactionReceipt", [hexed(tx_hash)]) for tx_hash in tx_hashes]
+        return [None if found is None else parse_receipt(found) for found in self.endpoint.batch(calls)]
+
+    def is_known(self, tx_hash: bytes) -> bool:
+        """Whether the endpoint has this transaction, waiting or mined."""
+        return self.endpoint.request("eth_getTransactionByHash", hexed(tx_hash)) is not None
+
+    # Calls
+
+    def call_raw(
+        self, to: bytes, data: bytes, *, sender: bytes | None = None, block: BlockId = "latest"
+    ) -> bytes:
+        """The bytes a call returns. Raises: ContractReverted, decoded."""
+        return blob(self._executed("eth_call", to, data, sender, block_id(block)))
+
+    def estimate_gas(self, to: bytes, data: bytes, *, sender: bytes, value_wei: int = 0) -> int:
+        """Gas the call needs on top of what is waiting now. Raises: ContractReverted, decoded."""
+        return number(self._executed("eth_estimateGas", to, data, sender, "pending", value_wei))
+
+    def read(self, name: str, address: str, function: str, *args: object, block: BlockId = "latest") -> Any:
+        """The answer of a view function of one of our contracts; a tuple where it returns several values."""
+        abi = contract(name)
+        data = self.call_raw(address_bytes(address), abi.call_data(function, *args), block=block)
+        values = abi.answer(function, data)
+        return values[0] if len(values) == 1 else values
+
+    def read_struct(
+        self, name: str, address: str, function: str, *args: object, block: BlockId = "latest"
+    ) -> dict[str, Any]:
+        """The fields, by their Solidity names, of a struct that a view function returns."""
+        abi = contract(name)
+        return abi.struct(
+            function, self.call_raw(address_bytes(address), abi.call_data(function, *args), block=block)
+        )
+
+    def hub_read(self, function: str, *args: object, block: BlockId = "latest") -> Any:
+        return self.read("PoCHub", self.deployment.hub, function, *args, block=block)
+
+    def _executed(
+        self, method: str, to: bytes, data: bytes, sender: bytes | None, block: object, value_wei: int = 0
+    ) -> Any:
+        call = {"to": hexed(to), "data": hexed(data), "value": hex(value_wei)}
+        if sender is not None:
+            call["from"] = hexed(sender)
+        try:
+            return self.endpoint.request(method, call, block)
+        except RpcRefused as exc:
+            # Code 3 is "execution reverted" (geth, Anvil); a revert without data keeps only the words.
+            if exc.data or exc.rpc_code == 3 or "revert" in exc.reason.lower():
+                raise ContractReverted(decode_revert(exc.data)) from exc
+            raise

@@ -1,0 +1,281 @@
+"""Put the contracts on a chain, and remember where they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from eth_account.signers.local import LocalAccount
+from eth_utils.address import is_address, to_checksum_address
+from eth_utils.crypto import keccak
+from hexbytes import HexBytes
+from web3 import HTTPProvider, Web3
+from web3.exceptions import TimeExhausted, Web3Exception
+from web3.types import TxParams, TxReceipt
+
+from oracle.chain.errors import ChainError, ChainTimeout, NotDeployed, WrongChain
+
+ADMIN_ROLE = 0  # of OpenZeppelin's AccessManager
+GAS_MARGIN_PERCENT = (
+    20  # an estimate is made on the latest block; the chain may differ a little when it is mined
+)
+RECEIPT_TIMEOUT_S = 180.0
+
+
+class DeploymentFailed(ChainError):
+    """The contracts could not be deployed; what was already mined stays unused. Fix the cause and deploy again."""
+
+    code = "deployment_failed"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A compiled contract as shipped with the package."""
+
+    abi: list[dict[str, Any]]
+    bytecode: str  # creation code, 0x-hex
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Where one system of contracts is. Addresses are 0x-hex with checksum."""
+
+    chain_id: int
+    hub: str
+    oracle_registry: str
+    post_registry: str
+    policy: str
+    access_manager: str
+    redirect_math: str
+    block_number: int  # first block that can hold an event of ours
+    block_hash: str  # 0x-hex, 32 bytes
+
+    def to_json(self) -> str:
+        """One JSON object, readable by `from_json`."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Deployment:
+        """Read what `to_json` wrote. Raises: NotDeployed if the text is something else."""
+        try:
+            document = json.loads(text)
+            deployment = cls(**{field.name: document[field.name] for field in fields(cls)})
+        except (ValueError, KeyError, TypeError) as exc:
+            raise NotDeployed("This is no deployment file. Write one with `oracle deploy`.") from exc
+        addresses = deployment.addresses()
+        wrong = [name for name, address in addresses.items() if not is_address(address)]
+        if wrong or not isinstance(deployment.chain_id, int) or not isinstance(deployment.block_number, int):
+            raise NotDeployed(f"The deployment file is damaged ({', '.join(wrong) or 'a number is text'}).")
+        return deployment
+
+    def addresses(self) -> Mapping[str, str]:
+        """The contracts' addresses by field name."""
+        names = ("hub", "oracle_registry", "post_registry", "policy", "access_manager", "redirect_math")
+        return {name: getattr(self, name) for name in names}
+
+
+@cache
+def load_artifact(name: str) -> Artifact:
+    """A contract by its Solidity name. Raises: FileNotFoundError if it is not shipped."""
+    document = json.loads(files("oracle.chain").joinpath("abi", f"{name}.json").read_text())
+    return Artifact(abi=document["abi"], bytecode=document["bytecode"])
+
+
+def connect(rpc_url: str, *, timeout_s: float = 30.0) -> Web3:
+    """A connection that follows no off-chain lookups (EIP-3668): a contract must not choose what we fetch."""
+    provider = HTTPProvider(rpc_url, request_kwargs={"timeout": timeout_s})
+    provider.global_ccip_read_enabled = False
+    return Web3(provider)
+
+
+def deploy(
+    w3: Web3,
+    deployer: LocalAccount,
+    *,
+    oracle_signers: Sequence[str],
+    quorum: int = 1,
+    admin: str | None = None,
+) -> Deployment:
+    """Deploy and wire the whole system, and read the wiring back.
+
+    Args:
+        w3: Connected to the chain.
+        deployer: Pays and signs, locally.
+        oracle_signers: Addresses whose signatures count, in any order.
+        quorum: Signatures a report needs. The faults tolerated are the most that this quorum allows.
+        admin: Who governs afterwards; the deployer keeps no right then. None: the deployer.
+
+    Raises: DeploymentFailed, ChainTimeout (what was sent may still be mined).
+    """
+    signers = sorted({to_checksum_address(signer) for signer in oracle_signers}, key=lambda s: int(s, 16))
+    faults = faults_tolerated(len(signers), quorum)
+    sender = _Sender(w3, deployer)
+    # Two rounds, each sent whole before it is waited for: implementations first, then the proxies that call them.
+    manager = sender.create("AccessManager", sender.address)
+    math = sender.create("RedirectMathView")
+    logic = {
+        name: sender.create(name) for name in ("PolicyRegistry", "OracleRegistry", "PostRegistry", "PoCHub")
+    }
+    sender.settle()
+
+    policy = sender.create_proxy("PolicyRegistry", logic["PolicyRegistry"], manager)
+    oracles = sender.create_proxy("OracleRegistry", logic["OracleRegistry"], manager, signers, quorum, faults)
+    # The posts must know the hub and the hub the posts: the hub's address follows from the next nonce.
+    posts = sender.create_proxy(
+        "PostRegistry", logic["PostRegistry"], manager, policy, sender.next_address(1)
+    )
+    hub = sender.create_proxy("PoCHub", logic["PoCHub"], manager, oracles, policy, posts)
+    receipts = sender.settle()
+
+    if admin is not None and to_checksum_address(admin) != sender.address:
+        sender.call("AccessManager", manager, "grantRole", ADMIN_ROLE, to_checksum_address(admin), 0)
+        sender.settle()
+        sender.call("AccessManager", manager, "renounceRole", ADMIN_ROLE, sender.address)
+        sender.settle()
+    first = min(receipts, key=lambda receipt: receipt["blockNumber"])
+    deployment = Deployment(
+        chain_id=sender.chain_id,
+        hub=hub,
+        oracle_registry=oracles,
+        post_registry=posts,
+        policy=policy,
+        access_manager=manager,
+        redirect_math=math,
+        block_number=first["blockNumber"],
+        block_hash=first["blockHash"].to_0x_hex(),
+    )
+    verify_deployment(w3, deployment)
+    return deployment
+
+
+def deploy_example_consumer(w3: Web3, deployer: LocalAccount, hub: str) -> str:
+    """Deploy the example consumer for a hub; its address comes back. Raises: DeploymentFailed, ChainTimeout."""
+    sender = _Sender(w3, deployer)
+    address = sender.create("ExampleConsumer", to_checksum_address(hub))
+    sender.settle()
+    return address
+
+
+def verify_deployment(w3: Web3, deployment: Deployment) -> None:
+    """Check that the chain holds this system, wired as it says.
+
+    Raises: WrongChain, NotDeployed (no contract, or other contracts, at an address).
+    """
+    found = w3.eth.chain_id
+    if found != deployment.chain_id:
+        raise WrongChain(
+            f"The endpoint serves chain {found}; the contracts are on chain {deployment.chain_id}."
+        )
+    for name, address in deployment.addresses().items():
+        if not w3.eth.get_code(to_checksum_address(address)):
+            raise NotDeployed(f"There is no contract at {address} ({name}) on chain {found}.")
+    hub = w3.eth.contract(to_checksum_address(deployment.hub), abi=load_artifact("PoCHub").abi)
+    posts = w3.eth.contract(
+        to_checksum_address(deployment.post_registry), abi=load_artifact("PostRegistry").abi
+    )
+    wired = {
+        "oracle_registry": hub.functions.modules().call()[0],
+        "policy": hub.functions.modules().call()[1],
+        "post_registry": hub.functions.modules().call()[2],
+        "access_manager": hub.functions.authority().call(),
+        "hub": posts.functions.hub().call(),
+    }
+    wrong = [name for name, address in wired.items() if address != deployment.addresses()[name]]
+    if wrong:
+        raise NotDeployed(f"The contracts on chain {found} belong to another system ({', '.join(wrong)}).")
+
+
+def faults_tolerated(signers: int, quorum: int) -> int:
+    """Most faulty signers f with n >= 3f + 1 and 2k > n + f. Raises: DeploymentFailed if even none is too many."""
+    faults = min((signers - 1) // 3, 2 * quorum - signers - 1)
+    if signers < 1 or quorum > signers or faults < 0:
+        raise DeploymentFailed(
+            f"{quorum} of {signers} signers is no safe quorum: it takes more than half of them, and no more than all."
+        )
+    return faults
+
+
+class _Sender:
+    """Signs here and sends one after the other; nothing depends on accounts that the endpoint holds."""
+
+    def __init__(self, w3: Web3, account: LocalAccount) -> None:
+        self._w3 = w3
+        self._account = account
+        self.address = account.address
+        self.chain_id = w3.eth.chain_id
+        self._nonce = w3.eth.get_transaction_count(self.address, "pending")
+        self._sent: list[tuple[str, HexBytes]] = []
+
+    def next_address(self, ahead: int) -> str:
+        """Address of the contract that the transaction after `ahead` others creates (RLP of sender and nonce)."""
+        return _create_address(self.address, self._nonce + ahead)
+
+    def create(self, name: str, *args: object) -> str:
+        """Send the creation of a contract; its address, before it is mined, comes back."""
+        artifact = load_artifact(name)
+        factory = self._w3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
+        address = self.next_address(0)
+        self._send(f"create {name}", {"data": factory.constructor(*args).data_in_transaction})
+        return address
+
+    def create_proxy(self, name: str, implementation: str, *init_args: object) -> str:
+        """Send the creation of a proxy that is initialised in the same transaction."""
+        logic = self._w3.eth.contract(abi=load_artifact(name).abi)
+        init = logic.encode_abi("initialize", args=init_args)
+        return self.create("ERC1967Proxy", implementation, HexBytes(init))
+
+    def call(self, name: str, address: str, function: str, *args: object) -> None:
+        """Send a call of a contract's function."""
+        contract = self._w3.eth.contract(abi=load_artifact(name).abi)
+        data = HexBytes(contract.encode_abi(function, args=args))
+        self._send(f"{name}.{function}", {"to": to_checksum_address(address), "data": data})
+
+    def settle(self) -> list[TxReceipt]:
+        """Wait for all that was sent. Raises: DeploymentFailed if one reverted, ChainTimeout."""
+        receipts = []
+        for what, tx_hash in self._sent:
+            try:
+                receipt = self._w3.eth.wait_for_transaction_receipt(
+                    tx_hash, timeout=RECEIPT_TIMEOUT_S, poll_latency=0.05
+                )
+            except TimeExhausted as exc:
+                raise ChainTimeout(f"{what} ({tx_hash.to_0x_hex()}) was sent and is not mined yet.") from exc
+            if receipt["status"] != 1:
+                raise DeploymentFailed(f"{what} ({tx_hash.to_0x_hex()}) was reverted by the chain.")
+            receipts.append(receipt)
+        self._sent.clear()
+        return receipts
+
+    def _send(self, what: str, fields_: TxParams) -> None:
+        base_fee = self._w3.eth.fee_history(1, "latest")["baseFeePerGas"][-1]
+        tip = self._w3.eth.max_priority_fee
+        tx: TxParams = {
+            "chainId": self.chain_id,
+            "from": self.address,
+            "nonce": self._nonce,
+            "value": self._w3.to_wei(0, "wei"),
+            # The base fee can double in six blocks; what is not needed is not paid.
+            "maxFeePerGas": self._w3.to_wei(2 * base_fee + tip, "wei"),
+            "maxPriorityFeePerGas": tip,
+            **fields_,
+        }
+        try:
+            tx["gas"] = self._w3.eth.estimate_gas(tx) * (100 + GAS_MARGIN_PERCENT) // 100
+            signed = self._account.sign_transaction({k: v for k, v in tx.items() if k != "from"})
+            tx_hash = self._w3.eth.send_raw_transaction(signed.raw_transaction)
+        except (Web3Exception, ValueError) as exc:
+            raise DeploymentFailed(f"{what} was refused by the chain: {exc}") from exc
+        self._nonce = type(self._nonce)(self._nonce + 1)
+        self._sent.append((what, tx_hash))
+
+
+def _create_address(sender: str, nonce: int) -> str:
+    # keccak256(rlp([sender, nonce]))[12:], for nonces below 2^64: written out, as it is two fields.
+    number = nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")
+    encoded = number if len(number) == 1 and number[0] < 0x80 else bytes([0x80 + len(number)]) + number
+    payload = b"\x94" + HexBytes(sender) + encoded
+    return to_checksum_address(keccak(bytes([0xC0 + len(payload)]) + payload)[12:])

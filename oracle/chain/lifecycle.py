@@ -1,0 +1,115 @@
+"""Every decision about a transaction after it was signed. Pure: the clock and the facts are arguments."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+
+class Step(Enum):
+    """What to do next with one transaction."""
+
+    WAIT = "wait"
+    SEND = "send"  # the stored bytes, again if need be
+    BUMP_FEE = "bump_fee"  # sign the same call at a higher fee, store, send
+    INCLUDE = "include"  # note the block it is in
+    REOPEN = "reopen"  # its block is gone
+    FINALIZE = "finalize"
+    FAIL = "fail"  # it reverted, in a finalized block
+    VOID = "void"  # the nonce is spent for good and the call was not made
+
+
+@dataclass(frozen=True, slots=True)
+class PendingTx:
+    """What we know of a transaction: times of the newest attempt, and the block we believe it is in."""
+
+    nonce: int
+    first_sent_at: datetime | None
+    last_sent_at: datetime | None
+    included_in: bytes | None = None  # block hash
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptSeen:
+    """Where one of its attempts was mined."""
+
+    block_number: int
+    block_hash: bytes
+    reverted: bool
+    filler: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What the chain says of it now.
+
+    `account_nonce` is the next nonce at the head, `final_nonce` the next nonce at the finalized block;
+    `in_pool` whether the endpoint knows the newest attempt as waiting.
+    """
+
+    now: datetime
+    finalized_block: int
+    account_nonce: int
+    final_nonce: int
+    receipt: ReceiptSeen | None = None
+    in_pool: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait before the same bytes go out again, and before the fee is raised."""
+
+    resend_after: timedelta = timedelta(seconds=15)
+    bump_after: timedelta = timedelta(seconds=60)
+
+
+def next_step(tx: PendingTx, seen: Sighting, patience: Patience) -> Step:
+    """Choose the next step for one transaction that is signed and stored."""
+    if seen.receipt is not None:
+        return _with_receipt(tx, seen.receipt, seen.finalized_block)
+    if tx.included_in is not None:
+        return Step.REOPEN
+    if seen.final_nonce > tx.nonce:
+        return Step.VOID  # another transaction spent our nonce, and no reorg can undo it
+    if seen.account_nonce > tx.nonce:
+        return Step.WAIT  # spent at the head: a receipt that lags, or another transaction that may vanish
+    if tx.first_sent_at is None or tx.last_sent_at is None:
+        return Step.SEND
+    if not seen.in_pool:
+        return Step.SEND if seen.now - tx.last_sent_at >= patience.resend_after else Step.WAIT
+    # Only the lowest open nonce can be mined next: a higher fee on a later one would buy nothing.
+    stuck = seen.now - tx.first_sent_at >= patience.bump_after and seen.account_nonce == tx.nonce
+    return Step.BUMP_FEE if stuck else Step.WAIT
+
+
+def _with_receipt(tx: PendingTx, receipt: ReceiptSeen, finalized_block: int) -> Step:
+    if receipt.block_hash != tx.included_in:
+        return Step.INCLUDE
+    if receipt.block_number > finalized_block:
+        return Step.WAIT  # a reorg can still undo it, even a revert
+    if receipt.filler:
+        return Step.VOID
+    return Step.FAIL if receipt.reverted else Step.FINALIZE
+
+
+def next_nonce(account_nonce: int, taken: set[int]) -> int:
+    """The nonce for a new transaction: the lowest one that is neither mined nor ours already.
+
+    A hole below nonces in flight is filled first, since nothing above it can be mined.
+    """
+    nonce = account_nonce
+    while nonce in taken:
+        nonce += 1
+    return nonce
+
+
+def missing_nonces(account_nonce: int, taken: set[int]) -> list[int]:
+    """Nonces nobody holds that block later ones of ours, ascending."""
+    return [nonce for nonce in range(account_nonce, max(taken, default=account_nonce)) if nonce not in taken]
+
+
+def backoff(
+    tries: int, *, first: timedelta = timedelta(seconds=2), longest: timedelta = timedelta(minutes=5)
+) -> timedelta:
+    """How long to wait after so many failures: doubling, bounded."""
+    factor = 1 << min(tries, 20)
+    return min(first * factor, longest)

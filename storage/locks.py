@@ -1,0 +1,41 @@
+"""A lock that one process holds for as long as its own connection to Postgres lives."""
+
+import psycopg
+
+from storage.errors import DatabaseUnavailable
+
+
+class SessionLock:
+    """An advisory lock on a connection of its own; a crash of the holder frees it."""
+
+    def __init__(self, dsn: str, key: int) -> None:
+        """`key` is any 64-bit signed number that nothing else locks."""
+        self._dsn = dsn
+        self._key = key
+        self._conn: psycopg.Connection | None = None
+
+    def acquire(self) -> bool:
+        """Whether this process holds the lock now. Does not wait; checks a lock it believes to hold.
+
+        Raises: DatabaseUnavailable; the lock is then lost, as the server frees it with the connection.
+        """
+        try:
+            if self._conn is not None:
+                self._conn.execute("select 1")
+                return True
+            conn = psycopg.connect(self._dsn, autocommit=True, application_name="creativity-oracle-node")
+            row = conn.execute("select pg_try_advisory_lock(%s)", (self._key,)).fetchone()
+        except psycopg.Error as exc:
+            self.release()
+            raise DatabaseUnavailable(f"The database cannot be reached: {exc}") from exc
+        if row is None or not row[0]:
+            conn.close()
+            return False
+        self._conn = conn
+        return True
+
+    def release(self) -> None:
+        """Give the lock back; safe to call twice."""
+        if self._conn is not None:
+            self._conn.close()
+            self._conn = None

@@ -1,0 +1,111 @@
+-- Blocks the node has read: from the last finalized one up to the head, a chain by parent hashes.
+create table chain_blocks (
+    number bigint primary key check (number >= 0),
+    hash bytea not null check (octet_length(hash) = 32),
+    parent_hash bytea not null check (octet_length(parent_hash) = 32),
+    block_time timestamptz not null
+);
+
+-- Requests of contracts, once each. The block columns are null while no block on the chain holds the event.
+create table inbox (
+    request_id bytea primary key check (octet_length(request_id) = 32),
+    seq bigint not null,
+    requester bytea not null check (octet_length(requester) = 20),
+    post_id bytea not null check (octet_length(post_id) = 32),
+    creator bytea not null check (octet_length(creator) = 20),
+    content_hash bytea not null check (octet_length(content_hash) = 32),
+    media_type text not null check (media_type in ('image', 'video', 'audio')),
+    uri text not null,
+    config_version bigint not null,
+    deadline timestamptz not null,
+    tx_hash bytea not null check (octet_length(tx_hash) = 32),
+    log_index int not null,
+    block_number bigint,
+    block_hash bytea check (octet_length(block_hash) = 32),
+    block_time timestamptz not null,
+    -- waiting: not handed over yet; conflict: the id came back after a reorg with another content.
+    status text not null default 'waiting' check (status in ('waiting', 'accepted', 'declined', 'conflict')),
+    analysis_id uuid references analyses,
+    error text,
+    tries int not null default 0,
+    next_try_at timestamptz not null default now(),
+    seen_at timestamptz not null default now(),
+    check ((block_number is null) = (block_hash is null))
+);
+create index inbox_block on inbox (block_number);
+create index inbox_waiting on inbox (next_try_at) where status = 'waiting';
+
+-- One row a nonce. It is written, with the signed bytes, before anything is sent.
+create table chain_transactions (
+    id bigint generated always as identity primary key,
+    chain_id bigint not null,
+    sender bytea not null check (octet_length(sender) = 20),
+    nonce bigint not null check (nonce >= 0),
+    -- open: not in a block; included: in one; final: in a finalized one. 'void' ends a nonce that another
+    -- transaction than ours, or our own filler, has spent.
+    status text not null default 'open' check (status in ('open', 'included', 'final', 'reverted', 'void')),
+    to_address bytea not null check (octet_length(to_address) = 20),
+    call_data bytea not null,
+    gas bigint not null check (gas > 0),
+    mined_hash bytea check (octet_length(mined_hash) = 32),
+    block_number bigint,
+    block_hash bytea check (octet_length(block_hash) = 32),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    unique (chain_id, sender, nonce)
+);
+create index chain_transactions_open on chain_transactions (nonce) where status in ('open', 'included');
+
+-- Every version of a transaction that was ever signed: the same nonce at another fee, or a filler.
+create table chain_attempts (
+    tx_hash bytea primary key check (octet_length(tx_hash) = 32),
+    transaction_id bigint not null references chain_transactions,
+    raw bytea not null,
+    max_fee_wei numeric(78) not null,
+    tip_wei numeric(78) not null,
+    -- A filler spends the nonce and does nothing, so that later nonces can move.
+    filler boolean not null default false,
+    signed_at timestamptz not null default now(),
+    sends int not null default 0,
+    first_sent_at timestamptz,
+    last_sent_at timestamptz,
+    last_error text
+);
+create index chain_attempts_transaction on chain_attempts (transaction_id);
+
+alter table outbox
+    add column transaction_id bigint references chain_transactions,
+    -- What was signed, kept: a second signature under the same request would be an equivocation.
+    add column signed_report jsonb,
+    add column digest bytea check (octet_length(digest) = 32),
+    add column signature bytea check (octet_length(signature) = 65),
+    add column signer bytea check (octet_length(signer) = 20),
+    add column tries int not null default 0,
+    add column next_try_at timestamptz not null default now();
+create index outbox_transaction on outbox (transaction_id);
+
+-- A version read from a block that is not final yet may still change; a final one never does.
+alter table policies
+    add column block_number bigint,
+    add column final boolean not null default true;
+
+-- What the node last knew, for readiness checks; the latch outlives restarts.
+create table node_status (
+    one_row boolean primary key default true check (one_row),
+    sender bytea check (octet_length(sender) = 20),
+    head_number bigint,
+    head_time timestamptz,
+    finalized_number bigint,
+    finalized_hash bytea check (octet_length(finalized_hash) = 32),
+    cursor_number bigint,
+    balance_wei numeric(78),
+    last_reorg_depth int not null default 0,
+    last_poll_at timestamptz,
+    error_code text,
+    error_detail text,
+    latched_at timestamptz,
+    latch_reason text,
+    -- Set when an operator clears the latch: the node then looks for the last block it shares with the chain.
+    resync boolean not null default false
+);
+insert into node_status default values;

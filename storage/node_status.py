@@ -1,0 +1,101 @@
+"""What the chain node last knew, in one row, for readiness checks. The latch outlives restarts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.rows import dict_row
+
+from storage.database import Connection
+
+
+@dataclass(frozen=True)
+class NodeStatus:
+    """The node's state; what it has not learned yet is None. Block times are the chain's."""
+
+    sender: bytes | None
+    head_number: int | None
+    head_time: datetime | None
+    finalized_number: int | None
+    finalized_hash: bytes | None
+    cursor_number: int | None
+    balance_wei: int | None
+    last_reorg_depth: int
+    last_poll_at: datetime | None
+    error_code: str | None
+    error_detail: str | None
+    latched_at: datetime | None
+    latch_reason: str | None
+    resync: bool
+
+    @property
+    def latched(self) -> bool:
+        """Whether the node stands still until an operator clears the latch."""
+        return self.latched_at is not None
+
+
+def get(conn: Connection) -> NodeStatus:
+    with conn.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(
+            "select sender, head_number, head_time, finalized_number, finalized_hash, cursor_number, balance_wei,"
+            " last_reorg_depth, last_poll_at, error_code, error_detail, latched_at, latch_reason, resync"
+            " from node_status"
+        ).fetchone()
+    assert row is not None  # the migration inserts it
+    # 256 bits do not fit a bigint; psycopg reads numeric as Decimal.
+    balance_wei = None if row["balance_wei"] is None else int(row["balance_wei"])
+    return NodeStatus(**row | {"balance_wei": balance_wei})
+
+
+def polled(
+    conn: Connection,
+    *,
+    sender: bytes,
+    head_number: int,
+    head_time: datetime,
+    finalized_number: int,
+    finalized_hash: bytes,
+    cursor_number: int | None,
+    balance_wei: int,
+) -> None:
+    """Note a whole round that went well."""
+    conn.execute(
+        "update node_status set sender = %s, head_number = %s, head_time = %s, finalized_number = %s,"
+        " finalized_hash = %s, cursor_number = %s, balance_wei = %s, last_poll_at = now(), error_code = null,"
+        " error_detail = null",
+        (
+            sender, head_number, head_time, finalized_number, finalized_hash, cursor_number, balance_wei,
+        ),
+    )  # fmt: skip
+
+
+def failed(conn: Connection, code: str, detail: str) -> None:
+    """Note why the last round did not end well; `last_poll_at` keeps saying when one last did."""
+    conn.execute("update node_status set error_code = %s, error_detail = %s", (code, detail))
+
+
+def reorged(conn: Connection, depth: int) -> None:
+    """Note how many blocks the last reorg took."""
+    conn.execute("update node_status set last_reorg_depth = %s", (depth,))
+
+
+def latch(conn: Connection, reason: str) -> None:
+    """Stop the node until an operator clears it; the first reason stays."""
+    conn.execute(
+        "update node_status set latched_at = coalesce(latched_at, now()), latch_reason = coalesce(latch_reason, %s)",
+        (reason,),
+    )
+
+
+def clear_latch(conn: Connection) -> bool:
+    """Let the node go on, by resynchronising with the chain as it is now. False if it was not latched."""
+    return bool(
+        conn.execute(
+            "update node_status set latched_at = null, latch_reason = null, resync = true,"
+            " finalized_number = null, finalized_hash = null where latched_at is not null"
+        ).rowcount
+    )
+
+
+def resynced(conn: Connection) -> None:
+    """Note that the node has found the last block it shares with the chain."""
+    conn.execute("update node_status set resync = false")

@@ -1,0 +1,106 @@
+"""The chain's policy by version, and the one deployment this database serves."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from psycopg.rows import class_row
+
+from storage.database import Connection
+from storage.errors import ForeignDeployment, NotFound
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Rules of one media type under one version, in basis points."""
+
+    version: int
+    media_type: str  # image, video or audio
+    threshold_bps: int
+    base_redirect_bps: int
+
+
+@dataclass(frozen=True)
+class BoundDeployment:
+    """The contracts a database belongs to. The hub is 20 bytes."""
+
+    chain_id: int
+    hub: bytes
+    addresses: Mapping[str, str]
+
+
+def current(conn: Connection, media_type: str) -> Policy:
+    """The newest policy for a media type. Raises: NotFound before the node has read one."""
+    return _one(
+        conn, "media_type = %s order by version desc limit 1", (media_type,), f"any version for {media_type}"
+    )
+
+
+def at(conn: Connection, version: int, media_type: str) -> Policy:
+    """The policy of one version. Raises: NotFound if the node has not read it (yet)."""
+    return _one(
+        conn, "version = %s and media_type = %s", (version, media_type), f"version {version} for {media_type}"
+    )
+
+
+def record(conn: Connection, policy: Policy, *, block_number: int | None = None, final: bool = True) -> None:
+    """Store a policy as read from the chain (or from settings, where there is no chain).
+
+    A version read from a block that is not final may be read again and differ; a final one stays.
+    """
+    conn.execute(
+        "insert into policies (version, media_type, threshold_bps, base_redirect_bps, block_number, final)"
+        " values (%s, %s, %s, %s, %s, %s)"
+        " on conflict (version, media_type) do update set threshold_bps = excluded.threshold_bps,"
+        " base_redirect_bps = excluded.base_redirect_bps, block_number = excluded.block_number,"
+        " final = excluded.final, read_at = now() where not policies.final",
+        (
+            policy.version, policy.media_type, policy.threshold_bps, policy.base_redirect_bps, block_number, final,
+        ),
+    )  # fmt: skip
+
+
+def last_final(conn: Connection) -> int:
+    """The highest version that is final for every media type stored with it; 0 for none."""
+    row = conn.execute(
+        "select coalesce(max(version), 0) from"
+        " (select version from policies group by version having bool_and(final)) final_versions"
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def withdraw(conn: Connection, above_version: int) -> None:
+    """Forget versions a reorg has undone: those that are not final and above what the chain knows."""
+    conn.execute("delete from policies where version > %s and not final", (above_version,))
+
+
+def bind(conn: Connection, deployment: BoundDeployment) -> None:
+    """Tie this database to a deployment, once. Raises: ForeignDeployment if it serves another one."""
+    conn.execute(
+        "insert into deployment (chain_id, hub, addresses) values (%s, %s, %s) on conflict do nothing",
+        (deployment.chain_id, deployment.hub, json.dumps(dict(deployment.addresses))),
+    )
+    bound = find_binding(conn)
+    assert bound is not None
+    if (bound.chain_id, bound.hub) != (deployment.chain_id, deployment.hub):
+        raise ForeignDeployment(
+            f"This database serves the hub 0x{bound.hub.hex()} on chain {bound.chain_id}, not"
+            f" 0x{deployment.hub.hex()} on chain {deployment.chain_id}. Use the database of that hub, or a new one."
+        )
+
+
+def find_binding(conn: Connection) -> BoundDeployment | None:
+    """The deployment this database is tied to, None for a fresh one."""
+    with conn.cursor(row_factory=class_row(BoundDeployment)) as cursor:
+        return cursor.execute("select chain_id, hub, addresses from deployment").fetchone()
+
+
+def _one(conn: Connection, where: str, params: tuple[object, ...], what: str) -> Policy:
+    with conn.cursor(row_factory=class_row(Policy)) as cursor:
+        policy = cursor.execute(
+            f"select version, media_type, threshold_bps, base_redirect_bps from policies where {where}",
+            params,
+        ).fetchone()
+    if policy is None:
+        raise NotFound(f"The chain's policy was not read yet: {what}. The node reads it within seconds.")
+    return policy
