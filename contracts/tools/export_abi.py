@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Build the contracts and write what the oracle needs of them into oracle/chain/abi/.
 
-One `<Name>.json` per deployable contract ({"contractName", "abi", "bytecode"}), `Errors.json` with every custom
-error of them all, and `manifest.json` with a hash over all that the bytecode follows from. The hash lets a test say
-"stale" without a compiler; running the oracle needs none either.
+One `<Name>.json` per deployable contract ({"contractName", "abi", "bytecode"}), `Errors.json` with every
+custom error of them all, and `manifest.json` with a hash over all that the bytecode follows from. The hash
+lets a test say "stale" without a compiler; running the oracle needs none either.
 
 Usage: contracts/tools/export_abi.py           build and write
        contracts/tools/export_abi.py --check   build and compare; exit status 1 when something differs
@@ -38,8 +38,15 @@ DEPLOYABLE = {
 }
 # Settings that change the bytecode; how many fuzz runs there are does not.
 COMPILER_SETTINGS = (
-    "bytecode_hash", "cbor_metadata", "evm_version", "optimizer", "optimizer_runs", "remappings", "solc", "via_ir",
-)  # fmt: skip
+    "bytecode_hash",
+    "cbor_metadata",
+    "evm_version",
+    "optimizer",
+    "optimizer_runs",
+    "remappings",
+    "solc",
+    "via_ir",
+)
 COMPILER_PACKAGES = ("@openzeppelin/contracts", "@openzeppelin/contracts-upgradeable", "solc")
 
 
@@ -104,7 +111,10 @@ def main() -> int:
     on_disk = {path.name: path.read_text() for path in ABI_DIR.glob("*.json")}
     differing = sorted(name for name in texts.keys() | on_disk.keys() if texts.get(name) != on_disk.get(name))
     if differing:
-        print(f"differ from a fresh build: {', '.join(differing)}; run contracts/tools/export_abi.py", file=sys.stderr)
+        print(
+            f"differ from a fresh build: {', '.join(differing)}; run contracts/tools/export_abi.py",
+            file=sys.stderr,
+        )
     return 1 if differing else 0
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import is_address, to_checksum_address
@@ -15,7 +15,7 @@ from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 from web3 import HTTPProvider, Web3
 from web3.exceptions import TimeExhausted, Web3Exception
-from web3.types import TxParams, TxReceipt
+from web3.types import Nonce, TxParams, TxReceipt, Wei
 
 from oracle.chain.errors import ChainError, ChainTimeout, NotDeployed, WrongChain
 
@@ -27,7 +27,7 @@ RECEIPT_TIMEOUT_S = 180.0
 
 
 class DeploymentFailed(ChainError):
-    """The contracts could not be deployed; what was already mined stays unused. Fix the cause and deploy again."""
+    """The contracts could not be deployed; what was mined stays unused. Fix the cause and deploy again."""
 
     code = "deployment_failed"
 
@@ -114,7 +114,7 @@ def deploy(
     signers = sorted({to_checksum_address(signer) for signer in oracle_signers}, key=lambda s: int(s, 16))
     faults = faults_tolerated(len(signers), quorum)
     sender = _Sender(w3, deployer)
-    # Two rounds, each sent whole before it is waited for: implementations first, then the proxies that call them.
+    # Two rounds, each sent whole before it is waited for: implementations, then the proxies that call them.
     manager = sender.create("AccessManager", sender.address)
     math = sender.create("RedirectMathView")
     logic = {
@@ -153,7 +153,7 @@ def deploy(
 
 
 def deploy_example_consumer(w3: Web3, deployer: LocalAccount, hub: str) -> str:
-    """Deploy the example consumer for a hub; its address comes back. Raises: DeploymentFailed, ChainTimeout."""
+    """Deploy the example consumer; returns its address. Raises: DeploymentFailed, ChainTimeout."""
     sender = _Sender(w3, deployer)
     address = sender.create("ExampleConsumer", to_checksum_address(hub))
     sender.settle()
@@ -190,11 +190,11 @@ def verify_deployment(w3: Web3, deployment: Deployment) -> None:
 
 
 def faults_tolerated(signers: int, quorum: int) -> int:
-    """Most faulty signers f with n >= 3f + 1 and 2k > n + f. Raises: DeploymentFailed if even none is too many."""
+    """Most faulty signers f with n >= 3f + 1 and 2k > n + f. Raises: DeploymentFailed if there is none."""
     faults = min((signers - 1) // 3, 2 * quorum - signers - 1)
     if signers < 1 or quorum > signers or faults < 0:
         raise DeploymentFailed(
-            f"{quorum} of {signers} signers is no safe quorum: it takes more than half of them, and no more than all."
+            f"{quorum} of {signers} signers is no safe quorum: it takes more than half and no more than all."
         )
     return faults
 
@@ -211,8 +211,8 @@ class _Sender:
         self._sent: list[tuple[str, HexBytes]] = []
 
     def next_address(self, ahead: int) -> str:
-        """Address of the contract that the transaction after `ahead` others creates (RLP of sender and nonce)."""
-        return _create_address(self.address, self._nonce + ahead)
+        """Address of the contract that the transaction after `ahead` others creates."""
+        return create_address(self.address, self._nonce + ahead)
 
     def create(self, name: str, *args: object) -> str:
         """Send the creation of a contract; its address, before it is mined, comes back."""
@@ -250,31 +250,35 @@ class _Sender:
         self._sent.clear()
         return receipts
 
-    def _send(self, what: str, fields_: TxParams) -> None:
+    def _send(self, what: str, fields_: Mapping[str, Any]) -> None:
         base_fee = self._w3.eth.fee_history(1, "latest")["baseFeePerGas"][-1]
         tip = self._w3.eth.max_priority_fee
-        tx: TxParams = {
+        tx: dict[str, Any] = {
             "chainId": self.chain_id,
             "from": self.address,
             "nonce": self._nonce,
-            "value": self._w3.to_wei(0, "wei"),
+            "value": Wei(0),
             # The base fee can double in six blocks; what is not needed is not paid.
-            "maxFeePerGas": self._w3.to_wei(2 * base_fee + tip, "wei"),
+            "maxFeePerGas": Wei(2 * base_fee + tip),
             "maxPriorityFeePerGas": tip,
             **fields_,
         }
         try:
-            tx["gas"] = self._w3.eth.estimate_gas(tx) * (100 + GAS_MARGIN_PERCENT) // 100
-            signed = self._account.sign_transaction({k: v for k, v in tx.items() if k != "from"})
+            tx["gas"] = self._w3.eth.estimate_gas(cast(TxParams, tx)) * (100 + GAS_MARGIN_PERCENT) // 100
+            signed = self._account.sign_transaction(tx)
             tx_hash = self._w3.eth.send_raw_transaction(signed.raw_transaction)
         except (Web3Exception, ValueError) as exc:
             raise DeploymentFailed(f"{what} was refused by the chain: {exc}") from exc
-        self._nonce = type(self._nonce)(self._nonce + 1)
+        self._nonce = Nonce(self._nonce + 1)
         self._sent.append((what, tx_hash))
 
 
-def _create_address(sender: str, nonce: int) -> str:
-    # keccak256(rlp([sender, nonce]))[12:], for nonces below 2^64: written out, as it is two fields.
+def create_address(sender: str, nonce: int) -> str:
+    """Address of the contract that an account's transaction with this nonce creates.
+
+    Source: Ethereum Yellow Paper, section 7: keccak256(rlp([sender, nonce]))[12:]. The RLP is written out, as it
+    is of two fields.
+    """
     number = nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")
     encoded = number if len(number) == 1 and number[0] < 0x80 else bytes([0x80 + len(number)]) + number
     payload = b"\x94" + HexBytes(sender) + encoded
