@@ -12,6 +12,14 @@ from embeddings.image.clip import ClipWeights
 from embeddings.image.decode import DecodeLimits
 from oracle.api import analyses, governance, health, pages, problems, uploads
 from oracle.api.services import Services
+from oracle.chain.client import ChainClient
+from oracle.chain.accounts import load_account
+from oracle.chain.deploy import Deployment, connect, deploy
+from oracle.chain.errors import WrongChain
+from oracle.chain.fees import GWEI, FeeLimits
+from oracle.chain.node import ChainNode
+from oracle.chain.rpc import Endpoint
+from oracle.chain.signer import LocalSigner
 from oracle.errors import ConfigurationError
 from oracle.evidence import channel_state
 from oracle.fetch import Fetcher
@@ -87,6 +95,53 @@ def make_originality(settings: Settings, db: Database, analyzer: ImageAnalyzer) 
         max_candidates=settings.limits.candidates,
         max_attempts=settings.worker.attempts,
     )
+
+
+def chain_key(settings: Settings) -> str:
+    """The oracle's private key, hex. Raises: ConfigurationError if none is set."""
+    if settings.chain.key is not None:
+        return settings.chain.key.get_secret_value()
+    if settings.chain.key_file is not None:
+        return settings.chain.key_file.read_text().strip()
+    raise ConfigurationError("No key: set ORACLE_CHAIN__KEY or ORACLE_CHAIN__KEY_FILE.")
+
+
+def make_node(settings: Settings, db: Database) -> ChainNode:
+    """The chain node. Raises: ConfigurationError if chain, contracts or key are not named."""
+    if settings.chain_rpc_url is None or settings.chain.deployment is None:
+        raise ConfigurationError("The node needs CHAIN_RPC_URL and ORACLE_CHAIN__DEPLOYMENT; `oracle up` sets both.")
+    deployment = Deployment.from_json(settings.chain.deployment.read_text())
+    if settings.chain.chain_id not in (None, deployment.chain_id):
+        raise ConfigurationError(
+            f"ORACLE_CHAIN__CHAIN_ID is {settings.chain.chain_id}, but the contracts are on chain {deployment.chain_id}."
+        )
+    intake = make_intake(settings, db, open_blobs(settings.blobs))
+    return ChainNode(
+        db,
+        ChainClient(
+            Endpoint(settings.chain_rpc_url),
+            deployment,
+            fee_limits=FeeLimits(max_fee_cap_wei=int(settings.chain.max_fee_gwei * GWEI)),
+        ),
+        LocalSigner(chain_key(settings)),
+        on_request=intake.accept_request,
+        confirmations=settings.chain.confirmations,
+        poll_interval_s=settings.chain.poll_s,
+    )
+
+
+def deploy_contracts(settings: Settings) -> Deployment:
+    """Deploy to an external chain; our key becomes deployer, governor and the one signer.
+
+    Raises: ConfigurationError, WrongChain.
+    """
+    if settings.chain_rpc_url is None:
+        raise ConfigurationError("Set CHAIN_RPC_URL to the chain to deploy to.")
+    w3 = connect(settings.chain_rpc_url)
+    if settings.chain.chain_id not in (None, w3.eth.chain_id):
+        raise WrongChain(f"That is chain {w3.eth.chain_id}, not {settings.chain.chain_id}.")
+    account = load_account(chain_key(settings))
+    return deploy(w3, account, oracle_signers=[account.address])
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

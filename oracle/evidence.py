@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from embeddings.image.analyzer import ImageAnalyzer, ImageFingerprint, ImageMatch
+from embeddings.image.analyzer import ImageAnalyzer, ImageFingerprint
+from embeddings.image.channels import ChannelState
+from embeddings.image.match import ImageMatch
 from oracle.decision import Decision, similarity_to_bps
 from oracle.explain import explain
 from storage.analyses import Analysis
@@ -123,7 +125,7 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat()
 
 
-def channel_state(state: Any) -> dict[str, Any]:
+def channel_state(state: ChannelState) -> dict[str, Any]:
     """A channel as JSON: whether it is on, its model, and why it is off."""
     return {"on": state.on, "model": state.model_id, "reason": state.reason}
 
@@ -148,20 +150,9 @@ def _match(judged: Judged) -> dict[str, Any]:
             "registered_at": timestamp(work.registered_at),
             "published_at": timestamp(work.published_at),
         },
-        "similarity": match.similarity,
+        **match.as_json(),
         "similarity_bps": similarity_to_bps(match.similarity),
-        "verified": match.verified,
-        "reason": match.reason,
         "licensed": judged.licensed,
-        "mirrored": match.mirrored,
-        "transform": match.transform,
-        "inliers": match.inliers,
-        "query_region": match.query_region,
-        "reference_region": match.reference_region,
-        "query_coverage": match.query_coverage,
-        "reference_coverage": match.reference_coverage,
-        "scores": dict(match.scores),
-        "calibration": match.calibration,
         "found_by": list(judged.candidate.found_by),
         "phash_distance": judged.candidate.phash_distance,
         "cosines": dict(judged.candidate.cosines),

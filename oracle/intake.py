@@ -4,7 +4,6 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -18,6 +17,7 @@ from oracle.jobs import Jobs
 from storage import analyses, policies, works
 from storage.blobs import BlobStore, blob_key
 from storage.database import Connection, Database
+from storage.inbox import RequestSeen
 
 log = structlog.get_logger()
 
@@ -106,36 +106,30 @@ class Intake:
         log.info("upload.accepted", analysis_id=str(analysis_id), work_id=str(work_id), mime=facts.mime)
         return analysis_id
 
-    def accept_request(
-        self,
-        conn: Connection,
-        *,
-        request_id: bytes,
-        post_id: bytes,
-        content_hash: bytes,
-        media_type: str,
-        creator: bytes,
-        uri: str,
-        config_version: int,
-        block_time: datetime,
-    ) -> UUID:
+    def accept_request(self, conn: Connection, request: RequestSeen) -> UUID:
         """Turn a contract's request into an analysis, in the transaction that records the event; once.
 
         The media is fetched by the worker, since its server may be slow or away.
+
+        Raises: PolicyUnknown if the request's policy version was not read yet.
         """
-        seen = analyses.find_by_request(conn, request_id)
+        seen = analyses.find_by_request(conn, request.request_id)
         if seen is not None:
             return seen
         analysis_id = uuid4()
-        creator_id = None if creator == bytes(20) else ensure_creator(conn, "0x" + creator.hex())
-        policy = policies.at(conn, config_version, media_type)
+        named = request.creator != bytes(20)
+        creator_id = ensure_creator(conn, "0x" + request.creator.hex()) if named else None
+        policy = policies.at(conn, request.config_version, request.media_type)
         analyses.add(conn, analyses.NewAnalysis(
-            analysis_id, "request", post_id, creator_id, media_type, policy.version, policy.threshold_bps,
-            policy.base_redirect_bps, request_id=request_id, uri=uri,
-            expected_sha256=None if content_hash == bytes(32) else content_hash, published_at=block_time,
+            analysis_id, "request", request.post_id, creator_id, request.media_type, policy.version,
+            policy.threshold_bps, policy.base_redirect_bps, request_id=request.request_id, uri=request.uri,
+            expected_sha256=None if request.content_hash == bytes(32) else request.content_hash,
+            published_at=request.block_time,
         ))  # fmt: skip
         self._jobs.defer(conn, analysis_id)
-        log.info("request.accepted", analysis_id=str(analysis_id), request_id=request_id.hex(), uri=uri)
+        log.info(
+            "request.accepted", analysis_id=str(analysis_id), request_id=request.request_id.hex(), uri=request.uri
+        )
         return analysis_id
 
 

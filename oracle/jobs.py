@@ -1,6 +1,7 @@
 """The queue: procrastinate on the same Postgres, so that a job is written in the transaction that needs it."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from uuid import UUID
 
@@ -41,16 +42,21 @@ class Jobs:
         self._app.configure_task(TASK, connection=conn).defer(analysis_id=str(analysis_id))
 
 
-def run_worker(dsn: str, analyse: Callable[[UUID, int], None], settings: WorkerSettings) -> None:
+def run_worker(
+    dsn: str, analyse: Callable[[UUID, int], None], settings: WorkerSettings, *, wait: bool = True
+) -> None:
     """Drain the queue until SIGINT or SIGTERM; running jobs are finished first.
 
     Args:
         analyse: called with an analysis id and the number of tries before this one.
+        wait: False ends when the queue is empty.
     """
-    asyncio.run(_run_worker(dsn, analyse, settings))
+    asyncio.run(_run_worker(dsn, analyse, settings, wait))
 
 
-async def _run_worker(dsn: str, analyse: Callable[[UUID, int], None], settings: WorkerSettings) -> None:
+async def _run_worker(
+    dsn: str, analyse: Callable[[UUID, int], None], settings: WorkerSettings, wait: bool
+) -> None:
     app = App(connector=PsycopgConnector(conninfo=dsn, min_size=1, max_size=4))
 
     @app.task(name=TASK, retry=Backoff(), pass_context=True)
@@ -61,6 +67,9 @@ async def _run_worker(dsn: str, analyse: Callable[[UUID, int], None], settings: 
         rescuer = asyncio.create_task(_rescue_forever(app, settings))
         try:
             await app.run_worker_async(
+                wait=wait,
+                # Only the main thread of a process can be told to stop by a signal.
+                install_signal_handlers=threading.current_thread() is threading.main_thread(),
                 concurrency=settings.concurrency,
                 update_heartbeat_interval=settings.heartbeat_s,
                 stalled_worker_timeout=settings.stalled_after_s,

@@ -187,7 +187,9 @@ class Originality:
         )  # fmt: skip
         with self._db.transaction() as conn:
             binding = policies.find_binding(conn)
-            if analyses.conclude(conn, analysis.id, conclusion) and analysis.source != "index" and binding:
+            if binding is None:
+                raise RetryLater("The node has not bound this database to a hub yet.")
+            if analyses.conclude(conn, analysis.id, conclusion) and analysis.source != "index":
                 report = decision_report(
                     binding, analysis, work, decision, credited, evidence_hash=conclusion.evidence_hash,
                     model_digest=conclusion.model_digest, index_snapshot=conclusion.index_snapshot,

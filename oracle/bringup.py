@@ -1,0 +1,109 @@
+"""Everything on one machine, as one process tree: database, chain, contracts, API, worker and node."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import structlog
+
+from oracle.app import configure_logging
+from oracle.chain.client import ChainClient
+from oracle.chain.deploy import Deployment, connect, deploy
+from oracle.chain.devnet import DevChain
+from oracle.chain.errors import NotDeployed
+from oracle.chain.rpc import Endpoint
+from oracle.errors import ConfigurationError
+from oracle.settings import Settings
+from oracle.supervisor import ChildSpec, Supervisor
+from storage.embedded import EmbeddedPostgres
+from storage.migrate import migrate
+
+log = structlog.get_logger()
+
+
+def run_until_stopped(settings: Settings) -> int:
+    """Start what is missing, run the oracle, and stop all of it in order on Ctrl-C.
+
+    What is set (DATABASE_URL, CHAIN_RPC_URL) is used as it is; what is not is embedded, with its data in
+    `settings.data_dir`, and is there again after a restart.
+
+    Returns: 0 after an orderly stop, 1 if a process could not be kept running.
+    Raises: ConfigurationError, StorageError, ChainError when the start fails; nothing is left running then.
+    """
+    configure_logging(settings)
+    data_dir = settings.data_dir.resolve()
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        dsn = settings.database_url or stack.enter_context(EmbeddedPostgres(data_dir / "postgres")).dsn
+        migrate(dsn)
+        env = {"DATABASE_URL": dsn, "BLOBS_URL": settings.blobs}
+        if settings.chain_rpc_url is None:
+            chain = stack.enter_context(DevChain(data_dir / "chain"))
+            deployment_file = data_dir / "deployment.json"
+            _deploy_once(chain, deployment_file)
+            env |= {
+                "CHAIN_RPC_URL": chain.rpc_url,
+                "ORACLE_CHAIN__CHAIN_ID": str(chain.chain_id),
+                "ORACLE_CHAIN__DEPLOYMENT": str(deployment_file),
+                "ORACLE_CHAIN__KEY": chain.oracle_key.key.hex(),
+            }
+        elif settings.chain.deployment is None:
+            raise ConfigurationError(
+                "CHAIN_RPC_URL is set, but not where the contracts are: set ORACLE_CHAIN__DEPLOYMENT to the file that"
+                " `oracle deploy` wrote."
+            )
+        running = data_dir / "running.json"
+        stack.callback(running.unlink, missing_ok=True)
+        running.write_text(json.dumps(_public(settings, env), indent=1))
+        return Supervisor(_children(settings, env)).run()
+
+
+def api_url(settings: Settings) -> str:
+    """Where people on this machine find the API."""
+    host = "127.0.0.1" if settings.http.host in ("0.0.0.0", "::") else settings.http.host
+    return f"http://{host}:{settings.http.port}"
+
+
+def _children(settings: Settings, env: Mapping[str, str]) -> list[ChildSpec]:
+    whole = {**os.environ, **env, "PYTHONUNBUFFERED": "1"}
+    # Only the node signs; the other processes never see the key.
+    keyless = {name: value for name, value in whole.items() if name != "ORACLE_CHAIN__KEY"}
+    oracle = (sys.executable, "-m", "oracle")
+    url = api_url(settings)
+    return [
+        ChildSpec("node", (*oracle, "node"), whole),
+        ChildSpec("worker", (*oracle, "worker"), keyless, grace_s=60.0),
+        ChildSpec("api", (*oracle, "serve"), keyless, ready=f"{url}/readyz"),
+    ]
+
+
+def _deploy_once(chain: DevChain, file: Path) -> None:
+    """Deploy our contracts to a chain of our own, unless they are there already."""
+    if file.exists():
+        client = ChainClient(Endpoint(chain.rpc_url), Deployment.from_json(file.read_text()))
+        try:
+            client.check()
+        except NotDeployed as exc:
+            raise ConfigurationError(
+                f"{exc} The chain's data and the database in {file.parent} do not belong together any more: restore"
+                " the folder from a backup, or move it away to start anew."
+            ) from exc
+        return
+    deployment = deploy(connect(chain.rpc_url), chain.deployer, oracle_signers=[chain.oracle_key.address])
+    temporary = file.with_suffix(".new")
+    temporary.write_text(deployment.to_json())
+    temporary.replace(file)
+    log.info("contracts.deployed", hub=deployment.hub, chain_id=deployment.chain_id)
+
+
+def _public(settings: Settings, env: Mapping[str, str]) -> dict[str, str | None]:
+    """What other programs on this machine may want to know; no secrets."""
+    return {
+        "api": api_url(settings),
+        "rpc": env.get("CHAIN_RPC_URL", settings.chain_rpc_url),
+        "deployment": env.get("ORACLE_CHAIN__DEPLOYMENT", str(settings.chain.deployment)),
+        "database": env["DATABASE_URL"],
+    }
