@@ -1,0 +1,62 @@
+"""What a child is, and when it is started again."""
+
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import httpx2
+
+FIRST_BACKOFF_S = 0.5
+LONGEST_BACKOFF_S = 30.0
+PROBE_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True)
+class ChildSpec:
+    """One program of the tree.
+
+    Args:
+        name: Stands before each line that the child prints.
+        argv: Command line. The child gets a session of its own, so the terminal's Ctrl-C does not reach it.
+        env: Its whole environment; None hands on ours.
+        ready: A URL that answers 2xx, or a function, once the child can be used; None: as soon as it runs.
+        ready_timeout_s: A child that is not ready by then counts as crashed.
+        stop_signal: Asks it to end.
+        grace_s: How long it may take to end before it is killed.
+        most_failures: After so many failures in a row the whole tree stops, since waiting has not helped.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str] | None = None
+    ready: Callable[[], bool] | str | None = None
+    ready_timeout_s: float = 120.0
+    stop_signal: signal.Signals = signal.SIGTERM
+    grace_s: float = 15.0
+    most_failures: int = 5
+
+    def is_ready(self) -> bool:
+        """Ask the child. May block for PROBE_TIMEOUT_S, or as long as the function does."""
+        if self.ready is None:
+            return True
+        if callable(self.ready):
+            return self.ready()
+        try:
+            return httpx2.get(self.ready, timeout=PROBE_TIMEOUT_S, trust_env=False).is_success
+        except httpx2.HTTPError:
+            return False
+
+
+def backoff_s(failures: int) -> float:
+    """Pause before the start that follows so many failures in a row (at least 1)."""
+    return float(min(FIRST_BACKOFF_S * 2 ** (failures - 1), LONGEST_BACKOFF_S))
+
+
+def describe_exit(status: int) -> str:
+    """An exit status of Popen in words."""
+    if status >= 0:
+        return f"ended with status {status}"
+    try:
+        return f"was killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was killed by signal {-status}"
