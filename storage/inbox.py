@@ -82,17 +82,13 @@ def append(conn: Connection, block: Block) -> None:
 
 def rewind(conn: Connection, to_number: int) -> int:
     """Forget every block above `to_number` and take its requests off the chain. Returns how many blocks."""
-    conn.execute(
-        "update inbox set block_number = null, block_hash = null where block_number > %s", (to_number,)
-    )
+    conn.execute("update inbox set block_number = null, block_hash = null where block_number > %s", (to_number,))
     return conn.execute("delete from chain_blocks where number > %s", (to_number,)).rowcount
 
 
 def restart(conn: Connection, block: Block) -> None:
     """Begin a new window at this block; requests above it are off the chain until they are read again."""
-    conn.execute(
-        "update inbox set block_number = null, block_hash = null where block_number > %s", (block.number,)
-    )
+    conn.execute("update inbox set block_number = null, block_hash = null where block_number > %s", (block.number,))
     conn.execute("delete from chain_blocks")
     append(conn, block)
 
@@ -159,9 +155,7 @@ def find(conn: Connection, request_id: bytes) -> RequestSeen | None:
         ).fetchone()
 
 
-def blocks_of_requests(
-    conn: Connection, *, below: int | None, limit: int = 100
-) -> Sequence[tuple[int, bytes]]:
+def blocks_of_requests(conn: Connection, *, below: int | None, limit: int = 100) -> Sequence[tuple[int, bytes]]:
     """(number, hash) of blocks that carry requests, latest first: anchors to find a shared block by."""
     return conn.execute(
         "select distinct block_number, block_hash from inbox where block_number is not null"

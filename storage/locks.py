@@ -1,5 +1,7 @@
 """A lock that one process holds for as long as its own connection to Postgres lives."""
 
+from contextlib import suppress
+
 import psycopg
 
 from storage.errors import DatabaseUnavailable
@@ -36,6 +38,10 @@ class SessionLock:
 
     def release(self) -> None:
         """Give the lock back; safe to call twice."""
-        if self._conn is not None:
-            self._conn.close()
-            self._conn = None
+        conn, self._conn = self._conn, None
+        if conn is None:
+            return
+        # Closing frees it too, but only once the server has noticed.
+        with suppress(psycopg.Error):
+            conn.execute("select pg_advisory_unlock(%s)", (self._key,))
+        conn.close()

@@ -47,9 +47,7 @@ COLUMNS = (
 )
 
 
-def add(
-    conn: Connection, *, analysis_id: UUID, kind: str, request_id: bytes, report: Mapping[str, Any]
-) -> None:
+def add(conn: Connection, *, analysis_id: UUID, kind: str, request_id: bytes, report: Mapping[str, Any]) -> None:
     """Queue a decision for the chain, in the transaction that decides. A second call changes nothing."""
     conn.execute(
         "insert into outbox (analysis_id, kind, request_id, report) values (%s, %s, %s, %s)"
@@ -91,8 +89,7 @@ def included_by_others(conn: Connection) -> Sequence[Attestation]:
 def doubt_foreign(conn: Connection, *, above_block: int) -> None:
     """Look again at final decisions in transactions that are not ours, above a block (after a resync)."""
     conn.execute(
-        "update outbox set status = 'included' where status = 'final' and transaction_id is null"
-        " and block_number > %s",
+        "update outbox set status = 'included' where status = 'final' and transaction_id is null and block_number > %s",
         (above_block,),
     )
 

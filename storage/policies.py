@@ -31,16 +31,12 @@ class BoundDeployment:
 
 def current(conn: Connection, media_type: str) -> Policy:
     """The newest policy for a media type. Raises: NotFound before the node has read one."""
-    return _one(
-        conn, "media_type = %s order by version desc limit 1", (media_type,), f"any version for {media_type}"
-    )
+    return _one(conn, "media_type = %s order by version desc limit 1", (media_type,), f"any version for {media_type}")
 
 
 def at(conn: Connection, version: int, media_type: str) -> Policy:
     """The policy of one version. Raises: NotFound if the node has not read it (yet)."""
-    return _one(
-        conn, "version = %s and media_type = %s", (version, media_type), f"version {version} for {media_type}"
-    )
+    return _one(conn, "version = %s and media_type = %s", (version, media_type), f"version {version} for {media_type}")
 
 
 def record(conn: Connection, policy: Policy, *, block_number: int | None = None, final: bool = True) -> None:

@@ -129,9 +129,7 @@ def nonces_from(conn: Connection, chain_id: int, sender: bytes, first: int) -> s
     }
 
 
-def include(
-    conn: Connection, transaction_id: int, *, mined_hash: bytes, block_number: int, block_hash: bytes
-) -> None:
+def include(conn: Connection, transaction_id: int, *, mined_hash: bytes, block_number: int, block_hash: bytes) -> None:
     """Note the block that holds the transaction, and which attempt it was."""
     conn.execute(
         "update chain_transactions set status = 'included', mined_hash = %s, block_number = %s, block_hash = %s,"

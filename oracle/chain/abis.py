@@ -16,6 +16,7 @@ from eth_utils.abi import (
     get_abi_output_types,
 )
 
+from oracle.chain.deploy import load_artifact
 from oracle.chain.errors import EndpointInconsistent
 
 
@@ -38,9 +39,7 @@ class ContractAbi:
         try:
             return decode(get_abi_output_types(entry), data)
         except Exception as exc:  # eth_abi raises many kinds, Overflow and InsufficientData among them
-            raise EndpointInconsistent(
-                f"{function} answered bytes that are no answer: 0x{data.hex()}"
-            ) from exc
+            raise EndpointInconsistent(f"{function} answered bytes that are no answer: 0x{data.hex()}") from exc
 
     def struct(self, function: str, data: bytes) -> dict[str, Any]:
         """The fields, by name, of the one struct a call returned. Raises: as `answer`."""
@@ -70,9 +69,7 @@ class ContractAbi:
             body = decode(["bytes" if i["type"] == "string" else collapse_if_tuple(i) for i in plain], data)
         except Exception as exc:
             raise EndpointInconsistent(f"A log of {name} does not fit the contract's interface.") from exc
-        texts = (
-            _text(value) if i["type"] == "string" else value for i, value in zip(plain, body, strict=True)
-        )
+        texts = (_text(value) if i["type"] == "string" else value for i, value in zip(plain, body, strict=True))
         return values | {i["name"]: value for i, value in zip(plain, texts, strict=True)}
 
     def errors(self) -> dict[bytes, dict[str, Any]]:
@@ -93,8 +90,7 @@ def _text(value: bytes) -> str:
 @cache
 def contract(name: str) -> ContractAbi:
     """The interface of a contract of ours, by its Solidity name."""
-    document = json.loads(files("oracle.chain").joinpath("abi", f"{name}.json").read_text())
-    return ContractAbi(document["abi"])
+    return ContractAbi(load_artifact(name).abi)
 
 
 @cache

@@ -54,9 +54,7 @@ class Broadcaster:
         self, *, nonce: int, to: bytes, data: bytes, gas: int, fee: Fee, filler: bool = False
     ) -> PreparedTransaction:
         """Sign a transaction. Nothing is stored or sent. Raises: SigningFailed."""
-        unsigned = Transaction(
-            chain_id=self._client.chain_id, nonce=nonce, fee=fee, gas=gas, to=to, data=data
-        )
+        unsigned = Transaction(chain_id=self._client.chain_id, nonce=nonce, fee=fee, gas=gas, to=to, data=data)
         return PreparedTransaction(unsigned, unsigned.sign(self._sender), filler)
 
     def prepare_filler(self, nonce: int, fee: Fee) -> PreparedTransaction:

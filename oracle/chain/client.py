@@ -58,9 +58,7 @@ class ChainClient:
         """Raise WrongChain or NotDeployed unless the endpoint serves our chain and our contracts."""
         found = number(self.endpoint.request("eth_chainId"))
         if found != self.chain_id:
-            raise WrongChain(
-                f"{self.endpoint.name} serves chain {found}; this oracle is bound to {self.chain_id}."
-            )
+            raise WrongChain(f"{self.endpoint.name} serves chain {found}; this oracle is bound to {self.chain_id}.")
         if not blob(self.endpoint.request("eth_getCode", self.deployment.hub, "latest")):
             raise NotDeployed(f"There is no hub at {self.deployment.hub} on chain {self.chain_id}.")
 
@@ -153,9 +151,7 @@ class ChainClient:
 
     # Calls
 
-    def call_raw(
-        self, to: bytes, data: bytes, *, sender: bytes | None = None, block: BlockId = "latest"
-    ) -> bytes:
+    def call_raw(self, to: bytes, data: bytes, *, sender: bytes | None = None, block: BlockId = "latest") -> bytes:
         """The bytes a call returns. Raises: ContractReverted, decoded."""
         return blob(self._executed("eth_call", to, data, sender, block_id(block)))
 
@@ -175,9 +171,7 @@ class ChainClient:
     ) -> dict[str, Any]:
         """The fields, by their Solidity names, of a struct that a view function returns."""
         abi = contract(name)
-        return abi.struct(
-            function, self.call_raw(address_bytes(address), abi.call_data(function, *args), block=block)
-        )
+        return abi.struct(function, self.call_raw(address_bytes(address), abi.call_data(function, *args), block=block))
 
     def hub_read(self, function: str, *args: object, block: BlockId = "latest") -> Any:
         return self.read("PoCHub", self.deployment.hub, function, *args, block=block)

@@ -64,9 +64,7 @@ class Confirmer:
         """The receipt of each mined transaction, whichever of its attempts it was."""
         attempts = [(tx.id, attempt.tx_hash) for tx in in_flight for attempt in tx.attempts]
         found = self._client.find_receipts([tx_hash for _, tx_hash in attempts])
-        return {
-            tx_id: receipt for (tx_id, _), receipt in zip(attempts, found, strict=True) if receipt is not None
-        }
+        return {tx_id: receipt for (tx_id, _), receipt in zip(attempts, found, strict=True) if receipt is not None}
 
     def _final_nonce(self, finalized: Header) -> int:
         try:
@@ -198,9 +196,7 @@ class Confirmer:
             # transaction the contract is asked again, and its answer decides what becomes of each.
             for row in left:
                 reason = reasons.get(row.request_id)
-                code, detail = (
-                    (reason.name, reason.text) if reason else ("reverted", "The transaction reverted.")
-                )
+                code, detail = (reason.name, reason.text) if reason else ("reverted", "The transaction reverted.")
                 outbox.postpone(conn, row.id, code, detail, lifecycle.backoff(row.tries))
         for row in rows:
             event = "attestation.final" if row.request_id in done else "attestation.not_taken"
@@ -211,9 +207,7 @@ class Confirmer:
         with self._db.transaction() as conn:
             for row in outbox.of_transaction(conn, tx.id):
                 if row.status in ("pending", "sent"):
-                    outbox.postpone(
-                        conn, row.id, "nonce_spent", "Another transaction has spent the nonce.", SOON
-                    )
+                    outbox.postpone(conn, row.id, "nonce_spent", "Another transaction has spent the nonce.", SOON)
             transactions.settle(conn, tx.id, "void")
         log.warning("tx.void", transaction=tx.id, nonce=tx.nonce)
         self._point("voided")
@@ -221,9 +215,7 @@ class Confirmer:
     def _repair_gaps(self, account_nonce: int) -> None:
         """Fill nonces that nobody holds and that block later ones of ours."""
         with self._db.transaction() as conn:
-            taken = transactions.nonces_from(
-                conn, self._client.chain_id, self._broadcaster.address, account_nonce
-            )
+            taken = transactions.nonces_from(conn, self._client.chain_id, self._broadcaster.address, account_nonce)
         for nonce in lifecycle.missing_nonces(account_nonce, taken):
             prepared = self._broadcaster.prepare_filler(nonce, self._client.fee())
             with self._db.transaction() as conn:
@@ -248,9 +240,7 @@ class Confirmer:
     def _require_canonical(self, receipt: Receipt) -> None:
         header = self._client.header(receipt.block_number)
         if header.hash != receipt.block_hash:
-            raise EndpointInconsistent(
-                f"A receipt names another block {receipt.block_number} than the chain has."
-            )
+            raise EndpointInconsistent(f"A receipt names another block {receipt.block_number} than the chain has.")
 
     def _fulfilled(self, receipt: Receipt) -> list[bytes]:
         topic = self._client.hub_abi.topic(FULFILLED)
@@ -261,9 +251,7 @@ class Confirmer:
         if not receipt.succeeded:
             reason = self._replayed(tx, receipt)
             with self._db.transaction() as conn:
-                return (
-                    {row.request_id: reason for row in outbox.of_transaction(conn, tx.id)} if reason else {}
-                )
+                return {row.request_id: reason for row in outbox.of_transaction(conn, tx.id)} if reason else {}
         topic = self._client.hub_abi.topic(SKIPPED)
         found = {}
         for entry in receipt.logs:

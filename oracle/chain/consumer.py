@@ -64,9 +64,7 @@ def request_verification(
 
     Raises: ContractReverted, ChainError.
     """
-    data = contract("ExampleConsumer").call_data(
-        "verify", post_id, content_hash, int(media_type), hexed(creator), uri
-    )
+    data = contract("ExampleConsumer").call_data("verify", post_id, content_hash, int(media_type), hexed(creator), uri)
     receipt = transact(client, account, consumer, data, value_wei=value_wei)
     topic = client.hub_abi.topic(REQUESTED)
     (entry,) = [e for e in receipt.logs if e.address == client.hub and e.topics[0] == topic]

@@ -46,9 +46,7 @@ def replacement(previous: Fee, now: Fee, limits: FeeLimits) -> Fee:
     tip = max(_raised(previous.tip_wei), now.tip_wei)
     max_fee = max(_raised(previous.max_fee_wei), now.max_fee_wei, tip)
     if max_fee > limits.max_fee_cap_wei:
-        raise FeeCapReached(
-            f"A replacement needs {max_fee} wei per gas; the cap is {limits.max_fee_cap_wei}."
-        )
+        raise FeeCapReached(f"A replacement needs {max_fee} wei per gas; the cap is {limits.max_fee_cap_wei}.")
     return Fee(max_fee_wei=max_fee, tip_wei=tip)
 
 

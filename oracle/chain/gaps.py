@@ -37,8 +37,7 @@ class GapWatch:
         with self._db.transaction() as conn:
             gaps = inbox.sequence_gaps(conn, last=count)
             ranges = [
-                (inbox.block_of_sequence(conn, below=first) or self._start_block, finalized.number)
-                for first, _ in gaps
+                (inbox.block_of_sequence(conn, below=first) or self._start_block, finalized.number) for first, _ in gaps
             ]
         if gaps:
             log.error("inbox.gap", sequences=gaps, finalized=finalized.number)

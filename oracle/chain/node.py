@@ -10,7 +10,7 @@ import structlog
 from oracle.chain.broadcast import Broadcaster
 from oracle.chain.client import ChainClient
 from oracle.chain.confirmer import Confirmer
-from oracle.chain.errors import BlockUnknown, ChainError, FinalityBreached, WrongChain
+from oracle.chain.errors import BlockUnknown, ChainError, FinalityBreached
 from oracle.chain.lifecycle import Patience
 from oracle.chain.policy_sync import PolicySync
 from oracle.chain.reader import OnRequest, Reader
@@ -80,7 +80,7 @@ class ChainNode:
         self._started = False
         self._checked_at = float("-inf")
         self._policies = PolicySync(db, client)
-        self._reader = Reader(db, client, on_request, start_block=start_block)
+        self._reader = Reader(db, client, on_request, start_block=start_block, on_point=on_point)
         self._resync = Resync(db, client, self._sender, start_block=start_block)
         self._confirmer = Confirmer(
             db, client, broadcaster, resolver, patience=patience or Patience(), on_point=on_point
@@ -161,13 +161,11 @@ class ChainNode:
         if self._started:
             return
         deployment = self._client.deployment
-        bound = BoundDeployment(deployment.chain_id, self._client.hub, addresses_of(deployment))
+        bound = BoundDeployment(deployment.chain_id, self._client.hub, deployment.addresses())
         with self._db.transaction() as conn:
             policies.bind(conn, bound)
         self._started = True
-        log.info(
-            "node.started", chain_id=deployment.chain_id, hub=deployment.hub, sender="0x" + self._sender.hex()
-        )
+        log.info("node.started", chain_id=deployment.chain_id, hub=deployment.hub, sender="0x" + self._sender.hex())
 
     def _check_finality(self, status: node_status.NodeStatus, head: Header) -> None:
         """Latch when a block that was final has another hash, or stays away for long."""
@@ -184,9 +182,7 @@ class ChainNode:
         now = datetime.now(UTC)
         self._behind_since = self._behind_since or now
         if now - self._behind_since >= self._behind_patience:
-            raise FinalityBreached(
-                f"Block {status.finalized_number} was final and is gone; the head is {head.number}."
-            )
+            raise FinalityBreached(f"Block {status.finalized_number} was final and is gone; the head is {head.number}.")
         raise BlockUnknown(
             f"The head is {head.number}, below the finalized block {status.finalized_number}: the endpoint lags."
         )
@@ -227,13 +223,6 @@ class ChainNode:
         return min(max(pause_s * 2, 0.1), LONGEST_PAUSE_S)
 
 
-def addresses_of(deployment: object) -> dict[str, str]:
-    """The contracts of a deployment by name, as the database keeps them."""
-    fields = getattr(deployment, "__dataclass_fields__", {})
-    values = {name: getattr(deployment, name) for name in fields}
-    return {name: value for name, value in values.items() if isinstance(value, str) and len(value) == 42}
-
-
 def clear_latch(db: Database) -> bool:
     """Let a latched node go on: it looks for the last block it shares with the chain and works from there.
 
@@ -244,6 +233,3 @@ def clear_latch(db: Database) -> bool:
     if cleared:
         log.warning("node.latch_cleared")
     return cleared
-
-
-__all__ = ["ChainNode", "WrongChain", "clear_latch"]

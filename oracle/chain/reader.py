@@ -35,6 +35,7 @@ class Reader:
         *,
         start_block: int,
         chunk_blocks: int = 2_000,
+        on_point: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`start_block` is the first block that can hold a request of ours (the hub's deployment)."""
         self._db = db
@@ -43,6 +44,7 @@ class Reader:
         self._start_block = start_block
         self._widest = chunk_blocks
         self._chunk = chunk_blocks
+        self._point = on_point
         self._gaps = GapWatch(db, client, start_block=start_block)
         self._topic = client.hub_abi.topic(REQUESTED)
 
@@ -156,6 +158,10 @@ class Reader:
             inbox.append(conn, block)
             for request in requests:
                 self._note(conn, request)
+            if requests:
+                self._point("inbox_uncommitted")
+        if requests:
+            self._point("inbox_committed")
 
     def _note(self, conn: Connection, request: RequestSeen) -> None:
         status = inbox.note(conn, request)
@@ -163,9 +169,7 @@ class Reader:
         if status == "waiting":
             self._hand_over(conn, request)
         elif status == "conflict":
-            seen.error(
-                "request.conflict", reason="came back after a reorg with another content; never answered"
-            )
+            seen.error("request.conflict", reason="came back after a reorg with another content; never answered")
         else:
             seen.info("request.seen_again", status=status)
 
@@ -231,9 +235,7 @@ class Reader:
 
 
 def _block(header: Header) -> Block:
-    return Block(
-        header.number, header.hash, header.parent_hash, datetime.fromtimestamp(header.timestamp, UTC)
-    )
+    return Block(header.number, header.hash, header.parent_hash, datetime.fromtimestamp(header.timestamp, UTC))
 
 
 def _hex(topic: bytes) -> str:

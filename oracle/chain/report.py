@@ -86,9 +86,7 @@ def camel_case(name: str) -> str:
 
 TYPE = f"PoCReport({','.join(f'{kind} {camel_case(name)}' for name, kind in SOLIDITY_TYPES.items())})"
 TYPE_HASH = keccak(text=TYPE)
-DOMAIN_TYPE_HASH = keccak(
-    text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-)
+DOMAIN_TYPE_HASH = keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +142,7 @@ class ReportDraft:
     def complete(self, *, observed_at: int, valid_until: int, signer_epoch: int) -> "PoCReport":
         """The signable report. Times are Unix seconds of the chain's clock."""
         values = {field.name: getattr(self, field.name) for field in fields(ReportDraft)}
-        return PoCReport(
-            **values, observed_at=observed_at, valid_until=valid_until, signer_epoch=signer_epoch
-        )
+        return PoCReport(**values, observed_at=observed_at, valid_until=valid_until, signer_epoch=signer_epoch)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,7 @@ NOT_FOUND_YET = timedelta(seconds=10)
 class Resolver:
     """Turns refusals into the decision's next state."""
 
-    def __init__(
-        self, db: Database, client: ChainClient, *, start_block: int, search_blocks: int = 2_000
-    ) -> None:
+    def __init__(self, db: Database, client: ChainClient, *, start_block: int, search_blocks: int = 2_000) -> None:
         self._db = db
         self._client = client
         self._start_block = start_block
@@ -48,16 +46,12 @@ class Resolver:
         """The hub says the request is not open: find out how it ended, and take that over."""
         status = read_request(self._client, row.request_id).status
         if status is RequestStatus.CANCELLED:
-            self.refuse(
-                row, "request_cancelled", "The request expired and was cancelled before it was answered."
-            )
+            self.refuse(row, "request_cancelled", "The request expired and was cancelled before it was answered.")
         elif status is RequestStatus.FULFILLED:
             self._adopt(row)
         else:
             # Not there (its block went in a reorg, or the endpoint lags), or open after all.
-            self.postpone(
-                row, "request_not_found", "The hub does not hold this request at the head.", NOT_FOUND_YET
-            )
+            self.postpone(row, "request_not_found", "The hub does not hold this request at the head.", NOT_FOUND_YET)
 
     def postpone(self, row: Attestation, code: str, detail: str, delay: timedelta) -> None:
         """Try again after a while, with the reason shown."""
@@ -98,9 +92,7 @@ class Resolver:
                 block_number=entry.block_number,
                 block_hash=entry.block_hash,
             )
-        _bind(row).warning(
-            "attestation.found_on_chain", tx_hash=entry.tx_hash.hex(), block=entry.block_number
-        )
+        _bind(row).warning("attestation.found_on_chain", tx_hash=entry.tx_hash.hex(), block=entry.block_number)
 
     def _find_fulfilment(self, row: Attestation) -> Log | None:
         """The event that settled a request, latest blocks first, in ranges the endpoint takes."""

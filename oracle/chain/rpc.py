@@ -22,9 +22,7 @@ class Endpoint:
     def __init__(self, url: str, *, timeout_s: float = 10.0) -> None:
         self.url = url
         # No silent retries below us: whether a call may be repeated is known only above.
-        self._provider = HTTPProvider(
-            url, request_kwargs={"timeout": timeout_s}, exception_retry_configuration=None
-        )
+        self._provider = HTTPProvider(url, request_kwargs={"timeout": timeout_s}, exception_retry_configuration=None)
         self._provider.global_ccip_read_enabled = False
 
     @property
@@ -38,9 +36,7 @@ class Endpoint:
 
         Raises: ChainTimeout, ChainUnavailable, RpcRefused (with the data of a revert, where there is any).
         """
-        return _result(
-            method, self._send(lambda: self._provider.make_request(RPCEndpoint(method), list(params)))
-        )
+        return _result(method, self._send(lambda: self._provider.make_request(RPCEndpoint(method), list(params))))
 
     def batch(self, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:
         """The results of several calls in one round trip, in order; raises as `request` for any of them."""

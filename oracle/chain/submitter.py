@@ -62,9 +62,7 @@ class Submitter:
             rows = outbox.ready(conn, up_to_block=head.number - self._confirmations, limit=max(0, room))
         if not rows:
             return 0
-        epoch = int(
-            self._client.read("OracleRegistry", self._client.deployment.oracle_registry, "currentEpoch")
-        )
+        epoch = int(self._client.read("OracleRegistry", self._client.deployment.oracle_registry, "currentEpoch"))
         return sum(self._start(row, head, epoch) for row in rows)
 
     def _start(self, row: Attestation, head: Header, epoch: int) -> bool:
@@ -88,9 +86,7 @@ class Submitter:
         fee = self._client.fee()
         nonce = self._next_nonce()
         # The estimate is exact for the state it saw; a callback or a first write may cost a little more.
-        prepared = self._broadcaster.prepare(
-            nonce=nonce, to=self._client.hub, data=data, gas=gas * 5 // 4, fee=fee
-        )
+        prepared = self._broadcaster.prepare(nonce=nonce, to=self._client.hub, data=data, gas=gas * 5 // 4, fee=fee)
         self._point("before_store")
         with self._db.transaction() as conn:
             transaction_id = self._broadcaster.store(conn, prepared)
@@ -110,9 +106,7 @@ class Submitter:
     def _next_nonce(self) -> int:
         account_nonce = self._client.account_nonce(self._broadcaster.address)
         with self._db.transaction() as conn:
-            taken = transactions.nonces_from(
-                conn, self._client.chain_id, self._broadcaster.address, account_nonce
-            )
+            taken = transactions.nonces_from(conn, self._client.chain_id, self._broadcaster.address, account_nonce)
         return lifecycle.next_nonce(account_nonce, taken)
 
     def _signed(self, row: Attestation, head: Header, epoch: int) -> tuple[PoCReport, bytes]:
@@ -121,12 +115,9 @@ class Submitter:
         A second signature under one request is an equivocation in the eyes of anybody who holds both,
         so a report is signed again only when the first one can no longer be accepted.
         """
-        if row.signed_report is not None and row.signature is not None:
+        if row.signed_report is not None and row.signature is not None and row.signer == self._signer.address:
             kept = PoCReport.from_dict(row.signed_report)
-            if (
-                kept.signer_epoch == epoch
-                and kept.valid_until > head.timestamp + RENEWAL_MARGIN.total_seconds()
-            ):
+            if kept.signer_epoch == epoch and kept.valid_until > head.timestamp + RENEWAL_MARGIN.total_seconds():
                 return kept, row.signature
         completed = self._complete(row, head, epoch)
         digest = report.digest(completed, self._client.chain_id, self._client.hub)

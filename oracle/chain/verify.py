@@ -89,9 +89,7 @@ class Fulfilment:
 
 def find_result(client: ChainClient, post_id: bytes, *, block: BlockId = "latest") -> PostResult | None:
     """The recorded result of a post, None where there is none. Raises: ChainError."""
-    found = client.read_struct(
-        "PostRegistry", client.deployment.post_registry, "resultOf", post_id, block=block
-    )
+    found = client.read_struct("PostRegistry", client.deployment.post_registry, "resultOf", post_id, block=block)
     if found["status"] == PostStatus.NONE:
         return None
     return PostResult(
@@ -118,9 +116,7 @@ def find_result(client: ChainClient, post_id: bytes, *, block: BlockId = "latest
 
 def read_redirect(client: ChainClient, post_id: bytes) -> Redirect:
     """What any contract that pays the post is told. Raises: ChainError."""
-    beneficiary, redirect_bps = client.read(
-        "PostRegistry", client.deployment.post_registry, "redirectOf", post_id
-    )
+    beneficiary, redirect_bps = client.read("PostRegistry", client.deployment.post_registry, "redirectOf", post_id)
     return Redirect(address_bytes(beneficiary), redirect_bps)
 
 

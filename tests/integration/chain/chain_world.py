@@ -1,0 +1,180 @@
+"""A hub on a real Anvil, a real database, and the smallest use case: every request is decided at once."""
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from support.anvil import AnvilNode
+
+from oracle.chain import deploy
+from oracle.chain.client import ChainClient
+from oracle.chain.consumer import request_verification
+from oracle.chain.deploy import Deployment
+from oracle.chain.ids import attestation_id
+from oracle.chain.lifecycle import Patience
+from oracle.chain.node import ChainNode
+from oracle.chain.report import ZERO_ADDRESS, ZERO_HASH, MediaType, Outcome, ReportDraft
+from oracle.chain.rpc import Endpoint
+from oracle.chain.signer import LocalSigner
+from oracle.chain.wire import address_bytes, hexed
+from storage import outbox
+from storage.database import Connection, Database
+from storage.inbox import RequestSeen
+from storage.outbox import Attestation
+
+CREATOR = bytes(range(1, 21))
+# Tests do not wait: what is lost is sent again at the next step.
+IMPATIENT = Patience(resend_after=timedelta(0), bump_after=timedelta(minutes=5))
+_numbers = itertools.count(1)
+
+
+@dataclass
+class World:
+    """Everything one test of the node needs."""
+
+    anvil: AnvilNode
+    db: Database
+    deployment: Deployment
+    client: ChainClient
+    signer: LocalSigner
+    asker: LocalSigner
+    consumer: bytes
+    decide: bool = True
+    seen: list[RequestSeen] = field(default_factory=list)
+
+    def node(self, **options: Any) -> ChainNode:
+        settings: dict[str, Any] = {"on_request": self.on_request, "confirmations": 0, "patience": IMPATIENT}
+        return ChainNode(self.db, options.pop("client", self.client), self.signer, **settings | options)
+
+    def on_request(self, conn: Connection, request: RequestSeen) -> UUID:
+        """Store an analysis and, as the worker would, its decision."""
+        self.seen.append(request)
+        return accept(conn, request, decide=self.decide)
+
+    def request(self, uri: str = "https://example.org/picture.jpg", **changes: Any) -> bytes:
+        """Have the consumer contract ask; mined when this returns. Returns the request id."""
+        asked: dict[str, Any] = {"post_id": fresh_hash(), "media_type": MediaType.IMAGE, "creator": CREATOR, "uri": uri}
+        return request_verification(self.client, self.asker, self.consumer, **asked | changes)
+
+    def attest(self, **changes: Any) -> UUID:
+        """Queue the decision of an upload. Returns its analysis."""
+        post_id, content_hash, analysis_id = fresh_hash(), fresh_hash(), uuid4()
+        request_id = attestation_id(self.client.chain_id, self.client.hub, post_id, content_hash)
+        draft = draft_of(request_id, post_id, content_hash=content_hash, **changes)
+        with self.db.transaction() as conn:
+            add_analysis(conn, analysis_id, "upload", post_id, None)
+            outbox.add(conn, analysis_id=analysis_id, kind="attest", request_id=request_id, report=draft.to_dict())
+        return analysis_id
+
+    def outbox(self) -> Sequence[Attestation]:
+        with self.db.transaction() as conn:
+            ids = [row[0] for row in conn.execute("select analysis_id from outbox order by id")]
+            found = [outbox.find_attestation(conn, analysis_id) for analysis_id in ids]
+        return [row for row in found if row is not None]
+
+    def fulfilments(self) -> list[bytes]:
+        """Request ids of every answer event on the chain, in order: each may appear once."""
+        topic = hexed(self.client.hub_abi.topic("VerificationFulfilled"))
+        logs = self.client.logs_between(self.deployment.block_number, self.client.head().number, topics=[topic])
+        return [entry.topics[1] for entry in logs]
+
+    def drive(self, node: ChainNode, *, until: Callable[[], bool] | None = None, steps: int = 60) -> None:
+        """Step and mine until everything queued is final or refused."""
+        for _ in range(steps):
+            node.step()
+            if (until or self.settled)():
+                return
+            self.anvil.mine()
+        raise AssertionError(
+            f"Not settled: {[(row.status, row.error_code, row.error_detail) for row in self.outbox()]}"
+        )
+
+    def settled(self) -> bool:
+        rows = self.outbox()
+        return bool(rows) and all(row.status in ("final", "refused") for row in rows)
+
+    def run_now(self) -> None:
+        """Let everything that waits for a retry be due."""
+        with self.db.transaction() as conn:
+            conn.execute("update outbox set next_try_at = now()")
+            conn.execute("update inbox set next_try_at = now()")
+
+
+def make_world(anvil: AnvilNode, db: Database) -> World:
+    """Deploy fresh contracts with a fresh oracle key."""
+    signer, asker = LocalSigner(os.urandom(32)), LocalSigner(os.urandom(32))
+    for account in (signer, asker):
+        anvil.call("anvil_setBalance", hexed(account.address), hex(10**20))
+    w3 = deploy.connect(anvil.url)
+    deployment = deploy.deploy(w3, anvil.account(), oracle_signers=[hexed(signer.address)])
+    consumer = deploy.deploy_example_consumer(w3, anvil.account(), deployment.hub)
+    client = ChainClient(Endpoint(anvil.url), deployment)
+    return World(anvil, db, deployment, client, signer, asker, address_bytes(consumer))
+
+
+def accept(conn: Connection, request: RequestSeen, *, decide: bool) -> UUID:
+    """The use case in small: an analysis row, and its decision in the outbox."""
+    analysis_id = uuid4()
+    add_analysis(conn, analysis_id, "request", request.post_id, request.request_id)
+    if decide:
+        decide_request(conn, analysis_id, request)
+    return analysis_id
+
+
+def decide_request(conn: Connection, analysis_id: UUID, request: RequestSeen, **changes: Any) -> None:
+    content_hash = request.content_hash if request.content_hash != ZERO_HASH else fresh_hash()
+    draft = draft_of(
+        request.request_id,
+        request.post_id,
+        content_hash=content_hash,
+        creator=request.creator,
+        config_version=request.config_version,
+        **changes,
+    )
+    outbox.add(conn, analysis_id=analysis_id, kind="fulfill", request_id=request.request_id, report=draft.to_dict())
+
+
+def draft_of(request_id: bytes, post_id: bytes, **changes: Any) -> ReportDraft:
+    """An original's report."""
+    values: dict[str, Any] = {
+        "request_id": request_id,
+        "post_id": post_id,
+        "content_hash": fresh_hash(),
+        "media_type": MediaType.IMAGE,
+        "outcome": Outcome.ORIGINAL,
+        "similarity_bps": 1_200,
+        "creator": CREATOR,
+        "original_creator": ZERO_ADDRESS,
+        "original_post_id": ZERO_HASH,
+        "evidence_hash": fresh_hash(),
+        "model_digest": fresh_hash(),
+        "index_snapshot": ZERO_HASH,
+        "config_version": 1,
+    }
+    return ReportDraft(**values | changes)
+
+
+def add_analysis(conn: Connection, analysis_id: UUID, source: str, post_id: bytes, request_id: bytes | None) -> None:
+    conn.execute(
+        "insert into analyses (id, source, post_id, media_type, request_id, policy_version, threshold_bps,"
+        " base_redirect_bps) values (%s, %s, %s, 'image', %s, 1, 9500, 10000)",
+        (analysis_id, source, post_id, request_id),
+    )
+
+
+def fresh_hash() -> bytes:
+    return next(_numbers).to_bytes(4, "big") + os.urandom(28)
+
+
+def wait_for(condition: Callable[[], bool], *, timeout_s: float = 20.0) -> None:
+    """Poll until a condition of another process holds."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError("The condition did not come true in time.")
+        time.sleep(0.02)

@@ -1,0 +1,158 @@
+"""Blocks that vanish: at depth 1, at the confirmation depth, and past finality."""
+
+from datetime import timedelta
+
+import pytest
+from integration.chain.chain_world import World, wait_for
+
+from oracle.chain import verify
+from oracle.chain.errors import FinalityBreached
+from oracle.chain.lifecycle import Patience
+from oracle.chain.node import ChainNode, clear_latch
+from oracle.chain.verify import RequestStatus
+from storage import inbox, node_status
+
+
+def attempts(world: World) -> list[tuple[bytes, int, bool]]:
+    with world.db.transaction() as conn:
+        return conn.execute("select tx_hash, sends, filler from chain_attempts order by signed_at").fetchall()
+
+
+def step_until_included(world: World, node: ChainNode) -> None:
+    wait_for(lambda: node.step() and world.outbox()[0].status == "included")
+
+
+def reorg_depth(world: World) -> int:
+    with world.db.transaction() as conn:
+        return node_status.get(conn).last_reorg_depth
+
+
+def test_an_answer_that_a_reorg_takes_out_is_sent_again_with_the_same_bytes(world: World) -> None:
+    node = world.node()
+    asked = world.request()
+    step_until_included(world, node)
+    mined_in = world.outbox()[0].block_number
+    assert mined_in == world.anvil.height()
+    world.anvil.reorg(1)
+    node.step()
+    assert reorg_depth(world) == 1
+    world.drive(node)
+    ((_, sends, filler),) = attempts(world)
+    assert (sends, filler) == (2, False)
+    assert world.fulfilments() == [asked]
+    assert world.outbox()[0].block_number != mined_in
+
+
+def test_a_request_that_vanishes_before_its_confirmations_is_never_answered(world: World) -> None:
+    node = world.node(confirmations=2)
+    world.anvil.mine(2)
+    asked = world.request()
+    node.step()
+    world.anvil.mine()
+    node.step()
+    world.anvil.reorg(2)
+    world.anvil.mine(4)
+    node.step()
+    with world.db.transaction() as conn:
+        assert inbox.find(conn, asked) is None
+        assert inbox.counts(conn).orphaned == 1
+    assert world.outbox()[0].status == "pending"
+    assert attempts(world) == []
+    assert verify.read_request(world.client, asked).status is RequestStatus.NONE
+
+
+def test_a_request_that_comes_back_is_answered_without_a_second_analysis(world: World) -> None:
+    node = world.node(confirmations=2)
+    world.anvil.mine(2)
+    post_id = bytes([9]) * 32
+    asked = world.request(post_id=post_id)
+    node.step()
+    world.anvil.reorg(1)
+    node.step()
+    assert world.request(post_id=post_id) == asked
+    world.drive(node)
+    assert [seen.request_id for seen in world.seen] == [asked]
+    assert world.fulfilments() == [asked]
+
+
+def test_a_request_that_comes_back_with_another_uri_is_refused(world: World) -> None:
+    node = world.node(confirmations=2)
+    world.anvil.mine(2)
+    post_id = bytes([9]) * 32
+    asked = world.request(uri="https://example.org/mine.jpg", post_id=post_id)
+    node.step()
+    world.anvil.reorg(1)
+    node.step()
+    assert world.request(uri="https://example.org/other.jpg", post_id=post_id) == asked
+    world.drive(node)
+    assert (world.outbox()[0].status, world.outbox()[0].error_code) == ("refused", "request_conflict")
+    assert world.fulfilments() == []
+
+
+def test_request_and_answer_gone_together_free_the_nonce_and_lose_nothing(world: World) -> None:
+    """The answer would revert, and its nonce would hold up every later decision: it is spent on nothing."""
+    node = world.node(patience=Patience(resend_after=timedelta(0), bump_after=timedelta(0)))
+    world.anvil.mine(2)
+    post_id = bytes([9]) * 32
+    asked = world.request(post_id=post_id)
+    step_until_included(world, node)
+    world.anvil.reorg(2)
+    node.step()
+    world.attest()
+    world.drive(node, until=lambda: world.outbox()[1].status == "final")
+    assert [filler for _, _, filler in attempts(world)] == [False, True, False]
+    assert world.outbox()[0].status == "pending"
+    assert world.request(post_id=post_id) == asked
+    world.run_now()
+    world.drive(node)
+    assert sorted(world.fulfilments()) == sorted([asked, world.outbox()[1].request_id])
+
+
+def test_a_breach_of_finality_latches_until_an_operator_clears_it(world: World) -> None:
+    node = world.node()
+    asked = world.request()
+    world.drive(node)
+    final_block = world.outbox()[0].block_number
+    assert final_block is not None
+    world.anvil.reorg(world.anvil.height() - final_block + 1)
+    with pytest.raises(FinalityBreached):
+        node.step()
+    node.close()
+
+    later = world.node()
+    world.attest()
+    assert later.step() is False
+    assert world.outbox()[1].status == "pending"
+    with world.db.transaction() as conn:
+        status = node_status.get(conn)
+    assert status.latched and "was final" in str(status.latch_reason)
+
+    assert clear_latch(world.db) is True
+    assert clear_latch(world.db) is False
+    world.drive(later)
+    with world.db.transaction() as conn:
+        assert not node_status.get(conn).latched
+    assert sorted(world.fulfilments()) == sorted([asked, world.outbox()[1].request_id])
+    assert {row.status for row in world.outbox()} == {"final"}
+
+
+def test_reorgs_at_every_depth_up_to_finality_lose_nothing(world: World) -> None:
+    node = world.node()
+    asked = []
+    for depth in (1, 2, 1, 2):
+        asked.append(world.request())
+        node.step()
+        world.anvil.mine(depth - 1)
+        node.step()
+        world.anvil.reorg(depth)
+        node.step()
+        node.step()
+    # What the reorgs took from the asker is gone for good; the hub's own count says what is left.
+    world.anvil.mine(3)
+    for _ in range(10):
+        world.run_now()
+        node.step()
+        world.anvil.mine()
+    on_chain = [id_ for id_ in asked if verify.read_request(world.client, id_).status is not RequestStatus.NONE]
+    assert sorted(set(world.fulfilments())) == sorted(world.fulfilments())
+    assert set(world.fulfilments()) == set(on_chain)
