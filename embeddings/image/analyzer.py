@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.errors import ModelUnavailable
+from embeddings.errors import ModelUnavailable, WeightsMismatch
 from embeddings.image import features as features_module
 from embeddings.image import phash
 from embeddings.image.calibration import Calibration, load_calibration
@@ -24,6 +24,8 @@ from embeddings.image.clip import DIMENSIONS as CLIP_DIMENSIONS
 from embeddings.image.clip import ClipEncoder
 from embeddings.image.clip_weights import ClipWeights, resolve_clip
 from embeddings.image.decode import Picture
+from embeddings.image.descriptor import DIMENSIONS as COPY_DIMENSIONS
+from embeddings.image.descriptor import CopyDescriptor
 from embeddings.image.match import ImageMatch
 from embeddings.image.plainness import too_plain
 from embeddings.image.raster import (
@@ -34,8 +36,8 @@ from embeddings.image.raster import (
     reduce_to,
     to_grey,
 )
-from embeddings.image.verify import Prepared, verify_pair
-from embeddings.image.views import QueryView, hash_views
+from embeddings.image.verify import Prepared, prepare, verify_pair
+from embeddings.image.views import QueryView, crops, hash_views, pictures_of
 
 VERIFIER_VERSION = "blocks-v1"
 PREPARED_KEPT = 128  # about 0.6 MB each: the candidates of a handful of uploads in flight
@@ -61,15 +63,24 @@ class ImageFingerprint:
 class ImageAnalyzer:
     """Models and tables of one configuration; safe to share between threads."""
 
-    def __init__(self, clip: ClipEncoder | None, clip_state: ChannelState, calibration: Calibration) -> None:
+    def __init__(
+        self,
+        *,
+        clip: ClipEncoder | None,
+        clip_state: ChannelState,
+        copy: CopyDescriptor | None,
+        copy_state: ChannelState,
+        calibration: Calibration,
+    ) -> None:
         self._clip = clip
+        self._copy = copy
         self._calibration = calibration
         self._prepared: OrderedDict[bytes, Prepared] = OrderedDict()
         self._lock = threading.Lock()
         self.channels: Mapping[str, ChannelState] = MappingProxyType(
             {
                 "phash": ChannelState(True, "", phash.MODEL_ID, 256),
-                "copy": ChannelState(False, "No copy descriptor ships with this version.", "", 512),
+                "copy": copy_state,
                 "clip": clip_state,
             }
         )
@@ -79,38 +90,38 @@ class ImageAnalyzer:
 
     @classmethod
     def load(cls, *, clip: ClipWeights | None = None) -> ImageAnalyzer:
-        """Set up every channel that can be on; a missing model switches its channel off, with the reason
-        stated.
+        """Set up every channel that can be on; a missing model switches its channel off, and says why.
 
-        Raises: WeightsMismatch is not swallowed: weights that are not the ones asked for are a fault to be
-        fixed.
+        Raises: WeightsMismatch: weights that are not the ones asked for are a fault to be fixed.
         """
-        calibration = load_calibration()
-        if clip is None:
-            off = ChannelState(False, "CLIP is not configured.", "", CLIP_DIMENSIONS)
-            return cls(None, off, calibration)
-        try:
-            resolved = resolve_clip(clip)
-        except ModelUnavailable as error:
-            if type(error) is not ModelUnavailable:
-                raise
-            return cls(None, ChannelState(False, str(error), "", CLIP_DIMENSIONS), calibration)
+        clip_encoder, clip_state = _clip_channel(clip)
+        copy_descriptor, copy_state = _copy_channel()
         return cls(
-            ClipEncoder(resolved), ChannelState(True, "", resolved.model_id, CLIP_DIMENSIONS), calibration
+            clip=clip_encoder,
+            clip_state=clip_state,
+            copy=copy_descriptor,
+            copy_state=copy_state,
+            calibration=load_calibration(),
         )
 
     def fingerprint(self, picture: Picture) -> ImageFingerprint:
         """Everything to store about a picture and everything to search with. Raises: ModelUnavailable."""
         small = reduce_to(picture.pixels, PROXY_SIDE_PX)
-        views = hash_views(small)
-        vectors: dict[str, NDArray[np.float32]] = {}
+        parts = crops(small)
+        found: dict[str, dict[str, NDArray[np.float32]]] = {}
+        if self._copy is not None:
+            shown = pictures_of(small, parts)
+            for name, vector in zip(shown, self._copy.embed(list(shown.values())), strict=True):
+                found[name] = {self._copy.model_id: vector}
         if self._clip is not None:
-            vectors[self._clip.model_id] = self._clip.embed([picture.pixels])[0]
-        views[0] = replace(views[0], embeddings=MappingProxyType(dict(vectors)))
+            found.setdefault("whole", {})[self._clip.model_id] = self._clip.embed([picture.pixels])[0]
+        views = [
+            replace(view, embeddings=MappingProxyType(found.get(view.name, {}))) for view in hash_views(small, parts)
+        ]
         return ImageFingerprint(
             phash=views[0].phash,
             phash_quality=views[0].phash_quality,
-            embeddings=MappingProxyType(vectors),
+            embeddings=views[0].embeddings,
             proxy=encode_proxy(picture),
             query_views=tuple(views),
             too_plain=too_plain(picture),
@@ -126,13 +137,34 @@ class ImageAnalyzer:
             if key in self._prepared:
                 self._prepared.move_to_end(key)
                 return self._prepared[key]
-        grey = to_grey(decode_proxy(proxy))
-        prepared = Prepared(grey, features_module.extract(grey))
+        prepared = prepare(to_grey(decode_proxy(proxy)))
         with self._lock:
             self._prepared[key] = prepared
             while len(self._prepared) > PREPARED_KEPT:
                 self._prepared.popitem(last=False)
         return prepared
+
+
+def _clip_channel(weights: ClipWeights | None) -> tuple[ClipEncoder | None, ChannelState]:
+    if weights is None:
+        return None, ChannelState(False, "CLIP is not configured.", "", CLIP_DIMENSIONS)
+    try:
+        resolved = resolve_clip(weights)
+    except WeightsMismatch:
+        raise
+    except ModelUnavailable as error:
+        return None, ChannelState(False, str(error), "", CLIP_DIMENSIONS)
+    return ClipEncoder(resolved), ChannelState(True, "", resolved.model_id, CLIP_DIMENSIONS)
+
+
+def _copy_channel() -> tuple[CopyDescriptor | None, ChannelState]:
+    try:
+        descriptor = CopyDescriptor()
+    except WeightsMismatch:
+        raise
+    except ModelUnavailable as error:
+        return None, ChannelState(False, str(error), "", COPY_DIMENSIONS)
+    return descriptor, ChannelState(True, "", descriptor.model_id, COPY_DIMENSIONS)
 
 
 cv2.setNumThreads(1)  # work is spread over pictures by the callers; nested pools only fight for the cores

@@ -19,22 +19,16 @@ from numpy.typing import NDArray
 
 from embeddings.image.geometry import Transform, inverse, local_scale, project
 
-FRAME_SIDE_PX = (
-    320  # the shared region is compared at this size at most: finer detail does not survive re-encoding
-)
+FRAME_SIDE_PX = 320  # the shared region is compared at this size at most: finer detail does not survive re-encoding
 BLOCK_PX = 16
 SMALL_BLOCK_PX = 8  # for shared regions under SMALL_SIDE_PX, where 16-pixel blocks would be too few to count
 SMALL_SIDE_PX = 144
 MIN_SIDE_PX = 32
 FIRST_SHIFT_PX, LAST_SHIFT_PX = 3, 1
-DETAIL_SIGMA_PX = (
-    6.0  # anything smoother is shading: two skies or two shadows agree in it without being copies
-)
+DETAIL_SIGMA_PX = 6.0  # anything smoother is shading: two skies or two shadows agree in it without being copies
 TEXTURE_LEVELS = 3.0  # standard deviation of the detail, of 255, from which a block counts as textured
 AGREE_NCC = 0.8
-FLAT_GRADIENT = (
-    2.5  # grey levels per pixel; text and drawings are mostly flatter than this, photographs are not
-)
+FLAT_GRADIENT = 2.5  # grey levels per pixel; text and drawings are mostly flatter than this, photographs are not
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +73,7 @@ def _corners(size: tuple[int, int]) -> NDArray[np.float64]:
     return np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float64)
 
 
-def compare_blocks(
-    query: NDArray[np.uint8], reference: NDArray[np.uint8], transform: Transform
-) -> BlockReport | None:
+def compare_blocks(query: NDArray[np.uint8], reference: NDArray[np.uint8], transform: Transform) -> BlockReport | None:
     """Compare two grey pictures, (h, w) uint8, under a transform from query to reference pixels.
 
     Returns: the report under the transform after a small affine refinement, or None where too little is
@@ -97,9 +89,7 @@ def compare_blocks(
     if magnification <= 0:
         return None
     extent = float((high - low).max())
-    factor = min(
-        1.0, 1.0 / magnification, FRAME_SIDE_PX / extent
-    )  # compare where both have detail, never enlarged
+    factor = min(1.0, 1.0 / magnification, FRAME_SIDE_PX / extent)  # compare where both have detail, never enlarged
     if extent * factor < MIN_SIDE_PX:
         return None
     block_px = SMALL_BLOCK_PX if extent * factor < SMALL_SIDE_PX else BLOCK_PX

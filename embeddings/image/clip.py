@@ -33,11 +33,7 @@ def preprocess(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     height, width = pixels.shape[:2]
     factor = SIDE_PX / min(height, width)
     # torchvision truncates the long side, and takes the crop's corner rounded half to even.
-    size = (
-        (SIDE_PX, int(SIDE_PX * height / width))
-        if width <= height
-        else (int(SIDE_PX * width / height), SIDE_PX)
-    )
+    size = (SIDE_PX, int(SIDE_PX * height / width)) if width <= height else (int(SIDE_PX * width / height), SIDE_PX)
     image = Image.fromarray(pixels)
     if factor != 1.0:
         image = image.resize(size, Image.Resampling.BICUBIC)
@@ -67,9 +63,7 @@ class ClipEncoder:
                 self._tower = self._load()
             with torch.inference_mode():
                 vectors = self._tower(torch.from_numpy(batch)).float().numpy()
-        return np.asarray(
-            vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), np.float32
-        )
+        return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), np.float32)
 
     def _load(self) -> Any:
         import open_clip
@@ -80,7 +74,5 @@ class ClipEncoder:
             model = open_clip.create_model(ARCHITECTURE, pretrained=None, load_weights=False)
             open_clip.factory.load_checkpoint(model, str(self._weights.path), strict=True, weights_only=True)
         except Exception as error:  # each format's reader has its own errors; all mean "not this model"
-            raise ModelUnavailable(
-                f"{self._weights.path} is not a {ARCHITECTURE} checkpoint: {error}"
-            ) from error
+            raise ModelUnavailable(f"{self._weights.path} is not a {ARCHITECTURE} checkpoint: {error}") from error
         return model.visual.eval()

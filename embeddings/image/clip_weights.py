@@ -93,11 +93,7 @@ def _download(cache_dir: Path | None) -> Path:
     from huggingface_hub import hf_hub_download
 
     try:
-        return Path(
-            hf_hub_download(
-                HUB_REPOSITORY, HUB_FILES[0], cache_dir=cache_dir, etag_timeout=DOWNLOAD_TIMEOUT_S
-            )
-        )
+        return Path(hf_hub_download(HUB_REPOSITORY, HUB_FILES[0], cache_dir=cache_dir, etag_timeout=DOWNLOAD_TIMEOUT_S))
     except Exception as error:
         raise ModelUnavailable(
             f"The CLIP weights cannot be fetched from the hub ({type(error).__name__}: {error})."

@@ -95,9 +95,7 @@ def _open(path: Path, limits: DecodeLimits) -> Image.Image:
     try:
         image = Image.open(path, formats=FORMATS)
     except Image.DecompressionBombError as error:
-        raise MediaTooLarge(
-            f"The picture has too many pixels to decode ({error}); send a smaller version."
-        ) from error
+        raise MediaTooLarge(f"The picture has too many pixels to decode ({error}); send a smaller version.") from error
     except UnidentifiedImageError as error:
         raise _unidentified(path) from error
     except _DECODER_ERRORS as error:
@@ -123,9 +121,7 @@ def _unidentified(path: Path) -> CorruptMedia | UnsupportedMedia:
 
 
 def _frame_notes(image: Image.Image) -> list[str]:
-    if (
-        image.format == "MPO"
-    ):  # a phone's JPEG with a depth map or a second view: the first picture is the picture
+    if image.format == "MPO":  # a phone's JPEG with a depth map or a second view: the first picture is the picture
         return []
     try:
         frames = int(getattr(image, "n_frames", 1))
@@ -151,9 +147,7 @@ def _to_srgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
     if profile and image.mode in ("RGB", "CMYK", "L", "LAB"):
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(
-                image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
-            )
+            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
             if converted is not None:
                 return converted, notes
         except (ImageCms.PyCMSError, *_DECODER_ERRORS):

@@ -51,9 +51,7 @@ def extract(grey: NDArray[np.uint8]) -> LocalFeatures:
     keypoints, raw = sift.detectAndCompute(grey, None)
     if raw is None or not len(keypoints):
         empty = np.zeros((0,), np.float32)
-        return LocalFeatures(
-            np.zeros((0, 2), np.float32), empty, empty, np.zeros((0, 128), np.float32), width, height
-        )
+        return LocalFeatures(np.zeros((0, 2), np.float32), empty, empty, np.zeros((0, 128), np.float32), width, height)
     descriptors = raw / np.maximum(raw.sum(axis=1, keepdims=True), 1e-6)
     return LocalFeatures(
         np.array([k.pt for k in keypoints], np.float32),

@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 
 from embeddings.image.features import LocalFeatures
 
-RATIO = (
-    0.85  # nearest to second nearest descriptor distance; Lowe's 0.8 loses a tenth of the matches under JPEG
-)
+RATIO = 0.85  # nearest to second nearest descriptor distance; Lowe's 0.8 loses a tenth of the matches under JPEG
 RIVALS = 4  # nearest descriptors among which the second best place is looked for
 MIN_MATCHES = 4
 MAX_HYPOTHESES = 3
@@ -52,15 +50,24 @@ def match_features(query: LocalFeatures, reference: LocalFeatures) -> NDArray[np
         return np.zeros((0, 2), np.int64)
     cosine = query.descriptors @ reference.descriptors.T
     rows = np.arange(len(cosine))
-    ranked = np.argpartition(-cosine, min(RIVALS, cosine.shape[1] - 1), axis=1)[:, :RIVALS]
     best = cosine.argmax(axis=1)
-    mutual = cosine.argmax(axis=0)[best] == rows
     top = cosine[rows, best]
-    # A key point may be listed twice with two orientations: a second match at the same place is no rival.
-    apart = np.abs(reference.points[ranked] - reference.points[best][:, None]).max(axis=2) >= 3.0
-    second = np.where(apart, cosine[rows[:, None], ranked], -1.0).max(axis=1)
-    passes = (1.0 - top) < RATIO**2 * (1.0 - second)
-    chosen = np.flatnonzero(mutual & passes)
+    chosen = np.flatnonzero(cosine.argmax(axis=0)[best] == rows)
+    # Only the mutual ones go on: the second best place is looked for among a few nearest, one maximum at a
+    # time. A key point may be listed twice with two orientations: a second match at the same place is no
+    # rival.
+    rest, home = cosine[chosen], reference.points[best[chosen]]
+    second = np.full(len(chosen), -1.0, np.float32)
+    rest[np.arange(len(chosen)), best[chosen]] = -1.0
+    for _ in range(RIVALS):
+        rival = rest.argmax(axis=1)
+        value = rest[np.arange(len(chosen)), rival]
+        apart = np.abs(reference.points[rival] - home).max(axis=1) >= 3.0
+        second = np.where(apart, np.maximum(second, value), second)
+        if (second > -1.0).all():
+            break
+        rest[np.arange(len(chosen)), rival] = -1.0
+    chosen = chosen[(1.0 - top[chosen]) < RATIO**2 * (1.0 - second)]
     return np.stack([chosen, best[chosen]], axis=1)
 
 
@@ -80,9 +87,7 @@ def align(query: LocalFeatures, reference: LocalFeatures) -> list[Alignment]:
     return sorted(found, key=lambda a: -a.inliers)
 
 
-def _best_similarity(
-    query: LocalFeatures, reference: LocalFeatures, matches: NDArray[np.int64]
-) -> NDArray[np.bool_]:
+def _best_similarity(query: LocalFeatures, reference: LocalFeatures, matches: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which matches agree with the single match whose own scale, turn and shift explain the most of them."""
     q, r = matches[:, 0], matches[:, 1]
     source = query.points[q].astype(np.float64) @ np.array([1, 1j])
@@ -115,9 +120,7 @@ def _refine(
     inliers = _errors(best, source, target) < TIGHT_PX
     if inliers.sum() >= 12:
         loose = _errors(best, source, target) < 4 * TIGHT_PX
-        homography, _ = cv2.findHomography(
-            source[loose], target[loose], cv2.USAC_MAGSAC, TIGHT_PX, maxIters=1000
-        )
+        homography, _ = cv2.findHomography(source[loose], target[loose], cv2.USAC_MAGSAC, TIGHT_PX, maxIters=1000)
         if homography is not None and abs(homography[2, 2]) > 1e-9:
             homography = homography / homography[2, 2]
             tilted = _errors(homography, source, target) < TIGHT_PX
@@ -130,9 +133,7 @@ def _refine(
     return Alignment(best, source[inliers][first], target[inliers][first]), inliers
 
 
-def _errors(
-    transform: Transform, source: NDArray[np.float32], target: NDArray[np.float32]
-) -> NDArray[np.float64]:
+def _errors(transform: Transform, source: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(np.linalg.norm(project(transform, source) - target, axis=1))
 
 

@@ -17,9 +17,7 @@ MIN_TEXTURED_SHARE = 0.02
 MIN_LEVELS = 4.0
 TWO_TONE_SHARE = 0.85  # of the pixels within 12 levels of the two commonest greys: ink on paper
 TEXT_PHOTO_SHARE = 0.3
-EXACTLY_FLAT_SHARE = (
-    0.4  # of the pixels, no step to any neighbour: a night sky has noise where paper has none
-)
+EXACTLY_FLAT_SHARE = 0.4  # of the pixels, no step to any neighbour: a night sky has noise where paper has none
 
 
 def too_plain(picture: Picture) -> str | None:

@@ -68,9 +68,7 @@ def decode_proxy(proxy: bytes) -> NDArray[np.uint8]:
     try:
         with Image.open(io.BytesIO(proxy[_HEADER.size :]), formats=("WEBP",)) as image:
             if max(image.size) > PROXY_SIDE_PX:
-                raise BadProxy(
-                    "The stored reference proxy is larger than any this oracle writes: re-index the work."
-                )
+                raise BadProxy("The stored reference proxy is larger than any this oracle writes: re-index the work.")
             return np.asarray(image.convert("RGB"), dtype=np.uint8)
     except (OSError, ValueError, SyntaxError) as error:
         raise BadProxy() from error

@@ -10,28 +10,44 @@ from numpy.typing import NDArray
 
 from embeddings.image.blocks import BLOCK_PX, BlockReport, compare_blocks, overlap_polygon, textured_blocks
 from embeddings.image.calibration import Calibration, lower_bound
-from embeddings.image.features import LocalFeatures
+from embeddings.image.features import LocalFeatures, extract
 from embeddings.image.geometry import Alignment, align, inverse, project
 from embeddings.image.match import ImageMatch, Matrix, Polygon
 
 WHOLE_REGION_SHARE = 0.8  # from this agreement on, untextured parts between the blocks count as shared too
 SLACK = 0.95  # noise alone fails a block in twenty of an honest re-encode: this much agreement is all of it
 MIN_COMPONENT_BLOCKS = 4
+THUMBNAIL_PX = 48
+SAME_FRAME_NCC = 0.3  # of the thumbnails: below it the whole-frame guess is not worth the 20 ms of a block comparison
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """One picture ready to be compared: grey proxy (h, w) uint8 and its local features."""
+    """One picture ready to be compared: grey proxy (h, w) uint8, its local features, and its normalised
+    thumbnail.
+    """
 
     grey: NDArray[np.uint8]
     features: LocalFeatures
+    thumbnail: NDArray[np.float32]
 
     def mirrored(self) -> Prepared:
-        return Prepared(np.ascontiguousarray(self.grey[:, ::-1]), self.features.mirrored())
+        flipped = np.ascontiguousarray(self.grey[:, ::-1])
+        return Prepared(flipped, self.features.mirrored(), np.ascontiguousarray(self.thumbnail[:, ::-1]))
 
     @property
     def size(self) -> tuple[int, int]:
         return self.grey.shape[1], self.grey.shape[0]
+
+
+def prepare(grey: NDArray[np.uint8]) -> Prepared:
+    """Find what a comparison of (h, w) uint8 needs; the thumbnail is (48, 48) float32 detail, mean 0,
+    variance 1.
+    """
+    squeezed = cv2.resize(grey, (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
+    detail = squeezed - cv2.GaussianBlur(squeezed, (0, 0), THUMBNAIL_PX / 8)
+    detail = (detail - detail.mean()) / max(float(detail.std()), 1e-3)
+    return Prepared(grey, extract(grey), np.asarray(detail, np.float32))
 
 
 def verify_pair(query: Prepared, reference: Prepared, calibration: Calibration) -> ImageMatch:
@@ -44,11 +60,10 @@ def verify_pair(query: Prepared, reference: Prepared, calibration: Calibration) 
     return best or _nothing(calibration)
 
 
-def _best_of(
-    query: Prepared, reference: Prepared, calibration: Calibration, *, mirrored: bool
-) -> ImageMatch | None:
+def _best_of(query: Prepared, reference: Prepared, calibration: Calibration, *, mirrored: bool) -> ImageMatch | None:
     hypotheses = align(query.features, reference.features)
-    hypotheses.append(_whole_frame(query, reference))
+    if float((query.thumbnail * reference.thumbnail).mean()) > SAME_FRAME_NCC:
+        hypotheses.append(_whole_frame(query, reference))
     judged = []
     for alignment in hypotheses:
         report = compare_blocks(query.grey, reference.grey, alignment.transform)
@@ -115,11 +130,7 @@ def _judge(
     reference_coverage = min(1.0, _content_share(region, reference) * share)
     query_region = project(inverse(report.transform), region) if len(region) else region
     query_coverage = min(1.0, _content_share(query_region, query) * share)
-    fidelity = (
-        min(1.0, max(0.0, float(np.median(report.ncc[report.agrees]))) / SLACK)
-        if report.agrees.any()
-        else 0.0
-    )
+    fidelity = min(1.0, max(0.0, float(np.median(report.ncc[report.agrees]))) / SLACK) if report.agrees.any() else 0.0
     scores["strength"] = strength = query_coverage * reference_coverage * fidelity
     similarity = calibration.similarity(evidence, strength)
     verified = evidence >= calibration.proven_at
@@ -149,15 +160,11 @@ def _region(query: Prepared, reference: Prepared, report: BlockReport) -> NDArra
         return overlap_polygon(report.transform, query.size, reference.size)
     joined = cv2.morphologyEx(report.agrees.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    kept = np.isin(
-        labels, [i for i in range(1, len(stats)) if stats[i, cv2.CC_STAT_AREA] >= MIN_COMPONENT_BLOCKS]
-    )
+    kept = np.isin(labels, [i for i in range(1, len(stats)) if stats[i, cv2.CC_STAT_AREA] >= MIN_COMPONENT_BLOCKS])
     y, x = np.nonzero(kept & report.agrees)
     if not len(x):
         return np.zeros((0, 2))
-    corners = (
-        np.concatenate([np.stack([x + i, y + j], axis=1) for i in (0, 1) for j in (0, 1)]) * report.block_px
-    )
+    corners = np.concatenate([np.stack([x + i, y + j], axis=1) for i in (0, 1) for j in (0, 1)]) * report.block_px
     hull = cv2.convexHull(corners.astype(np.float32)).reshape(-1, 2)
     return project(report.to_reference, hull)
 

@@ -30,10 +30,14 @@ TURNS = (
 )
 CROPS: dict[str, tuple[float, float, float, float]] = {  # left, top, right, bottom as shares
     "crop_centre": (0.15, 0.15, 0.85, 0.85),
-    "crop_top": (0.0, 0.0, 1.0, 0.6),
-    "crop_bottom": (0.0, 0.4, 1.0, 1.0),
-    "crop_left": (0.0, 0.0, 0.6, 1.0),
-    "crop_right": (0.4, 0.0, 1.0, 1.0),
+    "crop_top_left": (0.0, 0.0, 0.6, 0.6),
+    "crop_top_right": (0.4, 0.0, 1.0, 0.6),
+    "crop_bottom_left": (0.0, 0.4, 0.6, 1.0),
+    "crop_bottom_right": (0.4, 0.4, 1.0, 1.0),
+    "half_top": (0.0, 0.0, 1.0, 0.5),
+    "half_bottom": (0.0, 0.5, 1.0, 1.0),
+    "half_left": (0.0, 0.0, 0.5, 1.0),
+    "half_right": (0.5, 0.0, 1.0, 1.0),
 }
 MIN_CROP_PX = 64
 BAR_LEVELS = 6.0  # standard deviation of a row or column that still counts as a plain bar
@@ -49,16 +53,20 @@ class QueryView:
     embeddings: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
-def hash_views(pixels: NDArray[np.uint8]) -> list[QueryView]:
-    """Hash (h, w, 3) uint8 at most 512 px long: whole first, then its turns, then its crops."""
+def hash_views(pixels: NDArray[np.uint8], parts: Mapping[str, NDArray[np.uint8]]) -> list[QueryView]:
+    """Hash (h, w, 3) uint8 at most 512 px long: whole first, then its turns, then the given parts of it."""
     whole, quality = pdq(pixels)
     turned, _ = pdqhash.compute_dihedral(np.ascontiguousarray(pixels))
     views = [QueryView("whole", whole, quality)]
     for name, bits in zip(TURNS[1:], turned[1:], strict=True):
         views.append(QueryView(name, np.packbits(np.asarray(bits, np.uint8)).tobytes(), quality))
-    for name, part in crops(pixels).items():
-        views.append(QueryView(name, *pdq(part)))
-    return views
+    return views + [QueryView(name, *pdq(part)) for name, part in parts.items()]
+
+
+def pictures_of(pixels: NDArray[np.uint8], parts: Mapping[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.uint8]]:
+    """View name -> pixels of the views that are worth a descriptor; it already sees through mirroring."""
+    quarters = {f"rotated_{90 * turns}": np.ascontiguousarray(np.rot90(pixels, turns)) for turns in (1, 2, 3)}
+    return {"whole": pixels, **quarters, **parts}
 
 
 def crops(pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
@@ -69,9 +77,7 @@ def crops(pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
         parts["without_bars"] = stripped
     height, width = pixels.shape[:2]
     for name, (left, top, right, bottom) in CROPS.items():
-        part = pixels[
-            round(top * height) : round(bottom * height), round(left * width) : round(right * width)
-        ]
+        part = pixels[round(top * height) : round(bottom * height), round(left * width) : round(right * width)]
         if min(part.shape[:2]) >= MIN_CROP_PX:
             parts[name] = part
     return parts

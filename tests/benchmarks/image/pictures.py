@@ -53,9 +53,7 @@ def members(deb: Path):  # type: ignore[no-untyped-def]
         with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
             for member in archive:
                 name = member.name.lower()
-                if not (
-                    member.isfile() and name.endswith(SUFFIXES) and MIN_BYTES <= member.size <= MAX_BYTES
-                ):
+                if not (member.isfile() and name.endswith(SUFFIXES) and MIN_BYTES <= member.size <= MAX_BYTES):
                     continue
                 if any(word in PurePosixPath(name).name for word in NOT_PICTURES):
                     continue

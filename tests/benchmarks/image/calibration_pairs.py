@@ -1,0 +1,86 @@
+"""Step 1 of calibration: the raw scores of labelled pairs made from the "fit" pictures.
+
+    python tests/benchmarks/image/calibration_pairs.py FIT_DIR OUT.json [NULL_PICTURES] [PER_FAMILY] [SEED]
+
+Null: every pair of NULL_PICTURES different pictures (460 give 105 570). Hard: PER_FAMILY pairs of each family
+of hard negatives. Copies: every trained edit at three strengths. What is written: one row of scores for each
+pair, of the alignment that the present table likes best; the null keeps a row only where anything aligned,
+and counts the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from edits import TRAINED
+from hard_negatives import FAMILIES
+from PIL import Image, ImageOps
+
+from embeddings.image.calibration import load_calibration
+from embeddings.image.decode import Picture
+from embeddings.image.raster import decode_proxy, encode_proxy, to_grey
+from embeddings.image.verify import Prepared, prepare, verify_pair
+
+TABLE = load_calibration()
+STRENGTHS = (0.1, 0.5, 0.9)
+
+
+def load(path: Path) -> Image.Image:
+    return ImageOps.contain(Image.open(path).convert("RGB"), (640, 640))
+
+
+def prepared(image: Image.Image) -> Prepared:
+    pixels = np.ascontiguousarray(np.asarray(image.convert("RGB")))
+    return prepare(to_grey(decode_proxy(encode_proxy(Picture(pixels, image.width, image.height, "", "", "", ())))))
+
+
+def row(kind: str, family: str, names: tuple[str, str], query: Prepared, reference: Prepared) -> dict[str, Any]:
+    match = verify_pair(query, reference, TABLE)
+    scores = {name: round(float(value), 5) for name, value in match.scores.items()}
+    return {"kind": kind, "family": family, "names": names, "scores": scores,
+            "query_coverage": match.query_coverage, "reference_coverage": match.reference_coverage}  # fmt: skip
+
+
+def main(folder: Path, out: Path, null_pictures: int = 460, per_family: int = 60, seed: int = 7) -> None:
+    cv2.setNumThreads(1)
+    rng = np.random.default_rng(seed)
+    paths = [path for path in sorted(folder.glob("*.jpg"))]
+    rng.shuffle(paths)  # type: ignore[arg-type]
+    rows: list[dict[str, Any]] = []
+    backgrounds = [load(path) for path in paths[:40]]
+    for family, make in FAMILIES.items():
+        for i in range(per_family):
+            a, b = rng.choice(len(paths), 2, replace=False)
+            query, reference = make(load(paths[a]), load(paths[b]), rng)
+            rows.append(row("hard", family, (paths[a].name, paths[b].name), prepared(query), prepared(reference)))
+    print("hard", len(rows), flush=True)
+    for name, edit in TRAINED.items():
+        for strength in STRENGTHS:
+            for i in rng.choice(len(paths) - 40, max(4, per_family // 4), replace=False) + 40:
+                image = load(paths[i])
+                copy = edit(image, strength, rng, backgrounds)
+                rows.append(
+                    row("copy", f"{name}@{strength}", (paths[i].name, paths[i].name), prepared(copy), prepared(image))
+                )
+    print("copies", len(rows), flush=True)
+    chosen = paths[40 : 40 + null_pictures]
+    ready = [prepared(load(path)) for path in chosen]
+    silent = 0
+    for i, j in combinations(range(len(chosen)), 2):
+        found = row("null", "", (chosen[i].name, chosen[j].name), ready[i], ready[j])
+        if len(found["scores"]) > 1:
+            rows.append(found)
+        else:
+            silent += 1
+    out.write_text(json.dumps({"silent": silent, "rows": rows}))
+    print("null", silent + sum(r["kind"] == "null" for r in rows), "of which silent", silent)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), *(int(value) for value in sys.argv[3:]))
