@@ -6,14 +6,15 @@ from contextlib import asynccontextmanager
 
 import structlog
 from fastapi import FastAPI
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from embeddings.image.analyzer import ImageAnalyzer
 from embeddings.image.clip import ClipWeights
 from embeddings.image.decode import DecodeLimits
 from oracle.api import analyses, governance, health, pages, problems, uploads
 from oracle.api.services import Services
-from oracle.chain.client import ChainClient
 from oracle.chain.accounts import load_account
+from oracle.chain.client import ChainClient
 from oracle.chain.deploy import Deployment, connect, deploy
 from oracle.chain.errors import WrongChain
 from oracle.chain.fees import GWEI, FeeLimits
@@ -113,7 +114,7 @@ def make_node(settings: Settings, db: Database) -> ChainNode:
     deployment = Deployment.from_json(settings.chain.deployment.read_text())
     if settings.chain.chain_id not in (None, deployment.chain_id):
         raise ConfigurationError(
-            f"ORACLE_CHAIN__CHAIN_ID is {settings.chain.chain_id}, but the contracts are on chain {deployment.chain_id}."
+            f"ORACLE_CHAIN__CHAIN_ID is {settings.chain.chain_id}; the contracts are on chain {deployment.chain_id}."
         )
     intake = make_intake(settings, db, open_blobs(settings.blobs))
     return ChainNode(
@@ -165,9 +166,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         summary="Decides whether media is original, shows why, and records it on a chain.",
         version="0.1.0",
         lifespan=lifespan,
-        max_body_size=settings.limits.upload_bytes + MULTIPART_OVERHEAD_BYTES,
     )
     problems.install(app)
+    # Not FastAPI's own max_body_size: that one stands outside of every middleware and answers in plain text.
+    app.add_middleware(
+        RequestBodyLimitMiddleware, max_body_size=settings.limits.upload_bytes + MULTIPART_OVERHEAD_BYTES
+    )
     app.add_middleware(problems.TooLargeAsProblem, limit_bytes=settings.limits.upload_bytes)
     for module in (uploads, analyses, governance, health, pages):
         app.include_router(module.router)

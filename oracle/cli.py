@@ -38,7 +38,7 @@ def demo(keep: Annotated[Path | None, typer.Option(help="Keep the demo's data he
     """Tell the whole story with sample pictures; exit status 0 only if every step was read back from the chain."""
     from oracle.demo import tell
 
-    raise typer.Exit(0 if tell(console, keep) else 1)
+    raise typer.Exit(0 if tell(Console(width=max(console.width, 110)), keep) else 1)
 
 
 @app.command()

@@ -161,4 +161,5 @@ def _match(judged: Judged) -> dict[str, Any]:
 
 def _called(work: Work) -> str:
     assert work.registered_at is not None
-    return f"{work.file_name or 'work ' + str(work.id)}, registered {work.registered_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    name = work.file_name or f"work {work.id}"
+    return f"{name}, registered {work.registered_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -44,11 +44,15 @@ def explain(
         case Reason.OWN_EARLIER_WORK:
             return f"Your own earlier work, posted again ({other}, {similarity} similar). Nothing is redirected."
         case Reason.PERMISSION:
-            return f"Licensed: it uses an earlier work{by} ({other}, {similarity} similar) with its creator's permission."
+            return (
+                f"Licensed: it uses an earlier work{by} ({other}, {similarity} similar) with its creator's permission."
+            )
         case Reason.TOO_PLAIN:
             return f"Could not decide: {plain_reason}. It is treated as original until someone decides."
         case Reason.INCOMPLETE_SEARCH:
-            return "Could not decide: a part of the index did not answer. It is treated as original until it is checked again."
+            return (
+                "Could not decide: a part of the index did not answer. It counts as original until it is checked again."
+            )
         case Reason.UNKNOWN_CREATOR:
             return (
                 f"Needs review: this {media_type} is {similarity} similar to an earlier work ({other}) whose creator"

@@ -127,9 +127,7 @@ class Intake:
             published_at=request.block_time,
         ))  # fmt: skip
         self._jobs.defer(conn, analysis_id)
-        log.info(
-            "request.accepted", analysis_id=str(analysis_id), request_id=request.request_id.hex(), uri=request.uri
-        )
+        log.info("request.accepted", analysis_id=str(analysis_id), request_id=request.request_id.hex(), uri=request.uri)
         return analysis_id
 
 
@@ -143,10 +141,14 @@ def parse_creator(creator: str) -> tuple[str, bytes, bool]:
     if creator.lower().startswith("0x"):
         account = parse_account(creator)
         if account is None or account == bytes(20):
-            raise InvalidCreator(f"'{creator}' is not a valid address: 0x and 40 hex digits, checksum right if mixed case.")
+            raise InvalidCreator(
+                f"'{creator}' is not a valid address: 0x and 40 hex digits, checksum right if mixed case."
+            )
         return "0x" + account.hex(), account, True
     if not HANDLE.fullmatch(creator):
-        raise InvalidCreator(f"'{creator}' is not a valid creator: use an address or 1 to 64 letters, digits and . _ @ : + -")
+        raise InvalidCreator(
+            f"'{creator}' is not a valid creator: use an address or 1 to 64 letters, digits and . _ @ : + -"
+        )
     return creator, escrow_account(creator), False
 
 

@@ -42,9 +42,7 @@ class Jobs:
         self._app.configure_task(TASK, connection=conn).defer(analysis_id=str(analysis_id))
 
 
-def run_worker(
-    dsn: str, analyse: Callable[[UUID, int], None], settings: WorkerSettings, *, wait: bool = True
-) -> None:
+def run_worker(dsn: str, analyse: Callable[[UUID, int], None], settings: WorkerSettings, *, wait: bool = True) -> None:
     """Drain the queue until SIGINT or SIGTERM; running jobs are finished first.
 
     Args:
@@ -54,9 +52,7 @@ def run_worker(
     asyncio.run(_run_worker(dsn, analyse, settings, wait))
 
 
-async def _run_worker(
-    dsn: str, analyse: Callable[[UUID, int], None], settings: WorkerSettings, wait: bool
-) -> None:
+async def _run_worker(dsn: str, analyse: Callable[[UUID, int], None], settings: WorkerSettings, wait: bool) -> None:
     app = App(connector=PsycopgConnector(conninfo=dsn, min_size=1, max_size=4))
 
     @app.task(name=TASK, retry=Backoff(), pass_context=True)

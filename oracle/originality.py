@@ -16,14 +16,14 @@ from oracle.chain.report import ReportDraft
 from oracle.decision import Match, Policy, Subject, decide, similarity_to_bps
 from oracle.errors import ContentHashMismatch, OracleError
 from oracle.evidence import Judged
-from oracle.fetch import FetchError, Fetcher
+from oracle.fetch import Fetcher, FetchError
 from oracle.intake import inspect
 from oracle.jobs import RetryLater
 from oracle.nomination import nominate
 from oracle.reports import decision_report, failure_report
 from storage import analyses, matches, outbox, policies, works
 from storage.analyses import Analysis, Conclusion
-from storage.blobs import BlobStore, BlobStoreUnavailable, blob_key
+from storage.blobs import BlobMissing, BlobStore, BlobStoreUnavailable, blob_key
 from storage.database import Connection, Database
 from storage.errors import DatabaseUnavailable
 from storage.matches import Candidate, View
@@ -69,7 +69,7 @@ class Originality:
                 return
             try:
                 self._run(analysis)
-            except (EmbeddingError, OracleError) as exc:
+            except (EmbeddingError, OracleError, BlobMissing) as exc:
                 self._fail(analysis, exc.code, str(exc))
             except FetchError as exc:
                 if exc.retryable and attempts + 1 < self._max_attempts:
@@ -204,10 +204,10 @@ class Originality:
         """End without a verdict; a contract that asked gets an answer that says so."""
         document = evidence.canonical(evidence.of_failure(analysis, code, detail, datetime.now(UTC)))
         with self._db.transaction() as conn:
-            if analyses.fail(conn, analysis.id, code, detail, document, evidence.digest(document)):
-                if analysis.request_id is not None:
-                    account = works.get_account(conn, analysis.creator_id)
-                    _send(conn, analysis, failure_report(analysis, account, evidence_hash=evidence.digest(document)))
+            failed_now = analyses.fail(conn, analysis.id, code, detail, document, evidence.digest(document))
+            if failed_now and analysis.request_id is not None:
+                account = works.get_account(conn, analysis.creator_id)
+                _send(conn, analysis, failure_report(analysis, account, evidence_hash=evidence.digest(document)))
         log.warning("analysis.failed", code=code, detail=detail)
 
     def _stage(self, analysis: Analysis, stage: str, done: int = 0, total: int = 1) -> None:

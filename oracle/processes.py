@@ -17,9 +17,7 @@ def die_with_parent(number: signal.Signals = signal.SIGKILL) -> Callable[[], Non
     """
     if not sys.platform.startswith("linux"):
         return None
-    prctl = ctypes.CDLL(
-        None, use_errno=True
-    ).prctl  # looked up before the fork; the child only makes the call
+    prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up before the fork; the child only makes the call
     parent = os.getpid()
 
     def set_death_signal() -> None:

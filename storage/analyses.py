@@ -137,9 +137,7 @@ def conclude(conn: Connection, analysis_id: UUID, conclusion: Conclusion) -> boo
     return cursor.rowcount == 1
 
 
-def fail(
-    conn: Connection, analysis_id: UUID, code: str, detail: str, evidence: bytes, evidence_hash: bytes
-) -> bool:
+def fail(conn: Connection, analysis_id: UUID, code: str, detail: str, evidence: bytes, evidence_hash: bytes) -> bool:
     """Write that the analysis ended without a verdict, once. Returns False if it had ended before."""
     cursor = conn.execute(
         "update analyses set status = 'failed', error_code = %s, error_detail = %s, evidence = %s,"
@@ -160,9 +158,7 @@ def claim_key(conn: Connection, key: str, request_hash: bytes, analysis_id: UUID
         "insert into idempotency_keys (key, request_hash, analysis_id) values (%s, %s, %s) on conflict do nothing",
         (key, request_hash, analysis_id),
     )
-    row = conn.execute(
-        "select request_hash, analysis_id from idempotency_keys where key = %s", (key,)
-    ).fetchone()
+    row = conn.execute("select request_hash, analysis_id from idempotency_keys where key = %s", (key,)).fetchone()
     assert row is not None
     if bytes(row[0]) != request_hash:
         raise IdempotencyConflict

@@ -12,7 +12,9 @@ from storage.database import Connection
 from storage.works import hash_bits
 
 # ef_search bounds what an HNSW scan can return; iterative scans go on when filters eat the first answers.
-SEARCH_SETTINGS = "select set_config('hnsw.ef_search', '200', true), set_config('hnsw.iterative_scan', 'relaxed_order', true)"
+SEARCH_SETTINGS = (
+    "select set_config('hnsw.ef_search', '200', true), set_config('hnsw.iterative_scan', 'relaxed_order', true)"
+)
 # An unnamed creator owns no works: every stored creator, none included, is distinct from this number.
 NOBODY = -1
 
@@ -120,7 +122,7 @@ def _nearest_embeddings(
     conn: Connection, views: Sequence[View], before: int, owner: int, per_view: int, own: int
 ) -> list[tuple[UUID, str, float]]:
     queries = [(name, vector) for view in views for name, vector in view.embeddings.items()]
-    models = dict(
+    models: dict[str, int] = dict(
         conn.execute(
             "select name, id from embedding_models where name = any(%s)", ([name for name, _ in queries],)
         ).fetchall()

@@ -70,9 +70,7 @@ def ensure_creator(conn: Connection, handle: str, account: bytes, has_wallet: bo
         "insert into creators (handle, account, has_wallet) values (%s, %s, %s) on conflict do nothing",
         (handle, account, has_wallet),
     )
-    row = conn.execute(
-        "select id, handle, account, has_wallet from creators where handle = %s", (handle,)
-    ).fetchone()
+    row = conn.execute("select id, handle, account, has_wallet from creators where handle = %s", (handle,)).fetchone()
     if row is None:
         raise NotFound(f"The account of {handle} is already held by another handle.")
     return Creator(*row)

@@ -1,4 +1,4 @@
-"""Pages for people: post a picture, watch it being judged, look at the evidence. All figures come from the API's models."""
+"""Pages for people: post a picture, watch it being judged, look at the evidence; figures are the API's own."""
 
 import json
 from importlib import resources
@@ -43,7 +43,9 @@ def show_analysis(services: ServicesDep, analysis_id: UUID) -> str:
     with services.db.transaction() as conn:
         evidence = analyses.get(conn, analysis_id).evidence
     regions = _regions(evidence) if evidence else {}
-    shown: list[Neighbour] = sorted(view.neighbours, key=lambda n: n.work_id != (view.original and view.original.work_id))
+    shown: list[Neighbour] = sorted(
+        view.neighbours, key=lambda n: n.work_id != (view.original and view.original.work_id)
+    )
     return templates.get_template("analysis.html").render(view=view, neighbours=shown, regions=regions)
 
 

@@ -105,7 +105,7 @@ class TooLargeAsProblem:
                 replaced = not headers.get(b"content-type", b"").startswith(b"application/problem+json")
                 if replaced:
                     log.warning("request.refused", path=scope["path"], status=413, code="upload_too_large")
-                    detail = f"The file is larger than the {self._limit_bytes} bytes that are accepted here. Nothing was kept."
+                    detail = f"The file is larger than the {self._limit_bytes} bytes accepted here. Nothing was kept."
                     response = problem(Request(scope), 413, "upload_too_large", detail)
                     await response(scope, receive, send)
                     return

@@ -157,7 +157,12 @@ def analysis_view(analysis: Analysis, work: Work | None, attestation: Attestatio
         error=Failure(code=analysis.error_code, detail=analysis.error_detail or "") if analysis.error_code else None,
         created_at=analysis.created_at,
         decided_at=analysis.decided_at,
-        links={"self": path, "evidence": f"{path}/evidence", "events": f"{path}/events", "page": f"/analyses/{analysis.id}"},
+        links={
+            "self": path,
+            "evidence": f"{path}/evidence",
+            "events": f"{path}/events",
+            "page": f"/analyses/{analysis.id}",
+        },
     )
 
 

@@ -87,7 +87,9 @@ def _save(file: UploadFile, path: Path, limit_bytes: int) -> tuple[bytes, int]:
         while chunk := file.file.read(CHUNK_BYTES):
             size += len(chunk)
             if size > limit_bytes:
-                raise UploadTooLarge(f"The file is larger than the {limit_bytes} bytes that are accepted here. Nothing was kept.")
+                raise UploadTooLarge(
+                    f"The file is larger than the {limit_bytes} bytes that are accepted here. Nothing was kept."
+                )
             digest.update(chunk)
             out.write(chunk)
     return digest.digest(), size

@@ -21,7 +21,7 @@ def rows(db: Database, query: str) -> list[tuple[Any, ...]]:
         return conn.execute(query).fetchall()
 
 
-def test_first_original_then_a_copy_is_derivative_of_it(post: Post, client: TestClient, db: Database) -> None:
+def test_first_original_then_a_copy_is_derivative_of_it(post: Post, db: Database) -> None:
     first = post(photo("temple"), "alice")
     assert (first["verdict"], first["reason"], first["similarity_bps"]) == ("original", "no_match", 0)
     copy = post(edited(photo("temple"), "resized"), "bob")
@@ -50,9 +50,7 @@ def test_different_pictures_are_all_original(post: Post) -> None:
         assert judged["verdict"] == "original", (name, judged["explanation"])
 
 
-def test_of_sixteen_at_once_exactly_one_is_the_original(
-    client: TestClient, drain: Callable[[], None], db: Database
-) -> None:
+def test_of_sixteen_at_once_exactly_one_is_the_original(client: TestClient, drain: Callable[[], None]) -> None:
     def upload(number: int) -> str:
         answer = client.post("/upload", files={"file": photo("cat")}, data={"creator": f"creator-{number}"})
         return str(answer.json()["analysis_id"])

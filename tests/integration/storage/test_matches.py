@@ -29,16 +29,19 @@ def unit(vector: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def add(
-    conn: Connection, phash: bytes, embedding: NDArray[np.float32], *, creator: int | None = None, sha: bytes | None = None
+    conn: Connection,
+    phash: bytes,
+    embedding: NDArray[np.float32],
+    *,
+    creator: int | None = None,
+    sha: bytes | None = None,
 ) -> UUID:
     work_id = uuid4()
     sha = sha or RNG.bytes(32)
     works.add_work(
         conn, NewWork(work_id, creator, RNG.bytes(32), "image", sha, "image/png", 1, 9, 9, None, sha.hex(), None)
     )
-    works.register_image(
-        conn, work_id, phash=phash, phash_quality=90, proxy=b"", embeddings={MODEL: embedding}
-    )
+    works.register_image(conn, work_id, phash=phash, phash_quality=90, proxy=b"", embeddings={MODEL: embedding})
     return work_id
 
 
@@ -52,7 +55,9 @@ def near(phash: bytes, flips: int) -> bytes:
     return np.packbits(bits).tobytes()
 
 
-def search(conn: Connection, phash: bytes, embedding: NDArray[np.float32], **options: object) -> list[matches.Candidate]:
+def search(
+    conn: Connection, phash: bytes, embedding: NDArray[np.float32], **options: object
+) -> list[matches.Candidate]:
     view = View("whole", phash, {MODEL: embedding})
     defaults: dict[str, object] = {"sha256": RNG.bytes(32), "before": 10**9, "creator_id": None}
     return matches.find_candidates(conn, [view], **(defaults | options))  # type: ignore[arg-type]

@@ -1,0 +1,105 @@
+"""An oracle on servers of its own, as a child process: what the demo and the end-to-end tests act on."""
+
+import functools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx2
+
+from oracle.chain.client import ChainClient
+from oracle.chain.deploy import Deployment
+from oracle.chain.rpc import Endpoint
+from oracle.errors import ConfigurationError
+
+START_TIMEOUT_S = 300.0
+STOP_TIMEOUT_S = 120.0
+REQUEST_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A running oracle: its API, the chain it writes to, its database and its root process."""
+
+    folder: Path
+    api: httpx2.Client
+    chain: ChainClient
+    dsn: str
+    process: "subprocess.Popen[bytes]"
+
+
+@contextmanager
+def running_oracle(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Stage]:
+    """`oracle up` with its data in a folder, stopped as Ctrl-C stops it. Its output is in oracle.log there.
+
+    Raises: ConfigurationError if it does not start.
+    """
+    port = _free_port()
+    env = {
+        name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "CHAIN_RPC_URL", "BLOBS_URL")
+    }
+    env |= {"ORACLE_DATA_DIR": str(folder), "ORACLE_HTTP__PORT": str(port), "ORACLE_FETCH__ALLOW_PRIVATE": "true"}
+    env |= settings or {}
+    log = folder / "oracle.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen([sys.executable, "-m", "oracle", "up"], env=env, stdout=output, stderr=output)
+    api = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=REQUEST_TIMEOUT_S, trust_env=False)
+    try:
+        _wait_until_ready(process, api, log)
+        public = json.loads((folder / "running.json").read_text())
+        deployment = Deployment.from_json(Path(public["deployment"]).read_text())
+        yield Stage(folder, api, ChainClient(Endpoint(public["rpc"]), deployment), public["database"], process)
+    finally:
+        api.close()
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        process.wait(timeout=STOP_TIMEOUT_S)
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]", api: httpx2.Client, log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            if api.get("/readyz").status_code == 200:
+                return
+        except httpx2.HTTPError:
+            pass
+        time.sleep(0.3)
+    raise ConfigurationError(f"The oracle did not start; its last words:\n{log.read_text()[-3000:]}")
+
+
+@contextmanager
+def serving(files: dict[str, bytes]) -> Iterator[str]:
+    """An HTTP server on this machine for files that a contract's request points at."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            return
+
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            (Path(folder) / name).write_bytes(content)
+        server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            server.server_close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
