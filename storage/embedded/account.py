@@ -36,9 +36,7 @@ class Account:
             drop += ["--inh-caps=-all"]
         else:
             # Without no_setuid_fixup access(2) ignores capabilities, and Postgres asks it for its own files.
-            drop += [
-                f"--{kind}=-all,+{self.passage}" for kind in ("bounding-set", "inh-caps", "ambient-caps")
-            ]
+            drop += [f"--{kind}=-all,+{self.passage}" for kind in ("bounding-set", "inh-caps", "ambient-caps")]
             drop += ["--securebits=+no_setuid_fixup"]
         return drop + argv
 

@@ -109,9 +109,7 @@ class Cluster:
             check=False,
         )
         if done.returncode != 0:
-            raise ServerStartFailed(
-                f"{Path(argv[0]).name} failed: {(done.stderr or done.stdout).strip()[-2000:]}"
-            )
+            raise ServerStartFailed(f"{Path(argv[0]).name} failed: {(done.stderr or done.stdout).strip()[-2000:]}")
 
     def check_owner(self, account: Account) -> None:
         """Raise ForeignDataFolder unless the account owns the data, which Postgres insists on."""

@@ -3,6 +3,8 @@
 import contextlib
 import os
 import signal
+import socket
+import struct
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,10 @@ import psutil
 from storage.embedded.cluster import Cluster
 
 # Lines of postmaster.pid (src/include/utils/pidfile.h), counted from 0.
-PID_LINE, STATUS_LINE = 0, 7
+PID_LINE, SOCKET_FOLDER_LINE, STATUS_LINE = 0, 4, 7
+# Length 8 and code 80877103: the shortest request that a server answers before it knows who asks
+# (protocol documentation, "SSLRequest").
+SSL_REQUEST = struct.pack("!ii", 8, 80_877_103)
 
 
 @dataclass(frozen=True)
@@ -20,7 +25,8 @@ class Postmaster:
     """A server process that was alive when it was looked at."""
 
     pid: int
-    is_ready: bool
+    is_ready: bool  # by its own account: recovery is over
+    socket_folder: Path
 
 
 def find_postmaster(cluster: Cluster) -> Postmaster | None:
@@ -33,11 +39,25 @@ def find_postmaster(cluster: Cluster) -> Postmaster | None:
     try:
         lines = cluster.pid_file.read_text().splitlines()
         pid = int(lines[PID_LINE])
+        socket_folder = Path(lines[SOCKET_FOLDER_LINE])
     except (OSError, ValueError, IndexError):
         return None
     if not _works_in(pid, cluster.data):
         return None
-    return Postmaster(pid, len(lines) > STATUS_LINE and lines[STATUS_LINE].strip() == "ready")
+    is_ready = len(lines) > STATUS_LINE and lines[STATUS_LINE].strip() == "ready"
+    return Postmaster(pid, is_ready, socket_folder)
+
+
+def answers(socket_path: Path, timeout_s: float = 5.0) -> bool:
+    """Whether the server on this socket reacts to a client, which one that was just killed no longer does."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(timeout_s)
+        try:
+            client.connect(str(socket_path))
+            client.sendall(SSL_REQUEST)
+            return client.recv(1) != b""  # "N": not over this socket
+        except OSError:
+            return False
 
 
 def clear_remains(cluster: Cluster, patience_s: float = 5.0) -> None:
@@ -46,12 +66,15 @@ def clear_remains(cluster: Cluster, patience_s: float = 5.0) -> None:
     The caller holds the lock that lets only one process start the server. Ended backends leave no damage: the
     next start replays the WAL. Left alone, one in a long index build would block that start for minutes.
     """
-    remains = [p for p in psutil.process_iter() if _works_in(p.pid, cluster.data)]
+    remains = [pid for pid in psutil.pids() if _works_in(pid, cluster.data)]
     for how in (signal.SIGQUIT, signal.SIGKILL):
-        for process in remains:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.send_signal(how)
-        _, remains = psutil.wait_procs(remains, timeout=patience_s)
+        for pid in remains:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, how)
+        deadline = time.monotonic() + patience_s
+        while remains and time.monotonic() < deadline:
+            time.sleep(0.02)
+            remains = [pid for pid in remains if _works_in(pid, cluster.data)]
     # Postgres takes a zombie, or a stranger with the same pid, for a living server and refuses to start.
     cluster.pid_file.unlink(missing_ok=True)
 

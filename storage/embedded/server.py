@@ -15,7 +15,7 @@ from storage.embedded.binaries import Binaries, find_binaries
 from storage.embedded.cluster import PORT, Cluster
 from storage.embedded.errors import EmbeddedServerError, ServerStartFailed, ServerStartTimeout
 from storage.embedded.keeper import STOP_TIMEOUT_S
-from storage.embedded.postmaster import find_postmaster, stop_postmaster
+from storage.embedded.postmaster import answers, find_postmaster, stop_postmaster
 from storage.embedded.tuning import default_settings
 from storage.file_lock import FileLock
 
@@ -107,10 +107,14 @@ class EmbeddedPostgres:
     def is_running(self) -> bool:
         """Whether the server takes connections."""
         postmaster = find_postmaster(self._cluster)
-        return postmaster is not None and postmaster.is_ready
+        if postmaster is None or not postmaster.is_ready:
+            return False
+        return answers(postmaster.socket_folder / f".s.PGSQL.{PORT}")
 
     def _run_until_ready(self, binaries: Binaries, account: Account, deadline: float) -> None:
         began = told = time.monotonic()
+        if self._keeper is not None and self._keeper.poll() is not None:
+            self._keeper = None  # how an earlier one ended says nothing about this start
         self._ensure_keeper(binaries, account)
         while not self.is_running():
             now = time.monotonic()
@@ -122,9 +126,7 @@ class EmbeddedPostgres:
                 )
             if now - told > PROGRESS_EVERY_S:
                 told = now
-                log.info(
-                    "postgres.starting", waited_s=round(now - began), log=self._cluster.last_log_lines(1)
-                )
+                log.info("postgres.starting", waited_s=round(now - began), log=self._cluster.last_log_lines(1))
             time.sleep(POLL_S)
             self._ensure_keeper(binaries, account)
 
@@ -133,11 +135,9 @@ class EmbeddedPostgres:
         if self._keeper is not None:
             if self._keeper.poll() is None:
                 return
-            if self._keeper.returncode != 0 and not self.is_running():
-                self._keeper = None
+            if self._keeper.returncode > 0:  # it gave up; one that was killed is replaced
                 raise ServerStartFailed(
-                    f"Postgres did not start. The end of {self._cluster.log}:\n"
-                    + self._cluster.last_log_lines()
+                    f"Postgres did not start. The end of {self._cluster.log}:\n" + self._cluster.last_log_lines()
                 )
         with FileLock(self._cluster.lock_path("keeper")) as keeper:
             if not keeper.try_acquire():
