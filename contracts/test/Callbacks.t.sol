@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {SlotDerivation} from "@openzeppelin/contracts/utils/SlotDerivation.sol";
 import {ExampleConsumer} from "../src/ExampleConsumer.sol";
 import {IHubErrors} from "../src/interfaces/IErrors.sol";
 import {IPoCHub} from "../src/interfaces/IPoCHub.sol";
@@ -19,6 +20,8 @@ import {System} from "./utils/System.sol";
 
 /// @notice A consumer can lose its own callback and nothing else.
 contract CallbacksTest is System {
+    using SlotDerivation for string;
+
     function test_TheConsumerGetsTheResult() public {
         MoodyConsumer consumer = new MoodyConsumer();
         consumer.setWilling(true);
@@ -150,6 +153,19 @@ contract CallbacksTest is System {
         hub.retryCallback(first);
         eq(consumer.lastResult().outcome, Outcome.DERIVATIVE, "what that request was answered with");
         yes(posts.hasBadge(POST), "while the post has moved on");
+    }
+
+    /// @dev `undelivered` is the fifth word of the namespace.
+    function test_ADeliveredResultIsNotKept() public {
+        MoodyConsumer consumer = new MoodyConsumer();
+        bytes32 requestId = askFor(address(consumer));
+        fulfill(reportFor(requestId));
+        uint256 base = uint256(string("creativity.storage.PoCHub").erc7201Slot());
+        bytes32 word = keccak256(abi.encode(requestId, base + 4));
+        eq(vm.load(address(hub), word), POST, "kept until delivered");
+        consumer.setWilling(true);
+        hub.retryCallback(requestId);
+        eq(vm.load(address(hub), word), 0, "and no longer");
     }
 
     function test_NothingToRetryWithoutAFailure() public {

@@ -23,7 +23,7 @@ from typing import Any
 
 CONTRACTS_DIR = Path(__file__).resolve().parents[1]
 ABI_DIR = CONTRACTS_DIR.parent / "oracle" / "chain" / "abi"
-FORGE = CONTRACTS_DIR / "node_modules" / ".bin" / "forge"
+FORGE = CONTRACTS_DIR / "tools" / "forge"  # the npm launcher would hide a failed build
 
 # Contract name -> file that forge puts it under.
 DEPLOYABLE = {

@@ -20,9 +20,7 @@ from web3.types import Nonce, TxParams, TxReceipt, Wei
 from oracle.chain.errors import ChainError, ChainTimeout, NotDeployed, WrongChain
 
 ADMIN_ROLE = 0  # of OpenZeppelin's AccessManager
-GAS_MARGIN_PERCENT = (
-    20  # an estimate is made on the latest block; the chain may differ a little when it is mined
-)
+GAS_MARGIN_PERCENT = 20  # an estimate is made on the latest block; the chain may differ a little when it is mined
 RECEIPT_TIMEOUT_S = 180.0
 
 
@@ -117,17 +115,13 @@ def deploy(
     # Two rounds, each sent whole before it is waited for: implementations, then the proxies that call them.
     manager = sender.create("AccessManager", sender.address)
     math = sender.create("RedirectMathView")
-    logic = {
-        name: sender.create(name) for name in ("PolicyRegistry", "OracleRegistry", "PostRegistry", "PoCHub")
-    }
+    logic = {name: sender.create(name) for name in ("PolicyRegistry", "OracleRegistry", "PostRegistry", "PoCHub")}
     sender.settle()
 
     policy = sender.create_proxy("PolicyRegistry", logic["PolicyRegistry"], manager)
     oracles = sender.create_proxy("OracleRegistry", logic["OracleRegistry"], manager, signers, quorum, faults)
     # The posts must know the hub and the hub the posts: the hub's address follows from the next nonce.
-    posts = sender.create_proxy(
-        "PostRegistry", logic["PostRegistry"], manager, policy, sender.next_address(1)
-    )
+    posts = sender.create_proxy("PostRegistry", logic["PostRegistry"], manager, policy, sender.next_address(1))
     hub = sender.create_proxy("PoCHub", logic["PoCHub"], manager, oracles, policy, posts)
     receipts = sender.settle()
 
@@ -167,16 +161,12 @@ def verify_deployment(w3: Web3, deployment: Deployment) -> None:
     """
     found = w3.eth.chain_id
     if found != deployment.chain_id:
-        raise WrongChain(
-            f"The endpoint serves chain {found}; the contracts are on chain {deployment.chain_id}."
-        )
+        raise WrongChain(f"The endpoint serves chain {found}; the contracts are on chain {deployment.chain_id}.")
     for name, address in deployment.addresses().items():
         if not w3.eth.get_code(to_checksum_address(address)):
             raise NotDeployed(f"There is no contract at {address} ({name}) on chain {found}.")
     hub = w3.eth.contract(to_checksum_address(deployment.hub), abi=load_artifact("PoCHub").abi)
-    posts = w3.eth.contract(
-        to_checksum_address(deployment.post_registry), abi=load_artifact("PostRegistry").abi
-    )
+    posts = w3.eth.contract(to_checksum_address(deployment.post_registry), abi=load_artifact("PostRegistry").abi)
     wired = {
         "oracle_registry": hub.functions.modules().call()[0],
         "policy": hub.functions.modules().call()[1],
@@ -276,8 +266,8 @@ class _Sender:
 def create_address(sender: str, nonce: int) -> str:
     """Address of the contract that an account's transaction with this nonce creates.
 
-    Source: Ethereum Yellow Paper, section 7: keccak256(rlp([sender, nonce]))[12:]. The RLP is written out, as it
-    is of two fields.
+    Source: Ethereum Yellow Paper, section 7: keccak256(rlp([sender, nonce]))[12:]. The RLP of two fields is
+    written out.
     """
     number = nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")
     encoded = number if len(number) == 1 and number[0] < 0x80 else bytes([0x80 + len(number)]) + number

@@ -111,9 +111,7 @@ def at(w3: Web3, name: str, address: str) -> type[Contract] | Contract:
 
 
 def transact(w3: Web3, sender: LocalAccount, call) -> dict:
-    tx = call.build_transaction(
-        {"from": sender.address, "nonce": w3.eth.get_transaction_count(sender.address)}
-    )
+    tx = call.build_transaction({"from": sender.address, "nonce": w3.eth.get_transaction_count(sender.address)})
     receipt = w3.eth.wait_for_transaction_receipt(
         w3.eth.send_raw_transaction(sender.sign_transaction(tx).raw_transaction), poll_latency=0.05
     )
@@ -161,10 +159,7 @@ def test_the_system_is_wired_and_starts_with_the_defaults(
     policy = at(w3, "PolicyRegistry", deployment.policy).functions
     assert policy.currentVersion().call() == 1
     assert [policy.policyAt(1, media).call() for media in (1, 2, 3)] == [[9500, 10000]] * 3
-    assert (
-        at(w3, "RedirectMathView", deployment.redirect_math).functions.redirectBps(9800, 9500, 10000).call()
-        == 6000
-    )
+    assert at(w3, "RedirectMathView", deployment.redirect_math).functions.redirectBps(9800, 9500, 10000).call() == 6000
 
 
 def test_no_event_of_ours_is_older_than_the_deployment_block(w3: Web3, deployment: Deployment) -> None:
@@ -180,9 +175,7 @@ def test_a_contract_asks_and_is_answered(
 ) -> None:
     hub = at(w3, "PoCHub", deployment.hub)
     consumer = at(w3, "ExampleConsumer", deploy_example_consumer(w3, deployer, deployment.hub))
-    receipt = transact(
-        w3, deployer, consumer.functions.verify(POST, CONTENT, 1, CREATOR, "https://a.example/p.jpg")
-    )
+    receipt = transact(w3, deployer, consumer.functions.verify(POST, CONTENT, 1, CREATOR, "https://a.example/p.jpg"))
     (asked,) = hub.events.VerificationRequested().process_receipt(receipt)
     assert asked["args"]["requester"] == consumer.address
 
@@ -195,15 +188,11 @@ def test_a_contract_asks_and_is_answered(
     assert posts.hasBadge(POST).call() is False
     stored = dict(zip(named(consumer, "resultOf"), consumer.functions.resultOf(POST).call(), strict=True))
     assert (stored["outcome"], stored["tier"], stored["redirectBps"]) == (2, 3, 6000)
-    kept = dict(
-        zip(named(hub, "getRequest"), hub.functions.getRequest(report["requestId"]).call(), strict=True)
-    )
+    kept = dict(zip(named(hub, "getRequest"), hub.functions.getRequest(report["requestId"]).call(), strict=True))
     assert (kept["status"], kept["callbackStatus"]) == (2, 1)
 
 
-def test_what_python_signs_is_what_the_contract_hashes(
-    w3: Web3, deployment: Deployment, signer: LocalAccount
-) -> None:
+def test_what_python_signs_is_what_the_contract_hashes(w3: Web3, deployment: Deployment, signer: LocalAccount) -> None:
     report = derivative_report(w3, Web3.keccak(text="any id"))
     digest = at(w3, "PoCHub", deployment.hub).functions.hashReport(tuple(report.values())).call()
     signed = signature(deployment, signer, report)
@@ -268,9 +257,7 @@ def test_an_account_without_money_is_told_so(w3: Web3, signer: LocalAccount) -> 
         deploy(w3, poor, oracle_signers=[signer.address])
 
 
-@pytest.mark.parametrize(
-    ("signers", "quorum", "faults"), [(1, 1, 0), (2, 2, 0), (3, 2, 0), (4, 3, 1), (7, 5, 2)]
-)
+@pytest.mark.parametrize(("signers", "quorum", "faults"), [(1, 1, 0), (2, 2, 0), (3, 2, 0), (4, 3, 1), (7, 5, 2)])
 def test_faults_tolerated(signers: int, quorum: int, faults: int) -> None:
     assert faults_tolerated(signers, quorum) == faults
 
