@@ -5,9 +5,10 @@ from typing import Any
 
 from oracle.chain.abis import ContractAbi, contract
 from oracle.chain.deploy import Deployment
+from oracle.chain.endpoints import EndpointSet
 from oracle.chain.errors import BlockUnknown, NotDeployed, RpcRefused, WrongChain
 from oracle.chain.fees import FeeLimits, suggest
-from oracle.chain.reverts import ContractReverted, decode_revert
+from oracle.chain.reverts import ContractReverted, Revert, decode_revert
 from oracle.chain.rpc import Endpoint
 from oracle.chain.transaction import Fee
 from oracle.chain.wire import (
@@ -27,6 +28,7 @@ from oracle.chain.wire import (
 
 REQUESTED = "VerificationRequested"
 FULFILLED = "VerificationFulfilled"
+ESTIMATES_AT_ONCE = 16
 SKIPPED = "ReportSkipped"
 
 
@@ -35,14 +37,15 @@ class ChainClient:
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        endpoints: Endpoint | Sequence[Endpoint],
         deployment: Deployment,
         *,
         fee_limits: FeeLimits | None = None,
         finality_depth: int | None = None,
     ) -> None:
         """`finality_depth` replaces the chain's own finalized block where a chain has none (blocks)."""
-        self.endpoint = endpoint
+        several = [endpoints] if isinstance(endpoints, Endpoint) else endpoints
+        self.endpoint = EndpointSet(several, chain_id=deployment.chain_id)
         self.deployment = deployment
         self.fee_limits = fee_limits or FeeLimits()
         self.hub = address_bytes(deployment.hub)
@@ -63,6 +66,18 @@ class ChainClient:
             raise NotDeployed(f"There is no hub at {self.deployment.hub} on chain {self.chain_id}.")
 
     # Blocks
+
+    def look(self, known_final: tuple[int, bytes] | None) -> tuple[Header, Header]:
+        """One look at the chain, on an endpoint that the others do not contradict: head and finalized block.
+
+        Args: known_final: height and hash of the block that was final before, where there is one.
+        Raises: ChainUnavailable, WrongChain, EndpointInconsistent, BlockUnknown.
+        """
+        agreed = self.endpoint.look(known_final)
+        head = self.head()
+        if agreed is None or self._finality_depth is not None:
+            return head, self.finalized(head)
+        return head, self.header(agreed)
 
     def head(self) -> Header:
         return self.header("latest")
@@ -135,7 +150,7 @@ class ChainClient:
 
     def send(self, raw: bytes) -> None:
         """Hand signed bytes to the endpoint. Success is no proof of inclusion; failure no proof of the opposite."""
-        self.endpoint.request("eth_sendRawTransaction", hexed(raw))
+        self.endpoint.send("eth_sendRawTransaction", hexed(raw))
 
     def find_receipt(self, tx_hash: bytes) -> Receipt | None:
         return self.find_receipts([tx_hash])[0]
@@ -158,6 +173,21 @@ class ChainClient:
     def estimate_gas(self, to: bytes, data: bytes, *, sender: bytes, value_wei: int = 0) -> int:
         """Gas the call needs on top of what is waiting now. Raises: ContractReverted, decoded."""
         return number(self._executed("eth_estimateGas", to, data, sender, "pending", value_wei))
+
+    def estimate_gas_of_each(self, to: bytes, calls: Sequence[bytes], *, sender: bytes) -> list[int | Revert]:
+        """Gas of each call, or why it reverts; each alone, on the same state, in few round trips."""
+        results: list[int | Revert] = []
+        for at in range(0, len(calls), ESTIMATES_AT_ONCE):
+            asked = [
+                ("eth_estimateGas", [{"from": hexed(sender), "to": hexed(to), "data": hexed(data)}, "pending"])
+                for data in calls[at : at + ESTIMATES_AT_ONCE]
+            ]
+            for answer in self.endpoint.batch_or_errors(asked):
+                if isinstance(answer, RpcRefused):
+                    results.append(_revert(answer))
+                else:
+                    results.append(number(answer))
+        return results
 
     def read(self, name: str, address: str, function: str, *args: object, block: BlockId = "latest") -> Any:
         """The answer of a view function of one of our contracts; a tuple where it returns several values."""
@@ -185,7 +215,12 @@ class ChainClient:
         try:
             return self.endpoint.request(method, call, block)
         except RpcRefused as exc:
-            # Code 3 is "execution reverted" (geth, Anvil); a revert without data keeps only the words.
-            if exc.data or exc.rpc_code == 3 or "revert" in exc.reason.lower():
-                raise ContractReverted(decode_revert(exc.data)) from exc
-            raise
+            raise ContractReverted(_revert(exc)) from exc
+
+
+def _revert(refusal: RpcRefused) -> Revert:
+    """The decoded revert in a refused call. Raises: the refusal itself where it is none."""
+    # Code 3 is "execution reverted" (geth, Anvil); a revert without data keeps only the words.
+    if refusal.data or refusal.rpc_code == 3 or "revert" in refusal.reason.lower():
+        return decode_revert(refusal.data)
+    raise refusal

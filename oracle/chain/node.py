@@ -10,14 +10,15 @@ import structlog
 from oracle.chain.broadcast import Broadcaster
 from oracle.chain.client import ChainClient
 from oracle.chain.confirmer import Confirmer
-from oracle.chain.errors import BlockUnknown, ChainError, FinalityBreached
+from oracle.chain.errors import BlockUnknown, ChainError, EndpointInconsistent, FinalityBreached
 from oracle.chain.lifecycle import Patience
 from oracle.chain.policy_sync import PolicySync
 from oracle.chain.reader import OnRequest, Reader
 from oracle.chain.resolver import Resolver
 from oracle.chain.resync import Resync
 from oracle.chain.signer import Signer
-from oracle.chain.submitter import Submitter
+from oracle.chain.signing import ReportSigner
+from oracle.chain.submitter import BatchLimits, Submitter
 from oracle.chain.wire import Header
 from storage import node_status, policies
 from storage.database import Database
@@ -56,6 +57,7 @@ class ChainNode:
         patience: Patience | None = None,
         behind_patience: timedelta = BEHIND_PATIENCE,
         max_in_flight: int = 16,
+        batches: BatchLimits | None = None,
         on_point: Callable[[str], None] = lambda _: None,
     ) -> None:
         """
@@ -88,11 +90,12 @@ class ChainNode:
         self._submitter = Submitter(
             db,
             client,
-            signer,
+            ReportSigner(db, client, signer, on_point=on_point),
             broadcaster,
             resolver,
             confirmations=confirmations,
             max_in_flight=max_in_flight,
+            batches=batches,
             on_point=on_point,
         )
 
@@ -125,13 +128,12 @@ class ChainNode:
         if not self._lock.acquire():
             log.debug("node.standby")
             return False
-        self._start()
         with self._db.transaction() as conn:
             status = node_status.get(conn)
         if status.latched:
             return False
-        head = self._client.head()
-        finalized = self._client.finalized(head)
+        head, finalized = self._client.look(known_final_of(status))
+        self._start()
         try:
             if status.resync:
                 self._resync.run(head)
@@ -173,9 +175,7 @@ class ChainNode:
             return
         header = self._client.find_header(status.finalized_number)
         if header is not None and header.hash != status.finalized_hash:
-            raise FinalityBreached(
-                f"Block {header.number} was final as 0x{status.finalized_hash.hex()} and is now 0x{header.hash.hex()}."
-            )
+            self._judge_breach(header, status.finalized_hash)
         if header is not None:
             self._behind_since = None
             return
@@ -186,6 +186,16 @@ class ChainNode:
         raise BlockUnknown(
             f"The head is {head.number}, below the finalized block {status.finalized_number}: the endpoint lags."
         )
+
+    def _judge_breach(self, header: Header, was: bytes) -> None:
+        """A breach is what every endpoint says; the word of one alone is a fault of that one."""
+        said = self._client.endpoint.hashes_at(header.number)
+        if was in said.values():
+            self._client.endpoint.distrust(f"It replaced the final block {header.number}.")
+            raise EndpointInconsistent(f"{self._client.endpoint.name} replaced the final block {header.number} alone.")
+        if None in said.values():
+            raise BlockUnknown(f"Not every endpoint has block {header.number}; one alone does not prove a breach.")
+        raise FinalityBreached(f"Block {header.number} was final as 0x{was.hex()} and is now 0x{header.hash.hex()}.")
 
     def _note(self, head: Header, finalized: Header, cursor: int) -> None:
         balance_wei = self._client.balance_wei(self._sender)
@@ -221,6 +231,13 @@ class ChainNode:
         except StorageError:
             pass  # the database is what is away
         return min(max(pause_s * 2, 0.1), LONGEST_PAUSE_S)
+
+
+def known_final_of(status: node_status.NodeStatus) -> tuple[int, bytes] | None:
+    """Height and hash of the block that was final at the last round."""
+    if status.finalized_number is None or status.finalized_hash is None:
+        return None
+    return status.finalized_number, status.finalized_hash
 
 
 def clear_latch(db: Database) -> bool:

@@ -79,6 +79,8 @@ class Reader:
                             self._note(conn, request)
         if not ranges or not self._gaps.find(finalized):
             self._gaps.closed(finalized)
+        else:
+            self._client.endpoint.distrust("It hides requests that the hub has counted.")
 
     def _shared_tip(self, head: Header) -> Block:
         """The last block that was read and is still on the chain; what lies above is forgotten."""

@@ -42,11 +42,26 @@ class Endpoint:
         """The results of several calls in one round trip, in order; raises as `request` for any of them."""
         if not calls:
             return []
+        return [_result(method, answer) for (method, _), answer in zip(calls, self._batched(calls), strict=True)]
+
+    def batch_or_errors(self, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:
+        """As `batch`, with an RpcRefused in the place of each call that was refused."""
+        if not calls:
+            return []
+        results: list[Any] = []
+        for (method, _), answer in zip(calls, self._batched(calls), strict=True):
+            try:
+                results.append(_result(method, answer))
+            except RpcRefused as exc:
+                results.append(exc)
+        return results
+
+    def _batched(self, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:
         asked = [(RPCEndpoint(method), list(params)) for method, params in calls]
         answers = self._send(lambda: self._provider.make_batch_request(asked))
         if not isinstance(answers, list) or len(answers) != len(calls):
             raise ChainUnavailable(f"{self.name} does not answer batches.")
-        return [_result(method, answer) for (method, _), answer in zip(calls, answers, strict=True)]
+        return answers
 
     def _send(self, send: Any) -> Any:
         try:

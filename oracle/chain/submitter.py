@@ -1,18 +1,17 @@
-"""From the outbox to the pool: complete the report, sign it once, ask the contract, store, send."""
+"""From the outbox to the pool: sign, ask the contract, store the transaction, send it. Batches under load."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 
 import structlog
 
-from oracle.chain import lifecycle, report
+from oracle.chain import lifecycle
 from oracle.chain.broadcast import Broadcaster
 from oracle.chain.client import ChainClient
 from oracle.chain.errors import InvalidReport, SigningFailed
-from oracle.chain.report import PoCReport, ReportDraft
 from oracle.chain.resolver import Resolver
-from oracle.chain.reverts import ContractReverted
-from oracle.chain.signer import Signer, recover
+from oracle.chain.reverts import Revert
+from oracle.chain.signing import ReportSigner, SignedReport
 from oracle.chain.wire import Header
 from storage import outbox, transactions
 from storage.database import Database
@@ -20,24 +19,39 @@ from storage.outbox import Attestation
 
 log = structlog.get_logger(__name__)
 
-# A stored signature is renewed when less than this is left: the transaction still has to be mined.
-RENEWAL_MARGIN = timedelta(minutes=5)
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """When results share a transaction, and how much of a block they may take."""
+
+    batch_from: int = 4  # with fewer ready, each goes alone
+    largest: int = 16
+    most_gas: int = 9_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A signed report that the contract would accept now, and the gas it needs alone."""
+
+    signed: SignedReport
+    call_data: bytes
+    gas: int
 
 
 class Submitter:
-    """Starts a transaction for each decision that is due."""
+    """Starts transactions for the decisions that are due."""
 
     def __init__(
         self,
         db: Database,
         client: ChainClient,
-        signer: Signer,
+        signer: ReportSigner,
         broadcaster: Broadcaster,
         resolver: Resolver,
         *,
         confirmations: int,
-        validity: timedelta = timedelta(hours=2),
         max_in_flight: int = 16,
+        batches: BatchLimits | None = None,
         on_point: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._db = db
@@ -46,8 +60,8 @@ class Submitter:
         self._broadcaster = broadcaster
         self._resolver = resolver
         self._confirmations = confirmations
-        self._validity = validity
         self._max_in_flight = max_in_flight
+        self._batches = batches or BatchLimits()
         self._point = on_point
 
     def submit(self, head: Header) -> int:
@@ -58,50 +72,69 @@ class Submitter:
         self._refuse_conflicts()
         with self._db.transaction() as conn:
             in_flight = transactions.in_flight(conn, self._client.chain_id, self._broadcaster.address)
-            room = self._max_in_flight - len(in_flight)
-            rows = outbox.ready(conn, up_to_block=head.number - self._confirmations, limit=max(0, room))
+            room = max(0, self._max_in_flight - len(in_flight))
+            most = room * self._batches.largest
+            rows = outbox.ready(conn, up_to_block=head.number - self._confirmations, limit=most)
         if not rows:
             return 0
         epoch = int(self._client.read("OracleRegistry", self._client.deployment.oracle_registry, "currentEpoch"))
-        return sum(self._start(row, head, epoch) for row in rows)
+        signed = [one for row in rows if (one := self._signed(row, head, epoch)) is not None]
+        groups = grouped(self._priced(signed), self._batches)[:room]
+        for group in groups:
+            self._send(group)
+        return len(groups)
 
-    def _start(self, row: Attestation, head: Header, epoch: int) -> bool:
+    def _signed(self, row: Attestation, head: Header, epoch: int) -> SignedReport | None:
         try:
-            signed = self._signed(row, head, epoch)
-        except (InvalidReport, SigningFailed) as exc:
-            self._resolver.refuse(row, exc.code, str(exc)) if isinstance(exc, InvalidReport) else (
-                self._resolver.postpone(row, exc.code, str(exc), lifecycle.backoff(row.tries))
-            )
-            return False
-        data = self._client.hub_abi.call_data(row.kind, signed[0].as_tuple(), [signed[1]])
-        try:
-            gas = self._client.estimate_gas(self._client.hub, data, sender=self._broadcaster.address)
-        except ContractReverted as exc:
-            self._resolver.reverted(row, exc.revert)
-            return False
-        self._send([row], data, gas)
-        return True
+            return self._signer.sign(row, head, epoch)
+        except InvalidReport as exc:
+            self._resolver.refuse(row, exc.code, str(exc))
+        except SigningFailed as exc:
+            self._resolver.postpone(row, exc.code, str(exc), lifecycle.backoff(row.tries))
+        return None
 
-    def _send(self, rows: Sequence[Attestation], data: bytes, gas: int) -> None:
+    def _priced(self, signed: Sequence[SignedReport]) -> list[Priced]:
+        """Ask the contract about each; what it would refuse goes to the resolver."""
+        calls = [
+            self._client.hub_abi.call_data(one.row.kind, one.report.as_tuple(), list(one.signatures)) for one in signed
+        ]
+        accepted = []
+        answers = self._client.estimate_gas_of_each(self._client.hub, calls, sender=self._broadcaster.address)
+        for one, data, answer in zip(signed, calls, answers, strict=True):
+            if isinstance(answer, Revert):
+                self._resolver.reverted(one.row, answer)
+            else:
+                accepted.append(Priced(one, data, answer))
+        return accepted
+
+    def _send(self, group: Sequence[Priced]) -> None:
         fee = self._client.fee()
         nonce = self._next_nonce()
-        # The estimate is exact for the state it saw; a callback or a first write may cost a little more.
-        prepared = self._broadcaster.prepare(nonce=nonce, to=self._client.hub, data=data, gas=gas * 5 // 4, fee=fee)
+        data = group[0].call_data if len(group) == 1 else self._batch_data(group)
+        # Estimates are exact for the state they saw; a callback or a first write may cost a little more. In a
+        # batch too little gas would not revert but skip, so the sum of what each needs alone is kept.
+        gas = sum(one.gas for one in group) * 5 // 4
+        prepared = self._broadcaster.prepare(nonce=nonce, to=self._client.hub, data=data, gas=gas, fee=fee)
         self._point("before_store")
         with self._db.transaction() as conn:
             transaction_id = self._broadcaster.store(conn, prepared)
-            outbox.attach(conn, [row.id for row in rows], transaction_id)
-        for row in rows:
-            log.info(
-                "tx.stored",
-                analysis_id=str(row.analysis_id),
-                request_id=row.request_id.hex(),
-                kind=row.kind,
-                nonce=nonce,
-                tx_hash=prepared.signed.tx_hash.hex(),
-            )
+            outbox.attach(conn, [one.signed.row.id for one in group], transaction_id)
+        log.info(
+            "tx.stored",
+            analysis_ids=[str(one.signed.row.analysis_id) for one in group],
+            transaction=transaction_id,
+            nonce=nonce,
+            tx_hash=prepared.signed.tx_hash.hex(),
+        )
         self._point("after_store")
         self._broadcaster.send_latest(transaction_id)
+
+    def _batch_data(self, group: Sequence[Priced]) -> bytes:
+        return self._client.hub_abi.call_data(
+            "fulfillBatch",
+            [one.signed.report.as_tuple() for one in group],
+            [list(one.signed.signatures) for one in group],
+        )
 
     def _next_nonce(self) -> int:
         account_nonce = self._client.account_nonce(self._broadcaster.address)
@@ -109,48 +142,23 @@ class Submitter:
             taken = transactions.nonces_from(conn, self._client.chain_id, self._broadcaster.address, account_nonce)
         return lifecycle.next_nonce(account_nonce, taken)
 
-    def _signed(self, row: Attestation, head: Header, epoch: int) -> tuple[PoCReport, bytes]:
-        """The report and its signature: the stored ones while they hold, else new ones, stored before use.
-
-        A second signature under one request is an equivocation in the eyes of anybody who holds both,
-        so a report is signed again only when the first one can no longer be accepted.
-        """
-        if row.signed_report is not None and row.signature is not None and row.signer == self._signer.address:
-            kept = PoCReport.from_dict(row.signed_report)
-            if kept.signer_epoch == epoch and kept.valid_until > head.timestamp + RENEWAL_MARGIN.total_seconds():
-                return kept, row.signature
-        completed = self._complete(row, head, epoch)
-        digest = report.digest(completed, self._client.chain_id, self._client.hub)
-        signature = self._signer.sign_digest(digest)
-        if recover(digest, signature) != self._signer.address:
-            raise SigningFailed
-        with self._db.transaction() as conn:
-            outbox.save_signature(
-                conn,
-                row.id,
-                signed_report=completed.to_dict(),
-                digest=digest,
-                signature=signature,
-                signer=self._signer.address,
-            )
-        self._point("signed")
-        return completed, signature
-
-    def _complete(self, row: Attestation, head: Header, epoch: int) -> PoCReport:
-        # Observed when it was decided; after the contract called that a moment still to come (a clock
-        # ahead of the chain's), the chain's own time.
-        ahead = row.error_code == "ObservedInFuture"
-        observed_at = head.timestamp if ahead else int(row.created_at.timestamp())
-        # An idle development chain's last block can be hours old: the later of the two clocks counts.
-        now = max(head.timestamp, int(datetime.now(UTC).timestamp()))
-        return ReportDraft.from_dict(row.report).complete(
-            observed_at=observed_at,
-            valid_until=now + int(self._validity.total_seconds()),
-            signer_epoch=epoch,
-        )
-
     def _refuse_conflicts(self) -> None:
         detail = "After a reorg the request came back with another content; what was analysed is not what is asked."
         with self._db.transaction() as conn:
             for request_id in outbox.refuse_conflicts(conn, "request_conflict", detail):
                 log.error("attestation.refused", request_id=request_id.hex(), code="request_conflict")
+
+
+def grouped(priced: Sequence[Priced], limits: BatchLimits) -> list[list[Priced]]:
+    """Split into transactions, in order: alone while there are few, else as full as the limits allow."""
+    if len(priced) < limits.batch_from:
+        return [[one] for one in priced]
+    groups: list[list[Priced]] = []
+    gas = 0
+    for one in priced:
+        if not groups or len(groups[-1]) == limits.largest or gas + one.gas > limits.most_gas:
+            groups.append([])
+            gas = 0
+        groups[-1].append(one)
+        gas += one.gas
+    return groups
