@@ -1,6 +1,5 @@
 """The embedded chain as one object."""
 
-import contextlib
 import socket
 import subprocess
 import threading
@@ -18,6 +17,7 @@ from oracle.chain.devnet.jsonrpc import JsonRpc, json_rpc
 from oracle.chain.devnet.keys import KeyRing
 from oracle.chain.devnet.producer import BlockProducer, Step, finalize_head
 from oracle.chain.devnet.state import StateFile
+from oracle.chain.errors import RpcRefused
 from storage.file_lock import FileLock
 
 log = structlog.get_logger(__name__)
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 DEFAULT_CHAIN_ID = 31_337
 POLL_S = 0.1
 FUNDS_WEI = 10_000 * 10**18
-LONGEST_BACKOFF_S = 5.0
+FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.1, 5.0
 
 
 class DevChain:
@@ -111,17 +111,13 @@ class DevChain:
         binary = find_anvil(self._anvil)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self._lock.try_acquire():
-            raise DevChainBusy(
-                f"Another process runs the chain in {self._folder}; stop it, or use its RPC URL."
-            )
+            raise DevChainBusy(f"Another process runs the chain in {self._folder}; stop it, or use its RPC URL.")
         options = AnvilOptions(binary, self._port or _free_port(), self._chain_id, self._slots)
         self._options = options
         self._stop.clear()
         self._failure = None
         ready = threading.Event()
-        self._thread = threading.Thread(
-            target=self._run, args=(options, ready.set), name="devnet", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, args=(options, ready.set), name="devnet", daemon=True)
         self._thread.start()
         ready.wait()
         if self._failure is not None:
@@ -148,6 +144,7 @@ class DevChain:
             try:
                 self._serve_once(options, ready)
                 failures = 0
+                self._stop.wait(FIRST_BACKOFF_S)
             except DevChainError as exc:
                 failures += 1
                 self._failure = exc
@@ -155,10 +152,10 @@ class DevChain:
                 log.error("devnet.failed", error=str(exc), code=exc.code, failures=failures)
                 if isinstance(exc, DevChainStateUnusable):
                     return
-                self._stop.wait(min(0.1 * 2**failures, LONGEST_BACKOFF_S))
+                self._stop.wait(min(FIRST_BACKOFF_S * 2**failures, LONGEST_BACKOFF_S))
 
     def _serve_once(self, options: AnvilOptions, ready: Callable[[], None]) -> None:
-        """Run one node until it dies (DevChainFailed) or we are to stop."""
+        """Run one node until it dies or we are to stop. Raises: DevChainError if it did not get ready."""
         node = start_anvil(options, self._folder / "anvil.log")
         try:
             with json_rpc(options.url) as rpc:
@@ -178,15 +175,17 @@ class DevChain:
             node.wait()
 
     def _produce(self, rpc: JsonRpc) -> None:
-        producer = BlockProducer(rpc, self._state, self._slots)
-        while not self._stop.is_set():
-            if self._save_wanted.is_set():
-                self._save_wanted.clear()
-                producer.save()
-            if producer.step() is Step.WAIT:
-                self._stop.wait(POLL_S)
-        with contextlib.suppress(DevChainFailed):
+        try:
+            producer = BlockProducer(rpc, self._state, self._slots)
+            while not self._stop.is_set():
+                if self._save_wanted.is_set():
+                    self._save_wanted.clear()
+                    producer.save()
+                if producer.step() is Step.WAIT:
+                    self._stop.wait(POLL_S)
             producer.save()
+        except (DevChainFailed, RpcRefused) as exc:
+            log.error("devnet.died", error=str(exc), next="starting it again with the saved chain")
 
     def __enter__(self) -> Self:
         self.start()

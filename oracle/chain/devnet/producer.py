@@ -35,9 +35,7 @@ class Sighting:
     last_full: int  # highest block with transactions
     saved: int  # head of the last snapshot
     since_block_s: float
-    last_try_was_empty: (
-        bool  # the waiting transactions did not fit into the last block (their fee is too low)
-    )
+    last_try_was_empty: bool  # the waiting transactions did not fit into the last block (their fee is too low)
 
 
 def next_step(seen: Sighting, blocks_to_finality: int) -> Step:

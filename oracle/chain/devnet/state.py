@@ -8,7 +8,7 @@ or not at all.
 import os
 from pathlib import Path
 
-from oracle.chain.devnet.errors import DevChainStateUnusable
+from oracle.chain.devnet.errors import DevChainFailed, DevChainStateUnusable
 from oracle.chain.devnet.jsonrpc import JsonRpc
 from oracle.chain.errors import RpcRefused
 
@@ -23,15 +23,18 @@ class StateFile:
         return self.path.exists()
 
     def save(self, rpc: JsonRpc) -> None:
-        """Replace the snapshot by the present chain; durable when this returns."""
+        """Replace the snapshot by the present chain; durable when this returns. Raises: DevChainFailed."""
         snapshot = bytes.fromhex(str(rpc.call("anvil_dumpState")).removeprefix("0x"))
         draft = self.path.with_suffix(".new")
-        with draft.open("wb") as file:
-            file.write(snapshot)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self.path)
-        _sync_folder(self.path.parent)
+        try:
+            with draft.open("wb") as file:
+                file.write(snapshot)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(self.path)
+            _sync_folder(self.path.parent)
+        except OSError as exc:
+            raise DevChainFailed(f"The chain cannot be saved to {self.path}: {exc}") from exc
 
     def load(self, rpc: JsonRpc) -> None:
         """Put the snapshot into a fresh node. Raises: DevChainStateUnusable."""

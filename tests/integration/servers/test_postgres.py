@@ -7,13 +7,13 @@ import signal
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
+from support.waiting import wait_for
 
 from storage.embedded import EmbeddedPostgres, ForeignDataFolder, ServerStartFailed, ServerStartTimeout
 from storage.embedded.cluster import Cluster
@@ -21,13 +21,6 @@ from storage.embedded.postmaster import find_postmaster
 
 USER = [sys.executable, str(Path(__file__).with_name("postgres_user.py"))]
 SMALL = {"shared_buffers": "32MB", "max_connections": "20"}
-
-
-def wait_for(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def postmaster_pid(folder: Path) -> int:

@@ -1,0 +1,55 @@
+"""A process tree for the tests. usage: tree.py ROOT_FOLDER SCENARIO
+
+Each child appends "NAME event" lines to ROOT_FOLDER/events and writes its pid to ROOT_FOLDER/NAME.pid.
+"""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from oracle.supervisor import ChildSpec, Supervisor
+
+
+def child(root: Path, name: str, behaviour: str) -> None:
+    def note(event: str) -> None:
+        with (root / "events").open("a") as events:
+            events.write(f"{name} {event}\n")
+
+    def end(*_arguments: object) -> None:
+        note("stopped")
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, signal.SIG_IGN if behaviour == "stubborn" else end)
+    (root / f"{name}.pid").write_text(str(os.getpid()))
+    note("started")
+    print(f"{name} says hello", flush=True)
+    if behaviour == "crash":
+        sys.exit(3)
+    time.sleep(0.5 if behaviour == "slow" else 0)
+    (root / f"{name}.ready").touch()
+    note("ready")
+    while True:
+        time.sleep(0.1)
+
+
+def spec(root: Path, name: str, behaviour: str = "good", most_failures: int = 5) -> ChildSpec:
+    argv = (sys.executable, __file__, str(root), "child", name, behaviour)
+    return ChildSpec(name, argv, ready=(root / f"{name}.ready").exists, grace_s=1.0, most_failures=most_failures)
+
+
+def main(root: Path, scenario: str) -> int:
+    scenarios = {
+        "good": [spec(root, "base", "slow"), spec(root, "middle"), spec(root, "top")],
+        "crash": [spec(root, "base"), spec(root, "hopeless", "crash", most_failures=2)],
+        "stubborn": [spec(root, "base"), spec(root, "mule", "stubborn")],
+        "missing": [spec(root, "base"), ChildSpec("absent", (str(root / "no-such-program"),), most_failures=1)],
+    }
+    return Supervisor(scenarios[scenario]).run()
+
+
+if __name__ == "__main__":
+    if sys.argv[2] == "child":
+        child(Path(sys.argv[1]), *sys.argv[3:])
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))

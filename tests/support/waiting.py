@@ -1,0 +1,16 @@
+"""Waiting for another process."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Found = TypeVar("Found")
+
+
+def wait_for(condition: Callable[[], Found], *, timeout_s: float = 60.0) -> Found:
+    """What the condition returns, once that is true. Raises: AssertionError when the time is over."""
+    deadline = time.monotonic() + timeout_s
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"waited {timeout_s} s in vain"
+        time.sleep(0.02)
+    return found
