@@ -13,7 +13,7 @@ demo: setup ## tell the whole story with sample pictures on servers of its own, 
 	$(BIN)/oracle demo
 
 test: setup lint ## all checks and all tests
-	cd contracts && npm test
+	cd contracts && nice -n 5 tools/forge test
 	$(BIN)/pytest
 
 lint: setup ## style, types and the direction of imports
@@ -21,12 +21,13 @@ lint: setup ## style, types and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	cd contracts && tools/forge fmt --check
 
 bench: setup ## benchmarks; each prints its peer, data, machine and method
 	$(BIN)/pytest tests/benchmarks -s
 
 contracts: contracts/node_modules/.package-lock.json ## compile the contracts and renew the ABIs in the package
-	cd contracts && npm run abi
+	$(PYTHON) contracts/tools/export_abi.py
 
 setup: .venv/installed contracts/node_modules/.package-lock.json
 

@@ -40,6 +40,18 @@ class ContentHashMismatch(OracleError):
     code = "content_hash_mismatch"
 
 
+class MediaUnreachable(OracleError):
+    """The request names no URI to fetch the media from."""
+
+    code = "media_unreachable"
+
+
+class PostIdTaken(OracleError):
+    """Another creator's work was registered under this post id before; a post id belongs to one creator."""
+
+    code = "post_id_taken"
+
+
 class UploadTooLarge(OracleError):
     """The file is larger than this oracle accepts."""
 

@@ -14,7 +14,7 @@ from oracle.decision import Decision, similarity_to_bps
 from oracle.explain import explain
 from storage.analyses import Analysis
 from storage.matches import Candidate
-from storage.works import Registration, Work
+from storage.works import Work
 
 FORMAT = "creativity-oracle/evidence/1"
 
@@ -45,7 +45,6 @@ def digest(document: bytes) -> bytes:
 def of_decision(
     analysis: Analysis,
     work: Work,
-    registration: Registration,
     fingerprint: ImageFingerprint,
     analyzer: ImageAnalyzer,
     *,
@@ -63,9 +62,6 @@ def of_decision(
         "decided_at": timestamp(decided_at),
         "work": {
             **_work(work),
-            "registration": registration.sequence,
-            "registered_at": timestamp(registration.registered_at),
-            "published_at": timestamp(registration.published_at),
             "mime": work.mime,
             "size_bytes": work.size_bytes,
             "width": work.width,
@@ -81,7 +77,7 @@ def of_decision(
         "channels": {name: channel_state(state) for name, state in analyzer.channels.items()},
         "model_digest": analyzer.model_digest.hex(),
         "search": {
-            "registered_before": registration.sequence,
+            "registered_before": work.registration,
             "views": [view.name for view in fingerprint.query_views],
             "candidates": len(candidates),
             "verified": len(judged),
@@ -137,19 +133,16 @@ def _work(work: Work) -> dict[str, Any]:
         "sha256": work.sha256.hex(),
         "creator": work.creator,
         "account": "0x" + work.creator_account.hex() if work.creator_account else None,
+        "registration": work.registration,
+        "registered_at": timestamp(work.registered_at),
+        "published_at": timestamp(work.published_at),
     }
 
 
 def _match(judged: Judged) -> dict[str, Any]:
     match, work = judged.match, judged.work
-    assert work.registered_at and work.published_at
     return {
-        "work": {
-            **_work(work),
-            "registration": work.registration,
-            "registered_at": timestamp(work.registered_at),
-            "published_at": timestamp(work.published_at),
-        },
+        "work": _work(work),
         **match.as_json(),
         "similarity_bps": similarity_to_bps(match.similarity),
         "licensed": judged.licensed,
@@ -160,6 +153,5 @@ def _match(judged: Judged) -> dict[str, Any]:
 
 
 def _called(work: Work) -> str:
-    assert work.registered_at is not None
     name = work.file_name or f"work {work.id}"
     return f"{name}, registered {work.registered_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

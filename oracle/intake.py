@@ -95,7 +95,7 @@ class Intake:
             post_id = post_id_of(work_id)
             works.add_work(conn, works.NewWork(
                 work_id, creator_id, post_id, facts.media_type, upload.sha256, facts.mime, upload.size_bytes,
-                facts.width, facts.height, upload.file_name, key, published_at=None,
+                facts.width, facts.height, upload.file_name, key,
             ))  # fmt: skip
             policy = policies.current(conn, facts.media_type)
             analyses.add(conn, analyses.NewAnalysis(

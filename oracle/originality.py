@@ -1,8 +1,9 @@
 """The use case: one work from stored bytes to a verdict. It runs the steps in order; no math, no SQL here."""
 
 import tempfile
+import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -14,7 +15,7 @@ from embeddings.image.decode import DecodeLimits, decode_image
 from oracle import evidence
 from oracle.chain.report import ReportDraft
 from oracle.decision import Match, Policy, Subject, decide, similarity_to_bps
-from oracle.errors import ContentHashMismatch, OracleError
+from oracle.errors import ContentHashMismatch, MediaUnreachable, OracleError, PostIdTaken
 from oracle.evidence import Judged
 from oracle.fetch import Fetcher, FetchError
 from oracle.intake import inspect
@@ -27,9 +28,15 @@ from storage.blobs import BlobMissing, BlobStore, BlobStoreUnavailable, blob_key
 from storage.database import Connection, Database
 from storage.errors import DatabaseUnavailable
 from storage.matches import Candidate, View
-from storage.works import NewWork, Registration, Work
+from storage.works import NewWork, Work
 
 log = structlog.get_logger()
+
+# How long a job waits in place for works that came first, before it makes room for them in the worker ...
+EARLIER_WAIT_S = 3.0
+EARLIER_POLL_S = 0.05
+# ... and how long in all: after that the oracle says that it could not look at everything.
+EARLIER_PATIENCE = timedelta(minutes=10)
 
 
 class Originality:
@@ -92,18 +99,22 @@ class Originality:
             picture = decode_image(path, self._limits)
         self._stage(analysis, "fingerprinting")
         fingerprint = self._analyzer.fingerprint(picture)
-        self._stage(analysis, "registering")
-        registration = self._register(work, fingerprint)
+        self._make_visible(work, fingerprint)
         self._stage(analysis, "searching")
-        found = self._search(work, fingerprint, registration)
+        complete = self._wait_for_earlier(analysis, work)
+        found = self._search(work, fingerprint)
         judged = self._verify(analysis, work, fingerprint, found)
-        self._conclude(analysis, work, registration, fingerprint, picture.notes, found, judged)
+        self._conclude(analysis, work, fingerprint, picture.notes, found, judged, complete)
 
     def _obtain_work(self, analysis: Analysis) -> Work:
         if analysis.work_id is not None:
             with self._db.transaction() as conn:
                 return works.get_work(conn, analysis.work_id)
-        assert analysis.uri is not None
+        with self._db.transaction() as conn:
+            if works.post_is_taken(conn, analysis.post_id, analysis.creator_id):
+                raise PostIdTaken
+        if not analysis.uri:
+            raise MediaUnreachable
         self._stage(analysis, "fetching")
         with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
             path = Path(folder) / "media"
@@ -115,29 +126,46 @@ class Originality:
             self._blobs.put(path, key)
         work = NewWork(
             uuid4(), analysis.creator_id, analysis.post_id, facts.media_type, fetched.sha256, facts.mime,
-            fetched.size_bytes, facts.width, facts.height, None, key, analysis.published_at,
+            fetched.size_bytes, facts.width, facts.height, None, key,
         )  # fmt: skip
         with self._db.transaction() as conn:
-            works.add_work(conn, work)
+            works.add_work(conn, work, published_at=analysis.published_at)
             analyses.attach_work(conn, analysis.id, work.id)
             return works.get_work(conn, work.id)
 
-    def _register(self, work: Work, fingerprint: ImageFingerprint) -> Registration:
+    def _make_visible(self, work: Work, fingerprint: ImageFingerprint) -> None:
         with self._db.transaction() as conn:
-            return works.register_image(
+            works.make_visible(
                 conn,
-                work.id,
+                work,
                 phash=fingerprint.phash,
                 phash_quality=fingerprint.phash_quality,
                 proxy=fingerprint.proxy,
                 embeddings=fingerprint.embeddings,
             )
 
-    def _search(self, work: Work, fingerprint: ImageFingerprint, registration: Registration) -> list[Candidate]:
+    def _wait_for_earlier(self, analysis: Analysis, work: Work) -> bool:
+        """Wait until everything that came first can be found. Returns: whether it can; False ends as undecided.
+
+        Raises: RetryLater to leave the place in the worker to those that are waited for.
+        """
+        deadline = time.monotonic() + EARLIER_WAIT_S
+        while True:
+            with self._db.transaction() as conn:
+                if not works.earlier_works_pending(conn, work.registration, work.media_type):
+                    return True
+            if time.monotonic() > deadline:
+                break
+            time.sleep(EARLIER_POLL_S)
+        if datetime.now(UTC) - work.registered_at > EARLIER_PATIENCE:
+            return False
+        raise RetryLater("An earlier work is still being read.")
+
+    def _search(self, work: Work, fingerprint: ImageFingerprint) -> list[Candidate]:
         views = [View(view.name, view.phash, view.embeddings) for view in fingerprint.query_views]
         with self._db.transaction() as conn:
             return matches.find_candidates(
-                conn, views, sha256=work.sha256, before=registration.sequence, creator_id=work.creator_id
+                conn, views, sha256=work.sha256, before=work.registration, creator_id=work.creator_id
             )
 
     def _verify(
@@ -163,19 +191,19 @@ class Originality:
         self,
         analysis: Analysis,
         work: Work,
-        registration: Registration,
         fingerprint: ImageFingerprint,
         notes: Sequence[str],
         found: Sequence[Candidate],
         judged: Sequence[Judged],
+        search_complete: bool,
     ) -> None:
-        subject = Subject(work.creator_id, registration.published_at, registration.sequence, fingerprint.too_plain)
+        subject = Subject(work.creator_id, work.published_at, work.registration, fingerprint.too_plain, search_complete)
         policy = Policy(analysis.policy_version, analysis.threshold_bps, analysis.base_redirect_bps)
         decision = decide(subject, [_as_match(one) for one in judged if one.match.similarity > 0], policy)
         decided_at = datetime.now(UTC)
         document = evidence.canonical(
             evidence.of_decision(
-                analysis, work, registration, fingerprint, self._analyzer, candidates=found, judged=judged,
+                analysis, work, fingerprint, self._analyzer, candidates=found, judged=judged,
                 notes=notes, decision=decision, decided_at=decided_at,
             )
         )  # fmt: skip
@@ -183,7 +211,7 @@ class Originality:
         conclusion = Conclusion(
             decision.verdict, decision.reason, decision.similarity_bps, decision.tier, decision.redirect_bps,
             credited.id if credited else None, document, evidence.digest(document), self._analyzer.model_digest,
-            registration.sequence, decided_at,
+            work.registration, decided_at,
         )  # fmt: skip
         with self._db.transaction() as conn:
             binding = policies.find_binding(conn)
@@ -217,7 +245,6 @@ class Originality:
 
 def _as_match(judged: Judged) -> Match:
     work = judged.work
-    assert work.registration is not None and work.published_at is not None
     similarity_bps = similarity_to_bps(judged.match.similarity)
     return Match(work.id, work.creator_id, work.published_at, work.registration, similarity_bps, judged.licensed)
 

@@ -10,52 +10,60 @@ class HttpSettings(BaseModel, frozen=True):
     """Where the API listens and how long it makes a caller wait."""
 
     host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65_535)
-    wait_s: float = Field(20.0, ge=0, le=120, description="How long an upload waits for its answer by default.")
+    port: int = Field(default=8000, ge=0, le=65_535)
+    wait_s: float = Field(default=20.0, ge=0, le=120, description="How long an upload waits for its answer by default.")
 
 
 class LimitSettings(BaseModel, frozen=True):
     """What one upload may cost."""
 
-    upload_bytes: int = Field(50 * 2**20, gt=0, description="Largest accepted file.")
-    pixels: int = Field(100_000_000, gt=0, description="Most pixels of a picture, checked before it is decoded.")
-    candidates: int = Field(12, ge=1, le=100, description="Most candidates that are verified.")
+    upload_bytes: int = Field(default=50 * 2**20, gt=0, description="Largest accepted file.")
+    pixels: int = Field(
+        default=100_000_000, gt=0, description="Most pixels of a picture, checked before it is decoded."
+    )
+    candidates: int = Field(default=12, ge=1, le=100, description="Most candidates that are verified.")
 
 
 class ChainSettings(BaseModel, frozen=True):
     """The chain that decisions are delivered to. Without `CHAIN_RPC_URL` the oracle runs its own."""
 
-    chain_id: int | None = Field(None, description="Refuse to work on any other chain.")
-    deployment: Path | None = Field(None, description="File with the contracts' addresses, as `oracle deploy` wrote it.")
-    key: SecretStr | None = Field(None, description="Private key of the oracle (hex).")
-    key_file: Path | None = Field(None, description="File that holds the private key (hex).")
-    confirmations: int = Field(1, ge=0, description="Blocks on top of a request before its answer is sent.")
-    poll_s: float = Field(0.5, gt=0, description="Pause between two looks at the chain.")
-    max_fee_gwei: float = Field(500.0, gt=0, description="Highest fee per gas the node pays.")
+    chain_id: int | None = Field(default=None, description="Refuse to work on any other chain.")
+    deployment: Path | None = Field(
+        default=None, description="File with the contracts' addresses, as `oracle deploy` wrote it."
+    )
+    key: SecretStr | None = Field(default=None, description="Private key of the oracle (hex).")
+    key_file: Path | None = Field(default=None, description="File that holds the private key (hex).")
+    confirmations: int = Field(default=1, ge=0, description="Blocks on top of a request before its answer is sent.")
+    poll_s: float = Field(default=0.5, gt=0, description="Pause between two looks at the chain.")
+    max_fee_gwei: float = Field(default=500.0, gt=0, description="Highest fee per gas the node pays.")
 
 
 class FetchSettings(BaseModel, frozen=True):
     """How media is fetched from a request's URI."""
 
-    allow_private: bool = Field(False, description="Allow loopback and private addresses (development only).")
-    timeout_s: float = Field(60.0, gt=0)
-    walrus_aggregator: str | None = Field(None, description="Base URL of a Walrus aggregator, for walrus:// URIs.")
+    allow_private: bool = Field(default=False, description="Allow loopback and private addresses (development only).")
+    timeout_s: float = Field(default=60.0, gt=0)
+    walrus_aggregator: str | None = Field(
+        default=None, description="Base URL of a Walrus aggregator, for walrus:// URIs."
+    )
 
 
 class ClipSettings(BaseModel, frozen=True):
     """The likeness channel. Without weights it is off, and every answer says so."""
 
-    weights: Path | None = Field(None, description="Weights file of ViT-B-32 laion2b_s34b_b79k.")
-    sha256: str | None = Field(None, description="Expected SHA-256 of the weights file.")
+    weights: Path | None = Field(default=None, description="Weights file of ViT-B-32 laion2b_s34b_b79k.")
+    sha256: str | None = Field(default=None, description="Expected SHA-256 of the weights file.")
 
 
 class WorkerSettings(BaseModel, frozen=True):
     """How the worker drains the queue."""
 
-    concurrency: int = Field(2, ge=1, le=64)
-    attempts: int = Field(6, ge=1, description="Tries of an analysis before it fails.")
-    heartbeat_s: float = Field(3.0, gt=0)
-    stalled_after_s: float = Field(10.0, gt=0, description="A worker silent for so long is dead; its jobs run again.")
+    concurrency: int = Field(default=2, ge=1, le=64)
+    attempts: int = Field(default=10, ge=1, description="Tries of an analysis before it fails.")
+    heartbeat_s: float = Field(default=3.0, gt=0)
+    stalled_after_s: float = Field(
+        default=10.0, gt=0, description="A worker silent for so long is dead; its jobs run again."
+    )
 
 
 class Settings(BaseSettings):
@@ -63,17 +71,17 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ORACLE_", env_nested_delimiter="__", frozen=True, extra="ignore")
 
-    data_dir: Path = Field(Path(".data"), description="Everything that the embedded servers and blobs keep.")
-    database_url: str | None = Field(None, validation_alias=AliasChoices("DATABASE_URL", "database_url"))
-    chain_rpc_url: str | None = Field(None, validation_alias=AliasChoices("CHAIN_RPC_URL", "chain_rpc_url"))
-    blobs_url: str | None = Field(None, validation_alias=AliasChoices("BLOBS_URL", "blobs_url"))
+    data_dir: Path = Field(default=Path(".data"), description="Everything that the embedded servers and blobs keep.")
+    database_url: str | None = Field(default=None, validation_alias=AliasChoices("DATABASE_URL", "database_url"))
+    chain_rpc_url: str | None = Field(default=None, validation_alias=AliasChoices("CHAIN_RPC_URL", "chain_rpc_url"))
+    blobs_url: str | None = Field(default=None, validation_alias=AliasChoices("BLOBS_URL", "blobs_url"))
     http: HttpSettings = HttpSettings()
     limits: LimitSettings = LimitSettings()
     chain: ChainSettings = ChainSettings()
     fetch: FetchSettings = FetchSettings()
     clip: ClipSettings = ClipSettings()
     worker: WorkerSettings = WorkerSettings()
-    log_json: bool = Field(False, description="Logs as JSON lines instead of text.")
+    log_json: bool = Field(default=False, description="Logs as JSON lines instead of text.")
 
     @property
     def blobs(self) -> str:

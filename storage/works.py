@@ -13,7 +13,7 @@ from psycopg import sql
 from storage.database import Connection
 from storage.errors import NotFound
 
-REGISTRATION_LOCK = 0x0_F1257  # one writer at a time: the sequence's order is the order of visibility
+REGISTRATION_LOCK = 0x0_F1257  # one writer at a time: whoever holds a place sees every smaller one
 MODEL_LOCK = 0x0_30DE1
 
 
@@ -42,26 +42,17 @@ class NewWork:
     height: int | None
     file_name: str | None
     blob_key: str
-    published_at: datetime | None
 
 
 @dataclass(frozen=True)
 class Work(NewWork):
-    """A stored work; `registration` is None until its fingerprint is visible to searches."""
+    """A stored work. `registration` is its place in the order of all works; smaller came first."""
 
-    registration: int | None
-    registered_at: datetime | None
-    creator: str | None
-    creator_account: bytes | None
-
-
-@dataclass(frozen=True)
-class Registration:
-    """The place of a work in the order of all works, and the moment it took it."""
-
-    sequence: int
+    registration: int
     registered_at: datetime
     published_at: datetime
+    creator: str | None
+    creator_account: bytes | None
 
 
 def ensure_creator(conn: Connection, handle: str, account: bytes, has_wallet: bool) -> Creator:
@@ -82,23 +73,51 @@ def get_account(conn: Connection, creator_id: int | None) -> bytes | None:
     return bytes(row[0]) if row else None
 
 
-def add_work(conn: Connection, work: NewWork) -> None:
-    """Store a work, not yet registered."""
+def add_work(conn: Connection, work: NewWork, *, published_at: datetime | None = None) -> None:
+    """Store a work and give it the next place in the order of all works.
+
+    The lock is held until the caller's transaction ends: whoever takes a larger place sees this one.
+
+    Args:
+        published_at: the time of the post's block where a chain says so; the moment of registration otherwise.
+    """
+    conn.execute("select pg_advisory_xact_lock(%s)", (REGISTRATION_LOCK,))
     conn.execute(
-        "insert into works (id, creator_id, post_id, media_type, sha256, mime, size_bytes, width, height,"
-        " file_name, blob_key, published_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "insert into works (id, creator_id, post_id, media_type, sha256, mime, size_bytes, width, height, file_name,"
+        " blob_key, registration, registered_at, published_at)"
+        " select %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, nextval('work_registration'), at,"
+        " coalesce(%s, at) from (select clock_timestamp() as at) now",
         (
             work.id, work.creator_id, work.post_id, work.media_type, work.sha256, work.mime, work.size_bytes,
-            work.width, work.height, work.file_name, work.blob_key, work.published_at,
+            work.width, work.height, work.file_name, work.blob_key, published_at,
         ),
     )  # fmt: skip
+
+
+def post_is_taken(conn: Connection, post_id: bytes, creator_id: int | None) -> bool:
+    """Whether a work of somebody else was registered under this post id: no stranger may answer for a post."""
+    row = conn.execute(
+        "select exists (select 1 from works where post_id = %s and creator_id is distinct from %s)",
+        (post_id, creator_id),
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def earlier_works_pending(conn: Connection, registration: int, media_type: str) -> bool:
+    """Whether a work with a smaller place cannot be found yet, though its analysis goes on."""
+    row = conn.execute(
+        "select exists (select 1 from works w join analyses a on a.work_id = w.id where w.visible_at is null"
+        " and w.registration < %s and w.media_type = %s and a.status in ('queued', 'running'))",
+        (registration, media_type),
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def get_works(conn: Connection, ids: list[UUID]) -> dict[UUID, Work]:
     """The works of those ids; an id that does not exist is left out."""
     rows = conn.execute(
         "select w.id, creator_id, post_id, media_type, sha256, mime, size_bytes, width, height, file_name,"
-        " blob_key, published_at, registration, registered_at, c.handle, c.account"
+        " blob_key, registration, registered_at, published_at, c.handle, c.account"
         " from works w left join creators c on c.id = w.creator_id where w.id = any(%s)",
         (ids,),
     ).fetchall()
@@ -113,50 +132,38 @@ def get_work(conn: Connection, work_id: UUID) -> Work:
     return works[work_id]
 
 
-def register_image(
+def make_visible(
     conn: Connection,
-    work_id: UUID,
+    work: Work,
     *,
     phash: bytes,
     phash_quality: int,
     proxy: bytes,
     embeddings: Mapping[str, NDArray[np.float32]],
-) -> Registration:
-    """Make a picture's fingerprint visible to searches and give the work its place in the order.
-
-    Idempotent: a work that is registered keeps its place. The lock is held until the caller's
-    transaction ends, so a smaller sequence is always visible before a larger one is taken, and a
-    search below one's own sequence sees every work that came first.
+) -> None:
+    """Make a picture's fingerprint visible to searches; once, however often it is called.
 
     Args:
         phash: 32 bytes, the 256-bit perceptual hash.
         embeddings: model id -> (512,) float32 unit vector.
     """
     models = {name: model_partition(conn, name) for name in sorted(embeddings)}
-    conn.execute("select pg_advisory_xact_lock(%s)", (REGISTRATION_LOCK,))
-    row = conn.execute(
-        "update works set registration = nextval('work_registration'), registered_at = clock_timestamp(),"
-        " published_at = coalesce(published_at, clock_timestamp())"
-        " where id = %s and registration is null returning registration, registered_at, published_at, creator_id",
-        (work_id,),
-    ).fetchone()
-    if row is None:
-        work = get_work(conn, work_id)
-        assert work.registration is not None and work.registered_at and work.published_at
-        return Registration(work.registration, work.registered_at, work.published_at)
-    sequence, registered_at, published_at, creator_id = row
+    cursor = conn.execute(
+        "update works set visible_at = clock_timestamp() where id = %s and visible_at is null", (work.id,)
+    )
+    if cursor.rowcount == 0:
+        return
     conn.execute(
         "insert into image_fingerprints (work_id, registration, creator_id, phash, phash_quality, proxy)"
         " values (%s, %s, %s, %s, %s, %s)",
-        (work_id, sequence, creator_id, hash_bits(phash), phash_quality, proxy),
+        (work.id, work.registration, work.creator_id, hash_bits(phash), phash_quality, proxy),
     )
     for name, vector in embeddings.items():
         conn.execute(
             "insert into embeddings (model_id, work_id, registration, creator_id, embedding)"
             " values (%s, %s, %s, %s, %s)",
-            (models[name], work_id, sequence, creator_id, HalfVector(vector)),
+            (models[name], work.id, work.registration, work.creator_id, HalfVector(vector)),
         )
-    return Registration(sequence, registered_at, published_at)
 
 
 def model_partition(conn: Connection, name: str) -> int:

@@ -34,9 +34,9 @@ class WorkView(BaseModel):
     height: int | None
     creator: str | None
     account: str | None = Field(description="The address that is paid: a wallet, or an escrow account.")
-    registration: int | None = Field(description="Place in the order of all works; smaller came first.")
-    registered_at: datetime | None
-    published_at: datetime | None
+    registration: int = Field(description="Place in the order of all works; smaller came first.")
+    registered_at: datetime
+    published_at: datetime
 
 
 class Neighbour(BaseModel):

@@ -35,6 +35,7 @@ class Stage:
     folder: Path
     api: httpx2.Client
     chain: ChainClient
+    rpc_url: str
     dsn: str
     process: "subprocess.Popen[bytes]"
 
@@ -59,7 +60,9 @@ def running_oracle(folder: Path, settings: Mapping[str, str] | None = None) -> I
         _wait_until_ready(process, api, log)
         public = json.loads((folder / "running.json").read_text())
         deployment = Deployment.from_json(Path(public["deployment"]).read_text())
-        yield Stage(folder, api, ChainClient(Endpoint(public["rpc"]), deployment), public["database"], process)
+        yield Stage(
+            folder, api, ChainClient(Endpoint(public["rpc"]), deployment), public["rpc"], public["database"], process
+        )
     finally:
         api.close()
         if process.poll() is None:

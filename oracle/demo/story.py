@@ -152,8 +152,8 @@ def _clients(story: Story, pictures: dict[str, bytes]) -> None:
 def _contract(story: Story, pictures: dict[str, bytes], folder: Path) -> None:
     """A contract asks for a picture behind a URI, and is called back."""
     account = KeyRing(folder / "chain" / "keys.json").account("example-consumer")
-    Endpoint(story.stage.chain.endpoint.url).request("anvil_setBalance", account.address, hex(10**18))
-    w3 = connect(story.stage.chain.endpoint.url)
+    Endpoint(story.stage.rpc_url).request("anvil_setBalance", account.address, hex(10**18))
+    w3 = connect(story.stage.rpc_url)
     address = deploy_example_consumer(w3, account, story.stage.chain.deployment.hub)
     with serving({"copy.jpg": pictures["temple, recoloured"], "new.jpg": pictures["cat"]}) as url:
         for title, name, outcome in (

@@ -11,9 +11,9 @@ create table creators (
 
 create table works (
     id uuid primary key,
-    -- Taken under a lock in the transaction that makes the fingerprint visible: it orders who came first.
-    registration bigint unique,
-    registered_at timestamptz,
+    -- The place in the order of all works, taken under a lock when the work is accepted: who came first.
+    registration bigint not null unique,
+    registered_at timestamptz not null,
     creator_id bigint references creators,
     post_id bytea not null check (octet_length(post_id) = 32),
     media_type text not null check (media_type in ('image', 'video', 'audio')),
@@ -25,12 +25,15 @@ create table works (
     file_name text,
     blob_key text not null,
     -- When the post was published: its block's time where a chain says so, else its registration.
-    published_at timestamptz,
-    created_at timestamptz not null default now()
+    published_at timestamptz not null,
+    -- When its fingerprint could be found; later works are judged only once all earlier ones can be.
+    visible_at timestamptz
 );
 create sequence work_registration as bigint owned by works.registration;
+create index works_invisible on works (registration) where visible_at is null;
 create index works_sha256 on works (sha256);
 create index works_creator on works (creator_id);
+create index works_post on works (post_id);
 
 -- A permission covers one work or all works of its creator, for one other creator.
 create table permissions (

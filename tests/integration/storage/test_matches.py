@@ -38,10 +38,9 @@ def add(
 ) -> UUID:
     work_id = uuid4()
     sha = sha or RNG.bytes(32)
-    works.add_work(
-        conn, NewWork(work_id, creator, RNG.bytes(32), "image", sha, "image/png", 1, 9, 9, None, sha.hex(), None)
-    )
-    works.register_image(conn, work_id, phash=phash, phash_quality=90, proxy=b"", embeddings={MODEL: embedding})
+    works.add_work(conn, NewWork(work_id, creator, RNG.bytes(32), "image", sha, "image/png", 1, 9, 9, None, sha.hex()))
+    work = works.get_work(conn, work_id)
+    works.make_visible(conn, work, phash=phash, phash_quality=90, proxy=b"", embeddings={MODEL: embedding})
     return work_id
 
 
@@ -153,11 +152,35 @@ def test_vectors_of_two_models_never_meet(db: Database) -> None:
     assert all(not candidate.cosines for candidate in found)
 
 
-def test_registering_twice_keeps_the_place(db: Database) -> None:
-    vector = unit(RNG.normal(size=512))
+def test_becoming_visible_twice_changes_nothing(db: Database) -> None:
+    phash, vector = RNG.bytes(32), unit(RNG.normal(size=512))
     with db.transaction() as conn:
-        work_id = add(conn, RNG.bytes(32), vector)
-        first = works.get_work(conn, work_id).registration
+        work = works.get_work(conn, add(conn, phash, vector))
+        works.make_visible(conn, work, phash=RNG.bytes(32), phash_quality=1, proxy=b"new", embeddings={})
+        assert search(conn, phash, vector)[0].phash_distance == 0
+        assert matches.find_proxies(conn, [work.id]) == {work.id: b""}
+
+
+def test_a_work_waits_for_those_that_came_first_until_their_analyses_end(db: Database) -> None:
+    def accept(conn: Connection) -> tuple[works.Work, UUID]:
+        work_id, analysis_id = uuid4(), uuid4()
+        sha = RNG.bytes(32)
+        new = NewWork(work_id, None, RNG.bytes(32), "image", sha, "image/png", 1, 9, 9, None, sha.hex())
+        works.add_work(conn, new)
+        queued = analyses.NewAnalysis(analysis_id, "upload", new.post_id, None, "image", 1, 9500, 10_000, work_id)
+        analyses.add(conn, queued)
+        return works.get_work(conn, work_id), analysis_id
+
     with db.transaction() as conn:
-        again = works.register_image(conn, work_id, phash=RNG.bytes(32), phash_quality=1, proxy=b"", embeddings={})
-    assert again.sequence == first
+        first, _ = accept(conn)
+        second, second_analysis = accept(conn)
+        third, _ = accept(conn)
+    assert first.registration < second.registration < third.registration
+    with db.transaction() as conn:
+        assert not works.earlier_works_pending(conn, first.registration, "image")
+        assert works.earlier_works_pending(conn, third.registration, "image")
+        assert not works.earlier_works_pending(conn, third.registration, "audio")
+        works.make_visible(conn, first, phash=RNG.bytes(32), phash_quality=1, proxy=b"", embeddings={})
+        assert works.earlier_works_pending(conn, third.registration, "image")
+        analyses.fail(conn, second_analysis, "media_corrupt", "cannot be read", b"{}", bytes(32))
+        assert not works.earlier_works_pending(conn, third.registration, "image")

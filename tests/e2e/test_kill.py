@@ -1,0 +1,145 @@
+"""kill -9 of every process of a running oracle, in mid-queue: nothing is lost and nothing is sent twice."""
+
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psutil
+import psycopg
+import pytest
+from support.photos import PHOTOS, edited, photo
+
+from oracle.chain.client import FULFILLED, ChainClient
+from oracle.demo.stage import Stage, running_oracle
+
+PATIENCE_S = 120.0
+NAMES = [name for name in PHOTOS if name not in ("motorcycle_right",)]
+
+
+def part_of_oracle(stage: Stage, command: str) -> psutil.Process:
+    """The process `oracle <command>` of this tree."""
+    children = psutil.Process(stage.process.pid).children(recursive=True)
+    return next(child for child in children if child.cmdline()[-2:] == ["oracle", command])
+
+
+def anvil_of(stage: Stage) -> psutil.Process:
+    children = psutil.Process(stage.process.pid).children(recursive=True)
+    return next(child for child in children if "anvil" in child.name())
+
+
+def postmaster_of(stage: Stage) -> psutil.Process:
+    (pid_file,) = (stage.folder / "postgres").rglob("postmaster.pid")
+    return psutil.Process(int(pid_file.read_text().split()[0]))
+
+
+VICTIMS: dict[str, Callable[[Stage], psutil.Process]] = {
+    "worker": lambda stage: part_of_oracle(stage, "worker"),
+    "node": lambda stage: part_of_oracle(stage, "node"),
+    "api": lambda stage: part_of_oracle(stage, "serve"),
+    "chain": anvil_of,
+    "database": postmaster_of,
+    "everything": lambda stage: psutil.Process(stage.process.pid),
+}
+
+
+def kill(stage: Stage, find: Callable[[Stage], psutil.Process]) -> None:
+    """kill -9 the process, as soon as there is one: it may be on its way back from the last time."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            find(stage).send_signal(signal.SIGKILL)
+            return
+        except (StopIteration, ValueError, psutil.NoSuchProcess):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def post(stage: Stage, name: str, creator: str, picture: bytes) -> str:
+    """Upload as a stubborn client does: the same idempotency key until there is an answer. Returns the link."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        try:
+            answer = stage.api.post(
+                "/upload?wait_s=0", files={"file": (f"{name}.jpg", picture)}, data={"creator": creator},
+                headers={"Idempotency-Key": f"{name}-{creator}"},
+            )  # fmt: skip
+            if answer.status_code < 500:
+                assert answer.status_code in (200, 202), answer.text
+                return str(answer.json()["links"]["self"])
+        except httpx2.HTTPError:
+            pass
+        time.sleep(0.2)
+    raise TimeoutError(f"{name} by {creator} was never accepted")
+
+
+def settled(stage: Stage, links: list[str]) -> list[dict[str, Any]]:
+    """All analyses, once their attestations are final."""
+    deadline = time.monotonic() + PATIENCE_S
+    views: dict[str, dict[str, Any]] = {}
+    while len(views) < len(links):
+        for link in links:
+            if link not in views:
+                try:
+                    view = stage.api.get(link).json()
+                except (httpx2.HTTPError, ValueError):
+                    continue
+                if (view.get("attestation") or {}).get("status") == "final":
+                    views[link] = view
+        if time.monotonic() > deadline:
+            waiting = [stage.api.get(link).json() for link in links if link not in views]
+            raise TimeoutError(f"not final: {[(v['status'], v['attestation'], v['error']) for v in waiting]}")
+        time.sleep(0.2)
+    return [views[link] for link in links]
+
+
+def answers_on_chain(client: ChainClient) -> list[bytes]:
+    """The request id of every fulfilment that the hub has ever logged."""
+    topic = client.hub_abi.topic(FULFILLED)
+    return [entry.topics[1] for entry in client.logs_between(0, client.head().number) if entry.topics[0] == topic]
+
+
+@pytest.mark.timeout(600)
+def test_whatever_is_killed_every_upload_is_answered_on_chain_exactly_once(tmp_path: Path) -> None:
+    names = iter(NAMES)
+    links: list[str] = []
+    verdicts: list[str] = []
+
+    with ExitStack() as stack:
+        stage = stack.enter_context(running_oracle(tmp_path))
+        for victim, find in VICTIMS.items():
+            for round_ in range(2):
+                name = next(names)
+                links.append(post(stage, name, "alice", photo(name)))
+                time.sleep(0.15 * round_)  # once right after the upload, once while its transaction is under way
+                kill(stage, find)
+                if victim == "everything":
+                    stage.process.wait()
+                    stack.close()
+                    stage = stack.enter_context(running_oracle(tmp_path))
+                links.append(post(stage, name, "bob", edited(photo(name), "reencoded")))
+                verdicts += ["original", "derivative"]
+        views = settled(stage, links)
+        assert [view["verdict"] for view in views] == verdicts
+        requests = Counter(answers_on_chain(stage.chain))
+        assert {bytes.fromhex(view["attestation"]["request_id"][2:]): 1 for view in views} == dict(requests)
+        with psycopg.connect(stage.dsn) as conn:
+            assert conn.execute("select count(*), count(distinct request_id) from outbox").fetchone() == (
+                len(links),
+                len(links),
+            )
+            assert conn.execute("select count(*) from works where visible_at is null").fetchone() == (0,)
+            assert conn.execute("select count(*) from procrastinate_jobs").fetchone() == (0,)
+            sender = conn.execute("select sender from node_status").fetchone()
+            fillers = conn.execute(
+                "select count(distinct transaction_id) from chain_attempts a join chain_transactions t"
+                " on t.id = a.transaction_id and a.tx_hash = t.mined_hash where a.filler"
+            ).fetchone()
+        assert sender is not None
+        assert fillers is not None
+        # Every nonce the oracle ever used is an answer or a repair of a gap: none was burnt on a second try.
+        assert stage.chain.account_nonce(bytes(sender[0])) == len(links) + fillers[0]
