@@ -1,7 +1,10 @@
 """What the chain node last knew, in one row, for readiness checks. The latch outlives restarts."""
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from psycopg.rows import dict_row
 
@@ -26,6 +29,7 @@ class NodeStatus:
     latched_at: datetime | None
     latch_reason: str | None
     resync: bool
+    endpoints: Sequence[Mapping[str, Any]]
 
     @property
     def latched(self) -> bool:
@@ -37,7 +41,7 @@ def get(conn: Connection) -> NodeStatus:
     with conn.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(
             "select sender, head_number, head_time, finalized_number, finalized_hash, cursor_number, balance_wei,"
-            " last_reorg_depth, last_poll_at, error_code, error_detail, latched_at, latch_reason, resync"
+            " last_reorg_depth, last_poll_at, error_code, error_detail, latched_at, latch_reason, resync, endpoints"
             " from node_status"
         ).fetchone()
     assert row is not None  # the migration inserts it
@@ -56,21 +60,32 @@ def polled(
     finalized_hash: bytes,
     cursor_number: int | None,
     balance_wei: int,
+    endpoints: Sequence[Mapping[str, Any]],
 ) -> None:
     """Note a whole round that went well."""
     conn.execute(
         "update node_status set sender = %s, head_number = %s, head_time = %s, finalized_number = %s,"
-        " finalized_hash = %s, cursor_number = %s, balance_wei = %s, last_poll_at = now(), error_code = null,"
-        " error_detail = null",
+        " finalized_hash = %s, cursor_number = %s, balance_wei = %s, endpoints = %s, last_poll_at = now(),"
+        " error_code = null, error_detail = null",
         (
-            sender, head_number, head_time, finalized_number, finalized_hash, cursor_number, balance_wei,
+            sender,
+            head_number,
+            head_time,
+            finalized_number,
+            finalized_hash,
+            cursor_number,
+            balance_wei,
+            json.dumps(list(endpoints)),
         ),
-    )  # fmt: skip
+    )
 
 
-def failed(conn: Connection, code: str, detail: str) -> None:
+def failed(conn: Connection, code: str, detail: str, endpoints: Sequence[Mapping[str, Any]]) -> None:
     """Note why the last round did not end well; `last_poll_at` keeps saying when one last did."""
-    conn.execute("update node_status set error_code = %s, error_detail = %s", (code, detail))
+    conn.execute(
+        "update node_status set error_code = %s, error_detail = %s, endpoints = %s",
+        (code, detail, json.dumps(list(endpoints))),
+    )
 
 
 def reorged(conn: Connection, depth: int) -> None:

@@ -207,6 +207,15 @@ def counts(conn: Connection) -> dict[str, int]:
     return dict(conn.execute("select status, count(*) from outbox group by status").fetchall())
 
 
+def oldest_open_s(conn: Connection) -> float:
+    """Age in seconds of the oldest decision that is neither final nor refused; 0 where there is none."""
+    row = conn.execute(
+        "select coalesce(extract(epoch from now() - min(created_at)), 0) from outbox"
+        " where status in ('pending', 'sent', 'included')"
+    ).fetchone()
+    return float(row[0]) if row else 0.0
+
+
 def _load(conn: Connection, where: str, params: tuple[object, ...]) -> Sequence[Attestation]:
     with conn.cursor(row_factory=class_row(Attestation)) as cursor:
         return cursor.execute(f"select {COLUMNS} from outbox where {where}", params).fetchall()

@@ -129,6 +129,32 @@ def nonces_from(conn: Connection, chain_id: int, sender: bytes, first: int) -> s
     }
 
 
+@dataclass(frozen=True)
+class Traffic:
+    """What an account has sent, for metrics. Fees are those of the newest attempt, in wei per gas."""
+
+    in_flight: int
+    next_nonce: int
+    attempts: int
+    sends: int
+    fillers: int
+    max_fee_wei: int
+    tip_wei: int
+
+
+def traffic(conn: Connection) -> Traffic:
+    """Counts over all transactions."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(
+            f"select (select count(*) from chain_transactions where {OPEN}) as in_flight,"
+            " (select coalesce(max(nonce) + 1, 0) from chain_transactions) as next_nonce,"
+            " count(*) as attempts, coalesce(sum(sends), 0) as sends, count(*) filter (where filler) as fillers,"
+            " coalesce((array_agg(max_fee_wei order by signed_at desc))[1], 0) as max_fee_wei,"
+            " coalesce((array_agg(tip_wei order by signed_at desc))[1], 0) as tip_wei from chain_attempts"
+        ).fetchall()
+    return Traffic(**{name: int(value) for name, value in rows[0].items()})
+
+
 def include(conn: Connection, transaction_id: int, *, mined_hash: bytes, block_number: int, block_hash: bytes) -> None:
     """Note the block that holds the transaction, and which attempt it was."""
     conn.execute(

@@ -93,3 +93,4 @@ class SigningFailed(ChainError):
     """The signer did not give a signature that recovers to its own address."""
 
     code = "signing_failed"
+    retryable = True

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -217,9 +218,13 @@ class ChainNode:
                 finalized_hash=finalized_hash,
                 cursor_number=cursor,
                 balance_wei=balance_wei,
+                endpoints=self._endpoints(),
             )
         if balance_wei == 0:
             log.error("node.no_balance", sender="0x" + self._sender.hex())
+
+    def _endpoints(self) -> list[dict[str, object]]:
+        return [asdict(health) for health in self._client.endpoint.health]
 
     def _failed(self, exc: Exception, pause_s: float) -> float:
         """Note an outage where it can be noted. Returns how long to pause."""
@@ -227,7 +232,7 @@ class ChainNode:
         log.warning("node.round_failed", code=code, error=str(exc), pause_s=pause_s)
         try:
             with self._db.transaction() as conn:
-                node_status.failed(conn, code, str(exc))
+                node_status.failed(conn, code, str(exc), self._endpoints())
         except StorageError:
             pass  # the database is what is away
         return min(max(pause_s * 2, 0.1), LONGEST_PAUSE_S)

@@ -1,5 +1,7 @@
 """Who signs: a small protocol, and the local key. Other key holders (an HSM, a cloud KMS) fit behind it."""
 
+from binascii import Error as BinasciiError
+from pathlib import Path
 from typing import Protocol
 
 from eth_account import Account
@@ -47,6 +49,22 @@ class LocalSigner:
     def sign_digest(self, digest: bytes) -> bytes:
         require_digest(digest)
         return bytes(self._account.unsafe_sign_hash(Hash32(digest)).signature)
+
+
+def signer_from_file(path: Path, password: str | None = None) -> LocalSigner:
+    """The key in a file: a keystore of geth's kind (JSON, with its password), or the key in hex.
+
+    Raises: SigningFailed if the file holds neither, or the password is wrong. Its text never gets into the message.
+    """
+    try:
+        text = path.read_text().strip()
+        if text.startswith("{"):
+            return LocalSigner(bytes(Account.decrypt(text, password or "")))
+        return LocalSigner(text)
+    except OSError as exc:
+        raise SigningFailed(f"The key file {path} cannot be read: {exc.strerror}") from exc
+    except (ValueError, TypeError, KeyError, BinasciiError, ValidationError):
+        raise SigningFailed(f"The key file {path} holds no key in hex and no keystore this password opens.") from None
 
 
 def recover(digest: bytes, signature: bytes) -> bytes:

@@ -100,6 +100,8 @@ create table node_status (
     cursor_number bigint,
     balance_wei numeric(78),
     last_reorg_depth int not null default 0,
+    -- Each endpoint with its standing, as of the last round: [{name, standing, reason, head, finalized}].
+    endpoints jsonb not null default '[]',
     last_poll_at timestamptz,
     error_code text,
     error_detail text,
