@@ -96,10 +96,10 @@ class DevChain:
         return account
 
     def fund(self, address: str, wei: int = FUNDS_WEI) -> None:
-        """Raise the balance of an address to at least this amount, out of nothing."""
+        """Give an address this balance, out of nothing, unless it has at least half of it."""
         with json_rpc(self.rpc_url) as rpc:
-            _raise_balance(rpc, address, wei)
-        self._save_wanted.set()  # no block will say so
+            if _top_up(rpc, address, wei):
+                self._save_wanted.set()  # no block will say so
 
     def start(self) -> str:
         """Start the chain where it left off. Returns: its RPC URL.
@@ -163,7 +163,7 @@ class DevChain:
                     self._state.load(rpc)
                 finalize_head(rpc, options.slots_in_an_epoch)
                 for name in ("deployer", "oracle"):
-                    _raise_balance(rpc, self._keys.account(name).address, FUNDS_WEI)
+                    _top_up(rpc, self._keys.account(name).address)
                 self._state.save(rpc)
                 self._node = node
                 self._failure = None
@@ -197,9 +197,11 @@ class DevChain:
         self.stop()
 
 
-def _raise_balance(rpc: JsonRpc, address: str, wei: int) -> None:
-    if rpc.number("eth_getBalance", address, "latest") < wei:
-        rpc.call("anvil_setBalance", address, hex(wei))
+def _top_up(rpc: JsonRpc, address: str, wei: int = FUNDS_WEI) -> bool:
+    if rpc.number("eth_getBalance", address, "latest") >= wei // 2:
+        return False
+    rpc.call("anvil_setBalance", address, hex(wei))
+    return True
 
 
 def _free_port() -> int:
