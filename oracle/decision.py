@@ -91,9 +91,10 @@ def redirect_bps(similarity_bps: int, threshold_bps: int, base_bps: int) -> int:
 
     Raises: SimilarityOutOfRange, InvalidThreshold, InvalidBase.
     """
-    _check_similarity(similarity_bps)
+    # Checked in the order of the contract, so that both name the same error where several arguments are wrong.
     if not 0 <= threshold_bps < BPS:
         raise InvalidThreshold(f"threshold {threshold_bps} is not in [0, 10000)")
+    _check_similarity(similarity_bps)
     if not 0 <= base_bps <= BPS:
         raise InvalidBase(f"base {base_bps} is not in [0, 10000]")
     if similarity_bps < threshold_bps:
