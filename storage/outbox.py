@@ -31,6 +31,7 @@ class Attestation:
     digest: bytes | None
     signature: bytes | None
     signer: bytes | None
+    signatures: Sequence[bytes] | None
     tx_hash: bytes | None
     block_number: int | None
     block_hash: bytes | None
@@ -43,7 +44,7 @@ class Attestation:
 
 COLUMNS = (
     "id, analysis_id, kind, request_id, report, status, transaction_id, signed_report, digest, signature, signer,"
-    " tx_hash, block_number, block_hash, error_code, error_detail, tries, created_at, updated_at"
+    " signatures, tx_hash, block_number, block_hash, error_code, error_detail, tries, created_at, updated_at"
 )
 
 
@@ -58,7 +59,7 @@ def add(conn: Connection, *, analysis_id: UUID, kind: str, request_id: bytes, re
 
 def find_attestation(conn: Connection, analysis_id: UUID) -> Attestation | None:
     """Where an analysis stands on its way to the chain, None where nothing goes there."""
-    return next(iter(_load(conn, "analysis_id = %s", (analysis_id,))), None)
+    return next(iter(select(conn, "analysis_id = %s", (analysis_id,))), None)
 
 
 def ready(conn: Connection, *, up_to_block: int, limit: int) -> Sequence[Attestation]:
@@ -67,7 +68,7 @@ def ready(conn: Connection, *, up_to_block: int, limit: int) -> Sequence[Attesta
     A request's answer waits until the request's block is `up_to_block` or older, and is not sent at
     all while no block on the chain holds the request.
     """
-    return _load(
+    return select(
         conn,
         "status = 'pending' and transaction_id is null and next_try_at <= now() and (kind = 'attest' or exists"
         " (select from inbox where inbox.request_id = outbox.request_id and inbox.block_number <= %s"
@@ -78,12 +79,12 @@ def ready(conn: Connection, *, up_to_block: int, limit: int) -> Sequence[Attesta
 
 def of_transaction(conn: Connection, transaction_id: int) -> Sequence[Attestation]:
     """The decisions that a transaction carries, in the order they were queued."""
-    return _load(conn, "transaction_id = %s order by id", (transaction_id,))
+    return select(conn, "transaction_id = %s order by id", (transaction_id,))
 
 
 def included_by_others(conn: Connection) -> Sequence[Attestation]:
     """Decisions that are on the chain, not final, in a transaction that is not ours."""
-    return _load(conn, "status = 'included' and transaction_id is null order by id", ())
+    return select(conn, "status = 'included' and transaction_id is null order by id", ())
 
 
 def doubt_foreign(conn: Connection, *, above_block: int) -> None:
@@ -164,10 +165,16 @@ def mark_final(conn: Connection, outbox_ids: Sequence[int]) -> None:
     )
 
 
+def save_quorum(conn: Connection, outbox_id: int, signatures: Sequence[bytes]) -> None:
+    """Keep all signatures that the report goes out with, ascending by signer."""
+    conn.execute("update outbox set signatures = %s where id = %s", (list(signatures), outbox_id))
+
+
 def forget_signature(conn: Connection, outbox_id: int) -> None:
     """Drop a signature that the contract no longer accepts (expired, or of an old signer set)."""
     conn.execute(
-        "update outbox set signed_report = null, digest = null, signature = null, signer = null where id = %s",
+        "update outbox set signed_report = null, digest = null, signature = null, signer = null,"
+        " signatures = null where id = %s",
         (outbox_id,),
     )
 
@@ -216,6 +223,7 @@ def oldest_open_s(conn: Connection) -> float:
     return float(row[0]) if row else 0.0
 
 
-def _load(conn: Connection, where: str, params: tuple[object, ...]) -> Sequence[Attestation]:
+def select(conn: Connection, where: str, params: tuple[object, ...]) -> Sequence[Attestation]:
+    """Decisions by a condition; only other modules of this package call it."""
     with conn.cursor(row_factory=class_row(Attestation)) as cursor:
         return cursor.execute(f"select {COLUMNS} from outbox where {where}", params).fetchall()

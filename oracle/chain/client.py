@@ -116,9 +116,14 @@ class ChainClient:
         except RpcRefused as exc:
             raise BlockUnknown(f"Block 0x{block_hash.hex()}: {exc.reason}") from exc
 
-    def logs_between(self, first: int, last: int, *, topics: Sequence[object] = ()) -> list[Log]:
-        """Logs of the hub in a range of heights, ends included. The endpoint may refuse wide ranges."""
-        return self._logs({"fromBlock": hex(first), "toBlock": hex(last), "topics": list(topics)})
+    def logs_between(
+        self, first: int, last: int, *, topics: Sequence[object] = (), address: str | None = None
+    ) -> list[Log]:
+        """Logs of the hub (or another contract) in a range of heights, ends included.
+
+        The endpoint may refuse wide ranges.
+        """
+        return self._logs({"fromBlock": hex(first), "toBlock": hex(last), "topics": list(topics)}, address)
 
     def logs_in_receipts(self, block_hash: bytes) -> list[Log]:
         """Logs of the hub in one block, taken from its receipts: a second way to the same facts."""
@@ -128,8 +133,8 @@ class ChainClient:
         logs = (log for receipt in receipts for log in parse_receipt(receipt).logs)
         return [log for log in logs if log.address == self.hub]
 
-    def _logs(self, query: dict[str, object]) -> list[Log]:
-        found = self.endpoint.request("eth_getLogs", query | {"address": self.deployment.hub})
+    def _logs(self, query: dict[str, object], address: str | None = None) -> list[Log]:
+        found = self.endpoint.request("eth_getLogs", query | {"address": address or self.deployment.hub})
         return [parse_log(log) for log in found]
 
     # Accounts and transactions

@@ -15,6 +15,7 @@ from oracle.chain.errors import BlockUnknown, ChainError, EndpointInconsistent, 
 from oracle.chain.lifecycle import Patience
 from oracle.chain.policy_sync import PolicySync
 from oracle.chain.reader import OnRequest, Reader
+from oracle.chain.receipt_desk import ReceiptDesk
 from oracle.chain.resolver import Resolver
 from oracle.chain.resync import Resync
 from oracle.chain.signer import Signer
@@ -88,6 +89,7 @@ class ChainNode:
         self._confirmer = Confirmer(
             db, client, broadcaster, resolver, patience=patience or Patience(), on_point=on_point
         )
+        self._receipts = ReceiptDesk(db, client, signer)
         self._submitter = Submitter(
             db,
             client,
@@ -149,6 +151,7 @@ class ChainNode:
         self._confirmer.watch(finalized)
         self._submitter.submit(head)
         self._note(head, finalized, cursor)
+        self._receipts.issue()
         return True
 
     def close(self) -> None:

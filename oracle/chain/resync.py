@@ -6,7 +6,7 @@ import structlog
 
 from oracle.chain.client import ChainClient
 from oracle.chain.wire import Header
-from storage import inbox, node_status, outbox, transactions
+from storage import inbox, node_status, outbox, receipts, transactions
 from storage.database import Database
 from storage.inbox import Block
 
@@ -34,6 +34,7 @@ class Resync:
             block_time = datetime.fromtimestamp(header.timestamp, UTC)
             inbox.restart(conn, Block(header.number, header.hash, header.parent_hash, block_time))
             outbox.doubt_foreign(conn, above_block=header.number)
+            receipts.withdraw_unfinal(conn)
             node_status.resynced(conn)
         log.warning("node.resynced", from_block=header.number, reopened=reopened)
 

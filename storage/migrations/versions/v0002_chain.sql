@@ -80,9 +80,17 @@ alter table outbox
     add column digest bytea check (octet_length(digest) = 32),
     add column signature bytea check (octet_length(signature) = 65),
     add column signer bytea check (octet_length(signer) = 20),
+    -- All signatures the report went out with, ascending by signer.
+    add column signatures bytea[],
     add column tries int not null default 0,
     add column next_try_at timestamptz not null default now();
 create index outbox_transaction on outbox (transaction_id);
+
+create table receipts (
+    outbox_id bigint primary key references outbox,
+    body text not null,
+    issued_at timestamptz not null default now()
+);
 
 -- A version read from a block that is not final yet may still change; a final one never does.
 alter table policies
