@@ -3,30 +3,19 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from embeddings.image.analyzer import ImageAnalyzer, ImageFingerprint
 from embeddings.image.channels import ChannelState
-from embeddings.image.match import ImageMatch
 from oracle.decision import Decision, similarity_to_bps
 from oracle.explain import explain
+from oracle.matching import Judged
 from storage.analyses import Analysis
 from storage.matches import Candidate
 from storage.works import Work
 
 FORMAT = "creativity-oracle/evidence/1"
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A candidate after verification, with what is known about its work."""
-
-    candidate: Candidate
-    work: Work
-    match: ImageMatch
-    licensed: bool
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:

@@ -16,18 +16,17 @@ from oracle import evidence
 from oracle.chain.report import ReportDraft
 from oracle.decision import Match, Policy, Subject, decide, similarity_to_bps
 from oracle.errors import ContentHashMismatch, MediaUnreachable, OracleError, PostIdTaken
-from oracle.evidence import Judged
 from oracle.fetch import Fetcher, FetchError
 from oracle.intake import inspect
 from oracle.jobs import RetryLater
-from oracle.nomination import nominate
+from oracle.matching import Judged, Matcher, Query
 from oracle.reports import decision_report, failure_report
-from storage import analyses, matches, outbox, policies, works
+from storage import analyses, outbox, policies, works
 from storage.analyses import Analysis, Conclusion
-from storage.blobs import BlobMissing, BlobStore, BlobStoreUnavailable, blob_key
+from storage.blobs import BlobCorrupt, BlobMissing, BlobStore, BlobStoreUnavailable, blob_key
 from storage.database import Connection, Database
 from storage.errors import DatabaseUnavailable
-from storage.matches import Candidate, View
+from storage.matches import Candidate
 from storage.works import NewWork, Work
 
 log = structlog.get_logger()
@@ -58,7 +57,7 @@ class Originality:
         self._analyzer = analyzer
         self._fetcher = fetcher
         self._limits = limits
-        self._max_candidates = max_candidates
+        self._matcher = Matcher(db, analyzer, max_candidates)
         self._max_attempts = max_attempts
 
     def analyse(self, analysis_id: UUID, attempts: int = 0) -> None:
@@ -76,7 +75,7 @@ class Originality:
                 return
             try:
                 self._run(analysis)
-            except (EmbeddingError, OracleError, BlobMissing) as exc:
+            except (EmbeddingError, OracleError, BlobMissing, BlobCorrupt) as exc:
                 self._fail(analysis, exc.code, str(exc))
             except FetchError as exc:
                 if exc.retryable and attempts + 1 < self._max_attempts:
@@ -102,8 +101,9 @@ class Originality:
         self._make_visible(work, fingerprint)
         self._stage(analysis, "searching")
         complete = self._wait_for_earlier(analysis, work)
-        found = self._search(work, fingerprint)
-        judged = self._verify(analysis, work, fingerprint, found)
+        query = Query(fingerprint, work.sha256, work.creator_id, work.registration, work.post_id)
+        found = self._matcher.search(query)
+        judged = self._matcher.verify(query, found, lambda done, total: self._stage(analysis, "verifying", done, total))
         self._conclude(analysis, work, fingerprint, picture.notes, found, judged, complete)
 
     def _obtain_work(self, analysis: Analysis) -> Work:
@@ -160,32 +160,6 @@ class Originality:
         if datetime.now(UTC) - work.registered_at > EARLIER_PATIENCE:
             return False
         raise RetryLater("An earlier work is still being read.")
-
-    def _search(self, work: Work, fingerprint: ImageFingerprint) -> list[Candidate]:
-        views = [View(view.name, view.phash, view.embeddings) for view in fingerprint.query_views]
-        with self._db.transaction() as conn:
-            return matches.find_candidates(
-                conn, views, sha256=work.sha256, before=work.registration, creator_id=work.creator_id
-            )
-
-    def _verify(
-        self, analysis: Analysis, work: Work, fingerprint: ImageFingerprint, found: Sequence[Candidate]
-    ) -> list[Judged]:
-        ids = [candidate.work_id for candidate in nominate(found, self._max_candidates)]
-        by_id = {candidate.work_id: candidate for candidate in found}
-        with self._db.transaction() as conn:
-            proxies = matches.find_proxies(conn, ids)
-            known = works.get_works(conn, ids)
-            licensed = works.licensed_works(conn, work.creator_id, ids)
-        judged = []
-        for done, work_id in enumerate(i for i in ids if i in proxies):
-            self._stage(analysis, "verifying", done, len(ids))
-            # The same post, analysed again by its own creator, is not a copy of itself.
-            if known[work_id].post_id == work.post_id and known[work_id].creator_id == work.creator_id:
-                continue
-            match = self._analyzer.verify(fingerprint, proxies[work_id])
-            judged.append(Judged(by_id[work_id], known[work_id], match, work_id in licensed))
-        return judged
 
     def _conclude(
         self,

@@ -69,7 +69,9 @@ class WorkerSettings(BaseModel, frozen=True):
 class Settings(BaseSettings):
     """Frozen settings; names of variables: ORACLE_<GROUP>__<NAME>, besides the three well-known URLs."""
 
-    model_config = SettingsConfigDict(env_prefix="ORACLE_", env_nested_delimiter="__", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="ORACLE_", env_nested_delimiter="__", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     data_dir: Path = Field(default=Path(".data"), description="Everything that the embedded servers and blobs keep.")
     database_url: str | None = Field(default=None, validation_alias=AliasChoices("DATABASE_URL", "database_url"))
