@@ -1,0 +1,30 @@
+"""Where the bytes of media are kept: write-once, under keys that name their content."""
+
+from storage.blobs.errors import (
+    BlobConflict,
+    BlobCorrupt,
+    BlobError,
+    BlobMissing,
+    BlobStoreUnavailable,
+    InvalidBlobKey,
+    InvalidBlobUrl,
+)
+from storage.blobs.gcs import GcsBlobs
+from storage.blobs.keys import blob_key
+from storage.blobs.local import LocalBlobs
+from storage.blobs.store import BlobStore, open_blobs
+
+__all__ = [
+    "BlobConflict",
+    "BlobCorrupt",
+    "BlobError",
+    "BlobMissing",
+    "BlobStore",
+    "BlobStoreUnavailable",
+    "GcsBlobs",
+    "InvalidBlobKey",
+    "InvalidBlobUrl",
+    "LocalBlobs",
+    "blob_key",
+    "open_blobs",
+]

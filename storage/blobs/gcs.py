@@ -1,0 +1,144 @@
+"""Blobs in a bucket of Google Cloud Storage."""
+
+import base64
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from storage.blobs.errors import BlobConflict, BlobMissing, BlobStoreUnavailable
+from storage.blobs.keys import as_source, check_key, check_new_content, check_stored_content
+
+if TYPE_CHECKING:
+    from google.api_core.retry import Retry
+    from google.cloud.storage import Blob, Client  # type: ignore[import-untyped]
+
+# The library's own default is two minutes; callers above this retry with a pause and a word to the user.
+RETRY_FOR_S = 30.0
+REQUEST_TIMEOUT_S = 60.0
+
+
+class GcsBlobs:
+    """One object a blob. Written once: every upload demands that the object does not exist (generation 0)."""
+
+    def __init__(self, bucket: str, client: "Client", *, prefix: str = "") -> None:
+        self._bucket = client.bucket(bucket)
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+
+    def put(self, content: Path | BinaryIO, key: str) -> None:
+        """Store content; the same content again is fine. Raises: BlobConflict, InvalidBlobKey, BlobStoreUnavailable."""
+        from google.api_core.exceptions import PreconditionFailed
+
+        blob = self._blob(key)
+        with as_source(content) as source, _translated():
+            check_new_content(key, source.sha256)
+            try:
+                blob.upload_from_filename(
+                    source.path,
+                    content_type="application/octet-stream",
+                    if_generation_match=0,
+                    checksum="crc32c",
+                    timeout=REQUEST_TIMEOUT_S,
+                    retry=_retry(),
+                )
+            except PreconditionFailed:
+                # It exists: put by somebody, or by us in a try whose answer was lost.
+                blob.reload(timeout=REQUEST_TIMEOUT_S, retry=_retry())
+                if blob.md5_hash != _md5(source.path):
+                    raise BlobConflict(f"Other bytes are already stored under {key}.") from None
+
+    def open(self, key: str) -> BinaryIO:
+        """The content, to be closed by the caller. Raises: BlobMissing, BlobCorrupt, BlobStoreUnavailable."""
+        with tempfile.TemporaryDirectory(prefix="blob-") as folder:
+            copy = Path(folder) / "content"
+            self.fetch(key, copy)
+            return copy.open("rb")  # open, it outlives its name
+
+    def fetch(self, key: str, path: Path) -> None:
+        """Copy the content into a file. Raises: BlobMissing, BlobCorrupt, BlobStoreUnavailable."""
+        with _translated(key):
+            self._blob(key).download_to_filename(path, checksum="crc32c", timeout=REQUEST_TIMEOUT_S, retry=_retry())
+        check_stored_content(key, path)
+
+    def exists(self, key: str) -> bool:
+        """Raises: BlobStoreUnavailable."""
+        with _translated():
+            return bool(self._blob(key).exists(timeout=REQUEST_TIMEOUT_S, retry=_retry()))
+
+    def delete(self, key: str) -> None:
+        """Remove a blob, if it is there. Raises: BlobStoreUnavailable."""
+        with _ignored_absence(), _translated(key):
+            self._blob(key).delete(timeout=REQUEST_TIMEOUT_S, retry=_retry())
+
+    def _blob(self, key: str) -> "Blob":
+        return self._bucket.blob(self._prefix + check_key(key))
+
+
+def new_client() -> "Client":
+    """A client with the credentials of this machine, or the emulator's where STORAGE_EMULATOR_HOST is set.
+
+    Raises: BlobStoreUnavailable if the library is not installed or there are no credentials.
+    """
+    try:
+        from google.auth.exceptions import DefaultCredentialsError
+        from google.cloud.storage import Client
+    except ImportError as exc:
+        raise BlobStoreUnavailable(
+            "gs:// needs the package google-cloud-storage. Run: pip install google-cloud-storage"
+        ) from exc
+    try:
+        return Client()
+    except (DefaultCredentialsError, OSError) as exc:
+        raise BlobStoreUnavailable(
+            "There are no Google credentials on this machine. Run `gcloud auth application-default login`, or set"
+            " GOOGLE_APPLICATION_CREDENTIALS."
+        ) from exc
+
+
+def stream_object(client: "Client", bucket: str, name: str, *, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
+    """The content of any object, chunk by chunk. Raises: BlobMissing, BlobStoreUnavailable."""
+    with _translated(f"gs://{bucket}/{name}"):
+        blob = client.bucket(bucket).blob(name, chunk_size=max(chunk_bytes, 1 << 18))
+        with blob.open("rb", timeout=REQUEST_TIMEOUT_S, retry=_retry()) as reader:
+            while chunk := reader.read(chunk_bytes):
+                yield chunk
+
+
+@contextmanager
+def _translated(key: str = "") -> Iterator[None]:
+    from google.api_core.exceptions import GoogleAPICallError, NotFound, RetryError
+    from google.auth.exceptions import GoogleAuthError
+    from requests.exceptions import RequestException
+
+    try:
+        yield
+    except NotFound as exc:
+        if key:
+            raise BlobMissing(f"There is no blob {key}.") from exc
+        raise BlobStoreUnavailable(f"The bucket does not exist: {exc.message}") from exc
+    except (GoogleAPICallError, RetryError, GoogleAuthError, RequestException) as exc:
+        raise BlobStoreUnavailable(f"Google Cloud Storage cannot be used right now: {exc}") from exc
+
+
+@contextmanager
+def _ignored_absence() -> Iterator[None]:
+    try:
+        yield
+    except BlobMissing:
+        return
+
+
+def _retry() -> "Retry":
+    from google.cloud.storage.retry import DEFAULT_RETRY  # type: ignore[import-untyped]
+
+    retry: Retry = DEFAULT_RETRY.with_timeout(RETRY_FOR_S)
+    return retry
+
+
+def _md5(path: Path) -> str:
+    """As the service states it. A checksum against accidents; what guards against people is the SHA-256 in the key."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).digest()
+    return base64.b64encode(digest).decode()

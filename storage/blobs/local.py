@@ -1,0 +1,104 @@
+"""Blobs in a folder of this machine."""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from storage.blobs.errors import BlobConflict, BlobMissing, BlobStoreUnavailable
+from storage.blobs.keys import as_source, check_key, check_new_content, check_stored_content, digest_of
+
+# What a crash left half-written; by then no upload is still at it.
+STALE_AFTER_S = 24 * 3600.0
+
+
+class LocalBlobs:
+    """One file a blob. A blob appears whole or not at all, and has reached the disk when put() returns."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.absolute()
+        self._incoming = self._root / ".incoming"  # no key begins with a dot
+        with _translated():
+            self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._drop_stale()
+
+    def put(self, content: Path | BinaryIO, key: str) -> None:
+        """Store content; the same content again is fine. Raises: BlobConflict, InvalidBlobKey, BlobStoreUnavailable."""
+        target = self._path(key)
+        with as_source(content) as source, _translated():
+            check_new_content(key, source.sha256)
+            self._make_folder(target.parent)
+            descriptor, name = tempfile.mkstemp(dir=self._incoming)
+            draft = Path(name)
+            try:
+                with source.path.open("rb") as original, os.fdopen(descriptor, "wb") as copy:
+                    shutil.copyfileobj(original, copy)
+                    copy.flush()
+                    os.fsync(copy.fileno())
+                try:
+                    os.link(draft, target)  # unlike a rename, never over another blob
+                except FileExistsError:
+                    if digest_of(target) != source.sha256:
+                        raise BlobConflict(f"Other bytes are already stored under {key}.") from None
+                _sync_folder(target.parent)
+            finally:
+                draft.unlink(missing_ok=True)
+
+    def open(self, key: str) -> BinaryIO:
+        """The content, to be closed by the caller. Raises: BlobMissing, BlobStoreUnavailable."""
+        with _translated(key):
+            return self._path(key).open("rb")
+
+    def fetch(self, key: str, path: Path) -> None:
+        """Copy the content into a file. Raises: BlobMissing, BlobCorrupt, BlobStoreUnavailable."""
+        with _translated(key):
+            shutil.copyfile(self._path(key), path)
+        check_stored_content(key, path)
+
+    def exists(self, key: str) -> bool:
+        with _translated():
+            return self._path(key).is_file()
+
+    def delete(self, key: str) -> None:
+        """Remove a blob, if it is there."""
+        with _translated():
+            self._path(key).unlink(missing_ok=True)
+
+    def _make_folder(self, folder: Path) -> None:
+        """With its entry in the folder above on disk, or a power cut takes the blob with it."""
+        if not folder.is_dir():
+            self._make_folder(folder.parent)
+            folder.mkdir(exist_ok=True)
+            _sync_folder(folder.parent)
+
+    def _path(self, key: str) -> Path:
+        return self._root / check_key(key)
+
+    def _drop_stale(self) -> None:
+        for draft in self._incoming.iterdir():
+            if time.time() - draft.stat().st_mtime > STALE_AFTER_S:
+                draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def _translated(key: str = "") -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as exc:
+        if key:
+            raise BlobMissing(f"There is no blob {key}.") from exc
+        raise BlobStoreUnavailable(f"The blob folder is gone: {exc}") from exc
+    except OSError as exc:
+        raise BlobStoreUnavailable(f"The blob folder cannot be used: {exc}") from exc
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,42 @@
+"""What every blob store does, and the choice between them."""
+
+from pathlib import Path
+from typing import BinaryIO, Protocol
+from urllib.parse import unquote, urlsplit
+
+from storage.blobs.errors import InvalidBlobUrl
+from storage.blobs.gcs import GcsBlobs, new_client
+from storage.blobs.local import LocalBlobs
+
+
+class BlobStore(Protocol):
+    """Write-once storage. Every method may raise BlobStoreUnavailable, and InvalidBlobKey where it takes a key."""
+
+    def put(self, content: Path | BinaryIO, key: str) -> None:
+        """Store content; the same content again is fine. Raises: BlobConflict."""
+
+    def open(self, key: str) -> BinaryIO:
+        """The content, to be closed by the caller. Raises: BlobMissing."""
+
+    def fetch(self, key: str, path: Path) -> None:
+        """Copy the content into a file and check it. Raises: BlobMissing, BlobCorrupt."""
+
+    def exists(self, key: str) -> bool:
+        """Whether there is a blob under this key."""
+
+    def delete(self, key: str) -> None:
+        """Remove a blob, if it is there."""
+
+
+def open_blobs(url: str) -> BlobStore:
+    """The store behind file:///absolute/folder or gs://bucket/prefix; never another one instead.
+
+    Raises: InvalidBlobUrl, BlobStoreUnavailable.
+    """
+    parts = urlsplit(url)
+    path = unquote(parts.path)
+    if parts.scheme == "file" and not parts.netloc and Path(path).is_absolute():
+        return LocalBlobs(Path(path))
+    if parts.scheme == "gs" and parts.netloc:
+        return GcsBlobs(parts.netloc, new_client(), prefix=path)
+    raise InvalidBlobUrl(f"{url!r} is not the URL of a blob store: file:///absolute/folder or gs://bucket/prefix.")
