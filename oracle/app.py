@@ -13,6 +13,7 @@ from embeddings.image.clip import ClipWeights
 from embeddings.image.decode import DecodeLimits
 from oracle.api import analyses, governance, health, pages, problems, uploads
 from oracle.api.services import Services
+from oracle.bulk import FolderMatcher
 from oracle.chain.accounts import load_account
 from oracle.chain.client import ChainClient
 from oracle.chain.deploy import Deployment, connect, deploy
@@ -96,6 +97,11 @@ def make_originality(settings: Settings, db: Database, analyzer: ImageAnalyzer) 
         max_candidates=settings.limits.candidates,
         max_attempts=settings.worker.attempts,
     )
+
+
+def make_folder_matcher(settings: Settings, db: Database) -> FolderMatcher:
+    """Matches files by the production path, against the works of a database."""
+    return FolderMatcher(db, make_analyzer(settings), decode_limits(settings), settings.limits.candidates)
 
 
 def chain_key(settings: Settings) -> str:

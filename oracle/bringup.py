@@ -3,8 +3,8 @@
 import json
 import os
 import sys
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import structlog
@@ -18,6 +18,7 @@ from oracle.chain.rpc import Endpoint
 from oracle.errors import ConfigurationError
 from oracle.settings import Settings
 from oracle.supervisor import ChildSpec, Supervisor
+from storage.database import Database
 from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
 
@@ -59,6 +60,27 @@ def run_until_stopped(settings: Settings) -> int:
         stack.callback(running.unlink, missing_ok=True)
         running.write_text(json.dumps(_public(settings, env), indent=1))
         return Supervisor(_children(settings, env)).run()
+
+
+@contextmanager
+def running_database(settings: Settings) -> Iterator[Database]:
+    """The oracle's database: that of DATABASE_URL, or the embedded one, joined or started.
+
+    Raises: ConfigurationError if there is no oracle in the data folder, StorageError.
+    """
+    folder = settings.data_dir.resolve() / "postgres"
+    with ExitStack() as stack:
+        dsn = settings.database_url
+        if dsn is None:
+            if not folder.exists():
+                raise ConfigurationError(
+                    f"There is no oracle in {settings.data_dir.resolve()}; start it with `oracle up`."
+                )
+            dsn = stack.enter_context(EmbeddedPostgres(folder)).dsn
+        db = Database(dsn)
+        db.open()
+        stack.callback(db.close)
+        yield db
 
 
 def api_url(settings: Settings) -> str:

@@ -3,12 +3,15 @@
 import signal
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import uvicorn
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from oracle import app as wiring
 from oracle.errors import OracleError
@@ -86,6 +89,69 @@ def deploy(file: Annotated[Path, typer.Argument(help="Where to write the contrac
     deployment = wiring.deploy_contracts(Settings())
     file.write_text(deployment.to_json())
     console.print(f"Hub {deployment.hub} on chain {deployment.chain_id}; addresses in {file}.")
+
+
+@app.command()
+def match(
+    references: Annotated[Path, typer.Option(help="Folder of earlier works.", exists=True, file_okay=False)],
+    queries: Annotated[Path, typer.Option(help="Folder of works to judge.", exists=True, file_okay=False)],
+    out: Annotated[Path, typer.Option(help="CSV to write, best match first; no row where nothing matched.")],
+) -> None:
+    """Match two folders against each other by exactly the production path; nothing is kept."""
+    from oracle import bulk
+
+    settings = Settings()
+    wiring.configure_logging(settings)
+    with bulk.scratch_database() as db, _progress() as progress:
+        matcher = wiring.make_folder_matcher(settings, db)
+        skipped = matcher.add_references(references, progress)
+        rows, unjudged = matcher.match(queries, progress)
+    bulk.write_rows(rows, out)
+    for file in [*skipped, *unjudged]:
+        console.print(f"[yellow]skipped[/] {file.path}: {file.reason}", soft_wrap=True, highlight=False)
+    console.print(f"{len(rows)} rows in {out}; {len(skipped) + len(unjudged)} files skipped.")
+
+
+@app.command()
+def check(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)]) -> None:
+    """Show what files would match among the registered works, and why; nothing is kept, paid or sent."""
+    from rich.table import Table
+
+    from embeddings.errors import EmbeddingError
+    from oracle.bringup import running_database
+
+    settings = Settings()
+    wiring.configure_logging(settings)
+    with running_database(settings) as db:
+        matcher = wiring.make_folder_matcher(settings, db)
+        for file in files:
+            table = Table("Similarity", "Earlier work", "Creator", "Why", title=str(file), title_justify="left")
+            try:
+                fingerprint, judged = matcher.check(file)
+            except EmbeddingError as exc:
+                console.print(f"{file}: [red]{exc.code}[/] {exc}", soft_wrap=True)
+                continue
+            for one in judged[:5]:
+                name = one.work.file_name or str(one.work.id)
+                table.add_row(f"{one.match.similarity:.4f}", name, one.work.creator or "–", one.match.reason)
+            console.print(table if judged else f"{file}: no earlier work came near.")
+            if fingerprint.too_plain:
+                console.print(f"  too plain to decide: {fingerprint.too_plain}")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each stage of long work."""
+    with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            task = tasks.setdefault(stage, TaskID(-1))
+            if task == -1:
+                tasks[stage] = task = bars.add_task(stage, total=total)
+            bars.update(task, completed=done)
+
+        yield show
 
 
 @models.command()

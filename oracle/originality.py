@@ -100,7 +100,7 @@ class Originality:
         fingerprint = self._analyzer.fingerprint(picture)
         self._make_visible(work, fingerprint)
         self._stage(analysis, "searching")
-        complete = self._wait_for_earlier(analysis, work)
+        complete = self._wait_for_earlier(work)
         query = Query(fingerprint, work.sha256, work.creator_id, work.registration, work.post_id)
         found = self._matcher.search(query)
         judged = self._matcher.verify(query, found, lambda done, total: self._stage(analysis, "verifying", done, total))
@@ -144,7 +144,7 @@ class Originality:
                 embeddings=fingerprint.embeddings,
             )
 
-    def _wait_for_earlier(self, analysis: Analysis, work: Work) -> bool:
+    def _wait_for_earlier(self, work: Work) -> bool:
         """Wait until everything that came first can be found. Returns: whether it can; False ends as undecided.
 
         Raises: RetryLater to leave the place in the worker to those that are waited for.

@@ -1,0 +1,68 @@
+"""The oracle on a database and a chain that somebody else runs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.anvil import AnvilNode
+from support.photos import photo
+
+from oracle.chain import verify
+from oracle.demo.stage import running_oracle
+
+
+def oracle(*arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command line to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "oracle", *arguments], env={**os.environ, **env}, capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.timeout(300)
+def test_contracts_are_deployed_to_the_given_chain_and_the_given_database_is_used(
+    tmp_path: Path, database_dsn: str, anvil: AnvilNode
+) -> None:
+    file = tmp_path / "deployment.json"
+    settings = {
+        "CHAIN_RPC_URL": anvil.url,
+        "ORACLE_CHAIN__KEY": anvil.account().key.hex(),
+        "ORACLE_CHAIN__DEPLOYMENT": str(file),
+        "ORACLE_CHAIN__CHAIN_ID": str(anvil.chain_id),
+    }
+    deployed = oracle("deploy", str(file), **settings)
+    assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+    with running_oracle(tmp_path, settings | {"DATABASE_URL": database_dsn}) as stage:
+        assert stage.dsn == database_dsn
+        answer = stage.api.post("/upload", files={"file": photo("cat")}, data={"creator": "alice"}).json()
+        assert answer["attestation"]["status"] == "included"
+        assert verify.has_badge(stage.chain, bytes.fromhex(answer["work"]["post_id"][2:]))
+    assert not (tmp_path / "postgres").exists()
+    assert not (tmp_path / "chain").exists()
+
+    foreign = tmp_path / "second.json"
+    assert oracle("deploy", str(foreign), **settings).returncode == 0
+    other_hub = oracle("node", **(settings | {"DATABASE_URL": database_dsn, "ORACLE_CHAIN__DEPLOYMENT": str(foreign)}))
+    assert other_hub.returncode == 1
+    assert "foreign_deployment" in other_hub.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "env", "code"),
+    [
+        ("deploy", {"ORACLE_CHAIN__CHAIN_ID": "1"}, "wrong_chain"),
+        ("deploy", {"ORACLE_CHAIN__KEY": "0x12"}, "signing_failed"),
+        ("node", {"DATABASE_URL": ""}, "configuration_error"),
+    ],
+)
+def test_settings_that_do_not_fit_are_one_sentence(
+    command: str, env: dict[str, str], code: str, tmp_path: Path, anvil: AnvilNode
+) -> None:
+    base = {"CHAIN_RPC_URL": anvil.url, "ORACLE_CHAIN__KEY": anvil.account().key.hex()}
+    arguments = [command] + ([str(tmp_path / "deployment.json")] if command == "deploy" else [])
+    refused = oracle(*arguments, **{**base, **env})
+    assert refused.returncode == 1
+    assert refused.stdout.startswith(code)
+    assert "Traceback" not in refused.stdout + refused.stderr

@@ -1,0 +1,84 @@
+"""Two folders against each other, and files against the registered works, by the production path."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.photos import edited, photo
+
+from oracle import app as wiring
+from oracle.bulk import COLUMNS, files_below, write_rows
+from oracle.settings import Settings
+from storage.database import Database
+
+Post = Callable[..., dict[str, Any]]
+
+
+def put(folder: Path, files: dict[str, bytes]) -> Path:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder
+
+
+def test_folders_are_matched_best_first_and_what_cannot_be_judged_is_named(
+    settings: Settings, db: Database, tmp_path: Path
+) -> None:
+    references = put(
+        tmp_path / "references", {"a/cat.jpg": photo("cat"), "coffee.jpg": photo("coffee"), "notes.txt": b"text " * 99}
+    )
+    queries = put(
+        tmp_path / "queries",
+        {
+            "cat copy.jpg": edited(photo("cat"), "cropped"),
+            "coffee copy.jpg": edited(photo("coffee"), "reencoded"),
+            "rocket.jpg": photo("rocket"),
+            "empty.jpg": b"",
+            ".hidden.jpg": photo("cat"),
+        },
+    )
+    told: list[tuple[str, int, int]] = []
+    matcher = wiring.make_folder_matcher(settings, db)
+    skipped = matcher.add_references(references, lambda *step: told.append(step))
+    rows, unjudged = matcher.match(queries, lambda *step: told.append(step))
+    assert [s.path.name for s in skipped] == ["notes.txt"]
+    assert [s.path.name for s in unjudged] == ["empty.jpg"]
+    proven = [(row.query, row.reference) for row in rows if row.score >= 0.95]
+    assert proven == [("coffee copy.jpg", "coffee.jpg"), ("cat copy.jpg", "a/cat.jpg")]
+    assert [row.score for row in rows] == sorted((row.score for row in rows), reverse=True)
+    assert told[-1] == ("queries", 4, 4)
+
+    write_rows(rows, tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open() as file:
+        table = list(csv.DictReader(file))
+    assert tuple(table[0]) == COLUMNS
+    assert [(line["query"], line["reference"]) for line in table[:2]] == proven
+    assert float(table[0]["score"]) == pytest.approx(rows[0].score, abs=1e-6)
+
+
+def test_a_check_shows_neighbours_and_keeps_nothing(
+    post: Post, settings: Settings, db: Database, tmp_path: Path
+) -> None:
+    first = post(photo("temple"), "alice")
+    before = counts(db)
+    copy = put(tmp_path, {"copy.jpg": edited(photo("temple"), "captioned")}) / "copy.jpg"
+    fingerprint, judged = wiring.make_folder_matcher(settings, db).check(copy)
+    assert fingerprint.too_plain is None
+    assert str(judged[0].work.id) == first["work"]["id"]
+    assert judged[0].match.verified
+    assert counts(db) == before
+
+
+def counts(db: Database) -> list[int]:
+    with db.transaction() as conn:
+        tables = ("works", "analyses", "image_fingerprints", "outbox", "procrastinate_jobs")
+        rows = [conn.execute(f"select count(*) from {table}").fetchone() for table in tables]
+    return [int(row[0]) for row in rows if row]
+
+
+def test_files_below_are_in_order(tmp_path: Path) -> None:
+    put(tmp_path, {"b.jpg": b"1", "a/c.jpg": b"2", "a/.git/x": b"3"})
+    assert [path.relative_to(tmp_path).as_posix() for path in files_below(tmp_path)] == ["a/c.jpg", "b.jpg"]
