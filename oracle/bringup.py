@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -37,6 +38,7 @@ def run_until_stopped(settings: Settings) -> int:
     configure_logging(settings)
     data_dir = settings.data_dir.resolve()
     data_dir.mkdir(parents=True, exist_ok=True)
+    _check_port(settings)
     with ExitStack() as stack:
         dsn = settings.database_url or stack.enter_context(EmbeddedPostgres(data_dir / "postgres")).dsn
         migrate(dsn)
@@ -56,6 +58,7 @@ def run_until_stopped(settings: Settings) -> int:
                 "CHAIN_RPC_URL is set, but not where the contracts are: set ORACLE_CHAIN__DEPLOYMENT to the file that"
                 " `oracle deploy` wrote."
             )
+        _announce(settings)
         running = data_dir / "running.json"
         stack.callback(running.unlink, missing_ok=True)
         running.write_text(json.dumps(_public(settings, env), indent=1))
@@ -87,6 +90,25 @@ def api_url(settings: Settings) -> str:
     """Where people on this machine find the API."""
     host = "127.0.0.1" if settings.http.host in ("0.0.0.0", "::") else settings.http.host
     return f"http://{host}:{settings.http.port}"
+
+
+def _check_port(settings: Settings) -> None:
+    """Raise ConfigurationError if something else listens where the API would: better now than after a minute."""
+    with socket.socket(socket.AF_INET6 if ":" in settings.http.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.http.host, settings.http.port))
+        except OSError as exc:
+            raise ConfigurationError(
+                f"Port {settings.http.port} on {settings.http.host} cannot be used ({exc.strerror}); stop what listens"
+                " there, or set ORACLE_HTTP__PORT."
+            ) from exc
+
+
+def _announce(settings: Settings) -> None:
+    url = api_url(settings)
+    print(f"The oracle will be at {url} in a moment. Then, in another terminal:", flush=True)
+    print(f"  curl -F file=@photo.jpg -F creator=alice {url}/upload", flush=True)
 
 
 def _children(settings: Settings, env: Mapping[str, str]) -> list[ChildSpec]:

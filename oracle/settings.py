@@ -9,8 +9,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class HttpSettings(BaseModel, frozen=True):
     """Where the API listens and how long it makes a caller wait."""
 
-    host: str = "127.0.0.1"
-    port: int = Field(default=8000, ge=0, le=65_535)
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen on.")
     wait_s: float = Field(default=20.0, ge=0, le=120, description="How long an upload waits for its answer by default.")
 
 
@@ -42,7 +42,7 @@ class FetchSettings(BaseModel, frozen=True):
     """How media is fetched from a request's URI."""
 
     allow_private: bool = Field(default=False, description="Allow loopback and private addresses (development only).")
-    timeout_s: float = Field(default=60.0, gt=0)
+    timeout_s: float = Field(default=60.0, gt=0, description="For one fetch, redirects included.")
     walrus_aggregator: str | None = Field(
         default=None, description="Base URL of a Walrus aggregator, for walrus:// URIs."
     )
@@ -58,9 +58,9 @@ class ClipSettings(BaseModel, frozen=True):
 class WorkerSettings(BaseModel, frozen=True):
     """How the worker drains the queue."""
 
-    concurrency: int = Field(default=2, ge=1, le=64)
+    concurrency: int = Field(default=2, ge=1, le=64, description="Analyses at once.")
     attempts: int = Field(default=10, ge=1, description="Tries of an analysis before it fails.")
-    heartbeat_s: float = Field(default=3.0, gt=0)
+    heartbeat_s: float = Field(default=3.0, gt=0, description="How often a worker says that it lives.")
     stalled_after_s: float = Field(
         default=10.0, gt=0, description="A worker silent for so long is dead; its jobs run again."
     )
@@ -74,9 +74,21 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Field(default=Path(".data"), description="Everything that the embedded servers and blobs keep.")
-    database_url: str | None = Field(default=None, validation_alias=AliasChoices("DATABASE_URL", "database_url"))
-    chain_rpc_url: str | None = Field(default=None, validation_alias=AliasChoices("CHAIN_RPC_URL", "chain_rpc_url"))
-    blobs_url: str | None = Field(default=None, validation_alias=AliasChoices("BLOBS_URL", "blobs_url"))
+    database_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("DATABASE_URL", "database_url"),
+        description="PostgreSQL to use; embedded if not set.",
+    )
+    chain_rpc_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("CHAIN_RPC_URL", "chain_rpc_url"),
+        description="JSON-RPC URL of the chain; embedded if not set.",
+    )
+    blobs_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("BLOBS_URL", "blobs_url"),
+        description="Where media is kept: file:///folder or gs://bucket/prefix; in the data folder if not set.",
+    )
     http: HttpSettings = HttpSettings()
     limits: LimitSettings = LimitSettings()
     chain: ChainSettings = ChainSettings()

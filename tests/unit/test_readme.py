@@ -1,0 +1,65 @@
+"""The README says what the code does: every setting, command and route, and the two commands."""
+
+import re
+from pathlib import Path
+
+from pydantic import BaseModel
+from typer.main import get_command
+
+from oracle.api import analyses, governance, health, uploads
+from oracle.cli import app
+from oracle.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+MARKER = re.compile(r"(<!-- settings: .*? -->\n)(.*?)(<!-- /settings -->)", re.DOTALL)
+
+
+def settings_table() -> str:
+    """The settings as a table; to renew it in the README run this file."""
+    rows = ["| Variable | Default | |", "| --- | --- | --- |"]
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.default, BaseModel):
+            for inner, inner_field in type(field.default).model_fields.items():
+                variable = f"ORACLE_{name}__{inner}".upper()
+                rows.append(row(variable, inner_field.default, inner_field.description))
+        else:
+            alias = getattr(field.validation_alias, "choices", [f"ORACLE_{name}".upper()])[0]
+            rows.append(row(str(alias), field.default, field.description))
+    return "\n".join(rows) + "\n"
+
+
+def row(variable: str, default: object, description: str | None) -> str:
+    shown = "–" if default is None else f"`{str(default).lower() if isinstance(default, bool) else default}`"
+    return f"| `{variable}` | {shown} | {description or ''} |"
+
+
+def test_every_setting_is_in_the_table() -> None:
+    found = MARKER.search(README)
+    assert found is not None
+    assert found[2] == settings_table(), f"run: python {Path(__file__).relative_to(ROOT)}"
+
+
+def test_every_command_is_named() -> None:
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        names = [f"{name} {sub}" for sub in getattr(command, "commands", {})] or [name]
+        for full in names:
+            assert re.search(rf"`(oracle )?{full}\b", README), full
+
+
+def test_every_route_is_named() -> None:
+    for module in (uploads, analyses, governance, health):
+        for route in module.router.routes:
+            path = re.sub(r"\{\w+\}", "{id}", route.path)  # type: ignore[attr-defined]
+            assert path in README, path
+
+
+def test_the_commands_of_the_readme_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"^make (\w+)$", README, re.MULTILINE):
+        assert f"\n{target}:" in makefile
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+if __name__ == "__main__":
+    (ROOT / "README.md").write_text(MARKER.sub(lambda m: m[1] + settings_table() + m[3], README))
