@@ -1,5 +1,7 @@
 """An HTTP server on loopback that serves what a test puts into it, well or badly."""
 
+import gzip
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -86,6 +88,31 @@ class FileServer:
 
         return self._set(path, answer)
 
+    def put_header_drip(self, path: str, pieces: int, pause_s: float) -> str:
+        """Begin a header, and never come to its end."""
+
+        def answer(request: BaseHTTPRequestHandler) -> None:
+            request.wfile.write(b"HTTP/1.1 200 OK\r\nX-Patience: ")
+            for _ in range(pieces):
+                request.wfile.write(b".")
+                request.wfile.flush()
+                time.sleep(pause_s)
+
+        return self._set(path, answer)
+
+    def put_compressed(self, path: str, content: bytes) -> str:
+        """Send these bytes with gzip, whether or not the client takes that."""
+        body = gzip.compress(content)
+
+        def answer(request: BaseHTTPRequestHandler) -> None:
+            request.send_response(200)
+            request.send_header("Content-Encoding", "gzip")
+            request.send_header("Content-Length", str(len(body)))
+            request.end_headers()
+            request.wfile.write(body)
+
+        return self._set(path, answer)
+
     def _set(self, path: str, answer: Answer) -> str:
         self.answers[path] = answer
         return self.url(path)
@@ -98,8 +125,8 @@ class FileServer:
         self._server.server_close()
 
 
-def new_file_server() -> FileServer:
-    """A server on a free port of 127.0.0.1, not yet started."""
+def new_file_server(tls: ssl.SSLContext | None = None) -> FileServer:
+    """A server on a free port of 127.0.0.1, not yet started; over TLS if a context is given."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -118,5 +145,7 @@ def new_file_server() -> FileServer:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     files = FileServer(server)
     return files

@@ -1,0 +1,93 @@
+"""Connections to checked addresses that end at a deadline."""
+# ruff: noqa: ARG002 (the signatures are httpcore's; its time limits give way to the deadline)
+
+import ssl
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import httpcore2
+
+from oracle.fetch.addresses import Resolver, check_addresses
+from oracle.fetch.errors import UriTimeout
+
+# A server may be slow as a whole, but not silent for longer.
+LONGEST_SILENCE_S = 15.0
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A moment of the monotonic clock."""
+
+    at: float
+
+    @classmethod
+    def after(cls, seconds: float) -> "Deadline":
+        return cls(time.monotonic() + seconds)
+
+    def limit_s(self) -> float:
+        """How long the next operation may take. Raises: UriTimeout when there is no time left."""
+        left_s = self.at - time.monotonic()
+        if left_s <= 0:
+            raise UriTimeout
+        return min(left_s, LONGEST_SILENCE_S)
+
+
+class CheckedBackend(httpcore2.NetworkBackend):
+    """Resolves a host once, refuses forbidden addresses, and connects to one of those it has checked.
+
+    Host header, TLS server name and certificate check stay those of the host, as they are above this layer.
+    """
+
+    def __init__(self, resolver: Resolver, deadline: Deadline, *, allow_private: bool) -> None:
+        self._resolver = resolver
+        self._deadline = deadline
+        self._allow_private = allow_private
+        self._system = httpcore2.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.NetworkStream:
+        addresses = check_addresses(host, self._resolver(host, port), allow_private=self._allow_private)
+        for address in addresses[:-1]:
+            try:
+                return self._connect(address, port)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                continue
+        return self._connect(addresses[-1], port)
+
+    def _connect(self, address: str, port: int) -> httpcore2.NetworkStream:
+        stream = self._system.connect_tcp(address, port, timeout=self._deadline.limit_s())
+        return DeadlineStream(stream, self._deadline)
+
+
+class DeadlineStream(httpcore2.NetworkStream):
+    """A stream that nobody can keep open by sending a byte now and then, not even in the headers."""
+
+    def __init__(self, stream: httpcore2.NetworkStream, deadline: Deadline) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, self._deadline.limit_s())
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._deadline.limit_s())
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.NetworkStream:
+        stream = self._stream.start_tls(ssl_context, server_hostname, self._deadline.limit_s())
+        return DeadlineStream(stream, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
