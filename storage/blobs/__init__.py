@@ -5,9 +5,11 @@ from storage.blobs.errors import (
     BlobCorrupt,
     BlobError,
     BlobMissing,
+    BlobStoreRefused,
     BlobStoreUnavailable,
     InvalidBlobKey,
     InvalidBlobUrl,
+    NoCredentials,
 )
 from storage.blobs.gcs import GcsBlobs
 from storage.blobs.keys import blob_key
@@ -20,11 +22,13 @@ __all__ = [
     "BlobError",
     "BlobMissing",
     "BlobStore",
+    "BlobStoreRefused",
     "BlobStoreUnavailable",
     "GcsBlobs",
     "InvalidBlobKey",
     "InvalidBlobUrl",
     "LocalBlobs",
+    "NoCredentials",
     "blob_key",
     "open_blobs",
 ]

@@ -33,6 +33,19 @@ class BlobStoreUnavailable(BlobError):
     code = "blob_store_unavailable"
 
 
+class BlobStoreRefused(BlobStoreUnavailable):
+    """The blob store refuses access with these credentials."""
+
+    code = "blob_store_refused"
+
+
+class NoCredentials(BlobStoreUnavailable):
+    """There are no Google credentials on this machine. Run `gcloud auth application-default login`, or set
+    GOOGLE_APPLICATION_CREDENTIALS."""
+
+    code = "blob_store_no_credentials"
+
+
 class InvalidBlobKey(BlobError):
     """This is not a key of a blob."""
 

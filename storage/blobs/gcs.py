@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from storage.blobs.errors import BlobConflict, BlobMissing, BlobStoreUnavailable
+from storage.blobs.errors import BlobConflict, BlobMissing, BlobStoreRefused, BlobStoreUnavailable, NoCredentials
 from storage.blobs.keys import as_source, check_key, check_new_content, check_stored_content
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class GcsBlobs:
 def new_client() -> "Client":
     """A client with the credentials of this machine, or the emulator's where STORAGE_EMULATOR_HOST is set.
 
-    Raises: BlobStoreUnavailable if the library is not installed or there are no credentials.
+    Raises: NoCredentials, BlobStoreUnavailable if the library is not installed.
     """
     try:
         from google.auth.exceptions import DefaultCredentialsError
@@ -90,11 +90,18 @@ def new_client() -> "Client":
         ) from exc
     try:
         return Client()
-    except (DefaultCredentialsError, OSError) as exc:
-        raise BlobStoreUnavailable(
-            "There are no Google credentials on this machine. Run `gcloud auth application-default login`, or set"
-            " GOOGLE_APPLICATION_CREDENTIALS."
-        ) from exc
+    except (DefaultCredentialsError, OSError) as exc:  # OSError: without them there is no project either
+        raise NoCredentials from exc
+
+
+def new_reader() -> "Client":
+    """Like new_client(), but without credentials it reads what is public. Raises: BlobStoreUnavailable."""
+    try:
+        return new_client()
+    except NoCredentials:
+        from google.cloud.storage import Client
+
+        return Client.create_anonymous_client()
 
 
 def stream_object(client: "Client", bucket: str, name: str, *, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
@@ -108,7 +115,7 @@ def stream_object(client: "Client", bucket: str, name: str, *, chunk_bytes: int 
 
 @contextmanager
 def _translated(key: str = "") -> Iterator[None]:
-    from google.api_core.exceptions import GoogleAPICallError, NotFound, RetryError
+    from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound, RetryError, Unauthorized
     from google.auth.exceptions import GoogleAuthError
     from requests.exceptions import RequestException
 
@@ -118,6 +125,8 @@ def _translated(key: str = "") -> Iterator[None]:
         if key:
             raise BlobMissing(f"There is no blob {key}.") from exc
         raise BlobStoreUnavailable(f"The bucket does not exist: {exc.message}") from exc
+    except (Forbidden, Unauthorized) as exc:
+        raise BlobStoreRefused(f"Google Cloud Storage refuses access: {exc.message}") from exc
     except (GoogleAPICallError, RetryError, GoogleAuthError, RequestException) as exc:
         raise BlobStoreUnavailable(f"Google Cloud Storage cannot be used right now: {exc}") from exc
 
