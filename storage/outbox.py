@@ -103,12 +103,27 @@ def save_signature(
     digest: bytes,
     signature: bytes,
     signer: bytes,
+    signatures: Sequence[bytes] | None = None,
 ) -> None:
-    """Keep what was signed, before anybody sees it."""
+    """Keep what was signed, before anybody sees it.
+
+    Args:
+        signature: Our own, by `signer`.
+        signatures: All that the report goes out with, ascending by signer; ours alone where left out.
+    """
     conn.execute(
-        "update outbox set signed_report = %s, digest = %s, signature = %s, signer = %s, updated_at = now()"
-        " where id = %s",
-        (json.dumps(dict(signed_report)), digest, signature, signer, outbox_id),
+        "update outbox set signed_report = %s, digest = %s, signature = %s, signer = %s, signatures = %s,"
+        " updated_at = now() where id = %s",
+        (json.dumps(dict(signed_report)), digest, signature, signer, list(signatures or [signature]), outbox_id),
+    )
+
+
+def note_waiting(conn: Connection, outbox_id: int, code: str, detail: str) -> None:
+    """Show why a decision is not sent yet."""
+    conn.execute(
+        "update outbox set error_code = %s, error_detail = %s, updated_at = now() where id = %s"
+        " and transaction_id is null",
+        (code, detail, outbox_id),
     )
 
 
@@ -163,11 +178,6 @@ def mark_final(conn: Connection, outbox_ids: Sequence[int]) -> None:
         "update outbox set status = 'final', updated_at = now() where id = any(%s) and status = 'included'",
         (list(outbox_ids),),
     )
-
-
-def save_quorum(conn: Connection, outbox_id: int, signatures: Sequence[bytes]) -> None:
-    """Keep all signatures that the report goes out with, ascending by signer."""
-    conn.execute("update outbox set signatures = %s where id = %s", (list(signatures), outbox_id))
 
 
 def forget_signature(conn: Connection, outbox_id: int) -> None:

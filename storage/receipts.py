@@ -27,7 +27,7 @@ def missing(conn: Connection, *, limit: int = 100) -> Sequence[Attestation]:
     """Final decisions that have none yet, oldest first."""
     return outbox.select(
         conn,
-        "status = 'final' and signature is not null"
+        "status = 'final' and signatures is not null"
         " and not exists (select from receipts where outbox_id = outbox.id) order by id limit %s",
         (limit,),
     )

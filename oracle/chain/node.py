@@ -14,6 +14,8 @@ from oracle.chain.confirmer import Confirmer
 from oracle.chain.errors import BlockUnknown, ChainError, EndpointInconsistent, FinalityBreached
 from oracle.chain.lifecycle import Patience
 from oracle.chain.policy_sync import PolicySync
+from oracle.chain.quorum.collector import QuorumSigner
+from oracle.chain.quorum.peers import QuorumSettings
 from oracle.chain.reader import OnRequest, Reader
 from oracle.chain.receipt_desk import ReceiptDesk
 from oracle.chain.resolver import Resolver
@@ -60,6 +62,7 @@ class ChainNode:
         behind_patience: timedelta = BEHIND_PATIENCE,
         max_in_flight: int = 16,
         batches: BatchLimits | None = None,
+        quorum: QuorumSettings | None = None,
         on_point: Callable[[str], None] = lambda _: None,
     ) -> None:
         """
@@ -69,11 +72,13 @@ class ChainNode:
                 or None to decline it.
             transmitter: Pays for transactions; the signer where none is given.
             confirmations: Blocks on top of a request's block before its answer is sent.
+            quorum: The other signers; None for a single authority.
             on_point: Called by name wherever a crash could fall between two effects (tests raise there).
         """
         start_block = client.deployment.block_number
         broadcaster = Broadcaster(db, client, transmitter or signer, on_point)
-        resolver = Resolver(db, client, start_block=start_block)
+        resolver = Resolver(db, client, start_block=start_block, outvoted_is_fine=quorum is not None)
+        self._quorum = QuorumSigner(db, client, signer, resolver, quorum, on_point=on_point) if quorum else None
         self._db = db
         self._client = client
         self._sender = broadcaster.address
@@ -93,7 +98,7 @@ class ChainNode:
         self._submitter = Submitter(
             db,
             client,
-            ReportSigner(db, client, signer, on_point=on_point),
+            self._quorum or ReportSigner(db, client, signer, on_point=on_point),
             broadcaster,
             resolver,
             confirmations=confirmations,
@@ -114,14 +119,14 @@ class ChainNode:
                 pause_s = self._poll_interval_s
             except (ChainError, StorageError) as exc:
                 if not self._started and not getattr(exc, "retryable", isinstance(exc, DatabaseUnavailable)):
-                    self._lock.release()
+                    self.close()
                     raise
                 pause_s = self._failed(exc, pause_s)
             except Exception as exc:
                 log.exception("node.step_failed")
                 pause_s = self._failed(exc, pause_s)
             stop.wait(pause_s)
-        self._lock.release()
+        self.close()
 
     def step(self) -> bool:
         """One round. Returns False where another node holds the lock or the latch is set.
@@ -155,8 +160,15 @@ class ChainNode:
         return True
 
     def close(self) -> None:
-        """Let another node take over."""
+        """Let another node take over, and stop answering peers."""
         self._lock.release()
+        if self._quorum is not None:
+            self._quorum.close()
+
+    @property
+    def peer_port(self) -> int | None:
+        """Where other signers reach this node; None where it signs alone."""
+        return self._quorum.port if self._quorum is not None else None
 
     def _start(self) -> None:
         """Refuse another chain, another hub, or a database of another hub; the chain is asked again now and then."""

@@ -36,14 +36,14 @@ class ReceiptDesk:
         return written
 
     def _receipt(self, row: Attestation) -> str | None:
-        if not (row.signed_report and row.signature and row.tx_hash and row.block_number and row.block_hash):
+        if not (row.signed_report and row.signatures and row.tx_hash and row.block_number and row.block_hash):
             return None
         return receipt.issue(
             self._signer,
             chain_id=self._client.chain_id,
             hub=self._client.hub,
             report=PoCReport.from_dict(row.signed_report),
-            signatures=row.signatures or [row.signature],
+            signatures=row.signatures,
             tx_hash=row.tx_hash,
             block_number=row.block_number,
             block_hash=row.block_hash,

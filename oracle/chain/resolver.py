@@ -23,11 +23,21 @@ NOT_FOUND_YET = timedelta(seconds=10)
 class Resolver:
     """Turns refusals into the decision's next state."""
 
-    def __init__(self, db: Database, client: ChainClient, *, start_block: int, search_blocks: int = 2_000) -> None:
+    def __init__(
+        self,
+        db: Database,
+        client: ChainClient,
+        *,
+        start_block: int,
+        search_blocks: int = 2_000,
+        outvoted_is_fine: bool = False,
+    ) -> None:
+        """With `outvoted_is_fine` an answer that other signers gave is taken over although it is not ours."""
         self._db = db
         self._client = client
         self._start_block = start_block
         self._search_blocks = search_blocks
+        self._outvoted_is_fine = outvoted_is_fine
 
     def reverted(self, row: Attestation, revert: Revert) -> None:
         """Act on a decoded revert. Raises: ChainError, DatabaseUnavailable."""
@@ -76,7 +86,8 @@ class Resolver:
             )
             return
         event = self._client.hub_abi.event(FULFILLED, entry.topics, entry.data)
-        if hexed(event["evidenceHash"]) != row.report["evidence_hash"]:
+        ours = hexed(event["evidenceHash"]) == row.report["evidence_hash"]
+        if not ours and not self._outvoted_is_fine:
             self.refuse(
                 row,
                 "answered_otherwise",

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from oracle.chain import report
 from oracle.chain.client import ChainClient
@@ -25,6 +26,17 @@ class SignedReport:
     row: Attestation
     report: PoCReport
     signatures: tuple[bytes, ...]
+
+
+class Signing(Protocol):
+    """Turns a decision into a report that the contract accepts."""
+
+    def sign(self, row: Attestation, head: Header, epoch: int, /) -> SignedReport | None:
+        """The signed report; None while it is not to be sent yet.
+
+        Raises: InvalidReport, SigningFailed, ChainError, DatabaseUnavailable.
+        """
+        ...
 
 
 class ReportSigner:

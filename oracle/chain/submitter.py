@@ -11,7 +11,7 @@ from oracle.chain.client import ChainClient
 from oracle.chain.errors import InvalidReport, SigningFailed
 from oracle.chain.resolver import Resolver
 from oracle.chain.reverts import Revert
-from oracle.chain.signing import ReportSigner, SignedReport
+from oracle.chain.signing import SignedReport, Signing
 from oracle.chain.wire import Header
 from storage import outbox, transactions
 from storage.database import Database
@@ -45,7 +45,7 @@ class Submitter:
         self,
         db: Database,
         client: ChainClient,
-        signer: ReportSigner,
+        signer: Signing,
         broadcaster: Broadcaster,
         resolver: Resolver,
         *,

@@ -119,3 +119,33 @@ create table node_status (
     resync boolean not null default false
 );
 insert into node_status default values;
+
+-- Where several oracles answer together: what each said about a request, once in an epoch of signers.
+create table quorum_observations (
+    request_id bytea not null check (octet_length(request_id) = 32),
+    epoch bigint not null,
+    signer bytea not null check (octet_length(signer) = 20),
+    body jsonb not null,
+    received_at timestamptz not null default now(),
+    primary key (request_id, epoch, signer)
+);
+
+-- The report we signed for a request; another is signed only when this one can no longer be accepted.
+create table quorum_signed (
+    request_id bytea primary key check (octet_length(request_id) = 32),
+    digest bytea not null check (octet_length(digest) = 32),
+    proposal jsonb not null,
+    signature bytea not null check (octet_length(signature) = 65),
+    valid_until bigint not null,
+    signed_at timestamptz not null default now()
+);
+
+-- Two signed statements of one signer that cannot both be honest.
+create table equivocations (
+    request_id bytea not null,
+    signer bytea not null,
+    first jsonb not null,
+    second jsonb not null,
+    seen_at timestamptz not null default now(),
+    primary key (request_id, signer)
+);

@@ -1,0 +1,187 @@
+"""How signers talk: signed envelopes over HTTP, each for one recipient and one moment."""
+
+import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx2
+import structlog
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
+
+from oracle.chain.errors import ChainError, InvalidReport, SigningFailed
+from oracle.chain.report import domain_separator
+from oracle.chain.signer import Signer, recover
+from oracle.chain.wire import blob, hexed
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY_BYTES = 256 * 1024
+FRESH_S = 60
+TYPE_HASH = keccak(text="PeerMessage(address recipient,uint64 sentAt,bytes32 bodyHash)")
+
+Body = dict[str, Any]
+# Takes the sender (20 bytes, proven) and the message, returns the answer.
+Handler = Callable[[bytes, Body], Body]
+
+
+@dataclass(frozen=True)
+class QuorumSettings:
+    """The other signers, and how much patience there is with them.
+
+    Args:
+        peers: Base URL of each other signer, by its address (20 bytes).
+        listen: Host and port to be reached at; port 0 takes a free one.
+        tolerance_bps: How far a report may be from one's own similarity.
+        turn_s: How long each signer has to transmit before the next one does.
+    """
+
+    peers: dict[bytes, str] = field(default_factory=dict)
+    listen: tuple[str, int] = ("127.0.0.1", 0)
+    tolerance_bps: int = 50
+    turn_s: float = 5.0
+    timeout_s: float = 3.0
+    validity_s: int = 1_800
+
+
+def seal(signer: Signer, domain: bytes, recipient: bytes, sent_at: int, body: Body) -> Body:
+    """An envelope that only `recipient` accepts, for a minute."""
+    text = json.dumps(body, sort_keys=True)
+    return {
+        "sender": hexed(signer.address),
+        "sent_at": sent_at,
+        "body": text,
+        "signature": hexed(signer.sign_digest(_digest(domain, recipient, sent_at, text))),
+    }
+
+
+def open_envelope(envelope: Body, domain: bytes, recipient: bytes, now: int) -> tuple[bytes, Body]:
+    """The proven sender and the message. Raises: InvalidReport for a forged, stale or misdirected envelope."""
+    try:
+        sender, sent_at, text = blob(envelope["sender"]), int(envelope["sent_at"]), str(envelope["body"])
+        signer = recover(_digest(domain, recipient, sent_at, text), blob(envelope["signature"]))
+        body = json.loads(text)
+    except (ChainError, KeyError, ValueError, TypeError) as exc:
+        raise InvalidReport(f"This is no envelope: {type(exc).__name__}") from exc
+    if signer != sender:
+        raise InvalidReport("The envelope is not signed by its sender, or not for us.")
+    if abs(now - sent_at) > FRESH_S:
+        raise InvalidReport("The envelope is too old, or a clock is wrong.")
+    if not isinstance(body, dict):
+        raise InvalidReport("The envelope holds no message.")
+    return sender, body
+
+
+def _digest(domain: bytes, recipient: bytes, sent_at: int, text: str) -> bytes:
+    types = ["bytes32", "address", "uint64", "bytes32"]
+    body = encode(types, [TYPE_HASH, hexed(recipient), sent_at, keccak(text=text)])
+    return keccak(b"\x19\x01" + domain + keccak(body))
+
+
+class Peers:
+    """Asks the other signers, all at once; who is down or talks nonsense is left out."""
+
+    def __init__(
+        self, settings: QuorumSettings, signer: Signer, chain_id: int, hub: bytes, clock: Callable[[], int]
+    ) -> None:
+        self._settings = settings
+        self._signer = signer
+        self._domain = domain_separator(chain_id, hub)
+        self._clock = clock
+        self._http = httpx2.Client(timeout=settings.timeout_s, follow_redirects=False)
+        self._pool = ThreadPoolExecutor(max_workers=max(1, len(settings.peers)), thread_name_prefix="peer")
+
+    def ask(self, body: Body) -> dict[bytes, Body]:
+        """The answers to one message, by the peer's address."""
+        futures = {
+            peer: self._pool.submit(self._ask_one, peer, url, body) for peer, url in self._settings.peers.items()
+        }
+        answers = {peer: future.result() for peer, future in futures.items()}
+        return {peer: answer for peer, answer in answers.items() if answer is not None}
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._http.close()
+
+    def _ask_one(self, peer: bytes, url: str, body: Body) -> Body | None:
+        try:
+            envelope = seal(self._signer, self._domain, peer, self._clock(), body)
+            with self._http.stream("POST", url, json=envelope) as response:
+                answer = json.loads(_bounded(response.iter_bytes()))
+            return answer if isinstance(answer, dict) and response.status_code == 200 else None
+        except (httpx2.HTTPError, ValueError, SigningFailed) as exc:
+            log.info("peer.no_answer", peer=hexed(peer), error=type(exc).__name__)
+            return None
+
+
+class PeerServer:
+    """Answers the other signers on a thread of its own."""
+
+    def __init__(
+        self,
+        settings: QuorumSettings,
+        signer: Signer,
+        chain_id: int,
+        hub: bytes,
+        handle: Handler,
+        clock: Callable[[], int],
+    ) -> None:
+        domain = domain_separator(chain_id, hub)
+
+        class PeerHandler(BaseHTTPRequestHandler):
+            timeout = 10.0  # a peer that opens a connection and says nothing
+
+            def do_POST(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                if not 0 < length <= MAX_BODY_BYTES:
+                    self.send_error(413)
+                    return
+                status, answer = self._answer(self.rfile.read(length))
+                data = json.dumps(answer).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def _answer(self, data: bytes) -> tuple[int, Body]:
+                try:
+                    envelope = json.loads(data)
+                    sender, body = open_envelope(envelope, domain, signer.address, clock())
+                    return 200, handle(sender, body)
+                except (InvalidReport, ValueError, TypeError, AttributeError) as exc:
+                    return 400, {"error": "invalid_message", "detail": str(exc)}
+                except Exception as exc:  # whatever a stranger sends, the server stays up
+                    log.exception("peer.message_failed")
+                    return 503, {"error": getattr(exc, "code", "internal_error")}
+
+            def log_message(self, *_: object) -> None:
+                pass  # structlog has said what matters
+
+        self._server = ThreadingHTTPServer(settings.listen, PeerHandler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True, name="peer-server")
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self._server.server_port)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _bounded(chunks: Any) -> bytes:
+    data = b""
+    for chunk in chunks:
+        data += chunk
+        if len(data) > MAX_BODY_BYTES:
+            raise ValueError("The answer is too long.")
+    return data

@@ -1,0 +1,78 @@
+"""What the signers of one hub have said to each other: observations, what we signed, and who lied."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg.rows import class_row
+
+from storage.database import Connection
+
+Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SignedProposal:
+    """A report this node has signed for a request, with the observations it follows from."""
+
+    digest: bytes
+    proposal: Body
+    signature: bytes
+    valid_until: int  # Unix seconds
+
+
+def keep_observation(conn: Connection, request_id: bytes, epoch: int, signer: bytes, body: Body) -> Body:
+    """Store a signer's observation; the first one stays. Returns the one that is kept."""
+    conn.execute(
+        "insert into quorum_observations (request_id, epoch, signer, body) values (%s, %s, %s, %s)"
+        " on conflict do nothing",
+        (request_id, epoch, signer, json.dumps(dict(body))),
+    )
+    return next(iter(observations(conn, request_id, epoch, signer)))
+
+
+def observations(conn: Connection, request_id: bytes, epoch: int, signer: bytes | None = None) -> Sequence[Body]:
+    """The observations of a request in an epoch, of one signer or of all."""
+    rows = conn.execute(
+        "select body from quorum_observations where request_id = %s and epoch = %s"
+        " and (%s::bytea is null or signer = %s) order by signer",
+        (request_id, epoch, signer, signer),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def find_signed(conn: Connection, request_id: bytes, *, lock: bool = False) -> SignedProposal | None:
+    """What we signed last for a request; with `lock`, nobody else signs for it until the transaction ends."""
+    if lock:
+        conn.execute("select pg_advisory_xact_lock(%s)", (int.from_bytes(request_id[:8], "big", signed=True),))
+    with conn.cursor(row_factory=class_row(SignedProposal)) as cursor:
+        return cursor.execute(
+            "select digest, proposal, signature, valid_until from quorum_signed where request_id = %s", (request_id,)
+        ).fetchone()
+
+
+def save_signed(conn: Connection, request_id: bytes, signed: SignedProposal) -> None:
+    """Store a signature before anybody sees it; the caller holds the lock and has checked the last one."""
+    conn.execute(
+        "insert into quorum_signed (request_id, digest, proposal, signature, valid_until) values (%s, %s, %s, %s, %s)"
+        " on conflict (request_id) do update set digest = excluded.digest, proposal = excluded.proposal,"
+        " signature = excluded.signature, valid_until = excluded.valid_until, signed_at = now()",
+        (request_id, signed.digest, json.dumps(dict(signed.proposal)), signed.signature, signed.valid_until),
+    )
+
+
+def report_equivocation(conn: Connection, request_id: bytes, signer: bytes, first: Body, second: Body) -> bool:
+    """Keep two statements of one signer that cannot both be honest. Returns False if they were known."""
+    return bool(
+        conn.execute(
+            "insert into equivocations (request_id, signer, first, second) values (%s, %s, %s, %s)"
+            " on conflict do nothing",
+            (request_id, signer, json.dumps(dict(first)), json.dumps(dict(second))),
+        ).rowcount
+    )
+
+
+def equivocations(conn: Connection) -> Sequence[tuple[bytes, bytes, Body, Body]]:
+    """(request id, signer, first statement, second statement), oldest first: each is a proof."""
+    return conn.execute("select request_id, signer, first, second from equivocations order by seen_at").fetchall()
