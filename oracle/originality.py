@@ -129,9 +129,12 @@ class Originality:
             fetched.size_bytes, facts.width, facts.height, None, key,
         )  # fmt: skip
         with self._db.transaction() as conn:
-            works.add_work(conn, work, published_at=analysis.published_at)
-            analyses.attach_work(conn, analysis.id, work.id)
-            return works.get_work(conn, work.id)
+            # A worker taken for dead may still be at it: the first one to get here decides which work it is.
+            known = analyses.lock_work(conn, analysis.id)
+            if known is None:
+                works.add_work(conn, work, published_at=analysis.published_at)
+                analyses.attach_work(conn, analysis.id, work.id)
+            return works.get_work(conn, known or work.id)
 
     def _make_visible(self, work: Work, fingerprint: ImageFingerprint) -> None:
         with self._db.transaction() as conn:

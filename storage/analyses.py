@@ -116,6 +116,12 @@ def set_stage(conn: Connection, analysis_id: UUID, stage: str, done: int = 0, to
     )
 
 
+def lock_work(conn: Connection, analysis_id: UUID) -> UUID | None:
+    """The work of an analysis, None if it has none yet; nobody else can give it one until the transaction ends."""
+    row = conn.execute("select work_id from analyses where id = %s for update", (analysis_id,)).fetchone()
+    return row[0] if row else None
+
+
 def attach_work(conn: Connection, analysis_id: UUID, work_id: UUID) -> None:
     """Tie a request's analysis to the work that was fetched for it."""
     conn.execute("update analyses set work_id = %s where id = %s", (work_id, analysis_id))
