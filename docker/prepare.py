@@ -1,0 +1,88 @@
+"""Make what the oracle of compose.yaml needs, once: a key, its funds, the contracts, the bucket.
+
+Every step looks first whether it was done, so that a restart changes nothing.
+"""
+
+import os
+import secrets
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from oracle.app import deploy_contracts
+from oracle.chain.accounts import load_account
+from oracle.chain.devnet.jsonrpc import json_rpc
+from oracle.errors import ConfigurationError
+from oracle.settings import Settings
+from storage.blobs import BlobStoreUnavailable
+from storage.blobs.gcs import new_client
+
+FUNDS_WEI = 1_000 * 10**18
+PATIENCE_S = 60.0
+
+
+def make_key(file: Path) -> None:
+    """A random key that only its owner may read."""
+    if file.exists():
+        return
+    draft = file.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as out:
+        out.write("0x" + secrets.token_hex(32))
+    draft.replace(file)
+    print(f"made a key in {file}")
+
+
+def fund(rpc_url: str, key_file: Path) -> None:
+    """Give the key's account money, which only a development chain does."""
+    address = load_account(key_file.read_text().strip()).address
+    with json_rpc(rpc_url) as rpc:
+        if rpc.number("eth_getBalance", address, "latest") < FUNDS_WEI // 2:
+            rpc.call("anvil_setBalance", address, hex(FUNDS_WEI))
+            print(f"funded {address}")
+
+
+def deploy(settings: Settings, file: Path) -> None:
+    """Put the contracts on the chain and note where they are."""
+    if file.exists():
+        return
+    draft = file.with_suffix(".new")
+    draft.write_text(deploy_contracts(settings).to_json())
+    draft.replace(file)
+    print(f"deployed the contracts; addresses in {file}")
+
+
+def make_bucket(url: str) -> None:
+    """Create the bucket of a gs:// URL, waiting for a service that is only starting."""
+    if urlsplit(url).scheme != "gs":
+        return
+    name = urlsplit(url).netloc
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            client = new_client()
+            if client.lookup_bucket(name, timeout=5, retry=None) is None:
+                client.create_bucket(name)
+                print(f"made the bucket {name}")
+            return
+        except (OSError, BlobStoreUnavailable):  # refused connections of requests are OSErrors
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+
+
+def main() -> None:
+    settings = Settings()
+    key_file, deployment, rpc_url = settings.chain.key_file, settings.chain.deployment, settings.chain_rpc_url
+    if key_file is None or deployment is None or rpc_url is None:
+        raise ConfigurationError("Set CHAIN_RPC_URL, ORACLE_CHAIN__KEY_FILE and ORACLE_CHAIN__DEPLOYMENT.")
+    make_key(key_file)
+    fund(rpc_url, key_file)
+    deploy(settings, deployment)
+    make_bucket(settings.blobs)
+    print("ready")
+
+
+if __name__ == "__main__":
+    main()
