@@ -11,6 +11,7 @@ from embeddings.image.channels import ChannelState
 from oracle.decision import Decision, similarity_to_bps
 from oracle.explain import explain
 from oracle.matching import Judged
+from oracle.reports import account_of
 from storage.analyses import Analysis
 from storage.matches import Candidate
 from storage.works import Work
@@ -121,7 +122,7 @@ def _work(work: Work) -> dict[str, Any]:
         "post_id": "0x" + work.post_id.hex(),
         "sha256": work.sha256.hex(),
         "creator": work.creator,
-        "account": "0x" + work.creator_account.hex() if work.creator_account else None,
+        "account": "0x" + account_of(work).hex(),
         "registration": work.registration,
         "registered_at": timestamp(work.registered_at),
         "published_at": timestamp(work.published_at),

@@ -1,6 +1,6 @@
 """From a decision to the report that goes on chain. Pure."""
 
-from oracle.chain.ids import attestation_id
+from oracle.chain.ids import attestation_id, unnamed_account
 from oracle.chain.report import ZERO_ADDRESS, ZERO_HASH, MediaType, Outcome, ReportDraft
 from oracle.decision import Decision, Verdict
 from storage.analyses import Analysis
@@ -16,6 +16,11 @@ OUTCOMES = {
 }
 # Outcomes that name the earlier work on chain; an original names none, and a review accuses nobody.
 NAMING = (Outcome.DERIVATIVE, Outcome.SELF_DUPLICATE, Outcome.LICENSED)
+
+
+def account_of(work: Work) -> bytes:
+    """The account (20 bytes) of a work's creator on chain; a work that names none has one of its own."""
+    return work.creator_account or unnamed_account(work.post_id)
 
 
 def decision_report(
@@ -40,8 +45,8 @@ def decision_report(
         media_type=MediaType.of(analysis.media_type),
         outcome=outcome,
         similarity_bps=decision.similarity_bps,
-        creator=work.creator_account or ZERO_ADDRESS,
-        original_creator=(named.creator_account if named else None) or ZERO_ADDRESS,
+        creator=account_of(work),
+        original_creator=account_of(named) if named else ZERO_ADDRESS,
         original_post_id=named.post_id if named else ZERO_HASH,
         evidence_hash=evidence_hash,
         model_digest=model_digest,

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from oracle.reports import account_of
 from storage.analyses import Analysis
 from storage.outbox import Attestation
 from storage.works import Work
@@ -33,7 +34,7 @@ class WorkView(BaseModel):
     width: int | None
     height: int | None
     creator: str | None
-    account: str | None = Field(description="The address that is paid: a wallet, or an escrow account.")
+    account: str = Field(description="The address that is paid: a wallet, or an escrow account.")
     registration: int = Field(description="Place in the order of all works; smaller came first.")
     registered_at: datetime
     published_at: datetime
@@ -118,7 +119,7 @@ def work_view(work: Work) -> WorkView:
         width=work.width,
         height=work.height,
         creator=work.creator,
-        account="0x" + work.creator_account.hex() if work.creator_account else None,
+        account="0x" + account_of(work).hex(),
         registration=work.registration,
         registered_at=work.registered_at,
         published_at=work.published_at,

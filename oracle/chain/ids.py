@@ -52,6 +52,12 @@ def escrow_account(handle: str) -> bytes:
     return keccak(text=f"creativity-oracle/account:{handle}")[-20:]
 
 
+def unnamed_account(post_id: bytes) -> bytes:
+    """The account (20 bytes) of whoever made a post that names no creator: one for each post, with no key."""
+    _exact(post_id, 32)
+    return keccak(b"creativity-oracle/unnamed:" + post_id)[-20:]
+
+
 def post_id_of(work_id: UUID) -> bytes:
     """The post id (32 bytes) of a work that was uploaded rather than posted by a contract."""
     return keccak(text=f"creativity-oracle/post:{work_id}")

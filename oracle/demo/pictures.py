@@ -25,6 +25,8 @@ def sample_pictures() -> dict[str, bytes]:
     sklearn, skimage = folders
     with Image.open(sklearn / "china.jpg") as picture:
         temple = picture.convert("RGB")
+    with Image.open(skimage / "chelsea.png") as picture:
+        cat = picture.convert("RGB")
     width, height = temple.size
     drawn = Image.new("RGB", (640, 480), (120, 120, 120))
     ImageDraw.Draw(drawn).rectangle((0, 0, 639, 479), outline=(118, 118, 118))
@@ -34,7 +36,9 @@ def sample_pictures() -> dict[str, bytes]:
         "temple, cropped": _jpeg(temple.crop((width // 20, height // 20, width * 19 // 20, height * 19 // 20)), 80),
         "temple, recoloured": _jpeg(ImageEnhance.Color(ImageEnhance.Brightness(temple).enhance(1.2)).enhance(0.6), 75),
         "flower": (sklearn / "flower.jpg").read_bytes(),
-        "cat": (skimage / "chelsea.png").read_bytes(),
+        "cat": _jpeg(cat, 92),
+        "cat, smaller": _jpeg(cat.resize((cat.width // 2, cat.height // 2)), 70),
+        "rocket": (skimage / "rocket.jpg").read_bytes(),
         "plain": _png(drawn),
     }
 
