@@ -279,8 +279,11 @@ class QuorumSigner:
             expected = aggregate(seen, quorum=signers.quorum, valid_until=report.valid_until)
         except (ChainError, KeyError, TypeError) as exc:
             raise InvalidReport(f"The proposal of {hexed(sender)} proves nothing: {exc}") from exc
-        for body, one in zip(proposal["observations"], seen, strict=True):
-            self._take(report.request_id, body, signers, said_by=one.signer)
+        with self._db.transaction() as conn:
+            known = quorum.observations(conn, report.request_id, signers.epoch)
+        for one in seen:
+            if one.to_dict() not in known:
+                self._take(report.request_id, one.to_dict(), signers, said_by=one.signer)
         if expected != report:
             raise InvalidReport(f"The report of {hexed(sender)} does not follow from its observations.")
         if not _now() < report.valid_until <= _now() + 2 * self._settings.validity_s:

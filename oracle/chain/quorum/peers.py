@@ -133,11 +133,13 @@ class PeerServer:
         domain = domain_separator(chain_id, hub)
 
         class PeerHandler(BaseHTTPRequestHandler):
-            timeout = 10.0  # a peer that opens a connection and says nothing
+            protocol_version = "HTTP/1.1"  # signers talk often: one connection for many messages
+            timeout = 30.0  # a peer that opens a connection and says nothing
 
             def do_POST(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
                 if not 0 < length <= MAX_BODY_BYTES:
+                    self.close_connection = True  # the body is not read
                     self.send_error(413)
                     return
                 status, answer = self._answer(self.rfile.read(length))
