@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from psycopg.rows import class_row
@@ -138,11 +138,12 @@ def accepted(conn: Connection, request_id: bytes, analysis_id: UUID | None) -> N
     )
 
 
-def postpone(conn: Connection, request_id: bytes, error: str, delay: timedelta) -> None:
-    """Note why a request could not be handed over, and try it again after a while."""
+def postpone(conn: Connection, request_id: bytes, error: str) -> None:
+    """Note why a request could not be handed over, and try it again: after 2 s, 4 s, … 5 minutes."""
     conn.execute(
-        "update inbox set error = %s, tries = tries + 1, next_try_at = now() + %s where request_id = %s",
-        (error, delay, request_id),
+        "update inbox set error = %s, tries = tries + 1,"
+        " next_try_at = now() + least(power(2, least(tries, 10) + 1), 300) * interval '1 second' where request_id = %s",
+        (error, request_id),
     )
 
 

@@ -11,7 +11,6 @@ from oracle.chain.bloom import may_contain
 from oracle.chain.client import REQUESTED, ChainClient
 from oracle.chain.errors import EndpointInconsistent, FinalityBreached, RpcRefused
 from oracle.chain.gaps import GapWatch
-from oracle.chain.lifecycle import backoff
 from oracle.chain.report import MediaType
 from oracle.chain.wire import Header, Log, address_bytes
 from storage import inbox, node_status
@@ -188,7 +187,7 @@ class Reader:
             if conn.closed or conn.broken:
                 raise
             log.exception("request.not_accepted", request_id=request.request_id.hex())
-            inbox.postpone(conn, request.request_id, f"{type(exc).__name__}: {exc}", backoff(1))
+            inbox.postpone(conn, request.request_id, f"{type(exc).__name__}: {exc}")
             return
         log.info(
             "request.accepted" if analysis_id else "request.declined",

@@ -24,16 +24,30 @@ class Disposition(Enum):
 
 RESIGN = {"StaleSignerEpoch", "ReportExpired", "ObservedInFuture"}
 RECONCILE = {"RequestNotPending"}
-RETRY = {
-    "UnauthorizedOracle",
-    "QuorumNotMet",
-    "UnauthorizedHub",
-    "PostDisputed",
-    "InsufficientGasForCallback",
-    "AccessManagedUnauthorized",
-    "AccessManagedRequiredDelay",
-    "EnforcedPause",
-    "ReentrancyGuardReentrantCall",
+# What follows from the report and from what the chain will not take back. Everything else is tried again:
+# asking costs nothing, while an answer given up by mistake is lost.
+PERMANENT = {
+    "InvalidMediaType",
+    "InvalidOutcome",
+    "InvalidThreshold",
+    "InvalidBase",
+    "SimilarityOutOfRange",
+    "MissingOriginalCreator",
+    "SelfMatch",
+    "OutcomeContradictsPolicy",
+    "UnknownConfigVersion",
+    "PostAlreadyRecorded",
+    "NotPostRequester",
+    "CreatorMismatch",
+    "ContentHashMismatch",
+    "MediaTypeMismatch",
+    "MissingPostId",
+    "MissingCreator",
+    "MissingContentHash",
+    "RequestExpired",
+    "PostIdMismatch",
+    "ConfigVersionMismatch",
+    "InvalidAttestationId",
 }
 
 
@@ -57,7 +71,7 @@ class Revert:
 
 
 def decode_revert(data: bytes) -> Revert:
-    """What revert data says. Unknown errors can be retried: an upgrade may have brought them."""
+    """What revert data says. Unknown errors are tried again: an upgrade may have brought them."""
     selector = data[:4]
     entry = known_errors().get(selector)
     if entry is not None:
@@ -76,8 +90,8 @@ def _disposition(name: str) -> Disposition:
     for names, disposition in (
         (RESIGN, Disposition.RESIGN),
         (RECONCILE, Disposition.RECONCILE),
-        (RETRY, Disposition.RETRY),
+        (PERMANENT, Disposition.PERMANENT),
     ):
         if name in names:
             return disposition
-    return Disposition.PERMANENT
+    return Disposition.RETRY

@@ -5,7 +5,7 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from oracle.chain.abis import known_errors
-from oracle.chain.reverts import RECONCILE, RESIGN, RETRY, Disposition, decode_revert
+from oracle.chain.reverts import PERMANENT, RECONCILE, RESIGN, Disposition, decode_revert
 
 
 def data_of(signature: str, *values: object) -> bytes:
@@ -43,5 +43,4 @@ def test_values_are_shown() -> None:
 
 def test_every_error_that_is_handled_by_name_exists_in_the_contracts() -> None:
     names = {entry["name"] for entry in known_errors().values()}
-    assert names >= (RESIGN | RECONCILE)
-    assert {"UnauthorizedOracle", "QuorumNotMet", "PostDisputed", "InsufficientGasForCallback"} <= names & RETRY
+    assert names >= RESIGN | RECONCILE | PERMANENT
