@@ -30,6 +30,7 @@ class Keeper:
 
     def __init__(self, cluster: Cluster, account: Account, argv: list[str]) -> None:
         self._cluster = cluster
+        self._account = account
         self._argv = account.command(argv)
         self._server: subprocess.Popen[bytes] | None = None
         self._told_to_stop = False
@@ -47,7 +48,7 @@ class Keeper:
         short_lives = 0
         while short_lives < MOST_SHORT_LIVES:
             if find_postmaster(self._cluster) is None:
-                clear_remains(self._cluster)
+                clear_remains(self._cluster, self._account)
                 self._server = self._spawn()
             born_at = time.monotonic()
             if self._watch():

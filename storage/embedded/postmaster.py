@@ -2,15 +2,18 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import struct
+import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from storage.embedded.account import Account
 from storage.embedded.cluster import Cluster
 
 # Lines of postmaster.pid (src/include/utils/pidfile.h), counted from 0.
@@ -18,6 +21,9 @@ PID_LINE, SOCKET_FOLDER_LINE, STATUS_LINE = 0, 4, 7
 # Length 8 and code 80877103: the shortest request that a server answers before it knows who asks
 # (protocol documentation, "SSLRequest").
 SSL_REQUEST = struct.pack("!ii", 8, 80_877_103)
+# Lines that end in "/proc/123/cwd -> /folder"; a zombie has no working directory.
+LIST_FOLDERS = "ls -l /proc/[0-9]*/cwd"
+WORKING_IN = re.compile(r"/proc/(\d+)/cwd -> (.*)")
 
 
 @dataclass(frozen=True)
@@ -60,21 +66,21 @@ def answers(socket_path: Path, timeout_s: float = 5.0) -> bool:
             return False
 
 
-def clear_remains(cluster: Cluster, patience_s: float = 5.0) -> None:
+def clear_remains(cluster: Cluster, account: Account, patience_s: float = 5.0) -> None:
     """After a crash: end server processes without a parent, and drop a pid file that names no living server.
 
     The caller holds the lock that lets only one process start the server. Ended backends leave no damage: the
     next start replays the WAL. Left alone, one in a long index build would block that start for minutes.
     """
-    remains = [pid for pid in psutil.pids() if _works_in(pid, cluster.data)]
     for how in (signal.SIGQUIT, signal.SIGKILL):
+        remains = _all_working_in(cluster.data, account)
         for pid in remains:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, how)
         deadline = time.monotonic() + patience_s
         while remains and time.monotonic() < deadline:
             time.sleep(0.02)
-            remains = [pid for pid in remains if _works_in(pid, cluster.data)]
+            remains = _all_working_in(cluster.data, account)
     # Postgres takes a zombie, or a stranger with the same pid, for a living server and refuses to start.
     cluster.pid_file.unlink(missing_ok=True)
 
@@ -97,6 +103,27 @@ def _works_in(pid: int, folder: Path) -> bool:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
-        return bool(process.cwd()) and Path(process.cwd()) == folder.resolve()
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        try:
+            return Path(process.cwd()) == folder.resolve()
+        except psutil.AccessDenied:
+            # Root of a container may not look into processes of other accounts; command lines are for all to see.
+            return ["-D", str(folder)] == process.cmdline()[1:3]
+    except psutil.Error:
         return False
+
+
+def _all_working_in(folder: Path, account: Account) -> list[int]:
+    """Every server process of a data folder, children included; their command lines say nothing of it."""
+    if account.uid == os.geteuid():
+        return [pid for pid in psutil.pids() if _works_in(pid, folder)]
+    # Asked as that account, which may look into its own processes.
+    asked = subprocess.run(
+        account.command(["/bin/sh", "-c", LIST_FOLDERS]),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd="/",
+        check=False,
+    )
+    found = (WORKING_IN.search(line) for line in asked.stdout.splitlines())
+    return [int(match[1]) for match in found if match and match[2] == str(folder.resolve())]

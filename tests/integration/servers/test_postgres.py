@@ -277,3 +277,35 @@ def test_it_runs_for_an_ordinary_user() -> None:
         assert stat.S_IMODE((home / "pg").stat().st_mode) == 0o700
     finally:
         shutil.rmtree(home)
+
+
+CONTAINER = "chown dac_override fowner fsetid kill setgid setuid setpcap net_bind_service net_raw sys_chroot mknod"
+CONTAINER_SCRIPT = """
+import os, sys
+from pathlib import Path
+import psycopg
+from storage.embedded import EmbeddedPostgres
+from storage.embedded.postmaster import find_postmaster
+server = EmbeddedPostgres(Path(sys.argv[1]))
+conn = psycopg.connect(server.start(), autocommit=True)
+conn.execute("create table kept as select 1 as n")
+conn.pgconn.send_query(b"do $$ begin loop end loop; end $$")
+first = find_postmaster(server._cluster).pid
+os.kill(server._keeper.pid, 9)
+os.kill(first, 9)
+server.start()
+print(psycopg.connect(server.dsn).execute("select n from kept").fetchone())
+print(find_postmaster(server._cluster).pid != first, server.stop())
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="not root: there are no rights to take away")
+def test_it_heals_for_the_root_of_a_container_who_may_not_look_into_other_accounts(folder: Path) -> None:
+    rights = ",".join(f"+{name}" for name in CONTAINER.split())
+    confined = ["setpriv", f"--bounding-set=-all,{rights}", "--inh-caps=-all"]
+    done = subprocess.run(
+        [*confined, sys.executable, "-c", CONTAINER_SCRIPT, str(folder)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-2:] == ["(1,)", "True True"]  # after lines of the log
+    assert server_processes(folder) == []
