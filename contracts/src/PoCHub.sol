@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {HubStorage} from "./HubStorage.sol";
-import {Managed} from "./Managed.sol";
+import {RequestLimits} from "./RequestLimits.sol";
 import {IHubErrors, IPolicyErrors, IPostErrors, IQuorumErrors, IRuleErrors} from "./interfaces/IErrors.sol";
 import {IOracleRegistry} from "./interfaces/IOracleRegistry.sol";
 import {IPoCHub} from "./interfaces/IPoCHub.sol";
@@ -30,7 +30,7 @@ contract PoCHub is
     IPolicyErrors,
     EIP712,
     ReentrancyGuardTransient,
-    Managed,
+    RequestLimits,
     HubStorage
 {
     /// @notice Longest URI, in bytes.
@@ -78,6 +78,7 @@ contract PoCHub is
     {
         HubState storage $ = _hub();
         _requireWellFormed(request, $.fee);
+        _openRequest(msg.sender);
         uint64 seq = ++$.requestCount;
         // Every parameter that decides what is analysed is in the id: after a reorg the same id cannot come back
         // with other content.
@@ -171,6 +172,7 @@ contract PoCHub is
         // Not before: a requester could otherwise withdraw a request on seeing its report on the way.
         if (block.timestamp <= kept.deadline) revert RequestNotExpired(requestId, kept.deadline);
         kept.status = RequestStatus.CANCELLED;
+        _closeRequest(kept.requester);
         $.claimable[kept.requester] += kept.feeWei;
         emit RequestCancelled(requestId, kept.requester, kept.feeWei);
     }
@@ -255,6 +257,7 @@ contract PoCHub is
 
         kept.status = RequestStatus.FULFILLED;
         kept.outcome = report.outcome;
+        _closeRequest(kept.requester);
         if (kept.feeWei != 0) $.claimable[transmitter] += kept.feeWei;
         (uint8 tier, uint16 redirectBps) = _settle(report, kept.requester);
         if (kept.consumer != address(0)) _deliver(report, tier, redirectBps);

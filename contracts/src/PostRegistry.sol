@@ -8,7 +8,7 @@ import {IPostRegistry, IRedirectSource} from "./interfaces/IPostRegistry.sol";
 import {RedirectMath} from "./libraries/RedirectMath.sol";
 import {ReportRules} from "./libraries/ReportRules.sol";
 import {Outcome, PostStatus} from "./types/Codes.sol";
-import {PoCReport, PostResult} from "./types/Reports.sol";
+import {PoCReport, PostResult, Ruling} from "./types/Reports.sol";
 
 /// @title Standing of posts
 /// @notice One result per post, written by the hub from a quorum's report. Pools read it here each time they pay,
@@ -27,6 +27,8 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
         uint32 disputeWindow;
         IPolicyRegistry policy;
         mapping(bytes32 postId => PostResult) results;
+        address disputes;
+        mapping(bytes32 postId => bool) ruled;
     }
 
     // keccak256(abi.encode(uint256(keccak256("creativity.storage.PostRegistry")) - 1)) & ~bytes32(uint256(0xff))
@@ -66,9 +68,51 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
         PostResult memory next = _resultFrom(report, tier, redirectBps);
         next.requester = before.requester;
         next.revision = before.revision + 1;
-        next.finalAt = next.recordedAt + $.disputeWindow;
+        // Asking again and again for the same answer must not keep the original's money waiting.
+        next.finalAt = _sameFor(before, next) ? before.finalAt : next.recordedAt + $.disputeWindow;
         $.results[report.postId] = next;
         _announce(report.postId, before, next);
+    }
+
+    /// @inheritdoc IPostRegistry
+    function contest(bytes32 postId) external {
+        PostResult storage result = _forDisputes(postId);
+        uint8 status = _statusNow(result.status, result.finalAt);
+        if (status != PostStatus.PROVISIONAL) revert WrongPostStatus(postId, status);
+        result.status = PostStatus.DISPUTED;
+        emit PostContested(postId, result.creator);
+    }
+
+    /// @inheritdoc IPostRegistry
+    function keep(bytes32 postId, bool ruled, bytes32 reasonHash) external {
+        PostResult storage result = _forDisputes(postId);
+        if (result.status != PostStatus.DISPUTED) revert WrongPostStatus(postId, result.status);
+        result.status = PostStatus.PROVISIONAL;
+        result.finalAt = uint40(block.timestamp);
+        if (ruled) _storage().ruled[postId] = true;
+        emit PostDecided(postId, result.creator, result.outcome, result.redirectBps, reasonHash);
+    }
+
+    /// @inheritdoc IPostRegistry
+    function decide(bytes32 postId, Ruling calldata ruling) external {
+        PostStorage storage $ = _storage();
+        PostResult memory before = _forDisputes(postId);
+        bool open = before.status == PostStatus.DISPUTED || before.outcome == Outcome.NEEDS_REVIEW;
+        if (!open) revert WrongPostStatus(postId, before.status);
+        PostResult memory next = _ruled(postId, before, ruling);
+        next.finalAt = uint40(block.timestamp) + (ruling.contestable ? $.disputeWindow : 0);
+        // What can still be disputed is not yet closed to reports either.
+        $.ruled[postId] = !ruling.contestable;
+        $.results[postId] = next;
+        emit PostDecided(postId, next.creator, next.outcome, next.redirectBps, ruling.reasonHash);
+        _announce(postId, before, next);
+    }
+
+    /// @inheritdoc IPostRegistry
+    function setDisputes(address disputes_) external restricted {
+        _requireAddress(disputes_);
+        _storage().disputes = disputes_;
+        emit DisputesChanged(disputes_);
     }
 
     /// @inheritdoc IPostRegistry
@@ -105,6 +149,16 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
     }
 
     /// @inheritdoc IPostRegistry
+    function isRuled(bytes32 postId) external view returns (bool) {
+        return _storage().ruled[postId];
+    }
+
+    /// @inheritdoc IPostRegistry
+    function disputes() external view returns (address) {
+        return _storage().disputes;
+    }
+
+    /// @inheritdoc IPostRegistry
     function disputeWindow() external view returns (uint32) {
         return _storage().disputeWindow;
     }
@@ -123,10 +177,11 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
     /// otherwise anybody could replace a result by having something harmless analysed under the post's id.
     function _requireMayReplace(PostResult memory before, PoCReport calldata report, address requester)
         private
-        pure
+        view
     {
         bytes32 postId = report.postId;
         if (before.status == PostStatus.DISPUTED) revert PostDisputed(postId);
+        if (_storage().ruled[postId]) revert PostRuled(postId);
         if (requester == address(0)) revert PostAlreadyRecorded(postId, before.requestId);
         if (requester != before.requester && requester != before.creator) {
             revert NotPostRequester(postId, requester);
@@ -189,6 +244,51 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
         result.similarityBps = report.similarityBps;
         result.redirectBps = redirectBps;
         result.recordedAt = uint40(block.timestamp);
+    }
+
+    /// @dev A ruling obeys the rules of a report: a derivative needs a similarity over the threshold it was measured
+    /// under, and somebody else to pay.
+    function _ruled(bytes32 postId, PostResult memory before, Ruling calldata ruling)
+        private
+        view
+        returns (PostResult memory next)
+    {
+        uint8 outcome = ruling.outcome;
+        if (outcome < Outcome.ORIGINAL || outcome > Outcome.LICENSED) revert InvalidOutcome(outcome);
+        next = abi.decode(abi.encode(before), (PostResult));
+        next.outcome = outcome;
+        next.status = PostStatus.PROVISIONAL;
+        next.recordedAt = uint40(block.timestamp);
+        next.revision = before.revision + 1;
+        next.redirectBps = 0;
+        next.originalCreator = address(0);
+        next.originalPostId = 0;
+        if (outcome == Outcome.DERIVATIVE) {
+            (uint16 threshold, uint16 base) =
+                _storage().policy.policyAt(before.configVersion, before.mediaType);
+            if (before.similarityBps < threshold) {
+                revert OutcomeContradictsPolicy(outcome, before.similarityBps, threshold);
+            }
+            if (ruling.originalCreator == address(0)) revert MissingOriginalCreator(postId);
+            if (ruling.originalCreator == before.creator || ruling.originalPostId == postId) {
+                revert SelfMatch(postId, before.creator);
+            }
+            next.originalCreator = ruling.originalCreator;
+            next.originalPostId = ruling.originalPostId;
+            next.redirectBps = RedirectMath.redirectBps(before.similarityBps, threshold, base);
+        }
+    }
+
+    function _forDisputes(bytes32 postId) private view returns (PostResult storage result) {
+        if (msg.sender != _storage().disputes) revert UnauthorizedDisputes(msg.sender);
+        result = _storage().results[postId];
+        if (result.revision == 0) revert UnknownPost(postId);
+    }
+
+    /// @dev Whether a re-analysis says what was said before, as far as anybody's money goes.
+    function _sameFor(PostResult memory before, PostResult memory next) private pure returns (bool) {
+        return before.revision != 0 && before.outcome == next.outcome
+            && before.originalCreator == next.originalCreator && before.redirectBps == next.redirectBps;
     }
 
     /// @dev Time makes a result final by itself; nobody has to send a transaction for it.

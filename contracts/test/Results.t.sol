@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {SlotDerivation} from "@openzeppelin/contracts/utils/SlotDerivation.sol";
 import {IPostErrors, IRuleErrors} from "../src/interfaces/IErrors.sol";
 import {IPostRegistry} from "../src/interfaces/IPostRegistry.sol";
 import {Outcome, PostStatus, RequestStatus, Tier} from "../src/types/Codes.sol";
@@ -10,8 +9,6 @@ import {System} from "./utils/System.sol";
 
 /// @notice What a report makes of a post, and what no report can.
 contract ResultsTest is System {
-    using SlotDerivation for string;
-
     address private constant STRANGER = address(0x57A);
 
     // ---- outcomes
@@ -260,24 +257,6 @@ contract ResultsTest is System {
         posts.setDisputeWindow(1 hours - 1);
         vm.expectRevert(abi.encodeWithSelector(IPostErrors.InvalidDisputeWindow.selector, 90 days + 1));
         posts.setDisputeWindow(90 days + 1);
-    }
-
-    /// @dev Nothing can dispute a post yet, so the status is written into storage: the top byte of the sixth word of
-    /// the post's result, in the third field of the namespace.
-    function test_AReportDoesNotTouchAPostInDispute() public {
-        fulfill(derivative(reportFor(ask()), 9_800));
-        PoCReport memory again = reportFor(ask());
-        uint256 base = uint256(string("creativity.storage.PostRegistry").erc7201Slot());
-        bytes32 word = bytes32(uint256(keccak256(abi.encode(POST, base + 2))) + 5);
-        uint256 undisputed = uint256(vm.load(address(posts), word)) & (type(uint256).max >> 8);
-        vm.store(address(posts), word, bytes32(undisputed | (uint256(PostStatus.DISPUTED) << 248)));
-        eq(posts.statusOf(POST), PostStatus.DISPUTED, "disputed");
-        vm.warp(block.timestamp + 30 days);
-        eq(posts.statusOf(POST), PostStatus.DISPUTED, "time does not decide a dispute");
-
-        vm.warp(block.timestamp - 30 days);
-        fulfillReverts(again, abi.encodeWithSelector(IPostErrors.PostDisputed.selector, POST));
-        redirects(FIRST_CREATOR, 6_000);
     }
 
     function test_OnlyTheHubWrites() public {

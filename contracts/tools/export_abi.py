@@ -28,13 +28,20 @@ FORGE = CONTRACTS_DIR / "tools" / "forge"  # the npm launcher would hide a faile
 # Contract name -> file that forge puts it under.
 DEPLOYABLE = {
     "AccessManager": "AccessManager.sol",
+    "AccountLinks": "AccountLinks.sol",
+    "BonusVault": "BonusVault.sol",
     "ERC1967Proxy": "ERC1967Proxy.sol",
     "ExampleConsumer": "ExampleConsumer.sol",
+    "FraudGuard": "FraudGuard.sol",
     "OracleRegistry": "OracleRegistry.sol",
+    "PoCDisputes": "PoCDisputes.sol",
     "PoCHub": "PoCHub.sol",
     "PolicyRegistry": "PolicyRegistry.sol",
     "PostRegistry": "PostRegistry.sol",
     "RedirectMathView": "RedirectMathView.sol",
+    "RevenueSplitter": "RevenueSplitter.sol",
+    "RoleTable": "RoleTable.sol",
+    "TokenPool": "TokenPool.sol",
 }
 # Settings that change the bytecode; how many fuzz runs there are does not.
 COMPILER_SETTINGS = (

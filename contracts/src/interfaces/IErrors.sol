@@ -50,8 +50,14 @@ interface IQuorumErrors {
     error InvalidQuorum(uint256 signers, uint256 quorum, uint256 faults);
 }
 
+/// @notice Shared by all that ask for a post's result.
+interface IUnknownPostError {
+    /// @notice The post has no result, hence no owner that anybody attested.
+    error UnknownPost(bytes32 postId);
+}
+
 /// @notice Errors of results kept per post.
-interface IPostErrors {
+interface IPostErrors is IUnknownPostError {
     /// @notice Only the hub may write results.
     error UnauthorizedHub(address caller);
     /// @notice The post is under dispute; no report may overwrite it.
@@ -68,6 +74,12 @@ interface IPostErrors {
     error MediaTypeMismatch(uint8 expected, uint8 actual);
     /// @notice A dispute window outside its range, in seconds.
     error InvalidDisputeWindow(uint256 seconds_);
+    /// @notice A ruling decided this post; no report overwrites it.
+    error PostRuled(bytes32 postId);
+    /// @notice Only the disputes contract may do this.
+    error UnauthorizedDisputes(address caller);
+    /// @notice The post's standing does not allow this (see `PostStatus`).
+    error WrongPostStatus(bytes32 postId, uint8 status);
 }
 
 /// @notice Errors of requests and their delivery.
@@ -118,10 +130,124 @@ interface IHubErrors {
     error NothingToWithdraw(address account);
     /// @notice The recipient refused the money; it stays claimable.
     error WithdrawalRefused(address to);
+    /// @notice The requester has as many open requests as one account may have.
+    error TooManyOpenRequests(address requester, uint256 open);
+    /// @notice A cap of zero would close the oracle; pausing does that.
+    error InvalidOpenRequestsCap(uint256 cap);
 }
 
 /// @notice Errors of wiring.
 interface IWiringErrors {
     /// @notice An address that must not be zero.
     error ZeroAddress();
+}
+
+/// @notice Errors of linked accounts.
+interface IAccountErrors {
+    /// @notice A handle has 1 to 256 bytes.
+    error InvalidHandle(uint256 length);
+    /// @notice The account has a wallet already; governance can change it.
+    error AlreadyLinked(address account, address wallet);
+    /// @notice The account has no wallet yet.
+    error NotLinked(address account);
+    /// @notice The attestation's validity has ended.
+    error LinkExpired(address account, uint256 validUntil);
+}
+
+/// @notice Errors of whatever holds money.
+interface IMoneyErrors is IUnknownPostError {
+    /// @notice The ether sent is not what the call says.
+    error IncorrectValue(uint256 required, uint256 sent);
+    /// @notice Nothing was paid, or nothing arrived.
+    error NoMoney();
+    /// @notice The account has nothing to withdraw in this token.
+    error NothingToClaim(address account, address token);
+    /// @notice The caller does not act for this account.
+    error NotYourAccount(address account, address caller);
+    /// @notice The recipient refused the money; it stays claimable.
+    error PaymentRefused(address to);
+    /// @notice This ERC-20 is not taken.
+    error TokenNotAllowed(address token);
+    /// @notice The result can still change; contested money waits for it.
+    error ResultNotFinal(bytes32 postId, uint8 status);
+    /// @notice Nothing is held for this post in this token.
+    error NothingHeld(bytes32 postId, address token);
+    /// @notice The account's money waits for a fraud alert; the guard knows until when.
+    error AccountFrozen(address account);
+    /// @notice The post's earnings wait for a fraud alert; the guard knows until when.
+    error PostFrozen(bytes32 postId);
+}
+
+/// @notice Errors of token pools.
+interface IPoolErrors {
+    /// @notice Between one and the most tokens a trade may move.
+    error InvalidAmount(uint256 tokens);
+    /// @notice The price moved past what the trader accepts.
+    error PriceMoved(uint256 actual, uint256 limit);
+    /// @notice The trader holds fewer tokens.
+    error NotEnoughTokens(address holder, uint256 held, uint256 asked);
+}
+
+/// @notice Errors of bonuses.
+interface IBonusErrors {
+    /// @notice This pay period of the post was paid already.
+    error AlreadyPaid(bytes32 postId, bytes32 period);
+    /// @notice The vault holds less than the pay.
+    error BudgetExceeded(address token, uint256 budget, uint256 pay);
+}
+
+/// @notice Errors of fraud freezes.
+interface IFraudErrors {
+    /// @notice Nothing is known of this post.
+    error UnknownSubject(bytes32 subject);
+    /// @notice A freeze, an appeal and a decision each carry the hash of a statement.
+    error MissingStatement(bytes32 alertId);
+    /// @notice The alert has been used.
+    error AlertUsed(bytes32 alertId);
+    /// @notice This statement froze once before.
+    error StatementUsed(bytes32 statementHash);
+    /// @notice The subject is frozen for another alert.
+    error AlreadyFrozen(bytes32 subject, bytes32 alertId);
+    /// @notice An end date lies ahead, and not too far.
+    error InvalidEndDate(uint256 until, uint256 latest);
+    /// @notice The alert's status does not allow this (see `FreezeStatus`).
+    error FreezeNotOpen(bytes32 alertId, uint8 status);
+    /// @notice Only the one whose money waits may appeal.
+    error NotTheSubject(bytes32 alertId, address caller);
+    /// @notice Who accuses does not decide.
+    error AccuserCannotDecide(bytes32 alertId, address caller);
+}
+
+/// @notice Errors of disputes.
+interface IDisputeErrors {
+    /// @notice A statement has a hash.
+    error MissingEvidence();
+    /// @notice Only the post's owner may dispute its result.
+    error NotPostOwner(bytes32 postId, address caller);
+    /// @notice There is nothing to dispute: the post is original, or its result is final.
+    error NotDisputable(bytes32 postId, uint8 outcome, uint8 status);
+    /// @notice The dispute's stage does not allow this (see `DisputeStatus`).
+    error WrongStage(uint256 disputeId, uint8 status);
+    /// @notice Only the other party may answer.
+    error NotTheOtherParty(uint256 disputeId, address caller);
+    /// @notice Each side answers once a round.
+    error AlreadyAnswered(uint256 disputeId);
+    /// @notice The time for this has passed.
+    error TooLate(uint256 disputeId, uint256 deadline);
+    /// @notice The time for this has not come.
+    error TooEarly(uint256 disputeId, uint256 notBefore);
+    /// @notice A ruling keeps the outcome, or says original or licensed.
+    error InvalidRuling(uint256 disputeId, uint8 outcome);
+    /// @notice A party, or who ruled the round before, does not rule.
+    error PartialArbiter(uint256 disputeId, address arbiter);
+    /// @notice No further round.
+    error NoFurtherRound(uint256 disputeId, uint256 round);
+    /// @notice Only the side that lost may go on.
+    error NotTheLoser(uint256 disputeId, address caller);
+    /// @notice No second quorum is set.
+    error NoReviewOracles();
+    /// @notice The report is not about this dispute.
+    error NotThisDispute(uint256 disputeId, bytes32 requestId);
+    /// @notice Bonds lie between these limits, in wei.
+    error InvalidBond(uint256 bondWei, uint256 maximum);
 }

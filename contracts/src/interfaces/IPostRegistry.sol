@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {PoCReport, PostResult} from "../types/Reports.sol";
+import {PoCReport, PostResult, Ruling} from "../types/Reports.sol";
 
 /// @title What anyone who pays a post needs to know
 interface IRedirectSource {
@@ -46,6 +46,15 @@ interface IPostRegistry is IRedirectSource {
     );
     /// @notice A later result ended the redirection.
     event RevenueRedirectionEnded(bytes32 indexed postId, address indexed originalCreator);
+    /// @notice The result is contested; until it is settled no report overwrites it.
+    event PostContested(bytes32 indexed postId, address indexed creator);
+    /// @notice A ruling decided what the post is.
+    /// @param reasonHash Of the reasons; zero where silence kept the result.
+    event PostDecided(
+        bytes32 indexed postId, address indexed creator, uint8 outcome, uint16 redirectBps, bytes32 reasonHash
+    );
+    /// @notice The contract whose rulings count.
+    event DisputesChanged(address disputes);
     /// @notice Results recorded from now on can be contested for this long.
     event DisputeWindowChanged(uint32 seconds_);
 
@@ -58,6 +67,19 @@ interface IPostRegistry is IRedirectSource {
         external
         returns (uint8 tier, uint16 redirectBps);
 
+    /// @notice Marks a provisional result as contested. Only the disputes contract may.
+    function contest(bytes32 postId) external;
+
+    /// @notice Ends a dispute by keeping the result, which is final now. Only the disputes contract may.
+    /// @param ruled Whether somebody decided so; false where nobody did in time.
+    function keep(bytes32 postId, bool ruled, bytes32 reasonHash) external;
+
+    /// @notice Replaces a contested or needs-review result by a ruling. Only the disputes contract may.
+    function decide(bytes32 postId, Ruling calldata ruling) external;
+
+    /// @notice Names the contract whose rulings count.
+    function setDisputes(address disputes_) external;
+
     /// @notice Sets how long later results can be contested.
     function setDisputeWindow(uint32 seconds_) external;
 
@@ -69,6 +91,12 @@ interface IPostRegistry is IRedirectSource {
 
     /// @notice Whether the post is recorded as original.
     function hasBadge(bytes32 postId) external view returns (bool);
+
+    /// @notice Whether a ruling decided the post; no report overwrites it then.
+    function isRuled(bytes32 postId) external view returns (bool);
+
+    /// @notice The contract whose rulings count; zero until there is one.
+    function disputes() external view returns (address);
 
     /// @notice Seconds a result can be contested, for results recorded from now on.
     function disputeWindow() external view returns (uint32);

@@ -74,3 +74,33 @@ library PostStatus {
     uint8 internal constant FINAL = 2;
     uint8 internal constant DISPUTED = 3;
 }
+
+/// @notice Kinds of what a post earns.
+library Revenue {
+    uint8 internal constant TIP = 1;
+    uint8 internal constant COMMENT_TIP = 2;
+    uint8 internal constant REPOST_TIP = 3;
+    uint8 internal constant TRADE_FEE = 4;
+    uint8 internal constant EARNINGS = 5;
+}
+
+/// @notice Life of a fraud freeze.
+library FreezeStatus {
+    uint8 internal constant NONE = 0;
+    uint8 internal constant FROZEN = 1;
+    uint8 internal constant APPEALED = 2;
+    uint8 internal constant UPHELD = 3;
+    uint8 internal constant RELEASED = 4;
+    /// @dev Never stored: the end date passed.
+    uint8 internal constant EXPIRED = 5;
+}
+
+/// @notice Life of a dispute.
+library DisputeStatus {
+    uint8 internal constant NONE = 0;
+    /// @dev Waiting for a ruling.
+    uint8 internal constant OPEN = 1;
+    /// @dev Ruled; the side that lost may go on.
+    uint8 internal constant RULED = 2;
+    uint8 internal constant CLOSED = 3;
+}

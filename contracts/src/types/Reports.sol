@@ -113,3 +113,15 @@ struct PostResult {
     /// 1 for the first result, one more for each re-analysis.
     uint16 revision;
 }
+
+/// @notice What somebody with the right to decide made of a post.
+struct Ruling {
+    /// Original, Derivative, SelfDuplicate or Licensed; see `Outcome`.
+    uint8 outcome;
+    /// Who made the original; zero unless the outcome is Derivative.
+    address originalCreator;
+    bytes32 originalPostId;
+    bytes32 reasonHash;
+    /// Whether the owner may still dispute it, in a window of its own.
+    bool contestable;
+}

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Managed} from "../Managed.sol";
+import {
+    IDisputeErrors,
+    IPolicyErrors,
+    IPostErrors,
+    IQuorumErrors,
+    IRuleErrors
+} from "../interfaces/IErrors.sol";
+import {IOracleRegistry} from "../interfaces/IOracleRegistry.sol";
+import {Dispute, IPoCDisputes} from "../interfaces/IPoCDisputes.sol";
+import {IPoCHub} from "../interfaces/IPoCHub.sol";
+import {IPolicyRegistry} from "../interfaces/IPolicyRegistry.sol";
+import {IPostRegistry} from "../interfaces/IPostRegistry.sol";
+import {ReportRules} from "../libraries/ReportRules.sol";
+import {Ledger} from "../money/Ledger.sol";
+import {DisputeStatus, Outcome, PostStatus} from "../types/Codes.sol";
+import {PoCReport, PostResult, Ruling} from "../types/Reports.sol";
+import {DisputeStorage} from "./DisputeStorage.sol";
+
+/// @title Disputes about results
+/// @dev No pause stops these clocks: a dispute that cannot go on would hold somebody's money.
+contract PoCDisputes is
+    IPoCDisputes,
+    IDisputeErrors,
+    IPostErrors,
+    IQuorumErrors,
+    IRuleErrors,
+    IPolicyErrors,
+    Ledger,
+    Managed,
+    DisputeStorage
+{
+    /// @notice How long the other party may answer.
+    uint40 public constant ANSWER_PERIOD = 3 days;
+    /// @notice How long there is to rule, from the start of a round.
+    uint40 public constant RULING_PERIOD = 14 days;
+    /// @notice How long the side that lost may go on.
+    uint40 public constant APPEAL_PERIOD = 3 days;
+    /// @notice The free round and two bonded ones.
+    uint8 public constant MAX_ROUNDS = 3;
+    /// @notice Highest bond of the second round: an appeal must not be for the rich alone.
+    uint96 public constant MAX_BOND = 1 ether;
+    /// @notice Bond of the second round at the start.
+    uint96 public constant INITIAL_BOND = 0.01 ether;
+
+    /// @notice Wires the disputes.
+    function initialize(address authority_, address hub_, address posts_, address links_)
+        external
+        initializer
+    {
+        _requireAddress(authority_);
+        _requireAddress(hub_);
+        _requireAddress(posts_);
+        __AccessManaged_init(authority_);
+        _initLedger(links_);
+        _state().hub = IPoCHub(hub_);
+        _state().posts = IPostRegistry(posts_);
+        _state().bondWei = INITIAL_BOND;
+        emit BondChanged(INITIAL_BOND);
+    }
+
+    /// @inheritdoc IPoCDisputes
+    function open(bytes32 postId, bytes32 evidenceHash) external returns (uint256 disputeId) {
+        DisputesState storage $ = _state();
+        PostResult memory result = $.posts.resultOf(postId);
+        if (result.revision == 0) revert UnknownPost(postId);
+        if (!_actsFor(result.creator)) revert NotPostOwner(postId, msg.sender);
+        if (result.outcome == Outcome.ORIGINAL || result.status != PostStatus.PROVISIONAL) {
+            revert NotDisputable(postId, result.outcome, result.status);
+        }
+        disputeId = ++$.count;
+        $.open[postId] = disputeId;
+        Dispute storage dispute = $.disputes[disputeId];
+        dispute.postId = postId;
+        dispute.owner = result.creator;
+        dispute.beneficiary = result.originalCreator;
+        dispute.disputed = result.outcome;
+        dispute.standing = result.outcome;
+        _startRound(disputeId, dispute, 1, evidenceHash);
+        $.posts.contest(postId);
+    }
+
+    /// @inheritdoc IPoCDisputes
+    function answer(uint256 disputeId, bytes32 statementHash) external {
+        Dispute storage dispute = _at(disputeId, DisputeStatus.OPEN);
+        if (statementHash == 0) revert MissingEvidence();
+        address other = _otherThan(dispute, _opener(dispute));
+        if (!_actsFor(other)) revert NotTheOtherParty(disputeId, msg.sender);
+        if (block.timestamp > dispute.answerUntil) revert TooLate(disputeId, dispute.answerUntil);
+        if (dispute.answered) revert AlreadyAnswered(disputeId);
+        dispute.answered = true;
+        dispute.counterHash = statementHash;
+        emit DisputeAnswered(disputeId, dispute.postId, msg.sender, statementHash);
+    }
+
+    /// @inheritdoc IPoCDisputes
+    function rule(uint256 disputeId, uint8 outcome, bytes32 reasonHash) external restricted {
+        Dispute storage dispute = _at(disputeId, DisputeStatus.OPEN);
+        if (_actsFor(dispute.owner) || _actsFor(dispute.beneficiary) || msg.sender == dispute.arbiter) {
+            revert PartialArbiter(disputeId, msg.sender);
+        }
+        bool heard = dispute.answered || dispute.beneficiary == address(0);
+        if (!heard && block.timestamp <= dispute.answerUntil) {
+            revert TooEarly(disputeId, dispute.answerUntil);
+        }
+        _rule(disputeId, dispute, msg.sender, outcome, reasonHash);
+    }
+
+    /// @inheritdoc IPoCDisputes
+    /// @dev The report is about the same media under the same policy, signed by another quorum than the first one; it
+    /// does not wait for statements, which change nothing about the media.
+    function ruleByReport(uint256 disputeId, PoCReport calldata report, bytes[] calldata signatures)
+        external
+    {
+        DisputesState storage $ = _state();
+        Dispute storage dispute = _at(disputeId, DisputeStatus.OPEN);
+        if (address($.reviewOracles) == address(0)) revert NoReviewOracles();
+        if (dispute.arbiter == address($.reviewOracles)) {
+            revert PartialArbiter(disputeId, address($.reviewOracles));
+        }
+        PostResult memory result = $.posts.resultOf(dispute.postId);
+        if (
+            report.requestId != reanalysisId(disputeId) || report.postId != dispute.postId
+                || report.contentHash != result.contentHash || report.creator != result.creator
+                || report.mediaType != result.mediaType || report.configVersion != result.configVersion
+                || block.timestamp > report.validUntil
+        ) revert NotThisDispute(disputeId, report.requestId);
+        (uint16 threshold,) =
+            IPolicyRegistry($.posts.policy()).policyAt(report.configVersion, report.mediaType);
+        ReportRules.check(report, threshold);
+        $.reviewOracles.requireQuorum($.hub.hashReport(report), report.signerEpoch, signatures);
+        _rule(disputeId, dispute, address($.reviewOracles), report.outcome, report.evidenceHash);
+    }
+
+    /// @inheritdoc IPoCDisputes
+    function escalate(uint256 disputeId, bytes32 evidenceHash) external payable nonReentrant {
+        Dispute storage dispute = _at(disputeId, DisputeStatus.RULED);
+        uint8 round = dispute.round + 1;
+        if (round > MAX_ROUNDS) revert NoFurtherRound(disputeId, dispute.round);
+        if (block.timestamp > dispute.appealUntil) revert TooLate(disputeId, dispute.appealUntil);
+        address loser = dispute.standing == dispute.disputed ? dispute.owner : dispute.beneficiary;
+        if (!_actsFor(loser)) revert NotTheLoser(disputeId, msg.sender);
+        dispute.bondWei = uint96(_receive(ETHER, bondOf(round)));
+        dispute.bondedBy = loser;
+        _startRound(disputeId, dispute, round, evidenceHash);
+    }
+
+    /// @inheritdoc IPoCDisputes
+    function settle(uint256 disputeId) external nonReentrant {
+        DisputesState storage $ = _state();
+        Dispute storage dispute = $.disputes[disputeId];
+        bool silent = dispute.status == DisputeStatus.OPEN;
+        if (!silent && dispute.status != DisputeStatus.RULED) revert WrongStage(disputeId, dispute.status);
+        bool last = !silent && dispute.round == MAX_ROUNDS;
+        uint256 deadline = silent ? dispute.ruleUntil : dispute.appealUntil;
+        if (!last && block.timestamp <= deadline) revert TooEarly(disputeId, deadline);
+
+        dispute.status = DisputeStatus.CLOSED;
+        bytes32 postId = dispute.postId;
+        delete $.open[postId];
+        // Nobody decided: that is not the fault of whoever paid the bond.
+        if (silent) _payBond(disputeId, dispute, dispute.bondedBy);
+        emit DisputeSettled(disputeId, postId, dispute.standing, silent);
+        if (dispute.standing == dispute.disputed) {
+            bool ruled = !silent || dispute.round > 1;
+            $.posts.keep(postId, ruled, dispute.reasonHash);
+        } else {
+            $.posts.decide(postId, Ruling(dispute.standing, address(0), 0, dispute.reasonHash, false));
+        }
+    }
+
+    /// @inheritdoc IPoCDisputes
+    function review(bytes32 postId, Ruling calldata ruling) external restricted {
+        DisputesState storage $ = _state();
+        PostResult memory result = $.posts.resultOf(postId);
+        if (result.outcome != Outcome.NEEDS_REVIEW || result.status == PostStatus.DISPUTED) {
+            revert NotDisputable(postId, result.outcome, result.status);
+        }
+        if (_actsFor(result.creator) || _actsFor(ruling.originalCreator)) {
+            revert PartialArbiter(0, msg.sender);
+        }
+        // What costs the owner money can be disputed in a window of its own; what does not is final.
+        bool derived = ruling.outcome == Outcome.DERIVATIVE;
+        $.posts
+            .decide(
+                postId,
+                Ruling(
+                    ruling.outcome,
+                    derived ? ruling.originalCreator : address(0),
+                    ruling.originalPostId,
+                    ruling.reasonHash,
+                    derived
+                )
+            );
+    }
+
+    /// @inheritdoc IPoCDisputes
+    function setBond(uint96 bondWei) external restricted {
+        if (bondWei == 0 || bondWei > MAX_BOND) revert InvalidBond(bondWei, MAX_BOND);
+        _state().bondWei = bondWei;
+        emit BondChanged(bondWei);
+    }
+
+    /// @inheritdoc IPoCDisputes
+    function setReviewOracles(address oracles) external restricted {
+        _state().reviewOracles = IOracleRegistry(oracles);
+        emit ReviewOraclesChanged(oracles);
+    }
+
+    /// @inheritdoc IPoCDisputes
+    function disputeOf(uint256 disputeId) external view returns (Dispute memory) {
+        return _state().disputes[disputeId];
+    }
+
+    /// @inheritdoc IPoCDisputes
+    function openDisputeOf(bytes32 postId) external view returns (uint256) {
+        return _state().open[postId];
+    }
+
+    /// @inheritdoc IPoCDisputes
+    function disputeCount() external view returns (uint256) {
+        return _state().count;
+    }
+
+    /// @inheritdoc IPoCDisputes
+    function reanalysisId(uint256 disputeId) public view returns (bytes32) {
+        uint8 round = _state().disputes[disputeId].round;
+        return keccak256(abi.encode(block.chainid, address(this), "reanalysis", disputeId, round));
+    }
+
+    /// @inheritdoc IPoCDisputes
+    function bondOf(uint256 round) public view returns (uint256) {
+        if (round < 2) return 0;
+        return round == 2 ? _state().bondWei : 2 * uint256(_state().bondWei);
+    }
+
+    /// @inheritdoc IPoCDisputes
+    function modules() external view returns (address hub, address posts, address reviewOracles) {
+        DisputesState storage $ = _state();
+        return (address($.hub), address($.posts), address($.reviewOracles));
+    }
+
+    function _startRound(uint256 disputeId, Dispute storage dispute, uint8 round, bytes32 evidenceHash)
+        private
+    {
+        if (evidenceHash == 0) revert MissingEvidence();
+        dispute.round = round;
+        dispute.status = DisputeStatus.OPEN;
+        dispute.answered = false;
+        dispute.evidenceHash = evidenceHash;
+        dispute.answerUntil = uint40(block.timestamp) + ANSWER_PERIOD;
+        dispute.ruleUntil = uint40(block.timestamp) + RULING_PERIOD;
+        emit DisputeOpened(
+            disputeId,
+            dispute.postId,
+            msg.sender,
+            round,
+            dispute.bondWei,
+            evidenceHash,
+            reanalysisId(disputeId)
+        );
+    }
+
+    function _rule(
+        uint256 disputeId,
+        Dispute storage dispute,
+        address arbiter,
+        uint8 outcome,
+        bytes32 reasonHash
+    ) private {
+        if (block.timestamp > dispute.ruleUntil) revert TooLate(disputeId, dispute.ruleUntil);
+        if (reasonHash == 0) revert MissingEvidence();
+        if (outcome != dispute.disputed && outcome != Outcome.ORIGINAL && outcome != Outcome.LICENSED) {
+            revert InvalidRuling(disputeId, outcome);
+        }
+        bool keeps = outcome == dispute.disputed;
+        bool kept = dispute.standing == dispute.disputed;
+        // The bond bets that the side which won before loses now; otherwise that side has it for its trouble.
+        address other = _otherThan(dispute, dispute.bondedBy);
+        _payBond(disputeId, dispute, keeps != kept || other == address(0) ? dispute.bondedBy : other);
+        dispute.standing = outcome;
+        dispute.status = DisputeStatus.RULED;
+        dispute.reasonHash = reasonHash;
+        dispute.arbiter = arbiter;
+        dispute.appealUntil = uint40(block.timestamp) + APPEAL_PERIOD;
+        emit DisputeRuled(disputeId, dispute.postId, arbiter, outcome, reasonHash, dispute.appealUntil);
+    }
+
+    function _payBond(uint256 disputeId, Dispute storage dispute, address to) private {
+        uint256 amount = dispute.bondWei;
+        if (amount == 0) return;
+        dispute.bondWei = 0;
+        _credit(to, ETHER, amount);
+        emit BondPaid(disputeId, to, amount);
+    }
+
+    function _at(uint256 disputeId, uint8 status) private view returns (Dispute storage dispute) {
+        dispute = _state().disputes[disputeId];
+        if (dispute.status != status) revert WrongStage(disputeId, dispute.status);
+    }
+
+    /// @dev Who began this round: the owner the first one, whoever lost the others.
+    function _opener(Dispute storage dispute) private view returns (address) {
+        return dispute.round == 1 ? dispute.owner : dispute.bondedBy;
+    }
+
+    function _otherThan(Dispute storage dispute, address party) private view returns (address) {
+        return party == dispute.owner ? dispute.beneficiary : dispute.owner;
+    }
+
+    function _actsFor(address account) private view returns (bool) {
+        return account != address(0) && (msg.sender == account || msg.sender == links().walletOf(account));
+    }
+}

@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
+import {OracleRegistry} from "../src/OracleRegistry.sol";
+import {
+    IDisputeErrors,
+    IPostErrors,
+    IQuorumErrors,
+    IRuleErrors,
+    IUnknownPostError
+} from "../src/interfaces/IErrors.sol";
+import {IPoCDisputes} from "../src/interfaces/IPoCDisputes.sol";
+import {IPostRegistry} from "../src/interfaces/IPostRegistry.sol";
+import {DisputeStatus, Outcome, PostStatus} from "../src/types/Codes.sol";
+import {PoCReport, PostResult, Ruling} from "../src/types/Reports.sol";
+import {Economy} from "./utils/Economy.sol";
+
+/// @notice Both sides are heard, the accuser decides nothing, and every dispute ends.
+contract DisputesTest is Economy {
+    address private constant ARBITER_2 = address(0xA2);
+    uint256 private constant REVIEW_KEY = 0xB0B;
+
+    function setUp() public override {
+        super.setUp();
+        manager.grantRole(9, address(this), 0);
+        manager.grantRole(9, ARBITER_2, 0);
+        bytes4[] memory selectors = new bytes4[](2);
+        selectors[0] = IPoCDisputes.rule.selector;
+        selectors[1] = IPoCDisputes.review.selector;
+        manager.setTargetFunctionRole(address(disputes), selectors, 9);
+        fulfill(derivative(reportFor(ask()), 9_800));
+    }
+
+    // ---- the whole story
+
+    function test_AnOverturnedResultPaysBackWhatWasContestedAndGivesTheBadge() public {
+        tip(POST, 100);
+        uint256 id = dispute(POST);
+        tip(POST, 100);
+        owns(CREATOR, 80, "own share flows all along");
+        eq(splitter.contested(POST, ETHER), 120, "held");
+        ruled(id, Outcome.ORIGINAL);
+        vm.warp(block.timestamp + 3 days + 1);
+        vm.expectEmit(address(posts));
+        emit IPostRegistry.PoCBadgeIssued(
+            POST, CREATOR, posts.resultOf(POST).requestId, 9_800, keccak256("evidence")
+        );
+        disputes.settle(id);
+        yes(posts.hasBadge(POST), "badge");
+        eq(posts.statusOf(POST), PostStatus.FINAL, "final");
+        yes(posts.isRuled(POST), "ruled");
+        splitter.payContested(POST, ETHER);
+        owns(CREATOR, 200, "paid back whole");
+        owns(FIRST_CREATOR, 0, "nothing moved");
+        owesWhatItHas();
+        // And it does not come back with the next analysis.
+        fulfillReverts(
+            derivative(reportFor(ask()), 9_900), abi.encodeWithSelector(IPostErrors.PostRuled.selector, POST)
+        );
+    }
+
+    function test_AnUpheldResultIsFinalAtOnceAndPaysTheOriginal() public {
+        tip(POST, 100);
+        uint256 id = dispute(POST);
+        ruled(id, Outcome.DERIVATIVE);
+        vm.warp(block.timestamp + 3 days + 1);
+        disputes.settle(id);
+        eq(posts.statusOf(POST), PostStatus.FINAL, "final");
+        splitter.payContested(POST, ETHER);
+        owns(FIRST_CREATOR, 60, "original's");
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IDisputeErrors.NotDisputable.selector, POST, Outcome.DERIVATIVE, PostStatus.FINAL
+            )
+        );
+        vm.prank(CREATOR);
+        disputes.open(POST, EVIDENCE);
+    }
+
+    function test_ARulingMayFindAPermission() public {
+        uint256 id = dispute(POST);
+        ruled(id, Outcome.LICENSED);
+        vm.warp(block.timestamp + 3 days + 1);
+        disputes.settle(id);
+        eq(posts.resultOf(POST).outcome, Outcome.LICENSED, "licensed");
+        no(posts.hasBadge(POST), "no badge");
+    }
+
+    // ---- silence
+
+    function test_SilenceKeepsTheResultAndNothingStaysStuck() public {
+        tip(POST, 100);
+        uint256 id = dispute(POST);
+        vm.warp(block.timestamp + 14 days);
+        bytes memory early =
+            abi.encodeWithSelector(IDisputeErrors.TooEarly.selector, id, uint256(block.timestamp));
+        vm.expectRevert(early);
+        disputes.settle(id);
+        vm.warp(block.timestamp + 1);
+        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.TooLate.selector, id, block.timestamp - 1));
+        disputes.rule(id, Outcome.ORIGINAL, REASON);
+        vm.expectEmit(address(disputes));
+        emit IPoCDisputes.DisputeSettled(id, POST, Outcome.DERIVATIVE, true);
+        disputes.settle(id);
+        no(posts.isRuled(POST), "nobody ruled");
+        splitter.payContested(POST, ETHER);
+        owns(FIRST_CREATOR, 60, "paid");
+        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.WrongStage.selector, id, DisputeStatus.CLOSED));
+        disputes.settle(id);
+    }
+
+    function test_SilenceInALaterRoundKeepsTheRulingAndReturnsTheBond() public {
+        uint256 id = dispute(POST);
+        ruled(id, Outcome.ORIGINAL);
+        appeal(FIRST_CREATOR, id, 0.01 ether);
+        vm.warp(block.timestamp + 14 days + 1);
+        disputes.settle(id);
+        yes(posts.hasBadge(POST), "the ruling stands");
+        eq(disputes.claimable(FIRST_CREATOR, ETHER), 0.01 ether, "bond back");
+    }
+
+    // ---- both sides are heard
+
+    function test_NoRulingBeforeTheOtherSideSpokeOrItsTimeIsOver() public {
+        uint256 id = dispute(POST);
+        uint256 until = block.timestamp + 3 days;
+        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.TooEarly.selector, id, until));
+        disputes.rule(id, Outcome.ORIGINAL, REASON);
+        vm.warp(until + 1);
+        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.TooLate.selector, id, until));
+        vm.prank(FIRST_CREATOR);
+        disputes.answer(id, REASON);
+        disputes.rule(id, Outcome.ORIGINAL, REASON);
+    }
+
+    function test_OnlyTheOtherPartyAnswersAndOnce() public {
+        uint256 id = dispute(POST);
+        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.NotTheOtherParty.selector, id, CREATOR));
+        vm.prank(CREATOR);
+        disputes.answer(id, REASON);
+        vm.startPrank(FIRST_CREATOR);
+        vm.expectRevert(IDisputeErrors.MissingEvidence.selector);
+        disputes.answer(id, 0);
+        disputes.answer(id, REASON);
+        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.AlreadyAnswered.selector, id));
+        disputes.answer(id, REASON);
+        vm.stopPrank();
+        eq(disputes.disputeOf(id).counterHash, REASON, "kept");
+    }
+
+    function test_NobodyRulesInTheirOwnCaseNorTwice() public {
+        uint256 id = dispute(POST);
+        manager.grantRole(9, FIRST_CREATOR, 0);
+        vm.startPrank(FIRST_CREATOR);
+        disputes.answer(id, REASON);
+        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.PartialArbiter.selector, id, FIRST_CREATOR));
+        disputes.rule(id, Outcome.DERIVATIVE, REASON);
+        vm.stopPrank();
+        disputes.rule(id, Outcome.DERIVATIVE, REASON);
+        appeal(CREATOR, id, 0.01 ether);
+        vm.warp(block.timestamp + 3 days + 1);
+        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.PartialArbiter.selector, id, address(this)));
+        disputes.rule(id, Outcome.DERIVATIVE, REASON);
+        vm.prank(ARBITER_2);
+        disputes.rule(id, Outcome.ORIGINAL, REASON);
+        vm.expectRevert(abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, CREATOR));
+        vm.prank(CREATOR);
+        disputes.rule(id, Outcome.ORIGINAL, REASON);
+    }
+
+    function test_WhatARulingMaySay() public {
+        uint256 id = dispute(POST);
+        vm.prank(FIRST_CREATOR);
+        disputes.answer(id, REASON);
+        uint8[4] memory wrong = [Outcome.NONE, Outcome.SELF_DUPLICATE, Outcome.NEEDS_REVIEW, Outcome.FAILED];
+        for (uint256 i; i < wrong.length; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.InvalidRuling.selector, id, wrong[i]));
+            disputes.rule(id, wrong[i], REASON);
+        }
+        vm.expectRevert(IDisputeErrors.MissingEvidence.selector);
+        disputes.rule(id, Outcome.ORIGINAL, 0);
+    }
+
+    // ---- rounds
+
+    function test_BondsDoubleAndGoToWhoeverWasRight() public {
+        uint256 id = dispute(POST);
+        ruled(id, Outcome.DERIVATIVE);
+        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.NotTheLoser.selector, id, FIRST_CREATOR));
+        vm.prank(FIRST_CREATOR);
+        disputes.escalate(id, EVIDENCE);
+        appeal(CREATOR, id, 0.01 ether);
+        answerAndRule(id, FIRST_CREATOR, ARBITER_2, Outcome.ORIGINAL);
+        eq(disputes.claimable(CREATOR, ETHER), 0.01 ether, "round 2 was won: bond back");
+        appeal(FIRST_CREATOR, id, 0.02 ether);
+        answerAndRule(id, CREATOR, address(this), Outcome.ORIGINAL);
+        eq(disputes.claimable(CREATOR, ETHER), 0.03 ether, "round 3 was lost: bond to the other side");
+        eq(disputes.owed(ETHER), address(disputes).balance, "owed is the balance");
+        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.NoFurtherRound.selector, id, 3));
+        vm.prank(FIRST_CREATOR);
+        disputes.escalate(id, EVIDENCE);
+        disputes.settle(id); // the last ruling needs no further wait
+        yes(posts.hasBadge(POST), "badge");
+        vm.prank(CREATOR);
+        disputes.withdraw(CREATOR, ETHER, CREATOR);
+        eq(CREATOR.balance, 0.03 ether, "fetched");
+    }
+
+    function test_AnAppealHasItsTimeAndItsPrice() public {
+        uint256 id = dispute(POST);
+        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.WrongStage.selector, id, DisputeStatus.OPEN));
+        vm.prank(CREATOR);
+        disputes.escalate(id, EVIDENCE);
+        ruled(id, Outcome.DERIVATIVE);
+        vm.deal(CREATOR, 1 ether);
+        vm.expectRevert(abi.encodeWithSignature("IncorrectValue(uint256,uint256)", 0.01 ether, 1));
+        vm.prank(CREATOR);
+        disputes.escalate{value: 1}(id, EVIDENCE);
+        vm.expectRevert(
+            abi.encodeWithSelector(IDisputeErrors.TooEarly.selector, id, block.timestamp + 3 days)
+        );
+        disputes.settle(id);
+        vm.warp(block.timestamp + 3 days + 1);
+        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.TooLate.selector, id, block.timestamp - 1));
+        vm.prank(CREATOR);
+        disputes.escalate{value: 0.01 ether}(id, EVIDENCE);
+    }
+
+    // ---- opening
+
+    function test_OnlyTheOwnerOfAContestablePostOpensADisputeAndFree() public {
+        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.NotPostOwner.selector, POST, FAN));
+        vm.prank(FAN);
+        disputes.open(POST, EVIDENCE);
+        vm.startPrank(CREATOR);
+        vm.expectRevert(abi.encodeWithSelector(IUnknownPostError.UnknownPost.selector, ORIGINAL_POST));
+        disputes.open(ORIGINAL_POST, EVIDENCE);
+        vm.expectRevert(IDisputeErrors.MissingEvidence.selector);
+        disputes.open(POST, 0);
+        eq(disputes.open(POST, EVIDENCE), 1, "first");
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IDisputeErrors.NotDisputable.selector, POST, Outcome.DERIVATIVE, PostStatus.DISPUTED
+            )
+        );
+        disputes.open(POST, EVIDENCE);
+        vm.stopPrank();
+        eq(disputes.openDisputeOf(POST), 1, "open");
+        eq(disputes.disputeCount(), 1, "count");
+        eq(disputes.bondOf(1), 0, "free");
+        original(keccak256("mine"));
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IDisputeErrors.NotDisputable.selector,
+                keccak256("mine"),
+                Outcome.ORIGINAL,
+                PostStatus.PROVISIONAL
+            )
+        );
+        vm.prank(CREATOR);
+        disputes.open(keccak256("mine"), EVIDENCE);
+    }
+
+    function test_AReportDoesNotTouchAPostInDispute() public {
+        PoCReport memory again = reportFor(ask());
+        dispute(POST);
+        fulfillReverts(again, abi.encodeWithSelector(IPostErrors.PostDisputed.selector, POST));
+        (address beneficiary, uint16 bps) = posts.redirectOf(POST);
+        eq(beneficiary, FIRST_CREATOR, "beneficiary");
+        eq(bps, 6_000, "redirect");
+        vm.warp(block.timestamp + 30 days);
+        eq(posts.statusOf(POST), PostStatus.DISPUTED, "time alone does not decide");
+    }
+
+    function test_OnlyTheDisputesContractRules() public {
+        bytes memory denied = abi.encodeWithSelector(IPostErrors.UnauthorizedDisputes.selector, address(this));
+        vm.expectRevert(denied);
+        posts.contest(POST);
+        vm.expectRevert(denied);
+        posts.keep(POST, true, REASON);
+        vm.expectRevert(denied);
+        posts.decide(POST, Ruling(Outcome.ORIGINAL, address(0), 0, REASON, false));
+        posts.setDisputes(address(this));
+        vm.expectRevert(abi.encodeWithSelector(IPostErrors.WrongPostStatus.selector, POST, 1));
+        posts.keep(POST, true, REASON);
+        vm.expectRevert(abi.encodeWithSelector(IPostErrors.WrongPostStatus.selector, POST, 1));
+        posts.decide(POST, Ruling(Outcome.ORIGINAL, address(0), 0, REASON, false));
+        vm.expectRevert(abi.encodeWithSelector(IUnknownPostError.UnknownPost.selector, REASON));
+        posts.contest(REASON);
+        posts.contest(POST);
+        vm.expectRevert(abi.encodeWithSelector(IPostErrors.WrongPostStatus.selector, POST, 3));
+        posts.contest(POST);
+        vm.expectRevert(abi.encodeWithSelector(IRuleErrors.InvalidOutcome.selector, Outcome.NEEDS_REVIEW));
+        posts.decide(POST, Ruling(Outcome.NEEDS_REVIEW, address(0), 0, REASON, false));
+    }
+
+    // ---- needs review
+
+    function test_AReviewGivesTheBadge() public {
+        undecided(ORIGINAL_POST, 9_800);
+        disputes.review(ORIGINAL_POST, Ruling(Outcome.ORIGINAL, address(0), 0, REASON, false));
+        yes(posts.hasBadge(ORIGINAL_POST), "badge");
+        eq(posts.statusOf(ORIGINAL_POST), PostStatus.FINAL, "final");
+    }
+
+    function test_AReviewThatCostsMoneyCanBeDisputed() public {
+        undecided(ORIGINAL_POST, 9_800);
+        makeFinal();
+        disputes.review(ORIGINAL_POST, Ruling(Outcome.DERIVATIVE, FIRST_CREATOR, POST, REASON, false));
+        PostResult memory result = posts.resultOf(ORIGINAL_POST);
+        eq(result.status, PostStatus.PROVISIONAL, "contestable, whatever the arbiter asked for");
+        eq(result.redirectBps, 6_000, "by the similarity that was measured");
+        eq(result.originalCreator, FIRST_CREATOR, "beneficiary");
+        eq(dispute(ORIGINAL_POST), 1, "disputed");
+    }
+
+    function test_AReviewObeysTheRules() public {
+        undecided(ORIGINAL_POST, 9_400);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IRuleErrors.OutcomeContradictsPolicy.selector, Outcome.DERIVATIVE, 9_400, 9_500
+            )
+        );
+        disputes.review(ORIGINAL_POST, Ruling(Outcome.DERIVATIVE, FIRST_CREATOR, POST, REASON, true));
+        bytes32 third = keccak256("third");
+        undecided(third, 9_900);
+        vm.expectRevert(abi.encodeWithSelector(IRuleErrors.MissingOriginalCreator.selector, third));
+        disputes.review(third, Ruling(Outcome.DERIVATIVE, address(0), POST, REASON, true));
+        vm.expectRevert(abi.encodeWithSelector(IRuleErrors.SelfMatch.selector, third, CREATOR));
+        disputes.review(third, Ruling(Outcome.DERIVATIVE, CREATOR, POST, REASON, true));
+        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.PartialArbiter.selector, 0, address(this)));
+        disputes.review(third, Ruling(Outcome.DERIVATIVE, address(this), POST, REASON, true));
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IDisputeErrors.NotDisputable.selector, POST, Outcome.DERIVATIVE, PostStatus.PROVISIONAL
+            )
+        );
+        disputes.review(POST, Ruling(Outcome.ORIGINAL, address(0), 0, REASON, true));
+    }
+
+    // ---- a second quorum
+
+    function test_ASecondQuorumRules() public {
+        uint256 id = dispute(POST);
+        PoCReport memory report = secondOpinion(id);
+        bytes[] memory signatures = signedBy(REVIEW_KEY, report);
+        vm.expectRevert(IDisputeErrors.NoReviewOracles.selector);
+        disputes.ruleByReport(id, report, signatures);
+        secondQuorum();
+        disputes.ruleByReport(id, report, signatures);
+        eq(disputes.disputeOf(id).standing, Outcome.ORIGINAL, "standing");
+        vm.warp(block.timestamp + 3 days + 1);
+        disputes.settle(id);
+        yes(posts.hasBadge(POST), "badge");
+    }
+
+    function test_TheFirstQuorumIsNotTheSecond() public {
+        secondQuorum();
+        uint256 id = dispute(POST);
+        PoCReport memory report = secondOpinion(id);
+        bytes[] memory first = signedBy(KEY, report);
+        vm.expectRevert(abi.encodeWithSelector(IQuorumErrors.UnauthorizedOracle.selector, vm.addr(KEY)));
+        disputes.ruleByReport(id, report, first);
+        report.contentHash = keccak256("other media");
+        bytes[] memory signatures = signedBy(REVIEW_KEY, report);
+        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.NotThisDispute.selector, id, report.requestId));
+        disputes.ruleByReport(id, report, signatures);
+        // A report that contradicts the policy is refused like any other.
+        report = derivative(secondOpinion(id), 9_400);
+        signatures = signedBy(REVIEW_KEY, report);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IRuleErrors.OutcomeContradictsPolicy.selector, Outcome.DERIVATIVE, 9_400, 9_500
+            )
+        );
+        disputes.ruleByReport(id, report, signatures);
+    }
+
+    function test_AReportOfOneRoundIsNoReportOfTheNext() public {
+        secondQuorum();
+        uint256 id = dispute(POST);
+        PoCReport memory report = secondOpinion(id);
+        ruled(id, Outcome.DERIVATIVE);
+        appeal(CREATOR, id, 0.01 ether);
+        bytes[] memory signatures = signedBy(REVIEW_KEY, report);
+        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.NotThisDispute.selector, id, report.requestId));
+        disputes.ruleByReport(id, report, signatures);
+        report = secondOpinion(id);
+        disputes.ruleByReport(id, report, signedBy(REVIEW_KEY, report));
+    }
+
+    // ---- settings
+
+    function test_TheBondHasLimits() public {
+        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.InvalidBond.selector, 0, 1 ether));
+        disputes.setBond(0);
+        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.InvalidBond.selector, 1 ether + 1, 1 ether));
+        disputes.setBond(1 ether + 1);
+        disputes.setBond(5);
+        eq(disputes.bondOf(2), 5, "second");
+        eq(disputes.bondOf(3), 10, "third");
+    }
+
+    // ---- helpers
+
+    function appeal(address who, uint256 id, uint256 bond) private {
+        vm.deal(who, bond);
+        vm.prank(who);
+        disputes.escalate{value: bond}(id, keccak256(abi.encode(id, bond)));
+    }
+
+    function answerAndRule(uint256 id, address other, address arbiter, uint8 outcome) private {
+        vm.prank(other);
+        disputes.answer(id, REASON);
+        vm.prank(arbiter);
+        disputes.rule(id, outcome, REASON);
+    }
+
+    function secondQuorum() private {
+        address[] memory signers = new address[](1);
+        signers[0] = vm.addr(REVIEW_KEY);
+        address review = proxy(
+            address(new OracleRegistry()),
+            abi.encodeCall(OracleRegistry.initialize, (address(manager), signers, 1, 0))
+        );
+        disputes.setReviewOracles(review);
+    }
+
+    function secondOpinion(uint256 id) private view returns (PoCReport memory report) {
+        report = attestation(POST);
+        report.requestId = disputes.reanalysisId(id);
+    }
+
+    function signedBy(uint256 key, PoCReport memory report) private view returns (bytes[] memory signatures) {
+        signatures = new bytes[](1);
+        signatures[0] = signature(key, hub.hashReport(report));
+    }
+}
