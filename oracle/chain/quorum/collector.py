@@ -1,9 +1,7 @@
 """Reports that a quorum signs: gather observations, propose the report that follows, collect signatures."""
 
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,44 +9,24 @@ import structlog
 
 from oracle.chain.client import ChainClient
 from oracle.chain.errors import ChainError, InvalidReport, SigningFailed
-from oracle.chain.quorum.observation import (
-    NoAgreement,
-    Observation,
-    acceptable,
-    aggregate,
-    contradict,
-    observe,
-    require_signed,
-    turn_order,
-)
+from oracle.chain.quorum.observation import NoAgreement, Observation, aggregate, observe, turn_order
 from oracle.chain.quorum.peers import Body, Peers, PeerServer, QuorumSettings
+from oracle.chain.quorum.witness import SignerSet, Witness, holds, now
 from oracle.chain.report import PoCReport, ReportDraft, digest
 from oracle.chain.resolver import Resolver
 from oracle.chain.signer import Signer, recover
 from oracle.chain.signing import SignedReport
 from oracle.chain.verify import RequestStatus, read_request
-from oracle.chain.wire import Header, address_bytes, blob, hexed
+from oracle.chain.wire import Header, blob
 from storage import outbox, quorum
 from storage.database import Database
 from storage.outbox import Attestation
-from storage.quorum import SignedProposal
 
 log = structlog.get_logger(__name__)
 
-SIGNERS_KNOWN_FOR_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class SignerSet:
-    """The signers in force."""
-
-    epoch: int
-    quorum: int
-    members: frozenset[bytes]
-
 
 class QuorumSigner:
-    """Stands in for `ReportSigner` where several nodes serve one hub; answers their messages too."""
+    """Stands in for `ReportSigner` where several nodes serve one hub; its `Witness` answers them."""
 
     def __init__(
         self,
@@ -66,9 +44,9 @@ class QuorumSigner:
         self._resolver = resolver
         self._settings = settings
         self._point = on_point
-        self._signers: tuple[float, SignerSet] | None = None
-        self._peers = Peers(settings, signer, client.chain_id, client.hub, _now)
-        self._server = PeerServer(settings, signer, client.chain_id, client.hub, self.answer, _now)
+        self._witness = Witness(db, client, signer, settings, on_point=on_point)
+        self._peers = Peers(settings, signer, client.chain_id, client.hub, now)
+        self._server = PeerServer(settings, signer, client.chain_id, client.hub, self._witness.answer, now)
 
     @property
     def port(self) -> int:
@@ -80,14 +58,12 @@ class QuorumSigner:
         self._server.close()
         self._peers.close()
 
-    # As the one who transmits
-
     def sign(self, row: Attestation, _head: Header, epoch: int) -> SignedReport | None:
         """The report with a quorum of signatures; None while it is another's turn or the quorum is not there.
 
         Raises: InvalidReport, ChainError, DatabaseUnavailable.
         """
-        signers = self._signer_set(epoch)
+        signers = self._witness.signer_set(epoch)
         own = self._own_observation(row, epoch)
         if self._signer.address not in signers.members or not self._is_my_turn(row, signers):
             return None
@@ -135,7 +111,7 @@ class QuorumSigner:
     def _gather(self, request_id: bytes, own: Observation, signers: SignerSet) -> list[Observation]:
         for peer, answer in self._peers.ask({"kind": "observe", "observation": own.to_dict()}).items():
             if answer.get("observation"):
-                self._take(request_id, answer["observation"], signers, said_by=peer)
+                self._witness.take(request_id, answer["observation"], signers, said_by=peer)
         with self._db.transaction() as conn:
             bodies = quorum.observations(conn, request_id, signers.epoch)
         return [one for one in map(Observation.from_dict, bodies) if one.signer in signers.members]
@@ -145,9 +121,9 @@ class QuorumSigner:
         with self._db.transaction() as conn:
             signed = quorum.find_signed(conn, request_id)
         margin_s = self._settings.validity_s // 6  # it still has to be mined
-        if signed is not None and _holds(signed, signers.epoch, _now() + margin_s):
+        if signed is not None and holds(signed, signers.epoch, now() + margin_s):
             return dict(signed.proposal)
-        valid_until = _now() + self._settings.validity_s
+        valid_until = now() + self._settings.validity_s
         report = aggregate(seen, quorum=signers.quorum, valid_until=valid_until)
         return {"report": report.to_dict(), "observations": [one.to_dict() for one in seen]}
 
@@ -168,7 +144,7 @@ class QuorumSigner:
             signature = _signature(answer)
             if signature and peer in signers.members and _signed_by(to_sign, signature, peer):
                 found[peer] = signature
-        own = self._agree(self._signer.address, proposal, signers)
+        own = self._witness.agree(self._signer.address, proposal, signers)
         if (signature := _signature(own)) and _signed_by(to_sign, signature, self._signer.address):
             found[self._signer.address] = signature
         return found
@@ -177,12 +153,12 @@ class QuorumSigner:
         """What peers have signed for another transmitter, the most signed one, unless we are bound ourselves."""
         with self._db.transaction() as conn:
             signed = quorum.find_signed(conn, request_id)
-        if signed is not None and _holds(signed, signers.epoch, _now()):
+        if signed is not None and holds(signed, signers.epoch, now()):
             return None
         valid: dict[bytes, Body] = {}
         for peer, answer in answers.items():
             try:
-                report = self._checked(peer, answer["signed"], signers)
+                report = self._witness.checked(peer, answer["signed"], signers)
                 if report.request_id == request_id:
                     valid[peer] = answer["signed"]
             except (InvalidReport, KeyError):
@@ -213,107 +189,6 @@ class QuorumSigner:
         log.info("quorum.waiting", analysis_id=str(row.analysis_id), code=code, detail=detail)
         with self._db.transaction() as conn:
             outbox.note_waiting(conn, row.id, code, detail)
-
-    # As one who is asked
-
-    def answer(self, sender: bytes, body: Body) -> Body:
-        """Answer a peer's message. Raises: InvalidReport for one that makes no sense."""
-        signers = self._signer_set(None)
-        if sender not in signers.members:
-            raise InvalidReport(f"{hexed(sender)} is no signer.")
-        if body.get("kind") == "observe":
-            theirs = Observation.from_dict(body["observation"])
-            self._take(theirs.draft.request_id, body["observation"], signers, said_by=sender)
-            with self._db.transaction() as conn:
-                kept = quorum.observations(conn, theirs.draft.request_id, signers.epoch, self._signer.address)
-            return {"observation": kept[0] if kept else None}
-        if body.get("kind") == "sign":
-            return self._agree(sender, body["proposal"], signers)
-        raise InvalidReport("There is no such message.")
-
-    def _take(self, request_id: bytes, body: Body, signers: SignerSet, *, said_by: bytes) -> None:
-        """Keep an observation that its signer made; another by the same signer is proof that it lies."""
-        try:
-            one = Observation.from_dict(body)
-            require_signed(one, self._client.chain_id, self._client.hub, signers.members, signers.epoch)
-        except (InvalidReport, SigningFailed) as exc:
-            log.warning("quorum.observation_refused", peer=hexed(said_by), reason=str(exc))
-            return
-        if one.draft.request_id != request_id:
-            return
-        with self._db.transaction() as conn:
-            kept = quorum.keep_observation(conn, request_id, one.signer_epoch, one.signer, one.to_dict())
-            if contradict(Observation.from_dict(kept), one):
-                new = quorum.report_equivocation(conn, request_id, one.signer, kept, one.to_dict())
-                if new:
-                    log.error("quorum.equivocation", signer=hexed(one.signer), request_id=request_id.hex())
-
-    def _agree(self, sender: bytes, proposal: Body, signers: SignerSet) -> Body:
-        """Sign a proposal that follows from its observations and fits our own; or say what is in the way."""
-        report = self._checked(sender, proposal, signers)
-        with self._db.transaction() as conn:
-            signed = quorum.find_signed(conn, report.request_id, lock=True)
-            to_sign = digest(report, self._client.chain_id, self._client.hub)
-            if signed is not None and signed.digest == to_sign:
-                return {"signature": hexed(signed.signature)}
-            # Two reports under one request are an equivocation unless the first has run out.
-            if signed is not None and _holds(signed, signers.epoch, _now()):
-                return {"signed": signed.proposal}
-            own = quorum.observations(conn, report.request_id, signers.epoch, self._signer.address)
-            if not own:
-                return {"error": "not_observed"}
-            if not acceptable(Observation.from_dict(own[0]).draft, report, self._settings.tolerance_bps):
-                return {"error": "disagrees"}
-            signature = self._signer.sign_digest(to_sign)
-            saved = SignedProposal(to_sign, proposal, signature, report.valid_until)
-            quorum.save_signed(conn, report.request_id, saved)
-        self._point("agreed")
-        return {"signature": hexed(signature)}
-
-    def _checked(self, sender: bytes, proposal: Body, signers: SignerSet) -> PoCReport:
-        try:
-            report = PoCReport.from_dict(proposal["report"])
-            seen = [Observation.from_dict(body) for body in proposal["observations"]]
-            for one in seen:
-                require_signed(one, self._client.chain_id, self._client.hub, signers.members, signers.epoch)
-            expected = aggregate(seen, quorum=signers.quorum, valid_until=report.valid_until)
-        except (ChainError, KeyError, TypeError) as exc:
-            raise InvalidReport(f"The proposal of {hexed(sender)} proves nothing: {exc}") from exc
-        with self._db.transaction() as conn:
-            known = quorum.observations(conn, report.request_id, signers.epoch)
-        for one in seen:
-            if one.to_dict() not in known:
-                self._take(report.request_id, one.to_dict(), signers, said_by=one.signer)
-        if expected != report:
-            raise InvalidReport(f"The report of {hexed(sender)} does not follow from its observations.")
-        if not _now() < report.valid_until <= _now() + 2 * self._settings.validity_s:
-            raise InvalidReport("The report is valid for too long, or no more.")
-        return report
-
-    def _signer_set(self, epoch: int | None) -> SignerSet:
-        """The signers in force, asked of the chain now and then, and whenever the epoch is another."""
-        if self._signers is not None:
-            read_at, known = self._signers
-            if time.monotonic() - read_at < SIGNERS_KNOWN_FOR_S and epoch in (None, known.epoch):
-                return known
-        registry = self._client.deployment.oracle_registry
-        members = self._client.read("OracleRegistry", registry, "signers")
-        found = SignerSet(
-            epoch=int(self._client.read("OracleRegistry", registry, "currentEpoch")),
-            quorum=int(self._client.read("OracleRegistry", registry, "quorum")),
-            members=frozenset(address_bytes(member) for member in members),
-        )
-        self._signers = (time.monotonic(), found)
-        return found
-
-
-def _holds(signed: SignedProposal, epoch: int, now: int) -> bool:
-    """Whether the contract could still accept what we signed."""
-    return bool(signed.valid_until > now and signed.proposal["report"]["signer_epoch"] == epoch)
-
-
-def _now() -> int:
-    return int(time.time())
 
 
 def _signature(answer: Any) -> bytes | None:

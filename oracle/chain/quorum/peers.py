@@ -155,7 +155,7 @@ class PeerServer:
                     envelope = json.loads(data)
                     sender, body = open_envelope(envelope, domain, signer.address, clock())
                     return 200, handle(sender, body)
-                except (InvalidReport, ValueError, TypeError, AttributeError) as exc:
+                except (InvalidReport, ValueError, TypeError, KeyError, AttributeError) as exc:
                     return 400, {"error": "invalid_message", "detail": str(exc)}
                 except Exception as exc:  # whatever a stranger sends, the server stays up
                     log.exception("peer.message_failed")

@@ -266,6 +266,7 @@ def test_a_stranger_is_not_answered(four: Quorum) -> None:
         seal(member, domain, to_node, _clock() - 300, message),  # replayed later
         seal(member, domain_separator(1, hub), to_node, _clock(), message),  # of another chain
         seal(member, domain, to_node, _clock(), message) | {"body": json.dumps({"kind": "sign"})},
+        seal(member, domain, to_node, _clock(), {"kind": "observe"}),  # says nothing
         {},
     ]
     for envelope in envelopes:

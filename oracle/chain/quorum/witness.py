@@ -1,0 +1,150 @@
+"""One signer asked by the others: what it takes from them, and what it puts its name under."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from oracle.chain.client import ChainClient
+from oracle.chain.errors import ChainError, InvalidReport, SigningFailed
+from oracle.chain.quorum.observation import Observation, acceptable, aggregate, contradict, require_signed
+from oracle.chain.quorum.peers import Body, QuorumSettings
+from oracle.chain.report import PoCReport, digest
+from oracle.chain.signer import Signer
+from oracle.chain.wire import address_bytes, hexed
+from storage import quorum
+from storage.database import Database
+from storage.quorum import SignedProposal
+
+log = structlog.get_logger(__name__)
+
+SIGNERS_KNOWN_FOR_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class SignerSet:
+    """The signers in force."""
+
+    epoch: int
+    quorum: int
+    members: frozenset[bytes]
+
+
+class Witness:
+    """Keeps what signers say, and signs what follows from it and fits its own observation."""
+
+    def __init__(
+        self,
+        db: Database,
+        client: ChainClient,
+        signer: Signer,
+        settings: QuorumSettings,
+        *,
+        on_point: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._db = db
+        self._client = client
+        self._signer = signer
+        self._settings = settings
+        self._point = on_point
+        self._signers: tuple[float, SignerSet] | None = None
+
+    def answer(self, sender: bytes, body: Body) -> Body:
+        """Answer a peer's message. Raises: InvalidReport for one that makes no sense."""
+        signers = self.signer_set(None)
+        if sender not in signers.members:
+            raise InvalidReport(f"{hexed(sender)} is no signer.")
+        if body.get("kind") == "observe":
+            theirs = Observation.from_dict(body["observation"])
+            self.take(theirs.draft.request_id, body["observation"], signers, said_by=sender)
+            with self._db.transaction() as conn:
+                kept = quorum.observations(conn, theirs.draft.request_id, signers.epoch, self._signer.address)
+            return {"observation": kept[0] if kept else None}
+        if body.get("kind") == "sign":
+            return self.agree(sender, body["proposal"], signers)
+        raise InvalidReport("There is no such message.")
+
+    def take(self, request_id: bytes, body: Body, signers: SignerSet, *, said_by: bytes) -> None:
+        """Keep an observation that its signer made; another by the same signer is proof that it lies."""
+        try:
+            one = Observation.from_dict(body)
+            require_signed(one, self._client.chain_id, self._client.hub, signers.members, signers.epoch)
+        except (InvalidReport, SigningFailed) as exc:
+            log.warning("quorum.observation_refused", peer=hexed(said_by), reason=str(exc))
+            return
+        if one.draft.request_id != request_id:
+            return
+        with self._db.transaction() as conn:
+            kept = quorum.keep_observation(conn, request_id, one.signer_epoch, one.signer, one.to_dict())
+            if contradict(Observation.from_dict(kept), one):
+                new = quorum.report_equivocation(conn, request_id, one.signer, kept, one.to_dict())
+                if new:
+                    log.error("quorum.equivocation", signer=hexed(one.signer), request_id=request_id.hex())
+
+    def agree(self, sender: bytes, proposal: Body, signers: SignerSet) -> Body:
+        """Sign a proposal that follows from its observations and fits our own; or say what is in the way."""
+        report = self.checked(sender, proposal, signers)
+        with self._db.transaction() as conn:
+            signed = quorum.find_signed(conn, report.request_id, lock=True)
+            to_sign = digest(report, self._client.chain_id, self._client.hub)
+            if signed is not None and signed.digest == to_sign:
+                return {"signature": hexed(signed.signature)}
+            # Two reports under one request are an equivocation unless the first has run out.
+            if signed is not None and holds(signed, signers.epoch, now()):
+                return {"signed": signed.proposal}
+            own = quorum.observations(conn, report.request_id, signers.epoch, self._signer.address)
+            if not own:
+                return {"error": "not_observed"}
+            if not acceptable(Observation.from_dict(own[0]).draft, report, self._settings.tolerance_bps):
+                return {"error": "disagrees"}
+            signature = self._signer.sign_digest(to_sign)
+            saved = SignedProposal(to_sign, proposal, signature, report.valid_until)
+            quorum.save_signed(conn, report.request_id, saved)
+        self._point("agreed")
+        return {"signature": hexed(signature)}
+
+    def checked(self, sender: bytes, proposal: Body, signers: SignerSet) -> PoCReport:
+        try:
+            report = PoCReport.from_dict(proposal["report"])
+            seen = [Observation.from_dict(body) for body in proposal["observations"]]
+            for one in seen:
+                require_signed(one, self._client.chain_id, self._client.hub, signers.members, signers.epoch)
+            expected = aggregate(seen, quorum=signers.quorum, valid_until=report.valid_until)
+        except (ChainError, KeyError, TypeError) as exc:
+            raise InvalidReport(f"The proposal of {hexed(sender)} proves nothing: {exc}") from exc
+        with self._db.transaction() as conn:
+            known = quorum.observations(conn, report.request_id, signers.epoch)
+        for one in seen:
+            if one.to_dict() not in known:
+                self.take(report.request_id, one.to_dict(), signers, said_by=one.signer)
+        if expected != report:
+            raise InvalidReport(f"The report of {hexed(sender)} does not follow from its observations.")
+        if not now() < report.valid_until <= now() + 2 * self._settings.validity_s:
+            raise InvalidReport("The report is valid for too long, or no more.")
+        return report
+
+    def signer_set(self, epoch: int | None) -> SignerSet:
+        """The signers in force, asked of the chain now and then, and whenever the epoch is another."""
+        if self._signers is not None:
+            read_at, known = self._signers
+            if time.monotonic() - read_at < SIGNERS_KNOWN_FOR_S and epoch in (None, known.epoch):
+                return known
+        registry = self._client.deployment.oracle_registry
+        members = self._client.read("OracleRegistry", registry, "signers")
+        found = SignerSet(
+            epoch=int(self._client.read("OracleRegistry", registry, "currentEpoch")),
+            quorum=int(self._client.read("OracleRegistry", registry, "quorum")),
+            members=frozenset(address_bytes(member) for member in members),
+        )
+        self._signers = (time.monotonic(), found)
+        return found
+
+
+def holds(signed: SignedProposal, epoch: int, now: int) -> bool:
+    """Whether the contract could still accept what we signed."""
+    return bool(signed.valid_until > now and signed.proposal["report"]["signer_epoch"] == epoch)
+
+
+def now() -> int:
+    return int(time.time())
