@@ -17,6 +17,7 @@ from oracle.chain.devnet.jsonrpc import JsonRpc, json_rpc
 from oracle.chain.devnet.keys import KeyRing
 from oracle.chain.devnet.producer import BlockProducer, Step, finalize_head
 from oracle.chain.devnet.state import StateFile
+from oracle.chain.devnet.tickets import Tickets
 from oracle.chain.errors import RpcRefused
 from storage.file_lock import FileLock
 
@@ -60,7 +61,7 @@ class DevChain:
         self._state = StateFile(self._folder / f"state-{chain_id}.json.gz")
         self._keys = KeyRing(self._folder / "keys.json")
         self._stop = threading.Event()
-        self._save_wanted = threading.Event()
+        self._saves = Tickets()
         self._thread: threading.Thread | None = None
         self._node: subprocess.Popen[bytes] | None = None
         self._failure: DevChainError | None = None
@@ -98,8 +99,14 @@ class DevChain:
     def fund(self, address: str, wei: int = FUNDS_WEI) -> None:
         """Give an address this balance, out of nothing, unless it has at least half of it."""
         with json_rpc(self.rpc_url) as rpc:
-            if _top_up(rpc, address, wei):
-                self._save_wanted.set()  # no block will say so
+            raised = _top_up(rpc, address, wei)
+        if raised:
+            self.save()  # no block will say so
+
+    def save(self, timeout_s: float = 60.0) -> None:
+        """Return when all that was mined before this call is on disk. Raises: DevChainFailed."""
+        if not self._saves.ask_and_wait(timeout_s):
+            raise DevChainFailed(f"The chain was not saved within {timeout_s:.0f} s.")
 
     def start(self) -> str:
         """Start the chain where it left off. Returns: its RPC URL.
@@ -178,9 +185,9 @@ class DevChain:
         try:
             producer = BlockProducer(rpc, self._state, self._slots)
             while not self._stop.is_set():
-                if self._save_wanted.is_set():
-                    self._save_wanted.clear()
+                if (asked := self._saves.waiting()) is not None:
                     producer.save()
+                    self._saves.serve(asked)
                 if producer.step() is Step.WAIT:
                     self._stop.wait(POLL_S)
             producer.save()

@@ -144,6 +144,14 @@ def test_what_was_final_is_never_lost_however_often_the_node_is_killed(tmp_path:
     assert len(seen_final) >= 6  # else nothing was tested
 
 
+def test_what_was_saved_on_demand_survives_a_kill_though_no_block_was_made(devchain: DevChain) -> None:
+    devchain.fund(NOBODY, 5)
+    before = kill_anvil(devchain.rpc_url)
+    wait_for(partial(has_another_anvil, devchain, before))
+    with json_rpc(devchain.rpc_url) as rpc:
+        assert rpc.number("eth_getBalance", NOBODY, "latest") == 5
+
+
 def test_a_kill_of_its_process_takes_the_node_along(tmp_path: Path) -> None:
     user = subprocess.Popen([*USER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert user.stdout is not None
