@@ -88,11 +88,7 @@ def _by_container(head: bytes, path: Path) -> SniffedType | None:
     if head.startswith((b"FORM",)) and head[8:12] in (b"AIFF", b"AIFC"):
         return SniffedType("audio", "audio/aiff")
     if head.startswith(b"OggS"):
-        return (
-            SniffedType("video", "video/ogg")
-            if b"theora" in head[:512]
-            else SniffedType("audio", "audio/ogg")
-        )
+        return SniffedType("video", "video/ogg") if b"theora" in head[:512] else SniffedType("audio", "audio/ogg")
     if head.startswith(b"\x1aE\xdf\xa3"):
         return SniffedType("video", "video/webm" if b"webm" in head[:64] else "video/x-matroska")
     if head[4:8] == b"ftyp":

@@ -77,6 +77,7 @@ class ImageAnalyzer:
         self._calibration = calibration
         self._prepared: OrderedDict[bytes, Prepared] = OrderedDict()
         self._lock = threading.Lock()
+        self.kept_prepared = PREPARED_KEPT
         self.channels: Mapping[str, ChannelState] = MappingProxyType(
             {
                 "phash": ChannelState(True, "", phash.MODEL_ID, 256),
@@ -104,13 +105,17 @@ class ImageAnalyzer:
             calibration=load_calibration(),
         )
 
-    def fingerprint(self, picture: Picture) -> ImageFingerprint:
-        """Everything to store about a picture and everything to search with. Raises: ModelUnavailable."""
+    def fingerprint(self, picture: Picture, *, search: bool = True) -> ImageFingerprint:
+        """Everything to store about a picture and everything to search with. Raises: ModelUnavailable.
+
+        search: whether it will be looked up at all; without, only the whole picture's view is made (a sixth
+            of the work, for references that are only to be found).
+        """
         small = reduce_to(picture.pixels, PROXY_SIDE_PX)
-        parts = crops(small)
+        parts = crops(small) if search else {}
         found: dict[str, dict[str, NDArray[np.float32]]] = {}
         if self._copy is not None:
-            shown = pictures_of(small, parts)
+            shown = pictures_of(small, parts) if search else {"whole": small}
             for name, vector in zip(shown, self._copy.embed(list(shown.values())), strict=True):
                 found[name] = {self._copy.model_id: vector}
         if self._clip is not None:
@@ -140,7 +145,7 @@ class ImageAnalyzer:
         prepared = prepare(to_grey(decode_proxy(proxy)))
         with self._lock:
             self._prepared[key] = prepared
-            while len(self._prepared) > PREPARED_KEPT:
+            while len(self._prepared) > self.kept_prepared:
                 self._prepared.popitem(last=False)
         return prepared
 

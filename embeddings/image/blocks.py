@@ -28,6 +28,8 @@ FIRST_SHIFT_PX, LAST_SHIFT_PX = 3, 1
 DETAIL_SIGMA_PX = 6.0  # anything smoother is shading: two skies or two shadows agree in it without being copies
 TEXTURE_LEVELS = 3.0  # standard deviation of the detail, of 255, from which a block counts as textured
 AGREE_NCC = 0.8
+EXTREME = 0.15  # of a block's range of grey levels, at either end
+COARSE_SIDE_PX = 160  # where 320 fails: noise, blur and half-transparent overlays spare the coarse structure
 FLAT_GRADIENT = 2.5  # grey levels per pixel; text and drawings are mostly flatter than this, photographs are not
 
 
@@ -73,7 +75,9 @@ def _corners(size: tuple[int, int]) -> NDArray[np.float64]:
     return np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float64)
 
 
-def compare_blocks(query: NDArray[np.uint8], reference: NDArray[np.uint8], transform: Transform) -> BlockReport | None:
+def compare_blocks(
+    query: NDArray[np.uint8], reference: NDArray[np.uint8], transform: Transform, side_px: int = FRAME_SIDE_PX
+) -> BlockReport | None:
     """Compare two grey pictures, (h, w) uint8, under a transform from query to reference pixels.
 
     Returns: the report under the transform after a small affine refinement, or None where too little is
@@ -89,11 +93,11 @@ def compare_blocks(query: NDArray[np.uint8], reference: NDArray[np.uint8], trans
     if magnification <= 0:
         return None
     extent = float((high - low).max())
-    factor = min(1.0, 1.0 / magnification, FRAME_SIDE_PX / extent)  # compare where both have detail, never enlarged
+    factor = min(1.0, 1.0 / magnification, side_px / extent)  # compare where both have detail, never enlarged
     if extent * factor < MIN_SIDE_PX:
         return None
     block_px = SMALL_BLOCK_PX if extent * factor < SMALL_SIDE_PX else BLOCK_PX
-    rows, columns = (max(1, int(round(float(side) * factor / block_px))) for side in (high - low)[::-1])
+    rows, columns = (max(1, round(float(side) * factor / block_px)) for side in (high - low)[::-1])
     to_frame = np.array([[factor, 0, -factor * low[0]], [0, factor, -factor * low[1]], [0, 0, 1.0]])
     size = (columns * block_px, rows * block_px)
     shown, shown_mask = _warp(reference, to_frame, size, factor)
@@ -220,8 +224,18 @@ def _affine_from_shifts(
 
 
 def block_photographic(values: NDArray[np.float32], block_px: int) -> NDArray[np.float32]:
-    """0..1 per block: 1 where under a fifth of the pixels are flat, 0 from three fifths on."""
+    """0..1 per block of (h, w) float32: how much it looks like a photograph rather than like text or line
+    work.
+
+    Text has flat ground between its strokes, and hardly a grey level between ground and ink; texture has
+    neither.
+    """
     gx = cv2.Sobel(values, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
     gy = cv2.Sobel(values, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
     flat = _block_mean((np.hypot(gx, gy) < FLAT_GRADIENT).astype(np.float32), block_px)
-    return np.asarray(np.clip((0.6 - flat) / 0.4, 0.0, 1.0), np.float32)
+    tiles = _tiles(values, block_px)
+    low, high = tiles.min(axis=(1, 3), keepdims=True), tiles.max(axis=(1, 3), keepdims=True)
+    place = (tiles - low) / np.maximum(high - low, 1.0)
+    extreme = ((place < EXTREME) | (place > 1.0 - EXTREME)).mean(axis=(1, 3))
+    unlike_text = np.clip((0.6 - flat) / 0.4, 0.0, 1.0) * np.clip((0.5 - extreme) / 0.2, 0.0, 1.0)
+    return np.asarray(unlike_text, np.float32)

@@ -20,7 +20,7 @@ from embeddings.errors import ModelUnavailable, WeightsMismatch
 DIMENSIONS = 512
 SIDE_PX = 224
 WEIGHTS_FILE = "copy_descriptor.safetensors"
-WEIGHTS_SHA256 = "pending"
+WEIGHTS_SHA256 = "794c0cde7b64ace088bf7f702b1072f90e046563bdaa30efe76f4fb40d37a691"
 MODEL_ID = f"copy/efficientnet-lite0-gem/{WEIGHTS_SHA256[:12]}"
 
 
@@ -67,7 +67,7 @@ class CopyDescriptor:
 
 
 def _open_session() -> object:
-    import onnxruntime
+    import onnxruntime  # type: ignore[import-untyped]
     from safetensors.numpy import load
 
     from embeddings.image.descriptor_graph import build_graph

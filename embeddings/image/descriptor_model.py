@@ -43,8 +43,8 @@ class CopyDescriptor(nn.Module):
         features = maps
         for block in list(self.backbone.blocks)[LOWER_BLOCKS:]:
             features = block(features)
-        features = self.backbone.bn2(self.backbone.conv_head(features))
-        return features.clamp(min=1e-6).pow(GEM_POWER).mean(dim=(2, 3)).pow(1.0 / GEM_POWER)
+        top: Tensor = self.backbone.bn2(self.backbone.conv_head(features))
+        return top.clamp(min=1e-6).pow(GEM_POWER).mean(dim=(2, 3)).pow(1.0 / GEM_POWER)
 
 
 def lower_half(backbone: Any) -> nn.Sequential:

@@ -23,6 +23,7 @@ MIN_MATCHES = 4
 MAX_HYPOTHESES = 3
 LOOSE = 0.04  # of the picture's diagonal: a similarity must only roughly fit a stretched or tilted copy
 TIGHT_PX = 4.0
+DISPLACED = 0.15
 MIN_SCALE, MAX_SCALE = 0.08, 12.0
 MAX_STRETCH = 2.5  # ratio of the singular values: beyond it no published edit goes, but chance alignments do
 Transform = NDArray[np.float64]
@@ -33,11 +34,15 @@ class Alignment:
     """A plane transform from query to reference pixels (3x3, last element 1) and the matches it explains.
 
     query_points, reference_points: (n, 2) float32, the inliers on either picture; distinct positions only.
+    displaced: matches turned and scaled as the transform says, but up to 15 % of the picture away from where
+        it puts them. Edits leave hardly any; a second photograph of one scene is full of them, since depth
+        moves its parts.
     """
 
     transform: Transform
     query_points: NDArray[np.float32]
     reference_points: NDArray[np.float32]
+    displaced: int
 
     @property
     def inliers(self) -> int:
@@ -71,20 +76,49 @@ def match_features(query: LocalFeatures, reference: LocalFeatures) -> NDArray[np
     return np.stack([chosen, best[chosen]], axis=1)
 
 
-def align(query: LocalFeatures, reference: LocalFeatures) -> list[Alignment]:
-    """The best few transforms from query to reference, most inliers first; empty where nothing fits."""
-    matches = match_features(query, reference)
+def align(query: LocalFeatures, reference: LocalFeatures, *, same_frame: bool = False) -> list[Alignment]:
+    """The best few transforms from query to reference, most inliers first; empty where nothing fits.
+
+    same_frame: also try that the one picture fills the other's frame, which needs no key points (a blurred
+    copy).
+    """
+    every = matches = match_features(query, reference)
     found: list[Alignment] = []
     while len(matches) >= MIN_MATCHES and len(found) < MAX_HYPOTHESES:
         support = _best_similarity(query, reference, matches)
         if support.sum() < MIN_MATCHES:
             break
         source, target = query.points[matches[:, 0]], reference.points[matches[:, 1]]
-        alignment, explained = _refine(source, target, support)
-        if alignment is not None:
-            found.append(alignment)
+        transform, explained = _refine(source, target, support)
+        if transform is not None:
+            found.append(_alignment(query, reference, every, transform))
         matches = matches[~(support | explained)]
-    return sorted(found, key=lambda a: -a.inliers)
+    found.sort(key=lambda a: -a.inliers)
+    if same_frame:
+        stretch = np.diag([reference.width / query.width, reference.height / query.height, 1.0])
+        found.append(_alignment(query, reference, every, stretch))
+    return found
+
+
+def _alignment(
+    query: LocalFeatures, reference: LocalFeatures, matches: NDArray[np.int64], transform: Transform
+) -> Alignment:
+    source, target = query.points[matches[:, 0]], reference.points[matches[:, 1]]
+    errors = _errors(transform, source, target)
+    tight = errors < TIGHT_PX
+    _, first = np.unique(np.round(source[tight] / 2.0), axis=0, return_index=True)
+    # A match that is turned and scaled as the transform says, yet lies elsewhere, shows the same thing
+    # displaced.
+    turn = complex(transform[0, 0] + transform[1, 1], transform[1, 0] - transform[0, 1]) / 2
+    own = (
+        reference.sizes[matches[:, 1]]
+        / query.sizes[matches[:, 0]]
+        * np.exp(1j * (reference.angles[matches[:, 1]] - query.angles[matches[:, 0]]))
+    )
+    relative = own / turn if abs(turn) > 1e-6 else np.zeros(len(own), np.complex128)
+    alike = (np.abs(np.log(np.maximum(np.abs(relative), 1e-6))) < 0.5) & (np.abs(np.angle(relative)) < 0.35)
+    displaced = alike & ~tight & (errors < DISPLACED * np.hypot(reference.width, reference.height))
+    return Alignment(transform, source[tight][first], target[tight][first], int(displaced.sum()))
 
 
 def _best_similarity(query: LocalFeatures, reference: LocalFeatures, matches: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -104,7 +138,7 @@ def _best_similarity(query: LocalFeatures, reference: LocalFeatures, matches: ND
 
 def _refine(
     source: NDArray[np.float32], target: NDArray[np.float32], support: NDArray[np.bool_]
-) -> tuple[Alignment | None, NDArray[np.bool_]]:
+) -> tuple[Transform | None, NDArray[np.bool_]]:
     nothing = np.zeros(len(source), np.bool_)
     affine, _ = cv2.estimateAffine2D(
         source[support],
@@ -129,8 +163,7 @@ def _refine(
                 best, inliers = homography, tilted
     if inliers.sum() < MIN_MATCHES or not is_sane(best, source[inliers]):
         return None, inliers
-    _, first = np.unique(np.round(source[inliers] / 2.0), axis=0, return_index=True)
-    return Alignment(best, source[inliers][first], target[inliers][first]), inliers
+    return best, inliers
 
 
 def _errors(transform: Transform, source: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.float64]:

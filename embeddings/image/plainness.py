@@ -4,6 +4,7 @@ match.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +17,10 @@ MIN_TEXTURED_BLOCKS = 6
 MIN_TEXTURED_SHARE = 0.02
 MIN_LEVELS = 4.0
 TWO_TONE_SHARE = 0.85  # of the pixels within 12 levels of the two commonest greys: ink on paper
-TEXT_PHOTO_SHARE = 0.3
+TEXT_PHOTO_SHARE = 0.06
+INK_LEVELS = 40  # from the ground's grey
+LETTER_HEIGHT, LETTER_WIDTH = 0.09, 0.3  # at most, as shares of the picture: small letters run together into words
+MIN_LETTERS, LETTER_INK_SHARE = 20, 0.4
 EXACTLY_FLAT_SHARE = 0.4  # of the pixels, no step to any neighbour: a night sky has noise where paper has none
 
 
@@ -27,7 +31,12 @@ def too_plain(picture: Picture) -> str | None:
             f"The picture is {picture.width}x{picture.height} pixels; under {MIN_SHORT_SIDE_PX} pixels on its short "
             "side nothing can be told from it."
         )
-    grey = to_grey(reduce_to(picture.pixels, FRAME_SIDE_PX))
+    return plain_content(to_grey(picture.pixels))
+
+
+def plain_content(grey: NDArray[np.uint8]) -> str | None:
+    """The same for the content alone, (h, w) uint8 of any size."""
+    grey = reduce_to(grey, FRAME_SIDE_PX)
     if float(grey.std()) < MIN_LEVELS:
         return "The picture is one flat or nearly flat colour."
     textured = textured_blocks(grey)
@@ -36,14 +45,25 @@ def too_plain(picture: Picture) -> str | None:
     rows, columns = grey.shape[0] // BLOCK_PX, grey.shape[1] // BLOCK_PX
     whole = grey[: rows * BLOCK_PX, : columns * BLOCK_PX].astype(np.float32)
     photo = block_photographic(whole, BLOCK_PX)[textured[:rows, :columns]]
-    if (
-        _two_tone(grey)
-        and _flat_share(grey) > EXACTLY_FLAT_SHARE
-        and photo.size
-        and float(photo.mean()) < TEXT_PHOTO_SHARE
-    ):
-        return "The picture is only text or line work on a plain ground: others like it cannot be told apart by pixels."
+    drawn = photo.size == 0 or float(photo.mean()) < TEXT_PHOTO_SHARE
+    if drawn and _two_tone(grey) and _flat_share(grey) > EXACTLY_FLAT_SHARE and _is_lettering(grey):
+        return "The picture is only text on a plain ground: others like it cannot be told apart by pixels."
     return None
+
+
+def _is_lettering(grey: NDArray[np.uint8]) -> bool:
+    """Whether what stands out from the ground is mostly many small separate marks, as letters are and a logo
+    is not.
+    """
+    ground = int(np.bincount(grey.reshape(-1), minlength=256).argmax())
+    ink = (np.abs(grey.astype(np.int16) - ground) > INK_LEVELS).astype(np.uint8)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    marks = stats[1:]
+    small = (marks[:, cv2.CC_STAT_HEIGHT] <= LETTER_HEIGHT * grey.shape[0]) & (
+        marks[:, cv2.CC_STAT_WIDTH] <= LETTER_WIDTH * grey.shape[1]
+    )
+    area = marks[:, cv2.CC_STAT_AREA]
+    return int(small.sum()) >= MIN_LETTERS and float(area[small].sum()) >= LETTER_INK_SHARE * float(area.sum())
 
 
 def _flat_share(grey: NDArray[np.uint8]) -> float:

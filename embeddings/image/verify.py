@@ -8,8 +8,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.image.blocks import BLOCK_PX, BlockReport, compare_blocks, overlap_polygon, textured_blocks
+from embeddings.image.blocks import (
+    BLOCK_PX,
+    COARSE_SIDE_PX,
+    FRAME_SIDE_PX,
+    BlockReport,
+    compare_blocks,
+    overlap_polygon,
+    textured_blocks,
+)
 from embeddings.image.calibration import Calibration, lower_bound
+from embeddings.image.evidence import measure
 from embeddings.image.features import LocalFeatures, extract
 from embeddings.image.geometry import Alignment, align, inverse, project
 from embeddings.image.match import ImageMatch, Matrix, Polygon
@@ -61,55 +70,19 @@ def verify_pair(query: Prepared, reference: Prepared, calibration: Calibration) 
 
 
 def _best_of(query: Prepared, reference: Prepared, calibration: Calibration, *, mirrored: bool) -> ImageMatch | None:
-    hypotheses = align(query.features, reference.features)
-    if float((query.thumbnail * reference.thumbnail).mean()) > SAME_FRAME_NCC:
-        hypotheses.append(_whole_frame(query, reference))
+    same_frame = float((query.thumbnail * reference.thumbnail).mean()) > SAME_FRAME_NCC
     judged = []
-    for alignment in hypotheses:
-        report = compare_blocks(query.grey, reference.grey, alignment.transform)
-        if report is None:
-            continue
-        judged.append(_judge(query, reference, alignment, report, calibration, mirrored=mirrored))
-        if judged[-1].verified:
-            break
+    for alignment in align(query.features, reference.features, same_frame=same_frame):
+        for side_px in (FRAME_SIDE_PX, COARSE_SIDE_PX):
+            report = compare_blocks(query.grey, reference.grey, alignment.transform, side_px)
+            if report is None:
+                break
+            judged.append(_judge(query, reference, alignment, report, calibration, mirrored=mirrored))
+            if judged[-1].verified:
+                return judged[-1]
+            if not report.agrees.any():
+                break
     return max(judged, key=lambda match: (match.similarity, match.scores["evidence"]), default=None)
-
-
-def _whole_frame(query: Prepared, reference: Prepared) -> Alignment:
-    """The guess that needs no key point: the one picture fills the other's frame (a blurred or low-contrast
-    re-encode).
-    """
-    (query_width, query_height), (width, height) = query.size, reference.size
-    empty = np.zeros((0, 2), np.float32)
-    return Alignment(np.diag([width / query_width, height / query_height, 1.0]), empty, empty)
-
-
-def measure(alignment: Alignment, report: BlockReport) -> dict[str, float]:
-    """The raw numbers of one alignment, all of them rising with agreement or plain counts."""
-    near = _supported(alignment, report)
-    considered, agreed = report.inside & report.textured, report.agrees
-    weight = report.photo
-    return {
-        "inliers": float(alignment.inliers),
-        "blocks": float(considered.sum()),
-        "blocks_agreeing": float(agreed.sum()),
-        "agreement": lower_bound(float(agreed.sum()), float(considered.sum())),
-        "supported": lower_bound(float((agreed & near).sum()), float((considered & near).sum())),
-        "photo_blocks": float(np.log2(1.0 + (weight * agreed).sum())),
-        "ncc": float(np.median(report.ncc[considered])) if considered.any() else 0.0,
-    }
-
-
-def _supported(alignment: Alignment, report: BlockReport) -> NDArray[np.bool_]:
-    """Blocks with an inlier in them or beside them: where an occlusion-proof verdict is to be sought."""
-    rows, columns = report.inside.shape
-    if not alignment.inliers:
-        return np.ones((rows, columns), np.bool_)
-    at = np.floor(project(report.frame, alignment.query_points) / report.block_px).astype(int)
-    ok = (at[:, 0] >= 0) & (at[:, 0] < columns) & (at[:, 1] >= 0) & (at[:, 1] < rows)
-    seeds = np.zeros((rows, columns), np.uint8)
-    seeds[at[ok, 1], at[ok, 0]] = 1
-    return np.asarray(cv2.dilate(seeds, np.ones((3, 3), np.uint8)), np.bool_)
 
 
 def _judge(
@@ -124,7 +97,10 @@ def _judge(
     region = _region(query, reference, report)
     agreed, considered = _counts_within(region, report)
     share = min(1.0, agreed / considered / SLACK) if considered else 0.0
-    scores = measure(alignment, report)
+    overlap = overlap_polygon(report.transform, query.size, reference.size)
+    in_query = project(inverse(report.transform), overlap) if len(overlap) else overlap
+    held = max(_content_share(overlap, reference), _content_share(in_query, query))
+    scores = measure(alignment, report, held)
     scores["region"] = lower_bound(agreed, considered)
     scores["evidence"] = evidence = calibration.evidence(scores)
     reference_coverage = min(1.0, _content_share(region, reference) * share)
@@ -191,11 +167,12 @@ def _content_share(polygon: NDArray[np.float64], picture: Prepared) -> float:
     y, x = np.nonzero(textured_blocks(picture.grey))
     if not len(x):
         return 0.0
-    mask = np.zeros(picture.grey.shape, np.uint8)
+    width, height = picture.size
+    mask = np.zeros((height, width), np.uint8)
     cv2.fillConvexPoly(mask, np.round(polygon).astype(np.int32), 1)
     half = BLOCK_PX // 2
-    centre_y = np.minimum(y * BLOCK_PX + half, mask.shape[0] - 1)
-    return float(mask[centre_y, np.minimum(x * BLOCK_PX + half, mask.shape[1] - 1)].mean())
+    rows, columns = np.minimum(y * BLOCK_PX + half, height - 1), np.minimum(x * BLOCK_PX + half, width - 1)
+    return float(mask[rows, columns].mean())
 
 
 def _relative(polygon: NDArray[np.float64], size: tuple[int, int]) -> Polygon:

@@ -15,8 +15,8 @@ from embeddings.image.decode import Picture
 
 Pixels = NDArray[np.uint8]
 SAMPLES = Path(skimage.__file__).parent / "data"
-PHOTOGRAPHS = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg", "ihc.png", "camera.png", "gravel.png", "brick.png",
-               "grass.png", "coins.png", "motorcycle_left.png", "retina.jpg")  # fmt: skip
+PHOTOGRAPHS = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg", "ihc.png", "camera.png", "gravel.png",
+               "brick.png", "grass.png", "coins.png", "motorcycle_left.png", "retina.jpg")  # fmt: skip
 
 
 @cache
@@ -46,9 +46,7 @@ def resized(image: Image.Image, factor: float = 0.6) -> Image.Image:
 def cropped(image: Image.Image, share: float = 0.08) -> Image.Image:
     """Cut ``share`` of width and height away, mostly from the left and the top."""
     left, top = round(image.width * share * 0.8), round(image.height * share * 0.6)
-    return image.crop(
-        (left, top, left + round(image.width * (1 - share)), top + round(image.height * (1 - share)))
-    )
+    return image.crop((left, top, left + round(image.width * (1 - share)), top + round(image.height * (1 - share))))
 
 
 def recoloured(image: Image.Image) -> Image.Image:

@@ -11,6 +11,7 @@ and counts the rest.
 from __future__ import annotations
 
 import json
+import pickle
 import sys
 from itertools import combinations
 from pathlib import Path
@@ -19,11 +20,12 @@ from typing import Any
 import cv2
 import numpy as np
 from edits import TRAINED
-from hard_negatives import FAMILIES
+from hard_negatives import FAMILIES, repeats_itself
 from PIL import Image, ImageOps
 
 from embeddings.image.calibration import load_calibration
 from embeddings.image.decode import Picture
+from embeddings.image.plainness import plain_content
 from embeddings.image.raster import decode_proxy, encode_proxy, to_grey
 from embeddings.image.verify import Prepared, prepare, verify_pair
 
@@ -44,36 +46,47 @@ def row(kind: str, family: str, names: tuple[str, str], query: Prepared, referen
     match = verify_pair(query, reference, TABLE)
     scores = {name: round(float(value), 5) for name, value in match.scores.items()}
     return {"kind": kind, "family": family, "names": names, "scores": scores,
+            "plain": bool(plain_content(query.grey) or plain_content(reference.grey)),
             "query_coverage": match.query_coverage, "reference_coverage": match.reference_coverage}  # fmt: skip
 
 
-def main(folder: Path, out: Path, null_pictures: int = 460, per_family: int = 60, seed: int = 7) -> None:
-    cv2.setNumThreads(1)
+def make(folder: Path, null_pictures: int, per_family: int, seed: int) -> tuple[list[Any], list[tuple[str, Prepared]]]:
+    """Labelled pairs, (kind, family, names, query, reference), and the pictures of the null."""
     rng = np.random.default_rng(seed)
-    paths = [path for path in sorted(folder.glob("*.jpg"))]
+    paths = sorted(folder.glob("*.jpg"))
     rng.shuffle(paths)  # type: ignore[arg-type]
-    rows: list[dict[str, Any]] = []
+    pairs: list[Any] = []
     backgrounds = [load(path) for path in paths[:40]]
-    for family, make in FAMILIES.items():
-        for i in range(per_family):
+    for family, make_pair in FAMILIES.items():
+        for _ in range(per_family):
             a, b = rng.choice(len(paths), 2, replace=False)
-            query, reference = make(load(paths[a]), load(paths[b]), rng)
-            rows.append(row("hard", family, (paths[a].name, paths[b].name), prepared(query), prepared(reference)))
-    print("hard", len(rows), flush=True)
+            query, reference = make_pair(load(paths[a]), load(paths[b]), rng)
+            if family == "other_half" and repeats_itself(query, reference):
+                continue
+            pairs.append(("hard", family, (paths[a].name, paths[b].name), prepared(query), prepared(reference)))
     for name, edit in TRAINED.items():
         for strength in STRENGTHS:
             for i in rng.choice(len(paths) - 40, max(4, per_family // 4), replace=False) + 40:
                 image = load(paths[i])
                 copy = edit(image, strength, rng, backgrounds)
-                rows.append(
-                    row("copy", f"{name}@{strength}", (paths[i].name, paths[i].name), prepared(copy), prepared(image))
-                )
-    print("copies", len(rows), flush=True)
-    chosen = paths[40 : 40 + null_pictures]
-    ready = [prepared(load(path)) for path in chosen]
+                names = (paths[i].name, paths[i].name)
+                pairs.append(("copy", f"{name}@{strength}", names, prepared(copy), prepared(image)))
+        print(name, len(pairs), flush=True)
+    return pairs, [(path.name, prepared(load(path))) for path in paths[40 : 40 + null_pictures]]
+
+
+def main(folder: Path, out: Path, null_pictures: int = 460, per_family: int = 60, seed: int = 7) -> None:
+    cv2.setNumThreads(1)
+    kept = out.with_suffix(f".{null_pictures}-{per_family}-{seed}.pickle")
+    if not kept.is_file():
+        kept.write_bytes(pickle.dumps(make(folder, null_pictures, per_family, seed)))
+    pairs, null = pickle.loads(kept.read_bytes())
+    rows = [row(*pair) for pair in pairs]
+    print("labelled", len(rows), flush=True)
+    out.write_text(json.dumps({"silent": 0, "rows": rows}))
     silent = 0
-    for i, j in combinations(range(len(chosen)), 2):
-        found = row("null", "", (chosen[i].name, chosen[j].name), ready[i], ready[j])
+    for (a, query), (b, reference) in combinations(null, 2):
+        found = row("null", "", (a, b), query, reference)
         if len(found["scores"]) > 1:
             rows.append(found)
         else:

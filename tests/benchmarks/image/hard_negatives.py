@@ -16,6 +16,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 
+from embeddings.image.features import extract
+from embeddings.image.geometry import align
+from embeddings.image.raster import reduce_to, to_grey
+
 Pair = tuple[Image.Image, Image.Image]
 HardNegative = Callable[[Image.Image, Image.Image, Generator], Pair]
 
@@ -86,8 +90,8 @@ def same_watermark(a: Image.Image, b: Image.Image, rng: Generator) -> Pair:
     width, height = a.size
     colour, words = _colour(rng), sentence(rng, 2).upper()
     results = []
-    for image in (a, b):
-        image = ImageOps.expand(image, width // 18, colour)
+    for content in (a, b):
+        image = ImageOps.expand(content, width // 18, colour)
         draw = ImageDraw.Draw(image)
         side = min(width, height) * 0.28
         x, y = image.width - side * 1.2, image.height - side * 1.2
@@ -119,6 +123,16 @@ def other_half(a: Image.Image, b: Image.Image, rng: Generator) -> Pair:
     return a.crop(boxes[0]), a.crop(boxes[1])
 
 
+def repeats_itself(a: Image.Image, b: Image.Image) -> bool:
+    """Whether two halves of one picture show the same thing (a mirrored texture, a tile): then they are no
+    negative.
+
+    Told by plain inlier counts, not by the verification that is measured.
+    """
+    first, second = (extract(to_grey(reduce_to(np.ascontiguousarray(np.asarray(image)), 512))) for image in (a, b))
+    return any(found.inliers >= 12 for found in align(first, second) + align(first.mirrored(), second))
+
+
 def _smooth(rng: Generator, shape: tuple[int, int], cells: int) -> NDArray[np.float32]:
     grid = rng.normal(0, 1, (cells, cells)).astype(np.float32)
     field = cv2.resize(grid, shape[::-1], interpolation=cv2.INTER_CUBIC)
@@ -135,8 +149,9 @@ def other_viewpoint(a: Image.Image, b: Image.Image, rng: Generator) -> Pair:
     depth = _smooth(rng, scene.shape[:2], 5) + 0.6 * _smooth(rng, scene.shape[:2], 12)
     shift = float(rng.uniform(0.010, 0.035)) * size[0]
     y, x = np.mgrid[: size[1], : size[0]].astype(np.float32)
-    spots = [(rng.uniform(0.15, 0.85) * size[0], rng.uniform(0.3, 0.9) * size[1], rng.uniform(40, 110), rng.uniform(40, 110), rng.uniform(2, 4))
-             for _ in range(int(rng.integers(2, 6)))]  # fmt: skip
+    # centre, half axes in pixels, how much nearer than the background
+    lows, highs = (0.15 * size[0], 0.3 * size[1], 40, 40, 2), (0.85 * size[0], 0.9 * size[1], 110, 110, 4)
+    spots = rng.uniform(lows, highs, (int(rng.integers(2, 6)), 5))
     views = []
     for eye in (-0.5, 0.5):
         view = cv2.remap(

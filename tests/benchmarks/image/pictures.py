@@ -35,8 +35,8 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tga", ".tif", ".tiff")
 MIN_BYTES, MAX_BYTES, MIN_SIDE, SAVED_SIDE = 12_000, 60_000_000, 256, 1024
 MAX_PER_PACKAGE = 900
 NEAR_BITS = 70
-NOT_PICTURES = ("normal", "_nrm", "_nm.", "_norm", "specular", "_spec", "gloss", "heightmap", "lightmap", "_ao.", "bump", "mask",
-                "alpha", "_ks.", "displace")  # fmt: skip
+NOT_PICTURES = ("normal", "_nrm", "_nm.", "_norm", "specular", "_spec", "gloss", "heightmap", "lightmap", "_ao.",
+                "bump", "mask", "alpha", "_ks.", "displace")  # fmt: skip
 
 
 def download(folder: Path) -> list[Path]:
@@ -49,7 +49,8 @@ def download(folder: Path) -> list[Path]:
 
 def members(deb: Path):  # type: ignore[no-untyped-def]
     """Yield (name, bytes) of every file in the package that may be a picture."""
-    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE) as process:
+    command = ["dpkg-deb", "--fsys-tarfile", str(deb)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: SIM117 - one needs the other
         with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
             for member in archive:
                 name = member.name.lower()

@@ -103,12 +103,8 @@ def test_any_bytes_decode_or_raise_our_own_error(tmp_path: Path, content: bytes,
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
-@given(
-    cut=st.integers(1, 2000), flips=st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 255)), max_size=6)
-)
-def test_a_damaged_jpeg_decodes_or_raises_our_own_error(
-    tmp_path: Path, cut: int, flips: list[tuple[int, int]]
-) -> None:
+@given(cut=st.integers(1, 2000), flips=st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 255)), max_size=6))
+def test_a_damaged_jpeg_decodes_or_raises_our_own_error(tmp_path: Path, cut: int, flips: list[tuple[int, int]]) -> None:
     buffer = io.BytesIO()
     Image.effect_noise((64, 48), 60).save(buffer, "JPEG")
     raw = bytearray(buffer.getvalue())

@@ -35,9 +35,7 @@ def quadrants(size: tuple[int, int] = (120, 80)) -> Image.Image:
 
 def png_header_only(width: int, height: int) -> bytes:
     def chunk(kind: bytes, payload: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", zlib.crc32(kind + payload))
-        )
+        return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", zlib.crc32(kind + payload))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
@@ -102,9 +100,7 @@ def test_exif_orientation_is_applied(tmp_path: Path, orientation: int, corner: t
     picture = decode(tmp_path, quadrants(), "JPEG", exif=exif, quality=95)
     assert (picture.width, picture.height) == ((120, 80) if orientation in (1, 3) else (80, 120))
     height, width = picture.pixels.shape[:2]
-    assert (
-        picture.pixels[int((0.1 + 0.8 * corner[0]) * height), int((0.1 + 0.8 * corner[1]) * width)][1] < 100
-    )
+    assert picture.pixels[int((0.1 + 0.8 * corner[0]) * height), int((0.1 + 0.8 * corner[1]) * width)][1] < 100
 
 
 def test_cmyk(tmp_path: Path) -> None:
@@ -138,15 +134,10 @@ def test_a_white_logo_on_nothing_is_laid_on_black(tmp_path: Path) -> None:
 
 def test_a_colour_profile_is_converted_and_a_broken_one_noted(tmp_path: Path) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-    picture = decode(
-        tmp_path, quadrants(), "PNG", icc_profile=profile
-    )  # a LAB profile on RGB pixels cannot apply
+    picture = decode(tmp_path, quadrants(), "PNG", icc_profile=profile)  # a LAB profile on RGB pixels cannot apply
     assert "an unreadable colour profile was ignored" in picture.notes
     sound = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    assert (
-        np.abs(decode(tmp_path, quadrants(), "PNG", icc_profile=sound).pixels[10, 10].astype(int) - RED).max()
-        <= 2
-    )
+    assert np.abs(decode(tmp_path, quadrants(), "PNG", icc_profile=sound).pixels[10, 10].astype(int) - RED).max() <= 2
 
 
 @pytest.mark.parametrize("format_name", ["GIF", "WEBP", "PNG", "TIFF"])

@@ -58,9 +58,7 @@ MP4 = box(b"ftyp", b"isom\x00\x00\x02\x00isomiso2mp41")
         (b"RIFF\x00\x10\x00\x00AVI LIST" + bytes(64), "video", "video/x-msvideo"),
     ],
 )
-def test_content_tells_the_type_whatever_the_name(
-    tmp_path: Path, content: bytes, media_type: str, mime: str
-) -> None:
+def test_content_tells_the_type_whatever_the_name(tmp_path: Path, content: bytes, media_type: str, mime: str) -> None:
     path = tmp_path / "holiday.txt"
     path.write_bytes(content)
     found = sniff(path)
