@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from embeddings.image.analyzer import ImageAnalyzer
@@ -13,12 +14,14 @@ from embeddings.image.clip import ClipWeights
 from embeddings.image.decode import DecodeLimits
 from oracle.api import analyses, governance, health, pages, problems, uploads
 from oracle.api.services import Services
+from oracle.audit import Auditor
 from oracle.bulk import FolderMatcher
 from oracle.chain.accounts import load_account
 from oracle.chain.client import ChainClient
 from oracle.chain.deploy import Deployment, connect, deploy
 from oracle.chain.errors import WrongChain
 from oracle.chain.fees import GWEI, FeeLimits
+from oracle.chain.metrics import NodeCollector
 from oracle.chain.node import ChainNode
 from oracle.chain.rpc import Endpoint
 from oracle.chain.signer import LocalSigner
@@ -104,6 +107,11 @@ def make_folder_matcher(settings: Settings, db: Database) -> FolderMatcher:
     return FolderMatcher(db, make_analyzer(settings), decode_limits(settings), settings.limits.candidates)
 
 
+def make_auditor(settings: Settings, db: Database) -> Auditor:
+    """Computes decisions again from stored facts."""
+    return Auditor(db, open_blobs(settings.blobs), make_analyzer(settings), decode_limits(settings))
+
+
 def chain_key(settings: Settings) -> str:
     """The oracle's private key, hex. Raises: ConfigurationError if none is set."""
     if settings.chain.key is not None:
@@ -113,23 +121,28 @@ def chain_key(settings: Settings) -> str:
     raise ConfigurationError("No key: set ORACLE_CHAIN__KEY or ORACLE_CHAIN__KEY_FILE.")
 
 
-def make_node(settings: Settings, db: Database) -> ChainNode:
-    """The chain node. Raises: ConfigurationError if chain, contracts or key are not named."""
+def make_chain_client(settings: Settings) -> ChainClient:
+    """The door to the chain. Raises: ConfigurationError if chain or contracts are not named."""
     if settings.chain_rpc_url is None or settings.chain.deployment is None:
-        raise ConfigurationError("The node needs CHAIN_RPC_URL and ORACLE_CHAIN__DEPLOYMENT; `oracle up` sets both.")
+        raise ConfigurationError(
+            "Set CHAIN_RPC_URL and ORACLE_CHAIN__DEPLOYMENT; `oracle up` does it for its processes."
+        )
     deployment = Deployment.from_json(settings.chain.deployment.read_text())
     if settings.chain.chain_id not in (None, deployment.chain_id):
         raise ConfigurationError(
             f"ORACLE_CHAIN__CHAIN_ID is {settings.chain.chain_id}; the contracts are on chain {deployment.chain_id}."
         )
+    endpoints = [Endpoint(url.strip()) for url in settings.chain_rpc_url.split(",") if url.strip()]
+    limits = FeeLimits(max_fee_cap_wei=int(settings.chain.max_fee_gwei * GWEI))
+    return ChainClient(endpoints, deployment, fee_limits=limits)
+
+
+def make_node(settings: Settings, db: Database) -> ChainNode:
+    """The chain node. Raises: ConfigurationError if chain, contracts or key are not named."""
     intake = make_intake(settings, db, open_blobs(settings.blobs))
     return ChainNode(
         db,
-        ChainClient(
-            Endpoint(settings.chain_rpc_url),
-            deployment,
-            fee_limits=FeeLimits(max_fee_cap_wei=int(settings.chain.max_fee_gwei * GWEI)),
-        ),
+        make_chain_client(settings),
         LocalSigner(chain_key(settings)),
         on_request=intake.accept_request,
         confirmations=settings.chain.confirmations,
@@ -161,8 +174,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         db = open_database(settings)
         blobs = open_blobs(settings.blobs)
         channels = {name: channel_state(state) for name, state in make_analyzer(settings).channels.items()}
+        metrics = CollectorRegistry()
+        metrics.register(NodeCollector(db))
         app.state.services = Services(
-            settings, db, blobs, make_intake(settings, db, blobs), make_fetcher(settings), channels
+            settings, db, blobs, make_intake(settings, db, blobs), make_fetcher(settings), channels, metrics
         )
         yield
         db.close()

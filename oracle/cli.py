@@ -3,10 +3,11 @@
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 import uvicorn
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from oracle import app as wiring
+from oracle.chain.receipt import Check, DecisionReceipt, check_offline
 from oracle.errors import OracleError
 from oracle.settings import Settings
 from storage.errors import StorageError
@@ -137,6 +139,45 @@ def check(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=Fals
             console.print(table if judged else f"{file}: no earlier work came near.")
             if fingerprint.too_plain:
                 console.print(f"  too plain to decide: {fingerprint.too_plain}")
+
+
+@app.command()
+def explain(analysis_id: UUID) -> None:
+    """Compute every number of a decision again from stored facts, and say whether it agrees."""
+    from oracle.audit import agrees
+    from oracle.bringup import running_database
+
+    settings = Settings()
+    with running_database(settings) as db:
+        checks = wiring.make_auditor(settings, db).audit(analysis_id)
+    _show(checks)
+    raise typer.Exit(0 if agrees(checks) else 1)
+
+
+@app.command()
+def verify_receipt(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    evidence: Annotated[Path | None, typer.Option(help="The evidence's bytes, to be checked too.")] = None,
+) -> None:
+    """Check a receipt offline and, given CHAIN_RPC_URL and ORACLE_CHAIN__DEPLOYMENT, on chain."""
+    from oracle.audit import agrees
+    from oracle.chain.receipt_check import check_on_chain
+
+    settings = Settings()
+    receipt = DecisionReceipt.from_json(file.read_text())
+    checks = check_offline(receipt, evidence.read_bytes() if evidence else None)
+    if settings.chain_rpc_url and settings.chain.deployment:
+        checks += check_on_chain(wiring.make_chain_client(settings), receipt)
+    else:
+        console.print("Checked offline only; the signer's standing and the transaction are on the chain.")
+    _show(checks)
+    raise typer.Exit(0 if agrees(checks) else 1)
+
+
+def _show(checks: Sequence[Check]) -> None:
+    for check in checks:
+        mark = "[green]agrees[/]  " if check.ok else "[bold red]DIFFERS[/] "
+        console.print(f"{mark} {check.name}: {check.detail}", soft_wrap=True, highlight=False)
 
 
 @contextmanager

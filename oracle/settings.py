@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     chain_rpc_url: str | None = Field(
         default=None,
         validation_alias=AliasChoices("CHAIN_RPC_URL", "chain_rpc_url"),
-        description="JSON-RPC URL of the chain; embedded if not set.",
+        description="JSON-RPC URL of the chain, or several with commas between; embedded if not set.",
     )
     blobs_url: str | None = Field(
         default=None,

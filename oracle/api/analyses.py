@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from oracle.api.schemas import AnalysisView, WorkView, analysis_view, work_view
 from oracle.api.services import ServicesDep
-from storage import analyses, outbox, works
+from storage import analyses, outbox, receipts, works
 from storage.database import Database
 from storage.errors import NotFound
 
@@ -43,6 +43,16 @@ def get_evidence(services: ServicesDep, analysis_id: UUID) -> Response:
         raise NotFound(f"The analysis {analysis_id} is not decided yet; there is no evidence so far.")
     headers = {"ETag": f'"{analysis.evidence_hash.hex()}"'}
     return Response(bytes(analysis.evidence), media_type="application/json", headers=headers)
+
+
+@router.get("/analyses/{analysis_id}/receipt", summary="Verdict and transaction as one signed document, once final")
+def get_receipt(services: ServicesDep, analysis_id: UUID) -> Response:
+    with services.db.transaction() as conn:
+        analyses.get(conn, analysis_id)
+        receipt = receipts.find(conn, analysis_id)
+    if receipt is None:
+        raise NotFound(f"The decision {analysis_id} is not final on chain yet; its receipt is issued then.")
+    return Response(receipt, media_type="application/json")
 
 
 @router.get(

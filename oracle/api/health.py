@@ -4,14 +4,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from oracle.api.services import ServicesDep
+from oracle.chain.readiness import problems
 from storage import jobs, migrate, node_status, policies
 from storage.errors import StorageError
+from storage.node_status import NodeStatus
 
 router = APIRouter(tags=["operations"])
 
-# The worker says hello every few seconds and the node after every look at the chain.
+# The worker says hello every few seconds.
 SILENT_AFTER = timedelta(seconds=30)
 
 
@@ -49,15 +52,24 @@ def _checks(services: ServicesDep) -> dict[str, Check]:
         "database": Check(at_head, "at the newest migration" if at_head else "migrations are missing"),
         "contracts": Check(binding is not None, f"hub 0x{binding.hub.hex()}" if binding else "none deployed or bound"),
         "worker": _recent(heartbeat, "heartbeat"),
-        "node": _recent(node.last_poll_at, "look at the chain", node.error_detail)
-        if not node.latched
-        else Check(False, f"stopped by a breach of finality: {node.latch_reason}"),
+        "node": _node(node),
     }
 
 
-def _recent(at: datetime | None, what: str, error: str | None = None) -> Check:
+def _node(node: NodeStatus) -> Check:
+    found = problems(node, datetime.now(UTC))
+    if found:
+        return Check(False, "; ".join(f"{problem.code}: {problem.detail}" for problem in found))
+    return Check(True, f"head {node.head_number}, finalized {node.finalized_number}")
+
+
+@router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+def metrics(services: ServicesDep) -> Response:
+    return Response(generate_latest(services.metrics), media_type=CONTENT_TYPE_LATEST)
+
+
+def _recent(at: datetime | None, what: str) -> Check:
     if at is None:
-        return Check(False, error or f"no {what} yet")
+        return Check(False, f"no {what} yet")
     age = datetime.now(UTC) - at
-    detail = f"last {what} {age.total_seconds():.0f} s ago" + (f"; {error}" if error else "")
-    return Check(age < SILENT_AFTER, detail)
+    return Check(age < SILENT_AFTER, f"last {what} {age.total_seconds():.0f} s ago")

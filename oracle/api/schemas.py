@@ -161,6 +161,7 @@ def analysis_view(analysis: Analysis, work: Work | None, attestation: Attestatio
         links={
             "self": path,
             "evidence": f"{path}/evidence",
+            "receipt": f"{path}/receipt",
             "events": f"{path}/events",
             "page": f"/analyses/{analysis.id}",
         },

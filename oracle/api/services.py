@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from prometheus_client import CollectorRegistry
 
 from oracle.fetch import Fetcher
 from oracle.intake import Intake
@@ -23,6 +24,7 @@ class Services:
     intake: Intake
     fetcher: Fetcher
     channels: Mapping[str, Any]
+    metrics: CollectorRegistry
 
 
 def get_services(request: Request) -> Services:

@@ -15,6 +15,8 @@ from oracle.chain import consumer, verify
 from oracle.chain.deploy import connect, deploy_example_consumer
 from oracle.chain.devnet.keys import KeyRing
 from oracle.chain.ids import escrow_account
+from oracle.chain.receipt import DecisionReceipt, check_offline
+from oracle.chain.receipt_check import check_on_chain
 from oracle.chain.report import MediaType, Outcome
 from oracle.chain.rpc import Endpoint
 from oracle.chain.signer import LocalSigner
@@ -92,10 +94,22 @@ class Story:
         }
         wrong = [name for name, held in facts.items() if not held]
         self.check(f"API and chain disagree on {', '.join(wrong)}: {view}, {result}", not wrong)
+        self.check_receipt(view, evidence)
         share = f"{view['redirect_percent']:g} % → {view['original']['creator']}" if expected else "–"
         similarity = f"{view['similarity']:.4f} {view['similarity_tier']}"
         transaction = f"{attestation['transaction'][:10]}… block {attestation['block_number']}"
         self.note(title, verdict, similarity, "badge" if verdict == "original" else share, transaction)
+
+    def check_receipt(self, view: dict[str, Any], evidence: bytes) -> None:
+        """Check the signed receipt as a stranger would: offline with the evidence, then on chain."""
+        deadline = time.monotonic() + STEP_TIMEOUT_S
+        while (answer := self.stage.api.get(view["links"]["receipt"])).status_code == 404:
+            self.check("no receipt was issued", time.monotonic() < deadline)
+            time.sleep(0.2)
+        receipt = DecisionReceipt.from_json(answer.text)
+        checks = [*check_offline(receipt, evidence), *check_on_chain(self.stage.chain, receipt)]
+        wrong = [check for check in checks if not check.ok]
+        self.check(f"the receipt does not hold: {wrong}", not wrong)
 
     def note(self, *cells: str) -> None:
         self.rows.append(cells)

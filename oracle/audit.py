@@ -1,0 +1,133 @@
+"""Computes a decision again from stored facts, and says of every number whether it agrees."""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from embeddings.image.analyzer import ImageAnalyzer
+from embeddings.image.decode import DecodeLimits, decode_image
+from oracle import evidence
+from oracle.chain.receipt import Check
+from oracle.decision import Match, Policy, Subject, decide, redirect_bps, similarity_to_bps, tier_of
+from storage import analyses, matches, outbox, policies
+from storage.analyses import Analysis
+from storage.blobs import BlobStore
+from storage.database import Database
+from storage.errors import NotFound
+from storage.works import Work, get_work, licensed_works
+
+
+class Auditor:
+    """Reads only; what it finds is for people."""
+
+    def __init__(self, db: Database, blobs: BlobStore, analyzer: ImageAnalyzer, limits: DecodeLimits) -> None:
+        self._db = db
+        self._blobs = blobs
+        self._analyzer = analyzer
+        self._limits = limits
+
+    def audit(self, analysis_id: UUID) -> list[Check]:
+        """Every number of a decided analysis, computed again: matches, similarity, tier, verdict, redirect, hashes.
+
+        Raises: NotFound for an unknown or undecided analysis; EmbeddingError, BlobError, DatabaseUnavailable.
+        """
+        with self._db.transaction() as conn:
+            analysis = analyses.get(conn, analysis_id)
+            if analysis.status != "decided" or analysis.evidence is None or analysis.work_id is None:
+                raise NotFound(f"The analysis {analysis_id} is {analysis.status}; there is no decision to explain.")
+            work = get_work(conn, analysis.work_id)
+            attestation = outbox.find_attestation(conn, analysis_id)
+            policy = policies.at(conn, analysis.policy_version, analysis.media_type)
+        document = json.loads(analysis.evidence)
+        checks = [
+            _same("evidence hash", analysis.evidence_hash, evidence.digest(bytes(analysis.evidence))),
+            _same("models", document["model_digest"], self._analyzer.model_digest.hex()),
+            _same("threshold", analysis.threshold_bps, policy.threshold_bps),
+            _same("base redirect", analysis.base_redirect_bps, policy.base_redirect_bps),
+        ]
+        if attestation is not None:
+            report = attestation.report
+            checks += [
+                _same("evidence hash on chain", report["evidence_hash"], "0x" + (analysis.evidence_hash or b"").hex()),
+                _same("similarity on chain", report["similarity_bps"], analysis.similarity_bps),
+            ]
+        checks += self._matches(work, document)
+        return [*checks, *_decision(analysis, document)]
+
+    def _matches(self, work: Work, document: dict[str, Any]) -> list[Check]:
+        """Verify every match again, from the stored file and the stored references."""
+        with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
+            path = Path(folder) / "media"
+            self._blobs.fetch(work.blob_key, path)
+            fingerprint = self._analyzer.fingerprint(decode_image(path, self._limits))
+        ids = [UUID(match["work"]["id"]) for match in document["matches"]]
+        with self._db.transaction() as conn:
+            proxies = matches.find_proxies(conn, ids)
+            licensed = licensed_works(conn, work.creator_id, ids)
+        checks = [_same("too plain to decide", document["too_plain"], fingerprint.too_plain)]
+        for match, work_id in zip(document["matches"], ids, strict=True):
+            name = f"match with {match['work']['creator'] or 'an unnamed creator'}'s work {str(work_id)[:8]}"
+            if work_id not in proxies:
+                checks.append(Check(name, False, "the earlier work is not in the index any more"))
+                continue
+            again = self._analyzer.verify(fingerprint, proxies[work_id])
+            checks.append(_same(f"{name}: similarity", match["similarity"], again.similarity))
+            if match["licensed"] != (work_id in licensed):
+                now = "there is one" if work_id in licensed else "there is none"
+                checks.append(Check(f"{name}: permission", False, f"decided otherwise; now {now}"))
+        return checks
+
+
+def _decision(analysis: Analysis, document: dict[str, Any]) -> list[Check]:
+    """Apply the rules again to the matches that the evidence names. Pure."""
+    subject_work = document["work"]
+    creators: dict[str, int] = {}
+    subject = Subject(
+        _number(creators, subject_work["creator"]), _time(subject_work), subject_work["registration"],
+        document["too_plain"], document["decision"]["reason"] != "incomplete_search",
+    )  # fmt: skip
+    found = [
+        Match(
+            UUID(match["work"]["id"]), _number(creators, match["work"]["creator"]), _time(match["work"]),
+            match["work"]["registration"], similarity_to_bps(match["similarity"]), match["licensed"],
+        )
+        for match in document["matches"] if match["similarity"] > 0
+    ]  # fmt: skip
+    policy = Policy(analysis.policy_version, analysis.threshold_bps, analysis.base_redirect_bps)
+    again = decide(subject, found, policy)
+    credited = again.credited.work_id if again.credited else None
+    redirect = redirect_bps(again.similarity_bps, policy.threshold_bps, policy.base_redirect_bps)
+    return [
+        _same("similarity", analysis.similarity_bps, again.similarity_bps),
+        _same("tier", analysis.tier, tier_of(again.similarity_bps).value),
+        _same("verdict", analysis.verdict, again.verdict.value),
+        _same("reason", analysis.reason, again.reason.value),
+        _same("credited work", analysis.matched_work_id, credited),
+        _same("redirect", analysis.redirect_bps, redirect if again.verdict.value == "derivative" else 0),
+    ]
+
+
+def agrees(checks: Sequence[Check]) -> bool:
+    """Whether everything agrees."""
+    return all(check.ok for check in checks)
+
+
+def _same(name: str, stored: object, again: object) -> Check:
+    stored, again = _shown(stored), _shown(again)
+    return Check(name, stored == again, str(stored) if stored == again else f"stored {stored}, now {again}")
+
+
+def _shown(value: object) -> object:
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _number(creators: dict[str, int], creator: str | None) -> int | None:
+    return None if creator is None else creators.setdefault(creator, len(creators) + 1)
+
+
+def _time(work: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(work["published_at"])
