@@ -156,6 +156,14 @@ def find(conn: Connection, request_id: bytes) -> RequestSeen | None:
         ).fetchone()
 
 
+def is_answerable(conn: Connection, request_id: bytes) -> bool:
+    """Whether a request is on the chain with the content that was analysed."""
+    row = conn.execute(
+        "select from inbox where request_id = %s and block_number is not null and status <> 'conflict'", (request_id,)
+    ).fetchone()
+    return row is not None
+
+
 def blocks_of_requests(conn: Connection, *, below: int | None, limit: int = 100) -> Sequence[tuple[int, bytes]]:
     """(number, hash) of blocks that carry requests, latest first: anchors to find a shared block by."""
     return conn.execute(

@@ -131,7 +131,7 @@ class Confirmer:
             return True
         with self._db.transaction() as conn:
             rows = outbox.of_transaction(conn, tx.id)
-            return all(row.kind == "attest" or inbox.find(conn, row.request_id) is not None for row in rows)
+            return all(row.kind == "attest" or inbox.is_answerable(conn, row.request_id) for row in rows)
 
     def _replace(self, tx: StoredTransaction, *, filler: bool) -> None:
         newest = tx.attempts[-1]

@@ -89,6 +89,21 @@ def test_a_request_that_comes_back_with_another_uri_is_refused(world: World) -> 
     assert world.fulfilments() == []
 
 
+def test_an_answer_on_its_way_is_stopped_when_its_request_returns_with_another_uri(world: World) -> None:
+    node = world.node(patience=Patience(resend_after=timedelta(0), bump_after=timedelta(0)))
+    world.anvil.mine(2)
+    post_id = bytes([9]) * 32
+    asked = world.request(uri="https://example.org/mine.jpg", post_id=post_id)
+    step_until_included(world, node)
+    world.anvil.reorg(2)
+    assert world.request(uri="https://example.org/other.jpg", post_id=post_id) == asked
+    node.step()
+    world.run_now()
+    world.drive(node)
+    assert (world.outbox()[0].status, world.outbox()[0].error_code) == ("refused", "request_conflict")
+    assert world.fulfilments() == []
+
+
 def test_request_and_answer_gone_together_free_the_nonce_and_lose_nothing(world: World) -> None:
     """The answer would revert, and its nonce would hold up every later decision: it is spent on nothing."""
     node = world.node(patience=Patience(resend_after=timedelta(0), bump_after=timedelta(0)))
