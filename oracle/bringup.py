@@ -137,6 +137,7 @@ def _deploy_once(chain: DevChain, file: Path) -> None:
             ) from exc
         return
     deployment = deploy(connect(chain.rpc_url), chain.deployer, oracle_signers=[chain.oracle_key.address])
+    chain.save()  # or a kill -9 now would leave the addresses of contracts that are gone
     temporary = file.with_suffix(".new")
     temporary.write_text(deployment.to_json())
     temporary.replace(file)
