@@ -227,6 +227,22 @@ contract DisputesTest is Economy {
         disputes.escalate{value: 0.01 ether}(id, EVIDENCE);
     }
 
+    function test_TheLoserMayAcceptAndSpareEverybodyTheWait() public {
+        uint256 id = dispute(POST);
+        ruled(id, Outcome.ORIGINAL);
+        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.NotTheLoser.selector, id, CREATOR));
+        vm.prank(CREATOR);
+        disputes.accept(id);
+        vm.prank(FIRST_CREATOR);
+        disputes.accept(id);
+        vm.deal(FIRST_CREATOR, 1 ether);
+        vm.expectPartialRevert(IDisputeErrors.TooLate.selector);
+        vm.prank(FIRST_CREATOR);
+        disputes.escalate{value: 0.01 ether}(id, EVIDENCE);
+        disputes.settle(id);
+        yes(posts.hasBadge(POST), "badge");
+    }
+
     // ---- opening
 
     function test_OnlyTheOwnerOfAContestablePostOpensADisputeAndFree() public {

@@ -14,6 +14,7 @@ from eth_utils.address import is_address, to_checksum_address
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 from web3 import HTTPProvider, Web3
+from web3.contract import Contract
 from web3.exceptions import TimeExhausted, Web3Exception
 from web3.types import Nonce, TxParams, TxReceipt, Wei
 
@@ -22,6 +23,13 @@ from oracle.chain.errors import ChainError, ChainTimeout, NotDeployed, WrongChai
 ADMIN_ROLE = 0  # of OpenZeppelin's AccessManager
 GAS_MARGIN_PERCENT = 20  # an estimate is made on the latest block; the chain may differ a little when it is mined
 RECEIPT_TIMEOUT_S = 180.0
+DAY_S = 86_400
+POOL_STEP_WEI = 10**12  # price of a post's first token in its pool
+# Contracts behind a proxy, in the order in which they are created.
+PROXIED = (
+    "PolicyRegistry", "OracleRegistry", "PostRegistry", "PoCHub", "AccountLinks", "FraudGuard", "RevenueSplitter",
+    "TokenPool", "PoCDisputes", "BonusVault",
+)  # fmt: skip
 
 
 class DeploymentFailed(ChainError):
@@ -49,6 +57,12 @@ class Deployment:
     policy: str
     access_manager: str
     redirect_math: str
+    account_links: str
+    fraud_guard: str
+    revenue_splitter: str
+    token_pool: str
+    disputes: str
+    bonus_vault: str
     block_number: int  # first block that can hold an event of ours
     block_hash: str  # 0x-hex, 32 bytes
 
@@ -61,6 +75,12 @@ class Deployment:
         """Read what `to_json` wrote. Raises: NotDeployed if the text is something else."""
         try:
             document = json.loads(text)
+            missing = [field.name for field in fields(cls) if field.name not in document]
+            if missing and "hub" in document:
+                raise NotDeployed(
+                    f"The deployment file is of an older version of the contracts: it lacks {', '.join(missing)}."
+                    " Deploy again with `oracle deploy`, or, for an embedded chain, move the data folder away."
+                )
             deployment = cls(**{field.name: document[field.name] for field in fields(cls)})
         except (ValueError, KeyError, TypeError) as exc:
             raise NotDeployed("This is no deployment file. Write one with `oracle deploy`.") from exc
@@ -72,8 +92,34 @@ class Deployment:
 
     def addresses(self) -> Mapping[str, str]:
         """The contracts' addresses by field name."""
-        names = ("hub", "oracle_registry", "post_registry", "policy", "access_manager", "redirect_math")
-        return {name: getattr(self, name) for name in names}
+        numbers = ("chain_id", "block_number", "block_hash")
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in numbers}
+
+
+@dataclass(frozen=True)
+class Delays:
+    """How long before it takes effect everybody can see what the governors do, in seconds."""
+
+    governance_s: int = 2 * DAY_S
+    upgrade_s: int = 7 * DAY_S  # also of the administrator, who could otherwise give away every other role
+
+
+@dataclass(frozen=True)
+class Officers:
+    """Who gets which role (addresses). One account may hold several; who freezes cannot also decide an alert."""
+
+    governor: str
+    guardian: str
+    oracle_admin: str
+    arbiter: str
+    fraud_officer: str
+    upgrader: str
+    paymaster: str
+
+    @classmethod
+    def all_of(cls, account: str) -> Officers:
+        """One account in every role."""
+        return cls(*[account] * len(fields(cls)))
 
 
 @cache
@@ -97,39 +143,56 @@ def deploy(
     oracle_signers: Sequence[str],
     quorum: int = 1,
     admin: str | None = None,
+    officers: Officers | None = None,
+    delays: Delays | None = None,
+    treasuries: tuple[str, str] | None = None,
 ) -> Deployment:
-    """Deploy and wire the whole system, and read the wiring back.
+    """Deploy and wire the whole system, hand out the roles, and read the wiring back.
 
     Args:
         w3: Connected to the chain.
         deployer: Pays and signs, locally.
         oracle_signers: Addresses whose signatures count, in any order.
         quorum: Signatures a report needs. The faults tolerated are the most that this quorum allows.
-        admin: Who governs afterwards; the deployer keeps no right then. None: the deployer.
+        admin: Administrator of the roles; the deployer keeps no right then. None: the deployer.
+        officers: Who holds the roles. None: the administrator holds them all.
+        delays: Of governance and upgrades. None: two and seven days.
+        treasuries: Where platform and ecosystem fees go. None: both to the administrator.
 
     Raises: DeploymentFailed, ChainTimeout (what was sent may still be mined).
     """
     signers = sorted({to_checksum_address(signer) for signer in oracle_signers}, key=lambda s: int(s, 16))
     faults = faults_tolerated(len(signers), quorum)
     sender = _Sender(w3, deployer)
-    # Two rounds, each sent whole before it is waited for: implementations, then the proxies that call them.
+    governing = to_checksum_address(admin) if admin is not None else sender.address
+    platform, ecosystem = map(to_checksum_address, treasuries or (governing, governing))
+    # Rounds, each sent whole before it is waited for: implementations, then the proxies that call them, then wiring.
     manager = sender.create("AccessManager", sender.address)
     math = sender.create("RedirectMathView")
-    logic = {name: sender.create(name) for name in ("PolicyRegistry", "OracleRegistry", "PostRegistry", "PoCHub")}
+    table = sender.create("RoleTable")
+    logic = {name: sender.create(name) for name in PROXIED}
     sender.settle()
 
-    policy = sender.create_proxy("PolicyRegistry", logic["PolicyRegistry"], manager)
-    oracles = sender.create_proxy("OracleRegistry", logic["OracleRegistry"], manager, signers, quorum, faults)
+    def proxy(name: str, *init_args: object) -> str:
+        return sender.create_proxy(name, logic[name], manager, *init_args)
+
+    policy = proxy("PolicyRegistry")
+    oracles = proxy("OracleRegistry", signers, quorum, faults)
     # The posts must know the hub and the hub the posts: the hub's address follows from the next nonce.
-    posts = sender.create_proxy("PostRegistry", logic["PostRegistry"], manager, policy, sender.next_address(1))
-    hub = sender.create_proxy("PoCHub", logic["PoCHub"], manager, oracles, policy, posts)
+    posts = proxy("PostRegistry", policy, sender.next_address(1))
+    hub = proxy("PoCHub", oracles, policy, posts)
+    links = proxy("AccountLinks", oracles)
+    guard = proxy("FraudGuard", posts, links)
+    splitter = proxy("RevenueSplitter", posts, guard, links, platform, ecosystem)
+    pool = proxy("TokenPool", splitter, POOL_STEP_WEI)
+    disputes = proxy("PoCDisputes", hub, posts, links)
+    vault = proxy("BonusVault", posts, splitter, links)
     receipts = sender.settle()
 
-    if admin is not None and to_checksum_address(admin) != sender.address:
-        sender.call("AccessManager", manager, "grantRole", ADMIN_ROLE, to_checksum_address(admin), 0)
-        sender.settle()
-        sender.call("AccessManager", manager, "renounceRole", ADMIN_ROLE, sender.address)
-        sender.settle()
+    sender.call("PostRegistry", posts, "setDisputes", disputes)
+    sender.settle()
+    system = (hub, oracles, policy, posts, links, guard, splitter, pool, disputes, vault)
+    _hand_over(sender, manager, table, system, officers or Officers.all_of(governing), delays or Delays(), governing)
     first = min(receipts, key=lambda receipt: receipt["blockNumber"])
     deployment = Deployment(
         chain_id=sender.chain_id,
@@ -139,11 +202,41 @@ def deploy(
         policy=policy,
         access_manager=manager,
         redirect_math=math,
+        account_links=links,
+        fraud_guard=guard,
+        revenue_splitter=splitter,
+        token_pool=pool,
+        disputes=disputes,
+        bonus_vault=vault,
         block_number=first["blockNumber"],
         block_hash=first["blockHash"].to_0x_hex(),
     )
     verify_deployment(w3, deployment)
     return deployment
+
+
+def _hand_over(
+    sender: _Sender,
+    manager: str,
+    table: str,
+    system: Sequence[str],
+    officers: Officers,
+    delays: Delays,
+    admin: str,
+) -> None:
+    """Give the functions their roles, the officers theirs, and the administration away: last, it cannot be undone."""
+    roles = sender.contract("RoleTable", table)
+    sender.call("AccessManager", manager, "multicall", roles.functions.functionRoles(tuple(system)).call())
+    people = [to_checksum_address(account) for account in asdict(officers).values()]
+    terms = (*people, delays.governance_s, delays.upgrade_s)
+    sender.call("AccessManager", manager, "multicall", roles.functions.officerRoles(terms).call())
+    sender.settle()
+    # Renews the administrator's own grant where it is the deployer: what it does from now on takes its time too.
+    sender.call("AccessManager", manager, "grantRole", ADMIN_ROLE, admin, delays.upgrade_s)
+    sender.settle()
+    if admin != sender.address:
+        sender.call("AccessManager", manager, "renounceRole", ADMIN_ROLE, sender.address)
+        sender.settle()
 
 
 def deploy_example_consumer(w3: Web3, deployer: LocalAccount, hub: str) -> str:
@@ -167,7 +260,13 @@ def verify_deployment(w3: Web3, deployment: Deployment) -> None:
             raise NotDeployed(f"There is no contract at {address} ({name}) on chain {found}.")
     hub = w3.eth.contract(to_checksum_address(deployment.hub), abi=load_artifact("PoCHub").abi)
     posts = w3.eth.contract(to_checksum_address(deployment.post_registry), abi=load_artifact("PostRegistry").abi)
+    splitter = w3.eth.contract(
+        to_checksum_address(deployment.revenue_splitter), abi=load_artifact("RevenueSplitter").abi
+    )
     wired = {
+        "fraud_guard": splitter.functions.modules().call()[1],
+        "account_links": splitter.functions.links().call(),
+        "disputes": posts.functions.disputes().call(),
         "oracle_registry": hub.functions.modules().call()[0],
         "policy": hub.functions.modules().call()[1],
         "post_registry": hub.functions.modules().call()[2],
@@ -199,6 +298,10 @@ class _Sender:
         self.chain_id = w3.eth.chain_id
         self._nonce = w3.eth.get_transaction_count(self.address, "pending")
         self._sent: list[tuple[str, HexBytes]] = []
+
+    def contract(self, name: str, address: str) -> Contract:
+        """A contract of ours to read from."""
+        return self._w3.eth.contract(to_checksum_address(address), abi=load_artifact(name).abi)
 
     def next_address(self, ahead: int) -> str:
         """Address of the contract that the transaction after `ahead` others creates."""

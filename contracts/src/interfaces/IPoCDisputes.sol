@@ -60,6 +60,8 @@ interface IPoCDisputes {
         bytes32 reasonHash,
         uint40 appealUntil
     );
+    /// @notice The side that lost will not go on; `settle` needs no further wait.
+    event RulingAccepted(uint256 indexed disputeId, bytes32 indexed postId, address indexed by);
     /// @notice The dispute is over, and the post is what it says.
     event DisputeSettled(uint256 indexed disputeId, bytes32 indexed postId, uint8 outcome, bool bySilence);
     /// @notice A bond found its owner.
@@ -87,6 +89,9 @@ interface IPoCDisputes {
 
     /// @notice Goes on to another round, as the side that lost. Send exactly `bondOf(round)`.
     function escalate(uint256 disputeId, bytes32 evidenceHash) external payable;
+
+    /// @notice Accepts a ruling, as the side that lost: the money need not wait for the time to appeal to pass.
+    function accept(uint256 disputeId) external;
 
     /// @notice Ends a dispute whose time is over. Anyone may.
     function settle(uint256 disputeId) external;

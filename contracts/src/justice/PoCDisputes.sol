@@ -141,11 +141,18 @@ contract PoCDisputes is
         uint8 round = dispute.round + 1;
         if (round > MAX_ROUNDS) revert NoFurtherRound(disputeId, dispute.round);
         if (block.timestamp > dispute.appealUntil) revert TooLate(disputeId, dispute.appealUntil);
-        address loser = dispute.standing == dispute.disputed ? dispute.owner : dispute.beneficiary;
-        if (!_actsFor(loser)) revert NotTheLoser(disputeId, msg.sender);
+        address loser = _requireLoser(disputeId, dispute);
         dispute.bondWei = uint96(_receive(ETHER, bondOf(round)));
         dispute.bondedBy = loser;
         _startRound(disputeId, dispute, round, evidenceHash);
+    }
+
+    /// @inheritdoc IPoCDisputes
+    function accept(uint256 disputeId) external {
+        Dispute storage dispute = _at(disputeId, DisputeStatus.RULED);
+        _requireLoser(disputeId, dispute);
+        dispute.appealUntil = uint40(block.timestamp) - 1;
+        emit RulingAccepted(disputeId, dispute.postId, msg.sender);
     }
 
     /// @inheritdoc IPoCDisputes
@@ -287,6 +294,11 @@ contract PoCDisputes is
         dispute.arbiter = arbiter;
         dispute.appealUntil = uint40(block.timestamp) + APPEAL_PERIOD;
         emit DisputeRuled(disputeId, dispute.postId, arbiter, outcome, reasonHash, dispute.appealUntil);
+    }
+
+    function _requireLoser(uint256 disputeId, Dispute storage dispute) private view returns (address loser) {
+        loser = dispute.standing == dispute.disputed ? dispute.owner : dispute.beneficiary;
+        if (!_actsFor(loser)) revert NotTheLoser(disputeId, msg.sender);
     }
 
     function _payBond(uint256 disputeId, Dispute storage dispute, address to) private {

@@ -1,6 +1,7 @@
 """The deploy door against a real Anvil: what it puts there works, and what it refuses is named."""
 
 import dataclasses
+import json
 import secrets
 import socket
 import subprocess
@@ -18,8 +19,11 @@ from web3.contract import Contract
 from web3.exceptions import ContractCustomError
 
 from oracle.chain.deploy import (
+    DAY_S,
+    Delays,
     Deployment,
     DeploymentFailed,
+    Officers,
     connect,
     create_address,
     deploy,
@@ -214,12 +218,36 @@ def test_a_stranger_is_named_in_the_revert(w3: Web3, deployer: LocalAccount, dep
 
 def test_an_admin_takes_over_and_the_deployer_keeps_nothing(w3: Web3, signer: LocalAccount) -> None:
     deployer, admin = funded(w3), funded(w3)
-    deployment = deploy(w3, deployer, oracle_signers=[signer.address], admin=admin.address)
+    deployment = deploy(w3, deployer, oracle_signers=[signer.address], admin=admin.address, delays=Delays(0, 0))
     policy = at(w3, "PolicyRegistry", deployment.policy)
     with pytest.raises(ContractCustomError):
         policy.functions.setThreshold(1, 9000).call({"from": deployer.address})
     transact(w3, admin, policy.functions.setThreshold(1, 9000))
     assert policy.functions.policyAt(2, 1).call() == [9000, 10000]
+
+
+def test_what_governors_do_takes_effect_after_its_delay(
+    w3: Web3, deployer: LocalAccount, deployment: Deployment
+) -> None:
+    manager = at(w3, "AccessManager", deployment.access_manager).functions
+    for role, delay_s in ((0, 7 * DAY_S), (1, 2 * DAY_S), (2, 0), (3, 2 * DAY_S), (4, 0), (5, 0), (6, 7 * DAY_S)):
+        assert manager.hasRole(role, deployer.address).call() == [True, delay_s], f"role {role}"
+    with pytest.raises(ContractCustomError):
+        at(w3, "PolicyRegistry", deployment.policy).functions.setThreshold(1, 9000).call({"from": deployer.address})
+    with pytest.raises(ContractCustomError):
+        manager.grantRole(4, CREATOR, 0).call({"from": deployer.address})
+    at(w3, "PoCHub", deployment.hub).functions.pause().call({"from": deployer.address})
+
+
+def test_the_roles_are_the_officers(w3: Web3, signer: LocalAccount) -> None:
+    people = [Account.from_key(secrets.token_bytes(32)).address for _ in range(7)]
+    deployer = funded(w3)
+    deployment = deploy(w3, deployer, oracle_signers=[signer.address], admin=CREATOR, officers=Officers(*people))
+    manager = at(w3, "AccessManager", deployment.access_manager).functions
+    for role, officer in enumerate(people, start=1):
+        assert manager.hasRole(role, officer).call()[0], f"role {role}"
+        assert not manager.hasRole(role, deployer.address).call()[0], f"role {role}"
+    assert not manager.hasRole(0, deployer.address).call()[0]
 
 
 def test_signers_may_come_in_any_order(w3: Web3) -> None:
@@ -234,6 +262,9 @@ def test_a_deployment_survives_its_file(deployment: Deployment, tmp_path: Path) 
     file = tmp_path / "deployment.json"
     file.write_text(deployment.to_json())
     assert Deployment.from_json(file.read_text()) == deployment
+    older = {name: value for name, value in json.loads(deployment.to_json()).items() if name != "disputes"}
+    with pytest.raises(NotDeployed, match="older version of the contracts: it lacks disputes"):
+        Deployment.from_json(json.dumps(older))
     for damaged in ("", "{}", "[]", deployment.to_json().replace(deployment.hub, "0x12")):
         with pytest.raises(NotDeployed):
             Deployment.from_json(damaged)

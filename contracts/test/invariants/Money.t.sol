@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {PostResult} from "../../src/types/Reports.sol";
+import {Outcome} from "../../src/types/Codes.sol";
+import {RedirectMath} from "../../src/libraries/RedirectMath.sol";
+import {TestToken} from "../mocks/Tokens.sol";
+import {Economy} from "../utils/Economy.sol";
+import {MoneyHandler} from "./MoneyHandler.sol";
+
+/// @notice Whatever people do in whatever order, the books balance and the rules hold.
+contract MoneyInvariants is Economy {
+    MoneyHandler private handler;
+    TestToken private token;
+
+    function setUp() public override {
+        super.setUp();
+        token = new TestToken();
+        splitter.setTokenAllowed(address(token), true);
+        token.setFee(100); // a token that takes 1 % on the way, the hardest one that is legal
+        hub.setOpenRequestsCap(type(uint32).max);
+        address second = address(0x5EC0);
+        handler = new MoneyHandler(
+            MoneyHandler.Wiring(hub, posts, splitter, pool, disputes, vault, guard, token, second)
+        );
+        manager.grantRole(0, address(handler), 0);
+        manager.grantRole(0, second, 0);
+    }
+
+    function targetContracts() external view returns (address[] memory targets) {
+        targets = new address[](1);
+        targets[0] = address(handler);
+    }
+
+    /// @dev One campaign for all: each would replay the same calls. The failing one is named by its message.
+    function invariant_TheBooksBalanceAndTheRulesHold() external view {
+        theSplittersBooksBalance();
+        theReservePaysForEveryToken();
+        bondsBalance();
+        theVaultsBudgetIsThere();
+        frozenMoneyNeverMoves();
+        nothingChangesUnexplained();
+        redirectsFollowTheRule();
+    }
+
+    /// @notice sum(claimable) + contested + frozen == owed == balance == in - out, in ether and in the token.
+    function theSplittersBooksBalance() private view {
+        balanced(ETHER, address(splitter).balance);
+        balanced(address(token), token.balanceOf(address(splitter)));
+    }
+
+    /// @notice The pool's reserve pays for every token in existence.
+    function theReservePaysForEveryToken() private view {
+        uint256 sum;
+        for (uint256 i; i < 3; ++i) {
+            bytes32 postId = handler.postIds(i);
+            uint256 supply = pool.supplyOf(postId);
+            sum += pool.priceToSell(postId, supply);
+            uint256 held;
+            for (uint256 j; j < 5; ++j) {
+                held += pool.balanceOf(postId, handler.accounts(j));
+            }
+            eq(held, supply, "every token is somebody's");
+        }
+        eq(pool.reserves(), sum, "reserve is the sum of the curves");
+        eq(address(pool).balance, sum, "and is there");
+    }
+
+    /// @notice Bonds are somebody's: each is either at stake in a dispute or claimable.
+    function bondsBalance() private view {
+        uint256 claimable;
+        for (uint256 i; i < 5; ++i) {
+            claimable += disputes.claimable(handler.accounts(i), ETHER);
+        }
+        uint256 atStake;
+        for (uint256 id = 1; id <= disputes.disputeCount(); ++id) {
+            atStake += disputes.disputeOf(id).bondWei;
+        }
+        eq(claimable + atStake, address(disputes).balance, "bonds");
+        eq(disputes.owed(ETHER), address(disputes).balance, "owed");
+        eq(handler.bondsIn(), claimable + atStake, "in");
+        eq(handler.bondsOut(), claimable, "out");
+    }
+
+    function theVaultsBudgetIsThere() private view {
+        eq(vault.budgetOf(ETHER), address(vault).balance, "ether");
+        eq(vault.budgetOf(address(token)), token.balanceOf(address(vault)), "token");
+    }
+
+    function frozenMoneyNeverMoves() private view {
+        eq(handler.frozenMoves(), 0, "frozen moves");
+    }
+
+    /// @notice A post's outcome changes by a signed report or a ruling only; free money can always be fetched.
+    function nothingChangesUnexplained() private view {
+        eq(handler.unexplainedChanges(), 0, "unexplained changes");
+    }
+
+    /// @notice Redirects are bounded, follow the formula, and exist for derivatives of somebody else alone.
+    function redirectsFollowTheRule() private view {
+        for (uint256 i; i < 3; ++i) {
+            bytes32 postId = handler.postIds(i);
+            PostResult memory result = posts.resultOf(postId);
+            (address beneficiary, uint16 bps) = posts.redirectOf(postId);
+            if (result.outcome != Outcome.DERIVATIVE) {
+                eq(bps, 0, "no redirect");
+                eq(beneficiary, address(0), "nobody");
+                continue;
+            }
+            eq(bps, RedirectMath.redirectBps(result.similarityBps, 9_500, 10_000), "formula");
+            no(posts.hasBadge(postId), "no badge on a copy");
+            yes(beneficiary != address(0) && beneficiary != result.creator, "somebody else");
+        }
+    }
+
+    function balanced(address token_, uint256 balance) private view {
+        uint256 claimable = splitter.claimable(PLATFORM, token_) + splitter.claimable(ECOSYSTEM, token_);
+        for (uint256 i; i < 5; ++i) {
+            claimable += splitter.claimable(handler.accounts(i), token_);
+        }
+        uint256 held;
+        for (uint256 i; i < 3; ++i) {
+            bytes32 postId = handler.postIds(i);
+            held += splitter.contested(postId, token_) + splitter.frozenEarnings(postId, token_);
+        }
+        eq(claimable + held, splitter.owed(token_), "sum is owed");
+        eq(splitter.owed(token_), balance, "owed is the balance");
+        eq(balance, handler.paidIn(token_) - handler.paidOut(token_), "in less out");
+    }
+}

@@ -1,0 +1,119 @@
+"""The money's part of the story: tips follow the verdict, a dispute overturns it, and all of it is paid back."""
+
+import hashlib
+import time
+from typing import Any
+
+from oracle.chain import economy, verify
+from oracle.chain.devnet.keys import KeyRing
+from oracle.chain.ids import escrow_account
+from oracle.chain.report import Outcome
+from oracle.chain.rpc import Endpoint
+from oracle.chain.signer import LocalSigner
+from oracle.chain.wire import address_bytes, hexed
+from oracle.demo.story import Story
+
+TIP_WEI = 10**15
+LINK_LIFETIME_S = 3600
+
+
+def money_story(story: Story, original: dict[str, Any], derivative: dict[str, Any]) -> None:
+    """Tip a copy, dispute the verdict, overturn it, and fetch what was held; each step is read back.
+
+    Args:
+        original: The API's view of the original, whose creator is a handle without a wallet.
+        derivative: The view of the copy: final on chain, and contestable still.
+
+    Raises: StepFailed, ChainError.
+    """
+    chain, post_id = story.stage.chain, _hash_of(derivative["work"]["post_id"])
+    keys = KeyRing(story.stage.folder / "chain" / "keys.json")
+    # On a chain of its own the deployer holds every role, the arbiter's among them.
+    arbiter, oracle = LocalSigner(keys.account("deployer").key), LocalSigner(keys.account("oracle").key)
+    fan, poster, first = (_funded(story, keys, name) for name in ("fan", "poster", "first creator"))
+    account, creditor = (escrow_account(view["work"]["creator"]) for view in (derivative, original))
+
+    redirect = verify.read_redirect(chain, post_id)
+    to_original = TIP_WEI * redirect.redirect_bps // 10_000
+    to_poster = TIP_WEI - to_original
+    before = economy.claimable(chain, account)
+    split = economy.tip(chain, fan, post_id, TIP_WEI)
+    story.check(f"the tip was split {split}", (split.to_original, split.to_poster) == (to_original, to_poster))
+    story.check("the copyist's own share waits", economy.claimable(chain, account) == before + to_poster)
+    story.check("the redirected share does not wait", economy.contested(chain, post_id) == to_original)
+    story.note("A fan tips the copy", "split", "", _shares(to_original, to_poster), "redirected share held")
+
+    for view, wallet in ((derivative, poster), (original, first)):
+        _link(story, view["work"]["creator"], wallet, oracle)
+    # A copy at 100 % similarity leaves its poster nothing: there is nothing to fetch then.
+    fetched = economy.withdraw(chain, poster, of=account) if before + to_poster else 0
+    story.check(f"{fetched} wei came out", fetched == before + to_poster and not economy.claimable(chain, account))
+    story.note("Its poster links a wallet", "linked", "", f"{fetched} wei", "own share withdrawn")
+
+    dispute = economy.open_dispute(chain, poster, post_id, _digest("my raw file, older than theirs"))
+    disputed = verify.find_result(chain, post_id)
+    held = disputed is not None and disputed.status is verify.PostStatus.DISPUTED
+    story.check(f"the post is not in dispute: {disputed}", held)
+    economy.tip(chain, fan, post_id, TIP_WEI)
+    story.check("a dispute stopped the money", economy.contested(chain, post_id) == 2 * to_original)
+    economy.answer_dispute(chain, first, dispute, _digest("I was first"))
+    story.note("The poster disputes the verdict", "disputed", "", "", f"dispute {dispute}, answered")
+
+    economy.rule(chain, arbiter, dispute, Outcome.ORIGINAL, _digest("the raw file is older"))
+    economy.accept_ruling(chain, first, dispute)
+    economy.settle(chain, fan, dispute)
+    decided = verify.find_result(chain, post_id)
+    overturned = decided is not None and decided.outcome is Outcome.ORIGINAL
+    final = decided is not None and decided.status is verify.PostStatus.FINAL
+    story.check(f"the ruling did not reach the post: {decided}", overturned and final)
+    story.check("no badge was issued", verify.has_badge(chain, post_id))
+    story.note("An arbiter overturns it", "original", "", "badge", "accepted by the other side")
+
+    economy.pay_contested(chain, fan, post_id)
+    back = to_poster + 2 * to_original
+    story.check("the contested money is not whole", economy.claimable(chain, account) == back)
+    story.check("something is still held", economy.contested(chain, post_id) == 0)
+    story.check("the loser was paid", economy.claimable(chain, creditor) == 0)
+    split = economy.tip(chain, fan, post_id, TIP_WEI)
+    story.check(f"the next tip was split {split}", (split.to_original, split.to_poster) == (0, TIP_WEI))
+    bank = keys.account("demo bank").address  # pays no gas, so what arrives can be counted
+    before = chain.balance_wei(address_bytes(bank))
+    economy.withdraw(chain, poster, of=account, to=address_bytes(bank))
+    arrived = chain.balance_wei(address_bytes(bank)) - before
+    story.check(f"{arrived} wei arrived instead of {back + TIP_WEI}", arrived == back + TIP_WEI)
+    story.note("What was held is paid back", "paid", "", f"{back} wei", "nothing kept")
+
+
+def _link(story: Story, handle: str, wallet: LocalSigner, oracle: LocalSigner) -> None:
+    chain = story.stage.chain
+    account = escrow_account(handle)
+    if economy.wallet_of(chain, account) == wallet.address:
+        return
+    until = int(time.time()) + LINK_LIFETIME_S
+    epoch = int(chain.read("OracleRegistry", chain.deployment.oracle_registry, "currentEpoch"))
+    signature = oracle.sign_digest(economy.link_digest(chain, account, wallet.address, until, epoch))
+    economy.link_account(
+        chain, wallet, handle, wallet.address, valid_until=until, signer_epoch=epoch, signatures=[signature]
+    )
+    linked = economy.wallet_of(chain, account)
+    story.check(f"{handle} is linked to 0x{linked.hex()}", linked == wallet.address)
+
+
+def _funded(story: Story, keys: KeyRing, name: str) -> LocalSigner:
+    """An account of the demo with ten ether to spend."""
+    account = LocalSigner(keys.account(f"demo {name}").key)
+    Endpoint(story.stage.rpc_url).request("anvil_setBalance", hexed(account.address), hex(10**19))
+    return account
+
+
+def _shares(to_original: int, to_poster: int) -> str:
+    total = to_original + to_poster
+    return f"{100 * to_original / total:g} / {100 * to_poster / total:g} %"
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _hash_of(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))
