@@ -13,12 +13,17 @@ ROOT = Path(__file__).resolve().parents[2]
 CONTRACTS = ROOT / "contracts"
 ABI = ROOT / "oracle" / "chain" / "abi"
 EXPORT = CONTRACTS / "tools" / "export_abi.py"
+LAYOUT = CONTRACTS / "tools" / "storage_layout.py"
 STALE = "the contracts changed: run contracts/tools/export_abi.py and commit oracle/chain/abi"
 
 
 @pytest.fixture(scope="module")
 def export() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("export_abi", EXPORT)
+    return load(EXPORT)
+
+
+def load(tool: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(tool.stem, tool)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -90,4 +95,27 @@ def test_the_hub_can_name_every_error_that_bubbles_through_it() -> None:
 )
 def test_a_fresh_build_gives_the_same_files() -> None:
     done = subprocess.run([sys.executable, EXPORT, "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_only_appended_fields_pass_as_an_upgrade() -> None:
+    moved = load(LAYOUT).moved
+    layout = json.loads((CONTRACTS / "storage-layout.json").read_text())
+    (name,) = [struct for struct in layout if "SplitterStorage" in struct]
+    fields = layout[name]
+    assert moved(layout, layout | {name: [*fields, "9+0 t_uint256 later"]}) == []
+    assert moved(layout, layout | {name: fields[1:]}) != []
+    assert moved(layout, layout | {name: [fields[1], fields[0], *fields[2:]]}) == [
+        f"{name}: {fields[0]}",
+        f"{name}: {fields[1]}",
+    ]
+    assert moved(layout, {struct: rest for struct, rest in layout.items() if struct != name}) != []
+
+
+@pytest.mark.skipif(
+    not (CONTRACTS / "node_modules").is_dir(),
+    reason="no compiler: run `npm ci` in contracts to compare the storage layout",
+)
+def test_the_storage_layout_is_the_snapshots() -> None:
+    done = subprocess.run([sys.executable, LAYOUT, "--check"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

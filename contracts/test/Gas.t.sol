@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {PoCReport} from "../src/types/Reports.sol";
+import {Economy} from "./utils/Economy.sol";
+
+/// @notice What the everyday calls cost. Forge writes and compares snapshots/gas.json; README tells how to renew it.
+/// @dev Execution gas of the call, warm or cold as in a transaction of its own; the 21 000 of a transaction and its
+/// calldata come on top. `fulfil` counts the verification of one signature.
+contract GasTest is Economy {
+    string private constant GROUP = "gas";
+
+    function test_Fulfil() public {
+        PoCReport memory report = reportFor(ask());
+        bytes[] memory signatures = sign(report);
+        cold();
+        hub.fulfill(report, signatures);
+        vm.snapshotGasLastCall(GROUP, "fulfil one post, no callback");
+    }
+
+    function test_FulfilDerivative() public {
+        PoCReport memory report = derivative(reportFor(ask()), 9_800);
+        bytes[] memory signatures = sign(report);
+        cold();
+        hub.fulfill(report, signatures);
+        vm.snapshotGasLastCall(GROUP, "fulfil one derivative, no callback");
+    }
+
+    function test_BatchOf50() public {
+        PoCReport[] memory reports = new PoCReport[](50);
+        bytes[][] memory signatures = new bytes[][](50);
+        for (uint256 i; i < 50; ++i) {
+            reports[i] = attestation(keccak256(abi.encode(i)));
+            signatures[i] = sign(reports[i]);
+        }
+        cold();
+        uint256 before = gasleft();
+        eq(hub.fulfillBatch(reports, signatures), 50, "all");
+        // Per post: what a creator pays when an oracle batches.
+        vm.snapshotValue(GROUP, "batch of 50, per post", (before - gasleft()) / 50);
+    }
+
+    function test_RedirectOf() public {
+        copy(POST, 9_800);
+        cold();
+        posts.redirectOf(POST);
+        vm.snapshotGasLastCall(GROUP, "redirectOf read");
+    }
+
+    function test_TipSplitWhileContestable() public {
+        copy(POST, 9_800);
+        tip(POST, 100);
+        vm.deal(address(this), 100);
+        cold();
+        splitter.tip{value: 100}(POST, ETHER, 100);
+        vm.snapshotGasLastCall(GROUP, "tip split, contestable result, second tip");
+    }
+
+    function test_TipSplitFinal() public {
+        copy(POST, 9_800);
+        makeFinal();
+        tip(POST, 100);
+        vm.deal(address(this), 100);
+        cold();
+        splitter.tip{value: 100}(POST, ETHER, 100);
+        vm.snapshotGasLastCall(GROUP, "tip split, final result, second tip");
+    }
+
+    function test_FirstTip() public {
+        copy(POST, 9_800);
+        makeFinal();
+        vm.deal(address(this), 100);
+        cold();
+        splitter.tip{value: 100}(POST, ETHER, 100);
+        vm.snapshotGasLastCall(GROUP, "tip split, final result, first tip");
+    }
+
+    function test_Withdraw() public {
+        original(POST);
+        tip(POST, 100);
+        cold();
+        vm.prank(CREATOR);
+        splitter.withdraw(CREATOR, ETHER, CREATOR);
+        vm.snapshotGasLastCall(GROUP, "withdraw");
+    }
+
+    function test_OpenDispute() public {
+        copy(POST, 9_800);
+        cold();
+        vm.prank(CREATOR);
+        disputes.open(POST, EVIDENCE);
+        vm.snapshotGasLastCall(GROUP, "open dispute");
+    }
+
+    /// @dev Everything the setup warmed is cold again, as at the start of a transaction.
+    function cold() private {
+        address[8] memory warm = [
+            address(hub),
+            address(posts),
+            address(policy),
+            address(oracles),
+            address(splitter),
+            address(guard),
+            address(links),
+            address(disputes)
+        ];
+        for (uint256 i; i < warm.length; ++i) {
+            vm.cool(warm[i]);
+        }
+    }
+}
