@@ -74,7 +74,7 @@ class ImageAnalyzer:
     ) -> None:
         self._clip = clip
         self._copy = copy
-        self._calibration = calibration
+        self.calibration = calibration
         self._prepared: OrderedDict[bytes, Prepared] = OrderedDict()
         self._lock = threading.Lock()
         self.kept_prepared = PREPARED_KEPT
@@ -134,7 +134,7 @@ class ImageAnalyzer:
 
     def verify(self, query: ImageFingerprint, reference_proxy: bytes) -> ImageMatch:
         """Judge the query against one stored reference, from the two proxies alone. Raises: BadProxy."""
-        return verify_pair(self._prepare(query.proxy), self._prepare(reference_proxy), self._calibration)
+        return verify_pair(self._prepare(query.proxy), self._prepare(reference_proxy), self.calibration)
 
     def _prepare(self, proxy: bytes) -> Prepared:
         key = hashlib.sha256(proxy).digest()

@@ -33,6 +33,17 @@ class Calibration:
     weights: Mapping[str, float]
     proven_at: float
     knots: tuple[tuple[float, float], ...]
+    different_pairs: int = 0
+
+    @property
+    def statement(self) -> str:
+        """What a proven similarity means, for people: measured, with the number of pairs it was measured on."""
+        if not self.different_pairs:
+            return f"Calibration {self.version} carries no measured rate of false matches."
+        return (
+            f"Calibration {self.version}: none of {self.different_pairs:,} pairs of different pictures reached 0.95, "
+            f"so a false match is rarer than {3 / self.different_pairs:.1e} per compared pair (95 % confidence)."
+        )
 
     def evidence(self, scores: Mapping[str, float]) -> float:
         """Log-odds-like evidence that two pictures share pixels, from the raw scores of one alignment."""
@@ -61,7 +72,14 @@ def parse_calibration(table: Mapping[str, Any]) -> Calibration:
         raise ValueError("the calibration knots do not rise")
     if knots[-1][0] > float(table["proven_at"]) or knots[-1][1] >= PROVEN_SIMILARITY:
         raise ValueError("unproven similarity must stay below 0.95")
-    return Calibration(str(table["version"]), float(table["bias"]), weights, float(table["proven_at"]), knots)
+    return Calibration(
+        version=str(table["version"]),
+        bias=float(table["bias"]),
+        weights=weights,
+        proven_at=float(table["proven_at"]),
+        knots=knots,
+        different_pairs=int(table.get("different_pairs", 0)),
+    )
 
 
 def lower_bound(successes: float, trials: float, z: float = 1.64) -> float:

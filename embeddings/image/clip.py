@@ -6,13 +6,13 @@ of Schuhmann et al., LAION-5B, by way of open_clip.
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from embeddings.batching import Batcher
 from embeddings.errors import ModelUnavailable
 from embeddings.image.clip_weights import ARCHITECTURE, ClipWeights, ResolvedWeights, pull_clip
 
@@ -48,31 +48,25 @@ class ClipEncoder:
     def __init__(self, weights: ResolvedWeights) -> None:
         self.model_id = weights.model_id
         self._weights = weights
-        self._lock = threading.Lock()
-        self._tower: Any = None
+        self._session: Any = None
+        self._batched: Batcher[NDArray[np.float32], NDArray[np.float32]] = Batcher(self._run, max_items=16)
 
     def embed(self, pictures: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """(n, 512) float32 unit vectors of n pictures. Raises: ModelUnavailable if the checkpoint does not
         fit.
         """
-        import torch
+        return np.stack(self._batched([preprocess(pixels) for pixels in pictures]))
 
-        batch = np.stack([preprocess(pixels) for pixels in pictures])
-        with self._lock:
-            if self._tower is None:
-                self._tower = self._load()
-            with torch.inference_mode():
-                vectors = self._tower(torch.from_numpy(batch)).float().numpy()
-        return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), np.float32)
+    def _run(self, inputs: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        if self._session is None:  # only one batch runs at a time
+            self._session = self._load()
+        return list(self._session.run(None, {"pictures": np.stack(inputs)})[0])
 
     def _load(self) -> Any:
-        import open_clip
+        from embeddings.image.clip_graph import build_graph, read_picture_tower
+        from embeddings.image.graph_writer import open_session
 
         try:
-            # load_weights=False says "no random model will be used": the strict load below fills every
-            # tensor.
-            model = open_clip.create_model(ARCHITECTURE, pretrained=None, load_weights=False)
-            open_clip.factory.load_checkpoint(model, str(self._weights.path), strict=True, weights_only=True)
+            return open_session(build_graph(read_picture_tower(self._weights.path)))
         except Exception as error:  # each format's reader has its own errors; all mean "not this model"
             raise ModelUnavailable(f"{self._weights.path} is not a {ARCHITECTURE} checkpoint: {error}") from error
-        return model.visual.eval()

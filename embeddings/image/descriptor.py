@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import cv2
 import numpy as np
@@ -54,27 +55,22 @@ class CopyDescriptor:
     def __init__(self) -> None:
         self.model_id = MODEL_ID
         self._lock = threading.Lock()
-        self._session: object | None = None
+        self._session: Any = None
         _weights_bytes()
 
     def embed(self, pictures: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """(n, 512) float32 unit vectors of n pictures, (h, w, 3) uint8 each."""
         batch = np.stack([as_input(pixels) for pixels in pictures])
-        with self._lock:
-            session = self._session = self._session or _open_session()
-        outputs = session.run(None, {"pictures": batch})  # type: ignore[attr-defined]
+        outputs = self._opened().run(None, {"pictures": batch})
         return np.asarray(outputs[0], np.float32)
 
+    def _opened(self) -> Any:
+        with self._lock:
+            if self._session is None:
+                from safetensors.numpy import load
 
-def _open_session() -> object:
-    import onnxruntime  # type: ignore[import-untyped]
-    from safetensors.numpy import load
+                from embeddings.image.descriptor_graph import build_graph
+                from embeddings.image.graph_writer import open_session
 
-    from embeddings.image.descriptor_graph import build_graph
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # callers work on several pictures at once; more threads only fight for cores
-    options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(
-        build_graph(load(_weights_bytes())), options, providers=["CPUExecutionProvider"]
-    )
+                self._session = open_session(build_graph(load(_weights_bytes())))
+            return self._session

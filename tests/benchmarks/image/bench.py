@@ -28,6 +28,7 @@ from PIL import Image
 from plain_features import PlainFeatures
 
 from embeddings.image.analyzer import ImageAnalyzer, ImageFingerprint
+from embeddings.image.calibration import load_calibration
 from embeddings.image.decode import decode_image
 from embeddings.image.geometry import align
 from oracle.nomination import nominate
@@ -187,7 +188,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.merge:
         parts = [json.loads(args.out.with_suffix(f".{i}.json").read_text()) for i in range(args.merge)]
-        rows = [(Item(*item), found) for part in parts for item, found in part["rows"]]
+        rows = [(Item(*item), judged(found)) for part in parts for item, found in part["rows"]]
         seconds = {stage: sum(p["spent"][stage] for p in parts) / len(rows) for stage in parts[0]["spent"]}
         report(rows, parts[0]["references"], parts[0]["digest"], seconds, args.out)
         return
@@ -212,6 +213,20 @@ def main() -> None:
     content = {"references": len(index.names), "digest": analyzer.model_digest.hex(), "spent": spent,
                "rows": [((i.query, i.family, i.strength, i.source), found) for i, found in rows]}  # fmt: skip
     args.out.with_suffix(f".{shard}.json").write_text(json.dumps(content))
+
+
+def judged(found: dict[str, Any]) -> dict[str, Any]:
+    """The stored raw scores under the table that ships now: a changed table needs no second run."""
+    table = load_calibration()
+    aligned = [(name, scores) for name, scores in found["scores"] if len(scores) > 1]
+    evidence = {name: table.evidence(scores) for name, scores in aligned}
+    ours = {name: table.similarity(evidence[name], scores["strength"]) for name, scores in aligned}
+    listed = [name for name, _ in found["scores"]]
+    return {
+        **found,
+        "ours": [(name, ours.get(name, 0.0)) for name in listed],
+        "evidence": [(name, evidence.get(name, table.knots[0][0])) for name in listed],
+    }
 
 
 def report(rows: list[Any], references: int, digest: str, seconds: dict[str, float], out: Path) -> None:
