@@ -1,5 +1,5 @@
 """`oracle demo`: the main job told once, by itself, and verified."""
 
-from oracle.demo.story import tell
+from oracle.demo.acts import tell
 
 __all__ = ["tell"]
