@@ -251,3 +251,25 @@ interface IDisputeErrors {
     /// @notice Bonds lie between these limits, in wei.
     error InvalidBond(uint256 bondWei, uint256 maximum);
 }
+
+/// @notice Errors of community votes.
+interface IVoteErrors {
+    /// @notice The dispute waits for no ruling (see `DisputeStatus`).
+    error NoSuchRound(uint256 disputeId, uint8 status);
+    /// @notice A ballot proposes Original or Licensed, with a statement.
+    error InvalidProposal(uint8 proposed);
+    /// @notice This round has a ballot.
+    error BallotExists(uint256 ballotId);
+    /// @notice The ballot is unknown or over.
+    error BallotNotOpen(uint256 ballotId, uint256 closesAt);
+    /// @notice The ballot is unknown, running, or closed already.
+    error BallotNotOver(uint256 ballotId, uint256 closesAt);
+    /// @notice Units lie between one and the most a wallet may stake.
+    error InvalidUnits(uint256 units, uint256 maximum);
+    /// @notice Nobody votes in their own case.
+    error PartyCannotVote(uint256 ballotId, address voter);
+    /// @notice One vote a wallet.
+    error AlreadyVoted(uint256 ballotId, address voter);
+    /// @notice Nothing staked, or paid already.
+    error NoStake(uint256 ballotId, address voter);
+}

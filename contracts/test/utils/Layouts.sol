@@ -7,6 +7,7 @@ import {PolicyRegistry} from "../../src/PolicyRegistry.sol";
 import {PostRegistry} from "../../src/PostRegistry.sol";
 import {RequestLimits} from "../../src/RequestLimits.sol";
 import {AccountLinks} from "../../src/access/AccountLinks.sol";
+import {CommunityVote} from "../../src/justice/CommunityVote.sol";
 import {DisputeStorage} from "../../src/justice/DisputeStorage.sol";
 import {FraudGuard} from "../../src/justice/FraudGuard.sol";
 import {BonusVault} from "../../src/money/BonusVault.sol";
@@ -29,4 +30,5 @@ contract Layouts {
     BonusVault.VaultStorage internal bonusVault;
     DisputeStorage.DisputesState internal poCDisputes;
     FraudGuard.GuardStorage internal fraudGuard;
+    CommunityVote.VoteStorage internal communityVote;
 }
