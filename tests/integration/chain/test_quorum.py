@@ -16,6 +16,7 @@ from integration.chain.chain_world import (
     World,
     add_analysis,
     decide_request,
+    draft_of,
     fresh_hash,
     make_world,
     wait_for,
@@ -26,7 +27,7 @@ from support.databases import cloned_database
 from oracle.chain import deploy, verify
 from oracle.chain.client import ChainClient
 from oracle.chain.node import ChainNode
-from oracle.chain.quorum.observation import Observation, observe
+from oracle.chain.quorum.observation import Observation, contradict, observe
 from oracle.chain.quorum.peers import PeerServer, QuorumSettings, seal
 from oracle.chain.report import Outcome, PoCReport, ReportDraft, digest, domain_separator
 from oracle.chain.rpc import Endpoint
@@ -218,33 +219,35 @@ def test_an_accusation_needs_a_quorum_that_saw_it(four: Quorum) -> None:
 
 
 def test_a_liar_that_tells_everyone_something_else_is_proven(four: Quorum) -> None:
-    """It signs another observation for each peer, and signs whatever it is asked to."""
-    told: list[int] = []
+    """It signs another observation for each node, and puts its name under whatever it is asked to."""
     liar = four.signers[3]
+    chain_id, hub = four.deployment.chain_id, address_bytes(four.deployment.hub)
 
-    def handle(_sender: bytes, body: dict[str, Any]) -> dict[str, Any]:
+    def sign_anything(_sender: bytes, body: dict[str, Any]) -> dict[str, Any]:
         if body["kind"] == "observe":
-            honest = Observation.from_dict(body["observation"])
-            told.append(len(told))
-            return {"observation": forged(four, liar, honest.draft, 1_000 + len(told)).to_dict()}
+            return {}
         report = PoCReport.from_dict(body["proposal"]["report"])
-        return {
-            "signature": hexed(
-                liar.sign_digest(digest(report, four.deployment.chain_id, address_bytes(four.deployment.hub)))
-            )
-        }
+        return {"signature": hexed(liar.sign_digest(digest(report, chain_id, hub)))}
 
-    four.lie(3, handle)
+    four.lie(3, sign_anything)
     four.start(0, 1, 2)
-    four.drive([four.request() for _ in range(4)])
+    post_id, content_hash = fresh_hash(), fresh_hash()
+    asked = four.members[0].world.request(post_id=post_id, content_hash=content_hash)
+    for index in (0, 1, 2):
+        draft = draft_of(asked, post_id, content_hash=content_hash)
+        said = {"kind": "observe", "observation": forged(four, liar, draft, 1_000 + index).to_dict()}
+        node = four.signers[index].address
+        envelope = seal(liar, domain_separator(chain_id, hub), node, _clock(), said)
+        assert httpx2.post(four.urls[node], json=envelope).status_code == 200
+    four.drive([asked])
     proofs = []
     for member in four.members[:3]:
         with member.world.db.transaction() as conn:
             proofs += quorum.equivocations(conn)
-    assert told and proofs
+    assert proofs
     for _request_id, signer, first, second in proofs:
         assert signer == liar.address
-        assert Observation.from_dict(first) != Observation.from_dict(second)
+        assert contradict(Observation.from_dict(first), Observation.from_dict(second))
 
 
 @pytest.mark.parametrize("kind", ["garbage", "errors", "foreign signature", "made-up report"])
