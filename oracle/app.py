@@ -1,6 +1,7 @@
 """Wires the processes together: settings are read here and nowhere else, and passed on as values."""
 
 import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -33,6 +34,7 @@ from oracle.jobs import Jobs
 from oracle.originality import Originality
 from oracle.settings import Settings
 from storage.blobs import BlobStore, open_blobs
+from storage.blobs.gcs import new_anonymous_client
 from storage.database import Database
 
 MULTIPART_OVERHEAD_BYTES = 64 * 1024  # boundaries and the other fields of the form
@@ -50,7 +52,7 @@ def configure_logging(settings: Settings) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
 
@@ -76,6 +78,8 @@ def make_fetcher(settings: Settings) -> Fetcher:
         timeout_s=settings.fetch.timeout_s,
         allow_private=settings.fetch.allow_private,
         walrus_aggregator=settings.fetch.walrus_aggregator,
+        # Strangers choose the URI: what only our own credentials may read must stay out of their reach.
+        gcs=new_anonymous_client,
     )
 
 
@@ -177,7 +181,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         metrics = CollectorRegistry()
         metrics.register(NodeCollector(db))
         app.state.services = Services(
-            settings, db, blobs, make_intake(settings, db, blobs), make_fetcher(settings), channels, metrics
+            settings,
+            db,
+            blobs,
+            make_intake(settings, db, blobs),
+            make_fetcher(settings),
+            channels,
+            metrics,
+            decode_limits(settings),
         )
         yield
         db.close()

@@ -3,7 +3,6 @@
 import json
 import tempfile
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -52,8 +51,10 @@ class Auditor:
         if attestation is not None:
             report = attestation.report
             checks += [
-                _same("evidence hash on chain", report["evidence_hash"], "0x" + (analysis.evidence_hash or b"").hex()),
-                _same("similarity on chain", report["similarity_bps"], analysis.similarity_bps),
+                _same(
+                    "evidence hash in the report", report["evidence_hash"], "0x" + (analysis.evidence_hash or b"").hex()
+                ),
+                _same("similarity in the report", report["similarity_bps"], analysis.similarity_bps),
             ]
         checks += self._matches(work, document)
         return [*checks, *_decision(analysis, document)]
@@ -87,13 +88,13 @@ def _decision(analysis: Analysis, document: dict[str, Any]) -> list[Check]:
     subject_work = document["work"]
     creators: dict[str, int] = {}
     subject = Subject(
-        _number(creators, subject_work["creator"]), _time(subject_work), subject_work["registration"],
+        _number(creators, subject_work["creator"]), subject_work["registration"],
         document["too_plain"], document["decision"]["reason"] != "incomplete_search",
     )  # fmt: skip
     found = [
         Match(
-            UUID(match["work"]["id"]), _number(creators, match["work"]["creator"]), _time(match["work"]),
-            match["work"]["registration"], similarity_to_bps(match["similarity"]), match["licensed"],
+            UUID(match["work"]["id"]), _number(creators, match["work"]["creator"]), match["work"]["registration"],
+            similarity_to_bps(match["similarity"]), match["licensed"],
         )
         for match in document["matches"] if match["similarity"] > 0
     ]  # fmt: skip
@@ -127,7 +128,3 @@ def _shown(value: object) -> object:
 
 def _number(creators: dict[str, int], creator: str | None) -> int | None:
     return None if creator is None else creators.setdefault(creator, len(creators) + 1)
-
-
-def _time(work: dict[str, Any]) -> datetime:
-    return datetime.fromisoformat(work["published_at"])

@@ -61,7 +61,10 @@ def run_until_stopped(settings: Settings) -> int:
         _announce(settings)
         running = data_dir / "running.json"
         stack.callback(running.unlink, missing_ok=True)
-        running.write_text(json.dumps(_public(settings, env), indent=1))
+        # Readable by us alone: the database's URL may hold a password.
+        running.touch(0o600)
+        running.chmod(0o600)
+        running.write_text(json.dumps(_whereabouts(settings, env), indent=1))
         return Supervisor(_children(settings, env)).run()
 
 
@@ -114,7 +117,8 @@ def _announce(settings: Settings) -> None:
 def _children(settings: Settings, env: Mapping[str, str]) -> list[ChildSpec]:
     whole = {**os.environ, **env, "PYTHONUNBUFFERED": "1"}
     # Only the node signs; the other processes never see the key.
-    keyless = {name: value for name, value in whole.items() if name != "ORACLE_CHAIN__KEY"}
+    secret = ("ORACLE_CHAIN", "ORACLE_CHAIN__KEY", "ORACLE_CHAIN__KEY_FILE")
+    keyless = {name: value for name, value in whole.items() if name.upper() not in secret}
     oracle = (sys.executable, "-m", "oracle")
     url = api_url(settings)
     return [
@@ -144,8 +148,8 @@ def _deploy_once(chain: DevChain, file: Path) -> None:
     log.info("contracts.deployed", hub=deployment.hub, chain_id=deployment.chain_id)
 
 
-def _public(settings: Settings, env: Mapping[str, str]) -> dict[str, str | None]:
-    """What other programs on this machine may want to know; no secrets."""
+def _whereabouts(settings: Settings, env: Mapping[str, str]) -> dict[str, str | None]:
+    """Where to find the parts of this oracle."""
     return {
         "api": api_url(settings),
         "rpc": env.get("CHAIN_RPC_URL", settings.chain_rpc_url),

@@ -7,7 +7,6 @@ holds the vectors that both must satisfy, and a property test compares the two o
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
 from uuid import UUID
@@ -121,7 +120,6 @@ class Subject:
     """The work that is judged. `creator_id` is None where nobody was named."""
 
     creator_id: int | None
-    published_at: datetime
     registration: int
     too_plain: str | None = None
     search_complete: bool = True
@@ -133,7 +131,6 @@ class Match:
 
     work_id: UUID
     creator_id: int | None
-    published_at: datetime
     registration: int
     similarity_bps: int
     licensed: bool = False
@@ -160,22 +157,20 @@ def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decisi
 
     Raises: SimilarityOutOfRange, InvalidThreshold, InvalidBase.
     """
-    earlier = [m for m in matches if _when(m) < _when(subject)]
+    earlier = [m for m in matches if m.registration < subject.registration]
     copies = [m for m in earlier if m.similarity_bps >= policy.threshold_bps]
     if subject.too_plain is not None:
         return _conclude(Verdict.UNDECIDED, Reason.TOO_PLAIN, None, policy)
     if copies:
-        credited = min(copies, key=_when)
+        credited = min(copies, key=lambda m: m.registration)
+        if not subject.search_complete:  # an even earlier one may be among what was not searched
+            return _conclude(Verdict.UNDECIDED, Reason.INCOMPLETE_SEARCH, credited, policy)
         return _conclude(*_verdict_on(subject, credited), credited, policy)
     nearest = max(earlier, key=lambda m: (m.similarity_bps, -m.registration), default=None)
     if not subject.search_complete:
         return _conclude(Verdict.UNDECIDED, Reason.INCOMPLETE_SEARCH, nearest, policy)
     reason = Reason.NO_MATCH if nearest is None else Reason.BELOW_THRESHOLD
     return _conclude(Verdict.ORIGINAL, reason, nearest, policy)
-
-
-def _when(work: Subject | Match) -> tuple[datetime, int]:
-    return (work.published_at, work.registration)
 
 
 def _verdict_on(subject: Subject, credited: Match) -> tuple[Verdict, Reason]:

@@ -58,6 +58,12 @@ class UploadTooLarge(OracleError):
     code = "upload_too_large"
 
 
+class NotAllowed(OracleError):
+    """This needs the operator's token: send it as Authorization: Bearer; ORACLE_HTTP__ADMIN_TOKEN sets it."""
+
+    code = "not_allowed"
+
+
 class ConfigurationError(OracleError):
     """The settings do not fit together; nothing was started."""
 

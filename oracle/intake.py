@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +18,15 @@ from oracle.jobs import Jobs
 from storage import analyses, policies, works
 from storage.blobs import BlobStore, blob_key
 from storage.database import Connection, Database
+from storage.errors import IdempotencyConflict
 from storage.inbox import RequestSeen
 
 log = structlog.get_logger()
 
 MEDIA_TYPES = ("image", "video", "audio")
 SUPPORTED = ("image",)
+# A picture at the limit takes several hundred megabytes while it is decoded: a few at a time are enough.
+DECODING = threading.BoundedSemaphore(2)
 HANDLE = re.compile(r"[\w.@:+-]{1,64}", re.UNICODE)
 
 
@@ -61,7 +65,8 @@ def inspect(path: Path, limits: DecodeLimits, expected: str | None = None) -> In
         raise MediaTypeMismatch(f"The file was announced as {expected}, but it holds {sniffed.mime}.")
     if sniffed.media_type not in SUPPORTED:
         raise MediaTypeNotSupported(f"{sniffed.mime}: this oracle decides on {', '.join(SUPPORTED)} only.")
-    picture = decode_image(path, limits)
+    with DECODING:
+        picture = decode_image(path, limits)
     return Inspected("image", sniffed.mime, picture.width, picture.height)
 
 
@@ -83,6 +88,13 @@ class Intake:
         if upload.creator is not None:
             parse_creator(upload.creator)
         facts = inspect(upload.path, self._limits, upload.media_type)
+        with self._db.transaction() as conn:  # everything that can refuse, before anything is kept
+            policies.current(conn, facts.media_type)
+            used = analyses.find_key(conn, upload.idempotency_key) if upload.idempotency_key else None
+        if used is not None:
+            if used[0] != request_hash(upload):
+                raise IdempotencyConflict
+            return used[1]
         work_id, analysis_id = uuid4(), uuid4()
         key = blob_key(upload.sha256)
         self._blobs.put(upload.path, key)
@@ -126,6 +138,7 @@ class Intake:
             expected_sha256=None if request.content_hash == bytes(32) else request.content_hash,
             published_at=request.block_time,
         ))  # fmt: skip
+        works.keep_place(conn, analysis_id)
         self._jobs.defer(conn, analysis_id)
         log.info("request.accepted", analysis_id=str(analysis_id), request_id=request.request_id.hex(), uri=request.uri)
         return analysis_id

@@ -5,11 +5,13 @@ import threading
 from collections.abc import Callable
 from uuid import UUID
 
+import psycopg
 import structlog
-from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
+from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
 from procrastinate.jobs import Job
 
 from oracle.settings import WorkerSettings
+from storage import analyses
 from storage.database import Connection
 
 log = structlog.get_logger()
@@ -23,12 +25,10 @@ class RetryLater(Exception):
 
 
 class Backoff(BaseRetryStrategy):
-    """Try again after 1, 2, 4 ... 60 s. The job itself decides when it has tried often enough."""
+    """Try again after 1, 2, 4 ... 60 s, whatever happened: the job itself decides when it has tried often enough."""
 
-    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        if not isinstance(exception, RetryLater):
-            return None
-        return RetryDecision(retry_in={"seconds": min(60, 2**job.attempts)})
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:  # noqa: ARG002
+        return RetryDecision(retry_in={"seconds": min(60, 2 ** min(job.attempts, 6))})
 
 
 class Jobs:
@@ -42,25 +42,25 @@ class Jobs:
         self._app.configure_task(TASK, connection=conn).defer(analysis_id=str(analysis_id))
 
 
-def run_worker(dsn: str, analyse: Callable[[UUID, int], None], settings: WorkerSettings, *, wait: bool = True) -> None:
+def run_worker(dsn: str, analyse: Callable[[UUID], None], settings: WorkerSettings, *, wait: bool = True) -> None:
     """Drain the queue until SIGINT or SIGTERM; running jobs are finished first.
 
     Args:
-        analyse: called with an analysis id and the number of tries before this one.
+        analyse: called with an analysis id.
         wait: False ends when the queue is empty.
     """
     asyncio.run(_run_worker(dsn, analyse, settings, wait))
 
 
-async def _run_worker(dsn: str, analyse: Callable[[UUID, int], None], settings: WorkerSettings, wait: bool) -> None:
+async def _run_worker(dsn: str, analyse: Callable[[UUID], None], settings: WorkerSettings, wait: bool) -> None:
     app = App(connector=PsycopgConnector(conninfo=dsn, min_size=1, max_size=4))
 
-    @app.task(name=TASK, retry=Backoff(), pass_context=True)
-    def run(context: JobContext, analysis_id: str) -> None:
-        analyse(UUID(analysis_id), context.job.attempts)
+    @app.task(name=TASK, retry=Backoff())
+    def run(analysis_id: str) -> None:
+        analyse(UUID(analysis_id))
 
     async with app.open_async():
-        rescuer = asyncio.create_task(_rescue_forever(app, settings))
+        rescuer = asyncio.create_task(_rescue_forever(app, dsn, settings))
         try:
             await app.run_worker_async(
                 wait=wait,
@@ -76,14 +76,22 @@ async def _run_worker(dsn: str, analyse: Callable[[UUID, int], None], settings: 
             rescuer.cancel()
 
 
-async def _rescue_forever(app: App, settings: WorkerSettings) -> None:
-    """Put the jobs of dead workers back into the queue: procrastinate finds them but leaves them."""
+def _find_abandoned(dsn: str) -> list[UUID]:
+    with psycopg.connect(dsn) as conn:
+        return analyses.find_abandoned(conn)
+
+
+async def _rescue_forever(app: App, dsn: str, settings: WorkerSettings) -> None:
+    """Put the jobs of dead workers, and analyses that lost their job, back into the queue."""
     while True:
         try:
             stalled = await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=settings.stalled_after_s)
             for job in stalled:
                 log.warning("job.rescued", job_id=job.id, attempts=job.attempts, **job.task_kwargs)
                 await app.job_manager.retry_job(job)
+            for analysis_id in await asyncio.to_thread(_find_abandoned, dsn):
+                log.warning("analysis.rescued", analysis_id=str(analysis_id))
+                await app.configure_task(TASK, queueing_lock=str(analysis_id)).defer_async(analysis_id=str(analysis_id))
         except Exception as exc:  # the database may be away: the worker itself reports that
             log.warning("job.rescue_failed", error=str(exc))
         await asyncio.sleep(RESCUE_INTERVAL_S)

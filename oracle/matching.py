@@ -1,6 +1,6 @@
 """Which registered works a picture shares content with: search, nominate, verify. One path for every caller."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from embeddings.image.analyzer import ImageAnalyzer, ImageFingerprint
@@ -61,7 +61,19 @@ class Matcher:
         Args: progress: told how many are done, of how many.
         Raises: DatabaseUnavailable, BadProxy.
         """
-        nominated = nominate(found, self._max_candidates)
+        judged = self._judge(query, nominate(found, self._max_candidates), progress)
+        # The first of a chain of copies is who must be credited, however far the indexes rank it.
+        proven = [one.work.id for one in judged if one.match.verified]
+        if not proven:
+            return judged
+        with self._db.transaction() as conn:
+            sources = matches.find_sources(conn, proven, query.before)
+        known = {one.work.id for one in judged}
+        return judged + self._judge(query, [s for s in sources if s.work_id not in known], progress)
+
+    def _judge(
+        self, query: Query, nominated: Sequence[Candidate], progress: Callable[[int, int], None]
+    ) -> list[Judged]:
         ids = [candidate.work_id for candidate in nominated]
         with self._db.transaction() as conn:
             proxies = matches.find_proxies(conn, ids)

@@ -5,31 +5,30 @@ from uuid import UUID
 
 from storage.matches import Candidate
 
-# Reciprocal rank fusion; 60 is the paper's constant.
-# Source: Cormack, Clarke, Buettcher, "Reciprocal Rank Fusion outperforms Condorcet", SIGIR 2009.
-RANK_OFFSET = 60
+UNRANKED = 10**6
 
 
 def nominate(candidates: Sequence[Candidate], limit: int) -> list[Candidate]:
     """The best `limit` candidates, best first; the order of the input is irrelevant.
 
-    Works with the same bytes, and works that a candidate was itself a copy of, come first: they decide
-    who is credited. The rest is ranked by each channel and the ranks are fused, since a Hamming
-    distance and a cosine have no common scale.
+    Works with the same bytes come first. The others are ranked by each channel, and their best rank counts, then
+    their next best: a Hamming distance and a cosine have no common scale, and a copy that one channel is sure of
+    must not fall behind works that both find vaguely alike, as it does where ranks are added up.
     """
-    certain = [c for c in candidates if {"sha256", "source_of_candidate"} & set(c.found_by)]
-    scores: dict[UUID, float] = dict.fromkeys((c.work_id for c in candidates), 0.0)
+    ranks: dict[UUID, list[int]] = {c.work_id: [] for c in candidates}
     hashed = [c for c in candidates if c.phash_distance is not None]
-    _add_ranks(scores, sorted(hashed, key=lambda c: (c.phash_distance or 0, str(c.work_id))))
+    _add_ranks(ranks, sorted(hashed, key=lambda c: (c.phash_distance or 0, str(c.work_id))))
     for model in sorted({model for c in candidates for model in c.cosines}):
         with_model = [c for c in candidates if model in c.cosines]
-        _add_ranks(scores, sorted(with_model, key=lambda c: (-c.cosines[model], str(c.work_id))))
-    certain.sort(key=lambda c: str(c.work_id))
-    rest = sorted(candidates, key=lambda c: (-scores[c.work_id], str(c.work_id)))
-    chosen = {c.work_id: c for c in [*certain, *rest]}
-    return list(chosen.values())[:limit]
+        _add_ranks(ranks, sorted(with_model, key=lambda c: (-c.cosines[model], str(c.work_id))))
+
+    def order(candidate: Candidate) -> tuple[bool, list[int], str]:
+        ranked = sorted(ranks[candidate.work_id]) or [UNRANKED]
+        return ("sha256" not in candidate.found_by, ranked, str(candidate.work_id))
+
+    return sorted(candidates, key=order)[:limit]
 
 
-def _add_ranks(scores: dict[UUID, float], ranked: Sequence[Candidate]) -> None:
+def _add_ranks(ranks: dict[UUID, list[int]], ranked: Sequence[Candidate]) -> None:
     for rank, candidate in enumerate(ranked):
-        scores[candidate.work_id] += 1 / (RANK_OFFSET + rank)
+        ranks[candidate.work_id].append(rank)

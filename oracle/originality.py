@@ -60,34 +60,44 @@ class Originality:
         self._matcher = Matcher(db, analyzer, max_candidates)
         self._max_attempts = max_attempts
 
-    def analyse(self, analysis_id: UUID, attempts: int = 0) -> None:
+    def analyse(self, analysis_id: UUID) -> None:
         """Run one analysis to its verdict, or to a failure that says why.
 
-        Args:
-            attempts: tries before this one; a job that kept killing its worker is given up.
-        Raises: RetryLater when a server is away; nothing is lost and the job is tried again.
+        A run that fails for a reason of its own, or that takes its worker down, counts; after `max_attempts` of
+        those the analysis fails. What is away for everybody (a server, an earlier work) is waited for.
+
+        Raises: RetryLater, DatabaseUnavailable; nothing is lost and the job is tried again.
         """
         with structlog.contextvars.bound_contextvars(analysis_id=str(analysis_id)):
             with self._db.transaction() as conn:
                 analysis = analyses.get(conn, analysis_id)
-            if analysis.status in ("decided", "failed"):
-                log.info("analysis.already_ended", status=analysis.status)
+                if analysis.status in ("decided", "failed"):
+                    log.info("analysis.already_ended", status=analysis.status)
+                    return
+                failures = analyses.begin(conn, analysis_id)
+            if failures >= self._max_attempts:
+                self._fail(
+                    analysis, "worker_killed", f"The analysis was given up after it took down {failures} workers."
+                )
                 return
+            last = failures + 1 >= self._max_attempts
             try:
                 self._run(analysis)
             except (EmbeddingError, OracleError, BlobMissing, BlobCorrupt) as exc:
                 self._fail(analysis, exc.code, str(exc))
             except FetchError as exc:
-                if exc.retryable and attempts + 1 < self._max_attempts:
+                if exc.retryable and not last:
                     raise RetryLater(str(exc)) from exc
                 self._fail(analysis, exc.code, str(exc))
-            except (DatabaseUnavailable, BlobStoreUnavailable) as exc:
+            except (RetryLater, DatabaseUnavailable, BlobStoreUnavailable) as exc:
+                with self._db.transaction() as conn:
+                    analyses.forgive(conn, analysis_id)
                 raise RetryLater(str(exc)) from exc
             except Exception as exc:
-                log.exception("analysis.crashed", attempts=attempts)
-                if attempts + 1 < self._max_attempts:
+                log.exception("analysis.crashed", failures=failures)
+                if not last:
                     raise RetryLater(str(exc)) from exc
-                self._fail(analysis, "internal_error", f"The analysis failed {attempts + 1} times: {exc}")
+                self._fail(analysis, "internal_error", f"The analysis failed {failures + 1} times: {exc}")
 
     def _run(self, analysis: Analysis) -> None:
         work = self._obtain_work(analysis)
@@ -100,7 +110,7 @@ class Originality:
         fingerprint = self._analyzer.fingerprint(picture)
         self._make_visible(work, fingerprint)
         self._stage(analysis, "searching")
-        complete = self._wait_for_earlier(work)
+        complete = self._wait_for_earlier(analysis, work)
         query = Query(fingerprint, work.sha256, work.creator_id, work.registration, work.post_id)
         found = self._matcher.search(query)
         judged = self._matcher.verify(query, found, lambda done, total: self._stage(analysis, "verifying", done, total))
@@ -110,9 +120,6 @@ class Originality:
         if analysis.work_id is not None:
             with self._db.transaction() as conn:
                 return works.get_work(conn, analysis.work_id)
-        with self._db.transaction() as conn:
-            if works.post_is_taken(conn, analysis.post_id, analysis.creator_id):
-                raise PostIdTaken
         if not analysis.uri:
             raise MediaUnreachable
         self._stage(analysis, "fetching")
@@ -132,7 +139,11 @@ class Originality:
             # A worker taken for dead may still be at it: the first one to get here decides which work it is.
             known = analyses.lock_work(conn, analysis.id)
             if known is None:
-                works.add_work(conn, work, published_at=analysis.published_at)
+                works.lock_registration(conn)
+                if works.post_is_taken(conn, work.post_id, work.creator_id, work.sha256):
+                    raise PostIdTaken
+                place = works.find_kept_place(conn, analysis.id)
+                works.add_work(conn, work, place=place, published_at=analysis.published_at)
                 analyses.attach_work(conn, analysis.id, work.id)
             return works.get_work(conn, known or work.id)
 
@@ -147,7 +158,7 @@ class Originality:
                 embeddings=fingerprint.embeddings,
             )
 
-    def _wait_for_earlier(self, work: Work) -> bool:
+    def _wait_for_earlier(self, analysis: Analysis, work: Work) -> bool:
         """Wait until everything that came first can be found. Returns: whether it can; False ends as undecided.
 
         Raises: RetryLater to leave the place in the worker to those that are waited for.
@@ -160,7 +171,9 @@ class Originality:
             if time.monotonic() > deadline:
                 break
             time.sleep(EARLIER_POLL_S)
-        if datetime.now(UTC) - work.registered_at > EARLIER_PATIENCE:
+        with self._db.transaction() as conn:
+            since = analyses.waiting_since(conn, analysis.id)
+        if datetime.now(UTC) - since > EARLIER_PATIENCE:
             return False
         raise RetryLater("An earlier work is still being read.")
 
@@ -174,7 +187,7 @@ class Originality:
         judged: Sequence[Judged],
         search_complete: bool,
     ) -> None:
-        subject = Subject(work.creator_id, work.published_at, work.registration, fingerprint.too_plain, search_complete)
+        subject = Subject(work.creator_id, work.registration, fingerprint.too_plain, search_complete)
         policy = Policy(analysis.policy_version, analysis.threshold_bps, analysis.base_redirect_bps)
         decision = decide(subject, [_as_match(one) for one in judged if one.match.similarity > 0], policy)
         decided_at = datetime.now(UTC)
@@ -223,7 +236,7 @@ class Originality:
 def _as_match(judged: Judged) -> Match:
     work = judged.work
     similarity_bps = similarity_to_bps(judged.match.similarity)
-    return Match(work.id, work.creator_id, work.published_at, work.registration, similarity_bps, judged.licensed)
+    return Match(work.id, work.creator_id, work.registration, similarity_bps, judged.licensed)
 
 
 def _send(conn: Connection, analysis: Analysis, report: ReportDraft) -> None:

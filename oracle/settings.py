@@ -12,6 +12,9 @@ class HttpSettings(BaseModel, frozen=True):
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen on.")
     wait_s: float = Field(default=20.0, ge=0, le=120, description="How long an upload waits for its answer by default.")
+    admin_token: SecretStr | None = Field(
+        default=None, description="Lets its bearer record permissions; nobody can without it."
+    )
 
 
 class LimitSettings(BaseModel, frozen=True):

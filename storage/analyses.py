@@ -116,6 +116,50 @@ def set_stage(conn: Connection, analysis_id: UUID, stage: str, done: int = 0, to
     )
 
 
+def begin(conn: Connection, analysis_id: UUID) -> int:
+    """Count a run as failed until it proves otherwise, so that a run which kills its worker counts.
+
+    Returns: how many runs had failed before.
+    """
+    row = conn.execute(
+        "update analyses set failures = failures + 1 where id = %s returning failures - 1", (analysis_id,)
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def forgive(conn: Connection, analysis_id: UUID) -> None:
+    """Take back one counted failure: the run ended well, or what it needs is away for everybody."""
+    conn.execute("update analyses set failures = greatest(0, failures - 1) where id = %s", (analysis_id,))
+
+
+def waiting_since(conn: Connection, analysis_id: UUID) -> datetime:
+    """Since when this analysis waits for works that came first: since now, if it did not before."""
+    row = conn.execute(
+        "update analyses set waiting_since = coalesce(waiting_since, clock_timestamp()) where id = %s"
+        " returning waiting_since",
+        (analysis_id,),
+    ).fetchone()
+    assert row is not None
+    since: datetime = row[0]
+    return since
+
+
+def find_abandoned(conn: Connection) -> list[UUID]:
+    """Analyses that go on, but that no job will go on with."""
+    rows = conn.execute(
+        "select id from analyses a where status in ('queued', 'running') and created_at < now() - interval '1 minute'"
+        " and not exists (select 1 from procrastinate_jobs where status in ('todo', 'doing')"
+        " and args->>'analysis_id' = a.id::text)"
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def find_key(conn: Connection, key: str) -> tuple[bytes, UUID] | None:
+    """What an idempotency key was used for: hash of the request, and its analysis."""
+    row = conn.execute("select request_hash, analysis_id from idempotency_keys where key = %s", (key,)).fetchone()
+    return (bytes(row[0]), row[1]) if row else None
+
+
 def lock_work(conn: Connection, analysis_id: UUID) -> UUID | None:
     """The work of an analysis, None if it has none yet; nobody else can give it one until the transaction ends."""
     row = conn.execute("select work_id from analyses where id = %s for update", (analysis_id,)).fetchone()

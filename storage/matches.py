@@ -52,8 +52,7 @@ def find_candidates(
     """Nearest works registered earlier than `before`, best first by channel, merged over views.
 
     Works of the same creator are searched apart with their own small quota: whoever posts a copy a
-    hundred times must not push the original out of the answer. The same holds for what the found works
-    were themselves matched to: it is added, so that the first of a chain of copies is always judged.
+    hundred times must not push the original out of the answer.
 
     Args:
         before: the subject's own place in the order; only smaller ones are looked at.
@@ -70,9 +69,18 @@ def find_candidates(
         found[work_id] = _with_hash(found.get(work_id) or Candidate(work_id), view, distance)
     for work_id, model, cosine in _nearest_embeddings(conn, views, before, owner, per_view, own):
         found[work_id] = _with_cosine(found.get(work_id) or Candidate(work_id), model, cosine)
-    for work_id in _sources_of(conn, list(found), before):
-        found.setdefault(work_id, Candidate(work_id, found_by=("source_of_candidate",)))
     return list(found.values())
+
+
+def find_sources(conn: Connection, ids: Sequence[UUID], before: int) -> list[Candidate]:
+    """The earlier works that these works were themselves found to repeat, other than those given."""
+    rows = conn.execute(
+        "select distinct s.id from analyses a join works s on s.id = a.matched_work_id"
+        " where a.work_id = any(%(ids)s) and a.verdict <> 'original' and s.registration < %(before)s"
+        " and s.id <> all(%(ids)s)",
+        {"ids": list(ids), "before": before},
+    ).fetchall()
+    return [Candidate(row[0], found_by=("source_of_match",)) for row in rows]
 
 
 def find_proxies(conn: Connection, ids: Sequence[UUID]) -> dict[UUID, bytes]:
@@ -85,7 +93,7 @@ def find_proxies(conn: Connection, ids: Sequence[UUID]) -> dict[UUID, bytes]:
 
 def _same_bytes(conn: Connection, sha256: bytes, before: int) -> list[UUID]:
     rows = conn.execute(
-        "select id from works where sha256 = %s and registration < %s order by registration limit 10", (sha256, before)
+        "select id from works where sha256 = %s and registration < %s order by registration limit 3", (sha256, before)
     ).fetchall()
     return [row[0] for row in rows]
 
@@ -102,7 +110,7 @@ def _nearest_hashes(
              order by phash <~> hash::bit(256) limit %(others)s)
             union all
             (select work_id, phash <~> hash::bit(256) from image_fingerprints
-             where registration < %(before)s and creator_id = %(creator)s
+             where registration < %(before)s and creator_id = %(creator)s and %(creator)s <> -1
              order by phash <~> hash::bit(256) limit %(own)s)
         ) nearest
         """,
@@ -140,20 +148,10 @@ def _nearest_embeddings(
             model=int(models[name]), whose="creator_id is distinct from %(creator)s", limit=int(per_view)
         )
         mine = nearest.format(model=int(models[name]), whose="creator_id = %(creator)s", limit=int(own))
-        rows = conn.execute(
-            f"{others} union all {mine}", {"q": HalfVector(vector), "before": before, "creator": owner}
-        ).fetchall()
+        statement = others if owner == NOBODY else f"{others} union all {mine}"
+        rows = conn.execute(statement, {"q": HalfVector(vector), "before": before, "creator": owner}).fetchall()
         found += [(row[0], name, 1.0 - float(row[1])) for row in rows]
     return found
-
-
-def _sources_of(conn: Connection, ids: list[UUID], before: int) -> list[UUID]:
-    rows = conn.execute(
-        "select distinct s.id from analyses a join works s on s.id = a.matched_work_id"
-        " where a.work_id = any(%s) and a.verdict <> 'original' and s.registration < %s",
-        (ids, before),
-    ).fetchall()
-    return [row[0] for row in rows]
 
 
 def _with_hash(candidate: Candidate, view: str, distance: int) -> Candidate:

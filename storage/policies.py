@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from psycopg.rows import class_row
 
 from storage.database import Connection
-from storage.errors import ForeignDeployment, NotFound
+from storage.errors import ForeignDeployment, PolicyUnknown
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class BoundDeployment:
 
 
 def current(conn: Connection, media_type: str) -> Policy:
-    """The newest policy for a media type. Raises: NotFound before the node has read one."""
+    """The newest policy for a media type. Raises: PolicyUnknown before the node has read one."""
     return _one(conn, "media_type = %s order by version desc limit 1", (media_type,), f"any version for {media_type}")
 
 
 def at(conn: Connection, version: int, media_type: str) -> Policy:
-    """The policy of one version. Raises: NotFound if the node has not read it (yet)."""
+    """The policy of one version. Raises: PolicyUnknown if the node has not read it (yet)."""
     return _one(conn, "version = %s and media_type = %s", (version, media_type), f"version {version} for {media_type}")
 
 
@@ -98,5 +98,5 @@ def _one(conn: Connection, where: str, params: tuple[object, ...], what: str) ->
             params,
         ).fetchone()
     if policy is None:
-        raise NotFound(f"The chain's policy was not read yet: {what}. The node reads it within seconds.")
+        raise PolicyUnknown(f"The chain's policy was not read yet: {what}. The node reads it within seconds.")
     return policy

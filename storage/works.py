@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import numpy as np
@@ -15,6 +15,9 @@ from storage.errors import NotFound
 
 REGISTRATION_LOCK = 0x0_F1257  # one writer at a time: whoever holds a place sees every smaller one
 MODEL_LOCK = 0x0_30DE1
+# How long a request keeps its place while its media is fetched; the margin covers the transaction that uses it.
+PLACE_KEPT = timedelta(seconds=30)
+PLACE_MARGIN = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,14 @@ class Creator:
     handle: str
     account: bytes
     has_wallet: bool
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in the order of all works, and the moment it was taken."""
+
+    registration: int
+    registered_at: datetime
 
 
 @dataclass(frozen=True)
@@ -73,42 +84,77 @@ def get_account(conn: Connection, creator_id: int | None) -> bytes | None:
     return bytes(row[0]) if row else None
 
 
-def add_work(conn: Connection, work: NewWork, *, published_at: datetime | None = None) -> None:
-    """Store a work and give it the next place in the order of all works.
+def lock_registration(conn: Connection) -> None:
+    """Take turns with everybody who registers, until the transaction ends: a larger place sees every smaller one."""
+    conn.execute("select pg_advisory_xact_lock(%s)", (REGISTRATION_LOCK,))
 
-    The lock is held until the caller's transaction ends: whoever takes a larger place sees this one.
+
+def add_work(
+    conn: Connection, work: NewWork, *, place: Place | None = None, published_at: datetime | None = None
+) -> None:
+    """Store a work with its place in the order of all works: the next one, or one that was kept for it.
 
     Args:
         published_at: the time of the post's block where a chain says so; the moment of registration otherwise.
     """
-    conn.execute("select pg_advisory_xact_lock(%s)", (REGISTRATION_LOCK,))
+    lock_registration(conn)
     conn.execute(
         "insert into works (id, creator_id, post_id, media_type, sha256, mime, size_bytes, width, height, file_name,"
         " blob_key, registration, registered_at, published_at)"
-        " select %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, nextval('work_registration'), at,"
-        " coalesce(%s, at) from (select clock_timestamp() as at) now",
+        " select %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, coalesce(%s, nextval('work_registration')), at,"
+        " coalesce(%s, at) from (select coalesce(%s, clock_timestamp()) as at) now",
         (
             work.id, work.creator_id, work.post_id, work.media_type, work.sha256, work.mime, work.size_bytes,
-            work.width, work.height, work.file_name, work.blob_key, published_at,
+            work.width, work.height, work.file_name, work.blob_key, place.registration if place else None,
+            published_at, place.registered_at if place else None,
         ),
     )  # fmt: skip
 
 
-def post_is_taken(conn: Connection, post_id: bytes, creator_id: int | None) -> bool:
-    """Whether a work of somebody else was registered under this post id: no stranger may answer for a post."""
+def post_is_taken(conn: Connection, post_id: bytes, creator_id: int | None, sha256: bytes) -> bool:
+    """Whether the post's first work has another creator or other content: a post stays what it was, as on chain.
+
+    Call it with the registration locked, or another work may take the post meanwhile.
+    """
     row = conn.execute(
-        "select exists (select 1 from works where post_id = %s and creator_id is distinct from %s)",
-        (post_id, creator_id),
+        "select creator_id is distinct from %s or sha256 <> %s from works where post_id = %s"
+        " order by registration limit 1",
+        (creator_id, sha256, post_id),
     ).fetchone()
     return bool(row and row[0])
 
 
+def keep_place(conn: Connection, analysis_id: UUID) -> None:
+    """Take the next place in the order for a request whose media is still to be fetched."""
+    lock_registration(conn)
+    conn.execute(
+        "update analyses set registration = nextval('work_registration'), registered_at = clock_timestamp()"
+        " where id = %s",
+        (analysis_id,),
+    )
+
+
+def find_kept_place(conn: Connection, analysis_id: UUID) -> Place | None:
+    """The place that was kept for a request's work, None once the wait for its media was over."""
+    row = conn.execute(
+        "select registration, registered_at from analyses where id = %s and registered_at > clock_timestamp() - %s",
+        (analysis_id, PLACE_KEPT - PLACE_MARGIN),
+    ).fetchone()
+    return Place(*row) if row else None
+
+
 def earlier_works_pending(conn: Connection, registration: int, media_type: str) -> bool:
-    """Whether a work with a smaller place cannot be found yet, though its analysis goes on."""
+    """Whether a work with a smaller place cannot be found yet, though its analysis goes on.
+
+    A request whose media is slow to come is waited for as long as its place is kept, and no longer: nobody
+    can hold up the others by a slow server.
+    """
     row = conn.execute(
         "select exists (select 1 from works w join analyses a on a.work_id = w.id where w.visible_at is null"
-        " and w.registration < %s and w.media_type = %s and a.status in ('queued', 'running'))",
-        (registration, media_type),
+        " and w.registration < %(before)s and w.media_type = %(media)s and a.status in ('queued', 'running'))"
+        " or exists (select 1 from analyses where registration < %(before)s and media_type = %(media)s"
+        " and work_id is null and status in ('queued', 'running') and registered_at > clock_timestamp() - %(kept)s)",
+        {"before": registration, "media": media_type, "kept": PLACE_KEPT},
     ).fetchone()
     return bool(row and row[0])
 

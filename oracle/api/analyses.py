@@ -1,11 +1,12 @@
 """What became of an upload: the analysis, its evidence to the byte, and its progress as events."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
@@ -16,6 +17,7 @@ from storage.database import Database
 from storage.errors import NotFound
 
 EVENT_POLL_S = 0.2
+EVENTS_MAX_S = 300.0
 ENDED = ("final", "refused", None)
 
 router = APIRouter(prefix="/v1", tags=["analyses"])
@@ -58,9 +60,13 @@ def get_receipt(services: ServicesDep, analysis_id: UUID) -> Response:
 @router.get(
     "/analyses/{analysis_id}/events", response_class=EventSourceResponse, summary="Progress as server-sent events"
 )
-async def stream_events(services: ServicesDep, analysis_id: UUID) -> AsyncIterator[ServerSentEvent]:
+async def stream_events(
+    services: ServicesDep, analysis_id: UUID, _: Annotated[AnalysisView, Depends(get_analysis)]
+) -> AsyncIterator[ServerSentEvent]:
+    # The dependency answers 404 or 503 before the stream begins. A stream ends after a while: clients open the next.
     last: Any = None
-    while True:
+    ends_at = time.monotonic() + EVENTS_MAX_S
+    while time.monotonic() < ends_at:
         view = await run_in_threadpool(load_view, services.db, analysis_id)
         status = view.attestation.status if view.attestation else None
         state = (view.status, view.progress, status)

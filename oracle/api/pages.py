@@ -16,6 +16,7 @@ from oracle.api.analyses import load_view
 from oracle.api.schemas import Neighbour
 from oracle.api.services import ServicesDep
 from oracle.explain import percent
+from oracle.intake import DECODING
 from storage import analyses, works
 
 PREVIEW_SIDE_PX = 640
@@ -57,7 +58,8 @@ def preview(services: ServicesDep, work_id: UUID) -> Response:
     with TemporaryDirectory(prefix="oracle-") as folder:
         source, small = Path(folder) / "media", Path(folder) / "preview.jpg"
         services.blobs.fetch(work.blob_key, source)
-        image = Image.fromarray(decode_image(source).pixels)
+        with DECODING:
+            image = Image.fromarray(decode_image(source, services.limits).pixels)
         image.thumbnail((PREVIEW_SIDE_PX, PREVIEW_SIDE_PX))
         image.save(small, quality=85)
         return Response(small.read_bytes(), media_type="image/jpeg", headers={"Cache-Control": "max-age=86400"})

@@ -23,12 +23,15 @@ STATUS: dict[type[Exception], int] = {
     errors.UploadTooLarge: 413,
     errors.MediaTypeNotSupported: 415,
     errors.ConfigurationError: 503,
+    errors.NotAllowed: 403,
     errors.OracleError: 422,
     InvalidAddress: 422,
     fetch.UriTooLarge: 413,
     fetch.UriTimeout: 504,
     fetch.UriUnreachable: 502,
     fetch.FetchError: 422,
+    blobs.BlobMissing: 500,
+    blobs.BlobCorrupt: 500,
     blobs.BlobError: 503,
     storage.NotFound: 404,
     storage.IdempotencyConflict: 422,
@@ -85,7 +88,7 @@ async def _http(request: Request, exc: Exception) -> JSONResponse:
 
 async def _unknown(request: Request, exc: Exception) -> JSONResponse:
     log.error("request.crashed", path=request.url.path, exc_info=exc)
-    return problem(request, 500, "internal_error", "Something went wrong here; it was logged. Nothing was changed.")
+    return problem(request, 500, "internal_error", "Something went wrong here; it was logged.")
 
 
 class TooLargeAsProblem:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
 
+from embeddings.image.decode import DecodeLimits
 from oracle.fetch import Fetcher
 from oracle.intake import Intake
 from oracle.settings import Settings
@@ -25,6 +26,7 @@ class Services:
     fetcher: Fetcher
     channels: Mapping[str, Any]
     metrics: CollectorRegistry
+    limits: DecodeLimits
 
 
 def get_services(request: Request) -> Services:

@@ -4,19 +4,22 @@ import asyncio
 import hashlib
 import tempfile
 import time
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated
+from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 from fastapi import APIRouter, File, Form, Header, Query, Response, UploadFile
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
 
 from oracle.api.analyses import load_view
 from oracle.api.schemas import AnalysisView
 from oracle.api.services import ServicesDep
 from oracle.errors import UploadTooLarge
 from oracle.intake import Upload
+from storage.errors import StorageError
 
 POLL_S = 0.1
 CHUNK_BYTES = 2**20
@@ -42,7 +45,12 @@ class WorkByUri(BaseModel):
     media_type: str | None = None
 
 
-@router.post("/upload", responses={202: {"model": AnalysisView}}, summary="Post a picture and learn if it is original")
+@router.post(
+    "/upload",
+    response_model=AnalysisView,
+    responses={202: {"model": AnalysisView}},
+    summary="Post a picture and learn if it is original",
+)
 async def upload(
     services: ServicesDep,
     response: Response,
@@ -51,7 +59,7 @@ async def upload(
     media_type: Annotated[str | None, Form(description="image, video or audio; found out if not given.")] = None,
     idempotency_key: IdempotencyKey = None,
     wait_s: Wait = None,
-) -> AnalysisView:
+) -> AnalysisView | JSONResponse:
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
         path = Path(folder) / "upload"
         limit = services.settings.limits.upload_bytes
@@ -62,23 +70,33 @@ async def upload(
     return await _answer(services, response, analysis_id, wait_s)
 
 
-@router.post("/v1/works", responses={202: {"model": AnalysisView}}, summary="The same for media behind a URI")
+@router.post(
+    "/v1/works",
+    response_model=AnalysisView,
+    responses={202: {"model": AnalysisView}},
+    summary="The same for media behind a URI",
+)
 async def add_work(
     services: ServicesDep,
     response: Response,
     body: WorkByUri,
     idempotency_key: IdempotencyKey = None,
     wait_s: Wait = None,
-) -> AnalysisView:
+) -> AnalysisView | JSONResponse:
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
         path = Path(folder) / "media"
         fetched = await run_in_threadpool(services.fetcher.fetch, body.uri, path)
         taken = Upload(
-            path, fetched.sha256, fetched.size_bytes, body.uri.rsplit("/", 1)[-1][:255] or None, body.creator,
+            path, fetched.sha256, fetched.size_bytes, file_name_of(body.uri), body.creator,
             body.media_type, idempotency_key,
         )  # fmt: skip
         analysis_id = await run_in_threadpool(services.intake.submit, taken)
     return await _answer(services, response, analysis_id, wait_s)
+
+
+def file_name_of(uri: str) -> str | None:
+    """The last part of a URI's path. Never its query: that may be a signature, and names end up in evidence."""
+    return unquote(PurePosixPath(urlsplit(uri).path).name)[:255] or None
 
 
 def _save(file: UploadFile, path: Path, limit_bytes: int) -> tuple[bytes, int]:
@@ -95,7 +113,19 @@ def _save(file: UploadFile, path: Path, limit_bytes: int) -> tuple[bytes, int]:
     return digest.digest(), size
 
 
-async def _answer(services: ServicesDep, response: Response, analysis_id: UUID, wait_s: float | None) -> AnalysisView:
+async def _answer(
+    services: ServicesDep, response: Response, analysis_id: UUID, wait_s: float | None
+) -> AnalysisView | JSONResponse:
+    """The analysis as far as it comes in time. It is accepted by now, so nothing here asks to send again."""
+    try:
+        return await _wait(services, response, analysis_id, wait_s)
+    except StorageError as exc:
+        link = f"/v1/analyses/{analysis_id}"
+        body = {"analysis_id": str(analysis_id), "status": "queued", "detail": str(exc), "links": {"self": link}}
+        return JSONResponse(body, 202, {"Location": link})
+
+
+async def _wait(services: ServicesDep, response: Response, analysis_id: UUID, wait_s: float | None) -> AnalysisView:
     deadline = time.monotonic() + (services.settings.http.wait_s if wait_s is None else wait_s)
     while True:
         view = await run_in_threadpool(load_view, services.db, analysis_id)

@@ -20,7 +20,7 @@ from oracle.chain.signer import LocalSigner
 from oracle.chain.wire import address_bytes
 from oracle.demo.money import money_story
 from oracle.demo.pictures import sample_pictures
-from oracle.demo.stage import running_oracle, serving
+from oracle.demo.stage import ADMIN_TOKEN, running_oracle, serving
 from oracle.demo.story import STEP_TIMEOUT_S, StepFailed, Story
 
 
@@ -67,7 +67,9 @@ def _clients(story: Story, pictures: dict[str, bytes]) -> tuple[dict[str, Any], 
     story.verify_on_chain(
         "Alice posts her own again", story.post(pictures["temple, smaller"], "mine.jpg", "alice"), "self_duplicate"
     )
-    story.stage.api.post("/v1/permissions", json={"owner": "alice", "licensee": "erin"}).raise_for_status()
+    licence = {"owner": "alice", "licensee": "erin"}
+    operator = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+    story.stage.api.post("/v1/permissions", json=licence, headers=operator).raise_for_status()
     licensed = story.post(pictures["temple, cropped"], "remix.jpg", "erin")
     story.verify_on_chain("Erin posts it with Alice's permission", licensed, "licensed")
     story.verify_on_chain("Bob posts another photograph", story.post(pictures["flower"], "f.jpg", "bob"), "original")

@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -26,6 +27,7 @@ from oracle.errors import ConfigurationError
 START_TIMEOUT_S = 300.0
 STOP_TIMEOUT_S = 120.0
 REQUEST_TIMEOUT_S = 60.0
+ADMIN_TOKEN = secrets.token_hex()  # of the servers that this process starts
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,12 @@ def running_oracle(folder: Path, settings: Mapping[str, str] | None = None) -> I
     env = {
         name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "CHAIN_RPC_URL", "BLOBS_URL")
     }
-    env |= {"ORACLE_DATA_DIR": str(folder), "ORACLE_HTTP__PORT": str(port), "ORACLE_FETCH__ALLOW_PRIVATE": "true"}
+    env |= {
+        "ORACLE_DATA_DIR": str(folder),
+        "ORACLE_HTTP__PORT": str(port),
+        "ORACLE_FETCH__ALLOW_PRIVATE": "true",
+        "ORACLE_HTTP__ADMIN_TOKEN": ADMIN_TOKEN,
+    }
     env |= settings or {}
     log = folder / "oracle.log"
     with log.open("ab") as output:

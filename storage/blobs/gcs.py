@@ -76,6 +76,20 @@ class GcsBlobs:
         return self._bucket.blob(self._prefix + check_key(key))
 
 
+def new_anonymous_client() -> "Client":
+    """A client without any credentials: it reads what everybody may read.
+
+    Raises: BlobStoreUnavailable if the library is not installed.
+    """
+    try:
+        from google.cloud.storage import Client
+    except ImportError as exc:
+        raise BlobStoreUnavailable(
+            "gs:// needs the package google-cloud-storage. Run: pip install google-cloud-storage"
+        ) from exc
+    return Client.create_anonymous_client()
+
+
 def new_client() -> "Client":
     """A client with the credentials of this machine, or the emulator's where STORAGE_EMULATOR_HOST is set.
 

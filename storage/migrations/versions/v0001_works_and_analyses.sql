@@ -24,7 +24,7 @@ create table works (
     height int,
     file_name text,
     blob_key text not null,
-    -- When the post was published: its block's time where a chain says so, else its registration.
+    -- When the post was published, for people to read: its block's time where a chain says so, else its registration.
     published_at timestamptz not null,
     -- When its fingerprint could be found; later works are judged only once all earlier ones can be.
     visible_at timestamptz
@@ -58,6 +58,7 @@ create table image_fingerprints (
 alter table image_fingerprints alter proxy set storage external; -- compressed already
 create index image_fingerprints_phash on image_fingerprints using hnsw (phash bit_hamming_ops)
     with (m = 16, ef_construction = 64);
+create index image_fingerprints_creator on image_fingerprints (creator_id);
 
 create table embedding_models (
     id smallint generated always as identity primary key,
@@ -73,6 +74,7 @@ create table embeddings (
     embedding halfvec(512) not null,
     primary key (model_id, work_id, frame_ms)
 ) partition by list (model_id);
+create index embeddings_creator on embeddings (creator_id);
 
 create table analyses (
     id uuid primary key,
@@ -106,6 +108,13 @@ create table analyses (
     index_snapshot bigint,
     error_code text,
     error_detail text,
+    -- A request's place in the order, kept for its work until the media is fetched.
+    registration bigint unique,
+    registered_at timestamptz,
+    -- Since when it waits for works that came first.
+    waiting_since timestamptz,
+    -- Runs that failed for reasons of their own, or never came back: a killed worker counts, an outage does not.
+    failures int not null default 0,
     created_at timestamptz not null default now(),
     started_at timestamptz,
     decided_at timestamptz

@@ -28,7 +28,7 @@ def settings(database_dsn: str, tmp_path: Path) -> Settings:
         database_url=database_dsn,
         limits={"upload_bytes": 2_000_000, "pixels": 20_000_000},
         fetch={"allow_private": True, "timeout_s": 5},
-        http={"wait_s": 0},
+        http={"wait_s": 0, "admin_token": "operator"},
     )
 
 

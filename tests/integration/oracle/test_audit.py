@@ -26,20 +26,26 @@ def test_every_number_of_a_decision_agrees_when_computed_again(post: Post, setti
         checks = auditor.audit(UUID(view["analysis_id"]))
         assert agrees(checks), [check for check in checks if not check.ok]
     names = {check.name for check in checks}
-    assert {"verdict", "redirect", "tier", "evidence hash", "credited work", "similarity on chain"} <= names
+    assert {"verdict", "redirect", "tier", "evidence hash", "credited work", "similarity in the report"} <= names
     assert any(name.startswith("match with alice's work") for name in names)
 
 
 @pytest.mark.parametrize(
     ("tampering", "names"),
     [
-        ("update analyses set similarity_bps = 10000 where verdict = 'derivative'", {"similarity", "similarity on chain"}),
+        (
+            "update analyses set similarity_bps = 10000 where verdict = 'derivative'",
+            {"similarity", "similarity in the report"},
+        ),
         ("update analyses set redirect_bps = 1 where verdict = 'derivative'", {"redirect"}),
         ("update analyses set verdict = 'original' where verdict = 'derivative'", {"verdict"}),
         ("update analyses set threshold_bps = 9000", {"threshold", "redirect"}),
-        ("update analyses set evidence = convert_to(replace(convert_from(evidence, 'UTF8'), 'alice', 'mallory'), 'UTF8')",
-         {"evidence hash"}),
-        ("update outbox set report = jsonb_set(report, '{similarity_bps}', '9500')", {"similarity on chain"}),
+        (
+            "update analyses set evidence ="
+            " convert_to(replace(convert_from(evidence, 'UTF8'), 'alice', 'mallory'), 'UTF8')",
+            {"evidence hash"},
+        ),
+        ("update outbox set report = jsonb_set(report, '{similarity_bps}', '9500')", {"similarity in the report"}),
     ],
 )  # fmt: skip
 def test_what_was_tampered_with_differs(

@@ -140,8 +140,8 @@ def test_plain_pictures_match_nothing_and_say_so(colour: tuple[int, int, int], p
 
 
 def test_works_by_uri(client: TestClient, drain: Callable[[], None], file_server: FileServer) -> None:
-    url = file_server.put("/cat.jpg", photo("cat"), "image/jpeg")
-    answer = client.post("/v1/works", json={"uri": url, "creator": "alice"})
+    url = file_server.put("/cat.jpg?X-Signature=secret", photo("cat"), "image/jpeg").split("?")[0]
+    answer = client.post("/v1/works", json={"uri": url + "?X-Signature=secret", "creator": "alice"})
     drain()
     decided = client.get(answer.json()["links"]["self"]).json()
     assert decided["verdict"] == "original"
@@ -187,7 +187,14 @@ def test_private_addresses_are_refused_unless_allowed(
 
 def test_unknown_things_are_not_found(client: TestClient) -> None:
     missing = "00000000-0000-0000-0000-000000000000"
-    for path in (f"/v1/analyses/{missing}", f"/v1/works/{missing}", f"/v1/analyses/{missing}/evidence", "/nowhere"):
+    for path in (
+        f"/v1/analyses/{missing}",
+        f"/v1/works/{missing}",
+        f"/v1/analyses/{missing}/evidence",
+        f"/v1/analyses/{missing}/events",
+        f"/v1/analyses/{missing}/receipt",
+        "/nowhere",
+    ):
         answer = client.get(path)
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), path
     assert client.get("/v1/analyses/not-a-uuid").json()["code"] == "invalid_request"
@@ -211,5 +218,15 @@ def test_a_database_that_goes_away_is_said_and_survived(
         away.close()
     assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
     assert answer.headers["retry-after"]
-    assert stored()[:5] == (0,) * 5
+    assert stored() == (0,) * 6
     assert client.post("/upload", files={"file": photo("cat")}).status_code == 202
+
+
+def test_before_the_policy_is_read_an_upload_is_asked_to_come_again(
+    client: TestClient, db: Database, stored: Callable[[], tuple[int, ...]]
+) -> None:
+    with db.transaction() as conn:
+        conn.execute("delete from policies")
+    answer = client.post("/upload", files={"file": photo("cat")})
+    assert (answer.status_code, answer.json()["code"]) == (503, "policy_unknown")
+    assert stored() == (0,) * 6

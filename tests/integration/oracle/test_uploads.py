@@ -82,7 +82,11 @@ def test_a_copy_of_a_copy_pays_the_first(post: Post) -> None:
 
 def test_a_permission_makes_it_licensed(post: Post, client: TestClient) -> None:
     post(photo("flower"), "alice")
-    granted = client.post("/v1/permissions", json={"owner": "alice", "licensee": "bob"})
+    licence = {"owner": "alice", "licensee": "bob"}
+    for headers in ({}, {"Authorization": "Bearer guess"}):
+        refused = client.post("/v1/permissions", json=licence, headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+    granted = client.post("/v1/permissions", json=licence, headers={"Authorization": "Bearer operator"})
     assert granted.status_code == 201
     assert post(edited(photo("flower"), "resized"), "bob")["verdict"] == "licensed"
     assert post(edited(photo("flower"), "resized"), "carol")["verdict"] == "derivative"
