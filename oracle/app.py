@@ -22,10 +22,12 @@ from oracle.chain.client import ChainClient
 from oracle.chain.deploy import Deployment, connect, deploy
 from oracle.chain.errors import WrongChain
 from oracle.chain.fees import GWEI, FeeLimits
+from oracle.chain.ids import parse_account
 from oracle.chain.metrics import NodeCollector
 from oracle.chain.node import ChainNode
+from oracle.chain.quorum.peers import QuorumSettings
 from oracle.chain.rpc import Endpoint
-from oracle.chain.signer import LocalSigner
+from oracle.chain.signer import LocalSigner, signer_from_file
 from oracle.errors import ConfigurationError
 from oracle.evidence import channel_state
 from oracle.fetch import Fetcher
@@ -117,12 +119,32 @@ def make_auditor(settings: Settings, db: Database) -> Auditor:
 
 
 def chain_key(settings: Settings) -> str:
-    """The oracle's private key, hex. Raises: ConfigurationError if none is set."""
-    if settings.chain.key is not None:
-        return settings.chain.key.get_secret_value()
-    if settings.chain.key_file is not None:
-        return settings.chain.key_file.read_text().strip()
-    raise ConfigurationError("No key: set ORACLE_CHAIN__KEY or ORACLE_CHAIN__KEY_FILE.")
+    """The oracle's private key as hex, for deploying. Raises: ConfigurationError if none is set."""
+    if settings.chain.key is None:
+        raise ConfigurationError("No key: set ORACLE_CHAIN__KEY.")
+    return settings.chain.key.get_secret_value()
+
+
+def make_signer(settings: Settings) -> LocalSigner:
+    """Who signs reports. Raises: ConfigurationError if no key is set, SigningFailed if it is none."""
+    if settings.chain.key_file is None:
+        return LocalSigner(chain_key(settings))
+    password = settings.chain.key_password
+    return signer_from_file(settings.chain.key_file, password.get_secret_value() if password else None)
+
+
+def make_quorum(settings: Settings) -> QuorumSettings | None:
+    """The other signers, None where this oracle signs alone. Raises: ConfigurationError."""
+    peers = {}
+    for address, url in settings.quorum.peers.items():
+        account = parse_account(address)
+        if account is None:
+            raise ConfigurationError(f"ORACLE_QUORUM__PEERS: {address!r} is no address.")
+        peers[account] = url
+    if not peers:
+        return None
+    listen = (settings.quorum.listen_host, settings.quorum.listen_port)
+    return QuorumSettings(peers, listen, settings.quorum.tolerance_bps, settings.quorum.turn_s)
 
 
 def make_chain_client(settings: Settings) -> ChainClient:
@@ -147,10 +169,11 @@ def make_node(settings: Settings, db: Database) -> ChainNode:
     return ChainNode(
         db,
         make_chain_client(settings),
-        LocalSigner(chain_key(settings)),
+        make_signer(settings),
         on_request=intake.accept_request,
         confirmations=settings.chain.confirmations,
         poll_interval_s=settings.chain.poll_s,
+        quorum=make_quorum(settings),
     )
 
 

@@ -117,7 +117,7 @@ def _announce(settings: Settings) -> None:
 def _children(settings: Settings, env: Mapping[str, str]) -> list[ChildSpec]:
     whole = {**os.environ, **env, "PYTHONUNBUFFERED": "1"}
     # Only the node signs; the other processes never see the key.
-    secret = ("ORACLE_CHAIN", "ORACLE_CHAIN__KEY", "ORACLE_CHAIN__KEY_FILE")
+    secret = ("ORACLE_CHAIN", "ORACLE_CHAIN__KEY", "ORACLE_CHAIN__KEY_FILE", "ORACLE_CHAIN__KEY_PASSWORD")
     keyless = {name: value for name, value in whole.items() if name.upper() not in secret}
     oracle = (sys.executable, "-m", "oracle")
     url = api_url(settings)

@@ -35,10 +35,26 @@ class ChainSettings(BaseModel, frozen=True):
         default=None, description="File with the contracts' addresses, as `oracle deploy` wrote it."
     )
     key: SecretStr | None = Field(default=None, description="Private key of the oracle (hex).")
-    key_file: Path | None = Field(default=None, description="File that holds the private key (hex).")
+    key_file: Path | None = Field(default=None, description="File with the key: a keystore, or hex.")
+    key_password: SecretStr | None = Field(default=None, description="Password of the keystore.")
     confirmations: int = Field(default=1, ge=0, description="Blocks on top of a request before its answer is sent.")
     poll_s: float = Field(default=0.5, gt=0, description="Pause between two looks at the chain.")
     max_fee_gwei: float = Field(default=500.0, gt=0, description="Highest fee per gas the node pays.")
+
+
+class QuorumSettings(BaseModel, frozen=True):
+    """Other oracles that sign the same reports. Without peers this oracle signs alone."""
+
+    peers: dict[str, str] = Field(
+        default_factory=dict,
+        description='Base URL of each other signer by its address, as JSON: `{"0x…": "http://…"}`.',
+    )
+    listen_host: str = Field(default="127.0.0.1", description="Where this signer is reached by the others.")
+    listen_port: int = Field(default=0, ge=0, le=65_535, description="Port of the same; 0 takes a free one.")
+    tolerance_bps: int = Field(
+        default=50, ge=0, le=10_000, description="How far a report may be from our own similarity."
+    )
+    turn_s: float = Field(default=5.0, gt=0, description="How long each signer has to send before the next one does.")
 
 
 class FetchSettings(BaseModel, frozen=True):
@@ -95,6 +111,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     limits: LimitSettings = LimitSettings()
     chain: ChainSettings = ChainSettings()
+    quorum: QuorumSettings = QuorumSettings()
     fetch: FetchSettings = FetchSettings()
     clip: ClipSettings = ClipSettings()
     worker: WorkerSettings = WorkerSettings()

@@ -22,7 +22,8 @@ def settings_table() -> str:
         if isinstance(field.default, BaseModel):
             for inner, inner_field in type(field.default).model_fields.items():
                 variable = f"ORACLE_{name}__{inner}".upper()
-                rows.append(row(variable, inner_field.default, inner_field.description))
+                default = inner_field.get_default(call_default_factory=True)
+                rows.append(row(variable, default, inner_field.description))
         else:
             alias = getattr(field.validation_alias, "choices", [f"ORACLE_{name}".upper()])[0]
             rows.append(row(str(alias), field.default, field.description))
