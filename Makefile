@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP_OPTIONS ?=
 export PYTHONUNBUFFERED := 1
 
-.PHONY: up demo test lint bench contracts setup clean
+.PHONY: up demo test lint bench fuzz contracts setup clean
 
 up: setup ## set up everything and run the oracle: database, chain, API, worker, node; Ctrl-C stops it
 	$(BIN)/oracle up
@@ -13,7 +13,7 @@ demo: setup ## tell the whole story with sample pictures on servers of its own, 
 	$(BIN)/oracle demo
 
 test: setup lint ## all checks and all tests
-	cd contracts && nice -n 5 tools/forge test
+	cd contracts && tools/forge test
 	$(BIN)/pytest
 
 lint: setup ## style, types and the direction of imports
@@ -23,8 +23,11 @@ lint: setup ## style, types and the direction of imports
 	$(BIN)/lint-imports
 	cd contracts && tools/forge fmt --check
 
-bench: setup ## benchmarks; each prints its peer, data, machine and method
-	$(BIN)/pytest tests/benchmarks -s
+bench: setup ## benchmark of the node; pictures need 4 GB of packages, see tests/benchmarks/image/README.md
+	$(BIN)/python tests/benchmarks/chain/bench_node.py
+
+fuzz: setup ## the long profile of the contracts' fuzz and invariant tests
+	cd contracts && FOUNDRY_PROFILE=fuzz tools/forge test
 
 contracts: contracts/node_modules/.package-lock.json ## compile the contracts and renew the ABIs in the package
 	$(PYTHON) contracts/tools/export_abi.py
