@@ -24,7 +24,7 @@ class LimitSettings(BaseModel, frozen=True):
     pixels: int = Field(
         default=100_000_000, gt=0, description="Most pixels of a picture, checked before it is decoded."
     )
-    candidates: int = Field(default=12, ge=1, le=100, description="Most candidates that are verified.")
+    candidates: int = Field(default=20, ge=1, le=100, description="Most candidates that are verified.")
 
 
 class ChainSettings(BaseModel, frozen=True):
