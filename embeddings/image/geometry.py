@@ -24,6 +24,9 @@ MAX_HYPOTHESES = 3
 LOOSE = 0.04  # of the picture's diagonal: a similarity must only roughly fit a stretched or tilted copy
 TIGHT_PX = 4.0
 DISPLACED = 0.15
+RUNNER_UP = (
+    0.1  # a second explanation with fewer than a tenth of the best one's inliers is not worth a block comparison
+)
 MIN_SCALE, MAX_SCALE = 0.08, 12.0
 MAX_STRETCH = 2.5  # ratio of the singular values: beyond it no published edit goes, but chance alignments do
 Transform = NDArray[np.float64]
@@ -94,10 +97,16 @@ def align(query: LocalFeatures, reference: LocalFeatures, *, same_frame: bool = 
             found.append(_alignment(query, reference, every, transform))
         matches = matches[~(support | explained)]
     found.sort(key=lambda a: -a.inliers)
-    if same_frame:
-        stretch = np.diag([reference.width / query.width, reference.height / query.height, 1.0])
+    found = [alignment for alignment in found if alignment.inliers >= RUNNER_UP * found[0].inliers]
+    stretch = np.diag([reference.width / query.width, reference.height / query.height, 1.0])
+    if same_frame and not (found and _nearly_equal(found[0].transform, stretch, query)):
         found.append(_alignment(query, reference, every, stretch))
     return found
+
+
+def _nearly_equal(a: Transform, b: Transform, query: LocalFeatures) -> bool:
+    corners = np.array([[0, 0], [query.width, 0], [0, query.height], [query.width, query.height]])
+    return bool(np.abs(project(a, corners) - project(b, corners)).max() < 2 * TIGHT_PX)
 
 
 def _alignment(

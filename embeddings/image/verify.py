@@ -27,6 +27,7 @@ WHOLE_REGION_SHARE = 0.8  # from this agreement on, untextured parts between the
 SLACK = 0.95  # noise alone fails a block in twenty of an honest re-encode: this much agreement is all of it
 MIN_COMPONENT_BLOCKS = 4
 THUMBNAIL_PX = 48
+VAGUE_NCC, VAGUE_SHARE = 0.5, 0.3
 SAME_FRAME_NCC = 0.3  # of the thumbnails: below it the whole-frame guess is not worth the 20 ms of a block comparison
 
 
@@ -80,9 +81,15 @@ def _best_of(query: Prepared, reference: Prepared, calibration: Calibration, *, 
             judged.append(_judge(query, reference, alignment, report, calibration, mirrored=mirrored))
             if judged[-1].verified:
                 return judged[-1]
-            if not report.agrees.any():
+            if not _worth_a_coarse_look(report):
                 break
     return max(judged, key=lambda match: (match.similarity, match.scores["evidence"]), default=None)
+
+
+def _worth_a_coarse_look(report: BlockReport) -> bool:
+    """Whether the blocks agree a little nearly everywhere, as under noise or blur, rather than fully in a few places."""
+    considered = report.inside & report.textured
+    return bool(considered.any()) and float((report.ncc[considered] > VAGUE_NCC).mean()) >= VAGUE_SHARE
 
 
 def _judge(

@@ -202,17 +202,17 @@ def main() -> None:
     print(f"{len(index.names)} references in {time.perf_counter() - start:.0f} s", flush=True)
     spent: dict[str, float] = defaultdict(float)
     with (args.folder / "labels.csv").open() as file:
-        items = [Item(**line) for line in csv.DictReader(file)][shard::of]
+        items = [Item(**line) for line in csv.DictReader(file)][::-1][shard::of]
     rows = []
     if not items:
         return
     for item in items:
         rows.append((item, answers(analyzer, index, plain, args.folder / "queries" / item.query, spent)))
-        if len(rows) % 50 == 0:
+        if len(rows) % 50 == 0 or len(rows) == len(items):
             print(len(rows), {stage: round(s / len(rows) * 1e3) for stage, s in spent.items()}, "ms each", flush=True)
-    content = {"references": len(index.names), "digest": analyzer.model_digest.hex(), "spent": spent,
-               "rows": [((i.query, i.family, i.strength, i.source), found) for i, found in rows]}  # fmt: skip
-    args.out.with_suffix(f".{shard}.json").write_text(json.dumps(content))
+            content = {"references": len(index.names), "digest": analyzer.model_digest.hex(), "spent": spent,
+                       "rows": [((i.query, i.family, i.strength, i.source), found) for i, found in rows]}  # fmt: skip
+            args.out.with_suffix(f".{shard}.json").write_text(json.dumps(content))
 
 
 def judged(found: dict[str, Any]) -> dict[str, Any]:
