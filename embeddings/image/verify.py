@@ -87,7 +87,7 @@ def _best_of(query: Prepared, reference: Prepared, calibration: Calibration, *, 
 
 
 def _worth_a_coarse_look(report: BlockReport) -> bool:
-    """Whether the blocks agree a little nearly everywhere, as under noise or blur, rather than fully in a few places."""
+    """Whether blocks agree a little nearly everywhere, as under noise or blur, not fully in a few places."""
     considered = report.inside & report.textured
     return bool(considered.any()) and float((report.ncc[considered] > VAGUE_NCC).mean()) >= VAGUE_SHARE
 

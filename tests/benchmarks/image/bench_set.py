@@ -4,6 +4,7 @@ seed.
     python tests/benchmarks/image/bench_set.py BENCH_DIR OUT_DIR [--references 1000] [--per-cell 12]
     [--per-family 82]
 
+Also writes OUT_DIR/contents.csv: which picture an extra reference shows; a copy found there is neither right nor wrong.
 Writes OUT_DIR/references, OUT_DIR/queries and OUT_DIR/labels.csv (query,family,strength,source; source is
 empty for the negatives), so that `oracle match` and any other program can be run on the same set.
 
@@ -101,19 +102,20 @@ def queries(parts: Plan, per_cell: int, seed: int) -> Iterator[Item]:
                 yield Item(edit(load(path), strength, rng, backgrounds), family, label, path.name)
 
 
-def negatives(parts: Plan, per_family: int, seed: int) -> Iterator[tuple[Item, Image.Image]]:
-    """(query, extra reference) pairs of different pictures that look like copies."""
+def negatives(parts: Plan, per_family: int, seed: int) -> Iterator[tuple[Item, Image.Image, str]]:
+    """(query, extra reference, reference picture that the extra one shows) of pictures that look like copies."""
     rng = np.random.default_rng(seed + 2)
     for family, make in FAMILIES.items():
         own = {"other_half": parts.halves, "other_viewpoint": parts.scenes}.get(family, parts.strangers)
         for i in range(per_family):
             if family == "other_half" and i >= len(own):
                 break
-            a, b = load(own[i % len(own)]), load(parts.references[int(rng.integers(len(parts.references)))])
+            content = parts.references[int(rng.integers(len(parts.references)))]
+            a, b = load(own[i % len(own)]), load(content)
             query, reference = make(a, b, rng)
             if family == "other_half" and repeats_itself(query, reference):
                 continue
-            yield Item(query, family, "hard", ""), reference
+            yield Item(query, family, "hard", ""), reference, content.name
 
 
 def main() -> None:
@@ -136,11 +138,15 @@ def main() -> None:
             name = f"q{number:05d}.jpg"
             item.image.convert("RGB").save(args.out / "queries" / name, quality=97)
             table.writerow((name, item.family, item.strength, item.source))
-        for number, (item, reference) in enumerate(negatives(parts, args.per_family, SEED)):
+        shown = [("reference", "content")]
+        for number, (item, reference, content) in enumerate(negatives(parts, args.per_family, SEED)):
             name = f"n{number:05d}.jpg"
             item.image.convert("RGB").save(args.out / "queries" / name, quality=97)
             reference.convert("RGB").save(args.out / "references" / f"{item.family}-{name}", quality=97)
             table.writerow((name, item.family, item.strength, ""))
+            shown.append((f"{item.family}-{name}", content))
+    with (args.out / "contents.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(shown)
     print({folder.name: len(list(folder.glob("*"))) for folder in (args.out / "references", args.out / "queries")})
 
 
