@@ -52,7 +52,7 @@ class GraphWriter:
 
 def open_session(graph: bytes) -> Any:
     """An ONNX Runtime session on one CPU thread: callers work on several pictures at once as it is."""
-    import onnxruntime  # type: ignore[import-untyped]
+    import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
