@@ -28,6 +28,9 @@ FIRST_SHIFT_PX, LAST_SHIFT_PX = 3, 1
 DETAIL_SIGMA_PX = 6.0  # anything smoother is shading: two skies or two shadows agree in it without being copies
 TEXTURE_LEVELS = 3.0  # standard deviation of the detail, of 255, from which a block counts as textured
 AGREE_NCC = 0.8
+CORNER_LEVELS = (
+    0.8  # of corner_strength; a horizon or a gradient has not one such block, other pictures a dozen and more
+)
 EXTREME = 0.15  # of a block's range of grey levels, at either end
 COARSE_SIDE_PX = 160  # where 320 fails: noise, blur and half-transparent overlays spare the coarse structure
 FLAT_GRADIENT = 2.5  # grey levels per pixel; text and drawings are mostly flatter than this, photographs are not
@@ -117,9 +120,10 @@ def compare_blocks(
     in_both = inside & (deviation[0] > TEXTURE_LEVELS) & (deviation[1] > TEXTURE_LEVELS)
     # Half the limit counts as texture on the side that is asked whether it disagrees: a faded copy stays
     # comparable.
-    textured = inside & (np.maximum(*deviation) > TEXTURE_LEVELS)
+    cornered = np.maximum(corner_strength(laid, block_px), corner_strength(shown, block_px)) > CORNER_LEVELS
+    textured = inside & cornered & (np.maximum(*deviation) > TEXTURE_LEVELS)
     faint = inside & textured & (np.minimum(*deviation) > TEXTURE_LEVELS / 3)
-    agrees = (in_both | faint) & (ncc >= AGREE_NCC)
+    agrees = (in_both | faint) & cornered & (ncc >= AGREE_NCC)
     photo = np.minimum(block_photographic(laid, block_px), block_photographic(shown, block_px))
     return BlockReport(inside, textured, agrees, photo, ncc, frame, inverse(to_frame), block_px)
 
@@ -149,7 +153,9 @@ def _tiles(values: NDArray[Any], block_px: int) -> NDArray[Any]:
 
 
 def _block_mean(values: NDArray[Any], block_px: int) -> NDArray[np.float32]:
-    """Mean of every block; OpenCV's area filter is exactly that for whole factors, and six times as fast as NumPy."""
+    """Mean of every block; OpenCV's area filter is exactly that for whole factors, and six times as fast as
+    NumPy.
+    """
     size = (values.shape[1] // block_px, values.shape[0] // block_px)
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
 
@@ -157,6 +163,22 @@ def _block_mean(values: NDArray[Any], block_px: int) -> NDArray[np.float32]:
 def block_std(values: NDArray[Any], block_px: int) -> NDArray[np.float32]:
     """Standard deviation of every block of (h, w) float32, sides a multiple of ``block_px``."""
     return np.asarray(_tiles(values, block_px).std(axis=(1, 3)), np.float32)
+
+
+def corner_strength(values: NDArray[np.float32], block_px: int) -> NDArray[np.float32]:
+    """How much every block of (h, w) float32 changes along its flattest direction, in grey levels per pixel
+    (rms).
+
+    Zero where there is only a straight edge or a gradient: such a block fits any other edge slid along it
+    (the aperture problem), so two pictures of a horizon would agree in all they have. Source: Harris and
+    Stephens, 1988.
+    """
+    gx = cv2.Sobel(values, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
+    gy = cv2.Sobel(values, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
+    xx, xy, yy = (_block_mean(product, block_px) for product in (gx * gx, gx * gy, gy * gy))
+    half = (xx + yy) / 2
+    smaller = half - np.sqrt(np.maximum(half * half - (xx * yy - xy * xy), 0.0))
+    return np.asarray(np.sqrt(np.maximum(smaller, 0.0)), np.float32)
 
 
 def textured_blocks(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:

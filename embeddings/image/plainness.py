@@ -8,12 +8,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.image.blocks import BLOCK_PX, FRAME_SIDE_PX, block_photographic, textured_blocks
+from embeddings.image.blocks import (
+    BLOCK_PX,
+    CORNER_LEVELS,
+    FRAME_SIDE_PX,
+    block_photographic,
+    corner_strength,
+    textured_blocks,
+)
 from embeddings.image.decode import Picture
 from embeddings.image.raster import reduce_to, to_grey
 
 MIN_SHORT_SIDE_PX = 64
 MIN_TEXTURED_BLOCKS = 6
+MIN_CORNERED_BLOCKS = 6
 MIN_TEXTURED_SHARE = 0.02
 MIN_LEVELS = 4.0
 TWO_TONE_SHARE = 0.85  # of the pixels within 12 levels of the two commonest greys: ink on paper
@@ -42,6 +50,8 @@ def plain_content(grey: NDArray[np.uint8]) -> str | None:
     textured = textured_blocks(grey)
     if textured.sum() < max(MIN_TEXTURED_BLOCKS, MIN_TEXTURED_SHARE * textured.size):
         return "The picture is almost blank: too few parts of it have any structure."
+    if int((_cornered(grey) > CORNER_LEVELS).sum()) < MIN_CORNERED_BLOCKS:
+        return "The picture is only gradients and straight edges: others like it cannot be told apart by pixels."
     rows, columns = grey.shape[0] // BLOCK_PX, grey.shape[1] // BLOCK_PX
     whole = grey[: rows * BLOCK_PX, : columns * BLOCK_PX].astype(np.float32)
     photo = block_photographic(whole, BLOCK_PX)[textured[:rows, :columns]]
@@ -49,6 +59,12 @@ def plain_content(grey: NDArray[np.uint8]) -> str | None:
     if drawn and _two_tone(grey) and _flat_share(grey) > EXACTLY_FLAT_SHARE and _is_lettering(grey):
         return "The picture is only text on a plain ground: others like it cannot be told apart by pixels."
     return None
+
+
+def _cornered(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+    short = -grey.shape[0] % BLOCK_PX, -grey.shape[1] % BLOCK_PX
+    values = np.pad(grey, ((0, short[0]), (0, short[1])), mode="edge").astype(np.float32)
+    return corner_strength(np.asarray(cv2.GaussianBlur(values, (0, 0), 0.8), np.float32), BLOCK_PX)
 
 
 def _is_lettering(grey: NDArray[np.uint8]) -> bool:

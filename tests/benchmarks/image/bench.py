@@ -31,6 +31,7 @@ from embeddings.image.analyzer import ImageAnalyzer, ImageFingerprint
 from embeddings.image.calibration import load_calibration
 from embeddings.image.decode import decode_image
 from embeddings.image.geometry import align
+from embeddings.image.plainness import too_plain
 from oracle.nomination import nominate
 from storage.matches import Candidate
 
@@ -189,8 +190,9 @@ def main() -> None:
     if args.merge:
         parts = [json.loads(args.out.with_suffix(f".{i}.json").read_text()) for i in range(args.merge)]
         rows = [(Item(*item), judged(found)) for part in parts for item, found in part["rows"]]
+        rows = in_doubt_left_out(rows, args.folder)
         seconds = {stage: sum(p["spent"][stage] for p in parts) / len(rows) for stage in parts[0]["spent"]}
-        report(rows, parts[0]["references"], parts[0]["digest"], seconds, args.out)
+        report(rows, args.folder, parts[0]["references"], parts[0]["digest"], seconds, args.out)
         return
     shard, of = (int(value) for value in args.shard.split("/"))
     analyzer, plain = ImageAnalyzer.load(clip=None), PlainFeatures()
@@ -229,17 +231,51 @@ def judged(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def report(rows: list[Any], references: int, digest: str, seconds: dict[str, float], out: Path) -> None:
+def in_doubt_left_out(rows: list[Any], folder: Path) -> list[Any]:
+    """Drop what is neither right nor wrong, for every method: an extra reference that shows the query's own
+    source.
+
+    And answer as the service does for pictures that are too plain to decide: nothing, for ours alone.
+    """
+    with (folder / "contents.csv").open() as file:
+        shows = {line["reference"]: line["content"] for line in csv.DictReader(file)}
+    plain = plain_names(folder)
+    kept = []
+    for item, found in rows:
+        lists = {
+            m: [a for a in answers if not item.source or shows.get(a[0]) != item.source] for m, answers in found.items()
+        }
+        for method in ("ours", "evidence"):
+            floor = 0.0 if method == "ours" else -30.0
+            lists[method] = [(n, floor if {n, item.query} & plain else score) for n, score in lists[method]]
+        kept.append((item, lists))
+    return kept
+
+
+def plain_names(folder: Path) -> set[str]:
+    kept = folder / "plain.json"
+    if not kept.is_file():
+        paths = [*(folder / "references").glob("*.jpg"), *(folder / "queries").glob("*.jpg")]
+        kept.write_text(json.dumps([path.name for path in paths if too_plain(decode_image(path))]))
+    return set(json.loads(kept.read_text()))
+
+
+def report(rows: list[Any], folder: Path, references: int, digest: str, seconds: dict[str, float], out: Path) -> None:
     methods = [name for name in rows[0][1] if name not in ("nominated", "scores")]
     copies = [(item, found) for item, found in rows if item.source]
     hard = [(item, dict(found["ours"])) for item, found in rows if not item.source]
     weak = [row for row in rows if row[0].strength in ("weak", "hard")]
+    plain = plain_names(folder)
     false = [(s, item.family, item.query, name) for item, f in rows for name, s in f["ours"] if name != item.source]
     result: dict[str, Any] = {
         "n": {"references": references, "copies": len(copies), "hard_negatives": len(hard)},
         "model_digest": digest,
         "all": {name: measure(rows, name) for name in methods},
         "weak_only": measure(weak, "ours"),
+        "too_plain_copies": sum(item.query in plain or item.source in plain for item, _ in copies),
+        "recall_at_095_where_not_too_plain": float(
+            np.mean([dict(f["ours"]).get(i.source, 0.0) >= 0.95 for i, f in copies if not {i.query, i.source} & plain])
+        ),
         "nominated": float(np.mean([item.source in dict(f["nominated"]) for item, f in copies])),
         "hard_negatives_at_095": sum(max(found.values(), default=0.0) >= 0.95 for _, found in hard),
         "false_at_095": sum(score >= 0.95 for score, *_ in false),
@@ -251,7 +287,7 @@ def report(rows: list[Any], references: int, digest: str, seconds: dict[str, flo
     out.write_text(json.dumps(result, indent=1))
     for name, numbers in result["all"].items():
         print(f"{name:20s}", " ".join(f"{key} {value:.3f}" for key, value in numbers.items()))
-    print({key: result[key] for key in ("n", "weak_only", "nominated", "hard_negatives_at_095", "false_at_095",
+    print({key: result[key] for key in ("n", "weak_only", "too_plain_copies", "recall_at_095_where_not_too_plain", "nominated", "hard_negatives_at_095", "false_at_095",
                                         "recall_at_095", "seconds_per_query")})  # fmt: skip
     for family, cells in result["per_edit"].items():
         print(f"{family:20s}", {label: [round(v, 3) for v in values] for label, values in cells.items()})

@@ -4,9 +4,9 @@ seed.
     python tests/benchmarks/image/bench_set.py BENCH_DIR OUT_DIR [--references 1000] [--per-cell 12]
     [--per-family 82]
 
-Also writes OUT_DIR/contents.csv: which picture an extra reference shows; a copy found there is neither right nor wrong.
-Writes OUT_DIR/references, OUT_DIR/queries and OUT_DIR/labels.csv (query,family,strength,source; source is
-empty for the negatives), so that `oracle match` and any other program can be run on the same set.
+Also writes OUT_DIR/contents.csv: which picture an extra reference shows; a copy found there is neither right
+nor wrong. Writes OUT_DIR/references, OUT_DIR/queries and OUT_DIR/labels.csv (query,family,strength,source;
+source is empty for the negatives), so that `oracle match` and any other program can be run on the same set.
 
 Pictures come from the "bench" half alone. 222 of them are never references: they are the backgrounds of
 pasted and covered copies and the contents of the negatives, so that no negative has a right answer. A picture
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ STRENGTHS = {"weak": 0.1, "medium": 0.5, "strong": 0.9}
 BACKGROUNDS, HALVES, SCENES = 40, 60, 60
 STRANGERS = 222
 SEED = 2026
+SPLIT = Path(__file__).with_name("bench_split.json")
 SAME_CONTENT_INLIERS = 25
 
 
@@ -83,6 +85,13 @@ class Plan:
 
 
 def plan(folder: Path, references: int, seed: int) -> Plan:
+    """The parts as they were dealt once (bench_split.json), so that a new descriptor does not change the set;
+    dealt anew where that file is absent.
+    """
+    if SPLIT.is_file():
+        return Plan(
+            **{part: [folder / name for name in names] for part, names in json.loads(SPLIT.read_text()).items()}
+        )
     paths = sorted(folder.glob("*.jpg"))
     np.random.default_rng(seed).shuffle(paths)  # type: ignore[arg-type]
     kept = distinct(paths)

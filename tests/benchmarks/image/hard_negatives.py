@@ -151,7 +151,7 @@ def other_viewpoint(a: Image.Image, b: Image.Image, rng: Generator) -> Pair:
     y, x = np.mgrid[: size[1], : size[0]].astype(np.float32)
     # centre, half axes in pixels, how much nearer than the background
     lows, highs = (0.15 * size[0], 0.3 * size[1], 40, 40, 2), (0.85 * size[0], 0.9 * size[1], 110, 110, 4)
-    spots = rng.uniform(lows, highs, (int(rng.integers(2, 6)), 5))
+    spots = rng.uniform(lows, highs, (int(rng.integers(2, 6)), 5)).tolist()
     views = []
     for eye in (-0.5, 0.5):
         view = cv2.remap(

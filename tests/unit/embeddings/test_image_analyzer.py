@@ -112,6 +112,19 @@ def text_card() -> Image.Image:
     return image
 
 
+def horizon(sky: int, ground: int) -> Image.Image:
+    rows = np.concatenate([np.linspace(sky - 60, sky, 200), np.linspace(ground, ground + 70, 200)])
+    return Image.fromarray(np.tile(rows[:, None], (1, 500)).astype(np.uint8)).convert("RGB")
+
+
+def test_two_horizons_are_not_a_copy_even_with_a_sticker_on_one(analyzer: ImageAnalyzer) -> None:
+    reference = analyzer.fingerprint(as_picture(horizon(200, 60)))
+    stickered = horizon(230, 40)
+    stickered.paste(photograph("coffee.png").resize((110, 90)), (50, 40))
+    for image in (horizon(230, 40), stickered):
+        assert not analyzer.verify(analyzer.fingerprint(as_picture(image)), reference.proxy).verified
+
+
 @pytest.mark.parametrize(
     ("image", "words"),
     [
@@ -119,6 +132,7 @@ def text_card() -> Image.Image:
         (Image.linear_gradient("L").resize((400, 300)), "blank"),
         (photograph("coffee.png").resize((80, 50)), "80x50"),
         (text_card(), "text"),
+        (horizon(200, 60), "edges"),
         (re_encoded(text_card(), 60), "text"),
     ],
 )

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 from support.sample_pictures import photograph, re_encoded
 
-from embeddings.image.blocks import COARSE_SIDE_PX, block_photographic, compare_blocks, overlap_polygon
+from embeddings.image.blocks import COARSE_SIDE_PX, block_photographic, compare_blocks, corner_strength, overlap_polygon
 from embeddings.image.evidence import pure_region
 from embeddings.image.features import extract
 from embeddings.image.geometry import align, inverse, project
@@ -80,6 +80,13 @@ def test_text_is_not_photographic_and_texture_is() -> None:
     text = block_photographic(np.asarray(card, np.float32), 16)
     texture = block_photographic(np.asarray(photograph("gravel.png").convert("L").resize((320, 320)), np.float32), 16)
     assert text.mean() < 0.15 and texture.mean() > 0.6
+
+
+def test_a_straight_edge_has_no_corner_strength_and_texture_has() -> None:
+    edge = np.repeat(np.where(np.arange(64) < 30, 40.0, 200.0)[:, None], 64, axis=1).astype(np.float32)
+    assert corner_strength(edge, 16).max() < 0.01
+    gravel = np.asarray(photograph("gravel.png").convert("L").resize((320, 320)), np.float32)
+    assert corner_strength(gravel, 16).min() > 2.0
 
 
 def test_the_pure_region_leaves_out_scattered_agreement() -> None:
