@@ -287,8 +287,7 @@ def report(rows: list[Any], folder: Path, references: int, digest: str, seconds:
     out.write_text(json.dumps(result, indent=1))
     for name, numbers in result["all"].items():
         print(f"{name:20s}", " ".join(f"{key} {value:.3f}" for key, value in numbers.items()))
-    print({key: result[key] for key in ("n", "weak_only", "too_plain_copies", "recall_at_095_where_not_too_plain", "nominated", "hard_negatives_at_095", "false_at_095",
-                                        "recall_at_095", "seconds_per_query")})  # fmt: skip
+    print({key: value for key, value in result.items() if key not in ("all", "per_edit", "worst_false")})
     for family, cells in result["per_edit"].items():
         print(f"{family:20s}", {label: [round(v, 3) for v in values] for label, values in cells.items()})
 
