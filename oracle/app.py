@@ -17,7 +17,7 @@ from oracle.api import analyses, governance, health, pages, problems, uploads
 from oracle.api.services import Services
 from oracle.audit import Auditor
 from oracle.bulk import FolderMatcher
-from oracle.chain.accounts import load_account
+from oracle.chain.accounts import LocalAccount, load_account
 from oracle.chain.client import ChainClient
 from oracle.chain.deploy import Deployment, connect, deploy
 from oracle.chain.errors import WrongChain
@@ -27,7 +27,7 @@ from oracle.chain.metrics import NodeCollector
 from oracle.chain.node import ChainNode
 from oracle.chain.quorum.peers import QuorumSettings
 from oracle.chain.rpc import Endpoint
-from oracle.chain.signer import LocalSigner, signer_from_file
+from oracle.chain.signer import LocalSigner, account_from_file
 from oracle.errors import ConfigurationError
 from oracle.evidence import channel_state
 from oracle.fetch import Fetcher
@@ -118,19 +118,14 @@ def make_auditor(settings: Settings, db: Database) -> Auditor:
     return Auditor(db, open_blobs(settings.blobs), make_analyzer(settings), decode_limits(settings))
 
 
-def chain_key(settings: Settings) -> str:
-    """The oracle's private key as hex, for deploying. Raises: ConfigurationError if none is set."""
-    if settings.chain.key is None:
-        raise ConfigurationError("No key: set ORACLE_CHAIN__KEY.")
-    return settings.chain.key.get_secret_value()
-
-
-def make_signer(settings: Settings) -> LocalSigner:
-    """Who signs reports. Raises: ConfigurationError if no key is set, SigningFailed if it is none."""
+def chain_account(settings: Settings) -> LocalAccount:
+    """The oracle's own account. Raises: ConfigurationError if no key is set, SigningFailed if it is none."""
+    if settings.chain.key is not None:
+        return load_account(settings.chain.key.get_secret_value())
     if settings.chain.key_file is None:
-        return LocalSigner(chain_key(settings))
+        raise ConfigurationError("No key: set ORACLE_CHAIN__KEY or ORACLE_CHAIN__KEY_FILE.")
     password = settings.chain.key_password
-    return signer_from_file(settings.chain.key_file, password.get_secret_value() if password else None)
+    return account_from_file(settings.chain.key_file, password.get_secret_value() if password else None)
 
 
 def make_quorum(settings: Settings) -> QuorumSettings | None:
@@ -169,7 +164,7 @@ def make_node(settings: Settings, db: Database) -> ChainNode:
     return ChainNode(
         db,
         make_chain_client(settings),
-        make_signer(settings),
+        LocalSigner(bytes(chain_account(settings).key)),
         on_request=intake.accept_request,
         confirmations=settings.chain.confirmations,
         poll_interval_s=settings.chain.poll_s,
@@ -187,7 +182,7 @@ def deploy_contracts(settings: Settings) -> Deployment:
     w3 = connect(settings.chain_rpc_url)
     if settings.chain.chain_id not in (None, w3.eth.chain_id):
         raise WrongChain(f"That is chain {w3.eth.chain_id}, not {settings.chain.chain_id}.")
-    account = load_account(chain_key(settings))
+    account = chain_account(settings)
     return deploy(w3, account, oracle_signers=[account.address])
 
 

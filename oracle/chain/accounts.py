@@ -5,6 +5,8 @@ from eth_account.signers.local import LocalAccount
 
 from oracle.chain.errors import SigningFailed
 
+__all__ = ["LocalAccount", "load_account"]
+
 
 def load_account(private_key: str) -> LocalAccount:
     """The account of a private key (32 bytes as hex). Raises: SigningFailed if it is none."""

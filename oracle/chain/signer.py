@@ -52,6 +52,11 @@ class LocalSigner:
 
 
 def signer_from_file(path: Path, password: str | None = None) -> LocalSigner:
+    """A signer with the key in a file, as `account_from_file`. Raises: SigningFailed."""
+    return LocalSigner(bytes(account_from_file(path, password).key))
+
+
+def account_from_file(path: Path, password: str | None = None) -> LocalAccount:
     """The key in a file: a keystore of geth's kind (JSON, with its password), or the key in hex.
 
     Raises: SigningFailed if the file holds neither, or the password is wrong. Its text never gets into the message.
@@ -59,8 +64,9 @@ def signer_from_file(path: Path, password: str | None = None) -> LocalSigner:
     try:
         text = path.read_text().strip()
         if text.startswith("{"):
-            return LocalSigner(bytes(Account.decrypt(text, password or "")))
-        return LocalSigner(text)
+            text = bytes(Account.decrypt(text, password or "")).hex()
+        account: LocalAccount = Account.from_key(text)
+        return account
     except OSError as exc:
         raise SigningFailed(f"The key file {path} cannot be read: {exc.strerror}") from exc
     except (ValueError, TypeError, KeyError, BinasciiError, ValidationError):
