@@ -51,11 +51,6 @@ class LocalSigner:
         return bytes(self._account.unsafe_sign_hash(Hash32(digest)).signature)
 
 
-def signer_from_file(path: Path, password: str | None = None) -> LocalSigner:
-    """A signer with the key in a file, as `account_from_file`. Raises: SigningFailed."""
-    return LocalSigner(bytes(account_from_file(path, password).key))
-
-
 def account_from_file(path: Path, password: str | None = None) -> LocalAccount:
     """The key in a file: a keystore of geth's kind (JSON, with its password), or the key in hex.
 

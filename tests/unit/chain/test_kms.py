@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from oracle.chain.errors import SigningFailed
 from oracle.chain.kms import AwsKmsKey, DeviceSigner, address_of, parse_signature
-from oracle.chain.signer import CURVE_ORDER, LocalSigner, recover, signer_from_file
+from oracle.chain.signer import CURVE_ORDER, LocalSigner, account_from_file, recover
 
 KEY = bytes(range(1, 33))
 DIGEST = bytes(range(32))
@@ -107,13 +107,13 @@ def test_keys_come_from_hex_files_and_keystores(tmp_path: Path) -> None:
     plain, keystore = tmp_path / "key", tmp_path / "keystore.json"
     plain.write_text("0x" + KEY.hex() + "\n")
     keystore.write_text(json.dumps(Account.encrypt(KEY, "secret", kdf="pbkdf2", iterations=10)))
-    assert signer_from_file(plain).address == LocalSigner(KEY).address
-    assert signer_from_file(keystore, "secret").address == LocalSigner(KEY).address
+    assert bytes(account_from_file(plain).key) == bytes(account_from_file(keystore, "secret").key)
+    assert LocalSigner(bytes(account_from_file(plain).key)).address == LocalSigner(KEY).address
     with pytest.raises(SigningFailed):
-        signer_from_file(keystore, "wrong")
+        account_from_file(keystore, "wrong")
     with pytest.raises(SigningFailed, match="cannot be read"):
-        signer_from_file(tmp_path / "absent")
+        account_from_file(tmp_path / "absent")
     plain.write_text("not a key")
     with pytest.raises(SigningFailed) as caught:
-        signer_from_file(plain)
+        account_from_file(plain)
     assert "not a key" not in str(caught.value)
