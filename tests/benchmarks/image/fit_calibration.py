@@ -63,7 +63,8 @@ def main(path: Path, version: str, write: bool) -> None:
     proven_at = float(different[-1] + MARGIN)
     n = sum(row["kind"] != "copy" for row in data["rows"]) + data["silent"]
     likely = float(np.quantile(evidence[[row["kind"] == "hard" for row in rows]], 0.98))
-    middle = min(likely, proven_at - 0.5)
+    # 0.70, the medium tier, starts above 98 % of the hard negatives and no more than 1.5 below the proof.
+    middle = min(max(likely, proven_at - 1.5), proven_at - 0.5)
     table = {
         "version": version,
         "fitted_on": f"{int(copy.sum())} copies, {n} different pairs, of which {int((~copy).sum())} aligned",
