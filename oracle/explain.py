@@ -51,7 +51,7 @@ def explain(
             return f"Could not decide: {plain_reason}. It is treated as original until someone decides."
         case Reason.INCOMPLETE_SEARCH:
             return (
-                "Could not decide: a part of the index did not answer. It counts as original until it is checked again."
+                "Could not decide: a part of the index did not answer. It counts as original until someone decides."
             )
         case Reason.UNKNOWN_CREATOR:
             return (
