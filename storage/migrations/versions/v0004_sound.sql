@@ -1,0 +1,2 @@
+-- Landmarks of sound: where each hash of a registered track lies in time.
+select 1;

@@ -1,0 +1,2 @@
+-- Engagement events, grades and the ledger of what every post earned.
+select 1;

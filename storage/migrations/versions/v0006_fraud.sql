@@ -1,0 +1,2 @@
+-- Fraud alerts, their audit log, appeals and the inbox of creators.
+select 1;
