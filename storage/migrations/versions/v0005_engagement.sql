@@ -1,2 +1,256 @@
 -- Engagement events, grades and the ledger of what every post earned.
-select 1;
+
+-- What a post is to those who watch and pay it; its row comes with its first work.
+create table posts (
+    post_id bytea primary key check (octet_length(post_id) = 32),
+    -- Null where nobody signed the upload: such a post earns nothing until somebody does.
+    creator_id bigint references creators,
+    work_id uuid references works on delete set null,
+    media_type text not null check (media_type in ('image', 'video', 'audio')),
+    title text,
+    -- Followers of the creator when the post came out, as the platform says; null if it never said.
+    audience int check (audience >= 0),
+    -- The length its viewers reported (their median); null for pictures and before the first view.
+    length_ms int check (length_ms > 0),
+    published_at timestamptz not null
+);
+create index posts_creator on posts (creator_id, published_at);
+
+create function add_post_of_work() returns trigger language plpgsql as $$
+begin
+    insert into posts (post_id, creator_id, work_id, media_type, title, published_at)
+    values (new.post_id, new.creator_id, new.id, new.media_type, new.file_name, new.published_at)
+    on conflict (post_id) do nothing;
+    return null;
+end $$;
+create trigger posts_follow_works after insert on works for each row execute function add_post_of_work();
+insert into posts (post_id, creator_id, work_id, media_type, title, published_at)
+    select distinct on (post_id) post_id, creator_id, id, media_type, file_name, published_at
+    from works order by post_id, registration;
+
+-- Long texts that many events share are kept once.
+create table engagement_agents (
+    id int generated always as identity primary key,
+    user_agent text collate "C" not null unique check (length(user_agent) <= 512)
+);
+-- Host and path, lower case host, without query and fragment: those carry identifiers of people.
+create table engagement_referrers (
+    id int generated always as identity primary key,
+    referrer text collate "C" not null unique check (length(referrer) <= 512)
+);
+
+-- One partition a day of `at` (UTC), named engagement_events_yyyymmdd, made when its first event comes.
+create table engagement_events (
+    -- The client's id of the event: as it is if a UUID, else the first 16 bytes of its SHA-256.
+    event_id uuid not null,
+    at timestamptz not null,
+    received_at timestamptz not null default now(),
+    kind text collate "C" not null check (kind in
+        ('view', 'like', 'comment', 'save', 'share', 'follow', 'gift', 'sign_up', 'login')),
+    -- Null for what is about no post.
+    post_id bytea check (octet_length(post_id) = 32),
+    -- Whom it is about: the post's creator, or the one who is followed or given to; null where unknown yet.
+    creator_id bigint,
+    -- Who did it; null for a view without an account. An account named like a creator's handle is that creator.
+    account text collate "C",
+    device text collate "C",
+    ip_hash bytea,
+    agent_id int,
+    referrer_id int,
+    -- view: watched time and length of the media; null length for pictures
+    watch_ms int check (watch_ms >= 0),
+    length_ms int check (length_ms > 0),
+    -- comment: hash of its normalised text, and characters
+    text_hash bytea,
+    text_chars int check (text_chars >= 0),
+    -- gift: cents
+    value_minor bigint check (value_minor > 0),
+    primary key (event_id, at)
+) partition by range (at);
+create index engagement_events_post on engagement_events (post_id, kind) where post_id is not null;
+
+-- Whom the fraud side does not count. Counting leaves out events by or from the value while the row is not lifted.
+create table engagement_exclusions (
+    id bigint generated always as identity primary key,
+    scope text not null check (scope in ('account', 'device', 'ip_hash')),
+    -- Account or device as in the events; an ip_hash as lower-case hex.
+    value text collate "C" not null,
+    -- Null: on every post.
+    post_id bytea check (octet_length(post_id) = 32),
+    -- Events at or after `since` and before `until`; null is open.
+    since timestamptz,
+    until timestamptz,
+    alert_id uuid,
+    reason text not null check (length(reason) > 0),
+    created_at timestamptz not null default now(),
+    lifted_at timestamptz,
+    check (since is null or until is null or since < until)
+);
+create index engagement_exclusions_value on engagement_exclusions (value) where lifted_at is null;
+create index engagement_exclusions_alert on engagement_exclusions (alert_id);
+
+-- Posts whose counts have changed since they were graded.
+create table engagement_changed (
+    post_id bytea primary key,
+    changed_at timestamptz not null default now(),
+    -- A final grade is computed again, too: a won appeal gave views back.
+    reopen boolean not null default false
+);
+
+-- How grades and bonuses come about; rows are never changed, a new version is a new row.
+create table grade_policies (
+    version int primary key,
+    effective_from timestamptz not null,
+    weights_bps jsonb not null,
+    cutoffs_bps jsonb not null,
+    -- Strength of the shrinkage: as many views of an average post are mixed into every post.
+    prior_views int not null check (prior_views > 0),
+    -- A view counts from here on, or from half of the media where that is less.
+    min_watch_ms int not null check (min_watch_ms >= 0),
+    min_comment_chars int not null check (min_comment_chars >= 0),
+    -- Like posts: at least so many, or a wider circle is compared with.
+    min_cohort int not null check (min_cohort > 1),
+    final_after_days int not null check (final_after_days between 1 and 365),
+    note text not null,
+    created_by text not null,
+    created_at timestamptz not null default now()
+);
+insert into grade_policies (version, effective_from, weights_bps, cutoffs_bps, prior_views, min_watch_ms,
+        min_comment_chars, min_cohort, final_after_days, note, created_by) values (
+    1, '-infinity',
+    '{"watch": 3500, "saves": 2000, "comments": 2000, "shares": 1500, "likes": 1000}',
+    '{"A": 8000, "B": 6500, "C": 5000, "D": 3500}',
+    50, 5000, 3, 30, 7, 'First rules.', 'migration');
+
+-- What posts of one cohort reached, as of one day: rates at evenly spaced ranks.
+create table grade_baselines (
+    id bigint generated always as identity primary key,
+    computed_at timestamptz not null default now(),
+    policy_version int not null references grade_policies,
+    -- Cohort -> {posts, signals: {signal: {mean, ranks: [rate, ...]}}}
+    cohorts jsonb not null
+);
+
+create table grades (
+    post_id bytea primary key references posts,
+    status text not null check (status in ('provisional', 'final')),
+    grade text not null check (grade in ('A', 'B', 'C', 'D', 'F')),
+    score_bps int not null check (score_bps between 0 and 10000),
+    final_at timestamptz not null,
+    policy_version int not null references grade_policies,
+    baseline_id bigint not null references grade_baselines,
+    -- Everything the score was made of: counts raw and qualified, cohort, every signal's contribution.
+    facts jsonb not null,
+    computed_at timestamptz not null
+);
+create table grade_changes (
+    id bigint generated always as identity primary key,
+    post_id bytea not null references posts,
+    status text not null,
+    grade text not null,
+    score_bps int not null,
+    policy_version int not null,
+    reason text not null,
+    changed_at timestamptz not null
+);
+create index grade_changes_post on grade_changes (post_id, id);
+
+-- What the verdict on a post means for its money, as in the contract's PostRegistry.
+create table post_terms (
+    post_id bytea primary key references posts,
+    verdict text not null check (verdict in ('original', 'derivative', 'self_duplicate', 'licensed', 'undecided')),
+    redirect_bps int not null check (redirect_bps between 0 and 10000),
+    creditor_id bigint references creators,
+    -- From then on it cannot be disputed any more; while it can, the redirected share waits.
+    final_at timestamptz not null,
+    disputed boolean not null default false,
+    analysis_id uuid references analyses,
+    revision int not null default 1,
+    changed_at timestamptz not null default now(),
+    check (redirect_bps = 0 or (verdict = 'derivative' and creditor_id is not null))
+);
+
+-- Base pay of a post for a week, as the platform says; paid once its grade is final.
+create table earnings (
+    post_id bytea not null references posts,
+    week date not null check (extract(isodow from week) = 1),
+    base_minor bigint not null check (base_minor >= 0),
+    announced_at timestamptz not null default now(),
+    transaction_id bigint,
+    primary key (post_id, week)
+);
+create index earnings_unpaid on earnings (post_id) where transaction_id is null;
+
+-- Freezes as the fraud side orders them. A post's freeze holds what the post earns its poster; an account's
+-- freeze stops withdrawals.
+create table ledger_freezes (
+    alert_id uuid not null,
+    post_id bytea references posts,
+    creator_id bigint references creators,
+    since timestamptz not null,
+    until timestamptz not null,
+    released_at timestamptz,
+    check (num_nonnulls(post_id, creator_id) = 1),
+    check (until > since),
+    unique nulls not distinct (alert_id, post_id, creator_id)
+);
+create index ledger_freezes_post on ledger_freezes (post_id) where released_at is null;
+create index ledger_freezes_creator on ledger_freezes (creator_id) where released_at is null;
+
+-- Double entry in cents. Rows are only ever added; both tables refuse updates and deletes.
+create table ledger_transactions (
+    id bigint generated always as identity primary key,
+    kind text not null check (kind in
+        ('pay', 'correction', 'freeze', 'release', 'contest_settled', 'withdrawal')),
+    post_id bytea references posts,
+    creator_id bigint references creators,
+    -- Monday of the week it belongs to: the week that was earned, else the week it was booked in.
+    week date not null check (extract(isodow from week) = 1),
+    -- Whatever it was calculated from, enough to calculate it again.
+    facts jsonb not null,
+    booked_at timestamptz not null
+);
+create unique index ledger_pay_once on ledger_transactions (post_id, week) where kind = 'pay';
+create index ledger_transactions_post on ledger_transactions (post_id, id);
+alter table earnings add foreign key (transaction_id) references ledger_transactions;
+
+create table ledger_postings (
+    transaction_id bigint not null references ledger_transactions,
+    line smallint not null,
+    -- Whose: of the platform's budget, the creator for whose post it is spent.
+    creator_id bigint not null references creators,
+    bucket text not null check (bucket in ('budget', 'available', 'contested', 'frozen', 'withdrawn')),
+    -- Why: earned base and bonus, redirect to the original's creator, or money that waits or stops waiting.
+    entry text not null check (entry in ('base', 'bonus', 'redirect', 'contest', 'freeze', 'withdrawal')),
+    post_id bytea references posts,
+    amount_minor bigint not null check (amount_minor <> 0),
+    primary key (transaction_id, line)
+);
+create index ledger_postings_creator on ledger_postings (creator_id, transaction_id);
+create index ledger_postings_post on ledger_postings (post_id, bucket);
+
+create function refuse_ledger_change() returns trigger language plpgsql as $$
+begin
+    raise exception 'the ledger only grows: book another transaction instead';
+end $$;
+create trigger ledger_transactions_grow before update or delete or truncate on ledger_transactions
+    for each statement execute function refuse_ledger_change();
+create trigger ledger_postings_grow before update or delete or truncate on ledger_postings
+    for each statement execute function refuse_ledger_change();
+
+-- Money neither comes from nowhere nor vanishes: every transaction sums to zero, and what merely waits or stops
+-- waiting stays with the same creator.
+create function check_ledger_balance() returns trigger language plpgsql as $$
+begin
+    if exists (select 1 from ledger_postings where transaction_id = new.transaction_id
+               having sum(amount_minor) <> 0)
+       or exists (select 1 from ledger_postings
+                  where transaction_id = new.transaction_id and entry in ('contest', 'freeze', 'withdrawal')
+                  group by creator_id, entry having sum(amount_minor) <> 0) then
+        raise exception 'ledger transaction % does not balance', new.transaction_id
+            using errcode = 'check_violation';
+    end if;
+    return null;
+end $$;
+create constraint trigger ledger_postings_balance after insert on ledger_postings
+    deferrable initially deferred for each row execute function check_ledger_balance();

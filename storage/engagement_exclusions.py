@@ -1,0 +1,76 @@
+"""Accounts, devices and addresses that engagement counts leave out, and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from storage.database import Connection
+
+_COVERS = (
+    "x.lifted_at is null and (x.post_id is null or x.post_id = e.post_id)"
+    " and (x.since is null or e.at >= x.since) and (x.until is null or e.at < x.until)"
+)
+# How an exclusion names what event `e` comes from.
+_NAMES = {"account": "e.account", "device": "e.device", "ip_hash": "encode(e.ip_hash, 'hex')"}
+# Whether event `e` counts. One sub-query a scope, so that each can be one hash join.
+COUNTS = " and ".join(
+    f"not exists (select 1 from engagement_exclusions x where x.scope = '{scope}' and x.value = {value} and {_COVERS})"
+    for scope, value in _NAMES.items()
+)
+_MARK = """
+insert into engagement_changed (post_id, reopen)
+select distinct post_id, %(reopen)s from ({}) touched where post_id is not null order by 1
+on conflict (post_id) do update set changed_at = now(), reopen = engagement_changed.reopen or excluded.reopen
+""".format(
+    " union all ".join(
+        "select e.post_id from engagement_exclusions x join engagement_events e"
+        f" on x.scope = '{scope}' and x.value = {value} and (x.post_id is null or x.post_id = e.post_id)"
+        " and (x.since is null or e.at >= x.since) and (x.until is null or e.at < x.until) where x.id = any(%(ids)s)"
+        for scope, value in _NAMES.items()
+    )
+)
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """Do not count what comes from this account, device or address.
+
+    Attributes:
+        scope: account, device or ip_hash; an ip_hash is given as lower-case hex.
+        post_id: 32 bytes to leave it out on that post alone, None for everywhere.
+        since, until: which events, by their time; None is open. `until` itself is not covered.
+    """
+
+    scope: str
+    value: str
+    reason: str
+    post_id: bytes | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    alert_id: UUID | None = None
+
+
+def exclude(conn: Connection, exclusions: Sequence[Exclusion]) -> list[int]:
+    """Leave out what these say, and mark the posts it touches for grading. Returns: their numbers."""
+    ids = []
+    for entry in exclusions:
+        row = conn.execute(
+            "insert into engagement_exclusions (scope, value, post_id, since, until, alert_id, reason)"
+            " values (%s, %s, %s, %s, %s, %s, %s) returning id",
+            (entry.scope, entry.value, entry.post_id, entry.since, entry.until, entry.alert_id, entry.reason),
+        ).fetchone()
+        assert row is not None
+        ids.append(int(row[0]))
+    conn.execute(_MARK, {"ids": ids, "reopen": False})
+    return ids
+
+
+def lift(conn: Connection, alert_id: UUID) -> int:
+    """Count again what an alert left out; grades that were final are computed anew. Returns: how many were lifted."""
+    rows = conn.execute(
+        "update engagement_exclusions set lifted_at = now() where alert_id = %s and lifted_at is null returning id",
+        (alert_id,),
+    ).fetchall()
+    conn.execute(_MARK, {"ids": [row[0] for row in rows], "reopen": True})
+    return len(rows)
