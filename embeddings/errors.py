@@ -40,6 +40,18 @@ class MediaTooLarge(EmbeddingError):
     code = "media_too_large"
 
 
+class MediaTooLong(EmbeddingError):
+    """The video or sound is longer than this oracle analyses; send a shorter part."""
+
+    code = "media_too_long"
+
+
+class NoSound(EmbeddingError):
+    """The file has no sound in it: there is no audio stream; send one that has."""
+
+    code = "media_no_sound"
+
+
 class BadProxy(EmbeddingError):
     """A stored reference proxy cannot be read; it was written by another version or is damaged: re-index it."""
 

@@ -1,0 +1,256 @@
+"""From any file with sound to mono float32 at 11 025 Hz, in blocks, so that eight hours need no more memory
+than a minute.
+
+libsndfile and soxr read what they can (about twice as fast as FFmpeg here); PyAV reads every other container,
+and the sound track of videos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import soundfile  # type: ignore[import-untyped]
+import soxr  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+from embeddings.errors import CorruptMedia, EmptyMedia, MediaTooLong, NoSound, UnsupportedMedia
+from embeddings.sniff import sniff
+
+SAMPLE_RATE_HZ = 11_025
+BLOCK_S = 20.0  # of output; what is in memory at once
+READ_VALUES = 1 << 21  # samples x channels per read: 8 MB of float32, whatever the rate and the layout
+MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000
+CANCELLED = 0.05  # mid to loudest channel, RMS: below it the channels were made to cancel each other
+_NOT_SNDFILE = ("audio/aac", "audio/mp4", "audio/amr")
+_SNDFILE_ERRORS = (soundfile.LibsndfileError, RuntimeError, ValueError, OSError)
+_AV_ERRORS = (av.error.FFmpegError, ValueError, OSError, EOFError, IndexError)
+
+Samples = NDArray[np.float32]
+Progress = Callable[[float, float | None], None]
+
+
+@dataclass(frozen=True)
+class SoundLimits:
+    """max_seconds: longest sound that is read; refused from the header where it tells, else when reached."""
+
+    max_seconds: float = 10 * 3600.0
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """A whole decoded sound. samples: (n,) float32 mono at 11 025 Hz, about -1..1; notes: what was left out."""
+
+    samples: Samples
+    duration_s: float
+    notes: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class SoundStream:
+    """One file being read. Iterate ``blocks()`` once; ``notes`` are complete when it ends."""
+
+    path: Path
+    limits: SoundLimits
+    progress: Progress | None = None
+    notes: list[str] = field(default_factory=list)
+    duration_s: float = 0.0
+
+    def blocks(self) -> Iterator[Samples]:
+        """Yield (n,) float32 mono at 11 025 Hz, each at most about ``BLOCK_S`` long, finite everywhere.
+
+        Raises: EmptyMedia, UnsupportedMedia, NoSound (no audio stream), CorruptMedia (nothing decodes),
+            MediaTooLong.
+        """
+        if self.path.stat().st_size == 0:
+            raise EmptyMedia()
+        kind = sniff(self.path)
+        if kind.media_type == "image":
+            raise UnsupportedMedia(f"This is a picture ({kind.mime}), not sound.")
+        if kind.media_type == "audio" and kind.mime not in _NOT_SNDFILE and (file := _open_sndfile(self.path)):
+            source = self._from_sndfile(file)
+        else:
+            source = self._from_av()
+        for block in source:
+            self.duration_s += len(block) / SAMPLE_RATE_HZ
+            self._check_length(self.duration_s)
+            yield block
+
+    def _check_length(self, seconds: float) -> None:
+        if seconds > self.limits.max_seconds:
+            raise MediaTooLong(
+                f"The sound is longer than {self.limits.max_seconds:,.0f} s, the most that is analysed. "
+                "Send it in parts."
+            )
+
+    def _from_sndfile(self, file: soundfile.SoundFile) -> Iterator[Samples]:
+        with file:
+            total = file.frames / file.samplerate if 0 < file.frames < 1 << 60 else None
+            if total is not None:
+                self._check_length(total)
+            resampler = _Resampler(file.samplerate)
+            frames = max(1, min(READ_VALUES // file.channels, int(BLOCK_S * file.samplerate)))
+            done = 0
+            while True:
+                try:
+                    block = file.read(frames, dtype="float32", always_2d=True)
+                except _SNDFILE_ERRORS as error:
+                    self.notes.append(f"the file is damaged after {done / file.samplerate:.1f} s ({error})")
+                    break
+                if not len(block):
+                    break
+                done += len(block)
+                yield from resampler.push(self._to_mono(block))
+                if self.progress:
+                    self.progress(done / file.samplerate, total)
+            yield from resampler.flush()
+        if total is not None and total - done / file.samplerate > 0.5 and not self.notes:
+            self.notes.append(f"cut short: {done / file.samplerate:.1f} s of {total:.1f} s could be read")
+        if done == 0 and self.notes:
+            raise CorruptMedia(f"No sound can be decoded: {self.notes[-1]}.")
+
+    def _from_av(self) -> Iterator[Samples]:
+        try:
+            container = av.open(str(self.path), metadata_errors="ignore")
+        except _AV_ERRORS as error:
+            raise CorruptMedia(f"The file cannot be opened as sound ({error}); export it again.") from error
+        with container:
+            stream = next(iter(container.streams.audio), None)
+            if stream is None:
+                raise NoSound()
+            total = float(container.duration) / av.time_base if container.duration else None
+            if total is not None:
+                self._check_length(total)
+            yield from self._decode_av(container, stream, total)
+
+    def _decode_av(self, container: Any, stream: Any, total: float | None) -> Iterator[Samples]:
+        resampler: _Resampler | None = None
+        waiting: list[Samples] = []
+        held = decoded = damaged = 0
+        for frame in _av_frames(container, stream):
+            if frame is None:
+                damaged += 1
+                continue
+            mono = self._to_mono(_as_float(frame))
+            decoded += len(mono)
+            if resampler is None or resampler.rate_hz != frame.sample_rate:
+                if resampler is not None:  # the rate changes inside the stream: finish what came before
+                    yield from resampler.push(_joined(waiting))
+                    yield from resampler.flush()
+                    waiting, held = [], 0
+                resampler = _Resampler(frame.sample_rate)
+            waiting.append(mono)
+            held += len(mono)
+            if held >= BLOCK_S * resampler.rate_hz:
+                yield from resampler.push(_joined(waiting))
+                waiting, held = [], 0
+                if self.progress:
+                    self.progress(decoded / resampler.rate_hz, total)
+        if damaged:
+            self.notes.append(f"{damaged} damaged packets were left out")
+        if resampler is None:
+            raise CorruptMedia("The sound track is damaged or empty: nothing of it can be decoded.")
+        yield from resampler.push(_joined(waiting))
+        yield from resampler.flush()
+        if total is not None and total - decoded / resampler.rate_hz > 1.0:
+            self.notes.append(f"{decoded / resampler.rate_hz:.1f} s of sound in a file of {total:.1f} s")
+
+    def _to_mono(self, block: Samples) -> Samples:
+        """The mean of the channels; the loudest one where they were made to cancel each other."""
+        if not np.isfinite(block).all():
+            block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
+        if block.shape[1] == 1:
+            return np.ascontiguousarray(block[:, 0])
+        mono: Samples = block.mean(axis=1, dtype=np.float32)
+        power = np.einsum("nc,nc->c", block, block)
+        loudest = int(power.argmax())
+        if float(mono @ mono) < CANCELLED**2 * float(power[loudest]):
+            note = "the channels cancel each other; the loudest one was analysed"
+            if note not in self.notes:
+                self.notes.append(note)
+            mono = np.ascontiguousarray(block[:, loudest])
+        return mono
+
+
+def read_sound(path: Path, *, limits: SoundLimits | None = None, progress: Progress | None = None) -> Sound:
+    """Decode a whole file; memory grows with its length (44 kB a second), so stream long ones.
+
+    Raises: as ``SoundStream.blocks``.
+    """
+    stream = SoundStream(path, limits or SoundLimits(), progress)
+    samples = _joined(list(stream.blocks()))
+    return Sound(samples, len(samples) / SAMPLE_RATE_HZ, tuple(stream.notes))
+
+
+class _Resampler:
+    """A stream from one rate to 11 025 Hz."""
+
+    def __init__(self, rate_hz: int) -> None:
+        if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
+            raise UnsupportedMedia(f"A sample rate of {rate_hz} Hz is not sound that can be analysed.")
+        self.rate_hz = rate_hz
+        self._stream = (
+            None
+            if rate_hz == SAMPLE_RATE_HZ
+            else soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="MQ")
+        )
+
+    def push(self, samples: Samples) -> Iterator[Samples]:
+        done = self._stream.resample_chunk(samples) if self._stream is not None else samples
+        if len(done):
+            yield done
+
+    def flush(self) -> Iterator[Samples]:
+        if self._stream is not None:
+            rest = self._stream.resample_chunk(np.empty(0, np.float32), last=True)
+            if len(rest):
+                yield rest
+
+
+def _open_sndfile(path: Path) -> soundfile.SoundFile | None:
+    try:
+        file = soundfile.SoundFile(path)
+    except _SNDFILE_ERRORS:
+        return None
+    if file.samplerate <= 0 or file.channels <= 0:
+        file.close()
+        return None
+    return file
+
+
+def _av_frames(container: Any, stream: Any) -> Iterator[Any]:
+    """Decoded audio frames; None for each packet that cannot be decoded."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except _AV_ERRORS:
+            yield None  # the container itself ends here, damaged
+            return
+        try:
+            yield from packet.decode()
+        except _AV_ERRORS:
+            yield None
+
+
+def _as_float(frame: Any) -> Samples:
+    """(n, channels) float32 from any sample format."""
+    values = frame.to_ndarray()
+    if not frame.format.is_planar:
+        values = values.reshape(-1, len(frame.layout.channels)).T
+    if values.dtype.kind == "u":
+        values = (values.astype(np.float32) - 128.0) / 128.0
+    elif values.dtype.kind == "i":
+        values = values.astype(np.float32) / float(1 << (8 * values.dtype.itemsize - 1))
+    result: Samples = np.ascontiguousarray(values.T, dtype=np.float32)
+    return result
+
+
+def _joined(parts: list[Samples]) -> Samples:
+    return np.concatenate(parts) if parts else np.empty(0, np.float32)
