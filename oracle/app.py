@@ -29,10 +29,12 @@ from oracle.chain.quorum.peers import QuorumSettings
 from oracle.chain.rpc import Endpoint
 from oracle.chain.signer import LocalSigner, account_from_file
 from oracle.errors import ConfigurationError
-from oracle.evidence import channel_state
 from oracle.fetch import Fetcher
 from oracle.intake import Intake
 from oracle.jobs import Jobs
+from oracle.matching import Matcher
+from oracle.media.kind import MediaKinds
+from oracle.media.pictures import Pictures
 from oracle.originality import Originality
 from oracle.settings import Settings
 from storage.blobs import BlobStore, open_blobs
@@ -85,37 +87,43 @@ def make_fetcher(settings: Settings) -> Fetcher:
     )
 
 
-def make_analyzer(settings: Settings) -> ImageAnalyzer:
-    """The picture analyzer with every channel whose weights are at hand."""
-    return ImageAnalyzer.load(clip=ClipWeights(path=settings.clip.weights, sha256=settings.clip.sha256))
+def make_kinds(settings: Settings) -> MediaKinds:
+    """Every kind of media that is decided on, with every channel whose weights are at hand."""
+    pictures = ImageAnalyzer.load(clip=ClipWeights(path=settings.clip.weights, sha256=settings.clip.sha256))
+    return {"image": Pictures(pictures, decode_limits(settings), settings.limits.candidates)}
 
 
-def make_intake(settings: Settings, db: Database, blobs: BlobStore) -> Intake:
+def make_matcher(settings: Settings, db: Database) -> Matcher:
+    """Search and verification by the policy of which media types meet."""
+    return Matcher(db, settings.matching.pairs_off)
+
+
+def make_intake(db: Database, blobs: BlobStore, kinds: MediaKinds) -> Intake:
     """The two ways in."""
-    return Intake(db, blobs, Jobs(db.dsn), decode_limits(settings))
+    return Intake(db, blobs, Jobs(db.dsn), kinds)
 
 
-def make_originality(settings: Settings, db: Database, analyzer: ImageAnalyzer) -> Originality:
+def make_originality(settings: Settings, db: Database, kinds: MediaKinds) -> Originality:
     """The use case that the worker runs."""
     return Originality(
         db,
         open_blobs(settings.blobs),
-        analyzer,
+        kinds,
         make_fetcher(settings),
-        limits=decode_limits(settings),
-        max_candidates=settings.limits.candidates,
+        make_matcher(settings, db),
+        sound_ceiling_bps=settings.matching.sound_ceiling_bps,
         max_attempts=settings.worker.attempts,
     )
 
 
 def make_folder_matcher(settings: Settings, db: Database) -> FolderMatcher:
     """Matches files by the production path, against the works of a database."""
-    return FolderMatcher(db, make_analyzer(settings), decode_limits(settings), settings.limits.candidates)
+    return FolderMatcher(db, make_kinds(settings), make_matcher(settings, db))
 
 
 def make_auditor(settings: Settings, db: Database) -> Auditor:
     """Computes decisions again from stored facts."""
-    return Auditor(db, open_blobs(settings.blobs), make_analyzer(settings), decode_limits(settings))
+    return Auditor(db, open_blobs(settings.blobs), make_kinds(settings))
 
 
 def chain_account(settings: Settings) -> LocalAccount:
@@ -160,7 +168,8 @@ def make_chain_client(settings: Settings) -> ChainClient:
 
 def make_node(settings: Settings, db: Database) -> ChainNode:
     """The chain node. Raises: ConfigurationError if chain, contracts or key are not named."""
-    intake = make_intake(settings, db, open_blobs(settings.blobs))
+    # The node's intake never looks into a file: what a request names is fetched and read by the worker.
+    intake = make_intake(db, open_blobs(settings.blobs), {})
     return ChainNode(
         db,
         make_chain_client(settings),
@@ -195,18 +204,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         db = open_database(settings)
         blobs = open_blobs(settings.blobs)
-        channels = {name: channel_state(state) for name, state in make_analyzer(settings).channels.items()}
+        kinds = make_kinds(settings)
         metrics = CollectorRegistry()
         metrics.register(NodeCollector(db))
         app.state.services = Services(
             settings,
             db,
             blobs,
-            make_intake(settings, db, blobs),
+            make_intake(db, blobs, kinds),
             make_fetcher(settings),
-            channels,
+            kinds,
             metrics,
-            decode_limits(settings),
         )
         yield
         db.close()

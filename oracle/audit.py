@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from embeddings.image.analyzer import ImageAnalyzer
-from embeddings.image.decode import DecodeLimits, decode_image
 from oracle import evidence
 from oracle.chain.receipt import Check
-from oracle.decision import Match, Policy, Subject, decide, redirect_bps, similarity_to_bps, tier_of
-from storage import analyses, matches, outbox, policies
+from oracle.decision import Match, Policy, SoundRule, Subject, decide, redirect_bps, similarity_to_bps, tier_of
+from oracle.media.kind import MediaKinds
+from storage import analyses, outbox, policies
 from storage.analyses import Analysis
 from storage.blobs import BlobStore
 from storage.database import Database
@@ -23,11 +22,10 @@ from storage.works import Work, get_work, licensed_works
 class Auditor:
     """Reads only; what it finds is for people."""
 
-    def __init__(self, db: Database, blobs: BlobStore, analyzer: ImageAnalyzer, limits: DecodeLimits) -> None:
+    def __init__(self, db: Database, blobs: BlobStore, kinds: MediaKinds) -> None:
         self._db = db
         self._blobs = blobs
-        self._analyzer = analyzer
-        self._limits = limits
+        self._kinds = kinds
 
     def audit(self, analysis_id: UUID) -> list[Check]:
         """Every number of a decided analysis, computed again: matches, similarity, tier, verdict, redirect, hashes.
@@ -44,7 +42,7 @@ class Auditor:
         document = json.loads(analysis.evidence)
         checks = [
             _same("evidence hash", analysis.evidence_hash, evidence.digest(bytes(analysis.evidence))),
-            _same("models", document["model_digest"], self._analyzer.model_digest.hex()),
+            _same("models", document["model_digest"], self._kinds[work.media_type].model_digest.hex()),
             _same("threshold", analysis.threshold_bps, policy.threshold_bps),
             _same("base redirect", analysis.base_redirect_bps, policy.base_redirect_bps),
         ]
@@ -61,22 +59,23 @@ class Auditor:
 
     def _matches(self, work: Work, document: dict[str, Any]) -> list[Check]:
         """Verify every match again, from the stored file and the stored references."""
+        kind = self._kinds[work.media_type]
         with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
             path = Path(folder) / "media"
             self._blobs.fetch(work.blob_key, path)
-            fingerprint = self._analyzer.fingerprint(decode_image(path, self._limits))
+            reading = kind.read(path)
         ids = [UUID(match["work"]["id"]) for match in document["matches"]]
         with self._db.transaction() as conn:
-            proxies = matches.find_proxies(conn, ids)
             licensed = licensed_works(conn, work.creator_id, ids)
-        checks = [_same("too plain to decide", document["too_plain"], fingerprint.too_plain)]
+        checks = [_same("too plain to decide", document["too_plain"], reading.too_plain)]
+        found = [kind.find_again(match) for match in document["matches"]]
+        again = {one.work_id: match.similarity for one, match in kind.verify(self._db, reading, found)}
         for match, work_id in zip(document["matches"], ids, strict=True):
             name = f"match with {match['work']['creator'] or 'an unnamed creator'}'s work {str(work_id)[:8]}"
-            if work_id not in proxies:
+            if work_id not in again:
                 checks.append(Check(name, False, "the earlier work is not in the index any more"))
                 continue
-            again = self._analyzer.verify(fingerprint, proxies[work_id])
-            checks.append(_same(f"{name}: similarity", match["similarity"], again.similarity))
+            checks.append(_same(f"{name}: similarity", match["similarity"], again[work_id]))
             if match["licensed"] != (work_id in licensed):
                 now = "there is one" if work_id in licensed else "there is none"
                 checks.append(Check(f"{name}: permission", False, f"decided otherwise; now {now}"))
@@ -91,10 +90,13 @@ def _decision(analysis: Analysis, document: dict[str, Any]) -> list[Check]:
         _number(creators, subject_work["creator"]), subject_work["registration"],
         document["too_plain"], document["decision"]["reason"] != "incomplete_search",
     )  # fmt: skip
+    rule = document["policy"]["sound_only"]
+    sound_rule = SoundRule(**rule) if rule else None
     found = [
         Match(
             UUID(match["work"]["id"]), _number(creators, match["work"]["creator"]), match["work"]["registration"],
             similarity_to_bps(match["similarity"]), match["licensed"],
+            sound_rule if match.get("sound_only") else None,
         )
         for match in document["matches"] if match["similarity"] > 0
     ]  # fmt: skip

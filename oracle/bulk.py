@@ -9,14 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
 
 from embeddings.errors import EmbeddingError
-from embeddings.image.analyzer import ImageAnalyzer, ImageFingerprint
-from embeddings.image.decode import DecodeLimits, decode_image
-from oracle.matching import Judged, Matcher, Query
+from embeddings.sniff import sniff
+from oracle.errors import MediaTypeNotSupported
+from oracle.matching import Judged, Matcher
+from oracle.media.kind import MediaKind, MediaKinds, MediaMatch, Query, Reading
 from storage import works
 from storage.database import Database
 from storage.embedded import EmbeddedPostgres
@@ -37,11 +39,15 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Row:
-    """One match of the output: paths relative to their folders, score = similarity in (0, 1]."""
+    """One match of the output: paths relative to their folders, score = similarity in (0, 1].
+
+    span: query_start_s, query_end_s, reference_start_s, reference_end_s of a stretch; None for pictures.
+    """
 
     query: str
     reference: str
     score: float
+    span: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -52,31 +58,39 @@ class Skipped:
     reason: str
 
 
+@dataclass(frozen=True)
+class Checked:
+    """One file against all works: what it is, how it was read, and its neighbours, most similar first."""
+
+    kind: MediaKind[Any]
+    reading: Reading
+    judged: Sequence[Judged]
+
+
 class FolderMatcher:
     """Matches files by the production path: fingerprint, index, nominate, verify, calibrate."""
 
-    def __init__(self, db: Database, analyzer: ImageAnalyzer, limits: DecodeLimits, max_candidates: int) -> None:
+    def __init__(self, db: Database, kinds: MediaKinds, matcher: Matcher) -> None:
         self._db = db
-        self._analyzer = analyzer
-        self._limits = limits
-        self._matcher = Matcher(db, analyzer, max_candidates)
+        self._kinds = kinds
+        self._matcher = matcher
         self._names: dict[UUID, str] = {}
 
     def add_references(self, folder: Path, progress: Progress) -> list[Skipped]:
-        """Register every picture of a folder. Returns: the files that are none, or that are too plain to match."""
+        """Register every work of a folder. Returns: the files that are none, or that are too plain to match."""
         skipped = []
         files = list(files_below(folder))
         with ThreadPoolExecutor(THREADS) as pool:
-            for done, (path, found) in enumerate(pool.map(self._fingerprint, files), start=1):
+            for done, (path, found) in enumerate(pool.map(self._read_reference, files), start=1):
                 if isinstance(found, Skipped):
                     skipped.append(found)
                 else:
-                    self._register(path.relative_to(folder).as_posix(), path, found)
+                    self._register(path.relative_to(folder).as_posix(), path, *found)
                 progress("references", done, len(files))
         return skipped
 
     def match(self, folder: Path, progress: Progress) -> tuple[list[Row], list[Skipped]]:
-        """Match every picture of a folder with the references. Rows are best first."""
+        """Match every file of a folder with the references. Rows are best first."""
         rows: list[Row] = []
         skipped = []
         files = list(files_below(folder))
@@ -86,47 +100,68 @@ class FolderMatcher:
                     skipped.append(found)
                 else:
                     name = path.relative_to(folder).as_posix()
-                    rows += [Row(name, self._names[j.work.id], j.match.similarity) for j in found if j.match.similarity]
+                    rows += [row for one in found for row in rows_of(name, self._names[one.work.id], one.match)]
                 progress("queries", done, len(files))
-        return sorted(rows, key=lambda row: (-row.score, row.query, row.reference)), skipped
+        return sorted(rows, key=lambda row: (-row.score, row.query, row.reference, row.span or ())), skipped
 
-    def check(self, path: Path) -> tuple[ImageFingerprint, list[Judged]]:
-        """One file against all works, most similar first. Raises: EmbeddingError, DatabaseUnavailable."""
-        fingerprint = self._analyzer.fingerprint(decode_image(path, self._limits))
-        query = Query(fingerprint, hashlib.sha256(path.read_bytes()).digest())
-        judged = self._matcher.verify(query, self._matcher.search(query))
-        return fingerprint, sorted(judged, key=lambda j: -j.match.similarity)
+    def check(self, path: Path) -> Checked:
+        """One file against all works. Raises: EmbeddingError, MediaTypeNotSupported, DatabaseUnavailable."""
+        kind = self._kind_of(path)
+        reading = kind.read(path)
+        query = Query(hashlib.sha256(path.read_bytes()).digest())
+        judged = self._matcher.verify(kind, reading, query, self._matcher.search(kind, reading, query))
+        return Checked(kind, reading, sorted(judged, key=lambda one: -one.match.similarity))
 
-    def _fingerprint(self, path: Path) -> tuple[Path, ImageFingerprint | Skipped]:
+    def _kind_of(self, path: Path) -> MediaKind[Any]:
+        sniffed = sniff(path)
+        if sniffed.media_type not in self._kinds:
+            raise MediaTypeNotSupported(f"{sniffed.mime}: this oracle decides on {', '.join(self._kinds)} only.")
+        return self._kinds[sniffed.media_type]
+
+    def _read_reference(self, path: Path) -> tuple[Path, tuple[MediaKind[Any], Reading] | Skipped]:
         try:
-            return path, self._analyzer.fingerprint(decode_image(path, self._limits))
-        except EmbeddingError as exc:
+            kind = self._kind_of(path)
+            reading = kind.read(path, search=False)
+        except (EmbeddingError, MediaTypeNotSupported) as exc:
             return path, Skipped(path, str(exc))
+        if reading.too_plain is not None:
+            return path, Skipped(path, reading.too_plain)
+        return path, (kind, reading)
 
-    def _judge(self, path: Path) -> tuple[Path, list[Judged] | Skipped]:
+    def _judge(self, path: Path) -> tuple[Path, Sequence[Judged] | Skipped]:
         try:
-            fingerprint, judged = self.check(path)
-        except EmbeddingError as exc:
+            checked = self.check(path)
+        except (EmbeddingError, MediaTypeNotSupported) as exc:
             return path, Skipped(path, str(exc))
-        if fingerprint.too_plain is not None:
-            return path, Skipped(path, fingerprint.too_plain)
-        return path, judged
+        if checked.reading.too_plain is not None:
+            return path, Skipped(path, checked.reading.too_plain)
+        return path, checked.judged
 
-    def _register(self, name: str, path: Path, fingerprint: ImageFingerprint) -> None:
+    def _register(self, name: str, path: Path, kind: MediaKind[Any], reading: Reading) -> None:
         work_id, content = uuid4(), path.read_bytes()
         digest = hashlib.sha256(content).digest()
         # The key names where the blob would be; a scratch database keeps no blobs.
         work = NewWork(
-            work_id, None, work_id.bytes * 2, "image", digest, "application/octet-stream", len(content), None, None,
-            name, digest.hex(),
+            work_id, None, work_id.bytes * 2, kind.media_type, digest, "application/octet-stream", len(content),
+            None, None, name, digest.hex(),
         )  # fmt: skip
         with self._db.transaction() as conn:
             works.add_work(conn, work)
-            works.make_visible(
-                conn, works.get_work(conn, work_id), phash=fingerprint.phash,
-                phash_quality=fingerprint.phash_quality, proxy=fingerprint.proxy, embeddings=fingerprint.embeddings,
-            )  # fmt: skip
+            kind.make_visible(conn, works.get_work(conn, work_id), reading)
         self._names[work_id] = name
+
+
+def rows_of(query: str, reference: str, match: MediaMatch) -> list[Row]:
+    """The rows of one match: one a matched stretch where there are times, else one; none where nothing matched."""
+    if not match.similarity:
+        return []
+    segments = match.as_json().get("segments") or []
+    if not segments:
+        return [Row(query, reference, match.similarity)]
+    spans = [
+        (one["query_start_s"], one["query_end_s"], one["reference_start_s"], one["reference_end_s"]) for one in segments
+    ]
+    return [Row(query, reference, match.similarity, span) for span in spans]
 
 
 @contextmanager
@@ -144,11 +179,13 @@ def scratch_database() -> Iterator[Database]:
 
 
 def write_rows(rows: Sequence[Row], out: Path) -> None:
-    """Write matches as CSV; pictures have no times, so those columns stay empty."""
+    """Write matches as CSV, seconds to the millisecond; pictures have no times, so those columns stay empty."""
     with out.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        writer.writerows((row.query, row.reference, f"{row.score:.6f}", "", "", "", "") for row in rows)
+        for row in rows:
+            times = [f"{second:.3f}" for second in row.span] if row.span else [""] * 4
+            writer.writerow((row.query, row.reference, f"{row.score:.6f}", *times))
 
 
 def files_below(folder: Path) -> Iterator[Path]:

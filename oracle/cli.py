@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from oracle import app as wiring
 from oracle.chain.receipt import Check, DecisionReceipt, check_offline
-from oracle.errors import OracleError
+from oracle.errors import MediaTypeNotSupported, OracleError
 from oracle.settings import Settings
 from storage.errors import StorageError
 
@@ -61,7 +61,7 @@ def worker() -> None:
     settings = Settings()
     wiring.configure_logging(settings)
     db = wiring.open_database(settings)
-    originality = wiring.make_originality(settings, db, wiring.make_analyzer(settings))
+    originality = wiring.make_originality(settings, db, wiring.make_kinds(settings))
     run_worker(db.dsn, originality.analyse, settings.worker)
 
 
@@ -129,16 +129,18 @@ def check(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=Fals
         for file in files:
             table = Table("Similarity", "Earlier work", "Creator", "Why", title=str(file), title_justify="left")
             try:
-                fingerprint, judged = matcher.check(file)
-            except EmbeddingError as exc:
+                checked = matcher.check(file)
+            except (EmbeddingError, MediaTypeNotSupported) as exc:
                 console.print(f"{file}: [red]{exc.code}[/] {exc}", soft_wrap=True)
                 continue
-            for one in judged[:5]:
+            for one in checked.judged[:5]:
                 name = one.work.file_name or str(one.work.id)
-                table.add_row(f"{one.match.similarity:.4f}", name, one.work.creator or "–", one.match.reason)
-            console.print(table if judged else f"{file}: no earlier work came near.")
-            if fingerprint.too_plain:
-                console.print(f"  too plain to decide: {fingerprint.too_plain}")
+                why = one.match.as_json()["reason"]
+                table.add_row(f"{one.match.similarity:.4f}", name, one.work.creator or "–", why)
+            console.print(table if checked.judged else f"{file}: no earlier work came near.")
+            if checked.reading.too_plain:
+                console.print(f"  too plain to decide: {checked.reading.too_plain}")
+            console.print(f"  {checked.kind.certainty}", style="dim")
 
 
 @app.command()

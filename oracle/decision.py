@@ -6,7 +6,7 @@ holds the vectors that both must satisfy, and a property test compares the two o
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
 from uuid import UUID
@@ -56,6 +56,7 @@ class Reason(StrEnum):
     NO_MATCH = "no_match"
     BELOW_THRESHOLD = "below_threshold"
     COPY_OF_EARLIER = "copy_of_earlier"
+    SOUND_OF_EARLIER = "sound_of_earlier"
     OWN_EARLIER_WORK = "own_earlier_work"
     PERMISSION = "permission"
     TOO_PLAIN = "too_plain"
@@ -116,6 +117,18 @@ class Policy:
 
 
 @dataclass(frozen=True)
+class SoundRule:
+    """How a video that shares only its sound with an earlier work is judged.
+
+    `threshold_bps`: the threshold of audio, where it is the higher one. `ceiling_bps`: the most of its revenue
+    that the sound alone may redirect.
+    """
+
+    threshold_bps: int
+    ceiling_bps: int
+
+
+@dataclass(frozen=True)
 class Subject:
     """The work that is judged. `creator_id` is None where nobody was named."""
 
@@ -134,6 +147,7 @@ class Match:
     registration: int
     similarity_bps: int
     licensed: bool = False
+    sound_rule: SoundRule | None = None
 
 
 @dataclass(frozen=True)
@@ -157,7 +171,7 @@ def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decisi
 
     Raises: SimilarityOutOfRange, InvalidThreshold, InvalidBase.
     """
-    earlier = [m for m in matches if m.registration < subject.registration]
+    earlier = [_weighed(m, policy) for m in matches if m.registration < subject.registration]
     copies = [m for m in earlier if m.similarity_bps >= policy.threshold_bps]
     if subject.too_plain is not None:
         return _conclude(Verdict.UNDECIDED, Reason.TOO_PLAIN, None, policy)
@@ -180,7 +194,30 @@ def _verdict_on(subject: Subject, credited: Match) -> tuple[Verdict, Reason]:
         return Verdict.SELF_DUPLICATE, Reason.OWN_EARLIER_WORK
     if credited.licensed:
         return Verdict.LICENSED, Reason.PERMISSION
-    return Verdict.DERIVATIVE, Reason.COPY_OF_EARLIER
+    return Verdict.DERIVATIVE, Reason.SOUND_OF_EARLIER if credited.sound_rule else Reason.COPY_OF_EARLIER
+
+
+def _weighed(match: Match, policy: Policy) -> Match:
+    """A match with the similarity that it counts for: the contract computes the redirect from that number alone."""
+    if match.sound_rule is None:
+        return match
+    return replace(match, similarity_bps=sound_only_bps(match.similarity_bps, match.sound_rule, policy))
+
+
+def sound_only_bps(similarity_bps: int, rule: SoundRule, policy: Policy) -> int:
+    """What the similarity of a sound counts for in the judgement of a video that shares nothing else.
+
+    Below the sound's own threshold it stays below the video's; above it is cut to the largest similarity whose
+    redirect does not exceed the ceiling.
+
+    Raises: SimilarityOutOfRange, InvalidThreshold, InvalidBase.
+    """
+    threshold, base = policy.threshold_bps, policy.base_redirect_bps
+    if redirect_bps(similarity_bps, threshold, base) <= rule.ceiling_bps:
+        counted = similarity_bps
+    else:
+        counted = threshold + ((rule.ceiling_bps + 1) * (BPS - threshold) - 1) // base
+    return counted if similarity_bps >= rule.threshold_bps else min(counted, max(threshold - 1, 0))
 
 
 def _conclude(verdict: Verdict, reason: Reason, credited: Match | None, policy: Policy) -> Decision:

@@ -3,17 +3,17 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from embeddings.image.analyzer import ImageAnalyzer, ImageFingerprint
 from embeddings.image.channels import ChannelState
-from oracle.decision import Decision, similarity_to_bps
+from oracle.decision import Decision, SoundRule, similarity_to_bps
 from oracle.explain import explain
 from oracle.matching import Judged
+from oracle.media.kind import Found, MediaKind, Reading
 from oracle.reports import account_of
 from storage.analyses import Analysis
-from storage.matches import Candidate
 from storage.works import Work
 
 FORMAT = "creativity-oracle/evidence/1"
@@ -35,12 +35,12 @@ def digest(document: bytes) -> bytes:
 def of_decision(
     analysis: Analysis,
     work: Work,
-    fingerprint: ImageFingerprint,
-    analyzer: ImageAnalyzer,
+    kind: MediaKind[Any],
+    reading: Reading,
     *,
-    candidates: Sequence[Candidate],
+    candidates: Sequence[Found],
     judged: Sequence[Judged],
-    notes: Sequence[str],
+    sound_rule: SoundRule | None,
     decision: Decision,
     decided_at: datetime,
 ) -> dict[str, Any]:
@@ -56,19 +56,22 @@ def of_decision(
             "size_bytes": work.size_bytes,
             "width": work.width,
             "height": work.height,
+            "duration_ms": work.duration_ms,
         },
-        "notes": list(notes),
-        "too_plain": fingerprint.too_plain,
+        "notes": list(reading.notes),
+        "too_plain": reading.too_plain,
         "policy": {
             "version": analysis.policy_version,
             "threshold_bps": analysis.threshold_bps,
             "base_redirect_bps": analysis.base_redirect_bps,
+            "sound_only": asdict(sound_rule) if sound_rule else None,
         },
-        "channels": {name: channel_state(state) for name, state in analyzer.channels.items()},
-        "model_digest": analyzer.model_digest.hex(),
+        "channels": {name: channel_state(state) for name, state in kind.channels.items()},
+        "model_digest": kind.model_digest.hex(),
+        "certainty": kind.certainty,
         "search": {
             "registered_before": work.registration,
-            "views": [view.name for view in fingerprint.query_views],
+            **reading.as_json(),
             "candidates": len(candidates),
             "verified": len(judged),
         },
@@ -90,7 +93,7 @@ def of_decision(
             media_type=analysis.media_type,
             other=_called(credited.work) if credited else None,
             other_creator=credited.work.creator if credited else None,
-            plain_reason=fingerprint.too_plain,
+            plain_reason=reading.too_plain,
         ),
     }
 
@@ -121,6 +124,7 @@ def _work(work: Work) -> dict[str, Any]:
         "id": str(work.id),
         "post_id": "0x" + work.post_id.hex(),
         "sha256": work.sha256.hex(),
+        "media_type": work.media_type,
         "creator": work.creator,
         "account": "0x" + account_of(work).hex(),
         "registration": work.registration,
@@ -134,11 +138,10 @@ def _match(judged: Judged) -> dict[str, Any]:
     return {
         "work": _work(work),
         **match.as_json(),
+        "sound_only": match.sound_only,
         "similarity_bps": similarity_to_bps(match.similarity),
         "licensed": judged.licensed,
-        "found_by": list(judged.candidate.found_by),
-        "phash_distance": judged.candidate.phash_distance,
-        "cosines": dict(judged.candidate.cosines),
+        **judged.candidate.as_json(),
     }
 
 

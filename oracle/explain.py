@@ -41,6 +41,12 @@ def explain(
                 f"Derivative: this {media_type} is {similarity} similar to an earlier work{by} ({other}); the threshold"
                 f" is {threshold}. {percent(redirect_bps)} of what it earns goes to the earlier work's creator."
             )
+        case Reason.SOUND_OF_EARLIER:
+            return (
+                f"Derivative: the sound of this {media_type} is that of an earlier work{by} ({other}); its picture is"
+                f" not. Sound alone counts for a similarity of {similarity}; the threshold is {threshold}."
+                f" {percent(redirect_bps)} of what it earns goes to the earlier work's creator."
+            )
         case Reason.OWN_EARLIER_WORK:
             return f"Your own earlier work, posted again ({other}, {similarity} similar). Nothing is redirected."
         case Reason.PERMISSION:

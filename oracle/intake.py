@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,11 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from embeddings.image.decode import DecodeLimits, decode_image
 from embeddings.sniff import sniff
 from oracle.chain.ids import escrow_account, parse_account, post_id_of
 from oracle.errors import InvalidCreator, MediaTypeMismatch, MediaTypeNotSupported, UnknownMediaType
 from oracle.jobs import Jobs
+from oracle.media.kind import MediaKinds, Size
 from storage import analyses, policies, works
 from storage.blobs import BlobStore, blob_key
 from storage.database import Connection, Database
@@ -24,9 +23,6 @@ from storage.inbox import RequestSeen
 log = structlog.get_logger()
 
 MEDIA_TYPES = ("image", "video", "audio")
-SUPPORTED = ("image",)
-# A picture at the limit takes several hundred megabytes while it is decoded: a few at a time are enough.
-DECODING = threading.BoundedSemaphore(2)
 HANDLE = re.compile(r"[\w.@:+-]{1,64}", re.UNICODE)
 
 
@@ -49,12 +45,11 @@ class Inspected:
 
     media_type: str
     mime: str
-    width: int | None
-    height: int | None
+    size: Size
 
 
-def inspect(path: Path, limits: DecodeLimits, expected: str | None = None) -> Inspected:
-    """Find out what a file is and decode it once, so that nothing unreadable is ever stored.
+def inspect(path: Path, kinds: MediaKinds, expected: str | None = None) -> Inspected:
+    """Find out what a file is and look into it, so that nothing unreadable is ever stored.
 
     Raises: UnknownMediaType, MediaTypeMismatch, MediaTypeNotSupported; EmbeddingError for what cannot be read.
     """
@@ -63,21 +58,19 @@ def inspect(path: Path, limits: DecodeLimits, expected: str | None = None) -> In
     sniffed = sniff(path)
     if expected is not None and sniffed.media_type != expected:
         raise MediaTypeMismatch(f"The file was announced as {expected}, but it holds {sniffed.mime}.")
-    if sniffed.media_type not in SUPPORTED:
-        raise MediaTypeNotSupported(f"{sniffed.mime}: this oracle decides on {', '.join(SUPPORTED)} only.")
-    with DECODING:
-        picture = decode_image(path, limits)
-    return Inspected("image", sniffed.mime, picture.width, picture.height)
+    if sniffed.media_type not in kinds:
+        raise MediaTypeNotSupported(f"{sniffed.mime}: this oracle decides on {', '.join(kinds)} only.")
+    return Inspected(sniffed.media_type, sniffed.mime, kinds[sniffed.media_type].inspect(path))
 
 
 class Intake:
     """Takes media in: bytes to the blob store, then work, analysis and job in one transaction."""
 
-    def __init__(self, db: Database, blobs: BlobStore, jobs: Jobs, limits: DecodeLimits) -> None:
+    def __init__(self, db: Database, blobs: BlobStore, jobs: Jobs, kinds: MediaKinds) -> None:
         self._db = db
         self._blobs = blobs
         self._jobs = jobs
-        self._limits = limits
+        self._kinds = kinds
 
     def submit(self, upload: Upload) -> UUID:
         """Take an upload in. Returns the id of its analysis: the first one, if the idempotency key was seen.
@@ -87,7 +80,7 @@ class Intake:
         """
         if upload.creator is not None:
             parse_creator(upload.creator)
-        facts = inspect(upload.path, self._limits, upload.media_type)
+        facts = inspect(upload.path, self._kinds, upload.media_type)
         with self._db.transaction() as conn:  # everything that can refuse, before anything is kept
             policies.current(conn, facts.media_type)
             used = analyses.find_key(conn, upload.idempotency_key) if upload.idempotency_key else None
@@ -107,7 +100,7 @@ class Intake:
             post_id = post_id_of(work_id)
             works.add_work(conn, works.NewWork(
                 work_id, creator_id, post_id, facts.media_type, upload.sha256, facts.mime, upload.size_bytes,
-                facts.width, facts.height, upload.file_name, key,
+                facts.size.width, facts.size.height, upload.file_name, key, facts.size.duration_ms,
             ))  # fmt: skip
             policy = policies.current(conn, facts.media_type)
             analyses.add(conn, analyses.NewAnalysis(

@@ -1,67 +1,54 @@
-"""Which registered works a picture shares content with: search, nominate, verify. One path for every caller."""
+"""Which registered works a work shares content with: search, verify. One path for every caller and every media type."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from embeddings.image.analyzer import ImageAnalyzer, ImageFingerprint
-from embeddings.image.match import ImageMatch
-from oracle.nomination import nominate
+from oracle.media.kind import Found, MediaKind, MediaMatch, Progress, Query, R, no_progress
 from storage import matches, works
 from storage.database import Database
-from storage.matches import Candidate, View
 from storage.works import Work
-
-EVERYTHING = 2**63 - 1  # larger than any place in the order: search all works
-
-
-@dataclass(frozen=True)
-class Query:
-    """A picture and whose it is. Only works registered before `before` are looked at."""
-
-    fingerprint: ImageFingerprint
-    sha256: bytes
-    creator_id: int | None = None
-    before: int = EVERYTHING
-    post_id: bytes | None = None
 
 
 @dataclass(frozen=True)
 class Judged:
     """A candidate after verification, with what is known about its work."""
 
-    candidate: Candidate
+    candidate: Found
     work: Work
-    match: ImageMatch
+    match: MediaMatch
     licensed: bool
 
 
 class Matcher:
-    """Finds and verifies matches; it writes nothing."""
+    """Finds and verifies matches; it writes nothing.
 
-    def __init__(self, db: Database, analyzer: ImageAnalyzer, max_candidates: int) -> None:
+    Args: pairs_off: pairs "query>reference" of media types that are never matched, such as "image>video".
+    """
+
+    def __init__(self, db: Database, pairs_off: Collection[str] = ()) -> None:
         self._db = db
-        self._analyzer = analyzer
-        self._max_candidates = max_candidates
+        self._pairs_off = frozenset(pairs_off)
 
-    def search(self, query: Query) -> list[Candidate]:
-        """What the indexes return. Raises: DatabaseUnavailable."""
-        views = [View(view.name, view.phash, view.embeddings) for view in query.fingerprint.query_views]
+    def search(self, kind: MediaKind[R], reading: R, query: Query) -> Sequence[Found]:
+        """The candidates worth verifying, best first. Raises: DatabaseUnavailable."""
         with self._db.transaction() as conn:
-            return matches.find_candidates(
-                conn, views, sha256=query.sha256, before=query.before, creator_id=query.creator_id
-            )
+            return kind.search(conn, reading, query)
 
     def verify(
-        self, query: Query, found: list[Candidate], progress: Callable[[int, int], None] = lambda _done, _total: None
+        self,
+        kind: MediaKind[R],
+        reading: R,
+        query: Query,
+        found: Sequence[Found],
+        progress: Progress = no_progress,
     ) -> list[Judged]:
-        """The best candidates after verification, in the order they were nominated.
+        """The candidates after verification, each work once, in the order of its first candidate.
 
         The creator's own analysis of the same post is left out: a post is not a copy of itself.
 
-        Args: progress: told how many are done, of how many.
         Raises: DatabaseUnavailable, BadProxy.
         """
-        judged = self._judge(query, nominate(found, self._max_candidates), progress)
+        judged = self._judge(kind, reading, query, found, progress)
         # The first of a chain of copies is who must be credited, however far the indexes rank it.
         proven = [one.work.id for one in judged if one.match.verified]
         if not proven:
@@ -69,22 +56,24 @@ class Matcher:
         with self._db.transaction() as conn:
             sources = matches.find_sources(conn, proven, query.before)
         known = {one.work.id for one in judged}
-        return judged + self._judge(query, [s for s in sources if s.work_id not in known], progress)
+        return judged + self._judge(kind, reading, query, [s for s in sources if s.work_id not in known], progress)
 
     def _judge(
-        self, query: Query, nominated: Sequence[Candidate], progress: Callable[[int, int], None]
+        self, kind: MediaKind[R], reading: R, query: Query, found: Sequence[Found], progress: Progress
     ) -> list[Judged]:
-        ids = [candidate.work_id for candidate in nominated]
+        ids = [candidate.work_id for candidate in found]
         with self._db.transaction() as conn:
-            proxies = matches.find_proxies(conn, ids)
             known = works.get_works(conn, ids)
             licensed = works.licensed_works(conn, query.creator_id, ids)
-        judged = []
-        for done, candidate in enumerate(nominated):
-            progress(done, len(nominated))
+        allowed = [c for c in found if self._may_match(kind.media_type, known[c.work_id], query)]
+        best: dict[object, Judged] = {}
+        for candidate, match in kind.verify(self._db, reading, allowed, progress):
             work = known[candidate.work_id]
-            same_post = work.post_id == query.post_id and work.creator_id == query.creator_id
-            if candidate.work_id in proxies and not same_post:
-                match = self._analyzer.verify(query.fingerprint, proxies[work.id])
-                judged.append(Judged(candidate, work, match, work.id in licensed))
-        return judged
+            one = Judged(candidate, work, match, work.id in licensed)
+            if work.id not in best or match.similarity > best[work.id].match.similarity:
+                best[work.id] = one
+        return list(best.values())
+
+    def _may_match(self, media_type: str, work: Work, query: Query) -> bool:
+        same_post = work.post_id == query.post_id and work.creator_id == query.creator_id
+        return not same_post and f"{media_type}>{work.media_type}" not in self._pairs_off

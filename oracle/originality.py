@@ -2,31 +2,30 @@
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
 
 from embeddings.errors import EmbeddingError
-from embeddings.image.analyzer import ImageAnalyzer, ImageFingerprint
-from embeddings.image.decode import DecodeLimits, decode_image
 from oracle import evidence
 from oracle.chain.report import ReportDraft
-from oracle.decision import Match, Policy, Subject, decide, similarity_to_bps
+from oracle.decision import Match, Policy, SoundRule, Subject, decide, similarity_to_bps
 from oracle.errors import ContentHashMismatch, MediaUnreachable, OracleError, PostIdTaken
 from oracle.fetch import Fetcher, FetchError
 from oracle.intake import inspect
 from oracle.jobs import RetryLater
-from oracle.matching import Judged, Matcher, Query
+from oracle.matching import Judged, Matcher
+from oracle.media.kind import Found, MediaKind, MediaKinds, Query, Reading
 from oracle.reports import decision_report, failure_report
 from storage import analyses, outbox, policies, works
 from storage.analyses import Analysis, Conclusion
 from storage.blobs import BlobCorrupt, BlobMissing, BlobStore, BlobStoreUnavailable, blob_key
 from storage.database import Connection, Database
 from storage.errors import DatabaseUnavailable
-from storage.matches import Candidate
 from storage.works import NewWork, Work
 
 log = structlog.get_logger()
@@ -36,6 +35,7 @@ EARLIER_WAIT_S = 3.0
 EARLIER_POLL_S = 0.05
 # ... and how long in all: after that the oracle says that it could not look at everything.
 EARLIER_PATIENCE = timedelta(minutes=10)
+PROGRESS_EVERY_S = 0.25
 
 
 class Originality:
@@ -45,19 +45,19 @@ class Originality:
         self,
         db: Database,
         blobs: BlobStore,
-        analyzer: ImageAnalyzer,
+        kinds: MediaKinds,
         fetcher: Fetcher,
+        matcher: Matcher,
         *,
-        limits: DecodeLimits,
-        max_candidates: int,
+        sound_ceiling_bps: int,
         max_attempts: int,
     ) -> None:
         self._db = db
         self._blobs = blobs
-        self._analyzer = analyzer
+        self._kinds = kinds
         self._fetcher = fetcher
-        self._limits = limits
-        self._matcher = Matcher(db, analyzer, max_candidates)
+        self._matcher = matcher
+        self._sound_ceiling_bps = sound_ceiling_bps
         self._max_attempts = max_attempts
 
     def analyse(self, analysis_id: UUID) -> None:
@@ -101,20 +101,20 @@ class Originality:
 
     def _run(self, analysis: Analysis) -> None:
         work = self._obtain_work(analysis)
-        self._stage(analysis, "decoding")
+        kind = self._kinds[work.media_type]
+        show = _StageReporter(lambda stage, done, total: self._stage(analysis, stage, done, total))
         with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
             path = Path(folder) / "media"
             self._blobs.fetch(work.blob_key, path)
-            picture = decode_image(path, self._limits)
-        self._stage(analysis, "fingerprinting")
-        fingerprint = self._analyzer.fingerprint(picture)
-        self._make_visible(work, fingerprint)
+            reading = kind.read(path, show)
+        with self._db.transaction() as conn:
+            kind.make_visible(conn, work, reading)
         self._stage(analysis, "searching")
         complete = self._wait_for_earlier(analysis, work)
-        query = Query(fingerprint, work.sha256, work.creator_id, work.registration, work.post_id)
-        found = self._matcher.search(query)
-        judged = self._matcher.verify(query, found, lambda done, total: self._stage(analysis, "verifying", done, total))
-        self._conclude(analysis, work, fingerprint, picture.notes, found, judged, complete)
+        query = Query(work.sha256, work.creator_id, work.registration, work.post_id)
+        found = self._matcher.search(kind, reading, query)
+        judged = self._matcher.verify(kind, reading, query, found, show)
+        self._conclude(analysis, work, kind, reading, found, judged, complete)
 
     def _obtain_work(self, analysis: Analysis) -> Work:
         if analysis.work_id is not None:
@@ -128,12 +128,12 @@ class Originality:
             fetched = self._fetcher.fetch(analysis.uri, path)
             if analysis.expected_sha256 not in (None, fetched.sha256):
                 raise ContentHashMismatch
-            facts = inspect(path, self._limits, analysis.media_type)
+            facts = inspect(path, self._kinds, analysis.media_type)
             key = blob_key(fetched.sha256)
             self._blobs.put(path, key)
         work = NewWork(
             uuid4(), analysis.creator_id, analysis.post_id, facts.media_type, fetched.sha256, facts.mime,
-            fetched.size_bytes, facts.width, facts.height, None, key,
+            fetched.size_bytes, facts.size.width, facts.size.height, None, key, facts.size.duration_ms,
         )  # fmt: skip
         with self._db.transaction() as conn:
             # A worker taken for dead may still be at it: the first one to get here decides which work it is.
@@ -146,17 +146,6 @@ class Originality:
                 works.add_work(conn, work, place=place, published_at=analysis.published_at)
                 analyses.attach_work(conn, analysis.id, work.id)
             return works.get_work(conn, known or work.id)
-
-    def _make_visible(self, work: Work, fingerprint: ImageFingerprint) -> None:
-        with self._db.transaction() as conn:
-            works.make_visible(
-                conn,
-                work,
-                phash=fingerprint.phash,
-                phash_quality=fingerprint.phash_quality,
-                proxy=fingerprint.proxy,
-                embeddings=fingerprint.embeddings,
-            )
 
     def _wait_for_earlier(self, analysis: Analysis, work: Work) -> bool:
         """Wait until everything that came first can be found. Returns: whether it can; False ends as undecided.
@@ -181,26 +170,27 @@ class Originality:
         self,
         analysis: Analysis,
         work: Work,
-        fingerprint: ImageFingerprint,
-        notes: Sequence[str],
-        found: Sequence[Candidate],
+        kind: MediaKind[Any],
+        reading: Reading,
+        found: Sequence[Found],
         judged: Sequence[Judged],
         search_complete: bool,
     ) -> None:
-        subject = Subject(work.creator_id, work.registration, fingerprint.too_plain, search_complete)
+        subject = Subject(work.creator_id, work.registration, reading.too_plain, search_complete)
         policy = Policy(analysis.policy_version, analysis.threshold_bps, analysis.base_redirect_bps)
-        decision = decide(subject, [_as_match(one) for one in judged if one.match.similarity > 0], policy)
+        sound_rule = self._sound_rule(analysis)
+        decision = decide(subject, [_as_match(one, sound_rule) for one in judged if one.match.similarity > 0], policy)
         decided_at = datetime.now(UTC)
         document = evidence.canonical(
             evidence.of_decision(
-                analysis, work, fingerprint, self._analyzer, candidates=found, judged=judged,
-                notes=notes, decision=decision, decided_at=decided_at,
+                analysis, work, kind, reading, candidates=found, judged=judged,
+                sound_rule=sound_rule, decision=decision, decided_at=decided_at,
             )
         )  # fmt: skip
         credited = next((j.work for j in judged if decision.credited and j.work.id == decision.credited.work_id), None)
         conclusion = Conclusion(
             decision.verdict, decision.reason, decision.similarity_bps, decision.tier, decision.redirect_bps,
-            credited.id if credited else None, document, evidence.digest(document), self._analyzer.model_digest,
+            credited.id if credited else None, document, evidence.digest(document), kind.model_digest,
             work.registration, decided_at,
         )  # fmt: skip
         with self._db.transaction() as conn:
@@ -218,6 +208,14 @@ class Originality:
             redirect_bps=decision.redirect_bps, candidates=len(found), verified=len(judged),
         )  # fmt: skip
 
+    def _sound_rule(self, analysis: Analysis) -> SoundRule | None:
+        """The rule for a video that shares only its sound; None for what is no video."""
+        if analysis.media_type != "video":
+            return None
+        with self._db.transaction() as conn:
+            audio = policies.at(conn, analysis.policy_version, "audio")
+        return SoundRule(audio.threshold_bps, self._sound_ceiling_bps)
+
     def _fail(self, analysis: Analysis, code: str, detail: str) -> None:
         """End without a verdict; a contract that asked gets an answer that says so."""
         document = evidence.canonical(evidence.of_failure(analysis, code, detail, datetime.now(UTC)))
@@ -233,10 +231,28 @@ class Originality:
             analyses.set_stage(conn, analysis.id, stage, done, total)
 
 
-def _as_match(judged: Judged) -> Match:
+def _as_match(judged: Judged, sound_rule: SoundRule | None) -> Match:
     work = judged.work
     similarity_bps = similarity_to_bps(judged.match.similarity)
-    return Match(work.id, work.creator_id, work.registration, similarity_bps, judged.licensed)
+    return Match(
+        work.id, work.creator_id, work.registration, similarity_bps, judged.licensed,
+        sound_rule if judged.match.sound_only else None,
+    )  # fmt: skip
+
+
+class _StageReporter:
+    """Writes progress to the database, at most a few times a second."""
+
+    def __init__(self, write: Callable[[str, int, int], None]) -> None:
+        self._write = write
+        self._stage = ""
+        self._next = 0.0
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if stage != self._stage or now >= self._next:
+            self._stage, self._next = stage, now + PROGRESS_EVERY_S
+            self._write(stage, done, total)
 
 
 def _send(conn: Connection, analysis: Analysis, report: ReportDraft) -> None:

@@ -27,6 +27,18 @@ class LimitSettings(BaseModel, frozen=True):
     candidates: int = Field(default=20, ge=1, le=100, description="Most candidates that are verified.")
 
 
+class MatchingSettings(BaseModel, frozen=True):
+    """Policy of what is matched with what."""
+
+    pairs_off: list[str] = Field(
+        default_factory=list,
+        description='Pairs "upload>earlier work" of media types that are never matched, as JSON: `["image>video"]`.',
+    )
+    sound_ceiling_bps: int = Field(
+        default=3000, ge=0, le=10_000, description="Most that a video which shares only its sound redirects."
+    )
+
+
 class ChainSettings(BaseModel, frozen=True):
     """The chain that decisions are delivered to. Without `CHAIN_RPC_URL` the oracle runs its own."""
 
@@ -110,6 +122,7 @@ class Settings(BaseSettings):
     )
     http: HttpSettings = HttpSettings()
     limits: LimitSettings = LimitSettings()
+    matching: MatchingSettings = MatchingSettings()
     chain: ChainSettings = ChainSettings()
     quorum: QuorumSettings = QuorumSettings()
     fetch: FetchSettings = FetchSettings()

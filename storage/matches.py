@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -37,6 +38,14 @@ class Candidate:
     phash_view: str | None = None
     cosines: Mapping[str, float] = field(default_factory=dict)
     found_by: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """By which index it was found, and how near."""
+        return {
+            "found_by": list(self.found_by),
+            "phash_distance": self.phash_distance,
+            "cosines": dict(self.cosines),
+        }
 
 
 def find_candidates(

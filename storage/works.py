@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pgvector import Bit, HalfVector
 from psycopg import sql
+from psycopg.rows import class_row
 
 from storage.database import Connection
 from storage.errors import NotFound
@@ -53,9 +54,10 @@ class NewWork:
     height: int | None
     file_name: str | None
     blob_key: str
+    duration_ms: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Work(NewWork):
     """A stored work. `registration` is its place in the order of all works; smaller came first."""
 
@@ -100,13 +102,13 @@ def add_work(
     lock_registration(conn)
     conn.execute(
         "insert into works (id, creator_id, post_id, media_type, sha256, mime, size_bytes, width, height, file_name,"
-        " blob_key, registration, registered_at, published_at)"
-        " select %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, coalesce(%s, nextval('work_registration')), at,"
+        " blob_key, duration_ms, registration, registered_at, published_at)"
+        " select %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, coalesce(%s, nextval('work_registration')), at,"
         " coalesce(%s, at) from (select coalesce(%s, clock_timestamp()) as at) now",
         (
             work.id, work.creator_id, work.post_id, work.media_type, work.sha256, work.mime, work.size_bytes,
-            work.width, work.height, work.file_name, work.blob_key, place.registration if place else None,
-            published_at, place.registered_at if place else None,
+            work.width, work.height, work.file_name, work.blob_key, work.duration_ms,
+            place.registration if place else None, published_at, place.registered_at if place else None,
         ),
     )  # fmt: skip
 
@@ -161,13 +163,15 @@ def earlier_works_pending(conn: Connection, registration: int, media_type: str) 
 
 def get_works(conn: Connection, ids: list[UUID]) -> dict[UUID, Work]:
     """The works of those ids; an id that does not exist is left out."""
-    rows = conn.execute(
-        "select w.id, creator_id, post_id, media_type, sha256, mime, size_bytes, width, height, file_name,"
-        " blob_key, registration, registered_at, published_at, c.handle, c.account"
-        " from works w left join creators c on c.id = w.creator_id where w.id = any(%s)",
-        (ids,),
-    ).fetchall()
-    return {row[0]: Work(*row) for row in rows}
+    with conn.cursor(row_factory=class_row(Work)) as cursor:
+        cursor.execute(
+            "select w.id, creator_id, post_id, media_type, sha256, mime, size_bytes, width, height, file_name,"
+            " blob_key, duration_ms, registration, registered_at, published_at, c.handle as creator,"
+            " c.account as creator_account from works w left join creators c on c.id = w.creator_id"
+            " where w.id = any(%s)",
+            (ids,),
+        )
+        return {work.id: work for work in cursor}
 
 
 def get_work(conn: Connection, work_id: UUID) -> Work:

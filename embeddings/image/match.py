@@ -38,6 +38,11 @@ class ImageMatch:
     reason: str
     calibration: str
 
+    @property
+    def sound_only(self) -> bool:
+        """A picture has no sound."""
+        return False
+
     def as_json(self) -> dict[str, Any]:
         """A dict of plain JSON types."""
         return {**asdict(self), "scores": dict(self.scores)}

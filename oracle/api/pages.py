@@ -9,14 +9,11 @@ from uuid import UUID
 import jinja2
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
-from PIL import Image
 
-from embeddings.image.decode import decode_image
 from oracle.api.analyses import load_view
 from oracle.api.schemas import Neighbour
 from oracle.api.services import ServicesDep
 from oracle.explain import percent
-from oracle.intake import DECODING
 from storage import analyses, works
 
 PREVIEW_SIDE_PX = 640
@@ -58,8 +55,7 @@ def preview(services: ServicesDep, work_id: UUID) -> Response:
     with TemporaryDirectory(prefix="oracle-") as folder:
         source, small = Path(folder) / "media", Path(folder) / "preview.jpg"
         services.blobs.fetch(work.blob_key, source)
-        with DECODING:
-            image = Image.fromarray(decode_image(source, services.limits).pixels)
+        image = services.kinds[work.media_type].preview(source)
         image.thumbnail((PREVIEW_SIDE_PX, PREVIEW_SIDE_PX))
         image.save(small, quality=85)
         return Response(small.read_bytes(), media_type="image/jpeg", headers={"Cache-Control": "max-age=86400"})
@@ -69,7 +65,7 @@ def _regions(evidence: bytes) -> dict[str, dict[str, str]]:
     """Matched regions by work id, as points of SVG polygons on both pictures."""
     found = {}
     for match in json.loads(evidence).get("matches", []):
-        sides = {"query": match["query_region"], "reference": match["reference_region"]}
+        sides = {"query": match.get("query_region"), "reference": match.get("reference_region")}
         found[match["work"]["id"]] = {side: _points(polygon) for side, polygon in sides.items() if polygon}
     return found
 

@@ -33,11 +33,25 @@ class WorkView(BaseModel):
     file_name: str | None
     width: int | None
     height: int | None
+    duration_ms: int | None
     creator: str | None
     account: str = Field(description="The address that is paid: a wallet, or an escrow account.")
     registration: int = Field(description="Place in the order of all works; smaller came first.")
     registered_at: datetime
     published_at: datetime
+
+
+class Segment(BaseModel):
+    """A stretch of this work and the stretch of the earlier one that it repeats, in seconds."""
+
+    query_start_s: float
+    query_end_s: float
+    reference_start_s: float
+    reference_end_s: float
+    speed: float = 1.0
+    mirrored: bool = False
+    channel: Literal["picture", "sound"] | None = None
+    score: float | None = None
 
 
 class Neighbour(BaseModel):
@@ -51,9 +65,12 @@ class Neighbour(BaseModel):
     similarity_bps: int
     verified: bool = Field(description="Whether shared content was proven; if not, this is likeness only.")
     licensed: bool
-    mirrored: bool
-    query_coverage: float = Field(description="Share of this picture that the match covers.")
-    reference_coverage: float = Field(description="Share of the earlier picture that reappears.")
+    media_type: Literal["image", "video", "audio"]
+    mirrored: bool = False
+    query_coverage: float = Field(description="Share of this work that the match covers.")
+    reference_coverage: float = Field(description="Share of the earlier work that reappears.")
+    sound_only: bool = Field(default=False, description="Whether a video shares nothing but its sound.")
+    segments: list[Segment] = Field(default=[], description="The matched stretches on both timelines.")
     reason: str
 
 
@@ -97,6 +114,9 @@ class AnalysisView(BaseModel):
     original: Neighbour | None = Field(description="The earlier work the verdict rests on.")
     neighbours: list[Neighbour] = Field(description="Nearest earlier works, also for an original.")
     channels: dict[str, Any] | None = Field(description="What was compared with, and what was off and why.")
+    certainty: str | None = Field(
+        default=None, description="What a similarity at the threshold stands for: the measured rate of false matches."
+    )
     notes: list[str] = []
     evidence_hash: str | None
     attestation: AttestationView | None
@@ -118,6 +138,7 @@ def work_view(work: Work) -> WorkView:
         file_name=work.file_name,
         width=work.width,
         height=work.height,
+        duration_ms=work.duration_ms,
         creator=work.creator,
         account="0x" + account_of(work).hex(),
         registration=work.registration,
@@ -152,6 +173,7 @@ def analysis_view(analysis: Analysis, work: Work | None, attestation: Attestatio
         else None,
         neighbours=neighbours,
         channels=evidence.get("channels"),
+        certainty=evidence.get("certainty"),
         notes=evidence.get("notes", []),
         evidence_hash="0x" + analysis.evidence_hash.hex() if analysis.evidence_hash else None,
         attestation=_attestation(attestation) if attestation else None,
@@ -171,11 +193,12 @@ def analysis_view(analysis: Analysis, work: Work | None, attestation: Attestatio
 def _neighbour(match: dict[str, Any]) -> Neighbour:
     work = match["work"]
     return Neighbour(
-        work_id=work["id"], post_id=work["post_id"], creator=work["creator"], registered_at=work["registered_at"],
+        work_id=work["id"], post_id=work["post_id"], media_type=work["media_type"], creator=work["creator"],
+        registered_at=work["registered_at"],
         **{name: match[name] for name in (
             "similarity", "similarity_bps", "verified", "licensed", "mirrored", "query_coverage",
-            "reference_coverage", "reason",
-        )},
+            "reference_coverage", "sound_only", "segments", "reason",
+        ) if name in match},
     )  # fmt: skip
 
 

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
 
-from embeddings.image.decode import DecodeLimits
+from oracle.evidence import channel_state
 from oracle.fetch import Fetcher
 from oracle.intake import Intake
+from oracle.media.kind import MediaKinds
 from oracle.settings import Settings
 from storage.blobs import BlobStore
 from storage.database import Database
@@ -24,9 +25,16 @@ class Services:
     blobs: BlobStore
     intake: Intake
     fetcher: Fetcher
-    channels: Mapping[str, Any]
+    kinds: MediaKinds
     metrics: CollectorRegistry
-    limits: DecodeLimits
+
+    @property
+    def channels(self) -> Mapping[str, Mapping[str, Any]]:
+        """What each kind of media is compared by: by media type and channel."""
+        return {
+            kind.media_type: {name: channel_state(state) for name, state in kind.channels.items()}
+            for kind in self.kinds.values()
+        }
 
 
 def get_services(request: Request) -> Services:

@@ -141,7 +141,8 @@ def report(console: Console, story: Story) -> None:
     console.print()
     console.print(table)
     ready = story.stage.api.get("/readyz").json()
-    for name, channel in ready["channels"].items():
-        state = f"on, {channel['model']}" if channel["on"] else f"off: {channel['reason']}"
-        console.print(f"Channel {name}: {state}", soft_wrap=True)
+    for media_type, channels in ready["channels"].items():
+        for name, channel in channels.items():
+            state = f"on, {channel['model']}" if channel["on"] else f"off: {channel['reason']}"
+            console.print(f"Channel {media_type}/{name}: {state}", soft_wrap=True)
     console.print(f"[bold green]All {len(story.rows)} steps verified.[/]")

@@ -53,7 +53,7 @@ def client(settings: Settings, db: Database) -> Iterator[TestClient]:
 @pytest.fixture
 def drain(settings: Settings, db: Database) -> Callable[[], None]:
     """Run a real worker until the queue is empty."""
-    originality = wiring.make_originality(settings, db, wiring.make_analyzer(settings))
+    originality = wiring.make_originality(settings, db, wiring.make_kinds(settings))
     return lambda: run_worker(db.dsn, originality.analyse, settings.worker, wait=False)
 
 

@@ -65,10 +65,10 @@ def test_a_check_shows_neighbours_and_keeps_nothing(
     first = post(photo("temple"), "alice")
     before = counts(db)
     copy = put(tmp_path, {"copy.jpg": edited(photo("temple"), "captioned")}) / "copy.jpg"
-    fingerprint, judged = wiring.make_folder_matcher(settings, db).check(copy)
-    assert fingerprint.too_plain is None
-    assert str(judged[0].work.id) == first["work"]["id"]
-    assert judged[0].match.verified
+    checked = wiring.make_folder_matcher(settings, db).check(copy)
+    assert checked.reading.too_plain is None
+    assert str(checked.judged[0].work.id) == first["work"]["id"]
+    assert checked.judged[0].match.verified
     assert counts(db) == before
 
 

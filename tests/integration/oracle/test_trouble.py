@@ -28,7 +28,7 @@ Post = Callable[..., dict[str, Any]]
 @pytest.fixture
 def oracle(settings: Settings, db: Database, monkeypatch: pytest.MonkeyPatch) -> Originality:
     monkeypatch.setattr(module, "EARLIER_WAIT_S", 0.1)
-    return wiring.make_originality(settings, db, wiring.make_analyzer(settings))
+    return wiring.make_originality(settings, db, wiring.make_kinds(settings))
 
 
 def upload(client: TestClient, content: bytes, creator: str) -> UUID:
@@ -50,7 +50,7 @@ def request(settings: Settings, db: Database, uri: str, creator: str, *, post_id
         deadline=datetime.now(UTC) + timedelta(days=1), tx_hash=bytes(32), log_index=0, block_number=1,
         block_hash=bytes(32), block_time=datetime.now(UTC),
     )  # fmt: skip
-    intake = wiring.make_intake(settings, db, wiring.open_blobs(settings.blobs))
+    intake = wiring.make_intake(db, wiring.open_blobs(settings.blobs), wiring.make_kinds(settings))
     with db.transaction() as conn:
         return intake.accept_request(conn, seen)
 

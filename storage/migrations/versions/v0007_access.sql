@@ -1,0 +1,1 @@
+alter table works add column duration_ms bigint check (duration_ms >= 0);
