@@ -1,0 +1,73 @@
+"""Counting over codes, without loops."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+WILSON_Z = 1.96
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+def tally(codes: NDArray[Any], size: int) -> Ints:
+    """(size,) how often each code occurs; negative codes are left out."""
+    return np.bincount(codes[codes >= 0], minlength=size).astype(np.int64)
+
+
+def total(codes: NDArray[Any], weights: NDArray[Any], size: int) -> Floats:
+    """(size,) sum of the weights of each code; negative codes are left out."""
+    known = codes >= 0
+    return np.bincount(codes[known], weights=weights[known], minlength=size).astype(np.float64)
+
+
+def pairs(left: NDArray[Any], right: NDArray[Any]) -> tuple[Ints, Ints, Ints]:
+    """Distinct pairs of two columns of codes, and how often each occurs; rows with a negative code are left out."""
+    known = (left >= 0) & (right >= 0)
+    left, right = left[known].astype(np.int64), right[known].astype(np.int64)
+    if not len(left):
+        none = np.zeros(0, np.int64)
+        return none, none, none
+    width = int(right.max()) + 1
+    keys, counts = np.unique(left * width + right, return_counts=True)
+    return keys // width, keys % width, counts
+
+
+def at_least(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
+    """Lower end of Wilson's 95 % interval of part/whole: a share that few events do not inflate. 0 where none.
+
+    Source: Wilson, "Probable inference", JASA 1927.
+    """
+    n = np.maximum(np.asarray(whole, np.float64), 1.0)
+    p = np.minimum(np.asarray(part, np.float64) / n, 1.0)
+    z2 = WILSON_Z**2
+    centre = p + z2 / (2 * n)
+    spread = WILSON_Z * np.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
+    low = np.maximum((centre - spread) / (1 + z2 / n), 0.0)
+    return np.where(np.asarray(part) > 0, low, 0.0)
+
+
+def components(left: NDArray[Any], right: NDArray[Any], size: int) -> Ints:
+    """(size,) the smallest node of each node's connected component.
+
+    Args:
+        left, right: (m,) ends of the edges, nodes 0..size-1.
+    """
+    label = np.arange(size, dtype=np.int64)
+    while True:
+        before = label.copy()
+        low = np.minimum(label[left], label[right])
+        np.minimum.at(label, left, low)
+        np.minimum.at(label, right, low)
+        while not np.array_equal(label, label[label]):  # jump to the root, so that chains fall in log steps
+            label = label[label]
+        if np.array_equal(label, before):
+            return label
+
+
+def usual_range(share: Floats, enough: NDArray[np.bool_]) -> tuple[float, float]:
+    """The 5th and 95th percentile of a share over subjects with enough events, in percent; (0, 0) where none has."""
+    if not enough.any():
+        return 0.0, 0.0
+    low, high = np.percentile(share[enough], [5, 95]) * 100
+    return round(float(low), 1), round(float(high), 1)

@@ -1,0 +1,81 @@
+"""What a detector returns: how strong, what was seen, and one sentence that a person understands."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+Fact = str | int | float
+
+
+class SignalName(StrEnum):
+    """The six patterns."""
+
+    USER_AGENTS = "user_agents"
+    REFERRERS = "referrers"
+    BURST = "burst"
+    BULK_ACCOUNTS = "bulk_accounts"
+    SHARED_DEVICES = "shared_devices"
+    GIFTING = "gifting"
+
+
+class Ground(StrEnum):
+    """Kinds of evidence. Two signals that rest on the same kind do not confirm each other."""
+
+    SOFTWARE = "software"
+    SOURCES = "sources"
+    RETENTION = "retention"
+    NEW_ACCOUNTS = "new_accounts"
+    DEVICES = "devices"
+    MONEY = "money"
+
+
+class SubjectKind(StrEnum):
+    """What a signal is about, and what is frozen if it comes to that."""
+
+    POST = "post"
+    CREATOR = "creator"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Subject:
+    """A post or a creator by its code."""
+
+    kind: SubjectKind
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One pattern at one post or creator.
+
+    Attributes:
+        score: In [0, 1]: for patterns in a share of the traffic, the share it has at least (95 % confidence).
+        grounds: What it rests on.
+        divisible: True where each ground suffices; else it stands only as a whole.
+        beyond_doubt: Strong enough to act on alone, by the rule of its own detector.
+        facts: What was measured: `count`, `total`, `usual_low`, `usual_high` (percent), and the detector's own.
+        sentence: One plain sentence, without blame.
+        first_s, last_s: Unix times between which it was seen.
+    """
+
+    name: SignalName
+    subject: Subject
+    score: float
+    grounds: frozenset[Ground]
+    facts: Mapping[str, Fact]
+    sentence: str
+    first_s: int
+    last_s: int
+    divisible: bool = False
+    beyond_doubt: bool = False
+
+
+def percent(part: float, whole: float) -> float:
+    """A share in percent with one decimal; 0 where there is nothing to share."""
+    return round(100.0 * part / whole, 1) if whole else 0.0
+
+
+def moment(unix_s: int) -> str:
+    """A time for people, in UTC."""
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,152 @@
+"""Every number that a detector compares with. A set has a version, and an alert keeps the version it was made under."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from oracle.errors import OracleError
+
+
+class InvalidThresholds(OracleError):
+    """A threshold is missing, unknown or out of its range."""
+
+    code = "invalid_thresholds"
+
+
+@dataclass(frozen=True, slots=True)
+class UserAgentLimits:
+    """Views by software that no person uses."""
+
+    min_views: int = 50
+    min_share: float = 0.15
+    certain_views: int = 300
+    certain_share: float = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class ReferrerLimits:
+    """Views whose stated source is false, or that one strange source sent and nobody watched."""
+
+    min_views: int = 80
+    min_share: float = 0.15
+    certain_views: int = 300
+    certain_share: float = 0.6
+    collapsed_watch: float = 0.10  # share of the video watched
+    collapsed_ratio: float = 0.4  # of what the other sources' viewers watch
+
+
+@dataclass(frozen=True, slots=True)
+class BurstLimits:
+    """Far more views than usual at that hour of the week, of a kind that real interest does not have."""
+
+    min_hourly: int = 60
+    min_z: float = 8.0
+    min_ratio: float = 3.0
+    cusum_slack: float = 0.5  # standard deviations a day that are no lift
+    cusum_alarm: float = 8.0
+    low_watch: float = 0.13
+    low_entropy_bits: float = 0.35
+    new_account_share: float = 0.45
+    new_account_times: float = 3.0  # of the share among all viewers of the platform
+    new_account_age_h: int = 72
+
+
+@dataclass(frozen=True, slots=True)
+class BulkAccountLimits:
+    """Accounts that were made together and act together."""
+
+    window_h: int = 6
+    lookback_days: int = 14
+    min_group: int = 40
+    times_usual: float = 6.0
+    min_accounts: int = 40
+    min_share: float = 0.12
+    min_lockstep: float = 0.15  # share of a group's active accounts that went to the same post
+
+
+@dataclass(frozen=True, slots=True)
+class SharedDeviceLimits:
+    """Many accounts on few devices."""
+
+    household: int = 10  # accounts on one device that raise no question: families, a shared classroom tablet
+    crowd_on_post: int = 4  # accounts that one such device brought to the same post
+    min_accounts: int = 50
+    min_share: float = 0.15
+    certain_accounts: int = 200
+    certain_share: float = 0.6
+    certain_per_device: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class GiftingLimits:
+    """Money that goes round, or that comes from people who were never here before. Values in minor units."""
+
+    edge_floor: int = 2_000
+    min_circle: int = 20_000
+    min_circle_share: float = 0.5
+    certain_circle: int = 40_000
+    certain_partners: int = 2
+    largest_circle: int = 60  # members; above it people give to each other as a community does
+    min_first_timers: int = 12
+    first_timer_share: float = 0.6
+    same_value_share: float = 0.5
+    first_timer_age_h: int = 96
+    value_z: float = 1.25
+
+
+@dataclass(frozen=True, slots=True)
+class CombineLimits:
+    """When signals become an alert, and when an alert holds money."""
+
+    alert_score: float = 0.12
+    freeze_score: float = 0.15
+    freeze_days: int = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """One version of all of them."""
+
+    user_agents: UserAgentLimits = field(default_factory=UserAgentLimits)
+    referrers: ReferrerLimits = field(default_factory=ReferrerLimits)
+    burst: BurstLimits = field(default_factory=BurstLimits)
+    bulk_accounts: BulkAccountLimits = field(default_factory=BulkAccountLimits)
+    shared_devices: SharedDeviceLimits = field(default_factory=SharedDeviceLimits)
+    gifting: GiftingLimits = field(default_factory=GiftingLimits)
+    combine: CombineLimits = field(default_factory=CombineLimits)
+
+    def to_json(self) -> dict[str, dict[str, float]]:
+        """All numbers by group and name."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Thresholds":
+        """Read what `to_json` wrote; what is left out has its default.
+
+        Raises: InvalidThresholds for an unknown name, something that is no number, or a number out of range.
+        """
+        groups = {f.name: f.default_factory for f in fields(cls)}
+        unknown = set(document) - set(groups)
+        if unknown:
+            raise InvalidThresholds(f"There are no thresholds named {', '.join(sorted(unknown))}.")
+        made: dict[str, Any] = {}
+        for name, kind in groups.items():
+            values = dict(document.get(name, {}))
+            made[name] = _group(name, kind, values)  # type: ignore[arg-type]
+        return cls(**made)
+
+
+def _group(name: str, kind: type, values: dict[str, Any]) -> Any:
+    known: dict[str, Any] = {f.name: f.default for f in fields(kind)}
+    for key, value in values.items():
+        if key not in known:
+            raise InvalidThresholds(f"There is no threshold {name}.{key}.")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 10**9:
+            raise InvalidThresholds(f"{name}.{key} must be a number from 0 to 1 000 000 000, not {value!r}.")
+        if key.endswith("share") and value > 1:
+            raise InvalidThresholds(f"{name}.{key} is a share: it cannot be {value}.")
+        if isinstance(known[key], int) and not isinstance(value, int):
+            raise InvalidThresholds(f"{name}.{key} must be a whole number, not {value!r}.")
+    if name == "combine" and not 1 <= values.get("freeze_days", 1) <= 30:
+        raise InvalidThresholds("combine.freeze_days must be 1 to 30: no contract holds money longer without a review.")
+    return kind(**values)
