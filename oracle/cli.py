@@ -25,6 +25,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,  # locals may hold keys
 )
+keys = typer.Typer(help="API keys.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
 models = typer.Typer(help="Model weights.", no_args_is_help=True)
 app.add_typer(models, name="models")
 console = Console()
@@ -195,6 +197,54 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
             bars.update(task, completed=done)
 
         yield show
+
+
+@keys.command("add")
+def add_key(
+    name: Annotated[str, typer.Argument(help="Who holds it; appears in audit logs.")],
+    scope: Annotated[list[str], typer.Option(help="upload, read, fraud, govern or admin; repeatable.")],
+    creator: Annotated[str | None, typer.Option(help="Acts and reads for this creator alone.")] = None,
+    per_minute: Annotated[int, typer.Option(min=1, help="Requests a minute.")] = 600,
+) -> None:
+    """Make an API key; its secret is shown once."""
+    from oracle.api.access import SCOPES
+    from oracle.bringup import running_database
+    from oracle.intake import ensure_creator
+    from storage.keys import issue
+
+    unknown = set(scope) - set(SCOPES)
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: use {', '.join(SCOPES)}.")
+    with running_database(Settings()) as db, db.transaction() as conn:
+        creator_id = ensure_creator(conn, creator) if creator else None
+        secret = issue(conn, name, scope, creator_id=creator_id, per_minute=per_minute)
+    console.print(secret, soft_wrap=True, highlight=False)
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """Show all keys that work."""
+    from rich.table import Table
+
+    from oracle.bringup import running_database
+    from storage.keys import list_active
+
+    table = Table("Name", "Scopes", "Creator", "A minute")
+    with running_database(Settings()) as db, db.transaction() as conn:
+        for key in list_active(conn):
+            table.add_row(key.name, ", ".join(key.scopes), key.creator or "any", str(key.per_minute))
+    console.print(table)
+
+
+@keys.command("revoke")
+def revoke_key(name: str) -> None:
+    """End a key at once."""
+    from oracle.bringup import running_database
+    from storage.keys import revoke
+
+    with running_database(Settings()) as db, db.transaction() as conn:
+        revoke(conn, name)
+    console.print(f"{name} does not work any more.")
 
 
 @models.command()

@@ -1,5 +1,8 @@
 """Errors of the service itself; each has a stable code that clients may rely on."""
 
+import math
+import time
+
 
 class OracleError(Exception):
     """The oracle could not do this."""
@@ -59,9 +62,25 @@ class UploadTooLarge(OracleError):
 
 
 class NotAllowed(OracleError):
-    """This needs the operator's token: send it as Authorization: Bearer; ORACLE_HTTP__ADMIN_TOKEN sets it."""
+    """The key does not allow this."""
 
     code = "not_allowed"
+
+
+class KeyRequired(OracleError):
+    """This needs an API key: send it as `Authorization: Bearer KEY`; `oracle keys add` makes one."""
+
+    code = "key_required"
+
+
+class TooManyRequests(OracleError):
+    """Too many requests in a minute."""
+
+    code = "too_many_requests"
+
+    def __init__(self, message: str | None = None, *, reset_at: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = max(1, math.ceil(reset_at - time.time()))
 
 
 class ConfigurationError(OracleError):

@@ -13,8 +13,13 @@ class HttpSettings(BaseModel, frozen=True):
     port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen on.")
     wait_s: float = Field(default=20.0, ge=0, le=120, description="How long an upload waits for its answer by default.")
     admin_token: SecretStr | None = Field(
-        default=None, description="Lets its bearer record permissions; nobody can without it."
+        default=None, description="The operator's token: lets its bearer do everything, without a key."
     )
+    keys_required: bool = Field(
+        default=False,
+        description="Uploads and reading take an API key too (`oracle keys add`); set it wherever strangers reach it.",
+    )
+    per_minute: int = Field(default=1200, gt=0, description="Requests a minute of one address without a key.")
 
 
 class LimitSettings(BaseModel, frozen=True):

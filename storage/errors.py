@@ -44,3 +44,9 @@ class PolicyUnknown(StorageError):
     """The chain's policy was not read yet; the node reads it within seconds of its start. Try again."""
 
     code = "policy_unknown"
+
+
+class NameTaken(StorageError):
+    """The name is taken."""
+
+    code = "name_taken"

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
+from oracle.api.access import Reader
 from oracle.api.schemas import AnalysisView, WorkView, analysis_view, work_view
 from oracle.api.services import ServicesDep
 from storage import analyses, outbox, receipts, works
@@ -33,12 +34,12 @@ def load_view(db: Database, analysis_id: UUID) -> AnalysisView:
 
 
 @router.get("/analyses/{analysis_id}", summary="Verdict, similarity, neighbours and the transaction")
-def get_analysis(services: ServicesDep, analysis_id: UUID) -> AnalysisView:
+def get_analysis(services: ServicesDep, _: Reader, analysis_id: UUID) -> AnalysisView:
     return load_view(services.db, analysis_id)
 
 
 @router.get("/analyses/{analysis_id}/evidence", summary="The exact bytes that the hash on chain is over")
-def get_evidence(services: ServicesDep, analysis_id: UUID) -> Response:
+def get_evidence(services: ServicesDep, _: Reader, analysis_id: UUID) -> Response:
     with services.db.transaction() as conn:
         analysis = analyses.get(conn, analysis_id)
     if analysis.evidence is None or analysis.evidence_hash is None:
@@ -48,7 +49,7 @@ def get_evidence(services: ServicesDep, analysis_id: UUID) -> Response:
 
 
 @router.get("/analyses/{analysis_id}/receipt", summary="Verdict and transaction as one signed document, once final")
-def get_receipt(services: ServicesDep, analysis_id: UUID) -> Response:
+def get_receipt(services: ServicesDep, _: Reader, analysis_id: UUID) -> Response:
     with services.db.transaction() as conn:
         analyses.get(conn, analysis_id)
         receipt = receipts.find(conn, analysis_id)
@@ -80,6 +81,6 @@ async def stream_events(
 
 
 @router.get("/works/{work_id}", tags=["works"], summary="A registered work")
-def get_work(services: ServicesDep, work_id: UUID) -> WorkView:
+def get_work(services: ServicesDep, _: Reader, work_id: UUID) -> WorkView:
     with services.db.transaction() as conn:
         return work_view(works.get_work(conn, work_id))

@@ -1,14 +1,12 @@
 """The rules in force, and permissions between creators."""
 
-import hmac
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from oracle.api.access import Governor, Reader
 from oracle.api.services import ServicesDep
-from oracle.errors import NotAllowed
 from oracle.intake import MEDIA_TYPES, ensure_creator
 from storage import policies, works
 from storage.errors import NotFound
@@ -41,20 +39,14 @@ class PermissionView(Permission):
 
 
 @router.get("/policy", summary="Thresholds and base redirects in force")
-def get_policy(services: ServicesDep) -> list[PolicyView]:
+def get_policy(services: ServicesDep, _: Reader) -> list[PolicyView]:
     with services.db.transaction() as conn:
         current = [policies.current(conn, media_type) for media_type in MEDIA_TYPES]
     return [PolicyView(**policy.__dict__) for policy in current]
 
 
 @router.post("/permissions", status_code=201, summary="Record a licence; later analyses respect it")
-def add_permission(
-    services: ServicesDep, permission: Permission, authorization: Annotated[str | None, Header()] = None
-) -> PermissionView:
-    token = services.settings.http.admin_token
-    expected = f"Bearer {token.get_secret_value()}" if token else None
-    if expected is None or not hmac.compare_digest((authorization or "").encode(), expected.encode()):
-        raise NotAllowed
+def add_permission(services: ServicesDep, _: Governor, permission: Permission) -> PermissionView:
     with services.db.transaction() as conn:
         owner_id = ensure_creator(conn, permission.owner)
         licensee_id = ensure_creator(conn, permission.licensee)

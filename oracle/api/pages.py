@@ -10,6 +10,7 @@ import jinja2
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 
+from oracle.api.access import Reader
 from oracle.api.analyses import load_view
 from oracle.api.schemas import Neighbour
 from oracle.api.services import ServicesDep
@@ -36,7 +37,7 @@ def style() -> Response:
 
 
 @router.get("/analyses/{analysis_id}", response_class=HTMLResponse)
-def show_analysis(services: ServicesDep, analysis_id: UUID) -> str:
+def show_analysis(services: ServicesDep, _: Reader, analysis_id: UUID) -> str:
     view = load_view(services.db, analysis_id)
     with services.db.transaction() as conn:
         evidence = analyses.get(conn, analysis_id).evidence
@@ -48,7 +49,7 @@ def show_analysis(services: ServicesDep, analysis_id: UUID) -> str:
 
 
 @router.get("/works/{work_id}/preview.jpg")
-def preview(services: ServicesDep, work_id: UUID) -> Response:
+def preview(services: ServicesDep, _: Reader, work_id: UUID) -> Response:
     """A small picture of a work, made from its stored bytes."""
     with services.db.transaction() as conn:
         work = works.get_work(conn, work_id)

@@ -24,6 +24,8 @@ STATUS: dict[type[Exception], int] = {
     errors.MediaTypeNotSupported: 415,
     errors.ConfigurationError: 503,
     errors.NotAllowed: 403,
+    errors.KeyRequired: 401,
+    errors.TooManyRequests: 429,
     errors.OracleError: 422,
     InvalidAddress: 422,
     fetch.UriTooLarge: 413,
@@ -35,13 +37,15 @@ STATUS: dict[type[Exception], int] = {
     blobs.BlobError: 503,
     storage.NotFound: 404,
     storage.IdempotencyConflict: 422,
+    storage.NameTaken: 409,
     storage.PolicyUnknown: 503,
     storage.StorageError: 503,
 }
 RETRY_AFTER_S = 2
 TITLES = {
-    400: "Bad request", 404: "Not found", 405: "Method not allowed", 413: "Too large", 415: "Unsupported media",
-    422: "Cannot be processed", 500: "Internal error", 502: "Source unreachable", 503: "Temporarily unavailable",
+    400: "Bad request", 401: "Key required", 403: "Not allowed", 404: "Not found", 405: "Method not allowed",
+    409: "Conflict", 413: "Too large", 415: "Unsupported media", 422: "Cannot be processed",
+    429: "Too many requests", 500: "Internal error", 502: "Source unreachable", 503: "Temporarily unavailable",
     504: "Source too slow",
 }  # fmt: skip
 
@@ -52,7 +56,7 @@ def problem(request: Request, status: int, code: str, detail: str, **extra: obje
         "type": f"/problems/{code}", "title": TITLES.get(status, "Error"), "status": status, "code": code,
         "detail": detail, "instance": request.url.path, **extra,
     }  # fmt: skip
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
+    headers = {503: {"Retry-After": str(RETRY_AFTER_S)}, 401: {"WWW-Authenticate": "Bearer"}}.get(status)
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
@@ -69,7 +73,10 @@ async def _known(request: Request, exc: Exception) -> JSONResponse:
     status = next(status for error, status in STATUS.items() if isinstance(exc, error))
     code = str(getattr(exc, "code", "error"))
     log.warning("request.refused", path=request.url.path, status=status, code=code, detail=str(exc))
-    return problem(request, status, code, str(exc))
+    answer = problem(request, status, code, str(exc))
+    if isinstance(exc, errors.TooManyRequests):
+        answer.headers["Retry-After"] = str(exc.retry_after_s)
+    return answer
 
 
 async def _invalid(request: Request, exc: Exception) -> JSONResponse:

@@ -14,11 +14,12 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
+from oracle.api.access import Caller, Uploader
 from oracle.api.analyses import load_view
 from oracle.api.schemas import AnalysisView
 from oracle.api.services import ServicesDep
-from oracle.errors import UploadTooLarge
-from oracle.intake import Upload
+from oracle.errors import NotAllowed, UploadTooLarge
+from oracle.intake import Upload, parse_creator
 from storage.errors import StorageError
 
 POLL_S = 0.1
@@ -49,11 +50,12 @@ class WorkByUri(BaseModel):
     "/upload",
     response_model=AnalysisView,
     responses={202: {"model": AnalysisView}},
-    summary="Post a picture and learn if it is original",
+    summary="Post a picture, a video or a sound and learn if it is original",
 )
 async def upload(
     services: ServicesDep,
     response: Response,
+    caller: Uploader,
     file: Annotated[UploadFile, File(description="The media itself; its name and announced type are not trusted.")],
     creator: Annotated[str | None, Form(description="Wallet address, or a name.")] = None,
     media_type: Annotated[str | None, Form(description="image, video or audio; found out if not given.")] = None,
@@ -65,7 +67,10 @@ async def upload(
         limit = services.settings.limits.upload_bytes
         sha256, size_bytes = await run_in_threadpool(_save, file, path, limit)
         name = Path(file.filename).name[:255] if file.filename else None
-        taken = Upload(path, sha256, size_bytes, name, creator or None, media_type or None, idempotency_key)
+        taken = Upload(
+            path, sha256, size_bytes, name, creator_of(caller, creator or None), media_type or None,
+            caller.idempotency(idempotency_key),
+        )  # fmt: skip
         analysis_id = await run_in_threadpool(services.intake.submit, taken)
     return await _answer(services, response, analysis_id, wait_s)
 
@@ -79,6 +84,7 @@ async def upload(
 async def add_work(
     services: ServicesDep,
     response: Response,
+    caller: Uploader,
     body: WorkByUri,
     idempotency_key: IdempotencyKey = None,
     wait_s: Wait = None,
@@ -87,11 +93,20 @@ async def add_work(
         path = Path(folder) / "media"
         fetched = await run_in_threadpool(services.fetcher.fetch, body.uri, path)
         taken = Upload(
-            path, fetched.sha256, fetched.size_bytes, file_name_of(body.uri), body.creator,
-            body.media_type, idempotency_key,
+            path, fetched.sha256, fetched.size_bytes, file_name_of(body.uri), creator_of(caller, body.creator),
+            body.media_type, caller.idempotency(idempotency_key),
         )  # fmt: skip
         analysis_id = await run_in_threadpool(services.intake.submit, taken)
     return await _answer(services, response, analysis_id, wait_s)
+
+
+def creator_of(caller: Caller, named: str | None) -> str | None:
+    """Whose work it is: a creator's own key posts for that creator alone. Raises: NotAllowed."""
+    if caller.creator is None:
+        return named
+    if named is not None and parse_creator(named)[0] != caller.creator:
+        raise NotAllowed(f"The key {caller.name!r} posts for {caller.creator} only, not for {named}.")
+    return caller.creator
 
 
 def file_name_of(uri: str) -> str | None:

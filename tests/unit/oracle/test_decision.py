@@ -107,3 +107,37 @@ def test_verdicts(case: tuple[Subject, list[Match], Verdict, Reason, int, int | 
     assert (decided.verdict, decided.reason, decided.redirect_bps) == (verdict, reason, redirect)
     assert (decided.credited and decided.credited.work_id) == (credited and UUID(int=credited))
     assert decided.similarity_bps == (decided.credited.similarity_bps if decided.credited else 0)
+
+
+SOUND = decision.SoundRule(threshold_bps=9_500, ceiling_bps=3_000)
+
+
+def sound_match(similarity_bps: int, rule: decision.SoundRule = SOUND) -> Match:
+    return Match(UUID(int=1), ALICE, 1, similarity_bps, sound_rule=rule)
+
+
+@pytest.mark.parametrize(("similarity", "redirect"), [(9_500, 0), (9_600, 2_000), (9_651, 3_000), (10_000, 3_000)])
+def test_sound_alone_redirects_up_to_its_ceiling(similarity: int, redirect: int) -> None:
+    judged = decide(ME, [sound_match(similarity)], POLICY)
+    assert (judged.verdict, judged.reason) == (Verdict.DERIVATIVE, Reason.SOUND_OF_EARLIER)
+    assert judged.redirect_bps == redirect
+    # The contract knows the similarity alone: it must come to the same share.
+    assert decision.redirect_bps(judged.similarity_bps, 9_500, 10_000) == redirect
+
+
+def test_sound_below_its_own_threshold_is_no_copy() -> None:
+    strict = decision.SoundRule(threshold_bps=9_800, ceiling_bps=3_000)
+    judged = decide(ME, [sound_match(9_700, strict)], POLICY)
+    assert (judged.verdict, judged.similarity_bps) == (Verdict.ORIGINAL, 9_499)
+
+
+@pytest.mark.parametrize("ceiling", [0, 1, 333, 3_000, 9_999, 10_000])
+@pytest.mark.parametrize("base", [0, 1, 5_000, 9_999, 10_000])
+@pytest.mark.parametrize("threshold", [0, 5_000, 9_500, 9_999])
+def test_the_cut_similarity_is_the_largest_under_the_ceiling(ceiling: int, base: int, threshold: int) -> None:
+    rule, policy = decision.SoundRule(threshold, ceiling), Policy(1, threshold, base)
+    for similarity in (threshold, (threshold + 10_000) // 2, 10_000):
+        counted = decision.sound_only_bps(similarity, rule, policy)
+        assert threshold <= counted <= similarity
+        assert decision.redirect_bps(counted, threshold, base) <= ceiling
+        assert counted == similarity or decision.redirect_bps(counted + 1, threshold, base) > ceiling

@@ -1,0 +1,105 @@
+"""Who calls, what the caller may do, and how often: API keys with scopes."""
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from oracle.api.services import Services, ServicesDep
+from oracle.errors import KeyRequired, NotAllowed, TooManyRequests
+from storage import keys
+
+Scope = Literal["upload", "read", "fraud", "govern", "admin"]
+SCOPES: tuple[Scope, ...] = ("upload", "read", "fraud", "govern", "admin")
+# What anybody who reaches the API may do as long as no keys are required. The rest always takes a key.
+OPEN: frozenset[str] = frozenset({"upload", "read"})
+COOKIE = "oracle_key"
+
+_bearer = HTTPBearer(auto_error=False, description="An API key, or the operator's token.")
+_limiter = MovingWindowRateLimiter(MemoryStorage())
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who is behind a request.
+
+    name: goes into audit logs as the actor. creator: the handle of the one creator the caller acts for, or None.
+    """
+
+    name: str
+    scopes: frozenset[str]
+    creator: str | None = None
+    creator_id: int | None = None
+    key_id: int | None = None
+
+    def may(self, scope: Scope) -> bool:
+        """Whether the caller has that scope; admin has every one."""
+        return scope in self.scopes or "admin" in self.scopes
+
+    def may_see(self, creator_id: int | None) -> bool:
+        """Whether what belongs to a creator is this caller's business."""
+        return self.creator_id is None or self.creator_id == creator_id
+
+    def idempotency(self, key: str | None) -> str | None:
+        """A client's idempotency key, apart from those of other clients."""
+        return key if key is None or self.key_id is None else f"{self.key_id}/{key}"
+
+
+def require(scope: Scope) -> Callable[..., Caller]:
+    """A dependency: the caller, who has that scope.
+
+    Raises: KeyRequired (401) without a valid key, NotAllowed (403), TooManyRequests (429).
+    """
+
+    def check(
+        request: Request,
+        services: ServicesDep,
+        bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    ) -> Caller:
+        secret = bearer.credentials if bearer else request.cookies.get(COOKIE)
+        caller, per_minute = _caller(services, secret)
+        _take_turn(caller, per_minute, request)
+        if not caller.may(scope):
+            if secret is None:
+                raise KeyRequired
+            raise NotAllowed(f"The key {caller.name!r} lacks the scope {scope!r}.")
+        return caller
+
+    return check
+
+
+def _caller(services: Services, secret: str | None) -> tuple[Caller, int]:
+    settings = services.settings.http
+    if secret is None:
+        scopes = frozenset() if settings.keys_required else OPEN
+        return Caller("anonymous", scopes), settings.per_minute
+    token = settings.admin_token
+    if token is not None and hmac.compare_digest(secret.encode(), token.get_secret_value().encode()):
+        return Caller("operator", frozenset({"admin"})), settings.per_minute
+    with services.db.transaction() as conn:
+        key = keys.find(conn, secret)
+    if key is None:
+        raise KeyRequired("That key is unknown or was revoked.")
+    return Caller(key.name, frozenset(key.scopes), key.creator, key.creator_id, key.id), key.per_minute
+
+
+def _take_turn(caller: Caller, per_minute: int, request: Request) -> None:
+    # One window a process: with several API processes the limit is as many times higher.
+    whose = caller.name if caller.key_id else f"{caller.name} {request.client.host if request.client else ''}"
+    limit = RateLimitItemPerMinute(per_minute)
+    if not _limiter.hit(limit, whose):
+        reset = _limiter.get_window_stats(limit, whose).reset_time
+        raise TooManyRequests(f"More than {per_minute} requests in a minute.", reset_at=reset)
+
+
+Uploader = Annotated[Caller, Depends(require("upload"))]
+Reader = Annotated[Caller, Depends(require("read"))]
+FraudOfficer = Annotated[Caller, Depends(require("fraud"))]
+Governor = Annotated[Caller, Depends(require("govern"))]
+Admin = Annotated[Caller, Depends(require("admin"))]

@@ -1,0 +1,116 @@
+"""API keys over real HTTP handlers and a real database: scopes, creators, limits, revocation."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from starlette.testclient import TestClient
+from support.photos import photo
+
+from oracle import app as wiring
+from oracle.settings import Settings
+from storage import keys, works
+from storage.database import Database
+from storage.errors import NameTaken, NotFound
+
+Issue = Callable[..., dict[str, str]]
+
+
+@pytest.fixture
+def strict(settings: Settings, db: Database) -> Iterator[TestClient]:
+    """The API as strangers meet it: every call takes a key."""
+    http = settings.http.model_copy(update={"keys_required": True})
+    with TestClient(wiring.create_app(settings.model_copy(update={"http": http}))) as client:
+        yield client
+
+
+@pytest.fixture
+def issue(db: Database) -> Issue:
+    def make(name: str, *scopes: str, creator: str | None = None, per_minute: int = 100) -> dict[str, str]:
+        with db.transaction() as conn:
+            owner = works.ensure_creator(conn, creator, creator.encode().ljust(20, b"."), False).id if creator else None
+            secret = keys.issue(conn, name, scopes, creator_id=owner, per_minute=per_minute)
+        return {"Authorization": f"Bearer {secret}"}
+
+    return make
+
+
+def upload(client: TestClient, headers: dict[str, str], creator: str | None = None) -> int:
+    data = {"creator": creator} if creator else {}
+    files = {"file": ("photo.jpg", photo("temple"))}
+    return client.post("/upload", files=files, data=data, headers=headers).status_code
+
+
+def test_without_a_key_everything_but_health_is_refused(strict: TestClient) -> None:
+    answer = strict.get("/v1/policy")
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "key_required"
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert upload(strict, {}) == 401
+    assert strict.get("/healthz").status_code == 200
+
+
+def test_a_key_does_what_its_scopes_say(strict: TestClient, issue: Issue) -> None:
+    reader, uploader, governor = issue("r", "read"), issue("u", "upload"), issue("g", "govern")
+    permission = {"owner": "alice", "licensee": "bob"}
+    assert strict.get("/v1/policy", headers=reader).status_code == 200
+    assert upload(strict, reader) == 403
+    assert upload(strict, uploader) == 202
+    assert strict.get("/v1/policy", headers=uploader).status_code == 403
+    assert strict.post("/v1/permissions", json=permission, headers=uploader).status_code == 403
+    assert strict.post("/v1/permissions", json=permission, headers=governor).status_code == 201
+    assert strict.post("/v1/permissions", json=permission, headers=issue("a", "admin")).status_code == 201
+
+
+def test_a_creators_key_posts_for_that_creator_alone(strict: TestClient, issue: Issue, db: Database) -> None:
+    alice = issue("alice's phone", "upload", creator="alice")
+    assert upload(strict, alice, "mallory") == 403
+    assert upload(strict, alice) == 202
+    with db.transaction() as conn:
+        rows = conn.execute("select handle from works join creators c on c.id = creator_id").fetchall()
+    assert rows == [("alice",)]
+
+
+def test_two_clients_may_choose_the_same_idempotency_key(strict: TestClient, issue: Issue, db: Database) -> None:
+    for name in ("first", "second"):
+        assert upload(strict, issue(name, "upload") | {"Idempotency-Key": "1"}) == 202
+    with db.transaction() as conn:
+        assert conn.execute("select count(*) from works").fetchone() == (2,)
+
+
+def test_a_key_that_asks_too_often_waits(strict: TestClient, issue: Issue) -> None:
+    eager, other = issue("eager", "read", per_minute=3), issue("other", "read", per_minute=3)
+    assert [strict.get("/v1/policy", headers=eager).status_code for _ in range(4)] == [200, 200, 200, 429]
+    refused = strict.get("/v1/policy", headers=eager)
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert refused.json()["code"] == "too_many_requests"
+    assert strict.get("/v1/policy", headers=other).status_code == 200
+
+
+def test_a_revoked_key_ends_at_once_and_its_name_is_free(strict: TestClient, issue: Issue, db: Database) -> None:
+    old = issue("phone", "read")
+    with db.transaction() as conn:
+        keys.revoke(conn, "phone")
+    assert strict.get("/v1/policy", headers=old).status_code == 401
+    assert strict.get("/v1/policy", headers=issue("phone", "read")).status_code == 200
+    with pytest.raises(NameTaken):
+        issue("phone", "read")
+    with db.transaction() as conn, pytest.raises(NotFound):
+        keys.revoke(conn, "nobody's")
+
+
+def test_open_mode_still_takes_a_key_for_what_costs_others(client: TestClient) -> None:
+    permission = {"owner": "alice", "licensee": "bob"}
+    assert client.get("/v1/policy").status_code == 200
+    assert client.post("/v1/permissions", json=permission).status_code == 401
+    wrong = {"Authorization": "Bearer cok_wrong"}
+    assert client.get("/v1/policy", headers=wrong).status_code == 401
+    operator = {"Authorization": "Bearer operator"}
+    assert client.post("/v1/permissions", json=permission, headers=operator).status_code == 201
+
+
+def test_secrets_are_not_stored(issue: Issue, db: Database) -> None:
+    secret = issue("x", "read")["Authorization"].split()[1]
+    with db.transaction() as conn:
+        row = conn.execute("select api_keys::text from api_keys").fetchone()
+    assert row is not None
+    assert secret not in row[0]
