@@ -25,7 +25,7 @@ class HttpSettings(BaseModel, frozen=True):
 class LimitSettings(BaseModel, frozen=True):
     """What one upload may cost."""
 
-    upload_bytes: int = Field(default=50 * 2**20, gt=0, description="Largest accepted file.")
+    upload_bytes: int = Field(default=500 * 2**20, gt=0, description="Largest accepted file.")
     pixels: int = Field(
         default=100_000_000, gt=0, description="Most pixels of a picture, checked before it is decoded."
     )
