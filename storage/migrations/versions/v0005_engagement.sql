@@ -97,6 +97,14 @@ create table engagement_changed (
     reopen boolean not null default false
 );
 
+-- What was counted of a post until its grade is final: all of it, and what counts.
+create table engagement_counts (
+    post_id bytea primary key references posts,
+    raw jsonb not null,
+    qualified jsonb not null,
+    counted_at timestamptz not null
+);
+
 -- How grades and bonuses come about; rows are never changed, a new version is a new row.
 create table grade_policies (
     version int primary key,
@@ -164,11 +172,14 @@ create table post_terms (
     -- From then on it cannot be disputed any more; while it can, the redirected share waits.
     final_at timestamptz not null,
     disputed boolean not null default false,
+    -- Decided by an appeal: no later analysis overwrites it.
+    ruled boolean not null default false,
     analysis_id uuid references analyses,
     revision int not null default 1,
     changed_at timestamptz not null default now(),
     check (redirect_bps = 0 or (verdict = 'derivative' and creditor_id is not null))
 );
+create index analyses_post on analyses (post_id);
 
 -- Base pay of a post for a week, as the platform says; paid once its grade is final.
 create table earnings (
@@ -201,7 +212,7 @@ create index ledger_freezes_creator on ledger_freezes (creator_id) where release
 create table ledger_transactions (
     id bigint generated always as identity primary key,
     kind text not null check (kind in
-        ('pay', 'correction', 'freeze', 'release', 'contest_settled', 'withdrawal')),
+        ('pay', 'correction', 'release', 'contest_settled', 'withdrawal')),
     post_id bytea references posts,
     creator_id bigint references creators,
     -- Monday of the week it belongs to: the week that was earned, else the week it was booked in.
@@ -228,6 +239,7 @@ create table ledger_postings (
 );
 create index ledger_postings_creator on ledger_postings (creator_id, transaction_id);
 create index ledger_postings_post on ledger_postings (post_id, bucket);
+create index ledger_postings_waiting on ledger_postings (bucket, post_id) where bucket in ('contested', 'frozen');
 
 create function refuse_ledger_change() returns trigger language plpgsql as $$
 begin

@@ -1,0 +1,29 @@
+"""What happens by itself: grades follow the events, money that is due is booked, old events are forgotten."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from oracle.creators import grades, payments
+from storage import engagement
+from storage.database import Database
+
+# Events are kept for so long; a grade is final long before, and keeps its counts and facts for ever.
+RETENTION = timedelta(days=90)
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What one round did."""
+
+    graded: int
+    booked: int
+    days_forgotten: int
+
+
+def tick(db: Database, now: datetime, *, retention: timedelta = RETENTION) -> Tick:
+    """Do everything that is due; safe at any time, from any number of processes. Raises: DatabaseUnavailable."""
+    graded = grades.grade_changed(db, now)
+    booked = payments.run_due(db, now)
+    with db.transaction() as conn:
+        gone = engagement.drop_partitions(conn, (now - retention).astimezone(UTC).date())
+    return Tick(graded, booked, len(gone))

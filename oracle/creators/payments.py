@@ -1,0 +1,188 @@
+"""Payments of creators: what is due is paid by the shared rules, what waited is settled, and all of it is booked."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from oracle.creators import ledger as rules
+from oracle.creators.errors import AccountFrozen
+from oracle.creators.ledger import Contest, Terms
+from oracle.decision import Verdict
+from oracle.money import Grade, bonus_bps
+from storage import ledger, ledger_earnings, ledger_freezes, ledger_terms
+from storage.database import Connection, Database
+from storage.ledger_earnings import DueCorrection, DuePay
+from storage.ledger_freezes import Freeze
+from storage.ledger_terms import PostTerms
+
+log = structlog.get_logger()
+
+BATCH = 200
+# As long as on chain (PostRegistry.INITIAL_DISPUTE_WINDOW): a verdict can be disputed for so long.
+DISPUTE_WINDOW = timedelta(days=7)
+
+
+def run_due(db: Database, now: datetime, *, dispute_window: timedelta = DISPUTE_WINDOW) -> int:
+    """Everything that is due: terms of new verdicts, pay, corrections, contests and freezes that ended.
+
+    Returns: how many transactions were booked. Raises: DatabaseUnavailable.
+    """
+    with db.transaction() as conn:
+        ledger_terms.follow_analyses(conn, dispute_window, now)
+    booked = _pay_all(db, now)
+    with db.transaction() as conn:
+        booked += sum(_correct(conn, due, now) for due in ledger_earnings.list_corrections(conn))
+        contested, frozen = ledger.posts_waiting(conn, "contested"), ledger.posts_waiting(conn, "frozen")
+    booked += _each(db, contested, lambda conn, post_id: settle_post(conn, post_id, now))
+    booked += _each(db, frozen, lambda conn, post_id: release_post(conn, post_id, now))
+    if booked:
+        log.info("ledger.booked", transactions=booked)
+    return booked
+
+
+def freeze(
+    conn: Connection,
+    alert_id: UUID,
+    *,
+    now: datetime,
+    until: datetime,
+    post_id: bytes | None = None,
+    creator_id: int | None = None,
+) -> None:
+    """Freeze what a post earns its poster from now on, or a creator's withdrawals, until a date at the latest."""
+    ledger_freezes.add(conn, Freeze(alert_id, post_id, creator_id, now, until))
+
+
+def release(conn: Connection, alert_id: UUID, now: datetime) -> None:
+    """End an alert's freezes; what a post's freeze held is available at once, unless another alert holds it, too."""
+    for post_id in ledger_freezes.end(conn, alert_id, now):
+        release_post(conn, post_id, now)
+
+
+def set_terms(conn: Connection, terms: PostTerms, now: datetime) -> None:
+    """Change what a post's verdict means for its money, as a dispute or an appeal decides; settle it if it is final.
+
+    A won appeal is `ruled`, original, and final now: what was held goes to the poster, and no more than that.
+    """
+    ledger.lock_post(conn, terms.post_id)
+    ledger_terms.keep(conn, terms, now)
+    settle_post(conn, terms.post_id, now)
+
+
+def settle_post(conn: Connection, post_id: bytes, now: datetime) -> bool:
+    """Pay out what waited for a post's verdict, if that is final. Returns: whether anything was booked."""
+    poster_id = ledger.lock_post(conn, post_id)
+    stored = ledger_terms.find(conn, post_id)
+    held = ledger.waiting(conn, post_id)
+    if poster_id is None or stored is None or held.contested == 0 or not stored.is_final(now):
+        return False
+    terms = _terms(conn, stored, now)
+    postings = rules.settle_contest(poster_id, Contest(held.contested, held.gross), terms)
+    facts = {
+        "held_minor": held.contested, "gross_minor": held.gross, "verdict": stored.verdict,
+        "redirect_bps": stored.redirect_bps, "ruled": stored.ruled,
+    }  # fmt: skip
+    ledger.book(conn, "contest_settled", postings, facts, week=ledger.week_of(now), booked_at=now, post_id=post_id)
+    return True
+
+
+def release_post(conn: Connection, post_id: bytes, now: datetime) -> bool:
+    """Give back what a post's freeze held, if no alert holds it any more. Returns: whether anything was booked."""
+    poster_id = ledger.lock_post(conn, post_id)
+    held = ledger.waiting(conn, post_id).frozen
+    if poster_id is None or held == 0 or ledger_freezes.is_post_frozen(conn, post_id, now):
+        return False
+    postings = rules.release(poster_id, held)
+    ledger.book(
+        conn, "release", postings, {"held_minor": held}, week=ledger.week_of(now), booked_at=now, post_id=post_id
+    )
+    return True
+
+
+def withdraw(conn: Connection, creator_id: int, amount_minor: int, now: datetime) -> int:
+    """Book a withdrawal. Returns: the transaction. Raises: AccountFrozen, NothingToWithdraw, InsufficientFunds."""
+    ledger.lock_creator(conn, creator_id)
+    if ledger_freezes.is_account_frozen(conn, creator_id, now):
+        raise AccountFrozen
+    postings = rules.withdraw(creator_id, ledger.available(conn, creator_id), amount_minor)
+    facts = {"amount_minor": amount_minor}
+    return ledger.book(
+        conn, "withdrawal", postings, facts, week=ledger.week_of(now), booked_at=now, creator_id=creator_id
+    )
+
+
+def _pay_all(db: Database, now: datetime) -> int:
+    paid = 0
+    while True:
+        with db.transaction() as conn:
+            due = ledger_earnings.list_due(conn, BATCH)
+            for week in due:
+                _pay(conn, week, now)
+        paid += len(due)
+        if not due:
+            return paid
+
+
+def _pay(conn: Connection, due: DuePay, now: datetime) -> None:
+    poster_id, stored = ledger.lock_post(conn, due.post_id), ledger_terms.find(conn, due.post_id)
+    assert poster_id is not None
+    assert stored is not None
+    terms, grade = _terms(conn, stored, now), Grade(due.grade)
+    paid, postings = rules.pay(poster_id, due.base_minor, grade, terms)
+    facts = {
+        "base_minor": due.base_minor,
+        "grade": due.grade,
+        "score_bps": due.score_bps,
+        "policy_version": due.policy_version,
+        "verdict": stored.verdict,
+        "bonus_bps": bonus_bps(grade, terms.verdict),
+        "bonus_minor": paid.bonus,
+        "redirect_bps": terms.redirect_bps,
+        "to_original_minor": paid.shares.to_original,
+        "to_poster_minor": paid.shares.to_poster,
+        "contested": bool(paid.shares.to_original) and not terms.final,
+        "frozen": terms.frozen,
+        "analysis_id": str(stored.analysis_id) if stored.analysis_id else None,
+    }
+    number = ledger.book(conn, "pay", postings, facts, week=due.week, booked_at=now, post_id=due.post_id)
+    ledger_earnings.mark_paid(conn, due.post_id, due.week, number)
+
+
+def _correct(conn: Connection, due: DueCorrection, now: datetime) -> int:
+    poster_id, stored = ledger.lock_post(conn, due.post_id), ledger_terms.find(conn, due.post_id)
+    assert poster_id is not None
+    assert stored is not None
+    # By the verdict it was paid under: a grade that rose changes the grade's part alone.
+    points = bonus_bps(Grade(due.grade), Verdict(due.paid["verdict"]))
+    right = due.paid["base_minor"] * points // 10_000
+    missing = right - ledger.bonus_booked(conn, due.post_id, due.week)
+    if missing <= 0:
+        return 0
+    postings = rules.correct(poster_id, missing, _terms(conn, stored, now))
+    facts = {
+        "grade": due.grade, "was": due.paid["grade"], "base_minor": due.paid["base_minor"], "bonus_bps": points,
+        "missing_minor": missing, "verdict": due.paid["verdict"], "redirect_bps": stored.redirect_bps,
+    }  # fmt: skip
+    ledger.book(conn, "correction", postings, facts, week=due.week, booked_at=now, post_id=due.post_id)
+    return 1
+
+
+def _terms(conn: Connection, stored: PostTerms, now: datetime) -> Terms:
+    return Terms(
+        Verdict(stored.verdict),
+        stored.redirect_bps,
+        stored.creditor_id,
+        stored.is_final(now),
+        ledger_freezes.is_post_frozen(conn, stored.post_id, now),
+    )
+
+
+def _each(db: Database, posts: list[bytes], step: Callable[[Connection, bytes], bool]) -> int:
+    """One transaction a post, so that one post never holds up the others."""
+    booked = 0
+    for post_id in posts:
+        with db.transaction() as conn:
+            booked += step(conn, post_id)
+    return booked

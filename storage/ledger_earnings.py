@@ -1,0 +1,90 @@
+"""Base pay by post and week as the platform announces it, and which of it is due."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from storage.database import Connection
+
+
+@dataclass(frozen=True)
+class DuePay:
+    """A week of a post that can be paid: its grade is final and its verdict known."""
+
+    post_id: bytes
+    week: date
+    base_minor: int
+    grade: str
+    score_bps: int
+    policy_version: int
+
+
+@dataclass(frozen=True)
+class DueCorrection:
+    """A week that was paid by a grade that rose since. `paid` holds the facts of the payment."""
+
+    post_id: bytes
+    week: date
+    grade: str
+    paid: dict[str, Any]
+
+
+def announce(conn: Connection, post_id: bytes, week: date, base_minor: int, now: datetime) -> str:
+    """Record a week's base pay of a post; a week that is paid stays as it was paid.
+
+    Returns: new, same or changed; where nothing was recorded: paid, unknown_post or unsigned_post.
+    """
+    post = conn.execute("select creator_id from posts where post_id = %s", (post_id,)).fetchone()
+    if post is None:
+        return "unknown_post"
+    if post[0] is None:
+        return "unsigned_post"
+    known = conn.execute(
+        "select base_minor, transaction_id from earnings where post_id = %s and week = %s for update", (post_id, week)
+    ).fetchone()
+    if known is None:
+        conn.execute(
+            "insert into earnings (post_id, week, base_minor, announced_at) values (%s, %s, %s, %s)",
+            (post_id, week, base_minor, now),
+        )
+        return "new"
+    if known[0] == base_minor:
+        return "same"
+    if known[1] is not None:
+        return "paid"
+    conn.execute(
+        "update earnings set base_minor = %s, announced_at = %s where post_id = %s and week = %s",
+        (base_minor, now, post_id, week),
+    )
+    return "changed"
+
+
+def list_due(conn: Connection, limit: int) -> list[DuePay]:
+    """Weeks to pay; whoever takes one locks its row, and another payer passes it by."""
+    rows = conn.execute(
+        "select e.post_id, week, base_minor, g.grade, g.score_bps, g.policy_version from earnings e"
+        " join grades g on g.post_id = e.post_id and g.status = 'final' join post_terms t on t.post_id = e.post_id"
+        " join posts p on p.post_id = e.post_id and p.creator_id is not null"
+        " where e.transaction_id is null order by e.post_id, week limit %s for update of e skip locked",
+        (limit,),
+    ).fetchall()
+    return [DuePay(bytes(row[0]), *row[1:]) for row in rows]
+
+
+def mark_paid(conn: Connection, post_id: bytes, week: date, transaction_id: int) -> None:
+    """Tie a week to the transaction that paid it."""
+    conn.execute(
+        "update earnings set transaction_id = %s where post_id = %s and week = %s", (transaction_id, post_id, week)
+    )
+
+
+def list_corrections(conn: Connection) -> list[DueCorrection]:
+    """Weeks whose final grade is better (an earlier letter) than the one they were paid by, and not corrected yet."""
+    rows = conn.execute(
+        "select e.post_id, e.week, g.grade, t.facts from earnings e join ledger_transactions t"
+        " on t.id = e.transaction_id join grades g on g.post_id = e.post_id and g.status = 'final'"
+        " where g.grade < t.facts->>'grade' and not exists (select 1 from ledger_transactions c"
+        " where c.kind = 'correction' and c.post_id = e.post_id and c.week = e.week"
+        " and c.facts->>'grade' <= g.grade) order by 1, 2"
+    ).fetchall()
+    return [DueCorrection(bytes(row[0]), *row[1:]) for row in rows]

@@ -1,0 +1,87 @@
+"""What the verdict on each post means for its money, as far as it is decided."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from storage.database import Connection
+
+# Only posts whose money depends on it. The newest decided analysis of a post counts; a post in dispute or decided by
+# an appeal stays as it is. As on chain, asking again for the same answer must not keep the original's money waiting,
+# so its end stays, too.
+_FOLLOW = """
+insert into post_terms (post_id, verdict, redirect_bps, creditor_id, final_at, analysis_id, changed_at)
+select a.post_id, a.verdict, case when w.creator_id is null then 0 else a.redirect_bps end,
+    case when a.verdict = 'derivative' then w.creator_id end, a.decided_at + %(window)s, a.id, %(now)s
+from (
+    select post_id from earnings where transaction_id is null union
+    select post_id from ledger_postings where bucket = 'contested' group by post_id having sum(amount_minor) > 0
+) concerned cross join lateral (
+    select id, post_id, verdict, redirect_bps, matched_work_id, decided_at from analyses
+    where post_id = concerned.post_id and status = 'decided' order by decided_at desc, id limit 1
+) a left join works w on w.id = a.matched_work_id
+where not exists (select 1 from post_terms t where t.post_id = a.post_id and t.analysis_id = a.id)
+on conflict (post_id) do update set
+    final_at = case when (post_terms.verdict, post_terms.redirect_bps, post_terms.creditor_id)
+        is not distinct from (excluded.verdict, excluded.redirect_bps, excluded.creditor_id)
+        then post_terms.final_at else excluded.final_at end,
+    verdict = excluded.verdict, redirect_bps = excluded.redirect_bps, creditor_id = excluded.creditor_id,
+    analysis_id = excluded.analysis_id, revision = post_terms.revision + 1, changed_at = excluded.changed_at
+where not post_terms.disputed and not post_terms.ruled
+"""
+
+
+@dataclass(frozen=True)
+class PostTerms:
+    """The verdict on a post in terms of money.
+
+    Attributes:
+        final_at: from then on nobody can dispute it, and what was contested is paid out.
+        disputed: a dispute is open; nothing is final until it is closed.
+        ruled: decided by an appeal; no later analysis overwrites it.
+    """
+
+    post_id: bytes
+    verdict: str
+    redirect_bps: int
+    creditor_id: int | None
+    final_at: datetime
+    disputed: bool = False
+    ruled: bool = False
+    analysis_id: UUID | None = None
+
+    def is_final(self, now: datetime) -> bool:
+        return not self.disputed and self.final_at <= now
+
+
+def find(conn: Connection, post_id: bytes) -> PostTerms | None:
+    """The terms of a post, None before it was decided on."""
+    with conn.cursor(row_factory=class_row(PostTerms)) as cursor:
+        return cursor.execute(
+            "select post_id, verdict, redirect_bps, creditor_id, final_at, disputed, ruled, analysis_id"
+            " from post_terms where post_id = %s",
+            (post_id,),
+        ).fetchone()
+
+
+def keep(conn: Connection, terms: PostTerms, now: datetime) -> None:
+    """Store the terms of a post, whatever was known before."""
+    conn.execute(
+        "insert into post_terms (post_id, verdict, redirect_bps, creditor_id, final_at, disputed, ruled, analysis_id,"
+        " changed_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " on conflict (post_id) do update set verdict = excluded.verdict, redirect_bps = excluded.redirect_bps,"
+        " creditor_id = excluded.creditor_id, final_at = excluded.final_at, disputed = excluded.disputed,"
+        " ruled = excluded.ruled, analysis_id = excluded.analysis_id, revision = post_terms.revision + 1,"
+        " changed_at = excluded.changed_at",
+        (
+            terms.post_id, terms.verdict, terms.redirect_bps, terms.creditor_id, terms.final_at, terms.disputed,
+            terms.ruled, terms.analysis_id, now,
+        ),
+    )  # fmt: skip
+
+
+def follow_analyses(conn: Connection, window: timedelta, now: datetime) -> int:
+    """Take over what was decided since the last time; each verdict can be disputed for `window`. Returns: how many."""
+    return conn.execute(_FOLLOW, {"window": window, "now": now}).rowcount

@@ -1,0 +1,181 @@
+"""Any order of payments, verdicts, disputes, freezes, appeals and withdrawals: nothing is lost, and every balance is
+the one that the contracts would hold (a model of RevenueSplitter, written from its Solidity)."""
+
+from dataclasses import dataclass, field, replace
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from oracle.creators import ledger
+from oracle.creators.errors import InsufficientFunds, NothingToWithdraw
+from oracle.creators.ledger import Bucket, Contest, Entry, Posting, Terms
+from oracle.decision import Verdict
+from oracle.money import Grade
+
+CREATORS = (1, 2, 3)
+POSTS = {"a": 1, "b": 1, "c": 2}  # post -> poster
+BONUS_BPS = {"A": 2_000, "B": 1_000}
+
+posts = st.sampled_from(sorted(POSTS))
+amounts = st.integers(0, 20_000) | st.integers(0, 10**12)
+
+
+@dataclass
+class Vault:
+    """What the contracts hold, as their Solidity says: claimable by creator, contested and frozen by post."""
+
+    claimable: dict[int, int] = field(default_factory=lambda: dict.fromkeys(CREATORS, 0))
+    held: dict[str, int] = field(default_factory=lambda: dict.fromkeys(POSTS, 0))
+    gross: dict[str, int] = field(default_factory=lambda: dict.fromkeys(POSTS, 0))
+    frozen: dict[str, int] = field(default_factory=lambda: dict.fromkeys(POSTS, 0))
+    paid_in: int = 0
+    paid_out: int = 0
+
+    def credit_bonus(self, post: str, base: int, grade: str, terms: Terms) -> None:
+        points = BONUS_BPS.get(grade, 0)
+        if terms.verdict in ("derivative", "self_duplicate"):
+            points //= 2
+        amount = base + base * points // 10_000
+        self.paid_in += amount
+        to_original = amount * terms.redirect_bps // 10_000
+        if to_original and not terms.final:
+            self.held[post] += to_original
+            self.gross[post] += amount
+        elif to_original:
+            self.claimable[terms.creditor_id or 0] += to_original
+        self.pay_poster(post, amount - to_original, terms)
+
+    def pay_contested(self, post: str, terms: Terms) -> None:
+        to_original = 0
+        if terms.verdict == "derivative":
+            to_original = min(self.gross[post] * terms.redirect_bps // 10_000, self.held[post])
+            self.claimable[terms.creditor_id or 0] += to_original
+        self.pay_poster(post, self.held[post] - to_original, terms)
+        self.held[post] = self.gross[post] = 0
+
+    def pay_poster(self, post: str, amount: int, terms: Terms) -> None:
+        if terms.frozen:
+            self.frozen[post] += amount
+        else:
+            self.claimable[POSTS[post]] += amount
+
+
+class Books(RuleBasedStateMachine):
+    """The ledger beside the model, step by step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.vault = Vault()
+        self.booked: list[tuple[str, list[Posting]]] = []
+        self.gross = dict.fromkeys(POSTS, 0)
+        self.terms = {post: Terms(Verdict.UNDECIDED, final=False) for post in POSTS}
+
+    @rule(post=posts, base=amounts, grade=st.sampled_from(Grade))
+    def pay(self, post: str, base: int, grade: Grade) -> None:
+        paid, postings = ledger.pay(POSTS[post], base, grade, self.terms[post])
+        if any(p.bucket is Bucket.CONTESTED for p in postings):
+            self.gross[post] += paid.base_pay + paid.bonus
+        self.book(post, postings)
+        self.vault.credit_bonus(post, base, str(grade), self.terms[post])
+
+    @rule(post=posts, redirect=st.integers(0, 10_000), creditor=st.sampled_from(CREATORS))
+    def found_derivative(self, post: str, redirect: int, creditor: int) -> None:
+        if creditor != POSTS[post] and not self.terms[post].final:
+            self.terms[post] = Terms(Verdict.DERIVATIVE, redirect, creditor, False, self.terms[post].frozen)
+
+    @rule(post=posts, verdict=st.sampled_from([v for v in Verdict if v is not Verdict.DERIVATIVE]))
+    def found_otherwise(self, post: str, verdict: Verdict) -> None:
+        if not self.terms[post].final:
+            self.terms[post] = Terms(verdict, final=False, frozen=self.terms[post].frozen)
+
+    @rule(post=posts)
+    def time_to_dispute_is_over(self, post: str) -> None:
+        self.terms[post] = replace(self.terms[post], final=True)
+        self.settle(post)
+
+    @rule(post=posts)
+    def appeal_won(self, post: str) -> None:
+        self.terms[post] = Terms(Verdict.ORIGINAL, final=True, frozen=self.terms[post].frozen)
+        self.settle(post)
+
+    @rule(post=posts)
+    def freeze(self, post: str) -> None:
+        self.terms[post] = replace(self.terms[post], frozen=True)
+
+    @rule(post=posts)
+    def release(self, post: str) -> None:
+        self.terms[post] = replace(self.terms[post], frozen=False)
+        self.book(post, ledger.release(POSTS[post], self.balance(Bucket.FROZEN, post=post)))
+        self.vault.claimable[POSTS[post]] += self.vault.frozen[post]
+        self.vault.frozen[post] = 0
+
+    @rule(post=posts, missing=st.integers(1, 2_000))
+    def grade_rose(self, post: str, missing: int) -> None:
+        """A correction is paid as earnings of its own, as `payEarnings` would."""
+        postings = ledger.correct(POSTS[post], missing, self.terms[post])
+        if any(p.bucket is Bucket.CONTESTED for p in postings):
+            self.gross[post] += missing
+        self.book(post, postings)
+        self.vault.credit_bonus(post, missing, "F", self.terms[post])
+
+    @precondition(lambda self: any(self.vault.claimable.values()))
+    @rule(creator=st.sampled_from(CREATORS), amount=amounts)
+    def withdraw(self, creator: int, amount: int) -> None:
+        available = self.balance(Bucket.AVAILABLE, creator=creator)
+        try:
+            self.book("-", ledger.withdraw(creator, available, amount))
+        except (InsufficientFunds, NothingToWithdraw):
+            assert amount == 0 or amount > self.vault.claimable[creator]
+            return
+        self.vault.claimable[creator] -= amount
+        self.vault.paid_out += amount
+
+    def settle(self, post: str) -> None:
+        contest = Contest(self.balance(Bucket.CONTESTED, post=post), self.gross[post])
+        self.book(post, ledger.settle_contest(POSTS[post], contest, self.terms[post]))
+        self.gross[post] = 0
+        self.vault.pay_contested(post, self.terms[post])
+
+    def book(self, post: str, postings: list[Posting]) -> None:
+        assert sum(p.amount_minor for p in postings) == 0
+        waits = {Entry.CONTEST, Entry.FREEZE, Entry.WITHDRAWAL}
+        for creator in CREATORS:
+            for entry in waits:
+                assert sum(p.amount_minor for p in postings if (p.creator_id, p.entry) == (creator, entry)) == 0
+        self.booked.append((post, postings))
+
+    def balance(self, bucket: Bucket, *, post: str | None = None, creator: int | None = None) -> int:
+        return sum(
+            p.amount_minor
+            for where, postings in self.booked
+            for p in postings
+            if p.bucket is bucket and post in (None, where) and creator in (None, p.creator_id)
+        )
+
+    @invariant()
+    def money_in_is_money_out_and_money_held(self) -> None:
+        buckets = {bucket: self.balance(bucket) for bucket in Bucket}
+        assert sum(buckets.values()) == 0
+        assert -buckets[Bucket.BUDGET] == self.vault.paid_in
+        assert buckets[Bucket.WITHDRAWN] == self.vault.paid_out
+        assert min(amount for bucket, amount in buckets.items() if bucket is not Bucket.BUDGET) >= 0
+
+    @invariant()
+    def every_balance_is_the_contracts(self) -> None:
+        for creator in CREATORS:
+            assert self.balance(Bucket.AVAILABLE, creator=creator) == self.vault.claimable[creator]
+        for post in POSTS:
+            assert self.balance(Bucket.CONTESTED, post=post) == self.vault.held[post]
+            assert self.balance(Bucket.FROZEN, post=post) == self.vault.frozen[post]
+
+    @invariant()
+    def every_creators_four_numbers_add_up(self) -> None:
+        lines = [p for _, postings in self.booked for p in postings]
+        found = [ledger.totals(creator, lines) for creator in CREATORS]
+        assert all(totals.balances for totals in found)
+        assert sum(t.redirected_away for t in found) == sum(t.redirected_to_me for t in found)
+
+
+Books.TestCase.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
+TestBooks = Books.TestCase

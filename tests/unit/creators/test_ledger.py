@@ -1,0 +1,93 @@
+"""The table of the rules, as it is booked."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from oracle.creators import ledger
+from oracle.creators.errors import InsufficientFunds, NothingToWithdraw
+from oracle.creators.ledger import Bucket, Contest, Entry, Posting, Terms
+from oracle.decision import Verdict
+from oracle.money import Grade
+
+POSTER, FIRST = 1, 2
+VECTORS = json.loads(Path("tests/vectors/rules.json").read_text())
+COPY = Terms(Verdict.DERIVATIVE, 6_000, FIRST)
+
+
+def balances(postings: list[Posting]) -> dict[tuple[int, str], int]:
+    found: dict[tuple[int, str], int] = {}
+    for posting in postings:
+        key = (posting.creator_id, str(posting.bucket))
+        found[key] = found.get(key, 0) + posting.amount_minor
+    return {key: amount for key, amount in found.items() if amount}
+
+
+@pytest.mark.parametrize("row", VECTORS["bonus"], ids=str)
+def test_the_bonus_table_is_booked_to_the_cent(row: dict[str, object]) -> None:
+    terms = Terms(Verdict(str(row["outcome"])))
+    _, postings = ledger.pay(POSTER, int(str(row["basePay"])), Grade(str(row["grade"])), terms)
+    assert balances(postings) == {(POSTER, "budget"): -int(str(row["total"])), (POSTER, "available"): row["total"]}
+
+
+def test_the_redirect_is_taken_from_base_and_bonus_together() -> None:
+    paid, postings = ledger.pay(POSTER, 10_000, Grade.A, COPY)
+    assert (paid.bonus, paid.shares.to_original, paid.shares.to_poster) == (1_000, 6_600, 4_400)
+    assert balances(postings) == {
+        (POSTER, "budget"): -11_000,
+        (POSTER, "available"): 4_400,
+        (FIRST, "available"): 6_600,
+    }
+
+
+def test_a_share_that_can_be_disputed_waits_and_so_does_frozen_money() -> None:
+    terms = Terms(Verdict.DERIVATIVE, 6_000, FIRST, final=False, frozen=True)
+    _, postings = ledger.pay(POSTER, 10_000, Grade.A, terms)
+    assert balances(postings) == {(POSTER, "budget"): -11_000, (POSTER, "contested"): 6_600, (POSTER, "frozen"): 4_400}
+
+
+def test_a_won_appeal_gives_back_what_was_held() -> None:
+    postings = ledger.settle_contest(POSTER, Contest(6_600, 11_000), Terms(Verdict.ORIGINAL))
+    assert balances(postings) == {(POSTER, "contested"): -6_600, (POSTER, "available"): 6_600}
+
+
+def test_a_redirect_that_rose_takes_no_more_than_was_held() -> None:
+    postings = ledger.settle_contest(POSTER, Contest(6_600, 11_000), Terms(Verdict.DERIVATIVE, 9_000, FIRST))
+    assert balances(postings) == {(POSTER, "contested"): -6_600, (FIRST, "available"): 6_600}
+
+
+def test_a_redirect_that_fell_gives_the_rest_back_and_a_freeze_holds_it() -> None:
+    terms = Terms(Verdict.DERIVATIVE, 2_000, FIRST, frozen=True)
+    postings = ledger.settle_contest(POSTER, Contest(6_600, 11_000), terms)
+    assert balances(postings) == {(POSTER, "contested"): -6_600, (FIRST, "available"): 2_200, (POSTER, "frozen"): 4_400}
+
+
+def test_nothing_is_booked_for_nothing() -> None:
+    assert ledger.pay(POSTER, 0, Grade.A, COPY)[1] == []
+    assert ledger.release(POSTER, 0) == []
+
+
+def test_a_withdrawal_takes_what_is_there_and_no_more() -> None:
+    assert balances(ledger.withdraw(POSTER, 500, 500)) == {(POSTER, "available"): -500, (POSTER, "withdrawn"): 500}
+    with pytest.raises(InsufficientFunds):
+        ledger.withdraw(POSTER, 500, 501)
+    for available, amount in ((0, 1), (5, 0), (5, -1)):
+        with pytest.raises(NothingToWithdraw):
+            ledger.withdraw(POSTER, available, amount)
+
+
+def test_only_a_copy_of_a_known_creators_work_redirects() -> None:
+    for verdict, creditor in ((Verdict.ORIGINAL, FIRST), (Verdict.UNDECIDED, FIRST), (Verdict.DERIVATIVE, None)):
+        with pytest.raises(ValueError, match="redirects"):
+            Terms(verdict, 1, creditor)
+
+
+def test_totals_show_both_sides_of_a_redirect() -> None:
+    postings = ledger.pay(POSTER, 10_000, Grade.A, COPY)[1]
+    mine, theirs = ledger.totals(POSTER, postings), ledger.totals(FIRST, postings)
+    assert (mine.earned, mine.redirected_away, mine.available, mine.held) == (11_000, 6_600, 4_400, 0)
+    assert (theirs.earned, theirs.redirected_to_me, theirs.available) == (0, 6_600, 6_600)
+    assert mine.balances
+    assert theirs.balances
+    assert not ledger.totals(POSTER, [Posting(POSTER, Bucket.AVAILABLE, Entry.FREEZE, 1)]).balances
