@@ -14,6 +14,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -178,7 +179,7 @@ def main(folder: Path) -> None:
     with (target / "labels.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow([f.name for f in fields(Label)])
-        made = (*copies(draw, pool), *composites(draw, pool), *strangers(folder, pool))
+        made = chain(copies(draw, pool), composites(draw, pool), strangers(folder, pool))
         for number, (label, edited) in enumerate(made):
             name = f"q{number:05d}{edited.suffix}"
             if edited.signal is None:
