@@ -28,6 +28,7 @@ from oracle.chain.node import ChainNode
 from oracle.chain.quorum.peers import QuorumSettings
 from oracle.chain.rpc import Endpoint
 from oracle.chain.signer import LocalSigner, account_from_file
+from oracle.check import Checker
 from oracle.errors import ConfigurationError
 from oracle.fetch import Fetcher
 from oracle.intake import Intake
@@ -212,6 +213,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             db,
             blobs,
             make_intake(db, blobs, kinds),
+            Checker(db, kinds, make_matcher(settings, db), settings.matching.sound_ceiling_bps),
             make_fetcher(settings),
             kinds,
             metrics,

@@ -117,6 +117,32 @@ def match(
 
 
 @app.command()
+def index(
+    folder: Annotated[Path, typer.Argument(help="Historical content.", exists=True, file_okay=False)],
+    creator: Annotated[str | None, typer.Option(help="Whose works they are: address or name.")] = None,
+) -> None:
+    """Register a folder of earlier works, judged like uploads but not sent to the chain. Run again to resume."""
+    from oracle.backfill import Backfill
+    from oracle.bringup import running_database
+    from storage import jobs
+    from storage.blobs import open_blobs
+
+    settings = Settings()
+    wiring.configure_logging(settings)
+    with running_database(settings) as db, _progress() as progress:
+        backfill = Backfill(db, wiring.make_intake(db, open_blobs(settings.blobs), wiring.make_kinds(settings)))
+        taken, refused = backfill.take_in(folder, creator, progress)
+        for file in refused:
+            console.print(f"[yellow]refused[/] {file.path}: {file.reason}", soft_wrap=True, highlight=False)
+        with db.transaction() as conn:
+            if not jobs.worker_is_alive(conn):
+                console.print(f"{len(taken)} taken in. No worker runs; they are judged once `oracle up` does.")
+                return
+        verdicts = backfill.wait(taken, progress)
+    console.print(", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common()) or "nothing to judge")
+
+
+@app.command()
 def check(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)]) -> None:
     """Show what files would match among the registered works, and why; nothing is kept, paid or sent."""
     from rich.table import Table

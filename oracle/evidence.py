@@ -75,7 +75,7 @@ def of_decision(
             "candidates": len(candidates),
             "verified": len(judged),
         },
-        "matches": sorted((_match(j) for j in judged), key=lambda m: (-m["similarity"], m["work"]["id"])),
+        "matches": sorted((match_document(j) for j in judged), key=lambda m: (-m["similarity"], m["work"]["id"])),
         "decision": {
             "verdict": decision.verdict.value,
             "reason": decision.reason.value,
@@ -91,7 +91,7 @@ def of_decision(
             threshold_bps=analysis.threshold_bps,
             redirect_bps=decision.redirect_bps,
             media_type=analysis.media_type,
-            other=_called(credited.work) if credited else None,
+            other=called(credited.work) if credited else None,
             other_creator=credited.work.creator if credited else None,
             plain_reason=reading.too_plain,
         ),
@@ -133,7 +133,8 @@ def _work(work: Work) -> dict[str, Any]:
     }
 
 
-def _match(judged: Judged) -> dict[str, Any]:
+def match_document(judged: Judged) -> dict[str, Any]:
+    """A verified candidate with everything it was judged by."""
     match, work = judged.match, judged.work
     return {
         "work": _work(work),
@@ -145,6 +146,7 @@ def _match(judged: Judged) -> dict[str, Any]:
     }
 
 
-def _called(work: Work) -> str:
+def called(work: Work) -> str:
+    """How a work is called in sentences."""
     name = work.file_name or f"work {work.id}"
     return f"{name}, registered {work.registered_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

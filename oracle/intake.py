@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from uuid import UUID, uuid4
 
 import structlog
@@ -72,8 +73,10 @@ class Intake:
         self._jobs = jobs
         self._kinds = kinds
 
-    def submit(self, upload: Upload) -> UUID:
+    def submit(self, upload: Upload, *, source: Literal["upload", "index"] = "upload") -> UUID:
         """Take an upload in. Returns the id of its analysis: the first one, if the idempotency key was seen.
+
+        Args: source: "index" for historical content, which is judged like any other but not sent to the chain.
 
         Raises: UnknownMediaType, MediaTypeMismatch, MediaTypeNotSupported, InvalidCreator, EmbeddingError,
             IdempotencyConflict, BlobError, StorageError.
@@ -104,7 +107,7 @@ class Intake:
             ))  # fmt: skip
             policy = policies.current(conn, facts.media_type)
             analyses.add(conn, analyses.NewAnalysis(
-                analysis_id, "upload", post_id, creator_id, facts.media_type, policy.version,
+                analysis_id, source, post_id, creator_id, facts.media_type, policy.version,
                 policy.threshold_bps, policy.base_redirect_bps, work_id=work_id,
             ))  # fmt: skip
             self._jobs.defer(conn, analysis_id)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from oracle.decision import Match, SoundRule, similarity_to_bps
 from oracle.media.kind import Found, MediaKind, MediaMatch, Progress, Query, R, no_progress
 from storage import matches, works
 from storage.database import Database
@@ -17,6 +18,17 @@ class Judged:
     work: Work
     match: MediaMatch
     licensed: bool
+
+
+def as_matches(judged: Sequence[Judged], sound_rule: SoundRule | None) -> list[Match]:
+    """What the rules need of each verified candidate; those without any similarity are left out."""
+    return [
+        Match(
+            one.work.id, one.work.creator_id, one.work.registration, similarity_to_bps(one.match.similarity),
+            one.licensed, sound_rule if one.match.sound_only else None,
+        )
+        for one in judged if one.match.similarity > 0
+    ]  # fmt: skip
 
 
 class Matcher:

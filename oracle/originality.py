@@ -13,12 +13,12 @@ import structlog
 from embeddings.errors import EmbeddingError
 from oracle import evidence
 from oracle.chain.report import ReportDraft
-from oracle.decision import Match, Policy, SoundRule, Subject, decide, similarity_to_bps
+from oracle.decision import Policy, SoundRule, Subject, decide
 from oracle.errors import ContentHashMismatch, MediaUnreachable, OracleError, PostIdTaken
 from oracle.fetch import Fetcher, FetchError
 from oracle.intake import inspect
 from oracle.jobs import RetryLater
-from oracle.matching import Judged, Matcher
+from oracle.matching import Judged, Matcher, as_matches
 from oracle.media.kind import Found, MediaKind, MediaKinds, Query, Reading
 from oracle.reports import decision_report, failure_report
 from storage import analyses, outbox, policies, works
@@ -178,8 +178,9 @@ class Originality:
     ) -> None:
         subject = Subject(work.creator_id, work.registration, reading.too_plain, search_complete)
         policy = Policy(analysis.policy_version, analysis.threshold_bps, analysis.base_redirect_bps)
-        sound_rule = self._sound_rule(analysis)
-        decision = decide(subject, [_as_match(one, sound_rule) for one in judged if one.match.similarity > 0], policy)
+        with self._db.transaction() as conn:
+            sound_rule = sound_rule_of(conn, analysis.policy_version, work.media_type, self._sound_ceiling_bps)
+        decision = decide(subject, as_matches(judged, sound_rule), policy)
         decided_at = datetime.now(UTC)
         document = evidence.canonical(
             evidence.of_decision(
@@ -208,14 +209,6 @@ class Originality:
             redirect_bps=decision.redirect_bps, candidates=len(found), verified=len(judged),
         )  # fmt: skip
 
-    def _sound_rule(self, analysis: Analysis) -> SoundRule | None:
-        """The rule for a video that shares only its sound; None for what is no video."""
-        if analysis.media_type != "video":
-            return None
-        with self._db.transaction() as conn:
-            audio = policies.at(conn, analysis.policy_version, "audio")
-        return SoundRule(audio.threshold_bps, self._sound_ceiling_bps)
-
     def _fail(self, analysis: Analysis, code: str, detail: str) -> None:
         """End without a verdict; a contract that asked gets an answer that says so."""
         document = evidence.canonical(evidence.of_failure(analysis, code, detail, datetime.now(UTC)))
@@ -231,13 +224,11 @@ class Originality:
             analyses.set_stage(conn, analysis.id, stage, done, total)
 
 
-def _as_match(judged: Judged, sound_rule: SoundRule | None) -> Match:
-    work = judged.work
-    similarity_bps = similarity_to_bps(judged.match.similarity)
-    return Match(
-        work.id, work.creator_id, work.registration, similarity_bps, judged.licensed,
-        sound_rule if judged.match.sound_only else None,
-    )  # fmt: skip
+def sound_rule_of(conn: Connection, version: int, media_type: str, ceiling_bps: int) -> SoundRule | None:
+    """The rule for a video that shares only its sound, under a policy version; None for what is no video."""
+    if media_type != "video":
+        return None
+    return SoundRule(policies.at(conn, version, "audio").threshold_bps, ceiling_bps)
 
 
 class _StageReporter:

@@ -101,6 +101,14 @@ def get(conn: Connection, analysis_id: UUID) -> Analysis:
     return analysis
 
 
+def verdicts_of(conn: Connection, ids: list[UUID]) -> dict[UUID, str | None]:
+    """The verdict of each of those analyses: "failed" for one that ended without, None for one that goes on."""
+    rows = conn.execute(
+        "select id, case when status = 'failed' then 'failed' else verdict end from analyses where id = any(%s)", (ids,)
+    ).fetchall()
+    return dict(rows)
+
+
 def find_by_request(conn: Connection, request_id: bytes) -> UUID | None:
     """The analysis that answers a contract's request, if it was seen before."""
     row = conn.execute("select id from analyses where request_id = %s", (request_id,)).fetchone()

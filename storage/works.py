@@ -80,6 +80,12 @@ def ensure_creator(conn: Connection, handle: str, account: bytes, has_wallet: bo
     return Creator(*row)
 
 
+def find_creator(conn: Connection, handle: str) -> int | None:
+    """The number of a creator, None for one who never posted."""
+    row = conn.execute("select id from creators where handle = %s", (handle,)).fetchone()
+    return int(row[0]) if row else None
+
+
 def get_account(conn: Connection, creator_id: int | None) -> bytes | None:
     """The account (20 bytes) of a creator, None where nobody was named."""
     row = conn.execute("select account from creators where id = %s", (creator_id,)).fetchone()

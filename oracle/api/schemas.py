@@ -7,6 +7,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from oracle.check import Checked
+from oracle.evidence import channel_state, match_document
 from oracle.reports import account_of
 from storage.analyses import Analysis
 from storage.outbox import Attestation
@@ -126,6 +128,24 @@ class AnalysisView(BaseModel):
     links: dict[str, str]
 
 
+class CheckView(BaseModel):
+    """What would be decided if the file were posted now."""
+
+    verdict: Literal["original", "derivative", "self_duplicate", "licensed", "undecided"]
+    reason: str
+    explanation: str
+    similarity: float
+    similarity_bps: int
+    similarity_tier: Literal["high", "medium", "low"]
+    threshold: float
+    redirect_bps: int
+    media_type: Literal["image", "video", "audio"]
+    neighbours: list[Neighbour]
+    channels: dict[str, Any]
+    certainty: str
+    notes: list[str]
+
+
 def work_view(work: Work) -> WorkView:
     """A stored work as the API shows it."""
     return WorkView(
@@ -150,7 +170,7 @@ def work_view(work: Work) -> WorkView:
 def analysis_view(analysis: Analysis, work: Work | None, attestation: Attestation | None) -> AnalysisView:
     """A stored analysis as the API shows it; matches, channels and words come from its evidence, byte for byte."""
     evidence = json.loads(analysis.evidence) if analysis.evidence else {}
-    neighbours = [_neighbour(match) for match in evidence.get("matches", [])]
+    neighbours = [neighbour(match) for match in evidence.get("matches", [])]
     on_chain = attestation is not None and attestation.status in ("included", "final")
     path = f"/v1/analyses/{analysis.id}"
     return AnalysisView(
@@ -190,7 +210,28 @@ def analysis_view(analysis: Analysis, work: Work | None, attestation: Attestatio
     )
 
 
-def _neighbour(match: dict[str, Any]) -> Neighbour:
+def check_view(found: Checked) -> CheckView:
+    """A check as the API shows it."""
+    decision = found.decision
+    return CheckView(
+        verdict=decision.verdict.value,
+        reason=decision.reason.value,
+        explanation=found.explanation,
+        similarity=decision.similarity_bps / 10_000,
+        similarity_bps=decision.similarity_bps,
+        similarity_tier=decision.tier.value,
+        threshold=found.policy.threshold_bps / 10_000,
+        redirect_bps=decision.redirect_bps,
+        media_type=found.kind.media_type,  # type: ignore[arg-type]
+        neighbours=[neighbour(match_document(one)) for one in found.judged],
+        channels={name: channel_state(state) for name, state in found.kind.channels.items()},
+        certainty=found.kind.certainty,
+        notes=list(found.reading.notes),
+    )
+
+
+def neighbour(match: dict[str, Any]) -> Neighbour:
+    """A match of the evidence as the API shows it."""
     work = match["work"]
     return Neighbour(
         work_id=work["id"], post_id=work["post_id"], media_type=work["media_type"], creator=work["creator"],

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
 
+from oracle.check import Checker
 from oracle.evidence import channel_state
 from oracle.fetch import Fetcher
 from oracle.intake import Intake
@@ -24,6 +25,7 @@ class Services:
     db: Database
     blobs: BlobStore
     intake: Intake
+    checker: Checker
     fetcher: Fetcher
     kinds: MediaKinds
     metrics: CollectorRegistry

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse
 
 from oracle.api.access import Caller, Uploader
 from oracle.api.analyses import load_view
-from oracle.api.schemas import AnalysisView
+from oracle.api.schemas import AnalysisView, CheckView, check_view
 from oracle.api.services import ServicesDep
 from oracle.errors import NotAllowed, UploadTooLarge
 from oracle.intake import Upload, parse_creator
@@ -73,6 +73,21 @@ async def upload(
         )  # fmt: skip
         analysis_id = await run_in_threadpool(services.intake.submit, taken)
     return await _answer(services, response, analysis_id, wait_s)
+
+
+@router.post("/v1/check", summary="What would be decided if it were posted now; nothing is kept, paid or sent")
+def check(
+    services: ServicesDep,
+    caller: Uploader,
+    file: Annotated[UploadFile, File(description="The media itself.")],
+    creator: Annotated[str | None, Form(description="Who would post it.")] = None,
+    media_type: Annotated[str | None, Form(description="image, video or audio; found out if not given.")] = None,
+) -> CheckView:
+    with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
+        path = Path(folder) / "upload"
+        _save(file, path, services.settings.limits.upload_bytes)
+        found = services.checker.check(path, creator_of(caller, creator or None), media_type or None)
+    return check_view(found)
 
 
 @router.post(

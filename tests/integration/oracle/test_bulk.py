@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 from support.photos import edited, photo
 
 from oracle import app as wiring
+from oracle.backfill import Backfill
 from oracle.bulk import COLUMNS, files_below, write_rows
 from oracle.settings import Settings
 from storage.database import Database
@@ -82,3 +84,44 @@ def counts(db: Database) -> list[int]:
 def test_files_below_are_in_order(tmp_path: Path) -> None:
     put(tmp_path, {"b.jpg": b"1", "a/c.jpg": b"2", "a/.git/x": b"3"})
     assert [path.relative_to(tmp_path).as_posix() for path in files_below(tmp_path)] == ["a/c.jpg", "b.jpg"]
+
+
+def test_before_you_post_nothing_is_kept(client: TestClient, post: Post, db: Database) -> None:
+    first = post(photo("temple"), "alice")
+    before = counts(db)
+    files = {"file": ("mine.jpg", edited(photo("temple"), "resized"))}
+    checks = {
+        creator: client.post("/v1/check", files=files, data={"creator": creator}).json() for creator in ("bob", "alice")
+    }
+    assert checks["bob"]["verdict"] == "derivative"
+    assert checks["bob"]["neighbours"][0]["work_id"] == first["work"]["id"]
+    assert checks["bob"]["redirect_bps"] > 0
+    assert "pairs of different pictures" in checks["bob"]["certainty"]
+    assert checks["alice"]["verdict"] == "self_duplicate"
+    other = client.post("/v1/check", files={"file": ("cat.jpg", photo("cat"))}).json()
+    assert (other["verdict"], other["reason"]) == ("original", "no_match")
+    assert client.post("/v1/check", files={"file": ("x.jpg", b"text")}).json()["code"] == "media_unsupported"
+    assert counts(db) == before
+
+
+def test_a_folder_of_earlier_works_is_registered_once(
+    settings: Settings, db: Database, drain: Callable[[], None], post: Post, tmp_path: Path
+) -> None:
+    folder = put(tmp_path / "old", {"a.jpg": photo("temple"), "b/c.jpg": photo("cat"), "notes.txt": b"not a picture"})
+    seen: list[tuple[str, int, int]] = []
+
+    def progress(stage: str, done: int, total: int) -> None:
+        seen.append((stage, done, total))
+
+    intake = wiring.make_intake(db, wiring.open_blobs(settings.blobs), wiring.make_kinds(settings))
+    backfill = Backfill(db, intake)
+    taken, refused = backfill.take_in(folder, "archive", progress)
+    assert [one.path.name for one in refused] == ["notes.txt"]
+    drain()
+    assert backfill.wait(taken, progress) == {"original": 2}
+    assert seen[-1] == ("judged", 2, 2)
+    before = counts(db)
+    assert backfill.take_in(folder, "archive", progress)[0] == taken
+    assert counts(db) == before
+    assert before[3] == 0, "historical content is not sent to the chain"
+    assert post(edited(photo("cat"), "reencoded"), "bob")["verdict"] == "derivative"
