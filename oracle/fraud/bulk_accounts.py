@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from oracle.fraud.arrays import Ints, at_least, pairs, tally, usual_range
 from oracle.fraud.events import DAY_S, HOUR_S, Accounts, Events
-from oracle.fraud.signals import Ground, Signal, SignalName, Subject, SubjectKind, percent
+from oracle.fraud.signals import Ground, Signal, SignalName, Subject, SubjectKind, distinct, percent
 from oracle.fraud.thresholds import BulkAccountLimits
 
 USUAL_MIN_ACCOUNTS = 50
@@ -78,6 +78,7 @@ def detect(events: Events, limits: BulkAccountLimits) -> list[Signal]:
                 " look alike, and came to the same post.",
                 int(times.min()),
                 int(times.max()),
+                sources=distinct(members),
             )
         )  # fmt: skip
     return signals

@@ -5,7 +5,7 @@ import numpy as np
 from oracle.fraud.arrays import Floats, Ints, at_least, pairs, tally, total
 from oracle.fraud.circles import strong_components
 from oracle.fraud.events import HOUR_S, Codes, Events, Kind
-from oracle.fraud.signals import Ground, Signal, SignalName, Subject, SubjectKind, percent
+from oracle.fraud.signals import Ground, Signal, SignalName, Subject, SubjectKind, distinct, percent
 from oracle.fraud.thresholds import GiftingLimits
 
 MAD_TO_SIGMA = 1.4826
@@ -59,6 +59,7 @@ def _circles(gifts: Events, limits: GiftingLimits) -> list[Signal]:
                 " what came in as gifts went out again as gifts.",
                 int(gifts.at_s[mine].min()),
                 int(gifts.at_s[mine].max()),
+                sources=distinct(gifts.account[mine]),
                 beyond_doubt=n >= limits.certain_circle and (people >= limits.certain_partners or size > 2),
             )
         )  # fmt: skip
@@ -97,6 +98,7 @@ def _first_timers(gifts: Events, limits: GiftingLimits) -> list[Signal]:
                 " had exactly the same value.",
                 int(gifts.at_s[mine].min()),
                 int(gifts.at_s[mine].max()),
+                sources=distinct(gifts.account[mine]),
             )
         )  # fmt: skip
     return signals

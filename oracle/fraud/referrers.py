@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from oracle.fraud.arrays import at_least, pairs, tally, total, usual_range
 from oracle.fraud.events import Codes, Events
-from oracle.fraud.signals import Ground, Signal, SignalName, Subject, SubjectKind, percent
+from oracle.fraud.signals import Ground, Signal, SignalName, Subject, SubjectKind, distinct, percent
 from oracle.fraud.thresholds import ReferrerLimits
 
 # Services that pay members in visits for visiting others, as lists of referrer spam name them.
@@ -90,6 +90,7 @@ def detect(events: Events, limits: ReferrerLimits) -> list[Signal]:
                 f"{n} of {of} views name {how}" + ("." if alone else " those visitors watched."),
                 int(views.at_s[mine].min()),
                 int(views.at_s[mine].max()),
+                sources=distinct(views.account[mine]),
                 beyond_doubt=bool(listed[post] >= limits.certain_views and listed_share[post] >= limits.certain_share),
             )
         )  # fmt: skip

@@ -4,7 +4,7 @@ import numpy as np
 
 from oracle.fraud.arrays import Ints, at_least, components, pairs, tally, total, usual_range
 from oracle.fraud.events import Events, Kind, Mask
-from oracle.fraud.signals import Ground, Signal, SignalName, Subject, SubjectKind, percent
+from oracle.fraud.signals import Ground, Signal, SignalName, Subject, SubjectKind, distinct, percent
 from oracle.fraud.thresholds import SharedDeviceLimits
 
 USUAL_MIN_ACCOUNTS = 50
@@ -66,6 +66,8 @@ def _posts(events: Events, crowd: Ints, limits: SharedDeviceLimits) -> list[Sign
                 f" among {limits.household} accounts at most.",
                 int(views.at_s[mine].min()),
                 int(views.at_s[mine].max()),
+                scope="device",
+                sources=distinct(views.device[mine]),
                 beyond_doubt=bool(
                     people >= limits.certain_accounts
                     and share[number] >= limits.certain_share
@@ -116,6 +118,8 @@ def _givers(events: Events, crowd: Ints, limits: SharedDeviceLimits) -> list[Sig
                 f"{n} of the {of} accounts that gave gifts did so from {devices} devices that many accounts share.",
                 int(gifts.at_s[mine].min()),
                 int(gifts.at_s[mine].max()),
+                scope="device",
+                sources=distinct(gifts.device[mine]),
             )
         )  # fmt: skip
     return signals

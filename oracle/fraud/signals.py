@@ -1,9 +1,13 @@
 """What a detector returns: how strong, what was seen, and one sentence that a person understands."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 Fact = str | int | float
 
@@ -57,6 +61,7 @@ class Signal:
         facts: What was measured: `count`, `total`, `usual_low`, `usual_high` (percent), and the detector's own.
         sentence: One plain sentence, without blame.
         first_s, last_s: Unix times between which it was seen.
+        scope, sources: Codes of the accounts or devices it came from; none where a signal blames nobody in particular.
     """
 
     name: SignalName
@@ -67,8 +72,15 @@ class Signal:
     sentence: str
     first_s: int
     last_s: int
+    scope: str = "account"
+    sources: tuple[int, ...] = field(default=(), repr=False, compare=False)
     divisible: bool = False
     beyond_doubt: bool = False
+
+
+def distinct(codes: NDArray[Any]) -> tuple[int, ...]:
+    """The codes that occur, each once, without -1."""
+    return tuple(int(code) for code in np.unique(codes) if code >= 0)
 
 
 def percent(part: float, whole: float) -> float:

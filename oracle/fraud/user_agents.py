@@ -11,7 +11,7 @@ from ua_parser import parse
 
 from oracle.fraud.arrays import at_least, tally, usual_range
 from oracle.fraud.events import Events
-from oracle.fraud.signals import Ground, Signal, SignalName, Subject, SubjectKind, percent
+from oracle.fraud.signals import Ground, Signal, SignalName, Subject, SubjectKind, distinct, percent
 from oracle.fraud.thresholds import UserAgentLimits
 
 # Browsers that exist on Apple's phones only under other names, since Apple allows none but its own engine there.
@@ -88,6 +88,7 @@ def detect(events: Events, limits: UserAgentLimits) -> list[Signal]:
                 f" most of them from {reason}.",
                 int(views.at_s[mine].min()),
                 int(views.at_s[mine].max()),
+                sources=distinct(views.account[mine]),
                 beyond_doubt=n >= limits.certain_views and bool(share[post] >= limits.certain_share),
             )
         )  # fmt: skip

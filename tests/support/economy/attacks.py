@@ -99,7 +99,8 @@ def _accounts(world: World, size: int, start: int, strength: Strength, traits: s
         # Weak ones take an address for every third account, strong ones hide nothing.
         spread = {Strength.WEAK: count // 3, Strength.MEDIUM: 6, Strength.STRONG: 1}[strength]
         made_by = people.add(
-            signed_up_s=made, shape=np.full(count, 13 + rng.integers(0, SELLERS)), ip=rng.choice(people.new_ips(max(1, spread)), count),
+            signed_up_s=made, shape=np.full(count, 13 + rng.integers(0, SELLERS)),
+            ip=rng.choice(people.new_ips(max(1, spread)), count),
             agent=np.full(count, rng.integers(0, PEOPLES)), device=rng.choice(people.new_devices(farm), count),
         )  # fmt: skip
         world.rows.add(Kind.SIGN_UP, made, people, made_by)

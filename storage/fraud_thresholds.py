@@ -1,0 +1,60 @@
+"""Versions of what the fraud detectors compare with."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import class_row
+
+from storage.database import Connection
+from storage.errors import NotFound
+
+VERSION_LOCK = 0x0F_7E55
+
+
+@dataclass(frozen=True)
+class ThresholdsVersion:
+    """One version; `limits` is the document of all numbers."""
+
+    version: int
+    limits: Mapping[str, Any]
+    note: str
+    created_by: str
+    effective_from: datetime
+
+
+COLUMNS = "version, limits, note, created_by, effective_from"
+
+
+def current(conn: Connection, first: Mapping[str, Any]) -> ThresholdsVersion:
+    """The version in force; where there is none yet, `first` becomes version 1."""
+    with conn.cursor(row_factory=class_row(ThresholdsVersion)) as cursor:
+        found = cursor.execute(
+            f"select {COLUMNS} from fraud_thresholds where effective_from <= now() order by version desc limit 1"
+        ).fetchone()
+    return found if found is not None else add(conn, first, note="The first rules.", created_by="release")
+
+
+def get(conn: Connection, version: int) -> ThresholdsVersion:
+    """Raises: NotFound."""
+    with conn.cursor(row_factory=class_row(ThresholdsVersion)) as cursor:
+        found = cursor.execute(f"select {COLUMNS} from fraud_thresholds where version = %s", (version,)).fetchone()
+    if found is None:
+        raise NotFound(f"There is no version {version} of the fraud thresholds.")
+    return found
+
+
+def add(conn: Connection, limits: Mapping[str, Any], *, note: str, created_by: str) -> ThresholdsVersion:
+    """Put a new version in force. Earlier ones stay, for the alerts that were made under them."""
+    conn.execute("select pg_advisory_xact_lock(%s)", (VERSION_LOCK,))
+    with conn.cursor(row_factory=class_row(ThresholdsVersion)) as cursor:
+        added = cursor.execute(
+            "insert into fraud_thresholds (version, limits, note, created_by)"
+            " select coalesce(max(version), 0) + 1, %s, %s, %s from fraud_thresholds"
+            f" returning {COLUMNS}",
+            (json.dumps(dict(limits)), note, created_by),
+        ).fetchone()
+    assert added is not None
+    return added

@@ -1,0 +1,156 @@
+"""What creators are told: the messages their dashboard shows, and their way to a webhook."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from storage.database import Connection
+from storage.errors import NotFound
+
+
+@dataclass(frozen=True)
+class NewMessage:
+    """A rendered message with the facts it was filled from. `sha256` is over subject and body."""
+
+    id: UUID
+    creator_id: int
+    kind: str
+    template: str
+    subject: str
+    body: str
+    facts: Mapping[str, Any]
+    sha256: bytes
+    created_at: datetime
+    alert_id: UUID | None = None
+    appeal_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Message(NewMessage):
+    """A stored message and what became of it."""
+
+    read_at: datetime | None = None
+    delivery: str = "none"
+    tries: int = 0
+    delivered_at: datetime | None = None
+    last_error: str | None = None
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A message on its way, with where it goes and what it is signed with."""
+
+    message: Message
+    url: str
+    secret: str
+
+
+COLUMNS = (
+    "id, creator_id, kind, template, subject, body, facts, sha256, created_at, alert_id, appeal_id, read_at, delivery,"
+    " tries, delivered_at, last_error"
+)
+
+
+def add(conn: Connection, message: NewMessage) -> None:
+    """Put a message into the creator's inbox, and on its way if the creator has a webhook."""
+    conn.execute(
+        "insert into creator_messages (id, creator_id, kind, template, subject, body, facts, sha256, created_at,"
+        " alert_id, appeal_id, delivery) values (%(id)s, %(creator)s, %(kind)s, %(template)s, %(subject)s, %(body)s,"
+        " %(facts)s, %(sha256)s, %(at)s, %(alert)s, %(appeal)s,"
+        " case when exists (select from creator_webhooks where creator_id = %(creator)s) then 'pending'"
+        " else 'none' end)",
+        {
+            "id": message.id, "creator": message.creator_id, "kind": message.kind, "template": message.template,
+            "subject": message.subject, "body": message.body, "facts": json.dumps(dict(message.facts)),
+            "sha256": message.sha256, "at": message.created_at, "alert": message.alert_id,
+            "appeal": message.appeal_id,
+        },
+    )  # fmt: skip
+
+
+def get(conn: Connection, message_id: UUID) -> Message:
+    """Raises: NotFound."""
+    found = _select(conn, "id = %s", (message_id,))
+    if not found:
+        raise NotFound(f"There is no message {message_id}.")
+    return found[0]
+
+
+def page(
+    conn: Connection, creator_id: int, *, before: tuple[datetime, UUID] | None = None, limit: int = 50
+) -> list[Message]:
+    """A creator's messages, newest first, from after a place in that order."""
+    where, params = "creator_id = %s", [creator_id]
+    if before is not None:
+        where += " and (created_at, id) < (%s, %s)"
+        params += before  # type: ignore[arg-type]
+    return _select(conn, where + " order by created_at desc, id desc limit %s", (*params, limit))
+
+
+def of_alert(conn: Connection, alert_id: UUID) -> list[Message]:
+    """All messages about an alert, oldest first."""
+    return _select(conn, "alert_id = %s order by created_at, id", (alert_id,))
+
+
+def mark_read(conn: Connection, message_id: UUID, now: datetime) -> None:
+    """Note when a message was read first."""
+    conn.execute("update creator_messages set read_at = coalesce(read_at, %s) where id = %s", (now, message_id))
+
+
+def set_webhook(conn: Connection, creator_id: int, url: str, secret: str) -> None:
+    """Where a creator's messages go from now on, and the secret they are signed with."""
+    conn.execute(
+        "insert into creator_webhooks (creator_id, url, secret) values (%s, %s, %s) on conflict (creator_id)"
+        " do update set url = excluded.url, secret = excluded.secret, created_at = now()",
+        (creator_id, url, secret),
+    )
+
+
+def deliveries(conn: Connection, limit: int = 50) -> list[Delivery]:
+    """Messages to deliver now, oldest first, claimed for a minute so that no other sender takes them, too."""
+    rows = conn.execute(
+        "with mine as (select id from creator_messages where delivery = 'pending' and next_try_at <= now()"
+        " order by created_at limit %s for update skip locked) update creator_messages m set next_try_at ="
+        " now() + interval '1 minute' from mine where m.id = mine.id returning m.id",
+        (limit,),
+    ).fetchall()
+    ids = [row[0] for row in rows]
+    hooks = {
+        row[0]: (row[1], row[2])
+        for row in conn.execute(
+            "select m.id, w.url, w.secret from creator_messages m join creator_webhooks w using (creator_id)"
+            " where m.id = any(%s)",
+            (ids,),
+        ).fetchall()
+    }
+    waiting = _select(conn, "id = any(%s) order by created_at, id", (list(hooks),))
+    return [Delivery(message, *hooks[message.id]) for message in waiting]
+
+
+def delivered(conn: Connection, message_id: UUID, now: datetime) -> None:
+    """Note that the webhook took a message."""
+    conn.execute(
+        "update creator_messages set delivery = 'delivered', delivered_at = %s, tries = tries + 1, last_error = null"
+        " where id = %s",
+        (now, message_id),
+    )
+
+
+def undelivered(conn: Connection, message_id: UUID, error: str, delay: timedelta | None) -> None:
+    """Note why a message did not arrive; it is tried again after the delay, or, without one, never."""
+    conn.execute(
+        "update creator_messages set delivery = case when %(delay)s::interval is null then 'failed' else 'pending' end,"
+        " tries = tries + 1, next_try_at = now() + coalesce(%(delay)s, interval '0'), last_error = %(error)s"
+        " where id = %(id)s",
+        {"delay": delay, "error": error, "id": message_id},
+    )
+
+
+def _select(conn: Connection, where: str, params: tuple[object, ...]) -> list[Message]:
+    with conn.cursor(row_factory=class_row(Message)) as cursor:
+        return cursor.execute(f"select {COLUMNS} from creator_messages where {where}", params).fetchall()
