@@ -1,7 +1,7 @@
 """Candidates for a match: nearest earlier works by perceptual hash and by embedding, in one round trip."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,8 @@ SEARCH_SETTINGS = (
 )
 # An unnamed creator owns no works: every stored creator, none included, is distinct from this number.
 NOBODY = -1
+# Unrelated pictures differ in 128 bits with a deviation of 8: so near a hash is that frame or its neighbour.
+TELLING_BITS = 80
 
 
 @dataclass(frozen=True)
@@ -31,21 +33,26 @@ class View:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A work that came out of an index: the best raw distances over all views, not yet evidence."""
+    """A work that came out of an index: the best raw distances over all views, not yet evidence.
+
+    frame_ms: which frame of a video to verify against, the nearest by hash or else by embedding; 0 for a picture.
+    """
 
     work_id: UUID
     phash_distance: int | None = None
     phash_view: str | None = None
     cosines: Mapping[str, float] = field(default_factory=dict)
     found_by: tuple[str, ...] = ()
+    frame_ms: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """By which index it was found, and how near."""
-        return {
+        told = {
             "found_by": list(self.found_by),
             "phash_distance": self.phash_distance,
             "cosines": dict(self.cosines),
         }
+        return told | ({"frame_ms": self.frame_ms} if self.frame_ms else {})
 
 
 def find_candidates(
@@ -74,10 +81,10 @@ def find_candidates(
     found: dict[UUID, Candidate] = {}
     for work_id in _same_bytes(conn, sha256, before):
         found[work_id] = Candidate(work_id, found_by=("sha256",))
-    for work_id, view, distance in _nearest_hashes(conn, views, before, owner, per_view, own):
-        found[work_id] = _with_hash(found.get(work_id) or Candidate(work_id), view, distance)
-    for work_id, model, cosine in _nearest_embeddings(conn, views, before, owner, per_view, own):
-        found[work_id] = _with_cosine(found.get(work_id) or Candidate(work_id), model, cosine)
+    for work_id, frame_ms, view, distance in _nearest_hashes(conn, views, before, owner, per_view, own):
+        found[work_id] = _with_hash(found.get(work_id) or Candidate(work_id), frame_ms, view, distance)
+    for work_id, frame_ms, model, cosine in _nearest_embeddings(conn, views, before, owner, per_view, own):
+        found[work_id] = _with_cosine(found.get(work_id) or Candidate(work_id), frame_ms, model, cosine)
     return list(found.values())
 
 
@@ -92,10 +99,16 @@ def find_sources(conn: Connection, ids: Sequence[UUID], before: int) -> list[Can
     return [Candidate(row[0], found_by=("source_of_match",)) for row in rows]
 
 
-def find_proxies(conn: Connection, ids: Sequence[UUID]) -> dict[UUID, bytes]:
-    """What verification needs of each picture; works that have none are left out."""
+def find_proxies(conn: Connection, ids: Sequence[UUID], frames_ms: Sequence[int] | None = None) -> dict[UUID, bytes]:
+    """What verification needs of each work; works that have none are left out.
+
+    Args: frames_ms: which frame of each work, in the same order; of a video the nearest frame at or before it.
+    """
     rows = conn.execute(
-        "select work_id, proxy from image_fingerprints where work_id = any(%s)", (list(ids),)
+        "select id, proxy from unnest(%s::uuid[], %s::int[]) as wanted(id, at) cross join lateral"
+        " (select proxy from image_fingerprints where work_id = id"
+        "  order by frame_ms > at, case when frame_ms > at then frame_ms else -frame_ms end limit 1) nearest",
+        (list(ids), list(frames_ms) if frames_ms is not None else [0] * len(ids)),
     ).fetchall()
     return {row[0]: bytes(row[1]) for row in rows}
 
@@ -109,16 +122,16 @@ def _same_bytes(conn: Connection, sha256: bytes, before: int) -> list[UUID]:
 
 def _nearest_hashes(
     conn: Connection, views: Sequence[View], before: int, owner: int, per_view: int, own: int
-) -> list[tuple[UUID, str, int]]:
+) -> list[tuple[UUID, int, str, int]]:
     rows = conn.execute(
         """
         with query(view, hash) as (select * from unnest(%(views)s::text[], %(hashes)s::text[]))
-        select work_id, view, distance from query cross join lateral (
-            (select work_id, phash <~> hash::bit(256) as distance from image_fingerprints
+        select work_id, frame_ms, view, distance from query cross join lateral (
+            (select work_id, frame_ms, phash <~> hash::bit(256) as distance from image_fingerprints
              where registration < %(before)s and creator_id is distinct from %(creator)s
              order by phash <~> hash::bit(256) limit %(others)s)
             union all
-            (select work_id, phash <~> hash::bit(256) from image_fingerprints
+            (select work_id, frame_ms, phash <~> hash::bit(256) from image_fingerprints
              where registration < %(before)s and creator_id = %(creator)s and %(creator)s <> -1
              order by phash <~> hash::bit(256) limit %(own)s)
         ) nearest
@@ -132,12 +145,12 @@ def _nearest_hashes(
             "own": own,
         },
     ).fetchall()
-    return [(row[0], row[1], int(row[2])) for row in rows]
+    return [(row[0], row[1], row[2], int(row[3])) for row in rows]
 
 
 def _nearest_embeddings(
     conn: Connection, views: Sequence[View], before: int, owner: int, per_view: int, own: int
-) -> list[tuple[UUID, str, float]]:
+) -> list[tuple[UUID, int, str, float]]:
     queries = [(name, vector) for view in views for name, vector in view.embeddings.items()]
     models: dict[str, int] = dict(
         conn.execute(
@@ -150,7 +163,7 @@ def _nearest_embeddings(
         if name not in models:
             continue
         nearest = (
-            "(select work_id, embedding <=> %(q)s as distance from embeddings where model_id = {model} and"
+            "(select work_id, frame_ms, embedding <=> %(q)s as distance from embeddings where model_id = {model} and"
             " registration < %(before)s and {whose} order by embedding <=> %(q)s limit {limit})"
         )
         others = nearest.format(
@@ -159,20 +172,28 @@ def _nearest_embeddings(
         mine = nearest.format(model=int(models[name]), whose="creator_id = %(creator)s", limit=int(own))
         statement = others if owner == NOBODY else f"{others} union all {mine}"
         rows = conn.execute(statement, {"q": HalfVector(vector), "before": before, "creator": owner}).fetchall()
-        found += [(row[0], name, 1.0 - float(row[1])) for row in rows]
+        found += [(row[0], row[1], name, 1.0 - float(row[2])) for row in rows]
     return found
 
 
-def _with_hash(candidate: Candidate, view: str, distance: int) -> Candidate:
+def _with_hash(candidate: Candidate, frame_ms: int, view: str, distance: int) -> Candidate:
     if candidate.phash_distance is not None and candidate.phash_distance <= distance:
         return candidate
-    return Candidate(candidate.work_id, distance, view, candidate.cosines, _also(candidate, "phash"))
+    # Among the frames of one video a near hash is the surest; a far one says nothing about which frame it is.
+    nearest = frame_ms if distance <= TELLING_BITS else candidate.frame_ms
+    return replace(
+        candidate, phash_distance=distance, phash_view=view, found_by=_also(candidate, "phash"), frame_ms=nearest
+    )
 
 
-def _with_cosine(candidate: Candidate, model: str, cosine: float) -> Candidate:
-    cosines = {**candidate.cosines, model: max(cosine, candidate.cosines.get(model, -1.0))}
-    return Candidate(
-        candidate.work_id, candidate.phash_distance, candidate.phash_view, cosines, _also(candidate, model)
+def _with_cosine(candidate: Candidate, frame_ms: int, model: str, cosine: float) -> Candidate:
+    hashed = candidate.phash_distance is not None and candidate.phash_distance <= TELLING_BITS
+    better = not hashed and cosine > max(candidate.cosines.values(), default=-1.0)
+    return replace(
+        candidate,
+        cosines={**candidate.cosines, model: max(cosine, candidate.cosines.get(model, -1.0))},
+        found_by=_also(candidate, model),
+        frame_ms=frame_ms if better else candidate.frame_ms,
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -40,6 +40,7 @@ from embeddings.image.verify import Prepared, prepare, verify_pair
 from embeddings.image.views import QueryView, crops, hash_views, pictures_of
 
 VERIFIER_VERSION = "blocks-v1"
+DESCRIBED_AT_ONCE = 16
 PREPARED_KEPT = 128  # about 0.6 MB each: the candidates of a handful of uploads in flight
 
 
@@ -132,9 +133,27 @@ class ImageAnalyzer:
             too_plain=too_plain(picture),
         )
 
+    def describe(self, pictures: Sequence[NDArray[np.uint8]]) -> list[dict[str, NDArray[np.float32]]]:
+        """Embeddings by every channel that is on, of (h, w, 3) uint8 pictures, and nothing else: for keyframes.
+
+        Raises: ModelUnavailable.
+        """
+        found: list[dict[str, NDArray[np.float32]]] = [{} for _ in pictures]
+        for start in range(0, len(pictures), DESCRIBED_AT_ONCE):
+            batch = list(pictures[start : start + DESCRIBED_AT_ONCE])
+            for model in (self._copy, self._clip):
+                if model is not None:
+                    for at, vector in enumerate(model.embed(batch)):
+                        found[start + at][model.model_id] = vector
+        return found
+
+    def verify_proxies(self, query_proxy: bytes, reference_proxy: bytes) -> ImageMatch:
+        """``verify`` for a query of which only the proxy is at hand. Raises: BadProxy."""
+        return verify_pair(self._prepare(query_proxy), self._prepare(reference_proxy), self.calibration)
+
     def verify(self, query: ImageFingerprint, reference_proxy: bytes) -> ImageMatch:
         """Judge the query against one stored reference, from the two proxies alone. Raises: BadProxy."""
-        return verify_pair(self._prepare(query.proxy), self._prepare(reference_proxy), self.calibration)
+        return self.verify_proxies(query.proxy, reference_proxy)
 
     def _prepare(self, proxy: bytes) -> Prepared:
         key = hashlib.sha256(proxy).digest()

@@ -1,2 +1,16 @@
 -- Several frames a work: keyframes of videos beside pictures, found by the same indexes.
-select 1;
+-- A picture is one frame at 0 ms that spans nothing; a keyframe stands for what was shown from frame_ms on, for span_ms.
+alter table image_fingerprints
+    add column frame_ms int not null default 0 check (frame_ms >= 0),
+    add column span_ms int not null default 0 check (span_ms >= 0),
+    drop constraint image_fingerprints_pkey,
+    add primary key (work_id, frame_ms);
+
+create table videos (
+    work_id uuid primary key references works on delete cascade,
+    duration_ms int not null check (duration_ms >= 0),
+    -- The spacing at which frames were looked at; longer videos are looked at more sparsely.
+    interval_ms int not null check (interval_ms > 0),
+    -- How much of it was too plain to be recognised by, and was left out of the index.
+    plain_ms int not null check (plain_ms >= 0)
+);

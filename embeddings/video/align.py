@@ -1,0 +1,123 @@
+"""Which stretches of a video repeat which stretches of a reference, as far as the stored descriptors tell.
+
+What comes out is proposed, not proven: each proposal names a few pairs of frames to be laid over each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddings.video.fingerprint import ReferenceVideo, VideoFingerprint
+from embeddings.video.lines import Line, best_run, find_lines
+from embeddings.video.match import SecondScore
+from embeddings.video.similarity import Cells, cells
+
+MIN_SCORE = 0.6  # of a line: one frame that is surely alike; pictures must prove the rest
+STILL_WORTH = 0.35  # likeness from which a frame may show a registered picture
+PAIRS = 3  # frame pairs of a stretch that are verified at first ...
+MORE_PAIRS = 2  # ... and where they leave it open
+SAME_SPEED_DRIFT = 1.0  # intervals that another speed must drift over the run to be told from the same speed
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A stretch that may be a repetition, in seconds of either; pairs: (query frame, reference frame) to verify,
+    best first.
+    """
+
+    query_start_s: float
+    query_end_s: float
+    reference_start_s: float
+    reference_end_s: float
+    speed: float
+    likeness: float
+    score: float
+    pairs: tuple[tuple[int, int], ...]
+    seconds: tuple[SecondScore, ...]
+
+    @property
+    def reversed(self) -> bool:
+        return self.speed < 0
+
+
+def align(query: VideoFingerprint, reference: ReferenceVideo) -> tuple[Proposal, ...]:
+    """The stretches that the two may share, best first; empty where nothing is alike."""
+    if not query.frames or not len(reference.times_s):
+        return ()
+    compared = cells(query.frames, query.interval_s, reference)
+    if reference.is_picture:
+        return _stills(query, compared)
+    step = max(query.interval_s, reference.interval_s)
+    lines = find_lines(compared, step, MIN_SCORE)
+    return tuple(_proposal(line, compared, query, reference) for line in lines)
+
+
+def _proposal(line: Line, compared: Cells, query: VideoFingerprint, reference: ReferenceVideo) -> Proposal:
+    at, to = compared.rows_s[line.rows], compared.columns_s[line.columns]
+    weight = compared.sharp[line.rows, line.columns].astype(np.float64)
+    speed, shift = line.speed, line.shift_s
+    step = max(query.interval_s, reference.interval_s)
+    if speed > 0 and abs(speed - 1.0) * (at[-1] - at[0]) < SAME_SPEED_DRIFT * step:
+        speed, shift = 1.0, float(np.average(to - at, weights=weight))
+    # The border lies between the last point that matches and the next one that does not: half an interval on.
+    start = max(0.0, float(at[0]) - query.interval_s / 2)
+    end = min(query.duration_s, float(at[-1]) + query.interval_s / 2)
+    start = 0.0 if start < query.interval_s else start
+    end = query.duration_s if query.duration_s - end < query.interval_s else end
+    low, high = sorted((speed * start + shift, speed * end + shift))
+    # Nothing of the reference lies outside it, and what was cut away from the query cannot match.
+    start, end = _clipped(start, end, speed, shift, reference.duration_s)
+    low, high = max(0.0, low), min(reference.duration_s, high)
+    likeness = compared.values[line.rows, line.columns]
+    return Proposal(
+        round(start, 3), round(end, 3), round(low, 3), round(high, 3), round(speed, 4),
+        float(likeness.mean()), line.score, _pairs(line.rows, line.columns, compared), _seconds(line, compared),
+    )  # fmt: skip
+
+
+def _clipped(start: float, end: float, speed: float, shift: float, duration_s: float) -> tuple[float, float]:
+    """The part of the query's stretch that falls on the reference."""
+    bounds = sorted(((0.0 - shift) / speed, (duration_s - shift) / speed))
+    return max(start, bounds[0]), max(min(end, bounds[1]), start)
+
+
+def _pairs(rows: NDArray[np.int64], columns: NDArray[np.int64], compared: Cells) -> tuple[tuple[int, int], ...]:
+    """Frame pairs to verify: the most alike of each fifth of the stretch, the best fifths first; each frame once."""
+    value = compared.sharp[rows, columns]
+    fifths = np.array_split(np.arange(len(rows)), PAIRS + MORE_PAIRS)
+    chosen = [int(part[value[part].argmax()]) for part in fifths if len(part)]
+    chosen.sort(key=lambda k: -float(value[k]))
+    pairs = [(int(compared.row_frames[rows[k]]), int(compared.column_frames[columns[k]])) for k in chosen]
+    return tuple(dict.fromkeys(pairs))
+
+
+def _seconds(line: Line, compared: Cells) -> tuple[SecondScore, ...]:
+    return tuple(
+        SecondScore(round(float(compared.rows_s[row]), 3), round(float(compared.columns_s[column]), 3),
+                    round(float(compared.values[row, column]), 4))
+        for row, column in zip(line.rows, line.columns, strict=True)
+    )  # fmt: skip
+
+
+def _stills(query: VideoFingerprint, compared: Cells) -> tuple[Proposal, ...]:
+    """Where a video shows a registered picture: the best unbroken stretch."""
+    start, end, total = best_run(compared.values[:, 0] - STILL_WORTH)
+    if end <= start:
+        return ()
+    rows = np.arange(start, end)
+    line = Line(1.0, 0.0, rows, np.zeros(len(rows), np.int64), total)
+    first, last = float(compared.rows_s[start]), float(compared.rows_s[end - 1])
+    until = min(query.duration_s, last + query.interval_s)
+    return (
+        Proposal(round(first, 3), round(until, 3), 0.0, 0.0, 1.0, float(compared.values[rows, 0].mean()), total,
+                 _pairs(rows, line.columns, compared), _seconds(line, compared)),
+    )  # fmt: skip
+
+
+def frames_wanted(proposals: Sequence[Proposal], reference: ReferenceVideo) -> tuple[int, ...]:
+    """frame_ms of the reference frames whose proxies a verification of these proposals may need."""
+    return tuple(sorted({reference.frame_ms(frame) for proposal in proposals for _, frame in proposal.pairs}))

@@ -1,0 +1,129 @@
+"""The one object the service talks to about videos: fingerprint an upload, align and verify it against a work."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from embeddings.errors import EmbeddingError
+from embeddings.image.analyzer import ImageAnalyzer
+from embeddings.image.channels import ChannelState, digest_of
+from embeddings.video.align import Proposal, align
+from embeddings.video.decode import DecodedVideo, read_video
+from embeddings.video.fingerprint import ReferenceVideo, VideoFingerprint
+from embeddings.video.judge import conclude
+from embeddings.video.keyframes import make_keyframes
+from embeddings.video.limits import VideoLimits
+from embeddings.video.match import VideoMatch
+from embeddings.video.score import VideoPolicy
+from embeddings.video.sound import SoundAnalyzer, SoundFingerprint, SoundMatch
+from embeddings.video.verify import verify_proposals
+
+Progress = Callable[[str, float, float], None]
+KEYFRAMES_VERSION = "keyframes-v1"
+ALIGNMENT_VERSION = "lines-v1"
+
+
+def no_progress(_stage: str, _done: float, _total: float) -> None:
+    """For callers that nobody watches."""
+
+
+class VideoAnalyzer:
+    """Pictures by an ImageAnalyzer, sound by an audio analyzer; safe to share between threads."""
+
+    def __init__(
+        self,
+        image: ImageAnalyzer,
+        audio: SoundAnalyzer | None = None,
+        *,
+        limits: VideoLimits | None = None,
+        policy: VideoPolicy | None = None,
+    ) -> None:
+        self.image = image
+        self.audio = audio
+        self.limits = limits or VideoLimits()
+        self.policy = policy or VideoPolicy()
+        channels = dict(image.channels)
+        if audio is not None:
+            channels |= {f"sound_{name}": state for name, state in audio.channels.items()}
+        else:
+            channels["sound"] = ChannelState(False, "Sound tracks are not analysed here.", "", 0)
+        self.channels: Mapping[str, ChannelState] = MappingProxyType(channels)
+        versions = {"image": image.model_digest.hex(), "keyframes": KEYFRAMES_VERSION, "alignment": ALIGNMENT_VERSION}
+        if audio is not None:
+            versions["audio"] = audio.model_digest.hex()
+        self.model_digest = digest_of(self.channels, versions)
+
+    def fingerprint(self, path: Path, progress: Progress = no_progress, *, search: bool = True) -> VideoFingerprint:
+        """Read a file once and fingerprint its pictures and its sound.
+
+        Args:
+            progress: told the stage ("decoding", "fingerprinting"), seconds done and seconds in all.
+            search: whether it will be looked up; without, what only a query needs is left out.
+        Raises: EmptyMedia, UnsupportedMedia, MediaTooLarge, MediaTooLong, CorruptMedia, ModelUnavailable.
+        """
+        with tempfile.TemporaryDirectory(prefix="oracle-sound-") as folder:
+            sound_path = Path(folder) / "sound.mka"
+            decoded = read_video(
+                path, self.limits, sound_to=sound_path if self.audio is not None else None,
+                progress=lambda done, total: progress("decoding", done, total),
+            )  # fmt: skip
+            progress("fingerprinting", 0, decoded.duration_s)
+            made = make_keyframes(decoded.samples, self.image, (decoded.width, decoded.height), search=search)
+            sound, sound_notes = self._sound(sound_path) if decoded.has_sound else (None, ())
+        return VideoFingerprint(
+            duration_s=decoded.duration_s,
+            interval_s=decoded.interval_s,
+            width=decoded.width,
+            height=decoded.height,
+            frames=made.frames,
+            plain_s=made.plain_s,
+            plain_frames=made.plain_frames,
+            sound=sound,
+            too_plain=_too_plain(decoded, bool(made.frames), sound),
+            notes=decoded.notes + made.notes + _plain_note(made.plain_frames, made.plain_s) + sound_notes,
+        )
+
+    def align(self, query: VideoFingerprint, reference: ReferenceVideo) -> tuple[Proposal, ...]:
+        """The stretches that the two may share, from their descriptors alone; milliseconds of work."""
+        return align(query, reference)
+
+    def judge(
+        self,
+        query: VideoFingerprint,
+        reference: ReferenceVideo,
+        proposals: Sequence[Proposal],
+        proxies: Mapping[int, bytes],
+        sound: SoundMatch | None = None,
+    ) -> VideoMatch:
+        """Verify what ``align`` proposed and say how the two videos relate.
+
+        Args:
+            proxies: frame_ms -> proxy of the reference's frames; those that ``frames_wanted`` names are enough.
+            sound: what the audio analyzer says of the two sound tracks.
+        Raises: BadProxy.
+        """
+        judged = verify_proposals(query.frames, reference, proposals, proxies, self.image.verify_proxies)
+        seconds = sorted((second for one in proposals for second in one.seconds), key=lambda second: second.query_s)
+        return conclude(query, reference, judged, sound, self.policy, self.image.calibration.version, seconds)
+
+    def _sound(self, path: Path) -> tuple[SoundFingerprint | None, tuple[str, ...]]:
+        assert self.audio is not None
+        try:
+            sound = self.audio.fingerprint(path)
+        except EmbeddingError as error:  # the pictures can still be judged
+            return None, (f"the sound track was left out: {error}",)
+        return sound, tuple(f"sound: {note}" for note in sound.notes)
+
+
+def _too_plain(decoded: DecodedVideo, has_frames: bool, sound: SoundFingerprint | None) -> str | None:
+    if has_frames or (sound is not None and sound.too_plain is None):
+        return None
+    told = " and its sound says nothing either" if decoded.has_sound else ""
+    return f"Every frame of the video is plain: black, one colour, or only text on a plain ground{told}."
+
+
+def _plain_note(count: int, seconds: float) -> tuple[str, ...]:
+    return (f"{count} plain frames ({seconds:.0f} s) were left out",) if count else ()

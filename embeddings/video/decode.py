@@ -1,0 +1,304 @@
+"""From a video file to its keyframes with their true times, and to its sound track, in one pass over the file.
+
+What is kept is what a viewer saw at each whole interval: the frame on display at that moment, under the time
+at which it appeared. So a slide show with one frame in ten seconds gives one keyframe that spans ten seconds,
+whatever the file's frame rate says. Memory is bounded by the number of keyframes, not by the length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from embeddings.errors import CorruptMedia, EmptyMedia, MediaTooLarge, MediaTooLong, UnsupportedMedia
+from embeddings.video.limits import VideoLimits
+from embeddings.video.sound_track import SoundTrack
+
+Progress = Callable[[float, float], None]
+MAX_FAULTS = 2000  # packets that cannot be decoded before the rest is given up
+GOP_PEEK_S = 60.0
+END_SLACK_S = 2.0  # a header may promise this much more than there is without the file being called cut short
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One frame as it was shown: (h, w, 3) uint8 sRGB, upright, from ``time_s`` on for ``span_s`` seconds."""
+
+    time_s: float
+    span_s: float
+    pixels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedVideo:
+    """What was read.
+
+    width, height: upright, as shown; interval_s: the spacing of the samples; notes: in plain words.
+    """
+
+    samples: tuple[Sample, ...]
+    duration_s: float
+    interval_s: float
+    width: int
+    height: int
+    has_sound: bool
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """What the header says, checked by decoding one frame."""
+
+    width: int
+    height: int
+    duration_s: float | None
+    has_sound: bool
+    codec: str
+
+
+def probe_video(path: Path, limits: VideoLimits | None = None) -> VideoFacts:
+    """The facts of a video, having decoded its first frame.
+
+    Raises: EmptyMedia, UnsupportedMedia (no picture track, or a codec that is not known), MediaTooLarge,
+        MediaTooLong, CorruptMedia.
+    """
+    with _opened(path) as container:
+        stream = _picture_stream(container, limits or VideoLimits())
+        known = _known_duration(container, stream)
+        for frame in _frames(container, stream, None, []):
+            width, height = _shown_size(frame, stream)
+            return VideoFacts(width, height, known, bool(container.streams.audio), stream.codec_context.name)
+    raise CorruptMedia("Not one frame of the video can be decoded; export it again.")
+
+
+def read_video(
+    path: Path,
+    limits: VideoLimits | None = None,
+    *,
+    sound_to: Path | None = None,
+    progress: Progress = lambda _done, _total: None,
+) -> DecodedVideo:
+    """Read a video of any length once.
+
+    Args:
+        sound_to: where to put the sound track as it is, in a Matroska file; not written where there is none.
+        progress: told seconds done, of seconds in all (0 where the header does not say).
+    Raises: as ``probe_video``. A file that breaks off or is damaged in places gives what can be decoded, with
+        a note.
+    """
+    limits = limits or VideoLimits()
+    notes: list[str] = []
+    with _opened(path) as container:
+        stream = _picture_stream(container, limits)
+        known = _known_duration(container, stream)
+        interval = limits.interval_for(known or 0.0)
+        if interval > limits.interval_s and interval >= _key_spacing(path, stream.index):
+            stream.codec_context.skip_frame = "NONKEY"  # each moment looked at has a key frame of its own
+            notes.append(f"only key frames were decoded, about one in {interval:.0f} s")
+        else:
+            # Frames that nothing refers to come between others a few hundredths of a second apart; without
+            # them decoding takes half the time.
+            stream.codec_context.skip_frame = "NONREF"
+        with SoundTrack(container, sound_to, notes) as sound:
+            keeper = _Keeper(limits, interval)
+            end_s = 0.0
+            for frame in _frames(container, stream, sound, notes):
+                if frame.width * frame.height > limits.max_pixels:
+                    raise MediaTooLarge(_too_many_pixels(frame.width, frame.height, limits))
+                start = keeper.start(frame)
+                end_s = max(end_s, start + _shown_for(frame, stream))
+                if end_s > limits.max_seconds:
+                    raise MediaTooLong(_too_long(end_s, limits))
+                keeper.see(frame, start, stream)
+                progress(min(end_s, known or end_s), known or 0.0)
+        duration = _duration(known, end_s, notes)
+        samples = keeper.finish(stream, duration)
+        if not samples:
+            raise CorruptMedia("Not one frame of the video can be decoded; export it again.")
+        return DecodedVideo(
+            samples, duration, keeper.interval, keeper.width, keeper.height, sound.written, tuple(notes)
+        )
+
+
+class _Keeper:
+    """Keeps the frame on display at each whole interval; when there are too many, every second moment goes."""
+
+    def __init__(self, limits: VideoLimits, interval_s: float) -> None:
+        self.interval = interval_s
+        self.width, self.height = 0, 0
+        self._limits = limits
+        self._base: float | None = None
+        self._due = 0  # the next moment, in intervals
+        self._last: tuple[VideoFrame, float] | None = None
+        self._kept: list[tuple[int, Sample]] = []
+
+    def start(self, frame: VideoFrame) -> float:
+        """When the frame appears, in seconds from the first one; never before the frame that precedes it."""
+        known = float(frame.time) if frame.time is not None else None
+        if self._base is None:
+            self._base = known or 0.0
+        previous = self._last[1] if self._last else 0.0
+        return max(previous, (known - self._base) if known is not None else previous)
+
+    def see(self, frame: VideoFrame, start: float, stream: VideoStream) -> None:
+        self._keep_what_was_shown(start, stream)
+        self._last = (frame, start)
+
+    def finish(self, stream: VideoStream, duration_s: float) -> tuple[Sample, ...]:
+        self._keep_what_was_shown(max(duration_s, 1e-3), stream)
+        times = [sample.time_s for _, sample in self._kept] + [duration_s]
+        return tuple(
+            replace(sample, span_s=max(after - sample.time_s, 0.0))
+            for (_, sample), after in zip(self._kept, times[1:], strict=True)
+        )
+
+    def _keep_what_was_shown(self, until: float, stream: VideoStream) -> None:
+        """The last frame was on display up to ``until``: keep it if a moment to be looked at lies before that."""
+        if self._last is None or until <= self._due * self.interval:
+            return
+        frame, start = self._last
+        pixels = _upright_rgb(frame, stream, self._limits.side_px)
+        if not self.width:
+            self.width, self.height = _shown_size(frame, stream)
+        self._kept.append((self._due, Sample(start, 0.0, pixels)))
+        while self._due * self.interval < until:
+            self._due += 1
+        if len(self._kept) > self._limits.max_frames:
+            self.interval *= 2
+            self._kept = [(due // 2, sample) for due, sample in self._kept if due % 2 == 0]
+            self._due = (self._due + 1) // 2
+
+
+def _opened(path: Path) -> InputContainer:
+    if path.stat().st_size == 0:
+        raise EmptyMedia()
+    try:
+        # Only what the file itself holds: no playlists that would make us read other files or the network.
+        return av.open(str(path), "r", metadata_errors="ignore", options={"protocol_whitelist": "file"})
+    except av.FFmpegError as error:
+        from embeddings.sniff import sniff
+
+        kind = sniff(path)  # raises UnsupportedMedia by itself where it is no media at all
+        if kind.media_type != "video":
+            raise UnsupportedMedia(f"This is {kind.mime}, not a video.") from error
+        raise CorruptMedia(f"The video's header cannot be read ({error.strerror}); export it again.") from error
+
+
+def _picture_stream(container: InputContainer, limits: VideoLimits) -> VideoStream:
+    streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    if not streams:
+        raise UnsupportedMedia("The file has no picture track; send it as a sound.")
+    stream = max(streams, key=lambda s: (bool(s.disposition & av.stream.Disposition.default), s.width * s.height))
+    if stream.codec_context is None:
+        raise UnsupportedMedia("The video's codec is not known here; export it as H.264, H.265, VP9 or AV1.")
+    if stream.width * stream.height > limits.max_pixels:
+        raise MediaTooLarge(_too_many_pixels(stream.width, stream.height, limits))
+    duration = _known_duration(container, stream)
+    if duration is not None and duration > limits.max_seconds:
+        raise MediaTooLong(_too_long(duration, limits))
+    stream.thread_type = "AUTO"
+    return stream
+
+
+def _known_duration(container: InputContainer, stream: VideoStream) -> float | None:
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return container.duration / 1e6 if container.duration and container.duration > 0 else None
+
+
+def _key_spacing(path: Path, index: int) -> float:
+    """The longest distance, in seconds, between key frames in the first minute; infinite where it cannot be told."""
+    keys: list[float] = []
+    with suppress(av.FFmpegError), _opened(path) as container:
+        for packet in container.demux(container.streams[index]):
+            if packet.pts is None or packet.time_base is None:
+                continue
+            at = float(packet.pts * packet.time_base)
+            if packet.is_keyframe:
+                keys.append(at)
+            if keys and at - keys[0] > GOP_PEEK_S:
+                keys.append(at)
+                break
+    return max((b - a for a, b in pairwise(keys)), default=float("inf"))
+
+
+def _frames(
+    container: InputContainer, stream: VideoStream, sound: SoundTrack | None, notes: list[str]
+) -> Iterator[VideoFrame]:
+    """Every decoded frame; damaged packets are skipped and counted, a file that breaks off just ends."""
+    wanted = [stream, *([sound.source] if sound is not None and sound.source is not None else [])]
+    packets = container.demux(*wanted)
+    faults = 0
+    while faults < MAX_FAULTS:
+        try:
+            packet = next(packets, None)
+        except av.FFmpegError as error:
+            notes.append(f"the file breaks off ({error.strerror})")
+            break
+        if packet is None:
+            break
+        if packet.stream.type == "audio":
+            if sound is not None:
+                sound.take(packet)
+            continue
+        try:
+            for frame in packet.decode():
+                assert isinstance(frame, VideoFrame)
+                if frame.is_corrupt:
+                    faults += 1
+                    continue
+                yield frame
+        except av.FFmpegError:
+            faults += 1
+    if faults:
+        notes.append(f"{faults} damaged pieces of the picture track were skipped")
+
+
+def _shown_for(frame: VideoFrame, stream: VideoStream) -> float:
+    if frame.duration and frame.time_base:
+        return float(frame.duration * frame.time_base)
+    return float(1 / stream.average_rate) if stream.average_rate else 0.0
+
+
+def _shown_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
+    """Width and height as shown: oblong pixels made square, turned as the file asks."""
+    aspect = stream.codec_context.sample_aspect_ratio
+    ratio = float(aspect) if aspect and 0.1 < float(aspect) < 10 else 1.0
+    width, height = max(1, round(frame.width * ratio)), frame.height
+    return (height, width) if frame.rotation % 180 else (width, height)
+
+
+def _upright_rgb(frame: VideoFrame, stream: VideoStream, side_px: int) -> NDArray[np.uint8]:
+    width, height = _shown_size(frame, stream)
+    if frame.rotation % 180:
+        width, height = height, width
+    factor = min(1.0, side_px / max(width, height))
+    size = {"width": max(2, round(width * factor)), "height": max(2, round(height * factor))}
+    reduced = frame.reformat(**size, format="rgb24", interpolation=Interpolation.AREA)
+    pixels = np.asarray(reduced.to_ndarray(), np.uint8)
+    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
+
+
+def _duration(known: float | None, end_s: float, notes: list[str]) -> float:
+    if known is not None and known - end_s > max(END_SLACK_S, 0.05 * known):
+        notes.append(f"the picture ends at {end_s:.0f} s of the {known:.0f} s that the header promises")
+    return end_s
+
+
+def _too_many_pixels(width: int, height: int, limits: VideoLimits) -> str:
+    return f"The video has {width}x{height} pixels; at most {limits.max_pixels:,} are decoded. Send a smaller version."
+
+
+def _too_long(seconds: float, limits: VideoLimits) -> str:
+    return f"The video is {seconds / 60:.0f} minutes long; at most {limits.max_seconds / 60:.0f} are analysed."

@@ -1,0 +1,196 @@
+"""Join what the pictures and what the sound say of two videos into one match, with a sentence for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from embeddings.video.fingerprint import ReferenceVideo, VideoFingerprint
+from embeddings.video.match import Agreement, SecondScore, VideoMatch, VideoSegment
+from embeddings.video.score import COPY, Extent, Score, VideoPolicy, score
+from embeddings.video.sound import SoundMatch, SoundSegment
+from embeddings.video.verify import Judged
+
+SAME_MOMENT_S = 2.0  # picture and sound may disagree by so much: one frame a second, and sound that runs early or late
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    """What the pictures alone say."""
+
+    score: Score
+    extent: Extent
+    segments: tuple[VideoSegment, ...]
+
+
+def conclude(
+    query: VideoFingerprint,
+    reference: ReferenceVideo,
+    judged: Sequence[Judged],
+    sound: SoundMatch | None,
+    policy: VideoPolicy,
+    calibration: str,
+    seconds: Sequence[SecondScore] = (),
+) -> VideoMatch:
+    """The relation of two videos.
+
+    Pictures that make a copy decide; where they do not, sound may, and then the match says that it rests on sound
+    alone. Stretches that were not proven count only where nothing was.
+    """
+    pictures = _pictures(query, reference, judged, policy)
+    heard = tuple(sound.segments) if sound is not None else ()
+    seen = [segment for segment in pictures.segments if segment.verified]
+    agreement = _agreement(seen, heard)
+    by_sound = sound.similarity if sound is not None else 0.0
+    similarity, sound_only = pictures.score.similarity, False
+    if pictures.score.copy:
+        if agreement == "agree":
+            similarity = max(similarity, by_sound)
+    elif by_sound >= COPY or by_sound > similarity:
+        similarity, sound_only = by_sound, True
+    verified = similarity >= COPY
+    extent = _sound_extent(query, reference, heard) if sound_only else pictures.extent
+    return VideoMatch(
+        similarity=similarity,
+        verified=verified,
+        partial=not verified and bool(seen or heard),
+        sound_only=sound_only,
+        agreement=agreement,
+        mirrored=bool(seen) and 2 * sum(s.mirrored for s in seen) > len(seen),
+        query_coverage=round(extent.query_share, 4),
+        reference_coverage=round(extent.reference_share, 4),
+        matched_s=round(extent.query_s, 3),
+        segments=pictures.segments,
+        pairs=tuple(pair for one in judged for pair in one.pairs),
+        seconds=tuple(seconds),
+        scores={
+            "picture": pictures.score.similarity,
+            "sound": by_sound,
+            "fidelity": _fidelity(judged),
+            "pairs_proven": float(sum(pair.verified for one in judged for pair in one.pairs)),
+            "pairs_tried": float(sum(len(one.pairs) for one in judged)),
+        },
+        reason=_sentence(seen, heard, agreement, pictures, verified, sound_only, sound),
+        calibration=calibration,
+        sound=sound,
+    )
+
+
+def _pictures(
+    query: VideoFingerprint, reference: ReferenceVideo, judged: Sequence[Judged], policy: VideoPolicy
+) -> _Pictures:
+    proven = [one.segment for one in judged if one.segment.verified]
+    used = proven or [one.segment for one in judged][:1]
+    extent = Extent(
+        covered((s.query_start_s, s.query_end_s) for s in used),
+        query.content_s,
+        covered((s.reference_start_s, s.reference_end_s) for s in used),
+        reference.content_s,
+    )
+    likeness = max((s.score for s in used), default=0.0)
+    scored = score(extent, verified=bool(proven), likeness=likeness, fidelity=_fidelity(judged), policy=policy)
+    return _Pictures(scored, extent, tuple(one.segment for one in judged))
+
+
+def _fidelity(judged: Sequence[Judged]) -> float:
+    """0..1: mean over the proven stretches, by their length."""
+    proven = [one for one in judged if one.segment.verified]
+    lengths = [max(one.segment.query_end_s - one.segment.query_start_s, 1e-3) for one in proven]
+    return sum(one.fidelity * s for one, s in zip(proven, lengths, strict=True)) / sum(lengths) if proven else 0.0
+
+
+def covered(stretches: Iterable[tuple[float, float]]) -> float:
+    """Seconds in the union of stretches."""
+    total, until = 0.0, float("-inf")
+    for start, end in sorted(stretches):
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total
+
+
+def _sound_extent(query: VideoFingerprint, reference: ReferenceVideo, heard: Sequence[SoundSegment]) -> Extent:
+    return Extent(
+        covered((s.query_start_s, s.query_end_s) for s in heard),
+        query.duration_s,
+        covered((s.reference_start_s, s.reference_end_s) for s in heard),
+        max((s.reference_end_s for s in heard), default=0.0) if reference.is_picture else reference.duration_s,
+    )
+
+
+def _agreement(seen: Sequence[VideoSegment], heard: Sequence[SoundSegment]) -> Agreement:
+    """Whether picture and sound name the same moments of the reference for the same moments of the query."""
+    if not seen and not heard:
+        return "nothing"
+    if not seen or not heard:
+        return "picture_only" if seen else "sound_only"
+    for picture in seen:
+        for sound in heard:
+            start = max(picture.query_start_s, sound.query_start_s)
+            end = min(picture.query_end_s, sound.query_end_s)
+            if end <= start:
+                continue
+            middle = (start + end) / 2
+            if abs(_shown_at(picture, middle) - _heard_at(sound, middle)) <= SAME_MOMENT_S:
+                return "agree"
+    return "disagree"
+
+
+def _shown_at(segment: VideoSegment, query_s: float) -> float:
+    into = (query_s - segment.query_start_s) * segment.speed
+    return segment.reference_end_s - into if segment.reversed else segment.reference_start_s + into
+
+
+def _heard_at(segment: SoundSegment, query_s: float) -> float:
+    length = max(segment.query_end_s - segment.query_start_s, 1e-6)
+    share = (query_s - segment.query_start_s) / length
+    return segment.reference_start_s + share * (segment.reference_end_s - segment.reference_start_s)
+
+
+def _sentence(
+    seen: Sequence[VideoSegment],
+    heard: Sequence[SoundSegment],
+    agreement: Agreement,
+    pictures: _Pictures,
+    verified: bool,
+    sound_only: bool,
+    sound: SoundMatch | None,
+) -> str:
+    told = {
+        "agree": "the sound agrees",
+        "disagree": "the sound comes from another place of it",
+        "picture_only": "the sound is not shared",
+    }
+    if sound_only and sound is not None:
+        shown = "Only the sound is shared. " if not seen else f"{_stretches(seen)} The sound is what makes it a copy. "
+        return shown + sound.reason
+    if seen:
+        ending = f"; {told[agreement]}." if sound is not None and agreement in told else "."
+        part = "" if verified else "Partial match: "
+        return part + _stretches(seen).rstrip(".") + ending
+    if heard and sound is not None:
+        return f"Nothing of the picture was proven to be the same. {sound.reason}"
+    if pictures.segments:
+        return "Alike in places, but no frames were proven to be the same."
+    return "No stretch of the two videos is alike."
+
+
+def _stretches(segments: Sequence[VideoSegment]) -> str:
+    first = max(segments, key=lambda s: s.query_end_s - s.query_start_s)
+    how = [word for word, said in (("mirrored", first.mirrored), ("backwards", first.reversed)) if said]
+    if abs(first.speed - 1.0) > 0.02:
+        how.append(f"at {first.speed:.2f} times its speed")
+    told = ", ".join(["", *how])
+    here = f"{_clock(first.query_start_s)}–{_clock(first.query_end_s)}"
+    if first.reference_end_s <= 0.0:
+        text = f"{here} of this video shows the earlier picture{told}."
+    else:
+        there = f"{_clock(first.reference_start_s)}–{_clock(first.reference_end_s)}"
+        text = f"{here} of this video is {there} of the earlier one{told}."
+    more = len(segments) - 1
+    return text if not more else f"{text.rstrip('.')}, and {more} more stretch{'es' if more > 1 else ''}."
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

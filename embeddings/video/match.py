@@ -1,0 +1,118 @@
+"""What a comparison of two videos concludes: plain data, ready for JSON, bounded in size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from embeddings.video.sound import SoundMatch, SoundSegment
+
+Agreement = Literal["agree", "disagree", "picture_only", "sound_only", "nothing"]
+MAX_SECONDS = 600  # points of the likeness curve that evidence carries
+
+
+@dataclass(frozen=True)
+class VideoSegment:
+    """A stretch of the query and the stretch of the reference that it repeats, in seconds.
+
+    speed: seconds of the reference shown in one second of the query; reversed: it runs backwards; score: mean
+    likeness 0..1; verified: enough of its frames were proven, pixel by pixel, to show the same picture.
+    """
+
+    query_start_s: float
+    query_end_s: float
+    reference_start_s: float
+    reference_end_s: float
+    speed: float
+    mirrored: bool
+    reversed: bool
+    score: float
+    verified: bool
+
+
+@dataclass(frozen=True)
+class FramePair:
+    """Two frames that were laid over each other, for people to see. frame_ms name the stored keyframes."""
+
+    query_ms: int
+    reference_ms: int
+    similarity: float
+    verified: bool
+    mirrored: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class SecondScore:
+    """How alike the two are at one moment: 0..1."""
+
+    query_s: float
+    reference_s: float
+    likeness: float
+
+
+@dataclass(frozen=True)
+class VideoMatch:
+    """How a query video relates to one reference.
+
+    similarity: 0..1, at least 0.95 exactly where ``verified``; partial: shared content was proven, but too little
+    of either work for a copy; sound_only: nothing but the sound makes it a copy: rules of its own apply.
+    agreement: whether picture and sound point to the same stretches. query_coverage, reference_coverage: shares
+    of the content, 0..1, of whichever channel decided. matched_s: seconds of the query.
+    """
+
+    similarity: float
+    verified: bool
+    partial: bool
+    sound_only: bool
+    agreement: Agreement
+    mirrored: bool
+    query_coverage: float
+    reference_coverage: float
+    matched_s: float
+    segments: tuple[VideoSegment, ...]
+    pairs: tuple[FramePair, ...]
+    seconds: tuple[SecondScore, ...]
+    scores: Mapping[str, float]
+    reason: str
+    calibration: str
+    sound: SoundMatch | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """A dict of plain JSON types; segments are the proven ones of both channels; the likeness curve is thinned."""
+        step = -(-len(self.seconds) // MAX_SECONDS) or 1
+        return {
+            "similarity": self.similarity,
+            "verified": self.verified,
+            "partial": self.partial,
+            "sound_only": self.sound_only,
+            "agreement": self.agreement,
+            "mirrored": self.mirrored,
+            "query_coverage": self.query_coverage,
+            "reference_coverage": self.reference_coverage,
+            "matched_s": self.matched_s,
+            "segments": [
+                *({**asdict(segment), "channel": "picture"} for segment in self.segments if segment.verified),
+                *(_sound_segment(segment) for segment in (self.sound.segments if self.sound is not None else ())),
+            ],
+            "unproven_segments": [asdict(segment) for segment in self.segments if not segment.verified],
+            "pairs": [asdict(pair) for pair in self.pairs],
+            "seconds": [asdict(second) for second in self.seconds[::step]],
+            "scores": dict(self.scores),
+            "reason": self.reason,
+            "calibration": self.calibration,
+            "sound": self.sound.as_json() if self.sound is not None else None,
+        }
+
+
+def _sound_segment(segment: SoundSegment) -> dict[str, Any]:
+    return {
+        "query_start_s": segment.query_start_s,
+        "query_end_s": segment.query_end_s,
+        "reference_start_s": segment.reference_start_s,
+        "reference_end_s": segment.reference_end_s,
+        "speed": segment.speed,
+        "score": segment.score,
+        "channel": "sound",
+    }

@@ -1,0 +1,94 @@
+"""From matched stretches to one similarity of two videos: pure rules, no pictures, no clock.
+
+1. The *share* is the larger of matched seconds to seconds with content, of the query and of the reference: a whole
+   clip put into a longer film is a copy, and so is a film of which only one scene was kept.
+2. With ``copy_share`` or more, over at least ``min_matched_s`` seconds, it is a copy: similarity = 0.95 + 0.05 x
+   share of the query x share of the reference x fidelity, where fidelity (0..1) is how fully the verified frames
+   agree. So what is owed falls with the part that was taken and with the part that is one's own.
+3. With less it is a *partial match*: 0.70 rising to just under 0.95 at ``copy_share``. Five seconds quoted in a
+   review of ten minutes are 0.70 plus, shown with their times, and cost nobody anything.
+4. Of a registered picture there are no seconds: it is a copy where it fills ``picture_share`` of the video.
+5. What could not be verified frame by frame stays under 0.70 whatever its length.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+COPY = 0.95
+PARTIAL_FROM, PARTIAL_TO = 0.70, 0.9499
+UNVERIFIED_TO = 0.69
+
+
+@dataclass(frozen=True)
+class VideoPolicy:
+    """min_matched_s: seconds; a work shorter than that must be matched wholly. Shares in 0..1."""
+
+    min_matched_s: float = 3.0
+    copy_share: float = 0.5
+    picture_share: float = 0.1
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What was matched, in seconds: of the query and of the reference, of how much content each has.
+
+    reference_content_s is 0 for a registered picture.
+    """
+
+    query_s: float
+    query_content_s: float
+    reference_s: float
+    reference_content_s: float
+
+    @property
+    def query_share(self) -> float:
+        return _share(self.query_s, self.query_content_s)
+
+    @property
+    def reference_share(self) -> float:
+        return _share(self.reference_s, self.reference_content_s) if self.reference_content_s > 0 else 1.0
+
+
+@dataclass(frozen=True)
+class Score:
+    """similarity: 0..1, at least 0.95 exactly where ``copy``; partial: verified, but too little to be a copy."""
+
+    similarity: float
+    copy: bool
+    partial: bool
+
+
+def score(extent: Extent, *, verified: bool, likeness: float, fidelity: float, policy: VideoPolicy) -> Score:
+    """The similarity of two videos by the rule above.
+
+    Args:
+        verified: whether enough frame pairs were proven to show the same picture.
+        likeness: 0..1, mean likeness along the matched stretches: all that speaks where nothing was verified.
+        fidelity: 0..1, how fully the verified frames agree.
+    """
+    if extent.query_s <= 0.0:
+        return Score(0.0, False, False)
+    picture = extent.reference_content_s <= 0.0
+    share = extent.query_share if picture else max(extent.query_share, extent.reference_share)
+    needed = policy.picture_share if picture else policy.copy_share
+    reached = min(share / needed, 1.0) if needed > 0 else 1.0
+    if not verified:
+        return Score(UNVERIFIED_TO * min(max(likeness, 0.0), 1.0) * reached, False, False)
+    if reached >= 1.0 and _long_enough(extent, policy):
+        strength = extent.query_share * extent.reference_share * min(max(fidelity, 0.0), 1.0)
+        return Score(COPY + (1.0 - COPY) * strength, True, False)
+    return Score(PARTIAL_FROM + (PARTIAL_TO - PARTIAL_FROM) * reached, False, True)
+
+
+def _long_enough(extent: Extent, policy: VideoPolicy) -> bool:
+    if extent.query_s >= policy.min_matched_s:
+        return True
+    # A clip of two seconds cannot match for three: there, nearly all of the shorter work must be matched.
+    shares = [extent.query_share] + ([extent.reference_share] if extent.reference_content_s > 0 else [])
+    shorter = min([extent.query_content_s] + ([extent.reference_content_s] if extent.reference_content_s > 0 else []))
+    return shorter < policy.min_matched_s and max(shares) >= 0.8
+
+
+def _share(part: float, whole: float) -> float:
+    return min(max(part / whole, 0.0), 1.0) if whole > 0 else 0.0
