@@ -180,11 +180,11 @@ def frames_of(conn: Connection, ids: Sequence[UUID]) -> dict[UUID, FrameTable]:
     known = {row[0]: row[1:] for row in facts}
     hashes: dict[UUID, list[tuple[int, int, bytes, int]]] = {}
     for row in conn.execute(
-        "select work_id, frame_ms, span_ms, phash, phash_quality from image_fingerprints where work_id = any(%s)"
+        "select work_id, frame_ms, span_ms, phash::text, phash_quality from image_fingerprints where work_id = any(%s)"
         " order by work_id, frame_ms",
         (list(ids),),
     ):
-        hashes.setdefault(row[0], []).append((row[1], row[2], row[3].to_bytes(), row[4]))
+        hashes.setdefault(row[0], []).append((row[1], row[2], int(row[3], 2).to_bytes(32, "big"), row[4]))
     vectors: dict[UUID, dict[str, dict[int, NDArray[np.float32]]]] = {}
     for row in conn.execute(
         "select e.work_id, m.name, e.frame_ms, e.embedding from embeddings e"
