@@ -51,6 +51,7 @@ class PostTerms:
     disputed: bool = False
     ruled: bool = False
     analysis_id: UUID | None = None
+    creditor: str | None = None  # handle of `creditor_id`, when read
 
     def is_final(self, now: datetime) -> bool:
         return not self.disputed and self.final_at <= now
@@ -60,8 +61,8 @@ def find(conn: Connection, post_id: bytes) -> PostTerms | None:
     """The terms of a post, None before it was decided on."""
     with conn.cursor(row_factory=class_row(PostTerms)) as cursor:
         return cursor.execute(
-            "select post_id, verdict, redirect_bps, creditor_id, final_at, disputed, ruled, analysis_id"
-            " from post_terms where post_id = %s",
+            "select post_id, verdict, redirect_bps, creditor_id, final_at, disputed, ruled, analysis_id,"
+            " handle as creditor from post_terms left join creators on creators.id = creditor_id where post_id = %s",
             (post_id,),
         ).fetchone()
 

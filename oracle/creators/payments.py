@@ -140,6 +140,7 @@ def _pay(conn: Connection, due: DuePay, now: datetime) -> None:
         "bonus_bps": bonus_bps(grade, terms.verdict),
         "bonus_minor": paid.bonus,
         "redirect_bps": terms.redirect_bps,
+        "creditor": stored.creditor,
         "to_original_minor": paid.shares.to_original,
         "to_poster_minor": paid.shares.to_poster,
         "contested": bool(paid.shares.to_original) and not terms.final,

@@ -1,0 +1,140 @@
+"""Posts with what became of them: engagement, grade, verdict, and what each has earned so far."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from storage.database import Connection
+from storage.errors import NotFound
+
+# Every number of the poster's own: base + bonus = net + contested + frozen + redirected away.
+_ROWS = """
+select p.post_id, p.creator_id, p.work_id, p.media_type, p.title, p.audience, p.length_ms, p.published_at,
+    n.raw, n.qualified, g.grade, g.score_bps, g.status as grade_status, g.final_at as grade_final_at,
+    coalesce(t.verdict, a.verdict) as verdict, coalesce(t.redirect_bps, a.redirect_bps, 0) as redirect_bps,
+    coalesce(tc.handle, ac.handle) as creditor, t.final_at as terms_final_at, coalesce(t.disputed, false) as disputed,
+    a.id as analysis_id,
+    m.base_minor, m.bonus_minor, m.away_minor, m.contested_minor, m.frozen_minor, m.net_minor,
+    (select coalesce(sum(base_minor), 0)::bigint from earnings e
+        where e.post_id = p.post_id and e.transaction_id is null) as unpaid_base_minor,
+    (select max(until) from ledger_freezes f where f.post_id = p.post_id and released_at is null
+        and since <= %(now)s and until > %(now)s) as frozen_until
+from posts p
+left join engagement_counts n using (post_id)
+left join grades g using (post_id)
+left join post_terms t using (post_id)
+left join creators tc on tc.id = t.creditor_id
+left join lateral (
+    select id, verdict, redirect_bps, matched_work_id from analyses
+    where post_id = p.post_id and status = 'decided' order by decided_at desc, id limit 1
+) a on true
+left join works w on w.id = a.matched_work_id and a.verdict = 'derivative'
+left join creators ac on ac.id = w.creator_id
+cross join lateral (
+    select coalesce(sum(amount_minor) filter (where entry = 'base'), 0)::bigint as base_minor,
+        coalesce(sum(amount_minor) filter (where entry = 'bonus'), 0)::bigint as bonus_minor,
+        coalesce(-sum(amount_minor) filter (where entry = 'redirect'), 0)::bigint as away_minor,
+        coalesce(sum(amount_minor) filter (where bucket = 'contested'), 0)::bigint as contested_minor,
+        coalesce(sum(amount_minor) filter (where bucket = 'frozen'), 0)::bigint as frozen_minor,
+        coalesce(sum(amount_minor) filter (where bucket = 'available'), 0)::bigint as net_minor
+    from ledger_postings l where l.post_id = p.post_id and l.creator_id = p.creator_id and l.bucket <> 'budget'
+) m
+"""
+
+
+@dataclass(frozen=True)
+class PostRow:
+    """A post as its creator sees it. Money in cents; counts are None before the first event."""
+
+    post_id: bytes
+    creator_id: int | None
+    work_id: UUID | None
+    media_type: str
+    title: str | None
+    audience: int | None
+    length_ms: int | None
+    published_at: datetime
+    raw: Mapping[str, int] | None
+    qualified: Mapping[str, int] | None
+    grade: str | None
+    score_bps: int | None
+    grade_status: str | None
+    grade_final_at: datetime | None
+    verdict: str | None
+    redirect_bps: int
+    creditor: str | None
+    terms_final_at: datetime | None
+    disputed: bool
+    analysis_id: UUID | None
+    base_minor: int
+    bonus_minor: int
+    away_minor: int
+    contested_minor: int
+    frozen_minor: int
+    net_minor: int
+    unpaid_base_minor: int
+    frozen_until: datetime | None
+
+
+@dataclass(frozen=True)
+class UnpaidWeek:
+    """Base pay that waits for the grade to be final."""
+
+    week: date
+    base_minor: int
+
+
+def describe(conn: Connection, post_id: bytes, title: str | None, audience: int | None) -> None:
+    """Store what the platform says of a post; None leaves a field as it is. Raises: NotFound."""
+    changed = conn.execute(
+        "update posts set title = coalesce(%s, title), audience = coalesce(%s, audience) where post_id = %s",
+        (title, audience, post_id),
+    )
+    if changed.rowcount == 0:
+        raise NotFound(f"There is no post 0x{post_id.hex()}.")
+
+
+def get_creator(conn: Connection, handle: str) -> tuple[int, str]:
+    """Number and handle of a creator. Raises: NotFound."""
+    row = conn.execute("select id, handle from creators where handle = %s", (handle,)).fetchone()
+    if row is None:
+        raise NotFound(f"There is no creator {handle}.")
+    return int(row[0]), str(row[1])
+
+
+def get_post(conn: Connection, post_id: bytes, now: datetime) -> PostRow:
+    """Raises: NotFound."""
+    found = _rows(conn, "where p.post_id = %(post)s", {"post": post_id, "now": now})
+    if not found:
+        raise NotFound(f"There is no post 0x{post_id.hex()}.")
+    return found[0]
+
+
+def list_posts(
+    conn: Connection, creator_id: int, now: datetime, *, after: tuple[datetime, bytes] | None, limit: int
+) -> Sequence[PostRow]:
+    """A creator's posts, the newest first, from behind the one at `after` (publication and id) on."""
+    where = "where p.creator_id = %(creator)s"
+    if after is not None:
+        where += " and (p.published_at, p.post_id) < (%(at)s, %(id)s)"
+    params: dict[str, Any] = {"creator": creator_id, "now": now, "limit": limit}
+    if after is not None:
+        params |= {"at": after[0], "id": after[1]}
+    return _rows(conn, where + " order by p.published_at desc, p.post_id desc limit %(limit)s", params)
+
+
+def unpaid_weeks(conn: Connection, post_id: bytes) -> list[UnpaidWeek]:
+    """The weeks of a post that are not paid yet, the oldest first."""
+    rows = conn.execute(
+        "select week, base_minor from earnings where post_id = %s and transaction_id is null order by week", (post_id,)
+    ).fetchall()
+    return [UnpaidWeek(*row) for row in rows]
+
+
+def _rows(conn: Connection, rest: str, params: Mapping[str, Any]) -> list[PostRow]:
+    with conn.cursor(row_factory=class_row(PostRow)) as cursor:
+        return cursor.execute(_ROWS + rest, params).fetchall()
