@@ -4,21 +4,23 @@ import json
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Annotated
 from uuid import UUID
 
 import jinja2
-from fastapi import APIRouter, Response
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import FileResponse, HTMLResponse
+from starlette.background import BackgroundTask
 
 from oracle.api.access import Reader
 from oracle.api.analyses import load_view
 from oracle.api.schemas import Neighbour
 from oracle.api.services import ServicesDep
+from oracle.api.viewer import match_details
 from oracle.explain import percent
 from storage import analyses, works
 
 PREVIEW_SIDE_PX = 640
-POLYGON_GRID = 1000  # polygons are drawn on a 1000 x 1000 grid that is stretched over the picture
 
 router = APIRouter(include_in_schema=False)
 templates = jinja2.Environment(loader=jinja2.PackageLoader("oracle.api"), autoescape=True, trim_blocks=True)
@@ -41,35 +43,36 @@ def show_analysis(services: ServicesDep, _: Reader, analysis_id: UUID) -> str:
     view = load_view(services.db, analysis_id)
     with services.db.transaction() as conn:
         evidence = analyses.get(conn, analysis_id).evidence
-    regions = _regions(evidence) if evidence else {}
+    matches = {match["work"]["id"]: match for match in json.loads(evidence).get("matches", [])} if evidence else {}
+    duration_s = (view.work.duration_ms or 0) / 1000 if view.work else 0.0
+    details = {id: match_details(match, duration_s) for id, match in matches.items()}
     shown: list[Neighbour] = sorted(
         view.neighbours, key=lambda n: n.work_id != (view.original and view.original.work_id)
     )
-    return templates.get_template("analysis.html").render(view=view, neighbours=shown, regions=regions)
+    return templates.get_template("analysis.html").render(view=view, neighbours=shown, details=details)
 
 
 @router.get("/works/{work_id}/preview.jpg")
-def preview(services: ServicesDep, _: Reader, work_id: UUID) -> Response:
-    """A small picture of a work, made from its stored bytes."""
+def preview(services: ServicesDep, _: Reader, work_id: UUID, at_ms: Annotated[int, Query(ge=0)] = 0) -> Response:
+    """A small picture of a work, or of one moment of it, made from its stored bytes."""
     with services.db.transaction() as conn:
         work = works.get_work(conn, work_id)
     with TemporaryDirectory(prefix="oracle-") as folder:
         source, small = Path(folder) / "media", Path(folder) / "preview.jpg"
         services.blobs.fetch(work.blob_key, source)
-        image = services.kinds[work.media_type].preview(source)
+        image = services.kinds[work.media_type].preview(source, at_ms)
         image.thumbnail((PREVIEW_SIDE_PX, PREVIEW_SIDE_PX))
         image.save(small, quality=85)
         return Response(small.read_bytes(), media_type="image/jpeg", headers={"Cache-Control": "max-age=86400"})
 
 
-def _regions(evidence: bytes) -> dict[str, dict[str, str]]:
-    """Matched regions by work id, as points of SVG polygons on both pictures."""
-    found = {}
-    for match in json.loads(evidence).get("matches", []):
-        sides = {"query": match.get("query_region"), "reference": match.get("reference_region")}
-        found[match["work"]["id"]] = {side: _points(polygon) for side, polygon in sides.items() if polygon}
-    return found
-
-
-def _points(polygon: list[list[float]]) -> str:
-    return " ".join(f"{x * POLYGON_GRID:.0f},{y * POLYGON_GRID:.0f}" for x, y in polygon)
+@router.get("/works/{work_id}/media")
+def media(services: ServicesDep, _: Reader, work_id: UUID) -> FileResponse:
+    """The stored bytes of a work, to be played beside what it matches."""
+    with services.db.transaction() as conn:
+        work = works.get_work(conn, work_id)
+    folder = TemporaryDirectory(prefix="oracle-")
+    path = Path(folder.name) / "media"
+    services.blobs.fetch(work.blob_key, path)
+    headers = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
+    return FileResponse(path, media_type=work.mime, headers=headers, background=BackgroundTask(folder.cleanup))

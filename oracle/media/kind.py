@@ -126,8 +126,8 @@ class MediaKind(Protocol[R]):
     def find_again(self, match: Mapping[str, Any]) -> Found:
         """The candidate behind a match of the evidence, to verify it once more."""
 
-    def preview(self, path: Path) -> Image:
-        """A picture of the work for people: itself, its first frames, the shape of its sound."""
+    def preview(self, path: Path, at_ms: int = 0) -> Image:
+        """A picture of the work for people: itself, its frame at a moment, the shape of its sound."""
 
 
 MediaKinds = Mapping[str, MediaKind[Any]]

@@ -81,15 +81,16 @@ class Pictures:
         self, db: Database, reading: PictureReading, found: Sequence[Found], progress: Progress = no_progress
     ) -> Iterator[tuple[Found, ImageMatch]]:
         with db.transaction() as conn:
-            proxies = matches.find_proxies(conn, [candidate.work_id for candidate in found])
+            frames = [candidate.frame_ms if isinstance(candidate, Candidate) else 0 for candidate in found]
+            proxies = matches.find_proxies(conn, [candidate.work_id for candidate in found], frames)
         for done, candidate in enumerate(found):
             progress("verifying", done, len(found))
             if candidate.work_id in proxies:
                 yield candidate, self._analyzer.verify(reading.fingerprint, proxies[candidate.work_id])
 
     def find_again(self, match: Mapping[str, Any]) -> Candidate:
-        return Candidate(UUID(match["work"]["id"]))
+        return Candidate(UUID(match["work"]["id"]), frame_ms=match.get("frame_ms", 0))
 
-    def preview(self, path: Path) -> Image.Image:
+    def preview(self, path: Path, _at_ms: int = 0) -> Image.Image:
         with DECODING:
             return Image.fromarray(decode_image(path, self._limits).pixels)

@@ -1,0 +1,109 @@
+"""What the analysis page draws of one match: regions on pictures, stretches on timelines, curves. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+GRID = 1000  # drawings are made on a grid of this width that is stretched over its place
+TIMELINE_HEIGHT = 120
+BAR = 22  # height of a timeline's bar
+CURVE_HEIGHT = 60
+
+
+@dataclass(frozen=True)
+class Band:
+    """A matched stretch, from the upper timeline (this work) to the lower one (the earlier work)."""
+
+    points: str
+    channel: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class FramePair:
+    """Two moments that were laid over each other."""
+
+    query_ms: int
+    reference_ms: int
+    caption: str
+
+
+@dataclass(frozen=True)
+class MatchDetails:
+    """Drawings of one match; empty where there is nothing to draw.
+
+    regions: points of SVG polygons by side, on a 1000 x 1000 grid. bands: stretches on a grid of 1000 x 120.
+    curves: named polylines on a grid of 1000 x 60.
+    """
+
+    regions: Mapping[str, str]
+    bands: Sequence[Band]
+    pairs: Sequence[FramePair]
+    curves: Mapping[str, str]
+
+
+def match_details(match: Mapping[str, Any], duration_s: float) -> MatchDetails:
+    """Drawings of a match as the evidence holds it.
+
+    Args: duration_s: how long this work lasts, 0 for a picture.
+    """
+    sides = {"query": match.get("query_region"), "reference": match.get("reference_region")}
+    other_s = (match["work"].get("duration_ms") or 0) / 1000
+    segments = match.get("segments") or []
+    return MatchDetails(
+        regions={side: _polygon(polygon) for side, polygon in sides.items() if polygon},
+        bands=[_band(one, duration_s, other_s) for one in segments],
+        pairs=[_pair(one) for one in match.get("pairs") or []],
+        curves={name: _curve(points) for name, points in _curves(match).items() if len(points) > 1},
+    )
+
+
+def clock(second: float) -> str:
+    """A moment as people write it: 75.25 -> '1:15.3', 3 -> '0:03'."""
+    tenths = round(second * 10)
+    whole, tenth = divmod(tenths, 10)
+    hours, minutes, seconds = whole // 3600, whole // 60 % 60, whole % 60
+    text = f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+    return f"{text}.{tenth}" if tenth else text
+
+
+def _polygon(polygon: Sequence[Sequence[float]]) -> str:
+    return " ".join(f"{x * GRID:.0f},{y * GRID:.0f}" for x, y in polygon)
+
+
+def _band(segment: Mapping[str, Any], duration_s: float, other_s: float) -> Band:
+    here = [segment["query_start_s"], segment["query_end_s"]]
+    there = [segment["reference_start_s"], segment["reference_end_s"]]
+    # A still picture has no length: the stretch ends in its middle.
+    q0, q1 = (GRID * t / duration_s if duration_s else GRID / 2 for t in here)
+    r0, r1 = (GRID * t / other_s if other_s else GRID / 2 for t in there)
+    if segment.get("reversed"):
+        r0, r1 = r1, r0
+    corners = [(q0, BAR), (q1, BAR), (r1, TIMELINE_HEIGHT - BAR), (r0, TIMELINE_HEIGHT - BAR)]
+    traits = [name for name in ("mirrored", "reversed") if segment.get(name)]
+    if abs(segment.get("speed", 1.0) - 1.0) > 0.005:
+        traits.append(f"speed {segment['speed']:.2f}")
+    channel = segment.get("channel") or "sound"
+    sentence = f"{channel.capitalize()}: {clock(here[0])}–{clock(here[1])} is their {clock(there[0])}–{clock(there[1])}"
+    return Band(" ".join(f"{x:.0f},{y:.0f}" for x, y in corners), channel, ", ".join([sentence, *traits]))
+
+
+def _pair(pair: Mapping[str, Any]) -> FramePair:
+    caption = f"{clock(pair['query_ms'] / 1000)} and {clock(pair['reference_ms'] / 1000)}: {pair['similarity']:.2f}"
+    return FramePair(pair["query_ms"], pair["reference_ms"], caption + (", mirrored" if pair.get("mirrored") else ""))
+
+
+def _curves(match: Mapping[str, Any]) -> dict[str, list[tuple[float, float]]]:
+    """Curves of the evidence: likeness by second of a video, votes by time offset of a sound."""
+    likeness = [(one["query_s"], one["likeness"]) for one in match.get("seconds") or []]
+    sound = match if "histogram" in match else match.get("sound") or {}
+    votes = [(float(one[0]), float(one[1])) for one in sound.get("histogram") or []]
+    return {"Likeness, second by second": likeness, "Agreeing landmarks by time offset": votes}
+
+
+def _curve(points: Sequence[tuple[float, float]]) -> str:
+    first, last = points[0][0], points[-1][0]
+    top = max(1.0, *(y for _, y in points))
+    width = (last - first) or 1.0
+    drawn = ((GRID * (x - first) / width, CURVE_HEIGHT * (1 - y / top)) for x, y in points)
+    return " ".join(f"{x:.0f},{y:.1f}" for x, y in drawn)
