@@ -1,0 +1,156 @@
+"""From a hint to an exact alignment: which stretch of the query is which stretch of the reference, and how
+strong the evidence is.
+
+The reference's peaks are predicted in the query (as quad-based fingerprinting verifies; Sonnleitner and Widmer,
+DAFx 2014). Each that survives or not moves a sum of log likelihood ratios; the stretch with the largest sum is
+the segment, and the tail of such sums under chance is exponential (Karlin and Altschul, PNAS 1990), which the
+calibration measures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddings.audio.bank import BENDS, SHIFTS
+from embeddings.audio.reference import Hint, Hits, ReferenceSound
+from embeddings.audio.spectrum import BINS
+from embeddings.audio.survivors import Survivors
+
+SURVIVAL = (0.25, 0.7)  # a peak's chance to live through an edit: a heavy and a light one
+NEAR_FRAMES = 4.0  # landmarks so close to a line belong to it
+_STEPS = np.arange(-3, 4) * 0.5
+
+
+@dataclass(frozen=True)
+class Line:
+    """reference frame = rate x query frame + start; reference bin = query bin + shift."""
+
+    rate: float
+    start: float
+    shift: float
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A matched stretch of a line. Frames of the reference; evidence in nats; survival: share of the peaks that
+    live beyond chance; peaks, survived: how many were predicted and found.
+    """
+
+    line: Line
+    first: float
+    last: float
+    evidence: float
+    peaks: int
+    survived: int
+    survival: float
+
+
+def line_of(hint: Hint) -> Line:
+    """The line that a hint stands for."""
+    bend = BENDS[hint.group]
+    return Line(bend.rate, hint.offset, float(bend.shift))
+
+
+def fit_line(hint: Hint, hits: Hits) -> Line:
+    """The line through the landmarks near a hint: least squares, thrice, keeping what lies close.
+
+    The slope is only touched where the landmarks span more than five seconds; below that they cannot tell.
+    """
+    line = line_of(hint)
+    mine = hits.group == hint.group
+    query = hits.position[mine].astype(np.float64) / BENDS[hint.group].rate
+    place = hits.place[mine].astype(np.float64)
+    for _ in range(3):
+        close = np.abs(place - (line.rate * query + line.start)) <= NEAR_FRAMES
+        x, y = query[close], place[close]
+        if len(x) < 4:
+            break
+        spread = float(x.std())
+        if spread > 30.0 and len(x) >= 8:
+            rate = float(((x - x.mean()) * (y - y.mean())).mean() / spread**2)
+            if abs(rate / BENDS[hint.group].rate - 1.0) > 0.02:
+                break
+            line = Line(rate, float(y.mean() - rate * x.mean()), line.shift)
+        else:
+            line = Line(line.rate, float(np.median(y - line.rate * x)), line.shift)
+    return line
+
+
+def refine(line: Line, around: tuple[float, float], reference: ReferenceSound, survivors: Survivors) -> Line:
+    """Try small changes of start, rate and shift, and keep the one under which most peaks survive.
+
+    Args:
+        around: reference frames (from, to) that the evidence lies in.
+    """
+    inside = (reference.peaks.frame >= around[0]) & (reference.peaks.frame <= around[1])
+    frames = reference.peaks.frame[inside].astype(np.float64)
+    bins = reference.peaks.bin[inside].astype(np.float64)
+    if not len(frames):
+        return line
+    middle = float(frames.mean())
+    reach = max(float(np.abs(frames - middle).max()), 1.0)
+    best, most = line, -1.0
+    # Rates that move the ends by half a frame each; beyond three steps another hint is responsible.
+    rates = [0.0] if reach < 60 else [0.0, *(sign * 0.5 * step / reach for step in (1, 2, 3, 4) for sign in (-1, 1))]
+    shifts = (
+        [line.shift] if line.shift == 0.0 and line.rate == 1.0 else [line.shift - 0.5, line.shift, line.shift + 0.5]
+    )
+    for change in rates:
+        rate = line.rate * (1.0 + change)
+        pivot = line.start + (line.rate - rate) * (middle - line.start) / line.rate
+        for shift in shifts:
+            query_bins = np.rint(bins - shift).astype(np.intp)
+            for step in _STEPS:
+                start = pivot + step
+                rows = np.rint((frames - start) / rate * SHIFTS).astype(np.intp)
+                found = float(survivors.hits(rows, query_bins).sum()) - 0.01 * abs(step) - 0.01 * abs(change) * reach
+                if found > most:
+                    best, most = Line(rate, start, shift), found
+    return best
+
+
+def stretches(line: Line, reference: ReferenceSound, survivors: Survivors, least: float) -> list[Stretch]:
+    """The stretches along a line whose evidence is at least ``least`` nats, strongest first, not overlapping."""
+    rows = np.rint((reference.peaks.frame - line.start) / line.rate * SHIFTS).astype(np.intp)
+    bins = np.rint(reference.peaks.bin - line.shift).astype(np.intp)
+    inside = np.flatnonzero((rows >= 0) & (rows < survivors.rows) & (bins >= 0) & (bins < BINS))
+    if not len(inside):
+        return []
+    hit, chance = survivors.look(rows[inside], bins[inside])
+    frames = reference.peaks.frame[inside].astype(np.float64)
+    found: list[Stretch] = []
+    todo = [(0, len(inside))]
+    while todo and len(found) < 16:
+        low, high = todo.pop()
+        best = _strongest(hit[low:high], chance[low:high])
+        if best is None or best[2] < least:
+            continue
+        first, last, evidence = best[0] + low, best[1] + low, best[2]
+        part = slice(first, last)
+        expected = float(chance[part].sum())
+        count = last - first
+        survived = int(hit[part].sum())
+        survival = min(1.0, max(0.0, (survived - expected) / max(count - expected, 1.0)))
+        found.append(Stretch(line, float(frames[first]), float(frames[last - 1]), evidence, count, survived, survival))
+        todo += [(low, first), (last, high)]
+    return sorted(found, key=lambda stretch: -stretch.evidence)
+
+
+def _strongest(hit: NDArray[np.bool_], chance: NDArray[np.float32]) -> tuple[int, int, float] | None:
+    """The run (first, end, evidence) with the largest sum of log likelihood ratios; Kadane's algorithm."""
+    best: tuple[int, int, float] | None = None
+    for survival in SURVIVAL:
+        ratio = np.where(hit, np.log((survival + (1.0 - survival) * chance) / chance), np.log(1.0 - survival))
+        if not len(ratio):
+            return None
+        total = np.concatenate(([0.0], np.cumsum(ratio, dtype=np.float64)))
+        lowest = np.minimum.accumulate(total)
+        gain = total - lowest
+        end = int(gain.argmax())
+        if end and (best is None or gain[end] > best[2]):
+            first = int(np.flatnonzero(total[: end + 1] == lowest[end])[-1])
+            best = (first, end, float(gain[end]))
+    return best

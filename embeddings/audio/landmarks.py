@@ -1,0 +1,101 @@
+"""Pairs of peaks as integers that an index can look up.
+
+Layout, 21 bits, low to high:
+
+    bits 0..5    dt     frames between the two peaks, 2..31 (46 ms each)
+    bits 6..12   df     bins from the first to the second, -47..47, plus 47
+    bits 13..20  bin    of the first peak, 0..157
+
+The time difference is in the low bits: all tempos of one pair of pitches are neighbours in the index. A change
+of pitch or speed alters only ``bin``, by the same amount for every landmark.
+Source: Wang, ISMIR 2003, section 2.2; Panako (Six and Leman, ISMIR 2014) for tolerance by range.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddings.audio.peaks import SLOT_FRAMES, Peaks, strongest
+
+MIN_DT, MAX_DT = 2, 31
+MAX_DF = 47
+DT_BITS, DF_BITS, BIN_BITS = 6, 7, 8
+HASH_BITS = DT_BITS + DF_BITS + BIN_BITS
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Which pairs are taken: of each peak's successors the strongest, of each slot the strongest pairs."""
+
+    successors: int
+    fan_out: int
+    per_slot: int
+
+
+SPARSE_PAIRS = Pairing(successors=60, fan_out=3, per_slot=39)  # 40 a second
+DENSE_PAIRS = Pairing(successors=60, fan_out=12, per_slot=400)
+
+
+@dataclass(frozen=True, eq=False)
+class Landmarks:
+    """frame, bin, df, dt: (n,) int32; strength: (n,) uint8, of the weaker peak. Sorted by frame."""
+
+    frame: NDArray[np.int32]
+    bin: NDArray[np.int32]
+    df: NDArray[np.int32]
+    dt: NDArray[np.int32]
+    strength: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def hashes(self) -> NDArray[np.int32]:
+        """(n,) int32, 0 to 2^21 - 1."""
+        return pack(self.bin, self.df, self.dt)
+
+
+def pack(bin_: NDArray[np.int32], df: NDArray[np.int32], dt: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The hashes of landmarks; see the module for the layout. All arguments must be within their ranges."""
+    return ((bin_ << (DT_BITS + DF_BITS)) | ((df + MAX_DF) << DT_BITS) | dt).astype(np.int32)
+
+
+def pair_peaks(peaks: Peaks, pairing: Pairing) -> Landmarks:
+    """Pair the peaks of a constellation into landmarks, the most robust ones.
+
+    A pair is as strong as its weaker peak; every bound is applied by strength, so the pairs of a sparse
+    constellation are among those of a denser one of the same sound.
+    """
+    firsts, seconds = _close_pairs(peaks, pairing.successors)
+    strength = np.minimum(peaks.strength[firsts], peaks.strength[seconds])
+    keep = strongest(strength, firsts, pairing.fan_out)
+    firsts, seconds, strength = firsts[keep], seconds[keep], strength[keep]
+    keep = strongest(strength, peaks.frame[firsts].astype(np.intp) // SLOT_FRAMES, pairing.per_slot)
+    firsts, seconds = firsts[keep], seconds[keep]
+    bins = peaks.bin.astype(np.int32)
+    order = np.argsort(peaks.frame[firsts], kind="stable")
+    firsts, seconds, keep = firsts[order], seconds[order], keep[order]
+    return Landmarks(
+        peaks.frame[firsts],
+        bins[firsts],
+        bins[seconds] - bins[firsts],
+        peaks.frame[seconds] - peaks.frame[firsts],
+        strength[keep],
+    )
+
+
+def _close_pairs(peaks: Peaks, successors: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    frames, bins = peaks.frame, peaks.bin.astype(np.int32)
+    firsts: list[NDArray[np.intp]] = [np.empty(0, np.intp)]
+    seconds: list[NDArray[np.intp]] = [np.empty(0, np.intp)]
+    for step in range(1, min(successors + 1, len(peaks))):
+        dt = frames[step:] - frames[:-step]
+        near = (dt >= MIN_DT) & (dt <= MAX_DT) & (np.abs(bins[step:] - bins[:-step]) <= MAX_DF)
+        at = np.flatnonzero(near)
+        firsts.append(at)
+        seconds.append(at + step)
+        if dt.min() > MAX_DT:
+            break
+    return np.concatenate(firsts), np.concatenate(seconds)

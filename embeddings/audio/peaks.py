@@ -1,0 +1,99 @@
+"""The constellation: the spectral peaks that stand out of their surroundings, a stated number a second.
+
+Source: Wang, "An Industrial-Strength Audio Search Algorithm", ISMIR 2003, section 2.1; the local maximum filter
+is separable (van Herk) and compiled, instead of a decaying threshold frame by frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddings.audio.spectrum import BINS, QUIET_DB
+
+SLOT_FRAMES = 21  # 0.975 s: density is bounded in each, so that a loud bar cannot starve a quiet one
+SURROUNDINGS = (31, 21)  # bins, frames: what a peak is compared with
+STANDS_OUT_DB = 3.0
+AUDIBLE_DB = QUIET_DB + 5.0
+MARGIN_FRAMES = SURROUNDINGS[1] // 2 + 6  # a peak depends on no frame further away
+MOST_STRENGTH = 255
+STRENGTH_PER_DB = 2
+
+
+@dataclass(frozen=True)
+class Density:
+    """How densely peaks are taken. reach: a peak is the highest within so many frames and bins on each side."""
+
+    reach_frames: int
+    reach_bins: int
+    per_slot: int
+
+
+SPARSE = Density(reach_frames=3, reach_bins=5, per_slot=20)  # what is stored
+DENSE = Density(reach_frames=2, reach_bins=3, per_slot=80)  # what is searched with: noise demotes peaks, rarely all
+
+
+@dataclass(frozen=True, eq=False)
+class Peaks:
+    """frame: (n,) int32, rising; bin: (n,) int16, 0..BINS-1; strength: (n,) uint8, halves of a dB."""
+
+    frame: NDArray[np.int32]
+    bin: NDArray[np.int16]
+    strength: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+
+def find_peaks(levels: NDArray[np.float32], density: Density, *, first: int = 0, skip: int = 0, upto: int) -> Peaks:
+    """Peaks of rows ``skip`` to ``upto`` of a spectrogram; the other rows are only surroundings.
+
+    Args:
+        levels: (frames, BINS) float32, dB.
+        first: the number of row 0 in the whole sound. Slots are counted from the sound's beginning.
+    """
+    if not len(levels):
+        return no_peaks()
+    above = levels - cv2.blur(levels, SURROUNDINGS, borderType=cv2.BORDER_REFLECT)
+    kernel = np.ones((2 * density.reach_frames + 1, 2 * density.reach_bins + 1), np.uint8)
+    highest = levels == cv2.dilate(levels, kernel)
+    highest &= (above > STANDS_OUT_DB) & (levels > AUDIBLE_DB)
+    highest[:skip] = False
+    highest[upto:] = False
+    rows, bins = np.nonzero(highest)
+    strength = np.minimum(above[rows, bins] * STRENGTH_PER_DB, MOST_STRENGTH).astype(np.uint8)
+    frames = rows + first
+    keep = strongest(strength, frames // SLOT_FRAMES, density.per_slot)
+    return Peaks(frames[keep].astype(np.int32), bins[keep].astype(np.int16), strength[keep])
+
+
+def strongest(strength: NDArray[np.uint8], group: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    """Indexes, rising, of the ``most`` strongest of each group; ties go to the earlier one."""
+    order = np.lexsort((-strength.astype(np.int16), group))
+    sorted_groups = group[order]
+    rank = np.arange(len(order)) - np.searchsorted(sorted_groups, sorted_groups, "left")
+    kept: NDArray[np.intp] = np.sort(order[rank < most])
+    return kept
+
+
+def join_peaks(parts: list[Peaks]) -> Peaks:
+    """One constellation from those of successive parts."""
+    if not parts:
+        return no_peaks()
+    return Peaks(
+        np.concatenate([p.frame for p in parts]),
+        np.concatenate([p.bin for p in parts]),
+        np.concatenate([p.strength for p in parts]),
+    )
+
+
+def no_peaks() -> Peaks:
+    return Peaks(np.empty(0, np.int32), np.empty(0, np.int16), np.empty(0, np.uint8))
+
+
+def distinct_bins(peaks: Peaks) -> int:
+    """How many different pitches the constellation uses, of ``BINS``."""
+    return int(np.count_nonzero(np.bincount(peaks.bin, minlength=BINS)))

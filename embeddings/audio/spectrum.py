@@ -1,0 +1,67 @@
+"""The picture of a sound that peaks are found in: level over time and log-frequency.
+
+Frequencies are spaced evenly in pitch, so that a change of pitch or speed moves the whole picture by the same
+number of bins and leaves the distances between peaks as they were (after Panako's constant-Q front end; Six
+and Leman, ISMIR 2014).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+import scipy.fft  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+from embeddings.audio.decode import SAMPLE_RATE_HZ
+
+WINDOW = 2048  # samples, 186 ms: long enough to see notes between those of a louder voice (measured against 1024)
+HOP = 512  # samples
+FRAME_S = HOP / SAMPLE_RATE_HZ  # 46.4 ms
+BINS_PER_OCTAVE = 36
+LOWEST_HZ = 240.0
+BINS = 158  # up to 4.9 kHz: a telephone line keeps most of it
+QUIET_DB = -40.0  # nothing below it is told from digital silence; a full-scale sine is at +54 dB
+
+
+def frame_count(samples: int) -> int:
+    """How many whole frames that many samples hold."""
+    return max(0, (samples - WINDOW) // HOP + 1)
+
+
+def bin_frequency_hz(bin_: float) -> float:
+    """The centre of a bin."""
+    return float(LOWEST_HZ * 2.0 ** (bin_ / BINS_PER_OCTAVE))
+
+
+def levels_of(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(frames, BINS) float32, dB. Frame i is centred on sample ``i * HOP + WINDOW / 2``.
+
+    The power is librosa's short-time Fourier transform (Hann, not centred), weighted by triangles that are one
+    bin or one FFT line wide, whichever is more.
+    """
+    if len(samples) < WINDOW:
+        return np.empty((0, BINS), np.float32)
+    bank, window = _tables()
+    frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP] * window
+    lines = scipy.fft.rfft(frames, axis=1)[:, : bank.shape[0]]
+    power = np.square(lines.real)
+    power += np.square(lines.imag)
+    banded = power @ bank
+    banded += 10.0 ** (QUIET_DB / 10.0)
+    levels = cv2.log(banded)
+    levels *= 10.0 / np.log(10.0)
+    return np.asarray(levels, dtype=np.float32)
+
+
+@lru_cache(maxsize=1)
+def _tables() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    spacing = SAMPLE_RATE_HZ / WINDOW
+    lines = np.arange(WINDOW // 2 + 1) * spacing
+    centres = LOWEST_HZ * 2.0 ** (np.arange(BINS) / BINS_PER_OCTAVE)
+    widths = np.maximum(centres * (2.0 ** (1.0 / BINS_PER_OCTAVE) - 1.0), spacing)
+    bank = np.maximum(0.0, 1.0 - np.abs(lines[:, None] - centres[None]) / widths[None])
+    used = int(np.flatnonzero(bank.any(axis=1))[-1]) + 1
+    window = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(WINDOW) / WINDOW)
+    return (bank / bank.sum(axis=0))[:used].astype(np.float32), window.astype(np.float32)
