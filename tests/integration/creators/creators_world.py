@@ -1,0 +1,111 @@
+"""A small platform: creators, posts and what people do with them, straight into the database."""
+
+import itertools
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from oracle.creators import clockwork, payments
+from storage import engagement, ledger, ledger_earnings, ledger_terms, ledger_views
+from storage.database import Database
+from storage.engagement import Event
+from storage.ledger_terms import PostTerms
+from storage.ledger_views import CreatorTotals
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)  # a Friday
+_numbers = itertools.count(1)
+
+
+class Platform:
+    """Shortcuts of the tests; every one is a transaction of its own."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def creator(self, handle: str) -> int:
+        with self.db.transaction() as conn:
+            row = conn.execute(
+                "insert into creators (handle, account, has_wallet) values (%s, %s, false) returning id",
+                (handle, os.urandom(20)),
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def post(
+        self, creator_id: int | None, *, published: datetime = NOW, media_type: str = "video", **more: Any
+    ) -> bytes:
+        post_id = next(_numbers).to_bytes(32, "big")
+        with self.db.transaction() as conn:
+            conn.execute(
+                "insert into posts (post_id, creator_id, media_type, title, audience, published_at)"
+                " values (%s, %s, %s, %s, %s, %s)",
+                (post_id, creator_id, media_type, more.get("title"), more.get("audience"), published),
+            )
+        return post_id
+
+    def happen(self, *events: Event) -> int:
+        with self.db.transaction() as conn:
+            return engagement.add_events(conn, events)
+
+    def watched(self, *args: Any, **options: Any) -> None:
+        """Have people watch a post; see `watching`."""
+        self.happen(*watching(*args, **options))
+
+    def terms(self, post_id: bytes, verdict: str = "original", redirect_bps: int = 0, creditor: int | None = None,
+              *, final_at: datetime = NOW, now: datetime = NOW, **more: Any) -> None:  # fmt: skip
+        with self.db.transaction() as conn:
+            payments.set_terms(conn, PostTerms(post_id, verdict, redirect_bps, creditor, final_at, **more), now)
+
+    def find_terms(self, post_id: bytes) -> PostTerms | None:
+        with self.db.transaction() as conn:
+            return ledger_terms.find(conn, post_id)
+
+    def grade(self, post_id: bytes, grade: str, *, status: str = "final") -> None:
+        """A grade out of thin air, for tests of money alone."""
+        with self.db.transaction() as conn:
+            conn.execute(
+                "insert into grade_baselines (policy_version, cohorts) select 1, '{}'"
+                " where not exists (select 1 from grade_baselines)"
+            )
+            conn.execute(
+                "insert into grades select %s, %s, %s, 7000, %s, 1, min(id), '{}', %s from grade_baselines"
+                " on conflict (post_id) do update set grade = excluded.grade, status = excluded.status",
+                (post_id, status, grade, NOW, NOW),
+            )
+
+    def earns(self, post_id: bytes, cents: int, *, at: datetime = NOW) -> str:
+        with self.db.transaction() as conn:
+            return ledger_earnings.announce(conn, post_id, ledger.week_of(at), cents, at)
+
+    def run(self, now: datetime = NOW) -> int:
+        return payments.run_due(self.db, now)
+
+    def tick(self, now: datetime = NOW) -> clockwork.Tick:
+        return clockwork.tick(self.db, now)
+
+    def totals(self, creator_id: int) -> CreatorTotals:
+        with self.db.transaction() as conn:
+            return ledger_views.totals(conn, creator_id)
+
+    def rows(self, query: str, *params: Any) -> list[tuple[Any, ...]]:
+        with self.db.transaction() as conn:
+            return conn.execute(query, params or None).fetchall()
+
+
+def event(kind: str, post_id: bytes | None = None, *, at: datetime = NOW, **fields: Any) -> Event:
+    """An event with an id of its own."""
+    return Event(fields.pop("event_id", UUID(int=next(_numbers))), at, kind, post_id, **fields)
+
+
+def watching(post_id: bytes, viewers: int, *, share: float = 0.5, saves: int = 0, at: datetime = NOW) -> list[Event]:
+    """So many people watch that share of 20 s; the first of them save it."""
+    fans = [f"fan-{n}" for n in range(viewers)]
+    watch_ms = round(share * 20_000)
+    seen = [event("view", post_id, account=fan, at=at, watch_ms=watch_ms, length_ms=20_000) for fan in fans]
+    return seen + [event("save", post_id, account=fan, at=at) for fan in fans[:saves]]
+
+
+def after(**span: float) -> datetime:
+    """A moment after NOW."""
+    return NOW + timedelta(**span)
