@@ -65,6 +65,16 @@ def ready(conn: Connection, limit: int = 100) -> list[ChainAction]:
     )
 
 
+def supersede(conn: Connection, chain_alert_id: bytes) -> None:
+    """Drop the calls of a freeze that were not made yet: money that is free again need not be frozen first."""
+    conn.execute(
+        "update fraud_chain_actions set status = 'skipped', error_code = 'superseded',"
+        " error_detail = 'The hold ended before the call was made.', done_at = now()"
+        " where chain_alert_id = %s and status = 'pending'",
+        (chain_alert_id,),
+    )
+
+
 def settle(conn: Connection, action_id: int, status: str, code: str | None = None, detail: str | None = None) -> None:
     """End a call: done, skipped (nothing to do on chain) or refused (the contract will never take it)."""
     conn.execute(

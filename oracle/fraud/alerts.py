@@ -1,0 +1,236 @@
+"""The use cases of an alert. Each runs in the caller's transaction, writes its step to the audit log, and queues
+whatever the ledger, the contract and the creator have to learn in that same transaction.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from oracle.creators import payments
+from oracle.fraud import chain_actions, letters, lifecycle
+from oracle.fraud.errors import AccuserCannotDecide, MissingFact, StepNotPossible
+from oracle.fraud.lifecycle import HOLDING, REVIEW_WITHIN, Status, Step
+from storage import appeals, engagement_exclusions, fraud_alerts, fraud_audit
+from storage.database import Connection, Database
+from storage.engagement_exclusions import Exclusion
+from storage.fraud_alerts import Alert, NewAlert
+
+log = structlog.get_logger()
+
+RULE = "rules"  # the actor of what is automatic
+Sources = Mapping[str, Sequence[str]]
+
+
+def raise_alert(conn: Connection, found: NewAlert, sources: Sources, freeze_until: datetime) -> UUID | None:
+    """Turn a finding into an alert, and hold the money if the rules say so.
+
+    What an active alert says already is not said again; what a reviewer dismissed does not come back, unless
+    something happened since. Returns: the alert that is new or was changed, None where nothing is.
+    """
+    latest = fraud_alerts.find_latest(conn, found.subject, found.post_id, found.creator_id)
+    alert_id = found.id
+    if latest is not None and latest.status in fraud_alerts.ACTIVE:
+        if latest.status != Status.OPEN or found.action != "freeze":
+            return None
+        alert_id = latest.id
+        fraud_alerts.renew(conn, alert_id, found)
+    else:
+        dismissed = latest is not None and latest.status == Status.REVERSED
+        if dismissed and latest is not None and latest.decided_at and found.seen_until <= latest.decided_at:
+            return None
+        if not fraud_alerts.add(conn, found):
+            return None  # another pass was faster
+        fraud_audit.append(
+            conn, at=found.detected_at, actor=RULE, step="open", reason_code="signals", text=found.reason,
+            alert_id=alert_id, facts={"thresholds_version": found.thresholds_version, "score_bps": found.score_bps},
+        )  # fmt: skip
+    fraud_alerts.add_sources(conn, alert_id, sources)
+    log.info("fraud.alert", alert_id=str(alert_id), action=found.action, score_bps=found.score_bps)
+    if found.action == "freeze":
+        try:
+            with conn.transaction():
+                freeze(
+                    conn, alert_id, actor=RULE, until=freeze_until, reason_code="rule", text=found.reason,
+                    now=found.detected_at,
+                )  # fmt: skip
+        except MissingFact as exc:  # no statement, no freeze: a person has to look at it
+            log.warning("fraud.statement_blocked", alert_id=str(alert_id), reason=str(exc))
+            fraud_audit.append(
+                conn, at=found.detected_at, actor=RULE, step="blocked", reason_code=exc.code, text=str(exc),
+                alert_id=alert_id,
+            )  # fmt: skip
+    return alert_id
+
+
+def freeze(
+    conn: Connection, alert_id: UUID, *, actor: str, until: datetime, reason_code: str, text: str, now: datetime
+) -> None:
+    """Hold the money of an open alert and tell the creator, both or neither.
+
+    Raises: StepNotPossible, InvalidEndDate, MissingFact.
+    """
+    alert = fraud_alerts.get(conn, alert_id, lock=True)
+    frozen = lifecycle.after(alert.status, Step.FREEZE)
+    lifecycle.check_freeze_end(now, until)
+    fraud_alerts.update(conn, alert_id, status=frozen, frozen_by=actor, frozen_at=now, frozen_until=until)
+    payments.freeze(
+        conn, alert_id, now=now, until=until,
+        post_id=alert.post_id, creator_id=alert.creator_id if alert.subject == "creator" else None,
+    )  # fmt: skip
+    _log(conn, alert_id, now, actor, Step.FREEZE, reason_code, text, {"until": until.isoformat()})
+    letter = letters.hold(conn, fraud_alerts.get(conn, alert_id), now)
+    notified = lifecycle.after(frozen, Step.NOTIFY)
+    fraud_alerts.update(conn, alert_id, status=notified, statement_hash=letter.sha256)
+    chain_actions.queue(conn, alert, "freeze", letter.sha256, until)
+    _log(conn, alert_id, now, actor, Step.NOTIFY, "statement_sent", letter.subject, {"sha256": letter.sha256.hex()})
+
+
+def uphold(
+    conn: Connection, alert_id: UUID, *, actor: str, until: datetime, reason_code: str, text: str, now: datetime
+) -> None:
+    """Let the money wait on, until a new end date; what the alert rests on no longer counts for grades.
+
+    Raises: StepNotPossible, AccuserCannotDecide, InvalidEndDate, SamePersonDecides, MissingFact.
+    """
+    alert = _to_decide(conn, alert_id, Step.UPHOLD, actor)
+    assert alert.frozen_at is not None
+    lifecycle.check_upheld_end(now, alert.frozen_at, until)
+    fraud_alerts.update(
+        conn, alert_id, status=Status.UPHELD, frozen_until=until, decided_by=actor, decided_at=now,
+        decision_reason=text,
+    )  # fmt: skip
+    payments.freeze(
+        conn, alert_id, now=now, until=until,
+        post_id=alert.post_id, creator_id=alert.creator_id if alert.subject == "creator" else None,
+    )  # fmt: skip
+    excluded = [
+        Exclusion(scope, value, text, alert.post_id, alert.seen_from, None, alert_id)
+        for scope, values in fraud_alerts.sources(conn, alert_id).items()
+        for value in values
+    ]
+    if excluded:
+        engagement_exclusions.exclude(conn, excluded)
+    _log(conn, alert_id, now, actor, Step.UPHOLD, reason_code, text, {"until": until.isoformat()})
+    _close_appeal(conn, alert, "refused", actor, text, now)
+    letter = letters.upheld(conn, fraud_alerts.get(conn, alert_id), now)
+    chain_actions.queue(conn, alert, "uphold", letter.sha256, until)
+
+
+def reverse(conn: Connection, alert_id: UUID, *, actor: str, reason_code: str, text: str, now: datetime) -> None:
+    """Dismiss an alert: money that waits is free at once, and everything counts again.
+
+    Raises: StepNotPossible, AccuserCannotDecide, SamePersonDecides, MissingFact.
+    """
+    alert = _to_decide(conn, alert_id, Step.REVERSE, actor)
+    fraud_alerts.update(
+        conn, alert_id, status=Status.REVERSED, decided_by=actor, decided_at=now, decision_reason=text,
+        **({"frozen_until": now} if alert.frozen_until and alert.frozen_until > now else {}),
+    )  # fmt: skip
+    _log(conn, alert_id, now, actor, Step.REVERSE, reason_code, text, {})
+    if alert.status in HOLDING:
+        engagement_exclusions.lift(conn, alert_id)
+        _set_free(conn, alert, text, f"Decided by {actor}, who had no part in the hold.", now)
+        _close_appeal(conn, alert, "granted", actor, text, now)
+
+
+def expire(conn: Connection, alert: Alert, *, reason_code: str, text: str, now: datetime) -> None:
+    """End an alert whose time is over; silence never holds money. Raises: StepNotPossible, MissingFact."""
+    ended = lifecycle.after(alert.status, Step.EXPIRE)
+    changes: dict[str, object] = {"status": ended}
+    if alert.frozen_until is not None and alert.frozen_until > now:
+        changes["frozen_until"] = now
+    fraud_alerts.update(conn, alert.id, **changes)
+    _log(conn, alert.id, now, RULE, Step.EXPIRE, reason_code, text, {})
+    if alert.status in HOLDING:
+        if alert.status != Status.UPHELD:  # nobody confirmed it
+            engagement_exclusions.lift(conn, alert.id)
+        _set_free(conn, alert, text, "No further decision is needed.", now)
+        _close_appeal(conn, alert, "lapsed", None, text, now)
+
+
+def reopen(conn: Connection, alert_id: UUID, *, actor: str, reason_code: str, text: str, now: datetime) -> None:
+    """Look at a closed alert again, in a new round that holds nothing until somebody freezes it.
+
+    Raises: StepNotPossible.
+    """
+    alert = fraud_alerts.get(conn, alert_id, lock=True)
+    status = lifecycle.after(alert.status, Step.REOPEN)
+    latest = fraud_alerts.find_latest(conn, alert.subject, alert.post_id, alert.creator_id)
+    if latest is not None and latest.id != alert_id and latest.status in fraud_alerts.ACTIVE:
+        raise StepNotPossible(f"A newer alert at the same subject is under way: {latest.id}.")
+    fraud_alerts.update(
+        conn, alert_id, status=status, round=alert.round + 1, frozen_by=None, frozen_at=None, frozen_until=None,
+        statement_hash=None, decided_by=None, decided_at=None, decision_reason=None, review_by=now + REVIEW_WITHIN,
+    )  # fmt: skip
+    _log(conn, alert_id, now, actor, Step.REOPEN, reason_code, text, {"round": alert.round + 1})
+
+
+def expire_due(db: Database, now: datetime) -> int:
+    """End what has to end by now: holds, alerts nobody looked at, and holds whose appeal nobody decided.
+
+    Returns: how many ended. Raises: DatabaseUnavailable.
+    """
+    ended = 0
+    with db.transaction() as conn:
+        for alert in fraud_alerts.due(conn, now):
+            held = alert.status in HOLDING
+            text = "Nobody decided in time, so the money is free." if held else "Nobody found anything in it in time."
+            if alert.status == Status.UPHELD:
+                text = "The time for which the hold was confirmed is over."
+            expire(conn, alert, reason_code="time_over", text=text, now=now)
+            ended += 1
+    with db.transaction() as conn:
+        for appeal in appeals.overdue(conn, now):
+            assert appeal.alert_id is not None
+            alert = fraud_alerts.get(conn, appeal.alert_id, lock=True)
+            if alert.status == Status.APPEALED:
+                text = "Nobody decided your appeal in time, so the money is free."
+                expire(conn, alert, reason_code="appeal_not_decided", text=text, now=now)
+                ended += 1
+    return ended
+
+
+def _to_decide(conn: Connection, alert_id: UUID, step: Step, actor: str) -> Alert:
+    alert = fraud_alerts.get(conn, alert_id, lock=True)
+    lifecycle.after(alert.status, step)
+    if actor == alert.frozen_by:
+        raise AccuserCannotDecide(f"{actor} held this money; somebody else has to decide.")
+    return alert
+
+
+def _set_free(conn: Connection, alert: Alert, reason: str, decision: str, now: datetime) -> None:
+    released = letters.held_minor(conn, alert)
+    payments.release(conn, alert.id, now)
+    letter = letters.ended(conn, alert, released, reason, decision, now)
+    chain_actions.queue(conn, alert, "release", letter.sha256, None)
+
+
+def _close_appeal(
+    conn: Connection, alert: Alert, outcome: str, actor: str | None, convinced: str, now: datetime
+) -> None:
+    appeal = appeals.find_open_of_alert(conn, alert.id)
+    if appeal is None:
+        return
+    appeals.decide(conn, appeal.id, outcome=outcome, decided_by=actor, convinced=convinced, now=now)
+    fraud_audit.append(
+        conn, at=now, actor=actor or RULE, step="decide", reason_code=outcome, text=convinced, alert_id=alert.id,
+        appeal_id=appeal.id,
+    )  # fmt: skip
+    letters.fraud_appeal_result(conn, alert, appeal, outcome, actor, convinced, now)
+
+
+def _log(
+    conn: Connection,
+    alert_id: UUID,
+    at: datetime,
+    actor: str,
+    step: str,
+    code: str,
+    text: str,
+    facts: dict[str, str | int],
+) -> None:
+    fraud_audit.append(
+        conn, at=at, actor=actor, step=str(step), reason_code=code, text=text, alert_id=alert_id, facts=facts
+    )

@@ -1,0 +1,69 @@
+"""What other thresholds would have done: the last days again, under the ones in force and under the proposed ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from oracle.fraud.passes import SPAN, Found, full_hour, scan
+from oracle.fraud.thresholds import Thresholds
+from storage.database import Database
+
+DAYS = 30
+
+
+@dataclass(frozen=True)
+class Change:
+    """One subject that would be treated otherwise on one day. An action is None where nothing would be said."""
+
+    day: datetime
+    subject: str
+    post_id: bytes | None
+    creator_id: int | None
+    now: str | None
+    then: str | None
+    signals: Sequence[str]
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """The comparison: days and events looked at, freezes and alerts under each set, and what differs."""
+
+    days: int
+    events: int
+    freezes_now: int
+    freezes_then: int
+    alerts_now: int
+    alerts_then: int
+    changes: Sequence[Change]
+
+
+def dry_run(db: Database, now: datetime, current: Thresholds, proposed: Thresholds, *, days: int = DAYS) -> DryRun:
+    """Run the detectors over each of the last days, twice. Nothing is written. Raises: DatabaseUnavailable."""
+    last = full_hour(now).replace(hour=0)
+    events = 0
+    counts = {"freezes_now": 0, "freezes_then": 0, "alerts_now": 0, "alerts_then": 0}
+    changes: list[Change] = []
+    for back in range(days, 0, -1):
+        start = last - timedelta(days=back - 1)
+        seen, before = scan(db, start, start + SPAN, current)
+        _, after = scan(db, start, start + SPAN, proposed)
+        events += seen
+        old, new = _by_subject(before), _by_subject(after)
+        for name, found in (("now", before), ("then", after)):
+            counts[f"freezes_{name}"] += sum(f.action == "freeze" for f in found)
+            counts[f"alerts_{name}"] += len(found)
+        for key in sorted(set(old) | set(new), key=str):
+            a, b = old.get(key), new.get(key)
+            if (a and a.action) == (b and b.action):
+                continue
+            shown = b or a
+            assert shown is not None
+            changes.append(Change(
+                start, shown.subject, shown.post_id, shown.creator_id, a.action if a else None,
+                b.action if b else None, [str(s["name"]) for s in shown.signals],
+            ))  # fmt: skip
+    return DryRun(days=days, events=events, changes=changes, **counts)
+
+
+def _by_subject(found: Sequence[Found]) -> dict[tuple[str, bytes | int | None], Found]:
+    return {(f.subject, f.post_id or f.creator_id): f for f in found}

@@ -1,0 +1,200 @@
+"""The letters of alerts and appeals: each gathers its facts from the database and is sent, or is not."""
+
+from datetime import datetime, timedelta
+
+from oracle.fraud import statements, templates, wording
+from oracle.fraud.lifecycle import APPEAL_WITHIN, MAX_UPHELD
+from oracle.fraud.posts import name_of
+from oracle.fraud.statements import Letter, day, money, render
+from storage import appeals, fraud_alerts, ledger
+from storage.appeals import Appeal
+from storage.database import Connection
+from storage.fraud_alerts import Alert
+
+RECORD_DAYS = 90
+
+
+def held_minor(conn: Connection, alert: Alert) -> int:
+    """What waits because of an alert, in cents: of a post what it earned since, of an account all it could withdraw."""
+    if alert.post_id is not None:
+        return ledger.waiting(conn, alert.post_id).frozen
+    return ledger.available(conn, alert.creator_id)
+
+
+def hold(conn: Connection, alert: Alert, now: datetime) -> Letter:
+    """Tell a creator that money waits. Raises: MissingFact."""
+    reviewed, overturned = fraud_alerts.track_record(conn, now - timedelta(days=RECORD_DAYS))
+    automatic = alert.frozen_by == "rules"
+    letter = render(
+        templates.HOLD,
+        {
+            "subject": name_of(conn, alert.subject, alert.post_id, alert.creator),
+            "frozen_at": day(alert.frozen_at) if alert.frozen_at else None,
+            "held": money(held_minor(conn, alert)),
+            "other_money": "Your other posts are paid as usual."
+            if alert.subject == "post"
+            else "What your posts earn is credited as usual; only withdrawals wait.",
+            "why": wording.why_of(alert.signals),
+            "seen_from": day(alert.seen_from),
+            "seen_until": day(alert.seen_until),
+            "rule": wording.rule_of(alert.signals),
+            "thresholds_version": alert.thresholds_version,
+            "means": "found and held automatically" if automatic else "found automatically and held by a person",
+            "reviewer": "No person has looked at it yet." if automatic else f"{alert.frozen_by} looked at it.",
+            "record_days": RECORD_DAYS,
+            "reviewed": reviewed,
+            "overturned": overturned,
+            "deadline": day(alert.frozen_until) if alert.frozen_until else None,
+            "appeal_link": f"/fraud_alerts/{alert.id}",
+            "appeal_end": day(now + APPEAL_WITHIN),
+            "evidence_hints": wording.hints_of(alert.signals),
+            "case": f"{alert.id}/{alert.round}",
+            "clause": wording.CLAUSE,
+            "data_link": f"/api/fraud_alerts/{alert.id}",
+        },
+    )
+    statements.send(conn, letter, alert.creator_id, now, alert_id=alert.id)
+    return letter
+
+
+def upheld(conn: Connection, alert: Alert, now: datetime) -> Letter:
+    """Tell a creator that money goes on waiting. Raises: MissingFact."""
+    assert alert.frozen_at is not None
+    latest = alert.frozen_at + MAX_UPHELD
+    letter = render(
+        templates.UPHELD,
+        {
+            "subject": name_of(conn, alert.subject, alert.post_id, alert.creator),
+            "until": day(alert.frozen_until) if alert.frozen_until else None,
+            "held": money(held_minor(conn, alert)),
+            "reason": alert.decision_reason,
+            "why": wording.why_of(alert.signals),
+            "decided_at": day(now),
+            "decider": alert.decided_by,
+            "next_step": f"appeal at /fraud_alerts/{alert.id}, free of charge, until {day(now + APPEAL_WITHIN)}, if you"
+            " have not yet; another person than before decides."
+            f" No hold lasts beyond {day(latest)}.",
+            "case": f"{alert.id}/{alert.round}",
+        },
+    )
+    statements.send(conn, letter, alert.creator_id, now, alert_id=alert.id)
+    return letter
+
+
+def ended(conn: Connection, alert: Alert, released: int, reason: str, decision: str, now: datetime) -> Letter:
+    """Tell a creator that money is free. Raises: MissingFact."""
+    letter = render(
+        templates.ENDED,
+        {
+            "subject": name_of(conn, alert.subject, alert.post_id, alert.creator),
+            "ended_at": day(now),
+            "released": money(released),
+            "reason": reason,
+            "decision": decision,
+            "case": f"{alert.id}/{alert.round}",
+        },
+    )
+    statements.send(conn, letter, alert.creator_id, now, alert_id=alert.id)
+    return letter
+
+
+def appeal_filed(conn: Connection, appeal: Appeal, subject: str, other: str | None, now: datetime) -> Letter:
+    """Confirm an appeal with its dates. Raises: MissingFact."""
+    if appeal.kind == "fraud":
+        meanwhile = "Until then the money goes on waiting; it is free at once if nobody decides by that day."
+        link = f"/fraud_alerts/{appeal.alert_id}"
+    else:
+        meanwhile = "Until then the disputed share waits for the decision; nobody can take it out."
+        link = f"/appeals/{appeal.id}"
+    until = f" until {day(appeal.other_until)}" if appeal.other_until else ""
+    letter = render(
+        templates.APPEAL_FILED,
+        {
+            "subject": subject,
+            "filed_at": day(appeal.filed_at),
+            "ground": wording.GROUNDS[appeal.ground],
+            "decide_by": day(appeal.decide_by),
+            "money_meanwhile": meanwhile,
+            "first_decider": appeal.first_decider,
+            "other_side": f"{other} can answer{until} and sees your statement as you wrote it."
+            if other
+            else "There is no other side that has to be heard.",
+            "appeal_link": link,
+            "appeal": appeal.id,
+        },
+    )
+    statements.send(conn, letter, appeal.creator_id, now, alert_id=appeal.alert_id, appeal_id=appeal.id)
+    return letter
+
+
+def other_side(conn: Connection, appeal: Appeal, subject: str, original: str, now: datetime) -> Letter:
+    """Ask the other side how it sees the matter. Raises: MissingFact."""
+    assert appeal.other_creator_id is not None
+    letter = render(
+        templates.OTHER_SIDE,
+        {
+            "subject": subject,
+            "original": original,
+            "ground": wording.GROUNDS[appeal.ground],
+            "statement": appeal.statement,
+            "other_until": day(appeal.other_until) if appeal.other_until else None,
+            "appeal_link": f"/appeals/{appeal.id}",
+            "appeal": appeal.id,
+        },
+    )
+    statements.send(conn, letter, appeal.other_creator_id, now, appeal_id=appeal.id)
+    return letter
+
+
+def appeal_result(
+    conn: Connection,
+    appeal: Appeal,
+    subject: str,
+    *,
+    outcome: str,
+    decider: str,
+    convinced: str,
+    money_moved: str,
+    next_step: str,
+    now: datetime,
+) -> Letter:
+    """Tell how an appeal ended, what convinced whom, and what money moved when. Raises: MissingFact."""
+    files = len(appeals.attachments(conn, appeal.id))
+    looked = ["your statement", f"{files} file{'s' if files != 1 else ''} you or the other side sent"]
+    looked += ["what the other side says"] if appeal.other_view else []
+    letter = render(
+        templates.APPEAL_RESULT,
+        {
+            "subject": subject,
+            "outcome": wording.OUTCOMES[outcome],
+            "looked_at": ", ".join([*looked, "everything stored with the first decision"]),
+            "convinced": convinced,
+            "money": money_moved,
+            "next_step": next_step,
+            "decided_at": day(now),
+            "decider": decider,
+            "appeal": appeal.id,
+        },
+    )
+    statements.send(conn, letter, appeal.creator_id, now, alert_id=appeal.alert_id, appeal_id=appeal.id)
+    return letter
+
+
+def fraud_appeal_result(
+    conn: Connection, alert: Alert, appeal: Appeal, outcome: str, actor: str | None, convinced: str, now: datetime
+) -> None:
+    """The same for held money; the letter about the hold itself says how much was set free. Raises: MissingFact."""
+    subject = name_of(conn, alert.subject, alert.post_id, alert.creator)
+    granted = outcome != "refused"
+    appeal_result(
+        conn, appeal, subject, outcome=outcome, decider=actor or "the rule that silence sets money free",
+        convinced=convinced,
+        money_moved=f"the hold ended on {day(now)}; what waited is available."
+        if granted
+        else f"it goes on waiting, until {day(alert.frozen_until) if alert.frozen_until else 'its end date'} or the"
+        " later date in our letter about it.",
+        next_step="You need to do nothing."
+        if granted
+        else "This was the platform's last step; you can go to a certified dispute body or a court.",
+        now=now,
+    )  # fmt: skip

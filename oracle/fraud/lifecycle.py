@@ -1,0 +1,86 @@
+"""The life of an alert: which step leads where. Pure."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from oracle.fraud.errors import InvalidEndDate, StepNotPossible
+
+# As in the contract (FraudGuard): the longest hold that nobody has reviewed, and the longest at all.
+MAX_FREEZE = timedelta(days=30)
+MAX_UPHELD = timedelta(days=180)
+REVIEW_WITHIN = timedelta(days=14)  # an alert that holds nothing and that nobody looked at ends then
+APPEAL_WITHIN = timedelta(days=183)  # six months from the notice
+DECIDE_WITHIN = timedelta(days=7)  # an appeal
+
+
+class Status(StrEnum):
+    """Where an alert stands."""
+
+    OPEN = "open"
+    FROZEN = "frozen"
+    NOTIFIED = "notified"
+    APPEALED = "appealed"
+    UPHELD = "upheld"
+    REVERSED = "reversed"
+    EXPIRED = "expired"
+
+
+class Step(StrEnum):
+    """What happens to an alert."""
+
+    FREEZE = "freeze"
+    NOTIFY = "notify"
+    APPEAL = "appeal"
+    UPHOLD = "uphold"
+    REVERSE = "reverse"
+    EXPIRE = "expire"
+    REOPEN = "reopen"
+
+
+NEXT: dict[tuple[Status, Step], Status] = {
+    (Status.OPEN, Step.FREEZE): Status.FROZEN,
+    (Status.OPEN, Step.REVERSE): Status.REVERSED,
+    (Status.OPEN, Step.EXPIRE): Status.EXPIRED,
+    (Status.FROZEN, Step.NOTIFY): Status.NOTIFIED,
+    (Status.FROZEN, Step.REVERSE): Status.REVERSED,
+    (Status.FROZEN, Step.EXPIRE): Status.EXPIRED,
+    (Status.NOTIFIED, Step.APPEAL): Status.APPEALED,
+    (Status.NOTIFIED, Step.UPHOLD): Status.UPHELD,
+    (Status.NOTIFIED, Step.REVERSE): Status.REVERSED,
+    (Status.NOTIFIED, Step.EXPIRE): Status.EXPIRED,
+    (Status.APPEALED, Step.UPHOLD): Status.UPHELD,
+    (Status.APPEALED, Step.REVERSE): Status.REVERSED,
+    (Status.APPEALED, Step.EXPIRE): Status.EXPIRED,
+    (Status.UPHELD, Step.APPEAL): Status.APPEALED,
+    (Status.UPHELD, Step.REVERSE): Status.REVERSED,
+    (Status.UPHELD, Step.EXPIRE): Status.EXPIRED,
+    (Status.REVERSED, Step.REOPEN): Status.OPEN,
+    (Status.EXPIRED, Step.REOPEN): Status.OPEN,
+}
+HOLDING = frozenset({Status.FROZEN, Status.NOTIFIED, Status.APPEALED, Status.UPHELD})
+
+
+def after(status: str, step: Step) -> Status:
+    """Where a step leads. Raises: StepNotPossible."""
+    following = NEXT.get((Status(status), step))
+    if following is None:
+        can = ", ".join(sorted(s for (st, s) in NEXT if st == status)) or "nothing"
+        raise StepNotPossible(f"An alert that is {status} cannot take the step '{step}'; it can take: {can}.")
+    return following
+
+
+def check_freeze_end(now: datetime, until: datetime) -> None:
+    """Raise InvalidEndDate unless a first hold may last until then."""
+    if not now < until <= now + MAX_FREEZE:
+        raise InvalidEndDate(
+            f"A hold that nobody has reviewed ends within {MAX_FREEZE.days} days, not {until:%Y-%m-%d}."
+        )
+
+
+def check_upheld_end(now: datetime, frozen_at: datetime, until: datetime) -> None:
+    """Raise InvalidEndDate unless an upheld hold may last until then."""
+    if not now < until <= frozen_at + MAX_UPHELD:
+        raise InvalidEndDate(
+            f"A hold ends at the latest {MAX_UPHELD.days} days after its start, on"
+            f" {frozen_at + MAX_UPHELD:%Y-%m-%d}, and not in the past; {until:%Y-%m-%d} is neither."
+        )

@@ -1,0 +1,177 @@
+"""A detection pass: events out of the database, through the detectors, and alerts back into it."""
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+
+from oracle.fraud import detection
+from oracle.fraud.alerts import raise_alert
+from oracle.fraud.bursts import WEEK_H, History
+from oracle.fraud.combine import Finding
+from oracle.fraud.events import Codes
+from oracle.fraud.lifecycle import REVIEW_WITHIN
+from oracle.fraud.loading import Loaded, encode
+from oracle.fraud.signals import Signal, SubjectKind
+from oracle.fraud.thresholds import Thresholds
+from storage import fraud_events, fraud_thresholds
+from storage.database import Connection, Database
+from storage.fraud_alerts import NewAlert
+
+log = structlog.get_logger()
+
+SPAN = timedelta(days=1)
+WEEKS = 4
+HISTORY = timedelta(hours=WEEKS * WEEK_H)
+KEPT = timedelta(days=60)  # of hours and sign-ups: what a dry run over 30 days with four weeks before it looks at
+
+
+@dataclass(frozen=True)
+class Found:
+    """A finding by name: what an alert is made of.
+
+    Attributes:
+        post_id: 32 bytes, None where it is about a creator. creator_id: None where nobody signed the post.
+        sources: Values by scope (account, device).
+    """
+
+    subject: str
+    post_id: bytes | None
+    creator_id: int | None
+    action: str
+    reason: str
+    score_bps: int
+    signals: Sequence[Mapping[str, Any]]
+    sources: Mapping[str, Sequence[str]]
+    seen_from: datetime
+    seen_until: datetime
+
+
+@dataclass(frozen=True)
+class PassResult:
+    """What one pass did."""
+
+    start: datetime
+    end: datetime
+    events: int
+    found: Sequence[Found]
+    alerts: Sequence[UUID]
+    thresholds_version: int
+    seconds: float
+
+
+def run_pass(db: Database, now: datetime, *, end: datetime | None = None, span: timedelta = SPAN) -> PassResult:
+    """Look at the events of the last day, and raise alerts. Again finds the same and changes nothing.
+
+    Args:
+        end: The end of the span; the next full hour after now if not given. Full hours only.
+    Raises: DatabaseUnavailable.
+    """
+    began = time.monotonic()
+    end = end or full_hour(now) + timedelta(hours=1)
+    start = end - span
+    with db.transaction() as conn:
+        version = fraud_thresholds.current(conn, Thresholds().to_json())
+        thresholds = Thresholds.from_json(version.limits)
+        fraud_events.note(conn, start, end)
+        fraud_events.forget(conn, now - KEPT)
+    events, found = scan(db, start, end, thresholds)
+    raised = []
+    for finding in found:
+        if finding.creator_id is None:
+            continue  # nobody is paid for it, so there is nothing to hold and nobody to ask
+        alert = NewAlert(
+            uuid4(), finding.subject, finding.post_id, finding.creator_id, finding.action, finding.reason,
+            finding.score_bps, finding.signals, version.version, finding.seen_from, finding.seen_until, now,
+            now + REVIEW_WITHIN,
+        )  # fmt: skip
+        with db.transaction() as conn:
+            until = now + timedelta(days=thresholds.combine.freeze_days)
+            if (alert_id := raise_alert(conn, alert, finding.sources, until)) is not None:
+                raised.append(alert_id)
+    took = time.monotonic() - began
+    log.info("fraud.pass", events=events, found=len(found), alerts=len(raised), seconds=round(took, 2))
+    return PassResult(start, end, events, found, raised, version.version, took)
+
+
+def scan(db: Database, start: datetime, end: datetime, thresholds: Thresholds) -> tuple[int, list[Found]]:
+    """What the detectors find in the events with start <= time < end, and how many events there are.
+
+    Nothing is written. What `storage.fraud_events.note` keeps of earlier spans has to be there.
+    """
+    seed = secrets.randbits(62)
+    since = end - timedelta(days=thresholds.bulk_accounts.lookback_days)
+    with db.transaction() as conn:
+        conn.execute("set transaction isolation level repeatable read")
+        loaded = encode(fraud_events.load(conn, start, end, sign_ups_since=since, seed=seed))
+
+        def history_of(creators: Codes) -> History:
+            ids = [int(loaded.creator[code]) for code in creators]
+            return History(creators, fraud_events.hourly_views(conn, ids, start - HISTORY, start))
+
+        findings = detection.detect(loaded.events, history_of, thresholds)
+        return len(loaded.events), _named(conn, loaded, findings, seed, start, end)
+
+
+def full_hour(moment: datetime) -> datetime:
+    """The hour a moment lies in."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _named(
+    conn: Connection, loaded: Loaded, findings: Sequence[Finding], seed: int, start: datetime, end: datetime
+) -> list[Found]:
+    """Findings by names instead of codes."""
+    hashes = [int(loaded.post[f.subject.number]) for f in findings if f.subject.kind is SubjectKind.POST]
+    posts = fraud_events.post_ids(conn, hashes, seed, start, end) if hashes else {}
+    names: dict[str, dict[int, str]] = {}
+    for scope, table in (("account", loaded.account), ("device", loaded.device)):
+        codes = {code for f in findings for s in f.signals if s.scope == scope for code in s.sources}
+        wanted = [int(table[code]) for code in codes]
+        names[scope] = fraud_events.names(conn, scope, wanted, seed, start, end) if wanted else {}
+    found = []
+    for finding in findings:
+        on_post = finding.subject.kind is SubjectKind.POST
+        number = finding.subject.number
+        creator = int(loaded.events.post_creator[number]) if on_post else number
+        sources: dict[str, set[str]] = {}
+        for signal in finding.signals:
+            table = loaded.account if signal.scope == "account" else loaded.device
+            known = names[signal.scope]
+            sources.setdefault(signal.scope, set()).update(
+                known[int(table[code])] for code in signal.sources if int(table[code]) in known
+            )
+        found.append(
+            Found(
+                subject=str(finding.subject.kind),
+                post_id=posts[int(loaded.post[number])] if on_post else None,
+                creator_id=int(loaded.creator[creator]) if creator >= 0 else None,
+                action=str(finding.action),
+                reason=finding.reason,
+                score_bps=int(finding.score * 10_000),
+                signals=[as_json(signal) for signal in finding.signals],
+                sources={scope: sorted(values) for scope, values in sources.items() if values},
+                seen_from=datetime.fromtimestamp(min(s.first_s for s in finding.signals), UTC),
+                seen_until=datetime.fromtimestamp(max(s.last_s for s in finding.signals), UTC),
+            )
+        )
+    return found
+
+
+def as_json(signal: Signal) -> dict[str, Any]:
+    """A signal as it is stored and shown."""
+    return {
+        "name": str(signal.name),
+        "score": round(signal.score, 4),
+        "beyond_doubt": signal.beyond_doubt,
+        "grounds": sorted(signal.grounds),
+        "facts": dict(signal.facts),
+        "sentence": signal.sentence,
+        "first_at": datetime.fromtimestamp(signal.first_s, UTC).isoformat(),
+        "last_at": datetime.fromtimestamp(signal.last_s, UTC).isoformat(),
+    }

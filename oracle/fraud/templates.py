@@ -1,0 +1,118 @@
+"""What creators are told, word for word. Order: what happened, what it means for the money, why, how we know and how
+sure, what can be done by when, who decided. Every slot in braces is a stored fact; without it nothing is sent.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Template:
+    """One letter. `version` changes with every change of its words."""
+
+    kind: str
+    version: int
+    subject: str
+    body: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind} v{self.version}"
+
+
+HOLD = Template(
+    "payout_hold",
+    1,
+    "Money from {subject} waits",
+    """Since {frozen_at} what {subject} earns waits, {held} so far. It is not taken away. {other_money}
+
+Why: {why}
+Seen between {seen_from} and {seen_until}.
+
+What this does not mean: somebody else may have caused it. We have not decided that you did.
+
+How it was found: rule "{rule}" (version {thresholds_version}), {means}. {reviewer} \
+In the last {record_days} days {overturned} of {reviewed} such holds that were reviewed turned out wrong.
+
+What you can do: nothing, and it is decided by {deadline}. If nobody has decided by then, the money is free again. \
+Or tell us more: {appeal_link}. It is free of charge, until {appeal_end}. Useful would be {evidence_hints}.
+
+Case {case}. What we rely on: {clause}. All data this rests on: {data_link}.
+""",
+)
+UPHELD = Template(
+    "hold_upheld",
+    1,
+    "Money from {subject} goes on waiting, until {until} at the latest",
+    """What {subject} earns goes on waiting, {held} so far. It is free again on {until}, whatever happens. \
+Views and gifts that this rests on are not counted for its grade.
+
+Why: {reason}
+What it was about: {why}
+
+Decided on {decided_at} by {decider}, who had no part in the hold before.
+
+What you can do: {next_step}
+
+Case {case}.
+""",
+)
+ENDED = Template(
+    "hold_ended",
+    1,
+    "Money from {subject} is free",
+    """The hold on what {subject} earns ended on {ended_at}. {released} that waited is available to you now.
+
+Why: {reason}
+
+{decision} You need to do nothing.
+
+Case {case}.
+""",
+)
+APPEAL_FILED = Template(
+    "appeal_received",
+    1,
+    "We have your appeal about {subject}",
+    """We received your appeal about {subject} on {filed_at}, on the ground "{ground}". It is decided by {decide_by}. \
+{money_meanwhile}
+
+It is decided by a person who had no part in the first decision ({first_decider}). {other_side}
+
+You can add files until it is decided: {appeal_link}.
+
+Appeal {appeal}.
+""",
+)
+OTHER_SIDE = Template(
+    "appeal_other_side",
+    1,
+    "Somebody disputes that {subject} copies your work",
+    """The creator of {subject} appealed the decision that it is a copy of your "{original}", on the ground \
+"{ground}". \
+Your share of what it earns waits until the appeal is decided.
+
+What they say: {statement}
+
+You can say how you see it until {other_until}: {appeal_link}. If you say nothing, it is decided by what is known.
+
+Appeal {appeal}.
+""",
+)
+APPEAL_RESULT = Template(
+    "appeal_result",
+    1,
+    "Your appeal about {subject}: {outcome}",
+    """Your appeal about {subject} is {outcome}.
+
+We looked at {looked_at}. What convinced us: {convinced}
+
+Money: {money}
+
+{next_step}
+
+Decided on {decided_at} by {decider}, who had no part in the first decision.
+
+Appeal {appeal}.
+""",
+)
+ALL = {template.kind: template for template in (HOLD, UPHELD, ENDED, APPEAL_FILED, OTHER_SIDE, APPEAL_RESULT)}

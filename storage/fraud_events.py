@@ -1,0 +1,226 @@
+"""Engagement events for the fraud detectors, as columns: a day of a million events in a few seconds.
+
+Names leave the database as 64-bit hashes under a seed that changes with every pass, so that nobody can choose names
+that collide. Rows travel as COPY BINARY with no nulls, so that all have the same length and numpy reads them as they
+are.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import sql
+
+from storage.database import Connection
+
+ROWS_A_CHUNK = 200_000
+HEADER_BYTES = 19  # signature, flags and length of the extension
+NOBODY = 0  # hash of a name that is not there
+KINDS = ("view", "like", "comment", "save", "share", "follow", "gift", "sign_up", "login")
+TYPES = {"int2": ">i2", "int4": ">i4", "int8": ">i8"}
+
+EVENT_COLUMNS = {
+    "kind": "int2", "at_s": "int8", "post": "int8", "creator_id": "int8", "account": "int8", "device": "int8",
+    "ip": "int8", "agent_id": "int4", "referrer_id": "int4", "watch_ms": "int4", "length_ms": "int4", "value": "int8",
+}  # fmt: skip
+EVENTS = """
+select array_position({kinds}, kind)::int2 - 1::int2, extract(epoch from at)::int8,
+    coalesce(hashtextextended(encode(post_id, 'hex'), {seed}), 0), coalesce(creator_id, -1)::int8,
+    coalesce(hashtextextended(account, {seed}), 0), coalesce(hashtextextended(device, {seed}), 0),
+    coalesce(hashtextextended(encode(ip_hash, 'hex'), {seed}), 0), coalesce(agent_id, -1)::int4,
+    coalesce(referrer_id, -1)::int4, coalesce(watch_ms, 0)::int4, coalesce(length_ms, 0)::int4,
+    coalesce(value_minor, 0)::int8
+from engagement_events where at >= {start} and at < {end}
+"""
+SIGN_UP_COLUMNS = {"account": "int8", "at_s": "int8", "shape": "int8", "ip": "int8", "agent_id": "int4"}
+SIGN_UPS = """
+select hashtextextended(account, {seed}), extract(epoch from signed_up_at)::int8, hashtextextended(shape, {seed}),
+    coalesce(hashtextextended(encode(ip_hash, 'hex'), {seed}), 0), coalesce(agent_id, -1)::int4
+from fraud_sign_ups where signed_up_at >= {since} and signed_up_at < {end}
+"""
+GIVER_COLUMNS = {"account": "int8"}
+GIVERS = "select hashtextextended(account, {seed}) from fraud_givers where first_gift_at < {start}"
+CREATOR_COLUMNS = {"id": "int8", "account": "int8"}
+CREATORS = "select id, hashtextextended(handle, {seed}) from creators"
+HOURLY_COLUMNS = {"creator_id": "int8", "hour": "int8", "views": "int4"}
+HOURLY = """
+select creator_id, extract(epoch from hour)::int8 / 3600, views from fraud_hourly
+where creator_id = any({creators}) and hour >= {since} and hour < {end}
+"""
+
+NOTE_SIGN_UPS = """
+insert into fraud_sign_ups (account, signed_up_at, shape, ip_hash, agent_id)
+select distinct on (account) account, at,
+    regexp_replace(regexp_replace(lower(account), '[^0-9._@+-]+', 'a', 'g'), '[0-9]+', '0', 'g'), ip_hash, agent_id
+from engagement_events where kind = 'sign_up' and account is not null and at >= %(start)s and at < %(end)s
+order by account, at
+on conflict (account) do nothing
+"""
+NOTE_GIVERS = """
+insert into fraud_givers (account, first_gift_at)
+select account, min(at) from engagement_events
+where kind = 'gift' and account is not null and at >= %(start)s and at < %(end)s group by account order by account
+on conflict (account) do update set first_gift_at = least(fraud_givers.first_gift_at, excluded.first_gift_at)
+"""
+NOTE_HOURS = """
+insert into fraud_hourly (creator_id, hour, views)
+select creator_id, date_trunc('hour', at, 'UTC') as hour, count(*) from engagement_events
+where kind = 'view' and creator_id is not null and at >= %(start)s and at < %(end)s group by 1, 2 order by 1, 2
+on conflict (creator_id, hour) do update set views = excluded.views
+"""
+
+
+@dataclass(frozen=True)
+class RawEvents:
+    """Columns as they come from the database: 64-bit hashes of names, 0 for none, and ids of rows, -1 for none.
+
+    Attributes:
+        events: kind (index into KINDS), at_s, post, creator_id, account, device, ip, agent_id, referrer_id,
+            watch_ms, length_ms, value.
+        sign_ups: account, at_s, shape, ip, agent_id of those who signed up lately.
+        givers: Hashes of accounts that gave before the span.
+        creators: id and account (hash of the handle) of every creator.
+        agents, referrers: Texts by id.
+    """
+
+    seed: int
+    start_s: int
+    end_s: int
+    events: dict[str, NDArray[np.int64]]
+    sign_ups: dict[str, NDArray[np.int64]]
+    givers: NDArray[np.int64]
+    creators: dict[str, NDArray[np.int64]]
+    agents: dict[int, str]
+    referrers: dict[int, str]
+
+
+def note(conn: Connection, start: datetime, end: datetime) -> None:
+    """Keep of a span what later passes need: sign-ups, first gifts, and views an hour. Again changes nothing.
+
+    Args:
+        start, end: Full hours.
+    """
+    span = {"start": start, "end": end}
+    for statement in (NOTE_SIGN_UPS, NOTE_GIVERS, NOTE_HOURS):
+        conn.execute(statement, span)
+
+
+def load(conn: Connection, start: datetime, end: datetime, *, sign_ups_since: datetime, seed: int) -> RawEvents:
+    """All events with start <= time < end, and what is known of their accounts."""
+    names = {
+        "seed": sql.Literal(seed), "start": sql.Literal(start), "end": sql.Literal(end),
+        "since": sql.Literal(sign_ups_since), "kinds": sql.Literal(list(KINDS)),
+    }  # fmt: skip
+
+    def read(query: str, columns: dict[str, str]) -> dict[str, NDArray[np.int64]]:
+        return _read(conn, sql.SQL(query).format(**names), columns)
+
+    events = read(EVENTS, EVENT_COLUMNS)
+    sign_ups = read(SIGN_UPS, SIGN_UP_COLUMNS)
+    agents = np.unique(np.concatenate([events["agent_id"], sign_ups["agent_id"]]))
+    referrers = np.unique(events["referrer_id"])
+    return RawEvents(
+        seed=seed,
+        start_s=int(start.timestamp()),
+        end_s=int(end.timestamp()),
+        events=events,
+        sign_ups=sign_ups,
+        givers=read(GIVERS, GIVER_COLUMNS)["account"],
+        creators=read(CREATORS, CREATOR_COLUMNS),
+        agents=_texts(conn, "select id, user_agent from engagement_agents where id = any(%s)", agents),
+        referrers=_texts(conn, "select id, referrer from engagement_referrers where id = any(%s)", referrers),
+    )
+
+
+def hourly_views(conn: Connection, creator_ids: Sequence[int], since: datetime, end: datetime) -> NDArray[np.int32]:
+    """(creators, hours) views in each hour from `since` on, in the order of the ids."""
+    hours = int((end - since).total_seconds()) // 3600
+    views = np.zeros((len(creator_ids), hours), np.int32)
+    if not creator_ids:
+        return views
+    query = sql.SQL(HOURLY).format(
+        creators=sql.Literal(list(creator_ids)), since=sql.Literal(since), end=sql.Literal(end)
+    )
+    rows = _read(conn, query, HOURLY_COLUMNS)
+    ids = np.asarray(creator_ids, np.int64)
+    order = np.argsort(ids)
+    place = order[np.searchsorted(ids, rows["creator_id"], sorter=order)]
+    views[place, rows["hour"] - int(since.timestamp()) // 3600] = rows["views"]
+    return views
+
+
+def post_ids(conn: Connection, hashes: Sequence[int], seed: int, start: datetime, end: datetime) -> dict[int, bytes]:
+    """The posts of some hashes of a pass."""
+    rows = conn.execute(
+        "select hash, post_id from (select distinct post_id from engagement_events where at >= %(start)s and"
+        " at < %(end)s and post_id is not null) p, hashtextextended(encode(post_id, 'hex'), %(seed)s) hash"
+        " where hash = any(%(hashes)s)",
+        {"start": start, "end": end, "seed": seed, "hashes": list(hashes)},
+    ).fetchall()
+    return {row[0]: bytes(row[1]) for row in rows}
+
+
+def names(
+    conn: Connection, column: str, hashes: Sequence[int], seed: int, start: datetime, end: datetime
+) -> dict[int, str]:
+    """The accounts or devices of some hashes of a pass.
+
+    Args:
+        column: account or device.
+    """
+    query = sql.SQL(
+        "select distinct hash, name from engagement_events, lateral (select {name} as name) n,"
+        " hashtextextended({name}, %(seed)s) hash"
+        " where at >= %(start)s and at < %(end)s and {name} is not null and hash = any(%(hashes)s)"
+    ).format(name=sql.Identifier(column))
+    rows = conn.execute(query, {"seed": seed, "start": start, "end": end, "hashes": list(hashes)}).fetchall()
+    return dict(rows)
+
+
+def forget(conn: Connection, before: datetime) -> None:
+    """Drop what no pass looks at any more."""
+    conn.execute("delete from fraud_hourly where hour < %s", (before,))
+    conn.execute("delete from fraud_sign_ups where signed_up_at < %s", (before,))
+
+
+def _texts(conn: Connection, query: str, ids: NDArray[np.int64]) -> dict[int, str]:
+    return dict(conn.execute(query, (ids[ids >= 0].tolist(),)).fetchall())
+
+
+def _read(conn: Connection, query: sql.Composed, columns: dict[str, str]) -> dict[str, NDArray[np.int64]]:
+    parts = list(_chunks(conn, query, columns))
+    kinds = {name: np.dtype(TYPES[kind]).newbyteorder("=") for name, kind in columns.items()}
+    if not parts:
+        return {name: np.zeros(0, kind) for name, kind in kinds.items()}
+    return {name: np.concatenate([part[name] for part in parts]) for name in columns}
+
+
+def _chunks(conn: Connection, query: sql.Composed, columns: dict[str, str]) -> Iterator[dict[str, NDArray[np.int64]]]:
+    """The rows of a query whose columns have these types and no nulls, some hundred thousand at a time."""
+    fields: list[tuple[str, str]] = [("fields", ">i2")]
+    for name, kind in columns.items():
+        fields += [(f"{name}_bytes", ">i4"), (name, TYPES[kind])]
+    row = np.dtype(fields)
+
+    def decode(pieces: list[bytes]) -> dict[str, NDArray[np.int64]]:
+        rows = np.frombuffer(b"".join(pieces), row)
+        return {name: rows[name].astype(row[name].newbyteorder("=")) for name in columns}
+
+    with conn.cursor() as cursor, cursor.copy(sql.SQL("copy ({}) to stdout (format binary)").format(query)) as copy:
+        pieces: list[bytes] = []
+        first = True
+        for piece in copy:
+            data = bytes(piece)
+            if first:
+                data, first = data[HEADER_BYTES:], False
+            if len(data) % row.itemsize == 2:  # the last piece ends with a mark of two bytes
+                data = data[:-2]
+            if data:
+                pieces.append(data)
+            if len(pieces) >= ROWS_A_CHUNK:
+                yield decode(pieces)
+                pieces = []
+        if pieces:
+            yield decode(pieces)

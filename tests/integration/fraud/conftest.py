@@ -1,0 +1,41 @@
+"""A database with one made-up day in it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from support.economy import Economy, Plan, make_economy
+from support.economy.database import store
+
+from storage.database import Database
+
+SMALL = Plan(
+    seed=7, creators=300, views=12_000, viral=4, cross_posts=4, autoplay=2, schools=2, whole_schools=1, fans=5,
+    friends=5, charities=1, attacks=1,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def economy() -> Economy:
+    return make_economy(SMALL)
+
+
+@pytest.fixture
+def db(database_dsn: str) -> Iterator[Database]:
+    database = Database(database_dsn, max_size=4)
+    database.open()
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def day(db: Database, economy: Economy) -> dict[int, int]:
+    """The day in the database. creators.id by code."""
+    with db.transaction() as conn:
+        return store(conn, economy)
+
+
+@pytest.fixture
+def now(economy: Economy) -> datetime:
+    """The end of the day."""
+    return datetime.fromtimestamp(economy.events.end_s, UTC)
