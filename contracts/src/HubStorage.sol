@@ -12,9 +12,7 @@ abstract contract HubStorage {
     struct HubState {
         IOracleRegistry oracles;
         uint64 requestCount;
-        uint32 requestTimeout;
         IPolicyRegistry policy;
-        uint96 fee;
         IPostRegistry posts;
         mapping(bytes32 requestId => RequestRecord) requests;
         // Results whose callback failed, until somebody delivers them.

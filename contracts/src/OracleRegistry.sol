@@ -5,6 +5,9 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {Managed} from "./Managed.sol";
 import {IQuorumErrors} from "./interfaces/IErrors.sol";
 import {IOracleRegistry} from "./interfaces/IOracleRegistry.sol";
+import {IPoCHub} from "./interfaces/IPoCHub.sol";
+import {ReportHash} from "./libraries/ReportHash.sol";
+import {PoCReport} from "./types/Reports.sol";
 
 /// @title Who may speak for the oracle
 /// @dev A set with n >= 3f + 1 and 2k > n + f: any two quorums share an honest signer, so that f faulty ones
@@ -12,6 +15,9 @@ import {IOracleRegistry} from "./interfaces/IOracleRegistry.sol";
 contract OracleRegistry is IOracleRegistry, IQuorumErrors, Managed {
     /// @notice Most signers in a set; checking them all must fit in a block with room to spare.
     uint256 public constant MAX_SIGNERS = 31;
+    /// @notice How much longer both reports of a proof must be valid, in seconds: a signer whose clock is ahead may take
+    /// the first for over and sign another.
+    uint256 public constant PROOF_MARGIN = 5 minutes;
 
     /// @custom:storage-location erc7201:creativity.storage.OracleRegistry
     struct OracleStorage {
@@ -21,6 +27,7 @@ contract OracleRegistry is IOracleRegistry, IQuorumErrors, Managed {
         address[] signers;
         // By epoch, so that a new set starts empty and an old one needs no clearing.
         mapping(uint64 epoch => mapping(address signer => bool)) member;
+        IPoCHub hub;
     }
 
     // keccak256(abi.encode(uint256(keccak256("creativity.storage.OracleRegistry")) - 1)) & ~bytes32(uint256(0xff))
@@ -47,16 +54,51 @@ contract OracleRegistry is IOracleRegistry, IQuorumErrors, Managed {
     /// @dev The quorum stays: lowering it would let whoever revokes turn k of n into fewer. Where too few signers
     /// are left the oracle stands still until `setSigners`.
     function revokeSigner(address signer) external restricted {
-        OracleStorage storage $ = _storage();
-        if (!$.member[$.epoch][signer]) revert UnauthorizedOracle(signer);
-        address[] memory old = $.signers;
-        address[] memory left = new address[](old.length - 1);
-        uint256 kept;
-        for (uint256 i; i < old.length; ++i) {
-            if (old[i] != signer) left[kept++] = old[i];
+        _revoke(signer);
+    }
+
+    /// @inheritdoc IOracleRegistry
+    function reportEquivocation(
+        PoCReport calldata first,
+        bytes calldata firstSignature,
+        PoCReport calldata second,
+        bytes calldata secondSignature
+    ) external {
+        _requireComparable(first, second);
+        // The same conclusion with another date is a renewal.
+        if (ReportHash.draft(first) == ReportHash.draft(second)) {
+            revert NotEquivocal(first.requestId, second.requestId);
         }
-        _install(left, $.quorum, $.faults);
-        emit SignerRevoked($.epoch, signer);
+        if (first.validUntil != second.validUntil) {
+            _requireStillValid(first);
+            _requireStillValid(second);
+        }
+        IPoCHub hub_ = _requireHub();
+        bytes32 digest = hub_.hashReport(first);
+        bytes32 other = hub_.hashReport(second);
+        _prove(first, digest, firstSignature, other, secondSignature);
+    }
+
+    /// @inheritdoc IOracleRegistry
+    function reportTwoObservations(
+        PoCReport calldata first,
+        bytes calldata firstSignature,
+        PoCReport calldata second,
+        bytes calldata secondSignature
+    ) external {
+        _requireComparable(first, second);
+        IPoCHub hub_ = _requireHub();
+        bytes32 digest = hub_.hashObservation(first);
+        bytes32 other = hub_.hashObservation(second);
+        if (digest == other) revert NotEquivocal(first.requestId, second.requestId);
+        _prove(first, digest, firstSignature, other, secondSignature);
+    }
+
+    /// @inheritdoc IOracleRegistry
+    function setHub(address hub_) external restricted {
+        _requireAddress(hub_);
+        _storage().hub = IPoCHub(hub_);
+        emit HubChanged(hub_);
     }
 
     /// @inheritdoc IOracleRegistry
@@ -98,9 +140,49 @@ contract OracleRegistry is IOracleRegistry, IQuorumErrors, Managed {
     }
 
     /// @inheritdoc IOracleRegistry
+    function signerCount() external view returns (uint256) {
+        return _storage().signers.length;
+    }
+
+    /// @inheritdoc IOracleRegistry
+    function hub() external view returns (address) {
+        return address(_storage().hub);
+    }
+
+    /// @inheritdoc IOracleRegistry
     function isSigner(address account) external view returns (bool) {
         OracleStorage storage $ = _storage();
         return $.member[$.epoch][account];
+    }
+
+    function _prove(
+        PoCReport calldata said,
+        bytes32 digest,
+        bytes calldata signature,
+        bytes32 otherDigest,
+        bytes calldata otherSignature
+    ) private {
+        OracleStorage storage $ = _storage();
+        (address signer,,) = ECDSA.tryRecoverCalldata(digest, signature);
+        (address other,,) = ECDSA.tryRecoverCalldata(otherDigest, otherSignature);
+        // Zero, from a malformed signature, was never a member.
+        if (!$.member[said.signerEpoch][signer]) revert UnauthorizedOracle(signer);
+        if (other != signer) revert UnauthorizedOracle(other);
+        _revoke(signer);
+        emit EquivocationProven(signer, said.requestId, msg.sender, digest, otherDigest);
+    }
+
+    function _revoke(address signer) private {
+        OracleStorage storage $ = _storage();
+        if (!$.member[$.epoch][signer]) revert UnauthorizedOracle(signer);
+        address[] memory old = $.signers;
+        address[] memory left = new address[](old.length - 1);
+        uint256 kept;
+        for (uint256 i; i < old.length; ++i) {
+            if (old[i] != signer) left[kept++] = old[i];
+        }
+        _install(left, $.quorum, $.faults);
+        emit SignerRevoked($.epoch, signer);
     }
 
     function _install(address[] memory signers_, uint8 quorum_, uint8 faults_) private {
@@ -117,6 +199,24 @@ contract OracleRegistry is IOracleRegistry, IQuorumErrors, Managed {
         $.quorum = quorum_;
         $.faults = faults_;
         emit SignersChanged(epoch, signers_, quorum_, faults_);
+    }
+
+    /// @dev An earlier epoch counts too: a new signer set does not wash off what its members said before.
+    function _requireComparable(PoCReport calldata first, PoCReport calldata second) private pure {
+        if (first.requestId != second.requestId || first.signerEpoch != second.signerEpoch) {
+            revert NotEquivocal(first.requestId, second.requestId);
+        }
+    }
+
+    function _requireStillValid(PoCReport calldata report) private view {
+        if (block.timestamp + PROOF_MARGIN > report.validUntil) {
+            revert ProofExpired(report.requestId, report.validUntil);
+        }
+    }
+
+    function _requireHub() private view returns (IPoCHub hub_) {
+        hub_ = _storage().hub;
+        if (address(hub_) == address(0)) revert HubNotSet();
     }
 
     function _requireSafeAndLive(uint256 n, uint256 k, uint256 f) private pure {

@@ -3,9 +3,8 @@ pragma solidity ^0.8.28;
 
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import {HubStorage} from "./HubStorage.sol";
-import {RequestLimits} from "./RequestLimits.sol";
-import {IHubErrors, IPolicyErrors, IPostErrors, IQuorumErrors, IRuleErrors} from "./interfaces/IErrors.sol";
+import {HubRequests} from "./HubRequests.sol";
+import {IPolicyErrors} from "./interfaces/IErrors.sol";
 import {IOracleRegistry} from "./interfaces/IOracleRegistry.sol";
 import {IPoCHub} from "./interfaces/IPoCHub.sol";
 import {IPolicyRegistry} from "./interfaces/IPolicyRegistry.sol";
@@ -14,45 +13,21 @@ import {IVerificationConsumer} from "./interfaces/IVerificationConsumer.sol";
 import {BoundedCall} from "./libraries/BoundedCall.sol";
 import {RedirectMath} from "./libraries/RedirectMath.sol";
 import {ReportHash} from "./libraries/ReportHash.sol";
-import {CallbackStatus, MediaType, Outcome, RequestStatus} from "./types/Codes.sol";
-import {PoCReport, RequestRecord, VerificationRequest, VerificationResult} from "./types/Reports.sol";
+import {CallbackStatus, Outcome, RequestStatus} from "./types/Codes.sol";
+import {PoCReport, RequestRecord, VerificationResult} from "./types/Reports.sol";
 
 /// @title Requests and reports
 /// @notice Takes requests for verification, accepts what a quorum of the oracle signed, tells the consumer.
 /// @dev Effects first, strangers last: the result, the fee and the request's status are written before a consumer
 /// is called, and what the consumer does cannot undo them.
-contract PoCHub is
-    IPoCHub,
-    IHubErrors,
-    IPostErrors,
-    IQuorumErrors,
-    IRuleErrors,
-    IPolicyErrors,
-    EIP712,
-    ReentrancyGuardTransient,
-    RequestLimits,
-    HubStorage
-{
-    /// @notice Longest URI, in bytes.
-    uint256 public constant MAX_URI_BYTES = 2_048;
-    /// @notice Most gas a callback can ask for.
-    uint32 public constant MAX_CALLBACK_GAS = 300_000;
+contract PoCHub is HubRequests, IPolicyErrors, EIP712, ReentrancyGuardTransient {
     /// @notice Gas kept back to record a failed callback.
     uint256 public constant CALLBACK_RESERVE_GAS = 220_000;
     /// @notice How far ahead of the chain's clock an observation may be, in seconds.
     uint256 public constant MAX_CLOCK_SKEW = 5 minutes;
-    /// @notice Shortest request timeout.
-    uint32 public constant MIN_REQUEST_TIMEOUT = 5 minutes;
-    /// @notice Longest request timeout.
-    uint32 public constant MAX_REQUEST_TIMEOUT = 30 days;
-    /// @notice Timeout set at the start.
-    uint32 public constant INITIAL_REQUEST_TIMEOUT = 1 days;
-    /// @notice Highest fee, in wei: a slip of the pen must not price everyone out.
-    uint96 public constant MAX_FEE = 1 ether;
-
     constructor() EIP712("CreativityOracle", "1") {}
 
-    /// @notice Wires the hub. Requests are free until `setFee`.
+    /// @notice Wires the hub.
     function initialize(address authority_, address oracles_, address policy_, address posts_)
         external
         initializer
@@ -66,46 +41,6 @@ contract PoCHub is
         $.oracles = IOracleRegistry(oracles_);
         $.policy = IPolicyRegistry(policy_);
         $.posts = IPostRegistry(posts_);
-        $.requestTimeout = INITIAL_REQUEST_TIMEOUT;
-        emit RequestTimeoutChanged(INITIAL_REQUEST_TIMEOUT);
-    }
-
-    /// @inheritdoc IPoCHub
-    function requestVerification(VerificationRequest calldata request)
-        external
-        payable
-        returns (bytes32 requestId)
-    {
-        HubState storage $ = _hub();
-        _requireWellFormed(request, $.fee);
-        _openRequest(msg.sender);
-        uint64 seq = ++$.requestCount;
-        // Every parameter that decides what is analysed is in the id: after a reorg the same id cannot come back
-        // with other content.
-        requestId = keccak256(
-            abi.encode(
-                block.chainid,
-                address(this),
-                msg.sender,
-                seq,
-                request.postId,
-                request.contentHash,
-                request.mediaType
-            )
-        );
-        RequestRecord storage kept = $.requests[requestId];
-        kept.requester = msg.sender;
-        kept.deadline = uint40(block.timestamp + $.requestTimeout);
-        kept.callbackGas = request.callbackGas;
-        kept.mediaType = request.mediaType;
-        kept.status = RequestStatus.PENDING;
-        kept.consumer = request.consumer;
-        kept.feeWei = uint96(msg.value);
-        kept.creator = request.creator;
-        kept.configVersion = $.policy.currentVersion();
-        kept.postId = request.postId;
-        kept.contentHash = request.contentHash;
-        _announceRequest(requestId, seq, kept, request.uri);
     }
 
     /// @inheritdoc IPoCHub
@@ -165,19 +100,6 @@ contract PoCHub is
     }
 
     /// @inheritdoc IPoCHub
-    function cancelRequest(bytes32 requestId) external {
-        HubState storage $ = _hub();
-        RequestRecord storage kept = $.requests[requestId];
-        if (kept.status != RequestStatus.PENDING) revert RequestNotPending(requestId, kept.status);
-        // Not before: a requester could otherwise withdraw a request on seeing its report on the way.
-        if (block.timestamp <= kept.deadline) revert RequestNotExpired(requestId, kept.deadline);
-        kept.status = RequestStatus.CANCELLED;
-        _closeRequest(kept.requester);
-        $.claimable[kept.requester] += kept.feeWei;
-        emit RequestCancelled(requestId, kept.requester, kept.feeWei);
-    }
-
-    /// @inheritdoc IPoCHub
     function withdraw(address payable to) external returns (uint256 amountWei) {
         _requireAddress(to);
         HubState storage $ = _hub();
@@ -187,22 +109,6 @@ contract PoCHub is
         emit Withdrawn(msg.sender, to, amountWei);
         (bool sent,) = to.call{value: amountWei}("");
         if (!sent) revert WithdrawalRefused(to);
-    }
-
-    /// @inheritdoc IPoCHub
-    function setFee(uint96 feeWei) external restricted {
-        if (feeWei > MAX_FEE) revert FeeTooHigh(feeWei, MAX_FEE);
-        _hub().fee = feeWei;
-        emit FeeChanged(feeWei);
-    }
-
-    /// @inheritdoc IPoCHub
-    function setRequestTimeout(uint32 seconds_) external restricted {
-        if (seconds_ < MIN_REQUEST_TIMEOUT || seconds_ > MAX_REQUEST_TIMEOUT) {
-            revert InvalidRequestTimeout(seconds_);
-        }
-        _hub().requestTimeout = seconds_;
-        emit RequestTimeoutChanged(seconds_);
     }
 
     /// @inheritdoc IPoCHub
@@ -216,6 +122,11 @@ contract PoCHub is
     }
 
     /// @inheritdoc IPoCHub
+    function hashObservation(PoCReport calldata report) external view returns (bytes32) {
+        return _hashTypedDataV4(ReportHash.observation(report));
+    }
+
+    /// @inheritdoc IPoCHub
     function attestationId(bytes32 postId, bytes32 contentHash) public view returns (bytes32) {
         return keccak256(abi.encode(block.chainid, address(this), "attestation", postId, contentHash));
     }
@@ -226,13 +137,13 @@ contract PoCHub is
     }
 
     /// @inheritdoc IPoCHub
-    function fee() external view returns (uint96) {
-        return _hub().fee;
+    function fee() external view returns (uint96 feeWei) {
+        (, feeWei,) = _hub().policy.requestTerms();
     }
 
     /// @inheritdoc IPoCHub
-    function requestTimeout() external view returns (uint32) {
-        return _hub().requestTimeout;
+    function requestTimeout() external view returns (uint32 timeout) {
+        (,, timeout) = _hub().policy.requestTerms();
     }
 
     /// @inheritdoc IPoCHub
@@ -253,6 +164,10 @@ contract PoCHub is
         if (kept.status != RequestStatus.PENDING) revert RequestNotPending(requestId, kept.status);
         if (block.timestamp > kept.deadline) revert RequestExpired(requestId, kept.deadline);
         _requireSigned(report, signatures);
+        // The quorum's signers were counted once each; a request may want more of them than the quorum.
+        if (signatures.length < kept.minSignatures) {
+            revert QuorumNotMet(kept.minSignatures, signatures.length);
+        }
         _requireAnswers(report, kept);
 
         kept.status = RequestStatus.FULFILLED;
@@ -342,23 +257,6 @@ contract PoCHub is
         else emit CallbackFailed(requestId, consumer, returned);
     }
 
-    function _announceRequest(bytes32 requestId, uint64 seq, RequestRecord storage kept, string calldata uri)
-        private
-    {
-        emit VerificationRequested(
-            requestId,
-            kept.postId,
-            kept.requester,
-            seq,
-            kept.contentHash,
-            kept.mediaType,
-            kept.creator,
-            kept.configVersion,
-            kept.deadline,
-            uri
-        );
-    }
-
     function _requireSigned(PoCReport calldata report, bytes[] calldata signatures) private view {
         _hub().oracles.requireQuorum(hashReport(report), report.signerEpoch, signatures);
         if (block.timestamp > report.validUntil) revert ReportExpired(report.requestId, report.validUntil);
@@ -380,19 +278,6 @@ contract PoCHub is
         bytes32 committed = kept.contentHash;
         if (committed != 0 && report.outcome != Outcome.FAILED && report.contentHash != committed) {
             revert ContentHashMismatch(committed, report.contentHash);
-        }
-    }
-
-    function _requireWellFormed(VerificationRequest calldata request, uint256 feeWei) private view {
-        if (msg.value != feeWei) revert IncorrectFee(feeWei, msg.value);
-        if (request.postId == 0) revert MissingPostId();
-        if (!MediaType.isValid(request.mediaType)) revert InvalidMediaType(request.mediaType);
-        if (request.creator == address(0)) revert MissingCreator(request.postId);
-        uint256 length = bytes(request.uri).length;
-        if (length > MAX_URI_BYTES) revert UriTooLong(length, MAX_URI_BYTES);
-        if (length == 0 && request.contentHash == 0) revert NothingToVerify(request.postId);
-        if (request.callbackGas > MAX_CALLBACK_GAS) {
-            revert CallbackGasTooHigh(request.callbackGas, MAX_CALLBACK_GAS);
         }
     }
 }

@@ -5,7 +5,8 @@ import {Managed} from "./Managed.sol";
 import {IPolicyErrors, IRuleErrors} from "./interfaces/IErrors.sol";
 import {IPolicyRegistry} from "./interfaces/IPolicyRegistry.sol";
 import {RedirectMath} from "./libraries/RedirectMath.sol";
-import {MediaType} from "./types/Codes.sol";
+import {Grade, MediaType} from "./types/Codes.sol";
+import {PolicyTerms} from "./types/Policy.sol";
 
 /// @title Versioned policy
 contract PolicyRegistry is IPolicyRegistry, IRuleErrors, IPolicyErrors, Managed {
@@ -15,13 +16,33 @@ contract PolicyRegistry is IPolicyRegistry, IRuleErrors, IPolicyErrors, Managed 
     uint16 public constant MAX_THRESHOLD_BPS = 9_999;
     /// @notice Threshold of every media type in version 1.
     uint16 public constant INITIAL_THRESHOLD_BPS = 9_500;
+    /// @notice Highest fee, in wei: a slip of the pen must not price everyone out.
+    uint96 public constant MAX_FEE = 1 ether;
+    /// @notice Shortest request timeout.
+    uint32 public constant MIN_REQUEST_TIMEOUT = 5 minutes;
+    /// @notice Longest request timeout.
+    uint32 public constant MAX_REQUEST_TIMEOUT = 30 days;
+    /// @notice Shortest dispute window.
+    uint32 public constant MIN_DISPUTE_WINDOW = 1 hours;
+    /// @notice Longest dispute window: money must not wait for ever.
+    uint32 public constant MAX_DISPUTE_WINDOW = 90 days;
+    /// @notice Highest bond of a second round: an appeal must not be for the rich alone.
+    uint96 public constant MAX_BOND = 1 ether;
 
-    /// @dev One slot, so that a version costs one write and a decision one read.
+    /// @dev Two slots, and what decides about a result in the first: a decision costs one read.
     struct Policy {
         uint16 imageThresholdBps;
         uint16 videoThresholdBps;
         uint16 audioThresholdBps;
         uint16 baseRedirectBps;
+        uint16 gradeABps;
+        uint16 gradeBBps;
+        uint16 gradeCBps;
+        uint16 gradeDBps;
+        uint32 requestTimeout;
+        uint32 disputeWindow;
+        uint96 feeWei;
+        uint96 bondWei;
     }
 
     /// @custom:storage-location erc7201:creativity.storage.PolicyRegistry
@@ -33,13 +54,28 @@ contract PolicyRegistry is IPolicyRegistry, IRuleErrors, IPolicyErrors, Managed 
     // keccak256(abi.encode(uint256(keccak256("creativity.storage.PolicyRegistry")) - 1)) & ~bytes32(uint256(0xff))
     bytes32 private constant STORAGE = 0xc5bc622c4f03722e5b9ecda5e0af1a4626e359aacbdde23886b6bebb1de3fc00;
 
-    /// @notice Writes version 1: every threshold 9500, base redirect 10000.
+    /// @notice Writes version 1: thresholds 9500, base redirect 10000, grades from 8000, 6500, 5000 and 3500, no fee,
+    /// a day for a request, seven days to contest, and a bond of 0.01 ether.
     function initialize(address authority_) external initializer {
         _requireAddress(authority_);
         __AccessManaged_init(authority_);
         uint16 threshold = INITIAL_THRESHOLD_BPS;
-        uint64 version = _append(Policy(threshold, threshold, threshold, uint16(RedirectMath.BPS)));
-        _announceAll(version);
+        Policy memory first = Policy({
+            imageThresholdBps: threshold,
+            videoThresholdBps: threshold,
+            audioThresholdBps: threshold,
+            baseRedirectBps: uint16(RedirectMath.BPS),
+            gradeABps: 8_000,
+            gradeBBps: 6_500,
+            gradeCBps: 5_000,
+            gradeDBps: 3_500,
+            requestTimeout: 1 days,
+            disputeWindow: 7 days,
+            feeWei: 0,
+            bondWei: 0.01 ether
+        });
+        _announceAll(_append(first));
+        emit TermsChanged(1, _terms(first));
     }
 
     /// @inheritdoc IPolicyRegistry
@@ -47,8 +83,7 @@ contract PolicyRegistry is IPolicyRegistry, IRuleErrors, IPolicyErrors, Managed 
         if (thresholdBps < MIN_THRESHOLD_BPS || thresholdBps > MAX_THRESHOLD_BPS) {
             revert InvalidThreshold(thresholdBps);
         }
-        PolicyStorage storage $ = _storage();
-        Policy memory next = $.policies[$.currentVersion];
+        Policy memory next = _current();
         if (mediaType == MediaType.IMAGE) next.imageThresholdBps = thresholdBps;
         else if (mediaType == MediaType.VIDEO) next.videoThresholdBps = thresholdBps;
         else if (mediaType == MediaType.AUDIO) next.audioThresholdBps = thresholdBps;
@@ -59,10 +94,47 @@ contract PolicyRegistry is IPolicyRegistry, IRuleErrors, IPolicyErrors, Managed 
     /// @inheritdoc IPolicyRegistry
     function setBaseRedirect(uint16 baseRedirectBps) external restricted {
         if (baseRedirectBps > RedirectMath.BPS) revert InvalidBase(baseRedirectBps);
-        PolicyStorage storage $ = _storage();
-        Policy memory next = $.policies[$.currentVersion];
+        Policy memory next = _current();
         next.baseRedirectBps = baseRedirectBps;
         _announceAll(_append(next));
+    }
+
+    /// @inheritdoc IPolicyRegistry
+    function setGradeCutoffs(uint16 gradeABps, uint16 gradeBBps, uint16 gradeCBps, uint16 gradeDBps)
+        external
+        restricted
+    {
+        bool descend = gradeABps <= RedirectMath.BPS && gradeABps > gradeBBps && gradeBBps > gradeCBps
+            && gradeCBps > gradeDBps && gradeDBps > 0;
+        if (!descend) revert InvalidCutoffs(gradeABps, gradeBBps, gradeCBps, gradeDBps);
+        Policy memory next = _current();
+        next.gradeABps = gradeABps;
+        next.gradeBBps = gradeBBps;
+        next.gradeCBps = gradeCBps;
+        next.gradeDBps = gradeDBps;
+        emit TermsChanged(_append(next), _terms(next));
+    }
+
+    /// @inheritdoc IPolicyRegistry
+    function setRequestTerms(uint96 feeWei, uint32 timeout) external restricted {
+        if (feeWei > MAX_FEE) revert FeeTooHigh(feeWei, MAX_FEE);
+        if (timeout < MIN_REQUEST_TIMEOUT || timeout > MAX_REQUEST_TIMEOUT) {
+            revert InvalidRequestTimeout(timeout);
+        }
+        Policy memory next = _current();
+        next.feeWei = feeWei;
+        next.requestTimeout = timeout;
+        emit TermsChanged(_append(next), _terms(next));
+    }
+
+    /// @inheritdoc IPolicyRegistry
+    function setDisputeTerms(uint32 window, uint96 bondWei) external restricted {
+        if (window < MIN_DISPUTE_WINDOW || window > MAX_DISPUTE_WINDOW) revert InvalidDisputeWindow(window);
+        if (bondWei == 0 || bondWei > MAX_BOND) revert InvalidBond(bondWei, MAX_BOND);
+        Policy memory next = _current();
+        next.disputeWindow = window;
+        next.bondWei = bondWei;
+        emit TermsChanged(_append(next), _terms(next));
     }
 
     /// @inheritdoc IPolicyRegistry
@@ -76,10 +148,39 @@ contract PolicyRegistry is IPolicyRegistry, IRuleErrors, IPolicyErrors, Managed 
         view
         returns (uint16 thresholdBps, uint16 baseRedirectBps)
     {
-        PolicyStorage storage $ = _storage();
-        if (version == 0 || version > $.currentVersion) revert UnknownConfigVersion(version);
-        Policy memory policy = $.policies[version];
-        return (_thresholdOf(policy, mediaType), policy.baseRedirectBps);
+        (thresholdBps, baseRedirectBps,) = decisionTerms(version, mediaType);
+    }
+
+    /// @inheritdoc IPolicyRegistry
+    function decisionTerms(uint64 version, uint8 mediaType)
+        public
+        view
+        returns (uint16 thresholdBps, uint16 baseRedirectBps, uint32 disputeWindow)
+    {
+        Policy storage policy = _at(version);
+        return (_thresholdOf(policy, mediaType), policy.baseRedirectBps, policy.disputeWindow);
+    }
+
+    /// @inheritdoc IPolicyRegistry
+    function requestTerms() external view returns (uint64 version, uint96 feeWei, uint32 timeout) {
+        version = _storage().currentVersion;
+        Policy storage policy = _storage().policies[version];
+        return (version, policy.feeWei, policy.requestTimeout);
+    }
+
+    /// @inheritdoc IPolicyRegistry
+    function termsAt(uint64 version) external view returns (PolicyTerms memory) {
+        return _terms(_at(version));
+    }
+
+    /// @inheritdoc IPolicyRegistry
+    function gradeOf(uint64 version, uint16 scoreBps) external view returns (uint8) {
+        if (scoreBps > RedirectMath.BPS) revert ScoreOutOfRange(scoreBps);
+        Policy storage policy = _at(version);
+        if (scoreBps >= policy.gradeABps) return Grade.A;
+        if (scoreBps >= policy.gradeBBps) return Grade.B;
+        if (scoreBps >= policy.gradeCBps) return Grade.C;
+        return scoreBps >= policy.gradeDBps ? Grade.D : Grade.F;
     }
 
     function _append(Policy memory policy) private returns (uint64 version) {
@@ -95,11 +196,34 @@ contract PolicyRegistry is IPolicyRegistry, IRuleErrors, IPolicyErrors, Managed 
         }
     }
 
-    function _thresholdOf(Policy memory policy, uint8 mediaType) private pure returns (uint16) {
+    function _current() private view returns (Policy memory) {
+        return _storage().policies[_storage().currentVersion];
+    }
+
+    function _at(uint64 version) private view returns (Policy storage) {
+        PolicyStorage storage $ = _storage();
+        if (version == 0 || version > $.currentVersion) revert UnknownConfigVersion(version);
+        return $.policies[version];
+    }
+
+    function _thresholdOf(Policy storage policy, uint8 mediaType) private view returns (uint16) {
         if (mediaType == MediaType.IMAGE) return policy.imageThresholdBps;
         if (mediaType == MediaType.VIDEO) return policy.videoThresholdBps;
         if (mediaType == MediaType.AUDIO) return policy.audioThresholdBps;
         revert InvalidMediaType(mediaType);
+    }
+
+    function _terms(Policy memory policy) private pure returns (PolicyTerms memory) {
+        return PolicyTerms({
+            gradeABps: policy.gradeABps,
+            gradeBBps: policy.gradeBBps,
+            gradeCBps: policy.gradeCBps,
+            gradeDBps: policy.gradeDBps,
+            requestTimeout: policy.requestTimeout,
+            disputeWindow: policy.disputeWindow,
+            feeWei: policy.feeWei,
+            bondWei: policy.bondWei
+        });
     }
 
     function _storage() private pure returns (PolicyStorage storage $) {

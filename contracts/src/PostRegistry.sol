@@ -14,17 +14,9 @@ import {PoCReport, PostResult, Ruling} from "./types/Reports.sol";
 /// @notice One result per post, written by the hub from a quorum's report. Pools read it here each time they pay,
 /// so there is no copy that somebody could keep from being updated.
 contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors, Managed {
-    /// @notice Shortest dispute window.
-    uint32 public constant MIN_DISPUTE_WINDOW = 1 hours;
-    /// @notice Longest dispute window: money must not wait for ever.
-    uint32 public constant MAX_DISPUTE_WINDOW = 90 days;
-    /// @notice Dispute window set at the start.
-    uint32 public constant INITIAL_DISPUTE_WINDOW = 7 days;
-
     /// @custom:storage-location erc7201:creativity.storage.PostRegistry
     struct PostStorage {
         address hub;
-        uint32 disputeWindow;
         IPolicyRegistry policy;
         mapping(bytes32 postId => PostResult) results;
         address disputes;
@@ -40,11 +32,8 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
         _requireAddress(policy_);
         _requireAddress(hub_);
         __AccessManaged_init(authority_);
-        PostStorage storage $ = _storage();
-        $.hub = hub_;
-        $.policy = IPolicyRegistry(policy_);
-        $.disputeWindow = INITIAL_DISPUTE_WINDOW;
-        emit DisputeWindowChanged(INITIAL_DISPUTE_WINDOW);
+        _storage().hub = hub_;
+        _storage().policy = IPolicyRegistry(policy_);
     }
 
     /// @inheritdoc IPostRegistry
@@ -54,22 +43,28 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
     {
         PostStorage storage $ = _storage();
         if (msg.sender != $.hub) revert UnauthorizedHub(msg.sender);
-        (uint16 threshold, uint16 base) = $.policy.policyAt(report.configVersion, report.mediaType);
+        (uint16 threshold, uint16 base, uint32 window) =
+            $.policy.decisionTerms(report.configVersion, report.mediaType);
         ReportRules.check(report, threshold);
-
-        PostResult memory before = $.results[report.postId];
-        if (before.revision == 0) before.requester = requester == address(0) ? report.creator : requester;
-        else _requireMayReplace(before, report, requester);
-
         tier = RedirectMath.tier(report.similarityBps);
         if (report.outcome == Outcome.DERIVATIVE) {
             redirectBps = RedirectMath.redirectBps(report.similarityBps, threshold, base);
+        }
+
+        PostResult memory before = $.results[report.postId];
+        if (before.revision == 0) {
+            before.requester = requester == address(0) ? report.creator : requester;
+        } else if (requester != address(0) && requester == $.disputes) {
+            // A second look: the disputes contract decides what becomes of it, and of the post.
+            return (tier, redirectBps);
+        } else {
+            _requireMayReplace(before, report, requester);
         }
         PostResult memory next = _resultFrom(report, tier, redirectBps);
         next.requester = before.requester;
         next.revision = before.revision + 1;
         // Asking again and again for the same answer must not keep the original's money waiting.
-        next.finalAt = _sameFor(before, next) ? before.finalAt : next.recordedAt + $.disputeWindow;
+        next.finalAt = _sameFor(before, next) ? before.finalAt : next.recordedAt + window;
         $.results[report.postId] = next;
         _announce(report.postId, before, next);
     }
@@ -100,7 +95,12 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
         bool open = before.status == PostStatus.DISPUTED || before.outcome == Outcome.NEEDS_REVIEW;
         if (!open) revert WrongPostStatus(postId, before.status);
         PostResult memory next = _ruled(postId, before, ruling);
-        next.finalAt = uint40(block.timestamp) + (ruling.contestable ? $.disputeWindow : 0);
+        if (ruling.contestable) {
+            (,, uint32 window) = $.policy.decisionTerms(before.configVersion, before.mediaType);
+            next.finalAt = uint40(block.timestamp) + window;
+        } else {
+            next.finalAt = uint40(block.timestamp);
+        }
         // What can still be disputed is not yet closed to reports either.
         $.ruled[postId] = !ruling.contestable;
         $.results[postId] = next;
@@ -113,15 +113,6 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
         _requireAddress(disputes_);
         _storage().disputes = disputes_;
         emit DisputesChanged(disputes_);
-    }
-
-    /// @inheritdoc IPostRegistry
-    function setDisputeWindow(uint32 seconds_) external restricted {
-        if (seconds_ < MIN_DISPUTE_WINDOW || seconds_ > MAX_DISPUTE_WINDOW) {
-            revert InvalidDisputeWindow(seconds_);
-        }
-        _storage().disputeWindow = seconds_;
-        emit DisputeWindowChanged(seconds_);
     }
 
     /// @inheritdoc IPostRegistry
@@ -156,11 +147,6 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
     /// @inheritdoc IPostRegistry
     function disputes() external view returns (address) {
         return _storage().disputes;
-    }
-
-    /// @inheritdoc IPostRegistry
-    function disputeWindow() external view returns (uint32) {
-        return _storage().disputeWindow;
     }
 
     /// @inheritdoc IPostRegistry

@@ -204,7 +204,7 @@ contract CallbacksTest is System {
 
     function test_TheExampleConsumerStoresItsResult() public {
         ExampleConsumer example = new ExampleConsumer(hub);
-        hub.setFee(7);
+        setFee(7);
         vm.deal(address(this), 7);
         bytes32 requestId = example.verify{value: 7}(POST, 0, 1, CREATOR, "https://a.example/p.jpg");
         fulfill(derivative(reportFor(requestId), 9_900));
@@ -234,7 +234,7 @@ contract CallbacksTest is System {
     }
 
     function settlesDespite(address consumer, uint256 mostGas) private {
-        hub.setFee(1 gwei);
+        setFee(1 gwei);
         bytes32 requestId = askFor(consumer);
         PoCReport memory report = reportFor(requestId);
         bytes[] memory signatures = sign(report);

@@ -4,26 +4,16 @@ pragma solidity ^0.8.28;
 import {IVoteErrors} from "../src/interfaces/IErrors.sol";
 import {ICommunityVote} from "../src/interfaces/ICommunityVote.sol";
 import {IPoCDisputes} from "../src/interfaces/IPoCDisputes.sol";
-import {CommunityVote} from "../src/justice/CommunityVote.sol";
 import {DisputeStatus, Outcome} from "../src/types/Codes.sol";
 import {Economy} from "./utils/Economy.sol";
 
 /// @notice One vote a wallet, no double claim, no limbo, and not a wei lost.
 contract CommunityVoteTest is Economy {
     uint256 private constant UNIT = 0.001 ether;
-    CommunityVote private community;
     uint256 private id;
 
     function setUp() public override {
         super.setUp();
-        community = CommunityVote(
-            proxy(
-                address(new CommunityVote()),
-                abi.encodeCall(
-                    CommunityVote.initialize, (address(manager), address(disputes), address(links))
-                )
-            )
-        );
         bytes4[] memory selectors = new bytes4[](1);
         selectors[0] = IPoCDisputes.rule.selector;
         manager.setTargetFunctionRole(address(disputes), selectors, 4);

@@ -2,14 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
-import {OracleRegistry} from "../src/OracleRegistry.sol";
-import {
-    IDisputeErrors,
-    IPostErrors,
-    IQuorumErrors,
-    IRuleErrors,
-    IUnknownPostError
-} from "../src/interfaces/IErrors.sol";
+import {IDisputeErrors, IPostErrors, IRuleErrors, IUnknownPostError} from "../src/interfaces/IErrors.sol";
 import {IPoCDisputes} from "../src/interfaces/IPoCDisputes.sol";
 import {IPostRegistry} from "../src/interfaces/IPostRegistry.sol";
 import {DisputeStatus, Outcome, PostStatus} from "../src/types/Codes.sol";
@@ -19,7 +12,6 @@ import {Economy} from "./utils/Economy.sol";
 /// @notice Both sides are heard, the accuser decides nothing, and every dispute ends.
 contract DisputesTest is Economy {
     address private constant ARBITER_2 = address(0xA2);
-    uint256 private constant REVIEW_KEY = 0xB0B;
 
     function setUp() public override {
         super.setUp();
@@ -264,7 +256,7 @@ contract DisputesTest is Economy {
         vm.stopPrank();
         eq(disputes.openDisputeOf(POST), 1, "open");
         eq(disputes.disputeCount(), 1, "count");
-        eq(disputes.bondOf(1), 0, "free");
+        eq(disputes.bondOf(1, 1), 0, "free");
         original(keccak256("mine"));
         vm.expectRevert(
             abi.encodeWithSelector(
@@ -355,67 +347,19 @@ contract DisputesTest is Economy {
         disputes.review(POST, Ruling(Outcome.ORIGINAL, address(0), 0, REASON, true));
     }
 
-    // ---- a second quorum
+    // ---- bonds
 
-    function test_ASecondQuorumRules() public {
-        uint256 id = dispute(POST);
-        PoCReport memory report = secondOpinion(id);
-        bytes[] memory signatures = signedBy(REVIEW_KEY, report);
-        vm.expectRevert(IDisputeErrors.NoReviewOracles.selector);
-        disputes.ruleByReport(id, report, signatures);
-        secondQuorum();
-        disputes.ruleByReport(id, report, signatures);
-        eq(disputes.disputeOf(id).standing, Outcome.ORIGINAL, "standing");
-        vm.warp(block.timestamp + 3 days + 1);
-        disputes.settle(id);
-        yes(posts.hasBadge(POST), "badge");
-    }
-
-    function test_TheFirstQuorumIsNotTheSecond() public {
-        secondQuorum();
-        uint256 id = dispute(POST);
-        PoCReport memory report = secondOpinion(id);
-        bytes[] memory first = signedBy(KEY, report);
-        vm.expectRevert(abi.encodeWithSelector(IQuorumErrors.UnauthorizedOracle.selector, vm.addr(KEY)));
-        disputes.ruleByReport(id, report, first);
-        report.contentHash = keccak256("other media");
-        bytes[] memory signatures = signedBy(REVIEW_KEY, report);
-        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.NotThisDispute.selector, id, report.requestId));
-        disputes.ruleByReport(id, report, signatures);
-        // A report that contradicts the policy is refused like any other.
-        report = derivative(secondOpinion(id), 9_400);
-        signatures = signedBy(REVIEW_KEY, report);
-        vm.expectRevert(
-            abi.encodeWithSelector(
-                IRuleErrors.OutcomeContradictsPolicy.selector, Outcome.DERIVATIVE, 9_400, 9_500
-            )
-        );
-        disputes.ruleByReport(id, report, signatures);
-    }
-
-    function test_AReportOfOneRoundIsNoReportOfTheNext() public {
-        secondQuorum();
-        uint256 id = dispute(POST);
-        PoCReport memory report = secondOpinion(id);
-        ruled(id, Outcome.DERIVATIVE);
-        appeal(CREATOR, id, 0.01 ether);
-        bytes[] memory signatures = signedBy(REVIEW_KEY, report);
-        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.NotThisDispute.selector, id, report.requestId));
-        disputes.ruleByReport(id, report, signatures);
-        report = secondOpinion(id);
-        disputes.ruleByReport(id, report, signedBy(REVIEW_KEY, report));
-    }
-
-    // ---- settings
-
-    function test_TheBondHasLimits() public {
-        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.InvalidBond.selector, 0, 1 ether));
-        disputes.setBond(0);
-        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.InvalidBond.selector, 1 ether + 1, 1 ether));
-        disputes.setBond(1 ether + 1);
-        disputes.setBond(5);
-        eq(disputes.bondOf(2), 5, "second");
-        eq(disputes.bondOf(3), 10, "third");
+    /// @dev A bond is of the version under which the post was decided, whatever governance says since.
+    function test_BondsAreThoseOfTheDecisionsVersion() public {
+        policy.setDisputeTerms(7 days, 5);
+        uint256 before = dispute(POST);
+        eq(disputes.bondOf(before, 1), 0, "the first round is free");
+        eq(disputes.bondOf(before, 2), 0.01 ether, "second");
+        eq(disputes.bondOf(before, 3), 0.02 ether, "third");
+        copy(keccak256("later"), 9_800);
+        uint256 later = dispute(keccak256("later"));
+        eq(disputes.bondOf(later, 2), 5, "second");
+        eq(disputes.bondOf(later, 3), 10, "third");
     }
 
     // ---- helpers
@@ -431,25 +375,5 @@ contract DisputesTest is Economy {
         disputes.answer(id, REASON);
         vm.prank(arbiter);
         disputes.rule(id, outcome, REASON);
-    }
-
-    function secondQuorum() private {
-        address[] memory signers = new address[](1);
-        signers[0] = vm.addr(REVIEW_KEY);
-        address review = proxy(
-            address(new OracleRegistry()),
-            abi.encodeCall(OracleRegistry.initialize, (address(manager), signers, 1, 0))
-        );
-        disputes.setReviewOracles(review);
-    }
-
-    function secondOpinion(uint256 id) private view returns (PoCReport memory report) {
-        report = attestation(POST);
-        report.requestId = disputes.reanalysisId(id);
-    }
-
-    function signedBy(uint256 key, PoCReport memory report) private view returns (bytes[] memory signatures) {
-        signatures = new bytes[](1);
-        signatures[0] = signature(key, hub.hashReport(report));
     }
 }

@@ -38,17 +38,12 @@ contract GovernanceTest is Economy {
                     address(splitter),
                     address(pool),
                     address(disputes),
-                    address(vault)
+                    address(vault),
+                    address(community)
                 )
             )
         );
-        manager.multicall(
-            table.officerRoles(
-                RoleTable.Officers(
-                    GOVERNOR, GUARDIAN, ORACLE_ADMIN, ARBITER, OFFICER, UPGRADER, PAYMASTER, 2 days, 7 days
-                )
-            )
-        );
+        manager.multicall(table.officerRoles(officers(address(community))));
     }
 
     // ---- roles
@@ -119,20 +114,19 @@ contract GovernanceTest is Economy {
 
     /// @dev Every restricted function of every contract, so that none is left to the administrator by an oversight.
     function test_EachRestrictedFunctionHasItsRole() public view {
-        role(address(hub), "setFee(uint96)", Roles.GOVERNANCE);
-        role(address(hub), "setRequestTimeout(uint32)", Roles.GOVERNANCE);
         role(address(hub), "setOpenRequestsCap(uint32)", Roles.GOVERNANCE);
         role(address(policy), "setThreshold(uint8,uint16)", Roles.GOVERNANCE);
         role(address(policy), "setBaseRedirect(uint16)", Roles.GOVERNANCE);
-        role(address(posts), "setDisputeWindow(uint32)", Roles.GOVERNANCE);
+        role(address(policy), "setGradeCutoffs(uint16,uint16,uint16,uint16)", Roles.GOVERNANCE);
+        role(address(policy), "setRequestTerms(uint96,uint32)", Roles.GOVERNANCE);
+        role(address(policy), "setDisputeTerms(uint32,uint96)", Roles.GOVERNANCE);
         role(address(posts), "setDisputes(address)", Roles.GOVERNANCE);
         role(address(links), "relink(address,address)", Roles.GOVERNANCE);
         role(address(splitter), "setTokenAllowed(address,bool)", Roles.GOVERNANCE);
         role(address(splitter), "setTreasuries(address,address)", Roles.GOVERNANCE);
-        role(address(disputes), "setBond(uint96)", Roles.GOVERNANCE);
-        role(address(disputes), "setReviewOracles(address)", Roles.GOVERNANCE);
         role(address(vault), "defund(address,uint256,address)", Roles.GOVERNANCE);
         role(address(oracles), "setSigners(address[],uint8,uint8)", Roles.ORACLE_ADMIN);
+        role(address(oracles), "setHub(address)", Roles.ORACLE_ADMIN);
         role(address(oracles), "revokeSigner(address)", Roles.GUARDIAN);
         role(address(disputes), "rule(uint256,uint8,bytes32)", Roles.ARBITER);
         role(address(disputes), "review(bytes32,(uint8,address,bytes32,bytes32,bool))", Roles.ARBITER);
@@ -145,7 +139,7 @@ contract GovernanceTest is Economy {
             role(pausable[i], "pause()", Roles.GUARDIAN);
             role(pausable[i], "unpause()", Roles.GUARDIAN);
         }
-        address[10] memory all = [
+        address[11] memory all = [
             address(hub),
             address(oracles),
             address(policy),
@@ -155,11 +149,20 @@ contract GovernanceTest is Economy {
             address(splitter),
             address(pool),
             address(disputes),
-            address(vault)
+            address(vault),
+            address(community)
         ];
-        for (uint256 i; i < 10; ++i) {
+        for (uint256 i; i < 11; ++i) {
             role(all[i], "upgradeToAndCall(address,bytes)", Roles.UPGRADER);
         }
+    }
+
+    function test_ACommunityRulesWhereItWasGivenTheArbitersRoleAndOnlyThere() public {
+        (bool rules,) = manager.hasRole(Roles.ARBITER, address(community));
+        yes(rules, "given");
+        RoleTable table = new RoleTable();
+        eq(table.officerRoles(officers(address(community))).length, 11, "one grant more");
+        eq(table.officerRoles(officers(address(0))).length, 10, "or none");
     }
 
     // ---- limits on requests
@@ -260,6 +263,12 @@ contract GovernanceTest is Economy {
         vm.prank(GOVERNOR);
         manager.execute(address(links), change);
         eq(links.walletOf(account), FAN, "relinked");
+    }
+
+    function officers(address votes) private pure returns (RoleTable.Officers memory) {
+        return RoleTable.Officers(
+            GOVERNOR, GUARDIAN, ORACLE_ADMIN, ARBITER, OFFICER, UPGRADER, PAYMASTER, votes, 2 days, 7 days
+        );
     }
 
     function link(string memory handle, address wallet) private {

@@ -283,7 +283,7 @@ contract ReportsTest is System {
     // ---- batches
 
     function test_ABadReportIsSkippedAndTheRestSettled() public {
-        hub.setFee(3);
+        setFee(3);
         PoCReport[] memory reports = new PoCReport[](4);
         reports[0] = reportFor(ask());
         reports[1] = derivative(attestation(keccak256("second")), 9_000); // below the threshold

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
-import {IHubErrors, IRuleErrors} from "../src/interfaces/IErrors.sol";
+import {
+    IHubErrors,
+    IPostErrors,
+    IQuorumErrors,
+    IRuleErrors,
+    IUnknownPostError
+} from "../src/interfaces/IErrors.sol";
 import {IPoCHub} from "../src/interfaces/IPoCHub.sol";
 import {RequestStatus} from "../src/types/Codes.sol";
 import {PoCReport, RequestRecord, VerificationRequest} from "../src/types/Reports.sol";
@@ -13,8 +18,7 @@ import {System} from "./utils/System.sol";
 contract RequestsTest is System {
     function test_ARequestIsKeptAndAnnounced() public {
         VerificationRequest memory request = aRequest();
-        bytes32 expected =
-            keccak256(abi.encode(block.chainid, address(hub), REQUESTER, uint64(1), POST, CONTENT, uint8(1)));
+        bytes32 expected = requestIdOf(1, request);
         vm.expectEmit(address(hub));
         emit IPoCHub.VerificationRequested(
             expected,
@@ -26,6 +30,7 @@ contract RequestsTest is System {
             CREATOR,
             1,
             uint64(block.timestamp + 1 days),
+            0,
             request.uri
         );
         bytes32 requestId = ask(request);
@@ -105,7 +110,7 @@ contract RequestsTest is System {
     function testFuzz_TheFeeIsExact(uint96 fee, uint96 sent) public {
         fee = uint96(within(fee, 0, 1 ether));
         sent = uint96(within(sent, 0, 2 ether));
-        hub.setFee(fee);
+        setFee(fee);
         VerificationRequest memory request = aRequest();
         vm.deal(REQUESTER, sent);
         vm.prank(REQUESTER);
@@ -117,7 +122,7 @@ contract RequestsTest is System {
     }
 
     function test_TheFeeGoesToWhoeverTransmits() public {
-        hub.setFee(1 gwei);
+        setFee(1 gwei);
         bytes32 requestId = ask();
         fulfill(reportFor(requestId));
         eq(hub.claimable(TRANSMITTER), 1 gwei, "claimable");
@@ -133,7 +138,7 @@ contract RequestsTest is System {
     }
 
     function test_AFeeThatIsRefusedStaysClaimable() public {
-        hub.setFee(1 gwei);
+        setFee(1 gwei);
         fulfill(reportFor(ask()));
         address payable payee = payable(address(new RefusingPayee()));
         vm.prank(TRANSMITTER);
@@ -143,7 +148,7 @@ contract RequestsTest is System {
     }
 
     function test_AnExpiredRequestIsCancelledByAnyoneAndRefunded() public {
-        hub.setFee(5 gwei);
+        setFee(5 gwei);
         bytes32 requestId = ask();
         uint256 deadline = hub.getRequest(requestId).deadline;
         vm.warp(deadline);
@@ -176,24 +181,105 @@ contract RequestsTest is System {
         hub.cancelRequest(requestId);
     }
 
-    function test_SettingsStayInRangeAndWithGovernance() public {
-        vm.expectRevert(abi.encodeWithSelector(IHubErrors.FeeTooHigh.selector, 1 ether + 1, 1 ether));
-        hub.setFee(1 ether + 1);
-        vm.expectRevert(abi.encodeWithSelector(IHubErrors.InvalidRequestTimeout.selector, 299));
-        hub.setRequestTimeout(299);
-        vm.expectRevert(abi.encodeWithSelector(IHubErrors.InvalidRequestTimeout.selector, 30 days + 1));
-        hub.setRequestTimeout(30 days + 1);
-        hub.setRequestTimeout(300);
-        eq(hub.requestTimeout(), 300, "timeout");
+    /// @dev A new fee and timeout are of a new policy version: an open request keeps its own.
+    function test_NewTermsAreForLaterRequestsOnly() public {
+        bytes32 before = ask();
+        policy.setRequestTerms(7, 300);
+        bytes32 later = ask();
+        eq(hub.getRequest(before).feeWei, 0, "before");
+        eq(hub.getRequest(before).deadline, block.timestamp + 1 days, "before");
+        eq(hub.getRequest(later).feeWei, 7, "after");
+        eq(hub.getRequest(later).deadline, block.timestamp + 300, "after");
+        eq(hub.getRequest(later).configVersion, 2, "version");
+        eq(hub.requestTimeout(), 300, "as of now");
+        eq(hub.fee(), 7, "as of now");
+    }
 
-        bytes memory denied =
-            abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, CREATOR);
-        vm.startPrank(CREATOR);
-        vm.expectRevert(denied);
-        hub.setFee(0);
-        vm.expectRevert(denied);
-        hub.setRequestTimeout(1 days);
-        vm.stopPrank();
+    // ---- what the id binds
+
+    /// @dev Each of these changes what is analysed, whose it is, or how many must agree.
+    function test_TheIdBindsUriCreatorAndSignatures() public {
+        VerificationRequest memory request = aRequest();
+        bytes32 plain = requestIdOf(1, request);
+        request.uri = "https://b.example/p.jpg";
+        yes(requestIdOf(1, request) != plain, "uri");
+        eq(askIn(request), requestIdOf(1, request), "as the hub makes it");
+        request = aRequest();
+        request.creator = FIRST_CREATOR;
+        yes(requestIdOf(1, request) != plain, "creator");
+        eq(askIn(request), requestIdOf(2, request), "as the hub makes it");
+        request = aRequest();
+        request.minSignatures = 1;
+        yes(requestIdOf(1, request) != plain, "signatures");
+        eq(askIn(request), requestIdOf(3, request), "as the hub makes it");
+    }
+
+    // ---- more signatures than the quorum
+
+    function test_ARequestCannotAskForMoreSignersThanThereAre() public {
+        VerificationRequest memory request = aRequest();
+        request.minSignatures = 2;
+        refused(request, abi.encodeWithSelector(IQuorumErrors.QuorumUnavailable.selector, 2, 1));
+        request.minSignatures = 1;
+        eq(hub.getRequest(ask(request)).minSignatures, 1, "kept");
+    }
+
+    function test_AnAnswerNeedsTheSignaturesThatWereAskedFor() public {
+        uint256[] memory keys = threeSigners(2);
+        VerificationRequest memory request = aRequest();
+        request.minSignatures = 3;
+        bytes32 requestId = ask(request);
+        PoCReport memory report = reportFor(requestId);
+        bytes[] memory all = signedBy(keys, 3, report);
+        bytes[] memory two = signedBy(keys, 2, report);
+        vm.expectRevert(abi.encodeWithSelector(IQuorumErrors.QuorumNotMet.selector, 3, 2));
+        hub.fulfill(report, two);
+        hub.fulfill(report, all);
+        yes(posts.hasBadge(POST), "answered");
+        // Fewer than the quorum asks for nothing.
+        request.postId = ORIGINAL_POST;
+        request.minSignatures = 1;
+        report = reportFor(ask(request));
+        bytes[] memory one = signedBy(keys, 1, report);
+        vm.expectRevert(abi.encodeWithSelector(IQuorumErrors.QuorumNotMet.selector, 2, 1));
+        hub.fulfill(report, one);
+        hub.fulfill(report, signedBy(keys, 2, report));
+    }
+
+    function test_OnlyTheDisputesContractAsksForAReview() public {
+        vm.expectRevert(abi.encodeWithSelector(IPostErrors.UnauthorizedDisputes.selector, address(this)));
+        hub.requestReview(POST, 1, 0);
+        posts.setDisputes(address(this));
+        vm.expectRevert(abi.encodeWithSelector(IUnknownPostError.UnknownPost.selector, POST));
+        hub.requestReview(POST, 1, 0);
+        fulfill(reportFor(ask()));
+        vm.expectRevert(abi.encodeWithSelector(IHubErrors.CallbackGasTooHigh.selector, 300_001, 300_000));
+        hub.requestReview(POST, 1, 300_001);
+        vm.expectRevert(abi.encodeWithSelector(IQuorumErrors.QuorumUnavailable.selector, 2, 1));
+        hub.requestReview(POST, 2, 0);
+        (bytes32 requestId,) = hub.requestReview(POST, 1, 0);
+        RequestRecord memory kept = hub.getRequest(requestId);
+        eq(kept.consumer, address(this), "answered to whoever asked");
+        eq(kept.contentHash, CONTENT, "the same media");
+        eq(kept.configVersion, 1, "the same policy");
+    }
+
+    function askIn(VerificationRequest memory request) private returns (bytes32) {
+        vm.prank(REQUESTER);
+        return hub.requestVerification(request);
+    }
+
+    /// @dev Written out a second time.
+    function requestIdOf(uint64 seq, VerificationRequest memory request) private view returns (bytes32) {
+        bytes memory first = abi.encode(block.chainid, address(hub), REQUESTER, seq, request.postId);
+        bytes memory second = abi.encode(
+            request.contentHash,
+            request.mediaType,
+            request.creator,
+            request.minSignatures,
+            keccak256(bytes(request.uri))
+        );
+        return keccak256(bytes.concat(first, second));
     }
 
     function refused(VerificationRequest memory request, bytes memory reason) private {

@@ -249,14 +249,16 @@ contract ResultsTest is System {
 
     function test_ANewWindowIsForLaterResultsOnly() public {
         fulfill(reportFor(ask()));
-        posts.setDisputeWindow(1 hours);
+        policy.setDisputeTerms(1 hours, 1);
         eq(posts.resultOf(POST).finalAt, block.timestamp + 7 days, "as recorded");
         attest(attestation(keccak256("later")));
         eq(posts.resultOf(keccak256("later")).finalAt, block.timestamp + 1 hours, "new");
-        vm.expectRevert(abi.encodeWithSelector(IPostErrors.InvalidDisputeWindow.selector, 1 hours - 1));
-        posts.setDisputeWindow(1 hours - 1);
-        vm.expectRevert(abi.encodeWithSelector(IPostErrors.InvalidDisputeWindow.selector, 90 days + 1));
-        posts.setDisputeWindow(90 days + 1);
+        // A request made before the change is decided under what it was made under, whenever it is answered.
+        bytes32 other = keccak256("asked before");
+        PoCReport memory report = attestation(other);
+        report.configVersion = 1;
+        attest(report);
+        eq(posts.resultOf(other).finalAt, block.timestamp + 7 days, "as of its version");
     }
 
     function test_OnlyTheHubWrites() public {

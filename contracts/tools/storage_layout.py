@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Write, or compare, where every field of every namespace lies: contracts/storage-layout.json.
 
-An upgrade may append fields. One that moves, retypes or removes a field would read another's bytes as its own; the
-check names it.
+An upgrade may append fields, or fill bytes that no field had. One that moves, retypes or removes a field would read
+another's bytes as its own; the check names it.
 
 Usage: contracts/tools/storage_layout.py           build and write
        contracts/tools/storage_layout.py --check   build and compare; exit status 1 when something differs
@@ -49,12 +49,9 @@ def read_layout() -> Layout:
 
 
 def moved(before: Layout, after: Layout) -> list[str]:
-    """Fields of `before` that `after` does not have in the same place."""
-    faults = []
-    for struct, fields in before.items():
-        now = after.get(struct, [])
-        faults += [f"{struct}: {field}" for at, field in enumerate(fields) if now[at : at + 1] != [field]]
-    return faults
+    """Fields of `before` that `after` does not have in the same place; new ones may fill bytes that were unused."""
+    return [f"{struct}: {field}" for struct, fields in before.items() for field in fields
+            if field not in after.get(struct, [])]  # fmt: skip
 
 
 def _named(type_id: str) -> str:
@@ -75,7 +72,7 @@ def main() -> int:
     if faults:
         print("an upgrade would misread:\n  " + "\n  ".join(faults), file=sys.stderr)
     else:
-        print("fields were appended; run contracts/tools/storage_layout.py", file=sys.stderr)
+        print("fields were added; run contracts/tools/storage_layout.py", file=sys.stderr)
     return 1
 
 

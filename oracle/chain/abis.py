@@ -52,8 +52,10 @@ class ContractAbi:
         entry: Any = self._events[event]
         return event_abi_to_log_topic(entry)
 
-    def event(self, name: str, topics: Sequence[bytes], data: bytes) -> dict[str, Any]:
+    def event(self, name: str, topics: Sequence[bytes], data: bytes, *, raw: Sequence[str] = ()) -> dict[str, Any]:
         """The arguments of a log of this event, by name.
+
+        Args: raw: strings to leave as the bytes that were sent; `text_of` reads them.
 
         Raises: EndpointInconsistent if the log does not fit the interface.
         """
@@ -69,8 +71,10 @@ class ContractAbi:
             body = decode(["bytes" if i["type"] == "string" else collapse_if_tuple(i) for i in plain], data)
         except Exception as exc:
             raise EndpointInconsistent(f"A log of {name} does not fit the contract's interface.") from exc
-        texts = (_text(value) if i["type"] == "string" else value for i, value in zip(plain, body, strict=True))
-        return values | {i["name"]: value for i, value in zip(plain, texts, strict=True)}
+        return values | {
+            i["name"]: text_of(value) if i["type"] == "string" and i["name"] not in raw else value
+            for i, value in zip(plain, body, strict=True)
+        }
 
     def errors(self) -> dict[bytes, dict[str, Any]]:
         """Custom errors by selector (4 bytes)."""
@@ -82,7 +86,7 @@ class ContractAbi:
         return found
 
 
-def _text(value: bytes) -> str:
+def text_of(value: bytes) -> str:
     """Any bytes as text that a database takes: what is not UTF-8, and the NUL, becomes an escape."""
     return value.decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
 

@@ -19,16 +19,18 @@ from web3.exceptions import TimeExhausted, Web3Exception
 from web3.types import Nonce, TxParams, TxReceipt, Wei
 
 from oracle.chain.errors import ChainError, ChainTimeout, NotDeployed, WrongChain
+from oracle.chain.officers import Delays, Officers
+from oracle.chain.report import ZERO_ADDRESS
+from oracle.chain.wire import hexed
 
 ADMIN_ROLE = 0  # of OpenZeppelin's AccessManager
 GAS_MARGIN_PERCENT = 20  # an estimate is made on the latest block; the chain may differ a little when it is mined
 RECEIPT_TIMEOUT_S = 180.0
-DAY_S = 86_400
 POOL_STEP_WEI = 10**12  # price of a post's first token in its pool
 # Contracts behind a proxy, in the order in which they are created.
 PROXIED = (
     "PolicyRegistry", "OracleRegistry", "PostRegistry", "PoCHub", "AccountLinks", "FraudGuard", "RevenueSplitter",
-    "TokenPool", "PoCDisputes", "BonusVault",
+    "TokenPool", "PoCDisputes", "BonusVault", "CommunityVote",
 )  # fmt: skip
 
 
@@ -63,6 +65,7 @@ class Deployment:
     token_pool: str
     disputes: str
     bonus_vault: str
+    community_vote: str
     block_number: int  # first block that can hold an event of ours
     block_hash: str  # 0x-hex, 32 bytes
 
@@ -96,32 +99,6 @@ class Deployment:
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in numbers}
 
 
-@dataclass(frozen=True)
-class Delays:
-    """How long before it takes effect everybody can see what the governors do, in seconds."""
-
-    governance_s: int = 2 * DAY_S
-    upgrade_s: int = 7 * DAY_S  # also of the administrator, who could otherwise give away every other role
-
-
-@dataclass(frozen=True)
-class Officers:
-    """Who gets which role (addresses). One account may hold several; who freezes cannot also decide an alert."""
-
-    governor: str
-    guardian: str
-    oracle_admin: str
-    arbiter: str
-    fraud_officer: str
-    upgrader: str
-    paymaster: str
-
-    @classmethod
-    def all_of(cls, account: str) -> Officers:
-        """One account in every role."""
-        return cls(*[account] * len(fields(cls)))
-
-
 @cache
 def load_artifact(name: str) -> Artifact:
     """A contract by its Solidity name. Raises: FileNotFoundError if it is not shipped."""
@@ -146,6 +123,7 @@ def deploy(
     officers: Officers | None = None,
     delays: Delays | None = None,
     treasuries: tuple[str, str] | None = None,
+    community_rules: bool = False,
 ) -> Deployment:
     """Deploy and wire the whole system, hand out the roles, and read the wiring back.
 
@@ -158,6 +136,8 @@ def deploy(
         officers: Who holds the roles. None: the administrator holds them all.
         delays: Of governance and upgrades. None: two and seven days.
         treasuries: Where platform and ecosystem fees go. None: both to the administrator.
+        community_rules: Whether the community's vote rules on disputes beside the arbiter. It is deployed either way;
+            without the arbiter's role a ballot decides nothing and returns every stake.
 
     Raises: DeploymentFailed, ChainTimeout (what was sent may still be mined).
     """
@@ -187,12 +167,16 @@ def deploy(
     pool = proxy("TokenPool", splitter, POOL_STEP_WEI)
     disputes = proxy("PoCDisputes", hub, posts, links)
     vault = proxy("BonusVault", posts, splitter, links)
+    community = proxy("CommunityVote", disputes, links)
     receipts = sender.settle()
 
     sender.call("PostRegistry", posts, "setDisputes", disputes)
+    sender.call("OracleRegistry", oracles, "setHub", hub)
     sender.settle()
-    system = (hub, oracles, policy, posts, links, guard, splitter, pool, disputes, vault)
-    _hand_over(sender, manager, table, system, officers or Officers.all_of(governing), delays or Delays(), governing)
+    system = (hub, oracles, policy, posts, links, guard, splitter, pool, disputes, vault, community)
+    voters = community if community_rules else hexed(ZERO_ADDRESS)
+    holders, terms = officers or Officers.all_of(governing), delays or Delays()
+    _hand_over(sender, manager, table, system, (holders, voters, terms), governing)
     first = min(receipts, key=lambda receipt: receipt["blockNumber"])
     deployment = Deployment(
         chain_id=sender.chain_id,
@@ -208,6 +192,7 @@ def deploy(
         token_pool=pool,
         disputes=disputes,
         bonus_vault=vault,
+        community_vote=community,
         block_number=first["blockNumber"],
         block_hash=first["blockHash"].to_0x_hex(),
     )
@@ -220,14 +205,14 @@ def _hand_over(
     manager: str,
     table: str,
     system: Sequence[str],
-    officers: Officers,
-    delays: Delays,
+    holders: tuple[Officers, str, Delays],
     admin: str,
 ) -> None:
     """Give the functions their roles, the officers theirs, and the administration away: last, it cannot be undone."""
     roles = sender.contract("RoleTable", table)
     sender.call("AccessManager", manager, "multicall", roles.functions.functionRoles(tuple(system)).call())
-    people = [to_checksum_address(account) for account in asdict(officers).values()]
+    officers, voters, delays = holders
+    people = [to_checksum_address(account) for account in (*asdict(officers).values(), voters)]
     terms = (*people, delays.governance_s, delays.upgrade_s)
     sender.call("AccessManager", manager, "multicall", roles.functions.officerRoles(terms).call())
     sender.settle()
@@ -263,6 +248,9 @@ def verify_deployment(w3: Web3, deployment: Deployment) -> None:
     splitter = w3.eth.contract(
         to_checksum_address(deployment.revenue_splitter), abi=load_artifact("RevenueSplitter").abi
     )
+    oracles = w3.eth.contract(to_checksum_address(deployment.oracle_registry), abi=load_artifact("OracleRegistry").abi)
+    if oracles.functions.hub().call() != deployment.hub:
+        raise NotDeployed(f"The signers on chain {found} report to another hub.")
     wired = {
         "fraud_guard": splitter.functions.modules().call()[1],
         "account_links": splitter.functions.links().call(),

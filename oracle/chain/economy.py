@@ -69,6 +69,8 @@ class DisputeView:
     answer_until: int
     rule_until: int
     appeal_until: int
+    review_until: int  # until then the arbiter waits for the oracle's second look; 0 once it is here, or without one
+    reviewed: Outcome  # what the second look said; NONE until it is here
 
 
 # Payments and withdrawals
@@ -182,7 +184,7 @@ def accept_ruling(client: ChainClient, loser: Signer, dispute_id: int) -> None:
 
 def escalate(client: ChainClient, loser: Signer, dispute_id: int, evidence_hash: bytes) -> None:
     """Go on to the next round, as the side that lost, with the bond it costs."""
-    bond_wei = int(_read(client, DISPUTES, "bondOf", read_dispute(client, dispute_id).round + 1))
+    bond_wei = int(_read(client, DISPUTES, "bondOf", dispute_id, read_dispute(client, dispute_id).round + 1))
     _send(client, loser, DISPUTES, "escalate", dispute_id, evidence_hash, value_wei=bond_wei)
 
 
@@ -206,6 +208,8 @@ def read_dispute(client: ChainClient, dispute_id: int) -> DisputeView:
         answer_until=kept["answerUntil"],
         rule_until=kept["ruleUntil"],
         appeal_until=kept["appealUntil"],
+        review_until=kept["reviewUntil"],
+        reviewed=Outcome(kept["reviewed"]),
     )
 
 

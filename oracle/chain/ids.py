@@ -37,14 +37,20 @@ def request_id(
     post_id: bytes,
     content_hash: bytes,
     media_type: int,
+    creator: bytes,
+    min_signatures: int,
+    uri: bytes,
 ) -> bytes:
-    """The id (32 bytes) the hub gives a request; recomputed for each event, so that a forged one shows."""
-    return keccak(
-        encode(
-            ["uint256", "address", "address", "uint64", "bytes32", "bytes32", "uint8"],
-            [chain_id, "0x" + hub.hex(), "0x" + requester.hex(), seq, post_id, content_hash, media_type],
-        )
-    )
+    """The id (32 bytes) the hub gives a request; recomputed for each event, so that a forged one shows.
+
+    It binds all that decides what is analysed, for whom and by how many; `uri` is the bytes that were sent, which need
+    not be UTF-8.
+    """
+    types = ["uint256", "address", "address", "uint64", "bytes32", "bytes32", "uint8", "address", "uint8", "bytes32"]
+    addresses = ("0x" + account.hex() for account in (hub, requester, creator))
+    hub_text, requester_text, creator_text = addresses
+    values = [chain_id, hub_text, requester_text, seq, post_id, content_hash, media_type, creator_text]
+    return keccak(encode(types, [*values, min_signatures, keccak(uri)]))
 
 
 def escrow_account(handle: str) -> bytes:

@@ -1,5 +1,7 @@
 """The contract's policy into the database, version by version; an old decision keeps its old rules."""
 
+from dataclasses import dataclass
+
 import structlog
 
 from oracle.chain.client import ChainClient
@@ -12,6 +14,36 @@ from storage.database import Database
 from storage.policies import Policy
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyTerms:
+    """What a policy version says besides thresholds and base redirect."""
+
+    version: int
+    grade_cutoffs_bps: tuple[int, int, int, int]  # lowest engagement score, 0..10000, of A, B, C and D; below is F
+    request_timeout_s: int
+    dispute_window_s: int
+    fee_wei: int  # of a request
+    bond_wei: int  # of a dispute's second round; the third costs twice as much
+
+
+def read_terms(client: ChainClient, version: int | None = None) -> PolicyTerms:
+    """The terms of a version. None: those that requests made now are under.
+
+    Raises: ContractReverted (UnknownConfigVersion), ChainError.
+    """
+    if version is None:
+        version = int(client.read("PolicyRegistry", client.deployment.policy, "currentVersion"))
+    terms = client.read_struct("PolicyRegistry", client.deployment.policy, "termsAt", version)
+    return PolicyTerms(
+        version=version,
+        grade_cutoffs_bps=(terms["gradeABps"], terms["gradeBBps"], terms["gradeCBps"], terms["gradeDBps"]),
+        request_timeout_s=terms["requestTimeout"],
+        dispute_window_s=terms["disputeWindow"],
+        fee_wei=terms["feeWei"],
+        bond_wei=terms["bondWei"],
+    )
 
 
 class PolicySync:

@@ -7,6 +7,7 @@ from uuid import UUID
 import structlog
 
 from oracle.chain import ids
+from oracle.chain.abis import text_of
 from oracle.chain.bloom import may_contain
 from oracle.chain.client import REQUESTED, ChainClient
 from oracle.chain.errors import EndpointInconsistent, FinalityBreached, RpcRefused
@@ -203,8 +204,8 @@ class Reader:
 
     def _request(self, entry: Log, header: Header) -> RequestSeen:
         """The request of a log. Raises: EndpointInconsistent if its id is not the id of its content."""
-        event = self._client.hub_abi.event(REQUESTED, entry.topics, entry.data)
-        requester = address_bytes(event["requester"])
+        event = self._client.hub_abi.event(REQUESTED, entry.topics, entry.data, raw=("uri",))
+        requester, creator = address_bytes(event["requester"]), address_bytes(event["creator"])
         expected = ids.request_id(
             self._client.chain_id,
             self._client.hub,
@@ -213,6 +214,9 @@ class Reader:
             event["postId"],
             event["contentHash"],
             event["mediaType"],
+            creator,
+            event["minSignatures"],
+            event["uri"],
         )
         if expected != event["requestId"]:
             raise EndpointInconsistent(f"A log in block {entry.block_number} is no request of the hub.")
@@ -221,10 +225,10 @@ class Reader:
             seq=event["seq"],
             requester=requester,
             post_id=event["postId"],
-            creator=address_bytes(event["creator"]),
+            creator=creator,
             content_hash=event["contentHash"],
             media_type=MediaType(event["mediaType"]).label,
-            uri=event["uri"],
+            uri=text_of(event["uri"]),
             config_version=event["configVersion"],
             deadline=datetime.fromtimestamp(event["deadline"], UTC),
             tx_hash=entry.tx_hash,

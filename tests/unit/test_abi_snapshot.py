@@ -52,7 +52,7 @@ def test_the_snapshot_is_of_these_sources(export: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "stale"),
     [
-        ("src/PoCHub.sol", "MAX_URI_BYTES = 2_048", "MAX_URI_BYTES = 2_049", True),
+        ("src/HubRequests.sol", "MAX_URI_BYTES = 2_048", "MAX_URI_BYTES = 2_049", True),
         ("foundry.toml", "optimizer_runs = 800", "optimizer_runs = 801", True),
         ("foundry.toml", "runs = 512", "runs = 513", False),
         ("package-lock.json", '"version": "0.8.37"', '"version": "0.8.36"', True),
@@ -105,10 +105,11 @@ def test_only_appended_fields_pass_as_an_upgrade() -> None:
     fields = layout[name]
     assert moved(layout, layout | {name: [*fields, "9+0 t_uint256 later"]}) == []
     assert moved(layout, layout | {name: fields[1:]}) != []
-    assert moved(layout, layout | {name: [fields[1], fields[0], *fields[2:]]}) == [
-        f"{name}: {fields[0]}",
-        f"{name}: {fields[1]}",
-    ]
+    # Bytes of a slot that no field had may be filled; a field that gives way to the new one is misread.
+    assert moved(layout, layout | {name: [fields[0], "0+20 t_uint8 later", *fields[1:]]}) == []
+    shifted = [fields[0], "1+0 t_uint8 later", fields[1].replace("1+0", "1+1"), *fields[2:]]
+    assert fields[1].startswith("1+0 ")
+    assert moved(layout, layout | {name: shifted}) == [f"{name}: {fields[1]}"]
     assert moved(layout, {struct: rest for struct, rest in layout.items() if struct != name}) != []
 
 

@@ -10,7 +10,6 @@ import {IBonusVault} from "../interfaces/IBonusVault.sol";
 import {IFraudGuard} from "../interfaces/IFraudGuard.sol";
 import {IOracleRegistry} from "../interfaces/IOracleRegistry.sol";
 import {IPoCDisputes} from "../interfaces/IPoCDisputes.sol";
-import {IPoCHub} from "../interfaces/IPoCHub.sol";
 import {IPolicyRegistry} from "../interfaces/IPolicyRegistry.sol";
 import {IPostRegistry} from "../interfaces/IPostRegistry.sol";
 import {IRevenueSplitter} from "../interfaces/IRevenueSplitter.sol";
@@ -32,6 +31,7 @@ contract RoleTable {
         address pool;
         address disputes;
         address vault;
+        address community;
     }
 
     /// @notice Who gets which role, and how long what they do can be seen coming, in seconds.
@@ -43,16 +43,29 @@ contract RoleTable {
         address fraudOfficer;
         address upgrader;
         address paymaster;
+        // The contract by which a community rules beside the arbiter; zero where it does not.
+        address community;
         uint32 governanceDelay;
         uint32 upgradeDelay;
     }
 
     /// @notice Calls for `AccessManager.multicall` that give each restricted function its role.
     function functionRoles(System calldata s) external pure returns (bytes[] memory calls) {
-        calls = new bytes[](30);
+        calls = new bytes[](31);
         uint256 n;
-        address[10] memory all =
-            [s.hub, s.oracles, s.policy, s.posts, s.links, s.guard, s.splitter, s.pool, s.disputes, s.vault];
+        address[11] memory all = [
+            s.hub,
+            s.oracles,
+            s.policy,
+            s.posts,
+            s.links,
+            s.guard,
+            s.splitter,
+            s.pool,
+            s.disputes,
+            s.vault,
+            s.community
+        ];
         for (uint256 i; i < all.length; ++i) {
             calls[n++] = _one(all[i], UUPSUpgradeable.upgradeToAndCall.selector, Roles.UPGRADER);
         }
@@ -63,9 +76,12 @@ contract RoleTable {
             );
         }
         calls[n++] = _one(s.oracles, IOracleRegistry.revokeSigner.selector, Roles.GUARDIAN);
-        calls[n++] = _one(s.oracles, IOracleRegistry.setSigners.selector, Roles.ORACLE_ADMIN);
-        calls[n++] =
-            _two(s.hub, IPoCHub.setFee.selector, IPoCHub.setRequestTimeout.selector, Roles.GOVERNANCE);
+        calls[n++] = _two(
+            s.oracles,
+            IOracleRegistry.setSigners.selector,
+            IOracleRegistry.setHub.selector,
+            Roles.ORACLE_ADMIN
+        );
         calls[n++] = _one(s.hub, RequestLimits.setOpenRequestsCap.selector, Roles.GOVERNANCE);
         calls[n++] = _two(
             s.policy,
@@ -74,22 +90,18 @@ contract RoleTable {
             Roles.GOVERNANCE
         );
         calls[n++] = _two(
-            s.posts,
-            IPostRegistry.setDisputeWindow.selector,
-            IPostRegistry.setDisputes.selector,
+            s.policy,
+            IPolicyRegistry.setRequestTerms.selector,
+            IPolicyRegistry.setDisputeTerms.selector,
             Roles.GOVERNANCE
         );
+        calls[n++] = _one(s.policy, IPolicyRegistry.setGradeCutoffs.selector, Roles.GOVERNANCE);
+        calls[n++] = _one(s.posts, IPostRegistry.setDisputes.selector, Roles.GOVERNANCE);
         calls[n++] = _one(s.links, IAccountLinks.relink.selector, Roles.GOVERNANCE);
         calls[n++] = _two(
             s.splitter,
             IRevenueSplitter.setTokenAllowed.selector,
             IRevenueSplitter.setTreasuries.selector,
-            Roles.GOVERNANCE
-        );
-        calls[n++] = _two(
-            s.disputes,
-            IPoCDisputes.setBond.selector,
-            IPoCDisputes.setReviewOracles.selector,
             Roles.GOVERNANCE
         );
         calls[n++] = _two(s.disputes, IPoCDisputes.rule.selector, IPoCDisputes.review.selector, Roles.ARBITER);
@@ -106,7 +118,8 @@ contract RoleTable {
 
     /// @notice Calls for `AccessManager.multicall` that give the officers their roles, and the guardian its veto.
     function officerRoles(Officers calldata o) external pure returns (bytes[] memory calls) {
-        calls = new bytes[](10);
+        bool votes = o.community != address(0);
+        calls = new bytes[](votes ? 11 : 10);
         calls[0] = _grant(Roles.GOVERNANCE, o.governor, o.governanceDelay);
         calls[1] = _grant(Roles.GUARDIAN, o.guardian, 0);
         calls[2] = _grant(Roles.ORACLE_ADMIN, o.oracleAdmin, o.governanceDelay);
@@ -118,6 +131,7 @@ contract RoleTable {
         calls[7] = _guarded(Roles.GOVERNANCE);
         calls[8] = _guarded(Roles.ORACLE_ADMIN);
         calls[9] = _guarded(Roles.UPGRADER);
+        if (votes) calls[10] = _grant(Roles.ARBITER, o.community, 0);
     }
 
     function _one(address target, bytes4 selector, uint64 role) private pure returns (bytes memory) {

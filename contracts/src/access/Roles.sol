@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 /// @title Who may do what
 /// @notice Numbers of the roles in the AccessManager; 0 is its own administrator.
 library Roles {
-    /// @notice Policies, windows, fees, modules. Acts after a delay.
+    /// @notice Policies, modules, tokens, treasuries. Acts after a delay.
     uint64 internal constant GOVERNANCE = 1;
     /// @notice Pauses, revokes a signer, cancels what governance scheduled. Acts at once, and can only stop things.
     uint64 internal constant GUARDIAN = 2;

@@ -54,4 +54,7 @@ interface ICommunityVote {
 
     /// @notice A wallet's stake in a ballot, in wei, and its side.
     function stakeOf(uint256 ballotId, address voter) external view returns (uint256 stakeWei, bool overturn);
+
+    /// @notice The contract whose disputes are voted on.
+    function disputes() external view returns (address);
 }

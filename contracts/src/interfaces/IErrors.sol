@@ -32,6 +32,18 @@ interface IRuleErrors {
 interface IPolicyErrors {
     /// @notice No policy has this version.
     error UnknownConfigVersion(uint64 version);
+    /// @notice Cut-offs of grades descend strictly, from at most 10000 to more than zero.
+    error InvalidCutoffs(uint16 gradeABps, uint16 gradeBBps, uint16 gradeCBps, uint16 gradeDBps);
+    /// @notice An engagement score above 10000 basis points.
+    error ScoreOutOfRange(uint256 scoreBps);
+    /// @notice A fee that would price everyone out.
+    error FeeTooHigh(uint256 feeWei, uint256 maximum);
+    /// @notice A request timeout outside its range, in seconds.
+    error InvalidRequestTimeout(uint256 seconds_);
+    /// @notice A dispute window outside its range, in seconds.
+    error InvalidDisputeWindow(uint256 seconds_);
+    /// @notice Bonds lie between these limits, in wei.
+    error InvalidBond(uint256 bondWei, uint256 maximum);
 }
 
 /// @notice Errors of signer sets and quorums.
@@ -48,6 +60,14 @@ interface IQuorumErrors {
     error SignersNotAscending(address previous, address next);
     /// @notice A signer set that cannot be both safe and live.
     error InvalidQuorum(uint256 signers, uint256 quorum, uint256 faults);
+    /// @notice More signatures than there are signers.
+    error QuorumUnavailable(uint256 required, uint256 signers);
+    /// @notice The two statements can both be honest: of different requests or epochs, or they say the same.
+    error NotEquivocal(bytes32 requestId, bytes32 otherRequestId);
+    /// @notice One of the reports has run out, or is about to; its signer may have signed another since.
+    error ProofExpired(bytes32 requestId, uint256 validUntil);
+    /// @notice The registry does not know yet which hub the signers report to.
+    error HubNotSet();
 }
 
 /// @notice Shared by all that ask for a post's result.
@@ -72,8 +92,6 @@ interface IPostErrors is IUnknownPostError {
     error ContentHashMismatch(bytes32 expected, bytes32 actual);
     /// @notice The kind of media in the report is not that of the request or post.
     error MediaTypeMismatch(uint8 expected, uint8 actual);
-    /// @notice A dispute window outside its range, in seconds.
-    error InvalidDisputeWindow(uint256 seconds_);
     /// @notice A ruling decided this post; no report overwrites it.
     error PostRuled(bytes32 postId);
     /// @notice Only the disputes contract may do this.
@@ -98,10 +116,6 @@ interface IHubErrors {
     error CallbackGasTooHigh(uint256 callbackGas, uint256 maximum);
     /// @notice The value sent is not the fee.
     error IncorrectFee(uint256 required, uint256 sent);
-    /// @notice A fee above what the hub can account for.
-    error FeeTooHigh(uint256 feeWei, uint256 maximum);
-    /// @notice A request timeout outside its range, in seconds.
-    error InvalidRequestTimeout(uint256 seconds_);
     /// @notice The request is unknown, settled or cancelled (see `RequestStatus`).
     error RequestNotPending(bytes32 requestId, uint8 status);
     /// @notice The request's deadline has passed; it can only be cancelled.
@@ -244,12 +258,10 @@ interface IDisputeErrors {
     error NoFurtherRound(uint256 disputeId, uint256 round);
     /// @notice Only the side that lost may go on.
     error NotTheLoser(uint256 disputeId, address caller);
-    /// @notice No second quorum is set.
-    error NoReviewOracles();
-    /// @notice The report is not about this dispute.
-    error NotThisDispute(uint256 disputeId, bytes32 requestId);
-    /// @notice Bonds lie between these limits, in wei.
-    error InvalidBond(uint256 bondWei, uint256 maximum);
+    /// @notice Only the hub delivers second looks.
+    error NotTheHub(address caller);
+    /// @notice No dispute waits for this second look.
+    error UnknownReview(bytes32 requestId);
 }
 
 /// @notice Errors of community votes.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {PoCReport} from "../types/Reports.sol";
+
 /// @title Who may speak for the oracle
 /// @notice k of n signers, of which f may be faulty; each change is a new epoch.
 interface IOracleRegistry {
@@ -8,6 +10,17 @@ interface IOracleRegistry {
     event SignersChanged(uint64 indexed epoch, address[] signers, uint8 quorum, uint8 faults);
     /// @notice A signer is out, at once; reports of earlier epochs are void.
     event SignerRevoked(uint64 indexed epoch, address indexed signer);
+
+    /// @notice A signer said two things that cannot both be honest, and is out.
+    event EquivocationProven(
+        address indexed signer,
+        bytes32 indexed requestId,
+        address indexed by,
+        bytes32 firstDigest,
+        bytes32 secondDigest
+    );
+    /// @notice The hub whose reports count as a signer's word.
+    event HubChanged(address hub);
 
     /// @notice Replaces the signer set and starts an epoch.
     /// @param signers Strictly ascending by address, 1..31 of them.
@@ -17,6 +30,29 @@ interface IOracleRegistry {
 
     /// @notice Takes one signer out and starts an epoch. The quorum is kept.
     function revokeSigner(address signer) external;
+
+    /// @notice Revokes a signer in force who signed two reports with different conclusions for one request in one epoch,
+    /// both of which could be delivered now. Anyone may prove it.
+    /// @dev A report that has run out may honestly be followed by another, so both must be valid for some minutes more;
+    /// two that end at the same second prove the same for ever. Times alone make no different conclusion.
+    function reportEquivocation(
+        PoCReport calldata first,
+        bytes calldata firstSignature,
+        PoCReport calldata second,
+        bytes calldata secondSignature
+    ) external;
+
+    /// @notice The same for what a signer told the others before they agreed: there is one observation for each request
+    /// and epoch, so two different ones are proof for ever. `validUntil` is ignored.
+    function reportTwoObservations(
+        PoCReport calldata first,
+        bytes calldata firstSignature,
+        PoCReport calldata second,
+        bytes calldata secondSignature
+    ) external;
+
+    /// @notice Names the hub that the signers report to.
+    function setHub(address hub) external;
 
     /// @notice Reverts unless a quorum of the epoch signed `digest`.
     /// @param digest EIP-712 digest of the report.
@@ -35,6 +71,12 @@ interface IOracleRegistry {
 
     /// @notice Signers in force, ascending.
     function signers() external view returns (address[] memory);
+
+    /// @notice How many signers are in force.
+    function signerCount() external view returns (uint256);
+
+    /// @notice The hub that the signers report to; zero until there is one.
+    function hub() external view returns (address);
 
     /// @notice Whether an account is a signer in force.
     function isSigner(address account) external view returns (bool);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {PoCReport, Ruling} from "../types/Reports.sol";
+import {Ruling} from "../types/Reports.sol";
 
 /// @notice A dispute, as kept.
 struct Dispute {
@@ -30,6 +30,12 @@ struct Dispute {
     uint40 answerUntil;
     uint40 ruleUntil;
     uint40 appealUntil;
+    /// Until then no arbiter rules, because a second look is under way; zero once it is here, or where there is none.
+    uint40 reviewUntil;
+    /// What the second look said, see `Outcome`; zero until it is here.
+    uint8 reviewed;
+    /// Policy version of the disputed result; bonds are those of that version.
+    uint64 configVersion;
 }
 
 /// @title Disputes about results
@@ -37,7 +43,8 @@ struct Dispute {
 /// result: every dispute ends, by itself if need be.
 interface IPoCDisputes {
     /// @notice A dispute began, or went on to another round.
-    /// @param reanalysisId Id that a second quorum's report on it carries.
+    /// @param reviewId Request for a second look by more signers than the first; zero where there are no more, or where the
+    /// round is an arbiter's.
     event DisputeOpened(
         uint256 indexed disputeId,
         bytes32 indexed postId,
@@ -45,11 +52,19 @@ interface IPoCDisputes {
         uint8 round,
         uint256 bondWei,
         bytes32 evidenceHash,
-        bytes32 reanalysisId
+        bytes32 reviewId
     );
     /// @notice The other side answered.
     event DisputeAnswered(
         uint256 indexed disputeId, bytes32 indexed postId, address indexed by, bytes32 statementHash
+    );
+    /// @notice The second look is here. One that takes the accusation back rules; any other is evidence for the arbiter.
+    event DisputeReviewed(
+        uint256 indexed disputeId,
+        bytes32 indexed postId,
+        bytes32 indexed requestId,
+        uint8 outcome,
+        bytes32 evidenceHash
     );
     /// @notice Somebody decided; the side that lost may go on for a while.
     event DisputeRuled(
@@ -66,12 +81,9 @@ interface IPoCDisputes {
     event DisputeSettled(uint256 indexed disputeId, bytes32 indexed postId, uint8 outcome, bool bySilence);
     /// @notice A bond found its owner.
     event BondPaid(uint256 indexed disputeId, address indexed to, uint256 amountWei);
-    /// @notice Bond of later rounds.
-    event BondChanged(uint96 bondWei);
-    /// @notice The second quorum; zero for none.
-    event ReviewOraclesChanged(address oracles);
 
-    /// @notice Disputes a provisional result, free, as the post's owner.
+    /// @notice Disputes a provisional result, free, as the post's owner. Has the oracle look again where it has more
+    /// signers than its quorum; where it has not, the arbiter rules alone.
     /// @param evidenceHash Hash of the statement.
     /// @return disputeId Counts from 1.
     function open(bytes32 postId, bytes32 evidenceHash) external returns (uint256 disputeId);
@@ -79,15 +91,11 @@ interface IPoCDisputes {
     /// @notice Answers, as the other party: the original's owner, or the post's owner when that one appealed.
     function answer(uint256 disputeId, bytes32 statementHash) external;
 
-    /// @notice Rules. Not before the other party answered or its time is over.
+    /// @notice Rules. Not before the other party answered or its time is over, nor while a second look is under way.
     /// @param outcome The disputed one, or Original, or Licensed.
     function rule(uint256 disputeId, uint8 outcome, bytes32 reasonHash) external;
 
-    /// @notice Rules by the report of a second quorum. Anyone may transmit it.
-    /// @param report Its `requestId` is `reanalysisId(disputeId)`.
-    function ruleByReport(uint256 disputeId, PoCReport calldata report, bytes[] calldata signatures) external;
-
-    /// @notice Goes on to another round, as the side that lost. Send exactly `bondOf(round)`.
+    /// @notice Goes on to another round, as the side that lost. Send exactly `bondOf(disputeId, round)`.
     function escalate(uint256 disputeId, bytes32 evidenceHash) external payable;
 
     /// @notice Accepts a ruling, as the side that lost: the money need not wait for the time to appeal to pass.
@@ -99,12 +107,6 @@ interface IPoCDisputes {
     /// @notice Decides a needs-review post that nobody disputed.
     function review(bytes32 postId, Ruling calldata ruling) external;
 
-    /// @notice Sets the bond of the second round; the third costs twice as much.
-    function setBond(uint96 bondWei) external;
-
-    /// @notice Sets the registry of the second quorum; zero for none.
-    function setReviewOracles(address oracles) external;
-
     /// @notice The dispute, as kept; all zero if unknown.
     function disputeOf(uint256 disputeId) external view returns (Dispute memory);
 
@@ -114,12 +116,12 @@ interface IPoCDisputes {
     /// @notice Disputes opened so far; the id of the latest.
     function disputeCount() external view returns (uint256);
 
-    /// @notice Id that a second quorum's report on this round carries.
-    function reanalysisId(uint256 disputeId) external view returns (bytes32);
+    /// @notice Dispute that waits for the answer to a request for a second look; zero for none.
+    function reviewOf(bytes32 requestId) external view returns (uint256 disputeId);
 
     /// @notice Bond of a round, in wei: nothing for the first.
-    function bondOf(uint256 round) external view returns (uint256);
+    function bondOf(uint256 disputeId, uint256 round) external view returns (uint256);
 
     /// @notice Contracts it works with.
-    function modules() external view returns (address hub, address posts, address reviewOracles);
+    function modules() external view returns (address hub, address posts);
 }

@@ -6,6 +6,7 @@ import {PoCReport, RequestRecord, VerificationRequest} from "../types/Reports.so
 /// @title Requests and reports
 interface IPoCHub {
     /// @notice Somebody wants a post verified. `seq` counts from 1 without gaps, so a missed event shows.
+    /// @param minSignatures Signatures the answer needs where that is more than the quorum; else less or zero.
     event VerificationRequested(
         bytes32 indexed requestId,
         bytes32 indexed postId,
@@ -16,6 +17,7 @@ interface IPoCHub {
         address creator,
         uint64 configVersion,
         uint64 deadline,
+        uint8 minSignatures,
         string uri
     );
     /// @notice A report was accepted.
@@ -39,16 +41,22 @@ interface IPoCHub {
     event ReportSkipped(bytes32 indexed requestId, bytes reason);
     /// @notice Money left the hub.
     event Withdrawn(address indexed account, address indexed to, uint256 amountWei);
-    /// @notice Fee of later requests.
-    event FeeChanged(uint96 feeWei);
-    /// @notice Timeout of later requests.
-    event RequestTimeoutChanged(uint32 seconds_);
 
     /// @notice Asks for a post to be verified. Send exactly `fee()`.
     function requestVerification(VerificationRequest calldata request)
         external
         payable
         returns (bytes32 requestId);
+
+    /// @notice Asks for a second look at a recorded post, free and under the policy it was decided under. Only the
+    /// disputes contract may; the answer goes to it and not to the post.
+    /// @param minSignatures More than the quorum, so that other signers than the first time must agree.
+    /// @param callbackGas Gas the disputes contract gets with the answer.
+    /// @return requestId Announced like any request, with an empty URI: the media is found by its content hash.
+    /// @return deadline Unix time after which no answer is taken.
+    function requestReview(bytes32 postId, uint8 minSignatures, uint32 callbackGas)
+        external
+        returns (bytes32 requestId, uint40 deadline);
 
     /// @notice Settles a request. Anyone may transmit a report that a quorum signed, and earns the fee.
     function fulfill(PoCReport calldata report, bytes[] calldata signatures) external;
@@ -73,17 +81,14 @@ interface IPoCHub {
     /// @return amountWei What was sent.
     function withdraw(address payable to) external returns (uint256 amountWei);
 
-    /// @notice Sets the fee of later requests.
-    function setFee(uint96 feeWei) external;
-
-    /// @notice Sets the timeout of later requests.
-    function setRequestTimeout(uint32 seconds_) external;
-
     /// @notice The request, or attestation, as kept; all zero if unknown.
     function getRequest(bytes32 requestId) external view returns (RequestRecord memory);
 
     /// @notice EIP-712 digest that the signers sign.
     function hashReport(PoCReport calldata report) external view returns (bytes32);
+
+    /// @notice EIP-712 digest of what one signer saw before the quorum agreed; `validUntil` is no part of it.
+    function hashObservation(PoCReport calldata report) external view returns (bytes32);
 
     /// @notice Id of the attestation of a post and content.
     function attestationId(bytes32 postId, bytes32 contentHash) external view returns (bytes32);
@@ -91,10 +96,10 @@ interface IPoCHub {
     /// @notice What an account may withdraw, in wei.
     function claimable(address account) external view returns (uint256);
 
-    /// @notice Fee of a request, in wei.
+    /// @notice Fee of a request made now, in wei.
     function fee() external view returns (uint96);
 
-    /// @notice Seconds a request stays open.
+    /// @notice Seconds a request made now stays open.
     function requestTimeout() external view returns (uint32);
 
     /// @notice Requests made so far; the `seq` of the latest.

@@ -55,10 +55,9 @@ interface IPostRegistry is IRedirectSource {
     );
     /// @notice The contract whose rulings count.
     event DisputesChanged(address disputes);
-    /// @notice Results recorded from now on can be contested for this long.
-    event DisputeWindowChanged(uint32 seconds_);
 
-    /// @notice Writes the result of a report. Only the hub may.
+    /// @notice Writes the result of a report; one that the disputes contract asked for is checked and not written. Only
+    /// the hub may.
     /// @param report Quorum-signed; any outcome but Failed.
     /// @param requester Who asked; zero for an attestation nobody asked for.
     /// @return tier See `Tier`.
@@ -80,9 +79,6 @@ interface IPostRegistry is IRedirectSource {
     /// @notice Names the contract whose rulings count.
     function setDisputes(address disputes_) external;
 
-    /// @notice Sets how long later results can be contested.
-    function setDisputeWindow(uint32 seconds_) external;
-
     /// @notice The post's result, with its status as of now; all zero for an unknown post.
     function resultOf(bytes32 postId) external view returns (PostResult memory);
 
@@ -97,9 +93,6 @@ interface IPostRegistry is IRedirectSource {
 
     /// @notice The contract whose rulings count; zero until there is one.
     function disputes() external view returns (address);
-
-    /// @notice Seconds a result can be contested, for results recorded from now on.
-    function disputeWindow() external view returns (uint32);
 
     /// @notice The contract that may write.
     function hub() external view returns (address);

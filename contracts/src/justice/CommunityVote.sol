@@ -149,6 +149,11 @@ contract CommunityVote is ICommunityVote, IVoteErrors, Ledger, Managed {
         return (stake.amountWei, stake.overturn);
     }
 
+    /// @inheritdoc ICommunityVote
+    function disputes() external view returns (address) {
+        return address(_storage().disputes);
+    }
+
     /// @dev Asked beforehand rather than caught: without the role a ballot still closes, and no stake is stuck.
     function _mayRule() private view returns (bool) {
         return IAuthority(authority())

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IOracleRegistry} from "../interfaces/IOracleRegistry.sol";
 import {Dispute} from "../interfaces/IPoCDisputes.sol";
 import {IPoCHub} from "../interfaces/IPoCHub.sol";
 import {IPostRegistry} from "../interfaces/IPostRegistry.sol";
@@ -11,9 +10,9 @@ abstract contract DisputeStorage {
     /// @custom:storage-location erc7201:creativity.storage.PoCDisputes
     struct DisputesState {
         IPoCHub hub;
-        uint96 bondWei;
         IPostRegistry posts;
-        IOracleRegistry reviewOracles;
+        // Second looks that are under way.
+        mapping(bytes32 requestId => uint256 disputeId) reviews;
         uint256 count;
         mapping(uint256 disputeId => Dispute) disputes;
         mapping(bytes32 postId => uint256 disputeId) open;

@@ -14,16 +14,17 @@ import {Dispute, IPoCDisputes} from "../interfaces/IPoCDisputes.sol";
 import {IPoCHub} from "../interfaces/IPoCHub.sol";
 import {IPolicyRegistry} from "../interfaces/IPolicyRegistry.sol";
 import {IPostRegistry} from "../interfaces/IPostRegistry.sol";
-import {ReportRules} from "../libraries/ReportRules.sol";
+import {IVerificationConsumer} from "../interfaces/IVerificationConsumer.sol";
 import {Ledger} from "../money/Ledger.sol";
 import {DisputeStatus, Outcome, PostStatus} from "../types/Codes.sol";
-import {PoCReport, PostResult, Ruling} from "../types/Reports.sol";
+import {PostResult, Ruling, VerificationResult} from "../types/Reports.sol";
 import {DisputeStorage} from "./DisputeStorage.sol";
 
 /// @title Disputes about results
 /// @dev No pause stops these clocks: a dispute that cannot go on would hold somebody's money.
 contract PoCDisputes is
     IPoCDisputes,
+    IVerificationConsumer,
     IDisputeErrors,
     IPostErrors,
     IQuorumErrors,
@@ -41,10 +42,8 @@ contract PoCDisputes is
     uint40 public constant APPEAL_PERIOD = 3 days;
     /// @notice The free round and two bonded ones.
     uint8 public constant MAX_ROUNDS = 3;
-    /// @notice Highest bond of the second round: an appeal must not be for the rich alone.
-    uint96 public constant MAX_BOND = 1 ether;
-    /// @notice Bond of the second round at the start.
-    uint96 public constant INITIAL_BOND = 0.01 ether;
+    /// @notice Gas for the answer of a second look.
+    uint32 public constant REVIEW_GAS = 250_000;
 
     /// @notice Wires the disputes.
     function initialize(address authority_, address hub_, address posts_, address links_)
@@ -58,8 +57,6 @@ contract PoCDisputes is
         _initLedger(links_);
         _state().hub = IPoCHub(hub_);
         _state().posts = IPostRegistry(posts_);
-        _state().bondWei = INITIAL_BOND;
-        emit BondChanged(INITIAL_BOND);
     }
 
     /// @inheritdoc IPoCDisputes
@@ -79,8 +76,9 @@ contract PoCDisputes is
         dispute.beneficiary = result.originalCreator;
         dispute.disputed = result.outcome;
         dispute.standing = result.outcome;
-        _startRound(disputeId, dispute, 1, evidenceHash);
+        dispute.configVersion = result.configVersion;
         $.posts.contest(postId);
+        _startRound(disputeId, dispute, 1, evidenceHash, _askAgain(disputeId, dispute, result));
     }
 
     /// @inheritdoc IPoCDisputes
@@ -106,33 +104,33 @@ contract PoCDisputes is
         if (!heard && block.timestamp <= dispute.answerUntil) {
             revert TooEarly(disputeId, dispute.answerUntil);
         }
+        if (block.timestamp <= dispute.reviewUntil) revert TooEarly(disputeId, dispute.reviewUntil);
         _rule(disputeId, dispute, msg.sender, outcome, reasonHash);
     }
 
-    /// @inheritdoc IPoCDisputes
-    /// @dev The report is about the same media under the same policy, signed by another quorum than the first one; it
-    /// does not wait for statements, which change nothing about the media.
-    function ruleByReport(uint256 disputeId, PoCReport calldata report, bytes[] calldata signatures)
-        external
-    {
+    /// @inheritdoc IVerificationConsumer
+    /// @dev Only an answer that takes the accusation back rules, and does not wait for statements, which change nothing
+    /// about the media. One that repeats it must not close the free round: the accuser would decide. An answer that
+    /// comes too late is taken and changes nothing.
+    function onVerification(bytes32 requestId, VerificationResult calldata result) external returns (bytes4) {
         DisputesState storage $ = _state();
-        Dispute storage dispute = _at(disputeId, DisputeStatus.OPEN);
-        if (address($.reviewOracles) == address(0)) revert NoReviewOracles();
-        if (dispute.arbiter == address($.reviewOracles)) {
-            revert PartialArbiter(disputeId, address($.reviewOracles));
+        if (msg.sender != address($.hub)) revert NotTheHub(msg.sender);
+        uint256 disputeId = $.reviews[requestId];
+        if (disputeId == 0) revert UnknownReview(requestId);
+        delete $.reviews[requestId];
+        Dispute storage dispute = $.disputes[disputeId];
+        bool waits = dispute.status == DisputeStatus.OPEN && dispute.round == 1
+            && block.timestamp <= dispute.ruleUntil;
+        if (waits) {
+            dispute.reviewUntil = 0;
+            dispute.reviewed = result.outcome;
+            emit DisputeReviewed(disputeId, dispute.postId, requestId, result.outcome, result.evidenceHash);
+            bool clears = result.outcome == Outcome.ORIGINAL || result.outcome == Outcome.LICENSED;
+            if (clears && result.outcome != dispute.disputed && result.evidenceHash != 0) {
+                _rule(disputeId, dispute, msg.sender, result.outcome, result.evidenceHash);
+            }
         }
-        PostResult memory result = $.posts.resultOf(dispute.postId);
-        if (
-            report.requestId != reanalysisId(disputeId) || report.postId != dispute.postId
-                || report.contentHash != result.contentHash || report.creator != result.creator
-                || report.mediaType != result.mediaType || report.configVersion != result.configVersion
-                || block.timestamp > report.validUntil
-        ) revert NotThisDispute(disputeId, report.requestId);
-        (uint16 threshold,) =
-            IPolicyRegistry($.posts.policy()).policyAt(report.configVersion, report.mediaType);
-        ReportRules.check(report, threshold);
-        $.reviewOracles.requireQuorum($.hub.hashReport(report), report.signerEpoch, signatures);
-        _rule(disputeId, dispute, address($.reviewOracles), report.outcome, report.evidenceHash);
+        return IVerificationConsumer.onVerification.selector;
     }
 
     /// @inheritdoc IPoCDisputes
@@ -142,9 +140,11 @@ contract PoCDisputes is
         if (round > MAX_ROUNDS) revert NoFurtherRound(disputeId, dispute.round);
         if (block.timestamp > dispute.appealUntil) revert TooLate(disputeId, dispute.appealUntil);
         address loser = _requireLoser(disputeId, dispute);
-        dispute.bondWei = uint96(_receive(ETHER, bondOf(round)));
+        dispute.bondWei = uint96(_receive(ETHER, bondOf(disputeId, round)));
         dispute.bondedBy = loser;
-        _startRound(disputeId, dispute, round, evidenceHash);
+        // From here on people rule: the same machine would say the same again.
+        dispute.reviewUntil = 0;
+        _startRound(disputeId, dispute, round, evidenceHash, 0);
     }
 
     /// @inheritdoc IPoCDisputes
@@ -205,19 +205,6 @@ contract PoCDisputes is
     }
 
     /// @inheritdoc IPoCDisputes
-    function setBond(uint96 bondWei) external restricted {
-        if (bondWei == 0 || bondWei > MAX_BOND) revert InvalidBond(bondWei, MAX_BOND);
-        _state().bondWei = bondWei;
-        emit BondChanged(bondWei);
-    }
-
-    /// @inheritdoc IPoCDisputes
-    function setReviewOracles(address oracles) external restricted {
-        _state().reviewOracles = IOracleRegistry(oracles);
-        emit ReviewOraclesChanged(oracles);
-    }
-
-    /// @inheritdoc IPoCDisputes
     function disputeOf(uint256 disputeId) external view returns (Dispute memory) {
         return _state().disputes[disputeId];
     }
@@ -233,26 +220,48 @@ contract PoCDisputes is
     }
 
     /// @inheritdoc IPoCDisputes
-    function reanalysisId(uint256 disputeId) public view returns (bytes32) {
-        uint8 round = _state().disputes[disputeId].round;
-        return keccak256(abi.encode(block.chainid, address(this), "reanalysis", disputeId, round));
+    function reviewOf(bytes32 requestId) external view returns (uint256) {
+        return _state().reviews[requestId];
     }
 
     /// @inheritdoc IPoCDisputes
-    function bondOf(uint256 round) public view returns (uint256) {
+    function bondOf(uint256 disputeId, uint256 round) public view returns (uint256) {
         if (round < 2) return 0;
-        return round == 2 ? _state().bondWei : 2 * uint256(_state().bondWei);
+        uint64 version = _state().disputes[disputeId].configVersion;
+        uint256 bondWei = IPolicyRegistry(_state().posts.policy()).termsAt(version).bondWei;
+        return round == 2 ? bondWei : 2 * bondWei;
     }
 
     /// @inheritdoc IPoCDisputes
-    function modules() external view returns (address hub, address posts, address reviewOracles) {
-        DisputesState storage $ = _state();
-        return (address($.hub), address($.posts), address($.reviewOracles));
+    function modules() external view returns (address hub, address posts) {
+        return (address(_state().hub), address(_state().posts));
     }
 
-    function _startRound(uint256 disputeId, Dispute storage dispute, uint8 round, bytes32 evidenceHash)
+    /// @dev One signature more than the quorum, so that no quorum that agreed the first time can agree alone. With one
+    /// signer, or a quorum of all, there is nobody else to ask, and the arbiter decides.
+    function _askAgain(uint256 disputeId, Dispute storage dispute, PostResult memory result)
         private
+        returns (bytes32 reviewId)
     {
+        DisputesState storage $ = _state();
+        (address oracles,,) = $.hub.modules();
+        uint256 needed = uint256(IOracleRegistry(oracles).quorum()) + 1;
+        if (needed > IOracleRegistry(oracles).signerCount() || result.contentHash == 0) return 0;
+        uint40 deadline;
+        (reviewId, deadline) = $.hub.requestReview(dispute.postId, uint8(needed), REVIEW_GAS);
+        $.reviews[reviewId] = disputeId;
+        // However long the oracle may take, the arbiter waits no longer than for the other side's answer.
+        uint40 latest = uint40(block.timestamp) + ANSWER_PERIOD;
+        dispute.reviewUntil = deadline < latest ? deadline : latest;
+    }
+
+    function _startRound(
+        uint256 disputeId,
+        Dispute storage dispute,
+        uint8 round,
+        bytes32 evidenceHash,
+        bytes32 reviewId
+    ) private {
         if (evidenceHash == 0) revert MissingEvidence();
         dispute.round = round;
         dispute.status = DisputeStatus.OPEN;
@@ -261,13 +270,7 @@ contract PoCDisputes is
         dispute.answerUntil = uint40(block.timestamp) + ANSWER_PERIOD;
         dispute.ruleUntil = uint40(block.timestamp) + RULING_PERIOD;
         emit DisputeOpened(
-            disputeId,
-            dispute.postId,
-            msg.sender,
-            round,
-            dispute.bondWei,
-            evidenceHash,
-            reanalysisId(disputeId)
+            disputeId, dispute.postId, msg.sender, round, dispute.bondWei, evidenceHash, reviewId
         );
     }
 

@@ -46,6 +46,8 @@ struct VerificationRequest {
     address consumer;
     /// Gas the callback gets, exactly.
     uint32 callbackGas;
+    /// Signatures the answer needs; zero, and whatever is less, means the quorum.
+    uint8 minSignatures;
     string uri;
 }
 
@@ -66,6 +68,8 @@ struct RequestRecord {
     uint64 configVersion;
     /// See `CallbackStatus`.
     uint8 callbackStatus;
+    /// Signatures the answer needs, where that is more than the quorum.
+    uint8 minSignatures;
     bytes32 postId;
     bytes32 contentHash;
 }

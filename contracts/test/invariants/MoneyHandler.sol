@@ -80,7 +80,7 @@ contract MoneyHandler is Check {
         vm.prank(creator);
         bytes32 requestId = w.hub
             .requestVerification(
-                VerificationRequest(postId, keccak256(abi.encode(postId)), 1, creator, address(0), 0, "x")
+                VerificationRequest(postId, keccak256(abi.encode(postId)), 1, creator, address(0), 0, 0, "x")
             );
         PoCReport memory said = _report(postId, requestId, creator);
         said.outcome = uint8(within(outcome, Outcome.ORIGINAL, Outcome.NEEDS_REVIEW));
@@ -248,7 +248,7 @@ contract MoneyHandler is Check {
         vm.assume(!(kept.status != 2 || kept.round == 3 || block.timestamp > kept.appealUntil));
         address loser = kept.standing == kept.disputed ? kept.owner : kept.beneficiary;
         vm.assume(!(loser == address(0)));
-        uint256 bond = w.disputes.bondOf(kept.round + 1);
+        uint256 bond = w.disputes.bondOf(id, kept.round + 1);
         vm.deal(loser, bond);
         vm.prank(loser);
         w.disputes.escalate{value: bond}(id, "more");

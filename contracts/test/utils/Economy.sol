@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {AccountLinks} from "../../src/access/AccountLinks.sol";
+import {CommunityVote} from "../../src/justice/CommunityVote.sol";
 import {FraudGuard} from "../../src/justice/FraudGuard.sol";
 import {PoCDisputes} from "../../src/justice/PoCDisputes.sol";
 import {BonusVault} from "../../src/money/BonusVault.sol";
@@ -26,6 +27,7 @@ abstract contract Economy is System {
     TokenPool internal pool;
     PoCDisputes internal disputes;
     BonusVault internal vault;
+    CommunityVote internal community;
 
     function setUp() public virtual override {
         super.setUp();
@@ -63,6 +65,12 @@ abstract contract Economy is System {
             proxy(
                 address(new BonusVault()),
                 abi.encodeCall(BonusVault.initialize, (m, address(posts), address(splitter), address(links)))
+            )
+        );
+        community = CommunityVote(
+            proxy(
+                address(new CommunityVote()),
+                abi.encodeCall(CommunityVote.initialize, (m, address(disputes), address(links)))
             )
         );
         posts.setDisputes(address(disputes));

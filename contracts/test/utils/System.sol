@@ -61,6 +61,12 @@ abstract contract System is Check {
                 )
             )
         );
+        oracles.setHub(address(hub));
+    }
+
+    /// @dev A later policy in which nothing but the fee of a request is another.
+    function setFee(uint96 feeWei) internal {
+        policy.setRequestTerms(feeWei, hub.requestTimeout());
     }
 
     function proxy(address implementation, bytes memory init) internal returns (address) {
@@ -71,7 +77,7 @@ abstract contract System is Check {
 
     function aRequest() internal pure returns (VerificationRequest memory) {
         return VerificationRequest(
-            POST, CONTENT, MediaType.IMAGE, CREATOR, address(0), 0, "https://a.example/p.jpg"
+            POST, CONTENT, MediaType.IMAGE, CREATOR, address(0), 0, 0, "https://a.example/p.jpg"
         );
     }
 
@@ -140,6 +146,33 @@ abstract contract System is Check {
     function signature(uint256 key, bytes32 digest) internal pure returns (bytes memory) {
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);
         return abi.encodePacked(r, s, v);
+    }
+
+    /// @dev Three signers of whom `quorum` must agree. Returns their keys, ascending by address.
+    function threeSigners(uint8 quorum) internal returns (uint256[] memory keys) {
+        keys = new uint256[](3);
+        (keys[0], keys[1], keys[2]) = (KEY, 0xB0B, 0xCA401);
+        address[] memory signers = new address[](3);
+        for (uint256 i; i < 3; ++i) {
+            for (uint256 j = i; j > 0 && vm.addr(keys[j - 1]) > vm.addr(keys[j]); --j) {
+                (keys[j - 1], keys[j]) = (keys[j], keys[j - 1]);
+            }
+        }
+        for (uint256 i; i < 3; ++i) {
+            signers[i] = vm.addr(keys[i]);
+        }
+        oracles.setSigners(signers, quorum, 0);
+    }
+
+    function signedBy(uint256[] memory keys, uint256 count, PoCReport memory report)
+        internal
+        view
+        returns (bytes[] memory signatures)
+    {
+        signatures = new bytes[](count);
+        for (uint256 i; i < count; ++i) {
+            signatures[i] = signature(keys[i], hub.hashReport(report));
+        }
     }
 
     function fulfill(PoCReport memory report) internal {

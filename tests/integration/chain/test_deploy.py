@@ -19,11 +19,8 @@ from web3.contract import Contract
 from web3.exceptions import ContractCustomError
 
 from oracle.chain.deploy import (
-    DAY_S,
-    Delays,
     Deployment,
     DeploymentFailed,
-    Officers,
     connect,
     create_address,
     deploy,
@@ -34,6 +31,7 @@ from oracle.chain.deploy import (
 )
 from oracle.chain.devnet.anvil import find_anvil
 from oracle.chain.errors import NotDeployed, WrongChain
+from oracle.chain.officers import DAY_S, Delays, Officers
 
 REPORT_TYPES = {
     "PoCReport": [

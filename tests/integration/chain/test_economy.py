@@ -12,9 +12,10 @@ from web3 import Web3
 from oracle.chain import economy, verify
 from oracle.chain.client import ChainClient
 from oracle.chain.consumer import transact
-from oracle.chain.deploy import Officers, connect, deploy, load_artifact
+from oracle.chain.deploy import connect, deploy, load_artifact
 from oracle.chain.economy import DisputeStatus, FreezeStatus
 from oracle.chain.ids import attestation_id, escrow_account
+from oracle.chain.officers import Officers
 from oracle.chain.report import Outcome
 from oracle.chain.reverts import ContractReverted
 from oracle.chain.rpc import Endpoint

@@ -70,8 +70,9 @@ def test_ids_agree_with_the_hub(world: World) -> None:
     assert ours == world.client.hub_read("attestationId", post_id, content_hash)
     asked = world.request(post_id=post_id, content_hash=content_hash, media_type=MediaType.AUDIO)
     assert asked == request_id(
-        world.client.chain_id, world.client.hub, world.consumer, 1, post_id, content_hash, MediaType.AUDIO
-    )
+        world.client.chain_id, world.client.hub, world.consumer, 1, post_id, content_hash, MediaType.AUDIO, CREATOR, 0,
+        b"https://example.org/picture.jpg",
+    )  # fmt: skip
 
 
 def test_an_answer_waits_for_the_confirmations_of_its_request(world: World) -> None:
@@ -116,7 +117,7 @@ def test_one_request_that_trips_the_use_case_does_not_keep_others_waiting(world:
 def test_a_uri_of_any_bytes_is_read(world: World) -> None:
     data = world.client.hub_abi.call_data(
         "requestVerification",
-        (fresh_hash(), bytes(32), 1, "0x" + CREATOR.hex(), "0x" + bytes(20).hex(), 0, "PLACEHOLDER"),
+        (fresh_hash(), bytes(32), 1, "0x" + CREATOR.hex(), "0x" + bytes(20).hex(), 0, 0, "PLACEHOLDER"),
     ).replace(b"PLACEHOLDER", b"\xff\x00\xfe\x00bad-utf8"[:11])
     transact(world.client, world.asker, world.client.hub, data)
     world.node().step()
