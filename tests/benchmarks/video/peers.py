@@ -1,0 +1,65 @@
+"""Hash every video of the set with vPDQ and videohash, for bench.py to compare with.
+
+    PEERS/bin/python tests/benchmarks/video/peers.py SET OUT.json
+
+Needs a Python with the packages vpdq (which builds against libavcodec-dev, libavformat-dev, libavutil-dev,
+libswscale-dev, libavdevice-dev and libavfilter-dev), videohash (installed with --no-deps), ImageHash,
+imagedominantcolor and imageio-ffmpeg (for the ffmpeg that videohash calls). Both as published: one frame a second.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import imageio_ffmpeg
+import vpdq
+
+
+def spent_s() -> float:
+    """CPU seconds of this process and of what it waited for."""
+    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(used.ru_utime + used.ru_stime for used in both)
+
+
+def frames(path: Path) -> list[tuple[float, int, str]]:
+    """(time in s, quality 0..100, 256-bit hash in hex) of one frame a second."""
+    return [(f.timestamp, f.quality, f.hex) for f in vpdq.computeHash(str(path), thread_count=1)]
+
+
+def one_hash(path: Path, folder: str) -> str | None:
+    """64 bits in hex for the whole video; None where videohash gives up."""
+    from videohash import VideoHash  # reads PATH when imported
+
+    try:
+        return str(VideoHash(path=str(path), storage_path=folder).hash_hex)
+    except Exception as error:  # whatever it raises, the set goes on and the file counts as not found
+        print(path.name, type(error).__name__, error, file=sys.stderr)
+        return None
+
+
+def main(folder: Path, out: Path) -> None:
+    made: dict[str, dict[str, Any]] = {"vpdq": {}, "videohash": {}}
+    cpu_s = {"vpdq": 0.0, "videohash": 0.0}
+    with tempfile.TemporaryDirectory(prefix="peers-") as work:
+        (Path(work) / "ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
+        os.environ["PATH"] = f"{work}:{os.environ['PATH']}"
+        for path in sorted([*(folder / "references").iterdir(), *(folder / "queries").iterdir()]):
+            name = f"{path.parent.name}/{path.name}"
+            start = spent_s()
+            made["vpdq"][name] = frames(path)
+            between = spent_s()
+            made["videohash"][name] = one_hash(path, work)
+            cpu_s["vpdq"] += between - start
+            cpu_s["videohash"] += spent_s() - between
+    out.write_text(json.dumps({**made, "cpu_s": cpu_s}))
+    print({name: round(seconds) for name, seconds in cpu_s.items()}, "CPU s")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
