@@ -1,0 +1,263 @@
+"""Money on a real database: what is due is paid once, what waits is settled once, and the books cannot be bent."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from integration.creators.creators_world import NOW, Platform, after
+
+from oracle.creators import ledger as rules
+from oracle.creators import payments
+from oracle.creators.errors import AccountFrozen, InsufficientFunds, NothingToWithdraw
+from oracle.creators.ledger import Bucket, Entry, Posting
+from storage import ledger, ledger_views
+from storage.ledger import Unbalanced
+
+ALERT, SECOND_ALERT = UUID(int=1), UUID(int=2)
+
+
+def paid_copy(platform: Platform, *, final: bool) -> tuple[int, int, bytes]:
+    """A poster whose post copies a first creator's (60 %), and has earned 100.00 with an A."""
+    poster, first = platform.creator("poster"), platform.creator("first")
+    post = platform.post(poster)
+    platform.grade(post, "A")
+    platform.earns(post, 10_000)
+    platform.terms(post, "derivative", 6_000, first, final_at=NOW if final else after(days=3))
+    assert platform.run() == 1
+    return poster, first, post
+
+
+def test_a_copy_pays_the_original_to_the_cent(platform: Platform) -> None:
+    poster, first, post = paid_copy(platform, final=True)
+    mine, theirs = platform.totals(poster), platform.totals(first)
+    assert (mine.earned, mine.redirected_away, mine.available, mine.contested) == (11_000, 6_600, 4_400, 0)
+    assert (theirs.earned, theirs.redirected_to_me, theirs.available) == (0, 6_600, 6_600)
+    ((facts,),) = platform.rows("select facts from ledger_transactions where post_id = %s", post)
+    assert (facts["grade"], facts["bonus_bps"], facts["redirect_bps"], facts["creditor"]) == (
+        "A",
+        1_000,
+        6_000,
+        "first",
+    )
+
+
+def test_nothing_is_paid_before_grade_and_verdict_are_there(platform: Platform) -> None:
+    post = platform.post(platform.creator("poster"))
+    platform.earns(post, 10_000)
+    assert platform.run() == 0
+    platform.grade(post, "A", status="provisional")
+    platform.terms(post)
+    assert platform.run() == 0
+    platform.grade(post, "A")
+    assert platform.run() == 1
+
+
+def test_a_week_is_paid_once_by_however_many_workers(platform: Platform) -> None:
+    poster = platform.creator("poster")
+    for n in range(12):
+        post = platform.post(poster)
+        platform.grade(post, "C")
+        platform.earns(post, 1_000 + n)
+        platform.terms(post)
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(lambda _: platform.run(), range(4))) == 12
+    assert platform.totals(poster).available == sum(range(1_000, 1_012))
+
+
+def test_announced_pay_can_be_changed_until_it_is_paid(platform: Platform) -> None:
+    post = platform.post(platform.creator("poster"))
+    assert [platform.earns(post, cents) for cents in (100, 100, 200)] == ["new", "same", "changed"]
+    platform.grade(post, "B")
+    platform.terms(post)
+    platform.run()
+    assert [platform.earns(post, cents) for cents in (200, 300)] == ["same", "paid"]
+    assert platform.earns(bytes(32), 1) == "unknown_post"
+    assert platform.earns(platform.post(None), 1) == "unsigned_post"
+
+
+def test_a_contested_share_goes_to_the_original_when_the_time_is_over(platform: Platform) -> None:
+    poster, first, _ = paid_copy(platform, final=False)
+    assert (platform.totals(poster).contested, platform.totals(first).available) == (6_600, 0)
+    assert platform.run(after(days=2)) == 0
+    assert platform.run(after(days=3)) == 1
+    assert platform.run(after(days=4)) == 0
+    mine = platform.totals(poster)
+    assert (mine.contested, mine.redirected_away, platform.totals(first).available) == (0, 6_600, 6_600)
+
+
+def test_a_dispute_stops_the_clock_and_a_won_appeal_pays_back(platform: Platform) -> None:
+    poster, first, post = paid_copy(platform, final=False)
+    platform.terms(post, "derivative", 6_000, first, final_at=after(days=3), disputed=True)
+    assert platform.run(after(days=30)) == 0
+    platform.earns(post, 500, at=after(days=7))
+    assert platform.run(after(days=30)) == 1  # the next week is paid while the dispute goes on: its share waits, too
+    assert platform.totals(poster).contested == 6_600 + 330
+    platform.terms(post, "original", final_at=after(days=30), ruled=True, now=after(days=30))
+    mine = platform.totals(poster)
+    assert (mine.contested, mine.redirected_away, mine.available) == (0, 0, 11_000 + 550)
+    assert platform.totals(first).available == 0
+
+
+def test_a_frozen_post_earns_on_and_gets_it_all_when_the_alert_ends(platform: Platform) -> None:
+    poster = platform.creator("poster")
+    post = platform.post(poster)
+    platform.grade(post, "A")
+    platform.terms(post)
+    for alert, days in ((ALERT, 10), (SECOND_ALERT, 20)):
+        with platform.db.transaction() as conn:
+            payments.freeze(conn, alert, now=NOW, until=after(days=days), post_id=post)
+    platform.earns(post, 10_000)
+    platform.run()
+    assert (platform.totals(poster).frozen, platform.totals(poster).available) == (12_000, 0)
+    with platform.db.transaction() as conn:
+        payments.release(conn, ALERT, after(days=1))
+    assert platform.totals(poster).frozen == 12_000  # the other alert holds it still
+    assert platform.run(after(days=19)) == 0
+    assert platform.run(after(days=20)) == 1  # nobody decided: it ends by itself
+    assert (platform.totals(poster).frozen, platform.totals(poster).available) == (0, 12_000)
+
+
+def test_a_frozen_account_cannot_withdraw_but_loses_nothing(platform: Platform) -> None:
+    poster, _, _ = paid_copy(platform, final=True)
+    with platform.db.transaction() as conn:
+        payments.freeze(conn, ALERT, now=NOW, until=after(days=5), creator_id=poster)
+    with pytest.raises(AccountFrozen), platform.db.transaction() as conn:
+        payments.withdraw(conn, poster, 4_400, after(days=4))
+    with platform.db.transaction() as conn:
+        payments.release(conn, ALERT, after(days=4))
+        payments.withdraw(conn, poster, 4_000, after(days=4))
+    assert (platform.totals(poster).available, platform.totals(poster).withdrawn) == (400, 4_000)
+
+
+def test_two_withdrawals_at_once_cannot_take_the_same_money(platform: Platform) -> None:
+    poster, _, _ = paid_copy(platform, final=True)
+    ready = threading.Barrier(4)
+
+    def take(_: int) -> bool:
+        ready.wait()
+        try:
+            with platform.db.transaction() as conn:
+                payments.withdraw(conn, poster, 4_400, NOW)
+        except (InsufficientFunds, NothingToWithdraw):
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(take, range(4))) == 1
+    assert platform.totals(poster).available == 0
+
+
+def test_a_grade_that_rose_is_paid_up_once_and_one_that_fell_costs_nothing(platform: Platform) -> None:
+    poster = platform.creator("poster")
+    better, worse = platform.post(poster), platform.post(poster)
+    for post in (better, worse):
+        platform.grade(post, "B")
+        platform.terms(post)
+        platform.earns(post, 9_999)
+    platform.run()
+    assert platform.totals(poster).earned == 2 * (9_999 + 999)
+    platform.grade(better, "A")
+    platform.grade(worse, "C")
+    assert platform.run(after(days=1)) == 1
+    assert platform.run(after(days=2)) == 0
+    assert platform.totals(poster).earned == 9_999 + 1_999 + 9_999 + 999
+
+
+def test_terms_follow_the_newest_decision_and_never_an_appeal(platform: Platform) -> None:
+    poster, first = platform.creator("poster"), platform.creator("first")
+    post = platform.post(poster)
+    original = add_work(platform, first)
+    platform.grade(post, "C")
+    platform.earns(post, 1_000)
+    add_decision(platform, post, "derivative", 5_000, original, NOW)
+    platform.run()
+    terms = platform.find_terms(post)
+    assert terms is not None
+    assert (terms.verdict, terms.redirect_bps, terms.creditor, terms.final_at) == (
+        "derivative", 5_000, "first", after(days=7),
+    )  # fmt: skip
+    add_decision(platform, post, "derivative", 5_000, original, after(days=1))  # the same again: no new clock
+    platform.run(after(days=1))
+    terms = platform.find_terms(post)
+    assert terms is not None
+    assert terms.final_at == after(days=7)
+    platform.terms(post, "original", final_at=after(days=2), ruled=True, now=after(days=2))
+    assert platform.totals(poster).available == 1_000
+    platform.earns(post, 2_000, at=after(days=7))
+    add_decision(platform, post, "derivative", 9_000, original, after(days=3))
+    platform.run(after(days=8))
+    assert platform.totals(poster).available == 3_000
+
+
+def test_the_books_refuse_to_be_bent(platform: Platform) -> None:
+    poster, _, post = paid_copy(platform, final=True)
+    for statement in (
+        "update ledger_postings set amount_minor = amount_minor + 1",
+        "delete from ledger_transactions",
+        "truncate ledger_postings",
+    ):
+        with pytest.raises(psycopg.errors.RaiseException, match="only grows"), platform.db.transaction() as conn:
+            conn.execute(statement)
+    crooked = (
+        [Posting(poster, Bucket.AVAILABLE, Entry.BASE, 100)],
+        [Posting(poster, Bucket.FROZEN, Entry.FREEZE, -5), Posting(poster + 1, Bucket.AVAILABLE, Entry.FREEZE, 5)],
+    )
+    for postings in crooked:
+        with pytest.raises(Unbalanced), platform.db.transaction() as conn:
+            ledger.book(conn, "pay", postings, {}, week=ledger.week_of(NOW) + timedelta(7), booked_at=NOW, post_id=post)
+    assert platform.rows("select count(*), sum(amount_minor) from ledger_postings") == [(6, 0)]
+
+
+def test_the_weeks_show_what_still_waits_where_it_was_earned(platform: Platform) -> None:
+    poster, first, post = paid_copy(platform, final=False)
+    platform.earns(post, 1_000, at=after(days=7))
+    platform.run(after(days=1))
+    with platform.db.transaction() as conn:
+        before = ledger_views.weeks(conn, poster, ledger.week_of(NOW))
+    assert [(w.base, w.bonus, w.held) for w in before] == [(10_000, 1_000, 6_600), (1_000, 100, 660)]
+    platform.run(after(days=3))
+    with platform.db.transaction() as conn:
+        later = ledger_views.weeks(conn, poster, ledger.week_of(NOW))
+        theirs = ledger_views.weeks(conn, first, ledger.week_of(NOW))
+    assert [w.held for w in later] == [0, 0]
+    assert sum(w.redirected_away for w in later) == sum(w.redirected_to_me for w in theirs) == 7_260
+    assert sum(w.held for w in before) == 7_260
+
+
+def test_sql_and_python_sum_the_books_alike(platform: Platform) -> None:
+    poster, first, _ = paid_copy(platform, final=False)
+    platform.run(after(days=5))
+    for creator in (poster, first):
+        with platform.db.transaction() as conn:
+            lines = list(ledger_views.lines(conn, creator))
+        postings = [Posting(creator, Bucket(x.bucket), Entry(x.entry), x.amount_minor) for x in lines]
+        found = rules.totals(creator, postings)
+        assert found.balances
+        assert vars(platform.totals(creator)) == {name: getattr(found, name) for name in vars(platform.totals(creator))}
+
+
+def add_work(platform: Platform, creator_id: int) -> UUID:
+    work_id = uuid4()
+    with platform.db.transaction() as conn:
+        conn.execute(
+            "insert into works (id, registration, registered_at, creator_id, post_id, media_type, sha256, mime,"
+            " size_bytes, blob_key, published_at) values (%s, nextval('work_registration'), %s, %s, %s, 'image', %s,"
+            " 'image/png', 1, 'k', %s)",
+            (work_id, NOW, creator_id, work_id.bytes * 2, bytes(32), NOW),
+        )
+    return work_id
+
+
+def add_decision(
+    platform: Platform, post: bytes, verdict: str, redirect_bps: int, matched: UUID, decided_at: datetime
+) -> None:
+    with platform.db.transaction() as conn:
+        conn.execute(
+            "insert into analyses (id, source, status, post_id, media_type, policy_version, threshold_bps,"
+            " base_redirect_bps, verdict, redirect_bps, matched_work_id, decided_at)"
+            " values (%s, 'upload', 'decided', %s, 'image', 1, 9500, 10000, %s, %s, %s, %s)",
+            (uuid4(), post, verdict, redirect_bps, matched, decided_at),
+        )
