@@ -30,6 +30,7 @@ from oracle.chain.rpc import Endpoint
 from oracle.chain.signer import LocalSigner, account_from_file
 from oracle.check import Checker
 from oracle.errors import ConfigurationError
+from oracle.exchange import UploadExchange
 from oracle.fetch import Fetcher
 from oracle.intake import Intake
 from oracle.jobs import Jobs
@@ -170,7 +171,8 @@ def make_chain_client(settings: Settings) -> ChainClient:
 def make_node(settings: Settings, db: Database) -> ChainNode:
     """The chain node. Raises: ConfigurationError if chain, contracts or key are not named."""
     # The node's intake never looks into a file: what a request names is fetched and read by the worker.
-    intake = make_intake(db, open_blobs(settings.blobs), {})
+    blobs = open_blobs(settings.blobs)
+    intake = make_intake(db, blobs, {})
     return ChainNode(
         db,
         make_chain_client(settings),
@@ -179,6 +181,7 @@ def make_node(settings: Settings, db: Database) -> ChainNode:
         confirmations=settings.chain.confirmations,
         poll_interval_s=settings.chain.poll_s,
         quorum=make_quorum(settings),
+        uploads=UploadExchange(db, blobs, intake, settings.limits.upload_bytes),
     )
 
 

@@ -12,7 +12,7 @@ import structlog
 
 from embeddings.sniff import sniff
 from oracle.chain.ids import escrow_account, parse_account, post_id_of
-from oracle.errors import InvalidCreator, MediaTypeMismatch, MediaTypeNotSupported, UnknownMediaType
+from oracle.errors import InvalidCreator, MediaTypeMismatch, MediaTypeNotSupported, PostIdTaken, UnknownMediaType
 from oracle.jobs import Jobs
 from oracle.media.kind import MediaKinds, Size
 from storage import analyses, policies, works
@@ -113,6 +113,37 @@ class Intake:
             self._jobs.defer(conn, analysis_id)
         log.info("upload.accepted", analysis_id=str(analysis_id), work_id=str(work_id), mime=facts.mime)
         return analysis_id
+
+    def accept_introduced(self, upload: Upload, post_id: bytes, media_type: str, mime: str, version: int) -> None:
+        """Take in what another signer took in before, under the same post and policy; once.
+
+        The file is not looked into: the worker reads it, and what it cannot read it says.
+
+        Raises: UnknownMediaType, InvalidCreator, PolicyUnknown if that policy version was not read yet, PostIdTaken,
+            BlobError, StorageError.
+        """
+        if media_type not in MEDIA_TYPES:
+            raise UnknownMediaType(f"'{media_type}' is not a media type; use one of {', '.join(MEDIA_TYPES)}.")
+        work_id, analysis_id, key = uuid4(), uuid4(), blob_key(upload.sha256)
+        self._blobs.put(upload.path, key)
+        with self._db.transaction() as conn:
+            works.lock_registration(conn)
+            creator_id = None if upload.creator is None else ensure_creator(conn, upload.creator)
+            if works.is_registered(conn, post_id, upload.sha256):
+                return
+            if works.post_is_taken(conn, post_id, creator_id, upload.sha256):
+                raise PostIdTaken
+            works.add_work(conn, works.NewWork(
+                work_id, creator_id, post_id, media_type, upload.sha256, mime, upload.size_bytes, None, None,
+                upload.file_name, key,
+            ))  # fmt: skip
+            policy = policies.at(conn, version, media_type)
+            analyses.add(conn, analyses.NewAnalysis(
+                analysis_id, "upload", post_id, creator_id, media_type, policy.version,
+                policy.threshold_bps, policy.base_redirect_bps, work_id=work_id,
+            ))  # fmt: skip
+            self._jobs.defer(conn, analysis_id)
+        log.info("upload.introduced", analysis_id=str(analysis_id), work_id=str(work_id), mime=mime)
 
     def accept_request(self, conn: Connection, request: RequestSeen) -> UUID:
         """Turn a contract's request into an analysis, in the transaction that records the event; once.

@@ -119,6 +119,20 @@ def add_work(
     )  # fmt: skip
 
 
+def is_registered(conn: Connection, post_id: bytes, sha256: bytes) -> bool:
+    """Whether there is a work of that post with that content."""
+    row = conn.execute(
+        "select exists (select from works where post_id = %s and sha256 = %s)", (post_id, sha256)
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def has_content(conn: Connection, sha256: bytes) -> bool:
+    """Whether there is a work of that content."""
+    row = conn.execute("select exists (select from works where sha256 = %s)", (sha256,)).fetchone()
+    return bool(row and row[0])
+
+
 def post_is_taken(conn: Connection, post_id: bytes, creator_id: int | None, sha256: bytes) -> bool:
     """Whether the post's first work has another creator or other content: a post stays what it was, as on chain.
 

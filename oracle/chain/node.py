@@ -16,6 +16,7 @@ from oracle.chain.lifecycle import Patience
 from oracle.chain.policy_sync import PolicySync
 from oracle.chain.quorum.collector import QuorumSigner
 from oracle.chain.quorum.peers import QuorumSettings
+from oracle.chain.quorum.uploads import UploadDesk
 from oracle.chain.reader import OnRequest, Reader
 from oracle.chain.receipt_desk import ReceiptDesk
 from oracle.chain.resolver import Resolver
@@ -63,6 +64,7 @@ class ChainNode:
         max_in_flight: int = 16,
         batches: BatchLimits | None = None,
         quorum: QuorumSettings | None = None,
+        uploads: UploadDesk | None = None,
         on_point: Callable[[str], None] = lambda _: None,
     ) -> None:
         """
@@ -73,12 +75,15 @@ class ChainNode:
             transmitter: Pays for transactions; the signer where none is given.
             confirmations: Blocks on top of a request's block before its answer is sent.
             quorum: The other signers; None for a single authority.
+            uploads: Shares uploads with the other signers; without it a quorum answers requests only.
             on_point: Called by name wherever a crash could fall between two effects (tests raise there).
         """
         start_block = client.deployment.block_number
         broadcaster = Broadcaster(db, client, transmitter or signer, on_point)
         resolver = Resolver(db, client, start_block=start_block, outvoted_is_fine=quorum is not None)
-        self._quorum = QuorumSigner(db, client, signer, resolver, quorum, on_point=on_point) if quorum else None
+        self._quorum = (
+            QuorumSigner(db, client, signer, resolver, quorum, uploads, on_point=on_point) if quorum else None
+        )
         self._db = db
         self._client = client
         self._sender = broadcaster.address

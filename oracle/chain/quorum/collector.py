@@ -11,6 +11,7 @@ from oracle.chain.client import ChainClient
 from oracle.chain.errors import ChainError, InvalidReport, SigningFailed
 from oracle.chain.quorum.observation import NoAgreement, Observation, aggregate, observe, turn_order
 from oracle.chain.quorum.peers import Body, Peers, PeerServer, QuorumSettings
+from oracle.chain.quorum.uploads import Introductions, UploadDesk
 from oracle.chain.quorum.witness import SignerSet, Witness, holds, now
 from oracle.chain.report import PoCReport, ReportDraft, digest
 from oracle.chain.resolver import Resolver
@@ -35,6 +36,7 @@ class QuorumSigner:
         signer: Signer,
         resolver: Resolver,
         settings: QuorumSettings,
+        desk: UploadDesk | None = None,
         *,
         on_point: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -44,8 +46,10 @@ class QuorumSigner:
         self._resolver = resolver
         self._settings = settings
         self._point = on_point
-        self._witness = Witness(db, client, signer, settings, on_point=on_point)
+        self._desk = desk
         self._peers = Peers(settings, signer, client.chain_id, client.hub, now)
+        self._introductions = Introductions(desk, self._peers, client.chain_id, client.hub) if desk else None
+        self._witness = Witness(db, client, signer, settings, self._introductions, desk, on_point=on_point)
         self._server = PeerServer(settings, signer, client.chain_id, client.hub, self._witness.answer, now)
 
     @property
@@ -56,6 +60,8 @@ class QuorumSigner:
     def close(self) -> None:
         """Stop answering and asking."""
         self._server.close()
+        if self._introductions is not None:
+            self._introductions.close()
         self._peers.close()
 
     def sign(self, row: Attestation, _head: Header, epoch: int) -> SignedReport | None:
@@ -70,7 +76,7 @@ class QuorumSigner:
         if read_request(self._client, row.request_id).status is RequestStatus.FULFILLED:
             self._resolver.reconcile(row)  # a peer was faster
             return None
-        seen = self._gather(row.request_id, own, signers)
+        seen = self._gather(row, own, signers)
         try:
             proposal = self._proposal(row.request_id, seen, signers)
         except NoAgreement as exc:
@@ -108,12 +114,16 @@ class QuorumSigner:
         self._point("observed")
         return Observation.from_dict(body)
 
-    def _gather(self, request_id: bytes, own: Observation, signers: SignerSet) -> list[Observation]:
-        for peer, answer in self._peers.ask({"kind": "observe", "observation": own.to_dict()}).items():
+    def _gather(self, row: Attestation, own: Observation, signers: SignerSet) -> list[Observation]:
+        message: Body = {"kind": "observe", "observation": own.to_dict()}
+        # No event told the others of an upload: they hear of it here, and fetch its media.
+        if row.kind == "attest" and self._desk is not None and (facts := self._desk.facts_of(row.analysis_id)):
+            message["upload"] = facts.to_dict()
+        for peer, answer in self._peers.ask(message).items():
             if answer.get("observation"):
-                self._witness.take(request_id, answer["observation"], signers, said_by=peer)
+                self._witness.take(row.request_id, answer["observation"], signers, said_by=peer)
         with self._db.transaction() as conn:
-            bodies = quorum.observations(conn, request_id, signers.epoch)
+            bodies = quorum.observations(conn, row.request_id, signers.epoch)
         return [one for one in map(Observation.from_dict, bodies) if one.signer in signers.members]
 
     def _proposal(self, request_id: bytes, seen: Sequence[Observation], signers: SignerSet) -> Body:

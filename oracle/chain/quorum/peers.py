@@ -1,12 +1,16 @@
 """How signers talk: signed envelopes over HTTP, each for one recipient and one moment."""
 
+import hashlib
 import json
+import os
+import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import httpx2
 import structlog
@@ -22,11 +26,19 @@ log = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES = 256 * 1024
 FRESH_S = 60
+COPY_BYTES = 1 << 20
 TYPE_HASH = keccak(text="PeerMessage(address recipient,uint64 sentAt,bytes32 bodyHash)")
 
 Body = dict[str, Any]
-# Takes the sender (20 bytes, proven) and the message, returns the answer.
-Handler = Callable[[bytes, Body], Body]
+# Takes the sender (20 bytes, proven) and the message, returns the answer: a message, or bytes to be streamed.
+Handler = Callable[[bytes, Body], "Body | BinaryIO"]
+
+
+class PeerAway(ChainError):
+    """The other signer did not give what was asked for; it is asked again."""
+
+    code = "peer_away"
+    retryable = True
 
 
 @dataclass(frozen=True)
@@ -103,6 +115,28 @@ class Peers:
         answers = {peer: future.result() for peer, future in futures.items()}
         return {peer: answer for peer, answer in answers.items() if answer is not None}
 
+    def fetch_media(self, peer: bytes, sha256: bytes, path: Path, size_bytes: int) -> None:
+        """Write the media of that hash to `path`. Raises: PeerAway, also for other bytes than those asked for."""
+        url = dict(self._settings.peers.items()).get(peer)
+        if url is None:
+            raise PeerAway(f"{hexed(peer)} is no peer of ours.")
+        digest, size = hashlib.sha256(), 0
+        try:
+            envelope = seal(self._signer, self._domain, peer, self._clock(), {"kind": "media", "sha256": hexed(sha256)})
+            with self._http.stream("POST", url, json=envelope) as response, path.open("wb") as out:
+                if response.status_code != 200:
+                    raise PeerAway(f"{hexed(peer)} does not give the media (status {response.status_code}).")
+                for chunk in response.iter_bytes(COPY_BYTES):
+                    size += len(chunk)
+                    if size > size_bytes:
+                        raise PeerAway(f"{hexed(peer)} sends more than the {size_bytes} bytes it announced.")
+                    digest.update(chunk)
+                    out.write(chunk)
+        except (httpx2.HTTPError, SigningFailed, OSError) as exc:
+            raise PeerAway(f"{hexed(peer)} broke off: {type(exc).__name__}") from exc
+        if digest.digest() != sha256:
+            raise PeerAway(f"{hexed(peer)} sent other bytes than those asked for.")
+
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._http.close()
@@ -143,6 +177,9 @@ class PeerServer:
                     self.send_error(413)
                     return
                 status, answer = self._answer(self.rfile.read(length))
+                if not isinstance(answer, dict):
+                    self._stream(answer)
+                    return
                 data = json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
@@ -150,7 +187,17 @@ class PeerServer:
                 self.end_headers()
                 self.wfile.write(data)
 
-            def _answer(self, data: bytes) -> tuple[int, Body]:
+            def _stream(self, source: BinaryIO) -> None:
+                with source:
+                    size = source.seek(0, os.SEEK_END)
+                    source.seek(0)
+                    self.send_response(200)
+                    self.send_header("Content-Type", "application/octet-stream")
+                    self.send_header("Content-Length", str(size))
+                    self.end_headers()
+                    shutil.copyfileobj(source, self.wfile, COPY_BYTES)
+
+            def _answer(self, data: bytes) -> tuple[int, Body | BinaryIO]:
                 try:
                     envelope = json.loads(data)
                     sender, body = open_envelope(envelope, domain, signer.address, clock())

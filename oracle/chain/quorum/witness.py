@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import structlog
 
@@ -10,9 +11,10 @@ from oracle.chain.client import ChainClient
 from oracle.chain.errors import ChainError, InvalidReport, SigningFailed
 from oracle.chain.quorum.observation import Observation, acceptable, aggregate, contradict, require_signed
 from oracle.chain.quorum.peers import Body, QuorumSettings
+from oracle.chain.quorum.uploads import Introductions, UploadDesk
 from oracle.chain.report import PoCReport, digest
 from oracle.chain.signer import Signer
-from oracle.chain.wire import address_bytes, hexed
+from oracle.chain.wire import address_bytes, blob, hexed
 from storage import quorum
 from storage.database import Database
 from storage.quorum import SignedProposal
@@ -40,6 +42,8 @@ class Witness:
         client: ChainClient,
         signer: Signer,
         settings: QuorumSettings,
+        introductions: Introductions | None = None,
+        desk: UploadDesk | None = None,
         *,
         on_point: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -47,10 +51,12 @@ class Witness:
         self._client = client
         self._signer = signer
         self._settings = settings
+        self._introductions = introductions
+        self._desk = desk
         self._point = on_point
         self._signers: tuple[float, SignerSet] | None = None
 
-    def answer(self, sender: bytes, body: Body) -> Body:
+    def answer(self, sender: bytes, body: Body) -> Body | BinaryIO:
         """Answer a peer's message. Raises: InvalidReport for one that makes no sense."""
         signers = self.signer_set(None)
         if sender not in signers.members:
@@ -60,9 +66,16 @@ class Witness:
             self.take(theirs.draft.request_id, body["observation"], signers, said_by=sender)
             with self._db.transaction() as conn:
                 kept = quorum.observations(conn, theirs.draft.request_id, signers.epoch, self._signer.address)
+            if not kept and "upload" in body and self._introductions is not None:
+                self._introductions.introduce(sender, theirs.draft.request_id, body["upload"])
             return {"observation": kept[0] if kept else None}
         if body.get("kind") == "sign":
             return self.agree(sender, body["proposal"], signers)
+        if body.get("kind") == "media" and self._desk is not None:
+            media = self._desk.open_media(blob(body["sha256"]))
+            if media is None:
+                raise InvalidReport("That media is not here.")
+            return media
         raise InvalidReport("There is no such message.")
 
     def take(self, request_id: bytes, body: Body, signers: SignerSet, *, said_by: bytes) -> None:

@@ -29,6 +29,7 @@ from oracle.chain.client import ChainClient
 from oracle.chain.node import ChainNode
 from oracle.chain.quorum.observation import Observation, contradict, observe
 from oracle.chain.quorum.peers import PeerServer, QuorumSettings, seal
+from oracle.chain.quorum.uploads import UploadDesk
 from oracle.chain.report import Outcome, PoCReport, ReportDraft, digest, domain_separator
 from oracle.chain.rpc import Endpoint
 from oracle.chain.signer import LocalSigner
@@ -76,6 +77,7 @@ class Quorum:
             world = World(anvil, db, self.deployment, client, signer, first.asker, consumer)
             self.members.append(Member(world, 1_000, {}))
         self.urls: dict[bytes, str] = {signer.address: "http://127.0.0.1:1" for signer in self.signers}
+        self.desks: list[UploadDesk | None] = [None] * len(KEYS)
         self._open: list[Any] = []
 
     def start(self, *indexes: int, turn_s: float = 0.2) -> None:
@@ -92,6 +94,7 @@ class Quorum:
                 confirmations=0,
                 patience=IMPATIENT,
                 quorum=settings,
+                uploads=self.desks[index],
             )
             self._open.append(member.node)
             self.urls[member.world.signer.address] = f"http://127.0.0.1:{member.node.peer_port}"
@@ -111,17 +114,21 @@ class Quorum:
 
     def drive(self, asked: list[bytes], rounds: int = 80) -> None:
         for _ in range(rounds):
-            for member in self.members:
-                if member.node is not None:
-                    member.node.step()
-                    member.world.run_now()
-            self.anvil.mine()
+            self.step()
             if all(m.world.settled() for m in self.members if m.node is not None):
                 break
         assert Counter(self.members[0].world.fulfilments()) == Counter(asked)
         for member in self.members:
             if member.node is not None:
                 assert {row.status for row in member.world.outbox()} == {"final"}
+
+    def step(self) -> None:
+        """One round of every node that is up, and a block."""
+        for member in self.members:
+            if member.node is not None:
+                member.node.step()
+                member.world.run_now()
+        self.anvil.mine()
 
     def close(self) -> None:
         for thing in self._open:

@@ -1,0 +1,157 @@
+"""An upload under a quorum: one signer took it in, the others hear of it, fetch its media and judge it themselves."""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from integration.chain.chain_world import draft_of, wait_for
+from integration.chain.test_quorum import KEYS, Quorum
+from support.anvil import AnvilNode
+from support.databases import cloned_database
+
+from oracle.chain.errors import InvalidReport
+from oracle.chain.ids import attestation_id
+from oracle.chain.quorum.peers import PeerAway, Peers, QuorumSettings
+from oracle.chain.quorum.uploads import UploadFacts
+from oracle.exchange import UploadExchange
+from oracle.intake import Intake, Upload
+from oracle.jobs import Jobs
+from storage import analyses, outbox, policies, works
+from storage.blobs import open_blobs
+from storage.database import Database
+from storage.embedded import EmbeddedPostgres
+from storage.policies import Policy
+
+CONTENT = os.urandom(300_000)
+
+
+class Station:
+    """One member's side of the upload exchange, on files and a database of its own."""
+
+    def __init__(self, db: Database, folder: Path, max_bytes: int = 1_000_000) -> None:
+        blobs = open_blobs(folder.as_uri())
+        self.db = db
+        self.intake = Intake(db, blobs, Jobs(db.dsn), {})
+        self.exchange = UploadExchange(db, blobs, self.intake, max_bytes)
+        with db.transaction() as conn:
+            for media_type in ("image", "video", "audio"):
+                policies.record(conn, Policy(1, media_type, 9_500, 10_000))
+
+    def queued(self) -> list[UUID]:
+        with self.db.transaction() as conn:
+            return [row[0] for row in conn.execute("select id from analyses where status = 'queued'")]
+
+    def decide(self, quorum: Quorum, analysis_id: UUID, similarity_bps: int) -> bytes:
+        """Do what a worker would: conclude, and queue the report."""
+        client = quorum.members[0].world.client
+        with self.db.transaction() as conn:
+            analysis = analyses.get(conn, analysis_id)
+            assert analysis.work_id is not None
+            work = works.get_work(conn, analysis.work_id)
+            request_id = attestation_id(client.chain_id, client.hub, work.post_id, work.sha256)
+            draft = draft_of(request_id, work.post_id, content_hash=work.sha256, similarity_bps=similarity_bps)
+            outbox.add(conn, analysis_id=analysis_id, kind="attest", request_id=request_id, report=draft.to_dict())
+            conn.execute("update analyses set status = 'decided' where id = %s", (analysis_id,))
+        return request_id
+
+
+@pytest.fixture
+def four(
+    anvil: AnvilNode, postgres_server: EmbeddedPostgres, database_template: str, tmp_path: Path
+) -> Iterator[tuple[Quorum, list[Station]]]:
+    with ExitStack() as stack:
+        databases = []
+        for _ in KEYS:
+            db = Database(stack.enter_context(cloned_database(postgres_server.dsn, database_template)), max_size=6)
+            db.open()
+            stack.callback(db.close)
+            databases.append(db)
+        stations = [Station(db, tmp_path / str(index)) for index, db in enumerate(databases)]
+        nodes = Quorum(anvil, databases)
+        nodes.desks = [station.exchange for station in stations]
+        yield nodes, stations
+        nodes.close()
+
+
+def take_in(station: Station, path: Path) -> UUID:
+    path.write_bytes(CONTENT)
+    sha256 = hashlib.sha256(CONTENT).digest()
+    upload = Upload(path, sha256, len(CONTENT), "photo.jpg", "alice")
+    station.intake.accept_introduced(upload, os.urandom(32), "image", "image/jpeg", 1)
+    return station.queued()[0]
+
+
+def test_an_upload_is_judged_by_all_and_signed_by_a_quorum(four: tuple[Quorum, list[Station]], tmp_path: Path) -> None:
+    nodes, stations = four
+    request_id = stations[0].decide(nodes, take_in(stations[0], tmp_path / "upload"), 1_000)
+    nodes.start(0, 1, 2, 3)
+    deadline = time.monotonic() + 30
+    while any(not station.queued() for station in stations[1:]):  # the others have not heard of it yet
+        nodes.step()
+        assert time.monotonic() < deadline
+    for station, similarity in zip(stations[1:], (1_010, 1_020, 1_030), strict=True):
+        (heard,) = station.queued()
+        with station.db.transaction() as conn:
+            work = works.get_work(conn, analyses.get(conn, heard).work_id or heard)
+        assert (work.creator, work.file_name, work.size_bytes) == ("alice", "photo.jpg", len(CONTENT))
+        media = station.exchange.open_media(work.sha256)
+        assert media is not None
+        with media:
+            assert media.read() == CONTENT
+        station.decide(nodes, heard, similarity)
+    nodes.drive([request_id])
+    signed = [row for member in nodes.members for row in member.world.outbox() if row.signatures]
+    assert {len(row.signatures or ()) for row in signed} == {3}
+
+
+def test_an_introduction_is_taken_once(four: tuple[Quorum, list[Station]], tmp_path: Path) -> None:
+    nodes, stations = four
+    stations[0].decide(nodes, take_in(stations[0], tmp_path / "upload"), 1_000)
+    nodes.start(0, 1)
+    for _ in range(6):
+        nodes.step()
+        time.sleep(0.2)
+    wait_for(lambda: len(stations[1].queued()) == 1)
+    with stations[1].db.transaction() as conn:
+        assert conn.execute("select count(*) from works").fetchone() == (1,)
+
+
+def test_media_that_is_not_what_was_announced_is_dropped(four: tuple[Quorum, list[Station]], tmp_path: Path) -> None:
+    nodes, stations = four
+    take_in(stations[0], tmp_path / "upload")
+    nodes.start(0)
+    world = nodes.members[1].world
+    settings = QuorumSettings(peers={nodes.signers[0].address: nodes.urls[nodes.signers[0].address]})
+    peers = Peers(settings, nodes.signers[1], world.client.chain_id, world.client.hub, lambda: int(time.time()))
+    sha256 = hashlib.sha256(CONTENT).digest()
+    peers.fetch_media(nodes.signers[0].address, sha256, tmp_path / "got", len(CONTENT))
+    assert (tmp_path / "got").read_bytes() == CONTENT
+    with pytest.raises(PeerAway, match="more than"):
+        peers.fetch_media(nodes.signers[0].address, sha256, tmp_path / "got", 1_000)
+    with pytest.raises(PeerAway, match="does not give"):
+        peers.fetch_media(nodes.signers[0].address, os.urandom(32), tmp_path / "got", 1_000)
+    with pytest.raises(PeerAway, match="no peer"):
+        peers.fetch_media(nodes.signers[2].address, sha256, tmp_path / "got", 1_000)
+    peers.close()
+
+
+FACTS = UploadFacts(bytes(32), bytes(32), 5, 1, "image", "image/jpeg", "alice", None).to_dict()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"post_id": "0x00"}, {"sha256": None}, {"size_bytes": -1}, {"size_bytes": True}, {"config_version": "1"},
+        {"media_type": None}, {"creator": 5}, {"file_name": "x" * 256}, {"mime": ""},
+    ],
+)  # fmt: skip
+def test_what_is_no_introduction_is_refused(change: dict[str, Any]) -> None:
+    assert UploadFacts.from_dict(FACTS).to_dict() == FACTS
+    with pytest.raises(InvalidReport):
+        UploadFacts.from_dict(FACTS | change)
