@@ -20,6 +20,7 @@ from embeddings.audio.spectrum import BINS
 from embeddings.audio.survivors import Survivors
 
 SURVIVAL = (0.25, 0.7)  # a peak's chance to live through an edit: a heavy and a light one
+REFINED_PEAKS = 300  # enough to place a line; more only cost time
 NEAR_FRAMES = 4.0  # landmarks so close to a line belong to it
 _STEPS = np.arange(-3, 4) * 0.5
 
@@ -80,35 +81,36 @@ def fit_line(hint: Hint, hits: Hits) -> Line:
 
 
 def refine(line: Line, around: tuple[float, float], reference: ReferenceSound, survivors: Survivors) -> Line:
-    """Try small changes of start, rate and shift, and keep the one under which most peaks survive.
+    """Try small changes of rate, shift and start, and keep those under which most peaks survive.
 
     Args:
         around: reference frames (from, to) that the evidence lies in.
     """
-    inside = (reference.peaks.frame >= around[0]) & (reference.peaks.frame <= around[1])
-    frames = reference.peaks.frame[inside].astype(np.float64)
-    bins = reference.peaks.bin[inside].astype(np.float64)
+    low, high = np.searchsorted(reference.peaks.frame, around)
+    step = max(1, (int(high) - int(low)) // REFINED_PEAKS)
+    frames = reference.peaks.frame[low:high:step].astype(np.float64)
+    bins = reference.peaks.bin[low:high:step].astype(np.float64)
     if not len(frames):
         return line
     middle = float(frames.mean())
     reach = max(float(np.abs(frames - middle).max()), 1.0)
+    # Rates that move the ends by half a frame each; beyond four steps another hint is responsible.
+    changes = np.array([0, 1, -1, 2, -2, 3, -3, 4, -4]) * (0.5 / reach) if reach > 60 else np.zeros(1)
+    plain = line.shift == 0.0 and line.rate == 1.0
+    shifts = line.shift + (np.zeros(1) if plain else np.array([0.0, -0.5, 0.5]))
+    rates = line.rate * (1.0 + changes)
+    pivots = line.start + (line.rate - rates) * (middle - line.start) / line.rate
+    starts = pivots[:, None] + _STEPS[None]
+    rows = np.rint((frames - starts[:, :, None]) / rates[:, None, None] * SHIFTS).astype(np.intp)
     best, most = line, -1.0
-    # Rates that move the ends by half a frame each; beyond three steps another hint is responsible.
-    rates = [0.0] if reach < 60 else [0.0, *(sign * 0.5 * step / reach for step in (1, 2, 3, 4) for sign in (-1, 1))]
-    shifts = (
-        [line.shift] if line.shift == 0.0 and line.rate == 1.0 else [line.shift - 0.5, line.shift, line.shift + 0.5]
-    )
-    for change in rates:
-        rate = line.rate * (1.0 + change)
-        pivot = line.start + (line.rate - rate) * (middle - line.start) / line.rate
-        for shift in shifts:
-            query_bins = np.rint(bins - shift).astype(np.intp)
-            for step in _STEPS:
-                start = pivot + step
-                rows = np.rint((frames - start) / rate * SHIFTS).astype(np.intp)
-                found = float(survivors.hits(rows, query_bins).sum()) - 0.01 * abs(step) - 0.01 * abs(change) * reach
-                if found > most:
-                    best, most = Line(rate, start, shift), found
+    for shift in shifts:
+        query_bins = np.broadcast_to(np.rint(bins - shift).astype(np.intp), rows.shape)
+        found = survivors.hits(rows, query_bins).sum(axis=2) - 0.01 * np.abs(_STEPS)[None]
+        found = found - 0.01 * reach * np.abs(changes)[:, None]
+        at = np.unravel_index(int(found.argmax()), found.shape)
+        if found[at] > most:
+            most = float(found[at])
+            best = Line(float(rates[at[0]]), float(starts[at]), float(shift))
     return best
 
 

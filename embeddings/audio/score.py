@@ -1,0 +1,83 @@
+"""From proven segments to one similarity, by a rule that can be said in three sentences.
+
+A match is a copy where at least half of the query's sounding seconds are a stretch of the reference, or half of
+a reference that is long enough to be a work of its own are in the query. Seconds count once: a loop that comes
+back forty times is as long as the loop. A copy has 0.95 to 1.00 by how much is covered and how faithfully; less is
+a partial match, 0.60 to 0.94; what is not proven stays at 0.50 or less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+COPY_COVERAGE = 0.5
+SHORTEST_COPY_S = 2.5  # a stretch shorter than that is a sample, unless both sounds are little else
+WHOLE_WORK_S = 15.0  # a reference shorter than that, inside something longer, is a sample or an effect
+PROVEN_COPY = 0.95
+PARTIAL_LOW, PARTIAL_HIGH = 0.60, 0.94
+UNPROVEN_MOST = 0.50
+
+Spans = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """similarity: 0..1; partial: shared but not a copy; coverages: 0..1; why: one plain sentence."""
+
+    similarity: float
+    partial: bool
+    query_coverage: float
+    reference_coverage: float
+    why: str
+
+
+def judge(
+    query_spans: Spans, reference_spans: Spans, *, query_s: float, reference_s: float, share: float, repeating: bool
+) -> Judgement:
+    """Judge proven segments; pure.
+
+    Args:
+        query_spans, reference_spans: (from, to) in seconds, any order, overlaps allowed.
+        query_s, reference_s: sounding seconds of both, at least what the spans cover.
+        share: 0..1, how much of the reference's peaks lives in the segments, weighted by length.
+        repeating: the same stretch matches at several places about as well: a loop.
+    """
+    in_query, in_reference = covered(query_spans), covered(reference_spans)
+    distinct = min(in_query, in_reference * 1.25)  # an edit may slow the query down, by a quarter at the most
+    of_query = min(1.0, distinct / max(query_s, 0.1))
+    of_reference = min(1.0, min(in_reference, in_query * 1.25) / max(reference_s, 0.1))
+    both = min(of_query, of_reference) >= 0.8
+    long_enough = in_reference >= SHORTEST_COPY_S or both
+    query_is_it = of_query >= COPY_COVERAGE and long_enough
+    reference_is_in_it = (
+        of_reference >= COPY_COVERAGE
+        and in_reference >= WHOLE_WORK_S * COPY_COVERAGE
+        and (reference_s >= WHOLE_WORK_S or both)
+    )
+    most = max(of_query, of_reference if reference_is_in_it else 0.0)
+    if (query_is_it or reference_is_in_it) and not repeating:
+        whose = f"{of_query:.0%} of the upload" if query_is_it else f"{of_reference:.0%} of the earlier sound"
+        why = f"The same recording: {whose} is the same stretch of sound."
+        similarity = PROVEN_COPY + (1.0 - PROVEN_COPY) * most * min(1.0, share)
+        return Judgement(similarity, False, of_query, of_reference, why)
+    how_much = min(1.0, max(of_query, of_reference if reference_s >= WHOLE_WORK_S else 0.0) / COPY_COVERAGE)
+    if repeating:
+        why = f"They share a repeating pattern for {in_query:.1f} s; the rest of the sound differs."
+    else:
+        why = f"They share {in_query:.1f} s, which is {of_query:.0%} of the upload and {of_reference:.0%} of the other."
+    return Judgement(PARTIAL_LOW + (PARTIAL_HIGH - PARTIAL_LOW) * how_much, True, of_query, of_reference, why)
+
+
+def unproven(p_false: float) -> float:
+    """Similarity of what is not proven: 0 where chance explains it, rising to 0.50."""
+    return UNPROVEN_MOST * (1.0 - min(1.0, p_false)) ** 2
+
+
+def covered(spans: Spans) -> float:
+    """Seconds that at least one span covers."""
+    total, reached = 0.0, float("-inf")
+    for low, high in sorted(spans):
+        total += max(0.0, high - max(low, reached))
+        reached = max(reached, high)
+    return total
