@@ -3,7 +3,8 @@
 
 One `<Name>.json` per deployable contract ({"contractName", "abi", "bytecode"}), `Errors.json` with every
 custom error of them all, and `manifest.json` with a hash over all that the bytecode follows from. The hash
-lets a test say "stale" without a compiler; running the oracle needs none either.
+lets a test say "stale" without a compiler; running the oracle needs none either. Whatever people or contracts can call,
+catch or listen to must say in its NatSpec what it is; the build refuses the rest by name.
 
 Usage: contracts/tools/export_abi.py           build and write
        contracts/tools/export_abi.py --check   build and compare; exit status 1 when something differs
@@ -84,6 +85,9 @@ def build(out_dir: Path) -> dict[str, dict[str, Any]]:
         [FORGE, "build", "--force", "--skip", "test", "--out", out_dir, "--cache-path", out_dir / "cache"],
         cwd=CONTRACTS_DIR, check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
+    silent = undocumented_in(out_dir)
+    if silent:
+        raise SystemExit("no @notice in the NatSpec:\n  " + "\n  ".join(silent))
     files: dict[str, dict[str, Any]] = {}
     errors: dict[str, dict[str, Any]] = {}
     for name, source in DEPLOYABLE.items():
@@ -101,6 +105,60 @@ def build(out_dir: Path) -> dict[str, dict[str, Any]]:
     }  # fmt: skip
     files["manifest.json"] = {"sourcesSha256": sources_sha256(), "contracts": sorted(DEPLOYABLE)}
     return files
+
+
+def undocumented_in(out_dir: Path) -> list[str]:
+    """Items of our contracts and interfaces without a notice, as `Contract: kind signature`.
+
+    What OpenZeppelin's contracts declare is documented there.
+    """
+    ours: dict[str, dict[str, Any]] = {}
+    theirs: set[tuple[str, str]] = set()
+    for path in sorted(out_dir.glob("*.sol/*.json")):
+        # The compiler's own text: forge's reading of it leaves out titles and events.
+        metadata = json.loads(json.loads(path.read_text())["rawMetadata"])
+        ((source, name),) = metadata["settings"]["compilationTarget"].items()
+        output = metadata["output"]
+        if source.startswith("src/"):
+            ours[name] = output
+        elif source.startswith("node_modules/"):
+            theirs.update(_items(output["abi"]))
+    found = []
+    for name, output in sorted(ours.items()):
+        if not output["devdoc"].get("title") and not output["userdoc"].get("notice"):
+            found.append(f"{name}: itself")
+        found += [f"{name}: {item}" for item in undocumented(output["abi"], output["userdoc"], theirs)]
+    return found
+
+
+def undocumented(
+    abi: list[dict[str, Any]], userdoc: dict[str, Any], not_ours: set[tuple[str, str]] | frozenset[tuple[str, str]]
+) -> list[str]:
+    """Functions, events and errors of an ABI for which the compiler's user documentation has no notice."""
+    places = {"function": "methods", "event": "events", "error": "errors"}
+    silent = []
+    for kind, signature in _items(abi):
+        docs = userdoc.get(places[kind], {}).get(signature)
+        notices = docs if isinstance(docs, list) else [docs or {}]  # an error may be declared more than once
+        if (kind, signature) not in not_ours and not all(one.get("notice") for one in notices):
+            silent.append(f"{kind} {signature}")
+    return silent
+
+
+def _items(abi: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [
+        (entry["type"], f"{entry['name']}({','.join(_abi_type(i) for i in entry['inputs'])})")
+        for entry in abi
+        if entry["type"] in ("function", "event", "error")
+    ]
+
+
+def _abi_type(parameter: dict[str, Any]) -> str:
+    """The canonical type: a struct is the tuple of its fields."""
+    kind: str = parameter["type"]
+    if not kind.startswith("tuple"):
+        return kind
+    return f"({','.join(map(_abi_type, parameter['components']))})" + kind.removeprefix("tuple")
 
 
 def main() -> int:

@@ -94,8 +94,34 @@ def test_the_hub_can_name_every_error_that_bubbles_through_it() -> None:
     reason="no compiler: run `npm ci` in contracts to compare a fresh build",
 )
 def test_a_fresh_build_gives_the_same_files() -> None:
+    """And every item of it has its NatSpec: a build refuses any that has not."""
     done = subprocess.run([sys.executable, EXPORT, "--check"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_an_item_without_a_notice_is_named(export: ModuleType) -> None:
+    request = {"type": "tuple[]", "name": "r", "components": [{"type": "bytes32"}, {"type": "uint8"}]}
+    abi = [
+        {"type": "function", "name": "ask", "inputs": [request]},
+        {"type": "event", "name": "Asked", "inputs": [{"type": "uint256"}]},
+        {"type": "error", "name": "NoAnswer", "inputs": []},
+        {"type": "constructor", "inputs": []},
+    ]
+    said = {
+        "methods": {"ask((bytes32,uint8)[])": {"notice": "Asks."}},
+        "events": {"Asked(uint256)": {"notice": "Somebody asked."}},
+        "errors": {"NoAnswer()": [{"notice": "Nobody answers."}]},
+    }
+    assert export.undocumented(abi, said, set()) == []
+    for place, signature, item in (
+        ("methods", "ask((bytes32,uint8)[])", "function ask((bytes32,uint8)[])"),
+        ("events", "Asked(uint256)", "event Asked(uint256)"),
+        ("errors", "NoAnswer()", "error NoAnswer()"),
+    ):
+        assert export.undocumented(abi, said | {place: {}}, set()) == [item]
+        assert export.undocumented(abi, said | {place: {signature: {}}}, set()) == [item]
+        kind, name = item.split()
+        assert export.undocumented(abi, said | {place: {}}, {(kind, name)}) == []
 
 
 def test_only_appended_fields_pass_as_an_upgrade() -> None:
