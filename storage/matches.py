@@ -79,7 +79,7 @@ def find_candidates(
     conn.execute(SEARCH_SETTINGS)
     owner = NOBODY if creator_id is None else creator_id
     found: dict[UUID, Candidate] = {}
-    for work_id in _same_bytes(conn, sha256, before):
+    for work_id in same_bytes(conn, sha256, before):
         found[work_id] = Candidate(work_id, found_by=("sha256",))
     for work_id, frame_ms, view, distance in _nearest_hashes(conn, views, before, owner, per_view, own):
         found[work_id] = _with_hash(found.get(work_id) or Candidate(work_id), frame_ms, view, distance)
@@ -113,7 +113,8 @@ def find_proxies(conn: Connection, ids: Sequence[UUID], frames_ms: Sequence[int]
     return {row[0]: bytes(row[1]) for row in rows}
 
 
-def _same_bytes(conn: Connection, sha256: bytes, before: int) -> list[UUID]:
+def same_bytes(conn: Connection, sha256: bytes, before: int) -> list[UUID]:
+    """The first few earlier works whose file is the same, byte for byte."""
     rows = conn.execute(
         "select id from works where sha256 = %s and registration < %s order by registration limit 3", (sha256, before)
     ).fetchall()

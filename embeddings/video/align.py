@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,19 +15,24 @@ from numpy.typing import NDArray
 from embeddings.video.fingerprint import ReferenceVideo, VideoFingerprint
 from embeddings.video.lines import Line, best_run, find_lines
 from embeddings.video.match import SecondScore
+from embeddings.video.motion import SAME_SHOT_BITS, hash_bits_apart
 from embeddings.video.similarity import Cells, cells
 
 MIN_SCORE = 0.6  # of a line: one frame that is surely alike; pictures must prove the rest
 STILL_WORTH = 0.35  # likeness from which a frame may show a registered picture
 PAIRS = 3  # frame pairs of a stretch that are verified at first ...
 MORE_PAIRS = 2  # ... and where they leave it open
+MOMENTS = 12
 SAME_SPEED_DRIFT = 1.0  # intervals that another speed must drift over the run to be told from the same speed
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A stretch that may be a repetition, in seconds of either; pairs: (query frame, reference frame) to verify,
-    best first.
+    """A stretch that may be a repetition, in seconds of either.
+
+    pairs: (query frame, reference frame) to verify, best first. moments: pairs evenly spaced in time and chosen by
+    the clock alone, to see whether what moves moves alike; none where the stretch is of many shots. (Among pairs
+    chosen because they look alike, any two talking heads move alike.)
     """
 
     query_start_s: float
@@ -37,6 +43,7 @@ class Proposal:
     likeness: float
     score: float
     pairs: tuple[tuple[int, int], ...]
+    moments: tuple[tuple[int, int], ...]
     seconds: tuple[SecondScore, ...]
 
     @property
@@ -75,7 +82,8 @@ def _proposal(line: Line, compared: Cells, query: VideoFingerprint, reference: R
     likeness = compared.values[line.rows, line.columns]
     return Proposal(
         round(start, 3), round(end, 3), round(low, 3), round(high, 3), round(speed, 4),
-        float(likeness.mean()), line.score, _pairs(line.rows, line.columns, compared), _seconds(line, compared),
+        float(likeness.mean()), line.score, _pairs(line.rows, line.columns, compared),
+        _moments(line, speed, shift, compared, reference), _seconds(line, compared),
     )  # fmt: skip
 
 
@@ -93,6 +101,18 @@ def _pairs(rows: NDArray[np.int64], columns: NDArray[np.int64], compared: Cells)
     chosen.sort(key=lambda k: -float(value[k]))
     pairs = [(int(compared.row_frames[rows[k]]), int(compared.column_frames[columns[k]])) for k in chosen]
     return tuple(dict.fromkeys(pairs))
+
+
+def _moments(
+    line: Line, speed: float, shift: float, compared: Cells, reference: ReferenceVideo
+) -> tuple[tuple[int, int], ...]:
+    first, last = int(line.rows[0]), int(line.rows[-1])
+    rows = np.unique(np.linspace(first, last, MOMENTS).round().astype(np.int64))
+    columns = np.abs(compared.columns_s[None, :] - (speed * compared.rows_s[rows] + shift)[:, None]).argmin(axis=1)
+    pairs = list(zip(compared.row_frames[rows].tolist(), compared.column_frames[columns].tolist(), strict=True))
+    shown = sorted({to for _, to in pairs})
+    near = [hash_bits_apart(reference.phashes[a], reference.phashes[b]) <= SAME_SHOT_BITS for a, b in pairwise(shown)]
+    return tuple(dict.fromkeys(pairs)) if len(shown) == 1 or any(near) else ()
 
 
 def _seconds(line: Line, compared: Cells) -> tuple[SecondScore, ...]:
@@ -114,10 +134,11 @@ def _stills(query: VideoFingerprint, compared: Cells) -> tuple[Proposal, ...]:
     until = min(query.duration_s, last + query.interval_s)
     return (
         Proposal(round(first, 3), round(until, 3), 0.0, 0.0, 1.0, float(compared.values[rows, 0].mean()), total,
-                 _pairs(rows, line.columns, compared), _seconds(line, compared)),
+                 _pairs(rows, line.columns, compared), (), _seconds(line, compared)),
     )  # fmt: skip
 
 
 def frames_wanted(proposals: Sequence[Proposal], reference: ReferenceVideo) -> tuple[int, ...]:
     """frame_ms of the reference frames whose proxies a verification of these proposals may need."""
-    return tuple(sorted({reference.frame_ms(frame) for proposal in proposals for _, frame in proposal.pairs}))
+    wanted = {frame for proposal in proposals for _, frame in (*proposal.pairs, *proposal.moments)}
+    return tuple(sorted(reference.frame_ms(frame) for frame in wanted))

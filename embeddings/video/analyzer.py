@@ -55,6 +55,10 @@ class VideoAnalyzer:
         if audio is not None:
             versions["audio"] = audio.model_digest.hex()
         self.model_digest = digest_of(self.channels, versions)
+        self.certainty = (
+            "A stretch of video counts as repeated where at least two aligned frames are proven and what moves in it "
+            f"moves alike. {image.calibration.statement}"
+        )
 
     def fingerprint(self, path: Path, progress: Progress = no_progress, *, search: bool = True) -> VideoFingerprint:
         """Read a file once and fingerprint its pictures and its sound.

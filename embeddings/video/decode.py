@@ -28,6 +28,7 @@ from embeddings.video.sound_track import SoundTrack
 Progress = Callable[[float, float], None]
 MAX_FAULTS = 2000  # packets that cannot be decoded before the rest is given up
 GOP_PEEK_S = 60.0
+POSTER_LEVELS, POSTER_TRIES = 25.0, 8
 END_SLACK_S = 2.0  # a header may promise this much more than there is without the file being called cut short
 
 
@@ -129,6 +130,27 @@ def read_video(
         return DecodedVideo(
             samples, duration, keeper.interval, keeper.width, keeper.height, sound.written, tuple(notes)
         )
+
+
+def read_poster(path: Path, limits: VideoLimits | None = None) -> NDArray[np.uint8]:
+    """A frame for people, (h, w, 3) uint8: the first with something on it among the first seconds' key frames.
+
+    Raises: as ``probe_video``.
+    """
+    limits = limits or VideoLimits()
+    best: NDArray[np.uint8] | None = None
+    with _opened(path) as container:
+        stream = _picture_stream(container, limits)
+        stream.codec_context.skip_frame = "NONKEY"
+        for number, frame in enumerate(_frames(container, stream, None, [])):
+            pixels = _upright_rgb(frame, stream, limits.side_px)
+            if best is None or pixels.std() > best.std():
+                best = pixels
+            if pixels.std() > POSTER_LEVELS or number >= POSTER_TRIES:
+                break
+    if best is None:
+        raise CorruptMedia("Not one frame of the video can be decoded; export it again.")
+    return best
 
 
 class _Keeper:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from embeddings.video.fingerprint import ReferenceVideo, VideoFingerprint
 from embeddings.video.match import Agreement, SecondScore, VideoMatch, VideoSegment
-from embeddings.video.score import COPY, Extent, Score, VideoPolicy, score
+from embeddings.video.score import COPY, STILL_TO, Extent, Score, VideoPolicy, score
 from embeddings.video.sound import SoundMatch, SoundSegment
 from embeddings.video.verify import Judged
 
@@ -35,7 +35,7 @@ def conclude(
     """The relation of two videos.
 
     Pictures that make a copy decide; where they do not, sound may, and then the match says that it rests on sound
-    alone. Stretches that were not proven count only where nothing was.
+    alone. Stretches that were not proven count only where nothing was; one still picture is no copy of a video.
     """
     pictures = _pictures(query, reference, judged, policy)
     heard = tuple(sound.segments) if sound is not None else ()
@@ -43,7 +43,11 @@ def conclude(
     agreement = _agreement(seen, heard)
     by_sound = sound.similarity if sound is not None else 0.0
     similarity, sound_only = pictures.score.similarity, False
-    if pictures.score.copy:
+    if pictures.score.copy and _rests_on_stills(seen, reference) and agreement != "agree":
+        similarity = min(similarity, STILL_TO)
+        if by_sound >= COPY:
+            similarity, sound_only = by_sound, True
+    elif pictures.score.copy:
         if agreement == "agree":
             similarity = max(similarity, by_sound)
     elif by_sound >= COPY or by_sound > similarity:
@@ -67,6 +71,7 @@ def conclude(
             "picture": pictures.score.similarity,
             "sound": by_sound,
             "fidelity": _fidelity(judged),
+            "motion": max((one.motion for one in judged), default=0.0),
             "pairs_proven": float(sum(pair.verified for one in judged for pair in one.pairs)),
             "pairs_tried": float(sum(len(one.pairs) for one in judged)),
         },
@@ -90,6 +95,13 @@ def _pictures(
     likeness = max((s.score for s in used), default=0.0)
     scored = score(extent, verified=bool(proven), likeness=likeness, fidelity=_fidelity(judged), policy=policy)
     return _Pictures(scored, extent, tuple(one.segment for one in judged))
+
+
+def _rests_on_stills(seen: Sequence[VideoSegment], reference: ReferenceVideo) -> bool:
+    """Whether all that was proven is one unmoving picture: many songs have the same cover, and many talks one title
+    card, so that for two videos this is no copy unless the sound agrees.
+    """
+    return not reference.is_picture and all(segment.motion == "still" for segment in seen)
 
 
 def _fidelity(judged: Sequence[Judged]) -> float:
@@ -166,9 +178,13 @@ def _sentence(
     if seen:
         ending = f"; {told[agreement]}." if sound is not None and agreement in told else "."
         part = "" if verified else "Partial match: "
+        if all(segment.motion == "still" for segment in seen) and not verified and pictures.score.copy:
+            ending = f", but it is one still picture, which proves no copy of a video{ending}"
         return part + _stretches(seen).rstrip(".") + ending
     if heard and sound is not None:
         return f"Nothing of the picture was proven to be the same. {sound.reason}"
+    if any(segment.motion == "disagrees" for segment in pictures.segments):
+        return "Only the unmoving ground of the two videos is the same; what moves before it differs."
     if pictures.segments:
         return "Alike in places, but no frames were proven to be the same."
     return "No stretch of the two videos is alike."

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from embeddings.video.motion import Motion
 from embeddings.video.sound import SoundMatch, SoundSegment
 
 Agreement = Literal["agree", "disagree", "picture_only", "sound_only", "nothing"]
@@ -17,7 +18,9 @@ class VideoSegment:
     """A stretch of the query and the stretch of the reference that it repeats, in seconds.
 
     speed: seconds of the reference shown in one second of the query; reversed: it runs backwards; score: mean
-    likeness 0..1; verified: enough of its frames were proven, pixel by pixel, to show the same picture.
+    likeness 0..1; verified: enough of its frames were proven, pixel by pixel, to show the same picture; motion:
+    whether what moves in them moves alike ("cuts": they are of several shots; "still": nothing moves, so that time
+    proves nothing; "disagrees": only the unmoving ground is shared, which is no copy).
     """
 
     query_start_s: float
@@ -29,6 +32,7 @@ class VideoSegment:
     reversed: bool
     score: float
     verified: bool
+    motion: Motion = "still"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 COPY = 0.95
 PARTIAL_FROM, PARTIAL_TO = 0.70, 0.9499
+STILL_TO = 0.90  # one unmoving picture that two videos share, whatever its length
 UNVERIFIED_TO = 0.69
 
 

@@ -72,6 +72,16 @@ def frame_likeness(frames: Sequence[KeyFrame], reference: ReferenceVideo) -> NDA
     return np.asarray(np.maximum(joined, by_hash), np.float32)
 
 
+def cosine_likeness(cosine: float) -> float:
+    """0..1: what one cosine of copy descriptors says."""
+    return min(max((cosine - COSINE_NONE) / (COSINE_FULL - COSINE_NONE), 0.0), 1.0)
+
+
+def hash_likeness(bits: float) -> float:
+    """0..1: what one Hamming distance says."""
+    return min(max((BITS_NONE - bits) / (BITS_NONE - BITS_FULL), 0.0), 1.0)
+
+
 def sharpened(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Press down what is less alike than the best of its row or of its column; equal ones stay as they are."""
     if not values.size:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from embeddings.image.match import ImageMatch
 from embeddings.video.align import PAIRS, Proposal
 from embeddings.video.fingerprint import KeyFrame, ReferenceVideo
 from embeddings.video.match import FramePair, VideoSegment
+from embeddings.video.motion import Moment, MotionReport, compare_motion
 
 VerifyPair = Callable[[bytes, bytes], ImageMatch]  # query proxy, reference proxy
 ENOUGH = 2  # distinct frame pairs that must be proven, where there are as many
@@ -17,11 +20,25 @@ MAX_TRIED = 8  # proposals of one reference that are verified, the best ones
 
 @dataclass(frozen=True)
 class Judged:
-    """One proposal after verification; fidelity: 0..1, mean strength of its proven pairs."""
+    """One proposal after verification; fidelity: 0..1, mean strength of its proven pairs; motion: correlation."""
 
     segment: VideoSegment
     pairs: tuple[FramePair, ...]
     fidelity: float
+    motion: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Side:
+    """Both works and how to compare two proxies."""
+
+    frames: Sequence[KeyFrame]
+    reference: ReferenceVideo
+    proxies: Mapping[int, bytes]
+    verify: VerifyPair
+
+    def proxy(self, frame: int) -> bytes | None:
+        return self.proxies.get(self.reference.frame_ms(frame))
 
 
 def verify_proposals(
@@ -33,39 +50,58 @@ def verify_proposals(
 ) -> list[Judged]:
     """Judge each proposal by its frame pairs.
 
+    Where one stretch shows that only the unmoving ground is shared, stretches that are still prove nothing either.
+
     Args:
         proxies: frame_ms -> proxy of the reference's frames; pairs whose proxy is gone count as not proven.
     Raises: BadProxy.
     """
-    return [_judge(frames, reference, proposal, proxies, verify) for proposal in proposals[:MAX_TRIED]]
+    side = _Side(frames, reference, proxies, verify)
+    judged = [_judge(side, proposal) for proposal in proposals[:MAX_TRIED]]
+    if not any(one.segment.motion == "disagrees" for one in judged):
+        return judged
+    return [
+        replace(one, segment=replace(one.segment, verified=one.segment.verified and one.segment.motion != "still"))
+        for one in judged
+    ]
 
 
-def _judge(
-    frames: Sequence[KeyFrame],
-    reference: ReferenceVideo,
-    proposal: Proposal,
-    proxies: Mapping[int, bytes],
-    verify: VerifyPair,
-) -> Judged:
-    tried: list[tuple[FramePair, ImageMatch]] = []
+def _judge(side: _Side, proposal: Proposal) -> Judged:
     needed = min(ENOUGH, len({q for q, _ in proposal.pairs}))
+    tried: list[tuple[FramePair, ImageMatch]] = []
     for number, (at, to) in enumerate(proposal.pairs):
         so_far = sum(match.verified for _, match in tried)
         if number >= PAIRS and (so_far >= needed or so_far == 0):
             break  # decided: more pairs are looked at only where one of three was proven
-        proxy = proxies.get(reference.frame_ms(to))
+        proxy = side.proxy(to)
         if proxy is None:
             continue
-        match = verify(frames[at].proxy, proxy)
-        pair = FramePair(frames[at].frame_ms, reference.frame_ms(to), match.similarity, match.verified,
+        match = side.verify(side.frames[at].proxy, proxy)
+        pair = FramePair(side.frames[at].frame_ms, side.reference.frame_ms(to), match.similarity, match.verified,
                          match.mirrored, match.reason)  # fmt: skip
         tried.append((pair, match))
     proven = [match for _, match in tried if match.verified]
-    verified = len(proven) >= max(1, needed)
+    motion = _motion(side, proposal, proven)
+    verified = len(proven) >= max(1, needed) and motion.verdict != "disagrees"
     mirrored = 2 * sum(match.mirrored for match in proven) > len(proven)
     fidelity = sum((match.similarity - 0.95) / 0.05 for match in proven) / len(proven) if proven else 0.0
     segment = VideoSegment(
         proposal.query_start_s, proposal.query_end_s, proposal.reference_start_s, proposal.reference_end_s,
-        abs(proposal.speed), mirrored, proposal.reversed, round(proposal.likeness, 4), verified,
+        abs(proposal.speed), mirrored, proposal.reversed, round(proposal.likeness, 4), verified, motion.verdict,
     )  # fmt: skip
-    return Judged(segment, tuple(pair for pair, _ in tried), fidelity)
+    return Judged(segment, tuple(pair for pair, _ in tried), fidelity, motion.correlation)
+
+
+def _motion(side: _Side, proposal: Proposal, proven: Sequence[ImageMatch]) -> MotionReport:
+    """Whether what moves in a proven stretch moves alike; of many shots there is no need to ask."""
+    if not proven or side.reference.is_picture:
+        return MotionReport("still", 0.0, 0)
+    if not proposal.moments:
+        return MotionReport("cuts" if len(proven) > 1 else "still", 0.0, 0)
+    best = max(proven, key=lambda match: match.similarity)
+    moments = [
+        Moment(at, to, side.frames[at].proxy, proxy, side.reference.phashes[to])
+        for at, to in proposal.moments
+        if (proxy := side.proxy(to)) is not None
+    ]
+    return compare_motion(moments, np.asarray(best.transform, np.float64), best.mirrored)

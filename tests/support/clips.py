@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +11,7 @@ import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from support.sample_pictures import photograph
 
@@ -92,6 +94,27 @@ def in_a_frame(frame: Frame, ground: Frame, share: float = 0.6) -> Frame:
     top, left = round((height - h) * 0.3), round((width - w) * 0.7)
     out[top : top + h, left : left + w] = cv2.resize(frame, (w, h), interpolation=cv2.INTER_AREA)
     return out
+
+
+def whole(name: str, size: tuple[int, int] = SIZE) -> Frame:
+    """The middle of a photograph, filling a frame."""
+    picture = np.asarray(photograph(name), np.uint8)
+    height, width = picture.shape[:2]
+    factor = max(size[0] / width, size[1] / height)
+    grown = cv2.resize(picture, (round(width * factor), round(height * factor)), interpolation=cv2.INTER_AREA)
+    top, left = (grown.shape[0] - size[1]) // 2, (grown.shape[1] - size[0]) // 2
+    return np.ascontiguousarray(grown[top : top + size[1], left : left + size[0]])
+
+
+def black(size: tuple[int, int] = SIZE) -> Frame:
+    return np.zeros((size[1], size[0], 3), np.uint8)
+
+
+def as_png(frame: Frame) -> bytes:
+    """A frame as a picture file."""
+    buffer = io.BytesIO()
+    Image.fromarray(frame).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def encode(

@@ -1,0 +1,153 @@
+"""Videos: keyframes on the index that pictures are on too, aligned over time; their sound on the index of sounds."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from PIL import Image
+
+from embeddings.image.channels import ChannelState
+from embeddings.video.align import frames_wanted
+from embeddings.video.analyzer import VideoAnalyzer
+from embeddings.video.decode import probe_video, read_poster
+from embeddings.video.fingerprint import ReferenceVideo, VideoFingerprint
+from embeddings.video.match import VideoMatch
+from embeddings.video.nominate import Hit, nominate
+from oracle.media.kind import Found, Progress, Query, Size, no_progress
+from storage import frames, matches
+from storage.database import Connection, Database
+from storage.frames import FrameQuery, FrameTable, StoredFrame
+from storage.works import Work
+
+# A long video holds up to 300 frames of 440 KB while it is read: a few at a time are enough.
+READING = threading.BoundedSemaphore(2)
+
+
+@dataclass(frozen=True)
+class VideoReading:
+    """A video's fingerprint."""
+
+    fingerprint: VideoFingerprint
+
+    @property
+    def too_plain(self) -> str | None:
+        return self.fingerprint.too_plain
+
+    @property
+    def notes(self) -> Sequence[str]:
+        return self.fingerprint.notes
+
+    def as_json(self) -> dict[str, Any]:
+        made = self.fingerprint
+        return {
+            "views": sorted({view.name for frame in made.frames for view in frame.views}),
+            "duration_s": round(made.duration_s, 3),
+            "interval_s": made.interval_s,
+            "keyframes": len(made.frames),
+            "content_s": round(made.content_s, 3),
+            "plain_frames": made.plain_frames,
+            "plain_s": round(made.plain_s, 3),
+            "sound": made.sound is not None,
+        }
+
+
+@dataclass(frozen=True)
+class VideoFound:
+    """A work that the index returned for frames of a video; alike: how many of them, weighted by how much."""
+
+    work_id: UUID
+    found_by: tuple[str, ...] = ()
+    alike: float = 0.0
+    nearest: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        return {"found_by": list(self.found_by), "frames_alike": self.alike, "nearest_frame": self.nearest}
+
+
+class Videos:
+    """The kind "video"."""
+
+    media_type = "video"
+
+    def __init__(self, analyzer: VideoAnalyzer, max_candidates: int) -> None:
+        self._analyzer = analyzer
+        self._max_candidates = max_candidates
+        self.channels: Mapping[str, ChannelState] = analyzer.channels
+        self.model_digest = analyzer.model_digest
+        self.certainty = analyzer.certainty
+
+    def inspect(self, path: Path) -> Size:
+        facts = probe_video(path, self._analyzer.limits)
+        known = facts.duration_s
+        return Size(facts.width, facts.height, round(1000 * known) if known is not None else None)
+
+    def read(self, path: Path, progress: Progress = no_progress, *, search: bool = True) -> VideoReading:
+        with READING:
+            made = self._analyzer.fingerprint(
+                path, lambda stage, done, total: progress(stage, round(done), max(round(total), 1)), search=search
+            )
+        return VideoReading(made)
+
+    def make_visible(self, conn: Connection, work: Work, reading: VideoReading) -> None:
+        made = reading.fingerprint
+        stored = [
+            StoredFrame(f.frame_ms, round(1000 * f.span_s), f.phash, f.phash_quality, f.proxy, f.embeddings)
+            for f in made.frames
+        ]
+        frames.add_video(
+            conn, work, stored, duration_ms=round(1000 * made.duration_s),
+            interval_ms=round(1000 * made.interval_s), plain_ms=round(1000 * made.plain_s),
+        )  # fmt: skip
+
+    def search(self, conn: Connection, reading: VideoReading, query: Query) -> Sequence[VideoFound]:
+        asked = [
+            FrameQuery(at, view.name, view.phash, view.embeddings)
+            for at, frame in enumerate(reading.fingerprint.frames)
+            for view in frame.views
+        ]
+        hits = frames.find_frame_candidates(conn, asked, before=query.before, creator_id=query.creator_id)
+        ranked = nominate((Hit(h.query_frame, h.work_id, h.channel, h.distance) for h in hits), self._max_candidates)
+        found = [VideoFound(n.work, n.channels, n.alike, n.nearest) for n in ranked]
+        known = {one.work_id for one in found}
+        same = matches.same_bytes(conn, query.sha256, query.before)
+        return [VideoFound(work_id, ("sha256",)) for work_id in same if work_id not in known] + found
+
+    def verify(
+        self, db: Database, reading: VideoReading, found: Sequence[Found], progress: Progress = no_progress
+    ) -> Iterator[tuple[Found, VideoMatch]]:
+        with db.transaction() as conn:
+            tables = frames.frames_of(conn, [candidate.work_id for candidate in found])
+        references = {work_id: as_reference(table) for work_id, table in tables.items()}
+        proposed = {work_id: self._analyzer.align(reading.fingerprint, r) for work_id, r in references.items()}
+        wanted = [(w, ms) for w, proposals in proposed.items() for ms in frames_wanted(proposals, references[w])]
+        with db.transaction() as conn:
+            proxies = frames.find_frame_proxies(conn, wanted)
+        for done, candidate in enumerate(found):
+            progress("verifying", done, len(found))
+            work_id = candidate.work_id
+            if not proposed.get(work_id):
+                continue
+            own = {ms: proxy for (owner, ms), proxy in proxies.items() if owner == work_id}
+            yield candidate, self._analyzer.judge(reading.fingerprint, references[work_id], proposed[work_id], own)
+
+    def find_again(self, match: Mapping[str, Any]) -> VideoFound:
+        return VideoFound(UUID(match["work"]["id"]))
+
+    def preview(self, path: Path) -> Image.Image:
+        return Image.fromarray(read_poster(path, self._analyzer.limits))
+
+
+def as_reference(table: FrameTable) -> ReferenceVideo:
+    """What the index keeps of a work, in the words of the alignment."""
+    return ReferenceVideo(
+        table.duration_ms / 1000,
+        table.interval_ms / 1000,
+        np.asarray(table.times_ms / 1000, np.float64),
+        np.asarray(table.spans_ms / 1000, np.float64),
+        table.phashes,
+        table.embeddings,
+    )
