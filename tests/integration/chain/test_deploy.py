@@ -248,6 +248,41 @@ def test_the_roles_are_the_officers(w3: Web3, signer: LocalAccount) -> None:
     assert not manager.hasRole(0, deployer.address).call()[0]
 
 
+def test_each_role_may_have_a_holder_of_its_own(w3: Web3, signer: LocalAccount) -> None:
+    """As the embedded chain has them: who freezes is somebody else than who decides about it."""
+    people: dict[str, LocalAccount] = {}
+
+    def address_of(name: str) -> str:
+        people[name] = Account.from_key(secrets.token_bytes(32))
+        return str(people[name].address)
+
+    treasuries = (address_of("platform"), address_of("ecosystem"))
+    deployment = deploy(
+        w3, funded(w3), oracle_signers=[signer.address], admin=address_of("admin"),
+        officers=Officers.each(address_of), treasuries=treasuries,
+    )  # fmt: skip
+    manager = at(w3, "AccessManager", deployment.access_manager).functions
+    roles = ("admin", "governor", "guardian", "oracle_admin", "arbiter", "fraud_officer", "upgrader", "paymaster")
+    for role, name in enumerate(roles):
+        held = [other for other in roles if manager.hasRole(role, people[other].address).call()[0]]
+        assert held == [name]
+    splitter = at(w3, "RevenueSplitter", deployment.revenue_splitter).functions
+    assert tuple(splitter.treasuries().call()) == treasuries
+
+
+@pytest.mark.parametrize("rules", [False, True])
+def test_the_community_rules_only_where_it_was_asked_to(w3: Web3, signer: LocalAccount, rules: bool) -> None:
+    deployment = deploy(w3, funded(w3), oracle_signers=[signer.address], community_rules=rules)
+    manager = at(w3, "AccessManager", deployment.access_manager).functions
+    assert manager.hasRole(4, deployment.community_vote).call()[0] is rules
+    community = at(w3, "CommunityVote", deployment.community_vote).functions
+    assert community.disputes().call() == deployment.disputes
+
+
+def test_the_signers_report_to_this_hub(w3: Web3, deployment: Deployment) -> None:
+    assert at(w3, "OracleRegistry", deployment.oracle_registry).functions.hub().call() == deployment.hub
+
+
 def test_signers_may_come_in_any_order(w3: Web3) -> None:
     signers = [Account.from_key(secrets.token_bytes(32)).address for _ in range(4)]
     deployment = deploy(w3, funded(w3), oracle_signers=signers, quorum=3)

@@ -1,0 +1,199 @@
+"""Second looks, proof of equivocation, the community's vote and the policy's terms, on a real Anvil."""
+
+import hashlib
+import os
+from dataclasses import dataclass, replace
+
+import pytest
+from support.anvil import AnvilNode
+
+from oracle.chain import ballots, economy, equivocation, verify
+from oracle.chain.abis import contract
+from oracle.chain.client import ChainClient
+from oracle.chain.consumer import transact
+from oracle.chain.deploy import connect, deploy
+from oracle.chain.economy import DisputeStatus
+from oracle.chain.equivocation import Statement
+from oracle.chain.ids import attestation_id, request_id
+from oracle.chain.officers import DAY_S, Delays
+from oracle.chain.policy_sync import PolicyTerms, read_terms
+from oracle.chain.quorum.observation import observation_digest
+from oracle.chain.report import MediaType, Outcome, PoCReport, ReportDraft, digest
+from oracle.chain.reverts import ContractReverted
+from oracle.chain.rpc import Endpoint
+from oracle.chain.signer import LocalSigner
+from oracle.chain.wire import address_bytes, hexed
+
+
+def sha(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+@dataclass
+class Court:
+    """A system of three signers of whom two must agree, an administrator who acts at once, and two parties."""
+
+    anvil: AnvilNode
+    client: ChainClient
+    signers: list[LocalSigner]
+    admin: LocalSigner
+    poster: LocalSigner
+    first: LocalSigner
+
+    def now(self) -> int:
+        return int(self.client.head().timestamp)
+
+    def wait(self, seconds: int) -> None:
+        self.anvil.call("evm_increaseTime", seconds)
+        self.anvil.mine()
+
+    def report(self, post_id: bytes, content: bytes, asked: bytes | None = None, **changes: object) -> PoCReport:
+        asked = asked or attestation_id(self.client.chain_id, self.client.hub, post_id, content)
+        draft = ReportDraft(
+            asked, post_id, content, MediaType.IMAGE, Outcome.DERIVATIVE, 9_800, self.poster.address,
+            self.first.address, sha("original"), sha("evidence"), sha("models"), sha("index"), 1,
+        )  # fmt: skip
+        whole = draft.complete(observed_at=self.now(), valid_until=self.now() + DAY_S, signer_epoch=1)
+        return replace(whole, **changes)  # type: ignore[arg-type]
+
+    def signed(self, report: PoCReport, count: int) -> list[bytes]:
+        to_sign = digest(report, self.client.chain_id, self.client.hub)
+        return [signer.sign_digest(to_sign) for signer in self.signers[:count]]
+
+    def deliver(self, function: str, report: PoCReport, count: int) -> None:
+        data = self.client.hub_abi.call_data(function, report.as_tuple(), self.signed(report, count))
+        transact(self.client, self.admin, self.client.hub, data)
+
+    def copy(self) -> tuple[bytes, bytes]:
+        """Attest a new post as a copy. Returns its id and its content's hash."""
+        post_id, content = os.urandom(32), os.urandom(32)
+        self.deliver("attest", self.report(post_id, content), 2)
+        return post_id, content
+
+
+@pytest.fixture
+def court(anvil: AnvilNode) -> Court:
+    signers = sorted((LocalSigner(os.urandom(32)) for _ in range(3)), key=lambda s: s.address)
+    admin, poster, first = (LocalSigner(os.urandom(32)) for _ in range(3))
+    for person in (admin, poster, first):
+        anvil.call("anvil_setBalance", hexed(person.address), hex(10**20))
+    deployment = deploy(
+        connect(anvil.url), anvil.account(), oracle_signers=[hexed(s.address) for s in signers], quorum=2,
+        admin=hexed(admin.address), delays=Delays(0, 0), community_rules=True,
+    )  # fmt: skip
+    return Court(anvil, ChainClient(Endpoint(anvil.url), deployment), signers, admin, poster, first)
+
+
+def test_a_second_look_by_more_signers_takes_the_accusation_back(court: Court) -> None:
+    post_id, content = court.copy()
+    dispute = economy.open_dispute(court.client, court.poster, post_id, sha("raw file"))
+    disputes = address_bytes(court.client.deployment.disputes)
+    asked = request_id(
+        court.client.chain_id, court.client.hub, disputes, 1, post_id, content, MediaType.IMAGE,
+        court.poster.address, 3, b"",
+    )  # fmt: skip
+    assert verify.read_request(court.client, asked).status is verify.RequestStatus.PENDING
+    view = economy.read_dispute(court.client, dispute)
+    assert (view.review_until > court.now(), view.reviewed) == (True, Outcome.NONE)
+
+    nobody = {"original_creator": bytes(20), "original_post_id": bytes(32)}
+    answer = court.report(post_id, content, asked, outcome=Outcome.ORIGINAL, similarity_bps=1_200, **nobody)
+    with pytest.raises(ContractReverted) as refused:
+        court.deliver("fulfill", answer, 2)
+    assert refused.value.revert.name == "QuorumNotMet"
+    court.deliver("fulfill", answer, 3)
+
+    view = economy.read_dispute(court.client, dispute)
+    assert (view.status, view.standing, view.reviewed) == (
+        DisputeStatus.RULED, Outcome.ORIGINAL, Outcome.ORIGINAL,
+    )  # fmt: skip
+    economy.accept_ruling(court.client, court.first, dispute)
+    economy.settle(court.client, court.admin, dispute)
+    assert verify.has_badge(court.client, post_id)
+
+
+@pytest.mark.parametrize("kind", list(Statement))
+def test_a_signer_who_says_two_things_is_out_by_anybodys_proof(court: Court, kind: Statement) -> None:
+    liar = court.signers[1]
+    said = court.report(os.urandom(32), os.urandom(32))
+    other = replace(said, similarity_bps=9_900)
+    assert equivocation.proves(kind, said, other, now=court.now())
+    assert not equivocation.proves(kind, said, said, now=court.now())
+
+    def statement(report: PoCReport) -> tuple[PoCReport, bytes]:
+        to_sign = digest(report, court.client.chain_id, court.client.hub)
+        if kind is Statement.OBSERVATION:
+            to_sign = observation_digest(
+                report, report.observed_at, report.signer_epoch, court.client.chain_id, court.client.hub
+            )
+        return report, liar.sign_digest(to_sign)
+
+    with pytest.raises(ContractReverted) as honest:
+        equivocation.prove(court.client, court.poster, kind, statement(said), statement(said))
+    assert honest.value.revert.name == "NotEquivocal"
+    equivocation.prove(court.client, court.poster, kind, statement(said), statement(other))
+    registry = court.client.deployment.oracle_registry
+    assert court.client.read("OracleRegistry", registry, "isSigner", hexed(liar.address)) is False
+    assert court.client.read("OracleRegistry", registry, "signerCount") == 2
+
+
+def test_the_mirror_of_the_proof_agrees_with_the_contract(court: Court) -> None:
+    """What `proves` calls honest the contract refuses, whatever was signed."""
+    liar = court.signers[0]
+    said = court.report(os.urandom(32), os.urandom(32))
+    now = court.now()
+    soon = now + equivocation.PROOF_MARGIN_S - 10
+    renewed = replace(said, valid_until=said.valid_until + 60, observed_at=said.observed_at + 60)
+    cases = [
+        (said, renewed, "NotEquivocal"),
+        (said, replace(said, signer_epoch=2, similarity_bps=1), "NotEquivocal"),
+        (said, replace(said, request_id=sha("another"), similarity_bps=1), "NotEquivocal"),
+        (said, replace(said, valid_until=soon, similarity_bps=1), "ProofExpired"),
+    ]
+    for first, second, error in cases:
+        assert not equivocation.proves(Statement.REPORT, first, second, now=now)
+        pair = [
+            (one, liar.sign_digest(digest(one, court.client.chain_id, court.client.hub))) for one in (first, second)
+        ]
+        with pytest.raises(ContractReverted) as honest:
+            equivocation.prove(court.client, court.poster, Statement.REPORT, pair[0], pair[1])
+        assert honest.value.revert.name == error
+
+
+def test_a_community_rules_and_the_majority_shares_the_stakes(court: Court) -> None:
+    post_id, _ = court.copy()
+    dispute = economy.open_dispute(court.client, court.poster, post_id, sha("raw file"))
+    ballot = ballots.open_ballot(court.client, court.admin, dispute, Outcome.ORIGINAL, sha("it is older"))
+    voters = [LocalSigner(os.urandom(32)) for _ in range(3)]
+    for voter, overturn, units in zip(voters, (True, True, False), (20, 80, 60), strict=True):
+        court.anvil.call("anvil_setBalance", hexed(voter.address), hex(10**20))
+        ballots.vote(court.client, voter, ballot, overturn=overturn, units=units)
+    court.wait(7 * DAY_S)
+    ballots.close_ballot(court.client, court.admin, ballot)
+    kept = ballots.read_ballot(court.client, ballot)
+    assert (kept.dispute_id, kept.ruled, kept.overturned) == (dispute, True, True)
+    assert economy.read_dispute(court.client, dispute).standing is Outcome.ORIGINAL
+    ballots.pay_stake(court.client, court.admin, ballot, voters[0].address)
+    before = court.client.balance_wei(address_bytes(court.client.deployment.community_vote))
+    ballots.withdraw_stakes(court.client, voters[0])
+    after = court.client.balance_wei(address_bytes(court.client.deployment.community_vote))
+    assert before - after == 32 * ballots.UNIT_WEI  # 20 of 100 against 60: 12 more
+    assert ballots.read_ballot(court.client, ballot).keep_wei == 48 * ballots.UNIT_WEI
+
+
+def test_every_change_of_policy_is_a_version_with_its_own_terms(court: Court) -> None:
+    first = PolicyTerms(1, (8_000, 6_500, 5_000, 3_500), DAY_S, 7 * DAY_S, 0, 10**16)
+    assert read_terms(court.client) == first
+    policy = address_bytes(court.client.deployment.policy)
+    for function, args in (
+        ("setGradeCutoffs", (9_000, 7_000, 5_000, 3_000)),
+        ("setRequestTerms", (7, 3_600)),
+        ("setDisputeTerms", (DAY_S, 5)),
+        ("setThreshold", (1, 9_000)),
+        ("setBaseRedirect", (9_000,)),
+    ):
+        transact(court.client, court.admin, policy, contract("PolicyRegistry").call_data(function, *args))
+    assert read_terms(court.client) == PolicyTerms(6, (9_000, 7_000, 5_000, 3_000), 3_600, DAY_S, 7, 5)
+    assert read_terms(court.client, 1) == first
+    assert court.client.read("PolicyRegistry", court.client.deployment.policy, "gradeOf", 1, 8_000) == 1
+    assert court.client.read("PolicyRegistry", court.client.deployment.policy, "gradeOf", 6, 8_000) == 2
