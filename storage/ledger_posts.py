@@ -127,6 +127,39 @@ def list_posts(
     return _rows(conn, where + " order by p.published_at desc, p.post_id desc limit %(limit)s", params)
 
 
+@dataclass(frozen=True)
+class Reach:
+    """A creator's posts and how often they were watched."""
+
+    posts: int
+    raw_views: int
+    qualified_views: int
+
+
+def reach(conn: Connection, creator_id: int) -> Reach:
+    """How many posts a creator has, and their views."""
+    row = conn.execute(
+        "select count(*), coalesce(sum((raw->>'views')::bigint), 0)::bigint,"
+        " coalesce(sum((qualified->>'views')::bigint), 0)::bigint"
+        " from posts left join engagement_counts using (post_id) where creator_id = %s",
+        (creator_id,),
+    ).fetchone()
+    assert row is not None
+    return Reach(*row)
+
+
+def list_unpaid(conn: Connection, creator_id: int, now: datetime) -> list[tuple[PostRow, UnpaidWeek]]:
+    """All weeks of a creator that are not paid yet, with their posts."""
+    weeks = conn.execute(
+        "select e.post_id, e.week, e.base_minor from earnings e join posts using (post_id)"
+        " where creator_id = %s and transaction_id is null order by 2, 1",
+        (creator_id,),
+    ).fetchall()
+    ids = sorted({bytes(row[0]) for row in weeks})
+    posts = {post.post_id: post for post in _rows(conn, "where p.post_id = any(%(ids)s)", {"ids": ids, "now": now})}
+    return [(posts[bytes(row[0])], UnpaidWeek(row[1], row[2])) for row in weeks]
+
+
 def unpaid_weeks(conn: Connection, post_id: bytes) -> list[UnpaidWeek]:
     """The weeks of a post that are not paid yet, the oldest first."""
     rows = conn.execute(

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from oracle.creators import clockwork, payments
-from storage import engagement, ledger, ledger_earnings, ledger_terms, ledger_views
+from storage import engagement, keys, ledger, ledger_earnings, ledger_terms, ledger_views
 from storage.database import Database
 from storage.engagement import Event
 from storage.ledger_terms import PostTerms
@@ -60,6 +60,12 @@ class Platform:
     def find_terms(self, post_id: bytes) -> PostTerms | None:
         with self.db.transaction() as conn:
             return ledger_terms.find(conn, post_id)
+
+    def key(self, name: str, scopes: list[str], *, creator: str | None = None, creator_id: int | None = None) -> str:
+        """The secret of a new API key, for a new creator or a known one."""
+        number = self.creator(creator) if creator else creator_id
+        with self.db.transaction() as conn:
+            return keys.issue(conn, name, scopes, creator_id=number)
 
     def grade(self, post_id: bytes, grade: str, *, status: str = "final") -> None:
         """A grade out of thin air, for tests of money alone."""

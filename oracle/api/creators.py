@@ -1,0 +1,212 @@
+"""A creator's dashboard: the money, the posts, and how every cent came about; as JSON, CSV and pages for people."""
+
+import base64
+import binascii
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import HTMLResponse, StreamingResponse
+from pydantic import AwareDatetime
+
+from oracle.api import creator_schemas as schemas
+from oracle.api.access import Caller, Reader
+from oracle.api.creator_charts import money_bar, week_chart
+from oracle.api.creator_schemas import CreatorView, PostDetail, PostPage, PostView
+from oracle.api.pages import templates
+from oracle.api.services import Services, ServicesDep
+from oracle.creators.errors import CreatorsError
+from oracle.creators.events import PostId
+from oracle.creators.statements import dollars, statement_csv
+from storage import engagement_grades, ledger, ledger_freezes, ledger_posts, ledger_views
+from storage.database import Connection
+from storage.errors import NotFound
+
+WEEKS_SHOWN = 12
+PAGE = 25
+
+router = APIRouter(tags=["creators"])
+pages = APIRouter(include_in_schema=False)
+templates.filters["dollars"] = dollars
+templates.globals["verdict_words"] = schemas.verdict_words
+Limit = Annotated[int, Query(ge=1, le=200)]
+
+
+class BadCursor(CreatorsError):
+    """That cursor was not made by this API; leave it out to begin at the newest post."""
+
+    code = "bad_cursor"
+
+
+@dataclass(frozen=True)
+class Page:
+    """What both the JSON and the page of a creator show."""
+
+    creator_id: int
+    handle: str
+    now: datetime
+
+
+@router.get("/api/creators/{creator}", summary="Money and posts of a creator")
+def get_creator(services: ServicesDep, caller: Reader, creator: str) -> CreatorView:
+    with services.db.transaction() as conn:
+        return _creator_view(conn, _open(conn, caller, creator))
+
+
+@router.get("/api/creators/{creator}/posts", summary="Posts with grade, verdict and money, the newest first")
+def list_posts(
+    services: ServicesDep, caller: Reader, creator: str, cursor: str | None = None, limit: Limit = PAGE
+) -> PostPage:
+    with services.db.transaction() as conn:
+        return _post_page(conn, _open(conn, caller, creator), cursor, limit)
+
+
+@router.get("/api/creators/{creator}/posts/{post_id}", summary="How a post's grade and every cent of it came about")
+def get_post(services: ServicesDep, caller: Reader, creator: str, post_id: PostId) -> PostDetail:
+    with services.db.transaction() as conn:
+        return _post_detail(conn, _open(conn, caller, creator), bytes.fromhex(post_id[2:]))
+
+
+@router.get(
+    "/api/creators/{creator}/statement.csv",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/csv": {}}}},
+    summary="Every line of the books as CSV",
+)
+def get_statement(
+    services: ServicesDep,
+    caller: Reader,
+    creator: str,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
+    post_id: PostId | None = None,
+) -> StreamingResponse:
+    with services.db.transaction() as conn:
+        page = _open(conn, caller, creator)
+    post = bytes.fromhex(post_id[2:]) if post_id else None
+    name = f"statement-{page.now:%Y-%m-%d}.csv"
+    return StreamingResponse(
+        _statement(services, page.creator_id, since, until, post),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+@pages.get("/creators/{creator}", response_class=HTMLResponse)
+def show_creator(services: ServicesDep, caller: Reader, creator: str, cursor: str | None = None) -> str:
+    with services.db.transaction() as conn:
+        page = _open(conn, caller, creator)
+        view = _creator_view(conn, page)
+        posts = _post_page(conn, page, cursor, PAGE)
+    return templates.get_template("creator.html").render(
+        view=view,
+        page=posts,
+        first_page=cursor is None,
+        chart=week_chart(view.weeks, ledger.week_of(page.now), WEEKS_SHOWN),
+        bar=money_bar(view.totals),
+        expected_posts=posts.posts,
+    )
+
+
+@pages.get("/creators/{creator}/posts/{post_id}", response_class=HTMLResponse)
+def show_post(services: ServicesDep, caller: Reader, creator: str, post_id: PostId) -> str:
+    with services.db.transaction() as conn:
+        page = _open(conn, caller, creator)
+        post = _post_detail(conn, page, bytes.fromhex(post_id[2:]))
+    return templates.get_template("creator_post.html").render(creator=page.handle, post=post, now=page.now)
+
+
+@pages.get("/creators.css")
+def creator_style() -> Response:
+    sheet = resources.files("oracle.api").joinpath("templates/creator.css").read_text()
+    return Response(sheet, media_type="text/css", headers={"Cache-Control": "max-age=3600"})
+
+
+router.include_router(pages)
+
+
+def _open(conn: Connection, caller: Caller, creator: str) -> Page:
+    """Raises: NotFound, also for somebody else's money: a key learns nothing of other creators."""
+    number, handle = ledger_posts.get_creator(conn, creator.lower() if creator.startswith("0x") else creator)
+    if not caller.may_see(number):
+        raise NotFound(f"There is no creator {creator}.")
+    return Page(number, handle, datetime.now(UTC))
+
+
+def _creator_view(conn: Connection, page: Page) -> CreatorView:
+    since = ledger.week_of(page.now) - timedelta(weeks=WEEKS_SHOWN - 1)
+    unpaid = ledger_posts.list_unpaid(conn, page.creator_id, page.now)
+    reach = ledger_posts.reach(conn, page.creator_id)
+    path = f"/api/creators/{page.handle}"
+    return CreatorView(
+        creator=page.handle,
+        as_of=page.now,
+        totals=schemas.totals_view(ledger_views.totals(conn, page.creator_id)),
+        weeks=[schemas.week_view(week) for week in ledger_views.weeks(conn, page.creator_id, since)],
+        expected=sum(schemas.expected_view(post, week).net for post, week in unpaid),
+        freezes=[schemas.freeze_view(found) for found in ledger_freezes.of_creator(conn, page.creator_id, page.now)],
+        posts=reach.posts,
+        raw_views=reach.raw_views,
+        qualified_views=reach.qualified_views,
+        links={
+            "self": path,
+            "posts": f"{path}/posts",
+            "statement": f"{path}/statement.csv",
+            "page": f"/creators/{page.handle}",
+        },
+    )
+
+
+def _post_page(conn: Connection, page: Page, cursor: str | None, limit: int) -> PostPage:
+    after = _read_cursor(cursor) if cursor else None
+    found = ledger_posts.list_posts(conn, page.creator_id, page.now, after=after, limit=limit + 1)
+    shown = found[:limit]
+    more = len(found) > limit
+    return PostPage(
+        posts=[PostView(**schemas.post_fields(post, page.handle)) for post in shown],
+        next=_cursor(shown[-1].published_at, shown[-1].post_id) if more else None,
+    )
+
+
+def _post_detail(conn: Connection, page: Page, post_id: bytes) -> PostDetail:
+    post = ledger_posts.get_post(conn, post_id, page.now)
+    if post.creator_id != page.creator_id:
+        raise NotFound(f"{page.handle} has no post 0x{post_id.hex()}.")
+    grade = engagement_grades.find_grade(conn, post_id)
+    policy = engagement_grades.get_policy(conn, grade.policy_version) if grade else None
+    history = engagement_grades.grade_history(conn, post_id)
+    return PostDetail(
+        **schemas.post_fields(post, page.handle),
+        grading=schemas.grade_view(grade, policy) if grade and policy else None,
+        history=[
+            schemas.GradeChange(at=at, grade=letter, status=status, score_bps=points, reason=reason)
+            for at, letter, status, points, reason in history
+        ],
+        expected=[schemas.expected_view(post, week) for week in ledger_posts.unpaid_weeks(conn, post_id)],
+        booked=[schemas.booked_view(line) for line in ledger_views.lines(conn, page.creator_id, post_id=post_id)],
+    )
+
+
+def _statement(
+    services: Services, creator_id: int, since: datetime | None, until: datetime | None, post_id: bytes | None
+) -> Iterator[str]:
+    with services.db.transaction() as conn:
+        yield from statement_csv(ledger_views.lines(conn, creator_id, since=since, until=until, post_id=post_id))
+
+
+def _cursor(at: datetime, post_id: bytes) -> str:
+    return base64.urlsafe_b64encode(f"{at.astimezone(UTC).isoformat()} {post_id.hex()}".encode()).decode()
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, bytes]:
+    try:
+        at, post_id = base64.urlsafe_b64decode(cursor).decode().split(" ")
+        moment = datetime.fromisoformat(at)
+        if moment.tzinfo is None:
+            raise BadCursor
+        return moment, bytes.fromhex(post_id)
+    except (binascii.Error, ValueError, UnicodeDecodeError) as exc:
+        raise BadCursor from exc
