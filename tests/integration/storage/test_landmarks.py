@@ -1,0 +1,167 @@
+"""The sound index on a real Postgres: who is found, who is not, and that merging changes nothing but the layout."""
+
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+
+from storage import landmark_merge, landmarks, works
+from storage.database import Connection, Database
+from storage.landmarks import SoundQuery, StoredSound
+from storage.works import NewWork, Work
+
+FRAMES = 800
+
+
+@pytest.fixture
+def db(database_dsn: str) -> Iterator[Database]:
+    database = Database(database_dsn)
+    database.open()
+    yield database
+    database.close()
+
+
+def random_sound(seed: int, count: int = 1200) -> StoredSound:
+    rng = np.random.default_rng(seed)
+    frames = np.sort(rng.integers(0, FRAMES, count)).astype(np.int32)
+    return StoredSound(rng.integers(0, 1 << 21, count).astype(np.int32), frames, bytes([seed % 256]) * 9, 37_000)
+
+
+def add(conn: Connection, sound: StoredSound, creator: int | None = None) -> Work:
+    work_id, sha = uuid4(), np.random.default_rng().bytes(32)
+    works.add_work(conn, NewWork(work_id, creator, sha, "audio", sha, "audio/wav", 1, None, None, None, sha.hex()))
+    work = works.get_work(conn, work_id)
+    assert landmarks.make_audible(conn, work, sound)
+    return work
+
+
+def excerpt(sound: StoredSound, start: int, length: int, *, kept: float = 0.5, group: int = 0) -> SoundQuery:
+    """Half of the landmarks of a stretch, among as many of chance."""
+    rng = np.random.default_rng(start)
+    inside = (sound.frames >= start) & (sound.frames < start + length) & (rng.random(len(sound.frames)) < kept)
+    noise = rng.integers(0, 1 << 21, int(inside.sum())).astype(np.int32)
+    positions = np.concatenate([sound.frames[inside] - start, rng.integers(0, length, len(noise))])
+    return SoundQuery(
+        np.concatenate([sound.hashes[inside], noise]), positions.astype(np.float32),
+        np.full(2 * len(noise), group, np.int16),
+    )  # fmt: skip
+
+
+def everything(conn: Connection, query: SoundQuery, **options: int | None) -> list[tuple[UUID, int, int, int]]:
+    found = landmarks.look_up(conn, query, **({"before": 1 << 40} | options))  # type: ignore[arg-type]
+    return [(c.work_id, c.group, c.offset_frames, c.votes) for c in found]
+
+
+def test_a_stretch_is_found_with_its_place_and_its_landmarks(db: Database) -> None:
+    sounds = [random_sound(seed) for seed in range(20)]
+    with db.transaction() as conn:
+        added = [add(conn, sound) for sound in sounds]
+        query = excerpt(sounds[7], 300, 200, group=3)
+        best, *others = landmarks.look_up(conn, query, before=1 << 40)
+        assert best.work_id == added[7].id
+        assert best.registration == added[7].registration
+        assert (best.group, abs(best.offset_frames - 300) <= 2) == (3, True)
+        assert all(other.score < best.score / 5 for other in others)
+        true = np.abs(best.frames - query.positions[best.keys] - 300) < 0.5
+        assert true.sum() == best.votes > 100
+        references = landmarks.find_references(conn, [best.work_id, uuid4()])
+        assert references == {best.work_id: sounds[7].reference}
+
+
+def test_only_earlier_works_are_looked_at(db: Database) -> None:
+    sound = random_sound(1)
+    with db.transaction() as conn:
+        first, second = add(conn, sound), add(conn, sound)
+        query = excerpt(sound, 0, FRAMES)
+        assert {row[0] for row in everything(conn, query)} == {first.id, second.id}
+        assert [row[0] for row in everything(conn, query, before=second.registration)] == [first.id]
+        landmark_merge.merge_all(conn)
+        assert [row[0] for row in everything(conn, query, before=second.registration)] == [first.id]
+        assert everything(conn, query, before=first.registration) == []
+
+
+def test_merging_changes_no_answer(db: Database) -> None:
+    sounds = [random_sound(seed) for seed in range(40)]
+    queries = [excerpt(sounds[i], 37 * i % 500, 150) for i in range(0, 40, 5)]
+    with db.transaction() as conn:
+        for number, sound in enumerate(sounds):
+            add(conn, sound)
+            if number % 4 == 3 and number < 36:
+                landmark_merge.merge_fresh(conn, most=1)
+        segments = conn.execute("select count(*) from sound_segments").fetchone()
+        fresh = conn.execute("select count(*) from sound_fresh").fetchone()
+        assert segments is not None and 1 < segments[0] < 9  # ones of four were merged on the way
+        assert fresh == (4,)
+        before = [everything(conn, query) for query in queries]
+        landmark_merge.merge_all(conn)
+        assert [everything(conn, query) for query in queries] == before
+        assert conn.execute("select count(*) from sound_segments").fetchone() == (1,)
+        assert conn.execute("select count(*) from sound_fresh").fetchone() == (0,)
+        stored = conn.execute("select sum(octet_length(postings)) / 8 from sound_buckets").fetchone()
+        assert stored is not None and int(stored[0]) == 40 * 1200
+
+
+def test_a_forgotten_sound_is_gone_from_fresh_tracks_and_segments(db: Database) -> None:
+    sound, other = random_sound(1), random_sound(2)
+    query = excerpt(sound, 0, FRAMES)
+    with db.transaction() as conn:
+        merged = add(conn, sound)
+        landmark_merge.merge_all(conn)
+        fresh, kept = add(conn, sound), add(conn, other)
+        assert {row[0] for row in everything(conn, query)} == {merged.id, fresh.id}
+        assert landmarks.forget(conn, merged.id) and landmarks.forget(conn, fresh.id)
+        assert not landmarks.forget(conn, merged.id)
+        assert everything(conn, query) == []
+        landmark_merge.merge_all(conn)
+        stored = conn.execute("select sum(octet_length(postings)) / 8 from sound_buckets").fetchone()
+        assert stored is not None and int(stored[0]) == 1200
+        assert everything(conn, excerpt(other, 0, 200))[0][0] == kept.id
+
+
+def test_a_flood_of_own_copies_does_not_hide_the_original(db: Database) -> None:
+    sound = random_sound(3)
+    with db.transaction() as conn:
+        alice, bob = (
+            works.ensure_creator(conn, name, name.encode().ljust(20), False).id for name in ("alice", "bobby")
+        )
+        flood = [add(conn, sound, bob) for _ in range(240)]
+        original = add(conn, sound, alice)
+        query = excerpt(sound, 100, 300)
+        found = landmarks.look_up(conn, query, before=1 << 40, creator_id=bob, most=10, own=3)
+        assert [c.work_id for c in found if c.creator_id == alice] == [original.id]
+        assert len([c for c in found if c.creator_id == bob]) == 3
+        assert {c.work_id for c in found} <= {original.id, *(work.id for work in flood)}
+
+
+def test_a_hash_that_is_everywhere_says_nothing(db: Database) -> None:
+    hum = np.full(1200, 12345, np.int32)
+    with db.transaction() as conn:
+        for seed in range(30):
+            sound = random_sound(seed)
+            add(conn, StoredSound(np.concatenate([sound.hashes, hum]), np.tile(sound.frames, 2), b"", 1))
+        query = SoundQuery(hum[:200], np.arange(200, dtype=np.float32), np.zeros(200, np.int16))
+        assert everything(conn, query) == []
+        target = random_sound(4)
+        assert everything(conn, excerpt(target, 0, 300))[0][3] > 100
+
+
+def test_adding_twice_stores_once(db: Database) -> None:
+    sound = random_sound(5)
+    with db.transaction() as conn:
+        work = add(conn, sound)
+        assert not landmarks.make_audible(conn, work, sound)
+        assert not landmarks.add_sound(conn, work, sound)
+        assert conn.execute("select count(*) from sound_fresh").fetchone() == (1,)
+
+
+def test_what_cannot_be_packed_is_refused(db: Database) -> None:
+    sound = random_sound(6)
+    with db.transaction() as conn:
+        work = add(conn, sound)
+        landmarks.forget(conn, work.id)
+        with pytest.raises(ValueError, match="21 bits"):
+            landmarks.add_sound(conn, work, StoredSound(sound.hashes + (1 << 21), sound.frames, b"", 1))
+        with pytest.raises(ValueError, match="longest sound"):
+            landmarks.add_sound(conn, work, StoredSound(sound.hashes, sound.frames + (1 << 20), b"", 1))
+        assert landmarks.look_up(conn, SoundQuery(*(np.empty(0, t) for t in ("i4", "f4", "i2"))), before=9) == []
