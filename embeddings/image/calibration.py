@@ -40,9 +40,10 @@ class Calibration:
         """What a proven similarity means, for people: measured, with the number of pairs it was measured on."""
         if not self.different_pairs:
             return f"Calibration {self.version} carries no measured rate of false matches."
+        bound = 1.0 - 0.05 ** (1.0 / self.different_pairs)  # Clopper-Pearson, one-sided, for none among n
         return (
             f"Calibration {self.version}: none of {self.different_pairs:,} pairs of different pictures reached 0.95, "
-            f"so a false match is rarer than {3 / self.different_pairs:.1e} per compared pair (95 % confidence)."
+            f"so a false match is rarer than {bound:.1e} per compared pair (upper bound at 95 % confidence)."
         )
 
     def evidence(self, scores: Mapping[str, float]) -> float:

@@ -8,16 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.image.blocks import (
-    BLOCK_PX,
-    CORNER_LEVELS,
-    FRAME_SIDE_PX,
-    block_photographic,
-    corner_strength,
-    textured_blocks,
-)
+from embeddings.image.blocks import FRAME_SIDE_PX
 from embeddings.image.decode import Picture
 from embeddings.image.raster import reduce_to, to_grey
+from embeddings.image.texture import BLOCK_PX, CORNER_LEVELS, block_photographic, corner_strength, textured_blocks
 
 MIN_SHORT_SIDE_PX = 64
 MIN_TEXTURED_BLOCKS = 6

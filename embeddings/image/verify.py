@@ -9,19 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.image.blocks import (
-    BLOCK_PX,
     COARSE_SIDE_PX,
     FRAME_SIDE_PX,
+    MIN_AGREEING,
     BlockReport,
     compare_blocks,
     overlap_polygon,
-    textured_blocks,
 )
 from embeddings.image.calibration import Calibration, lower_bound
 from embeddings.image.evidence import measure
 from embeddings.image.features import LocalFeatures, extract
 from embeddings.image.geometry import Alignment, align, inverse, project
 from embeddings.image.match import ImageMatch, Matrix, Polygon
+from embeddings.image.texture import BLOCK_PX, textured_blocks
 
 WHOLE_REGION_SHARE = 0.8  # from this agreement on, untextured parts between the blocks count as shared too
 SLACK = 0.95  # noise alone fails a block in twenty of an honest re-encode: this much agreement is all of it
@@ -74,11 +74,14 @@ def _best_of(query: Prepared, reference: Prepared, calibration: Calibration, *, 
     same_frame = float((query.thumbnail * reference.thumbnail).mean()) > SAME_FRAME_NCC
     judged = []
     for alignment in align(query.features, reference.features, same_frame=same_frame):
+        parallax = 0.0
         for side_px in (FRAME_SIDE_PX, COARSE_SIDE_PX):
             report = compare_blocks(query.grey, reference.grey, alignment.transform, side_px)
             if report is None:
                 break
-            judged.append(_judge(query, reference, alignment, report, calibration, mirrored=mirrored))
+            judged.append(_judge(query, reference, alignment, report, calibration, mirrored, parallax))
+            if report.agrees.sum() >= MIN_AGREEING:
+                parallax = judged[-1].scores["parallax"]
             if judged[-1].verified:
                 return judged[-1]
             if not _worth_a_coarse_look(report):
@@ -98,8 +101,8 @@ def _judge(
     alignment: Alignment,
     report: BlockReport,
     calibration: Calibration,
-    *,
     mirrored: bool,
+    parallax_seen: float,
 ) -> ImageMatch:
     region = _region(query, reference, report)
     agreed, considered = _counts_within(region, report)
@@ -107,7 +110,7 @@ def _judge(
     overlap = overlap_polygon(report.transform, query.size, reference.size)
     in_query = project(inverse(report.transform), overlap) if len(overlap) else overlap
     held = max(_content_share(overlap, reference), _content_share(in_query, query))
-    scores = measure(alignment, report, held)
+    scores = measure(alignment, report, held, parallax_seen)
     scores["region"] = lower_bound(agreed, considered)
     scores["evidence"] = evidence = calibration.evidence(scores)
     reference_coverage = min(1.0, _content_share(region, reference) * share)

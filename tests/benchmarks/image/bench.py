@@ -1,12 +1,14 @@
 """Copy detection measured end to end, with peers in the same run.
 
     python tests/benchmarks/image/bench.py SET_DIR OUT.json [--shard I/N]     (SET_DIR from bench_set.py)
+    python tests/benchmarks/image/bench.py SET_DIR OUT.json --earlier EARLIER.json
     python tests/benchmarks/image/bench.py SET_DIR OUT.json --merge N
 
 Ours is the production path in memory: fingerprint, exact search over the stored vectors and hashes with every
 view, the service's own rank fusion, verification of the best 20. Peers: PDQ (8 turns, quality >= 50),
 imagehash pHash, the untouched network's features, the same whitened by PCA, and SIFT inliers on our
-candidates. Shards split the queries.
+candidates. Shards split the queries. ``--earlier`` takes what does not depend on verification (nomination and the
+peers' answers) from an earlier run's rows, and judges all candidates anew by the code as it is.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from embeddings.image.analyzer import ImageAnalyzer, ImageFingerprint
 from embeddings.image.calibration import load_calibration
 from embeddings.image.decode import decode_image
 from embeddings.image.geometry import align
+from embeddings.image.match import ImageMatch
 from embeddings.image.plainness import too_plain
 from oracle.nomination import nominate
 from storage.matches import Candidate
@@ -127,20 +130,38 @@ def answers(
     pdq = np.min([index.distances(view.phash) for view in query.query_views[:8]], axis=0).astype(float)
     pdq[(index.quality < 50) | (query.phash_quality < 50)] = 256
     phash = (np.stack(index.phash64) != imagehash.phash(image).hash.reshape(-1)).sum(axis=1)
-    result = {
-        "ours": [(name, match.similarity) for name, match in found.items()],
-        "evidence": [(name, match.scores["evidence"]) for name, match in found.items()],
+    result: dict[str, Any] = {
+        **of_ours(found),
         "sift inliers": sift,
         "pdq": top(index, -pdq),
         "imagehash pHash": top(index, -phash.astype(float)),
         "nominated": [(index.names[i], 0.0) for i in chosen],
-        "scores": [(name, dict(match.scores)) for name, match in found.items()],  # type: ignore[list-item]
     }
     for model in index.vectors:
         result["descriptor alone"] = top(index, index.vectors[model] @ query.embeddings[model])
     for name, vector in plain.describe(image).items():
         result[name] = top(index, np.stack([p[name] for p in index.plain]) @ vector)
     return result
+
+
+def judged_again(
+    analyzer: ImageAnalyzer, index: Index, found: dict[str, Any], path: Path, spent: Any
+) -> dict[str, Any]:
+    """An earlier run's row with the candidates verified anew."""
+    query = analyzer.fingerprint(decode_image(path), search=False)
+    at = {name: i for i, name in enumerate(index.names)}
+    start = time.perf_counter()
+    matches = {name: analyzer.verify(query, index.prints[at[name]].proxy) for name, _ in found["nominated"]}
+    spent["verify"] += time.perf_counter() - start
+    return {**found, **of_ours(matches)}
+
+
+def of_ours(found: dict[str, ImageMatch]) -> dict[str, Any]:
+    return {
+        "ours": [(name, match.similarity) for name, match in found.items()],
+        "evidence": [(name, match.scores["evidence"]) for name, match in found.items()],
+        "scores": [(name, dict(match.scores)) for name, match in found.items()],
+    }
 
 
 def top(index: Index, score: np.ndarray) -> list[Answer]:
@@ -185,6 +206,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--shard", default="0/1")
+    parser.add_argument("--earlier", type=Path)
     parser.add_argument("--merge", type=int, default=0)
     args = parser.parse_args()
     if args.merge:
@@ -199,8 +221,6 @@ def main() -> None:
     analyzer.kept_prepared = 10_000
     start = time.perf_counter()
     index = index_of(args.folder, analyzer, plain)
-    for stored in index.prints:
-        analyzer._prepare(stored.proxy)
     print(f"{len(index.names)} references in {time.perf_counter() - start:.0f} s", flush=True)
     spent: dict[str, float] = defaultdict(float)
     with (args.folder / "labels.csv").open() as file:
@@ -208,8 +228,13 @@ def main() -> None:
     rows = []
     if not items:
         return
+    earlier = {item[0]: found for item, found in json.loads(args.earlier.read_text())["rows"]} if args.earlier else {}
     for item in items:
-        rows.append((item, answers(analyzer, index, plain, args.folder / "queries" / item.query, spent)))
+        path = args.folder / "queries" / item.query
+        if item.query in earlier:
+            rows.append((item, judged_again(analyzer, index, earlier[item.query], path, spent)))
+        else:
+            rows.append((item, answers(analyzer, index, plain, path, spent)))
         if len(rows) % 50 == 0 or len(rows) == len(items):
             print(len(rows), {stage: round(s / len(rows) * 1e3) for stage, s in spent.items()}, "ms each", flush=True)
             content = {"references": len(index.names), "digest": analyzer.model_digest.hex(), "spent": spent,

@@ -1,14 +1,16 @@
 """Block agreement and geometry on pictures whose answer is known."""
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 from support.sample_pictures import photograph, re_encoded
 
-from embeddings.image.blocks import COARSE_SIDE_PX, block_photographic, compare_blocks, corner_strength, overlap_polygon
-from embeddings.image.evidence import pure_region
+from embeddings.image.blocks import COARSE_SIDE_PX, compare_blocks, overlap_polygon
+from embeddings.image.evidence import grouped
 from embeddings.image.features import extract
 from embeddings.image.geometry import align, inverse, project
+from embeddings.image.texture import block_photographic, block_pictorial, corner_strength
 
 TURN = np.array([[0.9, -0.3, 40.0], [0.3, 0.9, -20.0], [0.0, 0.0, 1.0]])
 
@@ -89,10 +91,45 @@ def test_a_straight_edge_has_no_corner_strength_and_texture_has() -> None:
     assert corner_strength(gravel, 16).min() > 2.0
 
 
-def test_the_pure_region_leaves_out_scattered_agreement() -> None:
-    considered = np.ones((12, 12), np.bool_)
-    agreed = np.zeros((12, 12), np.bool_)
-    agreed[:, :6] = True  # one half agrees: all of it but its rim is pure
-    assert pure_region(agreed, considered)[1:-1, 1:5].all() and not pure_region(agreed, considered)[:, 6:].any()
-    scattered = (np.indices((12, 12)).sum(axis=0) % 2).astype(np.bool_)
-    assert not pure_region(scattered, considered).any()
+def test_text_is_not_pictorial_and_a_shaded_drawing_is() -> None:
+    card = Image.new("L", (320, 320), 245)
+    draw = ImageDraw.Draw(card)
+    for line in range(10):
+        draw.text((10, 10 + 30 * line), "words are shared by strangers", fill=15, font_size=22)
+    assert block_pictorial(np.asarray(card, np.float32), 16).mean() < 0.1
+    drawing = np.full((320, 320), 120, np.uint8)
+    for i, level in enumerate((40, 90, 150, 200)):
+        drawing[:, 4 * i :: 16] = level
+    assert block_pictorial(drawing.astype(np.float32), 16).mean() > 0.9
+
+
+def test_scattered_agreement_counts_for_nothing() -> None:
+    weight = np.zeros((12, 12), np.float32)
+    weight[:, :6] = 1.0
+    assert grouped(weight, 0.15, 4) == 72
+    scattered = np.zeros((12, 12), np.float32)
+    scattered[::3, ::3] = 1.0
+    assert grouped(scattered, 0.15, 4) == 0
+
+
+def test_what_moved_by_its_depth_is_displaced_and_what_is_covered_is_not() -> None:
+    scene = grey(photograph("gravel.png"))
+    stepped_aside = scene.copy()
+    stepped_aside[:, 220:] = scene[:, 205:-15]
+    report = compare_blocks(stepped_aside, scene, np.eye(3))
+    assert report is not None
+    assert report.displaced.sum() > 0.3 * (report.inside & report.textured).sum() and report.agrees.sum() > 50
+    covered = scene.copy()
+    covered[:, 220:] = grey(photograph("coffee.png"))[:, 220:]
+    report = compare_blocks(covered, scene, np.eye(3))
+    assert report is not None
+    assert report.displaced.sum() < 0.05 * report.agrees.sum()
+
+
+def test_a_tilt_that_key_points_missed_is_mended() -> None:
+    original = grey(photograph("coffee.png"))
+    tilt = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [4e-5, 2e-5, 1.0]])
+    tilted = cv2.warpPerspective(original, tilt, (480, 360))
+    report = compare_blocks(np.asarray(tilted, np.uint8), original, np.eye(3))
+    assert report is not None
+    assert report.agrees.sum() > 0.9 * (report.inside & report.textured).sum()
