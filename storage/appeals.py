@@ -12,12 +12,6 @@ from storage.database import Connection
 from storage.errors import NotFound, StorageError
 
 
-class AppealExists(StorageError):
-    """There is an appeal against this decision already."""
-
-    code = "appeal_exists"
-
-
 class SamePersonDecides(StorageError):
     """Who decided first cannot decide the appeal: somebody else has to."""
 
@@ -77,8 +71,8 @@ COLUMNS = (
 )
 
 
-def add(conn: Connection, appeal: NewAppeal) -> None:
-    """File an appeal. Raises: AppealExists."""
+def add(conn: Connection, appeal: NewAppeal) -> bool:
+    """File an appeal. Returns: False if this decision is under appeal already, or was in the same round."""
     cursor = conn.execute(
         "insert into appeals (id, kind, creator_id, ground, statement, filed_at, first_decider, decide_by, alert_id,"
         " alert_round, analysis_id, other_creator_id, other_until)"
@@ -89,8 +83,7 @@ def add(conn: Connection, appeal: NewAppeal) -> None:
             appeal.other_creator_id, appeal.other_until,
         ),
     )  # fmt: skip
-    if cursor.rowcount == 0:
-        raise AppealExists
+    return cursor.rowcount == 1
 
 
 def get(conn: Connection, appeal_id: UUID, *, lock: bool = False) -> Appeal:
@@ -186,6 +179,14 @@ def attach(
     ).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def get_attachment(conn: Connection, appeal_id: UUID, number: int) -> Attachment:
+    """One file of an appeal. Raises: NotFound."""
+    for attachment in attachments(conn, appeal_id):
+        if attachment.id == number:
+            return attachment
+    raise NotFound(f"The appeal {appeal_id} has no file {number}.")
 
 
 def attachments(conn: Connection, appeal_id: UUID) -> list[Attachment]:

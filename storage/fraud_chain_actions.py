@@ -101,6 +101,11 @@ def repeat(conn: Connection, action_id: int) -> None:
     )
 
 
+def of_alert(conn: Connection, alert_id: UUID) -> list[ChainAction]:
+    """The calls of one alert, oldest first."""
+    return _select(conn, "alert_id = %s order by id", (alert_id,))
+
+
 def of_recent_alerts(conn: Connection, since: datetime) -> list[ChainAction]:
     """The calls of alerts that changed since then, oldest first."""
     return _select(conn, "alert_id in (select id from fraud_alerts where updated_at >= %s) order by id", (since,))

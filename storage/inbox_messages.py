@@ -94,7 +94,7 @@ def page(
 
 def of_alert(conn: Connection, alert_id: UUID) -> list[Message]:
     """All messages about an alert, oldest first."""
-    return _select(conn, "alert_id = %s order by created_at, id", (alert_id,))
+    return _select(conn, "alert_id = %s order by seq", (alert_id,))
 
 
 def mark_read(conn: Connection, message_id: UUID, now: datetime) -> None:
@@ -128,7 +128,7 @@ def deliveries(conn: Connection, limit: int = 50) -> list[Delivery]:
             (ids,),
         ).fetchall()
     }
-    waiting = _select(conn, "id = any(%s) order by created_at, id", (list(hooks),))
+    waiting = _select(conn, "id = any(%s) order by seq", (list(hooks),))
     return [Delivery(message, *hooks[message.id]) for message in waiting]
 
 

@@ -1,15 +1,21 @@
 """Errors of alerts, statements and appeals."""
 
-from oracle.errors import OracleError
+from oracle.errors import NotAllowed, OracleError
 
 
-class StepNotPossible(OracleError):
+class Conflict(OracleError):
+    """Something stands in the way as matters are now."""
+
+    code = "conflict"
+
+
+class StepNotPossible(Conflict):
     """An alert that stands where this one does cannot take that step."""
 
     code = "step_not_possible"
 
 
-class AccuserCannotDecide(OracleError):
+class AccuserCannotDecide(NotAllowed):
     """Who held the money cannot decide whether it stays held: somebody else has to."""
 
     code = "accuser_cannot_decide"
@@ -21,19 +27,19 @@ class InvalidEndDate(OracleError):
     code = "invalid_end_date"
 
 
-class MissingFact(OracleError):
+class MissingFact(Conflict):
     """A statement was not sent, and nothing was held, because a fact that it has to state is missing."""
 
     code = "missing_fact"
 
 
-class NotYourCase(OracleError):
+class NotYourCase(NotAllowed):
     """Only the creator whom a decision is about can appeal it, and only its two sides see the appeal."""
 
     code = "not_your_case"
 
 
-class TooLate(OracleError):
+class TooLate(Conflict):
     """The time for this is over."""
 
     code = "too_late"
@@ -45,19 +51,25 @@ class UnknownGround(OracleError):
     code = "unknown_ground"
 
 
-class NothingToAppeal(OracleError):
+class NothingToAppeal(Conflict):
     """This decision takes nothing from you, so that there is nothing to appeal."""
 
     code = "nothing_to_appeal"
 
 
-class TooManyAttachments(OracleError):
+class TooManyAttachments(Conflict):
     """An appeal holds at most ten files."""
 
     code = "too_many_attachments"
 
 
-class UnknownSubject(OracleError):
-    """The pass can only hold what belongs to a registered creator."""
+class AppealExists(Conflict):
+    """There is an appeal against this decision already."""
 
-    code = "unknown_subject"
+    code = "appeal_exists"
+
+
+class InvalidWebhook(OracleError):
+    """Messages cannot be sent there."""
+
+    code = "invalid_webhook"

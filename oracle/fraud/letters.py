@@ -120,7 +120,7 @@ def appeal_filed(conn: Connection, appeal: Appeal, subject: str, other: str | No
             if other
             else "There is no other side that has to be heard.",
             "appeal_link": link,
-            "appeal": appeal.id,
+            "appeal": str(appeal.id),
         },
     )
     statements.send(conn, letter, appeal.creator_id, now, alert_id=appeal.alert_id, appeal_id=appeal.id)
@@ -139,7 +139,7 @@ def other_side(conn: Connection, appeal: Appeal, subject: str, original: str, no
             "statement": appeal.statement,
             "other_until": day(appeal.other_until) if appeal.other_until else None,
             "appeal_link": f"/appeals/{appeal.id}",
-            "appeal": appeal.id,
+            "appeal": str(appeal.id),
         },
     )
     statements.send(conn, letter, appeal.other_creator_id, now, appeal_id=appeal.id)
@@ -173,7 +173,7 @@ def appeal_result(
             "next_step": next_step,
             "decided_at": day(now),
             "decider": decider,
-            "appeal": appeal.id,
+            "appeal": str(appeal.id),
         },
     )
     statements.send(conn, letter, appeal.creator_id, now, alert_id=appeal.alert_id, appeal_id=appeal.id)

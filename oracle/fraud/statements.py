@@ -77,6 +77,6 @@ def day(moment: datetime) -> str:
 def _text(value: object) -> str:
     if value is None:
         return ""
-    if isinstance(value, list | tuple):
-        return " ".join(str(part) for part in value)
+    if isinstance(value, list | tuple):  # one part that says nothing makes the whole worth nothing
+        return " ".join(map(str, value)) if all(map(str, value)) else ""
     return str(value)

@@ -48,11 +48,11 @@ def hints_of(signals: Sequence[Mapping[str, Any]]) -> str:
 
 
 def why_of(signals: Sequence[Mapping[str, Any]]) -> list[str]:
-    """One sentence a signal, with what is usual beside what was measured."""
+    """One sentence a signal, with what is usual beside what was measured; "" for one that says nothing."""
     lines = []
     for signal in signals:
         facts = signal["facts"]
         low, high = facts.get("usual_low", 0), facts.get("usual_high", 0)
         usual = f" For posts here {low} to {high} % is usual." if high else ""
-        lines.append(f"{signal['sentence']}{usual}")
+        lines.append(f"{signal['sentence']}{usual}" if signal["sentence"] else "")
     return lines

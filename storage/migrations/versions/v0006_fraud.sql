@@ -166,6 +166,8 @@ create index rechecks_open on rechecks (id) where done_at is null;
 -- What creators are told: one row a message, with every fact that its text was filled from.
 create table creator_messages (
     id uuid primary key,
+    -- The order they were written in; several may be of one moment.
+    seq bigint generated always as identity,
     creator_id bigint not null references creators,
     kind text not null,
     template text not null,

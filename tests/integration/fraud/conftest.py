@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from integration.fraud.cases import Case, make_case
+from integration.fraud.hooks import HookServer, start
 from support.economy import Economy, Plan, make_economy
 from support.economy.database import store
 
@@ -39,3 +41,19 @@ def day(db: Database, economy: Economy) -> dict[int, int]:
 def now(economy: Economy) -> datetime:
     """The end of the day."""
     return datetime.fromtimestamp(economy.events.end_s, UTC)
+
+
+@pytest.fixture
+def case(db: Database) -> Case:
+    """A creator with one post and no events."""
+    with db.transaction() as conn:
+        return make_case(conn, db)
+
+
+@pytest.fixture
+def post_server() -> Iterator[HookServer]:
+    """A server for webhooks."""
+    hooks = start()
+    yield hooks
+    hooks.server.shutdown()
+    hooks.server.server_close()

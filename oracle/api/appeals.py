@@ -1,0 +1,299 @@
+"""Appeals and messages over HTTP, and the pages where people read and write them."""
+
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
+from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import BaseModel, Field
+
+from oracle.api.access import Caller, FraudOfficer, Reader
+from oracle.api.cursors import read_cursor, write_cursor
+from oracle.api.fraud import load_detail
+from oracle.api.fraud_schemas import AppealRequest, Body
+from oracle.api.pages import templates
+from oracle.api.parties import acting_creator, check_origin, check_side
+from oracle.api.services import Services, ServicesDep
+from oracle.errors import UploadTooLarge
+from oracle.fraud import appeals as cases
+from oracle.fraud import webhooks, wording
+from oracle.fraud.attachments import add_attachment
+from oracle.fraud.statements import day
+from storage import appeals, fraud_alerts, fraud_audit, inbox_messages
+from storage.appeals import Appeal
+from storage.database import Connection
+from storage.inbox_messages import Message
+
+router = APIRouter(tags=["appeals"])
+CHUNK_BYTES = 2**20
+templates.filters.setdefault("day", day)
+
+
+class VerdictAppeal(AppealRequest):
+    """An appeal against the verdict of an analysis."""
+
+    analysis_id: UUID
+
+
+class View(Body):
+    """How the other side sees it."""
+
+    view: str = Field(min_length=1, max_length=10_000)
+    creator: str | None = None
+
+
+class Decision(Body):
+    """The decision on an appeal against a verdict."""
+
+    outcome: Literal["granted", "refused"]
+    convinced: str = Field(min_length=10, max_length=4000, description="What convinced you; both sides read it.")
+
+
+class Webhook(Body):
+    """Where messages go."""
+
+    url: str = Field(max_length=2000)
+    creator: str | None = None
+
+
+class AppealView(BaseModel):
+    """An appeal as both sides and the reviewers see it."""
+
+    id: UUID
+    kind: str
+    alert_id: UUID | None
+    analysis_id: UUID | None
+    ground: str
+    statement: str
+    status: str
+    filed_at: datetime
+    decide_by: datetime
+    first_decider: str
+    other_view: str | None
+    other_until: datetime | None
+    outcome: str | None
+    convinced: str | None
+    decided_by: str | None
+    decided_at: datetime | None
+    attachments: list[dict[str, Any]]
+    history: list[dict[str, Any]]
+
+
+@router.post("/v1/appeals", status_code=201, summary="Appeal the verdict on your work, free of charge")
+def file_appeal(services: ServicesDep, caller: Reader, body: VerdictAppeal) -> AppealView:
+    with services.db.transaction() as conn:
+        number = cases.appeal_verdict(
+            conn, body.analysis_id, creator_id=acting_creator(conn, caller, body.creator),
+            actor=caller.creator or caller.name, ground=body.ground, statement=body.statement, now=datetime.now(UTC),
+        )  # fmt: skip
+        return _view(conn, appeals.get(conn, number))
+
+
+@router.get("/v1/appeals", summary="Appeals that you are a side of; all for reviewers")
+def list_appeals(
+    services: ServicesDep,
+    caller: Reader,
+    status: Literal["open", "decided"] | None = None,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> dict[str, Any]:
+    check_side(caller, caller.creator_id)
+    with services.db.transaction() as conn:
+        found = appeals.page(
+            conn, creator_id=caller.creator_id, status=status, before=read_cursor(cursor), limit=limit + 1
+        )
+        views = [_view(conn, appeal) for appeal in found[:limit]]
+    last = found[limit - 1] if len(found) > limit else None
+    return {"appeals": views, "next_cursor": write_cursor(last.filed_at, last.id) if last else None}
+
+
+@router.get("/v1/appeals/{appeal_id}", summary="One appeal with its files and steps")
+def get_appeal(services: ServicesDep, caller: Reader, appeal_id: UUID) -> AppealView:
+    with services.db.transaction() as conn:
+        return _view(conn, _seen(conn, caller, appeal_id))
+
+
+@router.post("/v1/appeals/{appeal_id}/attachments", status_code=201, summary="Add a file that supports your side")
+def attach(
+    services: ServicesDep, caller: Reader, appeal_id: UUID, file: Annotated[UploadFile, File()]
+) -> dict[str, int]:
+    return {"attachment": _attach(services, caller, appeal_id, file)}
+
+
+@router.get("/v1/appeals/{appeal_id}/attachments/{number}", summary="A file as it was sent")
+def get_attachment(services: ServicesDep, caller: Reader, appeal_id: UUID, number: int) -> Response:
+    with services.db.transaction() as conn:
+        _seen(conn, caller, appeal_id)
+        found = appeals.get_attachment(conn, appeal_id, number)
+    with services.blobs.open(found.blob_key) as content:
+        data = content.read()
+    # Somebody else's file: it is saved, and never runs as part of our pages.
+    headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
+    return Response(data, media_type=found.mime, headers=headers)
+
+
+@router.post("/v1/appeals/{appeal_id}/answer", summary="Say how you see it, as the other side")
+def answer(services: ServicesDep, caller: Reader, appeal_id: UUID, body: View) -> AppealView:
+    with services.db.transaction() as conn:
+        cases.add_other_view(
+            conn, appeal_id, creator_id=acting_creator(conn, caller, body.creator),
+            actor=caller.creator or caller.name, view=body.view, now=datetime.now(UTC),
+        )  # fmt: skip
+        return _view(conn, appeals.get(conn, appeal_id))
+
+
+@router.post("/v1/appeals/{appeal_id}/decide", summary="Decide an appeal against a verdict; not by who decided before")
+def decide(services: ServicesDep, caller: FraudOfficer, appeal_id: UUID, body: Decision) -> dict[str, Any]:
+    with services.db.transaction() as conn:
+        rechecks = cases.decide_verdict(
+            conn, appeal_id, granted=body.outcome == "granted", actor=caller.creator or caller.name,
+            convinced=body.convinced, now=datetime.now(UTC),
+        )  # fmt: skip
+        return {"appeal": _view(conn, appeals.get(conn, appeal_id)), "checked_again": rechecks}
+
+
+@router.get("/v1/messages", summary="What a creator was told")
+def list_messages(
+    services: ServicesDep,
+    caller: Reader,
+    creator: str | None = None,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> dict[str, Any]:
+    with services.db.transaction() as conn:
+        creator_id = acting_creator(conn, caller, creator)
+        found = inbox_messages.page(conn, creator_id, before=read_cursor(cursor), limit=limit + 1)
+    last = found[limit - 1] if len(found) > limit else None
+    return {
+        "messages": [_message(message) for message in found[:limit]],
+        "next_cursor": write_cursor(last.created_at, last.id) if last else None,
+    }
+
+
+@router.put("/v1/webhook", summary="Send a creator's messages there; the answer holds the secret, once")
+def put_webhook(services: ServicesDep, caller: Reader, body: Webhook) -> dict[str, str]:
+    with services.db.transaction() as conn:
+        creator_id = acting_creator(conn, caller, body.creator)
+        private = services.settings.fetch.allow_private
+        return {"secret": webhooks.register(conn, creator_id, body.url, allow_private=private)}
+
+
+@router.get("/fraud_alerts/{alert_id}", response_class=HTMLResponse, include_in_schema=False)
+def alert_page(services: ServicesDep, caller: Reader, alert_id: UUID) -> str:
+    with services.db.transaction() as conn:
+        alert = fraud_alerts.get(conn, alert_id)
+        check_side(caller, alert.creator_id)
+        view = load_detail(conn, alert)
+        letters = inbox_messages.of_alert(conn, alert_id)
+        appeal = appeals.find_open_of_alert(conn, alert_id)
+    return templates.get_template("alert.html").render(
+        alert=view, letters=letters, appeal=appeal, why=wording.why_of(alert.signals), now=datetime.now(UTC),
+        grounds={name: wording.GROUNDS[name] for name in wording.FRAUD_GROUNDS},
+        may_appeal=view.status in ("notified", "upheld"),
+    )  # fmt: skip
+
+
+@router.post("/fraud_alerts/{alert_id}/appeal", include_in_schema=False)
+def appeal_form(
+    services: ServicesDep,
+    caller: Reader,
+    request: Request,
+    alert_id: UUID,
+    ground: Annotated[str, Form()],
+    statement: Annotated[str, Form(min_length=1, max_length=10_000)],
+    file: Annotated[UploadFile | None, File()] = None,
+) -> RedirectResponse:
+    check_origin(request)
+    with services.db.transaction() as conn:
+        owner = fraud_alerts.get(conn, alert_id)
+        check_side(caller, owner.creator_id)
+        number = cases.appeal_alert(
+            conn, alert_id, creator_id=owner.creator_id, actor=caller.creator or caller.name, ground=ground,
+            statement=statement, now=datetime.now(UTC),
+        )  # fmt: skip
+    if file is not None and file.filename:
+        _attach(services, caller, number, file)
+    return RedirectResponse(f"/appeals/{number}", status_code=303)
+
+
+@router.get("/appeals/{appeal_id}", response_class=HTMLResponse, include_in_schema=False)
+def appeal_page(services: ServicesDep, caller: Reader, appeal_id: UUID) -> str:
+    with services.db.transaction() as conn:
+        appeal = _seen(conn, caller, appeal_id)
+        view = _view(conn, appeal)
+    return templates.get_template("appeal.html").render(
+        appeal=view, ground=wording.GROUNDS[appeal.ground], now=datetime.now(UTC),
+        may_answer=appeal.other_creator_id is not None and caller.creator_id == appeal.other_creator_id
+        and appeal.other_view is None and appeal.status == "open",
+    )  # fmt: skip
+
+
+@router.post("/appeals/{appeal_id}/answer", include_in_schema=False)
+def answer_form(
+    services: ServicesDep,
+    caller: Reader,
+    request: Request,
+    appeal_id: UUID,
+    view: Annotated[str, Form(min_length=1, max_length=10_000)],
+) -> RedirectResponse:
+    check_origin(request)
+    answer(services, caller, appeal_id, View(view=view))
+    return RedirectResponse(f"/appeals/{appeal_id}", status_code=303)
+
+
+@router.get("/messages/{message_id}", response_class=HTMLResponse, include_in_schema=False)
+def message_page(services: ServicesDep, caller: Reader, message_id: UUID) -> str:
+    with services.db.transaction() as conn:
+        message = inbox_messages.get(conn, message_id)
+        check_side(caller, message.creator_id)
+        if caller.creator_id == message.creator_id:
+            inbox_messages.mark_read(conn, message_id, datetime.now(UTC))
+    return templates.get_template("statement.html").render(message=message)
+
+
+def _attach(services: Services, caller: Caller, appeal_id: UUID, file: UploadFile) -> int:
+    with services.db.transaction() as conn:
+        _seen(conn, caller, appeal_id)
+    with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
+        path, size, limit = Path(folder) / "file", 0, services.settings.limits.upload_bytes
+        with path.open("wb") as out:
+            while chunk := file.file.read(CHUNK_BYTES):
+                size += len(chunk)
+                if size > limit:
+                    raise UploadTooLarge(f"The file is larger than the {limit} bytes accepted here. Nothing was kept.")
+                out.write(chunk)
+        return add_attachment(
+            services.db, services.blobs, appeal_id, path, file.filename or "file",
+            actor=caller.creator or caller.name, now=datetime.now(UTC),
+        )  # fmt: skip
+
+
+def _seen(conn: Connection, caller: Caller, appeal_id: UUID) -> Appeal:
+    appeal = appeals.get(conn, appeal_id)
+    check_side(caller, appeal.creator_id, appeal.other_creator_id)
+    return appeal
+
+
+def _view(conn: Connection, appeal: Appeal) -> AppealView:
+    shown = {name: getattr(appeal, name) for name in AppealView.model_fields if hasattr(appeal, name)}
+    files = [
+        {"number": f.id, "file_name": f.file_name, "mime": f.mime, "size_bytes": f.size_bytes, "added_by": f.added_by}
+        for f in appeals.attachments(conn, appeal.id)
+    ]
+    steps = [
+        {"at": e.at, "actor": e.actor, "step": e.step, "reason_code": e.reason_code, "text": e.text}
+        for e in fraud_audit.of_appeal(conn, appeal.id)
+    ]
+    return AppealView(**shown, attachments=files, history=steps)
+
+
+def _message(message: Message) -> dict[str, Any]:
+    return {
+        "id": message.id, "kind": message.kind, "subject": message.subject, "body": message.body,
+        "created_at": message.created_at, "read_at": message.read_at, "alert_id": message.alert_id,
+        "appeal_id": message.appeal_id, "delivery": message.delivery, "sha256": bytes(message.sha256).hex(),
+        "link": f"/messages/{message.id}",
+    }  # fmt: skip

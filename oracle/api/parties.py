@@ -1,0 +1,48 @@
+"""Who may see and do what in a case: its creator, the other side, and reviewers."""
+
+from urllib.parse import urlsplit
+
+from fastapi import Request
+
+from oracle.api.access import Caller
+from oracle.errors import KeyRequired, NotAllowed
+from oracle.fraud.errors import NotYourCase
+from storage import works
+from storage.database import Connection
+from storage.errors import NotFound
+
+
+def acting_creator(conn: Connection, caller: Caller, named: str | None) -> int:
+    """The creator a caller acts for: the key's own, or, for keys of the platform's staff, the one named.
+
+    Raises: KeyRequired for anybody without a key, NotAllowed, NotFound.
+    """
+    if caller.creator_id is not None:
+        if named is not None and named != caller.creator:
+            raise NotAllowed(f"The key {caller.name!r} acts for {caller.creator} only, not for {named}.")
+        return caller.creator_id
+    if not caller.may("fraud"):
+        raise KeyRequired
+    if named is None:
+        raise NotAllowed("This key acts for everybody: name the creator.")
+    creator_id = works.find_creator(conn, named)
+    if creator_id is None:
+        raise NotFound(f"There is no creator {named}.")
+    return creator_id
+
+
+def check_side(caller: Caller, *creator_ids: int | None) -> None:
+    """Raise unless a caller is one of these creators or a reviewer. Raises: KeyRequired, NotYourCase."""
+    if caller.creator_id is not None and caller.creator_id in creator_ids:
+        return
+    if caller.creator_id is None and not caller.may("fraud"):
+        raise KeyRequired
+    if caller.creator_id is not None:
+        raise NotYourCase
+
+
+def check_origin(request: Request) -> None:
+    """Refuse a form that another site's page sent with a visitor's cookie. Raises: NotAllowed."""
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise NotAllowed("This form was sent by another site.")

@@ -1,0 +1,187 @@
+"""The life of an alert: every step, who may take it, what it moves, and that it always ends."""
+
+import psycopg
+import pytest
+from integration.fraud.cases import DAY, NOW, POST, Case, signal
+
+from oracle.fraud import alerts, appeals
+from oracle.fraud.errors import AccuserCannotDecide, InvalidEndDate, StepNotPossible
+from storage import fraud_alerts, fraud_audit, inbox_messages, ledger_freezes
+from storage.database import Connection, Database
+
+
+def steps(conn: Connection, alert_id) -> list[tuple[str, str]]:
+    return [(entry.step, entry.actor) for entry in fraud_audit.of_alert(conn, alert_id)]
+
+
+def resolve(conn: Connection, alert_id, *, upheld: bool, actor: str = "maria", now=NOW + DAY, until=None) -> None:
+    appeals.resolve_alert(
+        conn, alert_id, upheld=upheld, actor=actor, until=until, code="looked_at_it", text="I compared the devices.",
+        now=now,
+    )  # fmt: skip
+
+
+def test_a_finding_freezes_and_notifies_in_one_transaction(db: Database, case: Case) -> None:
+    alert_id = case.raise_alert()
+    with db.transaction() as conn:
+        alert = fraud_alerts.get(conn, alert_id)
+        (letter,) = inbox_messages.of_alert(conn, alert_id)
+        assert (alert.status, alert.frozen_by, alert.frozen_until) == ("notified", "rules", NOW + 14 * DAY)
+        assert bytes(alert.statement_hash) == bytes(letter.sha256)
+        assert ledger_freezes.is_post_frozen(conn, POST, NOW + DAY)
+        assert steps(conn, alert_id) == [("open", "rules"), ("freeze", "rules"), ("notify", "rules")]
+    for said in ("700 of 800 views", "4 December 2026", "not taken away", "free of charge", "$0.00", str(alert_id)):
+        assert said in letter.body
+
+
+def test_a_finding_without_a_fact_that_the_letter_states_holds_nothing(db: Database, case: Case) -> None:
+    alert_id = case.raise_alert(signals=[signal() | {"sentence": ""}])
+    with db.transaction() as conn:
+        assert fraud_alerts.get(conn, alert_id).status == "open"
+        assert not ledger_freezes.is_post_frozen(conn, POST, NOW)
+        assert inbox_messages.of_alert(conn, alert_id) == []
+        assert steps(conn, alert_id)[-1] == ("blocked", "rules")
+        assert conn.execute("select count(*) from fraud_chain_actions").fetchone() == (0,)
+
+
+def test_a_watched_alert_holds_nothing_until_a_person_freezes_it_and_another_decides(db: Database, case: Case) -> None:
+    alert_id = case.raise_alert(action="watch")
+    with db.transaction() as conn:
+        assert fraud_alerts.get(conn, alert_id).status == "open"
+        assert not ledger_freezes.is_post_frozen(conn, POST, NOW)
+        alerts.freeze(
+            conn, alert_id, actor="olga", until=NOW + 3 * DAY, reason_code="looked", text="I saw it.", now=NOW
+        )
+        (letter,) = inbox_messages.of_alert(conn, alert_id)
+        assert "olga looked at it" in letter.body
+    with pytest.raises(AccuserCannotDecide), db.transaction() as conn:
+        resolve(conn, alert_id, upheld=True, actor="olga")
+    with db.transaction() as conn:
+        resolve(conn, alert_id, upheld=False, actor="maria")
+        assert fraud_alerts.get(conn, alert_id).status == "reversed"
+
+
+def test_the_database_itself_refuses_the_accuser_as_judge(db: Database, case: Case) -> None:
+    alert_id = case.raise_alert()
+    with pytest.raises(psycopg.errors.CheckViolation), db.transaction() as conn:
+        conn.execute(
+            "update fraud_alerts set status = 'upheld', decided_by = 'rules', decision_reason = 'x' where id = %s",
+            (alert_id,),
+        )
+
+
+def test_an_upheld_alert_leaves_its_sources_out_and_a_later_reversal_counts_them_again(
+    db: Database, case: Case
+) -> None:
+    alert_id = case.raise_alert()
+    with db.transaction() as conn:
+        resolve(conn, alert_id, upheld=True, until=NOW + 60 * DAY)
+        left_out = conn.execute(
+            "select scope, value, post_id from engagement_exclusions where alert_id = %s and lifted_at is null"
+            " order by value",
+            (alert_id,),
+        ).fetchall()
+        assert left_out == [("account", "bot1", POST), ("account", "bot2", POST)]
+        assert ledger_freezes.is_post_frozen(conn, POST, NOW + 59 * DAY)
+        resolve(conn, alert_id, upheld=False, actor="peter", now=NOW + 2 * DAY)
+        assert conn.execute("select count(*) from engagement_exclusions where lifted_at is null").fetchone() == (0,)
+        assert not ledger_freezes.is_post_frozen(conn, POST, NOW + 2 * DAY)
+        kinds = [row[0] for row in conn.execute("select kind from fraud_chain_actions order by id")]
+    assert kinds == ["freeze", "uphold", "release"]
+
+
+@pytest.mark.parametrize("days", [-1, 181])
+def test_an_upheld_hold_ends_within_180_days_of_its_start(db: Database, case: Case, days: int) -> None:
+    alert_id = case.raise_alert()
+    with pytest.raises(InvalidEndDate), db.transaction() as conn:
+        resolve(conn, alert_id, upheld=True, until=NOW + days * DAY, now=NOW)
+
+
+def test_silence_sets_the_money_free(db: Database, case: Case) -> None:
+    alert_id = case.raise_alert()
+    assert alerts.expire_due(db, NOW + 13 * DAY) == 0
+    assert alerts.expire_due(db, NOW + 14 * DAY) == 1
+    assert alerts.expire_due(db, NOW + 15 * DAY) == 0
+    with db.transaction() as conn:
+        assert fraud_alerts.get(conn, alert_id).status == "expired"
+        assert not ledger_freezes.is_post_frozen(conn, POST, NOW + 14 * DAY)
+        letters = inbox_messages.of_alert(conn, alert_id)
+    assert letters[-1].kind == "hold_ended"
+    assert "Nobody decided in time" in letters[-1].body
+
+
+def test_an_appeal_that_nobody_decides_sets_the_money_free_before_the_hold_ends(db: Database, case: Case) -> None:
+    alert_id = case.raise_alert()
+    with db.transaction() as conn:
+        appeal = appeals.appeal_alert(
+            conn, alert_id, creator_id=case.creator_id, actor="alice", ground="real_people", statement="My class!",
+            now=NOW + DAY,
+        )  # fmt: skip
+    assert alerts.expire_due(db, NOW + 7 * DAY) == 0
+    assert alerts.expire_due(db, NOW + 8 * DAY) == 1
+    with db.transaction() as conn:
+        assert fraud_alerts.get(conn, alert_id).status == "expired"
+        assert conn.execute("select outcome, decided_by from appeals where id = %s", (appeal,)).fetchone() == (
+            "lapsed", None,
+        )  # fmt: skip
+        kinds = [letter.kind for letter in inbox_messages.of_alert(conn, alert_id)]
+    assert kinds == ["payout_hold", "appeal_received", "hold_ended", "appeal_result"]
+
+
+def test_a_dismissed_alert_does_not_come_back_without_something_new(db: Database, case: Case) -> None:
+    first = case.raise_alert()
+    with db.transaction() as conn:
+        resolve(conn, first, upheld=False, now=NOW + DAY)
+    assert case.raise_alert(now=NOW + DAY, seen_until=NOW) is None
+    again = case.raise_alert(now=NOW + 3 * DAY, seen_until=NOW + 2 * DAY)
+    assert again is not None
+    assert again != first
+
+
+def test_an_alert_is_opened_again_with_a_reason_and_begins_a_new_round(db: Database, case: Case) -> None:
+    alert_id = case.raise_alert()
+    with db.transaction() as conn:
+        resolve(conn, alert_id, upheld=False)
+        alerts.reopen(
+            conn, alert_id, actor="olga", reason_code="new_facts", text="The devices came back.", now=NOW + 2 * DAY
+        )
+        alert = fraud_alerts.get(conn, alert_id)
+        assert (alert.status, alert.round, alert.frozen_until, alert.decided_by) == ("open", 2, None, None)
+        alerts.freeze(
+            conn, alert_id, actor="olga", until=NOW + 5 * DAY, reason_code="new_facts", text="See the log.",
+            now=NOW + 2 * DAY,
+        )  # fmt: skip
+        names = {bytes(row[0]) for row in conn.execute("select chain_alert_id from fraud_chain_actions")}
+        assert fraud_audit.find_break(conn) is None
+    assert len(names) == 2  # the contract takes each name once
+
+
+def test_a_closed_alert_takes_no_other_step(db: Database, case: Case) -> None:
+    alert_id = case.raise_alert()
+    with db.transaction() as conn:
+        resolve(conn, alert_id, upheld=False)
+    with pytest.raises(StepNotPossible, match="reopen"), db.transaction() as conn:
+        resolve(conn, alert_id, upheld=True, actor="peter")
+
+
+def test_a_changed_row_of_the_log_is_found(db: Database, case: Case) -> None:
+    case.raise_alert()
+    with db.transaction() as conn:
+        assert fraud_audit.find_break(conn) is None
+    with pytest.raises(psycopg.errors.RaiseException, match="only grows"), db.transaction() as conn:
+        conn.execute("update fraud_audit set text = 'nothing' where seq = 2")
+    for change in ("text = 'nothing'", "actor = 'somebody else'", "facts = '{}'"):
+        with db.transaction() as conn:
+            conn.execute("alter table fraud_audit disable trigger fraud_audit_grows")
+            conn.execute(f"update fraud_audit set {change} where seq = 2")
+            assert fraud_audit.find_break(conn) == 2
+            conn.rollback()
+
+
+def test_a_hold_on_an_account_stops_withdrawals_only(db: Database, case: Case) -> None:
+    case.raise_alert(subject="creator")
+    with db.transaction() as conn:
+        assert ledger_freezes.is_account_frozen(conn, case.creator_id, NOW + DAY)
+        assert not ledger_freezes.is_post_frozen(conn, POST, NOW + DAY)
+        row = conn.execute("select subject, octet_length(subject_id) from fraud_chain_actions").fetchone()
+    assert row == ("creator", 20)

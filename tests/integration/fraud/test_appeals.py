@@ -1,0 +1,240 @@
+"""Appeals against verdicts: both sides heard, somebody else decides, and a won one lasts."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from integration.creators.creators_world import Platform
+from integration.fraud.cases import DAY, NOW
+
+from oracle.creators import payments
+from oracle.fraud import appeals as cases
+from oracle.fraud.attachments import add_attachment
+from oracle.fraud.errors import (
+    AccuserCannotDecide,
+    AppealExists,
+    NothingToAppeal,
+    NotYourCase,
+    StepNotPossible,
+    TooLate,
+    TooManyAttachments,
+    UnknownGround,
+)
+from storage import analyses, appeals, fraud_audit, inbox_messages, ledger, works
+from storage.blobs.local import LocalBlobs
+from storage.database import Connection, Database
+
+
+@dataclass
+class Quarrel:
+    """An original by one creator, and posts of others that were called copies of it."""
+
+    platform: Platform
+    owner: int
+    poster: int
+    original: UUID
+    analysis: UUID
+    post: bytes
+    others: list[UUID]
+
+    @property
+    def db(self) -> Database:
+        return self.platform.db
+
+    def appeal(self, *, now=NOW, ground: str = "mine_and_earlier", creator_id: int | None = None) -> UUID:
+        with self.db.transaction() as conn:
+            return cases.appeal_verdict(
+                conn, self.analysis, creator_id=creator_id or self.poster, actor="bob", ground=ground,
+                statement="I have the raw file.", now=now,
+            )  # fmt: skip
+
+    def decide(self, appeal: UUID, *, granted: bool, actor: str = "maria", now=NOW + 8 * DAY) -> list[UUID]:
+        with self.db.transaction() as conn:
+            return cases.decide_verdict(
+                conn, appeal, granted=granted, actor=actor, convinced="The raw file is older.", now=now
+            )
+
+    def letters(self, creator_id: int) -> dict[str, str]:
+        with self.db.transaction() as conn:
+            return {letter.kind: letter.body for letter in inbox_messages.page(conn, creator_id)}
+
+
+def add_work(conn: Connection, creator_id: int, name: str) -> tuple[UUID, bytes]:
+    work, post = uuid4(), hashlib.sha256(name.encode()).digest()
+    works.add_work(conn, works.NewWork(
+        work, creator_id, post, "image", hashlib.sha256(b"content " + name.encode()).digest(), "image/png", 10, 5, 5,
+        f"{name}.png", f"sha256/{name}",
+    ))  # fmt: skip
+    return work, post
+
+
+def add_copy(conn: Connection, creator_id: int, name: str, original: UUID) -> tuple[UUID, bytes]:
+    work, post = add_work(conn, creator_id, name)
+    analysis = uuid4()
+    analyses.add(conn, analyses.NewAnalysis(analysis, "upload", post, creator_id, "image", 1, 9_500, 10_000, work))
+    analyses.conclude(conn, analysis, analyses.Conclusion(
+        "derivative", "match", 9_800, "high", 6_000, original, b"{}", bytes(32), bytes(32), 1, NOW - DAY
+    ))  # fmt: skip
+    return analysis, post
+
+
+@pytest.fixture
+def quarrel(db: Database) -> Quarrel:
+    platform = Platform(db)
+    owner, poster, third = (platform.creator(name) for name in ("anna", "bob", "cleo"))
+    with db.transaction() as conn:
+        original, _ = add_work(conn, owner, "original")
+        analysis, post = add_copy(conn, poster, "holiday", original)
+        others = [add_copy(conn, third, f"other{n}", original)[0] for n in range(2)]
+    platform.grade(post, "C")
+    platform.earns(post, 10_000)
+    platform.run(NOW)
+    return Quarrel(platform, owner, poster, original, analysis, post, others)
+
+
+def contested(quarrel: Quarrel) -> int:
+    with quarrel.db.transaction() as conn:
+        return ledger.waiting(conn, quarrel.post).contested
+
+
+def test_a_won_appeal_pays_back_settles_the_pair_for_good_and_checks_the_others_again(quarrel: Quarrel) -> None:
+    assert contested(quarrel) == 6_000
+    appeal = quarrel.appeal()
+    quarrel.platform.run(NOW + 30 * DAY)
+    assert contested(quarrel) == 6_000  # the window is over, but the dispute is open: it waits
+    assert quarrel.decide(appeal, granted=True) == sorted(quarrel.others, key=quarrel.others.index)
+    quarrel.platform.run(NOW + 60 * DAY)
+    assert contested(quarrel) == 0
+    assert quarrel.platform.totals(quarrel.poster).available == 10_000
+    with quarrel.db.transaction() as conn:
+        copy = works.get_work(conn, analyses.get(conn, quarrel.analysis).work_id)
+        settled = appeals.settled_not_copies(conn, copy.sha256, quarrel.poster, [quarrel.original])
+        stranger = appeals.settled_not_copies(conn, copy.sha256, quarrel.owner, [quarrel.original])
+        assert {number for _, number in appeals.open_rechecks(conn)} == set(quarrel.others)
+        assert fraud_audit.find_break(conn) is None
+    assert settled == {quarrel.original}
+    assert stranger == set()
+    letters = quarrel.letters(quarrel.poster)
+    assert "$60.00 that waited was paid to you" in letters["appeal_result"]
+    assert "The raw file is older." in letters["appeal_result"]
+    assert "maria, who had no part" in letters["appeal_result"]
+
+
+def test_a_later_analysis_does_not_bring_the_redirect_back(quarrel: Quarrel) -> None:
+    quarrel.decide(quarrel.appeal(), granted=True)
+    with quarrel.db.transaction() as conn:
+        again = uuid4()
+        work = analyses.get(conn, quarrel.analysis).work_id
+        analyses.add(
+            conn, analyses.NewAnalysis(again, "index", quarrel.post, quarrel.poster, "image", 1, 9_500, 10_000, work)
+        )
+        analyses.conclude(conn, again, analyses.Conclusion(
+            "derivative", "match", 9_900, "high", 8_000, quarrel.original, b"{}", bytes(32), bytes(32), 1, NOW + 9 * DAY
+        ))  # fmt: skip
+    quarrel.platform.run(NOW + 10 * DAY)
+    assert quarrel.platform.find_terms(quarrel.post).verdict == "original"
+
+
+def test_a_lost_appeal_can_go_on_once_more_and_yet_another_person_decides(quarrel: Quarrel) -> None:
+    first = quarrel.appeal()
+    quarrel.decide(first, granted=False)
+    with quarrel.db.transaction() as conn:
+        assert appeals.open_rechecks(conn) == []
+    second = quarrel.appeal(now=NOW + 9 * DAY)
+    with pytest.raises(AccuserCannotDecide, match="maria"):
+        quarrel.decide(second, granted=True, actor="maria", now=NOW + 20 * DAY)
+    quarrel.decide(second, granted=False, actor="peter", now=NOW + 20 * DAY)
+    with pytest.raises(NothingToAppeal, match="last step"):
+        quarrel.appeal(now=NOW + 21 * DAY)
+    quarrel.platform.run(NOW + 40 * DAY)
+    assert quarrel.platform.totals(quarrel.owner).available == 6_000
+
+
+def test_the_database_itself_refuses_the_first_decider(quarrel: Quarrel) -> None:
+    appeal = quarrel.appeal()
+    with pytest.raises(appeals.SamePersonDecides), quarrel.db.transaction() as conn:
+        appeals.decide(conn, appeal, outcome="granted", decided_by=cases.MACHINE, convinced="x", now=NOW)
+    with pytest.raises(psycopg.errors.CheckViolation), quarrel.db.transaction() as conn:
+        conn.execute(
+            "update appeals set status = 'decided', outcome = 'granted', decided_by = first_decider, convinced = 'x'"
+        )
+
+
+def test_the_other_side_is_heard_before_anybody_decides(quarrel: Quarrel) -> None:
+    appeal = quarrel.appeal()
+    assert "I have the raw file." in quarrel.letters(quarrel.owner)["appeal_other_side"]
+    with pytest.raises(StepNotPossible, match="can still answer"):
+        quarrel.decide(appeal, granted=True, now=NOW + DAY)
+    with pytest.raises(NotYourCase), quarrel.db.transaction() as conn:
+        cases.add_other_view(conn, appeal, creator_id=quarrel.poster, actor="bob", view="No!", now=NOW + DAY)
+    with quarrel.db.transaction() as conn:
+        cases.add_other_view(conn, appeal, creator_id=quarrel.owner, actor="anna", view="It is mine.", now=NOW + DAY)
+    with pytest.raises(TooLate), quarrel.db.transaction() as conn:
+        cases.add_other_view(conn, appeal, creator_id=quarrel.owner, actor="anna", view="And again.", now=NOW + DAY)
+    quarrel.decide(appeal, granted=False, now=NOW + 2 * DAY)
+    with quarrel.db.transaction() as conn:
+        assert [e.step for e in fraud_audit.of_appeal(conn, appeal)] == ["appeal", "answer", "decide"]
+
+
+def test_neither_side_decides(quarrel: Quarrel) -> None:
+    appeal = quarrel.appeal()
+    for side in ("anna", "bob"):
+        with pytest.raises(NotYourCase):
+            quarrel.decide(appeal, granted=True, actor=side)
+
+
+def test_what_cannot_be_appealed(quarrel: Quarrel) -> None:
+    with pytest.raises(NotYourCase):
+        quarrel.appeal(creator_id=quarrel.owner)
+    with pytest.raises(UnknownGround):
+        quarrel.appeal(ground="real_people")
+    with pytest.raises(TooLate):
+        quarrel.appeal(now=NOW + timedelta(days=200))
+    quarrel.appeal()
+    with pytest.raises(AppealExists):
+        quarrel.appeal()
+
+
+def test_files_are_kept_by_their_content_and_only_while_the_appeal_is_open(quarrel: Quarrel, tmp_path: Path) -> None:
+    blobs, file, appeal = LocalBlobs(tmp_path / "blobs"), tmp_path / "raw", quarrel.appeal()
+    file.write_bytes(b"%PDF-1.7 a contract")
+
+    def add(name: str = "../contract.pdf") -> int:
+        return add_attachment(quarrel.db, blobs, appeal, file, name, actor="bob", now=NOW)
+
+    assert add() == add("again.pdf")
+    with quarrel.db.transaction() as conn:
+        (kept,) = appeals.attachments(conn, appeal)
+    assert (kept.file_name, kept.mime, kept.size_bytes) == ("contract.pdf", "application/pdf", 19)
+    with blobs.open(kept.blob_key) as content:
+        assert content.read() == b"%PDF-1.7 a contract"
+    for number in range(9):
+        file.write_bytes(b"<script>%d</script>" % number)
+        add(f"page{number}.html")
+    with quarrel.db.transaction() as conn:
+        assert {f.mime for f in appeals.attachments(conn, appeal)} == {"application/pdf", "application/octet-stream"}
+    file.write_bytes(b"one too many")
+    with pytest.raises(TooManyAttachments):
+        add()
+    quarrel.decide(appeal, granted=False)
+    with pytest.raises(TooLate):
+        add()
+
+
+def test_pay_that_was_frozen_is_named_when_it_is_free_again(db: Database) -> None:
+    platform = Platform(db)
+    creator = platform.creator("dora")
+    post = platform.post(creator, title="Dance")
+    platform.terms(post)
+    platform.grade(post, "A")
+    with db.transaction() as conn:
+        payments.freeze(conn, uuid4(), now=NOW, until=NOW + DAY, post_id=post)
+    platform.earns(post, 10_000)
+    platform.run(NOW)
+    assert platform.totals(creator).available == 0
+    platform.run(NOW + 2 * DAY)
+    assert platform.totals(creator).available == 12_000

@@ -1,0 +1,143 @@
+"""Freezes of the database on a real chain: sent once whatever happens, and compared afterwards."""
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from integration.fraud.cases import DAY, Case, make_case
+from support.anvil import AnvilNode
+
+from oracle.chain import economy
+from oracle.chain.client import ChainClient
+from oracle.chain.deploy import Officers, connect, deploy
+from oracle.chain.economy import FreezeStatus
+from oracle.chain.rpc import Endpoint
+from oracle.chain.signer import LocalSigner
+from oracle.chain.wire import hexed
+from oracle.fraud import alerts, appeals, chain_actions
+from storage import fraud_alerts, works
+from storage.database import Database
+
+
+@dataclass
+class Court:
+    """A deployed system with an officer who freezes and an arbiter who decides."""
+
+    anvil: AnvilNode
+    client: ChainClient
+    officer: LocalSigner
+    arbiter: LocalSigner
+
+    def send(self, db: Database) -> int:
+        return chain_actions.send_pending(db, self.client, officer=self.officer, arbiter=self.arbiter)
+
+    def status(self, db: Database, alert_id) -> FreezeStatus:
+        with db.transaction() as conn:
+            name = chain_actions.chain_alert_id(fraud_alerts.get(conn, alert_id))
+        return economy.freeze_status(self.client, name)
+
+
+@pytest.fixture(scope="module")
+def court(anvil: AnvilNode) -> Court:
+    people = [LocalSigner(os.urandom(32)) for _ in range(3)]
+    for person in people:
+        anvil.call("anvil_setBalance", hexed(person.address), hex(10**20))
+    _, officer, arbiter = people
+    g, o, a = (hexed(person.address) for person in people)
+    deployment = deploy(
+        connect(anvil.url), anvil.account(), oracle_signers=[g], admin=g,
+        officers=Officers(
+            governor=g, guardian=g, oracle_admin=g, arbiter=a, fraud_officer=o, upgrader=g, paymaster=g
+        ),
+    )  # fmt: skip
+    return Court(anvil, ChainClient(Endpoint(anvil.url), deployment), officer, arbiter)
+
+
+@pytest.fixture
+def now(court: Court) -> datetime:
+    """The chain's time: dates in the past are refused by the contract."""
+    return datetime.fromtimestamp(court.client.head().timestamp, UTC)
+
+
+@pytest.fixture
+def account_case(db: Database) -> Case:
+    with db.transaction() as conn:
+        found = make_case(conn, db)
+        account = os.urandom(20)
+        creator = works.ensure_creator(conn, "0x" + account.hex(), account, True)
+        found.creator_id = creator.id
+    return found
+
+
+def test_freeze_uphold_and_release_reach_the_contract(db: Database, court: Court, account_case: Case, now) -> None:
+    alert_id = account_case.raise_alert(subject="creator", now=now)
+    assert court.status(db, alert_id) is FreezeStatus.NONE
+    assert court.send(db) == 1
+    assert court.status(db, alert_id) is FreezeStatus.FROZEN
+    with db.transaction() as conn:
+        appeals.resolve_alert(
+            conn, alert_id, upheld=True, actor="maria", until=now + 90 * DAY, code="seen", text="It is a farm.", now=now
+        )
+    assert court.send(db) == 1
+    assert court.status(db, alert_id) is FreezeStatus.UPHELD
+    assert chain_actions.reconcile(db, court.client, since=now - DAY) == []
+    with db.transaction() as conn:
+        alerts.reverse(conn, alert_id, actor="peter", reason_code="wrong", text="It is a school after all.", now=now)
+    assert court.send(db) == 1
+    assert court.status(db, alert_id) is FreezeStatus.RELEASED
+    assert chain_actions.reconcile(db, court.client, since=now - DAY) == []
+
+
+def test_a_call_whose_answer_was_lost_is_not_made_twice(db: Database, court: Court, account_case: Case, now) -> None:
+    alert_id = account_case.raise_alert(subject="creator", now=now)
+    assert court.send(db) == 1
+    nonce = court.client.account_nonce(court.officer.address, "latest")
+    with db.transaction() as conn:  # as after a crash between sending and noting it
+        conn.execute("update fraud_chain_actions set status = 'pending', next_try_at = now()")
+    assert court.send(db) == 1
+    assert court.client.account_nonce(court.officer.address, "latest") == nonce
+    assert court.status(db, alert_id) is FreezeStatus.FROZEN
+
+
+def test_money_freed_before_the_freeze_was_sent_is_never_frozen_on_chain(db, court, account_case: Case, now) -> None:
+    alert_id = account_case.raise_alert(subject="creator", now=now)
+    with db.transaction() as conn:
+        alerts.reverse(conn, alert_id, actor="maria", reason_code="wrong", text="It is a school.", now=now)
+    assert court.send(db) == 1
+    assert court.status(db, alert_id) is FreezeStatus.NONE
+    with db.transaction() as conn:
+        rows = conn.execute("select kind, status, error_code from fraud_chain_actions order by id").fetchall()
+    assert rows == [("freeze", "skipped", "superseded"), ("release", "done", None)]
+
+
+def test_a_post_the_chain_does_not_know_is_tried_again_and_says_why(
+    db: Database, court: Court, case: Case, now
+) -> None:
+    case.raise_alert(now=now)
+    assert court.send(db) == 0
+    with db.transaction() as conn:
+        row = conn.execute("select status, error_code, tries, next_try_at > now() from fraud_chain_actions").fetchone()
+    assert row == ("pending", "UnknownSubject", 1, True)
+
+
+def test_reconciling_finds_and_repairs_what_the_chain_lost(db, court: Court, account_case: Case, now) -> None:
+    alert_id = account_case.raise_alert(subject="creator", now=now)
+    with db.transaction() as conn:  # noted as done, but the chain never saw it
+        conn.execute("update fraud_chain_actions set status = 'done', done_at = now()")
+    (difference,) = chain_actions.reconcile(db, court.client, since=now - DAY)
+    assert (difference.status, difference.on_chain, difference.repaired) == ("notified", "none", True)
+    assert court.send(db) == 1
+    assert court.status(db, alert_id) is FreezeStatus.FROZEN
+    assert chain_actions.reconcile(db, court.client, since=now - DAY) == []
+
+
+def test_a_hold_that_ran_out_ends_on_chain_by_itself(db: Database, court: Court, account_case: Case, now) -> None:
+    alert_id = account_case.raise_alert(subject="creator", now=now)
+    assert court.send(db) == 1
+    court.anvil.call("evm_increaseTime", int(timedelta(days=15).total_seconds()))
+    court.anvil.mine()
+    assert alerts.expire_due(db, now + 15 * DAY) == 1
+    court.send(db)
+    assert court.status(db, alert_id) is FreezeStatus.EXPIRED
+    assert chain_actions.reconcile(db, court.client, since=now - DAY) == []
