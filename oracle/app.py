@@ -13,7 +13,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from embeddings.image.analyzer import ImageAnalyzer
 from embeddings.image.clip import ClipWeights
 from embeddings.image.decode import DecodeLimits
-from oracle.api import analyses, creators, engagement, governance, health, pages, problems, uploads
+from oracle.api import analyses, appeals, creators, engagement, fraud, governance, health, pages, problems, uploads
 from oracle.api.services import Services
 from oracle.audit import Auditor
 from oracle.bulk import FolderMatcher
@@ -236,6 +236,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         RequestBodyLimitMiddleware, max_body_size=settings.limits.upload_bytes + MULTIPART_OVERHEAD_BYTES
     )
     app.add_middleware(problems.TooLargeAsProblem, limit_bytes=settings.limits.upload_bytes)
-    for module in (uploads, analyses, governance, engagement, creators, health, pages):
+    for module in (uploads, analyses, governance, engagement, creators, health, pages, fraud, appeals):
         app.include_router(module.router)
     return app
