@@ -43,6 +43,7 @@ class RequestSeen:
     block_number: int
     block_hash: bytes
     block_time: datetime
+    min_signatures: int = 0  # more than the quorum's where a second look was asked for
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class InboxCounts:
 
 REQUEST_COLUMNS = (
     "request_id, seq, requester, post_id, creator, content_hash, media_type, uri, config_version, deadline,"
-    " tx_hash, log_index, block_number, block_hash, block_time"
+    " tx_hash, log_index, block_number, block_hash, block_time, min_signatures"
 )
 
 
@@ -118,6 +119,12 @@ def note(conn: Connection, request: RequestSeen) -> str:
     ).fetchone()
     assert row is not None
     return str(row[0])
+
+
+def min_signatures(conn: Connection, request_id: bytes) -> int:
+    """How many signatures a request asks for; 0 where the quorum's own number is enough, or for an upload."""
+    row = conn.execute("select min_signatures from inbox where request_id = %s", (request_id,)).fetchone()
+    return int(row[0]) if row else 0
 
 
 def waiting(conn: Connection, *, limit: int = 100) -> Sequence[RequestSeen]:

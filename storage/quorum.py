@@ -73,6 +73,42 @@ def report_equivocation(conn: Connection, request_id: bytes, signer: bytes, firs
     )
 
 
+@dataclass(frozen=True)
+class Equivocation:
+    """Two statements that prove that their signer lies."""
+
+    request_id: bytes
+    signer: bytes
+    first: Body
+    second: Body
+
+
+def unreported(conn: Connection) -> Sequence[Equivocation]:
+    """Proofs that no transaction of ours carries, or whose transaction did not come through, oldest first."""
+    with conn.cursor(row_factory=class_row(Equivocation)) as cursor:
+        return cursor.execute(
+            "select e.request_id, e.signer, e.first, e.second from equivocations e left join chain_transactions t"
+            " on t.id = e.transaction_id where e.settled is null"
+            " and (t.id is null or t.status in ('reverted', 'void')) order by e.seen_at"
+        ).fetchall()
+
+
+def attach_equivocation(conn: Connection, proof: Equivocation, transaction_id: int) -> None:
+    """Note the transaction that carries a proof."""
+    conn.execute(
+        "update equivocations set transaction_id = %s where request_id = %s and signer = %s",
+        (transaction_id, proof.request_id, proof.signer),
+    )
+
+
+def settle_equivocation(conn: Connection, proof: Equivocation, why: str) -> None:
+    """Note why a proof need not be sent any more."""
+    conn.execute(
+        "update equivocations set settled = %s where request_id = %s and signer = %s",
+        (why, proof.request_id, proof.signer),
+    )
+
+
 def equivocations(conn: Connection) -> Sequence[tuple[bytes, bytes, Body, Body]]:
     """(request id, signer, first statement, second statement), oldest first: each is a proof."""
     return conn.execute("select request_id, signer, first, second from equivocations order by seen_at").fetchall()

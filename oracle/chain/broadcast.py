@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from oracle.chain import lifecycle
 from oracle.chain.client import ChainClient
 from oracle.chain.errors import ChainUnavailable, RpcRefused
 from oracle.chain.signer import Signer
@@ -60,6 +61,13 @@ class Broadcaster:
     def prepare_filler(self, nonce: int, fee: Fee) -> PreparedTransaction:
         """Sign a transfer of nothing to ourselves: it spends a nonce that blocks later ones."""
         return self.prepare(nonce=nonce, to=self.address, data=b"", gas=TRANSFER_GAS, fee=fee, filler=True)
+
+    def next_nonce(self) -> int:
+        """The lowest nonce that neither the chain nor a stored transaction has taken. Raises: ChainError."""
+        account_nonce = self._client.account_nonce(self.address)
+        with self._db.transaction() as conn:
+            taken = transactions.nonces_from(conn, self._client.chain_id, self.address, account_nonce)
+        return lifecycle.next_nonce(account_nonce, taken)
 
     def store(self, conn: Connection, prepared: PreparedTransaction) -> int:
         """Take the nonce and store the signed bytes. Returns the transaction's id.

@@ -16,6 +16,7 @@ from oracle.chain.lifecycle import Patience
 from oracle.chain.policy_sync import PolicySync
 from oracle.chain.quorum.collector import QuorumSigner
 from oracle.chain.quorum.peers import QuorumSettings
+from oracle.chain.quorum.proofs import ProofDesk
 from oracle.chain.quorum.uploads import UploadDesk
 from oracle.chain.reader import OnRequest, Reader
 from oracle.chain.receipt_desk import ReceiptDesk
@@ -84,6 +85,7 @@ class ChainNode:
         self._quorum = (
             QuorumSigner(db, client, signer, resolver, quorum, uploads, on_point=on_point) if quorum else None
         )
+        self._proofs = ProofDesk(db, client, broadcaster, on_point) if quorum else None
         self._db = db
         self._client = client
         self._sender = broadcaster.address
@@ -160,6 +162,8 @@ class ChainNode:
             raise
         self._confirmer.watch(finalized)
         self._submitter.submit(head)
+        if self._proofs is not None:
+            self._proofs.report()
         self._note(head, finalized, cursor)
         self._receipts.issue()
         return True

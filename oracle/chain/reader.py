@@ -236,6 +236,7 @@ class Reader:
             block_number=header.number,
             block_hash=header.hash,
             block_time=datetime.fromtimestamp(header.timestamp, UTC),
+            min_signatures=event["minSignatures"],
         )
 
 

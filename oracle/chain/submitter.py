@@ -110,7 +110,7 @@ class Submitter:
 
     def _send(self, group: Sequence[Priced]) -> None:
         fee = self._client.fee()
-        nonce = self._next_nonce()
+        nonce = self._broadcaster.next_nonce()
         data = group[0].call_data if len(group) == 1 else self._batch_data(group)
         # Estimates are exact for the state they saw; a callback or a first write may cost a little more. In a
         # batch too little gas would not revert but skip, so the sum of what each needs alone is kept.
@@ -136,12 +136,6 @@ class Submitter:
             [one.signed.report.as_tuple() for one in group],
             [list(one.signed.signatures) for one in group],
         )
-
-    def _next_nonce(self) -> int:
-        account_nonce = self._client.account_nonce(self._broadcaster.address)
-        with self._db.transaction() as conn:
-            taken = transactions.nonces_from(conn, self._client.chain_id, self._broadcaster.address, account_nonce)
-        return lifecycle.next_nonce(account_nonce, taken)
 
     def _refuse_conflicts(self) -> None:
         detail = "After a reorg the request came back with another content; what was analysed is not what is asked."

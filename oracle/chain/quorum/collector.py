@@ -69,7 +69,7 @@ class QuorumSigner:
 
         Raises: InvalidReport, ChainError, DatabaseUnavailable.
         """
-        signers = self._witness.signer_set(epoch)
+        signers = self._witness.signers_for(row.request_id, epoch)
         own = self._own_observation(row, epoch)
         if self._signer.address not in signers.members or not self._is_my_turn(row, signers):
             return None

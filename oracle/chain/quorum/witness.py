@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import structlog
@@ -15,7 +15,7 @@ from oracle.chain.quorum.uploads import Introductions, UploadDesk
 from oracle.chain.report import PoCReport, digest
 from oracle.chain.signer import Signer
 from oracle.chain.wire import address_bytes, blob, hexed
-from storage import quorum
+from storage import inbox, quorum
 from storage.database import Database
 from storage.quorum import SignedProposal
 
@@ -123,7 +123,8 @@ class Witness:
             seen = [Observation.from_dict(body) for body in proposal["observations"]]
             for one in seen:
                 require_signed(one, self._client.chain_id, self._client.hub, signers.members, signers.epoch)
-            expected = aggregate(seen, quorum=signers.quorum, valid_until=report.valid_until)
+            needed = self.signers_for(report.request_id, signers.epoch).quorum
+            expected = aggregate(seen, quorum=needed, valid_until=report.valid_until)
         except (ChainError, KeyError, TypeError) as exc:
             raise InvalidReport(f"The proposal of {hexed(sender)} proves nothing: {exc}") from exc
         with self._db.transaction() as conn:
@@ -136,6 +137,13 @@ class Witness:
         if not now() < report.valid_until <= now() + 2 * self._settings.validity_s:
             raise InvalidReport("The report is valid for too long, or no more.")
         return report
+
+    def signers_for(self, request_id: bytes, epoch: int | None) -> SignerSet:
+        """The signers in force, with the quorum that this request asks for: never less than the registry's."""
+        found = self.signer_set(epoch)
+        with self._db.transaction() as conn:
+            asked = inbox.min_signatures(conn, request_id)
+        return replace(found, quorum=max(found.quorum, asked))
 
     def signer_set(self, epoch: int | None) -> SignerSet:
         """The signers in force, asked of the chain now and then, and whenever the epoch is another."""

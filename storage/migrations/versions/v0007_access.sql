@@ -15,3 +15,11 @@ create table api_keys (
 -- Clients choose their idempotency keys; those of a client with an API key are its own.
 alter table idempotency_keys drop constraint idempotency_keys_key_check,
     add check (length(key) between 1 and 320);
+
+-- A second look asks for more signatures than the quorum's.
+alter table inbox add column min_signatures smallint not null default 0 check (min_signatures between 0 and 255);
+
+-- Proof of a signer that lies goes to the registry: in which transaction, or why it is not needed any more.
+alter table equivocations
+    add column transaction_id bigint references chain_transactions,
+    add column settled text;

@@ -25,12 +25,13 @@ from support.anvil import AnvilNode
 from support.databases import cloned_database
 
 from oracle.chain import deploy, verify
-from oracle.chain.client import ChainClient
+from oracle.chain.client import REQUESTED, ChainClient
+from oracle.chain.consumer import transact
 from oracle.chain.node import ChainNode
 from oracle.chain.quorum.observation import Observation, contradict, observe
 from oracle.chain.quorum.peers import PeerServer, QuorumSettings, seal
 from oracle.chain.quorum.uploads import UploadDesk
-from oracle.chain.report import Outcome, PoCReport, ReportDraft, digest, domain_separator
+from oracle.chain.report import MediaType, Outcome, PoCReport, ReportDraft, digest, domain_separator
 from oracle.chain.rpc import Endpoint
 from oracle.chain.signer import LocalSigner
 from oracle.chain.wire import address_bytes, hexed
@@ -172,6 +173,32 @@ def test_four_nodes_answer_each_request_once_with_three_signatures(four: Quorum)
     assert {row.signed_report["similarity_bps"] for row in signed if row.signed_report} <= {1_010, 1_020}
 
 
+def test_a_second_look_takes_as_many_signatures_as_it_asks_for(four: Quorum) -> None:
+    client, asker = four.members[0].world.client, four.members[0].world.asker
+    nobody = "0x" + "00" * 20
+    asked = (
+        fresh_hash(),
+        fresh_hash(),
+        int(MediaType.IMAGE),
+        hexed(asker.address),
+        nobody,
+        0,
+        4,
+        "https://example.org/picture.jpg",
+    )
+    four.start(0, 1, 2)
+    receipt = transact(client, asker, client.hub, client.hub_abi.call_data("requestVerification", asked))
+    topic = client.hub_abi.topic(REQUESTED)
+    (request_id,) = [entry.topics[1] for entry in receipt.logs if entry.topics[0] == topic]
+    for _ in range(10):
+        four.step()
+    assert four.members[0].world.fulfilments() == [], "three are a quorum, but four were asked for"
+    four.start(3)
+    four.drive([request_id])
+    signed = [row for member in four.members for row in member.world.outbox() if row.signatures]
+    assert {len(row.signatures or ()) for row in signed} == {4}
+
+
 def test_one_node_down_changes_nothing(four: Quorum) -> None:
     four.start(0, 1, 2)
     asked = [four.request() for _ in range(4)]  # the one that is down is first in turn for some of them
@@ -255,6 +282,16 @@ def test_a_liar_that_tells_everyone_something_else_is_proven(four: Quorum) -> No
     for _request_id, signer, first, second in proofs:
         assert signer == liar.address
         assert contradict(Observation.from_dict(first), Observation.from_dict(second))
+    # The proof goes to the chain, the liar is out, and the three that are left go on as a quorum of three.
+    registry = four.deployment.oracle_registry
+    client = four.members[0].world.client
+    for _ in range(30):
+        if not client.read("OracleRegistry", registry, "isSigner", hexed(liar.address)):
+            break
+        four.step()
+    assert client.read("OracleRegistry", registry, "signerCount") == 3
+    after = four.request()
+    four.drive([asked, after])
 
 
 @pytest.mark.parametrize("kind", ["garbage", "errors", "foreign signature", "made-up report"])
