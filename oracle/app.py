@@ -22,6 +22,7 @@ from oracle.chain.client import ChainClient
 from oracle.chain.deploy import Deployment, connect, deploy
 from oracle.chain.errors import WrongChain
 from oracle.chain.fees import GWEI, FeeLimits
+from oracle.chain.heads import HeadWatcher
 from oracle.chain.ids import parse_account
 from oracle.chain.metrics import NodeCollector
 from oracle.chain.node import ChainNode
@@ -181,6 +182,7 @@ def make_node(settings: Settings, db: Database) -> ChainNode:
         confirmations=settings.chain.confirmations,
         poll_interval_s=settings.chain.poll_s,
         quorum=make_quorum(settings),
+        heads=HeadWatcher(settings.chain.ws_url) if settings.chain.ws_url else None,
         uploads=UploadExchange(db, blobs, intake, settings.limits.upload_bytes),
     )
 

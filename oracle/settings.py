@@ -56,6 +56,9 @@ class ChainSettings(BaseModel, frozen=True):
     key_password: SecretStr | None = Field(default=None, description="Password of the keystore.")
     confirmations: int = Field(default=1, ge=0, description="Blocks on top of a request before its answer is sent.")
     poll_s: float = Field(default=0.5, gt=0, description="Pause between two looks at the chain.")
+    ws_url: str | None = Field(
+        default=None, description="WebSocket URL whose new heads wake the node early; it polls all the same."
+    )
     max_fee_gwei: float = Field(default=500.0, gt=0, description="Highest fee per gas the node pays.")
 
 

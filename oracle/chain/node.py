@@ -12,6 +12,7 @@ from oracle.chain.broadcast import Broadcaster
 from oracle.chain.client import ChainClient
 from oracle.chain.confirmer import Confirmer
 from oracle.chain.errors import BlockUnknown, ChainError, EndpointInconsistent, FinalityBreached
+from oracle.chain.heads import HeadWatcher
 from oracle.chain.lifecycle import Patience
 from oracle.chain.policy_sync import PolicySync
 from oracle.chain.quorum.collector import QuorumSigner
@@ -37,6 +38,7 @@ log = structlog.get_logger(__name__)
 # One node works on one database, and so one broadcaster on one key; others stand by.
 LOCK = 0x0C0FFEE_0DE
 LONGEST_PAUSE_S = 30.0
+WAKE_S = 0.05  # how late an announced head may wake the poller
 CHECK_EVERY_S = 60.0
 # How long the head may stay below a block that was final before that counts as a breach: an endpoint
 # behind a balancer can lag for a while (Chainlink #12605), a chain that lost blocks never comes back.
@@ -66,6 +68,7 @@ class ChainNode:
         batches: BatchLimits | None = None,
         quorum: QuorumSettings | None = None,
         uploads: UploadDesk | None = None,
+        heads: HeadWatcher | None = None,
         on_point: Callable[[str], None] = lambda _: None,
     ) -> None:
         """
@@ -77,6 +80,7 @@ class ChainNode:
             confirmations: Blocks on top of a request's block before its answer is sent.
             quorum: The other signers; None for a single authority.
             uploads: Shares uploads with the other signers; without it a quorum answers requests only.
+            heads: Wakes the poller between two looks; without it the pause is always waited out.
             on_point: Called by name wherever a crash could fall between two effects (tests raise there).
         """
         start_block = client.deployment.block_number
@@ -86,6 +90,7 @@ class ChainNode:
             QuorumSigner(db, client, signer, resolver, quorum, uploads, on_point=on_point) if quorum else None
         )
         self._proofs = ProofDesk(db, client, broadcaster, on_point) if quorum else None
+        self._heads = heads
         self._db = db
         self._client = client
         self._sender = broadcaster.address
@@ -132,8 +137,18 @@ class ChainNode:
             except Exception as exc:
                 log.exception("node.step_failed")
                 pause_s = self._failed(exc, pause_s)
-            stop.wait(pause_s)
+            self._pause(stop, pause_s)
         self.close()
+
+    def _pause(self, stop: threading.Event, pause_s: float) -> None:
+        """Wait, but no longer than until a new head is announced."""
+        if self._heads is None:
+            stop.wait(pause_s)
+            return
+        ends_at = time.monotonic() + pause_s
+        while not stop.is_set() and not self._heads.woken.is_set() and (left := ends_at - time.monotonic()) > 0:
+            stop.wait(min(left, WAKE_S))
+        self._heads.woken.clear()
 
     def step(self) -> bool:
         """One round. Returns False where another node holds the lock or the latch is set.
@@ -171,6 +186,8 @@ class ChainNode:
     def close(self) -> None:
         """Let another node take over, and stop answering peers."""
         self._lock.release()
+        if self._heads is not None:
+            self._heads.close()
         if self._quorum is not None:
             self._quorum.close()
 
