@@ -42,7 +42,9 @@ def audfprint(program: list[str], folder: Path, new: list[str], match: list[str]
     subprocess.run([*program, "new", *common, *new, str(lists["references"])], check=True, stdout=subprocess.DEVNULL)
     registered = time.perf_counter()
     options = ["--max-matches", str(ANSWERS), "--opfile", str(out)]
-    subprocess.run([*program, "match", *common, *match, *options, str(lists["queries"])], check=True)
+    subprocess.run(
+        [*program, "match", *common, *match, *options, str(lists["queries"])], check=True, stdout=subprocess.DEVNULL
+    )
     spent = {"register_s": registered - start, "query_s": time.perf_counter() - registered}
     answers: Answers = {path.name: [] for path in (folder / "queries").iterdir()}
     for query, reference, start_s, count in MATCHED.findall(out.read_text()):
