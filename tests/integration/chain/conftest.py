@@ -1,12 +1,16 @@
 """The node's world: fresh contracts and a fresh database for each test."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from integration.chain.chain_world import World, make_world
+from integration.chain.quorum_world import KEYS, Quorum
 from support.anvil import AnvilNode
+from support.databases import cloned_database
 
 from storage.database import Database
+from storage.embedded import EmbeddedPostgres
 
 
 @pytest.fixture
@@ -15,3 +19,17 @@ def world(anvil: AnvilNode, database_dsn: str) -> Iterator[World]:
     db.open()
     yield make_world(anvil, db)
     db.close()
+
+
+@pytest.fixture
+def four(anvil: AnvilNode, postgres_server: EmbeddedPostgres, database_template: str) -> Iterator[Quorum]:
+    with ExitStack() as stack:
+        databases = []
+        for _ in KEYS:
+            db = Database(stack.enter_context(cloned_database(postgres_server.dsn, database_template)), max_size=4)
+            db.open()
+            stack.callback(db.close)
+            databases.append(db)
+        nodes = Quorum(anvil, databases)
+        yield nodes
+        nodes.close()

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 from integration.chain.chain_world import draft_of, wait_for
-from integration.chain.test_quorum import KEYS, Quorum
+from integration.chain.quorum_world import KEYS, Quorum
 from support.anvil import AnvilNode
 from support.databases import cloned_database
 
