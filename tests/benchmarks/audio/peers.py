@@ -1,6 +1,6 @@
 """The peers on the same files: audfprint (its own program, its published parameters) and chromaprint's fpcalc.
 
-    python tests/benchmarks/audio/peers.py SOUNDS_DIR --audfprint "PYTHON AUDFPRINT_DIR/audfprint.py" [--only METHOD]
+    python tests/benchmarks/audio/peers.py SOUNDS_DIR --audfprint "PYTHON DIR/audfprint.py" [--only METHOD] [--every N]
 
 audfprint is github.com/dpwe/audfprint at cb03ba9, run by an environment of its own (numpy, scipy, docopt, joblib,
 psutil, and ffmpeg on the path): by default, and at its densest (70 landmarks a second, fan-out 8, queries at 4
@@ -30,12 +30,14 @@ AUDFPRINT = {
 MATCHED = re.compile(r"^Matched (\S+) [\d.]+ sec \d+ raw hashes as (\S+) at +(-?[\d.]+) s with +(\d+) of", re.MULTILINE)
 
 
-def audfprint(program: list[str], folder: Path, new: list[str], match: list[str]) -> tuple[Answers, dict[str, float]]:
-    """Register all references, ask all queries. Also the seconds each took, decoding included."""
+def audfprint(
+    program: list[str], folder: Path, queries: list[Path], new: list[str], match: list[str]
+) -> tuple[Answers, dict[str, float]]:
+    """Register all references, ask the queries. Also the seconds each took, decoding included."""
     lists = {}
-    for part in ("references", "queries"):
+    for part, paths in (("references", sorted((folder / "references").iterdir())), ("queries", queries)):
         lists[part] = folder / f"{part}.list"
-        lists[part].write_text("\n".join(str(p) for p in sorted((folder / part).iterdir())) + "\n")
+        lists[part].write_text("\n".join(map(str, paths)) + "\n")
     base, out = folder / "audfprint.pklz", folder / "audfprint.txt"
     common = ["--dbase", str(base), "--list", "--continue-on-error"]
     start = time.perf_counter()
@@ -46,7 +48,7 @@ def audfprint(program: list[str], folder: Path, new: list[str], match: list[str]
         [*program, "match", *common, *match, *options, str(lists["queries"])], check=True, stdout=subprocess.DEVNULL
     )
     spent = {"register_s": registered - start, "query_s": time.perf_counter() - registered}
-    answers: Answers = {path.name: [] for path in (folder / "queries").iterdir()}
+    answers: Answers = {path.name: [] for path in queries}
     for query, reference, start_s, count in MATCHED.findall(out.read_text()):
         answers[Path(query).name].append((Path(reference).name, float(count), float(start_s)))
     return answers, spent
@@ -70,12 +72,12 @@ def best_offset(query: np.ndarray, reference: np.ndarray) -> tuple[float, int]:
     return float((0.5 - differing[at] / (32 * len(inner))) * np.sqrt(len(inner))), sign * at
 
 
-def chromaprint(folder: Path) -> tuple[Answers, dict[str, float]]:
+def chromaprint(folder: Path, queries: list[Path]) -> tuple[Answers, dict[str, float]]:
     start = time.perf_counter()
     references = {p.name: w for p in sorted((folder / "references").iterdir()) if len(w := words_of(p)) >= 8}
     registered = time.perf_counter()
     answers: Answers = {}
-    for path in sorted((folder / "queries").iterdir()):
+    for path in queries:
         words = words_of(path)
         found = []
         if len(words) >= 8 and len(np.unique(words)) > 2:  # silence and steady tones repeat one word
@@ -90,14 +92,16 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--audfprint", required=True)
     parser.add_argument("--only", choices=[*AUDFPRINT, "chromaprint"])
+    parser.add_argument("--every", type=int, default=1, help="ask every n-th query")
     args = parser.parse_args()
+    queries = sorted((args.folder / "set" / "queries").iterdir())[:: args.every]
     for method in (*AUDFPRINT, "chromaprint"):
         if args.only not in (None, method):
             continue
         if method == "chromaprint":
-            answers, spent = chromaprint(args.folder / "set")
+            answers, spent = chromaprint(args.folder / "set", queries)
         else:
-            answers, spent = audfprint(args.audfprint.split(), args.folder / "set", *AUDFPRINT[method])
+            answers, spent = audfprint(args.audfprint.split(), args.folder / "set", queries, *AUDFPRINT[method])
         (args.folder / f"answers-{method}.json").write_text(json.dumps(answers))
         print(method, {key: round(value) for key, value in spent.items()}, flush=True)
 

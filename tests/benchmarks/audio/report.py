@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from edits import ROWS
-from scoring import Judge, Judged, Summary, read_answers, summarise
+from scoring import Answers, Judge, Judged, Summary, read_answers, summarise
 
 METHODS = ("ours", "audfprint-dense", "audfprint", "chromaprint")
 LENGTHS = (5, 10, 30)
@@ -20,7 +20,7 @@ THRESHOLD = 0.95
 
 
 def share(found: tuple[int, int]) -> str:
-    return f"{found[0] / found[1]:.2f}"
+    return f"{found[0] / found[1]:.2f}" if found[1] else "–"
 
 
 def table(summaries: dict[str, Summary]) -> None:
@@ -28,7 +28,7 @@ def table(summaries: dict[str, Summary]) -> None:
     print("| edit | " + " | ".join(f"{method} {length} s" for method in summaries for length in LENGTHS) + " |")
     print("|---" * (1 + len(summaries) * len(LENGTHS)) + "|")
     for edit in ROWS:
-        cells = [share(s.recall_by_row[edit, length]) for s in summaries.values() for length in LENGTHS]
+        cells = [share(s.recall_by_row.get((edit, length), (0, 0))) for s in summaries.values() for length in LENGTHS]
         print(f"| {edit} | " + " | ".join(cells) + " |")
     for kind in ("music", "speech", "effect"):
         cells = []
@@ -38,14 +38,14 @@ def table(summaries: dict[str, Summary]) -> None:
         print(f"all {kind}:", ", ".join(f"{method} {cell}" for method, cell in zip(summaries, cells, strict=True)))
 
 
-def both_works(judge: Judge, judged: list[Judged], line: float) -> None:
+def both_works(judge: Judge, answers: Answers, judged: list[Judged], line: float) -> None:
     """Files that hold two registered works: in how many are both found."""
     found = defaultdict(set)
     for answer in judged:
         if answer.right and answer.score > line:
             found[answer.query].add(answer.reference)
     for edit in ("two registered songs mixed", "two registered songs spliced"):
-        queries = [q for q, label in judge.labels.items() if label.edit == edit]
+        queries = [q for q, label in judge.labels.items() if label.edit == edit and q in answers]
         counts = [len(found[q]) for q in queries]
         both, one = (np.mean([count >= wanted for count in counts]) for wanted in (2, 1))
         print(f"{edit} (n = {len(queries)}): both {both:.2f}, one {one:.2f}")
@@ -75,16 +75,18 @@ def main(folder: Path, methods: list[str]) -> None:
     judge = Judge(folder / "set")
     summaries = {}
     for method in methods:
-        judged = judge.all(read_answers(folder / f"answers-{method}.json"))
-        summary = summaries[method] = summarise(judge, judged)
+        answers = read_answers(folder / f"answers-{method}.json")
+        judged = judge.all(answers)
+        summary = summaries[method] = summarise(judge, judged, answers)
+        count = sum(n for _, n in summary.recall_by_kind.values())
         errors = np.array(summary.errors_s or [np.nan])
         quantiles = ", ".join(f"p{q} {np.percentile(errors, q):.3f}" for q in (50, 95, 99))
-        print(f"{method}: recall at zero false {summary.recall:.3f}, line {summary.line:.4g},")
+        print(f"{method}: {count} copies, recall at zero false {summary.recall:.3f}, line {summary.line:.4g},")
         print(f"  micro-AP {summary.micro_ap:.3f}, offset error s {quantiles}; highest false:")
         for one in summary.highest_false[:8]:
             label = judge.labels[one.query]
             print(f"    {one.score:.4g} {one.query} ({label.edit}, {label.kind}, {label.source}) -> {one.reference}")
-        both_works(judge, judged, summary.line)
+        both_works(judge, answers, judged, summary.line)
     table(summaries)
     if "ours" in methods:
         at_threshold(judge, folder)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -115,11 +115,11 @@ class Summary:
     errors_s: list[float]
 
 
-def summarise(judge: Judge, judged: Iterable[Judged]) -> Summary:
-    """micro-AP over all copies; recall at zero false matches over all queries, negatives included."""
+def summarise(judge: Judge, judged: Iterable[Judged], asked: Container[str]) -> Summary:
+    """micro-AP over all copies that were asked for; recall at zero false matches, negatives included."""
     listed = sorted(judged, key=lambda one: (-one.score, one.right))
     line = next((one.score for one in listed if not one.right), -np.inf)
-    copies = [q for q, label in judge.labels.items() if label.expected == "copy" and not label.second]
+    copies = [q for q, label in judge.labels.items() if label.expected == "copy" and not label.second and q in asked]
     hits: dict[str, Judged] = {}
     for one in listed:
         if one.right and one.score > line:
