@@ -16,7 +16,7 @@ from oracle.api.access import Reader
 from oracle.api.analyses import load_view
 from oracle.api.schemas import Neighbour
 from oracle.api.services import ServicesDep
-from oracle.api.viewer import match_details
+from oracle.api.viewer import clock, match_details
 from oracle.explain import percent
 from storage import analyses, works
 
@@ -25,6 +25,7 @@ PREVIEW_SIDE_PX = 640
 router = APIRouter(include_in_schema=False)
 templates = jinja2.Environment(loader=jinja2.PackageLoader("oracle.api"), autoescape=True, trim_blocks=True)
 templates.filters["percent"] = percent
+templates.filters["clock"] = clock
 
 
 @router.get("/", response_class=HTMLResponse)

@@ -33,13 +33,14 @@ class MatchDetails:
     """Drawings of one match; empty where there is nothing to draw.
 
     regions: points of SVG polygons by side, on a 1000 x 1000 grid. bands: stretches on a grid of 1000 x 120.
-    curves: named polylines on a grid of 1000 x 60.
+    curves: named polylines on a grid of 1000 x 60. reference_at_ms: the moment of the earlier work to show.
     """
 
     regions: Mapping[str, str]
     bands: Sequence[Band]
     pairs: Sequence[FramePair]
     curves: Mapping[str, str]
+    reference_at_ms: int = 0
 
 
 def match_details(match: Mapping[str, Any], duration_s: float) -> MatchDetails:
@@ -55,6 +56,7 @@ def match_details(match: Mapping[str, Any], duration_s: float) -> MatchDetails:
         bands=[_band(one, duration_s, other_s) for one in segments],
         pairs=[_pair(one) for one in match.get("pairs") or []],
         curves={name: _curve(points) for name, points in _curves(match).items() if len(points) > 1},
+        reference_at_ms=match.get("frame_ms") or 0,
     )
 
 
