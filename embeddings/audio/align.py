@@ -19,6 +19,8 @@ from embeddings.audio.reference import Hint, Hits, ReferenceSound
 from embeddings.audio.spectrum import BINS
 from embeddings.audio.survivors import Survivors
 
+EXACT = 0.7
+MOST_STRETCHES = 16
 SURVIVAL = (0.25, 0.7)  # a peak's chance to live through an edit: a heavy and a light one
 REFINED_PEAKS = 300  # enough to place a line; more only cost time
 NEAR_FRAMES = 4.0  # landmarks so close to a line belong to it
@@ -105,7 +107,7 @@ def refine(line: Line, around: tuple[float, float], reference: ReferenceSound, s
     best, most = line, -1.0
     for shift in shifts:
         query_bins = np.broadcast_to(np.rint(bins - shift).astype(np.intp), rows.shape)
-        found = survivors.hits(rows, query_bins).sum(axis=2) - 0.01 * np.abs(_STEPS)[None]
+        found = survivors.hits(rows, query_bins).sum(axis=2, dtype=np.int64) - 0.01 * np.abs(_STEPS)[None]
         found = found - 0.01 * reach * np.abs(changes)[:, None]
         at = np.unravel_index(int(found.argmax()), found.shape)
         if found[at] > most:
@@ -115,44 +117,58 @@ def refine(line: Line, around: tuple[float, float], reference: ReferenceSound, s
 
 
 def stretches(line: Line, reference: ReferenceSound, survivors: Survivors, least: float) -> list[Stretch]:
-    """The stretches along a line whose evidence is at least ``least`` nats, strongest first, not overlapping."""
+    """The strongest stretch along a line, and the others on it with at least ``least`` nats; strongest first.
+
+    They do not overlap. Others are only looked for beside a first one of ``least`` nats.
+    """
     rows = np.rint((reference.peaks.frame - line.start) / line.rate * SHIFTS).astype(np.intp)
     bins = np.rint(reference.peaks.bin - line.shift).astype(np.intp)
     inside = np.flatnonzero((rows >= 0) & (rows < survivors.rows) & (bins >= 0) & (bins < BINS))
     if not len(inside):
         return []
-    hit, chance = survivors.look(rows[inside], bins[inside])
+    rows, bins = rows[inside], bins[inside]
+    hits, chance = survivors.hits(rows, bins), survivors.chance(rows, bins)
+    totals = _running_evidence(hits, chance)
     frames = reference.peaks.frame[inside].astype(np.float64)
     found: list[Stretch] = []
     todo = [(0, len(inside))]
-    while todo and len(found) < 16:
+    while todo and len(found) < MOST_STRETCHES:
         low, high = todo.pop()
-        best = _strongest(hit[low:high], chance[low:high])
-        if best is None or best[2] < least:
+        best = _strongest(totals[:, low : high + 1])
+        if best is None or (found and best[2] < least):
             continue
         first, last, evidence = best[0] + low, best[1] + low, best[2]
-        part = slice(first, last)
-        expected = float(chance[part].sum())
-        count = last - first
-        survived = int(hit[part].sum())
+        expected = float(chance[first:last].sum())
+        count, survived = last - first, int(np.count_nonzero(hits[first:last]))
         survival = min(1.0, max(0.0, (survived - expected) / max(count - expected, 1.0)))
         found.append(Stretch(line, float(frames[first]), float(frames[last - 1]), evidence, count, survived, survival))
-        todo += [(low, first), (last, high)]
+        if evidence >= least:
+            todo += [(low, first), (last, high)]
     return sorted(found, key=lambda stretch: -stretch.evidence)
 
 
-def _strongest(hit: NDArray[np.bool_], chance: NDArray[np.float32]) -> tuple[int, int, float] | None:
-    """The run (first, end, evidence) with the largest sum of log likelihood ratios; Kadane's algorithm."""
-    best: tuple[int, int, float] | None = None
-    for survival in SURVIVAL:
-        ratio = np.where(hit, np.log((survival + (1.0 - survival) * chance) / chance), np.log(1.0 - survival))
-        if not len(ratio):
-            return None
-        total = np.concatenate(([0.0], np.cumsum(ratio, dtype=np.float64)))
-        lowest = np.minimum.accumulate(total)
-        gain = total - lowest
-        end = int(gain.argmax())
-        if end and (best is None or gain[end] > best[2]):
-            first = int(np.flatnonzero(total[: end + 1] == lowest[end])[-1])
-            best = (first, end, float(gain[end]))
-    return best
+def _running_evidence(hits: NDArray[np.uint8], chance: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(len(SURVIVAL), n + 1) running sums of each peak's log likelihood ratio, starting at 0.
+
+    A peak that survives is found right there with probability EXACT, else in the next bin; by chance, one time in
+    three.
+    """
+    totals = np.zeros((len(SURVIVAL), len(hits) + 1))
+    for row, survival in enumerate(SURVIVAL):
+        right = np.log((survival * EXACT + (1.0 - survival) * chance / 3.0) / (chance / 3.0))
+        beside = np.log((survival * (1.0 - EXACT) + (1.0 - survival) * chance * 2.0 / 3.0) / (chance * 2.0 / 3.0))
+        np.cumsum(np.choose(hits, (np.float32(np.log(1.0 - survival)), beside, right)), out=totals[row, 1:])
+    return totals
+
+
+def _strongest(totals: NDArray[np.float64]) -> tuple[int, int, float] | None:
+    """The run (first, end, evidence) with the largest rise of any of the sums; Kadane's algorithm."""
+    if totals.shape[1] < 2:
+        return None
+    lowest = np.minimum.accumulate(totals, axis=1)
+    gains = totals - lowest
+    row, end = np.unravel_index(int(gains.argmax()), gains.shape)
+    if gains[row, end] <= 0.0:
+        return None
+    first = int(np.flatnonzero(totals[row, : end + 1] == lowest[row, end])[-1])
+    return first, int(end), float(gains[row, end])

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,21 +18,15 @@ from embeddings.audio.calibration import Calibration, load_calibration
 from embeddings.audio.compare import conclude, find_stretches
 from embeddings.audio.decode import Progress, SoundLimits, SoundStream
 from embeddings.audio.fingerprint import AudioFingerprint, fingerprint_samples
+from embeddings.audio.landmarks import HASH_BITS
 from embeddings.audio.match import AudioMatch
 from embeddings.audio.reference import Hits, ReferenceSound, common_landmarks, read_reference
 from embeddings.audio.survivors import Survivors, survivors_of
+from embeddings.image.channels import ChannelState, digest_of
 
 MODEL_ID = "constellation-v1"
+VERIFIER_VERSION = "survivors-v1"
 REFERENCES_KEPT = 128  # about 0.2 MB each for a song
-
-
-@dataclass(frozen=True)
-class SoundChannel:
-    """One way to recognise sound. on: whether it can be used; reason: why not; model_id: of what it computes."""
-
-    on: bool
-    reason: str
-    model_id: str
 
 
 class AudioAnalyzer:
@@ -42,9 +35,10 @@ class AudioAnalyzer:
     def __init__(self, *, calibration: Calibration, limits: SoundLimits | None = None) -> None:
         self.calibration = calibration
         self.limits = limits or SoundLimits()
-        self.channels: Mapping[str, SoundChannel] = MappingProxyType({"landmarks": SoundChannel(True, "", MODEL_ID)})
-        facts = {"model": MODEL_ID, "calibration": calibration.version}
-        self.model_digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).digest()
+        self.channels: Mapping[str, ChannelState] = MappingProxyType(
+            {"landmarks": ChannelState(True, "", MODEL_ID, HASH_BITS)}
+        )
+        self.model_digest = digest_of(self.channels, {"calibration": calibration.version, "verifier": VERIFIER_VERSION})
         self._references: OrderedDict[bytes, ReferenceSound] = OrderedDict()
         self._grounds: OrderedDict[int, tuple[AudioFingerprint, Survivors]] = OrderedDict()
         self._lock = threading.Lock()
@@ -122,4 +116,4 @@ def _hits(query: AudioFingerprint, keys: NDArray[np.int32], places: NDArray[np.i
     return Hits(at, query.keys.positions[at], places, query.keys.groups[at])
 
 
-__all__ = ["BENDS", "MODEL_ID", "AudioAnalyzer", "AudioFingerprint", "AudioMatch", "SoundChannel", "SoundLimits"]
+__all__ = ["BENDS", "MODEL_ID", "AudioAnalyzer", "AudioFingerprint", "AudioMatch", "SoundLimits"]

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.audio.align import NEAR_FRAMES, Line, Stretch, fit_line, refine, stretches
+from embeddings.audio.bank import SHIFTS
 from embeddings.audio.calibration import Calibration
 from embeddings.audio.fingerprint import AudioFingerprint, sounding_seconds
 from embeddings.audio.match import AudioMatch, AudioSegment, OffsetHistogram
 from embeddings.audio.reference import CELL_FRAMES, Hint, Hits, ReferenceSound, best_offsets
 from embeddings.audio.score import judge, unproven
-from embeddings.audio.spectrum import BINS_PER_OCTAVE, FRAME_S
+from embeddings.audio.spectrum import BINS, BINS_PER_OCTAVE, FRAME_S
 from embeddings.audio.survivors import Survivors
 
 FIRST_HINTS = 3  # tried on every candidate
@@ -25,25 +26,26 @@ HISTOGRAM_CELLS = 64
 MOST_ALIGNED = 200
 CENTRE_S = 0.0929  # a frame's time is the centre of its window
 SNAP_S = 0.4  # a segment that reaches so close to an end of the sound reaches the end
-LOOP_SHARE = 0.55  # a repeating match with less than this of the peaks is a shared loop, not the same recording
-LOOP_RIVAL = 0.7
+LOOP_SHARE, LOOP_PEAKS = 0.4, 20  # see `_is_loop`
+LOOP_APART = 20  # frames: the same place is no other place
 
 
 @dataclass(frozen=True)
 class Found:
-    """Stretches that do not overlap in the query, strongest first, and the strongest rival of the first: the same
-    query seconds somewhere else in the reference, nats.
+    """Stretches that do not overlap in the query, strongest first, and the strongest rival of one of them: the same
+    query seconds somewhere else in the reference.
     """
 
     stretches: tuple[Stretch, ...]
-    rival: float
+    rival: Stretch | None
+    loop: bool
 
 
 def find_stretches(query: AudioFingerprint, survivors: Survivors, reference: ReferenceSound, hits: Hits) -> Found:
     """Search the alignments of two sounds."""
     kept: list[Stretch] = []
     tried: list[Line] = []
-    rival = 0.0
+    rival: Stretch | None = None
     hints = best_offsets(hits, MORE_HINTS)
     for number, (hint, votes) in enumerate(hints):
         if number >= FIRST_HINTS and (not kept or kept[0].evidence < PROMISING or votes < 3):
@@ -52,17 +54,21 @@ def find_stretches(query: AudioFingerprint, survivors: Survivors, reference: Ref
         if any(_same(line, other, query.length_frames) for other in tried):
             continue
         tried.append(line)
-        for stretch in stretches(line, reference, survivors, FURTHER if kept else 0.5):
+        for stretch in stretches(line, reference, survivors, FURTHER):
             overlap = [other for other in kept if _overlap(stretch, other) > 0.5]
             if not overlap:
-                kept.append(stretch)
+                if not kept or stretch.evidence >= FURTHER or stretch.evidence > kept[0].evidence:
+                    kept.append(stretch)
                 continue
             weaker = min(overlap, key=lambda other: other.evidence)
-            rival = max(rival, min(weaker.evidence, stretch.evidence))
+            loser = min(weaker, stretch, key=lambda other: other.evidence)
+            if rival is None or loser.evidence > rival.evidence:
+                rival = loser
             if stretch.evidence > weaker.evidence:
                 kept = [other for other in kept if other is not weaker] + [stretch]
         kept.sort(key=lambda stretch: -stretch.evidence)
-    return Found(tuple(kept[:MOST_SEGMENTS]), rival)
+    loop = rival is not None and _is_loop(kept[0], rival, reference, survivors)
+    return Found(tuple(kept[:MOST_SEGMENTS]), rival, loop)
 
 
 def conclude(
@@ -76,7 +82,7 @@ def conclude(
     segments = tuple(_segment(s, query, reference, calibration) for s in proven)
     scores = {
         "evidence": best,
-        "rival": found.rival,
+        "rival": found.rival.evidence if found.rival else 0.0,
         "survival": found.stretches[0].survival if found.stretches else 0.0,
         "predicted_peaks": float(sum(s.peaks for s in found.stretches[:1])),
         "found_peaks": float(sum(s.survived for s in found.stretches[:1])),
@@ -91,9 +97,9 @@ def conclude(
             [(s.query_start_s, s.query_end_s) for s in segments],
             [(s.reference_start_s, s.reference_end_s) for s in segments],
             query_s=query.sounding_s,
-            reference_s=sounding_seconds(reference.peaks),
+            reference_s=min(sounding_seconds(reference.peaks), reference.duration_s),
             share=share,
-            repeating=found.rival > LOOP_RIVAL * best and share < LOOP_SHARE,
+            repeating=found.loop,
         )
         similarity, partial = judgement.similarity, judgement.partial
         of_query, of_reference = judgement.query_coverage, judgement.reference_coverage
@@ -122,8 +128,9 @@ def _exact_line(
     places = hits.place[mine]
     if len(places):
         middle, reach = float(np.median(places)), 110.0  # ten seconds around the agreement
-        low = min(middle - reach, float(np.quantile(places, 0.1)))
-        high = max(middle + reach, float(np.quantile(places, 0.9)))
+        places = np.sort(places)
+        low = min(middle - reach, float(places[len(places) // 10]))
+        high = max(middle + reach, float(places[-1 - len(places) // 10]))
     else:
         low, high = line.start, line.start + line.rate * query.length_frames
     low, high = max(low, line.start), min(high, line.start + line.rate * query.length_frames)
@@ -133,6 +140,34 @@ def _exact_line(
 def _same(line: Line, other: Line, length: int) -> bool:
     ends = [abs(line.start + line.rate * x - other.start - other.rate * x) for x in (0.0, float(length))]
     return max(ends) < NEAR_FRAMES and abs(line.shift - other.shift) <= 1.0
+
+
+def _is_loop(best: Stretch, rival: Stretch, reference: ReferenceSound, survivors: Survivors) -> bool:
+    """Whether the query holds only the part of the reference that repeats.
+
+    The same seconds of the query fit two places of the reference. Peaks that only one of the places has (a voice,
+    a melody over the loop) must then be in the query about as often as those that both have; if they are not, what
+    the two recordings share is the loop.
+    """
+    lag = (rival.first - best.first) - (_query_span(rival)[0] - _query_span(best)[0]) * best.line.rate
+    if abs(lag) < LOOP_APART:
+        return False
+    frames, bins = reference.peaks.frame.astype(np.int64), reference.peaks.bin.astype(np.int64)
+    places = np.sort(frames * BINS + bins)
+    inside = (frames >= best.first) & (frames <= best.last)
+    frames, bins = frames[inside], bins[inside]
+    repeated = np.zeros(len(frames), bool)
+    for late in (-1, 0, 1):
+        for higher in (-1, 0, 1):
+            wanted = (frames + round(lag) + late) * BINS + bins + higher
+            repeated |= places[np.minimum(np.searchsorted(places, wanted), len(places) - 1)] == wanted
+    rows = np.rint((frames - best.line.start) / best.line.rate * SHIFTS).astype(np.intp)
+    found = survivors.hits(rows, np.rint(bins - best.line.shift).astype(np.intp)) > 0
+    if min(np.count_nonzero(repeated), np.count_nonzero(~repeated)) < LOOP_PEAKS:
+        return False
+    chance = (best.survived / max(best.peaks, 1) - best.survival) / max(1.0 - best.survival, 0.01)
+    of_both, of_one = float(found[repeated].mean()) - chance, float(found[~repeated].mean()) - chance
+    return of_one < LOOP_SHARE * of_both
 
 
 def _query_span(stretch: Stretch) -> tuple[float, float]:

@@ -67,7 +67,7 @@ def fingerprint_samples(blocks: Iterable[NDArray[np.float32]], *, search: bool =
     hashes = landmarks.hashes()
     return AudioFingerprint(
         duration_s=samples / HOP * FRAME_S,
-        sounding_s=sounding_seconds(stored),
+        sounding_s=min(sounding_seconds(stored), samples / HOP * FRAME_S),
         hashes=hashes,
         frames=landmarks.frame,
         reference=constellation.encode(stored, frames),

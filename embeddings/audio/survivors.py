@@ -16,65 +16,70 @@ from embeddings.audio.peaks import Peaks
 from embeddings.audio.spectrum import BINS
 
 BLOCK_ROWS = 128  # rows, half frames: 3 s, over which the chance at one pitch is averaged
-WIDTH = BINS + 2  # one bin of room on each side
+WIDTH = BINS + 2  # an empty bin on each side; a multiple of 8
 _LEAST_CHANCE, _MOST_CHANCE = 0.012, 0.8
 
 
 @dataclass(frozen=True, eq=False)
 class Survivors:
-    """rows: number of half frames; packed: (rows, WIDTH / 8) uint8, one bit a cell, set within one bin of a peak;
-    by_pitch: (blocks, BINS) float32, chance at a pitch around a block; by_row: (rows,) float32, how much more
-    often than usual the row has peaks.
+    """rows: number of half frames; exact, near: (rows + 2, WIDTH / 8) uint8, one bit a cell, set at a peak, and
+    within one bin of it; an empty row on each side, and an empty bin. by_pitch: (blocks, BINS) float32, chance of
+    ``near`` at a pitch around a block; by_row: (rows,) float32, how much more often than usual the row has peaks.
     """
 
     rows: int
-    packed: NDArray[np.uint8]
+    exact: NDArray[np.uint8]
+    near: NDArray[np.uint8]
     by_pitch: NDArray[np.float32]
     by_row: NDArray[np.float32]
 
-    def look(self, rows: NDArray[np.intp], bins: NDArray[np.intp]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-        """Whether each place has a peak, and the chance of that; rows and bins must be inside."""
-        places = bins + 1
-        hit = (self.packed[rows, places >> 3] >> (7 - (places & 7)).astype(np.uint8)) & 1
-        chance = self.by_pitch[rows // BLOCK_ROWS, bins] * self.by_row[rows]
-        return hit.astype(bool), np.clip(chance, _LEAST_CHANCE, _MOST_CHANCE)
+    def hits(self, rows: NDArray[np.intp], bins: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """0, 1 (a peak in the next bin) or 2 (a peak right there) for each place; places outside have none."""
+        return self._bits(self.near, rows, bins) + self._bits(self.exact, rows, bins)
 
-    def hits(self, rows: NDArray[np.intp], bins: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Whether each place has a peak; places outside have none."""
-        inside = (rows >= 0) & (rows < self.rows) & (bins >= 0) & (bins < BINS)
-        rows, places = np.where(inside, rows, 0), np.where(inside, bins, 0) + 1
-        hit = (self.packed[rows, places >> 3] >> (7 - (places & 7)).astype(np.uint8)) & 1
-        result: NDArray[np.bool_] = (hit == 1) & inside
+    def chance(self, rows: NDArray[np.intp], bins: NDArray[np.intp]) -> NDArray[np.float32]:
+        """How likely a peak is there or next to it though the sounds are unrelated; places must be inside."""
+        chance = self.by_pitch[rows // BLOCK_ROWS, bins] * self.by_row[rows]
+        result: NDArray[np.float32] = np.clip(chance, _LEAST_CHANCE, _MOST_CHANCE)
+        return result
+
+    def _bits(self, packed: NDArray[np.uint8], rows: NDArray[np.intp], bins: NDArray[np.intp]) -> NDArray[np.uint8]:
+        places = np.clip(bins, -1, BINS) + 1
+        found = packed[np.clip(rows, -1, self.rows) + 1, places >> 3]
+        result: NDArray[np.uint8] = (found >> (7 - (places & 7)).astype(np.uint8)) & np.uint8(1)
         return result
 
 
 def survivors_of(constellations: tuple[Peaks, ...], frames: int) -> Survivors:
-    """The query's peaks from all its sub-frame shifts, spread by one bin to each side.
+    """The query's peaks from all its sub-frame shifts.
 
     Args:
         frames: length of the query.
     """
     shifts = len(constellations)
     rows = max(frames * shifts + shifts, 1)
-    width = -(-WIDTH // 8) * 8
-    packed = np.zeros((rows, width // 8), np.uint8)
+    exact = np.zeros((rows + 2, WIDTH // 8), np.uint8)
+    near = np.zeros_like(exact)
     for number, peaks in enumerate(constellations):
-        at = np.minimum(peaks.frame.astype(np.intp) * shifts + number, rows - 1)
-        for spread in (0, 1, 2):
-            places = peaks.bin.astype(np.intp) + spread
-            np.bitwise_or.at(packed, (at, places >> 3), (128 >> (places & 7)).astype(np.uint8))
+        at = np.minimum(peaks.frame.astype(np.intp) * shifts + number, rows - 1) + 1
+        for spread in (-1, 0, 1):
+            places = peaks.bin.astype(np.intp) + spread + 1
+            inside = (places >= 1) & (places <= BINS)
+            bits = (128 >> (places[inside] & 7)).astype(np.uint8)
+            for plane in (near, exact) if spread == 0 else (near,):
+                np.bitwise_or.at(plane, (at[inside], places[inside] >> 3), bits)
     blocks = -(-rows // BLOCK_ROWS)
-    counts = np.zeros((blocks, width), np.float32)
+    counts = np.zeros((blocks, WIDTH), np.float32)
     by_row = np.zeros(rows, np.float32)
     for block in range(blocks):
-        bits = np.unpackbits(packed[block * BLOCK_ROWS : (block + 1) * BLOCK_ROWS], axis=1)
+        part = slice(block * BLOCK_ROWS, min((block + 1) * BLOCK_ROWS, rows))
+        bits = np.unpackbits(near[1 + part.start : 1 + part.stop], axis=1)
         counts[block] = bits.sum(axis=0)
-        by_row[block * BLOCK_ROWS : (block + 1) * BLOCK_ROWS] = bits.mean(axis=1)
-    around = _three_row_sum(counts)
-    rows_around = _three_row_sum(np.full((blocks, 1), BLOCK_ROWS, np.float32))
-    by_pitch = around[:, 1 : BINS + 1] / rows_around
+        by_row[part] = bits.mean(axis=1)
+    sizes = np.minimum(BLOCK_ROWS, rows - BLOCK_ROWS * np.arange(blocks, dtype=np.float32))[:, None]
+    by_pitch = _three_row_sum(counts)[:, 1 : BINS + 1] / _three_row_sum(sizes)
     usual = max(float(by_row.mean()), 1e-6)
-    return Survivors(rows, packed, by_pitch.astype(np.float32), np.maximum(by_row / usual, 0.5).astype(np.float32))
+    return Survivors(rows, exact, near, by_pitch.astype(np.float32), np.maximum(by_row / usual, 0.5).astype(np.float32))
 
 
 def _three_row_sum(counts: NDArray[np.float32]) -> NDArray[np.float32]:
