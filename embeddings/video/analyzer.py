@@ -47,7 +47,9 @@ class VideoAnalyzer:
         self.policy = policy or VideoPolicy()
         channels = dict(image.channels)
         if audio is not None:
-            channels |= {f"sound_{name}": state for name, state in audio.channels.items()}
+            channels |= {
+                name: ChannelState(state.on, state.reason, state.model_id, 0) for name, state in audio.channels.items()
+            }
         else:
             channels["sound"] = ChannelState(False, "Sound tracks are not analysed here.", "", 0)
         self.channels: Mapping[str, ChannelState] = MappingProxyType(channels)
@@ -76,7 +78,7 @@ class VideoAnalyzer:
             )  # fmt: skip
             progress("fingerprinting", 0, decoded.duration_s)
             made = make_keyframes(decoded.samples, self.image, (decoded.width, decoded.height), search=search)
-            sound, sound_notes = self._sound(sound_path) if decoded.has_sound else (None, ())
+            sound, sound_notes = self._sound(sound_path, search) if decoded.has_sound else (None, ())
         return VideoFingerprint(
             duration_s=decoded.duration_s,
             interval_s=decoded.interval_s,
@@ -113,10 +115,10 @@ class VideoAnalyzer:
         seconds = sorted((second for one in proposals for second in one.seconds), key=lambda second: second.query_s)
         return conclude(query, reference, judged, sound, self.policy, self.image.calibration.version, seconds)
 
-    def _sound(self, path: Path) -> tuple[SoundFingerprint | None, tuple[str, ...]]:
+    def _sound(self, path: Path, search: bool) -> tuple[SoundFingerprint | None, tuple[str, ...]]:
         assert self.audio is not None
         try:
-            sound = self.audio.fingerprint(path)
+            sound = self.audio.fingerprint(path, search=search)
         except EmbeddingError as error:  # the pictures can still be judged
             return None, (f"the sound track was left out: {error}",)
         return sound, tuple(f"sound: {note}" for note in sound.notes)

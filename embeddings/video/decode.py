@@ -21,13 +21,25 @@ from av.video.reformatter import Interpolation
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from embeddings.errors import CorruptMedia, EmptyMedia, MediaTooLarge, MediaTooLong, UnsupportedMedia
+from embeddings.errors import CorruptMedia, MediaTooLarge, MediaTooLong, UnsupportedMedia
+from embeddings.sniff import sniff
 from embeddings.video.limits import VideoLimits
 from embeddings.video.sound_track import SoundTrack
 
 Progress = Callable[[float, float], None]
 MAX_FAULTS = 2000  # packets that cannot be decoded before the rest is given up
 GOP_PEEK_S = 60.0
+_DEMUXERS = {
+    "video/mp4": "mov",
+    "video/quicktime": "mov",
+    "video/webm": "matroska",
+    "video/x-matroska": "matroska",
+    "video/x-msvideo": "avi",
+    "video/x-flv": "flv",
+    "video/x-ms-asf": "asf",
+    "video/ogg": "ogg",
+    "video/mp2t": "mpegts",
+}
 POSTER_LEVELS, POSTER_TRIES = 25.0, 8
 END_SLACK_S = 2.0  # a header may promise this much more than there is without the file being called cut short
 
@@ -117,7 +129,7 @@ def read_video(
             for frame in _frames(container, stream, sound, notes):
                 if frame.width * frame.height > limits.max_pixels:
                     raise MediaTooLarge(_too_many_pixels(frame.width, frame.height, limits))
-                start = keeper.start(frame)
+                start = keeper.start(frame, stream)
                 end_s = max(end_s, start + _shown_for(frame, stream))
                 if end_s > limits.max_seconds:
                     raise MediaTooLong(_too_long(end_s, limits))
@@ -165,13 +177,15 @@ class _Keeper:
         self._last: tuple[VideoFrame, float] | None = None
         self._kept: list[tuple[int, Sample]] = []
 
-    def start(self, frame: VideoFrame) -> float:
+    def start(self, frame: VideoFrame, stream: VideoStream) -> float:
         """When the frame appears, in seconds from the first one; never before the frame that precedes it."""
         known = float(frame.time) if frame.time is not None else None
         if self._base is None:
             self._base = known or 0.0
-        previous = self._last[1] if self._last else 0.0
-        return max(previous, (known - self._base) if known is not None else previous)
+        if known is not None:
+            return max(self._last[1] if self._last else 0.0, known - self._base)
+        stream.codec_context.skip_frame = "DEFAULT"  # without times every frame counts
+        return self._last[1] + _shown_for(self._last[0], stream) if self._last else 0.0
 
     def see(self, frame: VideoFrame, start: float, stream: VideoStream) -> None:
         self._keep_what_was_shown(start, stream)
@@ -203,17 +217,13 @@ class _Keeper:
 
 
 def _opened(path: Path) -> InputContainer:
-    if path.stat().st_size == 0:
-        raise EmptyMedia()
+    kind = sniff(path)
+    if kind.media_type != "video":
+        raise UnsupportedMedia(f"This is {kind.mime}, not a video.")
     try:
-        # Only what the file itself holds: no playlists that would make us read other files or the network.
-        return av.open(str(path), "r", metadata_errors="ignore", options={"protocol_whitelist": "file"})
+        # The demuxer is named, not guessed: a playlist would make it read other files, or the network.
+        return av.open(str(path), "r", format=_DEMUXERS.get(kind.mime, "mpeg"), metadata_errors="ignore")
     except av.FFmpegError as error:
-        from embeddings.sniff import sniff
-
-        kind = sniff(path)  # raises UnsupportedMedia by itself where it is no media at all
-        if kind.media_type != "video":
-            raise UnsupportedMedia(f"This is {kind.mime}, not a video.") from error
         raise CorruptMedia(f"The video's header cannot be read ({error.strerror}); export it again.") from error
 
 

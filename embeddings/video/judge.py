@@ -38,7 +38,7 @@ def conclude(
     alone. Stretches that were not proven count only where nothing was; one still picture is no copy of a video.
     """
     pictures = _pictures(query, reference, judged, policy)
-    heard = tuple(sound.segments) if sound is not None else ()
+    heard = tuple(sound.segments) if sound is not None and sound.verified else ()
     seen = [segment for segment in pictures.segments if segment.verified]
     agreement = _agreement(seen, heard)
     by_sound = sound.similarity if sound is not None else 0.0
@@ -53,7 +53,8 @@ def conclude(
     elif by_sound >= COPY or by_sound > similarity:
         similarity, sound_only = by_sound, True
     verified = similarity >= COPY
-    extent = _sound_extent(query, reference, heard) if sound_only else pictures.extent
+    by_ear = sound if sound_only else None
+    extent = pictures.extent
     return VideoMatch(
         similarity=similarity,
         verified=verified,
@@ -61,9 +62,9 @@ def conclude(
         sound_only=sound_only,
         agreement=agreement,
         mirrored=bool(seen) and 2 * sum(s.mirrored for s in seen) > len(seen),
-        query_coverage=round(extent.query_share, 4),
-        reference_coverage=round(extent.reference_share, 4),
-        matched_s=round(extent.query_s, 3),
+        query_coverage=round(by_ear.query_coverage if by_ear else extent.query_share, 4),
+        reference_coverage=round(by_ear.reference_coverage if by_ear else extent.reference_share, 4),
+        matched_s=round(covered((s.query_start_s, s.query_end_s) for s in heard) if by_ear else extent.query_s, 3),
         segments=pictures.segments,
         pairs=tuple(pair for one in judged for pair in one.pairs),
         seconds=tuple(seconds),
@@ -118,15 +119,6 @@ def covered(stretches: Iterable[tuple[float, float]]) -> float:
         total += max(0.0, end - max(start, until))
         until = max(until, end)
     return total
-
-
-def _sound_extent(query: VideoFingerprint, reference: ReferenceVideo, heard: Sequence[SoundSegment]) -> Extent:
-    return Extent(
-        covered((s.query_start_s, s.query_end_s) for s in heard),
-        query.duration_s,
-        covered((s.reference_start_s, s.reference_end_s) for s in heard),
-        max((s.reference_end_s for s in heard), default=0.0) if reference.is_picture else reference.duration_s,
-    )
 
 
 def _agreement(seen: Sequence[VideoSegment], heard: Sequence[SoundSegment]) -> Agreement:

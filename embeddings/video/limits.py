@@ -13,7 +13,8 @@ class VideoLimits:
     max_seconds: length; beyond it the video is refused, from the header or as soon as a frame lies beyond it.
     max_frames: most frames that are kept. A video with more seconds than that is looked at every 2, 4, 8, ...
         seconds: nested grids, so that a copy cut short at its end is still looked at in the same moments.
-    interval_s: spacing of the frames of a video of at most ``max_frames`` x ``interval_s`` seconds.
+    interval_s: spacing of the frames of a video of at most ``max_frames`` x ``interval_s`` seconds; half of it for
+        clips under ``short_s``, whose few frames would otherwise leave their times and speed open.
     side_px: long side of the frames that are handed on; nothing downstream looks at finer detail.
     """
 
@@ -21,11 +22,12 @@ class VideoLimits:
     max_seconds: float = 6 * 3600.0
     max_frames: int = 300
     interval_s: float = 1.0
+    short_s: float = 20.0
     side_px: int = 512
 
     def interval_for(self, duration_s: float) -> float:
         """The spacing, in seconds, at which a video of this length is looked at."""
-        interval = self.interval_s
+        interval = self.interval_s / 2 if 0.0 < duration_s < self.short_s else self.interval_s
         while duration_s > interval * self.max_frames:
             interval *= 2
         return interval

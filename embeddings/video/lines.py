@@ -22,8 +22,9 @@ SPEEDS = tuple(round(2.0 ** (k / 10), 4) for k in range(-10, 11))  # 0.5 to 2 in
 WORTH = 0.2  # what a point must bring to lengthen a run
 FAINT = 0.1  # cells under this vote for nothing
 BACKWARDS = 0.75  # a reversed line must clearly beat the best forward one: still content runs either way
-ODD_SPEED = 0.92  # and another speed than 1 must beat speed 1
+ODD_SPEED = 0.97  # and another speed than 1 must beat speed 1
 MAX_LINES = 8
+DULL = 0.7  # what a cell's plain likeness votes with
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,13 @@ def find_lines(cells: Cells, step_s: float, min_score: float) -> list[Line]:
 
     Args: step_s: the wider of the two spacings.
     """
-    sharp = cells.sharp.copy()
+    # A tight crop is alike in all seconds of its shot, and the best of them stands out of nothing: then plain likeness
+    # has to do, which still knows the order of the shots.
+    return _lines(cells.sharp, cells, step_s, min_score) or _lines(cells.values * DULL, cells, step_s, min_score)
+
+
+def _lines(values: NDArray[np.float32], cells: Cells, step_s: float, min_score: float) -> list[Line]:
+    sharp = values.copy()
     lines: list[Line] = []
     while len(lines) < MAX_LINES:
         line = _best_line(sharp, cells, step_s)
@@ -132,7 +139,8 @@ def _refined(cells: Cells, line: Line, sharp: NDArray[np.float32]) -> tuple[floa
     if len(line.rows) < 4:
         return None
     at, to = cells.rows_s[line.rows], cells.columns_s[line.columns]
-    weight = sharp[line.rows, line.columns].astype(np.float64)
+    sure = sharp[line.rows, line.columns].astype(np.float64) ** 2
+    weight = sure
     speed, shift = line.speed, line.shift_s
     for _ in range(3):
         middle_at, middle_to = np.average(at, weights=weight), np.average(to, weights=weight)
@@ -142,7 +150,7 @@ def _refined(cells: Cells, line: Line, sharp: NDArray[np.float32]) -> tuple[floa
         speed = float((weight * (at - middle_at) * (to - middle_to)).sum()) / spread
         shift = float(middle_to - speed * middle_at)
         off = np.abs(speed * at + shift - to)
-        weight = sharp[line.rows, line.columns] / np.maximum(off, 0.25)
+        weight = sure / np.maximum(off, 0.25)
     if not 0.93 <= speed / line.speed <= 1.07:
         return None
     return speed, shift

@@ -98,7 +98,10 @@ class VideoMatch:
             "matched_s": self.matched_s,
             "segments": [
                 *({**asdict(segment), "channel": "picture"} for segment in self.segments if segment.verified),
-                *(_sound_segment(segment) for segment in (self.sound.segments if self.sound is not None else ())),
+                *(
+                    _sound_segment(segment)
+                    for segment in (self.sound.segments if self.sound is not None and self.sound.verified else ())
+                ),
             ],
             "unproven_segments": [asdict(segment) for segment in self.segments if not segment.verified],
             "pairs": [asdict(pair) for pair in self.pairs],

@@ -48,7 +48,9 @@ class Extent:
 
     @property
     def reference_share(self) -> float:
-        return _share(self.reference_s, self.reference_content_s) if self.reference_content_s > 0 else 1.0
+        if self.reference_content_s > 0:
+            return _share(self.reference_s, self.reference_content_s)
+        return 1.0 if self.query_s > 0 else 0.0
 
 
 @dataclass(frozen=True)

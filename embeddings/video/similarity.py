@@ -66,7 +66,8 @@ def frame_likeness(frames: Sequence[KeyFrame], reference: ReferenceVideo) -> NDA
             if all(model in view.embeddings for view in views):
                 found = np.stack([view.embeddings[model] for view in views]) @ vectors.T
                 cosine[rows] = np.maximum(cosine[rows], found)
-    by_cosine = np.clip((cosine - COSINE_NONE) / (COSINE_FULL - COSINE_NONE), 0.0, 1.0)
+    # Nothing is cut off at the top: between two that are surely alike the nearer one is the right second.
+    by_cosine = np.interp(cosine, (COSINE_NONE, COSINE_FULL, 1.0), (0.0, 0.9, 1.0))
     by_hash = np.clip((BITS_NONE - bits) / (BITS_NONE - BITS_FULL), 0.0, 1.0)
     joined = COSINE_SHARE * by_cosine + (1.0 - COSINE_SHARE) * by_hash
     return np.asarray(np.maximum(joined, by_hash), np.float32)

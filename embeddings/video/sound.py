@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from embeddings.image.channels import ChannelState
+import numpy as np
+from numpy.typing import NDArray
 
 
 class SoundFingerprint(Protocol):
@@ -23,6 +24,22 @@ class SoundFingerprint(Protocol):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know of how it was read."""
+
+    @property
+    def hashes(self) -> NDArray[np.int32]:
+        """(n,) landmarks to store."""
+
+    @property
+    def frames(self) -> NDArray[np.int32]:
+        """(n,) their places."""
+
+    @property
+    def reference(self) -> bytes:
+        """What later sounds are verified against."""
+
+    @property
+    def keys(self) -> Any:
+        """What to look up: arrays hashes, positions and groups."""
 
 
 class SoundSegment(Protocol):
@@ -51,11 +68,19 @@ class SoundMatch(Protocol):
 
     @property
     def verified(self) -> bool:
-        """Whether shared sound was proven."""
+        """Whether shared sound was proven, if only a part."""
 
     @property
     def segments(self) -> Sequence[SoundSegment]:
         """The shared stretches."""
+
+    @property
+    def query_coverage(self) -> float:
+        """Share of the query's sounding seconds, 0..1."""
+
+    @property
+    def reference_coverage(self) -> float:
+        """Share of the reference's sounding seconds, 0..1."""
 
     @property
     def reason(self) -> str:
@@ -65,16 +90,30 @@ class SoundMatch(Protocol):
         """A dict of plain JSON types."""
 
 
-class SoundAnalyzer(Protocol):
-    """Fingerprints sound tracks."""
+class SoundChannel(Protocol):
+    """One way of comparing sounds."""
 
     @property
-    def channels(self) -> Mapping[str, ChannelState]:
-        """Which ways of comparing sounds are on."""
+    def on(self) -> bool: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def model_id(self) -> str: ...
+
+
+class SoundAnalyzer(Protocol):
+    """Fingerprints and compares sound tracks."""
+
+    @property
+    def channels(self) -> Mapping[str, Any]:
+        """Name -> SoundChannel."""
 
     @property
     def model_digest(self) -> bytes:
         """32 bytes that name every model and table in use."""
 
-    def fingerprint(self, path: Path) -> Any:
+    def fingerprint(self, path: Path, *, search: bool = True) -> Any:
         """A SoundFingerprint of the sound in a file. Raises: EmbeddingError."""
+
+    def match(self, query: Any, reference: bytes) -> SoundMatch:
+        """Judge a query's fingerprint against one stored reference. Raises: BadProxy."""

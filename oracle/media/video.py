@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,14 +17,19 @@ from embeddings.video.decode import probe_video, read_poster
 from embeddings.video.fingerprint import ReferenceVideo, VideoFingerprint
 from embeddings.video.match import VideoMatch
 from embeddings.video.nominate import Hit, nominate
+from embeddings.video.sound import SoundMatch
 from oracle.media.kind import Found, Progress, Query, Size, no_progress
-from storage import frames, matches
+from storage import frames, landmarks, matches
 from storage.database import Connection, Database
 from storage.frames import FrameQuery, FrameTable, StoredFrame
+from storage.landmarks import SoundQuery, StoredSound
 from storage.works import Work
 
 # A long video holds up to 300 frames of 440 KB while it is read: a few at a time are enough.
 READING = threading.BoundedSemaphore(2)
+SOUND = "landmarks"
+UNSEARCHED = ("sha256", "source_of_match")  # ways to a candidate that say nothing about its sound
+NO_PICTURES = ReferenceVideo(0.0, 1.0, np.zeros(0), np.zeros(0), np.zeros((0, 32), np.uint8), {})
 
 
 @dataclass(frozen=True)
@@ -98,10 +103,15 @@ class Videos:
             StoredFrame(f.frame_ms, round(1000 * f.span_s), f.phash, f.phash_quality, f.proxy, f.embeddings)
             for f in made.frames
         ]
-        frames.add_video(
+        added = frames.add_video(
             conn, work, stored, duration_ms=round(1000 * made.duration_s),
             interval_ms=round(1000 * made.interval_s), plain_ms=round(1000 * made.plain_s),
         )  # fmt: skip
+
+        if added and made.sound is not None and made.sound.too_plain is None:
+            sound = made.sound
+            duration_ms = round(1000 * sound.duration_s)
+            landmarks.add_sound(conn, work, StoredSound(sound.hashes, sound.frames, sound.reference, duration_ms))
 
     def search(self, conn: Connection, reading: VideoReading, query: Query) -> Sequence[VideoFound]:
         asked = [
@@ -111,31 +121,62 @@ class Videos:
         ]
         hits = frames.find_frame_candidates(conn, asked, before=query.before, creator_id=query.creator_id)
         ranked = nominate((Hit(h.query_frame, h.work_id, h.channel, h.distance) for h in hits), self._max_candidates)
-        found = [VideoFound(n.work, n.channels, n.alike, n.nearest) for n in ranked]
-        known = {one.work_id for one in found}
-        same = matches.same_bytes(conn, query.sha256, query.before)
-        return [VideoFound(work_id, ("sha256",)) for work_id in same if work_id not in known] + found
+        found = {
+            work_id: VideoFound(work_id, ("sha256",))
+            for work_id in matches.same_bytes(conn, query.sha256, query.before)
+        }
+        for nominee in ranked:
+            known = found.get(nominee.work) or VideoFound(nominee.work)
+            found[nominee.work] = replace(
+                known, found_by=(*known.found_by, *nominee.channels), alike=nominee.alike, nearest=nominee.nearest
+            )
+        for work_id in self._heard(conn, reading, query):
+            known = found.get(work_id) or VideoFound(work_id)
+            found[work_id] = replace(known, found_by=(*known.found_by, SOUND))
+        return list(found.values())
+
+    def _heard(self, conn: Connection, reading: VideoReading, query: Query) -> list[UUID]:
+        """Earlier works with the same sound, most surprising first."""
+        sound = reading.fingerprint.sound
+        if sound is None or sound.too_plain is not None:
+            return []
+        keys = SoundQuery(sound.keys.hashes, sound.keys.positions, sound.keys.groups)
+        heard = landmarks.look_up(
+            conn, keys, before=query.before, creator_id=query.creator_id, most=self._max_candidates
+        )
+        return [candidate.work_id for candidate in heard]
 
     def verify(
         self, db: Database, reading: VideoReading, found: Sequence[Found], progress: Progress = no_progress
     ) -> Iterator[tuple[Found, VideoMatch]]:
+        query = reading.fingerprint
+        ids = [candidate.work_id for candidate in found]
         with db.transaction() as conn:
-            tables = frames.frames_of(conn, [candidate.work_id for candidate in found])
-        references = {work_id: as_reference(table) for work_id, table in tables.items()}
-        proposed = {work_id: self._analyzer.align(reading.fingerprint, r) for work_id, r in references.items()}
+            tables = frames.frames_of(conn, ids)
+            sounds = landmarks.find_references(conn, ids) if query.sound is not None else {}
+        references = {work_id: as_reference(tables[work_id]) if work_id in tables else NO_PICTURES for work_id in ids}
+        proposed = {work_id: self._analyzer.align(query, r) for work_id, r in references.items()}
         wanted = [(w, ms) for w, proposals in proposed.items() for ms in frames_wanted(proposals, references[w])]
         with db.transaction() as conn:
             proxies = frames.find_frame_proxies(conn, wanted)
         for done, candidate in enumerate(found):
             progress("verifying", done, len(found))
             work_id = candidate.work_id
-            if not proposed.get(work_id):
-                continue
-            own = {ms: proxy for (owner, ms), proxy in proxies.items() if owner == work_id}
-            yield candidate, self._analyzer.judge(reading.fingerprint, references[work_id], proposed[work_id], own)
+            sound = self._sound(query, candidate, sounds.get(work_id))
+            if proposed[work_id] or sound is not None:
+                own = {ms: proxy for (owner, ms), proxy in proxies.items() if owner == work_id}
+                yield candidate, self._analyzer.judge(query, references[work_id], proposed[work_id], own, sound)
+
+    def _sound(self, query: VideoFingerprint, candidate: Found, reference: bytes | None) -> SoundMatch | None:
+        """What the sounds say; asked only where the index of sounds knows of something or nobody has looked."""
+        found_by = candidate.as_json().get("found_by", ())
+        looked = [channel for channel in found_by if channel not in UNSEARCHED]
+        if reference is None or self._analyzer.audio is None or (looked and SOUND not in looked):
+            return None
+        return self._analyzer.audio.match(query.sound, reference)
 
     def find_again(self, match: Mapping[str, Any]) -> VideoFound:
-        return VideoFound(UUID(match["work"]["id"]))
+        return VideoFound(UUID(match["work"]["id"]), tuple(match.get("found_by", ())))
 
     def preview(self, path: Path) -> Image.Image:
         return Image.fromarray(read_poster(path, self._analyzer.limits))

@@ -141,12 +141,12 @@ def encode(
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=fps)
         stream.height, stream.width = first.shape[:2]
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         stream.codec_context.gop_size = gop
         stream.codec_context.thread_count = 1
         if codec == "libx264":
             stream.options = {"crf": str(crf), "preset": "ultrafast", "bf": "2"}
-        base = Fraction(1, 1000)
+        base = Fraction(1, 1000) if times is not None else Fraction(1, fps)
         stream.codec_context.time_base = base
         if rotation:
             stream.metadata["rotate"] = str(rotation)
@@ -154,16 +154,16 @@ def encode(
         for at, picture in enumerate(_chain(first, pictures)):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             frame.time_base = base
-            frame.pts = round(1000 * (times[at] if times is not None else at / fps))
+            frame.pts = round(1000 * times[at]) if times is not None else at
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
         if track is not None and sound is not None:
-            for packet in _encoded(track, *sound):
+            for packet in encoded_sound(track, *sound):
                 container.mux(packet)
     return path
 
 
-def _encoded(track: av.AudioStream, samples: NDArray[np.float32], rate: int) -> Iterator[av.Packet]:
+def encoded_sound(track: av.AudioStream, samples: NDArray[np.float32], rate: int) -> Iterator[av.Packet]:
     for start in range(0, len(samples), 1024):
         frame = av.AudioFrame.from_ndarray(samples[None, start : start + 1024], format="fltp", layout="mono")
         frame.rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)

@@ -1,0 +1,109 @@
+"""Videos from upload to verdict, on a real database: real small files, no chain."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import clips
+
+from embeddings.image.analyzer import ImageAnalyzer
+from embeddings.video.analyzer import VideoAnalyzer
+from oracle import app as wiring
+from oracle.media.kind import MediaKinds
+from oracle.media.pictures import Pictures
+from oracle.media.video import Videos
+from oracle.settings import Settings
+
+Post = Callable[..., dict[str, Any]]
+FILM = ("coffee.png", "astronaut.png", "chelsea.png")
+OTHER = ("rocket.jpg", "retina.jpg", "ihc.png")
+
+
+@pytest.fixture(autouse=True)
+def without_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures and videos alone: what is tested here is what is seen."""
+
+    def kinds(settings: Settings) -> MediaKinds:
+        pictures = ImageAnalyzer.load(clip=None)
+        return {
+            "image": Pictures(pictures, wiring.decode_limits(settings), 20),
+            "video": Videos(VideoAnalyzer(pictures), 12),
+        }
+
+    monkeypatch.setattr(wiring, "make_kinds", kinds)
+
+
+@pytest.fixture(scope="module")
+def film() -> list[clips.Frame]:
+    """Twelve seconds in three shots."""
+    return clips.montage(FILM, 4, seed=3)
+
+
+@pytest.fixture(scope="module")
+def other() -> list[clips.Frame]:
+    return clips.montage(OTHER, 4, seed=9)
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Callable[..., bytes]:
+    """Encode frames to the bytes of a file."""
+
+    def encoded(frames: list[clips.Frame], suffix: str = ".mp4", **options: Any) -> bytes:
+        return clips.encode(tmp_path / f"clip{suffix}", frames, **options).read_bytes()
+
+    return encoded
+
+
+def only_neighbour(analysis: dict[str, Any]) -> dict[str, Any]:
+    (neighbour,) = [n for n in analysis["neighbours"] if n["similarity"] >= 0.7]
+    return dict(neighbour)
+
+
+def test_an_edited_copy_is_derivative_with_its_stretches(
+    post: Post, made: Callable[..., bytes], film: list[clips.Frame], other: list[clips.Frame]
+) -> None:
+    first = post(made(film), "alice", "film.mp4")
+    assert first["verdict"] == "original" and first["work"]["media_type"] == "video"
+    assert first["work"]["duration_ms"] == pytest.approx(12_000, abs=200)
+    post(made(other), "carol", "other.mp4")
+    copy = clips.each(clips.faster(film[20:], 1.25), clips.mirrored)
+    second = post(made(copy, ".webm", codec="libvpx"), "bob", "copy.webm")
+    assert second["verdict"] == "derivative" and second["similarity"] >= 0.95
+    neighbour = only_neighbour(second)
+    assert neighbour["creator"] == "alice" and neighbour["mirrored"]
+    segment = max(neighbour["segments"], key=lambda s: s["query_end_s"] - s["query_start_s"])
+    assert segment["speed"] == pytest.approx(1.25, abs=0.08) and segment["channel"] == "picture"
+    assert (segment["reference_start_s"], segment["reference_end_s"]) == pytest.approx((2.0, 12.0), abs=1.0)
+
+
+def test_a_quote_in_a_longer_film_is_a_partial_match_and_costs_nothing(
+    post: Post, made: Callable[..., bytes], film: list[clips.Frame], other: list[clips.Frame]
+) -> None:
+    post(made(film), "alice", "film.mp4")
+    quoting = post(made(other + film[40:80] + other[::-1]), "bob", "review.mp4")
+    assert quoting["verdict"] == "original" and quoting["redirect_bps"] == 0
+    neighbour = only_neighbour(quoting)
+    assert 0.7 <= neighbour["similarity"] < 0.95
+    (segment,) = neighbour["segments"]
+    assert (segment["query_start_s"], segment["query_end_s"]) == pytest.approx((12.0, 16.0), abs=1.0)
+    assert (segment["reference_start_s"], segment["reference_end_s"]) == pytest.approx((4.0, 8.0), abs=1.0)
+    assert "Partial match" in neighbour["reason"]
+
+
+def test_a_frame_of_a_video_and_a_picture_shown_in_one_are_found_across_the_types(
+    post: Post, made: Callable[..., bytes], film: list[clips.Frame]
+) -> None:
+    post(made(film), "alice", "film.mp4")
+    still = post(clips.as_png(film[60]), "bob", "still.png")
+    assert still["verdict"] == "derivative" and only_neighbour(still)["media_type"] == "video"
+    photo = post(clips.as_png(clips.whole("brick.png")), "dora", "brick.png")
+    assert photo["verdict"] == "original"
+    showing = post(made([clips.whole("brick.png")] * 60), "bob", "show.mp4")
+    assert showing["verdict"] == "derivative" and only_neighbour(showing)["media_type"] == "image"
+    assert "shows the earlier picture" in only_neighbour(showing)["reason"]
+
+
+def test_black_video_is_undecided_and_says_why(post: Post, made: Callable[..., bytes]) -> None:
+    analysis = post(made([clips.black()] * 40), "alice", "black.mp4")
+    assert analysis["verdict"] == "undecided" and "plain" in str(analysis)
