@@ -66,6 +66,7 @@ class Work(NewWork):
     published_at: datetime
     creator: str | None
     creator_account: bytes | None
+    erased_at: datetime | None = None
 
 
 def ensure_creator(conn: Connection, handle: str, account: bytes, has_wallet: bool) -> Creator:
@@ -128,8 +129,10 @@ def is_registered(conn: Connection, post_id: bytes, sha256: bytes) -> bool:
 
 
 def has_content(conn: Connection, sha256: bytes) -> bool:
-    """Whether there is a work of that content."""
-    row = conn.execute("select exists (select from works where sha256 = %s)", (sha256,)).fetchone()
+    """Whether there is a work of that content that was not erased."""
+    row = conn.execute(
+        "select exists (select from works where sha256 = %s and erased_at is null)", (sha256,)
+    ).fetchone()
     return bool(row and row[0])
 
 
@@ -187,7 +190,7 @@ def get_works(conn: Connection, ids: list[UUID]) -> dict[UUID, Work]:
         cursor.execute(
             "select w.id, creator_id, post_id, media_type, sha256, mime, size_bytes, width, height, file_name,"
             " blob_key, duration_ms, registration, registered_at, published_at, c.handle as creator,"
-            " c.account as creator_account from works w left join creators c on c.id = w.creator_id"
+            " c.account as creator_account, erased_at from works w left join creators c on c.id = w.creator_id"
             " where w.id = any(%s)",
             (ids,),
         )
@@ -234,6 +237,25 @@ def make_visible(
             " values (%s, %s, %s, %s, %s)",
             (models[name], work.id, work.registration, work.creator_id, HalfVector(vector)),
         )
+
+
+def erase(conn: Connection, work_id: UUID) -> bytes | None:
+    """Take a work out of every index for good. Its place in the order and its post stay what they were.
+
+    Returns: the SHA-256 (32 bytes) of media that no other work holds any more; None where one does.
+    Raises: NotFound.
+    """
+    lock_registration(conn)
+    row = conn.execute(
+        "update works set erased_at = coalesce(erased_at, clock_timestamp()), file_name = null where id = %s"
+        " returning sha256",
+        (work_id,),
+    ).fetchone()
+    if row is None:
+        raise NotFound(f"There is no work {work_id}.")
+    for table in ("image_fingerprints", "embeddings", "videos", "sounds"):
+        conn.execute(sql.SQL("delete from {} where work_id = %s").format(sql.Identifier(table)), (work_id,))
+    return None if has_content(conn, bytes(row[0])) else bytes(row[0])
 
 
 def model_partition(conn: Connection, name: str) -> int:

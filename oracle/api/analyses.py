@@ -6,16 +6,21 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from uuid import UUID
 
+import structlog
 from fastapi import APIRouter, Depends, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
-from oracle.api.access import Reader
-from oracle.api.schemas import AnalysisView, WorkView, analysis_view, work_view
+from oracle.api.access import Reader, Uploader
+from oracle.api.schemas import AnalysisView, ErasedView, WorkView, analysis_view, work_view
 from oracle.api.services import ServicesDep
+from oracle.errors import NotAllowed
 from storage import analyses, outbox, receipts, works
+from storage.blobs import blob_key
 from storage.database import Database
 from storage.errors import NotFound
+
+log = structlog.get_logger()
 
 EVENT_POLL_S = 0.2
 EVENTS_MAX_S = 300.0
@@ -78,6 +83,21 @@ async def stream_events(
         if view.status in ("decided", "failed") and status in ENDED:
             return
         await asyncio.sleep(EVENT_POLL_S)
+
+
+@router.delete("/works/{work_id}", tags=["works"], summary="Erase a work: its media, and out of every index")
+def erase_work(services: ServicesDep, caller: Uploader, work_id: UUID) -> ErasedView:
+    with services.db.transaction() as conn:
+        work = works.get_work(conn, work_id)
+        if not caller.may("govern") and (caller.creator_id is None or caller.creator_id != work.creator_id):
+            raise NotAllowed("A work is erased by its creator's own key, or by one with the scope 'govern'.")
+        unshared = works.erase(conn, work_id)
+        erased = works.get_work(conn, work_id)
+    if unshared is not None:
+        services.blobs.delete(blob_key(unshared))
+    log.info("work.erased", work_id=str(work_id), by=caller.name, media_deleted=unshared is not None)
+    assert erased.erased_at is not None
+    return ErasedView(work_id=work_id, erased_at=erased.erased_at, media_deleted=unshared is not None)
 
 
 @router.get("/works/{work_id}", tags=["works"], summary="A registered work")

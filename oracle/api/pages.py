@@ -19,6 +19,8 @@ from oracle.api.services import ServicesDep
 from oracle.api.viewer import clock, match_details
 from oracle.explain import percent
 from storage import analyses, works
+from storage.errors import NotFound
+from storage.works import Work
 
 PREVIEW_SIDE_PX = 640
 
@@ -57,7 +59,7 @@ def show_analysis(services: ServicesDep, _: Reader, analysis_id: UUID) -> str:
 def preview(services: ServicesDep, _: Reader, work_id: UUID, at_ms: Annotated[int, Query(ge=0)] = 0) -> Response:
     """A small picture of a work, or of one moment of it, made from its stored bytes."""
     with services.db.transaction() as conn:
-        work = works.get_work(conn, work_id)
+        work = unerased(works.get_work(conn, work_id))
     with TemporaryDirectory(prefix="oracle-") as folder:
         source, small = Path(folder) / "media", Path(folder) / "preview.jpg"
         services.blobs.fetch(work.blob_key, source)
@@ -71,9 +73,16 @@ def preview(services: ServicesDep, _: Reader, work_id: UUID, at_ms: Annotated[in
 def media(services: ServicesDep, _: Reader, work_id: UUID) -> FileResponse:
     """The stored bytes of a work, to be played beside what it matches."""
     with services.db.transaction() as conn:
-        work = works.get_work(conn, work_id)
+        work = unerased(works.get_work(conn, work_id))
     folder = TemporaryDirectory(prefix="oracle-")
     path = Path(folder.name) / "media"
     services.blobs.fetch(work.blob_key, path)
     headers = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
     return FileResponse(path, media_type=work.mime, headers=headers, background=BackgroundTask(folder.cleanup))
+
+
+def unerased(work: Work) -> Work:
+    """The work, if its media is still here. Raises: NotFound."""
+    if work.erased_at is not None:
+        raise NotFound(f"The work {work.id} was erased on {work.erased_at:%Y-%m-%d}; its media is gone.")
+    return work

@@ -41,6 +41,15 @@ class WorkView(BaseModel):
     registration: int = Field(description="Place in the order of all works; smaller came first.")
     registered_at: datetime
     published_at: datetime
+    erased_at: datetime | None
+
+
+class ErasedView(BaseModel):
+    """What became of a work that was erased. Decisions that name it stand, and so does its record on chain."""
+
+    work_id: UUID
+    erased_at: datetime
+    media_deleted: bool = Field(description="False where another work has the same bytes.")
 
 
 class Segment(BaseModel):
@@ -164,6 +173,7 @@ def work_view(work: Work) -> WorkView:
         registration=work.registration,
         registered_at=work.registered_at,
         published_at=work.published_at,
+        erased_at=work.erased_at,
     )
 
 

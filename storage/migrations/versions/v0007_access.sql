@@ -23,3 +23,6 @@ alter table inbox add column min_signatures smallint not null default 0 check (m
 alter table equivocations
     add column transaction_id bigint references chain_transactions,
     add column settled text;
+
+-- An erased work keeps its place and its post; its media, its name and everything it could be found by are gone.
+alter table works add column erased_at timestamptz;
