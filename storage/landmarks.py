@@ -92,12 +92,19 @@ def add_sound(conn: Connection, work: Work, sound: StoredSound) -> bool:
     return True
 
 
-def make_audible(conn: Connection, work: Work, sound: StoredSound) -> bool:
-    """Make a sound recording visible to searches; once, however often it is called. Returns: whether this call did."""
+def make_audible(conn: Connection, work: Work, sound: StoredSound | None) -> bool:
+    """Make a sound recording visible to searches; once, however often it is called.
+
+    Args:
+        sound: None where it is too plain to be recognised by: it takes its place and is never found.
+    Returns: whether this call made it visible.
+    """
     cursor = conn.execute(
         "update works set visible_at = clock_timestamp() where id = %s and visible_at is null", (work.id,)
     )
-    return cursor.rowcount == 1 and add_sound(conn, work, sound)
+    if cursor.rowcount == 1 and sound is not None:
+        add_sound(conn, work, sound)
+    return cursor.rowcount == 1
 
 
 def look_up(

@@ -7,7 +7,7 @@ and the sound track of videos.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ class SoundStream:
     notes: list[str] = field(default_factory=list)
     duration_s: float = 0.0
 
-    def blocks(self) -> Iterator[Samples]:
+    def blocks(self) -> Generator[Samples, None, None]:
         """Yield (n,) float32 mono at 11 025 Hz, each at most about ``BLOCK_S`` long, finite everywhere.
 
         Raises: EmptyMedia, UnsupportedMedia, NoSound (no audio stream), CorruptMedia (nothing decodes),
@@ -184,6 +184,21 @@ def read_sound(path: Path, *, limits: SoundLimits | None = None, progress: Progr
     stream = SoundStream(path, limits or SoundLimits(), progress)
     samples = _joined(list(stream.blocks()))
     return Sound(samples, len(samples) / SAMPLE_RATE_HZ, tuple(stream.notes))
+
+
+def probe_sound(path: Path, limits: SoundLimits | None = None) -> float | None:
+    """Decode the beginning of a file, to know that it can be read. Returns: its length in seconds, if it tells.
+
+    Raises: as ``SoundStream.blocks``.
+    """
+    told: list[float] = []
+    stream = SoundStream(path, limits or SoundLimits(), lambda _, total: told.append(total or 0.0))
+    blocks = stream.blocks()
+    for _ in blocks:
+        if told:
+            blocks.close()
+            return told[0] or None
+    return stream.duration_s
 
 
 class _Resampler:

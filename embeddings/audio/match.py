@@ -67,6 +67,11 @@ class AudioMatch:
     aligned: tuple[tuple[float, float], ...]
     calibration: str
 
+    @property
+    def sound_only(self) -> bool:
+        """False: of a sound recording the sound is everything. (A video may share nothing but its sound.)"""
+        return False
+
     def as_json(self) -> dict[str, Any]:
         """A dict of plain JSON types."""
         return {**asdict(self), "scores": dict(self.scores)}
