@@ -46,6 +46,11 @@ class Calibration:
             f"so a false match is rarer than {bound:.1e} per compared pair (upper bound at 95 % confidence)."
         )
 
+    @property
+    def unproven_at(self) -> float:
+        """The evidence at which similarity is 0.69: as alike as anything is shown that must not be called a copy."""
+        return self.knots[-2][0]
+
     def evidence(self, scores: Mapping[str, float]) -> float:
         """Log-odds-like evidence that two pictures share pixels, from the raw scores of one alignment."""
         return self.bias + sum(weight * scores[name] for name, weight in self.weights.items())

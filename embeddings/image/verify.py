@@ -17,7 +17,7 @@ from embeddings.image.blocks import (
     overlap_polygon,
 )
 from embeddings.image.calibration import Calibration, lower_bound
-from embeddings.image.evidence import measure
+from embeddings.image.evidence import is_second_view, measure, weigh
 from embeddings.image.features import LocalFeatures, extract
 from embeddings.image.geometry import Alignment, align, inverse, project
 from embeddings.image.match import ImageMatch, Matrix, Polygon
@@ -112,7 +112,7 @@ def _judge(
     held = max(_content_share(overlap, reference), _content_share(in_query, query))
     scores = measure(alignment, report, held, parallax_seen)
     scores["region"] = lower_bound(agreed, considered)
-    scores["evidence"] = evidence = calibration.evidence(scores)
+    scores["evidence"] = evidence = weigh(scores, calibration)
     reference_coverage = min(1.0, _content_share(region, reference) * share)
     query_region = project(inverse(report.transform), region) if len(region) else region
     query_coverage = min(1.0, _content_share(query_region, query) * share)
@@ -199,6 +199,8 @@ def _sentence(
     scores: dict[str, float], verified: bool, mirrored: bool, query_coverage: float, reference_coverage: float
 ) -> str:
     blocks = f"{scores['blocks_agreeing']:.0f} of {scores['blocks']:.0f} textured blocks agree"
+    if not verified and is_second_view(scores) and scores["blocks_agreeing"] >= MIN_AGREEING:
+        return f"Perhaps another photograph of the same scene: {blocks}, but other parts are displaced."
     if not verified:
         return f"Not proven to be the same picture: only {blocks} when the two are laid over each other."
     how = " mirrored" if mirrored else ""

@@ -26,12 +26,14 @@ from uuid import UUID, uuid5
 
 import imagehash
 import numpy as np
+from bench_set import SPLIT
 from PIL import Image
 from plain_features import PlainFeatures
 
 from embeddings.image.analyzer import ImageAnalyzer, ImageFingerprint
 from embeddings.image.calibration import load_calibration
 from embeddings.image.decode import decode_image
+from embeddings.image.evidence import weigh
 from embeddings.image.geometry import align
 from embeddings.image.match import ImageMatch
 from embeddings.image.plainness import too_plain
@@ -39,6 +41,8 @@ from oracle.nomination import nominate
 from storage.matches import Candidate
 
 VERIFIED_AT_MOST, PER_VIEW, LISTED = 20, 20, 5
+SAME_CONTENT = Path(__file__).with_name("bench_same_content.json")
+WITH_BACKGROUND = {"covered", "picture_in_picture", "collage", "see_through"}  # edits that bring in another picture
 NAMESPACE = UUID("6a7b1c52-0000-4000-8000-000000000000")
 
 
@@ -224,7 +228,7 @@ def main() -> None:
     print(f"{len(index.names)} references in {time.perf_counter() - start:.0f} s", flush=True)
     spent: dict[str, float] = defaultdict(float)
     with (args.folder / "labels.csv").open() as file:
-        items = [Item(**line) for line in csv.DictReader(file)][::-1][shard::of]
+        items = [Item(**line) for line in csv.DictReader(file)][shard::of]
     rows = []
     if not items:
         return
@@ -246,7 +250,7 @@ def judged(found: dict[str, Any]) -> dict[str, Any]:
     """The stored raw scores under the table that ships now: a changed table needs no second run."""
     table = load_calibration()
     aligned = [(name, scores) for name, scores in found["scores"] if len(scores) > 1]
-    evidence = {name: table.evidence(scores) for name, scores in aligned}
+    evidence = {name: weigh(scores, table) for name, scores in aligned}
     ours = {name: table.similarity(evidence[name], scores["strength"]) for name, scores in aligned}
     listed = [name for name, _ in found["scores"]]
     return {
@@ -257,24 +261,49 @@ def judged(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def in_doubt_left_out(rows: list[Any], folder: Path) -> list[Any]:
-    """Drop what is neither right nor wrong, for every method: an extra reference that shows the query's own
-    source.
+    """Drop what is neither right nor wrong, for every method: a reference that shows the query's own source or shares
+    material with what the query shows.
 
     And answer as the service does for pictures that are too plain to decide: nothing, for ours alone.
     """
     with (folder / "contents.csv").open() as file:
         shows = {line["reference"]: line["content"] for line in csv.DictReader(file)}
-    plain = plain_names(folder)
+    plain, shared = plain_names(folder), SharedContent.load()
     kept = []
     for item, found in rows:
         lists = {
-            m: [a for a in answers if not item.source or shows.get(a[0]) != item.source] for m, answers in found.items()
+            m: [a for a in answers if a[0] == item.source or not shared.in_doubt(item, shows.get(a[0], a[0]))]
+            for m, answers in found.items()
         }
         for method in ("ours", "evidence"):
             floor = 0.0 if method == "ours" else -30.0
             lists[method] = [(n, floor if {n, item.query} & plain else score) for n, score in lists[method]]
         kept.append((item, lists))
     return kept
+
+
+@dataclass(frozen=True)
+class SharedContent:
+    """group: which pictures share material; apart: the groups of pictures that are never references by themselves."""
+
+    group: dict[str, str]
+    apart: frozenset[str]
+
+    @classmethod
+    def load(cls) -> SharedContent:
+        group: dict[str, str] = {}
+        for a, b in json.loads(SAME_CONTENT.read_text())["pairs"]:
+            first, second = group.get(a, a), group.get(b, b)
+            group |= dict.fromkeys((a, b, *(n for n, of in group.items() if of == second)), first)
+        split = json.loads(SPLIT.read_text())
+        away = {name for part in ("backgrounds", "halves", "scenes", "strangers") for name in split[part]}
+        return cls(group, frozenset(group[name] for name in away if name in group))
+
+    def in_doubt(self, item: Item, content: str) -> bool:
+        """Whether a reference that shows ``content`` may rightly be found in the query."""
+        of = self.group.get(content, content)
+        shows_another = not item.source or item.family in WITH_BACKGROUND
+        return of == self.group.get(item.source, item.source) or (shows_another and of in self.apart)
 
 
 def plain_names(folder: Path) -> set[str]:

@@ -19,6 +19,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 import embeddings.image
+from embeddings.image.evidence import is_second_view
 
 FEATURES = ("whole", "part", "still", "rigid")
 # A real second photograph has more parallax than the made scenes: what they teach about it is a lower bound.
@@ -58,6 +59,8 @@ def main(path: Path, version: str, write: bool) -> None:
     x = matrix(rows)
     beta = fit(x, copy.astype(float), weight)
     evidence = x @ beta[1:] + beta[0]
+    # Whatever may be a second photograph is never proven, so it has no say in where the line is.
+    evidence = np.where([is_second_view(row["scores"]) for row in rows], np.minimum(evidence, -MARGIN), evidence)
     different = np.sort(evidence[~copy])
     proven_at = float(different[-1] + MARGIN)
     n = sum(row["kind"] != "copy" for row in data["rows"]) + data["silent"]

@@ -7,7 +7,8 @@ from PIL import Image, ImageDraw
 from support.sample_pictures import photograph, re_encoded
 
 from embeddings.image.blocks import COARSE_SIDE_PX, compare_blocks, overlap_polygon
-from embeddings.image.evidence import grouped
+from embeddings.image.calibration import load_calibration
+from embeddings.image.evidence import grouped, is_second_view, weigh
 from embeddings.image.features import extract
 from embeddings.image.geometry import align, inverse, project
 from embeddings.image.texture import block_photographic, block_pictorial, corner_strength
@@ -133,3 +134,30 @@ def test_a_tilt_that_key_points_missed_is_mended() -> None:
     report = compare_blocks(np.asarray(tilted, np.uint8), original, np.eye(3))
     assert report is not None
     assert report.agrees.sum() > 0.9 * (report.inside & report.textured).sum()
+
+
+@pytest.mark.parametrize(
+    ("change", "second_view"),
+    [
+        ({}, False),
+        ({"parallax": 0.4}, True),
+        ({"displaced": 80.0}, True),
+        ({"parallax": 0.2, "displaced": 20.0}, True),
+        ({"parallax": 0.4, "whole": 3.0}, False),
+    ],
+)
+def test_what_may_be_a_second_photograph_is_never_proven(change: dict[str, float], second_view: bool) -> None:
+    table = load_calibration()
+    plenty = {
+        "whole": 1.5,
+        "part": 7.0,
+        "still": 1.0,
+        "rigid": 5.0,
+        "parallax": 0.0,
+        "inliers": 100.0,
+        "displaced": 0.0,
+    }
+    scores = {**plenty, "displaced": 0.0, **change}
+    assert is_second_view(scores) == second_view
+    assert (weigh(scores, table) >= table.proven_at) != second_view
+    assert weigh(scores, table) <= table.evidence(scores)
