@@ -4,8 +4,8 @@ Events come in bulk through COPY into a temporary table; what is new moves on to
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from psycopg import sql
@@ -61,9 +61,8 @@ select count(*) from added
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One thing somebody did. What does not belong to its kind is None.
+class Event(NamedTuple):
+    """One thing somebody did, a row of the staging table as it is. What does not belong to its kind is None.
 
     Attributes:
         post_id: 32 bytes. `creator` is the handle of whom it is about where there is no post.
@@ -103,11 +102,7 @@ def add_events(conn: Connection, events: Sequence[Event]) -> int:
         cursor.execute(STAGING)
         with cursor.copy(COPY) as copy:
             for event in events:
-                copy.write_row((
-                    event.event_id, event.at, event.kind, event.post_id, event.creator, event.account, event.device,
-                    event.ip_hash, event.user_agent, event.referrer, event.watch_ms, event.length_ms,
-                    event.text_hash, event.text_chars, event.value_minor,
-                ))  # fmt: skip
+                copy.write_row(event)
         cursor.execute(NEW_AGENTS)
         cursor.execute(NEW_REFERRERS)
         row = cursor.execute(MOVE).fetchone()

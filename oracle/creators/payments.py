@@ -31,7 +31,7 @@ def run_due(db: Database, now: datetime, *, dispute_window: timedelta = DISPUTE_
     """
     with db.transaction() as conn:
         ledger_terms.follow_analyses(conn, dispute_window, now)
-    booked = _pay_all(db, now)
+    booked = pay_due(db, now)
     with db.transaction() as conn:
         booked += sum(_correct(conn, due, now) for due in ledger_earnings.list_corrections(conn))
         contested, frozen = ledger.posts_waiting(conn, "contested"), ledger.posts_waiting(conn, "frozen")
@@ -113,7 +113,8 @@ def withdraw(conn: Connection, creator_id: int, amount_minor: int, now: datetime
     )
 
 
-def _pay_all(db: Database, now: datetime) -> int:
+def pay_due(db: Database, now: datetime) -> int:
+    """Pay every announced week whose grade is final and whose verdict is known. Returns: how many."""
     paid = 0
     while True:
         with db.transaction() as conn:
