@@ -62,6 +62,21 @@ class StoredGrade:
     computed_at: datetime
 
 
+@dataclass(frozen=True)
+class GradedCounts:
+    """A graded post with what it takes to grade it by other rules; `base_minor` is the pay announced for it."""
+
+    post_id: bytes
+    media_type: str
+    length_ms: int | None
+    audience: int | None
+    grade: str
+    score_bps: int
+    qualified: Mapping[str, int]
+    verdict: str | None
+    base_minor: int
+
+
 def get_policy(conn: Connection, version: int) -> StoredPolicy:
     """Raises: NotFound."""
     found = [policy for policy in list_policies(conn) if policy.version == version]
@@ -142,6 +157,19 @@ def counted_posts(
         " where published_at >= %s",
         (since,),
     ).fetchall()
+
+
+def graded_since(conn: Connection, since: datetime) -> list[GradedCounts]:
+    """Posts published since then that have a grade, with the counts it was made of."""
+    with conn.cursor(row_factory=class_row(GradedCounts)) as cursor:
+        return cursor.execute(
+            "select g.post_id, p.media_type, p.length_ms, p.audience, g.grade, g.score_bps,"
+            " g.facts->'qualified' as qualified, t.verdict, (select coalesce(sum(base_minor), 0)::bigint"
+            " from earnings e where e.post_id = g.post_id) as base_minor"
+            " from grades g join posts p using (post_id) left join post_terms t using (post_id)"
+            " where p.published_at >= %s order by 1",
+            (since,),
+        ).fetchall()
 
 
 def keep_grades(conn: Connection, grades: Sequence[StoredGrade], reason: str) -> None:
