@@ -238,6 +238,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         RequestBodyLimitMiddleware, max_body_size=settings.limits.upload_bytes + MULTIPART_OVERHEAD_BYTES
     )
     app.add_middleware(problems.TooLargeAsProblem, limit_bytes=settings.limits.upload_bytes)
-    for module in (uploads, analyses, governance, engagement, creators, health, pages, fraud, appeals):
+    for module in (uploads, analyses, governance, engagement, creators, grading, health, pages, fraud, appeals):
         app.include_router(module.router)
     return app
