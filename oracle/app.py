@@ -13,7 +13,19 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from embeddings.image.analyzer import ImageAnalyzer
 from embeddings.image.clip import ClipWeights
 from embeddings.image.decode import DecodeLimits
-from oracle.api import analyses, appeals, creators, engagement, fraud, governance, health, pages, problems, uploads
+from oracle.api import (
+    analyses,
+    appeals,
+    creators,
+    engagement,
+    fraud,
+    governance,
+    grading,
+    health,
+    pages,
+    problems,
+    uploads,
+)
 from oracle.api.services import Services
 from oracle.audit import Auditor
 from oracle.bulk import FolderMatcher
