@@ -19,6 +19,8 @@ from storage.works import Work
 MOST_TRACK = (1 << 31) - 1
 RESOLVED_AT_ONCE = 200
 HITS_PER_CANDIDATE = 20_000
+ALWAYS_LOOKED_AT = 10  # the best tracks, however little they agree
+STRONG = 30.0  # nats; those after them must agree so much, as the copies of one sound do
 
 
 class TooManyTracks(StorageError):
@@ -178,7 +180,7 @@ def _resolve(
             )
         }
         for vote in wave:
-            if vote.track not in works:
+            if vote.track not in works or (len(found) >= ALWAYS_LOOKED_AT and vote.score < STRONG):
                 continue
             work_id, owner = works[vote.track]
             is_own = creator_id is not None and owner == creator_id

@@ -22,7 +22,7 @@ from embeddings.audio.survivors import Survivors
 EXACT = 0.7
 MOST_STRETCHES = 16
 SURVIVAL = (0.25, 0.7)  # a peak's chance to live through an edit: a heavy and a light one
-REFINED_PEAKS = 300  # enough to place a line; more only cost time
+REFINED_PEAKS = 200  # enough to place a line; more only cost time
 NEAR_FRAMES = 4.0  # landmarks so close to a line belong to it
 _STEPS = np.arange(-3, 4) * 0.5
 

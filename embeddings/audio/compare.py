@@ -17,7 +17,7 @@ from embeddings.audio.score import judge, unproven
 from embeddings.audio.spectrum import BINS, BINS_PER_OCTAVE, FRAME_S
 from embeddings.audio.survivors import Survivors
 
-FIRST_HINTS = 3  # tried on every candidate
+FIRST_HINTS = 2  # tried on every candidate
 MORE_HINTS = 24  # tried where one of the first is promising: the other segments
 PROMISING = 12.0  # nats
 FURTHER = 8.0  # nats: a further stretch beside a proven one

@@ -21,6 +21,10 @@ create table sound_fresh (
 );
 alter table sound_fresh alter postings set storage external;
 
+-- Merging empties the table by the hundred rows: their space is to be used again before the next hundred come.
+alter table sound_fresh set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 50,
+    autovacuum_vacuum_cost_delay = 0, toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 50);
+
 create table sound_segments (
     id int4 generated always as identity primary key,
     -- Postings are grouped by hash >> shift.
@@ -45,6 +49,13 @@ create table sound_buckets_5 partition of sound_buckets for values from (1310720
 create table sound_buckets_6 partition of sound_buckets for values from (1572864) to (1835008);
 create table sound_buckets_7 partition of sound_buckets for values from (1835008) to (maxvalue);
 alter table sound_buckets alter postings set storage external;
+do $$
+begin
+    for number in 0..7 loop
+        execute format('alter table sound_buckets_%s set (autovacuum_vacuum_scale_factor = 0.1,'
+            ' autovacuum_vacuum_cost_delay = 0)', number);
+    end loop;
+end $$;
 
 -- All that a query has to look at, as of one moment: per segment the buckets of its hashes, one after another
 -- (heads: hash_from and length in bytes, both int4, big-endian), and the fresh tracks earlier than `before`
