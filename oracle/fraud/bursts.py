@@ -50,19 +50,20 @@ def candidates(events: Events, limits: BurstLimits) -> Codes:
 
 def hot_hours(
     hourly: NDArray[np.int32], now: NDArray[np.int32], limits: BurstLimits
-) -> tuple[NDArray[np.bool_], Floats]:
+) -> tuple[NDArray[np.bool_], Floats, Floats]:
     """Which hours stand out against the same hour of earlier weeks.
 
     Args:
         hourly: (n, weeks * 168) earlier counts, the last column just before the first of `now`.
         now: (n, h) counts.
-    Returns: (n, h) whether it is a burst, and (n, h) the robust z: distance from the median in units of 1.4826 MAD,
-        which a Poisson spread keeps from being too small. The hours before and after count as the same hour.
+    Returns: (n, h) whether it is a burst; (n, h) the robust z: distance from the median in units of 1.4826 MAD, which
+        a Poisson spread keeps from being too small; and (n, h) that median. The hours before and after count as the
+        same hour.
     """
     n, h = now.shape
     weeks = hourly.shape[1] // WEEK_H
     if weeks == 0 or n == 0:
-        return np.zeros((n, h), np.bool_), np.zeros((n, h))
+        return np.zeros((n, h), np.bool_), np.zeros((n, h)), np.zeros((n, h))
     grid = hourly.reshape(n, weeks, WEEK_H)
     z = np.zeros((n, h))
     median = np.zeros((n, h))
@@ -74,21 +75,35 @@ def hot_hours(
         sigma = np.maximum(MAD_TO_SIGMA * mad, np.sqrt(np.maximum(median[:, column], 1.0)))
         z[:, column] = (now[:, column] - median[:, column]) / sigma
     hot = (z >= limits.min_z) & (now >= limits.min_hourly) & (now >= limits.min_ratio * median)
-    return hot, z
+    return hot, z, median
 
 
 def slow_lift(daily: NDArray[np.int64], limits: BurstLimits) -> Floats:
     """(n,) one-sided CUSUM at the last day, in standard deviations, of daily counts (n, days).
 
+    A day is compared with the median day before, or with the median of the same weekday where that is higher: a
+    stream every Friday is no lift.
+
     Source: Page, "Continuous inspection schemes", Biometrika 1954.
     """
-    middle = np.median(daily[:, :-1], axis=1) if daily.shape[1] > 1 else np.zeros(len(daily))
-    mad = np.median(np.abs(daily[:, :-1] - middle[:, None]), axis=1) if daily.shape[1] > 1 else middle
-    sigma = np.maximum(MAD_TO_SIGMA * mad, np.sqrt(np.maximum(middle, 1.0)))
-    level = np.zeros(len(daily))
-    for day in range(daily.shape[1]):
-        level = np.maximum(0.0, level + (daily[:, day] - middle) / sigma - limits.cusum_slack)
+    n, days = daily.shape
+    before = daily[:, :-1]
+    if not n or days < 2:
+        return np.zeros(n)
+    middle = np.median(before, axis=1)
+    mad = np.median(np.abs(before - middle[:, None]), axis=1)
+    weekday = (days - 1 - np.arange(days)) % 7  # 0: that of the last day
+    usual = np.stack([_median_or(before[:, weekday[:-1] == day], middle) for day in range(7)], axis=1)
+    expected = np.maximum(usual, middle[:, None])[:, weekday]
+    sigma = np.maximum(MAD_TO_SIGMA * mad[:, None], np.sqrt(np.maximum(expected, 1.0)))
+    level = np.zeros(n)
+    for steps in ((daily - expected) / sigma).T:
+        level = np.maximum(0.0, level + steps - limits.cusum_slack)
     return level
+
+
+def _median_or(counts: NDArray[np.int64], otherwise: Floats) -> Floats:
+    return np.median(counts, axis=1) if counts.shape[1] else otherwise
 
 
 def detect(events: Events, history: History, limits: BurstLimits) -> list[Signal]:
@@ -103,7 +118,7 @@ def detect(events: Events, history: History, limits: BurstLimits) -> list[Signal
     place = np.where(views.creator >= 0, row[views.creator], -1).astype(np.int64)
     cell = np.where((place >= 0) & (hour >= 0) & (hour < hours), place * hours + hour, -1)
     now = tally(cell, len(history.creator) * hours).reshape(-1, hours).astype(np.int32)
-    hot, z = hot_hours(history.hourly, now, limits)
+    hot, z, median = hot_hours(history.hourly, now, limits)
     daily = history.hourly.reshape(len(history.hourly), -1, 24).sum(axis=2)
     # A day so far is no day's total: only a whole one is compared.
     whole_day = hours >= DAY_S // HOUR_S
@@ -111,17 +126,17 @@ def detect(events: Events, history: History, limits: BurstLimits) -> list[Signal
     doubled = now.sum(axis=1) >= 1.5 * np.maximum(np.median(daily, axis=1), limits.min_hourly)
     lifted = (lift >= limits.cusum_alarm) & doubled & ~hot.any(axis=1)
     inside = (cell >= 0) & (hot.ravel()[np.maximum(cell, 0)] | lifted[np.maximum(place, 0)])
-    return _judge(events, views.where(inside), row, (hot, z, now, lift), limits)
+    return _judge(events, views.where(inside), row, (median, z, now, lift), limits)
 
 
 def _judge(
     events: Events,
     burst: Events,
     row: Codes,
-    measured: tuple[NDArray[np.bool_], Floats, NDArray[np.int32], Floats],
+    measured: tuple[Floats, Floats, NDArray[np.int32], Floats],
     limits: BurstLimits,
 ) -> list[Signal]:
-    hot, z, now, lift = measured
+    median, z, now, lift = measured
     count = tally(burst.post, events.posts)
     of_creator = tally(burst.creator, events.creators)
     watched = total(burst.post, burst.watched(), events.posts) / np.maximum(count, 1)
@@ -141,7 +156,8 @@ def _judge(
             continue  # as viral as it looks
         at = int(row[events.post_creator[post]])
         times = burst.at_s[burst.post == post]
-        usual = int(np.median(now[at])) if not hot[at].any() else int(now[at].max() - z[at].max())
+        peak = int(now[at].argmax())
+        highest, usual = int(now[at, peak]), round(float(median[at, peak]))
         signals.append(
             Signal(
                 SignalName.BURST,
@@ -150,12 +166,12 @@ def _judge(
                 frozenset(odd),
                 {
                     "count": int(count[post]), "total": int(tally(events.views().post, events.posts)[post]),
-                    "peak_per_hour": int(now[at].max()), "robust_z": round(float(z[at].max()), 1),
+                    "peak_per_hour": highest, "usual_per_hour": usual, "robust_z": round(float(z[at].max()), 1),
                     "slow_lift": round(float(lift[at]), 1), "watched_percent": round(float(watched[post]) * 100, 1),
                     "source_entropy_bits": round(float(entropy[post]), 2),
-                    "new_account_percent": round(float(young[post]) * 100, 1), "excess_over": max(usual, 0),
+                    "new_account_percent": round(float(young[post]) * 100, 1),
                 },
-                f"{int(count[post])} views came in far more hours' worth than this creator usually sees,"
+                f"{int(count[post])} views came in a rush of up to {highest} an hour, where about {usual} are usual,"
                 f" and the viewers {' and '.join(AXES[ground] for ground in odd)}.",
                 int(times.min()),
                 int(times.max()),

@@ -44,11 +44,14 @@ class Attack:
     accomplices: tuple[int, ...] = ()  # creators who are in it, too
 
 
-def attack(world: World, kind: AttackKind, strength: Strength, post: int, honest: int, *, pure: bool) -> Attack:
+def attack(
+    world: World, kind: AttackKind, strength: Strength, post: int, honest: int, *, pure: bool, size: int | None = None
+) -> Attack:
     """Buy traffic for a post.
 
     Args:
         honest: views the post has without it.
+        size: Views to buy, for gifting no matter; by the strength if not given.
         pure: The attack leaves no second trait. Else its equipment is shared with another trade, as farms do: odd
             programs, crowded devices or accounts made in bulk, whatever the kind is not itself.
     """
@@ -57,7 +60,7 @@ def attack(world: World, kind: AttackKind, strength: Strength, post: int, honest
     creator = int(world.post_creator[post])
     if kind is AttackKind.GIFTING:
         return _gifts(world, strength, post, creator, start)
-    size = max(FEWEST[strength], int(honest * TIMES[strength]))
+    size = size or max(FEWEST[strength], int(honest * TIMES[strength]))
     second = None
     if not pure:
         others = [k for k in ("user_agents", "shared_devices", "bulk_accounts") if k != kind.value]

@@ -35,6 +35,8 @@ class Plan:
     charities: int = 2
     attacks: int = 2  # of each kind and strength
     pure: float = 0.0  # share of attacks that leave no second trait
+    attack_views: int | None = None  # each attack buys so many; by its strength if not given
+    clickbait: int = 0
     weekday: int = 2
 
 
@@ -111,7 +113,9 @@ def make_economy(plan: Plan) -> Economy:
             for _ in range(plan.attacks):
                 post = pick()
                 pure = bool(rng.random() < plan.pure)
-                attacks.append(attack(world, kind, strength, post, int(expected[post]), pure=pure))
+                attacks.append(
+                    attack(world, kind, strength, post, int(expected[post]), pure=pure, size=plan.attack_views)
+                )
     events = world.rows.events(
         world.people, post_creator, agents, referrers, plan.creators, (world.start_s, world.end_s)
     )
@@ -136,6 +140,10 @@ def _strange_but_honest(world: World, plan: Plan, pick) -> dict[str, frozenset[i
         for post in found:
             scene(world, int(world.post_creator[post]), post)
         scenes[name] = frozenset(found)
+    found = [pick() for _ in range(plan.clickbait)]
+    for post in found:
+        honest.viral(world, post, int(rng.uniform(600, 2_500)), clickbait=True)
+    scenes["clickbait"] = frozenset(found)
     pairs = [(pick(), pick()) for _ in range(plan.friends)]
     for one, other in pairs:
         honest.friends(world, int(world.post_creator[one]), int(world.post_creator[other]))

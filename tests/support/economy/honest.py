@@ -115,20 +115,23 @@ def give(world: World, account, creator, at_s, post, value=None) -> None:
     world.rows.add(Kind.GIFT, at_s, world.people, account, post=post, creator=creator, value=value)
 
 
-def viral(world: World, post: int, size: int) -> None:
-    """A post that takes off: many people at once, who watch, from everywhere, some of them new here."""
+def viral(world: World, post: int, size: int, *, clickbait: bool = False) -> None:
+    """A post that takes off: many people at once, who watch, from everywhere, some of them new here.
+
+    Clickbait takes off as well, but hardly anybody stays, and half of them signed up for it: honest, if not nice.
+    """
     rng = world.rng
     start = world.start_s + int(rng.integers(0, 16)) * HOUR_S
     at_s = start + (rng.gamma(2.0, 1.2, size) * HOUR_S).astype(np.int64)
     at_s = np.minimum(at_s, world.end_s - 1)
-    new = int(size * rng.uniform(0.05, 0.3))
+    new = int(size * (rng.uniform(0.3, 0.55) if clickbait else rng.uniform(0.05, 0.3)))
     fresh = world.people.add(
         signed_up_s=at_s[:new] - rng.integers(30, 3_000, new), shape=rng.choice(14, new, p=zipf(14)),
         ip=world.people.new_ips(new), agent=rng.choice(PEOPLES, new), device=world.people.new_devices(new),
     )  # fmt: skip
     account = np.concatenate([fresh, world.crowd(size - new)])
-    outside = rng.uniform(0.1, 0.5)
-    appeal = np.full(size, rng.uniform(0.3, 0.7))
+    outside = rng.uniform(0.4, 0.9) if clickbait else rng.uniform(0.1, 0.5)
+    appeal = np.full(size, rng.uniform(0.05, 0.14) if clickbait else rng.uniform(0.3, 0.7))
     world.view(
         np.full(size, post), account, at_s, watched=watch_shares(world, appeal), video_s=30.0,
         referrer=world.sources(size, outside),

@@ -1,0 +1,158 @@
+"""The rules between detectors and money: combining, the life of an alert, thresholds, letters."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from oracle.fraud import lifecycle, statements, templates, wording
+from oracle.fraud.combine import Action, combine, decide, independent
+from oracle.fraud.errors import InvalidEndDate, MissingFact, StepNotPossible
+from oracle.fraud.lifecycle import HOLDING, NEXT, Status, Step
+from oracle.fraud.signals import Ground, Signal, SignalName, Subject, SubjectKind
+from oracle.fraud.thresholds import InvalidThresholds, Thresholds
+
+LIMITS = Thresholds().combine
+POST = Subject(SubjectKind.POST, 1)
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+def signal(
+    name: SignalName, *grounds: Ground, score: float = 0.8, sure: bool = False, subject: Subject = POST
+) -> Signal:
+    return Signal(
+        name, subject, score, frozenset(grounds), {}, "Something was seen.", 0, 1,
+        divisible=name is SignalName.BURST, beyond_doubt=sure,
+    )  # fmt: skip
+
+
+SOFTWARE = signal(SignalName.USER_AGENTS, Ground.SOFTWARE)
+DEVICES = signal(SignalName.SHARED_DEVICES, Ground.DEVICES)
+BULK = signal(SignalName.BULK_ACCOUNTS, Ground.NEW_ACCOUNTS)
+COLLAPSED = signal(SignalName.REFERRERS, Ground.SOURCES, Ground.RETENTION)
+UNWATCHED = signal(SignalName.BURST, Ground.RETENTION)
+NEW = signal(SignalName.BURST, Ground.NEW_ACCOUNTS)
+NEW_AND_UNWATCHED = signal(SignalName.BURST, Ground.NEW_ACCOUNTS, Ground.RETENTION)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "confirm"),
+    [
+        (SOFTWARE, DEVICES, True),
+        (SOFTWARE, UNWATCHED, True),
+        (BULK, NEW, False),  # both say: the accounts are new
+        (BULK, NEW_AND_UNWATCHED, True),  # the burst keeps a ground of its own
+        (COLLAPSED, UNWATCHED, False),  # both say: nobody watched
+        (COLLAPSED, NEW_AND_UNWATCHED, True),
+        (SOFTWARE, SOFTWARE, False),
+    ],
+)
+def test_signals_confirm_each_other_only_on_different_grounds(a: Signal, b: Signal, confirm: bool) -> None:
+    assert independent(a, b) is confirm
+    assert independent(b, a) is confirm
+
+
+@pytest.mark.parametrize(
+    ("signals", "action"),
+    [
+        ([SOFTWARE], Action.WATCH),
+        ([signal(SignalName.USER_AGENTS, Ground.SOFTWARE, sure=True)], Action.FREEZE),
+        ([NEW_AND_UNWATCHED], Action.WATCH),
+        ([SOFTWARE, DEVICES], Action.FREEZE),
+        ([BULK, NEW], Action.WATCH),
+        ([SOFTWARE, signal(SignalName.SHARED_DEVICES, Ground.DEVICES, score=0.13)], Action.WATCH),
+        ([signal(SignalName.USER_AGENTS, Ground.SOFTWARE, score=0.05)], None),
+        ([], None),
+    ],
+)
+def test_what_follows_from_signals(signals: list[Signal], action: Action | None) -> None:
+    finding = decide(POST, signals, LIMITS)
+    assert (finding.action if finding else None) == action
+
+
+def test_signals_at_different_posts_do_not_add_up() -> None:
+    other = signal(SignalName.SHARED_DEVICES, Ground.DEVICES, subject=Subject(SubjectKind.POST, 2))
+    assert [finding.action for finding in combine([SOFTWARE, other], LIMITS)] == [Action.WATCH, Action.WATCH]
+
+
+def test_every_hold_can_end_without_anybody() -> None:
+    for status in HOLDING:
+        assert lifecycle.after(status, Step.EXPIRE) is Status.EXPIRED
+
+
+def test_the_steps_of_an_alert() -> None:
+    assert lifecycle.after("open", Step.FREEZE) is Status.FROZEN
+    assert lifecycle.after("upheld", Step.APPEAL) is Status.APPEALED
+    for status, step in (
+        ("open", Step.UPHOLD),
+        ("open", Step.APPEAL),
+        ("reversed", Step.UPHOLD),
+        ("expired", Step.FREEZE),
+    ):
+        with pytest.raises(StepNotPossible):
+            lifecycle.after(status, step)
+    assert {status for status, _ in NEXT} == set(Status)
+
+
+def test_the_end_of_a_hold_is_bounded_as_in_the_contract() -> None:
+    lifecycle.check_freeze_end(NOW, NOW + timedelta(days=30))
+    lifecycle.check_upheld_end(NOW, NOW - timedelta(days=10), NOW + timedelta(days=170))
+    for until in (NOW, NOW + timedelta(days=30, seconds=1)):
+        with pytest.raises(InvalidEndDate):
+            lifecycle.check_freeze_end(NOW, until)
+    for until in (NOW, NOW + timedelta(days=170, seconds=1)):
+        with pytest.raises(InvalidEndDate):
+            lifecycle.check_upheld_end(NOW, NOW - timedelta(days=10), until)
+
+
+def test_thresholds_survive_their_document() -> None:
+    changed = Thresholds.from_json({"gifting": {"min_circle": 5}, "combine": {"freeze_days": 7}})
+    assert (changed.gifting.min_circle, changed.combine.freeze_days, changed.burst) == (5, 7, Thresholds().burst)
+    assert Thresholds.from_json(changed.to_json()) == changed
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"unknown": {}},
+        {"burst": {"unknown": 1}},
+        {"burst": {"min_z": "8"}},
+        {"burst": {"min_z": -1}},
+        {"burst": {"min_hourly": 1.5}},
+        {"burst": {"min_hourly": True}},
+        {"user_agents": {"min_share": 1.01}},
+        {"combine": {"freeze_days": 31}},
+        {"combine": {"freeze_days": 0}},
+    ],
+)
+def test_wrong_thresholds_are_refused(document: dict) -> None:
+    with pytest.raises(InvalidThresholds):
+        Thresholds.from_json(document)
+
+
+@pytest.mark.parametrize("template", templates.ALL.values(), ids=lambda t: t.kind)
+def test_a_letter_without_any_one_of_its_facts_is_not_written(template: templates.Template) -> None:
+    facts = {name: f"<{name}>" for name in statements.slots(template)}
+    letter = statements.render(template, facts)
+    assert all(f"<{name}>" in letter.subject + letter.body for name in facts)
+    for name in facts:
+        for nothing in (None, "", "  ", [], ["said", ""]):
+            with pytest.raises(MissingFact, match=name):
+                statements.render(template, facts | {name: nothing})
+    assert statements.render(template, facts | {"subject": "another"}).sha256 != letter.sha256
+
+
+@pytest.mark.parametrize("template", templates.ALL.values(), ids=lambda t: t.kind)
+def test_letters_name_case_and_reason_and_never_blame(template: templates.Template) -> None:
+    assert statements.slots(template) & {"case", "appeal"}
+    assert "violates" not in template.body
+    assert "guidelines" not in template.body
+
+
+@pytest.mark.parametrize(("minor", "text"), [(0, "$0.00"), (5, "$0.05"), (123_456, "$1,234.56"), (-250, "-$2.50")])
+def test_money_in_words(minor: int, text: str) -> None:
+    assert statements.money(minor) == text
+
+
+def test_every_signal_and_ground_has_words() -> None:
+    assert set(wording.RULES) == set(wording.HINTS) == set(SignalName)
+    assert set(wording.FRAUD_GROUNDS) | set(wording.ORIGINALITY_GROUNDS) == set(wording.GROUNDS)
