@@ -192,6 +192,14 @@ def test_terms_follow_the_newest_decision_and_never_an_appeal(platform: Platform
     assert platform.totals(poster).available == 3_000
 
 
+def test_a_work_becomes_a_post_and_a_second_one_under_its_id_does_not(platform: Platform) -> None:
+    alice = platform.creator("alice")
+    work_id = add_work(platform, alice)
+    add_work(platform, alice, post_id=work_id.bytes * 2)
+    found = platform.rows("select post_id, creator_id, work_id, media_type, title from posts")
+    assert found == [(work_id.bytes * 2, alice, work_id, "image", "photo.png")]
+
+
 def test_the_books_refuse_to_be_bent(platform: Platform) -> None:
     poster, _, post = paid_copy(platform, final=True)
     for statement in (
@@ -239,14 +247,14 @@ def test_sql_and_python_sum_the_books_alike(platform: Platform) -> None:
         assert vars(platform.totals(creator)) == {name: getattr(found, name) for name in vars(platform.totals(creator))}
 
 
-def add_work(platform: Platform, creator_id: int) -> UUID:
+def add_work(platform: Platform, creator_id: int, post_id: bytes | None = None) -> UUID:
     work_id = uuid4()
     with platform.db.transaction() as conn:
         conn.execute(
             "insert into works (id, registration, registered_at, creator_id, post_id, media_type, sha256, mime,"
-            " size_bytes, blob_key, published_at) values (%s, nextval('work_registration'), %s, %s, %s, 'image', %s,"
-            " 'image/png', 1, 'k', %s)",
-            (work_id, NOW, creator_id, work_id.bytes * 2, bytes(32), NOW),
+            " size_bytes, blob_key, published_at, file_name) values (%s, nextval('work_registration'), %s, %s, %s, 'image', %s,"
+            " 'image/png', 1, 'k', %s, 'photo.png')",
+            (work_id, NOW, creator_id, post_id or work_id.bytes * 2, bytes(32), NOW),
         )
     return work_id
 
