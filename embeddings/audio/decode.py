@@ -99,6 +99,9 @@ class SoundStream:
                 try:
                     block = file.read(frames, dtype="float32", always_2d=True)
                 except _SNDFILE_ERRORS as error:
+                    frames //= 8  # libsndfile gives nothing of a block that it cannot finish: ask for less
+                    if frames > file.samplerate // 50 and _is_at(file, done):
+                        continue
                     self.notes.append(f"the file is damaged after {done / file.samplerate:.1f} s ({error})")
                     break
                 if not len(block):
@@ -111,7 +114,7 @@ class SoundStream:
         if total is not None and total - done / file.samplerate > 0.5 and not self.notes:
             self.notes.append(f"cut short: {done / file.samplerate:.1f} s of {total:.1f} s could be read")
         if done == 0 and self.notes:
-            raise CorruptMedia(f"No sound can be decoded: {self.notes[-1]}.")
+            yield from self._from_av()  # some decoders go on where others give up
 
     def _from_av(self) -> Iterator[Samples]:
         try:
@@ -235,6 +238,14 @@ def _open_sndfile(path: Path) -> soundfile.SoundFile | None:
         file.close()
         return None
     return file
+
+
+def _is_at(file: soundfile.SoundFile, frame: int) -> bool:
+    """Go back to a frame. Returns: whether that worked."""
+    try:
+        return bool(file.seek(frame) == frame)
+    except _SNDFILE_ERRORS:
+        return False
 
 
 def _av_frames(container: Any, stream: Any) -> Iterator[Any]:

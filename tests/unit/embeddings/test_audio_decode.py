@@ -1,0 +1,161 @@
+"""Decoding: every door in, whatever the name says, and a clear word where there is nothing to hear."""
+
+from pathlib import Path
+
+import av
+import librosa
+import numpy as np
+import pytest
+import soundfile
+from support import sounds
+
+from embeddings.audio.decode import SAMPLE_RATE_HZ, SoundLimits, SoundStream, probe_sound, read_sound
+from embeddings.errors import CorruptMedia, EmptyMedia, MediaTooLong, NoSound, UnsupportedMedia
+
+
+@pytest.fixture(scope="module")
+def music() -> sounds.Samples:
+    return sounds.tune(1, 6.0)
+
+
+def av_file(path: Path, samples: sounds.Samples, codec: str, rate_hz: int = 44_100, **options: str) -> Path:
+    """A file that FFmpeg encodes."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate_hz, layout="mono", options=options)
+        resampled = librosa.resample(samples, orig_sr=sounds.RATE_HZ, target_sr=rate_hz).astype(np.float32)
+        resampler = av.AudioResampler(format=stream.format, layout="mono", rate=rate_hz)
+        for at in range(0, len(resampled), 4096):
+            frame = av.AudioFrame.from_ndarray(resampled[None, at : at + 4096], format="flt", layout="mono")
+            frame.sample_rate, frame.pts = rate_hz, at
+            for one in resampler.resample(frame):
+                container.mux(stream.encode(one))
+        container.mux(stream.encode(None))
+    return path
+
+
+def likeness(one: sounds.Samples, other: sounds.Samples) -> float:
+    """Largest correlation over small delays (an encoder's)."""
+    length = min(len(one), len(other)) - 2000
+    middle = one[1000 : 1000 + length]
+    return max(
+        float(np.corrcoef(middle, other[1000 + d : 1000 + d + length])[0, 1]) for d in range(-999, 1000, 3)
+    )  # fmt: skip
+
+
+def test_samples_are_those_of_librosa(tmp_path: Path, music: sounds.Samples) -> None:
+    path = sounds.written(tmp_path, music)
+    mine = read_sound(path)
+    theirs, _ = librosa.load(path, sr=SAMPLE_RATE_HZ, mono=True)
+    assert mine.duration_s == pytest.approx(6.0, abs=0.01)
+    assert np.corrcoef(mine.samples[50:-50], theirs[50 : len(mine.samples) - 50])[0, 1] > 0.9995
+
+
+@pytest.mark.parametrize("suffix", ["flac", "ogg", "mp3"])
+def test_formats_of_libsndfile(tmp_path: Path, music: sounds.Samples, suffix: str) -> None:
+    reference = read_sound(sounds.written(tmp_path, music)).samples
+    assert likeness(reference, read_sound(sounds.written(tmp_path, music, f"x.{suffix}")).samples) > 0.95
+
+
+@pytest.mark.parametrize(("name", "codec"), [("x.m4a", "aac"), ("x.mka", "ac3"), ("x.webm", "libopus")])
+def test_formats_of_ffmpeg(tmp_path: Path, music: sounds.Samples, name: str, codec: str) -> None:
+    reference = read_sound(sounds.written(tmp_path, music)).samples
+    path = av_file(tmp_path / name, music, codec, 48_000)
+    decoded = read_sound(path)
+    assert decoded.duration_s == pytest.approx(6.0, abs=0.15)
+    assert likeness(reference, decoded.samples) > 0.95
+
+
+def test_the_name_does_not_matter(tmp_path: Path, music: sounds.Samples) -> None:
+    path = sounds.written(tmp_path, music, "x.mp3").rename(tmp_path / "holiday.jpg")
+    assert read_sound(path).duration_s == pytest.approx(6.0, abs=0.1)
+
+
+def test_192_khz_in_eight_channels(tmp_path: Path, music: sounds.Samples) -> None:
+    high = librosa.resample(music, orig_sr=sounds.RATE_HZ, target_sr=192_000)
+    path = tmp_path / "x.wav"
+    soundfile.write(path, np.repeat(high[:, None], 8, axis=1), 192_000, subtype="PCM_24")
+    reference = read_sound(sounds.written(tmp_path, music, "r.wav")).samples
+    assert likeness(reference, read_sound(path).samples) > 0.99
+
+
+def test_channels_made_to_cancel_each_other_are_heard(tmp_path: Path, music: sounds.Samples) -> None:
+    path = tmp_path / "x.wav"
+    soundfile.write(path, np.stack([music, -music], axis=1), sounds.RATE_HZ)
+    sound = read_sound(path)
+    assert float(np.abs(sound.samples).max()) > 0.5
+    assert sound.notes == ("the channels cancel each other; the loudest one was analysed",)
+
+
+def test_broken_floats_become_silence(tmp_path: Path, music: sounds.Samples) -> None:
+    broken = music.copy()
+    broken[1000:1100], broken[2000] = np.nan, np.inf
+    path = tmp_path / "x.wav"
+    soundfile.write(path, broken, sounds.RATE_HZ, subtype="FLOAT")
+    assert np.isfinite(read_sound(path).samples).all()
+
+
+@pytest.mark.parametrize("suffix", ["mp3", "ogg", "flac"])
+def test_of_a_file_cut_short_what_decodes_is_kept(tmp_path: Path, music: sounds.Samples, suffix: str) -> None:
+    content = sounds.encoded(music, suffix)
+    path = tmp_path / f"x.{suffix}"
+    path.write_bytes(content[: len(content) * 6 // 10])
+    assert 2.0 < read_sound(path).duration_s < 4.5
+
+
+def test_what_is_missing_is_noted(tmp_path: Path, music: sounds.Samples) -> None:
+    path = sounds.written(tmp_path, music, "x.flac")
+    path.write_bytes(path.read_bytes()[:90_000])
+    assert any("damaged" in note or "cut short" in note for note in read_sound(path).notes)
+
+
+def test_a_file_without_its_index_is_corrupt(tmp_path: Path, music: sounds.Samples) -> None:
+    path = tmp_path / "x.m4a"
+    av_file(path, music, "aac")
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(CorruptMedia):
+        read_sound(path)
+
+
+def test_a_stream_is_bounded_and_tells_progress(tmp_path: Path) -> None:
+    path = sounds.written(tmp_path, np.tile(sounds.noise(1, 10.0), 9), "x.flac")
+    told: list[tuple[float, float | None]] = []
+    stream = SoundStream(path, SoundLimits(), lambda done, total: told.append((done, total)))
+    blocks = [len(block) for block in stream.blocks()]
+    assert max(blocks) <= 21 * SAMPLE_RATE_HZ and len(blocks) >= 4
+    assert sum(blocks) == pytest.approx(90 * SAMPLE_RATE_HZ, abs=5)
+    assert told[-1] == (pytest.approx(90.0), pytest.approx(90.0))
+    assert probe_sound(path) == pytest.approx(90.0)
+
+
+def test_too_long_is_refused_from_the_header_and_on_the_way(tmp_path: Path, music: sounds.Samples) -> None:
+    for path in (sounds.written(tmp_path, music), av_file(tmp_path / "x.aac", music, "aac")):
+        with pytest.raises(MediaTooLong, match="Send it in parts"):
+            read_sound(path, limits=SoundLimits(max_seconds=4.0))
+
+
+def test_nothing_to_hear(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.wav"
+    empty.touch()
+    with pytest.raises(EmptyMedia):
+        read_sound(empty)
+    silent_film = tmp_path / "film.mp4"
+    with av.open(str(silent_film), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width = stream.height = 64
+        frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+    with pytest.raises(NoSound, match="no audio stream"):
+        read_sound(silent_film)
+    text = tmp_path / "x.mp3"
+    text.write_text("words " * 99)
+    with pytest.raises(UnsupportedMedia):
+        read_sound(text)
+    picture = tmp_path / "x.wav"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99))
+    with pytest.raises(UnsupportedMedia, match="picture"):
+        read_sound(picture)
+
+
+def test_one_sample_is_a_sound_of_one_sample(tmp_path: Path) -> None:
+    assert read_sound(sounds.written(tmp_path, np.ones(1, np.float32))).duration_s < 0.001
