@@ -92,9 +92,52 @@ contract GasTest is Economy {
         vm.snapshotGasLastCall(GROUP, "open dispute");
     }
 
+    function test_OpenDisputeWithASecondLook() public {
+        copy(POST, 9_800);
+        threeSigners(2);
+        cold();
+        vm.prank(CREATOR);
+        disputes.open(POST, EVIDENCE);
+        vm.snapshotGasLastCall(GROUP, "open dispute, asking for a second look");
+    }
+
+    function test_ASecondLookThatRules() public {
+        copy(POST, 9_800);
+        uint256[] memory keys = threeSigners(2);
+        vm.recordLogs();
+        vm.prank(CREATOR);
+        disputes.open(POST, EVIDENCE);
+        PoCReport memory report = reportFor(vm.getRecordedLogs()[1].topics[1]);
+        bytes[] memory signatures = signedBy(keys, 3, report);
+        cold();
+        hub.fulfill(report, signatures);
+        vm.snapshotGasLastCall(GROUP, "fulfil a second look that rules, three signatures");
+    }
+
+    function test_ProofOfEquivocation() public {
+        uint256[] memory keys = threeSigners(2);
+        PoCReport memory said = attestation(POST);
+        PoCReport memory other = derivative(attestation(POST), 9_800);
+        bytes memory signed = signature(keys[1], hub.hashReport(said));
+        bytes memory otherSigned = signature(keys[1], hub.hashReport(other));
+        cold();
+        oracles.reportEquivocation(said, signed, other, otherSigned);
+        vm.snapshotGasLastCall(GROUP, "proof of equivocation, three signers");
+    }
+
+    function test_Vote() public {
+        copy(POST, 9_800);
+        uint256 ballot = community.open(dispute(POST), 1, REASON);
+        vm.deal(FAN, 0.001 ether);
+        cold();
+        vm.prank(FAN);
+        community.vote{value: 0.001 ether}(ballot, true, 1);
+        vm.snapshotGasLastCall(GROUP, "vote on a dispute, first of a ballot");
+    }
+
     /// @dev Everything the setup warmed is cold again, as at the start of a transaction.
     function cold() private {
-        address[8] memory warm = [
+        address[9] memory warm = [
             address(hub),
             address(posts),
             address(policy),
@@ -102,7 +145,8 @@ contract GasTest is Economy {
             address(splitter),
             address(guard),
             address(links),
-            address(disputes)
+            address(disputes),
+            address(community)
         ];
         for (uint256 i; i < warm.length; ++i) {
             vm.cool(warm[i]);

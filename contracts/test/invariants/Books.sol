@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {PolicyRegistry} from "../../src/PolicyRegistry.sol";
+import {CommunityVote} from "../../src/justice/CommunityVote.sol";
+import {FraudGuard} from "../../src/justice/FraudGuard.sol";
+import {PoCDisputes} from "../../src/justice/PoCDisputes.sol";
+import {BonusVault} from "../../src/money/BonusVault.sol";
+import {RevenueSplitter} from "../../src/money/RevenueSplitter.sol";
+import {TokenPool} from "../../src/money/TokenPool.sol";
+import {PoCHub} from "../../src/PoCHub.sol";
+import {PostRegistry} from "../../src/PostRegistry.sol";
+import {PostResult} from "../../src/types/Reports.sol";
+import {TestToken} from "../mocks/Tokens.sol";
+import {Check} from "../utils/Check.sol";
+
+/// @notice The cast of a campaign, and its books kept a second time.
+abstract contract Books is Check {
+    uint256 internal constant POSTS = 4;
+    address internal constant ETHER = address(0);
+
+    struct Wiring {
+        PoCHub hub;
+        PolicyRegistry policy;
+        PostRegistry posts;
+        RevenueSplitter splitter;
+        TokenPool pool;
+        PoCDisputes disputes;
+        CommunityVote community;
+        BonusVault vault;
+        FraudGuard guard;
+        TestToken token;
+        address second;
+        uint256[] keys;
+    }
+
+    Wiring internal w;
+    address[] public accounts;
+    bytes32[] public postIds;
+
+    mapping(address token => uint256) public paidIn;
+    mapping(address token => uint256) public paidOut;
+    uint256 public frozenMoves;
+    uint256 public unexplainedChanges;
+    uint256 public bondsIn;
+    uint256 public bondsOut;
+    uint256 public stakesIn;
+    uint256 public feesIn;
+    mapping(uint256 ballotId => uint256) public stakesPaid;
+    mapping(bytes32 postId => bytes32) internal known;
+
+    /// @dev Whatever was just done, a standing that changed without a report or a ruling is a fault.
+    modifier watched() {
+        _;
+        for (uint256 i; i < postIds.length; ++i) {
+            if (known[postIds[i]] != standing(postIds[i])) ++unexplainedChanges;
+        }
+    }
+
+    constructor(Wiring memory wiring) {
+        w = wiring;
+        for (uint160 i; i < 5; ++i) {
+            accounts.push(address(0xACC0 + i));
+        }
+        for (uint256 i; i < POSTS; ++i) {
+            postIds.push(keccak256(abi.encode("post", i)));
+            known[postIds[i]] = standing(postIds[i]);
+        }
+    }
+
+    /// @dev What a post is to the money: everything a report or ruling writes, and nothing that time does.
+    function standing(bytes32 postId) public view returns (bytes32) {
+        PostResult memory r = w.posts.resultOf(postId);
+        return keccak256(
+            abi.encode(r.outcome, r.originalCreator, r.redirectBps, r.revision, r.status == 3, r.creator)
+        );
+    }
+
+    function ownerOf(uint256 post) public view returns (address) {
+        return accounts[post % accounts.length];
+    }
+
+    function pick(uint256 post) internal view returns (bytes32) {
+        return postIds[post % POSTS];
+    }
+
+    function account(uint256 who) internal view returns (address) {
+        return accounts[who % accounts.length];
+    }
+
+    function balance(address token, address holder) internal view returns (uint256) {
+        return token == ETHER ? holder.balance : IERC20(token).balanceOf(holder);
+    }
+}

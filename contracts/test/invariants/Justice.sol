@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Dispute} from "../../src/interfaces/IPoCDisputes.sol";
+import {Ballot} from "../../src/interfaces/ICommunityVote.sol";
+import {Outcome, RequestStatus} from "../../src/types/Codes.sol";
+import {PoCReport, PostResult, RequestRecord} from "../../src/types/Reports.sol";
+import {Reporting} from "./Reporting.sol";
+
+/// @notice Disputes, second looks, ballots and freezes, by anybody in any order.
+abstract contract Justice is Reporting {
+    mapping(uint256 disputeId => bytes32 requestId) internal looks;
+    uint256 public ballots;
+    uint256 internal alerts;
+
+    // ---- justice
+
+    function dispute(uint256 post, uint16 similarity) external watched {
+        post %= POSTS;
+        for (uint256 i; i < POSTS && isClosed(pick(post)); ++i) {
+            ++post;
+        }
+        bytes32 postId = pick(post);
+        vm.assume(!isClosed(postId));
+        if (w.posts.resultOf(postId).outcome != Outcome.DERIVATIVE) {
+            _analyse(post, similarity, Outcome.DERIVATIVE);
+        }
+        PostResult memory result = w.posts.resultOf(postId);
+        vm.assume(!(result.status != 1));
+        vm.recordLogs();
+        vm.prank(result.creator);
+        uint256 id = w.disputes.open(postId, "evidence");
+        // The hub announces the second look after the post is contested.
+        looks[id] = vm.getRecordedLogs()[1].topics[1];
+        known[postId] = standing(postId);
+    }
+
+    function rule(uint256 post, uint256 choice, bool second) external watched {
+        uint256 id = disputeNear(post);
+        vm.assume(!(id == 0));
+        Dispute memory kept = w.disputes.disputeOf(id);
+        vm.assume(!(kept.status != 1 || block.timestamp > kept.ruleUntil));
+        if (block.timestamp <= kept.answerUntil && kept.beneficiary != address(0)) {
+            vm.warp(kept.answerUntil + 1);
+        }
+        if (block.timestamp <= kept.reviewUntil) vm.warp(kept.reviewUntil + 1);
+        address arbiter = second ? w.second : address(this);
+        vm.assume(!(arbiter == kept.arbiter));
+        uint8[3] memory outcomes = [kept.disputed, Outcome.ORIGINAL, Outcome.LICENSED];
+        uint256 before = _bondsOwed();
+        vm.prank(arbiter);
+        w.disputes.rule(id, outcomes[choice % 3], "reason");
+        bondsOut += _bondsOwed() - before;
+    }
+
+    function escalate(uint256 post) external watched {
+        uint256 id = disputeNear(post);
+        vm.assume(!(id == 0));
+        Dispute memory kept = w.disputes.disputeOf(id);
+        vm.assume(!(kept.status != 2 || kept.round == 3 || block.timestamp > kept.appealUntil));
+        address loser = kept.standing == kept.disputed ? kept.owner : kept.beneficiary;
+        vm.assume(!(loser == address(0)));
+        uint256 bond = w.disputes.bondOf(id, kept.round + 1);
+        vm.deal(loser, bond);
+        vm.prank(loser);
+        w.disputes.escalate{value: bond}(id, "more");
+        bondsIn += bond;
+    }
+
+    function settle(uint256 post) external watched {
+        uint256 id = disputeNear(post);
+        vm.assume(!(id == 0));
+        Dispute memory kept = w.disputes.disputeOf(id);
+        bytes32 postId = kept.postId;
+        uint256 deadline = kept.status == 1 ? kept.ruleUntil : kept.appealUntil;
+        if (block.timestamp <= deadline) vm.warp(deadline + 1);
+        uint256 before = _bondsOwed();
+        w.disputes.settle(id);
+        bondsOut += _bondsOwed() - before;
+        known[postId] = standing(postId);
+    }
+
+    /// @dev What the oracle says the second time, any outcome it can say; none may write to the post.
+    function look(uint256 post, uint16 similarity, uint256 outcome) external watched {
+        bytes32 requestId = looks[disputeNear(post)];
+        RequestRecord memory kept = w.hub.getRequest(requestId);
+        vm.assume(!(kept.status != RequestStatus.PENDING || block.timestamp > kept.deadline));
+        PoCReport memory said =
+            concluded(requestId, similarity, uint8(within(outcome, Outcome.ORIGINAL, Outcome.FAILED)));
+        // One signature too few must not be enough, and all of them must.
+        bytes[] memory two = signed(said, 2);
+        try w.hub.fulfill(said, two) {
+            ++unexplainedChanges;
+        } catch {}
+        w.hub.fulfill(said, signed(said, 3));
+    }
+
+    // ---- ballots
+
+    function openBallot(uint256 post, bool licensed) external watched {
+        uint256 id = disputeNear(post);
+        vm.assume(!(id == 0));
+        vm.assume(!(w.disputes.disputeOf(id).status != 1));
+        try w.community.open(id, licensed ? Outcome.LICENSED : Outcome.ORIGINAL, "statement") {
+            ++ballots;
+        } catch {
+            vm.assume(false); // one a round
+        }
+    }
+
+    function vote(uint256 ballot, uint256 who, bool overturn, uint256 units) external watched {
+        vm.assume(!(ballots == 0));
+        ballot = within(ballot, 1, ballots);
+        Ballot memory kept = w.community.ballotOf(ballot);
+        vm.assume(!(block.timestamp >= kept.closesAt));
+        Dispute memory about = w.disputes.disputeOf(kept.disputeId);
+        who %= 5;
+        address voter = account(who);
+        for (uint256 i; i < 5 && !_mayVote(ballot, about, voter); ++i) {
+            voter = account(++who);
+        }
+        vm.assume(_mayVote(ballot, about, voter));
+        units = within(units, 1, 100);
+        vm.deal(voter, units * 0.001 ether);
+        vm.prank(voter);
+        w.community.vote{value: units * 0.001 ether}(ballot, overturn, units);
+        stakesIn += units * 0.001 ether;
+    }
+
+    function closeBallot(uint256 ballot) external watched {
+        vm.assume(!(ballots == 0));
+        ballot = within(ballot, 1, ballots);
+        Ballot memory kept = w.community.ballotOf(ballot);
+        vm.assume(!kept.closed);
+        if (block.timestamp < kept.closesAt) vm.warp(kept.closesAt);
+        uint256 before = _bondsOwed();
+        w.community.close(ballot); // whatever became of its dispute
+        bondsOut += _bondsOwed() - before;
+    }
+
+    function payStake(uint256 ballot, uint256 who) external watched {
+        vm.assume(!(ballots == 0));
+        ballot = within(ballot, 1, ballots);
+        for (uint256 i; i < 5; ++i) {
+            address voter = account(who % 5 + i);
+            uint256 before = w.community.claimable(voter, ETHER);
+            try w.community.pay(ballot, voter) {
+                stakesPaid[ballot] += w.community.claimable(voter, ETHER) - before;
+                return;
+            } catch {}
+        }
+        vm.assume(false); // still open, or all are paid
+    }
+
+    // ---- freezes
+
+    function freeze(uint256 who, uint256 post, bool thePost, uint256 length) external watched {
+        uint40 until = uint40(block.timestamp + within(length, 1, 30 days));
+        bytes32 alertId = keccak256(abi.encode(++alerts));
+        if (thePost) {
+            bytes32 postId = pick(post);
+            vm.assume(!(w.guard.isPostFrozen(postId) || w.posts.resultOf(postId).revision == 0));
+            w.guard.freezePost(postId, alertId, alertId, until);
+        } else {
+            vm.assume(!w.guard.isAccountFrozen(account(who)));
+            w.guard.freezeAccount(account(who), alertId, alertId, until);
+        }
+    }
+
+    function resolve(uint256 alert, bool upheld) external watched {
+        vm.assume(!(alerts == 0));
+        bytes32 alertId = keccak256(abi.encode(within(alert, 1, alerts)));
+        uint8 status = w.guard.statusOf(alertId);
+        vm.assume(!(status != 1 && status != 2));
+        vm.prank(w.second);
+        w.guard.resolve(alertId, upheld, uint40(block.timestamp + 1 days), "reason");
+    }
+
+    function wait(uint256 seconds_) external watched {
+        vm.warp(block.timestamp + within(seconds_, 1, 2 days));
+    }
+
+    function _mayVote(uint256 ballot, Dispute memory about, address voter) private view returns (bool) {
+        (uint256 staked,) = w.community.stakeOf(ballot, voter);
+        return staked == 0 && voter != about.owner && voter != about.beneficiary;
+    }
+
+    /// @dev An open dispute, of this post or of the next that has one; zero for none.
+    function disputeNear(uint256 post) internal view returns (uint256 id) {
+        for (uint256 i; i < POSTS && id == 0; ++i) {
+            id = w.disputes.openDisputeOf(pick(post % POSTS + i));
+        }
+    }
+
+    function _bondsOwed() private view returns (uint256 sum) {
+        for (uint256 i; i < accounts.length; ++i) {
+            sum += w.disputes.claimable(accounts[i], ETHER);
+        }
+    }
+}
