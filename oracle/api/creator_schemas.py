@@ -149,6 +149,7 @@ class GradeChange(BaseModel):
 class PostDetail(PostView):
     """A post with everything its grade and its money were made of."""
 
+    freezes: list[FreezeView]
     grading: GradeView | None
     history: list[GradeChange]
     expected: list[ExpectedView]

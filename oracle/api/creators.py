@@ -178,8 +178,10 @@ def _post_detail(conn: Connection, page: Page, post_id: bytes) -> PostDetail:
     grade = engagement_grades.find_grade(conn, post_id)
     policy = engagement_grades.get_policy(conn, grade.policy_version) if grade else None
     history = engagement_grades.grade_history(conn, post_id)
+    freezes = ledger_freezes.of_creator(conn, page.creator_id, page.now)
     return PostDetail(
         **schemas.post_fields(post, page.handle),
+        freezes=[schemas.freeze_view(found) for found in freezes if found.post_id == post_id],
         grading=schemas.grade_view(grade, policy) if grade and policy else None,
         history=[
             schemas.GradeChange(at=at, grade=letter, status=status, score_bps=points, reason=reason)

@@ -76,6 +76,9 @@ def test_a_post_shows_what_its_grade_and_money_were_made_of(client: TestClient, 
         "60 % = $60.00 waits for the end of the time to dispute, then goes to tom, and $40.00 is yours."
         in (post["booked"][0]["explanation"])
     )
+    held = client.get(f"/api/creators/maya/posts/0x{town['frozen'].hex()}").json()
+    assert [freeze["alert_id"] for freeze in held["freezes"]] == [str(UUID(int=4))]
+    assert post["freezes"] == []
     young = client.get(f"/api/creators/maya/posts/0x{town['young'].hex()}").json()
     assert [(week["base"], week["bonus"], week["net"]) for week in young["expected"]] == [(10_000, 0, 10_000)]
     assert young["grade_status"] == "provisional"

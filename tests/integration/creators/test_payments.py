@@ -252,8 +252,8 @@ def add_work(platform: Platform, creator_id: int, post_id: bytes | None = None) 
     with platform.db.transaction() as conn:
         conn.execute(
             "insert into works (id, registration, registered_at, creator_id, post_id, media_type, sha256, mime,"
-            " size_bytes, blob_key, published_at, file_name) values (%s, nextval('work_registration'), %s, %s, %s, 'image', %s,"
-            " 'image/png', 1, 'k', %s, 'photo.png')",
+            " size_bytes, blob_key, published_at, file_name) values (%s, nextval('work_registration'), %s, %s, %s,"
+            " 'image', %s, 'image/png', 1, 'k', %s, 'photo.png')",
             (work_id, NOW, creator_id, post_id or work_id.bytes * 2, bytes(32), NOW),
         )
     return work_id
