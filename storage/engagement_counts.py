@@ -12,6 +12,8 @@ from storage.engagement_exclusions import COUNTS
 # A picture has no length to watch: somebody who looks for so long has seen it.
 PICTURE_DWELL_MS = 10_000
 
+GRADING_LOCK = 0x0_6ADE5  # one process grades at a time: two would wait for each other's marks and counts
+
 _TAKE = """
 delete from engagement_changed where post_id in (
     select c.post_id from engagement_changed c join posts p using (post_id)
@@ -84,6 +86,20 @@ class PostCounts:
     raw: Mapping[str, int]
     qualified: Mapping[str, int]
     length_ms: int | None
+
+
+def lock_grading(conn: Connection) -> None:
+    """Let no other process grade until the transaction ends. Events come in all the same."""
+    conn.execute("select pg_advisory_xact_lock(%s)", (GRADING_LOCK,))
+
+
+def forget_unregistered(conn: Connection, before: datetime) -> int:
+    """Drop marks of posts that were never registered in all that time. Returns: how many."""
+    return conn.execute(
+        "delete from engagement_changed c where changed_at < %s"
+        " and not exists (select 1 from posts p where p.post_id = c.post_id)",
+        (before,),
+    ).rowcount
 
 
 def take_changed(conn: Connection, limit: int) -> dict[bytes, bool]:

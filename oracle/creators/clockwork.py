@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from oracle.creators import grades, payments
-from storage import engagement
+from storage import engagement, engagement_counts
 from storage.database import Database
 
 # Events are kept for so long; a grade is final long before, and keeps its counts and facts for ever.
@@ -26,4 +26,5 @@ def tick(db: Database, now: datetime, *, retention: timedelta = RETENTION) -> Ti
     booked = payments.run_due(db, now)
     with db.transaction() as conn:
         gone = engagement.drop_partitions(conn, (now - retention).astimezone(UTC).date())
+        engagement_counts.forget_unregistered(conn, now - retention)
     return Tick(graded, booked, len(gone))

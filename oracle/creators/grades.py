@@ -25,11 +25,13 @@ BASELINE_SPAN = timedelta(days=90)
 def grade_changed(db: Database, now: datetime) -> int:
     """Grade every post whose events changed or whose grade becomes final. Returns: how many were graded."""
     with db.transaction() as conn:
+        engagement_counts.lock_grading(conn)
         engagement_counts.mark_due(conn, now)
         _refresh_baselines(conn, now)
     graded = 0
     while True:
         with db.transaction() as conn:
+            engagement_counts.lock_grading(conn)
             changed = engagement_counts.take_changed(conn, BATCH)
             if not changed:
                 break

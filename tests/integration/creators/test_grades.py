@@ -1,7 +1,9 @@
 """Grades from real rows: what counts, who is compared with whom, and when it is over."""
 
 import itertools
-from datetime import timedelta
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -179,6 +181,38 @@ def test_new_rules_apply_to_what_is_published_from_then_on(platform: Platform) -
     found = {post: grade_of(platform, post) for post in (old, new)}
     assert [(g.policy_version, g.grade, g.score_bps) for g in found.values()] == [(1, "C", 5_000), (2, "D", 5_000)]
     assert found[new].final_at == after(days=16)
+
+
+def test_no_event_is_lost_between_those_who_send_and_those_who_grade(platform: Platform) -> None:
+    posts = [platform.post(platform.creator(f"c-{n}")) for n in range(4)]
+    sending = threading.Event()
+
+    def send(sender: int) -> None:
+        for n in range(40):
+            platform.happen(*(event("like", post, account=f"fan-{sender}-{n}") for post in posts))
+
+    def grade(_: int) -> None:
+        while not sending.is_set():
+            platform.tick()
+
+    with ThreadPoolExecutor(4) as pool:
+        graders = [pool.submit(grade, n) for n in range(2)]
+        for sender in [pool.submit(send, n) for n in range(2)]:
+            sender.result()
+        sending.set()
+        for grader in graders:
+            grader.result()
+    platform.tick()
+    assert platform.rows("select raw->>'likes', qualified->>'likes' from engagement_counts") == [("80", "80")] * 4
+    assert platform.rows("select count(*) from engagement_changed") == [(0,)]
+
+
+def test_marks_of_posts_that_nobody_ever_registers_are_dropped(platform: Platform) -> None:
+    platform.happen(event("like", bytes(32), account="fan"))
+    platform.tick()
+    assert platform.rows("select count(*) from engagement_changed") == [(1,)]
+    platform.tick(datetime.now(UTC) + timedelta(days=91))
+    assert platform.rows("select count(*) from engagement_changed") == [(0,)]
 
 
 def test_the_length_is_what_viewers_reported(platform: Platform) -> None:
