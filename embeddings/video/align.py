@@ -16,12 +16,13 @@ from embeddings.video.fingerprint import ReferenceVideo, VideoFingerprint
 from embeddings.video.lines import Line, best_run, find_lines
 from embeddings.video.match import SecondScore
 from embeddings.video.motion import SAME_SHOT_BITS, hash_bits_apart
-from embeddings.video.similarity import Cells, cells
+from embeddings.video.similarity import Cells, cells, frame_likeness
 
 MIN_SCORE = 0.6  # of a line: one frame that is surely alike; pictures must prove the rest
 STILL_WORTH = 0.35  # likeness from which a frame may show a registered picture
 PAIRS = 3  # frame pairs of a stretch that are verified at first ...
 MORE_PAIRS = 2  # ... and where they leave it open
+HINT = 0.12  # likeness of two frames from which it is worth laying them over each other
 MOMENTS = 12
 SAME_SPEED_DRIFT = 1.0  # intervals that another speed must drift over the run to be told from the same speed
 
@@ -55,12 +56,28 @@ def align(query: VideoFingerprint, reference: ReferenceVideo) -> tuple[Proposal,
     """The stretches that the two may share, best first; empty where nothing is alike."""
     if not query.frames or not len(reference.times_s):
         return ()
-    compared = cells(query.frames, query.interval_s, reference)
+    return propose(query, reference, cells(query.frames, query.interval_s, reference))
+
+
+def propose(query: VideoFingerprint, reference: ReferenceVideo, compared: Cells) -> tuple[Proposal, ...]:
+    """The stretches along which two videos are alike by the given comparison."""
     if reference.is_picture:
         return _stills(query, compared)
     step = max(query.interval_s, reference.interval_s)
     lines = find_lines(compared, step, MIN_SCORE)
     return tuple(_proposal(line, compared, query, reference) for line in lines)
+
+
+def likeliest(query: VideoFingerprint, reference: ReferenceVideo, limit: int) -> tuple[tuple[int, int], ...]:
+    """The frame pairs that are most alike, (query frame, reference frame), best first, no query frame twice: where no
+    stretch stands out, one of them may still be proven and show how the one work lies in the other.
+    """
+    if not query.frames or not len(reference.times_s):
+        return ()
+    likeness = frame_likeness(query.frames, reference)
+    best = likeness.max(axis=1)
+    rows = [int(row) for row in np.argsort(-best, kind="stable")[:limit] if best[row] >= HINT]
+    return tuple((row, int(likeness[row].argmax())) for row in rows)
 
 
 def _proposal(line: Line, compared: Cells, query: VideoFingerprint, reference: ReferenceVideo) -> Proposal:

@@ -11,6 +11,7 @@ from embeddings.errors import EmbeddingError
 from embeddings.image.analyzer import ImageAnalyzer
 from embeddings.image.channels import ChannelState, digest_of
 from embeddings.video.align import Proposal, align
+from embeddings.video.compare import Proxies, compare
 from embeddings.video.decode import DecodedVideo, read_video
 from embeddings.video.fingerprint import ReferenceVideo, VideoFingerprint
 from embeddings.video.judge import conclude
@@ -19,7 +20,6 @@ from embeddings.video.limits import VideoLimits
 from embeddings.video.match import VideoMatch
 from embeddings.video.score import VideoPolicy
 from embeddings.video.sound import SoundAnalyzer, SoundFingerprint, SoundMatch
-from embeddings.video.verify import verify_proposals
 
 Progress = Callable[[str, float, float], None]
 KEYFRAMES_VERSION = "keyframes-v1"
@@ -101,19 +101,22 @@ class VideoAnalyzer:
         query: VideoFingerprint,
         reference: ReferenceVideo,
         proposals: Sequence[Proposal],
-        proxies: Mapping[int, bytes],
+        proxies: Proxies,
         sound: SoundMatch | None = None,
+        *,
+        probe: bool = False,
     ) -> VideoMatch:
         """Verify what ``align`` proposed and say how the two videos relate.
 
         Args:
-            proxies: frame_ms -> proxy of the reference's frames; those that ``frames_wanted`` names are enough.
+            proxies: gives the proxies of the reference's frames by frame_ms; those that ``frames_wanted`` names are
+                asked for first, all of them only where a second look is worth it.
             sound: what the audio analyzer says of the two sound tracks.
+            probe: lay the frames that are most alike over each other even where no stretch stands out.
         Raises: BadProxy.
         """
-        judged = verify_proposals(query.frames, reference, proposals, proxies, self.image.verify_proxies)
-        seconds = sorted((second for one in proposals for second in one.seconds), key=lambda second: second.query_s)
-        return conclude(query, reference, judged, sound, self.policy, self.image.calibration.version, seconds)
+        pictures = compare(query, reference, proposals, proxies, self.image.verify_proxies, probe=probe)
+        return conclude(query, reference, pictures, sound, self.policy, self.image.calibration.version)
 
     def _sound(self, path: Path, search: bool) -> tuple[SoundFingerprint | None, tuple[str, ...]]:
         assert self.audio is not None

@@ -165,6 +165,27 @@ def read_poster(path: Path, limits: VideoLimits | None = None) -> NDArray[np.uin
     return best
 
 
+def read_moment(path: Path, at_s: float, limits: VideoLimits | None = None) -> NDArray[np.uint8]:
+    """The frame on display `at_s` seconds after the first one, (h, w, 3) uint8; the last one where there is none later.
+
+    Raises: as ``probe_video``.
+    """
+    limits = limits or VideoLimits()
+    shown: NDArray[np.uint8] | None = None
+    with _opened(path) as container:
+        stream = _picture_stream(container, limits)
+        base = float((stream.start_time or 0) * (stream.time_base or 0))
+        with suppress(av.error.FFmpegError):  # a file without an index is read from its start
+            container.seek(round((base + at_s) * av.time_base), backward=True)
+        for frame in _frames(container, stream, None, []):
+            if shown is not None and frame.time is not None and frame.time - base > at_s:
+                break
+            shown = _upright_rgb(frame, stream, limits.side_px)
+    if shown is None:
+        raise CorruptMedia("Not one frame of the video can be decoded; export it again.")
+    return shown
+
+
 class _Keeper:
     """Keeps the frame on display at each whole interval; when there are too many, every second moment goes."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from embeddings.video.compare import Pictures
 from embeddings.video.fingerprint import ReferenceVideo, VideoFingerprint
-from embeddings.video.match import Agreement, SecondScore, VideoMatch, VideoSegment
+from embeddings.video.match import Agreement, VideoMatch, VideoSegment
 from embeddings.video.score import COPY, STILL_TO, Extent, Score, VideoPolicy, score
 from embeddings.video.sound import SoundMatch, SoundSegment
 from embeddings.video.verify import Judged
@@ -15,7 +16,7 @@ SAME_MOMENT_S = 2.0  # picture and sound may disagree by so much: one frame a se
 
 
 @dataclass(frozen=True)
-class _Pictures:
+class _Scored:
     """What the pictures alone say."""
 
     score: Score
@@ -26,17 +27,17 @@ class _Pictures:
 def conclude(
     query: VideoFingerprint,
     reference: ReferenceVideo,
-    judged: Sequence[Judged],
+    compared: Pictures,
     sound: SoundMatch | None,
     policy: VideoPolicy,
     calibration: str,
-    seconds: Sequence[SecondScore] = (),
 ) -> VideoMatch:
     """The relation of two videos.
 
     Pictures that make a copy decide; where they do not, sound may, and then the match says that it rests on sound
     alone. Stretches that were not proven count only where nothing was; one still picture is no copy of a video.
     """
+    judged = compared.judged
     pictures = _pictures(query, reference, judged, policy)
     heard = tuple(sound.segments) if sound is not None and sound.verified else ()
     seen = [segment for segment in pictures.segments if segment.verified]
@@ -67,7 +68,7 @@ def conclude(
         matched_s=round(covered((s.query_start_s, s.query_end_s) for s in heard) if by_ear else extent.query_s, 3),
         segments=pictures.segments,
         pairs=tuple(pair for one in judged for pair in one.pairs),
-        seconds=tuple(seconds),
+        seconds=compared.seconds,
         scores={
             "picture": pictures.score.similarity,
             "sound": by_sound,
@@ -84,7 +85,7 @@ def conclude(
 
 def _pictures(
     query: VideoFingerprint, reference: ReferenceVideo, judged: Sequence[Judged], policy: VideoPolicy
-) -> _Pictures:
+) -> _Scored:
     proven = [one.segment for one in judged if one.segment.verified]
     used = proven or [one.segment for one in judged][:1]
     extent = Extent(
@@ -95,7 +96,7 @@ def _pictures(
     )
     likeness = max((s.score for s in used), default=0.0)
     scored = score(extent, verified=bool(proven), likeness=likeness, fidelity=_fidelity(judged), policy=policy)
-    return _Pictures(scored, extent, tuple(one.segment for one in judged))
+    return _Scored(scored, extent, tuple(one.segment for one in judged))
 
 
 def _rests_on_stills(seen: Sequence[VideoSegment], reference: ReferenceVideo) -> bool:
@@ -154,7 +155,7 @@ def _sentence(
     seen: Sequence[VideoSegment],
     heard: Sequence[SoundSegment],
     agreement: Agreement,
-    pictures: _Pictures,
+    pictures: _Scored,
     verified: bool,
     sound_only: bool,
     sound: SoundMatch | None,

@@ -22,6 +22,10 @@ from embeddings.image.raster import decode_proxy, to_grey
 
 Motion = Literal["agrees", "disagrees", "still", "cuts"]
 SAME_SHOT_BITS = 64  # hashes nearer than this show one shot; a second of camera move is 68 (median)
+BLOCK_PX = 16
+TEXTURE_LEVELS = 6.0
+MOVING_SHARE = 0.5  # of the textured blocks: a walking person changes a quarter of a picture, a camera move nine tenths
+ONE_SHOT_SHARE = 0.2  # of the pairs of moments that must show one unmoving ground before movement is asked about
 BLUR_PX = 2.5  # takes coding noise away, and forgives a sampling phase of a fraction of a second
 STILL_LEVELS = 2.0  # rms of a difference under which nothing moved but noise
 # Correlation of the differences. Measured on 16 made talking heads: copies 0.57 to 1.0 at any sampling phase, other
@@ -42,8 +46,8 @@ class Moment:
 
 @dataclass(frozen=True)
 class MotionReport:
-    """cuts: the frames are of different shots, which no chance brings about; still: nothing moves in either; else
-    whether the differences correlate, -1..1, over how many pairs of moments of one shot.
+    """cuts: the frames are of different shots or the camera moves, which no chance brings about alike; still: nothing
+    moves in either; else whether the differences correlate, -1..1, over how many pairs of moments of one shot.
     """
 
     verdict: Motion
@@ -70,13 +74,13 @@ def compare_motion(moments: Sequence[Moment], transform: Transform, mirrored: bo
     """
     laid: dict[int, _Laid] = {}
     joint = own_query = own_reference = area = 0.0
-    compared, shots = 0, 1
+    compared = moving = 0
     for a, b in combinations(range(len(moments)), 2):
-        if hash_bits_apart(moments[a].reference_hash, moments[b].reference_hash) > SAME_SHOT_BITS:
-            shots = 2
-            continue
         if _same_frame(moments[a], moments[b]):
             continue  # kept once because hardly anything changed: the difference is not known to be nothing
+        if hash_bits_apart(moments[a].reference_hash, moments[b].reference_hash) > SAME_SHOT_BITS:
+            moving += 1
+            continue
         for one in (a, b):
             if one not in laid:
                 laid[one] = _lay(moments[one], transform, mirrored)
@@ -85,6 +89,9 @@ def compare_motion(moments: Sequence[Moment], transform: Transform, mirrored: bo
         inside = laid[a].inside & laid[b].inside
         if not inside.any():
             continue
+        if _ground_moves(laid[a].reference, laid[b].reference):
+            moving += 1  # the camera turns or travels: that the frames fit one by one is proof enough
+            continue
         moved_query = _centred((laid[a].query - laid[b].query)[inside])
         moved_reference = _centred((laid[a].reference - laid[b].reference)[inside])
         joint += float((moved_query * moved_reference).sum())
@@ -92,8 +99,10 @@ def compare_motion(moments: Sequence[Moment], transform: Transform, mirrored: bo
         own_reference += float((moved_reference**2).sum())
         area += float(inside.sum())
         compared += 1
+    if compared < ONE_SHOT_SHARE * (compared + moving):
+        return MotionReport("cuts", 0.0, compared)
     if not compared or max(own_query, own_reference) / area < STILL_LEVELS**2:
-        return MotionReport("cuts" if shots > 1 else "still", 0.0, compared)
+        return MotionReport("cuts" if moving else "still", 0.0, compared)
     correlation = joint / max((own_query * own_reference) ** 0.5, 1e-9)
     return MotionReport("agrees" if correlation >= AGREES_AT else "disagrees", round(correlation, 4), compared)
 
@@ -101,6 +110,16 @@ def compare_motion(moments: Sequence[Moment], transform: Transform, mirrored: bo
 def hash_bits_apart(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> int:
     """Hamming distance of two hashes, (32,) uint8 each."""
     return int(np.unpackbits(a ^ b).sum())
+
+
+def _ground_moves(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:
+    """Whether most of what has texture changes from one picture to the other."""
+    rows, columns = a.shape[0] // BLOCK_PX, a.shape[1] // BLOCK_PX
+    tiles = [v[: rows * BLOCK_PX, : columns * BLOCK_PX].reshape(rows, BLOCK_PX, columns, BLOCK_PX) for v in (a, a - b)]
+    texture = tiles[0].std(axis=(1, 3))
+    change = np.sqrt((tiles[1] ** 2).mean(axis=(1, 3)))
+    textured = texture > TEXTURE_LEVELS
+    return bool(textured.any() and (change > 0.5 * texture)[textured].mean() > MOVING_SHARE)
 
 
 def _same_frame(a: Moment, b: Moment) -> bool:

@@ -42,8 +42,8 @@ class Cells:
 def cells(frames: Sequence[KeyFrame], interval_s: float, reference: ReferenceVideo) -> Cells:
     """Compare the frames of a query, by all its views, with those of a reference."""
     likeness = frame_likeness(frames, reference)
-    rows_s, row_frames = _points([f.time_s for f in frames], [f.span_s for f in frames], interval_s)
-    columns_s, column_frames = _points(reference.times_s, reference.spans_s, reference.interval_s)
+    rows_s, row_frames = points([f.time_s for f in frames], [f.span_s for f in frames], interval_s)
+    columns_s, column_frames = points(reference.times_s, reference.spans_s, reference.interval_s)
     values = likeness[np.ix_(row_frames, column_frames)]
     return Cells(rows_s, columns_s, row_frames, column_frames, values, sharpened(values))
 
@@ -91,7 +91,7 @@ def sharpened(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(values * np.exp(-SHARPNESS * behind), np.float32)
 
 
-def _points(
+def points(
     times_s: Sequence[float] | NDArray[np.float64], spans_s: Sequence[float] | NDArray[np.float64], interval_s: float
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """A point at the start of every frame and at each interval that it lasts on."""

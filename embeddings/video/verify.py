@@ -20,12 +20,15 @@ MAX_TRIED = 8  # proposals of one reference that are verified, the best ones
 
 @dataclass(frozen=True)
 class Judged:
-    """One proposal after verification; fidelity: 0..1, mean strength of its proven pairs; motion: correlation."""
+    """One proposal after verification; fidelity: 0..1, mean strength of its proven pairs; motion: correlation; best:
+    the proven pair that agrees most, None where none was proven.
+    """
 
     segment: VideoSegment
     pairs: tuple[FramePair, ...]
     fidelity: float
     motion: float
+    best: ImageMatch | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +92,8 @@ def _judge(side: _Side, proposal: Proposal) -> Judged:
         proposal.query_start_s, proposal.query_end_s, proposal.reference_start_s, proposal.reference_end_s,
         abs(proposal.speed), mirrored, proposal.reversed, round(proposal.likeness, 4), verified, motion.verdict,
     )  # fmt: skip
-    return Judged(segment, tuple(pair for pair, _ in tried), fidelity, motion.correlation)
+    best = max(proven, key=lambda match: match.similarity, default=None)
+    return Judged(segment, tuple(pair for pair, _ in tried), fidelity, motion.correlation, best)
 
 
 def _motion(side: _Side, proposal: Proposal, proven: Sequence[ImageMatch]) -> MotionReport:

@@ -13,7 +13,7 @@ from PIL import Image
 from embeddings.image.channels import ChannelState
 from embeddings.video.align import frames_wanted
 from embeddings.video.analyzer import VideoAnalyzer
-from embeddings.video.decode import probe_video, read_poster
+from embeddings.video.decode import probe_video, read_moment, read_poster
 from embeddings.video.fingerprint import ReferenceVideo, VideoFingerprint
 from embeddings.video.match import VideoMatch
 from embeddings.video.nominate import Hit, nominate
@@ -28,6 +28,7 @@ from storage.works import Work
 # A long video holds up to 300 frames of 440 KB while it is read: a few at a time are enough.
 READING = threading.BoundedSemaphore(2)
 SOUND = "landmarks"
+PROBED = 2  # candidates, the best ones, whose likeliest frames are compared though no stretch stands out
 UNSEARCHED = ("sha256", "source_of_match")  # ways to a candidate that say nothing about its sound
 NO_PICTURES = ReferenceVideo(0.0, 1.0, np.zeros(0), np.zeros(0), np.zeros((0, 32), np.uint8), {})
 
@@ -158,14 +159,16 @@ class Videos:
         proposed = {work_id: self._analyzer.align(query, r) for work_id, r in references.items()}
         wanted = [(w, ms) for w, proposals in proposed.items() for ms in frames_wanted(proposals, references[w])]
         with db.transaction() as conn:
-            proxies = frames.find_frame_proxies(conn, wanted)
+            known = frames.find_frame_proxies(conn, wanted)
         for done, candidate in enumerate(found):
             progress("verifying", done, len(found))
             work_id = candidate.work_id
             sound = self._sound(query, candidate, sounds.get(work_id))
-            if proposed[work_id] or sound is not None:
-                own = {ms: proxy for (owner, ms), proxy in proxies.items() if owner == work_id}
-                yield candidate, self._analyzer.judge(query, references[work_id], proposed[work_id], own, sound)
+            match = self._analyzer.judge(
+                query, references[work_id], proposed[work_id], _Proxies(db, work_id, known), sound, probe=done < PROBED
+            )
+            if match.segments or match.sound is not None:
+                yield candidate, match
 
     def _sound(self, query: VideoFingerprint, candidate: Found, reference: bytes | None) -> SoundMatch | None:
         """What the sounds say; asked only where the index of sounds knows of something or nobody has looked."""
@@ -178,8 +181,9 @@ class Videos:
     def find_again(self, match: Mapping[str, Any]) -> VideoFound:
         return VideoFound(UUID(match["work"]["id"]), tuple(match.get("found_by", ())))
 
-    def preview(self, path: Path) -> Image.Image:
-        return Image.fromarray(read_poster(path, self._analyzer.limits))
+    def preview(self, path: Path, at_ms: int = 0) -> Image.Image:
+        limits = self._analyzer.limits
+        return Image.fromarray(read_moment(path, at_ms / 1000, limits) if at_ms else read_poster(path, limits))
 
 
 def as_reference(table: FrameTable) -> ReferenceVideo:
@@ -192,3 +196,20 @@ def as_reference(table: FrameTable) -> ReferenceVideo:
         table.phashes,
         table.embeddings,
     )
+
+
+class _Proxies:
+    """The proxies of one work's frames: those at hand, and others from the index when they are asked for."""
+
+    def __init__(self, db: Database, work_id: UUID, known: Mapping[tuple[UUID, int], bytes]) -> None:
+        self._db = db
+        self._work_id = work_id
+        self._known = {ms: proxy for (owner, ms), proxy in known.items() if owner == work_id}
+
+    def __call__(self, wanted: Sequence[int]) -> Mapping[int, bytes]:
+        missing = [(self._work_id, ms) for ms in wanted if ms not in self._known]
+        if missing:
+            with self._db.transaction() as conn:
+                found = frames.find_frame_proxies(conn, missing)
+            self._known |= {ms: proxy for (_, ms), proxy in found.items()}
+        return self._known
