@@ -12,7 +12,7 @@ from integration.creators.creators_world import NOW, Platform, after, event, wat
 
 from oracle.creators import grades, grading
 from oracle.creators.grading import Counts
-from storage import engagement_exclusions, engagement_grades
+from storage import engagement, engagement_exclusions, engagement_grades
 from storage.engagement_exclusions import Exclusion
 from storage.engagement_grades import StoredGrade
 
@@ -181,6 +181,16 @@ def test_new_rules_apply_to_what_is_published_from_then_on(platform: Platform) -
     found = {post: grade_of(platform, post) for post in (old, new)}
     assert [(g.policy_version, g.grade, g.score_bps) for g in found.values()] == [(1, "C", 5_000), (2, "D", 5_000)]
     assert found[new].final_at == after(days=16)
+
+
+def test_events_that_are_just_coming_in_are_graded_afterwards(platform: Platform) -> None:
+    post = platform.post(platform.creator("alice"))
+    platform.happen(event("like", post, account="early"))
+    with platform.db.transaction() as conn:
+        engagement.add_events(conn, [event("like", post, account="late")])
+        platform.tick()  # sees the early one at most: the late one is not committed yet
+    platform.tick()
+    assert platform.rows("select qualified->>'likes' from engagement_counts") == [("2",)]
 
 
 def test_no_event_is_lost_between_those_who_send_and_those_who_grade(platform: Platform) -> None:
