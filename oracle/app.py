@@ -10,9 +10,14 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
+from embeddings.audio.analyzer import AudioAnalyzer
+from embeddings.audio.decode import SoundLimits
 from embeddings.image.analyzer import ImageAnalyzer
 from embeddings.image.clip import ClipWeights
 from embeddings.image.decode import DecodeLimits
+from embeddings.video.analyzer import VideoAnalyzer
+from embeddings.video.limits import VideoLimits
+from embeddings.video.score import VideoPolicy
 from oracle.api import (
     analyses,
     appeals,
@@ -50,6 +55,8 @@ from oracle.jobs import Jobs
 from oracle.matching import Matcher
 from oracle.media.kind import MediaKinds
 from oracle.media.pictures import Pictures
+from oracle.media.sound import Sounds
+from oracle.media.video import Videos
 from oracle.originality import Originality
 from oracle.settings import Settings
 from storage.blobs import BlobStore, open_blobs
@@ -105,7 +112,21 @@ def make_fetcher(settings: Settings) -> Fetcher:
 def make_kinds(settings: Settings) -> MediaKinds:
     """Every kind of media that is decided on, with every channel whose weights are at hand."""
     pictures = ImageAnalyzer.load(clip=ClipWeights(path=settings.clip.weights, sha256=settings.clip.sha256))
-    return {"image": Pictures(pictures, decode_limits(settings), settings.limits.candidates)}
+    sounds = AudioAnalyzer.load(limits=SoundLimits(max_seconds=settings.limits.sound_s))
+    videos = VideoAnalyzer(
+        pictures,
+        sounds,
+        limits=VideoLimits(max_seconds=settings.limits.video_s),
+        policy=VideoPolicy(
+            min_matched_s=settings.matching.video_min_matched_s, copy_share=settings.matching.video_copy_share
+        ),
+    )
+    most = settings.limits.candidates
+    return {
+        "image": Pictures(pictures, decode_limits(settings), most),
+        "video": Videos(videos, most),
+        "audio": Sounds(sounds, most),
+    }
 
 
 def make_matcher(settings: Settings, db: Database) -> Matcher:

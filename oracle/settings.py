@@ -29,6 +29,8 @@ class LimitSettings(BaseModel, frozen=True):
     pixels: int = Field(
         default=100_000_000, gt=0, description="Most pixels of a picture, checked before it is decoded."
     )
+    video_s: float = Field(default=6 * 3600.0, gt=0, description="Longest video, in seconds.")
+    sound_s: float = Field(default=10 * 3600.0, gt=0, description="Longest sound, in seconds.")
     candidates: int = Field(default=20, ge=1, le=100, description="Most candidates that are verified.")
 
 
@@ -38,6 +40,12 @@ class MatchingSettings(BaseModel, frozen=True):
     pairs_off: list[str] = Field(
         default_factory=list,
         description='Pairs "upload>earlier work" of media types that are never matched, as JSON: `["image>video"]`.',
+    )
+    video_min_matched_s: float = Field(
+        default=3.0, gt=0, description="Seconds of a video that must match; a shorter work must match wholly."
+    )
+    video_copy_share: float = Field(
+        default=0.5, gt=0, le=1, description="Share of either video that makes a copy; less is a partial match."
     )
     sound_ceiling_bps: int = Field(
         default=3000, ge=0, le=10_000, description="Most that a video which shares only its sound redirects."

@@ -57,7 +57,8 @@ REFUSED: dict[str, tuple[Callable[[], bytes], int, str]] = {
     "bomb": (bomb, 413, "media_too_large"),
     "more bytes than accepted": (lambda: photo("temple") + bytes(2_000_001), 413, "upload_too_large"),
     "far more bytes than accepted": (lambda: bytes(4_000_000), 413, "upload_too_large"),
-    "sound": (lambda: b"RIFF\x24\0\0\0WAVEfmt " + bytes(2000), 415, "media_type_not_supported"),
+    "sound without a sound": (lambda: b"RIFF\x24\0\0\0WAVEfmt " + bytes(2000), 422, "media_corrupt"),
+    "video without a frame": (lambda: b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(2000), 422, "media_corrupt"),
 }
 
 
