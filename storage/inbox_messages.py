@@ -28,6 +28,7 @@ class NewMessage:
     created_at: datetime
     alert_id: UUID | None = None
     appeal_id: UUID | None = None
+    analysis_id: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class Delivery:
 
 
 COLUMNS = (
-    "id, creator_id, kind, template, subject, body, facts, sha256, created_at, alert_id, appeal_id, read_at, delivery,"
+    "id, creator_id, kind, template, subject, body, facts, sha256, created_at, alert_id, appeal_id, analysis_id,"
+    " read_at, delivery,"
     " tries, delivered_at, last_error"
 )
 
@@ -60,15 +62,15 @@ def add(conn: Connection, message: NewMessage) -> None:
     """Put a message into the creator's inbox, and on its way if the creator has a webhook."""
     conn.execute(
         "insert into creator_messages (id, creator_id, kind, template, subject, body, facts, sha256, created_at,"
-        " alert_id, appeal_id, delivery) values (%(id)s, %(creator)s, %(kind)s, %(template)s, %(subject)s, %(body)s,"
-        " %(facts)s, %(sha256)s, %(at)s, %(alert)s, %(appeal)s,"
+        " alert_id, appeal_id, analysis_id, delivery) values (%(id)s, %(creator)s, %(kind)s, %(template)s,"
+        " %(subject)s, %(body)s, %(facts)s, %(sha256)s, %(at)s, %(alert)s, %(appeal)s, %(analysis)s,"
         " case when exists (select from creator_webhooks where creator_id = %(creator)s) then 'pending'"
         " else 'none' end)",
         {
             "id": message.id, "creator": message.creator_id, "kind": message.kind, "template": message.template,
             "subject": message.subject, "body": message.body, "facts": json.dumps(dict(message.facts)),
             "sha256": message.sha256, "at": message.created_at, "alert": message.alert_id,
-            "appeal": message.appeal_id,
+            "appeal": message.appeal_id, "analysis": message.analysis_id,
         },
     )  # fmt: skip
 
@@ -95,6 +97,17 @@ def page(
 def of_alert(conn: Connection, alert_id: UUID) -> list[Message]:
     """All messages about an alert, oldest first."""
     return _select(conn, "alert_id = %s order by seq", (alert_id,))
+
+
+def untold_copies(conn: Connection, limit: int = 200) -> list[UUID]:
+    """Derivative verdicts on works of known creators who were not told yet, oldest first."""
+    rows = conn.execute(
+        "select a.id from analyses a where a.verdict = 'derivative' and a.creator_id is not null"
+        " and a.work_id is not null and a.matched_work_id is not null and not exists (select 1 from creator_messages m"
+        " where m.analysis_id = a.id and m.kind = 'copy_found') order by a.decided_at limit %s",
+        (limit,),
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def mark_read(conn: Connection, message_id: UUID, now: datetime) -> None:

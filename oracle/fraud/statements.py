@@ -53,12 +53,13 @@ def send(
     *,
     alert_id: UUID | None = None,
     appeal_id: UUID | None = None,
+    analysis_id: UUID | None = None,
 ) -> UUID:
     """Put a letter into the creator's inbox, and on its way to the webhook if there is one. Returns: its id."""
     message_id = uuid4()
     inbox_messages.add(conn, NewMessage(
         message_id, creator_id, letter.template.kind, letter.template.name, letter.subject, letter.body, letter.facts,
-        letter.sha256, now, alert_id, appeal_id,
+        letter.sha256, now, alert_id, appeal_id, analysis_id,
     ))  # fmt: skip
     return message_id
 

@@ -115,4 +115,25 @@ Decided on {decided_at} by {decider}, who had no part in the first decision.
 Appeal {appeal}.
 """,
 )
-ALL = {template.kind: template for template in (HOLD, UPHELD, ENDED, APPEAL_FILED, OTHER_SIDE, APPEAL_RESULT)}
+COPY_FOUND = Template(
+    "copy_found",
+    1,
+    "{subject} matches an earlier work",
+    """{subject} matches "{original}" by {owner}, first registered here on {registered_at}. From {decided_at} on \
+{redirect} of what it earns goes to {owner}; you keep the rest. Your post stays up.
+
+Where: {viewer_link} shows both side by side with the parts that match.
+
+How the share was set: similarity {similarity}, threshold {threshold}: {formula} = {redirect}.
+
+How sure: {certainty} A match shows likeness, not who is right.
+
+What you can do: if you made it first, have a licence, or both use the same free source, say so. It is free of \
+charge, until {appeal_end}: {appeal_link}. The share of {owner} waits until {waits_until}, and longer if you appeal.
+
+Decided automatically by {decider}. Case {case}.
+""",
+)
+ALL = {
+    template.kind: template for template in (HOLD, UPHELD, ENDED, APPEAL_FILED, OTHER_SIDE, APPEAL_RESULT, COPY_FOUND)
+}

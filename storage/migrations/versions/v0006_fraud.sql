@@ -177,6 +177,7 @@ create table creator_messages (
     sha256 bytea not null check (octet_length(sha256) = 32),
     alert_id uuid references fraud_alerts,
     appeal_id uuid references appeals,
+    analysis_id uuid references analyses on delete set null,
     created_at timestamptz not null,
     read_at timestamptz,
     -- none: the creator has no webhook; failed: tried as often as it is tried.
@@ -186,6 +187,7 @@ create table creator_messages (
     delivered_at timestamptz,
     last_error text
 );
+create unique index creator_messages_verdict on creator_messages (analysis_id, kind) where analysis_id is not null;
 create index creator_messages_list on creator_messages (creator_id, created_at desc, id desc);
 create index creator_messages_pending on creator_messages (next_try_at) where delivery = 'pending';
 

@@ -9,10 +9,11 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from integration.creators.creators_world import Platform
-from integration.fraud.cases import DAY, NOW
+from integration.fraud.cases import DAY, NOW, Case
 
 from oracle.creators import payments
 from oracle.fraud import appeals as cases
+from oracle.fraud import verdict_letters
 from oracle.fraud.attachments import add_attachment
 from oracle.fraud.errors import (
     AccuserCannotDecide,
@@ -24,6 +25,7 @@ from oracle.fraud.errors import (
     TooManyAttachments,
     UnknownGround,
 )
+from oracle.fraud.upkeep import Upkeep
 from storage import analyses, appeals, fraud_audit, inbox_messages, ledger, works
 from storage.blobs.local import LocalBlobs
 from storage.database import Connection, Database
@@ -238,3 +240,22 @@ def test_pay_that_was_frozen_is_named_when_it_is_free_again(db: Database) -> Non
     assert platform.totals(creator).available == 0
     platform.run(NOW + 2 * DAY)
     assert platform.totals(creator).available == 12_000
+
+
+def test_whose_work_was_found_to_be_a_copy_is_told_once_with_every_number(quarrel: Quarrel) -> None:
+    assert verdict_letters.send_due(quarrel.db, NOW) == 3
+    assert verdict_letters.send_due(quarrel.db, NOW) == 0
+    body = quarrel.letters(quarrel.poster)["copy_found"]
+    for said in (
+        '"original.png" by anna', "60 % of what it earns", "100 % × (98 % − 95 %) / (100 % − 95 %) = 60 %",
+        "free of charge", str(quarrel.analysis), "26 November 2026",
+    ):  # fmt: skip
+        assert said in body
+
+
+def test_a_round_of_upkeep_does_what_is_due(db: Database, case: Case) -> None:
+    case.raise_alert()
+    keeper = Upkeep(db)
+    assert keeper.tick(NOW + DAY).ended == 0
+    assert keeper.tick(NOW + 14 * DAY).ended == 1
+    assert keeper.tick(NOW + 14 * DAY).ended == 0

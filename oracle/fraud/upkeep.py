@@ -1,0 +1,81 @@
+"""What happens by itself: passes, holds that end, letters that leave, and the contract that follows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from oracle.chain.client import ChainClient
+from oracle.chain.errors import ChainError
+from oracle.chain.signer import Signer
+from oracle.fraud import alerts, chain_actions, verdict_letters, webhooks
+from oracle.fraud.passes import full_hour, run_pass
+from storage.database import Database
+
+log = structlog.get_logger()
+
+PASS_EVERY = timedelta(hours=1)
+COMPARED_BACK = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Court:
+    """The contract's door, and the two accounts that must not be the same: who freezes and who decides."""
+
+    client: ChainClient
+    officer: Signer
+    arbiter: Signer
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What one round did."""
+
+    alerts: int
+    ended: int
+    letters: int
+    delivered: int
+    chain_calls: int
+    differences: int
+
+
+class Upkeep:
+    """Rounds of everything that is due. Safe at any time; the calls to the contract from one process only."""
+
+    def __init__(self, db: Database, *, court: Court | None = None, allow_private: bool = False) -> None:
+        self._db = db
+        self._court = court
+        self._allow_private = allow_private
+        self._last_pass: datetime | None = None
+        self._last_compared: datetime | None = None
+
+    def tick(self, now: datetime) -> Tick:
+        """One round; what fails for a reason of its own does not keep the rest from being done.
+
+        Raises: DatabaseUnavailable.
+        """
+        raised = 0
+        if self._last_pass is None or full_hour(now) > self._last_pass:
+            raised = len(run_pass(self._db, now).alerts)
+            self._last_pass = full_hour(now)
+        ended = alerts.expire_due(self._db, now)
+        letters = verdict_letters.send_due(self._db, now)
+        delivered = webhooks.deliver_pending(self._db, allow_private=self._allow_private)
+        calls = differences = 0
+        if self._court is not None:
+            court = self._court
+            calls = chain_actions.send_pending(self._db, court.client, officer=court.officer, arbiter=court.arbiter)
+            if self._last_compared is None or now - self._last_compared >= PASS_EVERY:
+                differences = self._or_zero(
+                    lambda: len(chain_actions.reconcile(self._db, court.client, since=now - COMPARED_BACK))
+                )
+                self._last_compared = now
+        return Tick(raised, ended, letters, delivered, calls, differences)
+
+    def _or_zero(self, work: Callable[[], int]) -> int:
+        try:
+            return work()
+        except ChainError as exc:
+            log.warning("fraud.chain_unreachable", error=str(exc), code=exc.code)
+            return 0
