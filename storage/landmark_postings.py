@@ -60,9 +60,11 @@ def pack_track(hashes: NDArray[np.int32], frames: NDArray[np.int32]) -> bytes:
     ordered = hashes[order]
     rank = np.arange(len(ordered)) - np.searchsorted(ordered, ordered, "left")
     places = np.searchsorted(ordered, ordered, "right") - np.searchsorted(ordered, ordered, "left")
-    kept = order[rank % -(-places // MOST_PER_TRACK).clip(1) == 0] if len(order) else order
+    step = np.maximum(-(-places // MOST_PER_TRACK), 1)
+    kept = order[rank % step == 0]
     values = (hashes[kept].astype(np.int64) << FRAME_BITS) | frames[kept].astype(np.int64)
-    return values.astype("<i8").tobytes()
+    packed: bytes = values.astype("<i8").tobytes()
+    return packed
 
 
 def read_fresh(heads: bytes, data: bytes) -> Postings:
@@ -79,12 +81,12 @@ def read_fresh(heads: bytes, data: bytes) -> Postings:
 def read_buckets(heads: bytes, data: bytes) -> Postings:
     """Buckets, one after another; heads: (hash_from, bytes) as big-endian int32."""
     starts, counts = _heads(heads)
-    values = np.frombuffer(data, "<i8")
-    low = (values >> (FRAME_BITS + TRACK_BITS)).astype(np.int32)
+    values = np.frombuffer(data, "<u8")  # unsigned: the highest of the 13 bits is no sign
+    low = (values >> np.uint64(FRAME_BITS + TRACK_BITS)).astype(np.int32)
     return Postings(
         np.repeat(starts, counts) + low,
-        ((values >> FRAME_BITS) & _TRACK_MASK).astype(np.int32),
-        (values & MOST_FRAME).astype(np.int32),
+        ((values >> np.uint64(FRAME_BITS)) & np.uint64(_TRACK_MASK)).astype(np.int32),
+        (values & np.uint64(MOST_FRAME)).astype(np.int32),
     )
 
 
