@@ -157,6 +157,18 @@ contract GovernanceTest is Economy {
         }
     }
 
+    function test_EveryContractSaysWhomItWorksWith() public view {
+        eq(oracles.hub(), address(hub), "signers report to the hub");
+        eq(community.disputes(), address(disputes), "votes are on these disputes");
+        (address hub_, address posts_) = disputes.modules();
+        eq(hub_, address(hub), "hub");
+        eq(posts_, address(posts), "posts");
+        (posts_,) = vault.modules();
+        eq(posts_, address(posts), "posts");
+        eq(pool.splitter(), address(splitter), "splitter");
+        eq(pool.stepWei(), STEP, "step");
+    }
+
     function test_ACommunityRulesWhereItWasGivenTheArbitersRoleAndOnlyThere() public {
         (bool rules,) = manager.hasRole(Roles.ARBITER, address(community));
         yes(rules, "given");

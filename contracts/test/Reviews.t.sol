@@ -11,7 +11,7 @@ import {
 import {Dispute, IPoCDisputes} from "../src/interfaces/IPoCDisputes.sol";
 import {IPoCHub} from "../src/interfaces/IPoCHub.sol";
 import {CallbackStatus, DisputeStatus, Outcome, PostStatus, RequestStatus} from "../src/types/Codes.sol";
-import {PoCReport, RequestRecord, VerificationResult} from "../src/types/Reports.sol";
+import {PoCReport, RequestRecord, VerificationRequest, VerificationResult} from "../src/types/Reports.sol";
 import {Economy} from "./utils/Economy.sol";
 
 /// @notice The second look: more signers than the first time, answered through the hub, and never the accuser's ruling.
@@ -84,6 +84,25 @@ contract ReviewsTest is Economy {
         eq(disputes.disputeOf(id).reviewUntil, 0, "nothing to wait for");
         arbiterRules(id, Outcome.ORIGINAL);
         eq(disputes.disputeOf(id).standing, Outcome.ORIGINAL, "ruled");
+    }
+
+    /// @dev Media nobody committed to cannot be found again by its hash: people decide.
+    function test_WithoutAContentHashTheArbiterRulesAlone() public {
+        VerificationRequest memory request = aRequest();
+        request.postId = ORIGINAL_POST;
+        request.contentHash = 0;
+        PoCReport memory report = reportFor(ask(request));
+        report.contentHash = 0;
+        report = derivative(report, 9_800);
+        report.originalPostId = POST;
+        hub.fulfill(report, signedBy(keys, 2, report));
+        uint64 before = hub.requestCount();
+        uint256 id = dispute(ORIGINAL_POST);
+        eq(hub.requestCount(), before, "nobody is asked");
+        eq(disputes.disputeOf(id).reviewUntil, 0, "nothing to wait for");
+        vm.expectRevert(abi.encodeWithSelector(IHubErrors.NothingToVerify.selector, ORIGINAL_POST));
+        vm.prank(address(disputes));
+        hub.requestReview(ORIGINAL_POST, 3, 0);
     }
 
     function test_NeitherPauseNorCapStopsASecondLook() public {
