@@ -29,7 +29,7 @@ from storage.inbox_messages import Message
 
 router = APIRouter(tags=["appeals"])
 CHUNK_BYTES = 2**20
-templates.filters.setdefault("day", day)
+templates.filters |= {"day": day, "who": wording.who, "did": wording.step}
 
 
 class VerdictAppeal(AppealRequest):

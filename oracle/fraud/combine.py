@@ -15,6 +15,7 @@ from itertools import combinations
 
 from oracle.fraud.signals import Signal, Subject
 from oracle.fraud.thresholds import CombineLimits
+from oracle.fraud.wording import RULES
 
 
 class Action(StrEnum):
@@ -59,10 +60,12 @@ def decide(subject: Subject, signals: Sequence[Signal], limits: CombineLimits) -
     strong = [signal for signal in heard if signal.score >= limits.freeze_score]
     certain = next((signal for signal in strong if signal.beyond_doubt), None)
     if certain is not None:
-        return Finding(subject, tuple(heard), Action.FREEZE, f"{certain.name} is beyond doubt by its own rule")
+        return Finding(subject, tuple(heard), Action.FREEZE, f'"{RULES[certain.name]}" is beyond doubt by its own rule')
     for a, b in combinations(strong, 2):
         if independent(a, b):
-            return Finding(subject, tuple(heard), Action.FREEZE, f"{a.name} and {b.name} agree independently")
+            return Finding(
+                subject, tuple(heard), Action.FREEZE, f'"{RULES[a.name]}" and "{RULES[b.name]}" agree independently'
+            )
     return Finding(subject, tuple(heard), Action.WATCH, "no second independent signal agrees")
 
 

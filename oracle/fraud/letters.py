@@ -115,7 +115,7 @@ def appeal_filed(conn: Connection, appeal: Appeal, subject: str, other: str | No
             "ground": wording.GROUNDS[appeal.ground],
             "decide_by": day(appeal.decide_by),
             "money_meanwhile": meanwhile,
-            "first_decider": appeal.first_decider,
+            "first_decider": wording.who(appeal.first_decider),
             "other_side": f"{other} can answer{until} and sees your statement as you wrote it."
             if other
             else "There is no other side that has to be heard.",

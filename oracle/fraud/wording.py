@@ -33,8 +33,32 @@ GROUNDS = {
 }
 FRAUD_GROUNDS = ("not_my_traffic", "real_people", "other")
 ORIGINALITY_GROUNDS = ("mine_and_earlier", "licensed", "public_domain", "commentary", "wrong_match", "other")
+STEPS = {
+    "open": "was raised",
+    "blocked": "no hold: the letter about it could not be written",
+    "freeze": "the money waits",
+    "notify": "the creator was told",
+    "appeal": "was appealed",
+    "answer": "the other side answered",
+    "attach": "a file was added",
+    "uphold": "the hold was confirmed",
+    "reverse": "was dismissed, the money is free",
+    "expire": "ended, the money is free",
+    "reopen": "is looked at again",
+    "decide": "the appeal was decided",
+}
 CLAUSE = "views, followers and gifts that earn money must come from people who meant them"
 OUTCOMES = {"granted": "granted", "refused": "not granted", "lapsed": "granted, since nobody decided in time"}
+
+
+def who(actor: str) -> str:
+    """An actor in words."""
+    return "the rules, automatically" if actor == "rules" else actor
+
+
+def step(name: str) -> str:
+    """A step in words."""
+    return STEPS.get(name, name)
 
 
 def rule_of(signals: Sequence[Mapping[str, Any]]) -> str:
