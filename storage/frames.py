@@ -210,7 +210,7 @@ def _table(
         *facts,
         np.array(times, np.int64),
         np.array([row[1] for row in rows], np.int64),
-        np.frombuffer(b"".join(row[2] for row in rows), np.uint8).reshape(len(rows), -1),
+        np.frombuffer(b"".join(row[2] for row in rows), np.uint8).reshape(len(rows), 32),
         np.array([row[3] for row in rows], np.int64),
         {
             name: np.stack([by_time[time] for time in times])

@@ -97,6 +97,6 @@ def as_reference(video: VideoFingerprint) -> ReferenceVideo:
         video.interval_s,
         np.array([f.time_s for f in frames], np.float64),
         np.array([f.span_s for f in frames], np.float64),
-        np.frombuffer(b"".join(f.phash for f in frames), np.uint8).reshape(len(frames), -1),
+        np.frombuffer(b"".join(f.phash for f in frames), np.uint8).reshape(len(frames), 32),
         {model: np.stack([f.embeddings[model] for f in frames]) for model in sorted(models)},
     )
