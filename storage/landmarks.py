@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
 
 from storage import landmark_merge
 from storage.database import Connection
@@ -149,10 +152,25 @@ def forget(conn: Connection, work_id: UUID) -> bool:
     return conn.execute("delete from sounds where work_id = %s", (work_id,)).rowcount > 0
 
 
+class _Int4ArrayDumper(Dumper):
+    """A one-dimensional int32 array as Postgres sends int4[] itself: thousands of keys in one copy."""
+
+    format = Format.BINARY
+    oid = 1007  # _int4
+
+    def dump(self, obj: NDArray[np.int32]) -> bytes:
+        values = np.empty((len(obj), 2), ">i4")
+        values[:, 0] = 4  # bytes of the element
+        values[:, 1] = obj
+        # dimensions, no nulls, oid of int4, length, lower bound
+        return struct.pack(">iiIii", 1, 0, 23, len(obj), 1) + values.tobytes()
+
+
 def _fetch(conn: Connection, hashes: NDArray[np.int32], before: int) -> tuple[Postings, int]:
     with conn.cursor(binary=True) as cursor:
+        cursor.adapters.register_dumper(np.ndarray, _Int4ArrayDumper)
         rows = cursor.execute(
-            "select segment, landmarks, heads, postings from sound_look_up(%s::int4[], %s)", (hashes.tolist(), before)
+            "select segment, landmarks, heads, postings from sound_look_up(%b::int4[], %s)", (hashes, before)
         ).fetchall()
     parts = [
         read_buckets(heads, data) if segment else read_fresh(heads, data)
