@@ -47,9 +47,11 @@ from oracle.chain.quorum.peers import QuorumSettings
 from oracle.chain.rpc import Endpoint
 from oracle.chain.signer import LocalSigner, account_from_file
 from oracle.check import Checker
+from oracle.clerk import Clerk
 from oracle.errors import ConfigurationError
 from oracle.exchange import UploadExchange
 from oracle.fetch import Fetcher
+from oracle.fraud.upkeep import Court, Upkeep
 from oracle.intake import Intake
 from oracle.jobs import Jobs
 from oracle.matching import Matcher
@@ -218,6 +220,24 @@ def make_node(settings: Settings, db: Database) -> ChainNode:
         heads=HeadWatcher(settings.chain.ws_url) if settings.chain.ws_url else None,
         uploads=UploadExchange(db, blobs, intake, settings.limits.upload_bytes),
     )
+
+
+def make_clerk(settings: Settings, db: Database) -> Clerk:
+    """What happens by itself. Raises: ConfigurationError, SigningFailed."""
+    return Clerk(db, Upkeep(db, court=make_court(settings), allow_private=settings.fetch.allow_private))
+
+
+def make_court(settings: Settings) -> Court | None:
+    """The accounts that freeze and decide on chain; None where they are not set. Raises: ConfigurationError."""
+    officer, arbiter = settings.chain.fraud_officer_key, settings.chain.arbiter_key
+    if officer is None or arbiter is None:
+        return None
+    accounts = [LocalSigner(bytes(load_account(key.get_secret_value()).key)) for key in (officer, arbiter)]
+    if accounts[0].address == accounts[1].address:
+        raise ConfigurationError(
+            "ORACLE_CHAIN__FRAUD_OFFICER_KEY and ORACLE_CHAIN__ARBITER_KEY are the same: who freezes cannot decide."
+        )
+    return Court(make_chain_client(settings), *accounts)
 
 
 def deploy_contracts(settings: Settings) -> Deployment:

@@ -15,6 +15,7 @@ from oracle.chain.client import ChainClient
 from oracle.chain.deploy import Deployment, connect, deploy
 from oracle.chain.devnet import DevChain
 from oracle.chain.errors import NotDeployed
+from oracle.chain.officers import Officers
 from oracle.chain.rpc import Endpoint
 from oracle.errors import ConfigurationError
 from oracle.settings import Settings
@@ -24,6 +25,10 @@ from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
 
 log = structlog.get_logger()
+
+# The first one may hold all others, as JSON.
+NODE_KEYS = ("ORACLE_CHAIN", "ORACLE_CHAIN__KEY", "ORACLE_CHAIN__KEY_FILE", "ORACLE_CHAIN__KEY_PASSWORD")
+COURT_KEYS = ("ORACLE_CHAIN__FRAUD_OFFICER_KEY", "ORACLE_CHAIN__ARBITER_KEY")
 
 
 def run_until_stopped(settings: Settings) -> int:
@@ -43,10 +48,15 @@ def run_until_stopped(settings: Settings) -> int:
         dsn = settings.database_url or stack.enter_context(EmbeddedPostgres(data_dir / "postgres")).dsn
         migrate(dsn)
         env = {"DATABASE_URL": dsn, "BLOBS_URL": settings.blobs}
+        court = {name: value for name, value in os.environ.items() if name.upper() in COURT_KEYS}
         if settings.chain_rpc_url is None:
             chain = stack.enter_context(DevChain(data_dir / "chain"))
             deployment_file = data_dir / "deployment.json"
             _deploy_once(chain, deployment_file)
+            court |= {
+                "ORACLE_CHAIN__FRAUD_OFFICER_KEY": chain.account("fraud_officer").key.hex(),
+                "ORACLE_CHAIN__ARBITER_KEY": chain.account("arbiter").key.hex(),
+            }
             env |= {
                 "CHAIN_RPC_URL": chain.rpc_url,
                 "ORACLE_CHAIN__CHAIN_ID": str(chain.chain_id),
@@ -65,7 +75,7 @@ def run_until_stopped(settings: Settings) -> int:
         running.touch(0o600)
         running.chmod(0o600)
         running.write_text(json.dumps(_whereabouts(settings, env), indent=1))
-        return Supervisor(_children(settings, env)).run()
+        return Supervisor(_children(settings, env, court)).run()
 
 
 @contextmanager
@@ -114,15 +124,16 @@ def _announce(settings: Settings) -> None:
     print(f"  curl -F file=@photo.jpg -F creator=alice {url}/upload", flush=True)
 
 
-def _children(settings: Settings, env: Mapping[str, str]) -> list[ChildSpec]:
-    whole = {**os.environ, **env, "PYTHONUNBUFFERED": "1"}
-    # Only the node signs; the other processes never see the key.
-    secret = ("ORACLE_CHAIN", "ORACLE_CHAIN__KEY", "ORACLE_CHAIN__KEY_FILE", "ORACLE_CHAIN__KEY_PASSWORD")
-    keyless = {name: value for name, value in whole.items() if name.upper() not in secret}
+def _children(settings: Settings, env: Mapping[str, str], court: Mapping[str, str]) -> list[ChildSpec]:
+    everything = {**os.environ, **env, "PYTHONUNBUFFERED": "1"}
+    # Only the node signs reports and only the clerk freezes and decides; no process sees a key that is not its own.
+    whole = {name: value for name, value in everything.items() if name.upper() not in COURT_KEYS}
+    keyless = {name: value for name, value in whole.items() if name.upper() not in NODE_KEYS}
     oracle = (sys.executable, "-m", "oracle")
     url = api_url(settings)
     return [
         ChildSpec("node", (*oracle, "node"), whole),
+        ChildSpec("clerk", (*oracle, "clerk"), {**keyless, **court}),
         ChildSpec("worker", (*oracle, "worker"), keyless, grace_s=60.0),
         ChildSpec("api", (*oracle, "serve"), keyless, ready=f"{url}/readyz"),
     ]
@@ -140,7 +151,11 @@ def _deploy_once(chain: DevChain, file: Path) -> None:
                 " the folder from a backup, or move it away to start anew."
             ) from exc
         return
-    deployment = deploy(connect(chain.rpc_url), chain.deployer, oracle_signers=[chain.oracle_key.address])
+    # A holder for each role, so that here too whoever freezes cannot be who decides.
+    officers = Officers.each(lambda role: chain.account(role).address)
+    deployment = deploy(
+        connect(chain.rpc_url), chain.deployer, oracle_signers=[chain.oracle_key.address], officers=officers
+    )
     chain.save()  # or a kill -9 now would leave the addresses of contracts that are gone
     temporary = file.with_suffix(".new")
     temporary.write_text(deployment.to_json())

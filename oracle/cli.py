@@ -68,14 +68,19 @@ def worker() -> None:
 
 
 @app.command()
+def clerk() -> None:
+    """Run the clerk: grades, payments, fraud alerts, letters, and freezes on chain, as they fall due."""
+    settings = Settings()
+    wiring.configure_logging(settings)
+    wiring.make_clerk(settings, wiring.open_database(settings)).run(_stopped_by_signals())
+
+
+@app.command()
 def node() -> None:
     """Run the chain node: it reads requests and delivers decisions."""
     settings = Settings()
     wiring.configure_logging(settings)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    wiring.make_node(settings, wiring.open_database(settings)).run(stop)
+    wiring.make_node(settings, wiring.open_database(settings)).run(_stopped_by_signals())
 
 
 @app.command()
@@ -202,6 +207,14 @@ def verify_receipt(
         console.print("Checked offline only; the signer's standing and the transaction are on the chain.")
     _show(checks)
     raise typer.Exit(0 if agrees(checks) else 1)
+
+
+def _stopped_by_signals() -> threading.Event:
+    """Set by Ctrl-C or a polite kill."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 def _show(checks: Sequence[Check]) -> None:

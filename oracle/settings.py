@@ -62,6 +62,12 @@ class ChainSettings(BaseModel, frozen=True):
     key: SecretStr | None = Field(default=None, description="Private key of the oracle (hex).")
     key_file: Path | None = Field(default=None, description="File with the key: a keystore, or hex.")
     key_password: SecretStr | None = Field(default=None, description="Password of the keystore.")
+    fraud_officer_key: SecretStr | None = Field(
+        default=None, description="Key (hex) of the account that freezes on chain. Without it holds stay off chain."
+    )
+    arbiter_key: SecretStr | None = Field(
+        default=None, description="Key (hex) of the account that decides on freezes; never the one that freezes."
+    )
     confirmations: int = Field(default=1, ge=0, description="Blocks on top of a request before its answer is sent.")
     poll_s: float = Field(default=0.5, gt=0, description="Pause between two looks at the chain.")
     ws_url: str | None = Field(

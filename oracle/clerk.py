@@ -1,0 +1,62 @@
+"""The clerk does what nobody asks for: grades, payments, fraud passes, letters, holds that end, all that on chain."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import structlog
+
+from oracle.creators import clockwork
+from oracle.fraud.upkeep import Upkeep
+from storage.database import Database
+from storage.errors import StorageError
+from storage.locks import SessionLock
+
+log = structlog.get_logger()
+
+# One clerk works on one database, and so one sender on its officers' keys; others stand by.
+LOCK = 0x0C1E_2C
+EVERY_S = 5.0
+LONGEST_PAUSE_S = 60.0
+
+
+class Clerk:
+    """Rounds of all that nobody asks for. A round may be cut off anywhere; the next one takes up what is left."""
+
+    def __init__(self, db: Database, upkeep: Upkeep, *, every_s: float = EVERY_S) -> None:
+        self._db = db
+        self._upkeep = upkeep
+        self._every_s = every_s
+        self._lock = SessionLock(db.dsn, LOCK)
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set. Outages are waited out."""
+        pause_s = self._every_s
+        while not stop.is_set():
+            try:
+                self.round(datetime.now(UTC))
+                pause_s = self._every_s
+            except StorageError as exc:
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+                log.warning("clerk.round_failed", code=exc.code, error=str(exc), pause_s=pause_s)
+            stop.wait(pause_s)
+        self._lock.release()
+
+    def round(self, now: datetime) -> bool:
+        """Everything that is due. Returns False where another clerk is at work. Raises: StorageError."""
+        if not self._lock.acquire():
+            return False
+        self._each("creators", lambda: clockwork.tick(self._db, now))
+        self._each("fraud", lambda: self._upkeep.tick(now))
+        return True
+
+    def _each(self, part: str, work: Callable[[], object]) -> None:
+        """One part's trouble must not keep the other from being done; an outage is everybody's."""
+        try:
+            done = work()
+        except StorageError:
+            raise
+        except Exception:
+            log.exception("clerk.part_failed", part=part)
+            return
+        log.debug("clerk.round", part=part, done=done)
