@@ -196,9 +196,13 @@ def plain_agent(agent: str) -> str:
     return CONTROLS.sub(" ", agent)[:MAX_TEXT]
 
 
-@lru_cache(4096)
 def plain_referrer(referrer: str) -> str | None:
     """Host and path of a referrer; never its query, which identifies people. None where no host can be read."""
+    return _host_and_path(referrer.partition("?")[0].partition("#")[0])
+
+
+@lru_cache(4096)
+def _host_and_path(referrer: str) -> str | None:
     try:
         parts = urlsplit(referrer.strip())
         host = parts.hostname
