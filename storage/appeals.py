@@ -125,10 +125,10 @@ def page(
 
 
 def overdue(conn: Connection, now: datetime, limit: int = 100) -> list[Appeal]:
-    """Open appeals against held money whose time to decide is over, locked."""
+    """Open appeals against held money whose time to decide is over."""
     return _select(
         conn,
-        "status = 'open' and kind = 'fraud' and decide_by <= %s order by decide_by limit %s for update skip locked",
+        "status = 'open' and kind = 'fraud' and decide_by <= %s order by decide_by limit %s",
         (now, limit),
     )
 

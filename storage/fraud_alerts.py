@@ -147,20 +147,12 @@ def page(
     return _select(conn, where + " order by a.detected_at desc, a.id desc limit %s", (*params, limit))
 
 
-def due(conn: Connection, now: datetime, limit: int = 500) -> list[Alert]:
+def due(conn: Connection, now: datetime, limit: int = 500) -> list[UUID]:
     """Active alerts whose time is over: held money to set free, or open ones that nobody looked at."""
-    return _select(
-        conn,
-        "a.status = any(%s) and coalesce(a.frozen_until, a.review_by) <= %s"
-        " order by coalesce(a.frozen_until, a.review_by) limit %s for update of a skip locked",
-        (list(ACTIVE), now, limit),
-    )
-
-
-def unnotified(conn: Connection, limit: int = 500) -> list[UUID]:
-    """Alerts that hold money and whose creator was not told yet."""
     rows = conn.execute(
-        "select id from fraud_alerts where status = 'frozen' order by frozen_at limit %s", (limit,)
+        "select id from fraud_alerts where status = any(%s) and coalesce(frozen_until, review_by) <= %s"
+        " order by coalesce(frozen_until, review_by) limit %s",
+        (list(ACTIVE), now, limit),
     ).fetchall()
     return [row[0] for row in rows]
 

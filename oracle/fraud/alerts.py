@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 
 from oracle.creators import payments
+from oracle.errors import OracleError
 from oracle.fraud import chain_actions, letters, lifecycle
 from oracle.fraud.errors import AccuserCannotDecide, MissingFact, StepNotPossible
 from oracle.fraud.lifecycle import HOLDING, REVIEW_WITHIN, Status, Step
@@ -170,26 +171,38 @@ def reopen(conn: Connection, alert_id: UUID, *, actor: str, reason_code: str, te
 def expire_due(db: Database, now: datetime) -> int:
     """End what has to end by now: holds, alerts nobody looked at, and holds whose appeal nobody decided.
 
-    Returns: how many ended. Raises: DatabaseUnavailable.
+    Each in a transaction of its own, so that trouble with one keeps nobody else's money. Ledger and contract end a
+    hold at its date in any case. Returns: how many ended. Raises: DatabaseUnavailable.
     """
+    with db.transaction() as conn:
+        waiting = dict.fromkeys(fraud_alerts.due(conn, now), False)
+        waiting |= {a.alert_id: True for a in appeals.overdue(conn, now) if a.alert_id not in waiting and a.alert_id}
     ended = 0
-    with db.transaction() as conn:
-        for alert in fraud_alerts.due(conn, now):
-            held = alert.status in HOLDING
-            text = "Nobody decided in time, so the money is free." if held else "Nobody found anything in it in time."
-            if alert.status == Status.UPHELD:
-                text = "The time for which the hold was confirmed is over."
-            expire(conn, alert, reason_code="time_over", text=text, now=now)
-            ended += 1
-    with db.transaction() as conn:
-        for appeal in appeals.overdue(conn, now):
-            assert appeal.alert_id is not None
-            alert = fraud_alerts.get(conn, appeal.alert_id, lock=True)
-            if alert.status == Status.APPEALED:
-                text = "Nobody decided your appeal in time, so the money is free."
-                expire(conn, alert, reason_code="appeal_not_decided", text=text, now=now)
-                ended += 1
+    for alert_id, by_appeal in waiting.items():
+        try:
+            with db.transaction() as conn:
+                ended += _expire_one(conn, alert_id, by_appeal, now)
+        except OracleError:
+            log.exception("fraud.expiry_failed", alert_id=str(alert_id))
     return ended
+
+
+def _expire_one(conn: Connection, alert_id: UUID, by_appeal: bool, now: datetime) -> bool:
+    alert = fraud_alerts.get(conn, alert_id, lock=True)
+    if by_appeal:
+        if alert.status != Status.APPEALED:
+            return False
+        text = "Nobody decided your appeal in time, so the money is free."
+        expire(conn, alert, reason_code="appeal_not_decided", text=text, now=now)
+        return True
+    if alert.status not in fraud_alerts.ACTIVE or (alert.frozen_until or alert.review_by) > now:
+        return False  # somebody else was faster
+    text = {
+        Status.OPEN: "Nobody found anything in it in time.",
+        Status.UPHELD: "The time for which the hold was confirmed is over.",
+    }.get(Status(alert.status), "Nobody decided in time, so the money is free.")
+    expire(conn, alert, reason_code="time_over", text=text, now=now)
+    return True
 
 
 def _to_decide(conn: Connection, alert_id: UUID, step: Step, actor: str) -> Alert:

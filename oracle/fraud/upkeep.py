@@ -12,6 +12,7 @@ from oracle.chain.signer import Signer
 from oracle.fraud import alerts, chain_actions, verdict_letters, webhooks
 from oracle.fraud.passes import full_hour, run_pass
 from storage.database import Database
+from storage.errors import StorageError
 
 log = structlog.get_logger()
 
@@ -55,11 +56,7 @@ class Upkeep:
 
         Raises: DatabaseUnavailable.
         """
-        raised = 0
-        if self._last_pass is None or full_hour(now) > self._last_pass:
-            raised = len(run_pass(self._db, now).alerts)
-            self._last_pass = full_hour(now)
-        ended = alerts.expire_due(self._db, now)
+        ended = alerts.expire_due(self._db, now)  # first: money must not wait for anything else
         letters = verdict_letters.send_due(self._db, now)
         delivered = webhooks.deliver_pending(self._db, allow_private=self._allow_private)
         calls = differences = 0
@@ -71,7 +68,19 @@ class Upkeep:
                     lambda: len(chain_actions.reconcile(self._db, court.client, since=now - COMPARED_BACK))
                 )
                 self._last_compared = now
-        return Tick(raised, ended, letters, delivered, calls, differences)
+        return Tick(self._pass(now), ended, letters, delivered, calls, differences)
+
+    def _pass(self, now: datetime) -> int:
+        """This hour's pass, if it was not made. One that fails is made again next hour, after an outage at once."""
+        hour = full_hour(now)
+        if self._last_pass is not None and hour <= self._last_pass:
+            return 0
+        before, self._last_pass = self._last_pass, hour
+        try:
+            return len(run_pass(self._db, now).alerts)
+        except StorageError:
+            self._last_pass = before
+            raise
 
     def _or_zero(self, work: Callable[[], int]) -> int:
         try:

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import secrets
+import time
 from datetime import UTC, datetime, timedelta
 
 import httpcore2
@@ -26,7 +27,8 @@ from storage.inbox_messages import Delivery, Message
 log = structlog.get_logger()
 
 SECRET_PREFIX = "whsec_"
-TIMEOUT_S = 15.0
+TIMEOUT_S = 10.0
+BUDGET_S = 20.0
 TRIES = 12
 FIRST_RETRY = timedelta(seconds=10)
 LONGEST_RETRY = timedelta(hours=6)
@@ -71,16 +73,26 @@ def payload(message: Message) -> bytes:
 
 
 def deliver_pending(
-    db: Database, *, allow_private: bool = False, resolver: Resolver = resolve, timeout_s: float = TIMEOUT_S
+    db: Database,
+    *,
+    allow_private: bool = False,
+    resolver: Resolver = resolve,
+    timeout_s: float = TIMEOUT_S,
+    budget_s: float = BUDGET_S,
 ) -> int:
     """Send the messages that wait, once each; what does not arrive is tried again for about two days.
 
+    Args:
+        budget_s: No further message is begun after so long: slow servers must not hold up what else is due.
     Returns: how many arrived. Raises: DatabaseUnavailable.
     """
+    until = time.monotonic() + budget_s
     with db.transaction() as conn:
         waiting = inbox_messages.deliveries(conn)
     arrived = 0
     for delivery in waiting:
+        if time.monotonic() > until:
+            break  # these are ours for a minute, and then anybody's
         error = _post(delivery, allow_private=allow_private, resolver=resolver, timeout_s=timeout_s)
         now, message = datetime.now(UTC), delivery.message
         with db.transaction() as conn:

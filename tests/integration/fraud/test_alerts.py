@@ -2,10 +2,12 @@
 
 import psycopg
 import pytest
+from integration.creators.creators_world import Platform
 from integration.fraud.cases import DAY, NOW, POST, Case, signal
 
-from oracle.fraud import alerts, appeals
-from oracle.fraud.errors import AccuserCannotDecide, InvalidEndDate, StepNotPossible
+from oracle.fraud import alerts, appeals, upkeep
+from oracle.fraud.errors import AccuserCannotDecide, InvalidEndDate, MissingFact, StepNotPossible
+from oracle.fraud.upkeep import Upkeep
 from storage import fraud_alerts, fraud_audit, inbox_messages, ledger_freezes
 from storage.database import Connection, Database
 
@@ -185,3 +187,37 @@ def test_a_hold_on_an_account_stops_withdrawals_only(db: Database, case: Case) -
         assert not ledger_freezes.is_post_frozen(conn, POST, NOW + DAY)
         row = conn.execute("select subject, octet_length(subject_id) from fraud_chain_actions").fetchone()
     assert row == ("creator", 20)
+
+
+def test_trouble_with_one_alert_keeps_nobody_elses_money(db: Database, case: Case, monkeypatch) -> None:
+    platform = Platform(db)
+    other = platform.creator("zoe")
+    first = case.raise_alert()
+    second = Case(db, other, platform.post(other)).raise_alert()
+    genuine = alerts.expire
+
+    def failing(conn, alert, **options) -> None:
+        if alert.id == first:
+            raise MissingFact
+        genuine(conn, alert, **options)
+
+    monkeypatch.setattr(alerts, "expire", failing)
+    assert alerts.expire_due(db, NOW + 14 * DAY) == 1
+    with db.transaction() as conn:
+        assert fraud_alerts.get(conn, second).status == "expired"
+        assert not ledger_freezes.is_post_frozen(conn, POST, NOW + 14 * DAY)  # the ledger ends it in any case
+
+
+def test_an_upkeep_round_frees_money_though_the_pass_fails(db: Database, case: Case, monkeypatch) -> None:
+    case.raise_alert()
+    keeper = Upkeep(db)
+
+    def broken(*_args, **_options):
+        raise RuntimeError("a detector is broken")
+
+    monkeypatch.setattr(upkeep, "run_pass", broken)
+    with pytest.raises(RuntimeError):
+        keeper.tick(NOW + 14 * DAY)
+    with db.transaction() as conn:
+        assert conn.execute("select status from fraud_alerts").fetchone() == ("expired",)
+    assert keeper.tick(NOW + 14 * DAY).alerts == 0  # and it is not tried again every few seconds
