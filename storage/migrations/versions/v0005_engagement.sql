@@ -241,6 +241,20 @@ create index ledger_postings_creator on ledger_postings (creator_id, transaction
 create index ledger_postings_post on ledger_postings (post_id, bucket);
 create index ledger_postings_waiting on ledger_postings (bucket, post_id) where bucket in ('contested', 'frozen');
 
+-- Pay as it reached the BonusVault, in the token's smallest units: how the contract divided it.
+create table ledger_chain_payments (
+    transaction_id bigint primary key references ledger_transactions,
+    status text not null check (status in ('paid', 'refused')),
+    to_original numeric(78),
+    to_poster numeric(78),
+    -- Whether the contract's parts are the books' parts, to the cent; null where another run had paid.
+    agrees boolean,
+    error text,
+    tries int not null default 1,
+    updated_at timestamptz not null,
+    check ((status = 'refused') = (error is not null))
+);
+
 create function refuse_ledger_change() returns trigger language plpgsql as $$
 begin
     raise exception 'the ledger only grows: book another transaction instead';
