@@ -1,10 +1,11 @@
 """Detection and localisation of copied videos by the production path, with peers on the same files.
 
     PYTHONPATH=tests/benchmarks/video:. python tests/benchmarks/video/bench.py SET OUT.json
-        [--peers PEERS.json] [--readings DIR] [--only FAMILY,...]
+        [--silent] [--peers PEERS.json] [--readings DIR] [--only FAMILY,...]
 
 SET is from build_set.py, PEERS.json from peers.py. --readings keeps what was read of each file, so that a run with
 another alignment need not decode again (its times of decode and embed are then of the new files alone).
+--silent forgets all sound: an untouched sound track alone betrays most copies, so pictures are also measured without.
 """
 
 from __future__ import annotations
@@ -80,12 +81,12 @@ def videohash_scores(made: dict[str, str | None], queries: Iterable[str]) -> dic
     return scores
 
 
-def run(folder: Path, labels: Labels, readings: Path | None) -> dict[str, Any]:
+def run(folder: Path, labels: Labels, readings: Path | None, silent: bool) -> dict[str, Any]:
     """Register all references, ask all queries."""
     answers: dict[str, list[Answer]] = {}
     frame_scores: dict[Pair, float] = {}
     with scratch_database() as db:
-        ours = Ours(db, readings)
+        ours = Ours(db, readings, silent=silent)
         for path in sorted((folder / "references").iterdir()):
             ours.add(path)
         stored = dict(ours.clock.cpu_s)
@@ -93,7 +94,7 @@ def run(folder: Path, labels: Labels, readings: Path | None) -> dict[str, Any]:
         ours.clock.cpu_s.clear()
         print(f"{len(ours._names)} references, {ours.frames} frames, {media_s:.0f} s", flush=True)
         start = time.perf_counter()
-        for done, row in enumerate(labels.rows, start=1):
+        for done, row in enumerate(labels.rows[::-1], start=1):
             path = folder / "queries" / row["query"]
             try:
                 reading = ours.read(path, search=True)
@@ -103,8 +104,8 @@ def run(folder: Path, labels: Labels, readings: Path | None) -> dict[str, Any]:
             except EmbeddingError as error:
                 answers[row["query"]] = []
                 ours.unread.append((row["query"], str(error)))
-            if done % 20 == 0:
-                print(done, f"{time.perf_counter() - start:.0f} s", flush=True)
+            best = [f"{a.similarity:.3f} {a.reference}" for a in answers[row["query"]][:2] if a.similarity > 0]
+            print(done, f"{time.perf_counter() - start:.0f} s", *row.values(), best, flush=True)
         return {"answers": answers, "best frame": frame_scores, "unread": ours.unread, "frames": ours.frames,
                 "digest": ours.kind.model_digest.hex(), "reference_cpu_s": stored, "reference_media_s": media_s,
                 "query_cpu_s": dict(ours.clock.cpu_s), "query_media_s": ours.clock.media_s,
@@ -197,9 +198,10 @@ def main() -> None:
     parser.add_argument("--peers", type=Path)
     parser.add_argument("--readings", type=Path)
     parser.add_argument("--only", default="")
+    parser.add_argument("--silent", action="store_true")
     args = parser.parse_args()
     labels = Labels(args.folder, [name for name in args.only.split(",") if name])
-    result = run(args.folder, labels, args.readings)
+    result = run(args.folder, labels, args.readings, args.silent)
     report(result, labels, json.loads(args.peers.read_text()) if args.peers else None, args.out)
 
 

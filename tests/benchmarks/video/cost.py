@@ -1,6 +1,6 @@
 """What a minute of 720p costs, and what three hours take in memory.
 
-    PYTHONPATH=tests/benchmarks/video:. python tests/benchmarks/video/cost.py minute SET [--times 5]
+    PYTHONPATH=tests/benchmarks/video:. python tests/benchmarks/video/cost.py minute SET [--times 5] [--readings DIR]
     PYTHONPATH=tests/benchmarks/video:. python tests/benchmarks/video/cost.py hours SET [--hours 3]
 
 minute: CPU seconds of the whole path (read, search, verify against all references of SET) beside those of bare
@@ -57,13 +57,14 @@ def bare(path: Path, descriptor: CopyDescriptor) -> tuple[float, float]:
     return between - start, time.process_time() - between
 
 
-def minute(folder: Path, times: int) -> None:
+def minute(folder: Path, times: int, readings: Path | None) -> None:
     with tempfile.TemporaryDirectory(prefix="video-cost-") as work, scratch_database() as db:
         path = Path(work) / "minute.mp4"
         make_minute(folder, path)
-        ours, descriptor = Ours(db), CopyDescriptor()
+        ours, descriptor = Ours(db, readings), CopyDescriptor()
         for reference in sorted((folder / "references").iterdir()):
             ours.add(reference)
+        ours.readings = None
         rows: list[tuple[float, float, float]] = []
         for _ in range(times):
             decode_s, embed_s = bare(path, descriptor)
@@ -127,10 +128,11 @@ def main() -> None:
     parser.add_argument("what", choices=("minute", "hours"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--times", type=int, default=5)
+    parser.add_argument("--readings", type=Path)
     parser.add_argument("--hours", type=float, default=3.0)
     args = parser.parse_args()
     if args.what == "minute":
-        minute(args.folder, args.times)
+        minute(args.folder, args.times, args.readings)
     else:
         long(args.folder, args.hours)
 

@@ -8,7 +8,7 @@ import pickle
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 import psutil
 from metrics import Box
 
+from embeddings.audio.analyzer import AudioAnalyzer
 from embeddings.image.analyzer import ImageAnalyzer
 from embeddings.video.analyzer import VideoAnalyzer
 from oracle.matching import Matcher
@@ -57,11 +58,11 @@ class TimedAnalyzer(VideoAnalyzer):
 
     clock: Clock
 
-    def align(self, *args: Any) -> Any:
-        return self.clock.run("align", lambda: super(TimedAnalyzer, self).align(*args))
+    def align(self, *args: Any, **options: Any) -> Any:
+        return self.clock.run("align", lambda: super(TimedAnalyzer, self).align(*args, **options))
 
-    def judge(self, *args: Any) -> Any:
-        return self.clock.run("verify", lambda: super(TimedAnalyzer, self).judge(*args))
+    def judge(self, *args: Any, **options: Any) -> Any:
+        return self.clock.run("verify", lambda: super(TimedAnalyzer, self).judge(*args, **options))
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,14 @@ class Answer:
 
 
 class Ours:
-    """References go in once; queries are judged against all of them and never stored."""
+    """References go in once; queries are judged against all of them and never stored.
 
-    def __init__(self, db: Database, readings: Path | None = None) -> None:
+    Args:
+        readings: a folder that keeps what was read of each file between runs.
+        silent: forget every sound track once it was read, so that pictures must do without.
+    """
+
+    def __init__(self, db: Database, readings: Path | None = None, *, silent: bool = False) -> None:
         self.clock = Clock()
         self.analyzer = make_analyzer()
         self.analyzer.clock = self.clock
@@ -89,18 +95,27 @@ class Ours:
         self._db = db
         self._matcher = Matcher(db)
         self._names: dict[UUID, str] = {}
-        self._readings = readings
+        self.readings = readings
+        self._silent = silent
         self.frames = 0
         self.unread: list[tuple[str, str]] = []
 
     def read(self, path: Path, *, search: bool) -> VideoReading:
         """Decode and fingerprint, or take what an earlier run with the same models left in `readings`."""
-        kept = None
-        if self._readings is not None:
-            name = f"{path.parent.name}-{path.name}-{self.kind.model_digest.hex()[:12]}.pickle"
-            kept = self._readings / name
-            if kept.is_file():
-                return pickle.loads(kept.read_bytes())  # type: ignore[no-any-return]
+        reading = self._kept(path, search) if self.readings is not None else self._read(path, search)
+        return VideoReading(replace(reading.fingerprint, sound=None)) if self._silent else reading
+
+    def _kept(self, path: Path, search: bool) -> VideoReading:
+        assert self.readings is not None
+        kept = self.readings / f"{path.parent.name}-{path.name}-{self.kind.model_digest.hex()[:12]}.pickle"
+        if kept.is_file():
+            return pickle.loads(kept.read_bytes())  # type: ignore[no-any-return]
+        reading = self._read(path, search)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_bytes(pickle.dumps(reading))
+        return reading
+
+    def _read(self, path: Path, search: bool) -> VideoReading:
         stage, start = "decode", time.process_time()
 
         def progress(told: str, _done: int, _total: int) -> None:
@@ -112,9 +127,6 @@ class Ours:
         reading = self.kind.read(path, progress, search=search)
         self.clock.cpu_s[stage] += time.process_time() - start
         self.clock.media_s += reading.fingerprint.duration_s
-        if kept is not None:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_bytes(pickle.dumps(reading))
         return reading
 
     def add(self, path: Path) -> None:
@@ -173,8 +185,8 @@ class Ours:
 
 
 def make_analyzer() -> TimedAnalyzer:
-    """With CLIP off, since its weights are not everywhere, and with sound where the sound engine is there."""
-    return TimedAnalyzer(ImageAnalyzer.load(clip=None))
+    """With CLIP off, since its weights are not everywhere."""
+    return TimedAnalyzer(ImageAnalyzer.load(clip=None), AudioAnalyzer.load())
 
 
 def make_kind(analyzer: VideoAnalyzer) -> Videos:

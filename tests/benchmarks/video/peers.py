@@ -32,32 +32,32 @@ def frames(path: Path) -> list[tuple[float, int, str]]:
     return [(f.timestamp, f.quality, f.hex) for f in vpdq.computeHash(str(path), thread_count=1)]
 
 
-def one_hash(path: Path, folder: str) -> str | None:
+def one_hash(path: Path, work: str) -> str | None:
     """64 bits in hex for the whole video; None where videohash gives up."""
     from videohash import VideoHash  # reads PATH when imported
 
+    folder = tempfile.mkdtemp(dir=work)  # it deletes the folder that it is given
     try:
-        return str(VideoHash(path=str(path), storage_path=folder).hash_hex)
+        return str(VideoHash(path=str(path), storage_path=f"{folder}/").hash_hex)
     except Exception as error:  # whatever it raises, the set goes on and the file counts as not found
         print(path.name, type(error).__name__, error, file=sys.stderr)
         return None
 
 
 def main(folder: Path, out: Path) -> None:
-    made: dict[str, dict[str, Any]] = {"vpdq": {}, "videohash": {}}
-    cpu_s = {"vpdq": 0.0, "videohash": 0.0}
+    made: dict[str, dict[str, Any]] = json.loads(out.read_text()) if out.is_file() else {}
+    cpu_s = made.setdefault("cpu_s", {"vpdq": 0.0, "videohash": 0.0})
     with tempfile.TemporaryDirectory(prefix="peers-") as work:
         (Path(work) / "ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
         os.environ["PATH"] = f"{work}:{os.environ['PATH']}"
         for path in sorted([*(folder / "references").iterdir(), *(folder / "queries").iterdir()]):
             name = f"{path.parent.name}/{path.name}"
-            start = spent_s()
-            made["vpdq"][name] = frames(path)
-            between = spent_s()
-            made["videohash"][name] = one_hash(path, work)
-            cpu_s["vpdq"] += between - start
-            cpu_s["videohash"] += spent_s() - between
-    out.write_text(json.dumps({**made, "cpu_s": cpu_s}))
+            for peer, hashed in (("vpdq", frames), ("videohash", lambda path: one_hash(path, work))):
+                if name not in made.setdefault(peer, {}):
+                    start = spent_s()
+                    made[peer][name] = hashed(path)
+                    cpu_s[peer] += spent_s() - start
+            out.write_text(json.dumps(made))  # so that a run that was stopped goes on where it was
     print({name: round(seconds) for name, seconds in cpu_s.items()}, "CPU s")
 
 
