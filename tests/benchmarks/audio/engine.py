@@ -19,6 +19,7 @@ from storage.works import NewWork, add_work, get_work
 # Nothing here outlives the run: what the kernel has is safe.
 SCRATCH = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "1GB"}
 BEFORE_ALL = 1 << 40
+CANDIDATES = 20  # what the service verifies by default
 TABLES = ("sounds", "sound_fresh", "sound_segments", "sound_buckets")
 
 
@@ -54,7 +55,7 @@ class Engine:
         if query.too_plain:
             return []
         with self.db.transaction() as conn:
-            candidates = look_up(conn, keys_of(query), before=BEFORE_ALL)
+            candidates = look_up(conn, keys_of(query), before=BEFORE_ALL, most=CANDIDATES)
             references = find_references(conn, [c.work_id for c in candidates])
         hits = []
         for one in candidates:

@@ -75,7 +75,7 @@ def windows(folder: Path) -> Iterator[tuple[str, float, np.ndarray]]:
 
 def strongest(analyzer: AudioAnalyzer, index: Index, query: AudioFingerprint) -> tuple[float, float, str]:
     """(evidence, similarity, name) of the strongest of the best candidates; zeros where there is none."""
-    common = common_landmarks(query.keys.hashes, index.postings)
+    common = common_landmarks(query.keys.hashes, index.postings, len(index.postings))
     best = (0.0, 0.0, "")
     for vote in rank(common, query.keys.positions, query.keys.groups, VERIFIED):
         hits = hits_of(common, vote.track, 20_000)

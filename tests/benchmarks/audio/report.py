@@ -19,6 +19,36 @@ LENGTHS = (5, 10, 30)
 THRESHOLD = 0.95
 
 
+# Groups of edits with what we want of them at 10 s.
+GROUPS: dict[str, tuple[float, tuple[str, ...]]] = {
+    "codecs, phone, EQ, clipping, volume": (
+        0.99,
+        ("mp3 128 kbit/s", "mp3 64 kbit/s", "mp3 32 kbit/s", "aac 64 kbit/s", "opus 24 kbit/s", "vorbis q0",
+         "phone band", "gsm", "bass +12 dB", "treble +12 dB", "clipped 12 dB", "clipped 20 dB",
+         "volume -30 dB", "compressed 20:1"),
+    ),
+    "pink noise 0 dB": (0.95, ("pink noise 0 dB",)),
+    "pink noise -5 dB": (0.75, ("pink noise -5 dB",)),
+    "other song 6 dB below": (0.97, ("other song 6 dB below",)),
+    "other song equal": (0.90, ("other song equal",)),
+    "speech 6 dB louder": (0.50, ("speech 6 dB louder",)),
+    "speed +-2 %": (0.97, ("speed +2 %", "speed -2 %")),
+    "speed +-5 %": (0.85, ("speed +5 %", "speed -5 %")),
+    "tempo +-10 %": (0.80, ("tempo +10 %", "tempo -10 %")),
+    "pitch +-1 semitone": (0.80, ("pitch +1 semitone", "pitch -1 semitone")),
+}  # fmt: skip
+
+
+def targets(summaries: dict[str, Summary]) -> None:
+    """The groups at 10 s, against their targets."""
+    print("| at 10 s | target | n | " + " | ".join(summaries) + " |")
+    print("|---" * (3 + len(summaries)) + "|")
+    for name, (target, edits) in GROUPS.items():
+        sums = [np.sum([s.recall_by_row.get((edit, 10), (0, 0)) for edit in edits], axis=0) for s in summaries.values()]
+        cells = " | ".join(share((int(found), int(n))) for found, n in sums)
+        print(f"| {name} | {target} | {sums[0][1]} | {cells} |")
+
+
 def share(found: tuple[int, int]) -> str:
     return f"{found[0] / found[1]:.2f}" if found[1] else "–"
 
@@ -87,6 +117,7 @@ def main(folder: Path, methods: list[str]) -> None:
             label = judge.labels[one.query]
             print(f"    {one.score:.4g} {one.query} ({label.edit}, {label.kind}, {label.source}) -> {one.reference}")
         both_works(judge, answers, judged, summary.line)
+    targets(summaries)
     table(summaries)
     if "ours" in methods:
         at_threshold(judge, folder)
