@@ -19,6 +19,8 @@ from embeddings.image.blocks import MIN_AGREEING, BlockReport
 from embeddings.image.calibration import Calibration, lower_bound
 from embeddings.image.geometry import Alignment
 
+# Where few of the agreeing blocks are pictorial, it is an interface or a stamp that agrees, and the few are its icons.
+PICTORIAL_ENOUGH = 0.4
 MIN_PICTORIAL = 0.15
 MIN_GROUP = 4  # agreeing blocks in the 3x3 around a block, itself included
 # Under a see-through overlay no block agrees fully but all agree vaguely, which chance does not do in groups of six.
@@ -46,7 +48,9 @@ def measure(alignment: Alignment, report: BlockReport, held: float, parallax_see
     considered, agreed = report.inside & report.textured, report.agrees
     total, right = float(considered.sum()), float(agreed.sum())
     agreement = lower_bound(right, total)
-    pictorial = report.pictorial * agreed
+    whole, part = float(-np.log2(1.01 - agreement) * held), part_that_agrees(report)
+    pictorial_share = float((report.pictorial * agreed).sum()) / right if right else 0.0
+    pictorial = min(1.0, pictorial_share / PICTORIAL_ENOUGH)
     displaced = float(report.displaced.sum())
     parallax = max(parallax_seen, displaced / (right + displaced + 4.0) if right >= MIN_AGREEING else 1.0)
     adrift = alignment.displaced / (alignment.inliers + alignment.displaced + right / 4.0 + 2.0)
@@ -58,9 +62,11 @@ def measure(alignment: Alignment, report: BlockReport, held: float, parallax_see
         "blocks_displaced": displaced,
         "agreement": agreement,
         "held": held,
-        "whole": float(-np.log2(1.01 - agreement) * held),
-        "pictorial_share": float(pictorial.sum()) / right if right else 0.0,
-        "part": part_that_agrees(report),
+        "whole": whole,
+        "part": part,
+        "pictorial_share": pictorial_share,
+        "pictorial_whole": whole * pictorial,
+        "pictorial_part": part * pictorial,
         "parallax": parallax,
         "still": min(1.0, max(-1.0, (STILL_TURNS_AT - parallax) / STILL_RANGE)),
         "rigid": float(-np.log2(0.03 + adrift)),

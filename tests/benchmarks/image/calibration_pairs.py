@@ -2,10 +2,10 @@
 
     python tests/benchmarks/image/calibration_pairs.py FIT_DIR OUT.json [NULL_PICTURES] [PER_FAMILY] [SEED]
 
-Null: every pair of NULL_PICTURES different pictures (460 give 105 570). Hard: PER_FAMILY pairs of each family
-of hard negatives. Copies: every trained edit at three strengths. What is written: one row of scores for each
-pair, of the alignment that the present table likes best; the null keeps a row only where anything aligned,
-and counts the rest.
+Null: every pair of NULL_PICTURES different pictures (460 give 105 570). Hard: PER_FAMILY pairs of each family of hard
+negatives, twice as many of the three that come closest. Copies: every trained edit at three strengths. What is
+written: one row of scores for each pair, of the alignment that the present table likes best; the null keeps a row
+only where anything aligned, and counts the rest.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from embeddings.image.raster import decode_proxy, encode_proxy, to_grey
 from embeddings.image.verify import Prepared, prepare, verify_pair
 
 TABLE = load_calibration()
+CLOSEST = ("same_program", "same_watermark", "other_viewpoint")
 STRENGTHS = (0.1, 0.5, 0.9)
 
 
@@ -58,7 +59,7 @@ def make(folder: Path, null_pictures: int, per_family: int, seed: int) -> tuple[
     pairs: list[Any] = []
     backgrounds = [load(path) for path in paths[:40]]
     for family, make_pair in FAMILIES.items():
-        for _ in range(per_family):
+        for _ in range(per_family * (2 if family in CLOSEST else 1)):
             a, b = rng.choice(len(paths), 2, replace=False)
             query, reference = make_pair(load(paths[a]), load(paths[b]), rng)
             if family == "other_half" and repeats_itself(query, reference):
