@@ -148,16 +148,8 @@ def test_a_tilt_that_key_points_missed_is_mended() -> None:
 )
 def test_what_may_be_a_second_photograph_is_never_proven(change: dict[str, float], second_view: bool) -> None:
     table = load_calibration()
-    plenty = {
-        "whole": 1.5,
-        "part": 7.0,
-        "still": 1.0,
-        "rigid": 5.0,
-        "parallax": 0.0,
-        "inliers": 100.0,
-        "displaced": 0.0,
-    }
-    scores = {**plenty, "displaced": 0.0, **change}
+    plenty = dict.fromkeys(table.weights, 5.0) | {"whole": 1.5, "parallax": 0.0, "inliers": 100.0, "displaced": 0.0}
+    scores = plenty | change
     assert is_second_view(scores) == second_view
     assert (weigh(scores, table) >= table.proven_at) != second_view
     assert weigh(scores, table) <= table.evidence(scores)
