@@ -124,9 +124,8 @@ def mark_due(conn: Connection, now: datetime) -> None:
         (now,),
     )
     conn.execute(
-        "insert into engagement_changed (post_id) select post_id from posts"
-        " where not exists (select 1 from grades g where g.post_id = posts.post_id)"
-        " and exists (select 1 from earnings w where w.post_id = posts.post_id) order by 1 on conflict do nothing"
+        "insert into engagement_changed (post_id) select distinct post_id from earnings e where transaction_id is null"
+        " and not exists (select 1 from grades g where g.post_id = e.post_id) order by 1 on conflict do nothing"
     )
 
 

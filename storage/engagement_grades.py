@@ -172,12 +172,16 @@ def graded_since(conn: Connection, since: datetime) -> list[GradedCounts]:
         ).fetchall()
 
 
-def keep_grades(conn: Connection, grades: Sequence[StoredGrade], reason: str) -> None:
-    """Store grades; a change of letter or status is a line of the post's history, with its reason."""
+def keep_grades(conn: Connection, grades: Sequence[StoredGrade], reason: str, *, reopened: bool = False) -> None:
+    """Store grades; a change of letter or status is a line of the post's history, with its reason.
+
+    Args:
+        reopened: They were final before: what was paid by them may need a correction.
+    """
     values = [
         (
             g.post_id, g.status, g.grade, g.score_bps, g.final_at, g.policy_version, g.baseline_id, Jsonb(g.facts),
-            g.computed_at,
+            reopened, g.computed_at,
         )
         for g in grades
     ]  # fmt: skip
@@ -193,10 +197,11 @@ def keep_grades(conn: Connection, grades: Sequence[StoredGrade], reason: str) ->
         )
         cursor.executemany(
             "insert into grades (post_id, status, grade, score_bps, final_at, policy_version, baseline_id, facts,"
-            " computed_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+            " reopened, computed_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
             " on conflict (post_id) do update set status = excluded.status, grade = excluded.grade,"
             " score_bps = excluded.score_bps, final_at = excluded.final_at, policy_version = excluded.policy_version,"
-            " baseline_id = excluded.baseline_id, facts = excluded.facts, computed_at = excluded.computed_at",
+            " baseline_id = excluded.baseline_id, facts = excluded.facts,"
+            " reopened = grades.reopened or excluded.reopened, computed_at = excluded.computed_at",
             values,
         )
 

@@ -83,7 +83,7 @@ def list_corrections(conn: Connection) -> list[DueCorrection]:
     rows = conn.execute(
         "select e.post_id, e.week, g.grade, t.facts from earnings e join ledger_transactions t"
         " on t.id = e.transaction_id join grades g on g.post_id = e.post_id and g.status = 'final'"
-        " where g.grade < t.facts->>'grade' and not exists (select 1 from ledger_transactions c"
+        " where g.reopened and g.grade < t.facts->>'grade' and not exists (select 1 from ledger_transactions c"
         " where c.kind = 'correction' and c.post_id = e.post_id and c.week = e.week"
         " and c.facts->>'grade' <= g.grade) order by 1, 2"
     ).fetchall()

@@ -1,5 +1,6 @@
 """What the verdict on each post means for its money, as far as it is decided."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -18,6 +19,7 @@ select a.post_id, a.verdict, case when w.creator_id is null then 0 else a.redire
 from (
     select post_id from earnings where transaction_id is null union
     select post_id from ledger_postings where bucket = 'contested' group by post_id having sum(amount_minor) > 0
+    union select unnest(%(posts)s::bytea[])
 ) concerned cross join lateral (
     select id, post_id, verdict, redirect_bps, matched_work_id, decided_at from analyses
     where post_id = concerned.post_id and status = 'decided' order by decided_at desc, id limit 1
@@ -83,6 +85,11 @@ def keep(conn: Connection, terms: PostTerms, now: datetime) -> None:
     )  # fmt: skip
 
 
-def follow_analyses(conn: Connection, window: timedelta, now: datetime) -> int:
-    """Take over what was decided since the last time; each verdict can be disputed for `window`. Returns: how many."""
-    return conn.execute(_FOLLOW, {"window": window, "now": now}).rowcount
+def follow_analyses(conn: Connection, window: timedelta, now: datetime, *, posts: Sequence[bytes] = ()) -> int:
+    """Take over what was decided since the last time; each verdict can be disputed for `window`.
+
+    Args:
+        posts: Registered posts to look at besides those whose money waits, one that is appealed before it earns.
+    Returns: how many changed.
+    """
+    return conn.execute(_FOLLOW, {"window": window, "now": now, "posts": list(posts)}).rowcount

@@ -115,7 +115,7 @@ def _grade_under(
             grade_facts(counts, found), now,
         ))  # fmt: skip
     engagement_grades.keep_grades(conn, grades[False], "new events")
-    engagement_grades.keep_grades(conn, grades[True], "views given back after an appeal")
+    engagement_grades.keep_grades(conn, grades[True], "views given back after an appeal", reopened=True)
 
 
 def _refresh_baselines(conn: Connection, now: datetime) -> None:

@@ -217,7 +217,7 @@ def _set_disputed(
     """Let the disputed share wait, or, from `not_before` on, no longer."""
     terms = ledger_terms.find(conn, analysis.post_id)
     if terms is None:
-        ledger_terms.follow_analyses(conn, payments.DISPUTE_WINDOW, now)
+        ledger_terms.follow_analyses(conn, payments.DISPUTE_WINDOW, now, posts=[analysis.post_id])
         terms = ledger_terms.find(conn, analysis.post_id)
     if terms is not None:
         end = max(terms.final_at, not_before or terms.final_at)

@@ -149,8 +149,12 @@ create table grades (
     baseline_id bigint not null references grade_baselines,
     -- Everything the score was made of: counts raw and qualified, cohort, every signal's contribution.
     facts jsonb not null,
+    -- It was final, and was computed again: weeks that were paid by it may need a correction.
+    reopened boolean not null default false,
     computed_at timestamptz not null
 );
+create index grades_due on grades (final_at) where status = 'provisional';
+create index grades_reopened on grades (post_id) where reopened;
 create table grade_changes (
     id bigint generated always as identity primary key,
     post_id bytea not null references posts,

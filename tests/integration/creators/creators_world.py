@@ -75,8 +75,8 @@ class Platform:
                 " where not exists (select 1 from grade_baselines)"
             )
             conn.execute(
-                "insert into grades select %s, %s, %s, 7000, %s, 1, min(id), '{}', %s from grade_baselines"
-                " on conflict (post_id) do update set grade = excluded.grade, status = excluded.status",
+                "insert into grades select %s, %s, %s, 7000, %s, 1, min(id), '{}', false, %s from grade_baselines"
+                " on conflict (post_id) do update set grade = excluded.grade, reopened = true",
                 (post_id, status, grade, NOW, NOW),
             )
 

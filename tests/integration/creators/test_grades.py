@@ -12,6 +12,8 @@ from integration.creators.creators_world import NOW, Platform, after, event, wat
 
 from oracle.creators import grades, grading
 from oracle.creators.grading import Counts
+from oracle.decision import Verdict
+from oracle.money import Grade, bonus_bps
 from storage import engagement, engagement_exclusions, engagement_grades
 from storage.engagement_exclusions import Exclusion
 from storage.engagement_grades import StoredGrade
@@ -165,6 +167,30 @@ def test_an_exclusion_lowers_a_grade_and_a_won_appeal_reopens_a_final_one(
     assert restored.score_bps >= punished.score_bps
     with platform.db.transaction() as conn:
         assert engagement_grades.grade_history(conn, post)[0][4] == "views given back after an appeal"
+
+
+def test_views_that_are_given_back_are_paid_up(platform: Platform, peers: list[bytes]) -> None:
+    post = peers[39]
+    ((owner,),) = platform.rows("select creator_id from posts where post_id = %s", post)
+    platform.terms(post, final_at=NOW)
+    platform.earns(post, 10_000)
+    # What is usual is measured before the exclusion, and once more for the final grade, so his place among all is kept.
+    platform.tick()
+    with platform.db.transaction() as conn:
+        engagement_exclusions.exclude(
+            conn, [Exclusion("account", f"fan-{n}", "farm", post_id=post, alert_id=ALERT) for n in range(58)]
+        )
+    platform.tick(after(days=7))
+    before = grade_of(platform, post)
+    assert platform.totals(owner).earned == 10_000 + 10_000 * bonus_bps(Grade(before.grade), Verdict.ORIGINAL) // 10_000
+    with platform.db.transaction() as conn:
+        engagement_exclusions.lift(conn, ALERT)
+    platform.tick(after(days=7, minutes=1))
+    restored = grade_of(platform, post)
+    assert restored.grade < before.grade
+    right = 10_000 + 10_000 * bonus_bps(Grade(restored.grade), Verdict.ORIGINAL) // 10_000
+    assert platform.totals(owner).earned == right > 10_000
+    assert platform.tick(after(days=7, minutes=2)).booked == 0
 
 
 def test_new_rules_apply_to_what_is_published_from_then_on(platform: Platform) -> None:

@@ -13,7 +13,7 @@ from oracle.creators import ledger as rules
 from oracle.creators import payments
 from oracle.creators.errors import AccountFrozen, InsufficientFunds, NothingToWithdraw
 from oracle.creators.ledger import Bucket, Entry, Posting
-from storage import ledger, ledger_views
+from storage import ledger, ledger_terms, ledger_views
 from storage.ledger import Unbalanced
 
 ALERT, SECOND_ALERT = UUID(int=1), UUID(int=2)
@@ -48,10 +48,12 @@ def test_nothing_is_paid_before_grade_and_verdict_are_there(platform: Platform) 
     post = platform.post(platform.creator("poster"))
     platform.earns(post, 10_000)
     assert platform.run() == 0
-    platform.grade(post, "A", status="provisional")
     platform.terms(post)
     assert platform.run() == 0
-    platform.grade(post, "A")
+    platform.grade(post, "A", status="provisional")
+    assert platform.run() == 0
+    with platform.db.transaction() as conn:
+        conn.execute("update grades set status = 'final'")
     assert platform.run() == 1
 
 
@@ -198,6 +200,18 @@ def test_a_work_becomes_a_post_and_a_second_one_under_its_id_does_not(platform: 
     add_work(platform, alice, post_id=work_id.bytes * 2)
     found = platform.rows("select post_id, creator_id, work_id, media_type, title from posts")
     assert found == [(work_id.bytes * 2, alice, work_id, "image", "photo.png")]
+
+
+def test_a_post_that_is_appealed_before_it_earns_has_terms(platform: Platform) -> None:
+    poster, first = platform.creator("poster"), platform.creator("first")
+    post = platform.post(poster)
+    add_decision(platform, post, "derivative", 5_000, add_work(platform, first), NOW)
+    with platform.db.transaction() as conn:
+        assert ledger_terms.follow_analyses(conn, payments.DISPUTE_WINDOW, NOW) == 0
+        assert ledger_terms.follow_analyses(conn, payments.DISPUTE_WINDOW, NOW, posts=[post]) == 1
+    terms = platform.find_terms(post)
+    assert terms is not None
+    assert (terms.redirect_bps, terms.creditor_id) == (5_000, first)
 
 
 def test_the_books_refuse_to_be_bent(platform: Platform) -> None:
