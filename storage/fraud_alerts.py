@@ -187,6 +187,22 @@ def track_record(conn: Connection, since: datetime) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
+def record_by_signal(conn: Connection, since: datetime) -> list[tuple[str, int, int, int]]:
+    """How each signal did since then: its name, its alerts, how many were decided, how many of those wrong."""
+    rows = conn.execute(
+        "select s->>'name', count(*), count(*) filter (where status in ('upheld', 'reversed')),"
+        " count(*) filter (where status = 'reversed') from fraud_alerts, jsonb_array_elements(signals) s"
+        " where detected_at >= %s group by 1 order by 2 desc, 1",
+        (since,),
+    ).fetchall()
+    return [(str(name), int(count), int(decided), int(wrong)) for name, count, decided, wrong in rows]
+
+
+def frozen_rounds(conn: Connection, limit: int = 500) -> list[Alert]:
+    """Alerts whose creator was told and has not appealed here, the first to end first."""
+    return _select(conn, "a.status = 'notified' order by a.frozen_until limit %s", (limit,))
+
+
 def _select(conn: Connection, where: str, params: tuple[object, ...]) -> list[Alert]:
     with conn.cursor(row_factory=class_row(Alert)) as cursor:
         return cursor.execute(

@@ -1,7 +1,7 @@
 """Appeals and messages over HTTP, and the pages where people read and write them."""
 
 import tempfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -18,8 +18,8 @@ from oracle.api.pages import templates
 from oracle.api.parties import acting_creator, check_origin, check_side
 from oracle.api.services import Services, ServicesDep
 from oracle.errors import UploadTooLarge
+from oracle.fraud import alerts, webhooks, wording
 from oracle.fraud import appeals as cases
-from oracle.fraud import webhooks, wording
 from oracle.fraud.attachments import add_attachment
 from oracle.fraud.statements import day
 from storage import appeals, fraud_alerts, fraud_audit, inbox_messages
@@ -29,6 +29,7 @@ from storage.inbox_messages import Message
 
 router = APIRouter(tags=["appeals"])
 CHUNK_BYTES = 2**20
+QUEUE = ("open", "notified", "appealed")
 templates.filters |= {"day": day, "who": wording.who, "did": wording.step}
 
 
@@ -192,8 +193,45 @@ def alert_page(services: ServicesDep, caller: Reader, alert_id: UUID) -> str:
     return templates.get_template("alert.html").render(
         alert=view, letters=letters, appeal=appeal, why=wording.why_of(alert.signals), now=datetime.now(UTC),
         grounds={name: wording.GROUNDS[name] for name in wording.FRAUD_GROUNDS},
-        may_appeal=view.status in ("notified", "upheld"),
+        may_appeal=view.status in ("notified", "upheld"), may_decide=caller.creator_id is None,
     )  # fmt: skip
+
+
+@router.get("/fraud_alerts", response_class=HTMLResponse, include_in_schema=False)
+def alerts_page(services: ServicesDep, _: FraudOfficer) -> str:
+    """The reviewers' queue, what ends first at the top, and how each signal did in the last 90 days."""
+    now = datetime.now(UTC)
+    with services.db.transaction() as conn:
+        waiting = [a for status in QUEUE for a in fraud_alerts.page(conn, status=status, limit=200)]
+        record = fraud_alerts.record_by_signal(conn, now - timedelta(days=90))
+    waiting.sort(key=lambda alert: alert.frozen_until or alert.review_by)
+    return templates.get_template("alerts.html").render(alerts=waiting, record=record, rules=wording.RULES)
+
+
+@router.post("/fraud_alerts/{alert_id}/decide", include_in_schema=False)
+def decide_form(
+    services: ServicesDep,
+    caller: FraudOfficer,
+    request: Request,
+    alert_id: UUID,
+    step: Annotated[Literal["freeze", "uphold", "reverse", "reopen"], Form()],
+    reason: Annotated[str, Form(min_length=10, max_length=4000)],
+    days: Annotated[int, Form(ge=1, le=180)] = 14,
+) -> RedirectResponse:
+    check_origin(request)
+    now = datetime.now(UTC)
+    with services.db.transaction() as conn:
+        if step == "freeze":
+            until = now + timedelta(days=days)
+            alerts.freeze(conn, alert_id, actor=caller.name, until=until, reason_code="reviewer", text=reason, now=now)
+        elif step == "reopen":
+            alerts.reopen(conn, alert_id, actor=caller.name, reason_code="reviewer", text=reason, now=now)
+        else:
+            cases.resolve_alert(
+                conn, alert_id, upheld=step == "uphold", actor=caller.name, until=now + timedelta(days=days),
+                code="reviewer", text=reason, now=now,
+            )  # fmt: skip
+    return RedirectResponse(f"/fraud_alerts/{alert_id}", status_code=303)
 
 
 @router.post("/fraud_alerts/{alert_id}/appeal", include_in_schema=False)
@@ -242,6 +280,13 @@ def answer_form(
     check_origin(request)
     answer(services, caller, appeal_id, View(view=view))
     return RedirectResponse(f"/appeals/{appeal_id}", status_code=303)
+
+
+@router.get("/messages", response_class=HTMLResponse, include_in_schema=False)
+def inbox_page(services: ServicesDep, caller: Reader, creator: str | None = None) -> str:
+    with services.db.transaction() as conn:
+        found = inbox_messages.page(conn, acting_creator(conn, caller, creator), limit=100)
+    return templates.get_template("statements.html").render(messages=found)
 
 
 @router.get("/messages/{message_id}", response_class=HTMLResponse, include_in_schema=False)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from oracle.fraud.passes import SPAN, Found, full_hour, scan
+from oracle.fraud.passes import SPAN, Found, full_hour, scan_each
 from oracle.fraud.thresholds import Thresholds
 from storage.database import Database
 
@@ -45,8 +45,7 @@ def dry_run(db: Database, now: datetime, current: Thresholds, proposed: Threshol
     changes: list[Change] = []
     for back in range(days, 0, -1):
         start = last - timedelta(days=back - 1)
-        seen, before = scan(db, start, start + SPAN, current)
-        _, after = scan(db, start, start + SPAN, proposed)
+        seen, (before, after) = scan_each(db, start, start + SPAN, [current, proposed])
         events += seen
         old, new = _by_subject(before), _by_subject(after)
         for name, found in (("now", before), ("then", after)):

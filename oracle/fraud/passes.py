@@ -104,8 +104,16 @@ def scan(db: Database, start: datetime, end: datetime, thresholds: Thresholds) -
 
     Nothing is written. What `storage.fraud_events.note` keeps of earlier spans has to be there.
     """
+    events, (found,) = scan_each(db, start, end, [thresholds])
+    return events, found
+
+
+def scan_each(
+    db: Database, start: datetime, end: datetime, several: Sequence[Thresholds]
+) -> tuple[int, list[list[Found]]]:
+    """The same under each of several thresholds; the events are read once."""
     seed = secrets.randbits(62)
-    since = end - timedelta(days=thresholds.bulk_accounts.lookback_days)
+    since = end - timedelta(days=max(thresholds.bulk_accounts.lookback_days for thresholds in several))
     with db.transaction() as conn:
         conn.execute("set transaction isolation level repeatable read")
         loaded = encode(fraud_events.load(conn, start, end, sign_ups_since=since, seed=seed))
@@ -114,8 +122,8 @@ def scan(db: Database, start: datetime, end: datetime, thresholds: Thresholds) -
             ids = [int(loaded.creator[code]) for code in creators]
             return History(creators, fraud_events.hourly_views(conn, ids, start - HISTORY, start))
 
-        findings = detection.detect(loaded.events, history_of, thresholds)
-        return len(loaded.events), _named(conn, loaded, findings, seed, start, end)
+        each = [detection.detect(loaded.events, history_of, thresholds) for thresholds in several]
+        return len(loaded.events), [_named(conn, loaded, findings, seed, start, end) for findings in each]
 
 
 def full_hour(moment: datetime) -> datetime:

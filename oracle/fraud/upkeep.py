@@ -9,7 +9,7 @@ import structlog
 from oracle.chain.client import ChainClient
 from oracle.chain.errors import ChainError
 from oracle.chain.signer import Signer
-from oracle.fraud import alerts, chain_actions, verdict_letters, webhooks
+from oracle.fraud import alerts, chain_actions, chain_appeals, verdict_letters, webhooks
 from oracle.fraud.passes import full_hour, run_pass
 from storage.database import Database
 from storage.errors import StorageError
@@ -64,6 +64,7 @@ class Upkeep:
             court = self._court
             calls = chain_actions.send_pending(self._db, court.client, officer=court.officer, arbiter=court.arbiter)
             if self._last_compared is None or now - self._last_compared >= PASS_EVERY:
+                self._or_zero(lambda: chain_appeals.take_over(self._db, court.client, now))
                 differences = self._or_zero(
                     lambda: len(chain_actions.reconcile(self._db, court.client, since=now - COMPARED_BACK))
                 )

@@ -215,3 +215,25 @@ def test_the_log_over_http(client: TestClient, case: Case, key) -> None:
     case.raise_alert(now=NOW)
     assert client.get("/api/fraud_audit/check", headers=key("fraud")).json() == {"intact": True, "broken_at": None}
     assert POST.hex() in client.get("/api/fraud_alerts", headers=key("fraud", "read")).text
+
+
+def test_reviewers_work_through_the_queue_on_pages(client: TestClient, case: Case, key) -> None:
+    alert_id = case.raise_alert(action="watch")
+    olga, maria = key("fraud", "read", name="olga"), key("fraud", "read", name="maria")
+    mine = key("read", creator_id=case.creator_id)
+    assert client.get("/fraud_alerts", headers=mine).status_code == 403
+    queue = client.get("/fraud_alerts", headers=olga).text
+    assert str(alert_id) in queue
+    assert "views by programs" in queue
+    form = {"step": "freeze", "reason": "I looked at the addresses.", "days": "5"}
+    assert client.post(f"/fraud_alerts/{alert_id}/decide", data=form, headers=mine).status_code == 403
+    held = client.post(f"/fraud_alerts/{alert_id}/decide", data=form, headers=olga)
+    assert "olga held this money and cannot decide it" in held.text
+    form = {"step": "reverse", "reason": "These are pupils of a school."}
+    assert client.post(f"/fraud_alerts/{alert_id}/decide", data=form, headers=olga).status_code == 403
+    freed = client.post(f"/fraud_alerts/{alert_id}/decide", data=form, headers=maria)
+    assert "Nothing of" in freed.text
+    assert "1 (100 %)" in client.get("/fraud_alerts", headers=maria).text
+    inbox = client.get("/messages", headers=mine).text
+    assert inbox.count("(new)") == 2
+    assert "Decide" not in client.get(f"/fraud_alerts/{alert_id}", headers=mine).text

@@ -15,7 +15,7 @@ from oracle.chain.economy import FreezeStatus
 from oracle.chain.rpc import Endpoint
 from oracle.chain.signer import LocalSigner
 from oracle.chain.wire import hexed
-from oracle.fraud import alerts, appeals, chain_actions
+from oracle.fraud import alerts, appeals, chain_actions, chain_appeals
 from storage import fraud_alerts, works
 from storage.database import Database
 
@@ -61,10 +61,18 @@ def now(court: Court) -> datetime:
 
 
 @pytest.fixture
-def account_case(db: Database) -> Case:
+def wallet(court: Court) -> LocalSigner:
+    """The creator's own."""
+    signer = LocalSigner(os.urandom(32))
+    court.anvil.call("anvil_setBalance", hexed(signer.address), hex(10**20))
+    return signer
+
+
+@pytest.fixture
+def account_case(db: Database, wallet: LocalSigner) -> Case:
     with db.transaction() as conn:
         found = make_case(conn, db)
-        account = os.urandom(20)
+        account = wallet.address
         creator = works.ensure_creator(conn, "0x" + account.hex(), account, True)
         found.creator_id = creator.id
     return found
@@ -140,4 +148,20 @@ def test_a_hold_that_ran_out_ends_on_chain_by_itself(db: Database, court: Court,
     assert alerts.expire_due(db, now + 15 * DAY) == 1
     court.send(db)
     assert court.status(db, alert_id) is FreezeStatus.EXPIRED
+    assert chain_actions.reconcile(db, court.client, since=now - DAY) == []
+
+
+def test_an_appeal_at_the_contract_counts_here_as_well(db, court: Court, account_case: Case, wallet, now) -> None:
+    alert_id = account_case.raise_alert(subject="creator", now=now)
+    court.send(db)
+    assert chain_appeals.take_over(db, court.client, now) == 0
+    with db.transaction() as conn:
+        name = chain_actions.chain_alert_id(fraud_alerts.get(conn, alert_id))
+    economy.appeal_freeze(court.client, wallet, name, bytes.fromhex("5a" * 32))
+    assert chain_appeals.take_over(db, court.client, now) == 1
+    assert chain_appeals.take_over(db, court.client, now) == 0
+    with db.transaction() as conn:
+        assert fraud_alerts.get(conn, alert_id).status == "appealed"
+        row = conn.execute("select statement from appeals").fetchone()
+    assert "5a" * 32 in row[0]
     assert chain_actions.reconcile(db, court.client, since=now - DAY) == []

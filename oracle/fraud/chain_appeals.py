@@ -1,0 +1,43 @@
+"""Appeals that creators file at the contract itself: they count here as well."""
+
+from datetime import datetime
+
+import structlog
+
+from oracle.chain import economy
+from oracle.chain.client import ChainClient
+from oracle.chain.economy import FreezeStatus
+from oracle.errors import OracleError
+from oracle.fraud import appeals
+from oracle.fraud.chain_actions import chain_alert_id
+from storage import fraud_alerts
+from storage.database import Database
+
+log = structlog.get_logger()
+
+
+def take_over(db: Database, client: ChainClient, now: datetime) -> int:
+    """File here what was appealed on chain, where only the hash of the statement is known.
+
+    Returns: how many appeals are new. Raises: ChainError, DatabaseUnavailable.
+    """
+    with db.transaction() as conn:
+        waiting = fraud_alerts.frozen_rounds(conn)
+    filed = 0
+    for alert in waiting:
+        name = chain_alert_id(alert)
+        if economy.freeze_status(client, name) is not FreezeStatus.APPEALED:
+            continue
+        contract, where = economy.GUARD
+        kept = client.read_struct(contract, getattr(client.deployment, where), "freezeOf", name)
+        statement = f"Appealed at the contract; the hash of the statement is 0x{bytes(kept['appealHash']).hex()}."
+        try:
+            with db.transaction() as conn:
+                appeals.appeal_alert(
+                    conn, alert.id, creator_id=alert.creator_id, actor=alert.creator, ground="other",
+                    statement=statement, now=now,
+                )  # fmt: skip
+            filed += 1
+        except OracleError as exc:  # decided or appealed here meanwhile
+            log.info("fraud.chain_appeal_left", alert_id=str(alert.id), code=exc.code)
+    return filed
