@@ -15,7 +15,7 @@ from oracle.api.cursors import read_cursor, write_cursor
 from oracle.api.fraud import load_detail
 from oracle.api.fraud_schemas import AppealRequest, Body
 from oracle.api.pages import templates
-from oracle.api.parties import acting_creator, check_origin, check_side
+from oracle.api.parties import acting_creator, check_neutral, check_origin, check_side
 from oracle.api.services import Services, ServicesDep
 from oracle.errors import UploadTooLarge
 from oracle.fraud import alerts, webhooks, wording
@@ -149,6 +149,8 @@ def answer(services: ServicesDep, caller: Reader, appeal_id: UUID, body: View) -
 @router.post("/v1/appeals/{appeal_id}/decide", summary="Decide an appeal against a verdict; not by who decided before")
 def decide(services: ServicesDep, caller: FraudOfficer, appeal_id: UUID, body: Decision) -> dict[str, Any]:
     with services.db.transaction() as conn:
+        case = appeals.get(conn, appeal_id)
+        check_neutral(caller, case.creator_id, case.other_creator_id)
         rechecks = cases.decide_verdict(
             conn, appeal_id, granted=body.outcome == "granted", actor=caller.creator or caller.name,
             convinced=body.convinced, now=datetime.now(UTC),
@@ -193,7 +195,7 @@ def alert_page(services: ServicesDep, caller: Reader, alert_id: UUID) -> str:
     return templates.get_template("alert.html").render(
         alert=view, letters=letters, appeal=appeal, why=wording.why_of(alert.signals), now=datetime.now(UTC),
         grounds={name: wording.GROUNDS[name] for name in wording.FRAUD_GROUNDS},
-        may_appeal=view.status in ("notified", "upheld"), may_decide=caller.creator_id is None,
+        may_appeal=view.status in ("notified", "upheld"), may_decide=caller.may("fraud") and caller.creator_id != alert.creator_id,
     )  # fmt: skip
 
 
@@ -221,6 +223,7 @@ def decide_form(
     check_origin(request)
     now = datetime.now(UTC)
     with services.db.transaction() as conn:
+        check_neutral(caller, fraud_alerts.get(conn, alert_id).creator_id)
         if step == "freeze":
             until = now + timedelta(days=days)
             alerts.freeze(conn, alert_id, actor=caller.name, until=until, reason_code="reviewer", text=reason, now=now)

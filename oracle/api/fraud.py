@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from oracle.api import fraud_schemas as schemas
 from oracle.api.access import FraudOfficer, Governor, Reader
 from oracle.api.cursors import read_cursor, write_cursor
-from oracle.api.parties import acting_creator, check_side
+from oracle.api.parties import acting_creator, check_neutral, check_side
 from oracle.api.services import ServicesDep
 from oracle.errors import KeyRequired
 from oracle.fraud import alerts, appeals
@@ -79,6 +79,7 @@ def freeze_alert(
 ) -> schemas.AlertDetail:
     now = datetime.now(UTC)
     with services.db.transaction() as conn:
+        check_neutral(caller, fraud_alerts.get(conn, alert_id).creator_id)
         until = now + timedelta(days=body.days)
         alerts.freeze(
             conn, alert_id, actor=caller.name, until=until, reason_code=body.reason_code, text=body.reason, now=now
@@ -104,6 +105,7 @@ def resolve_alert(
     services: ServicesDep, caller: FraudOfficer, alert_id: UUID, body: schemas.ResolveRequest
 ) -> schemas.AlertDetail:
     with services.db.transaction() as conn:
+        check_neutral(caller, fraud_alerts.get(conn, alert_id).creator_id)
         appeals.resolve_alert(
             conn, alert_id, upheld=body.decision == "upheld", actor=caller.name, until=body.until,
             code=body.reason_code, text=body.reason, now=datetime.now(UTC),
@@ -116,6 +118,7 @@ def reopen_alert(
     services: ServicesDep, caller: FraudOfficer, alert_id: UUID, body: schemas.ReopenRequest
 ) -> schemas.AlertDetail:
     with services.db.transaction() as conn:
+        check_neutral(caller, fraud_alerts.get(conn, alert_id).creator_id)
         alerts.reopen(
             conn, alert_id, actor=caller.name, reason_code=body.reason_code, text=body.reason, now=datetime.now(UTC)
         )

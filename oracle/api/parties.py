@@ -41,6 +41,12 @@ def check_side(caller: Caller, *creator_ids: int | None) -> None:
         raise NotYourCase
 
 
+def check_neutral(caller: Caller, *creator_ids: int | None) -> None:
+    """Raise NotAllowed where a reviewer's key belongs to a side of the case."""
+    if caller.creator_id is not None and caller.creator_id in creator_ids:
+        raise NotAllowed(f"The key {caller.name!r} belongs to a side of this case; somebody else has to decide.")
+
+
 def check_origin(request: Request) -> None:
     """Refuse a form that another site's page sent with a visitor's cookie. Raises: NotAllowed."""
     origin = request.headers.get("origin")

@@ -74,6 +74,8 @@ def test_only_reviewers_decide(client: TestClient, case: Case, key) -> None:
         answer = client.post(f"/api/fraud_alerts/{alert_id}/resolve", json=body, headers=key(*scopes))
         assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
     assert client.post("/api/detect_fraud", headers=key("read")).status_code == 403
+    own = key("fraud", creator_id=case.creator_id)  # a reviewer who is the creator
+    assert client.post(f"/api/fraud_alerts/{alert_id}/resolve", json=body, headers=own).status_code == 403
     done = client.post(f"/api/fraud_alerts/{alert_id}/resolve", json=body, headers=key("fraud", name="maria"))
     assert (done.json()["status"], done.json()["decided_by"]) == ("reversed", "maria")
     again = client.post(f"/api/fraud_alerts/{alert_id}/resolve", json=body, headers=key("fraud"))
