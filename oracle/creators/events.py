@@ -41,7 +41,7 @@ class _Event(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    id: Name = Field(description="The sender's own id of the event: sent again, it counts once.")
+    id: Name = Field(description="The sender's own id of the event: sent again with the same time, it counts once.")
     at: AwareDatetime
     device: Name | None = None
     ip_hash: Digest | None = None
@@ -272,6 +272,7 @@ def _event(entry: _Event) -> Event:
 
 
 def schema() -> dict[str, Any]:
-    """JSON schema of a batch, for the API's own documentation."""
-    items = TypeAdapter(Sequence[AnyEvent]).json_schema(ref_template="#/components/schemas/{model}")
-    return {"type": "object", "required": ["events"], "properties": {"events": {**items, "maxItems": MAX_EVENTS}}}
+    """JSON schema of a batch, for the API's own documentation; complete in itself."""
+    kinds = [model.model_json_schema() for model in (View, Reaction, Comment, Follow, Gift, Visit)]
+    events = {"type": "array", "maxItems": MAX_EVENTS, "items": {"oneOf": kinds}}
+    return {"type": "object", "required": ["events"], "properties": {"events": events}}

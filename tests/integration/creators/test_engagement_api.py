@@ -123,6 +123,7 @@ def test_the_documentation_shows_the_events(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     text = json.dumps(document["paths"]["/api/engagement"]["post"]["requestBody"])
     assert all(name in text for name in ("watch_s", "value_minor", "text_hash"))
+    assert "$ref" not in text
 
 
 def bearer(secret: str) -> dict[str, str]:
