@@ -195,7 +195,8 @@ def alert_page(services: ServicesDep, caller: Reader, alert_id: UUID) -> str:
     return templates.get_template("alert.html").render(
         alert=view, letters=letters, appeal=appeal, why=wording.why_of(alert.signals), now=datetime.now(UTC),
         grounds={name: wording.GROUNDS[name] for name in wording.FRAUD_GROUNDS},
-        may_appeal=view.status in ("notified", "upheld"), may_decide=caller.may("fraud") and caller.creator_id != alert.creator_id,
+        may_appeal=view.status in ("notified", "upheld"),
+        may_decide=caller.may("fraud") and caller.creator_id != alert.creator_id,
     )  # fmt: skip
 
 
