@@ -65,6 +65,16 @@ def common_landmarks(hashes: NDArray[np.int32], postings: Postings, indexed: int
     return Common(keys[by_track], tracks[by_track], found.frame[at][by_track])
 
 
+def join_common(parts: list[Common]) -> Common:
+    """One out of what several parts of a query share with the index."""
+    if len(parts) == 1:
+        return parts[0]
+    track = np.concatenate([part.track for part in parts])
+    order = np.argsort(track, kind="stable")
+    key, frame = (np.concatenate(column)[order] for column in zip(*((p.key, p.frame) for p in parts), strict=True))
+    return Common(key, track[order], frame)
+
+
 def rank(common: Common, positions: NDArray[np.float32], groups: NDArray[np.int16], most: int) -> list[Vote]:
     """The tracks with the most surprising agreement, best first, each with its best cell."""
     if not len(common.key):

@@ -16,11 +16,12 @@ from storage import landmark_merge
 from storage.database import Connection
 from storage.errors import StorageError
 from storage.landmark_postings import Postings, join, pack_track, read_buckets, read_fresh
-from storage.landmark_votes import Common, Vote, common_landmarks, hits_of, rank
+from storage.landmark_votes import Common, Vote, common_landmarks, hits_of, join_common, rank
 from storage.works import Work
 
 MOST_TRACK = (1 << 31) - 1
 RESOLVED_AT_ONCE = 200
+KEYS_AT_ONCE = 250_000
 HITS_PER_CANDIDATE = 20_000
 ALWAYS_LOOKED_AT = 10  # the best tracks, however little they agree
 STRONG = 30.0  # nats; those after them must agree so much, as the copies of one sound do
@@ -123,7 +124,8 @@ def look_up(
 ) -> list[SoundCandidate]:
     """Tracks registered earlier than ``before`` that agree with the query, most surprising first.
 
-    The index is read in one round trip; a second small one turns the best tracks into works.
+    The index is read in one round trip (one for each ``KEYS_AT_ONCE`` keys of a sound of half an hour and more); a
+    second small one turns the best tracks into works.
 
     Args:
         creator_id: the subject's creator, None where nobody was named.
@@ -132,10 +134,18 @@ def look_up(
     """
     if not len(query.hashes):
         return []
-    postings, indexed = _fetch(conn, np.unique(query.hashes), min(before, MOST_TRACK))
-    common = common_landmarks(query.hashes, postings, indexed)
+    common = join_common(
+        [_common_part(conn, query.hashes, at, before) for at in range(0, len(query.hashes), KEYS_AT_ONCE)]
+    )
     votes = rank(common, query.positions, query.groups, most=50 * RESOLVED_AT_ONCE)
     return _resolve(conn, votes, common, creator_id, most, own)
+
+
+def _common_part(conn: Connection, hashes: NDArray[np.int32], at: int, before: int) -> Common:
+    part = hashes[at : at + KEYS_AT_ONCE]
+    postings, indexed = _fetch(conn, np.unique(part), min(before, MOST_TRACK))
+    common = common_landmarks(part, postings, indexed)
+    return Common(common.key + np.int32(at), common.track, common.frame)
 
 
 def find_references(conn: Connection, ids: Sequence[UUID]) -> dict[UUID, bytes]:

@@ -18,10 +18,11 @@ from embeddings.audio.peaks import SLOT_FRAMES, Peaks, strongest
 from embeddings.audio.spectrum import BINS, BINS_PER_OCTAVE, FRAME_S
 
 SHIFTS = 2  # the query is analysed at whole and at half frames, since its cut seldom falls on the reference's grid
-PLAIN_KEYS = 8000  # wanted of a whole query; within the two rates below
-PLAIN_RATE = (100.0, 800.0)  # keys a second
+PLAIN_KEYS = 8000  # wanted of a whole query, but no more a second than PLAIN_RATE, and no less than the floor
+PLAIN_RATE, PLAIN_FLOOR, PLAIN_FLOOR_LONG = 800.0, 100.0, 40.0
 BENT_KEYS = 1000  # landmarks that are bent; each gives one key per group
-BENT_RATE = (8.0, 100.0)
+BENT_RATE, BENT_FLOOR, BENT_FLOOR_LONG = 100.0, 8.0, 3.0
+LONG_S = 1800.0  # from here on the lower floors hold: what is copied of an hour is seldom five seconds
 _TEMPOS = (0.91, 0.94, 0.97, 1.03, 1.06, 1.09)
 
 
@@ -63,8 +64,9 @@ def search_keys(constellations: tuple[Peaks, ...], frames: int) -> SearchKeys:
         frames: length of the query; long queries are searched less densely, for their copies are longer too.
     """
     seconds = max(frames * FRAME_S, 1.0)
-    plain_slot = _per_slot(PLAIN_KEYS, PLAIN_RATE, seconds)
-    bent_slot = _per_slot(BENT_KEYS, BENT_RATE, seconds)
+    long = seconds > LONG_S
+    plain_slot = _per_slot(PLAIN_KEYS / seconds, PLAIN_FLOOR_LONG if long else PLAIN_FLOOR, PLAIN_RATE)
+    bent_slot = _per_slot(BENT_KEYS / seconds, BENT_FLOOR_LONG if long else BENT_FLOOR, BENT_RATE)
     pairing = Pairing(DENSE_PAIRS.successors, DENSE_PAIRS.fan_out, plain_slot)
     parts: list[tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int16]]] = []
     for number, peaks in enumerate(constellations):
@@ -78,9 +80,9 @@ def search_keys(constellations: tuple[Peaks, ...], frames: int) -> SearchKeys:
     return SearchKeys(hashes, positions, groups)
 
 
-def _per_slot(wanted: int, rate: tuple[float, float], seconds: float) -> int:
-    a_second = min(max(wanted / seconds, rate[0]), rate[1])
-    return max(1, round(a_second * SLOT_FRAMES * FRAME_S / SHIFTS))
+def _per_slot(wanted: float, least: float, most: float) -> int:
+    """Landmarks per slot and sub-frame shift, from keys a second."""
+    return max(1, round(min(max(wanted, least), most) * SLOT_FRAMES * FRAME_S / SHIFTS))
 
 
 def _taken(landmarks: Landmarks, at: NDArray[np.intp]) -> Landmarks:

@@ -14,7 +14,7 @@ from typing import Any
 
 import av
 import numpy as np
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 import soxr  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 

@@ -23,7 +23,11 @@ from embeddings.audio.peaks import SLOT_FRAMES, Peaks, strongest
 MIN_DT, MAX_DT = 2, 31
 MAX_DF = 47
 DT_BITS, DF_BITS, BIN_BITS = 6, 7, 8
+PART_SLOTS = 128  # two minutes are paired at once
 HASH_BITS = DT_BITS + DF_BITS + BIN_BITS
+
+
+_Ints = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -65,25 +69,33 @@ def pack(bin_: NDArray[np.int32], df: NDArray[np.int32], dt: NDArray[np.int32]) 
 def pair_peaks(peaks: Peaks, pairing: Pairing) -> Landmarks:
     """Pair the peaks of a constellation into landmarks, the most robust ones.
 
-    A pair is as strong as its weaker peak; every bound is applied by strength, so the pairs of a sparse
-    constellation are among those of a denser one of the same sound.
+    A pair is as strong as its weaker peak; every bound is applied by strength. Long sounds are paired in parts,
+    which changes nothing but the memory that it takes.
     """
+    part = PART_SLOTS * SLOT_FRAMES
+    ends = range(part, int(peaks.frame[-1]) + 1 + part if len(peaks) else part + 1, part)
+    parts = []
+    for end in ends:
+        low, own, high = np.searchsorted(peaks.frame, (end - part, end, end + MAX_DT))
+        near = Peaks(peaks.frame[low:high], peaks.bin[low:high], peaks.strength[low:high])
+        parts.append(_pair_part(near, int(own - low), pairing))
+    return Landmarks(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _pair_part(peaks: Peaks, own: int, pairing: Pairing) -> tuple[_Ints, _Ints, _Ints, _Ints, NDArray[np.uint8]]:
+    """The columns of the landmarks that begin at one of the first ``own`` peaks."""
     firsts, seconds = _close_pairs(peaks, pairing.successors)
+    mine = firsts < own
+    firsts, seconds = firsts[mine], seconds[mine]
     strength = np.minimum(peaks.strength[firsts], peaks.strength[seconds])
     keep = strongest(strength, firsts, pairing.fan_out)
     firsts, seconds, strength = firsts[keep], seconds[keep], strength[keep]
     keep = strongest(strength, peaks.frame[firsts].astype(np.intp) // SLOT_FRAMES, pairing.per_slot)
-    firsts, seconds = firsts[keep], seconds[keep]
+    keep = keep[np.argsort(peaks.frame[firsts[keep]], kind="stable")]
+    firsts, seconds, strength = firsts[keep], seconds[keep], strength[keep]
     bins = peaks.bin.astype(np.int32)
-    order = np.argsort(peaks.frame[firsts], kind="stable")
-    firsts, seconds, keep = firsts[order], seconds[order], keep[order]
-    return Landmarks(
-        peaks.frame[firsts],
-        bins[firsts],
-        bins[seconds] - bins[firsts],
-        peaks.frame[seconds] - peaks.frame[firsts],
-        strength[keep],
-    )
+    df, dt = bins[seconds] - bins[firsts], peaks.frame[seconds] - peaks.frame[firsts]
+    return peaks.frame[firsts], bins[firsts], df, dt, strength
 
 
 def _close_pairs(peaks: Peaks, successors: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -102,6 +102,23 @@ def test_merging_changes_no_answer(db: Database) -> None:
         assert stored is not None and int(stored[0]) == 40 * 1200
 
 
+def test_a_long_query_is_looked_up_in_parts(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    sounds = [random_sound(seed) for seed in range(8)]
+    with db.transaction() as conn:
+        for sound in sounds:
+            add(conn, sound)
+        query = excerpt(sounds[3], 100, 400)
+        (whole, *_) = landmarks.look_up(conn, query, before=1 << 40)
+        monkeypatch.setattr(landmarks, "KEYS_AT_ONCE", 37)
+        (in_parts, *_) = landmarks.look_up(conn, query, before=1 << 40)
+    assert (in_parts.work_id, in_parts.votes, in_parts.offset_frames) == (
+        whole.work_id, whole.votes, whole.offset_frames,
+    )  # fmt: skip
+    assert sorted(zip(in_parts.keys, in_parts.frames, strict=True)) == sorted(
+        zip(whole.keys, whole.frames, strict=True)
+    )
+
+
 def test_a_forgotten_sound_is_gone_from_fresh_tracks_and_segments(db: Database) -> None:
     sound, other = random_sound(1), random_sound(2)
     query = excerpt(sound, 0, FRAMES)
