@@ -10,8 +10,11 @@ from uuid import UUID
 import pytest
 from integration.creators.creators_world import Platform, watching
 from starlette.testclient import TestClient
+from support.photos import photo
 
 from oracle.creators import payments
+from storage import policies
+from storage.policies import BoundDeployment, Policy
 
 NOW = datetime.now(UTC)
 
@@ -127,6 +130,23 @@ def test_pages_show_the_same_numbers_and_escape_what_people_write(client: TestCl
     empty = client.get("/creators/tom").text
     assert "Nothing was paid yet" in empty
     assert "No posts yet" in empty
+
+
+def test_an_upload_is_on_the_dashboard_with_its_picture(client: TestClient, platform: Platform) -> None:
+    with platform.db.transaction() as conn:
+        policies.bind(conn, BoundDeployment(31_337, bytes(20), {}))
+        policies.record(conn, Policy(1, "image", 9_500, 10_000))
+    sent = client.post("/upload?wait_s=0", files={"file": ("cat.jpg", photo("cat"))}, data={"creator": "alice"})
+    assert sent.status_code == 202, sent.text
+    page = client.get("/creators/alice").text
+    for shown in (
+        "cat.jpg",
+        f"/works/{sent.json()['work']['id']}/preview.jpg",
+        "not looked at yet",
+        "nobody has watched",
+    ):
+        assert shown in page
+    assert client.get("/creators/alice/posts/" + sent.json()["work"]["post_id"]).status_code == 200
 
 
 def test_pages_of_posts_follow_each_other(client: TestClient, platform: Platform) -> None:
