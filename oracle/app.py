@@ -2,8 +2,9 @@
 
 import logging
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 import structlog
 from fastapi import FastAPI
@@ -43,6 +44,7 @@ from oracle.chain.heads import HeadWatcher
 from oracle.chain.ids import parse_account
 from oracle.chain.metrics import NodeCollector
 from oracle.chain.node import ChainNode
+from oracle.chain.officers import Officers
 from oracle.chain.quorum.peers import QuorumSettings
 from oracle.chain.rpc import Endpoint
 from oracle.chain.signer import LocalSigner, account_from_file
@@ -66,6 +68,18 @@ from storage.blobs.gcs import new_anonymous_client
 from storage.database import Database
 
 MULTIPART_OVERHEAD_BYTES = 64 * 1024  # boundaries and the other fields of the form
+
+
+@dataclass(frozen=True)
+class People:
+    """Who has which part in a new deployment; addresses as 0x-hex. `officers` by role: see `oracle.chain.officers`."""
+
+    signers: Sequence[str] = ()
+    quorum: int = 1
+    admin: str | None = None
+    officers: Mapping[str, str] = field(default_factory=dict)
+    treasuries: tuple[str, str] | None = None
+    community_rules: bool = False
 
 
 def configure_logging(settings: Settings) -> None:
@@ -240,10 +254,10 @@ def make_court(settings: Settings) -> Court | None:
     return Court(make_chain_client(settings), *accounts)
 
 
-def deploy_contracts(settings: Settings) -> Deployment:
-    """Deploy to an external chain; our key becomes deployer, governor and the one signer.
+def deploy_contracts(settings: Settings, people: People) -> Deployment:
+    """Deploy to an external chain with our key. What `people` leaves open falls to that key.
 
-    Raises: ConfigurationError, WrongChain.
+    Raises: ConfigurationError, WrongChain, DeploymentFailed.
     """
     if settings.chain_rpc_url is None:
         raise ConfigurationError("Set CHAIN_RPC_URL to the chain to deploy to.")
@@ -251,7 +265,12 @@ def deploy_contracts(settings: Settings) -> Deployment:
     if settings.chain.chain_id not in (None, w3.eth.chain_id):
         raise WrongChain(f"That is chain {w3.eth.chain_id}, not {settings.chain.chain_id}.")
     account = chain_account(settings)
-    return deploy(w3, account, oracle_signers=[account.address])
+    mine = people.admin or account.address
+    return deploy(
+        w3, account, oracle_signers=people.signers or [account.address], quorum=people.quorum, admin=people.admin,
+        officers=Officers.each(lambda role: people.officers.get(role, mine)), treasuries=people.treasuries,
+        community_rules=people.community_rules,
+    )  # fmt: skip
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

@@ -154,8 +154,10 @@ def _deploy_once(chain: DevChain, file: Path) -> None:
     # A holder for each role, so that here too whoever freezes cannot be who decides.
     officers = Officers.each(lambda role: chain.account(role).address)
     deployment = deploy(
-        connect(chain.rpc_url), chain.deployer, oracle_signers=[chain.oracle_key.address], officers=officers
-    )
+        connect(chain.rpc_url), chain.deployer, oracle_signers=[chain.oracle_key.address], officers=officers,
+        admin=chain.account("admin").address,
+        treasuries=(chain.account("platform").address, chain.account("ecosystem").address),
+    )  # fmt: skip
     chain.save()  # or a kill -9 now would leave the addresses of contracts that are gone
     temporary = file.with_suffix(".new")
     temporary.write_text(deployment.to_json())

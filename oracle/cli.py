@@ -93,9 +93,26 @@ def clear_latch() -> None:
 
 
 @app.command()
-def deploy(file: Annotated[Path, typer.Argument(help="Where to write the contracts' addresses.")]) -> None:
-    """Deploy the contracts to the chain of CHAIN_RPC_URL with the key of ORACLE_CHAIN__KEY."""
-    deployment = wiring.deploy_contracts(Settings())
+def deploy(
+    file: Annotated[Path, typer.Argument(help="Where to write the contracts' addresses.")],
+    signer: Annotated[list[str] | None, typer.Option(help="Address that signs reports; repeatable.")] = None,
+    quorum: Annotated[int, typer.Option(min=1, help="Signatures that a report needs.")] = 1,
+    admin: Annotated[str | None, typer.Option(help="Administrator of the roles.")] = None,
+    officer: Annotated[
+        list[str] | None, typer.Option(help="ROLE=ADDRESS; repeatable. The rest is the admin's.")
+    ] = None,
+    treasury: Annotated[tuple[str, str] | None, typer.Option(help="Platform's and ecosystem's.")] = None,
+    community_rules: Annotated[bool, typer.Option(help="The community's vote rules on disputes too.")] = False,
+) -> None:
+    """Deploy the contracts to the chain of CHAIN_RPC_URL; whatever is not named here falls to ORACLE_CHAIN__KEY."""
+    from oracle.chain.officers import Officers
+
+    officers = dict(one.partition("=")[::2] for one in officer or ())
+    roles = Officers.__dataclass_fields__
+    if unknown := set(officers) - set(roles):
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: the roles are {', '.join(roles)}.")
+    people = wiring.People(signer or (), quorum, admin, officers, treasury, community_rules)
+    deployment = wiring.deploy_contracts(Settings(), people)
     file.write_text(deployment.to_json())
     console.print(f"Hub {deployment.hub} on chain {deployment.chain_id}; addresses in {file}.")
 

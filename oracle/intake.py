@@ -148,7 +148,8 @@ class Intake:
     def accept_request(self, conn: Connection, request: RequestSeen) -> UUID:
         """Turn a contract's request into an analysis, in the transaction that records the event; once.
 
-        The media is fetched by the worker, since its server may be slow or away.
+        The media is fetched by the worker, since its server may be slow or away. A request without a URI is a second
+        look at a registered work, by its post and content: the work keeps its place and its creator.
 
         Raises: PolicyUnknown if the request's policy version was not read yet.
         """
@@ -156,19 +157,27 @@ class Intake:
         if seen is not None:
             return seen
         analysis_id = uuid4()
-        named = request.creator != bytes(20)
-        creator_id = ensure_creator(conn, "0x" + request.creator.hex()) if named else None
+        again = None if request.uri else works.find_registered(conn, request.post_id, request.content_hash)
+        creator_id = again.creator_id if again else self._creator_of(conn, request)
         policy = policies.at(conn, request.config_version, request.media_type)
         analyses.add(conn, analyses.NewAnalysis(
             analysis_id, "request", request.post_id, creator_id, request.media_type, policy.version,
             policy.threshold_bps, policy.base_redirect_bps, request_id=request.request_id, uri=request.uri,
             expected_sha256=None if request.content_hash == bytes(32) else request.content_hash,
-            published_at=request.block_time,
+            published_at=request.block_time, work_id=again.id if again else None,
         ))  # fmt: skip
-        works.keep_place(conn, analysis_id)
+        if again is None:
+            works.keep_place(conn, analysis_id)
         self._jobs.defer(conn, analysis_id)
         log.info("request.accepted", analysis_id=str(analysis_id), request_id=request.request_id.hex(), uri=request.uri)
         return analysis_id
+
+    def _creator_of(self, conn: Connection, request: RequestSeen) -> int | None:
+        if request.creator == bytes(20):
+            return None
+        # The account may be one we know by a name: a wallet that was linked, or a name's escrow account.
+        known = works.find_creator_of(conn, request.creator)
+        return known if known is not None else ensure_creator(conn, "0x" + request.creator.hex())
 
 
 def parse_creator(creator: str) -> tuple[str, bytes, bool]:

@@ -87,6 +87,12 @@ def find_creator(conn: Connection, handle: str) -> int | None:
     return int(row[0]) if row else None
 
 
+def find_creator_of(conn: Connection, account: bytes) -> int | None:
+    """The number of the creator who is paid at an account (20 bytes), None for one who never posted."""
+    row = conn.execute("select id from creators where account = %s", (account,)).fetchone()
+    return int(row[0]) if row else None
+
+
 def get_account(conn: Connection, creator_id: int | None) -> bytes | None:
     """The account (20 bytes) of a creator, None where nobody was named."""
     row = conn.execute("select account from creators where id = %s", (creator_id,)).fetchone()
@@ -118,6 +124,15 @@ def add_work(
             place.registration if place else None, published_at, place.registered_at if place else None,
         ),
     )  # fmt: skip
+
+
+def find_registered(conn: Connection, post_id: bytes, sha256: bytes) -> Work | None:
+    """The first work of that post with that content, None where there is none or it was erased."""
+    row = conn.execute(
+        "select id from works where post_id = %s and sha256 = %s and erased_at is null order by registration limit 1",
+        (post_id, sha256),
+    ).fetchone()
+    return get_work(conn, row[0]) if row else None
 
 
 def is_registered(conn: Connection, post_id: bytes, sha256: bytes) -> bool:

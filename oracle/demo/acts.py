@@ -19,6 +19,7 @@ from oracle.chain.rpc import Endpoint
 from oracle.chain.signer import LocalSigner
 from oracle.chain.wire import address_bytes
 from oracle.demo.money import money_story
+from oracle.demo.moving import moving_story
 from oracle.demo.pictures import sample_pictures
 from oracle.demo.stage import ADMIN_TOKEN, running_oracle, serving
 from oracle.demo.story import STEP_TIMEOUT_S, StepFailed, Story
@@ -37,6 +38,7 @@ def tell(console: Console, keep: Path | None = None) -> bool:
         try:
             original, copy = _clients(story, pictures)
             _contract(story, pictures, folder)
+            moving_story(story, pictures)
             money_story(story, original, copy)
             _bad_input(story, pictures)
         except StepFailed as exc:

@@ -8,6 +8,9 @@ from PIL import Image, ImageDraw, ImageEnhance
 
 from oracle.errors import ConfigurationError
 
+# Material for the demo's films; nobody posts these as pictures.
+UNPOSTED = {"coffee": "coffee.png", "astronaut": "astronaut.png", "tissue": "ihc.png", "retina": "retina.jpg"}
+
 
 def sample_pictures() -> dict[str, bytes]:
     """The demo's pictures by name, as files.
@@ -40,6 +43,7 @@ def sample_pictures() -> dict[str, bytes]:
         "cat, smaller": _jpeg(cat.resize((cat.width // 2, cat.height // 2)), 70),
         "rocket": (skimage / "rocket.jpg").read_bytes(),
         "plain": _png(drawn),
+        **{name: (skimage / file).read_bytes() for name, file in UNPOSTED.items()},
     }
 
 

@@ -14,5 +14,5 @@ def test_the_whole_story_comes_true(tmp_path: Path) -> None:
     report = io.StringIO()
     assert tell(Console(file=report, width=120), tmp_path), report.getvalue()
     text = report.getvalue()
-    assert "All 21 steps verified." in text
+    assert "All 28 steps verified." in text
     assert "off: No CLIP weights" in text or "on, clip/" in text
