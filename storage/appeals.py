@@ -243,9 +243,10 @@ def queue_rechecks(conn: Connection, appeal_id: UUID, reference: UUID, reason: s
 
 
 def open_rechecks(conn: Connection, limit: int = 100) -> list[tuple[int, UUID]]:
-    """Numbers and analyses of the re-checks to do, oldest first."""
+    """Numbers and analyses of the re-checks to do, oldest first, locked until the transaction ends."""
     rows = conn.execute(
-        "select id, analysis_id from rechecks where done_at is null order by id limit %s", (limit,)
+        "select id, analysis_id from rechecks where done_at is null order by id limit %s for update skip locked",
+        (limit,),
     ).fetchall()
     return [(int(row[0]), row[1]) for row in rows]
 

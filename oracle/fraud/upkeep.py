@@ -9,8 +9,9 @@ import structlog
 from oracle.chain.client import ChainClient
 from oracle.chain.errors import ChainError
 from oracle.chain.signer import Signer
-from oracle.fraud import alerts, chain_actions, chain_appeals, verdict_letters, webhooks
+from oracle.fraud import alerts, chain_actions, chain_appeals, rechecks, verdict_letters, webhooks
 from oracle.fraud.passes import full_hour, run_pass
+from oracle.jobs import Jobs
 from storage.database import Database
 from storage.errors import StorageError
 
@@ -44,8 +45,11 @@ class Tick:
 class Upkeep:
     """Rounds of everything that is due. Safe at any time; the calls to the contract from one process only."""
 
-    def __init__(self, db: Database, *, court: Court | None = None, allow_private: bool = False) -> None:
+    def __init__(
+        self, db: Database, *, court: Court | None = None, jobs: Jobs | None = None, allow_private: bool = False
+    ) -> None:
         self._db = db
+        self._jobs = jobs
         self._court = court
         self._allow_private = allow_private
         self._last_pass: datetime | None = None
@@ -58,6 +62,8 @@ class Upkeep:
         """
         ended = alerts.expire_due(self._db, now)  # first: money must not wait for anything else
         letters = verdict_letters.send_due(self._db, now)
+        if self._jobs is not None:
+            rechecks.queue_due(self._db, self._jobs)
         delivered = webhooks.deliver_pending(self._db, allow_private=self._allow_private)
         calls = differences = 0
         if self._court is not None:

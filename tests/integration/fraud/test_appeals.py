@@ -13,7 +13,7 @@ from integration.fraud.cases import DAY, NOW, Case
 
 from oracle.creators import payments
 from oracle.fraud import appeals as cases
-from oracle.fraud import verdict_letters
+from oracle.fraud import rechecks, verdict_letters
 from oracle.fraud.attachments import add_attachment
 from oracle.fraud.errors import (
     AccuserCannotDecide,
@@ -26,7 +26,8 @@ from oracle.fraud.errors import (
     UnknownGround,
 )
 from oracle.fraud.upkeep import Upkeep
-from storage import analyses, appeals, fraud_audit, inbox_messages, ledger, works
+from oracle.jobs import Jobs
+from storage import analyses, appeals, fraud_audit, inbox_messages, ledger, policies, works
 from storage.blobs.local import LocalBlobs
 from storage.database import Connection, Database
 
@@ -259,3 +260,17 @@ def test_a_round_of_upkeep_does_what_is_due(db: Database, case: Case) -> None:
     assert keeper.tick(NOW + DAY).ended == 0
     assert keeper.tick(NOW + 14 * DAY).ended == 1
     assert keeper.tick(NOW + 14 * DAY).ended == 0
+
+
+def test_decisions_that_rest_on_the_same_reference_are_queued_once(quarrel: Quarrel) -> None:
+    quarrel.decide(quarrel.appeal(), granted=True)
+    with quarrel.db.transaction() as conn:
+        policies.record(conn, policies.Policy(2, "image", 9_600, 10_000))
+    jobs = Jobs(quarrel.db.dsn)
+    assert rechecks.queue_due(quarrel.db, jobs) == 2
+    assert rechecks.queue_due(quarrel.db, jobs) == 0
+    rows = quarrel.platform.rows(
+        "select source, status, policy_version, threshold_bps from analyses where policy_version = 2"
+    )
+    assert rows == [("index", "queued", 2, 9_600)] * 2
+    assert quarrel.platform.rows("select count(*) from procrastinate_jobs where task_name = 'analyse'") == [(2,)]
