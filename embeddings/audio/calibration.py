@@ -1,8 +1,9 @@
 """From evidence to the probability that it is chance: an exponential tail measured on sounds that were never
 registered.
 
-P(false) = exp(log_scale - decay x evidence): the chance that a query which is in no registered sound gives at
-least that evidence against any of its candidates. The tail is fitted on windows of unrelated music (how, how
+P(false) = n x exp(log_scale - decay x evidence), where n is the query's length in windows: the chance that a query
+which is in no registered sound gives at least that evidence against any of its candidates. A longer query has more
+places to be wrong in (Karlin and Altschul's search space). The tail is fitted on windows of unrelated music (how, how
 many and which: ``fitted_on``); beyond the largest value seen there it is an extrapolation, and says so.
 """
 
@@ -18,25 +19,28 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Calibration:
-    """One fitted tail. proven_p: a match is proven where P(false) is at most this; null_windows: queries of never
-    registered sound that were measured, largest_null: the strongest evidence among them, nats.
+    """One fitted tail. window_s: mean length of the queries it was measured on. proven_p: a match is proven where
+    P(false) is at most this; null_windows: queries of never registered sound that were measured, largest_null: the
+    strongest evidence among them, nats.
     """
 
     version: str
     fitted_on: str
     decay: float
     log_scale: float
+    window_s: float
     proven_p: float
     null_windows: int
     largest_null: float
 
-    def p_false(self, evidence: float) -> float:
-        """0..1, falling with evidence (nats)."""
-        return float(math.exp(min(0.0, self.log_scale - self.decay * evidence)))
+    def p_false(self, evidence: float, query_s: float = 0.0) -> float:
+        """0..1, falling with evidence (nats), rising with the query's length."""
+        windows = max(1.0, query_s / self.window_s)
+        return float(math.exp(min(0.0, math.log(windows) + self.log_scale - self.decay * evidence)))
 
     @property
     def proven_at(self) -> float:
-        """Evidence from which a match is proven, nats."""
+        """Evidence from which a match of a short query is proven, nats."""
         return (self.log_scale - math.log(self.proven_p)) / self.decay
 
     @property
@@ -65,11 +69,12 @@ def parse_calibration(table: Mapping[str, Any]) -> Calibration:
         fitted_on=str(table["fitted_on"]),
         decay=float(table["decay"]),
         log_scale=float(table["log_scale"]),
+        window_s=float(table["window_s"]),
         proven_p=float(table["proven_p"]),
         null_windows=int(table.get("null_windows", 0)),
         largest_null=float(table.get("largest_null", 0.0)),
     )
-    if calibration.decay <= 0.0 or not 0.0 < calibration.proven_p < 1.0:
+    if min(calibration.decay, calibration.window_s) <= 0.0 or not 0.0 < calibration.proven_p < 1.0:
         raise ValueError("the calibration's tail does not fall")
     if calibration.largest_null >= calibration.proven_at:
         raise ValueError("a sound that was never registered reached the evidence of a proven match")

@@ -76,7 +76,7 @@ def conclude(
 ) -> AudioMatch:
     """Judge what was found."""
     best = found.stretches[0].evidence if found.stretches else 0.0
-    p_false = calibration.p_false(best)
+    p_false = calibration.p_false(best, query.duration_s)
     verified = p_false <= calibration.proven_p
     proven = [s for s in found.stretches if s.evidence >= FURTHER] if verified else []
     segments = tuple(_segment(s, query, reference, calibration) for s in proven)
@@ -206,7 +206,7 @@ def _segment(
         pitch_semitones=round(-line.shift * 12.0 / BINS_PER_OCTAVE, 2) + 0.0,
         share=round(stretch.survival, 4),
         evidence=round(stretch.evidence, 2),
-        p_false=calibration.p_false(stretch.evidence),
+        p_false=calibration.p_false(stretch.evidence, query.duration_s),
     )
 
 

@@ -142,6 +142,7 @@ def main() -> None:
         "largest_null": round(float(evidence.max()), 2),
         "decay": round(decay, 4),
         "log_scale": round(log_scale, 4),
+        "window_s": float(np.mean(LENGTHS_S)),
         "proven_p": PROVEN_P,
     }
     print(json.dumps(table, indent=2))
