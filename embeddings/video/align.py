@@ -6,7 +6,7 @@ What comes out is proposed, not proven: each proposal names a few pairs of frame
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -22,6 +22,7 @@ MIN_SCORE = 0.6  # of a line: one frame that is surely alike; pictures must prov
 STILL_WORTH = 0.35  # likeness from which a frame may show a registered picture
 PAIRS = 3  # frame pairs of a stretch that are verified at first ...
 MORE_PAIRS = 2  # ... and where they leave it open
+AS_ALIKE = 0.6  # of the median likeness along a line: what its ends must reach to be lengthened
 HINT = 0.12  # likeness of two frames from which it is worth laying them over each other
 MOMENTS = 12
 SAME_SPEED_DRIFT = 1.0  # intervals that another speed must drift over the run to be told from the same speed
@@ -65,7 +66,26 @@ def propose(query: VideoFingerprint, reference: ReferenceVideo, compared: Cells)
         return _stills(query, compared)
     step = max(query.interval_s, reference.interval_s)
     lines = find_lines(compared, step, MIN_SCORE)
-    return tuple(_proposal(line, compared, query, reference) for line in lines)
+    return tuple(_proposal(_stretched(line, compared, step), compared, query, reference) for line in lines)
+
+
+def _stretched(line: Line, compared: Cells, step_s: float) -> Line:
+    """The line with the points before and after it that are as alike as its own, though others are as alike as they.
+
+    The first and last second of a shot are often too like their neighbours to lengthen the run by themselves.
+    """
+    away = np.abs(compared.columns_s[None, :] - (line.speed * compared.rows_s + line.shift_s)[:, None])
+    near = np.where(away <= 0.75 * step_s, compared.values, -1.0)
+    likeness, columns = near.max(axis=1), near.argmax(axis=1)
+    needed = AS_ALIKE * float(np.median(compared.values[line.rows, line.columns]))
+    start, end = int(line.rows[0]), int(line.rows[-1])
+    while start > 0 and likeness[start - 1] >= needed:
+        start -= 1
+    while end + 1 < len(likeness) and likeness[end + 1] >= needed:
+        end += 1
+    before, after = np.arange(start, int(line.rows[0])), np.arange(int(line.rows[-1]) + 1, end + 1)
+    rows = np.concatenate([before, line.rows, after])
+    return replace(line, rows=rows, columns=np.concatenate([columns[before], line.columns, columns[after]]))
 
 
 def likeliest(query: VideoFingerprint, reference: ReferenceVideo, limit: int) -> tuple[tuple[int, int], ...]:

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embeddings.image.match import ImageMatch
 from embeddings.video.align import Proposal, frames_wanted, likeliest, propose
 from embeddings.video.fingerprint import ReferenceVideo, VideoFingerprint
 from embeddings.video.match import SecondScore
-from embeddings.video.overlap import overlap_cells
-from embeddings.video.verify import Judged, VerifyPair, verify_proposals
+from embeddings.video.overlap import OverlapView
+from embeddings.video.verify import Judged, Laid, VerifyPair, verify_proposals
 
 Proxies = Callable[[Sequence[int]], Mapping[int, bytes]]
 PROBES = 3
+BESIDE = 2  # frames to either side of a proven one that are tried as well
 SURE_LIKENESS = 0.75  # mean along a stretch from which hashes agree too, and its times are as good as they get
-NEARLY_ALL = 0.9  # of the shorter work's content
+NEARLY_ALL = 0.95  # of the shorter work's content
 
 
 @dataclass(frozen=True)
@@ -43,22 +43,52 @@ def compare(
     Raises: BadProxy.
     """
     first = _verified(query, reference, proposals, proxies, verify)
-    if reference.is_picture or not query.frames:
+    if reference.is_picture or not query.frames or _settled(first, query, reference):
         return first
-    placed = next((one.best for one in first.judged if one.segment.verified), None)
-    if placed is not None and _settled(first, query, reference):
-        return first
-    if placed is None and probe and not any(one.segment.motion == "disagrees" for one in first.judged):
-        placed = _probe(query, reference, proxies, verify)
-    if placed is None or placed.transform is None:
+    laid = [one for judged in first.judged for one in judged.laid] or (
+        _probe(query, reference, proxies, verify) if probe else []
+    )
+    if not laid:
         return first
     every = proxies([reference.frame_ms(at) for at in range(len(reference.times_s))])
-    transform = np.asarray(placed.transform, np.float64)
-    cells = overlap_cells(query.frames, query.interval_s, reference, every, transform, placed.mirrored)
-    if cells is None:
-        return first
-    again = _verified(query, reference, propose(query, reference, cells), proxies, verify)
+    view = OverlapView(query.frames, query.interval_s, reference, every)
+    proposed = _best_placed(query, reference, view, [*laid, *_beside(laid[0], query, reference, every, verify)])
+    again = _verified(query, reference, proposed, proxies, verify)
     return again if _proven_s(again) > 0.9 * _proven_s(first) else first
+
+
+def _best_placed(
+    query: VideoFingerprint, reference: ReferenceVideo, view: OverlapView, laid: Sequence[Laid]
+) -> tuple[Proposal, ...]:
+    """The stretches under that transform which makes most of the two videos alike."""
+    best: tuple[Proposal, ...] = ()
+    for pair in laid:
+        cells = view.cells(np.asarray(pair.match.transform, np.float64), pair.match.mirrored)
+        found = propose(query, reference, cells) if cells is not None else ()
+        if sum(one.score for one in found) > sum(one.score for one in best):
+            best = found
+    return best
+
+
+def _beside(
+    pair: Laid,
+    query: VideoFingerprint,
+    reference: ReferenceVideo,
+    proxies: Mapping[int, bytes],
+    verify: VerifyPair,
+) -> list[Laid]:
+    """The same query frame laid over the frames just before and after: while a camera moves, a pair that is a second
+    apart fits too, but in another place than the edit put it.
+    """
+    found = []
+    for to in range(pair.reference_frame - BESIDE, pair.reference_frame + BESIDE + 1):
+        if to == pair.reference_frame or not 0 <= to < len(reference.times_s):
+            continue
+        proxy = proxies.get(reference.frame_ms(to))
+        match = verify(query.frames[pair.query_frame].proxy, proxy) if proxy is not None else None
+        if match is not None and match.verified:
+            found.append(Laid(pair.query_frame, to, match))
+    return found
 
 
 def _verified(
@@ -77,22 +107,22 @@ def _verified(
 def _settled(found: Pictures, query: VideoFingerprint, reference: ReferenceVideo) -> bool:
     """Whether a second look can add nothing: surely alike, over nearly all that can match."""
     proven = [one.segment for one in found.judged if one.segment.verified]
+    if not proven:
+        return False
     sure = min(segment.score for segment in proven) >= SURE_LIKENESS
     return sure and _proven_s(found) >= NEARLY_ALL * min(query.content_s, reference.content_s)
 
 
-def _probe(
-    query: VideoFingerprint, reference: ReferenceVideo, proxies: Proxies, verify: VerifyPair
-) -> ImageMatch | None:
-    """The first of the likeliest frame pairs that is proven."""
+def _probe(query: VideoFingerprint, reference: ReferenceVideo, proxies: Proxies, verify: VerifyPair) -> list[Laid]:
+    """The first of the likeliest frame pairs that is proven, if any is."""
     pairs = likeliest(query, reference, PROBES)
     known = proxies([reference.frame_ms(to) for _, to in pairs]) if pairs else {}
     for at, to in pairs:
         proxy = known.get(reference.frame_ms(to))
         match = verify(query.frames[at].proxy, proxy) if proxy is not None else None
         if match is not None and match.verified:
-            return match
-    return None
+            return [Laid(at, to, match)]
+    return []
 
 
 def _proven_s(found: Pictures) -> float:

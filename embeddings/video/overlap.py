@@ -9,6 +9,7 @@ That finds the stretch to the frame, whatever surrounds it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -24,41 +25,56 @@ DETAIL_SIGMA_PX = 6.0
 MIN_SIDE_PX = 12
 MOST_FRAMES = 150  # of either work; beyond it every second one is compared, and so on
 NCC_NONE, NCC_FULL = 0.3, 0.9
+UNMOVING = 0.6  # share of a video's detail that never changes
+FAINT = 1.0  # grey levels rms under which a patch shows nothing
+T = TypeVar("T")
 
 
-def overlap_cells(
-    frames: Sequence[KeyFrame],
-    interval_s: float,
-    reference: ReferenceVideo,
-    proxies: Mapping[int, bytes],
-    transform: Transform,
-    mirrored: bool,
-) -> Cells | None:
-    """Likeness of all frames in the part that both works show; None where that part is too small.
+class OverlapView:
+    """The frames of two works, decoded once, to be compared under several transforms.
 
     Args:
         proxies: frame_ms -> proxy of the reference's frames; frames whose proxy is gone are like nothing.
-        transform: 3x3, from the query's proxy (mirrored, where ``mirrored``) to the reference's.
     Raises: BadProxy.
     """
-    queries = [frame.proxy for frame in frames]
-    stored = [proxies.get(reference.frame_ms(at)) for at in range(len(reference.times_s))]
-    first = next((proxy for proxy in stored if proxy is not None), None)
-    if first is None or not queries:
-        return None
-    size_q, size_r = (decode_proxy(proxy).shape[1::-1] for proxy in (queries[0], first))
-    shared = _shared(transform, (size_q[0], size_q[1]), (size_r[0], size_r[1]))
-    if shared is None:
-        return None
-    to_patch, patch = shared
-    laid = [_patch(proxy, to_patch @ transform, patch, mirrored) for proxy in _thinned(queries)]
-    shown = [_patch(proxy, to_patch, patch, False) for proxy in _thinned(stored)]
-    ncc = _spread(np.stack(laid) @ np.stack(shown).T, len(queries), len(stored))
-    likeness = np.clip((ncc - NCC_NONE) / (NCC_FULL - NCC_NONE), 0.0, 1.0).astype(np.float32)
-    rows_s, row_frames = points([f.time_s for f in frames], [f.span_s for f in frames], interval_s)
-    columns_s, column_frames = points(reference.times_s, reference.spans_s, reference.interval_s)
-    values = likeness[np.ix_(row_frames, column_frames)]
-    return Cells(rows_s, columns_s, row_frames, column_frames, values, sharpened(values))
+
+    def __init__(
+        self,
+        frames: Sequence[KeyFrame],
+        interval_s: float,
+        reference: ReferenceVideo,
+        proxies: Mapping[int, bytes],
+    ) -> None:
+        self._rows = points([f.time_s for f in frames], [f.span_s for f in frames], interval_s)
+        self._columns = points(reference.times_s, reference.spans_s, reference.interval_s)
+        self._counts = len(frames), len(reference.times_s)
+        self._queries = [_grey(frame.proxy) for frame in _thinned(frames)]
+        stored = [proxies.get(reference.frame_ms(at)) for at in range(len(reference.times_s))]
+        self._stored = [_grey(proxy) for proxy in _thinned(stored)]
+
+    def cells(self, transform: Transform, mirrored: bool) -> Cells | None:
+        """Likeness of all frames in the part that both works show; None where that part is too small.
+
+        Args: transform: 3x3, from the query's proxy (mirrored, where ``mirrored``) to the reference's.
+        """
+        query = next((grey for grey in self._queries if grey is not None), None)
+        reference = next((grey for grey in self._stored if grey is not None), None)
+        if query is None or reference is None:
+            return None
+        shared = _shared(transform, (query.shape[1], query.shape[0]), (reference.shape[1], reference.shape[0]))
+        if shared is None:
+            return None
+        to_patch, size = shared
+        laid = _details([_patch(grey, to_patch @ transform, size, mirrored) for grey in self._queries])
+        shown = _details([_patch(grey, to_patch, size, False) for grey in self._stored])
+        ncc = _spread(laid @ shown.T, *self._counts)
+        likeness = np.clip((ncc - NCC_NONE) / (NCC_FULL - NCC_NONE), 0.0, 1.0).astype(np.float32)
+        values = likeness[np.ix_(self._rows[1], self._columns[1])]
+        return Cells(self._rows[0], self._columns[0], self._rows[1], self._columns[1], values, sharpened(values))
+
+
+def _grey(proxy: bytes | None) -> NDArray[np.uint8] | None:
+    return None if proxy is None else to_grey(decode_proxy(proxy))
 
 
 def _shared(
@@ -79,25 +95,36 @@ def _shared(
     return to_patch, size
 
 
-def _patch(proxy: bytes | None, matrix: Transform, size: tuple[int, int], mirrored: bool) -> NDArray[np.float32]:
-    """The shared part of one frame: detail only, mean 0, length 1; zeros where there is nothing to compare."""
-    if proxy is None:
+def _patch(
+    grey: NDArray[np.uint8] | None, matrix: Transform, size: tuple[int, int], mirrored: bool
+) -> NDArray[np.float32]:
+    """The detail of the shared part of one frame, (n,) float32; zeros where there is no frame."""
+    if grey is None:
         return np.zeros(size[0] * size[1], np.float32)
-    grey = to_grey(decode_proxy(proxy))
     if mirrored:
         grey = np.ascontiguousarray(grey[:, ::-1])
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
     smooth = cv2.GaussianBlur(grey, (0, 0), 0.5 / max(scale, 1e-3)) if scale < 1.0 else grey
     patch = cv2.warpPerspective(smooth, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     values = patch.astype(np.float32)
-    detail = (values - cv2.GaussianBlur(values, (0, 0), DETAIL_SIGMA_PX)).reshape(-1)
-    detail -= detail.mean()
-    length = float(np.linalg.norm(detail))
-    return np.asarray(detail / length, np.float32) if length > 2.0 * np.sqrt(detail.size) else np.zeros_like(detail)
+    return np.asarray((values - cv2.GaussianBlur(values, (0, 0), DETAIL_SIGMA_PX)).reshape(-1), np.float32)
 
 
-def _thinned(proxies: Sequence[bytes | None]) -> list[bytes | None]:
-    return list(proxies[:: -(-len(proxies) // MOST_FRAMES)])
+def _details(patches: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Patches as unit vectors, (n, pixels); what never changes is taken out where it is nearly all there is, so that
+    the movement before a wall tells one second from the next.
+    """
+    stacked = np.stack(patches)
+    ground = stacked.mean(axis=0)
+    if float((ground**2).sum()) > UNMOVING * float((stacked**2).sum(axis=1).mean()):
+        stacked = stacked - ground
+    stacked -= stacked.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(stacked, axis=1, keepdims=True)
+    return np.asarray(np.where(length > FAINT * np.sqrt(stacked.shape[1]), stacked / np.maximum(length, 1e-6), 0.0))
+
+
+def _thinned(values: Sequence[T]) -> list[T]:
+    return list(values[:: max(1, -(-len(values) // MOST_FRAMES))])
 
 
 def _spread(ncc: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:

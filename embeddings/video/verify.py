@@ -18,20 +18,34 @@ ENOUGH = 2  # distinct frame pairs that must be proven, where there are as many
 # The larger share of either frame that the best pair must prove. Made videos of one template (a border and a bar that
 # all of its users share) reach 0.33, the most heavily captioned copies 0.42.
 PART_OF_FRAME = 0.37
+# Of made talking heads, stretches of other takes picked for their likeness reach 0.58 over a few pairs of moments and
+# 0.46 over 29; copies, once aligned, 0.9.
+SURELY_ALIKE, MANY_MOMENTS = 0.6, 20
 MAX_TRIED = 8  # proposals of one reference that are verified, the best ones
 
 
 @dataclass(frozen=True)
+class Laid:
+    """A proven frame pair: frame numbers, and how the one lies over the other."""
+
+    query_frame: int
+    reference_frame: int
+    match: ImageMatch
+
+
+@dataclass(frozen=True)
 class Judged:
-    """One proposal after verification; fidelity: 0..1, mean strength of its proven pairs; motion: correlation; best:
-    the proven pair that agrees most, None where none was proven.
+    """One proposal after verification; fidelity: 0..1, mean strength of its proven pairs; motion: correlation, over
+    ``compared`` pairs of moments; laid:
+    the proven pairs, those that agree most first.
     """
 
     segment: VideoSegment
     pairs: tuple[FramePair, ...]
     fidelity: float
     motion: float
-    best: ImageMatch | None
+    compared: int
+    laid: tuple[Laid, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +70,8 @@ def verify_proposals(
 ) -> list[Judged]:
     """Judge each proposal by its frame pairs.
 
-    Where one stretch shows that only the unmoving ground is shared, stretches that are still prove nothing either.
+    Where one stretch shows that only the unmoving ground is shared, others prove something only if they move alike
+    beyond doubt: among many short ones, one that does by chance can always be found.
 
     Args:
         proxies: frame_ms -> proxy of the reference's frames; pairs whose proxy is gone count as not proven.
@@ -66,15 +81,18 @@ def verify_proposals(
     judged = [_judge(side, proposal) for proposal in proposals[:MAX_TRIED]]
     if not any(one.segment.motion == "disagrees" for one in judged):
         return judged
-    return [
-        replace(one, segment=replace(one.segment, verified=one.segment.verified and one.segment.motion != "still"))
-        for one in judged
-    ]
+    return [replace(one, segment=replace(one.segment, verified=_beyond_doubt(one))) for one in judged]
+
+
+def _beyond_doubt(one: Judged) -> bool:
+    moves = one.segment.motion == "agrees" and one.motion >= SURELY_ALIKE and one.compared >= MANY_MOMENTS
+    return one.segment.verified and (moves or one.segment.motion == "cuts")
 
 
 def _judge(side: _Side, proposal: Proposal) -> Judged:
     needed = min(ENOUGH, len({q for q, _ in proposal.pairs}))
     tried: list[tuple[FramePair, ImageMatch]] = []
+    proven_pairs: list[Laid] = []
     for number, (at, to) in enumerate(proposal.pairs):
         so_far = sum(match.verified for _, match in tried)
         if number >= PAIRS and (so_far >= needed or so_far == 0):
@@ -86,6 +104,8 @@ def _judge(side: _Side, proposal: Proposal) -> Judged:
         pair = FramePair(side.frames[at].frame_ms, side.reference.frame_ms(to), match.similarity, match.verified,
                          match.mirrored, match.reason)  # fmt: skip
         tried.append((pair, match))
+        if match.verified:
+            proven_pairs.append(Laid(at, to, match))
     proven = [match for _, match in tried if match.verified]
     motion = _motion(side, proposal, proven)
     large = any(max(match.query_coverage, match.reference_coverage) >= PART_OF_FRAME for match in proven)
@@ -96,8 +116,8 @@ def _judge(side: _Side, proposal: Proposal) -> Judged:
         proposal.query_start_s, proposal.query_end_s, proposal.reference_start_s, proposal.reference_end_s,
         abs(proposal.speed), mirrored, proposal.reversed, round(proposal.likeness, 4), verified, motion.verdict,
     )  # fmt: skip
-    best = max(proven, key=lambda match: match.similarity, default=None)
-    return Judged(segment, tuple(pair for pair, _ in tried), fidelity, motion.correlation, best)
+    laid = tuple(sorted(proven_pairs, key=lambda pair: -pair.match.similarity))
+    return Judged(segment, tuple(pair for pair, _ in tried), fidelity, motion.correlation, motion.compared, laid)
 
 
 def _motion(side: _Side, proposal: Proposal, proven: Sequence[ImageMatch]) -> MotionReport:
