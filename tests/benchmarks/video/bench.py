@@ -1,34 +1,36 @@
 """Detection and localisation of copied videos by the production path, with peers on the same files.
 
     PYTHONPATH=tests/benchmarks/video:. python tests/benchmarks/video/bench.py SET OUT.json
-        [--silent] [--peers PEERS.json] [--readings DIR] [--only FAMILY,...]
+        [--peers PEERS.json] [--readings DIR] [--only FAMILY,...]
 
 SET is from build_set.py, PEERS.json from peers.py. --readings keeps what was read of each file, so that a run with
 another alignment need not decode again (its times of decode and embed are then of the new files alone).
---silent forgets all sound: an untouched sound track alone betrays most copies, so pictures are also measured without.
+Everything is judged twice: as it is, and with every sound track forgotten, since an untouched one alone betrays most
+copies; the copies that share nothing but sound are not asked for there.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import json
 import time
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from metrics import Box, Detection, Pair, detection, localisation
-from ours import Answer, Ours
+from ours import Answer, Ours, silent
 
-from embeddings.errors import EmbeddingError
 from oracle.bulk import scratch_database
 
 COPY = 0.95
 PDQ_BITS, PDQ_QUALITY = 31, 50  # vPDQ's own rule for two frames
+ONLY_SOUND = "only_sound"
 PARTIAL = ("quote", "same_intro")  # share a part: showing it is right, calling it a copy is not
 
 
@@ -81,35 +83,63 @@ def videohash_scores(made: dict[str, str | None], queries: Iterable[str]) -> dic
     return scores
 
 
-def run(folder: Path, labels: Labels, readings: Path | None, silent: bool) -> dict[str, Any]:
+@dataclass
+class Result:
+    """What one way of judging said of every query."""
+
+    answers: dict[str, list[Answer]] = field(default_factory=dict)
+    cpu_s: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def scores(self) -> dict[Pair, float]:
+        return {(q, a.reference): a.similarity for q, listed in self.answers.items() for a in listed if a.similarity}
+
+    @property
+    def boxes(self) -> dict[Pair, list[Box]]:
+        return {(q, a.reference): list(a.boxes) for q, listed in self.answers.items() for a in listed if a.boxes}
+
+
+@dataclass
+class Run:
+    """Both ways of judging, and what they cost. best_frame: a baseline, the highest cosine of two frames."""
+
+    loud: Result = field(default_factory=Result)
+    mute: Result = field(default_factory=Result)
+    best_frame: dict[Pair, float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def run(folder: Path, labels: Labels, readings: Path | None) -> Run:
     """Register all references, ask all queries."""
-    answers: dict[str, list[Answer]] = {}
-    frame_scores: dict[Pair, float] = {}
-    with scratch_database() as db:
-        ours = Ours(db, readings, silent=silent)
+    result = Run()
+    with scratch_database() as db, scratch_database() as mute_db:
+        ours, mute = Ours(db, readings), Ours(mute_db)
         for path in sorted((folder / "references").iterdir()):
-            ours.add(path)
-        stored = dict(ours.clock.cpu_s)
-        media_s, ours.clock.media_s = ours.clock.media_s, 0.0
+            reading = ours.read(path, search=False)
+            ours.add(path, reading)
+            mute.add(path, silent(reading))
+        result.facts = {"frames": ours.frames, "digest": ours.kind.model_digest.hex(),
+                        "reference_cpu_s": dict(ours.clock.cpu_s), "reference_media_s": ours.clock.media_s}  # fmt: skip
+        print(f"{ours.frames} frames of references, {ours.clock.media_s:.0f} s", flush=True)
         ours.clock.cpu_s.clear()
-        print(f"{len(ours._names)} references, {ours.frames} frames, {media_s:.0f} s", flush=True)
+        ours.clock.media_s = asked_s = 0.0
         start = time.perf_counter()
         for done, row in enumerate(labels.rows[::-1], start=1):
             path = folder / "queries" / row["query"]
-            try:
-                reading = ours.read(path, search=True)
-                answers[row["query"]] = ours.ask_read(reading, path.read_bytes()[:32].ljust(32))
-                for name, score in ours.best_frame(reading).items():
-                    frame_scores[row["query"], name] = score
-            except EmbeddingError as error:
-                answers[row["query"]] = []
-                ours.unread.append((row["query"], str(error)))
-            best = [f"{a.similarity:.3f} {a.reference}" for a in answers[row["query"]][:2] if a.similarity > 0]
-            print(done, f"{time.perf_counter() - start:.0f} s", *row.values(), best, flush=True)
-        return {"answers": answers, "best frame": frame_scores, "unread": ours.unread, "frames": ours.frames,
-                "digest": ours.kind.model_digest.hex(), "reference_cpu_s": stored, "reference_media_s": media_s,
-                "query_cpu_s": dict(ours.clock.cpu_s), "query_media_s": ours.clock.media_s,
-                "channels": {name: state.on for name, state in ours.kind.channels.items()}}  # fmt: skip
+            reading = ours.read(path, search=True)
+            asked_s += reading.fingerprint.duration_s
+            sha256 = hashlib.sha256(path.read_bytes()).digest()
+            result.loud.answers[path.name] = ours.ask(reading, sha256)
+            if row["family"] != ONLY_SOUND:
+                result.mute.answers[path.name] = mute.ask(silent(reading), sha256)
+            for name, score in ours.best_frame(reading).items():
+                result.best_frame[path.name, name] = score
+            best = [[f"{a.similarity:.3f} {a.reference}" for a in one.answers.get(path.name, [])[:2] if a.similarity]
+                    for one in (result.loud, result.mute)]  # fmt: skip
+            print(done, f"{time.perf_counter() - start:.0f} s", *row.values(), *best, flush=True)
+        result.loud.cpu_s, result.mute.cpu_s = dict(ours.clock.cpu_s), dict(mute.clock.cpu_s)
+        result.facts |= {"read_media_s": ours.clock.media_s, "asked_media_s": asked_s}
+    return result
 
 
 def line(name: str, found: Detection) -> str:
@@ -118,12 +148,14 @@ def line(name: str, found: Detection) -> str:
             f" {found.recall_above_false:.3f}  (false {found.highest_false:.4f}{worst})")  # fmt: skip
 
 
-def cells(labels: Labels, scores: dict[Pair, float], boxes: dict[Pair, list[Box]], level: float) -> dict[str, Any]:
+def cells(
+    labels: Labels, asked: set[Pair], scores: dict[Pair, float], boxes: dict[Pair, list[Box]], level: float
+) -> dict[str, Any]:
     """family -> strength -> n, recall at the level, recall of any answer, segment F1 of these copies."""
     table: dict[str, Any] = defaultdict(dict)
     for family in dict.fromkeys(row["family"] for row in labels.rows):
         for strength in ("weak", "medium", "strong"):
-            pairs = [pair for pair in labels.copies if labels.kind_of[pair[0]] == (family, strength)]
+            pairs = [pair for pair in asked if labels.kind_of[pair[0]] == (family, strength)]
             if pairs:
                 there = {pair: boxes[pair] for pair in pairs if boxes.get(pair)}
                 table[family][strength] = {
@@ -135,37 +167,28 @@ def cells(labels: Labels, scores: dict[Pair, float], boxes: dict[Pair, list[Box]
     return table
 
 
-def report(result: dict[str, Any], labels: Labels, peers: dict[str, Any] | None, out: Path) -> None:
-    answers: dict[str, list[Answer]] = result["answers"]
-    scores = {(q, a.reference): a.similarity for q, listed in answers.items() for a in listed if a.similarity > 0}
-    boxes = {(q, a.reference): list(a.boxes) for q, listed in answers.items() for a in listed if a.boxes}
-    told = {(q, a.reference): a for q, listed in answers.items() for a in listed}
-    methods = {"ours": scores, "best frame's cosine": result["best frame"]}
-    if peers is not None:
-        methods["vPDQ"] = vpdq_scores(peers["vpdq"], answers)
-        methods["videohash"] = videohash_scores(peers["videohash"], answers)
-    pictured = {pair for pair in labels.copies if labels.kind_of[pair[0]][0] != "only_sound"}
-    found: dict[str, Any] = {}
-    for name, of in methods.items():
-        found[name] = detection(of, labels.copies, labels.partial)
-        seen = {pair: score for pair, score in of.items() if labels.kind_of[pair[0]][0] != "only_sound"}
-        found[f"{name}, pictures"] = detection(seen, pictured, labels.partial)
-        print(line(name, found[name]))
-        print(line(f"{name}, pictures", found[f"{name}, pictures"]))
-    accused = [(score, *pair, told[pair].reason) for pair, score in scores.items()
-               if score >= COPY and pair not in labels.copies]  # fmt: skip
-    precision, recall, f1 = localisation(boxes, labels.boxes)
-    table = cells(labels, scores, boxes, COPY)
+def judged(name: str, result: Result, labels: Labels) -> dict[str, Any]:
+    """Numbers of one way of judging, printed as they are made."""
+    scores, boxes = result.scores, result.boxes
+    told = {(q, a.reference): a for q, listed in result.answers.items() for a in listed}
+    asked = {pair for pair in labels.copies if pair[0] in result.answers}
+    true = {pair: listed for pair, listed in labels.boxes.items() if pair[0] in result.answers}
+    found = detection(scores, asked, labels.partial)
+    print(f"\n== {name}: {len(asked)} copies\n{line(name, found)}")
+    precision, recall, f1 = localisation(boxes, true)
     by_strength = {}
     for strength in ("weak", "medium", "strong"):
-        pairs = [pair for pair in labels.copies if labels.kind_of[pair[0]][1] == strength]
-        by_strength[strength] = float(np.mean([scores.get(pair, 0.0) >= COPY for pair in pairs])) if pairs else None
+        pairs = [pair for pair in asked if labels.kind_of[pair[0]][1] == strength]
+        hit = sum(scores.get(pair, 0.0) >= COPY for pair in pairs)
+        by_strength[strength] = {"n": len(pairs), "recall": hit / len(pairs) if pairs else None}
     print(f"segments: precision {precision:.3f} recall {recall:.3f} F1 {f1:.3f}   recall at 0.95 {by_strength}")
+    accused = sorted(((score, *pair, told[pair].reason) for pair, score in scores.items()
+                      if score >= COPY and pair not in asked), reverse=True)  # fmt: skip
     print(f"called a copy and is none: {len(accused)}")
-    for score, query, reference, reason in sorted(accused, reverse=True):
+    for score, query, reference, reason in accused:
         print(f"  {score:.4f} {labels.kind_of[query]} {query} > {reference}: {reason}")
     print("missed:")
-    for query, reference in sorted(labels.copies):
+    for query, reference in sorted(asked):
         if scores.get((query, reference), 0.0) < COPY:
             answer = told.get((query, reference))
             said = f"{answer.similarity:.3f} {answer.reason}" if answer else "not among the verified"
@@ -174,21 +197,40 @@ def report(result: dict[str, Any], labels: Labels, peers: dict[str, Any] | None,
     for pair in sorted(labels.partial):
         print(f"  {labels.kind_of[pair[0]][0]} {pair[0]} > {pair[1]}: {scores.get(pair, 0.0):.3f}",
               boxes.get(pair, []), "true", labels.boxes[pair])  # fmt: skip
+    table = cells(labels, asked, scores, boxes, COPY)
     for family, row in table.items():
         print(f"{family:18s}", {k: {m: round(v, 2) for m, v in cell.items()} for k, cell in row.items()})
-    rates = {}
-    for side in ("reference", "query"):
-        media = result[f"{side}_media_s"]
-        rates[side] = {stage: round(media / s, 1) for stage, s in result[f"{side}_cpu_s"].items() if s > 0 and media}
-    print("seconds of video per CPU second:", rates)
-    out.write_text(json.dumps({
-        "n": {"copies": len(labels.copies), "queries": len(answers), "frames": result["frames"]},
-        "detection": {name: asdict(one) for name, one in found.items()},
-        "segments": {"precision": precision, "recall": recall, "f1": f1}, "by_strength": by_strength,
-        "cells": table, "accused": accused, "rates": rates, "channels": result["channels"],
-        "digest": result["digest"], "unread": result["unread"], "peers_cpu_s": (peers or {}).get("cpu_s"),
-        "answers": {q: [asdict(a) for a in listed] for q, listed in answers.items()},
-    }, indent=1))  # fmt: skip
+    negatives: dict[str, float] = defaultdict(float)
+    for (query, reference), score in scores.items():
+        if (query, reference) not in labels.copies:
+            family = labels.kind_of[query][0]
+            negatives[family] = max(negatives[family], score)
+    print("highest wrong answer by family:", {k: round(v, 3) for k, v in sorted(negatives.items())})
+    return {"detection": asdict(found), "segments": {"precision": precision, "recall": recall, "f1": f1},
+            "by_strength": by_strength, "cells": table, "accused": accused, "highest_wrong": dict(negatives),
+            "cpu_s": result.cpu_s, "answers": {q: [asdict(a) for a in listed] for q, listed in result.answers.items()},
+            }  # fmt: skip
+
+
+def report(result: Run, labels: Labels, peers: dict[str, Any] | None, out: Path) -> None:
+    made: dict[str, Any] = {"facts": result.facts, "with sound": judged("with sound", result.loud, labels),
+                            "pictures alone": judged("pictures alone", result.mute, labels)}  # fmt: skip
+    others = {"best frame's cosine": result.best_frame}
+    if peers is not None:
+        others["vPDQ"] = vpdq_scores(peers["vpdq"], result.mute.answers)
+        others["videohash"] = videohash_scores(peers["videohash"], result.mute.answers)
+        print("peers' CPU s", peers["cpu_s"])
+    shown = {pair for pair in labels.copies if pair[0] in result.mute.answers}
+    print("\n== peers, pictures alone")
+    for name, scores in others.items():
+        found = detection({p: s for p, s in scores.items() if p[0] in result.mute.answers}, shown, labels.partial)
+        made[name] = asdict(found)
+        print(line(name, found))
+    facts, cpu_s = result.facts, result.loud.cpu_s
+    rates = {stage: facts["asked_media_s" if stage in ("search", "database", "align", "verify") else "read_media_s"] / s
+             for stage, s in cpu_s.items() if s > 0}  # fmt: skip
+    print("seconds of video per CPU second, queries:", {stage: round(rate, 1) for stage, rate in rates.items()})
+    out.write_text(json.dumps({**made, "rates": rates}, indent=1))
 
 
 def main() -> None:
@@ -198,10 +240,9 @@ def main() -> None:
     parser.add_argument("--peers", type=Path)
     parser.add_argument("--readings", type=Path)
     parser.add_argument("--only", default="")
-    parser.add_argument("--silent", action="store_true")
     args = parser.parse_args()
     labels = Labels(args.folder, [name for name in args.only.split(",") if name])
-    result = run(args.folder, labels, args.readings, args.silent)
+    result = run(args.folder, labels, args.readings)
     report(result, labels, json.loads(args.peers.read_text()) if args.peers else None, args.out)
 
 

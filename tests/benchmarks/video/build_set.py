@@ -117,7 +117,7 @@ def negatives(data: Path, pictures: dict[str, Photos], music: Sequence[Path], po
             yield family, make(Material(scenes, photos, things, tuple(sounds)), rng)
     still = read_clip(data / "clips" / "vtest.avi")
     for start_s, end_s in STILL_STRETCH[1:]:
-        yield "same_scene", Pair(still.part(start_s, end_s), still.part(*STILL_STRETCH[0]))
+        yield "same_scene", Pair(still.part(start_s, end_s), None)
 
 
 def main() -> None:
@@ -156,7 +156,8 @@ def main() -> None:
     for number, (family, pair) in enumerate(pairs):
         query, reference = f"n{number:04d}.mp4", f"{family}-n{number:04d}.mp4"
         write_clip(pair.query, queries / query)
-        write_clip(pair.reference, originals / reference)
+        if pair.reference is not None:
+            write_clip(pair.reference, originals / reference)
         tables.add(query, family, "hard", "", pair.shared, reference)
     tables.write()
     print({folder.name: len(list(folder.iterdir())) for folder in (originals, queries)})

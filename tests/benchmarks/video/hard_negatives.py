@@ -33,10 +33,12 @@ class Material:
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """shared: what the two really have in common in time, empty where nothing."""
+    """shared: what the two really have in common in time, empty where nothing; reference: None where it is one of
+    the set's references already.
+    """
 
     query: Clip
-    reference: Clip
+    reference: Clip | None
     shared: tuple[Segment, ...] = ()
 
 

@@ -84,10 +84,9 @@ class Ours:
 
     Args:
         readings: a folder that keeps what was read of each file between runs.
-        silent: forget every sound track once it was read, so that pictures must do without.
     """
 
-    def __init__(self, db: Database, readings: Path | None = None, *, silent: bool = False) -> None:
+    def __init__(self, db: Database, readings: Path | None = None) -> None:
         self.clock = Clock()
         self.analyzer = make_analyzer()
         self.analyzer.clock = self.clock
@@ -96,14 +95,12 @@ class Ours:
         self._matcher = Matcher(db)
         self._names: dict[UUID, str] = {}
         self.readings = readings
-        self._silent = silent
         self.frames = 0
         self.unread: list[tuple[str, str]] = []
 
     def read(self, path: Path, *, search: bool) -> VideoReading:
         """Decode and fingerprint, or take what an earlier run with the same models left in `readings`."""
-        reading = self._kept(path, search) if self.readings is not None else self._read(path, search)
-        return VideoReading(replace(reading.fingerprint, sound=None)) if self._silent else reading
+        return self._kept(path, search) if self.readings is not None else self._read(path, search)
 
     def _kept(self, path: Path, search: bool) -> VideoReading:
         assert self.readings is not None
@@ -129,9 +126,8 @@ class Ours:
         self.clock.media_s += reading.fingerprint.duration_s
         return reading
 
-    def add(self, path: Path) -> None:
+    def add(self, path: Path, reading: VideoReading) -> None:
         """Register a reference."""
-        reading = self.read(path, search=False)
         self.frames += len(reading.fingerprint.frames)
         work_id, content = uuid4(), path.read_bytes()
         digest = hashlib.sha256(content).digest()
@@ -142,13 +138,8 @@ class Ours:
             self.kind.make_visible(conn, works.get_work(conn, work_id), reading)
         self._names[work_id] = path.name
 
-    def ask(self, path: Path) -> list[Answer]:
+    def ask(self, reading: VideoReading, sha256: bytes) -> list[Answer]:
         """Everything that is known of a query, most similar first."""
-        reading = self.read(path, search=True)
-        return self.ask_read(reading, hashlib.sha256(path.read_bytes()).digest())
-
-    def ask_read(self, reading: VideoReading, sha256: bytes) -> list[Answer]:
-        """The same for what was read before."""
         query = Query(sha256)
         found = self._search(reading, query)
         judged = self._matcher.verify(self.kind, reading, query, found)
@@ -182,6 +173,11 @@ class Ours:
                       for s in told["segments"])  # fmt: skip
         return Answer(self._names[work_id], match.similarity, match.verified, match.sound_only, match.mirrored,
                       str(told["agreement"]), boxes, told["reason"])  # fmt: skip
+
+
+def silent(reading: VideoReading) -> VideoReading:
+    """The same without its sound track, so that pictures must do without."""
+    return VideoReading(replace(reading.fingerprint, sound=None))
 
 
 def make_analyzer() -> TimedAnalyzer:

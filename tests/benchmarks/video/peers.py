@@ -14,6 +14,7 @@ import os
 import resource
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +51,16 @@ def main(folder: Path, out: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="peers-") as work:
         (Path(work) / "ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
         os.environ["PATH"] = f"{work}:{os.environ['PATH']}"
-        for path in sorted([*(folder / "references").iterdir(), *(folder / "queries").iterdir()]):
-            name = f"{path.parent.name}/{path.name}"
-            for peer, hashed in (("vpdq", frames), ("videohash", lambda path: one_hash(path, work))):
-                if name not in made.setdefault(peer, {}):
+        hashers: dict[str, Callable[[Path], Any]] = {"vpdq": frames, "videohash": lambda path: one_hash(path, work)}
+        for peer, hashed in hashers.items():
+            known = made.setdefault(peer, {})
+            for path in sorted([*(folder / "references").iterdir(), *(folder / "queries").iterdir()]):
+                name = f"{path.parent.name}/{path.name}"
+                if name not in known:
                     start = spent_s()
-                    made[peer][name] = hashed(path)
+                    known[name] = hashed(path)
                     cpu_s[peer] += spent_s() - start
-            out.write_text(json.dumps(made))  # so that a run that was stopped goes on where it was
+                    out.write_text(json.dumps(made))  # so that a run that was stopped goes on where it was
     print({name: round(seconds) for name, seconds in cpu_s.items()}, "CPU s")
 
 
