@@ -14,6 +14,8 @@ import numpy as np
 from edits import ROWS
 from scoring import Answers, Judge, Judged, Summary, read_answers, summarise
 
+from embeddings.audio.calibration import load_calibration
+
 METHODS = ("ours", "audfprint-dense", "audfprint", "chromaprint")
 LENGTHS = (5, 10, 30)
 THRESHOLD = 0.95
@@ -107,7 +109,9 @@ def main(folder: Path, methods: list[str]) -> None:
     for method in methods:
         answers = read_answers(folder / f"answers-{method}.json")
         judged = judge.all(answers)
-        summary = summaries[method] = summarise(judge, judged, answers)
+        summary = summaries[method] = summarise(
+            judge, judged, answers, load_calibration().proven_at if method == "ours" else -np.inf
+        )
         count = sum(n for _, n in summary.recall_by_kind.values())
         errors = np.array(summary.errors_s or [np.nan])
         quantiles = ", ".join(f"p{q} {np.percentile(errors, q):.3f}" for q in (50, 95, 99))
