@@ -7,6 +7,8 @@ left behind on the way.
 from __future__ import annotations
 
 import numpy as np
+import psycopg
+from psycopg import sql
 
 from storage.database import Connection
 from storage.landmark_postings import Postings, join, pack_buckets, read_buckets, read_fresh, shift_for
@@ -51,6 +53,20 @@ def merge_all(conn: Connection) -> None:
     fresh = read_fresh(heads, b"".join(data for _, data in rows))
     ids = [row[0] for row in conn.execute("select id from sound_segments")]
     _write_segment(conn, join([fresh, _take_segments(conn, ids)]))
+
+
+def reclaim(dsn: str) -> None:
+    """Give the disk space of merged-away segments back to the system; what VACUUM alone keeps for later merges.
+
+    Rewrites one range of hashes at a time; look-ups wait for that range, about a second for each 100 MB of it. For a
+    maintenance task after `merge_segments`, on a connection of its own since VACUUM runs in no transaction.
+    """
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        ranges = conn.execute(
+            "select inhrelid::regclass::text from pg_inherits where inhparent = 'sound_buckets'::regclass"
+        ).fetchall()
+        for (name,) in [*ranges, ("sound_fresh",)]:
+            conn.execute(sql.SQL("vacuum (full, analyze) {}").format(sql.Identifier(name)))
 
 
 def _only_merger(conn: Connection) -> bool:

@@ -119,6 +119,28 @@ def test_a_long_query_is_looked_up_in_parts(db: Database, monkeypatch: pytest.Mo
     )
 
 
+def test_space_of_merged_segments_is_given_back(db: Database) -> None:
+    sounds = [random_sound(seed, 4000) for seed in range(24)]
+    size = (
+        "select sum(pg_total_relation_size(inhrelid))::int8 from pg_inherits"
+        " where inhparent = 'sound_buckets'::regclass"
+    )
+    for sound in sounds:
+        with db.transaction() as conn:
+            add(conn, sound)
+            landmark_merge.merge_fresh(conn, most=1)
+    query = excerpt(sounds[5], 100, 300)
+    with db.transaction() as conn:
+        landmark_merge.merge_all(conn)
+        answer = everything(conn, query)
+        (before,) = conn.execute(size).fetchone() or (0,)
+    landmark_merge.reclaim(db.dsn)
+    with db.transaction() as conn:
+        (after,) = conn.execute(size).fetchone() or (0,)
+        assert after < before / 2 and after < 24 * 4000 * 14
+        assert everything(conn, query) == answer
+
+
 def test_a_forgotten_sound_is_gone_from_fresh_tracks_and_segments(db: Database) -> None:
     sound, other = random_sound(1), random_sound(2)
     query = excerpt(sound, 0, FRAMES)
