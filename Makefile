@@ -23,8 +23,9 @@ lint: setup ## style, types and the direction of imports
 	$(BIN)/lint-imports
 	cd contracts && tools/forge fmt --check
 
-bench: setup ## benchmark of the node; pictures need 4 GB of packages, see tests/benchmarks/image/README.md
+bench: setup ## the node and the intake of events; media need sets of their own, see the READMEs in tests/benchmarks
 	$(BIN)/python tests/benchmarks/chain/bench_node.py
+	$(BIN)/python tests/benchmarks/creators/bench_ingest.py
 
 fuzz: setup ## the long profile of the contracts' fuzz and invariant tests
 	cd contracts && FOUNDRY_PROFILE=fuzz tools/forge test

@@ -38,6 +38,7 @@ from oracle.bulk import FolderMatcher
 from oracle.chain.accounts import LocalAccount, load_account
 from oracle.chain.client import ChainClient
 from oracle.chain.deploy import Deployment, connect, deploy
+from oracle.chain.economy import ETHER
 from oracle.chain.errors import WrongChain
 from oracle.chain.fees import GWEI, FeeLimits
 from oracle.chain.heads import HeadWatcher
@@ -49,7 +50,8 @@ from oracle.chain.quorum.peers import QuorumSettings
 from oracle.chain.rpc import Endpoint
 from oracle.chain.signer import LocalSigner, account_from_file
 from oracle.check import Checker
-from oracle.clerk import Clerk
+from oracle.clerk import Clerk, Payroll
+from oracle.creators.chain_pay import Till
 from oracle.errors import ConfigurationError
 from oracle.exchange import UploadExchange
 from oracle.fetch import Fetcher
@@ -238,7 +240,19 @@ def make_node(settings: Settings, db: Database) -> ChainNode:
 
 def make_clerk(settings: Settings, db: Database) -> Clerk:
     """What happens by itself. Raises: ConfigurationError, SigningFailed."""
-    return Clerk(db, Upkeep(db, court=make_court(settings), allow_private=settings.fetch.allow_private))
+    upkeep = Upkeep(db, court=make_court(settings), allow_private=settings.fetch.allow_private)
+    return Clerk(db, upkeep, payroll=make_payroll(settings))
+
+
+def make_payroll(settings: Settings) -> Payroll | None:
+    """Who pays creators on chain; None where no paymaster is set. Raises: ConfigurationError, InvalidAddress."""
+    if settings.chain.paymaster_key is None:
+        return None
+    token = parse_account(settings.pay.token) if settings.pay.token else ETHER
+    if token is None:
+        raise ConfigurationError(f"ORACLE_PAY__TOKEN: {settings.pay.token!r} is no address.")
+    paymaster = LocalSigner(bytes(load_account(settings.chain.paymaster_key.get_secret_value()).key))
+    return Payroll(make_chain_client(settings), paymaster, Till(token, settings.pay.units_per_cent))
 
 
 def make_court(settings: Settings) -> Court | None:

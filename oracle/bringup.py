@@ -14,9 +14,11 @@ from oracle.app import configure_logging
 from oracle.chain.client import ChainClient
 from oracle.chain.deploy import Deployment, connect, deploy
 from oracle.chain.devnet import DevChain
+from oracle.chain.economy import fund_vault
 from oracle.chain.errors import NotDeployed
 from oracle.chain.officers import Officers
 from oracle.chain.rpc import Endpoint
+from oracle.chain.signer import LocalSigner
 from oracle.errors import ConfigurationError
 from oracle.settings import Settings
 from oracle.supervisor import ChildSpec, Supervisor
@@ -28,7 +30,12 @@ log = structlog.get_logger()
 
 # The first one may hold all others, as JSON.
 NODE_KEYS = ("ORACLE_CHAIN", "ORACLE_CHAIN__KEY", "ORACLE_CHAIN__KEY_FILE", "ORACLE_CHAIN__KEY_PASSWORD")
-COURT_KEYS = ("ORACLE_CHAIN__FRAUD_OFFICER_KEY", "ORACLE_CHAIN__ARBITER_KEY")
+COURT_KEYS = (
+    "ORACLE_CHAIN__FRAUD_OFFICER_KEY", "ORACLE_CHAIN__ARBITER_KEY", "ORACLE_CHAIN__PAYMASTER_KEY",
+)  # fmt: skip
+# Play money of the embedded chain: what a cent is, and what bonuses are paid from.
+WEI_PER_CENT = 10**12
+BONUS_BUDGET_WEI = 10**18
 
 
 def run_until_stopped(settings: Settings) -> int:
@@ -56,6 +63,8 @@ def run_until_stopped(settings: Settings) -> int:
             court |= {
                 "ORACLE_CHAIN__FRAUD_OFFICER_KEY": chain.account("fraud_officer").key.hex(),
                 "ORACLE_CHAIN__ARBITER_KEY": chain.account("arbiter").key.hex(),
+                "ORACLE_CHAIN__PAYMASTER_KEY": chain.account("paymaster").key.hex(),
+                "ORACLE_PAY__UNITS_PER_CENT": str(WEI_PER_CENT),
             }
             env |= {
                 "CHAIN_RPC_URL": chain.rpc_url,
@@ -158,6 +167,8 @@ def _deploy_once(chain: DevChain, file: Path) -> None:
         admin=chain.account("admin").address,
         treasuries=(chain.account("platform").address, chain.account("ecosystem").address),
     )  # fmt: skip
+    client = ChainClient(Endpoint(chain.rpc_url), deployment)
+    fund_vault(client, LocalSigner(bytes(chain.account("paymaster").key)), BONUS_BUDGET_WEI)
     chain.save()  # or a kill -9 now would leave the addresses of contracts that are gone
     temporary = file.with_suffix(".new")
     temporary.write_text(deployment.to_json())

@@ -2,11 +2,16 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
 
+from oracle.chain.client import ChainClient
+from oracle.chain.errors import ChainError
+from oracle.chain.signer import Signer
 from oracle.creators import clockwork
+from oracle.creators.chain_pay import Till, send_pay
 from oracle.fraud.upkeep import Upkeep
 from storage.database import Database
 from storage.errors import StorageError
@@ -20,12 +25,24 @@ EVERY_S = 5.0
 LONGEST_PAUSE_S = 60.0
 
 
+@dataclass(frozen=True)
+class Payroll:
+    """Who pays creators on chain, and with what."""
+
+    client: ChainClient
+    paymaster: Signer
+    till: Till
+
+
 class Clerk:
     """Rounds of all that nobody asks for. A round may be cut off anywhere; the next one takes up what is left."""
 
-    def __init__(self, db: Database, upkeep: Upkeep, *, every_s: float = EVERY_S) -> None:
+    def __init__(
+        self, db: Database, upkeep: Upkeep, *, payroll: Payroll | None = None, every_s: float = EVERY_S
+    ) -> None:
         self._db = db
         self._upkeep = upkeep
+        self._payroll = payroll
         self._every_s = every_s
         self._lock = SessionLock(db.dsn, LOCK)
 
@@ -48,6 +65,8 @@ class Clerk:
             return False
         self._each("creators", lambda: clockwork.tick(self._db, now))
         self._each("fraud", lambda: self._upkeep.tick(now))
+        if (payroll := self._payroll) is not None:
+            self._each("pay", lambda: send_pay(self._db, payroll.client, payroll.paymaster, payroll.till, now))
         return True
 
     def _each(self, part: str, work: Callable[[], object]) -> None:
@@ -56,6 +75,9 @@ class Clerk:
             done = work()
         except StorageError:
             raise
+        except ChainError as exc:
+            log.warning("clerk.chain_unreachable", part=part, code=exc.code, error=str(exc))
+            return
         except Exception:
             log.exception("clerk.part_failed", part=part)
             return

@@ -68,6 +68,9 @@ class ChainSettings(BaseModel, frozen=True):
     arbiter_key: SecretStr | None = Field(
         default=None, description="Key (hex) of the account that decides on freezes; never the one that freezes."
     )
+    paymaster_key: SecretStr | None = Field(
+        default=None, description="Key (hex) of the account that pays creators through the BonusVault. Optional."
+    )
     confirmations: int = Field(default=1, ge=0, description="Blocks on top of a request before its answer is sent.")
     poll_s: float = Field(default=0.5, gt=0, description="Pause between two looks at the chain.")
     ws_url: str | None = Field(
@@ -89,6 +92,13 @@ class QuorumSettings(BaseModel, frozen=True):
         default=50, ge=0, le=10_000, description="How far a report may be from our own similarity."
     )
     turn_s: float = Field(default=5.0, gt=0, description="How long each signer has to send before the next one does.")
+
+
+class PaySettings(BaseModel, frozen=True):
+    """What creators are paid with on chain, where a paymaster's key is set."""
+
+    token: str | None = Field(default=None, description="Address of the token; the chain's own coin if not set.")
+    units_per_cent: int = Field(default=1, ge=1, description="How many of its smallest units are a cent.")
 
 
 class FetchSettings(BaseModel, frozen=True):
@@ -147,6 +157,7 @@ class Settings(BaseSettings):
     matching: MatchingSettings = MatchingSettings()
     chain: ChainSettings = ChainSettings()
     quorum: QuorumSettings = QuorumSettings()
+    pay: PaySettings = PaySettings()
     fetch: FetchSettings = FetchSettings()
     clip: ClipSettings = ClipSettings()
     worker: WorkerSettings = WorkerSettings()
