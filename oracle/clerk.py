@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -13,6 +13,7 @@ from oracle.chain.signer import Signer
 from oracle.creators import clockwork
 from oracle.creators.chain_pay import Till, send_pay
 from oracle.fraud.upkeep import Upkeep
+from storage import landmark_merge
 from storage.database import Database
 from storage.errors import StorageError
 from storage.locks import SessionLock
@@ -23,6 +24,7 @@ log = structlog.get_logger()
 LOCK = 0x0C1E_2C
 EVERY_S = 5.0
 LONGEST_PAUSE_S = 60.0
+RECLAIM_EVERY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Clerk:
         self._upkeep = upkeep
         self._payroll = payroll
         self._every_s = every_s
+        self._last_reclaim: datetime | None = None
         self._lock = SessionLock(db.dsn, LOCK)
 
     def run(self, stop: threading.Event) -> None:
@@ -65,9 +68,24 @@ class Clerk:
             return False
         self._each("creators", lambda: clockwork.tick(self._db, now))
         self._each("fraud", lambda: self._upkeep.tick(now))
+        self._each("sound index", lambda: self._tend_sounds(now))
         if (payroll := self._payroll) is not None:
             self._each("pay", lambda: send_pay(self._db, payroll.client, payroll.paymaster, payroll.till, now))
         return True
+
+    def _tend_sounds(self, now: datetime) -> int:
+        """Merge what has piled up in the index of sounds, and once a day give its disk space back."""
+        merged = 0
+        while self._merge_once():
+            merged += 1
+        if merged and (self._last_reclaim is None or now - self._last_reclaim >= RECLAIM_EVERY):
+            landmark_merge.reclaim(self._db.dsn)
+            self._last_reclaim = now
+        return merged
+
+    def _merge_once(self) -> bool:
+        with self._db.transaction() as conn:
+            return landmark_merge.merge_segments(conn)
 
     def _each(self, part: str, work: Callable[[], object]) -> None:
         """One part's trouble must not keep the other from being done; an outage is everybody's."""
