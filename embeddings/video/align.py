@@ -22,7 +22,7 @@ MIN_SCORE = 0.6  # of a line: one frame that is surely alike; pictures must prov
 STILL_WORTH = 0.35  # likeness from which a frame may show a registered picture
 PAIRS = 3  # frame pairs of a stretch that are verified at first ...
 MORE_PAIRS = 2  # ... and where they leave it open
-AS_ALIKE = 0.6  # of the median likeness along a line: what its ends must reach to be lengthened
+AS_ALIKE = 0.5  # of the median likeness along a line: what its ends must reach to be lengthened
 HINT = 0.12  # likeness of two frames from which it is worth laying them over each other
 MOMENTS = 12
 SAME_SPEED_DRIFT = 1.0  # intervals that another speed must drift over the run to be told from the same speed
@@ -66,7 +66,40 @@ def propose(query: VideoFingerprint, reference: ReferenceVideo, compared: Cells)
         return _stills(query, compared)
     step = max(query.interval_s, reference.interval_s)
     lines = find_lines(compared, step, MIN_SCORE)
-    return tuple(_proposal(_stretched(line, compared, step), compared, query, reference) for line in lines)
+    found = [_proposal(_stretched(line, compared, step), compared, query, reference) for line in lines]
+    return tuple(sorted(_joined(found, step), key=lambda one: -one.score))
+
+
+def _joined(found: Sequence[Proposal], step_s: float) -> list[Proposal]:
+    """Stretches that go on where another ends, on both timelines, as one."""
+    joined: list[Proposal] = []
+    for one in sorted(found, key=lambda proposal: proposal.query_start_s):
+        last = joined[-1] if joined else None
+        if last is None or not _goes_on(last, one, step_s):
+            joined.append(one)
+            continue
+        points = len(last.seconds) + len(one.seconds)
+        likeness = (last.likeness * len(last.seconds) + one.likeness * len(one.seconds)) / points
+        longer = max(last, one, key=lambda proposal: proposal.query_end_s - proposal.query_start_s)
+        joined[-1] = Proposal(
+            last.query_start_s, one.query_end_s, min(last.reference_start_s, one.reference_start_s),
+            max(last.reference_end_s, one.reference_end_s), longer.speed, likeness, last.score + one.score,
+            (*longer.pairs, *(pair for pair in last.pairs + one.pairs if pair not in longer.pairs)),
+            longer.moments, last.seconds + one.seconds,
+        )  # fmt: skip
+    return joined
+
+
+def _goes_on(last: Proposal, one: Proposal, step_s: float) -> bool:
+    ahead = (
+        last.reference_start_s - one.reference_end_s if last.reversed else one.reference_start_s - last.reference_end_s
+    )
+    return (
+        last.reversed == one.reversed
+        and abs(one.speed - last.speed) <= 0.07 * abs(last.speed)
+        and one.query_start_s - last.query_end_s <= step_s
+        and abs(ahead - (one.query_start_s - last.query_end_s) * abs(last.speed)) <= 1.25 * step_s
+    )
 
 
 def _stretched(line: Line, compared: Cells, step_s: float) -> Line:

@@ -54,7 +54,7 @@ def compare(
     view = OverlapView(query.frames, query.interval_s, reference, every)
     proposed = _best_placed(query, reference, view, [*laid, *_beside(laid[0], query, reference, every, verify)])
     again = _verified(query, reference, proposed, proxies, verify)
-    return again if _proven_s(again) > 0.9 * _proven_s(first) else first
+    return again if _proven_s(again) > (1.0 if _sure(first) else 0.95) * _proven_s(first) else first
 
 
 def _best_placed(
@@ -106,11 +106,13 @@ def _verified(
 
 def _settled(found: Pictures, query: VideoFingerprint, reference: ReferenceVideo) -> bool:
     """Whether a second look can add nothing: surely alike, over nearly all that can match."""
+    return _sure(found) and _proven_s(found) >= NEARLY_ALL * min(query.content_s, reference.content_s)
+
+
+def _sure(found: Pictures) -> bool:
+    """Whether something is proven, and hashes agree along all of it, so that its times are right."""
     proven = [one.segment for one in found.judged if one.segment.verified]
-    if not proven:
-        return False
-    sure = min(segment.score for segment in proven) >= SURE_LIKENESS
-    return sure and _proven_s(found) >= NEARLY_ALL * min(query.content_s, reference.content_s)
+    return bool(proven) and min(segment.score for segment in proven) >= SURE_LIKENESS
 
 
 def _probe(query: VideoFingerprint, reference: ReferenceVideo, proxies: Proxies, verify: VerifyPair) -> list[Laid]:
