@@ -115,14 +115,10 @@ class Summary:
     errors_s: list[float]
 
 
-def summarise(judge: Judge, judged: Iterable[Judged], asked: Container[str], floor: float = -np.inf) -> Summary:
-    """micro-AP over all copies that were asked for; recall at zero false matches, negatives included.
-
-    Args:
-        floor: what the method itself does not call a match, however few false answers there are.
-    """
+def summarise(judge: Judge, judged: Iterable[Judged], asked: Container[str]) -> Summary:
+    """micro-AP over all copies that were asked for; recall at zero false matches, negatives included."""
     listed = sorted(judged, key=lambda one: (-one.score, one.right))
-    line = max(floor, next((one.score for one in listed if not one.right), -np.inf))
+    line = next((one.score for one in listed if not one.right), -np.inf)
     copies = [q for q, label in judge.labels.items() if label.expected == "copy" and not label.second and q in asked]
     hits: dict[str, Judged] = {}
     for one in listed:
