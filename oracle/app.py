@@ -240,7 +240,7 @@ def make_node(settings: Settings, db: Database) -> ChainNode:
 
 def make_clerk(settings: Settings, db: Database) -> Clerk:
     """What happens by itself. Raises: ConfigurationError, SigningFailed."""
-    upkeep = Upkeep(db, court=make_court(settings), allow_private=settings.fetch.allow_private)
+    upkeep = Upkeep(db, court=make_court(settings), jobs=Jobs(db.dsn), allow_private=settings.fetch.allow_private)
     return Clerk(db, upkeep, payroll=make_payroll(settings))
 
 

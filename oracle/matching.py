@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from oracle.decision import Match, SoundRule, similarity_to_bps
 from oracle.media.kind import Found, MediaKind, MediaMatch, Progress, Query, R, no_progress
-from storage import matches, works
+from storage import appeals, matches, works
 from storage.database import Database
 from storage.works import Work
 
@@ -77,7 +77,13 @@ class Matcher:
         with self._db.transaction() as conn:
             known = works.get_works(conn, ids)
             licensed = works.licensed_works(conn, query.creator_id, ids)
-        allowed = [c for c in found if self._may_match(kind.media_type, known[c.work_id], query)]
+            # What people decided to be no copy is not accused again, however often the same bytes are posted.
+            settled = appeals.settled_not_copies(conn, query.sha256, query.creator_id, ids)
+        allowed = [
+            candidate
+            for candidate in found
+            if candidate.work_id not in settled and self._may_match(kind.media_type, known[candidate.work_id], query)
+        ]
         best: dict[object, Judged] = {}
         for candidate, match in kind.verify(self._db, reading, allowed, progress):
             work = known[candidate.work_id]

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from embeddings import errors as embedding
 from oracle import errors, fetch
 from oracle.chain.errors import InvalidAddress
+from oracle.fraud.errors import Conflict
 from storage import blobs
 from storage import errors as storage
 
@@ -26,6 +27,7 @@ STATUS: dict[type[Exception], int] = {
     errors.NotAllowed: 403,
     errors.KeyRequired: 401,
     errors.TooManyRequests: 429,
+    Conflict: 409,
     errors.OracleError: 422,
     InvalidAddress: 422,
     fetch.UriTooLarge: 413,

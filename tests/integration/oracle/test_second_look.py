@@ -75,3 +75,19 @@ def test_a_request_for_an_account_that_we_know_by_name_is_that_creators(
     again = analysis_of(db, ask(settings, db, "0x" + "11" * 32, "22" * 32, creator="alice"))
     with db.transaction() as conn:
         assert conn.execute("select handle from creators where id = %s", (again.creator_id,)).fetchone() == ("alice",)
+
+
+def test_what_was_decided_to_be_no_copy_is_not_accused_again(settings: Settings, db: Database, post: Post) -> None:
+    first = post(photo("temple"), "alice")
+    again = edited(photo("temple"), "resized")
+    copy = post(again, "bob")
+    assert copy["verdict"] == "derivative"
+    with db.transaction() as conn:
+        conn.execute(
+            "insert into not_copies (work_id, other_work_id, sha256, other_sha256, creator_id, decided_by, decided_at)"
+            " select w.id, o.id, w.sha256, o.sha256, w.creator_id, 'a reviewer', now() from works w, works o"
+            " where w.id = %s and o.id = %s",
+            (copy["work"]["id"], first["work"]["id"]),
+        )
+    assert post(again, "bob")["verdict"] == "self_duplicate"
+    assert post(again, "carol")["verdict"] == "derivative", "what was settled for bob is not settled for others"
