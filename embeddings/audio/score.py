@@ -3,8 +3,9 @@
 A match is a copy where at least half of the query's sounding seconds are a stretch of the reference, or half of a
 reference that is long enough to be a work of its own are in the query. Seconds count once: a loop that comes back
 forty times is as long as the loop. Of the reference's peaks a fifth must live in the query: a new arrangement of a
-piece keeps its notes, aligned from end to end, but not its sound. A copy has 0.95 to 1.00 by how much is covered and
-how faithfully; less is a partial match, 0.60 to 0.94; what is not proven stays at 0.50 or less.
+piece keeps its notes, aligned from end to end, but not its sound. A copy has 0.95 + 0.05 x share of the query x share
+of the reference x share of the peaks, as a video has: what is owed falls with the part that was taken and with the part
+that is one's own. Less is a partial match, 0.60 to 0.94; what is not proven stays at 0.50 or less.
 """
 
 from __future__ import annotations
@@ -57,11 +58,10 @@ def judge(
         and in_reference >= WHOLE_WORK_S * COPY_COVERAGE
         and (reference_s >= WHOLE_WORK_S or both)
     )
-    most = max(of_query, of_reference if reference_is_in_it else 0.0)
     if (query_is_it or reference_is_in_it) and not repeating and share >= COPY_SHARE:
         whose = f"{of_query:.0%} of the upload" if query_is_it else f"{of_reference:.0%} of the earlier sound"
         why = f"The same recording: {whose} is the same stretch of sound."
-        similarity = PROVEN_COPY + (1.0 - PROVEN_COPY) * most * min(1.0, share)
+        similarity = PROVEN_COPY + (1.0 - PROVEN_COPY) * of_query * of_reference * min(1.0, share)
         return Judgement(similarity, False, of_query, of_reference, why)
     how_much = min(1.0, max(of_query, of_reference if reference_s >= WHOLE_WORK_S else 0.0) / COPY_COVERAGE)
     if repeating:

@@ -34,8 +34,9 @@ def conclude(
 ) -> VideoMatch:
     """The relation of two videos.
 
-    Pictures that make a copy decide; where they do not, sound may, and then the match says that it rests on sound
-    alone. Stretches that were not proven count only where nothing was; one still picture is no copy of a video.
+    Pictures that make a copy decide, and what is owed is by their extent: sound that agrees is told and adds nothing.
+    Where they do not, sound may, and then the match says that it rests on sound alone. Stretches that were not proven
+    count only where nothing was; one still picture is no copy of a video.
     """
     judged = compared.judged
     pictures = _pictures(query, reference, judged, policy)
@@ -48,10 +49,7 @@ def conclude(
         similarity = min(similarity, STILL_TO)
         if by_sound >= COPY:
             similarity, sound_only = by_sound, True
-    elif pictures.score.copy:
-        if agreement == "agree":
-            similarity = max(similarity, by_sound)
-    elif by_sound >= COPY or by_sound > similarity:
+    elif not pictures.score.copy and (by_sound >= COPY or by_sound > similarity):
         similarity, sound_only = by_sound, True
     verified = similarity >= COPY
     by_ear = sound if sound_only else None

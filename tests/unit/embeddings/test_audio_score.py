@@ -39,6 +39,21 @@ def test_copies_and_partial_matches(
     assert 0.6 <= judged.similarity <= 1.0
 
 
+def test_what_is_owed_falls_with_the_part_that_was_taken() -> None:
+    def similarity(start: float, seconds: float, query_s: float, reference_s: float) -> float:
+        span = [(start, start + seconds)]
+        return judge(span, span, query_s=query_s, reference_s=reference_s, share=0.9, repeating=False).similarity
+
+    assert similarity(0, 180, 180, 180) == pytest.approx(0.95 + 0.05 * 0.9)
+    short_in_long, long_has_short = similarity(0, 20, 3600, 20), similarity(0, 20, 20, 3600)
+    assert short_in_long == long_has_short == pytest.approx(0.95 + 0.05 * 0.9 * 20 / 3600)
+    assert short_in_long >= 0.95, "a copy all the same"
+    taken = [similarity(0, 60, 60, whole) for whole in (60, 120, 600, 6000, 36_000)]
+    assert taken == sorted(taken, reverse=True) and taken[-1] >= 0.95
+    own = [similarity(0, 60, whole, 60) for whole in (60, 120, 600, 6000, 36_000)]
+    assert own == taken
+
+
 def test_more_coverage_and_more_fidelity_never_lower_it() -> None:
     def similarity(seconds: float, share: float) -> float:
         span = [(0.0, seconds)]

@@ -46,9 +46,9 @@ def judged(*segments: VideoSegment) -> Pictures:
     return Pictures(tuple(Judged(segment, (), 1.0, 0.0, 0, ()) for segment in segments), ())
 
 
-def joined(pictures: Pictures, sound: Sound | None = None) -> VideoMatch:
-    frames = tuple(KeyFrame(float(t), 1.0, b"", 0, {}, b"", ()) for t in range(30))
-    query = VideoFingerprint(30.0, 1.0, 16, 9, frames, 0.0, 0, None, None, ())
+def joined(pictures: Pictures, sound: Sound | None = None, seconds: int = 30) -> VideoMatch:
+    frames = tuple(KeyFrame(float(t), 1.0, b"", 0, {}, b"", ()) for t in range(seconds))
+    query = VideoFingerprint(float(seconds), 1.0, 16, 9, frames, 0.0, 0, None, None, ())
     times = np.arange(60.0)
     reference = ReferenceVideo(60.0, 1.0, times, np.ones(60), np.zeros((60, 32), np.uint8), {})
     return conclude(query, reference, pictures, sound, VideoPolicy(), "test")
@@ -59,8 +59,16 @@ def test_pictures_that_make_a_copy_decide_and_sound_says_whether_it_agrees() -> 
     assert alone.verified and alone.agreement == "picture_only" and not alone.sound_only
     assert alone.similarity == pytest.approx(0.95 + 0.05 * 0.5)
     both = joined(judged(SEEN), SAME_SOUND)
-    assert both.agreement == "agree" and both.similarity == 0.98 and not both.sound_only
+    assert both.agreement == "agree" and both.similarity == alone.similarity and not both.sound_only
     assert both.reason == "0:00–0:30 of this video is 0:30–1:00 of the earlier one; the sound agrees."
+
+
+def test_a_short_clip_of_a_long_film_owes_no_more_for_its_own_sound() -> None:
+    """A clip whose pictures are the film's: with the film's sound it is no larger a part of the film."""
+    clip = replace(SEEN, reference_start_s=30.0, reference_end_s=33.0, query_end_s=3.0)
+    mute, loud = (joined(judged(clip), sound, 3) for sound in (None, Sound(0.995, (Heard(0, 3, 30, 33),))))
+    assert loud.agreement == "agree" and loud.verified and not loud.sound_only
+    assert loud.similarity == mute.similarity == pytest.approx(0.95 + 0.05 * 3 / 60)
 
 
 def test_sound_from_another_place_disagrees_and_changes_nothing() -> None:
