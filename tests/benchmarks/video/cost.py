@@ -1,6 +1,7 @@
 """What a minute of 720p costs, and what three hours take in memory.
 
-    PYTHONPATH=tests/benchmarks/video:. python tests/benchmarks/video/cost.py minute SET [--times 5] [--readings DIR] [--original]
+    PYTHONPATH=tests/benchmarks/video:. python tests/benchmarks/video/cost.py minute SET [--times 5] [--readings DIR]
+        [--original]
     PYTHONPATH=tests/benchmarks/video:. python tests/benchmarks/video/cost.py hours SET [--hours 3]
 
 minute: CPU seconds of the whole path (read, search, verify against all references of SET) beside those of bare
