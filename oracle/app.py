@@ -166,6 +166,7 @@ def make_originality(settings: Settings, db: Database, kinds: MediaKinds) -> Ori
         make_fetcher(settings),
         make_matcher(settings, db),
         sound_ceiling_bps=settings.matching.sound_ceiling_bps,
+        min_share_bps=settings.matching.min_share_bps,
         max_attempts=settings.worker.attempts,
     )
 
@@ -304,7 +305,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             db,
             blobs,
             make_intake(db, blobs, kinds),
-            Checker(db, kinds, make_matcher(settings, db), settings.matching.sound_ceiling_bps),
+            Checker(
+                db,
+                kinds,
+                make_matcher(settings, db),
+                settings.matching.sound_ceiling_bps,
+                settings.matching.min_share_bps,
+            ),
             make_fetcher(settings),
             kinds,
             metrics,

@@ -72,6 +72,9 @@ class Auditor:
         again = {one.work_id: match.similarity for one, match in kind.verify(self._db, reading, found)}
         for match, work_id in zip(document["matches"], ids, strict=True):
             name = f"match with {match['work']['creator'] or 'an unnamed creator'}'s work {str(work_id)[:8]}"
+            if match.get("same_file"):
+                checks.append(_same(f"{name}: the same file", match["work"]["sha256"], work.sha256.hex()))
+                continue
             if work_id not in again:
                 checks.append(Check(name, False, "the earlier work is not in the index any more"))
                 continue
@@ -96,11 +99,14 @@ def _decision(analysis: Analysis, document: dict[str, Any]) -> list[Check]:
         Match(
             UUID(match["work"]["id"]), _number(creators, match["work"]["creator"]), match["work"]["registration"],
             similarity_to_bps(match["similarity"]), match["licensed"],
-            sound_rule if match.get("sound_only") else None,
+            sound_rule if match.get("sound_only") else None, match["verified"],
+            similarity_to_bps(match["query_coverage"]), match["original"],
         )
         for match in document["matches"] if match["similarity"] > 0
     ]  # fmt: skip
-    policy = Policy(analysis.policy_version, analysis.threshold_bps, analysis.base_redirect_bps)
+    policy = Policy(
+        analysis.policy_version, analysis.threshold_bps, analysis.base_redirect_bps, document["policy"]["min_share_bps"]
+    )
     again = decide(subject, found, policy)
     credited = again.credited.work_id if again.credited else None
     redirect = redirect_bps(again.similarity_bps, policy.threshold_bps, policy.base_redirect_bps)

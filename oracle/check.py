@@ -2,12 +2,14 @@
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from oracle.decision import Decision, Policy, Subject, decide
+from oracle.errors import Busy
 from oracle.evidence import called
 from oracle.explain import explain
 from oracle.intake import inspect, parse_creator
@@ -17,6 +19,7 @@ from oracle.originality import sound_rule_of
 from storage import policies, works
 from storage.database import Database
 
+TURN_S = 2.0
 AT_ONCE = 1  # it runs in the API's process: the worker's own work goes first
 
 
@@ -35,11 +38,14 @@ class Checked:
 class Checker:
     """Judges a file against everything that is registered."""
 
-    def __init__(self, db: Database, kinds: MediaKinds, matcher: Matcher, sound_ceiling_bps: int) -> None:
+    def __init__(
+        self, db: Database, kinds: MediaKinds, matcher: Matcher, sound_ceiling_bps: int, min_share_bps: int
+    ) -> None:
         self._db = db
         self._kinds = kinds
         self._matcher = matcher
         self._sound_ceiling_bps = sound_ceiling_bps
+        self._min_share_bps = min_share_bps
         self._turn = threading.BoundedSemaphore(AT_ONCE)
 
     def check(self, path: Path, creator: str | None = None, media_type: str | None = None) -> Checked:
@@ -55,8 +61,8 @@ class Checker:
             current = policies.current(conn, facts.media_type)
             creator_id = works.find_creator(conn, handle) if handle else None
             sound_rule = sound_rule_of(conn, current.version, facts.media_type, self._sound_ceiling_bps)
-        policy = Policy(current.version, current.threshold_bps, current.base_redirect_bps)
-        with self._turn:
+        policy = Policy(current.version, current.threshold_bps, current.base_redirect_bps, self._min_share_bps)
+        with self._my_turn():
             reading = kind.read(path)
             with path.open("rb") as file:
                 query = Query(hashlib.file_digest(file, "sha256").digest(), creator_id)
@@ -71,3 +77,13 @@ class Checker:
         )  # fmt: skip
         ranked = sorted(judged, key=lambda one: -one.match.similarity)
         return Checked(kind, reading, policy, decision, ranked, words)
+
+    @contextmanager
+    def _my_turn(self) -> Iterator[None]:
+        # A caller that waits holds a thread of the API: rather come back than queue up.
+        if not self._turn.acquire(timeout=TURN_S):
+            raise Busy("Other checks are under way; nothing was kept. Try again in a minute.")
+        try:
+            yield
+        finally:
+            self._turn.release()

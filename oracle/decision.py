@@ -109,11 +109,15 @@ def _check_similarity(similarity_bps: int) -> None:
 
 @dataclass(frozen=True)
 class Policy:
-    """The rules in force for one media type, as governance set them on chain."""
+    """The rules in force for one media type, as governance set them on chain.
+
+    `min_share_bps`: a match that covers less of the subject than this is shown and accuses nobody.
+    """
 
     version: int
     threshold_bps: int
     base_redirect_bps: int
+    min_share_bps: int = 0
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,11 @@ class Subject:
 
 @dataclass(frozen=True)
 class Match:
-    """One verified match: an already registered work and how much of it the subject repeats."""
+    """One match: an already registered work and how much of it the subject repeats.
+
+    `proven`: shared content was proven; likeness alone never reaches a threshold, whatever its number.
+    `share_bps`: how much of the subject the match covers. `original`: the earlier work is itself no copy.
+    """
 
     work_id: UUID
     creator_id: int | None
@@ -148,6 +156,9 @@ class Match:
     similarity_bps: int
     licensed: bool = False
     sound_rule: SoundRule | None = None
+    proven: bool = True
+    share_bps: int = BPS
+    original: bool = True
 
 
 @dataclass(frozen=True)
@@ -166,7 +177,9 @@ def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decisi
     """Judge a work by its verified matches; the order of the matches is irrelevant.
 
     Of all earlier works that reach the threshold the earliest one is credited: later ones are copies
-    themselves, and a copyist's own re-upload must not turn into "his earlier work". Where none reaches
+    themselves, and a copyist's own re-upload must not turn into "his earlier work". But an earlier work that
+    excuses (one's own, a licensed one, one that nobody signed) and covers less than half of the subject does not
+    excuse the rest: then the earliest original by somebody else is credited that covers more. Where none reaches
     the threshold the most similar earlier work is named as the nearest.
 
     Raises: SimilarityOutOfRange, InvalidThreshold, InvalidBase.
@@ -176,7 +189,7 @@ def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decisi
     if subject.too_plain is not None:
         return _conclude(Verdict.UNDECIDED, Reason.TOO_PLAIN, None, policy)
     if copies:
-        credited = min(copies, key=lambda m: m.registration)
+        credited = _credited(subject, copies)
         if not subject.search_complete:  # an even earlier one may be among what was not searched
             return _conclude(Verdict.UNDECIDED, Reason.INCOMPLETE_SEARCH, credited, policy)
         return _conclude(*_verdict_on(subject, credited), credited, policy)
@@ -185,6 +198,17 @@ def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decisi
         return _conclude(Verdict.UNDECIDED, Reason.INCOMPLETE_SEARCH, nearest, policy)
     reason = Reason.NO_MATCH if nearest is None else Reason.BELOW_THRESHOLD
     return _conclude(Verdict.ORIGINAL, reason, nearest, policy)
+
+
+def _credited(subject: Subject, copies: Sequence[Match]) -> Match:
+    first = min(copies, key=lambda m: m.registration)
+    if _verdict_on(subject, first)[0] is Verdict.DERIVATIVE or first.share_bps >= BPS // 2:
+        return first
+    others = [
+        m for m in copies
+        if m.original and m.share_bps > first.share_bps and _verdict_on(subject, m)[0] is Verdict.DERIVATIVE
+    ]  # fmt: skip
+    return min(others, key=lambda m: m.registration, default=first)
 
 
 def _verdict_on(subject: Subject, credited: Match) -> tuple[Verdict, Reason]:
@@ -199,6 +223,8 @@ def _verdict_on(subject: Subject, credited: Match) -> tuple[Verdict, Reason]:
 
 def _weighed(match: Match, policy: Policy) -> Match:
     """A match with the similarity that it counts for: the contract computes the redirect from that number alone."""
+    if not match.proven or match.share_bps < policy.min_share_bps:
+        return replace(match, similarity_bps=min(match.similarity_bps, max(policy.threshold_bps - 1, 0)))
     if match.sound_rule is None:
         return match
     return replace(match, similarity_bps=sound_only_bps(match.similarity_bps, match.sound_rule, policy))

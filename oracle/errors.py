@@ -55,6 +55,12 @@ class PostIdTaken(OracleError):
     code = "post_id_taken"
 
 
+class Busy(OracleError):
+    """All hands are busy with other work; try again in a moment."""
+
+    code = "busy"
+
+
 class UploadTooLarge(OracleError):
     """The file is larger than this oracle accepts."""
 

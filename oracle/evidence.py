@@ -40,6 +40,7 @@ def of_decision(
     *,
     candidates: Sequence[Found],
     judged: Sequence[Judged],
+    min_share_bps: int,
     sound_rule: SoundRule | None,
     decision: Decision,
     decided_at: datetime,
@@ -63,6 +64,7 @@ def of_decision(
             "version": analysis.policy_version,
             "threshold_bps": analysis.threshold_bps,
             "base_redirect_bps": analysis.base_redirect_bps,
+            "min_share_bps": min_share_bps,
             "sound_only": asdict(sound_rule) if sound_rule else None,
         },
         "channels": {name: channel_state(state) for name, state in kind.channels.items()},
@@ -142,6 +144,7 @@ def match_document(judged: Judged) -> dict[str, Any]:
         "sound_only": match.sound_only,
         "similarity_bps": similarity_to_bps(match.similarity),
         "licensed": judged.licensed,
+        "original": judged.original,
         **judged.candidate.as_json(),
     }
 

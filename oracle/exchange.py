@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
-from oracle.chain.quorum.uploads import UploadFacts
+from embeddings.sniff import sniff
+from oracle.chain.quorum.uploads import UploadFacts, shareable_name
+from oracle.errors import MediaTypeMismatch
 from oracle.intake import Intake, Upload
 from storage import analyses, works
 from storage.blobs import BlobMissing, BlobStore, blob_key
@@ -26,9 +28,11 @@ class UploadExchange:
             if analysis.work_id is None:
                 return None
             work = works.get_work(conn, analysis.work_id)
+        if work.erased_at is not None:
+            return None
         return UploadFacts(
             work.post_id, work.sha256, work.size_bytes, analysis.policy_version, work.media_type, work.mime,
-            work.creator, work.file_name,
+            work.creator, shareable_name(work.file_name),
         )  # fmt: skip
 
     def knows(self, facts: UploadFacts) -> bool:
@@ -45,5 +49,10 @@ class UploadExchange:
             return None
 
     def take_in(self, facts: UploadFacts, path: Path) -> None:
+        """As `UploadDesk` says. Raises also: MediaTypeMismatch, EmbeddingError for what is no media."""
+        # The media type decides how it is judged, and browsers are served by the MIME type: neither is a peer's word.
+        found = sniff(path)
+        if (found.media_type, found.mime) != (facts.media_type, facts.mime):
+            raise MediaTypeMismatch(f"Introduced as {facts.media_type}, {facts.mime}; the file holds {found.mime}.")
         upload = Upload(path, facts.sha256, facts.size_bytes, facts.file_name, facts.creator)
         self._intake.accept_introduced(upload, facts.post_id, facts.media_type, facts.mime, facts.config_version)

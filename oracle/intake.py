@@ -105,6 +105,7 @@ class Intake:
                 work_id, creator_id, post_id, facts.media_type, upload.sha256, facts.mime, upload.size_bytes,
                 facts.size.width, facts.size.height, upload.file_name, key, facts.size.duration_ms,
             ))  # fmt: skip
+            self._keep_bytes(upload.path, key)
             policy = policies.current(conn, facts.media_type)
             analyses.add(conn, analyses.NewAnalysis(
                 analysis_id, source, post_id, creator_id, facts.media_type, policy.version,
@@ -113,6 +114,11 @@ class Intake:
             self._jobs.defer(conn, analysis_id)
         log.info("upload.accepted", analysis_id=str(analysis_id), work_id=str(work_id), mime=facts.mime)
         return analysis_id
+
+    def _keep_bytes(self, path: Path, key: str) -> None:
+        """With the registration locked: the work of the same bytes may have been erased since they were put."""
+        if not self._blobs.exists(key):
+            self._blobs.put(path, key)
 
     def accept_introduced(self, upload: Upload, post_id: bytes, media_type: str, mime: str, version: int) -> None:
         """Take in what another signer took in before, under the same post and policy; once.
@@ -137,6 +143,7 @@ class Intake:
                 work_id, creator_id, post_id, media_type, upload.sha256, mime, upload.size_bytes, None, None,
                 upload.file_name, key,
             ))  # fmt: skip
+            self._keep_bytes(upload.path, key)
             policy = policies.at(conn, version, media_type)
             analyses.add(conn, analyses.NewAnalysis(
                 analysis_id, "upload", post_id, creator_id, media_type, policy.version,
@@ -158,6 +165,8 @@ class Intake:
             return seen
         analysis_id = uuid4()
         again = None if request.uri else works.find_registered(conn, request.post_id, request.content_hash)
+        if again is not None and again.media_type != request.media_type:
+            again = None  # it would be judged by the rules of another medium; without media it fails
         creator_id = again.creator_id if again else self._creator_of(conn, request)
         policy = policies.at(conn, request.config_version, request.media_type)
         analyses.add(conn, analyses.NewAnalysis(

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from oracle.decision import Match, SoundRule, similarity_to_bps
 from oracle.media.kind import Found, MediaKind, MediaMatch, Progress, Query, R, no_progress
@@ -18,6 +19,7 @@ class Judged:
     work: Work
     match: MediaMatch
     licensed: bool
+    original: bool  # the earlier work is itself no copy of a still earlier one
 
 
 def as_matches(judged: Sequence[Judged], sound_rule: SoundRule | None) -> list[Match]:
@@ -25,10 +27,28 @@ def as_matches(judged: Sequence[Judged], sound_rule: SoundRule | None) -> list[M
     return [
         Match(
             one.work.id, one.work.creator_id, one.work.registration, similarity_to_bps(one.match.similarity),
-            one.licensed, sound_rule if one.match.sound_only else None,
+            one.licensed, sound_rule if one.match.sound_only else None, one.match.verified,
+            similarity_to_bps(one.match.query_coverage), one.original,
         )
         for one in judged if one.match.similarity > 0
     ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SameFile:
+    """A work of the very same bytes needs no other proof."""
+
+    similarity: float = 1.0
+    verified: bool = True
+    sound_only: bool = False
+    query_coverage: float = 1.0
+
+    def as_json(self) -> dict[str, Any]:
+        """For the evidence."""
+        return {
+            "similarity": 1.0, "verified": True, "same_file": True, "query_coverage": 1.0, "reference_coverage": 1.0,
+            "reason": "It is the same file, byte for byte.",
+        }  # fmt: skip
 
 
 class Matcher:
@@ -79,6 +99,7 @@ class Matcher:
             licensed = works.licensed_works(conn, query.creator_id, ids)
             # What people decided to be no copy is not accused again, however often the same bytes are posted.
             settled = appeals.settled_not_copies(conn, query.sha256, query.creator_id, ids)
+            copies = matches.copies_among(conn, ids)
         allowed = [
             candidate
             for candidate in found
@@ -87,9 +108,13 @@ class Matcher:
         best: dict[object, Judged] = {}
         for candidate, match in kind.verify(self._db, reading, allowed, progress):
             work = known[candidate.work_id]
-            one = Judged(candidate, work, match, work.id in licensed)
             if work.id not in best or match.similarity > best[work.id].match.similarity:
-                best[work.id] = one
+                best[work.id] = Judged(candidate, work, match, work.id in licensed, work.id not in copies)
+        for candidate in allowed:
+            work = known[candidate.work_id]
+            same = work.sha256 == query.sha256 and work.media_type == kind.media_type
+            if same and (work.id not in best or not best[work.id].match.verified):
+                best[work.id] = Judged(candidate, work, SameFile(), work.id in licensed, work.id not in copies)
         return list(best.values())
 
     def _may_match(self, media_type: str, work: Work, query: Query) -> bool:

@@ -33,8 +33,10 @@ log = structlog.get_logger()
 # How long a job waits in place for works that came first, before it makes room for them in the worker ...
 EARLIER_WAIT_S = 3.0
 EARLIER_POLL_S = 0.05
-# ... and how long in all: after that the oracle says that it could not look at everything.
-EARLIER_PATIENCE = timedelta(minutes=10)
+# ... and how long in all: after that the oracle says that it could not look at everything. Every analysis ends within
+# its own limits, so this is for what nobody foresaw.
+EARLIER_PATIENCE = timedelta(hours=1)
+OTHERS_PATIENCE = timedelta(minutes=1)
 PROGRESS_EVERY_S = 0.25
 
 
@@ -50,6 +52,7 @@ class Originality:
         matcher: Matcher,
         *,
         sound_ceiling_bps: int,
+        min_share_bps: int,
         max_attempts: int,
     ) -> None:
         self._db = db
@@ -58,6 +61,7 @@ class Originality:
         self._fetcher = fetcher
         self._matcher = matcher
         self._sound_ceiling_bps = sound_ceiling_bps
+        self._min_share_bps = min_share_bps
         self._max_attempts = max_attempts
 
     def analyse(self, analysis_id: UUID) -> None:
@@ -102,6 +106,10 @@ class Originality:
     def _run(self, analysis: Analysis) -> None:
         work = self._obtain_work(analysis)
         kind = self._kinds[work.media_type]
+        with self._db.transaction() as conn:
+            known = works.is_visible(conn, work.id)
+        if known:  # read before, and then made room for earlier ones: no need to read it again while they are read
+            self._wait_for_earlier(analysis, work)
         show = _StageReporter(lambda stage, done, total: self._stage(analysis, stage, done, total))
         with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
             path = Path(folder) / "media"
@@ -150,19 +158,25 @@ class Originality:
     def _wait_for_earlier(self, analysis: Analysis, work: Work) -> bool:
         """Wait until everything that came first can be found. Returns: whether it can; False ends as undecided.
 
+        A work of another media type is waited for a minute only: pictures must not stand in line behind films.
+
         Raises: RetryLater to leave the place in the worker to those that are waited for.
         """
         deadline = time.monotonic() + EARLIER_WAIT_S
         while True:
             with self._db.transaction() as conn:
-                if not works.earlier_works_pending(conn, work.registration, work.media_type):
-                    return True
+                pending = works.earlier_works_pending(conn, work.registration, history=analysis.source == "index")
+            if not pending:
+                return True
             if time.monotonic() > deadline:
                 break
             time.sleep(EARLIER_POLL_S)
         with self._db.transaction() as conn:
             since = analyses.waiting_since(conn, analysis.id)
-        if datetime.now(UTC) - since > EARLIER_PATIENCE:
+        waited = datetime.now(UTC) - since
+        if work.media_type not in pending and waited > OTHERS_PATIENCE:
+            return True
+        if waited > EARLIER_PATIENCE:
             return False
         raise RetryLater("An earlier work is still being read.")
 
@@ -177,7 +191,9 @@ class Originality:
         search_complete: bool,
     ) -> None:
         subject = Subject(work.creator_id, work.registration, reading.too_plain, search_complete)
-        policy = Policy(analysis.policy_version, analysis.threshold_bps, analysis.base_redirect_bps)
+        policy = Policy(
+            analysis.policy_version, analysis.threshold_bps, analysis.base_redirect_bps, self._min_share_bps
+        )
         with self._db.transaction() as conn:
             sound_rule = sound_rule_of(conn, analysis.policy_version, work.media_type, self._sound_ceiling_bps)
         decision = decide(subject, as_matches(judged, sound_rule), policy)
@@ -185,7 +201,7 @@ class Originality:
         document = evidence.canonical(
             evidence.of_decision(
                 analysis, work, kind, reading, candidates=found, judged=judged,
-                sound_rule=sound_rule, decision=decision, decided_at=decided_at,
+                min_share_bps=self._min_share_bps, sound_rule=sound_rule, decision=decision, decided_at=decided_at,
             )
         )  # fmt: skip
         credited = next((j.work for j in judged if decision.credited and j.work.id == decision.credited.work_id), None)

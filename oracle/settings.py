@@ -41,6 +41,9 @@ class MatchingSettings(BaseModel, frozen=True):
         default_factory=list,
         description='Pairs "upload>earlier work" of media types that are never matched, as JSON: `["image>video"]`.',
     )
+    min_share_bps: int = Field(
+        default=300, ge=0, le=10_000, description="A match that covers less of an upload than this accuses nobody."
+    )
     video_min_matched_s: float = Field(
         default=3.0, gt=0, description="Seconds of a video that must match; a shorter work must match wholly."
     )

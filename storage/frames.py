@@ -92,7 +92,8 @@ def add_video(
     """
     models = {name: model_partition(conn, name) for name in sorted({m for f in frames for m in f.embeddings})}
     cursor = conn.execute(
-        "update works set visible_at = clock_timestamp() where id = %s and visible_at is null", (work.id,)
+        "update works set visible_at = clock_timestamp() where id = %s and visible_at is null and erased_at is null",
+        (work.id,),
     )
     if cursor.rowcount == 0:
         return False

@@ -106,7 +106,8 @@ def make_audible(conn: Connection, work: Work, sound: StoredSound | None) -> boo
     Returns: whether this call made it visible.
     """
     cursor = conn.execute(
-        "update works set visible_at = clock_timestamp() where id = %s and visible_at is null", (work.id,)
+        "update works set visible_at = clock_timestamp() where id = %s and visible_at is null and erased_at is null",
+        (work.id,),
     )
     if cursor.rowcount == 1 and sound is not None:
         add_sound(conn, work, sound)

@@ -99,6 +99,16 @@ def find_sources(conn: Connection, ids: Sequence[UUID], before: int) -> list[Can
     return [Candidate(row[0], found_by=("source_of_match",)) for row in rows]
 
 
+def copies_among(conn: Connection, ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the works that were themselves found to copy an earlier one."""
+    rows = conn.execute(
+        "select distinct on (work_id) work_id, verdict from analyses where work_id = any(%s) and verdict is not null"
+        " order by work_id, decided_at desc",
+        (list(ids),),
+    ).fetchall()
+    return {row[0] for row in rows if row[1] in ("derivative", "licensed")}
+
+
 def find_proxies(conn: Connection, ids: Sequence[UUID], frames_ms: Sequence[int] | None = None) -> dict[UUID, bytes]:
     """What verification needs of each work; works that have none are left out.
 

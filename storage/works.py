@@ -183,19 +183,28 @@ def find_kept_place(conn: Connection, analysis_id: UUID) -> Place | None:
     return Place(*row) if row else None
 
 
-def earlier_works_pending(conn: Connection, registration: int, media_type: str) -> bool:
-    """Whether a work with a smaller place cannot be found yet, though its analysis goes on.
+def earlier_works_pending(conn: Connection, registration: int, *, history: bool) -> set[str]:
+    """The media types of works with a smaller place that cannot be found yet, though their analysis goes on.
 
     A request whose media is slow to come is waited for as long as its place is kept, and no longer: nobody
     can hold up the others by a slow server.
+
+    Args: history: whether historical content that is being registered counts; live posts do not wait for it.
     """
-    row = conn.execute(
-        "select exists (select 1 from works w join analyses a on a.work_id = w.id where w.visible_at is null"
-        " and w.registration < %(before)s and w.media_type = %(media)s and a.status in ('queued', 'running'))"
-        " or exists (select 1 from analyses where registration < %(before)s and media_type = %(media)s"
-        " and work_id is null and status in ('queued', 'running') and registered_at > clock_timestamp() - %(kept)s)",
-        {"before": registration, "media": media_type, "kept": PLACE_KEPT},
-    ).fetchone()
+    rows = conn.execute(
+        "select distinct w.media_type from works w join analyses a on a.work_id = w.id where w.visible_at is null"
+        " and w.registration < %(before)s and a.status in ('queued', 'running')"
+        " and (%(history)s or a.source <> 'index')"
+        " union select media_type from analyses where registration < %(before)s and work_id is null"
+        " and status in ('queued', 'running') and registered_at > clock_timestamp() - %(kept)s",
+        {"before": registration, "history": history, "kept": PLACE_KEPT},
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def is_visible(conn: Connection, work_id: UUID) -> bool:
+    """Whether later works can find this one."""
+    row = conn.execute("select visible_at is not null from works where id = %s", (work_id,)).fetchone()
     return bool(row and row[0])
 
 
@@ -237,7 +246,8 @@ def make_visible(
     """
     models = {name: model_partition(conn, name) for name in sorted(embeddings)}
     cursor = conn.execute(
-        "update works set visible_at = clock_timestamp() where id = %s and visible_at is null", (work.id,)
+        "update works set visible_at = clock_timestamp() where id = %s and visible_at is null and erased_at is null",
+        (work.id,),
     )
     if cursor.rowcount == 0:
         return

@@ -48,7 +48,9 @@ class Caller:
 
     def idempotency(self, key: str | None) -> str | None:
         """A client's idempotency key, apart from those of other clients."""
-        return key if key is None or self.key_id is None else f"{self.key_id}/{key}"
+        if key is None:
+            return None
+        return f"{self.key_id}/{key}" if self.key_id is not None else f"{self.name}/{key}"
 
 
 def require(scope: Scope) -> Callable[..., Caller]:
@@ -63,7 +65,12 @@ def require(scope: Scope) -> Callable[..., Caller]:
         bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     ) -> Caller:
         secret = bearer.credentials if bearer else request.cookies.get(COOKIE)
-        caller, per_minute = _caller(services, secret)
+        try:
+            caller, per_minute = _caller(services, secret)
+        except KeyRequired:
+            # Guessing has its limit too.
+            _take_turn(Caller("stranger", frozenset()), services.settings.http.per_minute, request)
+            raise
         _take_turn(caller, per_minute, request)
         if not caller.may(scope):
             if secret is None:

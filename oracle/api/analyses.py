@@ -93,8 +93,8 @@ def erase_work(services: ServicesDep, caller: Uploader, work_id: UUID) -> Erased
             raise NotAllowed("A work is erased by its creator's own key, or by one with the scope 'govern'.")
         unshared = works.erase(conn, work_id)
         erased = works.get_work(conn, work_id)
-    if unshared is not None:
-        services.blobs.delete(blob_key(unshared))
+        if unshared is not None:  # with the registration locked, or an upload of the same bytes could lose them
+            services.blobs.delete(blob_key(unshared))
     log.info("work.erased", work_id=str(work_id), by=caller.name, media_deleted=unshared is not None)
     assert erased.erased_at is not None
     return ErasedView(work_id=work_id, erased_at=erased.erased_at, media_deleted=unshared is not None)

@@ -1,6 +1,9 @@
 """Pages for people: post a picture, watch it being judged, look at the evidence; figures are the API's own."""
 
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,12 +20,15 @@ from oracle.api.analyses import load_view
 from oracle.api.schemas import Neighbour
 from oracle.api.services import ServicesDep
 from oracle.api.viewer import clock, match_details
+from oracle.errors import Busy
 from oracle.explain import percent
 from storage import analyses, works
 from storage.errors import NotFound
 from storage.works import Work
 
 PREVIEW_SIDE_PX = 640
+DECODING = threading.BoundedSemaphore(2)
+DECODING_TURN_S = 5.0
 
 router = APIRouter(include_in_schema=False)
 templates = jinja2.Environment(loader=jinja2.PackageLoader("oracle.api"), autoescape=True, trim_blocks=True)
@@ -63,7 +69,8 @@ def preview(services: ServicesDep, _: Reader, work_id: UUID, at_ms: Annotated[in
     with TemporaryDirectory(prefix="oracle-") as folder:
         source, small = Path(folder) / "media", Path(folder) / "preview.jpg"
         services.blobs.fetch(work.blob_key, source)
-        image = services.kinds[work.media_type].preview(source, at_ms)
+        with _hands():
+            image = services.kinds[work.media_type].preview(source, min(at_ms, work.duration_ms or 0))
         image.thumbnail((PREVIEW_SIDE_PX, PREVIEW_SIDE_PX))
         image.save(small, quality=85)
         return Response(small.read_bytes(), media_type="image/jpeg", headers={"Cache-Control": "max-age=86400"})
@@ -79,6 +86,17 @@ def media(services: ServicesDep, _: Reader, work_id: UUID) -> FileResponse:
     services.blobs.fetch(work.blob_key, path)
     headers = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
     return FileResponse(path, media_type=work.mime, headers=headers, background=BackgroundTask(folder.cleanup))
+
+
+@contextmanager
+def _hands() -> Iterator[None]:
+    """A turn at decoding: whoever only looks must not keep the API's threads from those who post."""
+    if not DECODING.acquire(timeout=DECODING_TURN_S):
+        raise Busy
+    try:
+        yield
+    finally:
+        DECODING.release()
 
 
 def unerased(work: Work) -> Work:

@@ -24,6 +24,7 @@ STATUS: dict[type[Exception], int] = {
     errors.UploadTooLarge: 413,
     errors.MediaTypeNotSupported: 415,
     errors.ConfigurationError: 503,
+    errors.Busy: 503,
     errors.NotAllowed: 403,
     errors.KeyRequired: 401,
     errors.TooManyRequests: 429,

@@ -66,7 +66,7 @@ async def upload(
         path = Path(folder) / "upload"
         limit = services.settings.limits.upload_bytes
         sha256, size_bytes = await run_in_threadpool(_save, file, path, limit)
-        name = Path(file.filename).name[:255] if file.filename else None
+        name = printable(Path(file.filename).name) if file.filename else None
         taken = Upload(
             path, sha256, size_bytes, name, creator_of(caller, creator or None), media_type or None,
             caller.idempotency(idempotency_key),
@@ -126,7 +126,12 @@ def creator_of(caller: Caller, named: str | None) -> str | None:
 
 def file_name_of(uri: str) -> str | None:
     """The last part of a URI's path. Never its query: that may be a signature, and names end up in evidence."""
-    return unquote(PurePosixPath(urlsplit(uri).path).name)[:255] or None
+    return printable(unquote(PurePosixPath(urlsplit(uri).path).name))
+
+
+def printable(name: str) -> str | None:
+    """A file's name without control characters, at most 255 long; None where nothing is left."""
+    return "".join(sign for sign in name if sign.isprintable())[:255] or None
 
 
 def _save(file: UploadFile, path: Path, limit_bytes: int) -> tuple[bytes, int]:

@@ -99,7 +99,11 @@ def _curves(match: Mapping[str, Any]) -> dict[str, list[tuple[float, float]]]:
     """Curves of the evidence: likeness by second of a video, votes by time offset of a sound."""
     likeness = [(one["query_s"], one["likeness"]) for one in match.get("seconds") or []]
     sound = match if "histogram" in match else match.get("sound") or {}
-    votes = [(float(one[0]), float(one[1])) for one in sound.get("histogram") or []]
+    histogram = sound.get("histogram") or {"votes": []}
+    votes = [
+        (histogram["first_s"] + number * histogram["cell_s"], float(count))
+        for number, count in enumerate(histogram["votes"])
+    ]
     return {"Likeness, second by second": likeness, "Agreeing landmarks by time offset": votes}
 
 

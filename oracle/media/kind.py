@@ -79,6 +79,10 @@ class MediaMatch(Protocol):
         """Whether shared content was proven."""
 
     @property
+    def query_coverage(self) -> float:
+        """The share of the query, 0..1, that the match covers."""
+
+    @property
     def sound_only(self) -> bool:
         """Whether a video shares nothing but its sound: rules of its own apply."""
 

@@ -69,9 +69,13 @@ class VideoFound:
     found_by: tuple[str, ...] = ()
     alike: float = 0.0
     nearest: float = 0.0
+    probed: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        return {"found_by": list(self.found_by), "frames_alike": self.alike, "nearest_frame": self.nearest}
+        return {
+            "found_by": list(self.found_by), "frames_alike": self.alike, "nearest_frame": self.nearest,
+            "probed": self.probed,
+        }  # fmt: skip
 
 
 class Videos:
@@ -134,7 +138,7 @@ class Videos:
         for work_id in self._heard(conn, reading, query):
             known = found.get(work_id) or VideoFound(work_id)
             found[work_id] = replace(known, found_by=(*known.found_by, SOUND))
-        return list(found.values())
+        return [replace(one, probed=number < PROBED) for number, one in enumerate(found.values())]
 
     def _heard(self, conn: Connection, reading: VideoReading, query: Query) -> list[UUID]:
         """Earlier works with the same sound, most surprising first."""
@@ -165,7 +169,12 @@ class Videos:
             work_id = candidate.work_id
             sound = self._sound(query, candidate, sounds.get(work_id))
             match = self._analyzer.judge(
-                query, references[work_id], proposed[work_id], _Proxies(db, work_id, known), sound, probe=done < PROBED
+                query,
+                references[work_id],
+                proposed[work_id],
+                _Proxies(db, work_id, known),
+                sound,
+                probe=getattr(candidate, "probed", False),
             )
             if match.segments or match.sound is not None:
                 yield candidate, match
@@ -179,7 +188,8 @@ class Videos:
         return self._analyzer.audio.match(query.sound, reference)
 
     def find_again(self, match: Mapping[str, Any]) -> VideoFound:
-        return VideoFound(UUID(match["work"]["id"]), tuple(match.get("found_by", ())))
+        found_by = tuple(match.get("found_by", ()))
+        return VideoFound(UUID(match["work"]["id"]), found_by, probed=bool(match.get("probed")))
 
     def preview(self, path: Path, at_ms: int = 0) -> Image.Image:
         limits = self._analyzer.limits

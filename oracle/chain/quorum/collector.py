@@ -126,12 +126,16 @@ class QuorumSigner:
             bodies = quorum.observations(conn, row.request_id, signers.epoch)
         return [one for one in map(Observation.from_dict, bodies) if one.signer in signers.members]
 
+    @property
+    def _margin_s(self) -> int:
+        """How long a report has to hold still: it has to be signed by the others, and mined."""
+        return self._settings.validity_s // 6
+
     def _proposal(self, request_id: bytes, seen: Sequence[Observation], signers: SignerSet) -> Body:
         """What we signed before while it holds, else what follows from the observations."""
         with self._db.transaction() as conn:
             signed = quorum.find_signed(conn, request_id)
-        margin_s = self._settings.validity_s // 6  # it still has to be mined
-        if signed is not None and holds(signed, signers.epoch, now() + margin_s):
+        if signed is not None and holds(signed, signers.epoch, now() + self._margin_s):
             return dict(signed.proposal)
         valid_until = now() + self._settings.validity_s
         report = aggregate(seen, quorum=signers.quorum, valid_until=valid_until)
@@ -154,7 +158,12 @@ class QuorumSigner:
             signature = _signature(answer)
             if signature and peer in signers.members and _signed_by(to_sign, signature, peer):
                 found[peer] = signature
-        own = self._witness.agree(self._signer.address, proposal, signers)
+        try:
+            own = self._witness.agree(self._signer.address, proposal, signers)
+        except InvalidReport as exc:
+            # A peer's proposal that ran out while it was passed around; our own conclusion stands.
+            log.warning("quorum.proposal_ran_out", request_id=request_id.hex(), reason=str(exc))
+            return {}
         if (signature := _signature(own)) and _signed_by(to_sign, signature, self._signer.address):
             found[self._signer.address] = signature
         return found
@@ -169,7 +178,8 @@ class QuorumSigner:
         for peer, answer in answers.items():
             try:
                 report = self._witness.checked(peer, answer["signed"], signers)
-                if report.request_id == request_id:
+                # Of one about to run out nothing would come, and a liar could offer such ones for ever.
+                if report.request_id == request_id and report.valid_until > now() + self._margin_s:
                     valid[peer] = answer["signed"]
             except (InvalidReport, KeyError):
                 continue  # nothing signed before, or a peer that makes things up

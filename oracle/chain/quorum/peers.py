@@ -12,12 +12,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import httpx2
 import structlog
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from oracle.chain.errors import ChainError, InvalidReport, SigningFailed
+from oracle.chain.quorum.line import Line
 from oracle.chain.report import domain_separator
 from oracle.chain.signer import Signer, recover
 from oracle.chain.wire import blob, hexed
@@ -27,6 +27,9 @@ log = structlog.get_logger(__name__)
 MAX_BODY_BYTES = 256 * 1024
 FRESH_S = 60
 COPY_BYTES = 1 << 20
+# Connecting, asking, and what the other node has to look up before it answers.
+SILENCES_PER_ANSWER = 3
+SLOWEST_MEDIA_BYTES_PER_S = 256 * 1024
 TYPE_HASH = keccak(text="PeerMessage(address recipient,uint64 sentAt,bytes32 bodyHash)")
 
 Body = dict[str, Any]
@@ -50,6 +53,8 @@ class QuorumSettings:
         listen: Host and port to be reached at; port 0 takes a free one.
         tolerance_bps: How far a report may be from one's own similarity.
         turn_s: How long each signer has to transmit before the next one does.
+        timeout_s: How long a peer may be silent; a whole answer may take three times as long.
+        media_start_s: What fetching media may take beyond its size at 256 KiB/s.
     """
 
     peers: dict[bytes, str] = field(default_factory=dict)
@@ -57,6 +62,7 @@ class QuorumSettings:
     tolerance_bps: int = 50
     turn_s: float = 5.0
     timeout_s: float = 3.0
+    media_start_s: float = 30.0
     validity_s: int = 1_800
 
 
@@ -77,7 +83,7 @@ def open_envelope(envelope: Body, domain: bytes, recipient: bytes, now: int) -> 
         sender, sent_at, text = blob(envelope["sender"]), int(envelope["sent_at"]), str(envelope["body"])
         signer = recover(_digest(domain, recipient, sent_at, text), blob(envelope["signature"]))
         body = json.loads(text)
-    except (ChainError, KeyError, ValueError, TypeError) as exc:
+    except (ChainError, KeyError, ValueError, TypeError, RecursionError) as exc:
         raise InvalidReport(f"This is no envelope: {type(exc).__name__}") from exc
     if signer != sender:
         raise InvalidReport("The envelope is not signed by its sender, or not for us.")
@@ -104,7 +110,7 @@ class Peers:
         self._signer = signer
         self._domain = domain_separator(chain_id, hub)
         self._clock = clock
-        self._http = httpx2.Client(timeout=settings.timeout_s, follow_redirects=False)
+        self._line = Line(settings.timeout_s)
         self._pool = ThreadPoolExecutor(max_workers=max(1, len(settings.peers)), thread_name_prefix="peer")
 
     def ask(self, body: Body) -> dict[bytes, Body]:
@@ -122,32 +128,41 @@ class Peers:
             raise PeerAway(f"{hexed(peer)} is no peer of ours.")
         digest, size = hashlib.sha256(), 0
         try:
-            envelope = seal(self._signer, self._domain, peer, self._clock(), {"kind": "media", "sha256": hexed(sha256)})
-            with self._http.stream("POST", url, json=envelope) as response, path.open("wb") as out:
-                if response.status_code != 200:
-                    raise PeerAway(f"{hexed(peer)} does not give the media (status {response.status_code}).")
-                for chunk in response.iter_bytes(COPY_BYTES):
+            asked = self._sealed(peer, {"kind": "media", "sha256": hexed(sha256)})
+            within_s = self._settings.media_start_s + size_bytes / SLOWEST_MEDIA_BYTES_PER_S
+            with self._line.post(url, asked, within_s) as response, path.open("wb") as out:
+                if response.status != 200:
+                    raise PeerAway(f"{hexed(peer)} does not give the media (status {response.status}).")
+                for chunk in response.iter_stream():
                     size += len(chunk)
                     if size > size_bytes:
                         raise PeerAway(f"{hexed(peer)} sends more than the {size_bytes} bytes it announced.")
                     digest.update(chunk)
                     out.write(chunk)
-        except (httpx2.HTTPError, SigningFailed, OSError) as exc:
-            raise PeerAway(f"{hexed(peer)} broke off: {type(exc).__name__}") from exc
+        except (SigningFailed, OSError) as exc:
+            raise PeerAway(f"{hexed(peer)} broke off: {exc}") from exc
         if digest.digest() != sha256:
             raise PeerAway(f"{hexed(peer)} sent other bytes than those asked for.")
 
+    def hang_up(self) -> None:
+        """End what is under way within moments, media included, and begin nothing any more."""
+        self._line.hang_up()
+
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._http.close()
+        self._line.hang_up()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._line.close()
+
+    def _sealed(self, peer: bytes, body: Body) -> bytes:
+        return json.dumps(seal(self._signer, self._domain, peer, self._clock(), body)).encode()
 
     def _ask_one(self, peer: bytes, url: str, body: Body) -> Body | None:
         try:
-            envelope = seal(self._signer, self._domain, peer, self._clock(), body)
-            with self._http.stream("POST", url, json=envelope) as response:
-                answer = json.loads(_bounded(response.iter_bytes()))
-            return answer if isinstance(answer, dict) and response.status_code == 200 else None
-        except (httpx2.HTTPError, ValueError, SigningFailed) as exc:
+            within_s = SILENCES_PER_ANSWER * self._settings.timeout_s
+            with self._line.post(url, self._sealed(peer, body), within_s) as response:
+                answer = json.loads(_bounded(response.iter_stream()))
+            return answer if isinstance(answer, dict) and response.status == 200 else None
+        except (OSError, ValueError, RecursionError, SigningFailed) as exc:
             log.info("peer.no_answer", peer=hexed(peer), error=type(exc).__name__)
             return None
 
@@ -202,7 +217,7 @@ class PeerServer:
                     envelope = json.loads(data)
                     sender, body = open_envelope(envelope, domain, signer.address, clock())
                     return 200, handle(sender, body)
-                except (InvalidReport, ValueError, TypeError, KeyError, AttributeError) as exc:
+                except (InvalidReport, ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
                     return 400, {"error": "invalid_message", "detail": str(exc)}
                 except Exception as exc:  # whatever a stranger sends, the server stays up
                     log.exception("peer.message_failed")

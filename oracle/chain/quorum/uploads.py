@@ -2,6 +2,7 @@
 
 import tempfile
 import threading
+import unicodedata
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
@@ -101,7 +102,8 @@ class Introductions:
         self._pool.submit(self._fetch, sender, request_id, facts)
 
     def close(self) -> None:
-        """Forget what is under way; whoever introduced it does so again."""
+        """Forget what is under way; whoever introduced it does so again. Peers are not asked any more."""
+        self._peers.hang_up()  # or a slow one would be waited for
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _fetch(self, sender: bytes, request_id: bytes, facts: UploadFacts) -> None:
@@ -139,4 +141,16 @@ def _count(value: object) -> int:
 def _text(value: object) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_TEXT:
         raise ValueError("a text is missing or too long")
+    if not all(map(_is_writable, value)):
+        raise ValueError("a text holds control characters")
     return value
+
+
+def _is_writable(char: str) -> bool:
+    """Whether every log and database takes it: no control character, no half of a surrogate pair."""
+    return unicodedata.category(char) not in ("Cc", "Cs")
+
+
+def shareable_name(name: str | None) -> str | None:
+    """A file name as others take it in, None if nothing of it is left."""
+    return "".join(filter(_is_writable, name or ""))[:LONGEST_TEXT] or None

@@ -114,3 +114,27 @@ def test_secrets_are_not_stored(issue: Issue, db: Database) -> None:
         row = conn.execute("select api_keys::text from api_keys").fetchone()
     assert row is not None
     assert secret not in row[0]
+
+
+def test_guessing_has_its_limit(settings: Settings, db: Database) -> None:
+    http = settings.http.model_copy(update={"keys_required": True, "per_minute": 3})
+    with TestClient(wiring.create_app(settings.model_copy(update={"http": http})), client=("10.9.8.7", 1)) as client:
+        guesses = [client.get("/v1/policy", headers={"Authorization": f"Bearer cok_{n}"}).status_code for n in range(5)]
+    assert guesses == [401, 401, 401, 429, 429]
+
+
+def test_nobody_takes_anothers_idempotency_key_by_its_name(client: TestClient, issue: Issue, db: Database) -> None:
+    owner = issue("owner", "upload")
+    with db.transaction() as conn:
+        (number,) = conn.execute("select id from api_keys").fetchone() or (0,)
+    assert upload(client, {"Idempotency-Key": f"{number}/mine"}) == 202
+    assert upload(client, owner | {"Idempotency-Key": "mine"}) == 202
+    with db.transaction() as conn:
+        assert conn.execute("select count(*) from works").fetchone() == (2,)
+
+
+def test_control_characters_in_a_name_are_left_out(client: TestClient, db: Database) -> None:
+    files = {"file": ("a\x07b\u0000c.jpg", photo("temple"))}
+    answer = client.post("/upload", files=files)
+    assert answer.status_code == 202
+    assert "\x00" not in answer.json()["work"]["file_name"]

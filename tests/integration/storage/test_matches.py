@@ -177,10 +177,29 @@ def test_a_work_waits_for_those_that_came_first_until_their_analyses_end(db: Dat
         third, _ = accept(conn)
     assert first.registration < second.registration < third.registration
     with db.transaction() as conn:
-        assert not works.earlier_works_pending(conn, first.registration, "image")
-        assert works.earlier_works_pending(conn, third.registration, "image")
-        assert not works.earlier_works_pending(conn, third.registration, "audio")
+
+        def pending(of: works.Work, history: bool = False) -> set[str]:
+            return works.earlier_works_pending(conn, of.registration, history=history)
+
+        assert pending(first) == set()
+        assert pending(third) == {"image"}
         works.make_visible(conn, first, phash=RNG.bytes(32), phash_quality=1, proxy=b"", embeddings={})
-        assert works.earlier_works_pending(conn, third.registration, "image")
+        assert pending(third) == {"image"}
+        conn.execute("update analyses set source = 'index' where id = %s", (second_analysis,))
+        assert pending(third) == set(), "live posts do not wait for history"
+        assert pending(third, history=True) == {"image"}
+        conn.execute("update analyses set source = 'upload' where id = %s", (second_analysis,))
         analyses.fail(conn, second_analysis, "media_corrupt", "cannot be read", b"{}", bytes(32))
-        assert not works.earlier_works_pending(conn, third.registration, "image")
+        assert pending(third) == set()
+
+
+def test_a_work_erased_while_it_was_read_is_not_found(db: Database) -> None:
+    with db.transaction() as conn:
+        sha = RNG.bytes(32)
+        new = NewWork(uuid4(), None, RNG.bytes(32), "image", sha, "image/png", 1, 9, 9, None, sha.hex())
+        works.add_work(conn, new)
+        work = works.get_work(conn, new.id)
+        assert works.erase(conn, work.id) == sha
+        works.make_visible(conn, work, phash=RNG.bytes(32), phash_quality=1, proxy=b"", embeddings={})
+        assert conn.execute("select count(*) from image_fingerprints").fetchone() == (0,)
+        assert not works.is_visible(conn, work.id)

@@ -141,3 +141,39 @@ def test_the_cut_similarity_is_the_largest_under_the_ceiling(ceiling: int, base:
         assert threshold <= counted <= similarity
         assert decision.redirect_bps(counted, threshold, base) <= ceiling
         assert counted == similarity or decision.redirect_bps(counted + 1, threshold, base) > ceiling
+
+
+@pytest.mark.parametrize("threshold", [5_000, 9_000, 9_500])
+def test_likeness_without_proof_never_reaches_a_threshold(threshold: int) -> None:
+    like = Match(UUID(int=1), ALICE, 1, 9_400, proven=False)
+    judged = decide(ME, [like], Policy(1, threshold, 10_000))
+    assert (judged.verdict, judged.redirect_bps) == (Verdict.ORIGINAL, 0)
+    assert judged.similarity_bps == min(9_400, threshold - 1)
+
+
+def test_what_covers_next_to_nothing_of_the_subject_accuses_nobody() -> None:
+    jingle = Match(UUID(int=1), ALICE, 1, 9_950, share_bps=200)
+    assert decide(ME, [jingle], Policy(1, 9_500, 10_000, min_share_bps=300)).verdict is Verdict.ORIGINAL
+    assert decide(ME, [jingle], Policy(1, 9_500, 10_000, min_share_bps=200)).verdict is Verdict.DERIVATIVE
+
+
+STICKER = {"own": (BOB, False), "unsigned": (None, False), "licensed": (CAROL, True)}
+
+
+@pytest.mark.parametrize("excuse", STICKER)
+def test_a_sticker_excuses_nobody_for_the_rest(excuse: str) -> None:
+    owner, licensed = STICKER[excuse]
+    sticker = Match(UUID(int=1), owner, 1, 9_520, licensed, share_bps=300)
+    stolen = Match(UUID(int=2), ALICE, 2, 9_990, share_bps=9_000)
+    judged = decide(ME, [sticker, stolen], POLICY)
+    assert (judged.verdict, judged.credited and judged.credited.work_id.int) == (Verdict.DERIVATIVE, 2)
+    assert decide(ME, [sticker], POLICY).verdict is not Verdict.DERIVATIVE
+
+
+def test_an_own_work_posted_again_is_ones_own_though_a_thief_has_a_copy() -> None:
+    mine = Match(UUID(int=1), BOB, 1, 9_700, share_bps=8_000)
+    theft = Match(UUID(int=2), ALICE, 2, 9_990, share_bps=10_000)
+    assert decide(ME, [mine, theft], POLICY).verdict is Verdict.SELF_DUPLICATE
+    small = Match(UUID(int=1), BOB, 1, 9_700, share_bps=3_000)
+    known_theft = Match(UUID(int=2), ALICE, 2, 9_990, share_bps=10_000, original=False)
+    assert decide(ME, [small, known_theft], POLICY).verdict is Verdict.SELF_DUPLICATE

@@ -1,7 +1,10 @@
 """What the analysis page draws, from evidence as it is stored."""
 
+from dataclasses import asdict
+
 import pytest
 
+from embeddings.audio.match import OffsetHistogram
 from oracle.api.viewer import clock, match_details
 
 SEGMENT = {
@@ -41,7 +44,7 @@ def test_regions_pairs_and_curves() -> None:
         "reference_region": [],
         "pairs": [{"query_ms": 1_500, "reference_ms": 61_000, "similarity": 0.987, "mirrored": True}],
         "seconds": [{"query_s": 0.0, "likeness": 0.5}, {"query_s": 2.0, "likeness": 1.0}],
-        "sound": {"histogram": [[-3.0, 2], [0.0, 8], [3.0, 4]]},
+        "sound": {"histogram": asdict(OffsetHistogram(first_s=-3.0, cell_s=3.0, votes=(2, 8, 4)))},
     }
     drawn = match_details(match, duration_s=2.0)
     assert drawn.regions == {"query": "0,0 1000,500"}
