@@ -4,7 +4,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -28,11 +28,9 @@ from storage.migrate import migrate
 
 log = structlog.get_logger()
 
-# The first one may hold all others, as JSON.
-NODE_KEYS = ("ORACLE_CHAIN", "ORACLE_CHAIN__KEY", "ORACLE_CHAIN__KEY_FILE", "ORACLE_CHAIN__KEY_PASSWORD")
-COURT_KEYS = (
-    "ORACLE_CHAIN__FRAUD_OFFICER_KEY", "ORACLE_CHAIN__ARBITER_KEY", "ORACLE_CHAIN__PAYMASTER_KEY",
-)  # fmt: skip
+PREFIX = "ORACLE_CHAIN__"
+NODE_KEYS = ("KEY", "KEY_FILE", "KEY_PASSWORD")
+COURT_KEYS = ("FRAUD_OFFICER_KEY", "ARBITER_KEY", "PAYMASTER_KEY")
 # Play money of the embedded chain: what a cent is, and what bonuses are paid from.
 WEI_PER_CENT = 10**12
 BONUS_BUDGET_WEI = 10**18
@@ -55,7 +53,7 @@ def run_until_stopped(settings: Settings) -> int:
         dsn = settings.database_url or stack.enter_context(EmbeddedPostgres(data_dir / "postgres")).dsn
         migrate(dsn)
         env = {"DATABASE_URL": dsn, "BLOBS_URL": settings.blobs}
-        court = {name: value for name, value in os.environ.items() if name.upper() in COURT_KEYS}
+        court: dict[str, str] = {}
         if settings.chain_rpc_url is None:
             chain = stack.enter_context(DevChain(data_dir / "chain"))
             deployment_file = data_dir / "deployment.json"
@@ -134,18 +132,31 @@ def _announce(settings: Settings) -> None:
 
 
 def _children(settings: Settings, env: Mapping[str, str], court: Mapping[str, str]) -> list[ChildSpec]:
-    everything = {**os.environ, **env, "PYTHONUNBUFFERED": "1"}
-    # Only the node signs reports and only the clerk freezes and decides; no process sees a key that is not its own.
-    whole = {name: value for name, value in everything.items() if name.upper() not in COURT_KEYS}
-    keyless = {name: value for name, value in whole.items() if name.upper() not in NODE_KEYS}
+    everything = {**os.environ, **env, **court, "PYTHONUNBUFFERED": "1"}
+    # Only the node signs reports and only the clerk freezes, decides and pays; no process sees another's key.
+    whole, clerks = without(everything, COURT_KEYS), without(everything, NODE_KEYS)
+    keyless = without(whole, NODE_KEYS)
     oracle = (sys.executable, "-m", "oracle")
     url = api_url(settings)
     return [
         ChildSpec("node", (*oracle, "node"), whole),
-        ChildSpec("clerk", (*oracle, "clerk"), {**keyless, **court}),
+        ChildSpec("clerk", (*oracle, "clerk"), clerks),
         ChildSpec("worker", (*oracle, "worker"), keyless, grace_s=60.0),
         ChildSpec("api", (*oracle, "serve"), keyless, ready=f"{url}/readyz"),
     ]
+
+
+def without(env: Mapping[str, str], keys: Sequence[str]) -> dict[str, str]:
+    """An environment without some settings of the chain, also where they stand in ORACLE_CHAIN as JSON."""
+    left = {name: value for name, value in env.items() if name.upper() not in {PREFIX + key for key in keys}}
+    for name in [name for name in left if name.upper() == "ORACLE_CHAIN"]:
+        try:
+            group = json.loads(left[name])
+        except ValueError:
+            continue  # the settings will say what is wrong with it
+        if isinstance(group, dict):
+            left[name] = json.dumps({key: value for key, value in group.items() if key.upper() not in keys})
+    return left
 
 
 def _deploy_once(chain: DevChain, file: Path) -> None:

@@ -15,7 +15,7 @@ from oracle.creators.chain_pay import Till, send_pay
 from oracle.fraud.upkeep import Upkeep
 from storage import landmark_merge
 from storage.database import Database
-from storage.errors import StorageError
+from storage.errors import DatabaseUnavailable, StorageError
 from storage.locks import SessionLock
 
 log = structlog.get_logger()
@@ -63,7 +63,7 @@ class Clerk:
         self._lock.release()
 
     def round(self, now: datetime) -> bool:
-        """Everything that is due. Returns False where another clerk is at work. Raises: StorageError."""
+        """Everything that is due. Returns False where another clerk is at work. Raises: DatabaseUnavailable."""
         if not self._lock.acquire():
             return False
         self._each("creators", lambda: clockwork.tick(self._db, now))
@@ -91,7 +91,7 @@ class Clerk:
         """One part's trouble must not keep the other from being done; an outage is everybody's."""
         try:
             done = work()
-        except StorageError:
+        except DatabaseUnavailable:
             raise
         except ChainError as exc:
             log.warning("clerk.chain_unreachable", part=part, code=exc.code, error=str(exc))

@@ -4,6 +4,7 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -20,6 +21,7 @@ SCOPES: tuple[Scope, ...] = ("upload", "read", "fraud", "govern", "admin")
 # What anybody who reaches the API may do as long as no keys are required. The rest always takes a key.
 OPEN: frozenset[str] = frozenset({"upload", "read"})
 COOKIE = "oracle_key"
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 _bearer = HTTPBearer(auto_error=False, description="An API key, or the operator's token.")
 _limiter = MovingWindowRateLimiter(MemoryStorage())
@@ -65,13 +67,9 @@ def require(scope: Scope) -> Callable[..., Caller]:
         bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     ) -> Caller:
         secret = bearer.credentials if bearer else request.cookies.get(COOKIE)
-        try:
-            caller, per_minute = _caller(services, secret)
-        except KeyRequired:
-            # Guessing has its limit too.
-            _take_turn(Caller("stranger", frozenset()), services.settings.http.per_minute, request)
-            raise
-        _take_turn(caller, per_minute, request)
+        caller = caller_of(services, request, secret)
+        if bearer is None and secret is not None and request.method not in SAFE_METHODS:
+            _require_same_site(request)
         if not caller.may(scope):
             if secret is None:
                 raise KeyRequired
@@ -79,6 +77,28 @@ def require(scope: Scope) -> Callable[..., Caller]:
         return caller
 
     return check
+
+
+def caller_of(services: Services, request: Request, secret: str | None) -> Caller:
+    """Whose secret it is, and whether it is that one's turn. Raises: KeyRequired, TooManyRequests."""
+    try:
+        caller, per_minute = _caller(services, secret)
+    except KeyRequired:
+        # Guessing has its limit too.
+        _take_turn(Caller("stranger", frozenset()), services.settings.http.per_minute, request)
+        raise
+    _take_turn(caller, per_minute, request)
+    return caller
+
+
+def _require_same_site(request: Request) -> None:
+    """A browser sends its cookie from anywhere; only our own pages may act by it. Raises: NotAllowed."""
+    origin = request.headers.get("origin")
+    host = urlsplit(origin).netloc if origin else None
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise NotAllowed("The request came from another site.")
+    if host is not None and host != request.headers.get("host"):
+        raise NotAllowed("The request came from another site.")
 
 
 def _caller(services: Services, secret: str | None) -> tuple[Caller, int]:

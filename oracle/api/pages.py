@@ -8,19 +8,20 @@ from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
+from urllib.parse import quote
 from uuid import UUID
 
 import jinja2
-from fastapi import APIRouter, Query, Response
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 from starlette.background import BackgroundTask
 
-from oracle.api.access import Reader
+from oracle.api.access import COOKIE, Reader, caller_of
 from oracle.api.analyses import load_view
 from oracle.api.schemas import Neighbour
 from oracle.api.services import ServicesDep
 from oracle.api.viewer import clock, match_details
-from oracle.errors import Busy
+from oracle.errors import Busy, KeyRequired
 from oracle.explain import percent
 from storage import analyses, works
 from storage.errors import NotFound
@@ -39,6 +40,34 @@ templates.filters["clock"] = clock
 @router.get("/", response_class=HTMLResponse)
 def home(services: ServicesDep) -> str:
     return templates.get_template("home.html").render(channels=services.channels)
+
+
+@router.get("/sign-in", response_class=HTMLResponse)
+def sign_in_form() -> str:
+    return templates.get_template("sign_in.html").render(problem=None)
+
+
+@router.post("/sign-in", response_class=HTMLResponse)
+def sign_in(services: ServicesDep, request: Request, key: Annotated[str, Form(max_length=200)]) -> Response:
+    """Keep a key in a cookie that scripts cannot read and other sites cannot use."""
+    try:
+        caller = caller_of(services, request, key)
+    except KeyRequired as exc:
+        page = templates.get_template("sign_in.html").render(problem=str(exc))
+        return HTMLResponse(page, status_code=401)
+    home = f"/creators/{quote(caller.creator)}" if caller.creator else "/fraud_alerts" if caller.may("fraud") else "/"
+    answer = RedirectResponse(home, status_code=303)
+    answer.set_cookie(
+        COOKIE, key, httponly=True, samesite="strict", secure=request.url.scheme == "https", max_age=12 * 3600
+    )
+    return answer
+
+
+@router.post("/sign-out")
+def sign_out() -> Response:
+    answer = RedirectResponse("/", status_code=303)
+    answer.delete_cookie(COOKIE)
+    return answer
 
 
 @router.get("/style.css")

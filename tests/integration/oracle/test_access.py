@@ -138,3 +138,19 @@ def test_control_characters_in_a_name_are_left_out(client: TestClient, db: Datab
     answer = client.post("/upload", files=files)
     assert answer.status_code == 202
     assert "\x00" not in answer.json()["work"]["file_name"]
+
+
+def test_a_browser_signs_in_and_other_sites_cannot_act_by_its_cookie(strict: TestClient, issue: Issue) -> None:
+    key = issue("alice's browser", "upload", "read", creator="alice")["Authorization"].split()[1]
+    assert strict.post("/sign-in", data={"key": "wrong"}).status_code == 401
+    answer = strict.post("/sign-in", data={"key": key}, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/creators/alice")
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie and "samesite=strict" in cookie
+    assert strict.get("/v1/policy").status_code == 200
+    assert upload(strict, {}) == 202
+    assert upload(strict, {"Origin": "https://evil.example"}) == 403
+    assert upload(strict, {"Sec-Fetch-Site": "cross-site"}) == 403
+    assert upload(strict, {"Origin": "http://testserver", "Sec-Fetch-Site": "same-origin"}) == 202
+    strict.post("/sign-out")
+    assert strict.get("/v1/policy").status_code == 401
