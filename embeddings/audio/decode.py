@@ -18,14 +18,16 @@ import soundfile
 import soxr  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from embeddings.audio.mono import NOTE, Mono
+from embeddings.containers import open_container
 from embeddings.errors import CorruptMedia, EmptyMedia, MediaTooLong, NoSound, UnsupportedMedia
 from embeddings.sniff import sniff
+from embeddings.work_time import WorkTime
 
 SAMPLE_RATE_HZ = 11_025
 BLOCK_S = 20.0  # of output; what is in memory at once
 READ_VALUES = 1 << 21  # samples x channels per read: 8 MB of float32, whatever the rate and the layout
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000
-CANCELLED = 0.05  # mid to loudest channel, RMS: below it the channels were made to cancel each other
 _NOT_SNDFILE = ("audio/aac", "audio/mp4", "audio/amr")
 _SNDFILE_ERRORS = (soundfile.LibsndfileError, RuntimeError, ValueError, OSError)
 _AV_ERRORS = (av.error.FFmpegError, ValueError, OSError, EOFError, IndexError)
@@ -36,9 +38,12 @@ Progress = Callable[[float, float | None], None]
 
 @dataclass(frozen=True)
 class SoundLimits:
-    """max_seconds: longest sound that is read; refused from the header where it tells, else when reached."""
+    """max_seconds: longest sound that is read; refused from the header where it tells, else when reached.
+    max_work_s: wall-clock seconds of decoding after which it is given up.
+    """
 
     max_seconds: float = 10 * 3600.0
+    max_work_s: float = 480.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,26 +64,29 @@ class SoundStream:
     progress: Progress | None = None
     notes: list[str] = field(default_factory=list)
     duration_s: float = 0.0
+    _mono: Mono = field(default_factory=Mono, init=False)
 
     def blocks(self) -> Generator[Samples, None, None]:
         """Yield (n,) float32 mono at 11 025 Hz, each at most about ``BLOCK_S`` long, finite everywhere.
 
         Raises: EmptyMedia, UnsupportedMedia, NoSound (no audio stream), CorruptMedia (nothing decodes),
-            MediaTooLong.
+            MediaTooLong (its length, or the time it takes to decode it).
         """
         if self.path.stat().st_size == 0:
             raise EmptyMedia()
         kind = sniff(self.path)
         if kind.media_type == "image":
             raise UnsupportedMedia(f"This is a picture ({kind.mime}), not sound.")
+        work = WorkTime(self.limits.max_work_s)
         if kind.media_type == "audio" and kind.mime not in _NOT_SNDFILE and (file := _open_sndfile(self.path)):
-            source = self._from_sndfile(file)
+            source = self._from_sndfile(file, kind.mime, work)
         else:
-            source = self._from_av()
+            source = self._from_av(kind.mime, work)
         for block in source:
             self.duration_s += len(block) / SAMPLE_RATE_HZ
             self._check_length(self.duration_s)
-            yield block
+            with work.paused():
+                yield block
 
     def _check_length(self, seconds: float) -> None:
         if seconds > self.limits.max_seconds:
@@ -87,7 +95,7 @@ class SoundStream:
                 "Send it in parts."
             )
 
-    def _from_sndfile(self, file: soundfile.SoundFile) -> Iterator[Samples]:
+    def _from_sndfile(self, file: soundfile.SoundFile, mime: str, work: WorkTime) -> Iterator[Samples]:
         with file:
             total = file.frames / file.samplerate if 0 < file.frames < 1 << 60 else None
             if total is not None:
@@ -96,6 +104,7 @@ class SoundStream:
             frames = max(1, min(READ_VALUES // file.channels, int(BLOCK_S * file.samplerate)))
             done = 0
             while True:
+                work.check()
                 try:
                     block = file.read(frames, dtype="float32", always_2d=True)
                 except _SNDFILE_ERRORS as error:
@@ -114,11 +123,11 @@ class SoundStream:
         if total is not None and total - done / file.samplerate > 0.5 and not self.notes:
             self.notes.append(f"cut short: {done / file.samplerate:.1f} s of {total:.1f} s could be read")
         if done == 0 and self.notes:
-            yield from self._from_av()  # some decoders go on where others give up
+            yield from self._from_av(mime, work)  # some decoders go on where others give up
 
-    def _from_av(self) -> Iterator[Samples]:
+    def _from_av(self, mime: str, work: WorkTime) -> Iterator[Samples]:
         try:
-            container = av.open(str(self.path), metadata_errors="ignore")
+            container = open_container(self.path, mime)
         except _AV_ERRORS as error:
             raise CorruptMedia(f"The file cannot be opened as sound ({error}); export it again.") from error
         with container:
@@ -128,13 +137,13 @@ class SoundStream:
             total = float(container.duration) / av.time_base if container.duration else None
             if total is not None:
                 self._check_length(total)
-            yield from self._decode_av(container, stream, total)
+            yield from self._decode_av(container, stream, total, work)
 
-    def _decode_av(self, container: Any, stream: Any, total: float | None) -> Iterator[Samples]:
+    def _decode_av(self, container: Any, stream: Any, total: float | None, work: WorkTime) -> Iterator[Samples]:
         resampler: _Resampler | None = None
         waiting: list[Samples] = []
         held = decoded = damaged = 0
-        for frame in _av_frames(container, stream):
+        for frame in _av_frames(container, stream, work):
             if frame is None:
                 damaged += 1
                 continue
@@ -163,19 +172,9 @@ class SoundStream:
             self.notes.append(f"{decoded / resampler.rate_hz:.1f} s of sound in a file of {total:.1f} s")
 
     def _to_mono(self, block: Samples) -> Samples:
-        """The mean of the channels; the loudest one where they were made to cancel each other."""
-        if not np.isfinite(block).all():
-            block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
-        if block.shape[1] == 1:
-            return np.ascontiguousarray(block[:, 0])
-        mono: Samples = block.mean(axis=1, dtype=np.float32)
-        power = np.einsum("nc,nc->c", block, block)
-        loudest = int(power.argmax())
-        if float(mono @ mono) < CANCELLED**2 * float(power[loudest]):
-            note = "the channels cancel each other; the loudest one was analysed"
-            if note not in self.notes:
-                self.notes.append(note)
-            mono = np.ascontiguousarray(block[:, loudest])
+        mono = self._mono.mix(block)
+        if self._mono.cancelled and NOTE not in self.notes:
+            self.notes.append(NOTE)
         return mono
 
 
@@ -248,10 +247,11 @@ def _is_at(file: soundfile.SoundFile, frame: int) -> bool:
         return False
 
 
-def _av_frames(container: Any, stream: Any) -> Iterator[Any]:
-    """Decoded audio frames; None for each packet that cannot be decoded."""
+def _av_frames(container: Any, stream: Any, work: WorkTime) -> Iterator[Any]:
+    """Decoded audio frames; None for each packet that cannot be decoded. Raises: MediaTooLong."""
     packets = container.demux(stream)
     while True:
+        work.check()
         try:
             packet = next(packets)
         except StopIteration:

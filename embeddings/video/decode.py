@@ -21,25 +21,16 @@ from av.video.reformatter import Interpolation
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from embeddings.containers import open_container
 from embeddings.errors import CorruptMedia, MediaTooLarge, MediaTooLong, UnsupportedMedia
 from embeddings.sniff import sniff
 from embeddings.video.limits import VideoLimits
 from embeddings.video.sound_track import SoundTrack
+from embeddings.work_time import WorkTime
 
 Progress = Callable[[float, float], None]
 MAX_FAULTS = 2000  # packets that cannot be decoded before the rest is given up
 GOP_PEEK_S = 60.0
-_DEMUXERS = {
-    "video/mp4": "mov",
-    "video/quicktime": "mov",
-    "video/webm": "matroska",
-    "video/x-matroska": "matroska",
-    "video/x-msvideo": "avi",
-    "video/x-flv": "flv",
-    "video/x-ms-asf": "asf",
-    "video/ogg": "ogg",
-    "video/mp2t": "mpegts",
-}
 POSTER_LEVELS, POSTER_TRIES = 25.0, 8
 END_SLACK_S = 2.0  # a header may promise this much more than there is without the file being called cut short
 
@@ -86,10 +77,11 @@ def probe_video(path: Path, limits: VideoLimits | None = None) -> VideoFacts:
     Raises: EmptyMedia, UnsupportedMedia (no picture track, or a codec that is not known), MediaTooLarge,
         MediaTooLong, CorruptMedia.
     """
+    limits = limits or VideoLimits()
     with _opened(path) as container:
-        stream = _picture_stream(container, limits or VideoLimits())
+        stream = _picture_stream(container, limits)
         known = _known_duration(container, stream)
-        for frame in _frames(container, stream, None, []):
+        for frame in _frames(container, stream, None, [], limits):
             width, height = _shown_size(frame, stream)
             return VideoFacts(width, height, known, bool(container.streams.audio), stream.codec_context.name)
     raise CorruptMedia("Not one frame of the video can be decoded; export it again.")
@@ -126,7 +118,7 @@ def read_video(
         with SoundTrack(container, sound_to, notes) as sound:
             keeper = _Keeper(limits, interval)
             end_s = 0.0
-            for frame in _frames(container, stream, sound, notes):
+            for frame in _frames(container, stream, sound, notes, limits):
                 if frame.width * frame.height > limits.max_pixels:
                     raise MediaTooLarge(_too_many_pixels(frame.width, frame.height, limits))
                 start = keeper.start(frame, stream)
@@ -154,7 +146,7 @@ def read_poster(path: Path, limits: VideoLimits | None = None) -> NDArray[np.uin
     with _opened(path) as container:
         stream = _picture_stream(container, limits)
         stream.codec_context.skip_frame = "NONKEY"
-        for number, frame in enumerate(_frames(container, stream, None, [])):
+        for number, frame in enumerate(_frames(container, stream, None, [], limits)):
             pixels = _upright_rgb(frame, stream, limits.side_px)
             if best is None or pixels.std() > best.std():
                 best = pixels
@@ -177,7 +169,7 @@ def read_moment(path: Path, at_s: float, limits: VideoLimits | None = None) -> N
         base = float((stream.start_time or 0) * (stream.time_base or 0))
         with suppress(av.error.FFmpegError):  # a file without an index is read from its start
             container.seek(round((base + at_s) * av.time_base), backward=True)
-        for frame in _frames(container, stream, None, []):
+        for frame in _frames(container, stream, None, [], limits):
             if shown is not None and frame.time is not None and frame.time - base > at_s:
                 break
             shown = _upright_rgb(frame, stream, limits.side_px)
@@ -242,8 +234,7 @@ def _opened(path: Path) -> InputContainer:
     if kind.media_type != "video":
         raise UnsupportedMedia(f"This is {kind.mime}, not a video.")
     try:
-        # The demuxer is named, not guessed: a playlist would make it read other files, or the network.
-        return av.open(str(path), "r", format=_DEMUXERS.get(kind.mime, "mpeg"), metadata_errors="ignore")
+        return open_container(path, kind.mime)
     except av.FFmpegError as error:
         raise CorruptMedia(f"The video's header cannot be read ({error.strerror}); export it again.") from error
 
@@ -287,13 +278,18 @@ def _key_spacing(path: Path, index: int) -> float:
 
 
 def _frames(
-    container: InputContainer, stream: VideoStream, sound: SoundTrack | None, notes: list[str]
+    container: InputContainer, stream: VideoStream, sound: SoundTrack | None, notes: list[str], limits: VideoLimits
 ) -> Iterator[VideoFrame]:
-    """Every decoded frame; damaged packets are skipped and counted, a file that breaks off just ends."""
+    """Every decoded frame; damaged packets are skipped and counted, a file that breaks off just ends.
+
+    Raises: MediaTooLong where that takes too long: a kilobyte may hold a frame that takes as long as any.
+    """
     wanted = [stream, *([sound.source] if sound is not None and sound.source is not None else [])]
     packets = container.demux(*wanted)
     faults = 0
+    work = WorkTime(limits.max_work_s)
     while faults < MAX_FAULTS:
+        work.check()
         try:
             packet = next(packets, None)
         except av.FFmpegError as error:

@@ -15,6 +15,7 @@ class VideoLimits:
         seconds: nested grids, so that a copy cut short at its end is still looked at in the same moments.
     interval_s: spacing of the frames of a video of at most ``max_frames`` x ``interval_s`` seconds; half of it for
         clips under ``short_s``, whose few frames would otherwise leave their times and speed open.
+    max_work_s: wall-clock seconds of decoding after which the video is given up.
     side_px: long side of the frames that are handed on; nothing downstream looks at finer detail.
     """
 
@@ -23,6 +24,7 @@ class VideoLimits:
     max_frames: int = 300
     interval_s: float = 1.0
     short_s: float = 20.0
+    max_work_s: float = 480.0
     side_px: int = 512
 
     def interval_for(self, duration_s: float) -> float:

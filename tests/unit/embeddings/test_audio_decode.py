@@ -86,6 +86,59 @@ def test_channels_made_to_cancel_each_other_are_heard(tmp_path: Path, music: sou
     assert sound.notes == ("the channels cancel each other; the loudest one was analysed",)
 
 
+def test_a_decoy_over_channels_that_cancel_hides_no_song(tmp_path: Path, music: sounds.Samples) -> None:
+    decoy = 0.3 * sounds.tune(2, 6.0)
+    path, alone = tmp_path / "x.wav", sounds.written(tmp_path, music, "alone.wav")
+    soundfile.write(path, np.stack([music, decoy - music], axis=1) * 0.7, sounds.RATE_HZ)
+    sound = read_sound(path)
+    song, hidden = read_sound(alone).samples, read_sound(sounds.written(tmp_path, decoy, "decoy.wav")).samples
+    assert abs(np.corrcoef(sound.samples, song)[0, 1]) > 0.9 > abs(np.corrcoef(sound.samples, hidden)[0, 1])
+    assert sound.notes == ("the channels cancel each other; the loudest one was analysed",)
+
+
+@pytest.mark.parametrize("channels", [2, 6, 8])
+def test_channels_that_are_silent_or_differ_do_not_cancel(tmp_path: Path, music: sounds.Samples, channels: int) -> None:
+    panned = np.zeros((len(music), channels), np.float32)
+    panned[:, 0] = music
+    different = np.stack([0.5 * sounds.noise(seed, 6.0) for seed in range(channels)], axis=1)
+    for block in (panned, different):
+        path = tmp_path / "x.wav"
+        soundfile.write(path, block, sounds.RATE_HZ, subtype="FLOAT")
+        sound = read_sound(path)
+        mean = read_sound(sounds.written(tmp_path, block.mean(axis=1), "mean.wav")).samples
+        assert sound.notes == () and np.corrcoef(sound.samples, mean)[0, 1] > 0.999
+
+
+def test_only_a_demuxer_that_the_content_names_is_opened(tmp_path: Path, music: sounds.Samples) -> None:
+    """FFmpeg looks behind a tag when it guesses: there a list of files to join could lie, or a playlist."""
+    sounds.written(tmp_path, music, "secret.flac")
+    stream = av_file(tmp_path / "x.ts", music, "ac3", 48_000).read_bytes()
+    path = tmp_path / "x.mp3"
+    for content in (stream, b"ffconcat version 1.0\nfile secret.flac\n", b"#EXTM3U\n#EXTINF:1,\nsecret.flac\n"):
+        path.write_bytes(b"ID3\x04\x00\x00\x00\x00\x00\x14" + bytes(20) + content)
+        with pytest.raises(CorruptMedia, match="cannot be opened"):
+            read_sound(path)
+
+
+def test_time_spent_on_decoding_is_limited(
+    tmp_path: Path, music: sounds.Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("embeddings.work_time.time.monotonic", lambda: now)
+    limits = SoundLimits(max_work_s=100.0)
+    long = np.tile(music, 7)
+    for path in (sounds.written(tmp_path, long, "x.flac"), av_file(tmp_path / "x.m4a", long, "aac", 8000)):
+        for block in SoundStream(path, limits).blocks():
+            now += 99.0 * len(block)  # what is done with the blocks does not count
+
+        def slow(*_: object) -> None:
+            nonlocal now
+            now += 101.0
+
+        with pytest.raises(MediaTooLong, match="given up after 100 s"):
+            read_sound(path, limits=limits, progress=slow)
+
+
 def test_broken_floats_become_silence(tmp_path: Path, music: sounds.Samples) -> None:
     broken = music.copy()
     broken[1000:1100], broken[2000] = np.nan, np.inf

@@ -1,5 +1,6 @@
 """Real small files: what is kept of them, when it was shown, and what is said where they are broken."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -10,7 +11,7 @@ import pytest
 from support import clips
 
 from embeddings.errors import CorruptMedia, EmptyMedia, MediaTooLarge, MediaTooLong, UnsupportedMedia
-from embeddings.video.decode import probe_video, read_poster, read_video
+from embeddings.video.decode import probe_video, read_moment, read_poster, read_video
 from embeddings.video.limits import VideoLimits
 
 RATE = 8000
@@ -202,6 +203,18 @@ def test_limits_are_kept(write: Callable[..., Path]) -> None:
             probe_video(path, limits)
         with pytest.raises(error):
             read_video(path, limits)
+
+
+def test_time_spent_on_decoding_is_limited(write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(clips.scene("coffee.png", 30))
+    ticks = itertools.count()
+    monkeypatch.setattr("embeddings.work_time.time.monotonic", lambda: float(next(ticks)))
+    assert read_video(path, VideoLimits(max_work_s=1000.0)).samples
+    for read in (read_video, probe_video, read_poster, lambda path, limits: read_moment(path, 29.0, limits)):
+        before = next(ticks)
+        with pytest.raises(MediaTooLong, match="given up after 0 s"):
+            read(path, VideoLimits(max_work_s=0.5))
+        assert next(ticks) - before < 10, "it stops at once"
 
 
 def test_a_playlist_reads_no_other_file(tmp_path: Path, write: Callable[..., Path]) -> None:

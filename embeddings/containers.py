@@ -1,0 +1,44 @@
+"""Opening a file with FFmpeg under the demuxers its content names, never a guessed one.
+
+A guess may fall on a playlist or a list of files to join, which read other files, or the network.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+
+_MPEG_AUDIO = "mp3,aac,flac"  # a tag in front tells nothing of what follows it; none of these reads another file
+_DEMUXERS = {
+    "audio/aac": "aac",
+    "audio/aiff": "aiff",
+    "audio/amr": "amr",
+    "audio/flac": "flac",
+    "audio/mp4": "mov",
+    "audio/mpeg": _MPEG_AUDIO,
+    "audio/ogg": "ogg",
+    "audio/wav": "wav",
+    "video/mp2t": "mpegts",
+    "video/mp4": "mov",
+    "video/ogg": "ogg",
+    "video/quicktime": "mov",
+    "video/webm": "matroska",
+    "video/x-flv": "flv",
+    "video/x-matroska": "matroska",
+    "video/x-ms-asf": "asf",
+    "video/x-msvideo": "avi",
+}
+_OTHERS = "mpeg"
+
+
+def open_container(path: Path, mime: str) -> InputContainer:
+    """Open a file for reading as what its content was found to be (`embeddings.sniff`).
+
+    Raises: av.FFmpegError, ValueError or OSError where it cannot be read as that.
+    """
+    names = _DEMUXERS.get(mime, _OTHERS)
+    if "," in names:
+        return av.open(str(path), "r", options={"format_whitelist": names}, metadata_errors="ignore")
+    return av.open(str(path), "r", format=names, metadata_errors="ignore")
