@@ -23,7 +23,7 @@ from embeddings.video.sound import SoundAnalyzer, SoundFingerprint, SoundMatch
 
 Progress = Callable[[str, float, float], None]
 KEYFRAMES_VERSION = "keyframes-v1"
-ALIGNMENT_VERSION = "lines-v1"
+ALIGNMENT_VERSION = "lines-v2"
 
 
 def no_progress(_stage: str, _done: float, _total: float) -> None:
