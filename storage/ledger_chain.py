@@ -1,16 +1,29 @@
 """Which pay of the books has reached the contract, and whether both divided it alike."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from storage.database import Connection
 
 PAYING_LOCK = 0x0_BA9C  # one sender at a time: two would pay the gas of a refusal
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the books hold of a post today. `creditor_account` is 20 bytes, None without a redirect."""
+
+    verdict: str
+    redirect_bps: int
+    creditor_account: bytes | None
 
 
 @dataclass(frozen=True)
 class PayToSend:
-    """A payment of the books that the contract has not made yet, in cents."""
+    """A payment of the books that the contract has not made yet, in cents.
+
+    `settled_redirect_bps` is the redirect by which its contested part was paid out, None where none was.
+    """
 
     transaction_id: int
     post_id: bytes
@@ -19,6 +32,17 @@ class PayToSend:
     grade: str
     to_original_minor: int
     to_poster_minor: int
+    settled_redirect_bps: int | None
+    today: Standing
+
+
+@dataclass(frozen=True)
+class SentPay:
+    """A payment that a block holds which may still go."""
+
+    transaction_id: int
+    post_id: bytes
+    week: date
 
 
 def try_lock(conn: Connection) -> bool:
@@ -27,38 +51,82 @@ def try_lock(conn: Connection) -> bool:
     return bool(row and row[0])
 
 
-def list_unsent(conn: Connection, limit: int) -> list[PayToSend]:
-    """Payments to send, those tried least first. Weeks without any money are left out."""
+def list_unsent(conn: Connection, now: datetime, limit: int) -> list[PayToSend]:
+    """Payments to try now, the longest waiting first. Weeks without any money and posts in dispute are left out."""
     rows = conn.execute(
-        "select t.id, t.post_id, t.week, (facts->>'base_minor')::bigint, facts->>'grade',"
-        " (facts->>'to_original_minor')::bigint, (facts->>'to_poster_minor')::bigint"
-        " from ledger_transactions t left join ledger_chain_payments c on c.transaction_id = t.id"
-        " where t.kind = 'pay' and (c.status is null or c.status = 'refused') and (facts->>'base_minor')::bigint > 0"
-        " order by coalesce(c.tries, 0), t.id limit %s",
-        (limit,),
+        "select t.id, t.post_id, t.week, (t.facts->>'base_minor')::bigint, t.facts->>'grade',"
+        " (t.facts->>'to_original_minor')::bigint, (t.facts->>'to_poster_minor')::bigint, s.redirect_bps,"
+        " p.verdict, p.redirect_bps, c.account"
+        " from ledger_chain_payments q join ledger_transactions t on t.id = q.transaction_id"
+        " join post_terms p on p.post_id = t.post_id and not p.disputed left join creators c on c.id = p.creditor_id"
+        " left join lateral (select (facts->>'redirect_bps')::int as redirect_bps from ledger_transactions"
+        "   where post_id = t.post_id and kind = 'contest_settled' and id > t.id and (t.facts->>'contested')::boolean"
+        "   order by id limit 1) s on true"
+        " where q.status in ('due', 'refused', 'held') and q.next_try_at <= %s"
+        " order by q.next_try_at, q.transaction_id limit %s",
+        (now, limit),
     ).fetchall()
-    return [PayToSend(row[0], bytes(row[1]), *row[2:]) for row in rows]
+    return [PayToSend(row[0], bytes(row[1]), *row[2:8], Standing(*row[8:])) for row in rows]
 
 
-def keep_paid(
-    conn: Connection, transaction_id: int, parts: tuple[int, int] | None, agrees: bool | None, now: datetime
+def list_sent(conn: Connection, final_block: int, limit: int) -> list[SentPay]:
+    """Payments that are final, or gone, if everything up to `final_block` is final; the first sent first."""
+    rows = conn.execute(
+        "select t.id, t.post_id, t.week from ledger_chain_payments join ledger_transactions t on t.id = transaction_id"
+        " where status = 'sent' and sent_block <= %s order by sent_block, t.id limit %s",
+        (final_block, limit),
+    ).fetchall()
+    return [SentPay(row[0], bytes(row[1]), row[2]) for row in rows]
+
+
+def keep_sent(
+    conn: Connection,
+    transaction_id: int,
+    parts: tuple[int, int] | None,
+    agrees: bool | None,
+    *,
+    block: int,
+    now: datetime,
 ) -> None:
-    """The contract has paid: its parts (original's, poster's), or None where an earlier run had sent it."""
+    """A block up to `block` holds the payment: its parts (original's, poster's), None where an earlier run sent it."""
     to_original, to_poster = parts or (None, None)
     conn.execute(
-        "insert into ledger_chain_payments (transaction_id, status, to_original, to_poster, agrees, updated_at)"
-        " values (%s, 'paid', %s, %s, %s, %s) on conflict (transaction_id) do update set status = 'paid',"
-        " to_original = excluded.to_original, to_poster = excluded.to_poster, agrees = excluded.agrees, error = null,"
-        " tries = ledger_chain_payments.tries + 1, updated_at = excluded.updated_at",
-        (transaction_id, to_original, to_poster, agrees, now),
+        "update ledger_chain_payments set status = 'sent', to_original = %s, to_poster = %s, agrees = %s,"
+        " sent_block = %s, error = null, tries = tries + 1, updated_at = %s where transaction_id = %s",
+        (to_original, to_poster, agrees, block, now, transaction_id),
     )
 
 
-def keep_refused(conn: Connection, transaction_id: int, error: str, now: datetime) -> None:
-    """The contract would not pay; it is tried again."""
+def keep_moved(conn: Connection, transaction_id: int, block: int) -> None:
+    """Another block, one up to `block`, holds the payment now."""
+    conn.execute("update ledger_chain_payments set sent_block = %s where transaction_id = %s", (block, transaction_id))
+
+
+def keep_paid(conn: Connection, transaction_id: int, now: datetime) -> None:
+    """A final block holds the payment."""
     conn.execute(
-        "insert into ledger_chain_payments (transaction_id, status, error, updated_at) values (%s, 'refused', %s, %s)"
-        " on conflict (transaction_id) do update set error = excluded.error,"
-        " tries = ledger_chain_payments.tries + 1, updated_at = excluded.updated_at",
-        (transaction_id, error, now),
+        "update ledger_chain_payments set status = 'paid', updated_at = %s where transaction_id = %s",
+        (now, transaction_id),
     )
+
+
+def keep_lost(conn: Connection, transaction_id: int, now: datetime) -> None:
+    """The block that held the payment is gone, and it with the block: it is sent again."""
+    conn.execute(
+        "update ledger_chain_payments set status = 'due', to_original = null, to_poster = null, agrees = null,"
+        " sent_block = null, next_try_at = %(now)s, updated_at = %(now)s where transaction_id = %(id)s",
+        {"now": now, "id": transaction_id},
+    )
+
+
+def keep_unpaid(conn: Connection, transaction_id: int, status: str, error: str, now: datetime) -> None:
+    """Not paid: `refused` by the contract, or `held` before it was sent. It is tried again, ever less often."""
+    conn.execute(
+        "update ledger_chain_payments set status = %(status)s, error = %(error)s, tries = tries + 1,"
+        " next_try_at = %(now)s + least(%(longest)s, %(first)s * 2 ^ least(tries, 20)), updated_at = %(now)s"
+        " where transaction_id = %(id)s",
+        {
+            "status": status, "error": error, "now": now, "id": transaction_id, "first": FIRST_PAUSE,
+            "longest": LONGEST_PAUSE,
+        },
+    )  # fmt: skip

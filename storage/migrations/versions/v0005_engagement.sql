@@ -245,19 +245,37 @@ create index ledger_postings_creator on ledger_postings (creator_id, transaction
 create index ledger_postings_post on ledger_postings (post_id, bucket);
 create index ledger_postings_waiting on ledger_postings (bucket, post_id) where bucket in ('contested', 'frozen');
 
--- Pay as it reached the BonusVault, in the token's smallest units: how the contract divided it.
+-- Pay on its way to the BonusVault; every payment of the books that is not zero is here from the start.
 create table ledger_chain_payments (
     transaction_id bigint primary key references ledger_transactions,
-    status text not null check (status in ('paid', 'refused')),
+    -- due: not tried yet; refused: by the contract; held: the contract judges the post otherwise than the books;
+    -- sent: in a block that may still go; paid: in a final one.
+    status text not null default 'due' check (status in ('due', 'refused', 'held', 'sent', 'paid')),
+    -- In the token's smallest units: how the contract divided it.
     to_original numeric(78),
     to_poster numeric(78),
     -- Whether the contract's parts are the books' parts, to the cent; null where another run had paid.
     agrees boolean,
+    -- A block at or above the one it is in, known as soon as it is sent.
+    sent_block bigint,
     error text,
-    tries int not null default 1,
+    tries int not null default 0,
+    next_try_at timestamptz not null,
     updated_at timestamptz not null,
-    check ((status = 'refused') = (error is not null))
+    check ((status in ('refused', 'held')) = (error is not null))
 );
+create index ledger_chain_payments_due on ledger_chain_payments (next_try_at, transaction_id)
+    where status in ('due', 'refused', 'held');
+create index ledger_chain_payments_sent on ledger_chain_payments (sent_block) where status = 'sent';
+
+create function queue_chain_payment() returns trigger language plpgsql as $$
+begin
+    insert into ledger_chain_payments (transaction_id, next_try_at, updated_at)
+    values (new.id, new.booked_at, new.booked_at);
+    return null;
+end $$;
+create trigger ledger_pay_goes_on_chain after insert on ledger_transactions for each row
+    when (new.kind = 'pay' and (new.facts->>'base_minor')::bigint > 0) execute function queue_chain_payment();
 
 create function refuse_ledger_change() returns trigger language plpgsql as $$
 begin

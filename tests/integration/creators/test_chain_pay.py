@@ -1,21 +1,23 @@
 """What is booked reaches the vault once, is divided there by the contract itself, and both sides agree."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from integration.chain.test_economy import Town, town
-from integration.creators.creators_world import NOW, Platform
+import pytest
+from integration.chain.test_economy import Town, digest, town
+from integration.creators.creators_world import NOW, Platform, after
 
 from oracle.chain import economy, verify
 from oracle.chain.economy import Split
 from oracle.chain.report import Outcome
 from oracle.creators import chain_pay
 from oracle.creators.chain_pay import Sent, Till
-from storage.ledger_chain import PayToSend
+from storage.ledger_chain import PayToSend, Standing
 
 __all__ = ["town"]  # the fixture
 
 UNITS = 1_000
+FINALITY = 4  # blocks after which the test chain calls a block final; it is two
 
 
 def booked(platform: Platform, town: Town, outcome: Outcome, grade: str, cents: int) -> bytes:
@@ -28,6 +30,8 @@ def booked(platform: Platform, town: Town, outcome: Outcome, grade: str, cents: 
             " (select id from creators where handle = 'poster'), 'image', %s)",
             (post, NOW),
         )
+    with platform.db.transaction() as conn:  # whom the contract pays is whom the books pay
+        conn.execute("update creators set account = %s where handle = 'first'", (town.first.address,))
     ((first,),) = platform.rows("select id from creators where handle = 'first'")
     terms = ("derivative", redirect, first) if redirect else ("original", 0, None)
     platform.terms(post, *terms, final_at=NOW + timedelta(days=7))
@@ -43,39 +47,104 @@ def test_pay_reaches_the_contract_once_and_agrees_to_the_cent(town: Town, platfo
     copy = booked(platform, town, Outcome.DERIVATIVE, "A", 9_999)
     booked(platform, town, Outcome.ORIGINAL, "B", 777)
 
-    def send() -> Sent:
-        return chain_pay.send_pay(platform.db, town.client, town.officer, till, NOW)
+    def send(now: datetime = NOW) -> Sent:
+        return chain_pay.send_pay(platform.db, town.client, town.officer, till, now)
 
     assert send() == Sent(refused=2)  # the vault is empty: nothing is lost, and it is tried again
     assert platform.rows("select distinct error from ledger_chain_payments") == [("BudgetExceeded",)]
+    assert send() == Sent()  # not every few seconds
     economy.fund_vault(town.client, town.fan, 10**9)
-    assert send() == Sent(paid=2)
-    assert send() == Sent()
+    assert send(after(minutes=1)) == Sent(paid=2)
+    assert send(after(days=1)) == Sent()
     assert economy.contested(town.client, copy) // UNITS == 10_998 * 4_660 // 10_000
-    assert platform.rows("select status, agrees, tries from ledger_chain_payments") == [("paid", True, 2)] * 2
+    assert platform.rows("select status, agrees, tries from ledger_chain_payments") == [("sent", True, 2)] * 2
     paid = economy.claimable(town.client, town.poster.address) + economy.contested(town.client, copy)
     assert paid == (9_999 * 1_000 * 11 // 10) + 777 * 1_000 * 11 // 10
 
     # A run that died between the transaction and its record: found on chain, and not paid again.
     with platform.db.transaction() as conn:
-        conn.execute("delete from ledger_chain_payments")
-    assert send() == Sent(paid=2)
+        conn.execute("update ledger_chain_payments set status = 'due'")
+    assert send(after(days=1)) == Sent(paid=2)
     assert economy.claimable(town.client, town.poster.address) + economy.contested(town.client, copy) == paid
 
 
-def test_a_post_that_the_chain_judges_otherwise_is_noticed(town: Town, platform: Platform) -> None:
+def test_what_the_contract_judges_otherwise_is_held_before_it_is_sent(town: Town, platform: Platform) -> None:
+    """A won appeal that the contract does not know yet: it would go on paying the accuser."""
     platform.creator("poster"), platform.creator("first")
     economy.fund_vault(town.client, town.fan, 10**9)
-    post = booked(platform, town, Outcome.DERIVATIVE, "A", 10_000)
-    platform.terms(post, "original", final_at=NOW)
-    platform.earns(post, 5_000, at=NOW + timedelta(days=7))
-    platform.run()
-    assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), NOW) == Sent(paid=2, differing=1)
-    assert platform.rows("select agrees from ledger_chain_payments order by transaction_id") == [(True,), (False,)]
+    copy = booked(platform, town, Outcome.DERIVATIVE, "A", 10_000)
+    redirect = verify.read_redirect(town.client, copy).redirect_bps
+    ((first,),) = platform.rows("select id from creators where handle = 'first'")
+
+    def send(now: datetime) -> Sent:
+        return chain_pay.send_pay(platform.db, town.client, town.officer, Till(), now)
+
+    platform.terms(copy, "derivative", redirect, first, final_at=after(days=7), disputed=True)
+    assert send(NOW) == Sent()  # nobody is paid while the appeal is open
+    platform.terms(copy, "original", final_at=NOW, ruled=True)
+    assert send(NOW) == Sent(held=1)
+    assert platform.rows("select status, error, to_original from ledger_chain_payments") == [
+        ("held", "JudgedOtherwise", None)
+    ]
+    assert economy.contested(town.client, copy) == economy.claimable(town.client, town.first.address) == 0
+
+    dispute = economy.open_dispute(town.client, town.poster, copy, digest("raw file"))
+    economy.answer_dispute(town.client, town.first, dispute, digest("I was first"))
+    economy.rule(town.client, town.arbiter, dispute, Outcome.ORIGINAL, digest("it is older"))
+    economy.accept_ruling(town.client, town.first, dispute)
+    economy.settle(town.client, town.fan, dispute)
+    # The contract pays the bonus of an original, the books had booked a copy's: to be seen, and nobody's loss.
+    assert send(after(days=1)) == Sent(paid=1, differing=1)
+    assert economy.claimable(town.client, town.poster.address) == 12_000
+    assert economy.claimable(town.client, town.first.address) == 0
+
+
+def test_the_right_share_to_the_wrong_account_is_held(town: Town, platform: Platform) -> None:
+    platform.creator("poster"), platform.creator("first")
+    economy.fund_vault(town.client, town.fan, 10**9)
+    copy = booked(platform, town, Outcome.DERIVATIVE, "C", 10_000)
+    redirect = verify.read_redirect(town.client, copy).redirect_bps
+    platform.terms(copy, "derivative", redirect, platform.creator("another"), final_at=after(days=7))
+    assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), NOW) == Sent(held=1)
+
+
+def test_a_payment_is_paid_when_it_is_final_and_sent_again_when_its_block_goes(town: Town, platform: Platform) -> None:
+    platform.creator("poster"), platform.creator("first")
+    economy.fund_vault(town.client, town.fan, 10**9)
+    town.anvil.mine(3)
+    booked(platform, town, Outcome.ORIGINAL, "B", 1_000)
+    town.anvil.mine(3)
+
+    def send() -> Sent:
+        return chain_pay.send_pay(platform.db, town.client, town.officer, Till(), NOW)
+
+    assert send() == Sent(paid=1)
+    town.anvil.reorg(1)
+    assert economy.claimable(town.client, town.poster.address) == 0
+    assert send() == Sent()  # not final: nobody knows yet
+    town.anvil.mine(FINALITY)
+    assert send() == Sent(lost=1, paid=1)
+    assert economy.claimable(town.client, town.poster.address) == 1_100
+    assert platform.rows("select status from ledger_chain_payments") == [("sent",)]
+    town.anvil.mine(FINALITY)
+    assert send() == Sent(final=1)
+    assert platform.rows("select status from ledger_chain_payments") == [("paid",)]
+
+
+def test_a_round_sends_few_payments_and_the_next_goes_on(
+    town: Town, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chain_pay, "BATCH", 2)
+    platform.creator("poster"), platform.creator("first")
+    economy.fund_vault(town.client, town.fan, 10**9)
+    for _ in range(3):
+        booked(platform, town, Outcome.ORIGINAL, "C", 100)
+    rounds = [chain_pay.send_pay(platform.db, town.client, town.officer, Till(), NOW) for _ in range(3)]
+    assert [done.paid for done in rounds] == [2, 1, 0]
 
 
 def test_less_than_a_cent_apart_is_the_same() -> None:
-    pay = PayToSend(1, bytes(32), NOW.date(), 100, "A", 46, 54)
+    pay = PayToSend(1, bytes(32), NOW.date(), 100, "A", 46, 54, None, Standing("original", 0, None))
     split = Split(46_999, 53_001, False, False)
     assert chain_pay.agrees(split, pay, Till(units_per_cent=UNITS))
     assert not chain_pay.agrees(replace(split, to_original=48_000, to_poster=52_000), pay, Till(units_per_cent=UNITS))
