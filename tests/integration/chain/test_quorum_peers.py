@@ -1,0 +1,179 @@
+"""What other signers may do on the line: nothing they send or hold back keeps a signer from its work."""
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import pytest
+
+from oracle.chain.ids import attestation_id
+from oracle.chain.quorum.peers import PeerAway, Peers, PeerServer, QuorumSettings, seal
+from oracle.chain.quorum.uploads import Introductions, UploadDesk, UploadFacts
+from oracle.chain.report import domain_separator
+from oracle.chain.signer import LocalSigner
+
+CHAIN_ID, HUB = 31_337, bytes([5]) * 20
+US, THEM, OTHER = (LocalSigner(bytes([index]) * 32) for index in (1, 2, 3))
+OK = b"HTTP/1.1 200 OK\r\n"
+NESTED = b"[" * 200_000
+
+
+@contextmanager
+def raw_server(answer: bytes, every_s: float = 0.05) -> Iterator[str]:
+    """Sends the answer at once, then a byte now and then for as long as the other side stays."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    over = threading.Event()
+
+    def talk(connection: socket.socket) -> None:
+        with connection:
+            connection.recv(65_536)
+            try:
+                connection.sendall(answer)
+                while not over.wait(every_s):
+                    connection.sendall(b"x")
+            except OSError:
+                pass
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=talk, args=(connection,), daemon=True).start()
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        over.set()
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+
+
+@contextmanager
+def peers_at(*urls: str, **settings: Any) -> Iterator[Peers]:
+    addresses = [signer.address for signer in (THEM, OTHER)]
+    chosen = QuorumSettings(peers=dict(zip(addresses, urls, strict=False)), **{"timeout_s": 0.5} | settings)
+    peers = Peers(chosen, US, CHAIN_ID, HUB, lambda: int(time.time()))
+    yield peers
+    peers.close()
+
+
+@contextmanager
+def honest_server(signer: LocalSigner, handle: Any = lambda *_: {"fine": True}) -> Iterator[str]:
+    server = PeerServer(QuorumSettings(), signer, CHAIN_ID, HUB, handle, lambda: int(time.time()))
+    yield f"http://127.0.0.1:{server.port}"
+    server.close()
+
+
+DRIPS = {
+    "in the status": b"HTTP/1.1 2",
+    "in the headers": OK + b"X-Slow: ",
+    "in the body": OK + b"Content-Length: 100000\r\n\r\n",
+    "in a body without end": OK + b"\r\n",
+}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("drip", DRIPS.values(), ids=DRIPS)
+def test_a_peer_that_drips_is_left_out_in_time(drip: bytes) -> None:
+    with raw_server(drip) as slow, honest_server(OTHER) as fine, peers_at(slow, fine) as peers:
+        for _ in range(2):  # what is left over of the first time does not stand in the way of the second
+            began = time.monotonic()
+            assert peers.ask({"kind": "observe"}) == {OTHER.address: {"fine": True}}
+            assert time.monotonic() - began < 4
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("drip", DRIPS.values(), ids=DRIPS)
+def test_media_that_drips_in_is_given_up(drip: bytes, tmp_path: Path) -> None:
+    with raw_server(drip) as slow, peers_at(slow, media_start_s=0.5) as peers:
+        began = time.monotonic()
+        with pytest.raises(PeerAway, match="broke off"):
+            peers.fetch_media(THEM.address, bytes(32), tmp_path / "media", 100_000)
+        assert time.monotonic() - began < 4
+
+
+def test_larger_media_may_take_longer(tmp_path: Path) -> None:
+    """What would be too slow for a small file is not for one that announces more."""
+    with raw_server(DRIPS["in the body"]) as slow, peers_at(slow, media_start_s=0.2) as peers:
+        began = time.monotonic()
+        with pytest.raises(PeerAway):
+            peers.fetch_media(THEM.address, bytes(32), tmp_path / "media", 300 * 1024)
+        assert time.monotonic() - began > 1.2
+
+
+class Desk:
+    """Knows nothing and takes everything."""
+
+    max_bytes = 1 << 40
+
+    def knows(self, _facts: UploadFacts) -> bool:
+        return False
+
+
+@pytest.mark.timeout(60)
+def test_closing_does_not_wait_for_media_that_drips_in() -> None:
+    with raw_server(DRIPS["in the body"]) as slow, peers_at(slow) as peers:
+        introductions = Introductions(cast(UploadDesk, Desk()), peers, CHAIN_ID, HUB)
+        for _ in range(3):
+            # As much as would be waited for until tomorrow.
+            facts = UploadFacts(os.urandom(32), bytes(32), 1 << 39, 1, "image", "image/jpeg", None, None)
+            request_id = attestation_id(CHAIN_ID, HUB, facts.post_id, facts.sha256)
+            introductions.introduce(THEM.address, request_id, facts.to_dict())
+        time.sleep(0.3)  # under way
+        began = time.monotonic()
+        introductions.close()
+        assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        OK + b"Content-Length: %d\r\n\r\n" % len(NESTED) + NESTED,
+        OK + b"Content-Length: 400000\r\n\r\n" + b"x" * 400_000,
+        OK + b"Content-Length: 2\r\n\r\n[]",
+        b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\n{}",
+        b"no HTTP at all\r\n\r\n",
+    ],
+    ids=["nested", "too long", "no message", "elsewhere", "failed", "no HTTP"],
+)
+def test_an_answer_that_is_none_leaves_only_its_peer_out(answer: bytes) -> None:
+    with raw_server(answer) as wrong, honest_server(OTHER) as fine, peers_at(wrong, fine) as peers:
+        assert peers.ask({"kind": "observe"}) == {OTHER.address: {"fine": True}}
+
+
+def test_a_connection_is_kept_for_the_next_message() -> None:
+    seen = []
+
+    def handle(sender: bytes, _body: dict[str, Any]) -> dict[str, Any] | BinaryIO:
+        seen.append(threading.get_ident())  # one thread for each connection
+        return {"sender": sender.hex()}
+
+    with honest_server(THEM, handle) as url, peers_at(url) as peers:
+        for _ in range(3):
+            assert peers.ask({"kind": "observe"}) == {THEM.address: {"sender": US.address.hex()}}
+    assert len(seen) == 3 and len(set(seen)) == 1
+
+
+def test_a_message_nested_without_end_is_refused_and_the_server_lives() -> None:
+    domain = domain_separator(CHAIN_ID, HUB)
+    with honest_server(OTHER) as url, peers_at("http://127.0.0.1:1", url) as peers:
+        port = int(url.rpartition(":")[2])
+        # An envelope that is nested, and one that is sound but holds what is.
+        sealed = seal(THEM, domain, OTHER.address, int(time.time()), {})
+        for body in (NESTED, json.dumps(sealed | {"body": NESTED.decode()}).encode()):
+            with socket.create_connection(("127.0.0.1", port)) as line:
+                line.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+                assert line.recv(12) == b"HTTP/1.1 400"
+        assert peers.ask({"kind": "observe"}) == {OTHER.address: {"fine": True}}
