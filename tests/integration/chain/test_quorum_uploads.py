@@ -15,10 +15,12 @@ from integration.chain.quorum_world import KEYS, Quorum
 from support.anvil import AnvilNode
 from support.databases import cloned_database
 
+from embeddings.errors import UnsupportedMedia
 from oracle.chain.errors import InvalidReport
 from oracle.chain.ids import attestation_id
 from oracle.chain.quorum.peers import PeerAway, Peers, QuorumSettings
-from oracle.chain.quorum.uploads import UploadFacts
+from oracle.chain.quorum.uploads import UploadFacts, shareable_name
+from oracle.errors import MediaTypeMismatch
 from oracle.exchange import UploadExchange
 from oracle.intake import Intake, Upload
 from oracle.jobs import Jobs
@@ -28,7 +30,7 @@ from storage.database import Database
 from storage.embedded import EmbeddedPostgres
 from storage.policies import Policy
 
-CONTENT = os.urandom(300_000)
+CONTENT = b"\xff\xd8\xff\xe0" + os.urandom(300_000)  # told from its first bytes; nobody here looks further
 
 
 class Station:
@@ -141,6 +143,64 @@ def test_media_that_is_not_what_was_announced_is_dropped(four: tuple[Quorum, lis
     peers.close()
 
 
+@pytest.fixture
+def station(database_dsn: str, tmp_path: Path) -> Iterator[Station]:
+    db = Database(database_dsn, max_size=2)
+    db.open()
+    yield Station(db, tmp_path / "blobs")
+    db.close()
+
+
+PAGE = b"<!doctype html><script>alert(1)</script>"
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type", "mime", "refused"),
+    [
+        (PAGE, "image", "text/html", UnsupportedMedia),  # browsers would be served a page
+        (CONTENT, "image", "text/html", MediaTypeMismatch),
+        (CONTENT, "image", "image/png", MediaTypeMismatch),
+        (CONTENT, "video", "image/jpeg", MediaTypeMismatch),  # judged by the wrong rules
+        (CONTENT, "image", "image/jpeg", None),
+    ],
+)
+def test_a_peer_is_not_believed_what_media_is(
+    station: Station, tmp_path: Path, content: bytes, media_type: str, mime: str, refused: type[Exception] | None
+) -> None:
+    path = tmp_path / "media"
+    path.write_bytes(content)
+    facts = UploadFacts(os.urandom(32), hashlib.sha256(content).digest(), len(content), 1, media_type, mime, None, None)
+    if refused is None:
+        station.exchange.take_in(facts, path)
+    else:
+        with pytest.raises(refused):
+            station.exchange.take_in(facts, path)
+    assert len(station.queued()) == (1 if refused is None else 0)
+    assert station.exchange.knows(facts) == (refused is None)
+
+
+def test_an_erased_upload_is_not_introduced(station: Station, tmp_path: Path) -> None:
+    analysis_id = take_in(station, tmp_path / "upload")
+    assert station.exchange.facts_of(analysis_id) is not None
+    with station.db.transaction() as conn:
+        work_id = analyses.get(conn, analysis_id).work_id
+        assert work_id is not None
+        works.erase(conn, work_id)
+    assert station.exchange.facts_of(analysis_id) is None
+
+
+def test_a_name_that_others_would_refuse_is_introduced_without_what_they_refuse(
+    station: Station, tmp_path: Path
+) -> None:
+    analysis_id = take_in(station, tmp_path / "upload")
+    with station.db.transaction() as conn:
+        conn.execute("update works set file_name = %s", ("a\tb\x1b.jpg",))
+    facts = station.exchange.facts_of(analysis_id)
+    assert facts is not None and UploadFacts.from_dict(facts.to_dict()).file_name == "ab.jpg"
+    assert shareable_name("\x00\n") is shareable_name(None) is None
+    assert shareable_name("Foto – 写真 👩‍🎨.jpg") == "Foto – 写真 👩‍🎨.jpg"
+
+
 FACTS = UploadFacts(bytes(32), bytes(32), 5, 1, "image", "image/jpeg", "alice", None).to_dict()
 
 
@@ -149,6 +209,8 @@ FACTS = UploadFacts(bytes(32), bytes(32), 5, 1, "image", "image/jpeg", "alice", 
     [
         {"post_id": "0x00"}, {"sha256": None}, {"size_bytes": -1}, {"size_bytes": True}, {"config_version": "1"},
         {"media_type": None}, {"creator": 5}, {"file_name": "x" * 256}, {"mime": ""},
+        {"file_name": "a\x00b"}, {"file_name": "a\nb"}, {"creator": "a\x7f"}, {"mime": "image/png\r\n"},
+        {"file_name": "\ud800"},
     ],
 )  # fmt: skip
 def test_what_is_no_introduction_is_refused(change: dict[str, Any]) -> None:
