@@ -2,13 +2,11 @@
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from embeddings.audio.analyzer import AudioAnalyzer, AudioFingerprint
@@ -27,8 +25,6 @@ READING = threading.BoundedSemaphore(2)
 OWN = 5  # candidates of the creator's own, beside those of others
 PREVIEW = (800, 200)  # pixels
 INK, PAPER, MARK = (38, 84, 124), (255, 255, 255), (200, 60, 40)
-
-Hits = tuple[NDArray[np.int32], NDArray[np.int32]]
 
 
 @dataclass(frozen=True)
@@ -55,15 +51,14 @@ class SoundReading:
         }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class SoundFound:
-    """An earlier work whose sound agrees with the query on an offset. hits: the common landmarks, if looked up."""
+    """An earlier work whose sound agrees with the query on an offset."""
 
     work_id: UUID
     found_by: tuple[str, ...] = ()
     votes: int = 0
     score: float = 0.0
-    hits: Hits | None = field(default=None, repr=False)
 
     def as_json(self) -> dict[str, Any]:
         return {"found_by": list(self.found_by), "votes": self.votes, "score": round(self.score, 2)}
@@ -102,7 +97,7 @@ class Sounds:
             conn, SoundQuery(keys.hashes, keys.positions, keys.groups),
             before=query.before, creator_id=query.creator_id, most=self._max_candidates, own=OWN,
         )  # fmt: skip
-        found = [SoundFound(c.work_id, ("landmarks",), c.votes, c.score, (c.keys, c.frames)) for c in candidates]
+        found = [SoundFound(c.work_id, ("landmarks",), c.votes, c.score) for c in candidates]
         known = {one.work_id for one in found}
         same = matches.same_bytes(conn, query.sha256, query.before)
         return [SoundFound(work_id, ("sha256",)) for work_id in same if work_id not in known] + found
@@ -110,13 +105,14 @@ class Sounds:
     def verify(
         self, db: Database, reading: SoundReading, found: Sequence[Found], progress: Progress = no_progress
     ) -> Iterator[tuple[Found, AudioMatch]]:
+        # The index says who, not where: it thins what it has in common with a query, and holds other works tomorrow.
+        # From the two fingerprints alone the same match comes out whenever it is asked again.
         with db.transaction() as conn:
             references = landmarks.find_references(conn, [candidate.work_id for candidate in found])
         for done, candidate in enumerate(found):
             progress("verifying", done, len(found))
             if candidate.work_id in references:
-                hits = candidate.hits if isinstance(candidate, SoundFound) else None
-                yield candidate, self._analyzer.match(reading.fingerprint, references[candidate.work_id], hits)
+                yield candidate, self._analyzer.match(reading.fingerprint, references[candidate.work_id])
 
     def find_again(self, match: Mapping[str, Any]) -> SoundFound:
         return SoundFound(UUID(match["work"]["id"]))

@@ -193,6 +193,19 @@ def test_the_index_s_hits_give_the_same_answer(analyzer: AudioAnalyzer, song: so
     assert one.segments == two.segments and one.similarity == two.similarity
 
 
+def test_what_an_hour_has_in_common_with_itself_is_thinned_and_says_the_same(
+    analyzer: AudioAnalyzer, song: sounds.Samples, reference: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = analyzer.fingerprint_blocks([at_rate(song)])
+    whole = analyzer.match(query, reference)
+    assert whole.scores["common_landmarks"] > 2000
+    monkeypatch.setattr("embeddings.audio.reference.MOST_HITS", 1000)
+    thinned = analyzer.match(query, reference)
+    assert thinned.scores["common_landmarks"] == 1000 and thinned == analyzer.match(query, reference)
+    assert thinned.similarity == pytest.approx(whole.similarity, abs=0.005)
+    assert thinned.segments[0].reference_end_s == pytest.approx(whole.segments[0].reference_end_s, abs=0.1)
+
+
 @pytest.mark.parametrize(
     ("samples", "why"),
     [
