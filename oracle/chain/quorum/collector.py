@@ -162,7 +162,7 @@ class QuorumSigner:
             own = self._witness.agree(self._signer.address, proposal, signers)
         except InvalidReport as exc:
             # A peer's proposal that ran out while it was passed around; our own conclusion stands.
-            log.warning("quorum.proposal_ran_out", request_id=request_id.hex(), reason=str(exc))
+            log.warning("quorum.proposal_dropped", request_id=request_id.hex(), reason=str(exc))
             return {}
         if (signature := _signature(own)) and _signed_by(to_sign, signature, self._signer.address):
             found[self._signer.address] = signature

@@ -1,6 +1,8 @@
 """Four signers, three needed: late, down, wrong and lying nodes change nothing while the quorum holds."""
 
 import json
+import time
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +18,7 @@ from integration.chain.quorum_world import ORIGINAL, Quorum, clock
 from oracle.chain import verify
 from oracle.chain.client import REQUESTED
 from oracle.chain.consumer import transact
+from oracle.chain.quorum import collector
 from oracle.chain.quorum.observation import Observation, contradict, observe
 from oracle.chain.quorum.peers import seal
 from oracle.chain.report import MediaType, Outcome, PoCReport, ReportDraft, digest, domain_separator
@@ -172,6 +175,34 @@ def test_a_byzantine_peer_cannot_stop_the_others(four: Quorum, kind: str) -> Non
     four.lie(3, handle)
     four.start(0, 1, 2)
     four.drive([four.request() for _ in range(2)])
+
+
+@pytest.mark.parametrize("with_margin", [True, False], ids=["refused at once", "run out on the way"])
+def test_a_report_about_to_run_out_is_no_reason_to_give_a_decision_up(
+    four: Quorum, monkeypatch: pytest.MonkeyPatch, with_margin: bool
+) -> None:
+    """A liar claims to have signed what holds for a moment more, and takes its time when asked again.
+
+    Without the margin a collector takes that up, and finds it worthless after the others were asked.
+    """
+    if not with_margin:
+        monkeypatch.setattr(collector.QuorumSigner, "_margin_s", 0)
+    lies: Counter[bytes] = Counter()
+
+    def handle(sender: bytes, body: dict[str, Any]) -> dict[str, Any]:
+        if body["kind"] != "sign" or lies[sender] == 2:
+            return {}
+        lies[sender] += 1
+        if lies[sender] == 2:
+            time.sleep(1.6)
+        proposal = body["proposal"]
+        # The collector asks a second time right after the first.
+        return {"signed": proposal | {"report": proposal["report"] | {"valid_until": clock() + 2}}}
+
+    four.lie(3, handle)
+    four.start(0, 1, 2)
+    four.drive([four.request()])
+    assert lies.total() >= 1
 
 
 def test_a_stranger_is_not_answered(four: Quorum) -> None:
