@@ -124,13 +124,22 @@ def page(
     return _select(conn, where + " order by filed_at desc, id desc limit %s", (*params, limit))
 
 
-def overdue(conn: Connection, now: datetime, limit: int = 100) -> list[Appeal]:
-    """Open appeals against held money whose time to decide is over."""
+def overdue(conn: Connection, kind: str, now: datetime, limit: int = 100) -> list[Appeal]:
+    """Open appeals of a kind (fraud, originality) whose time to decide is over."""
     return _select(
         conn,
-        "status = 'open' and kind = 'fraud' and decide_by <= %s order by decide_by limit %s",
-        (now, limit),
+        "status = 'open' and kind = %s and decide_by <= %s order by decide_by limit %s",
+        (kind, now, limit),
     )
+
+
+def lapsed_before(conn: Connection, analysis_id: UUID) -> int:
+    """How many appeals against a verdict nobody decided in time."""
+    row = conn.execute(
+        "select count(*) from appeals where analysis_id = %s and outcome = 'lapsed'", (analysis_id,)
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def add_view(conn: Connection, appeal_id: UUID, view: str, now: datetime) -> bool:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -43,6 +43,9 @@ class Alert:
     decided_by: str | None
     decided_at: datetime | None
     decision_reason: str | None
+    accusers: Sequence[str]
+    held_before: timedelta
+    closed_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,8 @@ class NewAlert:
 COLUMNS = (
     "a.id, a.subject, a.post_id, a.creator_id, c.handle as creator, c.account, a.status, a.round, a.action, a.reason,"
     " a.score_bps, a.signals, a.thresholds_version, a.seen_from, a.seen_until, a.detected_at, a.frozen_by,"
-    " a.frozen_at, a.frozen_until, a.review_by, a.statement_hash, a.decided_by, a.decided_at, a.decision_reason"
+    " a.frozen_at, a.frozen_until, a.review_by, a.statement_hash, a.decided_by, a.decided_at, a.decision_reason,"
+    " a.accusers, a.held_before, a.closed_at"
 )
 
 
@@ -100,6 +104,38 @@ def find_latest(conn: Connection, subject: str, post_id: bytes | None, creator_i
     key = post_id if subject == "post" else creator_id
     found = _select(conn, where + " order by a.detected_at desc, a.id desc limit 1 for update of a", (subject, key))
     return found[0] if found else None
+
+
+def last_closed(conn: Connection, subject: str, post_id: bytes | None, creator_id: int) -> datetime | None:
+    """When the last alert at a post or creator ended, None where none has."""
+    where, key = ("post_id = %s", post_id) if subject == "post" else ("creator_id = %s", creator_id)
+    row = conn.execute(
+        f"select max(closed_at) from fraud_alerts where subject = %s and {where}", (subject, key)
+    ).fetchone()
+    assert row is not None
+    return row[0]  # type: ignore[no-any-return]
+
+
+def dismissed_signals(
+    conn: Connection, subject: str, post_id: bytes | None, creator_id: int, since: datetime
+) -> set[str]:
+    """Names of the signals that people dismissed at a post or creator since then."""
+    where, key = ("post_id = %s", post_id) if subject == "post" else ("creator_id = %s", creator_id)
+    rows = conn.execute(
+        "select distinct s->>'name' from fraud_alerts, jsonb_array_elements(signals) s"
+        f" where subject = %s and {where} and status = 'reversed' and decided_at >= %s",
+        (subject, key, since),
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def accuse(conn: Connection, alert_id: UUID, actor: str) -> None:
+    """Note that somebody had a part in an alert against the creator, and so never decides it."""
+    conn.execute(
+        "update fraud_alerts set accusers = array_append(accusers, %(actor)s) where id = %(id)s"
+        " and not %(actor)s = any(accusers)",
+        {"actor": actor, "id": alert_id},
+    )
 
 
 def update(conn: Connection, alert_id: UUID, **columns: object) -> None:

@@ -68,7 +68,7 @@ NOTE_HOURS = """
 insert into fraud_hourly (creator_id, hour, views)
 select creator_id, date_trunc('hour', at, 'UTC') as hour, count(*) from engagement_events
 where kind = 'view' and creator_id is not null and at >= %(start)s and at < %(end)s group by 1, 2 order by 1, 2
-on conflict (creator_id, hour) do update set views = excluded.views
+on conflict (creator_id, hour) do update set views = greatest(fraud_hourly.views, excluded.views)
 """
 
 

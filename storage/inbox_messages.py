@@ -58,6 +58,20 @@ COLUMNS = (
 )
 
 
+# What the creator was told last about a work is not said again: a check that comes to the same changes no money.
+_UNTOLD = """
+a.verdict = 'derivative' and a.creator_id is not null and a.work_id is not null and a.matched_work_id is not null
+and not exists (select 1 from creator_messages m where m.analysis_id = a.id and m.kind = 'copy_found')
+and not exists (
+    select 1 from (
+        select b.matched_work_id, b.redirect_bps from analyses b
+        join creator_messages m on m.analysis_id = b.id and m.kind = 'copy_found'
+        where b.work_id = a.work_id order by b.decided_at desc limit 1
+    ) told where told.matched_work_id = a.matched_work_id and told.redirect_bps is not distinct from a.redirect_bps
+)
+"""
+
+
 def add(conn: Connection, message: NewMessage) -> None:
     """Put a message into the creator's inbox, and on its way if the creator has a webhook."""
     conn.execute(
@@ -99,15 +113,32 @@ def of_alert(conn: Connection, alert_id: UUID) -> list[Message]:
     return _select(conn, "alert_id = %s order by seq", (alert_id,))
 
 
-def untold_copies(conn: Connection, limit: int = 200) -> list[UUID]:
-    """Derivative verdicts on works of known creators who were not told yet, oldest first."""
+def untold_copies(conn: Connection, now: datetime, limit: int = 200) -> list[UUID]:
+    """Derivative verdicts on works of known creators who were not told yet and whose letter is due, oldest first."""
     rows = conn.execute(
-        "select a.id from analyses a where a.verdict = 'derivative' and a.creator_id is not null"
-        " and a.work_id is not null and a.matched_work_id is not null and not exists (select 1 from creator_messages m"
-        " where m.analysis_id = a.id and m.kind = 'copy_found') order by a.decided_at limit %s",
-        (limit,),
+        f"select a.id from analyses a where {_UNTOLD} and not exists (select 1 from blocked_letters b"
+        " where b.analysis_id = a.id and b.next_try_at > %s) order by a.decided_at limit %s",
+        (now, limit),
     ).fetchall()
     return [row[0] for row in rows]
+
+
+def is_untold_copy(conn: Connection, analysis_id: UUID) -> bool:
+    """Whether a verdict is one of those whose creator has to be told."""
+    return (
+        conn.execute(f"select 1 from analyses a where a.id = %s and {_UNTOLD}", (analysis_id,)).fetchone() is not None
+    )
+
+
+def block_copy(conn: Connection, analysis_id: UUID, reason: str, now: datetime) -> None:
+    """Note that the letter about a verdict could not be written; due again after an hour, then two, up to a week."""
+    conn.execute(
+        "insert into blocked_letters (analysis_id, reason, next_try_at)"
+        " values (%(id)s, %(why)s, %(now)s + interval '1h') on conflict (analysis_id)"
+        " do update set reason = excluded.reason, tries = blocked_letters.tries + 1,"
+        " next_try_at = %(now)s + least(interval '1h' * 2 ^ least(blocked_letters.tries, 10), interval '7 days')",
+        {"id": analysis_id, "why": reason, "now": now},
+    )
 
 
 def mark_read(conn: Connection, message_id: UUID, now: datetime) -> None:

@@ -27,10 +27,12 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 
 @router.post("/detect_fraud", summary="Look at the last day's events now, and raise alerts")
 def detect_fraud(
-    services: ServicesDep, _: FraudOfficer, body: schemas.DetectRequest | None = None
+    services: ServicesDep, caller: FraudOfficer, body: schemas.DetectRequest | None = None
 ) -> schemas.DetectView:
     asked = body or schemas.DetectRequest.model_validate({})
-    result = run_pass(services.db, datetime.now(UTC), end=asked.end, span=timedelta(hours=asked.span_hours))
+    result = run_pass(
+        services.db, datetime.now(UTC), end=asked.end, span=timedelta(hours=asked.span_hours), asked_by=caller.name
+    )
     wanted = None if asked.post_id is None else bytes.fromhex(asked.post_id[2:])
     found = [f for f in result.found if wanted is None or f.post_id == wanted]
     return schemas.DetectView(

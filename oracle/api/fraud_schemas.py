@@ -26,7 +26,7 @@ class Body(BaseModel):
 class DetectRequest(Body):
     """Which span to look at: by default the last 24 hours up to the next full hour."""
 
-    end: AwareDatetime | None = Field(None, description="End of the span, a full hour.")
+    end: AwareDatetime | None = Field(None, description="End of the span, a full hour, at the latest the next one.")
     span_hours: int = Field(24, ge=1, le=168)
     post_id: str | None = Field(None, pattern=r"^0x[0-9a-fA-F]{64}$", description="Show only what is about this post.")
 

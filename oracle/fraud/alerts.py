@@ -3,34 +3,50 @@ whatever the ledger, the contract and the creator have to learn in that same tra
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
 
 from oracle.creators import payments
-from oracle.errors import OracleError
 from oracle.fraud import chain_actions, letters, lifecycle
 from oracle.fraud.errors import AccuserCannotDecide, MissingFact, StepNotPossible
 from oracle.fraud.lifecycle import HOLDING, REVIEW_WITHIN, Status, Step
 from storage import appeals, engagement_exclusions, fraud_alerts, fraud_audit
 from storage.database import Connection, Database
 from storage.engagement_exclusions import Exclusion
+from storage.errors import DatabaseUnavailable
 from storage.fraud_alerts import Alert, NewAlert
 
 log = structlog.get_logger()
 
 RULE = "rules"  # the actor of what is automatic
+WATCHED_AFTER = timedelta(days=30)  # a dismissal: the same signals hold nothing by themselves
 Sources = Mapping[str, Sequence[str]]
 
 
-def raise_alert(conn: Connection, found: NewAlert, sources: Sources, freeze_until: datetime) -> UUID | None:
+def raise_alert(
+    conn: Connection, found: NewAlert, sources: Sources, freeze_until: datetime, *, asked_by: str | None = None
+) -> UUID | None:
     """Turn a finding into an alert, and hold the money if the rules say so.
 
-    What an active alert says already is not said again; what a reviewer dismissed does not come back, unless
-    something happened since. Returns: the alert that is new or was changed, None where nothing is.
+    What an active alert says already is not said again. An alert that ended, decided or by silence, does not come
+    back on what was seen until then, not even in part: one more view makes no new case. And what people dismissed
+    lately holds nothing by itself when the same signals show again; a person looks at it first.
+
+    Args:
+        asked_by: Who asked for the pass, if anybody did; never decides what comes of it.
+    Returns: the alert that is new or was changed, None where nothing is.
     """
-    latest = fraud_alerts.find_latest(conn, found.subject, found.post_id, found.creator_id)
+    subject = (found.subject, found.post_id, found.creator_id)
+    latest = fraud_alerts.find_latest(conn, *subject)
+    closed_at = fraud_alerts.last_closed(conn, *subject)
+    if closed_at is not None and found.seen_from <= closed_at:
+        return None
+    dismissed = fraud_alerts.dismissed_signals(conn, *subject, found.detected_at - WATCHED_AFTER)
+    if dismissed and {signal["name"] for signal in found.signals} <= dismissed:
+        found = replace(found, action="watch", reason=f"{found.reason}; the same was dismissed before")
     alert_id = found.id
     if latest is not None and latest.status in fraud_alerts.ACTIVE:
         if latest.status != Status.OPEN or found.action != "freeze":
@@ -38,9 +54,6 @@ def raise_alert(conn: Connection, found: NewAlert, sources: Sources, freeze_unti
         alert_id = latest.id
         fraud_alerts.renew(conn, alert_id, found)
     else:
-        dismissed = latest is not None and latest.status == Status.REVERSED
-        if dismissed and latest is not None and latest.decided_at and found.seen_until <= latest.decided_at:
-            return None
         if not fraud_alerts.add(conn, found):
             return None  # another pass was faster
         fraud_audit.append(
@@ -48,6 +61,8 @@ def raise_alert(conn: Connection, found: NewAlert, sources: Sources, freeze_unti
             alert_id=alert_id, facts={"thresholds_version": found.thresholds_version, "score_bps": found.score_bps},
         )  # fmt: skip
     fraud_alerts.add_sources(conn, alert_id, sources)
+    if asked_by is not None:
+        fraud_alerts.accuse(conn, alert_id, asked_by)
     log.info("fraud.alert", alert_id=str(alert_id), action=found.action, score_bps=found.score_bps)
     if found.action == "freeze":
         try:
@@ -74,7 +89,8 @@ def freeze(
     """
     alert = fraud_alerts.get(conn, alert_id, lock=True)
     frozen = lifecycle.after(alert.status, Step.FREEZE)
-    lifecycle.check_freeze_end(now, until)
+    lifecycle.check_freeze_end(now, until, alert.held_before)
+    fraud_alerts.accuse(conn, alert_id, actor)
     fraud_alerts.update(conn, alert_id, status=frozen, frozen_by=actor, frozen_at=now, frozen_until=until)
     payments.freeze(
         conn, alert_id, now=now, until=until,
@@ -97,7 +113,7 @@ def uphold(
     """
     alert = _to_decide(conn, alert_id, Step.UPHOLD, actor)
     assert alert.frozen_at is not None
-    lifecycle.check_upheld_end(now, alert.frozen_at, until)
+    lifecycle.check_upheld_end(now, alert.frozen_at, until, alert.held_before)
     fraud_alerts.update(
         conn, alert_id, status=Status.UPHELD, frozen_until=until, decided_by=actor, decided_at=now,
         decision_reason=text,
@@ -126,28 +142,32 @@ def reverse(conn: Connection, alert_id: UUID, *, actor: str, reason_code: str, t
     """
     alert = _to_decide(conn, alert_id, Step.REVERSE, actor)
     fraud_alerts.update(
-        conn, alert_id, status=Status.REVERSED, decided_by=actor, decided_at=now, decision_reason=text,
+        conn, alert_id, status=Status.REVERSED, decided_by=actor, decided_at=now, decision_reason=text, closed_at=now,
         **({"frozen_until": now} if alert.frozen_until and alert.frozen_until > now else {}),
     )  # fmt: skip
-    _log(conn, alert_id, now, actor, Step.REVERSE, reason_code, text, {})
-    if alert.status in HOLDING:
+    held = alert.status in HOLDING
+    if held:  # before the log, which has one writer at a time: this may look through many events
         engagement_exclusions.lift(conn, alert_id)
         _set_free(conn, alert, text, f"Decided by {actor}, who had no part in the hold.", now)
+    _log(conn, alert_id, now, actor, Step.REVERSE, reason_code, text, {})
+    if held:
         _close_appeal(conn, alert, "granted", actor, text, now)
 
 
 def expire(conn: Connection, alert: Alert, *, reason_code: str, text: str, now: datetime) -> None:
     """End an alert whose time is over; silence never holds money. Raises: StepNotPossible, MissingFact."""
     ended = lifecycle.after(alert.status, Step.EXPIRE)
-    changes: dict[str, object] = {"status": ended}
+    changes: dict[str, object] = {"status": ended, "closed_at": now}
     if alert.frozen_until is not None and alert.frozen_until > now:
         changes["frozen_until"] = now
     fraud_alerts.update(conn, alert.id, **changes)
-    _log(conn, alert.id, now, RULE, Step.EXPIRE, reason_code, text, {})
-    if alert.status in HOLDING:
+    held = alert.status in HOLDING
+    if held:
         if alert.status != Status.UPHELD:  # nobody confirmed it
             engagement_exclusions.lift(conn, alert.id)
         _set_free(conn, alert, text, "No further decision is needed.", now)
+    _log(conn, alert.id, now, RULE, Step.EXPIRE, reason_code, text, {})
+    if held:
         _close_appeal(conn, alert, "lapsed", None, text, now)
 
 
@@ -161,9 +181,12 @@ def reopen(conn: Connection, alert_id: UUID, *, actor: str, reason_code: str, te
     latest = fraud_alerts.find_latest(conn, alert.subject, alert.post_id, alert.creator_id)
     if latest is not None and latest.id != alert_id and latest.status in fraud_alerts.ACTIVE:
         raise StepNotPossible(f"A newer alert at the same subject is under way: {latest.id}.")
+    held = alert.frozen_until - alert.frozen_at if alert.frozen_at and alert.frozen_until else timedelta(0)
+    fraud_alerts.accuse(conn, alert_id, actor)
     fraud_alerts.update(
-        conn, alert_id, status=status, round=alert.round + 1, frozen_by=None, frozen_at=None, frozen_until=None,
-        statement_hash=None, decided_by=None, decided_at=None, decision_reason=None, review_by=now + REVIEW_WITHIN,
+        conn, alert_id, status=status, round=alert.round + 1, held_before=alert.held_before + held,
+        frozen_by=None, frozen_at=None, frozen_until=None, statement_hash=None, decided_by=None, decided_at=None,
+        decision_reason=None, review_by=now + REVIEW_WITHIN,
     )  # fmt: skip
     _log(conn, alert_id, now, actor, Step.REOPEN, reason_code, text, {"round": alert.round + 1})
 
@@ -176,13 +199,17 @@ def expire_due(db: Database, now: datetime) -> int:
     """
     with db.transaction() as conn:
         waiting = dict.fromkeys(fraud_alerts.due(conn, now), False)
-        waiting |= {a.alert_id: True for a in appeals.overdue(conn, now) if a.alert_id not in waiting and a.alert_id}
+        waiting |= {
+            a.alert_id: True for a in appeals.overdue(conn, "fraud", now) if a.alert_id not in waiting and a.alert_id
+        }
     ended = 0
     for alert_id, by_appeal in waiting.items():
         try:
             with db.transaction() as conn:
                 ended += _expire_one(conn, alert_id, by_appeal, now)
-        except OracleError:
+        except DatabaseUnavailable:
+            raise
+        except Exception:  # whatever it is, it keeps nobody else's money
             log.exception("fraud.expiry_failed", alert_id=str(alert_id))
     return ended
 
@@ -208,8 +235,8 @@ def _expire_one(conn: Connection, alert_id: UUID, by_appeal: bool, now: datetime
 def _to_decide(conn: Connection, alert_id: UUID, step: Step, actor: str) -> Alert:
     alert = fraud_alerts.get(conn, alert_id, lock=True)
     lifecycle.after(alert.status, step)
-    if actor == alert.frozen_by:
-        raise AccuserCannotDecide(f"{actor} held this money; somebody else has to decide.")
+    if actor == alert.frozen_by or actor in alert.accusers:
+        raise AccuserCannotDecide(f"{actor} held this money or asked for it; somebody else has to decide.")
     return alert
 
 

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
+import structlog
+
 from oracle.creators import payments
 from oracle.fraud import alerts, letters, lifecycle, wording
 from oracle.fraud.errors import (
@@ -15,17 +17,20 @@ from oracle.fraud.errors import (
     UnknownGround,
 )
 from oracle.fraud.lifecycle import APPEAL_WITHIN, DECIDE_WITHIN, Step
-from oracle.fraud.posts import name_of
+from oracle.fraud.posts import name_of, work_name
 from oracle.fraud.statements import day, money
 from storage import analyses, appeals, fraud_alerts, fraud_audit, ledger, ledger_terms, works
 from storage.analyses import Analysis
 from storage.appeals import Appeal, NewAppeal
-from storage.database import Connection
+from storage.database import Connection, Database
+from storage.errors import DatabaseUnavailable
 from storage.ledger_terms import PostTerms
-from storage.works import Work
+
+log = structlog.get_logger()
 
 ANSWER_WITHIN = timedelta(days=7)  # the other side
 ORIGINALITY_WITHIN = timedelta(days=14)
+MOST_LAPSED = 2  # appeals that nobody decided: more would keep the original's money waiting without an end
 MACHINE = "the oracle's automatic decision"
 
 
@@ -100,6 +105,8 @@ def appeal_verdict(
     before = appeals.decided_before(conn, analysis_id)
     if before is not None and (before.outcome == "granted" or before.first_decider != MACHINE):
         raise NothingToAppeal("This verdict was appealed to the last step; what remains is a court or dispute body.")
+    if appeals.lapsed_before(conn, analysis_id) >= MOST_LAPSED:
+        raise NothingToAppeal("Nobody decided your appeals in time; what remains is a court or dispute body.")
     original = works.get_work(conn, analysis.matched_work_id)
     heard = original.creator_id if original.creator_id != creator_id else None
     appeal = NewAppeal(
@@ -118,7 +125,7 @@ def appeal_verdict(
     subject = _title(conn, analysis)
     letters.appeal_filed(conn, stored, subject, original.creator if heard else None, now)
     if heard is not None:
-        letters.other_side(conn, stored, subject, _work_name(original), now)
+        letters.other_side(conn, stored, subject, work_name(original), now)
     return appeal.id
 
 
@@ -181,6 +188,53 @@ def decide_verdict(
     return rechecks
 
 
+def lapse_due(db: Database, now: datetime) -> int:
+    """Close the appeals against verdicts that nobody decided in time, so that they keep no money for ever.
+
+    The verdict stays: silence proves nothing about whose work it is. Each in a transaction of its own.
+    Returns: how many were closed. Raises: DatabaseUnavailable.
+    """
+    with db.transaction() as conn:
+        waiting = appeals.overdue(conn, "originality", now)
+    closed = 0
+    for appeal in waiting:
+        try:
+            with db.transaction() as conn:
+                closed += _lapse(conn, appeal.id, now)
+        except DatabaseUnavailable:
+            raise
+        except Exception:  # whatever it is, it keeps nobody else's money
+            log.exception("appeal.lapse_failed", appeal_id=str(appeal.id))
+    return closed
+
+
+def _lapse(conn: Connection, appeal_id: UUID, now: datetime) -> bool:
+    appeal = appeals.get(conn, appeal_id, lock=True)
+    if appeal.status != "open" or appeal.decide_by > now:
+        return False  # somebody else was faster
+    assert appeal.analysis_id is not None
+    analysis = analyses.get(conn, appeal.analysis_id)
+    last = appeals.lapsed_before(conn, analysis.id) + 1 >= MOST_LAPSED or appeal.first_decider != MACHINE
+    text = f"Nobody decided it by {day(appeal.decide_by)}. That says nothing about who is right."
+    appeals.decide(conn, appeal_id, outcome="lapsed", decided_by=None, convinced=text, now=now)
+    held = _held(conn, analysis)
+    waits_until = now if last else now + payments.DISPUTE_WINDOW
+    _set_disputed(conn, analysis, False, now, not_before=waits_until)
+    letters.appeal_result(
+        conn, appeal, _title(conn, analysis), outcome="lapsed",
+        decider="the rule that an appeal which nobody decides in time changes nothing", convinced=text,
+        money_moved=f"{money(held)} that waited goes to the original's creator once the decision is final.",
+        next_step="This was the platform's last step; you can go to a certified dispute body or a court."
+        if last
+        else f"You can appeal again. Until {day(waits_until)} the money goes on waiting for that.",
+        now=now,
+    )  # fmt: skip
+    fraud_audit.append(
+        conn, at=now, actor=alerts.RULE, step="decide", reason_code="lapsed", text=text, appeal_id=appeal_id
+    )
+    return True
+
+
 def _tell(
     conn: Connection, appeal: Appeal, analysis: Analysis, outcome: str, actor: str, convinced: str, held: int,
     now: datetime,
@@ -237,9 +291,6 @@ def _changed(terms: PostTerms, analysis: Analysis, *, disputed: bool, final_at: 
 
 
 def _title(conn: Connection, analysis: Analysis) -> str:
-    assert analysis.work_id is not None
-    return f'"{_work_name(works.get_work(conn, analysis.work_id))}"'
-
-
-def _work_name(work: Work) -> str:
-    return work.file_name or f"work {work.id}"
+    if analysis.work_id is None:  # erased since
+        return f"post 0x{analysis.post_id.hex()[:12]}…"
+    return f'"{work_name(works.get_work(conn, analysis.work_id))}"'

@@ -73,3 +73,9 @@ class InvalidWebhook(OracleError):
     """Messages cannot be sent there."""
 
     code = "invalid_webhook"
+
+
+class InvalidSpan(OracleError):
+    """A detection pass looks at full hours that have begun."""
+
+    code = "invalid_span"

@@ -166,7 +166,7 @@ def appeal_result(
         templates.APPEAL_RESULT,
         {
             "subject": subject,
-            "outcome": wording.OUTCOMES[outcome],
+            "outcome": wording.outcome_of(appeal.kind, outcome),
             "looked_at": ", ".join([*looked, "everything stored with the first decision"]),
             "convinced": convinced,
             "money": money_moved,

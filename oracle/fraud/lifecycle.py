@@ -69,18 +69,33 @@ def after(status: str, step: Step) -> Status:
     return following
 
 
-def check_freeze_end(now: datetime, until: datetime) -> None:
-    """Raise InvalidEndDate unless a first hold may last until then."""
+def check_freeze_end(now: datetime, until: datetime, held_before: timedelta = timedelta(0)) -> None:
+    """Raise InvalidEndDate unless a first hold may last until then.
+
+    Args:
+        held_before: How long earlier rounds held the same money; all rounds together hold it as long as one may.
+    """
     if not now < until <= now + MAX_FREEZE:
         raise InvalidEndDate(
             f"A hold that nobody has reviewed ends within {MAX_FREEZE.days} days, not {until:%Y-%m-%d}."
         )
+    _check_together(until - now + held_before)
 
 
-def check_upheld_end(now: datetime, frozen_at: datetime, until: datetime) -> None:
+def check_upheld_end(
+    now: datetime, frozen_at: datetime, until: datetime, held_before: timedelta = timedelta(0)
+) -> None:
     """Raise InvalidEndDate unless an upheld hold may last until then."""
     if not now < until <= frozen_at + MAX_UPHELD:
         raise InvalidEndDate(
             f"A hold ends at the latest {MAX_UPHELD.days} days after its start, on"
             f" {frozen_at + MAX_UPHELD:%Y-%m-%d}, and not in the past; {until:%Y-%m-%d} is neither."
+        )
+    _check_together(until - frozen_at + held_before)
+
+
+def _check_together(held: timedelta) -> None:
+    if held > MAX_UPHELD:
+        raise InvalidEndDate(
+            f"All rounds of an alert together hold money for {MAX_UPHELD.days} days at most; this would be {held.days}."
         )

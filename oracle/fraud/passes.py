@@ -14,6 +14,7 @@ from oracle.fraud import detection
 from oracle.fraud.alerts import raise_alert
 from oracle.fraud.bursts import WEEK_H, History
 from oracle.fraud.combine import Finding
+from oracle.fraud.errors import InvalidSpan
 from oracle.fraud.events import Codes
 from oracle.fraud.lifecycle import REVIEW_WITHIN
 from oracle.fraud.loading import Loaded, encode
@@ -65,16 +66,22 @@ class PassResult:
     seconds: float
 
 
-def run_pass(db: Database, now: datetime, *, end: datetime | None = None, span: timedelta = SPAN) -> PassResult:
+def run_pass(
+    db: Database, now: datetime, *, end: datetime | None = None, span: timedelta = SPAN, asked_by: str | None = None
+) -> PassResult:
     """Look at the events of the last day, and raise alerts. Again finds the same and changes nothing.
 
     Args:
-        end: The end of the span; the next full hour after now if not given. Full hours only.
-    Raises: DatabaseUnavailable.
+        end: The end of the span; the next full hour after now if not given. Full hours only, none after that one.
+        asked_by: Who asked for it, if anybody did.
+    Raises: InvalidSpan, DatabaseUnavailable.
     """
     began = time.monotonic()
-    end = end or full_hour(now) + timedelta(hours=1)
+    next_hour = full_hour(now) + timedelta(hours=1)
+    end = end or next_hour
     start = end - span
+    if end != full_hour(end) or start != full_hour(start) or not start < end <= next_hour:
+        raise InvalidSpan(f"A span is of full hours and ends at {next_hour:%Y-%m-%d %H:%M} UTC at the latest.")
     with db.transaction() as conn:
         version = fraud_thresholds.current(conn, Thresholds().to_json())
         thresholds = Thresholds.from_json(version.limits)
@@ -92,7 +99,7 @@ def run_pass(db: Database, now: datetime, *, end: datetime | None = None, span: 
         )  # fmt: skip
         with db.transaction() as conn:
             until = now + timedelta(days=thresholds.combine.freeze_days)
-            if (alert_id := raise_alert(conn, alert, finding.sources, until)) is not None:
+            if (alert_id := raise_alert(conn, alert, finding.sources, until, asked_by=asked_by)) is not None:
                 raised.append(alert_id)
     took = time.monotonic() - began
     log.info("fraud.pass", events=events, found=len(found), alerts=len(raised), seconds=round(took, 2))

@@ -9,7 +9,7 @@ import structlog
 from oracle.chain.client import ChainClient
 from oracle.chain.errors import ChainError
 from oracle.chain.signer import Signer
-from oracle.fraud import alerts, chain_actions, chain_appeals, rechecks, verdict_letters, webhooks
+from oracle.fraud import alerts, appeals, chain_actions, chain_appeals, rechecks, verdict_letters, webhooks
 from oracle.fraud.passes import full_hour, run_pass
 from oracle.jobs import Jobs
 from storage.database import Database
@@ -61,6 +61,7 @@ class Upkeep:
         Raises: DatabaseUnavailable.
         """
         ended = alerts.expire_due(self._db, now)  # first: money must not wait for anything else
+        ended += appeals.lapse_due(self._db, now)
         letters = verdict_letters.send_due(self._db, now)
         if self._jobs is not None:
             rechecks.queue_due(self._db, self._jobs)

@@ -8,11 +8,12 @@ import structlog
 from oracle.creators.payments import DISPUTE_WINDOW
 from oracle.explain import percent
 from oracle.fraud import statements, templates
-from oracle.fraud.errors import MissingFact
 from oracle.fraud.lifecycle import APPEAL_WITHIN
+from oracle.fraud.posts import work_name
 from oracle.fraud.statements import day, render
 from storage import analyses, inbox_messages, works
 from storage.database import Connection, Database
+from storage.errors import DatabaseUnavailable
 
 log = structlog.get_logger()
 
@@ -20,17 +21,21 @@ log = structlog.get_logger()
 def send_due(db: Database, now: datetime) -> int:
     """Send what is due, once each. Returns: how many letters were written. Raises: DatabaseUnavailable."""
     with db.transaction() as conn:
-        waiting = inbox_messages.untold_copies(conn)
+        waiting = inbox_messages.untold_copies(conn, now)
     sent = 0
     for analysis_id in waiting:
         try:
             with db.transaction() as conn:
                 conn.execute("select 1 from analyses where id = %s for update", (analysis_id,))
-                if analysis_id in inbox_messages.untold_copies(conn, limit=len(waiting)):
+                if inbox_messages.is_untold_copy(conn, analysis_id):
                     tell(conn, analysis_id, now)
                     sent += 1
-        except MissingFact as exc:
+        except DatabaseUnavailable:
+            raise
+        except Exception as exc:  # it waits longer each time, so that it takes no other letter's place
             log.warning("verdict.statement_blocked", analysis_id=str(analysis_id), reason=str(exc))
+            with db.transaction() as conn:
+                inbox_messages.block_copy(conn, analysis_id, str(exc), now)
     return sent
 
 
@@ -45,8 +50,8 @@ def tell(conn: Connection, analysis_id: UUID, now: datetime) -> None:
     letter = render(
         templates.COPY_FOUND,
         {
-            "subject": f'"{own.file_name or own.id}"',
-            "original": original.file_name or f"work {original.id}",
+            "subject": f'"{work_name(own)}"',
+            "original": work_name(original),
             "owner": original.creator,
             "registered_at": day(original.registered_at),
             "decided_at": day(analysis.decided_at) if analysis.decided_at else None,

@@ -48,7 +48,13 @@ STEPS = {
     "decide": "the appeal was decided",
 }
 CLAUSE = "views, followers and gifts that earn money must come from people who meant them"
-OUTCOMES = {"granted": "granted", "refused": "not granted", "lapsed": "granted, since nobody decided in time"}
+OUTCOMES = {
+    "granted": "granted",
+    "refused": "not granted",
+    "lapsed": "granted, since nobody decided in time",
+    # Held money is free where nobody decides; a verdict on whose work it is stays.
+    "verdict_lapsed": "not decided in time; the first decision stays",
+}
 
 
 def who(actor: str) -> str:
@@ -59,6 +65,11 @@ def who(actor: str) -> str:
 def step(name: str) -> str:
     """A step in words."""
     return STEPS.get(name, name)
+
+
+def outcome_of(kind: str, outcome: str) -> str:
+    """The outcome of an appeal of a kind (fraud, originality) in words."""
+    return OUTCOMES["verdict_lapsed" if (kind, outcome) == ("originality", "lapsed") else outcome]
 
 
 def rule_of(signals: Sequence[Mapping[str, Any]]) -> str:

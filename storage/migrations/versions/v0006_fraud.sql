@@ -50,6 +50,12 @@ create table fraud_alerts (
     seen_until timestamptz not null,
     detected_at timestamptz not null,
     frozen_by text,
+    -- Who had a part in it against the creator, in any round: held the money, asked for the pass, or opened it again.
+    accusers text[] not null default '{}',
+    -- How long earlier rounds held the same money on the same evidence.
+    held_before interval not null default '0',
+    -- When it ended: what was seen until then is no reason for another one.
+    closed_at timestamptz,
     frozen_at timestamptz,
     -- Money is free again at this moment, whatever happens.
     frozen_until timestamptz,
@@ -61,13 +67,14 @@ create table fraud_alerts (
     decision_reason text,
     updated_at timestamptz not null default now(),
     check ((subject = 'post') = (post_id is not null)),
-    check (frozen_until is null or frozen_until <= frozen_at + interval '180 days'),
+    check (frozen_until is null or frozen_until <= frozen_at + interval '180 days' - held_before),
     check ((frozen_at is null) = (frozen_by is null)),
     check ((frozen_at is null) = (frozen_until is null)),
     check (status not in ('frozen', 'notified', 'upheld') or frozen_at is not null),
     check (status not in ('upheld', 'reversed') or (decided_by is not null and decision_reason is not null)),
     -- Who held the money never decides whether it stays held.
-    check (status not in ('upheld', 'reversed') or frozen_by is null or decided_by <> frozen_by)
+    check (status not in ('upheld', 'reversed') or frozen_by is null or decided_by <> frozen_by),
+    check (status not in ('upheld', 'reversed') or not decided_by = any(accusers))
 );
 -- One alert at a time at one subject: what later passes see of it is added to the one that is there.
 create unique index fraud_alerts_active_post on fraud_alerts (post_id)
@@ -190,6 +197,16 @@ create table creator_messages (
 create unique index creator_messages_verdict on creator_messages (analysis_id, kind) where analysis_id is not null;
 create index creator_messages_list on creator_messages (creator_id, created_at desc, id desc);
 create index creator_messages_pending on creator_messages (next_try_at) where delivery = 'pending';
+
+-- Letters about verdicts that could not be written, and when that is tried again.
+create table blocked_letters (
+    analysis_id uuid primary key references analyses on delete cascade,
+    reason text not null,
+    tries int not null default 1,
+    next_try_at timestamptz not null
+);
+create index analyses_derivative on analyses (decided_at) where verdict = 'derivative';
+create index analyses_matched on analyses (matched_work_id) where matched_work_id is not null;
 
 -- The secret is kept as it is: it signs, so a hash would not do.
 create table creator_webhooks (

@@ -34,7 +34,13 @@ class Case:
     post_id: bytes = POST
 
     def raise_alert(
-        self, *, action: str = "freeze", now: datetime = NOW, subject: str = "post", **found: Any
+        self,
+        *,
+        action: str = "freeze",
+        now: datetime = NOW,
+        subject: str = "post",
+        asked_by: str | None = None,
+        **found: Any,
     ) -> UUID | None:
         with self.db.transaction() as conn:
             version = fraud_thresholds.current(conn, Thresholds().to_json()).version
@@ -45,7 +51,7 @@ class Case:
                 now + 14 * DAY,
             )  # fmt: skip
             sources = found.pop("sources", {"account": ["bot1", "bot2"]})
-            return alerts.raise_alert(conn, alert, sources, now + 14 * DAY)
+            return alerts.raise_alert(conn, alert, sources, now + 14 * DAY, asked_by=asked_by)
 
 
 def make_case(conn: Connection, db: Database, handle: str = "alice", post_id: bytes = POST) -> Case:

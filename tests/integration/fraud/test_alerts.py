@@ -130,14 +130,74 @@ def test_an_appeal_that_nobody_decides_sets_the_money_free_before_the_hold_ends(
     assert kinds == ["payout_hold", "appeal_received", "hold_ended", "appeal_result"]
 
 
-def test_a_dismissed_alert_does_not_come_back_without_something_new(db: Database, case: Case) -> None:
+def test_a_dismissed_alert_does_not_come_back_for_one_more_view(db: Database, case: Case) -> None:
     first = case.raise_alert()
     with db.transaction() as conn:
         resolve(conn, first, upheld=False, now=NOW + DAY)
     assert case.raise_alert(now=NOW + DAY, seen_until=NOW) is None
-    again = case.raise_alert(now=NOW + 3 * DAY, seen_until=NOW + 2 * DAY)
+    # the same viral post an hour later: the pass looks at a day, most of which was judged
+    assert case.raise_alert(now=NOW + 1.05 * DAY, seen_from=NOW + 0.1 * DAY, seen_until=NOW + 1.04 * DAY) is None
+    again = case.raise_alert(now=NOW + 3 * DAY, seen_from=NOW + 1.1 * DAY, seen_until=NOW + 2 * DAY)
     assert again is not None
     assert again != first
+    with db.transaction() as conn:  # the same signals, lately dismissed: somebody looks first
+        assert fraud_alerts.get(conn, again).status == "open"
+        assert not ledger_freezes.is_post_frozen(conn, POST, NOW + 3 * DAY)
+    other = case.raise_alert(now=NOW + 4 * DAY, seen_from=NOW + 3.1 * DAY, signals=[signal("gifting")])
+    assert other == again
+    with db.transaction() as conn:
+        assert fraud_alerts.get(conn, again).status == "notified"
+
+
+@pytest.mark.parametrize("upheld", [False, True])
+def test_what_silence_set_free_is_not_held_again_on_the_same_evidence(db: Database, case: Case, upheld: bool) -> None:
+    first = case.raise_alert()
+    if upheld:
+        with db.transaction() as conn:
+            resolve(conn, first, upheld=True, until=NOW + 14 * DAY)
+    assert alerts.expire_due(db, NOW + 14 * DAY) == 1
+    assert case.raise_alert(now=NOW + 15 * DAY, seen_from=NOW - DAY, seen_until=NOW) is None
+    assert case.raise_alert(now=NOW + 15 * DAY, seen_from=NOW + 13 * DAY, seen_until=NOW + 15 * DAY) is None
+    assert case.raise_alert(now=NOW + 16 * DAY, seen_from=NOW + 14.5 * DAY) is not None
+
+
+def test_who_asked_for_the_pass_or_opened_it_again_never_decides(db: Database, case: Case) -> None:
+    alert_id = case.raise_alert(asked_by="olga")
+    with pytest.raises(AccuserCannotDecide), db.transaction() as conn:
+        resolve(conn, alert_id, upheld=True, actor="olga")
+    with pytest.raises(psycopg.errors.CheckViolation), db.transaction() as conn:
+        conn.execute("update fraud_alerts set status = 'upheld', decided_by = 'olga', decision_reason = 'x'")
+    with db.transaction() as conn:
+        resolve(conn, alert_id, upheld=False, actor="maria")
+        alerts.reopen(conn, alert_id, actor="peter", reason_code="new", text="New facts came.", now=NOW + 2 * DAY)
+        alerts.freeze(
+            conn, alert_id, actor="maria", until=NOW + 3 * DAY, reason_code="new", text="I see.", now=NOW + 2 * DAY
+        )
+    for actor in ("olga", "peter", "maria"):
+        with pytest.raises(AccuserCannotDecide), db.transaction() as conn:
+            resolve(conn, alert_id, upheld=False, actor=actor, now=NOW + 2.5 * DAY)
+
+
+def test_all_rounds_of_an_alert_together_hold_money_for_180_days(db: Database, case: Case) -> None:
+    alert_id = case.raise_alert()
+    with db.transaction() as conn:
+        resolve(conn, alert_id, upheld=True, until=NOW + 170 * DAY)
+    assert alerts.expire_due(db, NOW + 170 * DAY) == 1
+    later = NOW + 171 * DAY
+    with db.transaction() as conn:
+        alerts.reopen(conn, alert_id, actor="peter", reason_code="new", text="New facts came.", now=later)
+
+    def freeze(days: int) -> None:
+        with db.transaction() as conn:
+            alerts.freeze(
+                conn, alert_id, actor="peter", until=later + days * DAY, reason_code="new", text="See.", now=later
+            )
+
+    with pytest.raises(InvalidEndDate, match="together"):
+        freeze(11)
+    freeze(10)
+    with pytest.raises(InvalidEndDate, match="together"), db.transaction() as conn:
+        resolve(conn, alert_id, upheld=True, until=later + 11 * DAY, now=later + DAY)
 
 
 def test_an_alert_is_opened_again_with_a_reason_and_begins_a_new_round(db: Database, case: Case) -> None:

@@ -18,6 +18,7 @@ from oracle.fraud.attachments import add_attachment
 from oracle.fraud.errors import (
     AccuserCannotDecide,
     AppealExists,
+    MissingFact,
     NothingToAppeal,
     NotYourCase,
     StepNotPossible,
@@ -252,6 +253,60 @@ def test_whose_work_was_found_to_be_a_copy_is_told_once_with_every_number(quarre
         "free of charge", str(quarrel.analysis), "26 November 2026",
     ):  # fmt: skip
         assert said in body
+
+
+@pytest.mark.parametrize("name", [" ", "\t", ""])
+def test_a_blank_file_name_keeps_no_letter_from_being_written(quarrel: Quarrel, name: str) -> None:
+    with quarrel.db.transaction() as conn:
+        conn.execute("update works set file_name = %s", (name,))
+    assert verdict_letters.send_due(quarrel.db, NOW) == 3
+    assert f"work {quarrel.original}" in quarrel.letters(quarrel.poster)["copy_found"]
+    quarrel.appeal()
+    assert f"work {quarrel.original}" in quarrel.letters(quarrel.owner)["appeal_other_side"]
+
+
+def test_a_letter_that_cannot_be_written_leaves_the_window_and_is_tried_again(quarrel: Quarrel, monkeypatch) -> None:
+    genuine = verdict_letters.tell
+
+    def failing(conn, analysis_id, now) -> None:
+        if analysis_id == quarrel.analysis:
+            raise MissingFact
+        genuine(conn, analysis_id, now)
+
+    monkeypatch.setattr(verdict_letters, "tell", failing)
+    assert verdict_letters.send_due(quarrel.db, NOW) == 2
+    with quarrel.db.transaction() as conn:
+        assert inbox_messages.untold_copies(conn, NOW, limit=1) == []
+        assert inbox_messages.untold_copies(conn, NOW + timedelta(hours=1)) == [quarrel.analysis]
+    assert verdict_letters.send_due(quarrel.db, NOW + timedelta(hours=1)) == 0
+    with quarrel.db.transaction() as conn:
+        assert inbox_messages.untold_copies(conn, NOW + timedelta(hours=2)) == []
+        assert inbox_messages.untold_copies(conn, NOW + timedelta(hours=3)) == [quarrel.analysis]
+    monkeypatch.setattr(verdict_letters, "tell", genuine)
+    assert verdict_letters.send_due(quarrel.db, NOW + DAY) == 1
+
+
+def test_an_appeal_that_nobody_decides_keeps_nobodys_money_for_ever(quarrel: Quarrel) -> None:
+    first = quarrel.appeal()
+    assert cases.lapse_due(quarrel.db, NOW + 13 * DAY) == 0
+    assert cases.lapse_due(quarrel.db, NOW + 14 * DAY) == 1
+    assert cases.lapse_due(quarrel.db, NOW + 15 * DAY) == 0
+    with quarrel.db.transaction() as conn:
+        appeal = appeals.get(conn, first)
+        assert (appeal.status, appeal.outcome, appeal.decided_by) == ("decided", "lapsed", None)
+        assert [e.reason_code for e in fraud_audit.of_appeal(conn, first)] == ["mine_and_earlier", "lapsed"]
+        (letter,) = [m for m in inbox_messages.page(conn, quarrel.poster) if m.kind == "appeal_result"]
+    assert "the first decision stays" in letter.body
+    assert "granted" not in letter.body
+    assert not quarrel.platform.find_terms(quarrel.post).disputed
+    quarrel.platform.run(NOW + 20 * DAY)
+    assert contested(quarrel) == 6_000  # it can be appealed once more in that time
+    quarrel.appeal(now=NOW + 20 * DAY)
+    assert cases.lapse_due(quarrel.db, NOW + 34 * DAY) == 1
+    with pytest.raises(NothingToAppeal, match="Nobody decided"):
+        quarrel.appeal(now=NOW + 35 * DAY)
+    quarrel.platform.run(NOW + 35 * DAY)
+    assert quarrel.platform.totals(quarrel.owner).available == 6_000
 
 
 def test_a_round_of_upkeep_does_what_is_due(db: Database, case: Case) -> None:
