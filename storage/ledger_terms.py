@@ -9,9 +9,10 @@ from psycopg.rows import class_row
 
 from storage.database import Connection
 
-# Only posts whose money depends on it. The newest decided analysis of a post counts; a post in dispute or decided by
-# an appeal stays as it is. As on chain, asking again for the same answer must not keep the original's money waiting,
-# so its end stays, too.
+# Only posts whose money depends on it. The newest analysis that came to a verdict counts: one that could not decide
+# takes nothing back. A post in dispute stays as it is, and so does one decided by an appeal, unless it turns out a
+# copy of another work than the appeal was about: that the appeal did not settle. As on chain, asking again for the
+# same answer must not keep the original's money waiting, so its end stays, too.
 _FOLLOW = """
 insert into post_terms (post_id, verdict, redirect_bps, creditor_id, final_at, analysis_id, changed_at)
 select a.post_id, a.verdict, case when w.creator_id is null then 0 else a.redirect_bps end,
@@ -22,16 +23,25 @@ from (
     union select unnest(%(posts)s::bytea[])
 ) concerned cross join lateral (
     select id, post_id, verdict, redirect_bps, matched_work_id, decided_at from analyses
-    where post_id = concerned.post_id and status = 'decided' order by decided_at desc, id limit 1
+    where post_id = concerned.post_id and status = 'decided'
+        -- What an appeal has settled is no verdict any more.
+        and not exists (select 1 from not_copies n where n.work_id = analyses.work_id
+            and n.other_work_id = analyses.matched_work_id)
+    order by verdict = 'undecided', decided_at desc, id limit 1
 ) a left join works w on w.id = a.matched_work_id
 where not exists (select 1 from post_terms t where t.post_id = a.post_id and t.analysis_id = a.id)
 on conflict (post_id) do update set
-    final_at = case when (post_terms.verdict, post_terms.redirect_bps, post_terms.creditor_id)
+    final_at = case when post_terms.ruled then greatest(excluded.final_at, %(now)s + %(window)s)
+        when (post_terms.verdict, post_terms.redirect_bps, post_terms.creditor_id)
         is not distinct from (excluded.verdict, excluded.redirect_bps, excluded.creditor_id)
         then post_terms.final_at else excluded.final_at end,
     verdict = excluded.verdict, redirect_bps = excluded.redirect_bps, creditor_id = excluded.creditor_id,
-    analysis_id = excluded.analysis_id, revision = post_terms.revision + 1, changed_at = excluded.changed_at
-where not post_terms.disputed and not post_terms.ruled
+    analysis_id = excluded.analysis_id, ruled = false, revision = post_terms.revision + 1,
+    changed_at = excluded.changed_at
+where not post_terms.disputed and (not post_terms.ruled or excluded.verdict = 'derivative' and (
+    select newer.matched_work_id <> settled.matched_work_id and newer.decided_at > settled.decided_at
+    from analyses newer, analyses settled where newer.id = excluded.analysis_id and settled.id = post_terms.analysis_id
+))
 """
 
 
@@ -42,7 +52,8 @@ class PostTerms:
     Attributes:
         final_at: from then on nobody can dispute it, and what was contested is paid out.
         disputed: a dispute is open; nothing is final until it is closed.
-        ruled: decided by an appeal; no later analysis overwrites it.
+        ruled: decided by an appeal; a later analysis overwrites it only where it finds a copy of another work than
+            `analysis_id` did, which the appeal was about.
     """
 
     post_id: bytes

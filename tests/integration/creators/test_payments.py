@@ -13,7 +13,7 @@ from oracle.creators import ledger as rules
 from oracle.creators import payments
 from oracle.creators.errors import AccountFrozen, InsufficientFunds, NothingToWithdraw
 from oracle.creators.ledger import Bucket, Entry, Posting
-from storage import ledger, ledger_terms, ledger_views
+from storage import ledger, ledger_posts, ledger_terms, ledger_views
 from storage.ledger import Unbalanced
 
 ALERT, SECOND_ALERT = UUID(int=1), UUID(int=2)
@@ -194,6 +194,51 @@ def test_terms_follow_the_newest_decision_and_never_an_appeal(platform: Platform
     assert platform.totals(poster).available == 3_000
 
 
+def test_a_repeat_that_cannot_decide_takes_no_redirect_away(platform: Platform) -> None:
+    poster, first = platform.creator("poster"), platform.creator("first")
+    post, original = platform.post(poster), add_work(platform, first)
+    platform.grade(post, "C")
+    platform.earns(post, 1_000)
+    add_decision(platform, post, "derivative", 5_000, original, NOW)
+    add_decision(platform, post, "undecided", 0, None, after(days=1))
+    platform.run(after(days=1))
+    terms = platform.find_terms(post)
+    assert terms is not None
+    assert (terms.verdict, terms.redirect_bps) == ("derivative", 5_000)
+    with platform.db.transaction() as conn:
+        assert ledger_posts.get_post(conn, post, after(days=1)).verdict == "derivative"
+    other = platform.post(poster)
+    add_decision(platform, other, "undecided", 0, None, NOW)
+    platform.grade(other, "C")
+    platform.earns(other, 1_000)
+    assert platform.run(after(days=1)) == 1  # without any other verdict it is paid as an original
+
+
+def test_an_appeal_settles_one_match_and_not_every_other(platform: Platform) -> None:
+    poster, accuser, robbed = (platform.creator(name) for name in ("poster", "accuser", "robbed"))
+    post, wrong, true = platform.post(poster), add_work(platform, accuser), add_work(platform, robbed)
+    platform.grade(post, "C")
+    platform.earns(post, 1_000)
+    appealed = add_decision(platform, post, "derivative", 5_000, wrong, NOW)
+    platform.run()
+    platform.terms(post, "original", final_at=after(days=1), ruled=True, analysis_id=appealed, now=after(days=1))
+    for days, matched in ((2, wrong), (3, None)):  # the same again, and nothing found: it stays as it was ruled
+        add_decision(platform, post, "derivative" if matched else "original", 9_000, matched, after(days=days))
+        platform.earns(post, 1_000, at=after(days=7 * days))
+        platform.run(after(days=days))
+        terms = platform.find_terms(post)
+        assert terms is not None
+        assert (terms.verdict, terms.ruled) == ("original", True)
+    add_decision(platform, post, "derivative", 6_000, true, after(days=4))
+    platform.earns(post, 1_000, at=after(days=28))
+    platform.run(after(days=10))
+    terms = platform.find_terms(post)
+    assert terms is not None
+    assert (terms.verdict, terms.redirect_bps, terms.creditor, terms.ruled) == ("derivative", 6_000, "robbed", False)
+    assert terms.final_at == after(days=17)  # and it can be disputed for as long as any other
+    assert platform.totals(poster).contested == 600
+
+
 def test_a_work_becomes_a_post_and_a_second_one_under_its_id_does_not(platform: Platform) -> None:
     alice = platform.creator("alice")
     work_id = add_work(platform, alice)
@@ -274,12 +319,14 @@ def add_work(platform: Platform, creator_id: int, post_id: bytes | None = None) 
 
 
 def add_decision(
-    platform: Platform, post: bytes, verdict: str, redirect_bps: int, matched: UUID, decided_at: datetime
-) -> None:
+    platform: Platform, post: bytes, verdict: str, redirect_bps: int, matched: UUID | None, decided_at: datetime
+) -> UUID:
+    analysis_id = uuid4()
     with platform.db.transaction() as conn:
         conn.execute(
             "insert into analyses (id, source, status, post_id, media_type, policy_version, threshold_bps,"
             " base_redirect_bps, verdict, redirect_bps, matched_work_id, decided_at)"
             " values (%s, 'upload', 'decided', %s, 'image', 1, 9500, 10000, %s, %s, %s, %s)",
-            (uuid4(), post, verdict, redirect_bps, matched, decided_at),
+            (analysis_id, post, verdict, redirect_bps, matched, decided_at),
         )
+    return analysis_id
