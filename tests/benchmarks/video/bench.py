@@ -74,7 +74,7 @@ def videohash_scores(made: dict[str, str | None], queries: Iterable[str]) -> dic
     """64 less the Hamming distance; pairs more than 20 bits apart are not answers."""
     scores = {}
     for query in queries:
-        mine = made[f"queries/{query}"]
+        mine = made.get(f"queries/{query}")
         for name, theirs in made.items():
             if name.startswith("references/") and mine and theirs:
                 distance = (int(mine, 16) ^ int(theirs, 16)).bit_count()
