@@ -21,7 +21,7 @@ from scoring import Judge
 
 from embeddings.audio.decode import SoundLimits, read_sound
 from embeddings.errors import EmbeddingError
-from storage.landmark_merge import merge_all
+from storage.landmark_merge import merge_all, reclaim
 
 PASSES = 8  # over all edits, so that whoever stops early has a part of each
 
@@ -40,16 +40,13 @@ def register_all(engine: Engine, folder: Path) -> None:
         seconds += fingerprint.duration_s
         landmarks += len(fingerprint.hashes)
     print(f"registered {seconds:.0f} s of sound, {landmarks / seconds:.1f} landmarks a second, spent s {spent}")
-    for when in ("as registered", "after merge_all"):
+    for when in ("as registered", "after merge_all and reclaim"):
         size = engine.size_bytes()
         each = {table: round(value / seconds, 1) for table, value in size.items()}
         print(f"bytes per second {when}: {sum(size.values()) / seconds:.1f}, by table {each}")
         with engine.db.transaction() as conn:
             merge_all(conn)
-        with engine.db._pool.connection() as conn:
-            conn.autocommit = True
-            conn.execute("vacuum full sound_buckets")
-            conn.autocommit = False
+        reclaim(engine.db.dsn)
 
 
 def thirty_seconds(references: Path, scratch: Path) -> list[Path]:

@@ -59,7 +59,7 @@ class Engine:
             references = find_references(conn, [c.work_id for c in candidates])
         hits = []
         for one in candidates:
-            match = self.analyzer.match(query, references[one.work_id], (one.keys, one.frames))
+            match = self.analyzer.match(query, references[one.work_id])
             best = match.segments[0] if match.segments else None
             start_s = best.reference_start_s - best.speed * best.query_start_s if best else 0.0
             hits.append(Hit(self.names[one.work_id], match, start_s))
