@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+import psycopg
 from psycopg import sql
 
 from storage.database import Connection
@@ -16,6 +17,7 @@ KINDS = ("view", "like", "comment", "save", "share", "follow", "gift", "sign_up"
 PARTITION_LOCK = 0x0_DA75  # one maker of partitions at a time
 PARTITION_PREFIX = "engagement_events_"
 DAY = timedelta(days=1)
+LOCK_PATIENCE = "500ms"  # events wait so long at most for one that forgets them
 
 STAGING = """
 create temp table if not exists engagement_staging (
@@ -138,11 +140,24 @@ def partition_days(conn: Connection) -> list[date]:
 
 
 def drop_partitions(conn: Connection, before: date) -> list[date]:
-    """Forget all events of the days before `before` (UTC). Returns: the days that are gone."""
-    conn.execute("select pg_advisory_xact_lock(%s)", (PARTITION_LOCK,))
-    gone = [day for day in partition_days(conn) if day < before]
-    for day in gone:
-        conn.execute(sql.SQL("drop table {}").format(sql.Identifier(partition_name(day))))
+    """Forget all events of the days before `before` (UTC). Returns: the days that are gone.
+
+    A partition goes only while nobody reads or writes events: dropping it locks all of them, and who waits for that
+    lock lets nobody else pass. Where somebody is at it for long, the rest is left to the next call.
+    """
+    gone: list[date] = []
+    if not any(day < before for day in partition_days(conn)):
+        return gone
+    try:
+        with conn.transaction():
+            conn.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(LOCK_PATIENCE)))
+            conn.execute("select pg_advisory_xact_lock(%s)", (PARTITION_LOCK,))
+            for day in (day for day in partition_days(conn) if day < before):
+                conn.execute(sql.SQL("drop table {}").format(sql.Identifier(partition_name(day))))
+                gone.append(day)
+            conn.execute("set local lock_timeout to default")
+    except psycopg.errors.LockNotAvailable:
+        return []
     return gone
 
 

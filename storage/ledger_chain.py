@@ -66,7 +66,7 @@ def list_unsent(conn: Connection, now: datetime, limit: int) -> list[PayToSend]:
         " order by q.next_try_at, q.transaction_id limit %s",
         (now, limit),
     ).fetchall()
-    return [PayToSend(row[0], bytes(row[1]), *row[2:8], Standing(*row[8:])) for row in rows]
+    return [PayToSend(row[0], bytes(row[1]), *row[2:8], today=Standing(*row[8:])) for row in rows]
 
 
 def list_sent(conn: Connection, final_block: int, limit: int) -> list[SentPay]:

@@ -1,5 +1,6 @@
 """Base pay by post and week as the platform announces it, and which of it is due."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -39,15 +40,16 @@ def announce(conn: Connection, post_id: bytes, week: date, base_minor: int, now:
         return "unknown_post"
     if post[0] is None:
         return "unsigned_post"
+    added = conn.execute(
+        "insert into earnings (post_id, week, base_minor, announced_at) values (%s, %s, %s, %s) on conflict do nothing",
+        (post_id, week, base_minor, now),
+    )
+    if added.rowcount:
+        return "new"
     known = conn.execute(
         "select base_minor, transaction_id from earnings where post_id = %s and week = %s for update", (post_id, week)
     ).fetchone()
-    if known is None:
-        conn.execute(
-            "insert into earnings (post_id, week, base_minor, announced_at) values (%s, %s, %s, %s)",
-            (post_id, week, base_minor, now),
-        )
-        return "new"
+    assert known is not None
     if known[0] == base_minor:
         return "same"
     if known[1] is not None:
@@ -59,14 +61,15 @@ def announce(conn: Connection, post_id: bytes, week: date, base_minor: int, now:
     return "changed"
 
 
-def list_due(conn: Connection, limit: int) -> list[DuePay]:
-    """Weeks to pay; whoever takes one locks its row, and another payer passes it by."""
+def list_due(conn: Connection, limit: int, *, without: Collection[bytes] = ()) -> list[DuePay]:
+    """Weeks to pay, of other posts than `without`; whoever takes one locks its row, and another payer passes it by."""
     rows = conn.execute(
         "select e.post_id, week, base_minor, g.grade, g.score_bps, g.policy_version from earnings e"
         " join grades g on g.post_id = e.post_id and g.status = 'final' join post_terms t on t.post_id = e.post_id"
         " join posts p on p.post_id = e.post_id and p.creator_id is not null"
-        " where e.transaction_id is null order by e.post_id, week limit %s for update of e skip locked",
-        (limit,),
+        " where e.transaction_id is null and e.post_id <> all(%s)"
+        " order by e.post_id, week limit %s for update of e skip locked",
+        (list(without), limit),
     ).fetchall()
     return [DuePay(bytes(row[0]), *row[1:]) for row in rows]
 

@@ -26,5 +26,6 @@ def tick(db: Database, now: datetime, *, retention: timedelta = RETENTION) -> Ti
     booked = payments.run_due(db, now)
     with db.transaction() as conn:
         gone = engagement.drop_partitions(conn, (now - retention).astimezone(UTC).date())
+    with db.transaction() as conn:
         engagement_counts.forget_unregistered(conn, now - retention)
     return Tick(graded, booked, len(gone))

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
+import psycopg
 import structlog
 
 from oracle.creators import ledger as rules
@@ -13,6 +15,7 @@ from oracle.decision import Verdict
 from oracle.money import Grade, bonus_bps
 from storage import ledger, ledger_earnings, ledger_freezes, ledger_terms
 from storage.database import Connection, Database
+from storage.errors import DatabaseUnavailable
 from storage.ledger_earnings import DueCorrection, DuePay
 from storage.ledger_freezes import Freeze
 from storage.ledger_terms import PostTerms
@@ -33,7 +36,9 @@ def run_due(db: Database, now: datetime, *, dispute_window: timedelta = DISPUTE_
         ledger_terms.follow_analyses(conn, dispute_window, now)
     booked = pay_due(db, now)
     with db.transaction() as conn:
-        booked += sum(_correct(conn, due, now) for due in ledger_earnings.list_corrections(conn))
+        for due in ledger_earnings.list_corrections(conn):
+            booked += bool(_alone(conn, due.post_id, partial(_correct, conn, due, now)))
+    with db.transaction() as conn:
         contested, frozen = ledger.posts_waiting(conn, "contested"), ledger.posts_waiting(conn, "frozen")
     booked += _each(db, contested, lambda conn, post_id: settle_post(conn, post_id, now))
     booked += _each(db, frozen, lambda conn, post_id: release_post(conn, post_id, now))
@@ -115,18 +120,20 @@ def withdraw(conn: Connection, creator_id: int, amount_minor: int, now: datetime
 
 def pay_due(db: Database, now: datetime) -> int:
     """Pay every announced week whose grade is final and whose verdict is known. Returns: how many."""
-    paid = 0
+    paid, failed = 0, set[bytes]()
     while True:
         with db.transaction() as conn:
-            due = ledger_earnings.list_due(conn, BATCH)
+            due = ledger_earnings.list_due(conn, BATCH, without=failed)
             for week in due:
-                _pay(conn, week, now)
-        paid += len(due)
+                if _alone(conn, week.post_id, partial(_pay, conn, week, now)) is None:
+                    failed.add(week.post_id)
+                else:
+                    paid += 1
         if not due:
             return paid
 
 
-def _pay(conn: Connection, due: DuePay, now: datetime) -> None:
+def _pay(conn: Connection, due: DuePay, now: datetime) -> bool:
     poster_id, stored = ledger.lock_post(conn, due.post_id), ledger_terms.find(conn, due.post_id)
     assert poster_id is not None
     assert stored is not None
@@ -150,9 +157,10 @@ def _pay(conn: Connection, due: DuePay, now: datetime) -> None:
     }
     number = ledger.book(conn, "pay", postings, facts, week=due.week, booked_at=now, post_id=due.post_id)
     ledger_earnings.mark_paid(conn, due.post_id, due.week, number)
+    return True
 
 
-def _correct(conn: Connection, due: DueCorrection, now: datetime) -> int:
+def _correct(conn: Connection, due: DueCorrection, now: datetime) -> bool:
     poster_id, stored = ledger.lock_post(conn, due.post_id), ledger_terms.find(conn, due.post_id)
     assert poster_id is not None
     assert stored is not None
@@ -161,14 +169,14 @@ def _correct(conn: Connection, due: DueCorrection, now: datetime) -> int:
     right = due.paid["base_minor"] * points // 10_000
     missing = right - ledger.bonus_booked(conn, due.post_id, due.week)
     if missing <= 0:
-        return 0
+        return False
     postings = rules.correct(poster_id, missing, _terms(conn, stored, now))
     facts = {
         "grade": due.grade, "was": due.paid["grade"], "base_minor": due.paid["base_minor"], "bonus_bps": points,
         "missing_minor": missing, "verdict": due.paid["verdict"], "redirect_bps": stored.redirect_bps,
     }  # fmt: skip
     ledger.book(conn, "correction", postings, facts, week=due.week, booked_at=now, post_id=due.post_id)
-    return 1
+    return True
 
 
 def _terms(conn: Connection, stored: PostTerms, now: datetime) -> Terms:
@@ -186,5 +194,20 @@ def _each(db: Database, posts: list[bytes], step: Callable[[Connection, bytes], 
     booked = 0
     for post_id in posts:
         with db.transaction() as conn:
-            booked += step(conn, post_id)
+            booked += bool(_alone(conn, post_id, partial(step, conn, post_id)))
     return booked
+
+
+def _alone(conn: Connection, post_id: bytes, step: Callable[[], bool]) -> bool | None:
+    """What a step on one post says; None where it failed and left nothing behind: the other posts go on.
+
+    Raises: psycopg.OperationalError, InterfaceError: an outage is everybody's.
+    """
+    try:
+        with conn.transaction():
+            return step()
+    except (psycopg.OperationalError, psycopg.InterfaceError, DatabaseUnavailable):
+        raise
+    except Exception:
+        log.exception("ledger.post_failed", post="0x" + post_id.hex())
+        return None

@@ -59,6 +59,18 @@ def test_old_days_are_forgotten_and_nothing_else(platform: Platform) -> None:
     assert platform.rows("select count(*) from engagement_events") == [(2,)]
 
 
+def test_old_days_stay_while_somebody_reads_and_nobody_waits_for_it(platform: Platform) -> None:
+    platform.happen(event("login", account="a", at=NOW - timedelta(days=100)))
+    with platform.db.transaction() as reader:
+        reader.execute("select count(*) from engagement_events")
+        with platform.db.transaction() as conn:
+            assert engagement.drop_partitions(conn, date(2026, 11, 1)) == []
+            assert conn.execute("show lock_timeout").fetchone() == ("0",)
+    with platform.db.transaction() as conn:
+        assert engagement.drop_partitions(conn, date(2026, 11, 1)) == [date(2026, 8, 12)]
+        assert conn.execute("show lock_timeout").fetchone() == ("0",)
+
+
 def test_an_event_knows_whom_it_is_about(platform: Platform) -> None:
     alice, bob = platform.creator("alice"), platform.creator("bob")
     post = platform.post(alice)

@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -14,6 +15,7 @@ from oracle.creators import payments
 from oracle.creators.errors import AccountFrozen, InsufficientFunds, NothingToWithdraw
 from oracle.creators.ledger import Bucket, Entry, Posting
 from storage import ledger, ledger_posts, ledger_terms, ledger_views
+from storage.database import Connection
 from storage.ledger import Unbalanced
 
 ALERT, SECOND_ALERT = UUID(int=1), UUID(int=2)
@@ -67,6 +69,47 @@ def test_a_week_is_paid_once_by_however_many_workers(platform: Platform) -> None
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(lambda _: platform.run(), range(4))) == 12
     assert platform.totals(poster).available == sum(range(1_000, 1_012))
+
+
+def test_a_post_that_cannot_be_paid_does_not_keep_others_waiting(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poster = platform.creator("poster")
+    posts = [platform.post(poster) for _ in range(3)]
+    for post in posts:
+        platform.grade(post, "B")
+        platform.terms(post)
+        platform.earns(post, 1_000)
+        platform.earns(post, 1_000, at=after(days=7))
+    book = ledger.book
+
+    def fail(conn: Connection, kind: str, postings: list[Posting], facts: object, **about: Any) -> int:
+        number = book(conn, kind, postings, facts, **about)
+        assert about["post_id"] != posts[0], "a bug"
+        return number
+
+    monkeypatch.setattr(ledger, "book", fail)
+    assert platform.run() == 4
+    assert platform.rows("select count(*) from ledger_transactions where post_id = %s", posts[0]) == [(0,)]
+    for post in posts:
+        platform.grade(post, "A")
+    assert platform.run(after(days=1)) == 4  # corrections, too
+    monkeypatch.setattr(ledger, "book", book)
+    assert platform.run(after(days=1)) == 2
+    assert platform.totals(poster).earned == 6 * 1_200
+
+
+def test_two_that_announce_the_same_pay_at_once_both_succeed(platform: Platform) -> None:
+    poster = platform.creator("poster")
+    for _ in range(5):
+        post, ready = platform.post(poster), threading.Barrier(4)
+
+        def announce(_: int, post: bytes = post, ready: threading.Barrier = ready) -> str:
+            ready.wait()
+            return platform.earns(post, 100)
+
+        with ThreadPoolExecutor(4) as pool:
+            assert sorted(pool.map(announce, range(4))) == ["new", "same", "same", "same"]
 
 
 def test_announced_pay_can_be_changed_until_it_is_paid(platform: Platform) -> None:
