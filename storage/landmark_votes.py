@@ -12,12 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.landmark_postings import HASH_BITS, Postings
+from storage.landmark_postings import HASH_BITS, TRACK_BITS, Postings, join
 
 CELL_FRAMES = 2
 FEWEST_VOTES = 3
 STOP_LEAST = 512  # a hash with fewer places is never a stop-hash
-STOP_TIMES_MEAN = 64  # with so many times the mean number of places it is: hum, a drone, a factory sound
+STOP_TIMES_MEAN = 64  # with so many times the mean number of places it is: hum, a drone, a factory sound, a hit song
+# Of a stop-hash the earliest places are kept, enough to reach past what others had there by chance: whoever was first
+# with a sound that is posted a thousand times must be found by it.
+KEPT_LEAST, KEPT_TIMES_MEAN = 256, 8
+TRIED = 3
+TONE_PAIRS = 600  # a stop-hash that query and one track share so many times over is a tone, and says nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +46,7 @@ class Vote:
 
 
 def common_landmarks(hashes: NDArray[np.int32], postings: Postings, indexed: int) -> Common:
-    """Every pair of a key and a posting with the same hash, but for stop-hashes.
+    """Every pair of a key and a posting with the same hash; of stop-hashes those with the earliest tracks.
 
     Args:
         hashes: (n,) int32, the query's keys in their own order; the same hash may come several times.
@@ -51,8 +56,11 @@ def common_landmarks(hashes: NDArray[np.int32], postings: Postings, indexed: int
     wanted[hashes] = True
     found = postings.where(wanted[postings.hash])
     places = np.bincount(found.hash) if len(found) else np.zeros(1, np.intp)
-    limit = max(STOP_LEAST, STOP_TIMES_MEAN * (indexed >> HASH_BITS))
-    found = found.where(places[found.hash] <= limit)
+    mean = indexed >> HASH_BITS
+    too_common = places[found.hash] > max(STOP_LEAST, STOP_TIMES_MEAN * mean)
+    if too_common.any():
+        earliest = _earliest(found.where(too_common), hashes, max(KEPT_LEAST, KEPT_TIMES_MEAN * mean))
+        found = join([found.where(~too_common), earliest])
     order = np.argsort(hashes, kind="stable")
     ordered = hashes[order]
     low = np.searchsorted(ordered, found.hash, "left")
@@ -63,6 +71,26 @@ def common_landmarks(hashes: NDArray[np.int32], postings: Postings, indexed: int
     tracks = found.track[at]
     by_track = np.argsort(tracks, kind="stable")
     return Common(keys[by_track], tracks[by_track], found.frame[at][by_track])
+
+
+def _earliest(postings: Postings, hashes: NDArray[np.int32], most: int) -> Postings:
+    """Of each hash the ``most`` places in the earliest tracks, of the first ``TRIED`` times as many without tones."""
+    line = (postings.hash.astype(np.int64) << TRACK_BITS) | postings.track
+    order = np.argsort(line, kind="stable")  # fast: segments come sorted, and a track's places of a hash by frame
+    order = order[_runs(postings.hash[order])[0] < TRIED * most]
+    _, in_track = _runs(line[order])
+    told = order[in_track * np.bincount(hashes)[postings.hash[order]] <= TONE_PAIRS]
+    rank_of_place, _ = _runs(postings.hash[told])
+    kept = np.zeros(len(postings), bool)
+    kept[told[rank_of_place < most]] = True
+    return postings.where(kept)
+
+
+def _runs(ordered: NDArray[np.int32] | NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Of each of some sorted values its number among its equals, and how many those are."""
+    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+    sizes = np.diff(starts, append=len(ordered))
+    return np.arange(len(ordered)) - np.repeat(starts, sizes), np.repeat(sizes, sizes)
 
 
 def join_common(parts: list[Common]) -> Common:

@@ -185,6 +185,19 @@ def test_a_hash_that_is_everywhere_says_nothing(db: Database) -> None:
         assert everything(conn, excerpt(target, 0, 300))[0][3] > 100
 
 
+def test_who_was_first_with_a_sound_that_everybody_posts_is_found(db: Database) -> None:
+    hit, others = random_sound(8, 60), [random_sound(seed, 60) for seed in range(20, 25)]
+    with db.transaction() as conn:
+        first = add(conn, hit)
+        copies = [add(conn, sound) for sound in [*others, *[hit] * 600]]
+        query = excerpt(hit, 0, FRAMES, kept=0.7)
+        found = landmarks.look_up(conn, query, before=1 << 40, most=10)
+        assert found[0].work_id == first.id and found[0].votes >= 20
+        assert {c.work_id for c in found} <= {work.id for work in copies[5:]} | {first.id}
+        landmark_merge.merge_all(conn)
+        assert landmarks.look_up(conn, query, before=1 << 40, most=10)[0].work_id == first.id
+
+
 def test_adding_twice_stores_once(db: Database) -> None:
     sound = random_sound(5)
     with db.transaction() as conn:

@@ -18,7 +18,15 @@ from storage.landmark_postings import (
     read_fresh,
     shift_for,
 )  # fmt: skip
-from storage.landmark_votes import CELL_FRAMES, FEWEST_VOTES, common_landmarks, rank
+from storage.landmark_votes import (
+    CELL_FRAMES,
+    FEWEST_VOTES,
+    KEPT_LEAST,
+    STOP_LEAST,
+    TONE_PAIRS,
+    common_landmarks,
+    rank,
+)  # fmt: skip
 
 
 @st.composite
@@ -94,3 +102,27 @@ def test_common_landmarks_and_votes_agree_with_counting_by_hand(held: Postings, 
         t for (t, _), line in cells.items() if any(n + line.get(c + 1, 0) >= FEWEST_VOTES for c, n in line.items())
     }
     assert {vote.track for vote in votes} == enough
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 1 << 32), st.integers(1, 4), st.integers(1, 40))
+def test_of_a_stop_hash_the_earliest_places_are_kept_and_of_a_tone_none(seed: int, times: int, asked: int) -> None:
+    rng = np.random.default_rng(seed)
+    tracks = rng.permutation(np.repeat(np.arange(1, 1 + STOP_LEAST), times)).astype(np.int32)
+    tone = np.repeat(np.arange(1, 101), MOST_PER_TRACK).astype(np.int32)  # a hash that fills every track it is in
+    rare = np.arange(1, 9, dtype=np.int32)
+    held = Postings(
+        np.repeat(np.array([5, 6, 7], np.int32), (len(tracks), len(tone), len(rare))),
+        np.concatenate([tracks, tone, rare]),
+        rng.integers(0, 999, len(tracks) + len(tone) + len(rare)).astype(np.int32),
+    )
+    query = np.repeat(np.array([5, 6, 7], np.int32), (asked, TONE_PAIRS // MOST_PER_TRACK + 1, 1))
+    common = common_landmarks(query, held, len(held))
+    hashes = query[common.key]
+    assert np.count_nonzero(hashes == 7) == len(rare), "what is not common is all there"
+    assert not (hashes == 6).any()
+    if times > 1:
+        assert np.count_nonzero(hashes == 5) == asked * KEPT_LEAST
+        assert common.track[hashes == 5].max() <= -(-KEPT_LEAST // times)
+    else:
+        assert np.count_nonzero(hashes == 5) == asked * STOP_LEAST
