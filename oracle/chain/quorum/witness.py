@@ -22,6 +22,7 @@ from storage.quorum import SignedProposal
 log = structlog.get_logger(__name__)
 
 SIGNERS_KNOWN_FOR_S = 10.0
+CLOCK_SKEW_S = 10  # between honest signers; the hub allows more
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Witness:
         """Keep an observation that its signer made; another by the same signer is proof that it lies."""
         try:
             one = Observation.from_dict(body)
-            require_signed(one, self._client.chain_id, self._client.hub, signers.members, signers.epoch)
+            self._require(one, signers)
         except (InvalidReport, SigningFailed) as exc:
             log.warning("quorum.observation_refused", peer=hexed(said_by), reason=str(exc))
             return
@@ -122,7 +123,7 @@ class Witness:
             report = PoCReport.from_dict(proposal["report"])
             seen = [Observation.from_dict(body) for body in proposal["observations"]]
             for one in seen:
-                require_signed(one, self._client.chain_id, self._client.hub, signers.members, signers.epoch)
+                self._require(one, signers)
             needed = self.signers_for(report.request_id, signers.epoch).quorum
             expected = aggregate(seen, quorum=needed, valid_until=report.valid_until)
         except (ChainError, KeyError, TypeError) as exc:
@@ -137,6 +138,12 @@ class Witness:
         if not now() < report.valid_until <= now() + 2 * self._settings.validity_s:
             raise InvalidReport("The report is valid for too long, or no more.")
         return report
+
+    def _require(self, one: Observation, signers: SignerSet) -> None:
+        require_signed(one, self._client.chain_id, self._client.hub, signers.members, signers.epoch)
+        # The hub would refuse a report that it speaks for, and nobody could answer the request.
+        if one.observed_at > now() + CLOCK_SKEW_S:
+            raise InvalidReport(f"{hexed(one.signer)} claims to have observed what is to come.")
 
     def signers_for(self, request_id: bytes, epoch: int | None) -> SignerSet:
         """The signers in force, with the quorum that this request asks for: never less than the registry's."""
