@@ -7,6 +7,7 @@ from storage.database import Connection
 
 PAYING_LOCK = 0x0_BA9C  # one sender at a time: two would pay the gas of a refusal
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=1)
+_RAISED_TO = "case t.kind when 'correction' then t.facts->>'grade' end"
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,15 @@ class Standing:
 class PayToSend:
     """A payment of the books that the contract has not made yet, in cents.
 
-    `settled_redirect_bps` is the redirect by which its contested part was paid out, None where none was.
+    A correction (`raised_to` is the better grade) is what was missing of a bonus: `base_minor` is all of it, and its
+    `grade` adds nothing. `settled_redirect_bps` is the redirect by which its contested part was paid out, None where
+    none was.
     """
 
     transaction_id: int
     post_id: bytes
     week: date
+    raised_to: str | None
     base_minor: int
     grade: str
     to_original_minor: int
@@ -43,6 +47,7 @@ class SentPay:
     transaction_id: int
     post_id: bytes
     week: date
+    raised_to: str | None
 
 
 def try_lock(conn: Connection) -> bool:
@@ -54,7 +59,8 @@ def try_lock(conn: Connection) -> bool:
 def list_unsent(conn: Connection, now: datetime, limit: int) -> list[PayToSend]:
     """Payments to try now, the longest waiting first. Weeks without any money and posts in dispute are left out."""
     rows = conn.execute(
-        "select t.id, t.post_id, t.week, (t.facts->>'base_minor')::bigint, t.facts->>'grade',"
+        f"select t.id, t.post_id, t.week, {_RAISED_TO}, (t.facts->>case t.kind when 'pay' then 'base_minor' else"
+        " 'missing_minor' end)::bigint, case t.kind when 'pay' then t.facts->>'grade' else 'C' end,"
         " (t.facts->>'to_original_minor')::bigint, (t.facts->>'to_poster_minor')::bigint, s.redirect_bps,"
         " p.verdict, p.redirect_bps, c.account"
         " from ledger_chain_payments q join ledger_transactions t on t.id = q.transaction_id"
@@ -66,17 +72,18 @@ def list_unsent(conn: Connection, now: datetime, limit: int) -> list[PayToSend]:
         " order by q.next_try_at, q.transaction_id limit %s",
         (now, limit),
     ).fetchall()
-    return [PayToSend(row[0], bytes(row[1]), *row[2:8], today=Standing(*row[8:])) for row in rows]
+    return [PayToSend(*(*row[:9], Standing(*row[9:]))) for row in rows]
 
 
 def list_sent(conn: Connection, final_block: int, limit: int) -> list[SentPay]:
     """Payments that are final, or gone, if everything up to `final_block` is final; the first sent first."""
     rows = conn.execute(
-        "select t.id, t.post_id, t.week from ledger_chain_payments join ledger_transactions t on t.id = transaction_id"
+        f"select t.id, t.post_id, t.week, {_RAISED_TO} from ledger_chain_payments"
+        " join ledger_transactions t on t.id = transaction_id"
         " where status = 'sent' and sent_block <= %s order by sent_block, t.id limit %s",
         (final_block, limit),
     ).fetchall()
-    return [SentPay(row[0], bytes(row[1]), row[2]) for row in rows]
+    return [SentPay(row[0], bytes(row[1]), *row[2:]) for row in rows]
 
 
 def keep_sent(

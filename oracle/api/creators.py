@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import resources
-from typing import Annotated
+from tempfile import SpooledTemporaryFile
+from typing import IO, Annotated
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
@@ -27,6 +28,8 @@ from storage.errors import NotFound
 
 WEEKS_SHOWN = 12
 PAGE = 25
+SPOOLED_IN_MEMORY = 1 << 20  # bytes; what is longer goes through a file
+CHUNK = 1 << 16
 
 router = APIRouter(tags=["creators"])
 pages = APIRouter(include_in_schema=False)
@@ -89,7 +92,7 @@ def get_statement(
     post = bytes.fromhex(post_id[2:]) if post_id else None
     name = f"statement-{page.now:%Y-%m-%d}.csv"
     return StreamingResponse(
-        _statement(services, page.creator_id, since, until, post),
+        _chunks(_spool_statement(services, page.creator_id, since, until, post)),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
@@ -192,11 +195,22 @@ def _post_detail(conn: Connection, page: Page, post_id: bytes) -> PostDetail:
     )
 
 
-def _statement(
+def _spool_statement(
     services: Services, creator_id: int, since: datetime | None, until: datetime | None, post_id: bytes | None
-) -> Iterator[str]:
+) -> IO[bytes]:
+    """Read all of it before any of it is sent: who downloads slowly must not keep a connection of the few there are."""
+    spool = SpooledTemporaryFile(max_size=SPOOLED_IN_MEMORY)  # noqa: SIM115 - the response closes it
     with services.db.transaction() as conn:
-        yield from statement_csv(ledger_views.lines(conn, creator_id, since=since, until=until, post_id=post_id))
+        lines = ledger_views.lines(conn, creator_id, since=since, until=until, post_id=post_id)
+        spool.writelines(row.encode() for row in statement_csv(lines))
+    spool.seek(0)
+    return spool
+
+
+def _chunks(spool: IO[bytes]) -> Iterator[bytes]:
+    with spool:
+        while chunk := spool.read(CHUNK):
+            yield chunk
 
 
 def _cursor(at: datetime, post_id: bytes) -> str:

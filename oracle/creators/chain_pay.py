@@ -3,7 +3,8 @@
 The contract divides by its own verdict on the post, so what it would do is compared with the books before anything is
 sent: where it judges the post otherwise (an appeal that has not reached it), the payment is held. A payment is made
 once: the contract refuses a post's week a second time, and a run that died after sending finds it. It counts as paid
-when its block is final; one that goes with its block is sent again.
+when its block is final; one that goes with its block is sent again. What a better grade adds later goes there as base
+pay without a bonus, under a period of its own.
 """
 
 import hashlib
@@ -83,9 +84,13 @@ def send_pay(db: Database, client: ChainClient, paymaster: Signer, till: Till, n
     )  # fmt: skip
 
 
-def period_of(week: date) -> bytes:
-    """The 32 bytes that name a week on chain: SHA-256 of "week " and its Monday in ISO form."""
-    return hashlib.sha256(f"week {week.isoformat()}".encode()).digest()
+def period_of(week: date, raised_to: str | None = None) -> bytes:
+    """The 32 bytes that name a payment of a post on chain: SHA-256 of "week " and its Monday in ISO form.
+
+    For what a better grade added later: followed by " raised to " and the grade.
+    """
+    name = f"week {week.isoformat()}" + (f" raised to {raised_to}" if raised_to else "")
+    return hashlib.sha256(name.encode()).digest()
 
 
 def agrees(split: Split, pay: PayToSend, till: Till) -> bool:
@@ -153,7 +158,9 @@ def _follow_sent(db: Database, client: ChainClient, now: datetime) -> tuple[int,
 
 def _is_paid(client: ChainClient, pay: PayToSend | SentPay, *, block: BlockId = "latest") -> bool:
     vault = client.deployment.bonus_vault
-    return bool(client.read("BonusVault", vault, "isPaid", pay.post_id, period_of(pay.week), block=block))
+    return bool(
+        client.read("BonusVault", vault, "isPaid", pay.post_id, period_of(pay.week, pay.raised_to), block=block)
+    )
 
 
 def _send(conn: Connection, client: ChainClient, paymaster: Signer, till: Till, pay: PayToSend, now: datetime) -> str:
@@ -167,7 +174,7 @@ def _send(conn: Connection, client: ChainClient, paymaster: Signer, till: Till, 
         return "held"
     try:
         split = economy.credit_bonus(
-            client, paymaster, pay.post_id, period_of(pay.week), pay.base_minor * till.units_per_cent,
+            client, paymaster, pay.post_id, period_of(pay.week, pay.raised_to), pay.base_minor * till.units_per_cent,
             NUMBERS[pay.grade], token=till.token,
         )  # fmt: skip
     except ContractReverted as exc:

@@ -12,7 +12,7 @@ from oracle.creators import ledger as rules
 from oracle.creators.errors import AccountFrozen
 from oracle.creators.ledger import Contest, Terms
 from oracle.decision import Verdict
-from oracle.money import Grade, bonus_bps
+from oracle.money import Grade, bonus_bps, redirect
 from storage import ledger, ledger_earnings, ledger_freezes, ledger_terms
 from storage.database import Connection, Database
 from storage.errors import DatabaseUnavailable
@@ -170,10 +170,13 @@ def _correct(conn: Connection, due: DueCorrection, now: datetime) -> bool:
     missing = right - ledger.bonus_booked(conn, due.post_id, due.week)
     if missing <= 0:
         return False
-    postings = rules.correct(poster_id, missing, _terms(conn, stored, now))
+    terms = _terms(conn, stored, now)
+    postings, shares = rules.correct(poster_id, missing, terms), redirect(missing, terms.redirect_bps)
     facts = {
         "grade": due.grade, "was": due.paid["grade"], "base_minor": due.paid["base_minor"], "bonus_bps": points,
         "missing_minor": missing, "verdict": due.paid["verdict"], "redirect_bps": stored.redirect_bps,
+        "to_original_minor": shares.to_original, "to_poster_minor": shares.to_poster,
+        "contested": bool(shares.to_original) and not terms.final,
     }  # fmt: skip
     ledger.book(conn, "correction", postings, facts, week=due.week, booked_at=now, post_id=due.post_id)
     return True

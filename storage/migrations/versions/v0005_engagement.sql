@@ -245,7 +245,7 @@ create index ledger_postings_creator on ledger_postings (creator_id, transaction
 create index ledger_postings_post on ledger_postings (post_id, bucket);
 create index ledger_postings_waiting on ledger_postings (bucket, post_id) where bucket in ('contested', 'frozen');
 
--- Pay on its way to the BonusVault; every payment of the books that is not zero is here from the start.
+-- Pay and corrections on their way to the BonusVault; all that is not zero is here from the start.
 create table ledger_chain_payments (
     transaction_id bigint primary key references ledger_transactions,
     -- due: not tried yet; refused: by the contract; held: the contract judges the post otherwise than the books;
@@ -275,7 +275,7 @@ begin
     return null;
 end $$;
 create trigger ledger_pay_goes_on_chain after insert on ledger_transactions for each row
-    when (new.kind = 'pay' and (new.facts->>'base_minor')::bigint > 0) execute function queue_chain_payment();
+    when (new.kind = 'pay' and (new.facts->>'base_minor')::bigint > 0 or new.kind = 'correction') execute function queue_chain_payment();
 
 create function refuse_ledger_change() returns trigger language plpgsql as $$
 begin

@@ -131,6 +131,22 @@ def test_a_payment_is_paid_when_it_is_final_and_sent_again_when_its_block_goes(t
     assert platform.rows("select status from ledger_chain_payments") == [("paid",)]
 
 
+def test_what_a_better_grade_adds_is_paid_on_chain_too(town: Town, platform: Platform) -> None:
+    platform.creator("poster"), platform.creator("first")
+    economy.fund_vault(town.client, town.fan, 10**9)
+    copy = booked(platform, town, Outcome.DERIVATIVE, "B", 10_000)
+    platform.grade(copy, "A")
+    assert platform.run(after(hours=1)) == 1
+    sent = chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(days=1))
+    assert sent == Sent(paid=2)
+    assert platform.rows("select agrees from ledger_chain_payments") == [(True,)] * 2
+    ((poster,),) = platform.rows("select id from creators where handle = 'poster'")
+    books = platform.totals(poster)
+    assert books.earned == 10_000 + 500 + 500
+    assert books.available == economy.claimable(town.client, town.poster.address)
+    assert books.contested == economy.contested(town.client, copy)
+
+
 def test_a_round_sends_few_payments_and_the_next_goes_on(
     town: Town, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,7 +160,7 @@ def test_a_round_sends_few_payments_and_the_next_goes_on(
 
 
 def test_less_than_a_cent_apart_is_the_same() -> None:
-    pay = PayToSend(1, bytes(32), NOW.date(), 100, "A", 46, 54, None, Standing("original", 0, None))
+    pay = PayToSend(1, bytes(32), NOW.date(), None, 100, "A", 46, 54, None, Standing("original", 0, None))
     split = Split(46_999, 53_001, False, False)
     assert chain_pay.agrees(split, pay, Till(units_per_cent=UNITS))
     assert not chain_pay.agrees(replace(split, to_original=48_000, to_poster=52_000), pay, Till(units_per_cent=UNITS))

@@ -4,16 +4,20 @@ import csv
 import io
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
+import anyio
 import pytest
 from integration.creators.creators_world import Platform, watching
 from starlette.testclient import TestClient
 from support.photos import photo
 
+from oracle.api import creators
 from oracle.creators import payments
 from storage import policies
+from storage.database import Database
 from storage.policies import BoundDeployment, Policy
 
 NOW = datetime.now(UTC)
@@ -64,6 +68,24 @@ def test_the_numbers_add_up_and_every_post_adds_up(client: TestClient, town: dic
             money["net"] + money["contested"] + money["frozen"] + money["redirected_away"]
         )
     assert sum(post["money"]["net"] for post in posts) == totals["available"]
+
+
+def test_a_slow_reader_of_a_statement_keeps_no_connection(database_dsn: str, town: dict[str, Any]) -> None:
+    db = Database(database_dsn, max_size=1, timeout_s=2)
+    db.open()
+    caller = SimpleNamespace(may_see=lambda _: True)
+    response = creators.get_statement(SimpleNamespace(db=db), caller, "maya")  # type: ignore[arg-type]
+
+    async def first_chunk() -> bytes:
+        chunk = await anext(aiter(response.body_iterator))
+        with db.transaction() as conn:  # the only connection is free while the rest is downloaded
+            conn.execute("select 1")
+        return bytes(chunk)  # type: ignore[arg-type]
+
+    try:
+        assert anyio.run(first_chunk).startswith(b"transaction,")
+    finally:
+        db.close()
 
 
 def test_a_post_shows_what_its_grade_and_money_were_made_of(client: TestClient, town: dict[str, Any]) -> None:
