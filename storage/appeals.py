@@ -240,13 +240,23 @@ def settled_not_copies(
 
 
 def queue_rechecks(conn: Connection, appeal_id: UUID, reference: UUID, reason: str) -> list[UUID]:
-    """Queue every other derivative verdict that rests on the same reference. Returns: their analyses."""
+    """Queue the verdicts on other works that rest on the same reference today, once a work. Returns: their analyses.
+
+    Left out are works whose newest verdict rests on something else, and those that are going to be checked anyway.
+    """
     rows = conn.execute(
-        "insert into rechecks (analysis_id, appeal_id, reason) select a.id, %s, %s from analyses a"
-        " where a.matched_work_id = %s and a.verdict = 'derivative'"
-        " and a.id is distinct from (select analysis_id from appeals where id = %s) on conflict do nothing"
-        " returning analysis_id",
-        (appeal_id, reason, reference, appeal_id),
+        "insert into rechecks (analysis_id, appeal_id, reason) select newest.id, %(appeal)s, %(reason)s"
+        " from (select distinct work_id from analyses where matched_work_id = %(reference)s and verdict = 'derivative'"
+        " and work_id is not null) w cross join lateral (select id, verdict, matched_work_id from analyses"
+        " where work_id = w.work_id and status = 'decided' order by decided_at desc, id limit 1) newest"
+        " where newest.verdict = 'derivative' and newest.matched_work_id = %(reference)s"
+        " and w.work_id is distinct from"
+        " (select a.work_id from appeals p join analyses a on a.id = p.analysis_id where p.id = %(appeal)s)"
+        " and not exists (select 1 from analyses a where a.work_id = w.work_id and a.status = 'queued')"
+        " and not exists (select 1 from rechecks r join analyses a on a.id = r.analysis_id"
+        " where a.work_id = w.work_id and r.done_at is null)"
+        " on conflict do nothing returning analysis_id",
+        {"appeal": appeal_id, "reason": reason, "reference": reference},
     ).fetchall()
     return [row[0] for row in rows]
 

@@ -18,15 +18,19 @@ COUNTS = " and ".join(
     f"not exists (select 1 from engagement_exclusions x where x.scope = '{scope}' and x.value = {value} and {_COVERS})"
     for scope, value in _NAMES.items()
 )
+# One that names its post marks that post, without a look at the events. One that holds everywhere looks at the events
+# since the first of them began alone, so that older partitions are left out.
 _MARK = """
 insert into engagement_changed (post_id, reopen)
-select distinct post_id, %(reopen)s from ({}) touched where post_id is not null order by 1
+select distinct post_id, %(reopen)s from (
+    select post_id from engagement_exclusions where id = any(%(ids)s) union all {}
+) touched where post_id is not null order by 1
 on conflict (post_id) do update set changed_at = now(), reopen = engagement_changed.reopen or excluded.reopen
 """.format(
     " union all ".join(
         "select e.post_id from engagement_exclusions x join engagement_events e"
-        f" on x.scope = '{scope}' and x.value = {value} and (x.post_id is null or x.post_id = e.post_id)"
-        " and (x.since is null or e.at >= x.since) and (x.until is null or e.at < x.until) where x.id = any(%(ids)s)"
+        f" on x.scope = '{scope}' and x.value = {value} and (x.since is null or e.at >= x.since)"
+        " and (x.until is null or e.at < x.until) where x.id = any(%(everywhere)s) and e.at >= %(since)s"
         for scope, value in _NAMES.items()
     )
 )
@@ -62,7 +66,7 @@ def exclude(conn: Connection, exclusions: Sequence[Exclusion]) -> list[int]:
         ).fetchone()
         assert row is not None
         ids.append(int(row[0]))
-    conn.execute(_MARK, {"ids": ids, "reopen": False})
+    _mark(conn, ids, reopen=False)
     return ids
 
 
@@ -72,5 +76,15 @@ def lift(conn: Connection, alert_id: UUID) -> int:
         "update engagement_exclusions set lifted_at = now() where alert_id = %s and lifted_at is null returning id",
         (alert_id,),
     ).fetchall()
-    conn.execute(_MARK, {"ids": [row[0] for row in rows], "reopen": True})
+    _mark(conn, [int(row[0]) for row in rows], reopen=True)
     return len(rows)
+
+
+def _mark(conn: Connection, ids: list[int], *, reopen: bool) -> None:
+    row = conn.execute(
+        "select coalesce(array_agg(id), '{}'), coalesce(min(coalesce(since, '-infinity')), 'infinity')::text"
+        " from engagement_exclusions where id = any(%s) and post_id is null",
+        (ids,),
+    ).fetchone()
+    assert row is not None
+    conn.execute(_MARK, {"ids": ids, "everywhere": row[0], "since": row[1], "reopen": reopen})

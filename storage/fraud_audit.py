@@ -77,11 +77,27 @@ def of_appeal(conn: Connection, appeal_id: UUID) -> list[AuditEntry]:
     return _select(conn, "appeal_id = %s", (appeal_id,))
 
 
-def find_break(conn: Connection) -> int | None:
+def head(conn: Connection) -> tuple[int, bytes]:
+    """Number and hash of the last step; (0, 32 zero bytes) where there is none.
+
+    Whoever keeps this outside the database can tell later whether the log was cut or written anew.
+    """
+    row = conn.execute("select seq, hash from fraud_audit order by seq desc limit 1").fetchone()
+    return (int(row[0]), bytes(row[1])) if row else (0, FIRST)
+
+
+def find_break(conn: Connection, kept: tuple[int, bytes] | None = None) -> int | None:
     """The first number at which the chain does not hold, None where it holds from the first row to the last.
 
     A row counts as broken if its number is not the next, its link is not the hash before, its hash is not that of
     its bytes, or its columns say something else than its bytes.
+
+    What this proves: nobody changed, took out or put in a row and left the ones after it as they were. Who may write
+    to the table and drop its trigger can cut its end, or compute a new chain from some row on; that shows against a
+    head kept elsewhere alone. The letters about holds state the head of their time, and their hash is on chain.
+
+    Args:
+        kept: A head that was noted before: the row of that number has to be there with that hash.
     """
     before, expected = FIRST, 1
     with conn.cursor(name="audit_chain") as cursor:
@@ -90,7 +106,10 @@ def find_break(conn: Connection) -> int | None:
             " from fraud_audit order by seq"
         )
         for seq, at, alert_id, appeal_id, actor, step, code, text, facts, body, previous, digest in cursor:
-            said = json.loads(bytes(body))
+            try:
+                said = json.loads(bytes(body))
+            except ValueError:
+                return expected
             shown = {
                 "seq": seq, "at": at.astimezone(UTC).isoformat(), "alert_id": str(alert_id) if alert_id else None,
                 "appeal_id": str(appeal_id) if appeal_id else None, "actor": actor, "step": step,
@@ -99,8 +118,10 @@ def find_break(conn: Connection) -> int | None:
             linked = bytes(previous) == before and hashlib.sha256(before + bytes(body)).digest() == bytes(digest)
             if seq != expected or not linked or said != shown:
                 return expected
+            if kept is not None and seq == kept[0] and bytes(digest) != kept[1]:
+                return expected
             before, expected = bytes(digest), expected + 1
-    return None
+    return expected if kept is not None and kept[0] >= expected else None
 
 
 def _select(conn: Connection, where: str, params: tuple[object, ...]) -> list[AuditEntry]:

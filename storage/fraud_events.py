@@ -7,7 +7,7 @@ are.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -179,10 +179,41 @@ def names(
     return dict(rows)
 
 
+def pass_made(conn: Connection, end: datetime, now: datetime) -> None:
+    """Note that the day up to `end` was looked at."""
+    conn.execute(
+        "insert into fraud_passes (end_at, made_at) values (%s, %s)"
+        " on conflict (end_at) do update set made_at = excluded.made_at",
+        (end, now),
+    )
+
+
+def is_pass_made(conn: Connection, end: datetime) -> bool:
+    """Whether the day up to `end` was looked at."""
+    return conn.execute("select 1 from fraud_passes where end_at = %s", (end,)).fetchone() is not None
+
+
+def missing_passes(conn: Connection, since: datetime, reach: timedelta) -> list[datetime]:
+    """Ends of passes to make so that nothing between two that were made is left out, oldest first.
+
+    Args:
+        since: Gaps that began before are left alone.
+        reach: How far each pass reaches beyond the one before at most.
+    """
+    rows = conn.execute(
+        "select generate_series(end_at + %(reach)s, following - interval '1 hour', %(reach)s) from (select end_at,"
+        " lead(end_at) over (order by end_at) as following from fraud_passes where end_at >= %(since)s) p"
+        " where following - end_at > %(reach)s order by 1",
+        {"reach": reach, "since": since},
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
 def forget(conn: Connection, before: datetime) -> None:
     """Drop what no pass looks at any more."""
     conn.execute("delete from fraud_hourly where hour < %s", (before,))
     conn.execute("delete from fraud_sign_ups where signed_up_at < %s", (before,))
+    conn.execute("delete from fraud_passes where end_at < %s", (before,))
 
 
 def _texts(conn: Connection, query: str, ids: NDArray[np.int64]) -> dict[int, str]:

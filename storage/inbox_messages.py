@@ -58,10 +58,13 @@ COLUMNS = (
 )
 
 
-# What the creator was told last about a work is not said again: a check that comes to the same changes no money.
+# Of a work the newest verdict alone, and not what the creator was told last about it: a check that comes to the same
+# changes no money.
 _UNTOLD = """
 a.verdict = 'derivative' and a.creator_id is not null and a.work_id is not null and a.matched_work_id is not null
 and not exists (select 1 from creator_messages m where m.analysis_id = a.id and m.kind = 'copy_found')
+and not exists (select 1 from analyses n where n.work_id = a.work_id and n.status = 'decided'
+    and n.decided_at > a.decided_at)
 and not exists (
     select 1 from (
         select b.matched_work_id, b.redirect_bps from analyses b

@@ -15,7 +15,7 @@ from oracle.api.cursors import read_cursor, write_cursor
 from oracle.api.fraud import load_detail
 from oracle.api.fraud_schemas import AppealRequest, Body
 from oracle.api.pages import templates
-from oracle.api.parties import acting_creator, check_neutral, check_origin, check_side
+from oracle.api.parties import acting_creator, check_neutral, check_origin, check_side, own_creator
 from oracle.api.services import Services, ServicesDep
 from oracle.errors import UploadTooLarge
 from oracle.fraud import alerts, webhooks, wording
@@ -87,7 +87,7 @@ class AppealView(BaseModel):
 def file_appeal(services: ServicesDep, caller: Reader, body: VerdictAppeal) -> AppealView:
     with services.db.transaction() as conn:
         number = cases.appeal_verdict(
-            conn, body.analysis_id, creator_id=acting_creator(conn, caller, body.creator),
+            conn, body.analysis_id, creator_id=own_creator(caller, body.creator),
             actor=caller.creator or caller.name, ground=body.ground, statement=body.statement, now=datetime.now(UTC),
         )  # fmt: skip
         return _view(conn, appeals.get(conn, number))
@@ -140,7 +140,7 @@ def get_attachment(services: ServicesDep, caller: Reader, appeal_id: UUID, numbe
 def answer(services: ServicesDep, caller: Reader, appeal_id: UUID, body: View) -> AppealView:
     with services.db.transaction() as conn:
         cases.add_other_view(
-            conn, appeal_id, creator_id=acting_creator(conn, caller, body.creator),
+            conn, appeal_id, creator_id=own_creator(caller, body.creator),
             actor=caller.creator or caller.name, view=body.view, now=datetime.now(UTC),
         )  # fmt: skip
         return _view(conn, appeals.get(conn, appeal_id))
@@ -195,7 +195,7 @@ def alert_page(services: ServicesDep, caller: Reader, alert_id: UUID) -> str:
     return templates.get_template("alert.html").render(
         alert=view, letters=letters, appeal=appeal, why=wording.why_of(alert.signals), now=datetime.now(UTC),
         grounds={name: wording.GROUNDS[name] for name in wording.FRAUD_GROUNDS},
-        may_appeal=view.status in ("notified", "upheld"),
+        may_appeal=view.status in ("notified", "upheld") and caller.creator_id == alert.creator_id,
         may_decide=caller.may("fraud") and caller.creator_id != alert.creator_id,
     )  # fmt: skip
 
@@ -250,11 +250,9 @@ def appeal_form(
 ) -> RedirectResponse:
     check_origin(request)
     with services.db.transaction() as conn:
-        owner = fraud_alerts.get(conn, alert_id)
-        check_side(caller, owner.creator_id)
         number = cases.appeal_alert(
-            conn, alert_id, creator_id=owner.creator_id, actor=caller.creator or caller.name, ground=ground,
-            statement=statement, now=datetime.now(UTC),
+            conn, alert_id, creator_id=own_creator(caller, None), actor=caller.creator or caller.name,
+            ground=ground, statement=statement, now=datetime.now(UTC),
         )  # fmt: skip
     if file is not None and file.filename:
         _attach(services, caller, number, file)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from oracle.api import fraud_schemas as schemas
 from oracle.api.access import FraudOfficer, Governor, Reader
 from oracle.api.cursors import read_cursor, write_cursor
-from oracle.api.parties import acting_creator, check_neutral, check_side
+from oracle.api.parties import acting_creator, check_neutral, check_side, own_creator
 from oracle.api.services import ServicesDep
 from oracle.errors import KeyRequired
 from oracle.fraud import alerts, appeals
@@ -94,7 +94,7 @@ def appeal_alert(
     services: ServicesDep, caller: Reader, alert_id: UUID, body: schemas.AppealRequest
 ) -> dict[str, UUID | str]:
     with services.db.transaction() as conn:
-        creator_id = acting_creator(conn, caller, body.creator)
+        creator_id = own_creator(caller, body.creator)
         number = appeals.appeal_alert(
             conn, alert_id, creator_id=creator_id, actor=caller.creator or caller.name, ground=body.ground,
             statement=body.statement, now=datetime.now(UTC),
@@ -152,10 +152,18 @@ def try_thresholds(services: ServicesDep, _: FraudOfficer, body: schemas.DryRunR
 
 
 @router.get("/fraud_audit/check", summary="Whether the chain of the audit log holds from the first step to the last")
-def check_audit(services: ServicesDep, _: FraudOfficer) -> dict[str, int | bool | None]:
+def check_audit(
+    services: ServicesDep,
+    _: FraudOfficer,
+    seq: Annotated[int | None, Query(ge=1, description="A step whose hash you kept.")] = None,
+    hash: Annotated[str | None, Query(pattern="^[0-9a-f]{64}$", description="The hash you kept of it.")] = None,
+) -> dict[str, int | bool | str | None]:
+    """Without a hash kept elsewhere this cannot show that the end of the log was cut off: note `head` each time."""
+    kept = (seq, bytes.fromhex(hash)) if seq is not None and hash is not None else None
     with services.db.transaction() as conn:
-        broken_at = fraud_audit.find_break(conn)
-    return {"intact": broken_at is None, "broken_at": broken_at}
+        broken_at = fraud_audit.find_break(conn, kept)
+        last, digest = fraud_audit.head(conn)
+    return {"intact": broken_at is None, "broken_at": broken_at, "head_seq": last, "head": digest.hex()}
 
 
 def load_detail(conn: Connection, alert: Alert) -> schemas.AlertDetail:

@@ -1,14 +1,14 @@
 """What the fraud API takes and answers."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from oracle.fraud import wording
-from oracle.fraud.passes import Found
+from oracle.fraud.passes import Found, full_hour
 from storage.fraud_alerts import Alert
 from storage.fraud_audit import AuditEntry
 
@@ -29,6 +29,13 @@ class DetectRequest(Body):
     end: AwareDatetime | None = Field(None, description="End of the span, a full hour, at the latest the next one.")
     span_hours: int = Field(24, ge=1, le=168)
     post_id: str | None = Field(None, pattern=r"^0x[0-9a-fA-F]{64}$", description="Show only what is about this post.")
+
+    @field_validator("end")
+    @classmethod
+    def _full_hour_not_to_come(cls, end: datetime | None) -> datetime | None:
+        if end is not None and (end != full_hour(end) or end > full_hour(datetime.now(UTC)) + timedelta(hours=1)):
+            raise ValueError("a span ends at a full hour, at the latest the next one")
+        return end
 
 
 class SignalView(BaseModel):
@@ -151,7 +158,7 @@ class AppealRequest(Body):
 
     ground: str = Field(examples=list(wording.GROUNDS))
     statement: str = Field(min_length=1, max_length=10_000)
-    creator: str | None = Field(None, description="Whose appeal it is, for keys that act for everybody.")
+    creator: str | None = Field(None, description="Whose appeal it is; only that creator's own key can file it.")
 
 
 class ResolveRequest(Body):

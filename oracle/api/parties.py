@@ -31,6 +31,21 @@ def acting_creator(conn: Connection, caller: Caller, named: str | None) -> int:
     return creator_id
 
 
+def own_creator(caller: Caller, named: str | None) -> int:
+    """The creator whose own key this is. Only that key files an appeal or answers one: each can be done once, and
+    nobody of the platform, least of all who held the money, may use it up.
+
+    Raises: KeyRequired for anybody without a key, NotAllowed.
+    """
+    if caller.creator_id is None:
+        if caller.key_id is None and not caller.may("fraud"):
+            raise KeyRequired
+        raise NotAllowed("Only the creator's own key appeals and answers; nobody does so for somebody else.")
+    if named is not None and named != caller.creator:
+        raise NotAllowed(f"The key {caller.name!r} acts for {caller.creator} only, not for {named}.")
+    return caller.creator_id
+
+
 def check_side(caller: Caller, *creator_ids: int | None) -> None:
     """Raise unless a caller is one of these creators or a reviewer. Raises: KeyRequired, NotYourCase."""
     if caller.creator_id is not None and caller.creator_id in creator_ids:

@@ -6,7 +6,7 @@ from oracle.fraud import statements, templates, wording
 from oracle.fraud.lifecycle import APPEAL_WITHIN, MAX_UPHELD
 from oracle.fraud.posts import name_of
 from oracle.fraud.statements import Letter, day, money, render
-from storage import appeals, fraud_alerts, ledger
+from storage import appeals, fraud_alerts, fraud_audit, ledger
 from storage.appeals import Appeal
 from storage.database import Connection
 from storage.fraud_alerts import Alert
@@ -25,6 +25,7 @@ def hold(conn: Connection, alert: Alert, now: datetime) -> Letter:
     """Tell a creator that money waits. Raises: MissingFact."""
     reviewed, overturned = fraud_alerts.track_record(conn, now - timedelta(days=RECORD_DAYS))
     automatic = alert.frozen_by == "rules"
+    step, digest = fraud_audit.head(conn)  # the letter's hash goes on chain, and with it the log as it is now
     letter = render(
         templates.HOLD,
         {
@@ -51,6 +52,7 @@ def hold(conn: Connection, alert: Alert, now: datetime) -> Letter:
             "case": f"{alert.id}/{alert.round}",
             "clause": wording.CLAUSE,
             "data_link": f"/api/fraud_alerts/{alert.id}",
+            "log_head": f"step {step}, {digest.hex()}",
         },
     )
     statements.send(conn, letter, alert.creator_id, now, alert_id=alert.id)

@@ -101,6 +101,9 @@ def run_pass(
             until = now + timedelta(days=thresholds.combine.freeze_days)
             if (alert_id := raise_alert(conn, alert, finding.sources, until, asked_by=asked_by)) is not None:
                 raised.append(alert_id)
+    if span >= SPAN:
+        with db.transaction() as conn:
+            fraud_events.pass_made(conn, end, now)
     took = time.monotonic() - began
     log.info("fraud.pass", events=events, found=len(found), alerts=len(raised), seconds=round(took, 2))
     return PassResult(start, end, events, found, raised, version.version, took)

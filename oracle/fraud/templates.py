@@ -21,7 +21,7 @@ class Template:
 
 HOLD = Template(
     "payout_hold",
-    1,
+    2,
     "Money from {subject} waits",
     """Since {frozen_at} what {subject} earns waits, {held} so far. It is not taken away. {other_money}
 
@@ -36,7 +36,7 @@ In the last {record_days} days {overturned} of {reviewed} such holds that were r
 What you can do: nothing, and it is decided by {deadline}. If nobody has decided by then, the money is free again. \
 Or tell us more: {appeal_link}. It is free of charge, until {appeal_end}. Useful would be {evidence_hints}.
 
-Case {case}. What we rely on: {clause}. All data this rests on: {data_link}.
+Case {case}. What we rely on: {clause}. All data this rests on: {data_link}. Our log stood at {log_head}.
 """,
 )
 UPHELD = Template(

@@ -10,15 +10,19 @@ from oracle.chain.client import ChainClient
 from oracle.chain.errors import ChainError
 from oracle.chain.signer import Signer
 from oracle.fraud import alerts, appeals, chain_actions, chain_appeals, rechecks, verdict_letters, webhooks
-from oracle.fraud.passes import full_hour, run_pass
+from oracle.fraud.passes import SPAN, full_hour, run_pass
 from oracle.jobs import Jobs
+from storage import fraud_events
 from storage.database import Database
-from storage.errors import StorageError
+from storage.errors import DatabaseUnavailable
 
 log = structlog.get_logger()
 
 PASS_EVERY = timedelta(hours=1)
 COMPARED_BACK = timedelta(days=7)
+MADE_UP_BACK = timedelta(days=30)
+# A pass looks at a day whose last hour is still going on.
+REACH = SPAN - PASS_EVERY
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,8 @@ class Upkeep:
         self._jobs = jobs
         self._court = court
         self._allow_private = allow_private
-        self._last_pass: datetime | None = None
+        self._hour: datetime | None = None
+        self._tried: set[datetime] = set()  # ends of passes of this hour
         self._last_compared: datetime | None = None
 
     def tick(self, now: datetime) -> Tick:
@@ -60,39 +65,59 @@ class Upkeep:
 
         Raises: DatabaseUnavailable.
         """
-        ended = alerts.expire_due(self._db, now)  # first: money must not wait for anything else
-        ended += appeals.lapse_due(self._db, now)
-        letters = verdict_letters.send_due(self._db, now)
-        if self._jobs is not None:
-            rechecks.queue_due(self._db, self._jobs)
-        delivered = webhooks.deliver_pending(self._db, allow_private=self._allow_private)
+        # first: money must not wait for anything else
+        ended = _apart("holds", lambda: alerts.expire_due(self._db, now))
+        ended += _apart("appeals", lambda: appeals.lapse_due(self._db, now))
+        letters = _apart("letters", lambda: verdict_letters.send_due(self._db, now))
+        if (jobs := self._jobs) is not None:
+            _apart("rechecks", lambda: rechecks.queue_due(self._db, jobs))
+        delivered = _apart("webhooks", lambda: webhooks.deliver_pending(self._db, allow_private=self._allow_private))
         calls = differences = 0
-        if self._court is not None:
-            court = self._court
-            calls = chain_actions.send_pending(self._db, court.client, officer=court.officer, arbiter=court.arbiter)
+        if (court := self._court) is not None:
+            calls = _apart("chain", lambda: chain_actions.send_pending(
+                self._db, court.client, officer=court.officer, arbiter=court.arbiter
+            ))  # fmt: skip
             if self._last_compared is None or now - self._last_compared >= PASS_EVERY:
-                self._or_zero(lambda: chain_appeals.take_over(self._db, court.client, now))
-                differences = self._or_zero(
-                    lambda: len(chain_actions.reconcile(self._db, court.client, since=now - COMPARED_BACK))
+                _apart("chain_appeals", lambda: chain_appeals.take_over(self._db, court.client, now))
+                since = now - COMPARED_BACK
+                differences = _apart(
+                    "compare", lambda: len(chain_actions.reconcile(self._db, court.client, since=since))
                 )
                 self._last_compared = now
-        return Tick(self._pass(now), ended, letters, delivered, calls, differences)
+        return Tick(_apart("pass", lambda: self._pass(now)), ended, letters, delivered, calls, differences)
 
     def _pass(self, now: datetime) -> int:
-        """This hour's pass, if it was not made. One that fails is made again next hour, after an outage at once."""
+        """This hour's pass, or one that an outage left out. Returns: how many alerts were raised.
+
+        One that fails is made again next hour, after an outage of the database at once.
+        """
         hour = full_hour(now)
-        if self._last_pass is not None and hour <= self._last_pass:
+        if hour != self._hour:
+            self._hour, self._tried = hour, set()
+        newest = hour + PASS_EVERY
+        with self._db.transaction() as conn:
+            made = fraud_events.is_pass_made(conn, newest)
+            missing = fraud_events.missing_passes(conn, now - MADE_UP_BACK, REACH)
+        due = [end for end in [*([] if made else [newest]), *missing] if end not in self._tried]
+        if not due:
             return 0
-        before, self._last_pass = self._last_pass, hour
+        end = due[0]
+        self._tried.add(end)
         try:
-            return len(run_pass(self._db, now).alerts)
-        except StorageError:
-            self._last_pass = before
+            return len(run_pass(self._db, now, end=end).alerts)
+        except DatabaseUnavailable:
+            self._tried.discard(end)
             raise
 
-    def _or_zero(self, work: Callable[[], int]) -> int:
-        try:
-            return work()
-        except ChainError as exc:
-            log.warning("fraud.chain_unreachable", error=str(exc), code=exc.code)
-            return 0
+
+def _apart(step: str, work: Callable[[], int]) -> int:
+    """Do one step; what it fails for is logged and keeps no other step. Raises: DatabaseUnavailable."""
+    try:
+        return work()
+    except DatabaseUnavailable:
+        raise
+    except ChainError as exc:
+        log.warning("fraud.chain_unreachable", step=step, error=str(exc), code=exc.code)
+    except Exception:
+        log.exception("fraud.step_failed", step=step)
+    return 0

@@ -31,6 +31,12 @@ create table fraud_hourly (
     primary key (creator_id, hour)
 );
 
+-- The ends of the spans that were looked at, each of a day: what an outage left out is made up later.
+create table fraud_passes (
+    end_at timestamptz primary key,
+    made_at timestamptz not null
+);
+
 create table fraud_alerts (
     id uuid primary key,
     subject text not null check (subject in ('post', 'creator')),

@@ -8,8 +8,9 @@ from integration.fraud.cases import DAY, NOW, POST, Case, signal
 from oracle.fraud import alerts, appeals, upkeep
 from oracle.fraud.errors import AccuserCannotDecide, InvalidEndDate, MissingFact, StepNotPossible
 from oracle.fraud.upkeep import Upkeep
-from storage import fraud_alerts, fraud_audit, inbox_messages, ledger_freezes
+from storage import engagement_exclusions, fraud_alerts, fraud_audit, inbox_messages, ledger_freezes
 from storage.database import Connection, Database
+from storage.errors import DatabaseUnavailable
 
 
 def steps(conn: Connection, alert_id) -> list[tuple[str, str]]:
@@ -268,16 +269,72 @@ def test_trouble_with_one_alert_keeps_nobody_elses_money(db: Database, case: Cas
         assert not ledger_freezes.is_post_frozen(conn, POST, NOW + 14 * DAY)  # the ledger ends it in any case
 
 
-def test_an_upkeep_round_frees_money_though_the_pass_fails(db: Database, case: Case, monkeypatch) -> None:
+def test_a_step_of_upkeep_that_fails_stops_no_other(db: Database, case: Case, monkeypatch) -> None:
     case.raise_alert()
-    keeper = Upkeep(db)
+    keeper, tried = Upkeep(db), []
 
     def broken(*_args, **_options):
-        raise RuntimeError("a detector is broken")
+        tried.append(1)
+        raise RuntimeError("it is broken")
 
     monkeypatch.setattr(upkeep, "run_pass", broken)
-    with pytest.raises(RuntimeError):
-        keeper.tick(NOW + 14 * DAY)
+    monkeypatch.setattr(upkeep.appeals, "lapse_due", broken)
+    monkeypatch.setattr(upkeep.verdict_letters, "send_due", broken)
+    monkeypatch.setattr(upkeep.webhooks, "deliver_pending", broken)
+    assert keeper.tick(NOW + 14 * DAY) == upkeep.Tick(0, 1, 0, 0, 0, 0)
+    assert len(tried) == 4
     with db.transaction() as conn:
         assert conn.execute("select status from fraud_alerts").fetchone() == ("expired",)
-    assert keeper.tick(NOW + 14 * DAY).alerts == 0  # and it is not tried again every few seconds
+    keeper.tick(NOW + 14 * DAY)
+    assert len(tried) == 7  # the pass is not tried again every few seconds
+
+
+def test_a_database_that_is_away_is_said_at_once(db: Database, monkeypatch) -> None:
+    def away(*_args):
+        raise DatabaseUnavailable
+
+    monkeypatch.setattr(upkeep.verdict_letters, "send_due", away)
+    with pytest.raises(DatabaseUnavailable):
+        Upkeep(db).tick(NOW)
+
+
+def test_the_log_is_not_locked_while_exclusions_are_lifted(db: Database, case: Case, monkeypatch) -> None:
+    alert_id, free, genuine = case.raise_alert(), [], engagement_exclusions.lift
+
+    def watched(conn: Connection, number) -> int:
+        with db.transaction() as other:
+            free.append(other.execute("select pg_try_advisory_xact_lock(%s)", (fraud_audit.CHAIN_LOCK,)).fetchone())
+        return genuine(conn, number)
+
+    monkeypatch.setattr(engagement_exclusions, "lift", watched)
+    with db.transaction() as conn:
+        resolve(conn, alert_id, upheld=False)
+    assert free == [(True,)]
+    second = case.raise_alert(now=NOW + 5 * DAY, signals=[signal("gifting")])
+    assert alerts.expire_due(db, NOW + 30 * DAY) == 1
+    assert free == [(True,)] * 2
+    with db.transaction() as conn:
+        assert steps(conn, second)[-1] == ("expire", "rules")
+
+
+def test_a_log_that_was_cut_shows_against_a_head_kept_elsewhere(db: Database, case: Case) -> None:
+    alert_id = case.raise_alert()
+    with db.transaction() as conn:
+        kept = fraud_audit.head(conn)
+        assert fraud_audit.find_break(conn, kept) is None
+        frozen = fraud_audit.of_alert(conn, alert_id)[1]
+        (letter,) = inbox_messages.of_alert(conn, alert_id)
+    assert f"step {frozen.seq}, {bytes(frozen.hash).hex()}" in letter.body  # and the letter's hash goes on chain
+    with db.transaction() as conn:
+        conn.execute("alter table fraud_audit disable trigger fraud_audit_grows")
+        conn.execute("update fraud_audit set body = 'no json' where seq = 2")
+        assert fraud_audit.find_break(conn) == 2
+        conn.rollback()
+    with db.transaction() as conn:
+        conn.execute("alter table fraud_audit disable trigger fraud_audit_grows")
+        conn.execute("delete from fraud_audit where seq = %s", (kept[0],))
+        assert fraud_audit.find_break(conn) is None  # by itself it cannot tell
+        assert fraud_audit.find_break(conn, kept) == kept[0]
+        fraud_audit.append(conn, at=NOW, actor="x", step="open", reason_code="x", text="Another end.")
+        assert fraud_audit.find_break(conn, kept) == kept[0]
+        conn.rollback()

@@ -162,6 +162,38 @@ def test_a_pass_over_http_finds_the_day_and_shows_one_post_if_asked(client, econ
     assert [f["post_id"] for f in only["findings"]] == [frozen["post_id"]]
 
 
+@pytest.mark.parametrize("end", ["2026-11-20T12:30:00Z", "2026-11-20T12:00:00.5Z", "2199-01-01T00:00:00Z"])
+def test_a_pass_looks_at_full_hours_that_have_begun(client: TestClient, key, end: str) -> None:
+    refused = client.post("/api/detect_fraud", json={"end": end}, headers=key("fraud"))
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+
+
+def test_who_asks_for_a_pass_does_not_decide_what_it_holds(client, economy: Economy, day, key) -> None:
+    olga = key("fraud", "read", name="olga")
+    asked = {"end": datetime.fromtimestamp(economy.events.end_s, UTC).isoformat()}
+    raised = client.post("/api/detect_fraud", json=asked, headers=olga).json()["alerts"]
+    body = {"decision": "reversed", **REASON}
+    refused = client.post(f"/api/fraud_alerts/{raised[0]}/resolve", json=body, headers=olga)
+    assert refused.json()["code"] == "accuser_cannot_decide"
+    assert client.post(f"/api/fraud_alerts/{raised[0]}/resolve", json=body, headers=key("fraud")).status_code == 200
+
+
+def test_nobody_of_the_platform_uses_up_a_creators_appeal(client: TestClient, case: Case, key) -> None:
+    alert_id = case.raise_alert()
+    body = {"ground": "other", "statement": "x", "creator": "alice"}
+    form = {"ground": "other", "statement": "x"}
+    for staff in (key("fraud", "read"), key("admin")):
+        refused = client.post(f"/api/fraud_alerts/{alert_id}/appeal", json=body, headers=staff)
+        assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+        assert client.post(f"/fraud_alerts/{alert_id}/appeal", data=form, headers=staff).status_code == 403
+        assert "Appeal, free of charge" not in client.get(f"/fraud_alerts/{alert_id}", headers=staff).text
+        verdict = client.post("/v1/appeals", json=body | {"analysis_id": str(uuid4())}, headers=staff)
+        assert verdict.status_code == 403
+        assert client.post(f"/v1/appeals/{uuid4()}/answer", json={"view": "x"}, headers=staff).status_code == 403
+    mine = key("read", creator_id=case.creator_id)
+    assert client.post(f"/api/fraud_alerts/{alert_id}/appeal", json=body, headers=mine).status_code == 201
+
+
 def test_thresholds_are_versions_and_wrong_ones_are_refused(client: TestClient, key) -> None:
     governor, officer = key("govern", name="gov"), key("fraud")
     first = client.get("/api/fraud_thresholds", headers=officer).json()
@@ -215,7 +247,12 @@ def test_a_webhook_without_https_is_refused_in_production(case: Case, db: Databa
 
 def test_the_log_over_http(client: TestClient, case: Case, key) -> None:
     case.raise_alert(now=NOW)
-    assert client.get("/api/fraud_audit/check", headers=key("fraud")).json() == {"intact": True, "broken_at": None}
+    assert client.get("/api/fraud_audit/check", headers=key("fraud")).json()["intact"] is True
+    head = client.get("/api/fraud_audit/check", headers=key("fraud")).json()
+    kept = {"seq": head["head_seq"], "hash": head["head"]}
+    assert client.get("/api/fraud_audit/check", params=kept, headers=key("fraud")).json()["intact"] is True
+    lost = client.get("/api/fraud_audit/check", params=kept | {"seq": 99}, headers=key("fraud")).json()
+    assert (lost["intact"], lost["broken_at"]) == (False, head["head_seq"] + 1)
     assert POST.hex() in client.get("/api/fraud_alerts", headers=key("fraud", "read")).text
 
 

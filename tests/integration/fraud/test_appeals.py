@@ -110,7 +110,7 @@ def test_a_won_appeal_pays_back_settles_the_pair_for_good_and_checks_the_others_
     appeal = quarrel.appeal()
     quarrel.platform.run(NOW + 30 * DAY)
     assert contested(quarrel) == 6_000  # the window is over, but the dispute is open: it waits
-    assert quarrel.decide(appeal, granted=True) == sorted(quarrel.others, key=quarrel.others.index)
+    assert sorted(quarrel.decide(appeal, granted=True)) == sorted(quarrel.others)
     quarrel.platform.run(NOW + 60 * DAY)
     assert contested(quarrel) == 0
     assert quarrel.platform.totals(quarrel.poster).available == 10_000
@@ -253,6 +253,49 @@ def test_whose_work_was_found_to_be_a_copy_is_told_once_with_every_number(quarre
         "free of charge", str(quarrel.analysis), "26 November 2026",
     ):  # fmt: skip
         assert said in body
+
+
+def again(quarrel: Quarrel, analysis: UUID, *, at, redirect_bps: int = 6_000, verdict: str = "derivative") -> UUID:
+    """The same work is decided on once more."""
+    with quarrel.db.transaction() as conn:
+        before, number = analyses.get(conn, analysis), uuid4()
+        analyses.add(conn, analyses.NewAnalysis(
+            number, "index", before.post_id, before.creator_id, "image", 1, 9_500, 10_000, before.work_id
+        ))  # fmt: skip
+        match = quarrel.original if verdict == "derivative" else None
+        analyses.conclude(conn, number, analyses.Conclusion(
+            verdict, "match", 9_800, "high", redirect_bps, match, b"{}", bytes(32), bytes(32), 1, at
+        ))  # fmt: skip
+    return number
+
+
+def test_checks_do_not_multiply(quarrel: Quarrel) -> None:
+    newer = again(quarrel, quarrel.others[0], at=NOW)
+    again(quarrel, quarrel.others[1], at=NOW, redirect_bps=0, verdict="original")  # rests on it no longer
+    again(quarrel, quarrel.analysis, at=NOW)  # the appealed work itself
+    appeal = quarrel.appeal()
+    assert quarrel.decide(appeal, granted=True) == [newer]
+    with quarrel.db.transaction() as conn:
+        another = appeals.NewAppeal(
+            uuid4(), "originality", quarrel.poster, "other", "x", NOW, cases.MACHINE, NOW, analysis_id=quarrel.analysis
+        )
+        appeals.add(conn, another)
+        assert appeals.queue_rechecks(conn, another.id, quarrel.original, "x") == []  # it waits already
+        policies.record(conn, policies.Policy(2, "image", 9_600, 10_000))
+    jobs = Jobs(quarrel.db.dsn)
+    assert rechecks.queue_due(quarrel.db, jobs) == 1
+    with quarrel.db.transaction() as conn:
+        assert appeals.queue_rechecks(conn, another.id, quarrel.original, "x") == []  # it is in the queue
+
+
+def test_a_check_that_comes_to_the_same_writes_no_letter(quarrel: Quarrel) -> None:
+    assert verdict_letters.send_due(quarrel.db, NOW) == 3
+    again(quarrel, quarrel.analysis, at=NOW + DAY)
+    assert verdict_letters.send_due(quarrel.db, NOW + DAY) == 0
+    again(quarrel, quarrel.analysis, at=NOW + 2 * DAY, redirect_bps=7_000)
+    assert verdict_letters.send_due(quarrel.db, NOW + 2 * DAY) == 1
+    again(quarrel, quarrel.analysis, at=NOW + 3 * DAY)
+    assert verdict_letters.send_due(quarrel.db, NOW + 3 * DAY) == 1
 
 
 @pytest.mark.parametrize("name", [" ", "\t", ""])

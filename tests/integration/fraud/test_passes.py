@@ -1,6 +1,7 @@
 """A pass through a real database finds what the detectors find in memory, and alerts follow from it once."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from support.economy import Economy
@@ -8,9 +9,11 @@ from support.economy.database import post_id_of
 
 from oracle.fraud import detection
 from oracle.fraud.dry_run import dry_run
+from oracle.fraud.errors import InvalidSpan
 from oracle.fraud.passes import run_pass, scan
 from oracle.fraud.thresholds import Thresholds
-from storage import fraud_alerts, fraud_audit
+from oracle.fraud.upkeep import Upkeep
+from storage import fraud_alerts, fraud_audit, fraud_events
 from storage.database import Database
 
 
@@ -59,6 +62,40 @@ def test_a_pass_raises_alerts_once_and_says_so_to_the_creator(db: Database, econ
         assert alert.status == ("notified" if alert.action == "freeze" else "open")
         for signal in alert.signals if alert.id in frozen else ():
             assert signal["sentence"] in letters[alert.id]
+
+
+def test_a_pass_over_less_of_an_hour_takes_no_views_away(db: Database, economy: Economy, day, now) -> None:
+    end = span(economy)[1]
+    query = "select creator_id, hour, views from fraud_hourly order by 1, 2"
+    with db.transaction() as conn:
+        fraud_events.note(conn, *span(economy))
+        before = conn.execute(query).fetchall()
+        fraud_events.note(conn, end - timedelta(minutes=90), end)
+        assert conn.execute(query).fetchall() == before
+    for wrong in (end - timedelta(minutes=30), end + timedelta(days=1)):
+        with pytest.raises(InvalidSpan):
+            run_pass(db, now, end=wrong)
+
+
+def test_what_an_outage_left_out_is_looked_at_afterwards(db: Database, economy: Economy, day, now) -> None:
+    attacked = {post_id_of(a.post) for a in economy.attacks if a.strength == "strong"}
+    Upkeep(db).tick(now - timedelta(days=2))
+    keeper, later = Upkeep(db), now + timedelta(days=3)  # another process: nothing is known but what is stored
+    keeper.tick(later)
+    with db.transaction() as conn:
+        assert not fraud_alerts.page(conn, limit=200)
+        made = {row[0] for row in conn.execute("select end_at from fraud_passes")}
+        waiting = fraud_events.missing_passes(conn, later - timedelta(days=30), timedelta(hours=23))
+    assert len(made) == 2
+    for _ in waiting:
+        keeper.tick(later)
+    with db.transaction() as conn:
+        found = {alert.post_id for alert in fraud_alerts.page(conn, limit=200)}
+        assert fraud_events.missing_passes(conn, later - timedelta(days=30), timedelta(hours=23)) == []
+        ends = [row[0] for row in conn.execute("select end_at from fraud_passes order by 1")]
+    assert all(b - a <= timedelta(hours=23) for a, b in pairwise(ends))
+    assert found & attacked
+    assert keeper.tick(later).alerts == 0
 
 
 def test_honest_creators_of_the_day_are_not_frozen(db: Database, economy: Economy, day, now) -> None:
