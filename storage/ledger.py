@@ -119,11 +119,7 @@ def waiting(conn: Connection, post_id: bytes) -> Waiting:
 
 def posts_waiting(conn: Connection, bucket: str) -> list[bytes]:
     """The posts that have money in a bucket (contested or frozen)."""
-    rows = conn.execute(
-        "select post_id from ledger_postings where bucket = %s"
-        " group by post_id having sum(amount_minor) <> 0 order by 1",
-        (bucket,),
-    ).fetchall()
+    rows = conn.execute("select post_id from ledger_waiting where bucket = %s order by 1", (bucket,)).fetchall()
     return [bytes(row[0]) for row in rows]
 
 

@@ -19,8 +19,8 @@ select a.post_id, a.verdict, case when w.creator_id is null then 0 else a.redire
     case when a.verdict = 'derivative' then w.creator_id end, a.decided_at + %(window)s, a.id, %(now)s
 from (
     select post_id from earnings where transaction_id is null union
-    select post_id from ledger_postings where bucket = 'contested' group by post_id having sum(amount_minor) > 0
-    union select unnest(%(posts)s::bytea[])
+    select post_id from ledger_waiting where bucket = 'contested' union
+    select unnest(%(posts)s::bytea[])
 ) concerned cross join lateral (
     select id, post_id, verdict, redirect_bps, matched_work_id, decided_at from analyses
     where post_id = concerned.post_id and status = 'decided'

@@ -183,7 +183,7 @@ create table post_terms (
     changed_at timestamptz not null default now(),
     check (redirect_bps = 0 or (verdict = 'derivative' and creditor_id is not null))
 );
-create index analyses_post on analyses (post_id);
+create index analyses_post on analyses (post_id, decided_at);
 
 -- Base pay of a post for a week, as the platform says; paid once its grade is final.
 create table earnings (
@@ -243,7 +243,23 @@ create table ledger_postings (
 );
 create index ledger_postings_creator on ledger_postings (creator_id, transaction_id);
 create index ledger_postings_post on ledger_postings (post_id, bucket);
-create index ledger_postings_waiting on ledger_postings (bucket, post_id) where bucket in ('contested', 'frozen');
+
+-- What of each post waits now: a sum of its postings, kept up with every one, so that nobody adds up all that ever was.
+create table ledger_waiting (
+    bucket text not null check (bucket in ('contested', 'frozen')),
+    post_id bytea not null references posts,
+    amount_minor bigint not null,
+    primary key (bucket, post_id)
+);
+create function keep_ledger_waiting() returns trigger language plpgsql as $$
+begin
+    insert into ledger_waiting values (new.bucket, new.post_id, new.amount_minor)
+    on conflict (bucket, post_id) do update set amount_minor = ledger_waiting.amount_minor + excluded.amount_minor;
+    delete from ledger_waiting where bucket = new.bucket and post_id = new.post_id and amount_minor = 0;
+    return null;
+end $$;
+create trigger ledger_postings_wait after insert on ledger_postings for each row
+    when (new.bucket in ('contested', 'frozen')) execute function keep_ledger_waiting();
 
 -- Pay and corrections on their way to the BonusVault; all that is not zero is here from the start.
 create table ledger_chain_payments (

@@ -302,6 +302,28 @@ def test_a_post_that_is_appealed_before_it_earns_has_terms(platform: Platform) -
     assert (terms.redirect_bps, terms.creditor_id) == (5_000, first)
 
 
+def test_what_waits_is_found_without_adding_up_all_that_ever_was(platform: Platform) -> None:
+    poster, _, post = paid_copy(platform, final=False)
+    other = platform.post(poster)
+    platform.grade(other, "C")
+    platform.terms(other)
+    with platform.db.transaction() as conn:
+        payments.freeze(conn, ALERT, now=NOW, until=after(days=5), post_id=other)
+    for week in (7, 14):
+        platform.earns(other, 500, at=after(days=week))
+    platform.run()
+    found = platform.rows("select bucket, post_id, amount_minor from ledger_waiting order by 1")
+    assert found == [("contested", post, 6_600), ("frozen", other, 1_000)]
+    assert found == platform.rows(
+        "select bucket, post_id, sum(amount_minor)::bigint from ledger_postings"
+        " where bucket in ('contested', 'frozen') group by 1, 2 order by 1"
+    )
+    with platform.db.transaction() as conn:
+        assert ledger.posts_waiting(conn, "frozen") == [other]
+    platform.run(after(days=6))
+    assert platform.rows("select * from ledger_waiting") == []
+
+
 def test_the_books_refuse_to_be_bent(platform: Platform) -> None:
     poster, _, post = paid_copy(platform, final=True)
     for statement in (
