@@ -12,6 +12,8 @@ from storage.database import Connection
 from storage.errors import NameTaken, NotFound
 
 PREFIX = "cok_"
+# Callers without a key of the database, and what is automatic: no key may look like them.
+RESERVED = frozenset({"rules", "operator", "anonymous", "stranger"})
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ def issue(
     conn: Connection, name: str, scopes: Collection[str], *, creator_id: int | None = None, per_minute: int = 600
 ) -> str:
     """Make a key. Returns: its secret, which is shown once and never again. Raises: NameTaken."""
+    if name.strip().lower() in RESERVED:
+        raise NameTaken(f"The name {name!r} is the oracle's own; choose another name.")
     secret = PREFIX + secrets.token_urlsafe(32)
     try:
         conn.execute(

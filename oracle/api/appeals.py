@@ -1,13 +1,14 @@
 """Appeals and messages over HTTP, and the pages where people read and write them."""
 
 import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi import APIRouter, File, Form, Query, Request, UploadFile
+from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from oracle.api.access import Caller, FraudOfficer, Reader
@@ -15,12 +16,12 @@ from oracle.api.cursors import read_cursor, write_cursor
 from oracle.api.fraud import load_detail
 from oracle.api.fraud_schemas import AppealRequest, Body
 from oracle.api.pages import templates
-from oracle.api.parties import acting_creator, check_neutral, check_origin, check_side, own_creator
+from oracle.api.parties import acting_creator, actor_of, check_neutral, check_origin, check_side, own_creator
 from oracle.api.services import Services, ServicesDep
 from oracle.errors import UploadTooLarge
 from oracle.fraud import alerts, webhooks, wording
 from oracle.fraud import appeals as cases
-from oracle.fraud.attachments import add_attachment
+from oracle.fraud.attachments import MOST_BYTES, add_attachment, check_room
 from oracle.fraud.statements import day
 from storage import appeals, fraud_alerts, fraud_audit, inbox_messages
 from storage.appeals import Appeal
@@ -88,7 +89,7 @@ def file_appeal(services: ServicesDep, caller: Reader, body: VerdictAppeal) -> A
     with services.db.transaction() as conn:
         number = cases.appeal_verdict(
             conn, body.analysis_id, creator_id=own_creator(caller, body.creator),
-            actor=caller.creator or caller.name, ground=body.ground, statement=body.statement, now=datetime.now(UTC),
+            actor=actor_of(caller), ground=body.ground, statement=body.statement, now=datetime.now(UTC),
         )  # fmt: skip
         return _view(conn, appeals.get(conn, number))
 
@@ -125,15 +126,22 @@ def attach(
 
 
 @router.get("/v1/appeals/{appeal_id}/attachments/{number}", summary="A file as it was sent")
-def get_attachment(services: ServicesDep, caller: Reader, appeal_id: UUID, number: int) -> Response:
+def get_attachment(services: ServicesDep, caller: Reader, appeal_id: UUID, number: int) -> StreamingResponse:
     with services.db.transaction() as conn:
         _seen(conn, caller, appeal_id)
         found = appeals.get_attachment(conn, appeal_id, number)
-    with services.blobs.open(found.blob_key) as content:
-        data = content.read()
+
+    def chunks() -> Iterator[bytes]:
+        with services.blobs.open(found.blob_key) as content:
+            while chunk := content.read(CHUNK_BYTES):
+                yield chunk
+
     # Somebody else's file: it is saved, and never runs as part of our pages.
-    headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
-    return Response(data, media_type=found.mime, headers=headers)
+    headers = {
+        "Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff",
+        "Content-Length": str(found.size_bytes),
+    }  # fmt: skip
+    return StreamingResponse(chunks(), media_type=found.mime, headers=headers)
 
 
 @router.post("/v1/appeals/{appeal_id}/answer", summary="Say how you see it, as the other side")
@@ -141,7 +149,7 @@ def answer(services: ServicesDep, caller: Reader, appeal_id: UUID, body: View) -
     with services.db.transaction() as conn:
         cases.add_other_view(
             conn, appeal_id, creator_id=own_creator(caller, body.creator),
-            actor=caller.creator or caller.name, view=body.view, now=datetime.now(UTC),
+            actor=actor_of(caller), view=body.view, now=datetime.now(UTC),
         )  # fmt: skip
         return _view(conn, appeals.get(conn, appeal_id))
 
@@ -152,7 +160,7 @@ def decide(services: ServicesDep, caller: FraudOfficer, appeal_id: UUID, body: D
         case = appeals.get(conn, appeal_id)
         check_neutral(caller, case.creator_id, case.other_creator_id)
         rechecks = cases.decide_verdict(
-            conn, appeal_id, granted=body.outcome == "granted", actor=caller.creator or caller.name,
+            conn, appeal_id, granted=body.outcome == "granted", actor=actor_of(caller),
             convinced=body.convinced, now=datetime.now(UTC),
         )  # fmt: skip
         return {"appeal": _view(conn, appeals.get(conn, appeal_id)), "checked_again": rechecks}
@@ -227,12 +235,14 @@ def decide_form(
         check_neutral(caller, fraud_alerts.get(conn, alert_id).creator_id)
         if step == "freeze":
             until = now + timedelta(days=days)
-            alerts.freeze(conn, alert_id, actor=caller.name, until=until, reason_code="reviewer", text=reason, now=now)
+            alerts.freeze(
+                conn, alert_id, actor=actor_of(caller), until=until, reason_code="reviewer", text=reason, now=now
+            )
         elif step == "reopen":
-            alerts.reopen(conn, alert_id, actor=caller.name, reason_code="reviewer", text=reason, now=now)
+            alerts.reopen(conn, alert_id, actor=actor_of(caller), reason_code="reviewer", text=reason, now=now)
         else:
             cases.resolve_alert(
-                conn, alert_id, upheld=step == "uphold", actor=caller.name, until=now + timedelta(days=days),
+                conn, alert_id, upheld=step == "uphold", actor=actor_of(caller), until=now + timedelta(days=days),
                 code="reviewer", text=reason, now=now,
             )  # fmt: skip
     return RedirectResponse(f"/fraud_alerts/{alert_id}", status_code=303)
@@ -251,7 +261,7 @@ def appeal_form(
     check_origin(request)
     with services.db.transaction() as conn:
         number = cases.appeal_alert(
-            conn, alert_id, creator_id=own_creator(caller, None), actor=caller.creator or caller.name,
+            conn, alert_id, creator_id=own_creator(caller, None), actor=actor_of(caller),
             ground=ground, statement=statement, now=datetime.now(UTC),
         )  # fmt: skip
     if file is not None and file.filename:
@@ -304,8 +314,9 @@ def message_page(services: ServicesDep, caller: Reader, message_id: UUID) -> str
 def _attach(services: Services, caller: Caller, appeal_id: UUID, file: UploadFile) -> int:
     with services.db.transaction() as conn:
         _seen(conn, caller, appeal_id)
+        check_room(conn, appeal_id)
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
-        path, size, limit = Path(folder) / "file", 0, services.settings.limits.upload_bytes
+        path, size, limit = Path(folder) / "file", 0, MOST_BYTES
         with path.open("wb") as out:
             while chunk := file.file.read(CHUNK_BYTES):
                 size += len(chunk)
@@ -314,7 +325,7 @@ def _attach(services: Services, caller: Caller, appeal_id: UUID, file: UploadFil
                 out.write(chunk)
         return add_attachment(
             services.db, services.blobs, appeal_id, path, file.filename or "file",
-            actor=caller.creator or caller.name, now=datetime.now(UTC),
+            actor=actor_of(caller), now=datetime.now(UTC),
         )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from oracle.api import fraud_schemas as schemas
 from oracle.api.access import FraudOfficer, Governor, Reader
 from oracle.api.cursors import read_cursor, write_cursor
-from oracle.api.parties import acting_creator, check_neutral, check_side, own_creator
+from oracle.api.parties import acting_creator, actor_of, check_neutral, check_side, own_creator
 from oracle.api.services import ServicesDep
 from oracle.errors import KeyRequired
 from oracle.fraud import alerts, appeals
@@ -31,7 +31,7 @@ def detect_fraud(
 ) -> schemas.DetectView:
     asked = body or schemas.DetectRequest.model_validate({})
     result = run_pass(
-        services.db, datetime.now(UTC), end=asked.end, span=timedelta(hours=asked.span_hours), asked_by=caller.name
+        services.db, datetime.now(UTC), end=asked.end, span=timedelta(hours=asked.span_hours), asked_by=actor_of(caller)
     )
     wanted = None if asked.post_id is None else bytes.fromhex(asked.post_id[2:])
     found = [f for f in result.found if wanted is None or f.post_id == wanted]
@@ -84,7 +84,7 @@ def freeze_alert(
         check_neutral(caller, fraud_alerts.get(conn, alert_id).creator_id)
         until = now + timedelta(days=body.days)
         alerts.freeze(
-            conn, alert_id, actor=caller.name, until=until, reason_code=body.reason_code, text=body.reason, now=now
+            conn, alert_id, actor=actor_of(caller), until=until, reason_code=body.reason_code, text=body.reason, now=now
         )
         return load_detail(conn, fraud_alerts.get(conn, alert_id))
 
@@ -96,7 +96,7 @@ def appeal_alert(
     with services.db.transaction() as conn:
         creator_id = own_creator(caller, body.creator)
         number = appeals.appeal_alert(
-            conn, alert_id, creator_id=creator_id, actor=caller.creator or caller.name, ground=body.ground,
+            conn, alert_id, creator_id=creator_id, actor=actor_of(caller), ground=body.ground,
             statement=body.statement, now=datetime.now(UTC),
         )  # fmt: skip
     return {"appeal_id": number, "link": f"/v1/appeals/{number}"}
@@ -109,7 +109,7 @@ def resolve_alert(
     with services.db.transaction() as conn:
         check_neutral(caller, fraud_alerts.get(conn, alert_id).creator_id)
         appeals.resolve_alert(
-            conn, alert_id, upheld=body.decision == "upheld", actor=caller.name, until=body.until,
+            conn, alert_id, upheld=body.decision == "upheld", actor=actor_of(caller), until=body.until,
             code=body.reason_code, text=body.reason, now=datetime.now(UTC),
         )  # fmt: skip
         return load_detail(conn, fraud_alerts.get(conn, alert_id))
@@ -122,7 +122,12 @@ def reopen_alert(
     with services.db.transaction() as conn:
         check_neutral(caller, fraud_alerts.get(conn, alert_id).creator_id)
         alerts.reopen(
-            conn, alert_id, actor=caller.name, reason_code=body.reason_code, text=body.reason, now=datetime.now(UTC)
+            conn,
+            alert_id,
+            actor=actor_of(caller),
+            reason_code=body.reason_code,
+            text=body.reason,
+            now=datetime.now(UTC),
         )
         return load_detail(conn, fraud_alerts.get(conn, alert_id))
 
@@ -139,7 +144,9 @@ def put_thresholds(services: ServicesDep, caller: Governor, body: schemas.Thresh
     limits = Thresholds.from_json(body.limits).to_json()
     with services.db.transaction() as conn:
         fraud_thresholds.current(conn, Thresholds().to_json())
-        version = fraud_thresholds.add(conn, limits, note=body.note, created_by=caller.name)
+        version = fraud_thresholds.add(
+            conn, limits, note=body.note, created_by=caller.name, effective_from=body.effective_from
+        )
     return schemas.ThresholdsView(**version.__dict__)
 
 

@@ -190,6 +190,14 @@ class ThresholdsRequest(Body):
 
     limits: dict[str, dict[str, float | int]]
     note: str = Field(min_length=10, max_length=1000)
+    effective_from: AwareDatetime | None = Field(None, description="In force from then on; now if not given.")
+
+    @field_validator("effective_from")
+    @classmethod
+    def _not_in_the_past(cls, moment: datetime | None) -> datetime | None:
+        if moment is not None and moment <= datetime.now(UTC):
+            raise ValueError("rules are in force from a moment to come, or from now on")
+        return moment
 
 
 class ThresholdsView(BaseModel):

@@ -6,10 +6,18 @@ from fastapi import Request
 
 from oracle.api.access import Caller
 from oracle.errors import KeyRequired, NotAllowed
+from oracle.fraud.actors import creator_actor, key_actor
 from oracle.fraud.errors import NotYourCase
 from storage import works
 from storage.database import Connection
 from storage.errors import NotFound
+
+
+def actor_of(caller: Caller) -> str:
+    """Who acts, for the log and for who may decide: a creator is the same one under any of its keys."""
+    if caller.creator is not None:
+        return creator_actor(caller.creator)
+    return caller.name if caller.key_id is None else key_actor(caller.name)
 
 
 def acting_creator(conn: Connection, caller: Caller, named: str | None) -> int:

@@ -11,6 +11,7 @@ import structlog
 
 from oracle.creators import payments
 from oracle.fraud import chain_actions, letters, lifecycle
+from oracle.fraud.actors import RULES, shown
 from oracle.fraud.errors import AccuserCannotDecide, MissingFact, StepNotPossible
 from oracle.fraud.lifecycle import HOLDING, REVIEW_WITHIN, Status, Step
 from storage import appeals, engagement_exclusions, fraud_alerts, fraud_audit
@@ -21,7 +22,7 @@ from storage.fraud_alerts import Alert, NewAlert
 
 log = structlog.get_logger()
 
-RULE = "rules"  # the actor of what is automatic
+RULE = RULES
 WATCHED_AFTER = timedelta(days=30)  # a dismissal: the same signals hold nothing by themselves
 Sources = Mapping[str, Sequence[str]]
 
@@ -148,7 +149,7 @@ def reverse(conn: Connection, alert_id: UUID, *, actor: str, reason_code: str, t
     held = alert.status in HOLDING
     if held:  # before the log, which has one writer at a time: this may look through many events
         engagement_exclusions.lift(conn, alert_id)
-        _set_free(conn, alert, text, f"Decided by {actor}, who had no part in the hold.", now)
+        _set_free(conn, alert, text, f"Decided by {shown(actor)}, who had no part in the hold.", now)
     _log(conn, alert_id, now, actor, Step.REVERSE, reason_code, text, {})
     if held:
         _close_appeal(conn, alert, "granted", actor, text, now)
@@ -236,7 +237,7 @@ def _to_decide(conn: Connection, alert_id: UUID, step: Step, actor: str) -> Aler
     alert = fraud_alerts.get(conn, alert_id, lock=True)
     lifecycle.after(alert.status, step)
     if actor == alert.frozen_by or actor in alert.accusers:
-        raise AccuserCannotDecide(f"{actor} held this money or asked for it; somebody else has to decide.")
+        raise AccuserCannotDecide(f"{shown(actor)} held this money or asked for it; somebody else has to decide.")
     return alert
 
 

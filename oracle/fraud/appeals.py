@@ -7,6 +7,7 @@ import structlog
 
 from oracle.creators import payments
 from oracle.fraud import alerts, letters, lifecycle, wording
+from oracle.fraud.actors import creator_actor
 from oracle.fraud.errors import (
     AccuserCannotDecide,
     AppealExists,
@@ -78,7 +79,7 @@ def resolve_alert(
     """
     appeal = appeals.find_open_of_alert(conn, alert_id)
     if appeal is not None and appeal.first_decider == actor:
-        raise AccuserCannotDecide(f"{actor} decided this before; somebody else has to decide the appeal.")
+        raise AccuserCannotDecide(f"{wording.who(actor)} decided this before; somebody else has to decide the appeal.")
     if upheld:
         end = until or fraud_alerts.get(conn, alert_id).frozen_until or now
         alerts.uphold(conn, alert_id, actor=actor, until=end, reason_code=code, text=text, now=now)
@@ -157,12 +158,12 @@ def decide_verdict(
     if appeal.other_until and appeal.other_view is None and now < appeal.other_until:
         raise StepNotPossible(f"The other side can still answer until {day(appeal.other_until)}.")
     if actor == appeal.first_decider:
-        raise AccuserCannotDecide(f"{actor} decided this before; somebody else has to decide the appeal.")
+        raise AccuserCannotDecide(f"{wording.who(actor)} decided this before; somebody else has to decide the appeal.")
     analysis = analyses.get(conn, appeal.analysis_id)
     assert analysis.work_id is not None
     assert analysis.matched_work_id is not None
-    own = (works.get_work(conn, analysis.work_id).creator, works.get_work(conn, analysis.matched_work_id).creator)
-    if actor in own:
+    sides = [works.get_work(conn, work).creator for work in (analysis.work_id, analysis.matched_work_id)]
+    if actor in {creator_actor(side) for side in sides if side is not None}:
         raise NotYourCase("Neither side of an appeal can decide it.")
     outcome = "granted" if granted else "refused"
     if not appeals.decide(conn, appeal_id, outcome=outcome, decided_by=actor, convinced=convinced, now=now):
@@ -242,7 +243,7 @@ def _tell(
     granted = outcome == "granted"
     last = appeal.first_decider != MACHINE
     letters.appeal_result(
-        conn, appeal, _title(conn, analysis), outcome=outcome, decider=actor, convinced=convinced,
+        conn, appeal, _title(conn, analysis), outcome=outcome, decider=wording.who(actor), convinced=convinced,
         money_moved=f"{money(held)} that waited was paid to you on {day(now)}."
         if granted
         else f"{money(held)} that waited goes to the original's creator once the decision is final.",

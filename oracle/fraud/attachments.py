@@ -7,12 +7,14 @@ from uuid import UUID
 
 from embeddings.errors import EmbeddingError
 from embeddings.sniff import sniff
+from oracle.errors import UploadTooLarge
 from oracle.fraud.errors import TooLate, TooManyAttachments
 from storage import appeals, fraud_audit
 from storage.blobs import BlobStore, blob_key
-from storage.database import Database
+from storage.database import Connection, Database
 
 MOST_FILES = 10
+MOST_BYTES = 20 * 2**20  # each; documents and pictures, not media
 CHUNK_BYTES = 2**20
 
 
@@ -27,15 +29,15 @@ def add_attachment(
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").digest()
     key = blob_key(digest)
+    if path.stat().st_size > MOST_BYTES:
+        raise UploadTooLarge(f"A file of an appeal has at most {MOST_BYTES // 2**20} MiB. Nothing was kept.")
     with db.transaction() as conn:
-        _check_open(appeals.get(conn, appeal_id).status)
+        check_room(conn, appeal_id, digest)
     blobs.put(path, key)
     with db.transaction() as conn:
-        appeal = appeals.get(conn, appeal_id, lock=True)
-        _check_open(appeal.status)
+        appeals.get(conn, appeal_id, lock=True)
+        check_room(conn, appeal_id, digest)
         there = appeals.attachments(conn, appeal_id)
-        if len(there) >= MOST_FILES and all(bytes(kept.sha256) != digest for kept in there):
-            raise TooManyAttachments
         number = appeals.attach(
             conn, appeal_id, added_by=actor, file_name=Path(file_name).name[:255] or "file", mime=_mime(path),
             sha256=digest, size_bytes=path.stat().st_size, blob_key=key,
@@ -48,9 +50,17 @@ def add_attachment(
     return number
 
 
-def _check_open(status: str) -> None:
-    if status != "open":
+def check_room(conn: Connection, appeal_id: UUID, digest: bytes | None = None) -> None:
+    """Raise unless an appeal takes one more file; the one with that SHA-256 it may have already.
+
+    Before the bytes are kept anywhere, so that no refused file fills the disk. Without a digest a full appeal is not
+    refused: what comes may be there already. Raises: TooLate, TooManyAttachments, NotFound.
+    """
+    if appeals.get(conn, appeal_id).status != "open":
         raise TooLate("This appeal is decided; files can no longer be added.")
+    there = [bytes(kept.sha256) for kept in appeals.attachments(conn, appeal_id)]
+    if digest is not None and len(there) >= MOST_FILES and digest not in there:
+        raise TooManyAttachments
 
 
 def _mime(path: Path) -> str:

@@ -9,6 +9,7 @@ from oracle.chain.client import ChainClient
 from oracle.chain.economy import FreezeStatus
 from oracle.errors import OracleError
 from oracle.fraud import appeals
+from oracle.fraud.actors import creator_actor
 from oracle.fraud.chain_actions import chain_alert_id
 from storage import fraud_alerts
 from storage.database import Database
@@ -34,7 +35,7 @@ def take_over(db: Database, client: ChainClient, now: datetime) -> int:
         try:
             with db.transaction() as conn:
                 appeals.appeal_alert(
-                    conn, alert.id, creator_id=alert.creator_id, actor=alert.creator, ground="other",
+                    conn, alert.id, creator_id=alert.creator_id, actor=creator_actor(alert.creator), ground="other",
                     statement=statement, now=now,
                 )  # fmt: skip
             filed += 1

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from oracle.fraud import statements, templates, wording
+from oracle.fraud.actors import RULES
 from oracle.fraud.lifecycle import APPEAL_WITHIN, MAX_UPHELD
 from oracle.fraud.posts import name_of
 from oracle.fraud.statements import Letter, day, money, render
@@ -24,7 +25,7 @@ def held_minor(conn: Connection, alert: Alert) -> int:
 def hold(conn: Connection, alert: Alert, now: datetime) -> Letter:
     """Tell a creator that money waits. Raises: MissingFact."""
     reviewed, overturned = fraud_alerts.track_record(conn, now - timedelta(days=RECORD_DAYS))
-    automatic = alert.frozen_by == "rules"
+    automatic = alert.frozen_by == RULES
     step, digest = fraud_audit.head(conn)  # the letter's hash goes on chain, and with it the log as it is now
     letter = render(
         templates.HOLD,
@@ -41,7 +42,9 @@ def hold(conn: Connection, alert: Alert, now: datetime) -> Letter:
             "rule": wording.rule_of(alert.signals),
             "thresholds_version": alert.thresholds_version,
             "means": "found and held automatically" if automatic else "found automatically and held by a person",
-            "reviewer": "No person has looked at it yet." if automatic else f"{alert.frozen_by} looked at it.",
+            "reviewer": "No person has looked at it yet."
+            if automatic
+            else f"{wording.who(alert.frozen_by or RULES)} looked at it.",
             "record_days": RECORD_DAYS,
             "reviewed": reviewed,
             "overturned": overturned,
@@ -72,7 +75,7 @@ def upheld(conn: Connection, alert: Alert, now: datetime) -> Letter:
             "reason": alert.decision_reason,
             "why": wording.why_of(alert.signals),
             "decided_at": day(now),
-            "decider": alert.decided_by,
+            "decider": wording.who(alert.decided_by) if alert.decided_by else None,
             "next_step": f"appeal at /fraud_alerts/{alert.id}, free of charge, until {day(now + APPEAL_WITHIN)}, if you"
             " have not yet; another person than before decides."
             f" No hold lasts beyond {day(latest)}.",
@@ -189,7 +192,8 @@ def fraud_appeal_result(
     subject = name_of(conn, alert.subject, alert.post_id, alert.creator)
     granted = outcome != "refused"
     appeal_result(
-        conn, appeal, subject, outcome=outcome, decider=actor or "the rule that silence sets money free",
+        conn, appeal, subject, outcome=outcome,
+        decider=wording.who(actor) if actor else "the rule that silence sets money free",
         convinced=convinced,
         money_moved=f"the hold ended on {day(now)}; what waited is available."
         if granted

@@ -13,6 +13,19 @@ class InvalidThresholds(OracleError):
     code = "invalid_thresholds"
 
 
+# Beyond these a number is a slip, or would make the detectors blind or hold everybody's money.
+RANGES: dict[str, tuple[float, float]] = {
+    "combine.alert_score": (0.05, 1.0),
+    "combine.freeze_score": (0.1, 1.0),
+    "combine.freeze_days": (1, 30),  # no contract holds money longer without a review
+    "bulk_accounts.lookback_days": (1, 60),  # as long as sign-ups are kept
+    "bulk_accounts.window_h": (1, 168),
+    "burst.new_account_age_h": (1, 60 * 24),
+    "gifting.first_timer_age_h": (1, 60 * 24),
+    "shared_devices.household": (1, 10_000),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class UserAgentLimits:
     """Views by software that no person uses."""
@@ -147,6 +160,7 @@ def _group(name: str, kind: type, values: dict[str, Any]) -> Any:
             raise InvalidThresholds(f"{name}.{key} is a share: it cannot be {value}.")
         if isinstance(known[key], int) and not isinstance(value, int):
             raise InvalidThresholds(f"{name}.{key} must be a whole number, not {value!r}.")
-    if name == "combine" and not 1 <= values.get("freeze_days", 1) <= 30:
-        raise InvalidThresholds("combine.freeze_days must be 1 to 30: no contract holds money longer without a review.")
+        low, high = RANGES.get(f"{name}.{key}", (0, 10**9))
+        if not low <= value <= high:
+            raise InvalidThresholds(f"{name}.{key} must be from {low} to {high}, not {value}.")
     return kind(**values)

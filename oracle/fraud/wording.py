@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from oracle.fraud.actors import shown
 from oracle.fraud.signals import SignalName
 
 RULES = {
@@ -59,7 +60,7 @@ OUTCOMES = {
 
 def who(actor: str) -> str:
     """An actor in words."""
-    return "the rules, automatically" if actor == "rules" else actor
+    return shown(actor)
 
 
 def step(name: str) -> str:

@@ -1,7 +1,7 @@
 """The fraud API over HTTP: who sees and does what, pages included."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
@@ -20,6 +20,7 @@ from oracle.settings import Settings
 from storage import keys
 from storage.blobs.local import LocalBlobs
 from storage.database import Database
+from storage.errors import NameTaken
 
 REASON = {"reason_code": "looked_at_it", "reason": "I compared the devices with the school's list."}
 
@@ -77,7 +78,7 @@ def test_only_reviewers_decide(client: TestClient, case: Case, key) -> None:
     own = key("fraud", creator_id=case.creator_id)  # a reviewer who is the creator
     assert client.post(f"/api/fraud_alerts/{alert_id}/resolve", json=body, headers=own).status_code == 403
     done = client.post(f"/api/fraud_alerts/{alert_id}/resolve", json=body, headers=key("fraud", name="maria"))
-    assert (done.json()["status"], done.json()["decided_by"]) == ("reversed", "maria")
+    assert (done.json()["status"], done.json()["decided_by"]) == ("reversed", "key:maria")
     again = client.post(f"/api/fraud_alerts/{alert_id}/resolve", json=body, headers=key("fraud"))
     assert again.json()["code"] == "step_not_possible"
     opened = client.post(f"/api/fraud_alerts/{alert_id}/reopen", json=REASON, headers=key("fraud", name="olga"))
@@ -202,9 +203,58 @@ def test_thresholds_are_versions_and_wrong_ones_are_refused(client: TestClient, 
     assert client.put("/api/fraud_thresholds", json=changed, headers=officer).status_code == 403
     second = client.put("/api/fraud_thresholds", json=changed, headers=governor).json()
     assert (second["version"], second["limits"]["burst"]["min_z"], second["created_by"]) == (2, 12, "gov")
-    for limits in ({"burst": {"min_zz": 1}}, {"bursts": {}}, {"user_agents": {"min_share": 1.5}}):
+    for limits in (
+        {"burst": {"min_zz": 1}},
+        {"bursts": {}},
+        {"user_agents": {"min_share": 1.5}},
+        {"combine": {"freeze_score": 0.09}},
+        {"combine": {"freeze_days": 31}},
+        {"bulk_accounts": {"lookback_days": 61}},
+    ):
         refused = client.put("/api/fraud_thresholds", json=changed | {"limits": limits}, headers=governor)
         assert (refused.status_code, refused.json()["code"]) == (422, "invalid_thresholds")
+    past = client.put("/api/fraud_thresholds", json=changed | {"effective_from": "2026-01-01T00:00Z"}, headers=governor)
+    assert (past.status_code, past.json()["code"]) == (422, "invalid_request")
+    later = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    third = client.put("/api/fraud_thresholds", json=changed | {"effective_from": later}, headers=governor).json()
+    assert third["version"] == 3
+    assert client.get("/api/fraud_thresholds", headers=officer).json()["version"] == 2  # the third is to come
+
+
+def test_a_creators_name_and_a_keys_name_are_not_the_same_actor(client: TestClient, case: Case, key) -> None:
+    alert_id = case.raise_alert()
+    mine, namesake = key("read", creator_id=case.creator_id), key("fraud", "read", name="alice")
+    body = {"ground": "other", "statement": "x"}
+    assert client.post(f"/api/fraud_alerts/{alert_id}/appeal", json=body, headers=mine).status_code == 201
+    done = client.post(
+        f"/api/fraud_alerts/{alert_id}/resolve", json={"decision": "reversed", **REASON}, headers=namesake
+    ).json()
+    assert [s["actor"] for s in done["history"][3:5]] == ["creator:alice", "key:alice"]
+    assert done["decided_by"] == "key:alice"
+    for name in ("rules", "Operator", " anonymous"):
+        with pytest.raises(NameTaken):
+            key("fraud", name=name)
+
+
+def test_a_file_of_an_appeal_is_small_and_a_refused_one_leaves_nothing(
+    client: TestClient, case: Case, key, tmp_path: Path
+) -> None:
+    alert_id, mine = case.raise_alert(), key("read", creator_id=case.creator_id)
+    filed = client.post(
+        f"/api/fraud_alerts/{alert_id}/appeal", json={"ground": "other", "statement": "x"}, headers=mine
+    )
+    link = f"{filed.json()['link']}/attachments"
+
+    def kept() -> int:
+        return sum(path.is_file() for path in (tmp_path / "blobs").rglob("*"))
+
+    large = client.post(link, files={"file": ("a", bytes(20 * 2**20 + 1))}, headers=mine)
+    assert (large.json()["code"], kept()) == ("upload_too_large", 0)
+    for number in range(10):
+        assert client.post(link, files={"file": ("a", b"%d" % number)}, headers=mine).status_code == 201
+    full = client.post(link, files={"file": ("a", b"eleven")}, headers=mine)
+    assert (full.json()["code"], kept()) == ("too_many_attachments", 10)
+    assert client.post(link, files={"file": ("a", b"0")}, headers=mine).status_code == 201  # it is there already
 
 
 def test_letters_arrive_signed_at_the_creators_server(

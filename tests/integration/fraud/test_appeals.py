@@ -186,9 +186,10 @@ def test_the_other_side_is_heard_before_anybody_decides(quarrel: Quarrel) -> Non
 
 def test_neither_side_decides(quarrel: Quarrel) -> None:
     appeal = quarrel.appeal()
-    for side in ("anna", "bob"):
+    for side in ("creator:anna", "creator:bob"):
         with pytest.raises(NotYourCase):
             quarrel.decide(appeal, granted=True, actor=side)
+    quarrel.decide(appeal, granted=True, actor="key:anna")  # somebody else who happens to have that name
 
 
 def test_what_cannot_be_appealed(quarrel: Quarrel) -> None:
