@@ -54,11 +54,6 @@ def lock_post(conn: Connection, post_id: bytes) -> int | None:
     return None if row[0] is None else int(row[0])
 
 
-def lock_creator(conn: Connection, creator_id: int) -> None:
-    """Let nobody else withdraw for a creator until the transaction ends."""
-    conn.execute("select 1 from creators where id = %s for no key update", (creator_id,))
-
-
 def book(
     conn: Connection,
     kind: str,
@@ -124,7 +119,7 @@ def posts_waiting(conn: Connection, bucket: str) -> list[bytes]:
 
 
 def available(conn: Connection, creator_id: int) -> int:
-    """What a creator may withdraw, in cents."""
+    """What was credited to a creator and waits for nothing, in cents; fetched from the contract or not."""
     row = conn.execute(
         "select coalesce(sum(amount_minor), 0)::bigint from ledger_postings"
         " where creator_id = %s and bucket = 'available'",

@@ -20,7 +20,7 @@ _STILL_HELD = """
 
 @dataclass(frozen=True)
 class CreatorTotals:
-    """In cents: earned + redirected to me = available + contested + frozen + withdrawn + redirected away."""
+    """In cents: earned + redirected to me = available + contested + frozen + redirected away."""
 
     earned: int
     redirected_to_me: int
@@ -28,7 +28,6 @@ class CreatorTotals:
     available: int
     contested: int
     frozen: int
-    withdrawn: int
 
 
 @dataclass(frozen=True)
@@ -71,8 +70,7 @@ def totals(conn: Connection, creator_id: int) -> CreatorTotals:
             " as redirected_away,"
             " coalesce(sum(amount_minor) filter (where bucket = 'available'), 0)::bigint as available,"
             " coalesce(sum(amount_minor) filter (where bucket = 'contested'), 0)::bigint as contested,"
-            " coalesce(sum(amount_minor) filter (where bucket = 'frozen'), 0)::bigint as frozen,"
-            " coalesce(sum(amount_minor) filter (where bucket = 'withdrawn'), 0)::bigint as withdrawn"
+            " coalesce(sum(amount_minor) filter (where bucket = 'frozen'), 0)::bigint as frozen"
             " from ledger_postings where creator_id = %s and bucket <> 'budget'",
             (creator_id,),
         ).fetchone()

@@ -70,7 +70,6 @@ def money_bar(totals: TotalsView) -> tuple[Part, ...]:
     """Where all the money is that ever came: the parts are the right side of the sum."""
     parts = {
         "available": ("Available", totals.available),
-        "withdrawn": ("Taken out", totals.withdrawn),
         "held": ("Held", totals.held),
         "away": ("Redirected away", totals.redirected_away),
     }

@@ -14,16 +14,15 @@ from storage.ledger_views import CreatorTotals, Line, WeekRow
 
 
 class TotalsView(BaseModel):
-    """In cents; earned + redirected_to_me = available + held + withdrawn + redirected_away."""
+    """In cents; earned + redirected_to_me = available + held + redirected_away."""
 
     earned: int
     redirected_to_me: int
     redirected_away: int
-    available: int
+    available: int = Field(description="Credited and waiting for nothing, fetched from the contract or not.")
     held: int = Field(description="contested + frozen: it waits, and is not lost.")
     contested: int = Field(description="Waits until a verdict cannot be disputed any more.")
     frozen: int = Field(description="Waits while an alert is looked into.")
-    withdrawn: int
 
 
 class WeekView(BaseModel):

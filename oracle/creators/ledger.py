@@ -5,14 +5,14 @@ post earns; the redirected part waits while the verdict can still be disputed, t
 frozen; a redirect that rose meanwhile takes no more than what was held. Each function returns the postings of one
 transaction: they sum to zero, and what only waits stays with its creator.
 
-For every creator: earned + redirected to me = available + held + withdrawn + redirected away.
+For every creator: earned + redirected to me = available + held + redirected away. What of the available money was
+fetched from the contract is known there alone.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from oracle.creators.errors import InsufficientFunds, NothingToWithdraw
 from oracle.decision import Verdict
 from oracle.money import Grade, Payout, payout, redirect
 
@@ -24,7 +24,6 @@ class Bucket(StrEnum):
     AVAILABLE = "available"
     CONTESTED = "contested"
     FROZEN = "frozen"
-    WITHDRAWN = "withdrawn"
 
 
 class Entry(StrEnum):
@@ -35,7 +34,6 @@ class Entry(StrEnum):
     REDIRECT = "redirect"
     CONTEST = "contest"
     FREEZE = "freeze"
-    WITHDRAWAL = "withdrawal"
 
 
 @dataclass(frozen=True)
@@ -109,15 +107,6 @@ def release(poster_id: int, frozen_minor: int) -> list[Posting]:
     return _move(poster_id, Bucket.FROZEN, poster_id, Bucket.AVAILABLE, Entry.FREEZE, frozen_minor)
 
 
-def withdraw(creator_id: int, available_minor: int, amount_minor: int) -> list[Posting]:
-    """Pay out of what is available. Raises: NothingToWithdraw, InsufficientFunds."""
-    if amount_minor <= 0 or available_minor <= 0:
-        raise NothingToWithdraw
-    if amount_minor > available_minor:
-        raise InsufficientFunds(f"{available_minor} cents are available, not {amount_minor}.")
-    return _move(creator_id, Bucket.AVAILABLE, creator_id, Bucket.WITHDRAWN, Entry.WITHDRAWAL, amount_minor)
-
-
 @dataclass(frozen=True)
 class Totals:
     """A creator's money in cents; `balances` says whether the sides are equal, as they always are."""
@@ -128,7 +117,6 @@ class Totals:
     available: int = 0
     contested: int = 0
     frozen: int = 0
-    withdrawn: int = 0
 
     @property
     def held(self) -> int:
@@ -137,9 +125,7 @@ class Totals:
 
     @property
     def balances(self) -> bool:
-        return self.earned + self.redirected_to_me == (
-            self.available + self.held + self.withdrawn + self.redirected_away
-        )
+        return self.earned + self.redirected_to_me == self.available + self.held + self.redirected_away
 
 
 def totals(creator_id: int, postings: Iterable[Posting]) -> Totals:
@@ -156,10 +142,7 @@ def totals(creator_id: int, postings: Iterable[Posting]) -> Totals:
             to_me += posting.amount_minor
         elif posting.entry is Entry.REDIRECT:
             away -= posting.amount_minor
-    return Totals(
-        earned, to_me, away, buckets[Bucket.AVAILABLE], buckets[Bucket.CONTESTED], buckets[Bucket.FROZEN],
-        buckets[Bucket.WITHDRAWN],
-    )  # fmt: skip
+    return Totals(earned, to_me, away, buckets[Bucket.AVAILABLE], buckets[Bucket.CONTESTED], buckets[Bucket.FROZEN])
 
 
 def _earn(poster_id: int, parts: dict[Entry, int], terms: Terms) -> list[Posting]:

@@ -9,7 +9,6 @@ import psycopg
 import structlog
 
 from oracle.creators import ledger as rules
-from oracle.creators.errors import AccountFrozen
 from oracle.creators.ledger import Contest, Terms
 from oracle.decision import Verdict
 from oracle.money import Grade, bonus_bps, redirect
@@ -56,7 +55,10 @@ def freeze(
     post_id: bytes | None = None,
     creator_id: int | None = None,
 ) -> None:
-    """Freeze what a post earns its poster from now on, or a creator's withdrawals, until a date at the latest."""
+    """Freeze what a post earns its poster from now on, or an account, until a date at the latest.
+
+    An account's money is in the contract, which lets nobody fetch it meanwhile; the books only note the freeze.
+    """
     ledger_freezes.add(conn, Freeze(alert_id, post_id, creator_id, now, until))
 
 
@@ -104,18 +106,6 @@ def release_post(conn: Connection, post_id: bytes, now: datetime) -> bool:
         conn, "release", postings, {"held_minor": held}, week=ledger.week_of(now), booked_at=now, post_id=post_id
     )
     return True
-
-
-def withdraw(conn: Connection, creator_id: int, amount_minor: int, now: datetime) -> int:
-    """Book a withdrawal. Returns: the transaction. Raises: AccountFrozen, NothingToWithdraw, InsufficientFunds."""
-    ledger.lock_creator(conn, creator_id)
-    if ledger_freezes.is_account_frozen(conn, creator_id, now):
-        raise AccountFrozen
-    postings = rules.withdraw(creator_id, ledger.available(conn, creator_id), amount_minor)
-    facts = {"amount_minor": amount_minor}
-    return ledger.book(
-        conn, "withdrawal", postings, facts, week=ledger.week_of(now), booked_at=now, creator_id=creator_id
-    )
 
 
 def pay_due(db: Database, now: datetime) -> int:

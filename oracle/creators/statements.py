@@ -81,9 +81,7 @@ def explain(line: Line) -> str:
         if line.entry == "redirect":
             return f"The time to dispute is over: {percent(facts['redirect_bps'])} goes to {line.counterparty}."
         return f"The verdict is final ({VERDICTS[facts['verdict']]}): what was held and is yours is paid back."
-    if line.kind == "release":
-        return f"The alert has ended: {dollars(facts['held_minor'])} waits no longer."
-    return "You took this out."
+    return f"The alert has ended: {dollars(facts['held_minor'])} waits no longer."
 
 
 def expected_pay(base_minor: int, grade: str | None, verdict: str | None, redirect_bps: int) -> dict[str, int]:

@@ -197,7 +197,7 @@ create table earnings (
 create index earnings_unpaid on earnings (post_id) where transaction_id is null;
 
 -- Freezes as the fraud side orders them. A post's freeze holds what the post earns its poster; an account's
--- freeze stops withdrawals.
+-- freeze stops withdrawals, which the contract does.
 create table ledger_freezes (
     alert_id uuid not null,
     post_id bytea references posts,
@@ -215,8 +215,7 @@ create index ledger_freezes_creator on ledger_freezes (creator_id) where release
 -- Double entry in cents. Rows are only ever added; both tables refuse updates and deletes.
 create table ledger_transactions (
     id bigint generated always as identity primary key,
-    kind text not null check (kind in
-        ('pay', 'correction', 'release', 'contest_settled', 'withdrawal')),
+    kind text not null check (kind in ('pay', 'correction', 'release', 'contest_settled')),
     post_id bytea references posts,
     creator_id bigint references creators,
     -- Monday of the week it belongs to: the week that was earned, else the week it was booked in.
@@ -234,9 +233,9 @@ create table ledger_postings (
     line smallint not null,
     -- Whose: of the platform's budget, the creator for whose post it is spent.
     creator_id bigint not null references creators,
-    bucket text not null check (bucket in ('budget', 'available', 'contested', 'frozen', 'withdrawn')),
+    bucket text not null check (bucket in ('budget', 'available', 'contested', 'frozen')),
     -- Why: earned base and bonus, redirect to the original's creator, or money that waits or stops waiting.
-    entry text not null check (entry in ('base', 'bonus', 'redirect', 'contest', 'freeze', 'withdrawal')),
+    entry text not null check (entry in ('base', 'bonus', 'redirect', 'contest', 'freeze')),
     post_id bytea references posts,
     amount_minor bigint not null check (amount_minor <> 0),
     primary key (transaction_id, line)
@@ -309,7 +308,7 @@ begin
     if exists (select 1 from ledger_postings where transaction_id = new.transaction_id
                having sum(amount_minor) <> 0)
        or exists (select 1 from ledger_postings
-                  where transaction_id = new.transaction_id and entry in ('contest', 'freeze', 'withdrawal')
+                  where transaction_id = new.transaction_id and entry in ('contest', 'freeze')
                   group by creator_id, entry having sum(amount_minor) <> 0) then
         raise exception 'ledger transaction % does not balance', new.transaction_id
             using errcode = 'check_violation';

@@ -12,9 +12,8 @@ from integration.creators.creators_world import NOW, Platform, after
 
 from oracle.creators import ledger as rules
 from oracle.creators import payments
-from oracle.creators.errors import AccountFrozen, InsufficientFunds, NothingToWithdraw
 from oracle.creators.ledger import Bucket, Entry, Posting
-from storage import ledger, ledger_posts, ledger_terms, ledger_views
+from storage import ledger, ledger_freezes, ledger_posts, ledger_terms, ledger_views
 from storage.database import Connection
 from storage.ledger import Unbalanced
 
@@ -165,34 +164,16 @@ def test_a_frozen_post_earns_on_and_gets_it_all_when_the_alert_ends(platform: Pl
     assert (platform.totals(poster).frozen, platform.totals(poster).available) == (0, 12_000)
 
 
-def test_a_frozen_account_cannot_withdraw_but_loses_nothing(platform: Platform) -> None:
-    poster, _, _ = paid_copy(platform, final=True)
+def test_a_frozen_account_goes_on_earning_in_the_books(platform: Platform) -> None:
+    poster, _, post = paid_copy(platform, final=True)
     with platform.db.transaction() as conn:
         payments.freeze(conn, ALERT, now=NOW, until=after(days=5), creator_id=poster)
-    with pytest.raises(AccountFrozen), platform.db.transaction() as conn:
-        payments.withdraw(conn, poster, 4_400, after(days=4))
+    platform.earns(post, 1_000, at=after(days=7))
+    platform.run(after(days=4))
     with platform.db.transaction() as conn:
-        payments.release(conn, ALERT, after(days=4))
-        payments.withdraw(conn, poster, 4_000, after(days=4))
-    assert (platform.totals(poster).available, platform.totals(poster).withdrawn) == (400, 4_000)
-
-
-def test_two_withdrawals_at_once_cannot_take_the_same_money(platform: Platform) -> None:
-    poster, _, _ = paid_copy(platform, final=True)
-    ready = threading.Barrier(4)
-
-    def take(_: int) -> bool:
-        ready.wait()
-        try:
-            with platform.db.transaction() as conn:
-                payments.withdraw(conn, poster, 4_400, NOW)
-        except (InsufficientFunds, NothingToWithdraw):
-            return False
-        return True
-
-    with ThreadPoolExecutor(4) as pool:
-        assert sum(pool.map(take, range(4))) == 1
-    assert platform.totals(poster).available == 0
+        assert ledger_freezes.is_account_frozen(conn, poster, after(days=4))
+        assert not ledger_freezes.is_account_frozen(conn, poster, after(days=5))
+    assert (platform.totals(poster).available, platform.totals(poster).frozen) == (4_400 + 440, 0)
 
 
 def test_a_grade_that_rose_is_paid_up_once_and_one_that_fell_costs_nothing(platform: Platform) -> None:

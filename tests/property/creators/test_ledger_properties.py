@@ -1,14 +1,13 @@
-"""Any order of payments, verdicts, disputes, freezes, appeals and withdrawals: nothing is lost, and every balance is
+"""Any order of payments, verdicts, disputes, freezes and appeals: nothing is lost, and every balance is
 the one that the contracts would hold (a model of RevenueSplitter, written from its Solidity)."""
 
 from dataclasses import dataclass, field, replace
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from oracle.creators import ledger
-from oracle.creators.errors import InsufficientFunds, NothingToWithdraw
 from oracle.creators.ledger import Bucket, Contest, Entry, Posting, Terms
 from oracle.decision import Verdict
 from oracle.money import Grade
@@ -30,7 +29,6 @@ class Vault:
     gross: dict[str, int] = field(default_factory=lambda: dict.fromkeys(POSTS, 0))
     frozen: dict[str, int] = field(default_factory=lambda: dict.fromkeys(POSTS, 0))
     paid_in: int = 0
-    paid_out: int = 0
 
     def credit_bonus(self, post: str, base: int, grade: str, terms: Terms) -> None:
         points = BONUS_BPS.get(grade, 0)
@@ -119,18 +117,6 @@ class Books(RuleBasedStateMachine):
         self.book(post, postings)
         self.vault.credit_bonus(post, missing, "F", self.terms[post])
 
-    @precondition(lambda self: any(self.vault.claimable.values()))
-    @rule(creator=st.sampled_from(CREATORS), amount=amounts)
-    def withdraw(self, creator: int, amount: int) -> None:
-        available = self.balance(Bucket.AVAILABLE, creator=creator)
-        try:
-            self.book("-", ledger.withdraw(creator, available, amount))
-        except (InsufficientFunds, NothingToWithdraw):
-            assert amount == 0 or amount > self.vault.claimable[creator]
-            return
-        self.vault.claimable[creator] -= amount
-        self.vault.paid_out += amount
-
     def settle(self, post: str) -> None:
         contest = Contest(self.balance(Bucket.CONTESTED, post=post), self.gross[post])
         self.book(post, ledger.settle_contest(POSTS[post], contest, self.terms[post]))
@@ -139,7 +125,7 @@ class Books(RuleBasedStateMachine):
 
     def book(self, post: str, postings: list[Posting]) -> None:
         assert sum(p.amount_minor for p in postings) == 0
-        waits = {Entry.CONTEST, Entry.FREEZE, Entry.WITHDRAWAL}
+        waits = {Entry.CONTEST, Entry.FREEZE}
         for creator in CREATORS:
             for entry in waits:
                 assert sum(p.amount_minor for p in postings if (p.creator_id, p.entry) == (creator, entry)) == 0
@@ -158,7 +144,6 @@ class Books(RuleBasedStateMachine):
         buckets = {bucket: self.balance(bucket) for bucket in Bucket}
         assert sum(buckets.values()) == 0
         assert -buckets[Bucket.BUDGET] == self.vault.paid_in
-        assert buckets[Bucket.WITHDRAWN] == self.vault.paid_out
         assert min(amount for bucket, amount in buckets.items() if bucket is not Bucket.BUDGET) >= 0
 
     @invariant()

@@ -41,11 +41,10 @@ def test_an_empty_chart_is_no_error() -> None:
 
 def test_the_parts_of_the_money_are_all_of_it() -> None:
     totals = TotalsView(
-        earned=900, redirected_to_me=100, redirected_away=250, available=500, held=150, contested=100, frozen=50,
-        withdrawn=100,
+        earned=900, redirected_to_me=100, redirected_away=250, available=600, held=150, contested=100, frozen=50,
     )  # fmt: skip
     parts = creator_charts.money_bar(totals)
     assert [(part.kind, part.percent) for part in parts] == [
-        ("available", 50), ("withdrawn", 10), ("held", 15), ("away", 25),
+        ("available", 60), ("held", 15), ("away", 25),
     ]  # fmt: skip
     assert sum(part.cents for part in parts) == totals.earned + totals.redirected_to_me

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from oracle.creators import ledger
-from oracle.creators.errors import InsufficientFunds, NothingToWithdraw
 from oracle.creators.ledger import Bucket, Contest, Entry, Posting, Terms
 from oracle.decision import Verdict
 from oracle.money import Grade
@@ -66,15 +65,6 @@ def test_a_redirect_that_fell_gives_the_rest_back_and_a_freeze_holds_it() -> Non
 def test_nothing_is_booked_for_nothing() -> None:
     assert ledger.pay(POSTER, 0, Grade.A, COPY)[1] == []
     assert ledger.release(POSTER, 0) == []
-
-
-def test_a_withdrawal_takes_what_is_there_and_no_more() -> None:
-    assert balances(ledger.withdraw(POSTER, 500, 500)) == {(POSTER, "available"): -500, (POSTER, "withdrawn"): 500}
-    with pytest.raises(InsufficientFunds):
-        ledger.withdraw(POSTER, 500, 501)
-    for available, amount in ((0, 1), (5, 0), (5, -1)):
-        with pytest.raises(NothingToWithdraw):
-            ledger.withdraw(POSTER, available, amount)
 
 
 def test_only_a_copy_of_a_known_creators_work_redirects() -> None:

@@ -52,7 +52,6 @@ def test_a_payment_is_a_sum_that_anybody_can_do_again() -> None:
         ("contest_settled", "redirect", {"redirect_bps": 6_000, "verdict": "derivative"}, "60 % goes to tom"),
         ("contest_settled", "contest", {"redirect_bps": 0, "verdict": "original"}, "paid back"),
         ("release", "freeze", {"held_minor": 500}, "$5.00 waits no longer"),
-        ("withdrawal", "withdrawal", {}, "took this out"),
     ],
 )  # fmt: skip
 def test_every_kind_of_line_has_its_reason(kind: str, entry: str, facts: dict[str, Any], words: str) -> None:
