@@ -75,6 +75,21 @@ def list_unsent(conn: Connection, now: datetime, limit: int) -> list[PayToSend]:
     return [PayToSend(*(*row[:9], Standing(*row[9:]))) for row in rows]
 
 
+def stuck_minor(conn: Connection, creator_id: int) -> int:
+    """Cents that a creator's posts earned in the books and the contract refused, or was not asked to pay yet.
+
+    Not asked where it judges the post otherwise than the books. What is merely on its way does not count.
+    """
+    row = conn.execute(
+        "select coalesce(sum((t.facts->>'to_original_minor')::bigint + (t.facts->>'to_poster_minor')::bigint), 0)"
+        " from ledger_chain_payments q join ledger_transactions t on t.id = q.transaction_id"
+        " join posts p on p.post_id = t.post_id where q.status in ('refused', 'held') and p.creator_id = %s",
+        (creator_id,),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def list_sent(conn: Connection, final_block: int, limit: int) -> list[SentPay]:
     """Payments that are final, or gone, if everything up to `final_block` is final; the first sent first."""
     rows = conn.execute(

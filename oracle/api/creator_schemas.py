@@ -172,6 +172,9 @@ class CreatorView(BaseModel):
     weeks: list[WeekView]
     expected: int = Field(description="Cents that announced weeks will bring once their grades are final.")
     freezes: list[FreezeView]
+    stuck_on_chain: int = Field(
+        description="Cents your posts earned that the contract has not paid: it refused, or judges a post otherwise."
+    )
     posts: int
     raw_views: int
     qualified_views: int

@@ -22,7 +22,7 @@ from oracle.api.services import Services, ServicesDep
 from oracle.creators.errors import CreatorsError
 from oracle.creators.events import PostId
 from oracle.creators.statements import dollars, statement_csv
-from storage import engagement_grades, ledger, ledger_freezes, ledger_posts, ledger_views
+from storage import engagement_grades, ledger, ledger_chain, ledger_freezes, ledger_posts, ledger_views
 from storage.database import Connection
 from storage.errors import NotFound
 
@@ -151,6 +151,7 @@ def _creator_view(conn: Connection, page: Page) -> CreatorView:
         weeks=[schemas.week_view(week) for week in ledger_views.weeks(conn, page.creator_id, since)],
         expected=sum(schemas.expected_view(post, week).net for post, week in unpaid),
         freezes=[schemas.freeze_view(found) for found in ledger_freezes.of_creator(conn, page.creator_id, page.now)],
+        stuck_on_chain=ledger_chain.stuck_minor(conn, page.creator_id),
         posts=reach.posts,
         raw_views=reach.raw_views,
         qualified_views=reach.qualified_views,

@@ -70,6 +70,19 @@ def test_the_numbers_add_up_and_every_post_adds_up(client: TestClient, town: dic
     assert sum(post["money"]["net"] for post in posts) == totals["available"]
 
 
+def test_what_the_contract_has_not_paid_is_said(client: TestClient, town: dict[str, Any], platform: Platform) -> None:
+    assert client.get("/api/creators/maya").json()["stuck_on_chain"] == 0
+    with platform.db.transaction() as conn:
+        conn.execute(
+            "update ledger_chain_payments set status = 'held', error = 'JudgedOtherwise' where transaction_id ="
+            " (select id from ledger_transactions where post_id = %s)",
+            (town["copy"],),
+        )
+    assert client.get("/api/creators/maya").json()["stuck_on_chain"] == 10_000
+    assert client.get("/api/creators/tom").json()["stuck_on_chain"] == 0
+    assert "$100.00 of what your posts earned is owed and not on chain yet" in client.get("/creators/maya").text
+
+
 def test_a_slow_reader_of_a_statement_keeps_no_connection(database_dsn: str, town: dict[str, Any]) -> None:
     db = Database(database_dsn, max_size=1, timeout_s=2)
     db.open()
