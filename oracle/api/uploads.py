@@ -130,8 +130,8 @@ def file_name_of(uri: str) -> str | None:
 
 
 def printable(name: str) -> str | None:
-    """A file's name without control characters, at most 255 long; None where nothing is left."""
-    return "".join(sign for sign in name if sign.isprintable())[:255] or None
+    """A file's name without control characters and outer blanks, at most 255 long; None where nothing is left."""
+    return "".join(sign for sign in name if sign.isprintable()).strip()[:255] or None
 
 
 def _save(file: UploadFile, path: Path, limit_bytes: int) -> tuple[bytes, int]:
