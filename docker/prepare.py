@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from oracle.app import deploy_contracts
+from oracle.app import People, deploy_contracts
 from oracle.chain.accounts import load_account
 from oracle.chain.devnet.jsonrpc import json_rpc
 from oracle.errors import ConfigurationError
@@ -48,7 +48,7 @@ def deploy(settings: Settings, file: Path) -> None:
     if file.exists():
         return
     draft = file.with_suffix(".new")
-    draft.write_text(deploy_contracts(settings).to_json())
+    draft.write_text(deploy_contracts(settings, People()).to_json())
     draft.replace(file)
     print(f"deployed the contracts; addresses in {file}")
 
