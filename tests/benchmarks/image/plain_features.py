@@ -2,7 +2,7 @@
 PCA.
 
 Reads the two files that ``train_descriptor.py`` leaves in its OUT_DIR, taken from the environment's PLAIN_DIR
-or /tmp/pictures/descriptor: the benchmark says so and goes on without them where they are missing.
+or ./descriptor: the benchmark says so and goes on without them where they are missing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from embeddings.image.descriptor_model import CopyDescriptor, lower_half
 class PlainFeatures:
     def __init__(self) -> None:
         torch.set_num_threads(1)
-        path = Path(os.environ.get("PLAIN_DIR", "/tmp/pictures/descriptor")) / "whitened.safetensors"
+        path = Path(os.environ.get("PLAIN_DIR", "descriptor")) / "whitened.safetensors"
         self.model: CopyDescriptor | None = None
         if not path.is_file():
             print(f"{path} is missing: plain and whitened features are left out")
