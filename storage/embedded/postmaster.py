@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from storage.embedded.account import Account
-from storage.embedded.cluster import Cluster
+from storage.embedded.cluster import PORT, Cluster
 
 # Lines of postmaster.pid (src/include/utils/pidfile.h), counted from 0.
 PID_LINE, SOCKET_FOLDER_LINE, STATUS_LINE = 0, 4, 7
@@ -81,7 +81,11 @@ def clear_remains(cluster: Cluster, account: Account, patience_s: float = 5.0) -
         while remains and time.monotonic() < deadline:
             time.sleep(0.02)
             remains = _all_working_in(cluster.data, account)
-    # Postgres takes a zombie, or a stranger with the same pid, for a living server and refuses to start.
+    # Postgres takes a zombie, or a stranger with the same pid, for a living server and refuses to start: by the pid
+    # file, and by the lock beside its socket.
+    with contextlib.suppress(OSError, IndexError):
+        socket_folder = Path(cluster.pid_file.read_text().splitlines()[SOCKET_FOLDER_LINE])
+        (socket_folder / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
     cluster.pid_file.unlink(missing_ok=True)
 
 

@@ -309,3 +309,33 @@ def test_it_heals_for_the_root_of_a_container_who_may_not_look_into_other_accoun
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-2:] == ["(1,)", "True True"]  # after lines of the log
     assert server_processes(folder) == []
+
+
+UNREAPED = """
+import ctypes, os, signal, sys
+from pathlib import Path
+import psutil
+from storage.embedded import EmbeddedPostgres
+assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0  # PR_SET_CHILD_SUBREAPER: nobody reaps orphans
+folder = Path(sys.argv[1])
+server = EmbeddedPostgres(folder)
+server.start()
+before = int((folder / "pgdata" / "postmaster.pid").read_text().split()[0])
+alive = [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"]]
+keepers = [p.pid for p in alive if "storage.embedded" in p.info["cmdline"] and str(folder) in p.info["cmdline"]]
+for pid in (*keepers, before):
+    os.kill(pid, signal.SIGKILL)
+server.start()
+assert psutil.Process(before).status() == psutil.STATUS_ZOMBIE
+assert int((folder / "pgdata" / "postmaster.pid").read_text().split()[0]) != before
+assert server.stop()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="subreapers are Linux's")
+def test_a_dead_server_that_nobody_reaps_does_not_block_the_next_start(folder: Path) -> None:
+    """As in a container whose first process does not look after orphans."""
+    done = subprocess.run(
+        [sys.executable, "-c", UNREAPED, str(folder)], capture_output=True, text=True, timeout=90, check=False
+    )
+    assert done.returncode == 0, done.stderr
