@@ -5,7 +5,7 @@ import ssl
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import httpcore2
 
@@ -14,6 +14,8 @@ from oracle.fetch.errors import UriTimeout
 
 # A server may be slow as a whole, but not silent for longer.
 LONGEST_SILENCE_S = 15.0
+# Whoever reads a byte at a time is noticed after so many: a time limit holds for each write.
+WRITE_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,13 @@ class Deadline:
         if left_s <= 0:
             raise UriTimeout
         return min(left_s, LONGEST_SILENCE_S)
+
+
+class Limit(Protocol):
+    """What ends a conversation."""
+
+    def limit_s(self) -> float:
+        """How long the next operation may take. Raises when there is no time left."""
 
 
 class CheckedBackend(httpcore2.NetworkBackend):
@@ -70,7 +79,7 @@ class CheckedBackend(httpcore2.NetworkBackend):
 class DeadlineStream(httpcore2.NetworkStream):
     """A stream that nobody can keep open by sending a byte now and then, not even in the headers."""
 
-    def __init__(self, stream: httpcore2.NetworkStream, deadline: Deadline) -> None:
+    def __init__(self, stream: httpcore2.NetworkStream, deadline: Limit) -> None:
         self._stream = stream
         self._deadline = deadline
 
@@ -78,7 +87,8 @@ class DeadlineStream(httpcore2.NetworkStream):
         return self._stream.read(max_bytes, self._deadline.limit_s())
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, self._deadline.limit_s())
+        for start in range(0, len(buffer), WRITE_BYTES):
+            self._stream.write(buffer[start : start + WRITE_BYTES], self._deadline.limit_s())
 
     def close(self) -> None:
         self._stream.close()

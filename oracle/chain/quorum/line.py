@@ -1,18 +1,16 @@
 """Requests to other signers that end in time, however slowly the other side speaks."""
 # ruff: noqa: ARG002 (the signatures are httpcore's; its time limits give way to the conversation's)
 
-import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 import httpcore2
 
-# A peer that reads a byte at a time is noticed after so many: a time limit holds for each write.
-WRITE_BYTES = 4096
+from oracle.fetch.network import DeadlineStream
+
 HEADERS = [(b"Content-Type", b"application/json"), (b"Accept-Encoding", b"identity")]
 KEPT_FOR_S = 20.0  # a signer's port closes a connection that is silent for 30 s
 
@@ -80,30 +78,4 @@ class _Backend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
-        return _Stream(self._system.connect_tcp(host, port, timeout=self.limit_s()), self)
-
-
-class _Stream(httpcore2.NetworkStream):
-    """A connection that nobody can keep busy by sending a byte now and then, not even in the headers."""
-
-    def __init__(self, stream: httpcore2.NetworkStream, backend: _Backend) -> None:
-        self._stream = stream
-        self._backend = backend
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._backend.limit_s())
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        for start in range(0, len(buffer), WRITE_BYTES):
-            self._stream.write(buffer[start : start + WRITE_BYTES], self._backend.limit_s())
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore2.NetworkStream:
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, self._backend.limit_s()), self._backend)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
+        return DeadlineStream(self._system.connect_tcp(host, port, timeout=self.limit_s()), self)
