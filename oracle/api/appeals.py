@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, File, Form, Query, Request, UploadFile
+from fastapi import APIRouter, File, Form, Query, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
@@ -16,7 +16,7 @@ from oracle.api.cursors import read_cursor, write_cursor
 from oracle.api.fraud import load_detail
 from oracle.api.fraud_schemas import AppealRequest, Body
 from oracle.api.pages import templates
-from oracle.api.parties import acting_creator, actor_of, check_neutral, check_origin, check_side, own_creator
+from oracle.api.parties import acting_creator, actor_of, check_neutral, check_side, own_creator
 from oracle.api.services import Services, ServicesDep
 from oracle.errors import UploadTooLarge
 from oracle.fraud import alerts, webhooks, wording
@@ -223,13 +223,11 @@ def alerts_page(services: ServicesDep, _: FraudOfficer) -> str:
 def decide_form(
     services: ServicesDep,
     caller: FraudOfficer,
-    request: Request,
     alert_id: UUID,
     step: Annotated[Literal["freeze", "uphold", "reverse", "reopen"], Form()],
     reason: Annotated[str, Form(min_length=10, max_length=4000)],
     days: Annotated[int, Form(ge=1, le=180)] = 14,
 ) -> RedirectResponse:
-    check_origin(request)
     now = datetime.now(UTC)
     with services.db.transaction() as conn:
         check_neutral(caller, fraud_alerts.get(conn, alert_id).creator_id)
@@ -252,13 +250,11 @@ def decide_form(
 def appeal_form(
     services: ServicesDep,
     caller: Reader,
-    request: Request,
     alert_id: UUID,
     ground: Annotated[str, Form()],
     statement: Annotated[str, Form(min_length=1, max_length=10_000)],
     file: Annotated[UploadFile | None, File()] = None,
 ) -> RedirectResponse:
-    check_origin(request)
     with services.db.transaction() as conn:
         number = cases.appeal_alert(
             conn, alert_id, creator_id=own_creator(caller, None), actor=actor_of(caller),
@@ -285,11 +281,9 @@ def appeal_page(services: ServicesDep, caller: Reader, appeal_id: UUID) -> str:
 def answer_form(
     services: ServicesDep,
     caller: Reader,
-    request: Request,
     appeal_id: UUID,
     view: Annotated[str, Form(min_length=1, max_length=10_000)],
 ) -> RedirectResponse:
-    check_origin(request)
     answer(services, caller, appeal_id, View(view=view))
     return RedirectResponse(f"/appeals/{appeal_id}", status_code=303)
 

@@ -1,9 +1,5 @@
 """Who may see and do what in a case: its creator, the other side, and reviewers."""
 
-from urllib.parse import urlsplit
-
-from fastapi import Request
-
 from oracle.api.access import Caller
 from oracle.errors import KeyRequired, NotAllowed
 from oracle.fraud.actors import creator_actor, key_actor
@@ -68,10 +64,3 @@ def check_neutral(caller: Caller, *creator_ids: int | None) -> None:
     """Raise NotAllowed where a reviewer's key belongs to a side of the case."""
     if caller.creator_id is not None and caller.creator_id in creator_ids:
         raise NotAllowed(f"The key {caller.name!r} belongs to a side of this case; somebody else has to decide.")
-
-
-def check_origin(request: Request) -> None:
-    """Refuse a form that another site's page sent with a visitor's cookie. Raises: NotAllowed."""
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise NotAllowed("This form was sent by another site.")
