@@ -12,7 +12,7 @@ from typing import Any
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from oracle.chain.devnet.anvil import find_anvil, wait_until_up
+from oracle.chain.devnet.anvil import KEEP_STATES_IN_MEMORY, find_anvil, wait_until_up
 from oracle.chain.devnet.jsonrpc import JsonRpc
 from oracle.processes import die_with_parent
 
@@ -78,7 +78,7 @@ def running_anvil(log: Path, *options: str, slots_in_an_epoch: int = 1) -> Itera
     """A node on a free port for the length of a block; extra options go to anvil's command line."""
     port = free_port()
     argv = [str(find_anvil()), f"--port={port}", f"--chain-id={CHAIN_ID}", "--silent", *options]
-    argv += [f"--slots-in-an-epoch={slots_in_an_epoch}", "--no-request-size-limit"]
+    argv += [f"--slots-in-an-epoch={slots_in_an_epoch}", "--no-request-size-limit", KEEP_STATES_IN_MEMORY]
     with log.open("wb") as output:
         process = subprocess.Popen(argv, stdout=output, stderr=output, preexec_fn=die_with_parent())  # noqa: PLW1509
     rpc = JsonRpc(f"http://127.0.0.1:{port}")

@@ -17,7 +17,7 @@ from eth_account import Account
 from support.waiting import wait_for
 
 from oracle.chain.devnet import AnvilMissing, DevChain, DevChainBusy, DevChainStateUnusable
-from oracle.chain.devnet.anvil import find_anvil
+from oracle.chain.devnet.anvil import PAST_STATES, find_anvil
 from oracle.chain.devnet.jsonrpc import JsonRpc, json_rpc
 from oracle.chain.errors import ChainError
 
@@ -192,6 +192,26 @@ def test_a_state_that_cannot_be_loaded_is_reported_and_left_alone(tmp_path: Path
     with pytest.raises(DevChainStateUnusable, match="move the file away"):
         DevChain(tmp_path).start()
     assert state.read_bytes() == broken
+
+
+def test_past_states_are_kept_in_memory_and_only_as_many_as_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anvil's own way is to write each state beyond 500 to the user's home."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    with DevChain(tmp_path / "chain") as chain, json_rpc(chain.rpc_url) as rpc:
+        receipt = final(rpc, pay(chain, rpc))
+        rpc.call("anvil_mine", hex(1_000))
+        head = rpc.number("eth_blockNumber")
+        balances = [rpc.number("eth_getBalance", receipt["to"], hex(head - back)) for back in (0, 100)]
+        assert balances == [1, 1]
+        with pytest.raises(ChainError, match=r"(?i)state|block"):
+            rpc.call("eth_getBalance", receipt["to"], hex(head - 2 * PAST_STATES))
+        assert rpc.call("eth_getTransactionReceipt", receipt["transactionHash"]) == receipt
+        assert rpc.call("eth_getBlockByNumber", receipt["blockNumber"], False)["hash"] == receipt["blockHash"]
+    assert sum(path.stat().st_size for path in home.rglob("*") if path.is_file()) == 0
 
 
 def test_a_missing_anvil_is_reported_with_the_command_that_installs_it(tmp_path: Path) -> None:
