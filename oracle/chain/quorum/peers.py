@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,6 +17,7 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from oracle.chain.errors import ChainError, InvalidReport, SigningFailed
+from oracle.chain.quorum.bounded import BoundedServer
 from oracle.chain.quorum.line import Line
 from oracle.chain.report import domain_separator
 from oracle.chain.signer import Signer, recover
@@ -30,6 +31,7 @@ COPY_BYTES = 1 << 20
 # Connecting, asking, and what the other node has to look up before it answers.
 SILENCES_PER_ANSWER = 3
 SLOWEST_MEDIA_BYTES_PER_S = 256 * 1024
+SILENT_FOR_S = 30.0  # a peer that opens a connection and says nothing
 TYPE_HASH = keccak(text="PeerMessage(address recipient,uint64 sentAt,bytes32 bodyHash)")
 
 Body = dict[str, Any]
@@ -55,6 +57,8 @@ class QuorumSettings:
         turn_s: How long each signer has to transmit before the next one does.
         timeout_s: How long a peer may be silent; a whole answer may take three times as long.
         media_start_s: What fetching media may take beyond its size at 256 KiB/s.
+        connections: How many this signer takes at once, and how many of them from one address. A peer needs up to
+            three; several may be behind one address.
     """
 
     peers: dict[bytes, str] = field(default_factory=dict)
@@ -64,6 +68,8 @@ class QuorumSettings:
     timeout_s: float = 3.0
     media_start_s: float = 30.0
     validity_s: int = 1_800
+    connections: int = 128
+    connections_per_address: int = 32
 
 
 def seal(signer: Signer, domain: bytes, recipient: bytes, sent_at: int, body: Body) -> Body:
@@ -183,7 +189,7 @@ class PeerServer:
 
         class PeerHandler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"  # signers talk often: one connection for many messages
-            timeout = 30.0  # a peer that opens a connection and says nothing
+            timeout = SILENT_FOR_S
 
             def do_POST(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
@@ -226,8 +232,9 @@ class PeerServer:
             def log_message(self, *_: object) -> None:
                 pass  # structlog has said what matters
 
-        self._server = ThreadingHTTPServer(settings.listen, PeerHandler)
-        self._server.daemon_threads = True
+        self._server = BoundedServer(
+            settings.listen, PeerHandler, most=settings.connections, most_of_one=settings.connections_per_address
+        )
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True, name="peer-server")
         self._thread.start()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pytest
+from support.waiting import wait_for
 
 from oracle.chain.ids import attestation_id
 from oracle.chain.quorum.peers import PeerAway, Peers, PeerServer, QuorumSettings, seal
@@ -69,8 +70,8 @@ def peers_at(*urls: str, **settings: Any) -> Iterator[Peers]:
 
 
 @contextmanager
-def honest_server(signer: LocalSigner, handle: Any = lambda *_: {"fine": True}) -> Iterator[str]:
-    server = PeerServer(QuorumSettings(), signer, CHAIN_ID, HUB, handle, lambda: int(time.time()))
+def honest_server(signer: LocalSigner, handle: Any = lambda *_: {"fine": True}, **settings: Any) -> Iterator[str]:
+    server = PeerServer(QuorumSettings(**settings), signer, CHAIN_ID, HUB, handle, lambda: int(time.time()))
     yield f"http://127.0.0.1:{server.port}"
     server.close()
 
@@ -177,3 +178,66 @@ def test_a_message_nested_without_end_is_refused_and_the_server_lives() -> None:
                 line.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
                 assert line.recv(12) == b"HTTP/1.1 400"
         assert peers.ask({"kind": "observe"}) == {OTHER.address: {"fine": True}}
+
+
+def knock(port: int, source: str, message: bytes = b"") -> socket.socket:
+    """A connection from one of this machine's many addresses."""
+    line = socket.create_connection(("127.0.0.1", port), timeout=5, source_address=(source, 0))
+    line.sendall(message)
+    return line
+
+
+def said(line: socket.socket) -> bytes:
+    """All that comes until the other side closes; nothing where it stays silent."""
+    line.settimeout(0.2)
+    text = b""
+    try:
+        while chunk := line.recv(4096):
+            text += chunk
+    except TimeoutError:
+        pass
+    return text
+
+
+def serving_threads() -> int:
+    return sum("process_request_thread" in thread.name for thread in threading.enumerate())
+
+
+@pytest.mark.timeout(120)
+def test_a_flood_from_one_address_is_refused_and_the_others_are_served() -> None:
+    before = serving_threads()
+    with honest_server(OTHER, connections=12, connections_per_address=8) as url:
+        port = int(url.rpartition(":")[2])
+        flood = [knock(port, "127.0.0.2", b"POST / HTTP/1.1\r\nX-Slow: ") for _ in range(300)]
+        try:
+            answers = [said(line) for line in flood[8:]]
+            assert serving_threads() - before == 8  # those that were first, and wait for a request that never ends
+            assert all(answer.startswith(b"HTTP/1.1 503 ") and b"Retry-After: 5\r\n" in answer for answer in answers)
+            refusal = json.loads(answers[0].partition(b"\r\n\r\n")[2])
+            assert refusal["error"] == "too_many_connections" and "127.0.0.2" in refusal["detail"]
+            with peers_at("http://127.0.0.1:1", url) as peers:  # it comes from 127.0.0.1
+                assert peers.ask({"kind": "observe"}) == {OTHER.address: {"fine": True}}
+        finally:
+            for line in flood:
+                line.close()
+        wait_for(lambda: serving_threads() == before)
+        again = knock(port, "127.0.0.2", b"GET / HTTP/1.0\r\n\r\n")
+        assert said(again).startswith(b"HTTP/1.1 501 ")  # taken, and told that only POST is understood
+        again.close()
+
+
+@pytest.mark.timeout(120)
+def test_there_is_a_limit_for_all_addresses_together() -> None:
+    before = serving_threads()
+    with honest_server(OTHER, connections=12, connections_per_address=8) as url:
+        port = int(url.rpartition(":")[2])
+        lines = [knock(port, f"127.0.0.{2 + n % 4}") for n in range(16)]
+        wait_for(lambda: serving_threads() - before == 12)
+        assert [bool(said(line)) for line in lines] == 12 * [False] + 4 * [True]
+        lines[0].close()
+        wait_for(lambda: serving_threads() - before == 11)
+        with peers_at("http://127.0.0.1:1", url) as peers:
+            assert peers.ask({"kind": "observe"}) == {OTHER.address: {"fine": True}}
+        for line in lines:
+            line.close()
+        wait_for(lambda: serving_threads() == before)
