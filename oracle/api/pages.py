@@ -12,12 +12,12 @@ from urllib.parse import quote
 from uuid import UUID
 
 import jinja2
-from fastapi import APIRouter, Form, Query, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
-from starlette.background import BackgroundTask
+from fastapi import APIRouter, Form, Header, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 
 from oracle.api.access import COOKIE, Reader, caller_of
 from oracle.api.analyses import load_view
+from oracle.api.ranges import stored_media
 from oracle.api.schemas import Neighbour
 from oracle.api.services import ServicesDep
 from oracle.api.viewer import clock, match_details
@@ -106,15 +106,17 @@ def preview(services: ServicesDep, _: Reader, work_id: UUID, at_ms: Annotated[in
 
 
 @router.get("/works/{work_id}/media")
-def media(services: ServicesDep, _: Reader, work_id: UUID) -> FileResponse:
+def media(
+    services: ServicesDep,
+    _: Reader,
+    work_id: UUID,
+    part: Annotated[str | None, Header(alias="Range")] = None,
+    if_range: Annotated[str | None, Header()] = None,
+) -> StreamingResponse:
     """The stored bytes of a work, to be played beside what it matches."""
     with services.db.transaction() as conn:
         work = unerased(works.get_work(conn, work_id))
-    folder = TemporaryDirectory(prefix="oracle-")
-    path = Path(folder.name) / "media"
-    services.blobs.fetch(work.blob_key, path)
-    headers = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
-    return FileResponse(path, media_type=work.mime, headers=headers, background=BackgroundTask(folder.cleanup))
+    return stored_media(services.blobs, work, part, if_range)
 
 
 @contextmanager

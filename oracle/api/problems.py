@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from embeddings import errors as embedding
 from oracle import errors, fetch
+from oracle.api.ranges import RangeNotSatisfiable
 from oracle.chain.errors import InvalidAddress
 from oracle.fraud.errors import Conflict
 from storage import blobs
@@ -28,6 +29,7 @@ STATUS: dict[type[Exception], int] = {
     errors.NotAllowed: 403,
     errors.KeyRequired: 401,
     errors.TooManyRequests: 429,
+    RangeNotSatisfiable: 416,
     Conflict: 409,
     errors.OracleError: 422,
     InvalidAddress: 422,
@@ -47,9 +49,9 @@ STATUS: dict[type[Exception], int] = {
 RETRY_AFTER_S = 2
 TITLES = {
     400: "Bad request", 401: "Key required", 403: "Not allowed", 404: "Not found", 405: "Method not allowed",
-    409: "Conflict", 413: "Too large", 415: "Unsupported media", 422: "Cannot be processed",
-    429: "Too many requests", 500: "Internal error", 502: "Source unreachable", 503: "Temporarily unavailable",
-    504: "Source too slow",
+    409: "Conflict", 413: "Too large", 415: "Unsupported media", 416: "Range not satisfiable",
+    422: "Cannot be processed", 429: "Too many requests", 500: "Internal error", 502: "Source unreachable",
+    503: "Temporarily unavailable", 504: "Source too slow",
 }  # fmt: skip
 
 
@@ -79,6 +81,8 @@ async def _known(request: Request, exc: Exception) -> JSONResponse:
     answer = problem(request, status, code, str(exc))
     if isinstance(exc, errors.TooManyRequests):
         answer.headers["Retry-After"] = str(exc.retry_after_s)
+    if isinstance(exc, RangeNotSatisfiable):
+        answer.headers["Content-Range"] = f"bytes */{exc.size_bytes}"
     return answer
 
 

@@ -1,5 +1,6 @@
 """What every blob store does, and the choice between them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
@@ -20,6 +21,13 @@ class BlobStore(Protocol):
 
     def fetch(self, key: str, path: Path) -> None:
         """Copy the content into a file and check it. Raises: BlobMissing, BlobCorrupt."""
+
+    def read_part(self, key: str, first: int, length: int) -> Iterator[bytes]:
+        """`length` bytes from the one at `first` on, piece by piece; nothing else is read, so nothing is checked.
+
+        What is missing is said before the first piece is taken. Raises: BlobMissing; BlobCorrupt where the blob ends
+        before the part does.
+        """
 
     def exists(self, key: str) -> bool:
         """Whether there is a blob under this key."""

@@ -71,6 +71,25 @@ def test_what_is_put_comes_back(blobs: BlobStore, file: Path, tmp_path: Path) ->
     assert file.read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize(("first", "length"), [(0, 1), (0, 16_000), (15_999, 1), (700, 9_000), (5, 0)])
+def test_a_part_can_be_read(
+    blobs: BlobStore, file: Path, monkeypatch: pytest.MonkeyPatch, first: int, length: int
+) -> None:
+    for module in ("local", "gcs"):
+        monkeypatch.setattr(f"storage.blobs.{module}.PIECE_BYTES", 4_000)  # so that a part is several pieces
+    blobs.put(file, KEY)
+    assert b"".join(blobs.read_part(KEY, first, length)) == CONTENT[first : first + length]
+
+
+def test_a_part_of_what_is_missing_or_too_short_is_no_part(blobs: BlobStore, file: Path) -> None:
+    with pytest.raises(BlobMissing, match=KEY):
+        blobs.read_part(KEY, 0, 1)  # before anything is taken from it
+    blobs.put(file, KEY)
+    for first, length in ((15_999, 2), (20_000, 1)):
+        with pytest.raises(BlobCorrupt, match="ends"):
+            list(blobs.read_part(KEY, first, length))
+
+
 def test_a_stream_can_be_put(blobs: BlobStore) -> None:
     blobs.put(io.BytesIO(CONTENT), "exports/2026/all.bin")
     with blobs.open("exports/2026/all.bin") as stream:
