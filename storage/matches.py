@@ -89,14 +89,21 @@ def find_candidates(
 
 
 def find_sources(conn: Connection, ids: Sequence[UUID], before: int) -> list[Candidate]:
-    """The earlier works that these works were themselves found to repeat, other than those given."""
+    """The earlier works that these works were themselves found to repeat, other than those given.
+
+    Of a video that a picture was found to be a frame of: at that frame.
+    """
     rows = conn.execute(
-        "select distinct s.id from analyses a join works s on s.id = a.matched_work_id"
+        "select distinct on (s.id) s.id, coalesce(frame_ms, 0)"
+        " from analyses a join works s on s.id = a.matched_work_id"
+        " left join lateral (select (m->>'frame_ms')::int as frame_ms from"
+        "   jsonb_array_elements(convert_from(a.evidence, 'UTF8')::jsonb->'matches') m"
+        "   where m->'work'->>'id' = s.id::text limit 1) seen on true"
         " where a.work_id = any(%(ids)s) and a.verdict <> 'original' and s.registration < %(before)s"
-        " and s.id <> all(%(ids)s)",
+        " and s.id <> all(%(ids)s) order by s.id, frame_ms is null, a.decided_at desc",
         {"ids": list(ids), "before": before},
     ).fetchall()
-    return [Candidate(row[0], found_by=("source_of_match",)) for row in rows]
+    return [Candidate(row[0], found_by=("source_of_match",), frame_ms=row[1]) for row in rows]
 
 
 def copies_among(conn: Connection, ids: Sequence[UUID]) -> set[UUID]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from support import clips
@@ -10,10 +11,13 @@ from support import clips
 from embeddings.image.analyzer import ImageAnalyzer
 from embeddings.video.analyzer import VideoAnalyzer
 from oracle import app as wiring
-from oracle.media.kind import MediaKinds
+from oracle.matching import Matcher
+from oracle.media.kind import MediaKinds, Query
 from oracle.media.pictures import Pictures
 from oracle.media.video import Videos
 from oracle.settings import Settings
+from storage.database import Database
+from storage.matches import Candidate
 
 Post = Callable[..., dict[str, Any]]
 FILM = ("coffee.png", "astronaut.png", "chelsea.png")
@@ -102,6 +106,24 @@ def test_a_frame_of_a_video_and_a_picture_shown_in_one_are_found_across_the_type
     showing = post(made([clips.whole("brick.png")] * 60), "bob", "show.mp4")
     assert showing["verdict"] == "derivative" and only_neighbour(showing)["media_type"] == "image"
     assert "shows the earlier picture" in only_neighbour(showing)["reason"]
+
+
+def test_who_copies_a_still_is_traced_to_the_moment_of_the_film_it_was_taken_from(
+    post: Post, made: Callable[..., bytes], film: list[clips.Frame], settings: Settings, db: Database, tmp_path: Path
+) -> None:
+    first = post(made(film), "alice", "film.mp4")
+    still = post(clips.as_png(film[60]), "bob", "still.png")
+    path = tmp_path / "again.png"
+    path.write_bytes(clips.as_png(film[60]))
+    pictures = wiring.make_kinds(settings)["image"]
+    # The indexes named the still alone.
+    found = [Candidate(UUID(still["work"]["id"]), found_by=("phash",))]
+    judged = Matcher(db).verify(pictures, pictures.read(path), Query(bytes(32)), found)
+    by_work = {str(one.work.id): one for one in judged}
+    traced = by_work[first["work"]["id"]]
+    assert traced.candidate.as_json()["found_by"] == ["source_of_match"]
+    assert traced.candidate.as_json()["frame_ms"] > 0
+    assert traced.match.verified
 
 
 def test_black_video_is_undecided_and_says_why(post: Post, made: Callable[..., bytes]) -> None:
