@@ -205,10 +205,10 @@ def test_past_states_are_kept_in_memory_and_only_as_many_as_needed(
         receipt = final(rpc, pay(chain, rpc))
         rpc.call("anvil_mine", hex(1_000))
         head = rpc.number("eth_blockNumber")
-        balances = [rpc.number("eth_getBalance", receipt["to"], hex(head - back)) for back in (0, 100)]
+        balances = [rpc.number("eth_getBalance", receipt["to"], hex(head - back)) for back in (0, PAST_STATES - 2)]
         assert balances == [1, 1]
         with pytest.raises(ChainError, match=r"(?i)state|block"):
-            rpc.call("eth_getBalance", receipt["to"], hex(head - 2 * PAST_STATES))
+            rpc.call("eth_getBalance", receipt["to"], hex(head - PAST_STATES - 2))
         assert rpc.call("eth_getTransactionReceipt", receipt["transactionHash"]) == receipt
         assert rpc.call("eth_getBlockByNumber", receipt["blockNumber"], False)["hash"] == receipt["blockHash"]
     assert sum(path.stat().st_size for path in home.rglob("*") if path.is_file()) == 0
