@@ -11,15 +11,19 @@ from psycopg.types.json import Jsonb
 from storage.database import Connection
 from storage.errors import NotFound
 
+POLICIES_LOCK = 0x0_6AADE
 _POLICY = (
     "version, effective_from, weights_bps, cutoffs_bps, prior_views, min_watch_ms, min_comment_chars, min_cohort,"
-    " final_after_days, note, created_by"
+    " final_after_days, note, created_by, chain_version"
 )
 
 
 @dataclass(frozen=True)
 class StoredPolicy:
-    """One version of the grading rules; it applies to posts published from `effective_from` on."""
+    """One version of the grading rules; it applies to posts published from `effective_from` on.
+
+    chain_version: the version of the contract's policy whose cut-offs it took over; None where people made it.
+    """
 
     version: int
     effective_from: datetime | None  # None: since ever
@@ -32,6 +36,7 @@ class StoredPolicy:
     final_after_days: int
     note: str
     created_by: str
+    chain_version: int | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,11 @@ class GradedCounts:
     base_minor: int
 
 
+def lock_policies(conn: Connection) -> None:
+    """Take turns with everybody who adds rules, until the transaction ends: versions are counted."""
+    conn.execute("select pg_advisory_xact_lock(%s)", (POLICIES_LOCK,))
+
+
 def get_policy(conn: Connection, version: int) -> StoredPolicy:
     """Raises: NotFound."""
     found = [policy for policy in list_policies(conn) if policy.version == version]
@@ -95,11 +105,11 @@ def list_policies(conn: Connection) -> list[StoredPolicy]:
 def add_policy(conn: Connection, policy: StoredPolicy) -> None:
     """Store a new version; it must not apply to what is published already, and its number follows the last."""
     conn.execute(
-        f"insert into grade_policies ({_POLICY}) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        f"insert into grade_policies ({_POLICY}) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             policy.version, policy.effective_from, Jsonb(policy.weights_bps), Jsonb(policy.cutoffs_bps),
             policy.prior_views, policy.min_watch_ms, policy.min_comment_chars, policy.min_cohort,
-            policy.final_after_days, policy.note, policy.created_by,
+            policy.final_after_days, policy.note, policy.created_by, policy.chain_version,
         ),
     )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Protocol
 
 import psycopg
@@ -44,6 +44,11 @@ def week_of(moment: datetime | date) -> date:
     """The Monday of a moment's week (UTC)."""
     day = moment.astimezone(UTC).date() if isinstance(moment, datetime) else moment
     return day - timedelta(days=day.weekday())
+
+
+def next_week(moment: datetime) -> datetime:
+    """When the week after a moment's begins (UTC)."""
+    return datetime.combine(week_of(moment) + timedelta(weeks=1), time(), UTC)
 
 
 def lock_post(conn: Connection, post_id: bytes) -> int | None:

@@ -16,14 +16,16 @@ from storage.database import Connection
 _FOLLOW = """
 insert into post_terms (post_id, verdict, redirect_bps, creditor_id, final_at, analysis_id, changed_at)
 select a.post_id, a.verdict, case when w.creator_id is null then 0 else a.redirect_bps end,
-    case when a.verdict = 'derivative' then w.creator_id end, a.decided_at + %(window)s, a.id, %(now)s
+    case when a.verdict = 'derivative' then w.creator_id end, a.decided_at + a.dispute_window, a.id, %(now)s
 from (
     select post_id from earnings where transaction_id is null union
     select post_id from ledger_waiting where bucket = 'contested' union
     select unnest(%(posts)s::bytea[])
 ) concerned cross join lateral (
-    select id, post_id, verdict, redirect_bps, matched_work_id, decided_at from analyses
-    where post_id = concerned.post_id and status = 'decided'
+    select id, post_id, verdict, redirect_bps, matched_work_id, decided_at, coalesce((select
+        make_interval(secs => dispute_window_s) from policy_terms t where t.version = analyses.policy_version),
+        %(window)s) as dispute_window
+    from analyses where post_id = concerned.post_id and status = 'decided'
         -- What an appeal has settled is no verdict any more.
         and not exists (select 1 from not_copies n where n.work_id = analyses.work_id
             and n.other_work_id = analyses.matched_work_id)
@@ -31,7 +33,8 @@ from (
 ) a left join works w on w.id = a.matched_work_id
 where not exists (select 1 from post_terms t where t.post_id = a.post_id and t.analysis_id = a.id)
 on conflict (post_id) do update set
-    final_at = case when post_terms.ruled then greatest(excluded.final_at, %(now)s + %(window)s)
+    final_at = case when post_terms.ruled then greatest(excluded.final_at, %(now)s + (select excluded.final_at
+            - decided_at from analyses where id = excluded.analysis_id))
         when (post_terms.verdict, post_terms.redirect_bps, post_terms.creditor_id)
         is not distinct from (excluded.verdict, excluded.redirect_bps, excluded.creditor_id)
         then post_terms.final_at else excluded.final_at end,
@@ -97,9 +100,10 @@ def keep(conn: Connection, terms: PostTerms, now: datetime) -> None:
 
 
 def follow_analyses(conn: Connection, window: timedelta, now: datetime, *, posts: Sequence[bytes] = ()) -> int:
-    """Take over what was decided since the last time; each verdict can be disputed for `window`.
+    """Take over what was decided since the last time.
 
     Args:
+        window: how long a verdict can be disputed where the terms of its policy are not known; as on chain else.
         posts: Registered posts to look at besides those whose money waits, one that is appealed before it earns.
     Returns: how many changed.
     """

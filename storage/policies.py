@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from psycopg import sql
 from psycopg.rows import class_row
 
 from storage.database import Connection
@@ -18,6 +19,18 @@ class Policy:
     media_type: str  # image, video or audio
     threshold_bps: int
     base_redirect_bps: int
+
+
+@dataclass(frozen=True)
+class PolicyTerms:
+    """What a policy version says besides thresholds and base redirect."""
+
+    version: int
+    grade_cutoffs_bps: tuple[int, int, int, int]  # lowest engagement score, 0..10000, of A, B, C and D; below is F
+    request_timeout_s: int
+    dispute_window_s: int
+    fee_wei: int  # of a request
+    bond_wei: int  # of a dispute's second round; the third costs twice as much
 
 
 @dataclass(frozen=True)
@@ -56,18 +69,48 @@ def record(conn: Connection, policy: Policy, *, block_number: int | None = None,
     )  # fmt: skip
 
 
+def record_terms(conn: Connection, terms: PolicyTerms, *, block_number: int | None = None, final: bool = True) -> None:
+    """Store a version's terms as read from the chain; like a policy, what is final stays."""
+    conn.execute(
+        "insert into policy_terms (version, grade_a_bps, grade_b_bps, grade_c_bps, grade_d_bps, request_timeout_s,"
+        " dispute_window_s, fee_wei, bond_wei, block_number, final) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " on conflict (version) do update set grade_a_bps = excluded.grade_a_bps, grade_b_bps = excluded.grade_b_bps,"
+        " grade_c_bps = excluded.grade_c_bps, grade_d_bps = excluded.grade_d_bps,"
+        " request_timeout_s = excluded.request_timeout_s, dispute_window_s = excluded.dispute_window_s,"
+        " fee_wei = excluded.fee_wei, bond_wei = excluded.bond_wei, block_number = excluded.block_number,"
+        " final = excluded.final, read_at = now() where not policy_terms.final",
+        (
+            terms.version, *terms.grade_cutoffs_bps, terms.request_timeout_s, terms.dispute_window_s, terms.fee_wei,
+            terms.bond_wei, block_number, final,
+        ),
+    )  # fmt: skip
+
+
+def find_terms(conn: Connection, version: int) -> PolicyTerms | None:
+    """The terms of a version, None if the node has not read them."""
+    return next(iter(_terms(conn, "version = %s", (version,))), None)
+
+
+def final_terms(conn: Connection) -> PolicyTerms | None:
+    """The terms of the newest version that no reorg can take back; None before the node has read one."""
+    return next(iter(_terms(conn, "final order by version desc limit 1")), None)
+
+
 def last_final(conn: Connection) -> int:
-    """The highest version that is final for every media type stored with it; 0 for none."""
+    """The highest version that is final with its terms and for every media type stored with it; 0 for none."""
     row = conn.execute(
-        "select coalesce(max(version), 0) from"
-        " (select version from policies group by version having bool_and(final)) final_versions"
+        "select coalesce(max(version), 0) from (select version from policies join policy_terms t using (version)"
+        " group by version having bool_and(policies.final and t.final)) final_versions"
     ).fetchone()
     return int(row[0]) if row else 0
 
 
 def withdraw(conn: Connection, above_version: int) -> None:
     """Forget versions a reorg has undone: those that are not final and above what the chain knows."""
-    conn.execute("delete from policies where version > %s and not final", (above_version,))
+    for table in ("policies", "policy_terms"):
+        conn.execute(
+            sql.SQL("delete from {} where version > %s and not final").format(sql.Identifier(table)), (above_version,)
+        )
 
 
 def bind(conn: Connection, deployment: BoundDeployment) -> None:
@@ -100,3 +143,12 @@ def _one(conn: Connection, where: str, params: tuple[object, ...], what: str) ->
     if policy is None:
         raise PolicyUnknown(f"The chain's policy was not read yet: {what}. The node reads it within seconds.")
     return policy
+
+
+def _terms(conn: Connection, where: str, params: tuple[object, ...] = ()) -> list[PolicyTerms]:
+    rows = conn.execute(
+        "select version, grade_a_bps, grade_b_bps, grade_c_bps, grade_d_bps, request_timeout_s, dispute_window_s,"
+        f" fee_wei, bond_wei from policy_terms where {where}",
+        params,
+    ).fetchall()
+    return [PolicyTerms(row[0], row[1:5], row[5], row[6], int(row[7]), int(row[8])) for row in rows]

@@ -115,6 +115,7 @@ class GradeView(BaseModel):
     score_bps: int
     policy_version: int
     cutoffs_bps: dict[str, int]
+    chain_version: int | None = Field(description="Version of the contract's policy that the cut-offs are from.")
     cohort: str | None = Field(description="The like posts it is compared with; none: too few posts yet.")
     cohort_posts: int
     contributions: list[ContributionView]
@@ -255,6 +256,7 @@ def grade_view(grade: StoredGrade, policy: StoredPolicy) -> GradeView:
         score_bps=grade.score_bps,
         policy_version=grade.policy_version,
         cutoffs_bps=dict(policy.cutoffs_bps),
+        chain_version=policy.chain_version,
         cohort=grade.facts["cohort"],
         cohort_posts=grade.facts["cohort_posts"],
         contributions=[ContributionView(label=SIGNALS[part["signal"]], **part) for part in parts],

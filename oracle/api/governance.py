@@ -7,9 +7,11 @@ from pydantic import BaseModel, Field
 
 from oracle.api.access import Governor, Reader
 from oracle.api.services import ServicesDep
+from oracle.creators.policies import cutoffs_of
 from oracle.intake import MEDIA_TYPES, ensure_creator
 from storage import policies, works
 from storage.errors import NotFound
+from storage.policies import Policy, PolicyTerms
 
 router = APIRouter(prefix="/v1", tags=["governance"])
 
@@ -21,6 +23,10 @@ class PolicyView(BaseModel):
     media_type: str
     threshold_bps: int
     base_redirect_bps: int
+    grade_cutoffs_bps: dict[str, int] | None = Field(
+        description="Lowest engagement score of each letter, below is F; grades follow it from the next week on."
+    )
+    dispute_window_s: int | None = Field(description="How long a verdict under this version can be disputed.")
 
 
 class Permission(BaseModel):
@@ -38,11 +44,11 @@ class PermissionView(Permission):
     id: int
 
 
-@router.get("/policy", summary="Thresholds and base redirects in force")
+@router.get("/policy", summary="Thresholds, base redirects, grades and disputes in force")
 def get_policy(services: ServicesDep, _: Reader) -> list[PolicyView]:
     with services.db.transaction() as conn:
         current = [policies.current(conn, media_type) for media_type in MEDIA_TYPES]
-    return [PolicyView(**policy.__dict__) for policy in current]
+        return [_view(policy, policies.find_terms(conn, policy.version)) for policy in current]
 
 
 @router.post("/permissions", status_code=201, summary="Record a licence; later analyses respect it")
@@ -54,3 +60,11 @@ def add_permission(services: ServicesDep, _: Governor, permission: Permission) -
             raise NotFound(f"{permission.owner} has no work {permission.work_id}.")
         number = works.grant(conn, owner_id, licensee_id, permission.work_id, permission.note)
     return PermissionView(id=number, **permission.model_dump())
+
+
+def _view(policy: Policy, terms: PolicyTerms | None) -> PolicyView:
+    return PolicyView(
+        **policy.__dict__,
+        grade_cutoffs_bps=cutoffs_of(terms) if terms else None,
+        dispute_window_s=terms.dispute_window_s if terms else None,
+    )

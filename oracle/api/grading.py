@@ -45,6 +45,9 @@ class RulesView(Rules):
     min_watch_s: float = Field(description="A view counts from here on, or from half of the media if that is less.")
     min_comment_chars: int
     created_by: str
+    chain_version: int | None = Field(
+        description="Version of the contract's policy whose cut-offs these are; null: people here chose them."
+    )
 
 
 class ChangeView(BaseModel):
@@ -104,4 +107,5 @@ def _view(stored: StoredPolicy) -> RulesView:
         final_after_days=stored.final_after_days,
         note=stored.note,
         created_by=stored.created_by,
+        chain_version=stored.chain_version,
     )

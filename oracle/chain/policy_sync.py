@@ -1,41 +1,22 @@
 """The contract's policy into the database, version by version; an old decision keeps its old rules."""
 
-from dataclasses import dataclass
-
 import structlog
 
 from oracle.chain.client import ChainClient
 from oracle.chain.errors import EndpointInconsistent, RpcRefused
 from oracle.chain.report import MediaType
 from oracle.chain.reverts import ContractReverted
-from oracle.chain.wire import Header
+from oracle.chain.wire import BlockId, Header
 from storage import policies
 from storage.database import Database
-from storage.policies import Policy
+from storage.policies import Policy, PolicyTerms
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyTerms:
-    """What a policy version says besides thresholds and base redirect."""
-
-    version: int
-    grade_cutoffs_bps: tuple[int, int, int, int]  # lowest engagement score, 0..10000, of A, B, C and D; below is F
-    request_timeout_s: int
-    dispute_window_s: int
-    fee_wei: int  # of a request
-    bond_wei: int  # of a dispute's second round; the third costs twice as much
-
-
-def read_terms(client: ChainClient, version: int | None = None) -> PolicyTerms:
-    """The terms of a version. None: those that requests made now are under.
-
-    Raises: ContractReverted (UnknownConfigVersion), ChainError.
-    """
-    if version is None:
-        version = int(client.read("PolicyRegistry", client.deployment.policy, "currentVersion"))
-    terms = client.read_struct("PolicyRegistry", client.deployment.policy, "termsAt", version)
+def read_terms(client: ChainClient, version: int, *, block: BlockId = "latest") -> PolicyTerms:
+    """The terms of a version. Raises: ContractReverted (UnknownConfigVersion), ChainError."""
+    terms = client.read_struct("PolicyRegistry", client.deployment.policy, "termsAt", version, block=block)
     return PolicyTerms(
         version=version,
         grade_cutoffs_bps=(terms["gradeABps"], terms["gradeBBps"], terms["gradeCBps"], terms["gradeDBps"]),
@@ -78,7 +59,9 @@ class PolicySync:
             return known
 
     def _record(self, version: int, head: Header, *, final: bool) -> None:
+        terms = read_terms(self._client, version, block=head.number)
         with self._db.transaction() as conn:
+            policies.record_terms(conn, terms, block_number=head.number, final=final)
             for media_type in MediaType:
                 threshold_bps, base_redirect_bps = self._client.read(
                     "PolicyRegistry", self._address, "policyAt", version, int(media_type), block=head.number

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from oracle.creators import grades, payments
+from oracle.creators import grades, payments, policies
 from storage import engagement, engagement_counts
 from storage.database import Database
 
@@ -22,6 +22,8 @@ class Tick:
 
 def tick(db: Database, now: datetime, *, retention: timedelta = RETENTION) -> Tick:
     """Do everything that is due; safe at any time, from any number of processes. Raises: DatabaseUnavailable."""
+    with db.transaction() as conn:
+        policies.follow_governance(conn, now)
     graded = grades.grade_changed(db, now)
     booked = payments.run_due(db, now)
     with db.transaction() as conn:

@@ -13,3 +13,9 @@ class InvalidGradePolicy(CreatorsError):
     """The grading rules do not fit together."""
 
     code = "invalid_grade_policy"
+
+
+class CutoffsGovernedOnChain(InvalidGradePolicy):
+    """Governance sets the cut-offs of grades on chain."""
+
+    code = "cutoffs_governed_on_chain"

@@ -18,11 +18,12 @@ from storage.errors import DatabaseUnavailable
 from storage.ledger_earnings import DueCorrection, DuePay
 from storage.ledger_freezes import Freeze
 from storage.ledger_terms import PostTerms
+from storage.policies import PolicyTerms
 
 log = structlog.get_logger()
 
 BATCH = 200
-# As long as on chain (PostRegistry.INITIAL_DISPUTE_WINDOW): a verdict can be disputed for so long.
+# For so long a verdict can be disputed where no terms of its policy were read from the chain.
 DISPUTE_WINDOW = timedelta(days=7)
 
 
@@ -44,6 +45,11 @@ def run_due(db: Database, now: datetime, *, dispute_window: timedelta = DISPUTE_
     if booked:
         log.info("ledger.booked", transactions=booked)
     return booked
+
+
+def window_of(terms: PolicyTerms | None) -> timedelta:
+    """How long a verdict under a policy version can be disputed."""
+    return DISPUTE_WINDOW if terms is None else timedelta(seconds=terms.dispute_window_s)
 
 
 def freeze(

@@ -1,20 +1,32 @@
-"""Changing the grading rules: a dry run over recent posts first, then a new version for what is published later."""
+"""Changing the grading rules: a dry run over recent posts first, then a new version for what is published later.
+
+The cut-offs are governance's: where the contract's policy is known they are taken from there, version by version. The
+rest (weights, shrinkage, cohorts) is the platform's.
+"""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import structlog
+
 from oracle.creators import grading
-from oracle.creators.errors import InvalidGradePolicy
+from oracle.creators.errors import CutoffsGovernedOnChain, InvalidGradePolicy
 from oracle.creators.grades import measure_baseline, rules_of
 from oracle.creators.grading import Counts, GradePolicy
 from oracle.decision import Verdict
 from oracle.money import Grade, payout
-from storage import engagement_grades
+from storage import engagement_grades, ledger
+from storage import policies as chain_policies
 from storage.database import Connection
 from storage.engagement_grades import StoredPolicy
+from storage.policies import PolicyTerms
 
+log = structlog.get_logger()
+
+GOVERNANCE = "governance, on chain"
+LETTERS = ("A", "B", "C", "D")
 DRY_RUN_SPAN = timedelta(days=30)
 MOST_SHOWN = 10
 
@@ -81,16 +93,75 @@ def dry_run(conn: Connection, proposal: Proposal, now: datetime) -> DryRun:
 
 
 def adopt(conn: Connection, proposal: Proposal, effective_from: datetime, actor: str, now: datetime) -> StoredPolicy:
-    """Store new rules for what is published from a moment in the future on. Raises: InvalidGradePolicy."""
+    """Store new rules for what is published from a moment in the future on.
+
+    Raises: InvalidGradePolicy, CutoffsGovernedOnChain.
+    """
+    engagement_grades.lock_policies(conn)
     if effective_from <= now:
         raise InvalidGradePolicy("Rules apply to the future: nobody is graded by rules made after the post came out.")
     stored = _stored(conn, proposal, effective_from, actor)
     rules_of(stored)
+    terms = chain_policies.final_terms(conn)
+    if terms and dict(proposal.cutoffs_bps) != cutoffs_of(terms):
+        raise CutoffsGovernedOnChain(
+            f"The cut-offs are set by governance on chain; version {terms.version} says"
+            f" {cutoffs_of(terms)}. Send those, or have governance change them: the change is followed by itself."
+        )
     latest = engagement_grades.list_policies(conn)[0]
     if latest.effective_from is not None and effective_from <= latest.effective_from:
         raise InvalidGradePolicy(f"Version {latest.version} begins at {latest.effective_from}; a later one follows it.")
     engagement_grades.add_policy(conn, stored)
     return stored
+
+
+def follow_governance(conn: Connection, now: datetime) -> list[StoredPolicy]:
+    """Take over the cut-offs of the contract's newest final policy, for what is published from the next week on.
+
+    A week is what pay is by, and nobody is graded by rules made after the post came out. Versions that begin later
+    than that are followed by one with the same beginning and the new cut-offs.
+
+    Returns: the new versions; none where the rules say the same already. Raises: InvalidGradePolicy.
+    """
+    newest = chain_policies.final_terms(conn)
+    if newest is None:
+        return []
+    engagement_grades.lock_policies(conn)
+    known = engagement_grades.list_policies(conn)
+    begins = ledger.next_week(now)
+    followed: list[StoredPolicy] = []
+    for rules in _in_force_from(known, begins):
+        if dict(rules.cutoffs_bps) == cutoffs_of(newest):
+            continue
+        stored = replace(
+            rules,
+            version=known[0].version + 1 + len(followed),
+            effective_from=max(begins, rules.effective_from or begins),
+            cutoffs_bps=cutoffs_of(newest),
+            note=f"Cut-offs of version {newest.version} of the policy that governance set on chain.",
+            created_by=GOVERNANCE,
+            chain_version=newest.version,
+        )
+        rules_of(stored)
+        engagement_grades.add_policy(conn, stored)
+        followed.append(stored)
+        log.info("grades.followed_governance", version=stored.version, chain_version=newest.version)
+    return followed
+
+
+def cutoffs_of(terms: PolicyTerms) -> dict[str, int]:
+    """Cut-offs by letter, in basis points of the score."""
+    return dict(zip(LETTERS, terms.grade_cutoffs_bps, strict=True))
+
+
+def _in_force_from(known: Sequence[StoredPolicy], moment: datetime) -> list[StoredPolicy]:
+    """The rules in force at a moment, and those that replace them later; the newest version wins where several do."""
+    in_force: list[StoredPolicy] = []
+    for rules in known:  # the newest first
+        if rules.effective_from is None or rules.effective_from <= moment:
+            return [rules, *reversed(in_force)]
+        in_force.append(rules)
+    return in_force[::-1]
 
 
 def _stored(conn: Connection, proposal: Proposal, effective_from: datetime | None, actor: str) -> StoredPolicy:

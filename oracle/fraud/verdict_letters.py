@@ -5,13 +5,13 @@ from uuid import UUID
 
 import structlog
 
-from oracle.creators.payments import DISPUTE_WINDOW
+from oracle.creators.payments import window_of
 from oracle.explain import percent
 from oracle.fraud import statements, templates
 from oracle.fraud.lifecycle import APPEAL_WITHIN
 from oracle.fraud.posts import work_name
 from oracle.fraud.statements import day, render
-from storage import analyses, inbox_messages, works
+from storage import analyses, inbox_messages, policies, works
 from storage.database import Connection, Database
 from storage.errors import DatabaseUnavailable
 
@@ -46,6 +46,7 @@ def tell(conn: Connection, analysis_id: UUID, now: datetime) -> None:
     assert analysis.matched_work_id is not None
     assert analysis.creator_id is not None
     own, original = works.get_work(conn, analysis.work_id), works.get_work(conn, analysis.matched_work_id)
+    window = window_of(policies.find_terms(conn, analysis.policy_version))
     similarity, threshold, base = analysis.similarity_bps, analysis.threshold_bps, analysis.base_redirect_bps
     letter = render(
         templates.COPY_FOUND,
@@ -63,7 +64,7 @@ def tell(conn: Connection, analysis_id: UUID, now: datetime) -> None:
             "viewer_link": f"/analyses/{analysis_id}",
             "appeal_link": f"/analyses/{analysis_id} or POST /v1/appeals",
             "appeal_end": day(analysis.decided_at + APPEAL_WITHIN) if analysis.decided_at else None,
-            "waits_until": day(analysis.decided_at + DISPUTE_WINDOW) if analysis.decided_at else None,
+            "waits_until": day(analysis.decided_at + window) if analysis.decided_at else None,
             "decider": f"the oracle under policy {analysis.policy_version}",
             "case": analysis_id.hex,
         },

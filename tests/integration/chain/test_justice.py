@@ -16,13 +16,14 @@ from oracle.chain.economy import DisputeStatus
 from oracle.chain.equivocation import Statement
 from oracle.chain.ids import attestation_id, request_id
 from oracle.chain.officers import DAY_S, Delays
-from oracle.chain.policy_sync import PolicyTerms, read_terms
+from oracle.chain.policy_sync import read_terms
 from oracle.chain.quorum.observation import observation_digest
 from oracle.chain.report import MediaType, Outcome, PoCReport, ReportDraft, digest
 from oracle.chain.reverts import ContractReverted
 from oracle.chain.rpc import Endpoint
 from oracle.chain.signer import LocalSigner
 from oracle.chain.wire import address_bytes, hexed
+from storage.policies import PolicyTerms
 
 
 def sha(text: str) -> bytes:
@@ -183,7 +184,7 @@ def test_a_community_rules_and_the_majority_shares_the_stakes(court: Court) -> N
 
 def test_every_change_of_policy_is_a_version_with_its_own_terms(court: Court) -> None:
     first = PolicyTerms(1, (8_000, 6_500, 5_000, 3_500), DAY_S, 7 * DAY_S, 0, 10**16)
-    assert read_terms(court.client) == first
+    assert read_terms(court.client, 1) == first
     policy = address_bytes(court.client.deployment.policy)
     for function, args in (
         ("setGradeCutoffs", (9_000, 7_000, 5_000, 3_000)),
@@ -193,7 +194,7 @@ def test_every_change_of_policy_is_a_version_with_its_own_terms(court: Court) ->
         ("setBaseRedirect", (9_000,)),
     ):
         transact(court.client, court.admin, policy, contract("PolicyRegistry").call_data(function, *args))
-    assert read_terms(court.client) == PolicyTerms(6, (9_000, 7_000, 5_000, 3_000), 3_600, DAY_S, 7, 5)
+    assert read_terms(court.client, 6) == PolicyTerms(6, (9_000, 7_000, 5_000, 3_000), 3_600, DAY_S, 7, 5)
     assert read_terms(court.client, 1) == first
     assert court.client.read("PolicyRegistry", court.client.deployment.policy, "gradeOf", 1, 8_000) == 1
     assert court.client.read("PolicyRegistry", court.client.deployment.policy, "gradeOf", 6, 8_000) == 2
