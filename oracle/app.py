@@ -241,8 +241,9 @@ def make_node(settings: Settings, db: Database) -> ChainNode:
 
 def make_clerk(settings: Settings, db: Database) -> Clerk:
     """What happens by itself. Raises: ConfigurationError, SigningFailed."""
-    upkeep = Upkeep(db, court=make_court(settings), jobs=Jobs(db.dsn), allow_private=settings.fetch.allow_private)
-    return Clerk(db, upkeep, payroll=make_payroll(settings))
+    jobs = Jobs(db.dsn)
+    upkeep = Upkeep(db, court=make_court(settings), jobs=jobs, allow_private=settings.fetch.allow_private)
+    return Clerk(db, upkeep, payroll=make_payroll(settings), jobs=jobs)
 
 
 def make_payroll(settings: Settings) -> Payroll | None:

@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from oracle import second_looks
 from oracle.chain.client import ChainClient
 from oracle.chain.errors import ChainError
 from oracle.chain.signer import Signer
 from oracle.creators import clockwork
 from oracle.creators.chain_pay import Till, send_pay
 from oracle.fraud.upkeep import Upkeep
+from oracle.jobs import Jobs
 from storage import landmark_merge
 from storage.database import Database
 from storage.errors import DatabaseUnavailable, StorageError
@@ -40,11 +42,18 @@ class Clerk:
     """Rounds of all that nobody asks for. A round may be cut off anywhere; the next one takes up what is left."""
 
     def __init__(
-        self, db: Database, upkeep: Upkeep, *, payroll: Payroll | None = None, every_s: float = EVERY_S
+        self,
+        db: Database,
+        upkeep: Upkeep,
+        *,
+        payroll: Payroll | None = None,
+        jobs: Jobs | None = None,
+        every_s: float = EVERY_S,
     ) -> None:
         self._db = db
         self._upkeep = upkeep
         self._payroll = payroll
+        self._jobs = jobs
         self._every_s = every_s
         self._last_reclaim: datetime | None = None
         self._lock = SessionLock(db.dsn, LOCK)
@@ -69,6 +78,8 @@ class Clerk:
         self._each("creators", lambda: clockwork.tick(self._db, now))
         self._each("fraud", lambda: self._upkeep.tick(now))
         self._each("sound index", lambda: self._tend_sounds(now))
+        if (jobs := self._jobs) is not None:
+            self._each("second looks", lambda: second_looks.queue_due(self._db, jobs))
         if (payroll := self._payroll) is not None:
             self._each("pay", lambda: send_pay(self._db, payroll.client, payroll.paymaster, payroll.till, now))
         return True

@@ -56,7 +56,10 @@ def explain(
         case Reason.TOO_PLAIN:
             return f"Could not decide: {plain_reason}. It is treated as original until someone decides."
         case Reason.INCOMPLETE_SEARCH:
-            return "Could not decide: a part of the index did not answer. It counts as original until someone decides."
+            return (
+                "Could not decide: works that came first could not be looked at in time. It counts as original, and is"
+                " looked at again, once, when they can be."
+            )
         case Reason.UNKNOWN_CREATOR:
             return (
                 f"Needs review: this {media_type} is {similarity} similar to an earlier work ({other}) whose creator"

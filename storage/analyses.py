@@ -27,6 +27,7 @@ class NewAnalysis:
     uri: str | None = None
     expected_sha256: bytes | None = None
     published_at: datetime | None = None
+    again_of: UUID | None = None  # the analysis that could not look at everything and is made again by this one
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ COLUMNS = (
     "id, source, post_id, creator_id, media_type, policy_version, threshold_bps, base_redirect_bps, work_id,"
     " request_id, uri, expected_sha256, published_at, status, stage, stage_done, stage_total, verdict, reason,"
     " similarity_bps, tier, redirect_bps, matched_work_id, evidence, evidence_hash, model_digest, index_snapshot,"
-    " error_code, error_detail, created_at, decided_at"
+    " error_code, error_detail, created_at, decided_at, again_of"
 )
 
 
@@ -82,12 +83,12 @@ def add(conn: Connection, analysis: NewAnalysis) -> None:
     """Store a queued analysis."""
     conn.execute(
         "insert into analyses (id, source, post_id, creator_id, media_type, policy_version, threshold_bps,"
-        " base_redirect_bps, work_id, request_id, uri, expected_sha256, published_at)"
-        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        " base_redirect_bps, work_id, request_id, uri, expected_sha256, published_at, again_of)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             analysis.id, analysis.source, analysis.post_id, analysis.creator_id, analysis.media_type,
             analysis.policy_version, analysis.threshold_bps, analysis.base_redirect_bps, analysis.work_id,
-            analysis.request_id, analysis.uri, analysis.expected_sha256, analysis.published_at,
+            analysis.request_id, analysis.uri, analysis.expected_sha256, analysis.published_at, analysis.again_of,
         ),
     )  # fmt: skip
 
@@ -160,6 +161,33 @@ def find_abandoned(conn: Connection) -> list[UUID]:
         " and args->>'analysis_id' = a.id::text)"
     ).fetchall()
     return [row[0] for row in rows]
+
+
+def find_incomplete(conn: Connection, limit: int) -> list[UUID]:
+    """Analyses that could not look at everything, and now could: no earlier work is still on its way into the index.
+
+    Each once: those that were made again, or whose work was analysed since for another reason, are left out, and so
+    are second looks themselves. What failed meanwhile will never come, and is waited for no longer.
+    """
+    rows = conn.execute(
+        "select a.id from analyses a join works w on w.id = a.work_id where a.reason = 'incomplete_search'"
+        " and a.status = 'decided' and a.again_of is null and w.erased_at is null"
+        " and not exists (select 1 from analyses later where later.work_id = a.work_id"
+        "   and (later.again_of = a.id or later.created_at > a.created_at))"
+        " and not exists (select 1 from works e join analyses p on p.work_id = e.id where e.visible_at is null"
+        "   and e.registration < w.registration and p.status in ('queued', 'running'))"
+        " and not exists (select 1 from analyses p where p.registration < w.registration and p.work_id is null"
+        "   and p.status in ('queued', 'running'))"
+        " order by a.decided_at limit %s",
+        (limit,),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def find_second_look(conn: Connection, analysis_id: UUID) -> UUID | None:
+    """The analysis that made this one again, None if none did."""
+    row = conn.execute("select id from analyses where again_of = %s", (analysis_id,)).fetchone()
+    return row[0] if row else None
 
 
 def find_key(conn: Connection, key: str) -> tuple[bytes, UUID] | None:

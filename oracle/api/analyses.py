@@ -35,7 +35,8 @@ def load_view(db: Database, analysis_id: UUID) -> AnalysisView:
         analysis = analyses.get(conn, analysis_id)
         work = works.get_work(conn, analysis.work_id) if analysis.work_id else None
         attestation = outbox.find_attestation(conn, analysis_id)
-    return analysis_view(analysis, work, attestation)
+        second_look = analyses.find_second_look(conn, analysis_id)
+    return analysis_view(analysis, work, attestation, second_look)
 
 
 @router.get("/analyses/{analysis_id}", summary="Verdict, similarity, neighbours and the transaction")

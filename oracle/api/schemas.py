@@ -134,6 +134,8 @@ class AnalysisView(BaseModel):
     error: Failure | None
     created_at: datetime | None
     decided_at: datetime | None
+    again_of: UUID | None = Field(description="The analysis that could not look at everything, made again by this one.")
+    second_look: UUID | None = Field(description="The analysis that made this one again.")
     links: dict[str, str]
 
 
@@ -177,7 +179,9 @@ def work_view(work: Work) -> WorkView:
     )
 
 
-def analysis_view(analysis: Analysis, work: Work | None, attestation: Attestation | None) -> AnalysisView:
+def analysis_view(
+    analysis: Analysis, work: Work | None, attestation: Attestation | None, second_look: UUID | None = None
+) -> AnalysisView:
     """A stored analysis as the API shows it; matches, channels and words come from its evidence, byte for byte."""
     evidence = json.loads(analysis.evidence) if analysis.evidence else {}
     neighbours = [neighbour(match) for match in evidence.get("matches", [])]
@@ -210,6 +214,8 @@ def analysis_view(analysis: Analysis, work: Work | None, attestation: Attestatio
         error=Failure(code=analysis.error_code, detail=analysis.error_detail or "") if analysis.error_code else None,
         created_at=analysis.created_at,
         decided_at=analysis.decided_at,
+        again_of=analysis.again_of,
+        second_look=second_look,
         links={
             "self": path,
             "evidence": f"{path}/evidence",

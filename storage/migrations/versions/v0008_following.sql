@@ -19,3 +19,7 @@ create table policy_terms (
 
 -- Grading rules whose cut-offs were taken from that version of the contract's policy.
 alter table grade_policies add column chain_version bigint;
+
+-- A second look at what an incomplete search left undecided: once for each.
+alter table analyses add column again_of uuid unique references analyses;
+create index analyses_incomplete on analyses (decided_at) where reason = 'incomplete_search';

@@ -1,0 +1,117 @@
+"""What an incomplete search left undecided is judged again when what was missing has come, once."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from integration.oracle.test_trouble import failures, oracle, upload, view
+from starlette.testclient import TestClient
+from support.photos import edited, photo
+
+from oracle import app as wiring
+from oracle import second_looks
+from oracle.jobs import Jobs
+from oracle.originality import Originality
+from oracle.settings import Settings
+from storage import analyses
+from storage.database import Database
+
+__all__ = ["oracle"]  # the fixture
+COPY = edited(photo("cat"), "resized")
+
+
+@pytest.fixture
+def jobs(db: Database) -> Jobs:
+    return Jobs(db.dsn)
+
+
+def gave_up(client: TestClient, oracle: Originality, db: Database, content: bytes, creator: str) -> UUID:
+    """An upload that waited in vain for what came first."""
+    analysis_id = upload(client, content, creator)
+    with db.transaction() as conn:
+        conn.execute("update analyses set waiting_since = now() - interval '2 hours' where id = %s", (analysis_id,))
+    oracle.analyse(analysis_id)
+    assert view(client, analysis_id)["reason"] == "incomplete_search"
+    return analysis_id
+
+
+def second_look(client: TestClient, analysis_id: UUID) -> dict[str, Any]:
+    again = view(client, analysis_id)["second_look"]
+    assert again is not None
+    return view(client, again)
+
+
+def test_a_copy_is_found_once_the_earlier_work_can_be(
+    client: TestClient, oracle: Originality, db: Database, jobs: Jobs, drain: Callable[[], None]
+) -> None:
+    first = upload(client, photo("cat"), "alice")
+    copy = gave_up(client, oracle, db, COPY, "bob")
+    innocent = gave_up(client, oracle, db, photo("rocket"), "carol")
+    assert second_looks.queue_due(db, jobs) == 0, "alice's picture is still to be read"
+    assert view(client, copy)["second_look"] is None
+    oracle.analyse(first)
+    # Whoever was judged under one policy is judged again under the same.
+    with db.transaction() as conn:
+        conn.execute("insert into policies select 2, media_type, 9999, 0 from policies where version = 1")
+    assert second_looks.queue_due(db, jobs) == 2
+    assert second_looks.queue_due(db, jobs) == 0, "once"
+    drain()
+    found = second_look(client, copy)
+    assert (found["verdict"], found["original"]["creator"], found["threshold"]) == ("derivative", "alice", 0.95)
+    assert found["work"] == view(client, copy)["work"]
+    assert second_look(client, innocent)["verdict"] == "original"
+    assert second_looks.queue_due(db, jobs) == 0
+    # The contract has its answer; another report about the same upload would be refused there.
+    with db.transaction() as conn:
+        sent = conn.execute("select report->>'outcome' from outbox where analysis_id = %s", (copy,)).fetchall()
+        assert conn.execute(
+            "select count(*) from outbox where analysis_id = %s", (found["analysis_id"],)
+        ).fetchone() == (0,)
+    assert len(sent) == 1
+    assert f"/analyses/{found['analysis_id']}" in client.get(f"/analyses/{copy}").text
+
+
+def test_what_failed_is_waited_for_no_longer(
+    client: TestClient, oracle: Originality, db: Database, jobs: Jobs, settings: Settings, drain: Callable[[], None]
+) -> None:
+    lost = upload(client, photo("cat"), "alice")
+    copy = gave_up(client, oracle, db, COPY, "bob")
+    with db.transaction() as conn:
+        for _ in range(settings.worker.attempts):
+            analyses.begin(conn, lost)
+    oracle.analyse(lost)
+    assert failures(db, lost) > settings.worker.attempts
+    assert second_looks.queue_due(db, jobs) == 1
+    drain()
+    assert second_look(client, copy)["verdict"] == "original"
+
+
+def test_erased_works_and_those_judged_since_are_left_alone(
+    client: TestClient, oracle: Originality, db: Database, jobs: Jobs
+) -> None:
+    first = upload(client, photo("cat"), "alice")
+    erased = gave_up(client, oracle, db, COPY, "bob")
+    judged = gave_up(client, oracle, db, photo("rocket"), "carol")
+    oracle.analyse(first)
+    assert client.delete(
+        f"/v1/works/{view(client, erased)['work']['id']}", headers={"Authorization": "Bearer operator"}
+    ).is_success
+    with db.transaction() as conn:
+        conn.execute(
+            "insert into analyses (id, source, post_id, media_type, policy_version, threshold_bps, base_redirect_bps,"
+            " work_id) select gen_random_uuid(), 'index', post_id, media_type, 1, 9500, 10000, work_id from analyses"
+            " where id = %s",
+            (judged,),
+        )
+        assert analyses.find_incomplete(conn, 10) == []
+
+
+def test_the_clerk_looks_again(client: TestClient, oracle: Originality, db: Database, settings: Settings) -> None:
+    first = upload(client, photo("cat"), "alice")
+    copy = gave_up(client, oracle, db, COPY, "bob")
+    oracle.analyse(first)
+    clerk = wiring.make_clerk(settings, db)
+    assert clerk.round(datetime.now(UTC))
+    assert second_look(client, copy)["status"] == "queued"
