@@ -250,11 +250,16 @@ def make_payroll(settings: Settings) -> Payroll | None:
     """Who pays creators on chain; None where no paymaster is set. Raises: ConfigurationError, InvalidAddress."""
     if settings.chain.paymaster_key is None:
         return None
+    paymaster = LocalSigner(bytes(load_account(settings.chain.paymaster_key.get_secret_value()).key))
+    return Payroll(make_chain_client(settings), paymaster, make_till(settings))
+
+
+def make_till(settings: Settings) -> Till:
+    """What creators are paid with. Raises: ConfigurationError, InvalidAddress."""
     token = parse_account(settings.pay.token) if settings.pay.token else ETHER
     if token is None:
         raise ConfigurationError(f"ORACLE_PAY__TOKEN: {settings.pay.token!r} is no address.")
-    paymaster = LocalSigner(bytes(load_account(settings.chain.paymaster_key.get_secret_value()).key))
-    return Payroll(make_chain_client(settings), paymaster, Till(token, settings.pay.units_per_cent))
+    return Till(token, settings.pay.units_per_cent)
 
 
 def make_court(settings: Settings) -> Court | None:
@@ -316,6 +321,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             make_fetcher(settings),
             kinds,
             metrics,
+            make_till(settings),
         )
         yield
         db.close()

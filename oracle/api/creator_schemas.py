@@ -6,11 +6,13 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from oracle.creators.chain_pay import Till
 from oracle.creators.statements import CURRENCY, SIGNALS, VERDICTS, expected_pay, explain
 from storage.engagement_grades import StoredGrade, StoredPolicy
 from storage.ledger_freezes import Freeze
 from storage.ledger_posts import PostRow, UnpaidWeek
 from storage.ledger_views import CreatorTotals, Line, WeekRow
+from storage.ledger_withdrawals import Withdrawal
 
 
 class TotalsView(BaseModel):
@@ -163,6 +165,17 @@ class PostPage(BaseModel):
     next: str | None = Field(description="Send it as `cursor` to go on; null at the end.")
 
 
+class WithdrawalView(BaseModel):
+    """Money that left the contract, in a final block."""
+
+    at: datetime
+    amount: str = Field(description="In the token's smallest units.")
+    cents: int | None = Field(description="The same in cents; null for a token that creators are not paid with here.")
+    token: str
+    to: str
+    tx_hash: str
+
+
 class CreatorView(BaseModel):
     """A creator's money and posts at one moment."""
 
@@ -173,6 +186,10 @@ class CreatorView(BaseModel):
     weeks: list[WeekView]
     expected: int = Field(description="Cents that announced weeks will bring once their grades are final.")
     freezes: list[FreezeView]
+    fetched: int = Field(
+        description="Cents fetched from the contract so far. It holds tips and other money besides what is booked here."
+    )
+    withdrawals: list[WithdrawalView] = Field(description="The last ten, the newest first.")
     stuck_on_chain: int = Field(
         description="Cents your posts earned that the contract has not paid: it refused, or judges a post otherwise."
     )
@@ -185,6 +202,18 @@ class CreatorView(BaseModel):
 def totals_view(totals: CreatorTotals) -> TotalsView:
     """A creator's totals as the API shows them."""
     return TotalsView(**vars(totals), held=totals.contested + totals.frozen)
+
+
+def withdrawal_view(found: Withdrawal, till: Till) -> WithdrawalView:
+    """A withdrawal as the API shows it."""
+    return WithdrawalView(
+        at=found.block_time,
+        amount=str(int(found.amount)),
+        cents=int(found.amount) // till.units_per_cent if found.token == till.token else None,
+        token="0x" + found.token.hex(),
+        to="0x" + found.recipient.hex(),
+        tx_hash="0x" + found.tx_hash.hex(),
+    )
 
 
 def week_view(week: WeekRow) -> WeekView:

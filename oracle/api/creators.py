@@ -19,14 +19,24 @@ from oracle.api.creator_charts import money_bar, week_chart
 from oracle.api.creator_schemas import CreatorView, PostDetail, PostPage, PostView
 from oracle.api.pages import templates
 from oracle.api.services import Services, ServicesDep
+from oracle.creators.chain_pay import Till
 from oracle.creators.errors import CreatorsError
 from oracle.creators.events import PostId
 from oracle.creators.statements import dollars, statement_csv
-from storage import engagement_grades, ledger, ledger_chain, ledger_freezes, ledger_posts, ledger_views
+from storage import (
+    engagement_grades,
+    ledger,
+    ledger_chain,
+    ledger_freezes,
+    ledger_posts,
+    ledger_views,
+    ledger_withdrawals,
+)
 from storage.database import Connection
 from storage.errors import NotFound
 
 WEEKS_SHOWN = 12
+WITHDRAWALS_SHOWN = 10
 PAGE = 25
 SPOOLED_IN_MEMORY = 1 << 20  # bytes; what is longer goes through a file
 CHUNK = 1 << 16
@@ -56,7 +66,7 @@ class Page:
 @router.get("/api/creators/{creator}", summary="Money and posts of a creator")
 def get_creator(services: ServicesDep, caller: Reader, creator: str) -> CreatorView:
     with services.db.transaction() as conn:
-        return _creator_view(conn, _open(conn, caller, creator))
+        return _creator_view(conn, _open(conn, caller, creator), services.till)
 
 
 @router.get("/api/creators/{creator}/posts", summary="Posts with grade, verdict and money, the newest first")
@@ -102,7 +112,7 @@ def get_statement(
 def show_creator(services: ServicesDep, caller: Reader, creator: str, cursor: str | None = None) -> str:
     with services.db.transaction() as conn:
         page = _open(conn, caller, creator)
-        view = _creator_view(conn, page)
+        view = _creator_view(conn, page, services.till)
         posts = _post_page(conn, page, cursor, PAGE)
     return templates.get_template("creator.html").render(
         view=view,
@@ -139,7 +149,7 @@ def _open(conn: Connection, caller: Caller, creator: str) -> Page:
     return Page(number, handle, datetime.now(UTC))
 
 
-def _creator_view(conn: Connection, page: Page) -> CreatorView:
+def _creator_view(conn: Connection, page: Page, till: Till) -> CreatorView:
     since = ledger.week_of(page.now) - timedelta(weeks=WEEKS_SHOWN - 1)
     unpaid = ledger_posts.list_unpaid(conn, page.creator_id, page.now)
     reach = ledger_posts.reach(conn, page.creator_id)
@@ -151,6 +161,11 @@ def _creator_view(conn: Connection, page: Page) -> CreatorView:
         weeks=[schemas.week_view(week) for week in ledger_views.weeks(conn, page.creator_id, since)],
         expected=sum(schemas.expected_view(post, week).net for post, week in unpaid),
         freezes=[schemas.freeze_view(found) for found in ledger_freezes.of_creator(conn, page.creator_id, page.now)],
+        fetched=ledger_withdrawals.fetched(conn, page.creator_id, till.token) // till.units_per_cent,
+        withdrawals=[
+            schemas.withdrawal_view(found, till)
+            for found in ledger_withdrawals.of_creator(conn, page.creator_id, WITHDRAWALS_SHOWN)
+        ],
         stuck_on_chain=ledger_chain.stuck_minor(conn, page.creator_id),
         posts=reach.posts,
         raw_views=reach.raw_views,

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
 
 from oracle.check import Checker
+from oracle.creators.chain_pay import Till
 from oracle.evidence import channel_state
 from oracle.fetch import Fetcher
 from oracle.intake import Intake
@@ -29,6 +30,7 @@ class Services:
     fetcher: Fetcher
     kinds: MediaKinds
     metrics: CollectorRegistry
+    till: Till
 
     @property
     def channels(self) -> Mapping[str, Mapping[str, Any]]:

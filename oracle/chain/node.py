@@ -27,6 +27,7 @@ from oracle.chain.signer import Signer
 from oracle.chain.signing import ReportSigner
 from oracle.chain.submitter import BatchLimits, Submitter
 from oracle.chain.wire import Header
+from oracle.chain.withdrawals import WithdrawalReader
 from storage import node_status, policies
 from storage.database import Database
 from storage.errors import DatabaseUnavailable, StorageError
@@ -107,6 +108,7 @@ class ChainNode:
             db, client, broadcaster, resolver, patience=patience or Patience(), on_point=on_point
         )
         self._receipts = ReceiptDesk(db, client, signer)
+        self._withdrawals = WithdrawalReader(db, client, start_block=start_block)
         self._submitter = Submitter(
             db,
             client,
@@ -167,6 +169,7 @@ class ChainNode:
         try:
             if status.resync:
                 self._resync.run(head)
+                self._withdrawals.start_over()
             self._check_finality(status, head)
             self._policies.sync(head, finalized)
             cursor = self._reader.sync(head, finalized)
@@ -181,6 +184,7 @@ class ChainNode:
             self._proofs.report()
         self._note(head, finalized, cursor)
         self._receipts.issue()
+        self._withdrawals.follow(finalized)
         return True
 
     def close(self) -> None:

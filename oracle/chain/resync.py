@@ -6,7 +6,7 @@ import structlog
 
 from oracle.chain.client import ChainClient
 from oracle.chain.wire import Header
-from storage import inbox, node_status, outbox, receipts, transactions
+from storage import inbox, ledger_withdrawals, node_status, outbox, receipts, transactions
 from storage.database import Database
 from storage.inbox import Block
 
@@ -35,6 +35,7 @@ class Resync:
             inbox.restart(conn, Block(header.number, header.hash, header.parent_hash, block_time))
             outbox.doubt_foreign(conn, above_block=header.number)
             receipts.withdraw_unfinal(conn)
+            ledger_withdrawals.forget(conn, above_block=header.number)
             node_status.resynced(conn)
         log.warning("node.resynced", from_block=header.number, reopened=reopened)
 

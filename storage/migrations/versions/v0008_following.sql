@@ -23,3 +23,33 @@ alter table grade_policies add column chain_version bigint;
 -- A second look at what an incomplete search left undecided: once for each.
 alter table analyses add column again_of uuid unique references analyses;
 create index analyses_incomplete on analyses (decided_at) where reason = 'incomplete_search';
+
+-- What left the contract that creators are paid at, in final blocks, and up to which block that is known.
+create table chain_withdrawals (
+    tx_hash bytea not null check (octet_length(tx_hash) = 32),
+    log_index int not null,
+    block_number bigint not null,
+    block_time timestamptz not null,
+    account bytea not null check (octet_length(account) = 20),
+    recipient bytea not null check (octet_length(recipient) = 20),
+    token bytea not null check (octet_length(token) = 20),
+    -- In the token's smallest units.
+    amount numeric(78) not null check (amount >= 0),
+    primary key (tx_hash, log_index)
+);
+create index chain_withdrawals_account on chain_withdrawals (account, block_number desc);
+create table chain_withdrawals_read (
+    one_row boolean primary key default true check (one_row),
+    up_to_block bigint not null
+);
+
+-- Pay that the contract cannot make is made another way: who did, and what they wrote down.
+alter table ledger_chain_payments
+    drop constraint ledger_chain_payments_status_check,
+    add constraint ledger_chain_payments_status_check
+        check (status in ('due', 'refused', 'held', 'sent', 'paid', 'settled')),
+    -- Why it is held: what the contract says about the post, as of the last try.
+    add column chain_says jsonb,
+    add column settled_by text,
+    add column settled_note text check (length(settled_note) between 10 and 2000),
+    add check ((status = 'settled') = (settled_by is not null and settled_note is not null));

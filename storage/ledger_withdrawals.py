@@ -1,0 +1,78 @@
+"""What creators have fetched from the contract: its events in final blocks, beside the books.
+
+No posting of the books: the contract holds tips and other money, too, that was never booked here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.rows import class_row
+
+from storage.database import Connection
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """All of an account's money in one token left the contract. Accounts 20 bytes; `amount` in smallest units."""
+
+    tx_hash: bytes
+    log_index: int
+    block_number: int
+    block_time: datetime
+    account: bytes
+    recipient: bytes
+    token: bytes
+    amount: int
+
+
+def read_up_to(conn: Connection) -> int | None:
+    """The last block whose withdrawals are known, None before the first was read."""
+    row = conn.execute("select up_to_block from chain_withdrawals_read").fetchone()
+    return int(row[0]) if row else None
+
+
+def keep(conn: Connection, found: Sequence[Withdrawal], up_to_block: int) -> None:
+    """Store what was read up to a final block; once, however often it is read."""
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            "insert into chain_withdrawals (tx_hash, log_index, block_number, block_time, account, recipient, token,"
+            " amount) values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
+            [
+                (w.tx_hash, w.log_index, w.block_number, w.block_time, w.account, w.recipient, w.token, w.amount)
+                for w in found
+            ],
+        )
+    conn.execute(
+        "insert into chain_withdrawals_read (up_to_block) values (%s)"
+        " on conflict (one_row) do update set up_to_block = excluded.up_to_block",
+        (up_to_block,),
+    )
+
+
+def forget(conn: Connection, above_block: int) -> None:
+    """Forget what was read above a block: final blocks were replaced, and an operator said to go on."""
+    conn.execute("delete from chain_withdrawals where block_number > %s", (above_block,))
+    conn.execute("update chain_withdrawals_read set up_to_block = least(up_to_block, %s)", (above_block,))
+
+
+def of_creator(conn: Connection, creator_id: int, limit: int) -> list[Withdrawal]:
+    """What was fetched of a creator's account, the newest first."""
+    with conn.cursor(row_factory=class_row(Withdrawal)) as cursor:
+        return cursor.execute(
+            "select tx_hash, log_index, block_number, block_time, w.account, recipient, token, amount"
+            " from chain_withdrawals w join creators c on c.account = w.account where c.id = %s"
+            " order by block_number desc, log_index desc limit %s",
+            (creator_id, limit),
+        ).fetchall()
+
+
+def fetched(conn: Connection, creator_id: int, token: bytes) -> int:
+    """All that was fetched of a creator's account in one token, in its smallest units."""
+    row = conn.execute(
+        "select coalesce(sum(amount), 0) from chain_withdrawals w join creators c on c.account = w.account"
+        " where c.id = %s and token = %s",
+        (creator_id, token),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])

@@ -1,0 +1,74 @@
+"""What creators fetch from the contract is shown beside the books, from final blocks alone."""
+
+from pathlib import Path
+
+from integration.chain.test_economy import Town, town
+from integration.creators.creators_world import Platform
+from starlette.testclient import TestClient
+
+from oracle import app as wiring
+from oracle.chain import economy
+from oracle.chain.report import Outcome
+from oracle.chain.withdrawals import WithdrawalReader
+from oracle.settings import Settings
+from storage import ledger_withdrawals
+
+__all__ = ["town"]  # the fixture
+CENT = 1_000
+
+
+def reader(town: Town, platform: Platform, **options: int) -> WithdrawalReader:
+    return WithdrawalReader(platform.db, town.client, start_block=town.client.deployment.block_number, **options)
+
+
+def follow(town: Town, reads: WithdrawalReader) -> int:
+    return reads.follow(town.client.finalized(town.client.head()))
+
+
+def test_a_withdrawal_is_shown_once_it_is_final(
+    town: Town, platform: Platform, database_dsn: str, tmp_path: Path
+) -> None:
+    poster = platform.creator("poster")
+    with platform.db.transaction() as conn:
+        conn.execute("update creators set account = %s where id = %s", (town.poster.address, poster))
+    post = town.attest(Outcome.ORIGINAL, 0)
+    reads = reader(town, platform, widest=7)
+    for amount in (123_456, 500_000):
+        economy.tip(town.client, town.fan, post, amount)
+        assert economy.withdraw(town.client, town.poster, to=town.first.address) == amount
+    assert follow(town, reads) < 2, "the last one can still be taken back"
+    town.anvil.mine(3)
+    follow(town, reads)
+    assert follow(town, reads) == follow(town, reader(town, platform)) == 0
+    with platform.db.transaction() as conn:
+        last, first = ledger_withdrawals.of_creator(conn, poster, 10)
+    assert (int(first.amount), int(last.amount), last.recipient) == (123_456, 500_000, town.first.address)
+
+    settings = Settings(data_dir=tmp_path, database_url=database_dsn, pay={"units_per_cent": CENT})
+    with TestClient(wiring.create_app(settings), raise_server_exceptions=False) as client:
+        view = client.get("/api/creators/poster").json()
+        assert view["fetched"] == 623
+        assert [one["cents"] for one in view["withdrawals"]] == [500, 123]
+        assert view["totals"]["available"] == 0, "tips are no pay of the books"
+        assert "$6.23 fetched from the contract" in client.get("/creators/poster").text
+    another = Settings(data_dir=tmp_path, database_url=database_dsn, pay={"token": "0x" + "77" * 20})
+    with TestClient(wiring.create_app(another), raise_server_exceptions=False) as client:
+        view = client.get("/api/creators/poster").json()
+        assert (view["fetched"], [one["cents"] for one in view["withdrawals"]]) == (0, [None, None])
+
+
+def test_what_a_breach_took_back_is_forgotten_and_read_again(town: Town, platform: Platform) -> None:
+    post = town.attest(Outcome.ORIGINAL, 0)
+    economy.tip(town.client, town.fan, post, 7)
+    before = town.client.head().number
+    economy.withdraw(town.client, town.poster)
+    town.anvil.mine(3)
+    reads = reader(town, platform)
+    assert follow(town, reads) == 1
+    with platform.db.transaction() as conn:
+        ledger_withdrawals.forget(conn, before)
+        assert ledger_withdrawals.read_up_to(conn) == before
+    assert platform.rows("select count(*) from chain_withdrawals") == [(0,)]
+    assert follow(town, reads) == 0
+    reads.start_over()
+    assert follow(town, reads) == 1
