@@ -30,6 +30,7 @@ from oracle.api import (
     health,
     pages,
     problems,
+    stuck_pay,
     uploads,
 )
 from oracle.api.services import Services
@@ -338,6 +339,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         RequestBodyLimitMiddleware, max_body_size=settings.limits.upload_bytes + MULTIPART_OVERHEAD_BYTES
     )
     app.add_middleware(problems.TooLargeAsProblem, limit_bytes=settings.limits.upload_bytes)
-    for module in (uploads, analyses, governance, engagement, creators, grading, health, pages, fraud, appeals):
+    for module in (
+        uploads,
+        analyses,
+        governance,
+        engagement,
+        creators,
+        grading,
+        health,
+        pages,
+        fraud,
+        appeals,
+        stuck_pay,
+    ):
         app.include_router(module.router)
     return app

@@ -1,7 +1,11 @@
 """Which pay of the books has reached the contract, and whether both divided it alike."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
+
+from psycopg.types.json import Jsonb
 
 from storage.database import Connection
 
@@ -141,14 +145,25 @@ def keep_lost(conn: Connection, transaction_id: int, now: datetime) -> None:
     )
 
 
-def keep_unpaid(conn: Connection, transaction_id: int, status: str, error: str, now: datetime) -> None:
-    """Not paid: `refused` by the contract, or `held` before it was sent. It is tried again, ever less often."""
+def keep_unpaid(
+    conn: Connection,
+    transaction_id: int,
+    status: str,
+    error: str,
+    now: datetime,
+    chain_says: Mapping[str, Any] | None = None,
+) -> None:
+    """Not paid: `refused` by the contract, or `held` before it was sent. It is tried again, ever less often.
+
+    Args: chain_says: how the contract judges the post, for people to see why.
+    """
     conn.execute(
         "update ledger_chain_payments set status = %(status)s, error = %(error)s, tries = tries + 1,"
-        " next_try_at = %(now)s + least(%(longest)s, %(first)s * 2 ^ least(tries, 20)), updated_at = %(now)s"
+        " chain_says = %(says)s, updated_at = %(now)s,"
+        " next_try_at = %(now)s + least(%(longest)s, %(first)s * 2 ^ least(tries, 20))"
         " where transaction_id = %(id)s",
         {
             "status": status, "error": error, "now": now, "id": transaction_id, "first": FIRST_PAUSE,
-            "longest": LONGEST_PAUSE,
+            "longest": LONGEST_PAUSE, "says": None if chain_says is None else Jsonb(dict(chain_says)),
         },
     )  # fmt: skip

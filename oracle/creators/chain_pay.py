@@ -10,6 +10,7 @@ pay without a bonus, under a period of its own.
 import hashlib
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import structlog
 
@@ -19,7 +20,8 @@ from oracle.chain.economy import ETHER, Split
 from oracle.chain.report import Outcome
 from oracle.chain.reverts import ContractReverted
 from oracle.chain.signer import Signer
-from oracle.chain.wire import BlockId
+from oracle.chain.verify import PostResult, Redirect
+from oracle.chain.wire import BlockId, hexed
 from oracle.decision import Verdict
 from oracle.money import Grade, bonus_bps, payout, redirect
 from storage import ledger_chain
@@ -115,12 +117,22 @@ def owed(pay: PayToSend) -> tuple[int, int]:
     return to_original, whole - to_original
 
 
-def _judged_alike(client: ChainClient, pay: PayToSend, till: Till) -> bool:
-    """Whether the contract would pay nobody but whom the books pay, the original's creator no more than they do."""
+def _judged_otherwise(client: ChainClient, pay: PayToSend, till: Till) -> dict[str, Any] | None:
+    """What the contract says about a post; None where it would pay as the books do."""
     result = verify.find_result(client, pay.post_id)
     if result is None:
-        return True  # the contract refuses a post it does not know, by a name of its own
+        return None  # the contract refuses a post it does not know, by a name of its own
     told = verify.read_redirect(client, pay.post_id)
+    if _judged_alike(result, told, pay, till):
+        return None
+    return {
+        "outcome": result.outcome.name.lower(), "status": result.status.name.lower(),
+        "redirect_bps": told.redirect_bps, "beneficiary": hexed(told.beneficiary),
+    }  # fmt: skip
+
+
+def _judged_alike(result: PostResult, told: Redirect, pay: PayToSend, till: Till) -> bool:
+    """Whether the contract would pay nobody but whom the books pay, the original's creator no more than they do."""
     verdict, grade, today = VERDICTS.get(result.outcome, Verdict.ORIGINAL), Grade(pay.grade), pay.today
     if (bonus_bps(grade, verdict), told.redirect_bps) != (bonus_bps(grade, Verdict(today.verdict)), today.redirect_bps):
         return False
@@ -168,8 +180,8 @@ def _send(conn: Connection, client: ChainClient, paymaster: Signer, till: Till, 
     if _is_paid(client, pay):
         ledger_chain.keep_sent(conn, pay.transaction_id, None, None, block=client.head().number, now=now)
         return "paid"
-    if not _judged_alike(client, pay, till):
-        ledger_chain.keep_unpaid(conn, pay.transaction_id, "held", HELD, now)
+    if (says := _judged_otherwise(client, pay, till)) is not None:
+        ledger_chain.keep_unpaid(conn, pay.transaction_id, "held", HELD, now, says)
         log.error("pay.held", transaction=pay.transaction_id, post="0x" + pay.post_id.hex(), books=pay.today.verdict)
         return "held"
     try:

@@ -2,16 +2,19 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from integration.chain.test_economy import Town, digest, town
 from integration.creators.creators_world import NOW, Platform, after
+from starlette.testclient import TestClient
 
 from oracle.chain import economy, verify
 from oracle.chain.economy import Split
 from oracle.chain.report import Outcome
 from oracle.creators import chain_pay
 from oracle.creators.chain_pay import Sent, Till
+from storage import ledger_chain
 from storage.ledger_chain import PayToSend, Standing
 
 __all__ = ["town"]  # the fixture
@@ -166,3 +169,71 @@ def test_less_than_a_cent_apart_is_the_same() -> None:
     assert not chain_pay.agrees(replace(split, to_original=48_000, to_poster=52_000), pay, Till(units_per_cent=UNITS))
     assert chain_pay.agrees(Split(46, 54, False, False), pay, Till())
     assert not chain_pay.agrees(Split(47, 53, False, False), pay, Till())
+
+
+def test_the_operator_sees_what_is_stuck_and_settles_it_once(
+    town: Town, platform: Platform, client: TestClient
+) -> None:
+    """An appeal that was won here after the contract's verdict became final: the contract cannot follow."""
+    admin = {"Authorization": "Bearer operator"}
+    platform.creator("poster"), platform.creator("first")
+    economy.fund_vault(town.client, town.fan, 10**9)
+    copy = booked(platform, town, Outcome.DERIVATIVE, "A", 10_000)
+
+    def send(now: datetime) -> Sent:
+        return chain_pay.send_pay(platform.db, town.client, town.officer, Till(), now)
+
+    def stuck() -> list[dict[str, Any]]:
+        answer = client.get("/api/stuck_payments", headers=admin)
+        assert answer.status_code == 200, answer.text
+        return list(answer.json())
+
+    assert stuck() == []
+    platform.terms(copy, "original", final_at=NOW, ruled=True)
+    assert send(NOW) == Sent(held=1)
+    (waiting,) = stuck()
+    assert (waiting["creator"], waiting["verdict"], waiting["status"]) == ("poster", "original", "held")
+    assert waiting["chain_says"] | {"beneficiary": ""} == {
+        "outcome": "derivative", "status": "provisional", "redirect_bps": 4_660, "beneficiary": "",
+    }  # fmt: skip
+    assert "can still be disputed on chain" in waiting["advice"]
+    town.wait(7 * 86_400 + 1)
+    assert send(after(days=8)) == Sent(held=1)
+    (waiting,) = stuck()
+    assert waiting["chain_says"]["status"] == "final" and "pay it another way" in waiting["advice"]
+    page = client.get("/stuck_payments", headers=admin).text
+    assert "$110.00" in page and "46.6 %" in page
+
+    settle = f"/api/stuck_payments/{waiting['transaction']}/settle"
+    note = {"note": "Bank transfer of 2026-11-30, reference 4711."}
+    assert client.post(settle, json=note).status_code == 401
+    reviewer = {"Authorization": f"Bearer {platform.key('reviewer', ['fraud', 'govern'])}"}
+    assert client.post(settle, json=note, headers=reviewer).status_code == 403
+    assert client.get("/api/stuck_payments", headers=reviewer).status_code == 403
+    assert client.post(settle, json={"note": "paid"}, headers=admin).status_code == 422
+    with platform.db.transaction() as conn:  # the clerk is at it
+        assert ledger_chain.try_lock(conn)
+        assert client.post(settle, json=note, headers=admin).json()["code"] == "busy"
+    assert client.post(settle, json=note, headers=admin).status_code == 200
+    assert client.post(settle, json=note, headers=admin).status_code == 404, "once"
+    assert stuck() == []
+    assert send(after(days=30)) == Sent()
+    assert platform.rows("select status, settled_by, settled_note from ledger_chain_payments") == [
+        ("settled", "operator", note["note"])
+    ]
+    assert client.get("/api/creators/poster").json()["stuck_on_chain"] == 0
+    assert economy.contested(town.client, copy) == economy.claimable(town.client, town.poster.address) == 0
+
+
+def test_the_form_of_the_page_settles_as_well(town: Town, platform: Platform, client: TestClient) -> None:
+    platform.creator("poster"), platform.creator("first")
+    booked(platform, town, Outcome.ORIGINAL, "A", 10_000)
+    till = Till()
+    assert chain_pay.send_pay(platform.db, town.client, town.officer, till, NOW) == Sent(refused=1)
+    ((number,),) = platform.rows("select transaction_id from ledger_chain_payments")
+    client.cookies.set("oracle_key", platform.key("boss", ["admin"]))
+    form = {"note": "Paid from the till, receipt 12."}
+    path = f"/stuck_payments/{number}/settle"
+    assert client.post(path, data=form, headers={"Origin": "https://elsewhere.example"}).status_code == 403
+    assert client.post(path, data=form, follow_redirects=False).status_code == 303
+    assert "All that is booked is on chain" in client.get("/stuck_payments").text
