@@ -244,7 +244,7 @@ def make_clerk(settings: Settings, db: Database) -> Clerk:
     """What happens by itself. Raises: ConfigurationError, SigningFailed."""
     jobs = Jobs(db.dsn)
     upkeep = Upkeep(db, court=make_court(settings), jobs=jobs, allow_private=settings.fetch.allow_private)
-    return Clerk(db, upkeep, payroll=make_payroll(settings), jobs=jobs)
+    return Clerk(db, upkeep, payroll=make_payroll(settings), jobs=jobs, blobs=open_blobs(settings.blobs))
 
 
 def make_payroll(settings: Settings) -> Payroll | None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from oracle import second_looks
+from oracle import orphans, second_looks
 from oracle.chain.client import ChainClient
 from oracle.chain.errors import ChainError
 from oracle.chain.signer import Signer
@@ -16,6 +16,7 @@ from oracle.creators.chain_pay import Till, send_pay
 from oracle.fraud.upkeep import Upkeep
 from oracle.jobs import Jobs
 from storage import landmark_merge
+from storage.blobs import BlobStore
 from storage.database import Database
 from storage.errors import DatabaseUnavailable, StorageError
 from storage.locks import SessionLock
@@ -27,6 +28,7 @@ LOCK = 0x0C1E_2C
 EVERY_S = 5.0
 LONGEST_PAUSE_S = 60.0
 RECLAIM_EVERY = timedelta(days=1)
+SWEEP_EVERY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,15 @@ class Clerk:
         *,
         payroll: Payroll | None = None,
         jobs: Jobs | None = None,
+        blobs: BlobStore | None = None,
         every_s: float = EVERY_S,
     ) -> None:
         self._db = db
         self._upkeep = upkeep
         self._payroll = payroll
         self._jobs = jobs
+        self._blobs = blobs
+        self._last_sweep: datetime | None = None
         self._every_s = every_s
         self._last_reclaim: datetime | None = None
         self._lock = SessionLock(db.dsn, LOCK)
@@ -80,6 +85,9 @@ class Clerk:
         self._each("sound index", lambda: self._tend_sounds(now))
         if (jobs := self._jobs) is not None:
             self._each("second looks", lambda: second_looks.queue_due(self._db, jobs))
+        if (blobs := self._blobs) is not None and (self._last_sweep is None or now - self._last_sweep >= SWEEP_EVERY):
+            self._each("blobs", lambda: orphans.sweep(self._db, blobs, now))
+            self._last_sweep = now
         if (payroll := self._payroll) is not None:
             self._each("pay", lambda: send_pay(self._db, payroll.client, payroll.paymaster, payroll.till, now))
         return True

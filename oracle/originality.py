@@ -148,6 +148,8 @@ class Originality:
             known = analyses.lock_work(conn, analysis.id)
             if known is None:
                 works.lock_registration(conn)
+                if not self._blobs.exists(key):
+                    raise RetryLater("The media was removed with another work of the same bytes; it is fetched again.")
                 if works.post_is_taken(conn, work.post_id, work.creator_id, work.sha256):
                     raise PostIdTaken
                 place = works.find_kept_place(conn, analysis.id)

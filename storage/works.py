@@ -11,6 +11,7 @@ from pgvector import Bit, HalfVector
 from psycopg import sql
 from psycopg.rows import class_row
 
+from storage import orphans
 from storage.database import Connection
 from storage.errors import NotFound
 
@@ -267,7 +268,7 @@ def make_visible(
 def erase(conn: Connection, work_id: UUID) -> bytes | None:
     """Take a work out of every index for good. Its place in the order and its post stay what they were.
 
-    Returns: the SHA-256 (32 bytes) of media that no other work holds any more; None where one does.
+    Returns: the SHA-256 (32 bytes) of media that nothing else refers to; None where another work or an appeal does.
     Raises: NotFound.
     """
     lock_registration(conn)
@@ -280,7 +281,7 @@ def erase(conn: Connection, work_id: UUID) -> bytes | None:
         raise NotFound(f"There is no work {work_id}.")
     for table in ("image_fingerprints", "embeddings", "videos", "sounds"):
         conn.execute(sql.SQL("delete from {} where work_id = %s").format(sql.Identifier(table)), (work_id,))
-    return None if has_content(conn, bytes(row[0])) else bytes(row[0])
+    return None if orphans.needed_keys(conn, [bytes(row[0])]) else bytes(row[0])
 
 
 def model_partition(conn: Connection, name: str) -> int:

@@ -106,8 +106,8 @@ def _advice(pay: StuckPay) -> str:
         )
     if says.get("status") == "provisional":
         return (
-            "It can still be disputed on chain, free: have the creator open a dispute (PoCDisputes.open) and the arbiter"
-            " there rule as was decided here. It is paid then by itself."
+            "It can still be disputed on chain, free: have the creator open a dispute (PoCDisputes.open) and its"
+            " arbiter rule as was decided here. It is paid then by itself."
         )
     if says.get("status") == "disputed":
         return "It is being disputed on chain: once that is settled it is tried again by itself."

@@ -9,7 +9,7 @@ from embeddings.errors import EmbeddingError
 from embeddings.sniff import sniff
 from oracle.errors import UploadTooLarge
 from oracle.fraud.errors import TooLate, TooManyAttachments
-from storage import appeals, fraud_audit
+from storage import appeals, fraud_audit, works
 from storage.blobs import BlobStore, blob_key
 from storage.database import Connection, Database
 
@@ -36,6 +36,9 @@ def add_attachment(
     blobs.put(path, key)
     with db.transaction() as conn:
         appeals.get(conn, appeal_id, lock=True)
+        works.lock_registration(conn)
+        if not blobs.exists(key):  # nothing referred to the same bytes, and they were swept away since they were put
+            blobs.put(path, key)
         check_room(conn, appeal_id, digest)
         there = appeals.attachments(conn, appeal_id)
         number = appeals.attach(

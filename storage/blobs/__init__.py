@@ -12,7 +12,7 @@ from storage.blobs.errors import (
     NoCredentials,
 )
 from storage.blobs.gcs import GcsBlobs
-from storage.blobs.keys import blob_key
+from storage.blobs.keys import blob_key, content_hash
 from storage.blobs.local import LocalBlobs
 from storage.blobs.store import BlobStore, open_blobs
 
@@ -30,5 +30,6 @@ __all__ = [
     "LocalBlobs",
     "NoCredentials",
     "blob_key",
+    "content_hash",
     "open_blobs",
 ]

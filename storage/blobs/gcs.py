@@ -5,6 +5,7 @@ import hashlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -17,7 +18,14 @@ from storage.blobs.errors import (
     BlobStoreUnavailable,
     NoCredentials,
 )
-from storage.blobs.keys import as_source, check_key, check_new_content, check_stored_content
+from storage.blobs.keys import (
+    CONTENT_KEY,
+    CONTENT_PREFIX,
+    as_source,
+    check_key,
+    check_new_content,
+    check_stored_content,
+)
 
 if TYPE_CHECKING:
     from google.api_core.retry import Retry
@@ -85,6 +93,17 @@ class GcsBlobs:
         """Raises: BlobStoreUnavailable."""
         with _translated():
             return bool(self._blob(key).exists(timeout=REQUEST_TIMEOUT_S, retry=_retry()))
+
+    def list_content(self) -> Iterator[tuple[str, datetime]]:
+        """Every blob under a content key, and when it was stored; in no order. Raises: BlobStoreUnavailable."""
+        with _translated():
+            found = self._bucket.list_blobs(
+                prefix=self._prefix + CONTENT_PREFIX, timeout=REQUEST_TIMEOUT_S, retry=_retry()
+            )
+            for blob in found:
+                key = blob.name.removeprefix(self._prefix)
+                if CONTENT_KEY.fullmatch(key):
+                    yield key, blob.time_created
 
     def delete(self, key: str) -> None:
         """Remove a blob, if it is there. Raises: BlobStoreUnavailable."""

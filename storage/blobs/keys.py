@@ -27,6 +27,13 @@ def blob_key(sha256: bytes) -> str:
     return f"{CONTENT_PREFIX}{digest[:2]}/{digest[2:]}"
 
 
+def content_hash(key: str) -> bytes:
+    """The digest (32 bytes) that a content key names. Raises: InvalidBlobKey for any other key."""
+    if not CONTENT_KEY.fullmatch(key):
+        raise InvalidBlobKey(f"{key[:80]!r} is not the key of content.")
+    return bytes.fromhex(key.removeprefix(CONTENT_PREFIX).replace("/", ""))
+
+
 def check_key(key: str) -> str:
     """The key itself. Raises: InvalidBlobKey."""
     pattern = CONTENT_KEY if key.startswith(CONTENT_PREFIX) else PLAIN_KEY

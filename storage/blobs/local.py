@@ -6,11 +6,20 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from storage.blobs.errors import BlobConflict, BlobCorrupt, BlobMissing, BlobStoreUnavailable
-from storage.blobs.keys import as_source, check_key, check_new_content, check_stored_content, digest_of
+from storage.blobs.keys import (
+    CONTENT_KEY,
+    CONTENT_PREFIX,
+    as_source,
+    check_key,
+    check_new_content,
+    check_stored_content,
+    digest_of,
+)
 
 # What a crash left half-written; by then no upload is still at it.
 STALE_AFTER_S = 24 * 3600.0
@@ -70,6 +79,21 @@ class LocalBlobs:
     def exists(self, key: str) -> bool:
         with _translated():
             return self._path(key).is_file()
+
+    def list_content(self) -> Iterator[tuple[str, datetime]]:
+        """Every blob under a content key, and when it was stored; in no order. Raises: BlobStoreUnavailable."""
+        folders = self._root / CONTENT_PREFIX
+        with _translated():
+            for folder in sorted(folders.iterdir()) if folders.is_dir() else []:
+                for file in folder.iterdir() if folder.is_dir() else []:
+                    key = f"{CONTENT_PREFIX}{folder.name}/{file.name}"
+                    if not CONTENT_KEY.fullmatch(key):  # a stranger's file is none of ours
+                        continue
+                    try:
+                        stored_at = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+                    except FileNotFoundError:  # deleted meanwhile
+                        continue
+                    yield key, stored_at
 
     def delete(self, key: str) -> None:
         """Remove a blob, if it is there."""

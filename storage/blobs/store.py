@@ -1,6 +1,7 @@
 """What every blob store does, and the choice between them."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
@@ -31,6 +32,9 @@ class BlobStore(Protocol):
 
     def exists(self, key: str) -> bool:
         """Whether there is a blob under this key."""
+
+    def list_content(self) -> Iterator[tuple[str, datetime]]:
+        """Every blob under a content key, and when it was stored; in no order."""
 
     def delete(self, key: str) -> None:
         """Remove a blob, if it is there."""

@@ -8,6 +8,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from storage.blobs import (
     InvalidBlobUrl,
     LocalBlobs,
     blob_key,
+    content_hash,
     open_blobs,
 )
 from storage.blobs.gcs import new_client, stream_object
@@ -166,6 +168,25 @@ def test_a_deleted_blob_is_gone_and_may_come_again(blobs: BlobStore, file: Path)
     assert not blobs.exists(KEY)
     blobs.put(file, KEY)
     assert blobs.exists(KEY)
+
+
+def test_content_is_listed_with_the_time_it_was_stored(blobs: BlobStore, file: Path) -> None:
+    assert list(blobs.list_content()) == []
+    blobs.put(file, KEY)
+    blobs.put(file, "exports/all.bin")
+    [(key, stored_at)] = blobs.list_content()
+    assert key == KEY and content_hash(key) == hashlib.sha256(CONTENT).digest()
+    assert abs(datetime.now(UTC) - stored_at) < timedelta(minutes=1)
+    with pytest.raises(InvalidBlobKey):
+        content_hash("exports/all.bin")
+
+
+def test_strangers_files_in_the_folder_are_not_listed(file: Path, tmp_path: Path) -> None:
+    blobs = LocalBlobs(tmp_path / "blobs")
+    blobs.put(file, KEY)
+    (tmp_path / "blobs" / "sha256" / "notes.txt").write_text("x")
+    (tmp_path / "blobs" / KEY).with_name("README").write_text("x")
+    assert [key for key, _ in blobs.list_content()] == [KEY]
 
 
 def test_changed_bytes_are_noticed_in_a_folder(file: Path, tmp_path: Path) -> None:

@@ -1,0 +1,161 @@
+"""Bytes that nothing refers to are swept after a while, and nothing else is."""
+
+import hashlib
+import io
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from integration.oracle.test_trouble import request
+from starlette.testclient import TestClient
+from support.photos import edited, photo
+
+from oracle import app as wiring
+from oracle import orphans
+from oracle.fraud.attachments import add_attachment
+from oracle.jobs import RetryLater
+from oracle.settings import Settings
+from storage import works
+from storage.blobs import BlobStore, blob_key, open_blobs
+from storage.database import Database
+
+Post = Callable[..., dict[str, Any]]
+OPERATOR = {"Authorization": "Bearer operator"}
+LATER = datetime.now(UTC) + orphans.GRACE + timedelta(minutes=1)
+
+
+@pytest.fixture
+def blobs(settings: Settings) -> BlobStore:
+    return open_blobs(settings.blobs)
+
+
+def put(blobs: BlobStore, content: bytes) -> str:
+    key = key_of(content)
+    blobs.put(io.BytesIO(content), key)
+    return key
+
+
+def key_of(content: bytes) -> str:
+    return blob_key(hashlib.sha256(content).digest())
+
+
+def open_appeal(db: Database, analysis_id: str) -> UUID:
+    """An appeal that takes files."""
+    with db.transaction() as conn:
+        row = conn.execute(
+            "insert into appeals (id, kind, analysis_id, creator_id, ground, statement, filed_at, first_decider,"
+            " decide_by) select gen_random_uuid(), 'originality', id, creator_id, 'other', 'x', now(), 'machine', now()"
+            " from analyses where id = %s returning id",
+            (analysis_id,),
+        ).fetchone()
+    assert row is not None
+    return UUID(str(row[0]))
+
+
+def test_what_nothing_refers_to_goes_after_a_while_and_nothing_else(
+    db: Database, blobs: BlobStore, post: Post, tmp_path: Path
+) -> None:
+    kept = post(photo("cat"), "alice")
+    paper = tmp_path / "contract.pdf"
+    paper.write_bytes(b"%PDF-1.7 mine")
+    add_attachment(
+        db, blobs, open_appeal(db, kept["analysis_id"]), paper, "contract.pdf", actor="alice", now=datetime.now(UTC)
+    )
+    crashed, elsewhere = put(blobs, b"a crash left this"), "exports/all.bin"
+    blobs.put(io.BytesIO(b"not content"), elsewhere)
+    assert orphans.sweep(db, blobs, datetime.now(UTC)) == 0, "it may be on its way still"
+    assert orphans.sweep(db, blobs, LATER) == 1
+    assert not blobs.exists(crashed)
+    assert all(blobs.exists(key) for key in (key_of(photo("cat")), key_of(paper.read_bytes()), elsewhere))
+    assert orphans.sweep(db, blobs, LATER) == 0
+
+
+def test_an_upload_that_meets_the_sweep_keeps_its_bytes(
+    client: TestClient, db: Database, blobs: BlobStore, monkeypatch: pytest.MonkeyPatch, drain: Callable[[], None]
+) -> None:
+    """The bytes lie there from long ago; the sweep comes between their put and the row that refers to them."""
+    put(blobs, photo("cat"))
+    swept = []
+    register = works.add_work
+
+    def sweep_first(conn: Any, *args: Any, **more: Any) -> None:
+        if not swept:
+            swept.append(orphans.sweep(db, blobs, LATER))
+        register(conn, *args, **more)
+
+    monkeypatch.setattr(works, "add_work", sweep_first)
+    answer = client.post("/upload", files={"file": photo("cat")}, data={"creator": "alice"}).json()
+    assert swept == [1]
+    drain()
+    assert client.get(answer["links"]["self"]).json()["verdict"] == "original"
+    assert blobs.exists(key_of(photo("cat")))
+
+
+def test_a_file_of_an_appeal_that_meets_the_sweep_is_put_again(
+    db: Database, blobs: BlobStore, post: Post, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    appeal = open_appeal(db, post(photo("cat"), "alice")["analysis_id"])
+    paper = tmp_path / "contract.pdf"
+    paper.write_bytes(b"%PDF-1.7 mine")
+    real = blobs.put
+
+    def put_and_lose(content: Any, key: str) -> None:
+        real(content, key)
+        monkeypatch.setattr(blobs, "put", real)
+        assert orphans.sweep(db, blobs, LATER) == 1
+
+    monkeypatch.setattr(blobs, "put", put_and_lose)
+    add_attachment(db, blobs, appeal, paper, "contract.pdf", actor="alice", now=datetime.now(UTC))
+    assert blobs.exists(key_of(paper.read_bytes()))
+
+
+def test_erasing_a_work_leaves_the_same_bytes_of_an_appeal(
+    client: TestClient, db: Database, blobs: BlobStore, post: Post, tmp_path: Path
+) -> None:
+    work = post(photo("cat"), "alice")
+    other = post(edited(photo("cat"), "resized"), "bob")
+    path = tmp_path / "cat.jpg"
+    path.write_bytes(photo("cat"))
+    add_attachment(
+        db, blobs, open_appeal(db, other["analysis_id"]), path, "cat.jpg", actor="bob", now=datetime.now(UTC)
+    )
+    erased = client.delete(f"/v1/works/{work['work']['id']}", headers=OPERATOR).json()
+    assert erased["media_deleted"] is False
+    assert blobs.exists(key_of(photo("cat")))
+
+
+def test_the_clerk_sweeps_once_a_day(db: Database, settings: Settings, blobs: BlobStore) -> None:
+    clerk = wiring.make_clerk(settings, db)
+    first = put(blobs, b"first")
+    assert clerk.round(LATER)
+    assert not blobs.exists(first)
+    second = put(blobs, b"second")
+    assert clerk.round(LATER + timedelta(hours=23))
+    assert blobs.exists(second)
+    assert clerk.round(LATER + timedelta(hours=24))
+    assert not blobs.exists(second)
+
+
+def test_fetched_media_that_meets_the_sweep_is_fetched_again(
+    db: Database, blobs: BlobStore, settings: Settings, monkeypatch: pytest.MonkeyPatch, file_server: Any
+) -> None:
+    analysis_id = request(settings, db, file_server.put("/cat.jpg", photo("cat")), "alice")
+    oracle = wiring.make_originality(settings, db, wiring.make_kinds(settings))
+    real = works.lock_registration
+    swept: list[int] = []
+
+    def sweep_first(conn: Any) -> None:
+        if not swept:
+            swept.append(0)
+            swept[0] = orphans.sweep(db, blobs, LATER)
+        real(conn)
+
+    monkeypatch.setattr(works, "lock_registration", sweep_first)
+    with pytest.raises(RetryLater, match="fetched again"):
+        oracle.analyse(analysis_id)
+    assert swept == [1]
+    oracle.analyse(analysis_id)
+    assert blobs.exists(key_of(photo("cat")))
