@@ -131,11 +131,13 @@ def make_fetcher(settings: Settings) -> Fetcher:
 def make_kinds(settings: Settings) -> MediaKinds:
     """Every kind of media that is decided on, with every channel whose weights are at hand."""
     pictures = ImageAnalyzer.load(clip=ClipWeights(path=settings.clip.weights, sha256=settings.clip.sha256))
-    sounds = AudioAnalyzer.load(limits=SoundLimits(max_seconds=settings.limits.sound_s))
+    sounds = AudioAnalyzer.load(
+        limits=SoundLimits(max_seconds=settings.limits.sound_s, max_work_s=settings.limits.work_s)
+    )
     videos = VideoAnalyzer(
         pictures,
         sounds,
-        limits=VideoLimits(max_seconds=settings.limits.video_s),
+        limits=VideoLimits(max_seconds=settings.limits.video_s, max_work_s=settings.limits.work_s),
         policy=VideoPolicy(
             min_matched_s=settings.matching.video_min_matched_s, copy_share=settings.matching.video_copy_share
         ),

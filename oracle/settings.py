@@ -31,6 +31,9 @@ class LimitSettings(BaseModel, frozen=True):
     )
     video_s: float = Field(default=6 * 3600.0, gt=0, description="Longest video, in seconds.")
     sound_s: float = Field(default=10 * 3600.0, gt=0, description="Longest sound, in seconds.")
+    work_s: float = Field(
+        default=480.0, gt=0, description="Seconds of decoding after which a video or a sound is given up."
+    )
     candidates: int = Field(default=20, ge=1, le=100, description="Most candidates that are verified.")
 
 
