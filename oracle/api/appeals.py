@@ -105,7 +105,7 @@ def list_appeals(
     check_side(caller, caller.creator_id)
     with services.db.transaction() as conn:
         found = appeals.page(
-            conn, creator_id=caller.creator_id, status=status, before=read_cursor(cursor), limit=limit + 1
+            conn, creator_id=caller.creator_id, status=status, before=read_cursor(cursor, UUID), limit=limit + 1
         )
         views = [_view(conn, appeal) for appeal in found[:limit]]
     last = found[limit - 1] if len(found) > limit else None
@@ -176,7 +176,7 @@ def list_messages(
 ) -> dict[str, Any]:
     with services.db.transaction() as conn:
         creator_id = acting_creator(conn, caller, creator)
-        found = inbox_messages.page(conn, creator_id, before=read_cursor(cursor), limit=limit + 1)
+        found = inbox_messages.page(conn, creator_id, before=read_cursor(cursor, UUID), limit=limit + 1)
     last = found[limit - 1] if len(found) > limit else None
     return {
         "messages": [_message(message) for message in found[:limit]],

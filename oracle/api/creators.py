@@ -1,7 +1,5 @@
 """A creator's dashboard: the money, the posts, and how every cent came about; as JSON, CSV and pages for people."""
 
-import base64
-import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,10 +15,10 @@ from oracle.api import creator_schemas as schemas
 from oracle.api.access import Caller, Reader
 from oracle.api.creator_charts import money_bar, week_chart
 from oracle.api.creator_schemas import CreatorView, PostDetail, PostPage, PostView
+from oracle.api.cursors import read_cursor, write_cursor
 from oracle.api.pages import templates
 from oracle.api.services import Services, ServicesDep
 from oracle.creators.chain_pay import Till
-from oracle.creators.errors import CreatorsError
 from oracle.creators.events import PostId
 from oracle.creators.statements import dollars, statement_csv
 from storage import (
@@ -46,12 +44,6 @@ pages = APIRouter(include_in_schema=False)
 templates.filters["dollars"] = dollars
 templates.globals["verdict_words"] = schemas.verdict_words
 Limit = Annotated[int, Query(ge=1, le=200)]
-
-
-class BadCursor(CreatorsError):
-    """That cursor was not made by this API; leave it out to begin at the newest post."""
-
-    code = "bad_cursor"
 
 
 @dataclass(frozen=True)
@@ -180,13 +172,13 @@ def _creator_view(conn: Connection, page: Page, till: Till) -> CreatorView:
 
 
 def _post_page(conn: Connection, page: Page, cursor: str | None, limit: int) -> PostPage:
-    after = _read_cursor(cursor) if cursor else None
+    after = read_cursor(cursor, bytes.fromhex)
     found = ledger_posts.list_posts(conn, page.creator_id, page.now, after=after, limit=limit + 1)
     shown = found[:limit]
     more = len(found) > limit
     return PostPage(
         posts=[PostView(**schemas.post_fields(post, page.handle)) for post in shown],
-        next=_cursor(shown[-1].published_at, shown[-1].post_id) if more else None,
+        next=write_cursor(shown[-1].published_at, shown[-1].post_id) if more else None,
     )
 
 
@@ -227,18 +219,3 @@ def _chunks(spool: IO[bytes]) -> Iterator[bytes]:
     with spool:
         while chunk := spool.read(CHUNK):
             yield chunk
-
-
-def _cursor(at: datetime, post_id: bytes) -> str:
-    return base64.urlsafe_b64encode(f"{at.astimezone(UTC).isoformat()} {post_id.hex()}".encode()).decode()
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, bytes]:
-    try:
-        at, post_id = base64.urlsafe_b64decode(cursor).decode().split(" ")
-        moment = datetime.fromisoformat(at)
-        if moment.tzinfo is None:
-            raise BadCursor
-        return moment, bytes.fromhex(post_id)
-    except (binascii.Error, ValueError, UnicodeDecodeError) as exc:
-        raise BadCursor from exc

@@ -2,10 +2,14 @@
 
 import base64
 import binascii
+from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from oracle.errors import OracleError
+
+Key = TypeVar("Key")
 
 
 class InvalidCursor(OracleError):
@@ -14,20 +18,25 @@ class InvalidCursor(OracleError):
     code = "invalid_cursor"
 
 
-def write_cursor(at: datetime, number: UUID) -> str:
-    """The place after a row."""
-    return base64.urlsafe_b64encode(f"{at.isoformat()}|{number}".encode()).decode().rstrip("=")
+def write_cursor(at: datetime, key: UUID | bytes) -> str:
+    """The place after a row: its time, and what tells rows of the same time apart."""
+    name = key.hex() if isinstance(key, bytes) else str(key)
+    return base64.urlsafe_b64encode(f"{at.isoformat()}|{name}".encode()).decode().rstrip("=")
 
 
-def read_cursor(text: str | None) -> tuple[datetime, UUID] | None:
-    """The row that a place comes after; None for the top. Raises: InvalidCursor."""
+def read_cursor(text: str | None, key: Callable[[str], Key]) -> tuple[datetime, Key] | None:
+    """The row that a place comes after; None for the top.
+
+    Args: key: reads the second part: `UUID`, or `bytes.fromhex`.
+    Raises: InvalidCursor.
+    """
     if text is None:
         return None
     try:
-        at, number = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split("|")
+        at, name = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split("|")
         moment = datetime.fromisoformat(at)
         if moment.tzinfo is None:
             raise InvalidCursor
-        return moment, UUID(number)
+        return moment, key(name)
     except (ValueError, binascii.Error) as exc:
         raise InvalidCursor from exc

@@ -58,7 +58,7 @@ def list_alerts(
         bound = caller.creator_id is not None or creator is not None
         found = fraud_alerts.page(
             conn, status=status, creator_id=acting_creator(conn, caller, creator) if bound else None,
-            post_id=bytes.fromhex(post_id[2:]) if post_id else None, before=read_cursor(cursor), limit=limit + 1,
+            post_id=bytes.fromhex(post_id[2:]) if post_id else None, before=read_cursor(cursor, UUID), limit=limit + 1,
         )  # fmt: skip
         views = _views(conn, found[:limit])
     more = len(found) > limit

@@ -200,7 +200,7 @@ def test_pages_of_posts_follow_each_other(client: TestClient, platform: Platform
     assert seen == [*sorted(ids[:5], reverse=True), ids[5]]
     for bad in ("x", "MjAyNg==", "AAAA"):
         answer = client.get("/api/creators/busy/posts", params={"cursor": bad})
-        assert (answer.status_code, answer.json()["code"]) == (422, "bad_cursor")
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor")
 
 
 def test_nobody_reads_anothers_money(client: TestClient, town: dict[str, Any], platform: Platform) -> None:
