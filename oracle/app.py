@@ -32,6 +32,7 @@ from oracle.api import (
     problems,
     stuck_pay,
     uploads,
+    verdict_appeals,
 )
 from oracle.api.services import Services
 from oracle.audit import Auditor
@@ -352,6 +353,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         pages,
         fraud,
         appeals,
+        verdict_appeals,
         stuck_pay,
     ):
         app.include_router(module.router)

@@ -99,6 +99,11 @@ def find_open_of_alert(conn: Connection, alert_id: UUID) -> Appeal | None:
     return next(iter(_select(conn, "alert_id = %s and status = 'open'", (alert_id,))), None)
 
 
+def find_of_analysis(conn: Connection, analysis_id: UUID) -> Appeal | None:
+    """The last appeal against a verdict, decided or not."""
+    return next(iter(_select(conn, "analysis_id = %s order by filed_at desc limit 1", (analysis_id,))), None)
+
+
 def decided_before(conn: Connection, analysis_id: UUID) -> Appeal | None:
     """The last appeal against a verdict that was decided."""
     where = "analysis_id = %s and status = 'decided' order by decided_at desc limit 1"

@@ -115,20 +115,20 @@ def list_appeals(
 @router.get("/v1/appeals/{appeal_id}", summary="One appeal with its files and steps")
 def get_appeal(services: ServicesDep, caller: Reader, appeal_id: UUID) -> AppealView:
     with services.db.transaction() as conn:
-        return _view(conn, _seen(conn, caller, appeal_id))
+        return _view(conn, seen_appeal(conn, caller, appeal_id))
 
 
 @router.post("/v1/appeals/{appeal_id}/attachments", status_code=201, summary="Add a file that supports your side")
 def attach(
     services: ServicesDep, caller: Reader, appeal_id: UUID, file: Annotated[UploadFile, File()]
 ) -> dict[str, int]:
-    return {"attachment": _attach(services, caller, appeal_id, file)}
+    return {"attachment": attach_file(services, caller, appeal_id, file)}
 
 
 @router.get("/v1/appeals/{appeal_id}/attachments/{number}", summary="A file as it was sent")
 def get_attachment(services: ServicesDep, caller: Reader, appeal_id: UUID, number: int) -> StreamingResponse:
     with services.db.transaction() as conn:
-        _seen(conn, caller, appeal_id)
+        seen_appeal(conn, caller, appeal_id)
         found = appeals.get_attachment(conn, appeal_id, number)
 
     def chunks() -> Iterator[bytes]:
@@ -215,8 +215,12 @@ def alerts_page(services: ServicesDep, _: FraudOfficer) -> str:
     with services.db.transaction() as conn:
         waiting = [a for status in QUEUE for a in fraud_alerts.page(conn, status=status, limit=200)]
         record = fraud_alerts.record_by_signal(conn, now - timedelta(days=90))
+        verdicts = appeals.page(conn, creator_id=None, status="open", limit=200)
     waiting.sort(key=lambda alert: alert.frozen_until or alert.review_by)
-    return templates.get_template("alerts.html").render(alerts=waiting, record=record, rules=wording.RULES)
+    return templates.get_template("alerts.html").render(
+        alerts=waiting, record=record, rules=wording.RULES, grounds=wording.GROUNDS,
+        appeals=sorted((a for a in verdicts if a.kind == "originality"), key=lambda a: a.decide_by),
+    )  # fmt: skip
 
 
 @router.post("/fraud_alerts/{alert_id}/decide", include_in_schema=False)
@@ -261,19 +265,21 @@ def appeal_form(
             ground=ground, statement=statement, now=datetime.now(UTC),
         )  # fmt: skip
     if file is not None and file.filename:
-        _attach(services, caller, number, file)
+        attach_file(services, caller, number, file)
     return RedirectResponse(f"/appeals/{number}", status_code=303)
 
 
 @router.get("/appeals/{appeal_id}", response_class=HTMLResponse, include_in_schema=False)
 def appeal_page(services: ServicesDep, caller: Reader, appeal_id: UUID) -> str:
     with services.db.transaction() as conn:
-        appeal = _seen(conn, caller, appeal_id)
+        appeal = seen_appeal(conn, caller, appeal_id)
         view = _view(conn, appeal)
     return templates.get_template("appeal.html").render(
         appeal=view, ground=wording.GROUNDS[appeal.ground], now=datetime.now(UTC),
         may_answer=appeal.other_creator_id is not None and caller.creator_id == appeal.other_creator_id
         and appeal.other_view is None and appeal.status == "open",
+        may_decide=appeal.kind == "originality" and appeal.status == "open" and caller.may("fraud")
+        and caller.creator_id not in (appeal.creator_id, appeal.other_creator_id),
     )  # fmt: skip
 
 
@@ -305,9 +311,10 @@ def message_page(services: ServicesDep, caller: Reader, message_id: UUID) -> str
     return templates.get_template("statement.html").render(message=message)
 
 
-def _attach(services: Services, caller: Caller, appeal_id: UUID, file: UploadFile) -> int:
+def attach_file(services: Services, caller: Caller, appeal_id: UUID, file: UploadFile) -> int:
+    """Keep a file with an appeal that the caller is a side of. Raises: UploadTooLarge, and what keeping it raises."""
     with services.db.transaction() as conn:
-        _seen(conn, caller, appeal_id)
+        seen_appeal(conn, caller, appeal_id)
         check_room(conn, appeal_id)
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
         path, size, limit = Path(folder) / "file", 0, MOST_BYTES
@@ -323,7 +330,8 @@ def _attach(services: Services, caller: Caller, appeal_id: UUID, file: UploadFil
         )  # fmt: skip
 
 
-def _seen(conn: Connection, caller: Caller, appeal_id: UUID) -> Appeal:
+def seen_appeal(conn: Connection, caller: Caller, appeal_id: UUID) -> Appeal:
+    """An appeal that the caller may see. Raises: NotFound, KeyRequired, NotYourCase."""
     appeal = appeals.get(conn, appeal_id)
     check_side(caller, appeal.creator_id, appeal.other_creator_id)
     return appeal

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +16,7 @@ import jinja2
 from fastapi import APIRouter, Form, Header, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 
-from oracle.api.access import COOKIE, Reader, caller_of
+from oracle.api.access import COOKIE, Caller, Reader, caller_of
 from oracle.api.analyses import load_view
 from oracle.api.ranges import stored_media
 from oracle.api.schemas import Neighbour
@@ -23,7 +24,13 @@ from oracle.api.services import ServicesDep
 from oracle.api.viewer import clock, match_details
 from oracle.errors import Busy, KeyRequired
 from oracle.explain import percent
-from storage import analyses, works
+from oracle.fraud import appeals as cases
+from oracle.fraud import wording
+from oracle.fraud.errors import NothingToAppeal, TooLate
+from storage import analyses, appeals, works
+from storage.analyses import Analysis
+from storage.appeals import Appeal
+from storage.database import Connection
 from storage.errors import NotFound
 from storage.works import Work
 
@@ -77,17 +84,24 @@ def style() -> Response:
 
 
 @router.get("/analyses/{analysis_id}", response_class=HTMLResponse)
-def show_analysis(services: ServicesDep, _: Reader, analysis_id: UUID) -> str:
+def show_analysis(services: ServicesDep, caller: Reader, analysis_id: UUID) -> str:
     view = load_view(services.db, analysis_id)
     with services.db.transaction() as conn:
-        evidence = analyses.get(conn, analysis_id).evidence
+        analysis = analyses.get(conn, analysis_id)
+        appeal = appeals.find_of_analysis(conn, analysis_id)
+        may_appeal = _may_appeal(conn, caller, analysis, appeal)
+    evidence = analysis.evidence
     matches = {match["work"]["id"]: match for match in json.loads(evidence).get("matches", [])} if evidence else {}
     duration_s = (view.work.duration_ms or 0) / 1000 if view.work else 0.0
     details = {id: match_details(match, duration_s) for id, match in matches.items()}
     shown: list[Neighbour] = sorted(
         view.neighbours, key=lambda n: n.work_id != (view.original and view.original.work_id)
     )
-    return templates.get_template("analysis.html").render(view=view, neighbours=shown, details=details)
+    return templates.get_template("analysis.html").render(
+        view=view, neighbours=shown, details=details,
+        appeal=appeal if appeal and _may_see(caller, appeal) else None, may_appeal=may_appeal,
+        grounds={name: wording.GROUNDS[name] for name in wording.ORIGINALITY_GROUNDS},
+    )  # fmt: skip
 
 
 @router.get("/works/{work_id}/preview.jpg")
@@ -117,6 +131,22 @@ def media(
     with services.db.transaction() as conn:
         work = unerased(works.get_work(conn, work_id))
     return stored_media(services.blobs, work, part, if_range)
+
+
+def _may_see(caller: Caller, appeal: Appeal) -> bool:
+    """An appeal is the business of its two sides and of reviewers."""
+    sides = (appeal.creator_id, appeal.other_creator_id)
+    return caller.creator_id in sides if caller.creator_id is not None else caller.may("fraud")
+
+
+def _may_appeal(conn: Connection, caller: Caller, analysis: Analysis, last: Appeal | None) -> bool:
+    if caller.creator_id is None or caller.creator_id != analysis.creator_id or (last and last.status == "open"):
+        return False
+    try:
+        cases.check_appealable(conn, analysis, datetime.now(UTC))
+    except (NothingToAppeal, TooLate):
+        return False
+    return True
 
 
 @contextmanager

@@ -98,16 +98,8 @@ def appeal_verdict(
     analysis = analyses.get(conn, analysis_id)
     if analysis.creator_id != creator_id:
         raise NotYourCase
-    if analysis.verdict != "derivative" or analysis.matched_work_id is None or analysis.work_id is None:
-        raise NothingToAppeal(f"The verdict is '{analysis.verdict or analysis.status}'; it takes nothing from you.")
-    assert analysis.decided_at is not None
-    if now > analysis.decided_at + APPEAL_WITHIN:
-        raise TooLate(f"This could be appealed until {day(analysis.decided_at + APPEAL_WITHIN)}.")
-    before = appeals.decided_before(conn, analysis_id)
-    if before is not None and (before.outcome == "granted" or before.first_decider != MACHINE):
-        raise NothingToAppeal("This verdict was appealed to the last step; what remains is a court or dispute body.")
-    if appeals.lapsed_before(conn, analysis_id) >= MOST_LAPSED:
-        raise NothingToAppeal("Nobody decided your appeals in time; what remains is a court or dispute body.")
+    before = check_appealable(conn, analysis, now)
+    assert analysis.matched_work_id is not None
     original = works.get_work(conn, analysis.matched_work_id)
     heard = original.creator_id if original.creator_id != creator_id else None
     appeal = NewAppeal(
@@ -128,6 +120,24 @@ def appeal_verdict(
     if heard is not None:
         letters.other_side(conn, stored, subject, work_name(original), now)
     return appeal.id
+
+
+def check_appealable(conn: Connection, analysis: Analysis, now: datetime) -> Appeal | None:
+    """Raise unless the verdict can (still) be appealed. Returns: the last appeal that was decided, if there was one.
+
+    Raises: NothingToAppeal, TooLate.
+    """
+    if analysis.verdict != "derivative" or analysis.matched_work_id is None or analysis.work_id is None:
+        raise NothingToAppeal(f"The verdict is '{analysis.verdict or analysis.status}'; it takes nothing from you.")
+    assert analysis.decided_at is not None
+    if now > analysis.decided_at + APPEAL_WITHIN:
+        raise TooLate(f"This could be appealed until {day(analysis.decided_at + APPEAL_WITHIN)}.")
+    before = appeals.decided_before(conn, analysis.id)
+    if before is not None and (before.outcome == "granted" or before.first_decider != MACHINE):
+        raise NothingToAppeal("This verdict was appealed to the last step; what remains is a court or dispute body.")
+    if appeals.lapsed_before(conn, analysis.id) >= MOST_LAPSED:
+        raise NothingToAppeal("Nobody decided your appeals in time; what remains is a court or dispute body.")
+    return before
 
 
 def add_other_view(conn: Connection, appeal_id: UUID, *, creator_id: int, actor: str, view: str, now: datetime) -> None:
