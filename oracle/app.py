@@ -28,6 +28,7 @@ from oracle.api import (
     governance,
     grading,
     health,
+    neighbours,
     pages,
     problems,
     stuck_pay,
@@ -345,6 +346,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for module in (
         uploads,
         analyses,
+        neighbours,
         governance,
         engagement,
         creators,
