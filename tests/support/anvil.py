@@ -79,6 +79,7 @@ def running_anvil(log: Path, *options: str, slots_in_an_epoch: int = 1) -> Itera
     port = free_port()
     argv = [str(find_anvil()), f"--port={port}", f"--chain-id={CHAIN_ID}", "--silent", *options]
     argv += [f"--slots-in-an-epoch={slots_in_an_epoch}", "--no-request-size-limit", KEEP_STATES_IN_MEMORY]
+    argv += [f"--cache-path={log.parent}"]  # a reorganisation leaves an empty folder there
     with log.open("wb") as output:
         process = subprocess.Popen(argv, stdout=output, stderr=output, preexec_fn=die_with_parent())  # noqa: PLW1509
     rpc = JsonRpc(f"http://127.0.0.1:{port}")
