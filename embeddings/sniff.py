@@ -14,6 +14,7 @@ from embeddings.errors import EmptyMedia, UnsupportedMedia
 
 MediaType = Literal["image", "video", "audio"]
 HEAD_BYTES = 4096
+MAX_TAGS = 8  # ID3v2 tags one after another that are skipped; some programs leave two
 MAX_BOXES = 64  # top-level boxes looked at in an MP4; real files have fewer than ten
 
 
@@ -34,7 +35,6 @@ _MAGIC: tuple[tuple[bytes, MediaType, str], ...] = (
     (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "image", "image/jxl"),
     (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "image", "image/jp2"),
     (b"fLaC", "audio", "audio/flac"),
-    (b"ID3", "audio", "audio/mpeg"),
     (b"#!AMR", "audio", "audio/amr"),
     (b"FLV\x01", "video", "video/x-flv"),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "video", "video/x-ms-asf"),
@@ -60,7 +60,7 @@ def sniff(path: Path) -> SniffedType:
         head = file.read(HEAD_BYTES)
     if not head:
         raise EmptyMedia()
-    found = _by_magic(head) or _by_container(head, path) or _by_frame_sync(head)
+    found = _by_magic(head) or _by_container(head, path) or _by_tag(head, path) or _by_frame_sync(head)
     if found is None:
         raise UnsupportedMedia(_explain(head))
     return found
@@ -126,6 +126,25 @@ def _has_sound_only(path: Path) -> bool:
                 return False
             file.seek(size - len(header), 1)
     return False
+
+
+def _by_tag(head: bytes, path: Path) -> SniffedType | None:
+    """What follows the ID3v2 tags in front, however long their pictures are: MPEG audio, unless it says otherwise."""
+    if not head.startswith(b"ID3"):
+        return None
+    after = head
+    with path.open("rb") as file:
+        for _ in range(MAX_TAGS):
+            if not after.startswith(b"ID3") or len(after) < 10:
+                break
+            # Seven bits of each byte are the size; a footer is as long as the header.
+            size = sum((byte & 0x7F) << shift for byte, shift in zip(after[6:10], (21, 14, 7, 0), strict=True))
+            file.seek(10 + size + (10 if after[5] & 0x10 else 0), 1)
+            after = file.read(10)
+            file.seek(-len(after), 1)
+    if after.startswith(b"fLaC"):
+        return SniffedType("audio", "audio/flac")
+    return _by_frame_sync(after) or SniffedType("audio", "audio/mpeg")
 
 
 def _by_frame_sync(head: bytes) -> SniffedType | None:

@@ -3,19 +3,31 @@
 Each common landmark votes for (track, group, offset); a cell and its neighbour are counted together. The score
 is how far the best cell of a track stands above what its other hits lead one to expect (Poisson), so that a long
 track or one full of common landmarks does not win by chance.
+
+There are millions of votes and hundreds of cells that matter, so nothing is sorted before it is known to matter: votes
+are first counted in a table that the offsets of all tracks are folded into, one group at a time. A cell can only gain
+by the folding; what stays below ``FEWEST_VOTES`` there is dropped, and the little that is left counted exactly.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.landmark_postings import HASH_BITS, TRACK_BITS, Postings, join
+from storage.landmark_postings import HASH_BITS, TRACK_BITS
+from storage.landmark_spans import Spans, ranges
 
 CELL_FRAMES = 2
 FEWEST_VOTES = 3
+SUBFRAMES = 8  # positions are rounded to so many parts of a frame
+PAIRS_AT_ONCE = 1 << 16  # what the processor's cache holds
+PAIRS_KEPT = 1 << 22  # what memory should hold; of more pairs, those that matter are made twice
+SLOTS_PER_PAIR = 4
+LEAST_SLOT_BITS, MOST_SLOT_BITS = 12, 22
+LEAST_REACH = 50  # cells
 STOP_LEAST = 512  # a hash with fewer places is never a stop-hash
 STOP_TIMES_MEAN = 64  # with so many times the mean number of places it is: hum, a drone, a factory sound, a hit song
 # Of a stop-hash the earliest places are kept, enough to reach past what others had there by chance: whoever was first
@@ -24,14 +36,8 @@ KEPT_LEAST, KEPT_TIMES_MEAN = 256, 8
 TRIED = 3
 TONE_PAIRS = 600  # a stop-hash that query and one track share so many times over is a tone, and says nothing
 
-
-@dataclass(frozen=True, eq=False)
-class Common:
-    """Landmarks that query and index share: index of the query's key, track, and frame in it; sorted by track."""
-
-    key: NDArray[np.int32]
-    track: NDArray[np.int32]
-    frame: NDArray[np.int32]
+_Ints = NDArray[np.int64]
+_Pairs = tuple[NDArray[np.int32] | _Ints, NDArray[np.int32]]  # of each vote its cell on the timeline, and its track
 
 
 @dataclass(frozen=True)
@@ -45,116 +51,152 @@ class Vote:
     score: float
 
 
-def common_landmarks(hashes: NDArray[np.int32], postings: Postings, indexed: int) -> Common:
-    """Every pair of a key and a posting with the same hash; of stop-hashes those with the earliest tracks.
+@dataclass(frozen=True, eq=False)
+class _Cells:
+    """Cells with enough votes: (m,) each. track: index into the spans' tracks."""
+
+    group: _Ints
+    track: _Ints
+    cell: _Ints
+    votes: _Ints
+    score: NDArray[np.float64]
+
+
+def rank(
+    hashes: NDArray[np.int32], positions: NDArray[np.float32], groups: NDArray[np.int16], spans: Spans, most: int,
+    *, before: int | None = None,
+) -> list[Vote]:  # fmt: skip
+    """The tracks with the most surprising agreement, best first, each with its best cell.
 
     Args:
-        hashes: (n,) int32, the query's keys in their own order; the same hash may come several times.
+        hashes, positions, groups: (n,) each, the query's keys; the same hash may come several times.
+        spans: without stop-hashes.
+        before: tracks from that one on do not count.
+    """
+    if not len(spans.hashes) or not len(hashes):
+        return []
+    at = np.minimum(np.searchsorted(spans.hashes, hashes), len(spans.hashes) - 1)
+    known = np.flatnonzero(spans.hashes[at] == hashes)
+    known = known[np.argsort(groups[known], kind="stable")]
+    at = at[known]
+    subframes = np.rint(positions[known] * SUBFRAMES).astype(np.int64)
+    cuts = np.searchsorted(groups[known], np.arange(int(groups.max()) + 2))
+    found = [
+        _cells_of(spans, at[low:high], subframes[low:high], group)
+        for group, (low, high) in enumerate(zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True))
+        if high > low
+    ]
+    return _best(spans, found, most, before) if found else []
+
+
+def without_stop_hashes(spans: Spans, hashes: NDArray[np.int32], indexed: int) -> Spans:
+    """The same, but of stop-hashes only the places in the earliest tracks.
+
+    Args:
+        hashes: (n,) int32, the query's keys.
         indexed: how many landmarks the index holds; what is too common is measured by it.
     """
-    wanted = np.zeros(1 << HASH_BITS, bool)
-    wanted[hashes] = True
-    found = postings.where(wanted[postings.hash])
-    places = np.bincount(found.hash) if len(found) else np.zeros(1, np.intp)
     mean = indexed >> HASH_BITS
-    too_common = places[found.hash] > max(STOP_LEAST, STOP_TIMES_MEAN * mean)
-    if too_common.any():
-        earliest = _earliest(found.where(too_common), hashes, max(KEPT_LEAST, KEPT_TIMES_MEAN * mean))
-        found = join([found.where(~too_common), earliest])
-    order = np.argsort(hashes, kind="stable")
-    ordered = hashes[order]
-    low = np.searchsorted(ordered, found.hash, "left")
-    counts = np.searchsorted(ordered, found.hash, "right") - low
-    at = np.repeat(np.arange(len(found)), counts)
-    within = np.arange(len(at)) - np.repeat(np.cumsum(counts) - counts, counts)
-    keys = order[np.repeat(low, counts) + within].astype(np.int32)
-    tracks = found.track[at]
-    by_track = np.argsort(tracks, kind="stable")
-    return Common(keys[by_track], tracks[by_track], found.frame[at][by_track])
-
-
-def _earliest(postings: Postings, hashes: NDArray[np.int32], most: int) -> Postings:
-    """Of each hash the ``most`` places in the earliest tracks, of the first ``TRIED`` times as many without tones."""
-    line = (postings.hash.astype(np.int64) << TRACK_BITS) | postings.track
-    order = np.argsort(line, kind="stable")  # fast: segments come sorted, and a track's places of a hash by frame
-    order = order[_runs(postings.hash[order])[0] < TRIED * most]
+    too_common = np.flatnonzero(spans.counts > max(STOP_LEAST, STOP_TIMES_MEAN * mean))
+    if not len(too_common):
+        return spans
+    places = ranges(spans.firsts[too_common], spans.counts[too_common])
+    number = np.repeat(too_common, spans.counts[too_common])
+    asked = np.bincount(np.searchsorted(spans.hashes, hashes), minlength=len(spans.hashes) + 1)
+    tracks = spans.tracks[spans.track_of(spans.places[places])].astype(np.int64)
+    line = (number << TRACK_BITS) | tracks
+    order = np.argsort(line, kind="stable")  # fast: parts come sorted
+    # Of each hash the first so many places in the earliest tracks, of those three times as many without tones.
+    most = max(KEPT_LEAST, KEPT_TIMES_MEAN * mean)
+    order = order[_runs(number[order])[0] < TRIED * most]
     _, in_track = _runs(line[order])
-    told = order[in_track * np.bincount(hashes)[postings.hash[order]] <= TONE_PAIRS]
-    rank_of_place, _ = _runs(postings.hash[told])
-    kept = np.zeros(len(postings), bool)
-    kept[told[rank_of_place < most]] = True
-    return postings.where(kept)
+    told = order[in_track * asked[number[order]] <= TONE_PAIRS]
+    told = told[_runs(number[told])[0] < most]
+    kept = np.ones(len(spans.places), bool)
+    kept[places] = False
+    kept[places[told]] = True
+    totals = np.concatenate([[0], np.cumsum(kept)])
+    counts = totals[spans.firsts + spans.counts] - totals[spans.firsts]
+    return replace(spans, firsts=totals[spans.firsts], counts=counts, places=spans.places[kept])
 
 
-def _runs(ordered: NDArray[np.int32] | NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _cells_of(spans: Spans, at: _Ints, subframes: _Ints, group: int) -> _Cells:
+    """The cells of one group with enough votes. at, subframes: (n,) each, span and position of its keys."""
+    total = int(spans.counts[at].sum())
+    bits = min(max((SLOTS_PER_PAIR * total).bit_length(), LEAST_SLOT_BITS), MOST_SLOT_BITS)
+    slots = (1 << bits) - 1
+    # As narrow as cannot overflow: the smaller the table, the more of it is in the processor's cache.
+    one = (np.uint16 if total < 1 << 16 else np.int32)(
+        1
+    )  # of the table's type: numpy adds a plain 1 40 times as slowly
+    counted = np.zeros(slots + 2, one.dtype)
+    hits = np.zeros(len(spans.tracks), np.int64)
+    kept: list[_Pairs] = []
+    for cell, track in _pairs(spans, at, subframes, total):
+        np.add.at(counted, cell & slots, one)
+        hits += np.bincount(track, minlength=len(hits))
+        if total <= PAIRS_KEPT:
+            kept.append((cell, track))
+    counted[-1] = counted[0]
+    enough = counted[:-1] + counted[1:] >= FEWEST_VOTES
+    last = enough[-1]
+    enough[1:] |= enough[:-1].copy()
+    enough[0] |= last
+    codes = []
+    for cell, track in kept or _pairs(spans, at, subframes, total):
+        held = np.flatnonzero(enough[cell & slots])
+        local = cell[held] - (spans.starts[track[held]] // CELL_FRAMES)
+        codes.append((track[held].astype(np.int64) << 32) + local)
+    code, votes = np.unique(np.concatenate(codes), return_counts=True)
+    together = votes.copy()
+    together[:-1] += np.where(code[1:] == code[:-1] + 1, votes[1:], 0)
+    code, together = code[together >= FEWEST_VOTES], together[together >= FEWEST_VOTES]
+    # A cell before the track's beginning is negative, and borrowed one from the track.
+    tracks = (code + (1 << 31)) >> 32
+    lengths = np.diff(spans.starts)[tracks] + (int(subframes.max()) - int(subframes.min())) // SUBFRAMES
+    expected = 2.0 * hits[tracks] / np.maximum(lengths / CELL_FRAMES, LEAST_REACH)
+    score = together * np.log(together / expected) - (together - expected)
+    score = np.where(together > expected, score, 0.0)
+    return _Cells(np.full(len(code), group, np.int64), tracks, code - (tracks << 32), together, score)
+
+
+def _pairs(spans: Spans, at: _Ints, subframes: _Ints, total: int) -> Iterator[_Pairs]:
+    """Every vote: a key and a place with its hash. In parts, lest the keys of an hour need all memory."""
+    shift = (CELL_FRAMES * SUBFRAMES).bit_length() - 1
+    parts = max(1, -(-total // PAIRS_AT_ONCE))
+    subframes = subframes.astype(spans.places.dtype)
+    ends = np.cumsum(spans.counts[at])
+    cuts = np.searchsorted(ends, np.linspace(0, total, parts + 1)[1:-1]).tolist()
+    for low, high in zip([0, *cuts], [*cuts, len(at)], strict=True):
+        counts = spans.counts[at[low:high]]
+        places = spans.places[ranges(spans.firsts[at[low:high]], counts)]
+        track = spans.track_of(places)
+        places <<= SUBFRAMES.bit_length() - 1
+        places -= np.repeat(subframes[low:high], counts)
+        places >>= shift
+        yield places, track
+
+
+def _best(spans: Spans, found: list[_Cells], most: int, before: int | None) -> list[Vote]:
+    group, track, cell, votes, score = (
+        np.concatenate(column)
+        for column in zip(*((f.group, f.track, f.cell, f.votes, f.score) for f in found), strict=True)
+    )
+    highest = np.full(len(spans.tracks), -1.0)
+    np.maximum.at(highest, track, score)
+    best = np.flatnonzero(score == highest[track])
+    if before is not None:
+        best = best[spans.tracks[track[best]] < before]
+    best = best[np.lexsort((cell[best], group[best], track[best], -score[best]))]
+    _, first = np.unique(track[best], return_index=True)
+    best = best[np.sort(first)][:most]
+    offset = (cell[best] + 1) * CELL_FRAMES
+    columns = (spans.tracks[track[best]], group[best], offset, votes[best], score[best])
+    return [Vote(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def _runs(ordered: _Ints) -> tuple[_Ints, _Ints]:
     """Of each of some sorted values its number among its equals, and how many those are."""
     starts = np.flatnonzero(np.diff(ordered, prepend=-1))
     sizes = np.diff(starts, append=len(ordered))
     return np.arange(len(ordered)) - np.repeat(starts, sizes), np.repeat(sizes, sizes)
-
-
-def join_common(parts: list[Common]) -> Common:
-    """One out of what several parts of a query share with the index."""
-    if len(parts) == 1:
-        return parts[0]
-    track = np.concatenate([part.track for part in parts])
-    order = np.argsort(track, kind="stable")
-    key, frame = (np.concatenate(column)[order] for column in zip(*((p.key, p.frame) for p in parts), strict=True))
-    return Common(key, track[order], frame)
-
-
-def rank(common: Common, positions: NDArray[np.float32], groups: NDArray[np.int16], most: int) -> list[Vote]:
-    """The tracks with the most surprising agreement, best first, each with its best cell."""
-    if not len(common.key):
-        return []
-    cells = np.floor((common.frame - positions[common.key]) / CELL_FRAMES).astype(np.int64)
-    low, group = int(cells.min()), groups[common.key].astype(np.int64)
-    span = int(cells.max()) - low + 2
-    line = common.track.astype(np.int64) * (int(groups.max()) + 1) + group
-    code = line * span + (cells - low)
-    found, votes = np.unique(code, return_counts=True)
-    following = np.searchsorted(found, found + 1)
-    following[following == len(found)] = 0
-    together = votes + np.where(found[following] == found + 1, votes[following], 0)
-    enough = together >= FEWEST_VOTES
-    found, together = found[enough], together[enough]
-    if not len(found):
-        return []
-    lines, at_line = np.unique(line, return_inverse=True)
-    hits = np.bincount(at_line)
-    reach = _reach(at_line, cells, len(lines))
-    own = np.searchsorted(lines, found // span)
-    expected = 2.0 * hits[own] / np.maximum(reach[own], 50)
-    score = together * np.log(together / expected) - (together - expected)
-    score = np.where(together > expected, score, 0.0)
-    order = np.lexsort((found, -score))
-    tracks = found[order] // span // (int(groups.max()) + 1)
-    _, first = np.unique(tracks, return_index=True)
-    chosen = order[np.sort(first)][:most]
-    return [
-        Vote(
-            int(found[i] // span // (int(groups.max()) + 1)),
-            int(found[i] // span % (int(groups.max()) + 1)),
-            int((found[i] % span + low + 1) * CELL_FRAMES),
-            int(together[i]),
-            float(score[i]),
-        )
-        for i in chosen
-    ]
-
-
-def hits_of(common: Common, track: int, most: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """(keys, frames) of one track, thinned evenly to at most ``most``."""
-    low, high = np.searchsorted(common.track, [track, track + 1])
-    step = max(1, -(-(int(high) - int(low)) // most))
-    return common.key[low:high:step].copy(), common.frame[low:high:step].copy()
-
-
-def _reach(line: NDArray[np.intp], cells: NDArray[np.int64], lines: int) -> NDArray[np.int64]:
-    """How many cells the hits of each line are spread over."""
-    top = np.full(lines, np.iinfo(np.int64).min)
-    bottom = np.full(lines, np.iinfo(np.int64).max)
-    np.maximum.at(top, line, cells)
-    np.minimum.at(bottom, line, cells)
-    reach: NDArray[np.int64] = top - bottom + 1
-    return reach

@@ -15,14 +15,14 @@ from psycopg.pq import Format
 from storage import landmark_merge
 from storage.database import Connection
 from storage.errors import StorageError
-from storage.landmark_postings import Postings, join, pack_track, read_buckets, read_fresh
-from storage.landmark_votes import Common, Vote, common_landmarks, hits_of, join_common, rank
+from storage.landmark_postings import pack_track, read_fresh, read_timeline
+from storage.landmark_spans import Part, Spans, part_of_postings, part_of_segment, spans_of, wanted_of
+from storage.landmark_votes import Vote, rank, without_stop_hashes
 from storage.works import Work
 
 MOST_TRACK = (1 << 31) - 1
 RESOLVED_AT_ONCE = 200
-KEYS_AT_ONCE = 250_000
-HITS_PER_CANDIDATE = 20_000
+HASHES_AT_ONCE = 200_000
 ALWAYS_LOOKED_AT = 10  # the best tracks, however little they agree
 STRONG = 30.0  # nats; those after them must agree so much, as the copies of one sound do
 
@@ -56,12 +56,11 @@ class SoundQuery:
     groups: NDArray[np.int16]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class SoundCandidate:
     """An earlier track that agrees with the query on an offset: not yet evidence.
 
-    group, offset_frames, votes: its best cell; score: nats above chance; keys, frames: (m,) int32 each, the common
-    landmarks: index of the query's key, and frame in this track.
+    group, offset_frames, votes: its best cell; score: nats above chance.
     """
 
     work_id: UUID
@@ -71,8 +70,6 @@ class SoundCandidate:
     offset_frames: int
     votes: int
     score: float
-    keys: NDArray[np.int32]
-    frames: NDArray[np.int32]
 
 
 def add_sound(conn: Connection, work: Work, sound: StoredSound) -> bool:
@@ -125,7 +122,7 @@ def look_up(
 ) -> list[SoundCandidate]:
     """Tracks registered earlier than ``before`` that agree with the query, most surprising first.
 
-    The index is read in one round trip (one for each ``KEYS_AT_ONCE`` keys of a sound of half an hour and more); a
+    The index is read in one round trip (one for each ``HASHES_AT_ONCE`` hashes of a sound of half an hour and more); a
     second small one turns the best tracks into works.
 
     Args:
@@ -135,18 +132,11 @@ def look_up(
     """
     if not len(query.hashes):
         return []
-    common = join_common(
-        [_common_part(conn, query.hashes, at, before) for at in range(0, len(query.hashes), KEYS_AT_ONCE)]
-    )
-    votes = rank(common, query.positions, query.groups, most=50 * RESOLVED_AT_ONCE)
-    return _resolve(conn, votes, common, creator_id, most, own)
-
-
-def _common_part(conn: Connection, hashes: NDArray[np.int32], at: int, before: int) -> Common:
-    part = hashes[at : at + KEYS_AT_ONCE]
-    postings, indexed = _fetch(conn, np.unique(part), min(before, MOST_TRACK))
-    common = common_landmarks(part, postings, indexed)
-    return Common(common.key + np.int32(at), common.track, common.frame)
+    before = min(before, MOST_TRACK)
+    spans, indexed = _fetch(conn, np.unique(query.hashes), before)
+    spans = without_stop_hashes(spans, query.hashes, indexed)
+    votes = rank(query.hashes, query.positions, query.groups, spans, 50 * RESOLVED_AT_ONCE, before=before)
+    return _resolve(conn, votes, creator_id, most, own)
 
 
 def find_references(conn: Connection, ids: Sequence[UUID]) -> dict[UUID, bytes]:
@@ -177,24 +167,30 @@ class _Int4ArrayDumper(Dumper):
         return struct.pack(">iiIii", 1, 0, 23, len(obj), 1) + values.tobytes()
 
 
-def _fetch(conn: Connection, hashes: NDArray[np.int32], before: int) -> tuple[Postings, int]:
+def _fetch(conn: Connection, hashes: NDArray[np.int32], before: int) -> tuple[Spans, int]:
+    parts: list[Part] = []
+    indexed = 0
     with conn.cursor(binary=True) as cursor:
         cursor.adapters.register_dumper(np.ndarray, _Int4ArrayDumper)
-        rows = cursor.execute(
-            "select segment, landmarks, heads, postings from sound_look_up(%b::int4[], %s)", (hashes, before)
-        ).fetchall()
-    parts = [
-        read_buckets(heads, data) if segment else read_fresh(heads, data)
-        for segment, _, heads, data in rows
-        if heads is not None
-    ]
-    postings = join(parts)
-    return postings.where(postings.track < before), sum(row[1] or 0 for row in rows)
+        for at in range(0, len(hashes), HASHES_AT_ONCE):
+            asked = hashes[at : at + HASHES_AT_ONCE]
+            wanted = wanted_of(asked)
+            rows = cursor.execute(
+                "select segment, landmarks, shift, timeline, heads, postings from sound_look_up(%b::int4[], %s)",
+                (asked, before),
+            ).fetchall()
+            indexed = sum(row[1] for row in rows)
+            parts += [
+                part_of_segment(shift, read_timeline(timeline), heads, data, wanted)
+                if segment
+                else part_of_postings(read_fresh(heads, data), wanted)
+                for segment, _, shift, timeline, heads, data in rows
+                if heads is not None
+            ]
+    return spans_of(parts), indexed
 
 
-def _resolve(
-    conn: Connection, votes: list[Vote], common: Common, creator_id: int | None, most: int, own: int
-) -> list[SoundCandidate]:
+def _resolve(conn: Connection, votes: list[Vote], creator_id: int | None, most: int, own: int) -> list[SoundCandidate]:
     found: list[SoundCandidate] = []
     room = {True: own, False: most}
     # Wave by wave: dead tracks and the creator's own may fill any one of them.
@@ -209,17 +205,14 @@ def _resolve(
             )
         }
         for vote in wave:
-            if vote.track not in works or (len(found) >= ALWAYS_LOOKED_AT and vote.score < STRONG):
+            if len(found) >= ALWAYS_LOOKED_AT and vote.score < STRONG:
+                return found  # and so are all that follow
+            if vote.track not in works:
                 continue
             work_id, owner = works[vote.track]
             is_own = creator_id is not None and owner == creator_id
             if room[is_own] <= 0:
                 continue
             room[is_own] -= 1
-            keys, frames = hits_of(common, vote.track, HITS_PER_CANDIDATE)
-            found.append(
-                SoundCandidate(
-                    work_id, vote.track, owner, vote.group, vote.offset, vote.votes, vote.score, keys, frames
-                )
-            )
+            found.append(SoundCandidate(work_id, vote.track, owner, vote.group, vote.offset, vote.votes, vote.score))
     return found

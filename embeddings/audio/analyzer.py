@@ -20,12 +20,12 @@ from embeddings.audio.decode import Progress, SoundLimits, SoundStream
 from embeddings.audio.fingerprint import AudioFingerprint, fingerprint_samples
 from embeddings.audio.landmarks import HASH_BITS
 from embeddings.audio.match import AudioMatch
-from embeddings.audio.reference import Hits, ReferenceSound, common_landmarks, read_reference
+from embeddings.audio.reference import ReferenceSound, common_landmarks, read_reference
 from embeddings.audio.survivors import Survivors, survivors_of
 from embeddings.image.channels import ChannelState, digest_of
 
 MODEL_ID = "constellation-v1"
-VERIFIER_VERSION = "survivors-v1"
+VERIFIER_VERSION = "survivors-v2"
 REFERENCES_KEPT = 128  # about 0.2 MB each for a song
 
 
@@ -64,24 +64,15 @@ class AudioAnalyzer:
         """The same for samples that are already decoded: mono float32 at 11 025 Hz."""
         return fingerprint_samples(blocks, search=search)
 
-    def match(
-        self,
-        query: AudioFingerprint,
-        reference: bytes,
-        hits: tuple[NDArray[np.int32], NDArray[np.int32]] | None = None,
-    ) -> AudioMatch:
-        """Judge the query against one stored reference.
+    def match(self, query: AudioFingerprint, reference: bytes) -> AudioMatch:
+        """Judge the query, fingerprinted with ``search``, against one stored reference.
 
-        Args:
-            query: fingerprinted with ``search``.
-            hits: what the index found in common, if it was asked: indexes into ``query.keys``, and the frames of
-                the reference; worked out here otherwise (the same, but for landmarks the index leaves out).
         Raises: BadProxy if the reference cannot be read; ValueError if the query was not made to search.
         """
         if not query.dense:
             raise ValueError("this fingerprint was made without search=True")
         sound = self._reference(reference)
-        common = common_landmarks(query.keys, sound) if hits is None else _hits(query, *hits)
+        common = common_landmarks(query.keys, sound)
         found = find_stretches(query, self._ground(query), sound, common)
         return conclude(query, sound, common, found, self.calibration)
 
@@ -109,11 +100,6 @@ class AudioAnalyzer:
             while len(self._grounds) > 4:
                 self._grounds.popitem(last=False)
         return ground
-
-
-def _hits(query: AudioFingerprint, keys: NDArray[np.int32], places: NDArray[np.int32]) -> Hits:
-    at = keys.astype(np.intp)
-    return Hits(at, query.keys.positions[at], places, query.keys.groups[at])
 
 
 __all__ = ["BENDS", "MODEL_ID", "AudioAnalyzer", "AudioFingerprint", "AudioMatch", "SoundLimits"]

@@ -8,20 +8,20 @@ The references stay as they are; the query is bent. On the log-frequency scale a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.audio.landmarks import DENSE_PAIRS, MAX_DT, MIN_DT, Landmarks, Pairing, pack, pair_peaks
+from embeddings.audio.landmarks import DENSE_PAIRS, MAX_DT, MIN_DT, Landmarks, pack, pair_peaks, worth
 from embeddings.audio.peaks import SLOT_FRAMES, Peaks, strongest
 from embeddings.audio.spectrum import BINS, BINS_PER_OCTAVE, FRAME_S
 
 SHIFTS = 2  # the query is analysed at whole and at half frames, since its cut seldom falls on the reference's grid
 PLAIN_KEYS = 8000  # wanted of a whole query, but no more a second than PLAIN_RATE, and no less than the floor
 PLAIN_RATE, PLAIN_FLOOR, PLAIN_FLOOR_LONG = 800.0, 100.0, 40.0
-BENT_KEYS = 1000  # landmarks that are bent; each gives one key per group
-BENT_RATE, BENT_FLOOR, BENT_FLOOR_LONG = 100.0, 8.0, 3.0
+BENT_KEYS = 600  # landmarks that are bent; each gives one key per group
+BENT_RATE, BENT_FLOOR, BENT_FLOOR_LONG = 60.0, 8.0, 3.0
 LONG_S = 1800.0  # from here on the lower floors hold: what is copied of an hour is seldom five seconds
 _TEMPOS = (0.91, 0.94, 0.97, 1.03, 1.06, 1.09)
 
@@ -58,7 +58,7 @@ class SearchKeys:
 
 
 def search_keys(constellations: tuple[Peaks, ...], frames: int) -> SearchKeys:
-    """Keys of a query from its dense constellations, one per sub-frame shift.
+    """Keys of a query from its dense constellations, one per sub-frame shift; those that tell most.
 
     Args:
         frames: length of the query; long queries are searched less densely, for their copies are longer too.
@@ -67,14 +67,14 @@ def search_keys(constellations: tuple[Peaks, ...], frames: int) -> SearchKeys:
     long = seconds > LONG_S
     plain_slot = _per_slot(PLAIN_KEYS / seconds, PLAIN_FLOOR_LONG if long else PLAIN_FLOOR, PLAIN_RATE)
     bent_slot = _per_slot(BENT_KEYS / seconds, BENT_FLOOR_LONG if long else BENT_FLOOR, BENT_RATE)
-    pairing = Pairing(DENSE_PAIRS.successors, DENSE_PAIRS.fan_out, plain_slot)
+    pairing = replace(DENSE_PAIRS, per_slot=plain_slot)
     parts: list[tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int16]]] = []
     for number, peaks in enumerate(constellations):
         landmarks = pair_peaks(peaks, pairing)
         late = number / len(constellations)
         parts.append(_bent(landmarks, late, 0))
         slots = landmarks.frame.astype(np.intp) // SLOT_FRAMES
-        robust = _taken(landmarks, strongest(landmarks.strength, slots, bent_slot))
+        robust = _taken(landmarks, strongest(worth(landmarks.strength, landmarks.df), slots, bent_slot))
         parts += [_bent(robust, late, group) for group in range(1, len(BENDS))]
     hashes, positions, groups = (np.concatenate(column) for column in zip(*parts, strict=True))
     return SearchKeys(hashes, positions, groups)

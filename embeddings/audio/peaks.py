@@ -71,11 +71,20 @@ def find_peaks(levels: NDArray[np.float32], density: Density, *, first: int = 0,
 
 
 def strongest(strength: NDArray[np.uint8], group: NDArray[np.intp], most: int) -> NDArray[np.intp]:
-    """Indexes, rising, of the ``most`` strongest of each group; ties go to the earlier one."""
-    order = np.lexsort((-strength.astype(np.int16), group))
-    sorted_groups = group[order]
-    rank = np.arange(len(order)) - np.searchsorted(sorted_groups, sorted_groups, "left")
-    kept: NDArray[np.intp] = np.sort(order[rank < most])
+    """Indexes, rising, of the ``most`` strongest of each group; ties go to the earlier one. group: 0 to 2^23 - 1."""
+    # One number to sort by: the group, then the weakness, then the index; numpy sorts numbers ten times as fast as
+    # it sorts by two keys.
+    key = np.arange(len(strength), dtype=np.int64)
+    key |= (MOST_STRENGTH - strength).astype(np.int64) << 32
+    key |= group.astype(np.int64) << 40
+    key.sort()
+    groups = key >> 40
+    new = np.empty(len(key), bool)
+    new[:1] = True
+    np.not_equal(groups[1:], groups[:-1], out=new[1:])
+    at = np.arange(len(key))
+    firsts = np.maximum.accumulate(np.where(new, at, 0))
+    kept: NDArray[np.intp] = np.sort(key[at - firsts < most] & 0xFFFFFFFF)
     return kept
 
 

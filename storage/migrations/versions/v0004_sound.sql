@@ -1,8 +1,8 @@
 -- Sound: constellations to verify against, and an inverted index from landmark hash to (track, frame).
 --
 -- A track is the work's registration: a look-up for "earlier only" needs no join. Landmarks are kept as packed
--- postings and not as rows: eight bytes instead of seventy-six (header, line pointer, index). New tracks lie in
--- sound_fresh, one row each, and are merged into segments by the hundred, segments into larger ones by fours.
+-- postings and not as rows: four bytes instead of seventy-six (header, line pointer, index). New tracks lie in
+-- sound_fresh, one row each, and are merged into segments by the hundred, small segments into larger ones.
 -- The layout of postings is storage/landmark_postings.py's; the look-up is one statement, sound_look_up.
 create table sounds (
     track int4 primary key check (track > 0),
@@ -25,59 +25,66 @@ alter table sound_fresh alter postings set storage external;
 alter table sound_fresh set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 50,
     autovacuum_vacuum_cost_delay = 0, toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 50);
 
+-- A segment never changes. Its postings are in a table of its own, sound_postings_<id> (hash_from int4, postings bytea),
+-- so that what is merged away is dropped, and its disk space free at once: rows that are deleted leave holes.
+-- A small one holds all hashes, large ones a range of them each (storage/landmark_merge.py): such a table may move to a
+-- disk or a machine of its own, and no merge has to rewrite everything.
 create table sound_segments (
     id int4 generated always as identity primary key,
+    first_hash int4 not null,
+    last_hash int4 not null check (last_hash >= first_hash),
     -- Postings are grouped by hash >> shift.
-    shift smallint not null check (shift between 0 and 13),
+    shift smallint not null check (shift between 1 and 12),
     landmarks int8 not null,
+    places int8 not null check (places > 0),  -- length of the timeline, frames
+    timeline bytea not null,  -- of each track its number and its frames, in the order in which they lie there
     made_at timestamptz not null default now()
 );
+alter table sound_segments alter timeline set storage external;
 
-create table sound_buckets (
-    hash_from int4 not null,
-    segment int4 not null,
-    postings bytea not null,
-    primary key (hash_from, segment)
-) partition by range (hash_from);
--- Eight ranges of the 21-bit hash; each may move to a disk or a machine of its own.
-create table sound_buckets_0 partition of sound_buckets for values from (minvalue) to (262144);
-create table sound_buckets_1 partition of sound_buckets for values from (262144) to (524288);
-create table sound_buckets_2 partition of sound_buckets for values from (524288) to (786432);
-create table sound_buckets_3 partition of sound_buckets for values from (786432) to (1048576);
-create table sound_buckets_4 partition of sound_buckets for values from (1048576) to (1310720);
-create table sound_buckets_5 partition of sound_buckets for values from (1310720) to (1572864);
-create table sound_buckets_6 partition of sound_buckets for values from (1572864) to (1835008);
-create table sound_buckets_7 partition of sound_buckets for values from (1835008) to (maxvalue);
-alter table sound_buckets alter postings set storage external;
-do $$
-begin
-    for number in 0..7 loop
-        execute format('alter table sound_buckets_%s set (autovacuum_vacuum_scale_factor = 0.1,'
-            ' autovacuum_vacuum_cost_delay = 0)', number);
-    end loop;
-end $$;
+-- Segments that were merged into others; their tables are dropped as soon as nobody reads them.
+create table sound_retired (segment int4 primary key);
 
--- All that a query has to look at, as of one moment: per segment the buckets of its hashes, one after another
--- (heads: hash_from and length in bytes, both int4, big-endian), and the fresh tracks earlier than `before`
--- (heads: track and length; segment 0); landmarks: how many the segment holds in all. One row a segment, so that a look-up is a handful of rows.
+-- All that a query has to look at, as of one moment, in one row a segment: the buckets of its hashes (which rise, each
+-- once), one after another (heads: hash_from and length in bytes, both int4, big-endian), and the fresh tracks earlier
+-- than `before` (heads: track and length; segment 0); landmarks: how many the segment holds in all.
+-- Whoever drops a segment's table or rewrites sound_fresh holds the latter exclusively. Hence the lock first, and
+-- "volatile": statements after it see what was committed before it was granted. Segments and fresh tracks are read by
+-- one statement, lest a merge between two of them hide what moves; segments do not change.
 create function sound_look_up(hashes int4[], before int4)
-returns table (segment int4, landmarks int8, heads bytea, postings bytea)
-language sql stable parallel safe
+returns table (segment int4, landmarks int8, shift smallint, timeline bytea, heads bytea, postings bytea)
+language plpgsql volatile
 set enable_hashjoin = off
 set enable_mergejoin = off
 set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashagg = off
 set jit = off
 as $$
-    select b.segment, max(wanted.landmarks), string_agg(int4send(b.hash_from) || int4send(octet_length(b.postings)), ''::bytea),
-        string_agg(b.postings, ''::bytea)
+declare
+    held record;
+    fresh record;
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'sounds are looked up in transactions at read committed' using errcode = 'invalid_transaction_state';
+    end if;
+    lock table sound_fresh in access share mode;
+    select (select array_agg(s.id order by s.id) from sound_segments s) as segments, f.* into fresh
     from (
-        select distinct s.id, s.landmarks, (h >> s.shift) << s.shift as hash_from
-        from sound_segments s cross join unnest(hashes) h
-    ) wanted
-    join sound_buckets b on b.hash_from = wanted.hash_from and b.segment = wanted.id
-    group by b.segment
-    union all
-    select 0, sum(f.landmarks)::int8, string_agg(int4send(f.track) || int4send(octet_length(f.postings)), ''::bytea),
-        string_agg(f.postings, ''::bytea)
-    from sound_fresh f where f.track < before
-$$;
+        select sum(f.landmarks)::int8 as landmarks, string_agg(f.postings, ''::bytea order by f.track) as postings,
+            string_agg(int4send(f.track) || int4send(octet_length(f.postings)), ''::bytea order by f.track) as heads
+        from sound_fresh f where f.track < before
+    ) f;
+    if fresh.heads is not null then
+        return query select 0, fresh.landmarks, 0::smallint, null::bytea, fresh.heads, fresh.postings;
+    end if;
+    for held in select * from sound_segments s where s.id = any(fresh.segments) loop
+        return query execute format(
+            'select $1, $2, $3, $4, string_agg(int4send(b.hash_from) || int4send(octet_length(b.postings)), ''''::bytea),'
+            ' string_agg(b.postings, ''''::bytea) from ('
+            '   select distinct (h >> $3) << $3 as hash_from from unnest($5) h'
+            ' ) wanted join sound_postings_%s b using (hash_from)', held.id
+        ) using held.id, held.landmarks, held.shift, held.timeline,
+            hashes[width_bucket(held.first_hash - 1, hashes) + 1 : width_bucket(held.last_hash, hashes)];
+    end loop;
+end $$

@@ -21,7 +21,7 @@ from scoring import Judge
 
 from embeddings.audio.decode import SoundLimits, read_sound
 from embeddings.errors import EmbeddingError
-from storage.landmark_merge import merge_all, reclaim
+from storage.landmark_merge import merge_all, merge_segments, reclaim
 
 PASSES = 8  # over all edits, so that whoever stops early has a part of each
 
@@ -40,13 +40,22 @@ def register_all(engine: Engine, folder: Path) -> None:
         seconds += fingerprint.duration_s
         landmarks += len(fingerprint.hashes)
     print(f"registered {seconds:.0f} s of sound, {landmarks / seconds:.1f} landmarks a second, spent s {spent}")
-    for when in ("as registered", "after merge_all and reclaim"):
-        size = engine.size_bytes()
-        each = {table: round(value / seconds, 1) for table, value in size.items()}
-        print(f"bytes per second {when}: {sum(size.values()) / seconds:.1f}, by table {each}")
+    print_size(engine, seconds, "as registered")
+    merging = True
+    while merging:
         with engine.db.transaction() as conn:
-            merge_all(conn)
-        reclaim(engine.db.dsn)
+            merging = merge_segments(conn)
+    print_size(engine, seconds, "after a round of the service's own upkeep")
+    with engine.db.transaction() as conn:
+        merge_all(conn)
+    reclaim(engine.db.dsn)
+    print_size(engine, seconds, "after merge_all and reclaim")
+
+
+def print_size(engine: Engine, seconds: float, when: str) -> None:
+    size = engine.size_bytes()
+    each = {table: round(value / seconds, 1) for table, value in size.items()}
+    print(f"bytes per second {when}: {sum(size.values()) / seconds:.1f}, by table {each}", flush=True)
 
 
 def thirty_seconds(references: Path, scratch: Path) -> list[Path]:

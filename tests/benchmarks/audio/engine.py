@@ -20,7 +20,6 @@ from storage.works import NewWork, add_work, get_work
 SCRATCH = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "1GB"}
 BEFORE_ALL = 1 << 40
 CANDIDATES = 20  # what the service verifies by default
-TABLES = ("sounds", "sound_fresh", "sound_segments", "sound_buckets")
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from sounds import RATE, load
 from embeddings.audio.analyzer import AudioAnalyzer, AudioFingerprint
 from embeddings.audio.decode import SAMPLE_RATE_HZ
 from storage.landmark_postings import Postings, join
-from storage.landmark_votes import common_landmarks, hits_of, rank
+from storage.landmark_spans import Spans, part_of_postings, spans_of
+from storage.landmark_votes import rank, without_stop_hashes
 
 WINDOW_S = 5.0
 HOP_S = {"music": 1.2, "speech": 0.6, "effect": 0.6}
@@ -42,7 +43,8 @@ class Index:
 
     names: list[str]
     references: list[bytes]
-    postings: Postings
+    spans: Spans
+    landmarks: int
 
 
 def kind_of(path: Path) -> str:
@@ -56,7 +58,8 @@ def index_of(analyzer: AudioAnalyzer, folder: Path) -> Index:
         names.append(path.name)
         references.append(made.reference)
         parts.append(Postings(made.hashes, np.full(len(made.hashes), len(names), np.int32), made.frames))
-    return Index(names, references, join(parts))
+    postings = join(parts)
+    return Index(names, references, spans_of([part_of_postings(postings)]), len(postings))
 
 
 def windows(folder: Path) -> Iterator[tuple[str, float, np.ndarray]]:
@@ -77,11 +80,11 @@ def windows(folder: Path) -> Iterator[tuple[str, float, np.ndarray]]:
 
 def strongest(analyzer: AudioAnalyzer, index: Index, query: AudioFingerprint) -> tuple[float, float, str]:
     """(evidence, similarity, name) of the strongest of the best candidates; zeros where there is none."""
-    common = common_landmarks(query.keys.hashes, index.postings, len(index.postings))
+    keys = query.keys
+    told = without_stop_hashes(index.spans, keys.hashes, index.landmarks)
     best = (0.0, 0.0, "")
-    for vote in rank(common, query.keys.positions, query.keys.groups, VERIFIED):
-        hits = hits_of(common, vote.track, 20_000)
-        match = analyzer.match(query, index.references[vote.track - 1], hits)
+    for vote in rank(keys.hashes, keys.positions, keys.groups, told, VERIFIED):
+        match = analyzer.match(query, index.references[vote.track - 1])
         best = max(best, (match.scores["evidence"], match.similarity, index.names[vote.track - 1]))
     return best
 

@@ -1,9 +1,11 @@
 """The sound index on a real Postgres: who is found, who is not, and that merging changes nothing but the layout."""
 
+import threading
 from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import numpy as np
+import psycopg
 import pytest
 
 from storage import landmark_merge, landmarks, works
@@ -53,7 +55,24 @@ def everything(conn: Connection, query: SoundQuery, **options: int | None) -> li
     return [(c.work_id, c.group, c.offset_frames, c.votes) for c in found]
 
 
-def test_a_stretch_is_found_with_its_place_and_its_landmarks(db: Database) -> None:
+def postings_stored(conn: Connection) -> int:
+    tables = [row[0] for row in conn.execute("select id from sound_segments").fetchall()]
+    counts = [
+        conn.execute(f"select sum(octet_length(postings)) / 4 from sound_postings_{table}").fetchone()
+        for table in tables
+    ]
+    return sum(int(row[0]) for row in counts if row is not None)
+
+
+def index_bytes(conn: Connection) -> int:
+    """Of fresh tracks and segments, tables that wait to be dropped included."""
+    row = conn.execute(
+        "select sum(pg_total_relation_size(oid))::int8 from pg_class where relkind = 'r' and relname like 'sound\\_%%'"
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def test_a_stretch_is_found_with_its_place(db: Database) -> None:
     sounds = [random_sound(seed) for seed in range(20)]
     with db.transaction() as conn:
         added = [add(conn, sound) for sound in sounds]
@@ -63,8 +82,7 @@ def test_a_stretch_is_found_with_its_place_and_its_landmarks(db: Database) -> No
         assert best.registration == added[7].registration
         assert (best.group, abs(best.offset_frames - 300) <= 2) == (3, True)
         assert all(other.score < best.score / 5 for other in others)
-        true = np.abs(best.frames - query.positions[best.keys] - 300) < 0.5
-        assert true.sum() == best.votes > 100
+        assert best.votes > 100
         references = landmarks.find_references(conn, [best.work_id, uuid4()])
         assert references == {best.work_id: sounds[7].reference}
 
@@ -91,15 +109,14 @@ def test_merging_changes_no_answer(db: Database) -> None:
                 landmark_merge.merge_fresh(conn, most=1)
         segments = conn.execute("select count(*) from sound_segments").fetchone()
         fresh = conn.execute("select count(*) from sound_fresh").fetchone()
-        assert segments is not None and 1 < segments[0] < 9  # ones of four were merged on the way
+        assert segments == (2,)  # of nine: small ones were merged on the way
         assert fresh == (4,)
         before = [everything(conn, query) for query in queries]
         landmark_merge.merge_all(conn)
         assert [everything(conn, query) for query in queries] == before
         assert conn.execute("select count(*) from sound_segments").fetchone() == (1,)
         assert conn.execute("select count(*) from sound_fresh").fetchone() == (0,)
-        stored = conn.execute("select sum(octet_length(postings)) / 8 from sound_buckets").fetchone()
-        assert stored is not None and int(stored[0]) == 40 * 1200
+        assert postings_stored(conn) == 40 * 1200
 
 
 def test_a_long_query_is_looked_up_in_parts(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,36 +126,111 @@ def test_a_long_query_is_looked_up_in_parts(db: Database, monkeypatch: pytest.Mo
             add(conn, sound)
         query = excerpt(sounds[3], 100, 400)
         (whole, *_) = landmarks.look_up(conn, query, before=1 << 40)
-        monkeypatch.setattr(landmarks, "KEYS_AT_ONCE", 37)
+        monkeypatch.setattr(landmarks, "HASHES_AT_ONCE", 37)
         (in_parts, *_) = landmarks.look_up(conn, query, before=1 << 40)
-    assert (in_parts.work_id, in_parts.votes, in_parts.offset_frames) == (
-        whole.work_id, whole.votes, whole.offset_frames,
-    )  # fmt: skip
-    assert sorted(zip(in_parts.keys, in_parts.frames, strict=True)) == sorted(
-        zip(whole.keys, whole.frames, strict=True)
-    )
+    assert in_parts == whole
 
 
-def test_space_of_merged_segments_is_given_back(db: Database) -> None:
+def test_a_large_index_is_split_into_ranges_of_hashes(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landmark_merge, "SPLIT_SEGMENT", 10_000)
+    sounds = [random_sound(seed) for seed in range(30)]
+    queries = [excerpt(sounds[i], 37 * i % 500, 150) for i in range(0, 30, 5)]
+    with db.transaction() as conn:
+        for sound in sounds:
+            add(conn, sound)
+        before = [everything(conn, query) for query in queries]
+    for number, sound in enumerate(sounds):
+        with db.transaction() as conn:
+            landmarks.forget(conn, conn.execute("select work_id from sounds order by track").fetchone()[0])  # type: ignore[index]
+            add(conn, sound)
+            if number % 5 == 4:
+                landmark_merge.merge_fresh(conn, most=1)
+                found = [everything(conn, query) for query in queries]
+    assert [[row[1:] for row in one] for one in found] == [[row[1:] for row in one] for one in before]
+    with db.transaction() as conn:
+        ranges = conn.execute("select first_hash, last_hash from sound_segments group by 1, 2 order by 1, 2").fetchall()
+        whole = ranges.count((0, (1 << 21) - 1))
+        assert len(ranges) - whole == 8 and ranges[-1] == (7 << 18, (1 << 21) - 1)
+        answers = [everything(conn, query) for query in queries]
+        landmark_merge.merge_all(conn)
+        assert conn.execute("select count(*) from sound_segments").fetchone() == (8,)
+        assert [everything(conn, query) for query in queries] == answers
+        assert postings_stored(conn) == 30 * 1200
+
+
+def test_what_is_merged_away_leaves_the_disk(db: Database) -> None:
     sounds = [random_sound(seed, 4000) for seed in range(24)]
-    size = (
-        "select sum(pg_total_relation_size(inhrelid))::int8 from pg_inherits"
-        " where inhparent = 'sound_buckets'::regclass"
-    )
     for sound in sounds:
         with db.transaction() as conn:
             add(conn, sound)
             landmark_merge.merge_fresh(conn, most=1)
     query = excerpt(sounds[5], 100, 300)
     with db.transaction() as conn:
-        landmark_merge.merge_all(conn)
         answer = everything(conn, query)
-        (before,) = conn.execute(size).fetchone() or (0,)
+        assert index_bytes(conn) > 24 * 4000 * 16
+    for _ in range(9):
+        with db.transaction() as conn:
+            landmark_merge.merge_segments(conn)
+    with db.transaction() as conn:
+        assert index_bytes(conn) < 24 * 4000 * 9 + 200_000  # no table is empty
+        assert everything(conn, query) == answer
+        tables = "select count(*) from pg_class where relkind = 'r' and relname like 'sound\\_postings\\_%%'"
+        assert conn.execute(tables).fetchone() == conn.execute("select count(*) from sound_segments").fetchone()
+        landmark_merge.merge_all(conn)
     landmark_merge.reclaim(db.dsn)
     with db.transaction() as conn:
-        (after,) = conn.execute(size).fetchone() or (0,)
-        assert after < before / 2 and after < 24 * 4000 * 14
+        assert index_bytes(conn) < 24 * 4000 * 9 + 200_000
         assert everything(conn, query) == answer
+
+
+def test_nothing_is_dropped_while_somebody_reads(db: Database) -> None:
+    sounds = [random_sound(seed) for seed in range(12)]
+    query = excerpt(sounds[2], 100, 300)
+    with db.transaction() as reading:
+        for sound in sounds[:8]:
+            with db.transaction() as conn:
+                add(conn, sound)
+                landmark_merge.merge_fresh(conn, most=1)
+        answer = everything(reading, query)
+        with db.transaction() as conn:
+            landmark_merge.merge_segments(conn)
+            assert conn.execute("select count(*) from sound_retired").fetchone() != (0,)
+        assert everything(reading, query) == answer
+        reading.execute("savepoint here")
+    with db.transaction() as conn:
+        landmark_merge.merge_segments(conn)
+        assert conn.execute("select count(*) from sound_retired").fetchone() == (0,)
+        assert everything(conn, query) == answer
+
+
+def test_a_reader_that_waited_for_a_merge_sees_what_it_made(db: Database) -> None:
+    sound = random_sound(1)
+    query = excerpt(sound, 100, 300)
+    with db.transaction() as conn:
+        work = add(conn, sound)
+    found: list[list[tuple[UUID, int, int, int]]] = []
+
+    def read() -> None:
+        with db.transaction() as conn:
+            found.append(everything(conn, query))
+
+    reader = threading.Thread(target=read)
+    with db.transaction() as merging:
+        merging.execute("lock table sound_fresh in access exclusive mode")
+        reader.start()
+        while merging.execute("select count(*) from pg_locks where not granted").fetchone() != (1,):
+            pass
+        landmark_merge.merge_fresh(merging, most=1)
+        merging.execute("truncate sound_fresh")
+    reader.join()
+    assert [row[0] for row in found[0]] == [work.id]
+
+
+def test_a_snapshot_of_the_past_is_refused(db: Database) -> None:
+    with db.transaction() as conn:
+        conn.execute("set transaction isolation level repeatable read")
+        with pytest.raises(psycopg.errors.InvalidTransactionState, match="read committed"):
+            everything(conn, excerpt(random_sound(1), 0, 100))
 
 
 def test_a_forgotten_sound_is_gone_from_fresh_tracks_and_segments(db: Database) -> None:
@@ -153,8 +245,7 @@ def test_a_forgotten_sound_is_gone_from_fresh_tracks_and_segments(db: Database) 
         assert not landmarks.forget(conn, merged.id)
         assert everything(conn, query) == []
         landmark_merge.merge_all(conn)
-        stored = conn.execute("select sum(octet_length(postings)) / 8 from sound_buckets").fetchone()
-        assert stored is not None and int(stored[0]) == 1200
+        assert postings_stored(conn) == 1200
         assert everything(conn, excerpt(other, 0, 200))[0][0] == kept.id
 
 

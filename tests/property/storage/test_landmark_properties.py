@@ -3,29 +3,35 @@
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.landmark_postings import (
     HASH_BITS,
+    LEAST_SHIFT,
     MOST_FRAME,
     MOST_PER_TRACK,
+    MOST_PLACES,
     MOST_SHIFT,
     Postings,
-    pack_buckets,
+    join,
+    pack_segment,
     pack_track,
-    read_buckets,
     read_fresh,
+    read_segment,
+    read_timeline,
     shift_for,
 )  # fmt: skip
+from storage.landmark_spans import Spans, part_of_postings, part_of_segment, spans_of, wanted_of
 from storage.landmark_votes import (
     CELL_FRAMES,
     FEWEST_VOTES,
     KEPT_LEAST,
     STOP_LEAST,
     TONE_PAIRS,
-    common_landmarks,
     rank,
+    without_stop_hashes,
 )  # fmt: skip
 
 
@@ -35,7 +41,7 @@ def postings(draw: st.DrawFn) -> Postings:
     count, width = draw(st.integers(0, 300)), draw(st.sampled_from((4, 12, HASH_BITS)))
     return Postings(
         rng.integers(0, 1 << width, count).astype(np.int32),
-        rng.integers(1, draw(st.sampled_from((3, 2**31))), count).astype(np.int32),
+        rng.integers(1, draw(st.sampled_from((3, 60))), count).astype(np.int32) * draw(st.sampled_from((1, 10**7))),
         rng.integers(0, draw(st.sampled_from((40, MOST_FRAME + 1))), count).astype(np.int32),
     )
 
@@ -48,12 +54,46 @@ def heads(parts: list[tuple[int, bytes]]) -> bytes:
     return np.array([(key, len(data)) for key, data in parts], ">i4").reshape(-1, 2).tobytes()
 
 
+def rows_of(spans: Spans) -> list[tuple[int, int, int]]:
+    """Every place of the spans; a run of them may be a part of what is held."""
+    at = [(n, place) for n in range(len(spans.hashes)) for place in range(spans.counts[n])]
+    places = np.array([spans.places[spans.firsts[n] + place] for n, place in at], np.int64)
+    tracks = spans.track_of(places)
+    frames = places - spans.starts[tracks]
+    hashes = spans.hashes[[n for n, _ in at]] if at else np.empty(0, np.int64)
+    return sorted(zip(hashes.tolist(), spans.tracks[tracks].tolist(), frames.tolist(), strict=True))
+
+
 @settings(deadline=None)
-@given(postings(), st.integers(0, MOST_SHIFT))
-def test_buckets_lose_nothing(held: Postings, shift: int) -> None:
-    parts = pack_buckets(held, shift)
-    assert [key for key, _ in parts] == sorted({h >> shift << shift for h in held.hash.tolist()})
-    assert rows(read_buckets(heads(parts), b"".join(data for _, data in parts))) == rows(held)
+@given(postings())
+def test_segments_lose_nothing(held: Postings) -> None:
+    made = pack_segment(held)
+    data = b"".join(part for _, part in made.buckets)
+    assert [key for key, _ in made.buckets] == sorted({h >> made.shift << made.shift for h in held.hash.tolist()})
+    timeline = read_timeline(made.timeline.pack())
+    assert rows(read_segment(made.shift, timeline, heads(made.buckets), data)) == rows(held)
+
+
+@settings(deadline=None)
+@given(st.lists(postings(), max_size=4), st.integers(0, 1 << 32), st.booleans())
+def test_what_is_fetched_lies_on_one_timeline(parts: list[Postings], seed: int, packed: bool) -> None:
+    """The same tracks may be in several parts, as those of ranges of hashes are."""
+    held = join(parts)
+    rng = np.random.default_rng(seed)
+    asked = rng.choice(held.hash, 1 + len(held) // 2) if len(held) else np.array([5], np.int32)
+    wanted = wanted_of(asked)
+    fetched = []
+    for part in parts:
+        made = pack_segment(part)
+        data = b"".join(bucket for _, bucket in made.buckets)
+        fetched.append(
+            part_of_segment(made.shift, made.timeline, heads(made.buckets), data, wanted)
+            if packed
+            else part_of_postings(part, wanted)
+        )
+    spans = spans_of(fetched)
+    assert rows_of(spans) == [row for row in rows(held) if wanted[row[0]]]
+    assert len(set(spans.tracks.tolist())) == len(spans.tracks)
 
 
 @settings(deadline=None)
@@ -70,28 +110,29 @@ def test_a_fresh_track_keeps_all_but_what_comes_back_too_often(held: Postings) -
 
 
 @settings(deadline=None)
-@given(st.integers(0, 10**10))
-def test_segments_of_any_size_have_a_shift(count: int) -> None:
-    assert 0 <= shift_for(count) <= MOST_SHIFT
-    assert shift_for(count) >= shift_for(4 * count)
+@given(st.integers(0, 10**10), st.integers(0, MOST_PLACES))
+def test_segments_of_any_size_have_a_shift(count: int, places: int) -> None:
+    shift = shift_for(count, places)
+    assert LEAST_SHIFT <= shift <= MOST_SHIFT and places <= 1 << (32 - shift)
+    assert shift >= shift_for(4 * count, places)
 
 
 @settings(deadline=None)
 @given(postings(), st.integers(0, 1 << 32), st.integers(1, 60))
-def test_common_landmarks_and_votes_agree_with_counting_by_hand(held: Postings, seed: int, count: int) -> None:
+def test_votes_agree_with_counting_by_hand(held: Postings, seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
     hashes = rng.choice(held.hash, count) if len(held) else rng.integers(0, 99, count).astype(np.int32)
     positions = rng.integers(0, 30, count).astype(np.float32)
     groups = rng.integers(0, 3, count).astype(np.int16)
-    common = common_landmarks(hashes, held, len(held))
-    by_hand = sorted((k, t, f) for k, h in enumerate(hashes.tolist()) for g, t, f in rows(held) if g == h)
-    assert sorted(zip(common.key.tolist(), common.track.tolist(), common.frame.tolist(), strict=True)) == by_hand
+    by_hand = [(k, t, f) for k, h in enumerate(hashes.tolist()) for g, t, f in rows(held) if g == h]
     cells: dict[tuple[int, int], dict[int, int]] = {}
     for key, track, frame in by_hand:
         cell = int(np.floor((frame - positions[key]) / CELL_FRAMES))
         line = cells.setdefault((track, int(groups[key])), {})
         line[cell] = line.get(cell, 0) + 1
-    votes = rank(common, positions, groups, 1000)
+    spans = spans_of([part_of_postings(held)])
+    assert without_stop_hashes(spans, hashes, len(held)) is spans
+    votes = rank(hashes, positions, groups, spans, 1000)
     assert len({vote.track for vote in votes}) == len(votes)
     assert all(a.score >= b.score for a, b in pairwise(votes))
     for vote in votes:
@@ -102,6 +143,22 @@ def test_common_landmarks_and_votes_agree_with_counting_by_hand(held: Postings, 
         t for (t, _), line in cells.items() if any(n + line.get(c + 1, 0) >= FEWEST_VOTES for c, n in line.items())
     }
     assert {vote.track for vote in votes} == enough
+    earlier = {vote.track for vote in rank(hashes, positions, groups, spans, 1000, before=30)}
+    assert earlier == {track for track in enough if track < 30}
+
+
+def test_long_queries_are_counted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    held = Postings(*(rng.integers(1, high, 4000).astype(np.int32) for high in (300, 20, 500)))
+    hashes, groups = rng.choice(held.hash, 900), rng.integers(0, 2, 900).astype(np.int16)
+    positions = rng.integers(0, 300, 900).astype(np.float32)
+    spans = spans_of([part_of_postings(held)])
+    whole = rank(hashes, positions, groups, spans, 100)
+    assert len(whole) == 19
+    monkeypatch.setattr("storage.landmark_votes.PAIRS_AT_ONCE", 100)
+    assert rank(hashes, positions, groups, spans, 100) == whole
+    monkeypatch.setattr("storage.landmark_votes.PAIRS_KEPT", 1000)
+    assert rank(hashes, positions, groups, spans, 100) == whole
 
 
 @settings(deadline=None, max_examples=30)
@@ -117,12 +174,13 @@ def test_of_a_stop_hash_the_earliest_places_are_kept_and_of_a_tone_none(seed: in
         rng.integers(0, 999, len(tracks) + len(tone) + len(rare)).astype(np.int32),
     )
     query = np.repeat(np.array([5, 6, 7], np.int32), (asked, TONE_PAIRS // MOST_PER_TRACK + 1, 1))
-    common = common_landmarks(query, held, len(held))
-    hashes = query[common.key]
-    assert np.count_nonzero(hashes == 7) == len(rare), "what is not common is all there"
-    assert not (hashes == 6).any()
+    spans = without_stop_hashes(spans_of([part_of_postings(held)]), query, len(held))
+    left = np.array(rows_of(spans))
+    assert np.count_nonzero(left[:, 0] == 7) == len(rare), "what is not common is all there"
+    assert not (left[:, 0] == 6).any()
+    kept = left[left[:, 0] == 5]
     if times > 1:
-        assert np.count_nonzero(hashes == 5) == asked * KEPT_LEAST
-        assert common.track[hashes == 5].max() <= -(-KEPT_LEAST // times)
+        assert len(kept) == KEPT_LEAST
+        assert kept[:, 1].max() <= -(-KEPT_LEAST // times)
     else:
-        assert np.count_nonzero(hashes == 5) == asked * STOP_LEAST
+        assert len(kept) == STOP_LEAST

@@ -11,6 +11,7 @@ from support import sounds
 
 from embeddings.audio.decode import SAMPLE_RATE_HZ, SoundLimits, SoundStream, probe_sound, read_sound
 from embeddings.errors import CorruptMedia, EmptyMedia, MediaTooLong, NoSound, UnsupportedMedia
+from embeddings.sniff import sniff
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +119,22 @@ def test_only_a_demuxer_that_the_content_names_is_opened(tmp_path: Path, music: 
         path.write_bytes(b"ID3\x04\x00\x00\x00\x00\x00\x14" + bytes(20) + content)
         with pytest.raises(CorruptMedia, match="cannot be opened"):
             read_sound(path)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("x.aac", "aac"), ("x.mp3", "mp3"), ("x.flac", "flac")])
+@pytest.mark.parametrize("tags", [1, 2])
+def test_a_tag_in_front_hides_no_sound(tmp_path: Path, music: sounds.Samples, name: str, codec: str, tags: int) -> None:
+    """A cover picture is longer than what is read to tell the type."""
+    path = av_file(tmp_path / name, music, codec)
+    untagged = read_sound(path).samples
+    picture = b"ID3\x04\x00\x00\x00\x02\x22\x33" + bytes(range(256)) * 256
+    size = len(picture) - 10
+    picture = picture[:6] + bytes((size >> shift) & 0x7F for shift in (21, 14, 7, 0)) + picture[10:]
+    path.write_bytes(picture * tags + path.read_bytes())
+    assert sniff(path).mime == {"aac": "audio/aac", "mp3": "audio/mpeg", "flac": "audio/flac"}[codec]
+    found = read_sound(path)
+    assert found.duration_s == pytest.approx(6.0, abs=0.2)
+    assert likeness(untagged, found.samples) > 0.99 and not found.notes
 
 
 def test_time_spent_on_decoding_is_limited(

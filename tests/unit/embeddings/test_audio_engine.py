@@ -181,18 +181,6 @@ def test_a_whole_work_inside_a_longer_one_is_a_copy(
     assert match.similarity >= 0.95 and match.query_coverage < 0.5 and match.reference_coverage > 0.9
 
 
-def test_the_index_s_hits_give_the_same_answer(analyzer: AudioAnalyzer, song: sounds.Samples, reference: bytes) -> None:
-    query = analyzer.fingerprint_blocks([at_rate(sounds.part(song, 5.0, 8.0))])
-    stored = analyzer.fingerprint_blocks([at_rate(song)], search=False)
-    at = {}
-    for place, value in zip(stored.frames.tolist(), stored.hashes.tolist(), strict=True):
-        at.setdefault(value, []).append(place)
-    pairs = [(key, p) for key, value in enumerate(query.keys.hashes.tolist()) for p in at.get(value, ())]
-    keys, frames = (np.array(column, np.int32) for column in zip(*pairs, strict=True))
-    one, two = analyzer.match(query, reference), analyzer.match(query, reference, (keys, frames))
-    assert one.segments == two.segments and one.similarity == two.similarity
-
-
 def test_what_an_hour_has_in_common_with_itself_is_thinned_and_says_the_same(
     analyzer: AudioAnalyzer, song: sounds.Samples, reference: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
