@@ -4,7 +4,7 @@ import re
 from uuid import UUID
 
 from eth_abi.abi import encode
-from eth_utils.address import is_checksum_address, to_checksum_address
+from eth_utils.address import is_checksum_address
 from eth_utils.crypto import keccak
 
 from oracle.chain.errors import InvalidAddress
@@ -82,12 +82,6 @@ def parse_account(text: str) -> bytes | None:
     if not one_case and not is_checksum_address("0x" + body):
         raise InvalidAddress(f"The checksum of {text} is wrong; copy the address again.")
     return bytes.fromhex(body)
-
-
-def checksum_address(account: bytes) -> str:
-    """The EIP-55 form of a 20-byte address."""
-    _exact(account, 20)
-    return to_checksum_address(account)
 
 
 def _exact(value: bytes, length: int) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from oracle.chain.errors import InvalidAddress
-from oracle.chain.ids import attestation_id, checksum_address, escrow_account, parse_account, post_id_of
+from oracle.chain.ids import attestation_id, escrow_account, parse_account, post_id_of
 
 CHECKSUMMED = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"  # from EIP-55
 
@@ -24,7 +24,7 @@ def test_ids_are_pinned() -> None:
 def test_an_address_is_read_in_each_of_its_forms(text: str) -> None:
     account = parse_account(text)
     assert account is not None
-    assert checksum_address(account) == CHECKSUMMED
+    assert account.hex() == CHECKSUMMED[2:].lower()
 
 
 def test_one_mistyped_letter_is_noticed() -> None:
