@@ -11,6 +11,12 @@ from storage.database import Connection
 
 PAYING_LOCK = 0x0_BA9C  # one sender at a time: two would pay the gas of a refusal
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=1)
+# The redirect by which the contested part of a payment `t` was paid out since, as `s`.
+SETTLED = (
+    "left join lateral (select (facts->>'redirect_bps')::int as redirect_bps from ledger_transactions"
+    " where post_id = t.post_id and kind = 'contest_settled' and id > t.id and (t.facts->>'contested')::boolean"
+    " order by id limit 1) s on true"
+)
 _RAISED_TO = "case t.kind when 'correction' then t.facts->>'grade' end"
 
 
@@ -69,9 +75,7 @@ def list_unsent(conn: Connection, now: datetime, limit: int) -> list[PayToSend]:
         " p.verdict, p.redirect_bps, c.account"
         " from ledger_chain_payments q join ledger_transactions t on t.id = q.transaction_id"
         " join post_terms p on p.post_id = t.post_id and not p.disputed left join creators c on c.id = p.creditor_id"
-        " left join lateral (select (facts->>'redirect_bps')::int as redirect_bps from ledger_transactions"
-        "   where post_id = t.post_id and kind = 'contest_settled' and id > t.id and (t.facts->>'contested')::boolean"
-        "   order by id limit 1) s on true"
+        f" {SETTLED}"
         " where q.status in ('due', 'refused', 'held') and q.next_try_at <= %s"
         " order by q.next_try_at, q.transaction_id limit %s",
         (now, limit),

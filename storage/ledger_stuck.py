@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 
 from storage.database import Connection
 from storage.errors import NotFound
+from storage.ledger_chain import SETTLED
 
 _STUCK = "q.status in ('refused', 'held')"
 
@@ -21,6 +22,7 @@ class StuckPay:
     Attributes:
         verdict, redirect_bps, creditor: what the books hold of the post today.
         to_original_minor, to_poster_minor: how the books divided it when it was booked.
+        settled_redirect_bps: the redirect by which its contested part was paid out since, None where none was.
         chain_says: what the contract said about the post at the last try; None where it refused for another reason.
     """
 
@@ -36,6 +38,7 @@ class StuckPay:
     next_try_at: datetime
     to_original_minor: int
     to_poster_minor: int
+    settled_redirect_bps: int | None
     verdict: str
     redirect_bps: int
     creditor: str | None
@@ -48,11 +51,11 @@ def list_stuck(conn: Connection, limit: int) -> list[StuckPay]:
         return cursor.execute(
             "select t.id as transaction_id, t.kind, t.post_id, t.week, a.handle as creator, q.status, q.error, q.tries,"
             " t.booked_at, q.next_try_at, (t.facts->>'to_original_minor')::bigint as to_original_minor,"
-            " (t.facts->>'to_poster_minor')::bigint as to_poster_minor, s.verdict, s.redirect_bps,"
-            " c.handle as creditor, q.chain_says from ledger_chain_payments q"
+            " (t.facts->>'to_poster_minor')::bigint as to_poster_minor, s.redirect_bps as settled_redirect_bps,"
+            " o.verdict, o.redirect_bps, c.handle as creditor, q.chain_says from ledger_chain_payments q"
             " join ledger_transactions t on t.id = q.transaction_id join posts p on p.post_id = t.post_id"
-            " join creators a on a.id = p.creator_id join post_terms s on s.post_id = t.post_id and not s.disputed"
-            f" left join creators c on c.id = s.creditor_id where {_STUCK} order by t.id limit %s",
+            " join creators a on a.id = p.creator_id join post_terms o on o.post_id = t.post_id and not o.disputed"
+            f" left join creators c on c.id = o.creditor_id {SETTLED} where {_STUCK} order by t.id limit %s",
             (limit,),
         ).fetchall()
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from oracle.api.access import Admin, Caller
 from oracle.api.pages import templates
 from oracle.api.services import Services, ServicesDep
+from oracle.creators.chain_pay import owed
 from oracle.errors import Busy
 from storage import ledger_chain, ledger_stuck
 from storage.ledger_stuck import StuckPay
@@ -32,8 +33,8 @@ class StuckView(BaseModel):
     tries: int
     booked_at: datetime
     next_try_at: datetime
-    to_poster: int = Field(description="Cents, as booked.")
-    to_original: int
+    to_poster: int = Field(description="Cents that the books give the poster of it by now.")
+    to_original: int = Field(description="Cents for the original's creator; where it still waits, if nothing changes.")
     verdict: str = Field(description="What the books hold of the post today.")
     redirect_bps: int
     creditor: str | None
@@ -85,10 +86,11 @@ def _settle(services: Services, caller: Caller, transaction: int, note: str) -> 
 
 
 def _view(pay: StuckPay) -> StuckView:
+    to_original, to_poster = owed(pay)
     return StuckView(
         transaction=pay.transaction_id, kind=pay.kind, creator=pay.creator, post_id="0x" + bytes(pay.post_id).hex(),
         week=pay.week, status=pay.status, error=pay.error, tries=pay.tries, booked_at=pay.booked_at,
-        next_try_at=pay.next_try_at, to_poster=pay.to_poster_minor, to_original=pay.to_original_minor,
+        next_try_at=pay.next_try_at, to_poster=to_poster, to_original=to_original,
         verdict=pay.verdict, redirect_bps=pay.redirect_bps, creditor=pay.creditor,
         chain_says=dict(pay.chain_says) if pay.chain_says else None, advice=_advice(pay),
     )  # fmt: skip

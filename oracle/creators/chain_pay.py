@@ -27,6 +27,7 @@ from oracle.money import Grade, bonus_bps, payout, redirect
 from storage import ledger_chain
 from storage.database import Connection, Database
 from storage.ledger_chain import PayToSend, SentPay
+from storage.ledger_stuck import StuckPay
 
 log = structlog.get_logger()
 
@@ -109,7 +110,7 @@ def agrees(split: Split, pay: PayToSend, till: Till) -> bool:
     return all(abs(difference) < 2 * till.units_per_cent - 1 for difference in differences)
 
 
-def owed(pay: PayToSend) -> tuple[int, int]:
+def owed(pay: PayToSend | StuckPay) -> tuple[int, int]:
     """Cents of a payment that the books give the original's creator and the poster by now."""
     whole, to_original = pay.to_original_minor + pay.to_poster_minor, pay.to_original_minor
     if pay.settled_redirect_bps is not None:

@@ -193,6 +193,7 @@ def test_the_operator_sees_what_is_stuck_and_settles_it_once(
     assert send(NOW) == Sent(held=1)
     (waiting,) = stuck()
     assert (waiting["creator"], waiting["verdict"], waiting["status"]) == ("poster", "original", "held")
+    assert (waiting["to_poster"], waiting["to_original"]) == (11_000, 0), "what was contested is the poster's by now"
     assert waiting["chain_says"] | {"beneficiary": ""} == {
         "outcome": "derivative", "status": "provisional", "redirect_bps": 4_660, "beneficiary": "",
     }  # fmt: skip
