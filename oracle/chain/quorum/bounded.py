@@ -3,7 +3,9 @@
 import json
 import socket
 import threading
+import time
 from collections import Counter
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import structlog
@@ -16,16 +18,28 @@ UNREAD_BYTES = 1 << 16
 
 
 class BoundedServer(ThreadingHTTPServer):
-    """Takes so many connections at once, and so many from one address; the others are refused, and told why."""
+    """Takes so many connections at once, and so many from one address; the others are refused, and told why.
+
+    A connection is given up that brings no whole message for so long, however it drips: else a few that never end
+    would keep everybody else out. The handler says when it has a message (`heard`) and when it has answered (`waits`).
+    """
 
     daemon_threads = True
     request_queue_size = WAITING_TO_BE_TAKEN
 
     def __init__(
-        self, listen: tuple[str, int], handler: type[BaseHTTPRequestHandler], *, most: int, most_of_one: int
+        self,
+        listen: tuple[str, int],
+        handler: type[BaseHTTPRequestHandler],
+        *,
+        most: int,
+        most_of_one: int,
+        message_within_s: float,
     ) -> None:
         self._most = most
         self._most_of_one = most_of_one
+        self._message_within_s = message_within_s
+        self._waiting: dict[socket.socket, float] = {}  # since when for a message
         self._open: Counter[str] = Counter()
         self._told: set[str] = set()  # refusals that the log has, since a connection last ended
         self._lock = threading.Lock()
@@ -49,10 +63,11 @@ class BoundedServer(ThreadingHTTPServer):
             _refuse(request, f"{in_all} connections are open, {of_one} of them from {address}; close some.")
             self.shutdown_request(request)
             return
+        self.waits(request)
         try:
             super().process_request(request, client_address)
         except RuntimeError as exc:  # no thread can be started
-            self._gone(address)
+            self._gone(address, request)
             log.error("peer.no_thread", error=str(exc))
             self.shutdown_request(request)
 
@@ -62,10 +77,32 @@ class BoundedServer(ThreadingHTTPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._gone(_host(client_address))
+            self._gone(_host(client_address), request)
 
-    def _gone(self, address: str) -> None:
+    def waits(self, connection: socket.socket) -> None:
+        """From now on a message is waited for."""
         with self._lock:
+            self._waiting[connection] = time.monotonic()
+
+    def heard(self, connection: socket.socket) -> None:
+        """A whole message is here; answering it may take as long as it takes."""
+        with self._lock:
+            self._waiting.pop(connection, None)
+
+    def service_actions(self) -> None:
+        """Called between two looks for new connections: give up those that bring no message."""
+        super().service_actions()
+        began_before = time.monotonic() - self._message_within_s
+        with self._lock:
+            late = [connection for connection, since in self._waiting.items() if since < began_before]
+        for connection in late:
+            self.heard(connection)
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)  # its thread wakes up and ends
+
+    def _gone(self, address: str, connection: socket.socket) -> None:
+        with self._lock:
+            self._waiting.pop(connection, None)
             self._told.clear()
             self._open[address] -= 1
             if not self._open[address]:
@@ -80,11 +117,9 @@ def _refuse(connection: socket.socket, detail: str) -> None:
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     connection.setblocking(False)
-    try:
+    with suppress(OSError):
         connection.sendall(head.encode() + body)
         connection.recv(UNREAD_BYTES)  # what lies unread when we close would take the answer with it
-    except OSError:
-        pass
 
 
 def _host(client_address: object) -> str:

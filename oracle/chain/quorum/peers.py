@@ -59,6 +59,7 @@ class QuorumSettings:
         media_start_s: What fetching media may take beyond its size at 256 KiB/s.
         connections: How many this signer takes at once, and how many of them from one address. A peer needs up to
             three; several may be behind one address.
+        message_within_s: A connection on which no whole message comes for so long is closed.
     """
 
     peers: dict[bytes, str] = field(default_factory=dict)
@@ -70,6 +71,7 @@ class QuorumSettings:
     validity_s: int = 1_800
     connections: int = 128
     connections_per_address: int = 32
+    message_within_s: float = SILENT_FOR_S
 
 
 def seal(signer: Signer, domain: bytes, recipient: bytes, sent_at: int, body: Body) -> Body:
@@ -197,7 +199,14 @@ class PeerServer:
                     self.close_connection = True  # the body is not read
                     self.send_error(413)
                     return
-                status, answer = self._answer(self.rfile.read(length))
+                data = self.rfile.read(length)
+                server.heard(self.connection)
+                try:
+                    self._reply(*self._answer(data))
+                finally:
+                    server.waits(self.connection)
+
+            def _reply(self, status: int, answer: Body | BinaryIO) -> None:
                 if not isinstance(answer, dict):
                     self._stream(answer)
                     return
@@ -232,8 +241,12 @@ class PeerServer:
             def log_message(self, *_: object) -> None:
                 pass  # structlog has said what matters
 
-        self._server = BoundedServer(
-            settings.listen, PeerHandler, most=settings.connections, most_of_one=settings.connections_per_address
+        self._server = server = BoundedServer(
+            settings.listen,
+            PeerHandler,
+            most=settings.connections,
+            most_of_one=settings.connections_per_address,
+            message_within_s=settings.message_within_s,
         )
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True, name="peer-server")
         self._thread.start()

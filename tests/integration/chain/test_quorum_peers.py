@@ -241,3 +241,41 @@ def test_there_is_a_limit_for_all_addresses_together() -> None:
         for line in lines:
             line.close()
         wait_for(lambda: serving_threads() == before)
+
+
+@pytest.mark.timeout(60)
+def test_connections_that_drip_and_bring_no_message_make_room_in_time() -> None:
+    over = threading.Event()
+
+    def drip(line: socket.socket) -> None:
+        try:
+            while not over.wait(0.1):
+                line.sendall(b"x")
+        except OSError:
+            pass
+
+    with (
+        honest_server(OTHER, connections=4, connections_per_address=2, message_within_s=1.0) as url,
+        peers_at("http://127.0.0.1:1", url) as peers,
+    ):
+        port = int(url.rpartition(":")[2])
+        lines = [knock(port, f"127.0.0.{2 + n % 2}", b"POST / HTTP/1.1\r\nX-Slow: ") for n in range(4)]
+        threads = [threading.Thread(target=drip, args=(line,), daemon=True) for line in lines]
+        for thread in threads:
+            thread.start()
+        assert peers.ask({"kind": "observe"}) == {}, "they hold every place"
+        wait_for(lambda: peers.ask({"kind": "observe"}) == {OTHER.address: {"fine": True}}, timeout_s=10)
+        over.set()
+        for thread, line in zip(threads, lines, strict=True):
+            thread.join()
+            line.close()
+
+
+@pytest.mark.timeout(60)
+def test_who_waits_for_a_slow_answer_is_not_cut_off() -> None:
+    def slowly(*_: object) -> dict[str, Any]:
+        time.sleep(2.0)
+        return {"fine": True}
+
+    with honest_server(OTHER, slowly, message_within_s=0.5) as url, peers_at(url, url, timeout_s=3.0) as peers:
+        assert peers.ask({"kind": "observe"})[OTHER.address] == {"fine": True}
