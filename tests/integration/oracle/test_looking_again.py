@@ -6,12 +6,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from integration.oracle.test_second_look import analysis_of, ask
 from integration.oracle.test_trouble import failures, oracle, upload, view
 from starlette.testclient import TestClient
 from support.photos import edited, photo
 
 from oracle import app as wiring
 from oracle import second_looks
+from oracle.chain.report import Outcome
 from oracle.jobs import Jobs
 from oracle.originality import Originality
 from oracle.settings import Settings
@@ -71,6 +73,25 @@ def test_a_copy_is_found_once_the_earlier_work_can_be(
         ).fetchone() == (0,)
     assert len(sent) == 1
     assert f"/analyses/{found['analysis_id']}" in client.get(f"/analyses/{copy}").text
+
+
+def test_the_contract_hears_of_it_when_it_is_asked_again(
+    client: TestClient, oracle: Originality, db: Database, jobs: Jobs, settings: Settings, drain: Callable[[], None]
+) -> None:
+    first = upload(client, photo("cat"), "alice")
+    copy = gave_up(client, oracle, db, COPY, "bob")
+    oracle.analyse(first)
+    second_looks.queue_due(db, jobs)
+    drain()
+    work = view(client, copy)["work"]
+    asked = analysis_of(db, ask(settings, db, work["post_id"], work["sha256"]))
+    drain()
+    with db.transaction() as conn:
+        sent = conn.execute("select kind, report from outbox where analysis_id = %s", (asked.id,)).fetchone()
+    assert sent is not None and sent[0] == "fulfill"
+    again = second_look(client, copy)
+    assert (sent[1]["outcome"], sent[1]["similarity_bps"]) == (Outcome.DERIVATIVE, again["similarity_bps"])
+    assert sent[1]["original_post_id"] == again["original"]["post_id"]
 
 
 def test_what_failed_is_waited_for_no_longer(

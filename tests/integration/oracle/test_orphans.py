@@ -24,7 +24,7 @@ from storage.database import Database
 
 Post = Callable[..., dict[str, Any]]
 OPERATOR = {"Authorization": "Bearer operator"}
-LATER = datetime.now(UTC) + orphans.GRACE + timedelta(minutes=1)
+LATER = datetime.now(UTC) + orphans.GRACE + timedelta(hours=12)  # however long the tests take
 
 
 @pytest.fixture
