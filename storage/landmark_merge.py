@@ -35,6 +35,7 @@ SMALL_SEGMENT = 1 << 20  # postings; merged on the spot, a fraction of a second
 SPLIT_SEGMENT = 1 << 24  # postings; larger ones are split into RANGES
 RANGES = 8  # of the hash
 LARGEST_SEGMENT = 1 << 25  # postings, 0.6 GB of memory to merge
+PATIENCE_MS = 250  # how long look-ups may have to wait until those before them are done and space can be freed
 BLOAT_BYTES = 1 << 18  # dead space of the fresh tracks that is not worth a lock
 
 _Range = tuple[int, int]  # the first hash and the last
@@ -100,7 +101,7 @@ def _only_merger(conn: Connection) -> bool:
 
 
 def _tidy(conn: Connection) -> bool:
-    """Free the space of what was merged away, unless somebody is reading or adding just now: then the next time.
+    """Free the space of what was merged away, unless somebody reads or adds for longer: then the next time.
 
     Returns: whether it did.
     """
@@ -115,7 +116,8 @@ def _tidy(conn: Connection) -> bool:
         return False
     try:
         with conn.transaction():
-            conn.execute("lock table sound_fresh in access exclusive mode nowait")
+            conn.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(f"{PATIENCE_MS}ms")))
+            conn.execute("lock table sound_fresh in access exclusive mode")
             _drop_retired(conn)
             if bloated:
                 kept = conn.execute("select track, landmarks, postings from sound_fresh", binary=True).fetchall()

@@ -20,8 +20,8 @@ from embeddings.audio.spectrum import BINS, BINS_PER_OCTAVE, FRAME_S
 SHIFTS = 2  # the query is analysed at whole and at half frames, since its cut seldom falls on the reference's grid
 PLAIN_KEYS = 8000  # wanted of a whole query, but no more a second than PLAIN_RATE, and no less than the floor
 PLAIN_RATE, PLAIN_FLOOR, PLAIN_FLOOR_LONG = 800.0, 100.0, 40.0
-BENT_KEYS = 600  # landmarks that are bent; each gives one key per group
-BENT_RATE, BENT_FLOOR, BENT_FLOOR_LONG = 60.0, 8.0, 3.0
+BENT_KEYS = 1000  # landmarks that are bent; each gives one key per group
+BENT_RATE, BENT_FLOOR, BENT_FLOOR_LONG = 100.0, 8.0, 3.0
 LONG_S = 1800.0  # from here on the lower floors hold: what is copied of an hour is seldom five seconds
 _TEMPOS = (0.91, 0.94, 0.97, 1.03, 1.06, 1.09)
 

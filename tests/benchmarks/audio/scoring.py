@@ -130,8 +130,13 @@ def summarise(judge: Judge, judged: Iterable[Judged], asked: Container[str]) -> 
         label = judge.labels[query]
         rows[label.edit, label.length_s].append(query in hits)
         kinds[label.edit, label.kind].append(query in hits)
-    single = set(copies)
-    ranked = [one for one in listed if one.query in single or not one.right]
+    # A method may name one work twice in an answer, at two places: it counts once, where it is surest.
+    single, named = set(copies), set[tuple[str, str]]()
+    ranked = []
+    for one in listed:
+        if (one.query, one.reference) not in named and (one.query in single or not one.right):
+            ranked.append(one)
+        named.add((one.query, one.reference))
     right = np.array([one.right for one in ranked], dtype=bool)
     precision = np.cumsum(right) / np.arange(1, len(right) + 1)
     return Summary(
