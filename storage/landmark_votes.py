@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,10 +76,9 @@ def rank(
     """
     if not len(spans.hashes) or not len(hashes):
         return []
-    at = np.minimum(np.searchsorted(spans.hashes, hashes), len(spans.hashes) - 1)
-    known = np.flatnonzero(spans.hashes[at] == hashes)
-    known = known[np.argsort(groups[known], kind="stable")]
-    at = at[known]
+    known, at = _spans_at(spans, hashes)
+    by_group = np.argsort(groups[known], kind="stable")
+    known, at = known[by_group], at[by_group]
     subframes = np.rint(positions[known] * SUBFRAMES).astype(np.int64)
     cuts = np.searchsorted(groups[known], np.arange(int(groups.max()) + 2))
     found = [
@@ -102,7 +102,7 @@ def without_stop_hashes(spans: Spans, hashes: NDArray[np.int32], indexed: int) -
         return spans
     places = ranges(spans.firsts[too_common], spans.counts[too_common])
     number = np.repeat(too_common, spans.counts[too_common])
-    asked = np.bincount(np.searchsorted(spans.hashes, hashes), minlength=len(spans.hashes) + 1)
+    asked = np.bincount(_spans_at(spans, hashes)[1], minlength=len(spans.hashes))
     tracks = spans.tracks[spans.track_of(spans.places[places])].astype(np.int64)
     line = (number << TRACK_BITS) | tracks
     order = np.argsort(line, kind="stable")  # fast: parts come sorted
@@ -120,16 +120,21 @@ def without_stop_hashes(spans: Spans, hashes: NDArray[np.int32], indexed: int) -
     return replace(spans, firsts=totals[spans.firsts], counts=counts, places=spans.places[kept])
 
 
+def _spans_at(spans: Spans, hashes: NDArray[np.int32]) -> tuple[_Ints, _Ints]:
+    """Which of some hashes have a span, and which one."""
+    at = np.minimum(np.searchsorted(spans.hashes, hashes), len(spans.hashes) - 1)
+    known = np.flatnonzero(spans.hashes[at] == hashes)
+    return known, at[known]
+
+
 def _cells_of(spans: Spans, at: _Ints, subframes: _Ints, group: int) -> _Cells:
     """The cells of one group with enough votes. at, subframes: (n,) each, span and position of its keys."""
     total = int(spans.counts[at].sum())
     bits = min(max((SLOTS_PER_PAIR * total).bit_length(), LEAST_SLOT_BITS), MOST_SLOT_BITS)
     slots = (1 << bits) - 1
     # As narrow as cannot overflow: the smaller the table, the more of it is in the processor's cache.
-    one = (np.uint16 if total < 1 << 16 else np.int32)(
-        1
-    )  # of the table's type: numpy adds a plain 1 40 times as slowly
-    counted = np.zeros(slots + 2, one.dtype)
+    counted: NDArray[Any] = np.zeros(slots + 2, np.uint16 if total < 1 << 16 else np.int32)
+    one = counted.dtype.type(1)  # numpy adds a plain 1 forty times as slowly
     hits = np.zeros(len(spans.tracks), np.int64)
     kept: list[_Pairs] = []
     for cell, track in _pairs(spans, at, subframes, total):

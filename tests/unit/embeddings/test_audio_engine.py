@@ -11,8 +11,8 @@ from support import sounds
 from embeddings.audio import constellation
 from embeddings.audio.analyzer import AudioAnalyzer, AudioFingerprint, AudioMatch
 from embeddings.audio.decode import SAMPLE_RATE_HZ
-from embeddings.audio.landmarks import MAX_DF, SPARSE_PAIRS, pair_peaks
-from embeddings.audio.peaks import SPARSE, find_peaks
+from embeddings.audio.landmarks import MAX_DF, SPARSE_PAIRS, Pairing, pair_peaks, worth
+from embeddings.audio.peaks import SPARSE, Peaks, find_peaks
 from embeddings.audio.spectrum import BINS, HOP, WINDOW, bin_frequency_hz, frame_count, levels_of
 from embeddings.errors import BadProxy
 
@@ -179,6 +179,19 @@ def test_a_whole_work_inside_a_longer_one_is_a_copy(
 ) -> None:
     match = judge(np.concatenate([other, other[::-1], song, other]))
     assert match.similarity >= 0.95 and match.query_coverage < 0.5 and match.reference_coverage > 0.9
+
+
+def test_landmarks_that_all_music_has_must_be_stronger_to_be_asked_for() -> None:
+    strength, df = np.array([100, 100, 100, 9, 255], np.uint8), np.array([5, 0, -36, 0, 0], np.int32)
+    found = worth(strength, df)
+    assert found[0] == 100 and found[2] == 81 and found[1] == 65, "a pitch held is most common, then the octave"
+    assert found[3] == 0 and found[4] == 220
+    peaks = Peaks(*(np.array(column, kind) for column, kind in (
+        ([0, 0, 5, 5], np.int32), ([40, 80, 40, 87], np.int16), ([60, 50, 60, 55], np.uint8)
+    )))  # fmt: skip
+    one = pair_peaks(peaks, Pairing(successors=60, fan_out=12, per_slot=1))
+    other = pair_peaks(peaks, Pairing(successors=60, fan_out=12, per_slot=1, telling=True))
+    assert (one.df.tolist(), other.df.tolist()) == ([0], [47])
 
 
 def test_what_an_hour_has_in_common_with_itself_is_thinned_and_says_the_same(
