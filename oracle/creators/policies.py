@@ -119,7 +119,8 @@ def follow_governance(conn: Connection, now: datetime) -> list[StoredPolicy]:
     """Take over the cut-offs of the contract's newest final policy, for what is published from the next week on.
 
     A week is what pay is by, and nobody is graded by rules made after the post came out. Versions that begin later
-    than that are followed by one with the same beginning and the new cut-offs.
+    than that are followed by one with the same beginning and the new cut-offs; also where they have these cut-offs
+    already, once an earlier one was followed: of two in force the newer version wins, and would bury them.
 
     Returns: the new versions; none where the rules say the same already. Raises: InvalidGradePolicy.
     """
@@ -131,7 +132,7 @@ def follow_governance(conn: Connection, now: datetime) -> list[StoredPolicy]:
     begins = ledger.next_week(now)
     followed: list[StoredPolicy] = []
     for rules in _in_force_from(known, begins):
-        if dict(rules.cutoffs_bps) == cutoffs_of(newest):
+        if not followed and dict(rules.cutoffs_bps) == cutoffs_of(newest):
             continue
         stored = replace(
             rules,
@@ -145,7 +146,11 @@ def follow_governance(conn: Connection, now: datetime) -> list[StoredPolicy]:
         rules_of(stored)
         engagement_grades.add_policy(conn, stored)
         followed.append(stored)
-        log.info("grades.followed_governance", version=stored.version, chain_version=newest.version)
+        # Letters change, and bonuses with them: for an operator who had cut-offs of their own this is no detail.
+        log.warning(
+            "grades.followed_governance", version=stored.version, chain_version=newest.version, follows=rules.version,
+            begins=stored.effective_from, cutoffs_before=dict(rules.cutoffs_bps), cutoffs_now=dict(stored.cutoffs_bps),
+        )  # fmt: skip
     return followed
 
 

@@ -116,6 +116,31 @@ def test_rules_that_begin_later_get_the_new_cut_offs_and_keep_the_rest(platform:
     ]  # fmt: skip
 
 
+def test_rules_that_begin_later_with_the_new_cut_offs_already_are_not_buried(
+    platform: Platform, client: TestClient
+) -> None:
+    """They were adopted between the node's reading and the clerk's round; the earlier ones get the higher number."""
+    set_terms(platform, SECOND)
+    later = datetime.now(UTC) + timedelta(days=60)
+    weights = {"watch": 10_000, "saves": 0, "comments": 0, "shares": 0, "likes": 0}
+    body = {
+        "weights_bps": weights, "cutoffs_bps": cutoffs_of(SECOND), "note": "x", "effective_from": later.isoformat(),
+    }  # fmt: skip
+    assert client.post("/api/grading/policy", json=body, headers=OPERATOR).status_code == 201
+    platform.tick(NOW)
+    platform.tick(NOW)
+    author = platform.creator("author")
+    before, since = (platform.post(author, published=at) for at in (MONDAY, later))
+    with platform.db.transaction() as conn:
+        graded_by = engagement_grades.load_posts(conn, [before, since])
+        watch = {
+            post.post_id: engagement_grades.get_policy(conn, post.policy_version).weights_bps["watch"]
+            for post in graded_by
+        }
+    assert watch == {before: 3_500, since: 10_000}
+    assert len(rules(platform)) == 4
+
+
 def test_people_here_cannot_set_other_cut_offs_than_governance(platform: Platform, client: TestClient) -> None:
     set_terms(platform, FIRST)
     body: dict[str, Any] = {
