@@ -19,6 +19,7 @@ from embeddings.image.decode import DecodeLimits
 from embeddings.video.analyzer import VideoAnalyzer
 from embeddings.video.limits import VideoLimits
 from embeddings.video.score import VideoPolicy
+from oracle import ownership
 from oracle.api import (
     analyses,
     appeals,
@@ -68,9 +69,11 @@ from oracle.media.sound import Sounds
 from oracle.media.video import Videos
 from oracle.originality import Originality
 from oracle.settings import Settings
-from storage.blobs import BlobStore, open_blobs
+from storage.blobs import BlobStore, BlobStoreUnavailable, open_blobs
 from storage.blobs.gcs import new_anonymous_client
 from storage.database import Database
+
+log = structlog.get_logger()
 
 MULTIPART_OVERHEAD_BYTES = 64 * 1024  # boundaries and the other fields of the form
 
@@ -162,11 +165,21 @@ def make_intake(db: Database, blobs: BlobStore, kinds: MediaKinds) -> Intake:
     return Intake(db, blobs, Jobs(db.dsn), kinds)
 
 
+def open_store(settings: Settings, db: Database) -> BlobStore:
+    """Where media is kept. Raises: InvalidBlobUrl, ForeignBlobStore where it is another database's."""
+    blobs = open_blobs(settings.blobs)
+    try:
+        ownership.claim(db, blobs)
+    except BlobStoreUnavailable as exc:  # whoever stores something is told; reading the chain needs none
+        log.warning("blobs.owner_unknown", code=exc.code, error=str(exc))
+    return blobs
+
+
 def make_originality(settings: Settings, db: Database, kinds: MediaKinds) -> Originality:
     """The use case that the worker runs."""
     return Originality(
         db,
-        open_blobs(settings.blobs),
+        open_store(settings, db),
         kinds,
         make_fetcher(settings),
         make_matcher(settings, db),
@@ -229,7 +242,7 @@ def make_chain_client(settings: Settings) -> ChainClient:
 def make_node(settings: Settings, db: Database) -> ChainNode:
     """The chain node. Raises: ConfigurationError if chain, contracts or key are not named."""
     # The node's intake never looks into a file: what a request names is fetched and read by the worker.
-    blobs = open_blobs(settings.blobs)
+    blobs = open_store(settings, db)
     intake = make_intake(db, blobs, {})
     return ChainNode(
         db,
@@ -248,7 +261,7 @@ def make_clerk(settings: Settings, db: Database) -> Clerk:
     """What happens by itself. Raises: ConfigurationError, SigningFailed."""
     jobs = Jobs(db.dsn)
     upkeep = Upkeep(db, court=make_court(settings), jobs=jobs, allow_private=settings.fetch.allow_private)
-    return Clerk(db, upkeep, payroll=make_payroll(settings), jobs=jobs, blobs=open_blobs(settings.blobs))
+    return Clerk(db, upkeep, payroll=make_payroll(settings), jobs=jobs, blobs=lambda: open_blobs(settings.blobs))
 
 
 def make_payroll(settings: Settings) -> Payroll | None:
@@ -307,7 +320,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         db = open_database(settings)
-        blobs = open_blobs(settings.blobs)
+        blobs = open_store(settings, db)
         kinds = make_kinds(settings)
         metrics = CollectorRegistry()
         metrics.register(NodeCollector(db))

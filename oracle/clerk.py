@@ -28,7 +28,9 @@ LOCK = 0x0C1E_2C
 EVERY_S = 5.0
 LONGEST_PAUSE_S = 60.0
 RECLAIM_EVERY = timedelta(days=1)
-SWEEP_EVERY = timedelta(days=1)
+# Never at once: who started it with the wrong database or the wrong store has that long to see it.
+FIRST_SWEEP_AFTER = timedelta(hours=1)
+SWEEP_EVERY, SWEEP_AGAIN_AFTER = timedelta(days=1), timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Clerk:
         *,
         payroll: Payroll | None = None,
         jobs: Jobs | None = None,
-        blobs: BlobStore | None = None,
+        blobs: Callable[[], BlobStore] | None = None,
         every_s: float = EVERY_S,
     ) -> None:
         self._db = db
@@ -58,7 +60,8 @@ class Clerk:
         self._payroll = payroll
         self._jobs = jobs
         self._blobs = blobs
-        self._last_sweep: datetime | None = None
+        self._sweep: orphans.Sweep | None = None
+        self._next_sweep: datetime | None = None
         self._every_s = every_s
         self._last_reclaim: datetime | None = None
         self._lock = SessionLock(db.dsn, LOCK)
@@ -85,12 +88,25 @@ class Clerk:
         self._each("sound index", lambda: self._tend_sounds(now))
         if (jobs := self._jobs) is not None:
             self._each("second looks", lambda: second_looks.queue_due(self._db, jobs))
-        if (blobs := self._blobs) is not None and (self._last_sweep is None or now - self._last_sweep >= SWEEP_EVERY):
-            self._each("blobs", lambda: orphans.sweep(self._db, blobs, now))
-            self._last_sweep = now
         if (payroll := self._payroll) is not None:
             self._each("pay", lambda: send_pay(self._db, payroll.client, payroll.paymaster, payroll.till, now))
+        if (blobs := self._blobs) is not None:
+            self._each("blobs", lambda: self._sweep_on(blobs, now))
         return True
+
+    def _sweep_on(self, open_store: Callable[[], BlobStore], now: datetime) -> None:
+        """A slice of the sweep: everything else the clerk does waits for no more. What fails is begun again later."""
+        if self._next_sweep is None:
+            self._next_sweep = now + FIRST_SWEEP_AFTER
+        if now < self._next_sweep:
+            return
+        sweep, self._sweep = self._sweep, None
+        self._next_sweep = now + SWEEP_AGAIN_AFTER
+        sweep = sweep or orphans.Sweep(self._db, open_store(), now)
+        if sweep.step():
+            self._next_sweep = sweep.began_at + SWEEP_EVERY
+        else:
+            self._sweep, self._next_sweep = sweep, now
 
     def _tend_sounds(self, now: datetime) -> int:
         """Merge what has piled up in the index of sounds, and once a day give its disk space back."""

@@ -147,12 +147,11 @@ def index(
     from oracle.backfill import Backfill
     from oracle.bringup import running_database
     from storage import jobs
-    from storage.blobs import open_blobs
 
     settings = Settings()
     wiring.configure_logging(settings)
     with running_database(settings) as db, _progress() as progress:
-        backfill = Backfill(db, wiring.make_intake(db, open_blobs(settings.blobs), wiring.make_kinds(settings)))
+        backfill = Backfill(db, wiring.make_intake(db, wiring.open_store(settings, db), wiring.make_kinds(settings)))
         taken, refused = backfill.take_in(folder, creator, progress)
         for file in refused:
             console.print(f"[yellow]refused[/] {file.path}: {file.reason}", soft_wrap=True, highlight=False)

@@ -93,3 +93,9 @@ class ConfigurationError(OracleError):
     """The settings do not fit together; nothing was started."""
 
     code = "configuration_error"
+
+
+class ForeignBlobStore(OracleError):
+    """The blob store belongs to another database; nothing was changed."""
+
+    code = "foreign_blob_store"

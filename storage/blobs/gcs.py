@@ -105,10 +105,11 @@ class GcsBlobs:
                 if CONTENT_KEY.fullmatch(key):
                     yield key, blob.time_created
 
-    def delete(self, key: str) -> None:
-        """Remove a blob, if it is there. Raises: BlobStoreUnavailable."""
+    def delete(self, key: str, *, within_s: float | None = None) -> None:
+        """Remove a blob, if it is there; in one try where it must be done `within_s`. Raises: BlobStoreUnavailable."""
         with _ignored_absence(), _translated(key):
-            self._blob(key).delete(timeout=REQUEST_TIMEOUT_S, retry=_retry())
+            retry = _retry() if within_s is None else None
+            self._blob(key).delete(timeout=within_s or REQUEST_TIMEOUT_S, retry=retry)
 
     def _blob(self, key: str) -> "Blob":
         return self._bucket.blob(self._prefix + check_key(key))

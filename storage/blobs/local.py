@@ -95,8 +95,8 @@ class LocalBlobs:
                         continue
                     yield key, stored_at
 
-    def delete(self, key: str) -> None:
-        """Remove a blob, if it is there."""
+    def delete(self, key: str, *, within_s: float | None = None) -> None:  # noqa: ARG002
+        """Remove a blob, if it is there; a disk gives no choice of how long that may take."""
         with _translated():
             self._path(key).unlink(missing_ok=True)
 

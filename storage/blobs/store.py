@@ -36,8 +36,8 @@ class BlobStore(Protocol):
     def list_content(self) -> Iterator[tuple[str, datetime]]:
         """Every blob under a content key, and when it was stored; in no order."""
 
-    def delete(self, key: str) -> None:
-        """Remove a blob, if it is there."""
+    def delete(self, key: str, *, within_s: float | None = None) -> None:
+        """Remove a blob, if it is there. `within_s`: one try of so long, for who holds up others meanwhile."""
 
 
 def open_blobs(url: str) -> BlobStore:

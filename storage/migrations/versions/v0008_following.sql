@@ -53,3 +53,9 @@ alter table ledger_chain_payments
     add column settled_by text,
     add column settled_note text check (length(settled_note) between 10 and 2000),
     add check ((status = 'settled') = (settled_by is not null and settled_note is not null));
+
+-- The name by which this database owns its blob store; given at first use, so that databases made from a template differ.
+create table blob_owner (
+    one_row boolean primary key default true check (one_row),
+    id uuid not null default gen_random_uuid()
+);

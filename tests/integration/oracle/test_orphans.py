@@ -2,21 +2,27 @@
 
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+import structlog
 from integration.oracle.test_trouble import request
 from starlette.testclient import TestClient
+from structlog.testing import LogCapture
 from support.photos import edited, photo
 
 from oracle import app as wiring
-from oracle import orphans
+from oracle import clerk as clerk_module
+from oracle import orphans, ownership
+from oracle.errors import ForeignBlobStore
 from oracle.fraud.attachments import add_attachment
 from oracle.jobs import RetryLater
+from oracle.ownership import OWNER_KEY
 from oracle.settings import Settings
 from storage import works
 from storage.blobs import BlobStore, blob_key, open_blobs
@@ -30,6 +36,18 @@ LATER = datetime.now(UTC) + orphans.GRACE + timedelta(hours=12)  # however long 
 @pytest.fixture
 def blobs(settings: Settings) -> BlobStore:
     return open_blobs(settings.blobs)
+
+
+@pytest.fixture
+def logs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What clerk and sweep log, whatever other tests have configured."""
+    heard = LogCapture()
+    for module in (clerk_module, orphans):
+        logger = structlog.wrap_logger(
+            structlog.PrintLogger(), processors=[heard], wrapper_class=structlog.make_filtering_bound_logger(0)
+        )
+        monkeypatch.setattr(module, "log", logger)
+    return heard.entries
 
 
 def put(blobs: BlobStore, content: bytes) -> str:
@@ -127,16 +145,99 @@ def test_erasing_a_work_leaves_the_same_bytes_of_an_appeal(
     assert blobs.exists(key_of(photo("cat")))
 
 
-def test_the_clerk_sweeps_once_a_day(db: Database, settings: Settings, blobs: BlobStore) -> None:
+def test_the_clerk_sweeps_a_slice_a_round_once_a_day_and_not_at_its_start(
+    client: TestClient, db: Database, settings: Settings, blobs: BlobStore
+) -> None:
     clerk = wiring.make_clerk(settings, db)
+
+    def rounds(at: datetime) -> None:
+        for _ in range(4):  # list, find the end of the list, remove, find nothing more to remove
+            assert clerk.round(at)
+
     first = put(blobs, b"first")
-    assert clerk.round(LATER)
+    rounds(LATER)
+    assert blobs.exists(first), "whoever started it with a wrong setting has some time to see it"
+    clerk.round(LATER + timedelta(hours=1))
+    assert blobs.exists(first), "a slice a round"
+    rounds(LATER + timedelta(hours=1))
     assert not blobs.exists(first)
     second = put(blobs, b"second")
-    assert clerk.round(LATER + timedelta(hours=23))
+    rounds(LATER + timedelta(hours=24))
     assert blobs.exists(second)
-    assert clerk.round(LATER + timedelta(hours=24))
+    rounds(LATER + timedelta(hours=25))
     assert not blobs.exists(second)
+
+
+def test_a_clerk_without_its_store_does_the_rest_and_asks_for_it_now_and_then(
+    db: Database, settings: Settings, logs: list[Any]
+) -> None:
+    for_ever_wrong = settings.model_copy(update={"blobs_url": "ftp://nowhere"})
+    clerk = wiring.make_clerk(for_ever_wrong, db)
+    for minutes in (0, 60, 61):
+        assert clerk.round(LATER + timedelta(minutes=minutes))
+    assert [entry["part"] for entry in logs if entry["event"] == "clerk.part_failed"] == ["blobs"]
+
+
+def refusals(logs: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [str(entry["why"]) for entry in logs if entry["event"] == "blobs.not_swept"]
+
+
+def test_another_database_does_not_use_the_store_and_sweeps_nothing(
+    client: TestClient, db: Database, settings: Settings, blobs: BlobStore, logs: list[Any]
+) -> None:
+    """The first has lost its row, as with a new DATABASE_URL beside the old BLOBS_URL."""
+    kept = put(blobs, b"another hub's")
+    with db.transaction() as conn:
+        conn.execute("update blob_owner set id = gen_random_uuid()")
+    assert orphans.sweep(db, blobs, LATER) == 0
+    assert blobs.exists(kept)
+    assert "another database" in refusals(logs)[0]
+    with pytest.raises(ForeignBlobStore, match="another BLOBS_URL"), TestClient(wiring.create_app(settings)):
+        pass
+    blobs.delete(OWNER_KEY)
+    with TestClient(wiring.create_app(settings)) as again:
+        assert again.get("/healthz").is_success
+
+
+def test_a_copy_of_the_database_elsewhere_sweeps_nothing(
+    client: TestClient, db: Database, blobs: BlobStore, logs: list[Any]
+) -> None:
+    kept = put(blobs, b"uploaded after the dump")
+    mine = ownership.identify(db)
+    blobs.delete(OWNER_KEY)
+    ownership.take(blobs, replace(mine, place="7123456789/16384"))
+    assert orphans.sweep(db, blobs, LATER) == 0
+    assert blobs.exists(kept)
+    assert len(refusals(logs)) == 1
+    ownership.claim(db, blobs)  # it goes on storing: it is the same oracle, moved
+
+
+def test_so_many_unknown_blobs_are_no_crash_and_stay(
+    client: TestClient, db: Database, blobs: BlobStore, logs: list[Any]
+) -> None:
+    several = [put(blobs, bytes([n])) for n in range(orphans.MOST_ORPHANS + 1)]
+    assert orphans.sweep(db, blobs, LATER) == 0
+    assert all(blobs.exists(key) for key in several)
+    assert [(e["blobs"], e["unknown"]) for e in logs if e["event"] == "blobs.not_swept"] == [(21, 21)]
+    blobs.delete(several[0])
+    assert orphans.sweep(db, blobs, LATER) == orphans.MOST_ORPHANS
+
+
+def test_a_store_without_an_owner_is_adopted_by_who_needs_most_of_it(
+    client: TestClient, db: Database, blobs: BlobStore, post: Post, logs: list[Any]
+) -> None:
+    blobs.delete(OWNER_KEY)  # as stores were before
+    crashed = put(blobs, b"a crash left this")
+    assert orphans.sweep(db, blobs, LATER) == 0
+    assert "too few of its blobs" in refusals(logs)[0]
+    ownership.claim(db, blobs)
+    assert not blobs.exists(OWNER_KEY), "not by who comes first"
+    for name in ("cat", "coffee"):
+        post(photo(name), "alice")
+    assert orphans.sweep(db, blobs, LATER) == 0, "from the next time on"
+    assert ownership.find_owner(blobs) == ownership.identify(db)
+    assert orphans.sweep(db, blobs, LATER) == 1
+    assert not blobs.exists(crashed)
 
 
 def test_fetched_media_that_meets_the_sweep_is_fetched_again(
