@@ -1,5 +1,11 @@
-"""Pay that is stuck between the books and the contract: the operator sees why, and notes what was done about it."""
+"""Pay that is stuck between the books and the contract: the operator sees why, and may pay it another way.
 
+In this order, or it may be paid twice: withhold it from the contract, wait until the clerk confirms that nothing can
+reach the contract any more, pay, note how.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
@@ -7,16 +13,19 @@ from fastapi import APIRouter, Form
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, Field
 
-from oracle.api.access import Admin, Caller
+from oracle.api.access import Admin
 from oracle.api.pages import templates
 from oracle.api.services import Services, ServicesDep
 from oracle.creators.chain_pay import owed
 from oracle.errors import Busy
+from oracle.fraud.errors import Conflict
 from storage import ledger_chain, ledger_stuck
+from storage.database import Connection
 from storage.ledger_stuck import StuckPay
 
 MOST_SHOWN = 200
 Note = Annotated[str, Field(min_length=10, max_length=2000)]
+FormNote = Annotated[str, Form(min_length=10, max_length=2000)]
 router = APIRouter(tags=["payments"])
 
 
@@ -28,8 +37,11 @@ class StuckView(BaseModel):
     creator: str
     post_id: str
     week: date
-    status: str = Field(description="refused: by the contract; held: not sent, since it judges the post otherwise.")
-    error: str
+    status: str = Field(
+        description="refused: by the contract; held: not sent, since it judges the post otherwise; withheld: not sent"
+        " any more, to be paid another way once it is confirmed."
+    )
+    error: str | None
     tries: int
     booked_at: datetime
     next_try_at: datetime
@@ -39,11 +51,23 @@ class StuckView(BaseModel):
     redirect_bps: int
     creditor: str | None
     chain_says: dict[str, Any] | None = Field(description="What the contract said about the post at the last try.")
+    disputed: bool
+    withheld_by: str | None
+    withheld_note: str | None
+    confirmed_at: datetime | None = Field(description="From then on a withheld payment can be made another way.")
     advice: str
 
 
+class Withholding(BaseModel):
+    """A stuck payment that is to be made another way."""
+
+    note: Note = Field(description="How it is to be paid, and why so.")
+    to_poster: int = Field(ge=0, description="Cents, as in the list: refused where the books have changed since.")
+    to_original: int = Field(ge=0)
+
+
 class Settlement(BaseModel):
-    """How a stuck payment was made."""
+    """How a withheld payment was made."""
 
     note: Note = Field(description="What was done, and where it can be found: both sides may ask.")
 
@@ -55,11 +79,36 @@ def list_stuck(services: ServicesDep, _: Admin) -> list[StuckView]:
 
 
 @router.post(
-    "/api/stuck_payments/{transaction}/settle", summary="Note that it was paid another way; it is not tried again"
+    "/api/stuck_payments/{transaction}/withhold", summary="Never send it to the contract any more; not to be paid yet"
 )
+def withhold(services: ServicesDep, caller: Admin, transaction: int, body: Withholding) -> dict[str, int | str]:
+    with _alone(services) as conn:
+        pay = ledger_stuck.get_stuck(conn, transaction)
+        to_original, to_poster = _amounts(pay)
+        if pay.disputed or pay.status == "withheld" or (body.to_poster, body.to_original) != (to_poster, to_original):
+            raise Conflict(
+                f"Payment {transaction} is {pay.status}{', its post in dispute' if pay.disputed else ''}; the books"
+                f" give {to_poster} cents to the poster and {to_original} to the original. Look at the list again."
+            )
+        ledger_stuck.withhold(
+            conn, transaction, to_original=to_original, to_poster=to_poster, by=caller.name, note=body.note,
+            now=datetime.now(UTC),
+        )  # fmt: skip
+    return {"transaction": transaction, "status": "withheld", "by": caller.name}
+
+
+@router.post("/api/stuck_payments/{transaction}/settle", summary="Note how a withheld and confirmed payment was made")
 def settle(services: ServicesDep, caller: Admin, transaction: int, body: Settlement) -> dict[str, int | str]:
-    _settle(services, caller, transaction, body.note)
+    with _alone(services) as conn:
+        ledger_stuck.settle(conn, transaction, by=caller.name, note=body.note, now=datetime.now(UTC))
     return {"transaction": transaction, "status": "settled", "by": caller.name}
+
+
+@router.post("/api/stuck_payments/{transaction}/resume", summary="Send a withheld payment to the contract after all")
+def resume(services: ServicesDep, caller: Admin, transaction: int) -> dict[str, int | str]:
+    with _alone(services) as conn:
+        ledger_stuck.resume(conn, transaction, datetime.now(UTC))
+    return {"transaction": transaction, "status": "due", "by": caller.name}
 
 
 @router.get("/stuck_payments", response_class=HTMLResponse, include_in_schema=False)
@@ -67,37 +116,64 @@ def stuck_page(services: ServicesDep, caller: Admin) -> str:
     return templates.get_template("stuck_payments.html").render(payments=list_stuck(services, caller))
 
 
-@router.post("/stuck_payments/{transaction}/settle", include_in_schema=False)
-def settle_form(
+@router.post("/stuck_payments/{transaction}/withhold", include_in_schema=False)
+def withhold_form(
     services: ServicesDep,
     caller: Admin,
     transaction: int,
-    note: Annotated[str, Form(min_length=10, max_length=2000)],
+    note: FormNote,
+    to_poster: Annotated[int, Form(ge=0)],
+    to_original: Annotated[int, Form(ge=0)],
 ) -> RedirectResponse:
-    _settle(services, caller, transaction, note)
+    withhold(services, caller, transaction, Withholding(note=note, to_poster=to_poster, to_original=to_original))
     return RedirectResponse("/stuck_payments", status_code=303)
 
 
-def _settle(services: Services, caller: Caller, transaction: int, note: str) -> None:
+@router.post("/stuck_payments/{transaction}/settle", include_in_schema=False)
+def settle_form(services: ServicesDep, caller: Admin, transaction: int, note: FormNote) -> RedirectResponse:
+    settle(services, caller, transaction, Settlement(note=note))
+    return RedirectResponse("/stuck_payments", status_code=303)
+
+
+@router.post("/stuck_payments/{transaction}/resume", include_in_schema=False)
+def resume_form(services: ServicesDep, caller: Admin, transaction: int) -> RedirectResponse:
+    resume(services, caller, transaction)
+    return RedirectResponse("/stuck_payments", status_code=303)
+
+
+@contextmanager
+def _alone(services: Services) -> Iterator[Connection]:
+    """A transaction in which the clerk sends nothing. Raises: Busy while it does."""
     with services.db.transaction() as conn:
         if not ledger_chain.try_lock(conn):
             raise Busy("Payments are being sent at this moment; try again.")
-        ledger_stuck.settle(conn, transaction, by=caller.name, note=note, now=datetime.now(UTC))
+        yield conn
+
+
+def _amounts(pay: StuckPay) -> tuple[int, int]:
+    """Cents for the original's creator and the poster: as withheld, where it was, and as the books say by now else."""
+    if pay.withheld_to_original is not None and pay.withheld_to_poster is not None:
+        return pay.withheld_to_original, pay.withheld_to_poster
+    return owed(pay)
 
 
 def _view(pay: StuckPay) -> StuckView:
-    to_original, to_poster = owed(pay)
+    to_original, to_poster = _amounts(pay)
     return StuckView(
         transaction=pay.transaction_id, kind=pay.kind, creator=pay.creator, post_id="0x" + bytes(pay.post_id).hex(),
         week=pay.week, status=pay.status, error=pay.error, tries=pay.tries, booked_at=pay.booked_at,
         next_try_at=pay.next_try_at, to_poster=to_poster, to_original=to_original,
         verdict=pay.verdict, redirect_bps=pay.redirect_bps, creditor=pay.creditor,
-        chain_says=dict(pay.chain_says) if pay.chain_says else None, advice=_advice(pay),
+        chain_says=dict(pay.chain_says) if pay.chain_says else None, disputed=pay.disputed,
+        withheld_by=pay.withheld_by, withheld_note=pay.withheld_note, confirmed_at=pay.confirmed_at,
+        advice=_advice(pay),
     )  # fmt: skip
 
 
 def _advice(pay: StuckPay) -> str:
     """What gets it moving. The contract's own ways come first: they leave nothing to anybody's word."""
+    if pay.status == "withheld":
+        return _advice_withheld(pay)
     if pay.status == "refused":
         return "The contract refused it for the reason named; it is tried again by itself."
     says = pay.chain_says or {}
@@ -113,4 +189,15 @@ def _advice(pay: StuckPay) -> str:
         )
     if says.get("status") == "disputed":
         return "It is being disputed on chain: once that is settled it is tried again by itself."
-    return "The contract's verdict is final and cannot follow: pay it another way, and note that here."
+    return "The contract's verdict is final and cannot follow: withhold it here first, then pay it another way."
+
+
+def _advice_withheld(pay: StuckPay) -> str:
+    if pay.confirmed_at is None:
+        return (
+            "Do not pay yet: what was sent to the contract before may still be mined. The clerk looks in each round,"
+            " and is sure once the paymaster's later payments are in final blocks."
+        )
+    if pay.disputed or owed(pay) != _amounts(pay):
+        return "Do not pay: the post is in dispute or was judged anew. Resume it, and look again when that is over."
+    return "Nothing can reach the contract any more: pay it now, and note here how."

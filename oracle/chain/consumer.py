@@ -1,6 +1,7 @@
 """What a contract's side does: ask the oracle through the example consumer, and read what came back."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from oracle.chain.abis import contract
@@ -21,9 +22,11 @@ def transact(
     *,
     value_wei: int = 0,
     timeout_s: float = 60.0,
+    before_sending: Callable[[int], None] | None = None,
 ) -> Receipt:
-    """Send one transaction and wait until it is mined; for tools and examples, not for the node.
+    """Send one transaction and wait until it is mined; not for the node, whose transactions are many at once.
 
+    Args: before_sending: is told the nonce; nothing is sent where it raises.
     Raises: ContractReverted (before or after sending), ChainTimeout, ChainError.
     """
     gas = client.estimate_gas(to, data, sender=account.address, value_wei=value_wei)
@@ -37,6 +40,8 @@ def transact(
         value_wei=value_wei,
     )
     signed = unsigned.sign(account)
+    if before_sending is not None:
+        before_sending(unsigned.nonce)
     client.send(signed.raw)
     deadline = time.monotonic() + timeout_s
     while (receipt := client.find_receipt(signed.tx_hash)) is None:

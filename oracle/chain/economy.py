@@ -4,6 +4,7 @@ Every function that sends returns only when the transaction is mined. Raises: Co
 error, ChainTimeout, ChainError. Hashes are 32 bytes, accounts 20; the zero account as a token is ether.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -91,9 +92,14 @@ def credit_bonus(
     grade: int,
     *,
     token: bytes = ETHER,
+    before_sending: Callable[[int], None] | None = None,
 ) -> Split:
-    """Pay a post base pay and the bonus of its grade (1 is A), once for each period, out of the vault."""
-    receipt = _send(client, paymaster, VAULT, "creditBonus", post_id, period, hexed(token), base_pay, grade)
+    """Pay a post base pay and the bonus of its grade (1 is A), once for each period, out of the vault.
+
+    Args: before_sending: is told the nonce of the transaction; nothing is sent where it raises.
+    """
+    args = (post_id, period, hexed(token), base_pay, grade)
+    receipt = _send(client, paymaster, VAULT, "creditBonus", *args, before_sending=before_sending)
     return _split(client, receipt)
 
 
@@ -248,11 +254,18 @@ def freeze_status(client: ChainClient, alert_id: bytes) -> FreezeStatus:
 
 
 def _send(
-    client: ChainClient, account: Signer, target: tuple[str, str], function: str, *args: object, value_wei: int = 0
+    client: ChainClient,
+    account: Signer,
+    target: tuple[str, str],
+    function: str,
+    *args: object,
+    value_wei: int = 0,
+    before_sending: Callable[[int], None] | None = None,
 ) -> Receipt:
     name, where = target
     to = address_bytes(getattr(client.deployment, where))
-    return transact(client, account, to, contract(name).call_data(function, *args), value_wei=value_wei)
+    data = contract(name).call_data(function, *args)
+    return transact(client, account, to, data, value_wei=value_wei, before_sending=before_sending)
 
 
 def _read(client: ChainClient, target: tuple[str, str], function: str, *args: object) -> Any:

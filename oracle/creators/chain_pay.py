@@ -5,11 +5,15 @@ sent: where it judges the post otherwise (an appeal that has not reached it), th
 once: the contract refuses a post's week a second time, and a run that died after sending finds it. It counts as paid
 when its block is final; one that goes with its block is sent again. What a better grade adds later goes there as base
 pay without a bonus, under a period of its own.
+
+What a person withholds, to pay it another way, is not sent any more. It is confirmed only when nothing that was sent
+for it can still be mined: the nonce of the last such transaction is spent in a final block, and the contract has not
+paid.
 """
 
 import hashlib
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -24,9 +28,9 @@ from oracle.chain.verify import PostResult, Redirect
 from oracle.chain.wire import BlockId, hexed
 from oracle.decision import Verdict
 from oracle.money import Grade, bonus_bps, payout, redirect
-from storage import ledger_chain
-from storage.database import Connection, Database
-from storage.ledger_chain import PayToSend, SentPay
+from storage import ledger_chain, ledger_stuck
+from storage.database import Database
+from storage.ledger_chain import PayToSend, SentPay, Signed
 from storage.ledger_stuck import StuckPay
 
 log = structlog.get_logger()
@@ -41,6 +45,8 @@ VERDICTS = {
     Outcome.LICENSED: Verdict.LICENSED,
 }  # the contract pays any other outcome as an original
 HELD = "JudgedOtherwise"
+# A transaction that was not mined for so long may have been forgotten; until then none is sent beside it.
+FORGOTTEN_AFTER = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,8 @@ class Sent:
         paid: in a block now; `final` of those before are so for good, `lost` went with their block.
         held: not sent, as the contract judges the post otherwise than the books.
         differing: were paid, but divided otherwise than in the books.
+        waiting: were sent before and are not mined yet.
+        confirmed: were withheld, and can be paid another way now.
     """
 
     paid: int = 0
@@ -67,6 +75,12 @@ class Sent:
     differing: int = 0
     final: int = 0
     lost: int = 0
+    waiting: int = 0
+    confirmed: int = 0
+
+
+class _NotToBeSent(Exception):
+    """It was withheld between the look at it and the sending."""
 
 
 def send_pay(db: Database, client: ChainClient, paymaster: Signer, till: Till, now: datetime) -> Sent:
@@ -75,15 +89,14 @@ def send_pay(db: Database, client: ChainClient, paymaster: Signer, till: Till, n
         if not ledger_chain.try_lock(lock):
             return Sent()
         final, lost = _follow_sent(db, client, now)
+        confirmed = _confirm_withheld(db, client, now)
         with db.transaction() as conn:
             due = ledger_chain.list_unsent(conn, now, BATCH)
-        became = []
-        for pay in due:
-            with db.transaction() as conn:
-                became.append(_send(conn, client, paymaster, till, pay, now))
+        became = [_send(db, client, paymaster, till, pay, now) for pay in due]
     return Sent(
         paid=became.count("paid") + became.count("differing"), refused=became.count("refused"),
         held=became.count("held"), differing=became.count("differing"), final=final, lost=lost,
+        waiting=became.count("waiting"), confirmed=confirmed,
     )  # fmt: skip
 
 
@@ -169,6 +182,31 @@ def _follow_sent(db: Database, client: ChainClient, now: datetime) -> tuple[int,
     return final, lost
 
 
+def _confirm_withheld(db: Database, client: ChainClient, now: datetime) -> int:
+    """How many that were withheld cannot reach the contract any more: those may be paid another way."""
+    with db.transaction() as conn:
+        withheld = ledger_stuck.list_unconfirmed(conn, BATCH)
+    if not withheld:
+        return 0
+    head = client.head()
+    final_block = client.finalized(head).number
+    confirmed = 0
+    for pay, signed in withheld:
+        paid = _is_paid(client, pay)
+        if paid:
+            log.warning("pay.withheld_was_paid", transaction=pay.transaction_id)
+        open_still = paid or _is_paid(client, pay, block=final_block) or _is_paid(client, pay, block="pending")
+        if signed is not None and client.account_nonce(signed.by, final_block) <= signed.nonce:
+            open_still = True
+        with db.transaction() as conn:
+            if paid:
+                ledger_chain.keep_sent(conn, pay.transaction_id, None, None, block=head.number, now=now)
+            else:
+                ledger_stuck.keep_confirmed(conn, pay.transaction_id, now, confirmed=not open_still)
+        confirmed += not open_still
+    return confirmed
+
+
 def _is_paid(client: ChainClient, pay: PayToSend | SentPay, *, block: BlockId = "latest") -> bool:
     vault = client.deployment.bonus_vault
     return bool(
@@ -176,27 +214,57 @@ def _is_paid(client: ChainClient, pay: PayToSend | SentPay, *, block: BlockId = 
     )
 
 
-def _send(conn: Connection, client: ChainClient, paymaster: Signer, till: Till, pay: PayToSend, now: datetime) -> str:
-    """What became of it: paid (also where an earlier run had sent it), differing, refused or held."""
-    if _is_paid(client, pay):
-        ledger_chain.keep_sent(conn, pay.transaction_id, None, None, block=client.head().number, now=now)
-        return "paid"
+def _send(db: Database, client: ChainClient, paymaster: Signer, till: Till, pay: PayToSend, now: datetime) -> str:
+    """What became of it: paid (also where an earlier run had sent it), differing, refused, held or waiting."""
+    number = pay.transaction_id
+    if (found := _found(db, client, pay, now)) is not None:
+        return found
     if (says := _judged_otherwise(client, pay, till)) is not None:
-        ledger_chain.keep_unpaid(conn, pay.transaction_id, "held", HELD, now, says)
-        log.error("pay.held", transaction=pay.transaction_id, post="0x" + pay.post_id.hex(), books=pay.today.verdict)
+        with db.transaction() as conn:
+            ledger_chain.keep_unpaid(conn, number, "held", HELD, now, says)
+        log.error("pay.held", transaction=number, post="0x" + pay.post_id.hex(), books=pay.today.verdict)
         return "held"
+
+    def keep_signed(nonce: int) -> None:
+        with db.transaction() as conn:
+            if not ledger_chain.keep_signed(conn, number, Signed(paymaster.address, nonce, now)):
+                raise _NotToBeSent
+
     try:
         split = economy.credit_bonus(
             client, paymaster, pay.post_id, period_of(pay.week, pay.raised_to), pay.base_minor * till.units_per_cent,
-            NUMBERS[pay.grade], token=till.token,
+            NUMBERS[pay.grade], token=till.token, before_sending=keep_signed,
         )  # fmt: skip
+    except _NotToBeSent:
+        return "held"
     except ContractReverted as exc:
-        ledger_chain.keep_unpaid(conn, pay.transaction_id, "refused", exc.revert.name, now)
-        log.warning("pay.refused", transaction=pay.transaction_id, error=exc.revert.name)
+        # What was sent before may have been mined meanwhile, or be about to be: that is no refusal.
+        if (found := _found(db, client, pay, now)) is not None:
+            return found
+        with db.transaction() as conn:
+            ledger_chain.keep_unpaid(conn, number, "refused", exc.revert.name, now)
+        log.warning("pay.refused", transaction=number, error=exc.revert.name)
         return "refused"
     same = agrees(split, pay, till)
-    parts = (split.to_original, split.to_poster)
-    ledger_chain.keep_sent(conn, pay.transaction_id, parts, same, block=client.head().number, now=now)
+    with db.transaction() as conn:
+        parts = (split.to_original, split.to_poster)
+        ledger_chain.keep_sent(conn, number, parts, same, block=client.head().number, now=now)
     if not same:
-        log.error("pay.differs", transaction=pay.transaction_id, to_original=split.to_original)
+        log.error("pay.differs", transaction=number, to_original=split.to_original)
     return "paid" if same else "differing"
+
+
+def _found(db: Database, client: ChainClient, pay: PayToSend, now: datetime) -> str | None:
+    """Whether an earlier run has paid it, or has a transaction under way that may; None where neither is known."""
+    if _is_paid(client, pay):
+        with db.transaction() as conn:
+            ledger_chain.keep_sent(conn, pay.transaction_id, None, None, block=client.head().number, now=now)
+        return "paid"
+    signed, waits = pay.signed, _is_paid(client, pay, block="pending")
+    if signed is not None and now - signed.at < FORGOTTEN_AFTER:  # not every endpoint knows what is pending
+        waits = waits or client.account_nonce(signed.by) <= signed.nonce
+    if not waits:
+        return None
+    with db.transaction() as conn:
+        ledger_chain.keep_waiting(conn, pay.transaction_id, now)
+    return "waiting"

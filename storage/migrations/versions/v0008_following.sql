@@ -43,16 +43,33 @@ create table chain_withdrawals_read (
     up_to_block bigint not null
 );
 
--- Pay that the contract cannot make is made another way: who did, and what they wrote down.
+-- Pay that the contract cannot make is made another way, in this order: it is withheld, the clerk finds that it can reach
+-- the contract no more, it is paid, and that is noted.
 alter table ledger_chain_payments
     drop constraint ledger_chain_payments_status_check,
     add constraint ledger_chain_payments_status_check
-        check (status in ('due', 'refused', 'held', 'sent', 'paid', 'settled')),
+        check (status in ('due', 'refused', 'held', 'sent', 'paid', 'withheld', 'settled')),
     -- Why it is held: what the contract says about the post, as of the last try.
     add column chain_says jsonb,
+    -- The last transaction that was signed for it: until its nonce is spent in a final block it may still be mined.
+    add column signed_by bytea check (octet_length(signed_by) = 20),
+    add column signed_nonce bigint,
+    add column signed_at timestamptz,
+    add check ((signed_by is null) = (signed_nonce is null) and (signed_by is null) = (signed_at is null)),
+    add column withheld_by text,
+    add column withheld_note text check (length(withheld_note) between 10 and 2000),
+    -- In cents, as the books divided it then: what is to be paid.
+    add column withheld_to_original bigint,
+    add column withheld_to_poster bigint,
+    -- Since when it is known that no transaction of ours can pay it any more.
+    add column confirmed_at timestamptz,
     add column settled_by text,
     add column settled_note text check (length(settled_note) between 10 and 2000),
-    add check ((status = 'settled') = (settled_by is not null and settled_note is not null));
+    add check ((status in ('withheld', 'settled')) = (withheld_by is not null and withheld_note is not null
+        and withheld_to_original is not null and withheld_to_poster is not null)),
+    add check (confirmed_at is null or status in ('withheld', 'settled')),
+    add check ((status = 'settled') = (settled_by is not null and settled_note is not null)),
+    add check (status <> 'settled' or confirmed_at is not null);
 
 -- The name by which this database owns its blob store; given at first use, so that databases made from a template differ.
 create table blob_owner (

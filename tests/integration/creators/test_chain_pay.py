@@ -1,17 +1,22 @@
 """What is booked reaches the vault once, is divided there by the contract itself, and both sides agree."""
 
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from integration.chain.test_economy import Town, digest, town
 from integration.creators.creators_world import NOW, Platform, after
 from starlette.testclient import TestClient
+from support.anvil import AnvilNode
 
 from oracle.chain import economy, verify
 from oracle.chain.economy import Split
+from oracle.chain.errors import ChainTimeout
 from oracle.chain.report import Outcome
+from oracle.chain.wire import hexed
 from oracle.creators import chain_pay
 from oracle.creators.chain_pay import Sent, Till
 from storage import ledger_chain
@@ -20,7 +25,25 @@ from storage.ledger_chain import PayToSend, Standing
 __all__ = ["town"]  # the fixture
 
 UNITS = 1_000
+ADMIN = {"Authorization": "Bearer operator"}
 FINALITY = 4  # blocks after which the test chain calls a block final; it is two
+
+
+@pytest.fixture
+def automine_again(anvil: AnvilNode) -> Iterator[None]:
+    """The node is everybody's: blocks come by themselves for the next test."""
+    yield
+    anvil.set_automine(True)
+
+
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Payments wait for their block a moment only."""
+    monkeypatch.setattr(economy, "transact", partial(economy.transact, timeout_s=0.3))
+
+
+def withhold(client: TestClient, number: int, cents: int) -> Any:
+    body = {"note": "By bank, no. 4711.", "to_poster": cents, "to_original": 0}
+    return client.post(f"/api/stuck_payments/{number}/withhold", json=body, headers=ADMIN)
 
 
 def booked(platform: Platform, town: Town, outcome: Outcome, grade: str, cents: int) -> bytes:
@@ -201,29 +224,129 @@ def test_the_operator_sees_what_is_stuck_and_settles_it_once(
     town.wait(7 * 86_400 + 1)
     assert send(after(days=8)) == Sent(held=1)
     (waiting,) = stuck()
-    assert waiting["chain_says"]["status"] == "final" and "pay it another way" in waiting["advice"]
+    assert waiting["chain_says"]["status"] == "final" and "withhold it here first" in waiting["advice"]
     page = client.get("/stuck_payments", headers=admin).text
     assert "$110.00" in page and "46.6 %" in page
 
-    settle = f"/api/stuck_payments/{waiting['transaction']}/settle"
+    base = f"/api/stuck_payments/{waiting['transaction']}"
     note = {"note": "Bank transfer of 2026-11-30, reference 4711."}
-    assert client.post(settle, json=note).status_code == 401
+    intent = {"note": "By bank, as the contract cannot.", "to_poster": 11_000, "to_original": 0}
     reviewer = {"Authorization": f"Bearer {platform.key('reviewer', ['fraud', 'govern'])}"}
-    assert client.post(settle, json=note, headers=reviewer).status_code == 403
     assert client.get("/api/stuck_payments", headers=reviewer).status_code == 403
-    assert client.post(settle, json={"note": "paid"}, headers=admin).status_code == 422
+    for path, body in (("withhold", intent), ("settle", note), ("resume", {})):
+        assert client.post(f"{base}/{path}", json=body).status_code == 401
+        assert client.post(f"{base}/{path}", json=body, headers=reviewer).status_code == 403
+    assert client.post(f"{base}/settle", json=note, headers=admin).status_code == 404, "not before it is withheld"
+    assert client.post(f"{base}/withhold", json=intent | {"note": "paid"}, headers=admin).status_code == 422
+    assert client.post(f"{base}/withhold", json=intent | {"to_poster": 1}, headers=admin).status_code == 409
     with platform.db.transaction() as conn:  # the clerk is at it
         assert ledger_chain.try_lock(conn)
-        assert client.post(settle, json=note, headers=admin).json()["code"] == "busy"
-    assert client.post(settle, json=note, headers=admin).status_code == 200
-    assert client.post(settle, json=note, headers=admin).status_code == 404, "once"
+        assert client.post(f"{base}/withhold", json=intent, headers=admin).json()["code"] == "busy"
+    assert client.post(f"{base}/withhold", json=intent, headers=admin).status_code == 200
+    assert client.post(f"{base}/withhold", json=intent, headers=admin).status_code == 409, "once"
+    assert "Do not pay yet" in stuck()[0]["advice"]
+    assert client.post(f"{base}/settle", json=note, headers=admin).status_code == 404, "not before it is confirmed"
+    assert client.get("/api/creators/poster").json()["stuck_on_chain"] == 11_000
+    assert send(after(days=9)) == Sent(confirmed=1)
+    assert "pay it now" in stuck()[0]["advice"]
+    platform.terms(copy, "original", final_at=NOW, ruled=True, disputed=True)
+    assert "Do not pay: the post is in dispute" in stuck()[0]["advice"]
+    platform.terms(copy, "original", final_at=NOW, ruled=True)
+    assert client.post(f"{base}/settle", json=note, headers=admin).status_code == 200
+    assert client.post(f"{base}/settle", json=note, headers=admin).status_code == 404, "once"
+    assert client.post(f"{base}/resume", headers=admin).status_code == 404, "never again"
     assert stuck() == []
     assert send(after(days=30)) == Sent()
-    assert platform.rows("select status, settled_by, settled_note from ledger_chain_payments") == [
-        ("settled", "operator", note["note"])
-    ]
+    assert platform.rows(
+        "select status, withheld_by, settled_by, settled_note, withheld_to_poster from ledger_chain_payments"
+    ) == [("settled", "operator", "operator", note["note"], 11_000)]
     assert client.get("/api/creators/poster").json()["stuck_on_chain"] == 0
     assert economy.contested(town.client, copy) == economy.claimable(town.client, town.poster.address) == 0
+
+
+@pytest.mark.usefixtures("automine_again")
+def test_what_is_under_way_cannot_be_withheld_and_is_found_when_it_is_mined(
+    town: Town, platform: Platform, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No block comes while the payment waits for one: neither is it refused, nor sent again, nor paid by hand."""
+    impatient(monkeypatch)
+    platform.creator("poster"), platform.creator("first")
+    booked(platform, town, Outcome.ORIGINAL, "C", 10_000)
+    assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), NOW) == Sent(refused=1)
+    economy.fund_vault(town.client, town.fan, 10**9)
+    ((number,),) = platform.rows("select transaction_id from ledger_chain_payments")
+    town.anvil.set_automine(False)
+    with pytest.raises(ChainTimeout):
+        chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(minutes=1))
+    assert withhold(client, number, 10_000).status_code == 404
+    assert client.get("/api/stuck_payments", headers=ADMIN).json() == []
+    nonce = town.client.account_nonce(town.officer.address, "pending")
+    assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(minutes=2)) == Sent(waiting=1)
+    assert withhold(client, number, 10_000).status_code == 404
+    assert town.client.account_nonce(town.officer.address, "pending") == nonce
+    town.anvil.mine()
+    assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(minutes=3)) == Sent(paid=1)
+    assert economy.claimable(town.client, town.poster.address) == 10_000
+
+
+@pytest.mark.usefixtures("automine_again")
+def test_what_was_sent_before_it_was_withheld_is_not_confirmed_while_it_can_be_mined(
+    town: Town, platform: Platform, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An endpoint that forgot what is pending says refused; a block holds the first transaction later all the same."""
+    impatient(monkeypatch)
+    platform.creator("poster"), platform.creator("first")
+    economy.fund_vault(town.client, town.fan, 10**9)
+    lost, mined = (booked(platform, town, Outcome.ORIGINAL, "C", 10_000) for _ in range(2))
+    town.anvil.set_automine(False)
+    for minute in (0, 1):  # both are signed, none is in a block; the second waits behind the first
+        with pytest.raises(ChainTimeout):
+            chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(minutes=minute))
+    with platform.db.transaction() as conn:
+        conn.execute("update ledger_chain_payments set status = 'refused', error = 'BudgetExceeded'")
+    numbers = dict(
+        platform.rows("select post_id, transaction_id from ledger_chain_payments join ledger_transactions t on t.id ="
+                      " transaction_id")
+    )  # fmt: skip
+    for post in (lost, mined):
+        assert withhold(client, numbers[post], 10_000).status_code == 200
+    assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(hours=1)) == Sent()
+    waiting = {sender.lower(): txs for sender, txs in town.anvil.call("txpool_content")["pending"].items()}
+    _, second = sorted(waiting[hexed(town.officer.address)].values(), key=lambda tx: int(tx["nonce"], 16))
+    town.anvil.call("anvil_dropTransaction", second["hash"])  # out of every memory, or so it seems
+    town.anvil.mine()
+    assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(hours=2)) == Sent()
+    assert sorted(platform.rows("select status, confirmed_at from ledger_chain_payments")) == [
+        ("sent", None), ("withheld", None),
+    ]  # fmt: skip
+    ((left,),) = platform.rows("select transaction_id from ledger_chain_payments where status = 'withheld'")
+    assert client.post(f"/api/stuck_payments/{left}/settle", json={"note": "By bank, no. 1."}, headers=ADMIN).is_error
+    town.anvil.set_automine(True)
+    economy.fund_vault(town.client, town.officer, 1)  # spends the nonce
+    assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(hours=3)) == Sent()
+    town.anvil.mine(FINALITY)
+    sent = chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(hours=4))
+    assert (sent.confirmed, sent.final, sent.paid) == (1, 1, 0)
+    assert economy.claimable(town.client, town.poster.address) == 10_000
+
+
+def test_what_was_withheld_in_the_moment_of_sending_is_not_sent(
+    town: Town, platform: Platform, client: TestClient
+) -> None:
+    """The sender has lost its lock with its connection, and does not know."""
+    platform.creator("poster"), platform.creator("first")
+    booked(platform, town, Outcome.ORIGINAL, "C", 10_000)
+    assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), NOW) == Sent(refused=1)
+    economy.fund_vault(town.client, town.fan, 10**9)
+    ((number,),) = platform.rows("select transaction_id from ledger_chain_payments")
+    with platform.db.transaction() as conn:
+        (pay,) = ledger_chain.list_unsent(conn, after(hours=1), 1)
+    assert withhold(client, number, 10_000).status_code == 200
+    assert chain_pay._send(platform.db, town.client, town.officer, Till(), pay, after(hours=1)) == "held"
+    assert economy.claimable(town.client, town.poster.address) == 0
+    assert platform.rows("select status from ledger_chain_payments") == [("withheld",)]
+    assert client.post(f"/api/stuck_payments/{number}/resume", headers=ADMIN).json()["status"] == "due"
+    assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), datetime.now(UTC)) == Sent(paid=1)
 
 
 def test_the_form_of_the_page_settles_as_well(town: Town, platform: Platform, client: TestClient) -> None:
@@ -233,8 +356,19 @@ def test_the_form_of_the_page_settles_as_well(town: Town, platform: Platform, cl
     assert chain_pay.send_pay(platform.db, town.client, town.officer, till, NOW) == Sent(refused=1)
     ((number,),) = platform.rows("select transaction_id from ledger_chain_payments")
     client.cookies.set("oracle_key", platform.key("boss", ["admin"]))
-    form = {"note": "Paid from the till, receipt 12."}
-    path = f"/stuck_payments/{number}/settle"
-    assert client.post(path, data=form, headers={"Origin": "https://elsewhere.example"}).status_code == 403
-    assert client.post(path, data=form, follow_redirects=False).status_code == 303
+    form = {"note": "Paid from the till, receipt 12.", "to_poster": "12000", "to_original": "0"}
+    base = f"/stuck_payments/{number}"
+    for step in ("withhold", "resume", "settle"):
+        refused = client.post(f"{base}/{step}", data=form, headers={"Origin": "https://elsewhere.example"})
+        assert refused.status_code == 403
+    assert 'name="to_poster" value="12000"' in client.get("/stuck_payments").text
+    assert client.post(f"{base}/withhold", data=form, follow_redirects=False).status_code == 303
+    assert f'action="{base}/settle"' not in client.get("/stuck_payments").text
+    assert client.post(f"{base}/resume", follow_redirects=False).status_code == 303
+    now = datetime.now(UTC) + timedelta(hours=1)
+    assert chain_pay.send_pay(platform.db, town.client, town.officer, till, now) == Sent(refused=1)
+    assert client.post(f"{base}/withhold", data=form, follow_redirects=False).status_code == 303
+    assert chain_pay.send_pay(platform.db, town.client, town.officer, till, now) == Sent(confirmed=1)
+    assert f'action="{base}/settle"' in client.get("/stuck_payments").text
+    assert client.post(f"{base}/settle", data=form, follow_redirects=False).status_code == 303
     assert "All that is booked is on chain" in client.get("/stuck_payments").text
