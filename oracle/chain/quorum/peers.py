@@ -212,6 +212,8 @@ class PeerServer:
                     return
                 data = json.dumps(answer).encode()
                 self.send_response(status)
+                if status != 200:  # rubbish is a whole message, too: nobody keeps a connection by it
+                    self.send_header("Connection", "close")  # sets close_connection as well
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()

@@ -272,6 +272,27 @@ def test_connections_that_drip_and_bring_no_message_make_room_in_time() -> None:
 
 
 @pytest.mark.timeout(60)
+def test_whole_messages_of_rubbish_keep_no_connection() -> None:
+    """They come before the patience is over, so that alone ends nothing."""
+    rubbish = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+    with (
+        honest_server(OTHER, connections=2, connections_per_address=2, message_within_s=30.0) as url,
+        peers_at("http://127.0.0.1:1", url) as peers,
+    ):
+        port = int(url.rpartition(":")[2])
+        lines = [knock(port, "127.0.0.2", rubbish) for _ in range(2)]
+        for line in lines:
+            answer = b""
+            while piece := line.recv(4096):  # until the server ends it
+                answer += piece
+            assert b" 400 " in answer
+            assert b"Connection: close" in answer
+        wait_for(lambda: peers.ask({"kind": "observe"}) == {OTHER.address: {"fine": True}}, timeout_s=5)
+        for line in lines:
+            line.close()
+
+
+@pytest.mark.timeout(60)
 def test_who_waits_for_a_slow_answer_is_not_cut_off() -> None:
     def slowly(*_: object) -> dict[str, Any]:
         time.sleep(2.0)
