@@ -32,8 +32,8 @@ def read_up_to(conn: Connection) -> int | None:
     return int(row[0]) if row else None
 
 
-def keep(conn: Connection, found: Sequence[Withdrawal], up_to_block: int) -> None:
-    """Store what was read up to a final block; once, however often it is read."""
+def keep(conn: Connection, found: Sequence[Withdrawal], up_to_block: int) -> int:
+    """Store what was read up to a final block; once, however often it is read. Returns: how many were new."""
     with conn.cursor() as cursor:
         cursor.executemany(
             "insert into chain_withdrawals (tx_hash, log_index, block_number, block_time, account, recipient, token,"
@@ -43,11 +43,13 @@ def keep(conn: Connection, found: Sequence[Withdrawal], up_to_block: int) -> Non
                 for w in found
             ],
         )
+        new = max(0, cursor.rowcount) if found else 0
     conn.execute(
         "insert into chain_withdrawals_read (up_to_block) values (%s)"
         " on conflict (one_row) do update set up_to_block = excluded.up_to_block",
         (up_to_block,),
     )
+    return new
 
 
 def forget(conn: Connection, above_block: int) -> None:

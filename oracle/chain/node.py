@@ -184,8 +184,15 @@ class ChainNode:
             self._proofs.report()
         self._note(head, finalized, cursor)
         self._receipts.issue()
-        self._withdrawals.follow(finalized)
+        self._follow_withdrawals(finalized)
         return True
+
+    def _follow_withdrawals(self, finalized: Header) -> None:
+        """They are only shown to people: an endpoint without old logs, say, must not look like a node that failed."""
+        try:
+            self._withdrawals.follow(finalized)
+        except ChainError as exc:
+            log.warning("withdrawals.not_read", code=exc.code, error=str(exc))
 
     def close(self) -> None:
         """Let another node take over, and stop answering peers."""

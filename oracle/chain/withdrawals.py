@@ -16,6 +16,8 @@ log = structlog.get_logger(__name__)
 
 EVENT = "Withdrawn"
 WIDEST_BLOCKS = 2_000
+READS_A_TIME = 5
+AGAIN_BLOCKS = 64
 
 
 class WithdrawalReader:
@@ -26,32 +28,41 @@ class WithdrawalReader:
         self._db = db
         self._client = client
         self._start_block = start_block
-        self._chunk = widest
+        self._chunk = self._widest = widest
         self._abi = contract("RevenueSplitter")
         self._address = address_bytes(client.deployment.revenue_splitter)
         self._up_to: int | None = None
 
     def follow(self, finalized: Header) -> int:
-        """Read what is new. Returns: how many withdrawals. Raises: ChainError, DatabaseUnavailable."""
+        """Read some of what is new; the rest another time, as whoever calls has more urgent work.
+
+        Returns: how many withdrawals. Raises: ChainError, DatabaseUnavailable.
+        """
         if self._up_to is not None and self._up_to >= finalized.number:
             return 0
         with self._db.transaction() as conn:
             up_to = ledger_withdrawals.read_up_to(conn)
-        at = self._start_block - 1 if up_to is None else up_to
+        at = self._start_block - 1
+        if up_to is not None:  # a little of it again: an endpoint that lagged may have left something out
+            at = max(at, up_to - min(AGAIN_BLOCKS, self._chunk // 2))
         found = 0
-        while at < finalized.number:
+        for _ in range(READS_A_TIME):
+            if at >= finalized.number:
+                break
             last = min(at + self._chunk, finalized.number)
             try:
                 new = self._between(at + 1, last)
             except RpcRefused:
                 if self._chunk == 1:
                     raise
-                self._chunk = max(1, self._chunk // 2)
+                self._chunk //= 2
                 continue
+            self._chunk = min(self._chunk * 2, self._widest)
             with self._db.transaction() as conn:
-                ledger_withdrawals.keep(conn, new, last)
-            found, at = found + len(new), last
-        self._up_to = at
+                found += ledger_withdrawals.keep(conn, new, last)
+            at = last
+        if at >= finalized.number:
+            self._up_to = at
         if found:
             log.info("withdrawals.read", count=found, up_to_block=at)
         return found
@@ -61,6 +72,7 @@ class WithdrawalReader:
         self._up_to = None
 
     def _between(self, first: int, last: int) -> list[Withdrawal]:
+        self._client.header(last)  # who does not have it yet answers with no logs, and without an error
         topic = hexed(self._abi.topic(EVENT))
         logs = self._client.logs_between(first, last, topics=[topic], address=hexed(self._address))
         headers = {number: self._client.header(number) for number in {entry.block_number for entry in logs}}

@@ -1,13 +1,16 @@
 """What creators fetch from the contract is shown beside the books, from final blocks alone."""
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 from integration.chain.test_economy import Town, town
 from integration.creators.creators_world import Platform
 from starlette.testclient import TestClient
 
 from oracle import app as wiring
 from oracle.chain import economy
+from oracle.chain.errors import BlockUnknown, RpcRefused
 from oracle.chain.report import Outcome
 from oracle.chain.withdrawals import WithdrawalReader
 from oracle.settings import Settings
@@ -72,3 +75,56 @@ def test_what_a_breach_took_back_is_forgotten_and_read_again(town: Town, platfor
     assert follow(town, reads) == 0
     reads.start_over()
     assert follow(town, reads) == 1
+
+
+def test_much_is_read_a_little_at_a_time_and_refusals_are_forgotten(
+    town: Town, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post = town.attest(Outcome.ORIGINAL, 0)
+    economy.tip(town.client, town.fan, post, 7)
+    economy.withdraw(town.client, town.poster)
+    town.anvil.mine(100)
+    asked: list[int] = []
+    narrow = [3]
+    real = town.client.logs_between
+
+    def picky(first: int, last: int, **more: Any) -> Any:
+        asked.append(last - first + 1)
+        if asked[-1] > narrow[0]:
+            raise RpcRefused("eth_getLogs", -32_005, "limit exceeded")
+        return real(first, last, **more)
+
+    monkeypatch.setattr(town.client, "logs_between", picky)
+    reads = reader(town, platform, widest=8)
+    assert follow(town, reads) == 0
+    assert asked == [8, 4, 2, 4, 2], "no more of them at once"
+    narrow[0] = 8
+    found = steps = 0
+    while platform.rows("select up_to_block from chain_withdrawals_read") != [(town.client.head().number - 2,)]:
+        found, steps = found + follow(town, reads), steps + 1
+    assert found == 1
+    assert asked[-3] == 8, "wide again"
+    assert steps >= 3
+
+
+def test_an_endpoint_that_lags_leaves_nothing_out(
+    town: Town, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post = town.attest(Outcome.ORIGINAL, 0)
+    economy.tip(town.client, town.fan, post, 7)
+    economy.withdraw(town.client, town.poster)
+    town.anvil.mine(3)
+    reads = reader(town, platform)
+    with monkeypatch.context() as patch:
+        final = town.client.finalized(town.client.head())
+        patch.setattr(town.client, "find_header", lambda _: None)
+        with pytest.raises(BlockUnknown):
+            reads.follow(final)
+        assert platform.rows("select up_to_block from chain_withdrawals_read") == []
+    with monkeypatch.context() as patch:  # it has the block, and not its logs
+        patch.setattr(town.client, "logs_between", lambda *_, **__: [])
+        assert follow(town, reads) == 0
+    town.anvil.mine(1)
+    assert follow(town, reads) == 1
+    town.anvil.mine(1)
+    assert follow(town, reads) == 0, "read again, and counted once"
