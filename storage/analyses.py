@@ -163,24 +163,33 @@ def find_abandoned(conn: Connection) -> list[UUID]:
     return [row[0] for row in rows]
 
 
+# What waits for an answer first, as a rule nothing; then, once for all of it, the first place that is still on its way.
+# The other way round every failed work is looked at: those never become visible.
+_INCOMPLETE = """
+with unanswered as materialized (
+    select a.id, a.decided_at, w.registration from analyses a join works w on w.id = a.work_id
+    where a.reason = 'incomplete_search' and a.status = 'decided' and a.again_of is null and w.erased_at is null
+        and not exists (select 1 from analyses later where later.work_id = a.work_id
+            and (later.again_of = a.id or later.created_at > a.created_at))
+), on_its_way as materialized (
+    select least(
+        (select min(e.registration) from analyses p join works e on e.id = p.work_id
+            where p.status in ('queued', 'running') and e.visible_at is null),
+        (select min(registration) from analyses where work_id is null and status in ('queued', 'running'))
+    ) as first
+)
+select id from unanswered cross join on_its_way where first is null or first >= registration
+order by decided_at limit %s
+"""
+
+
 def find_incomplete(conn: Connection, limit: int) -> list[UUID]:
     """Analyses that could not look at everything, and now could: no earlier work is still on its way into the index.
 
     Each once: those that were made again, or whose work was analysed since for another reason, are left out, and so
     are second looks themselves. What failed meanwhile will never come, and is waited for no longer.
     """
-    rows = conn.execute(
-        "select a.id from analyses a join works w on w.id = a.work_id where a.reason = 'incomplete_search'"
-        " and a.status = 'decided' and a.again_of is null and w.erased_at is null"
-        " and not exists (select 1 from analyses later where later.work_id = a.work_id"
-        "   and (later.again_of = a.id or later.created_at > a.created_at))"
-        " and not exists (select 1 from works e join analyses p on p.work_id = e.id where e.visible_at is null"
-        "   and e.registration < w.registration and p.status in ('queued', 'running'))"
-        " and not exists (select 1 from analyses p where p.registration < w.registration and p.work_id is null"
-        "   and p.status in ('queued', 'running'))"
-        " order by a.decided_at limit %s",
-        (limit,),
-    ).fetchall()
+    rows = conn.execute(_INCOMPLETE, (limit,)).fetchall()
     return [row[0] for row in rows]
 
 

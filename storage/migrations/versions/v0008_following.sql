@@ -22,6 +22,8 @@ alter table grade_policies add column chain_version bigint;
 
 -- A second look at what an incomplete search left undecided: once for each.
 alter table analyses add column again_of uuid unique references analyses;
+-- What goes on is little; without this it is looked for among all that failed.
+create index analyses_going_on on analyses (work_id) where status in ('queued', 'running');
 create index analyses_incomplete on analyses (decided_at) where reason = 'incomplete_search';
 
 -- What left the contract that creators are paid at, in final blocks, and up to which block that is known.

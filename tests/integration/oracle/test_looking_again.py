@@ -129,6 +129,43 @@ def test_erased_works_and_those_judged_since_are_left_alone(
         assert analyses.find_incomplete(conn, 10) == []
 
 
+def test_works_that_failed_are_not_looked_at_in_each_round(
+    client: TestClient, oracle: Originality, db: Database
+) -> None:
+    """They stay among the invisible for ever; one answer is still to be given, another was given long ago."""
+    first = upload(client, photo("cat"), "alice")
+    waits, answered = (gave_up(client, oracle, db, content, "bob") for content in (COPY, photo("rocket")))
+    with db.transaction() as conn:
+        (names,) = conn.execute(
+            "select string_agg(column_name, ', ') from information_schema.columns where table_name = 'works'"
+            " and is_generated = 'NEVER' and column_name not in ('id', 'registration')"
+        ).fetchone() or ("",)
+        conn.execute(
+            f"insert into works (id, registration, {names}) select gen_random_uuid(), -n, {names}"  # type: ignore[arg-type]
+            " from works, generate_series(1, 500) n where id = (select work_id from analyses where id = %s)",
+            (first,),
+        )
+        conn.execute(
+            "insert into analyses (id, source, post_id, media_type, policy_version, threshold_bps, base_redirect_bps,"
+            " work_id, status) select gen_random_uuid(), 'index', post_id, media_type, 1, 9500, 10000, id, 'failed'"
+            " from works where registration < 0 or id = (select work_id from analyses where id = %s)",
+            (answered,),
+        )
+    with db.transaction() as conn:
+        assert analyses.find_incomplete(conn, 10) == []
+        ((plan,),) = conn.execute("explain (analyze, format json) " + analyses._INCOMPLETE, (10,)).fetchall()
+        assert rows_read(plan[0]["Plan"], "works") < 20
+    oracle.analyse(first)
+    with db.transaction() as conn:
+        assert analyses.find_incomplete(conn, 10) == [waits]
+
+
+def rows_read(plan: dict[str, Any], table: str) -> int:
+    """Rows of a table that the parts of a plan came across, also in vain."""
+    read = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0) if plan.get("Relation Name") == table else 0
+    return int(read * plan["Actual Loops"]) + sum(rows_read(part, table) for part in plan.get("Plans", []))
+
+
 def test_the_clerk_looks_again(client: TestClient, oracle: Originality, db: Database, settings: Settings) -> None:
     first = upload(client, photo("cat"), "alice")
     copy = gave_up(client, oracle, db, COPY, "bob")
