@@ -129,6 +129,11 @@ def page(
     return _select(conn, where + " order by filed_at desc, id desc limit %s", (*params, limit))
 
 
+def waiting_for_decision(conn: Connection, kind: str, limit: int) -> list[Appeal]:
+    """Open appeals of a kind (fraud, originality), those that end first at the top."""
+    return _select(conn, "status = 'open' and kind = %s order by decide_by, id limit %s", (kind, limit))
+
+
 def overdue(conn: Connection, kind: str, now: datetime, limit: int = 100) -> list[Appeal]:
     """Open appeals of a kind (fraud, originality) whose time to decide is over."""
     return _select(

@@ -102,3 +102,23 @@ def test_what_is_no_copy_offers_no_appeal(client: TestClient, quarrel: Quarrel, 
     page = f"/analyses/{quarrel.analysis}"
     assert "Appeal, free of charge" not in client.get(page, headers=mine).text
     assert client.post(f"{page}/appeal", data=FORM, headers=mine).json()["code"] == "nothing_to_appeal"
+
+
+def test_the_page_of_reviewers_shows_the_appeals_that_end_first(client: TestClient, quarrel: Quarrel, key: Key) -> None:
+    """However many were filed after them."""
+    mine, officer = key("bob", "read", creator_id=quarrel.poster), key("maria", "fraud", "read")
+    filed = client.post(f"/analyses/{quarrel.analysis}/appeal", data=FORM, headers=mine)
+    with quarrel.db.transaction() as conn:
+        conn.execute("update appeals set filed_at = now() - interval '6 days', decide_by = now() + interval '1 day'")
+        conn.execute(
+            "with others as (insert into analyses (id, source, post_id, media_type, policy_version, threshold_bps,"
+            " base_redirect_bps, work_id, creator_id) select gen_random_uuid(), 'index', post_id, media_type, 1, 9500,"
+            " 10000, work_id, creator_id from analyses, generate_series(1, 205) where id = %s returning id, creator_id)"
+            " insert into appeals (id, kind, analysis_id, creator_id, ground, statement, filed_at, first_decider,"
+            " decide_by) select gen_random_uuid(), 'originality', id, creator_id, 'other', 'x', now(), 'machine',"
+            " now() + interval '7 days' from others",
+            (quarrel.analysis,),
+        )
+    page = client.get("/fraud_alerts", headers=officer).text
+    assert page.count('href="/appeals/') == 200
+    assert page.index('href="/appeals/') == page.index(f'href="{filed.url.path}"')
