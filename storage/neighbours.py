@@ -23,6 +23,28 @@ class LaterWork:
     similarity_bps: int
 
 
+# Whichever verdict named it: which of these works still does is looked up for a page of them, not for all.
+_NAMED = """
+select w.id, w.registered_at from works w
+where w.erased_at is null and w.id in (select work_id from analyses where matched_work_id = %(work)s)
+    and (%(moment)s::timestamptz is null or (w.registered_at, w.id) < (%(moment)s, %(last)s))
+    and (%(creator)s::bigint is null or w.creator_id = %(creator)s
+        or exists (select 1 from works mine where mine.id = %(work)s and mine.creator_id = %(creator)s))
+order by w.registered_at desc, w.id desc limit %(limit)s
+"""
+_JUDGED = """
+select w.id as work_id, a.id as analysis_id, w.post_id, w.media_type, c.handle as creator, w.registered_at, a.verdict,
+    a.similarity_bps
+from works w left join creators c on c.id = w.creator_id cross join lateral (
+    select id, verdict, similarity_bps, matched_work_id from analyses where work_id = w.id and status = 'decided'
+    order by verdict = 'undecided', decided_at desc, id limit 1
+) a
+where w.id = any(%(works)s) and a.matched_work_id = %(work)s
+    and not exists (select 1 from not_copies n where n.work_id = w.id and n.other_work_id = %(work)s)
+order by w.registered_at desc, w.id desc
+"""
+
+
 def newest_analysis(conn: Connection, work_id: UUID) -> UUID | None:
     """The analysis that says what a work is like: the newest with a verdict, one that decided before one that did not.
 
@@ -37,25 +59,28 @@ def newest_analysis(conn: Connection, work_id: UUID) -> UUID | None:
 
 
 def later_works(
-    conn: Connection, work_id: UUID, *, before: tuple[datetime, UUID] | None, limit: int
+    conn: Connection, work_id: UUID, *, before: tuple[datetime, UUID] | None, limit: int, creator_id: int | None = None
 ) -> list[LaterWork]:
     """Later works that come near this one, the newest first; pairs settled to be no copies are left out.
 
-    Args: before: time and id of the work after which the list goes on.
+    Args:
+        before: time and id of the work after which the list goes on.
+        creator_id: Only what is this creator's business: all of it where the work is theirs, or else their own works.
     """
-    moment, last = before or (None, None)
-    with conn.cursor(row_factory=class_row(LaterWork)) as cursor:
-        return cursor.execute(
-            "select w.id as work_id, a.id as analysis_id, w.post_id, w.media_type, c.handle as creator,"
-            " w.registered_at, a.verdict, a.similarity_bps"
-            " from (select distinct work_id from analyses where matched_work_id = %(work)s) named"
-            " join works w on w.id = named.work_id and w.erased_at is null left join creators c on c.id = w.creator_id"
-            " cross join lateral (select id, verdict, similarity_bps, matched_work_id from analyses"
-            "   where work_id = w.id and status = 'decided'"
-            "   order by verdict = 'undecided', decided_at desc, id limit 1) a"
-            " where a.matched_work_id = %(work)s"
-            " and not exists (select 1 from not_copies n where n.work_id = w.id and n.other_work_id = %(work)s)"
-            " and (%(moment)s::timestamptz is null or (w.registered_at, w.id) < (%(moment)s, %(last)s))"
-            " order by w.registered_at desc, w.id desc limit %(limit)s",
-            {"work": work_id, "moment": moment, "last": last, "limit": limit},
+    found: list[LaterWork] = []
+    while True:
+        moment, last = before or (None, None)
+        looked_at = conn.execute(
+            _NAMED, {"work": work_id, "moment": moment, "last": last, "limit": limit, "creator": creator_id}
         ).fetchall()
+        with conn.cursor(row_factory=class_row(LaterWork)) as cursor:
+            found += cursor.execute(_JUDGED, {"work": work_id, "works": [row[0] for row in looked_at]}).fetchall()
+        if len(looked_at) < limit or len(found) >= limit:
+            return found[:limit]
+        before = (looked_at[-1][1], looked_at[-1][0])
+
+
+def settled_apart(conn: Connection, work_id: UUID) -> set[UUID]:
+    """The works that this one was found to be no copy of."""
+    rows = conn.execute("select other_work_id from not_copies where work_id = %s", (work_id,)).fetchall()
+    return {row[0] for row in rows}

@@ -21,6 +21,7 @@ SCOPES: tuple[Scope, ...] = ("upload", "read", "fraud", "govern", "admin")
 # What anybody who reaches the API may do as long as no keys are required. The rest always takes a key.
 OPEN: frozenset[str] = frozenset({"upload", "read"})
 COOKIE = "oracle_key"
+ANONYMOUS = "anonymous"  # whoever shows no key
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 _bearer = HTTPBearer(auto_error=False, description="An API key, or the operator's token.")
@@ -105,7 +106,7 @@ def _caller(services: Services, secret: str | None) -> tuple[Caller, int]:
     settings = services.settings.http
     if secret is None:
         scopes = frozenset() if settings.keys_required else OPEN
-        return Caller("anonymous", scopes), settings.per_minute
+        return Caller(ANONYMOUS, scopes), settings.per_minute
     token = settings.admin_token
     if token is not None and hmac.compare_digest(secret.encode(), token.get_secret_value().encode()):
         return Caller("operator", frozenset({"admin"})), settings.per_minute

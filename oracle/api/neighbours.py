@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from oracle.api.access import Reader
+from oracle.api.access import ANONYMOUS, Reader
 from oracle.api.cursors import read_cursor, write_cursor
 from oracle.api.pages import unerased
 from oracle.api.schemas import Neighbour, neighbour
@@ -39,7 +39,10 @@ class NeighboursView(BaseModel):
     work_id: UUID
     analysis_id: UUID | None = Field(description="The analysis that the earlier ones are from; null before a verdict.")
     earlier: list[Neighbour] = Field(description="Earlier works that it was compared with, the most similar first.")
-    later: list[LaterNeighbour] = Field(description="Later works that came near it, the newest first.")
+    later: list[LaterNeighbour] = Field(
+        description="Later works that came near it, the newest first. None without a key; with a creator's key those"
+        " that came near a work of theirs, or are theirs."
+    )
     next_cursor: str | None = Field(description="Send it as `cursor` for more later works; null at the end.")
 
 
@@ -48,23 +51,30 @@ class NeighboursView(BaseModel):
 )
 def get_neighbours(
     services: ServicesDep,
-    _: Reader,
+    caller: Reader,
     work_id: UUID,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> NeighboursView:
     with services.db.transaction() as conn:
         unerased(works.get_work(conn, work_id))
-        found = neighbours.later_works(conn, work_id, before=read_cursor(cursor, UUID), limit=limit + 1)
+        before = read_cursor(cursor, UUID)
+        # By one id everybody accused of copying it could be found: that takes a key, of the platform or of a side.
+        found = (
+            neighbours.later_works(conn, work_id, before=before, limit=limit + 1, creator_id=caller.creator_id)
+            if caller.name != ANONYMOUS
+            else []
+        )
         newest = neighbours.newest_analysis(conn, work_id)
         evidence = analyses.get(conn, newest).evidence if newest else None
         named = [neighbour(match) for match in json.loads(evidence)["matches"]] if evidence else []
         known = works.get_works(conn, [one.work_id for one in named])
+        apart = neighbours.settled_apart(conn, work_id)
     last = found[limit - 1] if len(found) > limit else None
     return NeighboursView(
         work_id=work_id,
         analysis_id=newest,
-        earlier=[one for one in named if known[one.work_id].erased_at is None],
+        earlier=[one for one in named if known[one.work_id].erased_at is None and one.work_id not in apart],
         later=[_later(one) for one in found[:limit]],
         next_cursor=write_cursor(last.registered_at, last.work_id) if last else None,
     )

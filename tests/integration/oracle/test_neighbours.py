@@ -7,11 +7,19 @@ from uuid import uuid4
 from starlette.testclient import TestClient
 from support.photos import edited, photo
 
+from storage import keys
+from storage.database import Database
+
 Post = Callable[..., dict[str, Any]]
 
 
-def near(client: TestClient, analysis: dict[str, Any], **params: Any) -> dict[str, Any]:
-    answer = client.get(f"/v1/works/{analysis['work']['id']}/neighbours", params=params)
+OPERATOR = {"Authorization": "Bearer operator"}
+
+
+def near(
+    client: TestClient, analysis: dict[str, Any], *, headers: dict[str, str] = OPERATOR, **params: Any
+) -> dict[str, Any]:
+    answer = client.get(f"/v1/works/{analysis['work']['id']}/neighbours", params=params, headers=headers)
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
@@ -47,6 +55,33 @@ def test_pages_go_on_where_the_last_one_ended(client: TestClient, post: Post) ->
     assert paged == whole and page["next_cursor"] is None
     bad = client.get(f"/v1/works/{first['work']['id']}/neighbours", params={"cursor": "x"})
     assert bad.json()["code"] == "invalid_cursor"
+
+
+def test_who_is_accused_of_copying_a_work_is_its_creators_business_and_their_own(
+    client: TestClient, post: Post, db: Database
+) -> None:
+    first = post(photo("temple"), "alice")
+    copies = {kind: post(edited(photo("temple"), kind), kind) for kind in ("resized", "reencoded")}
+    with db.transaction() as conn:
+        numbers = dict(conn.execute("select handle, id from creators").fetchall())
+        post_as = {
+            name: {"Authorization": f"Bearer {keys.issue(conn, name, ['read'], creator_id=numbers[name])}"}
+            for name in ("alice", "resized")
+        }
+        post_as["platform"] = {"Authorization": f"Bearer {keys.issue(conn, 'platform', ['read'])}"}
+    seen = {name: {one["creator"] for one in near(client, first, headers=h)["later"]} for name, h in post_as.items()}
+    assert seen == {"alice": {"resized", "reencoded"}, "platform": {"resized", "reencoded"}, "resized": {"resized"}}
+    assert near(client, first, headers={})["later"] == [], "without a key nobody is named"
+    with db.transaction() as conn:
+        conn.execute(
+            "insert into not_copies (work_id, other_work_id, sha256, other_sha256, decided_by, decided_at)"
+            " select a.id, b.id, a.sha256, b.sha256, 'reviewer', now() from works a, works b"
+            " where a.id = %s and b.id = %s",
+            (copies["resized"]["work"]["id"], first["work"]["id"]),
+        )
+    assert {one["creator"] for one in near(client, first)["later"]} == {"reencoded"}
+    assert first["work"]["id"] not in {one["work_id"] for one in near(client, copies["resized"])["earlier"]}
+    assert [one["creator"] for one in near(client, first, limit=1)["later"]] == ["reencoded"]
 
 
 def test_what_was_erased_is_nobodys_neighbour(client: TestClient, post: Post) -> None:
