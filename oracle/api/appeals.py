@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import structlog
 from fastapi import APIRouter, File, Form, Query, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from pydantic import BaseModel, Field
@@ -26,8 +27,10 @@ from oracle.fraud.statements import day
 from storage import appeals, fraud_alerts, fraud_audit, inbox_messages
 from storage.appeals import Appeal
 from storage.database import Connection
+from storage.errors import StorageError
 from storage.inbox_messages import Message
 
+log = structlog.get_logger()
 router = APIRouter(tags=["appeals"])
 CHUNK_BYTES = 2**20
 QUEUE = ("open", "notified", "appealed")
@@ -258,23 +261,32 @@ def appeal_form(
     statement: Annotated[str, Form(min_length=1, max_length=10_000)],
     file: Annotated[UploadFile | None, File()] = None,
 ) -> RedirectResponse:
+    check_size(file)
     with services.db.transaction() as conn:
         number = cases.appeal_alert(
             conn, alert_id, creator_id=own_creator(caller, None), actor=actor_of(caller),
             ground=ground, statement=statement, now=datetime.now(UTC),
         )  # fmt: skip
-    if file is not None and file.filename:
-        attach_file(services, caller, number, file)
-    return RedirectResponse(f"/appeals/{number}", status_code=303)
+    return filed_with(services, caller, number, file)
+
+
+@router.post("/appeals/{appeal_id}/file", include_in_schema=False)
+def file_form(
+    services: ServicesDep, caller: Reader, appeal_id: UUID, file: Annotated[UploadFile, File()]
+) -> RedirectResponse:
+    attach_file(services, caller, appeal_id, file)
+    return RedirectResponse(f"/appeals/{appeal_id}", status_code=303)
 
 
 @router.get("/appeals/{appeal_id}", response_class=HTMLResponse, include_in_schema=False)
-def appeal_page(services: ServicesDep, caller: Reader, appeal_id: UUID) -> str:
+def appeal_page(services: ServicesDep, caller: Reader, appeal_id: UUID, file: Literal["lost"] | None = None) -> str:
     with services.db.transaction() as conn:
         appeal = seen_appeal(conn, caller, appeal_id)
         view = _view(conn, appeal)
     return templates.get_template("appeal.html").render(
-        appeal=view, ground=wording.GROUNDS[appeal.ground], now=datetime.now(UTC),
+        appeal=view, ground=wording.GROUNDS[appeal.ground], now=datetime.now(UTC), file_lost=file == "lost",
+        may_attach=appeal.status == "open" and caller.creator_id in (appeal.creator_id, appeal.other_creator_id)
+        and caller.creator_id is not None,
         may_answer=appeal.other_creator_id is not None and caller.creator_id == appeal.other_creator_id
         and appeal.other_view is None and appeal.status == "open",
         may_decide=appeal.kind == "originality" and appeal.status == "open" and caller.may("fraud")
@@ -327,6 +339,23 @@ def attach_file(services: Services, caller: Caller, appeal_id: UUID, file: Uploa
             services.db, services.blobs, appeal_id, path, file.filename or "file",
             actor=actor_of(caller), now=datetime.now(UTC),
         )  # fmt: skip
+
+
+def check_size(file: UploadFile | None) -> None:
+    """Before anything is filed: who reads that a file is too large has not appealed. Raises: UploadTooLarge."""
+    if file is not None and file.size is not None and file.size > MOST_BYTES:
+        raise UploadTooLarge(f"The file is larger than the {MOST_BYTES} bytes accepted here. Nothing was filed.")
+
+
+def filed_with(services: Services, caller: Caller, appeal_id: UUID, file: UploadFile | None) -> RedirectResponse:
+    """To the page of an appeal that was just filed. It stands, also where its file cannot be kept: the page says so."""
+    if file is not None and file.filename:
+        try:
+            attach_file(services, caller, appeal_id, file)
+        except StorageError as exc:
+            log.warning("appeal.file_lost", appeal_id=str(appeal_id), code=exc.code, error=str(exc))
+            return RedirectResponse(f"/appeals/{appeal_id}?file=lost", status_code=303)
+    return RedirectResponse(f"/appeals/{appeal_id}", status_code=303)
 
 
 def seen_appeal(conn: Connection, caller: Caller, appeal_id: UUID) -> Appeal:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, File, Form, UploadFile
 from fastapi.responses import RedirectResponse
 
 from oracle.api.access import FraudOfficer, Reader
-from oracle.api.appeals import Decision, attach_file, decide
+from oracle.api.appeals import Decision, check_size, decide, filed_with
 from oracle.api.parties import actor_of, own_creator
 from oracle.api.services import ServicesDep
 from oracle.fraud import appeals as cases
@@ -25,14 +25,13 @@ def appeal_form(
     statement: Annotated[str, Form(min_length=1, max_length=10_000)],
     file: Annotated[UploadFile | None, File()] = None,
 ) -> RedirectResponse:
+    check_size(file)
     with services.db.transaction() as conn:
         number = cases.appeal_verdict(
             conn, analysis_id, creator_id=own_creator(caller, None), actor=actor_of(caller), ground=ground,
             statement=statement, now=datetime.now(UTC),
         )  # fmt: skip
-    if file is not None and file.filename:
-        attach_file(services, caller, number, file)
-    return RedirectResponse(f"/appeals/{number}", status_code=303)
+    return filed_with(services, caller, number, file)
 
 
 @router.post("/appeals/{appeal_id}/decide")

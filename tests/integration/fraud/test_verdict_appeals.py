@@ -9,8 +9,10 @@ from integration.fraud.test_appeals import Quarrel, contested, quarrel
 from starlette.testclient import TestClient
 
 from oracle import app as wiring
+from oracle.fraud.attachments import MOST_BYTES
 from oracle.settings import Settings
 from storage import keys
+from storage.blobs import BlobStoreUnavailable, LocalBlobs
 
 __all__ = ["quarrel"]  # the fixture
 FORM = {"ground": "mine_and_earlier", "statement": "I have the <b>raw</b> file."}
@@ -122,3 +124,30 @@ def test_the_page_of_reviewers_shows_the_appeals_that_end_first(client: TestClie
     page = client.get("/fraud_alerts", headers=officer).text
     assert page.count('href="/appeals/') == 200
     assert page.index('href="/appeals/') == page.index(f'href="{filed.url.path}"')
+
+
+def test_an_appeal_stands_without_its_file_and_takes_it_later(
+    client: TestClient, quarrel: Quarrel, key: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, owner = key("bob", "read", creator_id=quarrel.poster), key("anna", "read", creator_id=quarrel.owner)
+    page = f"/analyses/{quarrel.analysis}"
+    large = {"file": ("raw.bin", b"x" * (MOST_BYTES + 1))}
+    refused = client.post(f"{page}/appeal", data=FORM, files=large, headers=mine)
+    assert (refused.status_code, "Nothing was filed" in refused.text) == (413, True)
+    assert "Appeal, free of charge" in client.get(page, headers=mine).text, "nothing was filed indeed"
+
+    def away(*_: object) -> None:
+        raise BlobStoreUnavailable
+
+    raw = {"file": ("raw.txt", b"raw")}
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalBlobs, "put", away)
+        filed = client.post(f"{page}/appeal", data=FORM, files=raw, headers=mine)
+    assert filed.status_code == 200 and "file could not be kept" in filed.text
+    form = f'action="{filed.url.path}/file"'
+    assert form in filed.text
+    assert form not in client.get(filed.url.path, headers=key("maria", "fraud", "read")).text
+    assert client.post(f"{filed.url.path}/file", files=raw).status_code == 401
+    added = client.post(f"{filed.url.path}/file", files=raw, headers=mine)
+    assert added.status_code == 200 and "raw.txt" in added.text
+    assert form in client.get(filed.url.path, headers=owner).text, "the other side may as well"
