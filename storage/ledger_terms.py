@@ -22,7 +22,7 @@ from (
     select post_id from ledger_waiting where bucket = 'contested' union
     select unnest(%(posts)s::bytea[])
 ) concerned cross join lateral (
-    select id, post_id, verdict, redirect_bps, matched_work_id, decided_at, coalesce((select
+    select id, post_id, verdict, redirect_bps, matched_work_id, decided_at, policy_version, coalesce((select
         make_interval(secs => dispute_window_s) from policy_terms t where t.version = analyses.policy_version),
         %(window)s) as dispute_window
     from analyses where post_id = concerned.post_id and status = 'decided'
@@ -32,6 +32,10 @@ from (
     order by verdict = 'undecided', decided_at desc, id limit 1
 ) a left join works w on w.id = a.matched_work_id
 where not exists (select 1 from post_terms t where t.post_id = a.post_id and t.analysis_id = a.id)
+    -- A version of the chain's whose terms the node is about to read: a guess would be kept for ever.
+    and (a.post_id = any(%(posts)s::bytea[]) or not exists (select 1 from policies p
+        where p.version = a.policy_version and p.block_number is not null
+        and not exists (select 1 from policy_terms t where t.version = p.version)))
 on conflict (post_id) do update set
     final_at = case when post_terms.ruled then greatest(excluded.final_at, %(now)s + (select excluded.final_at
             - decided_at from analyses where id = excluded.analysis_id))
@@ -103,7 +107,8 @@ def follow_analyses(conn: Connection, window: timedelta, now: datetime, *, posts
     """Take over what was decided since the last time.
 
     Args:
-        window: how long a verdict can be disputed where the terms of its policy are not known; as on chain else.
+        window: how long a verdict can be disputed where its policy is not the chain's; as on chain else. Verdicts by a
+            version whose terms the node has yet to read wait for that, and their money with them.
         posts: Registered posts to look at besides those whose money waits, one that is appealed before it earns.
     Returns: how many changed.
     """

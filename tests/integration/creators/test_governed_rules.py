@@ -22,7 +22,7 @@ from oracle.chain.wire import address_bytes, hexed
 from oracle.creators.policies import cutoffs_of
 from storage import analyses, engagement_grades, policies
 from storage.analyses import Conclusion, NewAnalysis
-from storage.policies import PolicyTerms
+from storage.policies import Policy, PolicyTerms
 
 OPERATOR = {"Authorization": "Bearer operator"}
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)  # after NOW
@@ -165,6 +165,22 @@ def test_a_verdict_can_be_disputed_for_as_long_as_its_policy_says(platform: Plat
     platform.run(NOW)
     terms = platform.find_terms(post)
     assert terms is not None and (terms.verdict, terms.final_at) == ("derivative", after(days=days))
+
+
+def test_money_waits_for_terms_that_the_node_is_about_to_read(platform: Platform) -> None:
+    """After an upgrade the clerk may come first: a week would be kept where the contract says a day."""
+    maya, tom = platform.creator("maya"), platform.creator("tom")
+    post = platform.post(maya)
+    with platform.db.transaction() as conn:
+        policies.record(conn, Policy(2, "video", 9_500, 10_000), block_number=7)
+    decide(platform, post, tom, 2)
+    platform.earns(post, 10_000)
+    platform.run(NOW)
+    assert platform.find_terms(post) is None
+    set_terms(platform, FIRST, SECOND)
+    platform.run(NOW)
+    terms = platform.find_terms(post)
+    assert terms is not None and terms.final_at == after(days=1)
 
 
 def decide(platform: Platform, post: bytes, original_of: int, version: int) -> UUID:
