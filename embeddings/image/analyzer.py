@@ -39,7 +39,7 @@ from embeddings.image.raster import (
 from embeddings.image.verify import Prepared, prepare, verify_pair
 from embeddings.image.views import QueryView, crops, hash_views, pictures_of
 
-VERIFIER_VERSION = "blocks-v2"
+VERIFIER_VERSION = "blocks-v3"
 DESCRIBED_AT_ONCE = 16
 PREPARED_KEPT = 128  # about 0.6 MB each: the candidates of a handful of uploads in flight
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.image.geometry import Transform, inverse, local_scale, project
-from embeddings.image.shifts import affine_correction, block_ncc, displaced_blocks, tilt_correction
+from embeddings.image.shifts import affine_correction, block_ncc, displaced_blocks, slides, tilt_correction
 from embeddings.image.texture import (
     BLOCK_PX,
     CORNER_LEVELS,
@@ -44,16 +44,17 @@ MIN_AGREEING = 4  # with fewer there is nothing to prove, and no need to look fo
 class BlockReport:
     """What the blocks of the shared region say.
 
-    All maps are (rows, columns) of blocks. inside: wholly in both pictures; textured: textured in either
-    picture; agrees: textured in both and agreeing; displaced: textured, not agreeing, yet found nearby;
-    pictorial: float 0..1, how little like text the block is in both pictures; ncc: float -1..1; frame: 3x3
-    from query pixels to frame pixels; to_reference: 3x3 from frame pixels to reference pixels; block_px: the
-    side of a block.
+    All maps are (rows, columns) of blocks. inside: wholly in both pictures; textured: textured in either picture, and
+    telling; agrees: textured in both and agreeing; contested: textured in both and not agreeing; displaced: textured,
+    not agreeing, yet found nearby; pictorial: float 0..1, how little like text the block is in both pictures; ncc:
+    float -1..1; frame: 3x3 from query pixels to frame pixels; to_reference: 3x3 from frame pixels to reference pixels;
+    block_px: the side of a block.
     """
 
     inside: NDArray[np.bool_]
     textured: NDArray[np.bool_]
     agrees: NDArray[np.bool_]
+    contested: NDArray[np.bool_]
     displaced: NDArray[np.bool_]
     pictorial: NDArray[np.float32]
     ncc: NDArray[np.float32]
@@ -166,15 +167,21 @@ def _report(laid: _Laid, shown: _Laid, to_reference: Transform, block_px: int) -
     deviation = block_std(laid.detail, block_px), block_std(shown.detail, block_px)
     corners = corner_strength(laid.values, block_px), corner_strength(shown.values, block_px)
     cornered = np.maximum(*corners) > CORNER_LEVELS
-    textured = inside & cornered & (np.maximum(*deviation) > TEXTURE_LEVELS)
+    # What slides counts against a copy where it disagrees, and not at all where it agrees.
+    telling = (ncc < AGREE_NCC) | ~(slides(laid.detail, block_px) & slides(shown.detail, block_px))
+    textured = inside & cornered & telling & (np.maximum(*deviation) > TEXTURE_LEVELS)
     # A third of the limit will do on the side that faded: a faded copy stays comparable.
-    agrees = textured & (np.minimum(*deviation) > TEXTURE_LEVELS / 3) & (ncc >= AGREE_NCC)
+    in_both = textured & (np.minimum(*deviation) > TEXTURE_LEVELS / 3)
+    agrees = in_both & (ncc >= AGREE_NCC)
     displaced = np.zeros(agrees.shape, np.bool_)
     if agrees.sum() >= MIN_AGREEING:
         asked = textured & ~agrees & (deviation[1] > TEXTURE_LEVELS) & (corners[1] > CORNER_LEVELS)
         displaced = displaced_blocks(laid.detail, shown.detail, asked, block_px)
     pictorial = np.minimum(block_pictorial(laid.values, block_px), block_pictorial(shown.values, block_px))
-    return BlockReport(inside, textured, agrees, displaced, pictorial, ncc, laid.matrix, to_reference, block_px)
+    contested = in_both & ~agrees
+    return BlockReport(
+        inside, textured, agrees, contested, displaced, pictorial, ncc, laid.matrix, to_reference, block_px
+    )
 
 
 def _inside(a: NDArray[np.uint8], b: NDArray[np.uint8], block_px: int) -> NDArray[np.bool_]:

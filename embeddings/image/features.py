@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_FEATURES = 700
-MODEL_ID = "rootsift-700/v1"
-CONTRAST = 0.025  # below OpenCV's 0.04: washed-out copies keep their key points
+MAX_FEATURES = 1000
+MODEL_ID = "rootsift-1000/v2"
+CONTRAST = 0.015  # far below OpenCV's 0.04: washed-out copies and crops of smooth parts keep their key points
 # A descriptor is 4 rows x 4 columns x 8 orientations in the key point's own frame; mirroring flips the axis
 # across the key point's direction: rows run backwards and orientation o becomes -o.
 _MIRRORED = np.arange(128).reshape(4, 4, 8)[::-1, :, (-np.arange(8)) % 8].reshape(-1)

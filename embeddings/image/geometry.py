@@ -37,15 +37,15 @@ class Alignment:
     """A plane transform from query to reference pixels (3x3, last element 1) and the matches it explains.
 
     query_points, reference_points: (n, 2) float32, the inliers on either picture; distinct positions only.
-    displaced: matches turned and scaled as the transform says, but up to 15 % of the picture away from where
-        it puts them. Edits leave hardly any; a second photograph of one scene is full of them, since depth
-        moves its parts.
+    displaced: (m, 2) float32, query points of matches turned and scaled as the transform says, but up to 15 % of
+        the picture away from where it puts them. Edits leave hardly any; a second photograph of one scene is full
+        of them, since depth moves its parts.
     """
 
     transform: Transform
     query_points: NDArray[np.float32]
     reference_points: NDArray[np.float32]
-    displaced: int
+    displaced: NDArray[np.float32]
 
     @property
     def inliers(self) -> int:
@@ -127,7 +127,7 @@ def _alignment(
     relative = own / turn if abs(turn) > 1e-6 else np.zeros(len(own), np.complex128)
     alike = (np.abs(np.log(np.maximum(np.abs(relative), 1e-6))) < 0.5) & (np.abs(np.angle(relative)) < 0.35)
     displaced = alike & ~tight & (errors < DISPLACED * np.hypot(reference.width, reference.height))
-    return Alignment(transform, source[tight][first], target[tight][first], int(displaced.sum()))
+    return Alignment(transform, source[tight][first], target[tight][first], source[displaced])
 
 
 def _best_similarity(query: LocalFeatures, reference: LocalFeatures, matches: NDArray[np.int64]) -> NDArray[np.bool_]:

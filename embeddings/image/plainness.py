@@ -11,16 +11,24 @@ from numpy.typing import NDArray
 from embeddings.image.blocks import FRAME_SIDE_PX
 from embeddings.image.decode import Picture
 from embeddings.image.raster import reduce_to, to_grey
-from embeddings.image.texture import BLOCK_PX, CORNER_LEVELS, block_photographic, corner_strength, textured_blocks
+from embeddings.image.shifts import slides
+from embeddings.image.texture import (
+    BLOCK_PX,
+    CORNER_LEVELS,
+    block_photographic,
+    corner_strength,
+    detail,
+    textured_blocks,
+)
 
 MIN_SHORT_SIDE_PX = 64
 MIN_TEXTURED_BLOCKS = 6
-MIN_CORNERED_BLOCKS = 6
+MIN_TELLING_BLOCKS = 6
 MIN_TEXTURED_SHARE = 0.02
 MIN_LEVELS = 4.0
 TWO_TONE_SHARE = 0.85  # of the pixels within 12 levels of the two commonest greys: ink on paper
 TEXT_PHOTO_SHARE = 0.06
-INK_LEVELS = 40  # from the ground's grey
+INK_LEVELS, LEAST_INK_LEVELS = 40, 8  # from the ground's grey
 LETTER_HEIGHT, LETTER_WIDTH = 0.09, 0.3  # at most, as shares of the picture: small letters run together into words
 MIN_LETTERS, LETTER_INK_SHARE = 20, 0.4
 EXACTLY_FLAT_SHARE = 0.4  # of the pixels, no step to any neighbour: a night sky has noise where paper has none
@@ -44,33 +52,47 @@ def plain_content(grey: NDArray[np.uint8]) -> str | None:
     textured = textured_blocks(grey)
     if textured.sum() < max(MIN_TEXTURED_BLOCKS, MIN_TEXTURED_SHARE * textured.size):
         return "The picture is almost blank: too few parts of it have any structure."
-    if int((_cornered(grey) > CORNER_LEVELS).sum()) < MIN_CORNERED_BLOCKS:
-        return "The picture is only gradients and straight edges: others like it cannot be told apart by pixels."
+    if int(_telling(grey).sum()) < MIN_TELLING_BLOCKS:
+        return "The picture is only gradients, edges and plain shapes: others like it cannot be told apart by pixels."
     rows, columns = grey.shape[0] // BLOCK_PX, grey.shape[1] // BLOCK_PX
     whole = grey[: rows * BLOCK_PX, : columns * BLOCK_PX].astype(np.float32)
     photo = block_photographic(whole, BLOCK_PX)[textured[:rows, :columns]]
     drawn = photo.size == 0 or float(photo.mean()) < TEXT_PHOTO_SHARE
-    if drawn and _two_tone(grey) and _flat_share(grey) > EXACTLY_FLAT_SHARE and _is_lettering(grey):
+    if (
+        drawn
+        and _two_tones(grey)[1] >= TWO_TONE_SHARE
+        and _flat_share(grey) > EXACTLY_FLAT_SHARE
+        and _is_lettering(grey)
+    ):
         return "The picture is only text on a plain ground: others like it cannot be told apart by pixels."
     return None
 
 
-def _cornered(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _telling(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which blocks have corners, and look different when they are moved a little: a ring, however large, has none."""
     short = -grey.shape[0] % BLOCK_PX, -grey.shape[1] % BLOCK_PX
     values = np.pad(grey, ((0, short[0]), (0, short[1])), mode="edge").astype(np.float32)
-    return corner_strength(np.asarray(cv2.GaussianBlur(values, (0, 0), 0.8), np.float32), BLOCK_PX)
+    soft = np.asarray(cv2.GaussianBlur(values, (0, 0), 0.8), np.float32)
+    return (corner_strength(soft, BLOCK_PX) > CORNER_LEVELS) & ~slides(detail(soft), BLOCK_PX)
 
 
 def _is_lettering(grey: NDArray[np.uint8]) -> bool:
     """Whether what stands out from the ground is mostly many small separate marks, as letters are and a logo
     is not.
     """
-    ground = int(np.bincount(grey.reshape(-1), minlength=256).argmax())
-    ink = (np.abs(grey.astype(np.int16) - ground) > INK_LEVELS).astype(np.uint8)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    (ground, tone), _ = _two_tones(grey)
+    away = np.abs(grey.astype(np.int16) - ground)
+    # Dark ink, or ink half way to the other tone: coloured ink may be nearly as light as its paper.
+    return any(
+        _many_small_marks(away > levels) for levels in {INK_LEVELS, max(LEAST_INK_LEVELS, abs(tone - ground) // 2)}
+    )
+
+
+def _many_small_marks(ink: NDArray[np.bool_]) -> bool:
+    _, _, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
     marks = stats[1:]
-    small = (marks[:, cv2.CC_STAT_HEIGHT] <= LETTER_HEIGHT * grey.shape[0]) & (
-        marks[:, cv2.CC_STAT_WIDTH] <= LETTER_WIDTH * grey.shape[1]
+    small = (marks[:, cv2.CC_STAT_HEIGHT] <= LETTER_HEIGHT * ink.shape[0]) & (
+        marks[:, cv2.CC_STAT_WIDTH] <= LETTER_WIDTH * ink.shape[1]
     )
     area = marks[:, cv2.CC_STAT_AREA]
     return int(small.sum()) >= MIN_LETTERS and float(area[small].sum()) >= LETTER_INK_SHARE * float(area.sum())
@@ -82,12 +104,14 @@ def _flat_share(grey: NDArray[np.uint8]) -> float:
     return float((np.maximum(*steps) <= 1).mean()) if min(grey.shape) > 1 else 1.0
 
 
-def _two_tone(grey: NDArray[np.uint8]) -> bool:
+def _two_tones(grey: NDArray[np.uint8]) -> tuple[tuple[int, int], float]:
+    """The two commonest greys, and the share of the pixels that are near them."""
     counts = np.bincount(grey.reshape(-1), minlength=256).astype(np.float64)
-    held = 0.0
+    held, tones = 0.0, []
     for _ in range(2):
         peak = int(counts.argmax())
         low, high = max(0, peak - 12), peak + 13
         held += float(counts[low:high].sum())
         counts[low:high] = 0
-    return held / grey.size >= TWO_TONE_SHARE
+        tones.append(peak)
+    return (tones[0], tones[1]), held / grey.size

@@ -18,6 +18,9 @@ MIN_BLOCKS_AFFINE, MIN_BLOCKS_TILT = 8, 20
 FAR_PX = 24  # how far a displaced block is looked for: the parallax of a second photograph from a step aside
 FAR_NCC = 0.8
 FAR_AT_LEAST_PX = 2
+SLIDE_PX = 6  # as far as the detail that blocks are compared by reaches: soft content differs by then, an edge does not
+SLIDES = ((6, 0), (6, 3), (5, 5), (3, 6), (0, 6), (-3, 6), (-5, 5), (-6, 3))
+SLIDES_FROM_NCC = 0.8
 
 
 def block_ncc(
@@ -42,15 +45,32 @@ def block_ncc(
     return np.asarray(stacked.max(axis=0), np.float32), moves[best, 0], moves[best, 1]
 
 
+def slides(shown: NDArray[np.float32], block_px: int) -> NDArray[np.bool_]:
+    """Which blocks look the same when moved a little: along an edge, a plank, a corrugated wall.
+
+    That such a block agrees says nothing about where it is (the aperture problem), and noise hides it from a test of
+    corners. Source: Moravec's interest operator (Stanford AIM-340, 1980), on correlations.
+    """
+    padded = cv2.copyMakeBorder(shown, SLIDE_PX, SLIDE_PX, SLIDE_PX, SLIDE_PX, cv2.BORDER_REFLECT)
+    height, width = shown.shape
+    # Half the directions: moved there and moved back compare nearly the same pixels.
+    moved = [padded[SLIDE_PX + y : SLIDE_PX + y + height, SLIDE_PX + x : SLIDE_PX + x + width] for x, y in SLIDES]
+    alike = [block_ncc(np.ascontiguousarray(each), shown, block_px, 0)[0] for each in moved]
+    return np.asarray(np.max(alike, axis=0) >= SLIDES_FROM_NCC, np.bool_)
+
+
 def displaced_blocks(
     laid: NDArray[np.float32], shown: NDArray[np.float32], asked: NDArray[np.bool_], block_px: int
 ) -> NDArray[np.bool_]:
     """Which of the blocks ``asked`` about are not at home but up to 24 pixels away.
 
     A second photograph of a scene is full of them, since depth moves its parts; under a sticker or a caption
-    there is nothing to be found.
+    there is nothing to be found. What is found where it belongs by itself has not moved: a covered brick of a wall
+    looks like the next one, which is at home.
     """
-    padded = cv2.copyMakeBorder(laid, FAR_PX, FAR_PX, FAR_PX, FAR_PX, cv2.BORDER_CONSTANT, value=0)
+    padded, home = (
+        cv2.copyMakeBorder(each, FAR_PX, FAR_PX, FAR_PX, FAR_PX, cv2.BORDER_CONSTANT, value=0) for each in (laid, shown)
+    )
     found = np.zeros(asked.shape, np.bool_)
     for row, column in zip(*np.nonzero(asked), strict=True):
         y, x = row * block_px, column * block_px
@@ -58,7 +78,10 @@ def displaced_blocks(
         ncc = cv2.matchTemplate(around, shown[y : y + block_px, x : x + block_px], cv2.TM_CCOEFF_NORMED)
         at_y, at_x = divmod(int(ncc.argmax()), ncc.shape[1])
         moved = max(abs(at_y - FAR_PX), abs(at_x - FAR_PX))
-        found[row, column] = ncc[at_y, at_x] >= FAR_NCC and moved >= FAR_AT_LEAST_PX
+        if ncc[at_y, at_x] >= FAR_NCC and moved >= FAR_AT_LEAST_PX:
+            there = slice(y + at_y, y + at_y + block_px), slice(x + at_x, x + at_x + block_px)
+            native = cv2.matchTemplate(padded[there], home[there], cv2.TM_CCOEFF_NORMED)[0, 0]
+            found[row, column] = native < FAR_NCC
     return found
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 from bench_set import SPLIT
+from hard_negatives import FULL, structured_share
+from PIL import Image
 
 from embeddings.image.calibration import load_calibration
 from embeddings.image.decode import decode_image
@@ -19,6 +21,9 @@ from embeddings.image.plainness import too_plain
 
 SAME_CONTENT = Path(__file__).with_name("bench_same_content.json")
 WITH_BACKGROUND = {"covered", "picture_in_picture", "collage", "see_through"}  # edits that bring in another picture
+# What is printed as it is.
+ALONE = ("n", "model_digest", "weak_only", "too_plain_copies", "recall_at_095_where_not_too_plain", "nominated",
+         "hard_negatives_at_095", "false_at_095", "recall_at_095", "seconds_per_query")  # fmt: skip
 Answer = tuple[str, float]
 
 
@@ -63,6 +68,24 @@ def per_edit(rows: list[tuple[Item, dict[str, list[Answer]]]], line: float) -> d
         table[family][strength] = [float(np.mean([n for n, _ in values])), float(np.mean([s >= line for s in scores])),
                                    len(values), float(np.mean(scores))]  # fmt: skip
     return dict(table)
+
+
+def by_structure(rows: list[Any], folder: Path, methods: list[str]) -> dict[str, Any]:
+    """The same numbers for copies of pictures that are full, and of those that are mostly empty; negatives in both."""
+    full = {path.name for path in (folder / "references").glob("*.jpg") if structured_share(Image.open(path)) >= FULL}
+    strata: dict[str, Any] = {}
+    for label, inside in (("full", True), ("mostly empty", False)):
+        own = [row for row in rows if not row[0].source or (row[0].source in full) == inside]
+        copies = [(item, dict(found["ours"])) for item, found in own if item.source]
+        strata[label] = {name: measure(own, name) for name in methods} | {
+            strength: [
+                float(np.mean([found.get(item.source, 0.0) >= 0.95 for item, found in copies if item.strength in of])),
+                sum(item.strength in of for item, _ in copies),
+            ]
+            for strength, of in (("weak", ("weak",)), ("medium", ("medium",)), ("strong", ("strong",)),
+                                 ("any", ("weak", "medium", "strong")))
+        }  # fmt: skip
+    return strata
 
 
 def judged(found: dict[str, Any]) -> dict[str, Any]:
@@ -160,12 +183,16 @@ def report(rows: list[Any], folder: Path, references: int, digest: str, seconds:
         "false_at_095": sum(score >= 0.95 for score, *_ in false),
         "recall_at_095": float(np.mean([dict(f["ours"]).get(item.source, 0.0) >= 0.95 for item, f in copies])),
         "worst_false": sorted(false, reverse=True)[:25],
+        "by_structure": by_structure(rows, folder, methods),
         "per_edit": per_edit(copies, 0.95),
         "seconds_per_query": seconds,
     }
     out.write_text(json.dumps(result, indent=1))
     for name, numbers in result["all"].items():
         print(f"{name:20s}", " ".join(f"{key} {value:.3f}" for key, value in numbers.items()))
-    print({key: value for key, value in result.items() if key not in ("all", "per_edit", "worst_false")})
+    for label, numbers in result["by_structure"].items():
+        print(label, {key: value for key, value in numbers.items() if key in ("weak", "medium", "strong", "any")})
+        print(label, {name: {k: round(v, 3) for k, v in numbers[name].items()} for name in methods})
+    print({key: value for key, value in result.items() if key in ALONE})
     for family, cells in result["per_edit"].items():
         print(f"{family:20s}", {label: [round(v, 3) for v in values] for label, values in cells.items()})

@@ -1,9 +1,9 @@
 """Step 1 of calibration: the raw scores of labelled pairs made from the "fit" pictures.
 
-    python tests/benchmarks/image/calibration_pairs.py FIT_DIR OUT.json [NULL_PICTURES] [PER_FAMILY] [SEED]
+    python tests/benchmarks/image/calibration_pairs.py FIT_DIR OUT.json [NULL_PICTURES] [HARD] [COPIES] [SEED]
 
-Null: every pair of NULL_PICTURES different pictures (460 give 105 570). Hard: PER_FAMILY pairs of each family of hard
-negatives, twice as many of the three that come closest. Copies: every trained edit at three strengths. What is
+Null: every pair of NULL_PICTURES different pictures (790 give 311 655). Hard: HARD pairs of each family of hard
+negatives, twice as many of the four that come closest. Copies: COPIES of every trained edit at three strengths. What is
 written: one row of scores for each pair, of the alignment that the present table likes best; the null keeps a row
 only where anything aligned, and counts the rest.
 """
@@ -11,8 +11,8 @@ only where anything aligned, and counts the rest.
 from __future__ import annotations
 
 import json
-import pickle
 import sys
+from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 import cv2
 import numpy as np
 from edits import TRAINED
-from hard_negatives import FAMILIES, repeats_itself
+from hard_negatives import FAMILIES, FULL, repeats_itself, structured_share
 from PIL import Image, ImageOps
 
 from embeddings.image.calibration import load_calibration
@@ -30,8 +30,9 @@ from embeddings.image.raster import decode_proxy, encode_proxy, to_grey
 from embeddings.image.verify import Prepared, prepare, verify_pair
 
 TABLE = load_calibration()
-CLOSEST = ("same_program", "same_watermark", "other_viewpoint")
+CLOSEST = ("same_program", "same_watermark", "other_viewpoint", "text_cards")
 STRENGTHS = (0.1, 0.5, 0.9)
+BACKGROUNDS = 40
 
 
 def load(path: Path) -> Image.Image:
@@ -51,40 +52,37 @@ def row(kind: str, family: str, names: tuple[str, str], query: Prepared, referen
             "query_coverage": match.query_coverage, "reference_coverage": match.reference_coverage}  # fmt: skip
 
 
-def make(folder: Path, null_pictures: int, per_family: int, seed: int) -> tuple[list[Any], list[tuple[str, Prepared]]]:
-    """Labelled pairs, (kind, family, names, query, reference), and the pictures of the null."""
-    rng = np.random.default_rng(seed)
-    paths = sorted(folder.glob("*.jpg"))
-    rng.shuffle(paths)  # type: ignore[arg-type]
-    pairs: list[Any] = []
-    backgrounds = [load(path) for path in paths[:40]]
+def labelled(paths: list[Path], hard: int, copies: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+    """Hard negatives, then copies."""
+    backgrounds = [load(path) for path in paths[:BACKGROUNDS]]
+    scenes = [i for i, path in enumerate(paths) if structured_share(load(path)) >= FULL]
     for family, make_pair in FAMILIES.items():
-        for _ in range(per_family * (2 if family in CLOSEST else 1)):
+        for _ in range(hard * (2 if family in CLOSEST else 1)):
             a, b = rng.choice(len(paths), 2, replace=False)
+            if family == "other_viewpoint":
+                a = rng.choice(scenes)
             query, reference = make_pair(load(paths[a]), load(paths[b]), rng)
             if family == "other_half" and repeats_itself(query, reference):
                 continue
-            pairs.append(("hard", family, (paths[a].name, paths[b].name), prepared(query), prepared(reference)))
+            yield row("hard", family, (paths[a].name, paths[b].name), prepared(query), prepared(reference))
+        print(family, flush=True)
     for name, edit in TRAINED.items():
         for strength in STRENGTHS:
-            for i in rng.choice(len(paths) - 40, max(4, per_family // 4), replace=False) + 40:
+            for i in rng.choice(len(paths) - BACKGROUNDS, copies, replace=False) + BACKGROUNDS:
                 image = load(paths[i])
-                copy = edit(image, strength, rng, backgrounds)
-                names = (paths[i].name, paths[i].name)
-                pairs.append(("copy", f"{name}@{strength}", names, prepared(copy), prepared(image)))
-        print(name, len(pairs), flush=True)
-    return pairs, [(path.name, prepared(load(path))) for path in paths[40 : 40 + null_pictures]]
+                copy, names = edit(image, strength, rng, backgrounds), (paths[i].name, paths[i].name)
+                yield row("copy", f"{name}@{strength}", names, prepared(copy), prepared(image))
+        print(name, flush=True)
 
 
-def main(folder: Path, out: Path, null_pictures: int = 460, per_family: int = 60, seed: int = 7) -> None:
+def main(folder: Path, out: Path, null_pictures: int = 790, hard: int = 160, copies: int = 20, seed: int = 7) -> None:
     cv2.setNumThreads(1)
-    kept = out.with_suffix(f".{null_pictures}-{per_family}-{seed}.pickle")
-    if not kept.is_file():
-        kept.write_bytes(pickle.dumps(make(folder, null_pictures, per_family, seed)))
-    pairs, null = pickle.loads(kept.read_bytes())
-    rows = [row(*pair) for pair in pairs]
+    rng = np.random.default_rng(seed)
+    paths = sorted(folder.glob("*.jpg"))
+    rng.shuffle(paths)  # type: ignore[arg-type]
+    rows = list(labelled(paths, hard, copies, rng))
     print("labelled", len(rows), flush=True)
-    out.write_text(json.dumps({"silent": 0, "rows": rows}))
+    null = [(path.name, prepared(load(path))) for path in paths[BACKGROUNDS : BACKGROUNDS + null_pictures]]
     silent = 0
     for (a, query), (b, reference) in combinations(null, 2):
         found = row("null", "", (a, b), query, reference)

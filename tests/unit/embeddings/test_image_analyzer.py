@@ -12,6 +12,7 @@ from embeddings.errors import BadProxy
 from embeddings.image.analyzer import ImageAnalyzer, ImageFingerprint
 from embeddings.image.phash import hamming
 
+Colour = tuple[int, int, int]
 COPIED = (*PHOTOGRAPHS[:8], "china.jpg", "flower.jpg")
 
 
@@ -104,11 +105,17 @@ def test_fingerprints_are_small_and_searchable(originals: dict[str, ImageFingerp
     assert all(len(fingerprint.proxy) < 100_000 for fingerprint in originals.values())
 
 
-def text_card() -> Image.Image:
-    image = Image.new("RGB", (800, 600), (250, 250, 248))
+def text_card(ground: Colour = (250, 250, 248), ink: Colour = (20, 20, 20)) -> Image.Image:
+    image = Image.new("RGB", (800, 600), ground)
     draw = ImageDraw.Draw(image)
     for line in range(9):
-        draw.text((60, 40 + 58 * line), "to be or not to be, that is the question", fill=(20, 20, 20), font_size=36)
+        draw.text((60, 40 + 58 * line), "to be or not to be, that is the question", fill=ink, font_size=36)
+    return image
+
+
+def ring() -> Image.Image:
+    image = Image.new("RGB", (512, 512), (128, 128, 128))
+    ImageDraw.Draw(image).ellipse((140, 140, 370, 370), outline=(255, 255, 255), width=14)
     return image
 
 
@@ -132,7 +139,9 @@ def test_two_horizons_are_not_a_copy_even_with_a_sticker_on_one(analyzer: ImageA
         (Image.linear_gradient("L").resize((400, 300)), "blank"),
         (photograph("coffee.png").resize((80, 50)), "80x50"),
         (text_card(), "text"),
+        (text_card((230, 170, 60), (150, 150, 60)), "text"),
         (horizon(200, 60), "edges"),
+        (ring(), "shapes"),
         (re_encoded(text_card(), 60), "text"),
     ],
 )
