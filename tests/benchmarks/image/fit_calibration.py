@@ -22,7 +22,7 @@ import embeddings.image
 from embeddings.image.evidence import is_second_view
 
 FEATURES = ("uncontested", "pictorial_whole", "pictorial_part", "still", "rigid")
-# How far above the highest different pair the proof begins. The tail of the hard negatives' evidence falls by e in 0.65:
+# How far above the highest different pair the proof begins. The tail of hard negatives' evidence falls by e in 0.65:
 # of those that align and are not stopped as second views about one in 3 000 is left above the line.
 MARGIN = 1.0
 SAME_CONTENT = Path(__file__).with_name("same_content.json")
