@@ -41,7 +41,7 @@ from embeddings.image.views import QueryView, crops, hash_views, pictures_of
 
 VERIFIER_VERSION = "blocks-v3"
 DESCRIBED_AT_ONCE = 16
-PREPARED_KEPT = 128  # about 0.6 MB each: the candidates of a handful of uploads in flight
+PREPARED_KEPT = 128  # about 1 MB each: the candidates of a handful of uploads in flight
 
 
 @dataclass(frozen=True, eq=False)
