@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
+from support.blobs import content_files
 from support.files import FileServer
 from support.photos import photo
 
@@ -43,8 +44,7 @@ def stored(db: Database, settings: Settings) -> Callable[[], tuple[int, ...]]:
         with db.transaction() as conn:
             tables = ("works", "analyses", "procrastinate_jobs", "idempotency_keys", "creators")
             counts = [conn.execute(f"select count(*) from {table}").fetchone() for table in tables]
-        files = [path for path in (settings.data_dir / "blobs").rglob("*") if path.is_file()]
-        return (*(int(c[0]) for c in counts if c), len(files))
+        return (*(int(c[0]) for c in counts if c), len(content_files(settings.data_dir / "blobs")))
 
     return count
 

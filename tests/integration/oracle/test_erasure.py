@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.testclient import TestClient
+from support.blobs import content_files
 from support.photos import edited, photo
 
 from oracle.settings import Settings
@@ -16,7 +17,7 @@ OPERATOR = {"Authorization": "Bearer operator"}
 
 
 def stored(settings: Settings) -> int:
-    return sum(path.is_file() for path in (Path(settings.data_dir) / "blobs").rglob("*"))
+    return len(content_files(Path(settings.data_dir) / "blobs"))
 
 
 def test_an_erased_work_is_found_no_more(post: Post, client: TestClient, settings: Settings, db: Database) -> None:

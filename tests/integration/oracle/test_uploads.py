@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from support.blobs import content_files
 from support.photos import PHOTOS, edited, photo
 
 from oracle.settings import Settings
@@ -160,7 +161,7 @@ def test_progress_events_end_with_the_verdict_of_a_failed_analysis(
 ) -> None:
     answer = client.post("/upload", files={"file": photo("cat")}).json()
     blobs = settings.data_dir / "blobs"
-    for blob in [path for path in blobs.rglob("*") if path.is_file()]:
+    for blob in content_files(blobs):
         blob.unlink()
     for _ in range(settings.worker.attempts):
         with db.transaction() as conn:

@@ -1,0 +1,10 @@
+"""What a folder of blobs holds."""
+
+from pathlib import Path
+
+from oracle.ownership import OWNER_KEY
+
+
+def content_files(folder: Path) -> list[Path]:
+    """Every stored blob; the mark of the database that owns the store is none."""
+    return [path for path in folder.rglob("*") if path.is_file() and path.name != OWNER_KEY]
