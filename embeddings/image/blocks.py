@@ -167,9 +167,11 @@ def _report(laid: _Laid, shown: _Laid, to_reference: Transform, block_px: int) -
     deviation = block_std(laid.detail, block_px), block_std(shown.detail, block_px)
     corners = corner_strength(laid.values, block_px), corner_strength(shown.values, block_px)
     cornered = np.maximum(*corners) > CORNER_LEVELS
-    # What slides counts against a copy where it disagrees, and not at all where it agrees.
-    telling = (ncc < AGREE_NCC) | ~(slides(laid.detail, block_px) & slides(shown.detail, block_px))
-    textured = inside & cornered & telling & (np.maximum(*deviation) > TEXTURE_LEVELS)
+    textured = inside & cornered & (np.maximum(*deviation) > TEXTURE_LEVELS)
+    alike = textured & (ncc >= AGREE_NCC)
+    if alike.any():  # of different pictures hardly any are, and the question costs as much as the comparison
+        # What slides counts against a copy where it disagrees, and not at all where it agrees.
+        textured &= ~(alike & slides(laid.detail, block_px) & slides(shown.detail, block_px))
     # A third of the limit will do on the side that faded: a faded copy stays comparable.
     in_both = textured & (np.minimum(*deviation) > TEXTURE_LEVELS / 3)
     agrees = in_both & (ncc >= AGREE_NCC)

@@ -47,7 +47,7 @@ def measure(alignment: Alignment, report: BlockReport, held: float, parallax_see
     considered, agreed = report.inside & report.textured, report.agrees
     total, right = float(considered.sum()), float(agreed.sum())
     agreement = lower_bound(right, total)
-    contested = float((report.contested & considered).sum())
+    contested = float(report.contested.sum())
     uncontested = float(-np.log2(1.01 - lower_bound(right, right + contested)) * held)
     whole, part = float(-np.log2(1.01 - agreement) * held), part_that_agrees(report)
     pictorial_share = float((report.pictorial * agreed).sum()) / right if right else 0.0
