@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from oracle.app import People, deploy_contracts
-from oracle.chain.accounts import load_account
 from oracle.chain.devnet.jsonrpc import json_rpc
+from oracle.chain.keys.accounts import load_account
 from oracle.errors import ConfigurationError
 from oracle.settings import Settings
+from oracle.wiring import People, deploy_contracts
 from storage.blobs import BlobStoreUnavailable
 from storage.blobs.gcs import new_client
 

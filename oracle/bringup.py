@@ -10,18 +10,19 @@ from pathlib import Path
 
 import structlog
 
-from oracle.app import configure_logging
-from oracle.chain.client import ChainClient
-from oracle.chain.deploy import Deployment, connect, deploy
+from oracle.chain.contracts.deploy import connect, deploy
+from oracle.chain.contracts.payments import fund_vault
+from oracle.chain.contracts.roles import Officers
+from oracle.chain.core.deployment import Deployment
 from oracle.chain.devnet import DevChain
-from oracle.chain.economy import fund_vault
 from oracle.chain.errors import NotDeployed
-from oracle.chain.officers import Officers
-from oracle.chain.rpc import Endpoint
-from oracle.chain.signer import LocalSigner
+from oracle.chain.keys.signer import LocalSigner
+from oracle.chain.rpc.client import ChainClient
+from oracle.chain.rpc.endpoint import Endpoint
 from oracle.errors import ConfigurationError
 from oracle.settings import Settings
 from oracle.supervisor import ChildSpec, Supervisor
+from oracle.wiring import configure_logging
 from storage.database import Database
 from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate

@@ -14,8 +14,9 @@ import uvicorn
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from oracle import app as wiring
-from oracle.chain.receipt import Check, DecisionReceipt, check_offline
+from oracle import app as app_module
+from oracle import wiring
+from oracle.chain.core.receipt import Check, DecisionReceipt, check_offline
 from oracle.errors import MediaTypeNotSupported, OracleError
 from oracle.settings import Settings
 from storage.errors import StorageError
@@ -52,7 +53,7 @@ def demo(keep: Annotated[Path | None, typer.Option(help="Keep the demo's data he
 def serve() -> None:
     """Run the API."""
     settings = Settings()
-    uvicorn.run(wiring.create_app(settings), host=settings.http.host, port=settings.http.port, log_level="warning")
+    uvicorn.run(app_module.create_app(settings), host=settings.http.host, port=settings.http.port, log_level="warning")
 
 
 @app.command()
@@ -86,7 +87,7 @@ def node() -> None:
 @app.command()
 def clear_latch() -> None:
     """Let a node go on that a breach of finality has stopped, once you know why it happened."""
-    from oracle.chain.node import clear_latch as clear
+    from oracle.chain.node.node import clear_latch as clear
 
     cleared = clear(wiring.open_database(Settings()))
     console.print("The latch is cleared; the node reads the chain again." if cleared else "No latch was set.")
@@ -105,7 +106,7 @@ def deploy(
     community_rules: Annotated[bool, typer.Option(help="The community's vote rules on disputes too.")] = False,
 ) -> None:
     """Deploy the contracts to the chain of CHAIN_RPC_URL; whatever is not named here falls to ORACLE_CHAIN__KEY."""
-    from oracle.chain.officers import Officers
+    from oracle.chain.contracts.roles import Officers
 
     officers = dict(one.partition("=")[::2] for one in officer or ())
     roles = Officers.__dataclass_fields__
@@ -124,7 +125,7 @@ def match(
     out: Annotated[Path, typer.Option(help="CSV to write, best match first; no row where nothing matched.")],
 ) -> None:
     """Match two folders against each other by exactly the production path; nothing is kept."""
-    from oracle import bulk
+    from oracle.originality import folder_match as bulk
 
     settings = Settings()
     wiring.configure_logging(settings)
@@ -144,14 +145,17 @@ def index(
     creator: Annotated[str | None, typer.Option(help="Whose works they are: address or name.")] = None,
 ) -> None:
     """Register a folder of earlier works, judged like uploads but not sent to the chain. Run again to resume."""
-    from oracle.backfill import Backfill
     from oracle.bringup import running_database
+    from oracle.originality.backfill import Backfill
     from storage import jobs
 
     settings = Settings()
     wiring.configure_logging(settings)
     with running_database(settings) as db, _progress() as progress:
-        backfill = Backfill(db, wiring.make_intake(db, wiring.open_store(settings, db), wiring.make_kinds(settings)))
+        backfill = Backfill(
+            db,
+            wiring.make_intake(db, wiring.open_store(settings, db), wiring.make_kinds(settings)),
+        )
         taken, refused = backfill.take_in(folder, creator, progress)
         for file in refused:
             console.print(f"[yellow]refused[/] {file.path}: {file.reason}", soft_wrap=True, highlight=False)
@@ -195,8 +199,8 @@ def check(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=Fals
 @app.command()
 def explain(analysis_id: UUID) -> None:
     """Compute every number of a decision again from stored facts, and say whether it agrees."""
-    from oracle.audit import agrees
     from oracle.bringup import running_database
+    from oracle.originality.recompute import agrees
 
     settings = Settings()
     with running_database(settings) as db:
@@ -211,8 +215,8 @@ def verify_receipt(
     evidence: Annotated[Path | None, typer.Option(help="The evidence's bytes, to be checked too.")] = None,
 ) -> None:
     """Check a receipt offline and, given CHAIN_RPC_URL and ORACLE_CHAIN__DEPLOYMENT, on chain."""
-    from oracle.audit import agrees
-    from oracle.chain.receipt_check import check_on_chain
+    from oracle.chain.node.receipt_check import check_on_chain
+    from oracle.originality.recompute import agrees
 
     settings = Settings()
     receipt = DecisionReceipt.from_json(file.read_text())
@@ -264,8 +268,8 @@ def add_key(
     """Make an API key; its secret is shown once."""
     from oracle.api.access import SCOPES
     from oracle.bringup import running_database
-    from oracle.intake import ensure_creator
-    from storage.keys import issue
+    from oracle.originality.intake import ensure_creator
+    from storage.api_keys import issue
 
     unknown = set(scope) - set(SCOPES)
     if unknown:
@@ -282,7 +286,7 @@ def list_keys() -> None:
     from rich.table import Table
 
     from oracle.bringup import running_database
-    from storage.keys import list_active
+    from storage.api_keys import list_active
 
     table = Table("Name", "Scopes", "Creator", "A minute")
     with running_database(Settings()) as db, db.transaction() as conn:
@@ -295,7 +299,7 @@ def list_keys() -> None:
 def revoke_key(name: str) -> None:
     """End a key at once."""
     from oracle.bringup import running_database
-    from storage.keys import revoke
+    from storage.api_keys import revoke
 
     with running_database(Settings()) as db, db.transaction() as conn:
         revoke(conn, name)

@@ -99,3 +99,9 @@ class ForeignBlobStore(OracleError):
     """The blob store belongs to another database; nothing was changed."""
 
     code = "foreign_blob_store"
+
+
+class Conflict(OracleError):
+    """Something stands in the way as matters are now."""
+
+    code = "conflict"

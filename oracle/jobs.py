@@ -11,8 +11,8 @@ from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecisio
 from procrastinate.jobs import Job
 
 from oracle.settings import WorkerSettings
-from storage import analyses
 from storage.database import Connection
+from storage.works import analyses
 
 log = structlog.get_logger()
 

@@ -22,7 +22,7 @@ from embeddings.audio.landmarks import HASH_BITS
 from embeddings.audio.match import AudioMatch
 from embeddings.audio.reference import ReferenceSound, common_landmarks, read_reference
 from embeddings.audio.survivors import Survivors, survivors_of
-from embeddings.image.channels import ChannelState, digest_of
+from embeddings.channels import ChannelState, digest_of
 
 MODEL_ID = "constellation-v1"
 VERIFIER_VERSION = "survivors-v2"

@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from embeddings.channels import ChannelState, digest_of
 from embeddings.errors import ModelUnavailable, WeightsMismatch
 from embeddings.image import features as features_module
 from embeddings.image import phash
 from embeddings.image.calibration import Calibration, load_calibration
-from embeddings.image.channels import ChannelState, digest_of
 from embeddings.image.clip import DIMENSIONS as CLIP_DIMENSIONS
 from embeddings.image.clip import ClipEncoder
 from embeddings.image.clip_weights import ClipWeights, resolve_clip

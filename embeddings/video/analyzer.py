@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from embeddings.channels import ChannelState, digest_of
 from embeddings.errors import EmbeddingError
 from embeddings.image.analyzer import ImageAnalyzer
-from embeddings.image.channels import ChannelState, digest_of
 from embeddings.video.align import Proposal, align
 from embeddings.video.compare import Proxies, compare
 from embeddings.video.decode import DecodedVideo, read_video

@@ -14,7 +14,7 @@ from limits.strategies import MovingWindowRateLimiter
 
 from oracle.api.services import Services, ServicesDep
 from oracle.errors import KeyRequired, NotAllowed, TooManyRequests
-from storage import keys
+from storage import api_keys as keys
 
 Scope = Literal["upload", "read", "fraud", "govern", "admin"]
 SCOPES: tuple[Scope, ...] = ("upload", "read", "fraud", "govern", "admin")

@@ -1,12 +1,13 @@
 """Who may see and do what in a case: its creator, the other side, and reviewers."""
 
 from oracle.api.access import Caller
+from oracle.appeals.errors import NotYourCase
 from oracle.errors import KeyRequired, NotAllowed
-from oracle.fraud.actors import creator_actor, key_actor
-from oracle.fraud.errors import NotYourCase
-from storage import works
+from oracle.notices.actors import creator_actor, key_actor
 from storage.database import Connection
 from storage.errors import NotFound
+from storage.works import creators
+from storage.works.works import Work
 
 
 def actor_of(caller: Caller) -> str:
@@ -29,7 +30,7 @@ def acting_creator(conn: Connection, caller: Caller, named: str | None) -> int:
         raise KeyRequired
     if named is None:
         raise NotAllowed("This key acts for everybody: name the creator.")
-    creator_id = works.find_creator(conn, named)
+    creator_id = creators.find_creator(conn, named)
     if creator_id is None:
         raise NotFound(f"There is no creator {named}.")
     return creator_id
@@ -64,3 +65,10 @@ def check_neutral(caller: Caller, *creator_ids: int | None) -> None:
     """Raise NotAllowed where a reviewer's key belongs to a side of the case."""
     if caller.creator_id is not None and caller.creator_id in creator_ids:
         raise NotAllowed(f"The key {caller.name!r} belongs to a side of this case; somebody else has to decide.")
+
+
+def unerased(work: Work) -> Work:
+    """The work, if its media is still here. Raises: NotFound."""
+    if work.erased_at is not None:
+        raise NotFound(f"The work {work.id} was erased on {work.erased_at:%Y-%m-%d}; its media is gone.")
+    return work

@@ -11,7 +11,7 @@ from embeddings import errors as embedding
 from oracle import errors, fetch
 from oracle.api.ranges import RangeNotSatisfiable
 from oracle.chain.errors import InvalidAddress
-from oracle.fraud.errors import Conflict
+from oracle.errors import Conflict
 from storage import blobs
 from storage import errors as storage
 

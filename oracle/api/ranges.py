@@ -6,7 +6,7 @@ from fastapi.responses import StreamingResponse
 
 from oracle.errors import OracleError
 from storage.blobs import BlobStore
-from storage.works import Work
+from storage.works.works import Work
 
 BYTES = re.compile(r"bytes\s*=\s*([0-9]*)\s*-\s*([0-9]*)", re.ASCII | re.IGNORECASE)
 MOST_DIGITS = 18

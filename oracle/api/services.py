@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
 
-from oracle.check import Checker
-from oracle.creators.chain_pay import Till
-from oracle.evidence import channel_state
 from oracle.fetch import Fetcher
-from oracle.intake import Intake
-from oracle.media.kind import MediaKinds
+from oracle.media.handler import MediaKinds
+from oracle.originality.evidence import channel_state
+from oracle.originality.intake import Intake
+from oracle.originality.precheck import Checker
+from oracle.payouts.onchain import Till
 from oracle.settings import Settings
 from storage.blobs import BlobStore
 from storage.database import Database

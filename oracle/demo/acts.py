@@ -10,14 +10,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from oracle.chain import consumer, verify
-from oracle.chain.deploy import connect, deploy_example_consumer
+from oracle.chain.contracts import consumer, verify
+from oracle.chain.contracts.deploy import connect, deploy_example_consumer
+from oracle.chain.core.ids import escrow_account
+from oracle.chain.core.report import MediaType, Outcome
+from oracle.chain.core.wire import address_bytes
 from oracle.chain.devnet.keys import KeyRing
-from oracle.chain.ids import escrow_account
-from oracle.chain.report import MediaType, Outcome
-from oracle.chain.rpc import Endpoint
-from oracle.chain.signer import LocalSigner
-from oracle.chain.wire import address_bytes
+from oracle.chain.keys.signer import LocalSigner
+from oracle.chain.rpc.endpoint import Endpoint
 from oracle.demo.money import money_story
 from oracle.demo.moving import moving_story
 from oracle.demo.pictures import sample_pictures

@@ -4,13 +4,14 @@ import hashlib
 import time
 from typing import Any
 
-from oracle.chain import economy, verify
+from oracle.chain.contracts import payments as economy
+from oracle.chain.contracts import verify
+from oracle.chain.core.ids import escrow_account
+from oracle.chain.core.report import Outcome
+from oracle.chain.core.wire import address_bytes, hexed
 from oracle.chain.devnet.keys import KeyRing
-from oracle.chain.ids import escrow_account
-from oracle.chain.report import Outcome
-from oracle.chain.rpc import Endpoint
-from oracle.chain.signer import LocalSigner
-from oracle.chain.wire import address_bytes, hexed
+from oracle.chain.keys.signer import LocalSigner
+from oracle.chain.rpc.endpoint import Endpoint
 from oracle.demo.story import StepFailed, Story
 
 TIP_WEI = 10**15

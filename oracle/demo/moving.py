@@ -11,9 +11,9 @@ import soundfile
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from oracle.chain.ids import escrow_account
-from oracle.decision import redirect_bps
+from oracle.chain.core.ids import escrow_account
 from oracle.demo.story import Story
+from oracle.rules.decision import redirect_bps
 
 RATE_HZ = 22_050
 FPS = 15

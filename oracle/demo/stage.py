@@ -19,9 +19,9 @@ from pathlib import Path
 
 import httpx2
 
-from oracle.chain.client import ChainClient
-from oracle.chain.deploy import Deployment
-from oracle.chain.rpc import Endpoint
+from oracle.chain.core.deployment import Deployment
+from oracle.chain.rpc.client import ChainClient
+from oracle.chain.rpc.endpoint import Endpoint
 from oracle.errors import ConfigurationError
 
 START_TIMEOUT_S = 300.0

@@ -7,12 +7,12 @@ from typing import Any
 
 from rich.console import Console
 
-from oracle.chain import verify
-from oracle.chain.receipt import DecisionReceipt, check_offline
-from oracle.chain.receipt_check import check_on_chain
-from oracle.chain.report import Outcome
-from oracle.decision import redirect_bps
+from oracle.chain.contracts import verify
+from oracle.chain.core.receipt import DecisionReceipt, check_offline
+from oracle.chain.core.report import Outcome
+from oracle.chain.node.receipt_check import check_on_chain
 from oracle.demo.stage import Stage
+from oracle.rules.decision import redirect_bps
 
 STEP_TIMEOUT_S = 60.0
 OUTCOMES = {"original": Outcome.ORIGINAL, "derivative": Outcome.DERIVATIVE, "self_duplicate": Outcome.SELF_DUPLICATE,

@@ -9,20 +9,23 @@ from uuid import UUID
 
 import structlog
 
-from oracle.creators import payments
-from oracle.fraud import chain_actions, letters, lifecycle
-from oracle.fraud.actors import RULES, shown
-from oracle.fraud.errors import AccuserCannotDecide, MissingFact, StepNotPossible
+from oracle.appeals.errors import AccuserCannotDecide, StepNotPossible
+from oracle.fraud import chain_actions, lifecycle, notices
 from oracle.fraud.lifecycle import HOLDING, REVIEW_WITHIN, Status, Step
-from storage import appeals, engagement_exclusions, fraud_alerts, fraud_audit
+from oracle.notices.actors import RULES, shown
+from oracle.notices.errors import MissingFact
+from oracle.payouts import payments
+from storage.cases import appeals
 from storage.database import Connection, Database
-from storage.engagement_exclusions import Exclusion
+from storage.engagement import exclusions as engagement_exclusions
+from storage.engagement.exclusions import Exclusion
 from storage.errors import DatabaseUnavailable
-from storage.fraud_alerts import Alert, NewAlert
+from storage.fraud import alerts as fraud_alerts
+from storage.fraud import audit_log as fraud_audit
+from storage.fraud.alerts import Alert, NewAlert
 
 log = structlog.get_logger()
 
-RULE = RULES
 WATCHED_AFTER = timedelta(days=30)  # a dismissal: the same signals hold nothing by themselves
 Sources = Mapping[str, Sequence[str]]
 
@@ -58,7 +61,7 @@ def raise_alert(
         if not fraud_alerts.add(conn, found):
             return None  # another pass was faster
         fraud_audit.append(
-            conn, at=found.detected_at, actor=RULE, step="open", reason_code="signals", text=found.reason,
+            conn, at=found.detected_at, actor=RULES, step="open", reason_code="signals", text=found.reason,
             alert_id=alert_id, facts={"thresholds_version": found.thresholds_version, "score_bps": found.score_bps},
         )  # fmt: skip
     fraud_alerts.add_sources(conn, alert_id, sources)
@@ -69,13 +72,13 @@ def raise_alert(
         try:
             with conn.transaction():
                 freeze(
-                    conn, alert_id, actor=RULE, until=freeze_until, reason_code="rule", text=found.reason,
+                    conn, alert_id, actor=RULES, until=freeze_until, reason_code="rule", text=found.reason,
                     now=found.detected_at,
                 )  # fmt: skip
         except MissingFact as exc:  # no statement, no freeze: a person has to look at it
             log.warning("fraud.statement_blocked", alert_id=str(alert_id), reason=str(exc))
             fraud_audit.append(
-                conn, at=found.detected_at, actor=RULE, step="blocked", reason_code=exc.code, text=str(exc),
+                conn, at=found.detected_at, actor=RULES, step="blocked", reason_code=exc.code, text=str(exc),
                 alert_id=alert_id,
             )  # fmt: skip
     return alert_id
@@ -98,7 +101,7 @@ def freeze(
         post_id=alert.post_id, creator_id=alert.creator_id if alert.subject == "creator" else None,
     )  # fmt: skip
     _log(conn, alert_id, now, actor, Step.FREEZE, reason_code, text, {"until": until.isoformat()})
-    letter = letters.hold(conn, fraud_alerts.get(conn, alert_id), now)
+    letter = notices.hold(conn, fraud_alerts.get(conn, alert_id), now)
     notified = lifecycle.after(frozen, Step.NOTIFY)
     fraud_alerts.update(conn, alert_id, status=notified, statement_hash=letter.sha256)
     chain_actions.queue(conn, alert, "freeze", letter.sha256, until)
@@ -132,7 +135,7 @@ def uphold(
         engagement_exclusions.exclude(conn, excluded)
     _log(conn, alert_id, now, actor, Step.UPHOLD, reason_code, text, {"until": until.isoformat()})
     _close_appeal(conn, alert, "refused", actor, text, now)
-    letter = letters.upheld(conn, fraud_alerts.get(conn, alert_id), now)
+    letter = notices.upheld(conn, fraud_alerts.get(conn, alert_id), now)
     chain_actions.queue(conn, alert, "uphold", letter.sha256, until)
 
 
@@ -167,7 +170,7 @@ def expire(conn: Connection, alert: Alert, *, reason_code: str, text: str, now: 
         if alert.status != Status.UPHELD:  # nobody confirmed it
             engagement_exclusions.lift(conn, alert.id)
         _set_free(conn, alert, text, "No further decision is needed.", now)
-    _log(conn, alert.id, now, RULE, Step.EXPIRE, reason_code, text, {})
+    _log(conn, alert.id, now, RULES, Step.EXPIRE, reason_code, text, {})
     if held:
         _close_appeal(conn, alert, "lapsed", None, text, now)
 
@@ -242,9 +245,9 @@ def _to_decide(conn: Connection, alert_id: UUID, step: Step, actor: str) -> Aler
 
 
 def _set_free(conn: Connection, alert: Alert, reason: str, decision: str, now: datetime) -> None:
-    released = letters.held_minor(conn, alert)
+    released = notices.held_minor(conn, alert)
     payments.release(conn, alert.id, now)
-    letter = letters.ended(conn, alert, released, reason, decision, now)
+    letter = notices.ended(conn, alert, released, reason, decision, now)
     chain_actions.queue(conn, alert, "release", letter.sha256, None)
 
 
@@ -256,10 +259,10 @@ def _close_appeal(
         return
     appeals.decide(conn, appeal.id, outcome=outcome, decided_by=actor, convinced=convinced, now=now)
     fraud_audit.append(
-        conn, at=now, actor=actor or RULE, step="decide", reason_code=outcome, text=convinced, alert_id=alert.id,
+        conn, at=now, actor=actor or RULES, step="decide", reason_code=outcome, text=convinced, alert_id=alert.id,
         appeal_id=appeal.id,
     )  # fmt: skip
-    letters.fraud_appeal_result(conn, alert, appeal, outcome, actor, convinced, now)
+    notices.fraud_appeal_result(conn, alert, appeal, outcome, actor, convinced, now)
 
 
 def _log(

@@ -6,16 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from oracle.chain import economy
-from oracle.chain.client import ChainClient
-from oracle.chain.economy import FreezeStatus
+from oracle.chain.contracts import payments as economy
+from oracle.chain.contracts.payments import FreezeStatus
+from oracle.chain.core.reverts import ContractReverted
 from oracle.chain.errors import ChainError
-from oracle.chain.reverts import ContractReverted
-from oracle.chain.signer import Signer
-from storage import fraud_alerts, fraud_chain_actions
+from oracle.chain.keys.signer import Signer
+from oracle.chain.rpc.client import ChainClient
 from storage.database import Connection, Database
-from storage.fraud_alerts import Alert
-from storage.fraud_chain_actions import ChainAction
+from storage.fraud import alerts as fraud_alerts
+from storage.fraud import chain_actions as fraud_chain_actions
+from storage.fraud.alerts import Alert
+from storage.fraud.chain_actions import ChainAction
 
 log = structlog.get_logger()
 

@@ -4,15 +4,15 @@ from datetime import datetime
 
 import structlog
 
-from oracle.chain import economy
-from oracle.chain.client import ChainClient
-from oracle.chain.economy import FreezeStatus
+from oracle.chain.contracts import payments as economy
+from oracle.chain.contracts.payments import FreezeStatus
+from oracle.chain.rpc.client import ChainClient
 from oracle.errors import OracleError
-from oracle.fraud import appeals
-from oracle.fraud.actors import creator_actor
+from oracle.fraud import alert_appeals
 from oracle.fraud.chain_actions import chain_alert_id
-from storage import fraud_alerts
+from oracle.notices.actors import creator_actor
 from storage.database import Database
+from storage.fraud import alerts as fraud_alerts
 
 log = structlog.get_logger()
 
@@ -34,7 +34,7 @@ def take_over(db: Database, client: ChainClient, now: datetime) -> int:
         statement = f"Appealed at the contract; the hash of the statement is 0x{bytes(kept['appealHash']).hex()}."
         try:
             with db.transaction() as conn:
-                appeals.appeal_alert(
+                alert_appeals.appeal_alert(
                     conn, alert.id, creator_id=alert.creator_id, actor=creator_actor(alert.creator), ground="other",
                     statement=statement, now=now,
                 )  # fmt: skip

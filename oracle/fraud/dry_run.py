@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from oracle.fraud.detectors.thresholds import Thresholds
 from oracle.fraud.passes import SPAN, Found, full_hour, scan_each
-from oracle.fraud.thresholds import Thresholds
 from storage.database import Database
 
 DAYS = 30

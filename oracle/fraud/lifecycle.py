@@ -3,14 +3,12 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from oracle.fraud.errors import InvalidEndDate, StepNotPossible
+from oracle.appeals.errors import InvalidEndDate, StepNotPossible
 
 # As in the contract (FraudGuard): the longest hold that nobody has reviewed, and the longest at all.
 MAX_FREEZE = timedelta(days=30)
 MAX_UPHELD = timedelta(days=180)
 REVIEW_WITHIN = timedelta(days=14)  # an alert that holds nothing and that nobody looked at ends then
-APPEAL_WITHIN = timedelta(days=183)  # six months from the notice
-DECIDE_WITHIN = timedelta(days=7)  # an appeal
 
 
 class Status(StrEnum):

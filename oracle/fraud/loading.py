@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from oracle.fraud.events import Accounts, Codes, Events
-from storage.fraud_events import NOBODY, RawEvents
+from oracle.fraud.detectors.events import Accounts, Codes, Events
+from storage.fraud.events import NOBODY, RawEvents
 
 
 @dataclass(frozen=True)

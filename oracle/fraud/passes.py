@@ -10,19 +10,20 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from oracle.fraud import detection
+from oracle.appeals.errors import InvalidSpan
 from oracle.fraud.alerts import raise_alert
-from oracle.fraud.bursts import WEEK_H, History
-from oracle.fraud.combine import Finding
-from oracle.fraud.errors import InvalidSpan
-from oracle.fraud.events import Codes
+from oracle.fraud.detectors import detection
+from oracle.fraud.detectors.bursts import WEEK_H, History
+from oracle.fraud.detectors.combine import Finding
+from oracle.fraud.detectors.events import Codes
+from oracle.fraud.detectors.signals import Signal, SubjectKind
+from oracle.fraud.detectors.thresholds import Thresholds
 from oracle.fraud.lifecycle import REVIEW_WITHIN
 from oracle.fraud.loading import Loaded, encode
-from oracle.fraud.signals import Signal, SubjectKind
-from oracle.fraud.thresholds import Thresholds
-from storage import fraud_events, fraud_thresholds
 from storage.database import Connection, Database
-from storage.fraud_alerts import NewAlert
+from storage.fraud import events as fraud_events
+from storage.fraud import thresholds as fraud_thresholds
+from storage.fraud.alerts import NewAlert
 
 log = structlog.get_logger()
 
@@ -112,7 +113,7 @@ def run_pass(
 def scan(db: Database, start: datetime, end: datetime, thresholds: Thresholds) -> tuple[int, list[Found]]:
     """What the detectors find in the events with start <= time < end, and how many events there are.
 
-    Nothing is written. What `storage.fraud_events.note` keeps of earlier spans has to be there.
+    Nothing is written. What `storage.fraud.events.note` keeps of earlier spans has to be there.
     """
     events, (found,) = scan_each(db, start, end, [thresholds])
     return events, found

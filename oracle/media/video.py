@@ -10,7 +10,7 @@ from uuid import UUID
 import numpy as np
 from PIL import Image
 
-from embeddings.image.channels import ChannelState
+from embeddings.channels import ChannelState
 from embeddings.video.align import frames_wanted
 from embeddings.video.analyzer import VideoAnalyzer
 from embeddings.video.decode import probe_video, read_moment, read_poster
@@ -18,12 +18,14 @@ from embeddings.video.fingerprint import ReferenceVideo, VideoFingerprint
 from embeddings.video.match import VideoMatch
 from embeddings.video.nominate import Hit, nominate
 from embeddings.video.sound import SoundMatch
-from oracle.media.kind import Found, Progress, Query, Size, no_progress
-from storage import frames, landmarks, matches
+from oracle.media.handler import Found, Progress, Query, Size, no_progress
 from storage.database import Connection, Database
-from storage.frames import FrameQuery, FrameTable, StoredFrame
-from storage.landmarks import SoundQuery, StoredSound
-from storage.works import Work
+from storage.search import images as matches
+from storage.search import videos as frames
+from storage.search.sounds import index as landmarks
+from storage.search.sounds.index import SoundQuery, StoredSound
+from storage.search.videos import FrameQuery, FrameTable, StoredFrame
+from storage.works.works import Work
 
 # A long video holds up to 300 frames of 440 KB while it is read: a few at a time are enough.
 READING = threading.BoundedSemaphore(2)

@@ -14,8 +14,8 @@ from types import FrameType
 
 from storage.embedded.account import Account
 from storage.embedded.cluster import PLAIN_ENVIRONMENT, Cluster
+from storage.embedded.file_lock import FileLock
 from storage.embedded.postmaster import clear_remains, find_postmaster, stop_postmaster
-from storage.file_lock import FileLock
 
 POLL_S = 0.2
 STOP_TIMEOUT_S = 120.0

@@ -14,10 +14,10 @@ from storage.embedded.account import Account, choose_account
 from storage.embedded.binaries import Binaries, find_binaries
 from storage.embedded.cluster import PORT, Cluster
 from storage.embedded.errors import EmbeddedServerError, ServerStartFailed, ServerStartTimeout
+from storage.embedded.file_lock import FileLock
 from storage.embedded.keeper import STOP_TIMEOUT_S
 from storage.embedded.postmaster import answers, find_postmaster, stop_postmaster
 from storage.embedded.tuning import default_settings
-from storage.file_lock import FileLock
 
 log = structlog.get_logger(__name__)
 

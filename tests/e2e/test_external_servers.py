@@ -9,7 +9,7 @@ import pytest
 from support.anvil import AnvilNode
 from support.photos import photo
 
-from oracle.chain import verify
+from oracle.chain.contracts import verify
 from oracle.demo.stage import running_oracle
 
 

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from support.photos import PHOTOS, edited, photo
 
-from oracle.chain.client import FULFILLED, ChainClient
-from oracle.chain.wire import Log
+from oracle.chain.core.wire import Log
+from oracle.chain.rpc.client import FULFILLED, ChainClient
 from oracle.demo.stage import Stage, running_oracle
 
 PATIENCE_S = 120.0

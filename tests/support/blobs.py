@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from oracle.ownership import OWNER_KEY
+from oracle.tasks.blob_owner import OWNER_KEY
 
 
 def content_files(folder: Path) -> list[Path]:

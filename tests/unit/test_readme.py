@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from typer.main import get_command
 
-from oracle.api import analyses, governance, health, uploads
+from oracle.api.routes import analyses, governance, health, uploads
 from oracle.cli import app
 from oracle.settings import Settings
 

@@ -3,12 +3,12 @@ pragma solidity ^0.8.28;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {PolicyRegistry} from "../../src/PolicyRegistry.sol";
-import {CommunityVote} from "../../src/justice/CommunityVote.sol";
-import {FraudGuard} from "../../src/justice/FraudGuard.sol";
-import {PoCDisputes} from "../../src/justice/PoCDisputes.sol";
-import {BonusVault} from "../../src/money/BonusVault.sol";
-import {RevenueSplitter} from "../../src/money/RevenueSplitter.sol";
-import {TokenPool} from "../../src/money/TokenPool.sol";
+import {CommunityVote} from "../../src/disputes/CommunityVote.sol";
+import {FraudGuard} from "../../src/disputes/FraudGuard.sol";
+import {PoCDisputes} from "../../src/disputes/PoCDisputes.sol";
+import {BonusVault} from "../../src/payments/BonusVault.sol";
+import {RevenueSplitter} from "../../src/payments/RevenueSplitter.sol";
+import {TokenPool} from "../../src/payments/TokenPool.sol";
 import {PoCHub} from "../../src/PoCHub.sol";
 import {PostRegistry} from "../../src/PostRegistry.sol";
 import {PostResult} from "../../src/types/Reports.sol";

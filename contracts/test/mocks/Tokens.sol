@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
-import {RevenueSplitter} from "../../src/money/RevenueSplitter.sol";
+import {RevenueSplitter} from "../../src/payments/RevenueSplitter.sol";
 
 /// @notice An ERC-20 that anybody may mint, and that can take a fee on the way.
 contract TestToken is ERC20("Test", "TST") {

@@ -2,12 +2,12 @@
 pragma solidity ^0.8.28;
 
 import {AccountLinks} from "../../src/access/AccountLinks.sol";
-import {CommunityVote} from "../../src/justice/CommunityVote.sol";
-import {FraudGuard} from "../../src/justice/FraudGuard.sol";
-import {PoCDisputes} from "../../src/justice/PoCDisputes.sol";
-import {BonusVault} from "../../src/money/BonusVault.sol";
-import {RevenueSplitter} from "../../src/money/RevenueSplitter.sol";
-import {TokenPool} from "../../src/money/TokenPool.sol";
+import {CommunityVote} from "../../src/disputes/CommunityVote.sol";
+import {FraudGuard} from "../../src/disputes/FraudGuard.sol";
+import {PoCDisputes} from "../../src/disputes/PoCDisputes.sol";
+import {BonusVault} from "../../src/payments/BonusVault.sol";
+import {RevenueSplitter} from "../../src/payments/RevenueSplitter.sol";
+import {TokenPool} from "../../src/payments/TokenPool.sol";
 import {PoCReport} from "../../src/types/Reports.sol";
 import {System} from "./System.sol";
 

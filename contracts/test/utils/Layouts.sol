@@ -7,13 +7,13 @@ import {PolicyRegistry} from "../../src/PolicyRegistry.sol";
 import {PostRegistry} from "../../src/PostRegistry.sol";
 import {RequestLimits} from "../../src/RequestLimits.sol";
 import {AccountLinks} from "../../src/access/AccountLinks.sol";
-import {CommunityVote} from "../../src/justice/CommunityVote.sol";
-import {DisputeStorage} from "../../src/justice/DisputeStorage.sol";
-import {FraudGuard} from "../../src/justice/FraudGuard.sol";
-import {BonusVault} from "../../src/money/BonusVault.sol";
-import {Ledger} from "../../src/money/Ledger.sol";
-import {RevenueSplitter} from "../../src/money/RevenueSplitter.sol";
-import {TokenPool} from "../../src/money/TokenPool.sol";
+import {CommunityVote} from "../../src/disputes/CommunityVote.sol";
+import {DisputeStorage} from "../../src/disputes/DisputeStorage.sol";
+import {FraudGuard} from "../../src/disputes/FraudGuard.sol";
+import {BonusVault} from "../../src/payments/BonusVault.sol";
+import {Ledger} from "../../src/payments/Ledger.sol";
+import {RevenueSplitter} from "../../src/payments/RevenueSplitter.sol";
+import {TokenPool} from "../../src/payments/TokenPool.sol";
 
 /// @notice One variable for each ERC-7201 namespace: the compiler prints the layout of state variables only, and our
 /// state lives in structs at fixed slots. tools/storage_layout.py reads it from here.

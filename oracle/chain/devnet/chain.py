@@ -19,7 +19,7 @@ from oracle.chain.devnet.producer import BlockProducer, Step, finalize_head
 from oracle.chain.devnet.state import StateFile
 from oracle.chain.devnet.tickets import Tickets
 from oracle.chain.errors import RpcRefused
-from storage.file_lock import FileLock
+from storage.embedded.file_lock import FileLock
 
 log = structlog.get_logger(__name__)
 

@@ -7,21 +7,21 @@ from typing import Any
 
 import structlog
 
-from oracle.chain.client import ChainClient
+from oracle.chain.contracts.verify import RequestStatus, read_request
+from oracle.chain.core.report import PoCReport, ReportDraft, digest
+from oracle.chain.core.wire import Header, blob
 from oracle.chain.errors import ChainError, InvalidReport, SigningFailed
+from oracle.chain.keys.signer import Signer, recover
 from oracle.chain.quorum.observation import NoAgreement, Observation, aggregate, observe, turn_order
 from oracle.chain.quorum.peers import Body, Peers, PeerServer, QuorumSettings
 from oracle.chain.quorum.uploads import Introductions, UploadDesk
 from oracle.chain.quorum.witness import SignerSet, Witness, holds, now
-from oracle.chain.report import PoCReport, ReportDraft, digest
-from oracle.chain.resolver import Resolver
-from oracle.chain.signer import Signer, recover
-from oracle.chain.signing import SignedReport
-from oracle.chain.verify import RequestStatus, read_request
-from oracle.chain.wire import Header, blob
-from storage import outbox, quorum
+from oracle.chain.rpc.client import ChainClient
+from oracle.chain.sender.resolver import Resolver
+from oracle.chain.sender.signing import SignedReport
+from storage.chain import outbox, quorum
+from storage.chain.outbox import Attestation
 from storage.database import Database
-from storage.outbox import Attestation
 
 log = structlog.get_logger(__name__)
 

@@ -7,10 +7,10 @@ from typing import Any
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
+from oracle.chain.core.report import SOLIDITY_TYPES, Outcome, PoCReport, ReportDraft, domain_separator
+from oracle.chain.core.wire import blob, hexed
 from oracle.chain.errors import ChainError, InvalidReport
-from oracle.chain.report import SOLIDITY_TYPES, Outcome, PoCReport, ReportDraft, domain_separator
-from oracle.chain.signer import Signer, recover
-from oracle.chain.wire import blob, hexed
+from oracle.chain.keys.signer import Signer, recover
 
 TYPE_HASH = keccak(text="Observation(bytes32 draftHash,uint64 observedAt,uint64 signerEpoch)")
 DRAFT_TYPES = [SOLIDITY_TYPES[field.name] for field in fields(ReportDraft)]

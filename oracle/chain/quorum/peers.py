@@ -16,12 +16,12 @@ import structlog
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
+from oracle.chain.core.report import domain_separator
+from oracle.chain.core.wire import blob, hexed
 from oracle.chain.errors import ChainError, InvalidReport, SigningFailed
-from oracle.chain.quorum.bounded import BoundedServer
-from oracle.chain.quorum.line import Line
-from oracle.chain.report import domain_separator
-from oracle.chain.signer import Signer, recover
-from oracle.chain.wire import blob, hexed
+from oracle.chain.keys.signer import Signer, recover
+from oracle.chain.quorum.client import Line
+from oracle.chain.quorum.server import BoundedServer
 
 log = structlog.get_logger(__name__)
 

@@ -12,10 +12,10 @@ from uuid import UUID
 
 import structlog
 
+from oracle.chain.core.ids import attestation_id
+from oracle.chain.core.wire import blob, hexed
 from oracle.chain.errors import ChainError, InvalidReport
-from oracle.chain.ids import attestation_id
 from oracle.chain.quorum.peers import Body, PeerAway, Peers
-from oracle.chain.wire import blob, hexed
 
 log = structlog.get_logger(__name__)
 

@@ -7,17 +7,18 @@ from typing import BinaryIO
 
 import structlog
 
-from oracle.chain.client import ChainClient
+from oracle.chain.core.report import PoCReport, digest
+from oracle.chain.core.wire import address_bytes, blob, hexed
 from oracle.chain.errors import ChainError, InvalidReport, SigningFailed
+from oracle.chain.keys.signer import Signer
 from oracle.chain.quorum.observation import Observation, acceptable, aggregate, contradict, require_signed
 from oracle.chain.quorum.peers import Body, QuorumSettings
 from oracle.chain.quorum.uploads import Introductions, UploadDesk
-from oracle.chain.report import PoCReport, digest
-from oracle.chain.signer import Signer
-from oracle.chain.wire import address_bytes, blob, hexed
-from storage import inbox, quorum
+from oracle.chain.rpc.client import ChainClient
+from storage.chain import quorum
+from storage.chain import requests as inbox
+from storage.chain.quorum import SignedProposal
 from storage.database import Database
-from storage.quorum import SignedProposal
 
 log = structlog.get_logger(__name__)
 

@@ -3,7 +3,7 @@
 -- A track is the work's registration: a look-up for "earlier only" needs no join. Landmarks are kept as packed
 -- postings and not as rows: four bytes instead of seventy-six (header, line pointer, index). New tracks lie in
 -- sound_fresh, one row each, and are merged into segments by the hundred, small segments into larger ones.
--- The layout of postings is storage/landmark_postings.py's; the look-up is one statement, sound_look_up.
+-- The layout of postings is storage/search/sounds/postings.py's; the look-up is one statement, sound_look_up.
 create table sounds (
     track int4 primary key check (track > 0),
     work_id uuid not null unique references works on delete cascade,
@@ -27,7 +27,7 @@ alter table sound_fresh set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacu
 
 -- A segment never changes. Its postings are in a table of its own, sound_postings_<id> (hash_from int4, postings bytea),
 -- so that what is merged away is dropped, and its disk space free at once: rows that are deleted leave holes.
--- A small one holds all hashes, large ones a range of them each (storage/landmark_merge.py): such a table may move to a
+-- A small one holds all hashes, large ones a range of them each (storage/search/sounds/merge.py): such a table may move to a
 -- disk or a machine of its own, and no merge has to rewrite everything.
 create table sound_segments (
     id int4 generated always as identity primary key,

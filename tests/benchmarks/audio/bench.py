@@ -21,7 +21,7 @@ from scoring import Judge
 
 from embeddings.audio.decode import SoundLimits, read_sound
 from embeddings.errors import EmbeddingError
-from storage.landmark_merge import merge_all, merge_segments, reclaim
+from storage.search.sounds.merge import merge_all, merge_segments, reclaim
 
 PASSES = 8  # over all edits, so that whoever stops early has a part of each
 

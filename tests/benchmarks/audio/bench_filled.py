@@ -28,8 +28,8 @@ from embeddings.audio import constellation
 from embeddings.audio.landmarks import SPARSE_PAIRS, pair_peaks
 from embeddings.audio.peaks import Peaks
 from embeddings.audio.spectrum import BINS, FRAME_S
-from storage.landmark_merge import merge_segments
-from storage.landmarks import StoredSound
+from storage.search.sounds.index import StoredSound
+from storage.search.sounds.merge import merge_segments
 
 MOVES = tuple(s * k for k in (5, 9, 13, 17, 22, 27, 33) for s in (1, -1))  # bins
 RATES = (1.0, 0.8, 1.25, 0.86, 1.16)

@@ -24,9 +24,9 @@ from scoring import Judge
 
 from storage.database import Database
 from storage.embedded import EmbeddedPostgres
-from storage.landmark_merge import merge_segments
-from storage.landmarks import SoundQuery, StoredSound, look_up
 from storage.migrate import migrate
+from storage.search.sounds.index import SoundQuery, StoredSound, look_up
+from storage.search.sounds.merge import merge_segments
 
 TRACK_S, FRAME_S, A_SECOND = 120, 512 / 11_025, 39
 QUERIES, ROUNDS = 40, 3

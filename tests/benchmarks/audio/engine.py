@@ -12,9 +12,9 @@ from uuid import uuid4
 from embeddings.audio.analyzer import AudioAnalyzer, AudioFingerprint, AudioMatch
 from storage.database import Connection, Database
 from storage.embedded import EmbeddedPostgres
-from storage.landmarks import SoundQuery, StoredSound, find_references, look_up, make_audible
 from storage.migrate import migrate
-from storage.works import NewWork, add_work, get_work
+from storage.search.sounds.index import SoundQuery, StoredSound, find_references, look_up, make_audible
+from storage.works.works import NewWork, add_work, get_work
 
 # Nothing here outlives the run: what the kernel has is safe.
 SCRATCH = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "1GB"}

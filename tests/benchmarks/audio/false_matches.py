@@ -24,9 +24,9 @@ from sounds import RATE, load
 
 from embeddings.audio.analyzer import AudioAnalyzer, AudioFingerprint
 from embeddings.audio.decode import SAMPLE_RATE_HZ
-from storage.landmark_postings import Postings, join
-from storage.landmark_spans import Spans, part_of_postings, spans_of
-from storage.landmark_votes import rank, without_stop_hashes
+from storage.search.sounds.postings import Postings, join
+from storage.search.sounds.spans import Spans, part_of_postings, spans_of
+from storage.search.sounds.votes import rank, without_stop_hashes
 
 WINDOW_S = 5.0
 HOP_S = {"music": 1.2, "speech": 0.6, "effect": 0.6}

@@ -25,9 +25,9 @@ from catalogue import SPLIT, family_of
 from embeddings.audio import calibration
 from embeddings.audio.analyzer import AudioAnalyzer
 from embeddings.audio.decode import SAMPLE_RATE_HZ, read_sound
-from storage.landmark_postings import Postings, join
-from storage.landmark_spans import part_of_postings, spans_of
-from storage.landmark_votes import rank, without_stop_hashes
+from storage.search.sounds.postings import Postings, join
+from storage.search.sounds.spans import part_of_postings, spans_of
+from storage.search.sounds.votes import rank, without_stop_hashes
 
 TABLE = Path(calibration.__file__).with_name("calibration.json")
 CANDIDATES = 10

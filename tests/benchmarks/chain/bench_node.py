@@ -27,9 +27,9 @@ from integration.chain.test_quorum import Quorum
 from support.anvil import AnvilNode, running_anvil
 from support.databases import FAST_SETTINGS, cloned_database, make_template
 
-from oracle.chain.node import ChainNode
-from oracle.chain.submitter import BatchLimits
-from oracle.chain.wire import hexed
+from oracle.chain.core.wire import hexed
+from oracle.chain.node.node import ChainNode
+from oracle.chain.sender.submitter import BatchLimits
 from storage.database import Database
 from storage.embedded import EmbeddedPostgres
 

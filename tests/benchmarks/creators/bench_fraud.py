@@ -25,12 +25,12 @@ from support.databases import FAST_SETTINGS
 from support.economy import AttackKind, Economy, Plan, Strength, make_economy
 from support.economy.database import store
 
-from oracle.fraud import detection
-from oracle.fraud.combine import Action, Finding, combine
-from oracle.fraud.events import HOUR_S
+from oracle.fraud.detectors import detection
+from oracle.fraud.detectors.combine import Action, Finding, combine
+from oracle.fraud.detectors.events import HOUR_S
+from oracle.fraud.detectors.signals import Signal, SubjectKind
+from oracle.fraud.detectors.thresholds import Thresholds
 from oracle.fraud.passes import run_pass
-from oracle.fraud.signals import Signal, SubjectKind
-from oracle.fraud.thresholds import Thresholds
 from storage.database import Connection, Database
 from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate

@@ -32,10 +32,10 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from support.waiting import wait_for
 
-from oracle.creators import events, grades
-from storage import engagement
+from oracle.engagement import events, grades
 from storage.database import Database
 from storage.embedded import EmbeddedPostgres
+from storage.engagement import events as engagement
 from storage.migrate import migrate
 
 TOKEN = "bench"

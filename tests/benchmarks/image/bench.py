@@ -34,8 +34,8 @@ from embeddings.image.analyzer import ImageAnalyzer, ImageFingerprint
 from embeddings.image.decode import decode_image
 from embeddings.image.geometry import align
 from embeddings.image.match import ImageMatch
-from oracle.nomination import nominate
-from storage.matches import Candidate
+from oracle.media.shortlist import nominate
+from storage.search.images import Candidate
 
 VERIFIED_AT_MOST, PER_VIEW, LISTED = 20, 20, 5
 NAMESPACE = UUID("6a7b1c52-0000-4000-8000-000000000000")

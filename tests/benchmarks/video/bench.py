@@ -26,7 +26,7 @@ import numpy as np
 from metrics import Box, Detection, Pair, detection, localisation
 from ours import Answer, Ours, silent
 
-from oracle.bulk import scratch_database
+from oracle.originality.folder_match import scratch_database
 
 COPY = 0.95
 PDQ_BITS, PDQ_QUALITY = 31, 50  # vPDQ's own rule for two frames

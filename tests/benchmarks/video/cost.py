@@ -29,7 +29,7 @@ from clips import Clip, joined, read_clip, write_clip
 from ours import Ours, make_analyzer, make_kind
 
 from embeddings.image.descriptor import CopyDescriptor
-from oracle.bulk import scratch_database
+from oracle.originality.folder_match import scratch_database
 
 SIZE, FPS, SECONDS, BATCH = (1280, 720), 24.0, 60.0, 16
 TURN_S = SECONDS + 1.0  # encoders start early and end late: packets of two turns must not overlap

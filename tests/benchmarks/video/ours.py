@@ -21,12 +21,13 @@ from metrics import Box
 from embeddings.audio.analyzer import AudioAnalyzer
 from embeddings.image.analyzer import ImageAnalyzer
 from embeddings.video.analyzer import VideoAnalyzer
-from oracle.matching import Matcher
-from oracle.media.kind import Query
+from oracle.media.handler import Query
 from oracle.media.video import VideoReading, Videos
-from storage import frames, works
+from oracle.originality.matching import Matcher
 from storage.database import Database
-from storage.works import NewWork
+from storage.search import videos as frames
+from storage.works import works
+from storage.works.works import NewWork
 
 CANDIDATES = 20  # the service's own default
 

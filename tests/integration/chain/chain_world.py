@@ -11,21 +11,21 @@ from uuid import UUID, uuid4
 
 from support.anvil import AnvilNode
 
-from oracle.chain import deploy
-from oracle.chain.client import ChainClient
-from oracle.chain.consumer import request_verification
-from oracle.chain.deploy import Deployment
-from oracle.chain.ids import attestation_id
-from oracle.chain.lifecycle import Patience
-from oracle.chain.node import ChainNode
-from oracle.chain.report import ZERO_ADDRESS, ZERO_HASH, MediaType, Outcome, ReportDraft
-from oracle.chain.rpc import Endpoint
-from oracle.chain.signer import LocalSigner
-from oracle.chain.wire import address_bytes, hexed
-from storage import outbox
+from oracle.chain.contracts import deploy
+from oracle.chain.contracts.consumer import request_verification
+from oracle.chain.core.deployment import Deployment
+from oracle.chain.core.ids import attestation_id
+from oracle.chain.core.lifecycle import Patience
+from oracle.chain.core.report import ZERO_ADDRESS, ZERO_HASH, MediaType, Outcome, ReportDraft
+from oracle.chain.core.wire import address_bytes, hexed
+from oracle.chain.keys.signer import LocalSigner
+from oracle.chain.node.node import ChainNode
+from oracle.chain.rpc.client import ChainClient
+from oracle.chain.rpc.endpoint import Endpoint
+from storage.chain import outbox
+from storage.chain.outbox import Attestation
+from storage.chain.requests import RequestSeen
 from storage.database import Connection, Database
-from storage.inbox import RequestSeen
-from storage.outbox import Attestation
 
 CREATOR = bytes(range(1, 21))
 # Tests do not wait: what is lost is sent again at the next step.

@@ -14,12 +14,12 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from integration.chain.chain_world import accept
 
-from oracle.chain.client import ChainClient
-from oracle.chain.deploy import Deployment
-from oracle.chain.lifecycle import Patience
-from oracle.chain.node import ChainNode
-from oracle.chain.rpc import Endpoint
-from oracle.chain.signer import LocalSigner
+from oracle.chain.core.deployment import Deployment
+from oracle.chain.core.lifecycle import Patience
+from oracle.chain.keys.signer import LocalSigner
+from oracle.chain.node.node import ChainNode
+from oracle.chain.rpc.client import ChainClient
+from oracle.chain.rpc.endpoint import Endpoint
 from storage.database import Database
 
 

@@ -17,16 +17,16 @@ from integration.chain.chain_world import (
 )
 from support.anvil import AnvilNode
 
-from oracle.chain import deploy
-from oracle.chain.client import ChainClient
-from oracle.chain.node import ChainNode
+from oracle.chain.contracts import deploy
+from oracle.chain.core.wire import address_bytes, hexed
+from oracle.chain.keys.signer import LocalSigner
+from oracle.chain.node.node import ChainNode
 from oracle.chain.quorum.peers import PeerServer, QuorumSettings
 from oracle.chain.quorum.uploads import UploadDesk
-from oracle.chain.rpc import Endpoint
-from oracle.chain.signer import LocalSigner
-from oracle.chain.wire import address_bytes, hexed
+from oracle.chain.rpc.client import ChainClient
+from oracle.chain.rpc.endpoint import Endpoint
+from storage.chain.requests import RequestSeen
 from storage.database import Connection, Database
-from storage.inbox import RequestSeen
 
 KEYS = [bytes([index]) * 32 for index in (1, 2, 3, 4)]
 ORIGINAL = bytes([9]) * 20

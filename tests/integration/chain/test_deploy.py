@@ -18,20 +18,19 @@ from web3 import Web3
 from web3.contract import Contract
 from web3.exceptions import ContractCustomError
 
-from oracle.chain.deploy import (
-    Deployment,
+from oracle.chain.contracts.deploy import (
     DeploymentFailed,
     connect,
     create_address,
     deploy,
     deploy_example_consumer,
     faults_tolerated,
-    load_artifact,
     verify_deployment,
 )
+from oracle.chain.contracts.roles import DAY_S, Delays, Officers
+from oracle.chain.core.deployment import Deployment, load_artifact
 from oracle.chain.devnet.anvil import find_anvil
 from oracle.chain.errors import NotDeployed, WrongChain
-from oracle.chain.officers import DAY_S, Delays, Officers
 
 REPORT_TYPES = {
     "PoCReport": [

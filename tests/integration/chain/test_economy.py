@@ -9,18 +9,20 @@ from eth_account.signers.local import LocalAccount
 from support.anvil import AnvilNode
 from web3 import Web3
 
-from oracle.chain import economy, verify
-from oracle.chain.client import ChainClient
-from oracle.chain.consumer import transact
-from oracle.chain.deploy import connect, deploy, load_artifact
-from oracle.chain.economy import DisputeStatus, FreezeStatus
-from oracle.chain.ids import attestation_id, escrow_account
-from oracle.chain.officers import Officers
-from oracle.chain.report import Outcome
-from oracle.chain.reverts import ContractReverted
-from oracle.chain.rpc import Endpoint
-from oracle.chain.signer import LocalSigner
-from oracle.chain.wire import hexed
+from oracle.chain.contracts import payments as economy
+from oracle.chain.contracts import verify
+from oracle.chain.contracts.consumer import transact
+from oracle.chain.contracts.deploy import connect, deploy
+from oracle.chain.contracts.payments import DisputeStatus, FreezeStatus
+from oracle.chain.contracts.roles import Officers
+from oracle.chain.core.deployment import load_artifact
+from oracle.chain.core.ids import attestation_id, escrow_account
+from oracle.chain.core.report import Outcome
+from oracle.chain.core.reverts import ContractReverted
+from oracle.chain.core.wire import hexed
+from oracle.chain.keys.signer import LocalSigner
+from oracle.chain.rpc.client import ChainClient
+from oracle.chain.rpc.endpoint import Endpoint
 
 DAY_S = 86_400
 

@@ -7,7 +7,7 @@ import pytest
 from integration.chain.chain_world import World, wait_for
 from support.anvil import AnvilNode, free_port
 
-from oracle.chain.heads import HeadWatcher
+from oracle.chain.rpc.new_heads import HeadWatcher
 
 
 @pytest.fixture

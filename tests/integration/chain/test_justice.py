@@ -7,23 +7,24 @@ from dataclasses import dataclass, replace
 import pytest
 from support.anvil import AnvilNode
 
-from oracle.chain import ballots, economy, equivocation, verify
-from oracle.chain.abis import contract
-from oracle.chain.client import ChainClient
-from oracle.chain.consumer import transact
-from oracle.chain.deploy import connect, deploy
-from oracle.chain.economy import DisputeStatus
-from oracle.chain.equivocation import Statement
-from oracle.chain.ids import attestation_id, request_id
-from oracle.chain.officers import DAY_S, Delays
-from oracle.chain.policy_sync import read_terms
+from oracle.chain.contracts import ballots, equivocation, verify
+from oracle.chain.contracts import payments as economy
+from oracle.chain.contracts.consumer import transact
+from oracle.chain.contracts.deploy import connect, deploy
+from oracle.chain.contracts.equivocation import Statement
+from oracle.chain.contracts.payments import DisputeStatus
+from oracle.chain.contracts.roles import DAY_S, Delays
+from oracle.chain.core.abis import contract
+from oracle.chain.core.ids import attestation_id, request_id
+from oracle.chain.core.report import MediaType, Outcome, PoCReport, ReportDraft, digest
+from oracle.chain.core.reverts import ContractReverted
+from oracle.chain.core.wire import address_bytes, hexed
+from oracle.chain.keys.signer import LocalSigner
+from oracle.chain.node.policy_sync import read_terms
 from oracle.chain.quorum.observation import observation_digest
-from oracle.chain.report import MediaType, Outcome, PoCReport, ReportDraft, digest
-from oracle.chain.reverts import ContractReverted
-from oracle.chain.rpc import Endpoint
-from oracle.chain.signer import LocalSigner
-from oracle.chain.wire import address_bytes, hexed
-from storage.policies import PolicyTerms
+from oracle.chain.rpc.client import ChainClient
+from oracle.chain.rpc.endpoint import Endpoint
+from storage.works.policies import PolicyTerms
 
 
 def sha(text: str) -> bytes:

@@ -6,9 +6,9 @@ from collections import Counter
 import pytest
 from integration.chain.chain_world import World
 
-from oracle.chain.consumer import transact
-from oracle.chain.report import Outcome, PoCReport
-from storage.outbox import Attestation
+from oracle.chain.contracts.consumer import transact
+from oracle.chain.core.report import Outcome, PoCReport
+from storage.chain.outbox import Attestation
 
 # The long profile: ORACLE_BURST=1000 pytest tests/integration/chain/test_node_burst.py
 BURST = int(os.environ.get("ORACLE_BURST", "40"))

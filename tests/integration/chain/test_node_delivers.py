@@ -2,12 +2,15 @@
 
 from integration.chain.chain_world import CREATOR, World, decide_request, fresh_hash
 
-from oracle.chain import report, verify
-from oracle.chain.consumer import received_result, transact
-from oracle.chain.ids import attestation_id, request_id
-from oracle.chain.report import MediaType, Outcome, PoCReport
-from oracle.chain.verify import RequestStatus
-from storage import inbox, node_status, policies
+from oracle.chain.contracts import verify
+from oracle.chain.contracts.consumer import received_result, transact
+from oracle.chain.contracts.verify import RequestStatus
+from oracle.chain.core import report
+from oracle.chain.core.ids import attestation_id, request_id
+from oracle.chain.core.report import MediaType, Outcome, PoCReport
+from storage.chain import node_status
+from storage.chain import requests as inbox
+from storage.works import policies
 
 
 def test_a_request_is_read_once_and_answered_once(world: World) -> None:

@@ -11,11 +11,11 @@ import psutil
 from eth_account.signers.local import LocalAccount
 from integration.chain.chain_world import World, make_world, wait_for
 
-from oracle.chain import verify
+from oracle.chain.contracts import verify
+from oracle.chain.contracts.verify import RequestStatus
 from oracle.chain.devnet import DevChain
 from oracle.chain.errors import ChainError
-from oracle.chain.verify import RequestStatus
-from storage import node_status
+from storage.chain import node_status
 from storage.database import Database
 
 KILLS = 4

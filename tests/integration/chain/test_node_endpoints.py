@@ -7,10 +7,10 @@ import pytest
 from integration.chain.chain_world import World
 from integration.chain.faulty_rpc import Call, Fault, FaultyRpc, accept_then_drop, constant, drop, faulty_rpc, on_method
 
-from oracle.chain.client import ChainClient
-from oracle.chain.endpoints import Standing
 from oracle.chain.errors import ChainError, ChainUnavailable
-from oracle.chain.rpc import Endpoint
+from oracle.chain.rpc.client import ChainClient
+from oracle.chain.rpc.endpoint import Endpoint
+from oracle.chain.rpc.endpoints import Standing
 
 
 @pytest.fixture

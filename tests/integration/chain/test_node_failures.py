@@ -10,15 +10,15 @@ import pytest
 from integration.chain.chain_world import World, wait_for
 from integration.chain.faulty_rpc import FaultyRpc, accept_then_drop, constant, drop, faulty_rpc, on_method, refusal
 
-from oracle.chain.client import ChainClient
-from oracle.chain.consumer import transact
+from oracle.chain.contracts.consumer import transact
+from oracle.chain.core.lifecycle import Patience
+from oracle.chain.core.wire import hexed
 from oracle.chain.errors import ChainUnavailable, WrongChain
-from oracle.chain.lifecycle import Patience
-from oracle.chain.node import ChainNode
-from oracle.chain.rpc import Endpoint
-from oracle.chain.signer import LocalSigner
-from oracle.chain.wire import hexed
-from storage import node_status
+from oracle.chain.keys.signer import LocalSigner
+from oracle.chain.node.node import ChainNode
+from oracle.chain.rpc.client import ChainClient
+from oracle.chain.rpc.endpoint import Endpoint
+from storage.chain import node_status
 from storage.errors import ForeignDeployment
 
 POINTS = (

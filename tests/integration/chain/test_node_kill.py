@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from integration.chain.chain_world import World, wait_for
 
-from oracle.chain import verify
-from oracle.chain.verify import RequestStatus
-from oracle.chain.wire import hexed
+from oracle.chain.contracts import verify
+from oracle.chain.contracts.verify import RequestStatus
+from oracle.chain.core.wire import hexed
 
 SCRIPT = Path(__file__).with_name("node_process.py")
 # The long profile has at least 200: ORACLE_KILLS=200 pytest tests/integration/chain/test_node_kill.py

@@ -3,8 +3,8 @@
 from integration.chain.chain_world import World
 from prometheus_client import CollectorRegistry, generate_latest
 
-from oracle.chain.metrics import NodeCollector
-from oracle.chain.report import Outcome
+from oracle.chain.core.report import Outcome
+from oracle.chain.node.metrics import NodeCollector
 from storage.database import Database
 
 

@@ -5,12 +5,13 @@ from datetime import timedelta
 import pytest
 from integration.chain.chain_world import World, wait_for
 
-from oracle.chain import verify
+from oracle.chain.contracts import verify
+from oracle.chain.contracts.verify import RequestStatus
+from oracle.chain.core.lifecycle import Patience
 from oracle.chain.errors import FinalityBreached
-from oracle.chain.lifecycle import Patience
-from oracle.chain.node import ChainNode, clear_latch
-from oracle.chain.verify import RequestStatus
-from storage import inbox, node_status
+from oracle.chain.node.node import ChainNode, clear_latch
+from storage.chain import node_status
+from storage.chain import requests as inbox
 
 
 def attempts(world: World) -> list[tuple[bytes, int, bool]]:

@@ -15,16 +15,16 @@ from integration.chain.chain_world import (
 )
 from integration.chain.quorum_world import ORIGINAL, Quorum, clock
 
-from oracle.chain import verify
-from oracle.chain.client import REQUESTED
-from oracle.chain.consumer import transact
+from oracle.chain.contracts import verify
+from oracle.chain.contracts.consumer import transact
+from oracle.chain.core.report import MediaType, Outcome, PoCReport, ReportDraft, digest, domain_separator
+from oracle.chain.core.wire import address_bytes, hexed
+from oracle.chain.keys.signer import LocalSigner
 from oracle.chain.quorum import collector
 from oracle.chain.quorum.observation import Observation, contradict, observe
 from oracle.chain.quorum.peers import seal
-from oracle.chain.report import MediaType, Outcome, PoCReport, ReportDraft, digest, domain_separator
-from oracle.chain.signer import LocalSigner
-from oracle.chain.wire import address_bytes, hexed
-from storage import quorum
+from oracle.chain.rpc.client import REQUESTED
+from storage.chain import quorum
 
 
 def test_four_nodes_answer_each_request_once_with_three_signatures(four: Quorum) -> None:

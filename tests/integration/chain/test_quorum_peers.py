@@ -13,11 +13,11 @@ from typing import Any, BinaryIO, cast
 import pytest
 from support.waiting import wait_for
 
-from oracle.chain.ids import attestation_id
+from oracle.chain.core.ids import attestation_id
+from oracle.chain.core.report import domain_separator
+from oracle.chain.keys.signer import LocalSigner
 from oracle.chain.quorum.peers import PeerAway, Peers, PeerServer, QuorumSettings, seal
 from oracle.chain.quorum.uploads import Introductions, UploadDesk, UploadFacts
-from oracle.chain.report import domain_separator
-from oracle.chain.signer import LocalSigner
 
 CHAIN_ID, HUB = 31_337, bytes([5]) * 20
 US, THEM, OTHER = (LocalSigner(bytes([index]) * 32) for index in (1, 2, 3))

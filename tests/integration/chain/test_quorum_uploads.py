@@ -16,19 +16,20 @@ from support.anvil import AnvilNode
 from support.databases import cloned_database
 
 from embeddings.errors import UnsupportedMedia
+from oracle.chain.core.ids import attestation_id
 from oracle.chain.errors import InvalidReport
-from oracle.chain.ids import attestation_id
 from oracle.chain.quorum.peers import PeerAway, Peers, QuorumSettings
 from oracle.chain.quorum.uploads import UploadFacts, shareable_name
 from oracle.errors import MediaTypeMismatch
-from oracle.exchange import UploadExchange
-from oracle.intake import Intake, Upload
 from oracle.jobs import Jobs
-from storage import analyses, outbox, policies, works
+from oracle.originality.intake import Intake, Upload
+from oracle.originality.peer_uploads import UploadExchange
 from storage.blobs import open_blobs
+from storage.chain import outbox
 from storage.database import Database
 from storage.embedded import EmbeddedPostgres
-from storage.policies import Policy
+from storage.works import analyses, policies, works
+from storage.works.policies import Policy
 
 CONTENT = b"\xff\xd8\xff\xe0" + os.urandom(300_000)  # told from its first bytes; nobody here looks further
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from integration.chain.chain_world import World
 
+from oracle.chain.core.receipt import DecisionReceipt, check_offline, issue
+from oracle.chain.core.report import Outcome, digest
 from oracle.chain.errors import InvalidReport
-from oracle.chain.receipt import DecisionReceipt, check_offline, issue
-from oracle.chain.receipt_check import check_on_chain
-from oracle.chain.report import Outcome, digest
-from storage import receipts
+from oracle.chain.node.receipt_check import check_on_chain
+from storage.chain import receipts
 
 EVIDENCE = b'{"why":"because"}'
 

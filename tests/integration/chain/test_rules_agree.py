@@ -8,16 +8,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.anvil import AnvilNode
 
-from oracle import decision, money
-from oracle.chain.abis import contract
-from oracle.chain.deploy import connect, load_artifact
+from oracle.chain.contracts.deploy import connect
+from oracle.chain.core.abis import contract
+from oracle.chain.core.deployment import load_artifact
+from oracle.chain.core.report import Outcome
+from oracle.chain.core.reverts import decode_revert
 from oracle.chain.errors import RpcRefused
-from oracle.chain.report import Outcome
-from oracle.chain.reverts import decode_revert
-from oracle.chain.rpc import Endpoint
-from oracle.decision import RuleError, Verdict
-from oracle.money import Grade
-from oracle.reports import OUTCOMES
+from oracle.chain.rpc.endpoint import Endpoint
+from oracle.originality.attestation import OUTCOMES
+from oracle.rules import decision
+from oracle.rules import payout as money
+from oracle.rules.decision import RuleError, Verdict
+from oracle.rules.payout import Grade
 
 # Mostly around the edges that matter, and anything that fits a uint256.
 points = (

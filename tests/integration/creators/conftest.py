@@ -7,7 +7,7 @@ import pytest
 from integration.creators.creators_world import Platform
 from starlette.testclient import TestClient
 
-from oracle import app as wiring
+from oracle import app as app_module
 from oracle.settings import Settings
 from storage.database import Database
 
@@ -23,5 +23,5 @@ def platform(database_dsn: str) -> Iterator[Platform]:
 @pytest.fixture
 def client(database_dsn: str, tmp_path: Path) -> Iterator[TestClient]:
     settings = Settings(data_dir=tmp_path, database_url=database_dsn, http={"admin_token": "operator"})
-    with TestClient(wiring.create_app(settings), raise_server_exceptions=False) as test_client:
+    with TestClient(app_module.create_app(settings), raise_server_exceptions=False) as test_client:
         yield test_client

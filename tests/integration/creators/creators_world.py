@@ -6,12 +6,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from oracle.creators import clockwork, payments
-from storage import engagement, keys, ledger, ledger_earnings, ledger_terms, ledger_views
+from oracle.payouts import payments
+from oracle.tasks import creators as clockwork
+from storage import api_keys as keys
 from storage.database import Database
-from storage.engagement import Event
-from storage.ledger_terms import PostTerms
-from storage.ledger_views import CreatorTotals
+from storage.engagement import events as engagement
+from storage.engagement.events import Event
+from storage.ledger import books as ledger
+from storage.ledger import earnings as ledger_earnings
+from storage.ledger import terms as ledger_terms
+from storage.ledger import views as ledger_views
+from storage.ledger.terms import PostTerms
+from storage.ledger.views import CreatorTotals
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)  # a Friday
 _numbers = itertools.count(1)

@@ -12,15 +12,16 @@ from integration.creators.creators_world import NOW, Platform, after
 from starlette.testclient import TestClient
 from support.anvil import AnvilNode
 
-from oracle.chain import economy, verify
-from oracle.chain.economy import Split
+from oracle.chain.contracts import payments as economy
+from oracle.chain.contracts import verify
+from oracle.chain.contracts.payments import Split
+from oracle.chain.core.report import Outcome
+from oracle.chain.core.wire import hexed
 from oracle.chain.errors import ChainTimeout
-from oracle.chain.report import Outcome
-from oracle.chain.wire import hexed
-from oracle.creators import chain_pay
-from oracle.creators.chain_pay import Sent, Till
-from storage import ledger_chain
-from storage.ledger_chain import PayToSend, Standing
+from oracle.payouts import onchain as chain_pay
+from oracle.payouts.onchain import Sent, Till
+from storage.ledger import onchain as ledger_chain
+from storage.ledger.onchain import PayToSend, Standing
 
 __all__ = ["town"]  # the fixture
 

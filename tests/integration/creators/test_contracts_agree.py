@@ -9,15 +9,17 @@ from uuid import UUID
 from integration.chain.test_economy import DAY_S, Town, digest, town
 from integration.creators.creators_world import Platform
 
-from oracle.chain import economy, verify
-from oracle.chain.abis import contract
-from oracle.chain.consumer import transact
-from oracle.chain.report import ZERO_ADDRESS, Outcome
-from oracle.chain.wire import address_bytes, hexed
-from oracle.creators import payments
-from oracle.money import Grade
-from storage import ledger, ledger_terms
-from storage.ledger_terms import PostTerms
+from oracle.chain.contracts import payments as economy
+from oracle.chain.contracts import verify
+from oracle.chain.contracts.consumer import transact
+from oracle.chain.core.abis import contract
+from oracle.chain.core.report import ZERO_ADDRESS, Outcome
+from oracle.chain.core.wire import address_bytes, hexed
+from oracle.payouts import payments
+from oracle.rules.payout import Grade
+from storage.ledger import books as ledger
+from storage.ledger import terms as ledger_terms
+from storage.ledger.terms import PostTerms
 
 __all__ = ["town"]  # the fixture
 

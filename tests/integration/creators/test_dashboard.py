@@ -14,11 +14,11 @@ from integration.creators.creators_world import Platform, watching
 from starlette.testclient import TestClient
 from support.photos import photo
 
-from oracle.api import creators
-from oracle.creators import payments
-from storage import policies
+from oracle.api.routes import creators
+from oracle.payouts import payments
 from storage.database import Database
-from storage.policies import BoundDeployment, Policy
+from storage.works import policies
+from storage.works.policies import BoundDeployment, Policy
 
 NOW = datetime.now(UTC)
 

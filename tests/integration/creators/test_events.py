@@ -7,8 +7,9 @@ from uuid import UUID
 
 from integration.creators.creators_world import NOW, Platform, event
 
-from storage import engagement, engagement_exclusions
-from storage.engagement_exclusions import COUNTS, Exclusion
+from storage.engagement import events as engagement
+from storage.engagement import exclusions as engagement_exclusions
+from storage.engagement.exclusions import COUNTS, Exclusion
 
 ALERT = UUID(int=7)
 

@@ -10,19 +10,20 @@ from integration.creators.creators_world import NOW, Platform, after, watching
 from starlette.testclient import TestClient
 from support.anvil import AnvilNode
 
-from oracle.chain.abis import contract
-from oracle.chain.client import ChainClient
-from oracle.chain.consumer import transact
-from oracle.chain.deploy import connect, deploy
-from oracle.chain.officers import Delays
-from oracle.chain.policy_sync import PolicySync
-from oracle.chain.rpc import Endpoint
-from oracle.chain.signer import LocalSigner
-from oracle.chain.wire import address_bytes, hexed
-from oracle.creators.policies import cutoffs_of
-from storage import analyses, engagement_grades, policies
-from storage.analyses import Conclusion, NewAnalysis
-from storage.policies import Policy, PolicyTerms
+from oracle.chain.contracts.consumer import transact
+from oracle.chain.contracts.deploy import connect, deploy
+from oracle.chain.contracts.roles import Delays
+from oracle.chain.core.abis import contract
+from oracle.chain.core.wire import address_bytes, hexed
+from oracle.chain.keys.signer import LocalSigner
+from oracle.chain.node.policy_sync import PolicySync
+from oracle.chain.rpc.client import ChainClient
+from oracle.chain.rpc.endpoint import Endpoint
+from oracle.engagement.grading_policy import cutoffs_of
+from storage.engagement import grades as engagement_grades
+from storage.works import analyses, policies
+from storage.works.analyses import Conclusion, NewAnalysis
+from storage.works.policies import Policy, PolicyTerms
 
 OPERATOR = {"Authorization": "Bearer operator"}
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)  # after NOW

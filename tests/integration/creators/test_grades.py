@@ -10,13 +10,15 @@ from uuid import UUID
 import pytest
 from integration.creators.creators_world import NOW, Platform, after, event, watching
 
-from oracle.creators import grades, grading
-from oracle.creators.grading import Counts
-from oracle.decision import Verdict
-from oracle.money import Grade, bonus_bps
-from storage import engagement, engagement_exclusions, engagement_grades
-from storage.engagement_exclusions import Exclusion
-from storage.engagement_grades import StoredGrade
+from oracle.engagement import grades, grading
+from oracle.engagement.grading import Counts
+from oracle.rules.decision import Verdict
+from oracle.rules.payout import Grade, bonus_bps
+from storage.engagement import events as engagement
+from storage.engagement import exclusions as engagement_exclusions
+from storage.engagement import grades as engagement_grades
+from storage.engagement.exclusions import Exclusion
+from storage.engagement.grades import StoredGrade
 
 ALERT = UUID(int=9)
 

@@ -10,12 +10,16 @@ import psycopg
 import pytest
 from integration.creators.creators_world import NOW, Platform, after
 
-from oracle.creators import ledger as rules
-from oracle.creators import payments
-from oracle.creators.ledger import Bucket, Entry, Posting
-from storage import ledger, ledger_freezes, ledger_posts, ledger_terms, ledger_views
+from oracle.payouts import ledger as rules
+from oracle.payouts import payments
+from oracle.payouts.ledger import Bucket, Entry, Posting
 from storage.database import Connection
-from storage.ledger import Unbalanced
+from storage.ledger import books as ledger
+from storage.ledger import freezes as ledger_freezes
+from storage.ledger import posts as ledger_posts
+from storage.ledger import terms as ledger_terms
+from storage.ledger import views as ledger_views
+from storage.ledger.books import Unbalanced
 
 ALERT, SECOND_ALERT = UUID(int=1), UUID(int=2)
 

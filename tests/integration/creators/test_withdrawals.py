@@ -8,13 +8,13 @@ from integration.chain.test_economy import Town, town
 from integration.creators.creators_world import Platform
 from starlette.testclient import TestClient
 
-from oracle import app as wiring
-from oracle.chain import economy
+from oracle import app as app_module
+from oracle.chain.contracts import payments as economy
+from oracle.chain.core.report import Outcome
 from oracle.chain.errors import BlockUnknown, RpcRefused
-from oracle.chain.report import Outcome
-from oracle.chain.withdrawals import WithdrawalReader
+from oracle.chain.node.withdrawals import WithdrawalReader
 from oracle.settings import Settings
-from storage import ledger_withdrawals
+from storage.ledger import withdrawals as ledger_withdrawals
 
 __all__ = ["town"]  # the fixture
 CENT = 1_000
@@ -48,14 +48,14 @@ def test_a_withdrawal_is_shown_once_it_is_final(
     assert (int(first.amount), int(last.amount), last.recipient) == (123_456, 500_000, town.first.address)
 
     settings = Settings(data_dir=tmp_path, database_url=database_dsn, pay={"units_per_cent": CENT})
-    with TestClient(wiring.create_app(settings), raise_server_exceptions=False) as client:
+    with TestClient(app_module.create_app(settings), raise_server_exceptions=False) as client:
         view = client.get("/api/creators/poster").json()
         assert view["fetched"] == 623
         assert [one["cents"] for one in view["withdrawals"]] == [500, 123]
         assert view["totals"]["available"] == 0, "tips are no pay of the books"
         assert "$6.23 fetched from the contract" in client.get("/creators/poster").text
     another = Settings(data_dir=tmp_path, database_url=database_dsn, pay={"token": "0x" + "77" * 20})
-    with TestClient(wiring.create_app(another), raise_server_exceptions=False) as client:
+    with TestClient(app_module.create_app(another), raise_server_exceptions=False) as client:
         view = client.get("/api/creators/poster").json()
         assert (view["fetched"], [one["cents"] for one in view["withdrawals"]]) == (0, [None, None])
 

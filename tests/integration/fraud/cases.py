@@ -6,10 +6,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from oracle.fraud import alerts
-from oracle.fraud.thresholds import Thresholds
-from storage import fraud_thresholds, works
+from oracle.fraud.detectors.thresholds import Thresholds
 from storage.database import Connection, Database
-from storage.fraud_alerts import NewAlert
+from storage.fraud import thresholds as fraud_thresholds
+from storage.fraud.alerts import NewAlert
+from storage.works import creators
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -55,7 +56,7 @@ class Case:
 
 
 def make_case(conn: Connection, db: Database, handle: str = "alice", post_id: bytes = POST) -> Case:
-    creator = works.ensure_creator(conn, handle, handle.encode().ljust(20, b"\1"), True)
+    creator = creators.ensure_creator(conn, handle, handle.encode().ljust(20, b"\1"), True)
     conn.execute(
         "insert into posts (post_id, creator_id, media_type, title, published_at) values (%s, %s, 'video', %s, %s)",
         (post_id, creator.id, f"{handle}'s film", NOW - 3 * DAY),

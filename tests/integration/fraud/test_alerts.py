@@ -5,12 +5,18 @@ import pytest
 from integration.creators.creators_world import Platform
 from integration.fraud.cases import DAY, NOW, POST, Case, signal
 
-from oracle.fraud import alerts, appeals, upkeep
-from oracle.fraud.errors import AccuserCannotDecide, InvalidEndDate, MissingFact, StepNotPossible
-from oracle.fraud.upkeep import Upkeep
-from storage import engagement_exclusions, fraud_alerts, fraud_audit, inbox_messages, ledger_freezes
+from oracle.appeals.errors import AccuserCannotDecide, InvalidEndDate, StepNotPossible
+from oracle.fraud import alert_appeals, alerts
+from oracle.notices.errors import MissingFact
+from oracle.tasks import fraud as upkeep
+from oracle.tasks.fraud import Upkeep
+from storage.cases import messages as inbox_messages
 from storage.database import Connection, Database
+from storage.engagement import exclusions as engagement_exclusions
 from storage.errors import DatabaseUnavailable
+from storage.fraud import alerts as fraud_alerts
+from storage.fraud import audit_log as fraud_audit
+from storage.ledger import freezes as ledger_freezes
 
 
 def steps(conn: Connection, alert_id) -> list[tuple[str, str]]:
@@ -18,7 +24,7 @@ def steps(conn: Connection, alert_id) -> list[tuple[str, str]]:
 
 
 def resolve(conn: Connection, alert_id, *, upheld: bool, actor: str = "maria", now=NOW + DAY, until=None) -> None:
-    appeals.resolve_alert(
+    alert_appeals.resolve_alert(
         conn, alert_id, upheld=upheld, actor=actor, until=until, code="looked_at_it", text="I compared the devices.",
         now=now,
     )  # fmt: skip
@@ -116,7 +122,7 @@ def test_silence_sets_the_money_free(db: Database, case: Case) -> None:
 def test_an_appeal_that_nobody_decides_sets_the_money_free_before_the_hold_ends(db: Database, case: Case) -> None:
     alert_id = case.raise_alert()
     with db.transaction() as conn:
-        appeal = appeals.appeal_alert(
+        appeal = alert_appeals.appeal_alert(
             conn, alert_id, creator_id=case.creator_id, actor="alice", ground="real_people", statement="My class!",
             now=NOW + DAY,
         )  # fmt: skip

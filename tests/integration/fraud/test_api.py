@@ -15,10 +15,12 @@ from starlette.testclient import TestClient
 from support.blobs import content_files
 from support.economy import Economy
 
-from oracle.api import appeals, fraud, pages, problems
-from oracle.fraud import webhooks
+from oracle.api import problems
+from oracle.api.pages import analysis as pages
+from oracle.api.routes import appeals, fraud
+from oracle.notices import webhooks
 from oracle.settings import Settings
-from storage import keys
+from storage import api_keys as keys
 from storage.blobs.local import LocalBlobs
 from storage.database import Database
 from storage.errors import NameTaken

@@ -11,14 +11,12 @@ import pytest
 from integration.creators.creators_world import Platform
 from integration.fraud.cases import DAY, NOW, Case
 
-from oracle.creators import payments
-from oracle.fraud import appeals as cases
-from oracle.fraud import rechecks, verdict_letters
-from oracle.fraud.attachments import add_attachment
-from oracle.fraud.errors import (
+from oracle.appeals import verdict_notices as verdict_letters
+from oracle.appeals import verdicts as cases
+from oracle.appeals.attachments import add_attachment
+from oracle.appeals.errors import (
     AccuserCannotDecide,
     AppealExists,
-    MissingFact,
     NothingToAppeal,
     NotYourCase,
     StepNotPossible,
@@ -26,11 +24,18 @@ from oracle.fraud.errors import (
     TooManyAttachments,
     UnknownGround,
 )
-from oracle.fraud.upkeep import Upkeep
 from oracle.jobs import Jobs
-from storage import analyses, appeals, fraud_audit, inbox_messages, ledger, policies, works
+from oracle.notices.errors import MissingFact
+from oracle.originality import reanalysis
+from oracle.payouts import payments
+from oracle.tasks.fraud import Upkeep
 from storage.blobs.local import LocalBlobs
+from storage.cases import appeals
+from storage.cases import messages as inbox_messages
 from storage.database import Connection, Database
+from storage.fraud import audit_log as fraud_audit
+from storage.ledger import books as ledger
+from storage.works import analyses, policies, works
 
 
 @dataclass
@@ -284,7 +289,7 @@ def test_checks_do_not_multiply(quarrel: Quarrel) -> None:
         assert appeals.queue_rechecks(conn, another.id, quarrel.original, "x") == []  # it waits already
         policies.record(conn, policies.Policy(2, "image", 9_600, 10_000))
     jobs = Jobs(quarrel.db.dsn)
-    assert rechecks.queue_due(quarrel.db, jobs) == 1
+    assert reanalysis.queue_rechecks(quarrel.db, jobs) == 1
     with quarrel.db.transaction() as conn:
         assert appeals.queue_rechecks(conn, another.id, quarrel.original, "x") == []  # it is in the queue
 
@@ -366,8 +371,8 @@ def test_decisions_that_rest_on_the_same_reference_are_queued_once(quarrel: Quar
     with quarrel.db.transaction() as conn:
         policies.record(conn, policies.Policy(2, "image", 9_600, 10_000))
     jobs = Jobs(quarrel.db.dsn)
-    assert rechecks.queue_due(quarrel.db, jobs) == 2
-    assert rechecks.queue_due(quarrel.db, jobs) == 0
+    assert reanalysis.queue_rechecks(quarrel.db, jobs) == 2
+    assert reanalysis.queue_rechecks(quarrel.db, jobs) == 0
     rows = quarrel.platform.rows(
         "select source, status, policy_version, threshold_bps from analyses where policy_version = 2"
     )

@@ -8,16 +8,17 @@ import pytest
 from integration.fraud.cases import DAY, Case, make_case
 from support.anvil import AnvilNode
 
-from oracle.chain import economy
-from oracle.chain.client import ChainClient
-from oracle.chain.deploy import Officers, connect, deploy
-from oracle.chain.economy import FreezeStatus
-from oracle.chain.rpc import Endpoint
-from oracle.chain.signer import LocalSigner
-from oracle.chain.wire import hexed
-from oracle.fraud import alerts, appeals, chain_actions, chain_appeals
-from storage import fraud_alerts, works
+from oracle.chain.contracts import payments as economy
+from oracle.chain.contracts.deploy import Officers, connect, deploy
+from oracle.chain.contracts.payments import FreezeStatus
+from oracle.chain.core.wire import hexed
+from oracle.chain.keys.signer import LocalSigner
+from oracle.chain.rpc.client import ChainClient
+from oracle.chain.rpc.endpoint import Endpoint
+from oracle.fraud import alert_appeals, alerts, chain_actions, chain_appeals
 from storage.database import Database
+from storage.fraud import alerts as fraud_alerts
+from storage.works import creators
 
 
 @dataclass
@@ -73,7 +74,7 @@ def account_case(db: Database, wallet: LocalSigner) -> Case:
     with db.transaction() as conn:
         found = make_case(conn, db)
         account = wallet.address
-        creator = works.ensure_creator(conn, "0x" + account.hex(), account, True)
+        creator = creators.ensure_creator(conn, "0x" + account.hex(), account, True)
         found.creator_id = creator.id
     return found
 
@@ -84,7 +85,7 @@ def test_freeze_uphold_and_release_reach_the_contract(db: Database, court: Court
     assert court.send(db) == 1
     assert court.status(db, alert_id) is FreezeStatus.FROZEN
     with db.transaction() as conn:
-        appeals.resolve_alert(
+        alert_appeals.resolve_alert(
             conn, alert_id, upheld=True, actor="maria", until=now + 90 * DAY, code="seen", text="It is a farm.", now=now
         )
     assert court.send(db) == 1

@@ -7,14 +7,16 @@ import pytest
 from support.economy import Economy
 from support.economy.database import post_id_of
 
-from oracle.fraud import detection
+from oracle.appeals.errors import InvalidSpan
+from oracle.fraud.detectors import detection
+from oracle.fraud.detectors.thresholds import Thresholds
 from oracle.fraud.dry_run import dry_run
-from oracle.fraud.errors import InvalidSpan
 from oracle.fraud.passes import run_pass, scan
-from oracle.fraud.thresholds import Thresholds
-from oracle.fraud.upkeep import Upkeep
-from storage import fraud_alerts, fraud_audit, fraud_events
+from oracle.tasks.fraud import Upkeep
 from storage.database import Database
+from storage.fraud import alerts as fraud_alerts
+from storage.fraud import audit_log as fraud_audit
+from storage.fraud import events as fraud_events
 
 
 def span(economy: Economy) -> tuple[datetime, datetime]:

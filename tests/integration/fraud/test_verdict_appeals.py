@@ -8,10 +8,10 @@ import pytest
 from integration.fraud.test_appeals import Quarrel, contested, quarrel
 from starlette.testclient import TestClient
 
-from oracle import app as wiring
-from oracle.fraud.attachments import MOST_BYTES
+from oracle import app as app_module
+from oracle.appeals.attachments import MOST_BYTES
 from oracle.settings import Settings
-from storage import keys
+from storage import api_keys as keys
 from storage.blobs import BlobStoreUnavailable, LocalBlobs
 
 __all__ = ["quarrel"]  # the fixture
@@ -24,7 +24,7 @@ def client(quarrel: Quarrel, database_dsn: str, tmp_path: Path) -> Iterator[Test
     with quarrel.db.transaction() as conn:  # decided now, whenever this runs
         conn.execute("update analyses set decided_at = %s", (datetime.now(UTC),))
     settings = Settings(data_dir=tmp_path, database_url=database_dsn)
-    with TestClient(wiring.create_app(settings), raise_server_exceptions=False) as test_client:
+    with TestClient(app_module.create_app(settings), raise_server_exceptions=False) as test_client:
         yield test_client
 
 

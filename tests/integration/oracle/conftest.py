@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from oracle import app as wiring
+from oracle import app as app_module
+from oracle import wiring
 from oracle.jobs import run_worker
 from oracle.settings import Settings
-from storage import policies
 from storage.database import Database
-from storage.policies import BoundDeployment, Policy
+from storage.works import policies
+from storage.works.policies import BoundDeployment, Policy
 
 HUB = bytes.fromhex("11" * 20)
 CHAIN_ID = 31_337
@@ -46,7 +47,7 @@ def db(settings: Settings) -> Iterator[Database]:
 @pytest.fixture
 def client(settings: Settings, db: Database) -> Iterator[TestClient]:
     """The HTTP application; an unexpected error is an answer with status 500, as for a real client."""
-    with TestClient(wiring.create_app(settings), raise_server_exceptions=False) as test_client:
+    with TestClient(app_module.create_app(settings), raise_server_exceptions=False) as test_client:
         yield test_client
 
 

@@ -6,11 +6,12 @@ import pytest
 from starlette.testclient import TestClient
 from support.photos import photo
 
-from oracle import app as wiring
+from oracle import app as app_module
 from oracle.settings import Settings
-from storage import keys, works
+from storage import api_keys as keys
 from storage.database import Database
 from storage.errors import NameTaken, NotFound
+from storage.works import creators
 
 Issue = Callable[..., dict[str, str]]
 
@@ -19,7 +20,7 @@ Issue = Callable[..., dict[str, str]]
 def strict(settings: Settings, db: Database) -> Iterator[TestClient]:
     """The API as strangers meet it: every call takes a key."""
     http = settings.http.model_copy(update={"keys_required": True})
-    with TestClient(wiring.create_app(settings.model_copy(update={"http": http}))) as client:
+    with TestClient(app_module.create_app(settings.model_copy(update={"http": http}))) as client:
         yield client
 
 
@@ -27,7 +28,9 @@ def strict(settings: Settings, db: Database) -> Iterator[TestClient]:
 def issue(db: Database) -> Issue:
     def make(name: str, *scopes: str, creator: str | None = None, per_minute: int = 100) -> dict[str, str]:
         with db.transaction() as conn:
-            owner = works.ensure_creator(conn, creator, creator.encode().ljust(20, b"."), False).id if creator else None
+            owner = (
+                creators.ensure_creator(conn, creator, creator.encode().ljust(20, b"."), False).id if creator else None
+            )
             secret = keys.issue(conn, name, scopes, creator_id=owner, per_minute=per_minute)
         return {"Authorization": f"Bearer {secret}"}
 
@@ -118,7 +121,9 @@ def test_secrets_are_not_stored(issue: Issue, db: Database) -> None:
 
 def test_guessing_has_its_limit(settings: Settings, db: Database) -> None:
     http = settings.http.model_copy(update={"keys_required": True, "per_minute": 3})
-    with TestClient(wiring.create_app(settings.model_copy(update={"http": http})), client=("10.9.8.7", 1)) as client:
+    with TestClient(
+        app_module.create_app(settings.model_copy(update={"http": http})), client=("10.9.8.7", 1)
+    ) as client:
         guesses = [client.get("/v1/policy", headers={"Authorization": f"Bearer cok_{n}"}).status_code for n in range(5)]
     assert guesses == [401, 401, 401, 429, 429]
 

@@ -8,8 +8,8 @@ import pytest
 from starlette.testclient import TestClient
 from support.photos import edited, photo
 
-from oracle import app as wiring
-from oracle.audit import agrees
+from oracle import wiring
+from oracle.originality.recompute import agrees
 from oracle.settings import Settings
 from storage.database import Database
 from storage.errors import NotFound

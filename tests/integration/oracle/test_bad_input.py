@@ -176,11 +176,11 @@ def test_uris_that_lead_nowhere(
 def test_private_addresses_are_refused_unless_allowed(
     settings: Settings, db: Database, file_server: FileServer
 ) -> None:
-    from oracle import app as wiring
+    from oracle import app as app_module
 
     strict = settings.model_copy(update={"fetch": settings.fetch.model_copy(update={"allow_private": False})})
     url = file_server.put("/cat.jpg", photo("cat"))
-    with TestClient(wiring.create_app(strict)) as client:
+    with TestClient(app_module.create_app(strict)) as client:
         answer = client.post("/v1/works", json={"uri": url})
     assert (answer.status_code, answer.json()["code"]) == (422, "uri_forbidden_address")
     assert file_server.requests == []

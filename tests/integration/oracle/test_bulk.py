@@ -9,9 +9,9 @@ import pytest
 from starlette.testclient import TestClient
 from support.photos import edited, photo
 
-from oracle import app as wiring
-from oracle.backfill import Backfill
-from oracle.bulk import COLUMNS, files_below, write_rows
+from oracle import wiring
+from oracle.originality.backfill import Backfill
+from oracle.originality.folder_match import COLUMNS, files_below, write_rows
 from oracle.settings import Settings
 from storage.database import Database
 

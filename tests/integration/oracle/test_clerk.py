@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from oracle import app as wiring
-from oracle.clerk import Clerk
+from oracle import wiring
 from oracle.errors import ConfigurationError
-from oracle.fraud.upkeep import Upkeep
 from oracle.settings import Settings
+from oracle.tasks.fraud import Upkeep
+from oracle.tasks.scheduler import Clerk
 from storage.database import Database
 
 NOW = datetime.now(UTC)

@@ -9,8 +9,9 @@ from support.blobs import content_files
 from support.photos import edited, photo
 
 from oracle.settings import Settings
-from storage import keys, works
+from storage import api_keys as keys
 from storage.database import Database
+from storage.works import creators
 
 Post = Callable[..., dict[str, Any]]
 OPERATOR = {"Authorization": "Bearer operator"}
@@ -52,8 +53,10 @@ def test_bytes_that_another_work_has_stay(post: Post, client: TestClient, settin
 def test_only_its_creator_or_governance_erases(post: Post, client: TestClient, db: Database) -> None:
     mine = post(photo("cat"), "alice")["work"]["id"]
     with db.transaction() as conn:
-        owners = {name: works.ensure_creator(conn, name, name.encode().ljust(20, b"."), False).id for name in ("bob",)}
-        alice = works.find_creator(conn, "alice")
+        owners = {
+            name: creators.ensure_creator(conn, name, name.encode().ljust(20, b"."), False).id for name in ("bob",)
+        }
+        alice = creators.find_creator(conn, "alice")
         secrets = {
             "alice": keys.issue(conn, "a", ["upload"], creator_id=alice),
             "bob": keys.issue(conn, "b", ["upload"], creator_id=owners["bob"]),

@@ -11,14 +11,14 @@ from integration.oracle.test_trouble import failures, oracle, upload, view
 from starlette.testclient import TestClient
 from support.photos import edited, photo
 
-from oracle import app as wiring
-from oracle import second_looks
-from oracle.chain.report import Outcome
+from oracle import wiring
+from oracle.chain.core.report import Outcome
 from oracle.jobs import Jobs
-from oracle.originality import Originality
+from oracle.originality import reanalysis
+from oracle.originality.analysis import Originality
 from oracle.settings import Settings
-from storage import analyses
 from storage.database import Database
+from storage.works import analyses
 
 __all__ = ["oracle"]  # the fixture
 COPY = edited(photo("cat"), "resized")
@@ -51,20 +51,20 @@ def test_a_copy_is_found_once_the_earlier_work_can_be(
     first = upload(client, photo("cat"), "alice")
     copy = gave_up(client, oracle, db, COPY, "bob")
     innocent = gave_up(client, oracle, db, photo("rocket"), "carol")
-    assert second_looks.queue_due(db, jobs) == 0, "alice's picture is still to be read"
+    assert reanalysis.queue_incomplete(db, jobs) == 0, "alice's picture is still to be read"
     assert view(client, copy)["second_look"] is None
     oracle.analyse(first)
     # Whoever was judged under one policy is judged again under the same.
     with db.transaction() as conn:
         conn.execute("insert into policies select 2, media_type, 9999, 0 from policies where version = 1")
-    assert second_looks.queue_due(db, jobs) == 2
-    assert second_looks.queue_due(db, jobs) == 0, "once"
+    assert reanalysis.queue_incomplete(db, jobs) == 2
+    assert reanalysis.queue_incomplete(db, jobs) == 0, "once"
     drain()
     found = second_look(client, copy)
     assert (found["verdict"], found["original"]["creator"], found["threshold"]) == ("derivative", "alice", 0.95)
     assert found["work"] == view(client, copy)["work"]
     assert second_look(client, innocent)["verdict"] == "original"
-    assert second_looks.queue_due(db, jobs) == 0
+    assert reanalysis.queue_incomplete(db, jobs) == 0
     # The contract has its answer; another report about the same upload would be refused there.
     with db.transaction() as conn:
         sent = conn.execute("select report->>'outcome' from outbox where analysis_id = %s", (copy,)).fetchall()
@@ -81,7 +81,7 @@ def test_the_contract_hears_of_it_when_it_is_asked_again(
     first = upload(client, photo("cat"), "alice")
     copy = gave_up(client, oracle, db, COPY, "bob")
     oracle.analyse(first)
-    second_looks.queue_due(db, jobs)
+    reanalysis.queue_incomplete(db, jobs)
     drain()
     work = view(client, copy)["work"]
     asked = analysis_of(db, ask(settings, db, work["post_id"], work["sha256"]))
@@ -104,7 +104,7 @@ def test_what_failed_is_waited_for_no_longer(
             analyses.begin(conn, lost)
     oracle.analyse(lost)
     assert failures(db, lost) > settings.worker.attempts
-    assert second_looks.queue_due(db, jobs) == 1
+    assert reanalysis.queue_incomplete(db, jobs) == 1
     drain()
     assert second_look(client, copy)["verdict"] == "original"
 

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from support.gcs import emulator_client, running_gcs
 from support.photos import photo
 
-from oracle import app as wiring
+from oracle import app as app_module
 from oracle.settings import Settings
 from storage.blobs import blob_key
 
@@ -79,6 +79,6 @@ def test_parts_come_from_a_bucket_as_well(
     work_id = post(PHOTO, "alice")["work"]["id"]
     kept.blob(blob_key(hashlib.sha256(PHOTO).digest())).upload_from_string(PHOTO)
     elsewhere = settings.model_copy(update={"blobs_url": f"gs://{kept.name}"})
-    with TestClient(wiring.create_app(elsewhere), raise_server_exceptions=False) as client:
+    with TestClient(app_module.create_app(elsewhere), raise_server_exceptions=False) as client:
         part = client.get(f"/works/{work_id}/media", headers={"Range": "bytes=1000-1999"})
         assert part.status_code == 206 and part.content == PHOTO[1000:2000]

@@ -7,7 +7,7 @@ from uuid import uuid4
 from starlette.testclient import TestClient
 from support.photos import edited, photo
 
-from storage import keys
+from storage import api_keys as keys
 from storage.database import Database
 
 Post = Callable[..., dict[str, Any]]

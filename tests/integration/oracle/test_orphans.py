@@ -16,17 +16,19 @@ from starlette.testclient import TestClient
 from structlog.testing import LogCapture
 from support.photos import edited, photo
 
-from oracle import app as wiring
-from oracle import clerk as clerk_module
-from oracle import orphans, ownership
+from oracle import app as app_module
+from oracle import wiring
+from oracle.appeals.attachments import add_attachment
 from oracle.errors import ForeignBlobStore
-from oracle.fraud.attachments import add_attachment
 from oracle.jobs import RetryLater
-from oracle.ownership import OWNER_KEY
 from oracle.settings import Settings
-from storage import works
+from oracle.tasks import blob_owner as ownership
+from oracle.tasks import blob_sweep as orphans
+from oracle.tasks import scheduler as clerk_module
+from oracle.tasks.blob_owner import OWNER_KEY
 from storage.blobs import BlobStore, blob_key, open_blobs
 from storage.database import Database
+from storage.works import works
 
 Post = Callable[..., dict[str, Any]]
 OPERATOR = {"Authorization": "Bearer operator"}
@@ -192,10 +194,10 @@ def test_another_database_does_not_use_the_store_and_sweeps_nothing(
     assert orphans.sweep(db, blobs, LATER) == 0
     assert blobs.exists(kept)
     assert "another database" in refusals(logs)[0]
-    with pytest.raises(ForeignBlobStore, match="another BLOBS_URL"), TestClient(wiring.create_app(settings)):
+    with pytest.raises(ForeignBlobStore, match="another BLOBS_URL"), TestClient(app_module.create_app(settings)):
         pass
     blobs.delete(OWNER_KEY)
-    with TestClient(wiring.create_app(settings)) as again:
+    with TestClient(app_module.create_app(settings)) as again:
         assert again.get("/healthz").is_success
 
 

@@ -7,14 +7,14 @@ from uuid import uuid4
 
 from support.photos import edited, photo
 
-from oracle import app as wiring
-from oracle.chain.ids import escrow_account
+from oracle import wiring
+from oracle.chain.core.ids import escrow_account
 from oracle.settings import Settings
-from storage import analyses
-from storage.analyses import Analysis
 from storage.blobs import open_blobs
+from storage.chain.requests import RequestSeen
 from storage.database import Database
-from storage.inbox import RequestSeen
+from storage.works import analyses
+from storage.works.analyses import Analysis
 
 Post = Callable[..., dict[str, Any]]
 

@@ -9,9 +9,9 @@ import pytest
 from support import sounds
 
 from embeddings.audio.analyzer import AudioAnalyzer
-from oracle import app as wiring
-from oracle.media.kind import MediaKinds, Query
-from oracle.media.sound import Sounds
+from oracle import wiring
+from oracle.media.audio import Sounds
+from oracle.media.handler import MediaKinds, Query
 from oracle.settings import Settings
 from storage.database import Database
 

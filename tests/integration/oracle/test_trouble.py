@@ -11,16 +11,16 @@ from starlette.testclient import TestClient
 from support.files import FileServer
 from support.photos import edited, photo
 
-from oracle import app as wiring
-from oracle import originality as module
-from oracle.chain.ids import escrow_account
+from oracle import wiring
+from oracle.chain.core.ids import escrow_account
 from oracle.jobs import RetryLater
-from oracle.originality import Originality
+from oracle.originality import analysis as module
+from oracle.originality.analysis import Originality
 from oracle.settings import Settings
-from storage import analyses, works
 from storage.blobs import BlobStoreUnavailable
+from storage.chain.requests import RequestSeen
 from storage.database import Database
-from storage.inbox import RequestSeen
+from storage.works import analyses, works
 
 Post = Callable[..., dict[str, Any]]
 

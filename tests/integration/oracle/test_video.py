@@ -10,14 +10,14 @@ from support import clips
 
 from embeddings.image.analyzer import ImageAnalyzer
 from embeddings.video.analyzer import VideoAnalyzer
-from oracle import app as wiring
-from oracle.matching import Matcher
-from oracle.media.kind import MediaKinds, Query
-from oracle.media.pictures import Pictures
+from oracle import wiring
+from oracle.media.handler import MediaKinds, Query
+from oracle.media.image import Pictures
 from oracle.media.video import Videos
+from oracle.originality.matching import Matcher
 from oracle.settings import Settings
 from storage.database import Database
-from storage.matches import Candidate
+from storage.search.images import Candidate
 
 Post = Callable[..., dict[str, Any]]
 FILM = ("coffee.png", "astronaut.png", "chelsea.png")

@@ -9,8 +9,8 @@ from pathlib import Path
 from support.anvil import AnvilNode
 from support.gcs import emulator_client, running_gcs
 
-from oracle.chain.accounts import load_account
-from oracle.chain.deploy import Deployment
+from oracle.chain.core.deployment import Deployment
+from oracle.chain.keys.accounts import load_account
 from storage.blobs.gcs import GcsBlobs
 
 PREPARE = Path(__file__).parents[3] / "docker" / "prepare.py"

@@ -8,11 +8,14 @@ import psycopg
 import pytest
 from numpy.typing import NDArray
 
-from storage import frames, matches, works
 from storage.database import Connection, Database
-from storage.frames import FrameQuery, StoredFrame
-from storage.matches import View
-from storage.works import NewWork
+from storage.search import images
+from storage.search import images as matches
+from storage.search import videos as frames
+from storage.search.images import View
+from storage.search.videos import FrameQuery, StoredFrame
+from storage.works import creators, works
+from storage.works.works import NewWork
 
 MODEL = "test/random-directions"
 RNG = np.random.default_rng(11)
@@ -58,7 +61,7 @@ def add_video(conn: Connection, *stored: StoredFrame, creator: int | None = None
 
 def add_picture(conn: Connection, phash: bytes, vector: NDArray[np.float32]) -> UUID:
     work = accept(conn, "image")
-    works.make_visible(conn, work, phash=phash, phash_quality=90, proxy=b"picture", embeddings={MODEL: vector})
+    images.make_visible(conn, work, phash=phash, phash_quality=90, proxy=b"picture", embeddings={MODEL: vector})
     return work.id
 
 
@@ -101,7 +104,7 @@ def test_the_distances_are_those_of_brute_force(db: Database) -> None:
 def test_only_earlier_works_and_the_own_ones_apart(db: Database) -> None:
     wanted = frame(0)
     with db.transaction() as conn:
-        bob = works.ensure_creator(conn, "bob", RNG.bytes(20), False).id
+        bob = creators.ensure_creator(conn, "bob", RNG.bytes(20), False).id
         first = add_video(conn, frame(0, near(wanted.phash, 20), wanted.embeddings[MODEL]))
         for _ in range(12):
             add_video(conn, frame(0, near(wanted.phash, 2), wanted.embeddings[MODEL]), creator=bob)

@@ -8,10 +8,12 @@ import numpy as np
 import psycopg
 import pytest
 
-from storage import landmark_merge, landmarks, works
 from storage.database import Connection, Database
-from storage.landmarks import SoundQuery, StoredSound
-from storage.works import NewWork, Work
+from storage.search.sounds import index as landmarks
+from storage.search.sounds import merge as landmark_merge
+from storage.search.sounds.index import SoundQuery, StoredSound
+from storage.works import creators, works
+from storage.works.works import NewWork, Work
 
 FRAMES = 800
 
@@ -253,7 +255,7 @@ def test_a_flood_of_own_copies_does_not_hide_the_original(db: Database) -> None:
     sound = random_sound(3)
     with db.transaction() as conn:
         alice, bob = (
-            works.ensure_creator(conn, name, name.encode().ljust(20), False).id for name in ("alice", "bobby")
+            creators.ensure_creator(conn, name, name.encode().ljust(20), False).id for name in ("alice", "bobby")
         )
         flood = [add(conn, sound, bob) for _ in range(240)]
         original = add(conn, sound, alice)

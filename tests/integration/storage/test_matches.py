@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from storage import analyses, matches, works
 from storage.database import Connection, Database
-from storage.matches import View
-from storage.works import NewWork
+from storage.search import images
+from storage.search import images as matches
+from storage.search.images import View
+from storage.works import analyses, creators, works
+from storage.works.works import NewWork
 
 MODEL = "test/random-directions"
 RNG = np.random.default_rng(7)
@@ -40,12 +42,12 @@ def add(
     sha = sha or RNG.bytes(32)
     works.add_work(conn, NewWork(work_id, creator, RNG.bytes(32), "image", sha, "image/png", 1, 9, 9, None, sha.hex()))
     work = works.get_work(conn, work_id)
-    works.make_visible(conn, work, phash=phash, phash_quality=90, proxy=b"", embeddings={MODEL: embedding})
+    images.make_visible(conn, work, phash=phash, phash_quality=90, proxy=b"", embeddings={MODEL: embedding})
     return work_id
 
 
 def creator(conn: Connection, name: str) -> int:
-    return works.ensure_creator(conn, name, RNG.bytes(20), False).id
+    return creators.ensure_creator(conn, name, RNG.bytes(20), False).id
 
 
 def near(phash: bytes, flips: int) -> bytes:
@@ -156,7 +158,7 @@ def test_becoming_visible_twice_changes_nothing(db: Database) -> None:
     phash, vector = RNG.bytes(32), unit(RNG.normal(size=512))
     with db.transaction() as conn:
         work = works.get_work(conn, add(conn, phash, vector))
-        works.make_visible(conn, work, phash=RNG.bytes(32), phash_quality=1, proxy=b"new", embeddings={})
+        images.make_visible(conn, work, phash=RNG.bytes(32), phash_quality=1, proxy=b"new", embeddings={})
         assert search(conn, phash, vector)[0].phash_distance == 0
         assert matches.find_proxies(conn, [work.id]) == {work.id: b""}
 
@@ -183,7 +185,7 @@ def test_a_work_waits_for_those_that_came_first_until_their_analyses_end(db: Dat
 
         assert pending(first) == set()
         assert pending(third) == {"image"}
-        works.make_visible(conn, first, phash=RNG.bytes(32), phash_quality=1, proxy=b"", embeddings={})
+        images.make_visible(conn, first, phash=RNG.bytes(32), phash_quality=1, proxy=b"", embeddings={})
         assert pending(third) == {"image"}
         conn.execute("update analyses set source = 'index' where id = %s", (second_analysis,))
         assert pending(third) == set(), "live posts do not wait for history"
@@ -200,6 +202,6 @@ def test_a_work_erased_while_it_was_read_is_not_found(db: Database) -> None:
         works.add_work(conn, new)
         work = works.get_work(conn, new.id)
         assert works.erase(conn, work.id) == sha
-        works.make_visible(conn, work, phash=RNG.bytes(32), phash_quality=1, proxy=b"", embeddings={})
+        images.make_visible(conn, work, phash=RNG.bytes(32), phash_quality=1, proxy=b"", embeddings={})
         assert conn.execute("select count(*) from image_fingerprints").fetchone() == (0,)
         assert not works.is_visible(conn, work.id)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracle.chain.fees import FeeLimits, replacement, suggest
-from oracle.chain.lifecycle import (
+from oracle.chain.core.fees import FeeLimits, replacement, suggest
+from oracle.chain.core.lifecycle import (
     Patience,
     PendingTx,
     ReceiptSeen,
@@ -16,8 +16,8 @@ from oracle.chain.lifecycle import (
     next_nonce,
     next_step,
 )
-from oracle.chain.report import SOLIDITY_TYPES, MediaType, Outcome, PoCReport, digest
-from oracle.chain.transaction import Fee
+from oracle.chain.core.report import SOLIDITY_TYPES, MediaType, Outcome, PoCReport, digest
+from oracle.chain.core.transaction import Fee
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 hashes = st.binary(min_size=32, max_size=32)

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oracle.chain.core.report import MediaType, Outcome, ReportDraft
 from oracle.chain.errors import InvalidReport, SigningFailed
+from oracle.chain.keys.signer import LocalSigner
 from oracle.chain.quorum.observation import (
     NoAgreement,
     Observation,
@@ -19,8 +21,6 @@ from oracle.chain.quorum.observation import (
     require_signed,
     turn_order,
 )
-from oracle.chain.report import MediaType, Outcome, ReportDraft
-from oracle.chain.signer import LocalSigner
 
 HUB = bytes(20)
 SIGNERS = [LocalSigner(bytes([index]) * 32) for index in range(1, 8)]

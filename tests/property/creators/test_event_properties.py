@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracle.creators import events
+from oracle.engagement import events
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 anything = st.recursive(

@@ -5,9 +5,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracle.creators import grading
-from oracle.creators.grading import Baseline, Counts, GradePolicy, SignalBaseline
-from oracle.decision import BPS
+from oracle.engagement import grading
+from oracle.engagement.grading import Baseline, Counts, GradePolicy, SignalBaseline
+from oracle.rules.decision import BPS
 
 rates = st.floats(0, 1, allow_subnormal=False)
 distributions = st.lists(rates, min_size=grading.RANKS + 1, max_size=grading.RANKS + 1).map(sorted)

@@ -7,10 +7,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from oracle.creators import ledger
-from oracle.creators.ledger import Bucket, Contest, Entry, Posting, Terms
-from oracle.decision import Verdict
-from oracle.money import Grade
+from oracle.payouts import ledger
+from oracle.payouts.ledger import Bucket, Contest, Entry, Posting, Terms
+from oracle.rules.decision import Verdict
+from oracle.rules.payout import Grade
 
 CREATORS = (1, 2, 3)
 POSTS = {"a": 1, "b": 1, "c": 2}  # post -> poster

@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.economy import Plan, make_economy
 
-from oracle.fraud import detection
-from oracle.fraud.arrays import at_least, components, pairs
-from oracle.fraud.circles import strong_components
-from oracle.fraud.combine import Action, combine, decide, independent
-from oracle.fraud.events import COLUMNS, Events
+from oracle.fraud.detectors import detection
+from oracle.fraud.detectors.arrays import at_least, components, pairs
+from oracle.fraud.detectors.circles import strong_components
+from oracle.fraud.detectors.combine import Action, combine, decide, independent
+from oracle.fraud.detectors.events import COLUMNS, Events
+from oracle.fraud.detectors.signals import Ground, Signal, SignalName, Subject, SubjectKind
+from oracle.fraud.detectors.thresholds import Thresholds
 from oracle.fraud.lifecycle import HOLDING, NEXT, Status, Step
-from oracle.fraud.signals import Ground, Signal, SignalName, Subject, SubjectKind
-from oracle.fraud.thresholds import Thresholds
 
 LIMITS = Thresholds().combine
 DAY = make_economy(

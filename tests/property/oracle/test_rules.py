@@ -6,9 +6,9 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracle import money
-from oracle.decision import BPS, Match, Policy, Subject, Verdict, decide, redirect_bps, similarity_to_bps
-from oracle.money import Grade
+from oracle.rules import payout as money
+from oracle.rules.decision import BPS, Match, Policy, Subject, Verdict, decide, redirect_bps, similarity_to_bps
+from oracle.rules.payout import Grade
 
 bps = st.integers(0, BPS)
 thresholds = st.integers(0, BPS - 1)

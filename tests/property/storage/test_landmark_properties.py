@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.landmark_postings import (
+from storage.search.sounds.postings import (
     HASH_BITS,
     LEAST_SHIFT,
     MOST_FRAME,
@@ -22,9 +22,9 @@ from storage.landmark_postings import (
     read_segment,
     read_timeline,
     shift_for,
-)  # fmt: skip
-from storage.landmark_spans import Spans, part_of_postings, part_of_segment, spans_of, wanted_of
-from storage.landmark_votes import (
+)
+from storage.search.sounds.spans import Spans, part_of_postings, part_of_segment, spans_of, wanted_of
+from storage.search.sounds.votes import (
     CELL_FRAMES,
     FEWEST_VOTES,
     KEPT_LEAST,
@@ -32,7 +32,7 @@ from storage.landmark_votes import (
     TONE_PAIRS,
     rank,
     without_stop_hashes,
-)  # fmt: skip
+)
 
 
 @st.composite
@@ -155,9 +155,9 @@ def test_long_queries_are_counted_in_parts(monkeypatch: pytest.MonkeyPatch) -> N
     spans = spans_of([part_of_postings(held)])
     whole = rank(hashes, positions, groups, spans, 100)
     assert len(whole) == 19
-    monkeypatch.setattr("storage.landmark_votes.PAIRS_AT_ONCE", 100)
+    monkeypatch.setattr("storage.search.sounds.votes.PAIRS_AT_ONCE", 100)
     assert rank(hashes, positions, groups, spans, 100) == whole
-    monkeypatch.setattr("storage.landmark_votes.PAIRS_KEPT", 1000)
+    monkeypatch.setattr("storage.search.sounds.votes.PAIRS_KEPT", 1000)
     assert rank(hashes, positions, groups, spans, 100) == whole
 
 

@@ -5,8 +5,8 @@ from enum import StrEnum
 
 import numpy as np
 
-from oracle.fraud.events import Kind
-from oracle.fraud.signals import SignalName
+from oracle.fraud.detectors.events import Kind
+from oracle.fraud.detectors.signals import SignalName
 from support.economy.honest import HOUR_S, World, give, watch_shares
 from support.economy.texts import EXCHANGES, IMPOSSIBLE, PEOPLES, TOOLS
 

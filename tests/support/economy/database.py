@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from storage import engagement
 from storage.database import Connection
+from storage.engagement import events as engagement
 from support.economy.economy import Economy
 
 KINDS = np.array(["view", "like", "comment", "save", "share", "follow", "gift", "sign_up", "login"])

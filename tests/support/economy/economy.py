@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from oracle.fraud.bursts import WEEK_H, History
-from oracle.fraud.events import Codes, Events
+from oracle.fraud.detectors.bursts import WEEK_H, History
+from oracle.fraud.detectors.events import Codes, Events
 from support.economy import honest
 from support.economy.attacks import Attack, AttackKind, Strength, attack
 from support.economy.honest import DAYS, HOURS, World

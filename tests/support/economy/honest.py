@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oracle.fraud.events import Kind
+from oracle.fraud.detectors.events import Kind
 from support.economy.people import DAY_S, People
 from support.economy.rows import Rows
 from support.economy.texts import INSIDE, INSIDE_WEIGHTS, PEOPLES, zipf

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from oracle.fraud.events import Accounts, Events, Kind
+from oracle.fraud.detectors.events import Accounts, Events, Kind
 from support.economy.people import People
 
 COLUMNS = (

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from oracle.fraud.events import DAY_S, Accounts, Events, Kind
+from oracle.fraud.detectors.events import DAY_S, Accounts, Events, Kind
 
 START_S = 20_000 * DAY_S
 PHONE = (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from oracle.chain.endpoints import judge
+from oracle.chain.rpc.endpoints import judge
 
 TRUE, FALSE, OTHER = b"\x01" * 32, b"\x02" * 32, b"\x03" * 32
 

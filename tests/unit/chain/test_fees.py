@@ -2,9 +2,9 @@
 
 import pytest
 
+from oracle.chain.core.fees import GWEI, FeeLimits, replacement, suggest
+from oracle.chain.core.transaction import Fee
 from oracle.chain.errors import FeeCapReached
-from oracle.chain.fees import GWEI, FeeLimits, replacement, suggest
-from oracle.chain.transaction import Fee
 
 LIMITS = FeeLimits(max_fee_cap_wei=100 * GWEI, min_tip_wei=GWEI, max_tip_wei=5 * GWEI)
 

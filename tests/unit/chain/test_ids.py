@@ -4,8 +4,8 @@ from uuid import UUID
 
 import pytest
 
+from oracle.chain.core.ids import attestation_id, escrow_account, parse_account, post_id_of
 from oracle.chain.errors import InvalidAddress
-from oracle.chain.ids import attestation_id, escrow_account, parse_account, post_id_of
 
 CHECKSUMMED = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"  # from EIP-55
 

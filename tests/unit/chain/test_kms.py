@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oracle.chain.errors import SigningFailed
-from oracle.chain.kms import AwsKmsKey, DeviceSigner, address_of, parse_signature
-from oracle.chain.signer import CURVE_ORDER, LocalSigner, account_from_file, recover
+from oracle.chain.keys.kms import AwsKmsKey, DeviceSigner, address_of, parse_signature
+from oracle.chain.keys.signer import CURVE_ORDER, LocalSigner, account_from_file, recover
 
 KEY = bytes(range(1, 33))
 DIGEST = bytes(range(32))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from oracle.chain.lifecycle import (
+from oracle.chain.core.lifecycle import (
     Patience,
     PendingTx,
     ReceiptSeen,

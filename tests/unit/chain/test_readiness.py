@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from oracle.chain.readiness import problems
-from storage.node_status import NodeStatus
+from oracle.chain.core.readiness import problems
+from storage.chain.node_status import NodeStatus
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 READY = NodeStatus(

@@ -28,7 +28,7 @@ print(sys.getrecursionlimit())
     [
         ("oracle.app", "oracle.cli"),
         # What brings the culprit along, asked for late, or before anything of ours.
-        ("oracle.chain.ids", "eth_account", "eth_keyfile", "web3", "py_ecc.bls"),
+        ("oracle.chain.core.ids", "eth_account", "eth_keyfile", "web3", "py_ecc.bls"),
         ("eth_keyfile.keyfile", "py_ecc.bls", "oracle.chain.quorum.peers"),
     ],
 )

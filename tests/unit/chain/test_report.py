@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from eth_account.messages import _hash_eip191_message, encode_typed_data
 
-from oracle.chain.errors import InvalidReport
-from oracle.chain.report import (
+from oracle.chain.core.report import (
     SOLIDITY_TYPES,
     TYPE,
     MediaType,
@@ -17,6 +16,7 @@ from oracle.chain.report import (
     digest,
     domain_separator,
 )
+from oracle.chain.errors import InvalidReport
 
 HUB = bytes(range(20))
 

@@ -4,8 +4,8 @@ import pytest
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from oracle.chain.abis import known_errors
-from oracle.chain.reverts import PERMANENT, RECONCILE, RESIGN, Disposition, decode_revert
+from oracle.chain.core.abis import known_errors
+from oracle.chain.core.reverts import PERMANENT, RECONCILE, RESIGN, Disposition, decode_revert
 
 
 def data_of(signature: str, *values: object) -> bytes:

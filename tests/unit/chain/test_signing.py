@@ -3,9 +3,9 @@
 import pytest
 from eth_account import Account
 
+from oracle.chain.core.transaction import Fee, Transaction
 from oracle.chain.errors import SigningFailed
-from oracle.chain.signer import CURVE_ORDER, LocalSigner, recover
-from oracle.chain.transaction import Fee, Transaction
+from oracle.chain.keys.signer import CURVE_ORDER, LocalSigner, recover
 
 KEY = bytes(range(1, 33))
 DIGEST = bytes(range(32))

@@ -2,10 +2,10 @@
 
 import pytest
 
-from oracle.chain.bloom import may_contain
+from oracle.chain.core.bloom import may_contain
+from oracle.chain.core.wire import blob, number, parse_header, parse_log, parse_receipt
 from oracle.chain.errors import ChainUnavailable, EndpointInconsistent, RpcRefused
-from oracle.chain.rpc import Endpoint, _result
-from oracle.chain.wire import blob, number, parse_header, parse_log, parse_receipt
+from oracle.chain.rpc.endpoint import Endpoint, _result
 
 
 @pytest.mark.parametrize("value", [None, 5, "5", "", {}])

@@ -2,8 +2,8 @@
 
 from datetime import date, timedelta
 
-from oracle.api import creator_charts
-from oracle.api.creator_schemas import TotalsView, WeekView
+from oracle.api.pages import charts as creator_charts
+from oracle.api.schemas.creators import TotalsView, WeekView
 
 MONDAY = date(2026, 11, 16)
 

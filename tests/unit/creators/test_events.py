@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from oracle.creators import events
-from oracle.creators.events import MalformedBatch
+from oracle.engagement import events
+from oracle.engagement.events import MalformedBatch
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from oracle.creators import grading
-from oracle.creators.errors import InvalidGradePolicy
-from oracle.creators.grading import Baseline, Counts, GradePolicy, SignalBaseline
-from oracle.money import Grade
+from oracle.engagement import grading
+from oracle.engagement.errors import InvalidGradePolicy
+from oracle.engagement.grading import Baseline, Counts, GradePolicy, SignalBaseline
+from oracle.rules.payout import Grade
 
 WEIGHTS = {"watch": 3_500, "saves": 2_000, "comments": 2_000, "shares": 1_500, "likes": 1_000}
 CUTOFFS = {"A": 8_000, "B": 6_500, "C": 5_000, "D": 3_500}

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from oracle.creators import ledger
-from oracle.creators.ledger import Bucket, Contest, Entry, Posting, Terms
-from oracle.decision import Verdict
-from oracle.money import Grade
+from oracle.payouts import ledger
+from oracle.payouts.ledger import Bucket, Contest, Entry, Posting, Terms
+from oracle.rules.decision import Verdict
+from oracle.rules.payout import Grade
 
 POSTER, FIRST = 1, 2
 VECTORS = json.loads(Path("tests/vectors/rules.json").read_text())

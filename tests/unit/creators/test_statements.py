@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from oracle.creators import statements
-from storage.ledger_views import Line
+from oracle.payouts import statement as statements
+from storage.ledger.views import Line
 
 FACTS = {
     "base_minor": 10_000, "bonus_minor": 1_000, "bonus_bps": 1_000, "grade": "A", "score_bps": 8_600,

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from support.economy.small import PHONE, START_S, Scene
 
-from oracle.fraud import bulk_accounts, bursts, gifting, referrers, shared_devices, user_agents
-from oracle.fraud.bursts import WEEK_H, History
-from oracle.fraud.events import DAY_S, HOUR_S
-from oracle.fraud.referrers import Source, read_referrer
-from oracle.fraud.signals import Ground, SubjectKind
-from oracle.fraud.thresholds import Thresholds
-from oracle.fraud.user_agents import Oddity, judge_agent
+from oracle.fraud.detectors import bulk_accounts, bursts, gifting, referrers, shared_devices, user_agents
+from oracle.fraud.detectors.bursts import WEEK_H, History
+from oracle.fraud.detectors.events import DAY_S, HOUR_S
+from oracle.fraud.detectors.referrers import Source, read_referrer
+from oracle.fraud.detectors.signals import Ground, SubjectKind
+from oracle.fraud.detectors.thresholds import Thresholds
+from oracle.fraud.detectors.user_agents import Oddity, judge_agent
 
 T = Thresholds()
 CHROME = (

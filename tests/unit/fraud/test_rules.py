@@ -4,12 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from oracle.fraud import lifecycle, statements, templates, wording
-from oracle.fraud.combine import Action, combine, decide, independent
-from oracle.fraud.errors import InvalidEndDate, MissingFact, StepNotPossible
+from oracle.appeals.errors import InvalidEndDate, StepNotPossible
+from oracle.fraud import lifecycle
+from oracle.fraud import wording as fraud_wording
+from oracle.fraud.detectors.combine import Action, combine, decide, independent
+from oracle.fraud.detectors.signals import Ground, Signal, SignalName, Subject, SubjectKind
+from oracle.fraud.detectors.thresholds import InvalidThresholds, Thresholds
 from oracle.fraud.lifecycle import HOLDING, NEXT, Status, Step
-from oracle.fraud.signals import Ground, Signal, SignalName, Subject, SubjectKind
-from oracle.fraud.thresholds import InvalidThresholds, Thresholds
+from oracle.notices import render as statements
+from oracle.notices import templates, wording
+from oracle.notices.errors import MissingFact
 
 LIMITS = Thresholds().combine
 POST = Subject(SubjectKind.POST, 1)
@@ -154,5 +158,5 @@ def test_money_in_words(minor: int, text: str) -> None:
 
 
 def test_every_signal_and_ground_has_words() -> None:
-    assert set(wording.RULES) == set(wording.HINTS) == set(SignalName)
+    assert set(fraud_wording.RULES) == set(fraud_wording.HINTS) == set(SignalName)
     assert set(wording.FRAUD_GROUNDS) | set(wording.ORIGINALITY_GROUNDS) == set(wording.GROUNDS)

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from oracle import decision
-from oracle.decision import Match, Policy, Reason, Subject, Tier, Verdict, decide
+from oracle.rules import decision
+from oracle.rules.decision import Match, Policy, Reason, Subject, Tier, Verdict, decide
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "rules.json").read_text())
 TIERS = {1: Tier.LOW, 2: Tier.MEDIUM, 3: Tier.HIGH}

@@ -1,6 +1,6 @@
 """Limits of the settings reach the decoders."""
 
-from oracle import app as wiring
+from oracle import wiring
 from oracle.settings import Settings
 
 

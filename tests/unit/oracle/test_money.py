@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from oracle import money
-from oracle.decision import RuleError, Verdict
-from oracle.money import Grade
+from oracle.rules import payout as money
+from oracle.rules.decision import RuleError, Verdict
+from oracle.rules.payout import Grade
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "rules.json").read_text())
 

@@ -3,8 +3,8 @@
 from random import Random
 from uuid import UUID
 
-from oracle.nomination import nominate
-from storage.matches import Candidate
+from oracle.media.shortlist import nominate
+from storage.search.images import Candidate
 
 
 def candidate(number: int, distance: int | None = None, cosine: float | None = None, *found_by: str) -> Candidate:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from embeddings.audio.match import OffsetHistogram
-from oracle.api.viewer import clock, match_details
+from oracle.api.pages.viewer import clock, match_details
 
 SEGMENT = {
     "query_start_s": 12.0, "query_end_s": 45.0, "reference_start_s": 63.0, "reference_end_s": 104.2,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.file_lock import FileLock
+from storage.embedded.file_lock import FileLock
 
-HOLD = "import sys; from pathlib import Path; from storage.file_lock import FileLock\n"
+HOLD = "import sys; from pathlib import Path; from storage.embedded.file_lock import FileLock\n"
 HOLD += "FileLock(Path(sys.argv[1])).acquire(5); print('held', flush=True); sys.stdin.read()"
 
 

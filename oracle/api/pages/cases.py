@@ -1,0 +1,153 @@
+"""Pages of fraud alerts, appeals and messages, where people read and decide them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, File, Form, UploadFile
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from oracle.api.access import FraudOfficer, Reader
+from oracle.api.pages.rendering import templates
+from oracle.api.parties import acting_creator, actor_of, check_neutral, check_side, own_creator
+from oracle.api.routes.appeals import _view, answer, attach_file, check_size, filed_with, seen_appeal
+from oracle.api.routes.fraud import load_detail
+from oracle.api.schemas.appeals import View
+from oracle.api.services import ServicesDep
+from oracle.fraud import alert_appeals, alerts
+from oracle.fraud import wording as fraud_wording
+from oracle.notices import wording
+from storage.cases import appeals
+from storage.cases import messages as inbox_messages
+from storage.fraud import alerts as fraud_alerts
+
+router = APIRouter(include_in_schema=False)
+
+QUEUE = ("open", "notified", "appealed")
+
+
+@router.get("/fraud_alerts/{alert_id}", response_class=HTMLResponse, include_in_schema=False)
+def alert_page(services: ServicesDep, caller: Reader, alert_id: UUID) -> str:
+    with services.db.transaction() as conn:
+        alert = fraud_alerts.get(conn, alert_id)
+        check_side(caller, alert.creator_id)
+        view = load_detail(conn, alert)
+        letters = inbox_messages.of_alert(conn, alert_id)
+        appeal = appeals.find_open_of_alert(conn, alert_id)
+    return templates.get_template("alert.html").render(
+        alert=view, letters=letters, appeal=appeal, why=fraud_wording.why_of(alert.signals), now=datetime.now(UTC),
+        grounds={name: wording.GROUNDS[name] for name in wording.FRAUD_GROUNDS},
+        may_appeal=view.status in ("notified", "upheld") and caller.creator_id == alert.creator_id,
+        may_decide=caller.may("fraud") and caller.creator_id != alert.creator_id,
+    )  # fmt: skip
+
+
+@router.get("/fraud_alerts", response_class=HTMLResponse, include_in_schema=False)
+def alerts_page(services: ServicesDep, _: FraudOfficer) -> str:
+    """The reviewers' queue, what ends first at the top, and how each signal did in the last 90 days."""
+    now = datetime.now(UTC)
+    with services.db.transaction() as conn:
+        waiting = [a for status in QUEUE for a in fraud_alerts.page(conn, status=status, limit=200)]
+        record = fraud_alerts.record_by_signal(conn, now - timedelta(days=90))
+        verdicts = appeals.waiting_for_decision(conn, "originality", limit=200)
+    waiting.sort(key=lambda alert: alert.frozen_until or alert.review_by)
+    return templates.get_template("alerts.html").render(
+        alerts=waiting, record=record, rules=fraud_wording.RULES, grounds=wording.GROUNDS, appeals=verdicts,
+    )  # fmt: skip
+
+
+@router.post("/fraud_alerts/{alert_id}/decide", include_in_schema=False)
+def decide_form(
+    services: ServicesDep,
+    caller: FraudOfficer,
+    alert_id: UUID,
+    step: Annotated[Literal["freeze", "uphold", "reverse", "reopen"], Form()],
+    reason: Annotated[str, Form(min_length=10, max_length=4000)],
+    days: Annotated[int, Form(ge=1, le=180)] = 14,
+) -> RedirectResponse:
+    now = datetime.now(UTC)
+    with services.db.transaction() as conn:
+        check_neutral(caller, fraud_alerts.get(conn, alert_id).creator_id)
+        if step == "freeze":
+            until = now + timedelta(days=days)
+            alerts.freeze(
+                conn, alert_id, actor=actor_of(caller), until=until, reason_code="reviewer", text=reason, now=now
+            )
+        elif step == "reopen":
+            alerts.reopen(conn, alert_id, actor=actor_of(caller), reason_code="reviewer", text=reason, now=now)
+        else:
+            alert_appeals.resolve_alert(
+                conn, alert_id, upheld=step == "uphold", actor=actor_of(caller), until=now + timedelta(days=days),
+                code="reviewer", text=reason, now=now,
+            )  # fmt: skip
+    return RedirectResponse(f"/fraud_alerts/{alert_id}", status_code=303)
+
+
+@router.post("/fraud_alerts/{alert_id}/appeal", include_in_schema=False)
+def appeal_form(
+    services: ServicesDep,
+    caller: Reader,
+    alert_id: UUID,
+    ground: Annotated[str, Form()],
+    statement: Annotated[str, Form(min_length=1, max_length=10_000)],
+    file: Annotated[UploadFile | None, File()] = None,
+) -> RedirectResponse:
+    check_size(file)
+    with services.db.transaction() as conn:
+        number = alert_appeals.appeal_alert(
+            conn, alert_id, creator_id=own_creator(caller, None), actor=actor_of(caller),
+            ground=ground, statement=statement, now=datetime.now(UTC),
+        )  # fmt: skip
+    return filed_with(services, caller, number, file)
+
+
+@router.post("/appeals/{appeal_id}/file", include_in_schema=False)
+def file_form(
+    services: ServicesDep, caller: Reader, appeal_id: UUID, file: Annotated[UploadFile, File()]
+) -> RedirectResponse:
+    attach_file(services, caller, appeal_id, file)
+    return RedirectResponse(f"/appeals/{appeal_id}", status_code=303)
+
+
+@router.get("/appeals/{appeal_id}", response_class=HTMLResponse, include_in_schema=False)
+def appeal_page(services: ServicesDep, caller: Reader, appeal_id: UUID, file: Literal["lost"] | None = None) -> str:
+    with services.db.transaction() as conn:
+        appeal = seen_appeal(conn, caller, appeal_id)
+        view = _view(conn, appeal)
+    return templates.get_template("appeal.html").render(
+        appeal=view, ground=wording.GROUNDS[appeal.ground], now=datetime.now(UTC), file_lost=file == "lost",
+        may_attach=appeal.status == "open" and caller.creator_id in (appeal.creator_id, appeal.other_creator_id)
+        and caller.creator_id is not None,
+        may_answer=appeal.other_creator_id is not None and caller.creator_id == appeal.other_creator_id
+        and appeal.other_view is None and appeal.status == "open",
+        may_decide=appeal.kind == "originality" and appeal.status == "open" and caller.may("fraud")
+        and caller.creator_id not in (appeal.creator_id, appeal.other_creator_id),
+    )  # fmt: skip
+
+
+@router.post("/appeals/{appeal_id}/answer", include_in_schema=False)
+def answer_form(
+    services: ServicesDep,
+    caller: Reader,
+    appeal_id: UUID,
+    view: Annotated[str, Form(min_length=1, max_length=10_000)],
+) -> RedirectResponse:
+    answer(services, caller, appeal_id, View(view=view))
+    return RedirectResponse(f"/appeals/{appeal_id}", status_code=303)
+
+
+@router.get("/messages", response_class=HTMLResponse, include_in_schema=False)
+def inbox_page(services: ServicesDep, caller: Reader, creator: str | None = None) -> str:
+    with services.db.transaction() as conn:
+        found = inbox_messages.page(conn, acting_creator(conn, caller, creator), limit=100)
+    return templates.get_template("statements.html").render(messages=found)
+
+
+@router.get("/messages/{message_id}", response_class=HTMLResponse, include_in_schema=False)
+def message_page(services: ServicesDep, caller: Reader, message_id: UUID) -> str:
+    with services.db.transaction() as conn:
+        message = inbox_messages.get(conn, message_id)
+        check_side(caller, message.creator_id)
+        if caller.creator_id == message.creator_id:
+            inbox_messages.mark_read(conn, message_id, datetime.now(UTC))
+    return templates.get_template("statement.html").render(message=message)

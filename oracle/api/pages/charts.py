@@ -1,0 +1,101 @@
+"""Geometry of the dashboard's pictures: bars of SVG, made by the same code that shows the numbers. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from oracle.api.schemas.creators import TotalsView, WeekView
+
+HEIGHT = 120  # of the money that comes in; what goes away hangs below the line
+BELOW = 40
+STEP = 60
+BAR = 36
+
+
+@dataclass(frozen=True)
+class Block:
+    """A rectangle of a kind (base, bonus, to_me, held, away); y grows downwards."""
+
+    kind: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class WeekBar:
+    """One week of the chart, with its blocks and the numbers they stand for (cents)."""
+
+    week: date
+    x: float
+    blocks: tuple[Block, ...]
+    numbers: WeekView | None
+    total: int
+
+
+@dataclass(frozen=True)
+class WeekChart:
+    """Weeks beside each other, the latest to the right. `top` is the cents that the full height stands for."""
+
+    width: int
+    height: int
+    line: int
+    top: int
+    bars: tuple[WeekBar, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a bar: its share of the whole in percent."""
+
+    kind: str
+    label: str
+    cents: int
+    percent: float
+
+
+def week_chart(weeks: Sequence[WeekView], last: date, number: int) -> WeekChart:
+    """A chart of the last weeks up to the one of `last`; weeks without money are empty places."""
+    known = {week.week: week for week in weeks}
+    shown = [last - timedelta(weeks=back) for back in reversed(range(number))]
+    top = max([_income(known[week]) for week in shown if week in known] + [1])
+    deep = max([known[week].redirected_away for week in shown if week in known] + [0])
+    scale = min(HEIGHT / top, BELOW / deep if deep else HEIGHT / top)
+    bars = tuple(_week_bar(week, known.get(week), n * STEP, scale) for n, week in enumerate(shown))
+    return WeekChart(number * STEP, HEIGHT + BELOW + 24, HEIGHT, top, bars)
+
+
+def money_bar(totals: TotalsView) -> tuple[Part, ...]:
+    """Where all the money is that ever came: the parts are the right side of the sum."""
+    parts = {
+        "available": ("Available", totals.available),
+        "held": ("Held", totals.held),
+        "away": ("Redirected away", totals.redirected_away),
+    }
+    whole = sum(cents for _, cents in parts.values())
+    return tuple(
+        Part(kind, label, cents, round(100 * cents / whole, 2)) for kind, (label, cents) in parts.items() if cents
+    )
+
+
+def _income(week: WeekView) -> int:
+    return week.base + week.bonus + week.redirected_to_me
+
+
+def _week_bar(week: date, numbers: WeekView | None, x: float, scale: float) -> WeekBar:
+    if numbers is None:
+        return WeekBar(week, x, (), None, 0)
+    left, y = x + (STEP - BAR) / 2, float(HEIGHT)
+    blocks = []
+    for kind, cents in (("base", numbers.base), ("bonus", numbers.bonus), ("to_me", numbers.redirected_to_me)):
+        height = cents * scale
+        y -= height
+        if height:
+            blocks.append(Block(kind, left, round(y, 1), BAR, round(height, 1)))
+    if numbers.held:  # hatched over the lower part of what came in
+        height = numbers.held * scale
+        blocks.append(Block("held", left, round(HEIGHT - height, 1), BAR, round(height, 1)))
+    if numbers.redirected_away:
+        blocks.append(Block("away", left, HEIGHT, BAR, round(numbers.redirected_away * scale, 1)))
+    return WeekBar(week, x, tuple(blocks), numbers, _income(numbers) - numbers.redirected_away)

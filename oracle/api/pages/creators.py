@@ -1,0 +1,46 @@
+"""The dashboard of a creator and of one post."""
+
+from importlib import resources
+
+from fastapi import APIRouter, Response
+from fastapi.responses import HTMLResponse
+
+from oracle.api.access import Reader
+from oracle.api.pages.charts import money_bar, week_chart
+from oracle.api.pages.rendering import templates
+from oracle.api.routes.creators import PAGE, WEEKS_SHOWN, _creator_view, _open, _post_detail, _post_page
+from oracle.api.services import ServicesDep
+from oracle.engagement.events import PostId
+from storage.ledger import books as ledger
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/creators/{creator}", response_class=HTMLResponse)
+def show_creator(services: ServicesDep, caller: Reader, creator: str, cursor: str | None = None) -> str:
+    with services.db.transaction() as conn:
+        page = _open(conn, caller, creator)
+        view = _creator_view(conn, page, services.till)
+        posts = _post_page(conn, page, cursor, PAGE)
+    return templates.get_template("creator.html").render(
+        view=view,
+        page=posts,
+        first_page=cursor is None,
+        chart=week_chart(view.weeks, ledger.week_of(page.now), WEEKS_SHOWN),
+        bar=money_bar(view.totals),
+        expected_posts=posts.posts,
+    )
+
+
+@router.get("/creators/{creator}/posts/{post_id}", response_class=HTMLResponse)
+def show_post(services: ServicesDep, caller: Reader, creator: str, post_id: PostId) -> str:
+    with services.db.transaction() as conn:
+        page = _open(conn, caller, creator)
+        post = _post_detail(conn, page, bytes.fromhex(post_id[2:]))
+    return templates.get_template("creator_post.html").render(creator=page.handle, post=post, now=page.now)
+
+
+@router.get("/creators.css")
+def creator_style() -> Response:
+    sheet = resources.files("oracle.api").joinpath("templates/creator.css").read_text()
+    return Response(sheet, media_type="text/css", headers={"Cache-Control": "max-age=3600"})

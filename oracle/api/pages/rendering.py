@@ -1,0 +1,21 @@
+"""The one template environment of the pages, with the filters that their numbers and codes are shown by."""
+
+import jinja2
+
+from oracle.api.pages.viewer import clock
+from oracle.api.schemas.creators import verdict_words
+from oracle.notices import wording
+from oracle.notices.render import day
+from oracle.payouts.statement import dollars
+from oracle.rules.explain import percent
+
+templates = jinja2.Environment(loader=jinja2.PackageLoader("oracle.api"), autoescape=True, trim_blocks=True)
+templates.filters |= {
+    "clock": clock,
+    "day": day,
+    "did": wording.step,
+    "dollars": dollars,
+    "percent": percent,
+    "who": wording.who,
+}
+templates.globals["verdict_words"] = verdict_words

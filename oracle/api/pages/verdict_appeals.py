@@ -1,0 +1,47 @@
+"""Forms about appeals against verdicts: filing one from the page of the verdict, and deciding it."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, File, Form, UploadFile
+from fastapi.responses import RedirectResponse
+
+from oracle.api.access import FraudOfficer, Reader
+from oracle.api.parties import actor_of, own_creator
+from oracle.api.routes.appeals import check_size, decide, filed_with
+from oracle.api.schemas.appeals import Decision
+from oracle.api.services import ServicesDep
+from oracle.appeals import verdicts as cases
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.post("/analyses/{analysis_id}/appeal")
+def appeal_form(
+    services: ServicesDep,
+    caller: Reader,
+    analysis_id: UUID,
+    ground: Annotated[str, Form()],
+    statement: Annotated[str, Form(min_length=1, max_length=10_000)],
+    file: Annotated[UploadFile | None, File()] = None,
+) -> RedirectResponse:
+    check_size(file)
+    with services.db.transaction() as conn:
+        number = cases.appeal_verdict(
+            conn, analysis_id, creator_id=own_creator(caller, None), actor=actor_of(caller), ground=ground,
+            statement=statement, now=datetime.now(UTC),
+        )  # fmt: skip
+    return filed_with(services, caller, number, file)
+
+
+@router.post("/appeals/{appeal_id}/decide")
+def decide_form(
+    services: ServicesDep,
+    caller: FraudOfficer,
+    appeal_id: UUID,
+    outcome: Annotated[Literal["granted", "refused"], Form()],
+    convinced: Annotated[str, Form(min_length=10, max_length=4000)],
+) -> RedirectResponse:
+    decide(services, caller, appeal_id, Decision(outcome=outcome, convinced=convinced))
+    return RedirectResponse(f"/appeals/{appeal_id}", status_code=303)

@@ -1,0 +1,206 @@
+"""Appeals, messages and webhooks over HTTP."""
+
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import structlog
+from fastapi import APIRouter, File, Query, UploadFile
+from fastapi.responses import RedirectResponse, StreamingResponse
+
+from oracle.api.access import Caller, FraudOfficer, Reader
+from oracle.api.cursors import read_cursor, write_cursor
+from oracle.api.parties import acting_creator, actor_of, check_neutral, check_side, own_creator
+from oracle.api.schemas.appeals import AppealView, Decision, VerdictAppeal, View, Webhook
+from oracle.api.services import Services, ServicesDep
+from oracle.appeals import verdicts as cases
+from oracle.appeals.attachments import MOST_BYTES, add_attachment, check_room
+from oracle.errors import UploadTooLarge
+from oracle.notices import webhooks
+from storage.cases import appeals
+from storage.cases import messages as inbox_messages
+from storage.cases.appeals import Appeal
+from storage.cases.messages import Message
+from storage.database import Connection
+from storage.errors import StorageError
+from storage.fraud import audit_log as fraud_audit
+
+log = structlog.get_logger()
+router = APIRouter(tags=["appeals"])
+CHUNK_BYTES = 2**20
+
+
+@router.post("/v1/appeals", status_code=201, summary="Appeal the verdict on your work, free of charge")
+def file_appeal(services: ServicesDep, caller: Reader, body: VerdictAppeal) -> AppealView:
+    with services.db.transaction() as conn:
+        number = cases.appeal_verdict(
+            conn, body.analysis_id, creator_id=own_creator(caller, body.creator),
+            actor=actor_of(caller), ground=body.ground, statement=body.statement, now=datetime.now(UTC),
+        )  # fmt: skip
+        return _view(conn, appeals.get(conn, number))
+
+
+@router.get("/v1/appeals", summary="Appeals that you are a side of; all for reviewers")
+def list_appeals(
+    services: ServicesDep,
+    caller: Reader,
+    status: Literal["open", "decided"] | None = None,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> dict[str, Any]:
+    check_side(caller, caller.creator_id)
+    with services.db.transaction() as conn:
+        found = appeals.page(
+            conn, creator_id=caller.creator_id, status=status, before=read_cursor(cursor, UUID), limit=limit + 1
+        )
+        views = [_view(conn, appeal) for appeal in found[:limit]]
+    last = found[limit - 1] if len(found) > limit else None
+    return {"appeals": views, "next_cursor": write_cursor(last.filed_at, last.id) if last else None}
+
+
+@router.get("/v1/appeals/{appeal_id}", summary="One appeal with its files and steps")
+def get_appeal(services: ServicesDep, caller: Reader, appeal_id: UUID) -> AppealView:
+    with services.db.transaction() as conn:
+        return _view(conn, seen_appeal(conn, caller, appeal_id))
+
+
+@router.post("/v1/appeals/{appeal_id}/attachments", status_code=201, summary="Add a file that supports your side")
+def attach(
+    services: ServicesDep, caller: Reader, appeal_id: UUID, file: Annotated[UploadFile, File()]
+) -> dict[str, int]:
+    return {"attachment": attach_file(services, caller, appeal_id, file)}
+
+
+@router.get("/v1/appeals/{appeal_id}/attachments/{number}", summary="A file as it was sent")
+def get_attachment(services: ServicesDep, caller: Reader, appeal_id: UUID, number: int) -> StreamingResponse:
+    with services.db.transaction() as conn:
+        seen_appeal(conn, caller, appeal_id)
+        found = appeals.get_attachment(conn, appeal_id, number)
+
+    def chunks() -> Iterator[bytes]:
+        with services.blobs.open(found.blob_key) as content:
+            while chunk := content.read(CHUNK_BYTES):
+                yield chunk
+
+    # Somebody else's file: it is saved, and never runs as part of our pages.
+    headers = {
+        "Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff",
+        "Content-Length": str(found.size_bytes),
+    }  # fmt: skip
+    return StreamingResponse(chunks(), media_type=found.mime, headers=headers)
+
+
+@router.post("/v1/appeals/{appeal_id}/answer", summary="Say how you see it, as the other side")
+def answer(services: ServicesDep, caller: Reader, appeal_id: UUID, body: View) -> AppealView:
+    with services.db.transaction() as conn:
+        cases.add_other_view(
+            conn, appeal_id, creator_id=own_creator(caller, body.creator),
+            actor=actor_of(caller), view=body.view, now=datetime.now(UTC),
+        )  # fmt: skip
+        return _view(conn, appeals.get(conn, appeal_id))
+
+
+@router.post("/v1/appeals/{appeal_id}/decide", summary="Decide an appeal against a verdict; not by who decided before")
+def decide(services: ServicesDep, caller: FraudOfficer, appeal_id: UUID, body: Decision) -> dict[str, Any]:
+    with services.db.transaction() as conn:
+        case = appeals.get(conn, appeal_id)
+        check_neutral(caller, case.creator_id, case.other_creator_id)
+        rechecks = cases.decide_verdict(
+            conn, appeal_id, granted=body.outcome == "granted", actor=actor_of(caller),
+            convinced=body.convinced, now=datetime.now(UTC),
+        )  # fmt: skip
+        return {"appeal": _view(conn, appeals.get(conn, appeal_id)), "checked_again": rechecks}
+
+
+@router.get("/v1/messages", summary="What a creator was told")
+def list_messages(
+    services: ServicesDep,
+    caller: Reader,
+    creator: str | None = None,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> dict[str, Any]:
+    with services.db.transaction() as conn:
+        creator_id = acting_creator(conn, caller, creator)
+        found = inbox_messages.page(conn, creator_id, before=read_cursor(cursor, UUID), limit=limit + 1)
+    last = found[limit - 1] if len(found) > limit else None
+    return {
+        "messages": [_message(message) for message in found[:limit]],
+        "next_cursor": write_cursor(last.created_at, last.id) if last else None,
+    }
+
+
+@router.put("/v1/webhook", summary="Send a creator's messages there; the answer holds the secret, once")
+def put_webhook(services: ServicesDep, caller: Reader, body: Webhook) -> dict[str, str]:
+    with services.db.transaction() as conn:
+        creator_id = acting_creator(conn, caller, body.creator)
+        private = services.settings.fetch.allow_private
+        return {"secret": webhooks.register(conn, creator_id, body.url, allow_private=private)}
+
+
+def attach_file(services: Services, caller: Caller, appeal_id: UUID, file: UploadFile) -> int:
+    """Keep a file with an appeal that the caller is a side of. Raises: UploadTooLarge, and what keeping it raises."""
+    with services.db.transaction() as conn:
+        seen_appeal(conn, caller, appeal_id)
+        check_room(conn, appeal_id)
+    with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
+        path, size, limit = Path(folder) / "file", 0, MOST_BYTES
+        with path.open("wb") as out:
+            while chunk := file.file.read(CHUNK_BYTES):
+                size += len(chunk)
+                if size > limit:
+                    raise UploadTooLarge(f"The file is larger than the {limit} bytes accepted here. Nothing was kept.")
+                out.write(chunk)
+        return add_attachment(
+            services.db, services.blobs, appeal_id, path, file.filename or "file",
+            actor=actor_of(caller), now=datetime.now(UTC),
+        )  # fmt: skip
+
+
+def check_size(file: UploadFile | None) -> None:
+    """Before anything is filed: who reads that a file is too large has not appealed. Raises: UploadTooLarge."""
+    if file is not None and file.size is not None and file.size > MOST_BYTES:
+        raise UploadTooLarge(f"The file is larger than the {MOST_BYTES} bytes accepted here. Nothing was filed.")
+
+
+def filed_with(services: Services, caller: Caller, appeal_id: UUID, file: UploadFile | None) -> RedirectResponse:
+    """To the page of an appeal that was just filed. It stands, also where its file cannot be kept: the page says so."""
+    if file is not None and file.filename:
+        try:
+            attach_file(services, caller, appeal_id, file)
+        except StorageError as exc:
+            log.warning("appeal.file_lost", appeal_id=str(appeal_id), code=exc.code, error=str(exc))
+            return RedirectResponse(f"/appeals/{appeal_id}?file=lost", status_code=303)
+    return RedirectResponse(f"/appeals/{appeal_id}", status_code=303)
+
+
+def seen_appeal(conn: Connection, caller: Caller, appeal_id: UUID) -> Appeal:
+    """An appeal that the caller may see. Raises: NotFound, KeyRequired, NotYourCase."""
+    appeal = appeals.get(conn, appeal_id)
+    check_side(caller, appeal.creator_id, appeal.other_creator_id)
+    return appeal
+
+
+def _view(conn: Connection, appeal: Appeal) -> AppealView:
+    shown = {name: getattr(appeal, name) for name in AppealView.model_fields if hasattr(appeal, name)}
+    files = [
+        {"number": f.id, "file_name": f.file_name, "mime": f.mime, "size_bytes": f.size_bytes, "added_by": f.added_by}
+        for f in appeals.attachments(conn, appeal.id)
+    ]
+    steps = [
+        {"at": e.at, "actor": e.actor, "step": e.step, "reason_code": e.reason_code, "text": e.text}
+        for e in fraud_audit.of_appeal(conn, appeal.id)
+    ]
+    return AppealView(**shown, attachments=files, history=steps)
+
+
+def _message(message: Message) -> dict[str, Any]:
+    return {
+        "id": message.id, "kind": message.kind, "subject": message.subject, "body": message.body,
+        "created_at": message.created_at, "read_at": message.read_at, "alert_id": message.alert_id,
+        "appeal_id": message.appeal_id, "delivery": message.delivery, "sha256": bytes(message.sha256).hex(),
+        "link": f"/messages/{message.id}",
+    }  # fmt: skip

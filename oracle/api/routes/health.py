@@ -1,0 +1,77 @@
+"""Whether the process lives, and whether the whole oracle can do its work right now."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from oracle.api.services import ServicesDep
+from oracle.chain.core.readiness import problems
+from storage import jobs, migrate
+from storage.chain import node_status
+from storage.chain.node_status import NodeStatus
+from storage.errors import StorageError
+from storage.works import policies
+
+router = APIRouter(tags=["operations"])
+
+# The worker says hello every few seconds.
+SILENT_AFTER = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One condition of readiness."""
+
+    ok: bool
+    detail: str
+
+
+@router.get("/healthz", summary="The process answers")
+async def healthz() -> dict[str, str]:
+    return {"status": "alive"}
+
+
+@router.get("/readyz", summary="Database, worker, node and channels", responses={503: {"description": "Not ready"}})
+def readyz(services: ServicesDep, response: Response) -> dict[str, object]:
+    checks = _checks(services)
+    ready = all(check.ok for check in checks.values())
+    response.status_code = 200 if ready else 503
+    return {"ready": ready, "checks": checks, "channels": services.channels}
+
+
+def _checks(services: ServicesDep) -> dict[str, Check]:
+    try:
+        with services.db.transaction() as conn:
+            node = node_status.get(conn)
+            heartbeat = jobs.find_last_heartbeat(conn)
+            binding = policies.find_binding(conn)
+        at_head = migrate.is_at_head(services.db.dsn)
+    except StorageError as exc:
+        return {"database": Check(False, str(exc))}
+    return {
+        "database": Check(at_head, "at the newest migration" if at_head else "migrations are missing"),
+        "contracts": Check(binding is not None, f"hub 0x{binding.hub.hex()}" if binding else "none deployed or bound"),
+        "worker": _recent(heartbeat, "heartbeat"),
+        "node": _node(node),
+    }
+
+
+def _node(node: NodeStatus) -> Check:
+    found = problems(node, datetime.now(UTC))
+    if found:
+        return Check(False, "; ".join(f"{problem.code}: {problem.detail}" for problem in found))
+    return Check(True, f"head {node.head_number}, finalized {node.finalized_number}")
+
+
+@router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+def metrics(services: ServicesDep) -> Response:
+    return Response(generate_latest(services.metrics), media_type=CONTENT_TYPE_LATEST)
+
+
+def _recent(at: datetime | None, what: str) -> Check:
+    if at is None:
+        return Check(False, f"no {what} yet")
+    age = datetime.now(UTC) - at
+    return Check(age < SILENT_AFTER, f"last {what} {age.total_seconds():.0f} s ago")

@@ -1,0 +1,89 @@
+"""What is near a work: the earlier works it was compared with, and later works that came near it."""
+
+import json
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from oracle.api.access import ANONYMOUS, Reader
+from oracle.api.cursors import read_cursor, write_cursor
+from oracle.api.parties import unerased
+from oracle.api.schemas.analyses import Neighbour, neighbour
+from oracle.api.services import ServicesDep
+from storage.works import analyses, neighbours, works
+from storage.works.neighbours import LaterWork
+
+router = APIRouter(prefix="/v1", tags=["works"])
+
+
+class LaterNeighbour(BaseModel):
+    """A later work whose newest verdict names this one as the nearest."""
+
+    work_id: UUID
+    analysis_id: UUID
+    post_id: str
+    media_type: Literal["image", "video", "audio"]
+    creator: str | None
+    registered_at: datetime
+    verdict: Literal["original", "derivative", "self_duplicate", "licensed", "undecided"]
+    similarity: float = Field(ge=0, le=1)
+    similarity_bps: int
+
+
+class NeighboursView(BaseModel):
+    """What is near a work, from stored verdicts: nothing is searched anew."""
+
+    work_id: UUID
+    analysis_id: UUID | None = Field(description="The analysis that the earlier ones are from; null before a verdict.")
+    earlier: list[Neighbour] = Field(description="Earlier works that it was compared with, the most similar first.")
+    later: list[LaterNeighbour] = Field(
+        description="Later works that came near it, the newest first. None without a key; with a creator's key those"
+        " that came near a work of theirs, or are theirs."
+    )
+    next_cursor: str | None = Field(description="Send it as `cursor` for more later works; null at the end.")
+
+
+@router.get(
+    "/works/{work_id}/neighbours", summary="Earlier works that are near a work, and later ones that came near it"
+)
+def get_neighbours(
+    services: ServicesDep,
+    caller: Reader,
+    work_id: UUID,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> NeighboursView:
+    with services.db.transaction() as conn:
+        unerased(works.get_work(conn, work_id))
+        before = read_cursor(cursor, UUID)
+        # By one id everybody accused of copying it could be found: that takes a key, of the platform or of a side.
+        found = (
+            neighbours.later_works(conn, work_id, before=before, limit=limit + 1, creator_id=caller.creator_id)
+            if caller.name != ANONYMOUS
+            else []
+        )
+        newest = neighbours.newest_analysis(conn, work_id)
+        evidence = analyses.get(conn, newest).evidence if newest else None
+        named = [neighbour(match) for match in json.loads(evidence)["matches"]] if evidence else []
+        known = works.get_works(conn, [one.work_id for one in named])
+        apart = neighbours.settled_apart(conn, work_id)
+    last = found[limit - 1] if len(found) > limit else None
+    return NeighboursView(
+        work_id=work_id,
+        analysis_id=newest,
+        earlier=[one for one in named if known[one.work_id].erased_at is None and one.work_id not in apart],
+        later=[_later(one) for one in found[:limit]],
+        next_cursor=write_cursor(last.registered_at, last.work_id) if last else None,
+    )
+
+
+def _later(found: LaterWork) -> LaterNeighbour:
+    return LaterNeighbour(
+        work_id=found.work_id, analysis_id=found.analysis_id, post_id="0x" + bytes(found.post_id).hex(),
+        media_type=found.media_type, creator=found.creator, registered_at=found.registered_at,  # type: ignore[arg-type]
+        verdict=found.verdict, similarity=found.similarity_bps / 10_000,  # type: ignore[arg-type]
+        similarity_bps=found.similarity_bps,
+    )  # fmt: skip

@@ -1,0 +1,270 @@
+"""What the API answers: one model a resource, made from stored facts."""
+
+import json
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from oracle.originality.attestation import account_of
+from oracle.originality.evidence import channel_state, match_document
+from oracle.originality.precheck import Checked
+from storage.chain.outbox import Attestation
+from storage.works.analyses import Analysis
+from storage.works.works import Work
+
+
+class Progress(BaseModel):
+    """How far a running analysis is."""
+
+    stage: str = Field(examples=["verifying"])
+    done: int
+    total: int
+
+
+class WorkView(BaseModel):
+    """A registered piece of media."""
+
+    id: UUID
+    post_id: str = Field(description="32 bytes as 0x-hex: the post on chain.")
+    sha256: str
+    media_type: Literal["image", "video", "audio"]
+    mime: str
+    size_bytes: int
+    file_name: str | None
+    width: int | None
+    height: int | None
+    duration_ms: int | None
+    creator: str | None
+    account: str = Field(description="The address that is paid: a wallet, or an escrow account.")
+    registration: int = Field(description="Place in the order of all works; smaller came first.")
+    registered_at: datetime
+    published_at: datetime
+    erased_at: datetime | None
+
+
+class ErasedView(BaseModel):
+    """What became of a work that was erased. Decisions that name it stand, and so does its record on chain."""
+
+    work_id: UUID
+    erased_at: datetime
+    media_deleted: bool = Field(description="False where another work has the same bytes.")
+
+
+class Segment(BaseModel):
+    """A stretch of this work and the stretch of the earlier one that it repeats, in seconds."""
+
+    query_start_s: float
+    query_end_s: float
+    reference_start_s: float
+    reference_end_s: float
+    speed: float = 1.0
+    mirrored: bool = False
+    channel: Literal["picture", "sound"] | None = None
+    score: float | None = None
+
+
+class Neighbour(BaseModel):
+    """An earlier work that was compared with this one, whether or not it changed the verdict."""
+
+    work_id: UUID
+    post_id: str
+    creator: str | None
+    registered_at: datetime
+    similarity: float = Field(ge=0, le=1)
+    similarity_bps: int
+    verified: bool = Field(description="Whether shared content was proven; if not, this is likeness only.")
+    licensed: bool
+    media_type: Literal["image", "video", "audio"]
+    mirrored: bool = False
+    query_coverage: float = Field(description="Share of this work that the match covers.")
+    reference_coverage: float = Field(description="Share of the earlier work that reappears.")
+    sound_only: bool = Field(default=False, description="Whether a video shares nothing but its sound.")
+    segments: list[Segment] = Field(default=[], description="The matched stretches on both timelines.")
+    reason: str
+
+
+class AttestationView(BaseModel):
+    """The record of the decision on chain."""
+
+    status: Literal["pending", "sent", "included", "final", "refused"]
+    request_id: str
+    transaction: str | None
+    block_number: int | None
+    error_code: str | None
+    error_detail: str | None
+
+
+class Failure(BaseModel):
+    """Why an analysis ended without a verdict."""
+
+    code: str
+    detail: str
+
+
+class AnalysisView(BaseModel):
+    """One run of the oracle over one work."""
+
+    analysis_id: UUID
+    status: Literal["queued", "running", "decided", "failed"]
+    progress: Progress
+    verdict: Literal["original", "derivative", "self_duplicate", "licensed", "undecided"] | None
+    reason: str | None
+    explanation: str | None
+    similarity: float | None = Field(description="Calibrated score of the decisive match, 0 to 1.")
+    similarity_bps: int | None
+    similarity_tier: Literal["high", "medium", "low"] | None = Field(
+        description="Strength of the similarity alone; the verdict depends on the threshold."
+    )
+    threshold: float
+    redirect_percent: float | None = Field(description="Share of revenue that goes to the original creator.")
+    redirect_bps: int | None
+    badge: bool = Field(description="Whether the post holds the originality badge on chain.")
+    work: WorkView | None
+    original: Neighbour | None = Field(description="The earlier work the verdict rests on.")
+    neighbours: list[Neighbour] = Field(description="Nearest earlier works, also for an original.")
+    channels: dict[str, Any] | None = Field(description="What was compared with, and what was off and why.")
+    certainty: str | None = Field(
+        default=None, description="What a similarity at the threshold stands for: the measured rate of false matches."
+    )
+    notes: list[str] = []
+    evidence_hash: str | None
+    attestation: AttestationView | None
+    error: Failure | None
+    created_at: datetime | None
+    decided_at: datetime | None
+    again_of: UUID | None = Field(description="The analysis that could not look at everything, made again by this one.")
+    second_look: UUID | None = Field(description="The analysis that made this one again.")
+    links: dict[str, str]
+
+
+class CheckView(BaseModel):
+    """What would be decided if the file were posted now."""
+
+    verdict: Literal["original", "derivative", "self_duplicate", "licensed", "undecided"]
+    reason: str
+    explanation: str
+    similarity: float
+    similarity_bps: int
+    similarity_tier: Literal["high", "medium", "low"]
+    threshold: float
+    redirect_bps: int
+    media_type: Literal["image", "video", "audio"]
+    neighbours: list[Neighbour]
+    channels: dict[str, Any]
+    certainty: str
+    notes: list[str]
+
+
+def work_view(work: Work) -> WorkView:
+    """A stored work as the API shows it."""
+    return WorkView(
+        id=work.id,
+        post_id="0x" + work.post_id.hex(),
+        sha256=work.sha256.hex(),
+        media_type=work.media_type,  # type: ignore[arg-type]
+        mime=work.mime,
+        size_bytes=work.size_bytes,
+        file_name=work.file_name,
+        width=work.width,
+        height=work.height,
+        duration_ms=work.duration_ms,
+        creator=work.creator,
+        account="0x" + account_of(work).hex(),
+        registration=work.registration,
+        registered_at=work.registered_at,
+        published_at=work.published_at,
+        erased_at=work.erased_at,
+    )
+
+
+def analysis_view(
+    analysis: Analysis, work: Work | None, attestation: Attestation | None, second_look: UUID | None = None
+) -> AnalysisView:
+    """A stored analysis as the API shows it; matches, channels and words come from its evidence, byte for byte."""
+    evidence = json.loads(analysis.evidence) if analysis.evidence else {}
+    neighbours = [neighbour(match) for match in evidence.get("matches", [])]
+    on_chain = attestation is not None and attestation.status in ("included", "final")
+    path = f"/v1/analyses/{analysis.id}"
+    return AnalysisView(
+        analysis_id=analysis.id,
+        status=analysis.status,  # type: ignore[arg-type]
+        progress=Progress(stage=analysis.stage, done=analysis.stage_done, total=analysis.stage_total),
+        verdict=analysis.verdict,  # type: ignore[arg-type]
+        reason=analysis.reason,
+        explanation=evidence.get("explanation"),
+        similarity=None if analysis.similarity_bps is None else analysis.similarity_bps / 10_000,
+        similarity_bps=analysis.similarity_bps,
+        similarity_tier=analysis.tier,  # type: ignore[arg-type]
+        threshold=analysis.threshold_bps / 10_000,
+        redirect_percent=None if analysis.redirect_bps is None else analysis.redirect_bps / 100,
+        redirect_bps=analysis.redirect_bps,
+        badge=analysis.verdict == "original" and on_chain,
+        work=work_view(work) if work else None,
+        original=next((n for n in neighbours if n.work_id == analysis.matched_work_id), None)
+        if analysis.verdict != "original"
+        else None,
+        neighbours=neighbours,
+        channels=evidence.get("channels"),
+        certainty=evidence.get("certainty"),
+        notes=evidence.get("notes", []),
+        evidence_hash="0x" + analysis.evidence_hash.hex() if analysis.evidence_hash else None,
+        attestation=_attestation(attestation) if attestation else None,
+        error=Failure(code=analysis.error_code, detail=analysis.error_detail or "") if analysis.error_code else None,
+        created_at=analysis.created_at,
+        decided_at=analysis.decided_at,
+        again_of=analysis.again_of,
+        second_look=second_look,
+        links={
+            "self": path,
+            "evidence": f"{path}/evidence",
+            "receipt": f"{path}/receipt",
+            "events": f"{path}/events",
+            "page": f"/analyses/{analysis.id}",
+        },
+    )
+
+
+def check_view(found: Checked) -> CheckView:
+    """A check as the API shows it."""
+    decision = found.decision
+    return CheckView(
+        verdict=decision.verdict.value,
+        reason=decision.reason.value,
+        explanation=found.explanation,
+        similarity=decision.similarity_bps / 10_000,
+        similarity_bps=decision.similarity_bps,
+        similarity_tier=decision.tier.value,
+        threshold=found.policy.threshold_bps / 10_000,
+        redirect_bps=decision.redirect_bps,
+        media_type=found.kind.media_type,  # type: ignore[arg-type]
+        neighbours=[neighbour(match_document(one)) for one in found.judged],
+        channels={name: channel_state(state) for name, state in found.kind.channels.items()},
+        certainty=found.kind.certainty,
+        notes=list(found.reading.notes),
+    )
+
+
+def neighbour(match: dict[str, Any]) -> Neighbour:
+    """A match of the evidence as the API shows it."""
+    work = match["work"]
+    return Neighbour(
+        work_id=work["id"], post_id=work["post_id"], media_type=work["media_type"], creator=work["creator"],
+        registered_at=work["registered_at"],
+        **{name: match[name] for name in (
+            "similarity", "similarity_bps", "verified", "licensed", "mirrored", "query_coverage",
+            "reference_coverage", "sound_only", "segments", "reason",
+        ) if name in match},
+    )  # fmt: skip
+
+
+def _attestation(attestation: Attestation) -> AttestationView:
+    return AttestationView(
+        status=attestation.status,  # type: ignore[arg-type]
+        request_id="0x" + attestation.request_id.hex(),
+        transaction="0x" + attestation.tx_hash.hex() if attestation.tx_hash else None,
+        block_number=attestation.block_number,
+        error_code=attestation.error_code,
+        error_detail=attestation.error_detail,
+    )

@@ -1,0 +1,313 @@
+"""What the API says about creators: money in cents, counts raw and qualified, and every part of every number."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from oracle.payouts.onchain import Till
+from oracle.payouts.statement import CURRENCY, SIGNALS, VERDICTS, expected_pay, explain
+from storage.engagement.grades import StoredGrade, StoredPolicy
+from storage.ledger.freezes import Freeze
+from storage.ledger.posts import PostRow, UnpaidWeek
+from storage.ledger.views import CreatorTotals, Line, WeekRow
+from storage.ledger.withdrawals import Withdrawal
+
+
+class TotalsView(BaseModel):
+    """In cents; earned + redirected_to_me = available + held + redirected_away."""
+
+    earned: int
+    redirected_to_me: int
+    redirected_away: int
+    available: int = Field(description="Credited and waiting for nothing, fetched from the contract or not.")
+    held: int = Field(description="contested + frozen: it waits, and is not lost.")
+    contested: int = Field(description="Waits until a verdict cannot be disputed any more.")
+    frozen: int = Field(description="Waits while an alert is looked into.")
+
+
+class WeekView(BaseModel):
+    """What was booked for a week, in cents; `held` is what of it still waits."""
+
+    week: date = Field(description="Its Monday.")
+    base: int
+    bonus: int
+    redirected_to_me: int
+    redirected_away: int
+    held: int
+
+
+class FreezeView(BaseModel):
+    """Money that waits because of an alert, until it is decided and at the longest until `until`."""
+
+    alert_id: str
+    post_id: str | None
+    since: datetime
+    until: datetime
+
+
+class ExpectedView(BaseModel):
+    """What a week will bring if nothing changes any more, in cents."""
+
+    week: date
+    base: int
+    bonus: int
+    bonus_bps: int
+    redirected_away: int
+    net: int
+
+
+class PostMoney(BaseModel):
+    """In cents; base + bonus = net + contested + frozen + redirected_away."""
+
+    base: int
+    bonus: int
+    redirected_away: int
+    contested: int
+    frozen: int
+    net: int
+    unpaid_base: int = Field(description="Announced, and paid once the grade is final.")
+
+
+class PostView(BaseModel):
+    """A post of a creator."""
+
+    post_id: str
+    title: str | None
+    media_type: str
+    published_at: datetime
+    length_s: float | None
+    audience: int | None
+    raw: dict[str, int] | None = Field(description="Everything that came in.")
+    qualified: dict[str, int] | None = Field(description="What counts.")
+    grade: str | None
+    grade_status: str | None
+    score: float | None = Field(description="0 to 1.")
+    final_at: datetime | None = Field(description="When the grade is final.")
+    verdict: str | None
+    redirect_bps: int
+    redirected_to: str | None
+    contestable_until: datetime | None
+    disputed: bool
+    frozen_until: datetime | None
+    money: PostMoney
+    links: dict[str, str]
+
+
+class ContributionView(BaseModel):
+    """What one signal adds to the score, in basis points of it."""
+
+    signal: str
+    label: str
+    count: float
+    rate: float | None
+    shrunk: float = Field(description="The rate mixed with views of an average post: few views say little.")
+    average: float = Field(description="The same among like posts.")
+    rank_bps: int = Field(description="Share of like posts that this one equals or beats.")
+    weight_bps: int
+    contribution_bps: int
+
+
+class GradeView(BaseModel):
+    """How a grade came about."""
+
+    grade: str
+    status: str
+    score_bps: int
+    policy_version: int
+    cutoffs_bps: dict[str, int]
+    chain_version: int | None = Field(description="Version of the contract's policy that the cut-offs are from.")
+    cohort: str | None = Field(description="The like posts it is compared with; none: too few posts yet.")
+    cohort_posts: int
+    contributions: list[ContributionView]
+    computed_at: datetime
+
+
+class BookedView(BaseModel):
+    """One line of the books, with the reason for it."""
+
+    transaction: int
+    booked_at: datetime
+    week: date
+    kind: str
+    entry: str
+    bucket: str
+    amount: int
+    counterparty: str | None
+    explanation: str
+
+
+class GradeChange(BaseModel):
+    """When letter or status changed."""
+
+    at: datetime
+    grade: str
+    status: str
+    score_bps: int
+    reason: str
+
+
+class PostDetail(PostView):
+    """A post with everything its grade and its money were made of."""
+
+    freezes: list[FreezeView]
+    grading: GradeView | None
+    history: list[GradeChange]
+    expected: list[ExpectedView]
+    booked: list[BookedView]
+
+
+class PostPage(BaseModel):
+    """Posts, the newest first."""
+
+    posts: list[PostView]
+    next: str | None = Field(description="Send it as `cursor` to go on; null at the end.")
+
+
+class WithdrawalView(BaseModel):
+    """Money that left the contract, in a final block."""
+
+    at: datetime
+    amount: str = Field(description="In the token's smallest units.")
+    cents: int | None = Field(description="The same in cents; null for a token that creators are not paid with here.")
+    token: str
+    to: str
+    tx_hash: str
+
+
+class CreatorView(BaseModel):
+    """A creator's money and posts at one moment."""
+
+    creator: str
+    as_of: datetime
+    currency: str = CURRENCY
+    totals: TotalsView
+    weeks: list[WeekView]
+    expected: int = Field(description="Cents that announced weeks will bring once their grades are final.")
+    freezes: list[FreezeView]
+    fetched: int = Field(
+        description="Cents fetched from the contract so far. It holds tips and other money besides what is booked here."
+    )
+    withdrawals: list[WithdrawalView] = Field(description="The last ten, the newest first.")
+    stuck_on_chain: int = Field(
+        description="Cents your posts earned that the contract has not paid: it refused, or judges a post otherwise."
+    )
+    posts: int
+    raw_views: int
+    qualified_views: int
+    links: dict[str, str]
+
+
+def totals_view(totals: CreatorTotals) -> TotalsView:
+    """A creator's totals as the API shows them."""
+    return TotalsView(**vars(totals), held=totals.contested + totals.frozen)
+
+
+def withdrawal_view(found: Withdrawal, till: Till) -> WithdrawalView:
+    """A withdrawal as the API shows it."""
+    return WithdrawalView(
+        at=found.block_time,
+        amount=str(int(found.amount)),
+        cents=int(found.amount) // till.units_per_cent if found.token == till.token else None,
+        token="0x" + found.token.hex(),
+        to="0x" + found.recipient.hex(),
+        tx_hash="0x" + found.tx_hash.hex(),
+    )
+
+
+def week_view(week: WeekRow) -> WeekView:
+    """A week as the API shows it."""
+    return WeekView(**vars(week))
+
+
+def freeze_view(freeze: Freeze) -> FreezeView:
+    """A freeze as the API shows it."""
+    post_id = "0x" + freeze.post_id.hex() if freeze.post_id else None
+    return FreezeView(alert_id=str(freeze.alert_id), post_id=post_id, since=freeze.since, until=freeze.until)
+
+
+def expected_view(post: PostRow, week: UnpaidWeek) -> ExpectedView:
+    """What an announced week would bring now."""
+    expected = expected_pay(week.base_minor, post.grade, post.verdict, post.redirect_bps)
+    return ExpectedView(week=week.week, **expected)
+
+
+def post_fields(post: PostRow, handle: str) -> dict[str, Any]:
+    """A post's own fields as the API shows them."""
+    post_id = "0x" + post.post_id.hex()
+    links = {
+        "self": f"/api/creators/{handle}/posts/{post_id}",
+        "page": f"/creators/{handle}/posts/{post_id}",
+    }
+    if post.analysis_id:
+        links["evidence"] = f"/analyses/{post.analysis_id}"
+    if post.work_id:
+        links["picture"] = f"/works/{post.work_id}/preview.jpg"
+    return {
+        "post_id": post_id,
+        "title": post.title,
+        "media_type": post.media_type,
+        "published_at": post.published_at,
+        "length_s": post.length_ms / 1_000 if post.length_ms else None,
+        "audience": post.audience,
+        "raw": post.raw,
+        "qualified": post.qualified,
+        "grade": post.grade,
+        "grade_status": post.grade_status,
+        "score": post.score_bps / 10_000 if post.score_bps is not None else None,
+        "final_at": post.grade_final_at,
+        "verdict": post.verdict,
+        "redirect_bps": post.redirect_bps,
+        "redirected_to": post.creditor,
+        "contestable_until": post.terms_final_at,
+        "disputed": post.disputed,
+        "frozen_until": post.frozen_until,
+        "money": PostMoney(
+            base=post.base_minor,
+            bonus=post.bonus_minor,
+            redirected_away=post.away_minor,
+            contested=post.contested_minor,
+            frozen=post.frozen_minor,
+            net=post.net_minor,
+            unpaid_base=post.unpaid_base_minor,
+        ),
+        "links": links,
+    }
+
+
+def grade_view(grade: StoredGrade, policy: StoredPolicy) -> GradeView:
+    """A grade with the rules it was made under."""
+    parts: list[Mapping[str, Any]] = grade.facts["signals"]
+    return GradeView(
+        grade=grade.grade,
+        status=grade.status,
+        score_bps=grade.score_bps,
+        policy_version=grade.policy_version,
+        cutoffs_bps=dict(policy.cutoffs_bps),
+        chain_version=policy.chain_version,
+        cohort=grade.facts["cohort"],
+        cohort_posts=grade.facts["cohort_posts"],
+        contributions=[ContributionView(label=SIGNALS[part["signal"]], **part) for part in parts],
+        computed_at=grade.computed_at,
+    )
+
+
+def booked_view(line: Line) -> BookedView:
+    """A line of the books with its reason."""
+    return BookedView(
+        transaction=line.transaction_id,
+        booked_at=line.booked_at,
+        week=line.week,
+        kind=line.kind,
+        entry=line.entry,
+        bucket=line.bucket,
+        amount=line.amount_minor,
+        counterparty=line.counterparty,
+        explanation=explain(line),
+    )
+
+
+def verdict_words(verdict: str | None) -> str:
+    """A verdict as people say it."""
+    return VERDICTS[verdict] if verdict else "not looked at yet"

@@ -1,0 +1,80 @@
+"""Files that support an appeal: kept in the blob store under their content, named in the database."""
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from embeddings.errors import EmbeddingError
+from embeddings.sniff import sniff
+from oracle.appeals.errors import TooLate, TooManyAttachments
+from oracle.errors import UploadTooLarge
+from storage.blobs import BlobStore, blob_key
+from storage.cases import appeals
+from storage.database import Connection, Database
+from storage.fraud import audit_log as fraud_audit
+from storage.works import works
+
+MOST_FILES = 10
+MOST_BYTES = 20 * 2**20  # each; documents and pictures, not media
+CHUNK_BYTES = 2**20
+
+
+def add_attachment(
+    db: Database, blobs: BlobStore, appeal_id: UUID, path: Path, file_name: str, *, actor: str, now: datetime
+) -> int:
+    """Keep a file with an appeal that is not decided yet. Returns: the attachment's number; the same bytes, the same.
+
+    The caller has checked that the actor is a side of the appeal. Raises: TooLate, TooManyAttachments, NotFound,
+    BlobError.
+    """
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").digest()
+    key = blob_key(digest)
+    if path.stat().st_size > MOST_BYTES:
+        raise UploadTooLarge(f"A file of an appeal has at most {MOST_BYTES // 2**20} MiB. Nothing was kept.")
+    with db.transaction() as conn:
+        check_room(conn, appeal_id, digest)
+    blobs.put(path, key)
+    with db.transaction() as conn:
+        appeals.get(conn, appeal_id, lock=True)
+        works.lock_registration(conn)
+        if not blobs.exists(key):  # nothing referred to the same bytes, and they were swept away since they were put
+            blobs.put(path, key)
+        check_room(conn, appeal_id, digest)
+        there = appeals.attachments(conn, appeal_id)
+        number = appeals.attach(
+            conn, appeal_id, added_by=actor, file_name=Path(file_name).name[:255] or "file", mime=_mime(path),
+            sha256=digest, size_bytes=path.stat().st_size, blob_key=key,
+        )  # fmt: skip
+        if number not in {kept.id for kept in there}:
+            fraud_audit.append(
+                conn, at=now, actor=actor, step="attach", reason_code="file", text=Path(file_name).name or "file",
+                appeal_id=appeal_id, facts={"sha256": digest.hex(), "size_bytes": path.stat().st_size},
+            )  # fmt: skip
+    return number
+
+
+def check_room(conn: Connection, appeal_id: UUID, digest: bytes | None = None) -> None:
+    """Raise unless an appeal takes one more file; the one with that SHA-256 it may have already.
+
+    Before the bytes are kept anywhere, so that no refused file fills the disk. Without a digest a full appeal is not
+    refused: what comes may be there already. Raises: TooLate, TooManyAttachments, NotFound.
+    """
+    if appeals.get(conn, appeal_id).status != "open":
+        raise TooLate("This appeal is decided; files can no longer be added.")
+    there = [bytes(kept.sha256) for kept in appeals.attachments(conn, appeal_id)]
+    if digest is not None and len(there) >= MOST_FILES and digest not in there:
+        raise TooManyAttachments
+
+
+def _mime(path: Path) -> str:
+    """What the bytes say; never the name, and nothing a browser would run."""
+    with path.open("rb") as file:
+        head = file.read(5)
+    if head == b"%PDF-":
+        return "application/pdf"
+    try:
+        return sniff(path).mime
+    except EmbeddingError:
+        return "application/octet-stream"

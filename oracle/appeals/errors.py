@@ -1,0 +1,63 @@
+"""Errors of alerts, statements and appeals."""
+
+from oracle.errors import Conflict, NotAllowed, OracleError
+
+
+class StepNotPossible(Conflict):
+    """An alert that stands where this one does cannot take that step."""
+
+    code = "step_not_possible"
+
+
+class AccuserCannotDecide(NotAllowed):
+    """Who held the money cannot decide whether it stays held: somebody else has to."""
+
+    code = "accuser_cannot_decide"
+
+
+class InvalidEndDate(OracleError):
+    """A hold needs an end date that the rules allow."""
+
+    code = "invalid_end_date"
+
+
+class NotYourCase(NotAllowed):
+    """Only the creator whom a decision is about can appeal it, and only its two sides see the appeal."""
+
+    code = "not_your_case"
+
+
+class TooLate(Conflict):
+    """The time for this is over."""
+
+    code = "too_late"
+
+
+class UnknownGround(OracleError):
+    """That is no ground for an appeal."""
+
+    code = "unknown_ground"
+
+
+class NothingToAppeal(Conflict):
+    """This decision takes nothing from you, so that there is nothing to appeal."""
+
+    code = "nothing_to_appeal"
+
+
+class TooManyAttachments(Conflict):
+    """An appeal holds at most ten files."""
+
+    code = "too_many_attachments"
+
+
+class AppealExists(Conflict):
+    """There is an appeal against this decision already."""
+
+    code = "appeal_exists"
+
+
+class InvalidSpan(OracleError):
+    """A detection pass looks at full hours that have begun."""
+
+    code = "invalid_span"

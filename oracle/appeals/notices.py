@@ -1,0 +1,92 @@
+"""The notices of an appeal: filed, for the other side, and its result."""
+
+from datetime import datetime
+
+from oracle.notices import render as statements
+from oracle.notices import templates, wording
+from oracle.notices.render import Letter, day, render
+from storage.cases import appeals
+from storage.cases.appeals import Appeal
+from storage.database import Connection
+
+
+def appeal_filed(conn: Connection, appeal: Appeal, subject: str, other: str | None, now: datetime) -> Letter:
+    """Confirm an appeal with its dates. Raises: MissingFact."""
+    if appeal.kind == "fraud":
+        meanwhile = "Until then the money goes on waiting; it is free at once if nobody decides by that day."
+        link = f"/fraud_alerts/{appeal.alert_id}"
+    else:
+        meanwhile = "Until then the disputed share waits for the decision; nobody can take it out."
+        link = f"/appeals/{appeal.id}"
+    until = f" until {day(appeal.other_until)}" if appeal.other_until else ""
+    letter = render(
+        templates.APPEAL_FILED,
+        {
+            "subject": subject,
+            "filed_at": day(appeal.filed_at),
+            "ground": wording.GROUNDS[appeal.ground],
+            "decide_by": day(appeal.decide_by),
+            "money_meanwhile": meanwhile,
+            "first_decider": wording.who(appeal.first_decider),
+            "other_side": f"{other} can answer{until} and sees your statement as you wrote it."
+            if other
+            else "There is no other side that has to be heard.",
+            "appeal_link": link,
+            "appeal": str(appeal.id),
+        },
+    )
+    statements.send(conn, letter, appeal.creator_id, now, alert_id=appeal.alert_id, appeal_id=appeal.id)
+    return letter
+
+
+def other_side(conn: Connection, appeal: Appeal, subject: str, original: str, now: datetime) -> Letter:
+    """Ask the other side how it sees the matter. Raises: MissingFact."""
+    assert appeal.other_creator_id is not None
+    letter = render(
+        templates.OTHER_SIDE,
+        {
+            "subject": subject,
+            "original": original,
+            "ground": wording.GROUNDS[appeal.ground],
+            "statement": appeal.statement,
+            "other_until": day(appeal.other_until) if appeal.other_until else None,
+            "appeal_link": f"/appeals/{appeal.id}",
+            "appeal": str(appeal.id),
+        },
+    )
+    statements.send(conn, letter, appeal.other_creator_id, now, appeal_id=appeal.id)
+    return letter
+
+
+def appeal_result(
+    conn: Connection,
+    appeal: Appeal,
+    subject: str,
+    *,
+    outcome: str,
+    decider: str,
+    convinced: str,
+    money_moved: str,
+    next_step: str,
+    now: datetime,
+) -> Letter:
+    """Tell how an appeal ended, what convinced whom, and what money moved when. Raises: MissingFact."""
+    files = len(appeals.attachments(conn, appeal.id))
+    looked = ["your statement", f"{files} file{'s' if files != 1 else ''} you or the other side sent"]
+    looked += ["what the other side says"] if appeal.other_view else []
+    letter = render(
+        templates.APPEAL_RESULT,
+        {
+            "subject": subject,
+            "outcome": wording.outcome_of(appeal.kind, outcome),
+            "looked_at": ", ".join([*looked, "everything stored with the first decision"]),
+            "convinced": convinced,
+            "money": money_moved,
+            "next_step": next_step,
+            "decided_at": day(now),
+            "decider": decider,
+            "appeal": str(appeal.id),
+        },
+    )
+    statements.send(conn, letter, appeal.creator_id, now, alert_id=appeal.alert_id, appeal_id=appeal.id)
+    return letter

@@ -1,0 +1,79 @@
+"""Tell creators whose work was found to be a copy: what it means for their money, why, and how to appeal."""
+
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from oracle.notices import render as statements
+from oracle.notices import templates
+from oracle.notices.render import day, render
+from oracle.notices.titles import work_name
+from oracle.payouts.payments import window_of
+from oracle.rules.deadlines import APPEAL_WITHIN
+from oracle.rules.explain import percent
+from storage.cases import messages as inbox_messages
+from storage.database import Connection, Database
+from storage.errors import DatabaseUnavailable
+from storage.works import analyses, policies, works
+
+log = structlog.get_logger()
+
+
+def send_due(db: Database, now: datetime) -> int:
+    """Send what is due, once each. Returns: how many letters were written. Raises: DatabaseUnavailable."""
+    with db.transaction() as conn:
+        waiting = inbox_messages.untold_copies(conn, now)
+    sent = 0
+    for analysis_id in waiting:
+        try:
+            with db.transaction() as conn:
+                conn.execute("select 1 from analyses where id = %s for update", (analysis_id,))
+                if inbox_messages.is_untold_copy(conn, analysis_id):
+                    tell(conn, analysis_id, now)
+                    sent += 1
+        except DatabaseUnavailable:
+            raise
+        except Exception as exc:  # it waits longer each time, so that it takes no other letter's place
+            log.warning("verdict.statement_blocked", analysis_id=str(analysis_id), reason=str(exc))
+            with db.transaction() as conn:
+                inbox_messages.block_copy(conn, analysis_id, str(exc), now)
+    return sent
+
+
+def tell(conn: Connection, analysis_id: UUID, now: datetime) -> None:
+    """Write the letter about one derivative verdict. Raises: MissingFact, NotFound."""
+    analysis = analyses.get(conn, analysis_id)
+    assert analysis.work_id is not None
+    assert analysis.matched_work_id is not None
+    assert analysis.creator_id is not None
+    own, original = works.get_work(conn, analysis.work_id), works.get_work(conn, analysis.matched_work_id)
+    window = window_of(policies.find_terms(conn, analysis.policy_version))
+    similarity, threshold, base = analysis.similarity_bps, analysis.threshold_bps, analysis.base_redirect_bps
+    letter = render(
+        templates.COPY_FOUND,
+        {
+            "subject": f'"{work_name(own)}"',
+            "original": work_name(original),
+            "owner": original.creator,
+            "registered_at": day(original.registered_at),
+            "decided_at": day(analysis.decided_at) if analysis.decided_at else None,
+            "redirect": percent(analysis.redirect_bps) if analysis.redirect_bps is not None else None,
+            "similarity": percent(similarity) if similarity is not None else None,
+            "threshold": percent(threshold),
+            "formula": None if similarity is None else _formula(similarity, threshold, base),
+            "certainty": f"the strength of the match is {analysis.tier}." if analysis.tier else None,
+            "viewer_link": f"/analyses/{analysis_id}",
+            "appeal_link": f"/analyses/{analysis_id} or POST /v1/appeals",
+            "appeal_end": day(analysis.decided_at + APPEAL_WITHIN) if analysis.decided_at else None,
+            "waits_until": day(analysis.decided_at + window) if analysis.decided_at else None,
+            "decider": f"the oracle under policy {analysis.policy_version}",
+            "case": analysis_id.hex,
+        },
+    )
+    statements.send(conn, letter, analysis.creator_id, now, analysis_id=analysis_id)
+
+
+def _formula(similarity_bps: int, threshold_bps: int, base_bps: int) -> str:
+    s, t = percent(similarity_bps), percent(threshold_bps)
+    return f"{percent(base_bps)} × ({s} − {t}) / (100 % − {t})"

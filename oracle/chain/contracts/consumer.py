@@ -1,0 +1,81 @@
+"""What a contract's side does: ask the oracle through the example consumer, and read what came back."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from oracle.chain.core.abis import contract
+from oracle.chain.core.report import ZERO_HASH, MediaType
+from oracle.chain.core.reverts import ContractReverted, decode_revert
+from oracle.chain.core.transaction import Transaction
+from oracle.chain.core.wire import Receipt, hexed
+from oracle.chain.errors import ChainTimeout
+from oracle.chain.keys.signer import Signer
+from oracle.chain.rpc.client import REQUESTED, ChainClient
+
+
+def transact(
+    client: ChainClient,
+    account: Signer,
+    to: bytes,
+    data: bytes,
+    *,
+    value_wei: int = 0,
+    timeout_s: float = 60.0,
+    before_sending: Callable[[int], None] | None = None,
+) -> Receipt:
+    """Send one transaction and wait until it is mined; not for the node, whose transactions are many at once.
+
+    Args: before_sending: is told the nonce; nothing is sent where it raises.
+    Raises: ContractReverted (before or after sending), ChainTimeout, ChainError.
+    """
+    gas = client.estimate_gas(to, data, sender=account.address, value_wei=value_wei)
+    unsigned = Transaction(
+        chain_id=client.chain_id,
+        nonce=client.account_nonce(account.address, "pending"),
+        fee=client.fee(),
+        gas=gas * 5 // 4,
+        to=to,
+        data=data,
+        value_wei=value_wei,
+    )
+    signed = unsigned.sign(account)
+    if before_sending is not None:
+        before_sending(unsigned.nonce)
+    client.send(signed.raw)
+    deadline = time.monotonic() + timeout_s
+    while (receipt := client.find_receipt(signed.tx_hash)) is None:
+        if time.monotonic() > deadline:
+            raise ChainTimeout(f"Transaction 0x{signed.tx_hash.hex()} was not mined in {timeout_s:.0f} s.")
+        time.sleep(0.05)
+    if not receipt.succeeded:
+        raise ContractReverted(decode_revert(b""))
+    return receipt
+
+
+def request_verification(
+    client: ChainClient,
+    account: Signer,
+    consumer: bytes,
+    *,
+    post_id: bytes,
+    media_type: MediaType,
+    creator: bytes,
+    uri: str,
+    content_hash: bytes = ZERO_HASH,
+    value_wei: int = 0,
+) -> bytes:
+    """Have the example consumer (20-byte address) ask for a post to be verified. Returns the request id.
+
+    Raises: ContractReverted, ChainError.
+    """
+    data = contract("ExampleConsumer").call_data("verify", post_id, content_hash, int(media_type), hexed(creator), uri)
+    receipt = transact(client, account, consumer, data, value_wei=value_wei)
+    topic = client.hub_abi.topic(REQUESTED)
+    (entry,) = [e for e in receipt.logs if e.address == client.hub and e.topics[0] == topic]
+    return entry.topics[1]
+
+
+def received_result(client: ChainClient, consumer: bytes, post_id: bytes) -> dict[str, Any]:
+    """What the consumer was called back with, by field name; outcome 0 where nothing came yet."""
+    return client.read_struct("ExampleConsumer", hexed(consumer), "resultOf", post_id)

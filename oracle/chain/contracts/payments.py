@@ -1,0 +1,291 @@
+"""Money and justice on chain, one small function for each thing people do. Amounts in the token's smallest unit.
+
+Every function that sends returns only when the transaction is mined. Raises: ContractReverted with the contract's own
+error, ChainTimeout, ChainError. Hashes are 32 bytes, accounts 20; the zero account as a token is ether.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from oracle.chain.contracts.consumer import transact
+from oracle.chain.core.abis import contract
+from oracle.chain.core.report import ZERO_ADDRESS, Outcome
+from oracle.chain.core.wire import Receipt, address_bytes, hexed
+from oracle.chain.errors import EndpointInconsistent
+from oracle.chain.keys.signer import Signer
+from oracle.chain.rpc.client import ChainClient
+
+ETHER = ZERO_ADDRESS
+# Solidity name of each contract, and the field of the deployment that says where it is.
+SPLITTER = ("RevenueSplitter", "revenue_splitter")
+DISPUTES = ("PoCDisputes", "disputes")
+VAULT = ("BonusVault", "bonus_vault")
+GUARD = ("FraudGuard", "fraud_guard")
+LINKS = ("AccountLinks", "account_links")
+
+
+class DisputeStatus(IntEnum):
+    """Stage of a dispute, as the contract numbers it."""
+
+    NONE = 0
+    OPEN = 1
+    RULED = 2
+    CLOSED = 3
+
+
+class FreezeStatus(IntEnum):
+    """Stage of a fraud freeze as of now, as the contract numbers it."""
+
+    NONE = 0
+    FROZEN = 1
+    APPEALED = 2
+    UPHELD = 3
+    RELEASED = 4
+    EXPIRED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What became of a payment to a post; `to_original + to_poster` is its owner's gross share."""
+
+    to_original: int
+    to_poster: int
+    contested: bool  # the original's part waits until the result is final
+    frozen: bool  # the poster's part waits for a fraud alert
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeView:
+    """A dispute as the contract keeps it."""
+
+    post_id: bytes
+    status: DisputeStatus
+    round: int
+    disputed: Outcome
+    standing: Outcome
+    answered: bool
+    bond_wei: int
+    answer_until: int
+    rule_until: int
+    appeal_until: int
+    review_until: int  # until then the arbiter waits for the oracle's second look; 0 once it is here, or without one
+    reviewed: Outcome  # what the second look said; NONE until it is here
+
+
+# Payments and withdrawals
+
+
+def tip(client: ChainClient, account: Signer, post_id: bytes, amount: int, *, token: bytes = ETHER) -> Split:
+    """Tip a post; an ERC-20 must be allowed and approved."""
+    receipt = _send(client, account, SPLITTER, "tip", post_id, hexed(token), amount, value_wei=_value(token, amount))
+    return _split(client, receipt)
+
+
+def credit_bonus(
+    client: ChainClient,
+    paymaster: Signer,
+    post_id: bytes,
+    period: bytes,
+    base_pay: int,
+    grade: int,
+    *,
+    token: bytes = ETHER,
+    before_sending: Callable[[int], None] | None = None,
+) -> Split:
+    """Pay a post base pay and the bonus of its grade (1 is A), once for each period, out of the vault.
+
+    Args: before_sending: is told the nonce of the transaction; nothing is sent where it raises.
+    """
+    args = (post_id, period, hexed(token), base_pay, grade)
+    receipt = _send(client, paymaster, VAULT, "creditBonus", *args, before_sending=before_sending)
+    return _split(client, receipt)
+
+
+def fund_vault(client: ChainClient, account: Signer, amount: int, *, token: bytes = ETHER) -> None:
+    """Add to what bonuses are paid from."""
+    _send(client, account, VAULT, "fund", hexed(token), amount, value_wei=_value(token, amount))
+
+
+def claimable(client: ChainClient, account: bytes, *, token: bytes = ETHER) -> int:
+    """What an account may withdraw from the splitter."""
+    return int(_read(client, SPLITTER, "claimable", hexed(account), hexed(token)))
+
+
+def contested(client: ChainClient, post_id: bytes, *, token: bytes = ETHER) -> int:
+    """What waits for a post's result to be final."""
+    return int(_read(client, SPLITTER, "contested", post_id, hexed(token)))
+
+
+def pay_contested(client: ChainClient, account: Signer, post_id: bytes, *, token: bytes = ETHER) -> None:
+    """Pay out what was contested, by the final result. Anyone may."""
+    _send(client, account, SPLITTER, "payContested", post_id, hexed(token))
+
+
+def withdraw(
+    client: ChainClient, wallet: Signer, *, of: bytes | None = None, to: bytes | None = None, token: bytes = ETHER
+) -> int:
+    """Fetch all of an account's money in one token; returns the amount.
+
+    Args:
+        of: The wallet's own account, or an escrow account that is linked to it. None: its own.
+        to: Recipient. None: the wallet.
+    """
+    args = (hexed(of or wallet.address), hexed(token), hexed(to or wallet.address))
+    receipt = _send(client, wallet, SPLITTER, "withdraw", *args)
+    return int(_event(client, receipt, SPLITTER, "Withdrawn")["amount"])
+
+
+# Wallets of creators who had none
+
+
+def link_digest(client: ChainClient, account: bytes, wallet: bytes, valid_until: int, signer_epoch: int) -> bytes:
+    """What the oracle's signers sign to attest whose wallet this is."""
+    return bytes(_read(client, LINKS, "hashLink", hexed(account), hexed(wallet), valid_until, signer_epoch))
+
+
+def link_account(
+    client: ChainClient,
+    sender: Signer,
+    handle: str,
+    wallet: bytes,
+    *,
+    valid_until: int,
+    signer_epoch: int,
+    signatures: list[bytes],
+) -> None:
+    """Let a wallet act for the escrow account of a handle. Anyone may transmit."""
+    _send(client, sender, LINKS, "link", handle, hexed(wallet), valid_until, signer_epoch, signatures)
+
+
+def wallet_of(client: ChainClient, account: bytes) -> bytes:
+    """Who acts for an account: its linked wallet, else the account itself."""
+    return address_bytes(_read(client, LINKS, "walletOf", hexed(account)))
+
+
+# Disputes
+
+
+def open_dispute(client: ChainClient, owner: Signer, post_id: bytes, evidence_hash: bytes) -> int:
+    """Dispute a provisional result, free, as the post's owner; returns the dispute's id."""
+    receipt = _send(client, owner, DISPUTES, "open", post_id, evidence_hash)
+    return int(_event(client, receipt, DISPUTES, "DisputeOpened")["disputeId"])
+
+
+def answer_dispute(client: ChainClient, party: Signer, dispute_id: int, statement_hash: bytes) -> None:
+    """Answer, as the other party."""
+    _send(client, party, DISPUTES, "answer", dispute_id, statement_hash)
+
+
+def rule(client: ChainClient, arbiter: Signer, dispute_id: int, outcome: Outcome, reason_hash: bytes) -> None:
+    """Decide a dispute: the disputed outcome stays, or the post is original or licensed."""
+    _send(client, arbiter, DISPUTES, "rule", dispute_id, int(outcome), reason_hash)
+
+
+def accept_ruling(client: ChainClient, loser: Signer, dispute_id: int) -> None:
+    """Accept a ruling, as the side that lost, so that nobody waits for the time to appeal to pass."""
+    _send(client, loser, DISPUTES, "accept", dispute_id)
+
+
+def escalate(client: ChainClient, loser: Signer, dispute_id: int, evidence_hash: bytes) -> None:
+    """Go on to the next round, as the side that lost, with the bond it costs."""
+    bond_wei = int(_read(client, DISPUTES, "bondOf", dispute_id, read_dispute(client, dispute_id).round + 1))
+    _send(client, loser, DISPUTES, "escalate", dispute_id, evidence_hash, value_wei=bond_wei)
+
+
+def settle(client: ChainClient, account: Signer, dispute_id: int) -> None:
+    """End a dispute whose time is over. Anyone may."""
+    _send(client, account, DISPUTES, "settle", dispute_id)
+
+
+def read_dispute(client: ChainClient, dispute_id: int) -> DisputeView:
+    """The dispute as of now; status NONE if there is none."""
+    name, where = DISPUTES
+    kept = client.read_struct(name, getattr(client.deployment, where), "disputeOf", dispute_id)
+    return DisputeView(
+        post_id=kept["postId"],
+        status=DisputeStatus(kept["status"]),
+        round=kept["round"],
+        disputed=Outcome(kept["disputed"]),
+        standing=Outcome(kept["standing"]),
+        answered=kept["answered"],
+        bond_wei=kept["bondWei"],
+        answer_until=kept["answerUntil"],
+        rule_until=kept["ruleUntil"],
+        appeal_until=kept["appealUntil"],
+        review_until=kept["reviewUntil"],
+        reviewed=Outcome(kept["reviewed"]),
+    )
+
+
+# Fraud freezes
+
+
+def freeze_account(
+    client: ChainClient, officer: Signer, account: bytes, alert_id: bytes, statement_hash: bytes, until: int
+) -> None:
+    """Freeze an account's withdrawals until a Unix time at most 30 days ahead."""
+    _send(client, officer, GUARD, "freezeAccount", hexed(account), alert_id, statement_hash, until)
+
+
+def freeze_post(
+    client: ChainClient, officer: Signer, post_id: bytes, alert_id: bytes, statement_hash: bytes, until: int
+) -> None:
+    """Freeze what a post earns its owner from now on, until a Unix time at most 30 days ahead."""
+    _send(client, officer, GUARD, "freezePost", post_id, alert_id, statement_hash, until)
+
+
+def appeal_freeze(client: ChainClient, creator: Signer, alert_id: bytes, appeal_hash: bytes) -> None:
+    """Appeal, free, as the one whose money waits."""
+    _send(client, creator, GUARD, "appeal", alert_id, appeal_hash)
+
+
+def resolve_freeze(
+    client: ChainClient, arbiter: Signer, alert_id: bytes, *, upheld: bool, reason_hash: bytes, until: int = 0
+) -> None:
+    """Decide an alert, as somebody other than the officer; `until` is the end date of an upheld one."""
+    _send(client, arbiter, GUARD, "resolve", alert_id, upheld, until, reason_hash)
+
+
+def freeze_status(client: ChainClient, alert_id: bytes) -> FreezeStatus:
+    """Where an alert stands now."""
+    return FreezeStatus(_read(client, GUARD, "statusOf", alert_id))
+
+
+def _send(
+    client: ChainClient,
+    account: Signer,
+    target: tuple[str, str],
+    function: str,
+    *args: object,
+    value_wei: int = 0,
+    before_sending: Callable[[int], None] | None = None,
+) -> Receipt:
+    name, where = target
+    to = address_bytes(getattr(client.deployment, where))
+    data = contract(name).call_data(function, *args)
+    return transact(client, account, to, data, value_wei=value_wei, before_sending=before_sending)
+
+
+def _read(client: ChainClient, target: tuple[str, str], function: str, *args: object) -> Any:
+    name, where = target
+    return client.read(name, getattr(client.deployment, where), function, *args)
+
+
+def _event(client: ChainClient, receipt: Receipt, target: tuple[str, str], event: str) -> dict[str, Any]:
+    name, where = target
+    abi, address = contract(name), address_bytes(getattr(client.deployment, where))
+    for entry in receipt.logs:
+        if entry.address == address and entry.topics[0] == abi.topic(event):
+            return abi.event(event, entry.topics, entry.data)
+    raise EndpointInconsistent(f"The receipt holds no {event} of {name}, though the transaction succeeded.")
+
+
+def _split(client: ChainClient, receipt: Receipt) -> Split:
+    args = _event(client, receipt, SPLITTER, "RevenueSplit")
+    return Split(args["toOriginal"], args["toPoster"], args["contested"], args["frozen"])
+
+
+def _value(token: bytes, amount: int) -> int:
+    return amount if token == ETHER else 0

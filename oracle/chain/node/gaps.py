@@ -1,0 +1,48 @@
+"""Requests an endpoint has hidden: the hub counts them without gaps, so a missing number shows."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from oracle.chain.core.reverts import ContractReverted
+from oracle.chain.core.wire import Header
+from oracle.chain.errors import EndpointInconsistent, RpcRefused
+from oracle.chain.rpc.client import ChainClient
+from storage.chain import requests as inbox
+from storage.database import Database
+
+log = structlog.get_logger(__name__)
+
+
+class GapWatch:
+    """Compares the inbox with the hub's own count at each finalized block."""
+
+    def __init__(self, db: Database, client: ChainClient, *, start_block: int) -> None:
+        self._db = db
+        self._client = client
+        self._start_block = start_block
+        self._checked: bytes | None = None
+
+    def find(self, finalized: Header) -> Sequence[tuple[int, int]]:
+        """Ranges of blocks, ends included, that hold a request the inbox lacks; each block is checked once.
+
+        Raises: ChainError, DatabaseUnavailable.
+        """
+        if finalized.hash == self._checked:
+            return []
+        try:
+            count = int(self._client.hub_read("requestCount", block=finalized.number))
+        except (RpcRefused, ContractReverted, EndpointInconsistent):
+            return []  # that block's state is pruned, or the hub is younger than it: a later one will tell
+        with self._db.transaction() as conn:
+            gaps = inbox.sequence_gaps(conn, last=count)
+            ranges = [
+                (inbox.block_of_sequence(conn, below=first) or self._start_block, finalized.number) for first, _ in gaps
+            ]
+        if gaps:
+            log.error("inbox.gap", sequences=gaps, finalized=finalized.number)
+        return ranges
+
+    def closed(self, finalized: Header) -> None:
+        """Note that nothing is missing up to this block."""
+        self._checked = finalized.hash

@@ -1,0 +1,249 @@
+"""From the chain to the inbox: blocks in order, requests once, reorgs walked back."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+import structlog
+
+from oracle.chain.core import ids
+from oracle.chain.core.abis import text_of
+from oracle.chain.core.bloom import may_contain
+from oracle.chain.core.report import MediaType
+from oracle.chain.core.wire import Header, Log, address_bytes
+from oracle.chain.errors import EndpointInconsistent, FinalityBreached, RpcRefused
+from oracle.chain.node.gaps import GapWatch
+from oracle.chain.rpc.client import REQUESTED, ChainClient
+from storage.chain import node_status
+from storage.chain import requests as inbox
+from storage.chain.requests import Block, RequestSeen
+from storage.database import Connection, Database
+from storage.errors import DatabaseUnavailable
+
+log = structlog.get_logger(__name__)
+
+OnRequest = Callable[[Connection, RequestSeen], UUID | None]
+
+
+class Reader:
+    """Keeps the window of blocks and the inbox in step with the chain."""
+
+    def __init__(
+        self,
+        db: Database,
+        client: ChainClient,
+        on_request: OnRequest,
+        *,
+        start_block: int,
+        chunk_blocks: int = 2_000,
+        on_point: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`start_block` is the first block that can hold a request of ours (the hub's deployment)."""
+        self._db = db
+        self._client = client
+        self._on_request = on_request
+        self._start_block = start_block
+        self._widest = chunk_blocks
+        self._chunk = chunk_blocks
+        self._point = on_point
+        self._gaps = GapWatch(db, client, start_block=start_block)
+        self._topic = client.hub_abi.topic(REQUESTED)
+
+    def sync(self, head: Header, finalized: Header) -> int:
+        """Read every block up to the head. Returns the height of the last one read.
+
+        Raises: FinalityBreached if the chain has replaced a block that was final, ChainError, DatabaseUnavailable.
+        """
+        tip = self._shared_tip(head)
+        while tip.number < finalized.number:
+            tip = self._read_finalized(tip.number + 1, min(tip.number + self._chunk, finalized.number))
+        while tip.number < head.number:
+            header = self._client.find_header(tip.number + 1)
+            if header is None or header.parent_hash != tip.hash:
+                break  # the chain has moved under our feet; the next round walks back
+            tip = self._read_block(header)
+        with self._db.transaction() as conn:
+            inbox.prune(conn, min(finalized.number, tip.number))
+        self._close_gaps(finalized)
+        self._hand_over_waiting()
+        return tip.number
+
+    def _close_gaps(self, finalized: Header) -> None:
+        """Read again where the hub has counted requests that no answer has shown."""
+        ranges = self._gaps.find(finalized)
+        for first, last in ranges:
+            for low in range(first, last + 1, self._chunk):
+                requests = self._requests_between(low, min(low + self._chunk - 1, last))
+                with self._db.transaction() as conn:
+                    for request in requests:
+                        if inbox.find(conn, request.request_id) is None:
+                            self._note(conn, request)
+        if not ranges or not self._gaps.find(finalized):
+            self._gaps.closed(finalized)
+        else:
+            self._client.endpoint.distrust("It hides requests that the hub has counted.")
+
+    def _shared_tip(self, head: Header) -> Block:
+        """The last block that was read and is still on the chain; what lies above is forgotten."""
+        with self._db.transaction() as conn:
+            tip = inbox.tip(conn)
+        if tip is None:
+            first = self._client.header(max(0, self._start_block - 1))
+            with self._db.transaction() as conn:
+                inbox.append(conn, _block(first))
+            return _block(first)
+        shared = tip
+        while not self._on_chain(shared, head):
+            with self._db.transaction() as conn:
+                below = inbox.block_below(conn, shared.number)
+            if below is None:
+                raise FinalityBreached(f"Block {shared.number} was final and has been replaced.")
+            shared = below
+        if shared != tip:
+            with self._db.transaction() as conn:
+                depth = inbox.rewind(conn, shared.number)
+                node_status.reorged(conn, depth)
+            log.warning("chain.reorg", depth=depth, ancestor=shared.number, head=head.number)
+        return shared
+
+    def _on_chain(self, block: Block, head: Header) -> bool:
+        if block.number > head.number:
+            return False  # the chain is shorter than it was; a longer one may still bring the block back
+        header = head if block.number == head.number else self._client.find_header(block.number)
+        return header is not None and header.hash == block.hash
+
+    def _read_finalized(self, first: int, last: int) -> Block:
+        """Read a range that no reorg can change, in as wide a query as the endpoint takes."""
+        try:
+            requests = self._requests_between(first, last)
+        except RpcRefused:
+            # Every provider has limits of its own and words of its own for them: halve, whatever it said.
+            if first == last:
+                raise
+            self._chunk = max(1, (last - first + 1) // 2)
+            return self._read_finalized(first, first + self._chunk - 1)
+        self._chunk = min(self._chunk * 2, self._widest)
+        block = _block(self._client.header(last))
+        self._store(block, requests)
+        return block
+
+    def _requests_between(self, first: int, last: int) -> list[RequestSeen]:
+        """The requests in a range of finalized blocks. Raises: RpcRefused where the range is too wide."""
+        logs = self._client.logs_between(first, last, topics=[_hex(self._topic)])
+        headers = {number: self._client.header(number) for number in {entry.block_number for entry in logs}}
+        for entry in logs:
+            if headers[entry.block_number].hash != entry.block_hash:
+                raise EndpointInconsistent(f"A log of block {entry.block_number} names another block hash.")
+        return [self._request(entry, headers[entry.block_number]) for entry in logs]
+
+    def _read_block(self, header: Header) -> Block:
+        """Read one block above the finalized one, by its hash: never mixes two branches."""
+        logs: list[Log] = []
+        if may_contain(header.logs_bloom, self._client.hub) and may_contain(header.logs_bloom, self._topic):
+            logs = self._client.logs_of_block(header.hash, topics=[_hex(self._topic)])
+            if not logs:
+                self._confirm_empty(header)
+        self._store(_block(header), [self._request(entry, header) for entry in logs])
+        return _block(header)
+
+    def _confirm_empty(self, header: Header) -> None:
+        """The bloom hints at logs and the answer has none: let the receipts decide."""
+        try:
+            logs = self._client.logs_in_receipts(header.hash)
+        except RpcRefused:
+            return  # not every endpoint gives receipts of a block; the hub's count tells at finality
+        for entry in logs:
+            if entry.topics[:1] == (self._topic,):
+                raise EndpointInconsistent(f"The endpoint hides a request in block {header.number}.")
+
+    def _store(self, block: Block, requests: Sequence[RequestSeen]) -> None:
+        with self._db.transaction() as conn:
+            inbox.append(conn, block)
+            for request in requests:
+                self._note(conn, request)
+            if requests:
+                self._point("inbox_uncommitted")
+        if requests:
+            self._point("inbox_committed")
+
+    def _note(self, conn: Connection, request: RequestSeen) -> None:
+        status = inbox.note(conn, request)
+        seen = log.bind(request_id=request.request_id.hex(), block=request.block_number, seq=request.seq)
+        if status == "waiting":
+            self._hand_over(conn, request)
+        elif status == "conflict":
+            seen.error("request.conflict", reason="came back after a reorg with another content; never answered")
+        else:
+            seen.info("request.seen_again", status=status)
+
+    def _hand_over(self, conn: Connection, request: RequestSeen) -> None:
+        """Give a request to the use case, in the transaction of its row; a failure of it stays its own."""
+        try:
+            with conn.transaction():
+                analysis_id = self._on_request(conn, request)
+                inbox.accepted(conn, request.request_id, analysis_id)
+        except DatabaseUnavailable:
+            raise
+        except Exception as exc:
+            # One request the use case trips over must not keep the others from being read.
+            if conn.closed or conn.broken:
+                raise
+            log.exception("request.not_accepted", request_id=request.request_id.hex())
+            inbox.postpone(conn, request.request_id, f"{type(exc).__name__}: {exc}")
+            return
+        log.info(
+            "request.accepted" if analysis_id else "request.declined",
+            request_id=request.request_id.hex(),
+            analysis_id=str(analysis_id) if analysis_id else None,
+            block=request.block_number,
+        )
+
+    def _hand_over_waiting(self) -> None:
+        with self._db.transaction() as conn:
+            for request in inbox.waiting(conn):
+                self._hand_over(conn, request)
+
+    def _request(self, entry: Log, header: Header) -> RequestSeen:
+        """The request of a log. Raises: EndpointInconsistent if its id is not the id of its content."""
+        event = self._client.hub_abi.event(REQUESTED, entry.topics, entry.data, raw=("uri",))
+        requester, creator = address_bytes(event["requester"]), address_bytes(event["creator"])
+        expected = ids.request_id(
+            self._client.chain_id,
+            self._client.hub,
+            requester,
+            event["seq"],
+            event["postId"],
+            event["contentHash"],
+            event["mediaType"],
+            creator,
+            event["minSignatures"],
+            event["uri"],
+        )
+        if expected != event["requestId"]:
+            raise EndpointInconsistent(f"A log in block {entry.block_number} is no request of the hub.")
+        return RequestSeen(
+            request_id=event["requestId"],
+            seq=event["seq"],
+            requester=requester,
+            post_id=event["postId"],
+            creator=creator,
+            content_hash=event["contentHash"],
+            media_type=MediaType(event["mediaType"]).label,
+            uri=text_of(event["uri"]),
+            config_version=event["configVersion"],
+            deadline=datetime.fromtimestamp(event["deadline"], UTC),
+            tx_hash=entry.tx_hash,
+            log_index=entry.log_index,
+            block_number=header.number,
+            block_hash=header.hash,
+            block_time=datetime.fromtimestamp(header.timestamp, UTC),
+            min_signatures=event["minSignatures"],
+        )
+
+
+def _block(header: Header) -> Block:
+    return Block(header.number, header.hash, header.parent_hash, datetime.fromtimestamp(header.timestamp, UTC))
+
+
+def _hex(topic: bytes) -> str:
+    return "0x" + topic.hex()

@@ -1,0 +1,88 @@
+"""Withdrawals on chain, into the database: what left the contract at which creators are paid."""
+
+from datetime import UTC, datetime
+
+import structlog
+
+from oracle.chain.core.abis import contract
+from oracle.chain.core.wire import Header, Log, address_bytes, hexed
+from oracle.chain.errors import EndpointInconsistent, RpcRefused
+from oracle.chain.rpc.client import ChainClient
+from storage.database import Database
+from storage.ledger import withdrawals as ledger_withdrawals
+from storage.ledger.withdrawals import Withdrawal
+
+log = structlog.get_logger(__name__)
+
+EVENT = "Withdrawn"
+WIDEST_BLOCKS = 2_000
+READS_A_TIME = 5
+AGAIN_BLOCKS = 64
+
+
+class WithdrawalReader:
+    """Reads the splitter's events up to the finalized block, each once. They move no money here: people are shown."""
+
+    def __init__(self, db: Database, client: ChainClient, *, start_block: int, widest: int = WIDEST_BLOCKS) -> None:
+        """`widest` is the widest range of blocks that is asked for at once; endpoints may refuse wide ones."""
+        self._db = db
+        self._client = client
+        self._start_block = start_block
+        self._chunk = self._widest = widest
+        self._abi = contract("RevenueSplitter")
+        self._address = address_bytes(client.deployment.revenue_splitter)
+        self._up_to: int | None = None
+
+    def follow(self, finalized: Header) -> int:
+        """Read some of what is new; the rest another time, as whoever calls has more urgent work.
+
+        Returns: how many withdrawals. Raises: ChainError, DatabaseUnavailable.
+        """
+        if self._up_to is not None and self._up_to >= finalized.number:
+            return 0
+        with self._db.transaction() as conn:
+            up_to = ledger_withdrawals.read_up_to(conn)
+        at = self._start_block - 1
+        if up_to is not None:  # a little of it again: an endpoint that lagged may have left something out
+            at = max(at, up_to - min(AGAIN_BLOCKS, self._chunk // 2))
+        found = 0
+        for _ in range(READS_A_TIME):
+            if at >= finalized.number:
+                break
+            last = min(at + self._chunk, finalized.number)
+            try:
+                new = self._between(at + 1, last)
+            except RpcRefused:
+                if self._chunk == 1:
+                    raise
+                self._chunk //= 2
+                continue
+            self._chunk = min(self._chunk * 2, self._widest)
+            with self._db.transaction() as conn:
+                found += ledger_withdrawals.keep(conn, new, last)
+            at = last
+        if at >= finalized.number:
+            self._up_to = at
+        if found:
+            log.info("withdrawals.read", count=found, up_to_block=at)
+        return found
+
+    def start_over(self) -> None:
+        """What was read may have been taken back: ask the database again how far it is."""
+        self._up_to = None
+
+    def _between(self, first: int, last: int) -> list[Withdrawal]:
+        self._client.header(last)  # who does not have it yet answers with no logs, and without an error
+        topic = hexed(self._abi.topic(EVENT))
+        logs = self._client.logs_between(first, last, topics=[topic], address=hexed(self._address))
+        headers = {number: self._client.header(number) for number in {entry.block_number for entry in logs}}
+        return [self._withdrawal(entry, headers[entry.block_number]) for entry in logs]
+
+    def _withdrawal(self, entry: Log, header: Header) -> Withdrawal:
+        if entry.address != self._address or entry.block_hash != header.hash:
+            raise EndpointInconsistent(f"A log of block {entry.block_number} is of another contract or another block.")
+        event = self._abi.event(EVENT, entry.topics, entry.data)
+        return Withdrawal(
+            entry.tx_hash, entry.log_index, entry.block_number, datetime.fromtimestamp(header.timestamp, UTC),
+            address_bytes(event["account"]), address_bytes(event["to"]), address_bytes(event["token"]), event["amount"],
+        )  # fmt: skip

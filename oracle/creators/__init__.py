@@ -1,1 +1,0 @@
-"""What posts reach and earn: engagement, grades, the ledger, and the statements about them."""

@@ -1,0 +1,278 @@
+"""Engagement events as platforms send them: validated one by one, so that one bad event costs nobody the others."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import from_json
+from typing_extensions import TypedDict
+
+from oracle.engagement.errors import CreatorsError
+from storage.database import Database
+from storage.engagement import events as engagement
+from storage.engagement.events import Event
+
+MAX_EVENTS = 50_000
+# Clocks differ a little; what is further ahead would count towards tomorrow.
+CLOCK_SKEW = timedelta(minutes=5)
+LATE_AFTER = timedelta(days=1)
+# Later than this no grade changes any more, and its day may be forgotten before long.
+TOO_OLD_AFTER = timedelta(days=30)
+MAX_PROBLEMS = 100
+MAX_TEXT = 512
+CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
+
+Name = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Digest = Annotated[str, Field(pattern=r"^(?:[0-9a-fA-F]{2}){8,32}$", description="Keyed hash, 8 to 32 bytes as hex.")]
+PostId = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{64}$", description="32 bytes as 0x-hex.")]
+Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
+
+
+class _Event(BaseModel):
+    """What every event has."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: Name = Field(description="The sender's own id of the event: sent again with the same time, it counts once.")
+    at: AwareDatetime
+    device: Name | None = None
+    ip_hash: Digest | None = None
+    user_agent: str | None = Field(None, max_length=4096)
+    referrer: str | None = Field(None, max_length=4096)
+
+
+class View(_Event):
+    """Somebody watched. A picture has no `video_s`."""
+
+    kind: Literal["view"]
+    post_id: PostId
+    account: Name | None = None
+    watch_s: Seconds
+    video_s: float | None = Field(None, gt=0, le=86_400)
+
+
+class Reaction(_Event):
+    """Somebody liked, saved or shared."""
+
+    kind: Literal["like", "save", "share"]
+    post_id: PostId
+    account: Name
+
+
+class Comment(_Event):
+    """Somebody commented. The text itself stays with the platform."""
+
+    kind: Literal["comment"]
+    post_id: PostId
+    account: Name
+    text_hash: Digest
+    text_length: int = Field(ge=0, le=1_000_000)
+
+
+class Follow(_Event):
+    """Somebody followed a creator."""
+
+    kind: Literal["follow"]
+    creator: Name
+    account: Name
+
+
+class Gift(_Event):
+    """Somebody gave money to a creator, on a post or not."""
+
+    kind: Literal["gift"]
+    creator: Name | None = None
+    post_id: PostId | None = None
+    account: Name
+    value_minor: int = Field(gt=0, le=10**12, description="Cents.")
+
+
+class Visit(_Event):
+    """An account was made, or came back."""
+
+    kind: Literal["sign_up", "login"]
+    account: Name
+
+
+AnyEvent = Annotated[View | Reaction | Comment | Follow | Gift | Visit, Field(discriminator="kind")]
+_EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+
+
+class _Batch(TypedDict):
+    events: Annotated[list[AnyEvent], Field(max_length=MAX_EVENTS)]
+
+
+_BATCH = TypeAdapter(_Batch)
+
+
+class MalformedBatch(CreatorsError):
+    """The body is not a JSON object with a list of at most 50 000 events under "events"."""
+
+    code = "malformed_batch"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why one event was not taken. `code` is invalid, future or too_old."""
+
+    index: int
+    id: str | None
+    code: str
+    detail: str
+
+
+@dataclass
+class Outcome:
+    """What became of a batch: received = stored + duplicates + everything rejected."""
+
+    received: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    late: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    problems: list[Problem] = field(default_factory=list)
+
+    def reject(self, problem: Problem) -> None:
+        """Count a rejected event; the first ones are named."""
+        self.rejected[problem.code] += 1
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(problem)
+
+
+def ingest(db: Database, body: bytes, now: datetime) -> Outcome:
+    """Store the valid events of a batch, all in one transaction.
+
+    Args:
+        body: JSON: {"events": [...]}.
+    Raises: MalformedBatch, DatabaseUnavailable (nothing was stored then).
+    """
+    events, outcome = parse(body, now)
+    with db.transaction() as conn:
+        outcome.stored = engagement.add_events(conn, events)
+    outcome.duplicates = len(events) - outcome.stored
+    return outcome
+
+
+def parse(body: bytes, now: datetime) -> tuple[list[Event], Outcome]:
+    """The valid events of a batch, and what is wrong with the others. Raises: MalformedBatch."""
+    entries: Sequence[tuple[int, _Event]]
+    try:  # in one pass, in C, where every event is valid
+        entries = list(enumerate(_BATCH.validate_json(body)["events"]))
+        outcome = Outcome(received=len(entries))
+    except ValidationError:
+        entries, outcome = _one_by_one(body)
+    oldest, newest, late_before = now - TOO_OLD_AFTER, now + CLOCK_SKEW, now - LATE_AFTER
+    kept = []
+    for index, entry in entries:
+        if not oldest <= entry.at <= newest:
+            outcome.reject(_out_of_time(index, entry, now))
+            continue
+        outcome.late += entry.at < late_before
+        kept.append(_event(entry))
+    return kept, outcome
+
+
+def event_uuid(sender_id: str) -> UUID:
+    """A sender's id as 16 bytes: itself where it is a UUID in the usual form, else the start of its SHA-256."""
+    if len(sender_id) == 36:
+        try:
+            return UUID(sender_id)
+        except ValueError:
+            pass
+    return UUID(bytes=hashlib.sha256(sender_id.encode()).digest()[:16])
+
+
+@lru_cache(4096)  # few agents and referrers make up most of a batch
+def plain_agent(agent: str) -> str:
+    """A user agent that a database takes: no control characters, no more than 512."""
+    return CONTROLS.sub(" ", agent)[:MAX_TEXT]
+
+
+def plain_referrer(referrer: str) -> str | None:
+    """Host and path of a referrer; never its query, which identifies people. None where no host can be read."""
+    return _host_and_path(referrer.partition("?")[0].partition("#")[0])
+
+
+@lru_cache(4096)
+def _host_and_path(referrer: str) -> str | None:
+    try:
+        parts = urlsplit(referrer.strip())
+        host = parts.hostname
+    except ValueError:
+        return None
+    return CONTROLS.sub("", host + parts.path.rstrip("/"))[:MAX_TEXT] if host else None
+
+
+def _one_by_one(body: bytes) -> tuple[list[tuple[int, _Event]], Outcome]:
+    """The entries of a batch that are events, with their places. Raises: MalformedBatch."""
+    try:
+        batch = from_json(body)
+    except ValueError as exc:
+        raise MalformedBatch(f"The body is no JSON: {exc}") from exc
+    entries = batch.get("events") if isinstance(batch, dict) else None
+    if not isinstance(entries, list) or len(entries) > MAX_EVENTS:
+        raise MalformedBatch
+    outcome = Outcome(received=len(entries))
+    found: list[tuple[int, _Event]] = []
+    for index, entry in enumerate(entries):
+        try:
+            found.append((index, _EVENT.validate_python(entry)))
+        except ValidationError as exc:
+            # The first part of a place is the kind of the event; what is wrong is named by the rest.
+            details = "; ".join(
+                f"{'.'.join(map(str, error['loc'][1:]))}: {error['msg']}".removeprefix(": ")
+                for error in exc.errors(include_url=False, include_input=False, include_context=False)
+            )
+            outcome.reject(Problem(index, _id_of(entry), "invalid", details))
+    return found, outcome
+
+
+def _out_of_time(index: int, entry: _Event, now: datetime) -> Problem:
+    if entry.at > now:
+        return Problem(index, entry.id, "future", f"{entry.at.isoformat()} is in the future; check the sender's clock.")
+    detail = f"{entry.at.isoformat()} is more than {TOO_OLD_AFTER.days} days ago."
+    return Problem(index, entry.id, "too_old", detail)
+
+
+def _id_of(entry: Any) -> str | None:
+    found = entry.get("id") if isinstance(entry, dict) else None
+    return found[:128] if isinstance(found, str) else None
+
+
+def _event(entry: _Event) -> Event:
+    # Straight from the model's dictionary: looking up absent fields on a model costs more than all the rest.
+    given = entry.__dict__.get
+    post_id, creator, ip_hash, text_hash = given("post_id"), given("creator"), given("ip_hash"), given("text_hash")
+    watch_s, video_s, agent, referrer = given("watch_s"), given("video_s"), given("user_agent"), given("referrer")
+    return Event(
+        event_uuid(entry.id),
+        entry.at,
+        entry.__dict__["kind"],
+        bytes.fromhex(post_id[2:]) if post_id else None,
+        creator.lower() if creator and creator.startswith("0x") else creator,
+        given("account"),
+        given("device"),
+        bytes.fromhex(ip_hash) if ip_hash else None,
+        plain_agent(agent) if agent else None,
+        plain_referrer(referrer) if referrer else None,
+        None if watch_s is None else round(watch_s * 1_000),
+        max(1, round(video_s * 1_000)) if video_s else None,
+        bytes.fromhex(text_hash) if text_hash else None,
+        given("text_length"),
+        given("value_minor"),
+    )
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema of a batch, for the API's own documentation; complete in itself."""
+    kinds = [model.model_json_schema() for model in (View, Reaction, Comment, Follow, Gift, Visit)]
+    events = {"type": "array", "maxItems": MAX_EVENTS, "items": {"oneOf": kinds}}
+    return {"type": "object", "required": ["events"], "properties": {"events": events}}

@@ -1,0 +1,145 @@
+"""Grades follow the events: count what changed, compare it with like posts, keep the grade with all its facts."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from oracle.engagement import grading
+from oracle.engagement.grading import Baseline, Counts, GradePolicy, Score, SignalBaseline
+from storage.database import Connection, Database
+from storage.engagement import counts as engagement_counts
+from storage.engagement import grades as engagement_grades
+from storage.engagement.counts import PostCounts, Rules
+from storage.engagement.grades import GradedPost, StoredGrade, StoredPolicy
+
+log = structlog.get_logger()
+
+BATCH = 500
+# What is usual is measured once a day, over the posts of a quarter.
+BASELINE_LIFETIME = timedelta(days=1)
+BASELINE_SPAN = timedelta(days=90)
+
+
+def grade_changed(db: Database, now: datetime) -> int:
+    """Grade every post whose events changed or whose grade becomes final. Returns: how many were graded."""
+    with db.transaction() as conn:
+        engagement_counts.lock_grading(conn)
+        engagement_counts.mark_due(conn, now)
+        _refresh_baselines(conn, now)
+    graded = 0
+    while True:
+        with db.transaction() as conn:
+            engagement_counts.lock_grading(conn)
+            changed = engagement_counts.take_changed(conn, BATCH)
+            if not changed:
+                break
+            graded += _grade_batch(conn, changed, now)
+    if graded:
+        log.info("grades.computed", posts=graded)
+    return graded
+
+
+def rules_of(stored: StoredPolicy) -> GradePolicy:
+    """Stored rules as the pure rules take them. Raises: InvalidGradePolicy."""
+    return GradePolicy(
+        stored.version, stored.weights_bps, stored.cutoffs_bps, stored.prior_views, stored.min_watch_ms,
+        stored.min_comment_chars, stored.min_cohort, timedelta(days=stored.final_after_days),
+    )  # fmt: skip
+
+
+def measure_baseline(conn: Connection, policy: GradePolicy, now: datetime) -> dict[str, Baseline]:
+    """What is usual now in every cohort, from the counts of the last quarter."""
+    return grading.baselines(
+        (
+            (grading.cohorts_of(media_type, length_ms, audience), Counts(**qualified))
+            for media_type, length_ms, audience, _, qualified in engagement_grades.counted_posts(
+                conn, now - BASELINE_SPAN
+            )
+        ),
+        policy,
+    )
+
+
+def load_baseline(cohorts: Mapping[str, Any]) -> dict[str, Baseline]:
+    """A stored baseline."""
+    return {
+        name: Baseline(
+            kept["posts"], {s: SignalBaseline(v["mean"], tuple(v["ranks"])) for s, v in kept["signals"].items()}
+        )
+        for name, kept in cohorts.items()
+    }
+
+
+def grade_facts(counts: PostCounts, found: Score) -> dict[str, Any]:
+    """Everything a grade was made of, as it is stored and shown."""
+    return {
+        "raw": dict(counts.raw),
+        "qualified": dict(counts.qualified),
+        "cohort": found.cohort,
+        "cohort_posts": found.cohort_posts,
+        "signals": [asdict(part) for part in found.contributions],
+    }
+
+
+def _grade_batch(conn: Connection, changed: Mapping[bytes, bool], now: datetime) -> int:
+    posts = [
+        post
+        for post in engagement_grades.load_posts(conn, list(changed))
+        if post.status != "final" or changed[post.post_id]
+    ]
+    for version in sorted({post.policy_version for post in posts}):
+        stored = engagement_grades.get_policy(conn, version)
+        _grade_under(conn, [post for post in posts if post.policy_version == version], stored, changed, now)
+    return len(posts)
+
+
+def _grade_under(
+    conn: Connection, posts: list[GradedPost], stored: StoredPolicy, changed: Mapping[bytes, bool], now: datetime
+) -> None:
+    policy = rules_of(stored)
+    ids = [post.post_id for post in posts]
+    counted = {c.post_id: c for c in engagement_counts.count(conn, ids, _counting(policy), now)}
+    kept = engagement_grades.find_baseline(conn, policy.version, now - BASELINE_LIFETIME)
+    number, known = (kept[0], load_baseline(kept[1])) if kept else _add_baseline(conn, policy, now)
+    grades: dict[bool, list[StoredGrade]] = {False: [], True: []}
+    for post in posts:
+        counts = counted[post.post_id]
+        cohorts = grading.cohorts_of(post.media_type, counts.length_ms or post.length_ms, post.audience)
+        found = grading.score(Counts(**counts.qualified), cohorts, known, policy)
+        final_at = post.published_at + policy.final_after
+        status = "final" if final_at <= now else "provisional"
+        grades[changed[post.post_id]].append(StoredGrade(
+            post.post_id, status, found.grade, found.score_bps, final_at, policy.version, number,
+            grade_facts(counts, found), now,
+        ))  # fmt: skip
+    engagement_grades.keep_grades(conn, grades[False], "new events")
+    engagement_grades.keep_grades(conn, grades[True], "views given back after an appeal", reopened=True)
+
+
+def _refresh_baselines(conn: Connection, now: datetime) -> None:
+    """Measure anew what is usual where that is a day old. What changed is counted before: a first run knew nothing."""
+    posts = engagement_grades.load_posts(conn, engagement_counts.list_changed(conn))
+    for version in sorted({post.policy_version for post in posts}):
+        if engagement_grades.find_baseline(conn, version, now - BASELINE_LIFETIME) is not None:
+            continue
+        policy = rules_of(engagement_grades.get_policy(conn, version))
+        ids = [post.post_id for post in posts if post.policy_version == version]
+        for start in range(0, len(ids), BATCH):
+            engagement_counts.count(conn, ids[start : start + BATCH], _counting(policy), now)
+        _add_baseline(conn, policy, now)
+
+
+def _add_baseline(conn: Connection, policy: GradePolicy, now: datetime) -> tuple[int, dict[str, Baseline]]:
+    known = measure_baseline(conn, policy, now)
+    number = engagement_grades.add_baseline(
+        conn, policy.version, {name: asdict(baseline) for name, baseline in known.items()}, now
+    )
+    log.info("grades.baseline", policy_version=policy.version, cohorts=len(known))
+    return number, known
+
+
+def _counting(policy: GradePolicy) -> Rules:
+    return Rules(policy.min_watch_ms, policy.min_comment_chars, policy.final_after)

@@ -1,0 +1,205 @@
+"""Engagement score and grade of a post: pure rules over counted events, no I/O, no clock.
+
+A post is compared with posts like it (kind, length, audience). Every signal is a rate per qualified view; few views
+say little, so each rate is mixed with `prior_views` views of an average post of its cohort (the posterior mean of a
+beta-binomial model, as in empirical Bayes; Efron & Morris, "Stein's Paradox in Statistics", 1977). Its rank among the
+like posts, times its weight, is what the signal contributes. Contributions are basis points, floored one by one, and
+the score is their sum: what people see adds up.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from oracle.engagement.errors import InvalidGradePolicy
+from oracle.rules.decision import BPS
+from oracle.rules.payout import Grade
+
+SIGNALS = ("watch", "saves", "comments", "shares", "likes")
+RANKS = 40  # a cohort's distribution is kept as its values at 0, 1/40, ... 40/40
+MIN_VIEWS = 20  # posts with fewer qualified views say nothing about what is usual
+EVERYTHING = "everything"
+LENGTHS = ((15_000, "to 15 s"), (60_000, "15 to 60 s"), (300_000, "1 to 5 min"), (None, "over 5 min"))
+AUDIENCES = (
+    (100, "to 100 followers"),
+    (1_000, "100 to 1 000 followers"),
+    (10_000, "1 000 to 10 000 followers"),
+    (100_000, "10 000 to 100 000 followers"),
+    (None, "over 100 000 followers"),
+)
+
+
+@dataclass(frozen=True)
+class GradePolicy:
+    """How a score comes about and which letter it is; one stored version. Raises: InvalidGradePolicy."""
+
+    version: int
+    weights_bps: Mapping[str, int]
+    cutoffs_bps: Mapping[str, int]
+    prior_views: int = 50
+    min_watch_ms: int = 5_000
+    min_comment_chars: int = 3
+    min_cohort: int = 30
+    final_after: timedelta = timedelta(days=7)
+
+    def __post_init__(self) -> None:
+        if set(self.weights_bps) != set(SIGNALS) or min(self.weights_bps.values()) < 0:
+            raise InvalidGradePolicy(f"Each of {', '.join(SIGNALS)} needs a weight of zero or more.")
+        if sum(self.weights_bps.values()) != BPS:
+            raise InvalidGradePolicy(f"The weights sum to {sum(self.weights_bps.values())}, not to {BPS}.")
+        cuts = [self.cutoffs_bps.get(grade, -1) for grade in (Grade.A, Grade.B, Grade.C, Grade.D)]
+        if len(self.cutoffs_bps) != len(cuts) or not BPS >= cuts[0] > cuts[1] > cuts[2] > cuts[3] > 0:
+            raise InvalidGradePolicy("A, B, C and D need falling cut-offs between 10000 and 1; F is the rest.")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What was counted of one post.
+
+    Attributes:
+        views: of which `watched_bps` is the sum of the watched share of each, in basis points.
+    """
+
+    views: int = 0
+    watched_bps: int = 0
+    saves: int = 0
+    comments: int = 0
+    shares: int = 0
+    likes: int = 0
+
+    def rate_parts(self, signal: str) -> tuple[float, int]:
+        """Sum and number whose quotient is the signal's rate per view."""
+        total = self.watched_bps / BPS if signal == "watch" else float(getattr(self, signal))
+        return total, self.views
+
+
+@dataclass(frozen=True)
+class SignalBaseline:
+    """What posts of a cohort reach: the pooled rate, and the shrunk rates at RANKS + 1 evenly spaced ranks."""
+
+    mean: float
+    ranks: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What is usual in one cohort, and from how many posts that is known."""
+
+    posts: int
+    signals: Mapping[str, SignalBaseline]
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What one signal added to the score.
+
+    Attributes:
+        rate: per qualified view, as counted; None without views.
+        shrunk: after mixing with views of an average post.
+        average: the cohort's own rate.
+        rank_bps: share of like posts that this one equals or beats.
+    """
+
+    signal: str
+    weight_bps: int
+    count: float
+    rate: float | None
+    shrunk: float
+    average: float
+    rank_bps: int
+    contribution_bps: int
+
+
+@dataclass(frozen=True)
+class Score:
+    """A post's score with everything it was made of. Without a comparable cohort every signal ranks as average."""
+
+    score_bps: int
+    grade: Grade
+    cohort: str | None
+    cohort_posts: int
+    contributions: tuple[Contribution, ...]
+
+
+def cohorts_of(media_type: str, length_ms: int | None, audience: int | None) -> tuple[str, ...]:
+    """The circles of like posts a post belongs to, the narrowest first."""
+    names = [EVERYTHING, media_type]
+    if length_ms is not None:
+        names.append(f"{names[-1]}, {_band(length_ms, LENGTHS)}")
+    if audience is not None:
+        names.append(f"{names[-1]}, {_band(audience, AUDIENCES)}")
+    return tuple(reversed(names))
+
+
+def shrink(total: float, views: int, mean: float, prior_views: int) -> float:
+    """A rate mixed with `prior_views` views at the mean rate; the mean itself for a post without views."""
+    return (total + prior_views * mean) / (views + prior_views)
+
+
+def rank_bps(value: float, ranks: Sequence[float]) -> int:
+    """Where a value stands among evenly spaced ranks, 0 to 10 000; in the middle of its equals."""
+    low, high = bisect_left(ranks, value), bisect_right(ranks, value)
+    last = len(ranks) - 1
+    if low < high:  # equals: all of them share the middle of their places
+        return int(BPS * (low + high - 1) / (2 * last))
+    if low == 0:
+        return 0
+    if low > last:
+        return BPS
+    below, above = ranks[low - 1], ranks[low]
+    return int(BPS * (low - 1 + (value - below) / (above - below)) / last)
+
+
+def baselines(posts: Iterable[tuple[Sequence[str], Counts]], policy: GradePolicy) -> dict[str, Baseline]:
+    """What is usual in every cohort with enough posts, from the cohorts and qualified counts of all posts."""
+    members: dict[str, list[Counts]] = {}
+    for cohorts, counts in posts:
+        if counts.views >= MIN_VIEWS:
+            for cohort in cohorts:
+                members.setdefault(cohort, []).append(counts)
+    return {
+        cohort: Baseline(len(found), {signal: _baseline(signal, found, policy.prior_views) for signal in SIGNALS})
+        for cohort, found in sorted(members.items())
+        if len(found) >= policy.min_cohort
+    }
+
+
+def score(counts: Counts, cohorts: Sequence[str], known: Mapping[str, Baseline], policy: GradePolicy) -> Score:
+    """Score a post against the narrowest of its cohorts that is known."""
+    cohort = next((name for name in cohorts if name in known), None)
+    parts = [_contribution(signal, counts, known[cohort] if cohort else None, policy) for signal in SIGNALS]
+    points = sum(part.contribution_bps for part in parts)
+    posts = known[cohort].posts if cohort else 0
+    return Score(points, grade_of(points, policy.cutoffs_bps), cohort, posts, tuple(parts))
+
+
+def grade_of(score_bps: int, cutoffs_bps: Mapping[str, int]) -> Grade:
+    """The letter of a score; a cut-off belongs to the better letter."""
+    return next((grade for grade in Grade if grade is not Grade.F and score_bps >= cutoffs_bps[grade]), Grade.F)
+
+
+def _contribution(signal: str, counts: Counts, usual: Baseline | None, policy: GradePolicy) -> Contribution:
+    total, views = counts.rate_parts(signal)
+    rate = total / views if views else None
+    if usual is None:
+        shrunk = average = rate or 0.0
+        rank = BPS // 2
+    else:
+        average = usual.signals[signal].mean
+        shrunk = shrink(total, views, average, policy.prior_views)
+        rank = rank_bps(shrunk, usual.signals[signal].ranks)
+    weight = policy.weights_bps[signal]
+    return Contribution(signal, weight, total, rate, shrunk, average, rank, weight * rank // BPS)
+
+
+def _baseline(signal: str, posts: Sequence[Counts], prior_views: int) -> SignalBaseline:
+    parts = [counts.rate_parts(signal) for counts in posts]
+    mean = sum(total for total, _ in parts) / sum(views for _, views in parts)
+    rates = sorted(shrink(total, views, mean, prior_views) for total, views in parts)
+    # The nearest real value at each rank, so that ties stay ties.
+    return SignalBaseline(mean, tuple(rates[round(i * (len(rates) - 1) / RANKS)] for i in range(RANKS + 1)))
+
+
+def _band(value: int, bands: Sequence[tuple[int | None, str]]) -> str:
+    return next(name for limit, name in bands if limit is None or value <= limit)

@@ -1,0 +1,110 @@
+"""Bulk account creation: sign-ups that look alike, came together, and then went to the same post.
+
+A school class signs up together too; it is smaller, its names and devices differ, and its members go on to different
+posts. So three things must agree: alike (two of address, program and shape of the name), together (many more within
+hours than that likeness usually brings), and in step (a good part of the group at one post).
+Source of the idea: Beutel et al., "CopyCatch", WWW 2013; Cao et al., "SynchroTrap", CCS 2014.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oracle.fraud.detectors.arrays import Ints, at_least, pairs, tally, usual_range
+from oracle.fraud.detectors.events import DAY_S, HOUR_S, Accounts, Events
+from oracle.fraud.detectors.signals import Ground, Signal, SignalName, Subject, SubjectKind, distinct, percent
+from oracle.fraud.detectors.thresholds import BulkAccountLimits
+
+USUAL_MIN_ACCOUNTS = 50
+
+
+def groups(accounts: Accounts, now_s: int, limits: BulkAccountLimits) -> Ints:
+    """(accounts,) code of the group each account was made in, -1 for those made by themselves."""
+    found = np.full(len(accounts), -1, np.int64)
+    recent = np.flatnonzero(accounts.signed_up_s > now_s - limits.lookback_days * DAY_S)
+    if not len(recent):
+        return found
+    size = np.zeros(len(accounts), np.int64)
+    offset = 0
+    for left, right in (("ip", "agent"), ("ip", "shape"), ("agent", "shape")):
+        a, b = getattr(accounts, left)[recent], getattr(accounts, right)[recent]
+        both = (a >= 0) & (b >= 0)
+        members = recent[both]
+        if not len(members):
+            continue
+        _, key = np.unique(a[both].astype(np.int64) * (int(b.max()) + 1) + b[both], return_inverse=True)
+        run, count = _runs(key, accounts.signed_up_s[members], limits)
+        better = (run >= 0) & (count > size[members])
+        found[members[better]] = run[better] + offset
+        size[members[better]] = count[better]
+        offset += len(recent)
+    return found
+
+
+def detect(events: Events, limits: BulkAccountLimits) -> list[Signal]:
+    """Posts of whose active accounts a good part was made together. Score: that part, at least."""
+    group = groups(events.accounts, events.end_s, limits)
+    if not (group >= 0).any():
+        return []
+    acted = events.where(events.post >= 0)
+    post, account, _ = pairs(acted.post, acted.account)
+    whole = tally(post, events.posts)
+    of = group[account]
+    target, name, together = pairs(post, of)
+    active = tally(group[np.unique(account)], int(group.max()) + 1)
+    in_step = (together >= limits.min_lockstep * active[name]) & (together >= limits.min_group // 2)
+    count = np.bincount(target[in_step], weights=together[in_step], minlength=events.posts).astype(np.int64)
+    share = at_least(count, whole)
+    low, high = usual_range(count / np.maximum(whole, 1), whole >= USUAL_MIN_ACCOUNTS)
+    signals = []
+    for number in np.flatnonzero((count >= limits.min_accounts) & (share >= limits.min_share)):
+        mine = in_step & (target == number)
+        members = account[(post == number) & np.isin(of, name[mine])]
+        made = events.accounts.signed_up_s[members]
+        times = acted.at_s[(acted.post == number) & np.isin(acted.account, members)]
+        n, everyone = int(count[number]), int(whole[number])
+        hours = max(1, round(float(np.ptp(made)) / HOUR_S))
+        signals.append(
+            Signal(
+                SignalName.BULK_ACCOUNTS,
+                Subject(SubjectKind.POST, int(number)),
+                float(share[number]),
+                frozenset({Ground.NEW_ACCOUNTS}),
+                {
+                    "count": n, "total": everyone, "percent": percent(n, everyone), "usual_low": low,
+                    "usual_high": high, "groups": int(mine.sum()), "largest_group": int(together[mine].max()),
+                    "made_within_hours": hours, "addresses": len(np.unique(events.accounts.ip[members])),
+                },
+                f"{n} of the {everyone} accounts that were active here were made together within {hours} hours,"
+                " look alike, and came to the same post.",
+                int(times.min()),
+                int(times.max()),
+                sources=distinct(members),
+            )
+        )  # fmt: skip
+    return signals
+
+
+def _runs(key: NDArray[np.int64], made_s: NDArray[np.int64], limits: BulkAccountLimits) -> tuple[Ints, Ints]:
+    """Code of the crowded window that each sign-up lies in (-1: none), and how many sign-ups that window holds."""
+    order = np.lexsort((made_s, key))
+    start, window = int(made_s.min()), limits.window_h * HOUR_S
+    stretch = int(np.ptp(made_s)) + window + 2
+    line = key[order] * stretch + (made_s[order] - start)  # keys one after the other, each with its own time axis
+    last = np.searchsorted(line, line + window, side="right")
+    inside = last - np.arange(len(line))
+    of_key = np.bincount(key)[key[order]]
+    other_windows = max(1.0, limits.lookback_days * 24 / limits.window_h - 1)
+    usual = (of_key - inside) / other_windows
+    crowded = (inside >= limits.min_group) & (inside >= limits.times_usual * usual)
+    edge = np.zeros(len(line) + 1, np.int64)
+    np.add.at(edge, np.flatnonzero(crowded), 1)
+    np.add.at(edge, last[crowded], -1)
+    covered = np.cumsum(edge[:-1]) > 0
+    begins = covered & ~np.concatenate(([False], covered[:-1] & (key[order][1:] == key[order][:-1])))
+    number = np.cumsum(begins) - 1
+    run = np.full(len(line), -1, np.int64)
+    count = np.zeros(len(line), np.int64)
+    run[order] = np.where(covered, number, -1)
+    sizes = np.bincount(number[covered], minlength=1)
+    count[order] = np.where(covered, sizes[np.maximum(number, 0)], 0)
+    return run, count

@@ -1,0 +1,121 @@
+"""Suspicious gifting: money that goes round, or a crowd of first-time givers who all give the same large sum."""
+
+import numpy as np
+
+from oracle.fraud.detectors.arrays import Floats, Ints, at_least, pairs, tally, total
+from oracle.fraud.detectors.circles import strong_components
+from oracle.fraud.detectors.events import HOUR_S, Codes, Events, Kind
+from oracle.fraud.detectors.signals import Ground, Signal, SignalName, Subject, SubjectKind, distinct, percent
+from oracle.fraud.detectors.thresholds import GiftingLimits
+
+MAD_TO_SIGMA = 1.4826
+
+
+def detect(events: Events, limits: GiftingLimits) -> list[Signal]:
+    """Creators whose gifts come back round, or come from first-timers who give alike and out of line."""
+    gifts = events.where((events.kind == Kind.GIFT) & (events.creator >= 0) & (events.value > 0))
+    if not len(gifts):
+        return []
+    return _circles(gifts, limits) + _first_timers(gifts, limits)
+
+
+def _circles(gifts: Events, limits: GiftingLimits) -> list[Signal]:
+    own = _account_of(gifts)
+    giver, creator, _ = pairs(gifts.account, gifts.creator)
+    key = gifts.account.astype(np.int64) * gifts.creators + gifts.creator
+    value = np.bincount(np.searchsorted(giver * gifts.creators + creator, key), weights=gifts.value)
+    receiver = own[creator]
+    edge = (value >= limits.edge_floor) & (receiver >= 0)
+    circle = strong_components(giver[edge], receiver[edge])
+    member_of = np.full(len(gifts.accounts), -1, np.int64)
+    for order, members in enumerate(m for m in circle if len(m) <= limits.largest_circle):
+        member_of[members] = order
+    inside = edge & (receiver >= 0) & (member_of[giver] >= 0) & (member_of[giver] == member_of[receiver])
+    came = total(creator[inside], value[inside], gifts.creators)
+    # What its own account gave to others of the same circle.
+    giver_creator = gifts.accounts.creator[giver]
+    went = total(np.where(inside, giver_creator, -1), value, gifts.creators)
+    everything = total(creator, value, gifts.creators)
+    partners = tally(creator[inside], gifts.creators)
+    round_ = np.minimum(came, went)
+    share = round_ / np.maximum(everything, 1)
+    signals = []
+    for number in np.flatnonzero((round_ >= limits.min_circle) & (share >= limits.min_circle_share)):
+        mine = (gifts.creator == number) & np.isin(gifts.account, giver[inside & (creator == number)])
+        n, of, people = int(round_[number]), int(everything[number]), int(partners[number])
+        size = int((member_of == member_of[own[number]]).sum())
+        signals.append(
+            Signal(
+                SignalName.GIFTING,
+                Subject(SubjectKind.CREATOR, int(number)),
+                float(min(share[number], 1.0)),
+                frozenset({Ground.MONEY}),
+                {
+                    "count": n, "total": of, "percent": percent(n, of), "usual_low": 0.0, "usual_high": 0.0,
+                    "pattern": "circle", "circle_size": size, "partners": people,
+                    "given_back": int(went[number]),
+                },
+                f"{percent(n, of)} % of the value of the gifts went round in a circle of {size} accounts:"
+                " what came in as gifts went out again as gifts.",
+                int(gifts.at_s[mine].min()),
+                int(gifts.at_s[mine].max()),
+                sources=distinct(gifts.account[mine]),
+                beyond_doubt=n >= limits.certain_circle and (people >= limits.certain_partners or size > 2),
+            )
+        )  # fmt: skip
+    return signals
+
+
+def _first_timers(gifts: Events, limits: GiftingLimits) -> list[Signal]:
+    creator, giver, _ = pairs(gifts.creator, gifts.account)
+    newest = gifts.start_s - limits.first_timer_age_h * HOUR_S
+    first = (gifts.accounts.signed_up_s > newest) & ~gifts.accounts.gifted_before
+    count = tally(creator[first[giver]], gifts.creators)
+    everyone = tally(creator, gifts.creators)
+    share = at_least(count, everyone)
+    z = _value_z(gifts)
+    signals = []
+    for number in np.flatnonzero((count >= limits.min_first_timers) & (share >= limits.first_timer_share)):
+        mine = (gifts.creator == number) & first[gifts.account]
+        values, times = np.unique(gifts.value[mine], return_counts=True)
+        same = float(times.max() / times.sum())
+        # A charity stream brings first-timers as well: they give what they like.
+        if same < limits.same_value_share or z[number] < limits.value_z:
+            continue
+        n, of, commonest = int(count[number]), int(everyone[number]), int(values[times.argmax()])
+        signals.append(
+            Signal(
+                SignalName.GIFTING,
+                Subject(SubjectKind.CREATOR, int(number)),
+                float(share[number]),
+                frozenset({Ground.MONEY}),
+                {
+                    "count": n, "total": of, "percent": percent(n, of), "usual_low": 0.0, "usual_high": 0.0,
+                    "pattern": "first_timers", "same_value_percent": round(100 * same, 1),
+                    "commonest_value": commonest, "value_z": round(float(z[number]), 1),
+                },
+                f"{n} of {of} givers were new and had never given before, and {round(100 * same)} % of their gifts"
+                " had exactly the same value.",
+                int(gifts.at_s[mine].min()),
+                int(gifts.at_s[mine].max()),
+                sources=distinct(gifts.account[mine]),
+            )
+        )  # fmt: skip
+    return signals
+
+
+def _value_z(gifts: Events) -> Floats:
+    """(creators,) robust z of the logarithm of what each received, among all who received anything."""
+    received = total(gifts.creator, gifts.value, gifts.creators)
+    some = received > 0
+    logs = np.log(np.maximum(received, 1.0))
+    middle = float(np.median(logs[some]))
+    spread = max(MAD_TO_SIGMA * float(np.median(np.abs(logs[some] - middle))), 0.25)
+    return np.where(some, (logs - middle) / spread, 0.0)
+
+
+def _account_of(gifts: Events) -> Codes | Ints:
+    own = np.full(gifts.creators, -1, np.int64)
+    is_creator = gifts.accounts.creator >= 0
+    own[gifts.accounts.creator[is_creator]] = np.flatnonzero(is_creator)
+    return own

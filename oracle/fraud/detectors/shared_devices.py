@@ -1,0 +1,125 @@
+"""Shared devices: many accounts on few devices. Families and classrooms share too, so a household is allowed for."""
+
+import numpy as np
+
+from oracle.fraud.detectors.arrays import Ints, at_least, components, pairs, tally, total, usual_range
+from oracle.fraud.detectors.events import Events, Kind, Mask
+from oracle.fraud.detectors.signals import Ground, Signal, SignalName, Subject, SubjectKind, distinct, percent
+from oracle.fraud.detectors.thresholds import SharedDeviceLimits
+
+USUAL_MIN_ACCOUNTS = 50
+MIN_GIVERS = 6
+
+
+def crowds(events: Events, limits: SharedDeviceLimits) -> Ints:
+    """(accounts,) code of the crowd an account belongs to, -1 for none.
+
+    A crowd is a connected part of the graph of accounts and crowded devices: those with more accounts than a
+    household has. Devices within the allowance join nobody, or one visit at a friend's would.
+    """
+    device, account, _ = pairs(events.device, events.account)
+    found = np.full(len(events.accounts), -1, np.int64)
+    if not len(device):
+        return found
+    crowded = tally(device, int(device.max()) + 1) > limits.household
+    keep = crowded[device]
+    if not keep.any():
+        return found
+    size = len(events.accounts)
+    label = components(account[keep], device[keep] + size, size + len(crowded))
+    found[account[keep]] = label[account[keep]]
+    return found
+
+
+def detect(events: Events, limits: SharedDeviceLimits) -> list[Signal]:
+    """Posts whose viewers, and creators whose givers, are to a good part crowds on few devices."""
+    crowd = crowds(events, limits)
+    if not (crowd >= 0).any():
+        return []
+    return _posts(events, crowd, limits) + _givers(events, crowd, limits)
+
+
+def _posts(events: Events, crowd: Ints, limits: SharedDeviceLimits) -> list[Signal]:
+    views = events.views()
+    inside = _crowded_here(views, (views.account >= 0) & (crowd[views.account] >= 0), limits)
+    post, _, _ = pairs(views.post[inside], views.account[inside])
+    accounts = tally(post, events.posts)
+    count, whole = tally(views.post[inside], events.posts), tally(views.post, events.posts)
+    share = at_least(count, whole)
+    low, high = usual_range(count / np.maximum(whole, 1), whole >= USUAL_MIN_ACCOUNTS)
+    signals = []
+    for number in np.flatnonzero((accounts >= limits.min_accounts) & (share >= limits.min_share)):
+        mine = inside & (views.post == number)
+        devices = len(np.unique(views.device[mine]))
+        n, of, people = int(count[number]), int(whole[number]), int(accounts[number])
+        signals.append(
+            Signal(
+                SignalName.SHARED_DEVICES,
+                Subject(SubjectKind.POST, int(number)),
+                float(share[number]),
+                frozenset({Ground.DEVICES}),
+                {
+                    "count": n, "total": of, "percent": percent(n, of), "usual_low": low, "usual_high": high,
+                    "accounts": people, "devices": devices, "per_device": round(people / devices, 1),
+                },
+                f"{n} of {of} views came from {people} accounts on {devices} devices; a family shares one device"
+                f" among {limits.household} accounts at most.",
+                int(views.at_s[mine].min()),
+                int(views.at_s[mine].max()),
+                scope="device",
+                sources=distinct(views.device[mine]),
+                beyond_doubt=bool(
+                    people >= limits.certain_accounts
+                    and share[number] >= limits.certain_share
+                    and people / devices >= limits.certain_per_device
+                ),
+            )
+        )  # fmt: skip
+    return signals
+
+
+def _crowded_here(views: Events, inside: Mask, limits: SharedDeviceLimits) -> Mask:
+    """Views by devices that brought several accounts to the very same post.
+
+    A farm's accounts visit other posts too, to look like people: whom they visit so must not be blamed.
+    """
+    place = np.where(inside & (views.device >= 0), views.post.astype(np.int64) * (1 << 32) + views.device, -1)
+    keys, which = np.unique(place, return_inverse=True)
+    key, _, _ = pairs(np.where(place >= 0, which, -1), views.account)
+    crowded = tally(key, len(keys)) >= limits.crowd_on_post
+    found: Mask = inside & crowded[which]
+    return found
+
+
+def _givers(events: Events, crowd: Ints, limits: SharedDeviceLimits) -> list[Signal]:
+    gifts = events.where((events.kind == Kind.GIFT) & (events.creator >= 0))
+    inside = crowd[gifts.account] >= 0
+    creator, account, _ = pairs(gifts.creator, gifts.account)
+    givers = tally(creator[crowd[account] >= 0], events.creators)
+    everyone = tally(creator, events.creators)
+    value = total(gifts.creator[inside], gifts.value[inside], events.creators)
+    whole = total(gifts.creator, gifts.value, events.creators)
+    share = at_least(givers, everyone)
+    signals = []
+    for number in np.flatnonzero((givers >= MIN_GIVERS) & (share >= limits.min_share)):
+        mine = inside & (gifts.creator == number)
+        devices = len(np.unique(gifts.device[mine]))
+        n, of = int(givers[number]), int(everyone[number])
+        signals.append(
+            Signal(
+                SignalName.SHARED_DEVICES,
+                Subject(SubjectKind.CREATOR, int(number)),
+                float(share[number]),
+                frozenset({Ground.DEVICES}),
+                {
+                    "count": n, "total": of, "percent": percent(n, of), "devices": devices, "usual_low": 0.0,
+                    "usual_high": 0.0, "value": int(value[number]), "value_total": int(whole[number]),
+                },
+                f"{n} of the {of} accounts that gave gifts did so from {devices} devices that many accounts share.",
+                int(gifts.at_s[mine].min()),
+                int(gifts.at_s[mine].max()),
+                scope="device",
+                sources=distinct(gifts.device[mine]),
+            )
+        )  # fmt: skip
+    return signals

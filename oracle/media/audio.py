@@ -1,0 +1,139 @@
+"""Sound: the audio analyzer on the index of landmarks, which holds the sound tracks of videos too."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from PIL import Image, ImageDraw
+
+from embeddings.audio.analyzer import AudioAnalyzer, AudioFingerprint
+from embeddings.audio.decode import probe_sound
+from embeddings.audio.match import AudioMatch
+from embeddings.audio.waveform import envelope
+from embeddings.channels import ChannelState
+from oracle.media.handler import Found, Progress, Query, Size, no_progress
+from storage.database import Connection, Database
+from storage.search import images as matches
+from storage.search.sounds import index as landmarks
+from storage.search.sounds.index import SoundQuery, StoredSound
+from storage.works.works import Work
+
+# A minute of sound at a time is in memory, some tens of megabytes with its spectrogram: a few at a time are enough.
+READING = threading.BoundedSemaphore(2)
+OWN = 5  # candidates of the creator's own, beside those of others
+PREVIEW = (800, 200)  # pixels
+INK, PAPER, MARK = (38, 84, 124), (255, 255, 255), (200, 60, 40)
+
+
+@dataclass(frozen=True)
+class SoundReading:
+    """A sound's fingerprint."""
+
+    fingerprint: AudioFingerprint
+
+    @property
+    def too_plain(self) -> str | None:
+        return self.fingerprint.too_plain
+
+    @property
+    def notes(self) -> Sequence[str]:
+        return self.fingerprint.notes
+
+    def as_json(self) -> dict[str, Any]:
+        made = self.fingerprint
+        return {
+            "duration_s": round(made.duration_s, 3),
+            "sounding_s": round(made.sounding_s, 3),
+            "landmarks": len(made.hashes),
+            "keys": len(made.keys),
+        }
+
+
+@dataclass(frozen=True)
+class SoundFound:
+    """An earlier work whose sound agrees with the query on an offset."""
+
+    work_id: UUID
+    found_by: tuple[str, ...] = ()
+    votes: int = 0
+    score: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        return {"found_by": list(self.found_by), "votes": self.votes, "score": round(self.score, 2)}
+
+
+class Sounds:
+    """The kind "audio"."""
+
+    media_type = "audio"
+
+    def __init__(self, analyzer: AudioAnalyzer, max_candidates: int) -> None:
+        self._analyzer = analyzer
+        self._max_candidates = max_candidates
+        self.channels: Mapping[str, ChannelState] = analyzer.channels
+        self.model_digest = analyzer.model_digest
+        self.certainty = analyzer.calibration.statement
+
+    def inspect(self, path: Path) -> Size:
+        seconds = probe_sound(path, self._analyzer.limits)
+        return Size(duration_ms=round(1000 * seconds) if seconds is not None else None)
+
+    def read(self, path: Path, progress: Progress = no_progress, *, search: bool = True) -> SoundReading:
+        def decoding(done_s: float, total_s: float | None) -> None:
+            progress("decoding", round(done_s), max(round(total_s or done_s), 1))
+
+        with READING:
+            progress("decoding", 0, 1)
+            return SoundReading(self._analyzer.fingerprint(path, decoding, search=search))
+
+    def make_visible(self, conn: Connection, work: Work, reading: SoundReading) -> None:
+        landmarks.make_audible(conn, work, None if reading.too_plain else as_stored(reading.fingerprint))
+
+    def search(self, conn: Connection, reading: SoundReading, query: Query) -> Sequence[SoundFound]:
+        keys = reading.fingerprint.keys
+        candidates = landmarks.look_up(
+            conn, SoundQuery(keys.hashes, keys.positions, keys.groups),
+            before=query.before, creator_id=query.creator_id, most=self._max_candidates, own=OWN,
+        )  # fmt: skip
+        found = [SoundFound(c.work_id, ("landmarks",), c.votes, c.score) for c in candidates]
+        known = {one.work_id for one in found}
+        same = matches.same_bytes(conn, query.sha256, query.before)
+        return [SoundFound(work_id, ("sha256",)) for work_id in same if work_id not in known] + found
+
+    def verify(
+        self, db: Database, reading: SoundReading, found: Sequence[Found], progress: Progress = no_progress
+    ) -> Iterator[tuple[Found, AudioMatch]]:
+        # The index says who, not where: it thins what it has in common with a query, and holds other works tomorrow.
+        # From the two fingerprints alone the same match comes out whenever it is asked again.
+        with db.transaction() as conn:
+            references = landmarks.find_references(conn, [candidate.work_id for candidate in found])
+        for done, candidate in enumerate(found):
+            progress("verifying", done, len(found))
+            if candidate.work_id in references:
+                yield candidate, self._analyzer.match(reading.fingerprint, references[candidate.work_id])
+
+    def find_again(self, match: Mapping[str, Any]) -> SoundFound:
+        return SoundFound(UUID(match["work"]["id"]))
+
+    def preview(self, path: Path, at_ms: int = 0) -> Image.Image:
+        """The sound's envelope over time, with a mark at a moment of it."""
+        width, height = PREVIEW
+        picture = Image.new("RGB", PREVIEW, PAPER)
+        draw = ImageDraw.Draw(picture)
+        tops = envelope(path, width, self._analyzer.limits)
+        for column, top in enumerate(tops.tolist()):
+            reach = max(1, round(top * (height / 2 - 4)))
+            draw.line([(column, height // 2 - reach), (column, height // 2 + reach)], fill=INK)
+        seconds = probe_sound(path, self._analyzer.limits)
+        if at_ms and seconds:
+            column = min(width - 1, round(at_ms / 1000 / seconds * width))
+            draw.line([(column, 0), (column, height)], fill=MARK, width=3)
+        return picture
+
+
+def as_stored(made: AudioFingerprint) -> StoredSound:
+    """What the index keeps of a fingerprint."""
+    return StoredSound(made.hashes, made.frames, made.reference, round(1000 * made.duration_s))

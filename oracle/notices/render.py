@@ -1,0 +1,83 @@
+"""Letters to creators: filled from stored facts only, kept with those facts, and sent in the caller's transaction."""
+
+import hashlib
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from oracle.notices.errors import MissingFact
+from oracle.notices.templates import Template
+from storage.cases import messages as inbox_messages
+from storage.cases.messages import NewMessage
+from storage.database import Connection
+
+CENTS = 100
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A rendered letter. `sha256` is over subject and body: it goes on chain with a freeze."""
+
+    template: Template
+    subject: str
+    body: str
+    facts: Mapping[str, Any]
+    sha256: bytes
+
+
+def slots(template: Template) -> set[str]:
+    """The facts a letter states."""
+    parsed = string.Formatter().parse(template.subject + template.body)
+    return {name for _, name, _, _ in parsed if name is not None}
+
+
+def render(template: Template, facts: Mapping[str, Any]) -> Letter:
+    """Fill a letter. Raises: MissingFact if a fact that it states is not there or empty."""
+    missing = sorted(name for name in slots(template) if not _text(facts.get(name)).strip())
+    if missing:
+        raise MissingFact(f"The statement '{template.name}' was not sent: {', '.join(missing)} is not known.")
+    texts = {name: _text(facts[name]) for name in slots(template)}
+    subject, body = template.subject.format(**texts), template.body.format(**texts)
+    digest = hashlib.sha256(f"{subject}\n\n{body}".encode()).digest()
+    return Letter(template, subject, body, {name: facts[name] for name in sorted(slots(template))}, digest)
+
+
+def send(
+    conn: Connection,
+    letter: Letter,
+    creator_id: int,
+    now: datetime,
+    *,
+    alert_id: UUID | None = None,
+    appeal_id: UUID | None = None,
+    analysis_id: UUID | None = None,
+) -> UUID:
+    """Put a letter into the creator's inbox, and on its way to the webhook if there is one. Returns: its id."""
+    message_id = uuid4()
+    inbox_messages.add(conn, NewMessage(
+        message_id, creator_id, letter.template.kind, letter.template.name, letter.subject, letter.body, letter.facts,
+        letter.sha256, now, alert_id, appeal_id, analysis_id,
+    ))  # fmt: skip
+    return message_id
+
+
+def money(minor: int) -> str:
+    """An amount in cents, as people write it."""
+    sign = "-" if minor < 0 else ""
+    return f"{sign}${abs(minor) // CENTS:,}.{abs(minor) % CENTS:02d}"
+
+
+def day(moment: datetime) -> str:
+    """A date for people, in UTC; never a deadline without one."""
+    return moment.astimezone(UTC).strftime("%d %B %Y, %H:%M UTC").lstrip("0")
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple):  # one part that says nothing makes the whole worth nothing
+        return " ".join(map(str, value)) if all(map(str, value)) else ""
+    return str(value)

@@ -1,0 +1,75 @@
+"""From a decision to the report that goes on chain. Pure."""
+
+from oracle.chain.core.ids import attestation_id, unnamed_account
+from oracle.chain.core.report import ZERO_ADDRESS, ZERO_HASH, MediaType, Outcome, ReportDraft
+from oracle.rules.decision import Decision, Verdict
+from storage.works.analyses import Analysis
+from storage.works.policies import BoundDeployment
+from storage.works.works import Work
+
+OUTCOMES = {
+    Verdict.ORIGINAL: Outcome.ORIGINAL,
+    Verdict.DERIVATIVE: Outcome.DERIVATIVE,
+    Verdict.SELF_DUPLICATE: Outcome.SELF_DUPLICATE,
+    Verdict.LICENSED: Outcome.LICENSED,
+    Verdict.UNDECIDED: Outcome.NEEDS_REVIEW,
+}
+# Outcomes that name the earlier work on chain; an original names none, and a review accuses nobody.
+NAMING = (Outcome.DERIVATIVE, Outcome.SELF_DUPLICATE, Outcome.LICENSED)
+
+
+def account_of(work: Work) -> bytes:
+    """The account (20 bytes) of a work's creator on chain; a work that names none has one of its own."""
+    return work.creator_account or unnamed_account(work.post_id)
+
+
+def decision_report(
+    deployment: BoundDeployment,
+    analysis: Analysis,
+    work: Work,
+    decision: Decision,
+    credited: Work | None,
+    *,
+    evidence_hash: bytes,
+    model_digest: bytes,
+    index_snapshot: int,
+) -> ReportDraft:
+    """The report of a decided analysis, for the contract's request it answers or for an upload."""
+    outcome = OUTCOMES[decision.verdict]
+    named = credited if outcome in NAMING else None
+    return ReportDraft(
+        request_id=analysis.request_id
+        or attestation_id(deployment.chain_id, deployment.hub, work.post_id, work.sha256),
+        post_id=work.post_id,
+        content_hash=work.sha256,
+        media_type=MediaType.of(analysis.media_type),
+        outcome=outcome,
+        similarity_bps=decision.similarity_bps,
+        creator=account_of(work),
+        original_creator=account_of(named) if named else ZERO_ADDRESS,
+        original_post_id=named.post_id if named else ZERO_HASH,
+        evidence_hash=evidence_hash,
+        model_digest=model_digest,
+        index_snapshot=index_snapshot.to_bytes(32, "big"),
+        config_version=analysis.policy_version,
+    )
+
+
+def failure_report(analysis: Analysis, creator: bytes | None, *, evidence_hash: bytes) -> ReportDraft:
+    """The report that answers a contract's request whose media could not be judged."""
+    assert analysis.request_id is not None
+    return ReportDraft(
+        request_id=analysis.request_id,
+        post_id=analysis.post_id,
+        content_hash=analysis.expected_sha256 or ZERO_HASH,
+        media_type=MediaType.of(analysis.media_type),
+        outcome=Outcome.FAILED,
+        similarity_bps=0,
+        creator=creator or ZERO_ADDRESS,
+        original_creator=ZERO_ADDRESS,
+        original_post_id=ZERO_HASH,
+        evidence_hash=evidence_hash,
+        model_digest=ZERO_HASH,
+        index_snapshot=ZERO_HASH,
+        config_version=analysis.policy_version,
+    )

@@ -1,0 +1,195 @@
+"""Matching without a chain: two folders against each other, or files against the registered works. Nothing is kept."""
+
+import csv
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+
+from embeddings.errors import EmbeddingError
+from embeddings.sniff import sniff
+from oracle.errors import MediaTypeNotSupported
+from oracle.media.handler import MediaKind, MediaKinds, MediaMatch, Query, Reading
+from oracle.originality.matching import Judged, Matcher
+from storage.database import Database
+from storage.embedded import EmbeddedPostgres
+from storage.migrate import migrate
+from storage.works import works
+from storage.works.works import NewWork
+
+log = structlog.get_logger()
+
+COLUMNS = (
+    "query", "reference", "score", "query_start_s", "query_end_s", "reference_start_s", "reference_end_s",
+)  # fmt: skip
+THREADS = os.cpu_count() or 2
+# A scratch database is thrown away: nothing is lost with what was not yet on disk.
+SCRATCH_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One match of the output: paths relative to their folders, score = similarity in (0, 1].
+
+    span: query_start_s, query_end_s, reference_start_s, reference_end_s of a stretch; None for pictures.
+    """
+
+    query: str
+    reference: str
+    score: float
+    span: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that could not be judged, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One file against all works: what it is, how it was read, and its neighbours, most similar first."""
+
+    kind: MediaKind[Any]
+    reading: Reading
+    judged: Sequence[Judged]
+
+
+class FolderMatcher:
+    """Matches files by the production path: fingerprint, index, nominate, verify, calibrate."""
+
+    def __init__(self, db: Database, kinds: MediaKinds, matcher: Matcher) -> None:
+        self._db = db
+        self._kinds = kinds
+        self._matcher = matcher
+        self._names: dict[UUID, str] = {}
+
+    def add_references(self, folder: Path, progress: Progress) -> list[Skipped]:
+        """Register every work of a folder. Returns: the files that are none, or that are too plain to match."""
+        skipped = []
+        files = list(files_below(folder))
+        with ThreadPoolExecutor(THREADS) as pool:
+            for done, (path, found) in enumerate(pool.map(self._read_reference, files), start=1):
+                if isinstance(found, Skipped):
+                    skipped.append(found)
+                else:
+                    self._register(path.relative_to(folder).as_posix(), path, *found)
+                progress("references", done, len(files))
+        return skipped
+
+    def match(self, folder: Path, progress: Progress) -> tuple[list[Row], list[Skipped]]:
+        """Match every file of a folder with the references. Rows are best first."""
+        rows: list[Row] = []
+        skipped = []
+        files = list(files_below(folder))
+        with ThreadPoolExecutor(THREADS) as pool:
+            for done, (path, found) in enumerate(pool.map(self._judge, files), start=1):
+                if isinstance(found, Skipped):
+                    skipped.append(found)
+                else:
+                    name = path.relative_to(folder).as_posix()
+                    rows += [row for one in found for row in rows_of(name, self._names[one.work.id], one.match)]
+                progress("queries", done, len(files))
+        return sorted(rows, key=lambda row: (-row.score, row.query, row.reference, row.span or ())), skipped
+
+    def check(self, path: Path) -> Checked:
+        """One file against all works. Raises: EmbeddingError, MediaTypeNotSupported, DatabaseUnavailable."""
+        kind = self._kind_of(path)
+        reading = kind.read(path)
+        query = Query(hashlib.sha256(path.read_bytes()).digest())
+        judged = self._matcher.verify(kind, reading, query, self._matcher.search(kind, reading, query))
+        return Checked(kind, reading, sorted(judged, key=lambda one: -one.match.similarity))
+
+    def _kind_of(self, path: Path) -> MediaKind[Any]:
+        sniffed = sniff(path)
+        if sniffed.media_type not in self._kinds:
+            raise MediaTypeNotSupported(f"{sniffed.mime}: this oracle decides on {', '.join(self._kinds)} only.")
+        return self._kinds[sniffed.media_type]
+
+    def _read_reference(self, path: Path) -> tuple[Path, tuple[MediaKind[Any], Reading] | Skipped]:
+        try:
+            kind = self._kind_of(path)
+            reading = kind.read(path, search=False)
+        except (EmbeddingError, MediaTypeNotSupported) as exc:
+            return path, Skipped(path, str(exc))
+        if reading.too_plain is not None:
+            return path, Skipped(path, reading.too_plain)
+        return path, (kind, reading)
+
+    def _judge(self, path: Path) -> tuple[Path, Sequence[Judged] | Skipped]:
+        try:
+            checked = self.check(path)
+        except (EmbeddingError, MediaTypeNotSupported) as exc:
+            return path, Skipped(path, str(exc))
+        if checked.reading.too_plain is not None:
+            return path, Skipped(path, checked.reading.too_plain)
+        return path, checked.judged
+
+    def _register(self, name: str, path: Path, kind: MediaKind[Any], reading: Reading) -> None:
+        work_id, content = uuid4(), path.read_bytes()
+        digest = hashlib.sha256(content).digest()
+        # The key names where the blob would be; a scratch database keeps no blobs.
+        work = NewWork(
+            work_id, None, work_id.bytes * 2, kind.media_type, digest, "application/octet-stream", len(content),
+            None, None, name, digest.hex(),
+        )  # fmt: skip
+        with self._db.transaction() as conn:
+            works.add_work(conn, work)
+            kind.make_visible(conn, works.get_work(conn, work_id), reading)
+        self._names[work_id] = name
+
+
+def rows_of(query: str, reference: str, match: MediaMatch) -> list[Row]:
+    """The rows of one match: one a matched stretch where there are times, else one; none where nothing matched."""
+    if not match.similarity:
+        return []
+    segments = match.as_json().get("segments") or []
+    if not segments:
+        return [Row(query, reference, match.similarity)]
+    spans = [
+        (one["query_start_s"], one["query_end_s"], one["reference_start_s"], one["reference_end_s"]) for one in segments
+    ]
+    return [Row(query, reference, match.similarity, span) for span in spans]
+
+
+@contextmanager
+def scratch_database() -> Iterator[Database]:
+    """An empty migrated database that is gone afterwards."""
+    with (
+        tempfile.TemporaryDirectory(prefix="oracle-match-") as folder,
+        EmbeddedPostgres(Path(folder) / "postgres", settings=SCRATCH_SETTINGS) as server,
+    ):
+        migrate(server.dsn)
+        db = Database(server.dsn)
+        db.open()
+        yield db
+        db.close()
+
+
+def write_rows(rows: Sequence[Row], out: Path) -> None:
+    """Write matches as CSV, seconds to the millisecond; pictures have no times, so those columns stay empty."""
+    with out.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for row in rows:
+            times = [f"{second:.3f}" for second in row.span] if row.span else [""] * 4
+            writer.writerow((row.query, row.reference, f"{row.score:.6f}", *times))
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Every file below a folder, hidden ones left out, in the order of their names."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            yield path

@@ -1,0 +1,172 @@
+"""Money of creators as double entry: pure rules, no I/O, no clock. Amounts in cents.
+
+The rules are the contracts' own (BonusVault and RevenueSplitter): bonus first, then the redirect from all that the
+post earns; the redirected part waits while the verdict can still be disputed, the poster's part while the post is
+frozen; a redirect that rose meanwhile takes no more than what was held. Each function returns the postings of one
+transaction: they sum to zero, and what only waits stays with its creator.
+
+For every creator: earned + redirected to me = available + held + redirected away. What of the available money was
+fetched from the contract is known there alone.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from oracle.rules.decision import Verdict
+from oracle.rules.payout import Grade, Payout, payout, redirect
+
+
+class Bucket(StrEnum):
+    """Where money is. `budget` is the platform's; it goes below zero by what was paid out of it."""
+
+    BUDGET = "budget"
+    AVAILABLE = "available"
+    CONTESTED = "contested"
+    FROZEN = "frozen"
+
+
+class Entry(StrEnum):
+    """Why money moves."""
+
+    BASE = "base"
+    BONUS = "bonus"
+    REDIRECT = "redirect"
+    CONTEST = "contest"
+    FREEZE = "freeze"
+
+
+@dataclass(frozen=True)
+class Posting:
+    """One line: `amount_minor` cents come into (or, below zero, leave) a creator's bucket."""
+
+    creator_id: int
+    bucket: Bucket
+    entry: Entry
+    amount_minor: int
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the verdict on a post means for its money at one moment.
+
+    Attributes:
+        redirect_bps: zero unless derivative. creditor_id: the original's creator, None unless derivative.
+        final: whether nobody can dispute the verdict any more.
+        frozen: whether an alert holds what the post earns its poster.
+    """
+
+    verdict: Verdict
+    redirect_bps: int = 0
+    creditor_id: int | None = None
+    final: bool = True
+    frozen: bool = False
+
+    def __post_init__(self) -> None:
+        if self.redirect_bps and (self.verdict is not Verdict.DERIVATIVE or self.creditor_id is None):
+            raise ValueError("only a derivative of a known creator's work redirects")
+
+
+@dataclass(frozen=True)
+class Contest:
+    """What waits for a post's verdict: the redirected parts `held`, taken from payments of `gross` in all."""
+
+    held: int = 0
+    gross: int = 0
+
+
+def pay(poster_id: int, base_minor: int, grade: Grade, terms: Terms) -> tuple[Payout, list[Posting]]:
+    """Pay a post for one week: base and the bonus of its final grade. Raises: NegativeAmount."""
+    paid = payout(base_minor, grade, terms.verdict, terms.redirect_bps)
+    parts = {Entry.BASE: paid.base_pay, Entry.BONUS: paid.bonus}
+    return paid, _earn(poster_id, parts, terms)
+
+
+def correct(poster_id: int, missing_minor: int, terms: Terms) -> list[Posting]:
+    """Pay what is missing of a bonus after a grade rose. Nobody is charged in hindsight, so it is never negative."""
+    return _earn(poster_id, {Entry.BONUS: missing_minor}, terms)
+
+
+def settle_contest(poster_id: int, contest: Contest, terms: Terms) -> list[Posting]:
+    """Pay out what waited for a verdict that is final now."""
+    to_original = 0
+    if terms.verdict is Verdict.DERIVATIVE:
+        # A redirect that rose meanwhile takes no more than what was held: nobody is charged in hindsight.
+        to_original = min(redirect(contest.gross, terms.redirect_bps).to_original, contest.held)
+    postings = []
+    if to_original:
+        assert terms.creditor_id is not None
+        postings += _move(poster_id, Bucket.CONTESTED, terms.creditor_id, Bucket.AVAILABLE, Entry.REDIRECT, to_original)
+    to_poster = contest.held - to_original
+    postings += _move(poster_id, Bucket.CONTESTED, poster_id, Bucket.AVAILABLE, Entry.CONTEST, to_poster)
+    return postings + _freeze(poster_id, to_poster, terms)
+
+
+def release(poster_id: int, frozen_minor: int) -> list[Posting]:
+    """Give back what a freeze of the post held."""
+    return _move(poster_id, Bucket.FROZEN, poster_id, Bucket.AVAILABLE, Entry.FREEZE, frozen_minor)
+
+
+@dataclass(frozen=True)
+class Totals:
+    """A creator's money in cents; `balances` says whether the sides are equal, as they always are."""
+
+    earned: int = 0
+    redirected_to_me: int = 0
+    redirected_away: int = 0
+    available: int = 0
+    contested: int = 0
+    frozen: int = 0
+
+    @property
+    def held(self) -> int:
+        """What waits for a verdict or an alert."""
+        return self.contested + self.frozen
+
+    @property
+    def balances(self) -> bool:
+        return self.earned + self.redirected_to_me == self.available + self.held + self.redirected_away
+
+
+def totals(creator_id: int, postings: Iterable[Posting]) -> Totals:
+    """What a creator's postings come to."""
+    earned = to_me = away = 0
+    buckets = dict.fromkeys(Bucket, 0)
+    for posting in postings:
+        if posting.creator_id != creator_id or posting.bucket is Bucket.BUDGET:
+            continue
+        buckets[posting.bucket] += posting.amount_minor
+        if posting.entry in (Entry.BASE, Entry.BONUS):
+            earned += posting.amount_minor
+        elif posting.entry is Entry.REDIRECT and posting.amount_minor > 0:
+            to_me += posting.amount_minor
+        elif posting.entry is Entry.REDIRECT:
+            away -= posting.amount_minor
+    return Totals(earned, to_me, away, buckets[Bucket.AVAILABLE], buckets[Bucket.CONTESTED], buckets[Bucket.FROZEN])
+
+
+def _earn(poster_id: int, parts: dict[Entry, int], terms: Terms) -> list[Posting]:
+    postings = []
+    for entry, amount in parts.items():
+        postings += _move(poster_id, Bucket.BUDGET, poster_id, Bucket.AVAILABLE, entry, amount)
+    shares = redirect(sum(parts.values()), terms.redirect_bps)
+    if shares.to_original and terms.final:
+        assert terms.creditor_id is not None
+        postings += _move(
+            poster_id, Bucket.AVAILABLE, terms.creditor_id, Bucket.AVAILABLE, Entry.REDIRECT, shares.to_original
+        )
+    elif shares.to_original:
+        postings += _move(poster_id, Bucket.AVAILABLE, poster_id, Bucket.CONTESTED, Entry.CONTEST, shares.to_original)
+    return postings + _freeze(poster_id, shares.to_poster, terms)
+
+
+def _freeze(poster_id: int, amount: int, terms: Terms) -> list[Posting]:
+    if not terms.frozen:
+        return []
+    return _move(poster_id, Bucket.AVAILABLE, poster_id, Bucket.FROZEN, Entry.FREEZE, amount)
+
+
+def _move(giver: int, source: Bucket, taker: int, target: Bucket, entry: Entry, amount: int) -> list[Posting]:
+    if amount == 0:
+        return []
+    return [Posting(giver, source, entry, -amount), Posting(taker, target, entry, amount)]

@@ -1,0 +1,119 @@
+"""Money in words: how every cent came about, from stored facts alone. Pure."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from oracle.rules.decision import Verdict
+from oracle.rules.explain import percent
+from oracle.rules.payout import Grade, bonus_bps, payout
+from storage.ledger.views import Line
+
+COLUMNS = (
+    "transaction", "booked_at", "week", "kind", "entry", "bucket", "amount", "currency", "post_id", "title",
+    "counterparty", "explanation",
+)  # fmt: skip
+CURRENCY = "USD"
+# A spreadsheet takes a text that begins so for a formula.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+VERDICTS = {
+    "original": "original",
+    "derivative": "a copy of an earlier work",
+    "self_duplicate": "a copy of your own earlier work",
+    "licensed": "used with permission",
+    "undecided": "not decided yet, so treated as original",
+}
+SIGNALS = {
+    "watch": "How much of it people watched",
+    "saves": "Saves",
+    "comments": "Real comments",
+    "shares": "Shares",
+    "likes": "Likes",
+}
+
+
+def dollars(cents: int) -> str:
+    """Cents as people write them: $1,234.50, or −$0.05."""
+    sign = "−" if cents < 0 else ""
+    return f"{sign}${abs(cents) // 100:,}.{abs(cents) % 100:02d}"
+
+
+def explain_pay(facts: Mapping[str, Any]) -> str:
+    """One payment as a sum that anybody can do again."""
+    base, bonus = facts["base_minor"], facts["bonus_minor"]
+    verdict = VERDICTS[facts["verdict"]]
+    if facts["bonus_bps"]:
+        text = (
+            f"Grade {facts['grade']} ({percent(facts['score_bps'])}), {verdict}: {percent(facts['bonus_bps'])} of"
+            f" {dollars(base)} is {dollars(bonus)} on top. {dollars(base)} + {dollars(bonus)} ="
+            f" {dollars(base + bonus)}."
+        )
+    else:
+        text = f"Grade {facts['grade']} ({percent(facts['score_bps'])}), {verdict}: {dollars(base)} without a bonus."
+    if facts["redirect_bps"]:
+        text += (
+            f" Of that, {percent(facts['redirect_bps'])} = {dollars(facts['to_original_minor'])}"
+            f" {'waits for the end of the time to dispute, then goes' if facts['contested'] else 'goes'}"
+            f" to {facts['creditor']}, and {dollars(facts['to_poster_minor'])} is yours."
+        )
+    if facts["frozen"]:
+        text += f" {dollars(facts['to_poster_minor'])} waits while an alert is looked into; it is not taken away."
+    return text
+
+
+def explain(line: Line) -> str:
+    """Why one line of a statement is there."""
+    facts = line.facts
+    if line.entry == "redirect" and line.amount_minor > 0:
+        return (
+            f"{percent(facts['redirect_bps'])} of what {line.counterparty}'s post earned goes to you:"
+            " it is a copy of your earlier work."
+        )
+    if line.kind == "pay":
+        return explain_pay(facts)
+    if line.kind == "correction":
+        return (
+            f"The grade rose from {facts['was']} to {facts['grade']}: {percent(facts['bonus_bps'])} of"
+            f" {dollars(facts['base_minor'])} is due as bonus, and {dollars(facts['missing_minor'])} of it was missing."
+        )
+    if line.kind == "contest_settled":
+        if line.entry == "redirect":
+            return f"The time to dispute is over: {percent(facts['redirect_bps'])} goes to {line.counterparty}."
+        return f"The verdict is final ({VERDICTS[facts['verdict']]}): what was held and is yours is paid back."
+    return f"The alert has ended: {dollars(facts['held_minor'])} waits no longer."
+
+
+def expected_pay(base_minor: int, grade: str | None, verdict: str | None, redirect_bps: int) -> dict[str, int]:
+    """What a week would bring if nothing changed any more, in cents. An undecided post counts as original."""
+    known = Verdict(verdict) if verdict else Verdict.UNDECIDED
+    letter = Grade(grade) if grade else Grade.C
+    paid = payout(base_minor, letter, known, redirect_bps if known is Verdict.DERIVATIVE else 0)
+    return {
+        "base": paid.base_pay, "bonus": paid.bonus, "bonus_bps": bonus_bps(letter, known),
+        "redirected_away": paid.shares.to_original, "net": paid.shares.to_poster,
+    }  # fmt: skip
+
+
+def statement_csv(lines: Iterable[Line]) -> Iterator[str]:
+    """A statement as CSV, one row a posting; the amounts of a bucket sum to its balance."""
+    yield _row(COLUMNS)
+    for line in lines:
+        amount = (
+            f"{'-' if line.amount_minor < 0 else ''}{abs(line.amount_minor) // 100}.{abs(line.amount_minor) % 100:02d}"
+        )
+        yield _row((
+            line.transaction_id, line.booked_at.isoformat(), line.week.isoformat(), line.kind, line.entry, line.bucket,
+            amount, CURRENCY, "0x" + line.post_id.hex() if line.post_id else "", _text(line.title),
+            _text(line.counterparty), explain(line),
+        ))  # fmt: skip
+
+
+def _text(value: str | None) -> str:
+    return "'" + value if value and value.startswith(FORMULA_STARTS) else value or ""
+
+
+def _row(values: Iterable[object]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerow(values)
+    return out.getvalue()

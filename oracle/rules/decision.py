@@ -1,0 +1,254 @@
+"""From verified matches to a verdict: pure rules, no I/O, no clock, no randomness.
+
+The same rules stand in Solidity (`contracts/src/libraries/RedirectMath.sol`); `tests/vectors/rules.json`
+holds the vectors that both must satisfy, and a property test compares the two over the whole domain.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import ROUND_FLOOR, Decimal
+from enum import StrEnum
+from uuid import UUID
+
+BPS = 10_000
+HIGH_BPS = 9_000
+MEDIUM_BPS = 7_000
+
+
+class RuleError(ValueError):
+    """An argument is outside the domain of a rule."""
+
+
+class InvalidThreshold(RuleError):
+    """A threshold must be at least 0 and below 10 000 basis points."""
+
+
+class SimilarityOutOfRange(RuleError):
+    """A similarity must be a number from 0 to 1, or 0 to 10 000 basis points."""
+
+
+class InvalidBase(RuleError):
+    """A base redirect must be 0 to 10 000 basis points."""
+
+
+class Tier(StrEnum):
+    """How strong a similarity is; says nothing about the verdict, which depends on the threshold."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class Verdict(StrEnum):
+    """What an analysis concluded about one work."""
+
+    ORIGINAL = "original"
+    DERIVATIVE = "derivative"
+    SELF_DUPLICATE = "self_duplicate"
+    LICENSED = "licensed"
+    UNDECIDED = "undecided"
+
+
+class Reason(StrEnum):
+    """Why the verdict is what it is; each one has a sentence in `oracle.rules.explain`."""
+
+    NO_MATCH = "no_match"
+    BELOW_THRESHOLD = "below_threshold"
+    COPY_OF_EARLIER = "copy_of_earlier"
+    SOUND_OF_EARLIER = "sound_of_earlier"
+    OWN_EARLIER_WORK = "own_earlier_work"
+    PERMISSION = "permission"
+    TOO_PLAIN = "too_plain"
+    INCOMPLETE_SEARCH = "incomplete_search"
+    UNKNOWN_CREATOR = "unknown_creator"
+
+
+def similarity_to_bps(similarity: float) -> int:
+    """Basis points of a similarity in [0, 1], floored: 0.9499999 never becomes 0.95.
+
+    The decimal text of the float is what is floored, so that 0.29 is 2900 and not the 2899 of binary 0.29 x 10 000.
+
+    Raises: SimilarityOutOfRange, also for NaN.
+    """
+    if math.isnan(similarity) or not 0.0 <= similarity <= 1.0:
+        raise SimilarityOutOfRange(f"similarity {similarity} is not in [0, 1]")
+    return int((Decimal(repr(float(similarity))) * BPS).to_integral_value(ROUND_FLOOR))
+
+
+def tier_of(similarity_bps: int) -> Tier:
+    """The tier of a similarity in basis points. Raises: SimilarityOutOfRange."""
+    _check_similarity(similarity_bps)
+    if similarity_bps >= HIGH_BPS:
+        return Tier.HIGH
+    return Tier.MEDIUM if similarity_bps >= MEDIUM_BPS else Tier.LOW
+
+
+def redirect_bps(similarity_bps: int, threshold_bps: int, base_bps: int) -> int:
+    """The share of revenue that goes to the original creator, in basis points of that revenue.
+
+    base x (s - t) / (10 000 - t) with one floor; 0 at and below the threshold, base at full similarity.
+
+    Raises: SimilarityOutOfRange, InvalidThreshold, InvalidBase.
+    """
+    # Checked in the order of the contract, so that both name the same error where several arguments are wrong.
+    if not 0 <= threshold_bps < BPS:
+        raise InvalidThreshold(f"threshold {threshold_bps} is not in [0, 10000)")
+    _check_similarity(similarity_bps)
+    if not 0 <= base_bps <= BPS:
+        raise InvalidBase(f"base {base_bps} is not in [0, 10000]")
+    if similarity_bps < threshold_bps:
+        return 0
+    return base_bps * (similarity_bps - threshold_bps) // (BPS - threshold_bps)
+
+
+def _check_similarity(similarity_bps: int) -> None:
+    if not 0 <= similarity_bps <= BPS:
+        raise SimilarityOutOfRange(f"similarity {similarity_bps} is not in [0, 10000]")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The rules in force for one media type, as governance set them on chain.
+
+    `min_share_bps`: a match that covers less of the subject than this is shown and accuses nobody.
+    """
+
+    version: int
+    threshold_bps: int
+    base_redirect_bps: int
+    min_share_bps: int = 0
+
+
+@dataclass(frozen=True)
+class SoundRule:
+    """How a video that shares only its sound with an earlier work is judged.
+
+    `threshold_bps`: the threshold of audio, where it is the higher one. `ceiling_bps`: the most of its revenue
+    that the sound alone may redirect.
+    """
+
+    threshold_bps: int
+    ceiling_bps: int
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The work that is judged. `creator_id` is None where nobody was named."""
+
+    creator_id: int | None
+    registration: int
+    too_plain: str | None = None
+    search_complete: bool = True
+
+
+@dataclass(frozen=True)
+class Match:
+    """One match: an already registered work and how much of it the subject repeats.
+
+    `proven`: shared content was proven; likeness alone never reaches a threshold, whatever its number.
+    `share_bps`: how much of the subject the match covers. `original`: the earlier work is itself no copy.
+    """
+
+    work_id: UUID
+    creator_id: int | None
+    registration: int
+    similarity_bps: int
+    licensed: bool = False
+    sound_rule: SoundRule | None = None
+    proven: bool = True
+    share_bps: int = BPS
+    original: bool = True
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A verdict with everything that follows from it. `credited` is the match that the verdict rests on."""
+
+    verdict: Verdict
+    reason: Reason
+    similarity_bps: int
+    tier: Tier
+    redirect_bps: int
+    credited: Match | None
+
+
+def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decision:
+    """Judge a work by its verified matches; the order of the matches is irrelevant.
+
+    Of all earlier works that reach the threshold the earliest one is credited: later ones are copies
+    themselves, and a copyist's own re-upload must not turn into "his earlier work". But an earlier work that
+    excuses (one's own, a licensed one, one that nobody signed) and covers less than half of the subject does not
+    excuse the rest: then the earliest original by somebody else is credited that covers more. Where none reaches
+    the threshold the most similar earlier work is named as the nearest.
+
+    Raises: SimilarityOutOfRange, InvalidThreshold, InvalidBase.
+    """
+    earlier = [_weighed(m, policy) for m in matches if m.registration < subject.registration]
+    copies = [m for m in earlier if m.similarity_bps >= policy.threshold_bps]
+    if subject.too_plain is not None:
+        return _conclude(Verdict.UNDECIDED, Reason.TOO_PLAIN, None, policy)
+    if copies:
+        credited = _credited(subject, copies)
+        if not subject.search_complete:  # an even earlier one may be among what was not searched
+            return _conclude(Verdict.UNDECIDED, Reason.INCOMPLETE_SEARCH, credited, policy)
+        return _conclude(*_verdict_on(subject, credited), credited, policy)
+    nearest = max(earlier, key=lambda m: (m.similarity_bps, -m.registration), default=None)
+    if not subject.search_complete:
+        return _conclude(Verdict.UNDECIDED, Reason.INCOMPLETE_SEARCH, nearest, policy)
+    reason = Reason.NO_MATCH if nearest is None else Reason.BELOW_THRESHOLD
+    return _conclude(Verdict.ORIGINAL, reason, nearest, policy)
+
+
+def _credited(subject: Subject, copies: Sequence[Match]) -> Match:
+    first = min(copies, key=lambda m: m.registration)
+    if _verdict_on(subject, first)[0] is Verdict.DERIVATIVE or first.share_bps >= BPS // 2:
+        return first
+    others = [
+        m for m in copies
+        if m.original and m.share_bps > first.share_bps and _verdict_on(subject, m)[0] is Verdict.DERIVATIVE
+    ]  # fmt: skip
+    return min(others, key=lambda m: m.registration, default=first)
+
+
+def _verdict_on(subject: Subject, credited: Match) -> tuple[Verdict, Reason]:
+    if credited.creator_id is None:
+        return Verdict.UNDECIDED, Reason.UNKNOWN_CREATOR
+    if credited.creator_id == subject.creator_id:
+        return Verdict.SELF_DUPLICATE, Reason.OWN_EARLIER_WORK
+    if credited.licensed:
+        return Verdict.LICENSED, Reason.PERMISSION
+    return Verdict.DERIVATIVE, Reason.SOUND_OF_EARLIER if credited.sound_rule else Reason.COPY_OF_EARLIER
+
+
+def _weighed(match: Match, policy: Policy) -> Match:
+    """A match with the similarity that it counts for: the contract computes the redirect from that number alone."""
+    if not match.proven or match.share_bps < policy.min_share_bps:
+        return replace(match, similarity_bps=min(match.similarity_bps, max(policy.threshold_bps - 1, 0)))
+    if match.sound_rule is None:
+        return match
+    return replace(match, similarity_bps=sound_only_bps(match.similarity_bps, match.sound_rule, policy))
+
+
+def sound_only_bps(similarity_bps: int, rule: SoundRule, policy: Policy) -> int:
+    """What the similarity of a sound counts for in the judgement of a video that shares nothing else.
+
+    Below the sound's own threshold it stays below the video's; above it is cut to the largest similarity whose
+    redirect does not exceed the ceiling.
+
+    Raises: SimilarityOutOfRange, InvalidThreshold, InvalidBase.
+    """
+    threshold, base = policy.threshold_bps, policy.base_redirect_bps
+    if redirect_bps(similarity_bps, threshold, base) <= rule.ceiling_bps:
+        counted = similarity_bps
+    else:
+        counted = threshold + ((rule.ceiling_bps + 1) * (BPS - threshold) - 1) // base
+    return counted if similarity_bps >= rule.threshold_bps else min(counted, max(threshold - 1, 0))
+
+
+def _conclude(verdict: Verdict, reason: Reason, credited: Match | None, policy: Policy) -> Decision:
+    similarity = credited.similarity_bps if credited else 0
+    redirect = 0
+    if verdict is Verdict.DERIVATIVE:
+        redirect = redirect_bps(similarity, policy.threshold_bps, policy.base_redirect_bps)
+    return Decision(verdict, reason, similarity, tier_of(similarity), redirect, credited)

@@ -1,0 +1,68 @@
+"""Verdicts in words. Every number in a sentence is a stored fact; nothing is added. Pure."""
+
+from oracle.rules.decision import Reason, Verdict
+
+
+def percent(bps: int) -> str:
+    """Basis points as a percentage, cut to what is there: 9800 -> '98 %', 9872 -> '98.72 %'."""
+    return f"{bps / 100:.2f}".rstrip("0").rstrip(".") + " %"
+
+
+def explain(
+    *,
+    verdict: Verdict,
+    reason: Reason,
+    similarity_bps: int,
+    threshold_bps: int,
+    redirect_bps: int,
+    media_type: str,
+    other: str | None,
+    other_creator: str | None,
+    plain_reason: str | None = None,
+) -> str:
+    """Say what was decided and why, in one or two sentences.
+
+    Args:
+        other: how the matched work is called ("photo.jpg, registered 2026-11-22 10:00 UTC").
+        other_creator: handle of its creator, None where nobody was named.
+    """
+    similarity, threshold = percent(similarity_bps), percent(threshold_bps)
+    by = f" by {other_creator}" if other_creator else ""
+    match reason:
+        case Reason.NO_MATCH:
+            return f"Original: nothing registered earlier shares verified content with this {media_type}."
+        case Reason.BELOW_THRESHOLD:
+            return (
+                f"Original: the nearest earlier work ({other}{by}) is {similarity} similar,"
+                f" below the threshold of {threshold}."
+            )
+        case Reason.COPY_OF_EARLIER:
+            return (
+                f"Derivative: this {media_type} is {similarity} similar to an earlier work{by} ({other}); the threshold"
+                f" is {threshold}. {percent(redirect_bps)} of what it earns goes to the earlier work's creator."
+            )
+        case Reason.SOUND_OF_EARLIER:
+            return (
+                f"Derivative: the sound of this {media_type} is that of an earlier work{by} ({other}); its picture is"
+                f" not. Sound alone counts for a similarity of {similarity}; the threshold is {threshold}."
+                f" {percent(redirect_bps)} of what it earns goes to the earlier work's creator."
+            )
+        case Reason.OWN_EARLIER_WORK:
+            return f"Your own earlier work, posted again ({other}, {similarity} similar). Nothing is redirected."
+        case Reason.PERMISSION:
+            return (
+                f"Licensed: it uses an earlier work{by} ({other}, {similarity} similar) with its creator's permission."
+            )
+        case Reason.TOO_PLAIN:
+            return f"Could not decide: {plain_reason}. It is treated as original until someone decides."
+        case Reason.INCOMPLETE_SEARCH:
+            return (
+                "Could not decide: works that came first could not be looked at in time. It counts as original, and is"
+                " looked at again, once, when they can be."
+            )
+        case Reason.UNKNOWN_CREATOR:
+            return (
+                f"Needs review: this {media_type} is {similarity} similar to an earlier work ({other}) whose creator"
+                " nobody named, so nobody can be credited. It is treated as original until someone decides."
+            )
+    raise AssertionError(f"no sentence for {reason} ({verdict})")

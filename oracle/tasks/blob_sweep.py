@@ -1,0 +1,124 @@
+"""Blobs that nothing refers to are removed after a while: what a crash left between the bytes and their row.
+
+Only in a store that belongs to this very database, and never many at once: a wrong DATABASE_URL, an older dump or a
+copy for tests knows nothing of the media it finds, and bytes that are gone come back from nowhere.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+
+import structlog
+
+from oracle.tasks import blob_owner as ownership
+from storage.blobs import BlobStore, content_hash
+from storage.database import Database
+from storage.works import media_in_use as orphans
+from storage.works import works
+
+log = structlog.get_logger()
+
+# Longer than any upload is on its way, so that what is about to be referred to is left alone.
+GRACE = timedelta(days=1)
+LISTED_AT_ONCE = 2_000
+REMOVED_AT_ONCE = 20  # each holds up registrations while the store is at it
+REMOVE_WITHIN_S = 5.0
+# What crashes leave is little: more of it is a database that does not know these media.
+MOST_ORPHANS, MOST_SHARE = 20, 0.05
+MOST_REMEMBERED = 100_000
+
+
+class Sweep:
+    """A look at everything that is stored, in slices: what would go is counted first; then it goes, or nothing does."""
+
+    def __init__(self, db: Database, blobs: BlobStore, now: datetime, *, grace: timedelta = GRACE) -> None:
+        self.began_at = now
+        self.removed = 0
+        self._db = db
+        self._blobs = blobs
+        self._old = (key for key, stored_at in blobs.list_content() if now - stored_at > grace)
+        self._seen = 0
+        self._orphans: list[str] = []
+        self._to_remove: Iterator[str] | None = None
+
+    def step(self) -> bool:
+        """One slice. Returns whether that was the last. Raises: DatabaseUnavailable, BlobStoreUnavailable."""
+        if self._to_remove is not None:
+            return self._remove_some(self._to_remove)
+        if self._seen == 0 and self._is_foreign():
+            return True
+        keys = list(islice(self._old, LISTED_AT_ONCE))
+        if keys:
+            with self._db.transaction() as conn:
+                needed = orphans.needed_keys(conn, [content_hash(key) for key in keys])
+            self._seen += len(keys)
+            self._orphans += [key for key in keys if key not in needed]
+            return self._too_many(self._seen) if len(self._orphans) > MOST_REMEMBERED else False
+        if self._is_foreign() or not self._may_remove():
+            return True
+        self._to_remove = iter(self._orphans)
+        return False
+
+    def _is_foreign(self) -> bool:
+        mine, owner = ownership.identify(self._db), ownership.find_owner(self._blobs)
+        if owner in (None, mine):
+            return False
+        log.error(
+            "blobs.not_swept", why="The blob store belongs to another database, or to this one before it was moved or"
+            f" restored. Nothing is removed; {ownership.ADVICE}.", owner=str(owner), database=str(mine),
+        )  # fmt: skip
+        return True
+
+    def _may_remove(self) -> bool:
+        """Whether what was found is what crashes leave. A store without owner is adopted then, and swept next time."""
+        if self._too_many(self._seen):
+            return False
+        if ownership.find_owner(self._blobs) is not None:
+            return True
+        mine = ownership.identify(self._db)
+        if self._seen and 2 * len(self._orphans) >= self._seen:
+            log.error(
+                "blobs.not_swept", why="The blob store has no owner, and this database needs too few of its blobs to"
+                f" be it. Put this database's name under its key `{ownership.OWNER_KEY}` if it is.",
+                database=str(mine), blobs=self._seen, unknown=len(self._orphans),
+            )  # fmt: skip
+        else:
+            ownership.take(self._blobs, mine)
+        return False
+
+    def _too_many(self, seen: int) -> bool:
+        count = len(self._orphans)
+        if count <= max(MOST_ORPHANS, MOST_SHARE * seen):
+            return False
+        log.error(
+            "blobs.not_swept", why="So many blobs that the database does not know are no crash's work: is it the"
+            " database of this store, and whole? Nothing is removed.", blobs=seen, unknown=count,
+            examples=self._orphans[:5],
+        )  # fmt: skip
+        return True
+
+    def _remove_some(self, left: Iterator[str]) -> bool:
+        keys = list(islice(left, REMOVED_AT_ONCE))
+        for key in keys:
+            self.removed += self._remove(key)
+        if not keys and self.removed:
+            log.info("blobs.orphans_removed", count=self.removed)
+        return not keys
+
+    def _remove(self, key: str) -> bool:
+        """Whoever refers to bytes looks, with the registration locked, whether they are there, and puts them again; so
+        does this, and neither loses what the other needs."""
+        with self._db.transaction() as conn:
+            works.lock_registration(conn)
+            if orphans.needed_keys(conn, [content_hash(key)]):
+                return False
+            self._blobs.delete(key, within_s=REMOVE_WITHIN_S)
+        return True
+
+
+def sweep(db: Database, blobs: BlobStore, now: datetime, *, grace: timedelta = GRACE) -> int:
+    """A whole sweep at once. Returns: how many were removed. Raises: DatabaseUnavailable, BlobStoreUnavailable."""
+    whole = Sweep(db, blobs, now, grace=grace)
+    while not whole.step():
+        pass
+    return whole.removed

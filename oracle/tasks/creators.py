@@ -1,0 +1,36 @@
+"""What happens by itself: grades follow the events, money that is due is booked, old events are forgotten."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from oracle.engagement import grades
+from oracle.engagement import grading_policy as policies
+from oracle.payouts import payments
+from storage.database import Database
+from storage.engagement import counts as engagement_counts
+from storage.engagement import events as engagement
+
+# Events are kept for so long; a grade is final long before, and keeps its counts and facts for ever.
+RETENTION = timedelta(days=90)
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What one round did."""
+
+    graded: int
+    booked: int
+    days_forgotten: int
+
+
+def tick(db: Database, now: datetime, *, retention: timedelta = RETENTION) -> Tick:
+    """Do everything that is due; safe at any time, from any number of processes. Raises: DatabaseUnavailable."""
+    with db.transaction() as conn:
+        policies.follow_governance(conn, now)
+    graded = grades.grade_changed(db, now)
+    booked = payments.run_due(db, now)
+    with db.transaction() as conn:
+        gone = engagement.drop_partitions(conn, (now - retention).astimezone(UTC).date())
+    with db.transaction() as conn:
+        engagement_counts.forget_unregistered(conn, now - retention)
+    return Tick(graded, booked, len(gone))

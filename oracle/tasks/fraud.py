@@ -1,0 +1,127 @@
+"""What happens by itself: passes, holds that end, letters that leave, and the contract that follows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from oracle.appeals import verdict_notices as verdict_letters
+from oracle.appeals import verdicts as appeals
+from oracle.chain.errors import ChainError
+from oracle.chain.keys.signer import Signer
+from oracle.chain.rpc.client import ChainClient
+from oracle.fraud import alerts, chain_actions, chain_appeals
+from oracle.fraud.passes import SPAN, full_hour, run_pass
+from oracle.jobs import Jobs
+from oracle.notices import webhooks
+from oracle.originality import reanalysis
+from storage.database import Database
+from storage.errors import DatabaseUnavailable
+from storage.fraud import events as fraud_events
+
+log = structlog.get_logger()
+
+PASS_EVERY = timedelta(hours=1)
+COMPARED_BACK = timedelta(days=7)
+MADE_UP_BACK = timedelta(days=30)
+# A pass looks at a day whose last hour is still going on.
+REACH = SPAN - PASS_EVERY
+
+
+@dataclass(frozen=True)
+class Court:
+    """The contract's door, and the two accounts that must not be the same: who freezes and who decides."""
+
+    client: ChainClient
+    officer: Signer
+    arbiter: Signer
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What one round did."""
+
+    alerts: int
+    ended: int
+    letters: int
+    delivered: int
+    chain_calls: int
+    differences: int
+
+
+class Upkeep:
+    """Rounds of everything that is due. Safe at any time; the calls to the contract from one process only."""
+
+    def __init__(
+        self, db: Database, *, court: Court | None = None, jobs: Jobs | None = None, allow_private: bool = False
+    ) -> None:
+        self._db = db
+        self._jobs = jobs
+        self._court = court
+        self._allow_private = allow_private
+        self._hour: datetime | None = None
+        self._tried: set[datetime] = set()  # ends of passes of this hour
+        self._last_compared: datetime | None = None
+
+    def tick(self, now: datetime) -> Tick:
+        """One round; what fails for a reason of its own does not keep the rest from being done.
+
+        Raises: DatabaseUnavailable.
+        """
+        # first: money must not wait for anything else
+        ended = _apart("holds", lambda: alerts.expire_due(self._db, now))
+        ended += _apart("appeals", lambda: appeals.lapse_due(self._db, now))
+        letters = _apart("letters", lambda: verdict_letters.send_due(self._db, now))
+        if (jobs := self._jobs) is not None:
+            _apart("rechecks", lambda: reanalysis.queue_rechecks(self._db, jobs))
+        delivered = _apart("webhooks", lambda: webhooks.deliver_pending(self._db, allow_private=self._allow_private))
+        calls = differences = 0
+        if (court := self._court) is not None:
+            calls = _apart("chain", lambda: chain_actions.send_pending(
+                self._db, court.client, officer=court.officer, arbiter=court.arbiter
+            ))  # fmt: skip
+            if self._last_compared is None or now - self._last_compared >= PASS_EVERY:
+                _apart("chain_appeals", lambda: chain_appeals.take_over(self._db, court.client, now))
+                since = now - COMPARED_BACK
+                differences = _apart(
+                    "compare", lambda: len(chain_actions.reconcile(self._db, court.client, since=since))
+                )
+                self._last_compared = now
+        return Tick(_apart("pass", lambda: self._pass(now)), ended, letters, delivered, calls, differences)
+
+    def _pass(self, now: datetime) -> int:
+        """This hour's pass, or one that an outage left out. Returns: how many alerts were raised.
+
+        One that fails is made again next hour, after an outage of the database at once.
+        """
+        hour = full_hour(now)
+        if hour != self._hour:
+            self._hour, self._tried = hour, set()
+        newest = hour + PASS_EVERY
+        with self._db.transaction() as conn:
+            made = fraud_events.is_pass_made(conn, newest)
+            missing = fraud_events.missing_passes(conn, now - MADE_UP_BACK, REACH)
+        due = [end for end in [*([] if made else [newest]), *missing] if end not in self._tried]
+        if not due:
+            return 0
+        end = due[0]
+        self._tried.add(end)
+        try:
+            return len(run_pass(self._db, now, end=end).alerts)
+        except DatabaseUnavailable:
+            self._tried.discard(end)
+            raise
+
+
+def _apart(step: str, work: Callable[[], int]) -> int:
+    """Do one step; what it fails for is logged and keeps no other step. Raises: DatabaseUnavailable."""
+    try:
+        return work()
+    except DatabaseUnavailable:
+        raise
+    except ChainError as exc:
+        log.warning("fraud.chain_unreachable", step=step, error=str(exc), code=exc.code)
+    except Exception:
+        log.exception("fraud.step_failed", step=step)
+    return 0

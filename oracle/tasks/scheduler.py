@@ -1,0 +1,138 @@
+"""The clerk does what nobody asks for: grades, payments, fraud passes, letters, holds that end, all that on chain."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from oracle.chain.errors import ChainError
+from oracle.chain.keys.signer import Signer
+from oracle.chain.rpc.client import ChainClient
+from oracle.jobs import Jobs
+from oracle.originality import reanalysis
+from oracle.payouts.onchain import Till, send_pay
+from oracle.tasks import blob_sweep as orphans
+from oracle.tasks import creators as clockwork
+from oracle.tasks.fraud import Upkeep
+from storage.blobs import BlobStore
+from storage.database import Database
+from storage.errors import DatabaseUnavailable, StorageError
+from storage.locks import SessionLock
+from storage.search.sounds import merge as landmark_merge
+
+log = structlog.get_logger()
+
+# One clerk works on one database, and so one sender on its officers' keys; others stand by.
+LOCK = 0x0C1E_2C
+EVERY_S = 5.0
+LONGEST_PAUSE_S = 60.0
+RECLAIM_EVERY = timedelta(days=1)
+# Never at once: who started it with the wrong database or the wrong store has that long to see it.
+FIRST_SWEEP_AFTER = timedelta(hours=1)
+SWEEP_EVERY, SWEEP_AGAIN_AFTER = timedelta(days=1), timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Payroll:
+    """Who pays creators on chain, and with what."""
+
+    client: ChainClient
+    paymaster: Signer
+    till: Till
+
+
+class Clerk:
+    """Rounds of all that nobody asks for. A round may be cut off anywhere; the next one takes up what is left."""
+
+    def __init__(
+        self,
+        db: Database,
+        upkeep: Upkeep,
+        *,
+        payroll: Payroll | None = None,
+        jobs: Jobs | None = None,
+        blobs: Callable[[], BlobStore] | None = None,
+        every_s: float = EVERY_S,
+    ) -> None:
+        self._db = db
+        self._upkeep = upkeep
+        self._payroll = payroll
+        self._jobs = jobs
+        self._blobs = blobs
+        self._sweep: orphans.Sweep | None = None
+        self._next_sweep: datetime | None = None
+        self._every_s = every_s
+        self._last_reclaim: datetime | None = None
+        self._lock = SessionLock(db.dsn, LOCK)
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set. Outages are waited out."""
+        pause_s = self._every_s
+        while not stop.is_set():
+            try:
+                self.round(datetime.now(UTC))
+                pause_s = self._every_s
+            except StorageError as exc:
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+                log.warning("clerk.round_failed", code=exc.code, error=str(exc), pause_s=pause_s)
+            stop.wait(pause_s)
+        self._lock.release()
+
+    def round(self, now: datetime) -> bool:
+        """Everything that is due. Returns False where another clerk is at work. Raises: DatabaseUnavailable."""
+        if not self._lock.acquire():
+            return False
+        self._each("creators", lambda: clockwork.tick(self._db, now))
+        self._each("fraud", lambda: self._upkeep.tick(now))
+        self._each("sound index", lambda: self._tend_sounds(now))
+        if (jobs := self._jobs) is not None:
+            self._each("second looks", lambda: reanalysis.queue_incomplete(self._db, jobs))
+        if (payroll := self._payroll) is not None:
+            self._each("pay", lambda: send_pay(self._db, payroll.client, payroll.paymaster, payroll.till, now))
+        if (blobs := self._blobs) is not None:
+            self._each("blobs", lambda: self._sweep_on(blobs, now))
+        return True
+
+    def _sweep_on(self, open_store: Callable[[], BlobStore], now: datetime) -> None:
+        """A slice of the sweep: everything else the clerk does waits for no more. What fails is begun again later."""
+        if self._next_sweep is None:
+            self._next_sweep = now + FIRST_SWEEP_AFTER
+        if now < self._next_sweep:
+            return
+        sweep, self._sweep = self._sweep, None
+        self._next_sweep = now + SWEEP_AGAIN_AFTER
+        sweep = sweep or orphans.Sweep(self._db, open_store(), now)
+        if sweep.step():
+            self._next_sweep = sweep.began_at + SWEEP_EVERY
+        else:
+            self._sweep, self._next_sweep = sweep, now
+
+    def _tend_sounds(self, now: datetime) -> int:
+        """Merge what has piled up in the index of sounds, and once a day give its disk space back."""
+        merged = 0
+        while self._merge_once():
+            merged += 1
+        if merged and (self._last_reclaim is None or now - self._last_reclaim >= RECLAIM_EVERY):
+            landmark_merge.reclaim(self._db.dsn)
+            self._last_reclaim = now
+        return merged
+
+    def _merge_once(self) -> bool:
+        with self._db.transaction() as conn:
+            return landmark_merge.merge_segments(conn)
+
+    def _each(self, part: str, work: Callable[[], object]) -> None:
+        """One part's trouble must not keep the other from being done; an outage is everybody's."""
+        try:
+            done = work()
+        except DatabaseUnavailable:
+            raise
+        except ChainError as exc:
+            log.warning("clerk.chain_unreachable", part=part, code=exc.code, error=str(exc))
+            return
+        except Exception:
+            log.exception("clerk.part_failed", part=part)
+            return
+        log.debug("clerk.round", part=part, done=done)

@@ -1,0 +1,288 @@
+"""Composition root: settings become objects here and nowhere else, and are passed on as values."""
+
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from embeddings.audio.analyzer import AudioAnalyzer
+from embeddings.audio.decode import SoundLimits
+from embeddings.image.analyzer import ImageAnalyzer
+from embeddings.image.clip import ClipWeights
+from embeddings.image.decode import DecodeLimits
+from embeddings.video.analyzer import VideoAnalyzer
+from embeddings.video.limits import VideoLimits
+from embeddings.video.score import VideoPolicy
+from oracle.chain.contracts.deploy import connect, deploy
+from oracle.chain.contracts.payments import ETHER
+from oracle.chain.contracts.roles import Officers
+from oracle.chain.core.deployment import Deployment
+from oracle.chain.core.fees import GWEI, FeeLimits
+from oracle.chain.core.ids import parse_account
+from oracle.chain.errors import WrongChain
+from oracle.chain.keys.accounts import LocalAccount, load_account
+from oracle.chain.keys.signer import LocalSigner, account_from_file
+from oracle.chain.node.node import ChainNode
+from oracle.chain.quorum.peers import QuorumSettings
+from oracle.chain.rpc.client import ChainClient
+from oracle.chain.rpc.endpoint import Endpoint
+from oracle.chain.rpc.new_heads import HeadWatcher
+from oracle.errors import ConfigurationError
+from oracle.fetch import Fetcher
+from oracle.jobs import Jobs
+from oracle.media.audio import Sounds
+from oracle.media.handler import MediaKinds
+from oracle.media.image import Pictures
+from oracle.media.video import Videos
+from oracle.originality.analysis import Originality
+from oracle.originality.folder_match import FolderMatcher
+from oracle.originality.intake import Intake
+from oracle.originality.matching import Matcher
+from oracle.originality.peer_uploads import UploadExchange
+from oracle.originality.recompute import Auditor
+from oracle.payouts.onchain import Till
+from oracle.settings import Settings
+from oracle.tasks import blob_owner as ownership
+from oracle.tasks.fraud import Court, Upkeep
+from oracle.tasks.scheduler import Clerk, Payroll
+from storage.blobs import BlobStore, BlobStoreUnavailable, open_blobs
+from storage.blobs.gcs import new_anonymous_client
+from storage.database import Database
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class People:
+    """Who has which part in a new deployment; addresses as 0x-hex. Roles: `oracle.chain.contracts.roles`."""
+
+    signers: Sequence[str] = ()
+    quorum: int = 1
+    admin: str | None = None
+    officers: Mapping[str, str] = field(default_factory=dict)
+    treasuries: tuple[str, str] | None = None
+    community_rules: bool = False
+
+
+def configure_logging(settings: Settings) -> None:
+    """Structured events on standard error: text for people, JSON for collectors."""
+    renderer = structlog.processors.JSONRenderer() if settings.log_json else structlog.dev.ConsoleRenderer(colors=False)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def open_database(settings: Settings, *, max_size: int = 10) -> Database:
+    """The database of DATABASE_URL. Raises: ConfigurationError if there is none, DatabaseUnavailable."""
+    if settings.database_url is None:
+        raise ConfigurationError("DATABASE_URL is not set; `oracle up` starts a database of its own.")
+    db = Database(settings.database_url, max_size=max_size)
+    db.open()
+    return db
+
+
+def decode_limits(settings: Settings) -> DecodeLimits:
+    """Limits of the picture decoder."""
+    return DecodeLimits(max_pixels=settings.limits.pixels)
+
+
+def make_fetcher(settings: Settings) -> Fetcher:
+    """The one way media is fetched from URIs."""
+    return Fetcher(
+        max_bytes=settings.limits.upload_bytes,
+        timeout_s=settings.fetch.timeout_s,
+        allow_private=settings.fetch.allow_private,
+        walrus_aggregator=settings.fetch.walrus_aggregator,
+        # Strangers choose the URI: what only our own credentials may read must stay out of their reach.
+        gcs=new_anonymous_client,
+    )
+
+
+def make_kinds(settings: Settings) -> MediaKinds:
+    """Every kind of media that is decided on, with every channel whose weights are at hand."""
+    pictures = ImageAnalyzer.load(clip=ClipWeights(path=settings.clip.weights, sha256=settings.clip.sha256))
+    sounds = AudioAnalyzer.load(
+        limits=SoundLimits(max_seconds=settings.limits.sound_s, max_work_s=settings.limits.work_s)
+    )
+    videos = VideoAnalyzer(
+        pictures,
+        sounds,
+        limits=VideoLimits(max_seconds=settings.limits.video_s, max_work_s=settings.limits.work_s),
+        policy=VideoPolicy(
+            min_matched_s=settings.matching.video_min_matched_s, copy_share=settings.matching.video_copy_share
+        ),
+    )
+    most = settings.limits.candidates
+    return {
+        "image": Pictures(pictures, decode_limits(settings), most),
+        "video": Videos(videos, most),
+        "audio": Sounds(sounds, most),
+    }
+
+
+def make_matcher(settings: Settings, db: Database) -> Matcher:
+    """Search and verification by the policy of which media types meet."""
+    return Matcher(db, settings.matching.pairs_off)
+
+
+def make_intake(db: Database, blobs: BlobStore, kinds: MediaKinds) -> Intake:
+    """The two ways in."""
+    return Intake(db, blobs, Jobs(db.dsn), kinds)
+
+
+def open_store(settings: Settings, db: Database) -> BlobStore:
+    """Where media is kept. Raises: InvalidBlobUrl, ForeignBlobStore where it is another database's."""
+    blobs = open_blobs(settings.blobs)
+    try:
+        ownership.claim(db, blobs)
+    except BlobStoreUnavailable as exc:  # whoever stores something is told; reading the chain needs none
+        log.warning("blobs.owner_unknown", code=exc.code, error=str(exc))
+    return blobs
+
+
+def make_originality(settings: Settings, db: Database, kinds: MediaKinds) -> Originality:
+    """The use case that the worker runs."""
+    return Originality(
+        db,
+        open_store(settings, db),
+        kinds,
+        make_fetcher(settings),
+        make_matcher(settings, db),
+        sound_ceiling_bps=settings.matching.sound_ceiling_bps,
+        min_share_bps=settings.matching.min_share_bps,
+        max_attempts=settings.worker.attempts,
+    )
+
+
+def make_folder_matcher(settings: Settings, db: Database) -> FolderMatcher:
+    """Matches files by the production path, against the works of a database."""
+    return FolderMatcher(db, make_kinds(settings), make_matcher(settings, db))
+
+
+def make_auditor(settings: Settings, db: Database) -> Auditor:
+    """Computes decisions again from stored facts."""
+    return Auditor(db, open_blobs(settings.blobs), make_kinds(settings))
+
+
+def chain_account(settings: Settings) -> LocalAccount:
+    """The oracle's own account. Raises: ConfigurationError if no key is set, SigningFailed if it is none."""
+    if settings.chain.key is not None:
+        return load_account(settings.chain.key.get_secret_value())
+    if settings.chain.key_file is None:
+        raise ConfigurationError("No key: set ORACLE_CHAIN__KEY or ORACLE_CHAIN__KEY_FILE.")
+    password = settings.chain.key_password
+    return account_from_file(settings.chain.key_file, password.get_secret_value() if password else None)
+
+
+def make_quorum(settings: Settings) -> QuorumSettings | None:
+    """The other signers, None where this oracle signs alone. Raises: ConfigurationError."""
+    peers = {}
+    for address, url in settings.quorum.peers.items():
+        account = parse_account(address)
+        if account is None:
+            raise ConfigurationError(f"ORACLE_QUORUM__PEERS: {address!r} is no address.")
+        peers[account] = url
+    if not peers:
+        return None
+    listen = (settings.quorum.listen_host, settings.quorum.listen_port)
+    return QuorumSettings(peers, listen, settings.quorum.tolerance_bps, settings.quorum.turn_s)
+
+
+def make_chain_client(settings: Settings) -> ChainClient:
+    """The door to the chain. Raises: ConfigurationError if chain or contracts are not named."""
+    if settings.chain_rpc_url is None or settings.chain.deployment is None:
+        raise ConfigurationError(
+            "Set CHAIN_RPC_URL and ORACLE_CHAIN__DEPLOYMENT; `oracle up` does it for its processes."
+        )
+    deployment = Deployment.from_json(settings.chain.deployment.read_text())
+    if settings.chain.chain_id not in (None, deployment.chain_id):
+        raise ConfigurationError(
+            f"ORACLE_CHAIN__CHAIN_ID is {settings.chain.chain_id}; the contracts are on chain {deployment.chain_id}."
+        )
+    endpoints = [Endpoint(url.strip()) for url in settings.chain_rpc_url.split(",") if url.strip()]
+    limits = FeeLimits(max_fee_cap_wei=int(settings.chain.max_fee_gwei * GWEI))
+    return ChainClient(endpoints, deployment, fee_limits=limits)
+
+
+def make_node(settings: Settings, db: Database) -> ChainNode:
+    """The chain node. Raises: ConfigurationError if chain, contracts or key are not named."""
+    # The node's intake never looks into a file: what a request names is fetched and read by the worker.
+    blobs = open_store(settings, db)
+    intake = make_intake(db, blobs, {})
+    return ChainNode(
+        db,
+        make_chain_client(settings),
+        LocalSigner(bytes(chain_account(settings).key)),
+        on_request=intake.accept_request,
+        confirmations=settings.chain.confirmations,
+        poll_interval_s=settings.chain.poll_s,
+        quorum=make_quorum(settings),
+        heads=HeadWatcher(settings.chain.ws_url) if settings.chain.ws_url else None,
+        uploads=UploadExchange(db, blobs, intake, settings.limits.upload_bytes),
+    )
+
+
+def make_clerk(settings: Settings, db: Database) -> Clerk:
+    """What happens by itself. Raises: ConfigurationError, SigningFailed."""
+    jobs = Jobs(db.dsn)
+    upkeep = Upkeep(db, court=make_court(settings), jobs=jobs, allow_private=settings.fetch.allow_private)
+    return Clerk(db, upkeep, payroll=make_payroll(settings), jobs=jobs, blobs=lambda: open_blobs(settings.blobs))
+
+
+def make_payroll(settings: Settings) -> Payroll | None:
+    """Who pays creators on chain; None where no paymaster is set. Raises: ConfigurationError, InvalidAddress."""
+    if settings.chain.paymaster_key is None:
+        return None
+    paymaster = LocalSigner(bytes(load_account(settings.chain.paymaster_key.get_secret_value()).key))
+    return Payroll(make_chain_client(settings), paymaster, make_till(settings))
+
+
+def make_till(settings: Settings) -> Till:
+    """What creators are paid with. Raises: ConfigurationError, InvalidAddress."""
+    token = parse_account(settings.pay.token) if settings.pay.token else ETHER
+    if token is None:
+        raise ConfigurationError(f"ORACLE_PAY__TOKEN: {settings.pay.token!r} is no address.")
+    return Till(token, settings.pay.units_per_cent)
+
+
+def make_court(settings: Settings) -> Court | None:
+    """The accounts that freeze and decide on chain; None where they are not set. Raises: ConfigurationError."""
+    officer, arbiter = settings.chain.fraud_officer_key, settings.chain.arbiter_key
+    if officer is None or arbiter is None:
+        return None
+    accounts = [LocalSigner(bytes(load_account(key.get_secret_value()).key)) for key in (officer, arbiter)]
+    if accounts[0].address == accounts[1].address:
+        raise ConfigurationError(
+            "ORACLE_CHAIN__FRAUD_OFFICER_KEY and ORACLE_CHAIN__ARBITER_KEY are the same: who freezes cannot decide."
+        )
+    return Court(make_chain_client(settings), *accounts)
+
+
+def deploy_contracts(settings: Settings, people: People) -> Deployment:
+    """Deploy to an external chain with our key. What `people` leaves open falls to that key.
+
+    Raises: ConfigurationError, WrongChain, DeploymentFailed.
+    """
+    if settings.chain_rpc_url is None:
+        raise ConfigurationError("Set CHAIN_RPC_URL to the chain to deploy to.")
+    w3 = connect(settings.chain_rpc_url)
+    if settings.chain.chain_id not in (None, w3.eth.chain_id):
+        raise WrongChain(f"That is chain {w3.eth.chain_id}, not {settings.chain.chain_id}.")
+    account = chain_account(settings)
+    mine = people.admin or account.address
+    return deploy(
+        w3, account, oracle_signers=people.signers or [account.address], quorum=people.quorum, admin=people.admin,
+        officers=Officers.each(lambda role: people.officers.get(role, mine)), treasuries=people.treasuries,
+        community_rules=people.community_rules,
+    )  # fmt: skip

@@ -1,0 +1,218 @@
+"""The index of sounds: landmarks of registered tracks, looked up for a whole query in one round trip."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
+
+from storage.database import Connection
+from storage.errors import StorageError
+from storage.search.sounds import merge as landmark_merge
+from storage.search.sounds.postings import pack_track, read_fresh, read_timeline
+from storage.search.sounds.spans import Part, Spans, part_of_postings, part_of_segment, spans_of, wanted_of
+from storage.search.sounds.votes import Vote, rank, without_stop_hashes
+from storage.works.works import Work
+
+MOST_TRACK = (1 << 31) - 1
+RESOLVED_AT_ONCE = 200
+HASHES_AT_ONCE = 200_000
+ALWAYS_LOOKED_AT = 10  # the best tracks, however little they agree
+STRONG = 30.0  # nats; those after them must agree so much, as the copies of one sound do
+
+
+class TooManyTracks(StorageError):
+    """The sound index numbers tracks with 31 bits, and this work's place is beyond them."""
+
+    code = "sound_index_full"
+
+
+@dataclass(frozen=True, eq=False)
+class StoredSound:
+    """What is kept of a sound. hashes, frames: (n,) int32, its landmarks (21 bits) and their places; reference: what
+    verification reads later.
+    """
+
+    hashes: NDArray[np.int32]
+    frames: NDArray[np.int32]
+    reference: bytes
+    duration_ms: int
+
+
+@dataclass(frozen=True, eq=False)
+class SoundQuery:
+    """What to look up. hashes: (n,) int32; positions: (n,) float32, frame in the reference if both began together;
+    groups: (n,) int16, votes are counted apart for each.
+    """
+
+    hashes: NDArray[np.int32]
+    positions: NDArray[np.float32]
+    groups: NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class SoundCandidate:
+    """An earlier track that agrees with the query on an offset: not yet evidence.
+
+    group, offset_frames, votes: its best cell; score: nats above chance.
+    """
+
+    work_id: UUID
+    registration: int
+    creator_id: int | None
+    group: int
+    offset_frames: int
+    votes: int
+    score: float
+
+
+def add_sound(conn: Connection, work: Work, sound: StoredSound) -> bool:
+    """Put a work's sound into the index; once, however often it is called.
+
+    Returns: whether this call did it. Raises: TooManyTracks; ValueError for landmarks out of range.
+    """
+    if work.registration > MOST_TRACK:
+        raise TooManyTracks
+    packed = pack_track(sound.hashes, sound.frames)
+    cursor = conn.execute(
+        "insert into sounds (track, work_id, creator_id, duration_ms, landmarks, reference)"
+        " values (%s, %s, %s, %s, %s, %s) on conflict do nothing",
+        (work.registration, work.id, work.creator_id, sound.duration_ms, len(packed) // 8, sound.reference),
+    )
+    if cursor.rowcount == 0:
+        return False
+    conn.execute(
+        "insert into sound_fresh (track, landmarks, postings) values (%s, %s, %s)",
+        (work.registration, len(packed) // 8, packed),
+    )
+    landmark_merge.merge_fresh(conn)
+    return True
+
+
+def make_audible(conn: Connection, work: Work, sound: StoredSound | None) -> bool:
+    """Make a sound recording visible to searches; once, however often it is called.
+
+    Args:
+        sound: None where it is too plain to be recognised by: it takes its place and is never found.
+    Returns: whether this call made it visible.
+    """
+    cursor = conn.execute(
+        "update works set visible_at = clock_timestamp() where id = %s and visible_at is null and erased_at is null",
+        (work.id,),
+    )
+    if cursor.rowcount == 1 and sound is not None:
+        add_sound(conn, work, sound)
+    return cursor.rowcount == 1
+
+
+def look_up(
+    conn: Connection,
+    query: SoundQuery,
+    *,
+    before: int,
+    creator_id: int | None = None,
+    most: int = 30,
+    own: int = 5,
+) -> list[SoundCandidate]:
+    """Tracks registered earlier than ``before`` that agree with the query, most surprising first.
+
+    The index is read in one round trip (one for each ``HASHES_AT_ONCE`` hashes of a sound of half an hour and more); a
+    second small one turns the best tracks into works.
+
+    Args:
+        creator_id: the subject's creator, None where nobody was named.
+        most: how many tracks of others; own: how many of the creator's own, which get a quota apart, so that a
+            flood of copies does not push the original out.
+    """
+    if not len(query.hashes):
+        return []
+    before = min(before, MOST_TRACK)
+    spans, indexed = _fetch(conn, np.unique(query.hashes), before)
+    spans = without_stop_hashes(spans, query.hashes, indexed)
+    votes = rank(query.hashes, query.positions, query.groups, spans, 50 * RESOLVED_AT_ONCE, before=before)
+    return _resolve(conn, votes, creator_id, most, own)
+
+
+def find_references(conn: Connection, ids: Sequence[UUID]) -> dict[UUID, bytes]:
+    """What verification needs of each sound; works that have none are left out."""
+    rows = conn.execute("select work_id, reference from sounds where work_id = any(%s)", (list(ids),)).fetchall()
+    return {row[0]: bytes(row[1]) for row in rows}
+
+
+def forget(conn: Connection, work_id: UUID) -> bool:
+    """Take a sound out of every search at once. Its postings in segments lie dead until the next merge.
+
+    Returns: whether there was one.
+    """
+    return conn.execute("delete from sounds where work_id = %s", (work_id,)).rowcount > 0
+
+
+class _Int4ArrayDumper(Dumper):
+    """A one-dimensional int32 array as Postgres sends int4[] itself: thousands of keys in one copy."""
+
+    format = Format.BINARY
+    oid = 1007  # _int4
+
+    def dump(self, obj: NDArray[np.int32]) -> bytes:
+        values = np.empty((len(obj), 2), ">i4")
+        values[:, 0] = 4  # bytes of the element
+        values[:, 1] = obj
+        # dimensions, no nulls, oid of int4, length, lower bound
+        return struct.pack(">iiIii", 1, 0, 23, len(obj), 1) + values.tobytes()
+
+
+def _fetch(conn: Connection, hashes: NDArray[np.int32], before: int) -> tuple[Spans, int]:
+    parts: list[Part] = []
+    indexed = 0
+    with conn.cursor(binary=True) as cursor:
+        cursor.adapters.register_dumper(np.ndarray, _Int4ArrayDumper)
+        for at in range(0, len(hashes), HASHES_AT_ONCE):
+            asked = hashes[at : at + HASHES_AT_ONCE]
+            wanted = wanted_of(asked)
+            rows = cursor.execute(
+                "select segment, landmarks, shift, timeline, heads, postings from sound_look_up(%b::int4[], %s)",
+                (asked, before),
+            ).fetchall()
+            indexed = sum(row[1] for row in rows)
+            parts += [
+                part_of_segment(shift, read_timeline(timeline), heads, data, wanted)
+                if segment
+                else part_of_postings(read_fresh(heads, data), wanted)
+                for segment, _, shift, timeline, heads, data in rows
+                if heads is not None
+            ]
+    return spans_of(parts), indexed
+
+
+def _resolve(conn: Connection, votes: list[Vote], creator_id: int | None, most: int, own: int) -> list[SoundCandidate]:
+    found: list[SoundCandidate] = []
+    room = {True: own, False: most}
+    # Wave by wave: dead tracks and the creator's own may fill any one of them.
+    for at in range(0, len(votes), RESOLVED_AT_ONCE):
+        if room[False] <= 0:
+            break
+        wave = votes[at : at + RESOLVED_AT_ONCE]
+        works = {
+            row[0]: (row[1], row[2])
+            for row in conn.execute(
+                "select track, work_id, creator_id from sounds where track = any(%s)", ([v.track for v in wave],)
+            )
+        }
+        for vote in wave:
+            if len(found) >= ALWAYS_LOOKED_AT and vote.score < STRONG:
+                return found  # and so are all that follow
+            if vote.track not in works:
+                continue
+            work_id, owner = works[vote.track]
+            is_own = creator_id is not None and owner == creator_id
+            if room[is_own] <= 0:
+                continue
+            room[is_own] -= 1
+            found.append(SoundCandidate(work_id, vote.track, owner, vote.group, vote.offset, vote.votes, vote.score))
+    return found
