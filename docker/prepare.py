@@ -74,9 +74,15 @@ def make_bucket(url: str) -> None:
 
 def main() -> None:
     settings = Settings()
-    key_file, deployment, rpc_url = settings.chain.key_file, settings.chain.deployment, settings.chain_rpc_url
+    key_file, deployment, rpc_url = (
+        settings.chain.key_file,
+        settings.chain.deployment,
+        settings.chain_rpc_url,
+    )
     if key_file is None or deployment is None or rpc_url is None:
-        raise ConfigurationError("Set CHAIN_RPC_URL, ORACLE_CHAIN__KEY_FILE and ORACLE_CHAIN__DEPLOYMENT.")
+        raise ConfigurationError(
+            "Set CHAIN_RPC_URL, ORACLE_CHAIN__KEY_FILE and ORACLE_CHAIN__DEPLOYMENT."
+        )
     make_key(key_file)
     fund(rpc_url, key_file)
     deploy(settings, deployment)

@@ -1,7 +1,8 @@
-"""Join the calls of several threads into one: a network works on eight pictures in less than eight times one.
+"""Join the calls of several threads into one: a network works on eight pictures in less than eight
+times one.
 
-No thread of its own: the first caller waits a moment for company, runs the batch for all, and hands out the
-results.
+No thread of its own: the first caller waits a moment for company, runs the batch for all, and hands
+out the results.
 """
 
 from __future__ import annotations
@@ -26,13 +27,17 @@ class _Call(Generic[Item, Result]):
 class Batcher(Generic[Item, Result]):
     """Runs ``work`` over the joined items of the calls that come within ``wait_s`` of each other.
 
-    work: takes at most ``max_items`` items (more only where one single call brings more) and returns one
-        result for each, in order. One batch runs at a time; an exception of a batch is raised in every call
-        that was in it.
+    work: takes at most ``max_items`` items (more only where one single call brings more) and
+        returns one result for each, in order. One batch runs at a time; an exception of a batch is
+        raised in every call that was in it.
     """
 
     def __init__(
-        self, work: Callable[[list[Item]], Sequence[Result]], *, max_items: int = 32, wait_s: float = 0.004
+        self,
+        work: Callable[[list[Item]], Sequence[Result]],
+        *,
+        max_items: int = 32,
+        wait_s: float = 0.004,
     ) -> None:
         self._work = work
         self._max_items = max_items
@@ -50,7 +55,8 @@ class Batcher(Generic[Item, Result]):
             self._waiting.append(call)
             alone = len(self._waiting) == 1
         if alone and self._running.locked():
-            call.done.wait(self._wait_s)  # a batch is running: company is likely by the time it ends
+            # a batch is running: company is likely by the time it ends
+            call.done.wait(self._wait_s)
         while not call.done.is_set():
             with self._running:
                 if not call.done.is_set():
@@ -63,7 +69,9 @@ class Batcher(Generic[Item, Result]):
         with self._lock:
             taken: list[_Call[Item, Result]] = []
             size = 0
-            while self._waiting and (not taken or size + len(self._waiting[0].items) <= self._max_items):
+            while self._waiting and (
+                not taken or size + len(self._waiting[0].items) <= self._max_items
+            ):
                 taken.append(self._waiting.pop(0))
                 size += len(taken[-1].items)
             return taken

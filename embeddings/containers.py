@@ -10,7 +10,8 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 
-_MPEG_AUDIO = "mp3,aac,flac"  # a tag in front tells nothing of what follows it; none of these reads another file
+# a tag in front tells nothing of what follows it; none of these reads another file
+_MPEG_AUDIO = "mp3,aac,flac"
 _DEMUXERS = {
     "audio/aac": "aac",
     "audio/aiff": "aiff",
@@ -40,5 +41,7 @@ def open_container(path: Path, mime: str) -> InputContainer:
     """
     names = _DEMUXERS.get(mime, _OTHERS)
     if "," in names:
-        return av.open(str(path), "r", options={"format_whitelist": names}, metadata_errors="ignore")
+        return av.open(
+            str(path), "r", options={"format_whitelist": names}, metadata_errors="ignore"
+        )
     return av.open(str(path), "r", format=names, metadata_errors="ignore")

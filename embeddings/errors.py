@@ -1,7 +1,7 @@
 """What can go wrong between a file and its fingerprint.
 
-Every class carries a stable ``code``; its docstring is the message when the raiser has nothing more exact to
-say.
+Every class carries a stable ``code``; its docstring is the message when the raiser has nothing more
+exact to say.
 """
 
 from typing import ClassVar
@@ -53,7 +53,9 @@ class NoSound(EmbeddingError):
 
 
 class BadProxy(EmbeddingError):
-    """A stored reference proxy cannot be read; it was written by another version or is damaged: re-index it."""
+    """A stored reference proxy cannot be read; it was written by another version or is damaged:
+    re-index it.
+    """
 
     code = "proxy_unreadable"
 

@@ -1,7 +1,8 @@
-"""What kind of media a file is, told from its content; the name and the declared type are never asked.
+"""What kind of media a file is, told from its content; the name and the declared type are never
+asked.
 
-Sources: the formats' own signatures (RFC 2083 PNG, JFIF, RIFF, ISO/IEC 14496-12 "ftyp", Matroska EBML, RFC
-3533 Ogg).
+Sources: the formats' own signatures (RFC 2083 PNG, JFIF, RIFF, ISO/IEC 14496-12 "ftyp", Matroska
+    EBML, RFC 3533 Ogg).
 """
 
 from __future__ import annotations
@@ -46,21 +47,31 @@ _RIFF: dict[bytes, tuple[MediaType, str]] = {
     b"WAVE": ("audio", "audio/wav"),
     b"AVI ": ("video", "video/x-msvideo"),
 }
-_IMAGE_BRANDS = {b"avif": "image/avif", b"avis": "image/avif", b"heic": "image/heic", b"heix": "image/heic",
-                 b"hevc": "image/heic", b"mif1": "image/heic", b"msf1": "image/heic"}  # fmt: skip
+_IMAGE_BRANDS = {
+    b"avif": "image/avif",
+    b"avis": "image/avif",
+    b"heic": "image/heic",
+    b"heix": "image/heic",
+    b"hevc": "image/heic",
+    b"mif1": "image/heic",
+    b"msf1": "image/heic",
+}
 _AUDIO_BRANDS = (b"M4A ", b"M4B ", b"F4A ")
 
 
 def sniff(path: Path) -> SniffedType:
     """Tell the media type and MIME type of a file from its content.
 
-    Raises: EmptyMedia for 0 bytes; UnsupportedMedia for anything that is not a known picture, video or sound.
+    Raises: EmptyMedia for 0 bytes; UnsupportedMedia for anything that is not a known picture, video
+        or sound.
     """
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     if not head:
         raise EmptyMedia()
-    found = _by_magic(head) or _by_container(head, path) or _by_tag(head, path) or _by_frame_sync(head)
+    found = (
+        _by_magic(head) or _by_container(head, path) or _by_tag(head, path) or _by_frame_sync(head)
+    )
     if found is None:
         raise UnsupportedMedia(_explain(head))
     return found
@@ -88,7 +99,11 @@ def _by_container(head: bytes, path: Path) -> SniffedType | None:
     if head.startswith((b"FORM",)) and head[8:12] in (b"AIFF", b"AIFC"):
         return SniffedType("audio", "audio/aiff")
     if head.startswith(b"OggS"):
-        return SniffedType("video", "video/ogg") if b"theora" in head[:512] else SniffedType("audio", "audio/ogg")
+        return (
+            SniffedType("video", "video/ogg")
+            if b"theora" in head[:512]
+            else SniffedType("audio", "audio/ogg")
+        )
     if head.startswith(b"\x1aE\xdf\xa3"):
         return SniffedType("video", "video/webm" if b"webm" in head[:64] else "video/x-matroska")
     if head[4:8] == b"ftyp":
@@ -129,7 +144,9 @@ def _has_sound_only(path: Path) -> bool:
 
 
 def _by_tag(head: bytes, path: Path) -> SniffedType | None:
-    """What follows the ID3v2 tags in front, however long their pictures are: MPEG audio, unless it says otherwise."""
+    """What follows the ID3v2 tags in front, however long their pictures are: MPEG audio, unless
+    it says otherwise.
+    """
     if not head.startswith(b"ID3"):
         return None
     after = head
@@ -138,7 +155,10 @@ def _by_tag(head: bytes, path: Path) -> SniffedType | None:
             if not after.startswith(b"ID3") or len(after) < 10:
                 break
             # Seven bits of each byte are the size; a footer is as long as the header.
-            size = sum((byte & 0x7F) << shift for byte, shift in zip(after[6:10], (21, 14, 7, 0), strict=True))
+            size = sum(
+                (byte & 0x7F) << shift
+                for byte, shift in zip(after[6:10], (21, 14, 7, 0), strict=True)
+            )
             file.seek(10 + size + (10 if after[5] & 0x10 else 0), 1)
             after = file.read(10)
             file.seek(-len(after), 1)
@@ -148,8 +168,8 @@ def _by_tag(head: bytes, path: Path) -> SniffedType | None:
 
 
 def _by_frame_sync(head: bytes) -> SniffedType | None:
-    """MPEG audio without a tag and AAC in ADTS have only an 11 or 12 bit sync word: accept it with a sane
-    header.
+    """MPEG audio without a tag and AAC in ADTS have only an 11 or 12 bit sync word: accept it with
+    a sane header.
     """
     if len(head) < 4 or head[0] != 0xFF:
         return None
@@ -165,7 +185,9 @@ def _explain(head: bytes) -> str:
     if head.lstrip()[:5].lower() in (b"<?xml", b"<svg ") and b"<svg" in head.lower():
         return "SVG drawings are not analysed; export the picture as PNG or JPEG."
     if head.startswith(b"%PDF"):
-        return "This is a PDF document, not a picture, video or sound; export the page as PNG or JPEG."
+        return (
+            "This is a PDF document, not a picture, video or sound; export the page as PNG or JPEG."
+        )
     if _looks_like_text(head):
         return "The content is text, whatever the file is called; send a picture, video or sound."
     return "The content is in no picture, video or sound format that is known here."

@@ -1,4 +1,6 @@
-"""How long one file may be worked on: its length and its size in pixels bound what is kept, not what it costs."""
+"""How long one file may be worked on: its length and its size in pixels bound what is kept, not
+what it costs.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,8 @@ class WorkTime:
         """Raises: MediaTooLong once the time is up."""
         if time.monotonic() >= self._until:
             raise MediaTooLong(
-                f"Decoding the file was given up after {self._most_s:,.0f} s, the most that is spent on one. "
-                "Send it in parts, or with fewer or smaller frames."
+                f"Decoding the file was given up after {self._most_s:,.0f} s, the most that is"
+                " spent on one. Send it in parts, or with fewer or smaller frames."
             )
 
     @contextmanager

@@ -56,9 +56,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     problems.install(app)
-    # Not FastAPI's own max_body_size: that one stands outside of every middleware and answers in plain text.
+    # Not FastAPI's own max_body_size: that one stands outside of every middleware and answers in
+    # plain text.
     app.add_middleware(
-        RequestBodyLimitMiddleware, max_body_size=settings.limits.upload_bytes + MULTIPART_OVERHEAD_BYTES
+        RequestBodyLimitMiddleware,
+        max_body_size=settings.limits.upload_bytes + MULTIPART_OVERHEAD_BYTES,
     )
     app.add_middleware(problems.TooLargeAsProblem, limit_bytes=settings.limits.upload_bytes)
     for router in (*routes.ROUTERS, *pages.ROUTERS):

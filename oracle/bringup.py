@@ -1,4 +1,6 @@
-"""Everything on one machine, as one process tree: database, chain, contracts, API, worker and node."""
+"""Everything on one machine, as one process tree: database, chain, contracts, API, worker and
+node.
+"""
 
 import json
 import os
@@ -40,18 +42,22 @@ BONUS_BUDGET_WEI = 10**18
 def run_until_stopped(settings: Settings) -> int:
     """Start what is missing, run the oracle, and stop all of it in order on Ctrl-C.
 
-    What is set (DATABASE_URL, CHAIN_RPC_URL) is used as it is; what is not is embedded, with its data in
-    `settings.data_dir`, and is there again after a restart.
+    What is set (DATABASE_URL, CHAIN_RPC_URL) is used as it is; what is not is embedded, with its
+    data in `settings.data_dir`, and is there again after a restart.
 
     Returns: 0 after an orderly stop, 1 if a process could not be kept running.
-    Raises: ConfigurationError, StorageError, ChainError when the start fails; nothing is left running then.
+    Raises: ConfigurationError, StorageError, ChainError when the start fails; nothing is left
+        running then.
     """
     configure_logging(settings)
     data_dir = settings.data_dir.resolve()
     data_dir.mkdir(parents=True, exist_ok=True)
     _check_port(settings)
     with ExitStack() as stack:
-        dsn = settings.database_url or stack.enter_context(EmbeddedPostgres(data_dir / "postgres")).dsn
+        dsn = (
+            settings.database_url
+            or stack.enter_context(EmbeddedPostgres(data_dir / "postgres")).dsn
+        )
         migrate(dsn)
         env = {"DATABASE_URL": dsn, "BLOBS_URL": settings.blobs}
         court: dict[str, str] = {}
@@ -73,8 +79,8 @@ def run_until_stopped(settings: Settings) -> int:
             }
         elif settings.chain.deployment is None:
             raise ConfigurationError(
-                "CHAIN_RPC_URL is set, but not where the contracts are: set ORACLE_CHAIN__DEPLOYMENT to the file that"
-                " `oracle deploy` wrote."
+                "CHAIN_RPC_URL is set, but not where the contracts are: set"
+                " ORACLE_CHAIN__DEPLOYMENT to the file that `oracle deploy` wrote."
             )
         _announce(settings)
         running = data_dir / "running.json"
@@ -98,7 +104,8 @@ def running_database(settings: Settings) -> Iterator[Database]:
         if dsn is None:
             if not folder.exists():
                 raise ConfigurationError(
-                    f"There is no oracle in {settings.data_dir.resolve()}; start it with `oracle up`."
+                    f"There is no oracle in {settings.data_dir.resolve()}; start it with `oracle"
+                    " up`."
                 )
             dsn = stack.enter_context(EmbeddedPostgres(folder)).dsn
         db = Database(dsn)
@@ -114,15 +121,17 @@ def api_url(settings: Settings) -> str:
 
 
 def _check_port(settings: Settings) -> None:
-    """Raise ConfigurationError if something else listens where the API would: better now than after a minute."""
+    """Raise ConfigurationError if something else listens where the API would: better now than
+    after a minute.
+    """
     with socket.socket(socket.AF_INET6 if ":" in settings.http.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.http.host, settings.http.port))
         except OSError as exc:
             raise ConfigurationError(
-                f"Port {settings.http.port} on {settings.http.host} cannot be used ({exc.strerror}); stop what listens"
-                " there, or set ORACLE_HTTP__PORT."
+                f"Port {settings.http.port} on {settings.http.host} cannot be used"
+                f" ({exc.strerror}); stop what listens there, or set ORACLE_HTTP__PORT."
             ) from exc
 
 
@@ -132,9 +141,12 @@ def _announce(settings: Settings) -> None:
     print(f"  curl -F file=@photo.jpg -F creator=alice {url}/upload", flush=True)
 
 
-def _children(settings: Settings, env: Mapping[str, str], court: Mapping[str, str]) -> list[ChildSpec]:
+def _children(
+    settings: Settings, env: Mapping[str, str], court: Mapping[str, str]
+) -> list[ChildSpec]:
     everything = {**os.environ, **env, **court, "PYTHONUNBUFFERED": "1"}
-    # Only the node signs reports and only the clerk freezes, decides and pays; no process sees another's key.
+    # Only the node signs reports and only the clerk freezes, decides and pays; no process sees
+    # another's key.
     whole, clerks = without(everything, COURT_KEYS), without(everything, NODE_KEYS)
     keyless = without(whole, NODE_KEYS)
     oracle = (sys.executable, "-m", "oracle")
@@ -148,15 +160,23 @@ def _children(settings: Settings, env: Mapping[str, str], court: Mapping[str, st
 
 
 def without(env: Mapping[str, str], keys: Sequence[str]) -> dict[str, str]:
-    """An environment without some settings of the chain, also where they stand in ORACLE_CHAIN as JSON."""
-    left = {name: value for name, value in env.items() if name.upper() not in {PREFIX + key for key in keys}}
+    """An environment without some settings of the chain, also where they stand in ORACLE_CHAIN
+    as JSON.
+    """
+    left = {
+        name: value
+        for name, value in env.items()
+        if name.upper() not in {PREFIX + key for key in keys}
+    }
     for name in [name for name in left if name.upper() == "ORACLE_CHAIN"]:
         try:
             group = json.loads(left[name])
         except ValueError:
             continue  # the settings will say what is wrong with it
         if isinstance(group, dict):
-            left[name] = json.dumps({key: value for key, value in group.items() if key.upper() not in keys})
+            left[name] = json.dumps(
+                {key: value for key, value in group.items() if key.upper() not in keys}
+            )
     return left
 
 
@@ -168,17 +188,20 @@ def _deploy_once(chain: DevChain, file: Path) -> None:
             client.check()
         except NotDeployed as exc:
             raise ConfigurationError(
-                f"{exc} The chain's data and the database in {file.parent} do not belong together any more: restore"
-                " the folder from a backup, or move it away to start anew."
+                f"{exc} The chain's data and the database in {file.parent} do not belong together"
+                " any more: restore the folder from a backup, or move it away to start anew."
             ) from exc
         return
     # A holder for each role, so that here too whoever freezes cannot be who decides.
     officers = Officers.each(lambda role: chain.account(role).address)
     deployment = deploy(
-        connect(chain.rpc_url), chain.deployer, oracle_signers=[chain.oracle_key.address], officers=officers,
+        connect(chain.rpc_url),
+        chain.deployer,
+        oracle_signers=[chain.oracle_key.address],
+        officers=officers,
         admin=chain.account("admin").address,
         treasuries=(chain.account("platform").address, chain.account("ecosystem").address),
-    )  # fmt: skip
+    )
     client = ChainClient(Endpoint(chain.rpc_url), deployment)
     fund_vault(client, LocalSigner(bytes(chain.account("paymaster").key)), BONUS_BUDGET_WEI)
     chain.save()  # or a kill -9 now would leave the addresses of contracts that are gone

@@ -12,7 +12,14 @@ from uuid import UUID
 import typer
 import uvicorn
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from oracle import app as app_module
 from oracle import wiring
@@ -35,15 +42,22 @@ console = Console()
 
 @app.command()
 def up() -> None:
-    """Run everything on this machine: database, chain, contracts, API, worker, node. Ctrl-C stops it."""
+    """Run everything on this machine: database, chain, contracts, API, worker, node.
+
+    Ctrl-C stops it.
+    """
     from oracle.bringup import run_until_stopped
 
     raise typer.Exit(run_until_stopped(Settings()))
 
 
 @app.command()
-def demo(keep: Annotated[Path | None, typer.Option(help="Keep the demo's data here.")] = None) -> None:
-    """Tell the whole story with sample pictures; exit status 0 only if every step was read back from the chain."""
+def demo(
+    keep: Annotated[Path | None, typer.Option(help="Keep the demo's data here.")] = None,
+) -> None:
+    """Tell the whole story with sample pictures; exit status 0 only if every step was read back
+    from the chain.
+    """
     from oracle.demo import tell
 
     raise typer.Exit(0 if tell(Console(width=max(console.width, 110)), keep) else 1)
@@ -53,7 +67,12 @@ def demo(keep: Annotated[Path | None, typer.Option(help="Keep the demo's data he
 def serve() -> None:
     """Run the API."""
     settings = Settings()
-    uvicorn.run(app_module.create_app(settings), host=settings.http.host, port=settings.http.port, log_level="warning")
+    uvicorn.run(
+        app_module.create_app(settings),
+        host=settings.http.host,
+        port=settings.http.port,
+        log_level="warning",
+    )
 
 
 @app.command()
@@ -70,7 +89,9 @@ def worker() -> None:
 
 @app.command()
 def clerk() -> None:
-    """Run the clerk: grades, payments, fraud alerts, letters, and freezes on chain, as they fall due."""
+    """Run the clerk: grades, payments, fraud alerts, letters, and freezes on chain, as they fall
+    due.
+    """
     settings = Settings()
     wiring.configure_logging(settings)
     wiring.make_clerk(settings, wiring.open_database(settings)).run(_stopped_by_signals())
@@ -90,22 +111,32 @@ def clear_latch() -> None:
     from oracle.chain.node.node import clear_latch as clear
 
     cleared = clear(wiring.open_database(Settings()))
-    console.print("The latch is cleared; the node reads the chain again." if cleared else "No latch was set.")
+    console.print(
+        "The latch is cleared; the node reads the chain again." if cleared else "No latch was set."
+    )
 
 
 @app.command()
 def deploy(
     file: Annotated[Path, typer.Argument(help="Where to write the contracts' addresses.")],
-    signer: Annotated[list[str] | None, typer.Option(help="Address that signs reports; repeatable.")] = None,
+    signer: Annotated[
+        list[str] | None, typer.Option(help="Address that signs reports; repeatable.")
+    ] = None,
     quorum: Annotated[int, typer.Option(min=1, help="Signatures that a report needs.")] = 1,
     admin: Annotated[str | None, typer.Option(help="Administrator of the roles.")] = None,
     officer: Annotated[
         list[str] | None, typer.Option(help="ROLE=ADDRESS; repeatable. The rest is the admin's.")
     ] = None,
-    treasury: Annotated[tuple[str, str] | None, typer.Option(help="Platform's and ecosystem's.")] = None,
-    community_rules: Annotated[bool, typer.Option(help="The community's vote rules on disputes too.")] = False,
+    treasury: Annotated[
+        tuple[str, str] | None, typer.Option(help="Platform's and ecosystem's.")
+    ] = None,
+    community_rules: Annotated[
+        bool, typer.Option(help="The community's vote rules on disputes too.")
+    ] = False,
 ) -> None:
-    """Deploy the contracts to the chain of CHAIN_RPC_URL; whatever is not named here falls to ORACLE_CHAIN__KEY."""
+    """Deploy the contracts to the chain of CHAIN_RPC_URL; whatever is not named here falls to
+    ORACLE_CHAIN__KEY.
+    """
     from oracle.chain.contracts.roles import Officers
 
     officers = dict(one.partition("=")[::2] for one in officer or ())
@@ -120,9 +151,15 @@ def deploy(
 
 @app.command()
 def match(
-    references: Annotated[Path, typer.Option(help="Folder of earlier works.", exists=True, file_okay=False)],
-    queries: Annotated[Path, typer.Option(help="Folder of works to judge.", exists=True, file_okay=False)],
-    out: Annotated[Path, typer.Option(help="CSV to write, best match first; no row where nothing matched.")],
+    references: Annotated[
+        Path, typer.Option(help="Folder of earlier works.", exists=True, file_okay=False)
+    ],
+    queries: Annotated[
+        Path, typer.Option(help="Folder of works to judge.", exists=True, file_okay=False)
+    ],
+    out: Annotated[
+        Path, typer.Option(help="CSV to write, best match first; no row where nothing matched.")
+    ],
 ) -> None:
     """Match two folders against each other by exactly the production path; nothing is kept."""
     from oracle.originality import folder_match as bulk
@@ -135,16 +172,25 @@ def match(
         rows, unjudged = matcher.match(queries, progress)
     bulk.write_rows(rows, out)
     for file in [*skipped, *unjudged]:
-        console.print(f"[yellow]skipped[/] {file.path}: {file.reason}", soft_wrap=True, highlight=False)
+        console.print(
+            f"[yellow]skipped[/] {file.path}: {file.reason}", soft_wrap=True, highlight=False
+        )
     console.print(f"{len(rows)} rows in {out}; {len(skipped) + len(unjudged)} files skipped.")
 
 
 @app.command()
 def index(
-    folder: Annotated[Path, typer.Argument(help="Historical content.", exists=True, file_okay=False)],
-    creator: Annotated[str | None, typer.Option(help="Whose works they are: address or name.")] = None,
+    folder: Annotated[
+        Path, typer.Argument(help="Historical content.", exists=True, file_okay=False)
+    ],
+    creator: Annotated[
+        str | None, typer.Option(help="Whose works they are: address or name.")
+    ] = None,
 ) -> None:
-    """Register a folder of earlier works, judged like uploads but not sent to the chain. Run again to resume."""
+    """Register a folder of earlier works, judged like uploads but not sent to the chain.
+
+    Run again to resume.
+    """
     from oracle.bringup import running_database
     from oracle.originality.backfill import Backfill
     from storage import jobs
@@ -153,23 +199,31 @@ def index(
     wiring.configure_logging(settings)
     with running_database(settings) as db, _progress() as progress:
         backfill = Backfill(
-            db,
-            wiring.make_intake(db, wiring.open_store(settings, db), wiring.make_kinds(settings)),
+            db, wiring.make_intake(db, wiring.open_store(settings, db), wiring.make_kinds(settings))
         )
         taken, refused = backfill.take_in(folder, creator, progress)
         for file in refused:
-            console.print(f"[yellow]refused[/] {file.path}: {file.reason}", soft_wrap=True, highlight=False)
+            console.print(
+                f"[yellow]refused[/] {file.path}: {file.reason}", soft_wrap=True, highlight=False
+            )
         with db.transaction() as conn:
             if not jobs.worker_is_alive(conn):
-                console.print(f"{len(taken)} taken in. No worker runs; they are judged once `oracle up` does.")
+                console.print(
+                    f"{len(taken)} taken in. No worker runs; they are judged once `oracle up` does."
+                )
                 return
         verdicts = backfill.wait(taken, progress)
-    console.print(", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common()) or "nothing to judge")
+    console.print(
+        ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
+        or "nothing to judge"
+    )
 
 
 @app.command()
 def check(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)]) -> None:
-    """Show what files would match among the registered works, and why; nothing is kept, paid or sent."""
+    """Show what files would match among the registered works, and why; nothing is kept, paid or
+    sent.
+    """
     from rich.table import Table
 
     from embeddings.errors import EmbeddingError
@@ -180,7 +234,14 @@ def check(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=Fals
     with running_database(settings) as db:
         matcher = wiring.make_folder_matcher(settings, db)
         for file in files:
-            table = Table("Similarity", "Earlier work", "Creator", "Why", title=str(file), title_justify="left")
+            table = Table(
+                "Similarity",
+                "Earlier work",
+                "Creator",
+                "Why",
+                title=str(file),
+                title_justify="left",
+            )
             try:
                 checked = matcher.check(file)
             except (EmbeddingError, MediaTypeNotSupported) as exc:
@@ -212,7 +273,9 @@ def explain(analysis_id: UUID) -> None:
 @app.command()
 def verify_receipt(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
-    evidence: Annotated[Path | None, typer.Option(help="The evidence's bytes, to be checked too.")] = None,
+    evidence: Annotated[
+        Path | None, typer.Option(help="The evidence's bytes, to be checked too.")
+    ] = None,
 ) -> None:
     """Check a receipt offline and, given CHAIN_RPC_URL and ORACLE_CHAIN__DEPLOYMENT, on chain."""
     from oracle.chain.node.receipt_check import check_on_chain
@@ -224,7 +287,9 @@ def verify_receipt(
     if settings.chain_rpc_url and settings.chain.deployment:
         checks += check_on_chain(wiring.make_chain_client(settings), receipt)
     else:
-        console.print("Checked offline only; the signer's standing and the transaction are on the chain.")
+        console.print(
+            "Checked offline only; the signer's standing and the transaction are on the chain."
+        )
     _show(checks)
     raise typer.Exit(0 if agrees(checks) else 1)
 
@@ -246,7 +311,9 @@ def _show(checks: Sequence[Check]) -> None:
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
     """A bar for each stage of long work."""
-    with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as bars:
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    ) as bars:
         tasks: dict[str, TaskID] = {}
 
         def show(stage: str, done: int, total: int) -> None:
@@ -261,8 +328,12 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
 @keys.command("add")
 def add_key(
     name: Annotated[str, typer.Argument(help="Who holds it; appears in audit logs.")],
-    scope: Annotated[list[str], typer.Option(help="upload, read, fraud, govern or admin; repeatable.")],
-    creator: Annotated[str | None, typer.Option(help="Acts and reads for this creator alone.")] = None,
+    scope: Annotated[
+        list[str], typer.Option(help="upload, read, fraud, govern or admin; repeatable.")
+    ],
+    creator: Annotated[
+        str | None, typer.Option(help="Acts and reads for this creator alone.")
+    ] = None,
     per_minute: Annotated[int, typer.Option(min=1, help="Requests a minute.")] = 600,
 ) -> None:
     """Make an API key; its secret is shown once."""
@@ -291,7 +362,9 @@ def list_keys() -> None:
     table = Table("Name", "Scopes", "Creator", "A minute")
     with running_database(Settings()) as db, db.transaction() as conn:
         for key in list_active(conn):
-            table.add_row(key.name, ", ".join(key.scopes), key.creator or "any", str(key.per_minute))
+            table.add_row(
+                key.name, ", ".join(key.scopes), key.creator or "any", str(key.per_minute)
+            )
     console.print(table)
 
 

@@ -50,7 +50,9 @@ class MediaUnreachable(OracleError):
 
 
 class PostIdTaken(OracleError):
-    """Another creator's work was registered under this post id before; a post id belongs to one creator."""
+    """Another creator's work was registered under this post id before; a post id belongs to one
+    creator.
+    """
 
     code = "post_id_taken"
 
@@ -74,7 +76,9 @@ class NotAllowed(OracleError):
 
 
 class KeyRequired(OracleError):
-    """This needs an API key: send it as `Authorization: Bearer KEY`; `oracle keys add` makes one."""
+    """This needs an API key: send it as `Authorization: Bearer KEY`; `oracle keys add` makes
+    one.
+    """
 
     code = "key_required"
 

@@ -1,4 +1,6 @@
-"""The queue: procrastinate on the same Postgres, so that a job is written in the transaction that needs it."""
+"""The queue: procrastinate on the same Postgres, so that a job is written in the transaction
+that needs it.
+"""
 
 import asyncio
 import threading
@@ -25,7 +27,10 @@ class RetryLater(Exception):
 
 
 class Backoff(BaseRetryStrategy):
-    """Try again after 1, 2, 4 ... 60 s, whatever happened: the job itself decides when it has tried often enough."""
+    """Try again after 1, 2, 4 ...
+
+    60 s, whatever happened: the job itself decides when it has tried often enough.
+    """
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:  # noqa: ARG002
         return RetryDecision(retry_in={"seconds": min(60, 2 ** min(job.attempts, 6))})
@@ -42,7 +47,9 @@ class Jobs:
         self._app.configure_task(TASK, connection=conn).defer(analysis_id=str(analysis_id))
 
 
-def run_worker(dsn: str, analyse: Callable[[UUID], None], settings: WorkerSettings, *, wait: bool = True) -> None:
+def run_worker(
+    dsn: str, analyse: Callable[[UUID], None], settings: WorkerSettings, *, wait: bool = True
+) -> None:
     """Drain the queue until SIGINT or SIGTERM; running jobs are finished first.
 
     Args:
@@ -52,7 +59,9 @@ def run_worker(dsn: str, analyse: Callable[[UUID], None], settings: WorkerSettin
     asyncio.run(_run_worker(dsn, analyse, settings, wait))
 
 
-async def _run_worker(dsn: str, analyse: Callable[[UUID], None], settings: WorkerSettings, wait: bool) -> None:
+async def _run_worker(
+    dsn: str, analyse: Callable[[UUID], None], settings: WorkerSettings, wait: bool
+) -> None:
     app = App(connector=PsycopgConnector(conninfo=dsn, min_size=1, max_size=4))
 
     @app.task(name=TASK, retry=Backoff())
@@ -85,13 +94,17 @@ async def _rescue_forever(app: App, dsn: str, settings: WorkerSettings) -> None:
     """Put the jobs of dead workers, and analyses that lost their job, back into the queue."""
     while True:
         try:
-            stalled = await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=settings.stalled_after_s)
+            stalled = await app.job_manager.get_stalled_jobs(
+                seconds_since_heartbeat=settings.stalled_after_s
+            )
             for job in stalled:
                 log.warning("job.rescued", job_id=job.id, attempts=job.attempts, **job.task_kwargs)
                 await app.job_manager.retry_job(job)
             for analysis_id in await asyncio.to_thread(_find_abandoned, dsn):
                 log.warning("analysis.rescued", analysis_id=str(analysis_id))
-                await app.configure_task(TASK, queueing_lock=str(analysis_id)).defer_async(analysis_id=str(analysis_id))
+                await app.configure_task(TASK, queueing_lock=str(analysis_id)).defer_async(
+                    analysis_id=str(analysis_id)
+                )
         except Exception as exc:  # the database may be away: the worker itself reports that
             log.warning("job.rescue_failed", error=str(exc))
         await asyncio.sleep(RESCUE_INTERVAL_S)

@@ -10,14 +10,16 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(number: signal.Signals = signal.SIGKILL) -> Callable[[], None] | None:
-    """For Popen's preexec_fn: the kernel sends the child this signal when the thread that started it ends.
+    """For Popen's preexec_fn: the kernel sends the child this signal when the thread that started
+    it ends.
 
-    The thread, not the process (prctl(2)): start such a child from a thread that lives as long as it should.
-    None on systems without it; there a kill -9 of the parent leaves the child running.
+    The thread, not the process (prctl(2)): start such a child from a thread that lives as long as
+    it should. None on systems without it; there a kill -9 of the parent leaves the child running.
     """
     if not sys.platform.startswith("linux"):
         return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up before the fork; the child only makes the call
+    # looked up before the fork; the child only makes the call
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
     parent = os.getpid()
 
     def set_death_signal() -> None:

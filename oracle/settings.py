@@ -11,15 +11,24 @@ class HttpSettings(BaseModel, frozen=True):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen on.")
-    wait_s: float = Field(default=20.0, ge=0, le=120, description="How long an upload waits for its answer by default.")
+    wait_s: float = Field(
+        default=20.0,
+        ge=0,
+        le=120,
+        description="How long an upload waits for its answer by default.",
+    )
     admin_token: SecretStr | None = Field(
-        default=None, description="The operator's token: lets its bearer do everything, without a key."
+        default=None,
+        description="The operator's token: lets its bearer do everything, without a key.",
     )
     keys_required: bool = Field(
         default=False,
-        description="Uploads and reading take an API key too (`oracle keys add`); set it wherever strangers reach it.",
+        description="Uploads and reading take an API key too (`oracle keys add`); set it wherever"
+        " strangers reach it.",
     )
-    per_minute: int = Field(default=1200, gt=0, description="Requests a minute of one address without a key.")
+    per_minute: int = Field(
+        default=1200, gt=0, description="Requests a minute of one address without a key."
+    )
 
 
 class LimitSettings(BaseModel, frozen=True):
@@ -27,14 +36,20 @@ class LimitSettings(BaseModel, frozen=True):
 
     upload_bytes: int = Field(default=500 * 2**20, gt=0, description="Largest accepted file.")
     pixels: int = Field(
-        default=100_000_000, gt=0, description="Most pixels of a picture, checked before it is decoded."
+        default=100_000_000,
+        gt=0,
+        description="Most pixels of a picture, checked before it is decoded.",
     )
     video_s: float = Field(default=6 * 3600.0, gt=0, description="Longest video, in seconds.")
     sound_s: float = Field(default=10 * 3600.0, gt=0, description="Longest sound, in seconds.")
     work_s: float = Field(
-        default=480.0, gt=0, description="Seconds of decoding after which a video or a sound is given up."
+        default=480.0,
+        gt=0,
+        description="Seconds of decoding after which a video or a sound is given up.",
     )
-    candidates: int = Field(default=20, ge=1, le=100, description="Most candidates that are verified.")
+    candidates: int = Field(
+        default=20, ge=1, le=100, description="Most candidates that are verified."
+    )
 
 
 class MatchingSettings(BaseModel, frozen=True):
@@ -42,47 +57,73 @@ class MatchingSettings(BaseModel, frozen=True):
 
     pairs_off: list[str] = Field(
         default_factory=list,
-        description='Pairs "upload>earlier work" of media types that are never matched, as JSON: `["image>video"]`.',
+        description='Pairs "upload>earlier work" of media types that are never matched, as JSON:'
+        ' `["image>video"]`.',
     )
     min_share_bps: int = Field(
-        default=300, ge=0, le=10_000, description="A match that covers less of an upload than this accuses nobody."
+        default=300,
+        ge=0,
+        le=10_000,
+        description="A match that covers less of an upload than this accuses nobody.",
     )
     video_min_matched_s: float = Field(
-        default=3.0, gt=0, description="Seconds of a video that must match; a shorter work must match wholly."
+        default=3.0,
+        gt=0,
+        description="Seconds of a video that must match; a shorter work must match wholly.",
     )
     video_copy_share: float = Field(
-        default=0.5, gt=0, le=1, description="Share of either video that makes a copy; less is a partial match."
+        default=0.5,
+        gt=0,
+        le=1,
+        description="Share of either video that makes a copy; less is a partial match.",
     )
     sound_ceiling_bps: int = Field(
-        default=3000, ge=0, le=10_000, description="Most that a video which shares only its sound redirects."
+        default=3000,
+        ge=0,
+        le=10_000,
+        description="Most that a video which shares only its sound redirects.",
     )
 
 
 class ChainSettings(BaseModel, frozen=True):
-    """The chain that decisions are delivered to. Without `CHAIN_RPC_URL` the oracle runs its own."""
+    """The chain that decisions are delivered to.
+
+    Without `CHAIN_RPC_URL` the oracle runs its own.
+    """
 
     chain_id: int | None = Field(default=None, description="Refuse to work on any other chain.")
     deployment: Path | None = Field(
         default=None, description="File with the contracts' addresses, as `oracle deploy` wrote it."
     )
     key: SecretStr | None = Field(default=None, description="Private key of the oracle (hex).")
-    key_file: Path | None = Field(default=None, description="File with the key: a keystore, or hex.")
+    key_file: Path | None = Field(
+        default=None, description="File with the key: a keystore, or hex."
+    )
     key_password: SecretStr | None = Field(default=None, description="Password of the keystore.")
     fraud_officer_key: SecretStr | None = Field(
-        default=None, description="Key (hex) of the account that freezes on chain. Without it holds stay off chain."
+        default=None,
+        description="Key (hex) of the account that freezes on chain. Without it holds stay off"
+        " chain.",
     )
     arbiter_key: SecretStr | None = Field(
-        default=None, description="Key (hex) of the account that decides on freezes; never the one that freezes."
+        default=None,
+        description="Key (hex) of the account that decides on freezes; never the one that freezes.",
     )
     paymaster_key: SecretStr | None = Field(
-        default=None, description="Key (hex) of the account that pays creators through the BonusVault. Optional."
+        default=None,
+        description="Key (hex) of the account that pays creators through the BonusVault. Optional.",
     )
-    confirmations: int = Field(default=1, ge=0, description="Blocks on top of a request before its answer is sent.")
+    confirmations: int = Field(
+        default=1, ge=0, description="Blocks on top of a request before its answer is sent."
+    )
     poll_s: float = Field(default=0.5, gt=0, description="Pause between two looks at the chain.")
     ws_url: str | None = Field(
-        default=None, description="WebSocket URL whose new heads wake the node early; it polls all the same."
+        default=None,
+        description="WebSocket URL whose new heads wake the node early; it polls all the same.",
     )
-    max_fee_gwei: float = Field(default=500.0, gt=0, description="Highest fee per gas the node pays.")
+    max_fee_gwei: float = Field(
+        default=500.0, gt=0, description="Highest fee per gas the node pays."
+    )
 
 
 class QuorumSettings(BaseModel, frozen=True):
@@ -92,25 +133,37 @@ class QuorumSettings(BaseModel, frozen=True):
         default_factory=dict,
         description='Base URL of each other signer by its address, as JSON: `{"0x…": "http://…"}`.',
     )
-    listen_host: str = Field(default="127.0.0.1", description="Where this signer is reached by the others.")
-    listen_port: int = Field(default=0, ge=0, le=65_535, description="Port of the same; 0 takes a free one.")
+    listen_host: str = Field(
+        default="127.0.0.1", description="Where this signer is reached by the others."
+    )
+    listen_port: int = Field(
+        default=0, ge=0, le=65_535, description="Port of the same; 0 takes a free one."
+    )
     tolerance_bps: int = Field(
         default=50, ge=0, le=10_000, description="How far a report may be from our own similarity."
     )
-    turn_s: float = Field(default=5.0, gt=0, description="How long each signer has to send before the next one does.")
+    turn_s: float = Field(
+        default=5.0, gt=0, description="How long each signer has to send before the next one does."
+    )
 
 
 class PaySettings(BaseModel, frozen=True):
     """What creators are paid with on chain, where a paymaster's key is set."""
 
-    token: str | None = Field(default=None, description="Address of the token; the chain's own coin if not set.")
-    units_per_cent: int = Field(default=1, ge=1, description="How many of its smallest units are a cent.")
+    token: str | None = Field(
+        default=None, description="Address of the token; the chain's own coin if not set."
+    )
+    units_per_cent: int = Field(
+        default=1, ge=1, description="How many of its smallest units are a cent."
+    )
 
 
 class FetchSettings(BaseModel, frozen=True):
     """How media is fetched from a request's URI."""
 
-    allow_private: bool = Field(default=False, description="Allow loopback and private addresses (development only).")
+    allow_private: bool = Field(
+        default=False, description="Allow loopback and private addresses (development only)."
+    )
     timeout_s: float = Field(default=60.0, gt=0, description="For one fetch, redirects included.")
     walrus_aggregator: str | None = Field(
         default=None, description="Base URL of a Walrus aggregator, for walrus:// URIs."
@@ -120,7 +173,9 @@ class FetchSettings(BaseModel, frozen=True):
 class ClipSettings(BaseModel, frozen=True):
     """The likeness channel. Without weights it is off, and every answer says so."""
 
-    weights: Path | None = Field(default=None, description="Weights file of ViT-B-32 laion2b_s34b_b79k.")
+    weights: Path | None = Field(
+        default=None, description="Weights file of ViT-B-32 laion2b_s34b_b79k."
+    )
     sha256: str | None = Field(default=None, description="Expected SHA-256 of the weights file.")
 
 
@@ -129,20 +184,30 @@ class WorkerSettings(BaseModel, frozen=True):
 
     concurrency: int = Field(default=2, ge=1, le=64, description="Analyses at once.")
     attempts: int = Field(default=10, ge=1, description="Tries of an analysis before it fails.")
-    heartbeat_s: float = Field(default=3.0, gt=0, description="How often a worker says that it lives.")
+    heartbeat_s: float = Field(
+        default=3.0, gt=0, description="How often a worker says that it lives."
+    )
     stalled_after_s: float = Field(
         default=10.0, gt=0, description="A worker silent for so long is dead; its jobs run again."
     )
 
 
 class Settings(BaseSettings):
-    """Frozen settings; names of variables: ORACLE_<GROUP>__<NAME>, besides the three well-known URLs."""
+    """Frozen settings; names of variables: ORACLE_<GROUP>__<NAME>, besides the three well-known
+    URLs.
+    """
 
     model_config = SettingsConfigDict(
-        env_prefix="ORACLE_", env_nested_delimiter="__", env_ignore_empty=True, frozen=True, extra="ignore"
+        env_prefix="ORACLE_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
     )
 
-    data_dir: Path = Field(default=Path(".data"), description="Everything that the embedded servers and blobs keep.")
+    data_dir: Path = Field(
+        default=Path(".data"), description="Everything that the embedded servers and blobs keep."
+    )
     database_url: str | None = Field(
         default=None,
         validation_alias=AliasChoices("DATABASE_URL", "database_url"),
@@ -151,12 +216,14 @@ class Settings(BaseSettings):
     chain_rpc_url: str | None = Field(
         default=None,
         validation_alias=AliasChoices("CHAIN_RPC_URL", "chain_rpc_url"),
-        description="JSON-RPC URL of the chain, or several with commas between; embedded if not set.",
+        description="JSON-RPC URL of the chain, or several with commas between; embedded if not"
+        " set.",
     )
     blobs_url: str | None = Field(
         default=None,
         validation_alias=AliasChoices("BLOBS_URL", "blobs_url"),
-        description="Where media is kept: file:///folder or gs://bucket/prefix; in the data folder if not set.",
+        description="Where media is kept: file:///folder or gs://bucket/prefix; in the data folder"
+        " if not set.",
     )
     http: HttpSettings = HttpSettings()
     limits: LimitSettings = LimitSettings()

@@ -56,7 +56,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class People:
-    """Who has which part in a new deployment; addresses as 0x-hex. Roles: `oracle.chain.contracts.roles`."""
+    """Who has which part in a new deployment; addresses as 0x-hex.
+
+    Roles: `oracle.chain.contracts.roles`.
+    """
 
     signers: Sequence[str] = ()
     quorum: int = 1
@@ -68,7 +71,11 @@ class People:
 
 def configure_logging(settings: Settings) -> None:
     """Structured events on standard error: text for people, JSON for collectors."""
-    renderer = structlog.processors.JSONRenderer() if settings.log_json else structlog.dev.ConsoleRenderer(colors=False)
+    renderer = (
+        structlog.processors.JSONRenderer()
+        if settings.log_json
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -84,9 +91,14 @@ def configure_logging(settings: Settings) -> None:
 
 
 def open_database(settings: Settings, *, max_size: int = 10) -> Database:
-    """The database of DATABASE_URL. Raises: ConfigurationError if there is none, DatabaseUnavailable."""
+    """The database of DATABASE_URL.
+
+    Raises: ConfigurationError if there is none, DatabaseUnavailable.
+    """
     if settings.database_url is None:
-        raise ConfigurationError("DATABASE_URL is not set; `oracle up` starts a database of its own.")
+        raise ConfigurationError(
+            "DATABASE_URL is not set; `oracle up` starts a database of its own."
+        )
     db = Database(settings.database_url, max_size=max_size)
     db.open()
     return db
@@ -104,14 +116,17 @@ def make_fetcher(settings: Settings) -> Fetcher:
         timeout_s=settings.fetch.timeout_s,
         allow_private=settings.fetch.allow_private,
         walrus_aggregator=settings.fetch.walrus_aggregator,
-        # Strangers choose the URI: what only our own credentials may read must stay out of their reach.
+        # Strangers choose the URI: what only our own credentials may read must stay out of their
+        # reach.
         gcs=new_anonymous_client,
     )
 
 
 def make_kinds(settings: Settings) -> MediaKinds:
     """Every kind of media that is decided on, with every channel whose weights are at hand."""
-    pictures = ImageAnalyzer.load(clip=ClipWeights(path=settings.clip.weights, sha256=settings.clip.sha256))
+    pictures = ImageAnalyzer.load(
+        clip=ClipWeights(path=settings.clip.weights, sha256=settings.clip.sha256)
+    )
     sounds = AudioAnalyzer.load(
         limits=SoundLimits(max_seconds=settings.limits.sound_s, max_work_s=settings.limits.work_s)
     )
@@ -120,7 +135,8 @@ def make_kinds(settings: Settings) -> MediaKinds:
         sounds,
         limits=VideoLimits(max_seconds=settings.limits.video_s, max_work_s=settings.limits.work_s),
         policy=VideoPolicy(
-            min_matched_s=settings.matching.video_min_matched_s, copy_share=settings.matching.video_copy_share
+            min_matched_s=settings.matching.video_min_matched_s,
+            copy_share=settings.matching.video_copy_share,
         ),
     )
     most = settings.limits.candidates
@@ -142,11 +158,15 @@ def make_intake(db: Database, blobs: BlobStore, kinds: MediaKinds) -> Intake:
 
 
 def open_store(settings: Settings, db: Database) -> BlobStore:
-    """Where media is kept. Raises: InvalidBlobUrl, ForeignBlobStore where it is another database's."""
+    """Where media is kept.
+
+    Raises: InvalidBlobUrl, ForeignBlobStore where it is another database's.
+    """
     blobs = open_blobs(settings.blobs)
     try:
         ownership.claim(db, blobs)
-    except BlobStoreUnavailable as exc:  # whoever stores something is told; reading the chain needs none
+    # whoever stores something is told; reading the chain needs none
+    except BlobStoreUnavailable as exc:
         log.warning("blobs.owner_unknown", code=exc.code, error=str(exc))
     return blobs
 
@@ -176,13 +196,18 @@ def make_auditor(settings: Settings, db: Database) -> Auditor:
 
 
 def chain_account(settings: Settings) -> LocalAccount:
-    """The oracle's own account. Raises: ConfigurationError if no key is set, SigningFailed if it is none."""
+    """The oracle's own account.
+
+    Raises: ConfigurationError if no key is set, SigningFailed if it is none.
+    """
     if settings.chain.key is not None:
         return load_account(settings.chain.key.get_secret_value())
     if settings.chain.key_file is None:
         raise ConfigurationError("No key: set ORACLE_CHAIN__KEY or ORACLE_CHAIN__KEY_FILE.")
     password = settings.chain.key_password
-    return account_from_file(settings.chain.key_file, password.get_secret_value() if password else None)
+    return account_from_file(
+        settings.chain.key_file, password.get_secret_value() if password else None
+    )
 
 
 def make_quorum(settings: Settings) -> QuorumSettings | None:
@@ -208,7 +233,8 @@ def make_chain_client(settings: Settings) -> ChainClient:
     deployment = Deployment.from_json(settings.chain.deployment.read_text())
     if settings.chain.chain_id not in (None, deployment.chain_id):
         raise ConfigurationError(
-            f"ORACLE_CHAIN__CHAIN_ID is {settings.chain.chain_id}; the contracts are on chain {deployment.chain_id}."
+            f"ORACLE_CHAIN__CHAIN_ID is {settings.chain.chain_id}; the contracts are on chain"
+            f" {deployment.chain_id}."
         )
     endpoints = [Endpoint(url.strip()) for url in settings.chain_rpc_url.split(",") if url.strip()]
     limits = FeeLimits(max_fee_cap_wei=int(settings.chain.max_fee_gwei * GWEI))
@@ -217,7 +243,8 @@ def make_chain_client(settings: Settings) -> ChainClient:
 
 def make_node(settings: Settings, db: Database) -> ChainNode:
     """The chain node. Raises: ConfigurationError if chain, contracts or key are not named."""
-    # The node's intake never looks into a file: what a request names is fetched and read by the worker.
+    # The node's intake never looks into a file: what a request names is fetched and read by the
+    # worker.
     blobs = open_store(settings, db)
     intake = make_intake(db, blobs, {})
     return ChainNode(
@@ -236,15 +263,28 @@ def make_node(settings: Settings, db: Database) -> ChainNode:
 def make_clerk(settings: Settings, db: Database) -> Clerk:
     """What happens by itself. Raises: ConfigurationError, SigningFailed."""
     jobs = Jobs(db.dsn)
-    upkeep = Upkeep(db, court=make_court(settings), jobs=jobs, allow_private=settings.fetch.allow_private)
-    return Clerk(db, upkeep, payroll=make_payroll(settings), jobs=jobs, blobs=lambda: open_blobs(settings.blobs))
+    upkeep = Upkeep(
+        db, court=make_court(settings), jobs=jobs, allow_private=settings.fetch.allow_private
+    )
+    return Clerk(
+        db,
+        upkeep,
+        payroll=make_payroll(settings),
+        jobs=jobs,
+        blobs=lambda: open_blobs(settings.blobs),
+    )
 
 
 def make_payroll(settings: Settings) -> Payroll | None:
-    """Who pays creators on chain; None where no paymaster is set. Raises: ConfigurationError, InvalidAddress."""
+    """Who pays creators on chain; None where no paymaster is set.
+
+    Raises: ConfigurationError, InvalidAddress.
+    """
     if settings.chain.paymaster_key is None:
         return None
-    paymaster = LocalSigner(bytes(load_account(settings.chain.paymaster_key.get_secret_value()).key))
+    paymaster = LocalSigner(
+        bytes(load_account(settings.chain.paymaster_key.get_secret_value()).key)
+    )
     return Payroll(make_chain_client(settings), paymaster, make_till(settings))
 
 
@@ -257,14 +297,20 @@ def make_till(settings: Settings) -> Till:
 
 
 def make_court(settings: Settings) -> Court | None:
-    """The accounts that freeze and decide on chain; None where they are not set. Raises: ConfigurationError."""
+    """The accounts that freeze and decide on chain; None where they are not set.
+
+    Raises: ConfigurationError.
+    """
     officer, arbiter = settings.chain.fraud_officer_key, settings.chain.arbiter_key
     if officer is None or arbiter is None:
         return None
-    accounts = [LocalSigner(bytes(load_account(key.get_secret_value()).key)) for key in (officer, arbiter)]
+    accounts = [
+        LocalSigner(bytes(load_account(key.get_secret_value()).key)) for key in (officer, arbiter)
+    ]
     if accounts[0].address == accounts[1].address:
         raise ConfigurationError(
-            "ORACLE_CHAIN__FRAUD_OFFICER_KEY and ORACLE_CHAIN__ARBITER_KEY are the same: who freezes cannot decide."
+            "ORACLE_CHAIN__FRAUD_OFFICER_KEY and ORACLE_CHAIN__ARBITER_KEY are the same: who"
+            " freezes cannot decide."
         )
     return Court(make_chain_client(settings), *accounts)
 
@@ -282,7 +328,12 @@ def deploy_contracts(settings: Settings, people: People) -> Deployment:
     account = chain_account(settings)
     mine = people.admin or account.address
     return deploy(
-        w3, account, oracle_signers=people.signers or [account.address], quorum=people.quorum, admin=people.admin,
-        officers=Officers.each(lambda role: people.officers.get(role, mine)), treasuries=people.treasuries,
+        w3,
+        account,
+        oracle_signers=people.signers or [account.address],
+        quorum=people.quorum,
+        admin=people.admin,
+        officers=Officers.each(lambda role: people.officers.get(role, mine)),
+        treasuries=people.treasuries,
         community_rules=people.community_rules,
-    )  # fmt: skip
+    )

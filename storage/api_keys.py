@@ -18,7 +18,10 @@ RESERVED = frozenset({"rules", "operator", "anonymous", "stranger"})
 
 @dataclass(frozen=True)
 class ApiKey:
-    """A key as it is stored. `creator` is the handle of the one creator it acts for, None for any."""
+    """A key as it is stored.
+
+    `creator` is the handle of the one creator it acts for, None for any.
+    """
 
     id: int
     name: str
@@ -29,7 +32,12 @@ class ApiKey:
 
 
 def issue(
-    conn: Connection, name: str, scopes: Collection[str], *, creator_id: int | None = None, per_minute: int = 600
+    conn: Connection,
+    name: str,
+    scopes: Collection[str],
+    *,
+    creator_id: int | None = None,
+    per_minute: int = 600,
 ) -> str:
     """Make a key. Returns: its secret, which is shown once and never again. Raises: NameTaken."""
     if name.strip().lower() in RESERVED:
@@ -37,11 +45,14 @@ def issue(
     secret = PREFIX + secrets.token_urlsafe(32)
     try:
         conn.execute(
-            "insert into api_keys (name, secret_hash, scopes, creator_id, per_minute) values (%s, %s, %s, %s, %s)",
+            "insert into api_keys (name, secret_hash, scopes, creator_id, per_minute) values (%s,"
+            " %s, %s, %s, %s)",
             (name, _hash(secret), sorted(scopes), creator_id, per_minute),
         )
     except psycopg.errors.UniqueViolation as exc:
-        raise NameTaken(f"There is a key named {name!r} already; revoke it or choose another name.") from exc
+        raise NameTaken(
+            f"There is a key named {name!r} already; revoke it or choose another name."
+        ) from exc
     return secret
 
 
@@ -76,8 +87,9 @@ def _hash(secret: str) -> bytes:
 def _select(conn: Connection, where: str, params: tuple[object, ...]) -> list[ApiKey]:
     with conn.cursor(row_factory=class_row(ApiKey)) as cursor:
         cursor.execute(
-            "select k.id, k.name, k.scopes, k.creator_id, c.handle as creator, k.per_minute"
-            f" from api_keys k left join creators c on c.id = k.creator_id where {where} order by k.name",
+            "select k.id, k.name, k.scopes, k.creator_id, c.handle as creator, k.per_minute from"
+            f" api_keys k left join creators c on c.id = k.creator_id where {where} order by"
+            " k.name",
             params,
         )
         return cursor.fetchall()

@@ -65,16 +65,19 @@ def _configure(conn: Connection) -> None:
 
 
 def check_server(dsn: str) -> None:
-    """Raise UnsupportedDatabase unless the server is PostgreSQL >= 15 with pgvector >= 0.8 available."""
+    """Raise UnsupportedDatabase unless the server is PostgreSQL >= 15 with pgvector >= 0.8
+    available.
+    """
     try:
         with psycopg.connect(dsn, connect_timeout=30) as conn:
             if conn.info.server_version < MIN_SERVER_VERSION:
                 raise UnsupportedDatabase(
-                    f"PostgreSQL 15 or newer is needed; this server is {conn.info.server_version // 10_000}."
+                    "PostgreSQL 15 or newer is needed; this server is"
+                    f" {conn.info.server_version // 10_000}."
                 )
             row = conn.execute(
-                "select coalesce((select extversion from pg_extension where extname = 'vector'), default_version)"
-                " from pg_available_extensions where name = 'vector'"
+                "select coalesce((select extversion from pg_extension where extname = 'vector'),"
+                " default_version) from pg_available_extensions where name = 'vector'"
             ).fetchone()
     except psycopg.OperationalError as exc:
         raise DatabaseUnavailable(f"The database cannot be reached: {exc}") from exc

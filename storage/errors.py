@@ -17,7 +17,9 @@ class DatabaseUnavailable(StorageError):
 
 
 class UnsupportedDatabase(StorageError):
-    """The database lacks what the oracle needs: PostgreSQL 15 or newer with pgvector 0.8 or newer."""
+    """The database lacks what the oracle needs: PostgreSQL 15 or newer with pgvector 0.8 or
+    newer.
+    """
 
     code = "unsupported_database"
 
@@ -41,7 +43,10 @@ class ForeignDeployment(StorageError):
 
 
 class PolicyUnknown(StorageError):
-    """The chain's policy was not read yet; the node reads it within seconds of its start. Try again."""
+    """The chain's policy was not read yet; the node reads it within seconds of its start.
+
+    Try again.
+    """
 
     code = "policy_unknown"
 

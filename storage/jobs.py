@@ -14,6 +14,7 @@ def find_last_heartbeat(conn: Connection) -> datetime | None:
 def worker_is_alive(conn: Connection, *, silent_s: float = 30.0) -> bool:
     """Whether any worker said so lately."""
     row = conn.execute(
-        "select max(last_heartbeat) > now() - make_interval(secs => %s) from procrastinate_workers", (silent_s,)
+        "select max(last_heartbeat) > now() - make_interval(secs => %s) from procrastinate_workers",
+        (silent_s,),
     ).fetchone()
     return bool(row and row[0])

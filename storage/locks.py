@@ -17,15 +17,19 @@ class SessionLock:
         self._conn: psycopg.Connection | None = None
 
     def acquire(self) -> bool:
-        """Whether this process holds the lock now. Does not wait; checks a lock it believes to hold.
+        """Whether this process holds the lock now. Does not wait; checks a lock it believes to
+        hold.
 
-        Raises: DatabaseUnavailable; the lock is then lost, as the server frees it with the connection.
+        Raises: DatabaseUnavailable; the lock is then lost, as the server frees it with the
+            connection.
         """
         try:
             if self._conn is not None:
                 self._conn.execute("select 1")
                 return True
-            conn = psycopg.connect(self._dsn, autocommit=True, application_name="creativity-oracle-node")
+            conn = psycopg.connect(
+                self._dsn, autocommit=True, application_name="creativity-oracle-node"
+            )
             row = conn.execute("select pg_try_advisory_lock(%s)", (self._key,)).fetchone()
         except psycopg.Error as exc:
             self.release()

@@ -24,7 +24,9 @@ def migrate(dsn: str) -> None:
 
 def is_at_head(dsn: str) -> bool:
     """Whether the database has every migration of this version and no later one."""
-    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn), poolclass=NullPool)
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(dsn), poolclass=NullPool
+    )
     with engine.connect() as conn:
         current = MigrationContext.configure(conn).get_current_heads()
     return set(current) == set(ScriptDirectory.from_config(_config(dsn)).get_heads())

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Build the contracts and write what the oracle needs of them into oracle/chain/abi/.
 
-One `<Name>.json` per deployable contract ({"contractName", "abi", "bytecode"}), `Errors.json` with every
-custom error of them all, and `manifest.json` with a hash over all that the bytecode follows from. The hash
-lets a test say "stale" without a compiler; running the oracle needs none either. Whatever people or contracts can call,
-catch or listen to must say in its NatSpec what it is; the build refuses the rest by name.
+One `<Name>.json` per deployable contract ({"contractName", "abi", "bytecode"}), `Errors.json` with
+every custom error of them all, and `manifest.json` with a hash over all that the bytecode follows
+from. The hash lets a test say "stale" without a compiler; running the oracle needs none either.
+Whatever people or contracts can call, catch or listen to must say in its NatSpec what it is; the
+build refuses the rest by name.
 
 Usage: contracts/tools/export_abi.py           build and write
        contracts/tools/export_abi.py --check   build and compare; exit status 1 when something differs
@@ -60,9 +61,11 @@ COMPILER_PACKAGES = ("@openzeppelin/contracts", "@openzeppelin/contracts-upgrade
 
 
 def sources_sha256(contracts_dir: Path = CONTRACTS_DIR) -> str:
-    """Hash of the sources, the compiler's settings and the versions of compiler and libraries, in hex.
+    """Hash of the sources, the compiler's settings and the versions of compiler and libraries, in
+    hex.
 
-    Line endings count as they are on disk; paths are relative and sorted, so the hash is the same everywhere.
+    Line endings count as they are on disk; paths are relative and sorted, so the hash is the same
+    everywhere.
     """
     digest = hashlib.sha256()
     src = contracts_dir / "src"
@@ -82,9 +85,21 @@ def sources_sha256(contracts_dir: Path = CONTRACTS_DIR) -> str:
 def build(out_dir: Path) -> dict[str, dict[str, Any]]:
     """Compile the sources from nothing and return the exported files, by file name."""
     subprocess.run(
-        [FORGE, "build", "--force", "--skip", "test", "--out", out_dir, "--cache-path", out_dir / "cache"],
-        cwd=CONTRACTS_DIR, check=True, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+        [
+            FORGE,
+            "build",
+            "--force",
+            "--skip",
+            "test",
+            "--out",
+            out_dir,
+            "--cache-path",
+            out_dir / "cache",
+        ],
+        cwd=CONTRACTS_DIR,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     silent = undocumented_in(out_dir)
     if silent:
         raise SystemExit("no @notice in the NatSpec:\n  " + "\n  ".join(silent))
@@ -101,8 +116,10 @@ def build(out_dir: Path) -> dict[str, dict[str, Any]]:
                 signature = f"{entry['name']}({','.join(i['type'] for i in entry['inputs'])})"
                 errors[signature] = entry
     files["Errors.json"] = {
-        "contractName": "Errors", "abi": [errors[key] for key in sorted(errors)], "bytecode": "0x",
-    }  # fmt: skip
+        "contractName": "Errors",
+        "abi": [errors[key] for key in sorted(errors)],
+        "bytecode": "0x",
+    }
     files["manifest.json"] = {"sourcesSha256": sources_sha256(), "contracts": sorted(DEPLOYABLE)}
     return files
 
@@ -127,19 +144,26 @@ def undocumented_in(out_dir: Path) -> list[str]:
     for name, output in sorted(ours.items()):
         if not output["devdoc"].get("title") and not output["userdoc"].get("notice"):
             found.append(f"{name}: itself")
-        found += [f"{name}: {item}" for item in undocumented(output["abi"], output["userdoc"], theirs)]
+        found += [
+            f"{name}: {item}" for item in undocumented(output["abi"], output["userdoc"], theirs)
+        ]
     return found
 
 
 def undocumented(
-    abi: list[dict[str, Any]], userdoc: dict[str, Any], not_ours: set[tuple[str, str]] | frozenset[tuple[str, str]]
+    abi: list[dict[str, Any]],
+    userdoc: dict[str, Any],
+    not_ours: set[tuple[str, str]] | frozenset[tuple[str, str]],
 ) -> list[str]:
-    """Functions, events and errors of an ABI for which the compiler's user documentation has no notice."""
+    """Functions, events and errors of an ABI for which the compiler's user documentation has no
+    notice.
+    """
     places = {"function": "methods", "event": "events", "error": "errors"}
     silent = []
     for kind, signature in _items(abi):
         docs = userdoc.get(places[kind], {}).get(signature)
-        notices = docs if isinstance(docs, list) else [docs or {}]  # an error may be declared more than once
+        # an error may be declared more than once
+        notices = docs if isinstance(docs, list) else [docs or {}]
         if (kind, signature) not in not_ours and not all(one.get("notice") for one in notices):
             silent.append(f"{kind} {signature}")
     return silent
@@ -175,7 +199,9 @@ def main() -> int:
         print(f"wrote {len(texts)} files to {ABI_DIR}")
         return 0
     on_disk = {path.name: path.read_text() for path in ABI_DIR.glob("*.json")}
-    differing = sorted(name for name in texts.keys() | on_disk.keys() if texts.get(name) != on_disk.get(name))
+    differing = sorted(
+        name for name in texts.keys() | on_disk.keys() if texts.get(name) != on_disk.get(name)
+    )
     if differing:
         print(
             f"differ from a fresh build: {', '.join(differing)}; run contracts/tools/export_abi.py",

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Write, or compare, where every field of every namespace lies: contracts/storage-layout.json.
 
-An upgrade may append fields, or fill bytes that no field had. One that moves, retypes or removes a field would read
-another's bytes as its own; the check names it.
+An upgrade may append fields, or fill bytes that no field had. One that moves, retypes or removes a
+field would read another's bytes as its own; the check names it.
 
 Usage: contracts/tools/storage_layout.py           build and write
        contracts/tools/storage_layout.py --check   build and compare; exit status 1 when something differs
@@ -31,11 +31,24 @@ def read_layout() -> Layout:
         # A build of its own: forge inspects only what the latest build compiled.
         printed = subprocess.run(
             [
-                CONTRACTS_DIR / "tools" / "forge", "inspect", "Layouts", "storageLayout", "--json", "--force",
-                "--contracts", "test/utils", "--out", out_dir, "--cache-path", f"{out_dir}/cache",
+                CONTRACTS_DIR / "tools" / "forge",
+                "inspect",
+                "Layouts",
+                "storageLayout",
+                "--json",
+                "--force",
+                "--contracts",
+                "test/utils",
+                "--out",
+                out_dir,
+                "--cache-path",
+                f"{out_dir}/cache",
             ],
-            cwd=CONTRACTS_DIR, check=True, capture_output=True, text=True,
-        )  # fmt: skip
+            cwd=CONTRACTS_DIR,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
     document: dict[str, Any] = json.loads(printed.stdout)
     structs = {}
     for type_id, kind in document["types"].items():
@@ -49,9 +62,15 @@ def read_layout() -> Layout:
 
 
 def moved(before: Layout, after: Layout) -> list[str]:
-    """Fields of `before` that `after` does not have in the same place; new ones may fill bytes that were unused."""
-    return [f"{struct}: {field}" for struct, fields in before.items() for field in fields
-            if field not in after.get(struct, [])]  # fmt: skip
+    """Fields of `before` that `after` does not have in the same place; new ones may fill bytes
+    that were unused.
+    """
+    return [
+        f"{struct}: {field}"
+        for struct, fields in before.items()
+        for field in fields
+        if field not in after.get(struct, [])
+    ]
 
 
 def _named(type_id: str) -> str:

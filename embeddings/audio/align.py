@@ -1,10 +1,10 @@
-"""From a hint to an exact alignment: which stretch of the query is which stretch of the reference, and how
-strong the evidence is.
+"""From a hint to an exact alignment: which stretch of the query is which stretch of the reference,
+and how strong the evidence is.
 
-The reference's peaks are predicted in the query (as quad-based fingerprinting verifies; Sonnleitner and Widmer,
-DAFx 2014). Each that survives or not moves a sum of log likelihood ratios; the stretch with the largest sum is
-the segment, and the tail of such sums under chance is exponential (Karlin and Altschul, PNAS 1990), which the
-calibration measures.
+The reference's peaks are predicted in the query (as quad-based fingerprinting verifies; Sonnleitner
+and Widmer, DAFx 2014). Each that survives or not moves a sum of log likelihood ratios; the stretch
+with the largest sum is the segment, and the tail of such sums under chance is exponential (Karlin
+and Altschul, PNAS 1990), which the calibration measures.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Stretch:
-    """A matched stretch of a line. Frames of the reference; evidence in nats; survival: share of the peaks that
-    live beyond chance; peaks, survived: how many were predicted and found.
+    """A matched stretch of a line. Frames of the reference; evidence in nats; survival: share of
+    the peaks that live beyond chance; peaks, survived: how many were predicted and found.
     """
 
     line: Line
@@ -60,7 +60,8 @@ def line_of(hint: Hint) -> Line:
 def fit_line(hint: Hint, hits: Hits) -> Line:
     """The line through the landmarks near a hint: least squares, thrice, keeping what lies close.
 
-    The slope is only touched where the landmarks span more than five seconds; below that they cannot tell.
+    The slope is only touched where the landmarks span more than five seconds; below that they
+    cannot tell.
     """
     line = line_of(hint)
     mine = hits.group == hint.group
@@ -82,7 +83,9 @@ def fit_line(hint: Hint, hits: Hits) -> Line:
     return line
 
 
-def refine(line: Line, around: tuple[float, float], reference: ReferenceSound, survivors: Survivors) -> Line:
+def refine(
+    line: Line, around: tuple[float, float], reference: ReferenceSound, survivors: Survivors
+) -> Line:
     """Try small changes of rate, shift and start, and keep those under which most peaks survive.
 
     Args:
@@ -97,7 +100,9 @@ def refine(line: Line, around: tuple[float, float], reference: ReferenceSound, s
     middle = float(frames.mean())
     reach = max(float(np.abs(frames - middle).max()), 1.0)
     # Rates that move the ends by half a frame each; beyond four steps another hint is responsible.
-    changes = np.array([0, 1, -1, 2, -2, 3, -3, 4, -4]) * (0.5 / reach) if reach > 60 else np.zeros(1)
+    changes = (
+        np.array([0, 1, -1, 2, -2, 3, -3, 4, -4]) * (0.5 / reach) if reach > 60 else np.zeros(1)
+    )
     plain = line.shift == 0.0 and line.rate == 1.0
     shifts = line.shift + (np.zeros(1) if plain else np.array([0.0, -0.5, 0.5]))
     rates = line.rate * (1.0 + changes)
@@ -107,7 +112,10 @@ def refine(line: Line, around: tuple[float, float], reference: ReferenceSound, s
     best, most = line, -1.0
     for shift in shifts:
         query_bins = np.broadcast_to(np.rint(bins - shift).astype(np.intp), rows.shape)
-        found = survivors.hits(rows, query_bins).sum(axis=2, dtype=np.int64) - 0.01 * np.abs(_STEPS)[None]
+        found = (
+            survivors.hits(rows, query_bins).sum(axis=2, dtype=np.int64)
+            - 0.01 * np.abs(_STEPS)[None]
+        )
         found = found - 0.01 * reach * np.abs(changes)[:, None]
         at = np.unravel_index(int(found.argmax()), found.shape)
         if found[at] > most:
@@ -116,8 +124,11 @@ def refine(line: Line, around: tuple[float, float], reference: ReferenceSound, s
     return best
 
 
-def stretches(line: Line, reference: ReferenceSound, survivors: Survivors, least: float) -> list[Stretch]:
-    """The strongest stretch along a line, and the others on it with at least ``least`` nats; strongest first.
+def stretches(
+    line: Line, reference: ReferenceSound, survivors: Survivors, least: float
+) -> list[Stretch]:
+    """The strongest stretch along a line, and the others on it with at least ``least`` nats;
+    strongest first.
 
     They do not overlap. Others are only looked for beside a first one of ``least`` nats.
     """
@@ -141,7 +152,17 @@ def stretches(line: Line, reference: ReferenceSound, survivors: Survivors, least
         expected = float(chance[first:last].sum())
         count, survived = last - first, int(np.count_nonzero(hits[first:last]))
         survival = min(1.0, max(0.0, (survived - expected) / max(count - expected, 1.0)))
-        found.append(Stretch(line, float(frames[first]), float(frames[last - 1]), evidence, count, survived, survival))
+        found.append(
+            Stretch(
+                line,
+                float(frames[first]),
+                float(frames[last - 1]),
+                evidence,
+                count,
+                survived,
+                survival,
+            )
+        )
         if evidence >= least:
             todo += [(low, first), (last, high)]
     return sorted(found, key=lambda stretch: -stretch.evidence)
@@ -150,19 +171,27 @@ def stretches(line: Line, reference: ReferenceSound, survivors: Survivors, least
 def _running_evidence(hits: NDArray[np.uint8], chance: NDArray[np.float32]) -> NDArray[np.float64]:
     """(len(SURVIVAL), n + 1) running sums of each peak's log likelihood ratio, starting at 0.
 
-    A peak that survives is found right there with probability EXACT, else in the next bin; by chance, one time in
-    three.
+    A peak that survives is found right there with probability EXACT, else in the next bin; by
+    chance, one time in three.
     """
     totals = np.zeros((len(SURVIVAL), len(hits) + 1))
     for row, survival in enumerate(SURVIVAL):
         right = np.log((survival * EXACT + (1.0 - survival) * chance / 3.0) / (chance / 3.0))
-        beside = np.log((survival * (1.0 - EXACT) + (1.0 - survival) * chance * 2.0 / 3.0) / (chance * 2.0 / 3.0))
-        np.cumsum(np.choose(hits, (np.float32(np.log(1.0 - survival)), beside, right)), out=totals[row, 1:])
+        beside = np.log(
+            (survival * (1.0 - EXACT) + (1.0 - survival) * chance * 2.0 / 3.0)
+            / (chance * 2.0 / 3.0)
+        )
+        np.cumsum(
+            np.choose(hits, (np.float32(np.log(1.0 - survival)), beside, right)),
+            out=totals[row, 1:],
+        )
     return totals
 
 
 def _strongest(totals: NDArray[np.float64]) -> tuple[int, int, float] | None:
-    """The run (first, end, evidence) with the largest rise of any of the sums; Kadane's algorithm."""
+    """The run (first, end, evidence) with the largest rise of any of the sums; Kadane's
+    algorithm.
+    """
     if totals.shape[1] < 2:
         return None
     lowest = np.minimum.accumulate(totals, axis=1)

@@ -1,4 +1,6 @@
-"""The one object the service talks to about sound: fingerprint an upload, match it against a stored reference."""
+"""The one object the service talks to about sound: fingerprint an upload, match it against a
+stored reference.
+"""
 
 from __future__ import annotations
 
@@ -38,17 +40,24 @@ class AudioAnalyzer:
         self.channels: Mapping[str, ChannelState] = MappingProxyType(
             {"landmarks": ChannelState(True, "", MODEL_ID, HASH_BITS)}
         )
-        self.model_digest = digest_of(self.channels, {"calibration": calibration.version, "verifier": VERIFIER_VERSION})
+        self.model_digest = digest_of(
+            self.channels, {"calibration": calibration.version, "verifier": VERIFIER_VERSION}
+        )
         self._references: OrderedDict[bytes, ReferenceSound] = OrderedDict()
         self._grounds: OrderedDict[int, tuple[AudioFingerprint, Survivors]] = OrderedDict()
         self._lock = threading.Lock()
 
     @classmethod
     def load(cls, *, limits: SoundLimits | None = None) -> AudioAnalyzer:
-        """Read the calibration that ships with the package. There are no weights: the channel is always on."""
+        """Read the calibration that ships with the package.
+
+        There are no weights: the channel is always on.
+        """
         return cls(calibration=load_calibration(), limits=limits)
 
-    def fingerprint(self, path: Path, progress: Progress | None = None, *, search: bool = True) -> AudioFingerprint:
+    def fingerprint(
+        self, path: Path, progress: Progress | None = None, *, search: bool = True
+    ) -> AudioFingerprint:
         """Decode and fingerprint a file of any length in bounded memory.
 
         Args:
@@ -60,14 +69,17 @@ class AudioAnalyzer:
         found = fingerprint_samples(stream.blocks(), search=search)
         return replace(found, notes=(*found.notes, *stream.notes))
 
-    def fingerprint_blocks(self, blocks: Iterable[NDArray[np.float32]], *, search: bool = True) -> AudioFingerprint:
+    def fingerprint_blocks(
+        self, blocks: Iterable[NDArray[np.float32]], *, search: bool = True
+    ) -> AudioFingerprint:
         """The same for samples that are already decoded: mono float32 at 11 025 Hz."""
         return fingerprint_samples(blocks, search=search)
 
     def match(self, query: AudioFingerprint, reference: bytes) -> AudioMatch:
         """Judge the query, fingerprinted with ``search``, against one stored reference.
 
-        Raises: BadProxy if the reference cannot be read; ValueError if the query was not made to search.
+        Raises: BadProxy if the reference cannot be read; ValueError if the query was not made to
+            search.
         """
         if not query.dense:
             raise ValueError("this fingerprint was made without search=True")

@@ -1,9 +1,10 @@
-"""What a sound is looked up by: its landmarks as they are, and as they would be at other speeds, tempos and
-pitches.
+"""What a sound is looked up by: its landmarks as they are, and as they would be at other speeds,
+tempos and pitches.
 
-The references stay as they are; the query is bent. On the log-frequency scale a change of pitch or speed shifts
-``bin`` and nothing else, a change of tempo alters only ``dt``: 19 groups reach +-6 % of speed and pitch and
-+-10 % of tempo, where a resampled copy per per cent would need three times as many.
+The references stay as they are; the query is bent. On the log-frequency scale a change of pitch or
+speed shifts ``bin`` and nothing else, a change of tempo alters only ``dt``: 19 groups reach +-6 %
+of speed and pitch and +-10 % of tempo, where a resampled copy per per cent would need three times
+as many.
 """
 
 from __future__ import annotations
@@ -13,16 +14,28 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.audio.landmarks import DENSE_PAIRS, MAX_DT, MIN_DT, Landmarks, pack, pair_peaks, worth
+from embeddings.audio.landmarks import (
+    DENSE_PAIRS,
+    MAX_DT,
+    MIN_DT,
+    Landmarks,
+    pack,
+    pair_peaks,
+    worth,
+)
 from embeddings.audio.peaks import SLOT_FRAMES, Peaks, strongest
 from embeddings.audio.spectrum import BINS, BINS_PER_OCTAVE, FRAME_S
 
-SHIFTS = 2  # the query is analysed at whole and at half frames, since its cut seldom falls on the reference's grid
-PLAIN_KEYS = 8000  # wanted of a whole query, but no more a second than PLAIN_RATE, and no less than the floor
+# the query is analysed at whole and at half frames, since its cut seldom falls on the reference's
+# grid
+SHIFTS = 2
+# wanted of a whole query, but no more a second than PLAIN_RATE, and no less than the floor
+PLAIN_KEYS = 8000
 PLAIN_RATE, PLAIN_FLOOR, PLAIN_FLOOR_LONG = 800.0, 100.0, 40.0
 BENT_KEYS = 1000  # landmarks that are bent; each gives one key per group
 BENT_RATE, BENT_FLOOR, BENT_FLOOR_LONG = 100.0, 8.0, 3.0
-LONG_S = 1800.0  # from here on the lower floors hold: what is copied of an hour is seldom five seconds
+# from here on the lower floors hold: what is copied of an hour is seldom five seconds
+LONG_S = 1800.0
 _TEMPOS = (0.91, 0.94, 0.97, 1.03, 1.06, 1.09)
 
 
@@ -45,8 +58,8 @@ BENDS = _bends()  # number 0 is the sound as it is
 
 @dataclass(frozen=True, eq=False)
 class SearchKeys:
-    """hashes: (n,) int32; positions: (n,) float32, the reference frame the landmark would be at if both sounds
-    began together, i.e. query frame x rate; groups: (n,) int16, index into ``BENDS``.
+    """hashes: (n,) int32; positions: (n,) float32, the reference frame the landmark would be at if
+    both sounds began together, i.e. query frame x rate; groups: (n,) int16, index into ``BENDS``.
     """
 
     hashes: NDArray[np.int32]
@@ -61,11 +74,14 @@ def search_keys(constellations: tuple[Peaks, ...], frames: int) -> SearchKeys:
     """Keys of a query from its dense constellations, one per sub-frame shift; those that tell most.
 
     Args:
-        frames: length of the query; long queries are searched less densely, for their copies are longer too.
+        frames: length of the query; long queries are searched less densely, for their copies are
+            longer too.
     """
     seconds = max(frames * FRAME_S, 1.0)
     long = seconds > LONG_S
-    plain_slot = _per_slot(PLAIN_KEYS / seconds, PLAIN_FLOOR_LONG if long else PLAIN_FLOOR, PLAIN_RATE)
+    plain_slot = _per_slot(
+        PLAIN_KEYS / seconds, PLAIN_FLOOR_LONG if long else PLAIN_FLOOR, PLAIN_RATE
+    )
     bent_slot = _per_slot(BENT_KEYS / seconds, BENT_FLOOR_LONG if long else BENT_FLOOR, BENT_RATE)
     pairing = replace(DENSE_PAIRS, per_slot=plain_slot)
     parts: list[tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int16]]] = []
@@ -74,7 +90,9 @@ def search_keys(constellations: tuple[Peaks, ...], frames: int) -> SearchKeys:
         late = number / len(constellations)
         parts.append(_bent(landmarks, late, 0))
         slots = landmarks.frame.astype(np.intp) // SLOT_FRAMES
-        robust = _taken(landmarks, strongest(worth(landmarks.strength, landmarks.df), slots, bent_slot))
+        robust = _taken(
+            landmarks, strongest(worth(landmarks.strength, landmarks.df), slots, bent_slot)
+        )
         parts += [_bent(robust, late, group) for group in range(1, len(BENDS))]
     hashes, positions, groups = (np.concatenate(column) for column in zip(*parts, strict=True))
     return SearchKeys(hashes, positions, groups)
@@ -86,7 +104,13 @@ def _per_slot(wanted: float, least: float, most: float) -> int:
 
 
 def _taken(landmarks: Landmarks, at: NDArray[np.intp]) -> Landmarks:
-    return Landmarks(landmarks.frame[at], landmarks.bin[at], landmarks.df[at], landmarks.dt[at], landmarks.strength[at])
+    return Landmarks(
+        landmarks.frame[at],
+        landmarks.bin[at],
+        landmarks.df[at],
+        landmarks.dt[at],
+        landmarks.strength[at],
+    )
 
 
 def _bent(

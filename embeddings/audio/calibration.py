@@ -1,10 +1,11 @@
-"""From evidence to the probability that it is chance: an exponential tail measured on sounds that were never
-registered.
+"""From evidence to the probability that it is chance: an exponential tail measured on sounds that
+were never registered.
 
-P(false) = n x exp(log_scale - decay x evidence), where n is the query's length in windows: the chance that a query
-which is in no registered sound gives at least that evidence against any of its candidates. A longer query has more
-places to be wrong in (Karlin and Altschul's search space). The tail is fitted on windows of unrelated music (how, how
-many and which: ``fitted_on``); beyond the largest value seen there it is an extrapolation, and says so.
+P(false) = n x exp(log_scale - decay x evidence), where n is the query's length in windows: the
+chance that a query which is in no registered sound gives at least that evidence against any of its
+candidates. A longer query has more places to be wrong in (Karlin and Altschul's search space). The
+tail is fitted on windows of unrelated music (how, how many and which: ``fitted_on``); beyond the
+largest value seen there it is an extrapolation, and says so.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Calibration:
-    """One fitted tail. window_s: mean length of the queries it was measured on. proven_p: a match is proven where
-    P(false) is at most this; null_windows: queries of never registered sound that were measured, largest_null: the
-    strongest evidence among them, nats.
+    """One fitted tail. window_s: mean length of the queries it was measured on. proven_p: a match
+    is proven where P(false) is at most this; null_windows: queries of never registered sound that
+    were measured, largest_null: the strongest evidence among them, nats.
     """
 
     version: str
@@ -49,16 +50,19 @@ class Calibration:
         if not self.null_windows:
             return f"Calibration {self.version} carries no measured rate of false matches."
         return (
-            f"Calibration {self.version}: of {self.null_windows:,} stretches of sound that were never registered, none "
-            f"reached the evidence of a proven match ({self.proven_at:.0f} nats; the strongest had "
-            f"{self.largest_null:.0f}). Extrapolated, one in {1 / self.proven_p:,.0f} would."
+            f"Calibration {self.version}: of {self.null_windows:,} stretches of sound that were"
+            f" never registered, none reached the evidence of a proven match ({self.proven_at:.0f}"
+            f" nats; the strongest had {self.largest_null:.0f}). Extrapolated, one in"
+            f" {1 / self.proven_p:,.0f} would."
         )
 
 
 def load_calibration() -> Calibration:
     """Read the table that ships with the package."""
     return parse_calibration(
-        json.loads(resources.files("embeddings.audio").joinpath("calibration.json").read_text("utf-8"))
+        json.loads(
+            resources.files("embeddings.audio").joinpath("calibration.json").read_text("utf-8")
+        )
     )
 
 

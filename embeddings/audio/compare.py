@@ -20,7 +20,8 @@ from embeddings.audio.survivors import Survivors
 FIRST_HINTS = 2  # tried on every candidate
 MORE_HINTS = 24  # tried where one of the first is promising: the other segments
 PROMISING = 12.0  # nats
-FURTHER = 16.0  # nats: a further stretch beside a proven one; chance gives one pair of sounds in a thousand as much
+# nats: a further stretch beside a proven one; chance gives one pair of sounds in a thousand as much
+FURTHER = 16.0
 MOST_SEGMENTS = 12
 HISTOGRAM_CELLS = 64
 MOST_ALIGNED = 200
@@ -32,8 +33,8 @@ LOOP_APART = 20  # frames: the same place is no other place
 
 @dataclass(frozen=True)
 class Found:
-    """Stretches that do not overlap in the query, strongest first, and the strongest rival of one of them: the same
-    query seconds somewhere else in the reference.
+    """Stretches that do not overlap in the query, strongest first, and the strongest rival of one
+    of them: the same query seconds somewhere else in the reference.
     """
 
     stretches: tuple[Stretch, ...]
@@ -41,7 +42,9 @@ class Found:
     loop: bool
 
 
-def find_stretches(query: AudioFingerprint, survivors: Survivors, reference: ReferenceSound, hits: Hits) -> Found:
+def find_stretches(
+    query: AudioFingerprint, survivors: Survivors, reference: ReferenceSound, hits: Hits
+) -> Found:
     """Search the alignments of two sounds."""
     kept: list[Stretch] = []
     tried: list[Line] = []
@@ -72,7 +75,11 @@ def find_stretches(query: AudioFingerprint, survivors: Survivors, reference: Ref
 
 
 def conclude(
-    query: AudioFingerprint, reference: ReferenceSound, hits: Hits, found: Found, calibration: Calibration
+    query: AudioFingerprint,
+    reference: ReferenceSound,
+    hits: Hits,
+    found: Found,
+    calibration: Calibration,
 ) -> AudioMatch:
     """Judge what was found."""
     best = found.stretches[0].evidence if found.stretches else 0.0
@@ -124,7 +131,9 @@ def _exact_line(
     hint: Hint, hits: Hits, query: AudioFingerprint, reference: ReferenceSound, survivors: Survivors
 ) -> Line:
     line = fit_line(hint, hits)
-    mine = (hits.group == hint.group) & (np.abs(hits.place - hits.position - hint.offset) <= 2 * NEAR_FRAMES)
+    mine = (hits.group == hint.group) & (
+        np.abs(hits.place - hits.position - hint.offset) <= 2 * NEAR_FRAMES
+    )
     places = hits.place[mine]
     if len(places):
         middle, reach = float(np.median(places)), 110.0  # ten seconds around the agreement
@@ -138,18 +147,24 @@ def _exact_line(
 
 
 def _same(line: Line, other: Line, length: int) -> bool:
-    ends = [abs(line.start + line.rate * x - other.start - other.rate * x) for x in (0.0, float(length))]
+    ends = [
+        abs(line.start + line.rate * x - other.start - other.rate * x) for x in (0.0, float(length))
+    ]
     return max(ends) < NEAR_FRAMES and abs(line.shift - other.shift) <= 1.0
 
 
-def _is_loop(best: Stretch, rival: Stretch, reference: ReferenceSound, survivors: Survivors) -> bool:
+def _is_loop(
+    best: Stretch, rival: Stretch, reference: ReferenceSound, survivors: Survivors
+) -> bool:
     """Whether the query holds only the part of the reference that repeats.
 
-    The same seconds of the query fit two places of the reference. Peaks that only one of the places has (a voice,
-    a melody over the loop) must then be in the query about as often as those that both have; if they are not, what
-    the two recordings share is the loop.
+    The same seconds of the query fit two places of the reference. Peaks that only one of the places
+    has (a voice, a melody over the loop) must then be in the query about as often as those that
+    both have; if they are not, what the two recordings share is the loop.
     """
-    lag = (rival.first - best.first) - (_query_span(rival)[0] - _query_span(best)[0]) * best.line.rate
+    lag = (rival.first - best.first) - (
+        _query_span(rival)[0] - _query_span(best)[0]
+    ) * best.line.rate
     if abs(lag) < LOOP_APART:
         return False
     frames, bins = reference.peaks.frame.astype(np.int64), reference.peaks.bin.astype(np.int64)
@@ -160,13 +175,18 @@ def _is_loop(best: Stretch, rival: Stretch, reference: ReferenceSound, survivors
     for late in (-1, 0, 1):
         for higher in (-1, 0, 1):
             wanted = (frames + round(lag) + late) * BINS + bins + higher
-            repeated |= places[np.minimum(np.searchsorted(places, wanted), len(places) - 1)] == wanted
+            repeated |= (
+                places[np.minimum(np.searchsorted(places, wanted), len(places) - 1)] == wanted
+            )
     rows = np.rint((frames - best.line.start) / best.line.rate * SHIFTS).astype(np.intp)
     found = survivors.hits(rows, np.rint(bins - best.line.shift).astype(np.intp)) > 0
     if min(np.count_nonzero(repeated), np.count_nonzero(~repeated)) < LOOP_PEAKS:
         return False
     chance = (best.survived / max(best.peaks, 1) - best.survival) / max(1.0 - best.survival, 0.01)
-    of_both, of_one = float(found[repeated].mean()) - chance, float(found[~repeated].mean()) - chance
+    of_both, of_one = (
+        float(found[repeated].mean()) - chance,
+        float(found[~repeated].mean()) - chance,
+    )
     return of_one < LOOP_SHARE * of_both
 
 
@@ -186,7 +206,8 @@ def _segment(
 ) -> AudioSegment:
     line = stretch.line
     low, high = (frame * FRAME_S + CENTRE_S for frame in _query_span(stretch))
-    # The ends are at peaks; the sound goes on, unseen, for half the usual gap between two that survive.
+    # The ends are at peaks; the sound goes on, unseen, for half the usual gap between two that
+    # survive.
     gap = 0.5 * (high - low) / max(stretch.survived, 1)
     low, high = max(0.0, low - gap), min(query.duration_s, high + gap)
     start_s = line.start * FRAME_S + CENTRE_S * (1.0 - line.rate)
@@ -216,9 +237,14 @@ def _how(segment: AudioSegment) -> str:
         f"{segment.reference_start_s:.1f}-{segment.reference_end_s:.1f} s of the earlier sound"
     )
     if abs(segment.speed - 1.0) > 0.004:
-        text += f", played {abs(segment.speed - 1.0):.1%} {'faster' if segment.speed > 1 else 'slower'}"
+        text += (
+            f", played {abs(segment.speed - 1.0):.1%} {'faster' if segment.speed > 1 else 'slower'}"
+        )
     if abs(segment.pitch_semitones) > 0.2:
-        text += f", {abs(segment.pitch_semitones):.1f} semitones {'higher' if segment.pitch_semitones > 0 else 'lower'}"
+        text += (
+            f", {abs(segment.pitch_semitones):.1f} semitones"
+            f" {'higher' if segment.pitch_semitones > 0 else 'lower'}"
+        )
     return text + "."
 
 
@@ -228,7 +254,9 @@ def _histogram(hits: Hits, found: Found) -> OffsetHistogram:
     first = centre - CELL_FRAMES * (HISTOGRAM_CELLS // 2)
     edges = first + CELL_FRAMES * np.arange(HISTOGRAM_CELLS + 1)
     votes = np.histogram(offsets, edges)[0]
-    return OffsetHistogram(round(first * FRAME_S, 3), round(CELL_FRAMES * FRAME_S, 4), tuple(int(v) for v in votes))
+    return OffsetHistogram(
+        round(first * FRAME_S, 3), round(CELL_FRAMES * FRAME_S, 4), tuple(int(v) for v in votes)
+    )
 
 
 def _aligned(hits: Hits, found: Found) -> tuple[tuple[float, float], ...]:
@@ -240,7 +268,9 @@ def _aligned(hits: Hits, found: Found) -> tuple[tuple[float, float], ...]:
         on = (hits.place >= stretch.first) & (hits.place <= stretch.last)
         on &= np.abs(hits.position - query * line.rate) <= NEAR_FRAMES + 0.02 * np.abs(query)
         on &= (bent > 0.8) & (bent < 1.25)
-        at = np.unique(np.stack([query[on], hits.place[on].astype(np.float64)], axis=1).round(1), axis=0)
+        at = np.unique(
+            np.stack([query[on], hits.place[on].astype(np.float64)], axis=1).round(1), axis=0
+        )
         pairs += [(round(q * FRAME_S, 2), round(r * FRAME_S, 2)) for q, r in at.tolist()]
     step = max(1, -(-len(pairs) // MOST_ALIGNED))
     return tuple(pairs[::step])

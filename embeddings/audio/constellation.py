@@ -1,8 +1,9 @@
-"""A constellation as bytes: what is kept of a registered sound to verify later ones against, and to index it
-again.
+"""A constellation as bytes: what is kept of a registered sound to verify later ones against, and to
+index it again.
 
-Layout: the magic, then zlib over: length of the sound in frames (uint32), number of peaks (uint32), differences
-of frames (uint32, as four planes of bytes), bins (uint8), strengths (uint8); little-endian. About 45 bytes a second.
+Layout: the magic, then zlib over: length of the sound in frames (uint32), number of peaks (uint32),
+differences of frames (uint32, as four planes of bytes), bins (uint8), strengths (uint8);
+little-endian. About 45 bytes a second.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ def encode(peaks: Peaks, frames: int) -> bytes:
 def decode(data: bytes) -> tuple[Peaks, int]:
     """The peaks and the sound's length in frames. Raises: BadProxy."""
     if data[:4] != MAGIC:
-        raise BadProxy("A stored constellation cannot be read: it was written by another version; re-index it.")
+        raise BadProxy(
+            "A stored constellation cannot be read: it was written by another version; re-index it."
+        )
     try:
         body = zlib.decompressobj().decompress(data[4:], MAX_BYTES)
         frames, count = _HEAD.unpack_from(body)
@@ -47,4 +50,6 @@ def decode(data: bytes) -> tuple[Peaks, int]:
     bins = values[4 * count : 5 * count].astype(np.int16)
     if count and int(bins.max()) >= BINS:
         raise BadProxy("A stored constellation is damaged (a bin out of range); re-index it.")
-    return Peaks(np.cumsum(steps, dtype=np.int64).astype(np.int32), bins, values[5 * count :].copy()), int(frames)
+    return Peaks(
+        np.cumsum(steps, dtype=np.int64).astype(np.int32), bins, values[5 * count :].copy()
+    ), int(frames)

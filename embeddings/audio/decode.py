@@ -1,8 +1,8 @@
-"""From any file with sound to mono float32 at 11 025 Hz, in blocks, so that eight hours need no more memory
-than a minute.
+"""From any file with sound to mono float32 at 11 025 Hz, in blocks, so that eight hours need no
+more memory than a minute.
 
-libsndfile and soxr read what they can (about twice as fast as FFmpeg here); PyAV reads every other container,
-and the sound track of videos.
+libsndfile and soxr read what they can (about twice as fast as FFmpeg here); PyAV reads every other
+container, and the sound track of videos.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from embeddings.work_time import WorkTime
 
 SAMPLE_RATE_HZ = 11_025
 BLOCK_S = 20.0  # of output; what is in memory at once
-READ_VALUES = 1 << 21  # samples x channels per read: 8 MB of float32, whatever the rate and the layout
+# samples x channels per read: 8 MB of float32, whatever the rate and the layout
+READ_VALUES = 1 << 21
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000
 _NOT_SNDFILE = ("audio/aac", "audio/mp4", "audio/amr")
 _SNDFILE_ERRORS = (soundfile.LibsndfileError, RuntimeError, ValueError, OSError)
@@ -38,8 +39,8 @@ Progress = Callable[[float, float | None], None]
 
 @dataclass(frozen=True)
 class SoundLimits:
-    """max_seconds: longest sound that is read; refused from the header where it tells, else when reached.
-    max_work_s: wall-clock seconds of decoding after which it is given up.
+    """max_seconds: longest sound that is read; refused from the header where it tells, else when
+    reached. max_work_s: wall-clock seconds of decoding after which it is given up.
     """
 
     max_seconds: float = 10 * 3600.0
@@ -48,7 +49,10 @@ class SoundLimits:
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """A whole decoded sound. samples: (n,) float32 mono at 11 025 Hz, about -1..1; notes: what was left out."""
+    """A whole decoded sound.
+
+    samples: (n,) float32 mono at 11 025 Hz, about -1..1; notes: what was left out.
+    """
 
     samples: Samples
     duration_s: float
@@ -67,10 +71,11 @@ class SoundStream:
     _mono: Mono = field(default_factory=Mono, init=False)
 
     def blocks(self) -> Generator[Samples, None, None]:
-        """Yield (n,) float32 mono at 11 025 Hz, each at most about ``BLOCK_S`` long, finite everywhere.
+        """Yield (n,) float32 mono at 11 025 Hz, each at most about ``BLOCK_S`` long, finite
+        everywhere.
 
-        Raises: EmptyMedia, UnsupportedMedia, NoSound (no audio stream), CorruptMedia (nothing decodes),
-            MediaTooLong (its length, or the time it takes to decode it).
+        Raises: EmptyMedia, UnsupportedMedia, NoSound (no audio stream), CorruptMedia (nothing
+            decodes), MediaTooLong (its length, or the time it takes to decode it).
         """
         if self.path.stat().st_size == 0:
             raise EmptyMedia()
@@ -78,7 +83,11 @@ class SoundStream:
         if kind.media_type == "image":
             raise UnsupportedMedia(f"This is a picture ({kind.mime}), not sound.")
         work = WorkTime(self.limits.max_work_s)
-        if kind.media_type == "audio" and kind.mime not in _NOT_SNDFILE and (file := _open_sndfile(self.path)):
+        if (
+            kind.media_type == "audio"
+            and kind.mime not in _NOT_SNDFILE
+            and (file := _open_sndfile(self.path))
+        ):
             source = self._from_sndfile(file, kind.mime, work)
         else:
             source = self._from_av(kind.mime, work)
@@ -91,11 +100,13 @@ class SoundStream:
     def _check_length(self, seconds: float) -> None:
         if seconds > self.limits.max_seconds:
             raise MediaTooLong(
-                f"The sound is longer than {self.limits.max_seconds:,.0f} s, the most that is analysed. "
-                "Send it in parts."
+                f"The sound is longer than {self.limits.max_seconds:,.0f} s, the most that is"
+                " analysed. Send it in parts."
             )
 
-    def _from_sndfile(self, file: soundfile.SoundFile, mime: str, work: WorkTime) -> Iterator[Samples]:
+    def _from_sndfile(
+        self, file: soundfile.SoundFile, mime: str, work: WorkTime
+    ) -> Iterator[Samples]:
         with file:
             total = file.frames / file.samplerate if 0 < file.frames < 1 << 60 else None
             if total is not None:
@@ -108,10 +119,13 @@ class SoundStream:
                 try:
                     block = file.read(frames, dtype="float32", always_2d=True)
                 except _SNDFILE_ERRORS as error:
-                    frames //= 8  # libsndfile gives nothing of a block that it cannot finish: ask for less
+                    # libsndfile gives nothing of a block that it cannot finish: ask for less
+                    frames //= 8
                     if frames > file.samplerate // 50 and _is_at(file, done):
                         continue
-                    self.notes.append(f"the file is damaged after {done / file.samplerate:.1f} s ({error})")
+                    self.notes.append(
+                        f"the file is damaged after {done / file.samplerate:.1f} s ({error})"
+                    )
                     break
                 if not len(block):
                     break
@@ -121,7 +135,9 @@ class SoundStream:
                     self.progress(done / file.samplerate, total)
             yield from resampler.flush()
         if total is not None and total - done / file.samplerate > 0.5 and not self.notes:
-            self.notes.append(f"cut short: {done / file.samplerate:.1f} s of {total:.1f} s could be read")
+            self.notes.append(
+                f"cut short: {done / file.samplerate:.1f} s of {total:.1f} s could be read"
+            )
         if done == 0 and self.notes:
             yield from self._from_av(mime, work)  # some decoders go on where others give up
 
@@ -129,7 +145,9 @@ class SoundStream:
         try:
             container = open_container(self.path, mime)
         except _AV_ERRORS as error:
-            raise CorruptMedia(f"The file cannot be opened as sound ({error}); export it again.") from error
+            raise CorruptMedia(
+                f"The file cannot be opened as sound ({error}); export it again."
+            ) from error
         with container:
             stream = next(iter(container.streams.audio), None)
             if stream is None:
@@ -139,7 +157,9 @@ class SoundStream:
                 self._check_length(total)
             yield from self._decode_av(container, stream, total, work)
 
-    def _decode_av(self, container: Any, stream: Any, total: float | None, work: WorkTime) -> Iterator[Samples]:
+    def _decode_av(
+        self, container: Any, stream: Any, total: float | None, work: WorkTime
+    ) -> Iterator[Samples]:
         resampler: _Resampler | None = None
         waiting: list[Samples] = []
         held = decoded = damaged = 0
@@ -150,7 +170,8 @@ class SoundStream:
             mono = self._to_mono(_as_float(frame))
             decoded += len(mono)
             if resampler is None or resampler.rate_hz != frame.sample_rate:
-                if resampler is not None:  # the rate changes inside the stream: finish what came before
+                # the rate changes inside the stream: finish what came before
+                if resampler is not None:
                     yield from resampler.push(_joined(waiting))
                     yield from resampler.flush()
                     waiting, held = [], 0
@@ -169,7 +190,9 @@ class SoundStream:
         yield from resampler.push(_joined(waiting))
         yield from resampler.flush()
         if total is not None and total - decoded / resampler.rate_hz > 1.0:
-            self.notes.append(f"{decoded / resampler.rate_hz:.1f} s of sound in a file of {total:.1f} s")
+            self.notes.append(
+                f"{decoded / resampler.rate_hz:.1f} s of sound in a file of {total:.1f} s"
+            )
 
     def _to_mono(self, block: Samples) -> Samples:
         mono = self._mono.mix(block)
@@ -178,7 +201,9 @@ class SoundStream:
         return mono
 
 
-def read_sound(path: Path, *, limits: SoundLimits | None = None, progress: Progress | None = None) -> Sound:
+def read_sound(
+    path: Path, *, limits: SoundLimits | None = None, progress: Progress | None = None
+) -> Sound:
     """Decode a whole file; memory grows with its length (44 kB a second), so stream long ones.
 
     Raises: as ``SoundStream.blocks``.
@@ -189,7 +214,8 @@ def read_sound(path: Path, *, limits: SoundLimits | None = None, progress: Progr
 
 
 def probe_sound(path: Path, limits: SoundLimits | None = None) -> float | None:
-    """Decode the beginning of a file, to know that it can be read. Returns: its length in seconds, if it tells.
+    """Decode the beginning of a file, to know that it can be read. Returns: its length in seconds,
+    if it tells.
 
     Raises: as ``SoundStream.blocks``.
     """
@@ -208,7 +234,9 @@ class _Resampler:
 
     def __init__(self, rate_hz: int) -> None:
         if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
-            raise UnsupportedMedia(f"A sample rate of {rate_hz} Hz is not sound that can be analysed.")
+            raise UnsupportedMedia(
+                f"A sample rate of {rate_hz} Hz is not sound that can be analysed."
+            )
         self.rate_hz = rate_hz
         self._stream = (
             None

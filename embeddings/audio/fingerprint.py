@@ -1,4 +1,6 @@
-"""From blocks of samples to a fingerprint, in memory that does not grow with the sound but for its peaks."""
+"""From blocks of samples to a fingerprint, in memory that does not grow with the sound but for
+its peaks.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,16 @@ from numpy.typing import NDArray
 from embeddings.audio import constellation
 from embeddings.audio.bank import SHIFTS, SearchKeys, search_keys
 from embeddings.audio.landmarks import SPARSE_PAIRS, pair_peaks
-from embeddings.audio.peaks import DENSE, MARGIN_FRAMES, SLOT_FRAMES, SPARSE, Density, Peaks, find_peaks, join_peaks
+from embeddings.audio.peaks import (
+    DENSE,
+    MARGIN_FRAMES,
+    SLOT_FRAMES,
+    SPARSE,
+    Density,
+    Peaks,
+    find_peaks,
+    join_peaks,
+)
 from embeddings.audio.plainness import too_plain
 from embeddings.audio.spectrum import FRAME_S, HOP, WINDOW, frame_count, levels_of
 
@@ -22,10 +33,13 @@ CHUNK_FRAMES = 64 * SLOT_FRAMES  # 62 s analysed at once
 class AudioFingerprint:
     """All that is kept to recognise a sound, and what it is searched with.
 
-    hashes, frames: (n,) int32 each, the landmarks to store and their places (46.4 ms frames), about 40 a second.
-    reference: bytes that later sounds are verified against. dense: the query's own constellations, at whole and
-    half frames (empty if it is not searched with). keys: what to look up. sounding_s: seconds that hold peaks.
-    too_plain: why nothing can be decided about it, or None. notes: what was left out, in plain words.
+    hashes, frames: (n,) int32 each, the landmarks to store and their places (46.4 ms frames), about
+        40 a second.
+    reference: bytes that later sounds are verified against. dense: the query's own constellations,
+    at whole and half frames (empty if it is not searched with). keys: what to look up. sounding_s:
+    seconds that hold peaks.
+    too_plain: why nothing can be decided about it, or None. notes: what was left out, in plain
+        words.
     """
 
     duration_s: float
@@ -44,14 +58,22 @@ class AudioFingerprint:
         return max(1, round(self.duration_s / FRAME_S))
 
 
-def fingerprint_samples(blocks: Iterable[NDArray[np.float32]], *, search: bool = True) -> AudioFingerprint:
-    """Fingerprint mono samples at 11 025 Hz, which come in blocks of any size; the result is the same for all.
+def fingerprint_samples(
+    blocks: Iterable[NDArray[np.float32]], *, search: bool = True
+) -> AudioFingerprint:
+    """Fingerprint mono samples at 11 025 Hz, which come in blocks of any size; the result is the
+    same for all.
 
     Args:
-        search: whether it will be looked up; without, only what is stored is made (a quarter of the work).
+        search: whether it will be looked up; without, only what is stored is made (a quarter of the
+            work).
     """
     sparse = _Constellation(SPARSE, shift=0)
-    dense = [_Constellation(DENSE, shift=number * HOP // SHIFTS) for number in range(SHIFTS)] if search else []
+    dense = (
+        [_Constellation(DENSE, shift=number * HOP // SHIFTS) for number in range(SHIFTS)]
+        if search
+        else []
+    )
     chunks = [_Chunks(0, [sparse, *dense[:1]])] + [_Chunks(c.shift, [c]) for c in dense[1:]]
     samples = 0
     for block in blocks:
@@ -127,7 +149,11 @@ class _Chunks:
         for wanted in self._wanted:
             wanted.parts.append(
                 find_peaks(
-                    levels, wanted.density, first=self._first, skip=self._next - self._first, upto=end - self._first
+                    levels,
+                    wanted.density,
+                    first=self._first,
+                    skip=self._next - self._first,
+                    upto=end - self._first,
                 )
             )
         keep_from = max(0, end - MARGIN_FRAMES)

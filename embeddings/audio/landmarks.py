@@ -6,8 +6,8 @@ Layout, 21 bits, low to high:
     bits 6..12   df     bins from the first to the second, -47..47, plus 47
     bits 13..20  bin    of the first peak, 0..157
 
-The time difference is in the low bits: all tempos of one pair of pitches are neighbours in the index. A change
-of pitch or speed alters only ``bin``, by the same amount for every landmark.
+The time difference is in the low bits: all tempos of one pair of pitches are neighbours in the
+index. A change of pitch or speed alters only ``bin``, by the same amount for every landmark.
 Source: Wang, ISMIR 2003, section 2.2; Panako (Six and Leman, ISMIR 2014) for tolerance by range.
 """
 
@@ -26,14 +26,61 @@ DT_BITS, DF_BITS, BIN_BITS = 6, 7, 8
 PART_SLOTS = 128  # two minutes are paired at once
 HASH_BITS = DT_BITS + DF_BITS + BIN_BITS
 
-# By |df|: how many times as common as most a landmark is, in powers of two (measured on the fitting part of the
-# benchmark). One pitch held, octaves, fifths, fourths and thirds are in all music; they fill the index and tell little.
+# By |df|: how many times as common as most a landmark is, in powers of two (measured on the fitting
+# part of the benchmark). One pitch held, octaves, fifths, fourths and thirds are in all music; they
+# fill the index and tell little.
 COMMON_BITS = (
-    3.5, 1.1, 0.0, 0.3, 0.0, 0.0, 1.2, 0.2, 0.0, 0.9, 0.0, 0.0, 0.7, 0.0, 0.3, 1.5,
-    0.4, 0.0, 0.0, 0.0, 0.3, 1.7, 0.5, 0.0, 0.4, 0.0, 0.1, 0.8, 0.0, 0.0, 0.6, 0.0,
-    0.0, 0.0, 0.0, 0.4, 1.9, 0.6, 0.0, 0.0, 0.0, 0.0, 0.6, 0.0, 0.0, 0.2, 0.0, 0.0,
-)  # fmt: skip
-STRENGTH_PER_BIT = 10  # halves of a dB: what a landmark twice as common must be stronger by, to be searched with
+    3.5,
+    1.1,
+    0.0,
+    0.3,
+    0.0,
+    0.0,
+    1.2,
+    0.2,
+    0.0,
+    0.9,
+    0.0,
+    0.0,
+    0.7,
+    0.0,
+    0.3,
+    1.5,
+    0.4,
+    0.0,
+    0.0,
+    0.0,
+    0.3,
+    1.7,
+    0.5,
+    0.0,
+    0.4,
+    0.0,
+    0.1,
+    0.8,
+    0.0,
+    0.0,
+    0.6,
+    0.0,
+    0.0,
+    0.0,
+    0.0,
+    0.4,
+    1.9,
+    0.6,
+    0.0,
+    0.0,
+    0.0,
+    0.0,
+    0.6,
+    0.0,
+    0.0,
+    0.2,
+    0.0,
+    0.0,
+)
+# halves of a dB: what a landmark twice as common must be stronger by, to be searched with
+STRENGTH_PER_BIT = 10
 
 _Ints = NDArray[np.int32]
 _Bytes = NDArray[np.uint8]
@@ -42,7 +89,8 @@ _COSTS = np.rint(np.array(COMMON_BITS) * STRENGTH_PER_BIT).astype(np.uint8)
 
 @dataclass(frozen=True)
 class Pairing:
-    """Which pairs are taken: of each peak's successors the strongest, of each slot the strongest pairs.
+    """Which pairs are taken: of each peak's successors the strongest, of each slot the strongest
+    pairs.
 
     telling: of each slot those that are strong for how common they are (see ``worth``).
     """
@@ -75,13 +123,20 @@ class Landmarks:
         return pack(self.bin, self.df, self.dt)
 
 
-def pack(bin_: NDArray[np.int32], df: NDArray[np.int32], dt: NDArray[np.int32]) -> NDArray[np.int32]:
-    """The hashes of landmarks; see the module for the layout. All arguments must be within their ranges."""
+def pack(
+    bin_: NDArray[np.int32], df: NDArray[np.int32], dt: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """The hashes of landmarks; see the module for the layout.
+
+    All arguments must be within their ranges.
+    """
     return ((bin_ << (DT_BITS + DF_BITS)) | ((df + MAX_DF) << DT_BITS) | dt).astype(np.int32)
 
 
 def worth(strength: _Bytes, df: _Ints) -> _Bytes:
-    """How much a landmark is worth looking up: its strength, less the more common such landmarks are."""
+    """How much a landmark is worth looking up: its strength, less the more common such landmarks
+    are.
+    """
     costs = _COSTS[np.abs(df)]
     result: _Bytes = np.where(strength > costs, strength - costs, 0).astype(np.uint8)
     return result
@@ -90,8 +145,8 @@ def worth(strength: _Bytes, df: _Ints) -> _Bytes:
 def pair_peaks(peaks: Peaks, pairing: Pairing) -> Landmarks:
     """Pair the peaks of a constellation into landmarks, the most robust ones.
 
-    A pair is as strong as its weaker peak; every bound is applied by strength. Long sounds are paired in parts,
-    which changes nothing but the memory that it takes.
+    A pair is as strong as its weaker peak; every bound is applied by strength. Long sounds are
+    paired in parts, which changes nothing but the memory that it takes.
     """
     part = PART_SLOTS * SLOT_FRAMES
     ends = range(part, int(peaks.frame[-1]) + 1 + part if len(peaks) else part + 1, part)
@@ -103,7 +158,9 @@ def pair_peaks(peaks: Peaks, pairing: Pairing) -> Landmarks:
     return Landmarks(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _pair_part(peaks: Peaks, own: int, pairing: Pairing) -> tuple[_Ints, _Ints, _Ints, _Ints, NDArray[np.uint8]]:
+def _pair_part(
+    peaks: Peaks, own: int, pairing: Pairing
+) -> tuple[_Ints, _Ints, _Ints, _Ints, NDArray[np.uint8]]:
     """The columns of the landmarks that begin at one of the first ``own`` peaks."""
     firsts, seconds = _close_pairs(peaks, pairing.successors)
     mine = firsts < own
@@ -117,7 +174,13 @@ def _pair_part(peaks: Peaks, own: int, pairing: Pairing) -> tuple[_Ints, _Ints, 
     keep = strongest(wanted, peaks.frame[firsts].astype(np.intp) // SLOT_FRAMES, pairing.per_slot)
     keep = keep[np.argsort(peaks.frame[firsts[keep]], kind="stable")]
     firsts, seconds, strength, df = firsts[keep], seconds[keep], strength[keep], df[keep]
-    return peaks.frame[firsts], bins[firsts], df, peaks.frame[seconds] - peaks.frame[firsts], strength
+    return (
+        peaks.frame[firsts],
+        bins[firsts],
+        df,
+        peaks.frame[seconds] - peaks.frame[firsts],
+        strength,
+    )
 
 
 def _close_pairs(peaks: Peaks, successors: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

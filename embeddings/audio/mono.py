@@ -5,19 +5,22 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-# The power of the mean of channels that know nothing of each other is the sum of their powers by the square of their
-# number. With less than half of it they work against each other: a song against its own mirror image with a quieter
-# decoy laid over it. Two channels as loud as each other are heard apart where their mean has a quarter of the power of
-# either; one channel that plays alone, or six of a film, are none of that.
+# The power of the mean of channels that know nothing of each other is the sum of their powers by
+# the square of their number. With less than half of it they work against each other: a song against
+# its own mirror image with a quieter decoy laid over it. Two channels as loud as each other are
+# heard apart where their mean has a quarter of the power of either; one channel that plays alone,
+# or six of a film, are none of that.
 CANCELLED = 0.5
-PIECE = 1 << 15  # samples: what is decided at once, whatever the size of the blocks that a decoder gives
+# samples: what is decided at once, whatever the size of the blocks that a decoder gives
+PIECE = 1 << 15
 NOTE = "the channels cancel each other; the loudest one was analysed"
 
 Samples = NDArray[np.float32]
 
 
 class Mono:
-    """The mean of the channels of one stream; the loudest one where they were made to cancel each other.
+    """The mean of the channels of one stream; the loudest one where they were made to cancel each
+    other.
 
     ``cancelled`` says whether that happened.
     """

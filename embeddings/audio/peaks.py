@@ -1,7 +1,9 @@
-"""The constellation: the spectral peaks that stand out of their surroundings, a stated number a second.
+"""The constellation: the spectral peaks that stand out of their surroundings, a stated number a
+second.
 
-Source: Wang, "An Industrial-Strength Audio Search Algorithm", ISMIR 2003, section 2.1; the local maximum filter
-is separable (van Herk) and compiled, instead of a decaying threshold frame by frame.
+Source: Wang, "An Industrial-Strength Audio Search Algorithm", ISMIR 2003, section 2.1; the local
+    maximum filter is separable (van Herk) and compiled, instead of a decaying threshold frame by
+    frame.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from numpy.typing import NDArray
 
 from embeddings.audio.spectrum import BINS, QUIET_DB
 
-SLOT_FRAMES = 21  # 0.975 s: density is bounded in each, so that a loud bar cannot starve a quiet one
+# 0.975 s: density is bounded in each, so that a loud bar cannot starve a quiet one
+SLOT_FRAMES = 21
 SURROUNDINGS = (31, 21)  # bins, frames: what a peak is compared with
 STANDS_OUT_DB = 3.0
 AUDIBLE_DB = QUIET_DB + 5.0
@@ -25,7 +28,10 @@ STRENGTH_PER_DB = 2
 
 @dataclass(frozen=True)
 class Density:
-    """How densely peaks are taken. reach: a peak is the highest within so many frames and bins on each side."""
+    """How densely peaks are taken.
+
+    reach: a peak is the highest within so many frames and bins on each side.
+    """
 
     reach_frames: int
     reach_bins: int
@@ -33,12 +39,15 @@ class Density:
 
 
 SPARSE = Density(reach_frames=3, reach_bins=5, per_slot=20)  # what is stored
-DENSE = Density(reach_frames=2, reach_bins=3, per_slot=80)  # what is searched with: noise demotes peaks, rarely all
+# what is searched with: noise demotes peaks, rarely all
+DENSE = Density(reach_frames=2, reach_bins=3, per_slot=80)
 
 
 @dataclass(frozen=True, eq=False)
 class Peaks:
-    """frame: (n,) int32, rising; bin: (n,) int16, 0..BINS-1; strength: (n,) uint8, halves of a dB."""
+    """frame: (n,) int32, rising; bin: (n,) int16, 0..BINS-1; strength: (n,) uint8, halves of a
+    dB.
+    """
 
     frame: NDArray[np.int32]
     bin: NDArray[np.int16]
@@ -48,7 +57,9 @@ class Peaks:
         return len(self.frame)
 
 
-def find_peaks(levels: NDArray[np.float32], density: Density, *, first: int = 0, skip: int = 0, upto: int) -> Peaks:
+def find_peaks(
+    levels: NDArray[np.float32], density: Density, *, first: int = 0, skip: int = 0, upto: int
+) -> Peaks:
     """Peaks of rows ``skip`` to ``upto`` of a spectrogram; the other rows are only surroundings.
 
     Args:
@@ -71,9 +82,12 @@ def find_peaks(levels: NDArray[np.float32], density: Density, *, first: int = 0,
 
 
 def strongest(strength: NDArray[np.uint8], group: NDArray[np.intp], most: int) -> NDArray[np.intp]:
-    """Indexes, rising, of the ``most`` strongest of each group; ties go to the earlier one. group: 0 to 2^23 - 1."""
-    # One number to sort by: the group, then the weakness, then the index; numpy sorts numbers ten times as fast as
-    # it sorts by two keys.
+    """Indexes, rising, of the ``most`` strongest of each group; ties go to the earlier one.
+
+    group: 0 to 2^23 - 1.
+    """
+    # One number to sort by: the group, then the weakness, then the index; numpy sorts numbers ten
+    # times as fast as it sorts by two keys.
     key = np.arange(len(strength), dtype=np.int64)
     key |= (MOST_STRENGTH - strength).astype(np.int64) << 32
     key |= group.astype(np.int64) << 40

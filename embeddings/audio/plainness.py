@@ -18,7 +18,10 @@ def too_plain(peaks: Peaks, hashes: NDArray[np.int32], samples: int) -> str | No
     """Why a sound has too little in it to tell a copy from chance, or None."""
     seconds = samples / SAMPLE_RATE_HZ
     if seconds < SHORTEST_S:
-        return f"The sound is {seconds:.2f} s long; less than {SHORTEST_S:.0f} s does not tell a copy from chance."
+        return (
+            f"The sound is {seconds:.2f} s long; less than {SHORTEST_S:.0f} s does not tell a"
+            " copy from chance."
+        )
     if len(peaks) < FEWEST_PEAKS:
         return "The sound is silent or steady: nothing in it stands out."
     if distinct_bins(peaks) < FEWEST_PITCHES or len(np.unique(hashes)) < FEWEST_LANDMARKS:

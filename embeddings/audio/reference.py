@@ -19,7 +19,10 @@ MOST_HITS = 20_000  # enough to see every offset that matters; more only cost ti
 
 @dataclass(frozen=True)
 class Hint:
-    """Where the index saw agreement. group: of ``bank.BENDS``; offset: reference frame at the query's beginning."""
+    """Where the index saw agreement.
+
+    group: of ``bank.BENDS``; offset: reference frame at the query's beginning.
+    """
 
     group: int
     offset: float
@@ -27,7 +30,9 @@ class Hint:
 
 @dataclass(frozen=True, eq=False)
 class ReferenceSound:
-    """peaks: its constellation; frames: its length; hashes: (n,) int32, sorted; places: (n,) int32, their frames."""
+    """peaks: its constellation; frames: its length; hashes: (n,) int32, sorted; places: (n,)
+    int32, their frames.
+    """
 
     peaks: Peaks
     frames: int
@@ -42,7 +47,9 @@ class ReferenceSound:
 
 @dataclass(frozen=True, eq=False)
 class Hits:
-    """Common landmarks: index of the query's key, its position, the reference frame, and the key's group."""
+    """Common landmarks: index of the query's key, its position, the reference frame, and the
+    key's group.
+    """
 
     key: NDArray[np.intp]
     position: NDArray[np.float32]
@@ -51,7 +58,10 @@ class Hits:
 
 
 def read_reference(data: bytes) -> ReferenceSound:
-    """The landmarks come from the stored peaks by the same rule as at registration. Raises: BadProxy."""
+    """The landmarks come from the stored peaks by the same rule as at registration.
+
+    Raises: BadProxy.
+    """
     peaks, frames = constellation.decode(data)
     landmarks = pair_peaks(peaks, SPARSE_PAIRS)
     hashes = landmarks.hashes()
@@ -60,14 +70,21 @@ def read_reference(data: bytes) -> ReferenceSound:
 
 
 def common_landmarks(keys: SearchKeys, reference: ReferenceSound) -> Hits:
-    """The pairs of a query's key and a reference's landmark with the same hash, thinned evenly to ``MOST_HITS``."""
+    """The pairs of a query's key and a reference's landmark with the same hash, thinned evenly
+    to ``MOST_HITS``.
+    """
     low = np.searchsorted(reference.hashes, keys.hashes, "left")
     counts = np.searchsorted(reference.hashes, keys.hashes, "right") - low
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0
     kept = min(total, MOST_HITS)
-    # Of an hour against itself there are millions; the step is no whole number, lest it walk in time with a loop.
-    at = np.arange(kept) if kept == total else np.floor(np.arange(kept) * (total / kept)).astype(np.intp)
+    # Of an hour against itself there are millions; the step is no whole number, lest it walk in
+    # time with a loop.
+    at = (
+        np.arange(kept)
+        if kept == total
+        else np.floor(np.arange(kept) * (total / kept)).astype(np.intp)
+    )
     key = np.searchsorted(ends, at, "right")
     place = reference.places[low[key] + at - (ends[key] - counts[key])]
     return Hits(key, keys.positions[key], place, keys.groups[key])
@@ -87,5 +104,9 @@ def best_offsets(hits: Hits, most: int) -> list[tuple[Hint, int]]:
     together = votes + np.where(found[following] == found + 1, votes[following], 0)
     best = np.argsort(-together, kind="stable")[:most]
     return [
-        (Hint(int(found[i] // span), float((found[i] % span + low + 1) * CELL_FRAMES)), int(together[i])) for i in best
+        (
+            Hint(int(found[i] // span), float((found[i] % span + low + 1) * CELL_FRAMES)),
+            int(together[i]),
+        )
+        for i in best
     ]

@@ -1,11 +1,13 @@
 """From proven segments to one similarity, by a rule that can be said in a few sentences.
 
-A match is a copy where at least half of the query's sounding seconds are a stretch of the reference, or half of a
-reference that is long enough to be a work of its own are in the query. Seconds count once: a loop that comes back
-forty times is as long as the loop. Of the reference's peaks a fifth must live in the query: a new arrangement of a
-piece keeps its notes, aligned from end to end, but not its sound. A copy has 0.95 + 0.05 x share of the query x share
-of the reference x share of the peaks, as a video has: what is owed falls with the part that was taken and with the part
-that is one's own. Less is a partial match, 0.60 to 0.94; what is not proven stays at 0.50 or less.
+A match is a copy where at least half of the query's sounding seconds are a stretch of the
+reference, or half of a reference that is long enough to be a work of its own are in the query.
+Seconds count once: a loop that comes back forty times is as long as the loop. Of the reference's
+peaks a fifth must live in the query: a new arrangement of a piece keeps its notes, aligned from end
+to end, but not its sound. A copy has 0.95 + 0.05 x share of the query x share of the reference x
+share of the peaks, as a video has: what is owed falls with the part that was taken and with the
+part that is one's own. Less is a partial match, 0.60 to 0.94; what is not proven stays at 0.50 or
+less.
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ from dataclasses import dataclass
 
 COPY_COVERAGE = 0.5
 SHORTEST_COPY_S = 2.5  # a stretch shorter than that is a sample, unless both sounds are little else
-COPY_SHARE = 0.18  # an arrangement of one piece by its own composer measured 0.13; music under a louder voice 0.3
-WHOLE_WORK_S = 15.0  # a reference shorter than that, inside something longer, is a sample or an effect
+# an arrangement of one piece by its own composer measured 0.13; music under a louder voice 0.3
+COPY_SHARE = 0.18
+# a reference shorter than that, inside something longer, is a sample or an effect
+WHOLE_WORK_S = 15.0
 PROVEN_COPY = 0.95
 PARTIAL_LOW, PARTIAL_HIGH = 0.60, 0.94
 UNPROVEN_MOST = 0.50
@@ -26,7 +30,9 @@ Spans = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Judgement:
-    """similarity: 0..1; partial: shared but not a copy; coverages: 0..1; why: one plain sentence."""
+    """similarity: 0..1; partial: shared but not a copy; coverages: 0..1; why: one plain
+    sentence.
+    """
 
     similarity: float
     partial: bool
@@ -36,7 +42,13 @@ class Judgement:
 
 
 def judge(
-    query_spans: Spans, reference_spans: Spans, *, query_s: float, reference_s: float, share: float, repeating: bool
+    query_spans: Spans,
+    reference_spans: Spans,
+    *,
+    query_s: float,
+    reference_s: float,
+    share: float,
+    repeating: bool,
 ) -> Judgement:
     """Judge proven segments; pure.
 
@@ -47,7 +59,8 @@ def judge(
         repeating: the same stretch matches at several places about as well: a loop.
     """
     in_query, in_reference = covered(query_spans), covered(reference_spans)
-    distinct = min(in_query, in_reference * 1.25)  # an edit may slow the query down, by a quarter at the most
+    # an edit may slow the query down, by a quarter at the most
+    distinct = min(in_query, in_reference * 1.25)
     of_query = min(1.0, distinct / max(query_s, 0.1))
     of_reference = min(1.0, min(in_reference, in_query * 1.25) / max(reference_s, 0.1))
     both = min(of_query, of_reference) >= 0.8
@@ -59,18 +72,32 @@ def judge(
         and (reference_s >= WHOLE_WORK_S or both)
     )
     if (query_is_it or reference_is_in_it) and not repeating and share >= COPY_SHARE:
-        whose = f"{of_query:.0%} of the upload" if query_is_it else f"{of_reference:.0%} of the earlier sound"
+        whose = (
+            f"{of_query:.0%} of the upload"
+            if query_is_it
+            else f"{of_reference:.0%} of the earlier sound"
+        )
         why = f"The same recording: {whose} is the same stretch of sound."
         similarity = PROVEN_COPY + (1.0 - PROVEN_COPY) * of_query * of_reference * min(1.0, share)
         return Judgement(similarity, False, of_query, of_reference, why)
-    how_much = min(1.0, max(of_query, of_reference if reference_s >= WHOLE_WORK_S else 0.0) / COPY_COVERAGE)
+    how_much = min(
+        1.0, max(of_query, of_reference if reference_s >= WHOLE_WORK_S else 0.0) / COPY_COVERAGE
+    )
     if repeating:
         why = f"They share a repeating pattern for {in_query:.1f} s; the rest of the sound differs."
     elif share < COPY_SHARE:
-        why = f"They go together for {in_query:.1f} s, but share too little sound to be one recording."
+        why = (
+            f"They go together for {in_query:.1f} s, but share too little sound to be one"
+            " recording."
+        )
     else:
-        why = f"They share {in_query:.1f} s, which is {of_query:.0%} of the upload and {of_reference:.0%} of the other."
-    return Judgement(PARTIAL_LOW + (PARTIAL_HIGH - PARTIAL_LOW) * how_much, True, of_query, of_reference, why)
+        why = (
+            f"They share {in_query:.1f} s, which is {of_query:.0%} of the upload and"
+            f" {of_reference:.0%} of the other."
+        )
+    return Judgement(
+        PARTIAL_LOW + (PARTIAL_HIGH - PARTIAL_LOW) * how_much, True, of_query, of_reference, why
+    )
 
 
 def unproven(p_false: float) -> float:

@@ -1,8 +1,8 @@
 """The picture of a sound that peaks are found in: level over time and log-frequency.
 
-Frequencies are spaced evenly in pitch, so that a change of pitch or speed moves the whole picture by the same
-number of bins and leaves the distances between peaks as they were (after Panako's constant-Q front end; Six
-and Leman, ISMIR 2014).
+Frequencies are spaced evenly in pitch, so that a change of pitch or speed moves the whole picture
+by the same number of bins and leaves the distances between peaks as they were (after Panako's
+constant-Q front end; Six and Leman, ISMIR 2014).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from embeddings.audio.decode import SAMPLE_RATE_HZ
 
-WINDOW = 2048  # samples, 186 ms: long enough to see notes between those of a louder voice (measured against 1024)
+# samples, 186 ms: long enough to see notes between those of a louder voice (measured against 1024)
+WINDOW = 2048
 HOP = 512  # samples
 FRAME_S = HOP / SAMPLE_RATE_HZ  # 46.4 ms
 BINS_PER_OCTAVE = 36
@@ -41,8 +42,8 @@ def bin_frequency_hz(bin_: float) -> float:
 def levels_of(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """(frames, BINS) float32, dB. Frame i is centred on sample ``i * HOP + WINDOW / 2``.
 
-    The power is librosa's short-time Fourier transform (Hann, not centred), weighted by triangles that are one
-    bin or one FFT line wide, whichever is more.
+    The power is librosa's short-time Fourier transform (Hann, not centred), weighted by triangles
+    that are one bin or one FFT line wide, whichever is more.
     """
     if len(samples) < WINDOW:
         return np.empty((0, BINS), np.float32)
@@ -50,11 +51,15 @@ def levels_of(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP]
     banded = np.empty((len(frames), BINS), np.float32)
     for at in range(0, len(frames), FRAMES_AT_ONCE):
-        lines = scipy.fft.rfft(frames[at : at + FRAMES_AT_ONCE] * window, axis=1)[:, : bands[-1].lines.stop]
+        lines = scipy.fft.rfft(frames[at : at + FRAMES_AT_ONCE] * window, axis=1)[
+            :, : bands[-1].lines.stop
+        ]
         power = np.square(lines.real)
         power += np.square(lines.imag)
         for band in bands:
-            np.matmul(power[:, band.lines], band.weights, out=banded[at : at + FRAMES_AT_ONCE, band.bins])
+            np.matmul(
+                power[:, band.lines], band.weights, out=banded[at : at + FRAMES_AT_ONCE, band.bins]
+            )
     banded += 10.0 ** (QUIET_DB / 10.0)
     levels = cv2.log(banded)
     levels *= 10.0 / np.log(10.0)

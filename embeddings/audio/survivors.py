@@ -1,8 +1,9 @@
-"""Where a query has peaks, and how likely one is there by chance: the ground that verification stands on.
+"""Where a query has peaks, and how likely one is there by chance: the ground that verification
+stands on.
 
-A reference peak that is predicted at a place of the query "survives" if the query has a peak there. By chance
-that happens the more often the more peaks the query has at that pitch (a drone) and at that moment (a drum), so
-the chance is estimated for both, from the query itself.
+A reference peak that is predicted at a place of the query "survives" if the query has a peak there.
+By chance that happens the more often the more peaks the query has at that pitch (a drone) and at
+that moment (a drum), so the chance is estimated for both, from the query itself.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ _LEAST_CHANCE, _MOST_CHANCE = 0.012, 0.8
 
 @dataclass(frozen=True, eq=False)
 class Survivors:
-    """rows: number of half frames; exact, near: (rows + 2, WIDTH / 8) uint8, one bit a cell, set at a peak, and
-    within one bin of it; an empty row on each side, and an empty bin. by_pitch: (blocks, BINS) float32, chance of
-    ``near`` at a pitch around a block; by_row: (rows,) float32, how much more often than usual the row has peaks.
+    """rows: number of half frames; exact, near: (rows + 2, WIDTH / 8) uint8, one bit a cell, set at
+    a peak, and within one bin of it; an empty row on each side, and an empty bin. by_pitch:
+    (blocks, BINS) float32, chance of ``near`` at a pitch around a block; by_row: (rows,) float32,
+    how much more often than usual the row has peaks.
     """
 
     rows: int
@@ -34,16 +36,22 @@ class Survivors:
     by_row: NDArray[np.float32]
 
     def hits(self, rows: NDArray[np.intp], bins: NDArray[np.intp]) -> NDArray[np.uint8]:
-        """0, 1 (a peak in the next bin) or 2 (a peak right there) for each place; places outside have none."""
+        """0, 1 (a peak in the next bin) or 2 (a peak right there) for each place; places outside
+        have none.
+        """
         return self._bits(self.near, rows, bins) + self._bits(self.exact, rows, bins)
 
     def chance(self, rows: NDArray[np.intp], bins: NDArray[np.intp]) -> NDArray[np.float32]:
-        """How likely a peak is there or next to it though the sounds are unrelated; places must be inside."""
+        """How likely a peak is there or next to it though the sounds are unrelated; places must
+        be inside.
+        """
         chance = self.by_pitch[rows // BLOCK_ROWS, bins] * self.by_row[rows]
         result: NDArray[np.float32] = np.clip(chance, _LEAST_CHANCE, _MOST_CHANCE)
         return result
 
-    def _bits(self, packed: NDArray[np.uint8], rows: NDArray[np.intp], bins: NDArray[np.intp]) -> NDArray[np.uint8]:
+    def _bits(
+        self, packed: NDArray[np.uint8], rows: NDArray[np.intp], bins: NDArray[np.intp]
+    ) -> NDArray[np.uint8]:
         places = np.clip(bins, -1, BINS) + 1
         found = packed[np.clip(rows, -1, self.rows) + 1, places >> 3]
         result: NDArray[np.uint8] = (found >> (7 - (places & 7)).astype(np.uint8)) & np.uint8(1)
@@ -79,7 +87,13 @@ def survivors_of(constellations: tuple[Peaks, ...], frames: int) -> Survivors:
     sizes = np.minimum(BLOCK_ROWS, rows - BLOCK_ROWS * np.arange(blocks, dtype=np.float32))[:, None]
     by_pitch = _three_row_sum(counts)[:, 1 : BINS + 1] / _three_row_sum(sizes)
     usual = max(float(by_row.mean()), 1e-6)
-    return Survivors(rows, exact, near, by_pitch.astype(np.float32), np.maximum(by_row / usual, 0.5).astype(np.float32))
+    return Survivors(
+        rows,
+        exact,
+        near,
+        by_pitch.astype(np.float32),
+        np.maximum(by_row / usual, 0.5).astype(np.float32),
+    )
 
 
 def _three_row_sum(counts: NDArray[np.float32]) -> NDArray[np.float32]:

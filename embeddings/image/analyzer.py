@@ -1,5 +1,5 @@
-"""The one object the service talks to about pictures: fingerprint an upload, verify it against a stored
-reference.
+"""The one object the service talks to about pictures: fingerprint an upload, verify it against a
+stored reference.
 """
 
 from __future__ import annotations
@@ -48,9 +48,10 @@ PREPARED_KEPT = 128  # about 1 MB each: the candidates of a handful of uploads i
 class ImageFingerprint:
     """All that is kept to recognise a picture.
 
-    phash: 32 bytes, PDQ; phash_quality: 0..100; embeddings: model id -> (512,) float32 unit vector, of the
-    channels that are on; proxy: bytes that ``verify`` later judges other pictures against; query_views: what
-    to search with, the whole picture first; too_plain: why nothing can be decided about it, or None.
+    phash: 32 bytes, PDQ; phash_quality: 0..100; embeddings: model id -> (512,) float32 unit vector,
+    of the channels that are on; proxy: bytes that ``verify`` later judges other pictures against;
+    query_views: what to search with, the whole picture first; too_plain: why nothing can be decided
+    about it, or None.
     """
 
     phash: bytes
@@ -86,13 +87,18 @@ class ImageAnalyzer:
                 "clip": clip_state,
             }
         )
-        versions = {"calibration": calibration.version, "features": features_module.MODEL_ID,
-                    "proxy": str(PROXY_VERSION), "verifier": VERIFIER_VERSION}  # fmt: skip
+        versions = {
+            "calibration": calibration.version,
+            "features": features_module.MODEL_ID,
+            "proxy": str(PROXY_VERSION),
+            "verifier": VERIFIER_VERSION,
+        }
         self.model_digest = digest_of(self.channels, versions)
 
     @classmethod
     def load(cls, *, clip: ClipWeights | None = None) -> ImageAnalyzer:
-        """Set up every channel that can be on; a missing model switches its channel off, and says why.
+        """Set up every channel that can be on; a missing model switches its channel off, and says
+        why.
 
         Raises: WeightsMismatch: weights that are not the ones asked for are a fault to be fixed.
         """
@@ -107,10 +113,11 @@ class ImageAnalyzer:
         )
 
     def fingerprint(self, picture: Picture, *, search: bool = True) -> ImageFingerprint:
-        """Everything to store about a picture and everything to search with. Raises: ModelUnavailable.
+        """Everything to store about a picture and everything to search with. Raises:
+        ModelUnavailable.
 
-        search: whether it will be looked up at all; without, only the whole picture's view is made (a sixth
-            of the work, for references that are only to be found).
+        search: whether it will be looked up at all; without, only the whole picture's view is made
+            (a sixth of the work, for references that are only to be found).
         """
         small = reduce_to(picture.pixels, PROXY_SIDE_PX)
         parts = crops(small) if search else {}
@@ -120,9 +127,12 @@ class ImageAnalyzer:
             for name, vector in zip(shown, self._copy.embed(list(shown.values())), strict=True):
                 found[name] = {self._copy.model_id: vector}
         if self._clip is not None:
-            found.setdefault("whole", {})[self._clip.model_id] = self._clip.embed([picture.pixels])[0]
+            found.setdefault("whole", {})[self._clip.model_id] = self._clip.embed([picture.pixels])[
+                0
+            ]
         views = [
-            replace(view, embeddings=MappingProxyType(found.get(view.name, {}))) for view in hash_views(small, parts)
+            replace(view, embeddings=MappingProxyType(found.get(view.name, {})))
+            for view in hash_views(small, parts)
         ]
         return ImageFingerprint(
             phash=views[0].phash,
@@ -133,8 +143,11 @@ class ImageAnalyzer:
             too_plain=too_plain(picture),
         )
 
-    def describe(self, pictures: Sequence[NDArray[np.uint8]]) -> list[dict[str, NDArray[np.float32]]]:
-        """Embeddings by every channel that is on, of (h, w, 3) uint8 pictures, and nothing else: for keyframes.
+    def describe(
+        self, pictures: Sequence[NDArray[np.uint8]]
+    ) -> list[dict[str, NDArray[np.float32]]]:
+        """Embeddings by every channel that is on, of (h, w, 3) uint8 pictures, and nothing else:
+        for keyframes.
 
         Raises: ModelUnavailable.
         """
@@ -149,10 +162,15 @@ class ImageAnalyzer:
 
     def verify_proxies(self, query_proxy: bytes, reference_proxy: bytes) -> ImageMatch:
         """``verify`` for a query of which only the proxy is at hand. Raises: BadProxy."""
-        return verify_pair(self._prepare(query_proxy), self._prepare(reference_proxy), self.calibration)
+        return verify_pair(
+            self._prepare(query_proxy), self._prepare(reference_proxy), self.calibration
+        )
 
     def verify(self, query: ImageFingerprint, reference_proxy: bytes) -> ImageMatch:
-        """Judge the query against one stored reference, from the two proxies alone. Raises: BadProxy."""
+        """Judge the query against one stored reference, from the two proxies alone.
+
+        Raises: BadProxy.
+        """
         return self.verify_proxies(query.proxy, reference_proxy)
 
     def _prepare(self, proxy: bytes) -> Prepared:
@@ -191,4 +209,5 @@ def _copy_channel() -> tuple[CopyDescriptor | None, ChannelState]:
     return descriptor, ChannelState(True, "", descriptor.model_id, COPY_DIMENSIONS)
 
 
-cv2.setNumThreads(1)  # work is spread over pictures by the callers; nested pools only fight for the cores
+# work is spread over pictures by the callers; nested pools only fight for the cores
+cv2.setNumThreads(1)

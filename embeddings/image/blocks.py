@@ -1,11 +1,11 @@
-"""Agreement of textured blocks: the proof that two aligned pictures show the same pixels, not merely alike
-shapes.
+"""Agreement of textured blocks: the proof that two aligned pictures show the same pixels, not
+merely alike shapes.
 
-Inlier counts are no proof: text cards, caption bars and program windows earn 50 to 185 of them. So the query
-is laid over the reference by the transform, both are cut into blocks, and each block that has texture must
-agree by itself (zero-mean normalised cross-correlation, blind to brightness and contrast). Two photographs of
-one scene fail here: depth moves their parts against each other by more than the small shifts that are
-allowed.
+Inlier counts are no proof: text cards, caption bars and program windows earn 50 to 185 of them. So
+the query is laid over the reference by the transform, both are cut into blocks, and each block that
+has texture must agree by itself (zero-mean normalised cross-correlation, blind to brightness and
+contrast). Two photographs of one scene fail here: depth moves their parts against each other by
+more than the small shifts that are allowed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.image.geometry import Transform, inverse, local_scale, project
-from embeddings.image.shifts import affine_correction, block_ncc, displaced_blocks, slides, tilt_correction
+from embeddings.image.shifts import (
+    affine_correction,
+    block_ncc,
+    displaced_blocks,
+    slides,
+    tilt_correction,
+)
 from embeddings.image.texture import (
     BLOCK_PX,
     CORNER_LEVELS,
@@ -29,9 +35,12 @@ from embeddings.image.texture import (
     detail,
 )
 
-FRAME_SIDE_PX = 320  # the shared region is compared at this size at most: finer detail does not survive re-encoding
-COARSE_SIDE_PX = 160  # where 320 fails: noise, blur and half-transparent overlays spare the coarse structure
-SMALL_BLOCK_PX = 8  # for shared regions under SMALL_SIDE_PX, where 16-pixel blocks would be too few to count
+# the shared region is compared at this size at most: finer detail does not survive re-encoding
+FRAME_SIDE_PX = 320
+# where 320 fails: noise, blur and half-transparent overlays spare the coarse structure
+COARSE_SIDE_PX = 160
+# for shared regions under SMALL_SIDE_PX, where 16-pixel blocks would be too few to count
+SMALL_BLOCK_PX = 8
 SMALL_SIDE_PX = 144
 MIN_SIDE_PX = 32
 FIRST_SHIFT_PX, TILT_SHIFT_PX, LAST_SHIFT_PX = 3, 2, 1
@@ -44,11 +53,12 @@ MIN_AGREEING = 4  # with fewer there is nothing to prove, and no need to look fo
 class BlockReport:
     """What the blocks of the shared region say.
 
-    All maps are (rows, columns) of blocks. inside: wholly in both pictures; textured: textured in either picture, and
-    telling; agrees: textured in both and agreeing; contested: textured in both and not agreeing; displaced: textured,
-    not agreeing, yet found nearby; pictorial: float 0..1, how little like text the block is in both pictures; ncc:
-    float -1..1; frame: 3x3 from query pixels to frame pixels; to_reference: 3x3 from frame pixels to reference pixels;
-    block_px: the side of a block.
+    All maps are (rows, columns) of blocks. inside: wholly in both pictures; textured: textured in
+    either picture, and telling; agrees: textured in both and agreeing; contested: textured in both
+    and not agreeing; displaced: textured, not agreeing, yet found nearby; pictorial: float 0..1,
+    how little like text the block is in both pictures; ncc: float -1..1; frame: 3x3 from query
+    pixels to frame pixels; to_reference: 3x3 from frame pixels to reference pixels; block_px: the
+    side of a block.
     """
 
     inside: NDArray[np.bool_]
@@ -72,12 +82,16 @@ class BlockReport:
 def overlap_polygon(
     transform: Transform, query_size: tuple[int, int], reference_size: tuple[int, int]
 ) -> NDArray[np.float64]:
-    """The convex polygon, (n, 2) in reference pixels, in which both pictures (sizes as width, height) lie;
-    (0, 2) if none.
+    """The convex polygon, (n, 2) in reference pixels, in which both pictures (sizes as width,
+    height) lie; (0, 2) if none.
     """
     mapped = project(transform, _corners(query_size)).astype(np.float32)
     area, polygon = cv2.intersectConvexConvex(mapped, _corners(reference_size).astype(np.float32))
-    return np.zeros((0, 2)) if area <= 0 or polygon is None else polygon.reshape(-1, 2).astype(np.float64)
+    return (
+        np.zeros((0, 2))
+        if area <= 0 or polygon is None
+        else polygon.reshape(-1, 2).astype(np.float64)
+    )
 
 
 def _corners(size: tuple[int, int]) -> NDArray[np.float64]:
@@ -86,11 +100,15 @@ def _corners(size: tuple[int, int]) -> NDArray[np.float64]:
 
 
 def compare_blocks(
-    query: NDArray[np.uint8], reference: NDArray[np.uint8], transform: Transform, side_px: int = FRAME_SIDE_PX
+    query: NDArray[np.uint8],
+    reference: NDArray[np.uint8],
+    transform: Transform,
+    side_px: int = FRAME_SIDE_PX,
 ) -> BlockReport | None:
     """Compare two grey pictures, (h, w) uint8, under a transform from query to reference pixels.
 
-    Returns: the report under the transform after a small refinement, or None where too little is shared.
+    Returns: the report under the transform after a small refinement, or None where too little is
+        shared.
     """
     sizes = (query.shape[1], query.shape[0]), (reference.shape[1], reference.shape[0])
     polygon = overlap_polygon(transform, *sizes)
@@ -102,7 +120,8 @@ def compare_blocks(
     if magnification <= 0:
         return None
     extent = float((high - low).max())
-    factor = min(1.0, 1.0 / magnification, side_px / extent)  # compare where both have detail, never enlarged
+    # compare where both have detail, never enlarged
+    factor = min(1.0, 1.0 / magnification, side_px / extent)
     if extent * factor < MIN_SIDE_PX:
         return None
     block_px = SMALL_BLOCK_PX if extent * factor < SMALL_SIDE_PX else BLOCK_PX
@@ -110,14 +129,16 @@ def compare_blocks(
     to_frame = np.array([[factor, 0, -factor * low[0]], [0, factor, -factor * low[1]], [0, 0, 1.0]])
     size = (columns * block_px, rows * block_px)
     shown = _lay(reference, to_frame, size, factor)
-    laid = _refined(_lay(query, to_frame @ transform, size, factor * magnification), shown, query, block_px)
+    laid = _refined(
+        _lay(query, to_frame @ transform, size, factor * magnification), shown, query, block_px
+    )
     return _report(laid, shown, inverse(to_frame), block_px)
 
 
 @dataclass(frozen=True, eq=False)
 class _Laid:
-    """A picture laid into the frame, blurred to the frame's own resolution first, (h, w) float32; its detail; the
-    mask, uint8, of where it lies; the 3x3 that laid it, and the scale.
+    """A picture laid into the frame, blurred to the frame's own resolution first, (h, w) float32;
+    its detail; the mask, uint8, of where it lies; the 3x3 that laid it, and the scale.
     """
 
     values: NDArray[np.float32]
@@ -129,7 +150,9 @@ class _Laid:
 
 def _lay(grey: NDArray[np.uint8], matrix: Transform, size: tuple[int, int], scale: float) -> _Laid:
     blurred = cv2.GaussianBlur(grey, (0, 0), 0.8 / max(scale, 1e-3)).astype(np.float32)
-    laid = cv2.warpPerspective(blurred, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    laid = cv2.warpPerspective(
+        blurred, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     mask = cv2.warpPerspective(
         np.ones_like(grey), matrix, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT
     )
@@ -138,7 +161,9 @@ def _lay(grey: NDArray[np.uint8], matrix: Transform, size: tuple[int, int], scal
 
 
 def _refined(laid: _Laid, shown: _Laid, query: NDArray[np.uint8], block_px: int) -> _Laid:
-    """Mend the few pixels that key points leave: an affine correction, then a tilt where blocks are still off."""
+    """Mend the few pixels that key points leave: an affine correction, then a tilt where blocks
+    are still off.
+    """
     size = (shown.values.shape[1], shown.values.shape[0])
     shifts = block_ncc(laid.detail, shown.detail, block_px, FIRST_SHIFT_PX)
     correction = affine_correction(*shifts, _inside(laid.mask, shown.mask, block_px), block_px)
@@ -156,7 +181,8 @@ def _refined(laid: _Laid, shown: _Laid, query: NDArray[np.uint8], block_px: int)
         return laid
     tilted = _lay(query, correction @ laid.matrix, size, laid.scale)
     before, after = (
-        block_ncc(each.detail, shown.detail, block_px, LAST_SHIFT_PX)[0] >= AGREE_NCC for each in (laid, tilted)
+        block_ncc(each.detail, shown.detail, block_px, LAST_SHIFT_PX)[0] >= AGREE_NCC
+        for each in (laid, tilted)
     )
     return tilted if after.sum() > before.sum() else laid
 
@@ -169,7 +195,8 @@ def _report(laid: _Laid, shown: _Laid, to_reference: Transform, block_px: int) -
     cornered = np.maximum(*corners) > CORNER_LEVELS
     textured = inside & cornered & (np.maximum(*deviation) > TEXTURE_LEVELS)
     alike = textured & (ncc >= AGREE_NCC)
-    if alike.any():  # of different pictures hardly any are, and the question costs as much as the comparison
+    # of different pictures hardly any are, and the question costs as much as the comparison
+    if alike.any():
         # What slides counts against a copy where it disagrees, and not at all where it agrees.
         textured &= ~(alike & slides(laid.detail, block_px) & slides(shown.detail, block_px))
     # A third of the limit will do on the side that faded: a faded copy stays comparable.
@@ -179,10 +206,21 @@ def _report(laid: _Laid, shown: _Laid, to_reference: Transform, block_px: int) -
     if agrees.sum() >= MIN_AGREEING:
         asked = textured & ~agrees & (deviation[1] > TEXTURE_LEVELS) & (corners[1] > CORNER_LEVELS)
         displaced = displaced_blocks(laid.detail, shown.detail, asked, block_px)
-    pictorial = np.minimum(block_pictorial(laid.values, block_px), block_pictorial(shown.values, block_px))
+    pictorial = np.minimum(
+        block_pictorial(laid.values, block_px), block_pictorial(shown.values, block_px)
+    )
     contested = in_both & ~agrees
     return BlockReport(
-        inside, textured, agrees, contested, displaced, pictorial, ncc, laid.matrix, to_reference, block_px
+        inside,
+        textured,
+        agrees,
+        contested,
+        displaced,
+        pictorial,
+        ncc,
+        laid.matrix,
+        to_reference,
+        block_px,
     )
 
 

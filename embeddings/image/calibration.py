@@ -1,12 +1,12 @@
-"""From measured agreement to one similarity: a versioned table, fitted on labelled pairs, shipped with the
-package.
+"""From measured agreement to one similarity: a versioned table, fitted on labelled pairs, shipped
+with the package.
 
-Two questions, answered one after the other. Is it the same picture at all? The evidence (a weighted sum,
-weights not negative, so more agreement never lowers it) is compared with ``proven_at``, the value that
-different pictures pass with the stated false-positive rate. Below it the similarity follows the table's knots
-and stays under 0.95. How much of it is used? Above, similarity = 0.95 + 0.05 x strength, where strength in
-[0, 1] is the share of the query times the share of the reference that agree, times how faithfully: a plain
-re-encode is 1, half a collage 0.5.
+Two questions, answered one after the other. Is it the same picture at all? The evidence (a weighted
+sum, weights not negative, so more agreement never lowers it) is compared with ``proven_at``, the
+value that different pictures pass with the stated false-positive rate. Below it the similarity
+follows the table's knots and stays under 0.95. How much of it is used? Above, similarity = 0.95 +
+0.05 x strength, where strength in [0, 1] is the share of the query times the share of the reference
+that agree, times how faithfully: a plain re-encode is 1, half a collage 0.5.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ PROVEN_SIMILARITY = 0.95
 
 @dataclass(frozen=True)
 class Calibration:
-    """One fitted table. knots: (evidence, similarity) pairs, both rising, ending at (proven_at, just under
-    0.95).
+    """One fitted table. knots: (evidence, similarity) pairs, both rising, ending at (proven_at,
+    just under 0.95).
     """
 
     version: str
@@ -37,22 +37,30 @@ class Calibration:
 
     @property
     def statement(self) -> str:
-        """What a proven similarity means, for people: measured, with the number of pairs it was measured on."""
+        """What a proven similarity means, for people: measured, with the number of pairs it was
+        measured on.
+        """
         if not self.different_pairs:
             return f"Calibration {self.version} carries no measured rate of false matches."
-        bound = 1.0 - 0.05 ** (1.0 / self.different_pairs)  # Clopper-Pearson, one-sided, for none among n
+        # Clopper-Pearson, one-sided, for none among n
+        bound = 1.0 - 0.05 ** (1.0 / self.different_pairs)
         return (
-            f"Calibration {self.version}: none of {self.different_pairs:,} pairs of different pictures reached 0.95, "
-            f"so a false match is rarer than {bound:.1e} per compared pair (upper bound at 95 % confidence)."
+            f"Calibration {self.version}: none of {self.different_pairs:,} pairs of different"
+            f" pictures reached 0.95, so a false match is rarer than {bound:.1e} per compared pair"
+            " (upper bound at 95 % confidence)."
         )
 
     @property
     def unproven_at(self) -> float:
-        """The evidence at which similarity is 0.69: as alike as anything is shown that must not be called a copy."""
+        """The evidence at which similarity is 0.69: as alike as anything is shown that must not
+        be called a copy.
+        """
         return self.knots[-2][0]
 
     def evidence(self, scores: Mapping[str, float]) -> float:
-        """Log-odds-like evidence that two pictures share pixels, from the raw scores of one alignment."""
+        """Log-odds-like evidence that two pictures share pixels, from the raw scores of one
+        alignment.
+        """
         return self.bias + sum(weight * scores[name] for name, weight in self.weights.items())
 
     def similarity(self, evidence: float, strength: float) -> float:
@@ -64,7 +72,9 @@ class Calibration:
 
 def load_calibration() -> Calibration:
     """Read the table that ships with the package."""
-    table = json.loads(resources.files("embeddings.image").joinpath("calibration.json").read_text("utf-8"))
+    table = json.loads(
+        resources.files("embeddings.image").joinpath("calibration.json").read_text("utf-8")
+    )
     return parse_calibration(table)
 
 
@@ -73,7 +83,9 @@ def parse_calibration(table: Mapping[str, Any]) -> Calibration:
     knots = tuple((float(x), float(y)) for x, y in table["knots"])
     weights = {str(name): float(weight) for name, weight in table["weights"].items()}
     if any(weight < 0 for weight in weights.values()):
-        raise ValueError("a calibration weight is negative: more agreement would lower the similarity")
+        raise ValueError(
+            "a calibration weight is negative: more agreement would lower the similarity"
+        )
     if any(b[0] <= a[0] or b[1] < a[1] for a, b in pairwise(knots)):
         raise ValueError("the calibration knots do not rise")
     if knots[-1][0] > float(table["proven_at"]) or knots[-1][1] >= PROVEN_SIMILARITY:
@@ -91,7 +103,8 @@ def parse_calibration(table: Mapping[str, Any]) -> Calibration:
 def lower_bound(successes: float, trials: float, z: float = 1.64) -> float:
     """Wilson's lower confidence bound (one-sided 95 % at z = 1.64) of a share; 0.0 without trials.
 
-    Source: Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927.
+    Source: Wilson, "Probable inference, the law of succession, and statistical inference", JASA
+        1927.
     """
     if trials <= 0:
         return 0.0

@@ -1,7 +1,8 @@
-"""Where the CLIP weights come from: an explicit file, the hub's cache on this machine, or, when asked, the
-hub.
+"""Where the CLIP weights come from: an explicit file, the hub's cache on this machine, or, when
+asked, the hub.
 
-Nothing here reaches for the network unless ``allow_download`` says so, and no weights are ever made up.
+Nothing here reaches for the network unless ``allow_download`` says so, and no weights are ever made
+up.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ DOWNLOAD_TIMEOUT_S = 10.0
 class ClipWeights:
     """Which CLIP weights to use and where they may come from.
 
-    path: a checkpoint file (.safetensors, .bin, .pt) that wins over cache and hub; sha256: hex, checked when
-    given; cache_dir: of the hub client, its default when None; tag: what the model id calls the weights.
+    path: a checkpoint file (.safetensors, .bin, .pt) that wins over cache and hub; sha256: hex,
+    checked when given; cache_dir: of the hub client, its default when None; tag: what the model id
+    calls the weights.
     """
 
     path: Path | None = None
@@ -56,7 +58,8 @@ def resolve_clip(weights: ClipWeights) -> ResolvedWeights:
 
 
 def pull_clip(cache_dir: Path | None = None, sha256: str | None = None) -> ResolvedWeights:
-    """Fetch the weights from the hub into its cache, so that later starts find them without a network.
+    """Fetch the weights from the hub into its cache, so that later starts find them without a
+    network.
 
     Raises: ModelUnavailable where the hub cannot be reached; WeightsMismatch.
     """
@@ -73,8 +76,9 @@ def _find(weights: ClipWeights) -> Path:
         return cached
     if not weights.allow_download:
         raise ModelUnavailable(
-            f"No CLIP weights: no file is configured and {HUB_REPOSITORY} is not in the local cache. "
-            "Run `oracle models pull` where the hub can be reached, or configure a weights file."
+            f"No CLIP weights: no file is configured and {HUB_REPOSITORY} is not in the local"
+            " cache. Run `oracle models pull` where the hub can be reached, or configure a weights"
+            " file."
         )
     return _download(weights.cache_dir)
 
@@ -93,7 +97,11 @@ def _download(cache_dir: Path | None) -> Path:
     from huggingface_hub import hf_hub_download
 
     try:
-        return Path(hf_hub_download(HUB_REPOSITORY, HUB_FILES[0], cache_dir=cache_dir, etag_timeout=DOWNLOAD_TIMEOUT_S))
+        return Path(
+            hf_hub_download(
+                HUB_REPOSITORY, HUB_FILES[0], cache_dir=cache_dir, etag_timeout=DOWNLOAD_TIMEOUT_S
+            )
+        )
     except Exception as error:
         raise ModelUnavailable(
             f"The CLIP weights cannot be fetched from the hub ({type(error).__name__}: {error})."

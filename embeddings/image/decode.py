@@ -1,4 +1,5 @@
-"""From a file to sRGB pixels, whatever the format, colour mode and orientation, within stated limits.
+"""From a file to sRGB pixels, whatever the format, colour mode and orientation, within stated
+limits.
 
 Only formats that Pillow decodes in-process are opened: no PostScript, no external helper programs.
 """
@@ -22,8 +23,21 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000
 Image.init()  # registers every format now: the lazy way is not safe between threads
 # Our own limit is checked from the header, before any allocation, and it is the caller's to set.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-_DECODER_ERRORS = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, AttributeError,
-                   OverflowError, ZeroDivisionError, MemoryError, struct.error, zlib.error)  # fmt: skip
+_DECODER_ERRORS = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    ZeroDivisionError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -31,8 +45,8 @@ class DecodeLimits:
     """Bounds on one picture.
 
     max_pixels: width x height of the stored picture, refused from the header beyond it.
-    working_side_px: pictures larger than this on their long side are reduced to it after decoding; nothing
-        downstream looks at finer detail, and a 100 megapixel picture would hold 300 MB.
+    working_side_px: pictures larger than this on their long side are reduced to it after decoding;
+        nothing downstream looks at finer detail, and a 100 megapixel picture would hold 300 MB.
     """
 
     max_pixels: int = 100_000_000
@@ -43,9 +57,11 @@ class DecodeLimits:
 class Picture:
     """A decoded picture.
 
-    pixels: (h, w, 3) uint8 sRGB, upright (EXIF applied), alpha composited, at most ``working_side_px`` long.
+    pixels: (h, w, 3) uint8 sRGB, upright (EXIF applied), alpha composited, at most
+        ``working_side_px`` long.
     width, height: of the upright picture as stored, before any reduction.
-    mode: Pillow's name of the stored colour mode; notes: what was changed or left out, in plain words.
+    mode: Pillow's name of the stored colour mode; notes: what was changed or left out, in plain
+        words.
     """
 
     pixels: NDArray[np.uint8]
@@ -60,7 +76,8 @@ class Picture:
 def decode_image(path: Path, limits: DecodeLimits | None = None) -> Picture:
     """Decode one picture from a file of any name.
 
-    Raises: EmptyMedia, UnsupportedMedia (not a picture), MediaTooLarge (from the header), CorruptMedia.
+    Raises: EmptyMedia, UnsupportedMedia (not a picture), MediaTooLarge (from the header),
+        CorruptMedia.
     """
     limits = limits or DecodeLimits()
     if path.stat().st_size == 0:
@@ -87,24 +104,35 @@ def decode_image(path: Path, limits: DecodeLimits | None = None) -> Picture:
     if rgb.size != (width, height):
         notes.append(f"analysed at {rgb.width}x{rgb.height} pixels instead of {width}x{height}")
     pixels = np.ascontiguousarray(np.asarray(rgb, dtype=np.uint8))
-    return Picture(pixels, width, height, image.format or "", Image.MIME.get(image.format or "", ""), mode,
-                   tuple(notes + orientation_notes + colour_notes))  # fmt: skip
+    return Picture(
+        pixels,
+        width,
+        height,
+        image.format or "",
+        Image.MIME.get(image.format or "", ""),
+        mode,
+        tuple(notes + orientation_notes + colour_notes),
+    )
 
 
 def _open(path: Path, limits: DecodeLimits) -> Image.Image:
     try:
         image = Image.open(path, formats=FORMATS)
     except Image.DecompressionBombError as error:
-        raise MediaTooLarge(f"The picture has too many pixels to decode ({error}); send a smaller version.") from error
+        raise MediaTooLarge(
+            f"The picture has too many pixels to decode ({error}); send a smaller version."
+        ) from error
     except UnidentifiedImageError as error:
         raise _unidentified(path) from error
     except _DECODER_ERRORS as error:
-        raise CorruptMedia(f"The picture's header cannot be read ({error}); export it again.") from error
+        raise CorruptMedia(
+            f"The picture's header cannot be read ({error}); export it again."
+        ) from error
     if image.width * image.height > limits.max_pixels:
         image.close()
         raise MediaTooLarge(
-            f"The picture has {image.width}x{image.height} pixels; at most {limits.max_pixels:,} are decoded. "
-            "Send a smaller version."
+            f"The picture has {image.width}x{image.height} pixels; at most {limits.max_pixels:,}"
+            " are decoded. Send a smaller version."
         )
     return image
 
@@ -121,13 +149,16 @@ def _unidentified(path: Path) -> CorruptMedia | UnsupportedMedia:
 
 
 def _frame_notes(image: Image.Image) -> list[str]:
-    if image.format == "MPO":  # a phone's JPEG with a depth map or a second view: the first picture is the picture
+    # a phone's JPEG with a depth map or a second view: the first picture is the picture
+    if image.format == "MPO":
         return []
     try:
         frames = int(getattr(image, "n_frames", 1))
     except _DECODER_ERRORS:
         return ["the number of frames cannot be read; the first frame was judged"]
-    return [f"animated or multi-page: the first of {frames} frames was judged"] if frames > 1 else []
+    return (
+        [f"animated or multi-page: the first of {frames} frames was judged"] if frames > 1 else []
+    )
 
 
 def _upright(image: Image.Image) -> tuple[Image.Image, list[str]]:
@@ -147,7 +178,9 @@ def _to_srgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
     if profile and image.mode in ("RGB", "CMYK", "L", "LAB"):
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            converted = ImageCms.profileToProfile(
+                image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
             if converted is not None:
                 return converted, notes
         except (ImageCms.PyCMSError, *_DECODER_ERRORS):
@@ -156,7 +189,9 @@ def _to_srgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
 
 
 def _from_deep(image: Image.Image) -> Image.Image:
-    """16-bit integer, 32-bit integer and float greys to 8 bits; linear, by the type's range or the data's own."""
+    """16-bit integer, 32-bit integer and float greys to 8 bits; linear, by the type's range or
+    the data's own.
+    """
     grey = np.asarray(image).astype(np.float64)
     grey = np.nan_to_num(grey, nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(grey.min()), float(grey.max())
@@ -177,6 +212,10 @@ def _composite(image: Image.Image) -> tuple[Image.Image, list[str]]:
     for name, colour in (("white", (255, 255, 255, 255)), ("black", (0, 0, 0, 255))):
         ground = Image.new("RGBA", image.size, colour)
         laid[name] = Image.alpha_composite(ground, image).convert("RGB")
-    contrast = {name: float(np.asarray(picture.convert("L")).std()) for name, picture in laid.items()}
-    name = "white" if contrast["white"] >= 4.0 or contrast["white"] >= contrast["black"] else "black"
+    contrast = {
+        name: float(np.asarray(picture.convert("L")).std()) for name, picture in laid.items()
+    }
+    name = (
+        "white" if contrast["white"] >= 4.0 or contrast["white"] >= contrast["black"] else "black"
+    )
     return laid[name], [f"transparent parts were laid on {name}"]

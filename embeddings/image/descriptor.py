@@ -1,8 +1,8 @@
-"""The copy descriptor: 512 numbers that stay put under the edits people make, and move when the picture is
-another.
+"""The copy descriptor: 512 numbers that stay put under the edits people make, and move when the
+picture is another.
 
-It nominates; it convicts no one. The weights ship in the package and were trained by the scripts beside the
-benchmark.
+It nominates; it convicts no one. The weights ship in the package and were trained by the scripts
+beside the benchmark.
 """
 
 from __future__ import annotations
@@ -35,13 +35,16 @@ def _weights_bytes() -> bytes:
     content = file.read_bytes()
     if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
         raise WeightsMismatch(
-            f"{WEIGHTS_FILE} is not the file this version was released with; install the package again."
+            f"{WEIGHTS_FILE} is not the file this version was released with; install the package"
+            " again."
         )
     return content
 
 
 def as_input(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(h, w, 3) uint8 sRGB to (3, 224, 224) float32 in -1..1, squeezed to a square so that no border is lost."""
+    """(h, w, 3) uint8 sRGB to (3, 224, 224) float32 in -1..1, squeezed to a square so that no
+    border is lost.
+    """
     filter_ = cv2.INTER_AREA if min(pixels.shape[:2]) > SIDE_PX else cv2.INTER_LINEAR
     squeezed = cv2.resize(pixels, (SIDE_PX, SIDE_PX), interpolation=filter_)
     return np.ascontiguousarray((squeezed.astype(np.float32) / 127.5 - 1.0).transpose(2, 0, 1))

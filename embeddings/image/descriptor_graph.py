@@ -1,10 +1,10 @@
-"""The copy descriptor as an ONNX graph, built from its shipped weights: inference needs neither torch nor
-timm.
+"""The copy descriptor as an ONNX graph, built from its shipped weights: inference needs neither
+torch nor timm.
 
-The weights file holds plain convolutions (batch normalisation folded in when it was written) under the names
-used below. Architecture: EfficientNet-Lite0 (Tan and Le, ICML 2019; Lite: no squeeze-and-excite, ReLU6),
-generalised-mean pooling with power 3, and one linear layer to 512. Padding is TensorFlow's "same", uneven
-where the stride is 2.
+The weights file holds plain convolutions (batch normalisation folded in when it was written) under
+the names used below. Architecture: EfficientNet-Lite0 (Tan and Le, ICML 2019; Lite: no
+squeeze-and-excite, ReLU6), generalised-mean pooling with power 3, and one linear layer to 512.
+Padding is TensorFlow's "same", uneven where the stride is 2.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ GEM_POWER = 3.0
 
 
 def build_graph(weights: Weights) -> bytes:
-    """Serialise the network: input "pictures" (n, 3, h, w) float32 in -1..1, output "descriptors" (n, 512)
-    unit.
+    """Serialise the network: input "pictures" (n, 3, h, w) float32 in -1..1, output "descriptors"
+    (n, 512) unit.
 
     Raises: KeyError if a tensor is missing.
     """
@@ -45,7 +45,10 @@ def build_graph(weights: Weights) -> bytes:
     floor = writer.constant("floor", np.array(1e-6, np.float32))
     power = writer.constant("power", np.array(GEM_POWER, np.float32))
     last = writer.node(
-        "ReduceMean", writer.node("Pow", writer.node("Max", last, floor), power), axes=[2, 3], keepdims=0
+        "ReduceMean",
+        writer.node("Pow", writer.node("Max", last, floor), power),
+        axes=[2, 3],
+        keepdims=0,
     )
     last = writer.node("Pow", last, writer.constant("root", np.array(1.0 / GEM_POWER, np.float32)))
     matrix = writer.constant("projection.weight", weights["projection.weight"].T)
@@ -54,7 +57,13 @@ def build_graph(weights: Weights) -> bytes:
 
 
 def _convolution(
-    writer: GraphWriter, source: str, name: str, *, stride: int = 1, groups: int = 1, relu6: bool = True
+    writer: GraphWriter,
+    source: str,
+    name: str,
+    *,
+    stride: int = 1,
+    groups: int = 1,
+    relu6: bool = True,
 ) -> str:
     output = writer.node(
         "Conv",
@@ -72,9 +81,17 @@ def _convolution(
     return writer.node("Clip", output, low, writer.constant("six", np.array(6.0, np.float32)))
 
 
-def _block(writer: GraphWriter, source: str, name: str, channels: int, out: int, expansion: int, stride: int) -> str:
-    """One inverted residual: widen, filter each channel by itself, narrow; added to its input where shapes
-    allow.
+def _block(
+    writer: GraphWriter,
+    source: str,
+    name: str,
+    channels: int,
+    out: int,
+    expansion: int,
+    stride: int,
+) -> str:
+    """One inverted residual: widen, filter each channel by itself, narrow; added to its input where
+    shapes allow.
     """
     wide, last = channels * expansion, source
     if expansion != 1:

@@ -1,10 +1,11 @@
-"""The network of the copy descriptor: EfficientNet-Lite0, generalised-mean pooling, a linear projection to
-512.
+"""The network of the copy descriptor: EfficientNet-Lite0, generalised-mean pooling, a linear
+projection to 512.
 
-Sources: Tan and Le, "EfficientNet", ICML 2019 (the Lite variant drops squeeze-and-excite, ReLU6 throughout);
-Radenovic et al., "Fine-tuning CNN Image Retrieval with No Human Annotation", TPAMI 2019 (GeM);
-Pizzi et al., "A Self-Supervised Descriptor for Image Copy Detection", CVPR 2022 (the way of training).
-This module imports torch: only the training scripts and the export to the runtime use it.
+Sources: Tan and Le, "EfficientNet", ICML 2019 (the Lite variant drops squeeze-and-excite, ReLU6
+    throughout); Radenovic et al., "Fine-tuning CNN Image Retrieval with No Human Annotation", TPAMI
+    2019 (GeM); Pizzi et al., "A Self-Supervised Descriptor for Image Copy Detection", CVPR 2022
+    (the way of training). This module imports torch: only the training scripts and the export to
+    the runtime use it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 ARCHITECTURE = "tf_efficientnet_lite0"
-LOWER_BLOCKS = 5  # frozen: edges, textures and parts are what ImageNet taught; what to ignore is learned above
+# frozen: edges, textures and parts are what ImageNet taught; what to ignore is learned above
+LOWER_BLOCKS = 5
 DIMENSIONS = 512
 GEM_POWER = 3.0
 
@@ -49,7 +51,9 @@ class CopyDescriptor(nn.Module):
 
 def lower_half(backbone: Any) -> nn.Sequential:
     """The frozen part: stem and the first blocks, stride 16."""
-    return nn.Sequential(backbone.conv_stem, backbone.bn1, *list(backbone.blocks)[:LOWER_BLOCKS]).eval()
+    return nn.Sequential(
+        backbone.conv_stem, backbone.bn1, *list(backbone.blocks)[:LOWER_BLOCKS]
+    ).eval()
 
 
 def backbone_from_checkpoint(path: Path) -> Any:
@@ -61,10 +65,14 @@ def backbone_from_checkpoint(path: Path) -> Any:
     """
     model = CopyDescriptor().backbone
     stored = [
-        tensor for name, tensor in torch.load(path, map_location="cpu", weights_only=True).items() if "_fc." not in name
+        tensor
+        for name, tensor in torch.load(path, map_location="cpu", weights_only=True).items()
+        if "_fc." not in name
     ]
     state = model.state_dict()
-    if len(stored) != len(state) or any(a.shape != b.shape for a, b in zip(stored, state.values(), strict=True)):
+    if len(stored) != len(state) or any(
+        a.shape != b.shape for a, b in zip(stored, state.values(), strict=True)
+    ):
         raise ValueError(f"{path} does not hold EfficientNet-Lite0")
     model.load_state_dict(dict(zip(state, stored, strict=True)))
     return model.eval()

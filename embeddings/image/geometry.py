@@ -1,9 +1,9 @@
 """Which key points of two pictures correspond, and the few plane transforms that explain them.
 
-Every SIFT match carries a scale and an angle, so one match already proposes a similarity transform. All
-proposals are scored at once (n x n distances): deterministic, no sampling, and it survives one right match in
-fifty, where RANSAC on four-point samples does not. The best are refined to an affine map, then to a
-homography if that explains more.
+Every SIFT match carries a scale and an angle, so one match already proposes a similarity transform.
+All proposals are scored at once (n x n distances): deterministic, no sampling, and it survives one
+right match in fifty, where RANSAC on four-point samples does not. The best are refined to an affine
+map, then to a homography if that explains more.
 """
 
 from __future__ import annotations
@@ -17,29 +17,36 @@ from numpy.typing import NDArray
 
 from embeddings.image.features import LocalFeatures
 
-RATIO = 0.85  # nearest to second nearest descriptor distance; Lowe's 0.8 loses a tenth of the matches under JPEG
+# nearest to second nearest descriptor distance; Lowe's 0.8 loses a tenth of the matches under JPEG
+RATIO = 0.85
 RIVALS = 4  # nearest descriptors among which the second best place is looked for
 MIN_MATCHES = 4
 MAX_HYPOTHESES = 3
-LOOSE = 0.04  # of the picture's diagonal: a similarity must only roughly fit a stretched or tilted copy
+# of the picture's diagonal: a similarity must only roughly fit a stretched or tilted copy
+LOOSE = 0.04
 TIGHT_PX = 4.0
 DISPLACED = 0.15
 RUNNER_UP = (
-    0.1  # a second explanation with fewer than a tenth of the best one's inliers is not worth a block comparison
+    # a second explanation with fewer than a tenth of the best one's inliers is not worth a block
+    # comparison
+    0.1
 )
 MIN_SCALE, MAX_SCALE = 0.08, 12.0
-MAX_STRETCH = 2.5  # ratio of the singular values: beyond it no published edit goes, but chance alignments do
+# ratio of the singular values: beyond it no published edit goes, but chance alignments do
+MAX_STRETCH = 2.5
 Transform = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """A plane transform from query to reference pixels (3x3, last element 1) and the matches it explains.
+    """A plane transform from query to reference pixels (3x3, last element 1) and the matches it
+    explains.
 
-    query_points, reference_points: (n, 2) float32, the inliers on either picture; distinct positions only.
-    displaced: (m, 2) float32, query points of matches turned and scaled as the transform says, but up to 15 % of
-        the picture away from where it puts them. Edits leave hardly any; a second photograph of one scene is full
-        of them, since depth moves its parts.
+    query_points, reference_points: (n, 2) float32, the inliers on either picture; distinct
+        positions only.
+    displaced: (m, 2) float32, query points of matches turned and scaled as the transform says, but
+        up to 15 % of the picture away from where it puts them. Edits leave hardly any; a second
+        photograph of one scene is full of them, since depth moves its parts.
     """
 
     transform: Transform
@@ -61,9 +68,9 @@ def match_features(query: LocalFeatures, reference: LocalFeatures) -> NDArray[np
     best = cosine.argmax(axis=1)
     top = cosine[rows, best]
     chosen = np.flatnonzero(cosine.argmax(axis=0)[best] == rows)
-    # Only the mutual ones go on: the second best place is looked for among a few nearest, one maximum at a
-    # time. A key point may be listed twice with two orientations: a second match at the same place is no
-    # rival.
+    # Only the mutual ones go on: the second best place is looked for among a few nearest, one
+    # maximum at a time. A key point may be listed twice with two orientations: a second match at
+    # the same place is no rival.
     rest, home = cosine[chosen], reference.points[best[chosen]]
     second = np.full(len(chosen), -1.0, np.float32)
     rest[np.arange(len(chosen)), best[chosen]] = -1.0
@@ -79,11 +86,14 @@ def match_features(query: LocalFeatures, reference: LocalFeatures) -> NDArray[np
     return np.stack([chosen, best[chosen]], axis=1)
 
 
-def align(query: LocalFeatures, reference: LocalFeatures, *, same_frame: bool = False) -> list[Alignment]:
-    """The best few transforms from query to reference, most inliers first; empty where nothing fits.
+def align(
+    query: LocalFeatures, reference: LocalFeatures, *, same_frame: bool = False
+) -> list[Alignment]:
+    """The best few transforms from query to reference, most inliers first; empty where nothing
+    fits.
 
-    same_frame: also try that the one picture fills the other's frame, which needs no key points (a blurred
-    copy).
+    same_frame: also try that the one picture fills the other's frame, which needs no key points (a
+    blurred copy).
     """
     every = matches = match_features(query, reference)
     found: list[Alignment] = []
@@ -116,8 +126,8 @@ def _alignment(
     errors = _errors(transform, source, target)
     tight = errors < TIGHT_PX
     _, first = np.unique(np.round(source[tight] / 2.0), axis=0, return_index=True)
-    # A match that is turned and scaled as the transform says, yet lies elsewhere, shows the same thing
-    # displaced.
+    # A match that is turned and scaled as the transform says, yet lies elsewhere, shows the same
+    # thing displaced.
     turn = complex(transform[0, 0] + transform[1, 1], transform[1, 0] - transform[0, 1]) / 2
     own = (
         reference.sizes[matches[:, 1]]
@@ -125,13 +135,19 @@ def _alignment(
         * np.exp(1j * (reference.angles[matches[:, 1]] - query.angles[matches[:, 0]]))
     )
     relative = own / turn if abs(turn) > 1e-6 else np.zeros(len(own), np.complex128)
-    alike = (np.abs(np.log(np.maximum(np.abs(relative), 1e-6))) < 0.5) & (np.abs(np.angle(relative)) < 0.35)
+    alike = (np.abs(np.log(np.maximum(np.abs(relative), 1e-6))) < 0.5) & (
+        np.abs(np.angle(relative)) < 0.35
+    )
     displaced = alike & ~tight & (errors < DISPLACED * np.hypot(reference.width, reference.height))
     return Alignment(transform, source[tight][first], target[tight][first], source[displaced])
 
 
-def _best_similarity(query: LocalFeatures, reference: LocalFeatures, matches: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which matches agree with the single match whose own scale, turn and shift explain the most of them."""
+def _best_similarity(
+    query: LocalFeatures, reference: LocalFeatures, matches: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Which matches agree with the single match whose own scale, turn and shift explain the most
+    of them.
+    """
     q, r = matches[:, 0], matches[:, 1]
     source = query.points[q].astype(np.float64) @ np.array([1, 1j])
     target = reference.points[r].astype(np.float64) @ np.array([1, 1j])
@@ -163,7 +179,9 @@ def _refine(
     inliers = _errors(best, source, target) < TIGHT_PX
     if inliers.sum() >= 12:
         loose = _errors(best, source, target) < 4 * TIGHT_PX
-        homography, _ = cv2.findHomography(source[loose], target[loose], cv2.USAC_MAGSAC, TIGHT_PX, maxIters=1000)
+        homography, _ = cv2.findHomography(
+            source[loose], target[loose], cv2.USAC_MAGSAC, TIGHT_PX, maxIters=1000
+        )
         if homography is not None and abs(homography[2, 2]) > 1e-9:
             homography = homography / homography[2, 2]
             tilted = _errors(homography, source, target) < TIGHT_PX
@@ -175,14 +193,18 @@ def _refine(
     return best, inliers
 
 
-def _errors(transform: Transform, source: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.float64]:
+def _errors(
+    transform: Transform, source: NDArray[np.float32], target: NDArray[np.float32]
+) -> NDArray[np.float64]:
     return np.asarray(np.linalg.norm(project(transform, source) - target, axis=1))
 
 
 def project(transform: Transform, points: NDArray[Any]) -> NDArray[np.float64]:
     """Map (n, 2) points through a 3x3 transform."""
     extended = np.column_stack([points.astype(np.float64), np.ones(len(points))]) @ transform.T
-    return np.asarray(extended[:, :2] / np.where(np.abs(extended[:, 2:]) < 1e-9, 1e-9, extended[:, 2:]))
+    return np.asarray(
+        extended[:, :2] / np.where(np.abs(extended[:, 2:]) < 1e-9, 1e-9, extended[:, 2:])
+    )
 
 
 def inverse(transform: Transform) -> Transform:
@@ -191,7 +213,9 @@ def inverse(transform: Transform) -> Transform:
 
 
 def local_scale(transform: Transform, at: NDArray[Any]) -> tuple[float, float]:
-    """(geometric mean, ratio) of the singular values of the derivative at one point; (0, inf) if folded."""
+    """(geometric mean, ratio) of the singular values of the derivative at one point; (0, inf) if
+    folded.
+    """
     base = np.asarray(at, np.float64) + np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     mapped = project(transform, base)
     jacobian = np.column_stack([mapped[1] - mapped[0], mapped[2] - mapped[0]])
@@ -202,9 +226,17 @@ def local_scale(transform: Transform, at: NDArray[Any]) -> tuple[float, float]:
 
 
 def is_sane(transform: Transform, points: NDArray[Any]) -> bool:
-    """Whether the transform scales, stretches and tilts within what edits do, over the points' extent."""
+    """Whether the transform scales, stretches and tilts within what edits do, over the points'
+    extent.
+    """
     low, high = points.min(axis=0), points.max(axis=0)
-    for at in (low, high, np.array([low[0], high[1]]), np.array([high[0], low[1]]), (low + high) / 2):
+    for at in (
+        low,
+        high,
+        np.array([low[0], high[1]]),
+        np.array([high[0], low[1]]),
+        (low + high) / 2,
+    ):
         scale, stretch = local_scale(transform, at)
         if not (MIN_SCALE <= scale <= MAX_SCALE and stretch <= MAX_STRETCH):
             return False

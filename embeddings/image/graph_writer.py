@@ -1,4 +1,6 @@
-"""Write ONNX graphs node by node: the networks here are small enough to spell out, and need no exporter then."""
+"""Write ONNX graphs node by node: the networks here are small enough to spell out, and need no
+exporter then.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +39,12 @@ class GraphWriter:
         return output
 
     def finish(self, last: str, name: str, height: int | str, width: int | str) -> bytes:
-        """Normalise to unit length and serialise: "pictures" (n, 3, height, width) to "descriptors" (n, 512)."""
-        self._nodes.append(helper.make_node("LpNormalization", [last], ["descriptors"], axis=1, p=2))
+        """Normalise to unit length and serialise: "pictures" (n, 3, height, width) to
+        "descriptors" (n, 512).
+        """
+        self._nodes.append(
+            helper.make_node("LpNormalization", [last], ["descriptors"], axis=1, p=2)
+        )
         graph = helper.make_graph(
             self._nodes,
             name,
@@ -46,12 +52,16 @@ class GraphWriter:
             [helper.make_tensor_value_info("descriptors", TensorProto.FLOAT, ["n", 512])],
             initializer=list(self._constants.values()),
         )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+        )
         return bytes(model.SerializeToString())
 
 
 def open_session(graph: bytes) -> Any:
-    """An ONNX Runtime session on one CPU thread: callers work on several pictures at once as it is."""
+    """An ONNX Runtime session on one CPU thread: callers work on several pictures at once as it
+    is.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -1,5 +1,5 @@
-"""What a verification concludes: plain data, ready for JSON, self-contained enough to be judged again years
-later.
+"""What a verification concludes: plain data, ready for JSON, self-contained enough to be judged
+again years later.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ class ImageMatch:
     """How a query picture relates to one reference.
 
     similarity: calibrated, 0..1; at least 0.95 exactly where ``verified``.
-    transform: 3x3, from query to reference proxy pixels (the mirrored query's, where ``mirrored``), or None.
-    query_region, reference_region: the matched part, polygon corners (x, y) relative to width and height,
-        0..1, in the pictures as uploaded (the query's region is given unmirrored). query_coverage,
-        reference_coverage: 0..1, share of each picture that agrees with the other. scores: every raw number
-        that went in; reason: one plain sentence; calibration: version of the table.
+    transform: 3x3, from query to reference proxy pixels (the mirrored query's, where ``mirrored``),
+        or None.
+    query_region, reference_region: the matched part, polygon corners (x, y) relative to width and
+        height, 0..1, in the pictures as uploaded (the query's region is given unmirrored).
+        query_coverage, reference_coverage: 0..1, share of each picture that agrees with the other.
+        scores: every raw number that went in; reason: one plain sentence; calibration: version of
+        the table.
     """
 
     similarity: float

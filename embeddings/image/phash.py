@@ -1,6 +1,7 @@
 """PDQ, the 256-bit perceptual hash of ThreatExchange, with its quality.
 
-Source: Meta, "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm", 2019; binding:
+Source: Meta, "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm", 2019;
+    binding:
 pdqhash.
 """
 
@@ -19,11 +20,12 @@ MIN_QUALITY = 50  # below it ThreatExchange refuses to match at all
 
 
 def pdq(pixels: NDArray[np.uint8]) -> tuple[bytes, int]:
-    """Hash (h, w, 3) uint8 sRGB; returns 32 bytes and the quality 0..100 (low: too little structure to be
-    told apart).
+    """Hash (h, w, 3) uint8 sRGB; returns 32 bytes and the quality 0..100 (low: too little structure
+    to be told apart).
 
-    The picture is reduced to 512 pixels by area averaging first: resize paths differ between libraries by
-    more bits than a re-encode does, so the path is pinned here and named in the model id.
+    The picture is reduced to 512 pixels by area averaging first: resize paths differ between
+    libraries by more bits than a re-encode does, so the path is pinned here and named in the model
+    id.
     """
     bits, quality = pdqhash.compute(np.ascontiguousarray(reduce_to(pixels, PROXY_SIDE_PX)))
     return np.packbits(bits.astype(np.uint8)).tobytes(), int(quality)

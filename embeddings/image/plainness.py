@@ -1,5 +1,5 @@
-"""Pictures that carry too little to tell one from another: they are answered with a reason, never with a
-match.
+"""Pictures that carry too little to tell one from another: they are answered with a reason, never
+with a match.
 """
 
 from __future__ import annotations
@@ -29,17 +29,19 @@ MIN_LEVELS = 4.0
 TWO_TONE_SHARE = 0.85  # of the pixels within 12 levels of the two commonest greys: ink on paper
 TEXT_PHOTO_SHARE = 0.06
 INK_LEVELS, LEAST_INK_LEVELS = 40, 8  # from the ground's grey
-LETTER_HEIGHT, LETTER_WIDTH = 0.09, 0.3  # at most, as shares of the picture: small letters run together into words
+# at most, as shares of the picture: small letters run together into words
+LETTER_HEIGHT, LETTER_WIDTH = 0.09, 0.3
 MIN_LETTERS, LETTER_INK_SHARE = 20, 0.4
-EXACTLY_FLAT_SHARE = 0.4  # of the pixels, no step to any neighbour: a night sky has noise where paper has none
+# of the pixels, no step to any neighbour: a night sky has noise where paper has none
+EXACTLY_FLAT_SHARE = 0.4
 
 
 def too_plain(picture: Picture) -> str | None:
     """Why the picture cannot be judged, in plain words, or None if it can."""
     if min(picture.width, picture.height) < MIN_SHORT_SIDE_PX:
         return (
-            f"The picture is {picture.width}x{picture.height} pixels; under {MIN_SHORT_SIDE_PX} pixels on its short "
-            "side nothing can be told from it."
+            f"The picture is {picture.width}x{picture.height} pixels; under {MIN_SHORT_SIDE_PX}"
+            " pixels on its short side nothing can be told from it."
         )
     return plain_content(to_grey(picture.pixels))
 
@@ -53,7 +55,10 @@ def plain_content(grey: NDArray[np.uint8]) -> str | None:
     if textured.sum() < max(MIN_TEXTURED_BLOCKS, MIN_TEXTURED_SHARE * textured.size):
         return "The picture is almost blank: too few parts of it have any structure."
     if int(_telling(grey).sum()) < MIN_TELLING_BLOCKS:
-        return "The picture is only gradients, edges and plain shapes: others like it cannot be told apart by pixels."
+        return (
+            "The picture is only gradients, edges and plain shapes: others like it cannot be"
+            " told apart by pixels."
+        )
     rows, columns = grey.shape[0] // BLOCK_PX, grey.shape[1] // BLOCK_PX
     whole = grey[: rows * BLOCK_PX, : columns * BLOCK_PX].astype(np.float32)
     photo = block_photographic(whole, BLOCK_PX)[textured[:rows, :columns]]
@@ -64,12 +69,17 @@ def plain_content(grey: NDArray[np.uint8]) -> str | None:
         and _flat_share(grey) > EXACTLY_FLAT_SHARE
         and _is_lettering(grey)
     ):
-        return "The picture is only text on a plain ground: others like it cannot be told apart by pixels."
+        return (
+            "The picture is only text on a plain ground: others like it cannot be told apart"
+            " by pixels."
+        )
     return None
 
 
 def _telling(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which blocks have corners, and look different when they are moved a little: a ring, however large, has none."""
+    """Which blocks have corners, and look different when they are moved a little: a ring,
+    however large, has none.
+    """
     short = -grey.shape[0] % BLOCK_PX, -grey.shape[1] % BLOCK_PX
     values = np.pad(grey, ((0, short[0]), (0, short[1])), mode="edge").astype(np.float32)
     soft = np.asarray(cv2.GaussianBlur(values, (0, 0), 0.8), np.float32)
@@ -77,14 +87,15 @@ def _telling(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def _is_lettering(grey: NDArray[np.uint8]) -> bool:
-    """Whether what stands out from the ground is mostly many small separate marks, as letters are and a logo
-    is not.
+    """Whether what stands out from the ground is mostly many small separate marks, as letters are
+    and a logo is not.
     """
     (ground, tone), _ = _two_tones(grey)
     away = np.abs(grey.astype(np.int16) - ground)
     # Dark ink, or ink half way to the other tone: coloured ink may be nearly as light as its paper.
     return any(
-        _many_small_marks(away > levels) for levels in {INK_LEVELS, max(LEAST_INK_LEVELS, abs(tone - ground) // 2)}
+        _many_small_marks(away > levels)
+        for levels in {INK_LEVELS, max(LEAST_INK_LEVELS, abs(tone - ground) // 2)}
     )
 
 
@@ -95,7 +106,9 @@ def _many_small_marks(ink: NDArray[np.bool_]) -> bool:
         marks[:, cv2.CC_STAT_WIDTH] <= LETTER_WIDTH * ink.shape[1]
     )
     area = marks[:, cv2.CC_STAT_AREA]
-    return int(small.sum()) >= MIN_LETTERS and float(area[small].sum()) >= LETTER_INK_SHARE * float(area.sum())
+    return int(small.sum()) >= MIN_LETTERS and float(area[small].sum()) >= LETTER_INK_SHARE * float(
+        area.sum()
+    )
 
 
 def _flat_share(grey: NDArray[np.uint8]) -> float:

@@ -1,8 +1,8 @@
-"""The one working form of a picture: at most 512 pixels on its long side, and its stored, versioned bytes
-(the proxy).
+"""The one working form of a picture: at most 512 pixels on its long side, and its stored, versioned
+bytes (the proxy).
 
-Everything that is judged about a picture is judged on its proxy, for the query as for the reference, so a
-verdict can be repeated years later from the two proxies alone.
+Everything that is judged about a picture is judged on its proxy, for the query as for the
+reference, so a verdict can be repeated years later from the two proxies alone.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ PROXY_SIDE_PX = 512
 PROXY_VERSION = 1
 PROXY_MAX_BYTES = 96 * 1024
 _MAGIC = b"OPXI"
-_HEADER = struct.Struct(">4sBII")  # magic, version, width and height of the upright picture as stored
+# magic, version, width and height of the upright picture as stored
+_HEADER = struct.Struct(">4sBII")
 
 
 def reduce_to(pixels: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
-    """Shrink (h, w, 3) or (h, w) uint8 so that its long side is at most ``side_px``; never enlarges.
+    """Shrink (h, w, 3) or (h, w) uint8 so that its long side is at most ``side_px``; never
+    enlarges.
 
     Area averaging: the only OpenCV filter without aliasing at large factors, and exact in integers.
     """
@@ -44,7 +46,9 @@ def to_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def encode_proxy(picture: Picture) -> bytes:
-    """The self-contained bytes from which later pictures are judged against this one; about 20 to 60 KB."""
+    """The self-contained bytes from which later pictures are judged against this one; about 20
+    to 60 KB.
+    """
     image = Image.fromarray(reduce_to(picture.pixels, PROXY_SIDE_PX))
     payload = b""
     for quality in (82, 70, 55, 35):  # pure noise at 512x512 needs the later ones to stay small
@@ -57,18 +61,25 @@ def encode_proxy(picture: Picture) -> bytes:
 
 
 def decode_proxy(proxy: bytes) -> NDArray[np.uint8]:
-    """(h, w, 3) uint8 sRGB of a stored proxy. Raises: BadProxy if it is damaged or of an unknown version."""
+    """(h, w, 3) uint8 sRGB of a stored proxy.
+
+    Raises: BadProxy if it is damaged or of an unknown version.
+    """
     if len(proxy) <= _HEADER.size or proxy[:4] != _MAGIC:
         raise BadProxy()
     version = _HEADER.unpack_from(proxy)[1]
     if version != PROXY_VERSION:
         raise BadProxy(
-            f"The stored reference proxy has version {version}, this oracle reads {PROXY_VERSION}: re-index it."
+            f"The stored reference proxy has version {version}, this oracle reads {PROXY_VERSION}:"
+            " re-index it."
         )
     try:
         with Image.open(io.BytesIO(proxy[_HEADER.size :]), formats=("WEBP",)) as image:
             if max(image.size) > PROXY_SIDE_PX:
-                raise BadProxy("The stored reference proxy is larger than any this oracle writes: re-index the work.")
+                raise BadProxy(
+                    "The stored reference proxy is larger than any this oracle writes: re-index"
+                    " the work."
+                )
             return np.asarray(image.convert("RGB"), dtype=np.uint8)
     except (OSError, ValueError, SyntaxError) as error:
         raise BadProxy() from error

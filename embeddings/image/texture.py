@@ -1,6 +1,8 @@
-"""What single blocks of a picture show: structure, corners, text or pictorial content. All maps are (rows, columns).
+"""What single blocks of a picture show: structure, corners, text or pictorial content. All maps are
+(rows, columns).
 
-Inputs are (h, w) float32 grey levels, sides a multiple of ``block_px``, except for ``textured_blocks``.
+Inputs are (h, w) float32 grey levels, sides a multiple of ``block_px``, except for
+``textured_blocks``.
 """
 
 from __future__ import annotations
@@ -12,12 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK_PX = 16
-DETAIL_SIGMA_PX = 6.0  # anything smoother is shading: two skies or two shadows agree in it without being copies
-TEXTURE_LEVELS = 3.0  # standard deviation of the detail, of 255, from which a block counts as textured
-# Of corner_strength: a horizon or a gradient has not one such block, other pictures a dozen and more.
+# anything smoother is shading: two skies or two shadows agree in it without being copies
+DETAIL_SIGMA_PX = 6.0
+# standard deviation of the detail, of 255, from which a block counts as textured
+TEXTURE_LEVELS = 3.0
+# Of corner_strength: a horizon or a gradient has not one such block, other pictures a dozen and
+# more.
 CORNER_LEVELS = 0.8
 EXTREME = 0.15  # of a block's range of grey levels, at either end
-FLAT_GRADIENT = 2.5  # grey levels per pixel; text and drawings are mostly flatter than this, photographs are not
+# grey levels per pixel; text and drawings are mostly flatter than this, photographs are not
+FLAT_GRADIENT = 2.5
 
 
 def detail(values: NDArray[Any]) -> NDArray[np.float32]:
@@ -26,7 +32,9 @@ def detail(values: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def block_mean(values: NDArray[Any], block_px: int) -> NDArray[np.float32]:
-    """Mean of every block; OpenCV's area filter is exactly that for whole factors, and six times as fast as NumPy."""
+    """Mean of every block; OpenCV's area filter is exactly that for whole factors, and six times
+    as fast as NumPy.
+    """
     size = (values.shape[1] // block_px, values.shape[0] // block_px)
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
 
@@ -39,9 +47,9 @@ def block_std(values: NDArray[Any], block_px: int) -> NDArray[np.float32]:
 def corner_strength(values: NDArray[np.float32], block_px: int) -> NDArray[np.float32]:
     """How much every block changes along its flattest direction, in grey levels per pixel (rms).
 
-    Zero where there is only a straight edge or a gradient: such a block fits any other edge slid along it
-    (the aperture problem), so two pictures of a horizon would agree in all they have. Source: Harris and
-    Stephens, 1988.
+    Zero where there is only a straight edge or a gradient: such a block fits any other edge slid
+    along it (the aperture problem), so two pictures of a horizon would agree in all they have.
+    Source: Harris and Stephens, 1988.
     """
     gx, gy = _gradient(values)
     xx, xy, yy = (block_mean(product, block_px) for product in (gx * gx, gx * gy, gy * gy))
@@ -62,18 +70,20 @@ def textured_blocks(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
 def block_photographic(values: NDArray[np.float32], block_px: int) -> NDArray[np.float32]:
     """0..1 per block: how much it looks like a photograph rather than like text or line work.
 
-    Text has flat ground between its strokes, and hardly a grey level between ground and ink; texture has
-    neither.
+    Text has flat ground between its strokes, and hardly a grey level between ground and ink;
+    texture has neither.
     """
     flat = block_mean((np.hypot(*_gradient(values)) < FLAT_GRADIENT).astype(np.float32), block_px)
-    unlike_text = np.clip((0.6 - flat) / 0.4, 0.0, 1.0) * np.clip((0.5 - _extreme(values, block_px)) / 0.2, 0.0, 1.0)
+    unlike_text = np.clip((0.6 - flat) / 0.4, 0.0, 1.0) * np.clip(
+        (0.5 - _extreme(values, block_px)) / 0.2, 0.0, 1.0
+    )
     return np.asarray(unlike_text, np.float32)
 
 
 def block_pictorial(values: NDArray[np.float32], block_px: int) -> NDArray[np.float32]:
-    """0..1 per block: how much it shows levels between its darkest and its lightest, as anything drawn, shaded or
-    photographed does; 0 for the two tones of text, rules and most of an interface. Milder than
-    ``block_photographic``: flat ground does not count against a drawing.
+    """0..1 per block: how much it shows levels between its darkest and its lightest, as anything
+    drawn, shaded or photographed does; 0 for the two tones of text, rules and most of an interface.
+    Milder than ``block_photographic``: flat ground does not count against a drawing.
     """
     return np.asarray(np.clip((0.6 - _extreme(values, block_px)) / 0.3, 0.0, 1.0), np.float32)
 

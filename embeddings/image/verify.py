@@ -1,4 +1,6 @@
-"""Judge one query picture against one reference: align, compare blocks, calibrate, and say it in a sentence."""
+"""Judge one query picture against one reference: align, compare blocks, calibrate, and say it in
+a sentence.
+"""
 
 from __future__ import annotations
 
@@ -23,18 +25,21 @@ from embeddings.image.geometry import Alignment, align, inverse, project
 from embeddings.image.match import ImageMatch, Matrix, Polygon
 from embeddings.image.texture import BLOCK_PX, textured_blocks
 
-WHOLE_REGION_SHARE = 0.8  # from this agreement on, untextured parts between the blocks count as shared too
-SLACK = 0.95  # noise alone fails a block in twenty of an honest re-encode: this much agreement is all of it
+# from this agreement on, untextured parts between the blocks count as shared too
+WHOLE_REGION_SHARE = 0.8
+# noise alone fails a block in twenty of an honest re-encode: this much agreement is all of it
+SLACK = 0.95
 MIN_COMPONENT_BLOCKS = 4
 THUMBNAIL_PX = 48
 VAGUE_NCC, VAGUE_SHARE = 0.5, 0.3
-SAME_FRAME_NCC = 0.3  # of the thumbnails: below it the whole-frame guess is not worth the 20 ms of a block comparison
+# of the thumbnails: below it the whole-frame guess is not worth the 20 ms of a block comparison
+SAME_FRAME_NCC = 0.3
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """One picture ready to be compared: grey proxy (h, w) uint8, its local features, and its normalised
-    thumbnail.
+    """One picture ready to be compared: grey proxy (h, w) uint8, its local features, and its
+    normalised thumbnail.
     """
 
     grey: NDArray[np.uint8]
@@ -43,7 +48,9 @@ class Prepared:
 
     def mirrored(self) -> Prepared:
         flipped = np.ascontiguousarray(self.grey[:, ::-1])
-        return Prepared(flipped, self.features.mirrored(), np.ascontiguousarray(self.thumbnail[:, ::-1]))
+        return Prepared(
+            flipped, self.features.mirrored(), np.ascontiguousarray(self.thumbnail[:, ::-1])
+        )
 
     @property
     def size(self) -> tuple[int, int]:
@@ -51,10 +58,12 @@ class Prepared:
 
 
 def prepare(grey: NDArray[np.uint8]) -> Prepared:
-    """Find what a comparison of (h, w) uint8 needs; the thumbnail is (48, 48) float32 detail, mean 0,
-    variance 1.
+    """Find what a comparison of (h, w) uint8 needs; the thumbnail is (48, 48) float32 detail, mean
+    0, variance 1.
     """
-    squeezed = cv2.resize(grey, (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
+    squeezed = cv2.resize(grey, (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA).astype(
+        np.float32
+    )
     detail = squeezed - cv2.GaussianBlur(squeezed, (0, 0), THUMBNAIL_PX / 8)
     detail = (detail - detail.mean()) / max(float(detail.std()), 1e-3)
     return Prepared(grey, extract(grey), np.asarray(detail, np.float32))
@@ -70,7 +79,9 @@ def verify_pair(query: Prepared, reference: Prepared, calibration: Calibration) 
     return best or _nothing(calibration)
 
 
-def _best_of(query: Prepared, reference: Prepared, calibration: Calibration, *, mirrored: bool) -> ImageMatch | None:
+def _best_of(
+    query: Prepared, reference: Prepared, calibration: Calibration, *, mirrored: bool
+) -> ImageMatch | None:
     same_frame = float((query.thumbnail * reference.thumbnail).mean()) > SAME_FRAME_NCC
     judged = []
     for alignment in align(query.features, reference.features, same_frame=same_frame):
@@ -79,7 +90,9 @@ def _best_of(query: Prepared, reference: Prepared, calibration: Calibration, *, 
             report = compare_blocks(query.grey, reference.grey, alignment.transform, side_px)
             if report is None:
                 break
-            judged.append(_judge(query, reference, alignment, report, calibration, mirrored, parallax))
+            judged.append(
+                _judge(query, reference, alignment, report, calibration, mirrored, parallax)
+            )
             if report.agrees.sum() >= MIN_AGREEING:
                 parallax = judged[-1].scores["parallax"]
             if judged[-1].verified:
@@ -90,9 +103,13 @@ def _best_of(query: Prepared, reference: Prepared, calibration: Calibration, *, 
 
 
 def _worth_a_coarse_look(report: BlockReport) -> bool:
-    """Whether blocks agree a little nearly everywhere, as under noise or blur, not fully in a few places."""
+    """Whether blocks agree a little nearly everywhere, as under noise or blur, not fully in a
+    few places.
+    """
     considered = report.inside & report.textured
-    return bool(considered.any()) and float((report.ncc[considered] > VAGUE_NCC).mean()) >= VAGUE_SHARE
+    return (
+        bool(considered.any()) and float((report.ncc[considered] > VAGUE_NCC).mean()) >= VAGUE_SHARE
+    )
 
 
 def _judge(
@@ -116,7 +133,11 @@ def _judge(
     reference_coverage = min(1.0, _content_share(region, reference) * share)
     query_region = project(inverse(report.transform), region) if len(region) else region
     query_coverage = min(1.0, _content_share(query_region, query) * share)
-    fidelity = min(1.0, max(0.0, float(np.median(report.ncc[report.agrees]))) / SLACK) if report.agrees.any() else 0.0
+    fidelity = (
+        min(1.0, max(0.0, float(np.median(report.ncc[report.agrees]))) / SLACK)
+        if report.agrees.any()
+        else 0.0
+    )
     scores["strength"] = strength = query_coverage * reference_coverage * fidelity
     similarity = calibration.similarity(evidence, strength)
     verified = evidence >= calibration.proven_at
@@ -140,17 +161,27 @@ def _judge(
 
 
 def _region(query: Prepared, reference: Prepared, report: BlockReport) -> NDArray[np.float64]:
-    """The matched part, (n, 2) in reference pixels: all that is shared, or the hull of the blocks that agree."""
+    """The matched part, (n, 2) in reference pixels: all that is shared, or the hull of the
+    blocks that agree.
+    """
     considered = report.inside & report.textured
     if considered.any() and report.agrees.sum() >= WHOLE_REGION_SHARE * considered.sum():
         return overlap_polygon(report.transform, query.size, reference.size)
-    joined = cv2.morphologyEx(report.agrees.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    joined = cv2.morphologyEx(
+        report.agrees.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)
+    )
     _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    kept = np.isin(labels, [i for i in range(1, len(stats)) if stats[i, cv2.CC_STAT_AREA] >= MIN_COMPONENT_BLOCKS])
+    kept = np.isin(
+        labels,
+        [i for i in range(1, len(stats)) if stats[i, cv2.CC_STAT_AREA] >= MIN_COMPONENT_BLOCKS],
+    )
     y, x = np.nonzero(kept & report.agrees)
     if not len(x):
         return np.zeros((0, 2))
-    corners = np.concatenate([np.stack([x + i, y + j], axis=1) for i in (0, 1) for j in (0, 1)]) * report.block_px
+    corners = (
+        np.concatenate([np.stack([x + i, y + j], axis=1) for i in (0, 1) for j in (0, 1)])
+        * report.block_px
+    )
     hull = cv2.convexHull(corners.astype(np.float32)).reshape(-1, 2)
     return project(report.to_reference, hull)
 
@@ -169,8 +200,9 @@ def _counts_within(region: NDArray[np.float64], report: BlockReport) -> tuple[fl
 def _content_share(polygon: NDArray[np.float64], picture: Prepared) -> float:
     """Share, 0..1, of a picture's structured blocks that lie in the polygon.
 
-    Counted in blocks with texture rather than in area: plain bars, a frame or the corners left by a turn are
-    no content of the one who added them, and a cut-off plain sky is no loss of the original.
+    Counted in blocks with texture rather than in area: plain bars, a frame or the corners left by a
+    turn are no content of the one who added them, and a cut-off plain sky is no loss of the
+    original.
     """
     if len(polygon) < 3:
         return 0.0
@@ -181,12 +213,17 @@ def _content_share(polygon: NDArray[np.float64], picture: Prepared) -> float:
     mask = np.zeros((height, width), np.uint8)
     cv2.fillConvexPoly(mask, np.round(polygon).astype(np.int32), 1)
     half = BLOCK_PX // 2
-    rows, columns = np.minimum(y * BLOCK_PX + half, height - 1), np.minimum(x * BLOCK_PX + half, width - 1)
+    rows, columns = (
+        np.minimum(y * BLOCK_PX + half, height - 1),
+        np.minimum(x * BLOCK_PX + half, width - 1),
+    )
     return float(mask[rows, columns].mean())
 
 
 def _relative(polygon: NDArray[np.float64], size: tuple[int, int]) -> Polygon:
-    shares = np.clip(polygon / np.array(size, dtype=np.float64), 0.0, 1.0) if len(polygon) else polygon
+    shares = (
+        np.clip(polygon / np.array(size, dtype=np.float64), 0.0, 1.0) if len(polygon) else polygon
+    )
     return tuple((round(float(x), 4), round(float(y), 4)) for x, y in shares)
 
 
@@ -196,20 +233,42 @@ def _matrix(transform: NDArray[np.float64]) -> Matrix:
 
 
 def _sentence(
-    scores: dict[str, float], verified: bool, mirrored: bool, query_coverage: float, reference_coverage: float
+    scores: dict[str, float],
+    verified: bool,
+    mirrored: bool,
+    query_coverage: float,
+    reference_coverage: float,
 ) -> str:
     blocks = f"{scores['blocks_agreeing']:.0f} of {scores['blocks']:.0f} textured blocks agree"
     if not verified and is_second_view(scores) and scores["blocks_agreeing"] >= MIN_AGREEING:
-        return f"Perhaps another photograph of the same scene: {blocks}, but other parts are displaced."
+        return (
+            f"Perhaps another photograph of the same scene: {blocks}, but other parts are"
+            " displaced."
+        )
     if not verified:
-        return f"Not proven to be the same picture: only {blocks} when the two are laid over each other."
+        return (
+            f"Not proven to be the same picture: only {blocks} when the two are laid over each"
+            " other."
+        )
     how = " mirrored" if mirrored else ""
     return (
-        f"{reference_coverage:.0%} of the earlier picture appears{how} in {query_coverage:.0%} of this one: "
-        f"{blocks} when the two are laid over each other."
+        f"{reference_coverage:.0%} of the earlier picture appears{how} in {query_coverage:.0%} of"
+        f" this one: {blocks} when the two are laid over each other."
     )
 
 
 def _nothing(calibration: Calibration) -> ImageMatch:
-    return ImageMatch(0.0, False, False, None, 0, (), (), 0.0, 0.0, {"evidence": calibration.knots[0][0]},
-                      "Nothing in the two pictures can be laid over each other.", calibration.version)  # fmt: skip
+    return ImageMatch(
+        0.0,
+        False,
+        False,
+        None,
+        0,
+        (),
+        (),
+        0.0,
+        0.0,
+        {"evidence": calibration.knots[0][0]},
+        "Nothing in the two pictures can be laid over each other.",
+        calibration.version,
+    )

@@ -1,9 +1,9 @@
-"""What to search with: the picture as it is, turned, mirrored, and the parts of it that may hold another
-work.
+"""What to search with: the picture as it is, turned, mirrored, and the parts of it that may hold
+another work.
 
-A hash or a descriptor of the whole misses a picture that was turned, pasted into another or framed. Rather
-than store many entries for each work, the query is looked up in several ways: the index stays small, and what
-is stored is plain.
+A hash or a descriptor of the whole misses a picture that was turned, pasted into another or framed.
+Rather than store many entries for each work, the query is looked up in several ways: the index
+stays small, and what is stored is plain.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ BAR_LEVELS = 6.0  # standard deviation of a row or column that still counts as a
 
 @dataclass(frozen=True, eq=False)
 class QueryView:
-    """One way of looking a picture up: its 32-byte PDQ hash with quality, and model id -> (512,) unit vector."""
+    """One way of looking a picture up: its 32-byte PDQ hash with quality, and model id -> (512,)
+    unit vector.
+    """
 
     name: str
     phash: bytes
@@ -53,8 +55,12 @@ class QueryView:
     embeddings: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
-def hash_views(pixels: NDArray[np.uint8], parts: Mapping[str, NDArray[np.uint8]]) -> list[QueryView]:
-    """Hash (h, w, 3) uint8 at most 512 px long: whole first, then its turns, then the given parts of it."""
+def hash_views(
+    pixels: NDArray[np.uint8], parts: Mapping[str, NDArray[np.uint8]]
+) -> list[QueryView]:
+    """Hash (h, w, 3) uint8 at most 512 px long: whole first, then its turns, then the given
+    parts of it.
+    """
     whole, quality = pdq(pixels)
     turned, _ = pdqhash.compute_dihedral(np.ascontiguousarray(pixels))
     views = [QueryView("whole", whole, quality)]
@@ -63,9 +69,16 @@ def hash_views(pixels: NDArray[np.uint8], parts: Mapping[str, NDArray[np.uint8]]
     return views + [QueryView(name, *pdq(part)) for name, part in parts.items()]
 
 
-def pictures_of(pixels: NDArray[np.uint8], parts: Mapping[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.uint8]]:
-    """View name -> pixels of the views that are worth a descriptor; it already sees through mirroring."""
-    quarters = {f"rotated_{90 * turns}": np.ascontiguousarray(np.rot90(pixels, turns)) for turns in (1, 2, 3)}
+def pictures_of(
+    pixels: NDArray[np.uint8], parts: Mapping[str, NDArray[np.uint8]]
+) -> dict[str, NDArray[np.uint8]]:
+    """View name -> pixels of the views that are worth a descriptor; it already sees through
+    mirroring.
+    """
+    quarters = {
+        f"rotated_{90 * turns}": np.ascontiguousarray(np.rot90(pixels, turns))
+        for turns in (1, 2, 3)
+    }
     return {"whole": pixels, **quarters, **parts}
 
 
@@ -77,15 +90,17 @@ def crops(pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
         parts["without_bars"] = stripped
     height, width = pixels.shape[:2]
     for name, (left, top, right, bottom) in CROPS.items():
-        part = pixels[round(top * height) : round(bottom * height), round(left * width) : round(right * width)]
+        part = pixels[
+            round(top * height) : round(bottom * height), round(left * width) : round(right * width)
+        ]
         if min(part.shape[:2]) >= MIN_CROP_PX:
             parts[name] = part
     return parts
 
 
 def strip_bars(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Cut plain bars (letterbox, frame, caption ground) off the four sides; returns the input where there are
-    none.
+    """Cut plain bars (letterbox, frame, caption ground) off the four sides; returns the input where
+    there are none.
     """
     rows = np.flatnonzero(pixels.astype(np.float32).std(axis=1).max(axis=1) > BAR_LEVELS)
     columns = np.flatnonzero(pixels.astype(np.float32).std(axis=0).max(axis=1) > BAR_LEVELS)

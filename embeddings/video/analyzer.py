@@ -1,4 +1,6 @@
-"""The one object the service talks to about videos: fingerprint an upload, align and verify it against a work."""
+"""The one object the service talks to about videos: fingerprint an upload, align and verify it
+against a work.
+"""
 
 from __future__ import annotations
 
@@ -48,37 +50,52 @@ class VideoAnalyzer:
         channels = dict(image.channels)
         if audio is not None:
             channels |= {
-                name: ChannelState(state.on, state.reason, state.model_id, 0) for name, state in audio.channels.items()
+                name: ChannelState(state.on, state.reason, state.model_id, 0)
+                for name, state in audio.channels.items()
             }
         else:
             channels["sound"] = ChannelState(False, "Sound tracks are not analysed here.", "", 0)
         self.channels: Mapping[str, ChannelState] = MappingProxyType(channels)
-        versions = {"image": image.model_digest.hex(), "keyframes": KEYFRAMES_VERSION, "alignment": ALIGNMENT_VERSION}
+        versions = {
+            "image": image.model_digest.hex(),
+            "keyframes": KEYFRAMES_VERSION,
+            "alignment": ALIGNMENT_VERSION,
+        }
         if audio is not None:
             versions["audio"] = audio.model_digest.hex()
         self.model_digest = digest_of(self.channels, versions)
         self.certainty = (
-            "A stretch of video counts as repeated where at least two aligned frames are proven and what moves in it "
-            f"moves alike. {image.calibration.statement}"
+            "A stretch of video counts as repeated where at least two aligned frames are proven"
+            f" and what moves in it moves alike. {image.calibration.statement}"
         )
 
-    def fingerprint(self, path: Path, progress: Progress = no_progress, *, search: bool = True) -> VideoFingerprint:
+    def fingerprint(
+        self, path: Path, progress: Progress = no_progress, *, search: bool = True
+    ) -> VideoFingerprint:
         """Read a file once and fingerprint its pictures and its sound.
 
         Args:
-            progress: told the stage ("decoding", "fingerprinting"), seconds done and seconds in all.
+            progress: told the stage ("decoding", "fingerprinting"), seconds done and seconds in
+                all.
             search: whether it will be looked up; without, what only a query needs is left out.
-        Raises: EmptyMedia, UnsupportedMedia, MediaTooLarge, MediaTooLong, CorruptMedia, ModelUnavailable.
+        Raises: EmptyMedia, UnsupportedMedia, MediaTooLarge, MediaTooLong, CorruptMedia,
+            ModelUnavailable.
         """
         with tempfile.TemporaryDirectory(prefix="oracle-sound-") as folder:
             sound_path = Path(folder) / "sound.mka"
             decoded = read_video(
-                path, self.limits, sound_to=sound_path if self.audio is not None else None,
+                path,
+                self.limits,
+                sound_to=sound_path if self.audio is not None else None,
                 progress=lambda done, total: progress("decoding", done, total),
-            )  # fmt: skip
+            )
             progress("fingerprinting", 0, decoded.duration_s)
-            made = make_keyframes(decoded.samples, self.image, (decoded.width, decoded.height), search=search)
-            sound, sound_notes = self._sound(sound_path, search) if decoded.has_sound else (None, ())
+            made = make_keyframes(
+                decoded.samples, self.image, (decoded.width, decoded.height), search=search
+            )
+            sound, sound_notes = (
+                self._sound(sound_path, search) if decoded.has_sound else (None, ())
+            )
         return VideoFingerprint(
             duration_s=decoded.duration_s,
             interval_s=decoded.interval_s,
@@ -89,11 +106,16 @@ class VideoAnalyzer:
             plain_frames=made.plain_frames,
             sound=sound,
             too_plain=_too_plain(decoded, bool(made.frames), sound),
-            notes=decoded.notes + made.notes + _plain_note(made.plain_frames, made.plain_s) + sound_notes,
+            notes=decoded.notes
+            + made.notes
+            + _plain_note(made.plain_frames, made.plain_s)
+            + sound_notes,
         )
 
     def align(self, query: VideoFingerprint, reference: ReferenceVideo) -> tuple[Proposal, ...]:
-        """The stretches that the two may share, from their descriptors alone; milliseconds of work."""
+        """The stretches that the two may share, from their descriptors alone; milliseconds of
+        work.
+        """
         return align(query, reference)
 
     def judge(
@@ -109,14 +131,20 @@ class VideoAnalyzer:
         """Verify what ``align`` proposed and say how the two videos relate.
 
         Args:
-            proxies: gives the proxies of the reference's frames by frame_ms; those that ``frames_wanted`` names are
-                asked for first, all of them only where a second look is worth it.
+            proxies: gives the proxies of the reference's frames by frame_ms; those that
+                ``frames_wanted`` names are asked for first, all of them only where a second look is
+                worth it.
             sound: what the audio analyzer says of the two sound tracks.
-            probe: lay the frames that are most alike over each other even where no stretch stands out.
+            probe: lay the frames that are most alike over each other even where no stretch stands
+                out.
         Raises: BadProxy.
         """
-        pictures = compare(query, reference, proposals, proxies, self.image.verify_proxies, probe=probe)
-        return conclude(query, reference, pictures, sound, self.policy, self.image.calibration.version)
+        pictures = compare(
+            query, reference, proposals, proxies, self.image.verify_proxies, probe=probe
+        )
+        return conclude(
+            query, reference, pictures, sound, self.policy, self.image.calibration.version
+        )
 
     def _sound(self, path: Path, search: bool) -> tuple[SoundFingerprint | None, tuple[str, ...]]:
         assert self.audio is not None
@@ -127,11 +155,16 @@ class VideoAnalyzer:
         return sound, tuple(f"sound: {note}" for note in sound.notes)
 
 
-def _too_plain(decoded: DecodedVideo, has_frames: bool, sound: SoundFingerprint | None) -> str | None:
+def _too_plain(
+    decoded: DecodedVideo, has_frames: bool, sound: SoundFingerprint | None
+) -> str | None:
     if has_frames or (sound is not None and sound.too_plain is None):
         return None
     told = " and its sound says nothing either" if decoded.has_sound else ""
-    return f"Every frame of the video is plain: black, one colour, or only text on a plain ground{told}."
+    return (
+        "Every frame of the video is plain: black, one colour, or only text on a plain"
+        f" ground{told}."
+    )
 
 
 def _plain_note(count: int, seconds: float) -> tuple[str, ...]:

@@ -1,4 +1,6 @@
-"""The pictures of two videos from proposals to proven stretches, with a second look where the first leaves it open."""
+"""The pictures of two videos from proposals to proven stretches, with a second look where the
+first leaves it open.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,16 @@ from embeddings.video.verify import Judged, Laid, VerifyPair, verify_proposals
 Proxies = Callable[[Sequence[int]], Mapping[int, bytes]]
 PROBES = 3
 BESIDE = 2  # frames to either side of a proven one that are tried as well
-SURE_LIKENESS = 0.75  # mean along a stretch from which hashes agree too, and its times are as good as they get
+# mean along a stretch from which hashes agree too, and its times are as good as they get
+SURE_LIKENESS = 0.75
 NEARLY_ALL = 0.95  # of the shorter work's content
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """What the pictures of two videos have in common: stretches after verification, and the curve of likeness."""
+    """What the pictures of two videos have in common: stretches after verification, and the
+    curve of likeness.
+    """
 
     judged: tuple[Judged, ...]
     seconds: tuple[SecondScore, ...]
@@ -37,9 +42,11 @@ def compare(
     *,
     probe: bool = False,
 ) -> Pictures:
-    """Verify the proposals; look again, with the geometry known, where little is proven or times are vague.
+    """Verify the proposals; look again, with the geometry known, where little is proven or times
+    are vague.
 
-    Args: probe: also lay the likeliest frames over each other where there are no proposals or none is proven.
+    Args: probe: also lay the likeliest frames over each other where there are no proposals or none
+        is proven.
     Raises: BadProxy.
     """
     first = _verified(query, reference, proposals, proxies, verify)
@@ -52,7 +59,9 @@ def compare(
         return first
     every = proxies([reference.frame_ms(at) for at in range(len(reference.times_s))])
     view = OverlapView(query.frames, query.interval_s, reference, every)
-    proposed = _best_placed(query, reference, view, [*laid, *_beside(laid[0], query, reference, every, verify)])
+    proposed = _best_placed(
+        query, reference, view, [*laid, *_beside(laid[0], query, reference, every, verify)]
+    )
     again = _verified(query, reference, proposed, proxies, verify)
     return again if _proven_s(again) > (1.0 if _sure(first) else 0.95) * _proven_s(first) else first
 
@@ -77,8 +86,8 @@ def _beside(
     proxies: Mapping[int, bytes],
     verify: VerifyPair,
 ) -> list[Laid]:
-    """The same query frame laid over the frames just before and after: while a camera moves, a pair that is a second
-    apart fits too, but in another place than the edit put it.
+    """The same query frame laid over the frames just before and after: while a camera moves, a pair
+    that is a second apart fits too, but in another place than the edit put it.
     """
     found = []
     for to in range(pair.reference_frame - BESIDE, pair.reference_frame + BESIDE + 1):
@@ -100,22 +109,30 @@ def _verified(
 ) -> Pictures:
     known = proxies(frames_wanted(proposals, reference)) if proposals else {}
     judged = verify_proposals(query.frames, reference, proposals, known, verify)
-    seconds = sorted((second for one in proposals for second in one.seconds), key=lambda second: second.query_s)
+    seconds = sorted(
+        (second for one in proposals for second in one.seconds), key=lambda second: second.query_s
+    )
     return Pictures(tuple(judged), tuple(seconds))
 
 
 def _settled(found: Pictures, query: VideoFingerprint, reference: ReferenceVideo) -> bool:
     """Whether a second look can add nothing: surely alike, over nearly all that can match."""
-    return _sure(found) and _proven_s(found) >= NEARLY_ALL * min(query.content_s, reference.content_s)
+    return _sure(found) and _proven_s(found) >= NEARLY_ALL * min(
+        query.content_s, reference.content_s
+    )
 
 
 def _sure(found: Pictures) -> bool:
-    """Whether something is proven, and hashes agree along all of it, so that its times are right."""
+    """Whether something is proven, and hashes agree along all of it, so that its times are
+    right.
+    """
     proven = [one.segment for one in found.judged if one.segment.verified]
     return bool(proven) and min(segment.score for segment in proven) >= SURE_LIKENESS
 
 
-def _probe(query: VideoFingerprint, reference: ReferenceVideo, proxies: Proxies, verify: VerifyPair) -> list[Laid]:
+def _probe(
+    query: VideoFingerprint, reference: ReferenceVideo, proxies: Proxies, verify: VerifyPair
+) -> list[Laid]:
     """The first of the likeliest frame pairs that is proven, if any is."""
     pairs = likeliest(query, reference, PROBES)
     known = proxies([reference.frame_ms(to) for _, to in pairs]) if pairs else {}

@@ -1,8 +1,10 @@
-"""From a video file to its keyframes with their true times, and to its sound track, in one pass over the file.
+"""From a video file to its keyframes with their true times, and to its sound track, in one pass
+over the file.
 
-What is kept is what a viewer saw at each whole interval: the frame on display at that moment, under the time
-at which it appeared. So a slide show with one frame in ten seconds gives one keyframe that spans ten seconds,
-whatever the file's frame rate says. Memory is bounded by the number of keyframes, not by the length.
+What is kept is what a viewer saw at each whole interval: the frame on display at that moment, under
+the time at which it appeared. So a slide show with one frame in ten seconds gives one keyframe that
+spans ten seconds, whatever the file's frame rate says. Memory is bounded by the number of
+keyframes, not by the length.
 """
 
 from __future__ import annotations
@@ -32,12 +34,15 @@ Progress = Callable[[float, float], None]
 MAX_FAULTS = 2000  # packets that cannot be decoded before the rest is given up
 GOP_PEEK_S = 60.0
 POSTER_LEVELS, POSTER_TRIES = 25.0, 8
-END_SLACK_S = 2.0  # a header may promise this much more than there is without the file being called cut short
+# a header may promise this much more than there is without the file being called cut short
+END_SLACK_S = 2.0
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One frame as it was shown: (h, w, 3) uint8 sRGB, upright, from ``time_s`` on for ``span_s`` seconds."""
+    """One frame as it was shown: (h, w, 3) uint8 sRGB, upright, from ``time_s`` on for
+    ``span_s`` seconds.
+    """
 
     time_s: float
     span_s: float
@@ -74,8 +79,8 @@ class VideoFacts:
 def probe_video(path: Path, limits: VideoLimits | None = None) -> VideoFacts:
     """The facts of a video, having decoded its first frame.
 
-    Raises: EmptyMedia, UnsupportedMedia (no picture track, or a codec that is not known), MediaTooLarge,
-        MediaTooLong, CorruptMedia.
+    Raises: EmptyMedia, UnsupportedMedia (no picture track, or a codec that is not known),
+        MediaTooLarge, MediaTooLong, CorruptMedia.
     """
     limits = limits or VideoLimits()
     with _opened(path) as container:
@@ -83,7 +88,9 @@ def probe_video(path: Path, limits: VideoLimits | None = None) -> VideoFacts:
         known = _known_duration(container, stream)
         for frame in _frames(container, stream, None, [], limits):
             width, height = _shown_size(frame, stream)
-            return VideoFacts(width, height, known, bool(container.streams.audio), stream.codec_context.name)
+            return VideoFacts(
+                width, height, known, bool(container.streams.audio), stream.codec_context.name
+            )
     raise CorruptMedia("Not one frame of the video can be decoded; export it again.")
 
 
@@ -97,10 +104,11 @@ def read_video(
     """Read a video of any length once.
 
     Args:
-        sound_to: where to put the sound track as it is, in a Matroska file; not written where there is none.
+        sound_to: where to put the sound track as it is, in a Matroska file; not written where there
+            is none.
         progress: told seconds done, of seconds in all (0 where the header does not say).
-    Raises: as ``probe_video``. A file that breaks off or is damaged in places gives what can be decoded, with
-        a note.
+    Raises: as ``probe_video``. A file that breaks off or is damaged in places gives what can be
+        decoded, with a note.
     """
     limits = limits or VideoLimits()
     notes: list[str] = []
@@ -109,11 +117,12 @@ def read_video(
         known = _known_duration(container, stream)
         interval = limits.interval_for(known or 0.0)
         if interval > limits.interval_s and interval >= _key_spacing(path, stream.index):
-            stream.codec_context.skip_frame = "NONKEY"  # each moment looked at has a key frame of its own
+            # each moment looked at has a key frame of its own
+            stream.codec_context.skip_frame = "NONKEY"
             notes.append(f"only key frames were decoded, about one in {interval:.0f} s")
         else:
-            # Frames that nothing refers to come between others a few hundredths of a second apart; without
-            # them decoding takes half the time.
+            # Frames that nothing refers to come between others a few hundredths of a second apart;
+            # without them decoding takes half the time.
             stream.codec_context.skip_frame = "NONREF"
         with SoundTrack(container, sound_to, notes) as sound:
             keeper = _Keeper(limits, interval)
@@ -132,12 +141,19 @@ def read_video(
         if not samples:
             raise CorruptMedia("Not one frame of the video can be decoded; export it again.")
         return DecodedVideo(
-            samples, duration, keeper.interval, keeper.width, keeper.height, sound.written, tuple(notes)
+            samples,
+            duration,
+            keeper.interval,
+            keeper.width,
+            keeper.height,
+            sound.written,
+            tuple(notes),
         )
 
 
 def read_poster(path: Path, limits: VideoLimits | None = None) -> NDArray[np.uint8]:
-    """A frame for people, (h, w, 3) uint8: the first with something on it among the first seconds' key frames.
+    """A frame for people, (h, w, 3) uint8: the first with something on it among the first seconds'
+    key frames.
 
     Raises: as ``probe_video``.
     """
@@ -158,7 +174,8 @@ def read_poster(path: Path, limits: VideoLimits | None = None) -> NDArray[np.uin
 
 
 def read_moment(path: Path, at_s: float, limits: VideoLimits | None = None) -> NDArray[np.uint8]:
-    """The frame on display `at_s` seconds after the first one, (h, w, 3) uint8; the last one where there is none later.
+    """The frame on display `at_s` seconds after the first one, (h, w, 3) uint8; the last one where
+    there is none later.
 
     Raises: as ``probe_video``.
     """
@@ -179,7 +196,9 @@ def read_moment(path: Path, at_s: float, limits: VideoLimits | None = None) -> N
 
 
 class _Keeper:
-    """Keeps the frame on display at each whole interval; when there are too many, every second moment goes."""
+    """Keeps the frame on display at each whole interval; when there are too many, every second
+    moment goes.
+    """
 
     def __init__(self, limits: VideoLimits, interval_s: float) -> None:
         self.interval = interval_s
@@ -191,7 +210,9 @@ class _Keeper:
         self._kept: list[tuple[int, Sample]] = []
 
     def start(self, frame: VideoFrame, stream: VideoStream) -> float:
-        """When the frame appears, in seconds from the first one; never before the frame that precedes it."""
+        """When the frame appears, in seconds from the first one; never before the frame that
+        precedes it.
+        """
         known = float(frame.time) if frame.time is not None else None
         if self._base is None:
             self._base = known or 0.0
@@ -213,7 +234,9 @@ class _Keeper:
         )
 
     def _keep_what_was_shown(self, until: float, stream: VideoStream) -> None:
-        """The last frame was on display up to ``until``: keep it if a moment to be looked at lies before that."""
+        """The last frame was on display up to ``until``: keep it if a moment to be looked at
+        lies before that.
+        """
         if self._last is None or until <= self._due * self.interval:
             return
         frame, start = self._last
@@ -236,16 +259,25 @@ def _opened(path: Path) -> InputContainer:
     try:
         return open_container(path, kind.mime)
     except av.FFmpegError as error:
-        raise CorruptMedia(f"The video's header cannot be read ({error.strerror}); export it again.") from error
+        raise CorruptMedia(
+            f"The video's header cannot be read ({error.strerror}); export it again."
+        ) from error
 
 
 def _picture_stream(container: InputContainer, limits: VideoLimits) -> VideoStream:
-    streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    streams = [
+        s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic
+    ]
     if not streams:
         raise UnsupportedMedia("The file has no picture track; send it as a sound.")
-    stream = max(streams, key=lambda s: (bool(s.disposition & av.stream.Disposition.default), s.width * s.height))
+    stream = max(
+        streams,
+        key=lambda s: (bool(s.disposition & av.stream.Disposition.default), s.width * s.height),
+    )
     if stream.codec_context is None:
-        raise UnsupportedMedia("The video's codec is not known here; export it as H.264, H.265, VP9 or AV1.")
+        raise UnsupportedMedia(
+            "The video's codec is not known here; export it as H.264, H.265, VP9 or AV1."
+        )
     if stream.width * stream.height > limits.max_pixels:
         raise MediaTooLarge(_too_many_pixels(stream.width, stream.height, limits))
     duration = _known_duration(container, stream)
@@ -262,7 +294,9 @@ def _known_duration(container: InputContainer, stream: VideoStream) -> float | N
 
 
 def _key_spacing(path: Path, index: int) -> float:
-    """The longest distance, in seconds, between key frames in the first minute; infinite where it cannot be told."""
+    """The longest distance, in seconds, between key frames in the first minute; infinite where
+    it cannot be told.
+    """
     keys: list[float] = []
     with suppress(av.FFmpegError), _opened(path) as container:
         for packet in container.demux(container.streams[index]):
@@ -278,11 +312,17 @@ def _key_spacing(path: Path, index: int) -> float:
 
 
 def _frames(
-    container: InputContainer, stream: VideoStream, sound: SoundTrack | None, notes: list[str], limits: VideoLimits
+    container: InputContainer,
+    stream: VideoStream,
+    sound: SoundTrack | None,
+    notes: list[str],
+    limits: VideoLimits,
 ) -> Iterator[VideoFrame]:
-    """Every decoded frame; damaged packets are skipped and counted, a file that breaks off just ends.
+    """Every decoded frame; damaged packets are skipped and counted, a file that breaks off just
+    ends.
 
-    Raises: MediaTooLong where that takes too long: a kilobyte may hold a frame that takes as long as any.
+    Raises: MediaTooLong where that takes too long: a kilobyte may hold a frame that takes as long
+        as any.
     """
     wanted = [stream, *([sound.source] if sound is not None and sound.source is not None else [])]
     packets = container.demux(*wanted)
@@ -341,13 +381,21 @@ def _upright_rgb(frame: VideoFrame, stream: VideoStream, side_px: int) -> NDArra
 
 def _duration(known: float | None, end_s: float, notes: list[str]) -> float:
     if known is not None and known - end_s > max(END_SLACK_S, 0.05 * known):
-        notes.append(f"the picture ends at {end_s:.0f} s of the {known:.0f} s that the header promises")
+        notes.append(
+            f"the picture ends at {end_s:.0f} s of the {known:.0f} s that the header promises"
+        )
     return end_s
 
 
 def _too_many_pixels(width: int, height: int, limits: VideoLimits) -> str:
-    return f"The video has {width}x{height} pixels; at most {limits.max_pixels:,} are decoded. Send a smaller version."
+    return (
+        f"The video has {width}x{height} pixels; at most {limits.max_pixels:,} are decoded."
+        " Send a smaller version."
+    )
 
 
 def _too_long(seconds: float, limits: VideoLimits) -> str:
-    return f"The video is {seconds / 60:.0f} minutes long; at most {limits.max_seconds / 60:.0f} are analysed."
+    return (
+        f"The video is {seconds / 60:.0f} minutes long; at most {limits.max_seconds / 60:.0f}"
+        " are analysed."
+    )

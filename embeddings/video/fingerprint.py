@@ -16,7 +16,8 @@ from embeddings.video.sound import SoundFingerprint
 class KeyFrame:
     """One frame, on display (or nearly the same) from ``time_s`` on for ``span_s`` seconds.
 
-    phash, phash_quality, embeddings: of the picture without the video's plain bars, as the index keeps them;
+    phash, phash_quality, embeddings: of the picture without the video's plain bars, as the index
+        keeps them;
     proxy: bytes to verify against; views: what to search with, the frame itself first.
     """
 
@@ -38,9 +39,10 @@ class KeyFrame:
 class VideoFingerprint:
     """All that is kept to recognise a video, and what to search with.
 
-    interval_s: the spacing at which it was looked at; plain_s, plain_frames: how much of it showed too little to
-    be recognised by (black, flat, text on a plain ground) and was left out; sound: of its sound track, None where
-    there is none or sound is not analysed; too_plain: why nothing at all can be decided about it, or None.
+    interval_s: the spacing at which it was looked at; plain_s, plain_frames: how much of it showed
+    too little to be recognised by (black, flat, text on a plain ground) and was left out; sound: of
+    its sound track, None where there is none or sound is not analysed; too_plain: why nothing at
+    all can be decided about it, or None.
     """
 
     duration_s: float
@@ -64,7 +66,8 @@ class VideoFingerprint:
 class ReferenceVideo:
     """What alignment needs of a registered work; a picture is one frame at 0 that spans nothing.
 
-    times_s, spans_s: (n,) float64, rising; phashes: (n, 32) uint8; embeddings: model id -> (n, 512) float32.
+    times_s, spans_s: (n,) float64, rising; phashes: (n, 32) uint8; embeddings: model id -> (n, 512)
+        float32.
     """
 
     duration_s: float

@@ -1,4 +1,6 @@
-"""Join what the pictures and what the sound say of two videos into one match, with a sentence for people."""
+"""Join what the pictures and what the sound say of two videos into one match, with a sentence
+for people.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from embeddings.video.score import COPY, STILL_TO, Extent, Score, VideoPolicy, s
 from embeddings.video.sound import SoundMatch, SoundSegment
 from embeddings.video.verify import Judged
 
-SAME_MOMENT_S = 2.0  # picture and sound may disagree by so much: one frame a second, and sound that runs early or late
+# picture and sound may disagree by so much: one frame a second, and sound that runs early or late
+SAME_MOMENT_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -34,9 +37,10 @@ def conclude(
 ) -> VideoMatch:
     """The relation of two videos.
 
-    Pictures that make a copy decide, and what is owed is by their extent: sound that agrees is told and adds nothing.
-    Where they do not, sound may, and then the match says that it rests on sound alone. Stretches that were not proven
-    count only where nothing was; one still picture is no copy of a video.
+    Pictures that make a copy decide, and what is owed is by their extent: sound that agrees is told
+    and adds nothing. Where they do not, sound may, and then the match says that it rests on sound
+    alone. Stretches that were not proven count only where nothing was; one still picture is no copy
+    of a video.
     """
     judged = compared.judged
     pictures = _pictures(query, reference, judged, policy)
@@ -62,8 +66,13 @@ def conclude(
         agreement=agreement,
         mirrored=bool(seen) and 2 * sum(s.mirrored for s in seen) > len(seen),
         query_coverage=round(by_ear.query_coverage if by_ear else extent.query_share, 4),
-        reference_coverage=round(by_ear.reference_coverage if by_ear else extent.reference_share, 4),
-        matched_s=round(covered((s.query_start_s, s.query_end_s) for s in heard) if by_ear else extent.query_s, 3),
+        reference_coverage=round(
+            by_ear.reference_coverage if by_ear else extent.reference_share, 4
+        ),
+        matched_s=round(
+            covered((s.query_start_s, s.query_end_s) for s in heard) if by_ear else extent.query_s,
+            3,
+        ),
         segments=pictures.segments,
         pairs=tuple(pair for one in judged for pair in one.pairs),
         seconds=compared.seconds,
@@ -82,7 +91,10 @@ def conclude(
 
 
 def _pictures(
-    query: VideoFingerprint, reference: ReferenceVideo, judged: Sequence[Judged], policy: VideoPolicy
+    query: VideoFingerprint,
+    reference: ReferenceVideo,
+    judged: Sequence[Judged],
+    policy: VideoPolicy,
 ) -> _Scored:
     proven = [one.segment for one in judged if one.segment.verified]
     used = proven or [one.segment for one in judged][:1]
@@ -93,13 +105,15 @@ def _pictures(
         reference.content_s,
     )
     likeness = max((s.score for s in used), default=0.0)
-    scored = score(extent, verified=bool(proven), likeness=likeness, fidelity=_fidelity(judged), policy=policy)
+    scored = score(
+        extent, verified=bool(proven), likeness=likeness, fidelity=_fidelity(judged), policy=policy
+    )
     return _Scored(scored, extent, tuple(one.segment for one in judged))
 
 
 def _rests_on_stills(seen: Sequence[VideoSegment], reference: ReferenceVideo) -> bool:
-    """Whether all that was proven is one unmoving picture: many songs have the same cover, and many talks one title
-    card, so that for two videos this is no copy unless the sound agrees.
+    """Whether all that was proven is one unmoving picture: many songs have the same cover, and many
+    talks one title card, so that for two videos this is no copy unless the sound agrees.
     """
     return not reference.is_picture and all(segment.motion == "still" for segment in seen)
 
@@ -108,7 +122,11 @@ def _fidelity(judged: Sequence[Judged]) -> float:
     """0..1: mean over the proven stretches, by their length."""
     proven = [one for one in judged if one.segment.verified]
     lengths = [max(one.segment.query_end_s - one.segment.query_start_s, 1e-3) for one in proven]
-    return sum(one.fidelity * s for one, s in zip(proven, lengths, strict=True)) / sum(lengths) if proven else 0.0
+    return (
+        sum(one.fidelity * s for one, s in zip(proven, lengths, strict=True)) / sum(lengths)
+        if proven
+        else 0.0
+    )
 
 
 def covered(stretches: Iterable[tuple[float, float]]) -> float:
@@ -121,7 +139,9 @@ def covered(stretches: Iterable[tuple[float, float]]) -> float:
 
 
 def _agreement(seen: Sequence[VideoSegment], heard: Sequence[SoundSegment]) -> Agreement:
-    """Whether picture and sound name the same moments of the reference for the same moments of the query."""
+    """Whether picture and sound name the same moments of the reference for the same moments of
+    the query.
+    """
     if not seen and not heard:
         return "nothing"
     if not seen or not heard:
@@ -164,18 +184,28 @@ def _sentence(
         "picture_only": "the sound is not shared",
     }
     if sound_only and sound is not None:
-        shown = "Only the sound is shared. " if not seen else f"{_stretches(seen)} The sound is what makes it a copy. "
+        shown = (
+            "Only the sound is shared. "
+            if not seen
+            else f"{_stretches(seen)} The sound is what makes it a copy. "
+        )
         return shown + sound.reason
     if seen:
         ending = f"; {told[agreement]}." if sound is not None and agreement in told else "."
         part = "" if verified else "Partial match: "
-        if all(segment.motion == "still" for segment in seen) and not verified and pictures.score.copy:
+        if (
+            all(segment.motion == "still" for segment in seen)
+            and not verified
+            and pictures.score.copy
+        ):
             ending = f", but it is one still picture, which proves no copy of a video{ending}"
         return part + _stretches(seen).rstrip(".") + ending
     if heard and sound is not None:
         return f"Nothing of the picture was proven to be the same. {sound.reason}"
     if any(segment.motion == "disagrees" for segment in pictures.segments):
-        return "Only the unmoving ground of the two videos is the same; what moves before it differs."
+        return (
+            "Only the unmoving ground of the two videos is the same; what moves before it differs."
+        )
     if pictures.segments:
         return "Alike in places, but no frames were proven to be the same."
     return "No stretch of the two videos is alike."
@@ -183,7 +213,9 @@ def _sentence(
 
 def _stretches(segments: Sequence[VideoSegment]) -> str:
     first = max(segments, key=lambda s: s.query_end_s - s.query_start_s)
-    how = [word for word, said in (("mirrored", first.mirrored), ("backwards", first.reversed)) if said]
+    how = [
+        word for word, said in (("mirrored", first.mirrored), ("backwards", first.reversed)) if said
+    ]
     if abs(first.speed - 1.0) > 0.02:
         how.append(f"at {first.speed:.2f} times its speed")
     told = ", ".join(["", *how])
@@ -194,7 +226,11 @@ def _stretches(segments: Sequence[VideoSegment]) -> str:
         there = f"{_clock(first.reference_start_s)}–{_clock(first.reference_end_s)}"
         text = f"{here} of this video is {there} of the earlier one{told}."
     more = len(segments) - 1
-    return text if not more else f"{text.rstrip('.')}, and {more} more stretch{'es' if more > 1 else ''}."
+    return (
+        text
+        if not more
+        else f"{text.rstrip('.')}, and {more} more stretch{'es' if more > 1 else ''}."
+    )
 
 
 def _clock(seconds: float) -> str:

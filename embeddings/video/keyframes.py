@@ -1,4 +1,6 @@
-"""From decoded samples to keyframes: bars cut off, plain ones left out, near-identical neighbours kept once."""
+"""From decoded samples to keyframes: bars cut off, plain ones left out, near-identical
+neighbours kept once.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +23,16 @@ from embeddings.video.fingerprint import KeyFrame
 from embeddings.video.panes import Box, cut, moving_part, without_bars
 
 PROXY_SIDE_PX = 384  # a quarter less than a picture's: a minute of video holds sixty of them
-SAME_BITS = 10  # of 256: what re-encoding alone changes; ThreatExchange's tolerance between two implementations
+# of 256: what re-encoding alone changes; ThreatExchange's tolerance between two implementations
+SAME_BITS = 10
 MIRRORED = TURNS.index("mirrored")
 
 
 @dataclass(frozen=True, eq=False)
 class KeyFrames:
-    """The keyframes of one video; seconds and number of plain samples; what was cut off, in plain words."""
+    """The keyframes of one video; seconds and number of plain samples; what was cut off, in
+    plain words.
+    """
 
     frames: tuple[KeyFrame, ...]
     plain_s: float
@@ -62,25 +67,39 @@ def make_keyframes(
     kept, plain_s, plain_frames = _sift(samples, pictures)
     part = moving_part([one.pixels for one in kept]) if search else None
     described = image.describe([one.pixels for one in kept])
-    views = [_views(one, vectors) if search else () for one, vectors in zip(kept, described, strict=True)]
+    views = [
+        _views(one, vectors) if search else () for one, vectors in zip(kept, described, strict=True)
+    ]
     if part is not None:
         inner = _inner_views([one.pixels for one in kept], part, image)
         views = [(*whole, *cropped) for whole, cropped in zip(views, inner, strict=True)]
     frames = tuple(
-        KeyFrame(one.time_s, one.span_s, one.hashes[0], one.quality, MappingProxyType(vectors),
-                 _proxy(one.pixels, size), looked)
+        KeyFrame(
+            one.time_s,
+            one.span_s,
+            one.hashes[0],
+            one.quality,
+            MappingProxyType(vectors),
+            _proxy(one.pixels, size),
+            looked,
+        )
         for one, vectors, looked in zip(kept, described, views, strict=True)
-    )  # fmt: skip
+    )
     return KeyFrames(frames, plain_s, plain_frames, tuple(notes))
 
 
-def _sift(samples: Sequence[Sample], pictures: Sequence[NDArray[np.uint8]]) -> tuple[list[_Kept], float, int]:
-    """Leave plain samples out, and let one frame stand for neighbours that hardly differ from it."""
+def _sift(
+    samples: Sequence[Sample], pictures: Sequence[NDArray[np.uint8]]
+) -> tuple[list[_Kept], float, int]:
+    """Leave plain samples out, and let one frame stand for neighbours that hardly differ from
+    it.
+    """
     kept: list[_Kept] = []
     plain_s, plain_frames, after_plain = 0.0, 0, True
     for sample, pixels in zip(samples, pictures, strict=True):
         hashes, quality = _hash(pixels)
-        # The first of a still stretch is what its followers are compared with, so that slow drift ends it.
+        # The first of a still stretch is what its followers are compared with, so that slow drift
+        # ends it.
         if not after_plain and hamming(hashes[0], kept[-1].hashes[0]) <= SAME_BITS:
             kept[-1].span_s += sample.span_s
         elif plain_content(to_grey(pixels)):
@@ -94,7 +113,9 @@ def _sift(samples: Sequence[Sample], pictures: Sequence[NDArray[np.uint8]]) -> t
 def _hash(pixels: NDArray[np.uint8]) -> tuple[tuple[bytes, bytes], int]:
     """The PDQ hash of the picture and of its mirror image, and its quality."""
     turned, quality = pdqhash.compute_dihedral(np.ascontiguousarray(pixels))
-    plain, mirrored = (np.packbits(np.asarray(turned[at], np.uint8)).tobytes() for at in (0, MIRRORED))
+    plain, mirrored = (
+        np.packbits(np.asarray(turned[at], np.uint8)).tobytes() for at in (0, MIRRORED)
+    )
     return (plain, mirrored), int(quality)
 
 
@@ -106,13 +127,19 @@ def _views(one: _Kept, vectors: dict[str, NDArray[np.float32]]) -> tuple[QueryVi
     )
 
 
-def _inner_views(pictures: Sequence[NDArray[np.uint8]], part: Box, image: ImageAnalyzer) -> list[tuple[QueryView, ...]]:
+def _inner_views(
+    pictures: Sequence[NDArray[np.uint8]], part: Box, image: ImageAnalyzer
+) -> list[tuple[QueryView, ...]]:
     cropped = [np.ascontiguousarray(cut(pixels, part)) for pixels in pictures]
     found: list[tuple[QueryView, ...]] = []
     for pixels, vectors in zip(cropped, image.describe(cropped), strict=True):
         hashes, quality = _hash(pixels)
-        found.append((QueryView("moving_part", hashes[0], quality, MappingProxyType(vectors)),
-                      QueryView("moving_part_mirrored", hashes[1], quality)))  # fmt: skip
+        found.append(
+            (
+                QueryView("moving_part", hashes[0], quality, MappingProxyType(vectors)),
+                QueryView("moving_part_mirrored", hashes[1], quality),
+            )
+        )
     return found
 
 

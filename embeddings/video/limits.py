@@ -9,12 +9,16 @@ from dataclasses import dataclass
 class VideoLimits:
     """What is looked at, and what is refused.
 
-    max_pixels: width x height of a frame; beyond it the video is refused before anything is decoded.
-    max_seconds: length; beyond it the video is refused, from the header or as soon as a frame lies beyond it.
-    max_frames: most frames that are kept. A video with more seconds than that is looked at every 2, 4, 8, ...
-        seconds: nested grids, so that a copy cut short at its end is still looked at in the same moments.
-    interval_s: spacing of the frames of a video of at most ``max_frames`` x ``interval_s`` seconds; half of it for
-        clips under ``short_s``, whose few frames would otherwise leave their times and speed open.
+    max_pixels: width x height of a frame; beyond it the video is refused before anything is
+        decoded.
+    max_seconds: length; beyond it the video is refused, from the header or as soon as a frame lies
+        beyond it.
+    max_frames: most frames that are kept. A video with more seconds than that is looked at every 2,
+        4, 8, ... seconds: nested grids, so that a copy cut short at its end is still looked at in
+        the same moments.
+    interval_s: spacing of the frames of a video of at most ``max_frames`` x ``interval_s`` seconds;
+        half of it for clips under ``short_s``, whose few frames would otherwise leave their times
+        and speed open.
     max_work_s: wall-clock seconds of decoding after which the video is given up.
     side_px: long side of the frames that are handed on; nothing downstream looks at finer detail.
     """

@@ -1,12 +1,12 @@
 """Straight lines in the likeness of two videos: reference time = speed x query time + shift.
 
-Hough voting over speed and shift, scored by the best run along each line rather than by its sum, so that ten
-seconds cut into an hour stand out as much as in a minute. The winner is refined by least squares, its rows are
-taken away, and the search goes on.
+Hough voting over speed and shift, scored by the best run along each line rather than by its sum, so
+that ten seconds cut into an hour stand out as much as in a minute. The winner is refined by least
+squares, its rows are taken away, and the search goes on.
 
-Sources: Douze et al., "Circulant temporal encoding for video retrieval and temporal alignment", IJCV 2016
-(shift votes); He et al., "VCSL", CVPR 2022 (segments as the unit); Bentley, "Programming Pearls", CACM 1984 (best
-run).
+Sources: Douze et al., "Circulant temporal encoding for video retrieval and temporal alignment",
+    IJCV 2016 (shift votes); He et al., "VCSL", CVPR 2022 (segments as the unit); Bentley,
+    "Programming Pearls", CACM 1984 (best run).
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from embeddings.video.similarity import Cells
 SPEEDS = tuple(round(2.0 ** (k / 10), 4) for k in range(-10, 11))  # 0.5 to 2 in steps of 7 %
 WORTH = 0.2  # what a point must bring to lengthen a run
 FAINT = 0.1  # cells under this vote for nothing
-BACKWARDS = 0.75  # a reversed line must clearly beat the best forward one: still content runs either way
+# a reversed line must clearly beat the best forward one: still content runs either way
+BACKWARDS = 0.75
 ODD_SPEED = 0.97  # and another speed than 1 must beat speed 1
 MAX_LINES = 8
 DULL = 0.7  # what a cell's plain likeness votes with
@@ -29,7 +30,8 @@ DULL = 0.7  # what a cell's plain likeness votes with
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One run of points along one line: query point rows[k] shows what reference point columns[k] shows.
+    """One run of points along one line: query point rows[k] shows what reference point columns[k]
+    shows.
 
     score: sum over the points of their sharpened likeness less WORTH.
     """
@@ -46,12 +48,16 @@ def find_lines(cells: Cells, step_s: float, min_score: float) -> list[Line]:
 
     Args: step_s: the wider of the two spacings.
     """
-    # A tight crop is alike in all seconds of its shot, and the best of them stands out of nothing: then plain likeness
-    # has to do, which still knows the order of the shots.
-    return _lines(cells.sharp, cells, step_s, min_score) or _lines(cells.values * DULL, cells, step_s, min_score)
+    # A tight crop is alike in all seconds of its shot, and the best of them stands out of nothing:
+    # then plain likeness has to do, which still knows the order of the shots.
+    return _lines(cells.sharp, cells, step_s, min_score) or _lines(
+        cells.values * DULL, cells, step_s, min_score
+    )
 
 
-def _lines(values: NDArray[np.float32], cells: Cells, step_s: float, min_score: float) -> list[Line]:
+def _lines(
+    values: NDArray[np.float32], cells: Cells, step_s: float, min_score: float
+) -> list[Line]:
     sharp = values.copy()
     lines: list[Line] = []
     while len(lines) < MAX_LINES:
@@ -88,7 +94,11 @@ def _best_line(sharp: NDArray[np.float32], cells: Cells, step_s: float) -> Line 
 
 
 def _best_shift(
-    rows: NDArray[np.int64], shifts: NDArray[np.float64], votes: NDArray[np.float32], count: int, step_s: float
+    rows: NDArray[np.int64],
+    shifts: NDArray[np.float64],
+    votes: NDArray[np.float32],
+    count: int,
+    step_s: float,
 ) -> tuple[float, float]:
     """The shift whose line has the best run, and the score of that run."""
     low = float(shifts.min())
@@ -106,13 +116,19 @@ def _best_shift(
     return float(best[winner]), low + (winner + 1) * step_s
 
 
-def _along(sharp: NDArray[np.float32], cells: Cells, speed: float, shift: float, reach_s: float) -> Line | None:
-    """The best run along one line, with the best reference point within reach for each query point."""
+def _along(
+    sharp: NDArray[np.float32], cells: Cells, speed: float, shift: float, reach_s: float
+) -> Line | None:
+    """The best run along one line, with the best reference point within reach for each query
+    point.
+    """
     expected = speed * cells.rows_s + shift
     away = np.abs(cells.columns_s[None, :] - expected[:, None])
     near = np.where(away <= reach_s, sharp - 0.05 * away / max(reach_s, 1e-6), -1.0)
     columns = near.argmax(axis=1)
-    found = np.maximum(np.where(near.max(axis=1) > -1.0, sharp[np.arange(len(sharp)), columns], 0.0), 0.0)
+    found = np.maximum(
+        np.where(near.max(axis=1) > -1.0, sharp[np.arange(len(sharp)), columns], 0.0), 0.0
+    )
     start, end, score = best_run(found - WORTH)
     if end <= start:
         return None
@@ -122,7 +138,9 @@ def _along(sharp: NDArray[np.float32], cells: Cells, speed: float, shift: float,
 
 
 def best_run(gains: NDArray[np.floating]) -> tuple[int, int, float]:
-    """(start, end, sum) of the stretch with the largest sum; (0, 0, 0.0) where nothing is positive."""
+    """(start, end, sum) of the stretch with the largest sum; (0, 0, 0.0) where nothing is
+    positive.
+    """
     best = (0, 0, 0.0)
     start, total = 0, 0.0
     for at, gain in enumerate(gains):
@@ -135,7 +153,9 @@ def best_run(gains: NDArray[np.floating]) -> tuple[int, int, float]:
 
 
 def _refined(cells: Cells, line: Line, sharp: NDArray[np.float32]) -> tuple[float, float] | None:
-    """Speed and shift that fit the points of the run best, a few rounds of least squares; None for short runs."""
+    """Speed and shift that fit the points of the run best, a few rounds of least squares; None
+    for short runs.
+    """
     if len(line.rows) < 4:
         return None
     at, to = cells.rows_s[line.rows], cells.columns_s[line.columns]

@@ -17,10 +17,11 @@ MAX_SECONDS = 600  # points of the likeness curve that evidence carries
 class VideoSegment:
     """A stretch of the query and the stretch of the reference that it repeats, in seconds.
 
-    speed: seconds of the reference shown in one second of the query; reversed: it runs backwards; score: mean
-    likeness 0..1; verified: enough of its frames were proven, pixel by pixel, to show the same picture; motion:
-    whether what moves in them moves alike ("cuts": they are of several shots; "still": nothing moves, so that time
-    proves nothing; "disagrees": only the unmoving ground is shared, which is no copy).
+    speed: seconds of the reference shown in one second of the query; reversed: it runs backwards;
+    score: mean likeness 0..1; verified: enough of its frames were proven, pixel by pixel, to show
+    the same picture; motion: whether what moves in them moves alike ("cuts": they are of several
+    shots; "still": nothing moves, so that time proves nothing; "disagrees": only the unmoving
+    ground is shared, which is no copy).
     """
 
     query_start_s: float
@@ -37,7 +38,10 @@ class VideoSegment:
 
 @dataclass(frozen=True)
 class FramePair:
-    """Two frames that were laid over each other, for people to see. frame_ms name the stored keyframes."""
+    """Two frames that were laid over each other, for people to see.
+
+    frame_ms name the stored keyframes.
+    """
 
     query_ms: int
     reference_ms: int
@@ -60,10 +64,12 @@ class SecondScore:
 class VideoMatch:
     """How a query video relates to one reference.
 
-    similarity: 0..1, at least 0.95 exactly where ``verified``; partial: shared content was proven, but too little
-    of either work for a copy; sound_only: nothing but the sound makes it a copy: rules of its own apply.
-    agreement: whether picture and sound point to the same stretches. query_coverage, reference_coverage: shares
-    of the content, 0..1, of whichever channel decided. matched_s: seconds of the query.
+    similarity: 0..1, at least 0.95 exactly where ``verified``; partial: shared content was proven,
+    but too little of either work for a copy; sound_only: nothing but the sound makes it a copy:
+    rules of its own apply.
+    agreement: whether picture and sound point to the same stretches. query_coverage,
+    reference_coverage: shares of the content, 0..1, of whichever channel decided. matched_s:
+    seconds of the query.
     """
 
     similarity: float
@@ -84,7 +90,9 @@ class VideoMatch:
     sound: SoundMatch | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """A dict of plain JSON types; segments are the proven ones of both channels; the likeness curve is thinned."""
+        """A dict of plain JSON types; segments are the proven ones of both channels; the
+        likeness curve is thinned.
+        """
         step = -(-len(self.seconds) // MAX_SECONDS) or 1
         return {
             "similarity": self.similarity,
@@ -97,13 +105,23 @@ class VideoMatch:
             "reference_coverage": self.reference_coverage,
             "matched_s": self.matched_s,
             "segments": [
-                *({**asdict(segment), "channel": "picture"} for segment in self.segments if segment.verified),
+                *(
+                    {**asdict(segment), "channel": "picture"}
+                    for segment in self.segments
+                    if segment.verified
+                ),
                 *(
                     _sound_segment(segment)
-                    for segment in (self.sound.segments if self.sound is not None and self.sound.verified else ())
+                    for segment in (
+                        self.sound.segments
+                        if self.sound is not None and self.sound.verified
+                        else ()
+                    )
                 ),
             ],
-            "unproven_segments": [asdict(segment) for segment in self.segments if not segment.verified],
+            "unproven_segments": [
+                asdict(segment) for segment in self.segments if not segment.verified
+            ],
             "pairs": [asdict(pair) for pair in self.pairs],
             "seconds": [asdict(second) for second in self.seconds[::step]],
             "scores": dict(self.scores),

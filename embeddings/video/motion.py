@@ -1,9 +1,10 @@
-"""Whether what moves, moves alike: two takes from one tripod share every pixel of the wall and nothing else.
+"""Whether what moves, moves alike: two takes from one tripod share every pixel of the wall and
+nothing else.
 
-Laid over each other, a frame of one talking head agrees with a frame of another in all blocks of the background.
-What proves a copy there is time: the difference of two frames of the query, laid over the difference of the two
-aligned frames of the reference. The unmoving ground cancels out of both; what moved remains, and in a copy it
-moved alike.
+Laid over each other, a frame of one talking head agrees with a frame of another in all blocks of
+the background. What proves a copy there is time: the difference of two frames of the query, laid
+over the difference of the two aligned frames of the reference. The unmoving ground cancels out of
+both; what moved remains, and in a copy it moved alike.
 """
 
 from __future__ import annotations
@@ -24,18 +25,22 @@ Motion = Literal["agrees", "disagrees", "still", "cuts"]
 SAME_SHOT_BITS = 64  # hashes nearer than this show one shot; a second of camera move is 68 (median)
 BLOCK_PX = 16
 TEXTURE_LEVELS = 6.0
-MOVING_SHARE = 0.5  # of the textured blocks: a walking person changes a quarter of a picture, a camera move nine tenths
-ONE_SHOT_SHARE = 0.2  # of the pairs of moments that must show one unmoving ground before movement is asked about
+# of the textured blocks: a walking person changes a quarter of a picture, a camera move nine tenths
+MOVING_SHARE = 0.5
+# of the pairs of moments that must show one unmoving ground before movement is asked about
+ONE_SHOT_SHARE = 0.2
 BLUR_PX = 2.5  # takes coding noise away, and forgives a sampling phase of a fraction of a second
 STILL_LEVELS = 2.0  # rms of a difference under which nothing moved but noise
-# Correlation of the differences. Measured on 16 made talking heads: copies 0.57 to 1.0 at any sampling phase, other
-# takes in the same room -0.13 to 0.31.
+# Correlation of the differences. Measured on 16 made talking heads: copies 0.57 to 1.0 at any
+# sampling phase, other takes in the same room -0.13 to 0.31.
 AGREES_AT = 0.45
 
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """What the two videos show at one moment of a stretch: frame numbers, proxies, and the reference's hash."""
+    """What the two videos show at one moment of a stretch: frame numbers, proxies, and the
+    reference's hash.
+    """
 
     query_frame: int
     reference_frame: int
@@ -46,8 +51,9 @@ class Moment:
 
 @dataclass(frozen=True)
 class MotionReport:
-    """cuts: the frames are of different shots or the camera moves, which no chance brings about alike; still: nothing
-    moves in either; else whether the differences correlate, -1..1, over how many pairs of moments of one shot.
+    """cuts: the frames are of different shots or the camera moves, which no chance brings about
+    alike; still: nothing moves in either; else whether the differences correlate, -1..1, over how
+    many pairs of moments of one shot.
     """
 
     verdict: Motion
@@ -57,7 +63,9 @@ class MotionReport:
 
 @dataclass(frozen=True, eq=False)
 class _Laid:
-    """The query laid over the reference, blurred; (h, w) of the reference's proxy; inside: where both are."""
+    """The query laid over the reference, blurred; (h, w) of the reference's proxy; inside: where
+    both are.
+    """
 
     query: NDArray[np.float32]
     reference: NDArray[np.float32]
@@ -68,8 +76,8 @@ def compare_motion(moments: Sequence[Moment], transform: Transform, mirrored: bo
     """Judge the moments of one stretch together.
 
     Args:
-        transform: 3x3, from the query's proxy (mirrored, where ``mirrored``) to the reference's, found on one proven
-            frame pair: an edit places a whole shot alike.
+        transform: 3x3, from the query's proxy (mirrored, where ``mirrored``) to the reference's,
+            found on one proven frame pair: an edit places a whole shot alike.
     Raises: BadProxy.
     """
     laid: dict[int, _Laid] = {}
@@ -77,7 +85,8 @@ def compare_motion(moments: Sequence[Moment], transform: Transform, mirrored: bo
     compared = moving = 0
     for a, b in combinations(range(len(moments)), 2):
         if _same_frame(moments[a], moments[b]):
-            continue  # kept once because hardly anything changed: the difference is not known to be nothing
+            # kept once because hardly anything changed: the difference is not known to be nothing
+            continue
         if hash_bits_apart(moments[a].reference_hash, moments[b].reference_hash) > SAME_SHOT_BITS:
             moving += 1
             continue
@@ -90,7 +99,8 @@ def compare_motion(moments: Sequence[Moment], transform: Transform, mirrored: bo
         if not inside.any():
             continue
         if _ground_moves(laid[a].reference, laid[b].reference):
-            moving += 1  # the camera turns or travels: that the frames fit one by one is proof enough
+            # the camera turns or travels: that the frames fit one by one is proof enough
+            moving += 1
             continue
         moved_query = _centred((laid[a].query - laid[b].query)[inside])
         moved_reference = _centred((laid[a].reference - laid[b].reference)[inside])
@@ -104,7 +114,9 @@ def compare_motion(moments: Sequence[Moment], transform: Transform, mirrored: bo
     if not compared or max(own_query, own_reference) / area < STILL_LEVELS**2:
         return MotionReport("cuts" if moving else "still", 0.0, compared)
     correlation = joint / max((own_query * own_reference) ** 0.5, 1e-9)
-    return MotionReport("agrees" if correlation >= AGREES_AT else "disagrees", round(correlation, 4), compared)
+    return MotionReport(
+        "agrees" if correlation >= AGREES_AT else "disagrees", round(correlation, 4), compared
+    )
 
 
 def hash_bits_apart(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> int:
@@ -115,7 +127,10 @@ def hash_bits_apart(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> int:
 def _ground_moves(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:
     """Whether most of what has texture changes from one picture to the other."""
     rows, columns = a.shape[0] // BLOCK_PX, a.shape[1] // BLOCK_PX
-    tiles = [v[: rows * BLOCK_PX, : columns * BLOCK_PX].reshape(rows, BLOCK_PX, columns, BLOCK_PX) for v in (a, a - b)]
+    tiles = [
+        v[: rows * BLOCK_PX, : columns * BLOCK_PX].reshape(rows, BLOCK_PX, columns, BLOCK_PX)
+        for v in (a, a - b)
+    ]
     texture = tiles[0].std(axis=(1, 3))
     change = np.sqrt((tiles[1] ** 2).mean(axis=(1, 3)))
     textured = texture > TEXTURE_LEVELS
@@ -127,13 +142,19 @@ def _same_frame(a: Moment, b: Moment) -> bool:
 
 
 def _lay(moment: Moment, transform: Transform, mirrored: bool) -> _Laid:
-    query, reference = (to_grey(decode_proxy(proxy)) for proxy in (moment.query_proxy, moment.reference_proxy))
+    query, reference = (
+        to_grey(decode_proxy(proxy)) for proxy in (moment.query_proxy, moment.reference_proxy)
+    )
     if mirrored:
         query = np.ascontiguousarray(query[:, ::-1])
     size = (reference.shape[1], reference.shape[0])
     warped = cv2.warpPerspective(query, transform, size, flags=cv2.INTER_LINEAR)
-    inside = cv2.warpPerspective(np.full_like(query, 255), transform, size, flags=cv2.INTER_NEAREST) > 0
-    return _Laid(_blurred(np.asarray(warped, np.uint8)), _blurred(reference), np.asarray(inside, np.bool_))
+    inside = (
+        cv2.warpPerspective(np.full_like(query, 255), transform, size, flags=cv2.INTER_NEAREST) > 0
+    )
+    return _Laid(
+        _blurred(np.asarray(warped, np.uint8)), _blurred(reference), np.asarray(inside, np.bool_)
+    )
 
 
 def _blurred(grey: NDArray[np.uint8]) -> NDArray[np.float32]:

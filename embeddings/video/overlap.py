@@ -1,9 +1,11 @@
-"""A second look with the geometry known: once one frame pair is proven, all frames are compared where both show.
+"""A second look with the geometry known: once one frame pair is proven, all frames are compared
+where both show.
 
-A tight crop, a blurred letterbox or a video in a video changes what a whole frame looks like, so that descriptors
-say little and hashes nothing. But an edit places a whole video alike: the transform of one proven pair lays every
-frame of the query over every frame of the reference, and the part that both show is compared pixel by pixel, small.
-That finds the stretch to the frame, whatever surrounds it.
+A tight crop, a blurred letterbox or a video in a video changes what a whole frame looks like, so
+that descriptors say little and hashes nothing. But an edit places a whole video alike: the
+transform of one proven pair lays every frame of the query over every frame of the reference, and
+the part that both show is compared pixel by pixel, small. That finds the stretch to the frame,
+whatever surrounds it.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from embeddings.image.raster import decode_proxy, to_grey
 from embeddings.video.fingerprint import KeyFrame, ReferenceVideo
 from embeddings.video.similarity import Cells, points, sharpened
 
-SIDE_PX = 40  # the shared part is compared at this size: what moves a tenth of it in a second still stands out
+# the shared part is compared at this size: what moves a tenth of it in a second still stands out
+SIDE_PX = 40
 DETAIL_SIGMA_PX = 6.0
 MIN_SIDE_PX = 12
 MOST_FRAMES = 150  # of either work; beyond it every second one is compared, and so on
@@ -34,7 +37,8 @@ class OverlapView:
     """The frames of two works, decoded once, to be compared under several transforms.
 
     Args:
-        proxies: frame_ms -> proxy of the reference's frames; frames whose proxy is gone are like nothing.
+        proxies: frame_ms -> proxy of the reference's frames; frames whose proxy is gone are like
+            nothing.
     Raises: BadProxy.
     """
 
@@ -53,24 +57,37 @@ class OverlapView:
         self._stored = [_grey(proxy) for proxy in _thinned(stored)]
 
     def cells(self, transform: Transform, mirrored: bool) -> Cells | None:
-        """Likeness of all frames in the part that both works show; None where that part is too small.
+        """Likeness of all frames in the part that both works show; None where that part is too
+        small.
 
-        Args: transform: 3x3, from the query's proxy (mirrored, where ``mirrored``) to the reference's.
+        Args: transform: 3x3, from the query's proxy (mirrored, where ``mirrored``) to the
+            reference's.
         """
         query = next((grey for grey in self._queries if grey is not None), None)
         reference = next((grey for grey in self._stored if grey is not None), None)
         if query is None or reference is None:
             return None
-        shared = _shared(transform, (query.shape[1], query.shape[0]), (reference.shape[1], reference.shape[0]))
+        shared = _shared(
+            transform, (query.shape[1], query.shape[0]), (reference.shape[1], reference.shape[0])
+        )
         if shared is None:
             return None
         to_patch, size = shared
-        laid = _details([_patch(grey, to_patch @ transform, size, mirrored) for grey in self._queries])
+        laid = _details(
+            [_patch(grey, to_patch @ transform, size, mirrored) for grey in self._queries]
+        )
         shown = _details([_patch(grey, to_patch, size, False) for grey in self._stored])
         ncc = _spread(laid @ shown.T, *self._counts)
         likeness = np.clip((ncc - NCC_NONE) / (NCC_FULL - NCC_NONE), 0.0, 1.0).astype(np.float32)
         values = likeness[np.ix_(self._rows[1], self._columns[1])]
-        return Cells(self._rows[0], self._columns[0], self._rows[1], self._columns[1], values, sharpened(values))
+        return Cells(
+            self._rows[0],
+            self._columns[0],
+            self._rows[1],
+            self._columns[1],
+            values,
+            sharpened(values),
+        )
 
 
 def _grey(proxy: bytes | None) -> NDArray[np.uint8] | None:
@@ -82,7 +99,9 @@ def _shared(
 ) -> tuple[Transform, tuple[int, int]] | None:
     """The map from reference pixels to the patch that both show, and its width and height."""
     width, height = query_size
-    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32).reshape(-1, 1, 2)
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32).reshape(
+        -1, 1, 2
+    )
     mapped = cv2.perspectiveTransform(corners, transform).reshape(-1, 2)
     low = np.maximum(mapped.min(axis=0), 0.0)
     high = np.minimum(mapped.max(axis=0), np.array(reference_size, np.float32))
@@ -105,14 +124,18 @@ def _patch(
         grey = np.ascontiguousarray(grey[:, ::-1])
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
     smooth = cv2.GaussianBlur(grey, (0, 0), 0.5 / max(scale, 1e-3)) if scale < 1.0 else grey
-    patch = cv2.warpPerspective(smooth, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    patch = cv2.warpPerspective(
+        smooth, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     values = patch.astype(np.float32)
-    return np.asarray((values - cv2.GaussianBlur(values, (0, 0), DETAIL_SIGMA_PX)).reshape(-1), np.float32)
+    return np.asarray(
+        (values - cv2.GaussianBlur(values, (0, 0), DETAIL_SIGMA_PX)).reshape(-1), np.float32
+    )
 
 
 def _details(patches: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Patches as unit vectors, (n, pixels); what never changes is taken out where it is nearly all there is, so that
-    the movement before a wall tells one second from the next.
+    """Patches as unit vectors, (n, pixels); what never changes is taken out where it is nearly all
+    there is, so that the movement before a wall tells one second from the next.
     """
     stacked = np.stack(patches)
     ground = stacked.mean(axis=0)
@@ -120,7 +143,11 @@ def _details(patches: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         stacked = stacked - ground
     stacked -= stacked.mean(axis=1, keepdims=True)
     length = np.linalg.norm(stacked, axis=1, keepdims=True)
-    return np.asarray(np.where(length > FAINT * np.sqrt(stacked.shape[1]), stacked / np.maximum(length, 1e-6), 0.0))
+    return np.asarray(
+        np.where(
+            length > FAINT * np.sqrt(stacked.shape[1]), stacked / np.maximum(length, 1e-6), 0.0
+        )
+    )
 
 
 def _thinned(values: Sequence[T]) -> list[T]:
@@ -130,4 +157,6 @@ def _thinned(values: Sequence[T]) -> list[T]:
 def _spread(ncc: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
     """Give every frame the value of the compared one that is nearest before it."""
     step_q, step_r = -(-rows // MOST_FRAMES), -(-columns // MOST_FRAMES)
-    return np.asarray(ncc[np.ix_(np.arange(rows) // step_q, np.arange(columns) // step_r)], np.float32)
+    return np.asarray(
+        ncc[np.ix_(np.arange(rows) // step_q, np.arange(columns) // step_r)], np.float32
+    )

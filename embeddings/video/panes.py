@@ -1,7 +1,8 @@
-"""Which part of a video's picture is the video: plain bars and unmoving surrounds, told from all frames together.
+"""Which part of a video's picture is the video: plain bars and unmoving surrounds, told from all
+frames together.
 
-One dark scene looks like a bar and one still moment like a frame around it; over the whole length only what
-never shows anything is a bar, and only what never changes is a surround.
+One dark scene looks like a bar and one still moment like a frame around it; over the whole length
+only what never shows anything is a bar, and only what never changes is a surround.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from numpy.typing import NDArray
 
 THUMB_PX = 128  # long side of the pictures that bars and movement are looked for in
 BAR_LEVELS = 5.0  # standard deviation along a row or column that a plain bar stays under
-MOVING_LEVELS = 16.0  # range of grey over time of a point that moves; re-encoding alone stays under half of it
+# range of grey over time of a point that moves; re-encoding alone stays under half of it
+MOVING_LEVELS = 16.0
 MOVING_SHARE = 0.1  # of a row or column that moves
 MIN_PART_PX = 64
-MAX_PART, MIN_PART = 0.8, 0.06  # of the area: a larger part is as good as the whole, a smaller one shows too little
+# of the area: a larger part is as good as the whole, a smaller one shows too little
+MAX_PART, MIN_PART = 0.8, 0.06
 MIN_PICTURES = 4
 
 
@@ -44,13 +47,19 @@ def cut(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
 
 
 def without_bars(pictures: Sequence[NDArray[np.uint8]]) -> Box | None:
-    """The box inside the plain bars that all (h, w, 3) uint8 pictures of a video share; None where there are none."""
+    """The box inside the plain bars that all (h, w, 3) uint8 pictures of a video share; None
+    where there are none.
+    """
     rows = columns = None
     for picture in pictures:
         thumb = _thumb(picture).astype(np.float32)
         by_row, by_column = thumb.std(axis=1), thumb.std(axis=0)
         rows = by_row if rows is None or len(rows) != len(by_row) else np.maximum(rows, by_row)
-        columns = by_column if columns is None or len(columns) != len(by_column) else np.maximum(columns, by_column)
+        columns = (
+            by_column
+            if columns is None or len(columns) != len(by_column)
+            else np.maximum(columns, by_column)
+        )
     if rows is None or columns is None:
         return None
     box = _box(rows > BAR_LEVELS, columns > BAR_LEVELS)
@@ -58,7 +67,9 @@ def without_bars(pictures: Sequence[NDArray[np.uint8]]) -> Box | None:
 
 
 def moving_part(pictures: Sequence[NDArray[np.uint8]]) -> Box | None:
-    """The box that holds all movement, where that is a part of the picture only: a video put into a still frame."""
+    """The box that holds all movement, where that is a part of the picture only: a video put
+    into a still frame.
+    """
     if len(pictures) < MIN_PICTURES:
         return None
     low = high = _thumb(pictures[0])
@@ -69,7 +80,11 @@ def moving_part(pictures: Sequence[NDArray[np.uint8]]) -> Box | None:
         low, high = np.minimum(low, thumb), np.maximum(high, thumb)
     moves = high.astype(np.int16) - low > MOVING_LEVELS
     box = _box(moves.mean(axis=1) > MOVING_SHARE, moves.mean(axis=0) > MOVING_SHARE)
-    return box if box is not None and MIN_PART <= box.area <= MAX_PART and _large_enough(box, pictures[0]) else None
+    return (
+        box
+        if box is not None and MIN_PART <= box.area <= MAX_PART and _large_enough(box, pictures[0])
+        else None
+    )
 
 
 def _thumb(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -84,7 +99,9 @@ def _box(rows: NDArray[np.bool_], columns: NDArray[np.bool_]) -> Box | None:
     y, x = np.flatnonzero(rows), np.flatnonzero(columns)
     if not len(y) or not len(x):
         return None
-    return Box(x[0] / len(columns), y[0] / len(rows), (x[-1] + 1) / len(columns), (y[-1] + 1) / len(rows))
+    return Box(
+        x[0] / len(columns), y[0] / len(rows), (x[-1] + 1) / len(columns), (y[-1] + 1) / len(rows)
+    )
 
 
 def _large_enough(box: Box, picture: NDArray[np.uint8]) -> bool:

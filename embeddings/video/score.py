@@ -1,13 +1,17 @@
 """From matched stretches to one similarity of two videos: pure rules, no pictures, no clock.
 
-1. The *share* is the larger of matched seconds to seconds with content, of the query and of the reference: a whole
-   clip put into a longer film is a copy, and so is a film of which only one scene was kept.
-2. With ``copy_share`` or more, over at least ``min_matched_s`` seconds, it is a copy: similarity = 0.95 + 0.05 x
-   share of the query x share of the reference x fidelity, where fidelity (0..1) is how fully the verified frames
-   agree. So what is owed falls with the part that was taken and with the part that is one's own.
-3. With less it is a *partial match*: 0.70 rising to just under 0.95 at ``copy_share``. Five seconds quoted in a
-   review of ten minutes are 0.70 plus, shown with their times, and cost nobody anything.
-4. Of a registered picture there are no seconds: it is a copy where it fills ``picture_share`` of the video.
+1. The *share* is the larger of matched seconds to seconds with content, of the query and of the
+   reference: a whole clip put into a longer film is a copy, and so is a film of which only one
+   scene was kept.
+2. With ``copy_share`` or more, over at least ``min_matched_s`` seconds, it is a copy: similarity =
+   0.95 + 0.05 x share of the query x share of the reference x fidelity, where fidelity (0..1) is
+   how fully the verified frames agree. So what is owed falls with the part that was taken and with
+   the part that is one's own.
+3. With less it is a *partial match*: 0.70 rising to just under 0.95 at ``copy_share``. Five seconds
+   quoted in a review of ten minutes are 0.70 plus, shown with their times, and cost nobody
+   anything.
+4. Of a registered picture there are no seconds: it is a copy where it fills ``picture_share`` of
+  the video.
 5. What could not be verified frame by frame stays under 0.70 whatever its length.
 """
 
@@ -32,7 +36,8 @@ class VideoPolicy:
 
 @dataclass(frozen=True)
 class Extent:
-    """What was matched, in seconds: of the query and of the reference, of how much content each has.
+    """What was matched, in seconds: of the query and of the reference, of how much content each
+    has.
 
     reference_content_s is 0 for a registered picture.
     """
@@ -55,19 +60,24 @@ class Extent:
 
 @dataclass(frozen=True)
 class Score:
-    """similarity: 0..1, at least 0.95 exactly where ``copy``; partial: verified, but too little to be a copy."""
+    """similarity: 0..1, at least 0.95 exactly where ``copy``; partial: verified, but too little
+    to be a copy.
+    """
 
     similarity: float
     copy: bool
     partial: bool
 
 
-def score(extent: Extent, *, verified: bool, likeness: float, fidelity: float, policy: VideoPolicy) -> Score:
+def score(
+    extent: Extent, *, verified: bool, likeness: float, fidelity: float, policy: VideoPolicy
+) -> Score:
     """The similarity of two videos by the rule above.
 
     Args:
         verified: whether enough frame pairs were proven to show the same picture.
-        likeness: 0..1, mean likeness along the matched stretches: all that speaks where nothing was verified.
+        likeness: 0..1, mean likeness along the matched stretches: all that speaks where nothing was
+            verified.
         fidelity: 0..1, how fully the verified frames agree.
     """
     if extent.query_s <= 0.0:
@@ -87,9 +97,15 @@ def score(extent: Extent, *, verified: bool, likeness: float, fidelity: float, p
 def _long_enough(extent: Extent, policy: VideoPolicy) -> bool:
     if extent.query_s >= policy.min_matched_s:
         return True
-    # A clip of two seconds cannot match for three: there, nearly all of the shorter work must be matched.
-    shares = [extent.query_share] + ([extent.reference_share] if extent.reference_content_s > 0 else [])
-    shorter = min([extent.query_content_s] + ([extent.reference_content_s] if extent.reference_content_s > 0 else []))
+    # A clip of two seconds cannot match for three: there, nearly all of the shorter work must be
+    # matched.
+    shares = [extent.query_share] + (
+        [extent.reference_share] if extent.reference_content_s > 0 else []
+    )
+    shorter = min(
+        [extent.query_content_s]
+        + ([extent.reference_content_s] if extent.reference_content_s > 0 else [])
+    )
     return shorter < policy.min_matched_s and max(shares) >= 0.8
 
 

@@ -1,9 +1,10 @@
 """How alike the frames of two videos are, all against all, from what the index keeps of them.
 
-The copy descriptor says which shot it is and survives crops and captions; the perceptual hash says which second
-of the shot. Constants measured on camera moves over 14 photographs: cosines of different pictures stay under
-0.31 (99.9 %), those of copies lie around 0.8, and still at 0.9 a second later; hashes of copies differ in 10 to
-48 of 256 bits, in 68 (median) a second later and in about 128 where nothing is shared.
+The copy descriptor says which shot it is and survives crops and captions; the perceptual hash says
+which second of the shot. Constants measured on camera moves over 14 photographs: cosines of
+different pictures stay under 0.31 (99.9 %), those of copies lie around 0.8, and still at 0.9 a
+second later; hashes of copies differ in 10 to 48 of 256 bits, in 68 (median) a second later and in
+about 128 where nothing is shared.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from embeddings.video.fingerprint import KeyFrame, ReferenceVideo
 
 COSINE_NONE, COSINE_FULL = 0.30, 0.80
 BITS_NONE, BITS_FULL = 96, 24
-COSINE_SHARE = 0.6  # of a cell's value where the hash says nothing: a crop is alike, but nobody knows which second
+# of a cell's value where the hash says nothing: a crop is alike, but nobody knows which second
+COSINE_SHARE = 0.6
 SHARPNESS = 5.0
 
 
@@ -26,9 +28,10 @@ SHARPNESS = 5.0
 class Cells:
     """Likeness of query points (rows) and reference points (columns).
 
-    A frame that lasts has several points, one each interval. rows_s, columns_s: times of the points; row_frames,
-    column_frames: the keyframe of each point; values: (n, m) float32, 0..1; sharp: the same with what is less
-    alike than the best of its row or column pressed down, so that the right second stands out of its shot.
+    A frame that lasts has several points, one each interval. rows_s, columns_s: times of the
+    points; row_frames, column_frames: the keyframe of each point; values: (n, m) float32, 0..1;
+    sharp: the same with what is less alike than the best of its row or column pressed down, so that
+    the right second stands out of its shot.
     """
 
     rows_s: NDArray[np.float64]
@@ -49,7 +52,9 @@ def cells(frames: Sequence[KeyFrame], interval_s: float, reference: ReferenceVid
 
 
 def frame_likeness(frames: Sequence[KeyFrame], reference: ReferenceVideo) -> NDArray[np.float32]:
-    """(n, m) float32 in 0..1: how alike each keyframe of the query is to each frame of the reference."""
+    """(n, m) float32 in 0..1: how alike each keyframe of the query is to each frame of the
+    reference.
+    """
     shape = (len(frames), len(reference.times_s))
     if not all(shape):
         return np.zeros(shape, np.float32)
@@ -66,7 +71,8 @@ def frame_likeness(frames: Sequence[KeyFrame], reference: ReferenceVideo) -> NDA
             if all(model in view.embeddings for view in views):
                 found = np.stack([view.embeddings[model] for view in views]) @ vectors.T
                 cosine[rows] = np.maximum(cosine[rows], found)
-    # Nothing is cut off at the top: between two that are surely alike the nearer one is the right second.
+    # Nothing is cut off at the top: between two that are surely alike the nearer one is the right
+    # second.
     by_cosine = np.interp(cosine, (COSINE_NONE, COSINE_FULL, 1.0), (0.0, 0.9, 1.0))
     by_hash = np.clip((BITS_NONE - bits) / (BITS_NONE - BITS_FULL), 0.0, 1.0)
     joined = COSINE_SHARE * by_cosine + (1.0 - COSINE_SHARE) * by_hash
@@ -84,15 +90,21 @@ def hash_likeness(bits: float) -> float:
 
 
 def sharpened(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Press down what is less alike than the best of its row or of its column; equal ones stay as they are."""
+    """Press down what is less alike than the best of its row or of its column; equal ones stay
+    as they are.
+    """
     if not values.size:
         return values
-    behind = np.maximum(values.max(axis=1, keepdims=True), values.max(axis=0, keepdims=True)) - values
+    behind = (
+        np.maximum(values.max(axis=1, keepdims=True), values.max(axis=0, keepdims=True)) - values
+    )
     return np.asarray(values * np.exp(-SHARPNESS * behind), np.float32)
 
 
 def points(
-    times_s: Sequence[float] | NDArray[np.float64], spans_s: Sequence[float] | NDArray[np.float64], interval_s: float
+    times_s: Sequence[float] | NDArray[np.float64],
+    spans_s: Sequence[float] | NDArray[np.float64],
+    interval_s: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """A point at the start of every frame and at each interval that it lasts on."""
     times, frames = [], []

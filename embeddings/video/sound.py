@@ -1,4 +1,6 @@
-"""What video needs of sound: the shape of the audio engine, so that either can change without the other."""
+"""What video needs of sound: the shape of the audio engine, so that either can change without
+the other.
+"""
 
 from __future__ import annotations
 

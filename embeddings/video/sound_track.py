@@ -1,4 +1,6 @@
-"""The sound track of a video, copied out of it while the pictures are read: one pass, nothing decoded twice."""
+"""The sound track of a video, copied out of it while the pictures are read: one pass, nothing
+decoded twice.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,11 @@ from av.packet import Packet
 
 
 class SoundTrack:
-    """Writes the packets of the best sound track, as they are, to a Matroska file; a context manager.
+    """Writes the packets of the best sound track, as they are, to a Matroska file; a context
+    manager.
 
-    A track that Matroska cannot hold is left out, with a note. ``written`` says whether there is a file.
+    A track that Matroska cannot hold is left out, with a note. ``written`` says whether there is a
+    file.
     """
 
     def __init__(self, container: InputContainer, path: Path | None, notes: list[str]) -> None:
@@ -54,7 +58,10 @@ class SoundTrack:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._output is None:
             return

@@ -1,4 +1,6 @@
-"""Prove or drop proposed stretches: a few aligned frame pairs are laid over each other, as pictures are."""
+"""Prove or drop proposed stretches: a few aligned frame pairs are laid over each other, as
+pictures are.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,11 @@ from embeddings.video.motion import Moment, MotionReport, compare_motion
 
 VerifyPair = Callable[[bytes, bytes], ImageMatch]  # query proxy, reference proxy
 ENOUGH = 2  # distinct frame pairs that must be proven, where there are as many
-# The larger share of either frame that the best pair must prove. Made videos of one template (a border and a bar that
-# all of its users share) reach 0.33, the most heavily captioned copies 0.42.
+# The larger share of either frame that the best pair must prove. Made videos of one template (a
+# border and a bar that all of its users share) reach 0.33, the most heavily captioned copies 0.42.
 PART_OF_FRAME = 0.37
-# Of made talking heads, stretches of other takes picked for their likeness reach 0.58 over a few pairs of moments and
-# 0.46 over 29; copies, once aligned, 0.9.
+# Of made talking heads, stretches of other takes picked for their likeness reach 0.58 over a few
+# pairs of moments and 0.46 over 29; copies, once aligned, 0.9.
 SURELY_ALIKE, MANY_MOMENTS = 0.6, 20
 MAX_TRIED = 8  # proposals of one reference that are verified, the best ones
 
@@ -35,9 +37,9 @@ class Laid:
 
 @dataclass(frozen=True)
 class Judged:
-    """One proposal after verification; fidelity: 0..1, mean strength of its proven pairs; motion: correlation, over
-    ``compared`` pairs of moments; laid:
-    the proven pairs, those that agree most first.
+    """One proposal after verification; fidelity: 0..1, mean strength of its proven pairs; motion:
+    correlation, over ``compared`` pairs of moments; laid: the proven pairs, those that agree most
+    first.
     """
 
     segment: VideoSegment
@@ -70,22 +72,30 @@ def verify_proposals(
 ) -> list[Judged]:
     """Judge each proposal by its frame pairs.
 
-    Where one stretch shows that only the unmoving ground is shared, others prove something only if they move alike
-    beyond doubt: among many short ones, one that does by chance can always be found.
+    Where one stretch shows that only the unmoving ground is shared, others prove something only if
+    they move alike beyond doubt: among many short ones, one that does by chance can always be
+    found.
 
     Args:
-        proxies: frame_ms -> proxy of the reference's frames; pairs whose proxy is gone count as not proven.
+        proxies: frame_ms -> proxy of the reference's frames; pairs whose proxy is gone count as not
+            proven.
     Raises: BadProxy.
     """
     side = _Side(frames, reference, proxies, verify)
     judged = [_judge(side, proposal) for proposal in proposals[:MAX_TRIED]]
     if not any(one.segment.motion == "disagrees" for one in judged):
         return judged
-    return [replace(one, segment=replace(one.segment, verified=_beyond_doubt(one))) for one in judged]
+    return [
+        replace(one, segment=replace(one.segment, verified=_beyond_doubt(one))) for one in judged
+    ]
 
 
 def _beyond_doubt(one: Judged) -> bool:
-    moves = one.segment.motion == "agrees" and one.motion >= SURELY_ALIKE and one.compared >= MANY_MOMENTS
+    moves = (
+        one.segment.motion == "agrees"
+        and one.motion >= SURELY_ALIKE
+        and one.compared >= MANY_MOMENTS
+    )
     return one.segment.verified and (moves or one.segment.motion == "cuts")
 
 
@@ -101,23 +111,48 @@ def _judge(side: _Side, proposal: Proposal) -> Judged:
         if proxy is None:
             continue
         match = side.verify(side.frames[at].proxy, proxy)
-        pair = FramePair(side.frames[at].frame_ms, side.reference.frame_ms(to), match.similarity, match.verified,
-                         match.mirrored, match.reason)  # fmt: skip
+        pair = FramePair(
+            side.frames[at].frame_ms,
+            side.reference.frame_ms(to),
+            match.similarity,
+            match.verified,
+            match.mirrored,
+            match.reason,
+        )
         tried.append((pair, match))
         if match.verified:
             proven_pairs.append(Laid(at, to, match))
     proven = [match for _, match in tried if match.verified]
     motion = _motion(side, proposal, proven)
-    large = any(max(match.query_coverage, match.reference_coverage) >= PART_OF_FRAME for match in proven)
+    large = any(
+        max(match.query_coverage, match.reference_coverage) >= PART_OF_FRAME for match in proven
+    )
     verified = len(proven) >= max(1, needed) and large and motion.verdict != "disagrees"
     mirrored = 2 * sum(match.mirrored for match in proven) > len(proven)
-    fidelity = sum((match.similarity - 0.95) / 0.05 for match in proven) / len(proven) if proven else 0.0
+    fidelity = (
+        sum((match.similarity - 0.95) / 0.05 for match in proven) / len(proven) if proven else 0.0
+    )
     segment = VideoSegment(
-        proposal.query_start_s, proposal.query_end_s, proposal.reference_start_s, proposal.reference_end_s,
-        abs(proposal.speed), mirrored, proposal.reversed, round(proposal.likeness, 4), verified, motion.verdict,
-    )  # fmt: skip
+        proposal.query_start_s,
+        proposal.query_end_s,
+        proposal.reference_start_s,
+        proposal.reference_end_s,
+        abs(proposal.speed),
+        mirrored,
+        proposal.reversed,
+        round(proposal.likeness, 4),
+        verified,
+        motion.verdict,
+    )
     laid = tuple(sorted(proven_pairs, key=lambda pair: -pair.match.similarity))
-    return Judged(segment, tuple(pair for pair, _ in tried), fidelity, motion.correlation, motion.compared, laid)
+    return Judged(
+        segment,
+        tuple(pair for pair, _ in tried),
+        fidelity,
+        motion.correlation,
+        motion.compared,
+        laid,
+    )
 
 
 def _motion(side: _Side, proposal: Proposal, proven: Sequence[ImageMatch]) -> MotionReport:

@@ -18,7 +18,8 @@ from storage import api_keys as keys
 
 Scope = Literal["upload", "read", "fraud", "govern", "admin"]
 SCOPES: tuple[Scope, ...] = ("upload", "read", "fraud", "govern", "admin")
-# What anybody who reaches the API may do as long as no keys are required. The rest always takes a key.
+# What anybody who reaches the API may do as long as no keys are required. The rest always takes a
+# key.
 OPEN: frozenset[str] = frozenset({"upload", "read"})
 COOKIE = "oracle_key"
 ANONYMOUS = "anonymous"  # whoever shows no key
@@ -32,7 +33,8 @@ _limiter = MovingWindowRateLimiter(MemoryStorage())
 class Caller:
     """Who is behind a request.
 
-    name: goes into audit logs as the actor. creator: the handle of the one creator the caller acts for, or None.
+    name: goes into audit logs as the actor. creator: the handle of the one creator the caller acts
+        for, or None.
     """
 
     name: str
@@ -81,7 +83,10 @@ def require(scope: Scope) -> Callable[..., Caller]:
 
 
 def caller_of(services: Services, request: Request, secret: str | None) -> Caller:
-    """Whose secret it is, and whether it is that one's turn. Raises: KeyRequired, TooManyRequests."""
+    """Whose secret it is, and whether it is that one's turn.
+
+    Raises: KeyRequired, TooManyRequests.
+    """
     try:
         caller, per_minute = _caller(services, secret)
     except KeyRequired:
@@ -93,7 +98,10 @@ def caller_of(services: Services, request: Request, secret: str | None) -> Calle
 
 
 def _require_same_site(request: Request) -> None:
-    """A browser sends its cookie from anywhere; only our own pages may act by it. Raises: NotAllowed."""
+    """A browser sends its cookie from anywhere; only our own pages may act by it.
+
+    Raises: NotAllowed.
+    """
     origin = request.headers.get("origin")
     host = urlsplit(origin).netloc if origin else None
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
@@ -108,18 +116,26 @@ def _caller(services: Services, secret: str | None) -> tuple[Caller, int]:
         scopes = frozenset() if settings.keys_required else OPEN
         return Caller(ANONYMOUS, scopes), settings.per_minute
     token = settings.admin_token
-    if token is not None and hmac.compare_digest(secret.encode(), token.get_secret_value().encode()):
+    if token is not None and hmac.compare_digest(
+        secret.encode(), token.get_secret_value().encode()
+    ):
         return Caller("operator", frozenset({"admin"})), settings.per_minute
     with services.db.transaction() as conn:
         key = keys.find(conn, secret)
     if key is None:
         raise KeyRequired("That key is unknown or was revoked.")
-    return Caller(key.name, frozenset(key.scopes), key.creator, key.creator_id, key.id), key.per_minute
+    return Caller(
+        key.name, frozenset(key.scopes), key.creator, key.creator_id, key.id
+    ), key.per_minute
 
 
 def _take_turn(caller: Caller, per_minute: int, request: Request) -> None:
     # One window a process: with several API processes the limit is as many times higher.
-    whose = caller.name if caller.key_id else f"{caller.name} {request.client.host if request.client else ''}"
+    whose = (
+        caller.name
+        if caller.key_id
+        else f"{caller.name} {request.client.host if request.client else ''}"
+    )
     limit = RateLimitItemPerMinute(per_minute)
     if not _limiter.hit(limit, whose):
         reset = _limiter.get_window_stats(limit, whose).reset_time

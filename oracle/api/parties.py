@@ -11,20 +11,25 @@ from storage.works.works import Work
 
 
 def actor_of(caller: Caller) -> str:
-    """Who acts, for the log and for who may decide: a creator is the same one under any of its keys."""
+    """Who acts, for the log and for who may decide: a creator is the same one under any of its
+    keys.
+    """
     if caller.creator is not None:
         return creator_actor(caller.creator)
     return caller.name if caller.key_id is None else key_actor(caller.name)
 
 
 def acting_creator(conn: Connection, caller: Caller, named: str | None) -> int:
-    """The creator a caller acts for: the key's own, or, for keys of the platform's staff, the one named.
+    """The creator a caller acts for: the key's own, or, for keys of the platform's staff, the one
+    named.
 
     Raises: KeyRequired for anybody without a key, NotAllowed, NotFound.
     """
     if caller.creator_id is not None:
         if named is not None and named != caller.creator:
-            raise NotAllowed(f"The key {caller.name!r} acts for {caller.creator} only, not for {named}.")
+            raise NotAllowed(
+                f"The key {caller.name!r} acts for {caller.creator} only, not for {named}."
+            )
         return caller.creator_id
     if not caller.may("fraud"):
         raise KeyRequired
@@ -37,22 +42,29 @@ def acting_creator(conn: Connection, caller: Caller, named: str | None) -> int:
 
 
 def own_creator(caller: Caller, named: str | None) -> int:
-    """The creator whose own key this is. Only that key files an appeal or answers one: each can be done once, and
-    nobody of the platform, least of all who held the money, may use it up.
+    """The creator whose own key this is. Only that key files an appeal or answers one: each can be
+    done once, and nobody of the platform, least of all who held the money, may use it up.
 
     Raises: KeyRequired for anybody without a key, NotAllowed.
     """
     if caller.creator_id is None:
         if caller.key_id is None and not caller.may("fraud"):
             raise KeyRequired
-        raise NotAllowed("Only the creator's own key appeals and answers; nobody does so for somebody else.")
+        raise NotAllowed(
+            "Only the creator's own key appeals and answers; nobody does so for somebody else."
+        )
     if named is not None and named != caller.creator:
-        raise NotAllowed(f"The key {caller.name!r} acts for {caller.creator} only, not for {named}.")
+        raise NotAllowed(
+            f"The key {caller.name!r} acts for {caller.creator} only, not for {named}."
+        )
     return caller.creator_id
 
 
 def check_side(caller: Caller, *creator_ids: int | None) -> None:
-    """Raise unless a caller is one of these creators or a reviewer. Raises: KeyRequired, NotYourCase."""
+    """Raise unless a caller is one of these creators or a reviewer.
+
+    Raises: KeyRequired, NotYourCase.
+    """
     if caller.creator_id is not None and caller.creator_id in creator_ids:
         return
     if caller.creator_id is None and not caller.may("fraud"):
@@ -64,11 +76,15 @@ def check_side(caller: Caller, *creator_ids: int | None) -> None:
 def check_neutral(caller: Caller, *creator_ids: int | None) -> None:
     """Raise NotAllowed where a reviewer's key belongs to a side of the case."""
     if caller.creator_id is not None and caller.creator_id in creator_ids:
-        raise NotAllowed(f"The key {caller.name!r} belongs to a side of this case; somebody else has to decide.")
+        raise NotAllowed(
+            f"The key {caller.name!r} belongs to a side of this case; somebody else has to decide."
+        )
 
 
 def unerased(work: Work) -> Work:
     """The work, if its media is still here. Raises: NotFound."""
     if work.erased_at is not None:
-        raise NotFound(f"The work {work.id} was erased on {work.erased_at:%Y-%m-%d}; its media is gone.")
+        raise NotFound(
+            f"The work {work.id} was erased on {work.erased_at:%Y-%m-%d}; its media is gone."
+        )
     return work

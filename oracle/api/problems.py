@@ -48,20 +48,38 @@ STATUS: dict[type[Exception], int] = {
 }
 RETRY_AFTER_S = 2
 TITLES = {
-    400: "Bad request", 401: "Key required", 403: "Not allowed", 404: "Not found", 405: "Method not allowed",
-    409: "Conflict", 413: "Too large", 415: "Unsupported media", 416: "Range not satisfiable",
-    422: "Cannot be processed", 429: "Too many requests", 500: "Internal error", 502: "Source unreachable",
-    503: "Temporarily unavailable", 504: "Source too slow",
-}  # fmt: skip
+    400: "Bad request",
+    401: "Key required",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    413: "Too large",
+    415: "Unsupported media",
+    416: "Range not satisfiable",
+    422: "Cannot be processed",
+    429: "Too many requests",
+    500: "Internal error",
+    502: "Source unreachable",
+    503: "Temporarily unavailable",
+    504: "Source too slow",
+}
 
 
 def problem(request: Request, status: int, code: str, detail: str, **extra: object) -> JSONResponse:
     """A problem document; `code` is stable, `detail` is for people and may be reworded."""
     body = {
-        "type": f"/problems/{code}", "title": TITLES.get(status, "Error"), "status": status, "code": code,
-        "detail": detail, "instance": request.url.path, **extra,
-    }  # fmt: skip
-    headers = {503: {"Retry-After": str(RETRY_AFTER_S)}, 401: {"WWW-Authenticate": "Bearer"}}.get(status)
+        "type": f"/problems/{code}",
+        "title": TITLES.get(status, "Error"),
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "instance": request.url.path,
+        **extra,
+    }
+    headers = {503: {"Retry-After": str(RETRY_AFTER_S)}, 401: {"WWW-Authenticate": "Bearer"}}.get(
+        status
+    )
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
@@ -88,15 +106,21 @@ async def _known(request: Request, exc: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, RequestValidationError)
-    fields = [{"field": ".".join(map(str, e["loc"][1:])), "problem": e["msg"]} for e in exc.errors()]
+    fields = [
+        {"field": ".".join(map(str, e["loc"][1:])), "problem": e["msg"]} for e in exc.errors()
+    ]
     detail = "; ".join(f"{f['field']}: {f['problem']}" for f in fields)
-    log.warning("request.refused", path=request.url.path, status=422, code="invalid_request", detail=detail)
+    log.warning(
+        "request.refused", path=request.url.path, status=422, code="invalid_request", detail=detail
+    )
     return problem(request, 422, "invalid_request", detail, errors=fields)
 
 
 async def _http(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, HTTPException)
-    code = {404: "not_found", 405: "method_not_allowed", 413: "upload_too_large"}.get(exc.status_code, "http_error")
+    code = {404: "not_found", 405: "method_not_allowed", 413: "upload_too_large"}.get(
+        exc.status_code, "http_error"
+    )
     return problem(request, exc.status_code, code, str(exc.detail))
 
 
@@ -106,7 +130,9 @@ async def _unknown(request: Request, exc: Exception) -> JSONResponse:
 
 
 class TooLargeAsProblem:
-    """Rewrites the plain-text 413 of the body limit, which answers before any handler, as a problem document."""
+    """Rewrites the plain-text 413 of the body limit, which answers before any handler, as a
+    problem document.
+    """
 
     def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
         self._app = app
@@ -119,10 +145,17 @@ class TooLargeAsProblem:
             nonlocal replaced
             if message["type"] == "http.response.start" and message["status"] == 413:
                 headers = dict(message.get("headers", []))
-                replaced = not headers.get(b"content-type", b"").startswith(b"application/problem+json")
+                replaced = not headers.get(b"content-type", b"").startswith(
+                    b"application/problem+json"
+                )
                 if replaced:
-                    log.warning("request.refused", path=scope["path"], status=413, code="upload_too_large")
-                    detail = f"The file is larger than the {self._limit_bytes} bytes accepted here. Nothing was kept."
+                    log.warning(
+                        "request.refused", path=scope["path"], status=413, code="upload_too_large"
+                    )
+                    detail = (
+                        f"The file is larger than the {self._limit_bytes} bytes accepted"
+                        " here. Nothing was kept."
+                    )
                     response = problem(Request(scope), 413, "upload_too_large", detail)
                     await response(scope, receive, send)
                     return

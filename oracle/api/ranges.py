@@ -10,7 +10,11 @@ from storage.works.works import Work
 
 BYTES = re.compile(r"bytes\s*=\s*([0-9]*)\s*-\s*([0-9]*)", re.ASCII | re.IGNORECASE)
 MOST_DIGITS = 18
-HEADERS = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff", "Accept-Ranges": "bytes"}
+HEADERS = {
+    "Cache-Control": "private, max-age=3600",
+    "X-Content-Type-Options": "nosniff",
+    "Accept-Ranges": "bytes",
+}
 
 
 class RangeNotSatisfiable(OracleError):
@@ -19,14 +23,17 @@ class RangeNotSatisfiable(OracleError):
     code = "range_not_satisfiable"
 
     def __init__(self, size_bytes: int) -> None:
-        super().__init__(f"The range lies behind the end of the file, which has {size_bytes} bytes.")
+        super().__init__(
+            f"The range lies behind the end of the file, which has {size_bytes} bytes."
+        )
         self.size_bytes = size_bytes
 
 
 def part_of(header: str | None, size_bytes: int) -> range | None:
     """The bytes that a Range header asks for; None for the whole file.
 
-    As the specification allows, what cannot be read, and several ranges at once, are answered with the whole file.
+    As the specification allows, what cannot be read, and several ranges at once, are answered with
+    the whole file.
 
     Raises: RangeNotSatisfiable.
     """
@@ -46,10 +53,14 @@ def part_of(header: str | None, size_bytes: int) -> range | None:
     return range(first, min(int(found[2]) + 1 if found[2] else size_bytes, size_bytes))
 
 
-def stored_media(blobs: BlobStore, work: Work, asked: str | None, if_range: str | None) -> StreamingResponse:
-    """The bytes of a work, or the part of them that a Range header asks for, straight from where they are kept.
+def stored_media(
+    blobs: BlobStore, work: Work, asked: str | None, if_range: str | None
+) -> StreamingResponse:
+    """The bytes of a work, or the part of them that a Range header asks for, straight from where
+    they are kept.
 
-    Args: if_range: the ETag that the client's other parts came with; with another one it gets the whole file.
+    Args: if_range: the ETag that the client's other parts came with; with another one it gets the
+        whole file.
     Raises: RangeNotSatisfiable, BlobMissing, BlobStoreUnavailable.
     """
     etag = f'"{work.sha256.hex()}"'

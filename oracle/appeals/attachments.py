@@ -1,4 +1,6 @@
-"""Files that support an appeal: kept in the blob store under their content, named in the database."""
+"""Files that support an appeal: kept in the blob store under their content, named in the
+database.
+"""
 
 import hashlib
 from datetime import datetime
@@ -21,45 +23,69 @@ CHUNK_BYTES = 2**20
 
 
 def add_attachment(
-    db: Database, blobs: BlobStore, appeal_id: UUID, path: Path, file_name: str, *, actor: str, now: datetime
+    db: Database,
+    blobs: BlobStore,
+    appeal_id: UUID,
+    path: Path,
+    file_name: str,
+    *,
+    actor: str,
+    now: datetime,
 ) -> int:
-    """Keep a file with an appeal that is not decided yet. Returns: the attachment's number; the same bytes, the same.
+    """Keep a file with an appeal that is not decided yet. Returns: the attachment's number; the
+    same bytes, the same.
 
-    The caller has checked that the actor is a side of the appeal. Raises: TooLate, TooManyAttachments, NotFound,
-    BlobError.
+    The caller has checked that the actor is a side of the appeal. Raises: TooLate,
+    TooManyAttachments, NotFound, BlobError.
     """
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").digest()
     key = blob_key(digest)
     if path.stat().st_size > MOST_BYTES:
-        raise UploadTooLarge(f"A file of an appeal has at most {MOST_BYTES // 2**20} MiB. Nothing was kept.")
+        raise UploadTooLarge(
+            f"A file of an appeal has at most {MOST_BYTES // 2**20} MiB. Nothing was kept."
+        )
     with db.transaction() as conn:
         check_room(conn, appeal_id, digest)
     blobs.put(path, key)
     with db.transaction() as conn:
         appeals.get(conn, appeal_id, lock=True)
         works.lock_registration(conn)
-        if not blobs.exists(key):  # nothing referred to the same bytes, and they were swept away since they were put
+        # nothing referred to the same bytes, and they were swept away since they were put
+        if not blobs.exists(key):
             blobs.put(path, key)
         check_room(conn, appeal_id, digest)
         there = appeals.attachments(conn, appeal_id)
         number = appeals.attach(
-            conn, appeal_id, added_by=actor, file_name=Path(file_name).name[:255] or "file", mime=_mime(path),
-            sha256=digest, size_bytes=path.stat().st_size, blob_key=key,
-        )  # fmt: skip
+            conn,
+            appeal_id,
+            added_by=actor,
+            file_name=Path(file_name).name[:255] or "file",
+            mime=_mime(path),
+            sha256=digest,
+            size_bytes=path.stat().st_size,
+            blob_key=key,
+        )
         if number not in {kept.id for kept in there}:
             fraud_audit.append(
-                conn, at=now, actor=actor, step="attach", reason_code="file", text=Path(file_name).name or "file",
-                appeal_id=appeal_id, facts={"sha256": digest.hex(), "size_bytes": path.stat().st_size},
-            )  # fmt: skip
+                conn,
+                at=now,
+                actor=actor,
+                step="attach",
+                reason_code="file",
+                text=Path(file_name).name or "file",
+                appeal_id=appeal_id,
+                facts={"sha256": digest.hex(), "size_bytes": path.stat().st_size},
+            )
     return number
 
 
 def check_room(conn: Connection, appeal_id: UUID, digest: bytes | None = None) -> None:
     """Raise unless an appeal takes one more file; the one with that SHA-256 it may have already.
 
-    Before the bytes are kept anywhere, so that no refused file fills the disk. Without a digest a full appeal is not
-    refused: what comes may be there already. Raises: TooLate, TooManyAttachments, NotFound.
+    Before the bytes are kept anywhere, so that no refused file fills the disk. Without a digest a
+    full appeal is not refused: what comes may be there already. Raises: TooLate,
+    TooManyAttachments, NotFound.
     """
     if appeals.get(conn, appeal_id).status != "open":
         raise TooLate("This appeal is decided; files can no longer be added.")

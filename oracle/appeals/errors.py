@@ -22,7 +22,9 @@ class InvalidEndDate(OracleError):
 
 
 class NotYourCase(NotAllowed):
-    """Only the creator whom a decision is about can appeal it, and only its two sides see the appeal."""
+    """Only the creator whom a decision is about can appeal it, and only its two sides see the
+    appeal.
+    """
 
     code = "not_your_case"
 

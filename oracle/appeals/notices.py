@@ -10,10 +10,15 @@ from storage.cases.appeals import Appeal
 from storage.database import Connection
 
 
-def appeal_filed(conn: Connection, appeal: Appeal, subject: str, other: str | None, now: datetime) -> Letter:
+def appeal_filed(
+    conn: Connection, appeal: Appeal, subject: str, other: str | None, now: datetime
+) -> Letter:
     """Confirm an appeal with its dates. Raises: MissingFact."""
     if appeal.kind == "fraud":
-        meanwhile = "Until then the money goes on waiting; it is free at once if nobody decides by that day."
+        meanwhile = (
+            "Until then the money goes on waiting; it is free at once if nobody decides"
+            " by that day."
+        )
         link = f"/fraud_alerts/{appeal.alert_id}"
     else:
         meanwhile = "Until then the disputed share waits for the decision; nobody can take it out."
@@ -35,11 +40,15 @@ def appeal_filed(conn: Connection, appeal: Appeal, subject: str, other: str | No
             "appeal": str(appeal.id),
         },
     )
-    statements.send(conn, letter, appeal.creator_id, now, alert_id=appeal.alert_id, appeal_id=appeal.id)
+    statements.send(
+        conn, letter, appeal.creator_id, now, alert_id=appeal.alert_id, appeal_id=appeal.id
+    )
     return letter
 
 
-def other_side(conn: Connection, appeal: Appeal, subject: str, original: str, now: datetime) -> Letter:
+def other_side(
+    conn: Connection, appeal: Appeal, subject: str, original: str, now: datetime
+) -> Letter:
     """Ask the other side how it sees the matter. Raises: MissingFact."""
     assert appeal.other_creator_id is not None
     letter = render(
@@ -70,9 +79,15 @@ def appeal_result(
     next_step: str,
     now: datetime,
 ) -> Letter:
-    """Tell how an appeal ended, what convinced whom, and what money moved when. Raises: MissingFact."""
+    """Tell how an appeal ended, what convinced whom, and what money moved when.
+
+    Raises: MissingFact.
+    """
     files = len(appeals.attachments(conn, appeal.id))
-    looked = ["your statement", f"{files} file{'s' if files != 1 else ''} you or the other side sent"]
+    looked = [
+        "your statement",
+        f"{files} file{'s' if files != 1 else ''} you or the other side sent",
+    ]
     looked += ["what the other side says"] if appeal.other_view else []
     letter = render(
         templates.APPEAL_RESULT,
@@ -88,5 +103,7 @@ def appeal_result(
             "appeal": str(appeal.id),
         },
     )
-    statements.send(conn, letter, appeal.creator_id, now, alert_id=appeal.alert_id, appeal_id=appeal.id)
+    statements.send(
+        conn, letter, appeal.creator_id, now, alert_id=appeal.alert_id, appeal_id=appeal.id
+    )
     return letter

@@ -1,4 +1,6 @@
-"""Tell creators whose work was found to be a copy: what it means for their money, why, and how to appeal."""
+"""Tell creators whose work was found to be a copy: what it means for their money, why, and how
+to appeal.
+"""
 
 from datetime import datetime
 from uuid import UUID
@@ -21,7 +23,10 @@ log = structlog.get_logger()
 
 
 def send_due(db: Database, now: datetime) -> int:
-    """Send what is due, once each. Returns: how many letters were written. Raises: DatabaseUnavailable."""
+    """Send what is due, once each.
+
+    Returns: how many letters were written. Raises: DatabaseUnavailable.
+    """
     with db.transaction() as conn:
         waiting = inbox_messages.untold_copies(conn, now)
     sent = 0
@@ -34,7 +39,8 @@ def send_due(db: Database, now: datetime) -> int:
                     sent += 1
         except DatabaseUnavailable:
             raise
-        except Exception as exc:  # it waits longer each time, so that it takes no other letter's place
+        # it waits longer each time, so that it takes no other letter's place
+        except Exception as exc:
             log.warning("verdict.statement_blocked", analysis_id=str(analysis_id), reason=str(exc))
             with db.transaction() as conn:
                 inbox_messages.block_copy(conn, analysis_id, str(exc), now)
@@ -47,9 +53,16 @@ def tell(conn: Connection, analysis_id: UUID, now: datetime) -> None:
     assert analysis.work_id is not None
     assert analysis.matched_work_id is not None
     assert analysis.creator_id is not None
-    own, original = works.get_work(conn, analysis.work_id), works.get_work(conn, analysis.matched_work_id)
+    own, original = (
+        works.get_work(conn, analysis.work_id),
+        works.get_work(conn, analysis.matched_work_id),
+    )
     window = window_of(policies.find_terms(conn, analysis.policy_version))
-    similarity, threshold, base = analysis.similarity_bps, analysis.threshold_bps, analysis.base_redirect_bps
+    similarity, threshold, base = (
+        analysis.similarity_bps,
+        analysis.threshold_bps,
+        analysis.base_redirect_bps,
+    )
     letter = render(
         templates.COPY_FOUND,
         {
@@ -58,11 +71,15 @@ def tell(conn: Connection, analysis_id: UUID, now: datetime) -> None:
             "owner": original.creator,
             "registered_at": day(original.registered_at),
             "decided_at": day(analysis.decided_at) if analysis.decided_at else None,
-            "redirect": percent(analysis.redirect_bps) if analysis.redirect_bps is not None else None,
+            "redirect": percent(analysis.redirect_bps)
+            if analysis.redirect_bps is not None
+            else None,
             "similarity": percent(similarity) if similarity is not None else None,
             "threshold": percent(threshold),
             "formula": None if similarity is None else _formula(similarity, threshold, base),
-            "certainty": f"the strength of the match is {analysis.tier}." if analysis.tier else None,
+            "certainty": f"the strength of the match is {analysis.tier}."
+            if analysis.tier
+            else None,
             "viewer_link": f"/analyses/{analysis_id}",
             "appeal_link": f"/analyses/{analysis_id} or POST /v1/appeals",
             "appeal_end": day(analysis.decided_at + APPEAL_WITHIN) if analysis.decided_at else None,

@@ -1,4 +1,6 @@
-"""Appeals against held money and against verdicts: free, heard on both sides, decided by somebody else."""
+"""Appeals against held money and against verdicts: free, heard on both sides, decided by
+somebody else.
+"""
 
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -36,16 +38,26 @@ log = structlog.get_logger()
 
 ANSWER_WITHIN = timedelta(days=7)  # the other side
 ORIGINALITY_WITHIN = timedelta(days=14)
-MOST_LAPSED = 2  # appeals that nobody decided: more would keep the original's money waiting without an end
+# appeals that nobody decided: more would keep the original's money waiting without an end
+MOST_LAPSED = 2
 MACHINE = "the oracle's automatic decision"
 
 
 def appeal_verdict(
-    conn: Connection, analysis_id: UUID, *, creator_id: int, actor: str, ground: str, statement: str, now: datetime
+    conn: Connection,
+    analysis_id: UUID,
+    *,
+    creator_id: int,
+    actor: str,
+    ground: str,
+    statement: str,
+    now: datetime,
 ) -> UUID:
-    """Appeal the verdict on one's own work. From now on the disputed share waits. Returns: the appeal.
+    """Appeal the verdict on one's own work. From now on the disputed share waits. Returns: the
+    appeal.
 
-    Raises: NotYourCase, NothingToAppeal, UnknownGround, TooLate, AppealExists, MissingFact, NotFound.
+    Raises: NotYourCase, NothingToAppeal, UnknownGround, TooLate, AppealExists, MissingFact,
+        NotFound.
     """
     check_ground(ground, wording.ORIGINALITY_GROUNDS)
     analysis = analyses.get(conn, analysis_id)
@@ -56,17 +68,31 @@ def appeal_verdict(
     original = works.get_work(conn, analysis.matched_work_id)
     heard = original.creator_id if original.creator_id != creator_id else None
     appeal = NewAppeal(
-        uuid4(), "originality", creator_id, ground, statement, now,
-        before.decided_by if before and before.decided_by else MACHINE, now + ORIGINALITY_WITHIN,
-        analysis_id=analysis_id, other_creator_id=heard, other_until=now + ANSWER_WITHIN if heard else None,
-    )  # fmt: skip
+        uuid4(),
+        "originality",
+        creator_id,
+        ground,
+        statement,
+        now,
+        before.decided_by if before and before.decided_by else MACHINE,
+        now + ORIGINALITY_WITHIN,
+        analysis_id=analysis_id,
+        other_creator_id=heard,
+        other_until=now + ANSWER_WITHIN if heard else None,
+    )
     if not appeals.add(conn, appeal):
         raise AppealExists
     _set_disputed(conn, analysis, True, now)
     fraud_audit.append(
-        conn, at=now, actor=actor, step="appeal", reason_code=ground, text=statement, appeal_id=appeal.id,
+        conn,
+        at=now,
+        actor=actor,
+        step="appeal",
+        reason_code=ground,
+        text=statement,
+        appeal_id=appeal.id,
         facts={"analysis_id": str(analysis_id), "matched_work_id": str(original.id)},
-    )  # fmt: skip
+    )
     stored = appeals.get(conn, appeal.id)
     subject = _title(conn, analysis)
     notices.appeal_filed(conn, stored, subject, original.creator if heard else None, now)
@@ -76,32 +102,53 @@ def appeal_verdict(
 
 
 def check_appealable(conn: Connection, analysis: Analysis, now: datetime) -> Appeal | None:
-    """Raise unless the verdict can (still) be appealed. Returns: the last appeal that was decided, if there was one.
+    """Raise unless the verdict can (still) be appealed. Returns: the last appeal that was decided,
+    if there was one.
 
     Raises: NothingToAppeal, TooLate.
     """
-    if analysis.verdict != "derivative" or analysis.matched_work_id is None or analysis.work_id is None:
-        raise NothingToAppeal(f"The verdict is '{analysis.verdict or analysis.status}'; it takes nothing from you.")
+    if (
+        analysis.verdict != "derivative"
+        or analysis.matched_work_id is None
+        or analysis.work_id is None
+    ):
+        raise NothingToAppeal(
+            f"The verdict is '{analysis.verdict or analysis.status}'; it takes nothing from you."
+        )
     assert analysis.decided_at is not None
     if now > analysis.decided_at + APPEAL_WITHIN:
         raise TooLate(f"This could be appealed until {day(analysis.decided_at + APPEAL_WITHIN)}.")
     before = appeals.decided_before(conn, analysis.id)
     if before is not None and (before.outcome == "granted" or before.first_decider != MACHINE):
-        raise NothingToAppeal("This verdict was appealed to the last step; what remains is a court or dispute body.")
+        raise NothingToAppeal(
+            "This verdict was appealed to the last step; what remains is a court or dispute body."
+        )
     if appeals.lapsed_before(conn, analysis.id) >= MOST_LAPSED:
-        raise NothingToAppeal("Nobody decided your appeals in time; what remains is a court or dispute body.")
+        raise NothingToAppeal(
+            "Nobody decided your appeals in time; what remains is a court or dispute body."
+        )
     return before
 
 
-def add_other_view(conn: Connection, appeal_id: UUID, *, creator_id: int, actor: str, view: str, now: datetime) -> None:
+def add_other_view(
+    conn: Connection, appeal_id: UUID, *, creator_id: int, actor: str, view: str, now: datetime
+) -> None:
     """Say how the other side sees it, once and in time. Raises: NotYourCase, TooLate, NotFound."""
     appeal = appeals.get(conn, appeal_id, lock=True)
     if appeal.other_creator_id != creator_id:
         raise NotYourCase("Only the other side of an appeal can answer it.")
     if not appeals.add_view(conn, appeal_id, view, now):
-        raise TooLate("The other side answers once, before its time is over and before the appeal is decided.")
+        raise TooLate(
+            "The other side answers once, before its time is over and before the appeal is decided."
+        )
     fraud_audit.append(
-        conn, at=now, actor=actor, step="answer", reason_code="other_side", text=view, appeal_id=appeal_id
+        conn,
+        at=now,
+        actor=actor,
+        step="answer",
+        reason_code="other_side",
+        text=view,
+        appeal_id=appeal_id,
     )
 
 
@@ -110,10 +157,12 @@ def decide_verdict(
 ) -> list[UUID]:
     """Decide an appeal against a verdict.
 
-    A granted one settles for good that the work is no copy, pays back what was held, and queues the other decisions
-    that rest on the same reference. Nobody decides while the other side's time to answer runs, unless it has answered.
+    A granted one settles for good that the work is no copy, pays back what was held, and queues the
+    other decisions that rest on the same reference. Nobody decides while the other side's time to
+    answer runs, unless it has answered.
 
-    Returns: the analyses to check again. Raises: NotYourCase, AccuserCannotDecide, StepNotPossible, MissingFact.
+    Returns: the analyses to check again. Raises: NotYourCase, AccuserCannotDecide, StepNotPossible,
+        MissingFact.
     """
     appeal = appeals.get(conn, appeal_id, lock=True)
     if appeal.analysis_id is None:
@@ -121,41 +170,65 @@ def decide_verdict(
     if appeal.other_until and appeal.other_view is None and now < appeal.other_until:
         raise StepNotPossible(f"The other side can still answer until {day(appeal.other_until)}.")
     if actor == appeal.first_decider:
-        raise AccuserCannotDecide(f"{wording.who(actor)} decided this before; somebody else has to decide the appeal.")
+        raise AccuserCannotDecide(
+            f"{wording.who(actor)} decided this before; somebody else has to decide the appeal."
+        )
     analysis = analyses.get(conn, appeal.analysis_id)
     assert analysis.work_id is not None
     assert analysis.matched_work_id is not None
-    sides = [works.get_work(conn, work).creator for work in (analysis.work_id, analysis.matched_work_id)]
+    sides = [
+        works.get_work(conn, work).creator for work in (analysis.work_id, analysis.matched_work_id)
+    ]
     if actor in {creator_actor(side) for side in sides if side is not None}:
         raise NotYourCase("Neither side of an appeal can decide it.")
     outcome = "granted" if granted else "refused"
-    if not appeals.decide(conn, appeal_id, outcome=outcome, decided_by=actor, convinced=convinced, now=now):
+    if not appeals.decide(
+        conn, appeal_id, outcome=outcome, decided_by=actor, convinced=convinced, now=now
+    ):
         raise StepNotPossible("This appeal is decided already.")
     held = _held(conn, analysis)
     rechecks: list[UUID] = []
     if granted:
         appeals.add_not_copy(
-            conn, analysis.work_id, analysis.matched_work_id, appeal_id=appeal_id, decided_by=actor, now=now
+            conn,
+            analysis.work_id,
+            analysis.matched_work_id,
+            appeal_id=appeal_id,
+            decided_by=actor,
+            now=now,
         )
         _set_original(conn, analysis, now)
         rechecks = appeals.queue_rechecks(
-            conn, appeal_id, analysis.matched_work_id, "A decision that rests on the same reference was wrong."
+            conn,
+            appeal_id,
+            analysis.matched_work_id,
+            "A decision that rests on the same reference was wrong.",
         )
     else:
         last = appeal.first_decider != MACHINE
-        _set_disputed(conn, analysis, False, now, not_before=now if last else now + payments.DISPUTE_WINDOW)
+        _set_disputed(
+            conn, analysis, False, now, not_before=now if last else now + payments.DISPUTE_WINDOW
+        )
     fraud_audit.append(
-        conn, at=now, actor=actor, step="decide", reason_code=outcome, text=convinced, appeal_id=appeal_id,
+        conn,
+        at=now,
+        actor=actor,
+        step="decide",
+        reason_code=outcome,
+        text=convinced,
+        appeal_id=appeal_id,
         facts={"paid_back_minor": held if granted else 0, "rechecks": len(rechecks)},
-    )  # fmt: skip
+    )
     _tell(conn, appeal, analysis, outcome, actor, convinced, held, now)
     return rechecks
 
 
 def lapse_due(db: Database, now: datetime) -> int:
-    """Close the appeals against verdicts that nobody decided in time, so that they keep no money for ever.
+    """Close the appeals against verdicts that nobody decided in time, so that they keep no money
+    for ever.
 
-    The verdict stays: silence proves nothing about whose work it is. Each in a transaction of its own.
+    The verdict stays: silence proves nothing about whose work it is. Each in a transaction of its
+    own.
     Returns: how many were closed. Raises: DatabaseUnavailable.
     """
     with db.transaction() as conn:
@@ -178,44 +251,80 @@ def _lapse(conn: Connection, appeal_id: UUID, now: datetime) -> bool:
         return False  # somebody else was faster
     assert appeal.analysis_id is not None
     analysis = analyses.get(conn, appeal.analysis_id)
-    last = appeals.lapsed_before(conn, analysis.id) + 1 >= MOST_LAPSED or appeal.first_decider != MACHINE
+    last = (
+        appeals.lapsed_before(conn, analysis.id) + 1 >= MOST_LAPSED
+        or appeal.first_decider != MACHINE
+    )
     text = f"Nobody decided it by {day(appeal.decide_by)}. That says nothing about who is right."
     appeals.decide(conn, appeal_id, outcome="lapsed", decided_by=None, convinced=text, now=now)
     held = _held(conn, analysis)
     waits_until = now if last else now + payments.DISPUTE_WINDOW
     _set_disputed(conn, analysis, False, now, not_before=waits_until)
     notices.appeal_result(
-        conn, appeal, _title(conn, analysis), outcome="lapsed",
-        decider="the rule that an appeal which nobody decides in time changes nothing", convinced=text,
-        money_moved=f"{money(held)} that waited goes to the original's creator once the decision is final.",
-        next_step="This was the platform's last step; you can go to a certified dispute body or a court."
+        conn,
+        appeal,
+        _title(conn, analysis),
+        outcome="lapsed",
+        decider="the rule that an appeal which nobody decides in time changes nothing",
+        convinced=text,
+        money_moved=f"{money(held)} that waited goes to the original's creator once the decision"
+        " is final.",
+        next_step=(
+            "This was the platform's last step; you can go to a certified dispute body or a court."
+        )
         if last
         else f"You can appeal again. Until {day(waits_until)} the money goes on waiting for that.",
         now=now,
-    )  # fmt: skip
-    fraud_audit.append(conn, at=now, actor=RULES, step="decide", reason_code="lapsed", text=text, appeal_id=appeal_id)
+    )
+    fraud_audit.append(
+        conn,
+        at=now,
+        actor=RULES,
+        step="decide",
+        reason_code="lapsed",
+        text=text,
+        appeal_id=appeal_id,
+    )
     return True
 
 
 def _tell(
-    conn: Connection, appeal: Appeal, analysis: Analysis, outcome: str, actor: str, convinced: str, held: int,
+    conn: Connection,
+    appeal: Appeal,
+    analysis: Analysis,
+    outcome: str,
+    actor: str,
+    convinced: str,
+    held: int,
     now: datetime,
-) -> None:  # fmt: skip
+) -> None:
     granted = outcome == "granted"
     last = appeal.first_decider != MACHINE
     notices.appeal_result(
-        conn, appeal, _title(conn, analysis), outcome=outcome, decider=wording.who(actor), convinced=convinced,
+        conn,
+        appeal,
+        _title(conn, analysis),
+        outcome=outcome,
+        decider=wording.who(actor),
+        convinced=convinced,
         money_moved=f"{money(held)} that waited was paid to you on {day(now)}."
         if granted
-        else f"{money(held)} that waited goes to the original's creator once the decision is final.",
-        next_step="You need to do nothing; this pair is settled for good, also when the index is built anew."
+        else (
+            f"{money(held)} that waited goes to the original's creator once the decision is final."
+        ),
+        next_step=(
+            "You need to do nothing; this pair is settled for good, also when the index is"
+            " built anew."
+        )
         if granted
         else "This was the platform's last step; you can go to a certified dispute body or a court."
         if last
-        else f"You can appeal once more; yet another person decides then. Until {day(now + payments.DISPUTE_WINDOW)}"
-        " the money goes on waiting for that.",
+        else (
+            "You can appeal once more; yet another person decides then. Until"
+            f" {day(now + payments.DISPUTE_WINDOW)} the money goes on waiting for that."
+        ),
         now=now,
-    )  # fmt: skip
+    )
 
 
 def check_ground(ground: str, allowed: tuple[str, ...]) -> None:
@@ -229,7 +338,12 @@ def _held(conn: Connection, analysis: Analysis) -> int:
 
 
 def _set_disputed(
-    conn: Connection, analysis: Analysis, disputed: bool, now: datetime, *, not_before: datetime | None = None
+    conn: Connection,
+    analysis: Analysis,
+    disputed: bool,
+    now: datetime,
+    *,
+    not_before: datetime | None = None,
 ) -> None:
     """Let the disputed share wait, or, from `not_before` on, no longer."""
     terms = ledger_terms.find(conn, analysis.post_id)
@@ -242,15 +356,32 @@ def _set_disputed(
 
 
 def _set_original(conn: Connection, analysis: Analysis, now: datetime) -> None:
-    terms = PostTerms(analysis.post_id, "original", 0, None, now, disputed=False, ruled=True, analysis_id=analysis.id)
+    terms = PostTerms(
+        analysis.post_id,
+        "original",
+        0,
+        None,
+        now,
+        disputed=False,
+        ruled=True,
+        analysis_id=analysis.id,
+    )
     payments.set_terms(conn, terms, now)
 
 
-def _changed(terms: PostTerms, analysis: Analysis, *, disputed: bool, final_at: datetime) -> PostTerms:
+def _changed(
+    terms: PostTerms, analysis: Analysis, *, disputed: bool, final_at: datetime
+) -> PostTerms:
     return PostTerms(
-        terms.post_id, terms.verdict, terms.redirect_bps, terms.creditor_id, final_at, disputed=disputed,
-        ruled=terms.ruled, analysis_id=analysis.id,
-    )  # fmt: skip
+        terms.post_id,
+        terms.verdict,
+        terms.redirect_bps,
+        terms.creditor_id,
+        final_at,
+        disputed=disputed,
+        ruled=terms.ruled,
+        analysis_id=analysis.id,
+    )
 
 
 def _title(conn: Connection, analysis: Analysis) -> str:

@@ -1,4 +1,7 @@
-"""Errors of the chain package. Each carries a stable `code`; `retryable` says whether waiting can help."""
+"""Errors of the chain package.
+
+Each carries a stable `code`; `retryable` says whether waiting can help.
+"""
 
 
 class ChainError(Exception):
@@ -12,7 +15,10 @@ class ChainError(Exception):
 
 
 class ChainUnavailable(ChainError):
-    """No endpoint of the chain answers. Check CHAIN_RPC_URL; the node keeps trying and loses nothing."""
+    """No endpoint of the chain answers.
+
+    Check CHAIN_RPC_URL; the node keeps trying and loses nothing.
+    """
 
     code = "chain_unavailable"
     retryable = True
@@ -59,7 +65,10 @@ class WrongChain(ChainError):
 
 
 class NotDeployed(ChainError):
-    """There is no contract at the configured address. Deploy the contracts or correct the address."""
+    """There is no contract at the configured address.
+
+    Deploy the contracts or correct the address.
+    """
 
     code = "not_deployed"
 

@@ -29,12 +29,17 @@ def tell(console: Console, keep: Path | None = None) -> bool:
     """Run the demo. Returns: whether every step came true and was verified."""
     pictures = sample_pictures()
     with ExitStack() as stack:
-        folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="oracle-demo-")))
+        folder = keep or Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="oracle-demo-"))
+        )
         folder.mkdir(parents=True, exist_ok=True)
         console.print("[bold]Starting[/] database, chain, contracts, API, worker and node …")
         began = time.monotonic()
         story = Story(console, stack.enter_context(running_oracle(folder)))
-        console.print(f"Ready after {time.monotonic() - began:.1f} s; hub {story.stage.chain.deployment.hub}.\n")
+        console.print(
+            f"Ready after {time.monotonic() - began:.1f} s; hub"
+            f" {story.stage.chain.deployment.hub}.\n"
+        )
         try:
             original, copy = _clients(story, pictures)
             _contract(story, pictures, folder)
@@ -49,12 +54,18 @@ def tell(console: Console, keep: Path | None = None) -> bool:
 
 
 def _clients(story: Story, pictures: dict[str, bytes]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Creators post pictures. Returns: the original, and a cropped copy of it, as the API shows them."""
+    """Creators post pictures.
+
+    Returns: the original, and a cropped copy of it, as the API shows them.
+    """
     alice = "0x" + escrow_account("alice").hex()
     first = story.post(pictures["temple"], "temple.jpg", "alice", **{"Idempotency-Key": "demo-1"})
     story.verify_on_chain("Alice posts a photograph", first, "original")
     again = story.post(pictures["temple"], "temple.jpg", "alice", **{"Idempotency-Key": "demo-1"})
-    story.check("the same idempotency key made a second analysis", again["analysis_id"] == first["analysis_id"])
+    story.check(
+        "the same idempotency key made a second analysis",
+        again["analysis_id"] == first["analysis_id"],
+    )
     story.note("Alice's client sends it again", "first answer", "", "", "nothing new on chain")
     copies = {}
     for title, name in (
@@ -67,18 +78,26 @@ def _clients(story: Story, pictures: dict[str, bytes]) -> tuple[dict[str, Any], 
         story.check("another work is credited", copy["original"]["work_id"] == first["work"]["id"])
         copies[name] = copy
     story.verify_on_chain(
-        "Alice posts her own again", story.post(pictures["temple, smaller"], "mine.jpg", "alice"), "self_duplicate"
+        "Alice posts her own again",
+        story.post(pictures["temple, smaller"], "mine.jpg", "alice"),
+        "self_duplicate",
     )
     licence = {"owner": "alice", "licensee": "erin"}
     operator = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
     story.stage.api.post("/v1/permissions", json=licence, headers=operator).raise_for_status()
     licensed = story.post(pictures["temple, cropped"], "remix.jpg", "erin")
     story.verify_on_chain("Erin posts it with Alice's permission", licensed, "licensed")
-    story.verify_on_chain("Bob posts another photograph", story.post(pictures["flower"], "f.jpg", "bob"), "original")
-    story.verify_on_chain("Somebody posts without a name", story.post(pictures["cat"], "c.jpg", None), "original")
+    story.verify_on_chain(
+        "Bob posts another photograph", story.post(pictures["flower"], "f.jpg", "bob"), "original"
+    )
+    story.verify_on_chain(
+        "Somebody posts without a name", story.post(pictures["cat"], "c.jpg", None), "original"
+    )
     copy = story.post(pictures["cat, smaller"], "c2.jpg", None)
     story.verify_on_chain("Somebody posts a copy of that", copy, "undecided")
-    story.verify_on_chain("Bob posts a grey rectangle", story.post(pictures["plain"], "p.png", "bob"), "undecided")
+    story.verify_on_chain(
+        "Bob posts a grey rectangle", story.post(pictures["plain"], "p.png", "bob"), "undecided"
+    )
     return first, copies["temple, cropped"]
 
 
@@ -88,7 +107,9 @@ def _contract(story: Story, pictures: dict[str, bytes], folder: Path) -> None:
     Endpoint(story.stage.rpc_url).request("anvil_setBalance", account.address, hex(10**18))
     w3 = connect(story.stage.rpc_url)
     address = deploy_example_consumer(w3, account, story.stage.chain.deployment.hub)
-    with serving({"copy.jpg": pictures["temple, recoloured"], "new.jpg": pictures["rocket"]}) as url:
+    with serving(
+        {"copy.jpg": pictures["temple, recoloured"], "new.jpg": pictures["rocket"]}
+    ) as url:
         for title, name, outcome in (
             ("A contract asks about a copy", "copy.jpg", Outcome.DERIVATIVE),
             ("A contract asks about a new picture", "new.jpg", Outcome.ORIGINAL),
@@ -96,9 +117,14 @@ def _contract(story: Story, pictures: dict[str, bytes], folder: Path) -> None:
         ):
             post_id = hashlib.sha256(name.encode()).digest()
             request_id = consumer.request_verification(
-                story.stage.chain, LocalSigner(account.key), address_bytes(address), post_id=post_id,
-                media_type=MediaType.IMAGE, creator=address_bytes(account.address), uri=f"{url}/{name}",
-            )  # fmt: skip
+                story.stage.chain,
+                LocalSigner(account.key),
+                address_bytes(address),
+                post_id=post_id,
+                media_type=MediaType.IMAGE,
+                creator=address_bytes(account.address),
+                uri=f"{url}/{name}",
+            )
             _wait_for_callback(story, title, address_bytes(address), post_id, request_id, outcome)
 
 
@@ -106,7 +132,10 @@ def _wait_for_callback(
     story: Story, title: str, contract: bytes, post_id: bytes, request_id: bytes, outcome: Outcome
 ) -> None:
     deadline = time.monotonic() + STEP_TIMEOUT_S
-    while verify.read_request(story.stage.chain, request_id).status is not verify.RequestStatus.FULFILLED:
+    while (
+        verify.read_request(story.stage.chain, request_id).status
+        is not verify.RequestStatus.FULFILLED
+    ):
         story.check(f"{title}: no answer after {STEP_TIMEOUT_S:.0f} s", time.monotonic() < deadline)
         time.sleep(0.2)
     record = verify.read_request(story.stage.chain, request_id)
@@ -128,14 +157,20 @@ def _bad_input(story: Story, pictures: dict[str, bytes]) -> None:
         ("A text named photo.jpg", b"not a picture at all\n" * 40, "media_unsupported"),
         ("Half a photograph", pictures["temple"][: len(pictures["temple"]) // 2], "media_corrupt"),
     ):
-        answer = story.stage.api.post("/upload", files={"file": ("photo.jpg", content)}, data={"creator": "mallory"})
+        answer = story.stage.api.post(
+            "/upload", files={"file": ("photo.jpg", content)}, data={"creator": "mallory"}
+        )
         story.check(f"{title} was answered with {answer.text}", answer.json().get("code") == code)
         story.note(title, "refused", "", "", code)
 
 
 def report(console: Console, story: Story) -> None:
     """Print the story as a table."""
-    table = Table(title="What happened, as read back from the chain", title_justify="left", header_style="bold")
+    table = Table(
+        title="What happened, as read back from the chain",
+        title_justify="left",
+        header_style="bold",
+    )
     for heading in ("Step", "Outcome", "Similarity", "Redirect", "Recorded"):
         table.add_column(heading)
     for row in story.rows:

@@ -1,4 +1,6 @@
-"""The money's part of the story: tips follow the verdict, a dispute overturns it, and all of it is paid back."""
+"""The money's part of the story: tips follow the verdict, a dispute overturns it, and all of it
+is paid back.
+"""
 
 import hashlib
 import time
@@ -20,7 +22,8 @@ LINK_LIFETIME_S = 3600
 
 
 def money_story(story: Story, original: dict[str, Any], derivative: dict[str, Any]) -> None:
-    """Tip a copy, dispute the verdict, overturn it, and fetch what was held; each step is read back.
+    """Tip a copy, dispute the verdict, overturn it, and fetch what was held; each step is read
+    back.
 
     Args:
         original: The API's view of the original, whose creator is a handle without a wallet.
@@ -39,30 +42,53 @@ def money_story(story: Story, original: dict[str, Any], derivative: dict[str, An
     to_poster = TIP_WEI - to_original
     before = economy.claimable(chain, account)
     split = economy.tip(chain, fan, post_id, TIP_WEI)
-    story.check(f"the tip was split {split}", (split.to_original, split.to_poster) == (to_original, to_poster))
-    story.check("the copyist's own share waits", economy.claimable(chain, account) == before + to_poster)
-    story.check("the redirected share does not wait", economy.contested(chain, post_id) == to_original)
-    story.note("A fan tips the copy", "split", "", _shares(to_original, to_poster), "redirected share held")
+    story.check(
+        f"the tip was split {split}",
+        (split.to_original, split.to_poster) == (to_original, to_poster),
+    )
+    story.check(
+        "the copyist's own share waits", economy.claimable(chain, account) == before + to_poster
+    )
+    story.check(
+        "the redirected share does not wait", economy.contested(chain, post_id) == to_original
+    )
+    story.note(
+        "A fan tips the copy", "split", "", _shares(to_original, to_poster), "redirected share held"
+    )
 
     for view, wallet in ((derivative, poster), (original, first)):
         _link(story, view["work"]["creator"], wallet, oracle)
     # A copy at 100 % similarity leaves its poster nothing: there is nothing to fetch then.
     fetched = economy.withdraw(chain, poster, of=account) if before + to_poster else 0
-    story.check(f"{fetched} wei came out", fetched == before + to_poster and not economy.claimable(chain, account))
+    story.check(
+        f"{fetched} wei came out",
+        fetched == before + to_poster and not economy.claimable(chain, account),
+    )
     story.note("Its poster links a wallet", "linked", "", f"{fetched} wei", "own share withdrawn")
 
-    dispute = economy.open_dispute(chain, poster, post_id, _digest("my raw file, older than theirs"))
+    dispute = economy.open_dispute(
+        chain, poster, post_id, _digest("my raw file, older than theirs")
+    )
     disputed = verify.find_result(chain, post_id)
     held = disputed is not None and disputed.status is verify.PostStatus.DISPUTED
     story.check(f"the post is not in dispute: {disputed}", held)
     economy.tip(chain, fan, post_id, TIP_WEI)
     story.check("a dispute stopped the money", economy.contested(chain, post_id) == 2 * to_original)
     economy.answer_dispute(chain, first, dispute, _digest("I was first"))
-    # A second look takes more signatures than the first; where one signer is all there is, people decide alone.
+    # A second look takes more signatures than the first; where one signer is all there is, people
+    # decide alone.
     second_look = economy.read_dispute(chain, dispute).review_until
     signers = int(chain.read("OracleRegistry", chain.deployment.oracle_registry, "signerCount"))
-    story.check("a lone signer was asked for a second look at itself", bool(second_look) == (signers > 1))
-    story.note("The poster disputes the verdict", "disputed", "", "", f"dispute {dispute}, answered; to an arbiter")
+    story.check(
+        "a lone signer was asked for a second look at itself", bool(second_look) == (signers > 1)
+    )
+    story.note(
+        "The poster disputes the verdict",
+        "disputed",
+        "",
+        "",
+        f"dispute {dispute}, answered; to an arbiter",
+    )
 
     economy.rule(chain, arbiter, dispute, Outcome.ORIGINAL, _digest("the raw file is older"))
     economy.accept_ruling(chain, first, dispute)
@@ -80,7 +106,9 @@ def money_story(story: Story, original: dict[str, Any], derivative: dict[str, An
     story.check("something is still held", economy.contested(chain, post_id) == 0)
     story.check("the loser was paid", economy.claimable(chain, creditor) == 0)
     split = economy.tip(chain, fan, post_id, TIP_WEI)
-    story.check(f"the next tip was split {split}", (split.to_original, split.to_poster) == (0, TIP_WEI))
+    story.check(
+        f"the next tip was split {split}", (split.to_original, split.to_poster) == (0, TIP_WEI)
+    )
     bank = keys.account("demo bank").address  # pays no gas, so what arrives can be counted
     before = chain.balance_wei(address_bytes(bank))
     economy.withdraw(chain, poster, of=account, to=address_bytes(bank))
@@ -96,21 +124,35 @@ def _link(story: Story, handle: str, wallet: LocalSigner, oracle: LocalSigner) -
         return
     until = int(time.time()) + LINK_LIFETIME_S
     epoch = int(chain.read("OracleRegistry", chain.deployment.oracle_registry, "currentEpoch"))
-    signature = oracle.sign_digest(economy.link_digest(chain, account, wallet.address, until, epoch))
+    signature = oracle.sign_digest(
+        economy.link_digest(chain, account, wallet.address, until, epoch)
+    )
     economy.link_account(
-        chain, wallet, handle, wallet.address, valid_until=until, signer_epoch=epoch, signatures=[signature]
+        chain,
+        wallet,
+        handle,
+        wallet.address,
+        valid_until=until,
+        signer_epoch=epoch,
+        signatures=[signature],
     )
     linked = economy.wallet_of(chain, account)
     story.check(f"{handle} is linked to 0x{linked.hex()}", linked == wallet.address)
 
 
 def _arbiter(story: Story, keys: KeyRing) -> LocalSigner:
-    """Whoever holds the arbiter's role: an account of its own, or the deployer where that one holds them all."""
+    """Whoever holds the arbiter's role: an account of its own, or the deployer where that one
+    holds them all.
+    """
     chain = story.stage.chain
     for name in ("arbiter", "deployer"):
         account = keys.account(name)
         holds, _ = chain.read(
-            "AccessManager", chain.deployment.access_manager, "hasRole", ARBITER_ROLE, account.address
+            "AccessManager",
+            chain.deployment.access_manager,
+            "hasRole",
+            ARBITER_ROLE,
+            account.address,
         )
         if holds:
             Endpoint(story.stage.rpc_url).request("anvil_setBalance", account.address, hex(10**19))

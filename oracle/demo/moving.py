@@ -34,15 +34,25 @@ def moving_story(story: Story, pictures: dict[str, bytes]) -> None:
     story.verify_on_chain("Alice posts a tune", first, "original")
     noisy = song[5 * RATE_HZ : 17 * RATE_HZ] + noise(3, 12.0)
     story.verify_on_chain(
-        "Bob posts twelve seconds of it, as MP3 with noise", story.post(_mp3(noisy), "beat.mp3", "bob"), "derivative",
+        "Bob posts twelve seconds of it, as MP3 with noise",
+        story.post(_mp3(noisy), "beat.mp3", "bob"),
+        "derivative",
         original=alice,
-    )  # fmt: skip
-    story.verify_on_chain("Bob posts a tune of his own", story.post(_wav(tune(4, 15.0)), "mine.wav", "bob"), "original")
+    )
+    story.verify_on_chain(
+        "Bob posts a tune of his own",
+        story.post(_wav(tune(4, 15.0)), "mine.wav", "bob"),
+        "original",
+    )
 
-    story.verify_on_chain("Carol posts a film", story.post(movie(film, other_song), "film.mp4", "carol"), "original")
+    story.verify_on_chain(
+        "Carol posts a film", story.post(movie(film, other_song), "film.mp4", "carol"), "original"
+    )
     edited = [ImageOps.mirror(frame).crop((16, 9, 304, 171)) for frame in film[2 * FPS :: 5]]
     copy = story.post(movie(edited, None, fps=FPS // 4), "clip.mp4", "dave")
-    story.verify_on_chain("Dave posts it mirrored, cropped and faster", copy, "derivative", original=carol)
+    story.verify_on_chain(
+        "Dave posts it mirrored, cropped and faster", copy, "derivative", original=carol
+    )
     segment = max(copy["original"]["segments"], key=lambda s: s["query_end_s"] - s["query_start_s"])
     story.check(f"the stretch is mirrored: {segment}", segment["mirrored"])
 
@@ -50,7 +60,10 @@ def moving_story(story: Story, pictures: dict[str, bytes]) -> None:
     scored = story.post(movie(own, song[: 12 * RATE_HZ]), "vlog.mp4", "grace")
     story.verify_on_chain("Grace's film plays Alice's tune", scored, "derivative", original=alice)
     ceiling = redirect_bps(scored["similarity_bps"], 9_500, 10_000)
-    story.check(f"sound alone redirects {ceiling}", scored["reason"] == "sound_of_earlier" and ceiling <= 3_000)
+    story.check(
+        f"sound alone redirects {ceiling}",
+        scored["reason"] == "sound_of_earlier" and ceiling <= 3_000,
+    )
     still = story.post(_png(film[3 * FPS]), "still.png", "frank")
     story.verify_on_chain("Frank posts a still of Carol's film", still, "derivative")
 
@@ -77,7 +90,9 @@ def tune(seed: int, seconds: float) -> Sound:
 
 def noise(seed: int, seconds: float) -> Sound:
     """(n,) float32 at RATE_HZ: a hiss well below the music."""
-    return (0.02 * np.random.default_rng(seed).standard_normal(round(seconds * RATE_HZ))).astype(np.float32)
+    return (0.02 * np.random.default_rng(seed).standard_normal(round(seconds * RATE_HZ))).astype(
+        np.float32
+    )
 
 
 def shots(pictures: Iterable[bytes]) -> Iterator[Image.Image]:
@@ -97,10 +112,14 @@ def movie(frames: Iterable[Image.Image], sound: Sound | None, *, fps: int = FPS)
     """An MP4 file of those frames and that sound."""
     out = io.BytesIO()
     with av.open(out, "w", format="mp4") as container:
-        picture_stream = container.add_stream("libx264", rate=fps, options={"preset": "veryfast", "crf": "23"})
+        picture_stream = container.add_stream(
+            "libx264", rate=fps, options={"preset": "veryfast", "crf": "23"}
+        )
         picture_stream.width, picture_stream.height = SIZE
         picture_stream.pix_fmt = "yuv420p"
-        sound_stream = container.add_stream("aac", rate=RATE_HZ, layout="mono") if sound is not None else None
+        sound_stream = (
+            container.add_stream("aac", rate=RATE_HZ, layout="mono") if sound is not None else None
+        )
         for number, frame in enumerate(frames):
             shown = av.VideoFrame.from_ndarray(np.asarray(frame.resize(SIZE)), format="rgb24")
             shown.pts, shown.time_base = number, Fraction(1, fps)
@@ -108,7 +127,9 @@ def movie(frames: Iterable[Image.Image], sound: Sound | None, *, fps: int = FPS)
         container.mux(picture_stream.encode(None))
         if sound_stream is not None and sound is not None:
             for start in range(0, len(sound) - 1024, 1024):
-                heard = av.AudioFrame.from_ndarray(sound[None, start : start + 1024], format="fltp", layout="mono")
+                heard = av.AudioFrame.from_ndarray(
+                    sound[None, start : start + 1024], format="fltp", layout="mono"
+                )
                 heard.pts, heard.rate, heard.time_base = start, RATE_HZ, Fraction(1, RATE_HZ)
                 container.mux(sound_stream.encode(heard))
             container.mux(sound_stream.encode(None))
@@ -117,7 +138,9 @@ def movie(frames: Iterable[Image.Image], sound: Sound | None, *, fps: int = FPS)
 
 def _note(hz: float, seconds: float, level: float) -> Sound:
     at = np.arange(round(2 * seconds * RATE_HZ)) / RATE_HZ
-    wave: NDArray[Any] = sum(np.sin(2 * np.pi * hz * k * at) / k**1.5 for k in range(1, 6)) * np.exp(-3 * at / seconds)
+    wave: NDArray[Any] = sum(
+        np.sin(2 * np.pi * hz * k * at) / k**1.5 for k in range(1, 6)
+    ) * np.exp(-3 * at / seconds)
     return (level * wave * np.minimum(at * 200, 1)).astype(np.float32)
 
 

@@ -9,7 +9,12 @@ from PIL import Image, ImageDraw, ImageEnhance
 from oracle.errors import ConfigurationError
 
 # Material for the demo's films; nobody posts these as pictures.
-UNPOSTED = {"coffee": "coffee.png", "astronaut": "astronaut.png", "tissue": "ihc.png", "retina": "retina.jpg"}
+UNPOSTED = {
+    "coffee": "coffee.png",
+    "astronaut": "astronaut.png",
+    "tissue": "ihc.png",
+    "retina": "retina.jpg",
+}
 
 
 def sample_pictures() -> dict[str, bytes]:
@@ -36,8 +41,12 @@ def sample_pictures() -> dict[str, bytes]:
     return {
         "temple": _jpeg(temple, 92),
         "temple, smaller": _jpeg(temple.resize((width * 2 // 3, height * 2 // 3)), 60),
-        "temple, cropped": _jpeg(temple.crop((width // 20, height // 20, width * 19 // 20, height * 19 // 20)), 80),
-        "temple, recoloured": _jpeg(ImageEnhance.Color(ImageEnhance.Brightness(temple).enhance(1.2)).enhance(0.6), 75),
+        "temple, cropped": _jpeg(
+            temple.crop((width // 20, height // 20, width * 19 // 20, height * 19 // 20)), 80
+        ),
+        "temple, recoloured": _jpeg(
+            ImageEnhance.Color(ImageEnhance.Brightness(temple).enhance(1.2)).enhance(0.6), 75
+        ),
         "flower": (sklearn / "flower.jpg").read_bytes(),
         "cat": _jpeg(cat, 92),
         "cat, smaller": _jpeg(cat.resize((cat.width // 2, cat.height // 2)), 70),

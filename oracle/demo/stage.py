@@ -1,4 +1,6 @@
-"""An oracle on servers of its own, as a child process: what the demo and the end-to-end tests act on."""
+"""An oracle on servers of its own, as a child process: what the demo and the end-to-end tests
+act on.
+"""
 
 import functools
 import json
@@ -44,13 +46,16 @@ class Stage:
 
 @contextmanager
 def running_oracle(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Stage]:
-    """`oracle up` with its data in a folder, stopped as Ctrl-C stops it. Its output is in oracle.log there.
+    """`oracle up` with its data in a folder, stopped as Ctrl-C stops it. Its output is in
+    oracle.log there.
 
     Raises: ConfigurationError if it does not start.
     """
     port = _free_port()
     env = {
-        name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "CHAIN_RPC_URL", "BLOBS_URL")
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("DATABASE_URL", "CHAIN_RPC_URL", "BLOBS_URL")
     }
     env |= {
         "ORACLE_DATA_DIR": str(folder),
@@ -61,14 +66,23 @@ def running_oracle(folder: Path, settings: Mapping[str, str] | None = None) -> I
     env |= settings or {}
     log = folder / "oracle.log"
     with log.open("ab") as output:
-        process = subprocess.Popen([sys.executable, "-m", "oracle", "up"], env=env, stdout=output, stderr=output)
-    api = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=REQUEST_TIMEOUT_S, trust_env=False)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "oracle", "up"], env=env, stdout=output, stderr=output
+        )
+    api = httpx2.Client(
+        base_url=f"http://127.0.0.1:{port}", timeout=REQUEST_TIMEOUT_S, trust_env=False
+    )
     try:
         _wait_until_ready(process, api, log)
         public = json.loads((folder / "running.json").read_text())
         deployment = Deployment.from_json(Path(public["deployment"]).read_text())
         yield Stage(
-            folder, api, ChainClient(Endpoint(public["rpc"]), deployment), public["rpc"], public["database"], process
+            folder,
+            api,
+            ChainClient(Endpoint(public["rpc"]), deployment),
+            public["rpc"],
+            public["database"],
+            process,
         )
     finally:
         api.close()
@@ -86,7 +100,9 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", api: httpx2.Client, lo
         except httpx2.HTTPError:
             pass
         time.sleep(0.3)
-    raise ConfigurationError(f"The oracle did not start; its last words:\n{log.read_text()[-3000:]}")
+    raise ConfigurationError(
+        f"The oracle did not start; its last words:\n{log.read_text()[-3000:]}"
+    )
 
 
 @contextmanager

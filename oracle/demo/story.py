@@ -15,8 +15,13 @@ from oracle.demo.stage import Stage
 from oracle.rules.decision import redirect_bps
 
 STEP_TIMEOUT_S = 60.0
-OUTCOMES = {"original": Outcome.ORIGINAL, "derivative": Outcome.DERIVATIVE, "self_duplicate": Outcome.SELF_DUPLICATE,
-            "licensed": Outcome.LICENSED, "undecided": Outcome.NEEDS_REVIEW}  # fmt: skip
+OUTCOMES = {
+    "original": Outcome.ORIGINAL,
+    "derivative": Outcome.DERIVATIVE,
+    "self_duplicate": Outcome.SELF_DUPLICATE,
+    "licensed": Outcome.LICENSED,
+    "undecided": Outcome.NEEDS_REVIEW,
+}
 
 
 class StepFailed(Exception):
@@ -31,10 +36,17 @@ class Story:
     stage: Stage
     rows: list[tuple[str, ...]] = field(default_factory=list)
 
-    def post(self, picture: bytes, name: str, creator: str | None, **headers: str) -> dict[str, Any]:
-        """Upload a picture as `curl -F file=@... -F creator=...` does, and wait until it is final on chain."""
+    def post(
+        self, picture: bytes, name: str, creator: str | None, **headers: str
+    ) -> dict[str, Any]:
+        """Upload a picture as `curl -F file=@...
+
+        -F creator=...` does, and wait until it is final on chain.
+        """
         fields = {"creator": creator} if creator else {}
-        answer = self.stage.api.post("/upload", files={"file": (name, picture)}, data=fields, headers=headers)
+        answer = self.stage.api.post(
+            "/upload", files={"file": (name, picture)}, data=fields, headers=headers
+        )
         if answer.status_code not in (200, 202):
             raise StepFailed(f"the upload was refused: {answer.text}")
         return self.settle(answer.json()["links"]["self"])
@@ -44,37 +56,55 @@ class Story:
         deadline = time.monotonic() + STEP_TIMEOUT_S
         while time.monotonic() < deadline:
             view: dict[str, Any] = self.stage.api.get(link).json()
-            if view["status"] == "failed" or (view["attestation"] or {}).get("status") in ("final", "refused"):
+            if view["status"] == "failed" or (view["attestation"] or {}).get("status") in (
+                "final",
+                "refused",
+            ):
                 return view
             time.sleep(0.2)
-        raise StepFailed(f"not final after {STEP_TIMEOUT_S:.0f} s: {view['status']}, {view['attestation']}")
+        raise StepFailed(
+            f"not final after {STEP_TIMEOUT_S:.0f} s: {view['status']}, {view['attestation']}"
+        )
 
     def check(self, what: str, held: bool) -> None:
         if not held:
             raise StepFailed(what)
 
-    def verify_on_chain(self, title: str, view: dict[str, Any], verdict: str, *, original: str | None = None) -> None:
+    def verify_on_chain(
+        self, title: str, view: dict[str, Any], verdict: str, *, original: str | None = None
+    ) -> None:
         """Compare what the API said with what the contracts hold, and note the step.
 
         Args: original: the account of the creator who must be credited, 0x-hex.
         """
-        self.check(f"verdict is {view['verdict']}, not {verdict}: {view['explanation']}", view["verdict"] == verdict)
+        self.check(
+            f"verdict is {view['verdict']}, not {verdict}: {view['explanation']}",
+            view["verdict"] == verdict,
+        )
         attestation = view["attestation"]
         self.check(f"attestation is {attestation}", attestation["status"] == "final")
         post_id, tx = _bytes(view["work"]["post_id"]), _bytes(attestation["transaction"])
         found = verify.find_fulfilment(self.stage.chain, tx, _bytes(attestation["request_id"]))
         assert_found = found is not None and found.final and found.outcome is OUTCOMES[verdict]
-        self.check(f"transaction {attestation['transaction']} does not hold the outcome: {found}", assert_found)
+        self.check(
+            f"transaction {attestation['transaction']} does not hold the outcome: {found}",
+            assert_found,
+        )
         result = verify.find_result(self.stage.chain, post_id)
         if result is None:
             raise StepFailed("the PostRegistry holds no result for the post")
         evidence = self.stage.api.get(view["links"]["evidence"]).content
         redirect = verify.read_redirect(self.stage.chain, post_id)
-        expected = redirect_bps(view["similarity_bps"], 9_500, 10_000) if verdict == "derivative" else 0
+        expected = (
+            redirect_bps(view["similarity_bps"], 9_500, 10_000) if verdict == "derivative" else 0
+        )
         facts = {
             "outcome": result.outcome is OUTCOMES[verdict],
             "similarity": result.similarity_bps == view["similarity_bps"],
-            "redirect": redirect.redirect_bps == result.redirect_bps == view["redirect_bps"] == expected,
+            "redirect": redirect.redirect_bps
+            == result.redirect_bps
+            == view["redirect_bps"]
+            == expected,
             "beneficiary": original is None or result.original_creator == _bytes(original),
             "badge": verify.has_badge(self.stage.chain, post_id) == (verdict == "original"),
             "content hash": result.content_hash.hex() == view["work"]["sha256"],
@@ -84,13 +114,19 @@ class Story:
         wrong = [name for name, held in facts.items() if not held]
         self.check(f"API and chain disagree on {', '.join(wrong)}: {view}, {result}", not wrong)
         self.check_receipt(view, evidence)
-        share = f"{view['redirect_percent']:g} % → {view['original']['creator']}" if expected else "–"
+        share = (
+            f"{view['redirect_percent']:g} % → {view['original']['creator']}" if expected else "–"
+        )
         similarity = f"{view['similarity']:.4f} {view['similarity_tier']}"
         transaction = f"{attestation['transaction'][:10]}… block {attestation['block_number']}"
-        self.note(title, verdict, similarity, "badge" if verdict == "original" else share, transaction)
+        self.note(
+            title, verdict, similarity, "badge" if verdict == "original" else share, transaction
+        )
 
     def check_receipt(self, view: dict[str, Any], evidence: bytes) -> None:
-        """Check the signed receipt as a stranger would: offline with the evidence, then on chain."""
+        """Check the signed receipt as a stranger would: offline with the evidence, then on
+        chain.
+        """
         deadline = time.monotonic() + STEP_TIMEOUT_S
         while (answer := self.stage.api.get(view["links"]["receipt"])).status_code == 404:
             self.check("no receipt was issued", time.monotonic() < deadline)

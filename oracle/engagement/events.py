@@ -1,4 +1,6 @@
-"""Engagement events as platforms send them: validated one by one, so that one bad event costs nobody the others."""
+"""Engagement events as platforms send them: validated one by one, so that one bad event costs
+nobody the others.
+"""
 
 import hashlib
 import re
@@ -31,7 +33,10 @@ MAX_TEXT = 512
 CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
 
 Name = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Digest = Annotated[str, Field(pattern=r"^(?:[0-9a-fA-F]{2}){8,32}$", description="Keyed hash, 8 to 32 bytes as hex.")]
+Digest = Annotated[
+    str,
+    Field(pattern=r"^(?:[0-9a-fA-F]{2}){8,32}$", description="Keyed hash, 8 to 32 bytes as hex."),
+]
 PostId = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{64}$", description="32 bytes as 0x-hex.")]
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 
@@ -41,7 +46,10 @@ class _Event(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    id: Name = Field(description="The sender's own id of the event: sent again with the same time, it counts once.")
+    id: Name = Field(
+        description="The sender's own id of the event: sent again with the same time, it counts"
+        " once."
+    )
     at: AwareDatetime
     device: Name | None = None
     ip_hash: Digest | None = None
@@ -181,7 +189,9 @@ def parse(body: bytes, now: datetime) -> tuple[list[Event], Outcome]:
 
 
 def event_uuid(sender_id: str) -> UUID:
-    """A sender's id as 16 bytes: itself where it is a UUID in the usual form, else the start of its SHA-256."""
+    """A sender's id as 16 bytes: itself where it is a UUID in the usual form, else the start of
+    its SHA-256.
+    """
     if len(sender_id) == 36:
         try:
             return UUID(sender_id)
@@ -197,7 +207,10 @@ def plain_agent(agent: str) -> str:
 
 
 def plain_referrer(referrer: str) -> str | None:
-    """Host and path of a referrer; never its query, which identifies people. None where no host can be read."""
+    """Host and path of a referrer; never its query, which identifies people.
+
+    None where no host can be read.
+    """
     return _host_and_path(referrer.partition("?")[0].partition("#")[0])
 
 
@@ -226,10 +239,13 @@ def _one_by_one(body: bytes) -> tuple[list[tuple[int, _Event]], Outcome]:
         try:
             found.append((index, _EVENT.validate_python(entry)))
         except ValidationError as exc:
-            # The first part of a place is the kind of the event; what is wrong is named by the rest.
+            # The first part of a place is the kind of the event; what is wrong is named by the
+            # rest.
             details = "; ".join(
                 f"{'.'.join(map(str, error['loc'][1:]))}: {error['msg']}".removeprefix(": ")
-                for error in exc.errors(include_url=False, include_input=False, include_context=False)
+                for error in exc.errors(
+                    include_url=False, include_input=False, include_context=False
+                )
             )
             outcome.reject(Problem(index, _id_of(entry), "invalid", details))
     return found, outcome
@@ -237,7 +253,12 @@ def _one_by_one(body: bytes) -> tuple[list[tuple[int, _Event]], Outcome]:
 
 def _out_of_time(index: int, entry: _Event, now: datetime) -> Problem:
     if entry.at > now:
-        return Problem(index, entry.id, "future", f"{entry.at.isoformat()} is in the future; check the sender's clock.")
+        return Problem(
+            index,
+            entry.id,
+            "future",
+            f"{entry.at.isoformat()} is in the future; check the sender's clock.",
+        )
     detail = f"{entry.at.isoformat()} is more than {TOO_OLD_AFTER.days} days ago."
     return Problem(index, entry.id, "too_old", detail)
 
@@ -248,10 +269,21 @@ def _id_of(entry: Any) -> str | None:
 
 
 def _event(entry: _Event) -> Event:
-    # Straight from the model's dictionary: looking up absent fields on a model costs more than all the rest.
+    # Straight from the model's dictionary: looking up absent fields on a model costs more than all
+    # the rest.
     given = entry.__dict__.get
-    post_id, creator, ip_hash, text_hash = given("post_id"), given("creator"), given("ip_hash"), given("text_hash")
-    watch_s, video_s, agent, referrer = given("watch_s"), given("video_s"), given("user_agent"), given("referrer")
+    post_id, creator, ip_hash, text_hash = (
+        given("post_id"),
+        given("creator"),
+        given("ip_hash"),
+        given("text_hash"),
+    )
+    watch_s, video_s, agent, referrer = (
+        given("watch_s"),
+        given("video_s"),
+        given("user_agent"),
+        given("referrer"),
+    )
     return Event(
         event_uuid(entry.id),
         entry.at,

@@ -1,4 +1,6 @@
-"""Grades follow the events: count what changed, compare it with like posts, keep the grade with all its facts."""
+"""Grades follow the events: count what changed, compare it with like posts, keep the grade with
+all its facts.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -24,7 +26,10 @@ BASELINE_SPAN = timedelta(days=90)
 
 
 def grade_changed(db: Database, now: datetime) -> int:
-    """Grade every post whose events changed or whose grade becomes final. Returns: how many were graded."""
+    """Grade every post whose events changed or whose grade becomes final.
+
+    Returns: how many were graded.
+    """
     with db.transaction() as conn:
         engagement_counts.lock_grading(conn)
         engagement_counts.mark_due(conn, now)
@@ -45,9 +50,15 @@ def grade_changed(db: Database, now: datetime) -> int:
 def rules_of(stored: StoredPolicy) -> GradePolicy:
     """Stored rules as the pure rules take them. Raises: InvalidGradePolicy."""
     return GradePolicy(
-        stored.version, stored.weights_bps, stored.cutoffs_bps, stored.prior_views, stored.min_watch_ms,
-        stored.min_comment_chars, stored.min_cohort, timedelta(days=stored.final_after_days),
-    )  # fmt: skip
+        stored.version,
+        stored.weights_bps,
+        stored.cutoffs_bps,
+        stored.prior_views,
+        stored.min_watch_ms,
+        stored.min_comment_chars,
+        stored.min_cohort,
+        timedelta(days=stored.final_after_days),
+    )
 
 
 def measure_baseline(conn: Connection, policy: GradePolicy, now: datetime) -> dict[str, Baseline]:
@@ -67,7 +78,8 @@ def load_baseline(cohorts: Mapping[str, Any]) -> dict[str, Baseline]:
     """A stored baseline."""
     return {
         name: Baseline(
-            kept["posts"], {s: SignalBaseline(v["mean"], tuple(v["ranks"])) for s, v in kept["signals"].items()}
+            kept["posts"],
+            {s: SignalBaseline(v["mean"], tuple(v["ranks"])) for s, v in kept["signals"].items()},
         )
         for name, kept in cohorts.items()
     }
@@ -92,12 +104,18 @@ def _grade_batch(conn: Connection, changed: Mapping[bytes, bool], now: datetime)
     ]
     for version in sorted({post.policy_version for post in posts}):
         stored = engagement_grades.get_policy(conn, version)
-        _grade_under(conn, [post for post in posts if post.policy_version == version], stored, changed, now)
+        _grade_under(
+            conn, [post for post in posts if post.policy_version == version], stored, changed, now
+        )
     return len(posts)
 
 
 def _grade_under(
-    conn: Connection, posts: list[GradedPost], stored: StoredPolicy, changed: Mapping[bytes, bool], now: datetime
+    conn: Connection,
+    posts: list[GradedPost],
+    stored: StoredPolicy,
+    changed: Mapping[bytes, bool],
+    now: datetime,
 ) -> None:
     policy = rules_of(stored)
     ids = [post.post_id for post in posts]
@@ -107,20 +125,36 @@ def _grade_under(
     grades: dict[bool, list[StoredGrade]] = {False: [], True: []}
     for post in posts:
         counts = counted[post.post_id]
-        cohorts = grading.cohorts_of(post.media_type, counts.length_ms or post.length_ms, post.audience)
+        cohorts = grading.cohorts_of(
+            post.media_type, counts.length_ms or post.length_ms, post.audience
+        )
         found = grading.score(Counts(**counts.qualified), cohorts, known, policy)
         final_at = post.published_at + policy.final_after
         status = "final" if final_at <= now else "provisional"
-        grades[changed[post.post_id]].append(StoredGrade(
-            post.post_id, status, found.grade, found.score_bps, final_at, policy.version, number,
-            grade_facts(counts, found), now,
-        ))  # fmt: skip
+        grades[changed[post.post_id]].append(
+            StoredGrade(
+                post.post_id,
+                status,
+                found.grade,
+                found.score_bps,
+                final_at,
+                policy.version,
+                number,
+                grade_facts(counts, found),
+                now,
+            )
+        )
     engagement_grades.keep_grades(conn, grades[False], "new events")
-    engagement_grades.keep_grades(conn, grades[True], "views given back after an appeal", reopened=True)
+    engagement_grades.keep_grades(
+        conn, grades[True], "views given back after an appeal", reopened=True
+    )
 
 
 def _refresh_baselines(conn: Connection, now: datetime) -> None:
-    """Measure anew what is usual where that is a day old. What changed is counted before: a first run knew nothing."""
+    """Measure anew what is usual where that is a day old.
+
+    What changed is counted before: a first run knew nothing.
+    """
     posts = engagement_grades.load_posts(conn, engagement_counts.list_changed(conn))
     for version in sorted({post.policy_version for post in posts}):
         if engagement_grades.find_baseline(conn, version, now - BASELINE_LIFETIME) is not None:
@@ -132,7 +166,9 @@ def _refresh_baselines(conn: Connection, now: datetime) -> None:
         _add_baseline(conn, policy, now)
 
 
-def _add_baseline(conn: Connection, policy: GradePolicy, now: datetime) -> tuple[int, dict[str, Baseline]]:
+def _add_baseline(
+    conn: Connection, policy: GradePolicy, now: datetime
+) -> tuple[int, dict[str, Baseline]]:
     known = measure_baseline(conn, policy, now)
     number = engagement_grades.add_baseline(
         conn, policy.version, {name: asdict(baseline) for name, baseline in known.items()}, now

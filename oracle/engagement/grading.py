@@ -1,10 +1,11 @@
 """Engagement score and grade of a post: pure rules over counted events, no I/O, no clock.
 
-A post is compared with posts like it (kind, length, audience). Every signal is a rate per qualified view; few views
-say little, so each rate is mixed with `prior_views` views of an average post of its cohort (the posterior mean of a
-beta-binomial model, as in empirical Bayes; Efron & Morris, "Stein's Paradox in Statistics", 1977). Its rank among the
-like posts, times its weight, is what the signal contributes. Contributions are basis points, floored one by one, and
-the score is their sum: what people see adds up.
+A post is compared with posts like it (kind, length, audience). Every signal is a rate per qualified
+view; few views say little, so each rate is mixed with `prior_views` views of an average post of its
+cohort (the posterior mean of a beta-binomial model, as in empirical Bayes; Efron & Morris, "Stein's
+Paradox in Statistics", 1977). Its rank among the like posts, times its weight, is what the signal
+contributes. Contributions are basis points, floored one by one, and the score is their sum: what
+people see adds up.
 """
 
 from bisect import bisect_left, bisect_right
@@ -20,7 +21,12 @@ SIGNALS = ("watch", "saves", "comments", "shares", "likes")
 RANKS = 40  # a cohort's distribution is kept as its values at 0, 1/40, ... 40/40
 MIN_VIEWS = 20  # posts with fewer qualified views say nothing about what is usual
 EVERYTHING = "everything"
-LENGTHS = ((15_000, "to 15 s"), (60_000, "15 to 60 s"), (300_000, "1 to 5 min"), (None, "over 5 min"))
+LENGTHS = (
+    (15_000, "to 15 s"),
+    (60_000, "15 to 60 s"),
+    (300_000, "1 to 5 min"),
+    (None, "over 5 min"),
+)
 AUDIENCES = (
     (100, "to 100 followers"),
     (1_000, "100 to 1 000 followers"),
@@ -32,7 +38,10 @@ AUDIENCES = (
 
 @dataclass(frozen=True)
 class GradePolicy:
-    """How a score comes about and which letter it is; one stored version. Raises: InvalidGradePolicy."""
+    """How a score comes about and which letter it is; one stored version.
+
+    Raises: InvalidGradePolicy.
+    """
 
     version: int
     weights_bps: Mapping[str, int]
@@ -45,12 +54,21 @@ class GradePolicy:
 
     def __post_init__(self) -> None:
         if set(self.weights_bps) != set(SIGNALS) or min(self.weights_bps.values()) < 0:
-            raise InvalidGradePolicy(f"Each of {', '.join(SIGNALS)} needs a weight of zero or more.")
+            raise InvalidGradePolicy(
+                f"Each of {', '.join(SIGNALS)} needs a weight of zero or more."
+            )
         if sum(self.weights_bps.values()) != BPS:
-            raise InvalidGradePolicy(f"The weights sum to {sum(self.weights_bps.values())}, not to {BPS}.")
+            raise InvalidGradePolicy(
+                f"The weights sum to {sum(self.weights_bps.values())}, not to {BPS}."
+            )
         cuts = [self.cutoffs_bps.get(grade, -1) for grade in (Grade.A, Grade.B, Grade.C, Grade.D)]
-        if len(self.cutoffs_bps) != len(cuts) or not BPS >= cuts[0] > cuts[1] > cuts[2] > cuts[3] > 0:
-            raise InvalidGradePolicy("A, B, C and D need falling cut-offs between 10000 and 1; F is the rest.")
+        if (
+            len(self.cutoffs_bps) != len(cuts)
+            or not BPS >= cuts[0] > cuts[1] > cuts[2] > cuts[3] > 0
+        ):
+            raise InvalidGradePolicy(
+                "A, B, C and D need falling cut-offs between 10000 and 1; F is the rest."
+            )
 
 
 @dataclass(frozen=True)
@@ -76,7 +94,9 @@ class Counts:
 
 @dataclass(frozen=True)
 class SignalBaseline:
-    """What posts of a cohort reach: the pooled rate, and the shrunk rates at RANKS + 1 evenly spaced ranks."""
+    """What posts of a cohort reach: the pooled rate, and the shrunk rates at RANKS + 1 evenly
+    spaced ranks.
+    """
 
     mean: float
     ranks: Sequence[float]
@@ -113,7 +133,10 @@ class Contribution:
 
 @dataclass(frozen=True)
 class Score:
-    """A post's score with everything it was made of. Without a comparable cohort every signal ranks as average."""
+    """A post's score with everything it was made of.
+
+    Without a comparable cohort every signal ranks as average.
+    """
 
     score_bps: int
     grade: Grade
@@ -133,7 +156,9 @@ def cohorts_of(media_type: str, length_ms: int | None, audience: int | None) -> 
 
 
 def shrink(total: float, views: int, mean: float, prior_views: int) -> float:
-    """A rate mixed with `prior_views` views at the mean rate; the mean itself for a post without views."""
+    """A rate mixed with `prior_views` views at the mean rate; the mean itself for a post without
+    views.
+    """
     return (total + prior_views * mean) / (views + prior_views)
 
 
@@ -151,24 +176,35 @@ def rank_bps(value: float, ranks: Sequence[float]) -> int:
     return int(BPS * (low - 1 + (value - below) / (above - below)) / last)
 
 
-def baselines(posts: Iterable[tuple[Sequence[str], Counts]], policy: GradePolicy) -> dict[str, Baseline]:
-    """What is usual in every cohort with enough posts, from the cohorts and qualified counts of all posts."""
+def baselines(
+    posts: Iterable[tuple[Sequence[str], Counts]], policy: GradePolicy
+) -> dict[str, Baseline]:
+    """What is usual in every cohort with enough posts, from the cohorts and qualified counts of
+    all posts.
+    """
     members: dict[str, list[Counts]] = {}
     for cohorts, counts in posts:
         if counts.views >= MIN_VIEWS:
             for cohort in cohorts:
                 members.setdefault(cohort, []).append(counts)
     return {
-        cohort: Baseline(len(found), {signal: _baseline(signal, found, policy.prior_views) for signal in SIGNALS})
+        cohort: Baseline(
+            len(found), {signal: _baseline(signal, found, policy.prior_views) for signal in SIGNALS}
+        )
         for cohort, found in sorted(members.items())
         if len(found) >= policy.min_cohort
     }
 
 
-def score(counts: Counts, cohorts: Sequence[str], known: Mapping[str, Baseline], policy: GradePolicy) -> Score:
+def score(
+    counts: Counts, cohorts: Sequence[str], known: Mapping[str, Baseline], policy: GradePolicy
+) -> Score:
     """Score a post against the narrowest of its cohorts that is known."""
     cohort = next((name for name in cohorts if name in known), None)
-    parts = [_contribution(signal, counts, known[cohort] if cohort else None, policy) for signal in SIGNALS]
+    parts = [
+        _contribution(signal, counts, known[cohort] if cohort else None, policy)
+        for signal in SIGNALS
+    ]
     points = sum(part.contribution_bps for part in parts)
     posts = known[cohort].posts if cohort else 0
     return Score(points, grade_of(points, policy.cutoffs_bps), cohort, posts, tuple(parts))
@@ -176,10 +212,15 @@ def score(counts: Counts, cohorts: Sequence[str], known: Mapping[str, Baseline],
 
 def grade_of(score_bps: int, cutoffs_bps: Mapping[str, int]) -> Grade:
     """The letter of a score; a cut-off belongs to the better letter."""
-    return next((grade for grade in Grade if grade is not Grade.F and score_bps >= cutoffs_bps[grade]), Grade.F)
+    return next(
+        (grade for grade in Grade if grade is not Grade.F and score_bps >= cutoffs_bps[grade]),
+        Grade.F,
+    )
 
 
-def _contribution(signal: str, counts: Counts, usual: Baseline | None, policy: GradePolicy) -> Contribution:
+def _contribution(
+    signal: str, counts: Counts, usual: Baseline | None, policy: GradePolicy
+) -> Contribution:
     total, views = counts.rate_parts(signal)
     rate = total / views if views else None
     if usual is None:
@@ -198,7 +239,9 @@ def _baseline(signal: str, posts: Sequence[Counts], prior_views: int) -> SignalB
     mean = sum(total for total, _ in parts) / sum(views for _, views in parts)
     rates = sorted(shrink(total, views, mean, prior_views) for total, views in parts)
     # The nearest real value at each rank, so that ties stay ties.
-    return SignalBaseline(mean, tuple(rates[round(i * (len(rates) - 1) / RANKS)] for i in range(RANKS + 1)))
+    return SignalBaseline(
+        mean, tuple(rates[round(i * (len(rates) - 1) / RANKS)] for i in range(RANKS + 1))
+    )
 
 
 def _band(value: int, bands: Sequence[tuple[int | None, str]]) -> str:

@@ -1,7 +1,8 @@
-"""Changing the grading rules: a dry run over recent posts first, then a new version for what is published later.
+"""Changing the grading rules: a dry run over recent posts first, then a new version for what is
+published later.
 
-The cut-offs are governance's: where the contract's policy is known they are taken from there, version by version. The
-rest (weights, shrinkage, cohorts) is the platform's.
+The cut-offs are governance's: where the contract's policy is known they are taken from there,
+version by version. The rest (weights, shrinkage, cohorts) is the platform's.
 """
 
 from collections import Counter
@@ -74,7 +75,10 @@ class DryRun:
 
 
 def dry_run(conn: Connection, proposal: Proposal, now: datetime) -> DryRun:
-    """Grade the posts of the last 30 days by the proposed rules; nothing is stored. Raises: InvalidGradePolicy."""
+    """Grade the posts of the last 30 days by the proposed rules; nothing is stored.
+
+    Raises: InvalidGradePolicy.
+    """
     policy = rules_of(_stored(conn, proposal, None, ""))
     known = measure_baseline(conn, policy, now)
     graded = engagement_grades.graded_since(conn, now - DRY_RUN_SPAN)
@@ -85,45 +89,65 @@ def dry_run(conn: Connection, proposal: Proposal, now: datetime) -> DryRun:
         if str(found.grade) == post.grade:
             continue
         verdict = Verdict(post.verdict) if post.verdict else Verdict.UNDECIDED
-        bonus = _bonus(post.base_minor, found.grade, verdict) - _bonus(post.base_minor, Grade(post.grade), verdict)
-        changes.append(Change(post.post_id, post.grade, post.score_bps, found.grade, found.score_bps, bonus))
+        bonus = _bonus(post.base_minor, found.grade, verdict) - _bonus(
+            post.base_minor, Grade(post.grade), verdict
+        )
+        changes.append(
+            Change(post.post_id, post.grade, post.score_bps, found.grade, found.score_bps, bonus)
+        )
     changes.sort(key=lambda change: (-abs(change.bonus_minor), change.post_id))
     moves = Counter(f"{change.was} to {change.becomes}" for change in changes)
     bonus_minor = sum(change.bonus_minor for change in changes)
-    return DryRun(len(graded), len(changes), dict(sorted(moves.items())), bonus_minor, tuple(changes[:MOST_SHOWN]))
+    return DryRun(
+        len(graded),
+        len(changes),
+        dict(sorted(moves.items())),
+        bonus_minor,
+        tuple(changes[:MOST_SHOWN]),
+    )
 
 
-def adopt(conn: Connection, proposal: Proposal, effective_from: datetime, actor: str, now: datetime) -> StoredPolicy:
+def adopt(
+    conn: Connection, proposal: Proposal, effective_from: datetime, actor: str, now: datetime
+) -> StoredPolicy:
     """Store new rules for what is published from a moment in the future on.
 
     Raises: InvalidGradePolicy, CutoffsGovernedOnChain.
     """
     engagement_grades.lock_policies(conn)
     if effective_from <= now:
-        raise InvalidGradePolicy("Rules apply to the future: nobody is graded by rules made after the post came out.")
+        raise InvalidGradePolicy(
+            "Rules apply to the future: nobody is graded by rules made after the post came out."
+        )
     stored = _stored(conn, proposal, effective_from, actor)
     rules_of(stored)
     terms = chain_policies.final_terms(conn)
     if terms and dict(proposal.cutoffs_bps) != cutoffs_of(terms):
         raise CutoffsGovernedOnChain(
             f"The cut-offs are set by governance on chain; version {terms.version} says"
-            f" {cutoffs_of(terms)}. Send those, or have governance change them: the change is followed by itself."
+            f" {cutoffs_of(terms)}. Send those, or have governance change them: the change is"
+            " followed by itself."
         )
     latest = engagement_grades.list_policies(conn)[0]
     if latest.effective_from is not None and effective_from <= latest.effective_from:
-        raise InvalidGradePolicy(f"Version {latest.version} begins at {latest.effective_from}; a later one follows it.")
+        raise InvalidGradePolicy(
+            f"Version {latest.version} begins at {latest.effective_from}; a later one follows it."
+        )
     engagement_grades.add_policy(conn, stored)
     return stored
 
 
 def follow_governance(conn: Connection, now: datetime) -> list[StoredPolicy]:
-    """Take over the cut-offs of the contract's newest final policy, for what is published from the next week on.
+    """Take over the cut-offs of the contract's newest final policy, for what is published from the
+    next week on.
 
-    A week is what pay is by, and nobody is graded by rules made after the post came out. Versions that begin later
-    than that are followed by one with the same beginning and the new cut-offs; also where they have these cut-offs
-    already, once an earlier one was followed: of two in force the newer version wins, and would bury them.
+    A week is what pay is by, and nobody is graded by rules made after the post came out. Versions
+    that begin later than that are followed by one with the same beginning and the new cut-offs;
+    also where they have these cut-offs already, once an earlier one was followed: of two in force
+    the newer version wins, and would bury them.
 
-    Returns: the new versions; none where the rules say the same already. Raises: InvalidGradePolicy.
+    Returns: the new versions; none where the rules say the same already. Raises:
+        InvalidGradePolicy.
     """
     newest = chain_policies.final_terms(conn)
     if newest is None:
@@ -140,18 +164,25 @@ def follow_governance(conn: Connection, now: datetime) -> list[StoredPolicy]:
             version=known[0].version + 1 + len(followed),
             effective_from=max(begins, rules.effective_from or begins),
             cutoffs_bps=cutoffs_of(newest),
-            note=f"Cut-offs of version {newest.version} of the policy that governance set on chain.",
+            note=f"Cut-offs of version {newest.version} of the policy that governance set on"
+            " chain.",
             created_by=GOVERNANCE,
             chain_version=newest.version,
         )
         rules_of(stored)
         engagement_grades.add_policy(conn, stored)
         followed.append(stored)
-        # Letters change, and bonuses with them: for an operator who had cut-offs of their own this is no detail.
+        # Letters change, and bonuses with them: for an operator who had cut-offs of their own this
+        # is no detail.
         log.warning(
-            "grades.followed_governance", version=stored.version, chain_version=newest.version, follows=rules.version,
-            begins=stored.effective_from, cutoffs_before=dict(rules.cutoffs_bps), cutoffs_now=dict(stored.cutoffs_bps),
-        )  # fmt: skip
+            "grades.followed_governance",
+            version=stored.version,
+            chain_version=newest.version,
+            follows=rules.version,
+            begins=stored.effective_from,
+            cutoffs_before=dict(rules.cutoffs_bps),
+            cutoffs_now=dict(stored.cutoffs_bps),
+        )
     return followed
 
 
@@ -161,7 +192,9 @@ def cutoffs_of(terms: PolicyTerms) -> dict[str, int]:
 
 
 def _in_force_from(known: Sequence[StoredPolicy], moment: datetime) -> list[StoredPolicy]:
-    """The rules in force at a moment, and those that replace them later; the newest version wins where several do."""
+    """The rules in force at a moment, and those that replace them later; the newest version wins
+    where several do.
+    """
     in_force: list[StoredPolicy] = []
     for rules in known:  # the newest first
         if rules.effective_from is None or rules.effective_from <= moment:
@@ -170,9 +203,12 @@ def _in_force_from(known: Sequence[StoredPolicy], moment: datetime) -> list[Stor
     return in_force[::-1]
 
 
-def _stored(conn: Connection, proposal: Proposal, effective_from: datetime | None, actor: str) -> StoredPolicy:
+def _stored(
+    conn: Connection, proposal: Proposal, effective_from: datetime | None, actor: str
+) -> StoredPolicy:
     latest = engagement_grades.list_policies(conn)[0]
-    default = GradePolicy(0, proposal.weights_bps, proposal.cutoffs_bps)  # checks them before anything is computed
+    # checks them before anything is computed
+    default = GradePolicy(0, proposal.weights_bps, proposal.cutoffs_bps)
     return StoredPolicy(
         version=latest.version + 1,
         effective_from=effective_from,

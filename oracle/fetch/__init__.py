@@ -1,4 +1,6 @@
-"""Fetch media from a URI that a stranger chose, without becoming the stranger's hands inside our network."""
+"""Fetch media from a URI that a stranger chose, without becoming the stranger's hands inside our
+network.
+"""
 
 from oracle.fetch.errors import (
     FetchError,

@@ -9,7 +9,14 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from oracle.fetch.addresses import Resolver, resolve
-from oracle.fetch.errors import UriInvalid, UriNotFound, UriRefused, UriSchemeUnsupported, UriTimeout, UriUnreachable
+from oracle.fetch.errors import (
+    UriInvalid,
+    UriNotFound,
+    UriRefused,
+    UriSchemeUnsupported,
+    UriTimeout,
+    UriUnreachable,
+)
 from oracle.fetch.http import HttpSource, parse
 from oracle.fetch.sink import Fetched, write_capped
 from storage.blobs import BlobMissing, BlobStoreRefused, BlobStoreUnavailable
@@ -20,14 +27,18 @@ WALRUS_BLOB_ID = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 bytes in unpadded base64
 
 
 class Fetcher:
-    """Fetches media by https, http, gs and walrus URIs into files, under a size cap and a time limit.
+    """Fetches media by https, http, gs and walrus URIs into files, under a size cap and a time
+    limit.
 
     Args:
         max_bytes: Largest media.
         timeout_s: For all of one fetch, redirects included.
-        allow_private: Whether loopback and private addresses may be fetched from (development only).
-        walrus_aggregator: Base URL of the aggregator that walrus:// blobs are read from; ours, so it may be private.
-        gcs: Makes the client that gs:// objects are read with; by default with this machine's credentials, if any.
+        allow_private: Whether loopback and private addresses may be fetched from (development
+            only).
+        walrus_aggregator: Base URL of the aggregator that walrus:// blobs are read from; ours, so
+            it may be private.
+        gcs: Makes the client that gs:// objects are read with; by default with this machine's
+            credentials, if any.
         resolver: Addresses of a host.
         tls: How https servers are verified; by default by the usual certificate authorities.
     """
@@ -54,7 +65,8 @@ class Fetcher:
     def fetch(self, uri: str, into: Path) -> Fetched:
         """Fetch the media behind a URI into a file; after a failure there is no file.
 
-        Raises: a FetchError whose `code` says what happened and whose `retryable` whether to try again.
+        Raises: a FetchError whose `code` says what happened and whose `retryable` whether to try
+            again.
         """
         self.check(uri)
         scheme = urlsplit(uri).scheme.lower()
@@ -70,7 +82,9 @@ class Fetcher:
         Raises: UriInvalid, UriSchemeUnsupported.
         """
         if len(uri) > LONGEST_URI or any(char <= " " or char == "\x7f" for char in uri):
-            raise UriInvalid(f"A URI has at most {LONGEST_URI} characters, and no blanks or control characters.")
+            raise UriInvalid(
+                f"A URI has at most {LONGEST_URI} characters, and no blanks or control characters."
+            )
         try:
             parts = urlsplit(uri)
         except ValueError as exc:
@@ -100,7 +114,9 @@ class Fetcher:
         try:
             if self._gcs is None:
                 self._gcs = self._make_gcs()
-            return write_capped(self._until_deadline(stream_object(self._gcs, bucket, name)), into, self._max_bytes)
+            return write_capped(
+                self._until_deadline(stream_object(self._gcs, bucket, name)), into, self._max_bytes
+            )
         except BlobMissing as exc:
             raise UriNotFound(str(exc)) from exc
         except BlobStoreRefused as exc:
@@ -117,7 +133,9 @@ class Fetcher:
 
     def _walrus_url(self, uri: str) -> str:
         if self._walrus is None:
-            raise UriSchemeUnsupported("This oracle has no Walrus aggregator configured; use an https URI.")
+            raise UriSchemeUnsupported(
+                "This oracle has no Walrus aggregator configured; use an https URI."
+            )
         blob_id = uri.removeprefix("walrus://")
         if not WALRUS_BLOB_ID.fullmatch(blob_id):
             raise UriInvalid("A Walrus URI is walrus:// and a blob id of 43 characters.")
@@ -127,6 +145,10 @@ class Fetcher:
 def _gs_parts(uri: str) -> tuple[str, str]:
     parts = urlsplit(uri)
     name = unquote(parts.path.removeprefix("/"))
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", parts.netloc) or not name or parts.query:
+    if (
+        not re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", parts.netloc)
+        or not name
+        or parts.query
+    ):
         raise UriInvalid("A Google Cloud Storage URI is gs://bucket/object.")
     return parts.netloc, name

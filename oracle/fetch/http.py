@@ -41,14 +41,17 @@ class HttpSource:
         tls: How servers are verified; the system's certificate authorities if not given.
     """
 
-    def __init__(self, *, max_bytes: int, resolver: Resolver, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, *, max_bytes: int, resolver: Resolver, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._max_bytes = max_bytes
         self._resolver = resolver
         self._given_tls = tls
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        return self._given_tls or httpx2.create_ssl_context(trust_env=False)  # tens of ms, so made once
+        # tens of ms, so made once
+        return self._given_tls or httpx2.create_ssl_context(trust_env=False)
 
     @contextmanager
     def get(
@@ -57,7 +60,8 @@ class HttpSource:
         """The body in chunks. Raises: a FetchError, here or while the chunks are read.
 
         Args:
-            trust_first: The URL itself is our own choice and may be private; what it redirects to is not.
+            trust_first: The URL itself is our own choice and may be private; what it redirects to
+                is not.
         """
         deadline = Deadline.after(timeout_s)
         for hop in range(MOST_REDIRECTS + 1):
@@ -75,7 +79,9 @@ class HttpSource:
 
     @contextmanager
     def _open(self, target: httpx2.URL, backend: CheckedBackend) -> Iterator[httpcore2.Response]:
-        url = httpcore2.URL(scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path)
+        url = httpcore2.URL(
+            scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path
+        )
         with (
             _translated(target.host),
             httpcore2.ConnectionPool(self._tls, network_backend=backend) as pool,
@@ -93,14 +99,21 @@ class HttpSource:
             raise UriRefused(f"The server of the URI answered with status {status}.")
         encoding = _header(response, b"content-encoding").lower()
         if encoding not in ("", "identity"):
-            raise UriRefused(f"The server of the URI sends the media compressed ({encoding}), unasked.")
+            raise UriRefused(
+                f"The server of the URI sends the media compressed ({encoding}), unasked."
+            )
         announced = _header(response, b"content-length")
         if announced.isdecimal() and int(announced) > self._max_bytes:
-            raise UriTooLarge(f"The media has {announced} bytes; this oracle accepts {self._max_bytes}.")
+            raise UriTooLarge(
+                f"The media has {announced} bytes; this oracle accepts {self._max_bytes}."
+            )
 
 
 def parse(url: str) -> httpx2.URL:
-    """A URL of http or https with a host and without credentials. Raises: UriInvalid, UriSchemeUnsupported."""
+    """A URL of http or https with a host and without credentials.
+
+    Raises: UriInvalid, UriSchemeUnsupported.
+    """
     try:
         target = httpx2.URL(url)
     except (httpx2.InvalidURL, ValueError) as exc:
@@ -112,12 +125,16 @@ def parse(url: str) -> httpx2.URL:
     if target.port is not None and not 0 < target.port < 65_536:
         raise UriInvalid(f"There is no port {target.port}.")
     if target.userinfo:
-        raise UriInvalid("The URI carries a user name or password; media has to be reachable without.")
+        raise UriInvalid(
+            "The URI carries a user name or password; media has to be reachable without."
+        )
     return target
 
 
 def _header(response: httpcore2.Response, name: bytes) -> str:
-    return next((value.decode("latin-1") for key, value in response.headers if key.lower() == name), "").strip()
+    return next(
+        (value.decode("latin-1") for key, value in response.headers if key.lower() == name), ""
+    ).strip()
 
 
 @contextmanager

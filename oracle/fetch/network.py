@@ -44,9 +44,11 @@ class Limit(Protocol):
 
 
 class CheckedBackend(httpcore2.NetworkBackend):
-    """Resolves a host once, refuses forbidden addresses, and connects to one of those it has checked.
+    """Resolves a host once, refuses forbidden addresses, and connects to one of those it has
+    checked.
 
-    Host header, TLS server name and certificate check stay those of the host, as they are above this layer.
+    Host header, TLS server name and certificate check stay those of the host, as they are above
+    this layer.
     """
 
     def __init__(self, resolver: Resolver, deadline: Deadline, *, allow_private: bool) -> None:
@@ -63,7 +65,9 @@ class CheckedBackend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
-        addresses = check_addresses(host, self._resolver(host, port), allow_private=self._allow_private)
+        addresses = check_addresses(
+            host, self._resolver(host, port), allow_private=self._allow_private
+        )
         for address in addresses[:-1]:
             try:
                 return self._connect(address, port)
@@ -77,7 +81,9 @@ class CheckedBackend(httpcore2.NetworkBackend):
 
 
 class DeadlineStream(httpcore2.NetworkStream):
-    """A stream that nobody can keep open by sending a byte now and then, not even in the headers."""
+    """A stream that nobody can keep open by sending a byte now and then, not even in the
+    headers.
+    """
 
     def __init__(self, stream: httpcore2.NetworkStream, deadline: Limit) -> None:
         self._stream = stream
@@ -94,7 +100,10 @@ class DeadlineStream(httpcore2.NetworkStream):
         self._stream.close()
 
     def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
     ) -> httpcore2.NetworkStream:
         stream = self._stream.start_tls(ssl_context, server_hostname, self._deadline.limit_s())
         return DeadlineStream(stream, self._deadline)

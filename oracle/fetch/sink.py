@@ -17,7 +17,10 @@ class Fetched:
 
 
 def write_capped(chunks: Iterable[bytes], into: Path, max_bytes: int) -> Fetched:
-    """Write chunks to a file while hashing them; after a failure there is no file. Raises: UriTooLarge."""
+    """Write chunks to a file while hashing them; after a failure there is no file.
+
+    Raises: UriTooLarge.
+    """
     digest = hashlib.sha256()
     size = 0
     try:
@@ -25,7 +28,9 @@ def write_capped(chunks: Iterable[bytes], into: Path, max_bytes: int) -> Fetched
             for chunk in chunks:
                 size += len(chunk)
                 if size > max_bytes:
-                    raise UriTooLarge(f"The media has more than the {max_bytes} bytes that this oracle accepts.")
+                    raise UriTooLarge(
+                        f"The media has more than the {max_bytes} bytes that this oracle accepts."
+                    )
                 digest.update(chunk)
                 file.write(chunk)
     except BaseException:

@@ -1,1 +1,3 @@
-"""Suspicious patterns in engagement: what was seen, what it means for money, and what can be done about it."""
+"""Suspicious patterns in engagement: what was seen, what it means for money, and what can be
+done about it.
+"""

@@ -4,12 +4,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from oracle.appeals import notices
-from oracle.appeals.errors import (
-    AccuserCannotDecide,
-    AppealExists,
-    NotYourCase,
-    TooLate,
-)
+from oracle.appeals.errors import AccuserCannotDecide, AppealExists, NotYourCase, TooLate
 from oracle.appeals.verdicts import check_ground
 from oracle.fraud import alerts, lifecycle
 from oracle.fraud.lifecycle import Step
@@ -25,11 +20,19 @@ from storage.fraud import audit_log as fraud_audit
 
 
 def appeal_alert(
-    conn: Connection, alert_id: UUID, *, creator_id: int, actor: str, ground: str, statement: str, now: datetime
+    conn: Connection,
+    alert_id: UUID,
+    *,
+    creator_id: int,
+    actor: str,
+    ground: str,
+    statement: str,
+    now: datetime,
 ) -> UUID:
     """Appeal held money, as the one whose money it is. Returns: the appeal.
 
-    Raises: NotYourCase, UnknownGround, TooLate, StepNotPossible, AppealExists, MissingFact, NotFound.
+    Raises: NotYourCase, UnknownGround, TooLate, StepNotPossible, AppealExists, MissingFact,
+        NotFound.
     """
     check_ground(ground, wording.FRAUD_GROUNDS)
     alert = fraud_alerts.get(conn, alert_id, lock=True)
@@ -43,32 +46,55 @@ def appeal_alert(
     first = alert.decided_by or alert.frozen_by
     assert first is not None
     appeal = NewAppeal(
-        uuid4(), "fraud", creator_id, ground, statement, now, first, min(now + DECIDE_WITHIN, alert.frozen_until),
-        alert_id=alert_id, alert_round=alert.round,
-    )  # fmt: skip
+        uuid4(),
+        "fraud",
+        creator_id,
+        ground,
+        statement,
+        now,
+        first,
+        min(now + DECIDE_WITHIN, alert.frozen_until),
+        alert_id=alert_id,
+        alert_round=alert.round,
+    )
     if not appeals.add(conn, appeal):
         raise AppealExists
     fraud_alerts.update(conn, alert_id, status=status)
     fraud_audit.append(
-        conn, at=now, actor=actor, step="appeal", reason_code=ground, text=statement, alert_id=alert_id,
+        conn,
+        at=now,
+        actor=actor,
+        step="appeal",
+        reason_code=ground,
+        text=statement,
+        alert_id=alert_id,
         appeal_id=appeal.id,
-    )  # fmt: skip
+    )
     subject = name_of(conn, alert.subject, alert.post_id, alert.creator)
     notices.appeal_filed(conn, appeals.get(conn, appeal.id), subject, None, now)
     return appeal.id
 
 
 def resolve_alert(
-    conn: Connection, alert_id: UUID, *, upheld: bool, actor: str, until: datetime | None, code: str, text: str,
+    conn: Connection,
+    alert_id: UUID,
+    *,
+    upheld: bool,
+    actor: str,
+    until: datetime | None,
+    code: str,
+    text: str,
     now: datetime,
-) -> None:  # fmt: skip
+) -> None:
     """Decide an alert and the appeal against it, if there is one.
 
     Raises: StepNotPossible, AccuserCannotDecide, InvalidEndDate, MissingFact, NotFound.
     """
     appeal = appeals.find_open_of_alert(conn, alert_id)
     if appeal is not None and appeal.first_decider == actor:
-        raise AccuserCannotDecide(f"{wording.who(actor)} decided this before; somebody else has to decide the appeal.")
+        raise AccuserCannotDecide(
+            f"{wording.who(actor)} decided this before; somebody else has to decide the appeal."
+        )
     if upheld:
         end = until or fraud_alerts.get(conn, alert_id).frozen_until or now
         alerts.uphold(conn, alert_id, actor=actor, until=end, reason_code=code, text=text, now=now)

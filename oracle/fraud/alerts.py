@@ -1,5 +1,6 @@
-"""The use cases of an alert. Each runs in the caller's transaction, writes its step to the audit log, and queues
-whatever the ledger, the contract and the creator have to learn in that same transaction.
+"""The use cases of an alert. Each runs in the caller's transaction, writes its step to the audit
+log, and queues whatever the ledger, the contract and the creator have to learn in that same
+transaction.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,13 +32,19 @@ Sources = Mapping[str, Sequence[str]]
 
 
 def raise_alert(
-    conn: Connection, found: NewAlert, sources: Sources, freeze_until: datetime, *, asked_by: str | None = None
+    conn: Connection,
+    found: NewAlert,
+    sources: Sources,
+    freeze_until: datetime,
+    *,
+    asked_by: str | None = None,
 ) -> UUID | None:
     """Turn a finding into an alert, and hold the money if the rules say so.
 
-    What an active alert says already is not said again. An alert that ended, decided or by silence, does not come
-    back on what was seen until then, not even in part: one more view makes no new case. And what people dismissed
-    lately holds nothing by itself when the same signals show again; a person looks at it first.
+    What an active alert says already is not said again. An alert that ended, decided or by silence,
+    does not come back on what was seen until then, not even in part: one more view makes no new
+    case. And what people dismissed lately holds nothing by itself when the same signals show again;
+    a person looks at it first.
 
     Args:
         asked_by: Who asked for the pass, if anybody did; never decides what comes of it.
@@ -50,7 +57,9 @@ def raise_alert(
         return None
     dismissed = fraud_alerts.dismissed_signals(conn, *subject, found.detected_at - WATCHED_AFTER)
     if dismissed and {signal["name"] for signal in found.signals} <= dismissed:
-        found = replace(found, action="watch", reason=f"{found.reason}; the same was dismissed before")
+        found = replace(
+            found, action="watch", reason=f"{found.reason}; the same was dismissed before"
+        )
     alert_id = found.id
     if latest is not None and latest.status in fraud_alerts.ACTIVE:
         if latest.status != Status.OPEN or found.action != "freeze":
@@ -61,9 +70,15 @@ def raise_alert(
         if not fraud_alerts.add(conn, found):
             return None  # another pass was faster
         fraud_audit.append(
-            conn, at=found.detected_at, actor=RULES, step="open", reason_code="signals", text=found.reason,
-            alert_id=alert_id, facts={"thresholds_version": found.thresholds_version, "score_bps": found.score_bps},
-        )  # fmt: skip
+            conn,
+            at=found.detected_at,
+            actor=RULES,
+            step="open",
+            reason_code="signals",
+            text=found.reason,
+            alert_id=alert_id,
+            facts={"thresholds_version": found.thresholds_version, "score_bps": found.score_bps},
+        )
     fraud_alerts.add_sources(conn, alert_id, sources)
     if asked_by is not None:
         fraud_alerts.accuse(conn, alert_id, asked_by)
@@ -72,20 +87,37 @@ def raise_alert(
         try:
             with conn.transaction():
                 freeze(
-                    conn, alert_id, actor=RULES, until=freeze_until, reason_code="rule", text=found.reason,
+                    conn,
+                    alert_id,
+                    actor=RULES,
+                    until=freeze_until,
+                    reason_code="rule",
+                    text=found.reason,
                     now=found.detected_at,
-                )  # fmt: skip
+                )
         except MissingFact as exc:  # no statement, no freeze: a person has to look at it
             log.warning("fraud.statement_blocked", alert_id=str(alert_id), reason=str(exc))
             fraud_audit.append(
-                conn, at=found.detected_at, actor=RULES, step="blocked", reason_code=exc.code, text=str(exc),
+                conn,
+                at=found.detected_at,
+                actor=RULES,
+                step="blocked",
+                reason_code=exc.code,
+                text=str(exc),
                 alert_id=alert_id,
-            )  # fmt: skip
+            )
     return alert_id
 
 
 def freeze(
-    conn: Connection, alert_id: UUID, *, actor: str, until: datetime, reason_code: str, text: str, now: datetime
+    conn: Connection,
+    alert_id: UUID,
+    *,
+    actor: str,
+    until: datetime,
+    reason_code: str,
+    text: str,
+    now: datetime,
 ) -> None:
     """Hold the money of an open alert and tell the creator, both or neither.
 
@@ -95,23 +127,46 @@ def freeze(
     frozen = lifecycle.after(alert.status, Step.FREEZE)
     lifecycle.check_freeze_end(now, until, alert.held_before)
     fraud_alerts.accuse(conn, alert_id, actor)
-    fraud_alerts.update(conn, alert_id, status=frozen, frozen_by=actor, frozen_at=now, frozen_until=until)
+    fraud_alerts.update(
+        conn, alert_id, status=frozen, frozen_by=actor, frozen_at=now, frozen_until=until
+    )
     payments.freeze(
-        conn, alert_id, now=now, until=until,
-        post_id=alert.post_id, creator_id=alert.creator_id if alert.subject == "creator" else None,
-    )  # fmt: skip
+        conn,
+        alert_id,
+        now=now,
+        until=until,
+        post_id=alert.post_id,
+        creator_id=alert.creator_id if alert.subject == "creator" else None,
+    )
     _log(conn, alert_id, now, actor, Step.FREEZE, reason_code, text, {"until": until.isoformat()})
     letter = notices.hold(conn, fraud_alerts.get(conn, alert_id), now)
     notified = lifecycle.after(frozen, Step.NOTIFY)
     fraud_alerts.update(conn, alert_id, status=notified, statement_hash=letter.sha256)
     chain_actions.queue(conn, alert, "freeze", letter.sha256, until)
-    _log(conn, alert_id, now, actor, Step.NOTIFY, "statement_sent", letter.subject, {"sha256": letter.sha256.hex()})
+    _log(
+        conn,
+        alert_id,
+        now,
+        actor,
+        Step.NOTIFY,
+        "statement_sent",
+        letter.subject,
+        {"sha256": letter.sha256.hex()},
+    )
 
 
 def uphold(
-    conn: Connection, alert_id: UUID, *, actor: str, until: datetime, reason_code: str, text: str, now: datetime
+    conn: Connection,
+    alert_id: UUID,
+    *,
+    actor: str,
+    until: datetime,
+    reason_code: str,
+    text: str,
+    now: datetime,
 ) -> None:
-    """Let the money wait on, until a new end date; what the alert rests on no longer counts for grades.
+    """Let the money wait on, until a new end date; what the alert rests on no longer counts for
+    grades.
 
     Raises: StepNotPossible, AccuserCannotDecide, InvalidEndDate, SamePersonDecides, MissingFact.
     """
@@ -119,13 +174,22 @@ def uphold(
     assert alert.frozen_at is not None
     lifecycle.check_upheld_end(now, alert.frozen_at, until, alert.held_before)
     fraud_alerts.update(
-        conn, alert_id, status=Status.UPHELD, frozen_until=until, decided_by=actor, decided_at=now,
+        conn,
+        alert_id,
+        status=Status.UPHELD,
+        frozen_until=until,
+        decided_by=actor,
+        decided_at=now,
         decision_reason=text,
-    )  # fmt: skip
+    )
     payments.freeze(
-        conn, alert_id, now=now, until=until,
-        post_id=alert.post_id, creator_id=alert.creator_id if alert.subject == "creator" else None,
-    )  # fmt: skip
+        conn,
+        alert_id,
+        now=now,
+        until=until,
+        post_id=alert.post_id,
+        creator_id=alert.creator_id if alert.subject == "creator" else None,
+    )
     excluded = [
         Exclusion(scope, value, text, alert.post_id, alert.seen_from, None, alert_id)
         for scope, values in fraud_alerts.sources(conn, alert_id).items()
@@ -139,27 +203,40 @@ def uphold(
     chain_actions.queue(conn, alert, "uphold", letter.sha256, until)
 
 
-def reverse(conn: Connection, alert_id: UUID, *, actor: str, reason_code: str, text: str, now: datetime) -> None:
+def reverse(
+    conn: Connection, alert_id: UUID, *, actor: str, reason_code: str, text: str, now: datetime
+) -> None:
     """Dismiss an alert: money that waits is free at once, and everything counts again.
 
     Raises: StepNotPossible, AccuserCannotDecide, SamePersonDecides, MissingFact.
     """
     alert = _to_decide(conn, alert_id, Step.REVERSE, actor)
     fraud_alerts.update(
-        conn, alert_id, status=Status.REVERSED, decided_by=actor, decided_at=now, decision_reason=text, closed_at=now,
+        conn,
+        alert_id,
+        status=Status.REVERSED,
+        decided_by=actor,
+        decided_at=now,
+        decision_reason=text,
+        closed_at=now,
         **({"frozen_until": now} if alert.frozen_until and alert.frozen_until > now else {}),
-    )  # fmt: skip
+    )
     held = alert.status in HOLDING
     if held:  # before the log, which has one writer at a time: this may look through many events
         engagement_exclusions.lift(conn, alert_id)
-        _set_free(conn, alert, text, f"Decided by {shown(actor)}, who had no part in the hold.", now)
+        _set_free(
+            conn, alert, text, f"Decided by {shown(actor)}, who had no part in the hold.", now
+        )
     _log(conn, alert_id, now, actor, Step.REVERSE, reason_code, text, {})
     if held:
         _close_appeal(conn, alert, "granted", actor, text, now)
 
 
 def expire(conn: Connection, alert: Alert, *, reason_code: str, text: str, now: datetime) -> None:
-    """End an alert whose time is over; silence never holds money. Raises: StepNotPossible, MissingFact."""
+    """End an alert whose time is over; silence never holds money.
+
+    Raises: StepNotPossible, MissingFact.
+    """
     ended = lifecycle.after(alert.status, Step.EXPIRE)
     changes: dict[str, object] = {"status": ended, "closed_at": now}
     if alert.frozen_until is not None and alert.frozen_until > now:
@@ -175,7 +252,9 @@ def expire(conn: Connection, alert: Alert, *, reason_code: str, text: str, now: 
         _close_appeal(conn, alert, "lapsed", None, text, now)
 
 
-def reopen(conn: Connection, alert_id: UUID, *, actor: str, reason_code: str, text: str, now: datetime) -> None:
+def reopen(
+    conn: Connection, alert_id: UUID, *, actor: str, reason_code: str, text: str, now: datetime
+) -> None:
     """Look at a closed alert again, in a new round that holds nothing until somebody freezes it.
 
     Raises: StepNotPossible.
@@ -185,26 +264,44 @@ def reopen(conn: Connection, alert_id: UUID, *, actor: str, reason_code: str, te
     latest = fraud_alerts.find_latest(conn, alert.subject, alert.post_id, alert.creator_id)
     if latest is not None and latest.id != alert_id and latest.status in fraud_alerts.ACTIVE:
         raise StepNotPossible(f"A newer alert at the same subject is under way: {latest.id}.")
-    held = alert.frozen_until - alert.frozen_at if alert.frozen_at and alert.frozen_until else timedelta(0)
+    held = (
+        alert.frozen_until - alert.frozen_at
+        if alert.frozen_at and alert.frozen_until
+        else timedelta(0)
+    )
     fraud_alerts.accuse(conn, alert_id, actor)
     fraud_alerts.update(
-        conn, alert_id, status=status, round=alert.round + 1, held_before=alert.held_before + held,
-        frozen_by=None, frozen_at=None, frozen_until=None, statement_hash=None, decided_by=None, decided_at=None,
-        decision_reason=None, review_by=now + REVIEW_WITHIN,
-    )  # fmt: skip
+        conn,
+        alert_id,
+        status=status,
+        round=alert.round + 1,
+        held_before=alert.held_before + held,
+        frozen_by=None,
+        frozen_at=None,
+        frozen_until=None,
+        statement_hash=None,
+        decided_by=None,
+        decided_at=None,
+        decision_reason=None,
+        review_by=now + REVIEW_WITHIN,
+    )
     _log(conn, alert_id, now, actor, Step.REOPEN, reason_code, text, {"round": alert.round + 1})
 
 
 def expire_due(db: Database, now: datetime) -> int:
-    """End what has to end by now: holds, alerts nobody looked at, and holds whose appeal nobody decided.
+    """End what has to end by now: holds, alerts nobody looked at, and holds whose appeal nobody
+    decided.
 
-    Each in a transaction of its own, so that trouble with one keeps nobody else's money. Ledger and contract end a
-    hold at its date in any case. Returns: how many ended. Raises: DatabaseUnavailable.
+    Each in a transaction of its own, so that trouble with one keeps nobody else's money. Ledger and
+    contract end a hold at its date in any case. Returns: how many ended. Raises:
+    DatabaseUnavailable.
     """
     with db.transaction() as conn:
         waiting = dict.fromkeys(fraud_alerts.due(conn, now), False)
         waiting |= {
-            a.alert_id: True for a in appeals.overdue(conn, "fraud", now) if a.alert_id not in waiting and a.alert_id
+            a.alert_id: True
+            for a in appeals.overdue(conn, "fraud", now)
+            if a.alert_id not in waiting and a.alert_id
         }
     ended = 0
     for alert_id, by_appeal in waiting.items():
@@ -240,7 +337,9 @@ def _to_decide(conn: Connection, alert_id: UUID, step: Step, actor: str) -> Aler
     alert = fraud_alerts.get(conn, alert_id, lock=True)
     lifecycle.after(alert.status, step)
     if actor == alert.frozen_by or actor in alert.accusers:
-        raise AccuserCannotDecide(f"{shown(actor)} held this money or asked for it; somebody else has to decide.")
+        raise AccuserCannotDecide(
+            f"{shown(actor)} held this money or asked for it; somebody else has to decide."
+        )
     return alert
 
 
@@ -259,9 +358,15 @@ def _close_appeal(
         return
     appeals.decide(conn, appeal.id, outcome=outcome, decided_by=actor, convinced=convinced, now=now)
     fraud_audit.append(
-        conn, at=now, actor=actor or RULES, step="decide", reason_code=outcome, text=convinced, alert_id=alert.id,
+        conn,
+        at=now,
+        actor=actor or RULES,
+        step="decide",
+        reason_code=outcome,
+        text=convinced,
+        alert_id=alert.id,
         appeal_id=appeal.id,
-    )  # fmt: skip
+    )
     notices.fraud_appeal_result(conn, alert, appeal, outcome, actor, convinced, now)
 
 
@@ -276,5 +381,12 @@ def _log(
     facts: dict[str, str | int],
 ) -> None:
     fraud_audit.append(
-        conn, at=at, actor=actor, step=str(step), reason_code=code, text=text, alert_id=alert_id, facts=facts
+        conn,
+        at=at,
+        actor=actor,
+        step=str(step),
+        reason_code=code,
+        text=text,
+        alert_id=alert_id,
+        facts=facts,
     )

@@ -1,4 +1,6 @@
-"""Freezes on chain follow those in the database: queued with the decision, sent by a worker, compared afterwards."""
+"""Freezes on chain follow those in the database: queued with the decision, sent by a worker,
+compared afterwards.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -53,7 +55,9 @@ def chain_alert_id(alert: Alert) -> bytes:
     return hashlib.sha256(alert.id.bytes + alert.round.to_bytes(4, "big")).digest()
 
 
-def queue(conn: Connection, alert: Alert, kind: str, document_hash: bytes, until: datetime | None) -> None:
+def queue(
+    conn: Connection, alert: Alert, kind: str, document_hash: bytes, until: datetime | None
+) -> None:
     """Queue what the contract has to learn, in the transaction that decides it.
 
     Args:
@@ -64,19 +68,27 @@ def queue(conn: Connection, alert: Alert, kind: str, document_hash: bytes, until
         fraud_chain_actions.supersede(conn, chain_alert_id(alert))
     subject_id = alert.post_id if alert.post_id is not None else bytes(alert.account)
     fraud_chain_actions.add(
-        conn, alert_id=alert.id, round_=alert.round, kind=kind, chain_alert_id=chain_alert_id(alert),
-        subject=alert.subject, subject_id=bytes(subject_id), document_hash=document_hash, until=until,
-    )  # fmt: skip
+        conn,
+        alert_id=alert.id,
+        round_=alert.round,
+        kind=kind,
+        chain_alert_id=chain_alert_id(alert),
+        subject=alert.subject,
+        subject_id=bytes(subject_id),
+        document_hash=document_hash,
+        until=until,
+    )
 
 
 def send_pending(db: Database, client: ChainClient, *, officer: Signer, arbiter: Signer) -> int:
     """Make the calls that wait. Returns: how many are settled now. Raises: DatabaseUnavailable.
 
-    Safe to run again after a crash at any point: what is on chain already is found there and not sent twice. One
-    sender at a time, since two would take the same nonce.
+    Safe to run again after a crash at any point: what is on chain already is found there and not
+    sent twice. One sender at a time, since two would take the same nonce.
 
     Args:
-        officer: Holds the contract's role to freeze. arbiter: holds the one to decide; another account.
+        officer: Holds the contract's role to freeze. arbiter: holds the one to decide; another
+            account.
     """
     with db.transaction() as conn:
         waiting = fraud_chain_actions.ready(conn)
@@ -99,15 +111,23 @@ def send_pending(db: Database, client: ChainClient, *, officer: Signer, arbiter:
             continue
         with db.transaction() as conn:
             fraud_chain_actions.settle(conn, action.id, *outcome)
-        log.info("fraud.chain", action=action.kind, alert_id=str(action.alert_id), status=outcome[0], code=outcome[1])
+        log.info(
+            "fraud.chain",
+            action=action.kind,
+            alert_id=str(action.alert_id),
+            status=outcome[0],
+            code=outcome[1],
+        )
         settled += 1
     return settled
 
 
 def reconcile(db: Database, client: ChainClient, *, since: datetime) -> list[Difference]:
-    """Compare database and chain for alerts that changed since then, and queue again what the chain lost.
+    """Compare database and chain for alerts that changed since then, and queue again what the chain
+    lost.
 
-    Returns: what differs. An alert whose calls are still on their way is left out. Raises: ChainError.
+    Returns: what differs. An alert whose calls are still on their way is left out. Raises:
+        ChainError.
     """
     with db.transaction() as conn:
         actions = fraud_chain_actions.of_recent_alerts(conn, since)
@@ -120,20 +140,32 @@ def reconcile(db: Database, client: ChainClient, *, since: datetime) -> list[Dif
             continue
         with db.transaction() as conn:
             alert = fraud_alerts.get(conn, calls[0].alert_id)
-        if chain_alert_id(alert) != name or any(call.status in ("skipped", "refused") for call in calls):
+        if chain_alert_id(alert) != name or any(
+            call.status in ("skipped", "refused") for call in calls
+        ):
             continue  # an earlier round, or a freeze that the chain has no place for
         found = economy.freeze_status(client, name)
         if found in EXPECTED[alert.status]:
             continue
         repaired = _repair(db, calls, found)
-        detail = "queued again" if repaired else "needs a person: the chain does not follow this step any more"
-        differences.append(Difference(str(alert.id), alert.status, found.name.lower(), repaired, detail))
-        log.warning("fraud.chain_differs", alert_id=str(alert.id), status=alert.status, on_chain=found.name)
+        detail = (
+            "queued again"
+            if repaired
+            else "needs a person: the chain does not follow this step any more"
+        )
+        differences.append(
+            Difference(str(alert.id), alert.status, found.name.lower(), repaired, detail)
+        )
+        log.warning(
+            "fraud.chain_differs", alert_id=str(alert.id), status=alert.status, on_chain=found.name
+        )
     return differences
 
 
 def _repair(db: Database, calls: list[ChainAction], found: FreezeStatus) -> bool:
-    """Queue again the calls that the chain shows no trace of; False where repeating them cannot help."""
+    """Queue again the calls that the chain shows no trace of; False where repeating them cannot
+    help.
+    """
     if found in (FreezeStatus.RELEASED, FreezeStatus.EXPIRED):
         return False
     lost = [call for call in calls if found is FreezeStatus.NONE or call.kind != "freeze"]
@@ -161,7 +193,12 @@ def _send(client: ChainClient, action: ChainAction, officer: Signer, arbiter: Si
     upheld = action.kind == "uphold"
     until = int(action.until.astimezone(UTC).timestamp()) if action.until else 0
     economy.resolve_freeze(
-        client, arbiter, action.chain_alert_id, upheld=upheld, reason_hash=action.document_hash, until=until
+        client,
+        arbiter,
+        action.chain_alert_id,
+        upheld=upheld,
+        reason_hash=action.document_hash,
+        until=until,
     )
     return True
 

@@ -31,13 +31,21 @@ def take_over(db: Database, client: ChainClient, now: datetime) -> int:
             continue
         contract, where = economy.GUARD
         kept = client.read_struct(contract, getattr(client.deployment, where), "freezeOf", name)
-        statement = f"Appealed at the contract; the hash of the statement is 0x{bytes(kept['appealHash']).hex()}."
+        statement = (
+            "Appealed at the contract; the hash of the statement is"
+            f" 0x{bytes(kept['appealHash']).hex()}."
+        )
         try:
             with db.transaction() as conn:
                 alert_appeals.appeal_alert(
-                    conn, alert.id, creator_id=alert.creator_id, actor=creator_actor(alert.creator), ground="other",
-                    statement=statement, now=now,
-                )  # fmt: skip
+                    conn,
+                    alert.id,
+                    creator_id=alert.creator_id,
+                    actor=creator_actor(alert.creator),
+                    ground="other",
+                    statement=statement,
+                    now=now,
+                )
             filed += 1
         except OracleError as exc:  # decided or appealed here meanwhile
             log.info("fraud.chain_appeal_left", alert_id=str(alert.id), code=exc.code)

@@ -1,4 +1,6 @@
-"""What other thresholds would have done: the last days again, under the ones in force and under the proposed ones."""
+"""What other thresholds would have done: the last days again, under the ones in force and under
+the proposed ones.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +15,10 @@ DAYS = 30
 
 @dataclass(frozen=True)
 class Change:
-    """One subject that would be treated otherwise on one day. An action is None where nothing would be said."""
+    """One subject that would be treated otherwise on one day.
+
+    An action is None where nothing would be said.
+    """
 
     day: datetime
     subject: str
@@ -26,7 +31,9 @@ class Change:
 
 @dataclass(frozen=True)
 class DryRun:
-    """The comparison: days and events looked at, freezes and alerts under each set, and what differs."""
+    """The comparison: days and events looked at, freezes and alerts under each set, and what
+    differs.
+    """
 
     days: int
     events: int
@@ -37,8 +44,13 @@ class DryRun:
     changes: Sequence[Change]
 
 
-def dry_run(db: Database, now: datetime, current: Thresholds, proposed: Thresholds, *, days: int = DAYS) -> DryRun:
-    """Run the detectors over each of the last days, twice. Nothing is written. Raises: DatabaseUnavailable."""
+def dry_run(
+    db: Database, now: datetime, current: Thresholds, proposed: Thresholds, *, days: int = DAYS
+) -> DryRun:
+    """Run the detectors over each of the last days, twice. Nothing is written.
+
+    Raises: DatabaseUnavailable.
+    """
     last = full_hour(now).replace(hour=0)
     events = 0
     counts = {"freezes_now": 0, "freezes_then": 0, "alerts_now": 0, "alerts_then": 0}
@@ -57,10 +69,17 @@ def dry_run(db: Database, now: datetime, current: Thresholds, proposed: Threshol
                 continue
             shown = b or a
             assert shown is not None
-            changes.append(Change(
-                start, shown.subject, shown.post_id, shown.creator_id, a.action if a else None,
-                b.action if b else None, [str(s["name"]) for s in shown.signals],
-            ))  # fmt: skip
+            changes.append(
+                Change(
+                    start,
+                    shown.subject,
+                    shown.post_id,
+                    shown.creator_id,
+                    a.action if a else None,
+                    b.action if b else None,
+                    [str(s["name"]) for s in shown.signals],
+                )
+            )
     return DryRun(days=days, events=events, changes=changes, **counts)
 
 

@@ -5,10 +5,12 @@ from enum import StrEnum
 
 from oracle.appeals.errors import InvalidEndDate, StepNotPossible
 
-# As in the contract (FraudGuard): the longest hold that nobody has reviewed, and the longest at all.
+# As in the contract (FraudGuard): the longest hold that nobody has reviewed, and the longest at
+# all.
 MAX_FREEZE = timedelta(days=30)
 MAX_UPHELD = timedelta(days=180)
-REVIEW_WITHIN = timedelta(days=14)  # an alert that holds nothing and that nobody looked at ends then
+# an alert that holds nothing and that nobody looked at ends then
+REVIEW_WITHIN = timedelta(days=14)
 
 
 class Status(StrEnum):
@@ -63,7 +65,9 @@ def after(status: str, step: Step) -> Status:
     following = NEXT.get((Status(status), step))
     if following is None:
         can = ", ".join(sorted(s for (st, s) in NEXT if st == status)) or "nothing"
-        raise StepNotPossible(f"An alert that is {status} cannot take the step '{step}'; it can take: {can}.")
+        raise StepNotPossible(
+            f"An alert that is {status} cannot take the step '{step}'; it can take: {can}."
+        )
     return following
 
 
@@ -71,11 +75,13 @@ def check_freeze_end(now: datetime, until: datetime, held_before: timedelta = ti
     """Raise InvalidEndDate unless a first hold may last until then.
 
     Args:
-        held_before: How long earlier rounds held the same money; all rounds together hold it as long as one may.
+        held_before: How long earlier rounds held the same money; all rounds together hold it as
+            long as one may.
     """
     if not now < until <= now + MAX_FREEZE:
         raise InvalidEndDate(
-            f"A hold that nobody has reviewed ends within {MAX_FREEZE.days} days, not {until:%Y-%m-%d}."
+            f"A hold that nobody has reviewed ends within {MAX_FREEZE.days} days, not"
+            f" {until:%Y-%m-%d}."
         )
     _check_together(until - now + held_before)
 
@@ -95,5 +101,6 @@ def check_upheld_end(
 def _check_together(held: timedelta) -> None:
     if held > MAX_UPHELD:
         raise InvalidEndDate(
-            f"All rounds of an alert together hold money for {MAX_UPHELD.days} days at most; this would be {held.days}."
+            f"All rounds of an alert together hold money for {MAX_UPHELD.days} days at most; this"
+            f" would be {held.days}."
         )

@@ -1,4 +1,6 @@
-"""From the database's columns to the detectors': hashes become codes, ids of rows become indexes of tables."""
+"""From the database's columns to the detectors': hashes become codes, ids of rows become indexes
+of tables.
+"""
 
 from dataclasses import dataclass
 

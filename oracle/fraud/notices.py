@@ -1,4 +1,6 @@
-"""The letters of alerts and appeals: each gathers its facts from the database and is sent, or is not."""
+"""The letters of alerts and appeals: each gathers its facts from the database and is sent, or is
+not.
+"""
 
 from datetime import datetime, timedelta
 
@@ -22,7 +24,9 @@ RECORD_DAYS = 90
 
 
 def held_minor(conn: Connection, alert: Alert) -> int:
-    """What waits because of an alert, in cents: of a post what it earned since, of an account all it could withdraw."""
+    """What waits because of an alert, in cents: of a post what it earned since, of an account
+    all it could withdraw.
+    """
     if alert.post_id is not None:
         return ledger.waiting(conn, alert.post_id).frozen
     return ledger.available(conn, alert.creator_id)
@@ -32,7 +36,8 @@ def hold(conn: Connection, alert: Alert, now: datetime) -> Letter:
     """Tell a creator that money waits. Raises: MissingFact."""
     reviewed, overturned = fraud_alerts.track_record(conn, now - timedelta(days=RECORD_DAYS))
     automatic = alert.frozen_by == RULES
-    step, digest = fraud_audit.head(conn)  # the letter's hash goes on chain, and with it the log as it is now
+    # the letter's hash goes on chain, and with it the log as it is now
+    step, digest = fraud_audit.head(conn)
     letter = render(
         templates.HOLD,
         {
@@ -47,7 +52,9 @@ def hold(conn: Connection, alert: Alert, now: datetime) -> Letter:
             "seen_until": day(alert.seen_until),
             "rule": fraud_wording.rule_of(alert.signals),
             "thresholds_version": alert.thresholds_version,
-            "means": "found and held automatically" if automatic else "found automatically and held by a person",
+            "means": "found and held automatically"
+            if automatic
+            else "found automatically and held by a person",
             "reviewer": "No person has looked at it yet."
             if automatic
             else f"{wording.who(alert.frozen_by or RULES)} looked at it.",
@@ -82,9 +89,9 @@ def upheld(conn: Connection, alert: Alert, now: datetime) -> Letter:
             "why": fraud_wording.why_of(alert.signals),
             "decided_at": day(now),
             "decider": wording.who(alert.decided_by) if alert.decided_by else None,
-            "next_step": f"appeal at /fraud_alerts/{alert.id}, free of charge, until {day(now + APPEAL_WITHIN)}, if you"
-            " have not yet; another person than before decides."
-            f" No hold lasts beyond {day(latest)}.",
+            "next_step": f"appeal at /fraud_alerts/{alert.id}, free of charge, until"
+            f" {day(now + APPEAL_WITHIN)}, if you have not yet; another person than"
+            f" before decides. No hold lasts beyond {day(latest)}.",
             "case": f"{alert.id}/{alert.round}",
         },
     )
@@ -92,7 +99,9 @@ def upheld(conn: Connection, alert: Alert, now: datetime) -> Letter:
     return letter
 
 
-def ended(conn: Connection, alert: Alert, released: int, reason: str, decision: str, now: datetime) -> Letter:
+def ended(
+    conn: Connection, alert: Alert, released: int, reason: str, decision: str, now: datetime
+) -> Letter:
     """Tell a creator that money is free. Raises: MissingFact."""
     letter = render(
         templates.ENDED,
@@ -110,21 +119,38 @@ def ended(conn: Connection, alert: Alert, released: int, reason: str, decision: 
 
 
 def fraud_appeal_result(
-    conn: Connection, alert: Alert, appeal: Appeal, outcome: str, actor: str | None, convinced: str, now: datetime
+    conn: Connection,
+    alert: Alert,
+    appeal: Appeal,
+    outcome: str,
+    actor: str | None,
+    convinced: str,
+    now: datetime,
 ) -> None:
-    """The same for held money; the letter about the hold itself says how much was set free. Raises: MissingFact."""
+    """The same for held money; the letter about the hold itself says how much was set free.
+
+    Raises: MissingFact.
+    """
     subject = name_of(conn, alert.subject, alert.post_id, alert.creator)
     granted = outcome != "refused"
     appeal_result(
-        conn, appeal, subject, outcome=outcome,
+        conn,
+        appeal,
+        subject,
+        outcome=outcome,
         decider=wording.who(actor) if actor else "the rule that silence sets money free",
         convinced=convinced,
         money_moved=f"the hold ended on {day(now)}; what waited is available."
         if granted
-        else f"it goes on waiting, until {day(alert.frozen_until) if alert.frozen_until else 'its end date'} or the"
-        " later date in our letter about it.",
+        else (
+            "it goes on waiting, until"
+            f" {day(alert.frozen_until) if alert.frozen_until else 'its end date'} or the later"
+            " date in our letter about it."
+        ),
         next_step="You need to do nothing."
         if granted
-        else "This was the platform's last step; you can go to a certified dispute body or a court.",
+        else (
+            "This was the platform's last step; you can go to a certified dispute body or a court."
+        ),
         now=now,
-    )  # fmt: skip
+    )

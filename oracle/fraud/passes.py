@@ -30,7 +30,8 @@ log = structlog.get_logger()
 SPAN = timedelta(days=1)
 WEEKS = 4
 HISTORY = timedelta(hours=WEEKS * WEEK_H)
-KEPT = timedelta(days=60)  # of hours and sign-ups: what a dry run over 30 days with four weeks before it looks at
+# of hours and sign-ups: what a dry run over 30 days with four weeks before it looks at
+KEPT = timedelta(days=60)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Found:
     """A finding by name: what an alert is made of.
 
     Attributes:
-        post_id: 32 bytes, None where it is about a creator. creator_id: None where nobody signed the post.
+        post_id: 32 bytes, None where it is about a creator. creator_id: None where nobody signed
+            the post.
         sources: Values by scope (account, device).
     """
 
@@ -68,12 +70,19 @@ class PassResult:
 
 
 def run_pass(
-    db: Database, now: datetime, *, end: datetime | None = None, span: timedelta = SPAN, asked_by: str | None = None
+    db: Database,
+    now: datetime,
+    *,
+    end: datetime | None = None,
+    span: timedelta = SPAN,
+    asked_by: str | None = None,
 ) -> PassResult:
-    """Look at the events of the last day, and raise alerts. Again finds the same and changes nothing.
+    """Look at the events of the last day, and raise alerts. Again finds the same and changes
+    nothing.
 
     Args:
-        end: The end of the span; the next full hour after now if not given. Full hours only, none after that one.
+        end: The end of the span; the next full hour after now if not given. Full hours only, none
+            after that one.
         asked_by: Who asked for it, if anybody did.
     Raises: InvalidSpan, DatabaseUnavailable.
     """
@@ -82,7 +91,9 @@ def run_pass(
     end = end or next_hour
     start = end - span
     if end != full_hour(end) or start != full_hour(start) or not start < end <= next_hour:
-        raise InvalidSpan(f"A span is of full hours and ends at {next_hour:%Y-%m-%d %H:%M} UTC at the latest.")
+        raise InvalidSpan(
+            f"A span is of full hours and ends at {next_hour:%Y-%m-%d %H:%M} UTC at the latest."
+        )
     with db.transaction() as conn:
         version = fraud_thresholds.current(conn, Thresholds().to_json())
         thresholds = Thresholds.from_json(version.limits)
@@ -94,24 +105,41 @@ def run_pass(
         if finding.creator_id is None:
             continue  # nobody is paid for it, so there is nothing to hold and nobody to ask
         alert = NewAlert(
-            uuid4(), finding.subject, finding.post_id, finding.creator_id, finding.action, finding.reason,
-            finding.score_bps, finding.signals, version.version, finding.seen_from, finding.seen_until, now,
+            uuid4(),
+            finding.subject,
+            finding.post_id,
+            finding.creator_id,
+            finding.action,
+            finding.reason,
+            finding.score_bps,
+            finding.signals,
+            version.version,
+            finding.seen_from,
+            finding.seen_until,
+            now,
             now + REVIEW_WITHIN,
-        )  # fmt: skip
+        )
         with db.transaction() as conn:
             until = now + timedelta(days=thresholds.combine.freeze_days)
-            if (alert_id := raise_alert(conn, alert, finding.sources, until, asked_by=asked_by)) is not None:
+            if (
+                alert_id := raise_alert(conn, alert, finding.sources, until, asked_by=asked_by)
+            ) is not None:
                 raised.append(alert_id)
     if span >= SPAN:
         with db.transaction() as conn:
             fraud_events.pass_made(conn, end, now)
     took = time.monotonic() - began
-    log.info("fraud.pass", events=events, found=len(found), alerts=len(raised), seconds=round(took, 2))
+    log.info(
+        "fraud.pass", events=events, found=len(found), alerts=len(raised), seconds=round(took, 2)
+    )
     return PassResult(start, end, events, found, raised, version.version, took)
 
 
-def scan(db: Database, start: datetime, end: datetime, thresholds: Thresholds) -> tuple[int, list[Found]]:
-    """What the detectors find in the events with start <= time < end, and how many events there are.
+def scan(
+    db: Database, start: datetime, end: datetime, thresholds: Thresholds
+) -> tuple[int, list[Found]]:
+    """What the detectors find in the events with start <= time < end, and how many events there
+    are.
 
     Nothing is written. What `storage.fraud.events.note` keeps of earlier spans has to be there.
     """
@@ -124,7 +152,9 @@ def scan_each(
 ) -> tuple[int, list[list[Found]]]:
     """The same under each of several thresholds; the events are read once."""
     seed = secrets.randbits(62)
-    since = end - timedelta(days=max(thresholds.bulk_accounts.lookback_days for thresholds in several))
+    since = end - timedelta(
+        days=max(thresholds.bulk_accounts.lookback_days for thresholds in several)
+    )
     with db.transaction() as conn:
         conn.execute("set transaction isolation level repeatable read")
         loaded = encode(fraud_events.load(conn, start, end, sign_ups_since=since, seed=seed))
@@ -134,7 +164,9 @@ def scan_each(
             return History(creators, fraud_events.hourly_views(conn, ids, start - HISTORY, start))
 
         each = [detection.detect(loaded.events, history_of, thresholds) for thresholds in several]
-        return len(loaded.events), [_named(conn, loaded, findings, seed, start, end) for findings in each]
+        return len(loaded.events), [
+            _named(conn, loaded, findings, seed, start, end) for findings in each
+        ]
 
 
 def full_hour(moment: datetime) -> datetime:
@@ -143,14 +175,23 @@ def full_hour(moment: datetime) -> datetime:
 
 
 def _named(
-    conn: Connection, loaded: Loaded, findings: Sequence[Finding], seed: int, start: datetime, end: datetime
+    conn: Connection,
+    loaded: Loaded,
+    findings: Sequence[Finding],
+    seed: int,
+    start: datetime,
+    end: datetime,
 ) -> list[Found]:
     """Findings by names instead of codes."""
-    hashes = [int(loaded.post[f.subject.number]) for f in findings if f.subject.kind is SubjectKind.POST]
+    hashes = [
+        int(loaded.post[f.subject.number]) for f in findings if f.subject.kind is SubjectKind.POST
+    ]
     posts = fraud_events.post_ids(conn, hashes, seed, start, end) if hashes else {}
     names: dict[str, dict[int, str]] = {}
     for scope, table in (("account", loaded.account), ("device", loaded.device)):
-        codes = {code for f in findings for s in f.signals if s.scope == scope for code in s.sources}
+        codes = {
+            code for f in findings for s in f.signals if s.scope == scope for code in s.sources
+        }
         wanted = [int(table[code]) for code in codes]
         names[scope] = fraud_events.names(conn, scope, wanted, seed, start, end) if wanted else {}
     found = []

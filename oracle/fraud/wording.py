@@ -35,7 +35,9 @@ def hints_of(signals: Sequence[Mapping[str, Any]]) -> str:
 
 
 def why_of(signals: Sequence[Mapping[str, Any]]) -> list[str]:
-    """One sentence a signal, with what is usual beside what was measured; "" for one that says nothing."""
+    """One sentence a signal, with what is usual beside what was measured; "" for one that says
+    nothing.
+    """
     lines = []
     for signal in signals:
         facts = signal["facts"]

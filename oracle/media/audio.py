@@ -1,4 +1,6 @@
-"""Sound: the audio analyzer on the index of landmarks, which holds the sound tracks of videos too."""
+"""Sound: the audio analyzer on the index of landmarks, which holds the sound tracks of videos
+too.
+"""
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +23,8 @@ from storage.search.sounds import index as landmarks
 from storage.search.sounds.index import SoundQuery, StoredSound
 from storage.works.works import Work
 
-# A minute of sound at a time is in memory, some tens of megabytes with its spectrogram: a few at a time are enough.
+# A minute of sound at a time is in memory, some tens of megabytes with its spectrogram: a few at a
+# time are enough.
 READING = threading.BoundedSemaphore(2)
 OWN = 5  # candidates of the creator's own, beside those of others
 PREVIEW = (800, 200)  # pixels
@@ -81,7 +84,9 @@ class Sounds:
         seconds = probe_sound(path, self._analyzer.limits)
         return Size(duration_ms=round(1000 * seconds) if seconds is not None else None)
 
-    def read(self, path: Path, progress: Progress = no_progress, *, search: bool = True) -> SoundReading:
+    def read(
+        self, path: Path, progress: Progress = no_progress, *, search: bool = True
+    ) -> SoundReading:
         def decoding(done_s: float, total_s: float | None) -> None:
             progress("decoding", round(done_s), max(round(total_s or done_s), 1))
 
@@ -90,30 +95,46 @@ class Sounds:
             return SoundReading(self._analyzer.fingerprint(path, decoding, search=search))
 
     def make_visible(self, conn: Connection, work: Work, reading: SoundReading) -> None:
-        landmarks.make_audible(conn, work, None if reading.too_plain else as_stored(reading.fingerprint))
+        landmarks.make_audible(
+            conn, work, None if reading.too_plain else as_stored(reading.fingerprint)
+        )
 
     def search(self, conn: Connection, reading: SoundReading, query: Query) -> Sequence[SoundFound]:
         keys = reading.fingerprint.keys
         candidates = landmarks.look_up(
-            conn, SoundQuery(keys.hashes, keys.positions, keys.groups),
-            before=query.before, creator_id=query.creator_id, most=self._max_candidates, own=OWN,
-        )  # fmt: skip
+            conn,
+            SoundQuery(keys.hashes, keys.positions, keys.groups),
+            before=query.before,
+            creator_id=query.creator_id,
+            most=self._max_candidates,
+            own=OWN,
+        )
         found = [SoundFound(c.work_id, ("landmarks",), c.votes, c.score) for c in candidates]
         known = {one.work_id for one in found}
         same = matches.same_bytes(conn, query.sha256, query.before)
-        return [SoundFound(work_id, ("sha256",)) for work_id in same if work_id not in known] + found
+        return [
+            SoundFound(work_id, ("sha256",)) for work_id in same if work_id not in known
+        ] + found
 
     def verify(
-        self, db: Database, reading: SoundReading, found: Sequence[Found], progress: Progress = no_progress
+        self,
+        db: Database,
+        reading: SoundReading,
+        found: Sequence[Found],
+        progress: Progress = no_progress,
     ) -> Iterator[tuple[Found, AudioMatch]]:
-        # The index says who, not where: it thins what it has in common with a query, and holds other works tomorrow.
-        # From the two fingerprints alone the same match comes out whenever it is asked again.
+        # The index says who, not where: it thins what it has in common with a query, and holds
+        # other works tomorrow. From the two fingerprints alone the same match comes out whenever it
+        # is asked again.
         with db.transaction() as conn:
             references = landmarks.find_references(conn, [candidate.work_id for candidate in found])
         for done, candidate in enumerate(found):
             progress("verifying", done, len(found))
             if candidate.work_id in references:
-                yield candidate, self._analyzer.match(reading.fingerprint, references[candidate.work_id])
+                yield (
+                    candidate,
+                    self._analyzer.match(reading.fingerprint, references[candidate.work_id]),
+                )
 
     def find_again(self, match: Mapping[str, Any]) -> SoundFound:
         return SoundFound(UUID(match["work"]["id"]))

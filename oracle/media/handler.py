@@ -1,4 +1,7 @@
-"""What the oracle needs of one kind of media. The use case, the bulk matcher and the audit know no more than this."""
+"""What the oracle needs of one kind of media.
+
+The use case, the bulk matcher and the audit know no more than this.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +27,9 @@ def no_progress(_stage: str, _done: int, _total: int) -> None:
 
 @dataclass(frozen=True)
 class Size:
-    """What a look at a file tells: pixels of a picture, milliseconds of what takes time; None where neither."""
+    """What a look at a file tells: pixels of a picture, milliseconds of what takes time; None
+    where neither.
+    """
 
     width: int | None = None
     height: int | None = None
@@ -33,7 +38,10 @@ class Size:
 
 @dataclass(frozen=True)
 class Query:
-    """Whose work is looked up, and where in the order of all works it stands. Only earlier ones are looked at."""
+    """Whose work is looked up, and where in the order of all works it stands.
+
+    Only earlier ones are looked at.
+    """
 
     sha256: bytes
     creator_id: int | None = None
@@ -53,7 +61,9 @@ class Reading(Protocol):
         """What a person should know of how it was read ("the file is cut short after 12 s")."""
 
     def as_json(self) -> dict[str, Any]:
-        """Facts of the reading for the evidence: views or keyframes or landmarks, how many and which."""
+        """Facts of the reading for the evidence: views or keyframes or landmarks, how many and
+        which.
+        """
 
 
 class Found(Protocol):
@@ -87,8 +97,8 @@ class MediaMatch(Protocol):
         """Whether a video shares nothing but its sound: rules of its own apply."""
 
     def as_json(self) -> dict[str, Any]:
-        """For the evidence. Holds at least similarity, verified, reason, query_coverage and reference_coverage;
-        `mirrored`, `segments` where there are any.
+        """For the evidence. Holds at least similarity, verified, reason, query_coverage and
+        reference_coverage; `mirrored`, `segments` where there are any.
         """
 
 
@@ -101,7 +111,8 @@ class MediaKind(Protocol[R]):
     media_type: str
     channels: Mapping[str, ChannelState]
     model_digest: bytes
-    certainty: str  # what a similarity at the threshold stands for: measured error rate and on how many pairs
+    # what a similarity at the threshold stands for: measured error rate and on how many pairs
+    certainty: str
 
     def inspect(self, path: Path) -> Size:
         """Decode enough of a file to know that it can be read. Raises: EmbeddingError."""
@@ -131,7 +142,9 @@ class MediaKind(Protocol[R]):
         """The candidate behind a match of the evidence, to verify it once more."""
 
     def preview(self, path: Path, at_ms: int = 0) -> Image:
-        """A picture of the work for people: itself, its frame at a moment, the shape of its sound."""
+        """A picture of the work for people: itself, its frame at a moment, the shape of its
+        sound.
+        """
 
 
 MediaKinds = Mapping[str, MediaKind[Any]]

@@ -21,7 +21,8 @@ from storage.search import images as matches
 from storage.search.images import Candidate, View
 from storage.works.works import Work
 
-# A picture at the limit takes several hundred megabytes while it is decoded: a few at a time are enough.
+# A picture at the limit takes several hundred megabytes while it is decoded: a few at a time are
+# enough.
 DECODING = threading.BoundedSemaphore(2)
 
 
@@ -58,36 +59,57 @@ class Pictures:
             picture = decode_image(path, self._limits)
         return Size(picture.width, picture.height)
 
-    def read(self, path: Path, progress: Progress = no_progress, *, search: bool = True) -> PictureReading:
+    def read(
+        self, path: Path, progress: Progress = no_progress, *, search: bool = True
+    ) -> PictureReading:
         progress("decoding", 0, 1)
         picture = decode_image(path, self._limits)
         progress("fingerprinting", 0, 1)
-        return PictureReading(self._analyzer.fingerprint(picture, search=search), tuple(picture.notes))
+        return PictureReading(
+            self._analyzer.fingerprint(picture, search=search), tuple(picture.notes)
+        )
 
     def make_visible(self, conn: Connection, work: Work, reading: PictureReading) -> None:
         made = reading.fingerprint
         images.make_visible(
-            conn, work, phash=made.phash, phash_quality=made.phash_quality, proxy=made.proxy,
+            conn,
+            work,
+            phash=made.phash,
+            phash_quality=made.phash_quality,
+            proxy=made.proxy,
             embeddings=made.embeddings,
-        )  # fmt: skip
+        )
 
-    def search(self, conn: Connection, reading: PictureReading, query: Query) -> Sequence[Candidate]:
-        views = [View(view.name, view.phash, view.embeddings) for view in reading.fingerprint.query_views]
+    def search(
+        self, conn: Connection, reading: PictureReading, query: Query
+    ) -> Sequence[Candidate]:
+        views = [
+            View(view.name, view.phash, view.embeddings) for view in reading.fingerprint.query_views
+        ]
         found = matches.find_candidates(
             conn, views, sha256=query.sha256, before=query.before, creator_id=query.creator_id
         )
         return nominate(found, self._max_candidates)
 
     def verify(
-        self, db: Database, reading: PictureReading, found: Sequence[Found], progress: Progress = no_progress
+        self,
+        db: Database,
+        reading: PictureReading,
+        found: Sequence[Found],
+        progress: Progress = no_progress,
     ) -> Iterator[tuple[Found, ImageMatch]]:
         with db.transaction() as conn:
-            frames = [candidate.frame_ms if isinstance(candidate, Candidate) else 0 for candidate in found]
+            frames = [
+                candidate.frame_ms if isinstance(candidate, Candidate) else 0 for candidate in found
+            ]
             proxies = matches.find_proxies(conn, [candidate.work_id for candidate in found], frames)
         for done, candidate in enumerate(found):
             progress("verifying", done, len(found))
             if candidate.work_id in proxies:
-                yield candidate, self._analyzer.verify(reading.fingerprint, proxies[candidate.work_id])
+                yield (
+                    candidate,
+                    self._analyzer.verify(reading.fingerprint, proxies[candidate.work_id]),
+                )
 
     def find_again(self, match: Mapping[str, Any]) -> Candidate:
         return Candidate(UUID(match["work"]["id"]), frame_ms=match.get("frame_ms", 0))

@@ -11,9 +11,10 @@ UNRANKED = 10**6
 def nominate(candidates: Sequence[Candidate], limit: int) -> list[Candidate]:
     """The best `limit` candidates, best first; the order of the input is irrelevant.
 
-    Works with the same bytes come first. The others are ranked by each channel, and their best rank counts, then
-    their next best: a Hamming distance and a cosine have no common scale, and a copy that one channel is sure of
-    must not fall behind works that both find vaguely alike, as it does where ranks are added up.
+    Works with the same bytes come first. The others are ranked by each channel, and their best rank
+    counts, then their next best: a Hamming distance and a cosine have no common scale, and a copy
+    that one channel is sure of must not fall behind works that both find vaguely alike, as it does
+    where ranks are added up.
     """
     ranks: dict[UUID, list[int]] = {c.work_id: [] for c in candidates}
     hashed = [c for c in candidates if c.phash_distance is not None]

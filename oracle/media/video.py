@@ -1,4 +1,6 @@
-"""Videos: keyframes on the index that pictures are on too, aligned over time; their sound on the index of sounds."""
+"""Videos: keyframes on the index that pictures are on too, aligned over time; their sound on the
+index of sounds.
+"""
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +32,8 @@ from storage.works.works import Work
 # A long video holds up to 300 frames of 440 KB while it is read: a few at a time are enough.
 READING = threading.BoundedSemaphore(2)
 SOUND = "landmarks"
-PROBED = 2  # candidates, the best ones, whose likeliest frames are compared though no stretch stands out
+# candidates, the best ones, whose likeliest frames are compared though no stretch stands out
+PROBED = 2
 UNSEARCHED = ("sha256", "source_of_match")  # ways to a candidate that say nothing about its sound
 NO_PICTURES = ReferenceVideo(0.0, 1.0, np.zeros(0), np.zeros(0), np.zeros((0, 32), np.uint8), {})
 
@@ -65,7 +68,9 @@ class VideoReading:
 
 @dataclass(frozen=True)
 class VideoFound:
-    """A work that the index returned for frames of a video; alike: how many of them, weighted by how much."""
+    """A work that the index returned for frames of a video; alike: how many of them, weighted by
+    how much.
+    """
 
     work_id: UUID
     found_by: tuple[str, ...] = ()
@@ -75,9 +80,11 @@ class VideoFound:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "found_by": list(self.found_by), "frames_alike": self.alike, "nearest_frame": self.nearest,
+            "found_by": list(self.found_by),
+            "frames_alike": self.alike,
+            "nearest_frame": self.nearest,
             "probed": self.probed,
-        }  # fmt: skip
+        }
 
 
 class Videos:
@@ -97,28 +104,40 @@ class Videos:
         known = facts.duration_s
         return Size(facts.width, facts.height, round(1000 * known) if known is not None else None)
 
-    def read(self, path: Path, progress: Progress = no_progress, *, search: bool = True) -> VideoReading:
+    def read(
+        self, path: Path, progress: Progress = no_progress, *, search: bool = True
+    ) -> VideoReading:
         with READING:
             made = self._analyzer.fingerprint(
-                path, lambda stage, done, total: progress(stage, round(done), max(round(total), 1)), search=search
+                path,
+                lambda stage, done, total: progress(stage, round(done), max(round(total), 1)),
+                search=search,
             )
         return VideoReading(made)
 
     def make_visible(self, conn: Connection, work: Work, reading: VideoReading) -> None:
         made = reading.fingerprint
         stored = [
-            StoredFrame(f.frame_ms, round(1000 * f.span_s), f.phash, f.phash_quality, f.proxy, f.embeddings)
+            StoredFrame(
+                f.frame_ms, round(1000 * f.span_s), f.phash, f.phash_quality, f.proxy, f.embeddings
+            )
             for f in made.frames
         ]
         added = frames.add_video(
-            conn, work, stored, duration_ms=round(1000 * made.duration_s),
-            interval_ms=round(1000 * made.interval_s), plain_ms=round(1000 * made.plain_s),
-        )  # fmt: skip
+            conn,
+            work,
+            stored,
+            duration_ms=round(1000 * made.duration_s),
+            interval_ms=round(1000 * made.interval_s),
+            plain_ms=round(1000 * made.plain_s),
+        )
 
         if added and made.sound is not None and made.sound.too_plain is None:
             sound = made.sound
             duration_ms = round(1000 * sound.duration_s)
-            landmarks.add_sound(conn, work, StoredSound(sound.hashes, sound.frames, sound.reference, duration_ms))
+            landmarks.add_sound(
+                conn, work, StoredSound(sound.hashes, sound.frames, sound.reference, duration_ms)
+            )
 
     def search(self, conn: Connection, reading: VideoReading, query: Query) -> Sequence[VideoFound]:
         asked = [
@@ -126,8 +145,13 @@ class Videos:
             for at, frame in enumerate(reading.fingerprint.frames)
             for view in frame.views
         ]
-        hits = frames.find_frame_candidates(conn, asked, before=query.before, creator_id=query.creator_id)
-        ranked = nominate((Hit(h.query_frame, h.work_id, h.channel, h.distance) for h in hits), self._max_candidates)
+        hits = frames.find_frame_candidates(
+            conn, asked, before=query.before, creator_id=query.creator_id
+        )
+        ranked = nominate(
+            (Hit(h.query_frame, h.work_id, h.channel, h.distance) for h in hits),
+            self._max_candidates,
+        )
         found = {
             work_id: VideoFound(work_id, ("sha256",))
             for work_id in matches.same_bytes(conn, query.sha256, query.before)
@@ -135,7 +159,10 @@ class Videos:
         for nominee in ranked:
             known = found.get(nominee.work) or VideoFound(nominee.work)
             found[nominee.work] = replace(
-                known, found_by=(*known.found_by, *nominee.channels), alike=nominee.alike, nearest=nominee.nearest
+                known,
+                found_by=(*known.found_by, *nominee.channels),
+                alike=nominee.alike,
+                nearest=nominee.nearest,
             )
         for work_id in self._heard(conn, reading, query):
             known = found.get(work_id) or VideoFound(work_id)
@@ -154,16 +181,27 @@ class Videos:
         return [candidate.work_id for candidate in heard]
 
     def verify(
-        self, db: Database, reading: VideoReading, found: Sequence[Found], progress: Progress = no_progress
+        self,
+        db: Database,
+        reading: VideoReading,
+        found: Sequence[Found],
+        progress: Progress = no_progress,
     ) -> Iterator[tuple[Found, VideoMatch]]:
         query = reading.fingerprint
         ids = [candidate.work_id for candidate in found]
         with db.transaction() as conn:
             tables = frames.frames_of(conn, ids)
             sounds = landmarks.find_references(conn, ids) if query.sound is not None else {}
-        references = {work_id: as_reference(tables[work_id]) if work_id in tables else NO_PICTURES for work_id in ids}
+        references = {
+            work_id: as_reference(tables[work_id]) if work_id in tables else NO_PICTURES
+            for work_id in ids
+        }
         proposed = {work_id: self._analyzer.align(query, r) for work_id, r in references.items()}
-        wanted = [(w, ms) for w, proposals in proposed.items() for ms in frames_wanted(proposals, references[w])]
+        wanted = [
+            (w, ms)
+            for w, proposals in proposed.items()
+            for ms in frames_wanted(proposals, references[w])
+        ]
         with db.transaction() as conn:
             known = frames.find_frame_proxies(conn, wanted)
         for done, candidate in enumerate(found):
@@ -181,8 +219,12 @@ class Videos:
             if match.segments or match.sound is not None:
                 yield candidate, match
 
-    def _sound(self, query: VideoFingerprint, candidate: Found, reference: bytes | None) -> SoundMatch | None:
-        """What the sounds say; asked only where the index of sounds knows of something or nobody has looked."""
+    def _sound(
+        self, query: VideoFingerprint, candidate: Found, reference: bytes | None
+    ) -> SoundMatch | None:
+        """What the sounds say; asked only where the index of sounds knows of something or nobody
+        has looked.
+        """
         found_by = candidate.as_json().get("found_by", ())
         looked = [channel for channel in found_by if channel not in UNSEARCHED]
         if reference is None or self._analyzer.audio is None or (looked and SOUND not in looked):
@@ -195,7 +237,9 @@ class Videos:
 
     def preview(self, path: Path, at_ms: int = 0) -> Image.Image:
         limits = self._analyzer.limits
-        return Image.fromarray(read_moment(path, at_ms / 1000, limits) if at_ms else read_poster(path, limits))
+        return Image.fromarray(
+            read_moment(path, at_ms / 1000, limits) if at_ms else read_poster(path, limits)
+        )
 
 
 def as_reference(table: FrameTable) -> ReferenceVideo:
@@ -211,9 +255,13 @@ def as_reference(table: FrameTable) -> ReferenceVideo:
 
 
 class _Proxies:
-    """The proxies of one work's frames: those at hand, and others from the index when they are asked for."""
+    """The proxies of one work's frames: those at hand, and others from the index when they are
+    asked for.
+    """
 
-    def __init__(self, db: Database, work_id: UUID, known: Mapping[tuple[UUID, int], bytes]) -> None:
+    def __init__(
+        self, db: Database, work_id: UUID, known: Mapping[tuple[UUID, int], bytes]
+    ) -> None:
         self._db = db
         self._work_id = work_id
         self._known = {ms: proxy for (owner, ms), proxy in known.items() if owner == work_id}

@@ -1,4 +1,6 @@
-"""Who did something, in the log and in decisions: creators and keys apart, whatever their names are."""
+"""Who did something, in the log and in decisions: creators and keys apart, whatever their names
+are.
+"""
 
 RULES = "rules"  # what is automatic
 

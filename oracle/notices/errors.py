@@ -4,7 +4,9 @@ from oracle.errors import Conflict, OracleError
 
 
 class MissingFact(Conflict):
-    """A statement was not sent, and nothing was held, because a fact that it has to state is missing."""
+    """A statement was not sent, and nothing was held, because a fact that it has to state is
+    missing.
+    """
 
     code = "missing_fact"
 

@@ -1,4 +1,6 @@
-"""Letters to creators: filled from stored facts only, kept with those facts, and sent in the caller's transaction."""
+"""Letters to creators: filled from stored facts only, kept with those facts, and sent in the
+caller's transaction.
+"""
 
 import hashlib
 import string
@@ -38,11 +40,15 @@ def render(template: Template, facts: Mapping[str, Any]) -> Letter:
     """Fill a letter. Raises: MissingFact if a fact that it states is not there or empty."""
     missing = sorted(name for name in slots(template) if not _text(facts.get(name)).strip())
     if missing:
-        raise MissingFact(f"The statement '{template.name}' was not sent: {', '.join(missing)} is not known.")
+        raise MissingFact(
+            f"The statement '{template.name}' was not sent: {', '.join(missing)} is not known."
+        )
     texts = {name: _text(facts[name]) for name in slots(template)}
     subject, body = template.subject.format(**texts), template.body.format(**texts)
     digest = hashlib.sha256(f"{subject}\n\n{body}".encode()).digest()
-    return Letter(template, subject, body, {name: facts[name] for name in sorted(slots(template))}, digest)
+    return Letter(
+        template, subject, body, {name: facts[name] for name in sorted(slots(template))}, digest
+    )
 
 
 def send(
@@ -55,12 +61,28 @@ def send(
     appeal_id: UUID | None = None,
     analysis_id: UUID | None = None,
 ) -> UUID:
-    """Put a letter into the creator's inbox, and on its way to the webhook if there is one. Returns: its id."""
+    """Put a letter into the creator's inbox, and on its way to the webhook if there is one.
+
+    Returns: its id.
+    """
     message_id = uuid4()
-    inbox_messages.add(conn, NewMessage(
-        message_id, creator_id, letter.template.kind, letter.template.name, letter.subject, letter.body, letter.facts,
-        letter.sha256, now, alert_id, appeal_id, analysis_id,
-    ))  # fmt: skip
+    inbox_messages.add(
+        conn,
+        NewMessage(
+            message_id,
+            creator_id,
+            letter.template.kind,
+            letter.template.name,
+            letter.subject,
+            letter.body,
+            letter.facts,
+            letter.sha256,
+            now,
+            alert_id,
+            appeal_id,
+            analysis_id,
+        ),
+    )
     return message_id
 
 

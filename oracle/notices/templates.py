@@ -1,5 +1,6 @@
-"""What creators are told, word for word. Order: what happened, what it means for the money, why, how we know and how
-sure, what can be done by when, who decided. Every slot in braces is a stored fact; without it nothing is sent.
+"""What creators are told, word for word. Order: what happened, what it means for the money, why,
+how we know and how sure, what can be done by when, who decided. Every slot in braces is a stored
+fact; without it nothing is sent.
 """
 
 from dataclasses import dataclass
@@ -135,5 +136,6 @@ Decided automatically by {decider}. Case {case}.
 """,
 )
 ALL = {
-    template.kind: template for template in (HOLD, UPHELD, ENDED, APPEAL_FILED, OTHER_SIDE, APPEAL_RESULT, COPY_FOUND)
+    template.kind: template
+    for template in (HOLD, UPHELD, ENDED, APPEAL_FILED, OTHER_SIDE, APPEAL_RESULT, COPY_FOUND)
 }

@@ -1,4 +1,5 @@
-"""Messages to creators' own servers, signed as Standard Webhooks: the receiver can tell that they are ours and fresh.
+"""Messages to creators' own servers, signed as Standard Webhooks: the receiver can tell that they
+are ours and fresh.
 
 Source: https://www.standardwebhooks.com (v1, HMAC-SHA256 over "id.timestamp.body").
 """
@@ -35,7 +36,8 @@ LONGEST_RETRY = timedelta(hours=6)
 
 
 def register(conn: Connection, creator_id: int, url: str, *, allow_private: bool = False) -> str:
-    """Send a creator's messages there from now on. Returns: the secret to check them with, shown once.
+    """Send a creator's messages there from now on. Returns: the secret to check them with, shown
+    once.
 
     Raises: InvalidWebhook.
     """
@@ -63,12 +65,15 @@ def payload(message: Message) -> bytes:
         "type": f"creator.{message.kind}",
         "timestamp": message.created_at.astimezone(UTC).isoformat(),
         "data": {
-            "message_id": str(message.id), "subject": message.subject, "body": message.body,
-            "facts": dict(message.facts), "sha256": bytes(message.sha256).hex(),
+            "message_id": str(message.id),
+            "subject": message.subject,
+            "body": message.body,
+            "facts": dict(message.facts),
+            "sha256": bytes(message.sha256).hex(),
             "alert_id": str(message.alert_id) if message.alert_id else None,
             "appeal_id": str(message.appeal_id) if message.appeal_id else None,
         },
-    }  # fmt: skip
+    }
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -80,10 +85,12 @@ def deliver_pending(
     timeout_s: float = TIMEOUT_S,
     budget_s: float = BUDGET_S,
 ) -> int:
-    """Send the messages that wait, once each; what does not arrive is tried again for about two days.
+    """Send the messages that wait, once each; what does not arrive is tried again for about two
+    days.
 
     Args:
-        budget_s: No further message is begun after so long: slow servers must not hold up what else is due.
+        budget_s: No further message is begun after so long: slow servers must not hold up what else
+            is due.
     Returns: how many arrived. Raises: DatabaseUnavailable.
     """
     until = time.monotonic() + budget_s
@@ -107,25 +114,42 @@ def deliver_pending(
     return arrived
 
 
-def _post(delivery: Delivery, *, allow_private: bool, resolver: Resolver, timeout_s: float) -> str | None:
-    """Send one message. Returns: why it did not arrive, None if it did. Redirects are not followed."""
+def _post(
+    delivery: Delivery, *, allow_private: bool, resolver: Resolver, timeout_s: float
+) -> str | None:
+    """Send one message.
+
+    Returns: why it did not arrive, None if it did. Redirects are not followed.
+    """
     body, name = payload(delivery.message), str(delivery.message.id)
     now_s = int(datetime.now(UTC).timestamp())
     try:
         target = parse(delivery.url)
         headers: dict[bytes | str, bytes | str] = {
-            b"Host": target.netloc, b"Content-Type": b"application/json", b"Connection": b"close",
-            b"User-Agent": b"creativity-oracle/0.1 (+webhook)", b"webhook-id": name.encode(),
+            b"Host": target.netloc,
+            b"Content-Type": b"application/json",
+            b"Connection": b"close",
+            b"User-Agent": b"creativity-oracle/0.1 (+webhook)",
+            b"webhook-id": name.encode(),
             b"webhook-timestamp": str(now_s).encode(),
             b"webhook-signature": sign(delivery.secret, name, now_s, body).encode(),
-        }  # fmt: skip
-        url = httpcore2.URL(scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path)
+        }
+        url = httpcore2.URL(
+            scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path
+        )
         backend = CheckedBackend(resolver, Deadline.after(timeout_s), allow_private=allow_private)
         with (
-            httpcore2.ConnectionPool(httpx2.create_ssl_context(trust_env=False), network_backend=backend) as pool,
+            httpcore2.ConnectionPool(
+                httpx2.create_ssl_context(trust_env=False), network_backend=backend
+            ) as pool,
             pool.stream("POST", url, headers=headers, content=body) as response,
         ):
             status = response.status
-    except (FetchError, httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError) as exc:
+    except (
+        FetchError,
+        httpcore2.TimeoutException,
+        httpcore2.NetworkError,
+        httpcore2.ProtocolError,
+    ) as exc:
         return str(exc) or type(exc).__name__
     return None if 200 <= status < 300 else f"The server answered with status {status}."

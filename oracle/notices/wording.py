@@ -15,7 +15,14 @@ GROUNDS = {
 
 FRAUD_GROUNDS = ("not_my_traffic", "real_people", "other")
 
-ORIGINALITY_GROUNDS = ("mine_and_earlier", "licensed", "public_domain", "commentary", "wrong_match", "other")
+ORIGINALITY_GROUNDS = (
+    "mine_and_earlier",
+    "licensed",
+    "public_domain",
+    "commentary",
+    "wrong_match",
+    "other",
+)
 
 STEPS = {
     "open": "was raised",

@@ -1,4 +1,7 @@
-"""The use case: one work from stored bytes to a verdict. It runs the steps in order; no math, no SQL here."""
+"""The use case: one work from stored bytes to a verdict.
+
+It runs the steps in order; no math, no SQL here.
+"""
 
 import tempfile
 import time
@@ -31,18 +34,21 @@ from storage.works.works import NewWork, Work
 
 log = structlog.get_logger()
 
-# How long a job waits in place for works that came first, before it makes room for them in the worker ...
+# How long a job waits in place for works that came first, before it makes room for them in the
+# worker ...
 EARLIER_WAIT_S = 3.0
 EARLIER_POLL_S = 0.05
-# ... and how long in all: after that the oracle says that it could not look at everything. Every analysis ends within
-# its own limits, so this is for what nobody foresaw.
+# ... and how long in all: after that the oracle says that it could not look at everything. Every
+# analysis ends within its own limits, so this is for what nobody foresaw.
 EARLIER_PATIENCE = timedelta(hours=1)
 OTHERS_PATIENCE = timedelta(minutes=1)
 PROGRESS_EVERY_S = 0.25
 
 
 class Originality:
-    """Analyses works. Every step may run again after a crash: each writes once or writes the same."""
+    """Analyses works. Every step may run again after a crash: each writes once or writes the
+    same.
+    """
 
     def __init__(
         self,
@@ -68,8 +74,9 @@ class Originality:
     def analyse(self, analysis_id: UUID) -> None:
         """Run one analysis to its verdict, or to a failure that says why.
 
-        A run that fails for a reason of its own, or that takes its worker down, counts; after `max_attempts` of
-        those the analysis fails. What is away for everybody (a server, an earlier work) is waited for.
+        A run that fails for a reason of its own, or that takes its worker down, counts; after
+        `max_attempts` of those the analysis fails. What is away for everybody (a server, an earlier
+        work) is waited for.
 
         Raises: RetryLater, DatabaseUnavailable; nothing is lost and the job is tried again.
         """
@@ -82,7 +89,9 @@ class Originality:
                 failures = analyses.begin(conn, analysis_id)
             if failures >= self._max_attempts:
                 self._fail(
-                    analysis, "worker_killed", f"The analysis was given up after it took down {failures} workers."
+                    analysis,
+                    "worker_killed",
+                    f"The analysis was given up after it took down {failures} workers.",
                 )
                 return
             last = failures + 1 >= self._max_attempts
@@ -102,14 +111,18 @@ class Originality:
                 log.exception("analysis.crashed", failures=failures)
                 if not last:
                     raise RetryLater(str(exc)) from exc
-                self._fail(analysis, "internal_error", f"The analysis failed {failures + 1} times: {exc}")
+                self._fail(
+                    analysis, "internal_error", f"The analysis failed {failures + 1} times: {exc}"
+                )
 
     def _run(self, analysis: Analysis) -> None:
         work = self._obtain_work(analysis)
         kind = self._kinds[work.media_type]
         with self._db.transaction() as conn:
             known = works.is_visible(conn, work.id)
-        if known:  # read before, and then made room for earlier ones: no need to read it again while they are read
+        # read before, and then made room for earlier ones: no need to read it again while they are
+        # read
+        if known:
             self._wait_for_earlier(analysis, work)
         show = _StageReporter(lambda stage, done, total: self._stage(analysis, stage, done, total))
         with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
@@ -141,16 +154,30 @@ class Originality:
             key = blob_key(fetched.sha256)
             self._blobs.put(path, key)
         work = NewWork(
-            uuid4(), analysis.creator_id, analysis.post_id, facts.media_type, fetched.sha256, facts.mime,
-            fetched.size_bytes, facts.size.width, facts.size.height, None, key, facts.size.duration_ms,
-        )  # fmt: skip
+            uuid4(),
+            analysis.creator_id,
+            analysis.post_id,
+            facts.media_type,
+            fetched.sha256,
+            facts.mime,
+            fetched.size_bytes,
+            facts.size.width,
+            facts.size.height,
+            None,
+            key,
+            facts.size.duration_ms,
+        )
         with self._db.transaction() as conn:
-            # A worker taken for dead may still be at it: the first one to get here decides which work it is.
+            # A worker taken for dead may still be at it: the first one to get here decides which
+            # work it is.
             known = analyses.lock_work(conn, analysis.id)
             if known is None:
                 works.lock_registration(conn)
                 if not self._blobs.exists(key):
-                    raise RetryLater("The media was removed with another work of the same bytes; it is fetched again.")
+                    raise RetryLater(
+                        "The media was removed with another work of the same bytes; it is fetched"
+                        " again."
+                    )
                 if works.post_is_taken(conn, work.post_id, work.creator_id, work.sha256):
                     raise PostIdTaken
                 place = works.find_kept_place(conn, analysis.id)
@@ -159,16 +186,20 @@ class Originality:
             return works.get_work(conn, known or work.id)
 
     def _wait_for_earlier(self, analysis: Analysis, work: Work) -> bool:
-        """Wait until everything that came first can be found. Returns: whether it can; False ends as undecided.
+        """Wait until everything that came first can be found. Returns: whether it can; False ends
+        as undecided.
 
-        A work of another media type is waited for a minute only: pictures must not stand in line behind films.
+        A work of another media type is waited for a minute only: pictures must not stand in line
+        behind films.
 
         Raises: RetryLater to leave the place in the worker to those that are waited for.
         """
         deadline = time.monotonic() + EARLIER_WAIT_S
         while True:
             with self._db.transaction() as conn:
-                pending = works.earlier_works_pending(conn, work.registration, history=analysis.source == "index")
+                pending = works.earlier_works_pending(
+                    conn, work.registration, history=analysis.source == "index"
+                )
             if not pending:
                 return True
             if time.monotonic() > deadline:
@@ -195,47 +226,93 @@ class Originality:
     ) -> None:
         subject = Subject(work.creator_id, work.registration, reading.too_plain, search_complete)
         policy = Policy(
-            analysis.policy_version, analysis.threshold_bps, analysis.base_redirect_bps, self._min_share_bps
+            analysis.policy_version,
+            analysis.threshold_bps,
+            analysis.base_redirect_bps,
+            self._min_share_bps,
         )
         with self._db.transaction() as conn:
-            sound_rule = sound_rule_of(conn, analysis.policy_version, work.media_type, self._sound_ceiling_bps)
+            sound_rule = sound_rule_of(
+                conn, analysis.policy_version, work.media_type, self._sound_ceiling_bps
+            )
         decision = decide(subject, as_matches(judged, sound_rule), policy)
         decided_at = datetime.now(UTC)
         document = evidence.canonical(
             evidence.of_decision(
-                analysis, work, kind, reading, candidates=found, judged=judged,
-                min_share_bps=self._min_share_bps, sound_rule=sound_rule, decision=decision, decided_at=decided_at,
+                analysis,
+                work,
+                kind,
+                reading,
+                candidates=found,
+                judged=judged,
+                min_share_bps=self._min_share_bps,
+                sound_rule=sound_rule,
+                decision=decision,
+                decided_at=decided_at,
             )
-        )  # fmt: skip
-        credited = next((j.work for j in judged if decision.credited and j.work.id == decision.credited.work_id), None)
+        )
+        credited = next(
+            (
+                j.work
+                for j in judged
+                if decision.credited and j.work.id == decision.credited.work_id
+            ),
+            None,
+        )
         conclusion = Conclusion(
-            decision.verdict, decision.reason, decision.similarity_bps, decision.tier, decision.redirect_bps,
-            credited.id if credited else None, document, evidence.digest(document), kind.model_digest,
-            work.registration, decided_at,
-        )  # fmt: skip
+            decision.verdict,
+            decision.reason,
+            decision.similarity_bps,
+            decision.tier,
+            decision.redirect_bps,
+            credited.id if credited else None,
+            document,
+            evidence.digest(document),
+            kind.model_digest,
+            work.registration,
+            decided_at,
+        )
         with self._db.transaction() as conn:
             binding = policies.find_binding(conn)
             if binding is None:
                 raise RetryLater("The node has not bound this database to a hub yet.")
             if analyses.conclude(conn, analysis.id, conclusion) and analysis.source != "index":
                 report = decision_report(
-                    binding, analysis, work, decision, credited, evidence_hash=conclusion.evidence_hash,
-                    model_digest=conclusion.model_digest, index_snapshot=conclusion.index_snapshot,
-                )  # fmt: skip
+                    binding,
+                    analysis,
+                    work,
+                    decision,
+                    credited,
+                    evidence_hash=conclusion.evidence_hash,
+                    model_digest=conclusion.model_digest,
+                    index_snapshot=conclusion.index_snapshot,
+                )
                 _send(conn, analysis, report)
         log.info(
-            "analysis.decided", verdict=decision.verdict.value, similarity_bps=decision.similarity_bps,
-            redirect_bps=decision.redirect_bps, candidates=len(found), verified=len(judged),
-        )  # fmt: skip
+            "analysis.decided",
+            verdict=decision.verdict.value,
+            similarity_bps=decision.similarity_bps,
+            redirect_bps=decision.redirect_bps,
+            candidates=len(found),
+            verified=len(judged),
+        )
 
     def _fail(self, analysis: Analysis, code: str, detail: str) -> None:
         """End without a verdict; a contract that asked gets an answer that says so."""
-        document = evidence.canonical(evidence.of_failure(analysis, code, detail, datetime.now(UTC)))
+        document = evidence.canonical(
+            evidence.of_failure(analysis, code, detail, datetime.now(UTC))
+        )
         with self._db.transaction() as conn:
-            failed_now = analyses.fail(conn, analysis.id, code, detail, document, evidence.digest(document))
+            failed_now = analyses.fail(
+                conn, analysis.id, code, detail, document, evidence.digest(document)
+            )
             if failed_now and analysis.request_id is not None:
                 account = creators.get_account(conn, analysis.creator_id)
-                _send(conn, analysis, failure_report(analysis, account, evidence_hash=evidence.digest(document)))
+                _send(
+                    conn,
+                    analysis,
+                    failure_report(analysis, account, evidence_hash=evidence.digest(document)),
+                )
         log.warning("analysis.failed", code=code, detail=detail)
 
     def _stage(self, analysis: Analysis, stage: str, done: int = 0, total: int = 1) -> None:
@@ -243,8 +320,12 @@ class Originality:
             analyses.set_stage(conn, analysis.id, stage, done, total)
 
 
-def sound_rule_of(conn: Connection, version: int, media_type: str, ceiling_bps: int) -> SoundRule | None:
-    """The rule for a video that shares only its sound, under a policy version; None for what is no video."""
+def sound_rule_of(
+    conn: Connection, version: int, media_type: str, ceiling_bps: int
+) -> SoundRule | None:
+    """The rule for a video that shares only its sound, under a policy version; None for what is
+    no video.
+    """
     if media_type != "video":
         return None
     return SoundRule(policies.at(conn, version, "audio").threshold_bps, ceiling_bps)
@@ -267,4 +348,10 @@ class _StageReporter:
 
 def _send(conn: Connection, analysis: Analysis, report: ReportDraft) -> None:
     kind = "attest" if analysis.request_id is None else "fulfill"
-    outbox.add(conn, analysis_id=analysis.id, kind=kind, request_id=report.request_id, report=report.to_dict())
+    outbox.add(
+        conn,
+        analysis_id=analysis.id,
+        kind=kind,
+        request_id=report.request_id,
+        report=report.to_dict(),
+    )

@@ -19,7 +19,9 @@ NAMING = (Outcome.DERIVATIVE, Outcome.SELF_DUPLICATE, Outcome.LICENSED)
 
 
 def account_of(work: Work) -> bytes:
-    """The account (20 bytes) of a work's creator on chain; a work that names none has one of its own."""
+    """The account (20 bytes) of a work's creator on chain; a work that names none has one of its
+    own.
+    """
     return work.creator_account or unnamed_account(work.post_id)
 
 
@@ -55,7 +57,9 @@ def decision_report(
     )
 
 
-def failure_report(analysis: Analysis, creator: bytes | None, *, evidence_hash: bytes) -> ReportDraft:
+def failure_report(
+    analysis: Analysis, creator: bytes | None, *, evidence_hash: bytes
+) -> ReportDraft:
     """The report that answers a contract's request whose media could not be judged."""
     assert analysis.request_id is not None
     return ReportDraft(

@@ -1,4 +1,6 @@
-"""Historical content: a folder becomes registered works, judged like uploads, without a word to the chain."""
+"""Historical content: a folder becomes registered works, judged like uploads, without a word to
+the chain.
+"""
 
 import time
 from collections import Counter
@@ -20,14 +22,19 @@ Progress = Callable[[str, int, int], None]
 
 
 class Backfill:
-    """Resumable: what was taken in once is known by its content and creator, and is not taken in again."""
+    """Resumable: what was taken in once is known by its content and creator, and is not taken in
+    again.
+    """
 
     def __init__(self, db: Database, intake: Intake) -> None:
         self._db = db
         self._intake = intake
 
-    def take_in(self, folder: Path, creator: str | None, progress: Progress) -> tuple[dict[UUID, Path], list[Skipped]]:
-        """Register every file below a folder, in the order of names. Returns: analyses by id, files refused.
+    def take_in(
+        self, folder: Path, creator: str | None, progress: Progress
+    ) -> tuple[dict[UUID, Path], list[Skipped]]:
+        """Register every file below a folder, in the order of names. Returns: analyses by id, files
+        refused.
 
         Raises: InvalidCreator, StorageError, BlobError; run it again to go on.
         """
@@ -38,7 +45,9 @@ class Backfill:
             try:
                 digest = digest_of(path)
                 key = f"index/{digest.hex()}/{creator or ''}"
-                upload = Upload(path, digest, path.stat().st_size, path.name[:255], creator, None, key)
+                upload = Upload(
+                    path, digest, path.stat().st_size, path.name[:255], creator, None, key
+                )
                 taken[self._intake.submit(upload, source="index")] = path
             except (EmbeddingError, OracleError) as exc:
                 refused.append(Skipped(path, str(exc)))
@@ -46,7 +55,10 @@ class Backfill:
         return taken, refused
 
     def wait(self, ids: Collection[UUID], progress: Progress) -> Counter[str]:
-        """Wait until all are decided by whatever workers there are. Returns: how many of each verdict, or failed."""
+        """Wait until all are decided by whatever workers there are.
+
+        Returns: how many of each verdict, or failed.
+        """
         while True:
             with self._db.transaction() as conn:
                 verdicts = analyses.verdicts_of(conn, list(ids))

@@ -20,11 +20,14 @@ FORMAT = "creativity-oracle/evidence/1"
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:
-    """The bytes of a document: UTF-8 JSON, keys sorted, no spaces (RFC 8785 but for the form of floats).
+    """The bytes of a document: UTF-8 JSON, keys sorted, no spaces (RFC 8785 but for the form of
+    floats).
 
     Raises: ValueError for NaN or infinity, TypeError for what JSON cannot hold.
     """
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return json.dumps(
+        document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
 
 
 def digest(document: bytes) -> bytes:
@@ -46,7 +49,9 @@ def of_decision(
     decided_at: datetime,
 ) -> dict[str, Any]:
     """All that a decision rests on: enough to compute it again from the same files."""
-    credited = next((j for j in judged if decision.credited and j.work.id == decision.credited.work_id), None)
+    credited = next(
+        (j for j in judged if decision.credited and j.work.id == decision.credited.work_id), None
+    )
     return {
         "format": FORMAT,
         "analysis_id": str(analysis.id),
@@ -76,7 +81,9 @@ def of_decision(
             "candidates": len(candidates),
             "verified": len(judged),
         },
-        "matches": sorted((match_document(j) for j in judged), key=lambda m: (-m["similarity"], m["work"]["id"])),
+        "matches": sorted(
+            (match_document(j) for j in judged), key=lambda m: (-m["similarity"], m["work"]["id"])
+        ),
         "decision": {
             "verdict": decision.verdict.value,
             "reason": decision.reason.value,

@@ -1,4 +1,7 @@
-"""Matching without a chain: two folders against each other, or files against the registered works. Nothing is kept."""
+"""Matching without a chain: two folders against each other, or files against the registered works.
+
+Nothing is kept.
+"""
 
 import csv
 import hashlib
@@ -28,8 +31,14 @@ from storage.works.works import NewWork
 log = structlog.get_logger()
 
 COLUMNS = (
-    "query", "reference", "score", "query_start_s", "query_end_s", "reference_start_s", "reference_end_s",
-)  # fmt: skip
+    "query",
+    "reference",
+    "score",
+    "query_start_s",
+    "query_end_s",
+    "reference_start_s",
+    "reference_end_s",
+)
 THREADS = os.cpu_count() or 2
 # A scratch database is thrown away: nothing is lost with what was not yet on disk.
 SCRATCH_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -41,7 +50,8 @@ Progress = Callable[[str, int, int], None]
 class Row:
     """One match of the output: paths relative to their folders, score = similarity in (0, 1].
 
-    span: query_start_s, query_end_s, reference_start_s, reference_end_s of a stretch; None for pictures.
+    span: query_start_s, query_end_s, reference_start_s, reference_end_s of a stretch; None for
+        pictures.
     """
 
     query: str
@@ -60,7 +70,9 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Checked:
-    """One file against all works: what it is, how it was read, and its neighbours, most similar first."""
+    """One file against all works: what it is, how it was read, and its neighbours, most similar
+    first.
+    """
 
     kind: MediaKind[Any]
     reading: Reading
@@ -77,7 +89,10 @@ class FolderMatcher:
         self._names: dict[UUID, str] = {}
 
     def add_references(self, folder: Path, progress: Progress) -> list[Skipped]:
-        """Register every work of a folder. Returns: the files that are none, or that are too plain to match."""
+        """Register every work of a folder.
+
+        Returns: the files that are none, or that are too plain to match.
+        """
         skipped = []
         files = list(files_below(folder))
         with ThreadPoolExecutor(THREADS) as pool:
@@ -100,22 +115,35 @@ class FolderMatcher:
                     skipped.append(found)
                 else:
                     name = path.relative_to(folder).as_posix()
-                    rows += [row for one in found for row in rows_of(name, self._names[one.work.id], one.match)]
+                    rows += [
+                        row
+                        for one in found
+                        for row in rows_of(name, self._names[one.work.id], one.match)
+                    ]
                 progress("queries", done, len(files))
-        return sorted(rows, key=lambda row: (-row.score, row.query, row.reference, row.span or ())), skipped
+        return sorted(
+            rows, key=lambda row: (-row.score, row.query, row.reference, row.span or ())
+        ), skipped
 
     def check(self, path: Path) -> Checked:
-        """One file against all works. Raises: EmbeddingError, MediaTypeNotSupported, DatabaseUnavailable."""
+        """One file against all works.
+
+        Raises: EmbeddingError, MediaTypeNotSupported, DatabaseUnavailable.
+        """
         kind = self._kind_of(path)
         reading = kind.read(path)
         query = Query(hashlib.sha256(path.read_bytes()).digest())
-        judged = self._matcher.verify(kind, reading, query, self._matcher.search(kind, reading, query))
+        judged = self._matcher.verify(
+            kind, reading, query, self._matcher.search(kind, reading, query)
+        )
         return Checked(kind, reading, sorted(judged, key=lambda one: -one.match.similarity))
 
     def _kind_of(self, path: Path) -> MediaKind[Any]:
         sniffed = sniff(path)
         if sniffed.media_type not in self._kinds:
-            raise MediaTypeNotSupported(f"{sniffed.mime}: this oracle decides on {', '.join(self._kinds)} only.")
+            raise MediaTypeNotSupported(
+                f"{sniffed.mime}: this oracle decides on {', '.join(self._kinds)} only."
+            )
         return self._kinds[sniffed.media_type]
 
     def _read_reference(self, path: Path) -> tuple[Path, tuple[MediaKind[Any], Reading] | Skipped]:
@@ -142,9 +170,18 @@ class FolderMatcher:
         digest = hashlib.sha256(content).digest()
         # The key names where the blob would be; a scratch database keeps no blobs.
         work = NewWork(
-            work_id, None, work_id.bytes * 2, kind.media_type, digest, "application/octet-stream", len(content),
-            None, None, name, digest.hex(),
-        )  # fmt: skip
+            work_id,
+            None,
+            work_id.bytes * 2,
+            kind.media_type,
+            digest,
+            "application/octet-stream",
+            len(content),
+            None,
+            None,
+            name,
+            digest.hex(),
+        )
         with self._db.transaction() as conn:
             works.add_work(conn, work)
             kind.make_visible(conn, works.get_work(conn, work_id), reading)
@@ -152,14 +189,17 @@ class FolderMatcher:
 
 
 def rows_of(query: str, reference: str, match: MediaMatch) -> list[Row]:
-    """The rows of one match: one a matched stretch where there are times, else one; none where nothing matched."""
+    """The rows of one match: one a matched stretch where there are times, else one; none where
+    nothing matched.
+    """
     if not match.similarity:
         return []
     segments = match.as_json().get("segments") or []
     if not segments:
         return [Row(query, reference, match.similarity)]
     spans = [
-        (one["query_start_s"], one["query_end_s"], one["reference_start_s"], one["reference_end_s"]) for one in segments
+        (one["query_start_s"], one["query_end_s"], one["reference_start_s"], one["reference_end_s"])
+        for one in segments
     ]
     return [Row(query, reference, match.similarity, span) for span in spans]
 
@@ -179,7 +219,9 @@ def scratch_database() -> Iterator[Database]:
 
 
 def write_rows(rows: Sequence[Row], out: Path) -> None:
-    """Write matches as CSV, seconds to the millisecond; pictures have no times, so those columns stay empty."""
+    """Write matches as CSV, seconds to the millisecond; pictures have no times, so those columns
+    stay empty.
+    """
     with out.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
@@ -191,5 +233,7 @@ def write_rows(rows: Sequence[Row], out: Path) -> None:
 def files_below(folder: Path) -> Iterator[Path]:
     """Every file below a folder, hidden ones left out, in the order of their names."""
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
+        if path.is_file() and not any(
+            part.startswith(".") for part in path.relative_to(folder).parts
+        ):
             yield path

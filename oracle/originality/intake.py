@@ -1,4 +1,7 @@
-"""The two ways in: a client's upload and a contract's request. Each becomes an analysis and a job, or nothing."""
+"""The two ways in: a client's upload and a contract's request.
+
+Each becomes an analysis and a job, or nothing.
+"""
 
 import hashlib
 import re
@@ -12,7 +15,13 @@ import structlog
 
 from embeddings.sniff import sniff
 from oracle.chain.core.ids import escrow_account, parse_account, post_id_of
-from oracle.errors import InvalidCreator, MediaTypeMismatch, MediaTypeNotSupported, PostIdTaken, UnknownMediaType
+from oracle.errors import (
+    InvalidCreator,
+    MediaTypeMismatch,
+    MediaTypeNotSupported,
+    PostIdTaken,
+    UnknownMediaType,
+)
 from oracle.jobs import Jobs
 from oracle.media.handler import MediaKinds, Size
 from storage.blobs import BlobStore, blob_key
@@ -52,15 +61,22 @@ class Inspected:
 def inspect(path: Path, kinds: MediaKinds, expected: str | None = None) -> Inspected:
     """Find out what a file is and look into it, so that nothing unreadable is ever stored.
 
-    Raises: UnknownMediaType, MediaTypeMismatch, MediaTypeNotSupported; EmbeddingError for what cannot be read.
+    Raises: UnknownMediaType, MediaTypeMismatch, MediaTypeNotSupported; EmbeddingError for what
+        cannot be read.
     """
     if expected is not None and expected not in MEDIA_TYPES:
-        raise UnknownMediaType(f"'{expected}' is not a media type; use one of {', '.join(MEDIA_TYPES)}.")
+        raise UnknownMediaType(
+            f"'{expected}' is not a media type; use one of {', '.join(MEDIA_TYPES)}."
+        )
     sniffed = sniff(path)
     if expected is not None and sniffed.media_type != expected:
-        raise MediaTypeMismatch(f"The file was announced as {expected}, but it holds {sniffed.mime}.")
+        raise MediaTypeMismatch(
+            f"The file was announced as {expected}, but it holds {sniffed.mime}."
+        )
     if sniffed.media_type not in kinds:
-        raise MediaTypeNotSupported(f"{sniffed.mime}: this oracle decides on {', '.join(kinds)} only.")
+        raise MediaTypeNotSupported(
+            f"{sniffed.mime}: this oracle decides on {', '.join(kinds)} only."
+        )
     return Inspected(sniffed.media_type, sniffed.mime, kinds[sniffed.media_type].inspect(path))
 
 
@@ -74,19 +90,23 @@ class Intake:
         self._kinds = kinds
 
     def submit(self, upload: Upload, *, source: Literal["upload", "index"] = "upload") -> UUID:
-        """Take an upload in. Returns the id of its analysis: the first one, if the idempotency key was seen.
+        """Take an upload in. Returns the id of its analysis: the first one, if the idempotency key
+        was seen.
 
-        Args: source: "index" for historical content, which is judged like any other but not sent to the chain.
+        Args: source: "index" for historical content, which is judged like any other but not sent to
+            the chain.
 
-        Raises: UnknownMediaType, MediaTypeMismatch, MediaTypeNotSupported, InvalidCreator, EmbeddingError,
-            IdempotencyConflict, BlobError, StorageError.
+        Raises: UnknownMediaType, MediaTypeMismatch, MediaTypeNotSupported, InvalidCreator,
+            EmbeddingError, IdempotencyConflict, BlobError, StorageError.
         """
         if upload.creator is not None:
             parse_creator(upload.creator)
         facts = inspect(upload.path, self._kinds, upload.media_type)
         with self._db.transaction() as conn:  # everything that can refuse, before anything is kept
             policies.current(conn, facts.media_type)
-            used = analyses.find_key(conn, upload.idempotency_key) if upload.idempotency_key else None
+            used = (
+                analyses.find_key(conn, upload.idempotency_key) if upload.idempotency_key else None
+            )
         if used is not None:
             if used[0] != request_hash(upload):
                 raise IdempotencyConflict
@@ -96,40 +116,73 @@ class Intake:
         self._blobs.put(upload.path, key)
         with self._db.transaction() as conn:
             if upload.idempotency_key is not None:
-                first = analyses.claim_key(conn, upload.idempotency_key, request_hash(upload), analysis_id)
+                first = analyses.claim_key(
+                    conn, upload.idempotency_key, request_hash(upload), analysis_id
+                )
                 if first != analysis_id:
                     return first
             creator_id = None if upload.creator is None else ensure_creator(conn, upload.creator)
             post_id = post_id_of(work_id)
-            works.add_work(conn, works.NewWork(
-                work_id, creator_id, post_id, facts.media_type, upload.sha256, facts.mime, upload.size_bytes,
-                facts.size.width, facts.size.height, upload.file_name, key, facts.size.duration_ms,
-            ))  # fmt: skip
+            works.add_work(
+                conn,
+                works.NewWork(
+                    work_id,
+                    creator_id,
+                    post_id,
+                    facts.media_type,
+                    upload.sha256,
+                    facts.mime,
+                    upload.size_bytes,
+                    facts.size.width,
+                    facts.size.height,
+                    upload.file_name,
+                    key,
+                    facts.size.duration_ms,
+                ),
+            )
             self._keep_bytes(upload.path, key)
             policy = policies.current(conn, facts.media_type)
-            analyses.add(conn, analyses.NewAnalysis(
-                analysis_id, source, post_id, creator_id, facts.media_type, policy.version,
-                policy.threshold_bps, policy.base_redirect_bps, work_id=work_id,
-            ))  # fmt: skip
+            analyses.add(
+                conn,
+                analyses.NewAnalysis(
+                    analysis_id,
+                    source,
+                    post_id,
+                    creator_id,
+                    facts.media_type,
+                    policy.version,
+                    policy.threshold_bps,
+                    policy.base_redirect_bps,
+                    work_id=work_id,
+                ),
+            )
             self._jobs.defer(conn, analysis_id)
-        log.info("upload.accepted", analysis_id=str(analysis_id), work_id=str(work_id), mime=facts.mime)
+        log.info(
+            "upload.accepted", analysis_id=str(analysis_id), work_id=str(work_id), mime=facts.mime
+        )
         return analysis_id
 
     def _keep_bytes(self, path: Path, key: str) -> None:
-        """With the registration locked: the work of the same bytes may have been erased since they were put."""
+        """With the registration locked: the work of the same bytes may have been erased since
+        they were put.
+        """
         if not self._blobs.exists(key):
             self._blobs.put(path, key)
 
-    def accept_introduced(self, upload: Upload, post_id: bytes, media_type: str, mime: str, version: int) -> None:
+    def accept_introduced(
+        self, upload: Upload, post_id: bytes, media_type: str, mime: str, version: int
+    ) -> None:
         """Take in what another signer took in before, under the same post and policy; once.
 
         The file is not looked into: the worker reads it, and what it cannot read it says.
 
-        Raises: UnknownMediaType, InvalidCreator, PolicyUnknown if that policy version was not read yet, PostIdTaken,
-            BlobError, StorageError.
+        Raises: UnknownMediaType, InvalidCreator, PolicyUnknown if that policy version was not read
+            yet, PostIdTaken, BlobError, StorageError.
         """
         if media_type not in MEDIA_TYPES:
-            raise UnknownMediaType(f"'{media_type}' is not a media type; use one of {', '.join(MEDIA_TYPES)}.")
+            raise UnknownMediaType(
+                f"'{media_type}' is not a media type; use one of {', '.join(MEDIA_TYPES)}."
+            )
         work_id, analysis_id, key = uuid4(), uuid4(), blob_key(upload.sha256)
         self._blobs.put(upload.path, key)
         with self._db.transaction() as conn:
@@ -139,24 +192,48 @@ class Intake:
                 return
             if works.post_is_taken(conn, post_id, creator_id, upload.sha256):
                 raise PostIdTaken
-            works.add_work(conn, works.NewWork(
-                work_id, creator_id, post_id, media_type, upload.sha256, mime, upload.size_bytes, None, None,
-                upload.file_name, key,
-            ))  # fmt: skip
+            works.add_work(
+                conn,
+                works.NewWork(
+                    work_id,
+                    creator_id,
+                    post_id,
+                    media_type,
+                    upload.sha256,
+                    mime,
+                    upload.size_bytes,
+                    None,
+                    None,
+                    upload.file_name,
+                    key,
+                ),
+            )
             self._keep_bytes(upload.path, key)
             policy = policies.at(conn, version, media_type)
-            analyses.add(conn, analyses.NewAnalysis(
-                analysis_id, "upload", post_id, creator_id, media_type, policy.version,
-                policy.threshold_bps, policy.base_redirect_bps, work_id=work_id,
-            ))  # fmt: skip
+            analyses.add(
+                conn,
+                analyses.NewAnalysis(
+                    analysis_id,
+                    "upload",
+                    post_id,
+                    creator_id,
+                    media_type,
+                    policy.version,
+                    policy.threshold_bps,
+                    policy.base_redirect_bps,
+                    work_id=work_id,
+                ),
+            )
             self._jobs.defer(conn, analysis_id)
         log.info("upload.introduced", analysis_id=str(analysis_id), work_id=str(work_id), mime=mime)
 
     def accept_request(self, conn: Connection, request: RequestSeen) -> UUID:
-        """Turn a contract's request into an analysis, in the transaction that records the event; once.
+        """Turn a contract's request into an analysis, in the transaction that records the event;
+        once.
 
-        The media is fetched by the worker, since its server may be slow or away. A request without a URI is a second
-        look at a registered work, by its post and content: the work keeps its place and its creator.
+        The media is fetched by the worker, since its server may be slow or away. A request without
+        a URI is a second look at a registered work, by its post and content: the work keeps its
+        place and its creator.
 
         Raises: PolicyUnknown if the request's policy version was not read yet.
         """
@@ -164,33 +241,57 @@ class Intake:
         if seen is not None:
             return seen
         analysis_id = uuid4()
-        again = None if request.uri else works.find_registered(conn, request.post_id, request.content_hash)
+        again = (
+            None
+            if request.uri
+            else works.find_registered(conn, request.post_id, request.content_hash)
+        )
         if again is not None and again.media_type != request.media_type:
-            again = None  # it would be judged by the rules of another medium; without media it fails
+            # it would be judged by the rules of another medium; without media it fails
+            again = None
         creator_id = again.creator_id if again else self._creator_of(conn, request)
         policy = policies.at(conn, request.config_version, request.media_type)
-        analyses.add(conn, analyses.NewAnalysis(
-            analysis_id, "request", request.post_id, creator_id, request.media_type, policy.version,
-            policy.threshold_bps, policy.base_redirect_bps, request_id=request.request_id, uri=request.uri,
-            expected_sha256=None if request.content_hash == bytes(32) else request.content_hash,
-            published_at=request.block_time, work_id=again.id if again else None,
-        ))  # fmt: skip
+        analyses.add(
+            conn,
+            analyses.NewAnalysis(
+                analysis_id,
+                "request",
+                request.post_id,
+                creator_id,
+                request.media_type,
+                policy.version,
+                policy.threshold_bps,
+                policy.base_redirect_bps,
+                request_id=request.request_id,
+                uri=request.uri,
+                expected_sha256=None if request.content_hash == bytes(32) else request.content_hash,
+                published_at=request.block_time,
+                work_id=again.id if again else None,
+            ),
+        )
         if again is None:
             works.keep_place(conn, analysis_id)
         self._jobs.defer(conn, analysis_id)
-        log.info("request.accepted", analysis_id=str(analysis_id), request_id=request.request_id.hex(), uri=request.uri)
+        log.info(
+            "request.accepted",
+            analysis_id=str(analysis_id),
+            request_id=request.request_id.hex(),
+            uri=request.uri,
+        )
         return analysis_id
 
     def _creator_of(self, conn: Connection, request: RequestSeen) -> int | None:
         if request.creator == bytes(20):
             return None
-        # The account may be one we know by a name: a wallet that was linked, or a name's escrow account.
+        # The account may be one we know by a name: a wallet that was linked, or a name's escrow
+        # account.
         known = creators.find_creator_of(conn, request.creator)
         return known if known is not None else ensure_creator(conn, "0x" + request.creator.hex())
 
 
 def parse_creator(creator: str) -> tuple[str, bytes, bool]:
-    """Handle, account (20 bytes) and whether that account is a wallet, of a creator given as address or name.
+    """Handle, account (20 bytes) and whether that account is a wallet, of a creator given as
+    address or name.
 
     A creator without a wallet is paid into an escrow account derived from the name.
 
@@ -200,12 +301,14 @@ def parse_creator(creator: str) -> tuple[str, bytes, bool]:
         account = parse_account(creator)
         if account is None or account == bytes(20):
             raise InvalidCreator(
-                f"'{creator}' is not a valid address: 0x and 40 hex digits, checksum right if mixed case."
+                f"'{creator}' is not a valid address: 0x and 40 hex digits, checksum right if"
+                " mixed case."
             )
         return "0x" + account.hex(), account, True
     if not HANDLE.fullmatch(creator):
         raise InvalidCreator(
-            f"'{creator}' is not a valid creator: use an address or 1 to 64 letters, digits and . _ @ : + -"
+            f"'{creator}' is not a valid creator: use an address or 1 to 64 letters, digits and ."
+            " _ @ : + -"
         )
     return creator, escrow_account(creator), False
 
@@ -217,6 +320,8 @@ def ensure_creator(conn: Connection, creator: str) -> int:
 
 
 def request_hash(upload: Upload) -> bytes:
-    """What makes two uploads the same request: the bytes and every field that changes the answer."""
+    """What makes two uploads the same request: the bytes and every field that changes the
+    answer.
+    """
     fields: Iterable[str] = (upload.sha256.hex(), upload.creator or "", upload.media_type or "")
     return hashlib.sha256("\n".join(fields).encode()).digest()

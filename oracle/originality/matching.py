@@ -1,4 +1,7 @@
-"""Which registered works a work shares content with: search, verify. One path for every caller and every media type."""
+"""Which registered works a work shares content with: search, verify.
+
+One path for every caller and every media type.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -28,12 +31,19 @@ def as_matches(judged: Sequence[Judged], sound_rule: SoundRule | None) -> list[M
     """What the rules need of each verified candidate; those without any similarity are left out."""
     return [
         Match(
-            one.work.id, one.work.creator_id, one.work.registration, similarity_to_bps(one.match.similarity),
-            one.licensed, sound_rule if one.match.sound_only else None, one.match.verified,
-            similarity_to_bps(one.match.query_coverage), one.original,
+            one.work.id,
+            one.work.creator_id,
+            one.work.registration,
+            similarity_to_bps(one.match.similarity),
+            one.licensed,
+            sound_rule if one.match.sound_only else None,
+            one.match.verified,
+            similarity_to_bps(one.match.query_coverage),
+            one.original,
         )
-        for one in judged if one.match.similarity > 0
-    ]  # fmt: skip
+        for one in judged
+        if one.match.similarity > 0
+    ]
 
 
 @dataclass(frozen=True)
@@ -48,15 +58,20 @@ class SameFile:
     def as_json(self) -> dict[str, Any]:
         """For the evidence."""
         return {
-            "similarity": 1.0, "verified": True, "same_file": True, "query_coverage": 1.0, "reference_coverage": 1.0,
+            "similarity": 1.0,
+            "verified": True,
+            "same_file": True,
+            "query_coverage": 1.0,
+            "reference_coverage": 1.0,
             "reason": "It is the same file, byte for byte.",
-        }  # fmt: skip
+        }
 
 
 class Matcher:
     """Finds and verifies matches; it writes nothing.
 
-    Args: pairs_off: pairs "query>reference" of media types that are never matched, such as "image>video".
+    Args: pairs_off: pairs "query>reference" of media types that are never matched, such as
+        "image>video".
     """
 
     def __init__(self, db: Database, pairs_off: Collection[str] = ()) -> None:
@@ -90,33 +105,46 @@ class Matcher:
         with self._db.transaction() as conn:
             sources = matches.find_sources(conn, proven, query.before)
         known = {one.work.id for one in judged}
-        return judged + self._judge(kind, reading, query, [s for s in sources if s.work_id not in known], progress)
+        return judged + self._judge(
+            kind, reading, query, [s for s in sources if s.work_id not in known], progress
+        )
 
     def _judge(
-        self, kind: MediaKind[R], reading: R, query: Query, found: Sequence[Found], progress: Progress
+        self,
+        kind: MediaKind[R],
+        reading: R,
+        query: Query,
+        found: Sequence[Found],
+        progress: Progress,
     ) -> list[Judged]:
         ids = [candidate.work_id for candidate in found]
         with self._db.transaction() as conn:
             known = works.get_works(conn, ids)
             licensed = permissions.licensed_works(conn, query.creator_id, ids)
-            # What people decided to be no copy is not accused again, however often the same bytes are posted.
+            # What people decided to be no copy is not accused again, however often the same bytes
+            # are posted.
             settled = appeals.settled_not_copies(conn, query.sha256, query.creator_id, ids)
             copies = matches.copies_among(conn, ids)
         allowed = [
             candidate
             for candidate in found
-            if candidate.work_id not in settled and self._may_match(kind.media_type, known[candidate.work_id], query)
+            if candidate.work_id not in settled
+            and self._may_match(kind.media_type, known[candidate.work_id], query)
         ]
         best: dict[object, Judged] = {}
         for candidate, match in kind.verify(self._db, reading, allowed, progress):
             work = known[candidate.work_id]
             if work.id not in best or match.similarity > best[work.id].match.similarity:
-                best[work.id] = Judged(candidate, work, match, work.id in licensed, work.id not in copies)
+                best[work.id] = Judged(
+                    candidate, work, match, work.id in licensed, work.id not in copies
+                )
         for candidate in allowed:
             work = known[candidate.work_id]
             same = work.sha256 == query.sha256 and work.media_type == kind.media_type
             if same and (work.id not in best or not best[work.id].match.verified):
-                best[work.id] = Judged(candidate, work, SameFile(), work.id in licensed, work.id not in copies)
+                best[work.id] = Judged(
+                    candidate, work, SameFile(), work.id in licensed, work.id not in copies
+                )
         return list(best.values())
 
     def _may_match(self, media_type: str, work: Work, query: Query) -> bool:

@@ -31,9 +31,15 @@ class UploadExchange:
         if work.erased_at is not None:
             return None
         return UploadFacts(
-            work.post_id, work.sha256, work.size_bytes, analysis.policy_version, work.media_type, work.mime,
-            work.creator, shareable_name(work.file_name),
-        )  # fmt: skip
+            work.post_id,
+            work.sha256,
+            work.size_bytes,
+            analysis.policy_version,
+            work.media_type,
+            work.mime,
+            work.creator,
+            shareable_name(work.file_name),
+        )
 
     def knows(self, facts: UploadFacts) -> bool:
         with self._db.transaction() as conn:
@@ -49,10 +55,18 @@ class UploadExchange:
             return None
 
     def take_in(self, facts: UploadFacts, path: Path) -> None:
-        """As `UploadDesk` says. Raises also: MediaTypeMismatch, EmbeddingError for what is no media."""
-        # The media type decides how it is judged, and browsers are served by the MIME type: neither is a peer's word.
+        """As `UploadDesk` says.
+
+        Raises also: MediaTypeMismatch, EmbeddingError for what is no media.
+        """
+        # The media type decides how it is judged, and browsers are served by the MIME type: neither
+        # is a peer's word.
         found = sniff(path)
         if (found.media_type, found.mime) != (facts.media_type, facts.mime):
-            raise MediaTypeMismatch(f"Introduced as {facts.media_type}, {facts.mime}; the file holds {found.mime}.")
+            raise MediaTypeMismatch(
+                f"Introduced as {facts.media_type}, {facts.mime}; the file holds {found.mime}."
+            )
         upload = Upload(path, facts.sha256, facts.size_bytes, facts.file_name, facts.creator)
-        self._intake.accept_introduced(upload, facts.post_id, facts.media_type, facts.mime, facts.config_version)
+        self._intake.accept_introduced(
+            upload, facts.post_id, facts.media_type, facts.mime, facts.config_version
+        )

@@ -39,7 +39,12 @@ class Checker:
     """Judges a file against everything that is registered."""
 
     def __init__(
-        self, db: Database, kinds: MediaKinds, matcher: Matcher, sound_ceiling_bps: int, min_share_bps: int
+        self,
+        db: Database,
+        kinds: MediaKinds,
+        matcher: Matcher,
+        sound_ceiling_bps: int,
+        min_share_bps: int,
     ) -> None:
         self._db = db
         self._kinds = kinds
@@ -48,11 +53,13 @@ class Checker:
         self._min_share_bps = min_share_bps
         self._turn = threading.BoundedSemaphore(AT_ONCE)
 
-    def check(self, path: Path, creator: str | None = None, media_type: str | None = None) -> Checked:
+    def check(
+        self, path: Path, creator: str | None = None, media_type: str | None = None
+    ) -> Checked:
         """What the verdict on a file by that creator would be.
 
-        Raises: UnknownMediaType, MediaTypeMismatch, MediaTypeNotSupported, InvalidCreator, EmbeddingError,
-            StorageError.
+        Raises: UnknownMediaType, MediaTypeMismatch, MediaTypeNotSupported, InvalidCreator,
+            EmbeddingError, StorageError.
         """
         handle = parse_creator(creator)[0] if creator else None
         facts = inspect(path, self._kinds, media_type)
@@ -60,21 +67,43 @@ class Checker:
         with self._db.transaction() as conn:
             current = policies.current(conn, facts.media_type)
             creator_id = creators.find_creator(conn, handle) if handle else None
-            sound_rule = sound_rule_of(conn, current.version, facts.media_type, self._sound_ceiling_bps)
-        policy = Policy(current.version, current.threshold_bps, current.base_redirect_bps, self._min_share_bps)
+            sound_rule = sound_rule_of(
+                conn, current.version, facts.media_type, self._sound_ceiling_bps
+            )
+        policy = Policy(
+            current.version, current.threshold_bps, current.base_redirect_bps, self._min_share_bps
+        )
         with self._my_turn():
             reading = kind.read(path)
             with path.open("rb") as file:
                 query = Query(hashlib.file_digest(file, "sha256").digest(), creator_id)
-            judged = self._matcher.verify(kind, reading, query, self._matcher.search(kind, reading, query))
-        decision = decide(Subject(creator_id, EVERYTHING, reading.too_plain), as_matches(judged, sound_rule), policy)
-        other = next((j.work for j in judged if decision.credited and j.work.id == decision.credited.work_id), None)
+            judged = self._matcher.verify(
+                kind, reading, query, self._matcher.search(kind, reading, query)
+            )
+        decision = decide(
+            Subject(creator_id, EVERYTHING, reading.too_plain),
+            as_matches(judged, sound_rule),
+            policy,
+        )
+        other = next(
+            (
+                j.work
+                for j in judged
+                if decision.credited and j.work.id == decision.credited.work_id
+            ),
+            None,
+        )
         words = explain(
-            verdict=decision.verdict, reason=decision.reason, similarity_bps=decision.similarity_bps,
-            threshold_bps=policy.threshold_bps, redirect_bps=decision.redirect_bps, media_type=facts.media_type,
-            other=called(other) if other else None, other_creator=other.creator if other else None,
+            verdict=decision.verdict,
+            reason=decision.reason,
+            similarity_bps=decision.similarity_bps,
+            threshold_bps=policy.threshold_bps,
+            redirect_bps=decision.redirect_bps,
+            media_type=facts.media_type,
+            other=called(other) if other else None,
+            other_creator=other.creator if other else None,
             plain_reason=reading.too_plain,
-        )  # fmt: skip
+        )
         ranked = sorted(judged, key=lambda one: -one.match.similarity)
         return Checked(kind, reading, policy, decision, ranked, words)
 

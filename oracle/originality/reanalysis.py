@@ -1,4 +1,6 @@
-"""Analyses made again: of what an incomplete search left undecided, and of what rested on a wrong reference."""
+"""Analyses made again: of what an incomplete search left undecided, and of what rested on a
+wrong reference.
+"""
 
 from uuid import UUID, uuid4
 
@@ -18,9 +20,10 @@ BATCH = 50
 def queue_incomplete(db: Database, jobs: Jobs, *, limit: int = BATCH) -> int:
     """Queue one re-analysis of each analysis that could not look at everything and now could.
 
-    It is of the same work at its own sequence number, under the policy that the first one was under. It is no
-    report to the contract, which has an answer: there the creator, or whoever asked, asks again without a URI. The
-    ledger follows it like any verdict, for what is earned from then on.
+    It is of the same work at its own sequence number, under the policy that the first one was
+    under. It is no report to the contract, which has an answer: there the creator, or whoever
+    asked, asks again without a URI. The ledger follows it like any verdict, for what is earned from
+    then on.
 
     Returns: how many were queued. Raises: DatabaseUnavailable.
     """
@@ -28,10 +31,21 @@ def queue_incomplete(db: Database, jobs: Jobs, *, limit: int = BATCH) -> int:
         due = analyses.find_incomplete(conn, limit)
         for analysis_id in due:
             before, again = analyses.get(conn, analysis_id), uuid4()
-            analyses.add(conn, NewAnalysis(
-                again, "index", before.post_id, before.creator_id, before.media_type, before.policy_version,
-                before.threshold_bps, before.base_redirect_bps, work_id=before.work_id, again_of=analysis_id,
-            ))  # fmt: skip
+            analyses.add(
+                conn,
+                NewAnalysis(
+                    again,
+                    "index",
+                    before.post_id,
+                    before.creator_id,
+                    before.media_type,
+                    before.policy_version,
+                    before.threshold_bps,
+                    before.base_redirect_bps,
+                    work_id=before.work_id,
+                    again_of=analysis_id,
+                ),
+            )
             jobs.defer(conn, again)
             log.info("analysis.again", analysis_id=str(again), before=str(analysis_id))
     return len(due)
@@ -40,8 +54,8 @@ def queue_incomplete(db: Database, jobs: Jobs, *, limit: int = BATCH) -> int:
 def queue_rechecks(db: Database, jobs: Jobs, *, limit: int = BATCH) -> int:
     """Queue a re-analysis of each decision that rests on a reference which an appeal found wrong.
 
-    They are new analyses of the same works under the policy of today, judged like any other and not sent to the
-    chain; what they come to changes the post's terms unless an appeal has ruled on it.
+    They are new analyses of the same works under the policy of today, judged like any other and not
+    sent to the chain; what they come to changes the post's terms unless an appeal has ruled on it.
 
     Returns: how many were queued. Raises: PolicyUnknown, DatabaseUnavailable.
     """
@@ -58,10 +72,20 @@ def _queue_recheck(conn: Connection, jobs: Jobs, analysis_id: UUID) -> bool:
     if before.work_id is None:
         return False
     policy, again = policies.current(conn, before.media_type), uuid4()
-    analyses.add(conn, NewAnalysis(
-        again, "index", before.post_id, before.creator_id, before.media_type, policy.version,
-        policy.threshold_bps, policy.base_redirect_bps, work_id=before.work_id,
-    ))  # fmt: skip
+    analyses.add(
+        conn,
+        NewAnalysis(
+            again,
+            "index",
+            before.post_id,
+            before.creator_id,
+            before.media_type,
+            policy.version,
+            policy.threshold_bps,
+            policy.base_redirect_bps,
+            work_id=before.work_id,
+        ),
+    )
     jobs.defer(conn, again)
     log.info("appeal.recheck", analysis_id=str(again), before=str(analysis_id))
     return True

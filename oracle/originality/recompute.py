@@ -10,7 +10,16 @@ from uuid import UUID
 from oracle.chain.core.receipt import Check
 from oracle.media.handler import MediaKinds
 from oracle.originality import evidence
-from oracle.rules.decision import Match, Policy, SoundRule, Subject, decide, redirect_bps, similarity_to_bps, tier_of
+from oracle.rules.decision import (
+    Match,
+    Policy,
+    SoundRule,
+    Subject,
+    decide,
+    redirect_bps,
+    similarity_to_bps,
+    tier_of,
+)
 from storage.blobs import BlobStore
 from storage.chain import outbox
 from storage.database import Database
@@ -30,21 +39,34 @@ class Auditor:
         self._kinds = kinds
 
     def audit(self, analysis_id: UUID) -> list[Check]:
-        """Every number of a decided analysis, computed again: matches, similarity, tier, verdict, redirect, hashes.
+        """Every number of a decided analysis, computed again: matches, similarity, tier, verdict,
+        redirect, hashes.
 
-        Raises: NotFound for an unknown or undecided analysis; EmbeddingError, BlobError, DatabaseUnavailable.
+        Raises: NotFound for an unknown or undecided analysis; EmbeddingError, BlobError,
+            DatabaseUnavailable.
         """
         with self._db.transaction() as conn:
             analysis = analyses.get(conn, analysis_id)
-            if analysis.status != "decided" or analysis.evidence is None or analysis.work_id is None:
-                raise NotFound(f"The analysis {analysis_id} is {analysis.status}; there is no decision to explain.")
+            if (
+                analysis.status != "decided"
+                or analysis.evidence is None
+                or analysis.work_id is None
+            ):
+                raise NotFound(
+                    f"The analysis {analysis_id} is {analysis.status}; there is no decision to"
+                    " explain."
+                )
             work = get_work(conn, analysis.work_id)
             attestation = outbox.find_attestation(conn, analysis_id)
             policy = policies.at(conn, analysis.policy_version, analysis.media_type)
         document = json.loads(analysis.evidence)
         checks = [
-            _same("evidence hash", analysis.evidence_hash, evidence.digest(bytes(analysis.evidence))),
-            _same("models", document["model_digest"], self._kinds[work.media_type].model_digest.hex()),
+            _same(
+                "evidence hash", analysis.evidence_hash, evidence.digest(bytes(analysis.evidence))
+            ),
+            _same(
+                "models", document["model_digest"], self._kinds[work.media_type].model_digest.hex()
+            ),
             _same("threshold", analysis.threshold_bps, policy.threshold_bps),
             _same("base redirect", analysis.base_redirect_bps, policy.base_redirect_bps),
         ]
@@ -52,9 +74,13 @@ class Auditor:
             report = attestation.report
             checks += [
                 _same(
-                    "evidence hash in the report", report["evidence_hash"], "0x" + (analysis.evidence_hash or b"").hex()
+                    "evidence hash in the report",
+                    report["evidence_hash"],
+                    "0x" + (analysis.evidence_hash or b"").hex(),
                 ),
-                _same("similarity in the report", report["similarity_bps"], analysis.similarity_bps),
+                _same(
+                    "similarity in the report", report["similarity_bps"], analysis.similarity_bps
+                ),
             ]
         checks += self._matches(work, document)
         return [*checks, *_decision(analysis, document)]
@@ -71,11 +97,18 @@ class Auditor:
             licensed = licensed_works(conn, work.creator_id, ids)
         checks = [_same("too plain to decide", document["too_plain"], reading.too_plain)]
         found = [kind.find_again(match) for match in document["matches"]]
-        again = {one.work_id: match.similarity for one, match in kind.verify(self._db, reading, found)}
+        again = {
+            one.work_id: match.similarity for one, match in kind.verify(self._db, reading, found)
+        }
         for match, work_id in zip(document["matches"], ids, strict=True):
-            name = f"match with {match['work']['creator'] or 'an unnamed creator'}'s work {str(work_id)[:8]}"
+            name = (
+                f"match with {match['work']['creator'] or 'an unnamed creator'}'s work"
+                f" {str(work_id)[:8]}"
+            )
             if match.get("same_file"):
-                checks.append(_same(f"{name}: the same file", match["work"]["sha256"], work.sha256.hex()))
+                checks.append(
+                    _same(f"{name}: the same file", match["work"]["sha256"], work.sha256.hex())
+                )
                 continue
             if work_id not in again:
                 checks.append(Check(name, False, "the earlier work is not in the index any more"))
@@ -92,22 +125,33 @@ def _decision(analysis: Analysis, document: dict[str, Any]) -> list[Check]:
     subject_work = document["work"]
     creators: dict[str, int] = {}
     subject = Subject(
-        _number(creators, subject_work["creator"]), subject_work["registration"],
-        document["too_plain"], document["decision"]["reason"] != "incomplete_search",
-    )  # fmt: skip
+        _number(creators, subject_work["creator"]),
+        subject_work["registration"],
+        document["too_plain"],
+        document["decision"]["reason"] != "incomplete_search",
+    )
     rule = document["policy"]["sound_only"]
     sound_rule = SoundRule(**rule) if rule else None
     found = [
         Match(
-            UUID(match["work"]["id"]), _number(creators, match["work"]["creator"]), match["work"]["registration"],
-            similarity_to_bps(match["similarity"]), match["licensed"],
-            sound_rule if match.get("sound_only") else None, match["verified"],
-            similarity_to_bps(match["query_coverage"]), match["original"],
+            UUID(match["work"]["id"]),
+            _number(creators, match["work"]["creator"]),
+            match["work"]["registration"],
+            similarity_to_bps(match["similarity"]),
+            match["licensed"],
+            sound_rule if match.get("sound_only") else None,
+            match["verified"],
+            similarity_to_bps(match["query_coverage"]),
+            match["original"],
         )
-        for match in document["matches"] if match["similarity"] > 0
-    ]  # fmt: skip
+        for match in document["matches"]
+        if match["similarity"] > 0
+    ]
     policy = Policy(
-        analysis.policy_version, analysis.threshold_bps, analysis.base_redirect_bps, document["policy"]["min_share_bps"]
+        analysis.policy_version,
+        analysis.threshold_bps,
+        analysis.base_redirect_bps,
+        document["policy"]["min_share_bps"],
     )
     again = decide(subject, found, policy)
     credited = again.credited.work_id if again.credited else None
@@ -118,7 +162,11 @@ def _decision(analysis: Analysis, document: dict[str, Any]) -> list[Check]:
         _same("verdict", analysis.verdict, again.verdict.value),
         _same("reason", analysis.reason, again.reason.value),
         _same("credited work", analysis.matched_work_id, credited),
-        _same("redirect", analysis.redirect_bps, redirect if again.verdict.value == "derivative" else 0),
+        _same(
+            "redirect",
+            analysis.redirect_bps,
+            redirect if again.verdict.value == "derivative" else 0,
+        ),
     ]
 
 
@@ -129,7 +177,9 @@ def agrees(checks: Sequence[Check]) -> bool:
 
 def _same(name: str, stored: object, again: object) -> Check:
     stored, again = _shown(stored), _shown(again)
-    return Check(name, stored == again, str(stored) if stored == again else f"stored {stored}, now {again}")
+    return Check(
+        name, stored == again, str(stored) if stored == again else f"stored {stored}, now {again}"
+    )
 
 
 def _shown(value: object) -> object:

@@ -1,12 +1,13 @@
 """Money of creators as double entry: pure rules, no I/O, no clock. Amounts in cents.
 
-The rules are the contracts' own (BonusVault and RevenueSplitter): bonus first, then the redirect from all that the
-post earns; the redirected part waits while the verdict can still be disputed, the poster's part while the post is
-frozen; a redirect that rose meanwhile takes no more than what was held. Each function returns the postings of one
-transaction: they sum to zero, and what only waits stays with its creator.
+The rules are the contracts' own (BonusVault and RevenueSplitter): bonus first, then the redirect
+from all that the post earns; the redirected part waits while the verdict can still be disputed, the
+poster's part while the post is frozen; a redirect that rose meanwhile takes no more than what was
+held. Each function returns the postings of one transaction: they sum to zero, and what only waits
+stays with its creator.
 
-For every creator: earned + redirected to me = available + held + redirected away. What of the available money was
-fetched from the contract is known there alone.
+For every creator: earned + redirected to me = available + held + redirected away. What of the
+available money was fetched from the contract is known there alone.
 """
 
 from collections.abc import Iterable
@@ -51,7 +52,8 @@ class Terms:
     """What the verdict on a post means for its money at one moment.
 
     Attributes:
-        redirect_bps: zero unless derivative. creditor_id: the original's creator, None unless derivative.
+        redirect_bps: zero unless derivative. creditor_id: the original's creator, None unless
+            derivative.
         final: whether nobody can dispute the verdict any more.
         frozen: whether an alert holds what the post earns its poster.
     """
@@ -63,19 +65,25 @@ class Terms:
     frozen: bool = False
 
     def __post_init__(self) -> None:
-        if self.redirect_bps and (self.verdict is not Verdict.DERIVATIVE or self.creditor_id is None):
+        if self.redirect_bps and (
+            self.verdict is not Verdict.DERIVATIVE or self.creditor_id is None
+        ):
             raise ValueError("only a derivative of a known creator's work redirects")
 
 
 @dataclass(frozen=True)
 class Contest:
-    """What waits for a post's verdict: the redirected parts `held`, taken from payments of `gross` in all."""
+    """What waits for a post's verdict: the redirected parts `held`, taken from payments of
+    `gross` in all.
+    """
 
     held: int = 0
     gross: int = 0
 
 
-def pay(poster_id: int, base_minor: int, grade: Grade, terms: Terms) -> tuple[Payout, list[Posting]]:
+def pay(
+    poster_id: int, base_minor: int, grade: Grade, terms: Terms
+) -> tuple[Payout, list[Posting]]:
     """Pay a post for one week: base and the bonus of its final grade. Raises: NegativeAmount."""
     paid = payout(base_minor, grade, terms.verdict, terms.redirect_bps)
     parts = {Entry.BASE: paid.base_pay, Entry.BONUS: paid.bonus}
@@ -83,7 +91,10 @@ def pay(poster_id: int, base_minor: int, grade: Grade, terms: Terms) -> tuple[Pa
 
 
 def correct(poster_id: int, missing_minor: int, terms: Terms) -> list[Posting]:
-    """Pay what is missing of a bonus after a grade rose. Nobody is charged in hindsight, so it is never negative."""
+    """Pay what is missing of a bonus after a grade rose.
+
+    Nobody is charged in hindsight, so it is never negative.
+    """
     return _earn(poster_id, {Entry.BONUS: missing_minor}, terms)
 
 
@@ -91,14 +102,24 @@ def settle_contest(poster_id: int, contest: Contest, terms: Terms) -> list[Posti
     """Pay out what waited for a verdict that is final now."""
     to_original = 0
     if terms.verdict is Verdict.DERIVATIVE:
-        # A redirect that rose meanwhile takes no more than what was held: nobody is charged in hindsight.
+        # A redirect that rose meanwhile takes no more than what was held: nobody is charged in
+        # hindsight.
         to_original = min(redirect(contest.gross, terms.redirect_bps).to_original, contest.held)
     postings = []
     if to_original:
         assert terms.creditor_id is not None
-        postings += _move(poster_id, Bucket.CONTESTED, terms.creditor_id, Bucket.AVAILABLE, Entry.REDIRECT, to_original)
+        postings += _move(
+            poster_id,
+            Bucket.CONTESTED,
+            terms.creditor_id,
+            Bucket.AVAILABLE,
+            Entry.REDIRECT,
+            to_original,
+        )
     to_poster = contest.held - to_original
-    postings += _move(poster_id, Bucket.CONTESTED, poster_id, Bucket.AVAILABLE, Entry.CONTEST, to_poster)
+    postings += _move(
+        poster_id, Bucket.CONTESTED, poster_id, Bucket.AVAILABLE, Entry.CONTEST, to_poster
+    )
     return postings + _freeze(poster_id, to_poster, terms)
 
 
@@ -109,7 +130,9 @@ def release(poster_id: int, frozen_minor: int) -> list[Posting]:
 
 @dataclass(frozen=True)
 class Totals:
-    """A creator's money in cents; `balances` says whether the sides are equal, as they always are."""
+    """A creator's money in cents; `balances` says whether the sides are equal, as they always
+    are.
+    """
 
     earned: int = 0
     redirected_to_me: int = 0
@@ -125,7 +148,9 @@ class Totals:
 
     @property
     def balances(self) -> bool:
-        return self.earned + self.redirected_to_me == self.available + self.held + self.redirected_away
+        return (
+            self.earned + self.redirected_to_me == self.available + self.held + self.redirected_away
+        )
 
 
 def totals(creator_id: int, postings: Iterable[Posting]) -> Totals:
@@ -142,7 +167,14 @@ def totals(creator_id: int, postings: Iterable[Posting]) -> Totals:
             to_me += posting.amount_minor
         elif posting.entry is Entry.REDIRECT:
             away -= posting.amount_minor
-    return Totals(earned, to_me, away, buckets[Bucket.AVAILABLE], buckets[Bucket.CONTESTED], buckets[Bucket.FROZEN])
+    return Totals(
+        earned,
+        to_me,
+        away,
+        buckets[Bucket.AVAILABLE],
+        buckets[Bucket.CONTESTED],
+        buckets[Bucket.FROZEN],
+    )
 
 
 def _earn(poster_id: int, parts: dict[Entry, int], terms: Terms) -> list[Posting]:
@@ -153,10 +185,22 @@ def _earn(poster_id: int, parts: dict[Entry, int], terms: Terms) -> list[Posting
     if shares.to_original and terms.final:
         assert terms.creditor_id is not None
         postings += _move(
-            poster_id, Bucket.AVAILABLE, terms.creditor_id, Bucket.AVAILABLE, Entry.REDIRECT, shares.to_original
+            poster_id,
+            Bucket.AVAILABLE,
+            terms.creditor_id,
+            Bucket.AVAILABLE,
+            Entry.REDIRECT,
+            shares.to_original,
         )
     elif shares.to_original:
-        postings += _move(poster_id, Bucket.AVAILABLE, poster_id, Bucket.CONTESTED, Entry.CONTEST, shares.to_original)
+        postings += _move(
+            poster_id,
+            Bucket.AVAILABLE,
+            poster_id,
+            Bucket.CONTESTED,
+            Entry.CONTEST,
+            shares.to_original,
+        )
     return postings + _freeze(poster_id, shares.to_poster, terms)
 
 
@@ -166,7 +210,9 @@ def _freeze(poster_id: int, amount: int, terms: Terms) -> list[Posting]:
     return _move(poster_id, Bucket.AVAILABLE, poster_id, Bucket.FROZEN, Entry.FREEZE, amount)
 
 
-def _move(giver: int, source: Bucket, taker: int, target: Bucket, entry: Entry, amount: int) -> list[Posting]:
+def _move(
+    giver: int, source: Bucket, taker: int, target: Bucket, entry: Entry, amount: int
+) -> list[Posting]:
     if amount == 0:
         return []
     return [Posting(giver, source, entry, -amount), Posting(taker, target, entry, amount)]

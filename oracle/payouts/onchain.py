@@ -1,14 +1,16 @@
-"""Pay of the books on its way to the contract: base pay and grade go there, the contract does the rest itself.
+"""Pay of the books on its way to the contract: base pay and grade go there, the contract does the
+rest itself.
 
-The contract divides by its own verdict on the post, so what it would do is compared with the books before anything is
-sent: where it judges the post otherwise (an appeal that has not reached it), the payment is held. A payment is made
-once: the contract refuses a post's week a second time, and a run that died after sending finds it. It counts as paid
-when its block is final; one that goes with its block is sent again. What a better grade adds later goes there as base
-pay without a bonus, under a period of its own.
+The contract divides by its own verdict on the post, so what it would do is compared with the books
+before anything is sent: where it judges the post otherwise (an appeal that has not reached it), the
+payment is held. A payment is made once: the contract refuses a post's week a second time, and a run
+that died after sending finds it. It counts as paid when its block is final; one that goes with its
+block is sent again. What a better grade adds later goes there as base pay without a bonus, under a
+period of its own.
 
-What a person withholds, to pay it another way, is not sent any more. It is confirmed only when nothing that was sent
-for it can still be mined: the nonce of the last such transaction is spent in a final block, and the contract has not
-paid.
+What a person withholds, to pay it another way, is not sent any more. It is confirmed only when
+nothing that was sent for it can still be mined: the nonce of the last such transaction is spent in
+a final block, and the contract has not paid.
 """
 
 import hashlib
@@ -47,7 +49,8 @@ VERDICTS = {
     Outcome.LICENSED: Verdict.LICENSED,
 }  # the contract pays any other outcome as an original
 HELD = "JudgedOtherwise"
-# A transaction that was not mined for so long may have been forgotten; until then none is sent beside it.
+# A transaction that was not mined for so long may have been forgotten; until then none is sent
+# beside it.
 FORGOTTEN_AFTER = timedelta(minutes=30)
 
 
@@ -85,8 +88,13 @@ class _NotToBeSent(Exception):
     """It was withheld between the look at it and the sending."""
 
 
-def send_pay(db: Database, client: ChainClient, paymaster: Signer, till: Till, now: datetime) -> Sent:
-    """Send what is booked and not on chain yet. Raises: ChainError, DatabaseUnavailable; the next run goes on."""
+def send_pay(
+    db: Database, client: ChainClient, paymaster: Signer, till: Till, now: datetime
+) -> Sent:
+    """Send what is booked and not on chain yet.
+
+    Raises: ChainError, DatabaseUnavailable; the next run goes on.
+    """
     with db.transaction() as lock:
         if not ledger_chain.try_lock(lock):
             return Sent()
@@ -96,14 +104,20 @@ def send_pay(db: Database, client: ChainClient, paymaster: Signer, till: Till, n
             due = ledger_chain.list_unsent(conn, now, BATCH)
         became = [_send(db, client, paymaster, till, pay, now) for pay in due]
     return Sent(
-        paid=became.count("paid") + became.count("differing"), refused=became.count("refused"),
-        held=became.count("held"), differing=became.count("differing"), final=final, lost=lost,
-        waiting=became.count("waiting"), confirmed=confirmed,
-    )  # fmt: skip
+        paid=became.count("paid") + became.count("differing"),
+        refused=became.count("refused"),
+        held=became.count("held"),
+        differing=became.count("differing"),
+        final=final,
+        lost=lost,
+        waiting=became.count("waiting"),
+        confirmed=confirmed,
+    )
 
 
 def period_of(week: date, raised_to: str | None = None) -> bytes:
-    """The 32 bytes that name a payment of a post on chain: SHA-256 of "week " and its Monday in ISO form.
+    """The 32 bytes that name a payment of a post on chain: SHA-256 of "week " and its Monday in ISO
+    form.
 
     For what a better grade added later: followed by " raised to " and the grade.
     """
@@ -114,8 +128,8 @@ def period_of(week: date, raised_to: str | None = None) -> bytes:
 def agrees(split: Split, pay: PayToSend, till: Till) -> bool:
     """Whether the contract's parts are the books'.
 
-    Exactly, where its units are cents; where they are smaller it floors twice (bonus, redirect) in those, and either
-    floor may differ from the books' by less than a cent.
+    Exactly, where its units are cents; where they are smaller it floors twice (bonus, redirect) in
+    those, and either floor may differ from the books' by less than a cent.
     """
     to_original, to_poster = owed(pay)
     differences = (
@@ -142,15 +156,26 @@ def _judged_otherwise(client: ChainClient, pay: PayToSend, till: Till) -> dict[s
     if _judged_alike(result, told, pay, till):
         return None
     return {
-        "outcome": result.outcome.name.lower(), "status": result.status.name.lower(),
-        "redirect_bps": told.redirect_bps, "beneficiary": hexed(told.beneficiary),
-    }  # fmt: skip
+        "outcome": result.outcome.name.lower(),
+        "status": result.status.name.lower(),
+        "redirect_bps": told.redirect_bps,
+        "beneficiary": hexed(told.beneficiary),
+    }
 
 
 def _judged_alike(result: PostResult, told: Redirect, pay: PayToSend, till: Till) -> bool:
-    """Whether the contract would pay nobody but whom the books pay, the original's creator no more than they do."""
-    verdict, grade, today = VERDICTS.get(result.outcome, Verdict.ORIGINAL), Grade(pay.grade), pay.today
-    if (bonus_bps(grade, verdict), told.redirect_bps) != (bonus_bps(grade, Verdict(today.verdict)), today.redirect_bps):
+    """Whether the contract would pay nobody but whom the books pay, the original's creator no
+    more than they do.
+    """
+    verdict, grade, today = (
+        VERDICTS.get(result.outcome, Verdict.ORIGINAL),
+        Grade(pay.grade),
+        pay.today,
+    )
+    if (bonus_bps(grade, verdict), told.redirect_bps) != (
+        bonus_bps(grade, Verdict(today.verdict)),
+        today.redirect_bps,
+    ):
         return False
     if today.redirect_bps and told.beneficiary != today.creditor_account:
         return False
@@ -158,7 +183,10 @@ def _judged_alike(result: PostResult, told: Redirect, pay: PayToSend, till: Till
     to_original, to_poster = (part * till.units_per_cent for part in owed(pay))
     less_than_a_cent = 2 * till.units_per_cent - 1
     # A higher bonus of a post that turned out original is the poster's gain and nobody's loss.
-    return abs(shares.to_original - to_original) < less_than_a_cent and to_poster - shares.to_poster < less_than_a_cent
+    return (
+        abs(shares.to_original - to_original) < less_than_a_cent
+        and to_poster - shares.to_poster < less_than_a_cent
+    )
 
 
 def _follow_sent(db: Database, client: ChainClient, now: datetime) -> tuple[int, int]:
@@ -185,7 +213,9 @@ def _follow_sent(db: Database, client: ChainClient, now: datetime) -> tuple[int,
 
 
 def _confirm_withheld(db: Database, client: ChainClient, now: datetime) -> int:
-    """How many that were withheld cannot reach the contract any more: those may be paid another way."""
+    """How many that were withheld cannot reach the contract any more: those may be paid another
+    way.
+    """
     with db.transaction() as conn:
         withheld = ledger_stuck.list_unconfirmed(conn, BATCH)
     if not withheld:
@@ -197,12 +227,18 @@ def _confirm_withheld(db: Database, client: ChainClient, now: datetime) -> int:
         paid = _is_paid(client, pay)
         if paid:
             log.warning("pay.withheld_was_paid", transaction=pay.transaction_id)
-        open_still = paid or _is_paid(client, pay, block=final_block) or _is_paid(client, pay, block="pending")
+        open_still = (
+            paid
+            or _is_paid(client, pay, block=final_block)
+            or _is_paid(client, pay, block="pending")
+        )
         if signed is not None and client.account_nonce(signed.by, final_block) <= signed.nonce:
             open_still = True
         with db.transaction() as conn:
             if paid:
-                ledger_chain.keep_sent(conn, pay.transaction_id, None, None, block=head.number, now=now)
+                ledger_chain.keep_sent(
+                    conn, pay.transaction_id, None, None, block=head.number, now=now
+                )
             else:
                 ledger_stuck.keep_confirmed(conn, pay.transaction_id, now, confirmed=not open_still)
         confirmed += not open_still
@@ -212,19 +248,32 @@ def _confirm_withheld(db: Database, client: ChainClient, now: datetime) -> int:
 def _is_paid(client: ChainClient, pay: PayToSend | SentPay, *, block: BlockId = "latest") -> bool:
     vault = client.deployment.bonus_vault
     return bool(
-        client.read("BonusVault", vault, "isPaid", pay.post_id, period_of(pay.week, pay.raised_to), block=block)
+        client.read(
+            "BonusVault",
+            vault,
+            "isPaid",
+            pay.post_id,
+            period_of(pay.week, pay.raised_to),
+            block=block,
+        )
     )
 
 
-def _send(db: Database, client: ChainClient, paymaster: Signer, till: Till, pay: PayToSend, now: datetime) -> str:
-    """What became of it: paid (also where an earlier run had sent it), differing, refused, held or waiting."""
+def _send(
+    db: Database, client: ChainClient, paymaster: Signer, till: Till, pay: PayToSend, now: datetime
+) -> str:
+    """What became of it: paid (also where an earlier run had sent it), differing, refused, held
+    or waiting.
+    """
     number = pay.transaction_id
     if (found := _found(db, client, pay, now)) is not None:
         return found
     if (says := _judged_otherwise(client, pay, till)) is not None:
         with db.transaction() as conn:
             ledger_chain.keep_unpaid(conn, number, "held", HELD, now, says)
-        log.error("pay.held", transaction=number, post="0x" + pay.post_id.hex(), books=pay.today.verdict)
+        log.error(
+            "pay.held", transaction=number, post="0x" + pay.post_id.hex(), books=pay.today.verdict
+        )
         return "held"
 
     def keep_signed(nonce: int) -> None:
@@ -234,9 +283,15 @@ def _send(db: Database, client: ChainClient, paymaster: Signer, till: Till, pay:
 
     try:
         split = economy.credit_bonus(
-            client, paymaster, pay.post_id, period_of(pay.week, pay.raised_to), pay.base_minor * till.units_per_cent,
-            NUMBERS[pay.grade], token=till.token, before_sending=keep_signed,
-        )  # fmt: skip
+            client,
+            paymaster,
+            pay.post_id,
+            period_of(pay.week, pay.raised_to),
+            pay.base_minor * till.units_per_cent,
+            NUMBERS[pay.grade],
+            token=till.token,
+            before_sending=keep_signed,
+        )
     except _NotToBeSent:
         return "held"
     except ContractReverted as exc:
@@ -257,13 +312,18 @@ def _send(db: Database, client: ChainClient, paymaster: Signer, till: Till, pay:
 
 
 def _found(db: Database, client: ChainClient, pay: PayToSend, now: datetime) -> str | None:
-    """Whether an earlier run has paid it, or has a transaction under way that may; None where neither is known."""
+    """Whether an earlier run has paid it, or has a transaction under way that may; None where
+    neither is known.
+    """
     if _is_paid(client, pay):
         with db.transaction() as conn:
-            ledger_chain.keep_sent(conn, pay.transaction_id, None, None, block=client.head().number, now=now)
+            ledger_chain.keep_sent(
+                conn, pay.transaction_id, None, None, block=client.head().number, now=now
+            )
         return "paid"
     signed, waits = pay.signed, _is_paid(client, pay, block="pending")
-    if signed is not None and now - signed.at < FORGOTTEN_AFTER:  # not every endpoint knows what is pending
+    # not every endpoint knows what is pending
+    if signed is not None and now - signed.at < FORGOTTEN_AFTER:
         waits = waits or client.account_nonce(signed.by) <= signed.nonce
     if not waits:
         return None

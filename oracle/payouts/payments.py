@@ -1,4 +1,6 @@
-"""Payments of creators: what is due is paid by the shared rules, what waited is settled, and all of it is booked."""
+"""Payments of creators: what is due is paid by the shared rules, what waited is settled, and all
+of it is booked.
+"""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -31,7 +33,8 @@ DISPUTE_WINDOW = timedelta(days=7)
 
 
 def run_due(db: Database, now: datetime, *, dispute_window: timedelta = DISPUTE_WINDOW) -> int:
-    """Everything that is due: terms of new verdicts, pay, corrections, contests and freezes that ended.
+    """Everything that is due: terms of new verdicts, pay, corrections, contests and freezes that
+    ended.
 
     Returns: how many transactions were booked. Raises: DatabaseUnavailable.
     """
@@ -42,7 +45,10 @@ def run_due(db: Database, now: datetime, *, dispute_window: timedelta = DISPUTE_
         for due in ledger_earnings.list_corrections(conn):
             booked += bool(_alone(conn, due.post_id, partial(_correct, conn, due, now)))
     with db.transaction() as conn:
-        contested, frozen = ledger.posts_waiting(conn, "contested"), ledger.posts_waiting(conn, "frozen")
+        contested, frozen = (
+            ledger.posts_waiting(conn, "contested"),
+            ledger.posts_waiting(conn, "frozen"),
+        )
     booked += _each(db, contested, lambda conn, post_id: settle_post(conn, post_id, now))
     booked += _each(db, frozen, lambda conn, post_id: release_post(conn, post_id, now))
     if booked:
@@ -66,21 +72,26 @@ def freeze(
 ) -> None:
     """Freeze what a post earns its poster from now on, or an account, until a date at the latest.
 
-    An account's money is in the contract, which lets nobody fetch it meanwhile; the books only note the freeze.
+    An account's money is in the contract, which lets nobody fetch it meanwhile; the books only note
+    the freeze.
     """
     ledger_freezes.add(conn, Freeze(alert_id, post_id, creator_id, now, until))
 
 
 def release(conn: Connection, alert_id: UUID, now: datetime) -> None:
-    """End an alert's freezes; what a post's freeze held is available at once, unless another alert holds it, too."""
+    """End an alert's freezes; what a post's freeze held is available at once, unless another
+    alert holds it, too.
+    """
     for post_id in ledger_freezes.end(conn, alert_id, now):
         release_post(conn, post_id, now)
 
 
 def set_terms(conn: Connection, terms: PostTerms, now: datetime) -> None:
-    """Change what a post's verdict means for its money, as a dispute or an appeal decides; settle it if it is final.
+    """Change what a post's verdict means for its money, as a dispute or an appeal decides; settle
+    it if it is final.
 
-    A won appeal is `ruled`, original, and final now: what was held goes to the poster, and no more than that.
+    A won appeal is `ruled`, original, and final now: what was held goes to the poster, and no more
+    than that.
     """
     ledger.lock_post(conn, terms.post_id)
     ledger_terms.keep(conn, terms, now)
@@ -88,7 +99,10 @@ def set_terms(conn: Connection, terms: PostTerms, now: datetime) -> None:
 
 
 def settle_post(conn: Connection, post_id: bytes, now: datetime) -> bool:
-    """Pay out what waited for a post's verdict, if that is final. Returns: whether anything was booked."""
+    """Pay out what waited for a post's verdict, if that is final.
+
+    Returns: whether anything was booked.
+    """
     poster_id = ledger.lock_post(conn, post_id)
     stored = ledger_terms.find(conn, post_id)
     held = ledger.waiting(conn, post_id)
@@ -97,28 +111,51 @@ def settle_post(conn: Connection, post_id: bytes, now: datetime) -> bool:
     terms = _terms(conn, stored, now)
     postings = rules.settle_contest(poster_id, Contest(held.contested, held.gross), terms)
     facts = {
-        "held_minor": held.contested, "gross_minor": held.gross, "verdict": stored.verdict,
-        "redirect_bps": stored.redirect_bps, "ruled": stored.ruled,
-    }  # fmt: skip
-    ledger.book(conn, "contest_settled", postings, facts, week=ledger.week_of(now), booked_at=now, post_id=post_id)
+        "held_minor": held.contested,
+        "gross_minor": held.gross,
+        "verdict": stored.verdict,
+        "redirect_bps": stored.redirect_bps,
+        "ruled": stored.ruled,
+    }
+    ledger.book(
+        conn,
+        "contest_settled",
+        postings,
+        facts,
+        week=ledger.week_of(now),
+        booked_at=now,
+        post_id=post_id,
+    )
     return True
 
 
 def release_post(conn: Connection, post_id: bytes, now: datetime) -> bool:
-    """Give back what a post's freeze held, if no alert holds it any more. Returns: whether anything was booked."""
+    """Give back what a post's freeze held, if no alert holds it any more.
+
+    Returns: whether anything was booked.
+    """
     poster_id = ledger.lock_post(conn, post_id)
     held = ledger.waiting(conn, post_id).frozen
     if poster_id is None or held == 0 or ledger_freezes.is_post_frozen(conn, post_id, now):
         return False
     postings = rules.release(poster_id, held)
     ledger.book(
-        conn, "release", postings, {"held_minor": held}, week=ledger.week_of(now), booked_at=now, post_id=post_id
+        conn,
+        "release",
+        postings,
+        {"held_minor": held},
+        week=ledger.week_of(now),
+        booked_at=now,
+        post_id=post_id,
     )
     return True
 
 
 def pay_due(db: Database, now: datetime) -> int:
-    """Pay every announced week whose grade is final and whose verdict is known. Returns: how many."""
+    """Pay every announced week whose grade is final and whose verdict is known.
+
+    Returns: how many.
+    """
     paid, failed = 0, set[bytes]()
     while True:
         with db.transaction() as conn:
@@ -154,7 +191,9 @@ def _pay(conn: Connection, due: DuePay, now: datetime) -> bool:
         "frozen": terms.frozen,
         "analysis_id": str(stored.analysis_id) if stored.analysis_id else None,
     }
-    number = ledger.book(conn, "pay", postings, facts, week=due.week, booked_at=now, post_id=due.post_id)
+    number = ledger.book(
+        conn, "pay", postings, facts, week=due.week, booked_at=now, post_id=due.post_id
+    )
     ledger_earnings.mark_paid(conn, due.post_id, due.week, number)
     return True
 
@@ -170,14 +209,25 @@ def _correct(conn: Connection, due: DueCorrection, now: datetime) -> bool:
     if missing <= 0:
         return False
     terms = _terms(conn, stored, now)
-    postings, shares = rules.correct(poster_id, missing, terms), redirect(missing, terms.redirect_bps)
+    postings, shares = (
+        rules.correct(poster_id, missing, terms),
+        redirect(missing, terms.redirect_bps),
+    )
     facts = {
-        "grade": due.grade, "was": due.paid["grade"], "base_minor": due.paid["base_minor"], "bonus_bps": points,
-        "missing_minor": missing, "verdict": due.paid["verdict"], "redirect_bps": stored.redirect_bps,
-        "to_original_minor": shares.to_original, "to_poster_minor": shares.to_poster,
+        "grade": due.grade,
+        "was": due.paid["grade"],
+        "base_minor": due.paid["base_minor"],
+        "bonus_bps": points,
+        "missing_minor": missing,
+        "verdict": due.paid["verdict"],
+        "redirect_bps": stored.redirect_bps,
+        "to_original_minor": shares.to_original,
+        "to_poster_minor": shares.to_poster,
         "contested": bool(shares.to_original) and not terms.final,
-    }  # fmt: skip
-    ledger.book(conn, "correction", postings, facts, week=due.week, booked_at=now, post_id=due.post_id)
+    }
+    ledger.book(
+        conn, "correction", postings, facts, week=due.week, booked_at=now, post_id=due.post_id
+    )
     return True
 
 
@@ -201,7 +251,8 @@ def _each(db: Database, posts: list[bytes], step: Callable[[Connection, bytes], 
 
 
 def _alone(conn: Connection, post_id: bytes, step: Callable[[], bool]) -> bool | None:
-    """What a step on one post says; None where it failed and left nothing behind: the other posts go on.
+    """What a step on one post says; None where it failed and left nothing behind: the other posts
+    go on.
 
     Raises: psycopg.OperationalError, InterfaceError: an outage is everybody's.
     """

@@ -11,9 +11,19 @@ from oracle.rules.payout import Grade, bonus_bps, payout
 from storage.ledger.views import Line
 
 COLUMNS = (
-    "transaction", "booked_at", "week", "kind", "entry", "bucket", "amount", "currency", "post_id", "title",
-    "counterparty", "explanation",
-)  # fmt: skip
+    "transaction",
+    "booked_at",
+    "week",
+    "kind",
+    "entry",
+    "bucket",
+    "amount",
+    "currency",
+    "post_id",
+    "title",
+    "counterparty",
+    "explanation",
+)
 CURRENCY = "USD"
 # A spreadsheet takes a text that begins so for a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -45,12 +55,15 @@ def explain_pay(facts: Mapping[str, Any]) -> str:
     verdict = VERDICTS[facts["verdict"]]
     if facts["bonus_bps"]:
         text = (
-            f"Grade {facts['grade']} ({percent(facts['score_bps'])}), {verdict}: {percent(facts['bonus_bps'])} of"
-            f" {dollars(base)} is {dollars(bonus)} on top. {dollars(base)} + {dollars(bonus)} ="
-            f" {dollars(base + bonus)}."
+            f"Grade {facts['grade']} ({percent(facts['score_bps'])}), {verdict}:"
+            f" {percent(facts['bonus_bps'])} of {dollars(base)} is {dollars(bonus)} on top."
+            f" {dollars(base)} + {dollars(bonus)} = {dollars(base + bonus)}."
         )
     else:
-        text = f"Grade {facts['grade']} ({percent(facts['score_bps'])}), {verdict}: {dollars(base)} without a bonus."
+        text = (
+            f"Grade {facts['grade']} ({percent(facts['score_bps'])}), {verdict}:"
+            f" {dollars(base)} without a bonus."
+        )
     if facts["redirect_bps"]:
         text += (
             f" Of that, {percent(facts['redirect_bps'])} = {dollars(facts['to_original_minor'])}"
@@ -58,7 +71,10 @@ def explain_pay(facts: Mapping[str, Any]) -> str:
             f" to {facts['creditor']}, and {dollars(facts['to_poster_minor'])} is yours."
         )
     if facts["frozen"]:
-        text += f" {dollars(facts['to_poster_minor'])} waits while an alert is looked into; it is not taken away."
+        text += (
+            f" {dollars(facts['to_poster_minor'])} waits while an alert is looked into; it is"
+            " not taken away."
+        )
     return text
 
 
@@ -67,46 +83,70 @@ def explain(line: Line) -> str:
     facts = line.facts
     if line.entry == "redirect" and line.amount_minor > 0:
         return (
-            f"{percent(facts['redirect_bps'])} of what {line.counterparty}'s post earned goes to you:"
-            " it is a copy of your earlier work."
+            f"{percent(facts['redirect_bps'])} of what {line.counterparty}'s post earned goes to"
+            " you: it is a copy of your earlier work."
         )
     if line.kind == "pay":
         return explain_pay(facts)
     if line.kind == "correction":
         return (
-            f"The grade rose from {facts['was']} to {facts['grade']}: {percent(facts['bonus_bps'])} of"
-            f" {dollars(facts['base_minor'])} is due as bonus, and {dollars(facts['missing_minor'])} of it was missing."
+            f"The grade rose from {facts['was']} to {facts['grade']}:"
+            f" {percent(facts['bonus_bps'])} of {dollars(facts['base_minor'])} is due as bonus,"
+            f" and {dollars(facts['missing_minor'])} of it was missing."
         )
     if line.kind == "contest_settled":
         if line.entry == "redirect":
-            return f"The time to dispute is over: {percent(facts['redirect_bps'])} goes to {line.counterparty}."
-        return f"The verdict is final ({VERDICTS[facts['verdict']]}): what was held and is yours is paid back."
+            return (
+                f"The time to dispute is over: {percent(facts['redirect_bps'])} goes to"
+                f" {line.counterparty}."
+            )
+        return (
+            f"The verdict is final ({VERDICTS[facts['verdict']]}): what was held and is yours"
+            " is paid back."
+        )
     return f"The alert has ended: {dollars(facts['held_minor'])} waits no longer."
 
 
-def expected_pay(base_minor: int, grade: str | None, verdict: str | None, redirect_bps: int) -> dict[str, int]:
-    """What a week would bring if nothing changed any more, in cents. An undecided post counts as original."""
+def expected_pay(
+    base_minor: int, grade: str | None, verdict: str | None, redirect_bps: int
+) -> dict[str, int]:
+    """What a week would bring if nothing changed any more, in cents.
+
+    An undecided post counts as original.
+    """
     known = Verdict(verdict) if verdict else Verdict.UNDECIDED
     letter = Grade(grade) if grade else Grade.C
     paid = payout(base_minor, letter, known, redirect_bps if known is Verdict.DERIVATIVE else 0)
     return {
-        "base": paid.base_pay, "bonus": paid.bonus, "bonus_bps": bonus_bps(letter, known),
-        "redirected_away": paid.shares.to_original, "net": paid.shares.to_poster,
-    }  # fmt: skip
+        "base": paid.base_pay,
+        "bonus": paid.bonus,
+        "bonus_bps": bonus_bps(letter, known),
+        "redirected_away": paid.shares.to_original,
+        "net": paid.shares.to_poster,
+    }
 
 
 def statement_csv(lines: Iterable[Line]) -> Iterator[str]:
     """A statement as CSV, one row a posting; the amounts of a bucket sum to its balance."""
     yield _row(COLUMNS)
     for line in lines:
-        amount = (
-            f"{'-' if line.amount_minor < 0 else ''}{abs(line.amount_minor) // 100}.{abs(line.amount_minor) % 100:02d}"
+        amount = f"{'-' if line.amount_minor < 0 else ''}{abs(line.amount_minor) // 100}.{abs(line.amount_minor) % 100:02d}"
+        yield _row(
+            (
+                line.transaction_id,
+                line.booked_at.isoformat(),
+                line.week.isoformat(),
+                line.kind,
+                line.entry,
+                line.bucket,
+                amount,
+                CURRENCY,
+                "0x" + line.post_id.hex() if line.post_id else "",
+                _text(line.title),
+                _text(line.counterparty),
+                explain(line),
+            )
         )
-        yield _row((
-            line.transaction_id, line.booked_at.isoformat(), line.week.isoformat(), line.kind, line.entry, line.bucket,
-            amount, CURRENCY, "0x" + line.post_id.hex() if line.post_id else "", _text(line.title),
-            _text(line.counterparty), explain(line),
-        ))  # fmt: skip
 
 
 def _text(value: str | None) -> str:

@@ -1,7 +1,8 @@
 """From verified matches to a verdict: pure rules, no I/O, no clock, no randomness.
 
-The same rules stand in Solidity (`contracts/src/libraries/RedirectMath.sol`); `tests/vectors/rules.json`
-holds the vectors that both must satisfy, and a property test compares the two over the whole domain.
+The same rules stand in Solidity (`contracts/src/libraries/RedirectMath.sol`);
+`tests/vectors/rules.json` holds the vectors that both must satisfy, and a property test compares
+the two over the whole domain.
 """
 
 import math
@@ -33,7 +34,9 @@ class InvalidBase(RuleError):
 
 
 class Tier(StrEnum):
-    """How strong a similarity is; says nothing about the verdict, which depends on the threshold."""
+    """How strong a similarity is; says nothing about the verdict, which depends on the
+    threshold.
+    """
 
     HIGH = "high"
     MEDIUM = "medium"
@@ -67,7 +70,8 @@ class Reason(StrEnum):
 def similarity_to_bps(similarity: float) -> int:
     """Basis points of a similarity in [0, 1], floored: 0.9499999 never becomes 0.95.
 
-    The decimal text of the float is what is floored, so that 0.29 is 2900 and not the 2899 of binary 0.29 x 10 000.
+    The decimal text of the float is what is floored, so that 0.29 is 2900 and not the 2899 of
+    binary 0.29 x 10 000.
 
     Raises: SimilarityOutOfRange, also for NaN.
     """
@@ -87,11 +91,13 @@ def tier_of(similarity_bps: int) -> Tier:
 def redirect_bps(similarity_bps: int, threshold_bps: int, base_bps: int) -> int:
     """The share of revenue that goes to the original creator, in basis points of that revenue.
 
-    base x (s - t) / (10 000 - t) with one floor; 0 at and below the threshold, base at full similarity.
+    base x (s - t) / (10 000 - t) with one floor; 0 at and below the threshold, base at full
+    similarity.
 
     Raises: SimilarityOutOfRange, InvalidThreshold, InvalidBase.
     """
-    # Checked in the order of the contract, so that both name the same error where several arguments are wrong.
+    # Checked in the order of the contract, so that both name the same error where several arguments
+    # are wrong.
     if not 0 <= threshold_bps < BPS:
         raise InvalidThreshold(f"threshold {threshold_bps} is not in [0, 10000)")
     _check_similarity(similarity_bps)
@@ -124,8 +130,8 @@ class Policy:
 class SoundRule:
     """How a video that shares only its sound with an earlier work is judged.
 
-    `threshold_bps`: the threshold of audio, where it is the higher one. `ceiling_bps`: the most of its revenue
-    that the sound alone may redirect.
+    `threshold_bps`: the threshold of audio, where it is the higher one. `ceiling_bps`: the most of
+    its revenue that the sound alone may redirect.
     """
 
     threshold_bps: int
@@ -146,8 +152,10 @@ class Subject:
 class Match:
     """One match: an already registered work and how much of it the subject repeats.
 
-    `proven`: shared content was proven; likeness alone never reaches a threshold, whatever its number.
-    `share_bps`: how much of the subject the match covers. `original`: the earlier work is itself no copy.
+    `proven`: shared content was proven; likeness alone never reaches a threshold, whatever its
+        number.
+    `share_bps`: how much of the subject the match covers. `original`: the earlier work is itself no
+        copy.
     """
 
     work_id: UUID
@@ -163,7 +171,10 @@ class Match:
 
 @dataclass(frozen=True)
 class Decision:
-    """A verdict with everything that follows from it. `credited` is the match that the verdict rests on."""
+    """A verdict with everything that follows from it.
+
+    `credited` is the match that the verdict rests on.
+    """
 
     verdict: Verdict
     reason: Reason
@@ -176,11 +187,12 @@ class Decision:
 def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decision:
     """Judge a work by its verified matches; the order of the matches is irrelevant.
 
-    Of all earlier works that reach the threshold the earliest one is credited: later ones are copies
-    themselves, and a copyist's own re-upload must not turn into "his earlier work". But an earlier work that
-    excuses (one's own, a licensed one, one that nobody signed) and covers less than half of the subject does not
-    excuse the rest: then the earliest original by somebody else is credited that covers more. Where none reaches
-    the threshold the most similar earlier work is named as the nearest.
+    Of all earlier works that reach the threshold the earliest one is credited: later ones are
+    copies themselves, and a copyist's own re-upload must not turn into "his earlier work". But an
+    earlier work that excuses (one's own, a licensed one, one that nobody signed) and covers less
+    than half of the subject does not excuse the rest: then the earliest original by somebody else
+    is credited that covers more. Where none reaches the threshold the most similar earlier work is
+    named as the nearest.
 
     Raises: SimilarityOutOfRange, InvalidThreshold, InvalidBase.
     """
@@ -205,9 +217,12 @@ def _credited(subject: Subject, copies: Sequence[Match]) -> Match:
     if _verdict_on(subject, first)[0] is Verdict.DERIVATIVE or first.share_bps >= BPS // 2:
         return first
     others = [
-        m for m in copies
-        if m.original and m.share_bps > first.share_bps and _verdict_on(subject, m)[0] is Verdict.DERIVATIVE
-    ]  # fmt: skip
+        m
+        for m in copies
+        if m.original
+        and m.share_bps > first.share_bps
+        and _verdict_on(subject, m)[0] is Verdict.DERIVATIVE
+    ]
     return min(others, key=lambda m: m.registration, default=first)
 
 
@@ -218,23 +233,33 @@ def _verdict_on(subject: Subject, credited: Match) -> tuple[Verdict, Reason]:
         return Verdict.SELF_DUPLICATE, Reason.OWN_EARLIER_WORK
     if credited.licensed:
         return Verdict.LICENSED, Reason.PERMISSION
-    return Verdict.DERIVATIVE, Reason.SOUND_OF_EARLIER if credited.sound_rule else Reason.COPY_OF_EARLIER
+    return (
+        Verdict.DERIVATIVE,
+        Reason.SOUND_OF_EARLIER if credited.sound_rule else Reason.COPY_OF_EARLIER,
+    )
 
 
 def _weighed(match: Match, policy: Policy) -> Match:
-    """A match with the similarity that it counts for: the contract computes the redirect from that number alone."""
+    """A match with the similarity that it counts for: the contract computes the redirect from
+    that number alone.
+    """
     if not match.proven or match.share_bps < policy.min_share_bps:
-        return replace(match, similarity_bps=min(match.similarity_bps, max(policy.threshold_bps - 1, 0)))
+        return replace(
+            match, similarity_bps=min(match.similarity_bps, max(policy.threshold_bps - 1, 0))
+        )
     if match.sound_rule is None:
         return match
-    return replace(match, similarity_bps=sound_only_bps(match.similarity_bps, match.sound_rule, policy))
+    return replace(
+        match, similarity_bps=sound_only_bps(match.similarity_bps, match.sound_rule, policy)
+    )
 
 
 def sound_only_bps(similarity_bps: int, rule: SoundRule, policy: Policy) -> int:
-    """What the similarity of a sound counts for in the judgement of a video that shares nothing else.
+    """What the similarity of a sound counts for in the judgement of a video that shares nothing
+    else.
 
-    Below the sound's own threshold it stays below the video's; above it is cut to the largest similarity whose
-    redirect does not exceed the ceiling.
+    Below the sound's own threshold it stays below the video's; above it is cut to the largest
+    similarity whose redirect does not exceed the ceiling.
 
     Raises: SimilarityOutOfRange, InvalidThreshold, InvalidBase.
     """

@@ -30,7 +30,10 @@ def explain(
     by = f" by {other_creator}" if other_creator else ""
     match reason:
         case Reason.NO_MATCH:
-            return f"Original: nothing registered earlier shares verified content with this {media_type}."
+            return (
+                "Original: nothing registered earlier shares verified content with this"
+                f" {media_type}."
+            )
         case Reason.BELOW_THRESHOLD:
             return (
                 f"Original: the nearest earlier work ({other}{by}) is {similarity} similar,"
@@ -38,31 +41,41 @@ def explain(
             )
         case Reason.COPY_OF_EARLIER:
             return (
-                f"Derivative: this {media_type} is {similarity} similar to an earlier work{by} ({other}); the threshold"
-                f" is {threshold}. {percent(redirect_bps)} of what it earns goes to the earlier work's creator."
+                f"Derivative: this {media_type} is {similarity} similar to an earlier work{by}"
+                f" ({other}); the threshold is {threshold}. {percent(redirect_bps)} of what it"
+                " earns goes to the earlier work's creator."
             )
         case Reason.SOUND_OF_EARLIER:
             return (
-                f"Derivative: the sound of this {media_type} is that of an earlier work{by} ({other}); its picture is"
-                f" not. Sound alone counts for a similarity of {similarity}; the threshold is {threshold}."
-                f" {percent(redirect_bps)} of what it earns goes to the earlier work's creator."
+                f"Derivative: the sound of this {media_type} is that of an earlier work{by}"
+                f" ({other}); its picture is not. Sound alone counts for a similarity of"
+                f" {similarity}; the threshold is {threshold}. {percent(redirect_bps)} of what it"
+                " earns goes to the earlier work's creator."
             )
         case Reason.OWN_EARLIER_WORK:
-            return f"Your own earlier work, posted again ({other}, {similarity} similar). Nothing is redirected."
+            return (
+                f"Your own earlier work, posted again ({other}, {similarity} similar). Nothing"
+                " is redirected."
+            )
         case Reason.PERMISSION:
             return (
-                f"Licensed: it uses an earlier work{by} ({other}, {similarity} similar) with its creator's permission."
+                f"Licensed: it uses an earlier work{by} ({other}, {similarity} similar) with"
+                " its creator's permission."
             )
         case Reason.TOO_PLAIN:
-            return f"Could not decide: {plain_reason}. It is treated as original until someone decides."
+            return (
+                f"Could not decide: {plain_reason}. It is treated as original until someone"
+                " decides."
+            )
         case Reason.INCOMPLETE_SEARCH:
             return (
-                "Could not decide: works that came first could not be looked at in time. It counts as original, and is"
-                " looked at again, once, when they can be."
+                "Could not decide: works that came first could not be looked at in time. It counts"
+                " as original, and is looked at again, once, when they can be."
             )
         case Reason.UNKNOWN_CREATOR:
             return (
-                f"Needs review: this {media_type} is {similarity} similar to an earlier work ({other}) whose creator"
-                " nobody named, so nobody can be credited. It is treated as original until someone decides."
+                f"Needs review: this {media_type} is {similarity} similar to an earlier work"
+                f" ({other}) whose creator nobody named, so nobody can be credited. It is treated"
+                " as original until someone decides."
             )
     raise AssertionError(f"no sentence for {reason} ({verdict})")

@@ -1,7 +1,7 @@
 """Bonus, payout and splits: pure integer rules in minor units (cents, wei), one floor a result.
 
-Mirrored in Solidity like `oracle.rules.decision`; dust always stays with the post's owner, so that the
-accused is never over-charged and the parts always sum to the whole.
+Mirrored in Solidity like `oracle.rules.decision`; dust always stays with the post's owner, so that
+the accused is never over-charged and the parts always sum to the whole.
 """
 
 from dataclasses import dataclass
@@ -40,14 +40,19 @@ def bonus_bps(grade: Grade, verdict: Verdict) -> int:
 
 @dataclass(frozen=True)
 class Shares:
-    """One amount divided between the original's creator and the post's owner; they sum to the amount."""
+    """One amount divided between the original's creator and the post's owner; they sum to the
+    amount.
+    """
 
     to_original: int
     to_poster: int
 
 
 def redirect(amount: int, redirect_bps: int) -> Shares:
-    """Divide an amount in minor units by a redirect in basis points. Raises: NegativeAmount, RuleError."""
+    """Divide an amount in minor units by a redirect in basis points.
+
+    Raises: NegativeAmount, RuleError.
+    """
     _check_amount(amount)
     if not 0 <= redirect_bps <= BPS:
         raise RuleError(f"redirect {redirect_bps} is not in [0, 10000]")
@@ -65,7 +70,10 @@ class Payout:
 
 
 def payout(base_pay: int, grade: Grade, verdict: Verdict, redirect_bps: int) -> Payout:
-    """Bonus first, then the redirect from all that the post earns. Raises: NegativeAmount, RuleError."""
+    """Bonus first, then the redirect from all that the post earns.
+
+    Raises: NegativeAmount, RuleError.
+    """
     _check_amount(base_pay)
     bonus = base_pay * bonus_bps(grade, verdict) // BPS
     return Payout(base_pay, bonus, redirect(base_pay + bonus, redirect_bps))
@@ -73,14 +81,18 @@ def payout(base_pay: int, grade: Grade, verdict: Verdict, redirect_bps: int) -> 
 
 @dataclass(frozen=True)
 class TipSplit:
-    """A tip on a comment or a repost: the guest's part, and the post owner's part after its redirect."""
+    """A tip on a comment or a repost: the guest's part, and the post owner's part after its
+    redirect.
+    """
 
     to_guest: int
     shares: Shares
 
 
 def split_tip(amount: int, guest_share_bps: int, redirect_bps: int) -> TipSplit:
-    """Divide a tip between a guest (commenter, reposter; 0 for a direct tip) and the post's owner."""
+    """Divide a tip between a guest (commenter, reposter; 0 for a direct tip) and the post's
+    owner.
+    """
     _check_amount(amount)
     to_guest = amount * guest_share_bps // BPS
     return TipSplit(to_guest, redirect(amount - to_guest, redirect_bps))

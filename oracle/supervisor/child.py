@@ -18,7 +18,10 @@ Say = Callable[[str, str], None]  # (name of the child, one line)
 
 
 class Child:
-    """One life of a child. Start it from the main thread: it dies with the thread that started it."""
+    """One life of a child.
+
+    Start it from the main thread: it dies with the thread that started it.
+    """
 
     def __init__(self, spec: ChildSpec, process: Process, say: Say) -> None:
         self.spec = spec
@@ -46,7 +49,10 @@ class Child:
         return self._process.pid
 
     async def wait(self) -> int:
-        """Wait for its end, and for the rest of its output. Returns: the exit status, -N for signal N."""
+        """Wait for its end, and for the rest of its output.
+
+        Returns: the exit status, -N for signal N.
+        """
         status = await self._process.wait()
         self._kill_group()  # what it left behind would stand in the way of its successor
         await asyncio.wait({self._output}, timeout=LAST_WORDS_S)
@@ -66,13 +72,18 @@ class Child:
         return False
 
     async def stop(self) -> int:
-        """Ask it to end; kill it, and what it started, when the grace is over. Returns: its exit status."""
+        """Ask it to end; kill it, and what it started, when the grace is over.
+
+        Returns: its exit status.
+        """
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(self.spec.stop_signal)
         try:
             await asyncio.wait_for(self._process.wait(), self.spec.grace_s)
         except TimeoutError:
-            self._say(self.spec.name, f"still running after {self.spec.grace_s:g} s of grace: killed")
+            self._say(
+                self.spec.name, f"still running after {self.spec.grace_s:g} s of grace: killed"
+            )
             self.kill()
         return await self.wait()
 

@@ -17,13 +17,16 @@ class ChildSpec:
 
     Args:
         name: Stands before each line that the child prints.
-        argv: Command line. The child gets a session of its own, so the terminal's Ctrl-C does not reach it.
+        argv: Command line. The child gets a session of its own, so the terminal's Ctrl-C does not
+            reach it.
         env: Its whole environment; None hands on ours.
-        ready: A URL that answers 2xx, or a function, once the child can be used; None: as soon as it runs.
+        ready: A URL that answers 2xx, or a function, once the child can be used; None: as soon as
+            it runs.
         ready_timeout_s: A child that is not ready by then counts as crashed.
         stop_signal: Asks it to end.
         grace_s: How long it may take to end before it is killed.
-        most_failures: After so many failures in a row the whole tree stops, since waiting has not helped.
+        most_failures: After so many failures in a row the whole tree stops, since waiting has not
+            helped.
     """
 
     name: str

@@ -17,9 +17,10 @@ HEALTHY_AFTER_S = 10.0
 class Supervisor:
     """Runs children until it is told to stop or one of them cannot be kept running.
 
-    Children start in the given order, each when the one before is ready, and stop in the reverse order. One
-    that ends is started again after a pause that doubles with each failure. SIGINT and SIGTERM stop the tree
-    in order; the second of them kills what is left. Run it in the main thread.
+    Children start in the given order, each when the one before is ready, and stop in the reverse
+    order. One that ends is started again after a pause that doubles with each failure. SIGINT and
+    SIGTERM stop the tree in order; the second of them kills what is left. Run it in the main
+    thread.
     """
 
     def __init__(self, children: Sequence[ChildSpec], *, output: TextIO | None = None) -> None:
@@ -28,11 +29,15 @@ class Supervisor:
         self._width = max(len(name) for name in (OWN_NAME, *(spec.name for spec in self._specs)))
         self._running: dict[str, Child] = {}
         self._stopping: asyncio.Event
-        self._starting: asyncio.Lock  # held while a child starts, so that none is missed by the stop
+        # held while a child starts, so that none is missed by the stop
+        self._starting: asyncio.Lock
         self._gave_up = False
 
     def run(self) -> int:
-        """Run the tree. Returns: 0 after an orderly stop, 1 if a child could not be kept running."""
+        """Run the tree.
+
+        Returns: 0 after an orderly stop, 1 if a child could not be kept running.
+        """
         return asyncio.run(self._run())
 
     async def _run(self) -> int:
@@ -70,7 +75,9 @@ class Supervisor:
             how = await self._live_once(spec, ready)
             failures = 1 if loop.time() - began > HEALTHY_AFTER_S else failures + 1
             if failures >= spec.most_failures:
-                self._say(spec.name, f"{how}; given up after {failures} failures, stopping everything")
+                self._say(
+                    spec.name, f"{how}; given up after {failures} failures, stopping everything"
+                )
                 return
             pause_s = backoff_s(failures)
             self._say(spec.name, f"{how}; starting it again in {pause_s:g} s")
@@ -94,7 +101,9 @@ class Supervisor:
         return how
 
     def _on_keeper_done(self, keeper: "asyncio.Task[None]") -> None:
-        """A child without its keeper would not be started again, so the tree does not go on without it."""
+        """A child without its keeper would not be started again, so the tree does not go on
+        without it.
+        """
         if not keeper.cancelled():
             self._gave_up = True
             self._stopping.set()
@@ -115,7 +124,8 @@ class Supervisor:
             return
         try:
             print(f"{name:<{self._width}} | {line}", file=self._output, flush=True)
-        except OSError:  # nobody reads any more (`| head`); the children must not stall on full pipes for that
+        # nobody reads any more (`| head`); the children must not stall on full pipes for that
+        except OSError:
             self._output = None
 
     @staticmethod

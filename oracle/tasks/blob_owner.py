@@ -1,4 +1,6 @@
-"""A blob store is one database's alone: the first that uses it leaves its name there, under the key `owner`."""
+"""A blob store is one database's alone: the first that uses it leaves its name there, under the
+key `owner`.
+"""
 
 import io
 
@@ -13,13 +15,17 @@ from storage.works.store_owner import Owner
 log = structlog.get_logger()
 
 OWNER_KEY = "owner"
-ADVICE = f"remove the key `{OWNER_KEY}` from the store if that is meant to be this one's from now on"
+ADVICE = (
+    f"remove the key `{OWNER_KEY}` from the store if that is meant to be this one's from now on"
+)
 
 
 def claim(db: Database, blobs: BlobStore) -> None:
-    """Make a store that is still empty this database's; for every process that stores something, at its start.
+    """Make a store that is still empty this database's; for every process that stores something, at
+    its start.
 
-    One with media and no owner stays without: whether they are this database's is found out by the sweep.
+    One with media and no owner stays without: whether they are this database's is found out by the
+    sweep.
     Raises: ForeignBlobStore, DatabaseUnavailable, BlobStoreUnavailable.
     """
     mine = identify(db)
@@ -28,13 +34,17 @@ def claim(db: Database, blobs: BlobStore) -> None:
         owner = take(blobs, mine)
     if owner is not None and owner.name != mine.name:
         raise ForeignBlobStore(
-            f"The blob store belongs to the database {owner.name}, this one is {mine.name}: two would remove each"
-            f" other's media. Use that database, or another BLOBS_URL; or {ADVICE}."
+            f"The blob store belongs to the database {owner.name}, this one is {mine.name}: two"
+            " would remove each other's media. Use that database, or another BLOBS_URL; or"
+            f" {ADVICE}."
         )
 
 
 def take(blobs: BlobStore, mine: Owner) -> Owner:
-    """Write the owner of a store that has none. Returns: whose it is now. Raises: BlobStoreUnavailable."""
+    """Write the owner of a store that has none.
+
+    Returns: whose it is now. Raises: BlobStoreUnavailable.
+    """
     try:
         blobs.put(io.BytesIO(str(mine).encode()), OWNER_KEY)
     except BlobConflict:  # another was quicker

@@ -1,7 +1,9 @@
-"""Blobs that nothing refers to are removed after a while: what a crash left between the bytes and their row.
+"""Blobs that nothing refers to are removed after a while: what a crash left between the bytes and
+their row.
 
-Only in a store that belongs to this very database, and never many at once: a wrong DATABASE_URL, an older dump or a
-copy for tests knows nothing of the media it finds, and bytes that are gone come back from nowhere.
+Only in a store that belongs to this very database, and never many at once: a wrong DATABASE_URL, an
+older dump or a copy for tests knows nothing of the media it finds, and bytes that are gone come
+back from nowhere.
 """
 
 from collections.abc import Iterator
@@ -29,9 +31,13 @@ MOST_REMEMBERED = 100_000
 
 
 class Sweep:
-    """A look at everything that is stored, in slices: what would go is counted first; then it goes, or nothing does."""
+    """A look at everything that is stored, in slices: what would go is counted first; then it
+    goes, or nothing does.
+    """
 
-    def __init__(self, db: Database, blobs: BlobStore, now: datetime, *, grace: timedelta = GRACE) -> None:
+    def __init__(
+        self, db: Database, blobs: BlobStore, now: datetime, *, grace: timedelta = GRACE
+    ) -> None:
         self.began_at = now
         self.removed = 0
         self._db = db
@@ -42,7 +48,10 @@ class Sweep:
         self._to_remove: Iterator[str] | None = None
 
     def step(self) -> bool:
-        """One slice. Returns whether that was the last. Raises: DatabaseUnavailable, BlobStoreUnavailable."""
+        """One slice. Returns whether that was the last.
+
+        Raises: DatabaseUnavailable, BlobStoreUnavailable.
+        """
         if self._to_remove is not None:
             return self._remove_some(self._to_remove)
         if self._seen == 0 and self._is_foreign():
@@ -64,13 +73,19 @@ class Sweep:
         if owner in (None, mine):
             return False
         log.error(
-            "blobs.not_swept", why="The blob store belongs to another database, or to this one before it was moved or"
-            f" restored. Nothing is removed; {ownership.ADVICE}.", owner=str(owner), database=str(mine),
-        )  # fmt: skip
+            "blobs.not_swept",
+            why="The blob store belongs to another database, or to this one before it was moved or"
+            f" restored. Nothing is removed; {ownership.ADVICE}.",
+            owner=str(owner),
+            database=str(mine),
+        )
         return True
 
     def _may_remove(self) -> bool:
-        """Whether what was found is what crashes leave. A store without owner is adopted then, and swept next time."""
+        """Whether what was found is what crashes leave.
+
+        A store without owner is adopted then, and swept next time.
+        """
         if self._too_many(self._seen):
             return False
         if ownership.find_owner(self._blobs) is not None:
@@ -78,10 +93,13 @@ class Sweep:
         mine = ownership.identify(self._db)
         if self._seen and 2 * len(self._orphans) >= self._seen:
             log.error(
-                "blobs.not_swept", why="The blob store has no owner, and this database needs too few of its blobs to"
+                "blobs.not_swept",
+                why="The blob store has no owner, and this database needs too few of its blobs to"
                 f" be it. Put this database's name under its key `{ownership.OWNER_KEY}` if it is.",
-                database=str(mine), blobs=self._seen, unknown=len(self._orphans),
-            )  # fmt: skip
+                database=str(mine),
+                blobs=self._seen,
+                unknown=len(self._orphans),
+            )
         else:
             ownership.take(self._blobs, mine)
         return False
@@ -91,10 +109,13 @@ class Sweep:
         if count <= max(MOST_ORPHANS, MOST_SHARE * seen):
             return False
         log.error(
-            "blobs.not_swept", why="So many blobs that the database does not know are no crash's work: is it the"
-            " database of this store, and whole? Nothing is removed.", blobs=seen, unknown=count,
+            "blobs.not_swept",
+            why="So many blobs that the database does not know are no crash's work: is it the"
+            " database of this store, and whole? Nothing is removed.",
+            blobs=seen,
+            unknown=count,
             examples=self._orphans[:5],
-        )  # fmt: skip
+        )
         return True
 
     def _remove_some(self, left: Iterator[str]) -> bool:
@@ -106,8 +127,9 @@ class Sweep:
         return not keys
 
     def _remove(self, key: str) -> bool:
-        """Whoever refers to bytes looks, with the registration locked, whether they are there, and puts them again; so
-        does this, and neither loses what the other needs."""
+        """Whoever refers to bytes looks, with the registration locked, whether they are there, and
+        puts them again; so does this, and neither loses what the other needs.
+        """
         with self._db.transaction() as conn:
             works.lock_registration(conn)
             if orphans.needed_keys(conn, [content_hash(key)]):
@@ -117,7 +139,10 @@ class Sweep:
 
 
 def sweep(db: Database, blobs: BlobStore, now: datetime, *, grace: timedelta = GRACE) -> int:
-    """A whole sweep at once. Returns: how many were removed. Raises: DatabaseUnavailable, BlobStoreUnavailable."""
+    """A whole sweep at once.
+
+    Returns: how many were removed. Raises: DatabaseUnavailable, BlobStoreUnavailable.
+    """
     whole = Sweep(db, blobs, now, grace=grace)
     while not whole.step():
         pass

@@ -1,4 +1,6 @@
-"""What happens by itself: grades follow the events, money that is due is booked, old events are forgotten."""
+"""What happens by itself: grades follow the events, money that is due is booked, old events are
+forgotten.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,7 +12,8 @@ from storage.database import Database
 from storage.engagement import counts as engagement_counts
 from storage.engagement import events as engagement
 
-# Events are kept for so long; a grade is final long before, and keeps its counts and facts for ever.
+# Events are kept for so long; a grade is final long before, and keeps its counts and facts for
+# ever.
 RETENTION = timedelta(days=90)
 
 
@@ -24,7 +27,10 @@ class Tick:
 
 
 def tick(db: Database, now: datetime, *, retention: timedelta = RETENTION) -> Tick:
-    """Do everything that is due; safe at any time, from any number of processes. Raises: DatabaseUnavailable."""
+    """Do everything that is due; safe at any time, from any number of processes.
+
+    Raises: DatabaseUnavailable.
+    """
     with db.transaction() as conn:
         policies.follow_governance(conn, now)
     graded = grades.grade_changed(db, now)

@@ -1,4 +1,6 @@
-"""What happens by itself: passes, holds that end, letters that leave, and the contract that follows."""
+"""What happens by itself: passes, holds that end, letters that leave, and the contract that
+follows.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +33,9 @@ REACH = SPAN - PASS_EVERY
 
 @dataclass(frozen=True)
 class Court:
-    """The contract's door, and the two accounts that must not be the same: who freezes and who decides."""
+    """The contract's door, and the two accounts that must not be the same: who freezes and who
+    decides.
+    """
 
     client: ChainClient
     officer: Signer
@@ -51,10 +55,18 @@ class Tick:
 
 
 class Upkeep:
-    """Rounds of everything that is due. Safe at any time; the calls to the contract from one process only."""
+    """Rounds of everything that is due.
+
+    Safe at any time; the calls to the contract from one process only.
+    """
 
     def __init__(
-        self, db: Database, *, court: Court | None = None, jobs: Jobs | None = None, allow_private: bool = False
+        self,
+        db: Database,
+        *,
+        court: Court | None = None,
+        jobs: Jobs | None = None,
+        allow_private: bool = False,
     ) -> None:
         self._db = db
         self._jobs = jobs
@@ -75,20 +87,31 @@ class Upkeep:
         letters = _apart("letters", lambda: verdict_letters.send_due(self._db, now))
         if (jobs := self._jobs) is not None:
             _apart("rechecks", lambda: reanalysis.queue_rechecks(self._db, jobs))
-        delivered = _apart("webhooks", lambda: webhooks.deliver_pending(self._db, allow_private=self._allow_private))
+        delivered = _apart(
+            "webhooks",
+            lambda: webhooks.deliver_pending(self._db, allow_private=self._allow_private),
+        )
         calls = differences = 0
         if (court := self._court) is not None:
-            calls = _apart("chain", lambda: chain_actions.send_pending(
-                self._db, court.client, officer=court.officer, arbiter=court.arbiter
-            ))  # fmt: skip
+            calls = _apart(
+                "chain",
+                lambda: chain_actions.send_pending(
+                    self._db, court.client, officer=court.officer, arbiter=court.arbiter
+                ),
+            )
             if self._last_compared is None or now - self._last_compared >= PASS_EVERY:
-                _apart("chain_appeals", lambda: chain_appeals.take_over(self._db, court.client, now))
+                _apart(
+                    "chain_appeals", lambda: chain_appeals.take_over(self._db, court.client, now)
+                )
                 since = now - COMPARED_BACK
                 differences = _apart(
-                    "compare", lambda: len(chain_actions.reconcile(self._db, court.client, since=since))
+                    "compare",
+                    lambda: len(chain_actions.reconcile(self._db, court.client, since=since)),
                 )
                 self._last_compared = now
-        return Tick(_apart("pass", lambda: self._pass(now)), ended, letters, delivered, calls, differences)
+        return Tick(
+            _apart("pass", lambda: self._pass(now)), ended, letters, delivered, calls, differences
+        )
 
     def _pass(self, now: datetime) -> int:
         """This hour's pass, or one that an outage left out. Returns: how many alerts were raised.
@@ -115,7 +138,10 @@ class Upkeep:
 
 
 def _apart(step: str, work: Callable[[], int]) -> int:
-    """Do one step; what it fails for is logged and keeps no other step. Raises: DatabaseUnavailable."""
+    """Do one step; what it fails for is logged and keeps no other step.
+
+    Raises: DatabaseUnavailable.
+    """
     try:
         return work()
     except DatabaseUnavailable:

@@ -1,4 +1,6 @@
-"""The clerk does what nobody asks for: grades, payments, fraud passes, letters, holds that end, all that on chain."""
+"""The clerk does what nobody asks for: grades, payments, fraud passes, letters, holds that end,
+all that on chain.
+"""
 
 import threading
 from collections.abc import Callable
@@ -44,7 +46,10 @@ class Payroll:
 
 
 class Clerk:
-    """Rounds of all that nobody asks for. A round may be cut off anywhere; the next one takes up what is left."""
+    """Rounds of all that nobody asks for.
+
+    A round may be cut off anywhere; the next one takes up what is left.
+    """
 
     def __init__(
         self,
@@ -81,7 +86,10 @@ class Clerk:
         self._lock.release()
 
     def round(self, now: datetime) -> bool:
-        """Everything that is due. Returns False where another clerk is at work. Raises: DatabaseUnavailable."""
+        """Everything that is due. Returns False where another clerk is at work.
+
+        Raises: DatabaseUnavailable.
+        """
         if not self._lock.acquire():
             return False
         self._each("creators", lambda: clockwork.tick(self._db, now))
@@ -90,13 +98,19 @@ class Clerk:
         if (jobs := self._jobs) is not None:
             self._each("second looks", lambda: reanalysis.queue_incomplete(self._db, jobs))
         if (payroll := self._payroll) is not None:
-            self._each("pay", lambda: send_pay(self._db, payroll.client, payroll.paymaster, payroll.till, now))
+            self._each(
+                "pay",
+                lambda: send_pay(self._db, payroll.client, payroll.paymaster, payroll.till, now),
+            )
         if (blobs := self._blobs) is not None:
             self._each("blobs", lambda: self._sweep_on(blobs, now))
         return True
 
     def _sweep_on(self, open_store: Callable[[], BlobStore], now: datetime) -> None:
-        """A slice of the sweep: everything else the clerk does waits for no more. What fails is begun again later."""
+        """A slice of the sweep: everything else the clerk does waits for no more.
+
+        What fails is begun again later.
+        """
         if self._next_sweep is None:
             self._next_sweep = now + FIRST_SWEEP_AFTER
         if now < self._next_sweep:
@@ -110,7 +124,9 @@ class Clerk:
             self._sweep, self._next_sweep = sweep, now
 
     def _tend_sounds(self, now: datetime) -> int:
-        """Merge what has piled up in the index of sounds, and once a day give its disk space back."""
+        """Merge what has piled up in the index of sounds, and once a day give its disk space
+        back.
+        """
         merged = 0
         while self._merge_once():
             merged += 1

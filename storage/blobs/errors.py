@@ -40,8 +40,9 @@ class BlobStoreRefused(BlobStoreUnavailable):
 
 
 class NoCredentials(BlobStoreUnavailable):
-    """There are no Google credentials on this machine. Run `gcloud auth application-default login`, or set
-    GOOGLE_APPLICATION_CREDENTIALS."""
+    """There are no Google credentials on this machine. Run `gcloud auth application-default login`,
+    or set GOOGLE_APPLICATION_CREDENTIALS.
+    """
 
     code = "blob_store_no_credentials"
 

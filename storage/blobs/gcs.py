@@ -31,21 +31,27 @@ if TYPE_CHECKING:
     from google.api_core.retry import Retry
     from google.cloud.storage import Blob, Client  # type: ignore[import-untyped]
 
-# The library's own default is two minutes; callers above this retry with a pause and a word to the user.
+# The library's own default is two minutes; callers above this retry with a pause and a word to the
+# user.
 RETRY_FOR_S = 30.0
 REQUEST_TIMEOUT_S = 60.0
 PIECE_BYTES = 1 << 20  # of a part; as much as is fetched beyond what a client still takes
 
 
 class GcsBlobs:
-    """One object a blob. Written once: every upload demands that the object does not exist (generation 0)."""
+    """One object a blob. Written once: every upload demands that the object does not exist
+    (generation 0).
+    """
 
     def __init__(self, bucket: str, client: "Client", *, prefix: str = "") -> None:
         self._bucket = client.bucket(bucket)
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
 
     def put(self, content: Path | BinaryIO, key: str) -> None:
-        """Store content; the same content again is fine. Raises: BlobConflict, InvalidBlobKey, BlobStoreUnavailable."""
+        """Store content; the same content again is fine.
+
+        Raises: BlobConflict, InvalidBlobKey, BlobStoreUnavailable.
+        """
         from google.api_core.exceptions import PreconditionFailed
 
         blob = self._blob(key)
@@ -67,7 +73,10 @@ class GcsBlobs:
                     raise BlobConflict(f"Other bytes are already stored under {key}.") from None
 
     def open(self, key: str) -> BinaryIO:
-        """The content, to be closed by the caller. Raises: BlobMissing, BlobCorrupt, BlobStoreUnavailable."""
+        """The content, to be closed by the caller.
+
+        Raises: BlobMissing, BlobCorrupt, BlobStoreUnavailable.
+        """
         with tempfile.TemporaryDirectory(prefix="blob-") as folder:
             copy = Path(folder) / "content"
             self.fetch(key, copy)
@@ -76,7 +85,9 @@ class GcsBlobs:
     def fetch(self, key: str, path: Path) -> None:
         """Copy the content into a file. Raises: BlobMissing, BlobCorrupt, BlobStoreUnavailable."""
         with _translated(key):
-            self._blob(key).download_to_filename(path, checksum="crc32c", timeout=REQUEST_TIMEOUT_S, retry=_retry())
+            self._blob(key).download_to_filename(
+                path, checksum="crc32c", timeout=REQUEST_TIMEOUT_S, retry=_retry()
+            )
         check_stored_content(key, path)
 
     def read_part(self, key: str, first: int, length: int) -> Iterator[bytes]:
@@ -95,7 +106,10 @@ class GcsBlobs:
             return bool(self._blob(key).exists(timeout=REQUEST_TIMEOUT_S, retry=_retry()))
 
     def list_content(self) -> Iterator[tuple[str, datetime]]:
-        """Every blob under a content key, and when it was stored; in no order. Raises: BlobStoreUnavailable."""
+        """Every blob under a content key, and when it was stored; in no order.
+
+        Raises: BlobStoreUnavailable.
+        """
         with _translated():
             found = self._bucket.list_blobs(
                 prefix=self._prefix + CONTENT_PREFIX, timeout=REQUEST_TIMEOUT_S, retry=_retry()
@@ -106,7 +120,10 @@ class GcsBlobs:
                     yield key, blob.time_created
 
     def delete(self, key: str, *, within_s: float | None = None) -> None:
-        """Remove a blob, if it is there; in one try where it must be done `within_s`. Raises: BlobStoreUnavailable."""
+        """Remove a blob, if it is there; in one try where it must be done `within_s`.
+
+        Raises: BlobStoreUnavailable.
+        """
         with _ignored_absence(), _translated(key):
             retry = _retry() if within_s is None else None
             self._blob(key).delete(timeout=within_s or REQUEST_TIMEOUT_S, retry=retry)
@@ -130,7 +147,8 @@ def new_anonymous_client() -> "Client":
 
 
 def new_client() -> "Client":
-    """A client with the credentials of this machine, or the emulator's where STORAGE_EMULATOR_HOST is set.
+    """A client with the credentials of this machine, or the emulator's where STORAGE_EMULATOR_HOST
+    is set.
 
     Raises: NoCredentials, BlobStoreUnavailable if the library is not installed.
     """
@@ -143,12 +161,16 @@ def new_client() -> "Client":
         ) from exc
     try:
         return Client()
-    except (DefaultCredentialsError, OSError) as exc:  # OSError: without them there is no project either
+    # OSError: without them there is no project either
+    except (DefaultCredentialsError, OSError) as exc:
         raise NoCredentials from exc
 
 
 def new_reader() -> "Client":
-    """Like new_client(), but without credentials it reads what is public. Raises: BlobStoreUnavailable."""
+    """Like new_client(), but without credentials it reads what is public.
+
+    Raises: BlobStoreUnavailable.
+    """
     try:
         return new_client()
     except NoCredentials:
@@ -157,7 +179,9 @@ def new_reader() -> "Client":
         return Client.create_anonymous_client()
 
 
-def stream_object(client: "Client", bucket: str, name: str, *, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
+def stream_object(
+    client: "Client", bucket: str, name: str, *, chunk_bytes: int = 1 << 20
+) -> Iterator[bytes]:
     """The content of any object, chunk by chunk. Raises: BlobMissing, BlobStoreUnavailable."""
     with _translated(f"gs://{bucket}/{name}"):
         blob = client.bucket(bucket).blob(name, chunk_size=max(chunk_bytes, 1 << 18))
@@ -174,18 +198,30 @@ def _pieces(blob: "Blob", key: str, first: int, length: int) -> Iterator[bytes]:
         with _translated(key):
             try:
                 piece = blob.download_as_bytes(
-                    start=start, end=start + wanted - 1, checksum=None, timeout=REQUEST_TIMEOUT_S, retry=_retry()
+                    start=start,
+                    end=start + wanted - 1,
+                    checksum=None,
+                    timeout=REQUEST_TIMEOUT_S,
+                    retry=_retry(),
                 )
             except RequestRangeNotSatisfiable:
                 piece = b""
         if len(piece) != wanted:
-            raise BlobCorrupt(f"The blob {key} ends before byte {start + wanted}. Restore it from a backup.")
+            raise BlobCorrupt(
+                f"The blob {key} ends before byte {start + wanted}. Restore it from a backup."
+            )
         yield piece
 
 
 @contextmanager
 def _translated(key: str = "") -> Iterator[None]:
-    from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound, RetryError, Unauthorized
+    from google.api_core.exceptions import (
+        Forbidden,
+        GoogleAPICallError,
+        NotFound,
+        RetryError,
+        Unauthorized,
+    )
     from google.auth.exceptions import GoogleAuthError
     from requests.exceptions import RequestException
 
@@ -217,7 +253,10 @@ def _retry() -> "Retry":
 
 
 def _md5(path: Path) -> str:
-    """As the service states it. A checksum against accidents; what guards against people is the SHA-256 in the key."""
+    """As the service states it.
+
+    A checksum against accidents; what guards against people is the SHA-256 in the key.
+    """
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).digest()
     return base64.b64encode(digest).decode()

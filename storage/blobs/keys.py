@@ -14,13 +14,16 @@ from storage.blobs.errors import BlobCorrupt, InvalidBlobKey
 
 CONTENT_PREFIX = "sha256/"
 CONTENT_KEY = re.compile(r"sha256/[0-9a-f]{2}/[0-9a-f]{62}")
-# Parts of plain characters, none beginning with a dot: no way out of a folder, nothing hidden, no temporary names.
+# Parts of plain characters, none beginning with a dot: no way out of a folder, nothing hidden, no
+# temporary names.
 PLAIN_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 LONGEST_KEY = 512
 
 
 def blob_key(sha256: bytes) -> str:
-    """The key of content with this digest (32 bytes): "sha256/ab/cdef...", spread over 256 folders."""
+    """The key of content with this digest (32 bytes): "sha256/ab/cdef...", spread over 256
+    folders.
+    """
     digest = sha256.hex()
     if len(digest) != 64:
         raise InvalidBlobKey(f"A SHA-256 digest has 32 bytes, not {len(sha256)}.")
@@ -52,7 +55,8 @@ def check_stored_content(key: str, path: Path) -> None:
     """Raise BlobCorrupt if a content key does not name what was read back."""
     if key.startswith(CONTENT_PREFIX) and blob_key(digest_of(path)) != key:
         raise BlobCorrupt(
-            f"What is stored under {key} are not the bytes that were put there. Restore it from a backup."
+            f"What is stored under {key} are not the bytes that were put there. Restore it from a"
+            " backup."
         )
 
 

@@ -27,7 +27,9 @@ PIECE_BYTES = 1 << 18
 
 
 class LocalBlobs:
-    """One file a blob. A blob appears whole or not at all, and has reached the disk when put() returns."""
+    """One file a blob. A blob appears whole or not at all, and has reached the disk when put()
+    returns.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
@@ -37,7 +39,10 @@ class LocalBlobs:
             self._drop_stale()
 
     def put(self, content: Path | BinaryIO, key: str) -> None:
-        """Store content; the same content again is fine. Raises: BlobConflict, InvalidBlobKey, BlobStoreUnavailable."""
+        """Store content; the same content again is fine.
+
+        Raises: BlobConflict, InvalidBlobKey, BlobStoreUnavailable.
+        """
         target = self._path(key)
         with as_source(content) as source, _translated():
             check_new_content(key, source.sha256)
@@ -81,7 +86,10 @@ class LocalBlobs:
             return self._path(key).is_file()
 
     def list_content(self) -> Iterator[tuple[str, datetime]]:
-        """Every blob under a content key, and when it was stored; in no order. Raises: BlobStoreUnavailable."""
+        """Every blob under a content key, and when it was stored; in no order.
+
+        Raises: BlobStoreUnavailable.
+        """
         folders = self._root / CONTENT_PREFIX
         with _translated():
             for folder in sorted(folders.iterdir()) if folders.is_dir() else []:
@@ -122,7 +130,9 @@ def _pieces(file: BinaryIO, key: str, first: int, length: int) -> Iterator[bytes
         while length > 0:
             piece = file.read(min(length, PIECE_BYTES))
             if not piece:
-                raise BlobCorrupt(f"The blob {key} ends {length} bytes too early. Restore it from a backup.")
+                raise BlobCorrupt(
+                    f"The blob {key} ends {length} bytes too early. Restore it from a backup."
+                )
             length -= len(piece)
             yield piece
 

@@ -12,7 +12,9 @@ from storage.blobs.local import LocalBlobs
 
 
 class BlobStore(Protocol):
-    """Write-once storage. Every method may raise BlobStoreUnavailable, and InvalidBlobKey where it takes a key."""
+    """Write-once storage. Every method may raise BlobStoreUnavailable, and InvalidBlobKey where
+    it takes a key.
+    """
 
     def put(self, content: Path | BinaryIO, key: str) -> None:
         """Store content; the same content again is fine. Raises: BlobConflict."""
@@ -24,10 +26,11 @@ class BlobStore(Protocol):
         """Copy the content into a file and check it. Raises: BlobMissing, BlobCorrupt."""
 
     def read_part(self, key: str, first: int, length: int) -> Iterator[bytes]:
-        """`length` bytes from the one at `first` on, piece by piece; nothing else is read, so nothing is checked.
+        """`length` bytes from the one at `first` on, piece by piece; nothing else is read, so
+        nothing is checked.
 
-        What is missing is said before the first piece is taken. Raises: BlobMissing; BlobCorrupt where the blob ends
-        before the part does.
+        What is missing is said before the first piece is taken. Raises: BlobMissing; BlobCorrupt
+        where the blob ends before the part does.
         """
 
     def exists(self, key: str) -> bool:
@@ -37,7 +40,10 @@ class BlobStore(Protocol):
         """Every blob under a content key, and when it was stored; in no order."""
 
     def delete(self, key: str, *, within_s: float | None = None) -> None:
-        """Remove a blob, if it is there. `within_s`: one try of so long, for who holds up others meanwhile."""
+        """Remove a blob, if it is there.
+
+        `within_s`: one try of so long, for who holds up others meanwhile.
+        """
 
 
 def open_blobs(url: str) -> BlobStore:
@@ -51,4 +57,6 @@ def open_blobs(url: str) -> BlobStore:
         return LocalBlobs(Path(path))
     if parts.scheme == "gs" and parts.netloc:
         return GcsBlobs(parts.netloc, new_client(), prefix=path)
-    raise InvalidBlobUrl(f"{url!r} is not the URL of a blob store: file:///absolute/folder or gs://bucket/prefix.")
+    raise InvalidBlobUrl(
+        f"{url!r} is not the URL of a blob store: file:///absolute/folder or gs://bucket/prefix."
+    )

@@ -52,14 +52,13 @@ class Delivery:
 
 
 COLUMNS = (
-    "id, creator_id, kind, template, subject, body, facts, sha256, created_at, alert_id, appeal_id, analysis_id,"
-    " read_at, delivery,"
-    " tries, delivered_at, last_error"
+    "id, creator_id, kind, template, subject, body, facts, sha256, created_at, alert_id,"
+    " appeal_id, analysis_id, read_at, delivery, tries, delivered_at, last_error"
 )
 
 
-# Of a work the newest verdict alone, and not what the creator was told last about it: a check that comes to the same
-# changes no money.
+# Of a work the newest verdict alone, and not what the creator was told last about it: a check that
+# comes to the same changes no money.
 _UNTOLD = """
 a.verdict = 'derivative' and a.creator_id is not null and a.work_id is not null and a.matched_work_id is not null
 and not exists (select 1 from creator_messages m where m.analysis_id = a.id and m.kind = 'copy_found')
@@ -78,18 +77,26 @@ and not exists (
 def add(conn: Connection, message: NewMessage) -> None:
     """Put a message into the creator's inbox, and on its way if the creator has a webhook."""
     conn.execute(
-        "insert into creator_messages (id, creator_id, kind, template, subject, body, facts, sha256, created_at,"
-        " alert_id, appeal_id, analysis_id, delivery) values (%(id)s, %(creator)s, %(kind)s, %(template)s,"
-        " %(subject)s, %(body)s, %(facts)s, %(sha256)s, %(at)s, %(alert)s, %(appeal)s, %(analysis)s,"
-        " case when exists (select from creator_webhooks where creator_id = %(creator)s) then 'pending'"
-        " else 'none' end)",
+        "insert into creator_messages (id, creator_id, kind, template, subject, body, facts,"
+        " sha256, created_at, alert_id, appeal_id, analysis_id, delivery) values (%(id)s,"
+        " %(creator)s, %(kind)s, %(template)s, %(subject)s, %(body)s, %(facts)s, %(sha256)s,"
+        " %(at)s, %(alert)s, %(appeal)s, %(analysis)s, case when exists (select from"
+        " creator_webhooks where creator_id = %(creator)s) then 'pending' else 'none' end)",
         {
-            "id": message.id, "creator": message.creator_id, "kind": message.kind, "template": message.template,
-            "subject": message.subject, "body": message.body, "facts": json.dumps(dict(message.facts)),
-            "sha256": message.sha256, "at": message.created_at, "alert": message.alert_id,
-            "appeal": message.appeal_id, "analysis": message.analysis_id,
+            "id": message.id,
+            "creator": message.creator_id,
+            "kind": message.kind,
+            "template": message.template,
+            "subject": message.subject,
+            "body": message.body,
+            "facts": json.dumps(dict(message.facts)),
+            "sha256": message.sha256,
+            "at": message.created_at,
+            "alert": message.alert_id,
+            "appeal": message.appeal_id,
+            "analysis": message.analysis_id,
         },
-    )  # fmt: skip
+    )
 
 
 def get(conn: Connection, message_id: UUID) -> Message:
@@ -101,7 +108,11 @@ def get(conn: Connection, message_id: UUID) -> Message:
 
 
 def page(
-    conn: Connection, creator_id: int, *, before: tuple[datetime, UUID] | None = None, limit: int = 50
+    conn: Connection,
+    creator_id: int,
+    *,
+    before: tuple[datetime, UUID] | None = None,
+    limit: int = 50,
 ) -> list[Message]:
     """A creator's messages, newest first, from after a place in that order."""
     where, params = "creator_id = %s", [creator_id]
@@ -117,10 +128,13 @@ def of_alert(conn: Connection, alert_id: UUID) -> list[Message]:
 
 
 def untold_copies(conn: Connection, now: datetime, limit: int = 200) -> list[UUID]:
-    """Derivative verdicts on works of known creators who were not told yet and whose letter is due, oldest first."""
+    """Derivative verdicts on works of known creators who were not told yet and whose letter is
+    due, oldest first.
+    """
     rows = conn.execute(
-        f"select a.id from analyses a where {_UNTOLD} and not exists (select 1 from blocked_letters b"
-        " where b.analysis_id = a.id and b.next_try_at > %s) order by a.decided_at limit %s",
+        f"select a.id from analyses a where {_UNTOLD} and not exists (select 1 from"
+        " blocked_letters b where b.analysis_id = a.id and b.next_try_at > %s) order by"
+        " a.decided_at limit %s",
         (now, limit),
     ).fetchall()
     return [row[0] for row in rows]
@@ -129,49 +143,61 @@ def untold_copies(conn: Connection, now: datetime, limit: int = 200) -> list[UUI
 def is_untold_copy(conn: Connection, analysis_id: UUID) -> bool:
     """Whether a verdict is one of those whose creator has to be told."""
     return (
-        conn.execute(f"select 1 from analyses a where a.id = %s and {_UNTOLD}", (analysis_id,)).fetchone() is not None
+        conn.execute(
+            f"select 1 from analyses a where a.id = %s and {_UNTOLD}", (analysis_id,)
+        ).fetchone()
+        is not None
     )
 
 
 def block_copy(conn: Connection, analysis_id: UUID, reason: str, now: datetime) -> None:
-    """Note that the letter about a verdict could not be written; due again after an hour, then two, up to a week."""
+    """Note that the letter about a verdict could not be written; due again after an hour, then
+    two, up to a week.
+    """
     conn.execute(
-        "insert into blocked_letters (analysis_id, reason, next_try_at)"
-        " values (%(id)s, %(why)s, %(now)s + interval '1h') on conflict (analysis_id)"
-        " do update set reason = excluded.reason, tries = blocked_letters.tries + 1,"
-        " next_try_at = %(now)s + least(interval '1h' * 2 ^ least(blocked_letters.tries, 10), interval '7 days')",
+        "insert into blocked_letters (analysis_id, reason, next_try_at) values (%(id)s, %(why)s,"
+        " %(now)s + interval '1h') on conflict (analysis_id) do update set reason ="
+        " excluded.reason, tries = blocked_letters.tries + 1, next_try_at = %(now)s +"
+        " least(interval '1h' * 2 ^ least(blocked_letters.tries, 10), interval '7 days')",
         {"id": analysis_id, "why": reason, "now": now},
     )
 
 
 def mark_read(conn: Connection, message_id: UUID, now: datetime) -> None:
     """Note when a message was read first."""
-    conn.execute("update creator_messages set read_at = coalesce(read_at, %s) where id = %s", (now, message_id))
+    conn.execute(
+        "update creator_messages set read_at = coalesce(read_at, %s) where id = %s",
+        (now, message_id),
+    )
 
 
 def set_webhook(conn: Connection, creator_id: int, url: str, secret: str) -> None:
     """Where a creator's messages go from now on, and the secret they are signed with."""
     conn.execute(
-        "insert into creator_webhooks (creator_id, url, secret) values (%s, %s, %s) on conflict (creator_id)"
-        " do update set url = excluded.url, secret = excluded.secret, created_at = now()",
+        "insert into creator_webhooks (creator_id, url, secret) values (%s, %s, %s) on conflict"
+        " (creator_id) do update set url = excluded.url, secret = excluded.secret, created_at ="
+        " now()",
         (creator_id, url, secret),
     )
 
 
 def deliveries(conn: Connection, limit: int = 50) -> list[Delivery]:
-    """Messages to deliver now, oldest first, claimed for a minute so that no other sender takes them, too."""
+    """Messages to deliver now, oldest first, claimed for a minute so that no other sender takes
+    them, too.
+    """
     rows = conn.execute(
-        "with mine as (select id from creator_messages where delivery = 'pending' and next_try_at <= now()"
-        " order by created_at limit %s for update skip locked) update creator_messages m set next_try_at ="
-        " now() + interval '1 minute' from mine where m.id = mine.id returning m.id",
+        "with mine as (select id from creator_messages where delivery = 'pending' and next_try_at"
+        " <= now() order by created_at limit %s for update skip locked) update creator_messages m"
+        " set next_try_at = now() + interval '1 minute' from mine where m.id = mine.id returning"
+        " m.id",
         (limit,),
     ).fetchall()
     ids = [row[0] for row in rows]
     hooks = {
         row[0]: (row[1], row[2])
         for row in conn.execute(
-            "select m.id, w.url, w.secret from creator_messages m join creator_webhooks w using (creator_id)"
-            " where m.id = any(%s)",
+            "select m.id, w.url, w.secret from creator_messages m join creator_webhooks w using"
+            " (creator_id) where m.id = any(%s)",
             (ids,),
         ).fetchall()
     }
@@ -182,22 +208,26 @@ def deliveries(conn: Connection, limit: int = 50) -> list[Delivery]:
 def delivered(conn: Connection, message_id: UUID, now: datetime) -> None:
     """Note that the webhook took a message."""
     conn.execute(
-        "update creator_messages set delivery = 'delivered', delivered_at = %s, tries = tries + 1, last_error = null"
-        " where id = %s",
+        "update creator_messages set delivery = 'delivered', delivered_at = %s, tries = tries + 1,"
+        " last_error = null where id = %s",
         (now, message_id),
     )
 
 
 def undelivered(conn: Connection, message_id: UUID, error: str, delay: timedelta | None) -> None:
-    """Note why a message did not arrive; it is tried again after the delay, or, without one, never."""
+    """Note why a message did not arrive; it is tried again after the delay, or, without one,
+    never.
+    """
     conn.execute(
-        "update creator_messages set delivery = case when %(delay)s::interval is null then 'failed' else 'pending' end,"
-        " tries = tries + 1, next_try_at = now() + coalesce(%(delay)s, interval '0'), last_error = %(error)s"
-        " where id = %(id)s",
+        "update creator_messages set delivery = case when %(delay)s::interval is null then"
+        " 'failed' else 'pending' end, tries = tries + 1, next_try_at = now() +"
+        " coalesce(%(delay)s, interval '0'), last_error = %(error)s where id = %(id)s",
         {"delay": delay, "error": error, "id": message_id},
     )
 
 
 def _select(conn: Connection, where: str, params: tuple[object, ...]) -> list[Message]:
     with conn.cursor(row_factory=class_row(Message)) as cursor:
-        return cursor.execute(f"select {COLUMNS} from creator_messages where {where}", params).fetchall()
+        return cursor.execute(
+            f"select {COLUMNS} from creator_messages where {where}", params
+        ).fetchall()

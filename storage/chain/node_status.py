@@ -40,9 +40,9 @@ class NodeStatus:
 def get(conn: Connection) -> NodeStatus:
     with conn.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(
-            "select sender, head_number, head_time, finalized_number, finalized_hash, cursor_number, balance_wei,"
-            " last_reorg_depth, last_poll_at, error_code, error_detail, latched_at, latch_reason, resync, endpoints"
-            " from node_status"
+            "select sender, head_number, head_time, finalized_number, finalized_hash,"
+            " cursor_number, balance_wei, last_reorg_depth, last_poll_at, error_code,"
+            " error_detail, latched_at, latch_reason, resync, endpoints from node_status"
         ).fetchone()
     assert row is not None  # the migration inserts it
     # 256 bits do not fit a bigint; psycopg reads numeric as Decimal.
@@ -64,9 +64,9 @@ def polled(
 ) -> None:
     """Note a whole round that went well."""
     conn.execute(
-        "update node_status set sender = %s, head_number = %s, head_time = %s, finalized_number = %s,"
-        " finalized_hash = %s, cursor_number = %s, balance_wei = %s, endpoints = %s, last_poll_at = now(),"
-        " error_code = null, error_detail = null",
+        "update node_status set sender = %s, head_number = %s, head_time = %s, finalized_number ="
+        " %s, finalized_hash = %s, cursor_number = %s, balance_wei = %s, endpoints = %s,"
+        " last_poll_at = now(), error_code = null, error_detail = null",
         (
             sender,
             head_number,
@@ -80,7 +80,9 @@ def polled(
     )
 
 
-def failed(conn: Connection, code: str, detail: str, endpoints: Sequence[Mapping[str, Any]]) -> None:
+def failed(
+    conn: Connection, code: str, detail: str, endpoints: Sequence[Mapping[str, Any]]
+) -> None:
     """Note why the last round did not end well; `last_poll_at` keeps saying when one last did."""
     conn.execute(
         "update node_status set error_code = %s, error_detail = %s, endpoints = %s",
@@ -96,13 +98,17 @@ def reorged(conn: Connection, depth: int) -> None:
 def latch(conn: Connection, reason: str) -> None:
     """Stop the node until an operator clears it; the first reason stays."""
     conn.execute(
-        "update node_status set latched_at = coalesce(latched_at, now()), latch_reason = coalesce(latch_reason, %s)",
+        "update node_status set latched_at = coalesce(latched_at, now()), latch_reason ="
+        " coalesce(latch_reason, %s)",
         (reason,),
     )
 
 
 def clear_latch(conn: Connection) -> bool:
-    """Let the node go on, by resynchronising with the chain as it is now. False if it was not latched."""
+    """Let the node go on, by resynchronising with the chain as it is now.
+
+    False if it was not latched.
+    """
     return bool(
         conn.execute(
             "update node_status set latched_at = null, latch_reason = null, resync = true,"

@@ -1,4 +1,6 @@
-"""Decisions on their way to the chain: written with the decision, drained by the node, done at finality."""
+"""Decisions on their way to the chain: written with the decision, drained by the node, done at
+finality.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,8 +18,9 @@ from storage.database import Connection
 class Attestation:
     """Where a decision stands on its way to the chain.
 
-    Status: pending (not sent), sent, included (in a block), final (in a finalized block), or refused
-    (the chain will never take it; `error_code` and `error_detail` say why). Ids and hashes 32 bytes.
+    Status: pending (not sent), sent, included (in a block), final (in a finalized block), or
+    refused (the chain will never take it; `error_code` and `error_detail` say why). Ids and hashes
+    32 bytes.
     """
 
     id: int
@@ -43,13 +46,19 @@ class Attestation:
 
 
 COLUMNS = (
-    "id, analysis_id, kind, request_id, report, status, transaction_id, signed_report, digest, signature, signer,"
-    " signatures, tx_hash, block_number, block_hash, error_code, error_detail, tries, created_at, updated_at"
+    "id, analysis_id, kind, request_id, report, status, transaction_id, signed_report, digest,"
+    " signature, signer, signatures, tx_hash, block_number, block_hash, error_code, error_detail,"
+    " tries, created_at, updated_at"
 )
 
 
-def add(conn: Connection, *, analysis_id: UUID, kind: str, request_id: bytes, report: Mapping[str, Any]) -> None:
-    """Queue a decision for the chain, in the transaction that decides. A second call changes nothing."""
+def add(
+    conn: Connection, *, analysis_id: UUID, kind: str, request_id: bytes, report: Mapping[str, Any]
+) -> None:
+    """Queue a decision for the chain, in the transaction that decides.
+
+    A second call changes nothing.
+    """
     conn.execute(
         "insert into outbox (analysis_id, kind, request_id, report) values (%s, %s, %s, %s)"
         " on conflict (analysis_id) do nothing",
@@ -70,9 +79,9 @@ def ready(conn: Connection, *, up_to_block: int, limit: int) -> Sequence[Attesta
     """
     return select(
         conn,
-        "status = 'pending' and transaction_id is null and next_try_at <= now() and (kind = 'attest' or exists"
-        " (select from inbox where inbox.request_id = outbox.request_id and inbox.block_number <= %s"
-        " and inbox.status <> 'conflict')) order by id limit %s",
+        "status = 'pending' and transaction_id is null and next_try_at <= now() and (kind ="
+        " 'attest' or exists (select from inbox where inbox.request_id = outbox.request_id and"
+        " inbox.block_number <= %s and inbox.status <> 'conflict')) order by id limit %s",
         (up_to_block, limit),
     )
 
@@ -88,9 +97,12 @@ def included_by_others(conn: Connection) -> Sequence[Attestation]:
 
 
 def doubt_foreign(conn: Connection, *, above_block: int) -> None:
-    """Look again at final decisions in transactions that are not ours, above a block (after a resync)."""
+    """Look again at final decisions in transactions that are not ours, above a block (after a
+    resync).
+    """
     conn.execute(
-        "update outbox set status = 'included' where status = 'final' and transaction_id is null and block_number > %s",
+        "update outbox set status = 'included' where status = 'final' and transaction_id is null"
+        " and block_number > %s",
         (above_block,),
     )
 
@@ -109,12 +121,20 @@ def save_signature(
 
     Args:
         signature: Our own, by `signer`.
-        signatures: All that the report goes out with, ascending by signer; ours alone where left out.
+        signatures: All that the report goes out with, ascending by signer; ours alone where left
+            out.
     """
     conn.execute(
-        "update outbox set signed_report = %s, digest = %s, signature = %s, signer = %s, signatures = %s,"
-        " updated_at = now() where id = %s",
-        (json.dumps(dict(signed_report)), digest, signature, signer, list(signatures or [signature]), outbox_id),
+        "update outbox set signed_report = %s, digest = %s, signature = %s, signer = %s,"
+        " signatures = %s, updated_at = now() where id = %s",
+        (
+            json.dumps(dict(signed_report)),
+            digest,
+            signature,
+            signer,
+            list(signatures or [signature]),
+            outbox_id,
+        ),
     )
 
 
@@ -130,8 +150,8 @@ def note_waiting(conn: Connection, outbox_id: int, code: str, detail: str) -> No
 def attach(conn: Connection, outbox_ids: Sequence[int], transaction_id: int) -> None:
     """Put decisions into a transaction."""
     conn.execute(
-        "update outbox set transaction_id = %s, error_code = null, error_detail = null, updated_at = now()"
-        " where id = any(%s)",
+        "update outbox set transaction_id = %s, error_code = null, error_detail = null, updated_at"
+        " = now() where id = any(%s)",
         (transaction_id, list(outbox_ids)),
     )
 
@@ -149,7 +169,8 @@ def mark_sent(conn: Connection, transaction_id: int, tx_hash: bytes) -> None:
 def note_error(conn: Connection, transaction_id: int, code: str, detail: str) -> None:
     """Show why a transaction's decisions are not on their way; the node goes on trying."""
     conn.execute(
-        "update outbox set error_code = %s, error_detail = %s, updated_at = now() where transaction_id = %s",
+        "update outbox set error_code = %s, error_detail = %s, updated_at = now() where"
+        " transaction_id = %s",
         (code, detail, transaction_id),
     )
 
@@ -163,11 +184,13 @@ def mark_included(
     block_number: int,
     block_hash: bytes,
 ) -> None:
-    """Note the block whose log shows these answers; the transaction is None where it is not ours."""
+    """Note the block whose log shows these answers; the transaction is None where it is not
+    ours.
+    """
     conn.execute(
-        "update outbox set status = 'included', transaction_id = %s, tx_hash = %s, block_number = %s,"
-        " block_hash = %s, error_code = null, error_detail = null, updated_at = now()"
-        " where request_id = any(%s) and status <> 'final'",
+        "update outbox set status = 'included', transaction_id = %s, tx_hash = %s, block_number ="
+        " %s, block_hash = %s, error_code = null, error_detail = null, updated_at = now() where"
+        " request_id = any(%s) and status <> 'final'",
         (transaction_id, tx_hash, block_number, block_hash, list(request_ids)),
     )
 
@@ -175,7 +198,8 @@ def mark_included(
 def mark_final(conn: Connection, outbox_ids: Sequence[int]) -> None:
     """Note that the block is finalized: done."""
     conn.execute(
-        "update outbox set status = 'final', updated_at = now() where id = any(%s) and status = 'included'",
+        "update outbox set status = 'final', updated_at = now() where id = any(%s) and status ="
+        " 'included'",
         (list(outbox_ids),),
     )
 
@@ -190,11 +214,13 @@ def forget_signature(conn: Connection, outbox_id: int) -> None:
 
 
 def postpone(conn: Connection, outbox_id: int, code: str, detail: str, delay: timedelta) -> None:
-    """Take a decision out of its transaction and try it again after a while, with the reason shown."""
+    """Take a decision out of its transaction and try it again after a while, with the reason
+    shown.
+    """
     conn.execute(
-        "update outbox set status = 'pending', transaction_id = null, tx_hash = null, block_number = null,"
-        " block_hash = null, error_code = %s, error_detail = %s, tries = tries + 1, next_try_at = now() + %s,"
-        " updated_at = now() where id = %s",
+        "update outbox set status = 'pending', transaction_id = null, tx_hash = null, block_number"
+        " = null, block_hash = null, error_code = %s, error_detail = %s, tries = tries + 1,"
+        " next_try_at = now() + %s, updated_at = now() where id = %s",
         (code, detail, delay, outbox_id),
     )
 
@@ -202,18 +228,21 @@ def postpone(conn: Connection, outbox_id: int, code: str, detail: str, delay: ti
 def refuse(conn: Connection, outbox_id: int, code: str, detail: str) -> None:
     """End a decision that the chain will never take."""
     conn.execute(
-        "update outbox set status = 'refused', transaction_id = null, error_code = %s, error_detail = %s,"
-        " updated_at = now() where id = %s",
+        "update outbox set status = 'refused', transaction_id = null, error_code = %s,"
+        " error_detail = %s, updated_at = now() where id = %s",
         (code, detail, outbox_id),
     )
 
 
 def refuse_conflicts(conn: Connection, code: str, detail: str) -> Sequence[bytes]:
-    """End unsent answers to requests that came back from a reorg with another content; their request ids."""
+    """End unsent answers to requests that came back from a reorg with another content; their
+    request ids.
+    """
     rows = conn.execute(
-        "update outbox set status = 'refused', error_code = %s, error_detail = %s, updated_at = now()"
-        " from inbox where inbox.request_id = outbox.request_id and inbox.status = 'conflict'"
-        " and outbox.status = 'pending' and outbox.transaction_id is null returning outbox.request_id",
+        "update outbox set status = 'refused', error_code = %s, error_detail = %s, updated_at ="
+        " now() from inbox where inbox.request_id = outbox.request_id and inbox.status ="
+        " 'conflict' and outbox.status = 'pending' and outbox.transaction_id is null returning"
+        " outbox.request_id",
         (code, detail),
     ).fetchall()
     return [row[0] for row in rows]
@@ -225,7 +254,9 @@ def counts(conn: Connection) -> dict[str, int]:
 
 
 def oldest_open_s(conn: Connection) -> float:
-    """Age in seconds of the oldest decision that is neither final nor refused; 0 where there is none."""
+    """Age in seconds of the oldest decision that is neither final nor refused; 0 where there is
+    none.
+    """
     row = conn.execute(
         "select coalesce(extract(epoch from now() - min(created_at)), 0) from outbox"
         " where status in ('pending', 'sent', 'included')"

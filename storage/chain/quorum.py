@@ -1,4 +1,6 @@
-"""What the signers of one hub have said to each other: observations, what we signed, and who lied."""
+"""What the signers of one hub have said to each other: observations, what we signed, and who
+lied.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -22,7 +24,9 @@ class SignedProposal:
     valid_until: int  # Unix seconds
 
 
-def keep_observation(conn: Connection, request_id: bytes, epoch: int, signer: bytes, body: Body) -> Body:
+def keep_observation(
+    conn: Connection, request_id: bytes, epoch: int, signer: bytes, body: Body
+) -> Body:
     """Store a signer's observation; the first one stays. Returns the one that is kept."""
     conn.execute(
         "insert into quorum_observations (request_id, epoch, signer, body) values (%s, %s, %s, %s)"
@@ -32,7 +36,9 @@ def keep_observation(conn: Connection, request_id: bytes, epoch: int, signer: by
     return next(iter(observations(conn, request_id, epoch, signer)))
 
 
-def observations(conn: Connection, request_id: bytes, epoch: int, signer: bytes | None = None) -> Sequence[Body]:
+def observations(
+    conn: Connection, request_id: bytes, epoch: int, signer: bytes | None = None
+) -> Sequence[Body]:
     """The observations of a request in an epoch, of one signer or of all."""
     rows = conn.execute(
         "select body from quorum_observations where request_id = %s and epoch = %s"
@@ -42,28 +48,51 @@ def observations(conn: Connection, request_id: bytes, epoch: int, signer: bytes 
     return [row[0] for row in rows]
 
 
-def find_signed(conn: Connection, request_id: bytes, *, lock: bool = False) -> SignedProposal | None:
-    """What we signed last for a request; with `lock`, nobody else signs for it until the transaction ends."""
+def find_signed(
+    conn: Connection, request_id: bytes, *, lock: bool = False
+) -> SignedProposal | None:
+    """What we signed last for a request; with `lock`, nobody else signs for it until the
+    transaction ends.
+    """
     if lock:
-        conn.execute("select pg_advisory_xact_lock(%s)", (int.from_bytes(request_id[:8], "big", signed=True),))
+        conn.execute(
+            "select pg_advisory_xact_lock(%s)",
+            (int.from_bytes(request_id[:8], "big", signed=True),),
+        )
     with conn.cursor(row_factory=class_row(SignedProposal)) as cursor:
         return cursor.execute(
-            "select digest, proposal, signature, valid_until from quorum_signed where request_id = %s", (request_id,)
+            "select digest, proposal, signature, valid_until from quorum_signed where request_id ="
+            " %s",
+            (request_id,),
         ).fetchone()
 
 
 def save_signed(conn: Connection, request_id: bytes, signed: SignedProposal) -> None:
-    """Store a signature before anybody sees it; the caller holds the lock and has checked the last one."""
+    """Store a signature before anybody sees it; the caller holds the lock and has checked the
+    last one.
+    """
     conn.execute(
-        "insert into quorum_signed (request_id, digest, proposal, signature, valid_until) values (%s, %s, %s, %s, %s)"
-        " on conflict (request_id) do update set digest = excluded.digest, proposal = excluded.proposal,"
-        " signature = excluded.signature, valid_until = excluded.valid_until, signed_at = now()",
-        (request_id, signed.digest, json.dumps(dict(signed.proposal)), signed.signature, signed.valid_until),
+        "insert into quorum_signed (request_id, digest, proposal, signature, valid_until) values"
+        " (%s, %s, %s, %s, %s) on conflict (request_id) do update set digest = excluded.digest,"
+        " proposal = excluded.proposal, signature = excluded.signature, valid_until ="
+        " excluded.valid_until, signed_at = now()",
+        (
+            request_id,
+            signed.digest,
+            json.dumps(dict(signed.proposal)),
+            signed.signature,
+            signed.valid_until,
+        ),
     )
 
 
-def report_equivocation(conn: Connection, request_id: bytes, signer: bytes, first: Body, second: Body) -> bool:
-    """Keep two statements of one signer that cannot both be honest. Returns False if they were known."""
+def report_equivocation(
+    conn: Connection, request_id: bytes, signer: bytes, first: Body, second: Body
+) -> bool:
+    """Keep two statements of one signer that cannot both be honest.
+
+    Returns False if they were known.
+    """
     return bool(
         conn.execute(
             "insert into equivocations (request_id, signer, first, second) values (%s, %s, %s, %s)"
@@ -84,12 +113,14 @@ class Equivocation:
 
 
 def unreported(conn: Connection) -> Sequence[Equivocation]:
-    """Proofs that no transaction of ours carries, or whose transaction did not come through, oldest first."""
+    """Proofs that no transaction of ours carries, or whose transaction did not come through,
+    oldest first.
+    """
     with conn.cursor(row_factory=class_row(Equivocation)) as cursor:
         return cursor.execute(
-            "select e.request_id, e.signer, e.first, e.second from equivocations e left join chain_transactions t"
-            " on t.id = e.transaction_id where e.settled is null"
-            " and (t.id is null or t.status in ('reverted', 'void')) order by e.seen_at"
+            "select e.request_id, e.signer, e.first, e.second from equivocations e left join"
+            " chain_transactions t on t.id = e.transaction_id where e.settled is null and (t.id is"
+            " null or t.status in ('reverted', 'void')) order by e.seen_at"
         ).fetchall()
 
 
@@ -111,4 +142,6 @@ def settle_equivocation(conn: Connection, proof: Equivocation, why: str) -> None
 
 def equivocations(conn: Connection) -> Sequence[tuple[bytes, bytes, Body, Body]]:
     """(request id, signer, first statement, second statement), oldest first: each is a proof."""
-    return conn.execute("select request_id, signer, first, second from equivocations order by seen_at").fetchall()
+    return conn.execute(
+        "select request_id, signer, first, second from equivocations order by seen_at"
+    ).fetchall()

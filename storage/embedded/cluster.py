@@ -15,7 +15,8 @@ from storage.embedded.errors import ForeignDataFolder, ServerStartFailed
 SUPERUSER = "oracle"
 DATABASE = "oracle"
 PORT = 5432  # only a part of the socket's name; nothing listens on TCP
-# sun_path is 108 bytes on Linux and 104 on macOS, with the closing zero; the server appends this name.
+# sun_path is 108 bytes on Linux and 104 on macOS, with the closing zero; the server appends this
+# name.
 LONGEST_SOCKET_FOLDER = 103 - len(f"/.s.PGSQL.{PORT}")
 
 INITDB_OPTIONS = (
@@ -47,19 +48,28 @@ class Cluster:
         return self.folder / f"{name}.lock"
 
     def make_folder(self) -> None:
-        """Create the folder. Raises: ForeignDataFolder if it is somebody else's or holds other things."""
+        """Create the folder.
+
+        Raises: ForeignDataFolder if it is somebody else's or holds other things.
+        """
         root = os.geteuid() == 0
-        # As root the server runs as another account, which must pass here to reach pgdata (itself 0700).
+        # As root the server runs as another account, which must pass here to reach pgdata (itself
+        # 0700).
         self.folder.mkdir(mode=0o711 if root else 0o700, parents=True, exist_ok=True)
         if not os.access(self.folder, os.W_OK | os.X_OK):
-            raise ForeignDataFolder(f"{self.folder} belongs to another account and cannot be written.")
+            raise ForeignDataFolder(
+                f"{self.folder} belongs to another account and cannot be written."
+            )
         if (self.folder / "PG_VERSION").exists():
             raise ForeignDataFolder(
-                f"{self.folder} is itself the data directory of a Postgres server; choose another folder."
+                f"{self.folder} is itself the data directory of a Postgres server; choose another"
+                " folder."
             )
 
     def socket_folder(self, account: Account) -> Path:
-        """A folder of mode 0700 with a path short enough for a socket, the same one at every start."""
+        """A folder of mode 0700 with a path short enough for a socket, the same one at every
+        start.
+        """
         folder = self.folder / "run"
         if len(os.fsencode(folder)) > LONGEST_SOCKET_FOLDER:
             folder = self._short_socket_folder(account)
@@ -71,7 +81,8 @@ class Cluster:
         record = self._socket_folder_record
         if record.exists():
             folder = Path(record.read_text())
-            # Temporary folders get cleaned away, and anybody may then have made one of the same name.
+            # Temporary folders get cleaned away, and anybody may then have made one of the same
+            # name.
             if folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == account.uid:
                 return folder
         folder = Path(tempfile.mkdtemp(prefix="oracle-pg-", dir="/tmp"))
@@ -88,7 +99,10 @@ class Cluster:
         return (self.data / "PG_VERSION").exists()
 
     def initialise(self, binaries: Binaries, account: Account) -> None:
-        """Make the cluster and its database. A crash in the middle leaves nothing that looks finished."""
+        """Make the cluster and its database.
+
+        A crash in the middle leaves nothing that looks finished.
+        """
         draft = self.folder / "pgdata.new"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
@@ -109,7 +123,9 @@ class Cluster:
             check=False,
         )
         if done.returncode != 0:
-            raise ServerStartFailed(f"{Path(argv[0]).name} failed: {(done.stderr or done.stdout).strip()[-2000:]}")
+            raise ServerStartFailed(
+                f"{Path(argv[0]).name} failed: {(done.stderr or done.stdout).strip()[-2000:]}"
+            )
 
     def check_owner(self, account: Account) -> None:
         """Raise ForeignDataFolder unless the account owns the data, which Postgres insists on."""

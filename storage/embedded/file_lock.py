@@ -9,7 +9,10 @@ from typing import Self
 
 
 class FileLock:
-    """flock(2) on one file. The kernel frees it when its holder dies, so a kill -9 leaves nothing behind."""
+    """flock(2) on one file.
+
+    The kernel frees it when its holder dies, so a kill -9 leaves nothing behind.
+    """
 
     def __init__(self, path: Path, *, shared: bool = False) -> None:
         self._path = path
@@ -32,7 +35,9 @@ class FileLock:
         deadline = time.monotonic() + timeout_s
         while not self.try_acquire():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{self._path} has been locked by another process for {timeout_s:.0f} s")
+                raise TimeoutError(
+                    f"{self._path} has been locked by another process for {timeout_s:.0f} s"
+                )
             time.sleep(0.02)
 
     def release(self) -> None:
@@ -48,6 +53,9 @@ class FileLock:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.release()

@@ -1,8 +1,10 @@
-"""The keeper: parent of one server, which it runs as long as a process holds a share of the users' lock.
+"""The keeper: parent of one server, which it runs as long as a process holds a share of the users'
+lock.
 
-Run as `python -m storage.embedded`, in a session of its own, so that a Ctrl-C in the terminal does not reach
-the server before its users have finished. It reaps the server, starts it again after a crash, and stops it
-when the last user has stopped or died: a kill -9 of every user leaves nothing running.
+Run as `python -m storage.embedded`, in a session of its own, so that a Ctrl-C in the terminal does
+not reach the server before its users have finished. It reaps the server, starts it again after a
+crash, and stops it when the last user has stopped or died: a kill -9 of every user leaves nothing
+running.
 """
 
 import argparse
@@ -82,7 +84,8 @@ class Keeper:
     def _is_alive(self) -> bool:
         if self._server is not None:
             return self._server.poll() is None
-        return find_postmaster(self._cluster) is not None  # taken over from a keeper that was killed
+        # taken over from a keeper that was killed
+        return find_postmaster(self._cluster) is not None
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
         if self._cluster.log.exists() and self._cluster.log.stat().st_size > LARGEST_LOG_BYTES:
@@ -90,7 +93,12 @@ class Keeper:
             self._cluster.log.touch(mode=0o600)
         with self._cluster.log.open("ab") as log:
             return subprocess.Popen(
-                self._argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=PLAIN_ENVIRONMENT, cwd="/"
+                self._argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=PLAIN_ENVIRONMENT,
+                cwd="/",
             )
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:

@@ -38,9 +38,9 @@ class Postmaster:
 def find_postmaster(cluster: Cluster) -> Postmaster | None:
     """The living server of this data folder, or none.
 
-    The pid alone proves nothing: after a kill -9 it is a zombie until its parent reaps it, and after a
-    restart of the machine or container it may be someone else's. A living server works inside its data
-    folder.
+    The pid alone proves nothing: after a kill -9 it is a zombie until its parent reaps it, and
+    after a restart of the machine or container it may be someone else's. A living server works
+    inside its data folder.
     """
     try:
         lines = cluster.pid_file.read_text().splitlines()
@@ -55,7 +55,9 @@ def find_postmaster(cluster: Cluster) -> Postmaster | None:
 
 
 def answers(socket_path: Path, timeout_s: float = 5.0) -> bool:
-    """Whether the server on this socket reacts to a client, which one that was just killed no longer does."""
+    """Whether the server on this socket reacts to a client, which one that was just killed no
+    longer does.
+    """
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(timeout_s)
         try:
@@ -67,10 +69,12 @@ def answers(socket_path: Path, timeout_s: float = 5.0) -> bool:
 
 
 def clear_remains(cluster: Cluster, account: Account, patience_s: float = 5.0) -> None:
-    """After a crash: end server processes without a parent, and drop a pid file that names no living server.
+    """After a crash: end server processes without a parent, and drop a pid file that names no
+    living server.
 
-    The caller holds the lock that lets only one process start the server. Ended backends leave no damage: the
-    next start replays the WAL. Left alone, one in a long index build would block that start for minutes.
+    The caller holds the lock that lets only one process start the server. Ended backends leave no
+    damage: the next start replays the WAL. Left alone, one in a long index build would block that
+    start for minutes.
     """
     for how in (signal.SIGQUIT, signal.SIGKILL):
         remains = _all_working_in(cluster.data, account)
@@ -81,8 +85,8 @@ def clear_remains(cluster: Cluster, account: Account, patience_s: float = 5.0) -
         while remains and time.monotonic() < deadline:
             time.sleep(0.02)
             remains = _all_working_in(cluster.data, account)
-    # Postgres takes a zombie, or a stranger with the same pid, for a living server and refuses to start: by the pid
-    # file, and by the lock beside its socket.
+    # Postgres takes a zombie, or a stranger with the same pid, for a living server and refuses to
+    # start: by the pid file, and by the lock beside its socket.
     with contextlib.suppress(OSError, IndexError):
         socket_folder = Path(cluster.pid_file.read_text().splitlines()[SOCKET_FOLDER_LINE])
         (socket_folder / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
@@ -90,8 +94,14 @@ def clear_remains(cluster: Cluster, account: Account, patience_s: float = 5.0) -
 
 
 def stop_postmaster(cluster: Cluster, timeout_s: float) -> None:
-    """Stop the server: fast (clients are cut, a checkpoint is written), then hard if that takes too long."""
-    for how, patience_s in ((signal.SIGINT, timeout_s), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0)):
+    """Stop the server: fast (clients are cut, a checkpoint is written), then hard if that takes
+    too long.
+    """
+    for how, patience_s in (
+        (signal.SIGINT, timeout_s),
+        (signal.SIGQUIT, 10.0),
+        (signal.SIGKILL, 10.0),
+    ):
         postmaster = find_postmaster(cluster)
         if postmaster is None:
             return
@@ -110,14 +120,17 @@ def _works_in(pid: int, folder: Path) -> bool:
         try:
             return Path(process.cwd()) == folder.resolve()
         except psutil.AccessDenied:
-            # Root of a container may not look into processes of other accounts; command lines are for all to see.
+            # Root of a container may not look into processes of other accounts; command lines are
+            # for all to see.
             return ["-D", str(folder)] == process.cmdline()[1:3]
     except psutil.Error:
         return False
 
 
 def _all_working_in(folder: Path, account: Account) -> list[int]:
-    """Every server process of a data folder, children included; their command lines say nothing of it."""
+    """Every server process of a data folder, children included; their command lines say nothing
+    of it.
+    """
     if account.uid == os.geteuid():
         return [pid for pid in psutil.pids() if _works_in(pid, folder)]
     # Asked as that account, which may look into its own processes.

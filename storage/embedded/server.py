@@ -27,21 +27,28 @@ KEEPER_LEAVES_WITHIN_S = 30.0
 
 
 class EmbeddedPostgres:
-    """A PostgreSQL server with pgvector in one folder, shared by every process that starts it there.
+    """A PostgreSQL server with pgvector in one folder, shared by every process that starts it
+    there.
 
-    The first start() makes the cluster and runs the server; others join it. The server stops with its last
-    user, whether that user called stop(), ended or was killed. After a kill -9 of the server itself its
-    keeper brings it back with all that was committed, and so does the next start() in any process.
+    The first start() makes the cluster and runs the server; others join it. The server stops with
+    its last user, whether that user called stop(), ended or was killed. After a kill -9 of the
+    server itself its keeper brings it back with all that was committed, and so does the next
+    start() in any process.
 
     Args:
         data_dir: Folder for data, log and socket; made if absent. Nothing outside it is changed.
-        start_timeout_s: How long start() waits. Minutes: replay of the WAL after a crash takes its time.
-        settings: Postgres settings over `tuning.default_settings`; they count when this call runs the server,
-            not when it joins a running one.
+        start_timeout_s: How long start() waits. Minutes: replay of the WAL after a crash takes its
+            time.
+        settings: Postgres settings over `tuning.default_settings`; they count when this call runs
+            the server, not when it joins a running one.
     """
 
     def __init__(
-        self, data_dir: Path, *, start_timeout_s: float = 900.0, settings: Mapping[str, str] | None = None
+        self,
+        data_dir: Path,
+        *,
+        start_timeout_s: float = 900.0,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self._cluster = Cluster(data_dir)
         self._start_timeout_s = start_timeout_s
@@ -58,10 +65,12 @@ class EmbeddedPostgres:
         return self._dsn
 
     def start(self) -> str:
-        """Run the server, or join the one that runs on this folder, and wait until it takes connections.
+        """Run the server, or join the one that runs on this folder, and wait until it takes
+        connections.
 
         Returns: the DSN, the same at every start unless the data folder moves.
-        Raises: BinariesMissing, ClosedFolder, ForeignDataFolder, ServerStartFailed, ServerStartTimeout.
+        Raises: BinariesMissing, ClosedFolder, ForeignDataFolder, ServerStartFailed,
+            ServerStartTimeout.
         """
         deadline = time.monotonic() + self._start_timeout_s
         binaries = find_binaries()
@@ -120,13 +129,17 @@ class EmbeddedPostgres:
             now = time.monotonic()
             if now > deadline:
                 raise ServerStartTimeout(
-                    f"Postgres is still starting after {now - began:.0f} s (it may be replaying its log after"
-                    " a crash); call again to go on waiting."
-                    f" Its last words: {self._cluster.last_log_lines(1)}"
+                    f"Postgres is still starting after {now - began:.0f} s (it may be replaying"
+                    " its log after a crash); call again to go on waiting. Its last words:"
+                    f" {self._cluster.last_log_lines(1)}"
                 )
             if now - told > PROGRESS_EVERY_S:
                 told = now
-                log.info("postgres.starting", waited_s=round(now - began), log=self._cluster.last_log_lines(1))
+                log.info(
+                    "postgres.starting",
+                    waited_s=round(now - began),
+                    log=self._cluster.last_log_lines(1),
+                )
             time.sleep(POLL_S)
             self._ensure_keeper(binaries, account)
 
@@ -137,7 +150,8 @@ class EmbeddedPostgres:
                 return
             if self._keeper.returncode > 0:  # it gave up; one that was killed is replaced
                 raise ServerStartFailed(
-                    f"Postgres did not start. The end of {self._cluster.log}:\n" + self._cluster.last_log_lines()
+                    f"Postgres did not start. The end of {self._cluster.log}:\n"
+                    + self._cluster.last_log_lines()
                 )
         with FileLock(self._cluster.lock_path("keeper")) as keeper:
             if not keeper.try_acquire():
@@ -167,6 +181,9 @@ class EmbeddedPostgres:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.stop()

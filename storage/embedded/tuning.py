@@ -9,7 +9,10 @@ import psutil
 from storage.embedded.binaries import Binaries
 
 MIB = 1024**2
-CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+CGROUP_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 
 
 def default_settings(binaries: Binaries) -> dict[str, str]:
@@ -34,10 +37,12 @@ def default_settings(binaries: Binaries) -> dict[str, str]:
         "log_startup_progress_interval": "5s",  # what start() shows while WAL is replayed
     }
     if _shared_memory_is_small():
-        # A container's /dev/shm holds 64 MB, and a parallel index build asks for maintenance_work_mem there.
+        # A container's /dev/shm holds 64 MB, and a parallel index build asks for
+        # maintenance_work_mem there.
         settings["dynamic_shared_memory_type"] = "sysv"
     if binaries.has_module("pg_prewarm"):
-        settings["shared_preload_libraries"] = "pg_prewarm"  # loads the buffers of before the restart
+        # loads the buffers of before the restart
+        settings["shared_preload_libraries"] = "pg_prewarm"
     return settings
 
 

@@ -12,7 +12,8 @@ from storage.engagement.exclusions import COUNTS
 # A picture has no length to watch: somebody who looks for so long has seen it.
 PICTURE_DWELL_MS = 10_000
 
-GRADING_LOCK = 0x0_6ADE5  # one process grades at a time: two would wait for each other's marks and counts
+# one process grades at a time: two would wait for each other's marks and counts
+GRADING_LOCK = 0x0_6ADE5
 
 _TAKE = """
 delete from engagement_changed where post_id in (
@@ -20,8 +21,9 @@ delete from engagement_changed where post_id in (
     order by c.changed_at limit %s for update of c skip locked)
 returning post_id, reopen
 """
-# One viewer is one account, else one device, else one address; who posted it is no viewer. Of comments with the same
-# text the first counts. Whatever comes after the grade is final is counted nowhere.
+# One viewer is one account, else one device, else one address; who posted it is no viewer. Of
+# comments with the same text the first counts. Whatever comes after the grade is final is counted
+# nowhere.
 _COUNT = f"""
 with scope as (
     select p.post_id, c.handle as owner, p.published_at + %(window)s as ends
@@ -80,7 +82,10 @@ class Rules:
 
 @dataclass(frozen=True)
 class PostCounts:
-    """Counts by name (views, watched_bps, saves, comments, shares, likes). Lengths in milliseconds."""
+    """Counts by name (views, watched_bps, saves, comments, shares, likes).
+
+    Lengths in milliseconds.
+    """
 
     post_id: bytes
     raw: Mapping[str, int]
@@ -103,7 +108,8 @@ def forget_unregistered(conn: Connection, before: datetime) -> int:
 
 
 def take_changed(conn: Connection, limit: int) -> dict[bytes, bool]:
-    """Take the marks of registered posts, the oldest first. Returns: post id -> whether a final grade reopens.
+    """Take the marks of registered posts, the oldest first. Returns: post id -> whether a final
+    grade reopens.
 
     If the transaction is rolled back the marks are there again.
     """
@@ -112,7 +118,9 @@ def take_changed(conn: Connection, limit: int) -> dict[bytes, bool]:
 
 def list_changed(conn: Connection) -> list[bytes]:
     """The registered posts that are marked; the marks stay."""
-    rows = conn.execute("select post_id from engagement_changed join posts using (post_id) order by 1").fetchall()
+    rows = conn.execute(
+        "select post_id from engagement_changed join posts using (post_id) order by 1"
+    ).fetchall()
     return [bytes(row[0]) for row in rows]
 
 
@@ -124,28 +132,36 @@ def mark_due(conn: Connection, now: datetime) -> None:
         (now,),
     )
     conn.execute(
-        "insert into engagement_changed (post_id) select distinct post_id from earnings e where transaction_id is null"
-        " and not exists (select 1 from grades g where g.post_id = e.post_id) order by 1 on conflict do nothing"
+        "insert into engagement_changed (post_id) select distinct post_id from earnings e where"
+        " transaction_id is null and not exists (select 1 from grades g where g.post_id ="
+        " e.post_id) order by 1 on conflict do nothing"
     )
 
 
-def count(conn: Connection, post_ids: Sequence[bytes], rules: Rules, now: datetime) -> list[PostCounts]:
+def count(
+    conn: Connection, post_ids: Sequence[bytes], rules: Rules, now: datetime
+) -> list[PostCounts]:
     """Count the events of posts anew and keep the counts."""
     params = {
-        "ids": list(post_ids), "window": rules.window, "min_watch_ms": rules.min_watch_ms,
+        "ids": list(post_ids),
+        "window": rules.window,
+        "min_watch_ms": rules.min_watch_ms,
         "min_comment_chars": rules.min_comment_chars,
-    }  # fmt: skip
+    }
     found = [
         PostCounts(
-            bytes(row[0]), dict(zip(_NAMES, row[1:7], strict=True)), dict(zip(_NAMES, row[7:13], strict=True)), row[13]
+            bytes(row[0]),
+            dict(zip(_NAMES, row[1:7], strict=True)),
+            dict(zip(_NAMES, row[7:13], strict=True)),
+            row[13],
         )
         for row in conn.execute(_COUNT, params).fetchall()
     ]
     with conn.cursor() as cursor:
         cursor.executemany(
-            "insert into engagement_counts (post_id, raw, qualified, counted_at) values (%s, %s, %s, %s)"
-            " on conflict (post_id) do update set raw = excluded.raw, qualified = excluded.qualified,"
-            " counted_at = excluded.counted_at",
+            "insert into engagement_counts (post_id, raw, qualified, counted_at) values (%s, %s,"
+            " %s, %s) on conflict (post_id) do update set raw = excluded.raw, qualified ="
+            " excluded.qualified, counted_at = excluded.counted_at",
             [(counts.post_id, Jsonb(counts.raw), Jsonb(counts.qualified), now) for counts in found],
         )
         cursor.executemany(

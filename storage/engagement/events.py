@@ -1,6 +1,7 @@
 """Engagement events: who watched, liked, gave or signed up, once each, in one partition a day.
 
-Events come in bulk through COPY into a temporary table; what is new moves on to the day's partition.
+Events come in bulk through COPY into a temporary table; what is new moves on to the day's
+partition.
 """
 
 from collections.abc import Sequence
@@ -26,10 +27,11 @@ create temp table if not exists engagement_staging (
 ) on commit delete rows
 """
 COPY = (
-    "copy engagement_staging (event_id, at, kind, post_id, creator, account, device, ip_hash, user_agent, referrer,"
-    " watch_ms, length_ms, text_hash, text_chars, value_minor) from stdin"
+    "copy engagement_staging (event_id, at, kind, post_id, creator, account, device, ip_hash,"
+    " user_agent, referrer, watch_ms, length_ms, text_hash, text_chars, value_minor) from stdin"
 )
-# Rows are sorted wherever transactions meet, so that two batches with the same rows cannot wait for each other.
+# Rows are sorted wherever transactions meet, so that two batches with the same rows cannot wait for
+# each other.
 NEW_AGENTS = """
 insert into engagement_agents (user_agent)
 select distinct user_agent from engagement_staging s where user_agent is not null
@@ -40,7 +42,8 @@ insert into engagement_referrers (referrer)
 select distinct referrer from engagement_staging s where referrer is not null
 and not exists (select 1 from engagement_referrers r where r.referrer = s.referrer) order by 1 on conflict do nothing
 """
-# The mark locks its row until the commit: grading that takes marks away then waits and sees these events.
+# The mark locks its row until the commit: grading that takes marks away then waits and sees these
+# events.
 MOVE = """
 with added as (
     insert into engagement_events (event_id, at, kind, post_id, creator_id, account, device, ip_hash, agent_id,
@@ -64,7 +67,8 @@ select count(*) from added
 
 
 class Event(NamedTuple):
-    """One thing somebody did, a row of the staging table as it is. What does not belong to its kind is None.
+    """One thing somebody did, a row of the staging table as it is. What does not belong to its kind
+    is None.
 
     Attributes:
         post_id: 32 bytes. `creator` is the handle of whom it is about where there is no post.
@@ -119,14 +123,17 @@ def make_partitions(conn: Connection, days: set[date]) -> None:
     conn.execute("select pg_advisory_xact_lock(%s)", (PARTITION_LOCK,))
     for day in sorted(days - set(partition_days(conn))):
         table, start = sql.Identifier(partition_name(day)), datetime.combine(day, time(), UTC)
-        # Made apart and attached: that locks out other makers of partitions only, never readers and writers.
+        # Made apart and attached: that locks out other makers of partitions only, never readers and
+        # writers.
         conn.execute(
-            sql.SQL("create table {} (like engagement_events including defaults including constraints)").format(table)
+            sql.SQL(
+                "create table {} (like engagement_events including defaults including constraints)"
+            ).format(table)
         )
         conn.execute(
-            sql.SQL("alter table engagement_events attach partition {} for values from ({}) to ({})").format(
-                table, sql.Literal(start), sql.Literal(start + DAY)
-            )
+            sql.SQL(
+                "alter table engagement_events attach partition {} for values from ({}) to ({})"
+            ).format(table, sql.Literal(start), sql.Literal(start + DAY))
         )
 
 
@@ -142,8 +149,9 @@ def partition_days(conn: Connection) -> list[date]:
 def drop_partitions(conn: Connection, before: date) -> list[date]:
     """Forget all events of the days before `before` (UTC). Returns: the days that are gone.
 
-    A partition goes only while nobody reads or writes events: dropping it locks all of them, and who waits for that
-    lock lets nobody else pass. Where somebody is at it for long, the rest is left to the next call.
+    A partition goes only while nobody reads or writes events: dropping it locks all of them, and
+    who waits for that lock lets nobody else pass. Where somebody is at it for long, the rest is
+    left to the next call.
     """
     gone: list[date] = []
     if not any(day < before for day in partition_days(conn)):

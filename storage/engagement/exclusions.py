@@ -15,11 +15,14 @@ _COVERS = (
 _NAMES = {"account": "e.account", "device": "e.device", "ip_hash": "encode(e.ip_hash, 'hex')"}
 # Whether event `e` counts. One sub-query a scope, so that each can be one hash join.
 COUNTS = " and ".join(
-    f"not exists (select 1 from engagement_exclusions x where x.scope = '{scope}' and x.value = {value} and {_COVERS})"
+    (
+        f"not exists (select 1 from engagement_exclusions x where x.scope = '{scope}' and x.value ="
+        f" {value} and {_COVERS})"
+    )
     for scope, value in _NAMES.items()
 )
-# One that names its post marks that post, without a look at the events. One that holds everywhere looks at the events
-# since the first of them began alone, so that older partitions are left out.
+# One that names its post marks that post, without a look at the events. One that holds everywhere
+# looks at the events since the first of them began alone, so that older partitions are left out.
 _MARK = """
 insert into engagement_changed (post_id, reopen)
 select distinct post_id, %(reopen)s from (
@@ -28,9 +31,12 @@ select distinct post_id, %(reopen)s from (
 on conflict (post_id) do update set changed_at = now(), reopen = engagement_changed.reopen or excluded.reopen
 """.format(
     " union all ".join(
-        "select e.post_id from engagement_exclusions x join engagement_events e"
-        f" on x.scope = '{scope}' and x.value = {value} and (x.since is null or e.at >= x.since)"
-        " and (x.until is null or e.at < x.until) where x.id = any(%(everywhere)s) and e.at >= %(since)s"
+        (
+            "select e.post_id from engagement_exclusions x join engagement_events e on x.scope ="
+            f" '{scope}' and x.value = {value} and (x.since is null or e.at >= x.since) and"
+            " (x.until is null or e.at < x.until) where x.id = any(%(everywhere)s) and e.at >="
+            " %(since)s"
+        )
         for scope, value in _NAMES.items()
     )
 )
@@ -56,13 +62,24 @@ class Exclusion:
 
 
 def exclude(conn: Connection, exclusions: Sequence[Exclusion]) -> list[int]:
-    """Leave out what these say, and mark the posts it touches for grading. Returns: their numbers."""
+    """Leave out what these say, and mark the posts it touches for grading.
+
+    Returns: their numbers.
+    """
     ids = []
     for entry in exclusions:
         row = conn.execute(
-            "insert into engagement_exclusions (scope, value, post_id, since, until, alert_id, reason)"
-            " values (%s, %s, %s, %s, %s, %s, %s) returning id",
-            (entry.scope, entry.value, entry.post_id, entry.since, entry.until, entry.alert_id, entry.reason),
+            "insert into engagement_exclusions (scope, value, post_id, since, until, alert_id,"
+            " reason) values (%s, %s, %s, %s, %s, %s, %s) returning id",
+            (
+                entry.scope,
+                entry.value,
+                entry.post_id,
+                entry.since,
+                entry.until,
+                entry.alert_id,
+                entry.reason,
+            ),
         ).fetchone()
         assert row is not None
         ids.append(int(row[0]))
@@ -71,9 +88,13 @@ def exclude(conn: Connection, exclusions: Sequence[Exclusion]) -> list[int]:
 
 
 def lift(conn: Connection, alert_id: UUID) -> int:
-    """Count again what an alert left out; grades that were final are computed anew. Returns: how many were lifted."""
+    """Count again what an alert left out; grades that were final are computed anew.
+
+    Returns: how many were lifted.
+    """
     rows = conn.execute(
-        "update engagement_exclusions set lifted_at = now() where alert_id = %s and lifted_at is null returning id",
+        "update engagement_exclusions set lifted_at = now() where alert_id = %s and lifted_at is"
+        " null returning id",
         (alert_id,),
     ).fetchall()
     _mark(conn, [int(row[0]) for row in rows], reopen=True)
@@ -82,8 +103,8 @@ def lift(conn: Connection, alert_id: UUID) -> int:
 
 def _mark(conn: Connection, ids: list[int], *, reopen: bool) -> None:
     row = conn.execute(
-        "select coalesce(array_agg(id), '{}'), coalesce(min(coalesce(since, '-infinity')), 'infinity')::text"
-        " from engagement_exclusions where id = any(%s) and post_id is null",
+        "select coalesce(array_agg(id), '{}'), coalesce(min(coalesce(since, '-infinity')),"
+        " 'infinity')::text from engagement_exclusions where id = any(%s) and post_id is null",
         (ids,),
     ).fetchone()
     assert row is not None

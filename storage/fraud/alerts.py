@@ -68,45 +68,66 @@ class NewAlert:
 
 
 COLUMNS = (
-    "a.id, a.subject, a.post_id, a.creator_id, c.handle as creator, c.account, a.status, a.round, a.action, a.reason,"
-    " a.score_bps, a.signals, a.thresholds_version, a.seen_from, a.seen_until, a.detected_at, a.frozen_by,"
-    " a.frozen_at, a.frozen_until, a.review_by, a.statement_hash, a.decided_by, a.decided_at, a.decision_reason,"
-    " a.accusers, a.held_before, a.closed_at"
+    "a.id, a.subject, a.post_id, a.creator_id, c.handle as creator, c.account, a.status, a.round,"
+    " a.action, a.reason, a.score_bps, a.signals, a.thresholds_version, a.seen_from, a.seen_until,"
+    " a.detected_at, a.frozen_by, a.frozen_at, a.frozen_until, a.review_by, a.statement_hash,"
+    " a.decided_by, a.decided_at, a.decision_reason, a.accusers, a.held_before, a.closed_at"
 )
 
 
 def add(conn: Connection, alert: NewAlert) -> bool:
     """Store an alert unless its subject has an active one. Returns: whether it was stored."""
     cursor = conn.execute(
-        "insert into fraud_alerts (id, subject, post_id, creator_id, action, reason, score_bps, signals,"
-        " thresholds_version, seen_from, seen_until, detected_at, review_by)"
-        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
+        "insert into fraud_alerts (id, subject, post_id, creator_id, action, reason, score_bps,"
+        " signals, thresholds_version, seen_from, seen_until, detected_at, review_by) values (%s,"
+        " %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
         (
-            alert.id, alert.subject, alert.post_id, alert.creator_id, alert.action, alert.reason, alert.score_bps,
-            json.dumps(list(alert.signals)), alert.thresholds_version, alert.seen_from, alert.seen_until,
-            alert.detected_at, alert.review_by,
+            alert.id,
+            alert.subject,
+            alert.post_id,
+            alert.creator_id,
+            alert.action,
+            alert.reason,
+            alert.score_bps,
+            json.dumps(list(alert.signals)),
+            alert.thresholds_version,
+            alert.seen_from,
+            alert.seen_until,
+            alert.detected_at,
+            alert.review_by,
         ),
-    )  # fmt: skip
+    )
     return cursor.rowcount == 1
 
 
 def get(conn: Connection, alert_id: UUID, *, lock: bool = False) -> Alert:
-    """The alert; with `lock` nobody else can change it until the transaction ends. Raises: NotFound."""
+    """The alert; with `lock` nobody else can change it until the transaction ends.
+
+    Raises: NotFound.
+    """
     found = _select(conn, "a.id = %s" + (" for update of a" if lock else ""), (alert_id,))
     if not found:
         raise NotFound(f"There is no alert {alert_id}.")
     return found[0]
 
 
-def find_latest(conn: Connection, subject: str, post_id: bytes | None, creator_id: int) -> Alert | None:
+def find_latest(
+    conn: Connection, subject: str, post_id: bytes | None, creator_id: int
+) -> Alert | None:
     """The newest alert at a post or creator, locked, whatever became of it."""
     where = "a.subject = %s and " + ("a.post_id = %s" if subject == "post" else "a.creator_id = %s")
     key = post_id if subject == "post" else creator_id
-    found = _select(conn, where + " order by a.detected_at desc, a.id desc limit 1 for update of a", (subject, key))
+    found = _select(
+        conn,
+        where + " order by a.detected_at desc, a.id desc limit 1 for update of a",
+        (subject, key),
+    )
     return found[0] if found else None
 
 
-def last_closed(conn: Connection, subject: str, post_id: bytes | None, creator_id: int) -> datetime | None:
+def last_closed(
+    conn: Connection, subject: str, post_id: bytes | None, creator_id: int
+) -> datetime | None:
     """When the last alert at a post or creator ended, None where none has."""
     where, key = ("post_id = %s", post_id) if subject == "post" else ("creator_id = %s", creator_id)
     row = conn.execute(
@@ -142,20 +163,28 @@ def update(conn: Connection, alert_id: UUID, **columns: object) -> None:
     """Change columns of an alert; the caller has locked it."""
     assignments = ", ".join(f"{name} = %s" for name in columns)
     conn.execute(
-        f"update fraud_alerts set {assignments}, updated_at = now() where id = %s", (*columns.values(), alert_id)
+        f"update fraud_alerts set {assignments}, updated_at = now() where id = %s",
+        (*columns.values(), alert_id),
     )
 
 
 def renew(conn: Connection, alert_id: UUID, found: NewAlert) -> None:
     """Put what a later pass saw in place of what was seen before."""
     conn.execute(
-        "update fraud_alerts set action = %s, reason = %s, score_bps = %s, signals = %s, thresholds_version = %s,"
-        " seen_from = least(seen_from, %s), seen_until = greatest(seen_until, %s), updated_at = now() where id = %s",
+        "update fraud_alerts set action = %s, reason = %s, score_bps = %s, signals = %s,"
+        " thresholds_version = %s, seen_from = least(seen_from, %s), seen_until ="
+        " greatest(seen_until, %s), updated_at = now() where id = %s",
         (
-            found.action, found.reason, found.score_bps, json.dumps(list(found.signals)), found.thresholds_version,
-            found.seen_from, found.seen_until, alert_id,
+            found.action,
+            found.reason,
+            found.score_bps,
+            json.dumps(list(found.signals)),
+            found.thresholds_version,
+            found.seen_from,
+            found.seen_until,
+            alert_id,
         ),
-    )  # fmt: skip
+    )
 
 
 def page(
@@ -180,14 +209,18 @@ def page(
     if before is not None:
         where += " and (a.detected_at, a.id) < (%s, %s)"
         params += before
-    return _select(conn, where + " order by a.detected_at desc, a.id desc limit %s", (*params, limit))
+    return _select(
+        conn, where + " order by a.detected_at desc, a.id desc limit %s", (*params, limit)
+    )
 
 
 def due(conn: Connection, now: datetime, limit: int = 500) -> list[UUID]:
-    """Active alerts whose time is over: held money to set free, or open ones that nobody looked at."""
+    """Active alerts whose time is over: held money to set free, or open ones that nobody looked
+    at.
+    """
     rows = conn.execute(
-        "select id from fraud_alerts where status = any(%s) and coalesce(frozen_until, review_by) <= %s"
-        " order by coalesce(frozen_until, review_by) limit %s",
+        "select id from fraud_alerts where status = any(%s) and coalesce(frozen_until, review_by)"
+        " <= %s order by coalesce(frozen_until, review_by) limit %s",
         (list(ACTIVE), now, limit),
     ).fetchall()
     return [row[0] for row in rows]
@@ -197,8 +230,8 @@ def add_sources(conn: Connection, alert_id: UUID, sources: Mapping[str, Sequence
     """Keep whose events an alert rests on: values by scope (account, device)."""
     for scope, values in sources.items():
         conn.execute(
-            "insert into fraud_alert_sources (alert_id, scope, value) select %s, %s, unnest(%s::text[])"
-            " on conflict do nothing",
+            "insert into fraud_alert_sources (alert_id, scope, value) select %s, %s,"
+            " unnest(%s::text[]) on conflict do nothing",
             (alert_id, scope, list(values)),
         )
 
@@ -206,7 +239,8 @@ def add_sources(conn: Connection, alert_id: UUID, sources: Mapping[str, Sequence
 def sources(conn: Connection, alert_id: UUID) -> dict[str, list[str]]:
     """Values by scope."""
     rows = conn.execute(
-        "select scope, array_agg(value order by value) from fraud_alert_sources where alert_id = %s group by scope",
+        "select scope, array_agg(value order by value) from fraud_alert_sources where alert_id ="
+        " %s group by scope",
         (alert_id,),
     ).fetchall()
     return dict(rows)
@@ -224,14 +258,18 @@ def track_record(conn: Connection, since: datetime) -> tuple[int, int]:
 
 
 def record_by_signal(conn: Connection, since: datetime) -> list[tuple[str, int, int, int]]:
-    """How each signal did since then: its name, its alerts, how many were decided, how many of those wrong."""
+    """How each signal did since then: its name, its alerts, how many were decided, how many of
+    those wrong.
+    """
     rows = conn.execute(
         "select s->>'name', count(*), count(*) filter (where status in ('upheld', 'reversed')),"
-        " count(*) filter (where status = 'reversed') from fraud_alerts, jsonb_array_elements(signals) s"
-        " where detected_at >= %s group by 1 order by 2 desc, 1",
+        " count(*) filter (where status = 'reversed') from fraud_alerts,"
+        " jsonb_array_elements(signals) s where detected_at >= %s group by 1 order by 2 desc, 1",
         (since,),
     ).fetchall()
-    return [(str(name), int(count), int(decided), int(wrong)) for name, count, decided, wrong in rows]
+    return [
+        (str(name), int(count), int(decided), int(wrong)) for name, count, decided, wrong in rows
+    ]
 
 
 def frozen_rounds(conn: Connection, limit: int = 500) -> list[Alert]:
@@ -242,5 +280,7 @@ def frozen_rounds(conn: Connection, limit: int = 500) -> list[Alert]:
 def _select(conn: Connection, where: str, params: tuple[object, ...]) -> list[Alert]:
     with conn.cursor(row_factory=class_row(Alert)) as cursor:
         return cursor.execute(
-            f"select {COLUMNS} from fraud_alerts a join creators c on c.id = a.creator_id where {where}", params
+            f"select {COLUMNS} from fraud_alerts a join creators c on c.id = a.creator_id where"
+            f" {where}",
+            params,
         ).fetchall()

@@ -1,4 +1,6 @@
-"""The log of every step of alerts and appeals; each row is chained to the one before by its hash."""
+"""The log of every step of alerts and appeals; each row is chained to the one before by its
+hash.
+"""
 
 import hashlib
 import json
@@ -53,16 +55,36 @@ def append(
     seq, before = (int(last[0]) + 1, bytes(last[1])) if last else (1, FIRST)
     kept = dict(facts or {})
     document = {
-        "seq": seq, "at": at.astimezone(UTC).isoformat(), "alert_id": str(alert_id) if alert_id else None,
-        "appeal_id": str(appeal_id) if appeal_id else None, "actor": actor, "step": step, "reason_code": reason_code,
-        "text": text, "facts": kept,
-    }  # fmt: skip
+        "seq": seq,
+        "at": at.astimezone(UTC).isoformat(),
+        "alert_id": str(alert_id) if alert_id else None,
+        "appeal_id": str(appeal_id) if appeal_id else None,
+        "actor": actor,
+        "step": step,
+        "reason_code": reason_code,
+        "text": text,
+        "facts": kept,
+    }
     body = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     digest = hashlib.sha256(before + body).digest()
     conn.execute(
-        "insert into fraud_audit (seq, at, alert_id, appeal_id, actor, step, reason_code, text, facts, body,"
-        " previous_hash, hash) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        (seq, at, alert_id, appeal_id, actor, step, reason_code, text, json.dumps(kept), body, before, digest),
+        "insert into fraud_audit (seq, at, alert_id, appeal_id, actor, step, reason_code, text,"
+        " facts, body, previous_hash, hash) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,"
+        " %s)",
+        (
+            seq,
+            at,
+            alert_id,
+            appeal_id,
+            actor,
+            step,
+            reason_code,
+            text,
+            json.dumps(kept),
+            body,
+            before,
+            digest,
+        ),
     )
     return digest
 
@@ -87,14 +109,16 @@ def head(conn: Connection) -> tuple[int, bytes]:
 
 
 def find_break(conn: Connection, kept: tuple[int, bytes] | None = None) -> int | None:
-    """The first number at which the chain does not hold, None where it holds from the first row to the last.
+    """The first number at which the chain does not hold, None where it holds from the first row to
+    the last.
 
-    A row counts as broken if its number is not the next, its link is not the hash before, its hash is not that of
-    its bytes, or its columns say something else than its bytes.
+    A row counts as broken if its number is not the next, its link is not the hash before, its hash
+    is not that of its bytes, or its columns say something else than its bytes.
 
-    What this proves: nobody changed, took out or put in a row and left the ones after it as they were. Who may write
-    to the table and drop its trigger can cut its end, or compute a new chain from some row on; that shows against a
-    head kept elsewhere alone. The letters about holds state the head of their time, and their hash is on chain.
+    What this proves: nobody changed, took out or put in a row and left the ones after it as they
+    were. Who may write to the table and drop its trigger can cut its end, or compute a new chain
+    from some row on; that shows against a head kept elsewhere alone. The letters about holds state
+    the head of their time, and their hash is on chain.
 
     Args:
         kept: A head that was noted before: the row of that number has to be there with that hash.
@@ -102,20 +126,41 @@ def find_break(conn: Connection, kept: tuple[int, bytes] | None = None) -> int |
     before, expected = FIRST, 1
     with conn.cursor(name="audit_chain") as cursor:
         cursor.execute(
-            "select seq, at, alert_id, appeal_id, actor, step, reason_code, text, facts, body, previous_hash, hash"
-            " from fraud_audit order by seq"
+            "select seq, at, alert_id, appeal_id, actor, step, reason_code, text, facts, body,"
+            " previous_hash, hash from fraud_audit order by seq"
         )
-        for seq, at, alert_id, appeal_id, actor, step, code, text, facts, body, previous, digest in cursor:
+        for (
+            seq,
+            at,
+            alert_id,
+            appeal_id,
+            actor,
+            step,
+            code,
+            text,
+            facts,
+            body,
+            previous,
+            digest,
+        ) in cursor:
             try:
                 said = json.loads(bytes(body))
             except ValueError:
                 return expected
             shown = {
-                "seq": seq, "at": at.astimezone(UTC).isoformat(), "alert_id": str(alert_id) if alert_id else None,
-                "appeal_id": str(appeal_id) if appeal_id else None, "actor": actor, "step": step,
-                "reason_code": code, "text": text, "facts": facts,
-            }  # fmt: skip
-            linked = bytes(previous) == before and hashlib.sha256(before + bytes(body)).digest() == bytes(digest)
+                "seq": seq,
+                "at": at.astimezone(UTC).isoformat(),
+                "alert_id": str(alert_id) if alert_id else None,
+                "appeal_id": str(appeal_id) if appeal_id else None,
+                "actor": actor,
+                "step": step,
+                "reason_code": code,
+                "text": text,
+                "facts": facts,
+            }
+            linked = bytes(previous) == before and hashlib.sha256(
+                before + bytes(body)
+            ).digest() == bytes(digest)
             if seq != expected or not linked or said != shown:
                 return expected
             if kept is not None and seq == kept[0] and bytes(digest) != kept[1]:
@@ -127,7 +172,7 @@ def find_break(conn: Connection, kept: tuple[int, bytes] | None = None) -> int |
 def _select(conn: Connection, where: str, params: tuple[object, ...]) -> list[AuditEntry]:
     with conn.cursor(row_factory=class_row(AuditEntry)) as cursor:
         return cursor.execute(
-            "select seq, at, alert_id, appeal_id, actor, step, reason_code, text, facts, hash from fraud_audit"
-            f" where {where} order by seq",
+            "select seq, at, alert_id, appeal_id, actor, step, reason_code, text, facts, hash from"
+            f" fraud_audit where {where} order by seq",
             params,
         ).fetchall()

@@ -38,8 +38,8 @@ def posts(conn: Connection, post_ids: Sequence[bytes]) -> dict[bytes, PostFacts]
     """Facts by post id; views are all that are stored of it."""
     with conn.cursor(row_factory=class_row(PostFacts)) as cursor:
         found = cursor.execute(
-            "select p.post_id, p.title, p.media_type, p.published_at, g.grade,"
-            " (select count(*) from engagement_events e where e.post_id = p.post_id and e.kind = 'view') as views"
+            "select p.post_id, p.title, p.media_type, p.published_at, g.grade, (select count(*)"
+            " from engagement_events e where e.post_id = p.post_id and e.kind = 'view') as views"
             " from posts p left join grades g using (post_id) where p.post_id = any(%s)",
             (list(post_ids),),
         ).fetchall()
@@ -50,12 +50,12 @@ def creators(conn: Connection, creator_ids: Sequence[int]) -> dict[int, CreatorF
     """Facts by creator."""
     with conn.cursor(row_factory=class_row(CreatorFacts)) as cursor:
         found = cursor.execute(
-            "select c.id, c.handle, c.created_at as since,"
-            " (select count(*) from posts p where p.creator_id = c.id) as posts,"
-            " (select coalesce(max(audience), 0) from posts p where p.creator_id = c.id) as followers,"
-            " (select count(*) from fraud_alerts a where a.creator_id = c.id) as alerts,"
-            " (select count(*) from fraud_alerts a where a.creator_id = c.id and a.status = 'reversed')"
-            " as alerts_reversed from creators c where c.id = any(%s)",
+            "select c.id, c.handle, c.created_at as since, (select count(*) from posts p where"
+            " p.creator_id = c.id) as posts, (select coalesce(max(audience), 0) from posts p where"
+            " p.creator_id = c.id) as followers, (select count(*) from fraud_alerts a where"
+            " a.creator_id = c.id) as alerts, (select count(*) from fraud_alerts a where"
+            " a.creator_id = c.id and a.status = 'reversed') as alerts_reversed from creators c"
+            " where c.id = any(%s)",
             (list(creator_ids),),
         ).fetchall()
     return {facts.id: facts for facts in found}

@@ -1,8 +1,9 @@
-"""Engagement events for the fraud detectors, as columns: a day of a million events in a few seconds.
+"""Engagement events for the fraud detectors, as columns: a day of a million events in a few
+seconds.
 
-Names leave the database as 64-bit hashes under a seed that changes with every pass, so that nobody can choose names
-that collide. Rows travel as COPY BINARY with no nulls, so that all have the same length and numpy reads them as they
-are.
+Names leave the database as 64-bit hashes under a seed that changes with every pass, so that nobody
+can choose names that collide. Rows travel as COPY BINARY with no nulls, so that all have the same
+length and numpy reads them as they are.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,9 +23,19 @@ KINDS = ("view", "like", "comment", "save", "share", "follow", "gift", "sign_up"
 TYPES = {"int2": ">i2", "int4": ">i4", "int8": ">i8"}
 
 EVENT_COLUMNS = {
-    "kind": "int2", "at_s": "int8", "post": "int8", "creator_id": "int8", "account": "int8", "device": "int8",
-    "ip": "int8", "agent_id": "int4", "referrer_id": "int4", "watch_ms": "int4", "length_ms": "int4", "value": "int8",
-}  # fmt: skip
+    "kind": "int2",
+    "at_s": "int8",
+    "post": "int8",
+    "creator_id": "int8",
+    "account": "int8",
+    "device": "int8",
+    "ip": "int8",
+    "agent_id": "int4",
+    "referrer_id": "int4",
+    "watch_ms": "int4",
+    "length_ms": "int4",
+    "value": "int8",
+}
 EVENTS = """
 select array_position({kinds}, kind)::int2 - 1::int2, extract(epoch from at)::int8,
     coalesce(hashtextextended(encode(post_id, 'hex'), {seed}), 0), coalesce(creator_id, -1)::int8,
@@ -34,7 +45,13 @@ select array_position({kinds}, kind)::int2 - 1::int2, extract(epoch from at)::in
     coalesce(value_minor, 0)::int8
 from engagement_events where at >= {start} and at < {end}
 """
-SIGN_UP_COLUMNS = {"account": "int8", "at_s": "int8", "shape": "int8", "ip": "int8", "agent_id": "int4"}
+SIGN_UP_COLUMNS = {
+    "account": "int8",
+    "at_s": "int8",
+    "shape": "int8",
+    "ip": "int8",
+    "agent_id": "int4",
+}
 SIGN_UPS = """
 select hashtextextended(account, {seed}), extract(epoch from signed_up_at)::int8, hashtextextended(shape, {seed}),
     coalesce(hashtextextended(encode(ip_hash, 'hex'), {seed}), 0), coalesce(agent_id, -1)::int4
@@ -74,11 +91,12 @@ on conflict (creator_id, hour) do update set views = greatest(fraud_hourly.views
 
 @dataclass(frozen=True)
 class RawEvents:
-    """Columns as they come from the database: 64-bit hashes of names, 0 for none, and ids of rows, -1 for none.
+    """Columns as they come from the database: 64-bit hashes of names, 0 for none, and ids of rows,
+    -1 for none.
 
     Attributes:
-        events: kind (index into KINDS), at_s, post, creator_id, account, device, ip, agent_id, referrer_id,
-            watch_ms, length_ms, value.
+        events: kind (index into KINDS), at_s, post, creator_id, account, device, ip, agent_id,
+            referrer_id, watch_ms, length_ms, value.
         sign_ups: account, at_s, shape, ip, agent_id of those who signed up lately.
         givers: Hashes of accounts that gave before the span.
         creators: id and account (hash of the handle) of every creator.
@@ -97,7 +115,8 @@ class RawEvents:
 
 
 def note(conn: Connection, start: datetime, end: datetime) -> None:
-    """Keep of a span what later passes need: sign-ups, first gifts, and views an hour. Again changes nothing.
+    """Keep of a span what later passes need: sign-ups, first gifts, and views an hour. Again
+    changes nothing.
 
     Args:
         start, end: Full hours.
@@ -107,12 +126,17 @@ def note(conn: Connection, start: datetime, end: datetime) -> None:
         conn.execute(statement, span)
 
 
-def load(conn: Connection, start: datetime, end: datetime, *, sign_ups_since: datetime, seed: int) -> RawEvents:
+def load(
+    conn: Connection, start: datetime, end: datetime, *, sign_ups_since: datetime, seed: int
+) -> RawEvents:
     """All events with start <= time < end, and what is known of their accounts."""
     names = {
-        "seed": sql.Literal(seed), "start": sql.Literal(start), "end": sql.Literal(end),
-        "since": sql.Literal(sign_ups_since), "kinds": sql.Literal(list(KINDS)),
-    }  # fmt: skip
+        "seed": sql.Literal(seed),
+        "start": sql.Literal(start),
+        "end": sql.Literal(end),
+        "since": sql.Literal(sign_ups_since),
+        "kinds": sql.Literal(list(KINDS)),
+    }
 
     def read(query: str, columns: dict[str, str]) -> dict[str, NDArray[np.int64]]:
         return _read(conn, sql.SQL(query).format(**names), columns)
@@ -129,12 +153,18 @@ def load(conn: Connection, start: datetime, end: datetime, *, sign_ups_since: da
         sign_ups=sign_ups,
         givers=read(GIVERS, GIVER_COLUMNS)["account"],
         creators=read(CREATORS, CREATOR_COLUMNS),
-        agents=_texts(conn, "select id, user_agent from engagement_agents where id = any(%s)", agents),
-        referrers=_texts(conn, "select id, referrer from engagement_referrers where id = any(%s)", referrers),
+        agents=_texts(
+            conn, "select id, user_agent from engagement_agents where id = any(%s)", agents
+        ),
+        referrers=_texts(
+            conn, "select id, referrer from engagement_referrers where id = any(%s)", referrers
+        ),
     )
 
 
-def hourly_views(conn: Connection, creator_ids: Sequence[int], since: datetime, end: datetime) -> NDArray[np.int32]:
+def hourly_views(
+    conn: Connection, creator_ids: Sequence[int], since: datetime, end: datetime
+) -> NDArray[np.int32]:
     """(creators, hours) views in each hour from `since` on, in the order of the ids."""
     hours = int((end - since).total_seconds()) // 3600
     views = np.zeros((len(creator_ids), hours), np.int32)
@@ -151,12 +181,14 @@ def hourly_views(conn: Connection, creator_ids: Sequence[int], since: datetime, 
     return views
 
 
-def post_ids(conn: Connection, hashes: Sequence[int], seed: int, start: datetime, end: datetime) -> dict[int, bytes]:
+def post_ids(
+    conn: Connection, hashes: Sequence[int], seed: int, start: datetime, end: datetime
+) -> dict[int, bytes]:
     """The posts of some hashes of a pass."""
     rows = conn.execute(
-        "select hash, post_id from (select distinct post_id from engagement_events where at >= %(start)s and"
-        " at < %(end)s and post_id is not null) p, hashtextextended(encode(post_id, 'hex'), %(seed)s) hash"
-        " where hash = any(%(hashes)s)",
+        "select hash, post_id from (select distinct post_id from engagement_events where at >="
+        " %(start)s and at < %(end)s and post_id is not null) p, hashtextextended(encode(post_id,"
+        " 'hex'), %(seed)s) hash where hash = any(%(hashes)s)",
         {"start": start, "end": end, "seed": seed, "hashes": list(hashes)},
     ).fetchall()
     return {row[0]: bytes(row[1]) for row in rows}
@@ -175,7 +207,9 @@ def names(
         " hashtextextended({name}, %(seed)s) hash"
         " where at >= %(start)s and at < %(end)s and {name} is not null and hash = any(%(hashes)s)"
     ).format(name=sql.Identifier(column))
-    rows = conn.execute(query, {"seed": seed, "start": start, "end": end, "hashes": list(hashes)}).fetchall()
+    rows = conn.execute(
+        query, {"seed": seed, "start": start, "end": end, "hashes": list(hashes)}
+    ).fetchall()
     return dict(rows)
 
 
@@ -190,7 +224,9 @@ def pass_made(conn: Connection, end: datetime, now: datetime) -> None:
 
 def is_pass_made(conn: Connection, end: datetime) -> bool:
     """Whether the day up to `end` was looked at."""
-    return conn.execute("select 1 from fraud_passes where end_at = %s", (end,)).fetchone() is not None
+    return (
+        conn.execute("select 1 from fraud_passes where end_at = %s", (end,)).fetchone() is not None
+    )
 
 
 def missing_passes(conn: Connection, since: datetime, reach: timedelta) -> list[datetime]:
@@ -201,9 +237,9 @@ def missing_passes(conn: Connection, since: datetime, reach: timedelta) -> list[
         reach: How far each pass reaches beyond the one before at most.
     """
     rows = conn.execute(
-        "select generate_series(end_at + %(reach)s, following - interval '1 hour', %(reach)s) from (select end_at,"
-        " lead(end_at) over (order by end_at) as following from fraud_passes where end_at >= %(since)s) p"
-        " where following - end_at > %(reach)s order by 1",
+        "select generate_series(end_at + %(reach)s, following - interval '1 hour', %(reach)s) from"
+        " (select end_at, lead(end_at) over (order by end_at) as following from fraud_passes where"
+        " end_at >= %(since)s) p where following - end_at > %(reach)s order by 1",
         {"reach": reach, "since": since},
     ).fetchall()
     return [row[0] for row in rows]
@@ -220,7 +256,9 @@ def _texts(conn: Connection, query: str, ids: NDArray[np.int64]) -> dict[int, st
     return dict(conn.execute(query, (ids[ids >= 0].tolist(),)).fetchall())
 
 
-def _read(conn: Connection, query: sql.Composed, columns: dict[str, str]) -> dict[str, NDArray[np.int64]]:
+def _read(
+    conn: Connection, query: sql.Composed, columns: dict[str, str]
+) -> dict[str, NDArray[np.int64]]:
     parts = list(_chunks(conn, query, columns))
     kinds = {name: np.dtype(TYPES[kind]).newbyteorder("=") for name, kind in columns.items()}
     if not parts:
@@ -228,8 +266,12 @@ def _read(conn: Connection, query: sql.Composed, columns: dict[str, str]) -> dic
     return {name: np.concatenate([part[name] for part in parts]) for name in columns}
 
 
-def _chunks(conn: Connection, query: sql.Composed, columns: dict[str, str]) -> Iterator[dict[str, NDArray[np.int64]]]:
-    """The rows of a query whose columns have these types and no nulls, some hundred thousand at a time."""
+def _chunks(
+    conn: Connection, query: sql.Composed, columns: dict[str, str]
+) -> Iterator[dict[str, NDArray[np.int64]]]:
+    """The rows of a query whose columns have these types and no nulls, some hundred thousand at
+    a time.
+    """
     fields: list[tuple[str, str]] = [("fields", ">i2")]
     for name, kind in columns.items():
         fields += [(f"{name}_bytes", ">i4"), (name, TYPES[kind])]
@@ -239,7 +281,10 @@ def _chunks(conn: Connection, query: sql.Composed, columns: dict[str, str]) -> I
         rows = np.frombuffer(b"".join(pieces), row)
         return {name: rows[name].astype(row[name].newbyteorder("=")) for name in columns}
 
-    with conn.cursor() as cursor, cursor.copy(sql.SQL("copy ({}) to stdout (format binary)").format(query)) as copy:
+    with (
+        conn.cursor() as cursor,
+        cursor.copy(sql.SQL("copy ({}) to stdout (format binary)").format(query)) as copy,
+    ):
         pieces: list[bytes] = []
         first = True
         for piece in copy:

@@ -35,28 +35,42 @@ def current(conn: Connection, first: Mapping[str, Any]) -> ThresholdsVersion:
             f"select {COLUMNS} from fraud_thresholds where effective_from <= now()"
             " order by effective_from desc, version desc limit 1"
         ).fetchone()
-    return found if found is not None else add(conn, first, note="The first rules.", created_by="release")
+    return (
+        found
+        if found is not None
+        else add(conn, first, note="The first rules.", created_by="release")
+    )
 
 
 def get(conn: Connection, version: int) -> ThresholdsVersion:
     """Raises: NotFound."""
     with conn.cursor(row_factory=class_row(ThresholdsVersion)) as cursor:
-        found = cursor.execute(f"select {COLUMNS} from fraud_thresholds where version = %s", (version,)).fetchone()
+        found = cursor.execute(
+            f"select {COLUMNS} from fraud_thresholds where version = %s", (version,)
+        ).fetchone()
     if found is None:
         raise NotFound(f"There is no version {version} of the fraud thresholds.")
     return found
 
 
 def add(
-    conn: Connection, limits: Mapping[str, Any], *, note: str, created_by: str, effective_from: datetime | None = None
+    conn: Connection,
+    limits: Mapping[str, Any],
+    *,
+    note: str,
+    created_by: str,
+    effective_from: datetime | None = None,
 ) -> ThresholdsVersion:
-    """Put a new version in force, now or from a moment on. Earlier ones stay, for the alerts made under them."""
+    """Put a new version in force, now or from a moment on.
+
+    Earlier ones stay, for the alerts made under them.
+    """
     conn.execute("select pg_advisory_xact_lock(%s)", (VERSION_LOCK,))
     with conn.cursor(row_factory=class_row(ThresholdsVersion)) as cursor:
         added = cursor.execute(
             "insert into fraud_thresholds (version, limits, note, created_by, effective_from)"
-            " select coalesce(max(version), 0) + 1, %s, %s, %s, coalesce(%s, now()) from fraud_thresholds"
-            f" returning {COLUMNS}",
+            " select coalesce(max(version), 0) + 1, %s, %s, %s, coalesce(%s, now()) from"
+            f" fraud_thresholds returning {COLUMNS}",
             (json.dumps(dict(limits)), note, created_by, effective_from),
         ).fetchone()
     assert added is not None

@@ -1,4 +1,6 @@
-"""The books: transactions in cents that sum to zero, only ever added; balances are sums of their postings."""
+"""The books: transactions in cents that sum to zero, only ever added; balances are sums of their
+postings.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +35,9 @@ class Posting(Protocol):
 
 @dataclass(frozen=True)
 class Waiting:
-    """What of a post's money waits, in cents; `gross` is all the pay that the contested part was taken from."""
+    """What of a post's money waits, in cents; `gross` is all the pay that the contested part was
+    taken from.
+    """
 
     contested: int
     gross: int
@@ -52,8 +56,13 @@ def next_week(moment: datetime) -> datetime:
 
 
 def lock_post(conn: Connection, post_id: bytes) -> int | None:
-    """Let nobody else book on a post until the transaction ends. Returns: its creator. Raises: NotFound."""
-    row = conn.execute("select creator_id from posts where post_id = %s for no key update", (post_id,)).fetchone()
+    """Let nobody else book on a post until the transaction ends.
+
+    Returns: its creator. Raises: NotFound.
+    """
+    row = conn.execute(
+        "select creator_id from posts where post_id = %s for no key update", (post_id,)
+    ).fetchone()
     if row is None:
         raise NotFound(f"There is no post 0x{post_id.hex()}.")
     return None if row[0] is None else int(row[0])
@@ -81,8 +90,8 @@ def book(
     try:
         with conn.cursor() as cursor:
             cursor.executemany(
-                "insert into ledger_postings (transaction_id, line, creator_id, bucket, entry, post_id, amount_minor)"
-                " values (%s, %s, %s, %s, %s, %s, %s)",
+                "insert into ledger_postings (transaction_id, line, creator_id, bucket, entry,"
+                " post_id, amount_minor) values (%s, %s, %s, %s, %s, %s, %s)",
                 [
                     (number, line, p.creator_id, p.bucket, p.entry, post_id, p.amount_minor)
                     for line, p in enumerate(postings)
@@ -105,11 +114,11 @@ def waiting(conn: Connection, post_id: bytes) -> Waiting:
     ).fetchone()
     # Only pay of which a part was contested, since the last time that all of it was settled.
     gross = conn.execute(
-        "select coalesce(-sum(b.amount_minor), 0)::bigint from ledger_postings b"
-        " where b.post_id = %(post)s and b.bucket = 'budget' and b.transaction_id > coalesce((select max(id)"
-        " from ledger_transactions where post_id = %(post)s and kind = 'contest_settled'), 0)"
-        " and exists (select 1 from ledger_postings c where c.transaction_id = b.transaction_id"
-        " and c.bucket = 'contested')",
+        "select coalesce(-sum(b.amount_minor), 0)::bigint from ledger_postings b where b.post_id ="
+        " %(post)s and b.bucket = 'budget' and b.transaction_id > coalesce((select max(id) from"
+        " ledger_transactions where post_id = %(post)s and kind = 'contest_settled'), 0) and"
+        " exists (select 1 from ledger_postings c where c.transaction_id = b.transaction_id and"
+        " c.bucket = 'contested')",
         {"post": post_id},
     ).fetchone()
     assert row is not None
@@ -119,12 +128,16 @@ def waiting(conn: Connection, post_id: bytes) -> Waiting:
 
 def posts_waiting(conn: Connection, bucket: str) -> list[bytes]:
     """The posts that have money in a bucket (contested or frozen)."""
-    rows = conn.execute("select post_id from ledger_waiting where bucket = %s order by 1", (bucket,)).fetchall()
+    rows = conn.execute(
+        "select post_id from ledger_waiting where bucket = %s order by 1", (bucket,)
+    ).fetchall()
     return [bytes(row[0]) for row in rows]
 
 
 def available(conn: Connection, creator_id: int) -> int:
-    """What was credited to a creator and waits for nothing, in cents; fetched from the contract or not."""
+    """What was credited to a creator and waits for nothing, in cents; fetched from the contract
+    or not.
+    """
     row = conn.execute(
         "select coalesce(sum(amount_minor), 0)::bigint from ledger_postings"
         " where creator_id = %s and bucket = 'available'",
@@ -137,9 +150,9 @@ def available(conn: Connection, creator_id: int) -> int:
 def bonus_booked(conn: Connection, post_id: bytes, week: date) -> int:
     """The bonus that was booked for a post's week so far, corrections included, in cents."""
     row = conn.execute(
-        "select coalesce(sum(amount_minor), 0)::bigint from ledger_postings p join ledger_transactions t"
-        " on t.id = p.transaction_id where t.post_id = %s and t.week = %s and t.kind in ('pay', 'correction')"
-        " and p.entry = 'bonus' and p.bucket <> 'budget'",
+        "select coalesce(sum(amount_minor), 0)::bigint from ledger_postings p join"
+        " ledger_transactions t on t.id = p.transaction_id where t.post_id = %s and t.week = %s"
+        " and t.kind in ('pay', 'correction') and p.entry = 'bonus' and p.bucket <> 'budget'",
         (post_id, week),
     ).fetchone()
     assert row is not None

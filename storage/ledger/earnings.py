@@ -41,13 +41,16 @@ def announce(conn: Connection, post_id: bytes, week: date, base_minor: int, now:
     if post[0] is None:
         return "unsigned_post"
     added = conn.execute(
-        "insert into earnings (post_id, week, base_minor, announced_at) values (%s, %s, %s, %s) on conflict do nothing",
+        "insert into earnings (post_id, week, base_minor, announced_at) values (%s, %s, %s, %s) on"
+        " conflict do nothing",
         (post_id, week, base_minor, now),
     )
     if added.rowcount:
         return "new"
     known = conn.execute(
-        "select base_minor, transaction_id from earnings where post_id = %s and week = %s for update", (post_id, week)
+        "select base_minor, transaction_id from earnings where post_id = %s and week = %s for"
+        " update",
+        (post_id, week),
     ).fetchone()
     assert known is not None
     if known[0] == base_minor:
@@ -62,13 +65,15 @@ def announce(conn: Connection, post_id: bytes, week: date, base_minor: int, now:
 
 
 def list_due(conn: Connection, limit: int, *, without: Collection[bytes] = ()) -> list[DuePay]:
-    """Weeks to pay, of other posts than `without`; whoever takes one locks its row, and another payer passes it by."""
+    """Weeks to pay, of other posts than `without`; whoever takes one locks its row, and another
+    payer passes it by.
+    """
     rows = conn.execute(
-        "select e.post_id, week, base_minor, g.grade, g.score_bps, g.policy_version from earnings e"
-        " join grades g on g.post_id = e.post_id and g.status = 'final' join post_terms t on t.post_id = e.post_id"
-        " join posts p on p.post_id = e.post_id and p.creator_id is not null"
-        " where e.transaction_id is null and e.post_id <> all(%s)"
-        " order by e.post_id, week limit %s for update of e skip locked",
+        "select e.post_id, week, base_minor, g.grade, g.score_bps, g.policy_version from earnings"
+        " e join grades g on g.post_id = e.post_id and g.status = 'final' join post_terms t on"
+        " t.post_id = e.post_id join posts p on p.post_id = e.post_id and p.creator_id is not null"
+        " where e.transaction_id is null and e.post_id <> all(%s) order by e.post_id, week limit"
+        " %s for update of e skip locked",
         (list(without), limit),
     ).fetchall()
     return [DuePay(bytes(row[0]), *row[1:]) for row in rows]
@@ -77,17 +82,20 @@ def list_due(conn: Connection, limit: int, *, without: Collection[bytes] = ()) -
 def mark_paid(conn: Connection, post_id: bytes, week: date, transaction_id: int) -> None:
     """Tie a week to the transaction that paid it."""
     conn.execute(
-        "update earnings set transaction_id = %s where post_id = %s and week = %s", (transaction_id, post_id, week)
+        "update earnings set transaction_id = %s where post_id = %s and week = %s",
+        (transaction_id, post_id, week),
     )
 
 
 def list_corrections(conn: Connection) -> list[DueCorrection]:
-    """Weeks whose final grade is better (an earlier letter) than the one they were paid by, and not corrected yet."""
+    """Weeks whose final grade is better (an earlier letter) than the one they were paid by, and
+    not corrected yet.
+    """
     rows = conn.execute(
-        "select e.post_id, e.week, g.grade, t.facts from earnings e join ledger_transactions t"
-        " on t.id = e.transaction_id join grades g on g.post_id = e.post_id and g.status = 'final'"
-        " where g.reopened and g.grade < t.facts->>'grade' and not exists (select 1 from ledger_transactions c"
-        " where c.kind = 'correction' and c.post_id = e.post_id and c.week = e.week"
-        " and c.facts->>'grade' <= g.grade) order by 1, 2"
+        "select e.post_id, e.week, g.grade, t.facts from earnings e join ledger_transactions t on"
+        " t.id = e.transaction_id join grades g on g.post_id = e.post_id and g.status = 'final'"
+        " where g.reopened and g.grade < t.facts->>'grade' and not exists (select 1 from"
+        " ledger_transactions c where c.kind = 'correction' and c.post_id = e.post_id and c.week ="
+        " e.week and c.facts->>'grade' <= g.grade) order by 1, 2"
     ).fetchall()
     return [DueCorrection(bytes(row[0]), *row[1:]) for row in rows]

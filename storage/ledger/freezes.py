@@ -1,4 +1,7 @@
-"""Freezes of money: of what a post earns its poster, or of an account's withdrawals. Each one ends by itself."""
+"""Freezes of money: of what a post earns its poster, or of an account's withdrawals.
+
+Each one ends by itself.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,8 +26,9 @@ class Freeze:
 def add(conn: Connection, freeze: Freeze) -> None:
     """Start a freeze, or move the end of one that was started before."""
     conn.execute(
-        "insert into ledger_freezes (alert_id, post_id, creator_id, since, until) values (%s, %s, %s, %s, %s)"
-        " on conflict (alert_id, post_id, creator_id) do update set until = excluded.until, released_at = null",
+        "insert into ledger_freezes (alert_id, post_id, creator_id, since, until) values (%s, %s,"
+        " %s, %s, %s) on conflict (alert_id, post_id, creator_id) do update set until ="
+        " excluded.until, released_at = null",
         (freeze.alert_id, freeze.post_id, freeze.creator_id, freeze.since, freeze.until),
     )
 
@@ -32,7 +36,8 @@ def add(conn: Connection, freeze: Freeze) -> None:
 def end(conn: Connection, alert_id: UUID, now: datetime) -> list[bytes]:
     """End the freezes of an alert now. Returns: the posts among them."""
     rows = conn.execute(
-        "update ledger_freezes set released_at = %s where alert_id = %s and released_at is null returning post_id",
+        "update ledger_freezes set released_at = %s where alert_id = %s and released_at is null"
+        " returning post_id",
         (now, alert_id),
     ).fetchall()
     return [bytes(row[0]) for row in rows if row[0] is not None]
@@ -51,9 +56,9 @@ def is_account_frozen(conn: Connection, creator_id: int, now: datetime) -> bool:
 def of_creator(conn: Connection, creator_id: int, now: datetime) -> list[Freeze]:
     """The freezes of an account and of its posts that are in force, the first to end first."""
     rows = conn.execute(
-        "select alert_id, f.post_id, f.creator_id, since, until from ledger_freezes f left join posts p"
-        f" on p.post_id = f.post_id where coalesce(f.creator_id, p.creator_id) = %(subject)s and {_ACTIVE}"
-        " order by until",
+        "select alert_id, f.post_id, f.creator_id, since, until from ledger_freezes f left join"
+        " posts p on p.post_id = f.post_id where coalesce(f.creator_id, p.creator_id) ="
+        f" %(subject)s and {_ACTIVE} order by until",
         {"subject": creator_id, "now": now},
     ).fetchall()
     return [Freeze(row[0], None if row[1] is None else bytes(row[1]), *row[2:]) for row in rows]
@@ -61,6 +66,7 @@ def of_creator(conn: Connection, creator_id: int, now: datetime) -> list[Freeze]
 
 def _exists(conn: Connection, condition: str, subject: object, now: datetime) -> bool:
     row = conn.execute(
-        f"select exists (select 1 from ledger_freezes where {condition})", {"subject": subject, "now": now}
+        f"select exists (select 1 from ledger_freezes where {condition})",
+        {"subject": subject, "now": now},
     ).fetchone()
     return bool(row and row[0])

@@ -91,7 +91,8 @@ class UnpaidWeek:
 def describe(conn: Connection, post_id: bytes, title: str | None, audience: int | None) -> None:
     """Store what the platform says of a post; None leaves a field as it is. Raises: NotFound."""
     changed = conn.execute(
-        "update posts set title = coalesce(%s, title), audience = coalesce(%s, audience) where post_id = %s",
+        "update posts set title = coalesce(%s, title), audience = coalesce(%s, audience) where"
+        " post_id = %s",
         (title, audience, post_id),
     )
     if changed.rowcount == 0:
@@ -115,16 +116,25 @@ def get_post(conn: Connection, post_id: bytes, now: datetime) -> PostRow:
 
 
 def list_posts(
-    conn: Connection, creator_id: int, now: datetime, *, after: tuple[datetime, bytes] | None, limit: int
+    conn: Connection,
+    creator_id: int,
+    now: datetime,
+    *,
+    after: tuple[datetime, bytes] | None,
+    limit: int,
 ) -> Sequence[PostRow]:
-    """A creator's posts, the newest first, from behind the one at `after` (publication and id) on."""
+    """A creator's posts, the newest first, from behind the one at `after` (publication and id)
+    on.
+    """
     where = "where p.creator_id = %(creator)s"
     if after is not None:
         where += " and (p.published_at, p.post_id) < (%(at)s, %(id)s)"
     params: dict[str, Any] = {"creator": creator_id, "now": now, "limit": limit}
     if after is not None:
         params |= {"at": after[0], "id": after[1]}
-    return _rows(conn, where + " order by p.published_at desc, p.post_id desc limit %(limit)s", params)
+    return _rows(
+        conn, where + " order by p.published_at desc, p.post_id desc limit %(limit)s", params
+    )
 
 
 @dataclass(frozen=True)
@@ -148,7 +158,9 @@ def reach(conn: Connection, creator_id: int) -> Reach:
     return Reach(*row)
 
 
-def list_unpaid(conn: Connection, creator_id: int, now: datetime) -> list[tuple[PostRow, UnpaidWeek]]:
+def list_unpaid(
+    conn: Connection, creator_id: int, now: datetime
+) -> list[tuple[PostRow, UnpaidWeek]]:
     """All weeks of a creator that are not paid yet, with their posts."""
     weeks = conn.execute(
         "select e.post_id, e.week, e.base_minor from earnings e join posts using (post_id)"
@@ -156,14 +168,19 @@ def list_unpaid(conn: Connection, creator_id: int, now: datetime) -> list[tuple[
         (creator_id,),
     ).fetchall()
     ids = sorted({bytes(row[0]) for row in weeks})
-    posts = {post.post_id: post for post in _rows(conn, "where p.post_id = any(%(ids)s)", {"ids": ids, "now": now})}
+    posts = {
+        post.post_id: post
+        for post in _rows(conn, "where p.post_id = any(%(ids)s)", {"ids": ids, "now": now})
+    }
     return [(posts[bytes(row[0])], UnpaidWeek(row[1], row[2])) for row in weeks]
 
 
 def unpaid_weeks(conn: Connection, post_id: bytes) -> list[UnpaidWeek]:
     """The weeks of a post that are not paid yet, the oldest first."""
     rows = conn.execute(
-        "select week, base_minor from earnings where post_id = %s and transaction_id is null order by week", (post_id,)
+        "select week, base_minor from earnings where post_id = %s and transaction_id is null order"
+        " by week",
+        (post_id,),
     ).fetchall()
     return [UnpaidWeek(*row) for row in rows]
 

@@ -9,10 +9,11 @@ from psycopg.rows import class_row
 
 from storage.database import Connection
 
-# Only posts whose money depends on it. The newest analysis that came to a verdict counts: one that could not decide
-# takes nothing back. A post in dispute stays as it is, and so does one decided by an appeal, unless it turns out a
-# copy of another work than the appeal was about: that the appeal did not settle. As on chain, asking again for the
-# same answer must not keep the original's money waiting, so its end stays, too.
+# Only posts whose money depends on it. The newest analysis that came to a verdict counts: one that
+# could not decide takes nothing back. A post in dispute stays as it is, and so does one decided by
+# an appeal, unless it turns out a copy of another work than the appeal was about: that the appeal
+# did not settle. As on chain, asking again for the same answer must not keep the original's money
+# waiting, so its end stays, too.
 _FOLLOW = """
 insert into post_terms (post_id, verdict, redirect_bps, creditor_id, final_at, analysis_id, changed_at)
 select a.post_id, a.verdict, case when w.creator_id is null then 0 else a.redirect_bps end,
@@ -59,8 +60,8 @@ class PostTerms:
     Attributes:
         final_at: from then on nobody can dispute it, and what was contested is paid out.
         disputed: a dispute is open; nothing is final until it is closed.
-        ruled: decided by an appeal; a later analysis overwrites it only where it finds a copy of another work than
-            `analysis_id` did, which the appeal was about.
+        ruled: decided by an appeal; a later analysis overwrites it only where it finds a copy of
+            another work than `analysis_id` did, which the appeal was about.
     """
 
     post_id: bytes
@@ -81,8 +82,9 @@ def find(conn: Connection, post_id: bytes) -> PostTerms | None:
     """The terms of a post, None before it was decided on."""
     with conn.cursor(row_factory=class_row(PostTerms)) as cursor:
         return cursor.execute(
-            "select post_id, verdict, redirect_bps, creditor_id, final_at, disputed, ruled, analysis_id,"
-            " handle as creditor from post_terms left join creators on creators.id = creditor_id where post_id = %s",
+            "select post_id, verdict, redirect_bps, creditor_id, final_at, disputed, ruled,"
+            " analysis_id, handle as creditor from post_terms left join creators on creators.id ="
+            " creditor_id where post_id = %s",
             (post_id,),
         ).fetchone()
 
@@ -90,26 +92,38 @@ def find(conn: Connection, post_id: bytes) -> PostTerms | None:
 def keep(conn: Connection, terms: PostTerms, now: datetime) -> None:
     """Store the terms of a post, whatever was known before."""
     conn.execute(
-        "insert into post_terms (post_id, verdict, redirect_bps, creditor_id, final_at, disputed, ruled, analysis_id,"
-        " changed_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
-        " on conflict (post_id) do update set verdict = excluded.verdict, redirect_bps = excluded.redirect_bps,"
-        " creditor_id = excluded.creditor_id, final_at = excluded.final_at, disputed = excluded.disputed,"
-        " ruled = excluded.ruled, analysis_id = excluded.analysis_id, revision = post_terms.revision + 1,"
-        " changed_at = excluded.changed_at",
+        "insert into post_terms (post_id, verdict, redirect_bps, creditor_id, final_at, disputed,"
+        " ruled, analysis_id, changed_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict"
+        " (post_id) do update set verdict = excluded.verdict, redirect_bps ="
+        " excluded.redirect_bps, creditor_id = excluded.creditor_id, final_at = excluded.final_at,"
+        " disputed = excluded.disputed, ruled = excluded.ruled, analysis_id ="
+        " excluded.analysis_id, revision = post_terms.revision + 1, changed_at ="
+        " excluded.changed_at",
         (
-            terms.post_id, terms.verdict, terms.redirect_bps, terms.creditor_id, terms.final_at, terms.disputed,
-            terms.ruled, terms.analysis_id, now,
+            terms.post_id,
+            terms.verdict,
+            terms.redirect_bps,
+            terms.creditor_id,
+            terms.final_at,
+            terms.disputed,
+            terms.ruled,
+            terms.analysis_id,
+            now,
         ),
-    )  # fmt: skip
+    )
 
 
-def follow_analyses(conn: Connection, window: timedelta, now: datetime, *, posts: Sequence[bytes] = ()) -> int:
+def follow_analyses(
+    conn: Connection, window: timedelta, now: datetime, *, posts: Sequence[bytes] = ()
+) -> int:
     """Take over what was decided since the last time.
 
     Args:
-        window: how long a verdict can be disputed where its policy is not the chain's; as on chain else. Verdicts by a
-            version whose terms the node has yet to read wait for that, and their money with them.
-        posts: Registered posts to look at besides those whose money waits, one that is appealed before it earns.
+        window: how long a verdict can be disputed where its policy is not the chain's; as on chain
+            else. Verdicts by a version whose terms the node has yet to read wait for that, and
+            their money with them.
+        posts: Registered posts to look at besides those whose money waits, one that is appealed
+            before it earns.
     Returns: how many changed.
     """
     return conn.execute(_FOLLOW, {"window": window, "now": now, "posts": list(posts)}).rowcount

@@ -32,7 +32,9 @@ class CreatorTotals:
 
 @dataclass(frozen=True)
 class WeekRow:
-    """What was booked for one week (from its Monday, UTC), in cents; `held` is what of it still waits."""
+    """What was booked for one week (from its Monday, UTC), in cents; `held` is what of it still
+    waits.
+    """
 
     week: date
     base: int
@@ -63,15 +65,15 @@ def totals(conn: Connection, creator_id: int) -> CreatorTotals:
     """The sums over everything that was booked for a creator."""
     with conn.cursor(row_factory=class_row(CreatorTotals)) as cursor:
         found = cursor.execute(
-            "select coalesce(sum(amount_minor) filter (where entry in ('base', 'bonus')), 0)::bigint as earned,"
-            " coalesce(sum(amount_minor) filter (where entry = 'redirect' and amount_minor > 0), 0)::bigint"
-            " as redirected_to_me,"
-            " coalesce(-sum(amount_minor) filter (where entry = 'redirect' and amount_minor < 0), 0)::bigint"
-            " as redirected_away,"
-            " coalesce(sum(amount_minor) filter (where bucket = 'available'), 0)::bigint as available,"
-            " coalesce(sum(amount_minor) filter (where bucket = 'contested'), 0)::bigint as contested,"
-            " coalesce(sum(amount_minor) filter (where bucket = 'frozen'), 0)::bigint as frozen"
-            " from ledger_postings where creator_id = %s and bucket <> 'budget'",
+            "select coalesce(sum(amount_minor) filter (where entry in ('base', 'bonus')),"
+            " 0)::bigint as earned, coalesce(sum(amount_minor) filter (where entry = 'redirect'"
+            " and amount_minor > 0), 0)::bigint as redirected_to_me, coalesce(-sum(amount_minor)"
+            " filter (where entry = 'redirect' and amount_minor < 0), 0)::bigint as"
+            " redirected_away, coalesce(sum(amount_minor) filter (where bucket = 'available'),"
+            " 0)::bigint as available, coalesce(sum(amount_minor) filter (where bucket ="
+            " 'contested'), 0)::bigint as contested, coalesce(sum(amount_minor) filter (where"
+            " bucket = 'frozen'), 0)::bigint as frozen from ledger_postings where creator_id = %s"
+            " and bucket <> 'budget'",
             (creator_id,),
         ).fetchone()
     assert found is not None
@@ -82,15 +84,14 @@ def weeks(conn: Connection, creator_id: int, since: date) -> list[WeekRow]:
     """The weeks from `since` on in which anything was booked for a creator, the oldest first."""
     with conn.cursor(row_factory=class_row(WeekRow)) as cursor:
         return cursor.execute(
-            "select t.week, coalesce(sum(amount_minor) filter (where entry = 'base'), 0)::bigint as base,"
-            " coalesce(sum(amount_minor) filter (where entry = 'bonus'), 0)::bigint as bonus,"
-            " coalesce(sum(amount_minor) filter (where entry = 'redirect' and amount_minor > 0), 0)::bigint"
-            " as redirected_to_me,"
-            " coalesce(-sum(amount_minor) filter (where entry = 'redirect' and amount_minor < 0), 0)::bigint"
-            " as redirected_away,"
-            f" coalesce(sum(amount_minor) filter (where {_STILL_HELD}), 0)::bigint as held"
-            " from ledger_postings p join ledger_transactions t on t.id = p.transaction_id"
-            " where p.creator_id = %s and bucket <> 'budget' and t.week >= %s group by 1 order by 1",
+            "select t.week, coalesce(sum(amount_minor) filter (where entry = 'base'), 0)::bigint"
+            " as base, coalesce(sum(amount_minor) filter (where entry = 'bonus'), 0)::bigint as"
+            " bonus, coalesce(sum(amount_minor) filter (where entry = 'redirect' and amount_minor"
+            " > 0), 0)::bigint as redirected_to_me, coalesce(-sum(amount_minor) filter (where"
+            " entry = 'redirect' and amount_minor < 0), 0)::bigint as redirected_away,"
+            f" coalesce(sum(amount_minor) filter (where {_STILL_HELD}), 0)::bigint as held from"
+            " ledger_postings p join ledger_transactions t on t.id = p.transaction_id where"
+            " p.creator_id = %s and bucket <> 'budget' and t.week >= %s group by 1 order by 1",
             (creator_id, since),
         ).fetchall()
 
@@ -105,19 +106,20 @@ def lines(
 ) -> Iterator[Line]:
     """A creator's postings in the order they were booked; sums by bucket are the balances.
 
-    Read through a cursor on the server, so that a long statement needs no more memory than a short one.
+    Read through a cursor on the server, so that a long statement needs no more memory than a short
+    one.
     """
     query = (
-        "select t.id as transaction_id, t.booked_at, t.week, t.kind, l.entry, l.bucket, l.amount_minor, l.post_id,"
-        " p.title, o.handle as counterparty, t.facts from ledger_postings l"
-        " join ledger_transactions t on t.id = l.transaction_id left join posts p on p.post_id = l.post_id"
-        " left join lateral (select c.handle from ledger_postings other join creators c on c.id = other.creator_id"
-        "   where l.entry = 'redirect' and other.transaction_id = l.transaction_id and other.entry = 'redirect'"
-        "   and other.creator_id <> l.creator_id limit 1) o on true"
-        " where l.creator_id = %(creator)s and l.bucket <> 'budget'"
-        " and (%(since)s::timestamptz is null or t.booked_at >= %(since)s)"
-        " and (%(until)s::timestamptz is null or t.booked_at < %(until)s)"
-        " and (%(post)s::bytea is null or l.post_id = %(post)s) order by t.id, l.line"
+        "select t.id as transaction_id, t.booked_at, t.week, t.kind, l.entry, l.bucket,"
+        " l.amount_minor, l.post_id, p.title, o.handle as counterparty, t.facts from"
+        " ledger_postings l join ledger_transactions t on t.id = l.transaction_id left join posts"
+        " p on p.post_id = l.post_id left join lateral (select c.handle from ledger_postings other"
+        " join creators c on c.id = other.creator_id   where l.entry = 'redirect' and"
+        " other.transaction_id = l.transaction_id and other.entry = 'redirect'   and"
+        " other.creator_id <> l.creator_id limit 1) o on true where l.creator_id = %(creator)s and"
+        " l.bucket <> 'budget' and (%(since)s::timestamptz is null or t.booked_at >= %(since)s)"
+        " and (%(until)s::timestamptz is null or t.booked_at < %(until)s) and (%(post)s::bytea is"
+        " null or l.post_id = %(post)s) order by t.id, l.line"
     )
     params = {"creator": creator_id, "since": since, "until": until, "post": post_id}
     with conn.cursor(name="statement", row_factory=class_row(Line)) as cursor:

@@ -14,7 +14,10 @@ from storage.database import Connection
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """All of an account's money in one token left the contract. Accounts 20 bytes; `amount` in smallest units."""
+    """All of an account's money in one token left the contract.
+
+    Accounts 20 bytes; `amount` in smallest units.
+    """
 
     tx_hash: bytes
     log_index: int
@@ -33,13 +36,26 @@ def read_up_to(conn: Connection) -> int | None:
 
 
 def keep(conn: Connection, found: Sequence[Withdrawal], up_to_block: int) -> int:
-    """Store what was read up to a final block; once, however often it is read. Returns: how many were new."""
+    """Store what was read up to a final block; once, however often it is read.
+
+    Returns: how many were new.
+    """
     with conn.cursor() as cursor:
         cursor.executemany(
-            "insert into chain_withdrawals (tx_hash, log_index, block_number, block_time, account, recipient, token,"
-            " amount) values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
+            "insert into chain_withdrawals (tx_hash, log_index, block_number, block_time, account,"
+            " recipient, token, amount) values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict do"
+            " nothing",
             [
-                (w.tx_hash, w.log_index, w.block_number, w.block_time, w.account, w.recipient, w.token, w.amount)
+                (
+                    w.tx_hash,
+                    w.log_index,
+                    w.block_number,
+                    w.block_time,
+                    w.account,
+                    w.recipient,
+                    w.token,
+                    w.amount,
+                )
                 for w in found
             ],
         )
@@ -53,18 +69,22 @@ def keep(conn: Connection, found: Sequence[Withdrawal], up_to_block: int) -> int
 
 
 def forget(conn: Connection, above_block: int) -> None:
-    """Forget what was read above a block: final blocks were replaced, and an operator said to go on."""
+    """Forget what was read above a block: final blocks were replaced, and an operator said to go
+    on.
+    """
     conn.execute("delete from chain_withdrawals where block_number > %s", (above_block,))
-    conn.execute("update chain_withdrawals_read set up_to_block = least(up_to_block, %s)", (above_block,))
+    conn.execute(
+        "update chain_withdrawals_read set up_to_block = least(up_to_block, %s)", (above_block,)
+    )
 
 
 def of_creator(conn: Connection, creator_id: int, limit: int) -> list[Withdrawal]:
     """What was fetched of a creator's account, the newest first."""
     with conn.cursor(row_factory=class_row(Withdrawal)) as cursor:
         return cursor.execute(
-            "select tx_hash, log_index, block_number, block_time, w.account, recipient, token, amount"
-            " from chain_withdrawals w join creators c on c.account = w.account where c.id = %s"
-            " order by block_number desc, log_index desc limit %s",
+            "select tx_hash, log_index, block_number, block_time, w.account, recipient, token,"
+            " amount from chain_withdrawals w join creators c on c.account = w.account where c.id"
+            " = %s order by block_number desc, log_index desc limit %s",
             (creator_id, limit),
         ).fetchall()
 
@@ -72,8 +92,8 @@ def of_creator(conn: Connection, creator_id: int, limit: int) -> list[Withdrawal
 def fetched(conn: Connection, creator_id: int, token: bytes) -> int:
     """All that was fetched of a creator's account in one token, in its smallest units."""
     row = conn.execute(
-        "select coalesce(sum(amount), 0) from chain_withdrawals w join creators c on c.account = w.account"
-        " where c.id = %s and token = %s",
+        "select coalesce(sum(amount), 0) from chain_withdrawals w join creators c on c.account ="
+        " w.account where c.id = %s and token = %s",
         (creator_id, token),
     ).fetchone()
     assert row is not None

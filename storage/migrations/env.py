@@ -11,7 +11,9 @@ LOCK = 0x0C0FFEE  # any number that nothing else in this database locks
 def run() -> None:
     # psycopg reads the DSN itself: SQLAlchemy's URL form cannot carry every libpq option.
     dsn = context.config.attributes["dsn"]
-    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn), poolclass=NullPool)
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(dsn), poolclass=NullPool
+    )
     with engine.connect() as conn:
         conn.execute(text("select pg_advisory_lock(:lock)"), {"lock": LOCK})
         conn.commit()

@@ -1,4 +1,6 @@
-"""Candidates for a match: nearest earlier works by perceptual hash and by embedding, in one round trip."""
+"""Candidates for a match: nearest earlier works by perceptual hash and by embedding, in one
+round trip.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,13 +15,17 @@ from psycopg import sql
 from storage.database import Connection
 from storage.works.works import Work
 
-# ef_search bounds what an HNSW scan can return; iterative scans go on when filters eat the first answers.
+# ef_search bounds what an HNSW scan can return; iterative scans go on when filters eat the first
+# answers.
 SEARCH_SETTINGS = (
-    "select set_config('hnsw.ef_search', '200', true), set_config('hnsw.iterative_scan', 'relaxed_order', true)"
+    "select set_config('hnsw.ef_search', '200', true),"
+    " set_config('hnsw.iterative_scan', 'relaxed_order', true)"
 )
-# An unnamed creator owns no works: every stored creator, none included, is distinct from this number.
+# An unnamed creator owns no works: every stored creator, none included, is distinct from this
+# number.
 NOBODY = -1
-# Unrelated pictures differ in 128 bits with a deviation of 8: so near a hash is that frame or its neighbour.
+# Unrelated pictures differ in 128 bits with a deviation of 8: so near a hash is that frame or its
+# neighbour.
 TELLING_BITS = 80
 
 
@@ -36,7 +42,8 @@ class View:
 class Candidate:
     """A work that came out of an index: the best raw distances over all views, not yet evidence.
 
-    frame_ms: which frame of a video to verify against, the nearest by hash or else by embedding; 0 for a picture.
+    frame_ms: which frame of a video to verify against, the nearest by hash or else by embedding; 0
+        for a picture.
     """
 
     work_id: UUID
@@ -82,10 +89,18 @@ def find_candidates(
     found: dict[UUID, Candidate] = {}
     for work_id in same_bytes(conn, sha256, before):
         found[work_id] = Candidate(work_id, found_by=("sha256",))
-    for work_id, frame_ms, view, distance in _nearest_hashes(conn, views, before, owner, per_view, own):
-        found[work_id] = _with_hash(found.get(work_id) or Candidate(work_id), frame_ms, view, distance)
-    for work_id, frame_ms, model, cosine in _nearest_embeddings(conn, views, before, owner, per_view, own):
-        found[work_id] = _with_cosine(found.get(work_id) or Candidate(work_id), frame_ms, model, cosine)
+    for work_id, frame_ms, view, distance in _nearest_hashes(
+        conn, views, before, owner, per_view, own
+    ):
+        found[work_id] = _with_hash(
+            found.get(work_id) or Candidate(work_id), frame_ms, view, distance
+        )
+    for work_id, frame_ms, model, cosine in _nearest_embeddings(
+        conn, views, before, owner, per_view, own
+    ):
+        found[work_id] = _with_cosine(
+            found.get(work_id) or Candidate(work_id), frame_ms, model, cosine
+        )
     return list(found.values())
 
 
@@ -95,13 +110,12 @@ def find_sources(conn: Connection, ids: Sequence[UUID], before: int) -> list[Can
     Of a video that a picture was found to be a frame of: at that frame.
     """
     rows = conn.execute(
-        "select distinct on (s.id) s.id, coalesce(frame_ms, 0)"
-        " from analyses a join works s on s.id = a.matched_work_id"
-        " left join lateral (select (m->>'frame_ms')::int as frame_ms from"
-        "   jsonb_array_elements(convert_from(a.evidence, 'UTF8')::jsonb->'matches') m"
-        "   where m->'work'->>'id' = s.id::text limit 1) seen on true"
-        " where a.work_id = any(%(ids)s) and a.verdict <> 'original' and s.registration < %(before)s"
-        " and s.id <> all(%(ids)s) order by s.id, frame_ms is null, a.decided_at desc",
+        "select distinct on (s.id) s.id, coalesce(frame_ms, 0) from analyses a join works s on"
+        " s.id = a.matched_work_id left join lateral (select (m->>'frame_ms')::int as frame_ms"
+        " from   jsonb_array_elements(convert_from(a.evidence, 'UTF8')::jsonb->'matches') m  "
+        " where m->'work'->>'id' = s.id::text limit 1) seen on true where a.work_id = any(%(ids)s)"
+        " and a.verdict <> 'original' and s.registration < %(before)s and s.id <> all(%(ids)s)"
+        " order by s.id, frame_ms is null, a.decided_at desc",
         {"ids": list(ids), "before": before},
     ).fetchall()
     return [Candidate(row[0], found_by=("source_of_match",), frame_ms=row[1]) for row in rows]
@@ -110,22 +124,25 @@ def find_sources(conn: Connection, ids: Sequence[UUID], before: int) -> list[Can
 def copies_among(conn: Connection, ids: Sequence[UUID]) -> set[UUID]:
     """Those of the works that were themselves found to copy an earlier one."""
     rows = conn.execute(
-        "select distinct on (work_id) work_id, verdict from analyses where work_id = any(%s) and verdict is not null"
-        " order by work_id, decided_at desc",
+        "select distinct on (work_id) work_id, verdict from analyses where work_id = any(%s) and"
+        " verdict is not null order by work_id, decided_at desc",
         (list(ids),),
     ).fetchall()
     return {row[0] for row in rows if row[1] in ("derivative", "licensed")}
 
 
-def find_proxies(conn: Connection, ids: Sequence[UUID], frames_ms: Sequence[int] | None = None) -> dict[UUID, bytes]:
+def find_proxies(
+    conn: Connection, ids: Sequence[UUID], frames_ms: Sequence[int] | None = None
+) -> dict[UUID, bytes]:
     """What verification needs of each work; works that have none are left out.
 
-    Args: frames_ms: which frame of each work, in the same order; of a video the nearest frame at or before it.
+    Args: frames_ms: which frame of each work, in the same order; of a video the nearest frame at or
+        before it.
     """
     rows = conn.execute(
         "select id, proxy from unnest(%s::uuid[], %s::int[]) as wanted(id, at) cross join lateral"
-        " (select proxy from image_fingerprints where work_id = id"
-        "  order by frame_ms > at, case when frame_ms > at then frame_ms else -frame_ms end limit 1) nearest",
+        " (select proxy from image_fingerprints where work_id = id  order by frame_ms > at, case"
+        " when frame_ms > at then frame_ms else -frame_ms end limit 1) nearest",
         (list(ids), list(frames_ms) if frames_ms is not None else [0] * len(ids)),
     ).fetchall()
     return {row[0]: bytes(row[1]) for row in rows}
@@ -175,24 +192,33 @@ def _nearest_embeddings(
     queries = [(name, vector) for view in views for name, vector in view.embeddings.items()]
     models: dict[str, int] = dict(
         conn.execute(
-            "select name, id from embedding_models where name = any(%s)", ([name for name, _ in queries],)
+            "select name, id from embedding_models where name = any(%s)",
+            ([name for name, _ in queries],),
         ).fetchall()
     )
     found = []
-    # One statement per vector: the model must be a constant for the planner to search one partition only.
+    # One statement per vector: the model must be a constant for the planner to search one partition
+    # only.
     for name, vector in queries:
         if name not in models:
             continue
         nearest = (
-            "(select work_id, frame_ms, embedding <=> %(q)s as distance from embeddings where model_id = {model} and"
-            " registration < %(before)s and {whose} order by embedding <=> %(q)s limit {limit})"
+            "(select work_id, frame_ms, embedding <=> %(q)s as distance from embeddings where"
+            " model_id = {model} and registration < %(before)s and {whose} order by embedding <=>"
+            " %(q)s limit {limit})"
         )
         others = nearest.format(
-            model=int(models[name]), whose="creator_id is distinct from %(creator)s", limit=int(per_view)
+            model=int(models[name]),
+            whose="creator_id is distinct from %(creator)s",
+            limit=int(per_view),
         )
-        mine = nearest.format(model=int(models[name]), whose="creator_id = %(creator)s", limit=int(own))
+        mine = nearest.format(
+            model=int(models[name]), whose="creator_id = %(creator)s", limit=int(own)
+        )
         statement = others if owner == NOBODY else f"{others} union all {mine}"
-        rows = conn.execute(statement, {"q": HalfVector(vector), "before": before, "creator": owner}).fetchall()
+        rows = conn.execute(
+            statement, {"q": HalfVector(vector), "before": before, "creator": owner}
+        ).fetchall()
         found += [(row[0], row[1], name, 1.0 - float(row[2])) for row in rows]
     return found
 
@@ -200,10 +226,15 @@ def _nearest_embeddings(
 def _with_hash(candidate: Candidate, frame_ms: int, view: str, distance: int) -> Candidate:
     if candidate.phash_distance is not None and candidate.phash_distance <= distance:
         return candidate
-    # Among the frames of one video a near hash is the surest; a far one says nothing about which frame it is.
+    # Among the frames of one video a near hash is the surest; a far one says nothing about which
+    # frame it is.
     nearest = frame_ms if distance <= TELLING_BITS else candidate.frame_ms
     return replace(
-        candidate, phash_distance=distance, phash_view=view, found_by=_also(candidate, "phash"), frame_ms=nearest
+        candidate,
+        phash_distance=distance,
+        phash_view=view,
+        found_by=_also(candidate, "phash"),
+        frame_ms=nearest,
     )
 
 
@@ -242,14 +273,15 @@ def make_visible(
     """
     models = {name: model_partition(conn, name) for name in sorted(embeddings)}
     cursor = conn.execute(
-        "update works set visible_at = clock_timestamp() where id = %s and visible_at is null and erased_at is null",
+        "update works set visible_at = clock_timestamp() where id = %s and visible_at is null and"
+        " erased_at is null",
         (work.id,),
     )
     if cursor.rowcount == 0:
         return
     conn.execute(
-        "insert into image_fingerprints (work_id, registration, creator_id, phash, phash_quality, proxy)"
-        " values (%s, %s, %s, %s, %s, %s)",
+        "insert into image_fingerprints (work_id, registration, creator_id, phash, phash_quality,"
+        " proxy) values (%s, %s, %s, %s, %s, %s)",
         (work.id, work.registration, work.creator_id, hash_bits(phash), phash_quality, proxy),
     )
     for name, vector in embeddings.items():
@@ -261,25 +293,31 @@ def make_visible(
 
 
 def model_partition(conn: Connection, name: str) -> int:
-    """The number of an embedding model; its partition and HNSW index are made when it is first seen."""
+    """The number of an embedding model; its partition and HNSW index are made when it is first
+    seen.
+    """
     row = conn.execute("select id from embedding_models where name = %s", (name,)).fetchone()
     if row is not None:
         return int(row[0])
     conn.execute("select pg_advisory_xact_lock(%s)", (MODEL_LOCK,))
     row = conn.execute(
-        "insert into embedding_models (name) values (%s) on conflict do nothing returning id", (name,)
+        "insert into embedding_models (name) values (%s) on conflict do nothing returning id",
+        (name,),
     ).fetchone()
     if row is None:
         return model_partition(conn, name)
     table = sql.Identifier(f"embeddings_m{row[0]}")
     conn.execute(
-        sql.SQL("create table {} partition of embeddings for values in ({})").format(table, sql.Literal(row[0]))
+        sql.SQL("create table {} partition of embeddings for values in ({})").format(
+            table, sql.Literal(row[0])
+        )
     )
     # Plain storage: a 1 KB vector must stay in the row, or each distance costs a look-up elsewhere.
     conn.execute(sql.SQL("alter table {} alter embedding set storage plain").format(table))
     conn.execute(
         sql.SQL(
-            "create index on {} using hnsw (embedding halfvec_cosine_ops) with (m = 16, ef_construction = 64)"
+            "create index on {} using hnsw (embedding halfvec_cosine_ops) with (m = 16,"
+            " ef_construction = 64)"
         ).format(table)
     )
     return int(row[0])

@@ -27,7 +27,8 @@ class NewAnalysis:
     uri: str | None = None
     expected_sha256: bytes | None = None
     published_at: datetime | None = None
-    again_of: UUID | None = None  # the analysis that could not look at everything and is made again by this one
+    # the analysis that could not look at everything and is made again by this one
+    again_of: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -72,40 +73,58 @@ class Conclusion:
 
 
 COLUMNS = (
-    "id, source, post_id, creator_id, media_type, policy_version, threshold_bps, base_redirect_bps, work_id,"
-    " request_id, uri, expected_sha256, published_at, status, stage, stage_done, stage_total, verdict, reason,"
-    " similarity_bps, tier, redirect_bps, matched_work_id, evidence, evidence_hash, model_digest, index_snapshot,"
-    " error_code, error_detail, created_at, decided_at, again_of"
+    "id, source, post_id, creator_id, media_type, policy_version, threshold_bps,"
+    " base_redirect_bps, work_id, request_id, uri, expected_sha256, published_at, status, stage,"
+    " stage_done, stage_total, verdict, reason, similarity_bps, tier, redirect_bps,"
+    " matched_work_id, evidence, evidence_hash, model_digest, index_snapshot, error_code,"
+    " error_detail, created_at, decided_at, again_of"
 )
 
 
 def add(conn: Connection, analysis: NewAnalysis) -> None:
     """Store a queued analysis."""
     conn.execute(
-        "insert into analyses (id, source, post_id, creator_id, media_type, policy_version, threshold_bps,"
-        " base_redirect_bps, work_id, request_id, uri, expected_sha256, published_at, again_of)"
-        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "insert into analyses (id, source, post_id, creator_id, media_type, policy_version,"
+        " threshold_bps, base_redirect_bps, work_id, request_id, uri, expected_sha256,"
+        " published_at, again_of) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
-            analysis.id, analysis.source, analysis.post_id, analysis.creator_id, analysis.media_type,
-            analysis.policy_version, analysis.threshold_bps, analysis.base_redirect_bps, analysis.work_id,
-            analysis.request_id, analysis.uri, analysis.expected_sha256, analysis.published_at, analysis.again_of,
+            analysis.id,
+            analysis.source,
+            analysis.post_id,
+            analysis.creator_id,
+            analysis.media_type,
+            analysis.policy_version,
+            analysis.threshold_bps,
+            analysis.base_redirect_bps,
+            analysis.work_id,
+            analysis.request_id,
+            analysis.uri,
+            analysis.expected_sha256,
+            analysis.published_at,
+            analysis.again_of,
         ),
-    )  # fmt: skip
+    )
 
 
 def get(conn: Connection, analysis_id: UUID) -> Analysis:
     """Raises: NotFound."""
     with conn.cursor(row_factory=class_row(Analysis)) as cursor:
-        analysis = cursor.execute(f"select {COLUMNS} from analyses where id = %s", (analysis_id,)).fetchone()
+        analysis = cursor.execute(
+            f"select {COLUMNS} from analyses where id = %s", (analysis_id,)
+        ).fetchone()
     if analysis is None:
         raise NotFound(f"There is no analysis {analysis_id}.")
     return analysis
 
 
 def verdicts_of(conn: Connection, ids: list[UUID]) -> dict[UUID, str | None]:
-    """The verdict of each of those analyses: "failed" for one that ended without, None for one that goes on."""
+    """The verdict of each of those analyses: "failed" for one that ended without, None for one
+    that goes on.
+    """
     rows = conn.execute(
-        "select id, case when status = 'failed' then 'failed' else verdict end from analyses where id = any(%s)", (ids,)
+        "select id, case when status = 'failed' then 'failed' else verdict end from analyses where"
+        " id = any(%s)",
+        (ids,),
     ).fetchall()
     return dict(rows)
 
@@ -116,11 +135,14 @@ def find_by_request(conn: Connection, request_id: bytes) -> UUID | None:
     return row[0] if row else None
 
 
-def set_stage(conn: Connection, analysis_id: UUID, stage: str, done: int = 0, total: int = 1) -> None:
+def set_stage(
+    conn: Connection, analysis_id: UUID, stage: str, done: int = 0, total: int = 1
+) -> None:
     """Say how far a running analysis is."""
     conn.execute(
         "update analyses set status = 'running', stage = %s, stage_done = %s, stage_total = %s,"
-        " started_at = coalesce(started_at, now()) where id = %s and status in ('queued', 'running')",
+        " started_at = coalesce(started_at, now()) where id = %s and status in ('queued',"
+        " 'running')",
         (stage, done, total, analysis_id),
     )
 
@@ -131,21 +153,24 @@ def begin(conn: Connection, analysis_id: UUID) -> int:
     Returns: how many runs had failed before.
     """
     row = conn.execute(
-        "update analyses set failures = failures + 1 where id = %s returning failures - 1", (analysis_id,)
+        "update analyses set failures = failures + 1 where id = %s returning failures - 1",
+        (analysis_id,),
     ).fetchone()
     return int(row[0]) if row else 0
 
 
 def forgive(conn: Connection, analysis_id: UUID) -> None:
     """Take back one counted failure: the run ended well, or what it needs is away for everybody."""
-    conn.execute("update analyses set failures = greatest(0, failures - 1) where id = %s", (analysis_id,))
+    conn.execute(
+        "update analyses set failures = greatest(0, failures - 1) where id = %s", (analysis_id,)
+    )
 
 
 def waiting_since(conn: Connection, analysis_id: UUID) -> datetime:
     """Since when this analysis waits for works that came first: since now, if it did not before."""
     row = conn.execute(
-        "update analyses set waiting_since = coalesce(waiting_since, clock_timestamp()) where id = %s"
-        " returning waiting_since",
+        "update analyses set waiting_since = coalesce(waiting_since, clock_timestamp()) where id ="
+        " %s returning waiting_since",
         (analysis_id,),
     ).fetchone()
     assert row is not None
@@ -156,15 +181,16 @@ def waiting_since(conn: Connection, analysis_id: UUID) -> datetime:
 def find_abandoned(conn: Connection) -> list[UUID]:
     """Analyses that go on, but that no job will go on with."""
     rows = conn.execute(
-        "select id from analyses a where status in ('queued', 'running') and created_at < now() - interval '1 minute'"
-        " and not exists (select 1 from procrastinate_jobs where status in ('todo', 'doing')"
-        " and args->>'analysis_id' = a.id::text)"
+        "select id from analyses a where status in ('queued', 'running') and created_at < now() -"
+        " interval '1 minute' and not exists (select 1 from procrastinate_jobs where status in"
+        " ('todo', 'doing') and args->>'analysis_id' = a.id::text)"
     ).fetchall()
     return [row[0] for row in rows]
 
 
-# What waits for an answer first, as a rule nothing; then, once for all of it, the first place that is still on its way.
-# The other way round every failed work is looked at: those never become visible.
+# What waits for an answer first, as a rule nothing; then, once for all of it, the first place that
+# is still on its way. The other way round every failed work is looked at: those never become
+# visible.
 _INCOMPLETE = """
 with unanswered as materialized (
     select a.id, a.decided_at, w.registration from analyses a join works w on w.id = a.work_id
@@ -184,10 +210,12 @@ order by decided_at limit %s
 
 
 def find_incomplete(conn: Connection, limit: int) -> list[UUID]:
-    """Analyses that could not look at everything, and now could: no earlier work is still on its way into the index.
+    """Analyses that could not look at everything, and now could: no earlier work is still on its
+    way into the index.
 
-    Each once: those that were made again, or whose work was analysed since for another reason, are left out, and so
-    are second looks themselves. What failed meanwhile will never come, and is waited for no longer.
+    Each once: those that were made again, or whose work was analysed since for another reason, are
+    left out, and so are second looks themselves. What failed meanwhile will never come, and is
+    waited for no longer.
     """
     rows = conn.execute(_INCOMPLETE, (limit,)).fetchall()
     return [row[0] for row in rows]
@@ -201,13 +229,19 @@ def find_second_look(conn: Connection, analysis_id: UUID) -> UUID | None:
 
 def find_key(conn: Connection, key: str) -> tuple[bytes, UUID] | None:
     """What an idempotency key was used for: hash of the request, and its analysis."""
-    row = conn.execute("select request_hash, analysis_id from idempotency_keys where key = %s", (key,)).fetchone()
+    row = conn.execute(
+        "select request_hash, analysis_id from idempotency_keys where key = %s", (key,)
+    ).fetchone()
     return (bytes(row[0]), row[1]) if row else None
 
 
 def lock_work(conn: Connection, analysis_id: UUID) -> UUID | None:
-    """The work of an analysis, None if it has none yet; nobody else can give it one until the transaction ends."""
-    row = conn.execute("select work_id from analyses where id = %s for update", (analysis_id,)).fetchone()
+    """The work of an analysis, None if it has none yet; nobody else can give it one until the
+    transaction ends.
+    """
+    row = conn.execute(
+        "select work_id from analyses where id = %s for update", (analysis_id,)
+    ).fetchone()
     return row[0] if row else None
 
 
@@ -219,21 +253,40 @@ def attach_work(conn: Connection, analysis_id: UUID, work_id: UUID) -> None:
 def conclude(conn: Connection, analysis_id: UUID, conclusion: Conclusion) -> bool:
     """Write the verdict, once. Returns False if the analysis was already decided or failed."""
     cursor = conn.execute(
-        "update analyses set status = 'decided', stage = 'decided', stage_done = 1, stage_total = 1, verdict = %s,"
-        " reason = %s, similarity_bps = %s, tier = %s, redirect_bps = %s, matched_work_id = %s, evidence = %s,"
-        " evidence_hash = %s, model_digest = %s, index_snapshot = %s, decided_at = %s"
-        " where id = %s and status in ('queued', 'running')",
+        "update analyses set status = 'decided', stage = 'decided', stage_done = 1, stage_total ="
+        " 1, verdict = %s, reason = %s, similarity_bps = %s, tier = %s, redirect_bps = %s,"
+        " matched_work_id = %s, evidence = %s, evidence_hash = %s, model_digest = %s,"
+        " index_snapshot = %s, decided_at = %s where id = %s and status in ('queued', 'running')",
         (
-            conclusion.verdict, conclusion.reason, conclusion.similarity_bps, conclusion.tier,
-            conclusion.redirect_bps, conclusion.matched_work_id, conclusion.evidence, conclusion.evidence_hash,
-            conclusion.model_digest, conclusion.index_snapshot, conclusion.decided_at, analysis_id,
+            conclusion.verdict,
+            conclusion.reason,
+            conclusion.similarity_bps,
+            conclusion.tier,
+            conclusion.redirect_bps,
+            conclusion.matched_work_id,
+            conclusion.evidence,
+            conclusion.evidence_hash,
+            conclusion.model_digest,
+            conclusion.index_snapshot,
+            conclusion.decided_at,
+            analysis_id,
         ),
-    )  # fmt: skip
+    )
     return cursor.rowcount == 1
 
 
-def fail(conn: Connection, analysis_id: UUID, code: str, detail: str, evidence: bytes, evidence_hash: bytes) -> bool:
-    """Write that the analysis ended without a verdict, once. Returns False if it had ended before."""
+def fail(
+    conn: Connection,
+    analysis_id: UUID,
+    code: str,
+    detail: str,
+    evidence: bytes,
+    evidence_hash: bytes,
+) -> bool:
+    """Write that the analysis ended without a verdict, once.
+
+    Returns False if it had ended before.
+    """
     cursor = conn.execute(
         "update analyses set status = 'failed', error_code = %s, error_detail = %s, evidence = %s,"
         " evidence_hash = %s, decided_at = now() where id = %s and status in ('queued', 'running')",
@@ -243,17 +296,21 @@ def fail(conn: Connection, analysis_id: UUID, code: str, detail: str, evidence: 
 
 
 def claim_key(conn: Connection, key: str, request_hash: bytes, analysis_id: UUID) -> UUID:
-    """The analysis of the first request that carried this idempotency key: this one, or an earlier one.
+    """The analysis of the first request that carried this idempotency key: this one, or an earlier
+    one.
 
     Of requests that arrive together all but one wait here until the first has committed.
 
     Raises: IdempotencyConflict if the key came with another request before.
     """
     conn.execute(
-        "insert into idempotency_keys (key, request_hash, analysis_id) values (%s, %s, %s) on conflict do nothing",
+        "insert into idempotency_keys (key, request_hash, analysis_id) values (%s, %s, %s) on"
+        " conflict do nothing",
         (key, request_hash, analysis_id),
     )
-    row = conn.execute("select request_hash, analysis_id from idempotency_keys where key = %s", (key,)).fetchone()
+    row = conn.execute(
+        "select request_hash, analysis_id from idempotency_keys where key = %s", (key,)
+    ).fetchone()
     assert row is not None
     if bytes(row[0]) != request_hash:
         raise IdempotencyConflict

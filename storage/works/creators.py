@@ -17,12 +17,18 @@ class Creator:
 
 
 def ensure_creator(conn: Connection, handle: str, account: bytes, has_wallet: bool) -> Creator:
-    """The creator of that handle, made if absent. The account of an existing creator is not changed."""
+    """The creator of that handle, made if absent.
+
+    The account of an existing creator is not changed.
+    """
     conn.execute(
-        "insert into creators (handle, account, has_wallet) values (%s, %s, %s) on conflict do nothing",
+        "insert into creators (handle, account, has_wallet) values (%s, %s, %s) on conflict do"
+        " nothing",
         (handle, account, has_wallet),
     )
-    row = conn.execute("select id, handle, account, has_wallet from creators where handle = %s", (handle,)).fetchone()
+    row = conn.execute(
+        "select id, handle, account, has_wallet from creators where handle = %s", (handle,)
+    ).fetchone()
     if row is None:
         raise NotFound(f"The account of {handle} is already held by another handle.")
     return Creator(*row)
@@ -35,7 +41,9 @@ def find_creator(conn: Connection, handle: str) -> int | None:
 
 
 def find_creator_of(conn: Connection, account: bytes) -> int | None:
-    """The number of the creator who is paid at an account (20 bytes), None for one who never posted."""
+    """The number of the creator who is paid at an account (20 bytes), None for one who never
+    posted.
+    """
     row = conn.execute("select id from creators where account = %s", (account,)).fetchone()
     return int(row[0]) if row else None
 

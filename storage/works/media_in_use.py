@@ -12,6 +12,8 @@ _NEEDED = (
 
 
 def needed_keys(conn: Connection, hashes: Sequence[bytes]) -> set[str]:
-    """The keys of blobs, out of those with these SHA-256 (32 bytes each), that something refers to."""
+    """The keys of blobs, out of those with these SHA-256 (32 bytes each), that something refers
+    to.
+    """
     rows = conn.execute(_NEEDED, {"asked": list(hashes)}).fetchall()
     return {blob_key(bytes(row[0])) for row in rows}

@@ -11,7 +11,9 @@ from storage.database import Connection
 
 @dataclass(frozen=True)
 class LaterWork:
-    """A later work whose newest verdict names this one as the nearest, and what that verdict was."""
+    """A later work whose newest verdict names this one as the nearest, and what that verdict
+    was.
+    """
 
     work_id: UUID
     analysis_id: UUID
@@ -23,7 +25,8 @@ class LaterWork:
     similarity_bps: int
 
 
-# Whichever verdict named it: which of these works still does is looked up for a page of them, not for all.
+# Whichever verdict named it: which of these works still does is looked up for a page of them, not
+# for all.
 _NAMED = """
 select w.id, w.registered_at from works w
 where w.erased_at is null and w.id in (select work_id from analyses where matched_work_id = %(work)s)
@@ -46,7 +49,8 @@ order by w.registered_at desc, w.id desc
 
 
 def newest_analysis(conn: Connection, work_id: UUID) -> UUID | None:
-    """The analysis that says what a work is like: the newest with a verdict, one that decided before one that did not.
+    """The analysis that says what a work is like: the newest with a verdict, one that decided
+    before one that did not.
 
     None before there is one.
     """
@@ -59,22 +63,38 @@ def newest_analysis(conn: Connection, work_id: UUID) -> UUID | None:
 
 
 def later_works(
-    conn: Connection, work_id: UUID, *, before: tuple[datetime, UUID] | None, limit: int, creator_id: int | None = None
+    conn: Connection,
+    work_id: UUID,
+    *,
+    before: tuple[datetime, UUID] | None,
+    limit: int,
+    creator_id: int | None = None,
 ) -> list[LaterWork]:
-    """Later works that come near this one, the newest first; pairs settled to be no copies are left out.
+    """Later works that come near this one, the newest first; pairs settled to be no copies are left
+    out.
 
     Args:
         before: time and id of the work after which the list goes on.
-        creator_id: Only what is this creator's business: all of it where the work is theirs, or else their own works.
+        creator_id: Only what is this creator's business: all of it where the work is theirs, or
+            else their own works.
     """
     found: list[LaterWork] = []
     while True:
         moment, last = before or (None, None)
         looked_at = conn.execute(
-            _NAMED, {"work": work_id, "moment": moment, "last": last, "limit": limit, "creator": creator_id}
+            _NAMED,
+            {
+                "work": work_id,
+                "moment": moment,
+                "last": last,
+                "limit": limit,
+                "creator": creator_id,
+            },
         ).fetchall()
         with conn.cursor(row_factory=class_row(LaterWork)) as cursor:
-            found += cursor.execute(_JUDGED, {"work": work_id, "works": [row[0] for row in looked_at]}).fetchall()
+            found += cursor.execute(
+                _JUDGED, {"work": work_id, "works": [row[0] for row in looked_at]}
+            ).fetchall()
         if len(looked_at) < limit or len(found) >= limit:
             return found[:limit]
         before = (looked_at[-1][1], looked_at[-1][0])
@@ -82,5 +102,7 @@ def later_works(
 
 def settled_apart(conn: Connection, work_id: UUID) -> set[UUID]:
     """The works that this one was found to be no copy of."""
-    rows = conn.execute("select other_work_id from not_copies where work_id = %s", (work_id,)).fetchall()
+    rows = conn.execute(
+        "select other_work_id from not_copies where work_id = %s", (work_id,)
+    ).fetchall()
     return {row[0] for row in rows}

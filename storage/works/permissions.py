@@ -5,11 +5,14 @@ from uuid import UUID
 from storage.database import Connection
 
 
-def grant(conn: Connection, owner_id: int, licensee_id: int, work_id: UUID | None, note: str | None) -> int:
+def grant(
+    conn: Connection, owner_id: int, licensee_id: int, work_id: UUID | None, note: str | None
+) -> int:
     """Record a permission for one work, or for all works of the owner where `work_id` is None."""
     row = conn.execute(
-        "insert into permissions (owner_id, licensee_id, work_id, note) values (%s, %s, %s, %s)"
-        " on conflict (owner_id, licensee_id, work_id) do update set note = excluded.note returning id",
+        "insert into permissions (owner_id, licensee_id, work_id, note) values (%s, %s, %s, %s) on"
+        " conflict (owner_id, licensee_id, work_id) do update set note = excluded.note returning"
+        " id",
         (owner_id, licensee_id, work_id, note),
     ).fetchone()
     assert row is not None

@@ -26,7 +26,8 @@ class PolicyTerms:
     """What a policy version says besides thresholds and base redirect."""
 
     version: int
-    grade_cutoffs_bps: tuple[int, int, int, int]  # lowest engagement score, 0..10000, of A, B, C and D; below is F
+    # lowest engagement score, 0..10000, of A, B, C and D; below is F
+    grade_cutoffs_bps: tuple[int, int, int, int]
     request_timeout_s: int
     dispute_window_s: int
     fee_wei: int  # of a request
@@ -44,46 +45,72 @@ class BoundDeployment:
 
 def current(conn: Connection, media_type: str) -> Policy:
     """The newest policy for a media type. Raises: PolicyUnknown before the node has read one."""
-    return _one(conn, "media_type = %s order by version desc limit 1", (media_type,), f"any version for {media_type}")
+    return _one(
+        conn,
+        "media_type = %s order by version desc limit 1",
+        (media_type,),
+        f"any version for {media_type}",
+    )
 
 
 def at(conn: Connection, version: int, media_type: str) -> Policy:
     """The policy of one version. Raises: PolicyUnknown if the node has not read it (yet)."""
-    return _one(conn, "version = %s and media_type = %s", (version, media_type), f"version {version} for {media_type}")
+    return _one(
+        conn,
+        "version = %s and media_type = %s",
+        (version, media_type),
+        f"version {version} for {media_type}",
+    )
 
 
-def record(conn: Connection, policy: Policy, *, block_number: int | None = None, final: bool = True) -> None:
+def record(
+    conn: Connection, policy: Policy, *, block_number: int | None = None, final: bool = True
+) -> None:
     """Store a policy as read from the chain (or from settings, where there is no chain).
 
     A version read from a block that is not final may be read again and differ; a final one stays.
     """
     conn.execute(
-        "insert into policies (version, media_type, threshold_bps, base_redirect_bps, block_number, final)"
-        " values (%s, %s, %s, %s, %s, %s)"
-        " on conflict (version, media_type) do update set threshold_bps = excluded.threshold_bps,"
-        " base_redirect_bps = excluded.base_redirect_bps, block_number = excluded.block_number,"
-        " final = excluded.final, read_at = now() where not policies.final",
+        "insert into policies (version, media_type, threshold_bps, base_redirect_bps,"
+        " block_number, final) values (%s, %s, %s, %s, %s, %s) on conflict (version, media_type)"
+        " do update set threshold_bps = excluded.threshold_bps, base_redirect_bps ="
+        " excluded.base_redirect_bps, block_number = excluded.block_number, final ="
+        " excluded.final, read_at = now() where not policies.final",
         (
-            policy.version, policy.media_type, policy.threshold_bps, policy.base_redirect_bps, block_number, final,
+            policy.version,
+            policy.media_type,
+            policy.threshold_bps,
+            policy.base_redirect_bps,
+            block_number,
+            final,
         ),
-    )  # fmt: skip
+    )
 
 
-def record_terms(conn: Connection, terms: PolicyTerms, *, block_number: int | None = None, final: bool = True) -> None:
+def record_terms(
+    conn: Connection, terms: PolicyTerms, *, block_number: int | None = None, final: bool = True
+) -> None:
     """Store a version's terms as read from the chain; like a policy, what is final stays."""
     conn.execute(
-        "insert into policy_terms (version, grade_a_bps, grade_b_bps, grade_c_bps, grade_d_bps, request_timeout_s,"
-        " dispute_window_s, fee_wei, bond_wei, block_number, final) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-        " on conflict (version) do update set grade_a_bps = excluded.grade_a_bps, grade_b_bps = excluded.grade_b_bps,"
-        " grade_c_bps = excluded.grade_c_bps, grade_d_bps = excluded.grade_d_bps,"
-        " request_timeout_s = excluded.request_timeout_s, dispute_window_s = excluded.dispute_window_s,"
-        " fee_wei = excluded.fee_wei, bond_wei = excluded.bond_wei, block_number = excluded.block_number,"
+        "insert into policy_terms (version, grade_a_bps, grade_b_bps, grade_c_bps, grade_d_bps,"
+        " request_timeout_s, dispute_window_s, fee_wei, bond_wei, block_number, final) values (%s,"
+        " %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict (version) do update set grade_a_bps"
+        " = excluded.grade_a_bps, grade_b_bps = excluded.grade_b_bps, grade_c_bps ="
+        " excluded.grade_c_bps, grade_d_bps = excluded.grade_d_bps, request_timeout_s ="
+        " excluded.request_timeout_s, dispute_window_s = excluded.dispute_window_s, fee_wei ="
+        " excluded.fee_wei, bond_wei = excluded.bond_wei, block_number = excluded.block_number,"
         " final = excluded.final, read_at = now() where not policy_terms.final",
         (
-            terms.version, *terms.grade_cutoffs_bps, terms.request_timeout_s, terms.dispute_window_s, terms.fee_wei,
-            terms.bond_wei, block_number, final,
+            terms.version,
+            *terms.grade_cutoffs_bps,
+            terms.request_timeout_s,
+            terms.dispute_window_s,
+            terms.fee_wei,
+            terms.bond_wei,
+            block_number,
+            final,
         ),
-    )  # fmt: skip
+    )
 
 
 def find_terms(conn: Connection, version: int) -> PolicyTerms | None:
@@ -92,31 +119,45 @@ def find_terms(conn: Connection, version: int) -> PolicyTerms | None:
 
 
 def final_terms(conn: Connection) -> PolicyTerms | None:
-    """The terms of the newest version that no reorg can take back; None before the node has read one."""
+    """The terms of the newest version that no reorg can take back; None before the node has read
+    one.
+    """
     return next(iter(_terms(conn, "final order by version desc limit 1")), None)
 
 
 def last_final(conn: Connection) -> int:
-    """The highest version that is final with its terms and for every media type stored with it; 0 for none."""
+    """The highest version that is final with its terms and for every media type stored with it;
+    0 for none.
+    """
     row = conn.execute(
-        "select coalesce(max(version), 0) from (select version from policies join policy_terms t using (version)"
-        " group by version having bool_and(policies.final and t.final)) final_versions"
+        "select coalesce(max(version), 0) from (select version from policies join policy_terms t"
+        " using (version) group by version having bool_and(policies.final and t.final))"
+        " final_versions"
     ).fetchone()
     return int(row[0]) if row else 0
 
 
 def withdraw(conn: Connection, above_version: int) -> None:
-    """Forget versions a reorg has undone: those that are not final and above what the chain knows."""
+    """Forget versions a reorg has undone: those that are not final and above what the chain
+    knows.
+    """
     for table in ("policies", "policy_terms"):
         conn.execute(
-            sql.SQL("delete from {} where version > %s and not final").format(sql.Identifier(table)), (above_version,)
+            sql.SQL("delete from {} where version > %s and not final").format(
+                sql.Identifier(table)
+            ),
+            (above_version,),
         )
 
 
 def bind(conn: Connection, deployment: BoundDeployment) -> None:
-    """Tie this database to a deployment, once. Raises: ForeignDeployment if it serves another one."""
+    """Tie this database to a deployment, once.
+
+    Raises: ForeignDeployment if it serves another one.
+    """
     conn.execute(
-        "insert into deployment (chain_id, hub, addresses) values (%s, %s, %s) on conflict do nothing",
+        "insert into deployment (chain_id, hub, addresses) values (%s, %s, %s) on conflict do"
+        " nothing",
         (deployment.chain_id, deployment.hub, json.dumps(dict(deployment.addresses))),
     )
     bound = find_binding(conn)
@@ -124,7 +165,8 @@ def bind(conn: Connection, deployment: BoundDeployment) -> None:
     if (bound.chain_id, bound.hub) != (deployment.chain_id, deployment.hub):
         raise ForeignDeployment(
             f"This database serves the hub 0x{bound.hub.hex()} on chain {bound.chain_id}, not"
-            f" 0x{deployment.hub.hex()} on chain {deployment.chain_id}. Use the database of that hub, or a new one."
+            f" 0x{deployment.hub.hex()} on chain {deployment.chain_id}. Use the database of that"
+            " hub, or a new one."
         )
 
 
@@ -137,18 +179,21 @@ def find_binding(conn: Connection) -> BoundDeployment | None:
 def _one(conn: Connection, where: str, params: tuple[object, ...], what: str) -> Policy:
     with conn.cursor(row_factory=class_row(Policy)) as cursor:
         policy = cursor.execute(
-            f"select version, media_type, threshold_bps, base_redirect_bps from policies where {where}",
+            "select version, media_type, threshold_bps, base_redirect_bps from policies where"
+            f" {where}",
             params,
         ).fetchone()
     if policy is None:
-        raise PolicyUnknown(f"The chain's policy was not read yet: {what}. The node reads it within seconds.")
+        raise PolicyUnknown(
+            f"The chain's policy was not read yet: {what}. The node reads it within seconds."
+        )
     return policy
 
 
 def _terms(conn: Connection, where: str, params: tuple[object, ...] = ()) -> list[PolicyTerms]:
     rows = conn.execute(
-        "select version, grade_a_bps, grade_b_bps, grade_c_bps, grade_d_bps, request_timeout_s, dispute_window_s,"
-        f" fee_wei, bond_wei from policy_terms where {where}",
+        "select version, grade_a_bps, grade_b_bps, grade_c_bps, grade_d_bps, request_timeout_s,"
+        f" dispute_window_s, fee_wei, bond_wei from policy_terms where {where}",
         params,
     ).fetchall()
     return [PolicyTerms(row[0], row[1:5], row[5], row[6], int(row[7]), int(row[8])) for row in rows]

@@ -1,4 +1,6 @@
-"""Which database a blob store belongs to: who else removes what its own rows do not name destroys another's media."""
+"""Which database a blob store belongs to: who else removes what its own rows do not name
+destroys another's media.
+"""
 
 from dataclasses import dataclass
 
@@ -16,7 +18,8 @@ class Owner:
 
     Attributes:
         name: given once, and kept in the database; a copy or a restored dump has the same.
-        place: the server and the database in it, which a copy or a restored dump elsewhere does not share.
+        place: the server and the database in it, which a copy or a restored dump elsewhere does not
+            share.
     """
 
     name: str

@@ -12,7 +12,8 @@ from storage.errors import NotFound
 from storage.works import media_in_use as orphans
 
 REGISTRATION_LOCK = 0x0_F1257  # one writer at a time: whoever holds a place sees every smaller one
-# How long a request keeps its place while its media is fetched; the margin covers the transaction that uses it.
+# How long a request keeps its place while its media is fetched; the margin covers the transaction
+# that uses it.
 PLACE_KEPT = timedelta(seconds=30)
 PLACE_MARGIN = timedelta(seconds=3)
 
@@ -56,36 +57,58 @@ class Work(NewWork):
 
 
 def lock_registration(conn: Connection) -> None:
-    """Take turns with everybody who registers, until the transaction ends: a larger place sees every smaller one."""
+    """Take turns with everybody who registers, until the transaction ends: a larger place sees
+    every smaller one.
+    """
     conn.execute("select pg_advisory_xact_lock(%s)", (REGISTRATION_LOCK,))
 
 
 def add_work(
-    conn: Connection, work: NewWork, *, place: Place | None = None, published_at: datetime | None = None
+    conn: Connection,
+    work: NewWork,
+    *,
+    place: Place | None = None,
+    published_at: datetime | None = None,
 ) -> None:
-    """Store a work with its place in the order of all works: the next one, or one that was kept for it.
+    """Store a work with its place in the order of all works: the next one, or one that was kept for
+    it.
 
     Args:
-        published_at: the time of the post's block where a chain says so; the moment of registration otherwise.
+        published_at: the time of the post's block where a chain says so; the moment of registration
+            otherwise.
     """
     lock_registration(conn)
     conn.execute(
-        "insert into works (id, creator_id, post_id, media_type, sha256, mime, size_bytes, width, height, file_name,"
-        " blob_key, duration_ms, registration, registered_at, published_at)"
-        " select %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, coalesce(%s, nextval('work_registration')), at,"
-        " coalesce(%s, at) from (select coalesce(%s, clock_timestamp()) as at) now",
+        "insert into works (id, creator_id, post_id, media_type, sha256, mime, size_bytes, width,"
+        " height, file_name, blob_key, duration_ms, registration, registered_at, published_at)"
+        " select %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, coalesce(%s,"
+        " nextval('work_registration')), at, coalesce(%s, at) from (select coalesce(%s,"
+        " clock_timestamp()) as at) now",
         (
-            work.id, work.creator_id, work.post_id, work.media_type, work.sha256, work.mime, work.size_bytes,
-            work.width, work.height, work.file_name, work.blob_key, work.duration_ms,
-            place.registration if place else None, published_at, place.registered_at if place else None,
+            work.id,
+            work.creator_id,
+            work.post_id,
+            work.media_type,
+            work.sha256,
+            work.mime,
+            work.size_bytes,
+            work.width,
+            work.height,
+            work.file_name,
+            work.blob_key,
+            work.duration_ms,
+            place.registration if place else None,
+            published_at,
+            place.registered_at if place else None,
         ),
-    )  # fmt: skip
+    )
 
 
 def find_registered(conn: Connection, post_id: bytes, sha256: bytes) -> Work | None:
     """The first work of that post with that content, None where there is none or it was erased."""
     row = conn.execute(
-        "select id from works where post_id = %s and sha256 = %s and erased_at is null order by registration limit 1",
+        "select id from works where post_id = %s and sha256 = %s and erased_at is null order by"
+        " registration limit 1",
         (post_id, sha256),
     ).fetchone()
     return get_work(conn, row[0]) if row else None
@@ -108,7 +131,8 @@ def has_content(conn: Connection, sha256: bytes) -> bool:
 
 
 def post_is_taken(conn: Connection, post_id: bytes, creator_id: int | None, sha256: bytes) -> bool:
-    """Whether the post's first work has another creator or other content: a post stays what it was, as on chain.
+    """Whether the post's first work has another creator or other content: a post stays what it was,
+    as on chain.
 
     Call it with the registration locked, or another work may take the post meanwhile.
     """
@@ -124,8 +148,8 @@ def keep_place(conn: Connection, analysis_id: UUID) -> None:
     """Take the next place in the order for a request whose media is still to be fetched."""
     lock_registration(conn)
     conn.execute(
-        "update analyses set registration = nextval('work_registration'), registered_at = clock_timestamp()"
-        " where id = %s",
+        "update analyses set registration = nextval('work_registration'), registered_at ="
+        " clock_timestamp() where id = %s",
         (analysis_id,),
     )
 
@@ -133,26 +157,29 @@ def keep_place(conn: Connection, analysis_id: UUID) -> None:
 def find_kept_place(conn: Connection, analysis_id: UUID) -> Place | None:
     """The place that was kept for a request's work, None once the wait for its media was over."""
     row = conn.execute(
-        "select registration, registered_at from analyses where id = %s and registered_at > clock_timestamp() - %s",
+        "select registration, registered_at from analyses where id = %s and registered_at >"
+        " clock_timestamp() - %s",
         (analysis_id, PLACE_KEPT - PLACE_MARGIN),
     ).fetchone()
     return Place(*row) if row else None
 
 
 def earlier_works_pending(conn: Connection, registration: int, *, history: bool) -> set[str]:
-    """The media types of works with a smaller place that cannot be found yet, though their analysis goes on.
+    """The media types of works with a smaller place that cannot be found yet, though their analysis
+    goes on.
 
-    A request whose media is slow to come is waited for as long as its place is kept, and no longer: nobody
-    can hold up the others by a slow server.
+    A request whose media is slow to come is waited for as long as its place is kept, and no longer:
+    nobody can hold up the others by a slow server.
 
-    Args: history: whether historical content that is being registered counts; live posts do not wait for it.
+    Args: history: whether historical content that is being registered counts; live posts do not
+        wait for it.
     """
     rows = conn.execute(
-        "select distinct w.media_type from works w join analyses a on a.work_id = w.id where w.visible_at is null"
-        " and w.registration < %(before)s and a.status in ('queued', 'running')"
-        " and (%(history)s or a.source <> 'index')"
-        " union select media_type from analyses where registration < %(before)s and work_id is null"
-        " and status in ('queued', 'running') and registered_at > clock_timestamp() - %(kept)s",
+        "select distinct w.media_type from works w join analyses a on a.work_id = w.id where"
+        " w.visible_at is null and w.registration < %(before)s and a.status in ('queued',"
+        " 'running') and (%(history)s or a.source <> 'index') union select media_type from"
+        " analyses where registration < %(before)s and work_id is null and status in ('queued',"
+        " 'running') and registered_at > clock_timestamp() - %(kept)s",
         {"before": registration, "history": history, "kept": PLACE_KEPT},
     ).fetchall()
     return {row[0] for row in rows}
@@ -160,7 +187,9 @@ def earlier_works_pending(conn: Connection, registration: int, *, history: bool)
 
 def is_visible(conn: Connection, work_id: UUID) -> bool:
     """Whether later works can find this one."""
-    row = conn.execute("select visible_at is not null from works where id = %s", (work_id,)).fetchone()
+    row = conn.execute(
+        "select visible_at is not null from works where id = %s", (work_id,)
+    ).fetchone()
     return bool(row and row[0])
 
 
@@ -168,10 +197,10 @@ def get_works(conn: Connection, ids: list[UUID]) -> dict[UUID, Work]:
     """The works of those ids; an id that does not exist is left out."""
     with conn.cursor(row_factory=class_row(Work)) as cursor:
         cursor.execute(
-            "select w.id, creator_id, post_id, media_type, sha256, mime, size_bytes, width, height, file_name,"
-            " blob_key, duration_ms, registration, registered_at, published_at, c.handle as creator,"
-            " c.account as creator_account, erased_at from works w left join creators c on c.id = w.creator_id"
-            " where w.id = any(%s)",
+            "select w.id, creator_id, post_id, media_type, sha256, mime, size_bytes, width,"
+            " height, file_name, blob_key, duration_ms, registration, registered_at, published_at,"
+            " c.handle as creator, c.account as creator_account, erased_at from works w left join"
+            " creators c on c.id = w.creator_id where w.id = any(%s)",
             (ids,),
         )
         return {work.id: work for work in cursor}
@@ -186,19 +215,23 @@ def get_work(conn: Connection, work_id: UUID) -> Work:
 
 
 def erase(conn: Connection, work_id: UUID) -> bytes | None:
-    """Take a work out of every index for good. Its place in the order and its post stay what they were.
+    """Take a work out of every index for good. Its place in the order and its post stay what they
+    were.
 
-    Returns: the SHA-256 (32 bytes) of media that nothing else refers to; None where another work or an appeal does.
+    Returns: the SHA-256 (32 bytes) of media that nothing else refers to; None where another work or
+        an appeal does.
     Raises: NotFound.
     """
     lock_registration(conn)
     row = conn.execute(
-        "update works set erased_at = coalesce(erased_at, clock_timestamp()), file_name = null where id = %s"
-        " returning sha256",
+        "update works set erased_at = coalesce(erased_at, clock_timestamp()), file_name = null"
+        " where id = %s returning sha256",
         (work_id,),
     ).fetchone()
     if row is None:
         raise NotFound(f"There is no work {work_id}.")
     for table in ("image_fingerprints", "embeddings", "videos", "sounds"):
-        conn.execute(sql.SQL("delete from {} where work_id = %s").format(sql.Identifier(table)), (work_id,))
+        conn.execute(
+            sql.SQL("delete from {} where work_id = %s").format(sql.Identifier(table)), (work_id,)
+        )
     return None if orphans.needed_keys(conn, [bytes(row[0])]) else bytes(row[0])

@@ -16,9 +16,13 @@ from oracle.demo.stage import running_oracle
 def oracle(*arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
     """Run the command line to its end."""
     return subprocess.run(
-        [sys.executable, "-m", "oracle", *arguments], env={**os.environ, **env}, capture_output=True, text=True,
-        timeout=120, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "oracle", *arguments],
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 @pytest.mark.timeout(300)
@@ -36,7 +40,9 @@ def test_contracts_are_deployed_to_the_given_chain_and_the_given_database_is_use
     assert deployed.returncode == 0, deployed.stdout + deployed.stderr
     with running_oracle(tmp_path, settings | {"DATABASE_URL": database_dsn}) as stage:
         assert stage.dsn == database_dsn
-        answer = stage.api.post("/upload", files={"file": photo("cat")}, data={"creator": "alice"}).json()
+        answer = stage.api.post(
+            "/upload", files={"file": photo("cat")}, data={"creator": "alice"}
+        ).json()
         assert answer["attestation"]["status"] == "included"
         assert verify.has_badge(stage.chain, bytes.fromhex(answer["work"]["post_id"][2:]))
     assert not (tmp_path / "postgres").exists()
@@ -44,7 +50,10 @@ def test_contracts_are_deployed_to_the_given_chain_and_the_given_database_is_use
 
     foreign = tmp_path / "second.json"
     assert oracle("deploy", str(foreign), **settings).returncode == 0
-    other_hub = oracle("node", **(settings | {"DATABASE_URL": database_dsn, "ORACLE_CHAIN__DEPLOYMENT": str(foreign)}))
+    other_hub = oracle(
+        "node",
+        **(settings | {"DATABASE_URL": database_dsn, "ORACLE_CHAIN__DEPLOYMENT": str(foreign)}),
+    )
     assert other_hub.returncode == 1
     assert "foreign_deployment" in other_hub.stdout
 

@@ -1,4 +1,6 @@
-"""kill -9 of every process of a running oracle, in mid-queue: nothing is lost and nothing is sent twice."""
+"""kill -9 of every process of a running oracle, in mid-queue: nothing is lost and nothing is
+sent twice.
+"""
 
 import signal
 import time
@@ -49,7 +51,9 @@ VICTIMS: dict[str, Callable[[Stage], psutil.Process]] = {
 
 
 def kill(stage: Stage, find: Callable[[Stage], psutil.Process]) -> None:
-    """kill -9 the process, as soon as there is one: it may be on its way back from the last time."""
+    """kill -9 the process, as soon as there is one: it may be on its way back from the last
+    time.
+    """
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
@@ -61,14 +65,19 @@ def kill(stage: Stage, find: Callable[[Stage], psutil.Process]) -> None:
 
 
 def post(stage: Stage, name: str, creator: str, picture: bytes) -> str:
-    """Upload as a stubborn client does: the same idempotency key until there is an answer. Returns the link."""
+    """Upload as a stubborn client does: the same idempotency key until there is an answer.
+
+    Returns the link.
+    """
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         try:
             answer = stage.api.post(
-                "/upload?wait_s=0", files={"file": (f"{name}.jpg", picture)}, data={"creator": creator},
+                "/upload?wait_s=0",
+                files={"file": (f"{name}.jpg", picture)},
+                data={"creator": creator},
                 headers={"Idempotency-Key": f"{name}-{creator}"},
-            )  # fmt: skip
+            )
             if answer.status_code < 500:
                 assert answer.status_code in (200, 202), answer.text
                 return str(answer.json()["links"]["self"])
@@ -93,7 +102,9 @@ def settled(stage: Stage, links: list[str]) -> list[dict[str, Any]]:
                     views[link] = view
         if time.monotonic() > deadline:
             waiting = [stage.api.get(link).json() for link in links if link not in views]
-            raise TimeoutError(f"not final: {[(v['status'], v['attestation'], v['error']) for v in waiting]}")
+            raise TimeoutError(
+                f"not final: {[(v['status'], v['attestation'], v['error']) for v in waiting]}"
+            )
         time.sleep(0.2)
     return [views[link] for link in links]
 
@@ -101,7 +112,9 @@ def settled(stage: Stage, links: list[str]) -> list[dict[str, Any]]:
 def answers_on_chain(client: ChainClient) -> list[Log]:
     """Every fulfilment that the hub has ever logged; topic 1 is its request id."""
     topic = client.hub_abi.topic(FULFILLED)
-    return [entry for entry in client.logs_between(0, client.head().number) if entry.topics[0] == topic]
+    return [
+        entry for entry in client.logs_between(0, client.head().number) if entry.topics[0] == topic
+    ]
 
 
 @pytest.mark.timeout(600)
@@ -116,7 +129,8 @@ def test_whatever_is_killed_every_upload_is_answered_on_chain_exactly_once(tmp_p
             for round_ in range(2):
                 name = next(names)
                 links.append(post(stage, name, "alice", photo(name)))
-                time.sleep(0.15 * round_)  # once right after the upload, once while its transaction is under way
+                # once right after the upload, once while its transaction is under way
+                time.sleep(0.15 * round_)
                 kill(stage, find)
                 if victim == "everything":
                     stage.process.wait()
@@ -128,22 +142,26 @@ def test_whatever_is_killed_every_upload_is_answered_on_chain_exactly_once(tmp_p
         assert [view["verdict"] for view in views] == verdicts
         answers = answers_on_chain(stage.chain)
         requests = Counter(entry.topics[1] for entry in answers)
-        assert {bytes.fromhex(view["attestation"]["request_id"][2:]): 1 for view in views} == dict(requests)
+        assert {bytes.fromhex(view["attestation"]["request_id"][2:]): 1 for view in views} == dict(
+            requests
+        )
         with psycopg.connect(stage.dsn) as conn:
-            assert conn.execute("select count(*), count(distinct request_id) from outbox").fetchone() == (
-                len(links),
-                len(links),
-            )
-            assert conn.execute("select count(*) from works where visible_at is null").fetchone() == (0,)
+            assert conn.execute(
+                "select count(*), count(distinct request_id) from outbox"
+            ).fetchone() == (len(links), len(links))
+            assert conn.execute(
+                "select count(*) from works where visible_at is null"
+            ).fetchone() == (0,)
             assert conn.execute("select count(*) from procrastinate_jobs").fetchone() == (0,)
             sender = conn.execute("select sender from node_status").fetchone()
             fillers = conn.execute(
-                "select count(distinct transaction_id) from chain_attempts a join chain_transactions t"
-                " on t.id = a.transaction_id and a.tx_hash = t.mined_hash where a.filler"
+                "select count(distinct transaction_id) from chain_attempts a join"
+                " chain_transactions t on t.id = a.transaction_id and a.tx_hash = t.mined_hash"
+                " where a.filler"
             ).fetchone()
         assert sender is not None
         assert fillers is not None
-        # Every nonce the oracle ever used carried answers (a backlog goes out as one batch) or repaired a gap:
-        # none was burnt on a second try.
+        # Every nonce the oracle ever used carried answers (a backlog goes out as one batch) or
+        # repaired a gap: none was burnt on a second try.
         carriers = {entry.tx_hash for entry in answers}
         assert stage.chain.account_nonce(bytes(sender[0])) == len(carriers) + fillers[0]

@@ -41,7 +41,9 @@ class AnvilNode:
         return self.rpc.call(method, *params)
 
     def receipt(self, transaction_hash: str, *, timeout_s: float = 10.0) -> dict[str, Any]:
-        """The receipt, as soon as there is one: automine makes its block just after the send has returned."""
+        """The receipt, as soon as there is one: automine makes its block just after the send has
+        returned.
+        """
         deadline = time.monotonic() + timeout_s
         while (receipt := self.call("eth_getTransactionReceipt", transaction_hash)) is None:
             if time.monotonic() > deadline:
@@ -78,7 +80,11 @@ def running_anvil(log: Path, *options: str, slots_in_an_epoch: int = 1) -> Itera
     """A node on a free port for the length of a block; extra options go to anvil's command line."""
     port = free_port()
     argv = [str(find_anvil()), f"--port={port}", f"--chain-id={CHAIN_ID}", "--silent", *options]
-    argv += [f"--slots-in-an-epoch={slots_in_an_epoch}", "--no-request-size-limit", KEEP_STATES_IN_MEMORY]
+    argv += [
+        f"--slots-in-an-epoch={slots_in_an_epoch}",
+        "--no-request-size-limit",
+        KEEP_STATES_IN_MEMORY,
+    ]
     argv += [f"--cache-path={log.parent}"]  # a reorganisation leaves an empty folder there
     with log.open("wb") as output:
         process = subprocess.Popen(argv, stdout=output, stderr=output, preexec_fn=die_with_parent())  # noqa: PLW1509

@@ -1,4 +1,6 @@
-"""Small real video files, made in the tests: camera moves over real photographs, encoded by PyAV."""
+"""Small real video files, made in the tests: camera moves over real photographs, encoded by
+PyAV.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,18 @@ FPS = 10
 
 
 def scene(
-    name: str, seconds: float, *, zoom: float = 1.6, seed: int = 0, fps: int = FPS, size: tuple[int, int] = SIZE
+    name: str,
+    seconds: float,
+    *,
+    zoom: float = 1.6,
+    seed: int = 0,
+    fps: int = FPS,
+    size: tuple[int, int] = SIZE,
 ) -> list[Frame]:
-    """A camera that wanders over a photograph: (h, w, 3) uint8 frames. Other seeds take another way."""
+    """A camera that wanders over a photograph: (h, w, 3) uint8 frames.
+
+    Other seeds take another way.
+    """
     rng = np.random.default_rng(seed)
     picture = np.asarray(photograph(name), np.uint8)
     height, width = picture.shape[:2]
@@ -40,14 +51,24 @@ def scene(
         scale = 1.0 - 0.2 * at
         w, h = window_w * scale, window_h * scale
         left, top = x * (width - w), y * (height - h)
-        map_ = np.array([[size[0] / w, 0, -left * size[0] / w], [0, size[1] / h, -top * size[1] / h]])
-        frames.append(np.asarray(cv2.warpAffine(picture, map_, size, flags=cv2.INTER_AREA), np.uint8))
+        map_ = np.array(
+            [[size[0] / w, 0, -left * size[0] / w], [0, size[1] / h, -top * size[1] / h]]
+        )
+        frames.append(
+            np.asarray(cv2.warpAffine(picture, map_, size, flags=cv2.INTER_AREA), np.uint8)
+        )
     return frames
 
 
-def montage(names: Sequence[str], seconds_each: float, *, seed: int = 0, fps: int = FPS) -> list[Frame]:
+def montage(
+    names: Sequence[str], seconds_each: float, *, seed: int = 0, fps: int = FPS
+) -> list[Frame]:
     """One scene after the other."""
-    return [f for at, name in enumerate(names) for f in scene(name, seconds_each, seed=seed + at, fps=fps)]
+    return [
+        f
+        for at, name in enumerate(names)
+        for f in scene(name, seconds_each, seed=seed + at, fps=fps)
+    ]
 
 
 def faster(frames: Sequence[Frame], speed: float) -> list[Frame]:
@@ -68,7 +89,9 @@ def cropped(frame: Frame, share: float = 0.2) -> Frame:
     """Cut ``share`` of each side length away, and enlarge what is left to the old size."""
     height, width = frame.shape[:2]
     dy, dx = round(height * share / 2), round(width * share / 2)
-    return np.asarray(cv2.resize(frame[dy : height - dy, dx : width - dx], (width, height)), np.uint8)
+    return np.asarray(
+        cv2.resize(frame[dy : height - dy, dx : width - dx], (width, height)), np.uint8
+    )
 
 
 def letterboxed(frame: Frame, share: float = 0.25) -> Frame:
@@ -81,8 +104,19 @@ def letterboxed(frame: Frame, share: float = 0.25) -> Frame:
 
 def captioned(frame: Frame, text: str = "you will not believe this") -> Frame:
     out = frame.copy()
-    cv2.rectangle(out, (0, frame.shape[0] - 34), (frame.shape[1], frame.shape[0] - 6), (255, 255, 255), -1)
-    cv2.putText(out, text, (6, frame.shape[0] - 14), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (0, 0, 0), 1, cv2.LINE_AA)
+    cv2.rectangle(
+        out, (0, frame.shape[0] - 34), (frame.shape[1], frame.shape[0] - 6), (255, 255, 255), -1
+    )
+    cv2.putText(
+        out,
+        text,
+        (6, frame.shape[0] - 14),
+        cv2.FONT_HERSHEY_SIMPLEX,
+        0.55,
+        (0, 0, 0),
+        1,
+        cv2.LINE_AA,
+    )
     return out
 
 
@@ -101,7 +135,9 @@ def whole(name: str, size: tuple[int, int] = SIZE) -> Frame:
     picture = np.asarray(photograph(name), np.uint8)
     height, width = picture.shape[:2]
     factor = max(size[0] / width, size[1] / height)
-    grown = cv2.resize(picture, (round(width * factor), round(height * factor)), interpolation=cv2.INTER_AREA)
+    grown = cv2.resize(
+        picture, (round(width * factor), round(height * factor)), interpolation=cv2.INTER_AREA
+    )
     top, left = (grown.shape[0] - size[1]) // 2, (grown.shape[1] - size[0]) // 2
     return np.ascontiguousarray(grown[top : top + size[1], left : left + size[0]])
 
@@ -163,9 +199,13 @@ def encode(
     return path
 
 
-def encoded_sound(track: av.AudioStream, samples: NDArray[np.float32], rate: int) -> Iterator[av.Packet]:
+def encoded_sound(
+    track: av.AudioStream, samples: NDArray[np.float32], rate: int
+) -> Iterator[av.Packet]:
     for start in range(0, len(samples), 1024):
-        frame = av.AudioFrame.from_ndarray(samples[None, start : start + 1024], format="fltp", layout="mono")
+        frame = av.AudioFrame.from_ndarray(
+            samples[None, start : start + 1024], format="fltp", layout="mono"
+        )
         frame.rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
         yield from track.encode(frame)
     yield from track.encode(None)

@@ -35,10 +35,16 @@ def make_template(server_dsn: str) -> str:
 
 @contextmanager
 def cloned_database(server_dsn: str, template: str) -> Iterator[str]:
-    """The DSN of a new database, dropped afterwards together with whatever is still connected to it."""
+    """The DSN of a new database, dropped afterwards together with whatever is still connected to
+    it.
+    """
     name = f"test_{next(_numbers)}"
     with psycopg.connect(server_dsn, autocommit=True) as conn:
-        conn.execute(sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template)))
+        conn.execute(
+            sql.SQL("create database {} template {}").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
         yield _dsn_of(server_dsn, name)
         conn.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 

@@ -1,4 +1,6 @@
-"""Fingerprints of frames that never were in a file, and talking heads: what alignment is tested on."""
+"""Fingerprints of frames that never were in a file, and talking heads: what alignment is tested
+on.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,11 @@ from support.sample_pictures import photograph
 
 
 def fingerprint(
-    frames: Sequence[clips.Frame], image: ImageAnalyzer, *, fps: int = clips.FPS, interval_s: float = 1.0
+    frames: Sequence[clips.Frame],
+    image: ImageAnalyzer,
+    *,
+    fps: int = clips.FPS,
+    interval_s: float = 1.0,
 ) -> VideoFingerprint:
     """As if the frames had been read from a file without loss."""
     step = round(interval_s * fps)
@@ -27,9 +33,17 @@ def fingerprint(
     height, width = frames[0].shape[:2]
     made = make_keyframes(samples, image, (width, height))
     return VideoFingerprint(
-        len(frames) / fps, interval_s, width, height, made.frames, made.plain_s, made.plain_frames, None,
-        None if made.frames else "Every frame is plain.", made.notes,
-    )  # fmt: skip
+        len(frames) / fps,
+        interval_s,
+        width,
+        height,
+        made.frames,
+        made.plain_s,
+        made.plain_frames,
+        None,
+        None if made.frames else "Every frame is plain.",
+        made.notes,
+    )
 
 
 def match(
@@ -47,13 +61,17 @@ def match(
     def proxies(wanted: Sequence[int]) -> Mapping[int, bytes]:
         return {ms: stored[ms] for ms in wanted if ms in stored}
 
-    return analyzer.judge(query, reference, analyzer.align(query, reference), proxies, sound, probe=probe)
+    return analyzer.judge(
+        query, reference, analyzer.align(query, reference), proxies, sound, probe=probe
+    )
 
 
 def talking_head(
     seed: int, seconds: float = 24, *, face: str = "astronaut.png", fps: int = clips.FPS
 ) -> list[clips.Frame]:
-    """A head that sways and talks before a wall that every seed shares, under a little sensor noise."""
+    """A head that sways and talks before a wall that every seed shares, under a little sensor
+    noise.
+    """
     rng = np.random.default_rng(seed)
     count = round(seconds * fps)
     wall = clips.whole("coffee.png")

@@ -21,7 +21,13 @@ def running_gcs(log: Path) -> Iterator[str]:
     """The URL of an empty emulator."""
     host = f"127.0.0.1:{free_port()}"
     url = f"http://{host}"
-    argv = [str(_binary()), "-scheme=http", "-backend=memory", "-host=127.0.0.1", f"-port={host.split(':')[1]}"]
+    argv = [
+        str(_binary()),
+        "-scheme=http",
+        "-backend=memory",
+        "-host=127.0.0.1",
+        f"-port={host.split(':')[1]}",
+    ]
     argv += [f"-public-host={host}", f"-external-url={url}"]
     with log.open("wb") as output:
         server = subprocess.Popen(argv, stdout=output, stderr=output, preexec_fn=die_with_parent())  # noqa: PLW1509
@@ -36,7 +42,9 @@ def running_gcs(log: Path) -> Iterator[str]:
 
 def emulator_client(url: str) -> Any:
     """A google-cloud-storage client of the emulator."""
-    return Client(project="test", credentials=AnonymousCredentials(), client_options={"api_endpoint": url})
+    return Client(
+        project="test", credentials=AnonymousCredentials(), client_options={"api_endpoint": url}
+    )
 
 
 def _answers(url: str) -> bool:

@@ -1,4 +1,6 @@
-"""Real photographs from the wheels of scikit-image and scikit-learn, and the edits people make to them."""
+"""Real photographs from the wheels of scikit-image and scikit-learn, and the edits people make
+to them.
+"""
 
 import io
 from collections.abc import Callable

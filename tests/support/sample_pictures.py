@@ -1,4 +1,6 @@
-"""Real photographs for the tests, from wheels (never fetched), and the edits people make to them."""
+"""Real photographs for the tests, from wheels (never fetched), and the edits people make to
+them.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,20 @@ from embeddings.image.decode import Picture
 
 Pixels = NDArray[np.uint8]
 SAMPLES = Path(skimage.__file__).parent / "data"
-PHOTOGRAPHS = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg", "ihc.png", "camera.png", "gravel.png",
-               "brick.png", "grass.png", "coins.png", "motorcycle_left.png", "retina.jpg")  # fmt: skip
+PHOTOGRAPHS = (
+    "astronaut.png",
+    "coffee.png",
+    "chelsea.png",
+    "rocket.jpg",
+    "ihc.png",
+    "camera.png",
+    "gravel.png",
+    "brick.png",
+    "grass.png",
+    "coins.png",
+    "motorcycle_left.png",
+    "retina.jpg",
+)
 
 
 @cache
@@ -40,13 +54,22 @@ def re_encoded(image: Image.Image, quality: int = 40) -> Image.Image:
 
 
 def resized(image: Image.Image, factor: float = 0.6) -> Image.Image:
-    return image.resize((round(image.width * factor), round(image.height * factor)), Image.Resampling.BICUBIC)
+    return image.resize(
+        (round(image.width * factor), round(image.height * factor)), Image.Resampling.BICUBIC
+    )
 
 
 def cropped(image: Image.Image, share: float = 0.08) -> Image.Image:
     """Cut ``share`` of width and height away, mostly from the left and the top."""
     left, top = round(image.width * share * 0.8), round(image.height * share * 0.6)
-    return image.crop((left, top, left + round(image.width * (1 - share)), top + round(image.height * (1 - share))))
+    return image.crop(
+        (
+            left,
+            top,
+            left + round(image.width * (1 - share)),
+            top + round(image.height * (1 - share)),
+        )
+    )
 
 
 def recoloured(image: Image.Image) -> Image.Image:
@@ -57,4 +80,9 @@ def recoloured(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.clip(mixed, 0, 255).astype(np.uint8))
 
 
-PLAIN_EDITS = {"re_encoded": re_encoded, "resized": resized, "cropped": cropped, "recoloured": recoloured}
+PLAIN_EDITS = {
+    "re_encoded": re_encoded,
+    "resized": resized,
+    "cropped": cropped,
+    "recoloured": recoloured,
+}

@@ -8,7 +8,10 @@ Found = TypeVar("Found")
 
 
 def wait_for(condition: Callable[[], Found], *, timeout_s: float = 60.0) -> Found:
-    """What the condition returns, once that is true. Raises: AssertionError when the time is over."""
+    """What the condition returns, once that is true.
+
+    Raises: AssertionError when the time is over.
+    """
     deadline = time.monotonic() + timeout_s
     while not (found := condition()):
         assert time.monotonic() < deadline, f"waited {timeout_s} s in vain"

@@ -95,12 +95,18 @@ def test_the_hub_can_name_every_error_that_bubbles_through_it() -> None:
 )
 def test_a_fresh_build_gives_the_same_files() -> None:
     """And every item of it has its NatSpec: a build refuses any that has not."""
-    done = subprocess.run([sys.executable, EXPORT, "--check"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, EXPORT, "--check"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
 def test_an_item_without_a_notice_is_named(export: ModuleType) -> None:
-    request = {"type": "tuple[]", "name": "r", "components": [{"type": "bytes32"}, {"type": "uint8"}]}
+    request = {
+        "type": "tuple[]",
+        "name": "r",
+        "components": [{"type": "bytes32"}, {"type": "uint8"}],
+    }
     abi = [
         {"type": "function", "name": "ask", "inputs": [request]},
         {"type": "event", "name": "Asked", "inputs": [{"type": "uint256"}]},
@@ -131,7 +137,8 @@ def test_only_appended_fields_pass_as_an_upgrade() -> None:
     fields = layout[name]
     assert moved(layout, layout | {name: [*fields, "9+0 t_uint256 later"]}) == []
     assert moved(layout, layout | {name: fields[1:]}) != []
-    # Bytes of a slot that no field had may be filled; a field that gives way to the new one is misread.
+    # Bytes of a slot that no field had may be filled; a field that gives way to the new one is
+    # misread.
     assert moved(layout, layout | {name: [fields[0], "0+20 t_uint8 later", *fields[1:]]}) == []
     shifted = [fields[0], "1+0 t_uint8 later", fields[1].replace("1+0", "1+1"), *fields[2:]]
     assert fields[1].startswith("1+0 ")
@@ -144,5 +151,7 @@ def test_only_appended_fields_pass_as_an_upgrade() -> None:
     reason="no compiler: run `npm ci` in contracts to compare the storage layout",
 )
 def test_the_storage_layout_is_the_snapshots() -> None:
-    done = subprocess.run([sys.executable, LAYOUT, "--check"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, LAYOUT, "--check"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr

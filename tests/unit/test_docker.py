@@ -57,5 +57,9 @@ def test_every_file_that_is_copied_is_there_and_not_ignored() -> None:
 
 
 def test_nothing_but_the_api_is_reachable_and_that_from_this_machine_only() -> None:
-    published = {name: service["ports"] for name, service in COMPOSE["services"].items() if "ports" in service}
+    published = {
+        name: service["ports"]
+        for name, service in COMPOSE["services"].items()
+        if "ports" in service
+    }
     assert published == {"oracle": ["127.0.0.1:8000:8000"]}

@@ -31,7 +31,11 @@ def settings_table() -> str:
 
 
 def row(variable: str, default: object, description: str | None) -> str:
-    shown = "–" if default is None else f"`{str(default).lower() if isinstance(default, bool) else default}`"
+    shown = (
+        "–"
+        if default is None
+        else f"`{str(default).lower() if isinstance(default, bool) else default}`"
+    )
     return f"| `{variable}` | {shown} | {description or ''} |"
 
 

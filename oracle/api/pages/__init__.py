@@ -2,4 +2,6 @@
 
 from oracle.api.pages import analysis, cases, creators, home, stuck_payouts, verdict_appeals
 
-ROUTERS = tuple(module.router for module in (home, analysis, creators, cases, verdict_appeals, stuck_payouts))
+ROUTERS = tuple(
+    module.router for module in (home, analysis, creators, cases, verdict_appeals, stuck_payouts)
+)

@@ -1,4 +1,6 @@
-"""Pages for people: post a picture, watch it being judged, look at the evidence; figures are the API's own."""
+"""Pages for people: post a picture, watch it being judged, look at the evidence; figures are the
+API's own.
+"""
 
 import json
 import threading
@@ -46,21 +48,30 @@ def show_analysis(services: ServicesDep, caller: Reader, analysis_id: UUID) -> s
         appeal = appeals.find_of_analysis(conn, analysis_id)
         may_appeal = _may_appeal(conn, caller, analysis, appeal)
     evidence = analysis.evidence
-    matches = {match["work"]["id"]: match for match in json.loads(evidence).get("matches", [])} if evidence else {}
+    matches = (
+        {match["work"]["id"]: match for match in json.loads(evidence).get("matches", [])}
+        if evidence
+        else {}
+    )
     duration_s = (view.work.duration_ms or 0) / 1000 if view.work else 0.0
     details = {id: match_details(match, duration_s) for id, match in matches.items()}
     shown: list[Neighbour] = sorted(
         view.neighbours, key=lambda n: n.work_id != (view.original and view.original.work_id)
     )
     return templates.get_template("analysis.html").render(
-        view=view, neighbours=shown, details=details,
-        appeal=appeal if appeal and _may_see(caller, appeal) else None, may_appeal=may_appeal,
+        view=view,
+        neighbours=shown,
+        details=details,
+        appeal=appeal if appeal and _may_see(caller, appeal) else None,
+        may_appeal=may_appeal,
         grounds={name: wording.GROUNDS[name] for name in wording.ORIGINALITY_GROUNDS},
-    )  # fmt: skip
+    )
 
 
 @router.get("/works/{work_id}/preview.jpg")
-def preview(services: ServicesDep, _: Reader, work_id: UUID, at_ms: Annotated[int, Query(ge=0)] = 0) -> Response:
+def preview(
+    services: ServicesDep, _: Reader, work_id: UUID, at_ms: Annotated[int, Query(ge=0)] = 0
+) -> Response:
     """A small picture of a work, or of one moment of it, made from its stored bytes."""
     with services.db.transaction() as conn:
         work = unerased(works.get_work(conn, work_id))
@@ -68,10 +79,14 @@ def preview(services: ServicesDep, _: Reader, work_id: UUID, at_ms: Annotated[in
         source, small = Path(folder) / "media", Path(folder) / "preview.jpg"
         services.blobs.fetch(work.blob_key, source)
         with _hands():
-            image = services.kinds[work.media_type].preview(source, min(at_ms, work.duration_ms or 0))
+            image = services.kinds[work.media_type].preview(
+                source, min(at_ms, work.duration_ms or 0)
+            )
         image.thumbnail((PREVIEW_SIDE_PX, PREVIEW_SIDE_PX))
         image.save(small, quality=85)
-        return Response(small.read_bytes(), media_type="image/jpeg", headers={"Cache-Control": "max-age=86400"})
+        return Response(
+            small.read_bytes(), media_type="image/jpeg", headers={"Cache-Control": "max-age=86400"}
+        )
 
 
 @router.get("/works/{work_id}/media")
@@ -95,7 +110,11 @@ def _may_see(caller: Caller, appeal: Appeal) -> bool:
 
 
 def _may_appeal(conn: Connection, caller: Caller, analysis: Analysis, last: Appeal | None) -> bool:
-    if caller.creator_id is None or caller.creator_id != analysis.creator_id or (last and last.status == "open"):
+    if (
+        caller.creator_id is None
+        or caller.creator_id != analysis.creator_id
+        or (last and last.status == "open")
+    ):
         return False
     try:
         cases.check_appealable(conn, analysis, datetime.now(UTC))
@@ -106,7 +125,9 @@ def _may_appeal(conn: Connection, caller: Caller, analysis: Analysis, last: Appe
 
 @contextmanager
 def _hands() -> Iterator[None]:
-    """A turn at decoding: whoever only looks must not keep the API's threads from those who post."""
+    """A turn at decoding: whoever only looks must not keep the API's threads from those who
+    post.
+    """
     if not DECODING.acquire(timeout=DECODING_TURN_S):
         raise Busy
     try:

@@ -10,7 +10,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from oracle.api.access import FraudOfficer, Reader
 from oracle.api.pages.rendering import templates
 from oracle.api.parties import acting_creator, actor_of, check_neutral, check_side, own_creator
-from oracle.api.routes.appeals import _view, answer, attach_file, check_size, filed_with, seen_appeal
+from oracle.api.routes.appeals import (
+    _view,
+    answer,
+    attach_file,
+    check_size,
+    filed_with,
+    seen_appeal,
+)
 from oracle.api.routes.fraud import load_detail
 from oracle.api.schemas.appeals import View
 from oracle.api.services import ServicesDep
@@ -35,16 +42,22 @@ def alert_page(services: ServicesDep, caller: Reader, alert_id: UUID) -> str:
         letters = inbox_messages.of_alert(conn, alert_id)
         appeal = appeals.find_open_of_alert(conn, alert_id)
     return templates.get_template("alert.html").render(
-        alert=view, letters=letters, appeal=appeal, why=fraud_wording.why_of(alert.signals), now=datetime.now(UTC),
+        alert=view,
+        letters=letters,
+        appeal=appeal,
+        why=fraud_wording.why_of(alert.signals),
+        now=datetime.now(UTC),
         grounds={name: wording.GROUNDS[name] for name in wording.FRAUD_GROUNDS},
         may_appeal=view.status in ("notified", "upheld") and caller.creator_id == alert.creator_id,
         may_decide=caller.may("fraud") and caller.creator_id != alert.creator_id,
-    )  # fmt: skip
+    )
 
 
 @router.get("/fraud_alerts", response_class=HTMLResponse, include_in_schema=False)
 def alerts_page(services: ServicesDep, _: FraudOfficer) -> str:
-    """The reviewers' queue, what ends first at the top, and how each signal did in the last 90 days."""
+    """The reviewers' queue, what ends first at the top, and how each signal did in the last 90
+    days.
+    """
     now = datetime.now(UTC)
     with services.db.transaction() as conn:
         waiting = [a for status in QUEUE for a in fraud_alerts.page(conn, status=status, limit=200)]
@@ -52,8 +65,12 @@ def alerts_page(services: ServicesDep, _: FraudOfficer) -> str:
         verdicts = appeals.waiting_for_decision(conn, "originality", limit=200)
     waiting.sort(key=lambda alert: alert.frozen_until or alert.review_by)
     return templates.get_template("alerts.html").render(
-        alerts=waiting, record=record, rules=fraud_wording.RULES, grounds=wording.GROUNDS, appeals=verdicts,
-    )  # fmt: skip
+        alerts=waiting,
+        record=record,
+        rules=fraud_wording.RULES,
+        grounds=wording.GROUNDS,
+        appeals=verdicts,
+    )
 
 
 @router.post("/fraud_alerts/{alert_id}/decide", include_in_schema=False)
@@ -71,15 +88,29 @@ def decide_form(
         if step == "freeze":
             until = now + timedelta(days=days)
             alerts.freeze(
-                conn, alert_id, actor=actor_of(caller), until=until, reason_code="reviewer", text=reason, now=now
+                conn,
+                alert_id,
+                actor=actor_of(caller),
+                until=until,
+                reason_code="reviewer",
+                text=reason,
+                now=now,
             )
         elif step == "reopen":
-            alerts.reopen(conn, alert_id, actor=actor_of(caller), reason_code="reviewer", text=reason, now=now)
+            alerts.reopen(
+                conn, alert_id, actor=actor_of(caller), reason_code="reviewer", text=reason, now=now
+            )
         else:
             alert_appeals.resolve_alert(
-                conn, alert_id, upheld=step == "uphold", actor=actor_of(caller), until=now + timedelta(days=days),
-                code="reviewer", text=reason, now=now,
-            )  # fmt: skip
+                conn,
+                alert_id,
+                upheld=step == "uphold",
+                actor=actor_of(caller),
+                until=now + timedelta(days=days),
+                code="reviewer",
+                text=reason,
+                now=now,
+            )
     return RedirectResponse(f"/fraud_alerts/{alert_id}", status_code=303)
 
 
@@ -95,9 +126,14 @@ def appeal_form(
     check_size(file)
     with services.db.transaction() as conn:
         number = alert_appeals.appeal_alert(
-            conn, alert_id, creator_id=own_creator(caller, None), actor=actor_of(caller),
-            ground=ground, statement=statement, now=datetime.now(UTC),
-        )  # fmt: skip
+            conn,
+            alert_id,
+            creator_id=own_creator(caller, None),
+            actor=actor_of(caller),
+            ground=ground,
+            statement=statement,
+            now=datetime.now(UTC),
+        )
     return filed_with(services, caller, number, file)
 
 
@@ -110,19 +146,29 @@ def file_form(
 
 
 @router.get("/appeals/{appeal_id}", response_class=HTMLResponse, include_in_schema=False)
-def appeal_page(services: ServicesDep, caller: Reader, appeal_id: UUID, file: Literal["lost"] | None = None) -> str:
+def appeal_page(
+    services: ServicesDep, caller: Reader, appeal_id: UUID, file: Literal["lost"] | None = None
+) -> str:
     with services.db.transaction() as conn:
         appeal = seen_appeal(conn, caller, appeal_id)
         view = _view(conn, appeal)
     return templates.get_template("appeal.html").render(
-        appeal=view, ground=wording.GROUNDS[appeal.ground], now=datetime.now(UTC), file_lost=file == "lost",
-        may_attach=appeal.status == "open" and caller.creator_id in (appeal.creator_id, appeal.other_creator_id)
+        appeal=view,
+        ground=wording.GROUNDS[appeal.ground],
+        now=datetime.now(UTC),
+        file_lost=file == "lost",
+        may_attach=appeal.status == "open"
+        and caller.creator_id in (appeal.creator_id, appeal.other_creator_id)
         and caller.creator_id is not None,
-        may_answer=appeal.other_creator_id is not None and caller.creator_id == appeal.other_creator_id
-        and appeal.other_view is None and appeal.status == "open",
-        may_decide=appeal.kind == "originality" and appeal.status == "open" and caller.may("fraud")
+        may_answer=appeal.other_creator_id is not None
+        and caller.creator_id == appeal.other_creator_id
+        and appeal.other_view is None
+        and appeal.status == "open",
+        may_decide=appeal.kind == "originality"
+        and appeal.status == "open"
+        and caller.may("fraud")
         and caller.creator_id not in (appeal.creator_id, appeal.other_creator_id),
-    )  # fmt: skip
+    )
 
 
 @router.post("/appeals/{appeal_id}/answer", include_in_schema=False)

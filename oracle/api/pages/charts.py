@@ -1,4 +1,7 @@
-"""Geometry of the dashboard's pictures: bars of SVG, made by the same code that shows the numbers. Pure."""
+"""Geometry of the dashboard's pictures: bars of SVG, made by the same code that shows the numbers.
+
+Pure.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +39,10 @@ class WeekBar:
 
 @dataclass(frozen=True)
 class WeekChart:
-    """Weeks beside each other, the latest to the right. `top` is the cents that the full height stands for."""
+    """Weeks beside each other, the latest to the right.
+
+    `top` is the cents that the full height stands for.
+    """
 
     width: int
     height: int
@@ -75,7 +81,9 @@ def money_bar(totals: TotalsView) -> tuple[Part, ...]:
     }
     whole = sum(cents for _, cents in parts.values())
     return tuple(
-        Part(kind, label, cents, round(100 * cents / whole, 2)) for kind, (label, cents) in parts.items() if cents
+        Part(kind, label, cents, round(100 * cents / whole, 2))
+        for kind, (label, cents) in parts.items()
+        if cents
     )
 
 
@@ -88,7 +96,11 @@ def _week_bar(week: date, numbers: WeekView | None, x: float, scale: float) -> W
         return WeekBar(week, x, (), None, 0)
     left, y = x + (STEP - BAR) / 2, float(HEIGHT)
     blocks = []
-    for kind, cents in (("base", numbers.base), ("bonus", numbers.bonus), ("to_me", numbers.redirected_to_me)):
+    for kind, cents in (
+        ("base", numbers.base),
+        ("bonus", numbers.bonus),
+        ("to_me", numbers.redirected_to_me),
+    ):
         height = cents * scale
         y -= height
         if height:

@@ -8,7 +8,14 @@ from fastapi.responses import HTMLResponse
 from oracle.api.access import Reader
 from oracle.api.pages.charts import money_bar, week_chart
 from oracle.api.pages.rendering import templates
-from oracle.api.routes.creators import PAGE, WEEKS_SHOWN, _creator_view, _open, _post_detail, _post_page
+from oracle.api.routes.creators import (
+    PAGE,
+    WEEKS_SHOWN,
+    _creator_view,
+    _open,
+    _post_detail,
+    _post_page,
+)
 from oracle.api.services import ServicesDep
 from oracle.engagement.events import PostId
 from storage.ledger import books as ledger
@@ -17,7 +24,9 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/creators/{creator}", response_class=HTMLResponse)
-def show_creator(services: ServicesDep, caller: Reader, creator: str, cursor: str | None = None) -> str:
+def show_creator(
+    services: ServicesDep, caller: Reader, creator: str, cursor: str | None = None
+) -> str:
     with services.db.transaction() as conn:
         page = _open(conn, caller, creator)
         view = _creator_view(conn, page, services.till)
@@ -37,7 +46,9 @@ def show_post(services: ServicesDep, caller: Reader, creator: str, post_id: Post
     with services.db.transaction() as conn:
         page = _open(conn, caller, creator)
         post = _post_detail(conn, page, bytes.fromhex(post_id[2:]))
-    return templates.get_template("creator_post.html").render(creator=page.handle, post=post, now=page.now)
+    return templates.get_template("creator_post.html").render(
+        creator=page.handle, post=post, now=page.now
+    )
 
 
 @router.get("/creators.css")

@@ -26,17 +26,30 @@ def sign_in_form() -> str:
 
 
 @router.post("/sign-in", response_class=HTMLResponse)
-def sign_in(services: ServicesDep, request: Request, key: Annotated[str, Form(max_length=200)]) -> Response:
+def sign_in(
+    services: ServicesDep, request: Request, key: Annotated[str, Form(max_length=200)]
+) -> Response:
     """Keep a key in a cookie that scripts cannot read and other sites cannot use."""
     try:
         caller = caller_of(services, request, key)
     except KeyRequired as exc:
         page = templates.get_template("sign_in.html").render(problem=str(exc))
         return HTMLResponse(page, status_code=401)
-    home = f"/creators/{quote(caller.creator)}" if caller.creator else "/fraud_alerts" if caller.may("fraud") else "/"
+    home = (
+        f"/creators/{quote(caller.creator)}"
+        if caller.creator
+        else "/fraud_alerts"
+        if caller.may("fraud")
+        else "/"
+    )
     answer = RedirectResponse(home, status_code=303)
     answer.set_cookie(
-        COOKIE, key, httponly=True, samesite="strict", secure=request.url.scheme == "https", max_age=12 * 3600
+        COOKIE,
+        key,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+        max_age=12 * 3600,
     )
     return answer
 

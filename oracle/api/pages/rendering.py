@@ -1,4 +1,6 @@
-"""The one template environment of the pages, with the filters that their numbers and codes are shown by."""
+"""The one template environment of the pages, with the filters that their numbers and codes are
+shown by.
+"""
 
 import jinja2
 
@@ -9,7 +11,9 @@ from oracle.notices.render import day
 from oracle.payouts.statement import dollars
 from oracle.rules.explain import percent
 
-templates = jinja2.Environment(loader=jinja2.PackageLoader("oracle.api"), autoescape=True, trim_blocks=True)
+templates = jinja2.Environment(
+    loader=jinja2.PackageLoader("oracle.api"), autoescape=True, trim_blocks=True
+)
 templates.filters |= {
     "clock": clock,
     "day": day,

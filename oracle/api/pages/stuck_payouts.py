@@ -7,7 +7,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from oracle.api.access import Admin
 from oracle.api.pages.rendering import templates
-from oracle.api.routes.stuck_payouts import Settlement, Withholding, list_stuck, resume, settle, withhold
+from oracle.api.routes.stuck_payouts import (
+    Settlement,
+    Withholding,
+    list_stuck,
+    resume,
+    settle,
+    withhold,
+)
 from oracle.api.services import ServicesDep
 
 router = APIRouter(include_in_schema=False)
@@ -17,7 +24,9 @@ FormNote = Annotated[str, Form(min_length=10, max_length=2000)]
 
 @router.get("/stuck_payments", response_class=HTMLResponse, include_in_schema=False)
 def stuck_page(services: ServicesDep, caller: Admin) -> str:
-    return templates.get_template("stuck_payments.html").render(payments=list_stuck(services, caller))
+    return templates.get_template("stuck_payments.html").render(
+        payments=list_stuck(services, caller)
+    )
 
 
 @router.post("/stuck_payments/{transaction}/withhold", include_in_schema=False)
@@ -29,12 +38,19 @@ def withhold_form(
     to_poster: Annotated[int, Form(ge=0)],
     to_original: Annotated[int, Form(ge=0)],
 ) -> RedirectResponse:
-    withhold(services, caller, transaction, Withholding(note=note, to_poster=to_poster, to_original=to_original))
+    withhold(
+        services,
+        caller,
+        transaction,
+        Withholding(note=note, to_poster=to_poster, to_original=to_original),
+    )
     return RedirectResponse("/stuck_payments", status_code=303)
 
 
 @router.post("/stuck_payments/{transaction}/settle", include_in_schema=False)
-def settle_form(services: ServicesDep, caller: Admin, transaction: int, note: FormNote) -> RedirectResponse:
+def settle_form(
+    services: ServicesDep, caller: Admin, transaction: int, note: FormNote
+) -> RedirectResponse:
     settle(services, caller, transaction, Settlement(note=note))
     return RedirectResponse("/stuck_payments", status_code=303)
 

@@ -1,4 +1,6 @@
-"""Forms about appeals against verdicts: filing one from the page of the verdict, and deciding it."""
+"""Forms about appeals against verdicts: filing one from the page of the verdict, and deciding
+it.
+"""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -29,9 +31,14 @@ def appeal_form(
     check_size(file)
     with services.db.transaction() as conn:
         number = cases.appeal_verdict(
-            conn, analysis_id, creator_id=own_creator(caller, None), actor=actor_of(caller), ground=ground,
-            statement=statement, now=datetime.now(UTC),
-        )  # fmt: skip
+            conn,
+            analysis_id,
+            creator_id=own_creator(caller, None),
+            actor=actor_of(caller),
+            ground=ground,
+            statement=statement,
+            now=datetime.now(UTC),
+        )
     return filed_with(services, caller, number, file)
 
 

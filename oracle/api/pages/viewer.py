@@ -1,4 +1,7 @@
-"""What the analysis page draws of one match: regions on pictures, stretches on timelines, curves. Pure."""
+"""What the analysis page draws of one match: regions on pictures, stretches on timelines, curves.
+
+Pure.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +15,9 @@ CURVE_HEIGHT = 60
 
 @dataclass(frozen=True)
 class Band:
-    """A matched stretch, from the upper timeline (this work) to the lower one (the earlier work)."""
+    """A matched stretch, from the upper timeline (this work) to the lower one (the earlier
+    work).
+    """
 
     points: str
     channel: str
@@ -32,8 +37,10 @@ class FramePair:
 class MatchDetails:
     """Drawings of one match; empty where there is nothing to draw.
 
-    regions: points of SVG polygons by side, on a 1000 x 1000 grid. bands: stretches on a grid of 1000 x 120.
-    curves: named polylines on a grid of 1000 x 60. reference_at_ms: the moment of the earlier work to show.
+    regions: points of SVG polygons by side, on a 1000 x 1000 grid. bands: stretches on a grid of
+        1000 x 120.
+    curves: named polylines on a grid of 1000 x 60. reference_at_ms: the moment of the earlier work
+        to show.
     """
 
     regions: Mapping[str, str]
@@ -86,13 +93,25 @@ def _band(segment: Mapping[str, Any], duration_s: float, other_s: float) -> Band
     if abs(segment.get("speed", 1.0) - 1.0) > 0.005:
         traits.append(f"speed {segment['speed']:.2f}")
     channel = segment.get("channel") or "sound"
-    sentence = f"{channel.capitalize()}: {clock(here[0])}–{clock(here[1])} is their {clock(there[0])}–{clock(there[1])}"
-    return Band(" ".join(f"{x:.0f},{y:.0f}" for x, y in corners), channel, ", ".join([sentence, *traits]))
+    sentence = (
+        f"{channel.capitalize()}: {clock(here[0])}–{clock(here[1])} is their"
+        f" {clock(there[0])}–{clock(there[1])}"
+    )
+    return Band(
+        " ".join(f"{x:.0f},{y:.0f}" for x, y in corners), channel, ", ".join([sentence, *traits])
+    )
 
 
 def _pair(pair: Mapping[str, Any]) -> FramePair:
-    caption = f"{clock(pair['query_ms'] / 1000)} and {clock(pair['reference_ms'] / 1000)}: {pair['similarity']:.2f}"
-    return FramePair(pair["query_ms"], pair["reference_ms"], caption + (", mirrored" if pair.get("mirrored") else ""))
+    caption = (
+        f"{clock(pair['query_ms'] / 1000)} and {clock(pair['reference_ms'] / 1000)}:"
+        f" {pair['similarity']:.2f}"
+    )
+    return FramePair(
+        pair["query_ms"],
+        pair["reference_ms"],
+        caption + (", mirrored" if pair.get("mirrored") else ""),
+    )
 
 
 def _curves(match: Mapping[str, Any]) -> dict[str, list[tuple[float, float]]]:

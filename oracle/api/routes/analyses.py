@@ -40,38 +40,52 @@ def load_view(db: Database, analysis_id: UUID) -> AnalysisView:
     return analysis_view(analysis, work, attestation, second_look)
 
 
-@router.get("/analyses/{analysis_id}", summary="Verdict, similarity, neighbours and the transaction")
+@router.get(
+    "/analyses/{analysis_id}", summary="Verdict, similarity, neighbours and the transaction"
+)
 def get_analysis(services: ServicesDep, _: Reader, analysis_id: UUID) -> AnalysisView:
     return load_view(services.db, analysis_id)
 
 
-@router.get("/analyses/{analysis_id}/evidence", summary="The exact bytes that the hash on chain is over")
+@router.get(
+    "/analyses/{analysis_id}/evidence", summary="The exact bytes that the hash on chain is over"
+)
 def get_evidence(services: ServicesDep, _: Reader, analysis_id: UUID) -> Response:
     with services.db.transaction() as conn:
         analysis = analyses.get(conn, analysis_id)
     if analysis.evidence is None or analysis.evidence_hash is None:
-        raise NotFound(f"The analysis {analysis_id} is not decided yet; there is no evidence so far.")
+        raise NotFound(
+            f"The analysis {analysis_id} is not decided yet; there is no evidence so far."
+        )
     headers = {"ETag": f'"{analysis.evidence_hash.hex()}"'}
     return Response(bytes(analysis.evidence), media_type="application/json", headers=headers)
 
 
-@router.get("/analyses/{analysis_id}/receipt", summary="Verdict and transaction as one signed document, once final")
+@router.get(
+    "/analyses/{analysis_id}/receipt",
+    summary="Verdict and transaction as one signed document, once final",
+)
 def get_receipt(services: ServicesDep, _: Reader, analysis_id: UUID) -> Response:
     with services.db.transaction() as conn:
         analyses.get(conn, analysis_id)
         receipt = receipts.find(conn, analysis_id)
     if receipt is None:
-        raise NotFound(f"The decision {analysis_id} is not final on chain yet; its receipt is issued then.")
+        raise NotFound(
+            f"The decision {analysis_id} is not final on chain yet; its receipt is issued then."
+        )
     return Response(receipt, media_type="application/json")
 
 
 @router.get(
-    "/analyses/{analysis_id}/events", response_class=EventSourceResponse, summary="Progress as server-sent events"
+    "/analyses/{analysis_id}/events",
+    response_class=EventSourceResponse,
+    summary="Progress as server-sent events",
 )
 async def stream_events(
     services: ServicesDep, analysis_id: UUID, _: Annotated[AnalysisView, Depends(get_analysis)]
 ) -> AsyncIterator[ServerSentEvent]:
-    # The dependency answers 404 or 503 before the stream begins. A stream ends after a while: clients open the next.
+    # The dependency answers 404 or 503 before the stream begins. A stream ends after a while:
+    # clients open the next.
     last: Any = None
     ends_at = time.monotonic() + EVENTS_MAX_S
     while time.monotonic() < ends_at:
@@ -80,26 +94,42 @@ async def stream_events(
         state = (view.status, view.progress, status)
         if state != last:
             last = state
-            data = {"status": view.status, **view.progress.model_dump(), "verdict": view.verdict, "attestation": status}
+            data = {
+                "status": view.status,
+                **view.progress.model_dump(),
+                "verdict": view.verdict,
+                "attestation": status,
+            }
             yield ServerSentEvent(event="progress", data=data)
         if view.status in ("decided", "failed") and status in ENDED:
             return
         await asyncio.sleep(EVENT_POLL_S)
 
 
-@router.delete("/works/{work_id}", tags=["works"], summary="Erase a work: its media, and out of every index")
+@router.delete(
+    "/works/{work_id}", tags=["works"], summary="Erase a work: its media, and out of every index"
+)
 def erase_work(services: ServicesDep, caller: Uploader, work_id: UUID) -> ErasedView:
     with services.db.transaction() as conn:
         work = works.get_work(conn, work_id)
-        if not caller.may("govern") and (caller.creator_id is None or caller.creator_id != work.creator_id):
-            raise NotAllowed("A work is erased by its creator's own key, or by one with the scope 'govern'.")
+        if not caller.may("govern") and (
+            caller.creator_id is None or caller.creator_id != work.creator_id
+        ):
+            raise NotAllowed(
+                "A work is erased by its creator's own key, or by one with the scope 'govern'."
+            )
         unshared = works.erase(conn, work_id)
         erased = works.get_work(conn, work_id)
-        if unshared is not None:  # with the registration locked, or an upload of the same bytes could lose them
+        # with the registration locked, or an upload of the same bytes could lose them
+        if unshared is not None:
             services.blobs.delete(blob_key(unshared))
-    log.info("work.erased", work_id=str(work_id), by=caller.name, media_deleted=unshared is not None)
+    log.info(
+        "work.erased", work_id=str(work_id), by=caller.name, media_deleted=unshared is not None
+    )
     assert erased.erased_at is not None
-    return ErasedView(work_id=work_id, erased_at=erased.erased_at, media_deleted=unshared is not None)
+    return ErasedView(
+        work_id=work_id, erased_at=erased.erased_at, media_deleted=unshared is not None
+    )
 
 
 @router.get("/works/{work_id}", tags=["works"], summary="A registered work")

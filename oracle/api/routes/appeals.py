@@ -33,13 +33,20 @@ router = APIRouter(tags=["appeals"])
 CHUNK_BYTES = 2**20
 
 
-@router.post("/v1/appeals", status_code=201, summary="Appeal the verdict on your work, free of charge")
+@router.post(
+    "/v1/appeals", status_code=201, summary="Appeal the verdict on your work, free of charge"
+)
 def file_appeal(services: ServicesDep, caller: Reader, body: VerdictAppeal) -> AppealView:
     with services.db.transaction() as conn:
         number = cases.appeal_verdict(
-            conn, body.analysis_id, creator_id=own_creator(caller, body.creator),
-            actor=actor_of(caller), ground=body.ground, statement=body.statement, now=datetime.now(UTC),
-        )  # fmt: skip
+            conn,
+            body.analysis_id,
+            creator_id=own_creator(caller, body.creator),
+            actor=actor_of(caller),
+            ground=body.ground,
+            statement=body.statement,
+            now=datetime.now(UTC),
+        )
         return _view(conn, appeals.get(conn, number))
 
 
@@ -54,7 +61,11 @@ def list_appeals(
     check_side(caller, caller.creator_id)
     with services.db.transaction() as conn:
         found = appeals.page(
-            conn, creator_id=caller.creator_id, status=status, before=read_cursor(cursor, UUID), limit=limit + 1
+            conn,
+            creator_id=caller.creator_id,
+            status=status,
+            before=read_cursor(cursor, UUID),
+            limit=limit + 1,
         )
         views = [_view(conn, appeal) for appeal in found[:limit]]
     last = found[limit - 1] if len(found) > limit else None
@@ -67,7 +78,11 @@ def get_appeal(services: ServicesDep, caller: Reader, appeal_id: UUID) -> Appeal
         return _view(conn, seen_appeal(conn, caller, appeal_id))
 
 
-@router.post("/v1/appeals/{appeal_id}/attachments", status_code=201, summary="Add a file that supports your side")
+@router.post(
+    "/v1/appeals/{appeal_id}/attachments",
+    status_code=201,
+    summary="Add a file that supports your side",
+)
 def attach(
     services: ServicesDep, caller: Reader, appeal_id: UUID, file: Annotated[UploadFile, File()]
 ) -> dict[str, int]:
@@ -75,7 +90,9 @@ def attach(
 
 
 @router.get("/v1/appeals/{appeal_id}/attachments/{number}", summary="A file as it was sent")
-def get_attachment(services: ServicesDep, caller: Reader, appeal_id: UUID, number: int) -> StreamingResponse:
+def get_attachment(
+    services: ServicesDep, caller: Reader, appeal_id: UUID, number: int
+) -> StreamingResponse:
     with services.db.transaction() as conn:
         seen_appeal(conn, caller, appeal_id)
         found = appeals.get_attachment(conn, appeal_id, number)
@@ -87,9 +104,10 @@ def get_attachment(services: ServicesDep, caller: Reader, appeal_id: UUID, numbe
 
     # Somebody else's file: it is saved, and never runs as part of our pages.
     headers = {
-        "Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff",
+        "Content-Disposition": "attachment",
+        "X-Content-Type-Options": "nosniff",
         "Content-Length": str(found.size_bytes),
-    }  # fmt: skip
+    }
     return StreamingResponse(chunks(), media_type=found.mime, headers=headers)
 
 
@@ -97,21 +115,34 @@ def get_attachment(services: ServicesDep, caller: Reader, appeal_id: UUID, numbe
 def answer(services: ServicesDep, caller: Reader, appeal_id: UUID, body: View) -> AppealView:
     with services.db.transaction() as conn:
         cases.add_other_view(
-            conn, appeal_id, creator_id=own_creator(caller, body.creator),
-            actor=actor_of(caller), view=body.view, now=datetime.now(UTC),
-        )  # fmt: skip
+            conn,
+            appeal_id,
+            creator_id=own_creator(caller, body.creator),
+            actor=actor_of(caller),
+            view=body.view,
+            now=datetime.now(UTC),
+        )
         return _view(conn, appeals.get(conn, appeal_id))
 
 
-@router.post("/v1/appeals/{appeal_id}/decide", summary="Decide an appeal against a verdict; not by who decided before")
-def decide(services: ServicesDep, caller: FraudOfficer, appeal_id: UUID, body: Decision) -> dict[str, Any]:
+@router.post(
+    "/v1/appeals/{appeal_id}/decide",
+    summary="Decide an appeal against a verdict; not by who decided before",
+)
+def decide(
+    services: ServicesDep, caller: FraudOfficer, appeal_id: UUID, body: Decision
+) -> dict[str, Any]:
     with services.db.transaction() as conn:
         case = appeals.get(conn, appeal_id)
         check_neutral(caller, case.creator_id, case.other_creator_id)
         rechecks = cases.decide_verdict(
-            conn, appeal_id, granted=body.outcome == "granted", actor=actor_of(caller),
-            convinced=body.convinced, now=datetime.now(UTC),
-        )  # fmt: skip
+            conn,
+            appeal_id,
+            granted=body.outcome == "granted",
+            actor=actor_of(caller),
+            convinced=body.convinced,
+            now=datetime.now(UTC),
+        )
         return {"appeal": _view(conn, appeals.get(conn, appeal_id)), "checked_again": rechecks}
 
 
@@ -125,7 +156,9 @@ def list_messages(
 ) -> dict[str, Any]:
     with services.db.transaction() as conn:
         creator_id = acting_creator(conn, caller, creator)
-        found = inbox_messages.page(conn, creator_id, before=read_cursor(cursor, UUID), limit=limit + 1)
+        found = inbox_messages.page(
+            conn, creator_id, before=read_cursor(cursor, UUID), limit=limit + 1
+        )
     last = found[limit - 1] if len(found) > limit else None
     return {
         "messages": [_message(message) for message in found[:limit]],
@@ -133,7 +166,9 @@ def list_messages(
     }
 
 
-@router.put("/v1/webhook", summary="Send a creator's messages there; the answer holds the secret, once")
+@router.put(
+    "/v1/webhook", summary="Send a creator's messages there; the answer holds the secret, once"
+)
 def put_webhook(services: ServicesDep, caller: Reader, body: Webhook) -> dict[str, str]:
     with services.db.transaction() as conn:
         creator_id = acting_creator(conn, caller, body.creator)
@@ -142,7 +177,10 @@ def put_webhook(services: ServicesDep, caller: Reader, body: Webhook) -> dict[st
 
 
 def attach_file(services: Services, caller: Caller, appeal_id: UUID, file: UploadFile) -> int:
-    """Keep a file with an appeal that the caller is a side of. Raises: UploadTooLarge, and what keeping it raises."""
+    """Keep a file with an appeal that the caller is a side of.
+
+    Raises: UploadTooLarge, and what keeping it raises.
+    """
     with services.db.transaction() as conn:
         seen_appeal(conn, caller, appeal_id)
         check_room(conn, appeal_id)
@@ -152,22 +190,40 @@ def attach_file(services: Services, caller: Caller, appeal_id: UUID, file: Uploa
             while chunk := file.file.read(CHUNK_BYTES):
                 size += len(chunk)
                 if size > limit:
-                    raise UploadTooLarge(f"The file is larger than the {limit} bytes accepted here. Nothing was kept.")
+                    raise UploadTooLarge(
+                        f"The file is larger than the {limit} bytes accepted here. Nothing was"
+                        " kept."
+                    )
                 out.write(chunk)
         return add_attachment(
-            services.db, services.blobs, appeal_id, path, file.filename or "file",
-            actor=actor_of(caller), now=datetime.now(UTC),
-        )  # fmt: skip
+            services.db,
+            services.blobs,
+            appeal_id,
+            path,
+            file.filename or "file",
+            actor=actor_of(caller),
+            now=datetime.now(UTC),
+        )
 
 
 def check_size(file: UploadFile | None) -> None:
-    """Before anything is filed: who reads that a file is too large has not appealed. Raises: UploadTooLarge."""
+    """Before anything is filed: who reads that a file is too large has not appealed.
+
+    Raises: UploadTooLarge.
+    """
     if file is not None and file.size is not None and file.size > MOST_BYTES:
-        raise UploadTooLarge(f"The file is larger than the {MOST_BYTES} bytes accepted here. Nothing was filed.")
+        raise UploadTooLarge(
+            f"The file is larger than the {MOST_BYTES} bytes accepted here. Nothing was filed."
+        )
 
 
-def filed_with(services: Services, caller: Caller, appeal_id: UUID, file: UploadFile | None) -> RedirectResponse:
-    """To the page of an appeal that was just filed. It stands, also where its file cannot be kept: the page says so."""
+def filed_with(
+    services: Services, caller: Caller, appeal_id: UUID, file: UploadFile | None
+) -> RedirectResponse:
+    """To the page of an appeal that was just filed.
+
+    It stands, also where its file cannot be kept: the page says so.
+    """
     if file is not None and file.filename:
         try:
             attach_file(services, caller, appeal_id, file)
@@ -185,9 +241,17 @@ def seen_appeal(conn: Connection, caller: Caller, appeal_id: UUID) -> Appeal:
 
 
 def _view(conn: Connection, appeal: Appeal) -> AppealView:
-    shown = {name: getattr(appeal, name) for name in AppealView.model_fields if hasattr(appeal, name)}
+    shown = {
+        name: getattr(appeal, name) for name in AppealView.model_fields if hasattr(appeal, name)
+    }
     files = [
-        {"number": f.id, "file_name": f.file_name, "mime": f.mime, "size_bytes": f.size_bytes, "added_by": f.added_by}
+        {
+            "number": f.id,
+            "file_name": f.file_name,
+            "mime": f.mime,
+            "size_bytes": f.size_bytes,
+            "added_by": f.added_by,
+        }
         for f in appeals.attachments(conn, appeal.id)
     ]
     steps = [
@@ -199,8 +263,15 @@ def _view(conn: Connection, appeal: Appeal) -> AppealView:
 
 def _message(message: Message) -> dict[str, Any]:
     return {
-        "id": message.id, "kind": message.kind, "subject": message.subject, "body": message.body,
-        "created_at": message.created_at, "read_at": message.read_at, "alert_id": message.alert_id,
-        "appeal_id": message.appeal_id, "delivery": message.delivery, "sha256": bytes(message.sha256).hex(),
+        "id": message.id,
+        "kind": message.kind,
+        "subject": message.subject,
+        "body": message.body,
+        "created_at": message.created_at,
+        "read_at": message.read_at,
+        "alert_id": message.alert_id,
+        "appeal_id": message.appeal_id,
+        "delivery": message.delivery,
+        "sha256": bytes(message.sha256).hex(),
         "link": f"/messages/{message.id}",
-    }  # fmt: skip
+    }

@@ -1,4 +1,6 @@
-"""A creator's dashboard: the money, the posts, and how every cent came about; as JSON, CSV and pages for people."""
+"""A creator's dashboard: the money, the posts, and how every cent came about; as JSON, CSV and
+pages for people.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -53,15 +55,24 @@ def get_creator(services: ServicesDep, caller: Reader, creator: str) -> CreatorV
         return _creator_view(conn, _open(conn, caller, creator), services.till)
 
 
-@router.get("/api/creators/{creator}/posts", summary="Posts with grade, verdict and money, the newest first")
+@router.get(
+    "/api/creators/{creator}/posts", summary="Posts with grade, verdict and money, the newest first"
+)
 def list_posts(
-    services: ServicesDep, caller: Reader, creator: str, cursor: str | None = None, limit: Limit = PAGE
+    services: ServicesDep,
+    caller: Reader,
+    creator: str,
+    cursor: str | None = None,
+    limit: Limit = PAGE,
 ) -> PostPage:
     with services.db.transaction() as conn:
         return _post_page(conn, _open(conn, caller, creator), cursor, limit)
 
 
-@router.get("/api/creators/{creator}/posts/{post_id}", summary="How a post's grade and every cent of it came about")
+@router.get(
+    "/api/creators/{creator}/posts/{post_id}",
+    summary="How a post's grade and every cent of it came about",
+)
 def get_post(services: ServicesDep, caller: Reader, creator: str, post_id: PostId) -> PostDetail:
     with services.db.transaction() as conn:
         return _post_detail(conn, _open(conn, caller, creator), bytes.fromhex(post_id[2:]))
@@ -94,7 +105,9 @@ def get_statement(
 
 def _open(conn: Connection, caller: Caller, creator: str) -> Page:
     """Raises: NotFound, also for somebody else's money: a key learns nothing of other creators."""
-    number, handle = ledger_posts.get_creator(conn, creator.lower() if creator.startswith("0x") else creator)
+    number, handle = ledger_posts.get_creator(
+        conn, creator.lower() if creator.startswith("0x") else creator
+    )
     if not caller.may_see(number):
         raise NotFound(f"There is no creator {creator}.")
     return Page(number, handle, datetime.now(UTC))
@@ -109,10 +122,16 @@ def _creator_view(conn: Connection, page: Page, till: Till) -> CreatorView:
         creator=page.handle,
         as_of=page.now,
         totals=schemas.totals_view(ledger_views.totals(conn, page.creator_id)),
-        weeks=[schemas.week_view(week) for week in ledger_views.weeks(conn, page.creator_id, since)],
+        weeks=[
+            schemas.week_view(week) for week in ledger_views.weeks(conn, page.creator_id, since)
+        ],
         expected=sum(schemas.expected_view(post, week).net for post, week in unpaid),
-        freezes=[schemas.freeze_view(found) for found in ledger_freezes.of_creator(conn, page.creator_id, page.now)],
-        fetched=ledger_withdrawals.fetched(conn, page.creator_id, till.token) // till.units_per_cent,
+        freezes=[
+            schemas.freeze_view(found)
+            for found in ledger_freezes.of_creator(conn, page.creator_id, page.now)
+        ],
+        fetched=ledger_withdrawals.fetched(conn, page.creator_id, till.token)
+        // till.units_per_cent,
         withdrawals=[
             schemas.withdrawal_view(found, till)
             for found in ledger_withdrawals.of_creator(conn, page.creator_id, WITHDRAWALS_SHOWN)
@@ -157,15 +176,26 @@ def _post_detail(conn: Connection, page: Page, post_id: bytes) -> PostDetail:
             schemas.GradeChange(at=at, grade=letter, status=status, score_bps=points, reason=reason)
             for at, letter, status, points, reason in history
         ],
-        expected=[schemas.expected_view(post, week) for week in ledger_posts.unpaid_weeks(conn, post_id)],
-        booked=[schemas.booked_view(line) for line in ledger_views.lines(conn, page.creator_id, post_id=post_id)],
+        expected=[
+            schemas.expected_view(post, week) for week in ledger_posts.unpaid_weeks(conn, post_id)
+        ],
+        booked=[
+            schemas.booked_view(line)
+            for line in ledger_views.lines(conn, page.creator_id, post_id=post_id)
+        ],
     )
 
 
 def _spool_statement(
-    services: Services, creator_id: int, since: datetime | None, until: datetime | None, post_id: bytes | None
+    services: Services,
+    creator_id: int,
+    since: datetime | None,
+    until: datetime | None,
+    post_id: bytes | None,
 ) -> IO[bytes]:
-    """Read all of it before any of it is sent: who downloads slowly must not keep a connection of the few there are."""
+    """Read all of it before any of it is sent: who downloads slowly must not keep a connection
+    of the few there are.
+    """
     spool = SpooledTemporaryFile(max_size=SPOOLED_IN_MEMORY)  # noqa: SIM115 - the response closes it
     with services.db.transaction() as conn:
         lines = ledger_views.lines(conn, creator_id, since=since, until=until, post_id=post_id)

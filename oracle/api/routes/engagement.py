@@ -34,7 +34,9 @@ class EngagementAnswer(BaseModel):
     received: int
     stored: int
     duplicates: int = Field(description="Were here already; sending again is safe.")
-    late: int = Field(description="More than a day old, and taken all the same (they are among the others).")
+    late: int = Field(
+        description="More than a day old, and taken all the same (they are among the others)."
+    )
     rejected: dict[str, int] = Field(description="How many were not taken, by code.")
     problems: list[EventProblem] = Field(description="The first of the rejected ones.")
 
@@ -43,7 +45,9 @@ class PostFacts(BaseModel):
     """What a platform knows of a post; a field that is absent stays as it was."""
 
     title: str | None = Field(None, min_length=1, max_length=200)
-    audience: int | None = Field(None, ge=0, le=2_000_000_000, description="The creator's followers when it came out.")
+    audience: int | None = Field(
+        None, ge=0, le=2_000_000_000, description="The creator's followers when it came out."
+    )
 
 
 class BasePay(BaseModel):
@@ -88,7 +92,12 @@ PROBLEMS = {
     "/engagement",
     response_model=EngagementAnswer,
     summary="Events in bulk; each counts once, however often it is sent",
-    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": events.schema()}}}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": events.schema()}},
+        }
+    },
 )
 async def add_events(services: ServicesDep, caller: Uploader, request: Request) -> EngagementAnswer:
     _platform_only(caller)
@@ -98,7 +107,9 @@ async def add_events(services: ServicesDep, caller: Uploader, request: Request) 
 
 
 @router.put("/posts/{post_id}", status_code=204, summary="Title and audience of a post")
-def describe_post(services: ServicesDep, caller: Uploader, post_id: PostId, facts: PostFacts) -> None:
+def describe_post(
+    services: ServicesDep, caller: Uploader, post_id: PostId, facts: PostFacts
+) -> None:
     _platform_only(caller)
     with services.db.transaction() as conn:
         ledger_posts.describe(conn, bytes.fromhex(post_id[2:]), facts.title, facts.audience)
@@ -110,11 +121,15 @@ def add_earnings(services: ServicesDep, _: Admin, body: Earnings) -> EarningsAns
     counts = {"new": 0, "changed": 0, "same": 0}
     problems = []
     # In one order, whatever the caller's: two batches never wait for each other.
-    lines = sorted(enumerate(body.earnings), key=lambda line: (line[1].post_id.lower(), line[1].week))
+    lines = sorted(
+        enumerate(body.earnings), key=lambda line: (line[1].post_id.lower(), line[1].week)
+    )
     with services.db.transaction() as conn:
         for index, line in lines:
             week = ledger.week_of(line.week)
-            became = ledger_earnings.announce(conn, bytes.fromhex(line.post_id[2:]), week, line.base_minor, now)
+            became = ledger_earnings.announce(
+                conn, bytes.fromhex(line.post_id[2:]), week, line.base_minor, now
+            )
             if became in counts:
                 counts[became] += 1
             else:
@@ -125,7 +140,9 @@ def add_earnings(services: ServicesDep, _: Admin, body: Earnings) -> EarningsAns
 def _platform_only(caller: Caller) -> None:
     """Views are money: neither strangers nor the creators who live on them may report them."""
     if caller.creator_id is not None or (caller.key_id is None and not caller.may("admin")):
-        raise NotAllowed("Events come from the platform: they take an upload key that belongs to no creator.")
+        raise NotAllowed(
+            "Events come from the platform: they take an upload key that belongs to no creator."
+        )
 
 
 def _answer(outcome: Outcome) -> EngagementAnswer:

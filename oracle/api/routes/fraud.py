@@ -36,18 +36,28 @@ def detect_fraud(
 ) -> schemas.DetectView:
     asked = body or schemas.DetectRequest.model_validate({})
     result = run_pass(
-        services.db, datetime.now(UTC), end=asked.end, span=timedelta(hours=asked.span_hours), asked_by=actor_of(caller)
+        services.db,
+        datetime.now(UTC),
+        end=asked.end,
+        span=timedelta(hours=asked.span_hours),
+        asked_by=actor_of(caller),
     )
     wanted = None if asked.post_id is None else bytes.fromhex(asked.post_id[2:])
     found = [f for f in result.found if wanted is None or f.post_id == wanted]
     return schemas.DetectView(
-        start=result.start, end=result.end, events=result.events, seconds=round(result.seconds, 2),
-        thresholds_version=result.thresholds_version, findings=[schemas.finding_view(f) for f in found],
+        start=result.start,
+        end=result.end,
+        events=result.events,
+        seconds=round(result.seconds, 2),
+        thresholds_version=result.thresholds_version,
+        findings=[schemas.finding_view(f) for f in found],
         alerts=list(result.alerts),
-    )  # fmt: skip
+    )
 
 
-@router.get("/fraud_alerts", summary="Alerts, newest first: all for reviewers, one's own for creators")
+@router.get(
+    "/fraud_alerts", summary="Alerts, newest first: all for reviewers, one's own for creators"
+)
 def list_alerts(
     services: ServicesDep,
     caller: Reader,
@@ -62,13 +72,20 @@ def list_alerts(
     with services.db.transaction() as conn:
         bound = caller.creator_id is not None or creator is not None
         found = fraud_alerts.page(
-            conn, status=status, creator_id=acting_creator(conn, caller, creator) if bound else None,
-            post_id=bytes.fromhex(post_id[2:]) if post_id else None, before=read_cursor(cursor, UUID), limit=limit + 1,
-        )  # fmt: skip
+            conn,
+            status=status,
+            creator_id=acting_creator(conn, caller, creator) if bound else None,
+            post_id=bytes.fromhex(post_id[2:]) if post_id else None,
+            before=read_cursor(cursor, UUID),
+            limit=limit + 1,
+        )
         views = _views(conn, found[:limit])
     more = len(found) > limit
     return schemas.AlertPage(
-        alerts=views, next_cursor=write_cursor(found[limit - 1].detected_at, found[limit - 1].id) if more else None
+        alerts=views,
+        next_cursor=write_cursor(found[limit - 1].detected_at, found[limit - 1].id)
+        if more
+        else None,
     )
 
 
@@ -80,7 +97,9 @@ def get_alert(services: ServicesDep, caller: Reader, alert_id: UUID) -> schemas.
         return load_detail(conn, alert)
 
 
-@router.post("/fraud_alerts/{alert_id}/freeze", summary="Hold the money of an open alert, as a reviewer")
+@router.post(
+    "/fraud_alerts/{alert_id}/freeze", summary="Hold the money of an open alert, as a reviewer"
+)
 def freeze_alert(
     services: ServicesDep, caller: FraudOfficer, alert_id: UUID, body: schemas.FreezeRequest
 ) -> schemas.AlertDetail:
@@ -89,38 +108,62 @@ def freeze_alert(
         check_neutral(caller, fraud_alerts.get(conn, alert_id).creator_id)
         until = now + timedelta(days=body.days)
         alerts.freeze(
-            conn, alert_id, actor=actor_of(caller), until=until, reason_code=body.reason_code, text=body.reason, now=now
+            conn,
+            alert_id,
+            actor=actor_of(caller),
+            until=until,
+            reason_code=body.reason_code,
+            text=body.reason,
+            now=now,
         )
         return load_detail(conn, fraud_alerts.get(conn, alert_id))
 
 
-@router.post("/fraud_alerts/{alert_id}/appeal", status_code=201, summary="Appeal held money, free of charge")
+@router.post(
+    "/fraud_alerts/{alert_id}/appeal", status_code=201, summary="Appeal held money, free of charge"
+)
 def appeal_alert(
     services: ServicesDep, caller: Reader, alert_id: UUID, body: schemas.AppealRequest
 ) -> dict[str, UUID | str]:
     with services.db.transaction() as conn:
         creator_id = own_creator(caller, body.creator)
         number = alert_appeals.appeal_alert(
-            conn, alert_id, creator_id=creator_id, actor=actor_of(caller), ground=body.ground,
-            statement=body.statement, now=datetime.now(UTC),
-        )  # fmt: skip
+            conn,
+            alert_id,
+            creator_id=creator_id,
+            actor=actor_of(caller),
+            ground=body.ground,
+            statement=body.statement,
+            now=datetime.now(UTC),
+        )
     return {"appeal_id": number, "link": f"/v1/appeals/{number}"}
 
 
-@router.post("/fraud_alerts/{alert_id}/resolve", summary="Decide an alert; not by who held the money")
+@router.post(
+    "/fraud_alerts/{alert_id}/resolve", summary="Decide an alert; not by who held the money"
+)
 def resolve_alert(
     services: ServicesDep, caller: FraudOfficer, alert_id: UUID, body: schemas.ResolveRequest
 ) -> schemas.AlertDetail:
     with services.db.transaction() as conn:
         check_neutral(caller, fraud_alerts.get(conn, alert_id).creator_id)
         alert_appeals.resolve_alert(
-            conn, alert_id, upheld=body.decision == "upheld", actor=actor_of(caller), until=body.until,
-            code=body.reason_code, text=body.reason, now=datetime.now(UTC),
-        )  # fmt: skip
+            conn,
+            alert_id,
+            upheld=body.decision == "upheld",
+            actor=actor_of(caller),
+            until=body.until,
+            code=body.reason_code,
+            text=body.reason,
+            now=datetime.now(UTC),
+        )
         return load_detail(conn, fraud_alerts.get(conn, alert_id))
 
 
-@router.post("/fraud_alerts/{alert_id}/reopen", summary="Look at a closed alert again; nothing is held by that")
+@router.post(
+    "/fraud_alerts/{alert_id}/reopen",
+    summary="Look at a closed alert again; nothing is held by that",
+)
 def reopen_alert(
     services: ServicesDep, caller: FraudOfficer, alert_id: UUID, body: schemas.ReopenRequest
 ) -> schemas.AlertDetail:
@@ -144,8 +187,14 @@ def get_thresholds(services: ServicesDep, _: FraudOfficer) -> schemas.Thresholds
     return schemas.ThresholdsView(**version.__dict__)
 
 
-@router.put("/fraud_thresholds", status_code=201, summary="Put new thresholds in force; see the dry run first")
-def put_thresholds(services: ServicesDep, caller: Governor, body: schemas.ThresholdsRequest) -> schemas.ThresholdsView:
+@router.put(
+    "/fraud_thresholds",
+    status_code=201,
+    summary="Put new thresholds in force; see the dry run first",
+)
+def put_thresholds(
+    services: ServicesDep, caller: Governor, body: schemas.ThresholdsRequest
+) -> schemas.ThresholdsView:
     limits = Thresholds.from_json(body.limits).to_json()
     with services.db.transaction() as conn:
         fraud_thresholds.current(conn, Thresholds().to_json())
@@ -155,33 +204,57 @@ def put_thresholds(services: ServicesDep, caller: Governor, body: schemas.Thresh
     return schemas.ThresholdsView(**version.__dict__)
 
 
-@router.post("/fraud_thresholds/dry-run", summary="What these thresholds would have done in the last days")
-def try_thresholds(services: ServicesDep, _: FraudOfficer, body: schemas.DryRunRequest) -> dict[str, Any]:
+@router.post(
+    "/fraud_thresholds/dry-run", summary="What these thresholds would have done in the last days"
+)
+def try_thresholds(
+    services: ServicesDep, _: FraudOfficer, body: schemas.DryRunRequest
+) -> dict[str, Any]:
     proposed = Thresholds.from_json(body.limits)
     with services.db.transaction() as conn:
-        current = Thresholds.from_json(fraud_thresholds.current(conn, Thresholds().to_json()).limits)
+        current = Thresholds.from_json(
+            fraud_thresholds.current(conn, Thresholds().to_json()).limits
+        )
     return _dry_run_view(dry_run(services.db, datetime.now(UTC), current, proposed, days=body.days))
 
 
-@router.get("/fraud_audit/check", summary="Whether the chain of the audit log holds from the first step to the last")
+@router.get(
+    "/fraud_audit/check",
+    summary="Whether the chain of the audit log holds from the first step to the last",
+)
 def check_audit(
     services: ServicesDep,
     _: FraudOfficer,
     seq: Annotated[int | None, Query(ge=1, description="A step whose hash you kept.")] = None,
-    hash: Annotated[str | None, Query(pattern="^[0-9a-f]{64}$", description="The hash you kept of it.")] = None,
+    hash: Annotated[
+        str | None, Query(pattern="^[0-9a-f]{64}$", description="The hash you kept of it.")
+    ] = None,
 ) -> dict[str, int | bool | str | None]:
-    """Without a hash kept elsewhere this cannot show that the end of the log was cut off: note `head` each time."""
+    """Without a hash kept elsewhere this cannot show that the end of the log was cut off: note
+    `head` each time.
+    """
     kept = (seq, bytes.fromhex(hash)) if seq is not None and hash is not None else None
     with services.db.transaction() as conn:
         broken_at = fraud_audit.find_break(conn, kept)
         last, digest = fraud_audit.head(conn)
-    return {"intact": broken_at is None, "broken_at": broken_at, "head_seq": last, "head": digest.hex()}
+    return {
+        "intact": broken_at is None,
+        "broken_at": broken_at,
+        "head_seq": last,
+        "head": digest.hex(),
+    }
 
 
 def load_detail(conn: Connection, alert: Alert) -> schemas.AlertDetail:
     """An alert with its history, messages and calls to the contract."""
     chain = [
-        {"kind": c.kind, "status": c.status, "until": c.until, "code": c.error_code, "detail": c.error_detail}
+        {
+            "kind": c.kind,
+            "status": c.status,
+            "until": c.until,
+            "code": c.error_code,
+            "detail": c.error_detail,
+        }
         for c in fraud_chain_actions.of_alert(conn, alert.id)
     ]
     return schemas.AlertDetail(
@@ -193,14 +266,20 @@ def load_detail(conn: Connection, alert: Alert) -> schemas.AlertDetail:
 
 
 def _views(conn: Connection, found: Sequence[Alert]) -> list[schemas.AlertView]:
-    posts = fraud_context.posts(conn, [alert.post_id for alert in found if alert.post_id is not None])
+    posts = fraud_context.posts(
+        conn, [alert.post_id for alert in found if alert.post_id is not None]
+    )
     people = fraud_context.creators(conn, [alert.creator_id for alert in found])
     views = []
     for alert in found:
         post = posts.get(bytes(alert.post_id)) if alert.post_id is not None else None
         person = dict(people[alert.creator_id].__dict__)
         del person["id"]
-        context = schemas.PostContext(**post.__dict__ | {"post_id": schemas.hexed(post.post_id)}) if post else None
+        context = (
+            schemas.PostContext(**post.__dict__ | {"post_id": schemas.hexed(post.post_id)})
+            if post
+            else None
+        )
         views.append(schemas.alert_view(alert, context, schemas.ProfileContext(**person)))
     return views
 
@@ -208,5 +287,7 @@ def _views(conn: Connection, found: Sequence[Alert]) -> list[schemas.AlertView]:
 def _dry_run_view(run: DryRun) -> dict[str, Any]:
     return {
         **{name: value for name, value in run.__dict__.items() if name != "changes"},
-        "changes": [change.__dict__ | {"post_id": schemas.hexed(change.post_id)} for change in run.changes],
+        "changes": [
+            change.__dict__ | {"post_id": schemas.hexed(change.post_id)} for change in run.changes
+        ],
     }

@@ -24,9 +24,12 @@ class PolicyView(BaseModel):
     threshold_bps: int
     base_redirect_bps: int
     grade_cutoffs_bps: dict[str, int] | None = Field(
-        description="Lowest engagement score of each letter, below is F; grades follow it from the next week on."
+        description="Lowest engagement score of each letter, below is F; grades follow it from the"
+        " next week on."
     )
-    dispute_window_s: int | None = Field(description="How long a verdict under this version can be disputed.")
+    dispute_window_s: int | None = Field(
+        description="How long a verdict under this version can be disputed."
+    )
 
 
 class Permission(BaseModel):
@@ -56,7 +59,10 @@ def add_permission(services: ServicesDep, _: Governor, permission: Permission) -
     with services.db.transaction() as conn:
         owner_id = ensure_creator(conn, permission.owner)
         licensee_id = ensure_creator(conn, permission.licensee)
-        if permission.work_id is not None and works.get_work(conn, permission.work_id).creator_id != owner_id:
+        if (
+            permission.work_id is not None
+            and works.get_work(conn, permission.work_id).creator_id != owner_id
+        ):
             raise NotFound(f"{permission.owner} has no work {permission.work_id}.")
         number = permissions.grant(conn, owner_id, licensee_id, permission.work_id, permission.note)
     return PermissionView(id=number, **permission.model_dump())

@@ -1,4 +1,6 @@
-"""The grading rules: every version that ever applied, a dry run of a change, and the change itself."""
+"""The grading rules: every version that ever applied, a dry run of a change, and the change
+itself.
+"""
 
 from datetime import UTC, datetime
 
@@ -22,8 +24,12 @@ class Rules(BaseModel):
         examples=[{"watch": 3500, "saves": 2000, "comments": 2000, "shares": 1500, "likes": 1000}]
     )
     cutoffs_bps: dict[str, int] = Field(examples=[{"A": 8000, "B": 6500, "C": 5000, "D": 3500}])
-    prior_views: int = Field(50, gt=0, le=1_000_000, description="Views of an average post mixed into every post.")
-    min_cohort: int = Field(30, gt=1, le=1_000_000, description="Fewer like posts than this are not compared with.")
+    prior_views: int = Field(
+        50, gt=0, le=1_000_000, description="Views of an average post mixed into every post."
+    )
+    min_cohort: int = Field(
+        30, gt=1, le=1_000_000, description="Fewer like posts than this are not compared with."
+    )
     final_after_days: int = Field(7, ge=1, le=365)
     note: str = Field(min_length=1, max_length=500, description="Why; people read it.")
 
@@ -42,11 +48,14 @@ class RulesView(Rules):
 
     version: int
     effective_from: datetime | None = Field(description="Null: since ever.")
-    min_watch_s: float = Field(description="A view counts from here on, or from half of the media if that is less.")
+    min_watch_s: float = Field(
+        description="A view counts from here on, or from half of the media if that is less."
+    )
     min_comment_chars: int
     created_by: str
     chain_version: int | None = Field(
-        description="Version of the contract's policy whose cut-offs these are; null: people here chose them."
+        description="Version of the contract's policy whose cut-offs these are; null: people here"
+        " chose them."
     )
 
 
@@ -77,20 +86,35 @@ def list_rules(services: ServicesDep, _: Reader) -> list[RulesView]:
         return [_view(stored) for stored in engagement_grades.list_policies(conn)]
 
 
-@router.post("/policy/dry-run", summary="What other rules would have done to the posts of the last 30 days")
+@router.post(
+    "/policy/dry-run", summary="What other rules would have done to the posts of the last 30 days"
+)
 def try_rules(services: ServicesDep, _: Governor, rules: Rules) -> DryRunView:
     with services.db.transaction() as conn:
         found = policies.dry_run(conn, rules.proposal(), datetime.now(UTC))
-    changes = [ChangeView(**vars(change) | {"post_id": "0x" + change.post_id.hex()}) for change in found.first]
+    changes = [
+        ChangeView(**vars(change) | {"post_id": "0x" + change.post_id.hex()})
+        for change in found.first
+    ]
     return DryRunView(
-        posts=found.posts, changed=found.changed, moves=dict(found.moves), bonus_minor=found.bonus_minor, first=changes
+        posts=found.posts,
+        changed=found.changed,
+        moves=dict(found.moves),
+        bonus_minor=found.bonus_minor,
+        first=changes,
     )
 
 
-@router.post("/policy", status_code=201, summary="New rules for what is published from a moment in the future on")
+@router.post(
+    "/policy",
+    status_code=201,
+    summary="New rules for what is published from a moment in the future on",
+)
 def add_rules(services: ServicesDep, caller: Governor, rules: NewRules) -> RulesView:
     with services.db.transaction() as conn:
-        stored = policies.adopt(conn, rules.proposal(), rules.effective_from, caller.name, datetime.now(UTC))
+        stored = policies.adopt(
+            conn, rules.proposal(), rules.effective_from, caller.name, datetime.now(UTC)
+        )
     return _view(stored)
 
 

@@ -33,7 +33,11 @@ async def healthz() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@router.get("/readyz", summary="Database, worker, node and channels", responses={503: {"description": "Not ready"}})
+@router.get(
+    "/readyz",
+    summary="Database, worker, node and channels",
+    responses={503: {"description": "Not ready"}},
+)
 def readyz(services: ServicesDep, response: Response) -> dict[str, object]:
     checks = _checks(services)
     ready = all(check.ok for check in checks.values())
@@ -51,8 +55,13 @@ def _checks(services: ServicesDep) -> dict[str, Check]:
     except StorageError as exc:
         return {"database": Check(False, str(exc))}
     return {
-        "database": Check(at_head, "at the newest migration" if at_head else "migrations are missing"),
-        "contracts": Check(binding is not None, f"hub 0x{binding.hub.hex()}" if binding else "none deployed or bound"),
+        "database": Check(
+            at_head, "at the newest migration" if at_head else "migrations are missing"
+        ),
+        "contracts": Check(
+            binding is not None,
+            f"hub 0x{binding.hub.hex()}" if binding else "none deployed or bound",
+        ),
         "worker": _recent(heartbeat, "heartbeat"),
         "node": _node(node),
     }

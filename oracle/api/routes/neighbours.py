@@ -1,4 +1,6 @@
-"""What is near a work: the earlier works it was compared with, and later works that came near it."""
+"""What is near a work: the earlier works it was compared with, and later works that came near
+it.
+"""
 
 import json
 from datetime import datetime
@@ -37,17 +39,24 @@ class NeighboursView(BaseModel):
     """What is near a work, from stored verdicts: nothing is searched anew."""
 
     work_id: UUID
-    analysis_id: UUID | None = Field(description="The analysis that the earlier ones are from; null before a verdict.")
-    earlier: list[Neighbour] = Field(description="Earlier works that it was compared with, the most similar first.")
-    later: list[LaterNeighbour] = Field(
-        description="Later works that came near it, the newest first. None without a key; with a creator's key those"
-        " that came near a work of theirs, or are theirs."
+    analysis_id: UUID | None = Field(
+        description="The analysis that the earlier ones are from; null before a verdict."
     )
-    next_cursor: str | None = Field(description="Send it as `cursor` for more later works; null at the end.")
+    earlier: list[Neighbour] = Field(
+        description="Earlier works that it was compared with, the most similar first."
+    )
+    later: list[LaterNeighbour] = Field(
+        description="Later works that came near it, the newest first. None without a key; with a"
+        " creator's key those that came near a work of theirs, or are theirs."
+    )
+    next_cursor: str | None = Field(
+        description="Send it as `cursor` for more later works; null at the end."
+    )
 
 
 @router.get(
-    "/works/{work_id}/neighbours", summary="Earlier works that are near a work, and later ones that came near it"
+    "/works/{work_id}/neighbours",
+    summary="Earlier works that are near a work, and later ones that came near it",
 )
 def get_neighbours(
     services: ServicesDep,
@@ -59,9 +68,12 @@ def get_neighbours(
     with services.db.transaction() as conn:
         unerased(works.get_work(conn, work_id))
         before = read_cursor(cursor, UUID)
-        # By one id everybody accused of copying it could be found: that takes a key, of the platform or of a side.
+        # By one id everybody accused of copying it could be found: that takes a key, of the
+        # platform or of a side.
         found = (
-            neighbours.later_works(conn, work_id, before=before, limit=limit + 1, creator_id=caller.creator_id)
+            neighbours.later_works(
+                conn, work_id, before=before, limit=limit + 1, creator_id=caller.creator_id
+            )
             if caller.name != ANONYMOUS
             else []
         )
@@ -74,7 +86,11 @@ def get_neighbours(
     return NeighboursView(
         work_id=work_id,
         analysis_id=newest,
-        earlier=[one for one in named if known[one.work_id].erased_at is None and one.work_id not in apart],
+        earlier=[
+            one
+            for one in named
+            if known[one.work_id].erased_at is None and one.work_id not in apart
+        ],
         later=[_later(one) for one in found[:limit]],
         next_cursor=write_cursor(last.registered_at, last.work_id) if last else None,
     )
@@ -82,8 +98,13 @@ def get_neighbours(
 
 def _later(found: LaterWork) -> LaterNeighbour:
     return LaterNeighbour(
-        work_id=found.work_id, analysis_id=found.analysis_id, post_id="0x" + bytes(found.post_id).hex(),
-        media_type=found.media_type, creator=found.creator, registered_at=found.registered_at,  # type: ignore[arg-type]
-        verdict=found.verdict, similarity=found.similarity_bps / 10_000,  # type: ignore[arg-type]
+        work_id=found.work_id,
+        analysis_id=found.analysis_id,
+        post_id="0x" + bytes(found.post_id).hex(),
+        media_type=found.media_type,
+        creator=found.creator,
+        registered_at=found.registered_at,  # type: ignore[arg-type]
+        verdict=found.verdict,
+        similarity=found.similarity_bps / 10_000,  # type: ignore[arg-type]
         similarity_bps=found.similarity_bps,
-    )  # fmt: skip
+    )

@@ -1,7 +1,8 @@
-"""Pay that is stuck between the books and the contract: the operator sees why, and may pay it another way.
+"""Pay that is stuck between the books and the contract: the operator sees why, and may pay it
+another way.
 
-In this order, or it may be paid twice: withhold it from the contract, wait until the clerk confirms that nothing can
-reach the contract any more, pay, note how.
+In this order, or it may be paid twice: withhold it from the contract, wait until the clerk confirms
+that nothing can reach the contract any more, pay, note how.
 """
 
 from collections.abc import Iterator
@@ -35,23 +36,29 @@ class StuckView(BaseModel):
     post_id: str
     week: date
     status: str = Field(
-        description="refused: by the contract; held: not sent, since it judges the post otherwise; withheld: not sent"
-        " any more, to be paid another way once it is confirmed."
+        description="refused: by the contract; held: not sent, since it judges the post otherwise;"
+        " withheld: not sent any more, to be paid another way once it is confirmed."
     )
     error: str | None
     tries: int
     booked_at: datetime
     next_try_at: datetime
     to_poster: int = Field(description="Cents that the books give the poster of it by now.")
-    to_original: int = Field(description="Cents for the original's creator; where it still waits, if nothing changes.")
+    to_original: int = Field(
+        description="Cents for the original's creator; where it still waits, if nothing changes."
+    )
     verdict: str = Field(description="What the books hold of the post today.")
     redirect_bps: int
     creditor: str | None
-    chain_says: dict[str, Any] | None = Field(description="What the contract said about the post at the last try.")
+    chain_says: dict[str, Any] | None = Field(
+        description="What the contract said about the post at the last try."
+    )
     disputed: bool
     withheld_by: str | None
     withheld_note: str | None
-    confirmed_at: datetime | None = Field(description="From then on a withheld payment can be made another way.")
+    confirmed_at: datetime | None = Field(
+        description="From then on a withheld payment can be made another way."
+    )
     advice: str
 
 
@@ -59,7 +66,9 @@ class Withholding(BaseModel):
     """A stuck payment that is to be made another way."""
 
     note: Note = Field(description="How it is to be paid, and why so.")
-    to_poster: int = Field(ge=0, description="Cents, as in the list: refused where the books have changed since.")
+    to_poster: int = Field(
+        ge=0, description="Cents, as in the list: refused where the books have changed since."
+    )
     to_original: int = Field(ge=0)
 
 
@@ -69,39 +78,66 @@ class Settlement(BaseModel):
     note: Note = Field(description="What was done, and where it can be found: both sides may ask.")
 
 
-@router.get("/api/stuck_payments", summary="Pay that the contract refused or judges otherwise, the oldest first")
+@router.get(
+    "/api/stuck_payments",
+    summary="Pay that the contract refused or judges otherwise, the oldest first",
+)
 def list_stuck(services: ServicesDep, _: Admin) -> list[StuckView]:
     with services.db.transaction() as conn:
         return [_view(pay) for pay in ledger_stuck.list_stuck(conn, MOST_SHOWN)]
 
 
 @router.post(
-    "/api/stuck_payments/{transaction}/withhold", summary="Never send it to the contract any more; not to be paid yet"
+    "/api/stuck_payments/{transaction}/withhold",
+    summary="Never send it to the contract any more; not to be paid yet",
 )
-def withhold(services: ServicesDep, caller: Admin, transaction: int, body: Withholding) -> dict[str, int | str]:
+def withhold(
+    services: ServicesDep, caller: Admin, transaction: int, body: Withholding
+) -> dict[str, int | str]:
     with _alone(services) as conn:
         pay = ledger_stuck.get_stuck(conn, transaction)
         to_original, to_poster = _amounts(pay)
-        if pay.disputed or pay.status == "withheld" or (body.to_poster, body.to_original) != (to_poster, to_original):
+        if (
+            pay.disputed
+            or pay.status == "withheld"
+            or (body.to_poster, body.to_original) != (to_poster, to_original)
+        ):
             raise Conflict(
-                f"Payment {transaction} is {pay.status}{', its post in dispute' if pay.disputed else ''}; the books"
-                f" give {to_poster} cents to the poster and {to_original} to the original. Look at the list again."
+                f"Payment {transaction} is"
+                f" {pay.status}{', its post in dispute' if pay.disputed else ''}; the books give"
+                f" {to_poster} cents to the poster and {to_original} to the original. Look at the"
+                " list again."
             )
         ledger_stuck.withhold(
-            conn, transaction, to_original=to_original, to_poster=to_poster, by=caller.name, note=body.note,
+            conn,
+            transaction,
+            to_original=to_original,
+            to_poster=to_poster,
+            by=caller.name,
+            note=body.note,
             now=datetime.now(UTC),
-        )  # fmt: skip
+        )
     return {"transaction": transaction, "status": "withheld", "by": caller.name}
 
 
-@router.post("/api/stuck_payments/{transaction}/settle", summary="Note how a withheld and confirmed payment was made")
-def settle(services: ServicesDep, caller: Admin, transaction: int, body: Settlement) -> dict[str, int | str]:
+@router.post(
+    "/api/stuck_payments/{transaction}/settle",
+    summary="Note how a withheld and confirmed payment was made",
+)
+def settle(
+    services: ServicesDep, caller: Admin, transaction: int, body: Settlement
+) -> dict[str, int | str]:
     with _alone(services) as conn:
-        ledger_stuck.settle(conn, transaction, by=caller.name, note=body.note, now=datetime.now(UTC))
+        ledger_stuck.settle(
+            conn, transaction, by=caller.name, note=body.note, now=datetime.now(UTC)
+        )
     return {"transaction": transaction, "status": "settled", "by": caller.name}
 
 
-@router.post("/api/stuck_payments/{transaction}/resume", summary="Send a withheld payment to the contract after all")
+@router.post(
+    "/api/stuck_payments/{transaction}/resume",
+    summary="Send a withheld payment to the contract after all",
+)
 def resume(services: ServicesDep, caller: Admin, transaction: int) -> dict[str, int | str]:
     with _alone(services) as conn:
         ledger_stuck.resume(conn, transaction, datetime.now(UTC))
@@ -118,7 +154,9 @@ def _alone(services: Services) -> Iterator[Connection]:
 
 
 def _amounts(pay: StuckPay) -> tuple[int, int]:
-    """Cents for the original's creator and the poster: as withheld, where it was, and as the books say by now else."""
+    """Cents for the original's creator and the poster: as withheld, where it was, and as the
+    books say by now else.
+    """
     if pay.withheld_to_original is not None and pay.withheld_to_poster is not None:
         return pay.withheld_to_original, pay.withheld_to_poster
     return owed(pay)
@@ -127,18 +165,35 @@ def _amounts(pay: StuckPay) -> tuple[int, int]:
 def _view(pay: StuckPay) -> StuckView:
     to_original, to_poster = _amounts(pay)
     return StuckView(
-        transaction=pay.transaction_id, kind=pay.kind, creator=pay.creator, post_id="0x" + bytes(pay.post_id).hex(),
-        week=pay.week, status=pay.status, error=pay.error, tries=pay.tries, booked_at=pay.booked_at,
-        next_try_at=pay.next_try_at, to_poster=to_poster, to_original=to_original,
-        verdict=pay.verdict, redirect_bps=pay.redirect_bps, creditor=pay.creditor,
-        chain_says=dict(pay.chain_says) if pay.chain_says else None, disputed=pay.disputed,
-        withheld_by=pay.withheld_by, withheld_note=pay.withheld_note, confirmed_at=pay.confirmed_at,
+        transaction=pay.transaction_id,
+        kind=pay.kind,
+        creator=pay.creator,
+        post_id="0x" + bytes(pay.post_id).hex(),
+        week=pay.week,
+        status=pay.status,
+        error=pay.error,
+        tries=pay.tries,
+        booked_at=pay.booked_at,
+        next_try_at=pay.next_try_at,
+        to_poster=to_poster,
+        to_original=to_original,
+        verdict=pay.verdict,
+        redirect_bps=pay.redirect_bps,
+        creditor=pay.creditor,
+        chain_says=dict(pay.chain_says) if pay.chain_says else None,
+        disputed=pay.disputed,
+        withheld_by=pay.withheld_by,
+        withheld_note=pay.withheld_note,
+        confirmed_at=pay.confirmed_at,
         advice=_advice(pay),
-    )  # fmt: skip
+    )
 
 
 def _advice(pay: StuckPay) -> str:
-    """What gets it moving. The contract's own ways come first: they leave nothing to anybody's word."""
+    """What gets it moving.
+
+    The contract's own ways come first: they leave nothing to anybody's word.
+    """
     if pay.status == "withheld":
         return _advice_withheld(pay)
     if pay.status == "refused":
@@ -146,25 +201,34 @@ def _advice(pay: StuckPay) -> str:
     says = pay.chain_says or {}
     if says.get("outcome") == "needs_review":
         return (
-            "The contract waits for a review: have its arbiter decide (PoCDisputes.review), or the creator ask again"
-            " (PoCHub.requestVerification without a URI). It is paid then by itself."
+            "The contract waits for a review: have its arbiter decide (PoCDisputes.review), or the"
+            " creator ask again (PoCHub.requestVerification without a URI). It is paid then by"
+            " itself."
         )
     if says.get("status") == "provisional":
         return (
-            "It can still be disputed on chain, free: have the creator open a dispute (PoCDisputes.open) and its"
-            " arbiter rule as was decided here. It is paid then by itself."
+            "It can still be disputed on chain, free: have the creator open a dispute"
+            " (PoCDisputes.open) and its arbiter rule as was decided here. It is paid then by"
+            " itself."
         )
     if says.get("status") == "disputed":
         return "It is being disputed on chain: once that is settled it is tried again by itself."
-    return "The contract's verdict is final and cannot follow: withhold it here first, then pay it another way."
+    return (
+        "The contract's verdict is final and cannot follow: withhold it here first, then pay"
+        " it another way."
+    )
 
 
 def _advice_withheld(pay: StuckPay) -> str:
     if pay.confirmed_at is None:
         return (
-            "Do not pay yet: what was sent to the contract before may still be mined. The clerk looks in each round,"
-            " and is sure once the paymaster's later payments are in final blocks."
+            "Do not pay yet: what was sent to the contract before may still be mined. The clerk"
+            " looks in each round, and is sure once the paymaster's later payments are in final"
+            " blocks."
         )
     if pay.disputed or owed(pay) != _amounts(pay):
-        return "Do not pay: the post is in dispute or was judged anew. Resume it, and look again when that is over."
+        return (
+            "Do not pay: the post is in dispute or was judged anew. Resume it, and look again"
+            " when that is over."
+        )
     return "Nothing can reach the contract any more: pay it now, and note here how."

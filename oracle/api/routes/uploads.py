@@ -24,17 +24,27 @@ from storage.errors import StorageError
 
 POLL_S = 0.1
 CHUNK_BYTES = 2**20
-# A decision is worth more than its transaction: once decided, an answer waits at most this long for the chain.
+# A decision is worth more than its transaction: once decided, an answer waits at most this long for
+# the chain.
 ATTESTATION_WAIT_S = 6.0
 
 router = APIRouter(tags=["uploads"])
 IdempotencyKey = Annotated[
     str | None,
-    Header(alias="Idempotency-Key", min_length=1, max_length=255, description="Send again, get the first answer."),
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="Send again, get the first answer.",
+    ),
 ]
 Wait = Annotated[
     float | None,
-    Query(ge=0, le=120, description="Seconds to wait for the decision; after that the answer is 202 with a link."),
+    Query(
+        ge=0,
+        le=120,
+        description="Seconds to wait for the decision; after that the answer is 202 with a link.",
+    ),
 ]
 
 
@@ -56,9 +66,14 @@ async def upload(
     services: ServicesDep,
     response: Response,
     caller: Uploader,
-    file: Annotated[UploadFile, File(description="The media itself; its name and announced type are not trusted.")],
+    file: Annotated[
+        UploadFile,
+        File(description="The media itself; its name and announced type are not trusted."),
+    ],
     creator: Annotated[str | None, Form(description="Wallet address, or a name.")] = None,
-    media_type: Annotated[str | None, Form(description="image, video or audio; found out if not given.")] = None,
+    media_type: Annotated[
+        str | None, Form(description="image, video or audio; found out if not given.")
+    ] = None,
     idempotency_key: IdempotencyKey = None,
     wait_s: Wait = None,
 ) -> AnalysisView | JSONResponse:
@@ -68,25 +83,37 @@ async def upload(
         sha256, size_bytes = await run_in_threadpool(_save, file, path, limit)
         name = printable(Path(file.filename).name) if file.filename else None
         taken = Upload(
-            path, sha256, size_bytes, name, creator_of(caller, creator or None), media_type or None,
+            path,
+            sha256,
+            size_bytes,
+            name,
+            creator_of(caller, creator or None),
+            media_type or None,
             caller.idempotency(idempotency_key),
-        )  # fmt: skip
+        )
         analysis_id = await run_in_threadpool(services.intake.submit, taken)
     return await _answer(services, response, analysis_id, wait_s)
 
 
-@router.post("/v1/check", summary="What would be decided if it were posted now; nothing is kept, paid or sent")
+@router.post(
+    "/v1/check",
+    summary="What would be decided if it were posted now; nothing is kept, paid or sent",
+)
 def check(
     services: ServicesDep,
     caller: Uploader,
     file: Annotated[UploadFile, File(description="The media itself.")],
     creator: Annotated[str | None, Form(description="Who would post it.")] = None,
-    media_type: Annotated[str | None, Form(description="image, video or audio; found out if not given.")] = None,
+    media_type: Annotated[
+        str | None, Form(description="image, video or audio; found out if not given.")
+    ] = None,
 ) -> CheckView:
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
         path = Path(folder) / "upload"
         _save(file, path, services.settings.limits.upload_bytes)
-        found = services.checker.check(path, creator_of(caller, creator or None), media_type or None)
+        found = services.checker.check(
+            path, creator_of(caller, creator or None), media_type or None
+        )
     return check_view(found)
 
 
@@ -108,9 +135,14 @@ async def add_work(
         path = Path(folder) / "media"
         fetched = await run_in_threadpool(services.fetcher.fetch, body.uri, path)
         taken = Upload(
-            path, fetched.sha256, fetched.size_bytes, file_name_of(body.uri), creator_of(caller, body.creator),
-            body.media_type, caller.idempotency(idempotency_key),
-        )  # fmt: skip
+            path,
+            fetched.sha256,
+            fetched.size_bytes,
+            file_name_of(body.uri),
+            creator_of(caller, body.creator),
+            body.media_type,
+            caller.idempotency(idempotency_key),
+        )
         analysis_id = await run_in_threadpool(services.intake.submit, taken)
     return await _answer(services, response, analysis_id, wait_s)
 
@@ -120,17 +152,24 @@ def creator_of(caller: Caller, named: str | None) -> str | None:
     if caller.creator is None:
         return named
     if named is not None and parse_creator(named)[0] != caller.creator:
-        raise NotAllowed(f"The key {caller.name!r} posts for {caller.creator} only, not for {named}.")
+        raise NotAllowed(
+            f"The key {caller.name!r} posts for {caller.creator} only, not for {named}."
+        )
     return caller.creator
 
 
 def file_name_of(uri: str) -> str | None:
-    """The last part of a URI's path. Never its query: that may be a signature, and names end up in evidence."""
+    """The last part of a URI's path.
+
+    Never its query: that may be a signature, and names end up in evidence.
+    """
     return printable(unquote(PurePosixPath(urlsplit(uri).path).name))
 
 
 def printable(name: str) -> str | None:
-    """A file's name without control characters and outer blanks, at most 255 long; None where nothing is left."""
+    """A file's name without control characters and outer blanks, at most 255 long; None where
+    nothing is left.
+    """
     return "".join(sign for sign in name if sign.isprintable()).strip()[:255] or None
 
 
@@ -141,7 +180,8 @@ def _save(file: UploadFile, path: Path, limit_bytes: int) -> tuple[bytes, int]:
             size += len(chunk)
             if size > limit_bytes:
                 raise UploadTooLarge(
-                    f"The file is larger than the {limit_bytes} bytes that are accepted here. Nothing was kept."
+                    f"The file is larger than the {limit_bytes} bytes that are accepted here."
+                    " Nothing was kept."
                 )
             digest.update(chunk)
             out.write(chunk)
@@ -151,16 +191,26 @@ def _save(file: UploadFile, path: Path, limit_bytes: int) -> tuple[bytes, int]:
 async def _answer(
     services: ServicesDep, response: Response, analysis_id: UUID, wait_s: float | None
 ) -> AnalysisView | JSONResponse:
-    """The analysis as far as it comes in time. It is accepted by now, so nothing here asks to send again."""
+    """The analysis as far as it comes in time.
+
+    It is accepted by now, so nothing here asks to send again.
+    """
     try:
         return await _wait(services, response, analysis_id, wait_s)
     except StorageError as exc:
         link = f"/v1/analyses/{analysis_id}"
-        body = {"analysis_id": str(analysis_id), "status": "queued", "detail": str(exc), "links": {"self": link}}
+        body = {
+            "analysis_id": str(analysis_id),
+            "status": "queued",
+            "detail": str(exc),
+            "links": {"self": link},
+        }
         return JSONResponse(body, 202, {"Location": link})
 
 
-async def _wait(services: ServicesDep, response: Response, analysis_id: UUID, wait_s: float | None) -> AnalysisView:
+async def _wait(
+    services: ServicesDep, response: Response, analysis_id: UUID, wait_s: float | None
+) -> AnalysisView:
     deadline = time.monotonic() + (services.settings.http.wait_s if wait_s is None else wait_s)
     while True:
         view = await run_in_threadpool(load_view, services.db, analysis_id)
@@ -172,7 +222,11 @@ async def _wait(services: ServicesDep, response: Response, analysis_id: UUID, wa
             response.headers["Location"] = view.links["self"]
             return view
         await asyncio.sleep(POLL_S)
-    while view.attestation and view.attestation.status in ("pending", "sent") and time.monotonic() < deadline:
+    while (
+        view.attestation
+        and view.attestation.status in ("pending", "sent")
+        and time.monotonic() < deadline
+    ):
         await asyncio.sleep(POLL_S)
         view = await run_in_threadpool(load_view, services.db, analysis_id)
     return view

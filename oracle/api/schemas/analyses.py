@@ -45,7 +45,10 @@ class WorkView(BaseModel):
 
 
 class ErasedView(BaseModel):
-    """What became of a work that was erased. Decisions that name it stand, and so does its record on chain."""
+    """What became of a work that was erased.
+
+    Decisions that name it stand, and so does its record on chain.
+    """
 
     work_id: UUID
     erased_at: datetime
@@ -74,14 +77,20 @@ class Neighbour(BaseModel):
     registered_at: datetime
     similarity: float = Field(ge=0, le=1)
     similarity_bps: int
-    verified: bool = Field(description="Whether shared content was proven; if not, this is likeness only.")
+    verified: bool = Field(
+        description="Whether shared content was proven; if not, this is likeness only."
+    )
     licensed: bool
     media_type: Literal["image", "video", "audio"]
     mirrored: bool = False
     query_coverage: float = Field(description="Share of this work that the match covers.")
     reference_coverage: float = Field(description="Share of the earlier work that reappears.")
-    sound_only: bool = Field(default=False, description="Whether a video shares nothing but its sound.")
-    segments: list[Segment] = Field(default=[], description="The matched stretches on both timelines.")
+    sound_only: bool = Field(
+        default=False, description="Whether a video shares nothing but its sound."
+    )
+    segments: list[Segment] = Field(
+        default=[], description="The matched stretches on both timelines."
+    )
     reason: str
 
 
@@ -118,15 +127,21 @@ class AnalysisView(BaseModel):
         description="Strength of the similarity alone; the verdict depends on the threshold."
     )
     threshold: float
-    redirect_percent: float | None = Field(description="Share of revenue that goes to the original creator.")
+    redirect_percent: float | None = Field(
+        description="Share of revenue that goes to the original creator."
+    )
     redirect_bps: int | None
     badge: bool = Field(description="Whether the post holds the originality badge on chain.")
     work: WorkView | None
     original: Neighbour | None = Field(description="The earlier work the verdict rests on.")
     neighbours: list[Neighbour] = Field(description="Nearest earlier works, also for an original.")
-    channels: dict[str, Any] | None = Field(description="What was compared with, and what was off and why.")
+    channels: dict[str, Any] | None = Field(
+        description="What was compared with, and what was off and why."
+    )
     certainty: str | None = Field(
-        default=None, description="What a similarity at the threshold stands for: the measured rate of false matches."
+        default=None,
+        description="What a similarity at the threshold stands for: the measured rate of false"
+        " matches.",
     )
     notes: list[str] = []
     evidence_hash: str | None
@@ -134,7 +149,9 @@ class AnalysisView(BaseModel):
     error: Failure | None
     created_at: datetime | None
     decided_at: datetime | None
-    again_of: UUID | None = Field(description="The analysis that could not look at everything, made again by this one.")
+    again_of: UUID | None = Field(
+        description="The analysis that could not look at everything, made again by this one."
+    )
     second_look: UUID | None = Field(description="The analysis that made this one again.")
     links: dict[str, str]
 
@@ -180,9 +197,14 @@ def work_view(work: Work) -> WorkView:
 
 
 def analysis_view(
-    analysis: Analysis, work: Work | None, attestation: Attestation | None, second_look: UUID | None = None
+    analysis: Analysis,
+    work: Work | None,
+    attestation: Attestation | None,
+    second_look: UUID | None = None,
 ) -> AnalysisView:
-    """A stored analysis as the API shows it; matches, channels and words come from its evidence, byte for byte."""
+    """A stored analysis as the API shows it; matches, channels and words come from its evidence,
+    byte for byte.
+    """
     evidence = json.loads(analysis.evidence) if analysis.evidence else {}
     neighbours = [neighbour(match) for match in evidence.get("matches", [])]
     on_chain = attestation is not None and attestation.status in ("included", "final")
@@ -190,7 +212,9 @@ def analysis_view(
     return AnalysisView(
         analysis_id=analysis.id,
         status=analysis.status,  # type: ignore[arg-type]
-        progress=Progress(stage=analysis.stage, done=analysis.stage_done, total=analysis.stage_total),
+        progress=Progress(
+            stage=analysis.stage, done=analysis.stage_done, total=analysis.stage_total
+        ),
         verdict=analysis.verdict,  # type: ignore[arg-type]
         reason=analysis.reason,
         explanation=evidence.get("explanation"),
@@ -211,7 +235,9 @@ def analysis_view(
         notes=evidence.get("notes", []),
         evidence_hash="0x" + analysis.evidence_hash.hex() if analysis.evidence_hash else None,
         attestation=_attestation(attestation) if attestation else None,
-        error=Failure(code=analysis.error_code, detail=analysis.error_detail or "") if analysis.error_code else None,
+        error=Failure(code=analysis.error_code, detail=analysis.error_detail or "")
+        if analysis.error_code
+        else None,
         created_at=analysis.created_at,
         decided_at=analysis.decided_at,
         again_of=analysis.again_of,
@@ -250,13 +276,28 @@ def neighbour(match: dict[str, Any]) -> Neighbour:
     """A match of the evidence as the API shows it."""
     work = match["work"]
     return Neighbour(
-        work_id=work["id"], post_id=work["post_id"], media_type=work["media_type"], creator=work["creator"],
+        work_id=work["id"],
+        post_id=work["post_id"],
+        media_type=work["media_type"],
+        creator=work["creator"],
         registered_at=work["registered_at"],
-        **{name: match[name] for name in (
-            "similarity", "similarity_bps", "verified", "licensed", "mirrored", "query_coverage",
-            "reference_coverage", "sound_only", "segments", "reason",
-        ) if name in match},
-    )  # fmt: skip
+        **{
+            name: match[name]
+            for name in (
+                "similarity",
+                "similarity_bps",
+                "verified",
+                "licensed",
+                "mirrored",
+                "query_coverage",
+                "reference_coverage",
+                "sound_only",
+                "segments",
+                "reason",
+            )
+            if name in match
+        },
+    )
 
 
 def _attestation(attestation: Attestation) -> AttestationView:

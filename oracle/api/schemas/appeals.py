@@ -26,7 +26,9 @@ class Decision(Body):
     """The decision on an appeal against a verdict."""
 
     outcome: Literal["granted", "refused"]
-    convinced: str = Field(min_length=10, max_length=4000, description="What convinced you; both sides read it.")
+    convinced: str = Field(
+        min_length=10, max_length=4000, description="What convinced you; both sides read it."
+    )
 
 
 class Webhook(Body):

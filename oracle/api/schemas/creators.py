@@ -1,4 +1,6 @@
-"""What the API says about creators: money in cents, counts raw and qualified, and every part of every number."""
+"""What the API says about creators: money in cents, counts raw and qualified, and every part of
+every number.
+"""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -21,7 +23,9 @@ class TotalsView(BaseModel):
     earned: int
     redirected_to_me: int
     redirected_away: int
-    available: int = Field(description="Credited and waiting for nothing, fetched from the contract or not.")
+    available: int = Field(
+        description="Credited and waiting for nothing, fetched from the contract or not."
+    )
     held: int = Field(description="contested + frozen: it waits, and is not lost.")
     contested: int = Field(description="Waits until a verdict cannot be disputed any more.")
     frozen: int = Field(description="Waits while an alert is looked into.")
@@ -39,7 +43,9 @@ class WeekView(BaseModel):
 
 
 class FreezeView(BaseModel):
-    """Money that waits because of an alert, until it is decided and at the longest until `until`."""
+    """Money that waits because of an alert, until it is decided and at the longest until
+    `until`.
+    """
 
     alert_id: str
     post_id: str | None
@@ -102,7 +108,9 @@ class ContributionView(BaseModel):
     label: str
     count: float
     rate: float | None
-    shrunk: float = Field(description="The rate mixed with views of an average post: few views say little.")
+    shrunk: float = Field(
+        description="The rate mixed with views of an average post: few views say little."
+    )
     average: float = Field(description="The same among like posts.")
     rank_bps: int = Field(description="Share of like posts that this one equals or beats.")
     weight_bps: int
@@ -117,8 +125,12 @@ class GradeView(BaseModel):
     score_bps: int
     policy_version: int
     cutoffs_bps: dict[str, int]
-    chain_version: int | None = Field(description="Version of the contract's policy that the cut-offs are from.")
-    cohort: str | None = Field(description="The like posts it is compared with; none: too few posts yet.")
+    chain_version: int | None = Field(
+        description="Version of the contract's policy that the cut-offs are from."
+    )
+    cohort: str | None = Field(
+        description="The like posts it is compared with; none: too few posts yet."
+    )
     cohort_posts: int
     contributions: list[ContributionView]
     computed_at: datetime
@@ -170,7 +182,9 @@ class WithdrawalView(BaseModel):
 
     at: datetime
     amount: str = Field(description="In the token's smallest units.")
-    cents: int | None = Field(description="The same in cents; null for a token that creators are not paid with here.")
+    cents: int | None = Field(
+        description="The same in cents; null for a token that creators are not paid with here."
+    )
     token: str
     to: str
     tx_hash: str
@@ -184,14 +198,18 @@ class CreatorView(BaseModel):
     currency: str = CURRENCY
     totals: TotalsView
     weeks: list[WeekView]
-    expected: int = Field(description="Cents that announced weeks will bring once their grades are final.")
+    expected: int = Field(
+        description="Cents that announced weeks will bring once their grades are final."
+    )
     freezes: list[FreezeView]
     fetched: int = Field(
-        description="Cents fetched from the contract so far. It holds tips and other money besides what is booked here."
+        description="Cents fetched from the contract so far. It holds tips and other money besides"
+        " what is booked here."
     )
     withdrawals: list[WithdrawalView] = Field(description="The last ten, the newest first.")
     stuck_on_chain: int = Field(
-        description="Cents your posts earned that the contract has not paid: it refused, or judges a post otherwise."
+        description="Cents your posts earned that the contract has not paid: it refused, or judges"
+        " a post otherwise."
     )
     posts: int
     raw_views: int
@@ -224,7 +242,9 @@ def week_view(week: WeekRow) -> WeekView:
 def freeze_view(freeze: Freeze) -> FreezeView:
     """A freeze as the API shows it."""
     post_id = "0x" + freeze.post_id.hex() if freeze.post_id else None
-    return FreezeView(alert_id=str(freeze.alert_id), post_id=post_id, since=freeze.since, until=freeze.until)
+    return FreezeView(
+        alert_id=str(freeze.alert_id), post_id=post_id, since=freeze.since, until=freeze.until
+    )
 
 
 def expected_view(post: PostRow, week: UnpaidWeek) -> ExpectedView:

@@ -13,8 +13,14 @@ from oracle.notices import wording
 from storage.fraud.alerts import Alert
 from storage.fraud.audit_log import AuditEntry
 
-ReasonCode = Field(min_length=1, max_length=64, pattern=r"^[a-z0-9_]+$", examples=["traffic_confirmed"])
-Reason = Field(min_length=10, max_length=4000, description="What convinced you, in words; the creator reads it.")
+ReasonCode = Field(
+    min_length=1, max_length=64, pattern=r"^[a-z0-9_]+$", examples=["traffic_confirmed"]
+)
+Reason = Field(
+    min_length=10,
+    max_length=4000,
+    description="What convinced you, in words; the creator reads it.",
+)
 PostId = Field(pattern=r"^0x[0-9a-fA-F]{64}$", description="32 bytes as 0x-hex.")
 
 
@@ -27,14 +33,20 @@ class Body(BaseModel):
 class DetectRequest(Body):
     """Which span to look at: by default the last 24 hours up to the next full hour."""
 
-    end: AwareDatetime | None = Field(None, description="End of the span, a full hour, at the latest the next one.")
+    end: AwareDatetime | None = Field(
+        None, description="End of the span, a full hour, at the latest the next one."
+    )
     span_hours: int = Field(24, ge=1, le=168)
-    post_id: str | None = Field(None, pattern=r"^0x[0-9a-fA-F]{64}$", description="Show only what is about this post.")
+    post_id: str | None = Field(
+        None, pattern=r"^0x[0-9a-fA-F]{64}$", description="Show only what is about this post."
+    )
 
     @field_validator("end")
     @classmethod
     def _full_hour_not_to_come(cls, end: datetime | None) -> datetime | None:
-        if end is not None and (end != full_hour(end) or end > full_hour(datetime.now(UTC)) + timedelta(hours=1)):
+        if end is not None and (
+            end != full_hour(end) or end > full_hour(datetime.now(UTC)) + timedelta(hours=1)
+        ):
             raise ValueError("a span ends at a full hour, at the latest the next one")
         return end
 
@@ -151,7 +163,9 @@ class AlertPage(BaseModel):
     """Alerts, newest first."""
 
     alerts: list[AlertView]
-    next_cursor: str | None = Field(description="Hand it back to get the next page; null at the end.")
+    next_cursor: str | None = Field(
+        description="Hand it back to get the next page; null at the end."
+    )
 
 
 class AppealRequest(Body):
@@ -159,7 +173,9 @@ class AppealRequest(Body):
 
     ground: str = Field(examples=list(wording.GROUNDS))
     statement: str = Field(min_length=1, max_length=10_000)
-    creator: str | None = Field(None, description="Whose appeal it is; only that creator's own key can file it.")
+    creator: str | None = Field(
+        None, description="Whose appeal it is; only that creator's own key can file it."
+    )
 
 
 class ResolveRequest(Body):
@@ -168,7 +184,9 @@ class ResolveRequest(Body):
     decision: Literal["upheld", "reversed"]
     reason_code: str = ReasonCode
     reason: str = Reason
-    until: AwareDatetime | None = Field(None, description="When upheld: the end of the hold, within 180 days.")
+    until: AwareDatetime | None = Field(
+        None, description="When upheld: the end of the hold, within 180 days."
+    )
 
 
 class FreezeRequest(Body):
@@ -191,7 +209,9 @@ class ThresholdsRequest(Body):
 
     limits: dict[str, dict[str, float | int]]
     note: str = Field(min_length=10, max_length=1000)
-    effective_from: AwareDatetime | None = Field(None, description="In force from then on; now if not given.")
+    effective_from: AwareDatetime | None = Field(
+        None, description="In force from then on; now if not given."
+    )
 
     @field_validator("effective_from")
     @classmethod
@@ -220,27 +240,40 @@ class DryRunRequest(Body):
 
 def finding_view(found: Found) -> FindingView:
     """A finding for clients."""
-    shown = {name: getattr(found, name) for name in ("subject", "creator_id", "action", "reason", "signals")}
-    return FindingView.model_validate(shown | {"post_id": hexed(found.post_id), "score": found.score_bps / 10_000})
+    shown = {
+        name: getattr(found, name)
+        for name in ("subject", "creator_id", "action", "reason", "signals")
+    }
+    return FindingView.model_validate(
+        shown | {"post_id": hexed(found.post_id), "score": found.score_bps / 10_000}
+    )
 
 
 def alert_view(alert: Alert, post: PostContext | None, profile: ProfileContext) -> AlertView:
     """An alert for clients."""
     shown = {name: getattr(alert, name) for name in AlertView.model_fields if hasattr(alert, name)}
     made = {
-        "rule": fraud_wording.rule_of(alert.signals), "score": alert.score_bps / 10_000,
-        "post": post, "profile": profile,
+        "rule": fraud_wording.rule_of(alert.signals),
+        "score": alert.score_bps / 10_000,
+        "post": post,
+        "profile": profile,
         "statement_sha256": bytes(alert.statement_hash).hex() if alert.statement_hash else None,
-    }  # fmt: skip
+    }
     return AlertView.model_validate(shown | made)
 
 
 def audit_view(entry: AuditEntry) -> AuditView:
     """A step for clients."""
     return AuditView(
-        seq=entry.seq, at=entry.at, actor=entry.actor, step=entry.step, reason_code=entry.reason_code,
-        text=entry.text, facts=entry.facts, hash=bytes(entry.hash).hex(),
-    )  # fmt: skip
+        seq=entry.seq,
+        at=entry.at,
+        actor=entry.actor,
+        step=entry.step,
+        reason_code=entry.reason_code,
+        text=entry.text,
+        facts=entry.facts,
+        hash=bytes(entry.hash).hex(),
+    )
 
 
 def hexed(value: bytes | None) -> str | None:

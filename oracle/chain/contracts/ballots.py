@@ -1,7 +1,7 @@
 """The community's vote on disputes, one small function for each thing people do.
 
-It rules where it was given the arbiter's role; elsewhere a ballot decides nothing and every stake comes back. Raises
-what `economy` raises.
+It rules where it was given the arbiter's role; elsewhere a ballot decides nothing and every stake
+comes back. Raises what `economy` raises.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,10 @@ UNIT_WEI = 10**15  # of the contract; a vote stakes 1 to 100 of them
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """A ballot as the contract keeps it. Stakes in wei; once it ruled, what is still to be paid out of them."""
+    """A ballot as the contract keeps it.
+
+    Stakes in wei; once it ruled, what is still to be paid out of them.
+    """
 
     dispute_id: int
     round: int
@@ -32,9 +35,12 @@ class Ballot:
     overturn_wei: int
 
 
-def open_ballot(client: ChainClient, account: Signer, dispute_id: int, proposed: Outcome, statement_hash: bytes) -> int:
-    """Open the ballot on the present round of an open dispute: keep the result, or make it `proposed` (original or
-    licensed). Anyone may, once a round. Returns the ballot's id."""
+def open_ballot(
+    client: ChainClient, account: Signer, dispute_id: int, proposed: Outcome, statement_hash: bytes
+) -> int:
+    """Open the ballot on the present round of an open dispute: keep the result, or make it
+    `proposed` (original or licensed). Anyone may, once a round. Returns the ballot's id.
+    """
     receipt = _send(client, account, "open", dispute_id, int(proposed), statement_hash)
     abi = contract(NAME)
     (entry,) = [entry for entry in receipt.logs if entry.topics[0] == abi.topic("BallotOpened")]
@@ -58,7 +64,9 @@ def pay_stake(client: ChainClient, account: Signer, ballot_id: int, voter: bytes
 
 def withdraw_stakes(client: ChainClient, voter: Signer) -> None:
     """Fetch all that was credited to a voter."""
-    _send(client, voter, "withdraw", hexed(voter.address), hexed(ZERO_ADDRESS), hexed(voter.address))
+    _send(
+        client, voter, "withdraw", hexed(voter.address), hexed(ZERO_ADDRESS), hexed(voter.address)
+    )
 
 
 def read_ballot(client: ChainClient, ballot_id: int) -> Ballot:
@@ -77,6 +85,10 @@ def read_ballot(client: ChainClient, ballot_id: int) -> Ballot:
     )
 
 
-def _send(client: ChainClient, account: Signer, function: str, *args: object, value_wei: int = 0) -> Receipt:
+def _send(
+    client: ChainClient, account: Signer, function: str, *args: object, value_wei: int = 0
+) -> Receipt:
     to = address_bytes(client.deployment.community_vote)
-    return transact(client, account, to, contract(NAME).call_data(function, *args), value_wei=value_wei)
+    return transact(
+        client, account, to, contract(NAME).call_data(function, *args), value_wei=value_wei
+    )

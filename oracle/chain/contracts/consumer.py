@@ -1,4 +1,6 @@
-"""What a contract's side does: ask the oracle through the example consumer, and read what came back."""
+"""What a contract's side does: ask the oracle through the example consumer, and read what came
+back.
+"""
 
 import time
 from collections.abc import Callable
@@ -24,7 +26,8 @@ def transact(
     timeout_s: float = 60.0,
     before_sending: Callable[[int], None] | None = None,
 ) -> Receipt:
-    """Send one transaction and wait until it is mined; not for the node, whose transactions are many at once.
+    """Send one transaction and wait until it is mined; not for the node, whose transactions are
+    many at once.
 
     Args: before_sending: is told the nonce; nothing is sent where it raises.
     Raises: ContractReverted (before or after sending), ChainTimeout, ChainError.
@@ -46,7 +49,9 @@ def transact(
     deadline = time.monotonic() + timeout_s
     while (receipt := client.find_receipt(signed.tx_hash)) is None:
         if time.monotonic() > deadline:
-            raise ChainTimeout(f"Transaction 0x{signed.tx_hash.hex()} was not mined in {timeout_s:.0f} s.")
+            raise ChainTimeout(
+                f"Transaction 0x{signed.tx_hash.hex()} was not mined in {timeout_s:.0f} s."
+            )
         time.sleep(0.05)
     if not receipt.succeeded:
         raise ContractReverted(decode_revert(b""))
@@ -65,11 +70,14 @@ def request_verification(
     content_hash: bytes = ZERO_HASH,
     value_wei: int = 0,
 ) -> bytes:
-    """Have the example consumer (20-byte address) ask for a post to be verified. Returns the request id.
+    """Have the example consumer (20-byte address) ask for a post to be verified. Returns the
+    request id.
 
     Raises: ContractReverted, ChainError.
     """
-    data = contract("ExampleConsumer").call_data("verify", post_id, content_hash, int(media_type), hexed(creator), uri)
+    data = contract("ExampleConsumer").call_data(
+        "verify", post_id, content_hash, int(media_type), hexed(creator), uri
+    )
     receipt = transact(client, account, consumer, data, value_wei=value_wei)
     topic = client.hub_abi.topic(REQUESTED)
     (entry,) = [e for e in receipt.logs if e.address == client.hub and e.topics[0] == topic]

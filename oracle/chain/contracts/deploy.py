@@ -22,24 +22,39 @@ from oracle.chain.core.wire import hexed
 from oracle.chain.errors import ChainError, ChainTimeout, NotDeployed, WrongChain
 
 ADMIN_ROLE = 0  # of OpenZeppelin's AccessManager
-GAS_MARGIN_PERCENT = 20  # an estimate is made on the latest block; the chain may differ a little when it is mined
+# an estimate is made on the latest block; the chain may differ a little when it is mined
+GAS_MARGIN_PERCENT = 20
 RECEIPT_TIMEOUT_S = 180.0
 POOL_STEP_WEI = 10**12  # price of a post's first token in its pool
 # Contracts behind a proxy, in the order in which they are created.
 PROXIED = (
-    "PolicyRegistry", "OracleRegistry", "PostRegistry", "PoCHub", "AccountLinks", "FraudGuard", "RevenueSplitter",
-    "TokenPool", "PoCDisputes", "BonusVault", "CommunityVote",
-)  # fmt: skip
+    "PolicyRegistry",
+    "OracleRegistry",
+    "PostRegistry",
+    "PoCHub",
+    "AccountLinks",
+    "FraudGuard",
+    "RevenueSplitter",
+    "TokenPool",
+    "PoCDisputes",
+    "BonusVault",
+    "CommunityVote",
+)
 
 
 class DeploymentFailed(ChainError):
-    """The contracts could not be deployed; what was mined stays unused. Fix the cause and deploy again."""
+    """The contracts could not be deployed; what was mined stays unused.
+
+    Fix the cause and deploy again.
+    """
 
     code = "deployment_failed"
 
 
 def connect(rpc_url: str, *, timeout_s: float = 30.0) -> Web3:
-    """A connection that follows no off-chain lookups (EIP-3668): a contract must not choose what we fetch."""
+    """A connection that follows no off-chain lookups (EIP-3668): a contract must not choose what
+    we fetch.
+    """
     provider = HTTPProvider(rpc_url, request_kwargs={"timeout": timeout_s})
     provider.global_ccip_read_enabled = False
     return Web3(provider)
@@ -63,22 +78,27 @@ def deploy(
         w3: Connected to the chain.
         deployer: Pays and signs, locally.
         oracle_signers: Addresses whose signatures count, in any order.
-        quorum: Signatures a report needs. The faults tolerated are the most that this quorum allows.
+        quorum: Signatures a report needs. The faults tolerated are the most that this quorum
+            allows.
         admin: Administrator of the roles; the deployer keeps no right then. None: the deployer.
         officers: Who holds the roles. None: the administrator holds them all.
         delays: Of governance and upgrades. None: two and seven days.
         treasuries: Where platform and ecosystem fees go. None: both to the administrator.
-        community_rules: Whether the community's vote rules on disputes beside the arbiter. It is deployed either way;
-            without the arbiter's role a ballot decides nothing and returns every stake.
+        community_rules: Whether the community's vote rules on disputes beside the arbiter. It is
+            deployed either way; without the arbiter's role a ballot decides nothing and returns
+            every stake.
 
     Raises: DeploymentFailed, ChainTimeout (what was sent may still be mined).
     """
-    signers = sorted({to_checksum_address(signer) for signer in oracle_signers}, key=lambda s: int(s, 16))
+    signers = sorted(
+        {to_checksum_address(signer) for signer in oracle_signers}, key=lambda s: int(s, 16)
+    )
     faults = faults_tolerated(len(signers), quorum)
     sender = _Sender(w3, deployer)
     governing = to_checksum_address(admin) if admin is not None else sender.address
     platform, ecosystem = map(to_checksum_address, treasuries or (governing, governing))
-    # Rounds, each sent whole before it is waited for: implementations, then the proxies that call them, then wiring.
+    # Rounds, each sent whole before it is waited for: implementations, then the proxies that call
+    # them, then wiring.
     manager = sender.create("AccessManager", sender.address)
     math = sender.create("RedirectMathView")
     table = sender.create("RoleTable")
@@ -90,7 +110,8 @@ def deploy(
 
     policy = proxy("PolicyRegistry")
     oracles = proxy("OracleRegistry", signers, quorum, faults)
-    # The posts must know the hub and the hub the posts: the hub's address follows from the next nonce.
+    # The posts must know the hub and the hub the posts: the hub's address follows from the next
+    # nonce.
     posts = proxy("PostRegistry", policy, sender.next_address(1))
     hub = proxy("PoCHub", oracles, policy, posts)
     links = proxy("AccountLinks", oracles)
@@ -140,15 +161,20 @@ def _hand_over(
     holders: tuple[Officers, str, Delays],
     admin: str,
 ) -> None:
-    """Give the functions their roles, the officers theirs, and the administration away: last, it cannot be undone."""
+    """Give the functions their roles, the officers theirs, and the administration away: last, it
+    cannot be undone.
+    """
     roles = sender.contract("RoleTable", table)
-    sender.call("AccessManager", manager, "multicall", roles.functions.functionRoles(tuple(system)).call())
+    sender.call(
+        "AccessManager", manager, "multicall", roles.functions.functionRoles(tuple(system)).call()
+    )
     officers, voters, delays = holders
     people = [to_checksum_address(account) for account in (*asdict(officers).values(), voters)]
     terms = (*people, delays.governance_s, delays.upgrade_s)
     sender.call("AccessManager", manager, "multicall", roles.functions.officerRoles(terms).call())
     sender.settle()
-    # Renews the administrator's own grant where it is the deployer: what it does from now on takes its time too.
+    # Renews the administrator's own grant where it is the deployer: what it does from now on takes
+    # its time too.
     sender.call("AccessManager", manager, "grantRole", ADMIN_ROLE, admin, delays.upgrade_s)
     sender.settle()
     if admin != sender.address:
@@ -171,16 +197,22 @@ def verify_deployment(w3: Web3, deployment: Deployment) -> None:
     """
     found = w3.eth.chain_id
     if found != deployment.chain_id:
-        raise WrongChain(f"The endpoint serves chain {found}; the contracts are on chain {deployment.chain_id}.")
+        raise WrongChain(
+            f"The endpoint serves chain {found}; the contracts are on chain {deployment.chain_id}."
+        )
     for name, address in deployment.addresses().items():
         if not w3.eth.get_code(to_checksum_address(address)):
             raise NotDeployed(f"There is no contract at {address} ({name}) on chain {found}.")
     hub = w3.eth.contract(to_checksum_address(deployment.hub), abi=load_artifact("PoCHub").abi)
-    posts = w3.eth.contract(to_checksum_address(deployment.post_registry), abi=load_artifact("PostRegistry").abi)
+    posts = w3.eth.contract(
+        to_checksum_address(deployment.post_registry), abi=load_artifact("PostRegistry").abi
+    )
     splitter = w3.eth.contract(
         to_checksum_address(deployment.revenue_splitter), abi=load_artifact("RevenueSplitter").abi
     )
-    oracles = w3.eth.contract(to_checksum_address(deployment.oracle_registry), abi=load_artifact("OracleRegistry").abi)
+    oracles = w3.eth.contract(
+        to_checksum_address(deployment.oracle_registry), abi=load_artifact("OracleRegistry").abi
+    )
     if oracles.functions.hub().call() != deployment.hub:
         raise NotDeployed(f"The signers on chain {found} report to another hub.")
     wired = {
@@ -195,21 +227,29 @@ def verify_deployment(w3: Web3, deployment: Deployment) -> None:
     }
     wrong = [name for name, address in wired.items() if address != deployment.addresses()[name]]
     if wrong:
-        raise NotDeployed(f"The contracts on chain {found} belong to another system ({', '.join(wrong)}).")
+        raise NotDeployed(
+            f"The contracts on chain {found} belong to another system ({', '.join(wrong)})."
+        )
 
 
 def faults_tolerated(signers: int, quorum: int) -> int:
-    """Most faulty signers f with n >= 3f + 1 and 2k > n + f. Raises: DeploymentFailed if there is none."""
+    """Most faulty signers f with n >= 3f + 1 and 2k > n + f.
+
+    Raises: DeploymentFailed if there is none.
+    """
     faults = min((signers - 1) // 3, 2 * quorum - signers - 1)
     if signers < 1 or quorum > signers or faults < 0:
         raise DeploymentFailed(
-            f"{quorum} of {signers} signers is no safe quorum: it takes more than half and no more than all."
+            f"{quorum} of {signers} signers is no safe quorum: it takes more than half and no more"
+            " than all."
         )
     return faults
 
 
 class _Sender:
-    """Signs here and sends one after the other; nothing depends on accounts that the endpoint holds."""
+    """Signs here and sends one after the other; nothing depends on accounts that the endpoint
+    holds.
+    """
 
     def __init__(self, w3: Web3, account: LocalAccount) -> None:
         self._w3 = w3
@@ -256,7 +296,9 @@ class _Sender:
                     tx_hash, timeout=RECEIPT_TIMEOUT_S, poll_latency=0.05
                 )
             except TimeExhausted as exc:
-                raise ChainTimeout(f"{what} ({tx_hash.to_0x_hex()}) was sent and is not mined yet.") from exc
+                raise ChainTimeout(
+                    f"{what} ({tx_hash.to_0x_hex()}) was sent and is not mined yet."
+                ) from exc
             if receipt["status"] != 1:
                 raise DeploymentFailed(f"{what} ({tx_hash.to_0x_hex()}) was reverted by the chain.")
             receipts.append(receipt)
@@ -277,7 +319,9 @@ class _Sender:
             **fields_,
         }
         try:
-            tx["gas"] = self._w3.eth.estimate_gas(cast(TxParams, tx)) * (100 + GAS_MARGIN_PERCENT) // 100
+            tx["gas"] = (
+                self._w3.eth.estimate_gas(cast(TxParams, tx)) * (100 + GAS_MARGIN_PERCENT) // 100
+            )
             signed = self._account.sign_transaction(tx)
             tx_hash = self._w3.eth.send_raw_transaction(signed.raw_transaction)
         except (Web3Exception, ValueError) as exc:
@@ -289,10 +333,12 @@ class _Sender:
 def create_address(sender: str, nonce: int) -> str:
     """Address of the contract that an account's transaction with this nonce creates.
 
-    Source: Ethereum Yellow Paper, section 7: keccak256(rlp([sender, nonce]))[12:]. The RLP of two fields is
-    written out.
+    Source: Ethereum Yellow Paper, section 7: keccak256(rlp([sender, nonce]))[12:]. The RLP of two
+        fields is written out.
     """
     number = nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")
-    encoded = number if len(number) == 1 and number[0] < 0x80 else bytes([0x80 + len(number)]) + number
+    encoded = (
+        number if len(number) == 1 and number[0] < 0x80 else bytes([0x80 + len(number)]) + number
+    )
     payload = b"\x94" + HexBytes(sender) + encoded
     return to_checksum_address(keccak(bytes([0xC0 + len(payload)]) + payload)[12:])

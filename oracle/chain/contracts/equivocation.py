@@ -1,4 +1,6 @@
-"""Proof that a signer said two things that cannot both be honest; whoever holds it takes the signer out."""
+"""Proof that a signer said two things that cannot both be honest; whoever holds it takes the
+signer out.
+"""
 
 from dataclasses import fields
 from enum import Enum
@@ -10,7 +12,8 @@ from oracle.chain.core.wire import Receipt, address_bytes
 from oracle.chain.keys.signer import Signer
 from oracle.chain.rpc.client import ChainClient
 
-PROOF_MARGIN_S = 300  # of the contract: a signer whose clock is ahead may honestly call a report over a little early
+# of the contract: a signer whose clock is ahead may honestly call a report over a little early
+PROOF_MARGIN_S = 300
 
 
 class Statement(Enum):
@@ -23,21 +26,29 @@ class Statement(Enum):
 def proves(kind: Statement, first: PoCReport, second: PoCReport, *, now: int) -> bool:
     """Whether two statements by one signer prove that it equivocates, in the contract's own terms.
 
-    Args: now: Unix seconds of the chain's clock. An observation has no `valid_until`; any number will do.
+    Args: now: Unix seconds of the chain's clock. An observation has no `valid_until`; any number
+        will do.
 
-    Two reports must both be deliverable still, or end at the same second: after the first has run out an honest signer
-    may sign another. Of observations there is one for each request and epoch, so two different ones always are.
+    Two reports must both be deliverable still, or end at the same second: after the first has run
+    out an honest signer may sign another. Of observations there is one for each request and epoch,
+    so two different ones always are.
     """
     if (first.request_id, first.signer_epoch) != (second.request_id, second.signer_epoch):
         return False
     if kind is Statement.OBSERVATION:
         return (_concluded(first), first.observed_at) != (_concluded(second), second.observed_at)
     deliverable = min(first.valid_until, second.valid_until) >= now + PROOF_MARGIN_S
-    return _concluded(first) != _concluded(second) and (first.valid_until == second.valid_until or deliverable)
+    return _concluded(first) != _concluded(second) and (
+        first.valid_until == second.valid_until or deliverable
+    )
 
 
 def call_data(
-    kind: Statement, first: PoCReport, first_signature: bytes, second: PoCReport, second_signature: bytes
+    kind: Statement,
+    first: PoCReport,
+    first_signature: bytes,
+    second: PoCReport,
+    second_signature: bytes,
 ) -> bytes:
     """The call of the OracleRegistry that revokes the signer of both (65-byte signatures)."""
     return contract("OracleRegistry").call_data(
@@ -55,8 +66,8 @@ def prove(
     """Send the proof from any account, and wait until it is mined.
 
     Args: first, second: each statement with its signature.
-    Raises: ContractReverted (NotEquivocal, ProofExpired, UnauthorizedOracle: nothing is proven, or the signer is out
-        already), ChainTimeout, ChainError.
+    Raises: ContractReverted (NotEquivocal, ProofExpired, UnauthorizedOracle: nothing is proven, or
+        the signer is out already), ChainTimeout, ChainError.
     """
     registry = address_bytes(client.deployment.oracle_registry)
     return transact(client, account, registry, call_data(kind, *first, *second))

@@ -1,7 +1,9 @@
-"""Money and justice on chain, one small function for each thing people do. Amounts in the token's smallest unit.
+"""Money and justice on chain, one small function for each thing people do. Amounts in the token's
+smallest unit.
 
-Every function that sends returns only when the transaction is mined. Raises: ContractReverted with the contract's own
-error, ChainTimeout, ChainError. Hashes are 32 bytes, accounts 20; the zero account as a token is ether.
+Every function that sends returns only when the transaction is mined. Raises: ContractReverted with
+the contract's own error, ChainTimeout, ChainError. Hashes are 32 bytes, accounts 20; the zero
+account as a token is ether.
 """
 
 from collections.abc import Callable
@@ -70,16 +72,28 @@ class DisputeView:
     answer_until: int
     rule_until: int
     appeal_until: int
-    review_until: int  # until then the arbiter waits for the oracle's second look; 0 once it is here, or without one
+    # until then the arbiter waits for the oracle's second look; 0 once it is here, or without one
+    review_until: int
     reviewed: Outcome  # what the second look said; NONE until it is here
 
 
 # Payments and withdrawals
 
 
-def tip(client: ChainClient, account: Signer, post_id: bytes, amount: int, *, token: bytes = ETHER) -> Split:
+def tip(
+    client: ChainClient, account: Signer, post_id: bytes, amount: int, *, token: bytes = ETHER
+) -> Split:
     """Tip a post; an ERC-20 must be allowed and approved."""
-    receipt = _send(client, account, SPLITTER, "tip", post_id, hexed(token), amount, value_wei=_value(token, amount))
+    receipt = _send(
+        client,
+        account,
+        SPLITTER,
+        "tip",
+        post_id,
+        hexed(token),
+        amount,
+        value_wei=_value(token, amount),
+    )
     return _split(client, receipt)
 
 
@@ -94,7 +108,8 @@ def credit_bonus(
     token: bytes = ETHER,
     before_sending: Callable[[int], None] | None = None,
 ) -> Split:
-    """Pay a post base pay and the bonus of its grade (1 is A), once for each period, out of the vault.
+    """Pay a post base pay and the bonus of its grade (1 is A), once for each period, out of the
+    vault.
 
     Args: before_sending: is told the nonce of the transaction; nothing is sent where it raises.
     """
@@ -118,13 +133,20 @@ def contested(client: ChainClient, post_id: bytes, *, token: bytes = ETHER) -> i
     return int(_read(client, SPLITTER, "contested", post_id, hexed(token)))
 
 
-def pay_contested(client: ChainClient, account: Signer, post_id: bytes, *, token: bytes = ETHER) -> None:
+def pay_contested(
+    client: ChainClient, account: Signer, post_id: bytes, *, token: bytes = ETHER
+) -> None:
     """Pay out what was contested, by the final result. Anyone may."""
     _send(client, account, SPLITTER, "payContested", post_id, hexed(token))
 
 
 def withdraw(
-    client: ChainClient, wallet: Signer, *, of: bytes | None = None, to: bytes | None = None, token: bytes = ETHER
+    client: ChainClient,
+    wallet: Signer,
+    *,
+    of: bytes | None = None,
+    to: bytes | None = None,
+    token: bytes = ETHER,
 ) -> int:
     """Fetch all of an account's money in one token; returns the amount.
 
@@ -140,9 +162,13 @@ def withdraw(
 # Wallets of creators who had none
 
 
-def link_digest(client: ChainClient, account: bytes, wallet: bytes, valid_until: int, signer_epoch: int) -> bytes:
+def link_digest(
+    client: ChainClient, account: bytes, wallet: bytes, valid_until: int, signer_epoch: int
+) -> bytes:
     """What the oracle's signers sign to attest whose wallet this is."""
-    return bytes(_read(client, LINKS, "hashLink", hexed(account), hexed(wallet), valid_until, signer_epoch))
+    return bytes(
+        _read(client, LINKS, "hashLink", hexed(account), hexed(wallet), valid_until, signer_epoch)
+    )
 
 
 def link_account(
@@ -156,7 +182,9 @@ def link_account(
     signatures: list[bytes],
 ) -> None:
     """Let a wallet act for the escrow account of a handle. Anyone may transmit."""
-    _send(client, sender, LINKS, "link", handle, hexed(wallet), valid_until, signer_epoch, signatures)
+    _send(
+        client, sender, LINKS, "link", handle, hexed(wallet), valid_until, signer_epoch, signatures
+    )
 
 
 def wallet_of(client: ChainClient, account: bytes) -> bytes:
@@ -173,24 +201,32 @@ def open_dispute(client: ChainClient, owner: Signer, post_id: bytes, evidence_ha
     return int(_event(client, receipt, DISPUTES, "DisputeOpened")["disputeId"])
 
 
-def answer_dispute(client: ChainClient, party: Signer, dispute_id: int, statement_hash: bytes) -> None:
+def answer_dispute(
+    client: ChainClient, party: Signer, dispute_id: int, statement_hash: bytes
+) -> None:
     """Answer, as the other party."""
     _send(client, party, DISPUTES, "answer", dispute_id, statement_hash)
 
 
-def rule(client: ChainClient, arbiter: Signer, dispute_id: int, outcome: Outcome, reason_hash: bytes) -> None:
+def rule(
+    client: ChainClient, arbiter: Signer, dispute_id: int, outcome: Outcome, reason_hash: bytes
+) -> None:
     """Decide a dispute: the disputed outcome stays, or the post is original or licensed."""
     _send(client, arbiter, DISPUTES, "rule", dispute_id, int(outcome), reason_hash)
 
 
 def accept_ruling(client: ChainClient, loser: Signer, dispute_id: int) -> None:
-    """Accept a ruling, as the side that lost, so that nobody waits for the time to appeal to pass."""
+    """Accept a ruling, as the side that lost, so that nobody waits for the time to appeal to
+    pass.
+    """
     _send(client, loser, DISPUTES, "accept", dispute_id)
 
 
 def escalate(client: ChainClient, loser: Signer, dispute_id: int, evidence_hash: bytes) -> None:
     """Go on to the next round, as the side that lost, with the bond it costs."""
-    bond_wei = int(_read(client, DISPUTES, "bondOf", dispute_id, read_dispute(client, dispute_id).round + 1))
+    bond_wei = int(
+        _read(client, DISPUTES, "bondOf", dispute_id, read_dispute(client, dispute_id).round + 1)
+    )
     _send(client, loser, DISPUTES, "escalate", dispute_id, evidence_hash, value_wei=bond_wei)
 
 
@@ -223,28 +259,48 @@ def read_dispute(client: ChainClient, dispute_id: int) -> DisputeView:
 
 
 def freeze_account(
-    client: ChainClient, officer: Signer, account: bytes, alert_id: bytes, statement_hash: bytes, until: int
+    client: ChainClient,
+    officer: Signer,
+    account: bytes,
+    alert_id: bytes,
+    statement_hash: bytes,
+    until: int,
 ) -> None:
     """Freeze an account's withdrawals until a Unix time at most 30 days ahead."""
     _send(client, officer, GUARD, "freezeAccount", hexed(account), alert_id, statement_hash, until)
 
 
 def freeze_post(
-    client: ChainClient, officer: Signer, post_id: bytes, alert_id: bytes, statement_hash: bytes, until: int
+    client: ChainClient,
+    officer: Signer,
+    post_id: bytes,
+    alert_id: bytes,
+    statement_hash: bytes,
+    until: int,
 ) -> None:
     """Freeze what a post earns its owner from now on, until a Unix time at most 30 days ahead."""
     _send(client, officer, GUARD, "freezePost", post_id, alert_id, statement_hash, until)
 
 
-def appeal_freeze(client: ChainClient, creator: Signer, alert_id: bytes, appeal_hash: bytes) -> None:
+def appeal_freeze(
+    client: ChainClient, creator: Signer, alert_id: bytes, appeal_hash: bytes
+) -> None:
     """Appeal, free, as the one whose money waits."""
     _send(client, creator, GUARD, "appeal", alert_id, appeal_hash)
 
 
 def resolve_freeze(
-    client: ChainClient, arbiter: Signer, alert_id: bytes, *, upheld: bool, reason_hash: bytes, until: int = 0
+    client: ChainClient,
+    arbiter: Signer,
+    alert_id: bytes,
+    *,
+    upheld: bool,
+    reason_hash: bytes,
+    until: int = 0,
 ) -> None:
-    """Decide an alert, as somebody other than the officer; `until` is the end date of an upheld one."""
+    """Decide an alert, as somebody other than the officer; `until` is the end date of an upheld
+    one.
+    """
     _send(client, arbiter, GUARD, "resolve", alert_id, upheld, until, reason_hash)
 
 
@@ -273,13 +329,17 @@ def _read(client: ChainClient, target: tuple[str, str], function: str, *args: ob
     return client.read(name, getattr(client.deployment, where), function, *args)
 
 
-def _event(client: ChainClient, receipt: Receipt, target: tuple[str, str], event: str) -> dict[str, Any]:
+def _event(
+    client: ChainClient, receipt: Receipt, target: tuple[str, str], event: str
+) -> dict[str, Any]:
     name, where = target
     abi, address = contract(name), address_bytes(getattr(client.deployment, where))
     for entry in receipt.logs:
         if entry.address == address and entry.topics[0] == abi.topic(event):
             return abi.event(event, entry.topics, entry.data)
-    raise EndpointInconsistent(f"The receipt holds no {event} of {name}, though the transaction succeeded.")
+    raise EndpointInconsistent(
+        f"The receipt holds no {event} of {name}, though the transaction succeeded."
+    )
 
 
 def _split(client: ChainClient, receipt: Receipt) -> Split:

@@ -13,12 +13,16 @@ class Delays:
     """How long before it takes effect everybody can see what the governors do, in seconds."""
 
     governance_s: int = 2 * DAY_S
-    upgrade_s: int = 7 * DAY_S  # also of the administrator, who could otherwise give away every other role
+    # also of the administrator, who could otherwise give away every other role
+    upgrade_s: int = 7 * DAY_S
 
 
 @dataclass(frozen=True)
 class Officers:
-    """Who gets which role (addresses). One account may hold several; who freezes cannot also decide an alert."""
+    """Who gets which role (addresses).
+
+    One account may hold several; who freezes cannot also decide an alert.
+    """
 
     governor: str
     guardian: str
@@ -37,6 +41,7 @@ class Officers:
     def each(cls, address_of: Callable[[str], str]) -> Officers:
         """A holder for each role, by its name here: `arbiter`, `fraud_officer`, ….
 
-        So that no single key can accuse and decide, or raise a threshold and stop the veto against it.
+        So that no single key can accuse and decide, or raise a threshold and stop the veto against
+        it.
         """
         return cls(**{role.name: address_of(role.name) for role in fields(cls)})

@@ -28,7 +28,10 @@ class PostStatus(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class PostResult:
-    """What the PostRegistry holds for a post. Hashes 32 bytes, accounts 20, shares in basis points."""
+    """What the PostRegistry holds for a post.
+
+    Hashes 32 bytes, accounts 20, shares in basis points.
+    """
 
     request_id: bytes
     content_hash: bytes
@@ -87,9 +90,13 @@ class Fulfilment:
     final: bool
 
 
-def find_result(client: ChainClient, post_id: bytes, *, block: BlockId = "latest") -> PostResult | None:
+def find_result(
+    client: ChainClient, post_id: bytes, *, block: BlockId = "latest"
+) -> PostResult | None:
     """The recorded result of a post, None where there is none. Raises: ChainError."""
-    found = client.read_struct("PostRegistry", client.deployment.post_registry, "resultOf", post_id, block=block)
+    found = client.read_struct(
+        "PostRegistry", client.deployment.post_registry, "resultOf", post_id, block=block
+    )
     if found["status"] == PostStatus.NONE:
         return None
     return PostResult(
@@ -116,7 +123,9 @@ def find_result(client: ChainClient, post_id: bytes, *, block: BlockId = "latest
 
 def read_redirect(client: ChainClient, post_id: bytes) -> Redirect:
     """What any contract that pays the post is told. Raises: ChainError."""
-    beneficiary, redirect_bps = client.read("PostRegistry", client.deployment.post_registry, "redirectOf", post_id)
+    beneficiary, redirect_bps = client.read(
+        "PostRegistry", client.deployment.post_registry, "redirectOf", post_id
+    )
     return Redirect(address_bytes(beneficiary), redirect_bps)
 
 
@@ -126,7 +135,10 @@ def has_badge(client: ChainClient, post_id: bytes) -> bool:
 
 
 def read_request(client: ChainClient, request_id: bytes) -> RequestRecord:
-    """The hub's record of a request or attestation; status NONE where it has none. Raises: ChainError."""
+    """The hub's record of a request or attestation; status NONE where it has none.
+
+    Raises: ChainError.
+    """
     found = client.read_struct("PoCHub", client.deployment.hub, "getRequest", request_id)
     return RequestRecord(
         requester=address_bytes(found["requester"]),
@@ -139,7 +151,8 @@ def read_request(client: ChainClient, request_id: bytes) -> RequestRecord:
 
 
 def find_fulfilment(client: ChainClient, tx_hash: bytes, request_id: bytes) -> Fulfilment | None:
-    """How a transaction answered a request; None if it is unmined, reverted, or answered another one.
+    """How a transaction answered a request; None if it is unmined, reverted, or answered another
+    one.
 
     Raises: ChainError.
     """
@@ -148,7 +161,10 @@ def find_fulfilment(client: ChainClient, tx_hash: bytes, request_id: bytes) -> F
         return None
     finalized = client.finalized(client.head())
     for entry in receipt.logs:
-        if entry.address != client.hub or entry.topics[:2] != (client.hub_abi.topic(FULFILLED), request_id):
+        if entry.address != client.hub or entry.topics[:2] != (
+            client.hub_abi.topic(FULFILLED),
+            request_id,
+        ):
             continue
         event = client.hub_abi.event(FULFILLED, entry.topics, entry.data)
         return Fulfilment(

@@ -34,12 +34,18 @@ class ContractAbi:
         return function_abi_to_4byte_selector(entry) + encode(get_abi_input_types(entry), args)
 
     def answer(self, function: str, data: bytes) -> tuple[Any, ...]:
-        """The values a call returned. Raises: EndpointInconsistent if the bytes do not fit the interface."""
+        """The values a call returned.
+
+        Raises: EndpointInconsistent if the bytes do not fit the interface.
+        """
         entry: Any = self._functions[function]
         try:
             return decode(get_abi_output_types(entry), data)
-        except Exception as exc:  # eth_abi raises many kinds, Overflow and InsufficientData among them
-            raise EndpointInconsistent(f"{function} answered bytes that are no answer: 0x{data.hex()}") from exc
+        # eth_abi raises many kinds, Overflow and InsufficientData among them
+        except Exception as exc:
+            raise EndpointInconsistent(
+                f"{function} answered bytes that are no answer: 0x{data.hex()}"
+            ) from exc
 
     def struct(self, function: str, data: bytes) -> dict[str, Any]:
         """The fields, by name, of the one struct a call returned. Raises: as `answer`."""
@@ -52,7 +58,9 @@ class ContractAbi:
         entry: Any = self._events[event]
         return event_abi_to_log_topic(entry)
 
-    def event(self, name: str, topics: Sequence[bytes], data: bytes, *, raw: Sequence[str] = ()) -> dict[str, Any]:
+    def event(
+        self, name: str, topics: Sequence[bytes], data: bytes, *, raw: Sequence[str] = ()
+    ) -> dict[str, Any]:
         """The arguments of a log of this event, by name.
 
         Args: raw: strings to leave as the bytes that were sent; `text_of` reads them.
@@ -68,9 +76,13 @@ class ContractAbi:
                 for i, topic in zip(indexed, topics[1:], strict=True)
             }
             # A string decodes as bytes do; whoever wrote it may not have written UTF-8.
-            body = decode(["bytes" if i["type"] == "string" else collapse_if_tuple(i) for i in plain], data)
+            body = decode(
+                ["bytes" if i["type"] == "string" else collapse_if_tuple(i) for i in plain], data
+            )
         except Exception as exc:
-            raise EndpointInconsistent(f"A log of {name} does not fit the contract's interface.") from exc
+            raise EndpointInconsistent(
+                f"A log of {name} does not fit the contract's interface."
+            ) from exc
         return values | {
             i["name"]: text_of(value) if i["type"] == "string" and i["name"] not in raw else value
             for i, value in zip(plain, body, strict=True)
@@ -87,7 +99,9 @@ class ContractAbi:
 
 
 def text_of(value: bytes) -> str:
-    """Any bytes as text that a database takes: what is not UTF-8, and the NUL, becomes an escape."""
+    """Any bytes as text that a database takes: what is not UTF-8, and the NUL, becomes an
+    escape.
+    """
     return value.decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
 
 
@@ -99,7 +113,9 @@ def contract(name: str) -> ContractAbi:
 
 @cache
 def known_errors() -> dict[bytes, dict[str, Any]]:
-    """The custom errors of all our contracts by selector: any of them may bubble up through the hub."""
+    """The custom errors of all our contracts by selector: any of them may bubble up through the
+    hub.
+    """
     found: dict[bytes, dict[str, Any]] = {}
     for path in files("oracle.chain").joinpath("abi").iterdir():
         if path.name.endswith(".json"):

@@ -55,22 +55,35 @@ class Deployment:
             missing = [field.name for field in fields(cls) if field.name not in document]
             if missing and "hub" in document:
                 raise NotDeployed(
-                    f"The deployment file is of an older version of the contracts: it lacks {', '.join(missing)}."
-                    " Deploy again with `oracle deploy`, or, for an embedded chain, move the data folder away."
+                    "The deployment file is of an older version of the contracts: it lacks"
+                    f" {', '.join(missing)}. Deploy again with `oracle deploy`, or, for an"
+                    " embedded chain, move the data folder away."
                 )
             deployment = cls(**{field.name: document[field.name] for field in fields(cls)})
         except (ValueError, KeyError, TypeError) as exc:
-            raise NotDeployed("This is no deployment file. Write one with `oracle deploy`.") from exc
+            raise NotDeployed(
+                "This is no deployment file. Write one with `oracle deploy`."
+            ) from exc
         addresses = deployment.addresses()
         wrong = [name for name, address in addresses.items() if not is_address(address)]
-        if wrong or not isinstance(deployment.chain_id, int) or not isinstance(deployment.block_number, int):
-            raise NotDeployed(f"The deployment file is damaged ({', '.join(wrong) or 'a number is text'}).")
+        if (
+            wrong
+            or not isinstance(deployment.chain_id, int)
+            or not isinstance(deployment.block_number, int)
+        ):
+            raise NotDeployed(
+                f"The deployment file is damaged ({', '.join(wrong) or 'a number is text'})."
+            )
         return deployment
 
     def addresses(self) -> Mapping[str, str]:
         """The contracts' addresses by field name."""
         numbers = ("chain_id", "block_number", "block_hash")
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in numbers}
+        return {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name not in numbers
+        }
 
 
 @cache

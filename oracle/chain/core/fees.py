@@ -31,7 +31,8 @@ def suggest(next_base_fee_wei: int, rewards_wei: Sequence[int], limits: FeeLimit
     tip = min(max(usual, limits.min_tip_wei), limits.max_tip_wei)
     if next_base_fee_wei + tip > limits.max_fee_cap_wei:
         raise FeeCapReached(
-            f"The next block asks {next_base_fee_wei} wei and a tip of {tip}; the cap is {limits.max_fee_cap_wei}."
+            f"The next block asks {next_base_fee_wei} wei and a tip of {tip}; the cap is"
+            f" {limits.max_fee_cap_wei}."
         )
     # The base fee rises 12.5 % a block at most: twice lasts for six full blocks.
     return Fee(max_fee_wei=min(2 * next_base_fee_wei + tip, limits.max_fee_cap_wei), tip_wei=tip)
@@ -46,7 +47,9 @@ def replacement(previous: Fee, now: Fee, limits: FeeLimits) -> Fee:
     tip = max(_raised(previous.tip_wei), now.tip_wei)
     max_fee = max(_raised(previous.max_fee_wei), now.max_fee_wei, tip)
     if max_fee > limits.max_fee_cap_wei:
-        raise FeeCapReached(f"A replacement needs {max_fee} wei per gas; the cap is {limits.max_fee_cap_wei}.")
+        raise FeeCapReached(
+            f"A replacement needs {max_fee} wei per gas; the cap is {limits.max_fee_cap_wei}."
+        )
     return Fee(max_fee_wei=max_fee, tip_wei=tip)
 
 

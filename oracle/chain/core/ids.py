@@ -13,7 +13,8 @@ ADDRESS = re.compile(r"0[xX][0-9a-fA-F]{40}")
 
 
 def attestation_id(chain_id: int, hub: bytes, post_id: bytes, content_hash: bytes) -> bytes:
-    """The request id (32 bytes) of a report nobody requested on chain: one for each post and content.
+    """The request id (32 bytes) of a report nobody requested on chain: one for each post and
+    content.
 
     Args: hub 20 bytes; post_id and content_hash 32 bytes each.
     Equal to `PoCHub.attestationId(postId, contentHash)`.
@@ -41,25 +42,50 @@ def request_id(
     min_signatures: int,
     uri: bytes,
 ) -> bytes:
-    """The id (32 bytes) the hub gives a request; recomputed for each event, so that a forged one shows.
+    """The id (32 bytes) the hub gives a request; recomputed for each event, so that a forged one
+    shows.
 
-    It binds all that decides what is analysed, for whom and by how many; `uri` is the bytes that were sent, which need
-    not be UTF-8.
+    It binds all that decides what is analysed, for whom and by how many; `uri` is the bytes that
+    were sent, which need not be UTF-8.
     """
-    types = ["uint256", "address", "address", "uint64", "bytes32", "bytes32", "uint8", "address", "uint8", "bytes32"]
+    types = [
+        "uint256",
+        "address",
+        "address",
+        "uint64",
+        "bytes32",
+        "bytes32",
+        "uint8",
+        "address",
+        "uint8",
+        "bytes32",
+    ]
     addresses = ("0x" + account.hex() for account in (hub, requester, creator))
     hub_text, requester_text, creator_text = addresses
-    values = [chain_id, hub_text, requester_text, seq, post_id, content_hash, media_type, creator_text]
+    values = [
+        chain_id,
+        hub_text,
+        requester_text,
+        seq,
+        post_id,
+        content_hash,
+        media_type,
+        creator_text,
+    ]
     return keccak(encode(types, [*values, min_signatures, keccak(uri)]))
 
 
 def escrow_account(handle: str) -> bytes:
-    """The account (20 bytes) that holds what a creator without a wallet earns; nobody has its key."""
+    """The account (20 bytes) that holds what a creator without a wallet earns; nobody has its
+    key.
+    """
     return keccak(text=f"creativity-oracle/account:{handle}")[-20:]
 
 
 def unnamed_account(post_id: bytes) -> bytes:
-    """The account (20 bytes) of whoever made a post that names no creator: one for each post, with no key."""
+    """The account (20 bytes) of whoever made a post that names no creator: one for each post,
+    with no key.
+    """
     _exact(post_id, 32)
     return keccak(b"creativity-oracle/unnamed:" + post_id)[-20:]
 

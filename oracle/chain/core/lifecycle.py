@@ -1,4 +1,7 @@
-"""Every decision about a transaction after it was signed. Pure: the clock and the facts are arguments."""
+"""Every decision about a transaction after it was signed.
+
+Pure: the clock and the facts are arguments.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +23,9 @@ class Step(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PendingTx:
-    """What we know of a transaction: times of the newest attempt, and the block we believe it is in."""
+    """What we know of a transaction: times of the newest attempt, and the block we believe it is
+    in.
+    """
 
     nonce: int
     first_sent_at: datetime | None
@@ -42,8 +47,8 @@ class ReceiptSeen:
 class Sighting:
     """What the chain says of it now.
 
-    `account_nonce` is the next nonce at the head, `final_nonce` the next nonce at the finalized block;
-    `in_pool` whether the endpoint knows the newest attempt as waiting.
+    `account_nonce` is the next nonce at the head, `final_nonce` the next nonce at the finalized
+    block; `in_pool` whether the endpoint knows the newest attempt as waiting.
     """
 
     now: datetime
@@ -71,7 +76,8 @@ def next_step(tx: PendingTx, seen: Sighting, patience: Patience) -> Step:
     if seen.final_nonce > tx.nonce:
         return Step.VOID  # another transaction spent our nonce, and no reorg can undo it
     if seen.account_nonce > tx.nonce:
-        return Step.WAIT  # spent at the head: a receipt that lags, or another transaction that may vanish
+        # spent at the head: a receipt that lags, or another transaction that may vanish
+        return Step.WAIT
     if tx.first_sent_at is None or tx.last_sent_at is None:
         return Step.SEND
     if not seen.in_pool:
@@ -104,11 +110,18 @@ def next_nonce(account_nonce: int, taken: set[int]) -> int:
 
 def missing_nonces(account_nonce: int, taken: set[int]) -> list[int]:
     """Nonces nobody holds that block later ones of ours, ascending."""
-    return [nonce for nonce in range(account_nonce, max(taken, default=account_nonce)) if nonce not in taken]
+    return [
+        nonce
+        for nonce in range(account_nonce, max(taken, default=account_nonce))
+        if nonce not in taken
+    ]
 
 
 def backoff(
-    tries: int, *, first: timedelta = timedelta(seconds=2), longest: timedelta = timedelta(minutes=5)
+    tries: int,
+    *,
+    first: timedelta = timedelta(seconds=2),
+    longest: timedelta = timedelta(minutes=5),
 ) -> timedelta:
     """How long to wait after so many failures: doubling, bounded."""
     factor = 1 << min(tries, 20)

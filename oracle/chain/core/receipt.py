@@ -1,8 +1,9 @@
-"""A receipt: one decision, what it rests on, and the transaction that recorded it, signed as one. Pure.
+"""A receipt: one decision, what it rests on, and the transaction that recorded it, signed as one.
+Pure.
 
-The report and its signatures bind the verdict to the evidence hash, the models, the index and the policy
-version; the issuer's signature binds that report to its transaction and block. Anybody can check it with
-this file's functions and no network.
+The report and its signatures bind the verdict to the evidence hash, the models, the index and the
+policy version; the issuer's signature binds that report to its transaction and block. Anybody can
+check it with this file's functions and no network.
 """
 
 import hashlib
@@ -20,11 +21,21 @@ from oracle.chain.errors import InvalidReport, SigningFailed
 from oracle.chain.keys.signer import Signer, recover
 
 FORMAT = "creativity-oracle/receipt/1"
-TYPE_HASH = keccak(text="DecisionReceipt(bytes32 reportDigest,bytes32 txHash,uint64 blockNumber,bytes32 blockHash)")
+TYPE_HASH = keccak(
+    text="DecisionReceipt(bytes32 reportDigest,bytes32 txHash,uint64 blockNumber,bytes32 blockHash)"
+)
 FIELDS = {
-    "format", "chain_id", "hub", "report", "signatures", "tx_hash", "block_number", "block_hash", "issuer",
+    "format",
+    "chain_id",
+    "hub",
+    "report",
+    "signatures",
+    "tx_hash",
+    "block_number",
+    "block_hash",
+    "issuer",
     "issuer_signature",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +102,12 @@ class Check:
 
 
 def receipt_digest(
-    report_digest: bytes, chain_id: int, hub: bytes, tx_hash: bytes, block_number: int, block_hash: bytes
+    report_digest: bytes,
+    chain_id: int,
+    hub: bytes,
+    tx_hash: bytes,
+    block_number: int,
+    block_hash: bytes,
 ) -> bytes:
     """What the issuer signs (32 bytes): EIP-712 in the domain of the hub."""
     body = encode(
@@ -113,7 +129,9 @@ def issue(
     block_hash: bytes,
 ) -> DecisionReceipt:
     """Sign a receipt for a report whose transaction is final. Raises: SigningFailed."""
-    to_sign = receipt_digest(digest(report, chain_id, hub), chain_id, hub, tx_hash, block_number, block_hash)
+    to_sign = receipt_digest(
+        digest(report, chain_id, hub), chain_id, hub, tx_hash, block_number, block_hash
+    )
     return DecisionReceipt(
         chain_id=chain_id,
         hub=hub,
@@ -128,7 +146,8 @@ def issue(
 
 
 def check_offline(receipt: DecisionReceipt, evidence: bytes | None = None) -> list[Check]:
-    """Every check that needs no network; with the evidence's bytes, also that they are the ones decided on.
+    """Every check that needs no network; with the evidence's bytes, also that they are the ones
+    decided on.
 
     Evidence is bound by its SHA-256.
     """
@@ -148,7 +167,12 @@ def check_offline(receipt: DecisionReceipt, evidence: bytes | None = None) -> li
         ),
     ]
     to_sign = receipt_digest(
-        report_digest, receipt.chain_id, receipt.hub, receipt.tx_hash, receipt.block_number, receipt.block_hash
+        report_digest,
+        receipt.chain_id,
+        receipt.hub,
+        receipt.tx_hash,
+        receipt.block_number,
+        receipt.block_hash,
     )
     issued = _signer(to_sign, receipt.issuer_signature) == receipt.issuer
     checks.append(
@@ -161,7 +185,11 @@ def check_offline(receipt: DecisionReceipt, evidence: bytes | None = None) -> li
     if evidence is not None:
         found = hashlib.sha256(evidence).digest()
         checks.append(
-            Check("evidence", found == receipt.report.evidence_hash, f"The evidence has the SHA-256 {found.hex()}.")
+            Check(
+                "evidence",
+                found == receipt.report.evidence_hash,
+                f"The evidence has the SHA-256 {found.hex()}.",
+            )
         )
     return checks
 

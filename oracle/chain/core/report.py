@@ -84,9 +84,13 @@ def camel_case(name: str) -> str:
     return head + "".join(part.capitalize() for part in tail)
 
 
-TYPE = f"PoCReport({','.join(f'{kind} {camel_case(name)}' for name, kind in SOLIDITY_TYPES.items())})"
+TYPE = (
+    f"PoCReport({','.join(f'{kind} {camel_case(name)}' for name, kind in SOLIDITY_TYPES.items())})"
+)
 TYPE_HASH = keccak(text=TYPE)
-DOMAIN_TYPE_HASH = keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
+DOMAIN_TYPE_HASH = keccak(
+    text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,20 +133,27 @@ class ReportDraft:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `to_dict`. Raises: InvalidReport, also for missing and for extra fields."""
+        """The inverse of `to_dict`.
+
+        Raises: InvalidReport, also for missing and for extra fields.
+        """
         names = {field.name for field in fields(cls)}
         if set(data) != names:
             raise InvalidReport(
                 f"Fields of the report do not fit: missing {sorted(names - set(data))},"
                 f" unknown {sorted(set(data) - names)}."
             )
-        values: dict[str, Any] = {name: _parsed(name, SOLIDITY_TYPES[name], data[name]) for name in names}
+        values: dict[str, Any] = {
+            name: _parsed(name, SOLIDITY_TYPES[name], data[name]) for name in names
+        }
         return cls(**values)
 
     def complete(self, *, observed_at: int, valid_until: int, signer_epoch: int) -> "PoCReport":
         """The signable report. Times are Unix seconds of the chain's clock."""
         values = {field.name: getattr(self, field.name) for field in fields(ReportDraft)}
-        return PoCReport(**values, observed_at=observed_at, valid_until=valid_until, signer_epoch=signer_epoch)
+        return PoCReport(
+            **values, observed_at=observed_at, valid_until=valid_until, signer_epoch=signer_epoch
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +192,9 @@ def digest(report: PoCReport, chain_id: int, hub: bytes) -> bytes:
 
     Equal to `PoCHub.hashReport(report)`. Source: EIP-712.
     """
-    struct_hash = keccak(encode(["bytes32", *SOLIDITY_TYPES.values()], [TYPE_HASH, *report.as_tuple()]))
+    struct_hash = keccak(
+        encode(["bytes32", *SOLIDITY_TYPES.values()], [TYPE_HASH, *report.as_tuple()])
+    )
     return keccak(b"\x19\x01" + domain_separator(chain_id, hub) + struct_hash)
 
 
@@ -204,7 +217,7 @@ def _member(enum: type[E], value: int) -> E:
 
 
 def _plain(value: object) -> object:
-    return "0x" + value.hex() if isinstance(value, bytes) else int(value)  # type: ignore[call-overload]
+    return ("0x") + value.hex() if isinstance(value, bytes) else int(value)  # type: ignore[call-overload]
 
 
 def _parsed(name: str, kind: str, value: object) -> object:

@@ -24,8 +24,8 @@ class Disposition(Enum):
 
 RESIGN = {"StaleSignerEpoch", "ReportExpired", "ObservedInFuture"}
 RECONCILE = {"RequestNotPending"}
-# What follows from the report and from what the chain will not take back. Everything else is tried again:
-# asking costs nothing, while an answer given up by mistake is lost.
+# What follows from the report and from what the chain will not take back. Everything else is tried
+# again: asking costs nothing, while an answer given up by mistake is lost.
 PERMANENT = {
     "InvalidMediaType",
     "InvalidOutcome",

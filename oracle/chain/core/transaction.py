@@ -29,7 +29,10 @@ class SignedTransaction:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """An unsigned dynamic-fee transaction. The chain id is always in it: another chain refuses it."""
+    """An unsigned dynamic-fee transaction.
+
+    The chain id is always in it: another chain refuses it.
+    """
 
     chain_id: int
     nonce: int
@@ -45,7 +48,10 @@ class Transaction:
         return keccak(TYPE_BYTE + encoded)
 
     def sign(self, signer: Signer) -> SignedTransaction:
-        """The signed bytes and their hash. Raises: SigningFailed if the signature is not the signer's."""
+        """The signed bytes and their hash.
+
+        Raises: SigningFailed if the signature is not the signer's.
+        """
         digest = self.signing_hash()
         signature = signer.sign_digest(digest)
         if recover(digest, signature) != signer.address:

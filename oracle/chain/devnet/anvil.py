@@ -12,8 +12,8 @@ from oracle.chain.devnet.errors import AnvilMissing, DevChainError, DevChainFail
 from oracle.chain.devnet.jsonrpc import JsonRpc
 from oracle.processes import die_with_parent
 
-# The npm package @foundry-rs/anvil is a script that starts one of these; going straight to the binary saves a
-# Node process that would not pass a SIGKILL on.
+# The npm package @foundry-rs/anvil is a script that starts one of these; going straight to the
+# binary saves a Node process that would not pass a SIGKILL on.
 NPM_PLATFORMS = {
     ("linux", "x86_64"): "linux-amd64",
     ("linux", "aarch64"): "linux-arm64",
@@ -22,9 +22,10 @@ NPM_PLATFORMS = {
 }
 NODE_MODULES = Path(__file__).resolve().parents[3] / "contracts" / "node_modules"
 START_TIMEOUT_S = 60.0
-# States of past blocks, for calls at a block: many times the two blocks to finality, and no more, as each is a copy of
-# all that the contracts store. Anvil's own way writes them, whole, below the user's home, where a killed node leaves
-# them: 5.9 GB after 3 000 requests. Blocks, receipts and logs are kept in any case.
+# States of past blocks, for calls at a block: many times the two blocks to finality, and no more,
+# as each is a copy of all that the contracts store. Anvil's own way writes them, whole, below the
+# user's home, where a killed node leaves them: 5.9 GB after 3 000 requests. Blocks, receipts and
+# logs are kept in any case.
 PAST_STATES = 32
 KEEP_STATES_IN_MEMORY = f"--prune-history={PAST_STATES}"
 
@@ -33,7 +34,9 @@ def find_anvil(explicit: Path | None = None, node_modules: Path = NODE_MODULES) 
     """The binary: the given path, else the npm package's, else PATH's. Raises: AnvilMissing."""
     if explicit is not None:
         if not explicit.is_file():
-            raise AnvilMissing(f"There is no anvil at {explicit}. Install it with: npm ci --prefix contracts")
+            raise AnvilMissing(
+                f"There is no anvil at {explicit}. Install it with: npm ci --prefix contracts"
+            )
         return explicit
     system = NPM_PLATFORMS.get((sys.platform, platform.machine()))
     packaged = node_modules / "@foundry-rs" / f"anvil-{system}" / "bin" / "anvil"
@@ -75,7 +78,10 @@ class AnvilOptions:
 
 
 def start_anvil(options: AnvilOptions, log: Path) -> "subprocess.Popen[bytes]":
-    """Start a node and wait until it answers; it dies with the calling thread. Raises: DevChainFailed."""
+    """Start a node and wait until it answers; it dies with the calling thread.
+
+    Raises: DevChainFailed.
+    """
     with log.open("wb") as output:
         node = subprocess.Popen(
             options.argv(),
@@ -105,7 +111,9 @@ def wait_until_up(node: "subprocess.Popen[bytes]", rpc: JsonRpc, log: Path) -> N
     deadline = time.monotonic() + START_TIMEOUT_S
     while not _answers(rpc):
         if node.poll() is not None or time.monotonic() > deadline:
-            raise DevChainFailed(f"Anvil did not start. It said: {log.read_text(errors='replace')[-2000:]}")
+            raise DevChainFailed(
+                f"Anvil did not start. It said: {log.read_text(errors='replace')[-2000:]}"
+            )
         time.sleep(0.02)
 
 

@@ -12,7 +12,12 @@ import structlog
 from eth_account.signers.local import LocalAccount
 
 from oracle.chain.devnet.anvil import AnvilOptions, find_anvil, start_anvil
-from oracle.chain.devnet.errors import DevChainBusy, DevChainError, DevChainFailed, DevChainStateUnusable
+from oracle.chain.devnet.errors import (
+    DevChainBusy,
+    DevChainError,
+    DevChainFailed,
+    DevChainStateUnusable,
+)
 from oracle.chain.devnet.jsonrpc import JsonRpc, json_rpc
 from oracle.chain.devnet.keys import KeyRing
 from oracle.chain.devnet.producer import BlockProducer, Step, finalize_head
@@ -32,8 +37,9 @@ FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.1, 5.0
 class DevChain:
     """Anvil on 127.0.0.1 with accounts of its own and a state that survives restarts and crashes.
 
-    One thread owns the node: it starts it, makes its blocks, saves its state, and starts it again on the same
-    port with the saved state when it dies. The node dies with that thread, so with this process.
+    One thread owns the node: it starts it, makes its blocks, saves its state, and starts it again
+    on the same port with the saved state when it dies. The node dies with that thread, so with this
+    process.
 
     Args:
         data_dir: Folder for state, keys and log; made if absent. One process at a time.
@@ -89,7 +95,9 @@ class DevChain:
         return self.account("oracle")
 
     def account(self, name: str) -> LocalAccount:
-        """The account of this name, random at first and the same ever after; funded once the chain runs."""
+        """The account of this name, random at first and the same ever after; funded once the
+        chain runs.
+        """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         account = self._keys.account(name)
         if self.is_running():
@@ -118,19 +126,28 @@ class DevChain:
         binary = find_anvil(self._anvil)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self._lock.try_acquire():
-            raise DevChainBusy(f"Another process runs the chain in {self._folder}; stop it, or use its RPC URL.")
+            raise DevChainBusy(
+                f"Another process runs the chain in {self._folder}; stop it, or use its RPC URL."
+            )
         options = AnvilOptions(binary, self._port or _free_port(), self._chain_id, self._slots)
         self._options = options
         self._stop.clear()
         self._failure = None
         ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(options, ready.set), name="devnet", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(options, ready.set), name="devnet", daemon=True
+        )
         self._thread.start()
         ready.wait()
         if self._failure is not None:
             self.stop()
             raise self._failure
-        log.info("devnet.started", rpc_url=self.rpc_url, chain_id=self._chain_id, folder=str(self._folder))
+        log.info(
+            "devnet.started",
+            rpc_url=self.rpc_url,
+            chain_id=self._chain_id,
+            folder=str(self._folder),
+        )
         return self.rpc_url
 
     def stop(self) -> None:
@@ -162,7 +179,10 @@ class DevChain:
                 self._stop.wait(min(FIRST_BACKOFF_S * 2**failures, LONGEST_BACKOFF_S))
 
     def _serve_once(self, options: AnvilOptions, ready: Callable[[], None]) -> None:
-        """Run one node until it dies or we are to stop. Raises: DevChainError if it did not get ready."""
+        """Run one node until it dies or we are to stop.
+
+        Raises: DevChainError if it did not get ready.
+        """
         node = start_anvil(options, self._folder / "anvil.log")
         try:
             with json_rpc(options.url) as rpc:
@@ -199,7 +219,10 @@ class DevChain:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.stop()
 

@@ -1,6 +1,7 @@
 """Accounts of the embedded chain: random, kept in its folder, readable by their owner alone.
 
-Not Anvil's well-known keys: an oracle that signs with a key from the documentation signs for everybody.
+Not Anvil's well-known keys: an oracle that signs with a key from the documentation signs for
+everybody.
 """
 
 import json
@@ -12,7 +13,9 @@ from eth_account.signers.local import LocalAccount
 
 
 class KeyRing:
-    """Named accounts in one file of mode 0600; a name gets a random key when it is first asked for."""
+    """Named accounts in one file of mode 0600; a name gets a random key when it is first asked
+    for.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -1,9 +1,9 @@
 """When to make a block.
 
-With transactions waiting: at once. Without: only until the last block with transactions is final, so that
-finality comes in about a second and an idle chain does not grow. Before a block is built on one with
-transactions, that one is on disk: what is final is never lost, and a kill -9 costs at most the head, as a
-reorganisation would.
+With transactions waiting: at once. Without: only until the last block with transactions is final,
+so that finality comes in about a second and an idle chain does not grow. Before a block is built on
+one with transactions, that one is on disk: what is final is never lost, and a kill -9 costs at most
+the head, as a reorganisation would.
 """
 
 import time
@@ -35,7 +35,8 @@ class Sighting:
     last_full: int  # highest block with transactions
     saved: int  # head of the last snapshot
     since_block_s: float
-    last_try_was_empty: bool  # the waiting transactions did not fit into the last block (their fee is too low)
+    # the waiting transactions did not fit into the last block (their fee is too low)
+    last_try_was_empty: bool
 
 
 def next_step(seen: Sighting, blocks_to_finality: int) -> Step:
@@ -103,8 +104,8 @@ class BlockProducer:
 def finalize_head(rpc: JsonRpc, slots_in_an_epoch: int) -> None:
     """Carry finality past the head of a chain that was just loaded.
 
-    Anvil then knows the state of its head and of later blocks only; calls at an older finalized block
-    would fail.
+    Anvil then knows the state of its head and of later blocks only; calls at an older finalized
+    block would fail.
     """
     for _ in range(EPOCHS_TO_FINALITY * slots_in_an_epoch):
         rpc.call("evm_mine")

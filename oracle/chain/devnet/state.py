@@ -1,8 +1,8 @@
 """The chain on disk.
 
-Anvil's own `--state FILE --state-interval N` truncates the file and writes it in place, without fsync (seen
-with strace on 1.7.1): a kill in that moment leaves half a chain. Here a snapshot replaces the last one whole
-or not at all.
+Anvil's own `--state FILE --state-interval N` truncates the file and writes it in place, without
+fsync (seen with strace on 1.7.1): a kill in that moment leaves half a chain. Here a snapshot
+replaces the last one whole or not at all.
 """
 
 import os
@@ -14,7 +14,9 @@ from oracle.chain.errors import RpcRefused
 
 
 class StateFile:
-    """One snapshot (Anvil's gzipped JSON): blocks, transactions, receipts with logs, state at the head."""
+    """One snapshot (Anvil's gzipped JSON): blocks, transactions, receipts with logs, state at
+    the head.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -23,7 +25,10 @@ class StateFile:
         return self.path.exists()
 
     def save(self, rpc: JsonRpc) -> None:
-        """Replace the snapshot by the present chain; durable when this returns. Raises: DevChainFailed."""
+        """Replace the snapshot by the present chain; durable when this returns.
+
+        Raises: DevChainFailed.
+        """
         snapshot = bytes.fromhex(str(rpc.call("anvil_dumpState")).removeprefix("0x"))
         draft = self.path.with_suffix(".new")
         try:
@@ -42,8 +47,8 @@ class StateFile:
             loaded = rpc.call("anvil_loadState", "0x" + self.path.read_bytes().hex())
         except RpcRefused as exc:
             raise DevChainStateUnusable(
-                f"Anvil cannot load {self.path} ({exc.reason}). It may come from a newer Anvil; to begin a"
-                " new chain, move the file away and deploy the contracts again."
+                f"Anvil cannot load {self.path} ({exc.reason}). It may come from a newer Anvil; to"
+                " begin a new chain, move the file away and deploy the contracts again."
             ) from exc
         if loaded is not True:
             raise DevChainStateUnusable(f"Anvil did not accept {self.path}.")

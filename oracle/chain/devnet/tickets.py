@@ -1,10 +1,14 @@
-"""Work that one thread does for others, who wait until what they asked for was begun after they asked."""
+"""Work that one thread does for others, who wait until what they asked for was begun after they
+asked.
+"""
 
 import threading
 
 
 class Tickets:
-    """Requests served in batches: one run serves all who asked before it began, and nobody who asked later."""
+    """Requests served in batches: one run serves all who asked before it began, and nobody who
+    asked later.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

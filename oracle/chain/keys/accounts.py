@@ -1,4 +1,6 @@
-"""Accounts whose key is at hand: for deploying, and for asking the hub as any contract's owner would."""
+"""Accounts whose key is at hand: for deploying, and for asking the hub as any contract's owner
+would.
+"""
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
@@ -12,6 +14,7 @@ def load_account(private_key: str) -> LocalAccount:
     """The account of a private key (32 bytes as hex). Raises: SigningFailed if it is none."""
     try:
         account: LocalAccount = Account.from_key(private_key)
-    except Exception as exc:  # eth_keys raises several kinds; none of their messages may reach a log
+    # eth_keys raises several kinds; none of their messages may reach a log
+    except Exception as exc:
         raise SigningFailed("The private key is not 32 bytes of hex.") from exc
     return account

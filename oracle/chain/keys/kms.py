@@ -35,7 +35,10 @@ class AwsKmsKey:
 
     def sign_digest_der(self, digest: bytes) -> bytes:
         answer = self._client.sign(
-            KeyId=self._key_id, Message=digest, MessageType="DIGEST", SigningAlgorithm="ECDSA_SHA_256"
+            KeyId=self._key_id,
+            Message=digest,
+            MessageType="DIGEST",
+            SigningAlgorithm="ECDSA_SHA_256",
         )
         return bytes(answer["Signature"])
 
@@ -61,17 +64,22 @@ class DeviceSigner:
             signature = r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([v])
             if _recovers_to(digest, signature, self._address):
                 return signature
-        raise SigningFailed("The device's signature belongs to another key than its public key says.")
+        raise SigningFailed(
+            "The device's signature belongs to another key than its public key says."
+        )
 
     def _ask(self, question: Any) -> bytes:
         try:
             return bytes(question())
         except Exception as exc:  # each vendor's client raises kinds of its own
-            raise SigningFailed(f"The key device did not answer: {type(exc).__name__}: {exc}") from exc
+            raise SigningFailed(
+                f"The key device did not answer: {type(exc).__name__}: {exc}"
+            ) from exc
 
 
 def address_of(public_key_der: bytes) -> bytes:
-    """The Ethereum address (20 bytes) of a SubjectPublicKeyInfo with an uncompressed secp256k1 point.
+    """The Ethereum address (20 bytes) of a SubjectPublicKeyInfo with an uncompressed secp256k1
+    point.
 
     Raises: SigningFailed for another curve or form.
     """

@@ -1,4 +1,7 @@
-"""Who signs: a small protocol, and the local key. Other key holders (an HSM, a cloud KMS) fit behind it."""
+"""Who signs: a small protocol, and the local key.
+
+Other key holders (an HSM, a cloud KMS) fit behind it.
+"""
 
 from binascii import Error as BinasciiError
 from pathlib import Path
@@ -13,7 +16,8 @@ from eth_utils.exceptions import ValidationError
 
 from oracle.chain.errors import SigningFailed
 
-# secp256k1 group order; signatures with s above half of it are malleable and refused on chain (EIP-2).
+# secp256k1 group order; signatures with s above half of it are malleable and refused on chain
+# (EIP-2).
 CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
@@ -54,7 +58,8 @@ class LocalSigner:
 def account_from_file(path: Path, password: str | None = None) -> LocalAccount:
     """The key in a file: a keystore of geth's kind (JSON, with its password), or the key in hex.
 
-    Raises: SigningFailed if the file holds neither, or the password is wrong. Its text never gets into the message.
+    Raises: SigningFailed if the file holds neither, or the password is wrong. Its text never gets
+        into the message.
     """
     try:
         text = path.read_text().strip()
@@ -65,7 +70,9 @@ def account_from_file(path: Path, password: str | None = None) -> LocalAccount:
     except OSError as exc:
         raise SigningFailed(f"The key file {path} cannot be read: {exc.strerror}") from exc
     except (ValueError, TypeError, KeyError, BinasciiError, ValidationError):
-        raise SigningFailed(f"The key file {path} holds no key in hex and no keystore this password opens.") from None
+        raise SigningFailed(
+            f"The key file {path} holds no key in hex and no keystore this password opens."
+        ) from None
 
 
 def recover(digest: bytes, signature: bytes) -> bytes:
@@ -77,7 +84,9 @@ def recover(digest: bytes, signature: bytes) -> bytes:
     if len(signature) != 65 or signature[64] not in (27, 28):
         raise SigningFailed("A signature is 65 bytes, r, s and a v of 27 or 28.")
     if int.from_bytes(signature[32:64], "big") > CURVE_ORDER // 2:
-        raise SigningFailed("The signature's s is in the upper half; such signatures can be altered.")
+        raise SigningFailed(
+            "The signature's s is in the upper half; such signatures can be altered."
+        )
     try:
         raw = Signature(signature[:64] + bytes([signature[64] - 27]))
         key: PublicKey = raw.recover_public_key_from_msg_hash(digest)

@@ -24,7 +24,8 @@ class GapWatch:
         self._checked: bytes | None = None
 
     def find(self, finalized: Header) -> Sequence[tuple[int, int]]:
-        """Ranges of blocks, ends included, that hold a request the inbox lacks; each block is checked once.
+        """Ranges of blocks, ends included, that hold a request the inbox lacks; each block is
+        checked once.
 
         Raises: ChainError, DatabaseUnavailable.
         """
@@ -33,11 +34,13 @@ class GapWatch:
         try:
             count = int(self._client.hub_read("requestCount", block=finalized.number))
         except (RpcRefused, ContractReverted, EndpointInconsistent):
-            return []  # that block's state is pruned, or the hub is younger than it: a later one will tell
+            # that block's state is pruned, or the hub is younger than it: a later one will tell
+            return []
         with self._db.transaction() as conn:
             gaps = inbox.sequence_gaps(conn, last=count)
             ranges = [
-                (inbox.block_of_sequence(conn, below=first) or self._start_block, finalized.number) for first, _ in gaps
+                (inbox.block_of_sequence(conn, below=first) or self._start_block, finalized.number)
+                for first, _ in gaps
             ]
         if gaps:
             log.error("inbox.gap", sequences=gaps, finalized=finalized.number)

@@ -1,4 +1,6 @@
-"""Prometheus metrics of the chain node, read from the database: any process that has it can show them."""
+"""Prometheus metrics of the chain node, read from the database: any process that has it can show
+them.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,7 +15,10 @@ from storage.errors import StorageError
 
 
 class NodeCollector(Collector):
-    """Register it once: `REGISTRY.register(NodeCollector(db))`. A scrape costs one short transaction."""
+    """Register it once: `REGISTRY.register(NodeCollector(db))`.
+
+    A scrape costs one short transaction.
+    """
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -36,11 +41,22 @@ class NodeCollector(Collector):
 def _status(conn: Connection) -> Iterator[Metric]:
     status = node_status.get(conn)
     now = datetime.now(UTC)
-    yield _gauge("oracle_node_finality_latched", "1 while the node stands still", int(status.latched))
-    yield _gauge("oracle_node_last_reorg_depth_blocks", "Blocks the last reorg took", status.last_reorg_depth)
-    heights = {"head": status.head_number, "finalized": status.finalized_number, "cursor": status.cursor_number}
+    yield _gauge(
+        "oracle_node_finality_latched", "1 while the node stands still", int(status.latched)
+    )
+    yield _gauge(
+        "oracle_node_last_reorg_depth_blocks", "Blocks the last reorg took", status.last_reorg_depth
+    )
+    heights = {
+        "head": status.head_number,
+        "finalized": status.finalized_number,
+        "cursor": status.cursor_number,
+    }
     yield _by(
-        "oracle_node_block", "Heights as of the last round", "at", {k: v for k, v in heights.items() if v is not None}
+        "oracle_node_block",
+        "Heights as of the last round",
+        "at",
+        {k: v for k, v in heights.items() if v is not None},
     )
     if status.head_number is not None and status.cursor_number is not None:
         lag = status.head_number - status.cursor_number
@@ -49,9 +65,15 @@ def _status(conn: Connection) -> Iterator[Metric]:
         age = (now - status.last_poll_at).total_seconds()
         yield _gauge("oracle_node_lag_seconds", "Time since the last whole round", age)
     if status.balance_wei is not None:
-        yield _gauge("oracle_node_balance_wei", "What the sending account has left for gas", status.balance_wei)
+        yield _gauge(
+            "oracle_node_balance_wei",
+            "What the sending account has left for gas",
+            status.balance_wei,
+        )
     standings = GaugeMetricFamily(
-        "oracle_endpoint_standing", "1 for the standing an endpoint has now", labels=["endpoint", "standing"]
+        "oracle_endpoint_standing",
+        "1 for the standing an endpoint has now",
+        labels=["endpoint", "standing"],
     )
     for endpoint in status.endpoints:
         standings.add_metric([str(endpoint["name"]), str(endpoint["standing"])], 1)
@@ -72,9 +94,20 @@ def _queues(conn: Connection) -> Iterator[Metric]:
             "orphaned": waiting.orphaned,
         },
     )
-    statuses = dict.fromkeys(("pending", "sent", "included", "final", "refused"), 0) | outbox.counts(conn)
-    yield _by("oracle_outbox_decisions", "Decisions by where they stand on their way to the chain", "status", statuses)
-    yield _gauge("oracle_outbox_oldest_seconds", "Age of the oldest open decision", outbox.oldest_open_s(conn))
+    statuses = dict.fromkeys(
+        ("pending", "sent", "included", "final", "refused"), 0
+    ) | outbox.counts(conn)
+    yield _by(
+        "oracle_outbox_decisions",
+        "Decisions by where they stand on their way to the chain",
+        "status",
+        statuses,
+    )
+    yield _gauge(
+        "oracle_outbox_oldest_seconds",
+        "Age of the oldest open decision",
+        outbox.oldest_open_s(conn),
+    )
 
 
 def _traffic(conn: Connection) -> Iterator[Metric]:

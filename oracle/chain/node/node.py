@@ -1,4 +1,6 @@
-"""The chain node: one loop that reads requests, sends decisions, and follows them until they are final."""
+"""The chain node: one loop that reads requests, sends decisions, and follows them until they are
+final.
+"""
 
 import threading
 import time
@@ -42,13 +44,15 @@ LOCK = 0x0C0FFEE_0DE
 LONGEST_PAUSE_S = 30.0
 WAKE_S = 0.05  # how late an announced head may wake the poller
 CHECK_EVERY_S = 60.0
-# How long the head may stay below a block that was final before that counts as a breach: an endpoint
-# behind a balancer can lag for a while (Chainlink #12605), a chain that lost blocks never comes back.
+# How long the head may stay below a block that was final before that counts as a breach: an
+# endpoint behind a balancer can lag for a while (Chainlink #12605), a chain that lost blocks never
+# comes back.
 BEHIND_PATIENCE = timedelta(minutes=2)
 
 
 class ChainNode:
-    """Answers a hub's requests and records decisions, exactly once each, through crashes and reorgs.
+    """Answers a hub's requests and records decisions, exactly once each, through crashes and
+    reorgs.
 
     Everything it knows is in the database: `step` can be cut off anywhere and run again, by this
     process or another.
@@ -76,20 +80,26 @@ class ChainNode:
         """
         Args:
             signer: Signs reports; a signer of the OracleRegistry.
-            on_request: Takes a request over, in the transaction that stores it; returns its analysis,
-                or None to decline it.
+            on_request: Takes a request over, in the transaction that stores it; returns its
+                analysis, or None to decline it.
             transmitter: Pays for transactions; the signer where none is given.
             confirmations: Blocks on top of a request's block before its answer is sent.
             quorum: The other signers; None for a single authority.
-            uploads: Shares uploads with the other signers; without it a quorum answers requests only.
+            uploads: Shares uploads with the other signers; without it a quorum answers requests
+                only.
             heads: Wakes the poller between two looks; without it the pause is always waited out.
-            on_point: Called by name wherever a crash could fall between two effects (tests raise there).
+            on_point: Called by name wherever a crash could fall between two effects (tests raise
+                there).
         """
         start_block = client.deployment.block_number
         broadcaster = Broadcaster(db, client, transmitter or signer, on_point)
-        resolver = Resolver(db, client, start_block=start_block, outvoted_is_fine=quorum is not None)
+        resolver = Resolver(
+            db, client, start_block=start_block, outvoted_is_fine=quorum is not None
+        )
         self._quorum = (
-            QuorumSigner(db, client, signer, resolver, quorum, uploads, on_point=on_point) if quorum else None
+            QuorumSigner(db, client, signer, resolver, quorum, uploads, on_point=on_point)
+            if quorum
+            else None
         )
         self._proofs = ProofDesk(db, client, broadcaster, on_point) if quorum else None
         self._heads = heads
@@ -133,7 +143,9 @@ class ChainNode:
                 self.step()
                 pause_s = self._poll_interval_s
             except (ChainError, StorageError) as exc:
-                if not self._started and not getattr(exc, "retryable", isinstance(exc, DatabaseUnavailable)):
+                if not self._started and not getattr(
+                    exc, "retryable", isinstance(exc, DatabaseUnavailable)
+                ):
                     self.close()
                     raise
                 pause_s = self._failed(exc, pause_s)
@@ -149,7 +161,11 @@ class ChainNode:
             stop.wait(pause_s)
             return
         ends_at = time.monotonic() + pause_s
-        while not stop.is_set() and not self._heads.woken.is_set() and (left := ends_at - time.monotonic()) > 0:
+        while (
+            not stop.is_set()
+            and not self._heads.woken.is_set()
+            and (left := ends_at - time.monotonic()) > 0
+        ):
             stop.wait(min(left, WAKE_S))
         self._heads.woken.clear()
 
@@ -189,7 +205,9 @@ class ChainNode:
         return True
 
     def _follow_withdrawals(self, finalized: Header) -> None:
-        """They are only shown to people: an endpoint without old logs, say, must not look like a node that failed."""
+        """They are only shown to people: an endpoint without old logs, say, must not look like a
+        node that failed.
+        """
         try:
             self._withdrawals.follow(finalized)
         except ChainError as exc:
@@ -209,7 +227,9 @@ class ChainNode:
         return self._quorum.port if self._quorum is not None else None
 
     def _start(self) -> None:
-        """Refuse another chain, another hub, or a database of another hub; the chain is asked again now and then."""
+        """Refuse another chain, another hub, or a database of another hub; the chain is asked
+        again now and then.
+        """
         if time.monotonic() - self._checked_at < CHECK_EVERY_S:
             return
         self._client.check()
@@ -221,7 +241,12 @@ class ChainNode:
         with self._db.transaction() as conn:
             policies.bind(conn, bound)
         self._started = True
-        log.info("node.started", chain_id=deployment.chain_id, hub=deployment.hub, sender="0x" + self._sender.hex())
+        log.info(
+            "node.started",
+            chain_id=deployment.chain_id,
+            hub=deployment.hub,
+            sender="0x" + self._sender.hex(),
+        )
 
     def _check_finality(self, status: node_status.NodeStatus, head: Header) -> None:
         """Latch when a block that was final has another hash, or stays away for long."""
@@ -236,9 +261,12 @@ class ChainNode:
         now = datetime.now(UTC)
         self._behind_since = self._behind_since or now
         if now - self._behind_since >= self._behind_patience:
-            raise FinalityBreached(f"Block {status.finalized_number} was final and is gone; the head is {head.number}.")
+            raise FinalityBreached(
+                f"Block {status.finalized_number} was final and is gone; the head is {head.number}."
+            )
         raise BlockUnknown(
-            f"The head is {head.number}, below the finalized block {status.finalized_number}: the endpoint lags."
+            f"The head is {head.number}, below the finalized block {status.finalized_number}: the"
+            " endpoint lags."
         )
 
     def _judge_breach(self, header: Header, was: bytes) -> None:
@@ -246,10 +274,16 @@ class ChainNode:
         said = self._client.endpoint.hashes_at(header.number)
         if was in said.values():
             self._client.endpoint.distrust(f"It replaced the final block {header.number}.")
-            raise EndpointInconsistent(f"{self._client.endpoint.name} replaced the final block {header.number} alone.")
+            raise EndpointInconsistent(
+                f"{self._client.endpoint.name} replaced the final block {header.number} alone."
+            )
         if None in said.values():
-            raise BlockUnknown(f"Not every endpoint has block {header.number}; one alone does not prove a breach.")
-        raise FinalityBreached(f"Block {header.number} was final as 0x{was.hex()} and is now 0x{header.hash.hex()}.")
+            raise BlockUnknown(
+                f"Not every endpoint has block {header.number}; one alone does not prove a breach."
+            )
+        raise FinalityBreached(
+            f"Block {header.number} was final as 0x{was.hex()} and is now 0x{header.hash.hex()}."
+        )
 
     def _note(self, head: Header, finalized: Header, cursor: int) -> None:
         balance_wei = self._client.balance_wei(self._sender)
@@ -299,7 +333,8 @@ def known_final_of(status: node_status.NodeStatus) -> tuple[int, bytes] | None:
 
 
 def clear_latch(db: Database) -> bool:
-    """Let a latched node go on: it looks for the last block it shares with the chain and works from there.
+    """Let a latched node go on: it looks for the last block it shares with the chain and works from
+    there.
 
     For an operator who knows what happened. Returns False if the node was not latched.
     """

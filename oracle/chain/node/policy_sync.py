@@ -1,4 +1,6 @@
-"""The contract's policy into the database, version by version; an old decision keeps its old rules."""
+"""The contract's policy into the database, version by version; an old decision keeps its old
+rules.
+"""
 
 import structlog
 
@@ -16,10 +18,17 @@ log = structlog.get_logger(__name__)
 
 def read_terms(client: ChainClient, version: int, *, block: BlockId = "latest") -> PolicyTerms:
     """The terms of a version. Raises: ContractReverted (UnknownConfigVersion), ChainError."""
-    terms = client.read_struct("PolicyRegistry", client.deployment.policy, "termsAt", version, block=block)
+    terms = client.read_struct(
+        "PolicyRegistry", client.deployment.policy, "termsAt", version, block=block
+    )
     return PolicyTerms(
         version=version,
-        grade_cutoffs_bps=(terms["gradeABps"], terms["gradeBBps"], terms["gradeCBps"], terms["gradeDBps"]),
+        grade_cutoffs_bps=(
+            terms["gradeABps"],
+            terms["gradeBBps"],
+            terms["gradeCBps"],
+            terms["gradeDBps"],
+        ),
         request_timeout_s=terms["requestTimeout"],
         dispute_window_s=terms["disputeWindow"],
         fee_wei=terms["feeWei"],
@@ -28,7 +37,9 @@ def read_terms(client: ChainClient, version: int, *, block: BlockId = "latest") 
 
 
 class PolicySync:
-    """Reads versions the database lacks; those above the finalized block are read again until they are final."""
+    """Reads versions the database lacks; those above the finalized block are read again until
+    they are final.
+    """
 
     def __init__(self, db: Database, client: ChainClient) -> None:
         self._db = db
@@ -55,7 +66,8 @@ class PolicySync:
         try:
             return max(known, self._current(finalized))
         except (RpcRefused, ContractReverted, EndpointInconsistent):
-            # That block's state is pruned, or the contract is younger than it: ask again at a later one.
+            # That block's state is pruned, or the contract is younger than it: ask again at a later
+            # one.
             return known
 
     def _record(self, version: int, head: Header, *, final: bool) -> None:
@@ -64,11 +76,18 @@ class PolicySync:
             policies.record_terms(conn, terms, block_number=head.number, final=final)
             for media_type in MediaType:
                 threshold_bps, base_redirect_bps = self._client.read(
-                    "PolicyRegistry", self._address, "policyAt", version, int(media_type), block=head.number
+                    "PolicyRegistry",
+                    self._address,
+                    "policyAt",
+                    version,
+                    int(media_type),
+                    block=head.number,
                 )
                 policy = Policy(version, media_type.label, threshold_bps, base_redirect_bps)
                 policies.record(conn, policy, block_number=head.number, final=final)
         log.info("policy.read", version=version, final=final, block=head.number)
 
     def _current(self, block: Header) -> int:
-        return int(self._client.read("PolicyRegistry", self._address, "currentVersion", block=block.number))
+        return int(
+            self._client.read("PolicyRegistry", self._address, "currentVersion", block=block.number)
+        )

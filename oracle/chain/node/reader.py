@@ -38,7 +38,9 @@ class Reader:
         chunk_blocks: int = 2_000,
         on_point: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`start_block` is the first block that can hold a request of ours (the hub's deployment)."""
+        """`start_block` is the first block that can hold a request of ours (the hub's
+        deployment).
+        """
         self._db = db
         self._client = client
         self._on_request = on_request
@@ -52,11 +54,14 @@ class Reader:
     def sync(self, head: Header, finalized: Header) -> int:
         """Read every block up to the head. Returns the height of the last one read.
 
-        Raises: FinalityBreached if the chain has replaced a block that was final, ChainError, DatabaseUnavailable.
+        Raises: FinalityBreached if the chain has replaced a block that was final, ChainError,
+            DatabaseUnavailable.
         """
         tip = self._shared_tip(head)
         while tip.number < finalized.number:
-            tip = self._read_finalized(tip.number + 1, min(tip.number + self._chunk, finalized.number))
+            tip = self._read_finalized(
+                tip.number + 1, min(tip.number + self._chunk, finalized.number)
+            )
         while tip.number < head.number:
             header = self._client.find_header(tip.number + 1)
             if header is None or header.parent_hash != tip.hash:
@@ -108,7 +113,8 @@ class Reader:
 
     def _on_chain(self, block: Block, head: Header) -> bool:
         if block.number > head.number:
-            return False  # the chain is shorter than it was; a longer one may still bring the block back
+            # the chain is shorter than it was; a longer one may still bring the block back
+            return False
         header = head if block.number == head.number else self._client.find_header(block.number)
         return header is not None and header.hash == block.hash
 
@@ -117,7 +123,8 @@ class Reader:
         try:
             requests = self._requests_between(first, last)
         except RpcRefused:
-            # Every provider has limits of its own and words of its own for them: halve, whatever it said.
+            # Every provider has limits of its own and words of its own for them: halve, whatever it
+            # said.
             if first == last:
                 raise
             self._chunk = max(1, (last - first + 1) // 2)
@@ -128,18 +135,27 @@ class Reader:
         return block
 
     def _requests_between(self, first: int, last: int) -> list[RequestSeen]:
-        """The requests in a range of finalized blocks. Raises: RpcRefused where the range is too wide."""
+        """The requests in a range of finalized blocks.
+
+        Raises: RpcRefused where the range is too wide.
+        """
         logs = self._client.logs_between(first, last, topics=[_hex(self._topic)])
-        headers = {number: self._client.header(number) for number in {entry.block_number for entry in logs}}
+        headers = {
+            number: self._client.header(number) for number in {entry.block_number for entry in logs}
+        }
         for entry in logs:
             if headers[entry.block_number].hash != entry.block_hash:
-                raise EndpointInconsistent(f"A log of block {entry.block_number} names another block hash.")
+                raise EndpointInconsistent(
+                    f"A log of block {entry.block_number} names another block hash."
+                )
         return [self._request(entry, headers[entry.block_number]) for entry in logs]
 
     def _read_block(self, header: Header) -> Block:
         """Read one block above the finalized one, by its hash: never mixes two branches."""
         logs: list[Log] = []
-        if may_contain(header.logs_bloom, self._client.hub) and may_contain(header.logs_bloom, self._topic):
+        if may_contain(header.logs_bloom, self._client.hub) and may_contain(
+            header.logs_bloom, self._topic
+        ):
             logs = self._client.logs_of_block(header.hash, topics=[_hex(self._topic)])
             if not logs:
                 self._confirm_empty(header)
@@ -151,10 +167,13 @@ class Reader:
         try:
             logs = self._client.logs_in_receipts(header.hash)
         except RpcRefused:
-            return  # not every endpoint gives receipts of a block; the hub's count tells at finality
+            # not every endpoint gives receipts of a block; the hub's count tells at finality
+            return
         for entry in logs:
             if entry.topics[:1] == (self._topic,):
-                raise EndpointInconsistent(f"The endpoint hides a request in block {header.number}.")
+                raise EndpointInconsistent(
+                    f"The endpoint hides a request in block {header.number}."
+                )
 
     def _store(self, block: Block, requests: Sequence[RequestSeen]) -> None:
         with self._db.transaction() as conn:
@@ -168,16 +187,23 @@ class Reader:
 
     def _note(self, conn: Connection, request: RequestSeen) -> None:
         status = inbox.note(conn, request)
-        seen = log.bind(request_id=request.request_id.hex(), block=request.block_number, seq=request.seq)
+        seen = log.bind(
+            request_id=request.request_id.hex(), block=request.block_number, seq=request.seq
+        )
         if status == "waiting":
             self._hand_over(conn, request)
         elif status == "conflict":
-            seen.error("request.conflict", reason="came back after a reorg with another content; never answered")
+            seen.error(
+                "request.conflict",
+                reason="came back after a reorg with another content; never answered",
+            )
         else:
             seen.info("request.seen_again", status=status)
 
     def _hand_over(self, conn: Connection, request: RequestSeen) -> None:
-        """Give a request to the use case, in the transaction of its row; a failure of it stays its own."""
+        """Give a request to the use case, in the transaction of its row; a failure of it stays
+        its own.
+        """
         try:
             with conn.transaction():
                 analysis_id = self._on_request(conn, request)
@@ -204,7 +230,10 @@ class Reader:
                 self._hand_over(conn, request)
 
     def _request(self, entry: Log, header: Header) -> RequestSeen:
-        """The request of a log. Raises: EndpointInconsistent if its id is not the id of its content."""
+        """The request of a log.
+
+        Raises: EndpointInconsistent if its id is not the id of its content.
+        """
         event = self._client.hub_abi.event(REQUESTED, entry.topics, entry.data, raw=("uri",))
         requester, creator = address_bytes(event["requester"]), address_bytes(event["creator"])
         expected = ids.request_id(
@@ -220,7 +249,9 @@ class Reader:
             event["uri"],
         )
         if expected != event["requestId"]:
-            raise EndpointInconsistent(f"A log in block {entry.block_number} is no request of the hub.")
+            raise EndpointInconsistent(
+                f"A log in block {entry.block_number} is no request of the hub."
+            )
         return RequestSeen(
             request_id=event["requestId"],
             seq=event["seq"],
@@ -242,7 +273,12 @@ class Reader:
 
 
 def _block(header: Header) -> Block:
-    return Block(header.number, header.hash, header.parent_hash, datetime.fromtimestamp(header.timestamp, UTC))
+    return Block(
+        header.number,
+        header.hash,
+        header.parent_hash,
+        datetime.fromtimestamp(header.timestamp, UTC),
+    )
 
 
 def _hex(topic: bytes) -> str:

@@ -10,7 +10,10 @@ from oracle.chain.rpc.client import ChainClient
 
 
 def check_on_chain(client: ChainClient, receipt: DecisionReceipt) -> list[Check]:
-    """Every check that needs an endpoint of the chain. Raises: ChainError if the chain cannot be asked."""
+    """Every check that needs an endpoint of the chain.
+
+    Raises: ChainError if the chain cannot be asked.
+    """
     same = (receipt.chain_id, receipt.hub) == (client.chain_id, client.hub)
     checks = [Check("deployment", same, f"Hub {hexed(receipt.hub)} on chain {receipt.chain_id}.")]
     if not same:
@@ -26,10 +29,16 @@ def check_on_chain(client: ChainClient, receipt: DecisionReceipt) -> list[Check]
 
 def _transaction(receipt: DecisionReceipt, found: Fulfilment | None) -> Check:
     if found is None:
-        return Check("transaction", False, f"Transaction {hexed(receipt.tx_hash)} did not record this decision.")
+        return Check(
+            "transaction",
+            False,
+            f"Transaction {hexed(receipt.tx_hash)} did not record this decision.",
+        )
     same = (found.block_number, found.block_hash) == (receipt.block_number, receipt.block_hash)
     words = "final" if found.final else "not final yet"
-    return Check("transaction", same and found.final, f"Recorded in block {found.block_number}, {words}.")
+    return Check(
+        "transaction", same and found.final, f"Recorded in block {found.block_number}, {words}."
+    )
 
 
 def _content(receipt: DecisionReceipt, found: Fulfilment | None) -> Check:
@@ -40,8 +49,18 @@ def _content(receipt: DecisionReceipt, found: Fulfilment | None) -> Check:
         found.similarity_bps,
         found.original_creator,
         found.evidence_hash,
-    ) == (report.post_id, report.outcome, report.similarity_bps, report.original_creator, report.evidence_hash)
-    return Check("content", same, f"{report.outcome.name.lower()}, similarity {report.similarity_bps} of 10000.")
+    ) == (
+        report.post_id,
+        report.outcome,
+        report.similarity_bps,
+        report.original_creator,
+        report.evidence_hash,
+    )
+    return Check(
+        "content",
+        same,
+        f"{report.outcome.name.lower()}, similarity {report.similarity_bps} of 10000.",
+    )
 
 
 def _signers(client: ChainClient, receipt: DecisionReceipt) -> Check:
@@ -52,15 +71,22 @@ def _signers(client: ChainClient, receipt: DecisionReceipt) -> Check:
     abi = contract("OracleRegistry")
     topics = [hexed(abi.topic("SignersChanged")), hexed(epoch.to_bytes(32, "big"))]
     logs = client.logs_between(
-        client.deployment.block_number, receipt.block_number, topics=topics, address=client.deployment.oracle_registry
+        client.deployment.block_number,
+        receipt.block_number,
+        topics=topics,
+        address=client.deployment.oracle_registry,
     )
     if not logs:
-        return Check("signers", False, f"The registry never had a signer set with the number {epoch}.")
+        return Check(
+            "signers", False, f"The registry never had a signer set with the number {epoch}."
+        )
     event = abi.event("SignersChanged", logs[-1].topics, logs[-1].data)
     members = {address_bytes(account) for account in event["signers"]}
     enough = signers <= members and len(signers) >= event["quorum"]
     return Check(
-        "signers", enough, f"{len(signers)} of the {len(members)} signers of set {epoch}, {event['quorum']} needed."
+        "signers",
+        enough,
+        f"{len(signers)} of the {len(members)} signers of set {epoch}, {event['quorum']} needed.",
     )
 
 
@@ -70,4 +96,6 @@ def _standing(client: ChainClient, receipt: DecisionReceipt) -> Check:
         return Check("standing", False, "The post has no result.")
     if result.request_id == receipt.report.request_id:
         return Check("standing", True, f"It is the post's result, {result.status.name.lower()}.")
-    return Check("standing", True, f"A later analysis has replaced it (revision {result.revision}).")
+    return Check(
+        "standing", True, f"A later analysis has replaced it (revision {result.revision})."
+    )

@@ -32,11 +32,21 @@ class ReceiptDesk:
                 with self._db.transaction() as conn:
                     receipts.add(conn, row.id, body)
                 written += 1
-                log.info("receipt.issued", analysis_id=str(row.analysis_id), tx_hash=(row.tx_hash or b"").hex())
+                log.info(
+                    "receipt.issued",
+                    analysis_id=str(row.analysis_id),
+                    tx_hash=(row.tx_hash or b"").hex(),
+                )
         return written
 
     def _receipt(self, row: Attestation) -> str | None:
-        if not (row.signed_report and row.signatures and row.tx_hash and row.block_number and row.block_hash):
+        if not (
+            row.signed_report
+            and row.signatures
+            and row.tx_hash
+            and row.block_number
+            and row.block_hash
+        ):
             return None
         return receipt.issue(
             self._signer,

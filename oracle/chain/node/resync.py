@@ -1,4 +1,6 @@
-"""After an operator has accepted that final blocks were replaced: find the shared past, take back the rest."""
+"""After an operator has accepted that final blocks were replaced: find the shared past, take
+back the rest.
+"""
 
 from datetime import UTC, datetime
 
@@ -16,16 +18,21 @@ log = structlog.get_logger(__name__)
 
 
 class Resync:
-    """Compares every block we have built on with the chain, latest first, until one still stands."""
+    """Compares every block we have built on with the chain, latest first, until one still
+    stands.
+    """
 
-    def __init__(self, db: Database, client: ChainClient, sender: bytes, *, start_block: int) -> None:
+    def __init__(
+        self, db: Database, client: ChainClient, sender: bytes, *, start_block: int
+    ) -> None:
         self._db = db
         self._client = client
         self._sender = sender
         self._start_block = start_block
 
     def run(self, head: Header) -> None:
-        """Take back transactions and requests whose blocks are gone. Raises: ChainError, DatabaseUnavailable.
+        """Take back transactions and requests whose blocks are gone. Raises: ChainError,
+        DatabaseUnavailable.
 
         Blocks are a chain of hashes: where one still stands, everything before it does.
         """

@@ -21,10 +21,17 @@ AGAIN_BLOCKS = 64
 
 
 class WithdrawalReader:
-    """Reads the splitter's events up to the finalized block, each once. They move no money here: people are shown."""
+    """Reads the splitter's events up to the finalized block, each once.
 
-    def __init__(self, db: Database, client: ChainClient, *, start_block: int, widest: int = WIDEST_BLOCKS) -> None:
-        """`widest` is the widest range of blocks that is asked for at once; endpoints may refuse wide ones."""
+    They move no money here: people are shown.
+    """
+
+    def __init__(
+        self, db: Database, client: ChainClient, *, start_block: int, widest: int = WIDEST_BLOCKS
+    ) -> None:
+        """`widest` is the widest range of blocks that is asked for at once; endpoints may refuse
+        wide ones.
+        """
         self._db = db
         self._client = client
         self._start_block = start_block
@@ -43,7 +50,8 @@ class WithdrawalReader:
         with self._db.transaction() as conn:
             up_to = ledger_withdrawals.read_up_to(conn)
         at = self._start_block - 1
-        if up_to is not None:  # a little of it again: an endpoint that lagged may have left something out
+        # a little of it again: an endpoint that lagged may have left something out
+        if up_to is not None:
             at = max(at, up_to - min(AGAIN_BLOCKS, self._chunk // 2))
         found = 0
         for _ in range(READS_A_TIME):
@@ -72,17 +80,28 @@ class WithdrawalReader:
         self._up_to = None
 
     def _between(self, first: int, last: int) -> list[Withdrawal]:
-        self._client.header(last)  # who does not have it yet answers with no logs, and without an error
+        # who does not have it yet answers with no logs, and without an error
+        self._client.header(last)
         topic = hexed(self._abi.topic(EVENT))
         logs = self._client.logs_between(first, last, topics=[topic], address=hexed(self._address))
-        headers = {number: self._client.header(number) for number in {entry.block_number for entry in logs}}
+        headers = {
+            number: self._client.header(number) for number in {entry.block_number for entry in logs}
+        }
         return [self._withdrawal(entry, headers[entry.block_number]) for entry in logs]
 
     def _withdrawal(self, entry: Log, header: Header) -> Withdrawal:
         if entry.address != self._address or entry.block_hash != header.hash:
-            raise EndpointInconsistent(f"A log of block {entry.block_number} is of another contract or another block.")
+            raise EndpointInconsistent(
+                f"A log of block {entry.block_number} is of another contract or another block."
+            )
         event = self._abi.event(EVENT, entry.topics, entry.data)
         return Withdrawal(
-            entry.tx_hash, entry.log_index, entry.block_number, datetime.fromtimestamp(header.timestamp, UTC),
-            address_bytes(event["account"]), address_bytes(event["to"]), address_bytes(event["token"]), event["amount"],
-        )  # fmt: skip
+            entry.tx_hash,
+            entry.log_index,
+            entry.block_number,
+            datetime.fromtimestamp(header.timestamp, UTC),
+            address_bytes(event["account"]),
+            address_bytes(event["to"]),
+            address_bytes(event["token"]),
+            event["amount"],
+        )

@@ -1,1 +1,3 @@
-"""Several oracles, one report: signed observations, a median all can check, and a quorum of signatures."""
+"""Several oracles, one report: signed observations, a median all can check, and a quorum of
+signatures.
+"""

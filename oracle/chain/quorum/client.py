@@ -14,7 +14,8 @@ from oracle.fetch.network import DeadlineStream
 HEADERS = [(b"Content-Type", b"application/json"), (b"Accept-Encoding", b"identity")]
 KEPT_FOR_S = 20.0  # a signer's port closes a connection that is silent for 30 s
 
-# Connections are kept for many conversations, so the limit belongs to the thread that speaks, not to the connection.
+# Connections are kept for many conversations, so the limit belongs to the thread that speaks, not
+# to the connection.
 _ends_at: ContextVar[float] = ContextVar("_ends_at")
 
 
@@ -34,16 +35,27 @@ class Line:
 
     @contextmanager
     def post(self, url: str, body: bytes, within_s: float) -> Iterator[httpcore2.Response]:
-        """Post JSON; the answer is read in the block, on this thread. Raises: OSError, here or while it is read."""
+        """Post JSON; the answer is read in the block, on this thread.
+
+        Raises: OSError, here or while it is read.
+        """
         token = _ends_at.set(time.monotonic() + within_s)
         try:
             with self._pool.stream(
-                "POST", url, headers=HEADERS, content=body, extensions={"timeout": {"pool": within_s}}
+                "POST",
+                url,
+                headers=HEADERS,
+                content=body,
+                extensions={"timeout": {"pool": within_s}},
             ) as response:
                 yield response
         except httpcore2.TimeoutException as exc:
             raise TimeoutError(f"no answer within {within_s:.0f} s") from exc
-        except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.UnsupportedProtocol) as exc:
+        except (
+            httpcore2.NetworkError,
+            httpcore2.ProtocolError,
+            httpcore2.UnsupportedProtocol,
+        ) as exc:
             raise ConnectionError(str(exc) or type(exc).__name__) from exc
         finally:
             _ends_at.reset(token)
@@ -64,7 +76,10 @@ class _Backend(httpcore2.NetworkBackend):
         self._system = httpcore2.SyncBackend()
 
     def limit_s(self) -> float:
-        """How long the next operation may take. Raises: TimeoutException when there is no time left."""
+        """How long the next operation may take.
+
+        Raises: TimeoutException when there is no time left.
+        """
         left_s = _ends_at.get() - time.monotonic()
         if left_s <= 0 or self.hung_up.is_set():
             raise httpcore2.TimeoutException

@@ -1,4 +1,6 @@
-"""Reports that a quorum signs: gather observations, propose the report that follows, collect signatures."""
+"""Reports that a quorum signs: gather observations, propose the report that follows, collect
+signatures.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -27,7 +29,9 @@ log = structlog.get_logger(__name__)
 
 
 class QuorumSigner:
-    """Stands in for `ReportSigner` where several nodes serve one hub; its `Witness` answers them."""
+    """Stands in for `ReportSigner` where several nodes serve one hub; its `Witness` answers
+    them.
+    """
 
     def __init__(
         self,
@@ -48,9 +52,15 @@ class QuorumSigner:
         self._point = on_point
         self._desk = desk
         self._peers = Peers(settings, signer, client.chain_id, client.hub, now)
-        self._introductions = Introductions(desk, self._peers, client.chain_id, client.hub) if desk else None
-        self._witness = Witness(db, client, signer, settings, self._introductions, desk, on_point=on_point)
-        self._server = PeerServer(settings, signer, client.chain_id, client.hub, self._witness.answer, now)
+        self._introductions = (
+            Introductions(desk, self._peers, client.chain_id, client.hub) if desk else None
+        )
+        self._witness = Witness(
+            db, client, signer, settings, self._introductions, desk, on_point=on_point
+        )
+        self._server = PeerServer(
+            settings, signer, client.chain_id, client.hub, self._witness.answer, now
+        )
 
     @property
     def port(self) -> int:
@@ -65,7 +75,8 @@ class QuorumSigner:
         self._peers.close()
 
     def sign(self, row: Attestation, _head: Header, epoch: int) -> SignedReport | None:
-        """The report with a quorum of signatures; None while it is another's turn or the quorum is not there.
+        """The report with a quorum of signatures; None while it is another's turn or the quorum is
+        not there.
 
         Raises: InvalidReport, ChainError, DatabaseUnavailable.
         """
@@ -87,7 +98,10 @@ class QuorumSigner:
             detail = f"{len(signatures)} of the {signers.quorum} signatures needed."
             self._note(row, "quorum_not_reached", detail)
             return None
-        report, chosen = PoCReport.from_dict(proposal["report"]), _ascending(signatures, signers.quorum)
+        report, chosen = (
+            PoCReport.from_dict(proposal["report"]),
+            _ascending(signatures, signers.quorum),
+        )
         self._keep(row, report, chosen, signatures)
         return SignedReport(row, report, chosen)
 
@@ -110,14 +124,20 @@ class QuorumSigner:
         )
         # Stored before anybody sees it: a second one would be an equivocation.
         with self._db.transaction() as conn:
-            body = quorum.keep_observation(conn, row.request_id, epoch, self._signer.address, made.to_dict())
+            body = quorum.keep_observation(
+                conn, row.request_id, epoch, self._signer.address, made.to_dict()
+            )
         self._point("observed")
         return Observation.from_dict(body)
 
     def _gather(self, row: Attestation, own: Observation, signers: SignerSet) -> list[Observation]:
         message: Body = {"kind": "observe", "observation": own.to_dict()}
         # No event told the others of an upload: they hear of it here, and fetch its media.
-        if row.kind == "attest" and self._desk is not None and (facts := self._desk.facts_of(row.analysis_id)):
+        if (
+            row.kind == "attest"
+            and self._desk is not None
+            and (facts := self._desk.facts_of(row.analysis_id))
+        ):
             message["upload"] = facts.to_dict()
         for peer, answer in self._peers.ask(message).items():
             if answer.get("observation"):
@@ -142,7 +162,10 @@ class QuorumSigner:
         return {"report": report.to_dict(), "observations": [one.to_dict() for one in seen]}
 
     def _collect(self, request_id: bytes, proposal: Body, signers: SignerSet) -> dict[bytes, bytes]:
-        """Signatures by signer. A peer that signed another report before names it; then that one is taken up."""
+        """Signatures by signer.
+
+        A peer that signed another report before names it; then that one is taken up.
+        """
         answers = self._peers.ask({"kind": "sign", "proposal": proposal})
         earlier = self._earlier(request_id, answers, signers)
         if earlier is not None:
@@ -150,7 +173,9 @@ class QuorumSigner:
             proposal.update(earlier)
             answers = self._peers.ask({"kind": "sign", "proposal": proposal})
         try:
-            to_sign = digest(PoCReport.from_dict(proposal["report"]), self._client.chain_id, self._client.hub)
+            to_sign = digest(
+                PoCReport.from_dict(proposal["report"]), self._client.chain_id, self._client.hub
+            )
         except (InvalidReport, KeyError):
             return {}
         found = {}
@@ -168,8 +193,12 @@ class QuorumSigner:
             found[self._signer.address] = signature
         return found
 
-    def _earlier(self, request_id: bytes, answers: dict[bytes, Body], signers: SignerSet) -> Body | None:
-        """What peers have signed for another transmitter, the most signed one, unless we are bound ourselves."""
+    def _earlier(
+        self, request_id: bytes, answers: dict[bytes, Body], signers: SignerSet
+    ) -> Body | None:
+        """What peers have signed for another transmitter, the most signed one, unless we are
+        bound ourselves.
+        """
         with self._db.transaction() as conn:
             signed = quorum.find_signed(conn, request_id)
         if signed is not None and holds(signed, signers.epoch, now()):
@@ -178,7 +207,8 @@ class QuorumSigner:
         for peer, answer in answers.items():
             try:
                 report = self._witness.checked(peer, answer["signed"], signers)
-                # Of one about to run out nothing would come, and a liar could offer such ones for ever.
+                # Of one about to run out nothing would come, and a liar could offer such ones for
+                # ever.
                 if report.request_id == request_id and report.valid_until > now() + self._margin_s:
                     valid[peer] = answer["signed"]
             except (InvalidReport, KeyError):
@@ -189,7 +219,11 @@ class QuorumSigner:
         return next(one for one in valid.values() if str(one["report"]) == most_signed)
 
     def _keep(
-        self, row: Attestation, report: PoCReport, chosen: tuple[bytes, ...], signatures: dict[bytes, bytes]
+        self,
+        row: Attestation,
+        report: PoCReport,
+        chosen: tuple[bytes, ...],
+        signatures: dict[bytes, bytes],
     ) -> None:
         own = signatures.get(self._signer.address) or chosen[0]
         with self._db.transaction() as conn:

@@ -1,4 +1,6 @@
-"""Signers that lie are taken out: each proof of equivocation goes to the registry, by whichever node is first."""
+"""Signers that lie are taken out: each proof of equivocation goes to the registry, by whichever
+node is first.
+"""
 
 from collections.abc import Callable
 
@@ -21,10 +23,17 @@ SETTLED = ("UnauthorizedOracle", "NotEquivocal", "ProofExpired")
 
 
 class ProofDesk:
-    """Sends stored proofs. What happens to the transaction is the confirmer's business, as with any other."""
+    """Sends stored proofs.
+
+    What happens to the transaction is the confirmer's business, as with any other.
+    """
 
     def __init__(
-        self, db: Database, client: ChainClient, broadcaster: Broadcaster, on_point: Callable[[str], None]
+        self,
+        db: Database,
+        client: ChainClient,
+        broadcaster: Broadcaster,
+        on_point: Callable[[str], None],
     ) -> None:
         self._db = db
         self._client = client
@@ -33,7 +42,10 @@ class ProofDesk:
         self._point = on_point
 
     def report(self) -> int:
-        """Send every proof that no block holds yet. Returns how many. Raises: ChainError, DatabaseUnavailable."""
+        """Send every proof that no block holds yet. Returns how many.
+
+        Raises: ChainError, DatabaseUnavailable.
+        """
         with self._db.transaction() as conn:
             due = quorum.unreported(conn)
         return sum(self._send(proof) for proof in due)
@@ -41,9 +53,15 @@ class ProofDesk:
     def _send(self, proof: quorum.Equivocation) -> bool:
         first, second = Observation.from_dict(proof.first), Observation.from_dict(proof.second)
         data = call_data(
-            Statement.OBSERVATION, _statement(first), first.signature, _statement(second), second.signature
+            Statement.OBSERVATION,
+            _statement(first),
+            first.signature,
+            _statement(second),
+            second.signature,
         )
-        gas = self._client.estimate_gas_of_each(self._registry, [data], sender=self._broadcaster.address)[0]
+        gas = self._client.estimate_gas_of_each(
+            self._registry, [data], sender=self._broadcaster.address
+        )[0]
         if isinstance(gas, Revert):
             if gas.name in SETTLED:
                 with self._db.transaction() as conn:
@@ -51,18 +69,26 @@ class ProofDesk:
                 log.info("quorum.proof_not_needed", signer=hexed(proof.signer), reason=gas.text)
             return False
         prepared = self._broadcaster.prepare(
-            nonce=self._broadcaster.next_nonce(), to=self._registry, data=data, gas=gas * 5 // 4,
+            nonce=self._broadcaster.next_nonce(),
+            to=self._registry,
+            data=data,
+            gas=gas * 5 // 4,
             fee=self._client.fee(),
-        )  # fmt: skip
+        )
         with self._db.transaction() as conn:
             transaction_id = self._broadcaster.store(conn, prepared)
             quorum.attach_equivocation(conn, proof, transaction_id)
         self._point("proof_stored")
         self._broadcaster.send_latest(transaction_id)
-        log.warning("quorum.proof_sent", signer=hexed(proof.signer), request_id=proof.request_id.hex())
+        log.warning(
+            "quorum.proof_sent", signer=hexed(proof.signer), request_id=proof.request_id.hex()
+        )
         return True
 
 
 def _statement(one: Observation) -> PoCReport:
-    # The contract takes an observation in the form of a report; it signs no `valid_until`, so any number will do.
-    return one.draft.complete(observed_at=one.observed_at, valid_until=0, signer_epoch=one.signer_epoch)
+    # The contract takes an observation in the form of a report; it signs no `valid_until`, so any
+    # number will do.
+    return one.draft.complete(
+        observed_at=one.observed_at, valid_until=0, signer_epoch=one.signer_epoch
+    )

@@ -7,7 +7,13 @@ from typing import Any
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from oracle.chain.core.report import SOLIDITY_TYPES, Outcome, PoCReport, ReportDraft, domain_separator
+from oracle.chain.core.report import (
+    SOLIDITY_TYPES,
+    Outcome,
+    PoCReport,
+    ReportDraft,
+    domain_separator,
+)
 from oracle.chain.core.wire import blob, hexed
 from oracle.chain.errors import ChainError, InvalidReport
 from oracle.chain.keys.signer import Signer, recover
@@ -62,10 +68,14 @@ class Observation:
             raise InvalidReport(f"This is no observation: {type(exc).__name__}") from exc
 
 
-def observation_digest(draft: ReportDraft, observed_at: int, signer_epoch: int, chain_id: int, hub: bytes) -> bytes:
+def observation_digest(
+    draft: ReportDraft, observed_at: int, signer_epoch: int, chain_id: int, hub: bytes
+) -> bytes:
     """What an observer signs (32 bytes): EIP-712 in the hub's domain."""
     values = [getattr(draft, field.name) for field in fields(ReportDraft)]
-    plain = [hexed(v) if kind == "address" else v for v, kind in zip(values, DRAFT_TYPES, strict=True)]
+    plain = [
+        hexed(v) if kind == "address" else v for v, kind in zip(values, DRAFT_TYPES, strict=True)
+    ]
     body = encode(
         ["bytes32", "bytes32", "uint64", "uint64"],
         [TYPE_HASH, keccak(encode(DRAFT_TYPES, plain)), observed_at, signer_epoch],
@@ -74,16 +84,28 @@ def observation_digest(draft: ReportDraft, observed_at: int, signer_epoch: int, 
 
 
 def observe(
-    signer: Signer, draft: ReportDraft, *, observed_at: int, signer_epoch: int, chain_id: int, hub: bytes
+    signer: Signer,
+    draft: ReportDraft,
+    *,
+    observed_at: int,
+    signer_epoch: int,
+    chain_id: int,
+    hub: bytes,
 ) -> Observation:
     """Sign what this node concluded. Raises: SigningFailed."""
     signed = observation_digest(draft, observed_at, signer_epoch, chain_id, hub)
     return Observation(draft, observed_at, signer_epoch, signer.address, signer.sign_digest(signed))
 
 
-def require_signed(observation: Observation, chain_id: int, hub: bytes, signers: Collection[bytes], epoch: int) -> None:
-    """Raise InvalidReport or SigningFailed unless a signer in force made this observation in this epoch."""
-    signed = observation_digest(observation.draft, observation.observed_at, observation.signer_epoch, chain_id, hub)
+def require_signed(
+    observation: Observation, chain_id: int, hub: bytes, signers: Collection[bytes], epoch: int
+) -> None:
+    """Raise InvalidReport or SigningFailed unless a signer in force made this observation in
+    this epoch.
+    """
+    signed = observation_digest(
+        observation.draft, observation.observed_at, observation.signer_epoch, chain_id, hub
+    )
     if observation.signer_epoch != epoch or observation.signer not in signers:
         raise InvalidReport(f"{hexed(observation.signer)} is no signer of epoch {epoch}.")
     if recover(signed, observation.signature) != observation.signer:
@@ -93,12 +115,14 @@ def require_signed(observation: Observation, chain_id: int, hub: bytes, signers:
 def aggregate(observations: Sequence[Observation], *, quorum: int, valid_until: int) -> PoCReport:
     """The report that follows from observations of one request in one epoch, the same in any order.
 
-    The largest group that saw the same content speaks (a URI can serve each node something else). Where a
-    quorum of it concluded the same about the same earlier work, its lower median similarity becomes the
-    report: with fewer than half lying, the number lies between two honest ones. Where the threshold splits
-    the group, the doubt is the creator's: the most similar of those who found an original.
+    The largest group that saw the same content speaks (a URI can serve each node something else).
+    Where a quorum of it concluded the same about the same earlier work, its lower median similarity
+    becomes the report: with fewer than half lying, the number lies between two honest ones. Where
+    the threshold splits the group, the doubt is the creator's: the most similar of those who found
+    an original.
 
-    Raises: NoAgreement if no group has a quorum, InvalidReport if they are not of one request and epoch.
+    Raises: NoAgreement if no group has a quorum, InvalidReport if they are not of one request and
+        epoch.
     """
     if len({(o.draft.request_id, o.signer_epoch) for o in observations}) > 1:
         raise InvalidReport("The observations are not of one request and one epoch.")
@@ -107,9 +131,14 @@ def aggregate(observations: Sequence[Observation], *, quorum: int, valid_until: 
     groups: dict[object, list[Observation]] = {}
     for one in observations:
         groups.setdefault(_saw(one.draft), []).append(one)
-    largest = max(groups.values(), key=lambda group: (len(group), sorted(o.signer for o in group)), default=[])
+    largest = max(
+        groups.values(), key=lambda group: (len(group), sorted(o.signer for o in group)), default=[]
+    )
     if len(largest) < quorum:
-        raise NoAgreement(f"{len(largest)} of {len(observations)} observations agree on the content, {quorum} needed.")
+        raise NoAgreement(
+            f"{len(largest)} of {len(observations)} observations agree on the content, {quorum}"
+            " needed."
+        )
     chosen = _speaker(largest, quorum)
     return chosen.draft.complete(
         observed_at=chosen.observed_at, valid_until=valid_until, signer_epoch=chosen.signer_epoch
@@ -132,8 +161,8 @@ def _speaker(group: Sequence[Observation], quorum: int) -> Observation:
 def acceptable(own: ReportDraft, report: ReportDraft, tolerance_bps: int) -> bool:
     """Whether a node that concluded `own` may sign `report`.
 
-    The similarities may differ a little. Nobody signs an accusation that is not his own; a node that saw
-    copying just above the threshold may sign that others saw it just below.
+    The similarities may differ a little. Nobody signs an accusation that is not his own; a node
+    that saw copying just above the threshold may sign that others saw it just below.
     """
     if _saw(own) != _saw(report) or abs(own.similarity_bps - report.similarity_bps) > tolerance_bps:
         return False
@@ -158,7 +187,11 @@ def turn_order(request_id: bytes, signers: Collection[bytes]) -> list[bytes]:
 
 
 def _saw(draft: ReportDraft) -> tuple[object, ...]:
-    return (*(getattr(draft, name) for name in FIXED), draft.content_hash, draft.outcome is Outcome.FAILED)
+    return (
+        *(getattr(draft, name) for name in FIXED),
+        draft.content_hash,
+        draft.outcome is Outcome.FAILED,
+    )
 
 
 def _concluded(draft: ReportDraft) -> tuple[object, ...]:

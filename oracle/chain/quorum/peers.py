@@ -35,7 +35,8 @@ SILENT_FOR_S = 30.0  # a peer that opens a connection and says nothing
 TYPE_HASH = keccak(text="PeerMessage(address recipient,uint64 sentAt,bytes32 bodyHash)")
 
 Body = dict[str, Any]
-# Takes the sender (20 bytes, proven) and the message, returns the answer: a message, or bytes to be streamed.
+# Takes the sender (20 bytes, proven) and the message, returns the answer: a message, or bytes to be
+# streamed.
 Handler = Callable[[bytes, Body], "Body | BinaryIO"]
 
 
@@ -57,8 +58,8 @@ class QuorumSettings:
         turn_s: How long each signer has to transmit before the next one does.
         timeout_s: How long a peer may be silent; a whole answer may take three times as long.
         media_start_s: What fetching media may take beyond its size at 256 KiB/s.
-        connections: How many this signer takes at once, and how many of them from one address. A peer needs up to
-            three; several may be behind one address.
+        connections: How many this signer takes at once, and how many of them from one address. A
+            peer needs up to three; several may be behind one address.
         message_within_s: A connection on which no whole message comes for so long is closed.
     """
 
@@ -86,9 +87,16 @@ def seal(signer: Signer, domain: bytes, recipient: bytes, sent_at: int, body: Bo
 
 
 def open_envelope(envelope: Body, domain: bytes, recipient: bytes, now: int) -> tuple[bytes, Body]:
-    """The proven sender and the message. Raises: InvalidReport for a forged, stale or misdirected envelope."""
+    """The proven sender and the message.
+
+    Raises: InvalidReport for a forged, stale or misdirected envelope.
+    """
     try:
-        sender, sent_at, text = blob(envelope["sender"]), int(envelope["sent_at"]), str(envelope["body"])
+        sender, sent_at, text = (
+            blob(envelope["sender"]),
+            int(envelope["sent_at"]),
+            str(envelope["body"]),
+        )
         signer = recover(_digest(domain, recipient, sent_at, text), blob(envelope["signature"]))
         body = json.loads(text)
     except (ChainError, KeyError, ValueError, TypeError, RecursionError) as exc:
@@ -112,25 +120,36 @@ class Peers:
     """Asks the other signers, all at once; who is down or talks nonsense is left out."""
 
     def __init__(
-        self, settings: QuorumSettings, signer: Signer, chain_id: int, hub: bytes, clock: Callable[[], int]
+        self,
+        settings: QuorumSettings,
+        signer: Signer,
+        chain_id: int,
+        hub: bytes,
+        clock: Callable[[], int],
     ) -> None:
         self._settings = settings
         self._signer = signer
         self._domain = domain_separator(chain_id, hub)
         self._clock = clock
         self._line = Line(settings.timeout_s)
-        self._pool = ThreadPoolExecutor(max_workers=max(1, len(settings.peers)), thread_name_prefix="peer")
+        self._pool = ThreadPoolExecutor(
+            max_workers=max(1, len(settings.peers)), thread_name_prefix="peer"
+        )
 
     def ask(self, body: Body) -> dict[bytes, Body]:
         """The answers to one message, by the peer's address."""
         futures = {
-            peer: self._pool.submit(self._ask_one, peer, url, body) for peer, url in self._settings.peers.items()
+            peer: self._pool.submit(self._ask_one, peer, url, body)
+            for peer, url in self._settings.peers.items()
         }
         answers = {peer: future.result() for peer, future in futures.items()}
         return {peer: answer for peer, answer in answers.items() if answer is not None}
 
     def fetch_media(self, peer: bytes, sha256: bytes, path: Path, size_bytes: int) -> None:
-        """Write the media of that hash to `path`. Raises: PeerAway, also for other bytes than those asked for."""
+        """Write the media of that hash to `path`.
+
+        Raises: PeerAway, also for other bytes than those asked for.
+        """
         url = dict(self._settings.peers.items()).get(peer)
         if url is None:
             raise PeerAway(f"{hexed(peer)} is no peer of ours.")
@@ -140,11 +159,15 @@ class Peers:
             within_s = self._settings.media_start_s + size_bytes / SLOWEST_MEDIA_BYTES_PER_S
             with self._line.post(url, asked, within_s) as response, path.open("wb") as out:
                 if response.status != 200:
-                    raise PeerAway(f"{hexed(peer)} does not give the media (status {response.status}).")
+                    raise PeerAway(
+                        f"{hexed(peer)} does not give the media (status {response.status})."
+                    )
                 for chunk in response.iter_stream():
                     size += len(chunk)
                     if size > size_bytes:
-                        raise PeerAway(f"{hexed(peer)} sends more than the {size_bytes} bytes it announced.")
+                        raise PeerAway(
+                            f"{hexed(peer)} sends more than the {size_bytes} bytes it announced."
+                        )
                     digest.update(chunk)
                     out.write(chunk)
         except (SigningFailed, OSError) as exc:
@@ -212,7 +235,8 @@ class PeerServer:
                     return
                 data = json.dumps(answer).encode()
                 self.send_response(status)
-                if status != 200:  # rubbish is a whole message, too: nobody keeps a connection by it
+                # rubbish is a whole message, too: nobody keeps a connection by it
+                if status != 200:
                     self.send_header("Connection", "close")  # sets close_connection as well
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
@@ -234,7 +258,14 @@ class PeerServer:
                     envelope = json.loads(data)
                     sender, body = open_envelope(envelope, domain, signer.address, clock())
                     return 200, handle(sender, body)
-                except (InvalidReport, ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
+                except (
+                    InvalidReport,
+                    ValueError,
+                    TypeError,
+                    KeyError,
+                    AttributeError,
+                    RecursionError,
+                ) as exc:
                     return 400, {"error": "invalid_message", "detail": str(exc)}
                 except Exception as exc:  # whatever a stranger sends, the server stays up
                     log.exception("peer.message_failed")
@@ -250,7 +281,9 @@ class PeerServer:
             most_of_one=settings.connections_per_address,
             message_within_s=settings.message_within_s,
         )
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True, name="peer-server")
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, daemon=True, name="peer-server"
+        )
         self._thread.start()
 
     @property

@@ -18,10 +18,12 @@ UNREAD_BYTES = 1 << 16
 
 
 class BoundedServer(ThreadingHTTPServer):
-    """Takes so many connections at once, and so many from one address; the others are refused, and told why.
+    """Takes so many connections at once, and so many from one address; the others are refused, and
+    told why.
 
-    A connection is given up that brings no whole message for so long, however it drips: else a few that never end
-    would keep everybody else out. The handler says when it has a message (`heard`) and when it has answered (`waits`).
+    A connection is given up that brings no whole message for so long, however it drips: else a few
+    that never end would keep everybody else out. The handler says when it has a message (`heard`)
+    and when it has answered (`waits`).
     """
 
     daemon_threads = True
@@ -60,7 +62,10 @@ class BoundedServer(ThreadingHTTPServer):
         if news:
             log.warning("peer.refused", address=address, connections=in_all, of_this_address=of_one)
         if not taken:
-            _refuse(request, f"{in_all} connections are open, {of_one} of them from {address}; close some.")
+            _refuse(
+                request,
+                f"{in_all} connections are open, {of_one} of them from {address}; close some.",
+            )
             self.shutdown_request(request)
             return
         self.waits(request)
@@ -94,7 +99,9 @@ class BoundedServer(ThreadingHTTPServer):
         super().service_actions()
         began_before = time.monotonic() - self._message_within_s
         with self._lock:
-            late = [connection for connection, since in self._waiting.items() if since < began_before]
+            late = [
+                connection for connection, since in self._waiting.items() if since < began_before
+            ]
         for connection in late:
             self.heard(connection)
             with suppress(OSError):
@@ -119,7 +126,8 @@ def _refuse(connection: socket.socket, detail: str) -> None:
     connection.setblocking(False)
     with suppress(OSError):
         connection.sendall(head.encode() + body)
-        connection.recv(UNREAD_BYTES)  # what lies unread when we close would take the answer with it
+        # what lies unread when we close would take the answer with it
+        connection.recv(UNREAD_BYTES)
 
 
 def _host(client_address: object) -> str:

@@ -1,4 +1,6 @@
-"""Uploads under a quorum: whoever took one in introduces it to the others, which fetch the media and judge it."""
+"""Uploads under a quorum: whoever took one in introduces it to the others, which fetch the media
+and judge it.
+"""
 
 import tempfile
 import threading
@@ -25,7 +27,10 @@ LONGEST_TEXT = 255
 
 @dataclass(frozen=True, slots=True)
 class UploadFacts:
-    """What one signer tells the others of an upload. The bytes themselves are proven by their hash."""
+    """What one signer tells the others of an upload.
+
+    The bytes themselves are proven by their hash.
+    """
 
     post_id: bytes
     sha256: bytes
@@ -38,7 +43,10 @@ class UploadFacts:
 
     def to_dict(self) -> Body:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: hexed(value) if isinstance(value, bytes) else value for name, value in values.items()}
+        return {
+            name: hexed(value) if isinstance(value, bytes) else value
+            for name, value in values.items()
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "UploadFacts":
@@ -77,7 +85,9 @@ class UploadDesk(Protocol):
 
 
 class Introductions:
-    """Fetches the media of introduced uploads in the background; an introduction may be made any number of times."""
+    """Fetches the media of introduced uploads in the background; an introduction may be made any
+    number of times.
+    """
 
     def __init__(self, desk: UploadDesk, peers: Peers, chain_id: int, hub: bytes) -> None:
         self._desk = desk
@@ -94,7 +104,9 @@ class Introductions:
         if attestation_id(self._chain_id, self._hub, facts.post_id, facts.sha256) != request_id:
             raise InvalidReport("The introduction is not of the upload it is sent with.")
         if facts.size_bytes > self._desk.max_bytes:
-            raise InvalidReport(f"The upload has {facts.size_bytes} bytes, more than this signer takes.")
+            raise InvalidReport(
+                f"The upload has {facts.size_bytes} bytes, more than this signer takes."
+            )
         with self._lock:
             if request_id in self._under_way:
                 return
@@ -102,7 +114,10 @@ class Introductions:
         self._pool.submit(self._fetch, sender, request_id, facts)
 
     def close(self) -> None:
-        """Forget what is under way; whoever introduced it does so again. Peers are not asked any more."""
+        """Forget what is under way; whoever introduced it does so again.
+
+        Peers are not asked any more.
+        """
         self._peers.hang_up()  # or a slow one would be waited for
         self._pool.shutdown(wait=True, cancel_futures=True)
 
@@ -118,7 +133,8 @@ class Introductions:
             bound.info("upload.introduced")
         except PeerAway as exc:
             bound.warning("upload.not_fetched", error=str(exc))
-        except Exception:  # a stranger's bytes: the signer goes on, and the introduction will be repeated
+        # a stranger's bytes: the signer goes on, and the introduction will be repeated
+        except Exception:
             bound.exception("upload.introduction_failed")
         finally:
             with self._lock:
@@ -147,7 +163,9 @@ def _text(value: object) -> str:
 
 
 def _is_writable(char: str) -> bool:
-    """Whether every log and database takes it: no control character, no half of a surrogate pair."""
+    """Whether every log and database takes it: no control character, no half of a surrogate
+    pair.
+    """
     return unicodedata.category(char) not in ("Cc", "Cs")
 
 

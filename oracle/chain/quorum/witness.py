@@ -11,7 +11,13 @@ from oracle.chain.core.report import PoCReport, digest
 from oracle.chain.core.wire import address_bytes, blob, hexed
 from oracle.chain.errors import ChainError, InvalidReport, SigningFailed
 from oracle.chain.keys.signer import Signer
-from oracle.chain.quorum.observation import Observation, acceptable, aggregate, contradict, require_signed
+from oracle.chain.quorum.observation import (
+    Observation,
+    acceptable,
+    aggregate,
+    contradict,
+    require_signed,
+)
 from oracle.chain.quorum.peers import Body, QuorumSettings
 from oracle.chain.quorum.uploads import Introductions, UploadDesk
 from oracle.chain.rpc.client import ChainClient
@@ -67,7 +73,9 @@ class Witness:
             theirs = Observation.from_dict(body["observation"])
             self.take(theirs.draft.request_id, body["observation"], signers, said_by=sender)
             with self._db.transaction() as conn:
-                kept = quorum.observations(conn, theirs.draft.request_id, signers.epoch, self._signer.address)
+                kept = quorum.observations(
+                    conn, theirs.draft.request_id, signers.epoch, self._signer.address
+                )
             if not kept and "upload" in body and self._introductions is not None:
                 self._introductions.introduce(sender, theirs.draft.request_id, body["upload"])
             return {"observation": kept[0] if kept else None}
@@ -81,7 +89,9 @@ class Witness:
         raise InvalidReport("There is no such message.")
 
     def take(self, request_id: bytes, body: Body, signers: SignerSet, *, said_by: bytes) -> None:
-        """Keep an observation that its signer made; another by the same signer is proof that it lies."""
+        """Keep an observation that its signer made; another by the same signer is proof that it
+        lies.
+        """
         try:
             one = Observation.from_dict(body)
             self._require(one, signers)
@@ -91,14 +101,20 @@ class Witness:
         if one.draft.request_id != request_id:
             return
         with self._db.transaction() as conn:
-            kept = quorum.keep_observation(conn, request_id, one.signer_epoch, one.signer, one.to_dict())
+            kept = quorum.keep_observation(
+                conn, request_id, one.signer_epoch, one.signer, one.to_dict()
+            )
             if contradict(Observation.from_dict(kept), one):
                 new = quorum.report_equivocation(conn, request_id, one.signer, kept, one.to_dict())
                 if new:
-                    log.error("quorum.equivocation", signer=hexed(one.signer), request_id=request_id.hex())
+                    log.error(
+                        "quorum.equivocation", signer=hexed(one.signer), request_id=request_id.hex()
+                    )
 
     def agree(self, sender: bytes, proposal: Body, signers: SignerSet) -> Body:
-        """Sign a proposal that follows from its observations and fits our own; or say what is in the way."""
+        """Sign a proposal that follows from its observations and fits our own; or say what is in
+        the way.
+        """
         report = self.checked(sender, proposal, signers)
         with self._db.transaction() as conn:
             signed = quorum.find_signed(conn, report.request_id, lock=True)
@@ -111,7 +127,9 @@ class Witness:
             own = quorum.observations(conn, report.request_id, signers.epoch, self._signer.address)
             if not own:
                 return {"error": "not_observed"}
-            if not acceptable(Observation.from_dict(own[0]).draft, report, self._settings.tolerance_bps):
+            if not acceptable(
+                Observation.from_dict(own[0]).draft, report, self._settings.tolerance_bps
+            ):
                 return {"error": "disagrees"}
             signature = self._signer.sign_digest(to_sign)
             saved = SignedProposal(to_sign, proposal, signature, report.valid_until)
@@ -135,7 +153,9 @@ class Witness:
             if one.to_dict() not in known:
                 self.take(report.request_id, one.to_dict(), signers, said_by=one.signer)
         if expected != report:
-            raise InvalidReport(f"The report of {hexed(sender)} does not follow from its observations.")
+            raise InvalidReport(
+                f"The report of {hexed(sender)} does not follow from its observations."
+            )
         if not now() < report.valid_until <= now() + 2 * self._settings.validity_s:
             raise InvalidReport("The report is valid for too long, or no more.")
         return report
@@ -147,14 +167,18 @@ class Witness:
             raise InvalidReport(f"{hexed(one.signer)} claims to have observed what is to come.")
 
     def signers_for(self, request_id: bytes, epoch: int | None) -> SignerSet:
-        """The signers in force, with the quorum that this request asks for: never less than the registry's."""
+        """The signers in force, with the quorum that this request asks for: never less than the
+        registry's.
+        """
         found = self.signer_set(epoch)
         with self._db.transaction() as conn:
             asked = inbox.min_signatures(conn, request_id)
         return replace(found, quorum=max(found.quorum, asked))
 
     def signer_set(self, epoch: int | None) -> SignerSet:
-        """The signers in force, asked of the chain now and then, and whenever the epoch is another."""
+        """The signers in force, asked of the chain now and then, and whenever the epoch is
+        another.
+        """
         if self._signers is not None:
             read_at, known = self._signers
             if time.monotonic() - read_at < SIGNERS_KNOWN_FOR_S and epoch in (None, known.epoch):

@@ -43,7 +43,9 @@ class ChainClient:
         fee_limits: FeeLimits | None = None,
         finality_depth: int | None = None,
     ) -> None:
-        """`finality_depth` replaces the chain's own finalized block where a chain has none (blocks)."""
+        """`finality_depth` replaces the chain's own finalized block where a chain has none
+        (blocks).
+        """
         several = [endpoints] if isinstance(endpoints, Endpoint) else endpoints
         self.endpoint = EndpointSet(several, chain_id=deployment.chain_id)
         self.deployment = deployment
@@ -58,17 +60,23 @@ class ChainClient:
         return self.deployment.chain_id
 
     def check(self) -> None:
-        """Raise WrongChain or NotDeployed unless the endpoint serves our chain and our contracts."""
+        """Raise WrongChain or NotDeployed unless the endpoint serves our chain and our
+        contracts.
+        """
         found = number(self.endpoint.request("eth_chainId"))
         if found != self.chain_id:
-            raise WrongChain(f"{self.endpoint.name} serves chain {found}; this oracle is bound to {self.chain_id}.")
+            raise WrongChain(
+                f"{self.endpoint.name} serves chain {found}; this oracle is bound to"
+                f" {self.chain_id}."
+            )
         if not blob(self.endpoint.request("eth_getCode", self.deployment.hub, "latest")):
             raise NotDeployed(f"There is no hub at {self.deployment.hub} on chain {self.chain_id}.")
 
     # Blocks
 
     def look(self, known_final: tuple[int, bytes] | None) -> tuple[Header, Header]:
-        """One look at the chain, on an endpoint that the others do not contradict: head and finalized block.
+        """One look at the chain, on an endpoint that the others do not contradict: head and
+        finalized block.
 
         Args: known_final: height and hash of the block that was final before, where there is one.
         Raises: ChainUnavailable, WrongChain, EndpointInconsistent, BlockUnknown.
@@ -101,7 +109,8 @@ class ChainClient:
         try:
             found = self.endpoint.request(method, block_id(block), False)
         except RpcRefused as exc:
-            # Before the first epoch geth answers "finalized block not found" with an error, not with null.
+            # Before the first epoch geth answers "finalized block not found" with an error, not
+            # with null.
             if "not found" in exc.reason or "unknown block" in exc.reason.lower():
                 return None
             raise
@@ -110,7 +119,10 @@ class ChainClient:
     # Events
 
     def logs_of_block(self, block_hash: bytes, *, topics: Sequence[object] = ()) -> list[Log]:
-        """Logs of the hub in one block. Raises: BlockUnknown if the endpoint does not have it (any more)."""
+        """Logs of the hub in one block.
+
+        Raises: BlockUnknown if the endpoint does not have it (any more).
+        """
         try:
             return self._logs({"blockHash": hexed(block_hash), "topics": list(topics)})
         except RpcRefused as exc:
@@ -123,25 +135,33 @@ class ChainClient:
 
         The endpoint may refuse wide ranges.
         """
-        return self._logs({"fromBlock": hex(first), "toBlock": hex(last), "topics": list(topics)}, address)
+        return self._logs(
+            {"fromBlock": hex(first), "toBlock": hex(last), "topics": list(topics)}, address
+        )
 
     def logs_in_receipts(self, block_hash: bytes) -> list[Log]:
         """Logs of the hub in one block, taken from its receipts: a second way to the same facts."""
         receipts = self.endpoint.request("eth_getBlockReceipts", hexed(block_hash))
         if receipts is None:
-            raise BlockUnknown(f"{self.endpoint.name} has no receipts of block 0x{block_hash.hex()}.")
+            raise BlockUnknown(
+                f"{self.endpoint.name} has no receipts of block 0x{block_hash.hex()}."
+            )
         logs = (log for receipt in receipts for log in parse_receipt(receipt).logs)
         return [log for log in logs if log.address == self.hub]
 
     def _logs(self, query: dict[str, object], address: str | None = None) -> list[Log]:
-        found = self.endpoint.request("eth_getLogs", query | {"address": address or self.deployment.hub})
+        found = self.endpoint.request(
+            "eth_getLogs", query | {"address": address or self.deployment.hub}
+        )
         return [parse_log(log) for log in found]
 
     # Accounts and transactions
 
     def account_nonce(self, account: bytes, block: BlockId = "latest") -> int:
         """The next nonce of an account as of a block."""
-        return number(self.endpoint.request("eth_getTransactionCount", hexed(account), block_id(block)))
+        return number(
+            self.endpoint.request("eth_getTransactionCount", hexed(account), block_id(block))
+        )
 
     def balance_wei(self, account: bytes) -> int:
         return number(self.endpoint.request("eth_getBalance", hexed(account), "latest"))
@@ -149,12 +169,16 @@ class ChainClient:
     def fee(self) -> Fee:
         """What to offer now. Raises: FeeCapReached."""
         history = self.endpoint.request("eth_feeHistory", hex(10), "latest", [50])
-        # A block without transactions reports a reward of zero; it says nothing about the usual tip.
+        # A block without transactions reports a reward of zero; it says nothing about the usual
+        # tip.
         rewards = [number(row[0]) for row in history.get("reward") or [] if number(row[0])]
         return suggest(number(history["baseFeePerGas"][-1]), rewards, self.fee_limits)
 
     def send(self, raw: bytes) -> None:
-        """Hand signed bytes to the endpoint. Success is no proof of inclusion; failure no proof of the opposite."""
+        """Hand signed bytes to the endpoint.
+
+        Success is no proof of inclusion; failure no proof of the opposite.
+        """
         self.endpoint.send("eth_sendRawTransaction", hexed(raw))
 
     def find_receipt(self, tx_hash: bytes) -> Receipt | None:
@@ -163,7 +187,9 @@ class ChainClient:
     def find_receipts(self, tx_hashes: Sequence[bytes]) -> list[Receipt | None]:
         """The receipts of these transactions, in order; None where no block holds one."""
         calls = [("eth_getTransactionReceipt", [hexed(tx_hash)]) for tx_hash in tx_hashes]
-        return [None if found is None else parse_receipt(found) for found in self.endpoint.batch(calls)]
+        return [
+            None if found is None else parse_receipt(found) for found in self.endpoint.batch(calls)
+        ]
 
     def is_known(self, tx_hash: bytes) -> bool:
         """Whether the endpoint has this transaction, waiting or mined."""
@@ -171,7 +197,9 @@ class ChainClient:
 
     # Calls
 
-    def call_raw(self, to: bytes, data: bytes, *, sender: bytes | None = None, block: BlockId = "latest") -> bytes:
+    def call_raw(
+        self, to: bytes, data: bytes, *, sender: bytes | None = None, block: BlockId = "latest"
+    ) -> bytes:
         """The bytes a call returns. Raises: ContractReverted, decoded."""
         return blob(self._executed("eth_call", to, data, sender, block_id(block)))
 
@@ -179,12 +207,19 @@ class ChainClient:
         """Gas the call needs on top of what is waiting now. Raises: ContractReverted, decoded."""
         return number(self._executed("eth_estimateGas", to, data, sender, "pending", value_wei))
 
-    def estimate_gas_of_each(self, to: bytes, calls: Sequence[bytes], *, sender: bytes) -> list[int | Revert]:
-        """Gas of each call, or why it reverts; each alone, on the same state, in few round trips."""
+    def estimate_gas_of_each(
+        self, to: bytes, calls: Sequence[bytes], *, sender: bytes
+    ) -> list[int | Revert]:
+        """Gas of each call, or why it reverts; each alone, on the same state, in few round
+        trips.
+        """
         results: list[int | Revert] = []
         for at in range(0, len(calls), ESTIMATES_AT_ONCE):
             asked = [
-                ("eth_estimateGas", [{"from": hexed(sender), "to": hexed(to), "data": hexed(data)}, "pending"])
+                (
+                    "eth_estimateGas",
+                    [{"from": hexed(sender), "to": hexed(to), "data": hexed(data)}, "pending"],
+                )
                 for data in calls[at : at + ESTIMATES_AT_ONCE]
             ]
             for answer in self.endpoint.batch_or_errors(asked):
@@ -194,8 +229,12 @@ class ChainClient:
                     results.append(number(answer))
         return results
 
-    def read(self, name: str, address: str, function: str, *args: object, block: BlockId = "latest") -> Any:
-        """The answer of a view function of one of our contracts; a tuple where it returns several values."""
+    def read(
+        self, name: str, address: str, function: str, *args: object, block: BlockId = "latest"
+    ) -> Any:
+        """The answer of a view function of one of our contracts; a tuple where it returns
+        several values.
+        """
         abi = contract(name)
         data = self.call_raw(address_bytes(address), abi.call_data(function, *args), block=block)
         values = abi.answer(function, data)
@@ -206,13 +245,22 @@ class ChainClient:
     ) -> dict[str, Any]:
         """The fields, by their Solidity names, of a struct that a view function returns."""
         abi = contract(name)
-        return abi.struct(function, self.call_raw(address_bytes(address), abi.call_data(function, *args), block=block))
+        return abi.struct(
+            function,
+            self.call_raw(address_bytes(address), abi.call_data(function, *args), block=block),
+        )
 
     def hub_read(self, function: str, *args: object, block: BlockId = "latest") -> Any:
         return self.read("PoCHub", self.deployment.hub, function, *args, block=block)
 
     def _executed(
-        self, method: str, to: bytes, data: bytes, sender: bytes | None, block: object, value_wei: int = 0
+        self,
+        method: str,
+        to: bytes,
+        data: bytes,
+        sender: bytes | None,
+        block: object,
+        value_wei: int = 0,
     ) -> Any:
         call = {"to": hexed(to), "data": hexed(data), "value": hex(value_wei)}
         if sender is not None:

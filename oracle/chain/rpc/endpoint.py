@@ -16,13 +16,16 @@ class Endpoint:
     """An HTTP endpoint. Answers are plain JSON values: quantities as 0x-hex text, absent as None.
 
     The provider alone is used, without web3's method layer: that one follows off-chain lookups a
-    contract asks for (EIP-3668), which would let any consumer send this node to a URL of its choice.
+    contract asks for (EIP-3668), which would let any consumer send this node to a URL of its
+    choice.
     """
 
     def __init__(self, url: str, *, timeout_s: float = 10.0) -> None:
         self.url = url
         # No silent retries below us: whether a call may be repeated is known only above.
-        self._provider = HTTPProvider(url, request_kwargs={"timeout": timeout_s}, exception_retry_configuration=None)
+        self._provider = HTTPProvider(
+            url, request_kwargs={"timeout": timeout_s}, exception_retry_configuration=None
+        )
         self._provider.global_ccip_read_enabled = False
 
     @property
@@ -34,15 +37,24 @@ class Endpoint:
     def request(self, method: str, *params: object) -> Any:
         """The result of one call.
 
-        Raises: ChainTimeout, ChainUnavailable, RpcRefused (with the data of a revert, where there is any).
+        Raises: ChainTimeout, ChainUnavailable, RpcRefused (with the data of a revert, where there
+            is any).
         """
-        return _result(method, self._send(lambda: self._provider.make_request(RPCEndpoint(method), list(params))))
+        return _result(
+            method,
+            self._send(lambda: self._provider.make_request(RPCEndpoint(method), list(params))),
+        )
 
     def batch(self, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:
-        """The results of several calls in one round trip, in order; raises as `request` for any of them."""
+        """The results of several calls in one round trip, in order; raises as `request` for any
+        of them.
+        """
         if not calls:
             return []
-        return [_result(method, answer) for (method, _), answer in zip(calls, self._batched(calls), strict=True)]
+        return [
+            _result(method, answer)
+            for (method, _), answer in zip(calls, self._batched(calls), strict=True)
+        ]
 
     def batch_or_errors(self, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:
         """As `batch`, with an RpcRefused in the place of each call that was refused."""
@@ -80,7 +92,9 @@ def _result(method: str, answer: Any) -> Any:
         return answer.get("result")
     if not isinstance(error, dict):
         raise RpcRefused(method, 0, str(error))
-    raise RpcRefused(method, int(error.get("code", 0)), str(error.get("message", "")), _revert_data(error))
+    raise RpcRefused(
+        method, int(error.get("code", 0)), str(error.get("message", "")), _revert_data(error)
+    )
 
 
 def _revert_data(error: dict[str, Any]) -> bytes:

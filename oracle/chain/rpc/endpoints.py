@@ -9,7 +9,13 @@ from typing import Any, TypeVar
 import structlog
 
 from oracle.chain.core.wire import blob, number
-from oracle.chain.errors import ChainError, ChainUnavailable, EndpointInconsistent, RpcRefused, WrongChain
+from oracle.chain.errors import (
+    ChainError,
+    ChainUnavailable,
+    EndpointInconsistent,
+    RpcRefused,
+    WrongChain,
+)
 from oracle.chain.rpc.endpoint import Endpoint
 
 log = structlog.get_logger(__name__)
@@ -123,8 +129,8 @@ class EndpointSet:
 
         None with a single endpoint: its own word counts. `known_final` is what was final before.
 
-        Raises: ChainUnavailable if none is usable, EndpointInconsistent if they disagree and nothing tells
-        who is wrong.
+        Raises: ChainUnavailable if none is usable, EndpointInconsistent if they disagree and
+            nothing tells who is wrong.
         """
         if len(self._watched) == 1:
             return None
@@ -135,7 +141,9 @@ class EndpointSet:
         if known_final is not None:
             self._compare(known_final[0], expected=known_final[1])
         voters = [w for w in self._watched if self._votes(w)]
-        finalized = min((w.health.finalized for w in voters if w.health.finalized is not None), default=None)
+        finalized = min(
+            (w.health.finalized for w in voters if w.health.finalized is not None), default=None
+        )
         if finalized is not None:
             self._compare(finalized)
         self._choose()
@@ -147,8 +155,14 @@ class EndpointSet:
             self._set_aside(self._current, Standing.DISAGREES, reason)
 
     def hashes_at(self, height: int) -> dict[str, bytes | None]:
-        """What each reachable endpoint has at a height, by name; None where it has nothing there."""
-        return {w.endpoint.name: self._hash_at(w, height) for w in self._watched if self._is_reachable(w)}
+        """What each reachable endpoint has at a height, by name; None where it has nothing
+        there.
+        """
+        return {
+            w.endpoint.name: self._hash_at(w, height)
+            for w in self._watched
+            if self._is_reachable(w)
+        }
 
     def _guarded(self, ask: Callable[[Endpoint], T]) -> T:
         try:
@@ -177,33 +191,57 @@ class EndpointSet:
             self._set_aside(watched, Standing.WRONG_CHAIN, f"It serves chain {number(chain_id)}.")
             return
         if watched.health.standing is not Standing.ALIVE:
-            log.info("endpoint.back", endpoint=watched.endpoint.name, was=str(watched.health.standing))
+            log.info(
+                "endpoint.back", endpoint=watched.endpoint.name, was=str(watched.health.standing)
+            )
         watched.pause_s = FIRST_PAUSE_S
-        watched.health = Health(watched.endpoint.name, Standing.ALIVE, head=heights[0], finalized=heights[1])
+        watched.health = Health(
+            watched.endpoint.name, Standing.ALIVE, head=heights[0], finalized=heights[1]
+        )
 
     def _mark_laggards(self) -> None:
-        best = max((w.health.head or 0 for w in self._watched if w.health.standing is Standing.ALIVE), default=0)
+        best = max(
+            (w.health.head or 0 for w in self._watched if w.health.standing is Standing.ALIVE),
+            default=0,
+        )
         for watched in self._watched:
             head = watched.health.head
-            if watched.health.standing is not Standing.ALIVE or head is None or head >= best - self._max_lag_blocks:
+            if (
+                watched.health.standing is not Standing.ALIVE
+                or head is None
+                or head >= best - self._max_lag_blocks
+            ):
                 watched.behind_since = None
                 continue
             watched.behind_since = watched.behind_since or self._clock()
             reason = f"Its head is {head}, {best - head} blocks behind."
             watched.health = Health(
-                watched.endpoint.name, Standing.BEHIND, reason, head=head, finalized=watched.health.finalized
+                watched.endpoint.name,
+                Standing.BEHIND,
+                reason,
+                head=head,
+                finalized=watched.health.finalized,
             )
-            log.warning("endpoint.set_aside", endpoint=watched.endpoint.name, standing="behind", reason=reason)
+            log.warning(
+                "endpoint.set_aside",
+                endpoint=watched.endpoint.name,
+                standing="behind",
+                reason=reason,
+            )
 
     def _votes(self, watched: _Watched) -> bool:
-        """A laggard keeps its say in what is final for a while: the one ahead may have made its lead up."""
+        """A laggard keeps its say in what is final for a while: the one ahead may have made its
+        lead up.
+        """
         if watched.health.standing is Standing.ALIVE:
             return True
         behind = watched.health.standing is Standing.BEHIND and watched.behind_since is not None
         return behind and self._clock() - (watched.behind_since or 0.0) < self._behind_patience_s
 
     def _compare(self, height: int, *, expected: bytes | None = None) -> None:
-        """Set aside whoever has another block at a final height than the truth as far as it can be told."""
+        """Set aside whoever has another block at a final height than the truth as far as it can
+        be told.
+        """
         votes = {name: found for name, found in self.hashes_at(height).items() if found is not None}
         if len(set(votes.values()) | ({expected} if expected else set())) <= 1:
             return
@@ -215,10 +253,14 @@ class EndpointSet:
                 f"The endpoints disagree on the final block {height}: {', '.join(sorted(votes))}."
             )
         for name in liars:
-            self._set_aside(by_name[name], Standing.DISAGREES, f"It has another final block {height}.")
+            self._set_aside(
+                by_name[name], Standing.DISAGREES, f"It has another final block {height}."
+            )
 
     def _is_consistent(self, watched: _Watched, height: int, block_hash: bytes) -> bool:
-        """Whether an endpoint's next block builds on the block it names; a single made-up answer does not."""
+        """Whether an endpoint's next block builds on the block it names; a single made-up answer
+        does not.
+        """
         try:
             child = watched.endpoint.request("eth_getBlockByNumber", hex(height + 1), False)
             return child is None or blob(child["parentHash"]) == block_hash
@@ -238,7 +280,9 @@ class EndpointSet:
     def _choose(self) -> None:
         usable = [w for w in self._watched if w.health.standing is Standing.ALIVE]
         if all(w.health.standing is Standing.WRONG_CHAIN for w in self._watched):
-            raise WrongChain("; ".join(f"{w.endpoint.name}: {w.health.reason}" for w in self._watched))
+            raise WrongChain(
+                "; ".join(f"{w.endpoint.name}: {w.health.reason}" for w in self._watched)
+            )
         if not usable:
             names = ", ".join(f"{w.endpoint.name} ({w.health.standing})" for w in self._watched)
             raise ChainUnavailable(f"No endpoint is usable: {names}.")
@@ -247,7 +291,11 @@ class EndpointSet:
             log.warning("endpoint.switched", endpoint=self._current.endpoint.name)
 
     def _others(self) -> list[_Watched]:
-        return [w for w in self._watched if w is not self._current and w.health.standing is Standing.ALIVE]
+        return [
+            w
+            for w in self._watched
+            if w is not self._current and w.health.standing is Standing.ALIVE
+        ]
 
     def _is_reachable(self, watched: _Watched) -> bool:
         return watched.health.standing in (Standing.ALIVE, Standing.BEHIND)
@@ -256,10 +304,17 @@ class EndpointSet:
         watched.health = Health(watched.endpoint.name, standing, reason)
         watched.look_again_at = self._clock() + watched.pause_s
         watched.pause_s = min(watched.pause_s * 2, LONGEST_PAUSE_S)
-        log.warning("endpoint.set_aside", endpoint=watched.endpoint.name, standing=str(standing), reason=reason)
+        log.warning(
+            "endpoint.set_aside",
+            endpoint=watched.endpoint.name,
+            standing=str(standing),
+            reason=reason,
+        )
 
 
-def judge(votes: Mapping[str, bytes], consistent: set[str], expected: bytes | None) -> set[str] | None:
+def judge(
+    votes: Mapping[str, bytes], consistent: set[str], expected: bytes | None
+) -> set[str] | None:
     """Who is wrong about a final block; None where nothing tells. Pure.
 
     Args:
@@ -267,12 +322,13 @@ def judge(votes: Mapping[str, bytes], consistent: set[str], expected: bytes | No
         consistent: Endpoints whose next block builds on what they said.
         expected: What was final there before, as we remember it.
 
-    In order: what we remember, if anybody still says it; those who do not contradict themselves, if they
-    agree; the strict majority.
+    In order: what we remember, if anybody still says it; those who do not contradict themselves, if
+    they agree; the strict majority.
     """
     if expected is not None:
         said = {name for name, found in votes.items() if found == expected}
-        return set(votes) - said if said else set()  # nobody says it: not a lie of one, the chain itself changed
+        # nobody says it: not a lie of one, the chain itself changed
+        return set(votes) - said if said else set()
     truthful = {votes[name] for name in consistent & set(votes)}
     if len(truthful) == 1:
         (truth,) = truthful

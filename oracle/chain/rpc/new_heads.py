@@ -12,13 +12,16 @@ log = structlog.get_logger(__name__)
 RECONNECT_S = 5.0
 SILENCE_S = 60.0  # a connection that says nothing for so long is opened again
 MAX_MESSAGE_BYTES = 1 << 20
-SUBSCRIBE = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]})
+SUBSCRIBE = json.dumps(
+    {"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}
+)
 
 
 class HeadWatcher:
     """Sets an event whenever an endpoint announces a block; what it says of the block is not read.
 
-    Without it, or while the connection is away, the node polls as it always does: nothing depends on this.
+    Without it, or while the connection is away, the node polls as it always does: nothing depends
+    on this.
     """
 
     def __init__(self, url: str) -> None:

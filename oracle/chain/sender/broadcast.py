@@ -55,18 +55,27 @@ class Broadcaster:
         self, *, nonce: int, to: bytes, data: bytes, gas: int, fee: Fee, filler: bool = False
     ) -> PreparedTransaction:
         """Sign a transaction. Nothing is stored or sent. Raises: SigningFailed."""
-        unsigned = Transaction(chain_id=self._client.chain_id, nonce=nonce, fee=fee, gas=gas, to=to, data=data)
+        unsigned = Transaction(
+            chain_id=self._client.chain_id, nonce=nonce, fee=fee, gas=gas, to=to, data=data
+        )
         return PreparedTransaction(unsigned, unsigned.sign(self._sender), filler)
 
     def prepare_filler(self, nonce: int, fee: Fee) -> PreparedTransaction:
         """Sign a transfer of nothing to ourselves: it spends a nonce that blocks later ones."""
-        return self.prepare(nonce=nonce, to=self.address, data=b"", gas=TRANSFER_GAS, fee=fee, filler=True)
+        return self.prepare(
+            nonce=nonce, to=self.address, data=b"", gas=TRANSFER_GAS, fee=fee, filler=True
+        )
 
     def next_nonce(self) -> int:
-        """The lowest nonce that neither the chain nor a stored transaction has taken. Raises: ChainError."""
+        """The lowest nonce that neither the chain nor a stored transaction has taken.
+
+        Raises: ChainError.
+        """
         account_nonce = self._client.account_nonce(self.address)
         with self._db.transaction() as conn:
-            taken = transactions.nonces_from(conn, self._client.chain_id, self.address, account_nonce)
+            taken = transactions.nonces_from(
+                conn, self._client.chain_id, self.address, account_nonce
+            )
         return lifecycle.next_nonce(account_nonce, taken)
 
     def store(self, conn: Connection, prepared: PreparedTransaction) -> int:
@@ -86,7 +95,9 @@ class Broadcaster:
         self.store_attempt(conn, transaction_id, prepared)
         return transaction_id
 
-    def store_attempt(self, conn: Connection, transaction_id: int, prepared: PreparedTransaction) -> None:
+    def store_attempt(
+        self, conn: Connection, transaction_id: int, prepared: PreparedTransaction
+    ) -> None:
         """Store another attempt for a nonce that has a row already."""
         transactions.add_attempt(
             conn,
@@ -99,7 +110,10 @@ class Broadcaster:
         )
 
     def send_latest(self, transaction_id: int) -> None:
-        """Send the newest attempt. A refusal or a timeout is noted; what it means is read from the chain later."""
+        """Send the newest attempt.
+
+        A refusal or a timeout is noted; what it means is read from the chain later.
+        """
         with self._db.transaction() as conn:
             attempt = transactions.latest_attempt(conn, transaction_id)
         self._point("before_send")
@@ -111,7 +125,9 @@ class Broadcaster:
                 outbox.note_error(conn, transaction_id, error.code, error.reason)
             else:
                 outbox.mark_sent(conn, transaction_id, attempt.tx_hash)
-        bound = log.bind(tx_hash=attempt.tx_hash.hex(), transaction=transaction_id, filler=attempt.filler)
+        bound = log.bind(
+            tx_hash=attempt.tx_hash.hex(), transaction=transaction_id, filler=attempt.filler
+        )
         if error is None:
             bound.info("tx.sent", sends=attempt.sends + 1)
         else:

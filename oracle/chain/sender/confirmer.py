@@ -1,4 +1,6 @@
-"""Follows what was sent until it is final: included, dropped by a reorg, stuck, reverted, or spent by another."""
+"""Follows what was sent until it is final: included, dropped by a reorg, stuck, reverted, or
+spent by another.
+"""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -46,7 +48,9 @@ class Confirmer:
     def watch(self, finalized: Header) -> None:
         """One round over all transactions in flight. Raises: ChainError, DatabaseUnavailable."""
         with self._db.transaction() as conn:
-            in_flight = transactions.in_flight(conn, self._client.chain_id, self._broadcaster.address)
+            in_flight = transactions.in_flight(
+                conn, self._client.chain_id, self._broadcaster.address
+            )
         self._watch_foreign(finalized)
         # The nonce is asked before the receipts: one that is spent then has its receipt by now.
         account_nonce = self._client.account_nonce(self._broadcaster.address)
@@ -59,13 +63,19 @@ class Confirmer:
             receipt = receipts.get(tx.id)
             if receipt is None and account_nonce > tx.nonce and final_nonce is None:
                 final_nonce = self._final_nonce(finalized)
-            self._step(tx, receipt, self._sighting(tx, receipt, account_nonce, final_nonce or 0, finalized))
+            self._step(
+                tx, receipt, self._sighting(tx, receipt, account_nonce, final_nonce or 0, finalized)
+            )
 
     def _receipts(self, in_flight: Sequence[StoredTransaction]) -> dict[int, Receipt]:
         """The receipt of each mined transaction, whichever of its attempts it was."""
         attempts = [(tx.id, attempt.tx_hash) for tx in in_flight for attempt in tx.attempts]
         found = self._client.find_receipts([tx_hash for _, tx_hash in attempts])
-        return {tx_id: receipt for (tx_id, _), receipt in zip(attempts, found, strict=True) if receipt is not None}
+        return {
+            tx_id: receipt
+            for (tx_id, _), receipt in zip(attempts, found, strict=True)
+            if receipt is not None
+        }
 
     def _final_nonce(self, finalized: Header) -> int:
         try:
@@ -113,8 +123,8 @@ class Confirmer:
         if self._answers_what_is_asked(tx):
             self._broadcaster.send_latest(tx.id)
         elif seen.now - tx.updated_at >= self._patience.bump_after:
-            # The request is gone from the chain. Its answer would revert, but its nonce holds up the
-            # later ones: spend it on nothing.
+            # The request is gone from the chain. Its answer would revert, but its nonce holds up
+            # the later ones: spend it on nothing.
             self._replace(tx, filler=True)
 
     def _reopen(self, tx: StoredTransaction) -> None:
@@ -127,12 +137,16 @@ class Confirmer:
             self._broadcaster.send_latest(tx.id)
 
     def _answers_what_is_asked(self, tx: StoredTransaction) -> bool:
-        """Whether every request that this transaction answers is on the chain now; fillers answer none."""
+        """Whether every request that this transaction answers is on the chain now; fillers
+        answer none.
+        """
         if tx.attempts[-1].filler:
             return True
         with self._db.transaction() as conn:
             rows = outbox.of_transaction(conn, tx.id)
-            return all(row.kind == "attest" or inbox.is_answerable(conn, row.request_id) for row in rows)
+            return all(
+                row.kind == "attest" or inbox.is_answerable(conn, row.request_id) for row in rows
+            )
 
     def _replace(self, tx: StoredTransaction, *, filler: bool) -> None:
         newest = tx.attempts[-1]
@@ -151,7 +165,13 @@ class Confirmer:
             )
         with self._db.transaction() as conn:
             self._broadcaster.store_attempt(conn, tx.id, prepared)
-        log.info("tx.replaced", transaction=tx.id, nonce=tx.nonce, filler=filler, max_fee_wei=fee.max_fee_wei)
+        log.info(
+            "tx.replaced",
+            transaction=tx.id,
+            nonce=tx.nonce,
+            filler=filler,
+            max_fee_wei=fee.max_fee_wei,
+        )
         self._point("replacement_stored")
         self._broadcaster.send_latest(tx.id)
 
@@ -193,11 +213,16 @@ class Confirmer:
         with self._db.transaction() as conn:
             outbox.mark_final(conn, [row.id for row in rows if row.request_id in done])
             transactions.settle(conn, tx.id, "final" if receipt.succeeded else "reverted")
-            # Back to the queue in the same transaction, so that a crash loses none of them. Before the next
-            # transaction the contract is asked again, and its answer decides what becomes of each.
+            # Back to the queue in the same transaction, so that a crash loses none of them. Before
+            # the next transaction the contract is asked again, and its answer decides what becomes
+            # of each.
             for row in left:
                 reason = reasons.get(row.request_id)
-                code, detail = (reason.name, reason.text) if reason else ("reverted", "The transaction reverted.")
+                code, detail = (
+                    (reason.name, reason.text)
+                    if reason
+                    else ("reverted", "The transaction reverted.")
+                )
                 outbox.postpone(conn, row.id, code, detail, lifecycle.backoff(row.tries))
         for row in rows:
             event = "attestation.final" if row.request_id in done else "attestation.not_taken"
@@ -208,7 +233,13 @@ class Confirmer:
         with self._db.transaction() as conn:
             for row in outbox.of_transaction(conn, tx.id):
                 if row.status in ("pending", "sent"):
-                    outbox.postpone(conn, row.id, "nonce_spent", "Another transaction has spent the nonce.", SOON)
+                    outbox.postpone(
+                        conn,
+                        row.id,
+                        "nonce_spent",
+                        "Another transaction has spent the nonce.",
+                        SOON,
+                    )
             transactions.settle(conn, tx.id, "void")
         log.warning("tx.void", transaction=tx.id, nonce=tx.nonce)
         self._point("voided")
@@ -216,7 +247,9 @@ class Confirmer:
     def _repair_gaps(self, account_nonce: int) -> None:
         """Fill nonces that nobody holds and that block later ones of ours."""
         with self._db.transaction() as conn:
-            taken = transactions.nonces_from(conn, self._client.chain_id, self._broadcaster.address, account_nonce)
+            taken = transactions.nonces_from(
+                conn, self._client.chain_id, self._broadcaster.address, account_nonce
+            )
         for nonce in lifecycle.missing_nonces(account_nonce, taken):
             prepared = self._broadcaster.prepare_filler(nonce, self._client.fee())
             with self._db.transaction() as conn:
@@ -225,7 +258,9 @@ class Confirmer:
             self._broadcaster.send_latest(transaction_id)
 
     def _watch_foreign(self, finalized: Header) -> None:
-        """Answers of ours that another transmitter brought to the chain are followed by their block."""
+        """Answers of ours that another transmitter brought to the chain are followed by their
+        block.
+        """
         with self._db.transaction() as conn:
             rows = outbox.included_by_others(conn)
         for row in rows:
@@ -233,7 +268,9 @@ class Confirmer:
                 continue
             header = self._client.find_header(row.block_number)
             if header is None or header.hash != row.block_hash:
-                self._resolver.postpone(row, "reorged_out", "The block that held the answer is gone.", SOON)
+                self._resolver.postpone(
+                    row, "reorged_out", "The block that held the answer is gone.", SOON
+                )
             elif header.number <= finalized.number:
                 with self._db.transaction() as conn:
                     outbox.mark_final(conn, [row.id])
@@ -241,18 +278,28 @@ class Confirmer:
     def _require_canonical(self, receipt: Receipt) -> None:
         said = self._client.endpoint.hashes_at(receipt.block_number)
         if any(found != receipt.block_hash for found in said.values()):
-            raise EndpointInconsistent(f"A receipt names another block {receipt.block_number} than the chain has.")
+            raise EndpointInconsistent(
+                f"A receipt names another block {receipt.block_number} than the chain has."
+            )
 
     def _fulfilled(self, receipt: Receipt) -> list[bytes]:
         topic = self._client.hub_abi.topic(FULFILLED)
-        return [e.topics[1] for e in receipt.logs if e.address == self._client.hub and e.topics[0] == topic]
+        return [
+            e.topics[1]
+            for e in receipt.logs
+            if e.address == self._client.hub and e.topics[0] == topic
+        ]
 
     def _reasons(self, tx: StoredTransaction, receipt: Receipt) -> dict[bytes, Revert]:
         """Why decisions were not taken, by request id, as far as the chain still tells."""
         if not receipt.succeeded:
             reason = self._replayed(tx, receipt)
             with self._db.transaction() as conn:
-                return {row.request_id: reason for row in outbox.of_transaction(conn, tx.id)} if reason else {}
+                return (
+                    {row.request_id: reason for row in outbox.of_transaction(conn, tx.id)}
+                    if reason
+                    else {}
+                )
         topic = self._client.hub_abi.topic(SKIPPED)
         found = {}
         for entry in receipt.logs:
@@ -265,7 +312,10 @@ class Confirmer:
         """The reason of a revert is not in the receipt: make the call again on the block before."""
         try:
             self._client.call_raw(
-                tx.to_address, tx.call_data, sender=self._broadcaster.address, block=receipt.block_number - 1
+                tx.to_address,
+                tx.call_data,
+                sender=self._broadcaster.address,
+                block=receipt.block_number - 1,
             )
         except ContractReverted as exc:
             return exc.revert
@@ -275,5 +325,7 @@ class Confirmer:
 
 
 def _seen(tx: StoredTransaction, receipt: Receipt) -> ReceiptSeen:
-    filler = next((attempt.filler for attempt in tx.attempts if attempt.tx_hash == receipt.tx_hash), False)
+    filler = next(
+        (attempt.filler for attempt in tx.attempts if attempt.tx_hash == receipt.tx_hash), False
+    )
     return ReceiptSeen(receipt.block_number, receipt.block_hash, not receipt.succeeded, filler)

@@ -1,4 +1,6 @@
-"""What becomes of a decision that the contract did not take: refused, renewed, tried again, or already there."""
+"""What becomes of a decision that the contract did not take: refused, renewed, tried again, or
+already there.
+"""
 
 from datetime import timedelta
 
@@ -33,7 +35,9 @@ class Resolver:
         search_blocks: int = 2_000,
         outvoted_is_fine: bool = False,
     ) -> None:
-        """With `outvoted_is_fine` an answer that other signers gave is taken over although it is not ours."""
+        """With `outvoted_is_fine` an answer that other signers gave is taken over although it is
+        not ours.
+        """
         self._db = db
         self._client = client
         self._start_block = start_block
@@ -57,18 +61,29 @@ class Resolver:
         """The hub says the request is not open: find out how it ended, and take that over."""
         status = read_request(self._client, row.request_id).status
         if status is RequestStatus.CANCELLED:
-            self.refuse(row, "request_cancelled", "The request expired and was cancelled before it was answered.")
+            self.refuse(
+                row,
+                "request_cancelled",
+                "The request expired and was cancelled before it was answered.",
+            )
         elif status is RequestStatus.FULFILLED:
             self._adopt(row)
         else:
             # Not there (its block went in a reorg, or the endpoint lags), or open after all.
-            self.postpone(row, "request_not_found", "The hub does not hold this request at the head.", NOT_FOUND_YET)
+            self.postpone(
+                row,
+                "request_not_found",
+                "The hub does not hold this request at the head.",
+                NOT_FOUND_YET,
+            )
 
     def postpone(self, row: Attestation, code: str, detail: str, delay: timedelta) -> None:
         """Try again after a while, with the reason shown."""
         with self._db.transaction() as conn:
             outbox.postpone(conn, row.id, code, detail, delay)
-        _bind(row).warning("attestation.postponed", code=code, detail=detail, delay_s=delay.total_seconds())
+        _bind(row).warning(
+            "attestation.postponed", code=code, detail=detail, delay_s=delay.total_seconds()
+        )
 
     def refuse(self, row: Attestation, code: str, detail: str) -> None:
         """End it: the chain will never take this decision."""
@@ -104,7 +119,9 @@ class Resolver:
                 block_number=entry.block_number,
                 block_hash=entry.block_hash,
             )
-        _bind(row).warning("attestation.found_on_chain", tx_hash=entry.tx_hash.hex(), block=entry.block_number)
+        _bind(row).warning(
+            "attestation.found_on_chain", tx_hash=entry.tx_hash.hex(), block=entry.block_number
+        )
 
     def _find_fulfilment(self, row: Attestation) -> Log | None:
         """The event that settled a request, latest blocks first, in ranges the endpoint takes."""

@@ -42,8 +42,8 @@ class Signing(Protocol):
 class ReportSigner:
     """One signer's word, given once for each decision.
 
-    Two different reports signed under one request are an equivocation in the eyes of anybody who holds
-    both, so a report is signed again only when the first one can no longer be accepted.
+    Two different reports signed under one request are an equivocation in the eyes of anybody who
+    holds both, so a report is signed again only when the first one can no longer be accepted.
     """
 
     def __init__(
@@ -62,10 +62,20 @@ class ReportSigner:
         self._point = on_point
 
     def sign(self, row: Attestation, head: Header, epoch: int) -> SignedReport:
-        """The stored signature while it holds, else a new one. Raises: InvalidReport, SigningFailed."""
-        if row.signed_report is not None and row.signature is not None and row.signer == self._signer.address:
+        """The stored signature while it holds, else a new one.
+
+        Raises: InvalidReport, SigningFailed.
+        """
+        if (
+            row.signed_report is not None
+            and row.signature is not None
+            and row.signer == self._signer.address
+        ):
             kept = PoCReport.from_dict(row.signed_report)
-            if kept.signer_epoch == epoch and kept.valid_until > head.timestamp + RENEWAL_MARGIN.total_seconds():
+            if (
+                kept.signer_epoch == epoch
+                and kept.valid_until > head.timestamp + RENEWAL_MARGIN.total_seconds()
+            ):
                 return SignedReport(row, kept, (row.signature,))
         completed = self._complete(row, head, epoch)
         digest = report.digest(completed, self._client.chain_id, self._client.hub)
@@ -85,11 +95,12 @@ class ReportSigner:
         return SignedReport(row, completed, (signature,))
 
     def _complete(self, row: Attestation, head: Header, epoch: int) -> PoCReport:
-        # Observed when it was decided; after the contract called that a moment still to come (a clock
-        # ahead of the chain's), the chain's own time.
+        # Observed when it was decided; after the contract called that a moment still to come (a
+        # clock ahead of the chain's), the chain's own time.
         ahead = row.error_code == "ObservedInFuture"
         observed_at = head.timestamp if ahead else int(row.created_at.timestamp())
-        # An idle development chain's last block can be hours old: the later of the two clocks counts.
+        # An idle development chain's last block can be hours old: the later of the two clocks
+        # counts.
         now = max(head.timestamp, int(datetime.now(UTC).timestamp()))
         return ReportDraft.from_dict(row.report).complete(
             observed_at=observed_at,

@@ -1,4 +1,7 @@
-"""From the outbox to the pool: sign, ask the contract, store the transaction, send it. Batches under load."""
+"""From the outbox to the pool: sign, ask the contract, store the transaction, send it.
+
+Batches under load.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -72,13 +75,19 @@ class Submitter:
         """
         self._refuse_conflicts()
         with self._db.transaction() as conn:
-            in_flight = transactions.in_flight(conn, self._client.chain_id, self._broadcaster.address)
+            in_flight = transactions.in_flight(
+                conn, self._client.chain_id, self._broadcaster.address
+            )
             room = max(0, self._max_in_flight - len(in_flight))
             most = room * self._batches.largest
             rows = outbox.ready(conn, up_to_block=head.number - self._confirmations, limit=most)
         if not rows:
             return 0
-        epoch = int(self._client.read("OracleRegistry", self._client.deployment.oracle_registry, "currentEpoch"))
+        epoch = int(
+            self._client.read(
+                "OracleRegistry", self._client.deployment.oracle_registry, "currentEpoch"
+            )
+        )
         signed = [one for row in rows if (one := self._signed(row, head, epoch)) is not None]
         groups = grouped(self._priced(signed), self._batches)[:room]
         for group in groups:
@@ -97,10 +106,15 @@ class Submitter:
     def _priced(self, signed: Sequence[SignedReport]) -> list[Priced]:
         """Ask the contract about each; what it would refuse goes to the resolver."""
         calls = [
-            self._client.hub_abi.call_data(one.row.kind, one.report.as_tuple(), list(one.signatures)) for one in signed
+            self._client.hub_abi.call_data(
+                one.row.kind, one.report.as_tuple(), list(one.signatures)
+            )
+            for one in signed
         ]
         accepted = []
-        answers = self._client.estimate_gas_of_each(self._client.hub, calls, sender=self._broadcaster.address)
+        answers = self._client.estimate_gas_of_each(
+            self._client.hub, calls, sender=self._broadcaster.address
+        )
         for one, data, answer in zip(signed, calls, answers, strict=True):
             if isinstance(answer, Revert):
                 self._resolver.reverted(one.row, answer)
@@ -112,10 +126,13 @@ class Submitter:
         fee = self._client.fee()
         nonce = self._broadcaster.next_nonce()
         data = group[0].call_data if len(group) == 1 else self._batch_data(group)
-        # Estimates are exact for the state they saw; a callback or a first write may cost a little more. In a
-        # batch too little gas would not revert but skip, so the sum of what each needs alone is kept.
+        # Estimates are exact for the state they saw; a callback or a first write may cost a little
+        # more. In a batch too little gas would not revert but skip, so the sum of what each needs
+        # alone is kept.
         gas = sum(one.gas for one in group) * 5 // 4
-        prepared = self._broadcaster.prepare(nonce=nonce, to=self._client.hub, data=data, gas=gas, fee=fee)
+        prepared = self._broadcaster.prepare(
+            nonce=nonce, to=self._client.hub, data=data, gas=gas, fee=fee
+        )
         self._point("before_store")
         with self._db.transaction() as conn:
             transaction_id = self._broadcaster.store(conn, prepared)
@@ -138,14 +155,21 @@ class Submitter:
         )
 
     def _refuse_conflicts(self) -> None:
-        detail = "After a reorg the request came back with another content; what was analysed is not what is asked."
+        detail = (
+            "After a reorg the request came back with another content; what was analysed is"
+            " not what is asked."
+        )
         with self._db.transaction() as conn:
             for request_id in outbox.refuse_conflicts(conn, "request_conflict", detail):
-                log.error("attestation.refused", request_id=request_id.hex(), code="request_conflict")
+                log.error(
+                    "attestation.refused", request_id=request_id.hex(), code="request_conflict"
+                )
 
 
 def grouped(priced: Sequence[Priced], limits: BatchLimits) -> list[list[Priced]]:
-    """Split into transactions, in order: alone while there are few, else as full as the limits allow."""
+    """Split into transactions, in order: alone while there are few, else as full as the limits
+    allow.
+    """
     if len(priced) < limits.batch_from:
         return [[one] for one in priced]
     groups: list[list[Priced]] = []

@@ -22,7 +22,9 @@ def total(codes: NDArray[Any], weights: NDArray[Any], size: int) -> Floats:
 
 
 def pairs(left: NDArray[Any], right: NDArray[Any]) -> tuple[Ints, Ints, Ints]:
-    """Distinct pairs of two columns of codes, and how often each occurs; rows with a negative code are left out."""
+    """Distinct pairs of two columns of codes, and how often each occurs; rows with a negative
+    code are left out.
+    """
     known = (left >= 0) & (right >= 0)
     left, right = left[known].astype(np.int64), right[known].astype(np.int64)
     if not len(left):
@@ -34,7 +36,8 @@ def pairs(left: NDArray[Any], right: NDArray[Any]) -> tuple[Ints, Ints, Ints]:
 
 
 def at_least(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
-    """Lower end of Wilson's 95 % interval of part/whole: a share that few events do not inflate. 0 where none.
+    """Lower end of Wilson's 95 % interval of part/whole: a share that few events do not inflate. 0
+    where none.
 
     Source: Wilson, "Probable inference", JASA 1927.
     """
@@ -59,14 +62,17 @@ def components(left: NDArray[Any], right: NDArray[Any], size: int) -> Ints:
         low = np.minimum(label[left], label[right])
         np.minimum.at(label, left, low)
         np.minimum.at(label, right, low)
-        while not np.array_equal(label, label[label]):  # jump to the root, so that chains fall in log steps
+        # jump to the root, so that chains fall in log steps
+        while not np.array_equal(label, label[label]):
             label = label[label]
         if np.array_equal(label, before):
             return label
 
 
 def usual_range(share: Floats, enough: NDArray[np.bool_]) -> tuple[float, float]:
-    """The 5th and 95th percentile of a share over subjects with enough events, in percent; (0, 0) where none has."""
+    """The 5th and 95th percentile of a share over subjects with enough events, in percent; (0,
+    0) where none has.
+    """
     if not enough.any():
         return 0.0, 0.0
     low, high = np.percentile(share[enough], [5, 95]) * 100

@@ -1,9 +1,10 @@
 """Bulk account creation: sign-ups that look alike, came together, and then went to the same post.
 
-A school class signs up together too; it is smaller, its names and devices differ, and its members go on to different
-posts. So three things must agree: alike (two of address, program and shape of the name), together (many more within
-hours than that likeness usually brings), and in step (a good part of the group at one post).
-Source of the idea: Beutel et al., "CopyCatch", WWW 2013; Cao et al., "SynchroTrap", CCS 2014.
+A school class signs up together too; it is smaller, its names and devices differ, and its members
+go on to different posts. So three things must agree: alike (two of address, program and shape of
+the name), together (many more within hours than that likeness usually brings), and in step (a good
+part of the group at one post). Source of the idea: Beutel et al., "CopyCatch", WWW 2013; Cao et
+al., "SynchroTrap", CCS 2014.
 """
 
 import numpy as np
@@ -11,7 +12,15 @@ from numpy.typing import NDArray
 
 from oracle.fraud.detectors.arrays import Ints, at_least, pairs, tally, usual_range
 from oracle.fraud.detectors.events import DAY_S, HOUR_S, Accounts, Events
-from oracle.fraud.detectors.signals import Ground, Signal, SignalName, Subject, SubjectKind, distinct, percent
+from oracle.fraud.detectors.signals import (
+    Ground,
+    Signal,
+    SignalName,
+    Subject,
+    SubjectKind,
+    distinct,
+    percent,
+)
 from oracle.fraud.detectors.thresholds import BulkAccountLimits
 
 USUAL_MIN_ACCOUNTS = 50
@@ -31,7 +40,9 @@ def groups(accounts: Accounts, now_s: int, limits: BulkAccountLimits) -> Ints:
         members = recent[both]
         if not len(members):
             continue
-        _, key = np.unique(a[both].astype(np.int64) * (int(b.max()) + 1) + b[both], return_inverse=True)
+        _, key = np.unique(
+            a[both].astype(np.int64) * (int(b.max()) + 1) + b[both], return_inverse=True
+        )
         run, count = _runs(key, accounts.signed_up_s[members], limits)
         better = (run >= 0) & (count > size[members])
         found[members[better]] = run[better] + offset
@@ -52,7 +63,9 @@ def detect(events: Events, limits: BulkAccountLimits) -> list[Signal]:
     target, name, together = pairs(post, of)
     active = tally(group[np.unique(account)], int(group.max()) + 1)
     in_step = (together >= limits.min_lockstep * active[name]) & (together >= limits.min_group // 2)
-    count = np.bincount(target[in_step], weights=together[in_step], minlength=events.posts).astype(np.int64)
+    count = np.bincount(target[in_step], weights=together[in_step], minlength=events.posts).astype(
+        np.int64
+    )
     share = at_least(count, whole)
     low, high = usual_range(count / np.maximum(whole, 1), whole >= USUAL_MIN_ACCOUNTS)
     signals = []
@@ -70,26 +83,37 @@ def detect(events: Events, limits: BulkAccountLimits) -> list[Signal]:
                 float(share[number]),
                 frozenset({Ground.NEW_ACCOUNTS}),
                 {
-                    "count": n, "total": everyone, "percent": percent(n, everyone), "usual_low": low,
-                    "usual_high": high, "groups": int(mine.sum()), "largest_group": int(together[mine].max()),
-                    "made_within_hours": hours, "addresses": len(np.unique(events.accounts.ip[members])),
+                    "count": n,
+                    "total": everyone,
+                    "percent": percent(n, everyone),
+                    "usual_low": low,
+                    "usual_high": high,
+                    "groups": int(mine.sum()),
+                    "largest_group": int(together[mine].max()),
+                    "made_within_hours": hours,
+                    "addresses": len(np.unique(events.accounts.ip[members])),
                 },
-                f"{n} of the {everyone} accounts that were active here were made together within {hours} hours,"
-                " look alike, and came to the same post.",
+                f"{n} of the {everyone} accounts that were active here were made together within"
+                f" {hours} hours, look alike, and came to the same post.",
                 int(times.min()),
                 int(times.max()),
                 sources=distinct(members),
             )
-        )  # fmt: skip
+        )
     return signals
 
 
-def _runs(key: NDArray[np.int64], made_s: NDArray[np.int64], limits: BulkAccountLimits) -> tuple[Ints, Ints]:
-    """Code of the crowded window that each sign-up lies in (-1: none), and how many sign-ups that window holds."""
+def _runs(
+    key: NDArray[np.int64], made_s: NDArray[np.int64], limits: BulkAccountLimits
+) -> tuple[Ints, Ints]:
+    """Code of the crowded window that each sign-up lies in (-1: none), and how many sign-ups
+    that window holds.
+    """
     order = np.lexsort((made_s, key))
     start, window = int(made_s.min()), limits.window_h * HOUR_S
     stretch = int(np.ptp(made_s)) + window + 2
-    line = key[order] * stretch + (made_s[order] - start)  # keys one after the other, each with its own time axis
+    # keys one after the other, each with its own time axis
+    line = key[order] * stretch + (made_s[order] - start)
     last = np.searchsorted(line, line + window, side="right")
     inside = last - np.arange(len(line))
     of_key = np.bincount(key)[key[order]]
@@ -100,7 +124,9 @@ def _runs(key: NDArray[np.int64], made_s: NDArray[np.int64], limits: BulkAccount
     np.add.at(edge, np.flatnonzero(crowded), 1)
     np.add.at(edge, last[crowded], -1)
     covered = np.cumsum(edge[:-1]) > 0
-    begins = covered & ~np.concatenate(([False], covered[:-1] & (key[order][1:] == key[order][:-1])))
+    begins = covered & ~np.concatenate(
+        ([False], covered[:-1] & (key[order][1:] == key[order][:-1]))
+    )
     number = np.cumsum(begins) - 1
     run = np.full(len(line), -1, np.int64)
     count = np.zeros(len(line), np.int64)

@@ -1,7 +1,9 @@
-"""Burst spikes: far more views than usual at that hour of the week, or a slow lift, of people who do not behave so.
+"""Burst spikes: far more views than usual at that hour of the week, or a slow lift, of people who
+do not behave so.
 
-Many views at once are what every creator hopes for. A burst becomes a signal only by how its viewers differ from
-those of a viral post: they do not watch, they all come one way, or they all signed up just before.
+Many views at once are what every creator hopes for. A burst becomes a signal only by how its
+viewers differ from those of a viral post: they do not watch, they all come one way, or they all
+signed up just before.
 """
 
 from dataclasses import dataclass
@@ -31,7 +33,8 @@ class History:
 
     Attributes:
         creator: (n,) codes.
-        hourly: (n, hours) int32; the last column is the hour before `Events.start_s`, hours a multiple of 168.
+        hourly: (n, hours) int32; the last column is the hour before `Events.start_s`, hours a
+            multiple of 168.
     """
 
     creator: Codes
@@ -39,7 +42,9 @@ class History:
 
 
 def candidates(events: Events, limits: BurstLimits) -> Codes:
-    """Codes of the creators with an hour busy enough to be a burst: only their history is needed."""
+    """Codes of the creators with an hour busy enough to be a burst: only their history is
+    needed.
+    """
     views = events.views()
     hours = _hours(events)
     creator, _, count = pairs(views.creator, (views.at_s - events.start_s) // HOUR_S)
@@ -56,9 +61,9 @@ def hot_hours(
     Args:
         hourly: (n, weeks * 168) earlier counts, the last column just before the first of `now`.
         now: (n, h) counts.
-    Returns: (n, h) whether it is a burst; (n, h) the robust z: distance from the median in units of 1.4826 MAD, which
-        a Poisson spread keeps from being too small; and (n, h) that median. The hours before and after count as the
-        same hour.
+    Returns: (n, h) whether it is a burst; (n, h) the robust z: distance from the median in units of
+        1.4826 MAD, which a Poisson spread keeps from being too small; and (n, h) that median. The
+        hours before and after count as the same hour.
     """
     n, h = now.shape
     weeks = hourly.shape[1] // WEEK_H
@@ -81,8 +86,8 @@ def hot_hours(
 def slow_lift(daily: NDArray[np.int64], limits: BurstLimits) -> Floats:
     """(n,) one-sided CUSUM at the last day, in standard deviations, of daily counts (n, days).
 
-    A day is compared with the median day before, or with the median of the same weekday where that is higher: a
-    stream every Friday is no lift.
+    A day is compared with the median day before, or with the median of the same weekday where that
+    is higher: a stream every Friday is no lift.
 
     Source: Page, "Continuous inspection schemes", Biometrika 1954.
     """
@@ -93,7 +98,9 @@ def slow_lift(daily: NDArray[np.int64], limits: BurstLimits) -> Floats:
     middle = np.median(before, axis=1)
     mad = np.median(np.abs(before - middle[:, None]), axis=1)
     weekday = (days - 1 - np.arange(days)) % 7  # 0: that of the last day
-    usual = np.stack([_median_or(before[:, weekday[:-1] == day], middle) for day in range(7)], axis=1)
+    usual = np.stack(
+        [_median_or(before[:, weekday[:-1] == day], middle) for day in range(7)], axis=1
+    )
     expected = np.maximum(usual, middle[:, None])[:, weekday]
     sigma = np.maximum(MAD_TO_SIGMA * mad[:, None], np.sqrt(np.maximum(expected, 1.0)))
     level = np.zeros(n)
@@ -107,7 +114,9 @@ def _median_or(counts: NDArray[np.int64], otherwise: Floats) -> Floats:
 
 
 def detect(events: Events, history: History, limits: BurstLimits) -> list[Signal]:
-    """Posts that carry a burst of their creator's views whose viewers do not behave as those of a viral post."""
+    """Posts that carry a burst of their creator's views whose viewers do not behave as those of
+    a viral post.
+    """
     if not len(history.creator):
         return []
     views = events.views()
@@ -122,7 +131,11 @@ def detect(events: Events, history: History, limits: BurstLimits) -> list[Signal
     daily = history.hourly.reshape(len(history.hourly), -1, 24).sum(axis=2)
     # A day so far is no day's total: only a whole one is compared.
     whole_day = hours >= DAY_S // HOUR_S
-    lift = slow_lift(np.column_stack([daily, now[:, -24:].sum(axis=1)]), limits) if whole_day else np.zeros(len(now))
+    lift = (
+        slow_lift(np.column_stack([daily, now[:, -24:].sum(axis=1)]), limits)
+        if whole_day
+        else np.zeros(len(now))
+    )
     doubled = now.sum(axis=1) >= 1.5 * np.maximum(np.median(daily, axis=1), limits.min_hourly)
     lifted = (lift >= limits.cusum_alarm) & doubled & ~hot.any(axis=1)
     inside = (cell >= 0) & (hot.ravel()[np.maximum(cell, 0)] | lifted[np.maximum(place, 0)])
@@ -144,7 +157,9 @@ def _judge(
     young, usual_young = _new_share(events, burst, limits.new_account_age_h * HOUR_S)
     many_young = max(limits.new_account_share, limits.new_account_times * usual_young)
     signals = []
-    main = (count >= limits.min_hourly) & (count >= MIN_POST_SHARE * of_creator[events.post_creator])
+    main = (count >= limits.min_hourly) & (
+        count >= MIN_POST_SHARE * of_creator[events.post_creator]
+    )
     for post in np.flatnonzero(main):
         grounds = {
             Ground.RETENTION: watched[post] < limits.low_watch,
@@ -165,25 +180,32 @@ def _judge(
                 0.3 + 0.2 * len(odd),
                 frozenset(odd),
                 {
-                    "count": int(count[post]), "total": int(tally(events.views().post, events.posts)[post]),
-                    "peak_per_hour": highest, "usual_per_hour": usual, "robust_z": round(float(z[at].max()), 1),
-                    "slow_lift": round(float(lift[at]), 1), "watched_percent": round(float(watched[post]) * 100, 1),
+                    "count": int(count[post]),
+                    "total": int(tally(events.views().post, events.posts)[post]),
+                    "peak_per_hour": highest,
+                    "usual_per_hour": usual,
+                    "robust_z": round(float(z[at].max()), 1),
+                    "slow_lift": round(float(lift[at]), 1),
+                    "watched_percent": round(float(watched[post]) * 100, 1),
                     "source_entropy_bits": round(float(entropy[post]), 2),
                     "new_account_percent": round(float(young[post]) * 100, 1),
                 },
-                f"{int(count[post])} views came in a rush of up to {highest} an hour, where about {usual} are usual,"
-                f" and the viewers {' and '.join(AXES[ground] for ground in odd)}.",
+                f"{int(count[post])} views came in a rush of up to {highest} an hour, where about"
+                f" {usual} are usual, and the viewers"
+                f" {' and '.join(AXES[ground] for ground in odd)}.",
                 int(times.min()),
                 int(times.max()),
                 divisible=True,
             )
-        )  # fmt: skip
+        )
     return signals
 
 
 def _entropy_bits(events: Events, burst: Events, count: NDArray[np.int64]) -> Floats:
     codes, _ = host_codes(events.referrers)
-    host = np.where(burst.referrer >= 0, codes[burst.referrer], -1) if len(codes) else burst.referrer
+    host = (
+        np.where(burst.referrer >= 0, codes[burst.referrer], -1) if len(codes) else burst.referrer
+    )
     post, _, n = pairs(burst.post, host)
     p = n / np.maximum(count[post], 1)
     return total(post, -p * np.log2(p), len(count))
@@ -195,7 +217,9 @@ def _new_share(events: Events, burst: Events, age_s: int) -> tuple[Floats, float
     post, account, _ = pairs(burst.post, burst.account)
     everybody = np.unique(events.views().account)
     usual = float(is_new[everybody[everybody >= 0]].mean()) if (everybody >= 0).any() else 0.0
-    share = total(post, is_new[account].astype(np.float64), events.posts) / np.maximum(tally(post, events.posts), 1)
+    share = total(post, is_new[account].astype(np.float64), events.posts) / np.maximum(
+        tally(post, events.posts), 1
+    )
     return share, usual
 
 

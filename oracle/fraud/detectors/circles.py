@@ -1,4 +1,6 @@
-"""Strongly connected parts of a directed graph: everybody in one can pass money to everybody else in it."""
+"""Strongly connected parts of a directed graph: everybody in one can pass money to everybody
+else in it.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,10 +10,12 @@ from numpy.typing import NDArray
 
 
 def strong_components(tail: NDArray[Any], head: NDArray[Any]) -> list[NDArray[np.int64]]:
-    """The strongly connected components of two or more nodes, each ascending; self-loops do not count.
+    """The strongly connected components of two or more nodes, each ascending; self-loops do not
+    count.
 
-    Nodes that nothing enters or that lead nowhere are cut off first, again and again: of a day's gifts that leaves
-    next to nothing. What is left goes through Tarjan's algorithm, without recursion.
+    Nodes that nothing enters or that lead nowhere are cut off first, again and again: of a day's
+    gifts that leaves next to nothing. What is left goes through Tarjan's algorithm, without
+    recursion.
     Source: Tarjan, "Depth-first search and linear graph algorithms", SIAM J. Comput. 1972.
     """
     tail, head = np.asarray(tail, np.int64), np.asarray(head, np.int64)

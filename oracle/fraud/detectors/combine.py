@@ -1,9 +1,11 @@
 """From signals to what is done about them, by rules that can be said aloud.
 
 1. A signal below the alert score is noise.
-2. Money is held only where two independent signals agree, or one is beyond doubt by its own stated rule.
-3. Two signals are independent if they rest on different kinds of evidence. A burst may lose a ground to the other
-   signal as long as one is left to it; every other signal stands only as a whole.
+2. Money is held only where two independent signals agree, or one is beyond doubt by its own stated
+  rule.
+3. Two signals are independent if they rest on different kinds of evidence. A burst may lose a
+   ground to the other signal as long as one is left to it; every other signal stands only as a
+   whole.
 4. A burst is never beyond doubt: many views at once are what every creator hopes for.
 Everything else that reaches the alert score is shown to a reviewer, and nothing is held.
 """
@@ -54,17 +56,27 @@ def independent(a: Signal, b: Signal) -> bool:
 
 def decide(subject: Subject, signals: Sequence[Signal], limits: CombineLimits) -> Finding | None:
     """What follows from the signals at one subject, None where all of them are noise."""
-    heard = sorted((s for s in signals if s.score >= limits.alert_score), key=lambda s: (-s.score, s.name))
+    heard = sorted(
+        (s for s in signals if s.score >= limits.alert_score), key=lambda s: (-s.score, s.name)
+    )
     if not heard:
         return None
     strong = [signal for signal in heard if signal.score >= limits.freeze_score]
     certain = next((signal for signal in strong if signal.beyond_doubt), None)
     if certain is not None:
-        return Finding(subject, tuple(heard), Action.FREEZE, f'"{RULES[certain.name]}" is beyond doubt by its own rule')
+        return Finding(
+            subject,
+            tuple(heard),
+            Action.FREEZE,
+            f'"{RULES[certain.name]}" is beyond doubt by its own rule',
+        )
     for a, b in combinations(strong, 2):
         if independent(a, b):
             return Finding(
-                subject, tuple(heard), Action.FREEZE, f'"{RULES[a.name]}" and "{RULES[b.name]}" agree independently'
+                subject,
+                tuple(heard),
+                Action.FREEZE,
+                f'"{RULES[a.name]}" and "{RULES[b.name]}" agree independently',
             )
     return Finding(subject, tuple(heard), Action.WATCH, "no second independent signal agrees")
 

@@ -1,8 +1,18 @@
-"""One pass of all detectors over one span of events. Pure: the caller brings the events and the history."""
+"""One pass of all detectors over one span of events.
+
+Pure: the caller brings the events and the history.
+"""
 
 from collections.abc import Callable
 
-from oracle.fraud.detectors import bulk_accounts, bursts, gifting, referrers, shared_devices, user_agents
+from oracle.fraud.detectors import (
+    bulk_accounts,
+    bursts,
+    gifting,
+    referrers,
+    shared_devices,
+    user_agents,
+)
 from oracle.fraud.detectors.bursts import History
 from oracle.fraud.detectors.combine import Finding, combine
 from oracle.fraud.detectors.events import Codes, Events

@@ -1,4 +1,7 @@
-"""Engagement as columns: what every detector reads. Names are replaced by codes 0..n-1, -1 where there is none."""
+"""Engagement as columns: what every detector reads.
+
+Names are replaced by codes 0..n-1, -1 where there is none.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -36,7 +39,8 @@ class Accounts:
 
     Attributes:
         signed_up_s: Unix time of the sign-up; 0 where it lies before the time looked at.
-        shape: Code of the name with its letters and digits made alike ("anna.k07" and "jon.b21" share one).
+        shape: Code of the name with its letters and digits made alike ("anna.k07" and "jon.b21"
+            share one).
         ip, agent: Codes as of the sign-up, -1 where unknown.
         creator: Code of the creator that this account is, -1 where it is none.
         gifted_before: Whether it gave a gift before the time looked at.
@@ -60,8 +64,10 @@ class Events:
     Attributes:
         kind: `Kind` as int8.
         at_s: Unix time.
-        post, creator: The post acted on and whose it is; a follow has a creator only, a login neither.
-        account, device, ip, agent, referrer: Who, and by what way; agent and referrer index the tables below.
+        post, creator: The post acted on and whose it is; a follow has a creator only, a login
+            neither.
+        account, device, ip, agent, referrer: Who, and by what way; agent and referrer index the
+            tables below.
         watch_s, video_s: Seconds watched and length, of views; 0 elsewhere.
         value: Minor units, of gifts; 0 elsewhere.
         post_creator: (posts,) creator of each post.
@@ -111,10 +117,21 @@ class Events:
         return self._views[0]
 
     def watched(self) -> NDArray[np.float32]:
-        """(n,) share of the video that each view watched, in [0, 1]; 0 where the length is unknown."""
+        """(n,) share of the video that each view watched, in [0, 1]; 0 where the length is
+        unknown.
+        """
         length = np.where(self.video_s > 0, self.video_s, np.inf)
         return np.minimum(self.watch_s / length, 1.0).astype(np.float32)
 
 
-TABLES = {"post_creator", "accounts", "agents", "referrers", "creators", "start_s", "end_s", "_views"}
+TABLES = {
+    "post_creator",
+    "accounts",
+    "agents",
+    "referrers",
+    "creators",
+    "start_s",
+    "end_s",
+    "_views",
+}
 COLUMNS = tuple(f.name for f in fields(Events) if f.name not in TABLES)

@@ -1,18 +1,30 @@
-"""Suspicious gifting: money that goes round, or a crowd of first-time givers who all give the same large sum."""
+"""Suspicious gifting: money that goes round, or a crowd of first-time givers who all give the
+same large sum.
+"""
 
 import numpy as np
 
 from oracle.fraud.detectors.arrays import Floats, Ints, at_least, pairs, tally, total
 from oracle.fraud.detectors.circles import strong_components
 from oracle.fraud.detectors.events import HOUR_S, Codes, Events, Kind
-from oracle.fraud.detectors.signals import Ground, Signal, SignalName, Subject, SubjectKind, distinct, percent
+from oracle.fraud.detectors.signals import (
+    Ground,
+    Signal,
+    SignalName,
+    Subject,
+    SubjectKind,
+    distinct,
+    percent,
+)
 from oracle.fraud.detectors.thresholds import GiftingLimits
 
 MAD_TO_SIGMA = 1.4826
 
 
 def detect(events: Events, limits: GiftingLimits) -> list[Signal]:
-    """Creators whose gifts come back round, or come from first-timers who give alike and out of line."""
+    """Creators whose gifts come back round, or come from first-timers who give alike and out of
+    line.
+    """
     gifts = events.where((events.kind == Kind.GIFT) & (events.creator >= 0) & (events.value > 0))
     if not len(gifts):
         return []
@@ -30,7 +42,9 @@ def _circles(gifts: Events, limits: GiftingLimits) -> list[Signal]:
     member_of = np.full(len(gifts.accounts), -1, np.int64)
     for order, members in enumerate(m for m in circle if len(m) <= limits.largest_circle):
         member_of[members] = order
-    inside = edge & (receiver >= 0) & (member_of[giver] >= 0) & (member_of[giver] == member_of[receiver])
+    inside = (
+        edge & (receiver >= 0) & (member_of[giver] >= 0) & (member_of[giver] == member_of[receiver])
+    )
     came = total(creator[inside], value[inside], gifts.creators)
     # What its own account gave to others of the same circle.
     giver_creator = gifts.accounts.creator[giver]
@@ -40,8 +54,12 @@ def _circles(gifts: Events, limits: GiftingLimits) -> list[Signal]:
     round_ = np.minimum(came, went)
     share = round_ / np.maximum(everything, 1)
     signals = []
-    for number in np.flatnonzero((round_ >= limits.min_circle) & (share >= limits.min_circle_share)):
-        mine = (gifts.creator == number) & np.isin(gifts.account, giver[inside & (creator == number)])
+    for number in np.flatnonzero(
+        (round_ >= limits.min_circle) & (share >= limits.min_circle_share)
+    ):
+        mine = (gifts.creator == number) & np.isin(
+            gifts.account, giver[inside & (creator == number)]
+        )
         n, of, people = int(round_[number]), int(everything[number]), int(partners[number])
         size = int((member_of == member_of[own[number]]).sum())
         signals.append(
@@ -51,18 +69,25 @@ def _circles(gifts: Events, limits: GiftingLimits) -> list[Signal]:
                 float(min(share[number], 1.0)),
                 frozenset({Ground.MONEY}),
                 {
-                    "count": n, "total": of, "percent": percent(n, of), "usual_low": 0.0, "usual_high": 0.0,
-                    "pattern": "circle", "circle_size": size, "partners": people,
+                    "count": n,
+                    "total": of,
+                    "percent": percent(n, of),
+                    "usual_low": 0.0,
+                    "usual_high": 0.0,
+                    "pattern": "circle",
+                    "circle_size": size,
+                    "partners": people,
                     "given_back": int(went[number]),
                 },
-                f"{percent(n, of)} % of the value of the gifts went round in a circle of {size} accounts:"
-                " what came in as gifts went out again as gifts.",
+                f"{percent(n, of)} % of the value of the gifts went round in a circle of {size}"
+                " accounts: what came in as gifts went out again as gifts.",
                 int(gifts.at_s[mine].min()),
                 int(gifts.at_s[mine].max()),
                 sources=distinct(gifts.account[mine]),
-                beyond_doubt=n >= limits.certain_circle and (people >= limits.certain_partners or size > 2),
+                beyond_doubt=n >= limits.certain_circle
+                and (people >= limits.certain_partners or size > 2),
             )
-        )  # fmt: skip
+        )
     return signals
 
 
@@ -75,7 +100,9 @@ def _first_timers(gifts: Events, limits: GiftingLimits) -> list[Signal]:
     share = at_least(count, everyone)
     z = _value_z(gifts)
     signals = []
-    for number in np.flatnonzero((count >= limits.min_first_timers) & (share >= limits.first_timer_share)):
+    for number in np.flatnonzero(
+        (count >= limits.min_first_timers) & (share >= limits.first_timer_share)
+    ):
         mine = (gifts.creator == number) & first[gifts.account]
         values, times = np.unique(gifts.value[mine], return_counts=True)
         same = float(times.max() / times.sum())
@@ -90,22 +117,30 @@ def _first_timers(gifts: Events, limits: GiftingLimits) -> list[Signal]:
                 float(share[number]),
                 frozenset({Ground.MONEY}),
                 {
-                    "count": n, "total": of, "percent": percent(n, of), "usual_low": 0.0, "usual_high": 0.0,
-                    "pattern": "first_timers", "same_value_percent": round(100 * same, 1),
-                    "commonest_value": commonest, "value_z": round(float(z[number]), 1),
+                    "count": n,
+                    "total": of,
+                    "percent": percent(n, of),
+                    "usual_low": 0.0,
+                    "usual_high": 0.0,
+                    "pattern": "first_timers",
+                    "same_value_percent": round(100 * same, 1),
+                    "commonest_value": commonest,
+                    "value_z": round(float(z[number]), 1),
                 },
-                f"{n} of {of} givers were new and had never given before, and {round(100 * same)} % of their gifts"
-                " had exactly the same value.",
+                f"{n} of {of} givers were new and had never given before, and {round(100 * same)}"
+                " % of their gifts had exactly the same value.",
                 int(gifts.at_s[mine].min()),
                 int(gifts.at_s[mine].max()),
                 sources=distinct(gifts.account[mine]),
             )
-        )  # fmt: skip
+        )
     return signals
 
 
 def _value_z(gifts: Events) -> Floats:
-    """(creators,) robust z of the logarithm of what each received, among all who received anything."""
+    """(creators,) robust z of the logarithm of what each received, among all who received
+    anything.
+    """
     received = total(gifts.creator, gifts.value, gifts.creators)
     some = received > 0
     logs = np.log(np.maximum(received, 1.0))

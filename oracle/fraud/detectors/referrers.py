@@ -1,4 +1,6 @@
-"""Referrer manipulation: sources that cannot be, that trade visits, or that send people who do not watch."""
+"""Referrer manipulation: sources that cannot be, that trade visits, or that send people who do
+not watch.
+"""
 
 import re
 from collections.abc import Sequence
@@ -12,16 +14,34 @@ from numpy.typing import NDArray
 
 from oracle.fraud.detectors.arrays import at_least, pairs, tally, total, usual_range
 from oracle.fraud.detectors.events import Codes, Events
-from oracle.fraud.detectors.signals import Ground, Signal, SignalName, Subject, SubjectKind, distinct, percent
+from oracle.fraud.detectors.signals import (
+    Ground,
+    Signal,
+    SignalName,
+    Subject,
+    SubjectKind,
+    distinct,
+    percent,
+)
 from oracle.fraud.detectors.thresholds import ReferrerLimits
 
 # Services that pay members in visits for visiting others, as lists of referrer spam name them.
 EXCHANGES = frozenset(
     {
-        "10khits.com", "autosurf.cc", "easyhits4u.com", "feelingsurf.fr", "hitleap.com", "otohits.net",
-        "rankboostup.com", "sparktraffic.com", "trafficg.com", "traffup.net", "webhits.io", "websyndic.com",
+        "10khits.com",
+        "autosurf.cc",
+        "easyhits4u.com",
+        "feelingsurf.fr",
+        "hitleap.com",
+        "otohits.net",
+        "rankboostup.com",
+        "sparktraffic.com",
+        "trafficg.com",
+        "traffup.net",
+        "webhits.io",
+        "websyndic.com",
     }
-)  # fmt: skip
+)
 HOST = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,62}")
 # A place of the platform itself ("foryou", "profile"): one word that is no host of the internet.
 PLACE_INSIDE = re.compile(r"(?!localhost$)[a-z][a-z0-9_-]*")
@@ -40,7 +60,10 @@ class Source(IntEnum):
 
 @lru_cache(maxsize=200_000)
 def read_referrer(text: str) -> tuple[Source, str]:
-    """The kind of a referrer and its host ("" where it has none). Never raises, whatever the text."""
+    """The kind of a referrer and its host ("" where it has none).
+
+    Never raises, whatever the text.
+    """
     if not text.strip():
         return Source.NONE, ""
     try:
@@ -58,25 +81,48 @@ def read_referrer(text: str) -> tuple[Source, str]:
 
 
 def detect(events: Events, limits: ReferrerLimits) -> list[Signal]:
-    """Posts of whose views a good part names a false source, or one outside source that hardly anybody watched from."""
+    """Posts of whose views a good part names a false source, or one outside source that hardly
+    anybody watched from.
+    """
     views = events.views()
     kinds, hosts, names = _sources(events.referrers)
     known = views.referrer >= 0
-    kind = np.where(known, kinds[views.referrer], Source.NONE) if len(kinds) else np.zeros(len(views), np.int8)
+    kind = (
+        np.where(known, kinds[views.referrer], Source.NONE)
+        if len(kinds)
+        else np.zeros(len(views), np.int8)
+    )
     host = np.where(known, hosts[views.referrer], -1) if len(hosts) else np.full(len(views), -1)
     whole = tally(views.post, events.posts)
     false = kind == Source.FALSE
-    collapsed = _collapsed(views, np.where(kind == Source.EXTERNAL, host, -1), len(names), whole, limits)
-    count, listed = tally(views.post[false | collapsed], events.posts), tally(views.post[false], events.posts)
+    collapsed = _collapsed(
+        views, np.where(kind == Source.EXTERNAL, host, -1), len(names), whole, limits
+    )
+    count, listed = (
+        tally(views.post[false | collapsed], events.posts),
+        tally(views.post[false], events.posts),
+    )
     share, listed_share = at_least(count, whole), at_least(listed, whole)
     low, high = usual_range(count / np.maximum(whole, 1), whole >= USUAL_MIN_VIEWS)
     signals = []
     for post in np.flatnonzero((count >= limits.min_views) & (share >= limits.min_share)):
         mine = (false | collapsed) & (views.post == post)
-        n, of, alone = int(count[post]), int(whole[post]), bool(listed_share[post] >= limits.min_share)
-        top = names[int(np.bincount(host[mine & (host >= 0)]).argmax())] if (mine & (host >= 0)).any() else "no address"
+        n, of, alone = (
+            int(count[post]),
+            int(whole[post]),
+            bool(listed_share[post] >= limits.min_share),
+        )
+        top = (
+            names[int(np.bincount(host[mine & (host >= 0)]).argmax())]
+            if (mine & (host >= 0)).any()
+            else "no address"
+        )
         watched = round(float(views.watched()[mine].mean()) * 100, 1)
-        how = "sources that trade visits or do not exist" if alone else f"one outside page, {top}, and almost none of"
+        how = (
+            "sources that trade visits or do not exist"
+            if alone
+            else f"one outside page, {top}, and almost none of"
+        )
         signals.append(
             Signal(
                 SignalName.REFERRERS,
@@ -84,21 +130,32 @@ def detect(events: Events, limits: ReferrerLimits) -> list[Signal]:
                 float(share[post]),
                 frozenset({Ground.SOURCES} if alone else {Ground.SOURCES, Ground.RETENTION}),
                 {
-                    "count": n, "total": of, "percent": percent(n, of), "usual_low": low, "usual_high": high,
-                    "false_sources": int(listed[post]), "commonest_source": top, "watched_percent": watched,
+                    "count": n,
+                    "total": of,
+                    "percent": percent(n, of),
+                    "usual_low": low,
+                    "usual_high": high,
+                    "false_sources": int(listed[post]),
+                    "commonest_source": top,
+                    "watched_percent": watched,
                 },
                 f"{n} of {of} views name {how}" + ("." if alone else " those visitors watched."),
                 int(views.at_s[mine].min()),
                 int(views.at_s[mine].max()),
                 sources=distinct(views.account[mine]),
-                beyond_doubt=bool(listed[post] >= limits.certain_views and listed_share[post] >= limits.certain_share),
+                beyond_doubt=bool(
+                    listed[post] >= limits.certain_views
+                    and listed_share[post] >= limits.certain_share
+                ),
             )
-        )  # fmt: skip
+        )
     return signals
 
 
 def host_codes(referrers: Sequence[str]) -> tuple[Codes, int]:
-    """(n,) code of the host (or kind, where there is no host) of each referrer, and how many there are."""
+    """(n,) code of the host (or kind, where there is no host) of each referrer, and how many
+    there are.
+    """
     table: dict[tuple[Source, str], int] = {}
     codes = [table.setdefault(read_referrer(text), len(table)) for text in referrers]
     return np.array(codes, np.int32), len(table)
@@ -113,9 +170,15 @@ def _sources(referrers: Sequence[str]) -> tuple[NDArray[np.int8], Codes, list[st
 
 
 def _collapsed(
-    views: Events, host: NDArray[np.int32], hosts: int, whole: NDArray[np.int64], limits: ReferrerLimits
+    views: Events,
+    host: NDArray[np.int32],
+    hosts: int,
+    whole: NDArray[np.int64],
+    limits: ReferrerLimits,
 ) -> NDArray[np.bool_]:
-    """(n,) views by an outside page that sent many to a post of whom hardly one watched, unlike its other viewers."""
+    """(n,) views by an outside page that sent many to a post of whom hardly one watched, unlike
+    its other viewers.
+    """
     post_of, host_of, count = pairs(views.post, host)
     if not len(count):
         return np.zeros(len(views), np.bool_)
@@ -124,9 +187,14 @@ def _collapsed(
     place = np.where(host >= 0, np.searchsorted(keys, np.where(host >= 0, key, keys[0])), -1)
     watched = views.watched()
     seen = total(place, watched, len(keys))
-    others = (total(views.post, watched, len(whole))[post_of] - seen) / np.maximum(whole[post_of] - count, 1)
-    # A post that one page sent most viewers to has too few others to compare with: all of the platform's, then.
-    compared = np.where(whole[post_of] - count >= np.maximum(limits.min_views, count), others, watched.mean())
+    others = (total(views.post, watched, len(whole))[post_of] - seen) / np.maximum(
+        whole[post_of] - count, 1
+    )
+    # A post that one page sent most viewers to has too few others to compare with: all of the
+    # platform's, then.
+    compared = np.where(
+        whole[post_of] - count >= np.maximum(limits.min_views, count), others, watched.mean()
+    )
     rate = seen / count
     many = (count >= limits.min_views) & (count >= limits.min_share * whole[post_of])
     bad = many & (rate < limits.collapsed_watch) & (rate < limits.collapsed_ratio * compared)

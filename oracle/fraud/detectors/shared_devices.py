@@ -1,10 +1,29 @@
-"""Shared devices: many accounts on few devices. Families and classrooms share too, so a household is allowed for."""
+"""Shared devices: many accounts on few devices.
+
+Families and classrooms share too, so a household is allowed for.
+"""
 
 import numpy as np
 
-from oracle.fraud.detectors.arrays import Ints, at_least, components, pairs, tally, total, usual_range
+from oracle.fraud.detectors.arrays import (
+    Ints,
+    at_least,
+    components,
+    pairs,
+    tally,
+    total,
+    usual_range,
+)
 from oracle.fraud.detectors.events import Events, Kind, Mask
-from oracle.fraud.detectors.signals import Ground, Signal, SignalName, Subject, SubjectKind, distinct, percent
+from oracle.fraud.detectors.signals import (
+    Ground,
+    Signal,
+    SignalName,
+    Subject,
+    SubjectKind,
+    distinct,
+    percent,
+)
 from oracle.fraud.detectors.thresholds import SharedDeviceLimits
 
 USUAL_MIN_ACCOUNTS = 50
@@ -14,8 +33,9 @@ MIN_GIVERS = 6
 def crowds(events: Events, limits: SharedDeviceLimits) -> Ints:
     """(accounts,) code of the crowd an account belongs to, -1 for none.
 
-    A crowd is a connected part of the graph of accounts and crowded devices: those with more accounts than a
-    household has. Devices within the allowance join nobody, or one visit at a friend's would.
+    A crowd is a connected part of the graph of accounts and crowded devices: those with more
+    accounts than a household has. Devices within the allowance join nobody, or one visit at a
+    friend's would.
     """
     device, account, _ = pairs(events.device, events.account)
     found = np.full(len(events.accounts), -1, np.int64)
@@ -59,11 +79,17 @@ def _posts(events: Events, crowd: Ints, limits: SharedDeviceLimits) -> list[Sign
                 float(share[number]),
                 frozenset({Ground.DEVICES}),
                 {
-                    "count": n, "total": of, "percent": percent(n, of), "usual_low": low, "usual_high": high,
-                    "accounts": people, "devices": devices, "per_device": round(people / devices, 1),
+                    "count": n,
+                    "total": of,
+                    "percent": percent(n, of),
+                    "usual_low": low,
+                    "usual_high": high,
+                    "accounts": people,
+                    "devices": devices,
+                    "per_device": round(people / devices, 1),
                 },
-                f"{n} of {of} views came from {people} accounts on {devices} devices; a family shares one device"
-                f" among {limits.household} accounts at most.",
+                f"{n} of {of} views came from {people} accounts on {devices} devices; a family"
+                f" shares one device among {limits.household} accounts at most.",
                 int(views.at_s[mine].min()),
                 int(views.at_s[mine].max()),
                 scope="device",
@@ -74,16 +100,19 @@ def _posts(events: Events, crowd: Ints, limits: SharedDeviceLimits) -> list[Sign
                     and people / devices >= limits.certain_per_device
                 ),
             )
-        )  # fmt: skip
+        )
     return signals
 
 
 def _crowded_here(views: Events, inside: Mask, limits: SharedDeviceLimits) -> Mask:
     """Views by devices that brought several accounts to the very same post.
 
-    A farm's accounts visit other posts too, to look like people: whom they visit so must not be blamed.
+    A farm's accounts visit other posts too, to look like people: whom they visit so must not be
+    blamed.
     """
-    place = np.where(inside & (views.device >= 0), views.post.astype(np.int64) * (1 << 32) + views.device, -1)
+    place = np.where(
+        inside & (views.device >= 0), views.post.astype(np.int64) * (1 << 32) + views.device, -1
+    )
     keys, which = np.unique(place, return_inverse=True)
     key, _, _ = pairs(np.where(place >= 0, which, -1), views.account)
     crowded = tally(key, len(keys)) >= limits.crowd_on_post
@@ -112,14 +141,21 @@ def _givers(events: Events, crowd: Ints, limits: SharedDeviceLimits) -> list[Sig
                 float(share[number]),
                 frozenset({Ground.DEVICES}),
                 {
-                    "count": n, "total": of, "percent": percent(n, of), "devices": devices, "usual_low": 0.0,
-                    "usual_high": 0.0, "value": int(value[number]), "value_total": int(whole[number]),
+                    "count": n,
+                    "total": of,
+                    "percent": percent(n, of),
+                    "devices": devices,
+                    "usual_low": 0.0,
+                    "usual_high": 0.0,
+                    "value": int(value[number]),
+                    "value_total": int(whole[number]),
                 },
-                f"{n} of the {of} accounts that gave gifts did so from {devices} devices that many accounts share.",
+                f"{n} of the {of} accounts that gave gifts did so from {devices} devices that many"
+                " accounts share.",
                 int(gifts.at_s[mine].min()),
                 int(gifts.at_s[mine].max()),
                 scope="device",
                 sources=distinct(gifts.device[mine]),
             )
-        )  # fmt: skip
+        )
     return signals

@@ -1,4 +1,6 @@
-"""What a detector returns: how strong, what was seen, and one sentence that a person understands."""
+"""What a detector returns: how strong, what was seen, and one sentence that a person
+understands.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -54,14 +56,17 @@ class Signal:
     """One pattern at one post or creator.
 
     Attributes:
-        score: In [0, 1]: for patterns in a share of the traffic, the share it has at least (95 % confidence).
+        score: In [0, 1]: for patterns in a share of the traffic, the share it has at least (95 %
+            confidence).
         grounds: What it rests on.
         divisible: True where each ground suffices; else it stands only as a whole.
         beyond_doubt: Strong enough to act on alone, by the rule of its own detector.
-        facts: What was measured: `count`, `total`, `usual_low`, `usual_high` (percent), and the detector's own.
+        facts: What was measured: `count`, `total`, `usual_low`, `usual_high` (percent), and the
+            detector's own.
         sentence: One plain sentence, without blame.
         first_s, last_s: Unix times between which it was seen.
-        scope, sources: Codes of the accounts or devices it came from; none where a signal blames nobody in particular.
+        scope, sources: Codes of the accounts or devices it came from; none where a signal blames
+            nobody in particular.
     """
 
     name: SignalName

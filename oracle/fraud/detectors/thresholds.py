@@ -1,4 +1,7 @@
-"""Every number that a detector compares with. A set has a version, and an alert keeps the version it was made under."""
+"""Every number that a detector compares with.
+
+A set has a version, and an alert keeps the version it was made under.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -50,7 +53,9 @@ class ReferrerLimits:
 
 @dataclass(frozen=True, slots=True)
 class BurstLimits:
-    """Far more views than usual at that hour of the week, of a kind that real interest does not have."""
+    """Far more views than usual at that hour of the week, of a kind that real interest does not
+    have.
+    """
 
     min_hourly: int = 60
     min_z: float = 8.0
@@ -81,7 +86,8 @@ class BulkAccountLimits:
 class SharedDeviceLimits:
     """Many accounts on few devices."""
 
-    household: int = 10  # accounts on one device that raise no question: families, a shared classroom tablet
+    # accounts on one device that raise no question: families, a shared classroom tablet
+    household: int = 10
     crowd_on_post: int = 4  # accounts that one such device brought to the same post
     min_accounts: int = 50
     min_share: float = 0.15
@@ -92,7 +98,10 @@ class SharedDeviceLimits:
 
 @dataclass(frozen=True, slots=True)
 class GiftingLimits:
-    """Money that goes round, or that comes from people who were never here before. Values in minor units."""
+    """Money that goes round, or that comes from people who were never here before.
+
+    Values in minor units.
+    """
 
     edge_floor: int = 2_000
     min_circle: int = 20_000
@@ -136,7 +145,8 @@ class Thresholds:
     def from_json(cls, document: Mapping[str, Any]) -> "Thresholds":
         """Read what `to_json` wrote; what is left out has its default.
 
-        Raises: InvalidThresholds for an unknown name, something that is no number, or a number out of range.
+        Raises: InvalidThresholds for an unknown name, something that is no number, or a number out
+            of range.
         """
         groups = {f.name: f.default_factory for f in fields(cls)}
         unknown = set(document) - set(groups)
@@ -155,7 +165,9 @@ def _group(name: str, kind: type, values: dict[str, Any]) -> Any:
         if key not in known:
             raise InvalidThresholds(f"There is no threshold {name}.{key}.")
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 10**9:
-            raise InvalidThresholds(f"{name}.{key} must be a number from 0 to 1 000 000 000, not {value!r}.")
+            raise InvalidThresholds(
+                f"{name}.{key} must be a number from 0 to 1 000 000 000, not {value!r}."
+            )
         if key.endswith("share") and value > 1:
             raise InvalidThresholds(f"{name}.{key} is a share: it cannot be {value}.")
         if isinstance(known[key], int) and not isinstance(value, int):

@@ -11,11 +11,22 @@ from ua_parser import parse
 
 from oracle.fraud.detectors.arrays import at_least, tally, usual_range
 from oracle.fraud.detectors.events import Events
-from oracle.fraud.detectors.signals import Ground, Signal, SignalName, Subject, SubjectKind, distinct, percent
+from oracle.fraud.detectors.signals import (
+    Ground,
+    Signal,
+    SignalName,
+    Subject,
+    SubjectKind,
+    distinct,
+    percent,
+)
 from oracle.fraud.detectors.thresholds import UserAgentLimits
 
-# Browsers that exist on Apple's phones only under other names, since Apple allows none but its own engine there.
-NOT_ON_IOS = frozenset({"Chrome", "Chrome Mobile", "Firefox", "Firefox Mobile", "Edge", "Opera", "Samsung Internet"})
+# Browsers that exist on Apple's phones only under other names, since Apple allows none but its own
+# engine there.
+NOT_ON_IOS = frozenset(
+    {"Chrome", "Chrome Mobile", "Firefox", "Firefox Mobile", "Edge", "Opera", "Samsung Internet"}
+)
 LAST_SAFARI_ON_WINDOWS = 5  # of 2012
 ANTIQUE = {"IE": 10, "Chrome": 40, "Firefox": 30, "Opera": 12}  # major versions of 2015 and before
 USUAL_MIN_VIEWS = 50
@@ -40,8 +51,14 @@ def judge_agent(text: str) -> Oddity | None:
     parsed = parse(text)
     system = parsed.os.family if parsed.os else ""
     browser = parsed.user_agent.family if parsed.user_agent else ""
-    major = int(parsed.user_agent.major or 0) if parsed.user_agent and (parsed.user_agent.major or "").isdigit() else 0
-    claims = [name for name in ("iPhone", "iPad", "Android", "Windows NT", "Macintosh") if name in text]
+    major = (
+        int(parsed.user_agent.major or 0)
+        if parsed.user_agent and (parsed.user_agent.major or "").isdigit()
+        else 0
+    )
+    claims = [
+        name for name in ("iPhone", "iPad", "Android", "Windows NT", "Macintosh") if name in text
+    ]
     if len(claims) > 1 and not set(claims) <= {"iPhone", "iPad"}:
         return Oddity.IMPOSSIBLE
     if system == "iOS" and browser in NOT_ON_IOS:
@@ -64,7 +81,11 @@ def detect(events: Events, limits: UserAgentLimits) -> list[Signal]:
     """Posts of whose views a good part came by odd agents. Score: that part, at least."""
     views = events.views()
     odd_by_agent = odd_agents(events.agents)
-    odd = (views.agent >= 0) & odd_by_agent[views.agent] if len(odd_by_agent) else np.zeros(len(views), np.bool_)
+    odd = (
+        (views.agent >= 0) & odd_by_agent[views.agent]
+        if len(odd_by_agent)
+        else np.zeros(len(views), np.bool_)
+    )
     count, whole = tally(views.post[odd], events.posts), tally(views.post, events.posts)
     share = at_least(count, whole)
     low, high = usual_range(count / np.maximum(whole, 1), whole >= USUAL_MIN_VIEWS)
@@ -81,15 +102,21 @@ def detect(events: Events, limits: UserAgentLimits) -> list[Signal]:
                 float(share[post]),
                 frozenset({Ground.SOFTWARE}),
                 {
-                    "count": n, "total": of, "percent": percent(n, of), "usual_low": low, "usual_high": high,
-                    "example": events.agents[commonest][:200], "example_reason": str(reason),
+                    "count": n,
+                    "total": of,
+                    "percent": percent(n, of),
+                    "usual_low": low,
+                    "usual_high": high,
+                    "example": events.agents[commonest][:200],
+                    "example_reason": str(reason),
                 },
                 f"{n} of {of} views came from programs that people do not watch videos with,"
                 f" most of them from {reason}.",
                 int(views.at_s[mine].min()),
                 int(views.at_s[mine].max()),
                 sources=distinct(views.account[mine]),
-                beyond_doubt=n >= limits.certain_views and bool(share[post] >= limits.certain_share),
+                beyond_doubt=n >= limits.certain_views
+                and bool(share[post] >= limits.certain_share),
             )
-        )  # fmt: skip
+        )
     return signals

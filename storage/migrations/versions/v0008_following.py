@@ -1,4 +1,6 @@
-"""Following the chain further (terms of its policy, withdrawals), and looking again where a search was incomplete."""
+"""Following the chain further (terms of its policy, withdrawals), and looking again where a
+search was incomplete.
+"""
 
 from pathlib import Path
 from typing import Any

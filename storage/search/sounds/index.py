@@ -1,4 +1,6 @@
-"""The index of sounds: landmarks of registered tracks, looked up for a whole query in one round trip."""
+"""The index of sounds: landmarks of registered tracks, looked up for a whole query in one round
+trip.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,14 @@ from storage.database import Connection
 from storage.errors import StorageError
 from storage.search.sounds import merge as landmark_merge
 from storage.search.sounds.postings import pack_track, read_fresh, read_timeline
-from storage.search.sounds.spans import Part, Spans, part_of_postings, part_of_segment, spans_of, wanted_of
+from storage.search.sounds.spans import (
+    Part,
+    Spans,
+    part_of_postings,
+    part_of_segment,
+    spans_of,
+    wanted_of,
+)
 from storage.search.sounds.votes import Vote, rank, without_stop_hashes
 from storage.works.works import Work
 
@@ -35,8 +44,8 @@ class TooManyTracks(StorageError):
 
 @dataclass(frozen=True, eq=False)
 class StoredSound:
-    """What is kept of a sound. hashes, frames: (n,) int32, its landmarks (21 bits) and their places; reference: what
-    verification reads later.
+    """What is kept of a sound. hashes, frames: (n,) int32, its landmarks (21 bits) and their
+    places; reference: what verification reads later.
     """
 
     hashes: NDArray[np.int32]
@@ -47,8 +56,8 @@ class StoredSound:
 
 @dataclass(frozen=True, eq=False)
 class SoundQuery:
-    """What to look up. hashes: (n,) int32; positions: (n,) float32, frame in the reference if both began together;
-    groups: (n,) int16, votes are counted apart for each.
+    """What to look up. hashes: (n,) int32; positions: (n,) float32, frame in the reference if both
+    began together; groups: (n,) int16, votes are counted apart for each.
     """
 
     hashes: NDArray[np.int32]
@@ -83,7 +92,14 @@ def add_sound(conn: Connection, work: Work, sound: StoredSound) -> bool:
     cursor = conn.execute(
         "insert into sounds (track, work_id, creator_id, duration_ms, landmarks, reference)"
         " values (%s, %s, %s, %s, %s, %s) on conflict do nothing",
-        (work.registration, work.id, work.creator_id, sound.duration_ms, len(packed) // 8, sound.reference),
+        (
+            work.registration,
+            work.id,
+            work.creator_id,
+            sound.duration_ms,
+            len(packed) // 8,
+            sound.reference,
+        ),
     )
     if cursor.rowcount == 0:
         return False
@@ -99,11 +115,13 @@ def make_audible(conn: Connection, work: Work, sound: StoredSound | None) -> boo
     """Make a sound recording visible to searches; once, however often it is called.
 
     Args:
-        sound: None where it is too plain to be recognised by: it takes its place and is never found.
+        sound: None where it is too plain to be recognised by: it takes its place and is never
+            found.
     Returns: whether this call made it visible.
     """
     cursor = conn.execute(
-        "update works set visible_at = clock_timestamp() where id = %s and visible_at is null and erased_at is null",
+        "update works set visible_at = clock_timestamp() where id = %s and visible_at is null and"
+        " erased_at is null",
         (work.id,),
     )
     if cursor.rowcount == 1 and sound is not None:
@@ -122,31 +140,36 @@ def look_up(
 ) -> list[SoundCandidate]:
     """Tracks registered earlier than ``before`` that agree with the query, most surprising first.
 
-    The index is read in one round trip (one for each ``HASHES_AT_ONCE`` hashes of a sound of half an hour and more); a
-    second small one turns the best tracks into works.
+    The index is read in one round trip (one for each ``HASHES_AT_ONCE`` hashes of a sound of half
+    an hour and more); a second small one turns the best tracks into works.
 
     Args:
         creator_id: the subject's creator, None where nobody was named.
-        most: how many tracks of others; own: how many of the creator's own, which get a quota apart, so that a
-            flood of copies does not push the original out.
+        most: how many tracks of others; own: how many of the creator's own, which get a quota
+            apart, so that a flood of copies does not push the original out.
     """
     if not len(query.hashes):
         return []
     before = min(before, MOST_TRACK)
     spans, indexed = _fetch(conn, np.unique(query.hashes), before)
     spans = without_stop_hashes(spans, query.hashes, indexed)
-    votes = rank(query.hashes, query.positions, query.groups, spans, 50 * RESOLVED_AT_ONCE, before=before)
+    votes = rank(
+        query.hashes, query.positions, query.groups, spans, 50 * RESOLVED_AT_ONCE, before=before
+    )
     return _resolve(conn, votes, creator_id, most, own)
 
 
 def find_references(conn: Connection, ids: Sequence[UUID]) -> dict[UUID, bytes]:
     """What verification needs of each sound; works that have none are left out."""
-    rows = conn.execute("select work_id, reference from sounds where work_id = any(%s)", (list(ids),)).fetchall()
+    rows = conn.execute(
+        "select work_id, reference from sounds where work_id = any(%s)", (list(ids),)
+    ).fetchall()
     return {row[0]: bytes(row[1]) for row in rows}
 
 
 def forget(conn: Connection, work_id: UUID) -> bool:
-    """Take a sound out of every search at once. Its postings in segments lie dead until the next merge.
+    """Take a sound out of every search at once. Its postings in segments lie dead until the next
+    merge.
 
     Returns: whether there was one.
     """
@@ -154,7 +177,9 @@ def forget(conn: Connection, work_id: UUID) -> bool:
 
 
 class _Int4ArrayDumper(Dumper):
-    """A one-dimensional int32 array as Postgres sends int4[] itself: thousands of keys in one copy."""
+    """A one-dimensional int32 array as Postgres sends int4[] itself: thousands of keys in one
+    copy.
+    """
 
     format = Format.BINARY
     oid = 1007  # _int4
@@ -176,7 +201,8 @@ def _fetch(conn: Connection, hashes: NDArray[np.int32], before: int) -> tuple[Sp
             asked = hashes[at : at + HASHES_AT_ONCE]
             wanted = wanted_of(asked)
             rows = cursor.execute(
-                "select segment, landmarks, shift, timeline, heads, postings from sound_look_up(%b::int4[], %s)",
+                "select segment, landmarks, shift, timeline, heads, postings from"
+                " sound_look_up(%b::int4[], %s)",
                 (asked, before),
             ).fetchall()
             indexed = sum(row[1] for row in rows)
@@ -190,7 +216,9 @@ def _fetch(conn: Connection, hashes: NDArray[np.int32], before: int) -> tuple[Sp
     return spans_of(parts), indexed
 
 
-def _resolve(conn: Connection, votes: list[Vote], creator_id: int | None, most: int, own: int) -> list[SoundCandidate]:
+def _resolve(
+    conn: Connection, votes: list[Vote], creator_id: int | None, most: int, own: int
+) -> list[SoundCandidate]:
     found: list[SoundCandidate] = []
     room = {True: own, False: most}
     # Wave by wave: dead tracks and the creator's own may fill any one of them.
@@ -201,7 +229,8 @@ def _resolve(conn: Connection, votes: list[Vote], creator_id: int | None, most: 
         works = {
             row[0]: (row[1], row[2])
             for row in conn.execute(
-                "select track, work_id, creator_id from sounds where track = any(%s)", ([v.track for v in wave],)
+                "select track, work_id, creator_id from sounds where track = any(%s)",
+                ([v.track for v in wave],),
             )
         }
         for vote in wave:
@@ -214,5 +243,9 @@ def _resolve(conn: Connection, votes: list[Vote], creator_id: int | None, most: 
             if room[is_own] <= 0:
                 continue
             room[is_own] -= 1
-            found.append(SoundCandidate(work_id, vote.track, owner, vote.group, vote.offset, vote.votes, vote.score))
+            found.append(
+                SoundCandidate(
+                    work_id, vote.track, owner, vote.group, vote.offset, vote.votes, vote.score
+                )
+            )
     return found

@@ -1,9 +1,11 @@
-"""Merging: fresh tracks into a segment, small segments into larger ones (a log-structured merge tree).
+"""Merging: fresh tracks into a segment, small segments into larger ones (a log-structured merge
+tree).
 
-A segment is always more than GROWTH times as large as all that are smaller together, so that a look-up goes through
-few of them; a posting is rewritten about twice for each threefold growth of the index, and what belongs to a forgotten
-track is left behind on the way. A merge makes a new table and retires the old ones; they are dropped by the next
-`merge_segments`, so that no look-up waits and nothing has to be vacuumed.
+A segment is always more than GROWTH times as large as all that are smaller together, so that a
+look-up goes through few of them; a posting is rewritten about twice for each threefold growth of
+the index, and what belongs to a forgotten track is left behind on the way. A merge makes a new
+table and retires the old ones; they are dropped by the next `merge_segments`, so that no look-up
+waits and nothing has to be vacuumed.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ SMALL_SEGMENT = 1 << 20  # postings; merged on the spot, a fraction of a second
 SPLIT_SEGMENT = 1 << 24  # postings; larger ones are split into RANGES
 RANGES = 8  # of the hash
 LARGEST_SEGMENT = 1 << 25  # postings, 0.6 GB of memory to merge
-PATIENCE_MS = 250  # how long look-ups may have to wait until those before them are done and space can be freed
+# how long look-ups may have to wait until those before them are done and space can be freed
+PATIENCE_MS = 250
 BLOAT_BYTES = 1 << 18  # dead space of the fresh tracks that is not worth a lock
 
 _Range = tuple[int, int]  # the first hash and the last
@@ -45,8 +48,8 @@ _EVERYTHING = (0, MOST_HASH)
 def merge_fresh(conn: Connection, *, most: int = FRESH_MOST) -> bool:
     """Turn the fresh tracks into a segment once they hold ``most`` postings; small segments follow.
 
-    Called by whoever adds a track, in his transaction. Returns: whether anything was merged; never waits for
-    another merge.
+    Called by whoever adds a track, in his transaction. Returns: whether anything was merged; never
+    waits for another merge.
     """
     row = conn.execute("select coalesce(sum(landmarks), 0) from sound_fresh").fetchone()
     if row is None or row[0] < most or not _only_merger(conn):
@@ -58,7 +61,8 @@ def merge_fresh(conn: Connection, *, most: int = FRESH_MOST) -> bool:
 
 
 def merge_segments(conn: Connection) -> bool:
-    """Drop what was merged away, or merge one level that has enough segments: seconds for millions of postings.
+    """Drop what was merged away, or merge one level that has enough segments: seconds for millions
+    of postings.
 
     For a maintenance task, in a transaction of its own, until it returns False.
     """
@@ -69,22 +73,32 @@ def merge_segments(conn: Connection) -> bool:
 
 
 def merge_all(conn: Connection) -> None:
-    """As few segments as there can be, dead postings left out: after a bulk load or many erasures."""
+    """As few segments as there can be, dead postings left out: after a bulk load or many
+    erasures.
+    """
     conn.execute("select pg_advisory_xact_lock(%s)", (MERGE_LOCK,))
     fresh = _take_fresh(conn)
-    rows = conn.execute("select id, first_hash, last_hash from sound_segments order by first_hash, id").fetchall()
+    rows = conn.execute(
+        "select id, first_hash, last_hash from sound_segments order by first_hash, id"
+    ).fetchall()
     whole = [row[0] for row in rows if (row[1], row[2]) == _EVERYTHING]
     fresh = join([fresh, _take_segments(conn, whole)])
     ranges = sorted({(row[1], row[2]) for row in rows} - {_EVERYTHING}) or [_EVERYTHING]
     for part in ranges:
-        own = _take_segments(conn, [row[0] for row in rows if (row[1], row[2]) == part and part != _EVERYTHING])
-        _write_segments(conn, join([own, fresh.where((fresh.hash >= part[0]) & (fresh.hash <= part[1]))]), part)
+        own = _take_segments(
+            conn, [row[0] for row in rows if (row[1], row[2]) == part and part != _EVERYTHING]
+        )
+        _write_segments(
+            conn, join([own, fresh.where((fresh.hash >= part[0]) & (fresh.hash <= part[1]))]), part
+        )
 
 
 def reclaim(dsn: str) -> None:
-    """Give the disk space of all that was merged away back to the system, dead fresh tracks included.
+    """Give the disk space of all that was merged away back to the system, dead fresh tracks
+    included.
 
-    Waits for look-ups that are at it. On a connection of its own since VACUUM runs in no transaction.
+    Waits for look-ups that are at it. On a connection of its own since VACUUM runs in no
+    transaction.
     """
     with psycopg.connect(dsn, autocommit=True) as conn:
         with conn.transaction():
@@ -101,7 +115,8 @@ def _only_merger(conn: Connection) -> bool:
 
 
 def _tidy(conn: Connection) -> bool:
-    """Free the space of what was merged away, unless somebody reads or adds for longer: then the next time.
+    """Free the space of what was merged away, unless somebody reads or adds for longer: then the
+    next time.
 
     Returns: whether it did.
     """
@@ -116,14 +131,21 @@ def _tidy(conn: Connection) -> bool:
         return False
     try:
         with conn.transaction():
-            conn.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(f"{PATIENCE_MS}ms")))
+            conn.execute(
+                sql.SQL("set local lock_timeout = {}").format(sql.Literal(f"{PATIENCE_MS}ms"))
+            )
             conn.execute("lock table sound_fresh in access exclusive mode")
             _drop_retired(conn)
             if bloated:
-                kept = conn.execute("select track, landmarks, postings from sound_fresh", binary=True).fetchall()
+                kept = conn.execute(
+                    "select track, landmarks, postings from sound_fresh", binary=True
+                ).fetchall()
                 conn.execute("truncate sound_fresh")
                 with conn.cursor() as cursor:
-                    cursor.executemany("insert into sound_fresh (track, landmarks, postings) values (%s, %s, %s)", kept)
+                    cursor.executemany(
+                        "insert into sound_fresh (track, landmarks, postings) values (%s, %s, %s)",
+                        kept,
+                    )
     except psycopg.errors.LockNotAvailable:
         return False
     return True
@@ -135,7 +157,9 @@ def _drop_retired(conn: Connection) -> None:
 
 
 def _merge_level(conn: Connection, largest: int) -> bool:
-    """Merge the small segments of one range of hashes, where they are too many and the result is not too large."""
+    """Merge the small segments of one range of hashes, where they are too many and the result is
+    not too large.
+    """
     rows = conn.execute(
         "select id, landmarks, places, first_hash, last_hash from sound_segments"
         " order by first_hash, last_hash, landmarks, id"
@@ -165,13 +189,17 @@ def _take_fresh(conn: Connection) -> Postings:
 def _take_segments(conn: Connection, ids: list[int]) -> Postings:
     parts = []
     for segment, shift, timeline in conn.execute(
-        "delete from sound_segments where id = any(%s) returning id, shift, timeline", (ids,), binary=True
+        "delete from sound_segments where id = any(%s) returning id, shift, timeline",
+        (ids,),
+        binary=True,
     ).fetchall():
         rows = conn.execute(
             sql.SQL("select hash_from, postings from {}").format(_table(segment)), binary=True
         ).fetchall()
         heads = np.array([(start, len(data)) for start, data in rows], ">i4").tobytes()
-        parts.append(read_segment(shift, read_timeline(timeline), heads, b"".join(data for _, data in rows)))
+        parts.append(
+            read_segment(shift, read_timeline(timeline), heads, b"".join(data for _, data in rows))
+        )
         conn.execute("insert into sound_retired (segment) values (%s)", (segment,))
     return join(parts)
 
@@ -180,16 +208,22 @@ def _write_segments(conn: Connection, postings: Postings, hashes: _Range) -> Non
     """hashes: the range that these are all postings of, as far as the caller knows."""
     tracks = np.unique(postings.track).tolist()
     alive = conn.execute("select track from sounds where track = any(%s)", (tracks,)).fetchall()
-    postings = postings.where(np.isin(postings.track, np.array([row[0] for row in alive], np.int32)))
+    postings = postings.where(
+        np.isin(postings.track, np.array([row[0] for row in alive], np.int32))
+    )
     width = (MOST_HASH + 1) // RANGES
     split = hashes == _EVERYTHING and len(postings) > SPLIT_SEGMENT
-    for low, high in [(at, at + width - 1) for at in range(0, MOST_HASH, width)] if split else [hashes]:
+    for low, high in (
+        [(at, at + width - 1) for at in range(0, MOST_HASH, width)] if split else [hashes]
+    ):
         for part in _short_enough(postings.where((postings.hash >= low) & (postings.hash <= high))):
             _write_segment(conn, part, (low, high))
 
 
 def _short_enough(postings: Postings) -> Iterator[Postings]:
-    """Postings in parts whose tracks fit on one timeline: one part, unless thousands are hours long."""
+    """Postings in parts whose tracks fit on one timeline: one part, unless thousands are hours
+    long.
+    """
     if not len(postings):
         return
     tracks, at = np.unique(postings.track, return_inverse=True)
@@ -215,7 +249,9 @@ def _write_segment(conn: Connection, postings: Postings, hashes: _Range) -> None
         "alter table {} alter postings set storage external",
     ):
         conn.execute(sql.SQL(statement).format(_table(row[0])))
-    copying = sql.SQL("copy {} (hash_from, postings) from stdin (format binary)").format(_table(row[0]))
+    copying = sql.SQL("copy {} (hash_from, postings) from stdin (format binary)").format(
+        _table(row[0])
+    )
     with conn.cursor() as cursor, cursor.copy(copying) as copy:
         copy.set_types(["int4", "bytea"])
         for bucket in made.buckets:

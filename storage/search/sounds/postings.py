@@ -1,11 +1,13 @@
 """How the places of landmarks are packed.
 
-Fresh track: eight bytes a landmark, the hash in the bits from 20 on, then 20 bits of frame; little-endian.
+Fresh track: eight bytes a landmark, the hash in the bits from 20 on, then 20 bits of frame;
+little-endian.
 
-Segment: four bytes. All tracks of a segment lie one after another on one timeline, each from a multiple of
-``STEP_FRAMES`` on; a place on it says both which track and which frame. Postings are grouped by hash >> shift into
-buckets; the low ``shift`` bits of the hash are the high bits of the posting, the place is the rest, so that a bucket in
-rising order is sorted by hash and then by place.
+Segment: four bytes. All tracks of a segment lie one after another on one timeline, each from a
+multiple of ``STEP_FRAMES`` on; a place on it says both which track and which frame. Postings are
+grouped by hash >> shift into buckets; the low ``shift`` bits of the hash are the high bits of the
+posting, the place is the rest, so that a bucket in rising order is sorted by hash and then by
+place.
 """
 
 from __future__ import annotations
@@ -20,11 +22,14 @@ MOST_HASH = (1 << HASH_BITS) - 1
 FRAME_BITS, TRACK_BITS = 20, 31
 MOST_FRAME = (1 << FRAME_BITS) - 1  # 13.5 hours at 46.4 ms
 LEAST_SHIFT, MOST_SHIFT = 1, 12
-USED_HASHES = 450_000  # of the 2^21: two peaks are at most 31 frames and 47 bins apart, and there are 158 bins
-POSTINGS_PER_BUCKET = 96  # 384 bytes: the row's own 60 bytes weigh little, and a look-up reads little in vain
+# of the 2^21: two peaks are at most 31 frames and 47 bins apart, and there are 158 bins
+USED_HASHES = 450_000
+# 384 bytes: the row's own 60 bytes weigh little, and a look-up reads little in vain
+POSTINGS_PER_BUCKET = 96
 STEP_FRAMES = 32
 MOST_PLACES = 1 << 30  # frames of one segment's timeline; its postings have room for twice as many
-MOST_PER_TRACK = 24  # places of one hash in one track; a beep that comes back more often says nothing by it
+# places of one hash in one track; a beep that comes back more often says nothing by it
+MOST_PER_TRACK = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +49,9 @@ class Postings:
 
 @dataclass(frozen=True, eq=False)
 class Timeline:
-    """tracks: (k,) int32, rising; starts: (k + 1,) int64, where each begins, and the end of the last."""
+    """tracks: (k,) int32, rising; starts: (k + 1,) int64, where each begins, and the end of the
+    last.
+    """
 
     tracks: NDArray[np.int32]
     starts: NDArray[np.int64]
@@ -107,12 +114,16 @@ def read_fresh(heads: bytes, data: bytes) -> Postings:
     )
 
 
-def lay_out(tracks: NDArray[np.int32], frames: NDArray[np.int32]) -> tuple[Timeline, NDArray[np.int64]]:
+def lay_out(
+    tracks: NDArray[np.int32], frames: NDArray[np.int32]
+) -> tuple[Timeline, NDArray[np.int64]]:
     """A timeline of the tracks of some postings, and the place of each posting on it."""
     known, at = np.unique(tracks, return_inverse=True)
     last = np.zeros(len(known), np.int64)
     np.maximum.at(last, at, frames)
-    starts = np.concatenate([[0], np.cumsum((last // STEP_FRAMES + 1) * STEP_FRAMES)]).astype(np.int64)
+    starts = np.concatenate([[0], np.cumsum((last // STEP_FRAMES + 1) * STEP_FRAMES)]).astype(
+        np.int64
+    )
     return Timeline(known.astype(np.int32), starts), starts[at] + frames
 
 
@@ -123,7 +134,9 @@ def read_timeline(data: bytes) -> Timeline:
 
 
 def shift_for(count: int, places: int) -> int:
-    """How many low bits of the hash a segment of so many postings on a timeline of so many frames groups by."""
+    """How many low bits of the hash a segment of so many postings on a timeline of so many
+    frames groups by.
+    """
     wanted = max(1, POSTINGS_PER_BUCKET * USED_HASHES // max(count, 1)).bit_length() - 1
     room = 32 - max(places - 1, 1).bit_length()
     return max(LEAST_SHIFT, min(wanted, room, MOST_SHIFT))
@@ -142,7 +155,10 @@ def pack_segment(postings: Postings) -> Segment:
     values = (((hashes - starts) << (32 - shift)) | (line & 0xFFFFFFFF)).astype("<u4")
     cuts = np.flatnonzero(np.diff(starts, prepend=-1))
     data, ends = values.tobytes(), [*cuts[1:].tolist(), len(values)]
-    buckets = [(int(starts[low]), data[4 * low : 4 * high]) for low, high in zip(cuts.tolist(), ends, strict=False)]
+    buckets = [
+        (int(starts[low]), data[4 * low : 4 * high])
+        for low, high in zip(cuts.tolist(), ends, strict=False)
+    ]
     return Segment(shift, timeline, buckets)
 
 

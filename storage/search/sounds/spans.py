@@ -1,4 +1,6 @@
-"""What a look-up fetched, ready to be counted: for each hash its places, on one timeline of all tracks."""
+"""What a look-up fetched, ready to be counted: for each hash its places, on one timeline of all
+tracks.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.search.sounds.postings import HASH_BITS, STEP_FRAMES, Postings, Timeline, lay_out, read_heads
+from storage.search.sounds.postings import (
+    HASH_BITS,
+    STEP_FRAMES,
+    Postings,
+    Timeline,
+    lay_out,
+    read_heads,
+)
 
 MOST_NARROW = 1 << 27  # places that can be multiplied by a few more bits within 32
 
@@ -30,7 +39,8 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Spans:
-    """hashes: (u,) int64, rising, each once; firsts, counts: (u,) int64, its places; places: (n,) int32 or int64.
+    """hashes: (u,) int64, rising, each once; firsts, counts: (u,) int64, its places; places: (n,)
+    int32 or int64.
 
     tracks: (k,) int32, in the order in which they lie on the timeline; starts: (k + 1,) int64;
     track_at: (STEP_FRAMES-th part of the timeline,) int32, index into ``tracks``.
@@ -50,7 +60,9 @@ class Spans:
         return found
 
 
-def part_of_segment(shift: int, timeline: Timeline, heads: bytes, data: bytes, wanted: NDArray[np.bool_]) -> Part:
+def part_of_segment(
+    shift: int, timeline: Timeline, heads: bytes, data: bytes, wanted: NDArray[np.bool_]
+) -> Part:
     """Of buckets, one after another, what is wanted.
 
     Args:
@@ -95,7 +107,9 @@ def spans_of(parts: Sequence[Part]) -> Spans:
     narrow = np.int32 if starts[-1] < MOST_NARROW else np.int64
     hashes = np.concatenate([np.empty(0, np.int64), *(part.hashes for part in parts)])
     counts = np.concatenate([np.empty(0, np.int64), *(part.counts for part in parts)])
-    places = np.concatenate([np.empty(0, narrow), *(_moved(part, timeline).astype(narrow) for part in parts)])
+    places = np.concatenate(
+        [np.empty(0, narrow), *(_moved(part, timeline).astype(narrow) for part in parts)]
+    )
     if len(parts) > 1:
         order = np.argsort(hashes, kind="stable")
         places = places[ranges((np.cumsum(counts) - counts)[order], counts[order])]
@@ -107,7 +121,9 @@ def spans_of(parts: Sequence[Part]) -> Spans:
 
 def _common(parts: Sequence[Part]) -> Timeline:
     tracks = np.concatenate([np.empty(0, np.int32), *(part.timeline.tracks for part in parts)])
-    lengths = np.concatenate([np.empty(0, np.int64), *(np.diff(part.timeline.starts) for part in parts)])
+    lengths = np.concatenate(
+        [np.empty(0, np.int64), *(np.diff(part.timeline.starts) for part in parts)]
+    )
     known, at = np.unique(tracks, return_inverse=True)
     longest = np.zeros(len(known), np.int64)
     np.maximum.at(longest, at, lengths)
@@ -132,7 +148,10 @@ def wanted_of(hashes: NDArray[np.int32]) -> NDArray[np.bool_]:
 
 
 def ranges(firsts: _Ints, counts: _Ints) -> _Ints:
-    """firsts[0], firsts[0] + 1, ... counts[0] numbers, then those from firsts[1] on, and so forth."""
+    """firsts[0], firsts[0] + 1, ...
+
+    counts[0] numbers, then those from firsts[1] on, and so forth.
+    """
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0
     result: _Ints = np.repeat(firsts - (ends - counts), counts)

@@ -1,12 +1,13 @@
 """Which tracks agree with a query on an offset, and how surprising that is: pure, no database.
 
-Each common landmark votes for (track, group, offset); a cell and its neighbour are counted together. The score
-is how far the best cell of a track stands above what its other hits lead one to expect (Poisson), so that a long
-track or one full of common landmarks does not win by chance.
+Each common landmark votes for (track, group, offset); a cell and its neighbour are counted
+together. The score is how far the best cell of a track stands above what its other hits lead one to
+expect (Poisson), so that a long track or one full of common landmarks does not win by chance.
 
-There are millions of votes and hundreds of cells that matter, so nothing is sorted before it is known to matter: votes
-are first counted in a table that the offsets of all tracks are folded into, one group at a time. A cell can only gain
-by the folding; what stays below ``FEWEST_VOTES`` there is dropped, and the little that is left counted exactly.
+There are millions of votes and hundreds of cells that matter, so nothing is sorted before it is
+known to matter: votes are first counted in a table that the offsets of all tracks are folded into,
+one group at a time. A cell can only gain by the folding; what stays below ``FEWEST_VOTES`` there is
+dropped, and the little that is left counted exactly.
 """
 
 from __future__ import annotations
@@ -30,20 +31,26 @@ SLOTS_PER_PAIR = 4
 LEAST_SLOT_BITS, MOST_SLOT_BITS = 12, 22
 LEAST_REACH = 50  # cells
 STOP_LEAST = 512  # a hash with fewer places is never a stop-hash
-STOP_TIMES_MEAN = 64  # with so many times the mean number of places it is: hum, a drone, a factory sound, a hit song
-# Of a stop-hash the earliest places are kept, enough to reach past what others had there by chance: whoever was first
-# with a sound that is posted a thousand times must be found by it.
+# with so many times the mean number of places it is: hum, a drone, a factory sound, a hit song
+STOP_TIMES_MEAN = 64
+# Of a stop-hash the earliest places are kept, enough to reach past what others had there by chance:
+# whoever was first with a sound that is posted a thousand times must be found by it.
 KEPT_LEAST, KEPT_TIMES_MEAN = 256, 8
 TRIED = 3
-TONE_PAIRS = 600  # a stop-hash that query and one track share so many times over is a tone, and says nothing
+# a stop-hash that query and one track share so many times over is a tone, and says nothing
+TONE_PAIRS = 600
 
 _Ints = NDArray[np.int64]
-_Pairs = tuple[NDArray[np.int32] | _Ints, NDArray[np.int32]]  # of each vote its cell on the timeline, and its track
+# of each vote its cell on the timeline, and its track
+_Pairs = tuple[NDArray[np.int32] | _Ints, NDArray[np.int32]]
 
 
 @dataclass(frozen=True)
 class Vote:
-    """The best cell of one track. group: the query's; offset: frames from query to reference; score: nats."""
+    """The best cell of one track.
+
+    group: the query's; offset: frames from query to reference; score: nats.
+    """
 
     track: int
     group: int
@@ -64,13 +71,19 @@ class _Cells:
 
 
 def rank(
-    hashes: NDArray[np.int32], positions: NDArray[np.float32], groups: NDArray[np.int16], spans: Spans, most: int,
-    *, before: int | None = None,
-) -> list[Vote]:  # fmt: skip
+    hashes: NDArray[np.int32],
+    positions: NDArray[np.float32],
+    groups: NDArray[np.int16],
+    spans: Spans,
+    most: int,
+    *,
+    before: int | None = None,
+) -> list[Vote]:
     """The tracks with the most surprising agreement, best first, each with its best cell.
 
     Args:
-        hashes, positions, groups: (n,) each, the query's keys; the same hash may come several times.
+        hashes, positions, groups: (n,) each, the query's keys; the same hash may come several
+            times.
         spans: without stop-hashes.
         before: tracks from that one on do not count.
     """
@@ -106,7 +119,8 @@ def without_stop_hashes(spans: Spans, hashes: NDArray[np.int32], indexed: int) -
     tracks = spans.tracks[spans.track_of(spans.places[places])].astype(np.int64)
     line = (number << TRACK_BITS) | tracks
     order = np.argsort(line, kind="stable")  # fast: parts come sorted
-    # Of each hash the first so many places in the earliest tracks, of those three times as many without tones.
+    # Of each hash the first so many places in the earliest tracks, of those three times as many
+    # without tones.
     most = max(KEPT_LEAST, KEPT_TIMES_MEAN * mean)
     order = order[_runs(number[order])[0] < TRIED * most]
     _, in_track = _runs(line[order])
@@ -128,11 +142,15 @@ def _spans_at(spans: Spans, hashes: NDArray[np.int32]) -> tuple[_Ints, _Ints]:
 
 
 def _cells_of(spans: Spans, at: _Ints, subframes: _Ints, group: int) -> _Cells:
-    """The cells of one group with enough votes. at, subframes: (n,) each, span and position of its keys."""
+    """The cells of one group with enough votes.
+
+    at, subframes: (n,) each, span and position of its keys.
+    """
     total = int(spans.counts[at].sum())
     bits = min(max((SLOTS_PER_PAIR * total).bit_length(), LEAST_SLOT_BITS), MOST_SLOT_BITS)
     slots = (1 << bits) - 1
-    # As narrow as cannot overflow: the smaller the table, the more of it is in the processor's cache.
+    # As narrow as cannot overflow: the smaller the table, the more of it is in the processor's
+    # cache.
     counted: NDArray[Any] = np.zeros(slots + 2, np.uint16 if total < 1 << 16 else np.int32)
     one = counted.dtype.type(1)  # numpy adds a plain 1 forty times as slowly
     hits = np.zeros(len(spans.tracks), np.int64)
@@ -158,15 +176,22 @@ def _cells_of(spans: Spans, at: _Ints, subframes: _Ints, group: int) -> _Cells:
     code, together = code[together >= FEWEST_VOTES], together[together >= FEWEST_VOTES]
     # A cell before the track's beginning is negative, and borrowed one from the track.
     tracks = (code + (1 << 31)) >> 32
-    lengths = np.diff(spans.starts)[tracks] + (int(subframes.max()) - int(subframes.min())) // SUBFRAMES
+    lengths = (
+        np.diff(spans.starts)[tracks] + (int(subframes.max()) - int(subframes.min())) // SUBFRAMES
+    )
     expected = 2.0 * hits[tracks] / np.maximum(lengths / CELL_FRAMES, LEAST_REACH)
     score = together * np.log(together / expected) - (together - expected)
     score = np.where(together > expected, score, 0.0)
-    return _Cells(np.full(len(code), group, np.int64), tracks, code - (tracks << 32), together, score)
+    return _Cells(
+        np.full(len(code), group, np.int64), tracks, code - (tracks << 32), together, score
+    )
 
 
 def _pairs(spans: Spans, at: _Ints, subframes: _Ints, total: int) -> Iterator[_Pairs]:
-    """Every vote: a key and a place with its hash. In parts, lest the keys of an hour need all memory."""
+    """Every vote: a key and a place with its hash.
+
+    In parts, lest the keys of an hour need all memory.
+    """
     shift = (CELL_FRAMES * SUBFRAMES).bit_length() - 1
     parts = max(1, -(-total // PAIRS_AT_ONCE))
     subframes = subframes.astype(spans.places.dtype)
@@ -185,7 +210,9 @@ def _pairs(spans: Spans, at: _Ints, subframes: _Ints, total: int) -> Iterator[_P
 def _best(spans: Spans, found: list[_Cells], most: int, before: int | None) -> list[Vote]:
     group, track, cell, votes, score = (
         np.concatenate(column)
-        for column in zip(*((f.group, f.track, f.cell, f.votes, f.score) for f in found), strict=True)
+        for column in zip(
+            *((f.group, f.track, f.cell, f.votes, f.score) for f in found), strict=True
+        )
     )
     highest = np.full(len(spans.tracks), -1.0)
     np.maximum.at(highest, track, score)

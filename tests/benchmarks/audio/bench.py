@@ -1,8 +1,11 @@
-"""Our own answers to every query of the set, by the production path; then what the index takes and what time it took.
+"""Our own answers to every query of the set, by the production path; then what the index takes and
+what time it took.
 
-    PYTHONPATH=tests/benchmarks/audio:. python tests/benchmarks/audio/bench.py SOUNDS_DIR [--every N]
+    PYTHONPATH=tests/benchmarks/audio:. python tests/benchmarks/audio/bench.py SOUNDS_DIR [--every
+    N]
 
-Writes SOUNDS_DIR/answers-ours.json (score: evidence in nats) and similarities-ours.json; report.py makes the tables.
+Writes SOUNDS_DIR/answers-ours.json (score: evidence in nats) and similarities-ours.json; report.py
+makes the tables.
 """
 
 from __future__ import annotations
@@ -39,7 +42,10 @@ def register_all(engine: Engine, folder: Path) -> None:
         spent["store"] += time.perf_counter() - start
         seconds += fingerprint.duration_s
         landmarks += len(fingerprint.hashes)
-    print(f"registered {seconds:.0f} s of sound, {landmarks / seconds:.1f} landmarks a second, spent s {spent}")
+    print(
+        f"registered {seconds:.0f} s of sound, {landmarks / seconds:.1f} landmarks a second, spent"
+        f" s {spent}"
+    )
     print_size(engine, seconds, "as registered")
     merging = True
     while merging:
@@ -55,7 +61,9 @@ def register_all(engine: Engine, folder: Path) -> None:
 def print_size(engine: Engine, seconds: float, when: str) -> None:
     size = engine.size_bytes()
     each = {table: round(value / seconds, 1) for table, value in size.items()}
-    print(f"bytes per second {when}: {sum(size.values()) / seconds:.1f}, by table {each}", flush=True)
+    print(
+        f"bytes per second {when}: {sum(size.values()) / seconds:.1f}, by table {each}", flush=True
+    )
 
 
 def thirty_seconds(references: Path, scratch: Path) -> list[Path]:
@@ -65,15 +73,36 @@ def thirty_seconds(references: Path, scratch: Path) -> list[Path]:
         paths.append(scratch / f"{source.stem}.mp3")
         options = ["-ar", "44100", "-ac", "2", "-b:a", "192k"]
         subprocess.run(
-            ["ffmpeg", "-nostdin", "-v", "error", "-ss", "10", "-t", "30", "-i", source, *options, paths[-1]],
+            [
+                "ffmpeg",
+                "-nostdin",
+                "-v",
+                "error",
+                "-ss",
+                "10",
+                "-t",
+                "30",
+                "-i",
+                source,
+                *options,
+                paths[-1],
+            ],
             check=True,
         )
     return paths
 
 
 def speed(engine: Engine, paths: list[Path]) -> None:
-    """CPU time of the whole path beside bare decoding, each file in turn, milliseconds; the second of two rounds."""
-    stages = ("decode", "decoded to stored", "decoded to query", "whole, to stored", "whole, to query")
+    """CPU time of the whole path beside bare decoding, each file in turn, milliseconds; the
+    second of two rounds.
+    """
+    stages = (
+        "decode",
+        "decoded to stored",
+        "decoded to query",
+        "whole, to stored",
+        "whole, to query",
+    )
     rows: dict[str, list[float]] = {}
     for _ in range(2):
         rows = {stage: [] for stage in stages}
@@ -92,10 +121,14 @@ def speed(engine: Engine, paths: list[Path]) -> None:
             for stage, took in zip(stages, np.diff(at), strict=True):
                 rows[stage].append(1e3 * float(took))
     medians = {stage: statistics.median(values) for stage, values in rows.items()}
-    print(f"CPU ms of {len(paths)} stereo mp3 files of 30 s, median:", {k: round(v, 1) for k, v in medians.items()})
+    print(
+        f"CPU ms of {len(paths)} stereo mp3 files of 30 s, median:",
+        {k: round(v, 1) for k, v in medians.items()},
+    )
     for whole in ("whole, to stored", "whole, to query"):
         print(
-            f"{whole}: {medians[whole] / medians['decode']:.2f} x decode, {1e3 / medians[whole]:.0f} files/s of a core"
+            f"{whole}: {medians[whole] / medians['decode']:.2f} x decode,"
+            f" {1e3 / medians[whole]:.0f} files/s of a core"
         )
 
 
@@ -111,7 +144,10 @@ def main() -> None:
     similarities: dict[str, list[tuple[str, float, bool]]] = {}
     spent = {"fingerprint": 0.0, "ask": 0.0}
     refused = []
-    with tempfile.TemporaryDirectory() as scratch, scratch_database(Path(scratch) / "postgres") as db:
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        scratch_database(Path(scratch) / "postgres") as db,
+    ):
         engine = Engine(db)
         register_all(engine, args.folder / "set" / "references")
         for query in queries:
@@ -130,15 +166,25 @@ def main() -> None:
             if plain:
                 refused.append(query)
             answers[query] = [(hit.name, hit.match.scores["evidence"], hit.start_s) for hit in hits]
-            similarities[query] = [(hit.name, hit.match.similarity, hit.match.verified) for hit in hits]
+            similarities[query] = [
+                (hit.name, hit.match.similarity, hit.match.verified) for hit in hits
+            ]
             if len(answers) % 100 == 0 or len(answers) == len(queries):
                 (args.folder / "answers-ours.json").write_text(json.dumps(answers))
                 (args.folder / "similarities-ours.json").write_text(json.dumps(similarities))
-                print(len(answers), {stage: round(s / len(answers), 4) for stage, s in spent.items()}, flush=True)
+                print(
+                    len(answers),
+                    {stage: round(s / len(answers), 4) for stage, s in spent.items()},
+                    flush=True,
+                )
         speed(engine, thirty_seconds(args.folder / "set" / "references", Path(scratch)))
         plain_copies = [q for q in refused if judge.labels[q].expected == "copy"]
         print(f"too plain to decide: {len(refused)}, of them copies: {plain_copies}")
-        print("proven at", engine.analyzer.calibration.proven_at, engine.analyzer.calibration.statement)
+        print(
+            "proven at",
+            engine.analyzer.calibration.proven_at,
+            engine.analyzer.calibration.statement,
+        )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
-"""Recall of the hard rows where the index holds millions of other landmarks, and the references came last.
+"""Recall of the hard rows where the index holds millions of other landmarks, and the references
+came last.
 
-    PYTHONPATH=tests/benchmarks/audio:. python tests/benchmarks/audio/bench_filled.py SOUNDS_DIR [--millions 5]
+    PYTHONPATH=tests/benchmarks/audio:. python tests/benchmarks/audio/bench_filled.py SOUNDS_DIR
+    [--millions 5]
 
-The index is filled with tracks made from the fitting part: its constellations, moved by 5 to 33 bins (beyond what a
-bent key reaches) and stretched, so that they are other music with the same statistics, structure and all, and can be
-verified against. Then the references are registered, the latest works of all: the worst place for whatever keeps early
-ones. Queries: those of bench.py, 5 and 10 s, of the edits that leave least. Writes SOUNDS_DIR/answers-filled.json and
-prints recall beside that of the same queries in the index of bench.py.
+The index is filled with tracks made from the fitting part: its constellations, moved by 5 to 33
+bins (beyond what a bent key reaches) and stretched, so that they are other music with the same
+statistics, structure and all, and can be verified against. Then the references are registered, the
+latest works of all: the worst place for whatever keeps early ones. Queries: those of bench.py, 5
+and 10 s, of the edits that leave least. Writes SOUNDS_DIR/answers-filled.json and prints recall
+beside that of the same queries in the index of bench.py.
 """
 
 from __future__ import annotations
@@ -35,10 +38,22 @@ MOVES = tuple(s * k for k in (5, 9, 13, 17, 22, 27, 33) for s in (1, -1))  # bin
 RATES = (1.0, 0.8, 1.25, 0.86, 1.16)
 SEED = 5
 HARD = (
-    "pink noise 0 dB", "pink noise -5 dB", "other song 6 dB below", "other song equal", "speech equal",
-    "speech 6 dB louder", "babble 3 dB", "across the room", "speed +5 %", "speed -5 %", "tempo +10 %", "tempo -10 %",
-    "pitch +1 semitone", "pitch -1 semitone", "speed +2 %, mp3 64",
-)  # fmt: skip
+    "pink noise 0 dB",
+    "pink noise -5 dB",
+    "other song 6 dB below",
+    "other song equal",
+    "speech equal",
+    "speech 6 dB louder",
+    "babble 3 dB",
+    "across the room",
+    "speed +5 %",
+    "speed -5 %",
+    "tempo +10 %",
+    "tempo -10 %",
+    "pitch +1 semitone",
+    "pitch -1 semitone",
+    "speed +2 %, mp3 64",
+)
 
 
 def moved(peaks: Peaks, frames: int, bins: int, rate: float) -> StoredSound:
@@ -49,13 +64,18 @@ def moved(peaks: Peaks, frames: int, bins: int, rate: float) -> StoredSound:
     landmarks = pair_peaks(made, SPARSE_PAIRS)
     length = round(frames * rate) + 1
     return StoredSound(
-        landmarks.hashes(), landmarks.frame, constellation.encode(made, length), round(1000 * length * FRAME_S)
+        landmarks.hashes(),
+        landmarks.frame,
+        constellation.encode(made, length),
+        round(1000 * length * FRAME_S),
     )
 
 
 def fillers(engine: Engine, folder: Path) -> Iterator[StoredSound]:
-    originals = [constellation.decode(engine.analyzer.fingerprint(path, search=False).reference)
-                 for path in sorted(folder.iterdir())]  # fmt: skip
+    originals = [
+        constellation.decode(engine.analyzer.fingerprint(path, search=False).reference)
+        for path in sorted(folder.iterdir())
+    ]
     moves = list(product(MOVES, RATES))
     for number in np.random.default_rng(SEED).permutation(len(moves)):
         for peaks, frames in originals:
@@ -89,7 +109,9 @@ def tend(engine: Engine) -> None:
 
 def found(judge: Judge, answers: Answers, query: str) -> bool:
     """Whether a match is right."""
-    judged = [judge.judge(query, *answer) for answer in answers[query] if proven(judge, query, answer[1])]
+    judged = [
+        judge.judge(query, *answer) for answer in answers[query] if proven(judge, query, answer[1])
+    ]
     return any(one is not None and one.right for one in judged)
 
 
@@ -102,7 +124,10 @@ def main() -> None:
     asked = [q for q, label in judge.labels.items() if label.edit in HARD and label.length_s <= 10]
     answers: Answers = {}
     spent: list[float] = []
-    with tempfile.TemporaryDirectory() as scratch, scratch_database(Path(scratch) / "postgres") as db:
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        scratch_database(Path(scratch) / "postgres") as db,
+    ):
         engine = Engine(db)
         fill(engine, args.folder / "fit", int(args.millions * 1e6))
         for path in sorted((args.folder / "set" / "references").iterdir()):
@@ -118,15 +143,24 @@ def main() -> None:
     alone = read_answers(args.folder / "answers-ours.json")
     made = [(q, *a) for q, listed in answers.items() for a in listed if a[0].startswith("made")]
     matches = [one for one in made if proven(judge, one[0], one[2])]
-    print(f"{len(asked)} queries; made tracks: {len(made)} candidates, {len(matches)} matches, strongest evidence",
-          max((one[2] for one in made), default=0.0))  # fmt: skip
-    answers = {q: [a for a in listed if not a[0].startswith("made")] for q, listed in answers.items()}
+    print(
+        f"{len(asked)} queries; made tracks: {len(made)} candidates, {len(matches)} matches,"
+        " strongest evidence",
+        max((one[2] for one in made), default=0.0),
+    )
+    answers = {
+        q: [a for a in listed if not a[0].startswith("made")] for q, listed in answers.items()
+    }
     print(f"look-up and verification, wall clock ms, p50 {1e3 * float(np.median(spent)):.0f}")
     print("| edit | 5 s, alone | 5 s, filled | 10 s, alone | 10 s, filled |\n|---|---|---|---|---|")
     for edit in (*HARD, "all"):
         cells = []
         for length in (5, 10):
-            mine = [q for q in asked if judge.labels[q].length_s == length and edit in (judge.labels[q].edit, "all")]
+            mine = [
+                q
+                for q in asked
+                if judge.labels[q].length_s == length and edit in (judge.labels[q].edit, "all")
+            ]
             for held in (alone, answers):
                 cells.append(f"{np.mean([found(judge, held, q) for q in mine]):.2f}")
         print(f"| {edit} | " + " | ".join(cells) + " |")

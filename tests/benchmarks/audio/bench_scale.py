@@ -1,10 +1,13 @@
-"""Latency of looking up a whole query in indexes of 1, 5 and 20 million landmarks, and what they take on disk.
+"""Latency of looking up a whole query in indexes of 1, 5 and 20 million landmarks, and what they
+take on disk.
 
-    PYTHONPATH=tests/benchmarks/audio:. python tests/benchmarks/audio/bench_scale.py SOUNDS_DIR [--millions 1 5 20]
+    PYTHONPATH=tests/benchmarks/audio:. python tests/benchmarks/audio/bench_scale.py SOUNDS_DIR
+    [--millions 1 5 20]
 
-Each index holds made tracks of 120 s: every landmark's hash is drawn from those of the real references, so that common
-hashes are as common as in life. Queries are 10 s long, real and edited. The sizes take turns query by query, on one
-server, so that a busy machine hits all alike; the first round, which warms the caches, is not counted.
+Each index holds made tracks of 120 s: every landmark's hash is drawn from those of the real
+references, so that common hashes are as common as in life. Queries are 10 s long, real and edited.
+The sizes take turns query by query, on one server, so that a busy machine hits all alike; the first
+round, which warms the caches, is not counted.
 """
 
 from __future__ import annotations
@@ -42,7 +45,9 @@ def fill(engine: Engine, hashes: np.ndarray, landmarks: int) -> float:
     for first in range(0, landmarks // per_track, TRACKS_AT_ONCE):
         with engine.db.transaction() as conn:
             for number in range(first, min(first + TRACKS_AT_ONCE, landmarks // per_track)):
-                frames = np.sort(rng.integers(0, int(TRACK_S / FRAME_S), per_track)).astype(np.int32)
+                frames = np.sort(rng.integers(0, int(TRACK_S / FRAME_S), per_track)).astype(
+                    np.int32
+                )
                 sound = StoredSound(rng.choice(hashes, per_track), frames, b"made", TRACK_S * 1000)
                 engine.store(conn, f"made {number}", sound)
         with engine.db.transaction() as conn:
@@ -81,7 +86,9 @@ def main() -> None:
     parser.add_argument("--millions", type=int, nargs="+", default=[1, 5, 20])
     args = parser.parse_args()
     judge = Judge(args.folder / "set")
-    ten = [q for q, label in judge.labels.items() if label.length_s == 10 and label.expected == "copy"]
+    ten = [
+        q for q, label in judge.labels.items() if label.length_s == 10 and label.expected == "copy"
+    ]
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         server = stack.enter_context(EmbeddedPostgres(Path(scratch) / "postgres", settings=SCRATCH))
         engines = {m: open_engine(stack, server.dsn, f"landmarks_{m}") for m in args.millions}
@@ -92,7 +99,10 @@ def main() -> None:
             took = fill(engine, hashes, millions * 1_000_000)
             size = engine.size_bytes()
             print(f"{millions} M landmarks: registered in {took:.0f} s, bytes a landmark", end=" ")
-            print({table: round(value / millions / 1e6, 2) for table, value in size.items()}, flush=True)
+            print(
+                {table: round(value / millions / 1e6, 2) for table, value in size.items()},
+                flush=True,
+            )
         queries = []
         for name in ten[:: max(1, len(ten) // QUERIES)][:QUERIES]:
             queries.append(keys_of(analyzer.fingerprint(args.folder / "set" / "queries" / name)))
@@ -108,7 +118,10 @@ def main() -> None:
         for millions, values in took_ms.items():
             p50, p95, least = np.percentile(values, (50, 95, 0))
             ratio = p50 / np.median(took_ms[args.millions[0]])
-            print(f"{millions} M: p50 {p50:.0f} ms, p95 {p95:.0f} ms, least {least:.0f} ms, p50 x {ratio:.2f}")
+            print(
+                f"{millions} M: p50 {p50:.0f} ms, p95 {p95:.0f} ms, least {least:.0f} ms, p50 x"
+                f" {ratio:.2f}"
+            )
 
 
 if __name__ == "__main__":

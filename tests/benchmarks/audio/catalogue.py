@@ -2,9 +2,10 @@
 
     python tests/benchmarks/audio/catalogue.py SOUNDS_DIR      (deals anew; only where the sources change)
 
-Parts: "fit" (for calibration; about a third of the music, never measured on), "reference" (registered), "negative"
-(never registered: wrong answers, and what is mixed into queries). Sounds of one family, such as the parts of an
-album that share a theme or a loop, a piece and its faster version, the recordings of one brook, all play the same part.
+Parts: "fit" (for calibration; about a third of the music, never measured on), "reference"
+(registered), "negative" (never registered: wrong answers, and what is mixed into queries). Sounds
+of one family, such as the parts of an album that share a theme or a loop, a piece and its faster
+version, the recordings of one brook, all play the same part.
 """
 
 from __future__ import annotations
@@ -29,16 +30,71 @@ SHARES = {"music": (0.30, 0.45, 0.25), "effect": (0.25, 0.50, 0.25), "short": (0
 SPEECHES = {"fit": 40, "reference": 84, "negative": 36}
 MUSIC_S, EFFECT_S, SHORT_S = 15.0, 4.8, 1.5
 MAX_SHORT_PER_FOLDER = 12
-# Beginnings of names that belong together: heard or measured (chromaprint) to share a theme, a loop or a recording.
-FAMILIES = ("forest", "new_forest", "ghostforest", "voc-", "airship", "cave", "fortress", "theme", "intro", "credits",
-            "invincible", "leveldone", "taiko", "farm", "day_t", "rain", "amb_farm", "amb_port", "amb_trade", "moan",
-            "spaceship", "steamlocomotive", "river", "wave", "waterfall", "thunder", "building_collapse", "fire",
-            "exotic-birds", "wind", "snowstorm", "x_", "tim_machine", "kam_explode", "alarm", "race", "sp_", "sz",
-            "c_1", "beneath_the_rabbit_hole", "calmrace", "spunkyrace", "lostrace", "wonrace", "win_theme",
-            "lose_theme")  # fmt: skip
-JOINED = {"new_forest": "forest", "intro": "theme", "credits": "theme", "invincible": "theme", "leveldone": "theme",
-          "tim_machine": "x_", "snowstorm": "wind", "spunkyrace": "calmrace", "lostrace": "calmrace",
-          "wonrace": "calmrace", "waterfall": "river", "lose_theme": "win_theme", "race": "win_theme"}  # fmt: skip
+# Beginnings of names that belong together: heard or measured (chromaprint) to share a theme, a loop
+# or a recording.
+FAMILIES = (
+    "forest",
+    "new_forest",
+    "ghostforest",
+    "voc-",
+    "airship",
+    "cave",
+    "fortress",
+    "theme",
+    "intro",
+    "credits",
+    "invincible",
+    "leveldone",
+    "taiko",
+    "farm",
+    "day_t",
+    "rain",
+    "amb_farm",
+    "amb_port",
+    "amb_trade",
+    "moan",
+    "spaceship",
+    "steamlocomotive",
+    "river",
+    "wave",
+    "waterfall",
+    "thunder",
+    "building_collapse",
+    "fire",
+    "exotic-birds",
+    "wind",
+    "snowstorm",
+    "x_",
+    "tim_machine",
+    "kam_explode",
+    "alarm",
+    "race",
+    "sp_",
+    "sz",
+    "c_1",
+    "beneath_the_rabbit_hole",
+    "calmrace",
+    "spunkyrace",
+    "lostrace",
+    "wonrace",
+    "win_theme",
+    "lose_theme",
+)
+JOINED = {
+    "new_forest": "forest",
+    "intro": "theme",
+    "credits": "theme",
+    "invincible": "theme",
+    "leveldone": "theme",
+    "tim_machine": "x_",
+    "snowstorm": "wind",
+    "spunkyrace": "calmrace",
+    "lostrace": "calmrace",
+    "wonrace": "calmrace",
+    "waterfall": "river",
+    "lose_theme": "win_theme",
+    "race": "win_theme",
+}
 
 
 @dataclass(frozen=True)
@@ -61,8 +117,14 @@ def family_of(path: Path) -> str:
 
 
 def kind_of(path: Path, duration_s: float) -> str:
-    """music, effect (long enough to be looked for), short (registered, never looked for whole), or "" (left out)."""
-    if "music" in path.parts or path.stem in ("intro2", "Battle_Theme_1") or "Gowns_Bow" in path.stem:
+    """music, effect (long enough to be looked for), short (registered, never looked for whole),
+    or "" (left out).
+    """
+    if (
+        "music" in path.parts
+        or path.stem in ("intro2", "Battle_Theme_1")
+        or "Gowns_Bow" in path.stem
+    ):
         return "music" if duration_s >= MUSIC_S else ""
     if duration_s >= EFFECT_S:
         return "effect"
@@ -117,12 +179,22 @@ def spoken(folder: Path) -> dict[str, list[Speech]]:
 
 
 def pinned(folder: Path) -> dict[str, list[Sound]]:
-    """The parts as split.json has them. Raises: SystemExit if a file is not the one that was dealt."""
+    """The parts as split.json has them.
+
+    Raises: SystemExit if a file is not the one that was dealt.
+    """
     by_digest = {sound.sha256[:16]: sound for sound in sounds(folder)}
     parts = json.loads(SPLIT.read_text())["sounds"]
-    missing = [name for listed in parts.values() for digest, name in listed.items() if digest not in by_digest]
+    missing = [
+        name
+        for listed in parts.values()
+        for digest, name in listed.items()
+        if digest not in by_digest
+    ]
     if missing:
-        raise SystemExit(f"These sources are not the ones that were dealt (another version?): {missing[:5]} …")
+        raise SystemExit(
+            f"These sources are not the ones that were dealt (another version?): {missing[:5]} …"
+        )
     return {part: [by_digest[digest] for digest in listed] for part, listed in parts.items()}
 
 
@@ -131,14 +203,18 @@ def main(folder: Path) -> None:
     speech = spoken(folder)
     content = {
         "seed": SEED,
-        "sounds": {part: {s.sha256[:16]: f"{s.kind}: {s.path.name}" for s in parts[part]} for part in PARTS},
+        "sounds": {
+            part: {s.sha256[:16]: f"{s.kind}: {s.path.name}" for s in parts[part]} for part in PARTS
+        },
         "speeches": {part: [s.sha256[:16] for s in speech[part]] for part in PARTS},
     }
     SPLIT.write_text(json.dumps(content, indent=1) + "\n")
     for part in PARTS:
         count = {kind: [s for s in parts[part] if s.kind == kind] for kind in SHARES}
         print(
-            part, {kind: (len(c), round(sum(s.duration_s for s in c))) for kind, c in count.items()}, len(speech[part])
+            part,
+            {kind: (len(c), round(sum(s.duration_s for s in c))) for kind, c in count.items()},
+            len(speech[part]),
         )
 
 

@@ -1,7 +1,8 @@
-"""What people and machines do to sound before they post it; each edit is a row of the benchmark's table.
+"""What people and machines do to sound before they post it; each edit is a row of the benchmark's
+table.
 
-An edit takes an excerpt and a Pool and returns what is to be stored. ``speed`` is how much faster the reference runs
-by in the query: reference time = start + speed x query time.
+An edit takes an excerpt and a Pool and returns what is to be stored. ``speed`` is how much faster
+the reference runs by in the query: reference time = start + speed x query time.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from sounds import RATE, Signal, add, encode, level, rms, through
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """What an edit may draw from: chance, and sound that was never registered (each at least 40 s)."""
+    """What an edit may draw from: chance, and sound that was never registered (each at least 40
+    s).
+    """
 
     rng: np.random.Generator
     songs: list[Signal]
@@ -37,7 +40,9 @@ class Pool:
 
 @dataclass(frozen=True, eq=False)
 class Edited:
-    """What is stored: the content of a file and its suffix, or a signal to be stored without loss."""
+    """What is stored: the content of a file and its suffix, or a signal to be stored without
+    loss.
+    """
 
     signal: Signal | None = None
     content: bytes = b""
@@ -75,7 +80,9 @@ def phone_band(x: Signal, _: Pool) -> Edited:
 
 def gsm(x: Signal, _: Pool) -> Edited:
     """GSM 06.10 full rate at 13 kbit/s."""
-    return Edited(through(x, "-ar", "8000", "-ac", "1", "-c:a", "libgsm", "-f", "gsm", suffix=".gsm"))
+    return Edited(
+        through(x, "-ar", "8000", "-ac", "1", "-c:a", "libgsm", "-f", "gsm", suffix=".gsm")
+    )
 
 
 def shelf(x: Signal, _: Pool, *, hz: float, db: float, kind: str) -> Edited:
@@ -120,12 +127,17 @@ def under_speech(x: Signal, pool: Pool, *, snr_db: float) -> Edited:
 
 def in_babble(x: Signal, pool: Pool, *, snr_db: float) -> Edited:
     """Six people talk at once."""
-    crowd = sum((s / rms(s) for s in (pool.stretch(pool.voices, len(x)) for _ in range(6))), np.zeros_like(x))
+    crowd = sum(
+        (s / rms(s) for s in (pool.stretch(pool.voices, len(x)) for _ in range(6))),
+        np.zeros_like(x),
+    )
     return Edited(add(x, np.asarray(crowd, np.float32), snr_db))
 
 
 def room(x: Signal, rng: np.random.Generator, rt60_s: float) -> Signal:
-    """A diffuse room: exponentially decaying noise after the direct sound, direct to reverberant about 0 dB."""
+    """A diffuse room: exponentially decaying noise after the direct sound, direct to reverberant
+    about 0 dB.
+    """
     t = np.arange(int(rt60_s * RATE)) / RATE
     tail = rng.standard_normal(len(t)) * 10 ** (-3 * t / rt60_s)
     tail[: int(0.002 * RATE)] = 0
@@ -139,7 +151,9 @@ def in_room(x: Signal, pool: Pool, *, rt60_s: float) -> Edited:
 
 
 def recorded_far(x: Signal, pool: Pool) -> Edited:
-    """A phone across the room: small loudspeaker, 0.8 s of reverberation, pink noise 10 dB below."""
+    """A phone across the room: small loudspeaker, 0.8 s of reverberation, pink noise 10 dB
+    below.
+    """
     small = sosfilt(butter(2, (200, 6000), "bandpass", fs=RATE, output="sos"), x).astype(np.float32)
     return Edited(add(room(small, pool.rng, 0.8), pink_noise(pool.rng, len(x)), 10))
 
@@ -163,7 +177,9 @@ def faster_mp3(x: Signal, pool: Pool) -> Edited:
 SEMITONE = 2 ** (1 / 12)
 ROWS: dict[str, Row] = {
     "unedited": Row(plain),
-    "mp3 128 kbit/s": Row(codec(".mp3", "-ar", "44100", "-ac", "2", "-c:a", "libmp3lame", "-b:a", "128k")),
+    "mp3 128 kbit/s": Row(
+        codec(".mp3", "-ar", "44100", "-ac", "2", "-c:a", "libmp3lame", "-b:a", "128k")
+    ),
     "mp3 64 kbit/s": Row(codec(".mp3", "-ar", "44100", "-c:a", "libmp3lame", "-b:a", "64k")),
     "mp3 32 kbit/s": Row(codec(".mp3", "-c:a", "libmp3lame", "-b:a", "32k")),
     "aac 64 kbit/s": Row(codec(".m4a", "-ar", "44100", "-c:a", "aac", "-b:a", "64k")),
@@ -176,7 +192,9 @@ ROWS: dict[str, Row] = {
     "clipped 12 dB": Row(partial(clipped, db=12)),
     "clipped 20 dB": Row(partial(clipped, db=20)),
     "volume -30 dB": Row(partial(quieter, db=30)),
-    "compressed 20:1": Row(ffmpeg_filter("acompressor=threshold=0.03:ratio=20:attack=5:release=100:makeup=8")),
+    "compressed 20:1": Row(
+        ffmpeg_filter("acompressor=threshold=0.03:ratio=20:attack=5:release=100:makeup=8")
+    ),
     "pink noise 10 dB": Row(partial(with_pink, snr_db=10)),
     "pink noise 0 dB": Row(partial(with_pink, snr_db=0)),
     "pink noise -5 dB": Row(partial(with_pink, snr_db=-5)),

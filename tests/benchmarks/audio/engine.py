@@ -1,4 +1,6 @@
-"""The production path on a scratch Postgres: fingerprint, store, look up in one round trip, verify."""
+"""The production path on a scratch Postgres: fingerprint, store, look up in one round trip,
+verify.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +15,32 @@ from embeddings.audio.analyzer import AudioAnalyzer, AudioFingerprint, AudioMatc
 from storage.database import Connection, Database
 from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
-from storage.search.sounds.index import SoundQuery, StoredSound, find_references, look_up, make_audible
+from storage.search.sounds.index import (
+    SoundQuery,
+    StoredSound,
+    find_references,
+    look_up,
+    make_audible,
+)
 from storage.works.works import NewWork, add_work, get_work
 
 # Nothing here outlives the run: what the kernel has is safe.
-SCRATCH = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "1GB"}
+SCRATCH = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "1GB",
+}
 BEFORE_ALL = 1 << 40
 CANDIDATES = 20  # what the service verifies by default
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One verified candidate. start_s: where the query's beginning lies in the reference, by its strongest segment."""
+    """One verified candidate.
+
+    start_s: where the query's beginning lies in the reference, by its strongest segment.
+    """
 
     name: str
     match: AudioMatch
@@ -45,7 +61,10 @@ class Engine:
 
     def store(self, conn: Connection, name: str, sound: StoredSound) -> None:
         work_id, digest = uuid4(), hashlib.sha256(name.encode()).digest()
-        add_work(conn, NewWork(work_id, None, digest, "audio", digest, "audio/wav", 1, None, None, name, name))
+        add_work(
+            conn,
+            NewWork(work_id, None, digest, "audio", digest, "audio/wav", 1, None, None, name, name),
+        )
         make_audible(conn, get_work(conn, work_id), sound)
         self.names[work_id] = name
 
@@ -68,15 +87,19 @@ class Engine:
         """What the index takes on disk, indexes and overflow included, by table."""
         with self.db.transaction() as conn:
             rows = conn.execute(
-                "select split_part(c.relname, '_', 2), sum(pg_total_relation_size(c.oid))::int8 from pg_class c"
-                " where c.relkind = 'r' and (c.relname = 'sounds' or c.relname like 'sound\\_%') group by 1"
+                "select split_part(c.relname, '_', 2), sum(pg_total_relation_size(c.oid))::int8"
+                " from pg_class c where c.relkind = 'r' and (c.relname = 'sounds' or c.relname"
+                " like 'sound\\_%') group by 1"
             ).fetchall()
         return {row[0] or "sounds": row[1] for row in rows}
 
 
 def sound_of(fingerprint: AudioFingerprint) -> StoredSound:
     return StoredSound(
-        fingerprint.hashes, fingerprint.frames, fingerprint.reference, round(fingerprint.duration_s * 1000)
+        fingerprint.hashes,
+        fingerprint.frames,
+        fingerprint.reference,
+        round(fingerprint.duration_s * 1000),
     )
 
 

@@ -1,11 +1,14 @@
-"""How often sound that was never registered looks like a copy: evidence over tens of thousands of windows.
+"""How often sound that was never registered looks like a copy: evidence over tens of thousands of
+windows.
 
-    PYTHONPATH=tests/benchmarks/audio:. python tests/benchmarks/audio/false_matches.py SOUNDS_DIR [--minutes M]
+    PYTHONPATH=tests/benchmarks/audio:. python tests/benchmarks/audio/false_matches.py SOUNDS_DIR
+    [--minutes M]
 
-Two directions, so that no second of the judged half is wasted: windows of the negative part against the references, and
-windows of the references against the negative part. The index is the service's own ranking (storage.landmark_votes)
-over postings held in memory instead of Postgres; the VERIFIED best candidates of each window are verified. Writes
-SOUNDS_DIR/false-matches.json and prints the tail; a window counts by its strongest candidate.
+Two directions, so that no second of the judged half is wasted: windows of the negative part against
+the references, and windows of the references against the negative part. The index is the service's
+own ranking (storage.landmark_votes) over postings held in memory instead of Postgres; the VERIFIED
+best candidates of each window are verified. Writes SOUNDS_DIR/false-matches.json and prints the
+tail; a window counts by its strongest candidate.
 """
 
 from __future__ import annotations
@@ -57,13 +60,16 @@ def index_of(analyzer: AudioAnalyzer, folder: Path) -> Index:
         made = analyzer.fingerprint(path, search=False)
         names.append(path.name)
         references.append(made.reference)
-        parts.append(Postings(made.hashes, np.full(len(made.hashes), len(names), np.int32), made.frames))
+        parts.append(
+            Postings(made.hashes, np.full(len(made.hashes), len(names), np.int32), made.frames)
+        )
     postings = join(parts)
     return Index(names, references, spans_of([part_of_postings(postings)]), len(postings))
 
 
 def windows(folder: Path) -> Iterator[tuple[str, float, np.ndarray]]:
-    """(file, start in seconds, samples at the analyzer's rate) of every window of music, speech and effects.
+    """(file, start in seconds, samples at the analyzer's rate) of every window of music, speech and
+    effects.
 
     In PASSES passes over all files, so that whoever stops early has looked at all of them.
     """
@@ -78,8 +84,12 @@ def windows(folder: Path) -> Iterator[tuple[str, float, np.ndarray]]:
                 yield path.name, start / SAMPLE_RATE_HZ, window
 
 
-def strongest(analyzer: AudioAnalyzer, index: Index, query: AudioFingerprint) -> tuple[float, float, str]:
-    """(evidence, similarity, name) of the strongest of the best candidates; zeros where there is none."""
+def strongest(
+    analyzer: AudioAnalyzer, index: Index, query: AudioFingerprint
+) -> tuple[float, float, str]:
+    """(evidence, similarity, name) of the strongest of the best candidates; zeros where there is
+    none.
+    """
     keys = query.keys
     told = without_stop_hashes(index.spans, keys.hashes, index.landmarks)
     best = (0.0, 0.0, "")
@@ -90,7 +100,9 @@ def strongest(analyzer: AudioAnalyzer, index: Index, query: AudioFingerprint) ->
 
 
 def tail(name: str, evidence: np.ndarray, proven_at: float) -> None:
-    """Print how the strongest evidence of a window is distributed, and the exponential tail through its upper part."""
+    """Print how the strongest evidence of a window is distributed, and the exponential tail
+    through its upper part.
+    """
     above = int((evidence >= proven_at).sum())
     print(f"{name}: {len(evidence)} windows, {above} at {proven_at:.1f} nats (proven) or more")
     quantiles = {q: round(float(np.quantile(evidence, q)), 1) for q in (0.5, 0.9, 0.99, 0.999)}
@@ -98,15 +110,27 @@ def tail(name: str, evidence: np.ndarray, proven_at: float) -> None:
     threshold = float(np.quantile(evidence, 0.98))
     decay = 1.0 / float((evidence[evidence > threshold] - threshold).mean())
     at_line = 0.02 * np.exp(-decay * (proven_at - threshold))
-    print(f"  tail above {threshold:.1f} nats falls by {decay:.3f} a nat; at the line, extrapolated, {at_line:.1e}")
-    print(f"  a window; fewer than {3 / len(evidence):.1e} a window at 95 % confidence where none was seen")
+    print(
+        f"  tail above {threshold:.1f} nats falls by {decay:.3f} a nat; at the line, extrapolated,"
+        f" {at_line:.1e}"
+    )
+    print(
+        f"  a window; fewer than {3 / len(evidence):.1e} a window at 95 % confidence where none"
+        " was seen"
+    )
 
 
 def report(rows: list[Row], plain: int, proven_at: float) -> None:
-    """The tail of all windows, and apart for speech and for the rest: synthetic voices say a word exactly alike."""
+    """The tail of all windows, and apart for speech and for the rest: synthetic voices say a
+    word exactly alike.
+    """
     speech = np.array(["speech" in row[0] for row in rows])
     evidence = np.array([row[2] for row in rows])
-    for name, which in (("all", speech | ~speech), ("speech", speech), ("music and effects", ~speech)):
+    for name, which in (
+        ("all", speech | ~speech),
+        ("speech", speech),
+        ("music and effects", ~speech),
+    ):
         tail(name, evidence[which], proven_at)
     print(f"{plain} further windows were too plain to decide; strongest:")
     for row in sorted(rows, key=lambda row: -row[2])[:12]:
@@ -116,14 +140,17 @@ def report(rows: list[Row], plain: int, proven_at: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--minutes", type=float, default=1e9, help="stop then and report on what was measured")
+    parser.add_argument(
+        "--minutes", type=float, default=1e9, help="stop then and report on what was measured"
+    )
     args = parser.parse_args()
     analyzer = AudioAnalyzer.load()
     references, never = args.folder / "set" / "references", args.folder / "never"
     rows: list[Row] = []
     plain, until = 0, time.monotonic() + 60 * args.minutes
     directions = [
-        (windows(asked), index_of(analyzer, held)) for asked, held in ((never, references), (references, never))
+        (windows(asked), index_of(analyzer, held))
+        for asked, held in ((never, references), (references, never))
     ]
     while directions and time.monotonic() < until:
         # In turn, eight windows of one direction for five of the other: about as many as each has.

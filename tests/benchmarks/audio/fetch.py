@@ -2,10 +2,11 @@
 
     python tests/benchmarks/audio/fetch.py [OUT_DIR]     (needs apt-get and dpkg-deb, i.e. Debian; 2.7 GB)
 
-Source: the Debian packages below, free for use with Debian. Of each only sound is unpacked, also out of the archives
-inside them, and of 0 A.D. its translations too: they are the prose that espeak-ng reads. `neverball-data` holds no
-sound (its music is in another package, left for sets that judge the result). The programs that make and judge the set
-are installed apart: `apt-get install espeak-ng ffmpeg libchromaprint-tools`.
+Source: the Debian packages below, free for use with Debian. Of each only sound is unpacked, also
+    out of the archives inside them, and of 0 A.D. its translations too: they are the prose that
+    espeak-ng reads. `neverball-data` holds no sound (its music is in another package, left for sets
+    that judge the result). The programs that make and judge the set are installed apart: `apt-get
+    install espeak-ng ffmpeg libchromaprint-tools`.
 """
 
 from __future__ import annotations
@@ -66,7 +67,9 @@ def members(deb: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def inside(file: IO[bytes], scratch: Path) -> Iterator[tuple[str, bytes]]:
-    """What is wanted of an archive that can only be read forwards: it goes through the disk (3.3 GB for 0 A.D.)."""
+    """What is wanted of an archive that can only be read forwards: it goes through the disk (3.3
+    GB for 0 A.D.).
+    """
     with tempfile.TemporaryFile(dir=scratch) as copy:
         while block := file.read(1 << 22):
             copy.write(block)
@@ -81,7 +84,9 @@ def main(out: Path) -> None:
         package = deb.name.split("_")[0]
         count = 0
         for name, content in members(deb):
-            target = out / "sources" / package / name.removeprefix("./").removeprefix("usr/share/games/")
+            target = (
+                out / "sources" / package / name.removeprefix("./").removeprefix("usr/share/games/")
+            )
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
             count += 1

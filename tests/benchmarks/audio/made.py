@@ -1,4 +1,7 @@
-"""What machines make and fingerprints trip over: silence, tones, hum, clicks, noise, drum loops. All of it negative."""
+"""What machines make and fingerprints trip over: silence, tones, hum, clicks, noise, drum loops.
+
+All of it negative.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,9 @@ def tone(rng: np.random.Generator, length_s: int) -> Signal:
 def chord(rng: np.random.Generator, length_s: int) -> Signal:
     root = rng.uniform(110, 330)
     notes = [root, root * 5 / 4, root * 3 / 2, root * 2]
-    return np.asarray(sum(0.15 * np.sin(2 * np.pi * hz * seconds(length_s)) for hz in notes), np.float32)
+    return np.asarray(
+        sum(0.15 * np.sin(2 * np.pi * hz * seconds(length_s)) for hz in notes), np.float32
+    )
 
 
 def hum(rng: np.random.Generator, length_s: int) -> Signal:
@@ -51,7 +56,9 @@ def hum(rng: np.random.Generator, length_s: int) -> Signal:
 
 def sweep(rng: np.random.Generator, length_s: int) -> Signal:
     low, high = rng.uniform(50, 300), rng.uniform(3000, 8000)
-    return np.asarray(0.5 * chirp(seconds(length_s), low, length_s, high, "logarithmic"), np.float32)
+    return np.asarray(
+        0.5 * chirp(seconds(length_s), low, length_s, high, "logarithmic"), np.float32
+    )
 
 
 def clicks(rng: np.random.Generator, length_s: int) -> Signal:
@@ -84,7 +91,9 @@ def drums(rng: np.random.Generator, length_s: int) -> Signal:
     hat = np.diff(rng.standard_normal(len(t) + 1)) * np.exp(-70 * t) * 0.2
     x = np.zeros(length_s * RATE + len(t), np.float32)
     for number, at in enumerate(range(0, length_s * RATE, beat)):
-        x[at : at + len(t)] += hat + (kick if number % 4 == 0 else 0) + (snare if number % 4 == 2 else 0)
+        x[at : at + len(t)] += (
+            hat + (kick if number % 4 == 0 else 0) + (snare if number % 4 == 2 else 0)
+        )
     return x[: length_s * RATE] * np.float32(0.5)
 
 

@@ -1,9 +1,10 @@
 """What an answer is worth, the same for every method: right work, right place, and how surely.
 
-A method's answers are a JSON file {query: [[reference, score, start_s], ...]}; start_s is where the query's beginning
-lies in the reference, the higher the score the surer. An answer is right if the work is the labelled one and the place
-is within TOLERANCE_S of the truth, or sounds the same as the truth (loops repeat: then waveforms decide). An answer
-with another work of the labelled one's family is neither right nor wrong; every other answer is false.
+A method's answers are a JSON file {query: [[reference, score, start_s], ...]}; start_s is where the
+query's beginning lies in the reference, the higher the score the surer. An answer is right if the
+work is the labelled one and the place is within TOLERANCE_S of the truth, or sounds the same as the
+truth (loops repeat: then waveforms decide). An answer with another work of the labelled one's
+family is neither right nor wrong; every other answer is false.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ Answers = dict[str, list[tuple[str, float, float]]]
 
 @dataclass(frozen=True)
 class Judged:
-    """One answer of a method. error_s: distance from the true place, None where the answer is false."""
+    """One answer of a method.
+
+    error_s: distance from the true place, None where the answer is false.
+    """
 
     query: str
     reference: str
@@ -41,7 +45,10 @@ class Judged:
 def read_labels(folder: Path) -> dict[str, Label]:
     types = {"length_s": int, "start_s": float, "speed": float, "second_start_s": float}
     with (folder / "labels.csv").open() as file:
-        rows = [{key: types.get(key, str)(value) for key, value in line.items()} for line in csv.DictReader(file)]
+        rows = [
+            {key: types.get(key, str)(value) for key, value in line.items()}
+            for line in csv.DictReader(file)
+        ]
     return {row["query"]: Label(**row) for row in rows}
 
 
@@ -80,7 +87,9 @@ class Judge:
     def judge(self, query: str, reference: str, score: float, start_s: float) -> Judged | None:
         """None where the answer is neither right nor wrong."""
         label = self.labels[query]
-        truths = [(label.source, label.start_s)] + ([(label.second, label.second_start_s)] if label.second else [])
+        truths = [(label.source, label.start_s)] + (
+            [(label.second, label.second_start_s)] if label.second else []
+        )
         for source, truth in truths:
             if source == reference:
                 if label.expected == "part":
@@ -90,7 +99,9 @@ class Judge:
                 if error <= slack:
                     return Judged(query, reference, score, True, error)
                 length = label.length_s / (2 if "spliced" in label.edit else 1)
-                alike = sounds_alike(self.folder / "references" / reference, max(truth, 0.0), start_s, length)
+                alike = sounds_alike(
+                    self.folder / "references" / reference, max(truth, 0.0), start_s, length
+                )
                 return Judged(query, reference, score, True, None) if alike else None
         families = {self.references[source].family for source, _ in truths if source}
         if self.references[reference].family in families:
@@ -98,13 +109,18 @@ class Judge:
         return Judged(query, reference, score, False, None)
 
     def all(self, answers: Answers) -> list[Judged]:
-        found = (self.judge(query, *answer) for query, listed in answers.items() for answer in listed)
+        found = (
+            self.judge(query, *answer) for query, listed in answers.items() for answer in listed
+        )
         return [one for one in found if one is not None]
 
 
 @dataclass(frozen=True)
 class Summary:
-    """One method on one set. line: the highest score of a false answer; recall counts right answers above it."""
+    """One method on one set.
+
+    line: the highest score of a false answer; recall counts right answers above it.
+    """
 
     line: float
     recall: float
@@ -116,10 +132,16 @@ class Summary:
 
 
 def summarise(judge: Judge, judged: Iterable[Judged], asked: Container[str]) -> Summary:
-    """micro-AP over all copies that were asked for; recall at zero false matches, negatives included."""
+    """micro-AP over all copies that were asked for; recall at zero false matches, negatives
+    included.
+    """
     listed = sorted(judged, key=lambda one: (-one.score, one.right))
     line = next((one.score for one in listed if not one.right), -np.inf)
-    copies = [q for q, label in judge.labels.items() if label.expected == "copy" and not label.second and q in asked]
+    copies = [
+        q
+        for q, label in judge.labels.items()
+        if label.expected == "copy" and not label.second and q in asked
+    ]
     hits: dict[str, Judged] = {}
     for one in listed:
         if one.right and one.score > line:
@@ -130,7 +152,8 @@ def summarise(judge: Judge, judged: Iterable[Judged], asked: Container[str]) -> 
         label = judge.labels[query]
         rows[label.edit, label.length_s].append(query in hits)
         kinds[label.edit, label.kind].append(query in hits)
-    # A method may name one work twice in an answer, at two places: it counts once, where it is surest.
+    # A method may name one work twice in an answer, at two places: it counts once, where it is
+    # surest.
     single, named = set(copies), set[tuple[str, str]]()
     ranked = []
     for one in listed:

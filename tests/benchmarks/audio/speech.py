@@ -1,7 +1,7 @@
 """Speech by espeak-ng: the translations of 0 A.D. read aloud by many voices in ten languages.
 
-Two speeches never share a sentence. A voice may speak in a reference and in a negative: speech that has only the voice
-in common with a registered one is the hardest thing to tell from a copy.
+Two speeches never share a sentence. A voice may speak in a reference and in a negative: speech that
+has only the voice in common with a registered one is the hardest thing to tell from a copy.
 """
 
 from __future__ import annotations
@@ -14,8 +14,18 @@ from pathlib import Path
 
 import numpy as np
 
-VOICES = {"en_GB": "en-gb", "de": "de", "fr": "fr-fr", "es": "es", "it": "it", "nl": "nl", "pl": "pl", "cs": "cs",
-          "pt_BR": "pt-br", "hu": "hu"}  # fmt: skip
+VOICES = {
+    "en_GB": "en-gb",
+    "de": "de",
+    "fr": "fr-fr",
+    "es": "es",
+    "it": "it",
+    "nl": "nl",
+    "pl": "pl",
+    "cs": "cs",
+    "pt_BR": "pt-br",
+    "hu": "hu",
+}
 VARIANTS = ("m1", "m3", "m5", "m7", "f1", "f2", "f4")
 WORDS = 95  # about 40 s
 MIN_WORDS = 7
@@ -40,12 +50,23 @@ class Speech:
     def speak(self, path: Path) -> None:
         """Write a wav file, mono at 22 050 Hz."""
         voice = f"{VOICES[self.language]}+{self.variant}"
-        options = ["-v", voice, "-p", str(self.pitch), "-s", str(self.words_per_minute), "-w", str(path)]
+        options = [
+            "-v",
+            voice,
+            "-p",
+            str(self.pitch),
+            "-s",
+            str(self.words_per_minute),
+            "-w",
+            str(path),
+        ]
         subprocess.run(["espeak-ng", *options, "--stdin"], input=self.text.encode(), check=True)
 
 
 def sentences(folder: Path, language: str) -> list[str]:
-    """Translated strings that are prose, each once, in the order of their SHA-256 (so that topics are mixed)."""
+    """Translated strings that are prose, each once, in the order of their SHA-256 (so that
+    topics are mixed).
+    """
     found = set()
     for path in sorted(folder.rglob(f"l10n/{language}.*.po")):
         for match in ENTRY.finditer(path.read_text(errors="replace")):
@@ -71,5 +92,13 @@ def speeches(folder: Path, count: int, seed: int) -> list[Speech]:
         while sum(len(part.split()) for part in text) < WORDS:
             text.append(left[language].pop().rstrip(".") + ".")
         variant = VARIANTS[int(rng.integers(len(VARIANTS)))]
-        made.append(Speech(language, variant, int(rng.integers(30, 71)), int(rng.integers(150, 196)), " ".join(text)))
+        made.append(
+            Speech(
+                language,
+                variant,
+                int(rng.integers(30, 71)),
+                int(rng.integers(150, 196)),
+                " ".join(text),
+            )
+        )
     return made

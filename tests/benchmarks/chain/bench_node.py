@@ -1,8 +1,8 @@
 """How fast the node answers, what a result costs, and how soon it is back after kill -9.
 
-Run: python tests/benchmarks/chain/bench_node.py [--requests 200] [--kills 10]
-Real Postgres, real Anvil (a block for each transaction), each node a thread of this process for the
-rates and a process of its own for the kills. Analysis takes no time here: it is the chain path alone.
+Run: python tests/benchmarks/chain/bench_node.py [--requests 200] [--kills 10] Real Postgres, real
+Anvil (a block for each transaction), each node a thread of this process for the rates and a process
+of its own for the kills. Analysis takes no time here: it is the chain path alone.
 """
 
 import argparse
@@ -49,7 +49,9 @@ class Bench:
         with ExitStack() as stack:
             opened = []
             for _ in range(count):
-                db = Database(stack.enter_context(cloned_database(self.dsn, self.template)), max_size=6)
+                db = Database(
+                    stack.enter_context(cloned_database(self.dsn, self.template)), max_size=6
+                )
                 db.open()
                 stack.callback(db.close)
                 opened.append(db)
@@ -109,7 +111,9 @@ def answered_in(world: World, nodes: list[ChainNode], count: int) -> float:
 
 def gas_of_results(world: World) -> list[int]:
     topic = hexed(world.client.hub_abi.topic("VerificationFulfilled"))
-    logs = world.client.logs_between(world.deployment.block_number, world.client.head().number, topics=[topic])
+    logs = world.client.logs_between(
+        world.deployment.block_number, world.client.head().number, topics=[topic]
+    )
     by_tx: dict[bytes, int] = {}
     for entry in logs:
         by_tx[entry.tx_hash] = by_tx.get(entry.tx_hash, 0) + 1
@@ -120,14 +124,16 @@ def gas_of_results(world: World) -> list[int]:
 def blocks_waited(world: World) -> list[int]:
     with world.db.transaction() as conn:
         rows = conn.execute(
-            "select outbox.block_number - inbox.block_number from outbox join inbox using (request_id)"
-            " where outbox.block_number is not null"
+            "select outbox.block_number - inbox.block_number from outbox join inbox using"
+            " (request_id) where outbox.block_number is not null"
         ).fetchall()
     return [row[0] for row in rows]
 
 
 def recovery(bench: Bench, kills: int) -> list[float]:
-    """Seconds from the start of a new process to the answer of the request its predecessor died over."""
+    """Seconds from the start of a new process to the answer of the request its predecessor died
+    over.
+    """
     script = Path(__file__).parents[2] / "integration" / "chain" / "node_process.py"
     times = []
     with bench.databases(1) as (db,), tempfile.TemporaryDirectory() as folder:
@@ -143,7 +149,9 @@ def recovery(bench: Bench, kills: int) -> list[float]:
             # After the signed bytes are stored and before they are sent.
             subprocess.run([*argv, "6"], check=False, capture_output=True, timeout=60)
             started = time.monotonic()
-            process = subprocess.Popen([*argv, "0"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            process = subprocess.Popen(
+                [*argv, "0"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
             while len(world.fulfilments()) == answered and time.monotonic() - started < 60:
                 time.sleep(0.01)
             times.append(time.monotonic() - started)
@@ -156,7 +164,10 @@ def recovery(bench: Bench, kills: int) -> list[float]:
 
 
 def spread(values: list[int] | list[float]) -> str:
-    return f"min {min(values):.2f}, median {statistics.median(values):.2f}, max {max(values):.2f} (n = {len(values)})"
+    return (
+        f"min {min(values):.2f}, median {statistics.median(values):.2f}, max {max(values):.2f}"
+        f" (n = {len(values)})"
+    )
 
 
 def main() -> None:
@@ -167,14 +178,30 @@ def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     with ExitStack() as stack:
         bench = Bench(stack)
-        print(f"{os.cpu_count()} cores; bursts of {options.requests} requests with a callback of 200 000 gas")
+        print(
+            f"{os.cpu_count()} cores; bursts of {options.requests} requests with a callback of 200"
+            " 000 gas"
+        )
         rate, gas = one_node(bench, options.requests, BatchLimits(largest=1))
-        print(f"1 node, one result a transaction: {rate:.1f} requests/s; gas a result {spread(gas)}")
+        print(
+            f"1 node, one result a transaction: {rate:.1f} requests/s; gas a result {spread(gas)}"
+        )
         rate, gas = one_node(bench, options.requests, BatchLimits())
-        print(f"1 node, batches of up to 16:      {rate:.1f} requests/s; gas a result {spread(gas)}")
-        print(f"blocks from event to inclusion, requests one by one, 1 confirmation: {spread(alone(bench, 20))}")
-        print(f"4 nodes, 3 signatures:            {four_nodes(bench, options.requests):.1f} requests/s")
-        print(f"from process start to the answer, after kill -9: {spread(recovery(bench, options.kills))} s")
+        print(
+            f"1 node, batches of up to 16:      {rate:.1f} requests/s; gas a result {spread(gas)}"
+        )
+        print(
+            "blocks from event to inclusion, requests one by one, 1 confirmation:"
+            f" {spread(alone(bench, 20))}"
+        )
+        print(
+            f"4 nodes, 3 signatures:            {four_nodes(bench, options.requests):.1f}"
+            " requests/s"
+        )
+        print(
+            "from process start to the answer, after kill -9:"
+            f" {spread(recovery(bench, options.kills))} s"
+        )
 
 
 if __name__ == "__main__":

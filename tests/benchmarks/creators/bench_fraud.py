@@ -1,4 +1,5 @@
-"""How well the fraud detectors work on made-up days, and how fast: run it from the repository's root.
+"""How well the fraud detectors work on made-up days, and how fast: run it from the repository's
+root.
 
     .venv/bin/python tests/benchmarks/creators/bench_fraud.py quality
     .venv/bin/python tests/benchmarks/creators/bench_fraud.py speed --events 1000000
@@ -42,14 +43,29 @@ THRESHOLDS = Thresholds()
 
 def plan(seed: int, pure: float = 0.0) -> Plan:
     return Plan(
-        seed, creators=10_000, views=300_000, viral=200, cross_posts=60, autoplay=20, schools=30, whole_schools=5,
-        fans=60, friends=60, charities=10, clickbait=40, attacks=20, pure=pure,
-    )  # fmt: skip
+        seed,
+        creators=10_000,
+        views=300_000,
+        viral=200,
+        cross_posts=60,
+        autoplay=20,
+        schools=30,
+        whole_schools=5,
+        fans=60,
+        friends=60,
+        charities=10,
+        clickbait=40,
+        attacks=20,
+        pure=pure,
+    )
 
 
 def quality(seeds: tuple[int, ...]) -> None:
     """Recall and precision by signal and strength, and what happens to honest people."""
-    for title, pure in (("attacks whose sellers leave a second trait", 0.0), ("attacks with one trait only", 1.0)):
+    for title, pure in (
+        ("attacks whose sellers leave a second trait", 0.0),
+        ("attacks with one trait only", 1.0),
+    ):
         raised: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         right: Counter[str] = Counter()
         wrong: Counter[str] = Counter()
@@ -71,18 +87,29 @@ def quality(seeds: tuple[int, ...]) -> None:
             frozen_viral += len(posts & economy.viral_posts)
             scenes.update({name: len(posts & members) for name, members in economy.scenes.items()})
         print(f"\n## {title}\n")
-        print("| attack | strength | attacks | signal raised | money held |\n| --- | --- | ---: | ---: | ---: |")
+        print(
+            "| attack | strength | attacks | signal raised | money held |\n| --- | --- | ---: |"
+            " ---: | ---: |"
+        )
         for kind in AttackKind:
             for strength in Strength:
                 count = raised[kind, strength]
                 n = count["n"]
-                print(f"| {kind} | {strength} | {n} | {count['raised'] / n:.3f} | {count['frozen'] / n:.3f} |")
-        print("\n| signal | at attacked creators | at honest ones | precision |\n| --- | ---: | ---: | ---: |")
+                print(
+                    f"| {kind} | {strength} | {n} | {count['raised'] / n:.3f} |"
+                    f" {count['frozen'] / n:.3f} |"
+                )
+        print(
+            "\n| signal | at attacked creators | at honest ones | precision |\n| --- | ---: | ---:"
+            " | ---: |"
+        )
         for kind in AttackKind:
             a, b = right[str(kind)], wrong[str(kind)]
             print(f"| {kind} | {a} | {b} | {a / max(a + b, 1):.3f} |")
         print(f"\nHonest creators with a hold: {frozen_honest} of {honest}", end="")
-        print(f" ({10_000 * frozen_honest / honest:.2f} of 10 000; {_upper(frozen_honest, honest)})")
+        print(
+            f" ({10_000 * frozen_honest / honest:.2f} of 10 000; {_upper(frozen_honest, honest)})"
+        )
         print(f"Viral posts held: {frozen_viral} of {viral} ({_upper(frozen_viral, viral)})")
         print(f"Posts of strange but honest scenes held: {dict(scenes)}")
     _delays(seeds[0])
@@ -104,7 +131,10 @@ def sizes(seed: int) -> None:
 
 
 def _score_attacks(
-    economy: Economy, found: list[Signal], findings: list[Finding], raised: dict[tuple[str, str], Counter[str]]
+    economy: Economy,
+    found: list[Signal],
+    findings: list[Finding],
+    raised: dict[tuple[str, str], Counter[str]],
 ) -> None:
     names = defaultdict(set)
     for signal in found:
@@ -141,9 +171,17 @@ def _delays(seed: int) -> None:
                 hours = [
                     (min(times) - a.start_s) / HOUR_S
                     for a in mine
-                    if (times := [first[what][key] for key in (
-                        (SubjectKind.POST, a.post), (SubjectKind.CREATOR, a.creator)) if key in first[what]])
-                ]  # fmt: skip
+                    if (
+                        times := [
+                            first[what][key]
+                            for key in (
+                                (SubjectKind.POST, a.post),
+                                (SubjectKind.CREATOR, a.creator),
+                            )
+                            if key in first[what]
+                        ]
+                    )
+                ]
                 cells += [f"{np.median(hours):.0f}", f"{max(hours):.0f}"] if hours else ["–", "–"]
             print(f"| {kind} | {strength} | {' | '.join(cells)} |")
 
@@ -152,12 +190,23 @@ def speed(events: int, times: int) -> None:
     """One pass over a day in a database of its own.
 
     Args:
-        times: The day is repeated so often, each time by other people at other posts of other creators.
+        times: The day is repeated so often, each time by other people at other posts of other
+            creators.
     """
     economy = make_economy(
-        Plan(11, creators=max(events // 50, 500), views=int(events * 0.82), viral=40, cross_posts=30, autoplay=10,
-             schools=20, whole_schools=3, charities=5, attacks=10)
-    )  # fmt: skip
+        Plan(
+            11,
+            creators=max(events // 50, 500),
+            views=int(events * 0.82),
+            viral=40,
+            cross_posts=30,
+            autoplay=10,
+            schools=20,
+            whole_schools=3,
+            charities=5,
+            attacks=10,
+        )
+    )
     with (
         tempfile.TemporaryDirectory(prefix="oracle-bench-") as folder,
         EmbeddedPostgres(Path(folder) / "postgres", settings=FAST_SETTINGS) as server,
@@ -176,29 +225,49 @@ def speed(events: int, times: int) -> None:
         for attempt in ("first pass", "the same span again"):
             began, here, there = time.monotonic(), time.process_time(), _postgres_cpu_s(db)
             result = run_pass(db, end, end=end)
-            took, here, there = time.monotonic() - began, time.process_time() - here, _postgres_cpu_s(db) - there
+            took, here, there = (
+                time.monotonic() - began,
+                time.process_time() - here,
+                _postgres_cpu_s(db) - there,
+            )
             load = psutil.getloadavg()[0]
             print(
-                f"{attempt}: {result.events:,} events, {len(result.found)} findings, {len(result.alerts)} alerts:"
-                f" {took:.1f} s at load {load:.1f} on {psutil.cpu_count()} cores; CPU {here:.1f} s in Python,"
-                f" {there:.1f} s in Postgres"
+                f"{attempt}: {result.events:,} events, {len(result.found)} findings,"
+                f" {len(result.alerts)} alerts: {took:.1f} s at load {load:.1f} on"
+                f" {psutil.cpu_count()} cores; CPU {here:.1f} s in Python, {there:.1f} s in"
+                " Postgres"
             )
-        print(f"peak memory of the pass: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB")
+        print(
+            "peak memory of the pass:"
+            f" {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB"
+        )
         db.close()
 
 
 def memory(events: int) -> None:
     """The detectors alone over so many events that are in memory already."""
     economy = make_economy(
-        Plan(11, creators=events // 50, views=int(events * 0.82), viral=400, cross_posts=300, autoplay=100,
-             schools=200, whole_schools=30, charities=50, attacks=10)
-    )  # fmt: skip
+        Plan(
+            11,
+            creators=events // 50,
+            views=int(events * 0.82),
+            viral=400,
+            cross_posts=300,
+            autoplay=100,
+            schools=200,
+            whole_schools=30,
+            charities=50,
+            attacks=10,
+        )
+    )
     began, cpu = time.monotonic(), time.process_time()
     found = detection.detect(economy.events, economy.history_of, THRESHOLDS)
     print(
-        f"{len(economy.events):,} events in memory, {len(found)} findings: {time.monotonic() - began:.1f} s at load"
-        f" {psutil.getloadavg()[0]:.1f} on {psutil.cpu_count()} cores, {time.process_time() - cpu:.1f} s CPU;"
-        f" peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB with the making of the day"
+        f"{len(economy.events):,} events in memory, {len(found)} findings:"
+        f" {time.monotonic() - began:.1f} s at load {psutil.getloadavg()[0]:.1f} on"
+        f" {psutil.cpu_count()} cores, {time.process_time() - cpu:.1f} s CPU; peak memory"
+        f" {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB with the making of"
+        " the day"
     )
 
 
@@ -206,25 +275,30 @@ def _repeat(conn: Connection, number: int) -> None:
     """The whole day once more under other names."""
     tag = f"~{number}"
     conn.execute(
-        "create temp table twins on commit drop as with made as (insert into creators (handle, account, has_wallet)"
-        " select handle || %(tag)s, set_byte(account, 0, %(n)s), true from creators where handle !~ '~' returning *)"
-        " select c.id as old, m.id as new from made m join creators c on c.handle || %(tag)s = m.handle",
+        "create temp table twins on commit drop as with made as (insert into creators (handle,"
+        " account, has_wallet) select handle || %(tag)s, set_byte(account, 0, %(n)s), true from"
+        " creators where handle !~ '~' returning *) select c.id as old, m.id as new from made m"
+        " join creators c on c.handle || %(tag)s = m.handle",
         {"tag": tag, "n": number},
     )
     conn.execute("analyze twins")  # or the planner takes it for empty, and loops
     for statement in (
-        "insert into posts (post_id, creator_id, media_type, title, published_at) select set_byte(post_id, 0, %(n)s),"
-        " t.new, media_type, title, published_at from posts p join twins t on t.old = p.creator_id",
-        "insert into fraud_hourly select t.new, hour, views from fraud_hourly h join twins t on t.old = h.creator_id",
+        "insert into posts (post_id, creator_id, media_type, title, published_at) select"
+        " set_byte(post_id, 0, %(n)s), t.new, media_type, title, published_at from posts p join"
+        " twins t on t.old = p.creator_id",
+        "insert into fraud_hourly select t.new, hour, views from fraud_hourly h join twins t on"
+        " t.old = h.creator_id",
         "insert into fraud_sign_ups select account || %(tag)s, signed_up_at, shape || %(tag)s,"
         " set_byte(ip_hash, 0, %(n)s), agent_id from fraud_sign_ups where account !~ '~'",
-        "insert into fraud_givers select account || %(tag)s, first_gift_at from fraud_givers where account !~ '~'",
-        "insert into engagement_events (event_id, at, kind, post_id, creator_id, account, device, ip_hash, agent_id,"
-        " referrer_id, watch_ms, length_ms, value_minor) select gen_random_uuid(), at, kind,"
-        " set_byte(post_id, 0, %(n)s), t.new, account || %(tag)s, device || %(tag)s, set_byte(ip_hash, 0, %(n)s),"
-        " agent_id, referrer_id, watch_ms, length_ms, value_minor from engagement_events e"
-        " left join twins t on t.old = e.creator_id where coalesce(account, device, '') !~ '~'"
-        " and (post_id is null or get_byte(post_id, 0) = 0)",
+        "insert into fraud_givers select account || %(tag)s, first_gift_at from fraud_givers where"
+        " account !~ '~'",
+        "insert into engagement_events (event_id, at, kind, post_id, creator_id, account, device,"
+        " ip_hash, agent_id, referrer_id, watch_ms, length_ms, value_minor) select"
+        " gen_random_uuid(), at, kind, set_byte(post_id, 0, %(n)s), t.new, account || %(tag)s,"
+        " device || %(tag)s, set_byte(ip_hash, 0, %(n)s), agent_id, referrer_id, watch_ms,"
+        " length_ms, value_minor from engagement_events e left join twins t on t.old ="
+        " e.creator_id where coalesce(account, device, '') !~ '~' and (post_id is null or"
+        " get_byte(post_id, 0) = 0)",
     ):
         conn.execute(statement, {"tag": tag, "n": number})
 
@@ -247,7 +321,11 @@ def _rates(count: Counter[str]) -> str:
 
 def _creator(economy: Economy, found: Signal | Finding) -> int:
     number = found.subject.number
-    return int(economy.events.post_creator[number]) if found.subject.kind is SubjectKind.POST else number
+    return (
+        int(economy.events.post_creator[number])
+        if found.subject.kind is SubjectKind.POST
+        else number
+    )
 
 
 def _upper(hits: int, n: int) -> str:

@@ -1,8 +1,10 @@
-"""How many engagement events a second come in, through HTTP and into a durable database, and how fast they are graded.
+"""How many engagement events a second come in, through HTTP and into a durable database, and how
+fast they are graded.
 
-Run: python tests/benchmarks/creators/bench_ingest.py [--events 500000] [--batch 10000] [--senders 2] [--seed 1]
-A real Postgres with the settings the oracle ships (fsync on), a real server process, real HTTP; the senders are
-threads of this process. Bodies are made beforehand. Three in a hundred events are sent twice.
+Run: python tests/benchmarks/creators/bench_ingest.py [--events 500000] [--batch 10000] [--senders
+2] [--seed 1] A real Postgres with the settings the oracle ships (fsync on), a real server process,
+real HTTP; the senders are threads of this process. Bodies are made beforehand. Three in a hundred
+events are sent twice.
 """
 
 import argparse
@@ -51,39 +53,59 @@ MIX = {
     "login": 4,
     "sign_up": 1,
 }
-AGENT = "Mozilla/5.0 (Linux; Android 14; Phone {}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{}.0.0.0 Mobile"
+AGENT = (
+    "Mozilla/5.0 (Linux; Android 14; Phone {}) AppleWebKit/537.36 (KHTML, like Gecko)"
+    " Chrome/{}.0.0.0 Mobile"
+)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--events", type=int, default=500_000)
     parser.add_argument("--batch", type=int, default=10_000)
     parser.add_argument("--senders", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, EmbeddedPostgres(Path(folder) / "pg") as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        EmbeddedPostgres(Path(folder) / "pg") as server,
+    ):
         migrate(server.dsn)
         db = Database(server.dsn)
         db.open()
         posts = add_posts(db)
         random, now = Random(options.seed), datetime.now(UTC)
         print(f"{os.cpu_count()} cores, load before {os.getloadavg()[0]:.1f}")
-        print(f"{options.events} events, batches of {options.batch}, {options.senders} senders, seed {options.seed}")
+        print(
+            f"{options.events} events, batches of {options.batch}, {options.senders} senders, seed"
+            f" {options.seed}"
+        )
         bodies = make_bodies(random, posts, now, options.events, options.batch)
-        print(f"parse only:      {rate(options.events, lambda: [events.parse(body, now) for body in bodies])}")
+        print(
+            "parse only:     "
+            f" {rate(options.events, lambda: [events.parse(body, now) for body in bodies])}"
+        )
         with api(server.dsn, Path(folder)) as (url, process):
             before = cpu_s(process), database_cpu_s(Path(folder))
             over_http(url, bodies, options)
             after = cpu_s(process), database_cpu_s(Path(folder))
             # What it costs whatever else the machine does: a rate on a busy machine says little.
             spent = [1e6 * (b - a) / options.events for a, b in zip(before, after, strict=True)]
-            print(f"                 CPU an event: server {spent[0]:.1f} µs, database {spent[1]:.1f} µs")
+            print(
+                f"                 CPU an event: server {spent[0]:.1f} µs, database {spent[1]:.1f}"
+                " µs"
+            )
         store_only(db, random, posts, now, options)
         started = time.perf_counter()
         graded = grades.grade_changed(db, now)
         stored = count(db)
-        print(f"grading:         {graded} posts over {stored} events in {time.perf_counter() - started:.1f} s")
+        print(
+            f"grading:         {graded} posts over {stored} events in"
+            f" {time.perf_counter() - started:.1f} s"
+        )
         db.close()
 
 
@@ -93,7 +115,10 @@ def over_http(url: str, bodies: list[bytes], options: argparse.Namespace) -> Non
 
     def send(body: bytes) -> None:
         answer = httpx2.post(
-            f"{url}/api/engagement", content=body, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=300
+            f"{url}/api/engagement",
+            content=body,
+            headers={"Authorization": f"Bearer {TOKEN}"},
+            timeout=300,
         )
         answer.raise_for_status()
         answers.append(answer.json())
@@ -108,7 +133,9 @@ def over_http(url: str, bodies: list[bytes], options: argparse.Namespace) -> Non
     assert total["received"] == total["stored"] + total["duplicates"] + total["rejected"]
 
 
-def store_only(db: Database, random: Random, posts: list[bytes], now: datetime, options: argparse.Namespace) -> None:
+def store_only(
+    db: Database, random: Random, posts: list[bytes], now: datetime, options: argparse.Namespace
+) -> None:
     """The database's part alone: events that are validated already, one connection."""
     number = options.events // 5
     bodies = make_bodies(random, posts, now, number, options.batch)
@@ -122,7 +149,9 @@ def store_only(db: Database, random: Random, posts: list[bytes], now: datetime, 
     print(f"database alone:  {rate(number, store)}")
 
 
-def make_bodies(random: Random, posts: list[bytes], now: datetime, number: int, batch: int) -> list[bytes]:
+def make_bodies(
+    random: Random, posts: list[bytes], now: datetime, number: int, batch: int
+) -> list[bytes]:
     """Batches as a platform would send them; a post's share of the traffic falls off as 1/rank."""
     weights = [1 / rank for rank in range(1, len(posts) + 1)]
     chosen = ["0x" + post.hex() for post in random.choices(posts, weights, k=number)]
@@ -156,7 +185,10 @@ def one_event(random: Random, kind: str, post: str, now: datetime) -> dict[str, 
     if kind == "view":
         found |= {"watch_s": round(random.random() * 30, 2), "video_s": 30}
     if kind == "comment":
-        found |= {"text_hash": f"{random.getrandbits(64):016x}", "text_length": random.randrange(1, 200)}
+        found |= {
+            "text_hash": f"{random.getrandbits(64):016x}",
+            "text_length": random.randrange(1, 200),
+        }
     if kind == "gift":
         found["value_minor"] = random.randrange(50, 5_000)
     if kind == "follow":
@@ -170,7 +202,8 @@ def add_posts(db: Database) -> list[bytes]:
     with db.transaction() as conn:
         for number in range(CREATORS):
             row = conn.execute(
-                "insert into creators (handle, account, has_wallet) values (%s, %s, false) returning id",
+                "insert into creators (handle, account, has_wallet) values (%s, %s, false)"
+                " returning id",
                 (f"creator-{number}", number.to_bytes(20, "big")),
             ).fetchone()
             assert row is not None
@@ -191,17 +224,25 @@ def api(dsn: str, folder: Path) -> Iterator[tuple[str, psutil.Process]]:
     port_file = folder / "port"
     program = (
         "import socket, sys, uvicorn; s = socket.socket(); s.bind(('127.0.0.1', 0));"
-        f"open({str(port_file)!r}, 'w').write(str(s.getsockname()[1]));"
-        "from oracle.app import create_app; uvicorn.Server(uvicorn.Config(create_app(), log_level='error')).run([s])"
+        f"open({str(port_file)!r}, 'w').write(str(s.getsockname()[1]));from oracle.app import"
+        " create_app; uvicorn.Server(uvicorn.Config(create_app(), log_level='error')).run([s])"
     )
     environment = os.environ | {
-        "DATABASE_URL": dsn, "ORACLE_DATA_DIR": str(folder / "data"), "ORACLE_HTTP__ADMIN_TOKEN": TOKEN,
-    }  # fmt: skip
+        "DATABASE_URL": dsn,
+        "ORACLE_DATA_DIR": str(folder / "data"),
+        "ORACLE_HTTP__ADMIN_TOKEN": TOKEN,
+    }
     process = subprocess.Popen(
-        [sys.executable, "-c", program], env=environment, stderr=subprocess.DEVNULL, cwd=Path(__file__).parents[3]
+        [sys.executable, "-c", program],
+        env=environment,
+        stderr=subprocess.DEVNULL,
+        cwd=Path(__file__).parents[3],
     )
     try:
-        wait_for(lambda: port_file.exists() and is_up(f"http://127.0.0.1:{port_file.read_text()}"), timeout_s=180)
+        wait_for(
+            lambda: port_file.exists() and is_up(f"http://127.0.0.1:{port_file.read_text()}"),
+            timeout_s=180,
+        )
         yield f"http://127.0.0.1:{port_file.read_text()}", psutil.Process(process.pid)
     finally:
         process.terminate()

@@ -4,11 +4,12 @@
     python tests/benchmarks/image/bench.py SET_DIR OUT.json --earlier EARLIER.json
     python tests/benchmarks/image/bench.py SET_DIR OUT.json --merge N
 
-Ours is the production path in memory: fingerprint, exact search over the stored vectors and hashes with every
-view, the service's own rank fusion, verification of the best 20. Peers: PDQ (8 turns, quality >= 50),
-imagehash pHash, the untouched network's features, the same whitened by PCA, and SIFT inliers on our
-candidates. Shards split the queries. ``--earlier`` takes what does not depend on verification (nomination and the
-peers' answers) from an earlier run's rows, and judges all candidates anew by the code as it is.
+Ours is the production path in memory: fingerprint, exact search over the stored vectors and hashes
+with every view, the service's own rank fusion, verification of the best 20. Peers: PDQ (8 turns,
+quality >= 50), imagehash pHash, the untouched network's features, the same whitened by PCA, and
+SIFT inliers on our candidates. Shards split the queries. ``--earlier`` takes what does not depend
+on verification (nomination and the peers' answers) from an earlier run's rows, and judges all
+candidates anew by the code as it is.
 """
 
 from __future__ import annotations
@@ -51,9 +52,13 @@ class Index:
     plain: list[dict[str, np.ndarray]] = field(default_factory=list)
 
     def freeze(self) -> None:
-        self.hashes = np.stack([np.unpackbits(np.frombuffer(p.phash, np.uint8)) for p in self.prints])
+        self.hashes = np.stack(
+            [np.unpackbits(np.frombuffer(p.phash, np.uint8)) for p in self.prints]
+        )
         self.quality = np.array([p.phash_quality for p in self.prints])
-        self.vectors = {m: np.stack([p.embeddings[m] for p in self.prints]) for m in self.prints[0].embeddings}
+        self.vectors = {
+            m: np.stack([p.embeddings[m] for p in self.prints]) for m in self.prints[0].embeddings
+        }
         self.ids = [uuid5(NAMESPACE, str(i)) for i in range(len(self.names))]
 
     def distances(self, phash: bytes) -> np.ndarray:
@@ -71,7 +76,9 @@ class Index:
                 for i in np.argsort(-cosine)[:PER_VIEW]:
                     cosines[int(i)][model] = max(cosines[int(i)].get(model, -1.0), float(cosine[i]))
         both = set(hashed) | set(cosines)
-        return [Candidate(self.ids[i], hashed.get(i), None, cosines.get(i, {})) for i in sorted(both)]
+        return [
+            Candidate(self.ids[i], hashed.get(i), None, cosines.get(i, {})) for i in sorted(both)
+        ]
 
 
 def index_of(folder: Path, analyzer: ImageAnalyzer, plain: PlainFeatures) -> Index:
@@ -110,10 +117,15 @@ def answers(
     prepared = analyzer._prepare(query.proxy)
     for i in chosen:
         reference = analyzer._prepare(index.prints[i].proxy).features
-        both = align(prepared.features, reference)[:1] + align(prepared.features.mirrored(), reference)[:1]
+        both = (
+            align(prepared.features, reference)[:1]
+            + align(prepared.features.mirrored(), reference)[:1]
+        )
         sift.append((index.names[i], float(max((a.inliers for a in both), default=0))))
     image = Image.open(path)
-    pdq = np.min([index.distances(view.phash) for view in query.query_views[:8]], axis=0).astype(float)
+    pdq = np.min([index.distances(view.phash) for view in query.query_views[:8]], axis=0).astype(
+        float
+    )
     pdq[(index.quality < 50) | (query.phash_quality < 50)] = 256
     phash = (np.stack(index.phash64) != imagehash.phash(image).hash.reshape(-1)).sum(axis=1)
     result: dict[str, Any] = {
@@ -137,7 +149,9 @@ def judged_again(
     query = analyzer.fingerprint(decode_image(path), search=False)
     at = {name: i for i, name in enumerate(index.names)}
     start = time.perf_counter()
-    matches = {name: analyzer.verify(query, index.prints[at[name]].proxy) for name, _ in found["nominated"]}
+    matches = {
+        name: analyzer.verify(query, index.prints[at[name]].proxy) for name, _ in found["nominated"]
+    }
     spent["verify"] += time.perf_counter() - start
     return {**found, **of_ours(matches)}
 
@@ -163,10 +177,14 @@ def main() -> None:
     parser.add_argument("--merge", type=int, default=0)
     args = parser.parse_args()
     if args.merge:
-        parts = [json.loads(args.out.with_suffix(f".{i}.json").read_text()) for i in range(args.merge)]
+        parts = [
+            json.loads(args.out.with_suffix(f".{i}.json").read_text()) for i in range(args.merge)
+        ]
         rows = [(Item(*item), judged(found)) for part in parts for item, found in part["rows"]]
         rows = in_doubt_left_out(rows, args.folder)
-        seconds = {stage: sum(p["spent"][stage] for p in parts) / len(rows) for stage in parts[0]["spent"]}
+        seconds = {
+            stage: sum(p["spent"][stage] for p in parts) / len(rows) for stage in parts[0]["spent"]
+        }
         report(rows, args.folder, parts[0]["references"], parts[0]["digest"], seconds, args.out)
         return
     shard, of = (int(value) for value in args.shard.split("/"))
@@ -181,7 +199,11 @@ def main() -> None:
     rows = []
     if not items:
         return
-    earlier = {item[0]: found for item, found in json.loads(args.earlier.read_text())["rows"]} if args.earlier else {}
+    earlier = (
+        {item[0]: found for item, found in json.loads(args.earlier.read_text())["rows"]}
+        if args.earlier
+        else {}
+    )
     for item in items:
         path = args.folder / "queries" / item.query
         if item.query in earlier:
@@ -189,9 +211,18 @@ def main() -> None:
         else:
             rows.append((item, answers(analyzer, index, plain, path, spent)))
         if len(rows) % 50 == 0 or len(rows) == len(items):
-            print(len(rows), {stage: round(s / len(rows) * 1e3) for stage, s in spent.items()}, "ms each", flush=True)
-            content = {"references": len(index.names), "digest": analyzer.model_digest.hex(), "spent": spent,
-                       "rows": [((i.query, i.family, i.strength, i.source), found) for i, found in rows]}  # fmt: skip
+            print(
+                len(rows),
+                {stage: round(s / len(rows) * 1e3) for stage, s in spent.items()},
+                "ms each",
+                flush=True,
+            )
+            content = {
+                "references": len(index.names),
+                "digest": analyzer.model_digest.hex(),
+                "spent": spent,
+                "rows": [((i.query, i.family, i.strength, i.source), found) for i, found in rows],
+            }
             args.out.with_suffix(f".{shard}.json").write_text(json.dumps(content))
 
 

@@ -1,4 +1,6 @@
-"""What a run of the benchmark says: which answers are in doubt, and the numbers over those that are not."""
+"""What a run of the benchmark says: which answers are in doubt, and the numbers over those that
+are not.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,21 @@ from embeddings.image.evidence import weigh
 from embeddings.image.plainness import too_plain
 
 SAME_CONTENT = Path(__file__).with_name("bench_same_content.json")
-WITH_BACKGROUND = {"covered", "picture_in_picture", "collage", "see_through"}  # edits that bring in another picture
+# edits that bring in another picture
+WITH_BACKGROUND = {"covered", "picture_in_picture", "collage", "see_through"}
 # What is printed as it is.
-ALONE = ("n", "model_digest", "weak_only", "too_plain_copies", "recall_at_095_where_not_too_plain", "nominated",
-         "hard_negatives_at_095", "false_at_095", "recall_at_095", "seconds_per_query")  # fmt: skip
+ALONE = (
+    "n",
+    "model_digest",
+    "weak_only",
+    "too_plain_copies",
+    "recall_at_095_where_not_too_plain",
+    "nominated",
+    "hard_negatives_at_095",
+    "false_at_095",
+    "recall_at_095",
+    "seconds_per_query",
+)
 Answer = tuple[str, float]
 
 
@@ -38,9 +51,12 @@ class Item:
 
 
 def measure(rows: list[tuple[Item, dict[str, list[Answer]]]], method: str) -> dict[str, float]:
-    """micro-AP over all queries at once; recall at precision 0.9; recall above the highest false score."""
+    """micro-AP over all queries at once; recall at precision 0.9; recall above the highest false
+    score.
+    """
     listed = sorted(
-        ((score, name == item.source) for item, found in rows for name, score in found[method]), reverse=True
+        ((score, name == item.source) for item, found in rows for name, score in found[method]),
+        reverse=True,
     )
     right = np.array([r for _, r in listed])
     total = sum(bool(item.source) for item, _ in rows)
@@ -55,36 +71,62 @@ def measure(rows: list[tuple[Item, dict[str, list[Answer]]]], method: str) -> di
     }
 
 
-def per_edit(rows: list[tuple[Item, dict[str, list[Answer]]]], line: float) -> dict[str, dict[str, list[float]]]:
+def per_edit(
+    rows: list[tuple[Item, dict[str, list[Answer]]]], line: float
+) -> dict[str, dict[str, list[float]]]:
     """family -> strength -> [share nominated, share at or above the line, n, mean similarity]."""
     cells: dict[tuple[str, str], list[tuple[bool, float]]] = defaultdict(list)
     for item, found in rows:
         if bool(item.source):
             nominated = item.source in [name for name, _ in found["nominated"]]
-            cells[item.family, item.strength].append((nominated, dict(found["ours"]).get(item.source, 0.0)))
+            cells[item.family, item.strength].append(
+                (nominated, dict(found["ours"]).get(item.source, 0.0))
+            )
     table: dict[str, dict[str, list[float]]] = defaultdict(dict)
     for (family, strength), values in cells.items():
         scores = [score for _, score in values]
-        table[family][strength] = [float(np.mean([n for n, _ in values])), float(np.mean([s >= line for s in scores])),
-                                   len(values), float(np.mean(scores))]  # fmt: skip
+        table[family][strength] = [
+            float(np.mean([n for n, _ in values])),
+            float(np.mean([s >= line for s in scores])),
+            len(values),
+            float(np.mean(scores)),
+        ]
     return dict(table)
 
 
 def by_structure(rows: list[Any], folder: Path, methods: list[str]) -> dict[str, Any]:
-    """The same numbers for copies of pictures that are full, and of those that are mostly empty; negatives in both."""
-    full = {path.name for path in (folder / "references").glob("*.jpg") if structured_share(Image.open(path)) >= FULL}
+    """The same numbers for copies of pictures that are full, and of those that are mostly empty;
+    negatives in both.
+    """
+    full = {
+        path.name
+        for path in (folder / "references").glob("*.jpg")
+        if structured_share(Image.open(path)) >= FULL
+    }
     strata: dict[str, Any] = {}
     for label, inside in (("full", True), ("mostly empty", False)):
         own = [row for row in rows if not row[0].source or (row[0].source in full) == inside]
         copies = [(item, dict(found["ours"])) for item, found in own if item.source]
         strata[label] = {name: measure(own, name) for name in methods} | {
             strength: [
-                float(np.mean([found.get(item.source, 0.0) >= 0.95 for item, found in copies if item.strength in of])),
+                float(
+                    np.mean(
+                        [
+                            found.get(item.source, 0.0) >= 0.95
+                            for item, found in copies
+                            if item.strength in of
+                        ]
+                    )
+                ),
                 sum(item.strength in of for item, _ in copies),
             ]
-            for strength, of in (("weak", ("weak",)), ("medium", ("medium",)), ("strong", ("strong",)),
-                                 ("any", ("weak", "medium", "strong")))
-        }  # fmt: skip
+            for strength, of in (
+                ("weak", ("weak",)),
+                ("medium", ("medium",)),
+                ("strong", ("strong",)),
+                ("any", ("weak", "medium", "strong")),
+            )
+        }
     return strata
 
 
@@ -103,10 +145,11 @@ def judged(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def in_doubt_left_out(rows: list[Any], folder: Path) -> list[Any]:
-    """Drop what is neither right nor wrong, for every method: a reference that shows the query's own source or shares
-    material with what the query shows.
+    """Drop what is neither right nor wrong, for every method: a reference that shows the query's
+    own source or shares material with what the query shows.
 
-    And answer as the service does for pictures that are too plain to decide: nothing, for ours alone.
+    And answer as the service does for pictures that are too plain to decide: nothing, for ours
+    alone.
     """
     with (folder / "contents.csv").open() as file:
         shows = {line["reference"]: line["content"] for line in csv.DictReader(file)}
@@ -116,20 +159,26 @@ def in_doubt_left_out(rows: list[Any], folder: Path) -> list[Any]:
         if item.query in shared.left_out:
             continue
         lists = {
-            m: [a for a in answers if a[0] == item.source or not shared.in_doubt(item, shows.get(a[0], a[0]))]
+            m: [
+                a
+                for a in answers
+                if a[0] == item.source or not shared.in_doubt(item, shows.get(a[0], a[0]))
+            ]
             for m, answers in found.items()
         }
         for method in ("ours", "evidence"):
             floor = 0.0 if method == "ours" else -30.0
-            lists[method] = [(n, floor if {n, item.query} & plain else score) for n, score in lists[method]]
+            lists[method] = [
+                (n, floor if {n, item.query} & plain else score) for n, score in lists[method]
+            ]
         kept.append((item, lists))
     return kept
 
 
 @dataclass(frozen=True)
 class SharedContent:
-    """group: which pictures share material; apart: the groups of pictures that are never references by themselves;
-    left_out: queries that are no negatives after all.
+    """group: which pictures share material; apart: the groups of pictures that are never references
+    by themselves; left_out: queries that are no negatives after all.
     """
 
     left_out: frozenset[str]
@@ -144,14 +193,24 @@ class SharedContent:
             first, second = group.get(a, a), group.get(b, b)
             group |= dict.fromkeys((a, b, *(n for n, of in group.items() if of == second)), first)
         split = json.loads(SPLIT.read_text())
-        away = {name for part in ("backgrounds", "halves", "scenes", "strangers") for name in split[part]}
-        return cls(frozenset(labels["left_out"]), group, frozenset(group[name] for name in away if name in group))
+        away = {
+            name
+            for part in ("backgrounds", "halves", "scenes", "strangers")
+            for name in split[part]
+        }
+        return cls(
+            frozenset(labels["left_out"]),
+            group,
+            frozenset(group[name] for name in away if name in group),
+        )
 
     def in_doubt(self, item: Item, content: str) -> bool:
         """Whether a reference that shows ``content`` may rightly be found in the query."""
         of = self.group.get(content, content)
         shows_another = not item.source or item.family in WITH_BACKGROUND
-        return of == self.group.get(item.source, item.source) or (shows_another and of in self.apart)
+        return of == self.group.get(item.source, item.source) or (
+            shows_another and of in self.apart
+        )
 
 
 def plain_names(folder: Path) -> set[str]:
@@ -162,13 +221,25 @@ def plain_names(folder: Path) -> set[str]:
     return set(json.loads(kept.read_text()))
 
 
-def report(rows: list[Any], folder: Path, references: int, digest: str, seconds: dict[str, float], out: Path) -> None:
+def report(
+    rows: list[Any],
+    folder: Path,
+    references: int,
+    digest: str,
+    seconds: dict[str, float],
+    out: Path,
+) -> None:
     methods = [name for name in rows[0][1] if name not in ("nominated", "scores")]
     copies = [(item, found) for item, found in rows if item.source]
     hard = [(item, dict(found["ours"])) for item, found in rows if not item.source]
     weak = [row for row in rows if row[0].strength in ("weak", "hard")]
     plain = plain_names(folder)
-    false = [(s, item.family, item.query, name) for item, f in rows for name, s in f["ours"] if name != item.source]
+    false = [
+        (s, item.family, item.query, name)
+        for item, f in rows
+        for name, s in f["ours"]
+        if name != item.source
+    ]
     result: dict[str, Any] = {
         "n": {"references": references, "copies": len(copies), "hard_negatives": len(hard)},
         "model_digest": digest,
@@ -176,12 +247,20 @@ def report(rows: list[Any], folder: Path, references: int, digest: str, seconds:
         "weak_only": measure(weak, "ours"),
         "too_plain_copies": sum(item.query in plain or item.source in plain for item, _ in copies),
         "recall_at_095_where_not_too_plain": float(
-            np.mean([dict(f["ours"]).get(i.source, 0.0) >= 0.95 for i, f in copies if not {i.query, i.source} & plain])
+            np.mean(
+                [
+                    dict(f["ours"]).get(i.source, 0.0) >= 0.95
+                    for i, f in copies
+                    if not {i.query, i.source} & plain
+                ]
+            )
         ),
         "nominated": float(np.mean([item.source in dict(f["nominated"]) for item, f in copies])),
         "hard_negatives_at_095": sum(max(found.values(), default=0.0) >= 0.95 for _, found in hard),
         "false_at_095": sum(score >= 0.95 for score, *_ in false),
-        "recall_at_095": float(np.mean([dict(f["ours"]).get(item.source, 0.0) >= 0.95 for item, f in copies])),
+        "recall_at_095": float(
+            np.mean([dict(f["ours"]).get(item.source, 0.0) >= 0.95 for item, f in copies])
+        ),
         "worst_false": sorted(false, reverse=True)[:25],
         "by_structure": by_structure(rows, folder, methods),
         "per_edit": per_edit(copies, 0.95),
@@ -191,8 +270,18 @@ def report(rows: list[Any], folder: Path, references: int, digest: str, seconds:
     for name, numbers in result["all"].items():
         print(f"{name:20s}", " ".join(f"{key} {value:.3f}" for key, value in numbers.items()))
     for label, numbers in result["by_structure"].items():
-        print(label, {key: value for key, value in numbers.items() if key in ("weak", "medium", "strong", "any")})
+        print(
+            label,
+            {
+                key: value
+                for key, value in numbers.items()
+                if key in ("weak", "medium", "strong", "any")
+            },
+        )
         print(label, {name: {k: round(v, 3) for k, v in numbers[name].items()} for name in methods})
     print({key: value for key, value in result.items() if key in ALONE})
     for family, cells in result["per_edit"].items():
-        print(f"{family:20s}", {label: [round(v, 3) for v in values] for label, values in cells.items()})
+        print(
+            f"{family:20s}",
+            {label: [round(v, 3) for v in values] for label, values in cells.items()},
+        )

@@ -1,18 +1,19 @@
-"""The benchmark's own set, in the manner of DISC21: references, edited queries, hard negatives; made from a
-seed.
+"""The benchmark's own set, in the manner of DISC21: references, edited queries, hard negatives;
+made from a seed.
 
     python tests/benchmarks/image/bench_set.py BENCH_DIR OUT_DIR [--references 1000] [--per-cell 12]
     [--per-family 82]
 
-Also writes OUT_DIR/contents.csv: which picture an extra reference shows; a copy found there is neither right
-nor wrong. Writes OUT_DIR/references, OUT_DIR/queries and OUT_DIR/labels.csv (query,family,strength,source;
-source is empty for the negatives), so that `oracle match` and any other program can be run on the same set.
+Also writes OUT_DIR/contents.csv: which picture an extra reference shows; a copy found there is
+neither right nor wrong. Writes OUT_DIR/references, OUT_DIR/queries and OUT_DIR/labels.csv
+(query,family,strength,source; source is empty for the negatives), so that `oracle match` and any
+other program can be run on the same set.
 
-Pictures come from the "bench" half alone. 222 of them are never references: they are the backgrounds of
-pasted and covered copies and the contents of the negatives, so that no negative has a right answer. A picture
-that shares 25 or more SIFT inliers with another one is left out first: the packages hold repainted variants
-of one texture, and whether those are copies nobody can say. That filter is plain inlier counting, not the
-verification that is measured here.
+Pictures come from the "bench" half alone. 222 of them are never references: they are the
+backgrounds of pasted and covered copies and the contents of the negatives, so that no negative has
+a right answer. A picture that shares 25 or more SIFT inliers with another one is left out first:
+the packages hold repainted variants of one texture, and whether those are copies nobody can say.
+That filter is plain inlier counting, not the verification that is measured here.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ def distinct(paths: list[Path]) -> list[Path]:
     """Leave out what shares content with a picture before it in the list."""
     descriptor = CopyDescriptor()
     pixels = [reduce_to(np.ascontiguousarray(np.asarray(load(path))), 512) for path in paths]
-    vectors = np.concatenate([descriptor.embed(pixels[i : i + 16]) for i in range(0, len(pixels), 16)])
+    vectors = np.concatenate(
+        [descriptor.embed(pixels[i : i + 16]) for i in range(0, len(pixels), 16)]
+    )
     features = [extract(to_grey(p)) for p in pixels]
     cosine = vectors @ vectors.T
     dropped: set[int] = set()
@@ -85,12 +88,15 @@ class Plan:
 
 
 def plan(folder: Path, references: int, seed: int) -> Plan:
-    """The parts as they were dealt once (bench_split.json), so that a new descriptor does not change the set;
-    dealt anew where that file is absent.
+    """The parts as they were dealt once (bench_split.json), so that a new descriptor does not
+    change the set; dealt anew where that file is absent.
     """
     if SPLIT.is_file():
         return Plan(
-            **{part: [folder / name for name in names] for part, names in json.loads(SPLIT.read_text()).items()}
+            **{
+                part: [folder / name for name in names]
+                for part, names in json.loads(SPLIT.read_text()).items()
+            }
         )
     paths = sorted(folder.glob("*.jpg"))
     np.random.default_rng(seed).shuffle(paths)  # type: ignore[arg-type]
@@ -112,7 +118,9 @@ def queries(parts: Plan, per_cell: int, seed: int) -> Iterator[Item]:
 
 
 def negatives(parts: Plan, per_family: int, seed: int) -> Iterator[tuple[Item, Image.Image, str]]:
-    """(query, extra reference, reference picture that the extra one shows) of pictures that look like copies."""
+    """(query, extra reference, reference picture that the extra one shows) of pictures that look
+    like copies.
+    """
     rng = np.random.default_rng(seed + 2)
     scenes = [path for path in parts.scenes if structured_share(load(path)) >= FULL]
     for family, make in FAMILIES.items():
@@ -149,15 +157,24 @@ def main() -> None:
             item.image.convert("RGB").save(args.out / "queries" / name, quality=97)
             table.writerow((name, item.family, item.strength, item.source))
         shown = [("reference", "content")]
-        for number, (item, reference, content) in enumerate(negatives(parts, args.per_family, SEED)):
+        for number, (item, reference, content) in enumerate(
+            negatives(parts, args.per_family, SEED)
+        ):
             name = f"n{number:05d}.jpg"
             item.image.convert("RGB").save(args.out / "queries" / name, quality=97)
-            reference.convert("RGB").save(args.out / "references" / f"{item.family}-{name}", quality=97)
+            reference.convert("RGB").save(
+                args.out / "references" / f"{item.family}-{name}", quality=97
+            )
             table.writerow((name, item.family, item.strength, ""))
             shown.append((f"{item.family}-{name}", content))
     with (args.out / "contents.csv").open("w", newline="") as file:
         csv.writer(file).writerows(shown)
-    print({folder.name: len(list(folder.glob("*"))) for folder in (args.out / "references", args.out / "queries")})
+    print(
+        {
+            folder.name: len(list(folder.glob("*")))
+            for folder in (args.out / "references", args.out / "queries")
+        }
+    )
 
 
 if __name__ == "__main__":

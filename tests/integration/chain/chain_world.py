@@ -1,4 +1,6 @@
-"""A hub on a real Anvil, a real database, and the smallest use case: every request is decided at once."""
+"""A hub on a real Anvil, a real database, and the smallest use case: every request is decided at
+once.
+"""
 
 import itertools
 import os
@@ -48,8 +50,14 @@ class World:
     seen: list[RequestSeen] = field(default_factory=list)
 
     def node(self, **options: Any) -> ChainNode:
-        settings: dict[str, Any] = {"on_request": self.on_request, "confirmations": 0, "patience": IMPATIENT}
-        return ChainNode(self.db, options.pop("client", self.client), self.signer, **settings | options)
+        settings: dict[str, Any] = {
+            "on_request": self.on_request,
+            "confirmations": 0,
+            "patience": IMPATIENT,
+        }
+        return ChainNode(
+            self.db, options.pop("client", self.client), self.signer, **settings | options
+        )
 
     def on_request(self, conn: Connection, request: RequestSeen) -> UUID:
         """Store an analysis and, as the worker would, its decision."""
@@ -58,7 +66,12 @@ class World:
 
     def request(self, uri: str = "https://example.org/picture.jpg", **changes: Any) -> bytes:
         """Have the consumer contract ask; mined when this returns. Returns the request id."""
-        asked: dict[str, Any] = {"post_id": fresh_hash(), "media_type": MediaType.IMAGE, "creator": CREATOR, "uri": uri}
+        asked: dict[str, Any] = {
+            "post_id": fresh_hash(),
+            "media_type": MediaType.IMAGE,
+            "creator": CREATOR,
+            "uri": uri,
+        }
         return request_verification(self.client, self.asker, self.consumer, **asked | changes)
 
     def attest(self, **changes: Any) -> UUID:
@@ -68,7 +81,13 @@ class World:
         draft = draft_of(request_id, post_id, content_hash=content_hash, **changes)
         with self.db.transaction() as conn:
             add_analysis(conn, analysis_id, "upload", post_id, None)
-            outbox.add(conn, analysis_id=analysis_id, kind="attest", request_id=request_id, report=draft.to_dict())
+            outbox.add(
+                conn,
+                analysis_id=analysis_id,
+                kind="attest",
+                request_id=request_id,
+                report=draft.to_dict(),
+            )
         return analysis_id
 
     def outbox(self) -> Sequence[Attestation]:
@@ -80,10 +99,14 @@ class World:
     def fulfilments(self) -> list[bytes]:
         """Request ids of every answer event on the chain, in order: each may appear once."""
         topic = hexed(self.client.hub_abi.topic("VerificationFulfilled"))
-        logs = self.client.logs_between(self.deployment.block_number, self.client.head().number, topics=[topic])
+        logs = self.client.logs_between(
+            self.deployment.block_number, self.client.head().number, topics=[topic]
+        )
         return [entry.topics[1] for entry in logs]
 
-    def drive(self, node: ChainNode, *, until: Callable[[], bool] | None = None, steps: int = 60) -> None:
+    def drive(
+        self, node: ChainNode, *, until: Callable[[], bool] | None = None, steps: int = 60
+    ) -> None:
         """Step and mine until everything queued is final or refused."""
         for _ in range(steps):
             node.step()
@@ -91,7 +114,8 @@ class World:
                 return
             self.anvil.mine()
         raise AssertionError(
-            f"Not settled: {[(row.status, row.error_code, row.error_detail) for row in self.outbox()]}"
+            "Not settled:"
+            f" {[(row.status, row.error_code, row.error_detail) for row in self.outbox()]}"
         )
 
     def settled(self) -> bool:
@@ -126,7 +150,9 @@ def accept(conn: Connection, request: RequestSeen, *, decide: bool) -> UUID:
     return analysis_id
 
 
-def decide_request(conn: Connection, analysis_id: UUID, request: RequestSeen, **changes: Any) -> None:
+def decide_request(
+    conn: Connection, analysis_id: UUID, request: RequestSeen, **changes: Any
+) -> None:
     content_hash = request.content_hash if request.content_hash != ZERO_HASH else fresh_hash()
     draft = draft_of(
         request.request_id,
@@ -136,7 +162,13 @@ def decide_request(conn: Connection, analysis_id: UUID, request: RequestSeen, **
         config_version=request.config_version,
         **changes,
     )
-    outbox.add(conn, analysis_id=analysis_id, kind="fulfill", request_id=request.request_id, report=draft.to_dict())
+    outbox.add(
+        conn,
+        analysis_id=analysis_id,
+        kind="fulfill",
+        request_id=request.request_id,
+        report=draft.to_dict(),
+    )
 
 
 def draft_of(request_id: bytes, post_id: bytes, **changes: Any) -> ReportDraft:
@@ -159,10 +191,12 @@ def draft_of(request_id: bytes, post_id: bytes, **changes: Any) -> ReportDraft:
     return ReportDraft(**values | changes)
 
 
-def add_analysis(conn: Connection, analysis_id: UUID, source: str, post_id: bytes, request_id: bytes | None) -> None:
+def add_analysis(
+    conn: Connection, analysis_id: UUID, source: str, post_id: bytes, request_id: bytes | None
+) -> None:
     conn.execute(
-        "insert into analyses (id, source, post_id, media_type, request_id, policy_version, threshold_bps,"
-        " base_redirect_bps) values (%s, %s, %s, 'image', %s, 1, 9500, 10000)",
+        "insert into analyses (id, source, post_id, media_type, request_id, policy_version,"
+        " threshold_bps, base_redirect_bps) values (%s, %s, %s, 'image', %s, 1, 9500, 10000)",
         (analysis_id, source, post_id, request_id),
     )
 

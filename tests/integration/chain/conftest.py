@@ -22,11 +22,16 @@ def world(anvil: AnvilNode, database_dsn: str) -> Iterator[World]:
 
 
 @pytest.fixture
-def four(anvil: AnvilNode, postgres_server: EmbeddedPostgres, database_template: str) -> Iterator[Quorum]:
+def four(
+    anvil: AnvilNode, postgres_server: EmbeddedPostgres, database_template: str
+) -> Iterator[Quorum]:
     with ExitStack() as stack:
         databases = []
         for _ in KEYS:
-            db = Database(stack.enter_context(cloned_database(postgres_server.dsn, database_template)), max_size=4)
+            db = Database(
+                stack.enter_context(cloned_database(postgres_server.dsn, database_template)),
+                max_size=4,
+            )
             db.open()
             stack.callback(db.close)
             databases.append(db)

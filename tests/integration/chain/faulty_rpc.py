@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Call = dict[str, Any]
-# A fault sees the call and a way to ask the real node; it returns an answer, or raises to drop the connection.
+# A fault sees the call and a way to ask the real node; it returns an answer, or raises to drop the
+# connection.
 Fault = Callable[[Call, Callable[[Call], Any]], Any]
 
 
@@ -32,7 +33,11 @@ class FaultyRpc:
             def do_POST(self) -> None:
                 asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 try:
-                    answer = [proxy.answer(call) for call in asked] if isinstance(asked, list) else proxy.answer(asked)
+                    answer = (
+                        [proxy.answer(call) for call in asked]
+                        if isinstance(asked, list)
+                        else proxy.answer(asked)
+                    )
                 except Dropped:
                     self.close_connection = True
                     return
@@ -57,7 +62,9 @@ class FaultyRpc:
         return fault(call, self.forward) if fault else self.forward(call)
 
     def forward(self, call: Call) -> Any:
-        request = urllib.request.Request(self.upstream, json.dumps(call).encode(), {"Content-Type": "application/json"})
+        request = urllib.request.Request(
+            self.upstream, json.dumps(call).encode(), {"Content-Type": "application/json"}
+        )
         with urllib.request.urlopen(request, timeout=30) as response:
             return json.load(response)
 
@@ -95,4 +102,8 @@ def constant(result: Any) -> Fault:
 
 def refusal(code: int, message: str) -> Fault:
     """Always this JSON-RPC error."""
-    return lambda call, _forward: {"jsonrpc": "2.0", "id": call["id"], "error": {"code": code, "message": message}}
+    return lambda call, _forward: {
+        "jsonrpc": "2.0",
+        "id": call["id"],
+        "error": {"code": code, "message": message},
+    }

@@ -44,7 +44,9 @@ class Member:
     def on_request(self, conn: Connection, request: RequestSeen) -> UUID:
         analysis_id = uuid4()
         add_analysis(conn, analysis_id, "request", request.post_id, request.request_id)
-        decide_request(conn, analysis_id, request, similarity_bps=self.similarity_bps, **self.changes)
+        decide_request(
+            conn, analysis_id, request, similarity_bps=self.similarity_bps, **self.changes
+        )
         return analysis_id
 
 
@@ -58,23 +60,31 @@ class Quorum:
         w3 = deploy.connect(anvil.url)
         addresses = sorted(hexed(signer.address) for signer in self.signers)
         self.deployment = deploy.deploy(w3, anvil.account(), oracle_signers=addresses, quorum=3)
-        consumer = address_bytes(deploy.deploy_example_consumer(w3, anvil.account(), self.deployment.hub))
+        consumer = address_bytes(
+            deploy.deploy_example_consumer(w3, anvil.account(), self.deployment.hub)
+        )
         self.members: list[Member] = []
         for signer, db in zip(self.signers, databases, strict=True):
             anvil.call("anvil_setBalance", hexed(signer.address), hex(10**20))
             client = ChainClient(Endpoint(anvil.url), self.deployment)
             world = World(anvil, db, self.deployment, client, signer, first.asker, consumer)
             self.members.append(Member(world, 1_000, {}))
-        self.urls: dict[bytes, str] = {signer.address: "http://127.0.0.1:1" for signer in self.signers}
+        self.urls: dict[bytes, str] = {
+            signer.address: "http://127.0.0.1:1" for signer in self.signers
+        }
         self.desks: list[UploadDesk | None] = [None] * len(KEYS)
         self._open: list[Any] = []
 
-    def start(self, *indexes: int, turn_s: float = 0.2, on_point: Callable[[str], None] = lambda _: None) -> None:
+    def start(
+        self, *indexes: int, turn_s: float = 0.2, on_point: Callable[[str], None] = lambda _: None
+    ) -> None:
         """Start the nodes of these members. Addresses are shared as they become known."""
         for index in indexes:
             member = self.members[index]
             # Shared dictionary: peers that start later are found too.
-            settings = QuorumSettings(peers=_Others(self.urls, member.world.signer.address), turn_s=turn_s, timeout_s=2)
+            settings = QuorumSettings(
+                peers=_Others(self.urls, member.world.signer.address), turn_s=turn_s, timeout_s=2
+            )
             member.node = ChainNode(
                 member.world.db,
                 member.world.client,
@@ -93,7 +103,12 @@ class Quorum:
         """Put a server of the test's own in a member's place."""
         signer = self.signers[index]
         server = PeerServer(
-            QuorumSettings(), signer, self.deployment.chain_id, address_bytes(self.deployment.hub), handle, clock
+            QuorumSettings(),
+            signer,
+            self.deployment.chain_id,
+            address_bytes(self.deployment.hub),
+            handle,
+            clock,
         )
         self._open.append(server)
         self.urls[signer.address] = f"http://127.0.0.1:{server.port}"

@@ -112,7 +112,9 @@ def at(w3: Web3, name: str, address: str) -> type[Contract] | Contract:
 
 
 def transact(w3: Web3, sender: LocalAccount, call) -> dict:
-    tx = call.build_transaction({"from": sender.address, "nonce": w3.eth.get_transaction_count(sender.address)})
+    tx = call.build_transaction(
+        {"from": sender.address, "nonce": w3.eth.get_transaction_count(sender.address)}
+    )
     receipt = w3.eth.wait_for_transaction_receipt(
         w3.eth.send_raw_transaction(sender.sign_transaction(tx).raw_transaction), poll_latency=0.05
     )
@@ -156,15 +158,29 @@ def test_the_system_is_wired_and_starts_with_the_defaults(
     w3: Web3, deployment: Deployment, signer: LocalAccount
 ) -> None:
     verify_deployment(w3, deployment)
-    assert at(w3, "OracleRegistry", deployment.oracle_registry).functions.signers().call() == [signer.address]
+    assert at(w3, "OracleRegistry", deployment.oracle_registry).functions.signers().call() == [
+        signer.address
+    ]
     policy = at(w3, "PolicyRegistry", deployment.policy).functions
     assert policy.currentVersion().call() == 1
     assert [policy.policyAt(1, media).call() for media in (1, 2, 3)] == [[9500, 10000]] * 3
-    assert at(w3, "RedirectMathView", deployment.redirect_math).functions.redirectBps(9800, 9500, 10000).call() == 6000
+    assert (
+        at(w3, "RedirectMathView", deployment.redirect_math)
+        .functions.redirectBps(9800, 9500, 10000)
+        .call()
+        == 6000
+    )
 
 
-def test_no_event_of_ours_is_older_than_the_deployment_block(w3: Web3, deployment: Deployment) -> None:
-    addresses = [deployment.hub, deployment.post_registry, deployment.policy, deployment.oracle_registry]
+def test_no_event_of_ours_is_older_than_the_deployment_block(
+    w3: Web3, deployment: Deployment
+) -> None:
+    addresses = [
+        deployment.hub,
+        deployment.post_registry,
+        deployment.policy,
+        deployment.oracle_registry,
+    ]
     logs = w3.eth.get_logs({"fromBlock": 0, "toBlock": "latest", "address": addresses})
     assert logs
     assert min(log["blockNumber"] for log in logs) == deployment.block_number
@@ -176,7 +192,11 @@ def test_a_contract_asks_and_is_answered(
 ) -> None:
     hub = at(w3, "PoCHub", deployment.hub)
     consumer = at(w3, "ExampleConsumer", deploy_example_consumer(w3, deployer, deployment.hub))
-    receipt = transact(w3, deployer, consumer.functions.verify(POST, CONTENT, 1, CREATOR, "https://a.example/p.jpg"))
+    receipt = transact(
+        w3,
+        deployer,
+        consumer.functions.verify(POST, CONTENT, 1, CREATOR, "https://a.example/p.jpg"),
+    )
     (asked,) = hub.events.VerificationRequested().process_receipt(receipt)
     assert asked["args"]["requester"] == consumer.address
 
@@ -187,35 +207,51 @@ def test_a_contract_asks_and_is_answered(
     posts = at(w3, "PostRegistry", deployment.post_registry).functions
     assert posts.redirectOf(POST).call() == [FIRST_CREATOR, 6000]
     assert posts.hasBadge(POST).call() is False
-    stored = dict(zip(named(consumer, "resultOf"), consumer.functions.resultOf(POST).call(), strict=True))
+    stored = dict(
+        zip(named(consumer, "resultOf"), consumer.functions.resultOf(POST).call(), strict=True)
+    )
     assert (stored["outcome"], stored["tier"], stored["redirectBps"]) == (2, 3, 6000)
-    kept = dict(zip(named(hub, "getRequest"), hub.functions.getRequest(report["requestId"]).call(), strict=True))
+    kept = dict(
+        zip(
+            named(hub, "getRequest"),
+            hub.functions.getRequest(report["requestId"]).call(),
+            strict=True,
+        )
+    )
     assert (kept["status"], kept["callbackStatus"]) == (2, 1)
 
 
-def test_what_python_signs_is_what_the_contract_hashes(w3: Web3, deployment: Deployment, signer: LocalAccount) -> None:
+def test_what_python_signs_is_what_the_contract_hashes(
+    w3: Web3, deployment: Deployment, signer: LocalAccount
+) -> None:
     report = derivative_report(w3, Web3.keccak(text="any id"))
     digest = at(w3, "PoCHub", deployment.hub).functions.hashReport(tuple(report.values())).call()
     signed = signature(deployment, signer, report)
     assert Account._recover_hash(digest, signature=signed) == signer.address
 
 
-def test_a_stranger_is_named_in_the_revert(w3: Web3, deployer: LocalAccount, deployment: Deployment) -> None:
+def test_a_stranger_is_named_in_the_revert(
+    w3: Web3, deployer: LocalAccount, deployment: Deployment
+) -> None:
     hub = at(w3, "PoCHub", deployment.hub)
     stranger: LocalAccount = Account.from_key(secrets.token_bytes(32))
-    report = derivative_report(w3, hub.functions.attestationId(POST, Web3.keccak(text="another")).call())
+    report = derivative_report(
+        w3, hub.functions.attestationId(POST, Web3.keccak(text="another")).call()
+    )
     report["contentHash"] = Web3.keccak(text="another")
     with pytest.raises(ContractCustomError) as caught:
-        hub.functions.attest(tuple(report.values()), [signature(deployment, stranger, report)]).call(
-            {"from": deployer.address}
-        )
+        hub.functions.attest(
+            tuple(report.values()), [signature(deployment, stranger, report)]
+        ).call({"from": deployer.address})
     selector = Web3.keccak(text="UnauthorizedOracle(address)")[:4].hex()
     assert caught.value.data == "0x" + selector + "00" * 12 + stranger.address[2:].lower()
 
 
 def test_an_admin_takes_over_and_the_deployer_keeps_nothing(w3: Web3, signer: LocalAccount) -> None:
     deployer, admin = funded(w3), funded(w3)
-    deployment = deploy(w3, deployer, oracle_signers=[signer.address], admin=admin.address, delays=Delays(0, 0))
+    deployment = deploy(
+        w3, deployer, oracle_signers=[signer.address], admin=admin.address, delays=Delays(0, 0)
+    )
     policy = at(w3, "PolicyRegistry", deployment.policy)
     with pytest.raises(ContractCustomError):
         policy.functions.setThreshold(1, 9000).call({"from": deployer.address})
@@ -227,10 +263,20 @@ def test_what_governors_do_takes_effect_after_its_delay(
     w3: Web3, deployer: LocalAccount, deployment: Deployment
 ) -> None:
     manager = at(w3, "AccessManager", deployment.access_manager).functions
-    for role, delay_s in ((0, 7 * DAY_S), (1, 2 * DAY_S), (2, 0), (3, 2 * DAY_S), (4, 0), (5, 0), (6, 7 * DAY_S)):
+    for role, delay_s in (
+        (0, 7 * DAY_S),
+        (1, 2 * DAY_S),
+        (2, 0),
+        (3, 2 * DAY_S),
+        (4, 0),
+        (5, 0),
+        (6, 7 * DAY_S),
+    ):
         assert manager.hasRole(role, deployer.address).call() == [True, delay_s], f"role {role}"
     with pytest.raises(ContractCustomError):
-        at(w3, "PolicyRegistry", deployment.policy).functions.setThreshold(1, 9000).call({"from": deployer.address})
+        at(w3, "PolicyRegistry", deployment.policy).functions.setThreshold(1, 9000).call(
+            {"from": deployer.address}
+        )
     with pytest.raises(ContractCustomError):
         manager.grantRole(4, CREATOR, 0).call({"from": deployer.address})
     at(w3, "PoCHub", deployment.hub).functions.pause().call({"from": deployer.address})
@@ -239,7 +285,9 @@ def test_what_governors_do_takes_effect_after_its_delay(
 def test_the_roles_are_the_officers(w3: Web3, signer: LocalAccount) -> None:
     people = [Account.from_key(secrets.token_bytes(32)).address for _ in range(7)]
     deployer = funded(w3)
-    deployment = deploy(w3, deployer, oracle_signers=[signer.address], admin=CREATOR, officers=Officers(*people))
+    deployment = deploy(
+        w3, deployer, oracle_signers=[signer.address], admin=CREATOR, officers=Officers(*people)
+    )
     manager = at(w3, "AccessManager", deployment.access_manager).functions
     for role, officer in enumerate(people, start=1):
         assert manager.hasRole(role, officer).call()[0], f"role {role}"
@@ -257,11 +305,24 @@ def test_each_role_may_have_a_holder_of_its_own(w3: Web3, signer: LocalAccount) 
 
     treasuries = (address_of("platform"), address_of("ecosystem"))
     deployment = deploy(
-        w3, funded(w3), oracle_signers=[signer.address], admin=address_of("admin"),
-        officers=Officers.each(address_of), treasuries=treasuries,
-    )  # fmt: skip
+        w3,
+        funded(w3),
+        oracle_signers=[signer.address],
+        admin=address_of("admin"),
+        officers=Officers.each(address_of),
+        treasuries=treasuries,
+    )
     manager = at(w3, "AccessManager", deployment.access_manager).functions
-    roles = ("admin", "governor", "guardian", "oracle_admin", "arbiter", "fraud_officer", "upgrader", "paymaster")
+    roles = (
+        "admin",
+        "governor",
+        "guardian",
+        "oracle_admin",
+        "arbiter",
+        "fraud_officer",
+        "upgrader",
+        "paymaster",
+    )
     for role, name in enumerate(roles):
         held = [other for other in roles if manager.hasRole(role, people[other].address).call()[0]]
         assert held == [name]
@@ -270,7 +331,9 @@ def test_each_role_may_have_a_holder_of_its_own(w3: Web3, signer: LocalAccount) 
 
 
 @pytest.mark.parametrize("rules", [False, True])
-def test_the_community_rules_only_where_it_was_asked_to(w3: Web3, signer: LocalAccount, rules: bool) -> None:
+def test_the_community_rules_only_where_it_was_asked_to(
+    w3: Web3, signer: LocalAccount, rules: bool
+) -> None:
     deployment = deploy(w3, funded(w3), oracle_signers=[signer.address], community_rules=rules)
     manager = at(w3, "AccessManager", deployment.access_manager).functions
     assert manager.hasRole(4, deployment.community_vote).call()[0] is rules
@@ -279,7 +342,10 @@ def test_the_community_rules_only_where_it_was_asked_to(w3: Web3, signer: LocalA
 
 
 def test_the_signers_report_to_this_hub(w3: Web3, deployment: Deployment) -> None:
-    assert at(w3, "OracleRegistry", deployment.oracle_registry).functions.hub().call() == deployment.hub
+    assert (
+        at(w3, "OracleRegistry", deployment.oracle_registry).functions.hub().call()
+        == deployment.hub
+    )
 
 
 def test_signers_may_come_in_any_order(w3: Web3) -> None:
@@ -294,7 +360,11 @@ def test_a_deployment_survives_its_file(deployment: Deployment, tmp_path: Path) 
     file = tmp_path / "deployment.json"
     file.write_text(deployment.to_json())
     assert Deployment.from_json(file.read_text()) == deployment
-    older = {name: value for name, value in json.loads(deployment.to_json()).items() if name != "disputes"}
+    older = {
+        name: value
+        for name, value in json.loads(deployment.to_json()).items()
+        if name != "disputes"
+    }
     with pytest.raises(NotDeployed, match="older version of the contracts: it lacks disputes"):
         Deployment.from_json(json.dumps(older))
     for damaged in ("", "{}", "[]", deployment.to_json().replace(deployment.hub, "0x12")):
@@ -320,7 +390,9 @@ def test_an_account_without_money_is_told_so(w3: Web3, signer: LocalAccount) -> 
         deploy(w3, poor, oracle_signers=[signer.address])
 
 
-@pytest.mark.parametrize(("signers", "quorum", "faults"), [(1, 1, 0), (2, 2, 0), (3, 2, 0), (4, 3, 1), (7, 5, 2)])
+@pytest.mark.parametrize(
+    ("signers", "quorum", "faults"), [(1, 1, 0), (2, 2, 0), (3, 2, 0), (4, 3, 1), (7, 5, 2)]
+)
 def test_faults_tolerated(signers: int, quorum: int, faults: int) -> None:
     assert faults_tolerated(signers, quorum) == faults
 
@@ -333,7 +405,9 @@ def test_unsafe_quorums_are_refused_before_anything_is_sent(signers: int, quorum
 
 @pytest.mark.parametrize("nonce", [0, 1, 127, 128, 255, 256, 65_536, 2**40])
 def test_the_address_of_a_creation_is_known_beforehand(nonce: int) -> None:
-    expected = Web3.to_checksum_address(Web3.keccak(rlp.encode([bytes.fromhex(CREATOR[2:]), nonce]))[12:])
+    expected = Web3.to_checksum_address(
+        Web3.keccak(rlp.encode([bytes.fromhex(CREATOR[2:]), nonce]))[12:]
+    )
     assert create_address(CREATOR, nonce) == expected
 
 

@@ -52,18 +52,37 @@ class Town:
         self.anvil.call("evm_increaseTime", seconds)
         self.anvil.mine()
 
-    def attest(self, outcome: Outcome, similarity_bps: int, *, creator: bytes | None = None) -> bytes:
+    def attest(
+        self, outcome: Outcome, similarity_bps: int, *, creator: bytes | None = None
+    ) -> bytes:
         """Have the oracle attest a new post. Returns its id."""
         post_id, content = os.urandom(32), os.urandom(32)
         copied = outcome is Outcome.DERIVATIVE
         report = (
             attestation_id(self.client.chain_id, self.client.hub, post_id, content),
-            post_id, content, 1, int(outcome), similarity_bps, hexed(creator or self.poster.address),
-            hexed(self.first.address if copied else bytes(20)), digest("original") if copied else bytes(32),
-            digest("evidence"), digest("models"), digest("index"), 1, self.now(), self.now() + DAY_S, 1,
-        )  # fmt: skip
+            post_id,
+            content,
+            1,
+            int(outcome),
+            similarity_bps,
+            hexed(creator or self.poster.address),
+            hexed(self.first.address if copied else bytes(20)),
+            digest("original") if copied else bytes(32),
+            digest("evidence"),
+            digest("models"),
+            digest("index"),
+            1,
+            self.now(),
+            self.now() + DAY_S,
+            1,
+        )
         signed = self.oracle.sign_digest(self.client.hub_read("hashReport", report))
-        transact(self.client, self.fan, self.client.hub, self.client.hub_abi.call_data("attest", report, [signed]))
+        transact(
+            self.client,
+            self.fan,
+            self.client.hub,
+            self.client.hub_abi.call_data("attest", report, [signed]),
+        )
         return post_id
 
 
@@ -80,19 +99,28 @@ def town(anvil: AnvilNode) -> Town:
         oracle_signers=[address["oracle"]],
         admin=address["governor"],
         officers=Officers(
-            governor=address["governor"], guardian=address["governor"], oracle_admin=address["governor"],
-            arbiter=address["arbiter"], fraud_officer=address["officer"], upgrader=address["governor"],
+            governor=address["governor"],
+            guardian=address["governor"],
+            oracle_admin=address["governor"],
+            arbiter=address["arbiter"],
+            fraud_officer=address["officer"],
+            upgrader=address["governor"],
             paymaster=address["officer"],
         ),
         treasuries=(address["governor"], address["governor"]),
-    )  # fmt: skip
+    )
     return Town(anvil, ChainClient(Endpoint(anvil.url), deployment), **people)
 
 
 def test_a_tip_a_dispute_and_everything_paid_back(town: Town) -> None:
     post = town.attest(Outcome.DERIVATIVE, 9_800)
     split = economy.tip(town.client, town.fan, post, 1_000)
-    assert (split.to_original, split.to_poster, split.contested, split.frozen) == (600, 400, True, False)
+    assert (split.to_original, split.to_poster, split.contested, split.frozen) == (
+        600,
+        400,
+        True,
+        False,
+    )
     assert economy.claimable(town.client, town.poster.address) == 400
     assert economy.contested(town.client, post) == 600
 
@@ -104,8 +132,10 @@ def test_a_tip_a_dispute_and_everything_paid_back(town: Town) -> None:
     economy.rule(town.client, town.arbiter, dispute, Outcome.ORIGINAL, digest("reason"))
     view = economy.read_dispute(town.client, dispute)
     assert (view.status, view.disputed, view.standing) == (
-        DisputeStatus.RULED, Outcome.DERIVATIVE, Outcome.ORIGINAL,
-    )  # fmt: skip
+        DisputeStatus.RULED,
+        Outcome.DERIVATIVE,
+        Outcome.ORIGINAL,
+    )
     with pytest.raises(ContractReverted) as early:
         economy.settle(town.client, town.fan, dispute)
     assert early.value.revert.name == "TooEarly"
@@ -135,7 +165,9 @@ def test_a_lost_dispute_goes_on_with_a_bond_and_is_accepted(town: Town) -> None:
     economy.settle(town.client, town.fan, dispute)
     assert verify.read_redirect(town.client, post).redirect_bps == 2_000
     disputes = town.client.deployment.disputes
-    bond = town.client.read("PoCDisputes", disputes, "claimable", hexed(town.poster.address), hexed(bytes(20)))
+    bond = town.client.read(
+        "PoCDisputes", disputes, "claimable", hexed(town.poster.address), hexed(bytes(20))
+    )
     assert bond == 10**16
 
 
@@ -145,9 +177,17 @@ def test_a_creator_without_a_wallet_links_one_and_is_paid(town: Town) -> None:
     economy.tip(town.client, town.fan, post, 77)
     assert economy.wallet_of(town.client, account) == account
     until = town.now() + DAY_S
-    signature = town.oracle.sign_digest(economy.link_digest(town.client, account, town.poster.address, until, 1))
+    signature = town.oracle.sign_digest(
+        economy.link_digest(town.client, account, town.poster.address, until, 1)
+    )
     economy.link_account(
-        town.client, town.fan, "alice", town.poster.address, valid_until=until, signer_epoch=1, signatures=[signature]
+        town.client,
+        town.fan,
+        "alice",
+        town.poster.address,
+        valid_until=until,
+        signer_epoch=1,
+        signatures=[signature],
     )
     assert economy.wallet_of(town.client, account) == town.poster.address
     assert economy.withdraw(town.client, town.poster, of=account) == 77
@@ -161,18 +201,27 @@ def test_pay_with_a_bonus_and_a_freeze_that_takes_nothing(town: Town) -> None:
 
     alert = digest("alert")
     economy.freeze_account(
-        town.client, town.officer, town.poster.address, alert, digest("statement"), town.now() + DAY_S
+        town.client,
+        town.officer,
+        town.poster.address,
+        alert,
+        digest("statement"),
+        town.now() + DAY_S,
     )
     with pytest.raises(ContractReverted) as frozen:
         economy.withdraw(town.client, town.poster)
     assert frozen.value.revert.name == "AccountFrozen"
     economy.appeal_freeze(town.client, town.poster, alert, digest("they are real people"))
     assert economy.freeze_status(town.client, alert) is FreezeStatus.APPEALED
-    economy.resolve_freeze(town.client, town.arbiter, alert, upheld=False, reason_hash=digest("they are"))
+    economy.resolve_freeze(
+        town.client, town.arbiter, alert, upheld=False, reason_hash=digest("they are")
+    )
     assert economy.freeze_status(town.client, alert) is FreezeStatus.RELEASED
     assert economy.withdraw(town.client, town.poster) == 44
 
-    economy.freeze_post(town.client, town.officer, post, digest("2"), digest("another"), town.now() + DAY_S)
+    economy.freeze_post(
+        town.client, town.officer, post, digest("2"), digest("another"), town.now() + DAY_S
+    )
     assert economy.tip(town.client, town.fan, post, 100).frozen
 
 
@@ -196,11 +245,15 @@ def test_an_upgrade_takes_its_delay_and_keeps_the_state(town: Town) -> None:
         ("PoCHub", deployment.hub),
     ):
         logic = new_logic(w3, governor, name)
-        call = w3.eth.contract(abi=load_artifact(name).abi).encode_abi("upgradeToAndCall", args=[logic, b""])
+        call = w3.eth.contract(abi=load_artifact(name).abi).encode_abi(
+            "upgradeToAndCall", args=[logic, b""]
+        )
         upgrades[proxy] = (logic, call)
         run(w3, governor, manager.functions.schedule(proxy, call, 0))
     with pytest.raises(Exception, match="0x"):
-        manager.functions.execute(deployment.hub, upgrades[deployment.hub][1]).call({"from": governor.address})
+        manager.functions.execute(deployment.hub, upgrades[deployment.hub][1]).call(
+            {"from": governor.address}
+        )
     town.wait(7 * DAY_S + 60)
     for proxy, (logic, call) in upgrades.items():
         run(w3, governor, manager.functions.execute(proxy, call))
@@ -225,12 +278,16 @@ def state_of(town: Town, post: bytes) -> tuple[object, ...]:
 
 def new_logic(w3: Web3, account: LocalAccount, name: str) -> str:
     artifact = load_artifact(name)
-    receipt = run(w3, account, w3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode).constructor())
+    receipt = run(
+        w3, account, w3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode).constructor()
+    )
     return str(receipt["contractAddress"])
 
 
 def run(w3: Web3, account: LocalAccount, call) -> dict:
-    tx = call.build_transaction({"from": account.address, "nonce": w3.eth.get_transaction_count(account.address)})
+    tx = call.build_transaction(
+        {"from": account.address, "nonce": w3.eth.get_transaction_count(account.address)}
+    )
     sent = w3.eth.send_raw_transaction(account.sign_transaction(tx).raw_transaction)
     receipt = w3.eth.wait_for_transaction_receipt(sent, poll_latency=0.05)
     assert receipt["status"] == 1

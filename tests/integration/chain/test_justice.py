@@ -1,4 +1,6 @@
-"""Second looks, proof of equivocation, the community's vote and the policy's terms, on a real Anvil."""
+"""Second looks, proof of equivocation, the community's vote and the policy's terms, on a real
+Anvil.
+"""
 
 import hashlib
 import os
@@ -33,7 +35,9 @@ def sha(text: str) -> bytes:
 
 @dataclass
 class Court:
-    """A system of three signers of whom two must agree, an administrator who acts at once, and two parties."""
+    """A system of three signers of whom two must agree, an administrator who acts at once, and
+    two parties.
+    """
 
     anvil: AnvilNode
     client: ChainClient
@@ -49,13 +53,28 @@ class Court:
         self.anvil.call("evm_increaseTime", seconds)
         self.anvil.mine()
 
-    def report(self, post_id: bytes, content: bytes, asked: bytes | None = None, **changes: object) -> PoCReport:
+    def report(
+        self, post_id: bytes, content: bytes, asked: bytes | None = None, **changes: object
+    ) -> PoCReport:
         asked = asked or attestation_id(self.client.chain_id, self.client.hub, post_id, content)
         draft = ReportDraft(
-            asked, post_id, content, MediaType.IMAGE, Outcome.DERIVATIVE, 9_800, self.poster.address,
-            self.first.address, sha("original"), sha("evidence"), sha("models"), sha("index"), 1,
-        )  # fmt: skip
-        whole = draft.complete(observed_at=self.now(), valid_until=self.now() + DAY_S, signer_epoch=1)
+            asked,
+            post_id,
+            content,
+            MediaType.IMAGE,
+            Outcome.DERIVATIVE,
+            9_800,
+            self.poster.address,
+            self.first.address,
+            sha("original"),
+            sha("evidence"),
+            sha("models"),
+            sha("index"),
+            1,
+        )
+        whole = draft.complete(
+            observed_at=self.now(), valid_until=self.now() + DAY_S, signer_epoch=1
+        )
         return replace(whole, **changes)  # type: ignore[arg-type]
 
     def signed(self, report: PoCReport, count: int) -> list[bytes]:
@@ -63,7 +82,9 @@ class Court:
         return [signer.sign_digest(to_sign) for signer in self.signers[:count]]
 
     def deliver(self, function: str, report: PoCReport, count: int) -> None:
-        data = self.client.hub_abi.call_data(function, report.as_tuple(), self.signed(report, count))
+        data = self.client.hub_abi.call_data(
+            function, report.as_tuple(), self.signed(report, count)
+        )
         transact(self.client, self.admin, self.client.hub, data)
 
     def copy(self) -> tuple[bytes, bytes]:
@@ -80,9 +101,14 @@ def court(anvil: AnvilNode) -> Court:
     for person in (admin, poster, first):
         anvil.call("anvil_setBalance", hexed(person.address), hex(10**20))
     deployment = deploy(
-        connect(anvil.url), anvil.account(), oracle_signers=[hexed(s.address) for s in signers], quorum=2,
-        admin=hexed(admin.address), delays=Delays(0, 0), community_rules=True,
-    )  # fmt: skip
+        connect(anvil.url),
+        anvil.account(),
+        oracle_signers=[hexed(s.address) for s in signers],
+        quorum=2,
+        admin=hexed(admin.address),
+        delays=Delays(0, 0),
+        community_rules=True,
+    )
     return Court(anvil, ChainClient(Endpoint(anvil.url), deployment), signers, admin, poster, first)
 
 
@@ -91,15 +117,25 @@ def test_a_second_look_by_more_signers_takes_the_accusation_back(court: Court) -
     dispute = economy.open_dispute(court.client, court.poster, post_id, sha("raw file"))
     disputes = address_bytes(court.client.deployment.disputes)
     asked = request_id(
-        court.client.chain_id, court.client.hub, disputes, 1, post_id, content, MediaType.IMAGE,
-        court.poster.address, 3, b"",
-    )  # fmt: skip
+        court.client.chain_id,
+        court.client.hub,
+        disputes,
+        1,
+        post_id,
+        content,
+        MediaType.IMAGE,
+        court.poster.address,
+        3,
+        b"",
+    )
     assert verify.read_request(court.client, asked).status is verify.RequestStatus.PENDING
     view = economy.read_dispute(court.client, dispute)
     assert (view.review_until > court.now(), view.reviewed) == (True, Outcome.NONE)
 
     nobody = {"original_creator": bytes(20), "original_post_id": bytes(32)}
-    answer = court.report(post_id, content, asked, outcome=Outcome.ORIGINAL, similarity_bps=1_200, **nobody)
+    answer = court.report(
+        post_id, content, asked, outcome=Outcome.ORIGINAL, similarity_bps=1_200, **nobody
+    )
     with pytest.raises(ContractReverted) as refused:
         court.deliver("fulfill", answer, 2)
     assert refused.value.revert.name == "QuorumNotMet"
@@ -107,15 +143,19 @@ def test_a_second_look_by_more_signers_takes_the_accusation_back(court: Court) -
 
     view = economy.read_dispute(court.client, dispute)
     assert (view.status, view.standing, view.reviewed) == (
-        DisputeStatus.RULED, Outcome.ORIGINAL, Outcome.ORIGINAL,
-    )  # fmt: skip
+        DisputeStatus.RULED,
+        Outcome.ORIGINAL,
+        Outcome.ORIGINAL,
+    )
     economy.accept_ruling(court.client, court.first, dispute)
     economy.settle(court.client, court.admin, dispute)
     assert verify.has_badge(court.client, post_id)
 
 
 @pytest.mark.parametrize("kind", list(Statement))
-def test_a_signer_who_says_two_things_is_out_by_anybodys_proof(court: Court, kind: Statement) -> None:
+def test_a_signer_who_says_two_things_is_out_by_anybodys_proof(
+    court: Court, kind: Statement
+) -> None:
     liar = court.signers[1]
     said = court.report(os.urandom(32), os.urandom(32))
     other = replace(said, similarity_bps=9_900)
@@ -126,7 +166,11 @@ def test_a_signer_who_says_two_things_is_out_by_anybodys_proof(court: Court, kin
         to_sign = digest(report, court.client.chain_id, court.client.hub)
         if kind is Statement.OBSERVATION:
             to_sign = observation_digest(
-                report, report.observed_at, report.signer_epoch, court.client.chain_id, court.client.hub
+                report,
+                report.observed_at,
+                report.signer_epoch,
+                court.client.chain_id,
+                court.client.hub,
             )
         return report, liar.sign_digest(to_sign)
 
@@ -155,7 +199,8 @@ def test_the_mirror_of_the_proof_agrees_with_the_contract(court: Court) -> None:
     for first, second, error in cases:
         assert not equivocation.proves(Statement.REPORT, first, second, now=now)
         pair = [
-            (one, liar.sign_digest(digest(one, court.client.chain_id, court.client.hub))) for one in (first, second)
+            (one, liar.sign_digest(digest(one, court.client.chain_id, court.client.hub)))
+            for one in (first, second)
         ]
         with pytest.raises(ContractReverted) as honest:
             equivocation.prove(court.client, court.poster, Statement.REPORT, pair[0], pair[1])
@@ -165,7 +210,9 @@ def test_the_mirror_of_the_proof_agrees_with_the_contract(court: Court) -> None:
 def test_a_community_rules_and_the_majority_shares_the_stakes(court: Court) -> None:
     post_id, _ = court.copy()
     dispute = economy.open_dispute(court.client, court.poster, post_id, sha("raw file"))
-    ballot = ballots.open_ballot(court.client, court.admin, dispute, Outcome.ORIGINAL, sha("it is older"))
+    ballot = ballots.open_ballot(
+        court.client, court.admin, dispute, Outcome.ORIGINAL, sha("it is older")
+    )
     voters = [LocalSigner(os.urandom(32)) for _ in range(3)]
     for voter, overturn, units in zip(voters, (True, True, False), (20, 80, 60), strict=True):
         court.anvil.call("anvil_setBalance", hexed(voter.address), hex(10**20))
@@ -194,8 +241,18 @@ def test_every_change_of_policy_is_a_version_with_its_own_terms(court: Court) ->
         ("setThreshold", (1, 9_000)),
         ("setBaseRedirect", (9_000,)),
     ):
-        transact(court.client, court.admin, policy, contract("PolicyRegistry").call_data(function, *args))
-    assert read_terms(court.client, 6) == PolicyTerms(6, (9_000, 7_000, 5_000, 3_000), 3_600, DAY_S, 7, 5)
+        transact(
+            court.client, court.admin, policy, contract("PolicyRegistry").call_data(function, *args)
+        )
+    assert read_terms(court.client, 6) == PolicyTerms(
+        6, (9_000, 7_000, 5_000, 3_000), 3_600, DAY_S, 7, 5
+    )
     assert read_terms(court.client, 1) == first
-    assert court.client.read("PolicyRegistry", court.client.deployment.policy, "gradeOf", 1, 8_000) == 1
-    assert court.client.read("PolicyRegistry", court.client.deployment.policy, "gradeOf", 6, 8_000) == 2
+    assert (
+        court.client.read("PolicyRegistry", court.client.deployment.policy, "gradeOf", 1, 8_000)
+        == 1
+    )
+    assert (
+        court.client.read("PolicyRegistry", court.client.deployment.policy, "gradeOf", 6, 8_000)
+        == 2
+    )

@@ -1,4 +1,6 @@
-"""Many results at once: batches on the chain, each result exactly once, the bad ones alone left out."""
+"""Many results at once: batches on the chain, each result exactly once, the bad ones alone left
+out.
+"""
 
 import os
 from collections import Counter
@@ -25,7 +27,8 @@ def test_a_burst_is_answered_in_batches_each_exactly_once(world: World) -> None:
 
 def test_a_bad_result_does_not_hold_up_its_batch(world: World) -> None:
     for similarity in (9_900, 1_000, 1_000, 1_000, 1_000):
-        outcome = Outcome.DERIVATIVE if similarity == 9_900 else Outcome.ORIGINAL  # a derivative of nobody
+        # a derivative of nobody
+        outcome = Outcome.DERIVATIVE if similarity == 9_900 else Outcome.ORIGINAL
         world.attest(outcome=outcome, similarity_bps=similarity)
     world.drive(world.node())
     assert [row.status for row in world.outbox()] == ["refused"] + 4 * ["final"]
@@ -40,7 +43,8 @@ def test_a_result_that_its_batch_skipped_is_taken_up_again(world: World) -> None
     def answer_one_first(name: str) -> None:
         if name == "before_send" and not stolen:
             stolen.append(name)
-            # The first of the batch is answered in a transaction of its own by somebody who saw the report.
+            # The first of the batch is answered in a transaction of its own by somebody who saw the
+            # report.
             transmit(world, world.outbox()[0])
 
     def settled_without_waiting() -> bool:

@@ -26,13 +26,19 @@ def test_a_request_is_read_once_and_answered_once(world: World) -> None:
     (row,) = world.outbox()
     assert (row.status, row.kind) == ("final", "fulfill")
     assert verify.read_request(world.client, asked).status is RequestStatus.FULFILLED
-    assert received_result(world.client, world.consumer, world.seen[0].post_id)["outcome"] == Outcome.ORIGINAL
+    assert (
+        received_result(world.client, world.consumer, world.seen[0].post_id)["outcome"]
+        == Outcome.ORIGINAL
+    )
 
 
 def test_an_upload_is_attested_once_and_can_be_read_back(world: World) -> None:
     original = fresh_hash()
     world.attest(
-        outcome=Outcome.DERIVATIVE, similarity_bps=9_800, original_creator=bytes([7]) * 20, original_post_id=original
+        outcome=Outcome.DERIVATIVE,
+        similarity_bps=9_800,
+        original_creator=bytes([7]) * 20,
+        original_post_id=original,
     )
     node = world.node()
     world.drive(node)
@@ -42,12 +48,18 @@ def test_an_upload_is_attested_once_and_can_be_read_back(world: World) -> None:
     post_id = bytes.fromhex(row.report["post_id"][2:])
     result = verify.find_result(world.client, post_id)
     assert result is not None
-    assert (result.outcome, result.similarity_bps, result.redirect_bps) == (Outcome.DERIVATIVE, 9_800, 6_000)
+    assert (result.outcome, result.similarity_bps, result.redirect_bps) == (
+        Outcome.DERIVATIVE,
+        9_800,
+        6_000,
+    )
     assert (result.original_creator, result.original_post_id) == (bytes([7]) * 20, original)
     assert verify.read_redirect(world.client, post_id) == verify.Redirect(bytes([7]) * 20, 6_000)
     assert not verify.has_badge(world.client, post_id)
     fulfilment = verify.find_fulfilment(world.client, row.tx_hash, row.request_id)
-    assert fulfilment is not None and fulfilment.final and fulfilment.block_number == row.block_number
+    assert (
+        fulfilment is not None and fulfilment.final and fulfilment.block_number == row.block_number
+    )
     assert world.fulfilments() == [row.request_id]
 
 
@@ -73,9 +85,17 @@ def test_ids_agree_with_the_hub(world: World) -> None:
     assert ours == world.client.hub_read("attestationId", post_id, content_hash)
     asked = world.request(post_id=post_id, content_hash=content_hash, media_type=MediaType.AUDIO)
     assert asked == request_id(
-        world.client.chain_id, world.client.hub, world.consumer, 1, post_id, content_hash, MediaType.AUDIO, CREATOR, 0,
+        world.client.chain_id,
+        world.client.hub,
+        world.consumer,
+        1,
+        post_id,
+        content_hash,
+        MediaType.AUDIO,
+        CREATOR,
+        0,
         b"https://example.org/picture.jpg",
-    )  # fmt: skip
+    )
 
 
 def test_an_answer_waits_for_the_confirmations_of_its_request(world: World) -> None:
@@ -120,7 +140,16 @@ def test_one_request_that_trips_the_use_case_does_not_keep_others_waiting(world:
 def test_a_uri_of_any_bytes_is_read(world: World) -> None:
     data = world.client.hub_abi.call_data(
         "requestVerification",
-        (fresh_hash(), bytes(32), 1, "0x" + CREATOR.hex(), "0x" + bytes(20).hex(), 0, 0, "PLACEHOLDER"),
+        (
+            fresh_hash(),
+            bytes(32),
+            1,
+            "0x" + CREATOR.hex(),
+            "0x" + bytes(20).hex(),
+            0,
+            0,
+            "PLACEHOLDER",
+        ),
     ).replace(b"PLACEHOLDER", b"\xff\x00\xfe\x00bad-utf8"[:11])
     transact(world.client, world.asker, world.client.hub, data)
     world.node().step()
@@ -144,12 +173,20 @@ def test_a_cancelled_request_is_refused(world: World) -> None:
     node.step()
     world.anvil.call("evm_increaseTime", 2 * 86_400)
     world.anvil.mine()
-    transact(world.client, world.asker, world.client.hub, world.client.hub_abi.call_data("cancelRequest", asked))
+    transact(
+        world.client,
+        world.asker,
+        world.client.hub,
+        world.client.hub_abi.call_data("cancelRequest", asked),
+    )
     with world.db.transaction() as conn:
         (analysis_id,) = conn.execute("select analysis_id from inbox").fetchone() or ()
         decide_request(conn, analysis_id, world.seen[0])
     world.drive(node)
-    assert (world.outbox()[0].status, world.outbox()[0].error_code) == ("refused", "request_cancelled")
+    assert (world.outbox()[0].status, world.outbox()[0].error_code) == (
+        "refused",
+        "request_cancelled",
+    )
 
 
 def test_an_answer_that_somebody_transmitted_is_taken_over(world: World) -> None:
@@ -158,7 +195,10 @@ def test_an_answer_that_somebody_transmitted_is_taken_over(world: World) -> None
     asked = world.request()
     world.drive(node)
     with world.db.transaction() as conn:
-        conn.execute("update outbox set status = 'pending', transaction_id = null, tx_hash = null, block_number = null")
+        conn.execute(
+            "update outbox set status = 'pending', transaction_id = null, tx_hash = null,"
+            " block_number = null"
+        )
     world.drive(node)
     (row,) = world.outbox()
     assert row.status == "final" and row.tx_hash is not None

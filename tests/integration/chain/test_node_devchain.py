@@ -1,4 +1,6 @@
-"""The node on the embedded chain, whose Anvil is killed again and again in the middle of the work."""
+"""The node on the embedded chain, whose Anvil is killed again and again in the middle of the
+work.
+"""
 
 import os
 import random
@@ -37,12 +39,16 @@ class DevAnvil:
         self.chain.fund(str(params[0]))
 
 
-def test_kills_of_the_embedded_chain_lose_nothing_that_it_keeps(devchain: DevChain, database_dsn: str) -> None:
+def test_kills_of_the_embedded_chain_lose_nothing_that_it_keeps(
+    devchain: DevChain, database_dsn: str
+) -> None:
     db = Database(database_dsn, max_size=4)
     db.open()
     world = make_world(DevAnvil(devchain), db)  # type: ignore[arg-type]
     stop = threading.Event()
-    runner = threading.Thread(target=world.node(poll_interval_s=0.05, confirmations=1).run, args=(stop,))
+    runner = threading.Thread(
+        target=world.node(poll_interval_s=0.05, confirmations=1).run, args=(stop,)
+    )
     runner.start()
     rng = random.Random(7)
     asked: list[bytes] = []
@@ -64,8 +70,14 @@ def test_kills_of_the_embedded_chain_lose_nothing_that_it_keeps(devchain: DevCha
 
 
 def all_answered(world: World, asked: list[bytes]) -> bool:
-    """A kill may take a request with it, as a reorg would; each that the chain kept has one answer, final."""
-    kept = {id_ for id_ in asked if verify.read_request(world.client, id_).status is not RequestStatus.NONE}
+    """A kill may take a request with it, as a reorg would; each that the chain kept has one
+    answer, final.
+    """
+    kept = {
+        id_
+        for id_ in asked
+        if verify.read_request(world.client, id_).status is not RequestStatus.NONE
+    }
     answered = world.fulfilments()
     assert len(answered) == len(set(answered)) and set(answered) <= kept
     final = {row.request_id for row in world.outbox() if row.status == "final"}
@@ -83,7 +95,10 @@ def answers(world: World) -> bool:
 def kill_anvil(chain: DevChain) -> None:
     port = int(chain.rpc_url.rsplit(":", 1)[1])
     for child in psutil.Process().children(recursive=True):
-        if any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in child.net_connections("tcp")):
+        if any(
+            c.status == psutil.CONN_LISTEN and c.laddr.port == port
+            for c in child.net_connections("tcp")
+        ):
             os.kill(child.pid, signal.SIGKILL)
             return
     raise AssertionError(f"Nothing listens on {port}.")

@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 from integration.chain.chain_world import World
-from integration.chain.faulty_rpc import Call, Fault, FaultyRpc, accept_then_drop, constant, drop, faulty_rpc, on_method
+from integration.chain.faulty_rpc import (
+    Call,
+    Fault,
+    FaultyRpc,
+    accept_then_drop,
+    constant,
+    drop,
+    faulty_rpc,
+    on_method,
+)
 
 from oracle.chain.errors import ChainError, ChainUnavailable
 from oracle.chain.rpc.client import ChainClient
@@ -21,7 +30,9 @@ def bad(world: World) -> Iterator[FaultyRpc]:
 
 def two(world: World, bad: FaultyRpc) -> ChainClient:
     """The faulty endpoint first, so that it is the one in use."""
-    return ChainClient([Endpoint(bad.url, timeout_s=2.0), Endpoint(world.anvil.url)], world.deployment)
+    return ChainClient(
+        [Endpoint(bad.url, timeout_s=2.0), Endpoint(world.anvil.url)], world.deployment
+    )
 
 
 def standing(client: ChainClient) -> Standing:
@@ -107,7 +118,9 @@ def test_an_endpoint_that_hides_logs_loses_its_place(world: World, bad: FaultyRp
 
 def test_with_no_endpoint_left_the_node_says_so(world: World, bad: FaultyRpc) -> None:
     bad.fault = drop
-    client = ChainClient([Endpoint(bad.url, timeout_s=1.0), Endpoint("http://127.0.0.1:1")], world.deployment)
+    client = ChainClient(
+        [Endpoint(bad.url, timeout_s=1.0), Endpoint("http://127.0.0.1:1")], world.deployment
+    )
     with pytest.raises(ChainUnavailable, match="No endpoint is usable"):
         world.node(client=client).step()
 
@@ -118,7 +131,10 @@ def frozen_at(height: int) -> Fault:
     def fault(call: Call, forward: Callable[[Call], Any]) -> Any:
         if call["method"] == "eth_blockNumber":
             return constant(hex(height))(call, forward)
-        if call["method"] == "eth_getBlockByNumber" and call["params"][0] in ("latest", "finalized"):
+        if call["method"] == "eth_getBlockByNumber" and call["params"][0] in (
+            "latest",
+            "finalized",
+        ):
             depth = 2 if call["params"][0] == "finalized" else 0
             call = call | {"params": [hex(height - depth), False]}
         return forward(call)

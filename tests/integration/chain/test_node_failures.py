@@ -8,7 +8,15 @@ from datetime import timedelta
 import psycopg
 import pytest
 from integration.chain.chain_world import World, wait_for
-from integration.chain.faulty_rpc import FaultyRpc, accept_then_drop, constant, drop, faulty_rpc, on_method, refusal
+from integration.chain.faulty_rpc import (
+    FaultyRpc,
+    accept_then_drop,
+    constant,
+    drop,
+    faulty_rpc,
+    on_method,
+    refusal,
+)
 
 from oracle.chain.contracts.consumer import transact
 from oracle.chain.core.lifecycle import Patience
@@ -95,7 +103,9 @@ def test_an_answer_lost_after_the_endpoint_took_the_transaction_is_no_second_tra
     assert len(world.fulfilments()) == 1
 
 
-def test_a_transaction_that_never_left_is_sent_later_with_the_same_bytes(world: World, proxy: FaultyRpc) -> None:
+def test_a_transaction_that_never_left_is_sent_later_with_the_same_bytes(
+    world: World, proxy: FaultyRpc
+) -> None:
     node = world.node(client=client_of(world, proxy))
     world.attest()
     proxy.fault = on_method("eth_sendRawTransaction", drop)
@@ -107,7 +117,9 @@ def test_a_transaction_that_never_left_is_sent_later_with_the_same_bytes(world: 
     assert len(world.fulfilments()) == 1
 
 
-def test_an_endpoint_that_is_down_mid_flight_costs_only_time(world: World, proxy: FaultyRpc) -> None:
+def test_an_endpoint_that_is_down_mid_flight_costs_only_time(
+    world: World, proxy: FaultyRpc
+) -> None:
     stop = threading.Event()
     node = world.node(client=client_of(world, proxy), poll_interval_s=0.02)
     asked = world.request()
@@ -140,12 +152,17 @@ def test_another_chain_is_refused_at_the_start(world: World, proxy: FaultyRpc) -
 
 def test_a_database_of_another_hub_is_refused(world: World) -> None:
     with world.db.transaction() as conn:
-        conn.execute("insert into deployment (chain_id, hub, addresses) values (1, %s, '{}')", (bytes([1]) * 20,))
+        conn.execute(
+            "insert into deployment (chain_id, hub, addresses) values (1, %s, '{}')",
+            (bytes([1]) * 20,),
+        )
     with pytest.raises(ForeignDeployment):
         world.node().run(threading.Event())
 
 
-def test_logs_that_an_endpoint_hides_are_found_by_the_hubs_own_count(world: World, proxy: FaultyRpc) -> None:
+def test_logs_that_an_endpoint_hides_are_found_by_the_hubs_own_count(
+    world: World, proxy: FaultyRpc
+) -> None:
     asked = world.request()
     world.anvil.mine(4)
     node = world.node(client=client_of(world, proxy))
@@ -181,9 +198,13 @@ def test_the_fee_is_raised_for_a_transaction_that_nobody_mines(world: World) -> 
         node.step()
         node.step()
         with world.db.transaction() as conn:
-            fees = conn.execute("select max_fee_wei, tip_wei from chain_attempts order by signed_at").fetchall()
+            fees = conn.execute(
+                "select max_fee_wei, tip_wei from chain_attempts order by signed_at"
+            ).fetchall()
         assert len(fees) == 2
-        assert all(later * 8 >= earlier * 9 for earlier, later in zip(fees[0], fees[1], strict=True))
+        assert all(
+            later * 8 >= earlier * 9 for earlier, later in zip(fees[0], fees[1], strict=True)
+        )
         world.drive(node)
     finally:
         world.anvil.set_automine(True)
@@ -214,7 +235,9 @@ def step_and_retry(world: World, node: ChainNode) -> bool:
 
 
 def test_a_missing_nonce_below_ours_is_filled(world: World) -> None:
-    """A reorg undoes a stranger's transaction at nonce 0 and ours at nonce 1; only ours is sent again."""
+    """A reorg undoes a stranger's transaction at nonce 0 and ours at nonce 1; only ours is sent
+    again.
+    """
     node = world.node()
     node.step()
     transact(world.client, world.signer, world.asker.address, b"")
@@ -224,8 +247,8 @@ def test_a_missing_nonce_below_ours_is_filled(world: World) -> None:
     world.drive(node)
     with world.db.transaction() as conn:
         spent = conn.execute(
-            "select nonce, bool_or(filler) from chain_transactions t join chain_attempts a on a.transaction_id = t.id"
-            " group by nonce order by nonce"
+            "select nonce, bool_or(filler) from chain_transactions t join chain_attempts a on"
+            " a.transaction_id = t.id group by nonce order by nonce"
         ).fetchall()
     assert spent == [(0, True), (1, False)]
     assert len(world.fulfilments()) == 1
@@ -266,7 +289,10 @@ def test_an_oracle_that_is_not_registered_waits_and_says_so(world: World) -> Non
     world.anvil.call("anvil_setBalance", hexed(world.signer.address), hex(10**20))
     stranger = world.node()
     stranger.step()
-    assert (world.outbox()[0].status, world.outbox()[0].error_code) == ("pending", "UnauthorizedOracle")
+    assert (world.outbox()[0].status, world.outbox()[0].error_code) == (
+        "pending",
+        "UnauthorizedOracle",
+    )
     stranger.close()
     world.signer = registered
     world.run_now()

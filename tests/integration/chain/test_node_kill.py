@@ -15,12 +15,15 @@ from oracle.chain.contracts.verify import RequestStatus
 from oracle.chain.core.wire import hexed
 
 SCRIPT = Path(__file__).with_name("node_process.py")
-# The long profile has at least 200: ORACLE_KILLS=200 pytest tests/integration/chain/test_node_kill.py
+# The long profile has at least 200: ORACLE_KILLS=200 pytest
+# tests/integration/chain/test_node_kill.py
 KILLS = int(os.environ.get("ORACLE_KILLS", "6"))
 
 
 @pytest.mark.timeout(60 + 10 * KILLS)
-def test_a_node_killed_at_random_points_answers_everything_exactly_once(world: World, tmp_path: Path) -> None:
+def test_a_node_killed_at_random_points_answers_everything_exactly_once(
+    world: World, tmp_path: Path
+) -> None:
     rng = random.Random(20_261_122)
     asked: list[bytes] = []
     for kill in range(KILLS):
@@ -36,7 +39,12 @@ def test_a_node_killed_at_random_points_answers_everything_exactly_once(world: W
         assert process.wait() == -9
     survivor = start(world, tmp_path, 0)
     try:
-        wait_for(lambda: world.anvil.mine() > 0 and len(world.outbox()) >= len(asked) and world.settled(), timeout_s=60)
+        wait_for(
+            lambda: (
+                world.anvil.mine() > 0 and len(world.outbox()) >= len(asked) and world.settled()
+            ),
+            timeout_s=60,
+        )
     finally:
         survivor.kill()
         survivor.wait()
@@ -45,7 +53,10 @@ def test_a_node_killed_at_random_points_answers_everything_exactly_once(world: W
     assert set(answered.values()) == {1}
     assert set(answered) == queued and set(asked) <= queued
     assert {row.status for row in world.outbox()} == {"final"}
-    assert all(verify.read_request(world.client, asked_id).status is RequestStatus.FULFILLED for asked_id in asked)
+    assert all(
+        verify.read_request(world.client, asked_id).status is RequestStatus.FULFILLED
+        for asked_id in asked
+    )
 
 
 def mined_until_dead(world: World, process: "subprocess.Popen[bytes]") -> bool:
@@ -57,6 +68,16 @@ def start(world: World, tmp_path: Path, kill_at: int) -> "subprocess.Popen[bytes
     deployment = tmp_path / "deployment.json"
     deployment.write_text(world.deployment.to_json())
     key = hexed(world.signer._account.key)
-    argv = [sys.executable, str(SCRIPT), world.db.dsn, world.anvil.url, str(deployment), key, str(kill_at)]
+    argv = [
+        sys.executable,
+        str(SCRIPT),
+        world.db.dsn,
+        world.anvil.url,
+        str(deployment),
+        key,
+        str(kill_at),
+    ]
     with (tmp_path / "node.log").open("ab") as output:
-        return subprocess.Popen(argv, stdout=output, stderr=output, env=os.environ | {"OMP_NUM_THREADS": "1"})
+        return subprocess.Popen(
+            argv, stdout=output, stderr=output, env=os.environ | {"OMP_NUM_THREADS": "1"}
+        )

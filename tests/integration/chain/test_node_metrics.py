@@ -12,7 +12,11 @@ def scrape(db: Database) -> dict[str, float]:
     registry = CollectorRegistry()
     registry.register(NodeCollector(db))
     lines = generate_latest(registry).decode().splitlines()
-    return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines if not line.startswith("#")}
+    return {
+        line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
+        for line in lines
+        if not line.startswith("#")
+    }
 
 
 def test_a_fresh_database_has_metrics_too(world: World) -> None:
@@ -34,7 +38,12 @@ def test_metrics_follow_the_work(world: World) -> None:
     assert seen["oracle_tx_sends"] == 2
     assert seen["oracle_node_lag_blocks"] == 0
     assert 0 < seen["oracle_node_balance_wei"] < 10**20
-    assert seen[f'oracle_endpoint_standing{{endpoint="{world.client.endpoint.name}",standing="alive"}}'] == 1
+    assert (
+        seen[
+            f'oracle_endpoint_standing{{endpoint="{world.client.endpoint.name}",standing="alive"}}'
+        ]
+        == 1
+    )
     assert seen["oracle_node_finality_latched"] == 0
 
 

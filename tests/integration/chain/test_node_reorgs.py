@@ -16,7 +16,9 @@ from storage.chain import requests as inbox
 
 def attempts(world: World) -> list[tuple[bytes, int, bool]]:
     with world.db.transaction() as conn:
-        return conn.execute("select tx_hash, sends, filler from chain_attempts order by signed_at").fetchall()
+        return conn.execute(
+            "select tx_hash, sends, filler from chain_attempts order by signed_at"
+        ).fetchall()
 
 
 def step_until_included(world: World, node: ChainNode) -> None:
@@ -77,7 +79,9 @@ def test_a_request_that_comes_back_is_answered_without_a_second_analysis(world: 
 
 
 def test_a_request_with_another_uri_is_another_request(world: World) -> None:
-    """The id binds the URI: what comes back after a reorg with another one cannot have the first one's answer."""
+    """The id binds the URI: what comes back after a reorg with another one cannot have the first
+    one's answer.
+    """
     node = world.node(confirmations=2)
     world.anvil.mine(2)
     post_id = bytes([9]) * 32
@@ -113,7 +117,9 @@ def second_is_final(world: World) -> bool:
 
 
 def test_request_and_answer_gone_together_free_the_nonce_and_lose_nothing(world: World) -> None:
-    """The answer would revert, and its nonce would hold up every later decision: it is spent on nothing."""
+    """The answer would revert, and its nonce would hold up every later decision: it is spent on
+    nothing.
+    """
     node = world.node(patience=Patience(resend_after=timedelta(0), bump_after=timedelta(0)))
     world.anvil.mine(2)
     post_id = bytes([9]) * 32
@@ -176,6 +182,10 @@ def test_reorgs_at_every_depth_up_to_finality_lose_nothing(world: World) -> None
         world.run_now()
         node.step()
         world.anvil.mine()
-    on_chain = [id_ for id_ in asked if verify.read_request(world.client, id_).status is not RequestStatus.NONE]
+    on_chain = [
+        id_
+        for id_ in asked
+        if verify.read_request(world.client, id_).status is not RequestStatus.NONE
+    ]
     assert sorted(set(world.fulfilments())) == sorted(world.fulfilments())
     assert set(world.fulfilments()) == set(on_chain)

@@ -1,4 +1,6 @@
-"""Four signers, three needed: late, down, wrong and lying nodes change nothing while the quorum holds."""
+"""Four signers, three needed: late, down, wrong and lying nodes change nothing while the quorum
+holds.
+"""
 
 import json
 import time
@@ -8,16 +10,19 @@ from typing import Any
 
 import httpx2
 import pytest
-from integration.chain.chain_world import (
-    draft_of,
-    fresh_hash,
-    wait_for,
-)
+from integration.chain.chain_world import draft_of, fresh_hash, wait_for
 from integration.chain.quorum_world import ORIGINAL, Quorum, clock
 
 from oracle.chain.contracts import verify
 from oracle.chain.contracts.consumer import transact
-from oracle.chain.core.report import MediaType, Outcome, PoCReport, ReportDraft, digest, domain_separator
+from oracle.chain.core.report import (
+    MediaType,
+    Outcome,
+    PoCReport,
+    ReportDraft,
+    digest,
+    domain_separator,
+)
 from oracle.chain.core.wire import address_bytes, hexed
 from oracle.chain.keys.signer import LocalSigner
 from oracle.chain.quorum import collector
@@ -36,7 +41,10 @@ def test_four_nodes_answer_each_request_once_with_three_signatures(four: Quorum)
     signed = [row for member in four.members for row in member.world.outbox() if row.signatures]
     assert {len(row.signatures or ()) for row in signed} == {3}
     # The lower median of all four, or of the three that were there first.
-    assert {row.signed_report["similarity_bps"] for row in signed if row.signed_report} <= {1_010, 1_020}
+    assert {row.signed_report["similarity_bps"] for row in signed if row.signed_report} <= {
+        1_010,
+        1_020,
+    }
 
 
 def test_a_second_look_takes_as_many_signatures_as_it_asks_for(four: Quorum) -> None:
@@ -53,7 +61,9 @@ def test_a_second_look_takes_as_many_signatures_as_it_asks_for(four: Quorum) -> 
         "https://example.org/picture.jpg",
     )
     four.start(0, 1, 2)
-    receipt = transact(client, asker, client.hub, client.hub_abi.call_data("requestVerification", asked))
+    receipt = transact(
+        client, asker, client.hub, client.hub_abi.call_data("requestVerification", asked)
+    )
     topic = client.hub_abi.topic(REQUESTED)
     (request_id,) = [entry.topics[1] for entry in receipt.logs if entry.topics[0] == topic]
     for _ in range(10):
@@ -67,7 +77,8 @@ def test_a_second_look_takes_as_many_signatures_as_it_asks_for(four: Quorum) -> 
 
 def test_one_node_down_changes_nothing(four: Quorum) -> None:
     four.start(0, 1, 2)
-    asked = [four.request() for _ in range(4)]  # the one that is down is first in turn for some of them
+    # the one that is down is first in turn for some of them
+    asked = [four.request() for _ in range(4)]
     four.drive(asked)
 
 
@@ -80,7 +91,9 @@ def test_without_a_quorum_nothing_is_sent_and_it_says_why(four: Quorum) -> None:
         for member in pair:
             assert member.node is not None
             member.node.step()
-        return all(row.error_code == "no_agreement" for member in pair for row in member.world.outbox())
+        return all(
+            row.error_code == "no_agreement" for member in pair for row in member.world.outbox()
+        )
 
     wait_for(both_have_tried)  # each in its turn
     assert pair[0].world.fulfilments() == []
@@ -119,7 +132,9 @@ def test_an_accusation_needs_a_quorum_that_saw_it(four: Quorum) -> None:
 
 
 def test_a_liar_that_tells_everyone_something_else_is_proven(four: Quorum) -> None:
-    """It signs another observation for each node, and puts its name under whatever it is asked to."""
+    """It signs another observation for each node, and puts its name under whatever it is asked
+    to.
+    """
     liar = four.signers[3]
     chain_id, hub = four.deployment.chain_id, address_bytes(four.deployment.hub)
 
@@ -135,7 +150,10 @@ def test_a_liar_that_tells_everyone_something_else_is_proven(four: Quorum) -> No
     asked = four.members[0].world.request(post_id=post_id, content_hash=content_hash)
     for index in (0, 1, 2):
         draft = draft_of(asked, post_id, content_hash=content_hash)
-        said = {"kind": "observe", "observation": forged(four, liar, draft, 1_000 + index).to_dict()}
+        said = {
+            "kind": "observe",
+            "observation": forged(four, liar, draft, 1_000 + index).to_dict(),
+        }
         node = four.signers[index].address
         envelope = seal(liar, domain_separator(chain_id, hub), node, clock(), said)
         assert httpx2.post(four.urls[node], json=envelope).status_code == 200
@@ -148,7 +166,8 @@ def test_a_liar_that_tells_everyone_something_else_is_proven(four: Quorum) -> No
     for _request_id, signer, first, second in proofs:
         assert signer == liar.address
         assert contradict(Observation.from_dict(first), Observation.from_dict(second))
-    # The proof goes to the chain, the liar is out, and the three that are left go on as a quorum of three.
+    # The proof goes to the chain, the liar is out, and the three that are left go on as a quorum of
+    # three.
     registry = four.deployment.oracle_registry
     client = four.members[0].world.client
     for _ in range(30):
@@ -166,9 +185,14 @@ def test_a_byzantine_peer_cannot_stop_the_others(four: Quorum, kind: str) -> Non
         if kind == "errors":
             raise RuntimeError("no")
         if kind == "foreign signature":
-            return {"signature": hexed(four.signers[0].sign_digest(bytes(32))), "observation": body.get("observation")}
+            return {
+                "signature": hexed(four.signers[0].sign_digest(bytes(32))),
+                "observation": body.get("observation"),
+            }
         if kind == "made-up report" and body["kind"] == "sign":
-            made_up = body["proposal"] | {"report": body["proposal"]["report"] | {"similarity_bps": 9_999}}
+            made_up = body["proposal"] | {
+                "report": body["proposal"]["report"] | {"similarity_bps": 9_999}
+            }
             return {"signed": made_up}
         return {"observation": {"draft": "x"}, "signed": [], "signature": 7}
 
@@ -177,13 +201,17 @@ def test_a_byzantine_peer_cannot_stop_the_others(four: Quorum, kind: str) -> Non
     four.drive([four.request() for _ in range(2)])
 
 
-@pytest.mark.parametrize("with_margin", [True, False], ids=["refused at once", "run out on the way"])
+@pytest.mark.parametrize(
+    "with_margin", [True, False], ids=["refused at once", "run out on the way"]
+)
 def test_a_report_about_to_run_out_is_no_reason_to_give_a_decision_up(
     four: Quorum, monkeypatch: pytest.MonkeyPatch, with_margin: bool
 ) -> None:
-    """A liar claims to have signed what holds for a moment more, and takes its time when asked again.
+    """A liar claims to have signed what holds for a moment more, and takes its time when asked
+    again.
 
-    Without the margin a collector takes that up, and finds it worthless after the others were asked.
+    Without the margin a collector takes that up, and finds it worthless after the others were
+    asked.
     """
     if not with_margin:
         monkeypatch.setattr(collector.QuorumSigner, "_margin_s", 0)
@@ -206,7 +234,9 @@ def test_a_report_about_to_run_out_is_no_reason_to_give_a_decision_up(
 
 
 def test_an_observation_made_in_the_future_speaks_for_nobody(four: Quorum) -> None:
-    """The hub refuses what was observed tomorrow; a liar whose number is the median could stop a report by it."""
+    """The hub refuses what was observed tomorrow; a liar whose number is the median could stop a
+    report by it.
+    """
     for member, similarity in zip(four.members, (1_000, 1_010, 1_020), strict=False):
         member.similarity_bps = similarity
     liar = four.signers[3]
@@ -218,7 +248,16 @@ def test_an_observation_made_in_the_future_speaks_for_nobody(four: Quorum) -> No
         draft = replace(Observation.from_dict(body["observation"]).draft, similarity_bps=1_005)
         chain_id, hub = four.deployment.chain_id, address_bytes(four.deployment.hub)
         if not said:
-            said.append(observe(liar, draft, observed_at=2_000_000_000, signer_epoch=1, chain_id=chain_id, hub=hub))
+            said.append(
+                observe(
+                    liar,
+                    draft,
+                    observed_at=2_000_000_000,
+                    signer_epoch=1,
+                    chain_id=chain_id,
+                    hub=hub,
+                )
+            )
         return {"observation": said[0].to_dict()}
 
     four.lie(3, handle)

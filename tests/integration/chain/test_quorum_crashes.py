@@ -1,4 +1,6 @@
-"""Four signers, each cut off again and again between two effects of its own: every request answered exactly once."""
+"""Four signers, each cut off again and again between two effects of its own: every request
+answered exactly once.
+"""
 
 import os
 import random
@@ -8,7 +10,8 @@ from collections.abc import Callable
 import pytest
 from integration.chain.quorum_world import Quorum
 
-# The long profile has at least 200: ORACLE_CRASHES=200 pytest tests/integration/chain/test_quorum_crashes.py
+# The long profile has at least 200: ORACLE_CRASHES=200 pytest
+# tests/integration/chain/test_quorum_crashes.py
 CRASHES = int(os.environ.get("ORACLE_CRASHES", "12"))
 
 

@@ -1,4 +1,6 @@
-"""What other signers may do on the line: nothing they send or hold back keeps a signer from its work."""
+"""What other signers may do on the line: nothing they send or hold back keeps a signer from its
+work.
+"""
 
 import json
 import os
@@ -63,15 +65,21 @@ def raw_server(answer: bytes, every_s: float = 0.05) -> Iterator[str]:
 @contextmanager
 def peers_at(*urls: str, **settings: Any) -> Iterator[Peers]:
     addresses = [signer.address for signer in (THEM, OTHER)]
-    chosen = QuorumSettings(peers=dict(zip(addresses, urls, strict=False)), **{"timeout_s": 0.5} | settings)
+    chosen = QuorumSettings(
+        peers=dict(zip(addresses, urls, strict=False)), **{"timeout_s": 0.5} | settings
+    )
     peers = Peers(chosen, US, CHAIN_ID, HUB, lambda: int(time.time()))
     yield peers
     peers.close()
 
 
 @contextmanager
-def honest_server(signer: LocalSigner, handle: Any = lambda *_: {"fine": True}, **settings: Any) -> Iterator[str]:
-    server = PeerServer(QuorumSettings(**settings), signer, CHAIN_ID, HUB, handle, lambda: int(time.time()))
+def honest_server(
+    signer: LocalSigner, handle: Any = lambda *_: {"fine": True}, **settings: Any
+) -> Iterator[str]:
+    server = PeerServer(
+        QuorumSettings(**settings), signer, CHAIN_ID, HUB, handle, lambda: int(time.time())
+    )
     yield f"http://127.0.0.1:{server.port}"
     server.close()
 
@@ -88,7 +96,8 @@ DRIPS = {
 @pytest.mark.parametrize("drip", DRIPS.values(), ids=DRIPS)
 def test_a_peer_that_drips_is_left_out_in_time(drip: bytes) -> None:
     with raw_server(drip) as slow, honest_server(OTHER) as fine, peers_at(slow, fine) as peers:
-        for _ in range(2):  # what is left over of the first time does not stand in the way of the second
+        # what is left over of the first time does not stand in the way of the second
+        for _ in range(2):
             began = time.monotonic()
             assert peers.ask({"kind": "observe"}) == {OTHER.address: {"fine": True}}
             assert time.monotonic() - began < 4
@@ -128,7 +137,9 @@ def test_closing_does_not_wait_for_media_that_drips_in() -> None:
         introductions = Introductions(cast(UploadDesk, Desk()), peers, CHAIN_ID, HUB)
         for _ in range(3):
             # As much as would be waited for until tomorrow.
-            facts = UploadFacts(os.urandom(32), bytes(32), 1 << 39, 1, "image", "image/jpeg", None, None)
+            facts = UploadFacts(
+                os.urandom(32), bytes(32), 1 << 39, 1, "image", "image/jpeg", None, None
+            )
             request_id = attestation_id(CHAIN_ID, HUB, facts.post_id, facts.sha256)
             introductions.introduce(THEM.address, request_id, facts.to_dict())
         time.sleep(0.3)  # under way
@@ -175,7 +186,9 @@ def test_a_message_nested_without_end_is_refused_and_the_server_lives() -> None:
         sealed = seal(THEM, domain, OTHER.address, int(time.time()), {})
         for body in (NESTED, json.dumps(sealed | {"body": NESTED.decode()}).encode()):
             with socket.create_connection(("127.0.0.1", port)) as line:
-                line.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+                line.sendall(
+                    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+                )
                 assert line.recv(12) == b"HTTP/1.1 400"
         assert peers.ask({"kind": "observe"}) == {OTHER.address: {"fine": True}}
 
@@ -211,8 +224,12 @@ def test_a_flood_from_one_address_is_refused_and_the_others_are_served() -> None
         flood = [knock(port, "127.0.0.2", b"POST / HTTP/1.1\r\nX-Slow: ") for _ in range(300)]
         try:
             answers = [said(line) for line in flood[8:]]
-            assert serving_threads() - before == 8  # those that were first, and wait for a request that never ends
-            assert all(answer.startswith(b"HTTP/1.1 503 ") and b"Retry-After: 5\r\n" in answer for answer in answers)
+            # those that were first, and wait for a request that never ends
+            assert serving_threads() - before == 8
+            assert all(
+                answer.startswith(b"HTTP/1.1 503 ") and b"Retry-After: 5\r\n" in answer
+                for answer in answers
+            )
             refusal = json.loads(answers[0].partition(b"\r\n\r\n")[2])
             assert refusal["error"] == "too_many_connections" and "127.0.0.2" in refusal["detail"]
             with peers_at("http://127.0.0.1:1", url) as peers:  # it comes from 127.0.0.1
@@ -222,7 +239,8 @@ def test_a_flood_from_one_address_is_refused_and_the_others_are_served() -> None
                 line.close()
         wait_for(lambda: serving_threads() == before)
         again = knock(port, "127.0.0.2", b"GET / HTTP/1.0\r\n\r\n")
-        assert said(again).startswith(b"HTTP/1.1 501 ")  # taken, and told that only POST is understood
+        # taken, and told that only POST is understood
+        assert said(again).startswith(b"HTTP/1.1 501 ")
         again.close()
 
 
@@ -259,12 +277,16 @@ def test_connections_that_drip_and_bring_no_message_make_room_in_time() -> None:
         peers_at("http://127.0.0.1:1", url) as peers,
     ):
         port = int(url.rpartition(":")[2])
-        lines = [knock(port, f"127.0.0.{2 + n % 2}", b"POST / HTTP/1.1\r\nX-Slow: ") for n in range(4)]
+        lines = [
+            knock(port, f"127.0.0.{2 + n % 2}", b"POST / HTTP/1.1\r\nX-Slow: ") for n in range(4)
+        ]
         threads = [threading.Thread(target=drip, args=(line,), daemon=True) for line in lines]
         for thread in threads:
             thread.start()
         assert peers.ask({"kind": "observe"}) == {}, "they hold every place"
-        wait_for(lambda: peers.ask({"kind": "observe"}) == {OTHER.address: {"fine": True}}, timeout_s=10)
+        wait_for(
+            lambda: peers.ask({"kind": "observe"}) == {OTHER.address: {"fine": True}}, timeout_s=10
+        )
         over.set()
         for thread, line in zip(threads, lines, strict=True):
             thread.join()
@@ -276,7 +298,9 @@ def test_whole_messages_of_rubbish_keep_no_connection() -> None:
     """They come before the patience is over, so that alone ends nothing."""
     rubbish = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
     with (
-        honest_server(OTHER, connections=2, connections_per_address=2, message_within_s=30.0) as url,
+        honest_server(
+            OTHER, connections=2, connections_per_address=2, message_within_s=30.0
+        ) as url,
         peers_at("http://127.0.0.1:1", url) as peers,
     ):
         port = int(url.rpartition(":")[2])
@@ -287,7 +311,9 @@ def test_whole_messages_of_rubbish_keep_no_connection() -> None:
                 answer += piece
             assert b" 400 " in answer
             assert b"Connection: close" in answer
-        wait_for(lambda: peers.ask({"kind": "observe"}) == {OTHER.address: {"fine": True}}, timeout_s=5)
+        wait_for(
+            lambda: peers.ask({"kind": "observe"}) == {OTHER.address: {"fine": True}}, timeout_s=5
+        )
         for line in lines:
             line.close()
 
@@ -298,5 +324,8 @@ def test_who_waits_for_a_slow_answer_is_not_cut_off() -> None:
         time.sleep(2.0)
         return {"fine": True}
 
-    with honest_server(OTHER, slowly, message_within_s=0.5) as url, peers_at(url, url, timeout_s=3.0) as peers:
+    with (
+        honest_server(OTHER, slowly, message_within_s=0.5) as url,
+        peers_at(url, url, timeout_s=3.0) as peers,
+    ):
         assert peers.ask({"kind": "observe"})[OTHER.address] == {"fine": True}

@@ -1,4 +1,6 @@
-"""An upload under a quorum: one signer took it in, the others hear of it, fetch its media and judge it themselves."""
+"""An upload under a quorum: one signer took it in, the others hear of it, fetch its media and
+judge it themselves.
+"""
 
 import hashlib
 import os
@@ -31,7 +33,8 @@ from storage.embedded import EmbeddedPostgres
 from storage.works import analyses, policies, works
 from storage.works.policies import Policy
 
-CONTENT = b"\xff\xd8\xff\xe0" + os.urandom(300_000)  # told from its first bytes; nobody here looks further
+# told from its first bytes; nobody here looks further
+CONTENT = b"\xff\xd8\xff\xe0" + os.urandom(300_000)
 
 
 class Station:
@@ -48,7 +51,9 @@ class Station:
 
     def queued(self) -> list[UUID]:
         with self.db.transaction() as conn:
-            return [row[0] for row in conn.execute("select id from analyses where status = 'queued'")]
+            return [
+                row[0] for row in conn.execute("select id from analyses where status = 'queued'")
+            ]
 
     def decide(self, quorum: Quorum, analysis_id: UUID, similarity_bps: int) -> bytes:
         """Do what a worker would: conclude, and queue the report."""
@@ -58,8 +63,16 @@ class Station:
             assert analysis.work_id is not None
             work = works.get_work(conn, analysis.work_id)
             request_id = attestation_id(client.chain_id, client.hub, work.post_id, work.sha256)
-            draft = draft_of(request_id, work.post_id, content_hash=work.sha256, similarity_bps=similarity_bps)
-            outbox.add(conn, analysis_id=analysis_id, kind="attest", request_id=request_id, report=draft.to_dict())
+            draft = draft_of(
+                request_id, work.post_id, content_hash=work.sha256, similarity_bps=similarity_bps
+            )
+            outbox.add(
+                conn,
+                analysis_id=analysis_id,
+                kind="attest",
+                request_id=request_id,
+                report=draft.to_dict(),
+            )
             conn.execute("update analyses set status = 'decided' where id = %s", (analysis_id,))
         return request_id
 
@@ -71,7 +84,10 @@ def four(
     with ExitStack() as stack:
         databases = []
         for _ in KEYS:
-            db = Database(stack.enter_context(cloned_database(postgres_server.dsn, database_template)), max_size=6)
+            db = Database(
+                stack.enter_context(cloned_database(postgres_server.dsn, database_template)),
+                max_size=6,
+            )
             db.open()
             stack.callback(db.close)
             databases.append(db)
@@ -90,19 +106,26 @@ def take_in(station: Station, path: Path) -> UUID:
     return station.queued()[0]
 
 
-def test_an_upload_is_judged_by_all_and_signed_by_a_quorum(four: tuple[Quorum, list[Station]], tmp_path: Path) -> None:
+def test_an_upload_is_judged_by_all_and_signed_by_a_quorum(
+    four: tuple[Quorum, list[Station]], tmp_path: Path
+) -> None:
     nodes, stations = four
     request_id = stations[0].decide(nodes, take_in(stations[0], tmp_path / "upload"), 1_000)
     nodes.start(0, 1, 2, 3)
     deadline = time.monotonic() + 30
-    while any(not station.queued() for station in stations[1:]):  # the others have not heard of it yet
+    # the others have not heard of it yet
+    while any(not station.queued() for station in stations[1:]):
         nodes.step()
         assert time.monotonic() < deadline
     for station, similarity in zip(stations[1:], (1_010, 1_020, 1_030), strict=True):
         (heard,) = station.queued()
         with station.db.transaction() as conn:
             work = works.get_work(conn, analyses.get(conn, heard).work_id or heard)
-        assert (work.creator, work.file_name, work.size_bytes) == ("alice", "photo.jpg", len(CONTENT))
+        assert (work.creator, work.file_name, work.size_bytes) == (
+            "alice",
+            "photo.jpg",
+            len(CONTENT),
+        )
         media = station.exchange.open_media(work.sha256)
         assert media is not None
         with media:
@@ -125,13 +148,23 @@ def test_an_introduction_is_taken_once(four: tuple[Quorum, list[Station]], tmp_p
         assert conn.execute("select count(*) from works").fetchone() == (1,)
 
 
-def test_media_that_is_not_what_was_announced_is_dropped(four: tuple[Quorum, list[Station]], tmp_path: Path) -> None:
+def test_media_that_is_not_what_was_announced_is_dropped(
+    four: tuple[Quorum, list[Station]], tmp_path: Path
+) -> None:
     nodes, stations = four
     take_in(stations[0], tmp_path / "upload")
     nodes.start(0)
     world = nodes.members[1].world
-    settings = QuorumSettings(peers={nodes.signers[0].address: nodes.urls[nodes.signers[0].address]})
-    peers = Peers(settings, nodes.signers[1], world.client.chain_id, world.client.hub, lambda: int(time.time()))
+    settings = QuorumSettings(
+        peers={nodes.signers[0].address: nodes.urls[nodes.signers[0].address]}
+    )
+    peers = Peers(
+        settings,
+        nodes.signers[1],
+        world.client.chain_id,
+        world.client.hub,
+        lambda: int(time.time()),
+    )
     sha256 = hashlib.sha256(CONTENT).digest()
     peers.fetch_media(nodes.signers[0].address, sha256, tmp_path / "got", len(CONTENT))
     assert (tmp_path / "got").read_bytes() == CONTENT
@@ -166,11 +199,25 @@ PAGE = b"<!doctype html><script>alert(1)</script>"
     ],
 )
 def test_a_peer_is_not_believed_what_media_is(
-    station: Station, tmp_path: Path, content: bytes, media_type: str, mime: str, refused: type[Exception] | None
+    station: Station,
+    tmp_path: Path,
+    content: bytes,
+    media_type: str,
+    mime: str,
+    refused: type[Exception] | None,
 ) -> None:
     path = tmp_path / "media"
     path.write_bytes(content)
-    facts = UploadFacts(os.urandom(32), hashlib.sha256(content).digest(), len(content), 1, media_type, mime, None, None)
+    facts = UploadFacts(
+        os.urandom(32),
+        hashlib.sha256(content).digest(),
+        len(content),
+        1,
+        media_type,
+        mime,
+        None,
+        None,
+    )
     if refused is None:
         station.exchange.take_in(facts, path)
     else:
@@ -208,12 +255,22 @@ FACTS = UploadFacts(bytes(32), bytes(32), 5, 1, "image", "image/jpeg", "alice", 
 @pytest.mark.parametrize(
     "change",
     [
-        {"post_id": "0x00"}, {"sha256": None}, {"size_bytes": -1}, {"size_bytes": True}, {"config_version": "1"},
-        {"media_type": None}, {"creator": 5}, {"file_name": "x" * 256}, {"mime": ""},
-        {"file_name": "a\x00b"}, {"file_name": "a\nb"}, {"creator": "a\x7f"}, {"mime": "image/png\r\n"},
+        {"post_id": "0x00"},
+        {"sha256": None},
+        {"size_bytes": -1},
+        {"size_bytes": True},
+        {"config_version": "1"},
+        {"media_type": None},
+        {"creator": 5},
+        {"file_name": "x" * 256},
+        {"mime": ""},
+        {"file_name": "a\x00b"},
+        {"file_name": "a\nb"},
+        {"creator": "a\x7f"},
+        {"mime": "image/png\r\n"},
         {"file_name": "\ud800"},
     ],
-)  # fmt: skip
+)
 def test_what_is_no_introduction_is_refused(change: dict[str, Any]) -> None:
     assert UploadFacts.from_dict(FACTS).to_dict() == FACTS
     with pytest.raises(InvalidReport):

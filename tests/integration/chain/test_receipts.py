@@ -55,12 +55,18 @@ def test_every_change_to_a_receipt_is_noticed(world: World, receipt: DecisionRec
         replace(receipt, signatures=receipt.signatures * 2),
     ):
         assert failed(check_offline(forged))
-    assert "transaction" in failed(check_on_chain(world.client, replace(receipt, tx_hash=bytes(32))))
+    assert "transaction" in failed(
+        check_on_chain(world.client, replace(receipt, tx_hash=bytes(32)))
+    )
     assert failed(check_on_chain(world.client, replace(receipt, chain_id=1))) == ["deployment"]
-    assert "content" in failed(check_on_chain(world.client, replace(receipt, report=replace(report, similarity_bps=9))))
+    assert "content" in failed(
+        check_on_chain(world.client, replace(receipt, report=replace(report, similarity_bps=9)))
+    )
 
 
-def test_a_stranger_with_a_key_cannot_make_a_receipt(world: World, receipt: DecisionReceipt) -> None:
+def test_a_stranger_with_a_key_cannot_make_a_receipt(
+    world: World, receipt: DecisionReceipt
+) -> None:
     signed = world.asker.sign_digest(digest(receipt.report, receipt.chain_id, receipt.hub))
     forged = issue(
         world.asker,

@@ -1,4 +1,6 @@
-"""The rules in Python and the deployed library, argument by argument over the whole integer domain."""
+"""The rules in Python and the deployed library, argument by argument over the whole integer
+domain.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +25,9 @@ from oracle.rules.payout import Grade
 
 # Mostly around the edges that matter, and anything that fits a uint256.
 points = (
-    st.integers(0, 10_001) | st.sampled_from([6_999, 7_000, 8_999, 9_000, 9_999, 10_000]) | st.integers(0, 2**256 - 1)
+    st.integers(0, 10_001)
+    | st.sampled_from([6_999, 7_000, 8_999, 9_000, 9_999, 10_000])
+    | st.integers(0, 2**256 - 1)
 )
 amounts = st.integers(0, 100_000) | st.integers(0, 2**255)
 TIERS = {decision.Tier.LOW: 1, decision.Tier.MEDIUM: 2, decision.Tier.HIGH: 3}
@@ -34,7 +38,9 @@ Library = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def library(anvil: AnvilNode) -> Library:
-    """Calls a function of the deployed library: its value, or the name of the error it reverted with."""
+    """Calls a function of the deployed library: its value, or the name of the error it reverted
+    with.
+    """
     w3 = connect(anvil.url)
     artifact = load_artifact("RedirectMathView")
     account = anvil.account()
@@ -66,7 +72,9 @@ def outcome_of(rule: Callable[[], Any]) -> Any:
         return type(exc).__name__
 
 
-many = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 @many

@@ -22,6 +22,8 @@ def platform(database_dsn: str) -> Iterator[Platform]:
 
 @pytest.fixture
 def client(database_dsn: str, tmp_path: Path) -> Iterator[TestClient]:
-    settings = Settings(data_dir=tmp_path, database_url=database_dsn, http={"admin_token": "operator"})
+    settings = Settings(
+        data_dir=tmp_path, database_url=database_dsn, http={"admin_token": "operator"}
+    )
     with TestClient(app_module.create_app(settings), raise_server_exceptions=False) as test_client:
         yield test_client

@@ -32,21 +32,34 @@ class Platform:
     def creator(self, handle: str) -> int:
         with self.db.transaction() as conn:
             row = conn.execute(
-                "insert into creators (handle, account, has_wallet) values (%s, %s, false) returning id",
+                "insert into creators (handle, account, has_wallet) values (%s, %s, false)"
+                " returning id",
                 (handle, os.urandom(20)),
             ).fetchone()
         assert row is not None
         return int(row[0])
 
     def post(
-        self, creator_id: int | None, *, published: datetime = NOW, media_type: str = "video", **more: Any
+        self,
+        creator_id: int | None,
+        *,
+        published: datetime = NOW,
+        media_type: str = "video",
+        **more: Any,
     ) -> bytes:
         post_id = next(_numbers).to_bytes(32, "big")
         with self.db.transaction() as conn:
             conn.execute(
                 "insert into posts (post_id, creator_id, media_type, title, audience, published_at)"
                 " values (%s, %s, %s, %s, %s, %s)",
-                (post_id, creator_id, media_type, more.get("title"), more.get("audience"), published),
+                (
+                    post_id,
+                    creator_id,
+                    media_type,
+                    more.get("title"),
+                    more.get("audience"),
+                    published,
+                ),
             )
         return post_id
 
@@ -58,16 +71,34 @@ class Platform:
         """Have people watch a post; see `watching`."""
         self.happen(*watching(*args, **options))
 
-    def terms(self, post_id: bytes, verdict: str = "original", redirect_bps: int = 0, creditor: int | None = None,
-              *, final_at: datetime = NOW, now: datetime = NOW, **more: Any) -> None:  # fmt: skip
+    def terms(
+        self,
+        post_id: bytes,
+        verdict: str = "original",
+        redirect_bps: int = 0,
+        creditor: int | None = None,
+        *,
+        final_at: datetime = NOW,
+        now: datetime = NOW,
+        **more: Any,
+    ) -> None:
         with self.db.transaction() as conn:
-            payments.set_terms(conn, PostTerms(post_id, verdict, redirect_bps, creditor, final_at, **more), now)
+            payments.set_terms(
+                conn, PostTerms(post_id, verdict, redirect_bps, creditor, final_at, **more), now
+            )
 
     def find_terms(self, post_id: bytes) -> PostTerms | None:
         with self.db.transaction() as conn:
             return ledger_terms.find(conn, post_id)
 
-    def key(self, name: str, scopes: list[str], *, creator: str | None = None, creator_id: int | None = None) -> str:
+    def key(
+        self,
+        name: str,
+        scopes: list[str],
+        *,
+        creator: str | None = None,
+        creator_id: int | None = None,
+    ) -> str:
         """The secret of a new API key, for a new creator or a known one."""
         number = self.creator(creator) if creator else creator_id
         with self.db.transaction() as conn:
@@ -81,8 +112,9 @@ class Platform:
                 " where not exists (select 1 from grade_baselines)"
             )
             conn.execute(
-                "insert into grades select %s, %s, %s, 7000, %s, 1, min(id), '{}', false, %s from grade_baselines"
-                " on conflict (post_id) do update set grade = excluded.grade, reopened = true",
+                "insert into grades select %s, %s, %s, 7000, %s, 1, min(id), '{}', false, %s from"
+                " grade_baselines on conflict (post_id) do update set grade = excluded.grade,"
+                " reopened = true",
                 (post_id, status, grade, NOW, NOW),
             )
 
@@ -110,11 +142,16 @@ def event(kind: str, post_id: bytes | None = None, *, at: datetime = NOW, **fiel
     return Event(fields.pop("event_id", UUID(int=next(_numbers))), at, kind, post_id, **fields)
 
 
-def watching(post_id: bytes, viewers: int, *, share: float = 0.5, saves: int = 0, at: datetime = NOW) -> list[Event]:
+def watching(
+    post_id: bytes, viewers: int, *, share: float = 0.5, saves: int = 0, at: datetime = NOW
+) -> list[Event]:
     """So many people watch that share of 20 s; the first of them save it."""
     fans = [f"fan-{n}" for n in range(viewers)]
     watch_ms = round(share * 20_000)
-    seen = [event("view", post_id, account=fan, at=at, watch_ms=watch_ms, length_ms=20_000) for fan in fans]
+    seen = [
+        event("view", post_id, account=fan, at=at, watch_ms=watch_ms, length_ms=20_000)
+        for fan in fans
+    ]
     return seen + [event("save", post_id, account=fan, at=at) for fan in fans[:saves]]
 
 

@@ -1,4 +1,6 @@
-"""What is booked reaches the vault once, is divided there by the contract itself, and both sides agree."""
+"""What is booked reaches the vault once, is divided there by the contract itself, and both sides
+agree.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -58,7 +60,9 @@ def booked(platform: Platform, town: Town, outcome: Outcome, grade: str, cents: 
             (post, NOW),
         )
     with platform.db.transaction() as conn:  # whom the contract pays is whom the books pay
-        conn.execute("update creators set account = %s where handle = 'first'", (town.first.address,))
+        conn.execute(
+            "update creators set account = %s where handle = 'first'", (town.first.address,)
+        )
     ((first,),) = platform.rows("select id from creators where handle = 'first'")
     terms = ("derivative", redirect, first) if redirect else ("original", 0, None)
     platform.terms(post, *terms, final_at=NOW + timedelta(days=7))
@@ -68,7 +72,9 @@ def booked(platform: Platform, town: Town, outcome: Outcome, grade: str, cents: 
     return post
 
 
-def test_pay_reaches_the_contract_once_and_agrees_to_the_cent(town: Town, platform: Platform) -> None:
+def test_pay_reaches_the_contract_once_and_agrees_to_the_cent(
+    town: Town, platform: Platform
+) -> None:
     platform.creator("poster"), platform.creator("first")
     till = Till(units_per_cent=UNITS)
     copy = booked(platform, town, Outcome.DERIVATIVE, "A", 9_999)
@@ -78,24 +84,36 @@ def test_pay_reaches_the_contract_once_and_agrees_to_the_cent(town: Town, platfo
         return chain_pay.send_pay(platform.db, town.client, town.officer, till, now)
 
     assert send() == Sent(refused=2)  # the vault is empty: nothing is lost, and it is tried again
-    assert platform.rows("select distinct error from ledger_chain_payments") == [("BudgetExceeded",)]
+    assert platform.rows("select distinct error from ledger_chain_payments") == [
+        ("BudgetExceeded",)
+    ]
     assert send() == Sent()  # not every few seconds
     economy.fund_vault(town.client, town.fan, 10**9)
     assert send(after(minutes=1)) == Sent(paid=2)
     assert send(after(days=1)) == Sent()
     assert economy.contested(town.client, copy) // UNITS == 10_998 * 4_660 // 10_000
-    assert platform.rows("select status, agrees, tries from ledger_chain_payments") == [("sent", True, 2)] * 2
-    paid = economy.claimable(town.client, town.poster.address) + economy.contested(town.client, copy)
+    assert (
+        platform.rows("select status, agrees, tries from ledger_chain_payments")
+        == [("sent", True, 2)] * 2
+    )
+    paid = economy.claimable(town.client, town.poster.address) + economy.contested(
+        town.client, copy
+    )
     assert paid == (9_999 * 1_000 * 11 // 10) + 777 * 1_000 * 11 // 10
 
     # A run that died between the transaction and its record: found on chain, and not paid again.
     with platform.db.transaction() as conn:
         conn.execute("update ledger_chain_payments set status = 'due'")
     assert send(after(days=1)) == Sent(paid=2)
-    assert economy.claimable(town.client, town.poster.address) + economy.contested(town.client, copy) == paid
+    assert (
+        economy.claimable(town.client, town.poster.address) + economy.contested(town.client, copy)
+        == paid
+    )
 
 
-def test_what_the_contract_judges_otherwise_is_held_before_it_is_sent(town: Town, platform: Platform) -> None:
+def test_what_the_contract_judges_otherwise_is_held_before_it_is_sent(
+    town: Town, platform: Platform
+) -> None:
     """A won appeal that the contract does not know yet: it would go on paying the accuser."""
     platform.creator("poster"), platform.creator("first")
     economy.fund_vault(town.client, town.fan, 10**9)
@@ -113,14 +131,19 @@ def test_what_the_contract_judges_otherwise_is_held_before_it_is_sent(town: Town
     assert platform.rows("select status, error, to_original from ledger_chain_payments") == [
         ("held", "JudgedOtherwise", None)
     ]
-    assert economy.contested(town.client, copy) == economy.claimable(town.client, town.first.address) == 0
+    assert (
+        economy.contested(town.client, copy)
+        == economy.claimable(town.client, town.first.address)
+        == 0
+    )
 
     dispute = economy.open_dispute(town.client, town.poster, copy, digest("raw file"))
     economy.answer_dispute(town.client, town.first, dispute, digest("I was first"))
     economy.rule(town.client, town.arbiter, dispute, Outcome.ORIGINAL, digest("it is older"))
     economy.accept_ruling(town.client, town.first, dispute)
     economy.settle(town.client, town.fan, dispute)
-    # The contract pays the bonus of an original, the books had booked a copy's: to be seen, and nobody's loss.
+    # The contract pays the bonus of an original, the books had booked a copy's: to be seen, and
+    # nobody's loss.
     assert send(after(days=1)) == Sent(paid=1, differing=1)
     assert economy.claimable(town.client, town.poster.address) == 12_000
     assert economy.claimable(town.client, town.first.address) == 0
@@ -131,11 +154,15 @@ def test_the_right_share_to_the_wrong_account_is_held(town: Town, platform: Plat
     economy.fund_vault(town.client, town.fan, 10**9)
     copy = booked(platform, town, Outcome.DERIVATIVE, "C", 10_000)
     redirect = verify.read_redirect(town.client, copy).redirect_bps
-    platform.terms(copy, "derivative", redirect, platform.creator("another"), final_at=after(days=7))
+    platform.terms(
+        copy, "derivative", redirect, platform.creator("another"), final_at=after(days=7)
+    )
     assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), NOW) == Sent(held=1)
 
 
-def test_a_payment_is_paid_when_it_is_final_and_sent_again_when_its_block_goes(town: Town, platform: Platform) -> None:
+def test_a_payment_is_paid_when_it_is_final_and_sent_again_when_its_block_goes(
+    town: Town, platform: Platform
+) -> None:
     platform.creator("poster"), platform.creator("first")
     economy.fund_vault(town.client, town.fan, 10**9)
     town.anvil.mine(3)
@@ -182,15 +209,21 @@ def test_a_round_sends_few_payments_and_the_next_goes_on(
     economy.fund_vault(town.client, town.fan, 10**9)
     for _ in range(3):
         booked(platform, town, Outcome.ORIGINAL, "C", 100)
-    rounds = [chain_pay.send_pay(platform.db, town.client, town.officer, Till(), NOW) for _ in range(3)]
+    rounds = [
+        chain_pay.send_pay(platform.db, town.client, town.officer, Till(), NOW) for _ in range(3)
+    ]
     assert [done.paid for done in rounds] == [2, 1, 0]
 
 
 def test_less_than_a_cent_apart_is_the_same() -> None:
-    pay = PayToSend(1, bytes(32), NOW.date(), None, 100, "A", 46, 54, None, Standing("original", 0, None))
+    pay = PayToSend(
+        1, bytes(32), NOW.date(), None, 100, "A", 46, 54, None, Standing("original", 0, None)
+    )
     split = Split(46_999, 53_001, False, False)
     assert chain_pay.agrees(split, pay, Till(units_per_cent=UNITS))
-    assert not chain_pay.agrees(replace(split, to_original=48_000, to_poster=52_000), pay, Till(units_per_cent=UNITS))
+    assert not chain_pay.agrees(
+        replace(split, to_original=48_000, to_poster=52_000), pay, Till(units_per_cent=UNITS)
+    )
     assert chain_pay.agrees(Split(46, 54, False, False), pay, Till())
     assert not chain_pay.agrees(Split(47, 53, False, False), pay, Till())
 
@@ -198,7 +231,9 @@ def test_less_than_a_cent_apart_is_the_same() -> None:
 def test_the_operator_sees_what_is_stuck_and_settles_it_once(
     town: Town, platform: Platform, client: TestClient
 ) -> None:
-    """An appeal that was won here after the contract's verdict became final: the contract cannot follow."""
+    """An appeal that was won here after the contract's verdict became final: the contract cannot
+    follow.
+    """
     admin = {"Authorization": "Bearer operator"}
     platform.creator("poster"), platform.creator("first")
     economy.fund_vault(town.client, town.fan, 10**9)
@@ -216,16 +251,27 @@ def test_the_operator_sees_what_is_stuck_and_settles_it_once(
     platform.terms(copy, "original", final_at=NOW, ruled=True)
     assert send(NOW) == Sent(held=1)
     (waiting,) = stuck()
-    assert (waiting["creator"], waiting["verdict"], waiting["status"]) == ("poster", "original", "held")
-    assert (waiting["to_poster"], waiting["to_original"]) == (11_000, 0), "what was contested is the poster's by now"
+    assert (waiting["creator"], waiting["verdict"], waiting["status"]) == (
+        "poster",
+        "original",
+        "held",
+    )
+    assert (waiting["to_poster"], waiting["to_original"]) == (11_000, 0), (
+        "what was contested is the poster's by now"
+    )
     assert waiting["chain_says"] | {"beneficiary": ""} == {
-        "outcome": "derivative", "status": "provisional", "redirect_bps": 4_660, "beneficiary": "",
-    }  # fmt: skip
+        "outcome": "derivative",
+        "status": "provisional",
+        "redirect_bps": 4_660,
+        "beneficiary": "",
+    }
     assert "can still be disputed on chain" in waiting["advice"]
     town.wait(7 * 86_400 + 1)
     assert send(after(days=8)) == Sent(held=1)
     (waiting,) = stuck()
-    assert waiting["chain_says"]["status"] == "final" and "withhold it here first" in waiting["advice"]
+    assert (
+        waiting["chain_says"]["status"] == "final" and "withhold it here first" in waiting["advice"]
+    )
     page = client.get("/stuck_payments", headers=admin).text
     assert "$110.00" in page and "46.6 %" in page
 
@@ -237,16 +283,26 @@ def test_the_operator_sees_what_is_stuck_and_settles_it_once(
     for path, body in (("withhold", intent), ("settle", note), ("resume", {})):
         assert client.post(f"{base}/{path}", json=body).status_code == 401
         assert client.post(f"{base}/{path}", json=body, headers=reviewer).status_code == 403
-    assert client.post(f"{base}/settle", json=note, headers=admin).status_code == 404, "not before it is withheld"
-    assert client.post(f"{base}/withhold", json=intent | {"note": "paid"}, headers=admin).status_code == 422
-    assert client.post(f"{base}/withhold", json=intent | {"to_poster": 1}, headers=admin).status_code == 409
+    assert client.post(f"{base}/settle", json=note, headers=admin).status_code == 404, (
+        "not before it is withheld"
+    )
+    assert (
+        client.post(f"{base}/withhold", json=intent | {"note": "paid"}, headers=admin).status_code
+        == 422
+    )
+    assert (
+        client.post(f"{base}/withhold", json=intent | {"to_poster": 1}, headers=admin).status_code
+        == 409
+    )
     with platform.db.transaction() as conn:  # the clerk is at it
         assert ledger_chain.try_lock(conn)
         assert client.post(f"{base}/withhold", json=intent, headers=admin).json()["code"] == "busy"
     assert client.post(f"{base}/withhold", json=intent, headers=admin).status_code == 200
     assert client.post(f"{base}/withhold", json=intent, headers=admin).status_code == 409, "once"
     assert "Do not pay yet" in stuck()[0]["advice"]
-    assert client.post(f"{base}/settle", json=note, headers=admin).status_code == 404, "not before it is confirmed"
+    assert client.post(f"{base}/settle", json=note, headers=admin).status_code == 404, (
+        "not before it is confirmed"
+    )
     assert client.get("/api/creators/poster").json()["stuck_on_chain"] == 11_000
     assert send(after(days=9)) == Sent(confirmed=1)
     assert "pay it now" in stuck()[0]["advice"]
@@ -259,21 +315,30 @@ def test_the_operator_sees_what_is_stuck_and_settles_it_once(
     assert stuck() == []
     assert send(after(days=30)) == Sent()
     assert platform.rows(
-        "select status, withheld_by, settled_by, settled_note, withheld_to_poster from ledger_chain_payments"
+        "select status, withheld_by, settled_by, settled_note, withheld_to_poster from"
+        " ledger_chain_payments"
     ) == [("settled", "operator", "operator", note["note"], 11_000)]
     assert client.get("/api/creators/poster").json()["stuck_on_chain"] == 0
-    assert economy.contested(town.client, copy) == economy.claimable(town.client, town.poster.address) == 0
+    assert (
+        economy.contested(town.client, copy)
+        == economy.claimable(town.client, town.poster.address)
+        == 0
+    )
 
 
 @pytest.mark.usefixtures("automine_again")
 def test_what_is_under_way_cannot_be_withheld_and_is_found_when_it_is_mined(
     town: Town, platform: Platform, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No block comes while the payment waits for one: neither is it refused, nor sent again, nor paid by hand."""
+    """No block comes while the payment waits for one: neither is it refused, nor sent again, nor
+    paid by hand.
+    """
     impatient(monkeypatch)
     platform.creator("poster"), platform.creator("first")
     booked(platform, town, Outcome.ORIGINAL, "C", 10_000)
-    assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), NOW) == Sent(refused=1)
+    assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), NOW) == Sent(
+        refused=1
+    )
     economy.fund_vault(town.client, town.fan, 10**9)
     ((number,),) = platform.rows("select transaction_id from ledger_chain_payments")
     town.anvil.set_automine(False)
@@ -282,11 +347,15 @@ def test_what_is_under_way_cannot_be_withheld_and_is_found_when_it_is_mined(
     assert withhold(client, number, 10_000).status_code == 404
     assert client.get("/api/stuck_payments", headers=ADMIN).json() == []
     nonce = town.client.account_nonce(town.officer.address, "pending")
-    assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(minutes=2)) == Sent(waiting=1)
+    assert chain_pay.send_pay(
+        platform.db, town.client, town.officer, Till(), after(minutes=2)
+    ) == Sent(waiting=1)
     assert withhold(client, number, 10_000).status_code == 404
     assert town.client.account_nonce(town.officer.address, "pending") == nonce
     town.anvil.mine()
-    assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(minutes=3)) == Sent(paid=1)
+    assert chain_pay.send_pay(
+        platform.db, town.client, town.officer, Till(), after(minutes=3)
+    ) == Sent(paid=1)
     assert economy.claimable(town.client, town.poster.address) == 10_000
 
 
@@ -294,7 +363,9 @@ def test_what_is_under_way_cannot_be_withheld_and_is_found_when_it_is_mined(
 def test_what_was_sent_before_it_was_withheld_is_not_confirmed_while_it_can_be_mined(
     town: Town, platform: Platform, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An endpoint that forgot what is pending says refused; a block holds the first transaction later all the same."""
+    """An endpoint that forgot what is pending says refused; a block holds the first transaction
+    later all the same.
+    """
     impatient(monkeypatch)
     platform.creator("poster"), platform.creator("first")
     economy.fund_vault(town.client, town.fan, 10**9)
@@ -302,29 +373,50 @@ def test_what_was_sent_before_it_was_withheld_is_not_confirmed_while_it_can_be_m
     town.anvil.set_automine(False)
     for minute in (0, 1):  # both are signed, none is in a block; the second waits behind the first
         with pytest.raises(ChainTimeout):
-            chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(minutes=minute))
+            chain_pay.send_pay(
+                platform.db, town.client, town.officer, Till(), after(minutes=minute)
+            )
     with platform.db.transaction() as conn:
-        conn.execute("update ledger_chain_payments set status = 'refused', error = 'BudgetExceeded'")
+        conn.execute(
+            "update ledger_chain_payments set status = 'refused', error = 'BudgetExceeded'"
+        )
     numbers = dict(
-        platform.rows("select post_id, transaction_id from ledger_chain_payments join ledger_transactions t on t.id ="
-                      " transaction_id")
-    )  # fmt: skip
+        platform.rows(
+            "select post_id, transaction_id from ledger_chain_payments join ledger_transactions t"
+            " on t.id = transaction_id"
+        )
+    )
     for post in (lost, mined):
         assert withhold(client, numbers[post], 10_000).status_code == 200
-    assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(hours=1)) == Sent()
-    waiting = {sender.lower(): txs for sender, txs in town.anvil.call("txpool_content")["pending"].items()}
-    _, second = sorted(waiting[hexed(town.officer.address)].values(), key=lambda tx: int(tx["nonce"], 16))
+    assert (
+        chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(hours=1)) == Sent()
+    )
+    waiting = {
+        sender.lower(): txs for sender, txs in town.anvil.call("txpool_content")["pending"].items()
+    }
+    _, second = sorted(
+        waiting[hexed(town.officer.address)].values(), key=lambda tx: int(tx["nonce"], 16)
+    )
     town.anvil.call("anvil_dropTransaction", second["hash"])  # out of every memory, or so it seems
     town.anvil.mine()
-    assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(hours=2)) == Sent()
+    assert (
+        chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(hours=2)) == Sent()
+    )
     assert sorted(platform.rows("select status, confirmed_at from ledger_chain_payments")) == [
-        ("sent", None), ("withheld", None),
-    ]  # fmt: skip
-    ((left,),) = platform.rows("select transaction_id from ledger_chain_payments where status = 'withheld'")
-    assert client.post(f"/api/stuck_payments/{left}/settle", json={"note": "By bank, no. 1."}, headers=ADMIN).is_error
+        ("sent", None),
+        ("withheld", None),
+    ]
+    ((left,),) = platform.rows(
+        "select transaction_id from ledger_chain_payments where status = 'withheld'"
+    )
+    assert client.post(
+        f"/api/stuck_payments/{left}/settle", json={"note": "By bank, no. 1."}, headers=ADMIN
+    ).is_error
     town.anvil.set_automine(True)
     economy.fund_vault(town.client, town.officer, 1)  # spends the nonce
-    assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(hours=3)) == Sent()
+    assert (
+        chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(hours=3)) == Sent()
+    )
     town.anvil.mine(FINALITY)
     sent = chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(hours=4))
     assert (sent.confirmed, sent.final, sent.paid) == (1, 1, 0)
@@ -337,20 +429,31 @@ def test_what_was_withheld_in_the_moment_of_sending_is_not_sent(
     """The sender has lost its lock with its connection, and does not know."""
     platform.creator("poster"), platform.creator("first")
     booked(platform, town, Outcome.ORIGINAL, "C", 10_000)
-    assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), NOW) == Sent(refused=1)
+    assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), NOW) == Sent(
+        refused=1
+    )
     economy.fund_vault(town.client, town.fan, 10**9)
     ((number,),) = platform.rows("select transaction_id from ledger_chain_payments")
     with platform.db.transaction() as conn:
         (pay,) = ledger_chain.list_unsent(conn, after(hours=1), 1)
     assert withhold(client, number, 10_000).status_code == 200
-    assert chain_pay._send(platform.db, town.client, town.officer, Till(), pay, after(hours=1)) == "held"
+    assert (
+        chain_pay._send(platform.db, town.client, town.officer, Till(), pay, after(hours=1))
+        == "held"
+    )
     assert economy.claimable(town.client, town.poster.address) == 0
     assert platform.rows("select status from ledger_chain_payments") == [("withheld",)]
-    assert client.post(f"/api/stuck_payments/{number}/resume", headers=ADMIN).json()["status"] == "due"
-    assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), datetime.now(UTC)) == Sent(paid=1)
+    assert (
+        client.post(f"/api/stuck_payments/{number}/resume", headers=ADMIN).json()["status"] == "due"
+    )
+    assert chain_pay.send_pay(
+        platform.db, town.client, town.officer, Till(), datetime.now(UTC)
+    ) == Sent(paid=1)
 
 
-def test_the_form_of_the_page_settles_as_well(town: Town, platform: Platform, client: TestClient) -> None:
+def test_the_form_of_the_page_settles_as_well(
+    town: Town, platform: Platform, client: TestClient
+) -> None:
     platform.creator("poster"), platform.creator("first")
     booked(platform, town, Outcome.ORIGINAL, "A", 10_000)
     till = Till()
@@ -360,7 +463,9 @@ def test_the_form_of_the_page_settles_as_well(town: Town, platform: Platform, cl
     form = {"note": "Paid from the till, receipt 12.", "to_poster": "12000", "to_original": "0"}
     base = f"/stuck_payments/{number}"
     for step in ("withhold", "resume", "settle"):
-        refused = client.post(f"{base}/{step}", data=form, headers={"Origin": "https://elsewhere.example"})
+        refused = client.post(
+            f"{base}/{step}", data=form, headers={"Origin": "https://elsewhere.example"}
+        )
         assert refused.status_code == 403
     assert 'name="to_poster" value="12000"' in client.get("/stuck_payments").text
     assert client.post(f"{base}/withhold", data=form, follow_redirects=False).status_code == 303
@@ -369,7 +474,9 @@ def test_the_form_of_the_page_settles_as_well(town: Town, platform: Platform, cl
     now = datetime.now(UTC) + timedelta(hours=1)
     assert chain_pay.send_pay(platform.db, town.client, town.officer, till, now) == Sent(refused=1)
     assert client.post(f"{base}/withhold", data=form, follow_redirects=False).status_code == 303
-    assert chain_pay.send_pay(platform.db, town.client, town.officer, till, now) == Sent(confirmed=1)
+    assert chain_pay.send_pay(platform.db, town.client, town.officer, till, now) == Sent(
+        confirmed=1
+    )
     assert f'action="{base}/settle"' in client.get("/stuck_payments").text
     assert client.post(f"{base}/settle", data=form, follow_redirects=False).status_code == 303
     assert "All that is booked is on chain" in client.get("/stuck_payments").text

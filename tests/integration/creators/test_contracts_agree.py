@@ -1,4 +1,6 @@
-"""The same payments, freezes, disputes and appeals in the books and in the contracts: every balance agrees."""
+"""The same payments, freezes, disputes and appeals in the books and in the contracts: every
+balance agrees.
+"""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -52,14 +54,19 @@ class TwoWorlds:
         assert result is not None
         with self.platform.db.transaction() as conn:
             conn.execute(
-                "insert into posts (post_id, creator_id, media_type, published_at) values (%s, %s, 'image', %s)",
+                "insert into posts (post_id, creator_id, media_type, published_at) values (%s, %s,"
+                " 'image', %s)",
                 (post, self.poster, self.now()),
             )
         derived = outcome is Outcome.DERIVATIVE
         self.platform.terms(
-            post, "derivative" if derived else "original", result.redirect_bps, self.first if derived else None,
-            final_at=datetime.fromtimestamp(result.final_at, UTC), now=self.now(),
-        )  # fmt: skip
+            post,
+            "derivative" if derived else "original",
+            result.redirect_bps,
+            self.first if derived else None,
+            final_at=datetime.fromtimestamp(result.final_at, UTC),
+            now=self.now(),
+        )
         assert result.final_at - result.recorded_at == payments.DISPUTE_WINDOW.total_seconds()
         self.posts.append(post)
 
@@ -67,7 +74,9 @@ class TwoWorlds:
         self.weeks += 1
         week = self.now() + timedelta(weeks=self.weeks)
         number = list(Grade).index(grade) + 1
-        economy.credit_bonus(self.town.client, self.town.officer, post, digest(f"week {self.weeks}"), cents, number)
+        economy.credit_bonus(
+            self.town.client, self.town.officer, post, digest(f"week {self.weeks}"), cents, number
+        )
         self.platform.grade(post, grade)
         assert self.platform.earns(post, cents, at=week) == "new"
         # No corrections: here the grade changes from week to week.
@@ -78,18 +87,26 @@ class TwoWorlds:
             return
         alert = hashlib.sha256(post + bytes([len(self.freezes)])).digest()
         until = self.town.now() + 20 * DAY_S
-        economy.freeze_post(self.town.client, self.town.officer, post, alert, digest(alert.hex()), until)
+        economy.freeze_post(
+            self.town.client, self.town.officer, post, alert, digest(alert.hex()), until
+        )
         self.freezes[post] = (alert, UUID(bytes=alert[:16]))
         with self.platform.db.transaction() as conn:
             payments.freeze(
-                conn, UUID(bytes=alert[:16]), now=self.now(), until=datetime.fromtimestamp(until, UTC), post_id=post
+                conn,
+                UUID(bytes=alert[:16]),
+                now=self.now(),
+                until=datetime.fromtimestamp(until, UTC),
+                post_id=post,
             )
 
     def release(self, post: bytes) -> None:
         if post not in self.freezes:
             return
         alert, number = self.freezes.pop(post)
-        economy.resolve_freeze(self.town.client, self.town.arbiter, alert, upheld=False, reason_hash=digest("real"))
+        economy.resolve_freeze(
+            self.town.client, self.town.arbiter, alert, upheld=False, reason_hash=digest("real")
+        )
         if self.frozen_on_chain(post):
             self.splitter("releaseFrozen", post, hexed(ZERO_ADDRESS))
         with self.platform.db.transaction() as conn:
@@ -103,9 +120,14 @@ class TwoWorlds:
             terms = ledger_terms.find(conn, post)
         assert terms is not None
         self.platform.terms(
-            post, terms.verdict, terms.redirect_bps, terms.creditor_id, final_at=terms.final_at, disputed=True,
+            post,
+            terms.verdict,
+            terms.redirect_bps,
+            terms.creditor_id,
+            final_at=terms.final_at,
+            disputed=True,
             now=self.now(),
-        )  # fmt: skip
+        )
         self.pay(post, 777, Grade.A)
         economy.answer_dispute(client, self.town.first, dispute, digest("I was first"))
         economy.rule(client, self.town.arbiter, dispute, Outcome.ORIGINAL, digest("it is older"))
@@ -114,7 +136,9 @@ class TwoWorlds:
         if economy.contested(client, post):
             economy.pay_contested(client, self.town.fan, post)
         with self.platform.db.transaction() as conn:
-            payments.set_terms(conn, PostTerms(post, "original", 0, None, self.now(), ruled=True), self.now())
+            payments.set_terms(
+                conn, PostTerms(post, "original", 0, None, self.now(), ruled=True), self.now()
+            )
 
     def time_to_dispute_is_over(self) -> None:
         self.town.wait(int(payments.DISPUTE_WINDOW.total_seconds()) + 60)
@@ -127,16 +151,27 @@ class TwoWorlds:
 
     def splitter(self, function: str, *args: object) -> None:
         to = address_bytes(self.town.client.deployment.revenue_splitter)
-        transact(self.town.client, self.town.fan, to, contract("RevenueSplitter").call_data(function, *args))
+        transact(
+            self.town.client,
+            self.town.fan,
+            to,
+            contract("RevenueSplitter").call_data(function, *args),
+        )
 
     def frozen_on_chain(self, post: bytes) -> int:
         splitter = self.town.client.deployment.revenue_splitter
-        return int(self.town.client.read("RevenueSplitter", splitter, "frozenEarnings", post, hexed(ZERO_ADDRESS)))
+        return int(
+            self.town.client.read(
+                "RevenueSplitter", splitter, "frozenEarnings", post, hexed(ZERO_ADDRESS)
+            )
+        )
 
     def compare(self) -> None:
         client = self.town.client
         for number, account in ((self.poster, self.town.poster), (self.first, self.town.first)):
-            assert self.platform.totals(number).available == economy.claimable(client, account.address)
+            assert self.platform.totals(number).available == economy.claimable(
+                client, account.address
+            )
         for post in self.posts:
             with self.platform.db.transaction() as conn:
                 held = ledger.waiting(conn, post)
@@ -165,7 +200,10 @@ def test_books_and_contracts_hold_the_same(town: Town, platform: Platform) -> No
     for post in posts:
         worlds.release(post)
     worlds.compare()
-    assert min(worlds.most_contested, worlds.most_frozen) > 0  # the sequence did hold money both ways
+    # the sequence did hold money both ways
+    assert min(worlds.most_contested, worlds.most_frozen) > 0
     totals = [platform.totals(number) for number in (worlds.poster, worlds.first)]
-    assert sum(t.earned for t in totals) == sum(t.available + t.contested + t.frozen for t in totals)
+    assert sum(t.earned for t in totals) == sum(
+        t.available + t.contested + t.frozen for t in totals
+    )
     assert sum(t.contested + t.frozen for t in totals) == 0

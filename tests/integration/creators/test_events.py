@@ -20,14 +20,24 @@ def test_an_event_counts_once_however_often_it_comes(platform: Platform) -> None
     assert platform.happen(view, view) == 1
     assert platform.happen(view, event("like", post, account="fan")) == 1
     assert platform.rows("select kind, count(*) from engagement_events group by 1 order by 1") == [
-        ("like", 1), ("view", 1),
-    ]  # fmt: skip
+        ("like", 1),
+        ("view", 1),
+    ]
 
 
 def test_batches_that_overlap_do_not_wait_for_each_other_for_ever(platform: Platform) -> None:
     posts = [platform.post(platform.creator(f"creator-{n}")) for n in range(5)]
-    known = [event("view", posts[n % 5], account=f"fan-{n}", user_agent=f"agent {n % 7}", referrer=f"host/{n % 11}",
-                   at=NOW - timedelta(days=n % 3)) for n in range(600)]  # fmt: skip
+    known = [
+        event(
+            "view",
+            posts[n % 5],
+            account=f"fan-{n}",
+            user_agent=f"agent {n % 7}",
+            referrer=f"host/{n % 11}",
+            at=NOW - timedelta(days=n % 3),
+        )
+        for n in range(600)
+    ]
 
     def send(seed: int) -> int:
         mine = known.copy()
@@ -43,11 +53,20 @@ def test_batches_that_overlap_do_not_wait_for_each_other_for_ever(platform: Plat
 
 def test_every_event_lies_in_the_partition_of_its_day_in_utc(platform: Platform) -> None:
     midnight = datetime(2026, 11, 20, tzinfo=UTC)
-    platform.happen(*(event("login", account="a", at=midnight + timedelta(seconds=s)) for s in (-1, 0, 86_399, 86_400)))
-    found = platform.rows("select tableoid::regclass::text, count(*) from engagement_events group by 1 order by 1")
+    platform.happen(
+        *(
+            event("login", account="a", at=midnight + timedelta(seconds=s))
+            for s in (-1, 0, 86_399, 86_400)
+        )
+    )
+    found = platform.rows(
+        "select tableoid::regclass::text, count(*) from engagement_events group by 1 order by 1"
+    )
     assert found == [
-        ("engagement_events_20261119", 1), ("engagement_events_20261120", 2), ("engagement_events_20261121", 1),
-    ]  # fmt: skip
+        ("engagement_events_20261119", 1),
+        ("engagement_events_20261120", 2),
+        ("engagement_events_20261121", 1),
+    ]
 
 
 def test_old_days_are_forgotten_and_nothing_else(platform: Platform) -> None:
@@ -81,7 +100,9 @@ def test_an_event_knows_whom_it_is_about(platform: Platform) -> None:
         event("gift", creator="nobody yet", account="fan", value_minor=100),
         event("like", bytes(32), account="fan"),
     )
-    found = platform.rows("select kind, creator_id from engagement_events order by kind, creator_id nulls last")
+    found = platform.rows(
+        "select kind, creator_id from engagement_events order by kind, creator_id nulls last"
+    )
     assert found == [("follow", bob), ("gift", None), ("like", alice), ("like", None)]
 
 
@@ -92,7 +113,8 @@ def test_events_of_a_post_that_is_not_registered_yet_count_once_it_is(platform: 
     alice = platform.creator("alice")
     with platform.db.transaction() as conn:
         conn.execute(
-            "insert into posts (post_id, creator_id, media_type, published_at) values (%s, %s, 'video', %s)",
+            "insert into posts (post_id, creator_id, media_type, published_at) values (%s, %s,"
+            " 'video', %s)",
             (early, alice, NOW),
         )
     assert platform.tick().graded == 1
@@ -111,14 +133,21 @@ def test_exclusions_leave_out_what_they_name_and_nothing_else(platform: Platform
     )
 
     def counted() -> list[tuple[object, ...]]:
-        return platform.rows(f"select coalesce(account, '-') from engagement_events e where {COUNTS} order by 1")
+        return platform.rows(
+            f"select coalesce(account, '-') from engagement_events e where {COUNTS} order by 1"
+        )
 
     assert len(counted()) == 6
     with platform.db.transaction() as conn:
-        engagement_exclusions.exclude(conn, [
-            Exclusion("account", "bot", "crawler", post_id=post, alert_id=ALERT),
-            Exclusion("device", "phone-3", "farm", since=NOW - timedelta(hours=1), alert_id=ALERT),
-        ])  # fmt: skip
+        engagement_exclusions.exclude(
+            conn,
+            [
+                Exclusion("account", "bot", "crawler", post_id=post, alert_id=ALERT),
+                Exclusion(
+                    "device", "phone-3", "farm", since=NOW - timedelta(hours=1), alert_id=ALERT
+                ),
+            ],
+        )
     assert counted() == [("-",), ("bot",), ("fan-2",), ("phone-3",)]
     with platform.db.transaction() as conn:
         engagement_exclusions.exclude(conn, [Exclusion("ip_hash", "ab" * 8, "proxy")])
@@ -132,7 +161,9 @@ def test_exclusions_mark_the_posts_they_touch(platform: Platform) -> None:
     platform.happen(event("like", post, account="bot"), event("like", other, account="fan"))
     platform.tick()
     with platform.db.transaction() as conn:
-        engagement_exclusions.exclude(conn, [Exclusion("account", "bot", "crawler", alert_id=ALERT)])
+        engagement_exclusions.exclude(
+            conn, [Exclusion("account", "bot", "crawler", alert_id=ALERT)]
+        )
     assert platform.rows("select post_id, reopen from engagement_changed") == [(post, False)]
     with platform.db.transaction() as conn:
         engagement_exclusions.lift(conn, ALERT)

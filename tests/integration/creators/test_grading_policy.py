@@ -18,9 +18,16 @@ def rules(**changes: Any) -> dict[str, Any]:
     return {"weights_bps": WEIGHTS, "cutoffs_bps": CUTOFFS, "note": "A try."} | changes
 
 
-def test_a_dry_run_says_whom_it_would_touch_and_changes_nothing(client: TestClient, platform: Platform) -> None:
-    posts = [platform.post(platform.creator(f"c-{n}"), published=NOW - timedelta(days=2)) for n in range(32)]
-    platform.happen(*(e for n, post in enumerate(posts) for e in watching(post, 40, share=0.3 + n / 64, at=NOW)))
+def test_a_dry_run_says_whom_it_would_touch_and_changes_nothing(
+    client: TestClient, platform: Platform
+) -> None:
+    posts = [
+        platform.post(platform.creator(f"c-{n}"), published=NOW - timedelta(days=2))
+        for n in range(32)
+    ]
+    platform.happen(
+        *(e for n, post in enumerate(posts) for e in watching(post, 40, share=0.3 + n / 64, at=NOW))
+    )
     platform.tick(NOW)
     for post in posts[-3:]:
         platform.earns(post, 10_000)
@@ -33,7 +40,8 @@ def test_a_dry_run_says_whom_it_would_touch_and_changes_nothing(client: TestClie
         return found
 
     assert dry_run() == {"posts": 32, "changed": 0, "moves": {}, "bonus_minor": 0, "first": []}
-    # Nobody saves, comments, shares or likes here: all is the half of them, and watching is a third of the score.
+    # Nobody saves, comments, shares or likes here: all is the half of them, and watching is a third
+    # of the score.
     found = dry_run(weights_bps=dict.fromkeys(WEIGHTS, 0) | {"watch": 10_000})
     assert (found["posts"], found["first"][0]["becomes"]) == (32, "A")
     assert found["changed"] == sum(found["moves"].values()) > 10
@@ -43,7 +51,9 @@ def test_a_dry_run_says_whom_it_would_touch_and_changes_nothing(client: TestClie
 
 
 def test_new_rules_are_a_new_version_with_a_name_behind_it(client: TestClient) -> None:
-    answer = client.post("/api/grading/policy", json=rules(effective_from=LATER, min_cohort=50), headers=OPERATOR)
+    answer = client.post(
+        "/api/grading/policy", json=rules(effective_from=LATER, min_cohort=50), headers=OPERATOR
+    )
     assert answer.status_code == 201, answer.text
     newest, first = client.get("/api/grading/policy").json()
     assert newest == answer.json()
@@ -61,13 +71,20 @@ def test_new_rules_are_a_new_version_with_a_name_behind_it(client: TestClient) -
     ],
 )
 def test_rules_that_cannot_be_are_refused(client: TestClient, changes: dict[str, Any]) -> None:
-    answer = client.post("/api/grading/policy", json=rules(effective_from=LATER) | changes, headers=OPERATOR)
+    answer = client.post(
+        "/api/grading/policy", json=rules(effective_from=LATER) | changes, headers=OPERATOR
+    )
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_grade_policy")
 
 
 def test_a_version_does_not_begin_before_the_one_it_follows(client: TestClient) -> None:
     later = (NOW + timedelta(days=9)).isoformat()
-    assert client.post("/api/grading/policy", json=rules(effective_from=later), headers=OPERATOR).status_code == 201
+    assert (
+        client.post(
+            "/api/grading/policy", json=rules(effective_from=later), headers=OPERATOR
+        ).status_code
+        == 201
+    )
     answer = client.post("/api/grading/policy", json=rules(effective_from=LATER), headers=OPERATOR)
     assert answer.json()["code"] == "invalid_grade_policy"
 
@@ -77,4 +94,6 @@ def test_only_governance_changes_rules(client: TestClient, platform: Platform) -
     assert client.post("/api/grading/policy", json=body).status_code == 401
     reader = {"Authorization": f"Bearer {platform.key('reader', ['read'])}"}
     assert client.post("/api/grading/policy", json=body, headers=reader).status_code == 403
-    assert client.post("/api/grading/policy/dry-run", json=rules(), headers=reader).status_code == 403
+    assert (
+        client.post("/api/grading/policy/dry-run", json=rules(), headers=reader).status_code == 403
+    )

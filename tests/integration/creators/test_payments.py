@@ -1,4 +1,6 @@
-"""Money on a real database: what is due is paid once, what waits is settled once, and the books cannot be bent."""
+"""Money on a real database: what is due is paid once, what waits is settled once, and the books
+cannot be bent.
+"""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -38,7 +40,12 @@ def paid_copy(platform: Platform, *, final: bool) -> tuple[int, int, bytes]:
 def test_a_copy_pays_the_original_to_the_cent(platform: Platform) -> None:
     poster, first, post = paid_copy(platform, final=True)
     mine, theirs = platform.totals(poster), platform.totals(first)
-    assert (mine.earned, mine.redirected_away, mine.available, mine.contested) == (11_000, 6_600, 4_400, 0)
+    assert (mine.earned, mine.redirected_away, mine.available, mine.contested) == (
+        11_000,
+        6_600,
+        4_400,
+        0,
+    )
     assert (theirs.earned, theirs.redirected_to_me, theirs.available) == (0, 6_600, 6_600)
     ((facts,),) = platform.rows("select facts from ledger_transactions where post_id = %s", post)
     assert (facts["grade"], facts["bonus_bps"], facts["redirect_bps"], facts["creditor"]) == (
@@ -86,14 +93,18 @@ def test_a_post_that_cannot_be_paid_does_not_keep_others_waiting(
         platform.earns(post, 1_000, at=after(days=7))
     book = ledger.book
 
-    def fail(conn: Connection, kind: str, postings: list[Posting], facts: object, **about: Any) -> int:
+    def fail(
+        conn: Connection, kind: str, postings: list[Posting], facts: object, **about: Any
+    ) -> int:
         number = book(conn, kind, postings, facts, **about)
         assert about["post_id"] != posts[0], "a bug"
         return number
 
     monkeypatch.setattr(ledger, "book", fail)
     assert platform.run() == 4
-    assert platform.rows("select count(*) from ledger_transactions where post_id = %s", posts[0]) == [(0,)]
+    assert platform.rows(
+        "select count(*) from ledger_transactions where post_id = %s", posts[0]
+    ) == [(0,)]
     for post in posts:
         platform.grade(post, "A")
     assert platform.run(after(days=1)) == 4  # corrections, too
@@ -133,7 +144,11 @@ def test_a_contested_share_goes_to_the_original_when_the_time_is_over(platform: 
     assert platform.run(after(days=3)) == 1
     assert platform.run(after(days=4)) == 0
     mine = platform.totals(poster)
-    assert (mine.contested, mine.redirected_away, platform.totals(first).available) == (0, 6_600, 6_600)
+    assert (mine.contested, mine.redirected_away, platform.totals(first).available) == (
+        0,
+        6_600,
+        6_600,
+    )
 
 
 def test_a_dispute_stops_the_clock_and_a_won_appeal_pays_back(platform: Platform) -> None:
@@ -141,7 +156,8 @@ def test_a_dispute_stops_the_clock_and_a_won_appeal_pays_back(platform: Platform
     platform.terms(post, "derivative", 6_000, first, final_at=after(days=3), disputed=True)
     assert platform.run(after(days=30)) == 0
     platform.earns(post, 500, at=after(days=7))
-    assert platform.run(after(days=30)) == 1  # the next week is paid while the dispute goes on: its share waits, too
+    # the next week is paid while the dispute goes on: its share waits, too
+    assert platform.run(after(days=30)) == 1
     assert platform.totals(poster).contested == 6_600 + 330
     platform.terms(post, "original", final_at=after(days=30), ruled=True, now=after(days=30))
     mine = platform.totals(poster)
@@ -180,7 +196,9 @@ def test_a_frozen_account_goes_on_earning_in_the_books(platform: Platform) -> No
     assert (platform.totals(poster).available, platform.totals(poster).frozen) == (4_400 + 440, 0)
 
 
-def test_a_grade_that_rose_is_paid_up_once_and_one_that_fell_costs_nothing(platform: Platform) -> None:
+def test_a_grade_that_rose_is_paid_up_once_and_one_that_fell_costs_nothing(
+    platform: Platform,
+) -> None:
     poster = platform.creator("poster")
     better, worse = platform.post(poster), platform.post(poster)
     for post in (better, worse):
@@ -207,9 +225,13 @@ def test_terms_follow_the_newest_decision_and_never_an_appeal(platform: Platform
     terms = platform.find_terms(post)
     assert terms is not None
     assert (terms.verdict, terms.redirect_bps, terms.creditor, terms.final_at) == (
-        "derivative", 5_000, "first", after(days=7),
-    )  # fmt: skip
-    add_decision(platform, post, "derivative", 5_000, original, after(days=1))  # the same again: no new clock
+        "derivative",
+        5_000,
+        "first",
+        after(days=7),
+    )
+    # the same again: no new clock
+    add_decision(platform, post, "derivative", 5_000, original, after(days=1))
     platform.run(after(days=1))
     terms = platform.find_terms(post)
     assert terms is not None
@@ -244,14 +266,33 @@ def test_a_repeat_that_cannot_decide_takes_no_redirect_away(platform: Platform) 
 
 def test_an_appeal_settles_one_match_and_not_every_other(platform: Platform) -> None:
     poster, accuser, robbed = (platform.creator(name) for name in ("poster", "accuser", "robbed"))
-    post, wrong, true = platform.post(poster), add_work(platform, accuser), add_work(platform, robbed)
+    post, wrong, true = (
+        platform.post(poster),
+        add_work(platform, accuser),
+        add_work(platform, robbed),
+    )
     platform.grade(post, "C")
     platform.earns(post, 1_000)
     appealed = add_decision(platform, post, "derivative", 5_000, wrong, NOW)
     platform.run()
-    platform.terms(post, "original", final_at=after(days=1), ruled=True, analysis_id=appealed, now=after(days=1))
-    for days, matched in ((2, wrong), (3, None)):  # the same again, and nothing found: it stays as it was ruled
-        add_decision(platform, post, "derivative" if matched else "original", 9_000, matched, after(days=days))
+    platform.terms(
+        post,
+        "original",
+        final_at=after(days=1),
+        ruled=True,
+        analysis_id=appealed,
+        now=after(days=1),
+    )
+    # the same again, and nothing found: it stays as it was ruled
+    for days, matched in ((2, wrong), (3, None)):
+        add_decision(
+            platform,
+            post,
+            "derivative" if matched else "original",
+            9_000,
+            matched,
+            after(days=days),
+        )
         platform.earns(post, 1_000, at=after(days=7 * days))
         platform.run(after(days=days))
         terms = platform.find_terms(post)
@@ -262,7 +303,12 @@ def test_an_appeal_settles_one_match_and_not_every_other(platform: Platform) -> 
     platform.run(after(days=10))
     terms = platform.find_terms(post)
     assert terms is not None
-    assert (terms.verdict, terms.redirect_bps, terms.creditor, terms.ruled) == ("derivative", 6_000, "robbed", False)
+    assert (terms.verdict, terms.redirect_bps, terms.creditor, terms.ruled) == (
+        "derivative",
+        6_000,
+        "robbed",
+        False,
+    )
     assert terms.final_at == after(days=17)  # and it can be disputed for as long as any other
     assert platform.totals(poster).contested == 600
 
@@ -316,15 +362,29 @@ def test_the_books_refuse_to_be_bent(platform: Platform) -> None:
         "delete from ledger_transactions",
         "truncate ledger_postings",
     ):
-        with pytest.raises(psycopg.errors.RaiseException, match="only grows"), platform.db.transaction() as conn:
+        with (
+            pytest.raises(psycopg.errors.RaiseException, match="only grows"),
+            platform.db.transaction() as conn,
+        ):
             conn.execute(statement)
     crooked = (
         [Posting(poster, Bucket.AVAILABLE, Entry.BASE, 100)],
-        [Posting(poster, Bucket.FROZEN, Entry.FREEZE, -5), Posting(poster + 1, Bucket.AVAILABLE, Entry.FREEZE, 5)],
+        [
+            Posting(poster, Bucket.FROZEN, Entry.FREEZE, -5),
+            Posting(poster + 1, Bucket.AVAILABLE, Entry.FREEZE, 5),
+        ],
     )
     for postings in crooked:
         with pytest.raises(Unbalanced), platform.db.transaction() as conn:
-            ledger.book(conn, "pay", postings, {}, week=ledger.week_of(NOW) + timedelta(7), booked_at=NOW, post_id=post)
+            ledger.book(
+                conn,
+                "pay",
+                postings,
+                {},
+                week=ledger.week_of(NOW) + timedelta(7),
+                booked_at=NOW,
+                post_id=post,
+            )
     assert platform.rows("select count(*), sum(amount_minor) from ledger_postings") == [(6, 0)]
 
 
@@ -334,7 +394,10 @@ def test_the_weeks_show_what_still_waits_where_it_was_earned(platform: Platform)
     platform.run(after(days=1))
     with platform.db.transaction() as conn:
         before = ledger_views.weeks(conn, poster, ledger.week_of(NOW))
-    assert [(w.base, w.bonus, w.held) for w in before] == [(10_000, 1_000, 6_600), (1_000, 100, 660)]
+    assert [(w.base, w.bonus, w.held) for w in before] == [
+        (10_000, 1_000, 6_600),
+        (1_000, 100, 660),
+    ]
     platform.run(after(days=3))
     with platform.db.transaction() as conn:
         later = ledger_views.weeks(conn, poster, ledger.week_of(NOW))
@@ -350,33 +413,44 @@ def test_sql_and_python_sum_the_books_alike(platform: Platform) -> None:
     for creator in (poster, first):
         with platform.db.transaction() as conn:
             lines = list(ledger_views.lines(conn, creator))
-        postings = [Posting(creator, Bucket(x.bucket), Entry(x.entry), x.amount_minor) for x in lines]
+        postings = [
+            Posting(creator, Bucket(x.bucket), Entry(x.entry), x.amount_minor) for x in lines
+        ]
         found = rules.totals(creator, postings)
         assert found.balances
-        assert vars(platform.totals(creator)) == {name: getattr(found, name) for name in vars(platform.totals(creator))}
+        assert vars(platform.totals(creator)) == {
+            name: getattr(found, name) for name in vars(platform.totals(creator))
+        }
 
 
 def add_work(platform: Platform, creator_id: int, post_id: bytes | None = None) -> UUID:
     work_id = uuid4()
     with platform.db.transaction() as conn:
         conn.execute(
-            "insert into works (id, registration, registered_at, creator_id, post_id, media_type, sha256, mime,"
-            " size_bytes, blob_key, published_at, file_name) values (%s, nextval('work_registration'), %s, %s, %s,"
-            " 'image', %s, 'image/png', 1, 'k', %s, 'photo.png')",
+            "insert into works (id, registration, registered_at, creator_id, post_id, media_type,"
+            " sha256, mime, size_bytes, blob_key, published_at, file_name) values (%s,"
+            " nextval('work_registration'), %s, %s, %s, 'image', %s, 'image/png', 1, 'k', %s,"
+            " 'photo.png')",
             (work_id, NOW, creator_id, post_id or work_id.bytes * 2, bytes(32), NOW),
         )
     return work_id
 
 
 def add_decision(
-    platform: Platform, post: bytes, verdict: str, redirect_bps: int, matched: UUID | None, decided_at: datetime
+    platform: Platform,
+    post: bytes,
+    verdict: str,
+    redirect_bps: int,
+    matched: UUID | None,
+    decided_at: datetime,
 ) -> UUID:
     analysis_id = uuid4()
     with platform.db.transaction() as conn:
         conn.execute(
-            "insert into analyses (id, source, status, post_id, media_type, policy_version, threshold_bps,"
-            " base_redirect_bps, verdict, redirect_bps, matched_work_id, decided_at)"
-            " values (%s, 'upload', 'decided', %s, 'image', 1, 9500, 10000, %s, %s, %s, %s)",
+            "insert into analyses (id, source, status, post_id, media_type, policy_version,"
+            " threshold_bps, base_redirect_bps, verdict, redirect_bps, matched_work_id,"
+            " decided_at) values (%s, 'upload', 'decided', %s, 'image', 1, 9500, 10000, %s, %s,"
+            " %s, %s)",
             (analysis_id, post, verdict, redirect_bps, matched, decided_at),
         )
     return analysis_id

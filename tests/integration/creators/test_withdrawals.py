@@ -21,7 +21,9 @@ CENT = 1_000
 
 
 def reader(town: Town, platform: Platform, **options: int) -> WithdrawalReader:
-    return WithdrawalReader(platform.db, town.client, start_block=town.client.deployment.block_number, **options)
+    return WithdrawalReader(
+        platform.db, town.client, start_block=town.client.deployment.block_number, **options
+    )
 
 
 def follow(town: Town, reads: WithdrawalReader) -> int:
@@ -33,7 +35,9 @@ def test_a_withdrawal_is_shown_once_it_is_final(
 ) -> None:
     poster = platform.creator("poster")
     with platform.db.transaction() as conn:
-        conn.execute("update creators set account = %s where id = %s", (town.poster.address, poster))
+        conn.execute(
+            "update creators set account = %s where id = %s", (town.poster.address, poster)
+        )
     post = town.attest(Outcome.ORIGINAL, 0)
     reads = reader(town, platform, widest=7)
     for amount in (123_456, 500_000):
@@ -45,7 +49,11 @@ def test_a_withdrawal_is_shown_once_it_is_final(
     assert follow(town, reads) == follow(town, reader(town, platform)) == 0
     with platform.db.transaction() as conn:
         last, first = ledger_withdrawals.of_creator(conn, poster, 10)
-    assert (int(first.amount), int(last.amount), last.recipient) == (123_456, 500_000, town.first.address)
+    assert (int(first.amount), int(last.amount), last.recipient) == (
+        123_456,
+        500_000,
+        town.first.address,
+    )
 
     settings = Settings(data_dir=tmp_path, database_url=database_dsn, pay={"units_per_cent": CENT})
     with TestClient(app_module.create_app(settings), raise_server_exceptions=False) as client:
@@ -54,13 +62,17 @@ def test_a_withdrawal_is_shown_once_it_is_final(
         assert [one["cents"] for one in view["withdrawals"]] == [500, 123]
         assert view["totals"]["available"] == 0, "tips are no pay of the books"
         assert "$6.23 fetched from the contract" in client.get("/creators/poster").text
-    another = Settings(data_dir=tmp_path, database_url=database_dsn, pay={"token": "0x" + "77" * 20})
+    another = Settings(
+        data_dir=tmp_path, database_url=database_dsn, pay={"token": "0x" + "77" * 20}
+    )
     with TestClient(app_module.create_app(another), raise_server_exceptions=False) as client:
         view = client.get("/api/creators/poster").json()
         assert (view["fetched"], [one["cents"] for one in view["withdrawals"]]) == (0, [None, None])
 
 
-def test_what_a_breach_took_back_is_forgotten_and_read_again(town: Town, platform: Platform) -> None:
+def test_what_a_breach_took_back_is_forgotten_and_read_again(
+    town: Town, platform: Platform
+) -> None:
     post = town.attest(Outcome.ORIGINAL, 0)
     economy.tip(town.client, town.fan, post, 7)
     before = town.client.head().number
@@ -100,7 +112,9 @@ def test_much_is_read_a_little_at_a_time_and_refusals_are_forgotten(
     assert asked == [8, 4, 2, 4, 2], "no more of them at once"
     narrow[0] = 8
     found = steps = 0
-    while platform.rows("select up_to_block from chain_withdrawals_read") != [(town.client.head().number - 2,)]:
+    while platform.rows("select up_to_block from chain_withdrawals_read") != [
+        (town.client.head().number - 2,)
+    ]:
         found, steps = found + follow(town, reads), steps + 1
     assert found == 1
     assert asked[-3] == 8, "wide again"

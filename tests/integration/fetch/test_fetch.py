@@ -47,7 +47,9 @@ def fetcher() -> Fetcher:
     return Fetcher(max_bytes=len(CONTENT), timeout_s=5.0, allow_private=True)
 
 
-def fails(fetcher: Fetcher, uri: str, into: Path, error: type[FetchError], match: str | None = None) -> None:
+def fails(
+    fetcher: Fetcher, uri: str, into: Path, error: type[FetchError], match: str | None = None
+) -> None:
     """Assert that the fetch raises exactly this error and leaves no file."""
     with pytest.raises(error, match=match) as raised:
         fetcher.fetch(uri, into)
@@ -55,7 +57,9 @@ def fails(fetcher: Fetcher, uri: str, into: Path, error: type[FetchError], match
     assert not into.exists()
 
 
-def test_a_file_comes_whole_with_size_and_digest(fetcher: Fetcher, file_server: FileServer, into: Path) -> None:
+def test_a_file_comes_whole_with_size_and_digest(
+    fetcher: Fetcher, file_server: FileServer, into: Path
+) -> None:
     assert fetcher.fetch(file_server.put("/a.jpg", CONTENT), into) == Fetched(DIGEST, len(CONTENT))
     assert into.read_bytes() == CONTENT
 
@@ -64,20 +68,33 @@ def test_a_redirect_is_followed(fetcher: Fetcher, file_server: FileServer, into:
     file_server.put("/real", CONTENT)
     file_server.put_redirect("/relative", "/real")
     assert (
-        fetcher.fetch(file_server.put_redirect("/absolute", file_server.url("/relative"), 308), into).sha256 == DIGEST
+        fetcher.fetch(
+            file_server.put_redirect("/absolute", file_server.url("/relative"), 308), into
+        ).sha256
+        == DIGEST
     )
 
 
 def test_redirects_have_an_end(fetcher: Fetcher, file_server: FileServer, into: Path) -> None:
-    fails(fetcher, file_server.put_redirect("/round", "/round"), into, UriRefused, "redirects more than 5 times")
+    fails(
+        fetcher,
+        file_server.put_redirect("/round", "/round"),
+        into,
+        UriRefused,
+        "redirects more than 5 times",
+    )
     assert len(file_server.requests) == 6
 
 
-def test_too_large_is_refused_by_its_announcement(fetcher: Fetcher, file_server: FileServer, into: Path) -> None:
+def test_too_large_is_refused_by_its_announcement(
+    fetcher: Fetcher, file_server: FileServer, into: Path
+) -> None:
     fails(fetcher, file_server.put("/big", CONTENT + b"!"), into, UriTooLarge, "256001 bytes")
 
 
-def test_too_large_is_refused_without_announcement(fetcher: Fetcher, file_server: FileServer, into: Path) -> None:
+def test_too_large_is_refused_without_announcement(
+    fetcher: Fetcher, file_server: FileServer, into: Path
+) -> None:
     fails(fetcher, file_server.put_without_length("/big", CONTENT * 50), into, UriTooLarge)
 
 
@@ -103,7 +120,14 @@ def test_a_status_in_words(
 
 def test_retrying_helps_against_what_passes(fetcher: Fetcher) -> None:
     assert {UriUnreachable.retryable, UriTimeout.retryable} == {True}
-    others = (UriInvalid, UriSchemeUnsupported, UriForbiddenAddress, UriNotFound, UriRefused, UriTooLarge)
+    others = (
+        UriInvalid,
+        UriSchemeUnsupported,
+        UriForbiddenAddress,
+        UriNotFound,
+        UriRefused,
+        UriTooLarge,
+    )
     assert {error.retryable for error in others} == {False}
     assert len({error.code for error in (*others, UriUnreachable, UriTimeout)}) == 8
 
@@ -116,14 +140,25 @@ def test_a_connection_that_breaks_off_is_not_a_whole_file(
 
 def test_a_server_that_drips_runs_out_of_time(file_server: FileServer, into: Path) -> None:
     fetcher = Fetcher(max_bytes=1000, timeout_s=0.5, allow_private=True)
-    for uri in (file_server.put_drip("/body", 100, 0.05), file_server.put_header_drip("/header", 100, 0.05)):
+    for uri in (
+        file_server.put_drip("/body", 100, 0.05),
+        file_server.put_header_drip("/header", 100, 0.05),
+    ):
         began = time.monotonic()
         fails(fetcher, uri, into, UriTimeout)
         assert time.monotonic() - began < 3
 
 
-def test_a_body_compressed_unasked_is_refused(fetcher: Fetcher, file_server: FileServer, into: Path) -> None:
-    fails(fetcher, file_server.put_compressed("/bomb", bytes(10_000_000)), into, UriRefused, "compressed")
+def test_a_body_compressed_unasked_is_refused(
+    fetcher: Fetcher, file_server: FileServer, into: Path
+) -> None:
+    fails(
+        fetcher,
+        file_server.put_compressed("/bomb", bytes(10_000_000)),
+        into,
+        UriRefused,
+        "compressed",
+    )
 
 
 def test_a_server_that_says_nothing_runs_out_of_time(into: Path) -> None:
@@ -160,7 +195,9 @@ def test_a_server_that_is_away_is_unreachable(fetcher: Fetcher, into: Path) -> N
         ("gs://UPPER/object", UriInvalid),
     ],
 )
-def test_what_is_no_uri_of_media_never_reaches_the_network(into: Path, uri: str, error: type[FetchError]) -> None:
+def test_what_is_no_uri_of_media_never_reaches_the_network(
+    into: Path, uri: str, error: type[FetchError]
+) -> None:
     def must_not_resolve(host: str, _port: int) -> list[str]:
         raise AssertionError(f"{host} was looked up")
 
@@ -168,14 +205,28 @@ def test_what_is_no_uri_of_media_never_reaches_the_network(into: Path, uri: str,
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "[::1]", "2130706433", "0x7f.1", "127.1", "0.0.0.0", "[::ffff:127.0.0.1]"]
+    "host",
+    [
+        "127.0.0.1",
+        "localhost",
+        "[::1]",
+        "2130706433",
+        "0x7f.1",
+        "127.1",
+        "0.0.0.0",
+        "[::ffff:127.0.0.1]",
+    ],
 )
-def test_every_spelling_of_loopback_is_forbidden(file_server: FileServer, into: Path, host: str) -> None:
+def test_every_spelling_of_loopback_is_forbidden(
+    file_server: FileServer, into: Path, host: str
+) -> None:
     fails(Fetcher(max_bytes=1000), f"http://{host}:{file_server.port}/x", into, UriForbiddenAddress)
     assert file_server.requests == []
 
 
-def test_a_redirect_into_the_private_network_is_forbidden(file_server: FileServer, into: Path) -> None:
+def test_a_redirect_into_the_private_network_is_forbidden(
+    file_server: FileServer, into: Path
+) -> None:
     asked = []
 
     def resolver(host: str, _port: int) -> list[str]:
@@ -188,7 +239,9 @@ def test_a_redirect_into_the_private_network_is_forbidden(file_server: FileServe
     assert asked == ["media.example", "internal.example"]
 
 
-@pytest.mark.parametrize("location", ["file:///etc/passwd", "gs://bucket/object", "ftp://example.com/"])
+@pytest.mark.parametrize(
+    "location", ["file:///etc/passwd", "gs://bucket/object", "ftp://example.com/"]
+)
 def test_a_redirect_to_another_scheme_is_refused(
     fetcher: Fetcher, file_server: FileServer, into: Path, location: str
 ) -> None:
@@ -198,7 +251,9 @@ def test_a_redirect_to_another_scheme_is_refused(
 def test_a_name_is_resolved_once(file_server: FileServer, into: Path) -> None:
     answers = iter([["127.0.0.1"], ["10.9.8.7"]])  # a name server that changes its mind
     file_server.put("/x", CONTENT)
-    fetcher = Fetcher(max_bytes=len(CONTENT), allow_private=True, resolver=lambda _host, _port: next(answers))
+    fetcher = Fetcher(
+        max_bytes=len(CONTENT), allow_private=True, resolver=lambda _host, _port: next(answers)
+    )
     fetcher.fetch(f"http://media.example:{file_server.port}/x", into)
     assert next(answers) == ["10.9.8.7"]
 
@@ -213,9 +268,15 @@ def test_the_server_is_asked_in_the_name_of_the_host(file_server: FileServer, in
     assert "Cookie" not in headers and "Authorization" not in headers
 
 
-def test_the_next_address_is_tried_when_one_does_not_answer(file_server: FileServer, into: Path) -> None:
+def test_the_next_address_is_tried_when_one_does_not_answer(
+    file_server: FileServer, into: Path
+) -> None:
     file_server.put("/x", CONTENT)
-    fetcher = Fetcher(max_bytes=len(CONTENT), allow_private=True, resolver=lambda _h, _p: ["127.0.0.2", "127.0.0.1"])
+    fetcher = Fetcher(
+        max_bytes=len(CONTENT),
+        allow_private=True,
+        resolver=lambda _h, _p: ["127.0.0.2", "127.0.0.1"],
+    )
     assert fetcher.fetch(f"http://media.example:{file_server.port}/x", into).sha256 == DIGEST
 
 
@@ -240,7 +301,9 @@ def test_https_is_verified_by_the_name_and_not_by_the_address(
     fetcher = Fetcher(max_bytes=len(CONTENT), allow_private=True, resolver=to_loopback, tls=tls)
     assert fetcher.fetch(f"https://media.example:{server.port}/x", into).sha256 == DIGEST
     into.unlink()
-    fails(fetcher, f"https://other.example:{server.port}/x", into, UriUnreachable, "(?i)certificate")
+    fails(
+        fetcher, f"https://other.example:{server.port}/x", into, UriUnreachable, "(?i)certificate"
+    )
 
 
 def test_https_with_an_unknown_authority_is_not_trusted(
@@ -249,7 +312,9 @@ def test_https_with_an_unknown_authority_is_not_trusted(
     server, _ = tls_server
     server.put("/x", CONTENT)
     fetcher = Fetcher(max_bytes=len(CONTENT), allow_private=True, resolver=to_loopback)
-    fails(fetcher, f"https://media.example:{server.port}/x", into, UriUnreachable, "(?i)certificate")
+    fails(
+        fetcher, f"https://media.example:{server.port}/x", into, UriUnreachable, "(?i)certificate"
+    )
     assert server.requests == []
 
 
@@ -263,7 +328,9 @@ def test_a_walrus_blob_comes_from_the_aggregator(file_server: FileServer, into: 
     fails(fetcher, "walrus://../../admin", into, UriInvalid)
 
 
-def test_an_aggregator_may_not_redirect_into_the_private_network(file_server: FileServer, into: Path) -> None:
+def test_an_aggregator_may_not_redirect_into_the_private_network(
+    file_server: FileServer, into: Path
+) -> None:
     file_server.put("/secret", CONTENT)
     file_server.put_redirect(f"/v1/blobs/{BLOB_ID}", file_server.url("/secret"))
     fetcher = Fetcher(max_bytes=len(CONTENT), walrus_aggregator=file_server.url(""))
@@ -279,11 +346,18 @@ def test_an_object_of_a_bucket(tmp_path: Path, into: Path) -> None:
         assert fetcher.fetch("gs://media/films/a%20b.mp4", into).sha256 == DIGEST
         into.unlink()
         fails(fetcher, "gs://media/films/none", into, UriNotFound)
-        fails(Fetcher(max_bytes=10, gcs=lambda: client), "gs://media/films/a%20b.mp4", into, UriTooLarge)
+        fails(
+            Fetcher(max_bytes=10, gcs=lambda: client),
+            "gs://media/films/a%20b.mp4",
+            into,
+            UriTooLarge,
+        )
 
 
 def test_a_bucket_that_cannot_be_reached(into: Path) -> None:
     def no_client() -> None:
         raise BlobStoreUnavailable("nothing there")
 
-    fails(Fetcher(max_bytes=10, gcs=no_client), "gs://media/x", into, UriUnreachable, "nothing there")
+    fails(
+        Fetcher(max_bytes=10, gcs=no_client), "gs://media/x", into, UriUnreachable, "nothing there"
+    )

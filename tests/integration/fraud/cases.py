@@ -19,11 +19,22 @@ POST = bytes.fromhex("aa" * 32)
 
 def signal(name: str = "user_agents", **facts: Any) -> dict[str, Any]:
     return {
-        "name": name, "score": 0.8, "beyond_doubt": True, "grounds": ["software"],
-        "facts": {"count": 700, "total": 800, "percent": 87.5, "usual_low": 0.2, "usual_high": 3.1, **facts},
-        "sentence": "700 of 800 views came from programs.", "first_at": (NOW - DAY).isoformat(),
+        "name": name,
+        "score": 0.8,
+        "beyond_doubt": True,
+        "grounds": ["software"],
+        "facts": {
+            "count": 700,
+            "total": 800,
+            "percent": 87.5,
+            "usual_low": 0.2,
+            "usual_high": 3.1,
+            **facts,
+        },
+        "sentence": "700 of 800 views came from programs.",
+        "first_at": (NOW - DAY).isoformat(),
         "last_at": NOW.isoformat(),
-    }  # fmt: skip
+    }
 
 
 @dataclass
@@ -46,11 +57,20 @@ class Case:
         with self.db.transaction() as conn:
             version = fraud_thresholds.current(conn, Thresholds().to_json()).version
             alert = NewAlert(
-                uuid4(), subject, self.post_id if subject == "post" else None, self.creator_id, action,
-                "user_agents is beyond doubt by its own rule", 8_000, found.pop("signals", [signal()]), version,
-                found.pop("seen_from", now - DAY), found.pop("seen_until", now - timedelta(minutes=1)), now,
+                uuid4(),
+                subject,
+                self.post_id if subject == "post" else None,
+                self.creator_id,
+                action,
+                "user_agents is beyond doubt by its own rule",
+                8_000,
+                found.pop("signals", [signal()]),
+                version,
+                found.pop("seen_from", now - DAY),
+                found.pop("seen_until", now - timedelta(minutes=1)),
+                now,
                 now + 14 * DAY,
-            )  # fmt: skip
+            )
             sources = found.pop("sources", {"account": ["bot1", "bot2"]})
             return alerts.raise_alert(conn, alert, sources, now + 14 * DAY, asked_by=asked_by)
 
@@ -58,7 +78,8 @@ class Case:
 def make_case(conn: Connection, db: Database, handle: str = "alice", post_id: bytes = POST) -> Case:
     creator = creators.ensure_creator(conn, handle, handle.encode().ljust(20, b"\1"), True)
     conn.execute(
-        "insert into posts (post_id, creator_id, media_type, title, published_at) values (%s, %s, 'video', %s, %s)",
+        "insert into posts (post_id, creator_id, media_type, title, published_at) values (%s, %s,"
+        " 'video', %s, %s)",
         (post_id, creator.id, f"{handle}'s film", NOW - 3 * DAY),
     )
     return Case(db, creator.id, post_id)

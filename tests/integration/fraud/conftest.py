@@ -12,9 +12,20 @@ from support.economy.database import store
 from storage.database import Database
 
 SMALL = Plan(
-    seed=7, creators=200, views=5_000, viral=2, cross_posts=2, autoplay=1, schools=2, whole_schools=0, fans=3,
-    friends=3, charities=1, attacks=1, attack_views=300,
-)  # fmt: skip
+    seed=7,
+    creators=200,
+    views=5_000,
+    viral=2,
+    cross_posts=2,
+    autoplay=1,
+    schools=2,
+    whole_schools=0,
+    fans=3,
+    friends=3,
+    charities=1,
+    attacks=1,
+    attack_views=300,
+)
 
 
 @pytest.fixture(scope="session")

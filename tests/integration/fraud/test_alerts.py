@@ -23,11 +23,19 @@ def steps(conn: Connection, alert_id) -> list[tuple[str, str]]:
     return [(entry.step, entry.actor) for entry in fraud_audit.of_alert(conn, alert_id)]
 
 
-def resolve(conn: Connection, alert_id, *, upheld: bool, actor: str = "maria", now=NOW + DAY, until=None) -> None:
+def resolve(
+    conn: Connection, alert_id, *, upheld: bool, actor: str = "maria", now=NOW + DAY, until=None
+) -> None:
     alert_appeals.resolve_alert(
-        conn, alert_id, upheld=upheld, actor=actor, until=until, code="looked_at_it", text="I compared the devices.",
+        conn,
+        alert_id,
+        upheld=upheld,
+        actor=actor,
+        until=until,
+        code="looked_at_it",
+        text="I compared the devices.",
         now=now,
-    )  # fmt: skip
+    )
 
 
 def test_a_finding_freezes_and_notifies_in_one_transaction(db: Database, case: Case) -> None:
@@ -35,15 +43,32 @@ def test_a_finding_freezes_and_notifies_in_one_transaction(db: Database, case: C
     with db.transaction() as conn:
         alert = fraud_alerts.get(conn, alert_id)
         (letter,) = inbox_messages.of_alert(conn, alert_id)
-        assert (alert.status, alert.frozen_by, alert.frozen_until) == ("notified", "rules", NOW + 14 * DAY)
+        assert (alert.status, alert.frozen_by, alert.frozen_until) == (
+            "notified",
+            "rules",
+            NOW + 14 * DAY,
+        )
         assert bytes(alert.statement_hash) == bytes(letter.sha256)
         assert ledger_freezes.is_post_frozen(conn, POST, NOW + DAY)
-        assert steps(conn, alert_id) == [("open", "rules"), ("freeze", "rules"), ("notify", "rules")]
-    for said in ("700 of 800 views", "4 December 2026", "not taken away", "free of charge", "$0.00", str(alert_id)):
+        assert steps(conn, alert_id) == [
+            ("open", "rules"),
+            ("freeze", "rules"),
+            ("notify", "rules"),
+        ]
+    for said in (
+        "700 of 800 views",
+        "4 December 2026",
+        "not taken away",
+        "free of charge",
+        "$0.00",
+        str(alert_id),
+    ):
         assert said in letter.body
 
 
-def test_a_finding_without_a_fact_that_the_letter_states_holds_nothing(db: Database, case: Case) -> None:
+def test_a_finding_without_a_fact_that_the_letter_states_holds_nothing(
+    db: Database, case: Case
+) -> None:
     alert_id = case.raise_alert(signals=[signal() | {"sentence": ""}])
     with db.transaction() as conn:
         assert fraud_alerts.get(conn, alert_id).status == "open"
@@ -53,13 +78,21 @@ def test_a_finding_without_a_fact_that_the_letter_states_holds_nothing(db: Datab
         assert conn.execute("select count(*) from fraud_chain_actions").fetchone() == (0,)
 
 
-def test_a_watched_alert_holds_nothing_until_a_person_freezes_it_and_another_decides(db: Database, case: Case) -> None:
+def test_a_watched_alert_holds_nothing_until_a_person_freezes_it_and_another_decides(
+    db: Database, case: Case
+) -> None:
     alert_id = case.raise_alert(action="watch")
     with db.transaction() as conn:
         assert fraud_alerts.get(conn, alert_id).status == "open"
         assert not ledger_freezes.is_post_frozen(conn, POST, NOW)
         alerts.freeze(
-            conn, alert_id, actor="olga", until=NOW + 3 * DAY, reason_code="looked", text="I saw it.", now=NOW
+            conn,
+            alert_id,
+            actor="olga",
+            until=NOW + 3 * DAY,
+            reason_code="looked",
+            text="I saw it.",
+            now=NOW,
         )
         (letter,) = inbox_messages.of_alert(conn, alert_id)
         assert "olga looked at it" in letter.body
@@ -74,7 +107,8 @@ def test_the_database_itself_refuses_the_accuser_as_judge(db: Database, case: Ca
     alert_id = case.raise_alert()
     with pytest.raises(psycopg.errors.CheckViolation), db.transaction() as conn:
         conn.execute(
-            "update fraud_alerts set status = 'upheld', decided_by = 'rules', decision_reason = 'x' where id = %s",
+            "update fraud_alerts set status = 'upheld', decided_by = 'rules', decision_reason ="
+            " 'x' where id = %s",
             (alert_id,),
         )
 
@@ -86,21 +120,25 @@ def test_an_upheld_alert_leaves_its_sources_out_and_a_later_reversal_counts_them
     with db.transaction() as conn:
         resolve(conn, alert_id, upheld=True, until=NOW + 60 * DAY)
         left_out = conn.execute(
-            "select scope, value, post_id from engagement_exclusions where alert_id = %s and lifted_at is null"
-            " order by value",
+            "select scope, value, post_id from engagement_exclusions where alert_id = %s and"
+            " lifted_at is null order by value",
             (alert_id,),
         ).fetchall()
         assert left_out == [("account", "bot1", POST), ("account", "bot2", POST)]
         assert ledger_freezes.is_post_frozen(conn, POST, NOW + 59 * DAY)
         resolve(conn, alert_id, upheld=False, actor="peter", now=NOW + 2 * DAY)
-        assert conn.execute("select count(*) from engagement_exclusions where lifted_at is null").fetchone() == (0,)
+        assert conn.execute(
+            "select count(*) from engagement_exclusions where lifted_at is null"
+        ).fetchone() == (0,)
         assert not ledger_freezes.is_post_frozen(conn, POST, NOW + 2 * DAY)
         kinds = [row[0] for row in conn.execute("select kind from fraud_chain_actions order by id")]
     assert kinds == ["freeze", "uphold", "release"]
 
 
 @pytest.mark.parametrize("days", [-1, 181])
-def test_an_upheld_hold_ends_within_180_days_of_its_start(db: Database, case: Case, days: int) -> None:
+def test_an_upheld_hold_ends_within_180_days_of_its_start(
+    db: Database, case: Case, days: int
+) -> None:
     alert_id = case.raise_alert()
     with pytest.raises(InvalidEndDate), db.transaction() as conn:
         resolve(conn, alert_id, upheld=True, until=NOW + days * DAY, now=NOW)
@@ -119,20 +157,27 @@ def test_silence_sets_the_money_free(db: Database, case: Case) -> None:
     assert "Nobody decided in time" in letters[-1].body
 
 
-def test_an_appeal_that_nobody_decides_sets_the_money_free_before_the_hold_ends(db: Database, case: Case) -> None:
+def test_an_appeal_that_nobody_decides_sets_the_money_free_before_the_hold_ends(
+    db: Database, case: Case
+) -> None:
     alert_id = case.raise_alert()
     with db.transaction() as conn:
         appeal = alert_appeals.appeal_alert(
-            conn, alert_id, creator_id=case.creator_id, actor="alice", ground="real_people", statement="My class!",
+            conn,
+            alert_id,
+            creator_id=case.creator_id,
+            actor="alice",
+            ground="real_people",
+            statement="My class!",
             now=NOW + DAY,
-        )  # fmt: skip
+        )
     assert alerts.expire_due(db, NOW + 7 * DAY) == 0
     assert alerts.expire_due(db, NOW + 8 * DAY) == 1
     with db.transaction() as conn:
         assert fraud_alerts.get(conn, alert_id).status == "expired"
-        assert conn.execute("select outcome, decided_by from appeals where id = %s", (appeal,)).fetchone() == (
-            "lapsed", None,
-        )  # fmt: skip
+        assert conn.execute(
+            "select outcome, decided_by from appeals where id = %s", (appeal,)
+        ).fetchone() == ("lapsed", None)
         kinds = [letter.kind for letter in inbox_messages.of_alert(conn, alert_id)]
     assert kinds == ["payout_hold", "appeal_received", "hold_ended", "appeal_result"]
 
@@ -143,28 +188,40 @@ def test_a_dismissed_alert_does_not_come_back_for_one_more_view(db: Database, ca
         resolve(conn, first, upheld=False, now=NOW + DAY)
     assert case.raise_alert(now=NOW + DAY, seen_until=NOW) is None
     # the same viral post an hour later: the pass looks at a day, most of which was judged
-    assert case.raise_alert(now=NOW + 1.05 * DAY, seen_from=NOW + 0.1 * DAY, seen_until=NOW + 1.04 * DAY) is None
+    assert (
+        case.raise_alert(
+            now=NOW + 1.05 * DAY, seen_from=NOW + 0.1 * DAY, seen_until=NOW + 1.04 * DAY
+        )
+        is None
+    )
     again = case.raise_alert(now=NOW + 3 * DAY, seen_from=NOW + 1.1 * DAY, seen_until=NOW + 2 * DAY)
     assert again is not None
     assert again != first
     with db.transaction() as conn:  # the same signals, lately dismissed: somebody looks first
         assert fraud_alerts.get(conn, again).status == "open"
         assert not ledger_freezes.is_post_frozen(conn, POST, NOW + 3 * DAY)
-    other = case.raise_alert(now=NOW + 4 * DAY, seen_from=NOW + 3.1 * DAY, signals=[signal("gifting")])
+    other = case.raise_alert(
+        now=NOW + 4 * DAY, seen_from=NOW + 3.1 * DAY, signals=[signal("gifting")]
+    )
     assert other == again
     with db.transaction() as conn:
         assert fraud_alerts.get(conn, again).status == "notified"
 
 
 @pytest.mark.parametrize("upheld", [False, True])
-def test_what_silence_set_free_is_not_held_again_on_the_same_evidence(db: Database, case: Case, upheld: bool) -> None:
+def test_what_silence_set_free_is_not_held_again_on_the_same_evidence(
+    db: Database, case: Case, upheld: bool
+) -> None:
     first = case.raise_alert()
     if upheld:
         with db.transaction() as conn:
             resolve(conn, first, upheld=True, until=NOW + 14 * DAY)
     assert alerts.expire_due(db, NOW + 14 * DAY) == 1
     assert case.raise_alert(now=NOW + 15 * DAY, seen_from=NOW - DAY, seen_until=NOW) is None
-    assert case.raise_alert(now=NOW + 15 * DAY, seen_from=NOW + 13 * DAY, seen_until=NOW + 15 * DAY) is None
+    assert (
+        case.raise_alert(now=NOW + 15 * DAY, seen_from=NOW + 13 * DAY, seen_until=NOW + 15 * DAY)
+        is None
+    )
     assert case.raise_alert(now=NOW + 16 * DAY, seen_from=NOW + 14.5 * DAY) is not None
 
 
@@ -173,12 +230,27 @@ def test_who_asked_for_the_pass_or_opened_it_again_never_decides(db: Database, c
     with pytest.raises(AccuserCannotDecide), db.transaction() as conn:
         resolve(conn, alert_id, upheld=True, actor="olga")
     with pytest.raises(psycopg.errors.CheckViolation), db.transaction() as conn:
-        conn.execute("update fraud_alerts set status = 'upheld', decided_by = 'olga', decision_reason = 'x'")
+        conn.execute(
+            "update fraud_alerts set status = 'upheld', decided_by = 'olga', decision_reason = 'x'"
+        )
     with db.transaction() as conn:
         resolve(conn, alert_id, upheld=False, actor="maria")
-        alerts.reopen(conn, alert_id, actor="peter", reason_code="new", text="New facts came.", now=NOW + 2 * DAY)
+        alerts.reopen(
+            conn,
+            alert_id,
+            actor="peter",
+            reason_code="new",
+            text="New facts came.",
+            now=NOW + 2 * DAY,
+        )
         alerts.freeze(
-            conn, alert_id, actor="maria", until=NOW + 3 * DAY, reason_code="new", text="I see.", now=NOW + 2 * DAY
+            conn,
+            alert_id,
+            actor="maria",
+            until=NOW + 3 * DAY,
+            reason_code="new",
+            text="I see.",
+            now=NOW + 2 * DAY,
         )
     for actor in ("olga", "peter", "maria"):
         with pytest.raises(AccuserCannotDecide), db.transaction() as conn:
@@ -192,12 +264,20 @@ def test_all_rounds_of_an_alert_together_hold_money_for_180_days(db: Database, c
     assert alerts.expire_due(db, NOW + 170 * DAY) == 1
     later = NOW + 171 * DAY
     with db.transaction() as conn:
-        alerts.reopen(conn, alert_id, actor="peter", reason_code="new", text="New facts came.", now=later)
+        alerts.reopen(
+            conn, alert_id, actor="peter", reason_code="new", text="New facts came.", now=later
+        )
 
     def freeze(days: int) -> None:
         with db.transaction() as conn:
             alerts.freeze(
-                conn, alert_id, actor="peter", until=later + days * DAY, reason_code="new", text="See.", now=later
+                conn,
+                alert_id,
+                actor="peter",
+                until=later + days * DAY,
+                reason_code="new",
+                text="See.",
+                now=later,
             )
 
     with pytest.raises(InvalidEndDate, match="together"):
@@ -207,20 +287,39 @@ def test_all_rounds_of_an_alert_together_hold_money_for_180_days(db: Database, c
         resolve(conn, alert_id, upheld=True, until=later + 11 * DAY, now=later + DAY)
 
 
-def test_an_alert_is_opened_again_with_a_reason_and_begins_a_new_round(db: Database, case: Case) -> None:
+def test_an_alert_is_opened_again_with_a_reason_and_begins_a_new_round(
+    db: Database, case: Case
+) -> None:
     alert_id = case.raise_alert()
     with db.transaction() as conn:
         resolve(conn, alert_id, upheld=False)
         alerts.reopen(
-            conn, alert_id, actor="olga", reason_code="new_facts", text="The devices came back.", now=NOW + 2 * DAY
+            conn,
+            alert_id,
+            actor="olga",
+            reason_code="new_facts",
+            text="The devices came back.",
+            now=NOW + 2 * DAY,
         )
         alert = fraud_alerts.get(conn, alert_id)
-        assert (alert.status, alert.round, alert.frozen_until, alert.decided_by) == ("open", 2, None, None)
+        assert (alert.status, alert.round, alert.frozen_until, alert.decided_by) == (
+            "open",
+            2,
+            None,
+            None,
+        )
         alerts.freeze(
-            conn, alert_id, actor="olga", until=NOW + 5 * DAY, reason_code="new_facts", text="See the log.",
+            conn,
+            alert_id,
+            actor="olga",
+            until=NOW + 5 * DAY,
+            reason_code="new_facts",
+            text="See the log.",
             now=NOW + 2 * DAY,
-        )  # fmt: skip
-        names = {bytes(row[0]) for row in conn.execute("select chain_alert_id from fraud_chain_actions")}
+        )
+        names = {
+            bytes(row[0]) for row in conn.execute("select chain_alert_id from fraud_chain_actions")
+        }
         assert fraud_audit.find_break(conn) is None
     assert len(names) == 2  # the contract takes each name once
 
@@ -252,11 +351,15 @@ def test_a_hold_on_an_account_stops_withdrawals_only(db: Database, case: Case) -
     with db.transaction() as conn:
         assert ledger_freezes.is_account_frozen(conn, case.creator_id, NOW + DAY)
         assert not ledger_freezes.is_post_frozen(conn, POST, NOW + DAY)
-        row = conn.execute("select subject, octet_length(subject_id) from fraud_chain_actions").fetchone()
+        row = conn.execute(
+            "select subject, octet_length(subject_id) from fraud_chain_actions"
+        ).fetchone()
     assert row == ("creator", 20)
 
 
-def test_trouble_with_one_alert_keeps_nobody_elses_money(db: Database, case: Case, monkeypatch) -> None:
+def test_trouble_with_one_alert_keeps_nobody_elses_money(
+    db: Database, case: Case, monkeypatch
+) -> None:
     platform = Platform(db)
     other = platform.creator("zoe")
     first = case.raise_alert()
@@ -272,7 +375,8 @@ def test_trouble_with_one_alert_keeps_nobody_elses_money(db: Database, case: Cas
     assert alerts.expire_due(db, NOW + 14 * DAY) == 1
     with db.transaction() as conn:
         assert fraud_alerts.get(conn, second).status == "expired"
-        assert not ledger_freezes.is_post_frozen(conn, POST, NOW + 14 * DAY)  # the ledger ends it in any case
+        # the ledger ends it in any case
+        assert not ledger_freezes.is_post_frozen(conn, POST, NOW + 14 * DAY)
 
 
 def test_a_step_of_upkeep_that_fails_stops_no_other(db: Database, case: Case, monkeypatch) -> None:
@@ -304,12 +408,18 @@ def test_a_database_that_is_away_is_said_at_once(db: Database, monkeypatch) -> N
         Upkeep(db).tick(NOW)
 
 
-def test_the_log_is_not_locked_while_exclusions_are_lifted(db: Database, case: Case, monkeypatch) -> None:
+def test_the_log_is_not_locked_while_exclusions_are_lifted(
+    db: Database, case: Case, monkeypatch
+) -> None:
     alert_id, free, genuine = case.raise_alert(), [], engagement_exclusions.lift
 
     def watched(conn: Connection, number) -> int:
         with db.transaction() as other:
-            free.append(other.execute("select pg_try_advisory_xact_lock(%s)", (fraud_audit.CHAIN_LOCK,)).fetchone())
+            free.append(
+                other.execute(
+                    "select pg_try_advisory_xact_lock(%s)", (fraud_audit.CHAIN_LOCK,)
+                ).fetchone()
+            )
         return genuine(conn, number)
 
     monkeypatch.setattr(engagement_exclusions, "lift", watched)
@@ -330,7 +440,8 @@ def test_a_log_that_was_cut_shows_against_a_head_kept_elsewhere(db: Database, ca
         assert fraud_audit.find_break(conn, kept) is None
         frozen = fraud_audit.of_alert(conn, alert_id)[1]
         (letter,) = inbox_messages.of_alert(conn, alert_id)
-    assert f"step {frozen.seq}, {bytes(frozen.hash).hex()}" in letter.body  # and the letter's hash goes on chain
+    # and the letter's hash goes on chain
+    assert f"step {frozen.seq}, {bytes(frozen.hash).hex()}" in letter.body
     with db.transaction() as conn:
         conn.execute("alter table fraud_audit disable trigger fraud_audit_grows")
         conn.execute("update fraud_audit set body = 'no json' where seq = 2")
@@ -341,6 +452,8 @@ def test_a_log_that_was_cut_shows_against_a_head_kept_elsewhere(db: Database, ca
         conn.execute("delete from fraud_audit where seq = %s", (kept[0],))
         assert fraud_audit.find_break(conn) is None  # by itself it cannot tell
         assert fraud_audit.find_break(conn, kept) == kept[0]
-        fraud_audit.append(conn, at=NOW, actor="x", step="open", reason_code="x", text="Another end.")
+        fraud_audit.append(
+            conn, at=NOW, actor="x", step="open", reason_code="x", text="Another end."
+        )
         assert fraud_audit.find_break(conn, kept) == kept[0]
         conn.rollback()

@@ -54,17 +54,31 @@ class Quarrel:
     def db(self) -> Database:
         return self.platform.db
 
-    def appeal(self, *, now=NOW, ground: str = "mine_and_earlier", creator_id: int | None = None) -> UUID:
+    def appeal(
+        self, *, now=NOW, ground: str = "mine_and_earlier", creator_id: int | None = None
+    ) -> UUID:
         with self.db.transaction() as conn:
             return cases.appeal_verdict(
-                conn, self.analysis, creator_id=creator_id or self.poster, actor="bob", ground=ground,
-                statement="I have the raw file.", now=now,
-            )  # fmt: skip
+                conn,
+                self.analysis,
+                creator_id=creator_id or self.poster,
+                actor="bob",
+                ground=ground,
+                statement="I have the raw file.",
+                now=now,
+            )
 
-    def decide(self, appeal: UUID, *, granted: bool, actor: str = "maria", now=NOW + 8 * DAY) -> list[UUID]:
+    def decide(
+        self, appeal: UUID, *, granted: bool, actor: str = "maria", now=NOW + 8 * DAY
+    ) -> list[UUID]:
         with self.db.transaction() as conn:
             return cases.decide_verdict(
-                conn, appeal, granted=granted, actor=actor, convinced="The raw file is older.", now=now
+                conn,
+                appeal,
+                granted=granted,
+                actor=actor,
+                convinced="The raw file is older.",
+                now=now,
             )
 
     def letters(self, creator_id: int) -> dict[str, str]:
@@ -74,20 +88,49 @@ class Quarrel:
 
 def add_work(conn: Connection, creator_id: int, name: str) -> tuple[UUID, bytes]:
     work, post = uuid4(), hashlib.sha256(name.encode()).digest()
-    works.add_work(conn, works.NewWork(
-        work, creator_id, post, "image", hashlib.sha256(b"content " + name.encode()).digest(), "image/png", 10, 5, 5,
-        f"{name}.png", f"sha256/{name}",
-    ))  # fmt: skip
+    works.add_work(
+        conn,
+        works.NewWork(
+            work,
+            creator_id,
+            post,
+            "image",
+            hashlib.sha256(b"content " + name.encode()).digest(),
+            "image/png",
+            10,
+            5,
+            5,
+            f"{name}.png",
+            f"sha256/{name}",
+        ),
+    )
     return work, post
 
 
 def add_copy(conn: Connection, creator_id: int, name: str, original: UUID) -> tuple[UUID, bytes]:
     work, post = add_work(conn, creator_id, name)
     analysis = uuid4()
-    analyses.add(conn, analyses.NewAnalysis(analysis, "upload", post, creator_id, "image", 1, 9_500, 10_000, work))
-    analyses.conclude(conn, analysis, analyses.Conclusion(
-        "derivative", "match", 9_800, "high", 6_000, original, b"{}", bytes(32), bytes(32), 1, NOW - DAY
-    ))  # fmt: skip
+    analyses.add(
+        conn,
+        analyses.NewAnalysis(analysis, "upload", post, creator_id, "image", 1, 9_500, 10_000, work),
+    )
+    analyses.conclude(
+        conn,
+        analysis,
+        analyses.Conclusion(
+            "derivative",
+            "match",
+            9_800,
+            "high",
+            6_000,
+            original,
+            b"{}",
+            bytes(32),
+            bytes(32),
+            1,
+            NOW - DAY,
+        ),
+    )
     return analysis, post
 
 
@@ -110,7 +153,9 @@ def contested(quarrel: Quarrel) -> int:
         return ledger.waiting(conn, quarrel.post).contested
 
 
-def test_a_won_appeal_pays_back_settles_the_pair_for_good_and_checks_the_others_again(quarrel: Quarrel) -> None:
+def test_a_won_appeal_pays_back_settles_the_pair_for_good_and_checks_the_others_again(
+    quarrel: Quarrel,
+) -> None:
     assert contested(quarrel) == 6_000
     appeal = quarrel.appeal()
     quarrel.platform.run(NOW + 30 * DAY)
@@ -139,11 +184,28 @@ def test_a_later_analysis_does_not_bring_the_redirect_back(quarrel: Quarrel) -> 
         again = uuid4()
         work = analyses.get(conn, quarrel.analysis).work_id
         analyses.add(
-            conn, analyses.NewAnalysis(again, "index", quarrel.post, quarrel.poster, "image", 1, 9_500, 10_000, work)
+            conn,
+            analyses.NewAnalysis(
+                again, "index", quarrel.post, quarrel.poster, "image", 1, 9_500, 10_000, work
+            ),
         )
-        analyses.conclude(conn, again, analyses.Conclusion(
-            "derivative", "match", 9_900, "high", 8_000, quarrel.original, b"{}", bytes(32), bytes(32), 1, NOW + 9 * DAY
-        ))  # fmt: skip
+        analyses.conclude(
+            conn,
+            again,
+            analyses.Conclusion(
+                "derivative",
+                "match",
+                9_900,
+                "high",
+                8_000,
+                quarrel.original,
+                b"{}",
+                bytes(32),
+                bytes(32),
+                1,
+                NOW + 9 * DAY,
+            ),
+        )
     quarrel.platform.run(NOW + 10 * DAY)
     assert quarrel.platform.find_terms(quarrel.post).verdict == "original"
 
@@ -166,10 +228,13 @@ def test_a_lost_appeal_can_go_on_once_more_and_yet_another_person_decides(quarre
 def test_the_database_itself_refuses_the_first_decider(quarrel: Quarrel) -> None:
     appeal = quarrel.appeal()
     with pytest.raises(appeals.SamePersonDecides), quarrel.db.transaction() as conn:
-        appeals.decide(conn, appeal, outcome="granted", decided_by=cases.MACHINE, convinced="x", now=NOW)
+        appeals.decide(
+            conn, appeal, outcome="granted", decided_by=cases.MACHINE, convinced="x", now=NOW
+        )
     with pytest.raises(psycopg.errors.CheckViolation), quarrel.db.transaction() as conn:
         conn.execute(
-            "update appeals set status = 'decided', outcome = 'granted', decided_by = first_decider, convinced = 'x'"
+            "update appeals set status = 'decided', outcome = 'granted', decided_by ="
+            " first_decider, convinced = 'x'"
         )
 
 
@@ -179,14 +244,24 @@ def test_the_other_side_is_heard_before_anybody_decides(quarrel: Quarrel) -> Non
     with pytest.raises(StepNotPossible, match="can still answer"):
         quarrel.decide(appeal, granted=True, now=NOW + DAY)
     with pytest.raises(NotYourCase), quarrel.db.transaction() as conn:
-        cases.add_other_view(conn, appeal, creator_id=quarrel.poster, actor="bob", view="No!", now=NOW + DAY)
+        cases.add_other_view(
+            conn, appeal, creator_id=quarrel.poster, actor="bob", view="No!", now=NOW + DAY
+        )
     with quarrel.db.transaction() as conn:
-        cases.add_other_view(conn, appeal, creator_id=quarrel.owner, actor="anna", view="It is mine.", now=NOW + DAY)
+        cases.add_other_view(
+            conn, appeal, creator_id=quarrel.owner, actor="anna", view="It is mine.", now=NOW + DAY
+        )
     with pytest.raises(TooLate), quarrel.db.transaction() as conn:
-        cases.add_other_view(conn, appeal, creator_id=quarrel.owner, actor="anna", view="And again.", now=NOW + DAY)
+        cases.add_other_view(
+            conn, appeal, creator_id=quarrel.owner, actor="anna", view="And again.", now=NOW + DAY
+        )
     quarrel.decide(appeal, granted=False, now=NOW + 2 * DAY)
     with quarrel.db.transaction() as conn:
-        assert [e.step for e in fraud_audit.of_appeal(conn, appeal)] == ["appeal", "answer", "decide"]
+        assert [e.step for e in fraud_audit.of_appeal(conn, appeal)] == [
+            "appeal",
+            "answer",
+            "decide",
+        ]
 
 
 def test_neither_side_decides(quarrel: Quarrel) -> None:
@@ -194,7 +269,8 @@ def test_neither_side_decides(quarrel: Quarrel) -> None:
     for side in ("creator:anna", "creator:bob"):
         with pytest.raises(NotYourCase):
             quarrel.decide(appeal, granted=True, actor=side)
-    quarrel.decide(appeal, granted=True, actor="key:anna")  # somebody else who happens to have that name
+    # somebody else who happens to have that name
+    quarrel.decide(appeal, granted=True, actor="key:anna")
 
 
 def test_what_cannot_be_appealed(quarrel: Quarrel) -> None:
@@ -209,7 +285,9 @@ def test_what_cannot_be_appealed(quarrel: Quarrel) -> None:
         quarrel.appeal()
 
 
-def test_files_are_kept_by_their_content_and_only_while_the_appeal_is_open(quarrel: Quarrel, tmp_path: Path) -> None:
+def test_files_are_kept_by_their_content_and_only_while_the_appeal_is_open(
+    quarrel: Quarrel, tmp_path: Path
+) -> None:
     blobs, file, appeal = LocalBlobs(tmp_path / "blobs"), tmp_path / "raw", quarrel.appeal()
     file.write_bytes(b"%PDF-1.7 a contract")
 
@@ -226,7 +304,10 @@ def test_files_are_kept_by_their_content_and_only_while_the_appeal_is_open(quarr
         file.write_bytes(b"<script>%d</script>" % number)
         add(f"page{number}.html")
     with quarrel.db.transaction() as conn:
-        assert {f.mime for f in appeals.attachments(conn, appeal)} == {"application/pdf", "application/octet-stream"}
+        assert {f.mime for f in appeals.attachments(conn, appeal)} == {
+            "application/pdf",
+            "application/octet-stream",
+        }
     file.write_bytes(b"one too many")
     with pytest.raises(TooManyAttachments):
         add()
@@ -255,43 +336,85 @@ def test_whose_work_was_found_to_be_a_copy_is_told_once_with_every_number(quarre
     assert verdict_letters.send_due(quarrel.db, NOW) == 0
     body = quarrel.letters(quarrel.poster)["copy_found"]
     for said in (
-        '"original.png" by anna', "60 % of what it earns", "100 % × (98 % − 95 %) / (100 % − 95 %) = 60 %",
-        "free of charge", str(quarrel.analysis), "26 November 2026",
-    ):  # fmt: skip
+        '"original.png" by anna',
+        "60 % of what it earns",
+        "100 % × (98 % − 95 %) / (100 % − 95 %) = 60 %",
+        "free of charge",
+        str(quarrel.analysis),
+        "26 November 2026",
+    ):
         assert said in body
 
 
-def again(quarrel: Quarrel, analysis: UUID, *, at, redirect_bps: int = 6_000, verdict: str = "derivative") -> UUID:
+def again(
+    quarrel: Quarrel, analysis: UUID, *, at, redirect_bps: int = 6_000, verdict: str = "derivative"
+) -> UUID:
     """The same work is decided on once more."""
     with quarrel.db.transaction() as conn:
         before, number = analyses.get(conn, analysis), uuid4()
-        analyses.add(conn, analyses.NewAnalysis(
-            number, "index", before.post_id, before.creator_id, "image", 1, 9_500, 10_000, before.work_id
-        ))  # fmt: skip
+        analyses.add(
+            conn,
+            analyses.NewAnalysis(
+                number,
+                "index",
+                before.post_id,
+                before.creator_id,
+                "image",
+                1,
+                9_500,
+                10_000,
+                before.work_id,
+            ),
+        )
         match = quarrel.original if verdict == "derivative" else None
-        analyses.conclude(conn, number, analyses.Conclusion(
-            verdict, "match", 9_800, "high", redirect_bps, match, b"{}", bytes(32), bytes(32), 1, at
-        ))  # fmt: skip
+        analyses.conclude(
+            conn,
+            number,
+            analyses.Conclusion(
+                verdict,
+                "match",
+                9_800,
+                "high",
+                redirect_bps,
+                match,
+                b"{}",
+                bytes(32),
+                bytes(32),
+                1,
+                at,
+            ),
+        )
     return number
 
 
 def test_checks_do_not_multiply(quarrel: Quarrel) -> None:
     newer = again(quarrel, quarrel.others[0], at=NOW)
-    again(quarrel, quarrel.others[1], at=NOW, redirect_bps=0, verdict="original")  # rests on it no longer
+    # rests on it no longer
+    again(quarrel, quarrel.others[1], at=NOW, redirect_bps=0, verdict="original")
     again(quarrel, quarrel.analysis, at=NOW)  # the appealed work itself
     appeal = quarrel.appeal()
     assert quarrel.decide(appeal, granted=True) == [newer]
     with quarrel.db.transaction() as conn:
         another = appeals.NewAppeal(
-            uuid4(), "originality", quarrel.poster, "other", "x", NOW, cases.MACHINE, NOW, analysis_id=quarrel.analysis
+            uuid4(),
+            "originality",
+            quarrel.poster,
+            "other",
+            "x",
+            NOW,
+            cases.MACHINE,
+            NOW,
+            analysis_id=quarrel.analysis,
         )
         appeals.add(conn, another)
-        assert appeals.queue_rechecks(conn, another.id, quarrel.original, "x") == []  # it waits already
+        # it waits already
+        assert appeals.queue_rechecks(conn, another.id, quarrel.original, "x") == []
         policies.record(conn, policies.Policy(2, "image", 9_600, 10_000))
     jobs = Jobs(quarrel.db.dsn)
     assert reanalysis.queue_rechecks(quarrel.db, jobs) == 1
     with quarrel.db.transaction() as conn:
-        assert appeals.queue_rechecks(conn, another.id, quarrel.original, "x") == []  # it is in the queue
+        # it is in the queue
+        assert appeals.queue_rechecks(conn, another.id, quarrel.original, "x") == []
 
 
 def test_a_check_that_comes_to_the_same_writes_no_letter(quarrel: Quarrel) -> None:
@@ -314,7 +437,9 @@ def test_a_blank_file_name_keeps_no_letter_from_being_written(quarrel: Quarrel, 
     assert f"work {quarrel.original}" in quarrel.letters(quarrel.owner)["appeal_other_side"]
 
 
-def test_a_letter_that_cannot_be_written_leaves_the_window_and_is_tried_again(quarrel: Quarrel, monkeypatch) -> None:
+def test_a_letter_that_cannot_be_written_leaves_the_window_and_is_tried_again(
+    quarrel: Quarrel, monkeypatch
+) -> None:
     genuine = verdict_letters.tell
 
     def failing(conn, analysis_id, now) -> None:
@@ -343,8 +468,13 @@ def test_an_appeal_that_nobody_decides_keeps_nobodys_money_for_ever(quarrel: Qua
     with quarrel.db.transaction() as conn:
         appeal = appeals.get(conn, first)
         assert (appeal.status, appeal.outcome, appeal.decided_by) == ("decided", "lapsed", None)
-        assert [e.reason_code for e in fraud_audit.of_appeal(conn, first)] == ["mine_and_earlier", "lapsed"]
-        (letter,) = [m for m in inbox_messages.page(conn, quarrel.poster) if m.kind == "appeal_result"]
+        assert [e.reason_code for e in fraud_audit.of_appeal(conn, first)] == [
+            "mine_and_earlier",
+            "lapsed",
+        ]
+        (letter,) = [
+            m for m in inbox_messages.page(conn, quarrel.poster) if m.kind == "appeal_result"
+        ]
     assert "the first decision stays" in letter.body
     assert "granted" not in letter.body
     assert not quarrel.platform.find_terms(quarrel.post).disputed
@@ -374,7 +504,10 @@ def test_decisions_that_rest_on_the_same_reference_are_queued_once(quarrel: Quar
     assert reanalysis.queue_rechecks(quarrel.db, jobs) == 2
     assert reanalysis.queue_rechecks(quarrel.db, jobs) == 0
     rows = quarrel.platform.rows(
-        "select source, status, policy_version, threshold_bps from analyses where policy_version = 2"
+        "select source, status, policy_version, threshold_bps from analyses where policy_version ="
+        " 2"
     )
     assert rows == [("index", "queued", 2, 9_600)] * 2
-    assert quarrel.platform.rows("select count(*) from procrastinate_jobs where task_name = 'analyse'") == [(2,)]
+    assert quarrel.platform.rows(
+        "select count(*) from procrastinate_jobs where task_name = 'analyse'"
+    ) == [(2,)]

@@ -31,7 +31,9 @@ class Court:
     arbiter: LocalSigner
 
     def send(self, db: Database) -> int:
-        return chain_actions.send_pending(db, self.client, officer=self.officer, arbiter=self.arbiter)
+        return chain_actions.send_pending(
+            db, self.client, officer=self.officer, arbiter=self.arbiter
+        )
 
     def status(self, db: Database, alert_id) -> FreezeStatus:
         with db.transaction() as conn:
@@ -47,11 +49,20 @@ def court(anvil: AnvilNode) -> Court:
     _, officer, arbiter = people
     g, o, a = (hexed(person.address) for person in people)
     deployment = deploy(
-        connect(anvil.url), anvil.account(), oracle_signers=[g], admin=g,
+        connect(anvil.url),
+        anvil.account(),
+        oracle_signers=[g],
+        admin=g,
         officers=Officers(
-            governor=g, guardian=g, oracle_admin=g, arbiter=a, fraud_officer=o, upgrader=g, paymaster=g
+            governor=g,
+            guardian=g,
+            oracle_admin=g,
+            arbiter=a,
+            fraud_officer=o,
+            upgrader=g,
+            paymaster=g,
         ),
-    )  # fmt: skip
+    )
     return Court(anvil, ChainClient(Endpoint(anvil.url), deployment), officer, arbiter)
 
 
@@ -79,26 +90,44 @@ def account_case(db: Database, wallet: LocalSigner) -> Case:
     return found
 
 
-def test_freeze_uphold_and_release_reach_the_contract(db: Database, court: Court, account_case: Case, now) -> None:
+def test_freeze_uphold_and_release_reach_the_contract(
+    db: Database, court: Court, account_case: Case, now
+) -> None:
     alert_id = account_case.raise_alert(subject="creator", now=now)
     assert court.status(db, alert_id) is FreezeStatus.NONE
     assert court.send(db) == 1
     assert court.status(db, alert_id) is FreezeStatus.FROZEN
     with db.transaction() as conn:
         alert_appeals.resolve_alert(
-            conn, alert_id, upheld=True, actor="maria", until=now + 90 * DAY, code="seen", text="It is a farm.", now=now
+            conn,
+            alert_id,
+            upheld=True,
+            actor="maria",
+            until=now + 90 * DAY,
+            code="seen",
+            text="It is a farm.",
+            now=now,
         )
     assert court.send(db) == 1
     assert court.status(db, alert_id) is FreezeStatus.UPHELD
     assert chain_actions.reconcile(db, court.client, since=now - DAY) == []
     with db.transaction() as conn:
-        alerts.reverse(conn, alert_id, actor="peter", reason_code="wrong", text="It is a school after all.", now=now)
+        alerts.reverse(
+            conn,
+            alert_id,
+            actor="peter",
+            reason_code="wrong",
+            text="It is a school after all.",
+            now=now,
+        )
     assert court.send(db) == 1
     assert court.status(db, alert_id) is FreezeStatus.RELEASED
     assert chain_actions.reconcile(db, court.client, since=now - DAY) == []
 
 
-def test_a_call_whose_answer_was_lost_is_not_made_twice(db: Database, court: Court, account_case: Case, now) -> None:
+def test_a_call_whose_answer_was_lost_is_not_made_twice(
+    db: Database, court: Court, account_case: Case, now
+) -> None:
     alert_id = account_case.raise_alert(subject="creator", now=now)
     assert court.send(db) == 1
     nonce = court.client.account_nonce(court.officer.address, "latest")
@@ -109,14 +138,20 @@ def test_a_call_whose_answer_was_lost_is_not_made_twice(db: Database, court: Cou
     assert court.status(db, alert_id) is FreezeStatus.FROZEN
 
 
-def test_money_freed_before_the_freeze_was_sent_is_never_frozen_on_chain(db, court, account_case: Case, now) -> None:
+def test_money_freed_before_the_freeze_was_sent_is_never_frozen_on_chain(
+    db, court, account_case: Case, now
+) -> None:
     alert_id = account_case.raise_alert(subject="creator", now=now)
     with db.transaction() as conn:
-        alerts.reverse(conn, alert_id, actor="maria", reason_code="wrong", text="It is a school.", now=now)
+        alerts.reverse(
+            conn, alert_id, actor="maria", reason_code="wrong", text="It is a school.", now=now
+        )
     assert court.send(db) == 1
     assert court.status(db, alert_id) is FreezeStatus.NONE
     with db.transaction() as conn:
-        rows = conn.execute("select kind, status, error_code from fraud_chain_actions order by id").fetchall()
+        rows = conn.execute(
+            "select kind, status, error_code from fraud_chain_actions order by id"
+        ).fetchall()
     assert rows == [("freeze", "skipped", "superseded"), ("release", "done", None)]
 
 
@@ -126,22 +161,32 @@ def test_a_post_the_chain_does_not_know_is_tried_again_and_says_why(
     case.raise_alert(now=now)
     assert court.send(db) == 0
     with db.transaction() as conn:
-        row = conn.execute("select status, error_code, tries, next_try_at > now() from fraud_chain_actions").fetchone()
+        row = conn.execute(
+            "select status, error_code, tries, next_try_at > now() from fraud_chain_actions"
+        ).fetchone()
     assert row == ("pending", "UnknownSubject", 1, True)
 
 
-def test_reconciling_finds_and_repairs_what_the_chain_lost(db, court: Court, account_case: Case, now) -> None:
+def test_reconciling_finds_and_repairs_what_the_chain_lost(
+    db, court: Court, account_case: Case, now
+) -> None:
     alert_id = account_case.raise_alert(subject="creator", now=now)
     with db.transaction() as conn:  # noted as done, but the chain never saw it
         conn.execute("update fraud_chain_actions set status = 'done', done_at = now()")
     (difference,) = chain_actions.reconcile(db, court.client, since=now - DAY)
-    assert (difference.status, difference.on_chain, difference.repaired) == ("notified", "none", True)
+    assert (difference.status, difference.on_chain, difference.repaired) == (
+        "notified",
+        "none",
+        True,
+    )
     assert court.send(db) == 1
     assert court.status(db, alert_id) is FreezeStatus.FROZEN
     assert chain_actions.reconcile(db, court.client, since=now - DAY) == []
 
 
-def test_a_hold_that_ran_out_ends_on_chain_by_itself(db: Database, court: Court, account_case: Case, now) -> None:
+def test_a_hold_that_ran_out_ends_on_chain_by_itself(
+    db: Database, court: Court, account_case: Case, now
+) -> None:
     alert_id = account_case.raise_alert(subject="creator", now=now)
     assert court.send(db) == 1
     court.anvil.call("evm_increaseTime", int(timedelta(days=15).total_seconds()))
@@ -152,7 +197,9 @@ def test_a_hold_that_ran_out_ends_on_chain_by_itself(db: Database, court: Court,
     assert chain_actions.reconcile(db, court.client, since=now - DAY) == []
 
 
-def test_an_appeal_at_the_contract_counts_here_as_well(db, court: Court, account_case: Case, wallet, now) -> None:
+def test_an_appeal_at_the_contract_counts_here_as_well(
+    db, court: Court, account_case: Case, wallet, now
+) -> None:
     alert_id = account_case.raise_alert(subject="creator", now=now)
     court.send(db)
     assert chain_appeals.take_over(db, court.client, now) == 0

@@ -1,4 +1,6 @@
-"""A pass through a real database finds what the detectors find in memory, and alerts follow from it once."""
+"""A pass through a real database finds what the detectors find in memory, and alerts follow from
+it once.
+"""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -20,16 +22,25 @@ from storage.fraud import events as fraud_events
 
 
 def span(economy: Economy) -> tuple[datetime, datetime]:
-    return tuple(datetime.fromtimestamp(s, UTC) for s in (economy.events.start_s, economy.events.end_s))
+    return tuple(
+        datetime.fromtimestamp(s, UTC) for s in (economy.events.start_s, economy.events.end_s)
+    )
 
 
-def test_the_database_path_finds_what_the_detectors_find_in_memory(db: Database, economy: Economy, day) -> None:
+def test_the_database_path_finds_what_the_detectors_find_in_memory(
+    db: Database, economy: Economy, day
+) -> None:
     start, end = span(economy)
     count, found = scan(db, start, end, Thresholds())
     expected = detection.detect(economy.events, economy.history_of, Thresholds())
     code_of = {number: code for code, number in day.items()}
     seen = {
-        (f.subject, int.from_bytes(f.post_id, "big") if f.post_id else code_of[f.creator_id], f.action, s["name"]): s
+        (
+            f.subject,
+            int.from_bytes(f.post_id, "big") if f.post_id else code_of[f.creator_id],
+            f.action,
+            s["name"],
+        ): s
         for f in found
         for s in f.signals
     }
@@ -41,10 +52,14 @@ def test_the_database_path_finds_what_the_detectors_find_in_memory(db: Database,
     assert count == len(economy.events)
     assert len(expected) >= 10
     assert set(seen) == set(wanted)
-    assert {key: signal["score"] for key, signal in seen.items()} == pytest.approx(wanted, abs=0.005)
+    assert {key: signal["score"] for key, signal in seen.items()} == pytest.approx(
+        wanted, abs=0.005
+    )
 
 
-def test_a_pass_raises_alerts_once_and_says_so_to_the_creator(db: Database, economy: Economy, day, now) -> None:
+def test_a_pass_raises_alerts_once_and_says_so_to_the_creator(
+    db: Database, economy: Economy, day, now
+) -> None:
     _, end = span(economy)
     first = run_pass(db, now, end=end)
     again = run_pass(db, now + timedelta(minutes=5), end=end)
@@ -55,8 +70,16 @@ def test_a_pass_raises_alerts_once_and_says_so_to_the_creator(db: Database, econ
         alerts = [fraud_alerts.get(conn, number) for number in first.alerts]
         letters = dict(conn.execute("select alert_id, body from creator_messages").fetchall())
         assert fraud_audit.find_break(conn) is None
-        queued = {row[0] for row in conn.execute("select alert_id from fraud_chain_actions where kind = 'freeze'")}
-        held = {row[0] for row in conn.execute("select alert_id from ledger_freezes where released_at is null")}
+        queued = {
+            row[0]
+            for row in conn.execute(
+                "select alert_id from fraud_chain_actions where kind = 'freeze'"
+            )
+        }
+        held = {
+            row[0]
+            for row in conn.execute("select alert_id from ledger_freezes where released_at is null")
+        }
     frozen = {alert.id for alert in alerts if alert.action == "freeze"}
     assert frozen == set(letters) == queued == held
     assert attacked & {alert.post_id for alert in alerts if alert.id in frozen}
@@ -66,7 +89,9 @@ def test_a_pass_raises_alerts_once_and_says_so_to_the_creator(db: Database, econ
             assert signal["sentence"] in letters[alert.id]
 
 
-def test_a_pass_over_less_of_an_hour_takes_no_views_away(db: Database, economy: Economy, day, now) -> None:
+def test_a_pass_over_less_of_an_hour_takes_no_views_away(
+    db: Database, economy: Economy, day, now
+) -> None:
     end = span(economy)[1]
     query = "select creator_id, hour, views from fraud_hourly order by 1, 2"
     with db.transaction() as conn:
@@ -79,10 +104,13 @@ def test_a_pass_over_less_of_an_hour_takes_no_views_away(db: Database, economy: 
             run_pass(db, now, end=wrong)
 
 
-def test_what_an_outage_left_out_is_looked_at_afterwards(db: Database, economy: Economy, day, now) -> None:
+def test_what_an_outage_left_out_is_looked_at_afterwards(
+    db: Database, economy: Economy, day, now
+) -> None:
     attacked = {post_id_of(a.post) for a in economy.attacks if a.strength == "strong"}
     Upkeep(db).tick(now - timedelta(days=2))
-    keeper, later = Upkeep(db), now + timedelta(days=3)  # another process: nothing is known but what is stored
+    # another process: nothing is known but what is stored
+    keeper, later = Upkeep(db), now + timedelta(days=3)
     keeper.tick(later)
     with db.transaction() as conn:
         assert not fraud_alerts.page(conn, limit=200)
@@ -93,27 +121,39 @@ def test_what_an_outage_left_out_is_looked_at_afterwards(db: Database, economy: 
         keeper.tick(later)
     with db.transaction() as conn:
         found = {alert.post_id for alert in fraud_alerts.page(conn, limit=200)}
-        assert fraud_events.missing_passes(conn, later - timedelta(days=30), timedelta(hours=23)) == []
+        assert (
+            fraud_events.missing_passes(conn, later - timedelta(days=30), timedelta(hours=23)) == []
+        )
         ends = [row[0] for row in conn.execute("select end_at from fraud_passes order by 1")]
     assert all(b - a <= timedelta(hours=23) for a, b in pairwise(ends))
     assert found & attacked
     assert keeper.tick(later).alerts == 0
 
 
-def test_honest_creators_of_the_day_are_not_frozen(db: Database, economy: Economy, day, now) -> None:
+def test_honest_creators_of_the_day_are_not_frozen(
+    db: Database, economy: Economy, day, now
+) -> None:
     run_pass(db, now, end=span(economy)[1])
     honest = {day[code] for code in economy.honest_creators.tolist()}
     with db.transaction() as conn:
-        frozen = {alert.creator_id for alert in fraud_alerts.page(conn, status="notified", limit=500)}
+        frozen = {
+            alert.creator_id for alert in fraud_alerts.page(conn, status="notified", limit=500)
+        }
     assert frozen
     assert not frozen & honest
 
 
-def test_a_dry_run_tells_what_stricter_rules_would_change_and_writes_nothing(db, economy, day, now) -> None:
+def test_a_dry_run_tells_what_stricter_rules_would_change_and_writes_nothing(
+    db, economy, day, now
+) -> None:
     mild = Thresholds()
-    strict = Thresholds.from_json({"shared_devices": {"min_accounts": 2000}, "user_agents": {"min_views": 10**6}})
+    strict = Thresholds.from_json(
+        {"shared_devices": {"min_accounts": 2000}, "user_agents": {"min_views": 10**6}}
+    )
     run = dry_run(db, now - timedelta(hours=1), mild, strict, days=1)
     assert run.freezes_now > run.freezes_then
-    assert {change.now for change in run.changes if change.then is None or change.then == "watch"} >= {"freeze"}
+    assert {
+        change.now for change in run.changes if change.then is None or change.then == "watch"
+    } >= {"freeze"}
     with db.transaction() as conn:
         assert conn.execute("select count(*) from fraud_alerts").fetchone() == (0,)

@@ -1,4 +1,6 @@
-"""Appeals against verdicts on pages: filed by whose work it is, decided by a reviewer, seen by nobody else."""
+"""Appeals against verdicts on pages: filed by whose work it is, decided by a reviewer, seen by
+nobody else.
+"""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -34,7 +36,9 @@ def key(quarrel: Quarrel) -> Key:
 
     def issue(name: str, *scopes: str, creator_id: int | None = None) -> dict[str, str]:
         with quarrel.db.transaction() as conn:
-            return {"Authorization": f"Bearer {keys.issue(conn, name, scopes, creator_id=creator_id)}"}
+            return {
+                "Authorization": f"Bearer {keys.issue(conn, name, scopes, creator_id=creator_id)}"
+            }
 
     return issue
 
@@ -43,7 +47,10 @@ def test_whose_work_it_is_appeals_on_the_page_and_a_reviewer_decides_there(
     client: TestClient, quarrel: Quarrel, key: Key
 ) -> None:
     page = f"/analyses/{quarrel.analysis}"
-    mine, owner = key("bob", "read", creator_id=quarrel.poster), key("anna", "read", creator_id=quarrel.owner)
+    mine, owner = (
+        key("bob", "read", creator_id=quarrel.poster),
+        key("anna", "read", creator_id=quarrel.owner),
+    )
     officer = key("maria", "fraud", "read")
     offer = "Appeal, free of charge"
     assert offer in client.get(page, headers=mine).text
@@ -51,16 +58,26 @@ def test_whose_work_it_is_appeals_on_the_page_and_a_reviewer_decides_there(
         assert offer not in client.get(page, headers=headers).text
     assert client.post(f"{page}/appeal", data=FORM).status_code == 401
     assert client.post(f"{page}/appeal", data=FORM, headers=owner).json()["code"] == "not_your_case"
-    by_cookie = {"Cookie": f"oracle_key={mine['Authorization'].split()[1]}", "Origin": "https://evil.example"}
-    assert client.post(f"{page}/appeal", data=FORM, headers=by_cookie).json()["code"] == "not_allowed"
+    by_cookie = {
+        "Cookie": f"oracle_key={mine['Authorization'].split()[1]}",
+        "Origin": "https://evil.example",
+    }
+    assert (
+        client.post(f"{page}/appeal", data=FORM, headers=by_cookie).json()["code"] == "not_allowed"
+    )
 
-    filed = client.post(f"{page}/appeal", data=FORM, files={"file": ("raw.txt", b"raw")}, headers=mine)
+    filed = client.post(
+        f"{page}/appeal", data=FORM, files={"file": ("raw.txt", b"raw")}, headers=mine
+    )
     assert filed.status_code == 200 and "I have the &lt;b&gt;raw&lt;/b&gt; file." in filed.text
     assert "raw.txt" in filed.text and page in filed.text
     appeal = filed.url.path
     again = client.get(page, headers=mine).text
     assert offer not in again and appeal in again
-    assert appeal in client.get(page, headers=owner).text and appeal in client.get(page, headers=officer).text
+    assert (
+        appeal in client.get(page, headers=owner).text
+        and appeal in client.get(page, headers=officer).text
+    )
     assert appeal not in client.get(page).text, "a stranger learns nothing of it"
     assert client.post(f"{page}/appeal", data=FORM, headers=mine).status_code == 409
 
@@ -84,13 +101,19 @@ def test_a_refused_appeal_can_be_made_once_more_and_decided_by_another(
     client: TestClient, quarrel: Quarrel, key: Key
 ) -> None:
     page = f"/analyses/{quarrel.analysis}"
-    mine, owner = key("bob", "read", creator_id=quarrel.poster), key("anna", "read", creator_id=quarrel.owner)
+    mine, owner = (
+        key("bob", "read", creator_id=quarrel.poster),
+        key("anna", "read", creator_id=quarrel.owner),
+    )
     first, second = key("maria", "fraud", "read"), key("olga", "fraud", "read")
     for reviewers in ((first,), (first, second)):
         appeal = client.post(f"{page}/appeal", data=FORM, headers=mine).url.path
         client.post(f"{appeal}/answer", data={"view": "No."}, headers=owner)
         verdict = {"outcome": "refused", "convinced": "The picture was taken by Anna."}
-        answers = [client.post(f"{appeal}/decide", data=verdict, headers=reviewer) for reviewer in reviewers]
+        answers = [
+            client.post(f"{appeal}/decide", data=verdict, headers=reviewer)
+            for reviewer in reviewers
+        ]
         assert "was not granted" in answers[-1].text
     assert answers[0].json()["code"] == "accuser_cannot_decide"
     text = client.get(page, headers=mine).text
@@ -103,22 +126,30 @@ def test_what_is_no_copy_offers_no_appeal(client: TestClient, quarrel: Quarrel, 
     mine = key("bob", "read", creator_id=quarrel.poster)
     page = f"/analyses/{quarrel.analysis}"
     assert "Appeal, free of charge" not in client.get(page, headers=mine).text
-    assert client.post(f"{page}/appeal", data=FORM, headers=mine).json()["code"] == "nothing_to_appeal"
+    assert (
+        client.post(f"{page}/appeal", data=FORM, headers=mine).json()["code"] == "nothing_to_appeal"
+    )
 
 
-def test_the_page_of_reviewers_shows_the_appeals_that_end_first(client: TestClient, quarrel: Quarrel, key: Key) -> None:
+def test_the_page_of_reviewers_shows_the_appeals_that_end_first(
+    client: TestClient, quarrel: Quarrel, key: Key
+) -> None:
     """However many were filed after them."""
     mine, officer = key("bob", "read", creator_id=quarrel.poster), key("maria", "fraud", "read")
     filed = client.post(f"/analyses/{quarrel.analysis}/appeal", data=FORM, headers=mine)
     with quarrel.db.transaction() as conn:
-        conn.execute("update appeals set filed_at = now() - interval '6 days', decide_by = now() + interval '1 day'")
         conn.execute(
-            "with others as (insert into analyses (id, source, post_id, media_type, policy_version, threshold_bps,"
-            " base_redirect_bps, work_id, creator_id) select gen_random_uuid(), 'index', post_id, media_type, 1, 9500,"
-            " 10000, work_id, creator_id from analyses, generate_series(1, 205) where id = %s returning id, creator_id)"
-            " insert into appeals (id, kind, analysis_id, creator_id, ground, statement, filed_at, first_decider,"
-            " decide_by) select gen_random_uuid(), 'originality', id, creator_id, 'other', 'x', now(), 'machine',"
-            " now() + interval '7 days' from others",
+            "update appeals set filed_at = now() - interval '6 days', decide_by = now() + interval"
+            " '1 day'"
+        )
+        conn.execute(
+            "with others as (insert into analyses (id, source, post_id, media_type,"
+            " policy_version, threshold_bps, base_redirect_bps, work_id, creator_id) select"
+            " gen_random_uuid(), 'index', post_id, media_type, 1, 9500, 10000, work_id, creator_id"
+            " from analyses, generate_series(1, 205) where id = %s returning id, creator_id)"
+            " insert into appeals (id, kind, analysis_id, creator_id, ground, statement, filed_at,"
+            " first_decider, decide_by) select gen_random_uuid(), 'originality', id, creator_id,"
+            " 'other', 'x', now(), 'machine', now() + interval '7 days' from others",
             (quarrel.analysis,),
         )
     page = client.get("/fraud_alerts", headers=officer).text
@@ -129,12 +160,17 @@ def test_the_page_of_reviewers_shows_the_appeals_that_end_first(client: TestClie
 def test_an_appeal_stands_without_its_file_and_takes_it_later(
     client: TestClient, quarrel: Quarrel, key: Key, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mine, owner = key("bob", "read", creator_id=quarrel.poster), key("anna", "read", creator_id=quarrel.owner)
+    mine, owner = (
+        key("bob", "read", creator_id=quarrel.poster),
+        key("anna", "read", creator_id=quarrel.owner),
+    )
     page = f"/analyses/{quarrel.analysis}"
     large = {"file": ("raw.bin", b"x" * (MOST_BYTES + 1))}
     refused = client.post(f"{page}/appeal", data=FORM, files=large, headers=mine)
     assert (refused.status_code, "Nothing was filed" in refused.text) == (413, True)
-    assert "Appeal, free of charge" in client.get(page, headers=mine).text, "nothing was filed indeed"
+    assert "Appeal, free of charge" in client.get(page, headers=mine).text, (
+        "nothing was filed indeed"
+    )
 
     def away(*_: object) -> None:
         raise BlobStoreUnavailable

@@ -1,4 +1,6 @@
-"""The oracle on a real database with real pictures, without a chain: jobs run when a test says so."""
+"""The oracle on a real database with real pictures, without a chain: jobs run when a test says
+so.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -46,7 +48,9 @@ def db(settings: Settings) -> Iterator[Database]:
 
 @pytest.fixture
 def client(settings: Settings, db: Database) -> Iterator[TestClient]:
-    """The HTTP application; an unexpected error is an answer with status 500, as for a real client."""
+    """The HTTP application; an unexpected error is an answer with status 500, as for a real
+    client.
+    """
     with TestClient(app_module.create_app(settings), raise_server_exceptions=False) as test_client:
         yield test_client
 
@@ -62,7 +66,9 @@ def drain(settings: Settings, db: Database) -> Callable[[], None]:
 def post(client: TestClient, drain: Callable[[], None]) -> Post:
     """Upload bytes, let the worker decide, and return the analysis."""
 
-    def upload(content: bytes, creator: str | None = None, name: str = "photo.jpg", **headers: str) -> dict[str, Any]:
+    def upload(
+        content: bytes, creator: str | None = None, name: str = "photo.jpg", **headers: str
+    ) -> dict[str, Any]:
         data = {"creator": creator} if creator else {}
         answer = client.post("/upload", files={"file": (name, content)}, data=data, headers=headers)
         assert answer.status_code in (200, 202), answer.text

@@ -26,10 +26,14 @@ def strict(settings: Settings, db: Database) -> Iterator[TestClient]:
 
 @pytest.fixture
 def issue(db: Database) -> Issue:
-    def make(name: str, *scopes: str, creator: str | None = None, per_minute: int = 100) -> dict[str, str]:
+    def make(
+        name: str, *scopes: str, creator: str | None = None, per_minute: int = 100
+    ) -> dict[str, str]:
         with db.transaction() as conn:
             owner = (
-                creators.ensure_creator(conn, creator, creator.encode().ljust(20, b"."), False).id if creator else None
+                creators.ensure_creator(conn, creator, creator.encode().ljust(20, b"."), False).id
+                if creator
+                else None
             )
             secret = keys.issue(conn, name, scopes, creator_id=owner, per_minute=per_minute)
         return {"Authorization": f"Bearer {secret}"}
@@ -61,19 +65,28 @@ def test_a_key_does_what_its_scopes_say(strict: TestClient, issue: Issue) -> Non
     assert strict.get("/v1/policy", headers=uploader).status_code == 403
     assert strict.post("/v1/permissions", json=permission, headers=uploader).status_code == 403
     assert strict.post("/v1/permissions", json=permission, headers=governor).status_code == 201
-    assert strict.post("/v1/permissions", json=permission, headers=issue("a", "admin")).status_code == 201
+    assert (
+        strict.post("/v1/permissions", json=permission, headers=issue("a", "admin")).status_code
+        == 201
+    )
 
 
-def test_a_creators_key_posts_for_that_creator_alone(strict: TestClient, issue: Issue, db: Database) -> None:
+def test_a_creators_key_posts_for_that_creator_alone(
+    strict: TestClient, issue: Issue, db: Database
+) -> None:
     alice = issue("alice's phone", "upload", creator="alice")
     assert upload(strict, alice, "mallory") == 403
     assert upload(strict, alice) == 202
     with db.transaction() as conn:
-        rows = conn.execute("select handle from works join creators c on c.id = creator_id").fetchall()
+        rows = conn.execute(
+            "select handle from works join creators c on c.id = creator_id"
+        ).fetchall()
     assert rows == [("alice",)]
 
 
-def test_two_clients_may_choose_the_same_idempotency_key(strict: TestClient, issue: Issue, db: Database) -> None:
+def test_two_clients_may_choose_the_same_idempotency_key(
+    strict: TestClient, issue: Issue, db: Database
+) -> None:
     for name in ("first", "second"):
         assert upload(strict, issue(name, "upload") | {"Idempotency-Key": "1"}) == 202
     with db.transaction() as conn:
@@ -82,14 +95,21 @@ def test_two_clients_may_choose_the_same_idempotency_key(strict: TestClient, iss
 
 def test_a_key_that_asks_too_often_waits(strict: TestClient, issue: Issue) -> None:
     eager, other = issue("eager", "read", per_minute=3), issue("other", "read", per_minute=3)
-    assert [strict.get("/v1/policy", headers=eager).status_code for _ in range(4)] == [200, 200, 200, 429]
+    assert [strict.get("/v1/policy", headers=eager).status_code for _ in range(4)] == [
+        200,
+        200,
+        200,
+        429,
+    ]
     refused = strict.get("/v1/policy", headers=eager)
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
     assert refused.json()["code"] == "too_many_requests"
     assert strict.get("/v1/policy", headers=other).status_code == 200
 
 
-def test_a_revoked_key_ends_at_once_and_its_name_is_free(strict: TestClient, issue: Issue, db: Database) -> None:
+def test_a_revoked_key_ends_at_once_and_its_name_is_free(
+    strict: TestClient, issue: Issue, db: Database
+) -> None:
     old = issue("phone", "read")
     with db.transaction() as conn:
         keys.revoke(conn, "phone")
@@ -124,11 +144,16 @@ def test_guessing_has_its_limit(settings: Settings, db: Database) -> None:
     with TestClient(
         app_module.create_app(settings.model_copy(update={"http": http})), client=("10.9.8.7", 1)
     ) as client:
-        guesses = [client.get("/v1/policy", headers={"Authorization": f"Bearer cok_{n}"}).status_code for n in range(5)]
+        guesses = [
+            client.get("/v1/policy", headers={"Authorization": f"Bearer cok_{n}"}).status_code
+            for n in range(5)
+        ]
     assert guesses == [401, 401, 401, 429, 429]
 
 
-def test_nobody_takes_anothers_idempotency_key_by_its_name(client: TestClient, issue: Issue, db: Database) -> None:
+def test_nobody_takes_anothers_idempotency_key_by_its_name(
+    client: TestClient, issue: Issue, db: Database
+) -> None:
     owner = issue("owner", "upload")
     with db.transaction() as conn:
         (number,) = conn.execute("select id from api_keys").fetchone() or (0,)
@@ -145,7 +170,9 @@ def test_control_characters_in_a_name_are_left_out(client: TestClient, db: Datab
     assert "\x00" not in answer.json()["work"]["file_name"]
 
 
-def test_a_browser_signs_in_and_other_sites_cannot_act_by_its_cookie(strict: TestClient, issue: Issue) -> None:
+def test_a_browser_signs_in_and_other_sites_cannot_act_by_its_cookie(
+    strict: TestClient, issue: Issue
+) -> None:
     key = issue("alice's browser", "upload", "read", creator="alice")["Authorization"].split()[1]
     assert strict.post("/sign-in", data={"key": "wrong"}).status_code == 401
     answer = strict.post("/sign-in", data={"key": key}, follow_redirects=False)

@@ -17,7 +17,9 @@ from storage.errors import NotFound
 Post = Callable[..., dict[str, Any]]
 
 
-def test_every_number_of_a_decision_agrees_when_computed_again(post: Post, settings: Settings, db: Database) -> None:
+def test_every_number_of_a_decision_agrees_when_computed_again(
+    post: Post, settings: Settings, db: Database
+) -> None:
     auditor = wiring.make_auditor(settings, db)
     first = post(photo("temple"), "alice")
     copy = post(edited(photo("temple"), "cropped"), "bob")
@@ -26,7 +28,14 @@ def test_every_number_of_a_decision_agrees_when_computed_again(post: Post, setti
         checks = auditor.audit(UUID(view["analysis_id"]))
         assert agrees(checks), [check for check in checks if not check.ok]
     names = {check.name for check in checks}
-    assert {"verdict", "redirect", "tier", "evidence hash", "credited work", "similarity in the report"} <= names
+    assert {
+        "verdict",
+        "redirect",
+        "tier",
+        "evidence hash",
+        "credited work",
+        "similarity in the report",
+    } <= names
     assert any(name.startswith("match with alice's work") for name in names)
 
 
@@ -45,9 +54,12 @@ def test_every_number_of_a_decision_agrees_when_computed_again(post: Post, setti
             " convert_to(replace(convert_from(evidence, 'UTF8'), 'alice', 'mallory'), 'UTF8')",
             {"evidence hash"},
         ),
-        ("update outbox set report = jsonb_set(report, '{similarity_bps}', '9500')", {"similarity in the report"}),
+        (
+            "update outbox set report = jsonb_set(report, '{similarity_bps}', '9500')",
+            {"similarity in the report"},
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_was_tampered_with_differs(
     tampering: str, names: set[str], post: Post, settings: Settings, db: Database
 ) -> None:
@@ -59,7 +71,9 @@ def test_what_was_tampered_with_differs(
     assert {check.name for check in checks if not check.ok} == names
 
 
-def test_there_is_nothing_to_explain_before_a_decision(client: TestClient, settings: Settings, db: Database) -> None:
+def test_there_is_nothing_to_explain_before_a_decision(
+    client: TestClient, settings: Settings, db: Database
+) -> None:
     queued = client.post("/upload", files={"file": photo("cat")}).json()
     with pytest.raises(NotFound):
         wiring.make_auditor(settings, db).audit(UUID(queued["analysis_id"]))

@@ -20,14 +20,20 @@ Post = Callable[..., dict[str, Any]]
 
 
 def bomb() -> bytes:
-    """A valid PNG header of 30 000 x 30 000 pixels, 2.7 GB when decoded, and a little of the data."""
+    """A valid PNG header of 30 000 x 30 000 pixels, 2.7 GB when decoded, and a little of the
+    data.
+    """
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
     body = zlib.compress(bytes(90_001) * 20)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    )
 
 
 def saved(picture: Image.Image, kind: str, **options: Any) -> bytes:
@@ -55,10 +61,22 @@ REFUSED: dict[str, tuple[Callable[[], bytes], int, str]] = {
     "truncated": (lambda: photo("temple")[:20_000], 422, "media_corrupt"),
     "a few bytes of a jpeg": (lambda: photo("temple")[:20], 422, "media_corrupt"),
     "bomb": (bomb, 413, "media_too_large"),
-    "more bytes than accepted": (lambda: photo("temple") + bytes(2_000_001), 413, "upload_too_large"),
+    "more bytes than accepted": (
+        lambda: photo("temple") + bytes(2_000_001),
+        413,
+        "upload_too_large",
+    ),
     "far more bytes than accepted": (lambda: bytes(4_000_000), 413, "upload_too_large"),
-    "sound without a sound": (lambda: b"RIFF\x24\0\0\0WAVEfmt " + bytes(2000), 422, "media_corrupt"),
-    "video without a frame": (lambda: b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(2000), 422, "media_corrupt"),
+    "sound without a sound": (
+        lambda: b"RIFF\x24\0\0\0WAVEfmt " + bytes(2000),
+        422,
+        "media_corrupt",
+    ),
+    "video without a frame": (
+        lambda: b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(2000),
+        422,
+        "media_corrupt",
+    ),
 }
 
 
@@ -68,9 +86,11 @@ def test_what_is_no_usable_picture_is_refused_and_nothing_is_kept(
 ) -> None:
     content, status, code = REFUSED[name]
     answer = client.post(
-        "/upload", files={"file": ("photo.jpg", content(), "image/jpeg")}, data={"creator": "mallory"},
+        "/upload",
+        files={"file": ("photo.jpg", content(), "image/jpeg")},
+        data={"creator": "mallory"},
         headers={"Idempotency-Key": "k"},
-    )  # fmt: skip
+    )
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
     assert (answer.status_code, problem["status"], problem["code"]) == (status, status, code)
@@ -85,7 +105,8 @@ def test_what_is_no_usable_picture_is_refused_and_nothing_is_kept(
         ({"media_type": "hologram"}, "unknown_media_type"),
         ({"media_type": "video"}, "media_type_mismatch"),
         ({"creator": "0x1234"}, "invalid_creator"),
-        ({"creator": "0xD8dA6BF26964aF9D7eEd9e03E53415D37aA96045"}, "invalid_address"),  # checksum broken
+        # checksum broken
+        ({"creator": "0xD8dA6BF26964aF9D7eEd9e03E53415D37aA96045"}, "invalid_address"),
         ({"creator": "two words"}, "invalid_creator"),
         ({"creator": "0x" + "0" * 40}, "invalid_creator"),
     ],
@@ -108,12 +129,16 @@ def unusual() -> dict[str, bytes]:
     cat = Image.open(io.BytesIO(photo("cat"))).convert("RGB")
     turned = Image.Exif()
     turned[0x0112] = 6  # the camera was held upright: shown rotated by 90 degrees
-    grey16 = Image.frombytes("I;16", cat.size, b"".join(v.to_bytes(2, "little") for v in bytes_times_257(cat)))
+    grey16 = Image.frombytes(
+        "I;16", cat.size, b"".join(v.to_bytes(2, "little") for v in bytes_times_257(cat))
+    )
     frames = [cat, cat.transpose(Image.Transpose.FLIP_TOP_BOTTOM)]
     return {
         "cmyk": saved(cat.convert("CMYK"), "JPEG", quality=90),
         "16-bit": saved(grey16, "PNG"),
-        "exif-rotated": saved(cat.transpose(Image.Transpose.ROTATE_90), "JPEG", quality=90, exif=turned),
+        "exif-rotated": saved(
+            cat.transpose(Image.Transpose.ROTATE_90), "JPEG", quality=90, exif=turned
+        ),
         "animated": saved(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=100),
         "palette with transparency": saved(cat.convert("RGBA").quantize(64), "PNG"),
         "webp": saved(cat, "WEBP", quality=80),
@@ -137,10 +162,16 @@ def test_unusual_but_readable_pictures_are_judged_like_any_other(name: str, post
 def test_plain_pictures_match_nothing_and_say_so(colour: tuple[int, int, int], post: Post) -> None:
     post(saved(Image.new("RGB", (640, 480), colour), "PNG"), "alice")
     again = post(saved(Image.new("RGB", (641, 480), colour), "PNG"), "bob")
-    assert (again["verdict"], again["reason"], again["redirect_bps"]) == ("undecided", "too_plain", 0)
+    assert (again["verdict"], again["reason"], again["redirect_bps"]) == (
+        "undecided",
+        "too_plain",
+        0,
+    )
 
 
-def test_works_by_uri(client: TestClient, drain: Callable[[], None], file_server: FileServer) -> None:
+def test_works_by_uri(
+    client: TestClient, drain: Callable[[], None], file_server: FileServer
+) -> None:
     url = file_server.put("/cat.jpg?X-Signature=secret", photo("cat"), "image/jpeg").split("?")[0]
     answer = client.post("/v1/works", json={"uri": url + "?X-Signature=secret", "creator": "alice"})
     drain()
@@ -162,9 +193,13 @@ def test_works_by_uri(client: TestClient, drain: Callable[[], None], file_server
     ],
 )
 def test_uris_that_lead_nowhere(
-    path: str, status: int, code: str, client: TestClient, file_server: FileServer,
+    path: str,
+    status: int,
+    code: str,
+    client: TestClient,
+    file_server: FileServer,
     stored: Callable[[], tuple[int, ...]],
-) -> None:  # fmt: skip
+) -> None:
     file_server.put("/big.jpg", bytes(3_000_000))
     file_server.put("/text.jpg", b"plain text, nothing else " * 20)
     uri = file_server.url(path) if path.startswith("/") else path
@@ -178,7 +213,9 @@ def test_private_addresses_are_refused_unless_allowed(
 ) -> None:
     from oracle import app as app_module
 
-    strict = settings.model_copy(update={"fetch": settings.fetch.model_copy(update={"allow_private": False})})
+    strict = settings.model_copy(
+        update={"fetch": settings.fetch.model_copy(update={"allow_private": False})}
+    )
     url = file_server.put("/cat.jpg", photo("cat"))
     with TestClient(app_module.create_app(strict)) as client:
         answer = client.post("/v1/works", json={"uri": url})

@@ -1,4 +1,6 @@
-"""Two folders against each other, and files against the registered works, by the production path."""
+"""Two folders against each other, and files against the registered works, by the production
+path.
+"""
 
 import csv
 from collections.abc import Callable
@@ -30,7 +32,8 @@ def test_folders_are_matched_best_first_and_what_cannot_be_judged_is_named(
     settings: Settings, db: Database, tmp_path: Path
 ) -> None:
     references = put(
-        tmp_path / "references", {"a/cat.jpg": photo("cat"), "coffee.jpg": photo("coffee"), "notes.txt": b"text " * 99}
+        tmp_path / "references",
+        {"a/cat.jpg": photo("cat"), "coffee.jpg": photo("coffee"), "notes.txt": b"text " * 99},
     )
     queries = put(
         tmp_path / "queries",
@@ -83,7 +86,10 @@ def counts(db: Database) -> list[int]:
 
 def test_files_below_are_in_order(tmp_path: Path) -> None:
     put(tmp_path, {"b.jpg": b"1", "a/c.jpg": b"2", "a/.git/x": b"3"})
-    assert [path.relative_to(tmp_path).as_posix() for path in files_below(tmp_path)] == ["a/c.jpg", "b.jpg"]
+    assert [path.relative_to(tmp_path).as_posix() for path in files_below(tmp_path)] == [
+        "a/c.jpg",
+        "b.jpg",
+    ]
 
 
 def test_before_you_post_nothing_is_kept(client: TestClient, post: Post, db: Database) -> None:
@@ -91,7 +97,8 @@ def test_before_you_post_nothing_is_kept(client: TestClient, post: Post, db: Dat
     before = counts(db)
     files = {"file": ("mine.jpg", edited(photo("temple"), "resized"))}
     checks = {
-        creator: client.post("/v1/check", files=files, data={"creator": creator}).json() for creator in ("bob", "alice")
+        creator: client.post("/v1/check", files=files, data={"creator": creator}).json()
+        for creator in ("bob", "alice")
     }
     assert checks["bob"]["verdict"] == "derivative"
     assert checks["bob"]["neighbours"][0]["work_id"] == first["work"]["id"]
@@ -100,14 +107,20 @@ def test_before_you_post_nothing_is_kept(client: TestClient, post: Post, db: Dat
     assert checks["alice"]["verdict"] == "self_duplicate"
     other = client.post("/v1/check", files={"file": ("cat.jpg", photo("cat"))}).json()
     assert (other["verdict"], other["reason"]) == ("original", "no_match")
-    assert client.post("/v1/check", files={"file": ("x.jpg", b"text")}).json()["code"] == "media_unsupported"
+    assert (
+        client.post("/v1/check", files={"file": ("x.jpg", b"text")}).json()["code"]
+        == "media_unsupported"
+    )
     assert counts(db) == before
 
 
 def test_a_folder_of_earlier_works_is_registered_once(
     settings: Settings, db: Database, drain: Callable[[], None], post: Post, tmp_path: Path
 ) -> None:
-    folder = put(tmp_path / "old", {"a.jpg": photo("temple"), "b/c.jpg": photo("cat"), "notes.txt": b"not a picture"})
+    folder = put(
+        tmp_path / "old",
+        {"a.jpg": photo("temple"), "b/c.jpg": photo("cat"), "notes.txt": b"not a picture"},
+    )
     seen: list[tuple[str, int, int]] = []
 
     def progress(stage: str, done: int, total: int) -> None:

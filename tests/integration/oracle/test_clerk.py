@@ -1,4 +1,6 @@
-"""The clerk's rounds on a real database: one at a time, and one part's trouble is not the other's."""
+"""The clerk's rounds on a real database: one at a time, and one part's trouble is not the
+other's.
+"""
 
 from datetime import UTC, datetime
 
@@ -22,7 +24,9 @@ def test_one_clerk_works_and_another_stands_by(settings: Settings, db: Database)
     assert first.round(NOW)
 
 
-def test_trouble_of_one_part_does_not_stop_the_other(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trouble_of_one_part_does_not_stop_the_other(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rounds: list[datetime] = []
 
     class Watched(Upkeep):
@@ -38,7 +42,9 @@ def test_trouble_of_one_part_does_not_stop_the_other(db: Database, monkeypatch: 
 
 def test_who_freezes_cannot_decide(settings: Settings) -> None:
     key = "0x" + "11" * 32
-    chain = settings.chain.model_copy(update={"fraud_officer_key": _secret(key), "arbiter_key": _secret(key)})
+    chain = settings.chain.model_copy(
+        update={"fraud_officer_key": _secret(key), "arbiter_key": _secret(key)}
+    )
     with pytest.raises(ConfigurationError, match="cannot decide"):
         wiring.make_court(settings.model_copy(update={"chain": chain}))
 

@@ -21,7 +21,9 @@ def stored(settings: Settings) -> int:
     return len(content_files(Path(settings.data_dir) / "blobs"))
 
 
-def test_an_erased_work_is_found_no_more(post: Post, client: TestClient, settings: Settings, db: Database) -> None:
+def test_an_erased_work_is_found_no_more(
+    post: Post, client: TestClient, settings: Settings, db: Database
+) -> None:
     first = post(photo("temple"), "alice")
     copy = post(edited(photo("temple"), "resized"), "bob")
     assert copy["verdict"] == "derivative"
@@ -41,20 +43,27 @@ def test_an_erased_work_is_found_no_more(post: Post, client: TestClient, setting
     assert again.json()["erased_at"] == answer.json()["erased_at"]
 
 
-def test_bytes_that_another_work_has_stay(post: Post, client: TestClient, settings: Settings) -> None:
+def test_bytes_that_another_work_has_stay(
+    post: Post, client: TestClient, settings: Settings
+) -> None:
     first, second = post(photo("cat"), "alice"), post(photo("cat"), "bob")
     answer = client.delete(f"/v1/works/{first['work']['id']}", headers=OPERATOR)
     assert not answer.json()["media_deleted"]
     assert client.get(f"/works/{second['work']['id']}/preview.jpg").status_code == 200
-    assert client.delete(f"/v1/works/{second['work']['id']}", headers=OPERATOR).json()["media_deleted"]
+    assert client.delete(f"/v1/works/{second['work']['id']}", headers=OPERATOR).json()[
+        "media_deleted"
+    ]
     assert stored(settings) == 0
 
 
-def test_only_its_creator_or_governance_erases(post: Post, client: TestClient, db: Database) -> None:
+def test_only_its_creator_or_governance_erases(
+    post: Post, client: TestClient, db: Database
+) -> None:
     mine = post(photo("cat"), "alice")["work"]["id"]
     with db.transaction() as conn:
         owners = {
-            name: creators.ensure_creator(conn, name, name.encode().ljust(20, b"."), False).id for name in ("bob",)
+            name: creators.ensure_creator(conn, name, name.encode().ljust(20, b"."), False).id
+            for name in ("bob",)
         }
         alice = creators.find_creator(conn, "alice")
         secrets = {
@@ -63,8 +72,12 @@ def test_only_its_creator_or_governance_erases(post: Post, client: TestClient, d
             "platform": keys.issue(conn, "p", ["upload", "read"]),
         }
     for name in ("bob", "platform"):
-        refused = client.delete(f"/v1/works/{mine}", headers={"Authorization": f"Bearer {secrets[name]}"})
+        refused = client.delete(
+            f"/v1/works/{mine}", headers={"Authorization": f"Bearer {secrets[name]}"}
+        )
         assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
     assert client.delete(f"/v1/works/{mine}").status_code == 403
-    done = client.delete(f"/v1/works/{mine}", headers={"Authorization": f"Bearer {secrets['alice']}"})
+    done = client.delete(
+        f"/v1/works/{mine}", headers={"Authorization": f"Bearer {secrets['alice']}"}
+    )
     assert done.status_code == 200

@@ -1,4 +1,6 @@
-"""Playing what is stored: a player asks for parts, and gets those from the store, not the whole file each time."""
+"""Playing what is stored: a player asks for parts, and gets those from the store, not the whole
+file each time.
+"""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -22,12 +24,17 @@ def test_parts_and_the_whole_come_with_their_headers(client: TestClient, post: P
     url = f"/works/{post(PHOTO, 'alice')['work']['id']}/media"
     whole = client.get(url)
     assert whole.status_code == 200 and whole.content == PHOTO
-    assert whole.headers["accept-ranges"] == "bytes" and whole.headers["content-type"] == "image/jpeg"
+    assert (
+        whole.headers["accept-ranges"] == "bytes" and whole.headers["content-type"] == "image/jpeg"
+    )
     etag = whole.headers["etag"]
     assert etag == f'"{hashlib.sha256(PHOTO).hexdigest()}"'
     part = client.get(url, headers={"Range": "bytes=100-299", "If-Range": etag})
     assert part.status_code == 206 and part.content == PHOTO[100:300]
-    assert part.headers["content-range"] == f"bytes 100-299/{len(PHOTO)}" and part.headers["content-length"] == "200"
+    assert (
+        part.headers["content-range"] == f"bytes 100-299/{len(PHOTO)}"
+        and part.headers["content-length"] == "200"
+    )
     assert client.get(url, headers={"Range": "bytes=-7"}).content == PHOTO[-7:]
     changed = client.get(url, headers={"Range": "bytes=0-9", "If-Range": '"another"'})
     assert changed.status_code == 200 and changed.content == PHOTO
@@ -36,8 +43,12 @@ def test_parts_and_the_whole_come_with_their_headers(client: TestClient, post: P
     assert beyond.headers["content-range"] == f"bytes */{len(PHOTO)}"
 
 
-def test_a_part_is_read_without_reading_the_file(client: TestClient, post: Post, settings: Settings) -> None:
-    """A film of a gibibyte with a hole in it stands in for the stored file: a copy of it would be noticed."""
+def test_a_part_is_read_without_reading_the_file(
+    client: TestClient, post: Post, settings: Settings
+) -> None:
+    """A film of a gibibyte with a hole in it stands in for the stored file: a copy of it would
+    be noticed.
+    """
     judged = post(PHOTO, "alice")
     stored = Path(settings.data_dir) / "blobs" / blob_key(hashlib.sha256(PHOTO).digest())
     assert stored.read_bytes() == PHOTO
@@ -55,7 +66,9 @@ def bytes_read() -> int:
     return int(fields["rchar"])
 
 
-def test_an_erased_work_and_a_lost_blob_are_said_to_be_so(client: TestClient, post: Post, settings: Settings) -> None:
+def test_an_erased_work_and_a_lost_blob_are_said_to_be_so(
+    client: TestClient, post: Post, settings: Settings
+) -> None:
     judged = post(PHOTO, "alice")
     url = f"/works/{judged['work']['id']}/media"
     (Path(settings.data_dir) / "blobs" / blob_key(hashlib.sha256(PHOTO).digest())).unlink()

@@ -46,7 +46,9 @@ def logs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     heard = LogCapture()
     for module in (clerk_module, orphans):
         logger = structlog.wrap_logger(
-            structlog.PrintLogger(), processors=[heard], wrapper_class=structlog.make_filtering_bound_logger(0)
+            structlog.PrintLogger(),
+            processors=[heard],
+            wrapper_class=structlog.make_filtering_bound_logger(0),
         )
         monkeypatch.setattr(module, "log", logger)
     return heard.entries
@@ -66,9 +68,9 @@ def open_appeal(db: Database, analysis_id: str) -> UUID:
     """An appeal that takes files."""
     with db.transaction() as conn:
         row = conn.execute(
-            "insert into appeals (id, kind, analysis_id, creator_id, ground, statement, filed_at, first_decider,"
-            " decide_by) select gen_random_uuid(), 'originality', id, creator_id, 'other', 'x', now(), 'machine', now()"
-            " from analyses where id = %s returning id",
+            "insert into appeals (id, kind, analysis_id, creator_id, ground, statement, filed_at,"
+            " first_decider, decide_by) select gen_random_uuid(), 'originality', id, creator_id,"
+            " 'other', 'x', now(), 'machine', now() from analyses where id = %s returning id",
             (analysis_id,),
         ).fetchone()
     assert row is not None
@@ -82,21 +84,35 @@ def test_what_nothing_refers_to_goes_after_a_while_and_nothing_else(
     paper = tmp_path / "contract.pdf"
     paper.write_bytes(b"%PDF-1.7 mine")
     add_attachment(
-        db, blobs, open_appeal(db, kept["analysis_id"]), paper, "contract.pdf", actor="alice", now=datetime.now(UTC)
+        db,
+        blobs,
+        open_appeal(db, kept["analysis_id"]),
+        paper,
+        "contract.pdf",
+        actor="alice",
+        now=datetime.now(UTC),
     )
     crashed, elsewhere = put(blobs, b"a crash left this"), "exports/all.bin"
     blobs.put(io.BytesIO(b"not content"), elsewhere)
     assert orphans.sweep(db, blobs, datetime.now(UTC)) == 0, "it may be on its way still"
     assert orphans.sweep(db, blobs, LATER) == 1
     assert not blobs.exists(crashed)
-    assert all(blobs.exists(key) for key in (key_of(photo("cat")), key_of(paper.read_bytes()), elsewhere))
+    assert all(
+        blobs.exists(key) for key in (key_of(photo("cat")), key_of(paper.read_bytes()), elsewhere)
+    )
     assert orphans.sweep(db, blobs, LATER) == 0
 
 
 def test_an_upload_that_meets_the_sweep_keeps_its_bytes(
-    client: TestClient, db: Database, blobs: BlobStore, monkeypatch: pytest.MonkeyPatch, drain: Callable[[], None]
+    client: TestClient,
+    db: Database,
+    blobs: BlobStore,
+    monkeypatch: pytest.MonkeyPatch,
+    drain: Callable[[], None],
 ) -> None:
-    """The bytes lie there from long ago; the sweep comes between their put and the row that refers to them."""
+    """The bytes lie there from long ago; the sweep comes between their put and the row that
+    refers to them.
+    """
     put(blobs, photo("cat"))
     swept = []
     register = works.add_work
@@ -140,7 +156,13 @@ def test_erasing_a_work_leaves_the_same_bytes_of_an_appeal(
     path = tmp_path / "cat.jpg"
     path.write_bytes(photo("cat"))
     add_attachment(
-        db, blobs, open_appeal(db, other["analysis_id"]), path, "cat.jpg", actor="bob", now=datetime.now(UTC)
+        db,
+        blobs,
+        open_appeal(db, other["analysis_id"]),
+        path,
+        "cat.jpg",
+        actor="bob",
+        now=datetime.now(UTC),
     )
     erased = client.delete(f"/v1/works/{work['work']['id']}", headers=OPERATOR).json()
     assert erased["media_deleted"] is False
@@ -194,7 +216,10 @@ def test_another_database_does_not_use_the_store_and_sweeps_nothing(
     assert orphans.sweep(db, blobs, LATER) == 0
     assert blobs.exists(kept)
     assert "another database" in refusals(logs)[0]
-    with pytest.raises(ForeignBlobStore, match="another BLOBS_URL"), TestClient(app_module.create_app(settings)):
+    with (
+        pytest.raises(ForeignBlobStore, match="another BLOBS_URL"),
+        TestClient(app_module.create_app(settings)),
+    ):
         pass
     blobs.delete(OWNER_KEY)
     with TestClient(app_module.create_app(settings)) as again:
@@ -220,7 +245,9 @@ def test_so_many_unknown_blobs_are_no_crash_and_stay(
     several = [put(blobs, bytes([n])) for n in range(orphans.MOST_ORPHANS + 1)]
     assert orphans.sweep(db, blobs, LATER) == 0
     assert all(blobs.exists(key) for key in several)
-    assert [(e["blobs"], e["unknown"]) for e in logs if e["event"] == "blobs.not_swept"] == [(21, 21)]
+    assert [(e["blobs"], e["unknown"]) for e in logs if e["event"] == "blobs.not_swept"] == [
+        (21, 21)
+    ]
     blobs.delete(several[0])
     assert orphans.sweep(db, blobs, LATER) == orphans.MOST_ORPHANS
 
@@ -243,7 +270,11 @@ def test_a_store_without_an_owner_is_adopted_by_who_needs_most_of_it(
 
 
 def test_fetched_media_that_meets_the_sweep_is_fetched_again(
-    db: Database, blobs: BlobStore, settings: Settings, monkeypatch: pytest.MonkeyPatch, file_server: Any
+    db: Database,
+    blobs: BlobStore,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    file_server: Any,
 ) -> None:
     analysis_id = request(settings, db, file_server.put("/cat.jpg", photo("cat")), "alice")
     oracle = wiring.make_originality(settings, db, wiring.make_kinds(settings))

@@ -1,4 +1,6 @@
-"""A contract's request without a URI is a second look at a registered work, under the policy it was judged by."""
+"""A contract's request without a URI is a second look at a registered work, under the policy it
+was judged by.
+"""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -19,14 +21,28 @@ from storage.works.analyses import Analysis
 Post = Callable[..., dict[str, Any]]
 
 
-def ask(settings: Settings, db: Database, post_id: str, content_hash: str, creator: str = "bob") -> RequestSeen:
+def ask(
+    settings: Settings, db: Database, post_id: str, content_hash: str, creator: str = "bob"
+) -> RequestSeen:
     now = datetime.now(UTC)
     request = RequestSeen(
-        request_id=uuid4().bytes * 2, seq=1, requester=bytes(20), post_id=bytes.fromhex(post_id[2:]),
-        creator=escrow_account(creator), content_hash=bytes.fromhex(content_hash), media_type="image", uri="",
-        config_version=1, deadline=now + timedelta(days=1), tx_hash=bytes(32), log_index=0, block_number=1,
-        block_hash=bytes(32), block_time=now, min_signatures=2,
-    )  # fmt: skip
+        request_id=uuid4().bytes * 2,
+        seq=1,
+        requester=bytes(20),
+        post_id=bytes.fromhex(post_id[2:]),
+        creator=escrow_account(creator),
+        content_hash=bytes.fromhex(content_hash),
+        media_type="image",
+        uri="",
+        config_version=1,
+        deadline=now + timedelta(days=1),
+        tx_hash=bytes(32),
+        log_index=0,
+        block_number=1,
+        block_hash=bytes(32),
+        block_time=now,
+        min_signatures=2,
+    )
     intake = wiring.make_intake(db, open_blobs(settings.blobs), {})
     with db.transaction() as conn:
         intake.accept_request(conn, request)
@@ -54,7 +70,9 @@ def test_the_same_work_is_judged_again_at_its_own_place(
     assert again.index_snapshot == copy["work"]["registration"]
     with db.transaction() as conn:
         assert conn.execute("select count(*) from works").fetchone() == (3,)
-        sent = conn.execute("select kind, report from outbox where analysis_id = %s", (again.id,)).fetchone()
+        sent = conn.execute(
+            "select kind, report from outbox where analysis_id = %s", (again.id,)
+        ).fetchone()
     assert sent is not None and sent[0] == "fulfill"
     assert sent[1]["creator"] == copy["work"]["account"]
 
@@ -74,20 +92,26 @@ def test_a_request_for_an_account_that_we_know_by_name_is_that_creators(
     post(photo("cat"), "alice")
     again = analysis_of(db, ask(settings, db, "0x" + "11" * 32, "22" * 32, creator="alice"))
     with db.transaction() as conn:
-        assert conn.execute("select handle from creators where id = %s", (again.creator_id,)).fetchone() == ("alice",)
+        assert conn.execute(
+            "select handle from creators where id = %s", (again.creator_id,)
+        ).fetchone() == ("alice",)
 
 
-def test_what_was_decided_to_be_no_copy_is_not_accused_again(settings: Settings, db: Database, post: Post) -> None:
+def test_what_was_decided_to_be_no_copy_is_not_accused_again(
+    settings: Settings, db: Database, post: Post
+) -> None:
     first = post(photo("temple"), "alice")
     again = edited(photo("temple"), "resized")
     copy = post(again, "bob")
     assert copy["verdict"] == "derivative"
     with db.transaction() as conn:
         conn.execute(
-            "insert into not_copies (work_id, other_work_id, sha256, other_sha256, creator_id, decided_by, decided_at)"
-            " select w.id, o.id, w.sha256, o.sha256, w.creator_id, 'a reviewer', now() from works w, works o"
-            " where w.id = %s and o.id = %s",
+            "insert into not_copies (work_id, other_work_id, sha256, other_sha256, creator_id,"
+            " decided_by, decided_at) select w.id, o.id, w.sha256, o.sha256, w.creator_id, 'a"
+            " reviewer', now() from works w, works o where w.id = %s and o.id = %s",
             (copy["work"]["id"], first["work"]["id"]),
         )
     assert post(again, "bob")["verdict"] == "self_duplicate"
-    assert post(again, "carol")["verdict"] == "derivative", "what was settled for bob is not settled for others"
+    assert post(again, "carol")["verdict"] == "derivative", (
+        "what was settled for bob is not settled for others"
+    )

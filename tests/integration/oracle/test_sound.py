@@ -34,7 +34,9 @@ def song() -> sounds.Samples:
     return sounds.tune(101, 25.0)
 
 
-def post_as(post: Post, samples: sounds.Samples, creator: str, suffix: str = "flac") -> dict[str, Any]:
+def post_as(
+    post: Post, samples: sounds.Samples, creator: str, suffix: str = "flac"
+) -> dict[str, Any]:
     return post(sounds.encoded(samples, suffix), creator, f"upload.{suffix}")
 
 
@@ -44,7 +46,9 @@ def test_an_edited_copy_is_derivative_and_shows_where(post: Post, song: sounds.S
     assert first["work"]["duration_ms"] == pytest.approx(25_000, abs=50)
     other = post_as(post, sounds.tune(102, 25.0), "carol")
     assert other["verdict"] == "original"
-    excerpt = sounds.mixed(sounds.faster(sounds.part(song, 6.0, 12.0), 1.03), sounds.noise(1, 12.0), 6.0)
+    excerpt = sounds.mixed(
+        sounds.faster(sounds.part(song, 6.0, 12.0), 1.03), sounds.noise(1, 12.0), 6.0
+    )
     copy = post_as(post, excerpt, "bob", "mp3")
     assert copy["verdict"] == "derivative" and copy["similarity"] >= 0.95
     (neighbour,) = [n for n in copy["neighbours"] if n["similarity"] >= 0.7]
@@ -58,13 +62,17 @@ def test_an_edited_copy_is_derivative_and_shows_where(post: Post, song: sounds.S
 def test_a_quotation_is_shown_and_costs_nothing(post: Post, song: sounds.Samples) -> None:
     post_as(post, song, "alice")
     mine = sounds.tune(103, 30.0)
-    quoting = np.concatenate([mine[: 10 * sounds.RATE_HZ], sounds.part(song, 5.0, 5.0), mine[10 * sounds.RATE_HZ :]])
+    quoting = np.concatenate(
+        [mine[: 10 * sounds.RATE_HZ], sounds.part(song, 5.0, 5.0), mine[10 * sounds.RATE_HZ :]]
+    )
     answer = post_as(post, quoting, "bob")
     assert answer["verdict"] == "original" and answer["redirect_bps"] == 0
     (neighbour,) = [n for n in answer["neighbours"] if n["similarity"] >= 0.6]
     assert neighbour["similarity"] < 0.95 and "share" in neighbour["reason"]
     (segment,) = neighbour["segments"]
-    assert (segment["query_start_s"], segment["query_end_s"]) == pytest.approx((10.0, 15.0), abs=0.5)
+    assert (segment["query_start_s"], segment["query_end_s"]) == pytest.approx(
+        (10.0, 15.0), abs=0.5
+    )
 
 
 def test_the_same_file_again_is_one_s_own(post: Post, song: sounds.Samples) -> None:
@@ -72,8 +80,12 @@ def test_the_same_file_again_is_one_s_own(post: Post, song: sounds.Samples) -> N
     assert post_as(post, song, "alice", "wav")["verdict"] == "self_duplicate"
 
 
-@pytest.mark.parametrize("samples", [np.zeros(5 * sounds.RATE_HZ, np.float32), np.ones(1, np.float32)])
-def test_silence_and_a_single_sample_are_undecided(post: Post, db: Database, samples: sounds.Samples) -> None:
+@pytest.mark.parametrize(
+    "samples", [np.zeros(5 * sounds.RATE_HZ, np.float32), np.ones(1, np.float32)]
+)
+def test_silence_and_a_single_sample_are_undecided(
+    post: Post, db: Database, samples: sounds.Samples
+) -> None:
     first = post_as(post, samples, "alice", "wav")
     second = post_as(post, samples, "bob", "wav")
     assert [first["verdict"], second["verdict"]] == ["undecided", "undecided"]
@@ -81,7 +93,9 @@ def test_silence_and_a_single_sample_are_undecided(post: Post, db: Database, sam
         assert conn.execute("select count(*) from sounds").fetchone() == (0,)
 
 
-def test_a_damaged_file_is_refused_and_leaves_nothing(client: Any, db: Database, song: sounds.Samples) -> None:
+def test_a_damaged_file_is_refused_and_leaves_nothing(
+    client: Any, db: Database, song: sounds.Samples
+) -> None:
     content = b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(20)
     answer = client.post("/upload", files={"file": ("x.wav", content)}, data={"creator": "alice"})
     assert 400 <= answer.status_code < 500 and answer.json()["code"].startswith("media_")

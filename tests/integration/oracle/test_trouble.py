@@ -1,4 +1,6 @@
-"""What an analysis does when it cannot go on: outages are waited for, own failures counted, order kept."""
+"""What an analysis does when it cannot go on: outages are waited for, own failures counted,
+order kept.
+"""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -32,7 +34,11 @@ def oracle(settings: Settings, db: Database, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def upload(client: TestClient, content: bytes, creator: str) -> UUID:
-    return UUID(client.post("/upload", files={"file": content}, data={"creator": creator}).json()["analysis_id"])
+    return UUID(
+        client.post("/upload", files={"file": content}, data={"creator": creator}).json()[
+            "analysis_id"
+        ]
+    )
 
 
 def failures(db: Database, analysis_id: UUID) -> int:
@@ -42,14 +48,27 @@ def failures(db: Database, analysis_id: UUID) -> int:
     return int(row[0])
 
 
-def request(settings: Settings, db: Database, uri: str, creator: str, *, post_id: bytes | None = None) -> UUID:
+def request(
+    settings: Settings, db: Database, uri: str, creator: str, *, post_id: bytes | None = None
+) -> UUID:
     """A contract's request, as the node hands it over."""
     seen = RequestSeen(
-        request_id=uuid4().bytes * 2, seq=1, requester=bytes(20), post_id=post_id or uuid4().bytes * 2,
-        creator=escrow_account(creator), content_hash=bytes(32), media_type="image", uri=uri, config_version=1,
-        deadline=datetime.now(UTC) + timedelta(days=1), tx_hash=bytes(32), log_index=0, block_number=1,
-        block_hash=bytes(32), block_time=datetime.now(UTC),
-    )  # fmt: skip
+        request_id=uuid4().bytes * 2,
+        seq=1,
+        requester=bytes(20),
+        post_id=post_id or uuid4().bytes * 2,
+        creator=escrow_account(creator),
+        content_hash=bytes(32),
+        media_type="image",
+        uri=uri,
+        config_version=1,
+        deadline=datetime.now(UTC) + timedelta(days=1),
+        tx_hash=bytes(32),
+        log_index=0,
+        block_number=1,
+        block_hash=bytes(32),
+        block_time=datetime.now(UTC),
+    )
     intake = wiring.make_intake(db, wiring.open_blobs(settings.blobs), wiring.make_kinds(settings))
     with db.transaction() as conn:
         return intake.accept_request(conn, seen)
@@ -71,10 +90,15 @@ def test_a_later_copy_waits_for_the_earlier_picture_however_late_that_is_read(
     assert failures(db, copy) == 0
     oracle.analyse(first)
     oracle.analyse(copy)
-    assert (view(client, first)["verdict"], view(client, copy)["verdict"]) == ("original", "derivative")
+    assert (view(client, first)["verdict"], view(client, copy)["verdict"]) == (
+        "original",
+        "derivative",
+    )
 
 
-def test_who_cannot_look_at_everything_accuses_nobody(client: TestClient, oracle: Originality, db: Database) -> None:
+def test_who_cannot_look_at_everything_accuses_nobody(
+    client: TestClient, oracle: Originality, db: Database
+) -> None:
     upload(client, photo("rocket"), "unread")
     thief = upload(client, photo("cat"), "bob")
     with db.transaction() as conn:
@@ -86,7 +110,11 @@ def test_who_cannot_look_at_everything_accuses_nobody(client: TestClient, oracle
     oracle.analyse(copy)
     for analysis_id in (thief, copy):
         found = view(client, analysis_id)
-        assert (found["verdict"], found["reason"], found["redirect_bps"]) == ("undecided", "incomplete_search", 0)
+        assert (found["verdict"], found["reason"], found["redirect_bps"]) == (
+            "undecided",
+            "incomplete_search",
+            0,
+        )
 
 
 def test_a_blob_store_that_is_away_is_waited_for_as_long_as_it_takes(
@@ -130,7 +158,11 @@ def test_an_analysis_without_a_job_is_found(client: TestClient, db: Database) ->
 
 
 def test_a_request_keeps_its_place_while_its_media_is_fetched(
-    client: TestClient, oracle: Originality, settings: Settings, db: Database, file_server: FileServer
+    client: TestClient,
+    oracle: Originality,
+    settings: Settings,
+    db: Database,
+    file_server: FileServer,
 ) -> None:
     asked = request(settings, db, file_server.put("/cat.jpg", photo("cat")), "alice")
     thief = upload(client, edited(photo("cat"), "reencoded"), "bob")
@@ -138,25 +170,45 @@ def test_a_request_keeps_its_place_while_its_media_is_fetched(
         oracle.analyse(thief)
     oracle.analyse(asked)
     oracle.analyse(thief)
-    assert (view(client, asked)["verdict"], view(client, thief)["verdict"]) == ("original", "derivative")
+    assert (view(client, asked)["verdict"], view(client, thief)["verdict"]) == (
+        "original",
+        "derivative",
+    )
 
 
 def test_a_request_whose_server_is_slow_holds_up_nobody_and_queues_again(
-    client: TestClient, oracle: Originality, settings: Settings, db: Database, file_server: FileServer
+    client: TestClient,
+    oracle: Originality,
+    settings: Settings,
+    db: Database,
+    file_server: FileServer,
 ) -> None:
     slow = request(settings, db, file_server.put("/cat.jpg", photo("cat")), "alice")
     other = upload(client, edited(photo("cat"), "reencoded"), "bob")
     with db.transaction() as conn:
-        conn.execute("update analyses set registered_at = registered_at - %s where id = %s", (works.PLACE_KEPT, slow))
+        conn.execute(
+            "update analyses set registered_at = registered_at - %s where id = %s",
+            (works.PLACE_KEPT, slow),
+        )
     oracle.analyse(other)
     oracle.analyse(slow)
-    assert (view(client, other)["verdict"], view(client, slow)["verdict"]) == ("original", "derivative")
+    assert (view(client, other)["verdict"], view(client, slow)["verdict"]) == (
+        "original",
+        "derivative",
+    )
 
 
 def test_a_post_belongs_to_its_first_creator_and_keeps_its_content(
-    client: TestClient, oracle: Originality, settings: Settings, db: Database, file_server: FileServer
+    client: TestClient,
+    oracle: Originality,
+    settings: Settings,
+    db: Database,
+    file_server: FileServer,
 ) -> None:
-    cat, coffee = file_server.put("/cat.jpg", photo("cat")), file_server.put("/coffee.jpg", photo("coffee"))
+    cat, coffee = (
+        file_server.put("/cat.jpg", photo("cat")),
+        file_server.put("/coffee.jpg", photo("coffee")),
+    )
     post_id = uuid4().bytes * 2
     oracle.analyse(request(settings, db, cat, "alice", post_id=post_id))
     for uri, creator in ((cat, "mallory"), (coffee, "alice")):
@@ -165,7 +217,8 @@ def test_a_post_belongs_to_its_first_creator_and_keeps_its_content(
         assert view(client, taken)["error"]["code"] == "post_id_taken"
     again = request(settings, db, cat, "alice", post_id=post_id)
     oracle.analyse(again)
-    assert view(client, again)["verdict"] == "original"  # the same post, asked about again, is no copy of itself
+    # the same post, asked about again, is no copy of itself
+    assert view(client, again)["verdict"] == "original"
 
 
 def test_far_away_copies_do_not_push_the_original_out(post: Post, db: Database) -> None:

@@ -24,7 +24,11 @@ def rows(db: Database, query: str) -> list[tuple[Any, ...]]:
 
 def test_first_original_then_a_copy_is_derivative_of_it(post: Post, db: Database) -> None:
     first = post(photo("temple"), "alice")
-    assert (first["verdict"], first["reason"], first["similarity_bps"]) == ("original", "no_match", 0)
+    assert (first["verdict"], first["reason"], first["similarity_bps"]) == (
+        "original",
+        "no_match",
+        0,
+    )
     copy = post(edited(photo("temple"), "resized"), "bob")
     assert copy["verdict"] == "derivative"
     assert copy["similarity_tier"] == "high"
@@ -32,13 +36,17 @@ def test_first_original_then_a_copy_is_derivative_of_it(post: Post, db: Database
     assert copy["original"]["creator"] == "alice"
     assert copy["redirect_bps"] == 10_000 * (copy["similarity_bps"] - 9_500) // 500
     assert "alice" in copy["explanation"]
-    outbox = rows(db, "select report->>'outcome', report->>'similarity_bps', status from outbox order by id")
+    outbox = rows(
+        db, "select report->>'outcome', report->>'similarity_bps', status from outbox order by id"
+    )
     assert outbox == [("1", "0", "pending"), ("2", str(copy["similarity_bps"]), "pending")]
 
 
 @pytest.mark.parametrize("kind", ["reencoded", "resized", "cropped", "recoloured"])
 def test_plain_copies_are_found(post: Post, kind: str) -> None:
-    originals = {post(photo(name), "alice")["work"]["id"]: name for name in ("cat", "coffee", "rocket")}
+    originals = {
+        post(photo(name), "alice")["work"]["id"]: name for name in ("cat", "coffee", "rocket")
+    }
     for work_id, name in originals.items():
         copy = post(edited(photo(name), kind), "bob")
         assert copy["verdict"] == "derivative", (name, kind, copy["explanation"])
@@ -51,9 +59,13 @@ def test_different_pictures_are_all_original(post: Post) -> None:
         assert judged["verdict"] == "original", (name, judged["explanation"])
 
 
-def test_of_sixteen_at_once_exactly_one_is_the_original(client: TestClient, drain: Callable[[], None]) -> None:
+def test_of_sixteen_at_once_exactly_one_is_the_original(
+    client: TestClient, drain: Callable[[], None]
+) -> None:
     def upload(number: int) -> str:
-        answer = client.post("/upload", files={"file": photo("cat")}, data={"creator": f"creator-{number}"})
+        answer = client.post(
+            "/upload", files={"file": photo("cat")}, data={"creator": f"creator-{number}"}
+        )
         return str(answer.json()["analysis_id"])
 
     with ThreadPoolExecutor(16) as pool:
@@ -64,7 +76,9 @@ def test_of_sixteen_at_once_exactly_one_is_the_original(client: TestClient, drai
     original = [v for v in verdicts if v["verdict"] == "original"]
     assert len(original) == 1
     assert sorted(v["verdict"] for v in verdicts) == ["derivative"] * 15 + ["original"]
-    assert {v["original"]["work_id"] for v in verdicts if v["verdict"] == "derivative"} == {original[0]["work"]["id"]}
+    assert {v["original"]["work_id"] for v in verdicts if v["verdict"] == "derivative"} == {
+        original[0]["work"]["id"]
+    }
     assert sorted(v["work"]["registration"] for v in verdicts) == list(range(1, 17))
 
 
@@ -87,7 +101,9 @@ def test_a_permission_makes_it_licensed(post: Post, client: TestClient) -> None:
     for headers in ({}, {"Authorization": "Bearer guess"}):
         refused = client.post("/v1/permissions", json=licence, headers=headers)
         assert (refused.status_code, refused.json()["code"]) == (401, "key_required")
-    granted = client.post("/v1/permissions", json=licence, headers={"Authorization": "Bearer operator"})
+    granted = client.post(
+        "/v1/permissions", json=licence, headers={"Authorization": "Bearer operator"}
+    )
     assert granted.status_code == 201
     assert post(edited(photo("flower"), "resized"), "bob")["verdict"] == "licensed"
     assert post(edited(photo("flower"), "resized"), "carol")["verdict"] == "derivative"
@@ -96,7 +112,11 @@ def test_a_permission_makes_it_licensed(post: Post, client: TestClient) -> None:
 def test_a_copy_of_an_unsigned_work_goes_to_review(post: Post, db: Database) -> None:
     post(photo("flower"))
     copy = post(edited(photo("flower"), "reencoded"))
-    assert (copy["verdict"], copy["reason"], copy["redirect_bps"]) == ("undecided", "unknown_creator", 0)
+    assert (copy["verdict"], copy["reason"], copy["redirect_bps"]) == (
+        "undecided",
+        "unknown_creator",
+        0,
+    )
     assert rows(db, "select report->>'outcome' from outbox order by id desc limit 1") == [("5",)]
 
 
@@ -108,7 +128,9 @@ def test_a_wallet_address_is_one_creator_however_it_is_written(post: Post) -> No
     assert again["work"]["account"] == address.lower()
 
 
-def test_evidence_is_served_to_the_byte_and_repeats_the_decision(post: Post, client: TestClient) -> None:
+def test_evidence_is_served_to_the_byte_and_repeats_the_decision(
+    post: Post, client: TestClient
+) -> None:
     post(photo("temple"), "alice")
     copy = post(edited(photo("temple"), "cropped"), "bob")
     evidence = client.get(copy["links"]["evidence"]).content
@@ -119,22 +141,31 @@ def test_evidence_is_served_to_the_byte_and_repeats_the_decision(post: Post, cli
     assert document["channels"]["clip"]["reason"]
     match = document["matches"][0]
     assert match["verified"]
-    assert 0 < match["reference_coverage"] < 1  # the copy was cropped, so a part of the original is missing
+    # the copy was cropped, so a part of the original is missing
+    assert 0 < match["reference_coverage"] < 1
 
 
-def test_an_idempotency_key_returns_the_first_answer(post: Post, db: Database, client: TestClient) -> None:
+def test_an_idempotency_key_returns_the_first_answer(
+    post: Post, db: Database, client: TestClient
+) -> None:
     key = {"Idempotency-Key": "order-1"}
     first = post(photo("cat"), "alice", **key)
     again = post(photo("cat"), "alice", **key)
     assert again == first
     assert rows(db, "select count(*) from works") == [(1,)]
-    other = client.post("/upload", files={"file": photo("coffee")}, data={"creator": "alice"}, headers=key)
+    other = client.post(
+        "/upload", files={"file": photo("coffee")}, data={"creator": "alice"}, headers=key
+    )
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
 
 
-def test_one_idempotency_key_sent_many_times_at_once_makes_one_work(client: TestClient, db: Database) -> None:
+def test_one_idempotency_key_sent_many_times_at_once_makes_one_work(
+    client: TestClient, db: Database
+) -> None:
     def upload(_: int) -> str:
-        answer = client.post("/upload", files={"file": photo("cat")}, headers={"Idempotency-Key": "same"})
+        answer = client.post(
+            "/upload", files={"file": photo("cat")}, headers={"Idempotency-Key": "same"}
+        )
         return str(answer.json()["analysis_id"])
 
     with ThreadPoolExecutor(8) as pool:

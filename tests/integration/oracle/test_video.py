@@ -78,7 +78,9 @@ def test_an_edited_copy_is_derivative_with_its_stretches(
     assert neighbour["creator"] == "alice" and neighbour["mirrored"]
     segment = max(neighbour["segments"], key=lambda s: s["query_end_s"] - s["query_start_s"])
     assert segment["speed"] == pytest.approx(1.25, abs=0.08) and segment["channel"] == "picture"
-    assert (segment["reference_start_s"], segment["reference_end_s"]) == pytest.approx((2.0, 12.0), abs=1.0)
+    assert (segment["reference_start_s"], segment["reference_end_s"]) == pytest.approx(
+        (2.0, 12.0), abs=1.0
+    )
 
 
 def test_a_quote_in_a_longer_film_is_a_partial_match_and_costs_nothing(
@@ -90,8 +92,12 @@ def test_a_quote_in_a_longer_film_is_a_partial_match_and_costs_nothing(
     neighbour = only_neighbour(quoting)
     assert 0.7 <= neighbour["similarity"] < 0.95
     (segment,) = neighbour["segments"]
-    assert (segment["query_start_s"], segment["query_end_s"]) == pytest.approx((12.0, 16.0), abs=1.0)
-    assert (segment["reference_start_s"], segment["reference_end_s"]) == pytest.approx((4.0, 8.0), abs=1.0)
+    assert (segment["query_start_s"], segment["query_end_s"]) == pytest.approx(
+        (12.0, 16.0), abs=1.0
+    )
+    assert (segment["reference_start_s"], segment["reference_end_s"]) == pytest.approx(
+        (4.0, 8.0), abs=1.0
+    )
     assert "Partial match" in neighbour["reason"]
 
 
@@ -109,7 +115,12 @@ def test_a_frame_of_a_video_and_a_picture_shown_in_one_are_found_across_the_type
 
 
 def test_who_copies_a_still_is_traced_to_the_moment_of_the_film_it_was_taken_from(
-    post: Post, made: Callable[..., bytes], film: list[clips.Frame], settings: Settings, db: Database, tmp_path: Path
+    post: Post,
+    made: Callable[..., bytes],
+    film: list[clips.Frame],
+    settings: Settings,
+    db: Database,
+    tmp_path: Path,
 ) -> None:
     first = post(made(film), "alice", "film.mp4")
     still = post(clips.as_png(film[60]), "bob", "still.png")

@@ -54,7 +54,9 @@ def final(rpc: JsonRpc, transaction: str) -> dict[str, Any]:
 
 def anvil_pid(chain_url: str) -> int | None:
     port = int(chain_url.rsplit(":", 1)[1])
-    listening = (c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr)
+    listening = (
+        c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr
+    )
     return next((c.pid for c in listening if c.laddr.port == port), None)
 
 
@@ -95,7 +97,8 @@ def test_a_restart_keeps_blocks_receipts_balances_and_keys(tmp_path: Path) -> No
         block = rpc.call("eth_getBlockByNumber", receipt["blockNumber"], False)
         assert block["hash"] == receipt["blockHash"]
         assert rpc.number("eth_getBalance", NOBODY, "latest") == 5
-        # Asked for at the finalized block, as the node does; Anvil does not know older states after a restart.
+        # Asked for at the finalized block, as the node does; Anvil does not know older states after
+        # a restart.
         assert rpc.number("eth_getTransactionCount", chain.oracle_key.address, "finalized") == 1
         assert rpc.block_number("finalized") >= int(receipt["blockNumber"], 16)
 
@@ -140,11 +143,15 @@ def test_what_was_final_is_never_lost_however_often_the_node_is_killed(tmp_path:
             with json_rpc(chain.rpc_url) as rpc:
                 for known, block_hash in seen_final.items():
                     assert rpc.call("eth_getTransactionReceipt", known)["blockHash"] == block_hash
-                seen_mined = {t: h for t, h in seen_mined.items() if rpc.call("eth_getTransactionReceipt", t)}
+                seen_mined = {
+                    t: h for t, h in seen_mined.items() if rpc.call("eth_getTransactionReceipt", t)
+                }
     assert len(seen_final) >= 6  # else nothing was tested
 
 
-def test_what_was_saved_on_demand_survives_a_kill_though_no_block_was_made(devchain: DevChain) -> None:
+def test_what_was_saved_on_demand_survives_a_kill_though_no_block_was_made(
+    devchain: DevChain,
+) -> None:
     devchain.fund(NOBODY, 5)
     before = kill_anvil(devchain.rpc_url)
     wait_for(partial(has_another_anvil, devchain, before))
@@ -153,7 +160,9 @@ def test_what_was_saved_on_demand_survives_a_kill_though_no_block_was_made(devch
 
 
 def test_a_kill_of_its_process_takes_the_node_along(tmp_path: Path) -> None:
-    user = subprocess.Popen([*USER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    user = subprocess.Popen(
+        [*USER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert user.stdout is not None
     lines = iter(user.stdout.readline, "")
     url = next(line.strip() for line in lines if line.startswith("http"))
@@ -161,7 +170,9 @@ def test_a_kill_of_its_process_takes_the_node_along(tmp_path: Path) -> None:
     assert node is not None
     user.kill()
     user.communicate()
-    wait_for(lambda: not psutil.pid_exists(node) or psutil.Process(node).status() == psutil.STATUS_ZOMBIE)
+    wait_for(
+        lambda: not psutil.pid_exists(node) or psutil.Process(node).status() == psutil.STATUS_ZOMBIE
+    )
     with DevChain(tmp_path):  # and the folder is free again
         pass
 
@@ -205,12 +216,18 @@ def test_past_states_are_kept_in_memory_and_only_as_many_as_needed(
         receipt = final(rpc, pay(chain, rpc))
         rpc.call("anvil_mine", hex(1_000))
         head = rpc.number("eth_blockNumber")
-        balances = [rpc.number("eth_getBalance", receipt["to"], hex(head - back)) for back in (0, PAST_STATES - 2)]
+        balances = [
+            rpc.number("eth_getBalance", receipt["to"], hex(head - back))
+            for back in (0, PAST_STATES - 2)
+        ]
         assert balances == [1, 1]
         with pytest.raises(ChainError, match=r"(?i)state|block"):
             rpc.call("eth_getBalance", receipt["to"], hex(head - PAST_STATES - 2))
         assert rpc.call("eth_getTransactionReceipt", receipt["transactionHash"]) == receipt
-        assert rpc.call("eth_getBlockByNumber", receipt["blockNumber"], False)["hash"] == receipt["blockHash"]
+        assert (
+            rpc.call("eth_getBlockByNumber", receipt["blockNumber"], False)["hash"]
+            == receipt["blockHash"]
+        )
     assert sum(path.stat().st_size for path in home.rglob("*") if path.is_file()) == 0
 
 

@@ -15,7 +15,12 @@ import psycopg
 import pytest
 from support.waiting import wait_for
 
-from storage.embedded import EmbeddedPostgres, ForeignDataFolder, ServerStartFailed, ServerStartTimeout
+from storage.embedded import (
+    EmbeddedPostgres,
+    ForeignDataFolder,
+    ServerStartFailed,
+    ServerStartTimeout,
+)
 from storage.embedded.cluster import Cluster
 from storage.embedded.postmaster import find_postmaster
 
@@ -39,7 +44,9 @@ def keeper_pids(folder: Path) -> list[int]:
 
 
 def is_dead(pid: int) -> bool:
-    """Whether a process is gone for good: one that is ending has lost its command line, and still holds its locks."""
+    """Whether a process is gone for good: one that is ending has lost its command line, and
+    still holds its locks.
+    """
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -50,7 +57,10 @@ def server_processes(folder: Path) -> list[int]:
     found = keeper_pids(folder)
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == folder / "pgdata":
+            if (
+                process.status() != psutil.STATUS_ZOMBIE
+                and Path(process.cwd()) == folder / "pgdata"
+            ):
                 found.append(process.pid)
     return found
 
@@ -93,12 +103,18 @@ def count(dsn: str) -> int:
     return int(row[0])
 
 
-def test_it_is_postgres_18_with_pgvector_on_a_private_socket(server: EmbeddedPostgres, folder: Path) -> None:
+def test_it_is_postgres_18_with_pgvector_on_a_private_socket(
+    server: EmbeddedPostgres, folder: Path
+) -> None:
     with psycopg.connect(server.dsn) as conn:
         assert conn.info.server_version >= 180_000
         conn.execute("create extension vector")
         assert conn.execute("select '[1,2]'::vector <-> '[1,5]'").fetchone() == (3.0,)
-        for name, value in {"data_checksums": "on", "listen_addresses": "", "server_encoding": "UTF8"}.items():
+        for name, value in {
+            "data_checksums": "on",
+            "listen_addresses": "",
+            "server_encoding": "UTF8",
+        }.items():
             assert conn.execute(f"show {name}").fetchone() == (value,)
         assert conn.execute("select lower('ÄÖ'), 'a' < 'B'").fetchone() == ("äö", False)  # C.UTF-8
     assert stat.S_IMODE((folder / "run").stat().st_mode) == 0o700
@@ -117,7 +133,9 @@ def test_a_stop_and_a_start_keep_the_data_and_leave_nothing_running(folder: Path
     assert server.stop()
 
 
-def test_a_killed_server_comes_back_with_all_that_was_committed(server: EmbeddedPostgres, folder: Path) -> None:
+def test_a_killed_server_comes_back_with_all_that_was_committed(
+    server: EmbeddedPostgres, folder: Path
+) -> None:
     fill(server.dsn)
     before = postmaster_pid(folder)
     os.kill(before, signal.SIGKILL)
@@ -141,7 +159,9 @@ def test_the_next_start_heals_when_server_and_keeper_were_killed(
     assert count(server.dsn) == 1000
 
 
-def test_the_next_start_takes_over_from_a_killed_keeper(server: EmbeddedPostgres, folder: Path) -> None:
+def test_the_next_start_takes_over_from_a_killed_keeper(
+    server: EmbeddedPostgres, folder: Path
+) -> None:
     before = postmaster_pid(folder)
     [keeper] = keeper_pids(folder)
     os.kill(keeper, signal.SIGKILL)
@@ -152,7 +172,9 @@ def test_the_next_start_takes_over_from_a_killed_keeper(server: EmbeddedPostgres
     wait_for(lambda: server.is_running() and postmaster_pid(folder) != before)
 
 
-def test_a_backend_without_a_parent_does_not_block_the_next_start(server: EmbeddedPostgres, folder: Path) -> None:
+def test_a_backend_without_a_parent_does_not_block_the_next_start(
+    server: EmbeddedPostgres, folder: Path
+) -> None:
     conn = psycopg.connect(server.dsn, autocommit=True)
     busy = conn.info.backend_pid
     conn.pgconn.send_query(b"do $$ begin loop end loop; end $$")  # never looks up from its work
@@ -169,7 +191,9 @@ def test_a_backend_without_a_parent_does_not_block_the_next_start(server: Embedd
 
 def test_a_pid_file_that_names_a_stranger_does_not_block_the_start(folder: Path) -> None:
     pid_file = folder / "pgdata" / "postmaster.pid"
-    pid_file.write_text(f"{os.getpid()}\n{folder}/pgdata\n1\n5432\n{folder}/run\n\n  1 1\nready   \n")
+    pid_file.write_text(
+        f"{os.getpid()}\n{folder}/pgdata\n1\n5432\n{folder}/run\n\n  1 1\nready   \n"
+    )
     os.chown(pid_file, (folder / "pgdata").stat().st_uid, -1)
     server = EmbeddedPostgres(folder, settings=SMALL)
     assert not server.is_running()
@@ -181,7 +205,9 @@ def test_a_pid_file_that_names_a_stranger_does_not_block_the_start(folder: Path)
 def test_four_processes_that_race_for_a_new_folder_get_one_server(tmp_path: Path) -> None:
     folder = tmp_path / "raced"
     racers = [
-        subprocess.Popen([*USER, str(folder), "hold"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [*USER, str(folder), "hold"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         for _ in range(4)
     ]
     said = [racer.communicate("go on\n", timeout=120)[0] for racer in racers]
@@ -191,7 +217,9 @@ def test_four_processes_that_race_for_a_new_folder_get_one_server(tmp_path: Path
 
 
 def test_the_server_outlives_each_user_but_the_last(server: EmbeddedPostgres, folder: Path) -> None:
-    other = subprocess.Popen([*USER, str(folder), "hold"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    other = subprocess.Popen(
+        [*USER, str(folder), "hold"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert other.stdout is not None and other.stdout.readline()
     assert server.stop() is False
     assert server.is_running()
@@ -202,7 +230,10 @@ def test_the_server_outlives_each_user_but_the_last(server: EmbeddedPostgres, fo
 
 def test_a_ctrl_c_in_the_terminal_does_not_reach_the_server(folder: Path) -> None:
     user = subprocess.Popen(
-        [*USER, str(folder), "hold"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        [*USER, str(folder), "hold"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
     )
     assert user.stdout is not None and user.stdout.readline()
     assert {os.getsid(pid) for pid in server_processes(folder)}.isdisjoint({user.pid})
@@ -229,12 +260,16 @@ def test_a_replay_longer_than_the_limit_says_so_and_goes_on(folder: Path) -> Non
 
 def test_settings_that_postgres_refuses_are_reported_with_its_own_words(folder: Path) -> None:
     server = EmbeddedPostgres(folder, settings={"shared_buffers": "much"})
-    with pytest.raises(ServerStartFailed, match='invalid value for parameter "shared_buffers": "much"'):
+    with pytest.raises(
+        ServerStartFailed, match='invalid value for parameter "shared_buffers": "much"'
+    ):
         server.start()
     server.stop()
 
 
-def test_a_path_too_long_for_a_socket_gets_a_short_socket_folder(folder: Path, tmp_path: Path) -> None:
+def test_a_path_too_long_for_a_socket_gets_a_short_socket_folder(
+    folder: Path, tmp_path: Path
+) -> None:
     far = tmp_path / ("long" * 20) / ("longer" * 15)
     far.parent.mkdir(parents=True)
     folder.rename(far)
@@ -270,16 +305,27 @@ def test_the_folder_of_another_server_is_refused_untouched(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["PG_VERSION"]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="not root: every other test here runs as an ordinary user already")
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="not root: every other test here runs as an ordinary user already"
+)
 def test_it_runs_for_an_ordinary_user() -> None:
-    # The capability lets that user reach an interpreter below root's home; Postgres gets none of it.
+    # The capability lets that user reach an interpreter below root's home; Postgres gets none of
+    # it.
     home = Path("/tmp") / f"oracle-test-{os.getpid()}"
     home.mkdir(mode=0o755)
     os.chown(home, 65534, 65534)
-    become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all,+dac_read_search"]
+    become = [
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "--inh-caps=-all,+dac_read_search",
+    ]
     become += ["--ambient-caps=-all,+dac_read_search", "--securebits=+no_setuid_fixup"]
     try:
-        done = subprocess.run([*become, *USER, str(home / "pg"), "once"], check=False, capture_output=True, text=True)
+        done = subprocess.run(
+            [*become, *USER, str(home / "pg"), "once"], check=False, capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stderr
         assert (home / "pg" / "pgdata").stat().st_uid == 65534
         assert stat.S_IMODE((home / "pg").stat().st_mode) == 0o700
@@ -287,7 +333,10 @@ def test_it_runs_for_an_ordinary_user() -> None:
         shutil.rmtree(home)
 
 
-CONTAINER = "chown dac_override fowner fsetid kill setgid setuid setpcap net_bind_service net_raw sys_chroot mknod"
+CONTAINER = (
+    "chown dac_override fowner fsetid kill setgid setuid setpcap net_bind_service net_raw"
+    " sys_chroot mknod"
+)
 CONTAINER_SCRIPT = """
 import os, sys
 from pathlib import Path
@@ -308,11 +357,16 @@ print(find_postmaster(server._cluster).pid != first, server.stop())
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="not root: there are no rights to take away")
-def test_it_heals_for_the_root_of_a_container_who_may_not_look_into_other_accounts(folder: Path) -> None:
+def test_it_heals_for_the_root_of_a_container_who_may_not_look_into_other_accounts(
+    folder: Path,
+) -> None:
     rights = ",".join(f"+{name}" for name in CONTAINER.split())
     confined = ["setpriv", f"--bounding-set=-all,{rights}", "--inh-caps=-all"]
     done = subprocess.run(
-        [*confined, sys.executable, "-c", CONTAINER_SCRIPT, str(folder)], capture_output=True, text=True, check=False
+        [*confined, sys.executable, "-c", CONTAINER_SCRIPT, str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-2:] == ["(1,)", "True True"]  # after lines of the log
@@ -344,6 +398,10 @@ assert server.stop()
 def test_a_dead_server_that_nobody_reaps_does_not_block_the_next_start(folder: Path) -> None:
     """As in a container whose first process does not look after orphans."""
     done = subprocess.run(
-        [sys.executable, "-c", UNREAPED, str(folder)], capture_output=True, text=True, timeout=90, check=False
+        [sys.executable, "-c", UNREAPED, str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
     )
     assert done.returncode == 0, done.stderr

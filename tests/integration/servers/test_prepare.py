@@ -30,7 +30,11 @@ def test_key_funds_contracts_and_bucket_are_made_once(anvil: AnvilNode, tmp_path
 
         def prepare() -> str:
             done = subprocess.run(
-                [sys.executable, str(PREPARE)], env=environment, capture_output=True, text=True, check=False
+                [sys.executable, str(PREPARE)],
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
             )
             assert done.returncode == 0, done.stderr
             return done.stdout

@@ -51,15 +51,26 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def test_children_start_in_order_each_when_the_one_before_is_ready(start: Start, tmp_path: Path) -> None:
+def test_children_start_in_order_each_when_the_one_before_is_ready(
+    start: Start, tmp_path: Path
+) -> None:
     start("good")
     wait_for(lambda: "top ready" in events(tmp_path))
-    expected = ["base started", "base ready", "middle started", "middle ready", "top started", "top ready"]
+    expected = [
+        "base started",
+        "base ready",
+        "middle started",
+        "middle ready",
+        "top started",
+        "top ready",
+    ]
     assert events(tmp_path) == expected
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_one_signal_stops_all_in_reverse_order(start: Start, tmp_path: Path, number: signal.Signals) -> None:
+def test_one_signal_stops_all_in_reverse_order(
+    start: Start, tmp_path: Path, number: signal.Signals
+) -> None:
     tree = start("good")
     wait_for(lambda: "top ready" in events(tmp_path))
     os.killpg(tree.pid, number)  # as a terminal does it: to the whole foreground group
@@ -69,7 +80,9 @@ def test_one_signal_stops_all_in_reverse_order(start: Start, tmp_path: Path, num
     assert "base   | base says hello" in output.splitlines()
 
 
-def test_a_signal_during_the_start_stops_what_runs_and_starts_no_more(start: Start, tmp_path: Path) -> None:
+def test_a_signal_during_the_start_stops_what_runs_and_starts_no_more(
+    start: Start, tmp_path: Path
+) -> None:
     tree = start("good")
     wait_for(lambda: "base started" in events(tmp_path))
     tree.send_signal(signal.SIGINT)
@@ -78,7 +91,9 @@ def test_a_signal_during_the_start_stops_what_runs_and_starts_no_more(start: Sta
     assert events(tmp_path) == ["base started", "base stopped"]
 
 
-def test_a_child_that_dies_is_started_again_and_the_others_go_on(start: Start, tmp_path: Path) -> None:
+def test_a_child_that_dies_is_started_again_and_the_others_go_on(
+    start: Start, tmp_path: Path
+) -> None:
     tree = start("good")
     wait_for(lambda: "top ready" in events(tmp_path))
     middle, others = pid_of(tmp_path, "middle"), [pid_of(tmp_path, "base"), pid_of(tmp_path, "top")]
@@ -106,7 +121,9 @@ def test_a_program_that_does_not_exist_ends_the_tree_with_an_error(start: Start)
     assert "absent | cannot be started" in output and "no-such-program" in output
 
 
-def test_a_child_that_will_not_stop_is_killed_when_its_grace_is_over(start: Start, tmp_path: Path) -> None:
+def test_a_child_that_will_not_stop_is_killed_when_its_grace_is_over(
+    start: Start, tmp_path: Path
+) -> None:
     tree = start("stubborn")
     wait_for(lambda: "mule ready" in events(tmp_path))
     mule = pid_of(tmp_path, "mule")

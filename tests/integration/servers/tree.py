@@ -1,6 +1,7 @@
 """A process tree for the tests. usage: tree.py ROOT_FOLDER SCENARIO
 
-Each child appends "NAME event" lines to ROOT_FOLDER/events and writes its pid to ROOT_FOLDER/NAME.pid.
+Each child appends "NAME event" lines to ROOT_FOLDER/events and writes its pid to
+ROOT_FOLDER/NAME.pid.
 """
 
 import os
@@ -36,7 +37,9 @@ def child(root: Path, name: str, behaviour: str) -> None:
 
 def spec(root: Path, name: str, behaviour: str = "good", most_failures: int = 5) -> ChildSpec:
     argv = (sys.executable, __file__, str(root), "child", name, behaviour)
-    return ChildSpec(name, argv, ready=(root / f"{name}.ready").exists, grace_s=1.0, most_failures=most_failures)
+    return ChildSpec(
+        name, argv, ready=(root / f"{name}.ready").exists, grace_s=1.0, most_failures=most_failures
+    )
 
 
 def main(root: Path, scenario: str) -> int:
@@ -44,7 +47,10 @@ def main(root: Path, scenario: str) -> int:
         "good": [spec(root, "base", "slow"), spec(root, "middle"), spec(root, "top")],
         "crash": [spec(root, "base"), spec(root, "hopeless", "crash", most_failures=2)],
         "stubborn": [spec(root, "base"), spec(root, "mule", "stubborn")],
-        "missing": [spec(root, "base"), ChildSpec("absent", (str(root / "no-such-program"),), most_failures=1)],
+        "missing": [
+            spec(root, "base"),
+            ChildSpec("absent", (str(root / "no-such-program"),), most_failures=1),
+        ],
     }
     return Supervisor(scenarios[scenario]).run()
 

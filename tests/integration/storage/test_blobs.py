@@ -73,12 +73,15 @@ def test_what_is_put_comes_back(blobs: BlobStore, file: Path, tmp_path: Path) ->
     assert file.read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize(("first", "length"), [(0, 1), (0, 16_000), (15_999, 1), (700, 9_000), (5, 0)])
+@pytest.mark.parametrize(
+    ("first", "length"), [(0, 1), (0, 16_000), (15_999, 1), (700, 9_000), (5, 0)]
+)
 def test_a_part_can_be_read(
     blobs: BlobStore, file: Path, monkeypatch: pytest.MonkeyPatch, first: int, length: int
 ) -> None:
     for module in ("local", "gcs"):
-        monkeypatch.setattr(f"storage.blobs.{module}.PIECE_BYTES", 4_000)  # so that a part is several pieces
+        # so that a part is several pieces
+        monkeypatch.setattr(f"storage.blobs.{module}.PIECE_BYTES", 4_000)
     blobs.put(file, KEY)
     assert b"".join(blobs.read_part(KEY, first, length)) == CONTENT[first : first + length]
 
@@ -219,7 +222,9 @@ blobs.put(Path(sys.argv[2]), sys.argv[3])
 def test_a_kill_in_the_middle_of_a_put_leaves_no_half_blob(file: Path, tmp_path: Path) -> None:
     root = tmp_path / "blobs"
     LocalBlobs(root).put(io.BytesIO(b"first"), "exports/first")  # the folders are there
-    done = subprocess.run([sys.executable, "-c", KILLED_PUT, str(root), str(file), "exports/killed"], check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED_PUT, str(root), str(file), "exports/killed"], check=False
+    )
     assert done.returncode == -9
     blobs = LocalBlobs(root)
     assert not blobs.exists("exports/killed")
@@ -261,7 +266,9 @@ def test_a_gs_url_opens_a_bucket_and_never_a_folder(
     assert bucket.blob(f"some/prefix/{KEY}").download_as_bytes() == CONTENT
 
 
-def test_without_credentials_a_bucket_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_credentials_a_bucket_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "absent.json"))
     with pytest.raises(BlobStoreUnavailable, match="no Google credentials"):
         open_blobs("gs://media")
@@ -282,6 +289,8 @@ def test_any_object_can_be_streamed(bucket: Any) -> None:
         list(stream_object(bucket.client, bucket.name, "films/none"))
 
 
-def test_a_client_of_the_emulator_needs_no_credentials(gcs_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_of_the_emulator_needs_no_credentials(
+    gcs_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", gcs_url)
     assert list(new_client().list_buckets(project="test")) is not None

@@ -1,4 +1,6 @@
-"""Keyframes on a real Postgres: one statement for a whole video, pictures and frames in the same indexes."""
+"""Keyframes on a real Postgres: one statement for a whole video, pictures and frames in the same
+indexes.
+"""
 
 from collections.abc import Iterator
 from uuid import UUID, uuid4
@@ -40,33 +42,48 @@ def near(phash: bytes, flips: int) -> bytes:
     return np.packbits(bits).tobytes()
 
 
-def frame(ms: int, phash: bytes | None = None, vector: NDArray[np.float32] | None = None) -> StoredFrame:
+def frame(
+    ms: int, phash: bytes | None = None, vector: NDArray[np.float32] | None = None
+) -> StoredFrame:
     return StoredFrame(
-        ms, 1000, phash or RNG.bytes(32), 90, b"proxy of %d" % ms, {MODEL: direction() if vector is None else vector}
+        ms,
+        1000,
+        phash or RNG.bytes(32),
+        90,
+        b"proxy of %d" % ms,
+        {MODEL: direction() if vector is None else vector},
     )
 
 
 def accept(conn: Connection, media_type: str, creator: int | None = None) -> works.Work:
     sha = RNG.bytes(32)
-    new = NewWork(uuid4(), creator, RNG.bytes(32), media_type, sha, "video/mp4", 1, 9, 9, None, sha.hex())
+    new = NewWork(
+        uuid4(), creator, RNG.bytes(32), media_type, sha, "video/mp4", 1, 9, 9, None, sha.hex()
+    )
     works.add_work(conn, new)
     return works.get_work(conn, new.id)
 
 
 def add_video(conn: Connection, *stored: StoredFrame, creator: int | None = None) -> UUID:
     work = accept(conn, "video", creator)
-    assert frames.add_video(conn, work, stored, duration_ms=1000 * len(stored), interval_ms=1000, plain_ms=0)
+    assert frames.add_video(
+        conn, work, stored, duration_ms=1000 * len(stored), interval_ms=1000, plain_ms=0
+    )
     return work.id
 
 
 def add_picture(conn: Connection, phash: bytes, vector: NDArray[np.float32]) -> UUID:
     work = accept(conn, "image")
-    images.make_visible(conn, work, phash=phash, phash_quality=90, proxy=b"picture", embeddings={MODEL: vector})
+    images.make_visible(
+        conn, work, phash=phash, phash_quality=90, proxy=b"picture", embeddings={MODEL: vector}
+    )
     return work.id
 
 
 def look_up(conn: Connection, *queries: StoredFrame, **options: object) -> list[frames.FrameHit]:
-    asked = [FrameQuery(at, "whole", query.phash, query.embeddings) for at, query in enumerate(queries)]
+    asked = [
+        FrameQuery(at, "whole", query.phash, query.embeddings) for at, query in enumerate(queries)
+    ]
     defaults: dict[str, object] = {"before": 10**9, "creator_id": None}
     return frames.find_frame_candidates(conn, asked, **(defaults | options))  # type: ignore[arg-type]
 
@@ -78,14 +95,20 @@ def test_every_frame_finds_its_own_through_both_indexes(db: Database) -> None:
         for _ in range(3):
             add_video(conn, *(frame(1000 * at) for at in range(40)))
     with db.transaction() as conn:
-        conn.execute("set local enable_seqscan = off")  # a table this small would not be searched by its index
+        # a table this small would not be searched by its index
+        conn.execute("set local enable_seqscan = off")
         hits = look_up(conn, *stored, per_frame=3)
-    best = {(hit.query_frame, hit.channel): hit for hit in sorted(hits, key=lambda hit: -hit.distance)}
+    best = {
+        (hit.query_frame, hit.channel): hit for hit in sorted(hits, key=lambda hit: -hit.distance)
+    }
     assert len(best) == 40 * 2
     for (at, channel), hit in best.items():
         assert (hit.work_id, hit.frame_ms) == (video, 1000 * at), (channel, hit)
         assert hit.distance == pytest.approx(0.0, abs=2e-3)
-    assert max(sum(h.query_frame == at and h.channel == "phash" for h in hits) for at in range(40)) == 3
+    assert (
+        max(sum(h.query_frame == at and h.channel == "phash" for h in hits) for at in range(40))
+        == 3
+    )
 
 
 def test_the_distances_are_those_of_brute_force(db: Database) -> None:
@@ -95,10 +118,14 @@ def test_the_distances_are_those_of_brute_force(db: Database) -> None:
         query = frame(0)
         hits = look_up(conn, query, per_frame=5)
     bits = np.unpackbits(np.frombuffer(query.phash, np.uint8))
-    by_hand = sorted(int(np.sum(bits != np.unpackbits(np.frombuffer(f.phash, np.uint8)))) for f in stored)
+    by_hand = sorted(
+        int(np.sum(bits != np.unpackbits(np.frombuffer(f.phash, np.uint8)))) for f in stored
+    )
     assert sorted(h.distance for h in hits if h.channel == "phash") == by_hand[:5]
     cosines = sorted(1.0 - float(query.embeddings[MODEL] @ f.embeddings[MODEL]) for f in stored)
-    assert sorted(h.distance for h in hits if h.channel == MODEL) == pytest.approx(cosines[:5], abs=2e-3)
+    assert sorted(h.distance for h in hits if h.channel == MODEL) == pytest.approx(
+        cosines[:5], abs=2e-3
+    )
 
 
 def test_only_earlier_works_and_the_own_ones_apart(db: Database) -> None:
@@ -122,23 +149,38 @@ def test_pictures_and_frames_find_each_other(db: Database) -> None:
         video = add_video(conn, frame(0), frame(3000), shown, frame(9000))
         picture = add_picture(conn, near(shown.phash, 4), shown.embeddings[MODEL])
         candidates = matches.find_candidates(
-            conn, [View("whole", shown.phash, shown.embeddings)], sha256=RNG.bytes(32), before=10**9, creator_id=None
+            conn,
+            [View("whole", shown.phash, shown.embeddings)],
+            sha256=RNG.bytes(32),
+            before=10**9,
+            creator_id=None,
         )
         hits = look_up(conn, shown)
         by_work = {candidate.work_id: candidate for candidate in candidates}
         assert by_work[video].frame_ms == 7000 and by_work[picture].frame_ms == 0
-        assert {(h.work_id, h.frame_ms) for h in hits if h.distance < 5} >= {(video, 7000), (picture, 0)}
+        assert {(h.work_id, h.frame_ms) for h in hits if h.distance < 5} >= {
+            (video, 7000),
+            (picture, 0),
+        }
         chosen = [by_work[video], by_work[picture]]
-        proxies = matches.find_proxies(conn, [c.work_id for c in chosen], [c.frame_ms for c in chosen])
+        proxies = matches.find_proxies(
+            conn, [c.work_id for c in chosen], [c.frame_ms for c in chosen]
+        )
     assert proxies == {video: b"proxy of 7000", picture: b"picture"}
 
 
 def test_a_crop_names_its_frame_by_the_embedding_alone(db: Database) -> None:
     vector = direction()
     with db.transaction() as conn:
-        video = add_video(conn, *(frame(1000 * at) for at in range(20)), frame(20_000, None, vector))
+        video = add_video(
+            conn, *(frame(1000 * at) for at in range(20)), frame(20_000, None, vector)
+        )
         found = matches.find_candidates(
-            conn, [View("whole", RNG.bytes(32), {MODEL: vector})], sha256=RNG.bytes(32), before=10**9, creator_id=None
+            conn,
+            [View("whole", RNG.bytes(32), {MODEL: vector})],
+            sha256=RNG.bytes(32),
+            before=10**9,
+            creator_id=None,
         )
     assert [(c.work_id, c.frame_ms) for c in found] == [(video, 20_000)]
 
@@ -165,8 +207,12 @@ def test_the_frames_of_a_work_come_back_in_order(db: Database) -> None:
 def test_a_video_becomes_visible_once_and_leaves_with_its_work(db: Database) -> None:
     with db.transaction() as conn:
         work = accept(conn, "video")
-        assert frames.add_video(conn, work, [frame(0)], duration_ms=1000, interval_ms=1000, plain_ms=0)
-        assert not frames.add_video(conn, work, [frame(5)], duration_ms=9, interval_ms=9, plain_ms=0)
+        assert frames.add_video(
+            conn, work, [frame(0)], duration_ms=1000, interval_ms=1000, plain_ms=0
+        )
+        assert not frames.add_video(
+            conn, work, [frame(5)], duration_ms=9, interval_ms=9, plain_ms=0
+        )
         assert frames.frames_of(conn, [work.id])[work.id].times_ms.tolist() == [0]
         conn.execute("delete from works where id = %s", (work.id,))
         assert frames.frames_of(conn, [work.id]) == {}
@@ -176,7 +222,9 @@ def test_a_video_becomes_visible_once_and_leaves_with_its_work(db: Database) -> 
 def test_two_frames_cannot_hold_the_same_moment(db: Database) -> None:
     with pytest.raises(psycopg.errors.UniqueViolation), db.transaction() as conn:
         work = accept(conn, "video")
-        frames.add_video(conn, work, [frame(0), frame(0)], duration_ms=1000, interval_ms=1000, plain_ms=0)
+        frames.add_video(
+            conn, work, [frame(0), frame(0)], duration_ms=1000, interval_ms=1000, plain_ms=0
+        )
 
 
 def test_a_video_without_frames_is_visible_and_finds_nothing(db: Database) -> None:

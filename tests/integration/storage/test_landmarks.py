@@ -1,4 +1,6 @@
-"""The sound index on a real Postgres: who is found, who is not, and that merging changes nothing but the layout."""
+"""The sound index on a real Postgres: who is found, who is not, and that merging changes nothing
+but the layout.
+"""
 
 import threading
 from collections.abc import Iterator
@@ -29,30 +31,44 @@ def db(database_dsn: str) -> Iterator[Database]:
 def random_sound(seed: int, count: int = 1200) -> StoredSound:
     rng = np.random.default_rng(seed)
     frames = np.sort(rng.integers(0, FRAMES, count)).astype(np.int32)
-    return StoredSound(rng.integers(0, 1 << 21, count).astype(np.int32), frames, bytes([seed % 256]) * 9, 37_000)
+    return StoredSound(
+        rng.integers(0, 1 << 21, count).astype(np.int32), frames, bytes([seed % 256]) * 9, 37_000
+    )
 
 
 def add(conn: Connection, sound: StoredSound, creator: int | None = None) -> Work:
     work_id, sha = uuid4(), np.random.default_rng().bytes(32)
-    works.add_work(conn, NewWork(work_id, creator, sha, "audio", sha, "audio/wav", 1, None, None, None, sha.hex()))
+    works.add_work(
+        conn,
+        NewWork(work_id, creator, sha, "audio", sha, "audio/wav", 1, None, None, None, sha.hex()),
+    )
     work = works.get_work(conn, work_id)
     assert landmarks.make_audible(conn, work, sound)
     return work
 
 
-def excerpt(sound: StoredSound, start: int, length: int, *, kept: float = 0.5, group: int = 0) -> SoundQuery:
+def excerpt(
+    sound: StoredSound, start: int, length: int, *, kept: float = 0.5, group: int = 0
+) -> SoundQuery:
     """Half of the landmarks of a stretch, among as many of chance."""
     rng = np.random.default_rng(start)
-    inside = (sound.frames >= start) & (sound.frames < start + length) & (rng.random(len(sound.frames)) < kept)
+    inside = (
+        (sound.frames >= start)
+        & (sound.frames < start + length)
+        & (rng.random(len(sound.frames)) < kept)
+    )
     noise = rng.integers(0, 1 << 21, int(inside.sum())).astype(np.int32)
     positions = np.concatenate([sound.frames[inside] - start, rng.integers(0, length, len(noise))])
     return SoundQuery(
-        np.concatenate([sound.hashes[inside], noise]), positions.astype(np.float32),
+        np.concatenate([sound.hashes[inside], noise]),
+        positions.astype(np.float32),
         np.full(2 * len(noise), group, np.int16),
-    )  # fmt: skip
+    )
 
 
-def everything(conn: Connection, query: SoundQuery, **options: int | None) -> list[tuple[UUID, int, int, int]]:
+def everything(
+    conn: Connection, query: SoundQuery, **options: int | None
+) -> list[tuple[UUID, int, int, int]]:
     found = landmarks.look_up(conn, query, **({"before": 1 << 40} | options))  # type: ignore[arg-type]
     return [(c.work_id, c.group, c.offset_frames, c.votes) for c in found]
 
@@ -60,7 +76,9 @@ def everything(conn: Connection, query: SoundQuery, **options: int | None) -> li
 def postings_stored(conn: Connection) -> int:
     tables = [row[0] for row in conn.execute("select id from sound_segments").fetchall()]
     counts = [
-        conn.execute(f"select sum(octet_length(postings)) / 4 from sound_postings_{table}").fetchone()
+        conn.execute(
+            f"select sum(octet_length(postings)) / 4 from sound_postings_{table}"
+        ).fetchone()
         for table in tables
     ]
     return sum(int(row[0]) for row in counts if row is not None)
@@ -69,7 +87,8 @@ def postings_stored(conn: Connection) -> int:
 def index_bytes(conn: Connection) -> int:
     """Of fresh tracks and segments, tables that wait to be dropped included."""
     row = conn.execute(
-        "select sum(pg_total_relation_size(oid))::int8 from pg_class where relkind = 'r' and relname like 'sound\\_%%'"
+        "select sum(pg_total_relation_size(oid))::int8 from pg_class where relkind = 'r' and"
+        " relname like 'sound\\_%%'"
     ).fetchone()
     return int(row[0]) if row else 0
 
@@ -133,7 +152,9 @@ def test_a_long_query_is_looked_up_in_parts(db: Database, monkeypatch: pytest.Mo
     assert in_parts == whole
 
 
-def test_a_large_index_is_split_into_ranges_of_hashes(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_index_is_split_into_ranges_of_hashes(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(landmark_merge, "SPLIT_SEGMENT", 10_000)
     sounds = [random_sound(seed) for seed in range(30)]
     queries = [excerpt(sounds[i], 37 * i % 500, 150) for i in range(0, 30, 5)]
@@ -143,14 +164,20 @@ def test_a_large_index_is_split_into_ranges_of_hashes(db: Database, monkeypatch:
         before = [everything(conn, query) for query in queries]
     for number, sound in enumerate(sounds):
         with db.transaction() as conn:
-            landmarks.forget(conn, conn.execute("select work_id from sounds order by track").fetchone()[0])  # type: ignore[index]
+            landmarks.forget(
+                conn, conn.execute("select work_id from sounds order by track").fetchone()[0]
+            )  # type: ignore[index]
             add(conn, sound)
             if number % 5 == 4:
                 landmark_merge.merge_fresh(conn, most=1)
                 found = [everything(conn, query) for query in queries]
-    assert [[row[1:] for row in one] for one in found] == [[row[1:] for row in one] for one in before]
+    assert [[row[1:] for row in one] for one in found] == [
+        [row[1:] for row in one] for one in before
+    ]
     with db.transaction() as conn:
-        ranges = conn.execute("select first_hash, last_hash from sound_segments group by 1, 2 order by 1, 2").fetchall()
+        ranges = conn.execute(
+            "select first_hash, last_hash from sound_segments group by 1, 2 order by 1, 2"
+        ).fetchall()
         whole = ranges.count((0, (1 << 21) - 1))
         assert len(ranges) - whole == 8 and ranges[-1] == (7 << 18, (1 << 21) - 1)
         answers = [everything(conn, query) for query in queries]
@@ -176,8 +203,14 @@ def test_what_is_merged_away_leaves_the_disk(db: Database) -> None:
     with db.transaction() as conn:
         assert index_bytes(conn) < 24 * 4000 * 9 + 200_000  # no table is empty
         assert everything(conn, query) == answer
-        tables = "select count(*) from pg_class where relkind = 'r' and relname like 'sound\\_postings\\_%%'"
-        assert conn.execute(tables).fetchone() == conn.execute("select count(*) from sound_segments").fetchone()
+        tables = (
+            "select count(*) from pg_class where relkind = 'r' and relname like"
+            " 'sound\\_postings\\_%%'"
+        )
+        assert (
+            conn.execute(tables).fetchone()
+            == conn.execute("select count(*) from sound_segments").fetchone()
+        )
         landmark_merge.merge_all(conn)
     landmark_merge.reclaim(db.dsn)
     with db.transaction() as conn:
@@ -255,7 +288,8 @@ def test_a_flood_of_own_copies_does_not_hide_the_original(db: Database) -> None:
     sound = random_sound(3)
     with db.transaction() as conn:
         alice, bob = (
-            creators.ensure_creator(conn, name, name.encode().ljust(20), False).id for name in ("alice", "bobby")
+            creators.ensure_creator(conn, name, name.encode().ljust(20), False).id
+            for name in ("alice", "bobby")
         )
         flood = [add(conn, sound, bob) for _ in range(240)]
         original = add(conn, sound, alice)
@@ -271,7 +305,10 @@ def test_a_hash_that_is_everywhere_says_nothing(db: Database) -> None:
     with db.transaction() as conn:
         for seed in range(30):
             sound = random_sound(seed)
-            add(conn, StoredSound(np.concatenate([sound.hashes, hum]), np.tile(sound.frames, 2), b"", 1))
+            add(
+                conn,
+                StoredSound(np.concatenate([sound.hashes, hum]), np.tile(sound.frames, 2), b"", 1),
+            )
         query = SoundQuery(hum[:200], np.arange(200, dtype=np.float32), np.zeros(200, np.int16))
         assert everything(conn, query) == []
         target = random_sound(4)
@@ -306,7 +343,16 @@ def test_what_cannot_be_packed_is_refused(db: Database) -> None:
         work = add(conn, sound)
         landmarks.forget(conn, work.id)
         with pytest.raises(ValueError, match="21 bits"):
-            landmarks.add_sound(conn, work, StoredSound(sound.hashes + (1 << 21), sound.frames, b"", 1))
+            landmarks.add_sound(
+                conn, work, StoredSound(sound.hashes + (1 << 21), sound.frames, b"", 1)
+            )
         with pytest.raises(ValueError, match="longest sound"):
-            landmarks.add_sound(conn, work, StoredSound(sound.hashes, sound.frames + (1 << 20), b"", 1))
-        assert landmarks.look_up(conn, SoundQuery(*(np.empty(0, t) for t in ("i4", "f4", "i2"))), before=9) == []
+            landmarks.add_sound(
+                conn, work, StoredSound(sound.hashes, sound.frames + (1 << 20), b"", 1)
+            )
+        assert (
+            landmarks.look_up(
+                conn, SoundQuery(*(np.empty(0, t) for t in ("i4", "f4", "i2"))), before=9
+            )
+            == []
+        )

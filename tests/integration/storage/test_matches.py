@@ -1,4 +1,6 @@
-"""Search on a real Postgres: what the indexes return against brute force, and whose works are looked at."""
+"""Search on a real Postgres: what the indexes return against brute force, and whose works are
+looked at.
+"""
 
 from collections.abc import Iterator
 from uuid import UUID, uuid4
@@ -40,9 +42,16 @@ def add(
 ) -> UUID:
     work_id = uuid4()
     sha = sha or RNG.bytes(32)
-    works.add_work(conn, NewWork(work_id, creator, RNG.bytes(32), "image", sha, "image/png", 1, 9, 9, None, sha.hex()))
+    works.add_work(
+        conn,
+        NewWork(
+            work_id, creator, RNG.bytes(32), "image", sha, "image/png", 1, 9, 9, None, sha.hex()
+        ),
+    )
     work = works.get_work(conn, work_id)
-    images.make_visible(conn, work, phash=phash, phash_quality=90, proxy=b"", embeddings={MODEL: embedding})
+    images.make_visible(
+        conn, work, phash=phash, phash_quality=90, proxy=b"", embeddings={MODEL: embedding}
+    )
     return work_id
 
 
@@ -70,21 +79,29 @@ def test_both_indexes_agree_with_brute_force(db: Database) -> None:
     with db.transaction() as conn:
         ids = [add(conn, phash, vector) for phash, vector in zip(hashes, vectors, strict=True)]
     with db.transaction() as conn:
-        conn.execute("set local enable_seqscan = off")  # a table this small would not be searched by its index
+        # a table this small would not be searched by its index
+        conn.execute("set local enable_seqscan = off")
         hits = 0
         for _ in range(20):
             phash, vector = RNG.bytes(32), unit(RNG.normal(size=512))
             bits = np.unpackbits(np.frombuffer(phash, np.uint8))
-            distances = [int(np.sum(bits != np.unpackbits(np.frombuffer(h, np.uint8)))) for h in hashes]
+            distances = [
+                int(np.sum(bits != np.unpackbits(np.frombuffer(h, np.uint8)))) for h in hashes
+            ]
             cosines = [float(vector @ v) for v in vectors]
             found = {c.work_id: c for c in search(conn, phash, vector, per_view=10)}
-            by_hash = sorted(c.phash_distance for c in found.values() if c.phash_distance is not None)
+            by_hash = sorted(
+                c.phash_distance for c in found.values() if c.phash_distance is not None
+            )
             assert by_hash == sorted(distances)[:10]
             best = {ids[i] for i in np.argsort(cosines)[-10:]}
             hits += len(best & set(found))
             for work_id in best & set(found):
-                assert found[work_id].cosines[MODEL] == pytest.approx(cosines[ids.index(work_id)], abs=2e-3)
-    assert hits >= 0.97 * 20 * 10  # random directions are the hardest case: the tenth and eleventh are near ties
+                assert found[work_id].cosines[MODEL] == pytest.approx(
+                    cosines[ids.index(work_id)], abs=2e-3
+                )
+    # random directions are the hardest case: the tenth and eleventh are near ties
+    assert hits >= 0.97 * 20 * 10
 
 
 def test_only_earlier_works_are_looked_at(db: Database) -> None:
@@ -105,7 +122,8 @@ def test_a_flood_of_own_copies_does_not_hide_the_original(db: Database) -> None:
         for _ in range(60):
             add(conn, near(phash, 2), vector, creator=bob)
     with db.transaction() as conn:
-        conn.execute("set local enable_seqscan = off")  # through the index, which the filter must not starve
+        # through the index, which the filter must not starve
+        conn.execute("set local enable_seqscan = off")
         found = search(conn, phash, vector, creator_id=bob, per_view=10, own=3)
     assert original in {c.work_id for c in found}
     assert len(found) <= 10 + 2 * 3
@@ -120,10 +138,13 @@ def test_the_source_of_a_copy_is_known(db: Database) -> None:
         analysis_id = uuid4()
         analyses.add(
             conn,
-            analyses.NewAnalysis(analysis_id, "upload", RNG.bytes(32), bob, "image", 1, 9500, 10_000, work_id=copy),
+            analyses.NewAnalysis(
+                analysis_id, "upload", RNG.bytes(32), bob, "image", 1, 9500, 10_000, work_id=copy
+            ),
         )
         conn.execute(
-            "update analyses set verdict = 'derivative', matched_work_id = %s where id = %s", (original, analysis_id)
+            "update analyses set verdict = 'derivative', matched_work_id = %s where id = %s",
+            (original, analysis_id),
         )
     with db.transaction() as conn:
         assert [c.work_id for c in matches.find_sources(conn, [copy], 10**9)] == [original]
@@ -148,9 +169,12 @@ def test_vectors_of_two_models_never_meet(db: Database) -> None:
         add(conn, RNG.bytes(32), vector)
     with db.transaction() as conn:
         found = matches.find_candidates(
-            conn, [View("whole", RNG.bytes(32), {"test/other-model": vector})],
-            sha256=RNG.bytes(32), before=10**9, creator_id=None,
-        )  # fmt: skip
+            conn,
+            [View("whole", RNG.bytes(32), {"test/other-model": vector})],
+            sha256=RNG.bytes(32),
+            before=10**9,
+            creator_id=None,
+        )
     assert all(not candidate.cosines for candidate in found)
 
 
@@ -158,7 +182,9 @@ def test_becoming_visible_twice_changes_nothing(db: Database) -> None:
     phash, vector = RNG.bytes(32), unit(RNG.normal(size=512))
     with db.transaction() as conn:
         work = works.get_work(conn, add(conn, phash, vector))
-        images.make_visible(conn, work, phash=RNG.bytes(32), phash_quality=1, proxy=b"new", embeddings={})
+        images.make_visible(
+            conn, work, phash=RNG.bytes(32), phash_quality=1, proxy=b"new", embeddings={}
+        )
         assert search(conn, phash, vector)[0].phash_distance == 0
         assert matches.find_proxies(conn, [work.id]) == {work.id: b""}
 
@@ -167,9 +193,13 @@ def test_a_work_waits_for_those_that_came_first_until_their_analyses_end(db: Dat
     def accept(conn: Connection) -> tuple[works.Work, UUID]:
         work_id, analysis_id = uuid4(), uuid4()
         sha = RNG.bytes(32)
-        new = NewWork(work_id, None, RNG.bytes(32), "image", sha, "image/png", 1, 9, 9, None, sha.hex())
+        new = NewWork(
+            work_id, None, RNG.bytes(32), "image", sha, "image/png", 1, 9, 9, None, sha.hex()
+        )
         works.add_work(conn, new)
-        queued = analyses.NewAnalysis(analysis_id, "upload", new.post_id, None, "image", 1, 9500, 10_000, work_id)
+        queued = analyses.NewAnalysis(
+            analysis_id, "upload", new.post_id, None, "image", 1, 9500, 10_000, work_id
+        )
         analyses.add(conn, queued)
         return works.get_work(conn, work_id), analysis_id
 
@@ -185,7 +215,9 @@ def test_a_work_waits_for_those_that_came_first_until_their_analyses_end(db: Dat
 
         assert pending(first) == set()
         assert pending(third) == {"image"}
-        images.make_visible(conn, first, phash=RNG.bytes(32), phash_quality=1, proxy=b"", embeddings={})
+        images.make_visible(
+            conn, first, phash=RNG.bytes(32), phash_quality=1, proxy=b"", embeddings={}
+        )
         assert pending(third) == {"image"}
         conn.execute("update analyses set source = 'index' where id = %s", (second_analysis,))
         assert pending(third) == set(), "live posts do not wait for history"
@@ -198,10 +230,14 @@ def test_a_work_waits_for_those_that_came_first_until_their_analyses_end(db: Dat
 def test_a_work_erased_while_it_was_read_is_not_found(db: Database) -> None:
     with db.transaction() as conn:
         sha = RNG.bytes(32)
-        new = NewWork(uuid4(), None, RNG.bytes(32), "image", sha, "image/png", 1, 9, 9, None, sha.hex())
+        new = NewWork(
+            uuid4(), None, RNG.bytes(32), "image", sha, "image/png", 1, 9, 9, None, sha.hex()
+        )
         works.add_work(conn, new)
         work = works.get_work(conn, new.id)
         assert works.erase(conn, work.id) == sha
-        images.make_visible(conn, work, phash=RNG.bytes(32), phash_quality=1, proxy=b"", embeddings={})
+        images.make_visible(
+            conn, work, phash=RNG.bytes(32), phash_quality=1, proxy=b"", embeddings={}
+        )
         assert conn.execute("select count(*) from image_fingerprints").fetchone() == (0,)
         assert not works.is_visible(conn, work.id)

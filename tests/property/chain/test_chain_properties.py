@@ -34,20 +34,32 @@ SPECIAL = {
 def reports(draw: st.DrawFn) -> PoCReport:
     kinds = {"bytes32": hashes, "address": accounts, "uint64": counters}
     return PoCReport(
-        **{name: draw(SPECIAL.get(name, kinds.get(kind, counters))) for name, kind in SOLIDITY_TYPES.items()}
+        **{
+            name: draw(SPECIAL.get(name, kinds.get(kind, counters)))
+            for name, kind in SOLIDITY_TYPES.items()
+        }
     )
 
 
 times = st.none() | st.integers(0, 10_000).map(lambda s: NOW - timedelta(seconds=s))
 block_hashes = st.sampled_from([b"\x01" * 32, b"\x02" * 32])
-receipts = st.none() | st.builds(ReceiptSeen, st.integers(0, 200), block_hashes, st.booleans(), st.booleans())
+receipts = st.none() | st.builds(
+    ReceiptSeen, st.integers(0, 200), block_hashes, st.booleans(), st.booleans()
+)
 
 
 @st.composite
 def situations(draw: st.DrawFn) -> tuple[PendingTx, Sighting]:
     first = draw(times)
     tx = PendingTx(draw(st.integers(0, 9)), first, first, draw(st.none() | block_hashes))
-    seen = Sighting(NOW, 100, draw(st.integers(0, 9)), draw(st.integers(0, 9)), draw(receipts), draw(st.booleans()))
+    seen = Sighting(
+        NOW,
+        100,
+        draw(st.integers(0, 9)),
+        draw(st.integers(0, 9)),
+        draw(receipts),
+        draw(st.booleans()),
+    )
     return tx, seen
 
 
@@ -62,7 +74,9 @@ def test_different_reports_have_different_digests(a: PoCReport, b: PoCReport) ->
 
 
 @given(situations())
-def test_nothing_is_done_for_good_above_the_finalized_block(situation: tuple[PendingTx, Sighting]) -> None:
+def test_nothing_is_done_for_good_above_the_finalized_block(
+    situation: tuple[PendingTx, Sighting],
+) -> None:
     tx, seen = situation
     step = next_step(tx, seen, Patience())
     if step in (Step.FINALIZE, Step.FAIL):
@@ -86,7 +100,9 @@ def test_a_new_nonce_is_free_and_leaves_no_hole_behind(account_nonce: int, taken
 
 
 @given(st.integers(0, 20), st.sets(st.integers(0, 30)))
-def test_filling_the_missing_nonces_leaves_none_missing(account_nonce: int, taken: set[int]) -> None:
+def test_filling_the_missing_nonces_leaves_none_missing(
+    account_nonce: int, taken: set[int]
+) -> None:
     missing = missing_nonces(account_nonce, taken)
     assert not taken & set(missing)
     assert missing_nonces(account_nonce, taken | set(missing)) == []
@@ -96,17 +112,23 @@ fees = st.integers(0, 10**12)
 
 
 @given(fees, st.lists(fees, max_size=10))
-def test_a_suggestion_pays_for_the_coming_block_and_stays_under_the_cap(base: int, rewards: list[int]) -> None:
+def test_a_suggestion_pays_for_the_coming_block_and_stays_under_the_cap(
+    base: int, rewards: list[int]
+) -> None:
     limits = FeeLimits(max_fee_cap_wei=2 * 10**12)
     fee = suggest(base, rewards, limits)
     assert base + fee.tip_wei <= fee.max_fee_wei <= limits.max_fee_cap_wei
 
 
 @given(fees, fees, fees, fees)
-def test_a_replacement_raises_both_fees_by_an_eighth(tip: int, extra: int, now_tip: int, now_extra: int) -> None:
+def test_a_replacement_raises_both_fees_by_an_eighth(
+    tip: int, extra: int, now_tip: int, now_extra: int
+) -> None:
     limits = FeeLimits(max_fee_cap_wei=10**15)
     previous, now = Fee(tip + extra, tip), Fee(now_tip + now_extra, now_tip)
     fee = replacement(previous, now, limits)
-    assert fee.tip_wei * 8 >= previous.tip_wei * 9 and fee.max_fee_wei * 8 >= previous.max_fee_wei * 9
+    assert (
+        fee.tip_wei * 8 >= previous.tip_wei * 9 and fee.max_fee_wei * 8 >= previous.max_fee_wei * 9
+    )
     assert fee.max_fee_wei > previous.max_fee_wei and fee.tip_wei > previous.tip_wei
     assert fee.max_fee_wei >= max(now.max_fee_wei, fee.tip_wei)

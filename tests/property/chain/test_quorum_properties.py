@@ -49,18 +49,25 @@ def draft(similarity_bps: int, **changes: Any) -> ReportDraft:
 
 
 def seen(drafts: Sequence[ReportDraft]) -> list[Observation]:
-    return [Observation(one, 100 + index, 1, SIGNERS[index].address, bytes(65)) for index, one in enumerate(drafts)]
+    return [
+        Observation(one, 100 + index, 1, SIGNERS[index].address, bytes(65))
+        for index, one in enumerate(drafts)
+    ]
 
 
 @given(st.lists(st.integers(0, 9_499), min_size=3, max_size=7), st.randoms())
 def test_the_order_of_observations_is_irrelevant(similarities: list[int], rng: Any) -> None:
     observations = seen([draft(s) for s in similarities])
     shuffled = rng.sample(observations, len(observations))
-    assert aggregate(observations, quorum=3, valid_until=9) == aggregate(shuffled, quorum=3, valid_until=9)
+    assert aggregate(observations, quorum=3, valid_until=9) == aggregate(
+        shuffled, quorum=3, valid_until=9
+    )
 
 
 @given(st.lists(st.integers(0, 9_499), min_size=3, max_size=3), st.integers(0, 10_000))
-def test_one_liar_among_four_cannot_move_the_number_past_the_honest_ones(honest: list[int], lie: int) -> None:
+def test_one_liar_among_four_cannot_move_the_number_past_the_honest_ones(
+    honest: list[int], lie: int
+) -> None:
     observations = seen([draft(s) for s in honest] + [draft(lie)])
     report = aggregate(observations, quorum=3, valid_until=9)
     assert min(honest) <= report.similarity_bps <= max(honest)
@@ -78,7 +85,9 @@ def test_an_accusation_in_the_report_was_made_by_a_quorum(similarities: list[int
 
 
 @given(st.integers(0, 10_000), st.integers(0, 10_000), st.integers(0, 200))
-def test_nobody_signs_an_accusation_that_is_not_his_own(own: int, other: int, tolerance: int) -> None:
+def test_nobody_signs_an_accusation_that_is_not_his_own(
+    own: int, other: int, tolerance: int
+) -> None:
     mine, report = draft(own), draft(other)
     if acceptable(mine, report, tolerance):
         assert abs(own - other) <= tolerance
@@ -113,7 +122,14 @@ def test_different_content_is_counted_apart() -> None:
 
 
 def test_conclusions_that_the_threshold_does_not_explain_lead_nowhere() -> None:
-    split = seen([draft(1), draft(2), draft(3, outcome=Outcome.LICENSED), draft(4, outcome=Outcome.NEEDS_REVIEW)])
+    split = seen(
+        [
+            draft(1),
+            draft(2),
+            draft(3, outcome=Outcome.LICENSED),
+            draft(4, outcome=Outcome.NEEDS_REVIEW),
+        ]
+    )
     with pytest.raises(NoAgreement):
         aggregate(split, quorum=3, valid_until=9)
 
@@ -137,7 +153,11 @@ def test_an_observation_is_its_signers_for_one_epoch_hub_and_chain() -> None:
     ):
         with pytest.raises((InvalidReport, SigningFailed)):
             require_signed(one, chain_id, hub, signers, epoch)
-    for forged in (replace(one, observed_at=8), replace(one, draft=draft(6)), replace(one, signature=bytes(65))):
+    for forged in (
+        replace(one, observed_at=8),
+        replace(one, draft=draft(6)),
+        replace(one, signature=bytes(65)),
+    ):
         with pytest.raises((InvalidReport, SigningFailed)):
             require_signed(forged, 1, HUB, members, 1)
 

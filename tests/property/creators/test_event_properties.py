@@ -10,12 +10,19 @@ from oracle.engagement import events
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
 nearly = st.fixed_dictionaries(
-    {"id": st.text(max_size=130), "kind": st.sampled_from(["view", "like", "gift", "login", "comment"])},
+    {
+        "id": st.text(max_size=130),
+        "kind": st.sampled_from(["view", "like", "gift", "login", "comment"]),
+    },
     optional={
         "at": st.datetimes(timezones=st.just(UTC)).map(lambda at: at.isoformat()) | anything,
         "post_id": st.just("0x" + "ab" * 32) | anything,

@@ -13,7 +13,11 @@ rates = st.floats(0, 1, allow_subnormal=False)
 distributions = st.lists(rates, min_size=grading.RANKS + 1, max_size=grading.RANKS + 1).map(sorted)
 usual = st.builds(
     lambda means, ranks: Baseline(
-        50, {s: SignalBaseline(m, tuple(r)) for s, m, r in zip(grading.SIGNALS, means, ranks, strict=True)}
+        50,
+        {
+            s: SignalBaseline(m, tuple(r))
+            for s, m, r in zip(grading.SIGNALS, means, ranks, strict=True)
+        },
     ),
     st.lists(rates, min_size=5, max_size=5),
     st.lists(distributions, min_size=5, max_size=5),
@@ -22,8 +26,10 @@ counts = st.builds(
     lambda views, watched, saves, comments, shares, likes: Counts(
         views, min(watched, views * BPS), saves, comments, shares, likes
     ),
-    st.integers(0, 10**7), st.integers(0, 10**11), *[st.integers(0, 10**6)] * 4,
-)  # fmt: skip
+    st.integers(0, 10**7),
+    st.integers(0, 10**11),
+    *[st.integers(0, 10**6)] * 4,
+)
 weights = (
     st.lists(st.integers(0, BPS), min_size=4, max_size=4)
     .map(sorted)
@@ -31,13 +37,17 @@ weights = (
 )
 policies = weights.map(
     lambda parts: GradePolicy(
-        1, dict(zip(grading.SIGNALS, parts, strict=True)), {"A": 8_000, "B": 6_500, "C": 5_000, "D": 3_500}
+        1,
+        dict(zip(grading.SIGNALS, parts, strict=True)),
+        {"A": 8_000, "B": 6_500, "C": 5_000, "D": 3_500},
     )
 )
 
 
 @given(counts, usual, policies)
-def test_the_parts_add_up_and_stay_within_their_weights(found: Counts, known: Baseline, policy: GradePolicy) -> None:
+def test_the_parts_add_up_and_stay_within_their_weights(
+    found: Counts, known: Baseline, policy: GradePolicy
+) -> None:
     score = grading.score(found, ("everything",), {"everything": known}, policy)
     assert score.score_bps == sum(part.contribution_bps for part in score.contributions)
     assert 0 <= score.score_bps <= BPS
@@ -46,7 +56,13 @@ def test_the_parts_add_up_and_stay_within_their_weights(found: Counts, known: Ba
         assert 0 <= part.rank_bps <= BPS
 
 
-@given(counts, usual, policies, st.sampled_from(["saves", "comments", "shares", "likes"]), st.integers(1, 10**6))
+@given(
+    counts,
+    usual,
+    policies,
+    st.sampled_from(["saves", "comments", "shares", "likes"]),
+    st.integers(1, 10**6),
+)
 def test_more_of_a_signal_never_lowers_the_score(
     found: Counts, known: Baseline, policy: GradePolicy, signal: str, more: int
 ) -> None:
@@ -56,9 +72,15 @@ def test_more_of_a_signal_never_lowers_the_score(
 
 
 @given(rates, st.integers(0, 10**6), rates, st.integers(1, 1_000))
-def test_a_shrunk_rate_lies_between_the_rate_and_the_average(rate: float, views: int, mean: float, prior: int) -> None:
+def test_a_shrunk_rate_lies_between_the_rate_and_the_average(
+    rate: float, views: int, mean: float, prior: int
+) -> None:
     shrunk = grading.shrink(rate * views, views, mean, prior)
-    assert min(rate, mean) - 1e-9 <= shrunk <= max(rate, mean) + 1e-9 if views else abs(shrunk - mean) <= 1e-9
+    assert (
+        min(rate, mean) - 1e-9 <= shrunk <= max(rate, mean) + 1e-9
+        if views
+        else abs(shrunk - mean) <= 1e-9
+    )
 
 
 @given(rates, rates, distributions)

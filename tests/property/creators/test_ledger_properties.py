@@ -1,5 +1,7 @@
-"""Any order of payments, verdicts, disputes, freezes and appeals: nothing is lost, and every balance is
-the one that the contracts would hold (a model of RevenueSplitter, written from its Solidity)."""
+"""Any order of payments, verdicts, disputes, freezes and appeals: nothing is lost, and every
+balance is the one that the contracts would hold (a model of RevenueSplitter, written from its
+Solidity).
+"""
 
 from dataclasses import dataclass, field, replace
 
@@ -22,7 +24,9 @@ amounts = st.integers(0, 20_000) | st.integers(0, 10**12)
 
 @dataclass
 class Vault:
-    """What the contracts hold, as their Solidity says: claimable by creator, contested and frozen by post."""
+    """What the contracts hold, as their Solidity says: claimable by creator, contested and
+    frozen by post.
+    """
 
     claimable: dict[int, int] = field(default_factory=lambda: dict.fromkeys(CREATORS, 0))
     held: dict[str, int] = field(default_factory=lambda: dict.fromkeys(POSTS, 0))
@@ -80,7 +84,9 @@ class Books(RuleBasedStateMachine):
     @rule(post=posts, redirect=st.integers(0, 10_000), creditor=st.sampled_from(CREATORS))
     def found_derivative(self, post: str, redirect: int, creditor: int) -> None:
         if creditor != POSTS[post] and not self.terms[post].final:
-            self.terms[post] = Terms(Verdict.DERIVATIVE, redirect, creditor, False, self.terms[post].frozen)
+            self.terms[post] = Terms(
+                Verdict.DERIVATIVE, redirect, creditor, False, self.terms[post].frozen
+            )
 
     @rule(post=posts, verdict=st.sampled_from([v for v in Verdict if v is not Verdict.DERIVATIVE]))
     def found_otherwise(self, post: str, verdict: Verdict) -> None:
@@ -128,10 +134,19 @@ class Books(RuleBasedStateMachine):
         waits = {Entry.CONTEST, Entry.FREEZE}
         for creator in CREATORS:
             for entry in waits:
-                assert sum(p.amount_minor for p in postings if (p.creator_id, p.entry) == (creator, entry)) == 0
+                assert (
+                    sum(
+                        p.amount_minor
+                        for p in postings
+                        if (p.creator_id, p.entry) == (creator, entry)
+                    )
+                    == 0
+                )
         self.booked.append((post, postings))
 
-    def balance(self, bucket: Bucket, *, post: str | None = None, creator: int | None = None) -> int:
+    def balance(
+        self, bucket: Bucket, *, post: str | None = None, creator: int | None = None
+    ) -> int:
         return sum(
             p.amount_minor
             for where, postings in self.booked

@@ -32,7 +32,11 @@ def constellations(draw: st.DrawFn, most: int = 120) -> Peaks:
     rng = np.random.default_rng(draw(st.integers(0, 1 << 32)))
     count = draw(st.integers(0, most))
     frames = np.sort(rng.integers(0, draw(st.integers(1, 600)), count)).astype(np.int32)
-    return Peaks(frames, rng.integers(0, BINS, count).astype(np.int16), rng.integers(0, 256, count).astype(np.uint8))
+    return Peaks(
+        frames,
+        rng.integers(0, BINS, count).astype(np.int16),
+        rng.integers(0, 256, count).astype(np.uint8),
+    )
 
 
 @settings(max_examples=12, deadline=None)
@@ -59,7 +63,9 @@ def test_a_constellation_survives_storage(peaks: Peaks, frames: int) -> None:
 def test_landmarks_stay_within_their_bits_and_bounds(peaks: Peaks) -> None:
     made = pair_peaks(peaks, SPARSE_PAIRS)
     hashes = made.hashes()
-    assert np.array_equal(hashes & 63, made.dt) and np.array_equal((hashes >> 6 & 127) - MAX_DF, made.df)
+    assert np.array_equal(hashes & 63, made.dt) and np.array_equal(
+        (hashes >> 6 & 127) - MAX_DF, made.df
+    )
     assert np.array_equal(hashes >> 13, made.bin)
     assert ((made.dt >= MIN_DT) & (made.dt <= MAX_DT)).all() and (np.abs(made.df) <= MAX_DF).all()
     assert (np.diff(made.frame) >= 0).all()
@@ -84,7 +90,9 @@ def test_survivors_agree_with_a_search_by_hand(whole: Peaks, half: Peaks) -> Non
     rows = rng.integers(-3, ground.rows + 3, 300)
     bins = rng.integers(-3, BINS + 3, 300)
     rows[:50], bins[:50] = 0, rng.integers(0, BINS, 50)
-    for row, bin_, hit in zip(rows.tolist(), bins.tolist(), ground.hits(rows, bins).tolist(), strict=True):
+    for row, bin_, hit in zip(
+        rows.tolist(), bins.tolist(), ground.hits(rows, bins).tolist(), strict=True
+    ):
         inside = 0 <= bin_ < BINS
         near = any((row, bin_ + d) in at for d in (-1, 0, 1)) if inside else False
         assert hit == (2 if inside and (row, bin_) in at else int(near))
@@ -110,6 +118,6 @@ def test_more_evidence_is_never_less_certain(one: float, other: float) -> None:
     table = load_calibration()
     low, high = sorted((one, other))
     assert table.p_false(high) <= table.p_false(low)
-    assert (table.p_false(high) <= table.proven_p) == (high >= table.proven_at) or high == pytest.approx(
-        table.proven_at
-    )
+    assert (table.p_false(high) <= table.proven_p) == (
+        high >= table.proven_at
+    ) or high == pytest.approx(table.proven_at)

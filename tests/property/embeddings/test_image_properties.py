@@ -38,7 +38,9 @@ def test_proven_is_exactly_at_or_above_095(evidence: float, strength: float) -> 
     name=st.sampled_from(sorted(TABLE.weights)),
     more=SHARES,
 )
-def test_no_score_speaks_against_a_copy_by_rising(scores: dict[str, float], name: str, more: float) -> None:
+def test_no_score_speaks_against_a_copy_by_rising(
+    scores: dict[str, float], name: str, more: float
+) -> None:
     assert TABLE.evidence({**scores, name: scores[name] + more}) >= TABLE.evidence(scores)
 
 
@@ -74,10 +76,16 @@ def test_tables_that_are_not_monotone_are_refused(change: dict[str, object]) -> 
 
 @given(a=st.binary(min_size=32, max_size=32), b=st.binary(min_size=32, max_size=32))
 def test_hamming_is_a_distance(a: bytes, b: bytes) -> None:
-    assert hamming(a, b) == hamming(b, a) == sum((x ^ y).bit_count() for x, y in zip(a, b, strict=True))
+    assert (
+        hamming(a, b)
+        == hamming(b, a)
+        == sum((x ^ y).bit_count() for x, y in zip(a, b, strict=True))
+    )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None
+)
 @given(
     content=st.binary(max_size=300),
     head=st.sampled_from(
@@ -92,7 +100,9 @@ def test_hamming_is_a_distance(a: bytes, b: bytes) -> None:
         ]
     ),
 )
-def test_any_bytes_decode_or_raise_our_own_error(tmp_path: Path, content: bytes, head: bytes) -> None:
+def test_any_bytes_decode_or_raise_our_own_error(
+    tmp_path: Path, content: bytes, head: bytes
+) -> None:
     path = tmp_path / "upload"
     path.write_bytes(head + content)
     for step in (sniff, decode_image):
@@ -102,9 +112,16 @@ def test_any_bytes_decode_or_raise_our_own_error(tmp_path: Path, content: bytes,
             assert error.code and str(error)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
-@given(cut=st.integers(1, 2000), flips=st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 255)), max_size=6))
-def test_a_damaged_jpeg_decodes_or_raises_our_own_error(tmp_path: Path, cut: int, flips: list[tuple[int, int]]) -> None:
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None
+)
+@given(
+    cut=st.integers(1, 2000),
+    flips=st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 255)), max_size=6),
+)
+def test_a_damaged_jpeg_decodes_or_raises_our_own_error(
+    tmp_path: Path, cut: int, flips: list[tuple[int, int]]
+) -> None:
     buffer = io.BytesIO()
     Image.effect_noise((64, 48), 60).save(buffer, "JPEG")
     raw = bytearray(buffer.getvalue())

@@ -22,7 +22,9 @@ def extents(draw: st.DrawFn) -> Extent:
 
 
 @given(extents(), SHARE, SHARE)
-def test_a_copy_is_exactly_what_reaches_95_percent(extent: Extent, likeness: float, fidelity: float) -> None:
+def test_a_copy_is_exactly_what_reaches_95_percent(
+    extent: Extent, likeness: float, fidelity: float
+) -> None:
     found = score(extent, verified=True, likeness=likeness, fidelity=fidelity, policy=POLICY)
     assert found.copy == (found.similarity >= COPY) and 0.0 <= found.similarity <= 1.0
     assert not (found.copy and found.partial)
@@ -31,19 +33,26 @@ def test_a_copy_is_exactly_what_reaches_95_percent(extent: Extent, likeness: flo
 
 
 @given(extents(), SHARE, SHARE)
-def test_what_was_not_verified_never_costs_anything(extent: Extent, likeness: float, fidelity: float) -> None:
+def test_what_was_not_verified_never_costs_anything(
+    extent: Extent, likeness: float, fidelity: float
+) -> None:
     found = score(extent, verified=False, likeness=likeness, fidelity=fidelity, policy=POLICY)
     assert found.similarity <= UNVERIFIED_TO and not found.copy and not found.partial
 
 
 @given(extents(), SHARE, st.floats(1.0, 3.0))
-def test_more_matched_seconds_never_lower_the_similarity(extent: Extent, fidelity: float, more: float) -> None:
+def test_more_matched_seconds_never_lower_the_similarity(
+    extent: Extent, fidelity: float, more: float
+) -> None:
     larger = Extent(
-        min(extent.query_s * more, extent.query_content_s), extent.query_content_s,
-        min(extent.reference_s * more, extent.reference_content_s), extent.reference_content_s,
-    )  # fmt: skip
+        min(extent.query_s * more, extent.query_content_s),
+        extent.query_content_s,
+        min(extent.reference_s * more, extent.reference_content_s),
+        extent.reference_content_s,
+    )
     small, large = (
-        score(e, verified=True, likeness=1.0, fidelity=fidelity, policy=POLICY).similarity for e in (extent, larger)
+        score(e, verified=True, likeness=1.0, fidelity=fidelity, policy=POLICY).similarity
+        for e in (extent, larger)
     )
     assert large >= small - 1e-12
 
@@ -82,7 +91,10 @@ def test_the_best_run_is_the_best_of_all_runs(gains: list[float]) -> None:
 
 
 HITS = st.lists(
-    st.builds(Hit, st.integers(0, 20), st.sampled_from("abcdef"), st.just("phash"), st.floats(0, 256)), max_size=40
+    st.builds(
+        Hit, st.integers(0, 20), st.sampled_from("abcdef"), st.just("phash"), st.floats(0, 256)
+    ),
+    max_size=40,
 )
 
 

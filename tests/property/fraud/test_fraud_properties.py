@@ -17,9 +17,21 @@ from oracle.fraud.lifecycle import HOLDING, NEXT, Status, Step
 
 LIMITS = Thresholds().combine
 DAY = make_economy(
-    Plan(seed=3, creators=120, views=6_000, viral=3, cross_posts=3, autoplay=1, schools=2, whole_schools=1, fans=4,
-         friends=3, charities=1, attacks=1)
-)  # fmt: skip
+    Plan(
+        seed=3,
+        creators=120,
+        views=6_000,
+        viral=3,
+        cross_posts=3,
+        autoplay=1,
+        schools=2,
+        whole_schools=1,
+        fans=4,
+        friends=3,
+        charities=1,
+        attacks=1,
+    )
+)
 edges = st.lists(st.tuples(st.integers(0, 14), st.integers(0, 14)), max_size=40)
 
 
@@ -28,17 +40,25 @@ def some_signals(draw) -> list[Signal]:
     names = draw(st.lists(st.sampled_from(SignalName), max_size=5))
     return [
         Signal(
-            name, Subject(SubjectKind.POST, draw(st.integers(0, 2))), draw(st.floats(0, 1)),
-            frozenset(draw(st.sets(st.sampled_from(Ground), min_size=1, max_size=3))), {}, "Seen.", 0, 1,
+            name,
+            Subject(SubjectKind.POST, draw(st.integers(0, 2))),
+            draw(st.floats(0, 1)),
+            frozenset(draw(st.sets(st.sampled_from(Ground), min_size=1, max_size=3))),
+            {},
+            "Seen.",
+            0,
+            1,
             divisible=name is SignalName.BURST,
             beyond_doubt=name is not SignalName.BURST and draw(st.booleans()),
         )
         for name in names
-    ]  # fmt: skip
+    ]
 
 
 @given(some_signals())
-def test_money_is_held_for_two_independent_signals_or_one_beyond_doubt_and_else_never(signals: list[Signal]) -> None:
+def test_money_is_held_for_two_independent_signals_or_one_beyond_doubt_and_else_never(
+    signals: list[Signal],
+) -> None:
     for finding in combine(signals, LIMITS):
         strong = [s for s in finding.signals if s.score >= LIMITS.freeze_score]
         certain = any(s.beyond_doubt for s in strong)
@@ -84,17 +104,26 @@ def test_components_are_those_of_a_graph_library(found: list[tuple[int, int]]) -
 @given(edges)
 def test_circles_are_those_of_a_graph_library(found: list[tuple[int, int]]) -> None:
     expected = {
-        frozenset(part) for part in networkx.strongly_connected_components(networkx.DiGraph(found)) if len(part) > 1
+        frozenset(part)
+        for part in networkx.strongly_connected_components(networkx.DiGraph(found))
+        if len(part) > 1
     }
-    parts = strong_components(np.array([a for a, _ in found], int), np.array([b for _, b in found], int))
+    parts = strong_components(
+        np.array([a for a, _ in found], int), np.array([b for _, b in found], int)
+    )
     assert {frozenset(part.tolist()) for part in parts} == expected
 
 
 @given(st.lists(st.tuples(st.integers(-1, 5), st.integers(-1, 5)), max_size=30))
 def test_pairs_are_counted(rows: list[tuple[int, int]]) -> None:
-    left, right, count = pairs(np.array([a for a, _ in rows], int), np.array([b for _, b in rows], int))
+    left, right, count = pairs(
+        np.array([a for a, _ in rows], int), np.array([b for _, b in rows], int)
+    )
     counted = {pair: rows.count(pair) for pair in rows if min(pair) >= 0}
-    assert dict(zip(zip(left.tolist(), right.tolist(), strict=True), count.tolist(), strict=True)) == counted
+    assert (
+        dict(zip(zip(left.tolist(), right.tolist(), strict=True), count.tolist(), strict=True))
+        == counted
+    )
 
 
 @given(st.integers(0, 5_000), st.integers(0, 5_000))
@@ -106,7 +135,11 @@ def test_a_share_is_never_overstated(part: int, rest: int) -> None:
 
 def shown(events: Events) -> set[tuple[str, int, str, str, float]]:
     found = detection.detect(events, DAY.history_of, Thresholds())
-    return {(f.subject.kind, f.subject.number, f.action, s.name, round(s.score, 4)) for f in found for s in f.signals}
+    return {
+        (f.subject.kind, f.subject.number, f.action, s.name, round(s.score, 4))
+        for f in found
+        for s in f.signals
+    }
 
 
 EXPECTED = shown(DAY.events)
@@ -132,7 +165,9 @@ def test_what_devices_and_addresses_are_called_is_irrelevant(seed: int) -> None:
 
 
 @given(st.lists(st.sampled_from(Step), max_size=12))
-def test_any_walk_through_the_life_of_an_alert_can_end_with_the_money_free(steps: list[Step]) -> None:
+def test_any_walk_through_the_life_of_an_alert_can_end_with_the_money_free(
+    steps: list[Step],
+) -> None:
     status = Status.OPEN
     for step in steps:
         status = NEXT.get((status, step), status)
@@ -142,5 +177,7 @@ def test_any_walk_through_the_life_of_an_alert_can_end_with_the_money_free(steps
 
 
 def _with(events: Events, columns: dict[str, np.ndarray]) -> Events:
-    fields = {name: getattr(events, name) for name in Events.__dataclass_fields__ if name != "_views"}
+    fields = {
+        name: getattr(events, name) for name in Events.__dataclass_fields__ if name != "_views"
+    }
     return Events(**(fields | columns))

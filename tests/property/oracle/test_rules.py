@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oracle.rules import payout as money
-from oracle.rules.decision import BPS, Match, Policy, Subject, Verdict, decide, redirect_bps, similarity_to_bps
+from oracle.rules.decision import (
+    BPS,
+    Match,
+    Policy,
+    Subject,
+    Verdict,
+    decide,
+    redirect_bps,
+    similarity_to_bps,
+)
 from oracle.rules.payout import Grade
 
 bps = st.integers(0, BPS)
@@ -25,11 +34,15 @@ matches = st.lists(
     ),
     unique_by=lambda m: m.registration,
 )
-subjects = st.builds(Subject, st.none() | st.integers(1, 4), st.just(100), search_complete=st.booleans())
+subjects = st.builds(
+    Subject, st.none() | st.integers(1, 4), st.just(100), search_complete=st.booleans()
+)
 
 
 @given(subjects, matches, policies, st.randoms())
-def test_the_order_of_matches_is_irrelevant(subject: Subject, found: list[Match], policy: Policy, rng: Random) -> None:
+def test_the_order_of_matches_is_irrelevant(
+    subject: Subject, found: list[Match], policy: Policy, rng: Random
+) -> None:
     assert decide(subject, rng.sample(found, len(found)), policy) == decide(subject, found, policy)
 
 
@@ -51,7 +64,9 @@ def test_only_an_earlier_unlicensed_work_of_someone_else_costs_money(
 
 
 @given(subjects, matches, policies)
-def test_a_later_work_never_changes_anything(subject: Subject, found: list[Match], policy: Policy) -> None:
+def test_a_later_work_never_changes_anything(
+    subject: Subject, found: list[Match], policy: Policy
+) -> None:
     earlier = [m for m in found if m.registration < subject.registration]
     assert decide(subject, found, policy) == decide(subject, earlier, policy)
 
@@ -67,7 +82,9 @@ def test_raising_the_threshold_adds_no_redirect_on_the_same_match(
 
 
 @given(bps, bps, thresholds, bps)
-def test_the_redirect_grows_with_similarity_within_its_bounds(one: int, other: int, threshold: int, base: int) -> None:
+def test_the_redirect_grows_with_similarity_within_its_bounds(
+    one: int, other: int, threshold: int, base: int
+) -> None:
     low, high = sorted((one, other))
     assert 0 <= redirect_bps(low, threshold, base) <= redirect_bps(high, threshold, base) <= base
     assert redirect_bps(threshold, threshold, base) == 0
@@ -81,7 +98,9 @@ def test_basis_points_never_exceed_the_similarity(similarity: float) -> None:
 
 
 @given(amounts, st.sampled_from(Grade), st.sampled_from(Verdict), bps)
-def test_every_payout_sums_to_what_was_earned(amount: int, grade: Grade, verdict: Verdict, redirect: int) -> None:
+def test_every_payout_sums_to_what_was_earned(
+    amount: int, grade: Grade, verdict: Verdict, redirect: int
+) -> None:
     paid = money.payout(amount, grade, verdict, redirect)
     assert paid.shares.to_original + paid.shares.to_poster == paid.base_pay + paid.bonus
     assert paid.shares.to_original >= 0

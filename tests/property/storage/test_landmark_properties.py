@@ -23,7 +23,13 @@ from storage.search.sounds.postings import (
     read_timeline,
     shift_for,
 )
-from storage.search.sounds.spans import Spans, part_of_postings, part_of_segment, spans_of, wanted_of
+from storage.search.sounds.spans import (
+    Spans,
+    part_of_postings,
+    part_of_segment,
+    spans_of,
+    wanted_of,
+)
 from storage.search.sounds.votes import (
     CELL_FRAMES,
     FEWEST_VOTES,
@@ -41,7 +47,8 @@ def postings(draw: st.DrawFn) -> Postings:
     count, width = draw(st.integers(0, 300)), draw(st.sampled_from((4, 12, HASH_BITS)))
     return Postings(
         rng.integers(0, 1 << width, count).astype(np.int32),
-        rng.integers(1, draw(st.sampled_from((3, 60))), count).astype(np.int32) * draw(st.sampled_from((1, 10**7))),
+        rng.integers(1, draw(st.sampled_from((3, 60))), count).astype(np.int32)
+        * draw(st.sampled_from((1, 10**7))),
         rng.integers(0, draw(st.sampled_from((40, MOST_FRAME + 1))), count).astype(np.int32),
     )
 
@@ -69,14 +76,18 @@ def rows_of(spans: Spans) -> list[tuple[int, int, int]]:
 def test_segments_lose_nothing(held: Postings) -> None:
     made = pack_segment(held)
     data = b"".join(part for _, part in made.buckets)
-    assert [key for key, _ in made.buckets] == sorted({h >> made.shift << made.shift for h in held.hash.tolist()})
+    assert [key for key, _ in made.buckets] == sorted(
+        {h >> made.shift << made.shift for h in held.hash.tolist()}
+    )
     timeline = read_timeline(made.timeline.pack())
     assert rows(read_segment(made.shift, timeline, heads(made.buckets), data)) == rows(held)
 
 
 @settings(deadline=None)
 @given(st.lists(postings(), max_size=4), st.integers(0, 1 << 32), st.booleans())
-def test_what_is_fetched_lies_on_one_timeline(parts: list[Postings], seed: int, packed: bool) -> None:
+def test_what_is_fetched_lies_on_one_timeline(
+    parts: list[Postings], seed: int, packed: bool
+) -> None:
     """The same tracks may be in several parts, as those of ranges of hashes are."""
     held = join(parts)
     rng = np.random.default_rng(seed)
@@ -121,7 +132,9 @@ def test_segments_of_any_size_have_a_shift(count: int, places: int) -> None:
 @given(postings(), st.integers(0, 1 << 32), st.integers(1, 60))
 def test_votes_agree_with_counting_by_hand(held: Postings, seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
-    hashes = rng.choice(held.hash, count) if len(held) else rng.integers(0, 99, count).astype(np.int32)
+    hashes = (
+        rng.choice(held.hash, count) if len(held) else rng.integers(0, 99, count).astype(np.int32)
+    )
     positions = rng.integers(0, 30, count).astype(np.float32)
     groups = rng.integers(0, 3, count).astype(np.int16)
     by_hand = [(k, t, f) for k, h in enumerate(hashes.tolist()) for g, t, f in rows(held) if g == h]
@@ -140,7 +153,9 @@ def test_votes_agree_with_counting_by_hand(held: Postings, seed: int, count: int
         cell = vote.offset // CELL_FRAMES - 1
         assert vote.votes == line.get(cell, 0) + line.get(cell + 1, 0) >= FEWEST_VOTES
     enough = {
-        t for (t, _), line in cells.items() if any(n + line.get(c + 1, 0) >= FEWEST_VOTES for c, n in line.items())
+        t
+        for (t, _), line in cells.items()
+        if any(n + line.get(c + 1, 0) >= FEWEST_VOTES for c, n in line.items())
     }
     assert {vote.track for vote in votes} == enough
     earlier = {vote.track for vote in rank(hashes, positions, groups, spans, 1000, before=30)}
@@ -163,10 +178,13 @@ def test_long_queries_are_counted_in_parts(monkeypatch: pytest.MonkeyPatch) -> N
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 1 << 32), st.integers(1, 4), st.integers(1, 40))
-def test_of_a_stop_hash_the_earliest_places_are_kept_and_of_a_tone_none(seed: int, times: int, asked: int) -> None:
+def test_of_a_stop_hash_the_earliest_places_are_kept_and_of_a_tone_none(
+    seed: int, times: int, asked: int
+) -> None:
     rng = np.random.default_rng(seed)
     tracks = rng.permutation(np.repeat(np.arange(1, 1 + STOP_LEAST), times)).astype(np.int32)
-    tone = np.repeat(np.arange(1, 101), MOST_PER_TRACK).astype(np.int32)  # a hash that fills every track it is in
+    # a hash that fills every track it is in
+    tone = np.repeat(np.arange(1, 101), MOST_PER_TRACK).astype(np.int32)
     rare = np.arange(1, 9, dtype=np.int32)
     held = Postings(
         np.repeat(np.array([5, 6, 7], np.int32), (len(tracks), len(tone), len(rare))),

@@ -1,4 +1,7 @@
-"""The six attacks at three strengths. Each states what it leaves behind, so that a miss can be understood."""
+"""The six attacks at three strengths.
+
+Each states what it leaves behind, so that a miss can be understood.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -45,15 +48,23 @@ class Attack:
 
 
 def attack(
-    world: World, kind: AttackKind, strength: Strength, post: int, honest: int, *, pure: bool, size: int | None = None
+    world: World,
+    kind: AttackKind,
+    strength: Strength,
+    post: int,
+    honest: int,
+    *,
+    pure: bool,
+    size: int | None = None,
 ) -> Attack:
     """Buy traffic for a post.
 
     Args:
         honest: views the post has without it.
         size: Views to buy, for gifting no matter; by the strength if not given.
-        pure: The attack leaves no second trait. Else its equipment is shared with another trade, as farms do: odd
-            programs, crowded devices or accounts made in bulk, whatever the kind is not itself.
+        pure: The attack leaves no second trait. Else its equipment is shared with another trade, as
+            farms do: odd programs, crowded devices or accounts made in bulk, whatever the kind is
+            not itself.
     """
     rng = world.rng
     start = world.start_s + int(rng.integers(0, 18)) * HOUR_S
@@ -76,24 +87,41 @@ def attack(
     referrer = world.sources(size)
     if kind is AttackKind.REFERRERS:
         listed = np.array([world.referrers.index(text) for text in EXCHANGES])
-        # Half of them come through an exchange that is listed, half through one page that nobody knows yet.
+        # Half of them come through an exchange that is listed, half through one page that nobody
+        # knows yet.
         through = np.where(rng.random() < 0.5, rng.choice(listed, size), rng.choice(world.blogs))
         referrer = np.where(rng.random(size) < 0.9, through, referrer)
     appeal = np.full(size, rng.uniform(0.03, 0.09))
     world.view(
-        np.full(size, post), account, at_s, watched=watch_shares(world, appeal), video_s=30.0, referrer=referrer,
-        agent=agent, device=device,
-    )  # fmt: skip
+        np.full(size, post),
+        account,
+        at_s,
+        watched=watch_shares(world, appeal),
+        video_s=30.0,
+        referrer=referrer,
+        agent=agent,
+        device=device,
+    )
     likes = rng.random(size) < 0.1
     world.rows.add(
-        Kind.LIKE, at_s[likes] + 2, world.people, account[likes], post=post, creator=creator, agent=agent[likes],
+        Kind.LIKE,
+        at_s[likes] + 2,
+        world.people,
+        account[likes],
+        post=post,
+        creator=creator,
+        agent=agent[likes],
         device=device[likes],
-    )  # fmt: skip
+    )
     return Attack(kind, strength, post, creator, start, second)
 
 
-def _accounts(world: World, size: int, start: int, strength: Strength, traits: set) -> tuple[np.ndarray, np.ndarray]:
-    """Who watches and on what: hijacked accounts of real people, accounts made for it, or a farm's."""
+def _accounts(
+    world: World, size: int, start: int, strength: Strength, traits: set
+) -> tuple[np.ndarray, np.ndarray]:
+    """Who watches and on what: hijacked accounts of real people, accounts made for it, or a
+    farm's.
+    """
     rng, people = world.rng, world.people
     count = max(1, size * 2 // 3)
     if "bulk_accounts" in traits:
@@ -102,10 +130,12 @@ def _accounts(world: World, size: int, start: int, strength: Strength, traits: s
         # Weak ones take an address for every third account, strong ones hide nothing.
         spread = {Strength.WEAK: count // 3, Strength.MEDIUM: 6, Strength.STRONG: 1}[strength]
         made_by = people.add(
-            signed_up_s=made, shape=np.full(count, 13 + rng.integers(0, SELLERS)),
+            signed_up_s=made,
+            shape=np.full(count, 13 + rng.integers(0, SELLERS)),
             ip=rng.choice(people.new_ips(max(1, spread)), count),
-            agent=np.full(count, rng.integers(0, PEOPLES)), device=rng.choice(people.new_devices(farm), count),
-        )  # fmt: skip
+            agent=np.full(count, rng.integers(0, PEOPLES)),
+            device=rng.choice(people.new_devices(farm), count),
+        )
         world.rows.add(Kind.SIGN_UP, made, people, made_by)
         account = rng.choice(made_by, size)
         return account, people.device[account]
@@ -119,7 +149,9 @@ def _accounts(world: World, size: int, start: int, strength: Strength, traits: s
 
 
 def _gifts(world: World, strength: Strength, post: int, creator: int, start: int) -> Attack:
-    """Two ways: friends pass the same money round, or new accounts on a few phones give what they were handed."""
+    """Two ways: friends pass the same money round, or new accounts on a few phones give what
+    they were handed.
+    """
     rng, people, givers = world.rng, world.people, GIVERS[strength]
     if rng.random() < 0.5:
         ring = [creator, *rng.choice(world.post_creator, 2 + givers // 20, replace=False).tolist()]
@@ -128,15 +160,26 @@ def _gifts(world: World, strength: Strength, post: int, creator: int, start: int
             for step, giver in enumerate(ring):
                 receiver = ring[(step + 1) % len(ring)]
                 at_s = np.array([min(start + (lap * len(ring) + step) * 900, world.end_s - 1)])
-                give(world, np.array([giver]), np.array([receiver]), at_s, np.array([-1]), np.array([sums]))
+                give(
+                    world,
+                    np.array([giver]),
+                    np.array([receiver]),
+                    at_s,
+                    np.array([-1]),
+                    np.array([sums]),
+                )
         return Attack(AttackKind.GIFTING, strength, post, creator, start, "circle", tuple(ring))
     phones = people.new_devices(max(1, givers // 15))
     account = people.add(
-        signed_up_s=start - rng.integers(0, 30 * HOUR_S, givers), shape=np.full(givers, 13 + rng.integers(0, SELLERS)),
-        ip=rng.choice(people.new_ips(3), givers), agent=np.full(givers, rng.integers(0, PEOPLES)),
+        signed_up_s=start - rng.integers(0, 30 * HOUR_S, givers),
+        shape=np.full(givers, 13 + rng.integers(0, SELLERS)),
+        ip=rng.choice(people.new_ips(3), givers),
+        agent=np.full(givers, rng.integers(0, PEOPLES)),
         device=rng.choice(phones, givers),
-    )  # fmt: skip
+    )
     at_s = np.minimum(start + rng.integers(0, 4 * HOUR_S, givers), world.end_s - 1)
-    value = np.full(givers, {Strength.WEAK: 1_000, Strength.MEDIUM: 2_000, Strength.STRONG: 5_000}[strength])
+    value = np.full(
+        givers, {Strength.WEAK: 1_000, Strength.MEDIUM: 2_000, Strength.STRONG: 5_000}[strength]
+    )
     give(world, account, np.full(givers, creator), at_s, np.full(givers, post), value)
     return Attack(AttackKind.GIFTING, strength, post, creator, start, "first_timers")

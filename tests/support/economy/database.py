@@ -10,10 +10,25 @@ from support.economy.economy import Economy
 
 KINDS = np.array(["view", "like", "comment", "save", "share", "follow", "gift", "sign_up", "login"])
 COPY = (
-    "copy engagement_events (event_id, at, kind, post_id, creator_id, account, device, ip_hash, agent_id, referrer_id,"
-    " watch_ms, length_ms, value_minor) from stdin"
+    "copy engagement_events (event_id, at, kind, post_id, creator_id, account, device, ip_hash,"
+    " agent_id, referrer_id, watch_ms, length_ms, value_minor) from stdin"
 )
-SHAPES = ("a", "a0", "a.a", "a_a", "a.a0", "a-a", "0a", "a0a", "_a", "a__a", "a.0", "a-0", "@a", "a0a0")
+SHAPES = (
+    "a",
+    "a0",
+    "a.a",
+    "a_a",
+    "a.a0",
+    "a-a",
+    "0a",
+    "a0a",
+    "_a",
+    "a__a",
+    "a.0",
+    "a-0",
+    "@a",
+    "a0a0",
+)
 
 
 def post_id_of(number: int) -> bytes:
@@ -34,9 +49,15 @@ def creator_name(number: int) -> str:
 
 
 def store(conn: Connection, economy: Economy, *, history: bool = True) -> dict[int, int]:
-    """Write creators, posts and events, and the hours of the weeks before. Returns: creators.id by code."""
+    """Write creators, posts and events, and the hours of the weeks before.
+
+    Returns: creators.id by code.
+    """
     events = economy.events
-    with conn.cursor() as cursor, cursor.copy("copy creators (handle, account, has_wallet) from stdin") as copy:
+    with (
+        conn.cursor() as cursor,
+        cursor.copy("copy creators (handle, account, has_wallet) from stdin") as copy,
+    ):
         for number in range(events.creators):
             copy.write_row((creator_name(number), (10**6 + number).to_bytes(20, "big"), True))
     rows = conn.execute("select handle, id from creators where handle like 'creator%'").fetchall()
@@ -44,7 +65,9 @@ def store(conn: Connection, economy: Economy, *, history: bool = True) -> dict[i
     start = datetime.fromtimestamp(events.start_s, UTC)
     with (
         conn.cursor() as cursor,
-        cursor.copy("copy posts (post_id, creator_id, media_type, title, published_at) from stdin") as copy,
+        cursor.copy(
+            "copy posts (post_id, creator_id, media_type, title, published_at) from stdin"
+        ) as copy,
     ):
         for post, creator in enumerate(events.post_creator.tolist()):
             copy.write_row((post_id_of(post), ids[creator], "video", f"Video {post}", start))
@@ -58,42 +81,82 @@ def store(conn: Connection, economy: Economy, *, history: bool = True) -> dict[i
     return ids
 
 
-def _copy_events(conn: Connection, economy: Economy, ids: dict[int, int], agents: list, referrers: list) -> None:
+def _copy_events(
+    conn: Connection, economy: Economy, ids: dict[int, int], agents: list, referrers: list
+) -> None:
     events = economy.events
     shapes = events.accounts.shape.tolist()
     names = [account_name(n, shape, events.creators) for n, shape in enumerate(shapes)]
     columns = (
-        events.kind, events.at_s, events.post, events.creator, events.account, events.device, events.ip, events.agent,
-        events.referrer, (events.watch_s * 1000).astype(np.int64), (events.video_s * 1000).astype(np.int64),
+        events.kind,
+        events.at_s,
+        events.post,
+        events.creator,
+        events.account,
+        events.device,
+        events.ip,
+        events.agent,
+        events.referrer,
+        (events.watch_s * 1000).astype(np.int64),
+        (events.video_s * 1000).astype(np.int64),
         events.value,
-    )  # fmt: skip
-    numbers = np.random.default_rng(economy.seed).integers(0, 256, (len(events), 16), dtype=np.uint8)
+    )
+    numbers = np.random.default_rng(economy.seed).integers(
+        0, 256, (len(events), 16), dtype=np.uint8
+    )
     with conn.cursor() as cursor, cursor.copy(COPY) as copy:
         rows = zip(*(column.tolist() for column in columns), strict=True)
-        for unique, (kind, at, post, creator, account, device, ip, agent, referrer, watch, video, value) in zip(
-            numbers, rows, strict=True
-        ):
+        for unique, (
+            kind,
+            at,
+            post,
+            creator,
+            account,
+            device,
+            ip,
+            agent,
+            referrer,
+            watch,
+            video,
+            value,
+        ) in zip(numbers, rows, strict=True):
             viewed = kind == 0
             copy.write_row(
                 (
-                    unique.tobytes().hex(), datetime.fromtimestamp(at, UTC), str(KINDS[kind]),
-                    post_id_of(post) if post >= 0 else None, ids[creator] if creator >= 0 else None,
-                    names[account] if account >= 0 else None, f"d{device}" if device >= 0 else None,
-                    ip.to_bytes(8, "big") if ip >= 0 else None, agents[agent] if agent >= 0 else None,
-                    referrers[referrer], watch if viewed else None, (video or None) if viewed else None,
+                    unique.tobytes().hex(),
+                    datetime.fromtimestamp(at, UTC),
+                    str(KINDS[kind]),
+                    post_id_of(post) if post >= 0 else None,
+                    ids[creator] if creator >= 0 else None,
+                    names[account] if account >= 0 else None,
+                    f"d{device}" if device >= 0 else None,
+                    ip.to_bytes(8, "big") if ip >= 0 else None,
+                    agents[agent] if agent >= 0 else None,
+                    referrers[referrer],
+                    watch if viewed else None,
+                    (video or None) if viewed else None,
                     value or None,
                 )
-            )  # fmt: skip
+            )
 
 
 def _copy_history(conn: Connection, economy: Economy, ids: dict[int, int]) -> None:
     busy = np.flatnonzero(economy.daily >= 1).astype(np.int32)
     hourly = economy.history_of(busy).hourly
     first = economy.events.start_s - hourly.shape[1] * 3_600
-    with conn.cursor() as cursor, cursor.copy("copy fraud_hourly (creator_id, hour, views) from stdin") as copy:
+    with (
+        conn.cursor() as cursor,
+        cursor.copy("copy fraud_hourly (creator_id, hour, views) from stdin") as copy,
+    ):
         for row, creator in zip(hourly, busy.tolist(), strict=True):
             for hour in np.flatnonzero(row).tolist():
-                copy.write_row((ids[creator], datetime.fromtimestamp(first + hour * 3_600, UTC), int(row[hour])))
+                copy.write_row(
+                    (
+                        ids[creator],
+                        datetime.fromtimestamp(first + hour * 3_600, UTC),
+                        int(row[hour]),
+                    )
+                )
 
 
 def _copy_sign_ups(conn: Connection, economy: Economy, agents: list) -> None:
@@ -102,18 +165,30 @@ def _copy_sign_ups(conn: Connection, economy: Economy, agents: list) -> None:
     recent = np.flatnonzero(accounts.signed_up_s > 0)
     with (
         conn.cursor() as cursor,
-        cursor.copy("copy fraud_sign_ups (account, signed_up_at, shape, ip_hash, agent_id) from stdin") as copy,
+        cursor.copy(
+            "copy fraud_sign_ups (account, signed_up_at, shape, ip_hash, agent_id) from stdin"
+        ) as copy,
     ):
         for number in recent.tolist():
             name = account_name(number, int(accounts.shape[number]), events.creators)
-            copy.write_row((
-                name, datetime.fromtimestamp(int(accounts.signed_up_s[number]), UTC), f"shape{accounts.shape[number]}",
-                int(accounts.ip[number]).to_bytes(8, "big"), agents[int(accounts.agent[number])],
-            ))  # fmt: skip
-    with conn.cursor() as cursor, cursor.copy("copy fraud_givers (account, first_gift_at) from stdin") as copy:
+            copy.write_row(
+                (
+                    name,
+                    datetime.fromtimestamp(int(accounts.signed_up_s[number]), UTC),
+                    f"shape{accounts.shape[number]}",
+                    int(accounts.ip[number]).to_bytes(8, "big"),
+                    agents[int(accounts.agent[number])],
+                )
+            )
+    with (
+        conn.cursor() as cursor,
+        cursor.copy("copy fraud_givers (account, first_gift_at) from stdin") as copy,
+    ):
         before = datetime.fromtimestamp(events.start_s - 10 * 86_400, UTC)
         for number in np.flatnonzero(accounts.gifted_before).tolist():
-            copy.write_row((account_name(number, int(accounts.shape[number]), events.creators), before))
+            copy.write_row(
+                (account_name(number, int(accounts.shape[number]), events.creators), before)
+            )
 
 
 def _texts(conn: Connection, table: str, column: str, texts) -> list[int | None]:

@@ -1,4 +1,6 @@
-"""One day of the economy: honest scenes first, attacks among them, and what is true about each post."""
+"""One day of the economy: honest scenes first, attacks among them, and what is true about each
+post.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +14,16 @@ from support.economy.attacks import Attack, AttackKind, Strength, attack
 from support.economy.honest import DAYS, HOURS, World
 from support.economy.people import DAY_S, make_people
 from support.economy.rows import Rows
-from support.economy.texts import CRAWLERS, EXCHANGES, IMPOSSIBLE, INSIDE, OUTSIDE, TOOLS, blogs, people_agents
+from support.economy.texts import (
+    CRAWLERS,
+    EXCHANGES,
+    IMPOSSIBLE,
+    INSIDE,
+    OUTSIDE,
+    TOOLS,
+    blogs,
+    people_agents,
+)
 
 MONDAY_S = 1_761_523_200  # 2025-10-27 00:00 UTC
 WEEKS = 4
@@ -52,12 +63,16 @@ class Economy:
     seed: int = 0
 
     def history_of(self, creators: Codes) -> History:
-        """Four weeks of hourly views before the day, with the same rhythm; the same for the same creator."""
+        """Four weeks of hourly views before the day, with the same rhythm; the same for the same
+        creator.
+        """
         day = self.events.start_s // DAY_S
         days = np.arange(day - 7 * WEEKS, day)
         rhythm = (DAYS[(days + 3) % 7][:, None] * HOURS[None, :] / HOURS.sum()).ravel()
         rows = [
-            np.random.default_rng((self.seed, int(c))).poisson(self.daily[c] * rhythm).astype(np.int32)
+            np.random.default_rng((self.seed, int(c)))
+            .poisson(self.daily[c] * rhythm)
+            .astype(np.int32)
             for c in creators
         ]
         return History(creators, np.array(rows, np.int32).reshape(len(rows), WEEKS * WEEK_H))
@@ -76,7 +91,9 @@ def make_economy(plan: Plan) -> Economy:
     posts_each = rng.integers(1, 4, plan.creators)
     post_creator = np.repeat(np.arange(plan.creators), posts_each)
     size = rng.lognormal(0.0, 1.6, plan.creators)
-    popularity = size[post_creator] * rng.lognormal(0.0, 0.5, len(post_creator)) / posts_each[post_creator]
+    popularity = (
+        size[post_creator] * rng.lognormal(0.0, 0.5, len(post_creator)) / posts_each[post_creator]
+    )
     agents = [*people_agents(), *CRAWLERS, *TOOLS, *IMPOSSIBLE]
     pages = blogs(400)
     referrers = [*INSIDE, *OUTSIDE, *pages, *EXCHANGES]
@@ -114,7 +131,15 @@ def make_economy(plan: Plan) -> Economy:
                 post = pick()
                 pure = bool(rng.random() < plan.pure)
                 attacks.append(
-                    attack(world, kind, strength, post, int(expected[post]), pure=pure, size=plan.attack_views)
+                    attack(
+                        world,
+                        kind,
+                        strength,
+                        post,
+                        int(expected[post]),
+                        pure=pure,
+                        size=plan.attack_views,
+                    )
                 )
     events = world.rows.events(
         world.people, post_creator, agents, referrers, plan.creators, (world.start_s, world.end_s)
@@ -125,17 +150,26 @@ def make_economy(plan: Plan) -> Economy:
 def _strange_but_honest(world: World, plan: Plan, pick) -> dict[str, frozenset[int]]:
     rng = world.rng
     scenes: dict[str, frozenset[int]] = {}
-    for name, count, autoplay in (("cross_post", plan.cross_posts, False), ("autoplay", plan.autoplay, True)):
+    for name, count, autoplay in (
+        ("cross_post", plan.cross_posts, False),
+        ("autoplay", plan.autoplay, True),
+    ):
         found = [pick() for _ in range(count)]
         for post in found:
             honest.cross_post(world, post, int(rng.uniform(300, 1_500)), autoplay=autoplay)
         scenes[name] = frozenset(found)
-    for name, count, pupils in (("class", plan.schools, (15, 32)), ("school", plan.whole_schools, (200, 600))):
+    for name, count, pupils in (
+        ("class", plan.schools, (15, 32)),
+        ("school", plan.whole_schools, (200, 600)),
+    ):
         found = [pick() for _ in range(count)]
         for post in found:
             honest.school(world, post, int(rng.integers(*pupils)))
         scenes[name] = frozenset(found)
-    for name, count, scene in (("fan", plan.fans, honest.fan), ("charity", plan.charities, honest.charity)):
+    for name, count, scene in (
+        ("fan", plan.fans, honest.fan),
+        ("charity", plan.charities, honest.charity),
+    ):
         found = [pick() for _ in range(count)]
         for post in found:
             scene(world, int(world.post_creator[post]), post)

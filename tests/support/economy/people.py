@@ -1,4 +1,6 @@
-"""The people: accounts with their devices, addresses and sign-ups, in families, at schools and alone."""
+"""The people: accounts with their devices, addresses and sign-ups, in families, at schools and
+alone.
+"""
 
 from dataclasses import dataclass
 
@@ -17,7 +19,10 @@ SHAPES = 14
 
 @dataclass
 class People:
-    """Accounts as columns; grows when an attack makes accounts. Codes, and Unix times (0: long ago)."""
+    """Accounts as columns; grows when an attack makes accounts.
+
+    Codes, and Unix times (0: long ago).
+    """
 
     signed_up_s: np.ndarray
     shape: np.ndarray
@@ -34,17 +39,29 @@ class People:
         return len(self.signed_up_s)
 
     def add(self, *, signed_up_s, shape, ip, agent, device, gifted_before=None) -> np.ndarray:
-        """Make accounts; the codes come back. Devices and addresses may be new: see `new_devices`, `new_ips`."""
+        """Make accounts; the codes come back.
+
+        Devices and addresses may be new: see `new_devices`, `new_ips`.
+        """
         count = len(device)
         first = len(self)
         fill = {
-            "signed_up_s": signed_up_s, "shape": shape, "ip": ip, "agent": agent, "device": device, "tablet": device,
+            "signed_up_s": signed_up_s,
+            "shape": shape,
+            "ip": ip,
+            "agent": agent,
+            "device": device,
+            "tablet": device,
             "gifted_before": np.zeros(count, bool) if gifted_before is None else gifted_before,
             "creator": np.full(count, -1),
-        }  # fmt: skip
+        }
         for name, values in fill.items():
             column = getattr(self, name)
-            setattr(self, name, np.concatenate([column, np.broadcast_to(values, count).astype(column.dtype)]))
+            setattr(
+                self,
+                name,
+                np.concatenate([column, np.broadcast_to(values, count).astype(column.dtype)]),
+            )
         return np.arange(first, first + count)
 
     def new_devices(self, count: int) -> np.ndarray:
@@ -72,7 +89,9 @@ def make_people(rng: np.random.Generator, accounts: int, creators: int, start_s:
     tablet[order] = at + home
     ip[order] = at + home
     on_carrier = rng.random(accounts) < SHARE_ON_CARRIER
-    ip[on_carrier] = 2 * accounts + rng.choice(CARRIER_ADDRESSES, on_carrier.sum(), p=zipf(CARRIER_ADDRESSES, 0.6))
+    ip[on_carrier] = 2 * accounts + rng.choice(
+        CARRIER_ADDRESSES, on_carrier.sum(), p=zipf(CARRIER_ADDRESSES, 0.6)
+    )
     recent = rng.random(accounts) < SIGNED_UP_LATELY
     signed_up = np.where(recent, start_s - rng.integers(0, 14 * DAY_S, accounts), 0)
     creator = np.full(accounts, -1)

@@ -32,7 +32,8 @@ def test_a_base_fee_above_the_cap_waits() -> None:
     ("previous", "now", "expected"),
     [
         (Fee(8 * GWEI, 8), Fee(1, 1), Fee(9 * GWEI, 9)),
-        (Fee(8 * GWEI, 1), Fee(1, 1), Fee(9 * GWEI, 2)),  # one wei more where 12.5 % of it rounds to nothing
+        # one wei more where 12.5 % of it rounds to nothing
+        (Fee(8 * GWEI, 1), Fee(1, 1), Fee(9 * GWEI, 2)),
         (Fee(8 * GWEI, GWEI), Fee(20 * GWEI, 2 * GWEI), Fee(20 * GWEI, 2 * GWEI)),
     ],
 )

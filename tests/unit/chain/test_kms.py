@@ -19,7 +19,8 @@ SPKI_PREFIX = bytes.fromhex("3056301006072a8648ce3d020106052b8104000a034200")
 
 
 def der_integer(value: int) -> bytes:
-    body = value.to_bytes(value.bit_length() // 8 + 1, "big")  # one zero byte where the top bit is set
+    # one zero byte where the top bit is set
+    body = value.to_bytes(value.bit_length() // 8 + 1, "big")
     return bytes([0x02, len(body)]) + body
 
 
@@ -31,7 +32,9 @@ def der(r: int, s: int) -> bytes:
 class FakeHsm:
     """Signs with a real key, gives the upper s when told to, and can break."""
 
-    def __init__(self, key: bytes = KEY, *, upper_s: bool = False, answer: bytes | Exception | None = None) -> None:
+    def __init__(
+        self, key: bytes = KEY, *, upper_s: bool = False, answer: bytes | Exception | None = None
+    ) -> None:
         self._key = PrivateKey(key)
         self._upper_s = upper_s
         self._answer = answer
@@ -77,7 +80,11 @@ def test_a_device_that_answers_wrongly_never_signs(answer: bytes | Exception) ->
 
 
 def test_a_key_on_another_curve_is_refused() -> None:
-    p256 = FakeHsm().public_key_der().replace(bytes.fromhex("06052b8104000a"), bytes.fromhex("06052b81040022"))
+    p256 = (
+        FakeHsm()
+        .public_key_der()
+        .replace(bytes.fromhex("06052b8104000a"), bytes.fromhex("06052b81040022"))
+    )
     with pytest.raises(SigningFailed, match="secp256k1"):
         address_of(p256)
 

@@ -30,7 +30,9 @@ def sent(first: float, last: float) -> PendingTx:
     return PendingTx(5, ago(first), ago(last))
 
 
-def seen(nonce: int = 5, final_nonce: int = 0, receipt: ReceiptSeen | None = None, in_pool: bool = False) -> Sighting:
+def seen(
+    nonce: int = 5, final_nonce: int = 0, receipt: ReceiptSeen | None = None, in_pool: bool = False
+) -> Sighting:
     return Sighting(NOW, 100, nonce, final_nonce, receipt, in_pool)
 
 
@@ -47,17 +49,33 @@ CASES = {
     "stuck in the pool": (sent(61, 61), seen(in_pool=True), Step.BUMP_FEE),
     "stuck behind a lower nonce": (sent(61, 61), seen(nonce=4, in_pool=True), Step.WAIT),
     "mined just now": (sent(2, 2), seen(receipt=ReceiptSeen(105, BLOCK, False)), Step.INCLUDE),
-    "mined before the record of the send": (UNSENT, seen(receipt=ReceiptSeen(105, BLOCK, False)), Step.INCLUDE),
+    "mined before the record of the send": (
+        UNSENT,
+        seen(receipt=ReceiptSeen(105, BLOCK, False)),
+        Step.INCLUDE,
+    ),
     "included, not final": (INCLUDED, seen(receipt=ReceiptSeen(101, BLOCK, False)), Step.WAIT),
     "reverted, not final": (INCLUDED, seen(receipt=ReceiptSeen(101, BLOCK, True)), Step.WAIT),
     "final": (INCLUDED, seen(receipt=ReceiptSeen(100, BLOCK, False)), Step.FINALIZE),
     "reverted and final": (INCLUDED, seen(receipt=ReceiptSeen(100, BLOCK, True)), Step.FAIL),
-    "a filler, final": (INCLUDED, seen(receipt=ReceiptSeen(100, BLOCK, False, filler=True)), Step.VOID),
-    "moved to another block by a reorg": (INCLUDED, seen(receipt=ReceiptSeen(99, OTHER, False)), Step.INCLUDE),
+    "a filler, final": (
+        INCLUDED,
+        seen(receipt=ReceiptSeen(100, BLOCK, False, filler=True)),
+        Step.VOID,
+    ),
+    "moved to another block by a reorg": (
+        INCLUDED,
+        seen(receipt=ReceiptSeen(99, OTHER, False)),
+        Step.INCLUDE,
+    ),
     "taken out by a reorg": (INCLUDED, seen(), Step.REOPEN),
     "nonce spent, not final": (sent(90, 90), seen(nonce=6, final_nonce=5), Step.WAIT),
     "nonce spent for good by another": (sent(90, 90), seen(nonce=6, final_nonce=6), Step.VOID),
-    "receipt wins over a spent nonce": (INCLUDED, seen(6, 6, ReceiptSeen(100, BLOCK, False)), Step.FINALIZE),
+    "receipt wins over a spent nonce": (
+        INCLUDED,
+        seen(6, 6, ReceiptSeen(100, BLOCK, False)),
+        Step.FINALIZE,
+    ),
 }
 
 

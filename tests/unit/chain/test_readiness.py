@@ -32,7 +32,10 @@ CASES: dict[str, dict[str, Any]] = {
     "finality_latched": {"latched_at": NOW, "latch_reason": "Block 7 was final"},
     "never_polled": {"last_poll_at": None},
     "node_silent": {"last_poll_at": NOW - timedelta(minutes=2)},
-    "chain_unavailable": {"last_poll_at": NOW - timedelta(minutes=2), "error_code": "chain_unavailable"},
+    "chain_unavailable": {
+        "last_poll_at": NOW - timedelta(minutes=2),
+        "error_code": "chain_unavailable",
+    },
     "wrong_chain": {"error_code": "wrong_chain"},
     "cursor_behind": {"cursor_number": 70},
     "balance_low": {"balance_wei": 0},
@@ -41,7 +44,8 @@ CASES: dict[str, dict[str, Any]] = {
 
 def test_a_node_that_works_has_no_problem() -> None:
     assert problems(READY, NOW) == []
-    assert problems(replace(READY, error_code="chain_timeout"), NOW) == []  # one failed round is no outage
+    # one failed round is no outage
+    assert problems(replace(READY, error_code="chain_timeout"), NOW) == []
 
 
 @pytest.mark.parametrize("code", CASES)

@@ -1,4 +1,6 @@
-"""JSON that is nested without end is an error like any other, in every process that speaks to strangers."""
+"""JSON that is nested without end is an error like any other, in every process that speaks to
+strangers.
+"""
 
 import subprocess
 import sys

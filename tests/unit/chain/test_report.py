@@ -41,25 +41,35 @@ def draft(**changes: Any) -> ReportDraft:
 
 
 def complete(**changes: Any) -> PoCReport:
-    return draft(**changes).complete(observed_at=1_790_000_000, valid_until=1_790_003_600, signer_epoch=2)
+    return draft(**changes).complete(
+        observed_at=1_790_000_000, valid_until=1_790_003_600, signer_epoch=2
+    )
 
 
 def test_the_type_string_is_the_struct_of_the_contract() -> None:
     assert TYPE == (
-        "PoCReport(bytes32 requestId,bytes32 postId,bytes32 contentHash,uint8 mediaType,uint8 outcome,"
-        "uint16 similarityBps,address creator,address originalCreator,bytes32 originalPostId,bytes32 evidenceHash,"
-        "bytes32 modelDigest,bytes32 indexSnapshot,uint64 configVersion,uint64 observedAt,uint64 validUntil,"
-        "uint64 signerEpoch)"
+        "PoCReport(bytes32 requestId,bytes32 postId,bytes32 contentHash,uint8 mediaType,uint8"
+        " outcome,uint16 similarityBps,address creator,address originalCreator,bytes32"
+        " originalPostId,bytes32 evidenceHash,bytes32 modelDigest,bytes32 indexSnapshot,uint64"
+        " configVersion,uint64 observedAt,uint64 validUntil,uint64 signerEpoch)"
     )
 
 
 def test_the_digest_is_the_one_of_eth_account() -> None:
     report = complete()
     fields = [{"name": camel_case(name), "type": kind} for name, kind in SOLIDITY_TYPES.items()]
-    domain = [("name", "string"), ("version", "string"), ("chainId", "uint256"), ("verifyingContract", "address")]
+    domain = [
+        ("name", "string"),
+        ("version", "string"),
+        ("chainId", "uint256"),
+        ("verifyingContract", "address"),
+    ]
     message = encode_typed_data(
         full_message={
-            "types": {"EIP712Domain": [{"name": n, "type": t} for n, t in domain], "PoCReport": fields},
+            "types": {
+                "EIP712Domain": [{"name": n, "type": t} for n, t in domain],
+                "PoCReport": fields,
+            },
             "primaryType": "PoCReport",
             "domain": {
                 "name": "CreativityOracle",
@@ -74,8 +84,15 @@ def test_the_digest_is_the_one_of_eth_account() -> None:
 
 
 def test_the_digest_depends_on_chain_hub_and_every_field() -> None:
-    seen = {digest(complete(), 31_337, HUB), digest(complete(), 1, HUB), digest(complete(), 31_337, bytes(20))}
-    seen |= {digest(complete(similarity_bps=9_801), 31_337, HUB), digest(complete(config_version=4), 31_337, HUB)}
+    seen = {
+        digest(complete(), 31_337, HUB),
+        digest(complete(), 1, HUB),
+        digest(complete(), 31_337, bytes(20)),
+    }
+    seen |= {
+        digest(complete(similarity_bps=9_801), 31_337, HUB),
+        digest(complete(config_version=4), 31_337, HUB),
+    }
     assert len(seen) == 5
     assert domain_separator(1, HUB) != domain_separator(2, HUB)
 

@@ -12,7 +12,9 @@ DIGEST = bytes(range(32))
 
 
 def test_a_signed_transaction_is_the_one_of_eth_account() -> None:
-    ours = Transaction(31_337, 5, Fee(10**10, 10**9), 100_000, b"\x11" * 20, b"data", 3).sign(LocalSigner(KEY))
+    ours = Transaction(31_337, 5, Fee(10**10, 10**9), 100_000, b"\x11" * 20, b"data", 3).sign(
+        LocalSigner(KEY)
+    )
     theirs = Account.from_key(KEY).sign_transaction(
         {
             "type": 2,

@@ -29,7 +29,9 @@ def test_an_empty_object_is_no_fact(parse) -> None:  # type: ignore[no-untyped-d
 def test_the_data_of_a_revert_is_kept_wherever_it_lies() -> None:
     for data in ("0x1234", {"data": "0x1234"}, "Reverted 0x1234"):
         with pytest.raises(RpcRefused) as caught:
-            _result("eth_call", {"error": {"code": 3, "message": "execution reverted", "data": data}})
+            _result(
+                "eth_call", {"error": {"code": 3, "message": "execution reverted", "data": data}}
+            )
         assert caught.value.data == b"\x12\x34"
 
 
@@ -39,7 +41,10 @@ def test_an_answer_that_is_no_object_counts_as_an_outage() -> None:
 
 
 def test_a_name_for_logs_has_no_key_in_it() -> None:
-    assert Endpoint("https://user:secret@rpc.example.org:8443/v3/secret").name == "https://rpc.example.org:8443"
+    assert (
+        Endpoint("https://user:secret@rpc.example.org:8443/v3/secret").name
+        == "https://rpc.example.org:8443"
+    )
 
 
 def test_an_unreachable_endpoint_is_an_outage() -> None:

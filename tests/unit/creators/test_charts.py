@@ -15,15 +15,28 @@ def week(back: int, **cents: int) -> WeekView:
 
 def test_blocks_stack_up_to_the_income_and_hang_down_by_what_went_away() -> None:
     chart = creator_charts.week_chart(
-        [week(0, base=600, bonus=300, redirected_to_me=300, held=300, redirected_away=120), week(1, base=600)],
+        [
+            week(0, base=600, bonus=300, redirected_to_me=300, held=300, redirected_away=120),
+            week(1, base=600),
+        ],
         MONDAY,
         4,
     )
     assert [bar.week for bar in chart.bars] == [MONDAY - timedelta(weeks=n) for n in (3, 2, 1, 0)]
     blocks = {block.kind: block for block in chart.bars[3].blocks}
-    assert [blocks[kind].height for kind in ("base", "bonus", "to_me", "held", "away")] == [60, 30, 30, 30, 12]
+    assert [blocks[kind].height for kind in ("base", "bonus", "to_me", "held", "away")] == [
+        60,
+        30,
+        30,
+        30,
+        12,
+    ]
     assert blocks["to_me"].y == 0
-    assert blocks["base"].y + blocks["base"].height == blocks["held"].y + blocks["held"].height == chart.line
+    assert (
+        blocks["base"].y + blocks["base"].height
+        == blocks["held"].y + blocks["held"].height
+        == chart.line
+    )
     assert blocks["away"].y == chart.line
     assert chart.bars[3].total == 1_080
     assert chart.bars[0].blocks == ()
@@ -41,10 +54,18 @@ def test_an_empty_chart_is_no_error() -> None:
 
 def test_the_parts_of_the_money_are_all_of_it() -> None:
     totals = TotalsView(
-        earned=900, redirected_to_me=100, redirected_away=250, available=600, held=150, contested=100, frozen=50,
-    )  # fmt: skip
+        earned=900,
+        redirected_to_me=100,
+        redirected_away=250,
+        available=600,
+        held=150,
+        contested=100,
+        frozen=50,
+    )
     parts = creator_charts.money_bar(totals)
     assert [(part.kind, part.percent) for part in parts] == [
-        ("available", 60), ("held", 15), ("away", 25),
-    ]  # fmt: skip
+        ("available", 60),
+        ("held", 15),
+        ("away", 25),
+    ]
     assert sum(part.cents for part in parts) == totals.earned + totals.redirected_to_me

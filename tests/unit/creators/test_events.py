@@ -19,8 +19,13 @@ def parse(*entries: Any) -> tuple[list[events.Event], events.Outcome]:
 
 def view(**changes: Any) -> dict[str, Any]:
     return {
-        "id": "e", "kind": "view", "at": NOW.isoformat(), "post_id": "0x" + "AB" * 32, "watch_s": 1.2345, "video_s": 30,
-    } | changes  # fmt: skip
+        "id": "e",
+        "kind": "view",
+        "at": NOW.isoformat(),
+        "post_id": "0x" + "AB" * 32,
+        "watch_s": 1.2345,
+        "video_s": 30,
+    } | changes
 
 
 def test_seconds_become_whole_milliseconds_and_hex_becomes_bytes() -> None:
@@ -55,7 +60,11 @@ def test_a_user_agent_has_no_control_characters_and_an_end() -> None:
 def test_a_senders_id_becomes_the_same_uuid_every_time() -> None:
     number = UUID(int=5)
     assert events.event_uuid(str(number)) == number
-    assert events.event_uuid("order 17") == events.event_uuid("order 17") != events.event_uuid("order 18")
+    assert (
+        events.event_uuid("order 17")
+        == events.event_uuid("order 17")
+        != events.event_uuid("order 18")
+    )
     assert events.event_uuid("x" * 36) != events.event_uuid("y" * 36)
 
 

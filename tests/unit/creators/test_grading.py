@@ -11,14 +11,26 @@ WEIGHTS = {"watch": 3_500, "saves": 2_000, "comments": 2_000, "shares": 1_500, "
 CUTOFFS = {"A": 8_000, "B": 6_500, "C": 5_000, "D": 3_500}
 POLICY = GradePolicy(1, WEIGHTS, CUTOFFS)
 # Every signal spreads evenly from 0 to 20 %, 10 % on average.
-USUAL = Baseline(100, dict.fromkeys(grading.SIGNALS, SignalBaseline(0.1, tuple(i / 200 for i in range(41)))))
+USUAL = Baseline(
+    100, dict.fromkeys(grading.SIGNALS, SignalBaseline(0.1, tuple(i / 200 for i in range(41))))
+)
 
 
 @pytest.mark.parametrize(
     ("score", "grade"),
-    [(10_000, "A"), (8_000, "A"), (7_999, "B"), (6_500, "B"), (6_499, "C"), (5_000, "C"), (4_999, "D"), (3_500, "D"),
-     (3_499, "F"), (0, "F")],
-)  # fmt: skip
+    [
+        (10_000, "A"),
+        (8_000, "A"),
+        (7_999, "B"),
+        (6_500, "B"),
+        (6_499, "C"),
+        (5_000, "C"),
+        (4_999, "D"),
+        (3_500, "D"),
+        (3_499, "F"),
+        (0, "F"),
+    ],
+)
 def test_a_cut_off_belongs_to_the_better_letter(score: int, grade: str) -> None:
     assert grading.grade_of(score, CUTOFFS) == Grade(grade)
 
@@ -32,7 +44,14 @@ def test_few_views_count_like_an_average_post_mixed_in() -> None:
 
 def test_a_rank_is_a_place_among_evenly_spaced_ones() -> None:
     ranks = (0.0, 0.1, 0.2, 0.3, 0.4)
-    assert [grading.rank_bps(v, ranks) for v in (-1, 0.0, 0.05, 0.1, 0.4, 9)] == [0, 0, 1_250, 2_500, 10_000, 10_000]
+    assert [grading.rank_bps(v, ranks) for v in (-1, 0.0, 0.05, 0.1, 0.4, 9)] == [
+        0,
+        0,
+        1_250,
+        2_500,
+        10_000,
+        10_000,
+    ]
 
 
 def test_equals_share_the_middle_of_their_places() -> None:
@@ -56,8 +75,11 @@ def test_contributions_add_up_to_the_score() -> None:
 def test_the_narrowest_known_circle_is_compared_with() -> None:
     cohorts = grading.cohorts_of("video", 30_000, 5_000)
     assert cohorts == (
-        "video, 15 to 60 s, 1 000 to 10 000 followers", "video, 15 to 60 s", "video", "everything",
-    )  # fmt: skip
+        "video, 15 to 60 s, 1 000 to 10 000 followers",
+        "video, 15 to 60 s",
+        "video",
+        "everything",
+    )
     known = {"everything": USUAL, "video": USUAL}
     assert grading.score(Counts(views=100), cohorts, known, POLICY).cohort == "video"
     assert grading.cohorts_of("image", None, None) == ("image", "everything")
@@ -91,6 +113,8 @@ def test_only_posts_with_views_make_a_cohort_and_only_enough_of_them() -> None:
         (WEIGHTS, CUTOFFS | {"F": 1}),
     ],
 )
-def test_rules_that_do_not_fit_together_are_refused(weights: dict[str, int], cutoffs: dict[str, int]) -> None:
+def test_rules_that_do_not_fit_together_are_refused(
+    weights: dict[str, int], cutoffs: dict[str, int]
+) -> None:
     with pytest.raises(InvalidGradePolicy):
         GradePolicy(2, weights, cutoffs)

@@ -27,7 +27,10 @@ def balances(postings: list[Posting]) -> dict[tuple[int, str], int]:
 def test_the_bonus_table_is_booked_to_the_cent(row: dict[str, object]) -> None:
     terms = Terms(Verdict(str(row["outcome"])))
     _, postings = ledger.pay(POSTER, int(str(row["basePay"])), Grade(str(row["grade"])), terms)
-    assert balances(postings) == {(POSTER, "budget"): -int(str(row["total"])), (POSTER, "available"): row["total"]}
+    assert balances(postings) == {
+        (POSTER, "budget"): -int(str(row["total"])),
+        (POSTER, "available"): row["total"],
+    }
 
 
 def test_the_redirect_is_taken_from_base_and_bonus_together() -> None:
@@ -43,7 +46,11 @@ def test_the_redirect_is_taken_from_base_and_bonus_together() -> None:
 def test_a_share_that_can_be_disputed_waits_and_so_does_frozen_money() -> None:
     terms = Terms(Verdict.DERIVATIVE, 6_000, FIRST, final=False, frozen=True)
     _, postings = ledger.pay(POSTER, 10_000, Grade.A, terms)
-    assert balances(postings) == {(POSTER, "budget"): -11_000, (POSTER, "contested"): 6_600, (POSTER, "frozen"): 4_400}
+    assert balances(postings) == {
+        (POSTER, "budget"): -11_000,
+        (POSTER, "contested"): 6_600,
+        (POSTER, "frozen"): 4_400,
+    }
 
 
 def test_a_won_appeal_gives_back_what_was_held() -> None:
@@ -52,14 +59,20 @@ def test_a_won_appeal_gives_back_what_was_held() -> None:
 
 
 def test_a_redirect_that_rose_takes_no_more_than_was_held() -> None:
-    postings = ledger.settle_contest(POSTER, Contest(6_600, 11_000), Terms(Verdict.DERIVATIVE, 9_000, FIRST))
+    postings = ledger.settle_contest(
+        POSTER, Contest(6_600, 11_000), Terms(Verdict.DERIVATIVE, 9_000, FIRST)
+    )
     assert balances(postings) == {(POSTER, "contested"): -6_600, (FIRST, "available"): 6_600}
 
 
 def test_a_redirect_that_fell_gives_the_rest_back_and_a_freeze_holds_it() -> None:
     terms = Terms(Verdict.DERIVATIVE, 2_000, FIRST, frozen=True)
     postings = ledger.settle_contest(POSTER, Contest(6_600, 11_000), terms)
-    assert balances(postings) == {(POSTER, "contested"): -6_600, (FIRST, "available"): 2_200, (POSTER, "frozen"): 4_400}
+    assert balances(postings) == {
+        (POSTER, "contested"): -6_600,
+        (FIRST, "available"): 2_200,
+        (POSTER, "frozen"): 4_400,
+    }
 
 
 def test_nothing_is_booked_for_nothing() -> None:
@@ -68,7 +81,11 @@ def test_nothing_is_booked_for_nothing() -> None:
 
 
 def test_only_a_copy_of_a_known_creators_work_redirects() -> None:
-    for verdict, creditor in ((Verdict.ORIGINAL, FIRST), (Verdict.UNDECIDED, FIRST), (Verdict.DERIVATIVE, None)):
+    for verdict, creditor in (
+        (Verdict.ORIGINAL, FIRST),
+        (Verdict.UNDECIDED, FIRST),
+        (Verdict.DERIVATIVE, None),
+    ):
         with pytest.raises(ValueError, match="redirects"):
             Terms(verdict, 1, creditor)
 
@@ -76,7 +93,12 @@ def test_only_a_copy_of_a_known_creators_work_redirects() -> None:
 def test_totals_show_both_sides_of_a_redirect() -> None:
     postings = ledger.pay(POSTER, 10_000, Grade.A, COPY)[1]
     mine, theirs = ledger.totals(POSTER, postings), ledger.totals(FIRST, postings)
-    assert (mine.earned, mine.redirected_away, mine.available, mine.held) == (11_000, 6_600, 4_400, 0)
+    assert (mine.earned, mine.redirected_away, mine.available, mine.held) == (
+        11_000,
+        6_600,
+        4_400,
+        0,
+    )
     assert (theirs.earned, theirs.redirected_to_me, theirs.available) == (0, 6_600, 6_600)
     assert mine.balances
     assert theirs.balances

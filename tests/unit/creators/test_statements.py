@@ -10,23 +10,41 @@ from oracle.payouts import statement as statements
 from storage.ledger.views import Line
 
 FACTS = {
-    "base_minor": 10_000, "bonus_minor": 1_000, "bonus_bps": 1_000, "grade": "A", "score_bps": 8_600,
-    "verdict": "derivative", "redirect_bps": 6_000, "to_original_minor": 6_600, "to_poster_minor": 4_400,
-    "creditor": "tom", "contested": False, "frozen": False,
-}  # fmt: skip
+    "base_minor": 10_000,
+    "bonus_minor": 1_000,
+    "bonus_bps": 1_000,
+    "grade": "A",
+    "score_bps": 8_600,
+    "verdict": "derivative",
+    "redirect_bps": 6_000,
+    "to_original_minor": 6_600,
+    "to_poster_minor": 4_400,
+    "creditor": "tom",
+    "contested": False,
+    "frozen": False,
+}
 
 
 def a_line(facts: dict[str, Any], **changes: Any) -> Line:
     given: dict[str, Any] = {
-        "transaction_id": 7, "booked_at": datetime(2026, 11, 20, tzinfo=UTC), "week": date(2026, 11, 16), "kind": "pay",
-        "entry": "base", "bucket": "available", "amount_minor": 10_000, "post_id": bytes(32), "title": "Clip",
-        "counterparty": None, "facts": facts,
-    }  # fmt: skip
+        "transaction_id": 7,
+        "booked_at": datetime(2026, 11, 20, tzinfo=UTC),
+        "week": date(2026, 11, 16),
+        "kind": "pay",
+        "entry": "base",
+        "bucket": "available",
+        "amount_minor": 10_000,
+        "post_id": bytes(32),
+        "title": "Clip",
+        "counterparty": None,
+        "facts": facts,
+    }
     return Line(**given | changes)
 
 
 @pytest.mark.parametrize(
-    ("cents", "text"), [(0, "$0.00"), (5, "$0.05"), (123_450, "$1,234.50"), (-5, "−$0.05"), (-100_000, "−$1,000.00")]
+    ("cents", "text"),
+    [(0, "$0.00"), (5, "$0.05"), (123_450, "$1,234.50"), (-5, "−$0.05"), (-100_000, "−$1,000.00")],
 )
 def test_cents_as_people_write_them(cents: int, text: str) -> None:
     assert statements.dollars(cents) == text
@@ -34,10 +52,16 @@ def test_cents_as_people_write_them(cents: int, text: str) -> None:
 
 def test_a_payment_is_a_sum_that_anybody_can_do_again() -> None:
     assert statements.explain_pay(FACTS) == (
-        "Grade A (86 %), a copy of an earlier work: 10 % of $100.00 is $10.00 on top. $100.00 + $10.00 = $110.00."
-        " Of that, 60 % = $66.00 goes to tom, and $44.00 is yours."
+        "Grade A (86 %), a copy of an earlier work: 10 % of $100.00 is $10.00 on top. $100.00 +"
+        " $10.00 = $110.00. Of that, 60 % = $66.00 goes to tom, and $44.00 is yours."
     )
-    plain = FACTS | {"bonus_bps": 0, "bonus_minor": 0, "grade": "C", "verdict": "original", "redirect_bps": 0}
+    plain = FACTS | {
+        "bonus_bps": 0,
+        "bonus_minor": 0,
+        "grade": "C",
+        "verdict": "original",
+        "redirect_bps": 0,
+    }
     assert statements.explain_pay(plain) == "Grade C (86 %), original: $100.00 without a bonus."
     held = statements.explain_pay(FACTS | {"contested": True, "frozen": True})
     assert "waits for the end of the time to dispute, then goes to tom" in held
@@ -47,14 +71,25 @@ def test_a_payment_is_a_sum_that_anybody_can_do_again() -> None:
 @pytest.mark.parametrize(
     ("kind", "entry", "facts", "words"),
     [
-        ("correction", "bonus", {"was": "B", "grade": "A", "bonus_bps": 2_000, "base_minor": 100, "missing_minor": 10},
-         "rose from B to A"),
-        ("contest_settled", "redirect", {"redirect_bps": 6_000, "verdict": "derivative"}, "60 % goes to tom"),
+        (
+            "correction",
+            "bonus",
+            {"was": "B", "grade": "A", "bonus_bps": 2_000, "base_minor": 100, "missing_minor": 10},
+            "rose from B to A",
+        ),
+        (
+            "contest_settled",
+            "redirect",
+            {"redirect_bps": 6_000, "verdict": "derivative"},
+            "60 % goes to tom",
+        ),
         ("contest_settled", "contest", {"redirect_bps": 0, "verdict": "original"}, "paid back"),
         ("release", "freeze", {"held_minor": 500}, "$5.00 waits no longer"),
     ],
-)  # fmt: skip
-def test_every_kind_of_line_has_its_reason(kind: str, entry: str, facts: dict[str, Any], words: str) -> None:
+)
+def test_every_kind_of_line_has_its_reason(
+    kind: str, entry: str, facts: dict[str, Any], words: str
+) -> None:
     line = a_line(facts, kind=kind, entry=entry, amount_minor=-1, counterparty="tom")
     assert words in statements.explain(line)
 
@@ -65,7 +100,10 @@ def test_the_other_side_of_a_redirect_has_words_of_its_own() -> None:
 
 
 def test_a_statement_is_csv_with_exact_amounts_and_no_formulas() -> None:
-    lines = [a_line(FACTS, title="=1+1"), a_line(FACTS, amount_minor=-5, title='say "hi", all', post_id=None)]
+    lines = [
+        a_line(FACTS, title="=1+1"),
+        a_line(FACTS, amount_minor=-5, title='say "hi", all', post_id=None),
+    ]
     header, one, other = csv.reader(statements.statement_csv(lines))
     assert header == list(statements.COLUMNS)
     named = [dict(zip(header, row, strict=True)) for row in (one, other)]
@@ -77,6 +115,10 @@ def test_a_statement_is_csv_with_exact_amounts_and_no_formulas() -> None:
 
 def test_what_is_expected_follows_the_shared_rules() -> None:
     assert statements.expected_pay(10_000, "A", "derivative", 6_000) == {
-        "base": 10_000, "bonus": 1_000, "bonus_bps": 1_000, "redirected_away": 6_600, "net": 4_400,
-    }  # fmt: skip
+        "base": 10_000,
+        "bonus": 1_000,
+        "bonus_bps": 1_000,
+        "redirected_away": 6_600,
+        "net": 4_400,
+    }
     assert statements.expected_pay(10_000, None, None, 6_000)["net"] == 10_000

@@ -1,4 +1,6 @@
-"""Decoding: every door in, whatever the name says, and a clear word where there is nothing to hear."""
+"""Decoding: every door in, whatever the name says, and a clear word where there is nothing to
+hear.
+"""
 
 from pathlib import Path
 
@@ -9,7 +11,13 @@ import pytest
 import soundfile
 from support import sounds
 
-from embeddings.audio.decode import SAMPLE_RATE_HZ, SoundLimits, SoundStream, probe_sound, read_sound
+from embeddings.audio.decode import (
+    SAMPLE_RATE_HZ,
+    SoundLimits,
+    SoundStream,
+    probe_sound,
+    read_sound,
+)
 from embeddings.errors import CorruptMedia, EmptyMedia, MediaTooLong, NoSound, UnsupportedMedia
 from embeddings.sniff import sniff
 
@@ -19,14 +27,20 @@ def music() -> sounds.Samples:
     return sounds.tune(1, 6.0)
 
 
-def av_file(path: Path, samples: sounds.Samples, codec: str, rate_hz: int = 44_100, **options: str) -> Path:
+def av_file(
+    path: Path, samples: sounds.Samples, codec: str, rate_hz: int = 44_100, **options: str
+) -> Path:
     """A file that FFmpeg encodes."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate_hz, layout="mono", options=options)
-        resampled = librosa.resample(samples, orig_sr=sounds.RATE_HZ, target_sr=rate_hz).astype(np.float32)
+        resampled = librosa.resample(samples, orig_sr=sounds.RATE_HZ, target_sr=rate_hz).astype(
+            np.float32
+        )
         resampler = av.AudioResampler(format=stream.format, layout="mono", rate=rate_hz)
         for at in range(0, len(resampled), 4096):
-            frame = av.AudioFrame.from_ndarray(resampled[None, at : at + 4096], format="flt", layout="mono")
+            frame = av.AudioFrame.from_ndarray(
+                resampled[None, at : at + 4096], format="flt", layout="mono"
+            )
             frame.sample_rate, frame.pts = rate_hz, at
             for one in resampler.resample(frame):
                 container.mux(stream.encode(one))
@@ -39,8 +53,9 @@ def likeness(one: sounds.Samples, other: sounds.Samples) -> float:
     length = min(len(one), len(other)) - 2000
     middle = one[1000 : 1000 + length]
     return max(
-        float(np.corrcoef(middle, other[1000 + d : 1000 + d + length])[0, 1]) for d in range(-999, 1000, 3)
-    )  # fmt: skip
+        float(np.corrcoef(middle, other[1000 + d : 1000 + d + length])[0, 1])
+        for d in range(-999, 1000, 3)
+    )
 
 
 def test_samples_are_those_of_librosa(tmp_path: Path, music: sounds.Samples) -> None:
@@ -54,10 +69,15 @@ def test_samples_are_those_of_librosa(tmp_path: Path, music: sounds.Samples) -> 
 @pytest.mark.parametrize("suffix", ["flac", "ogg", "mp3"])
 def test_formats_of_libsndfile(tmp_path: Path, music: sounds.Samples, suffix: str) -> None:
     reference = read_sound(sounds.written(tmp_path, music)).samples
-    assert likeness(reference, read_sound(sounds.written(tmp_path, music, f"x.{suffix}")).samples) > 0.95
+    assert (
+        likeness(reference, read_sound(sounds.written(tmp_path, music, f"x.{suffix}")).samples)
+        > 0.95
+    )
 
 
-@pytest.mark.parametrize(("name", "codec"), [("x.m4a", "aac"), ("x.mka", "ac3"), ("x.webm", "libopus")])
+@pytest.mark.parametrize(
+    ("name", "codec"), [("x.m4a", "aac"), ("x.mka", "ac3"), ("x.webm", "libopus")]
+)
 def test_formats_of_ffmpeg(tmp_path: Path, music: sounds.Samples, name: str, codec: str) -> None:
     reference = read_sound(sounds.written(tmp_path, music)).samples
     path = av_file(tmp_path / name, music, codec, 48_000)
@@ -79,7 +99,9 @@ def test_192_khz_in_eight_channels(tmp_path: Path, music: sounds.Samples) -> Non
     assert likeness(reference, read_sound(path).samples) > 0.99
 
 
-def test_channels_made_to_cancel_each_other_are_heard(tmp_path: Path, music: sounds.Samples) -> None:
+def test_channels_made_to_cancel_each_other_are_heard(
+    tmp_path: Path, music: sounds.Samples
+) -> None:
     path = tmp_path / "x.wav"
     soundfile.write(path, np.stack([music, -music], axis=1), sounds.RATE_HZ)
     sound = read_sound(path)
@@ -87,18 +109,29 @@ def test_channels_made_to_cancel_each_other_are_heard(tmp_path: Path, music: sou
     assert sound.notes == ("the channels cancel each other; the loudest one was analysed",)
 
 
-def test_a_decoy_over_channels_that_cancel_hides_no_song(tmp_path: Path, music: sounds.Samples) -> None:
+def test_a_decoy_over_channels_that_cancel_hides_no_song(
+    tmp_path: Path, music: sounds.Samples
+) -> None:
     decoy = 0.3 * sounds.tune(2, 6.0)
     path, alone = tmp_path / "x.wav", sounds.written(tmp_path, music, "alone.wav")
     soundfile.write(path, np.stack([music, decoy - music], axis=1) * 0.7, sounds.RATE_HZ)
     sound = read_sound(path)
-    song, hidden = read_sound(alone).samples, read_sound(sounds.written(tmp_path, decoy, "decoy.wav")).samples
-    assert abs(np.corrcoef(sound.samples, song)[0, 1]) > 0.9 > abs(np.corrcoef(sound.samples, hidden)[0, 1])
+    song, hidden = (
+        read_sound(alone).samples,
+        read_sound(sounds.written(tmp_path, decoy, "decoy.wav")).samples,
+    )
+    assert (
+        abs(np.corrcoef(sound.samples, song)[0, 1])
+        > 0.9
+        > abs(np.corrcoef(sound.samples, hidden)[0, 1])
+    )
     assert sound.notes == ("the channels cancel each other; the loudest one was analysed",)
 
 
 @pytest.mark.parametrize("channels", [2, 6, 8])
-def test_channels_that_are_silent_or_differ_do_not_cancel(tmp_path: Path, music: sounds.Samples, channels: int) -> None:
+def test_channels_that_are_silent_or_differ_do_not_cancel(
+    tmp_path: Path, music: sounds.Samples, channels: int
+) -> None:
     panned = np.zeros((len(music), channels), np.float32)
     panned[:, 0] = music
     different = np.stack([0.5 * sounds.noise(seed, 6.0) for seed in range(channels)], axis=1)
@@ -110,20 +143,32 @@ def test_channels_that_are_silent_or_differ_do_not_cancel(tmp_path: Path, music:
         assert sound.notes == () and np.corrcoef(sound.samples, mean)[0, 1] > 0.999
 
 
-def test_only_a_demuxer_that_the_content_names_is_opened(tmp_path: Path, music: sounds.Samples) -> None:
-    """FFmpeg looks behind a tag when it guesses: there a list of files to join could lie, or a playlist."""
+def test_only_a_demuxer_that_the_content_names_is_opened(
+    tmp_path: Path, music: sounds.Samples
+) -> None:
+    """FFmpeg looks behind a tag when it guesses: there a list of files to join could lie, or a
+    playlist.
+    """
     sounds.written(tmp_path, music, "secret.flac")
     stream = av_file(tmp_path / "x.ts", music, "ac3", 48_000).read_bytes()
     path = tmp_path / "x.mp3"
-    for content in (stream, b"ffconcat version 1.0\nfile secret.flac\n", b"#EXTM3U\n#EXTINF:1,\nsecret.flac\n"):
+    for content in (
+        stream,
+        b"ffconcat version 1.0\nfile secret.flac\n",
+        b"#EXTM3U\n#EXTINF:1,\nsecret.flac\n",
+    ):
         path.write_bytes(b"ID3\x04\x00\x00\x00\x00\x00\x14" + bytes(20) + content)
         with pytest.raises(CorruptMedia, match="cannot be opened"):
             read_sound(path)
 
 
-@pytest.mark.parametrize(("name", "codec"), [("x.aac", "aac"), ("x.mp3", "mp3"), ("x.flac", "flac")])
+@pytest.mark.parametrize(
+    ("name", "codec"), [("x.aac", "aac"), ("x.mp3", "mp3"), ("x.flac", "flac")]
+)
 @pytest.mark.parametrize("tags", [1, 2])
-def test_a_tag_in_front_hides_no_sound(tmp_path: Path, music: sounds.Samples, name: str, codec: str, tags: int) -> None:
+def test_a_tag_in_front_hides_no_sound(
+    tmp_path: Path, music: sounds.Samples, name: str, codec: str, tags: int
+) -> None:
     """A cover picture is longer than what is read to tell the type."""
     path = av_file(tmp_path / name, music, codec)
     untagged = read_sound(path).samples
@@ -131,7 +176,9 @@ def test_a_tag_in_front_hides_no_sound(tmp_path: Path, music: sounds.Samples, na
     size = len(picture) - 10
     picture = picture[:6] + bytes((size >> shift) & 0x7F for shift in (21, 14, 7, 0)) + picture[10:]
     path.write_bytes(picture * tags + path.read_bytes())
-    assert sniff(path).mime == {"aac": "audio/aac", "mp3": "audio/mpeg", "flac": "audio/flac"}[codec]
+    assert (
+        sniff(path).mime == {"aac": "audio/aac", "mp3": "audio/mpeg", "flac": "audio/flac"}[codec]
+    )
     found = read_sound(path)
     assert found.duration_s == pytest.approx(6.0, abs=0.2)
     assert likeness(untagged, found.samples) > 0.99 and not found.notes
@@ -144,7 +191,10 @@ def test_time_spent_on_decoding_is_limited(
     monkeypatch.setattr("embeddings.work_time.time.monotonic", lambda: now)
     limits = SoundLimits(max_work_s=100.0)
     long = np.tile(music, 7)
-    for path in (sounds.written(tmp_path, long, "x.flac"), av_file(tmp_path / "x.m4a", long, "aac", 8000)):
+    for path in (
+        sounds.written(tmp_path, long, "x.flac"),
+        av_file(tmp_path / "x.m4a", long, "aac", 8000),
+    ):
         for block in SoundStream(path, limits).blocks():
             now += 99.0 * len(block)  # what is done with the blocks does not count
 
@@ -165,7 +215,9 @@ def test_broken_floats_become_silence(tmp_path: Path, music: sounds.Samples) -> 
 
 
 @pytest.mark.parametrize("suffix", ["mp3", "ogg", "flac"])
-def test_of_a_file_cut_short_what_decodes_is_kept(tmp_path: Path, music: sounds.Samples, suffix: str) -> None:
+def test_of_a_file_cut_short_what_decodes_is_kept(
+    tmp_path: Path, music: sounds.Samples, suffix: str
+) -> None:
     content = sounds.encoded(music, suffix)
     path = tmp_path / f"x.{suffix}"
     path.write_bytes(content[: len(content) * 6 // 10])
@@ -197,7 +249,9 @@ def test_a_stream_is_bounded_and_tells_progress(tmp_path: Path) -> None:
     assert probe_sound(path) == pytest.approx(90.0)
 
 
-def test_too_long_is_refused_from_the_header_and_on_the_way(tmp_path: Path, music: sounds.Samples) -> None:
+def test_too_long_is_refused_from_the_header_and_on_the_way(
+    tmp_path: Path, music: sounds.Samples
+) -> None:
     for path in (sounds.written(tmp_path, music), av_file(tmp_path / "x.aac", music, "aac")):
         with pytest.raises(MediaTooLong, match="Send it in parts"):
             read_sound(path, limits=SoundLimits(max_seconds=4.0))

@@ -20,7 +20,9 @@ Prints = Callable[..., AudioFingerprint]
 
 
 def at_rate(samples: sounds.Samples) -> sounds.Samples:
-    return librosa.resample(samples, orig_sr=sounds.RATE_HZ, target_sr=SAMPLE_RATE_HZ).astype(np.float32)
+    return librosa.resample(samples, orig_sr=sounds.RATE_HZ, target_sr=SAMPLE_RATE_HZ).astype(
+        np.float32
+    )
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,9 @@ def reference(analyzer: AudioAnalyzer, song: sounds.Samples) -> bytes:
 
 @pytest.fixture(scope="module")
 def judge(analyzer: AudioAnalyzer, reference: bytes) -> Callable[[sounds.Samples], AudioMatch]:
-    return lambda samples: analyzer.match(analyzer.fingerprint_blocks([at_rate(samples)]), reference)
+    return lambda samples: analyzer.match(
+        analyzer.fingerprint_blocks([at_rate(samples)]), reference
+    )
 
 
 def test_levels_are_librosa_s_spectrum(song: sounds.Samples) -> None:
@@ -62,12 +66,16 @@ def test_levels_are_librosa_s_spectrum(song: sounds.Samples) -> None:
             assert np.allclose(levels[:, bin_], 10 * np.log10(wanted + 1e-4), atol=0.02)
         near = power[np.abs(lines - hz) < width]
         low, high = near.min(axis=0) * 0.99, near.max(axis=0) * 1.01 + 1e-3
-        assert ((10 ** (levels[:, bin_] / 10) >= low) & (10 ** (levels[:, bin_] / 10) <= high)).all()
+        assert (
+            (10 ** (levels[:, bin_] / 10) >= low) & (10 ** (levels[:, bin_] / 10) <= high)
+        ).all()
 
 
 def test_a_tone_peaks_where_it_sounds() -> None:
     levels = levels_of(at_rate(sounds.tone(1000.0, 2.0)))
-    assert bin_frequency_hz(int(np.bincount(levels.argmax(axis=1)).argmax())) == pytest.approx(1000.0, rel=0.012)
+    assert bin_frequency_hz(int(np.bincount(levels.argmax(axis=1)).argmax())) == pytest.approx(
+        1000.0, rel=0.012
+    )
 
 
 def test_density_is_as_stated(song: sounds.Samples, analyzer: AudioAnalyzer) -> None:
@@ -78,13 +86,18 @@ def test_density_is_as_stated(song: sounds.Samples, analyzer: AudioAnalyzer) -> 
     assert frames == frame_count(int(40 * SAMPLE_RATE_HZ))
     assert len(made.reference) / made.duration_s < 60
     landmarks = pair_peaks(peaks, SPARSE_PAIRS)
-    assert np.array_equal(landmarks.hashes(), made.hashes) and np.array_equal(landmarks.frame, made.frames)
+    assert np.array_equal(landmarks.hashes(), made.hashes) and np.array_equal(
+        landmarks.frame, made.frames
+    )
     assert int(np.abs(landmarks.df).max()) <= MAX_DF
 
 
 def test_a_louder_or_softer_recording_has_the_same_peaks(song: sounds.Samples) -> None:
     samples = at_rate(song)
-    loud, soft = (find_peaks(levels_of(samples * g), SPARSE, upto=10**6) for g in (np.float32(1.0), np.float32(0.05)))
+    loud, soft = (
+        find_peaks(levels_of(samples * g), SPARSE, upto=10**6)
+        for g in (np.float32(1.0), np.float32(0.05))
+    )
     at = [set((peaks.frame * np.int32(BINS) + peaks.bin).tolist()) for peaks in (loud, soft)]
     common = at[0] & at[1]
     assert len(common) > 0.97 * len(loud)
@@ -95,12 +108,16 @@ def test_five_seconds_of_it_are_a_copy_in_their_place(
     song: sounds.Samples, judge: Callable[[sounds.Samples], AudioMatch], start_s: float
 ) -> None:
     match = judge(sounds.part(song, start_s, 5.0))
-    assert match.verified and not match.partial and match.similarity >= 0.95 and match.p_false < 1e-12
+    assert (
+        match.verified and not match.partial and match.similarity >= 0.95 and match.p_false < 1e-12
+    )
     segment = match.segments[0]
     assert segment.reference_start_s - segment.query_start_s == pytest.approx(start_s, abs=0.05)
     assert (segment.query_start_s, segment.query_end_s) == pytest.approx((0.0, 5.0), abs=0.3)
     assert segment.speed == 1.0 and segment.pitch_semitones == 0.0
-    assert max(match.histogram.votes) == match.histogram.votes[32] or max(match.histogram.votes) > 50
+    assert (
+        max(match.histogram.votes) == match.histogram.votes[32] or max(match.histogram.votes) > 50
+    )
     assert 10 < len(match.aligned) <= 200
     assert all(r - q == pytest.approx(start_s, abs=0.3) for q, r in match.aligned)
 
@@ -112,7 +129,11 @@ EDITS: dict[str, tuple[Callable[[sounds.Samples], sounds.Samples], float, float]
     "5 % faster": (lambda x: sounds.faster(x, 1.05), 1.05, 0.84),
     "5 % slower": (lambda x: sounds.faster(x, 0.95), 0.95, -0.89),
     "tempo +10 %": (lambda x: librosa.effects.time_stretch(x, rate=1.1), 1.1, 0.0),
-    "a semitone higher": (lambda x: librosa.effects.pitch_shift(x, sr=sounds.RATE_HZ, n_steps=1), 1.0, 1.0),
+    "a semitone higher": (
+        lambda x: librosa.effects.pitch_shift(x, sr=sounds.RATE_HZ, n_steps=1),
+        1.0,
+        1.0,
+    ),
 }
 
 
@@ -124,7 +145,9 @@ def test_edited_copies_are_found_and_described(
     match = judge(edit(sounds.part(song, 12.0, 10.0)))
     assert match.verified and match.similarity >= 0.95, match.reason
     segment = match.segments[0]
-    assert segment.reference_start_s == pytest.approx(12.0 + segment.query_start_s * speed, abs=0.15)
+    assert segment.reference_start_s == pytest.approx(
+        12.0 + segment.query_start_s * speed, abs=0.15
+    )
     assert segment.speed == pytest.approx(speed, abs=0.012)
     assert segment.pitch_semitones == pytest.approx(pitch, abs=0.35)
 
@@ -147,7 +170,9 @@ def test_both_songs_of_a_mix_are_found(
 def test_a_sample_in_a_longer_piece_is_a_partial_match(
     song: sounds.Samples, other: sounds.Samples, judge: Callable[[sounds.Samples], AudioMatch]
 ) -> None:
-    quoting = np.concatenate([other[: 15 * sounds.RATE_HZ], sounds.part(song, 10.0, 4.0), other[15 * sounds.RATE_HZ :]])
+    quoting = np.concatenate(
+        [other[: 15 * sounds.RATE_HZ], sounds.part(song, 10.0, 4.0), other[15 * sounds.RATE_HZ :]]
+    )
     match = judge(quoting)
     assert match.verified and match.partial and 0.6 <= match.similarity < 0.95
     (segment,) = match.segments
@@ -178,17 +203,31 @@ def test_a_whole_work_inside_a_longer_one_is_a_copy(
     song: sounds.Samples, other: sounds.Samples, judge: Callable[[sounds.Samples], AudioMatch]
 ) -> None:
     match = judge(np.concatenate([other, other[::-1], song, other]))
-    assert match.similarity >= 0.95 and match.query_coverage < 0.5 and match.reference_coverage > 0.9
+    assert (
+        match.similarity >= 0.95 and match.query_coverage < 0.5 and match.reference_coverage > 0.9
+    )
 
 
 def test_landmarks_that_all_music_has_must_be_stronger_to_be_asked_for() -> None:
-    strength, df = np.array([100, 100, 100, 9, 255], np.uint8), np.array([5, 0, -36, 0, 0], np.int32)
+    strength, df = (
+        np.array([100, 100, 100, 9, 255], np.uint8),
+        np.array([5, 0, -36, 0, 0], np.int32),
+    )
     found = worth(strength, df)
-    assert found[0] == 100 and found[2] == 81 and found[1] == 65, "a pitch held is most common, then the octave"
+    assert found[0] == 100 and found[2] == 81 and found[1] == 65, (
+        "a pitch held is most common, then the octave"
+    )
     assert found[3] == 0 and found[4] == 220
-    peaks = Peaks(*(np.array(column, kind) for column, kind in (
-        ([0, 0, 5, 5], np.int32), ([40, 80, 40, 87], np.int16), ([60, 50, 60, 55], np.uint8)
-    )))  # fmt: skip
+    peaks = Peaks(
+        *(
+            np.array(column, kind)
+            for column, kind in (
+                ([0, 0, 5, 5], np.int32),
+                ([40, 80, 40, 87], np.int16),
+                ([60, 50, 60, 55], np.uint8),
+            )
+        )
+    )
     one = pair_peaks(peaks, Pairing(successors=60, fan_out=12, per_slot=1))
     other = pair_peaks(peaks, Pairing(successors=60, fan_out=12, per_slot=1, telling=True))
     assert (one.df.tolist(), other.df.tolist()) == ([0], [47])
@@ -202,9 +241,13 @@ def test_what_an_hour_has_in_common_with_itself_is_thinned_and_says_the_same(
     assert whole.scores["common_landmarks"] > 2000
     monkeypatch.setattr("embeddings.audio.reference.MOST_HITS", 1000)
     thinned = analyzer.match(query, reference)
-    assert thinned.scores["common_landmarks"] == 1000 and thinned == analyzer.match(query, reference)
+    assert thinned.scores["common_landmarks"] == 1000 and thinned == analyzer.match(
+        query, reference
+    )
     assert thinned.similarity == pytest.approx(whole.similarity, abs=0.005)
-    assert thinned.segments[0].reference_end_s == pytest.approx(whole.segments[0].reference_end_s, abs=0.1)
+    assert thinned.segments[0].reference_end_s == pytest.approx(
+        whole.segments[0].reference_end_s, abs=0.1
+    )
 
 
 @pytest.mark.parametrize(
@@ -218,13 +261,17 @@ def test_what_an_hour_has_in_common_with_itself_is_thinned_and_says_the_same(
         (np.ones(1, np.float32), "0.00 s long"),
     ],
 )
-def test_what_is_too_plain_says_why(analyzer: AudioAnalyzer, tmp_path: Path, samples: sounds.Samples, why: str) -> None:
+def test_what_is_too_plain_says_why(
+    analyzer: AudioAnalyzer, tmp_path: Path, samples: sounds.Samples, why: str
+) -> None:
     made = analyzer.fingerprint(sounds.written(tmp_path, samples))
     assert made.too_plain is not None
     assert any(part in made.too_plain for part in why.split("|")), made.too_plain
 
 
-def test_a_match_is_plain_json(song: sounds.Samples, judge: Callable[[sounds.Samples], AudioMatch]) -> None:
+def test_a_match_is_plain_json(
+    song: sounds.Samples, judge: Callable[[sounds.Samples], AudioMatch]
+) -> None:
     import json
 
     document = judge(sounds.part(song, 3.0, 6.0)).as_json()

@@ -7,7 +7,14 @@ import pytest
 from embeddings.audio.calibration import load_calibration, parse_calibration
 from embeddings.audio.score import covered, judge, unproven
 
-TABLE = {"version": "t", "fitted_on": "test", "decay": 0.5, "log_scale": 4.0, "window_s": 7.5, "proven_p": 1e-6}
+TABLE = {
+    "version": "t",
+    "fitted_on": "test",
+    "decay": 0.5,
+    "log_scale": 4.0,
+    "window_s": 7.5,
+    "proven_p": 1e-6,
+}
 
 
 @pytest.mark.parametrize(
@@ -22,7 +29,8 @@ TABLE = {"version": "t", "fitted_on": "test", "decay": 0.5, "log_scale": 4.0, "w
         ([(0, 4)], [(0, 4)], 4, 4, False, True),  # the effect itself, posted again
         ([(0, 1.5)], [(0, 1.5)], 1.5, 1.5, False, True),
         ([(0, 2)], [(50, 52)], 2, 180, False, False),  # two seconds: a sample
-        ([(4 * k, 4 * k + 4) for k in range(20)], [(10, 14)] * 20, 80, 180, False, False),  # one bar, twenty times
+        # one bar, twenty times
+        ([(4 * k, 4 * k + 4) for k in range(20)], [(10, 14)] * 20, 80, 180, False, False),
         ([(0, 60)], [(0, 60)], 60, 60, True, False),  # the loop under two songs
     ],
 )
@@ -34,7 +42,9 @@ def test_copies_and_partial_matches(
     repeating: bool,
     copy: bool,
 ) -> None:
-    judged = judge(query, reference, query_s=query_s, reference_s=reference_s, share=0.9, repeating=repeating)
+    judged = judge(
+        query, reference, query_s=query_s, reference_s=reference_s, share=0.9, repeating=repeating
+    )
     assert (judged.similarity >= 0.95) is copy and judged.partial is not copy
     assert 0.6 <= judged.similarity <= 1.0
 
@@ -42,7 +52,9 @@ def test_copies_and_partial_matches(
 def test_what_is_owed_falls_with_the_part_that_was_taken() -> None:
     def similarity(start: float, seconds: float, query_s: float, reference_s: float) -> float:
         span = [(start, start + seconds)]
-        return judge(span, span, query_s=query_s, reference_s=reference_s, share=0.9, repeating=False).similarity
+        return judge(
+            span, span, query_s=query_s, reference_s=reference_s, share=0.9, repeating=False
+        ).similarity
 
     assert similarity(0, 180, 180, 180) == pytest.approx(0.95 + 0.05 * 0.9)
     short_in_long, long_has_short = similarity(0, 20, 3600, 20), similarity(0, 20, 20, 3600)
@@ -57,15 +69,21 @@ def test_what_is_owed_falls_with_the_part_that_was_taken() -> None:
 def test_more_coverage_and_more_fidelity_never_lower_it() -> None:
     def similarity(seconds: float, share: float) -> float:
         span = [(0.0, seconds)]
-        return judge(span, span, query_s=60, reference_s=60, share=share, repeating=False).similarity
+        return judge(
+            span, span, query_s=60, reference_s=60, share=share, repeating=False
+        ).similarity
 
     rising = [similarity(s, 0.8) for s in range(1, 61)]
     assert rising == sorted(rising)
-    assert similarity(60, 0.1) < similarity(60, 0.2) < similarity(60, 0.9) < similarity(60, 1.0) == 1.0
+    assert (
+        similarity(60, 0.1) < similarity(60, 0.2) < similarity(60, 0.9) < similarity(60, 1.0) == 1.0
+    )
 
 
 def test_an_arrangement_is_not_the_recording() -> None:
-    judged = judge([(0, 110)], [(0, 110)], query_s=120, reference_s=130, share=0.13, repeating=False)
+    judged = judge(
+        [(0, 110)], [(0, 110)], query_s=120, reference_s=130, share=0.13, repeating=False
+    )
     assert judged.partial and judged.similarity < 0.95 and "too little sound" in judged.why
 
 
@@ -79,16 +97,22 @@ def test_p_false_falls_with_evidence_and_decides() -> None:
     assert table.p_false(0.0) == 1.0
     assert table.p_false(table.proven_at) == pytest.approx(1e-6)
     assert table.p_false(100.0) == pytest.approx(math.exp(-46.0))
-    assert table.p_false(50.0, 75.0) == pytest.approx(10 * table.p_false(50.0, 7.5))  # ten times as many places
+    # ten times as many places
+    assert table.p_false(50.0, 75.0) == pytest.approx(10 * table.p_false(50.0, 7.5))
     assert table.p_false(50.0, 2.0) == table.p_false(50.0)
     assert unproven(1.0) == 0.0 and unproven(1e-5) == pytest.approx(0.5, abs=1e-4)
     assert "no measured rate" in table.statement
     measured = parse_calibration(TABLE | {"null_windows": 20_000, "largest_null": 21.0})
-    assert "20,000" in measured.statement and "21" in measured.statement and "1,000,000" in measured.statement
+    assert (
+        "20,000" in measured.statement
+        and "21" in measured.statement
+        and "1,000,000" in measured.statement
+    )
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"decay": 0.0}, {"window_s": 0.0}, {"decay": -1.0}, {"proven_p": 0.0}, {"largest_null": 90.0}]
+    "wrong",
+    [{"decay": 0.0}, {"window_s": 0.0}, {"decay": -1.0}, {"proven_p": 0.0}, {"largest_null": 90.0}],
 )
 def test_a_table_that_would_accuse_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"tail|never registered"):

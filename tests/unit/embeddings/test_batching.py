@@ -1,4 +1,6 @@
-"""Calls of several threads are joined, answered in order, and fail alone only where they were alone."""
+"""Calls of several threads are joined, answered in order, and fail alone only where they were
+alone.
+"""
 
 import threading
 import time

@@ -28,7 +28,9 @@ def originals(analyzer: ImageAnalyzer) -> dict[str, ImageFingerprint]:
 
 
 @pytest.mark.parametrize("edit", PLAIN_EDITS)
-def test_plain_copies_are_proven(analyzer: ImageAnalyzer, originals: dict[str, ImageFingerprint], edit: str) -> None:
+def test_plain_copies_are_proven(
+    analyzer: ImageAnalyzer, originals: dict[str, ImageFingerprint], edit: str
+) -> None:
     for name in COPIED:
         copy = analyzer.fingerprint(as_picture(PLAIN_EDITS[edit](photograph(name))))
         match = analyzer.verify(copy, originals[name].proxy)
@@ -37,7 +39,9 @@ def test_plain_copies_are_proven(analyzer: ImageAnalyzer, originals: dict[str, I
             assert match.similarity >= 0.99, (name, match)
 
 
-def test_different_pictures_stay_silent(analyzer: ImageAnalyzer, originals: dict[str, ImageFingerprint]) -> None:
+def test_different_pictures_stay_silent(
+    analyzer: ImageAnalyzer, originals: dict[str, ImageFingerprint]
+) -> None:
     for (_, a), (_, b) in itertools.combinations(originals.items(), 2):
         match = analyzer.verify(a, b.proxy)
         assert not match.verified and match.similarity < 0.70, match
@@ -46,7 +50,9 @@ def test_different_pictures_stay_silent(analyzer: ImageAnalyzer, originals: dict
 def test_two_photographs_of_one_scene_are_not_a_copy(
     analyzer: ImageAnalyzer, originals: dict[str, ImageFingerprint]
 ) -> None:
-    match = analyzer.verify(originals["motorcycle_left.png"], originals["motorcycle_right.png"].proxy)
+    match = analyzer.verify(
+        originals["motorcycle_left.png"], originals["motorcycle_right.png"].proxy
+    )
     assert match.inliers > 50, "the stereo pair should align well: that is what makes it hard"
     assert not match.verified
 
@@ -55,7 +61,9 @@ def test_a_mirrored_copy_is_found_and_said_to_be_mirrored(
     analyzer: ImageAnalyzer, originals: dict[str, ImageFingerprint]
 ) -> None:
     mirrored = photograph("coffee.png").transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    match = analyzer.verify(analyzer.fingerprint(as_picture(mirrored)), originals["coffee.png"].proxy)
+    match = analyzer.verify(
+        analyzer.fingerprint(as_picture(mirrored)), originals["coffee.png"].proxy
+    )
     assert match.verified and match.mirrored and match.similarity > 0.99
 
 
@@ -67,17 +75,24 @@ def test_similarity_falls_with_the_share_that_is_used(
     for covered in (0.0, 0.15, 0.3, 0.5):
         image = original.copy()
         image.paste(other.crop((0, 0, image.width, round(image.height * covered))), (0, 0))
-        match = analyzer.verify(analyzer.fingerprint(as_picture(image)), originals["astronaut.png"].proxy)
+        match = analyzer.verify(
+            analyzer.fingerprint(as_picture(image)), originals["astronaut.png"].proxy
+        )
         assert match.verified, (covered, match)
         similarities.append(match.similarity)
     assert similarities == sorted(similarities, reverse=True)
     assert similarities[0] > 0.998 and similarities[3] < 0.98
 
 
-def test_the_matched_regions_say_where(analyzer: ImageAnalyzer, originals: dict[str, ImageFingerprint]) -> None:
+def test_the_matched_regions_say_where(
+    analyzer: ImageAnalyzer, originals: dict[str, ImageFingerprint]
+) -> None:
     ground = photograph("gravel.png").resize((900, 900))
-    ground.paste(photograph("astronaut.png").resize((450, 450)), (450, 0))  # the upper right quarter
-    match = analyzer.verify(analyzer.fingerprint(as_picture(ground)), originals["astronaut.png"].proxy)
+    # the upper right quarter
+    ground.paste(photograph("astronaut.png").resize((450, 450)), (450, 0))
+    match = analyzer.verify(
+        analyzer.fingerprint(as_picture(ground)), originals["astronaut.png"].proxy
+    )
     assert match.verified
     x, y = np.array(match.query_region).T
     assert x.min() == pytest.approx(0.5, abs=0.03) and x.max() == pytest.approx(1.0, abs=0.03)
@@ -85,7 +100,9 @@ def test_the_matched_regions_say_where(analyzer: ImageAnalyzer, originals: dict[
     assert match.reference_coverage > 0.9 and 0.15 < match.query_coverage < 0.35
 
 
-def test_a_verdict_repeats_and_is_plain_json(analyzer: ImageAnalyzer, originals: dict[str, ImageFingerprint]) -> None:
+def test_a_verdict_repeats_and_is_plain_json(
+    analyzer: ImageAnalyzer, originals: dict[str, ImageFingerprint]
+) -> None:
     copy = analyzer.fingerprint(as_picture(re_encoded(photograph("chelsea.png"))))
     again = ImageAnalyzer.load(clip=None)
     first = analyzer.verify(copy, originals["chelsea.png"].proxy).as_json()
@@ -95,7 +112,9 @@ def test_a_verdict_repeats_and_is_plain_json(analyzer: ImageAnalyzer, originals:
     assert analyzer.model_digest == again.model_digest and len(again.model_digest) == 32
 
 
-def test_fingerprints_are_small_and_searchable(originals: dict[str, ImageFingerprint], analyzer: ImageAnalyzer) -> None:
+def test_fingerprints_are_small_and_searchable(
+    originals: dict[str, ImageFingerprint], analyzer: ImageAnalyzer
+) -> None:
     mirrored = photograph("coffee.png").transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     views = analyzer.fingerprint(as_picture(mirrored)).query_views
     stored = originals["coffee.png"]
@@ -109,7 +128,9 @@ def text_card(ground: Colour = (250, 250, 248), ink: Colour = (20, 20, 20)) -> I
     image = Image.new("RGB", (800, 600), ground)
     draw = ImageDraw.Draw(image)
     for line in range(9):
-        draw.text((60, 40 + 58 * line), "to be or not to be, that is the question", fill=ink, font_size=36)
+        draw.text(
+            (60, 40 + 58 * line), "to be or not to be, that is the question", fill=ink, font_size=36
+        )
     return image
 
 
@@ -129,7 +150,9 @@ def test_two_horizons_are_not_a_copy_even_with_a_sticker_on_one(analyzer: ImageA
     stickered = horizon(230, 40)
     stickered.paste(photograph("coffee.png").resize((110, 90)), (50, 40))
     for image in (horizon(230, 40), stickered):
-        assert not analyzer.verify(analyzer.fingerprint(as_picture(image)), reference.proxy).verified
+        assert not analyzer.verify(
+            analyzer.fingerprint(as_picture(image)), reference.proxy
+        ).verified
 
 
 @pytest.mark.parametrize(
@@ -154,7 +177,9 @@ def test_photographs_are_not_too_plain(originals: dict[str, ImageFingerprint]) -
     assert {name: f.too_plain for name, f in originals.items() if f.too_plain} == {}
 
 
-@pytest.mark.parametrize("proxy", [b"", b"nonsense", b"OPXI\x01" + bytes(40), b"OPXI\xc8" + bytes(40)])
+@pytest.mark.parametrize(
+    "proxy", [b"", b"nonsense", b"OPXI\x01" + bytes(40), b"OPXI\xc8" + bytes(40)]
+)
 def test_an_unreadable_proxy_is_named(
     analyzer: ImageAnalyzer, originals: dict[str, ImageFingerprint], proxy: bytes
 ) -> None:

@@ -25,7 +25,9 @@ def warped(image: Image.Image, transform: np.ndarray) -> np.ndarray:  # type: ig
     return np.asarray(
         image.convert("L")
         .resize((480, 360))
-        .transform((480, 360), Image.Transform.AFFINE, back[:2].reshape(-1), Image.Resampling.BICUBIC)
+        .transform(
+            (480, 360), Image.Transform.AFFINE, back[:2].reshape(-1), Image.Resampling.BICUBIC
+        )
     )
 
 
@@ -63,7 +65,9 @@ def test_a_small_misalignment_is_mended() -> None:
 
 
 def test_strangers_agree_almost_nowhere() -> None:
-    report = compare_blocks(grey(photograph("coffee.png")), grey(photograph("astronaut.png")), np.eye(3))
+    report = compare_blocks(
+        grey(photograph("coffee.png")), grey(photograph("astronaut.png")), np.eye(3)
+    )
     assert report is not None
     assert report.agrees.sum() < 0.05 * (report.inside & report.textured).sum()
 
@@ -81,12 +85,16 @@ def test_text_is_not_photographic_and_texture_is() -> None:
     for line in range(10):
         draw.text((10, 10 + 30 * line), "words are shared by strangers", fill=15, font_size=22)
     text = block_photographic(np.asarray(card, np.float32), 16)
-    texture = block_photographic(np.asarray(photograph("gravel.png").convert("L").resize((320, 320)), np.float32), 16)
+    texture = block_photographic(
+        np.asarray(photograph("gravel.png").convert("L").resize((320, 320)), np.float32), 16
+    )
     assert text.mean() < 0.15 and texture.mean() > 0.6
 
 
 def test_a_straight_edge_has_no_corner_strength_and_texture_has() -> None:
-    edge = np.repeat(np.where(np.arange(64) < 30, 40.0, 200.0)[:, None], 64, axis=1).astype(np.float32)
+    edge = np.repeat(np.where(np.arange(64) < 30, 40.0, 200.0)[:, None], 64, axis=1).astype(
+        np.float32
+    )
     assert corner_strength(edge, 16).max() < 0.01
     gravel = np.asarray(photograph("gravel.png").convert("L").resize((320, 320)), np.float32)
     assert corner_strength(gravel, 16).min() > 2.0
@@ -119,7 +127,10 @@ def test_what_moved_by_its_depth_is_displaced_and_what_is_covered_is_not() -> No
     stepped_aside[:, 220:] = scene[:, 205:-15]
     report = compare_blocks(stepped_aside, scene, np.eye(3))
     assert report is not None
-    assert report.displaced.sum() > 0.3 * (report.inside & report.textured).sum() and report.agrees.sum() > 50
+    assert (
+        report.displaced.sum() > 0.3 * (report.inside & report.textured).sum()
+        and report.agrees.sum() > 50
+    )
     covered = scene.copy()
     covered[:, 220:] = grey(photograph("coffee.png"))[:, 220:]
     report = compare_blocks(covered, scene, np.eye(3))
@@ -140,8 +151,12 @@ def test_a_pattern_that_repeats_is_not_displaced_where_it_is_covered() -> None:
 
 def test_what_looks_the_same_when_moved_along_itself_proves_nothing() -> None:
     rng = np.random.default_rng(5)
-    planks = np.repeat(rng.integers(40, 210, (60, 1)), 6, axis=0).repeat(480, axis=1).astype(np.float32)
-    noisy = [np.clip(planks + rng.normal(0, 12, planks.shape), 0, 255).astype(np.uint8) for _ in range(2)]
+    planks = (
+        np.repeat(rng.integers(40, 210, (60, 1)), 6, axis=0).repeat(480, axis=1).astype(np.float32)
+    )
+    noisy = [
+        np.clip(planks + rng.normal(0, 12, planks.shape), 0, 255).astype(np.uint8) for _ in range(2)
+    ]
     report = compare_blocks(noisy[0], noisy[1], np.eye(3))
     assert report is not None
     assert (report.ncc > 0.8).mean() > 0.9
@@ -154,7 +169,10 @@ def test_a_key_point_found_elsewhere_counts_only_where_its_block_does_not_agree(
     covered[:, 240:] = 128
     report = compare_blocks(covered, scene, np.eye(3))
     assert report is not None
-    none, points = np.zeros((0, 2), np.float32), np.array([[100, 100], [120, 200], [400, 100]], np.float32)
+    none, points = (
+        np.zeros((0, 2), np.float32),
+        np.array([[100, 100], [120, 200], [400, 100]], np.float32),
+    )
     assert displaced_points(Alignment(np.eye(3), none, none, points), report) == 1.0
     assert displaced_points(Alignment(np.eye(3), none, none, none), report) == 0.0
 
@@ -178,9 +196,16 @@ def test_a_tilt_that_key_points_missed_is_mended() -> None:
         ({"parallax": 0.1, "displaced": 5.0}, False),
     ],
 )
-def test_what_may_be_a_second_photograph_is_never_proven(change: dict[str, float], second_view: bool) -> None:
+def test_what_may_be_a_second_photograph_is_never_proven(
+    change: dict[str, float], second_view: bool
+) -> None:
     table = load_calibration()
-    plenty = dict.fromkeys(table.weights, 5.0) | {"whole": 1.5, "parallax": 0.0, "inliers": 100.0, "displaced": 0.0}
+    plenty = dict.fromkeys(table.weights, 5.0) | {
+        "whole": 1.5,
+        "parallax": 0.0,
+        "inliers": 100.0,
+        "displaced": 0.0,
+    }
     scores = plenty | change
     assert is_second_view(scores) == second_view
     assert (weigh(scores, table) >= table.proven_at) != second_view

@@ -1,5 +1,5 @@
-"""The CLIP channel on its real code path: real architecture, generated weights saved to a file (the id says
-so).
+"""The CLIP channel on its real code path: real architecture, generated weights saved to a file (the
+id says so).
 """
 
 from pathlib import Path
@@ -23,11 +23,15 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> ClipWeights:
 
     torch.manual_seed(7)
     path = tmp_path_factory.mktemp("clip") / "generated.safetensors"
-    save_file(open_clip.create_model("ViT-B-32", pretrained=None, load_weights=False).state_dict(), path)
+    save_file(
+        open_clip.create_model("ViT-B-32", pretrained=None, load_weights=False).state_dict(), path
+    )
     return ClipWeights(path=path, tag="generated-for-tests")
 
 
-def test_embeddings_are_unit_vectors_under_an_id_that_names_the_weights(generated: ClipWeights) -> None:
+def test_embeddings_are_unit_vectors_under_an_id_that_names_the_weights(
+    generated: ClipWeights,
+) -> None:
     analyzer = ImageAnalyzer.load(clip=generated)
     state = analyzer.channels["clip"]
     assert state.on and "generated-for-tests" in state.model_id and state.dimensions == 512
@@ -42,11 +46,15 @@ def test_a_batch_equals_one_by_one_and_the_models_own_forward(generated: ClipWei
     import torch
 
     encoder = ClipEncoder(resolve_clip(generated))
-    pictures = [np.asarray(photograph(name)) for name in ("coffee.png", "chelsea.png", "astronaut.png")]
+    pictures = [
+        np.asarray(photograph(name)) for name in ("coffee.png", "chelsea.png", "astronaut.png")
+    ]
     batch = encoder.embed(pictures)
     singles = np.concatenate([encoder.embed([picture]) for picture in pictures])
     assert np.abs(batch - singles).max() < 1e-5
-    model, _, transform = open_clip.create_model_and_transforms("ViT-B-32", pretrained=str(generated.path))
+    model, _, transform = open_clip.create_model_and_transforms(
+        "ViT-B-32", pretrained=str(generated.path)
+    )
     with torch.inference_mode():
         theirs = model.eval().encode_image(
             torch.stack([transform(Image.fromarray(p)) for p in pictures]), normalize=True
@@ -54,7 +62,9 @@ def test_a_batch_equals_one_by_one_and_the_models_own_forward(generated: ClipWei
     assert (batch * theirs.numpy()).sum(axis=1).min() > 0.9999
 
 
-@pytest.mark.parametrize("size", [(640, 427), (300, 900), (224, 224), (100, 50), (225, 224), (333, 777)])
+@pytest.mark.parametrize(
+    "size", [(640, 427), (300, 900), (224, 224), (100, 50), (225, 224), (333, 777)]
+)
 def test_preprocessing_is_open_clips_own(size: tuple[int, int]) -> None:
     from open_clip.transform import image_transform
 

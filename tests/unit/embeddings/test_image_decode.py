@@ -35,7 +35,12 @@ def quadrants(size: tuple[int, int] = (120, 80)) -> Image.Image:
 
 def png_header_only(width: int, height: int) -> bytes:
     def chunk(kind: bytes, payload: bytes) -> bytes:
-        return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", zlib.crc32(kind + payload))
+        return (
+            struct.pack(">I", len(payload))
+            + kind
+            + payload
+            + struct.pack(">I", zlib.crc32(kind + payload))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
@@ -46,7 +51,9 @@ def png_header_only(width: int, height: int) -> bytes:
     )
 
 
-@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM"])
+@pytest.mark.parametrize(
+    "format_name", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM"]
+)
 def test_every_format_gives_the_same_colours(tmp_path: Path, format_name: str) -> None:
     picture = decode(tmp_path, quadrants(), format_name)
     assert picture.pixels.shape == (80, 120, 3) and picture.pixels.dtype == np.uint8
@@ -93,14 +100,23 @@ def test_the_pixel_limit_is_the_callers(tmp_path: Path) -> None:
         decode(tmp_path, quadrants(), "PNG", DecodeLimits(max_pixels=9000))
 
 
-@pytest.mark.parametrize(("orientation", "corner"), [(1, (0, 0)), (3, (1, 1)), (6, (0, 1)), (8, (1, 0))])
-def test_exif_orientation_is_applied(tmp_path: Path, orientation: int, corner: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("orientation", "corner"), [(1, (0, 0)), (3, (1, 1)), (6, (0, 1)), (8, (1, 0))]
+)
+def test_exif_orientation_is_applied(
+    tmp_path: Path, orientation: int, corner: tuple[int, int]
+) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     picture = decode(tmp_path, quadrants(), "JPEG", exif=exif, quality=95)
     assert (picture.width, picture.height) == ((120, 80) if orientation in (1, 3) else (80, 120))
     height, width = picture.pixels.shape[:2]
-    assert picture.pixels[int((0.1 + 0.8 * corner[0]) * height), int((0.1 + 0.8 * corner[1]) * width)][1] < 100
+    assert (
+        picture.pixels[int((0.1 + 0.8 * corner[0]) * height), int((0.1 + 0.8 * corner[1]) * width)][
+            1
+        ]
+        < 100
+    )
 
 
 def test_cmyk(tmp_path: Path) -> None:
@@ -134,10 +150,16 @@ def test_a_white_logo_on_nothing_is_laid_on_black(tmp_path: Path) -> None:
 
 def test_a_colour_profile_is_converted_and_a_broken_one_noted(tmp_path: Path) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-    picture = decode(tmp_path, quadrants(), "PNG", icc_profile=profile)  # a LAB profile on RGB pixels cannot apply
+    # a LAB profile on RGB pixels cannot apply
+    picture = decode(tmp_path, quadrants(), "PNG", icc_profile=profile)
     assert "an unreadable colour profile was ignored" in picture.notes
     sound = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    assert np.abs(decode(tmp_path, quadrants(), "PNG", icc_profile=sound).pixels[10, 10].astype(int) - RED).max() <= 2
+    assert (
+        np.abs(
+            decode(tmp_path, quadrants(), "PNG", icc_profile=sound).pixels[10, 10].astype(int) - RED
+        ).max()
+        <= 2
+    )
 
 
 @pytest.mark.parametrize("format_name", ["GIF", "WEBP", "PNG", "TIFF"])
@@ -149,8 +171,12 @@ def test_the_first_frame_is_judged_and_noted(tmp_path: Path, format_name: str) -
 
 
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG"])
-def test_large_pictures_are_reduced_but_keep_their_stated_size(tmp_path: Path, format_name: str) -> None:
-    picture = decode(tmp_path, quadrants((3000, 2000)), format_name, DecodeLimits(working_side_px=500))
+def test_large_pictures_are_reduced_but_keep_their_stated_size(
+    tmp_path: Path, format_name: str
+) -> None:
+    picture = decode(
+        tmp_path, quadrants((3000, 2000)), format_name, DecodeLimits(working_side_px=500)
+    )
     assert (picture.width, picture.height) == (3000, 2000)
     assert max(picture.pixels.shape) == 500
     assert np.abs(picture.pixels[10, 10].astype(int) - RED).max() < 12

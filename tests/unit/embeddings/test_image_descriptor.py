@@ -1,4 +1,6 @@
-"""The shipped copy descriptor: pinned, deterministic, and nearer to edited copies than to anything else."""
+"""The shipped copy descriptor: pinned, deterministic, and nearer to edited copies than to
+anything else.
+"""
 
 import hashlib
 from importlib import resources

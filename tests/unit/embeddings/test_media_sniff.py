@@ -58,7 +58,9 @@ MP4 = box(b"ftyp", b"isom\x00\x00\x02\x00isomiso2mp41")
         (b"RIFF\x00\x10\x00\x00AVI LIST" + bytes(64), "video", "video/x-msvideo"),
     ],
 )
-def test_content_tells_the_type_whatever_the_name(tmp_path: Path, content: bytes, media_type: str, mime: str) -> None:
+def test_content_tells_the_type_whatever_the_name(
+    tmp_path: Path, content: bytes, media_type: str, mime: str
+) -> None:
     path = tmp_path / "holiday.txt"
     path.write_bytes(content)
     found = sniff(path)
@@ -76,7 +78,9 @@ def test_content_tells_the_type_whatever_the_name(tmp_path: Path, content: bytes
         (b"PK\x03\x04" + bytes(60), "no picture"),
     ],
 )
-def test_what_is_no_media_is_refused_in_plain_words(tmp_path: Path, content: bytes, words: str) -> None:
+def test_what_is_no_media_is_refused_in_plain_words(
+    tmp_path: Path, content: bytes, words: str
+) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(content)
     with pytest.raises(UnsupportedMedia, match=words) as caught:

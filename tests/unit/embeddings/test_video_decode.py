@@ -1,4 +1,6 @@
-"""Real small files: what is kept of them, when it was shown, and what is said where they are broken."""
+"""Real small files: what is kept of them, when it was shown, and what is said where they are
+broken.
+"""
 
 import itertools
 from collections.abc import Callable
@@ -10,7 +12,13 @@ import numpy as np
 import pytest
 from support import clips
 
-from embeddings.errors import CorruptMedia, EmptyMedia, MediaTooLarge, MediaTooLong, UnsupportedMedia
+from embeddings.errors import (
+    CorruptMedia,
+    EmptyMedia,
+    MediaTooLarge,
+    MediaTooLong,
+    UnsupportedMedia,
+)
 from embeddings.video.decode import probe_video, read_moment, read_poster, read_video
 from embeddings.video.limits import VideoLimits
 
@@ -18,7 +26,9 @@ RATE = 8000
 
 
 def tone(seconds: float) -> tuple[np.ndarray, int]:
-    return (0.3 * np.sin(2 * np.pi * 330 * np.arange(round(seconds * RATE)) / RATE)).astype(np.float32), RATE
+    return (0.3 * np.sin(2 * np.pi * 330 * np.arange(round(seconds * RATE)) / RATE)).astype(
+        np.float32
+    ), RATE
 
 
 def numbered(count: int) -> list[clips.Frame]:
@@ -47,7 +57,9 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 def test_one_frame_a_second_under_its_true_time(write: Callable[..., Path]) -> None:
     read = read_video(write(clips.scene("coffee.png", 25)))
-    assert [round(sample.time_s, 2) for sample in read.samples] == pytest.approx(list(range(25)), abs=0.21)
+    assert [round(sample.time_s, 2) for sample in read.samples] == pytest.approx(
+        list(range(25)), abs=0.21
+    )
     assert sum(sample.span_s for sample in read.samples) == pytest.approx(25.0, abs=0.11)
     assert read.interval_s == 1.0 and read.duration_s == pytest.approx(25.0, abs=0.11)
     assert (read.width, read.height) == clips.SIZE and read.samples[0].pixels.shape == (180, 320, 3)
@@ -59,13 +71,17 @@ def test_short_clips_are_looked_at_twice_a_second(write: Callable[..., Path]) ->
 
 
 def test_every_frame_shows_what_was_on_display(write: Callable[..., Path]) -> None:
-    # At 2 fps half the frames are asked for; none of them is skipped as unreferenced in an all-key-frame file.
+    # At 2 fps half the frames are asked for; none of them is skipped as unreferenced in an
+    # all-key-frame file.
     read = read_video(write(numbered(50), fps=2, gop=1))
-    assert [number_of(s.pixels) for s in read.samples] == pytest.approx([at % 30 for at in range(0, 50, 2)], abs=1)
+    assert [number_of(s.pixels) for s in read.samples] == pytest.approx(
+        [at % 30 for at in range(0, 50, 2)], abs=1
+    )
 
 
 def test_a_slide_show_keeps_each_slide_with_its_span(write: Callable[..., Path]) -> None:
-    times = [0.0, 0.1, 0.2, 9.0, 9.05, 21.0]  # the third slide appears after the first moment looked at
+    # the third slide appears after the first moment looked at
+    times = [0.0, 0.1, 0.2, 9.0, 9.05, 21.0]
     read = read_video(write(numbered(6), times=times, gop=1), VideoLimits(short_s=0))
     kept = {round(s.time_s, 2): (number_of(s.pixels), round(s.span_s, 1)) for s in read.samples}
     assert kept[0.0][0] == 0 and kept[0.2] == (2, 8.8)
@@ -78,7 +94,9 @@ def test_a_long_video_is_spread_over_its_whole_length(write: Callable[..., Path]
     assert [s.time_s for s in read.samples] == pytest.approx(list(np.arange(0, 50, 4.0)), abs=0.25)
 
 
-def test_a_length_that_no_header_tells_is_thinned_while_reading(tmp_path: Path, write: Callable[..., Path]) -> None:
+def test_a_length_that_no_header_tells_is_thinned_while_reading(
+    tmp_path: Path, write: Callable[..., Path]
+) -> None:
     stream = tmp_path / "live.mkv"
     path = write(clips.scene("coffee.png", 40))
     # As a browser records: what cannot seek back cannot write the length into the header.
@@ -93,7 +111,9 @@ def test_a_length_that_no_header_tells_is_thinned_while_reading(tmp_path: Path, 
                 packet.stream = copied
                 live.mux(packet)
     seen: list[tuple[float, float]] = []
-    read = read_video(stream, VideoLimits(max_frames=12), progress=lambda done, total: seen.append((done, total)))
+    read = read_video(
+        stream, VideoLimits(max_frames=12), progress=lambda done, total: seen.append((done, total))
+    )
     assert len(read.samples) <= 12 and read.interval_s >= 2.0
     assert {total for _, total in seen} == {0.0}, "no length is made up"
     gaps = np.diff([s.time_s for s in read.samples])
@@ -110,7 +130,13 @@ def test_sparse_key_frames_are_enough_for_a_sparse_look(write: Callable[..., Pat
 
 @pytest.mark.parametrize(
     ("name", "codec"),
-    [("a.mp4", "mpeg4"), ("a.webm", "libvpx"), ("a.avi", "mjpeg"), ("a.mkv", "libx264"), ("a.mpg", "mpeg2video")],
+    [
+        ("a.mp4", "mpeg4"),
+        ("a.webm", "libvpx"),
+        ("a.avi", "mjpeg"),
+        ("a.mkv", "libx264"),
+        ("a.mpg", "mpeg2video"),
+    ],
 )
 def test_codecs_and_containers(write: Callable[..., Path], name: str, codec: str) -> None:
     frames = clips.scene("chelsea.png", 3, fps=25)
@@ -132,29 +158,45 @@ def test_the_rotation_flag_turns_the_picture(tmp_path: Path, write: Callable[...
 
 
 def _with_quarter_turn(mp4: bytes) -> bytes:
-    """Set the matrix of the first track header to a quarter turn clockwise (ISO/IEC 14496-12, 8.3.2)."""
+    """Set the matrix of the first track header to a quarter turn clockwise (ISO/IEC 14496-12,
+    8.3.2).
+    """
     at = mp4.index(b"tkhd")
     start = at + 4 + 4 + 20 + 8 + 8  # version and flags, times and ids, reserved, layer and volume
     one = (1 << 16).to_bytes(4, "big")
     minus = ((1 << 32) - (1 << 16)).to_bytes(4, "big")
     matrix = (
-        bytes(4) + one + bytes(4) + minus + bytes(4) + bytes(4) + bytes(4) + bytes(4) + (1 << 30).to_bytes(4, "big")
+        bytes(4)
+        + one
+        + bytes(4)
+        + minus
+        + bytes(4)
+        + bytes(4)
+        + bytes(4)
+        + bytes(4)
+        + (1 << 30).to_bytes(4, "big")
     )
     return mp4[:start] + matrix + mp4[start + 36 :]
 
 
-def test_the_sound_track_comes_out_in_the_same_pass(tmp_path: Path, write: Callable[..., Path]) -> None:
+def test_the_sound_track_comes_out_in_the_same_pass(
+    tmp_path: Path, write: Callable[..., Path]
+) -> None:
     target = tmp_path / "sound.mka"
     read = read_video(write(clips.scene("coffee.png", 5), sound=tone(5)), sound_to=target)
     assert read.has_sound
     with av.open(str(target)) as sound:
         samples = sum(frame.samples for frame in sound.decode(audio=0))
     assert samples / RATE == pytest.approx(5.0, abs=0.3)
-    silent = read_video(write(clips.scene("coffee.png", 2), "b.mp4"), sound_to=tmp_path / "none.mka")
+    silent = read_video(
+        write(clips.scene("coffee.png", 2), "b.mp4"), sound_to=tmp_path / "none.mka"
+    )
     assert not silent.has_sound and not (tmp_path / "none.mka").exists()
 
 
-def test_a_file_that_breaks_off_gives_what_it_has(tmp_path: Path, write: Callable[..., Path]) -> None:
+def test_a_file_that_breaks_off_gives_what_it_has(
+    tmp_path: Path, write: Callable[..., Path]
+) -> None:
     whole = write(clips.scene("coffee.png", 30), "a.mkv").read_bytes()
     broken = tmp_path / "broken.mkv"
     broken.write_bytes(whole[: len(whole) // 2])
@@ -163,8 +205,12 @@ def test_a_file_that_breaks_off_gives_what_it_has(tmp_path: Path, write: Callabl
     assert any("of the 30 s that the header promises" in note for note in read.notes), read.notes
 
 
-def test_damage_in_the_middle_is_skipped_and_said(tmp_path: Path, write: Callable[..., Path]) -> None:
-    content = bytearray(write(clips.scene("coffee.png", 20, fps=10), "a.avi", codec="mpeg4", gop=10).read_bytes())
+def test_damage_in_the_middle_is_skipped_and_said(
+    tmp_path: Path, write: Callable[..., Path]
+) -> None:
+    content = bytearray(
+        write(clips.scene("coffee.png", 20, fps=10), "a.avi", codec="mpeg4", gop=10).read_bytes()
+    )
     rng = np.random.default_rng(1)
     for at in rng.integers(len(content) // 3, len(content) // 2, 400):
         content[at] ^= 0xFF
@@ -198,19 +244,29 @@ def test_what_is_no_video_is_named(tmp_path: Path, write: Callable[..., Path]) -
 
 def test_limits_are_kept(write: Callable[..., Path]) -> None:
     path = write(clips.scene("coffee.png", 4))
-    for limits, error in ((VideoLimits(max_pixels=1000), MediaTooLarge), (VideoLimits(max_seconds=3), MediaTooLong)):
+    for limits, error in (
+        (VideoLimits(max_pixels=1000), MediaTooLarge),
+        (VideoLimits(max_seconds=3), MediaTooLong),
+    ):
         with pytest.raises(error):
             probe_video(path, limits)
         with pytest.raises(error):
             read_video(path, limits)
 
 
-def test_time_spent_on_decoding_is_limited(write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_spent_on_decoding_is_limited(
+    write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write(clips.scene("coffee.png", 30))
     ticks = itertools.count()
     monkeypatch.setattr("embeddings.work_time.time.monotonic", lambda: float(next(ticks)))
     assert read_video(path, VideoLimits(max_work_s=1000.0)).samples
-    for read in (read_video, probe_video, read_poster, lambda path, limits: read_moment(path, 29.0, limits)):
+    for read in (
+        read_video,
+        probe_video,
+        read_poster,
+        lambda path, limits: read_moment(path, 29.0, limits),
+    ):
         before = next(ticks)
         with pytest.raises(MediaTooLong, match="given up after 0 s"):
             read(path, VideoLimits(max_work_s=0.5))
@@ -237,5 +293,7 @@ def test_the_poster_is_not_the_black_beginning(write: Callable[..., Path]) -> No
 
 def test_progress_tells_the_seconds(write: Callable[..., Path]) -> None:
     seen: list[tuple[float, float]] = []
-    read_video(write(clips.scene("coffee.png", 6)), progress=lambda done, total: seen.append((done, total)))
+    read_video(
+        write(clips.scene("coffee.png", 6)), progress=lambda done, total: seen.append((done, total))
+    )
     assert seen == sorted(seen) and seen[-1] == pytest.approx((6.0, 6.0), abs=0.11)

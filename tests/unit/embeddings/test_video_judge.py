@@ -60,13 +60,19 @@ def test_pictures_that_make_a_copy_decide_and_sound_says_whether_it_agrees() -> 
     assert alone.similarity == pytest.approx(0.95 + 0.05 * 0.5)
     both = joined(judged(SEEN), SAME_SOUND)
     assert both.agreement == "agree" and both.similarity == alone.similarity and not both.sound_only
-    assert both.reason == "0:00–0:30 of this video is 0:30–1:00 of the earlier one; the sound agrees."
+    assert (
+        both.reason == "0:00–0:30 of this video is 0:30–1:00 of the earlier one; the sound agrees."
+    )
 
 
 def test_a_short_clip_of_a_long_film_owes_no_more_for_its_own_sound() -> None:
-    """A clip whose pictures are the film's: with the film's sound it is no larger a part of the film."""
+    """A clip whose pictures are the film's: with the film's sound it is no larger a part of the
+    film.
+    """
     clip = replace(SEEN, reference_start_s=30.0, reference_end_s=33.0, query_end_s=3.0)
-    mute, loud = (joined(judged(clip), sound, 3) for sound in (None, Sound(0.995, (Heard(0, 3, 30, 33),))))
+    mute, loud = (
+        joined(judged(clip), sound, 3) for sound in (None, Sound(0.995, (Heard(0, 3, 30, 33),)))
+    )
     assert loud.agreement == "agree" and loud.verified and not loud.sound_only
     assert loud.similarity == mute.similarity == pytest.approx(0.95 + 0.05 * 3 / 60)
 
@@ -85,7 +91,12 @@ def test_backwards_pictures_agree_with_sound_only_where_both_name_one_moment() -
 
 def test_sound_alone_is_a_copy_that_says_so() -> None:
     match = joined(judged(), SAME_SOUND)
-    assert match.verified and match.sound_only and match.agreement == "sound_only" and match.similarity == 0.98
+    assert (
+        match.verified
+        and match.sound_only
+        and match.agreement == "sound_only"
+        and match.similarity == 0.98
+    )
     assert (match.query_coverage, match.reference_coverage, match.matched_s) == (1.0, 0.5, 30.0)
     assert match.as_json()["segments"][0]["channel"] == "sound"
 
@@ -118,10 +129,14 @@ def test_only_the_ground_is_said_to_be_the_same() -> None:
 
 def test_overlapping_stretches_are_counted_once() -> None:
     match = joined(judged(SEEN, replace(SEEN, query_start_s=10.0, reference_start_s=40.0)))
-    assert match.query_coverage == 1.0 and match.reference_coverage == 0.5 and match.matched_s == 30.0
+    assert (
+        match.query_coverage == 1.0 and match.reference_coverage == 0.5 and match.matched_s == 30.0
+    )
 
 
 def test_the_curve_of_likeness_is_bounded() -> None:
-    pictures = replace(judged(SEEN), seconds=tuple(SecondScore(at / 10, at / 10, 1.0) for at in range(5000)))
+    pictures = replace(
+        judged(SEEN), seconds=tuple(SecondScore(at / 10, at / 10, 1.0) for at in range(5000))
+    )
     told = joined(pictures).as_json()["seconds"]
     assert len(told) <= MAX_SECONDS and told[0]["query_s"] == 0.0 and told[-1]["query_s"] > 480

@@ -17,7 +17,9 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[clips.Fra
 
 
 @pytest.mark.parametrize("at_s", [0.1, 5.0, 11.0, 99.0])
-def test_the_frame_on_display_is_read_wherever_it_lies(film: tuple[Path, list[clips.Frame]], at_s: float) -> None:
+def test_the_frame_on_display_is_read_wherever_it_lies(
+    film: tuple[Path, list[clips.Frame]], at_s: float
+) -> None:
     path, frames = film
     shown = read_moment(path, at_s)
     expected = np.asarray(frames[min(int(at_s * clips.FPS), len(frames) - 1)])

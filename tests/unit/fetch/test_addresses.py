@@ -10,7 +10,16 @@ from oracle.fetch import UriForbiddenAddress
 from oracle.fetch.addresses import check_addresses, is_allowed
 
 PUBLIC = ["8.8.8.8", "1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "::ffff:8.8.8.8"]
-PRIVATE = ["127.0.0.1", "127.9.9.9", "10.0.0.1", "172.16.0.1", "192.168.1.1", "::1", "fd12::1", "::ffff:10.0.0.1"]
+PRIVATE = [
+    "127.0.0.1",
+    "127.9.9.9",
+    "10.0.0.1",
+    "172.16.0.1",
+    "192.168.1.1",
+    "::1",
+    "fd12::1",
+    "::ffff:10.0.0.1",
+]
 NEVER = [
     "169.254.169.254",  # metadata of most clouds
     "168.63.129.16",  # of Azure, at a public address
@@ -65,6 +74,8 @@ def test_nothing_is_allowed_that_the_standard_library_calls_not_global(
 
 
 @given(ip_addresses(v=4))
-def test_an_ipv4_address_is_judged_alike_inside_an_ipv6_address(address: ipaddress.IPv4Address) -> None:
+def test_an_ipv4_address_is_judged_alike_inside_an_ipv6_address(
+    address: ipaddress.IPv4Address,
+) -> None:
     mapped = ipaddress.IPv6Address(f"::ffff:{address}")
     assert is_allowed(mapped, allow_private=False) == is_allowed(address, allow_private=False)

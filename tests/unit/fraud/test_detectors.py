@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from support.economy.small import PHONE, START_S, Scene
 
-from oracle.fraud.detectors import bulk_accounts, bursts, gifting, referrers, shared_devices, user_agents
+from oracle.fraud.detectors import (
+    bulk_accounts,
+    bursts,
+    gifting,
+    referrers,
+    shared_devices,
+    user_agents,
+)
 from oracle.fraud.detectors.bursts import WEEK_H, History
 from oracle.fraud.detectors.events import DAY_S, HOUR_S
 from oracle.fraud.detectors.referrers import Source, read_referrer
@@ -14,7 +21,8 @@ from oracle.fraud.detectors.user_agents import Oddity, judge_agent
 
 T = Thresholds()
 CHROME = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
+    " Chrome/131.0.0.0 Safari/537.36"
 )
 
 
@@ -23,20 +31,39 @@ CHROME = (
     [
         ("", Oddity.EMPTY),
         ("python-requests/2.31.0", Oddity.CRAWLER),
-        ("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", Oddity.CRAWLER),
-        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 HeadlessChrome/119.0.0.0 Safari/537.36", Oddity.CRAWLER),
-        ("Mozilla/5.0 (Linux; Android 13; iPhone) AppleWebKit/605.1.15 Version/17.0 Safari/604.1", Oddity.IMPOSSIBLE),
         (
-            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_1 like Mac OS X) AppleWebKit/537.36 (KHTML, like Gecko)"
-            " Chrome/119.0.0.0 Mobile Safari/537.36",
+            "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+            Oddity.CRAWLER,
+        ),
+        (
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 HeadlessChrome/119.0.0.0"
+            " Safari/537.36",
+            Oddity.CRAWLER,
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 13; iPhone) AppleWebKit/605.1.15 Version/17.0"
+            " Safari/604.1",
+            Oddity.IMPOSSIBLE,
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_1 like Mac OS X) AppleWebKit/537.36 (KHTML,"
+            " like Gecko) Chrome/119.0.0.0 Mobile Safari/537.36",
             Oddity.IMPOSSIBLE,
         ),
         (CHROME.replace("131", "28"), Oddity.ANTIQUE),
         (CHROME, None),
         (PHONE, None),
         (PHONE.replace("Version/17.1", "CriOS/131.0"), None),
-        ("Mozilla/5.0 (Linux; Android 14; K) AppleWebKit/537.36 Chrome/130.0.0.0 Mobile Safari/537.36", None),
-        ("Mozilla/5.0 (SMART-TV; Linux; Tizen 2.4.0) AppleWebKit/538.1 Version/2.4.0 TV Safari/538.1", None),
+        (
+            "Mozilla/5.0 (Linux; Android 14; K) AppleWebKit/537.36 Chrome/130.0.0.0 Mobile"
+            " Safari/537.36",
+            None,
+        ),
+        (
+            "Mozilla/5.0 (SMART-TV; Linux; Tizen 2.4.0) AppleWebKit/538.1 Version/2.4.0 TV"
+            " Safari/538.1",
+            None,
+        ),
     ],
 )
 def test_which_agents_are_odd(agent: str, why: Oddity | None) -> None:
@@ -44,7 +71,12 @@ def test_which_agents_are_odd(agent: str, why: Oddity | None) -> None:
 
 
 def test_views_by_programs() -> None:
-    scene = Scene().views(0, range(100), agent="curl/8.4.0").views(0, range(100, 200)).views(1, range(200, 400))
+    scene = (
+        Scene()
+        .views(0, range(100), agent="curl/8.4.0")
+        .views(0, range(100, 200))
+        .views(1, range(200, 400))
+    )
     (found,) = user_agents.detect(scene.events(), T.user_agents)
     assert (found.subject.number, found.facts["count"], found.facts["total"]) == (0, 100, 200)
     assert found.score == pytest.approx(0.431, abs=0.001)  # Wilson's lower end of 100 / 200
@@ -81,7 +113,11 @@ def test_which_sources_are_false(text: str, kind: Source, host: str) -> None:
 
 
 def test_an_unknown_page_whose_visitors_do_not_watch() -> None:
-    scene = Scene().views(0, range(200), watched=0.03, referrer="strange.example/x").views(0, range(200, 500))
+    scene = (
+        Scene()
+        .views(0, range(200), watched=0.03, referrer="strange.example/x")
+        .views(0, range(200, 500))
+    )
     scene.views(1, range(500, 700), watched=0.4, referrer="friendly.example/x")
     (found,) = referrers.detect(scene.events(), T.referrers)
     assert (found.subject.number, found.facts["commonest_source"]) == (0, "strange.example")
@@ -90,25 +126,33 @@ def test_an_unknown_page_whose_visitors_do_not_watch() -> None:
 
 
 def test_traded_visits_are_beyond_doubt_when_they_are_most_of_the_traffic() -> None:
-    scene = Scene().views(0, range(400), watched=0.4, referrer="hitleap.com/").views(0, range(400, 480))
+    scene = (
+        Scene().views(0, range(400), watched=0.4, referrer="hitleap.com/").views(0, range(400, 480))
+    )
     (found,) = referrers.detect(scene.events(), T.referrers)
     assert found.beyond_doubt
     assert found.grounds == {Ground.SOURCES}
 
 
 def quiet_weeks(creators: int = 3, views: int = 5) -> History:
-    return History(np.arange(creators, dtype=np.int32), np.full((creators, 4 * WEEK_H), views, np.int32))
+    return History(
+        np.arange(creators, dtype=np.int32), np.full((creators, 4 * WEEK_H), views, np.int32)
+    )
 
 
 def test_a_burst_of_people_who_watch_is_no_signal() -> None:
     scene = Scene().views(0, range(1_000), watched=0.5, at_s=lambda n: 7 * HOUR_S + n)
-    scene.views(0, range(1_000, 1_400), watched=0.5, referrer="reddit.com/", at_s=lambda n: 7 * HOUR_S + n)
+    scene.views(
+        0, range(1_000, 1_400), watched=0.5, referrer="reddit.com/", at_s=lambda n: 7 * HOUR_S + n
+    )
     assert bursts.detect(scene.events(), quiet_weeks(), T.burst) == []
 
 
 def test_a_burst_of_people_who_do_not_watch() -> None:
     scene = Scene().views(0, range(1_000), watched=0.05, at_s=lambda n: 7 * HOUR_S + n)
-    scene.views(0, range(1_000, 1_400), watched=0.05, referrer="reddit.com/", at_s=lambda n: 7 * HOUR_S + n)
+    scene.views(
+        0, range(1_000, 1_400), watched=0.05, referrer="reddit.com/", at_s=lambda n: 7 * HOUR_S + n
+    )
     (found,) = bursts.detect(scene.events(), quiet_weeks(), T.burst)
     assert found.grounds == {Ground.RETENTION}
     assert found.divisible
@@ -131,7 +175,9 @@ def test_a_slow_lift_is_seen_by_its_days() -> None:
     assert level[1] > T.burst.cusum_alarm
 
 
-def make_group(scene: Scene, first: int, count: int, *, ip: int, shape: int, hours_ago: float = 30.0) -> range:
+def make_group(
+    scene: Scene, first: int, count: int, *, ip: int, shape: int, hours_ago: float = 30.0
+) -> range:
     for number in range(first, first + count):
         scene.sign_up(number, hours_ago=hours_ago + number % 7 / 10, ip=ip, shape=shape, agent=1)
     return range(first, first + count)
@@ -165,7 +211,11 @@ def test_a_busy_day_of_the_commonest_kind_of_account_is_no_group() -> None:
 def test_many_accounts_on_few_devices() -> None:
     scene = Scene().views(0, range(300), device=lambda a: 5_000 + a % 10).views(0, range(300, 400))
     (found,) = shared_devices.detect(scene.events(), T.shared_devices)
-    assert (found.facts["accounts"], found.facts["devices"], found.facts["per_device"]) == (300, 10, 30.0)
+    assert (found.facts["accounts"], found.facts["devices"], found.facts["per_device"]) == (
+        300,
+        10,
+        30.0,
+    )
     assert found.beyond_doubt
     assert (found.scope, found.sources) == ("device", tuple(range(5_000, 5_010)))
 
@@ -185,7 +235,11 @@ def test_gifts_from_crowded_devices_are_about_the_creator() -> None:
     for account in range(100, 130):
         scene.gift(account, 2, 1_000, device=7_000 + account % 2)
     (found,) = shared_devices.detect(scene.events(), T.shared_devices)
-    assert (found.subject.kind, found.subject.number, found.facts["value"]) == (SubjectKind.CREATOR, 2, 30_000)
+    assert (found.subject.kind, found.subject.number, found.facts["value"]) == (
+        SubjectKind.CREATOR,
+        2,
+        30_000,
+    )
 
 
 def test_money_that_goes_round() -> None:
@@ -195,7 +249,9 @@ def test_money_that_goes_round() -> None:
             scene.gift(giver, (giver + 1) % 3, 20_000, at_s=lap)
     found = gifting.detect(scene.events(), T.gifting)
     assert {s.subject.number for s in found} == {0, 1, 2}
-    assert all(s.beyond_doubt and s.facts["circle_size"] == 3 and s.facts["count"] == 60_000 for s in found)
+    assert all(
+        s.beyond_doubt and s.facts["circle_size"] == 3 and s.facts["count"] == 60_000 for s in found
+    )
 
 
 def test_two_friends_and_one_great_fan_are_no_circle() -> None:
@@ -236,9 +292,12 @@ def test_no_events_raise_nothing() -> None:
     none = History(np.zeros(0, np.int32), np.zeros((0, WEEK_H), np.int32))
     assert len(events) == 0
     for module, limits in (
-        (user_agents, T.user_agents), (referrers, T.referrers), (bulk_accounts, T.bulk_accounts),
-        (shared_devices, T.shared_devices), (gifting, T.gifting),
-    ):  # fmt: skip
+        (user_agents, T.user_agents),
+        (referrers, T.referrers),
+        (bulk_accounts, T.bulk_accounts),
+        (shared_devices, T.shared_devices),
+        (gifting, T.gifting),
+    ):
         assert module.detect(events, limits) == []
     assert bursts.candidates(events, T.burst).tolist() == []
     assert bursts.detect(events, none, T.burst) == []

@@ -21,12 +21,24 @@ NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
 
 def signal(
-    name: SignalName, *grounds: Ground, score: float = 0.8, sure: bool = False, subject: Subject = POST
+    name: SignalName,
+    *grounds: Ground,
+    score: float = 0.8,
+    sure: bool = False,
+    subject: Subject = POST,
 ) -> Signal:
     return Signal(
-        name, subject, score, frozenset(grounds), {}, "Something was seen.", 0, 1,
-        divisible=name is SignalName.BURST, beyond_doubt=sure,
-    )  # fmt: skip
+        name,
+        subject,
+        score,
+        frozenset(grounds),
+        {},
+        "Something was seen.",
+        0,
+        1,
+        divisible=name is SignalName.BURST,
+        beyond_doubt=sure,
+    )
 
 
 SOFTWARE = signal(SignalName.USER_AGENTS, Ground.SOFTWARE)
@@ -50,7 +62,9 @@ NEW_AND_UNWATCHED = signal(SignalName.BURST, Ground.NEW_ACCOUNTS, Ground.RETENTI
         (SOFTWARE, SOFTWARE, False),
     ],
 )
-def test_signals_confirm_each_other_only_on_different_grounds(a: Signal, b: Signal, confirm: bool) -> None:
+def test_signals_confirm_each_other_only_on_different_grounds(
+    a: Signal, b: Signal, confirm: bool
+) -> None:
     assert independent(a, b) is confirm
     assert independent(b, a) is confirm
 
@@ -75,7 +89,10 @@ def test_what_follows_from_signals(signals: list[Signal], action: Action | None)
 
 def test_signals_at_different_posts_do_not_add_up() -> None:
     other = signal(SignalName.SHARED_DEVICES, Ground.DEVICES, subject=Subject(SubjectKind.POST, 2))
-    assert [finding.action for finding in combine([SOFTWARE, other], LIMITS)] == [Action.WATCH, Action.WATCH]
+    assert [finding.action for finding in combine([SOFTWARE, other], LIMITS)] == [
+        Action.WATCH,
+        Action.WATCH,
+    ]
 
 
 def test_every_hold_can_end_without_anybody() -> None:
@@ -110,7 +127,11 @@ def test_the_end_of_a_hold_is_bounded_as_in_the_contract() -> None:
 
 def test_thresholds_survive_their_document() -> None:
     changed = Thresholds.from_json({"gifting": {"min_circle": 5}, "combine": {"freeze_days": 7}})
-    assert (changed.gifting.min_circle, changed.combine.freeze_days, changed.burst) == (5, 7, Thresholds().burst)
+    assert (changed.gifting.min_circle, changed.combine.freeze_days, changed.burst) == (
+        5,
+        7,
+        Thresholds().burst,
+    )
     assert Thresholds.from_json(changed.to_json()) == changed
 
 
@@ -152,7 +173,9 @@ def test_letters_name_case_and_reason_and_never_blame(template: templates.Templa
     assert "guidelines" not in template.body
 
 
-@pytest.mark.parametrize(("minor", "text"), [(0, "$0.00"), (5, "$0.05"), (123_456, "$1,234.56"), (-250, "-$2.50")])
+@pytest.mark.parametrize(
+    ("minor", "text"), [(0, "$0.00"), (5, "$0.05"), (123_456, "$1,234.56"), (-250, "-$2.50")]
+)
 def test_money_in_words(minor: int, text: str) -> None:
     assert statements.money(minor) == text
 

@@ -23,7 +23,15 @@ def test_no_cursor_is_the_top() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "x", "MjAyNg", "AAAA", "ü", write_cursor(AT.replace(tzinfo=None), UUID(int=1)), write_cursor(AT, b"xy")],
+    [
+        "",
+        "x",
+        "MjAyNg",
+        "AAAA",
+        "ü",
+        write_cursor(AT.replace(tzinfo=None), UUID(int=1)),
+        write_cursor(AT, b"xy"),
+    ],
 )
 def test_what_was_changed_is_refused(text: str) -> None:
     with pytest.raises(InvalidCursor):

@@ -16,7 +16,9 @@ ALICE, BOB, CAROL = 1, 2, 3
 ME = Subject(creator_id=BOB, registration=100)
 
 
-def match(similarity_bps: int, *, by: int | None = ALICE, at: int = 1, licensed: bool = False) -> Match:
+def match(
+    similarity_bps: int, *, by: int | None = ALICE, at: int = 1, licensed: bool = False
+) -> Match:
     return Match(UUID(int=at), by, at, similarity_bps, licensed)
 
 
@@ -27,7 +29,10 @@ def test_tier(row: dict[str, int]) -> None:
 
 @pytest.mark.parametrize("row", VECTORS["redirect"])
 def test_redirect(row: dict[str, int]) -> None:
-    assert decision.redirect_bps(row["similarityBps"], row["thresholdBps"], row["baseBps"]) == row["redirectBps"]
+    assert (
+        decision.redirect_bps(row["similarityBps"], row["thresholdBps"], row["baseBps"])
+        == row["redirectBps"]
+    )
 
 
 @pytest.mark.parametrize("row", VECTORS["redirectErrors"])
@@ -39,7 +44,15 @@ def test_redirect_refuses_what_is_outside_its_domain(row: dict[str, int]) -> Non
 
 @pytest.mark.parametrize(
     ("similarity", "bps"),
-    [(0.0, 0), (1.0, 10_000), (0.9451, 9_451), (0.94999999, 9_499), (0.95, 9_500), (0.29, 2_900), (0.57, 5_700)],
+    [
+        (0.0, 0),
+        (1.0, 10_000),
+        (0.9451, 9_451),
+        (0.94999999, 9_499),
+        (0.95, 9_500),
+        (0.29, 2_900),
+        (0.57, 5_700),
+    ],
 )
 def test_a_similarity_is_floored_once(similarity: float, bps: int) -> None:
     assert decision.similarity_to_bps(similarity) == bps
@@ -57,47 +70,128 @@ def plain(**changes: object) -> Subject:
 
 CASES = {
     "nothing found": (ME, [], Verdict.ORIGINAL, Reason.NO_MATCH, 0, None),
-    "0.92 is high and still original": (ME, [match(9_200)], Verdict.ORIGINAL, Reason.BELOW_THRESHOLD, 0, 1),
+    "0.92 is high and still original": (
+        ME,
+        [match(9_200)],
+        Verdict.ORIGINAL,
+        Reason.BELOW_THRESHOLD,
+        0,
+        1,
+    ),
     "at the threshold: derivative, nothing redirected": (
-        ME, [match(9_500)], Verdict.DERIVATIVE, Reason.COPY_OF_EARLIER, 0, 1,
+        ME,
+        [match(9_500)],
+        Verdict.DERIVATIVE,
+        Reason.COPY_OF_EARLIER,
+        0,
+        1,
     ),
-    "98 under 95 of 100": (ME, [match(9_800)], Verdict.DERIVATIVE, Reason.COPY_OF_EARLIER, 6_000, 1),
+    "98 under 95 of 100": (
+        ME,
+        [match(9_800)],
+        Verdict.DERIVATIVE,
+        Reason.COPY_OF_EARLIER,
+        6_000,
+        1,
+    ),
     "the earliest is credited, not the most similar": (
-        ME, [match(10_000, by=CAROL, at=7), match(9_600)],
-        Verdict.DERIVATIVE, Reason.COPY_OF_EARLIER, 2_000, 1,
+        ME,
+        [match(10_000, by=CAROL, at=7), match(9_600)],
+        Verdict.DERIVATIVE,
+        Reason.COPY_OF_EARLIER,
+        2_000,
+        1,
     ),
-    "my own earlier work": (ME, [match(9_900, by=BOB)], Verdict.SELF_DUPLICATE, Reason.OWN_EARLIER_WORK, 0, 1),
+    "my own earlier work": (
+        ME,
+        [match(9_900, by=BOB)],
+        Verdict.SELF_DUPLICATE,
+        Reason.OWN_EARLIER_WORK,
+        0,
+        1,
+    ),
     "my own work, copied by Carol, posted again": (
-        ME, [match(9_900, by=BOB), match(9_950, by=CAROL, at=2)],
-        Verdict.SELF_DUPLICATE, Reason.OWN_EARLIER_WORK, 0, 1,
+        ME,
+        [match(9_900, by=BOB), match(9_950, by=CAROL, at=2)],
+        Verdict.SELF_DUPLICATE,
+        Reason.OWN_EARLIER_WORK,
+        0,
+        1,
     ),
     "Alice's work that I copied before, posted again": (
-        ME, [match(9_900), match(9_990, by=BOB, at=2)],
-        Verdict.DERIVATIVE, Reason.COPY_OF_EARLIER, 8_000, 1,
+        ME,
+        [match(9_900), match(9_990, by=BOB, at=2)],
+        Verdict.DERIVATIVE,
+        Reason.COPY_OF_EARLIER,
+        8_000,
+        1,
     ),
-    "with a licence": (ME, [match(9_900, licensed=True)], Verdict.LICENSED, Reason.PERMISSION, 0, 1),
+    "with a licence": (
+        ME,
+        [match(9_900, licensed=True)],
+        Verdict.LICENSED,
+        Reason.PERMISSION,
+        0,
+        1,
+    ),
     "a licence from a copyist is none": (
-        ME, [match(9_900), match(9_950, by=CAROL, at=2, licensed=True)],
-        Verdict.DERIVATIVE, Reason.COPY_OF_EARLIER, 8_000, 1,
+        ME,
+        [match(9_900), match(9_950, by=CAROL, at=2, licensed=True)],
+        Verdict.DERIVATIVE,
+        Reason.COPY_OF_EARLIER,
+        8_000,
+        1,
     ),
     "registered later": (ME, [match(9_900, at=101)], Verdict.ORIGINAL, Reason.NO_MATCH, 0, None),
-    "nobody to credit": (ME, [match(9_900, by=None)], Verdict.UNDECIDED, Reason.UNKNOWN_CREATOR, 0, 1),
+    "nobody to credit": (
+        ME,
+        [match(9_900, by=None)],
+        Verdict.UNDECIDED,
+        Reason.UNKNOWN_CREATOR,
+        0,
+        1,
+    ),
     "an unnamed uploader of Alice's work": (
-        plain(creator_id=None), [match(9_900)], Verdict.DERIVATIVE, Reason.COPY_OF_EARLIER, 8_000, 1,
+        plain(creator_id=None),
+        [match(9_900)],
+        Verdict.DERIVATIVE,
+        Reason.COPY_OF_EARLIER,
+        8_000,
+        1,
     ),
     "two unnamed uploaders are not one creator": (
-        plain(creator_id=None), [match(9_900, by=None)], Verdict.UNDECIDED, Reason.UNKNOWN_CREATOR, 0, 1,
+        plain(creator_id=None),
+        [match(9_900, by=None)],
+        Verdict.UNDECIDED,
+        Reason.UNKNOWN_CREATOR,
+        0,
+        1,
     ),
     "too plain, whatever matches": (
-        plain(too_plain="it is one colour"), [match(10_000)], Verdict.UNDECIDED, Reason.TOO_PLAIN, 0, None,
+        plain(too_plain="it is one colour"),
+        [match(10_000)],
+        Verdict.UNDECIDED,
+        Reason.TOO_PLAIN,
+        0,
+        None,
     ),
     "a part of the index is missing": (
-        plain(search_complete=False), [match(5_000)], Verdict.UNDECIDED, Reason.INCOMPLETE_SEARCH, 0, 1,
+        plain(search_complete=False),
+        [match(5_000)],
+        Verdict.UNDECIDED,
+        Reason.INCOMPLETE_SEARCH,
+        0,
+        1,
     ),
     "a copy of what was found, but somebody else may have been first": (
-        plain(search_complete=False), [match(9_800)], Verdict.UNDECIDED, Reason.INCOMPLETE_SEARCH, 0, 1,
+        plain(search_complete=False),
+        [match(9_800)],
+        Verdict.UNDECIDED,
+        Reason.INCOMPLETE_SEARCH,
+        0,
+        1,
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
@@ -116,7 +210,9 @@ def sound_match(similarity_bps: int, rule: decision.SoundRule = SOUND) -> Match:
     return Match(UUID(int=1), ALICE, 1, similarity_bps, sound_rule=rule)
 
 
-@pytest.mark.parametrize(("similarity", "redirect"), [(9_500, 0), (9_600, 2_000), (9_651, 3_000), (10_000, 3_000)])
+@pytest.mark.parametrize(
+    ("similarity", "redirect"), [(9_500, 0), (9_600, 2_000), (9_651, 3_000), (10_000, 3_000)]
+)
 def test_sound_alone_redirects_up_to_its_ceiling(similarity: int, redirect: int) -> None:
     judged = decide(ME, [sound_match(similarity)], POLICY)
     assert (judged.verdict, judged.reason) == (Verdict.DERIVATIVE, Reason.SOUND_OF_EARLIER)
@@ -134,13 +230,17 @@ def test_sound_below_its_own_threshold_is_no_copy() -> None:
 @pytest.mark.parametrize("ceiling", [0, 1, 333, 3_000, 9_999, 10_000])
 @pytest.mark.parametrize("base", [0, 1, 5_000, 9_999, 10_000])
 @pytest.mark.parametrize("threshold", [0, 5_000, 9_500, 9_999])
-def test_the_cut_similarity_is_the_largest_under_the_ceiling(ceiling: int, base: int, threshold: int) -> None:
+def test_the_cut_similarity_is_the_largest_under_the_ceiling(
+    ceiling: int, base: int, threshold: int
+) -> None:
     rule, policy = decision.SoundRule(threshold, ceiling), Policy(1, threshold, base)
     for similarity in (threshold, (threshold + 10_000) // 2, 10_000):
         counted = decision.sound_only_bps(similarity, rule, policy)
         assert threshold <= counted <= similarity
         assert decision.redirect_bps(counted, threshold, base) <= ceiling
-        assert counted == similarity or decision.redirect_bps(counted + 1, threshold, base) > ceiling
+        assert (
+            counted == similarity or decision.redirect_bps(counted + 1, threshold, base) > ceiling
+        )
 
 
 @pytest.mark.parametrize("threshold", [5_000, 9_000, 9_500])
@@ -153,8 +253,14 @@ def test_likeness_without_proof_never_reaches_a_threshold(threshold: int) -> Non
 
 def test_what_covers_next_to_nothing_of_the_subject_accuses_nobody() -> None:
     jingle = Match(UUID(int=1), ALICE, 1, 9_950, share_bps=200)
-    assert decide(ME, [jingle], Policy(1, 9_500, 10_000, min_share_bps=300)).verdict is Verdict.ORIGINAL
-    assert decide(ME, [jingle], Policy(1, 9_500, 10_000, min_share_bps=200)).verdict is Verdict.DERIVATIVE
+    assert (
+        decide(ME, [jingle], Policy(1, 9_500, 10_000, min_share_bps=300)).verdict
+        is Verdict.ORIGINAL
+    )
+    assert (
+        decide(ME, [jingle], Policy(1, 9_500, 10_000, min_share_bps=200)).verdict
+        is Verdict.DERIVATIVE
+    )
 
 
 STICKER = {"own": (BOB, False), "unsigned": (None, False), "licensed": (CAROL, True)}
@@ -166,7 +272,10 @@ def test_a_sticker_excuses_nobody_for_the_rest(excuse: str) -> None:
     sticker = Match(UUID(int=1), owner, 1, 9_520, licensed, share_bps=300)
     stolen = Match(UUID(int=2), ALICE, 2, 9_990, share_bps=9_000)
     judged = decide(ME, [sticker, stolen], POLICY)
-    assert (judged.verdict, judged.credited and judged.credited.work_id.int) == (Verdict.DERIVATIVE, 2)
+    assert (judged.verdict, judged.credited and judged.credited.work_id.int) == (
+        Verdict.DERIVATIVE,
+        2,
+    )
     assert decide(ME, [sticker], POLICY).verdict is not Verdict.DERIVATIVE
 
 

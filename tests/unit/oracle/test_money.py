@@ -23,7 +23,10 @@ def test_bonus(row: dict[str, object]) -> None:
 @pytest.mark.parametrize("row", VECTORS["payout"])
 def test_payout_takes_the_redirect_from_base_and_bonus(row: dict[str, object]) -> None:
     paid = money.payout(
-        int(str(row["basePay"])), Grade(row["grade"]), Verdict(row["outcome"]), int(str(row["redirectBps"]))
+        int(str(row["basePay"])),
+        Grade(row["grade"]),
+        Verdict(row["outcome"]),
+        int(str(row["redirectBps"])),
     )
     assert (paid.shares.to_original, paid.shares.to_poster) == (row["toOriginal"], row["toPoster"])
 
@@ -31,13 +34,20 @@ def test_payout_takes_the_redirect_from_base_and_bonus(row: dict[str, object]) -
 @pytest.mark.parametrize("row", VECTORS["trade"])
 def test_trade_fees(row: dict[str, int]) -> None:
     fees = money.trade_fees(row["amount"], row["redirectBps"])
-    assert (fees.creator.to_original, fees.creator.to_poster) == (row["toOriginal"], row["toPoster"])
+    assert (fees.creator.to_original, fees.creator.to_poster) == (
+        row["toOriginal"],
+        row["toPoster"],
+    )
     assert (fees.platform, fees.ecosystem) == (row["platformFee"], row["ecosystemFee"])
 
 
 def test_comment_and_repost_tips_share_before_the_redirect() -> None:
     comment = money.split_tip(1_000, money.COMMENTER_SHARE_BPS, 6_000)
-    assert (comment.to_guest, comment.shares.to_original, comment.shares.to_poster) == (800, 120, 80)
+    assert (comment.to_guest, comment.shares.to_original, comment.shares.to_poster) == (
+        800,
+        120,
+        80,
+    )
     repost = money.split_tip(1_000, money.REPOSTER_SHARE_BPS, 6_000)
     assert (repost.to_guest, repost.shares.to_original, repost.shares.to_poster) == (500, 300, 200)
 

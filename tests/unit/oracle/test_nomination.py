@@ -7,7 +7,9 @@ from oracle.media.shortlist import nominate
 from storage.search.images import Candidate
 
 
-def candidate(number: int, distance: int | None = None, cosine: float | None = None, *found_by: str) -> Candidate:
+def candidate(
+    number: int, distance: int | None = None, cosine: float | None = None, *found_by: str
+) -> Candidate:
     cosines = {} if cosine is None else {"model": cosine}
     return Candidate(UUID(int=number), distance, "whole", cosines, found_by)
 

@@ -8,27 +8,37 @@ from embeddings.audio.match import OffsetHistogram
 from oracle.api.pages.viewer import clock, match_details
 
 SEGMENT = {
-    "query_start_s": 12.0, "query_end_s": 45.0, "reference_start_s": 63.0, "reference_end_s": 104.2,
-    "speed": 1.25, "mirrored": True, "channel": "picture",
-}  # fmt: skip
+    "query_start_s": 12.0,
+    "query_end_s": 45.0,
+    "reference_start_s": 63.0,
+    "reference_end_s": 104.2,
+    "speed": 1.25,
+    "mirrored": True,
+    "channel": "picture",
+}
 
 
 @pytest.mark.parametrize(
-    ("second", "text"), [(0, "0:00"), (3, "0:03"), (75.25, "1:15.2"), (59.96, "1:00"), (3661.5, "1:01:01.5")]
+    ("second", "text"),
+    [(0, "0:00"), (3, "0:03"), (75.25, "1:15.2"), (59.96, "1:00"), (3661.5, "1:01:01.5")],
 )
 def test_a_moment_as_people_write_it(second: float, text: str) -> None:
     assert clock(second) == text
 
 
 def test_a_stretch_is_a_sentence_and_a_band_between_two_timelines() -> None:
-    drawn = match_details({"work": {"duration_ms": 200_000}, "segments": [SEGMENT]}, duration_s=60.0)
+    drawn = match_details(
+        {"work": {"duration_ms": 200_000}, "segments": [SEGMENT]}, duration_s=60.0
+    )
     (band,) = drawn.bands
     assert band.sentence == "Picture: 0:12–0:45 is their 1:03–1:44.2, mirrored, speed 1.25"
     assert band.points == "200,22 750,22 521,98 315,98"
 
 
 def test_a_reversed_stretch_is_crossed() -> None:
-    drawn = match_details({"work": {"duration_ms": 100_000}, "segments": [SEGMENT | {"reversed": True}]}, 60.0)
+    drawn = match_details(
+        {"work": {"duration_ms": 100_000}, "segments": [SEGMENT | {"reversed": True}]}, 60.0
+    )
     assert drawn.bands[0].points.split()[2:] == ["630,98", "1042,98"]
 
 
@@ -42,7 +52,9 @@ def test_regions_pairs_and_curves() -> None:
         "work": {},
         "query_region": [[0.0, 0.0], [1.0, 0.5]],
         "reference_region": [],
-        "pairs": [{"query_ms": 1_500, "reference_ms": 61_000, "similarity": 0.987, "mirrored": True}],
+        "pairs": [
+            {"query_ms": 1_500, "reference_ms": 61_000, "similarity": 0.987, "mirrored": True}
+        ],
         "seconds": [{"query_s": 0.0, "likeness": 0.5}, {"query_s": 2.0, "likeness": 1.0}],
         "sound": {"histogram": asdict(OffsetHistogram(first_s=-3.0, cell_s=3.0, votes=(2, 8, 4)))},
     }

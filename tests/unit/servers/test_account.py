@@ -44,7 +44,10 @@ def test_root_keeps_the_right_to_pass_only_if_a_folder_is_closed(tmp_path: Path)
     closed.mkdir(parents=True)
     closed.parent.chmod(0o700)
     assert choose_account(tmp_path / "new", must_reach=(Path("/usr"),)).passage is None
-    assert choose_account(tmp_path / "new", must_reach=(closed,)).passage in {"dac_read_search", "dac_override"}
+    assert choose_account(tmp_path / "new", must_reach=(closed,)).passage in {
+        "dac_read_search",
+        "dac_override",
+    }
 
 
 @root_only

@@ -13,7 +13,12 @@ def test_the_pause_doubles_up_to_a_limit() -> None:
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(0, "ended with status 0"), (3, "ended with status 3"), (-9, "was killed by SIGKILL"), (-200, "by signal 200")],
+    [
+        (0, "ended with status 0"),
+        (3, "ended with status 3"),
+        (-9, "was killed by SIGKILL"),
+        (-200, "by signal 200"),
+    ],
 )
 def test_an_exit_status_in_words(status: int, words: str) -> None:
     assert words in describe_exit(status)

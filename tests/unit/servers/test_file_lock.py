@@ -14,7 +14,11 @@ HOLD += "FileLock(Path(sys.argv[1])).acquire(5); print('held', flush=True); sys.
 
 def test_one_exclusive_holder_or_many_shared_ones(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    with FileLock(path) as alone, FileLock(path, shared=True) as first, FileLock(path, shared=True) as second:
+    with (
+        FileLock(path) as alone,
+        FileLock(path, shared=True) as first,
+        FileLock(path, shared=True) as second,
+    ):
         assert alone.try_acquire()
         assert not first.try_acquire()
         alone.release()
