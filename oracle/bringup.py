@@ -145,15 +145,15 @@ def _children(
     settings: Settings, env: Mapping[str, str], court: Mapping[str, str]
 ) -> list[ChildSpec]:
     everything = {**os.environ, **env, **court, "PYTHONUNBUFFERED": "1"}
-    # Only the node signs reports and only the clerk freezes, decides and pays; no process sees
+    # Only the node signs reports and only the scheduler freezes, decides and pays; no process sees
     # another's key.
-    whole, clerks = without(everything, COURT_KEYS), without(everything, NODE_KEYS)
+    whole, scheduler_env = without(everything, COURT_KEYS), without(everything, NODE_KEYS)
     keyless = without(whole, NODE_KEYS)
     oracle = (sys.executable, "-m", "oracle")
     url = api_url(settings)
     return [
         ChildSpec("node", (*oracle, "node"), whole),
-        ChildSpec("clerk", (*oracle, "clerk"), clerks),
+        ChildSpec("scheduler", (*oracle, "scheduler"), scheduler_env),
         ChildSpec("worker", (*oracle, "worker"), keyless, grace_s=60.0),
         ChildSpec("api", (*oracle, "serve"), keyless, ready=f"{url}/readyz"),
     ]

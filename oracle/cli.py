@@ -87,14 +87,13 @@ def worker() -> None:
     run_worker(db.dsn, originality.analyse, settings.worker)
 
 
+@app.command("clerk", hidden=True)  # its name of before, for one release
 @app.command()
-def clerk() -> None:
-    """Run the clerk: grades, payments, fraud alerts, letters, and freezes on chain, as they fall
-    due.
-    """
+def scheduler() -> None:
+    """Run the scheduler: grades, payments, fraud alerts, notices and freezes, as they fall due."""
     settings = Settings()
     wiring.configure_logging(settings)
-    wiring.make_clerk(settings, wiring.open_database(settings)).run(_stopped_by_signals())
+    wiring.make_scheduler(settings, wiring.open_database(settings)).run(_stopped_by_signals())
 
 
 @app.command()
@@ -162,15 +161,15 @@ def match(
     ],
 ) -> None:
     """Match two folders against each other by exactly the production path; nothing is kept."""
-    from oracle.originality import folder_match as bulk
+    from oracle.originality import folder_match
 
     settings = Settings()
     wiring.configure_logging(settings)
-    with bulk.scratch_database() as db, _progress() as progress:
+    with folder_match.scratch_database() as db, _progress() as progress:
         matcher = wiring.make_folder_matcher(settings, db)
         skipped = matcher.add_references(references, progress)
         rows, unjudged = matcher.match(queries, progress)
-    bulk.write_rows(rows, out)
+    folder_match.write_rows(rows, out)
     for file in [*skipped, *unjudged]:
         console.print(
             f"[yellow]skipped[/] {file.path}: {file.reason}", soft_wrap=True, highlight=False

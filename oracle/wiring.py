@@ -44,9 +44,9 @@ from oracle.originality.peer_uploads import UploadExchange
 from oracle.originality.recompute import Auditor
 from oracle.payouts.onchain import Till
 from oracle.settings import Settings
-from oracle.tasks import blob_owner as ownership
+from oracle.tasks import blob_owner
 from oracle.tasks.fraud import Court, Upkeep
-from oracle.tasks.scheduler import Clerk, Payroll
+from oracle.tasks.scheduler import Payroll, Scheduler
 from storage.blobs import BlobStore, BlobStoreUnavailable, open_blobs
 from storage.blobs.gcs import new_anonymous_client
 from storage.database import Database
@@ -164,7 +164,7 @@ def open_store(settings: Settings, db: Database) -> BlobStore:
     """
     blobs = open_blobs(settings.blobs)
     try:
-        ownership.claim(db, blobs)
+        blob_owner.claim(db, blobs)
     # whoever stores something is told; reading the chain needs none
     except BlobStoreUnavailable as exc:
         log.warning("blobs.owner_unknown", code=exc.code, error=str(exc))
@@ -260,13 +260,13 @@ def make_node(settings: Settings, db: Database) -> ChainNode:
     )
 
 
-def make_clerk(settings: Settings, db: Database) -> Clerk:
+def make_scheduler(settings: Settings, db: Database) -> Scheduler:
     """What happens by itself. Raises: ConfigurationError, SigningFailed."""
     jobs = Jobs(db.dsn)
     upkeep = Upkeep(
         db, court=make_court(settings), jobs=jobs, allow_private=settings.fetch.allow_private
     )
-    return Clerk(
+    return Scheduler(
         db,
         upkeep,
         payroll=make_payroll(settings),

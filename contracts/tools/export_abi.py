@@ -8,7 +8,7 @@ Whatever people or contracts can call, catch or listen to must say in its NatSpe
 build refuses the rest by name.
 
 Usage: contracts/tools/export_abi.py           build and write
-       contracts/tools/export_abi.py --check   build and compare; exit status 1 when something differs
+       contracts/tools/export_abi.py --check   build and compare; exit status 1 on a difference
 Needs Python 3.11 and `npm ci` in contracts/. Standard library only.
 """
 

@@ -5,7 +5,7 @@ An upgrade may append fields, or fill bytes that no field had. One that moves, r
 field would read another's bytes as its own; the check names it.
 
 Usage: contracts/tools/storage_layout.py           build and write
-       contracts/tools/storage_layout.py --check   build and compare; exit status 1 when something differs
+       contracts/tools/storage_layout.py --check   build and compare; exit status 1 on a difference
 Needs Python 3.11 and `npm ci` in contracts/. Standard library only.
 """
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.audio.bank import BENDS, SHIFTS
 from embeddings.audio.reference import Hint, Hits, ReferenceSound
 from embeddings.audio.spectrum import BINS
 from embeddings.audio.survivors import Survivors
+from embeddings.audio.variants import SHIFTS, VARIANTS
 
 EXACT = 0.7
-MOST_STRETCHES = 16
+MAX_STRETCHES = 16
 SURVIVAL = (0.25, 0.7)  # a peak's chance to live through an edit: a heavy and a light one
 REFINED_PEAKS = 200  # enough to place a line; more only cost time
 NEAR_FRAMES = 4.0  # landmarks so close to a line belong to it
@@ -53,8 +53,8 @@ class Stretch:
 
 def line_of(hint: Hint) -> Line:
     """The line that a hint stands for."""
-    bend = BENDS[hint.group]
-    return Line(bend.rate, hint.offset, float(bend.shift))
+    variant = VARIANTS[hint.group]
+    return Line(variant.rate, hint.offset, float(variant.shift))
 
 
 def fit_line(hint: Hint, hits: Hits) -> Line:
@@ -65,7 +65,7 @@ def fit_line(hint: Hint, hits: Hits) -> Line:
     """
     line = line_of(hint)
     mine = hits.group == hint.group
-    query = hits.position[mine].astype(np.float64) / BENDS[hint.group].rate
+    query = hits.position[mine].astype(np.float64) / VARIANTS[hint.group].rate
     place = hits.place[mine].astype(np.float64)
     for _ in range(3):
         close = np.abs(place - (line.rate * query + line.start)) <= NEAR_FRAMES
@@ -75,7 +75,7 @@ def fit_line(hint: Hint, hits: Hits) -> Line:
         spread = float(x.std())
         if spread > 30.0 and len(x) >= 8:
             rate = float(((x - x.mean()) * (y - y.mean())).mean() / spread**2)
-            if abs(rate / BENDS[hint.group].rate - 1.0) > 0.02:
+            if abs(rate / VARIANTS[hint.group].rate - 1.0) > 0.02:
                 break
             line = Line(rate, float(y.mean() - rate * x.mean()), line.shift)
         else:
@@ -143,7 +143,7 @@ def stretches(
     frames = reference.peaks.frame[inside].astype(np.float64)
     found: list[Stretch] = []
     todo = [(0, len(inside))]
-    while todo and len(found) < MOST_STRETCHES:
+    while todo and len(found) < MAX_STRETCHES:
         low, high = todo.pop()
         best = _strongest(totals[:, low : high + 1])
         if best is None or (found and best[2] < least):

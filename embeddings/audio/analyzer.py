@@ -15,7 +15,6 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.audio.bank import BENDS
 from embeddings.audio.calibration import Calibration, load_calibration
 from embeddings.audio.compare import conclude, find_stretches
 from embeddings.audio.decode import Progress, SoundLimits, SoundStream
@@ -114,4 +113,4 @@ class AudioAnalyzer:
         return ground
 
 
-__all__ = ["BENDS", "MODEL_ID", "AudioAnalyzer", "AudioFingerprint", "AudioMatch", "SoundLimits"]
+__all__ = ["MODEL_ID", "AudioAnalyzer", "AudioFingerprint", "AudioMatch", "SoundLimits"]

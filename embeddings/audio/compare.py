@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.audio.align import NEAR_FRAMES, Line, Stretch, fit_line, refine, stretches
-from embeddings.audio.bank import SHIFTS
 from embeddings.audio.calibration import Calibration
 from embeddings.audio.fingerprint import AudioFingerprint, sounding_seconds
 from embeddings.audio.match import AudioMatch, AudioSegment, OffsetHistogram
@@ -16,15 +15,16 @@ from embeddings.audio.reference import CELL_FRAMES, Hint, Hits, ReferenceSound, 
 from embeddings.audio.score import judge, unproven
 from embeddings.audio.spectrum import BINS, BINS_PER_OCTAVE, FRAME_S
 from embeddings.audio.survivors import Survivors
+from embeddings.audio.variants import SHIFTS
 
 FIRST_HINTS = 2  # tried on every candidate
 MORE_HINTS = 24  # tried where one of the first is promising: the other segments
 PROMISING = 12.0  # nats
 # nats: a further stretch beside a proven one; chance gives one pair of sounds in a thousand as much
 FURTHER = 16.0
-MOST_SEGMENTS = 12
+MAX_SEGMENTS = 12
 HISTOGRAM_CELLS = 64
-MOST_ALIGNED = 200
+MAX_ALIGNED = 200
 CENTRE_S = 0.0929  # a frame's time is the centre of its window
 SNAP_S = 0.4  # a segment that reaches so close to an end of the sound reaches the end
 LOOP_SHARE, LOOP_PEAKS = 0.4, 20  # see `_is_loop`
@@ -71,7 +71,7 @@ def find_stretches(
                 kept = [other for other in kept if other is not weaker] + [stretch]
         kept.sort(key=lambda stretch: -stretch.evidence)
     loop = rival is not None and _is_loop(kept[0], rival, reference, survivors)
-    return Found(tuple(kept[:MOST_SEGMENTS]), rival, loop)
+    return Found(tuple(kept[:MAX_SEGMENTS]), rival, loop)
 
 
 def conclude(
@@ -272,5 +272,5 @@ def _aligned(hits: Hits, found: Found) -> tuple[tuple[float, float], ...]:
             np.stack([query[on], hits.place[on].astype(np.float64)], axis=1).round(1), axis=0
         )
         pairs += [(round(q * FRAME_S, 2), round(r * FRAME_S, 2)) for q, r in at.tolist()]
-    step = max(1, -(-len(pairs) // MOST_ALIGNED))
+    step = max(1, -(-len(pairs) // MAX_ALIGNED))
     return tuple(pairs[::step])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.audio import constellation
-from embeddings.audio.bank import SHIFTS, SearchKeys, search_keys
+from embeddings.audio.detail import too_plain
 from embeddings.audio.landmarks import SPARSE_PAIRS, pair_peaks
 from embeddings.audio.peaks import (
     DENSE,
@@ -23,8 +23,8 @@ from embeddings.audio.peaks import (
     find_peaks,
     join_peaks,
 )
-from embeddings.audio.plainness import too_plain
 from embeddings.audio.spectrum import FRAME_S, HOP, WINDOW, frame_count, levels_of
+from embeddings.audio.variants import SHIFTS, SearchKeys, search_keys
 
 CHUNK_FRAMES = 64 * SLOT_FRAMES  # 62 s analysed at once
 

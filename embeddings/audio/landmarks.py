@@ -98,11 +98,11 @@ class Pairing:
     successors: int
     fan_out: int
     per_slot: int
-    telling: bool = False
+    distinctive: bool = False
 
 
 SPARSE_PAIRS = Pairing(successors=60, fan_out=3, per_slot=39)  # 40 a second
-DENSE_PAIRS = Pairing(successors=60, fan_out=12, per_slot=400, telling=True)
+DENSE_PAIRS = Pairing(successors=60, fan_out=12, per_slot=400, distinctive=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +133,7 @@ def pack(
     return ((bin_ << (DT_BITS + DF_BITS)) | ((df + MAX_DF) << DT_BITS) | dt).astype(np.int32)
 
 
-def worth(strength: _Bytes, df: _Ints) -> _Bytes:
+def weight(strength: _Bytes, df: _Ints) -> _Bytes:
     """How much a landmark is worth looking up: its strength, less the more common such landmarks
     are.
     """
@@ -170,7 +170,7 @@ def _pair_part(
     firsts, seconds, strength = firsts[keep], seconds[keep], strength[keep]
     bins = peaks.bin.astype(np.int32)
     df = bins[seconds] - bins[firsts]
-    wanted = worth(strength, df) if pairing.telling else strength
+    wanted = weight(strength, df) if pairing.distinctive else strength
     keep = strongest(wanted, peaks.frame[firsts].astype(np.intp) // SLOT_FRAMES, pairing.per_slot)
     keep = keep[np.argsort(peaks.frame[firsts[keep]], kind="stable")]
     firsts, seconds, strength, df = firsts[keep], seconds[keep], strength[keep], df[keep]

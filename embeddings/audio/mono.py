@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 # The power of the mean of channels that know nothing of each other is the sum of their powers by
 # the square of their number. With less than half of it they work against each other: a song against
-# its own mirror image with a quieter decoy laid over it. Two channels as loud as each other are
+# its own mirror image with a quieter decoy overlaid on it. Two channels as loud as each other are
 # heard apart where their mean has a quarter of the power of either; one channel that plays alone,
 # or six of a film, are none of that.
 CANCELLED = 0.5

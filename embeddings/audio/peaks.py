@@ -22,7 +22,7 @@ SURROUNDINGS = (31, 21)  # bins, frames: what a peak is compared with
 STANDS_OUT_DB = 3.0
 AUDIBLE_DB = QUIET_DB + 5.0
 MARGIN_FRAMES = SURROUNDINGS[1] // 2 + 6  # a peak depends on no frame further away
-MOST_STRENGTH = 255
+MAX_STRENGTH = 255
 STRENGTH_PER_DB = 2
 
 
@@ -75,7 +75,7 @@ def find_peaks(
     highest[:skip] = False
     highest[upto:] = False
     rows, bins = np.nonzero(highest)
-    strength = np.minimum(above[rows, bins] * STRENGTH_PER_DB, MOST_STRENGTH).astype(np.uint8)
+    strength = np.minimum(above[rows, bins] * STRENGTH_PER_DB, MAX_STRENGTH).astype(np.uint8)
     frames = rows + first
     keep = strongest(strength, frames // SLOT_FRAMES, density.per_slot)
     return Peaks(frames[keep].astype(np.int32), bins[keep].astype(np.int16), strength[keep])
@@ -89,7 +89,7 @@ def strongest(strength: NDArray[np.uint8], group: NDArray[np.intp], most: int) -
     # One number to sort by: the group, then the weakness, then the index; numpy sorts numbers ten
     # times as fast as it sorts by two keys.
     key = np.arange(len(strength), dtype=np.int64)
-    key |= (MOST_STRENGTH - strength).astype(np.int64) << 32
+    key |= (MAX_STRENGTH - strength).astype(np.int64) << 32
     key |= group.astype(np.int64) << 40
     key.sort()
     groups = key >> 40

@@ -8,20 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.audio import constellation
-from embeddings.audio.bank import SearchKeys
 from embeddings.audio.landmarks import SPARSE_PAIRS, pair_peaks
 from embeddings.audio.peaks import Peaks
 from embeddings.audio.spectrum import FRAME_S
+from embeddings.audio.variants import SearchKeys
 
 CELL_FRAMES = 2  # votes are counted in cells this wide, pairs of neighbours together
-MOST_HITS = 20_000  # enough to see every offset that matters; more only cost time
+MAX_HITS = 20_000  # enough to see every offset that matters; more only cost time
 
 
 @dataclass(frozen=True)
 class Hint:
     """Where the index saw agreement.
 
-    group: of ``bank.BENDS``; offset: reference frame at the query's beginning.
+    group: of ``variants.VARIANTS``; offset: reference frame at the query's beginning.
     """
 
     group: int
@@ -77,7 +77,7 @@ def common_landmarks(keys: SearchKeys, reference: ReferenceSound) -> Hits:
     counts = np.searchsorted(reference.hashes, keys.hashes, "right") - low
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0
-    kept = min(total, MOST_HITS)
+    kept = min(total, MAX_HITS)
     # Of an hour against itself there are millions; the step is no whole number, lest it walk in
     # time with a loop.
     at = (

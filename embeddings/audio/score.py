@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 COPY_COVERAGE = 0.5
-SHORTEST_COPY_S = 2.5  # a stretch shorter than that is a sample, unless both sounds are little else
+MIN_COPY_S = 2.5  # a stretch shorter than that is a sample, unless both sounds are little else
 # an arrangement of one piece by its own composer measured 0.13; music under a louder voice 0.3
 COPY_SHARE = 0.18
 # a reference shorter than that, inside something longer, is a sample or an effect
@@ -64,7 +64,7 @@ def judge(
     of_query = min(1.0, distinct / max(query_s, 0.1))
     of_reference = min(1.0, min(in_reference, in_query * 1.25) / max(reference_s, 0.1))
     both = min(of_query, of_reference) >= 0.8
-    long_enough = in_reference >= SHORTEST_COPY_S or both
+    long_enough = in_reference >= MIN_COPY_S or both
     query_is_it = of_query >= COPY_COVERAGE and long_enough
     reference_is_in_it = (
         of_reference >= COPY_COVERAGE

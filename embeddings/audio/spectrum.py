@@ -81,13 +81,13 @@ def _tables() -> tuple[tuple[_Band, ...], NDArray[np.float32]]:
     lines = np.arange(WINDOW // 2 + 1) * spacing
     centres = LOWEST_HZ * 2.0 ** (np.arange(BINS) / BINS_PER_OCTAVE)
     widths = np.maximum(centres * (2.0 ** (1.0 / BINS_PER_OCTAVE) - 1.0), spacing)
-    bank = np.maximum(0.0, 1.0 - np.abs(lines[:, None] - centres[None]) / widths[None])
-    bank /= bank.sum(axis=0)
+    variants = np.maximum(0.0, 1.0 - np.abs(lines[:, None] - centres[None]) / widths[None])
+    variants /= variants.sum(axis=0)
     bands = []
     for at in range(0, BINS, BINS_AT_ONCE):
         bins = slice(at, min(at + BINS_AT_ONCE, BINS))
-        used = np.flatnonzero(bank[:, bins].any(axis=1))
+        used = np.flatnonzero(variants[:, bins].any(axis=1))
         heard = slice(int(used[0]), int(used[-1]) + 1)
-        bands.append(_Band(heard, bins, np.ascontiguousarray(bank[heard, bins], np.float32)))
+        bands.append(_Band(heard, bins, np.ascontiguousarray(variants[heard, bins], np.float32)))
     window = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(WINDOW) / WINDOW)
     return tuple(bands), window.astype(np.float32)

@@ -18,7 +18,7 @@ from embeddings.audio.spectrum import BINS
 
 BLOCK_ROWS = 128  # rows, half frames: 3 s, over which the chance at one pitch is averaged
 WIDTH = BINS + 2  # an empty bin on each side; a multiple of 8
-_LEAST_CHANCE, _MOST_CHANCE = 0.012, 0.8
+_MIN_CHANCE, _MAX_CHANCE = 0.012, 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class Survivors:
         be inside.
         """
         chance = self.by_pitch[rows // BLOCK_ROWS, bins] * self.by_row[rows]
-        result: NDArray[np.float32] = np.clip(chance, _LEAST_CHANCE, _MOST_CHANCE)
+        result: NDArray[np.float32] = np.clip(chance, _MIN_CHANCE, _MAX_CHANCE)
         return result
 
     def _bits(

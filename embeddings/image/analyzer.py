@@ -26,8 +26,8 @@ from embeddings.image.clip_weights import ClipWeights, resolve_clip
 from embeddings.image.decode import Picture
 from embeddings.image.descriptor import DIMENSIONS as COPY_DIMENSIONS
 from embeddings.image.descriptor import CopyDescriptor
+from embeddings.image.detail import too_plain
 from embeddings.image.match import ImageMatch
-from embeddings.image.plainness import too_plain
 from embeddings.image.raster import (
     PROXY_SIDE_PX,
     PROXY_VERSION,

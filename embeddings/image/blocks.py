@@ -2,9 +2,9 @@
 merely alike shapes.
 
 Inlier counts are no proof: text cards, caption bars and program windows earn 50 to 185 of them. So
-the query is laid over the reference by the transform, both are cut into blocks, and each block that
-has texture must agree by itself (zero-mean normalised cross-correlation, blind to brightness and
-contrast). Two photographs of one scene fail here: depth moves their parts against each other by
+the query is overlaid on the reference by the transform, both are cut into blocks, and each block
+that has texture must agree by itself (zero-mean normalised cross-correlation, blind to brightness
+and contrast). Two photographs of one scene fail here: depth moves their parts against each other by
 more than the small shifts that are allowed.
 """
 
@@ -128,15 +128,15 @@ def compare_blocks(
     rows, columns = (max(1, round(float(side) * factor / block_px)) for side in (high - low)[::-1])
     to_frame = np.array([[factor, 0, -factor * low[0]], [0, factor, -factor * low[1]], [0, 0, 1.0]])
     size = (columns * block_px, rows * block_px)
-    shown = _lay(reference, to_frame, size, factor)
-    laid = _refined(
-        _lay(query, to_frame @ transform, size, factor * magnification), shown, query, block_px
+    shown = _overlay(reference, to_frame, size, factor)
+    overlaid = _refined(
+        _overlay(query, to_frame @ transform, size, factor * magnification), shown, query, block_px
     )
-    return _report(laid, shown, inverse(to_frame), block_px)
+    return _report(overlaid, shown, inverse(to_frame), block_px)
 
 
 @dataclass(frozen=True, eq=False)
-class _Laid:
+class _Overlaid:
     """A picture laid into the frame, blurred to the frame's own resolution first, (h, w) float32;
     its detail; the mask, uint8, of where it lies; the 3x3 that laid it, and the scale.
     """
@@ -148,66 +148,72 @@ class _Laid:
     scale: float
 
 
-def _lay(grey: NDArray[np.uint8], matrix: Transform, size: tuple[int, int], scale: float) -> _Laid:
+def _overlay(
+    grey: NDArray[np.uint8], matrix: Transform, size: tuple[int, int], scale: float
+) -> _Overlaid:
     blurred = cv2.GaussianBlur(grey, (0, 0), 0.8 / max(scale, 1e-3)).astype(np.float32)
-    laid = cv2.warpPerspective(
+    overlaid = cv2.warpPerspective(
         blurred, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     mask = cv2.warpPerspective(
         np.ones_like(grey), matrix, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT
     )
-    values = np.asarray(laid, np.float32)
-    return _Laid(values, detail(values), np.asarray(mask, np.uint8), matrix, scale)
+    values = np.asarray(overlaid, np.float32)
+    return _Overlaid(values, detail(values), np.asarray(mask, np.uint8), matrix, scale)
 
 
-def _refined(laid: _Laid, shown: _Laid, query: NDArray[np.uint8], block_px: int) -> _Laid:
+def _refined(
+    overlaid: _Overlaid, shown: _Overlaid, query: NDArray[np.uint8], block_px: int
+) -> _Overlaid:
     """Mend the few pixels that key points leave: an affine correction, then a tilt where blocks
     are still off.
     """
     size = (shown.values.shape[1], shown.values.shape[0])
-    shifts = block_ncc(laid.detail, shown.detail, block_px, FIRST_SHIFT_PX)
-    correction = affine_correction(*shifts, _inside(laid.mask, shown.mask, block_px), block_px)
+    shifts = block_ncc(overlaid.detail, shown.detail, block_px, FIRST_SHIFT_PX)
+    correction = affine_correction(*shifts, _inside(overlaid.mask, shown.mask, block_px), block_px)
     if correction is None:
-        return laid
-    laid = _lay(query, correction @ laid.matrix, size, laid.scale)
-    shifts = block_ncc(laid.detail, shown.detail, block_px, TILT_SHIFT_PX)
-    inside = _inside(laid.mask, shown.mask, block_px)
+        return overlaid
+    overlaid = _overlay(query, correction @ overlaid.matrix, size, overlaid.scale)
+    shifts = block_ncc(overlaid.detail, shown.detail, block_px, TILT_SHIFT_PX)
+    inside = _inside(overlaid.mask, shown.mask, block_px)
     found = inside & (shifts[0] >= AGREE_NCC)
     at_home = found & (np.maximum(np.abs(shifts[1]), np.abs(shifts[2])) <= LAST_SHIFT_PX)
     if at_home.sum() >= SETTLED_SHARE * found.sum():
-        return laid
+        return overlaid
     correction = tilt_correction(*shifts, inside, block_px)
     if correction is None:
-        return laid
-    tilted = _lay(query, correction @ laid.matrix, size, laid.scale)
+        return overlaid
+    tilted = _overlay(query, correction @ overlaid.matrix, size, overlaid.scale)
     before, after = (
         block_ncc(each.detail, shown.detail, block_px, LAST_SHIFT_PX)[0] >= AGREE_NCC
-        for each in (laid, tilted)
+        for each in (overlaid, tilted)
     )
-    return tilted if after.sum() > before.sum() else laid
+    return tilted if after.sum() > before.sum() else overlaid
 
 
-def _report(laid: _Laid, shown: _Laid, to_reference: Transform, block_px: int) -> BlockReport:
-    ncc, _, _ = block_ncc(laid.detail, shown.detail, block_px, LAST_SHIFT_PX)
-    inside = _inside(laid.mask, shown.mask, block_px)
-    deviation = block_std(laid.detail, block_px), block_std(shown.detail, block_px)
-    corners = corner_strength(laid.values, block_px), corner_strength(shown.values, block_px)
+def _report(
+    overlaid: _Overlaid, shown: _Overlaid, to_reference: Transform, block_px: int
+) -> BlockReport:
+    ncc, _, _ = block_ncc(overlaid.detail, shown.detail, block_px, LAST_SHIFT_PX)
+    inside = _inside(overlaid.mask, shown.mask, block_px)
+    deviation = block_std(overlaid.detail, block_px), block_std(shown.detail, block_px)
+    corners = corner_strength(overlaid.values, block_px), corner_strength(shown.values, block_px)
     cornered = np.maximum(*corners) > CORNER_LEVELS
     textured = inside & cornered & (np.maximum(*deviation) > TEXTURE_LEVELS)
     alike = textured & (ncc >= AGREE_NCC)
     # of different pictures hardly any are, and the question costs as much as the comparison
     if alike.any():
         # What slides counts against a copy where it disagrees, and not at all where it agrees.
-        textured &= ~(alike & slides(laid.detail, block_px) & slides(shown.detail, block_px))
+        textured &= ~(alike & slides(overlaid.detail, block_px) & slides(shown.detail, block_px))
     # A third of the limit will do on the side that faded: a faded copy stays comparable.
     in_both = textured & (np.minimum(*deviation) > TEXTURE_LEVELS / 3)
     agrees = in_both & (ncc >= AGREE_NCC)
     displaced = np.zeros(agrees.shape, np.bool_)
     if agrees.sum() >= MIN_AGREEING:
         asked = textured & ~agrees & (deviation[1] > TEXTURE_LEVELS) & (corners[1] > CORNER_LEVELS)
-        displaced = displaced_blocks(laid.detail, shown.detail, asked, block_px)
+        displaced = displaced_blocks(overlaid.detail, shown.detail, asked, block_px)
     pictorial = np.minimum(
-        block_pictorial(laid.values, block_px), block_pictorial(shown.values, block_px)
+        block_pictorial(overlaid.values, block_px), block_pictorial(shown.values, block_px)
     )
     contested = in_both & ~agrees
     return BlockReport(
@@ -218,7 +224,7 @@ def _report(laid: _Laid, shown: _Laid, to_reference: Transform, block_px: int) -
         displaced,
         pictorial,
         ncc,
-        laid.matrix,
+        overlaid.matrix,
         to_reference,
         block_px,
     )

@@ -31,11 +31,8 @@ def read_picture_tower(path: Path) -> dict[str, NDArray[np.float32]]:
         from safetensors import safe_open
 
         with safe_open(path, framework="numpy") as file:
-            return {
-                name: file.get_tensor(name).astype(np.float32)
-                for name in file.keys()
-                if name.startswith(PREFIX)
-            }  # noqa: SIM118
+            names = [name for name in file.keys() if name.startswith(PREFIX)]  # noqa: SIM118
+            return {name: file.get_tensor(name).astype(np.float32) for name in names}
     import torch
 
     stored: Any = torch.load(path, map_location="cpu", weights_only=True)

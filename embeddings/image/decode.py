@@ -208,14 +208,14 @@ def _composite(image: Image.Image) -> tuple[Image.Image, list[str]]:
     alpha = image.getchannel("A")
     if alpha.getextrema()[0] == 255:
         return image.convert("RGB"), []
-    laid = {}
+    overlaid = {}
     for name, colour in (("white", (255, 255, 255, 255)), ("black", (0, 0, 0, 255))):
         ground = Image.new("RGBA", image.size, colour)
-        laid[name] = Image.alpha_composite(ground, image).convert("RGB")
+        overlaid[name] = Image.alpha_composite(ground, image).convert("RGB")
     contrast = {
-        name: float(np.asarray(picture.convert("L")).std()) for name, picture in laid.items()
+        name: float(np.asarray(picture.convert("L")).std()) for name, picture in overlaid.items()
     }
     name = (
         "white" if contrast["white"] >= 4.0 or contrast["white"] >= contrast["black"] else "black"
     )
-    return laid[name], [f"transparent parts were laid on {name}"]
+    return overlaid[name], [f"transparent parts were laid on {name}"]

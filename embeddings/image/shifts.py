@@ -1,4 +1,4 @@
-"""Where the blocks of one picture are found in another that is laid over it, and what that says
+"""Where the blocks of one picture are found in another that is overlaid on it, and what that says
 about the alignment.
 """
 
@@ -27,12 +27,12 @@ SLIDES_FROM_NCC = 0.8
 
 
 def block_ncc(
-    laid: NDArray[np.float32], shown: NDArray[np.float32], block_px: int, reach: int
+    overlaid: NDArray[np.float32], shown: NDArray[np.float32], block_px: int, reach: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
     """Best correlation of every block over shifts of up to ``reach`` pixels, and the shift (dx,
     dy) that gave it.
     """
-    padded = cv2.copyMakeBorder(laid, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
+    padded = cv2.copyMakeBorder(overlaid, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
     height, width = shown.shape
     mean_shown = block_mean(shown, block_px)
     spread_shown = block_mean(shown * shown, block_px) - mean_shown**2
@@ -69,7 +69,10 @@ def slides(shown: NDArray[np.float32], block_px: int) -> NDArray[np.bool_]:
 
 
 def displaced_blocks(
-    laid: NDArray[np.float32], shown: NDArray[np.float32], asked: NDArray[np.bool_], block_px: int
+    overlaid: NDArray[np.float32],
+    shown: NDArray[np.float32],
+    asked: NDArray[np.bool_],
+    block_px: int,
 ) -> NDArray[np.bool_]:
     """Which of the blocks ``asked`` about are not at home but up to 24 pixels away.
 
@@ -79,7 +82,7 @@ def displaced_blocks(
     """
     padded, home = (
         cv2.copyMakeBorder(each, FAR_PX, FAR_PX, FAR_PX, FAR_PX, cv2.BORDER_CONSTANT, value=0)
-        for each in (laid, shown)
+        for each in (overlaid, shown)
     )
     found = np.zeros(asked.shape, np.bool_)
     for row, column in zip(*np.nonzero(asked), strict=True):

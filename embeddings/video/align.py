@@ -1,7 +1,7 @@
 """Which stretches of a video repeat which stretches of a reference, as far as the stored
 descriptors tell.
 
-What comes out is proposed, not proven: each proposal names a few pairs of frames to be laid over
+What comes out is proposed, not proven: each proposal names a few pairs of frames to be overlaid on
 each other.
 """
 

@@ -13,7 +13,7 @@ from embeddings.video.align import Proposal, frames_wanted, likeliest, propose
 from embeddings.video.fingerprint import ReferenceVideo, VideoFingerprint
 from embeddings.video.match import SecondScore
 from embeddings.video.overlap import OverlapView
-from embeddings.video.verify import Judged, Laid, VerifyPair, verify_proposals
+from embeddings.video.verify import AlignedPair, VerifiedPair, VerifyPair, verify_proposals
 
 Proxies = Callable[[Sequence[int]], Mapping[int, bytes]]
 PROBES = 3
@@ -29,7 +29,7 @@ class Pictures:
     curve of likeness.
     """
 
-    judged: tuple[Judged, ...]
+    verified_pairs: tuple[VerifiedPair, ...]
     seconds: tuple[SecondScore, ...]
 
 
@@ -52,26 +52,29 @@ def compare(
     first = _verified(query, reference, proposals, proxies, verify)
     if reference.is_picture or not query.frames or _settled(first, query, reference):
         return first
-    laid = [one for judged in first.judged for one in judged.laid] or (
-        _probe(query, reference, proxies, verify) if probe else []
-    )
-    if not laid:
+    aligned = [
+        one for verified_pairs in first.verified_pairs for one in verified_pairs.aligned
+    ] or (_probe(query, reference, proxies, verify) if probe else [])
+    if not aligned:
         return first
     every = proxies([reference.frame_ms(at) for at in range(len(reference.times_s))])
     view = OverlapView(query.frames, query.interval_s, reference, every)
     proposed = _best_placed(
-        query, reference, view, [*laid, *_beside(laid[0], query, reference, every, verify)]
+        query, reference, view, [*aligned, *_beside(aligned[0], query, reference, every, verify)]
     )
     again = _verified(query, reference, proposed, proxies, verify)
     return again if _proven_s(again) > (1.0 if _sure(first) else 0.95) * _proven_s(first) else first
 
 
 def _best_placed(
-    query: VideoFingerprint, reference: ReferenceVideo, view: OverlapView, laid: Sequence[Laid]
+    query: VideoFingerprint,
+    reference: ReferenceVideo,
+    view: OverlapView,
+    aligned: Sequence[AlignedPair],
 ) -> tuple[Proposal, ...]:
     """The stretches under that transform which makes most of the two videos alike."""
     best: tuple[Proposal, ...] = ()
-    for pair in laid:
+    for pair in aligned:
         cells = view.cells(np.asarray(pair.match.transform, np.float64), pair.match.mirrored)
         found = propose(query, reference, cells) if cells is not None else ()
         if sum(one.score for one in found) > sum(one.score for one in best):
@@ -80,14 +83,14 @@ def _best_placed(
 
 
 def _beside(
-    pair: Laid,
+    pair: AlignedPair,
     query: VideoFingerprint,
     reference: ReferenceVideo,
     proxies: Mapping[int, bytes],
     verify: VerifyPair,
-) -> list[Laid]:
-    """The same query frame laid over the frames just before and after: while a camera moves, a pair
-    that is a second apart fits too, but in another place than the edit put it.
+) -> list[AlignedPair]:
+    """The same query frame overlaid on the frames just before and after: while a camera moves, a
+    pair that is a second apart fits too, but in another place than the edit put it.
     """
     found = []
     for to in range(pair.reference_frame - BESIDE, pair.reference_frame + BESIDE + 1):
@@ -96,7 +99,7 @@ def _beside(
         proxy = proxies.get(reference.frame_ms(to))
         match = verify(query.frames[pair.query_frame].proxy, proxy) if proxy is not None else None
         if match is not None and match.verified:
-            found.append(Laid(pair.query_frame, to, match))
+            found.append(AlignedPair(pair.query_frame, to, match))
     return found
 
 
@@ -108,11 +111,11 @@ def _verified(
     verify: VerifyPair,
 ) -> Pictures:
     known = proxies(frames_wanted(proposals, reference)) if proposals else {}
-    judged = verify_proposals(query.frames, reference, proposals, known, verify)
+    verified_pairs = verify_proposals(query.frames, reference, proposals, known, verify)
     seconds = sorted(
         (second for one in proposals for second in one.seconds), key=lambda second: second.query_s
     )
-    return Pictures(tuple(judged), tuple(seconds))
+    return Pictures(tuple(verified_pairs), tuple(seconds))
 
 
 def _settled(found: Pictures, query: VideoFingerprint, reference: ReferenceVideo) -> bool:
@@ -126,13 +129,13 @@ def _sure(found: Pictures) -> bool:
     """Whether something is proven, and hashes agree along all of it, so that its times are
     right.
     """
-    proven = [one.segment for one in found.judged if one.segment.verified]
+    proven = [one.segment for one in found.verified_pairs if one.segment.verified]
     return bool(proven) and min(segment.score for segment in proven) >= SURE_LIKENESS
 
 
 def _probe(
     query: VideoFingerprint, reference: ReferenceVideo, proxies: Proxies, verify: VerifyPair
-) -> list[Laid]:
+) -> list[AlignedPair]:
     """The first of the likeliest frame pairs that is proven, if any is."""
     pairs = likeliest(query, reference, PROBES)
     known = proxies([reference.frame_ms(to) for _, to in pairs]) if pairs else {}
@@ -140,10 +143,10 @@ def _probe(
         proxy = known.get(reference.frame_ms(to))
         match = verify(query.frames[at].proxy, proxy) if proxy is not None else None
         if match is not None and match.verified:
-            return [Laid(at, to, match)]
+            return [AlignedPair(at, to, match)]
     return []
 
 
 def _proven_s(found: Pictures) -> float:
-    proven = [one.segment for one in found.judged if one.segment.verified]
+    proven = [one.segment for one in found.verified_pairs if one.segment.verified]
     return sum(segment.query_end_s - segment.query_start_s for segment in proven)

@@ -12,7 +12,7 @@ from embeddings.video.fingerprint import ReferenceVideo, VideoFingerprint
 from embeddings.video.match import Agreement, VideoMatch, VideoSegment
 from embeddings.video.score import COPY, STILL_TO, Extent, Score, VideoPolicy, score
 from embeddings.video.sound import SoundMatch, SoundSegment
-from embeddings.video.verify import Judged
+from embeddings.video.verify import VerifiedPair
 
 # picture and sound may disagree by so much: one frame a second, and sound that runs early or late
 SAME_MOMENT_S = 2.0
@@ -42,11 +42,11 @@ def conclude(
     alone. Stretches that were not proven count only where nothing was; one still picture is no copy
     of a video.
     """
-    judged = compared.judged
-    pictures = _pictures(query, reference, judged, policy)
-    heard = tuple(sound.segments) if sound is not None and sound.verified else ()
+    verified_pairs = compared.verified_pairs
+    pictures = _pictures(query, reference, verified_pairs, policy)
+    audio_segments = tuple(sound.segments) if sound is not None and sound.verified else ()
     seen = [segment for segment in pictures.segments if segment.verified]
-    agreement = _agreement(seen, heard)
+    agreement = _agreement(seen, audio_segments)
     by_sound = sound.similarity if sound is not None else 0.0
     similarity, sound_only = pictures.score.similarity, False
     if pictures.score.copy and _rests_on_stills(seen, reference) and agreement != "agree":
@@ -61,7 +61,7 @@ def conclude(
     return VideoMatch(
         similarity=similarity,
         verified=verified,
-        partial=not verified and bool(seen or heard),
+        partial=not verified and bool(seen or audio_segments),
         sound_only=sound_only,
         agreement=agreement,
         mirrored=bool(seen) and 2 * sum(s.mirrored for s in seen) > len(seen),
@@ -70,21 +70,25 @@ def conclude(
             by_ear.reference_coverage if by_ear else extent.reference_share, 4
         ),
         matched_s=round(
-            covered((s.query_start_s, s.query_end_s) for s in heard) if by_ear else extent.query_s,
+            covered((s.query_start_s, s.query_end_s) for s in audio_segments)
+            if by_ear
+            else extent.query_s,
             3,
         ),
         segments=pictures.segments,
-        pairs=tuple(pair for one in judged for pair in one.pairs),
+        pairs=tuple(pair for one in verified_pairs for pair in one.pairs),
         seconds=compared.seconds,
         scores={
             "picture": pictures.score.similarity,
             "sound": by_sound,
-            "fidelity": _fidelity(judged),
-            "motion": max((one.motion for one in judged), default=0.0),
-            "pairs_proven": float(sum(pair.verified for one in judged for pair in one.pairs)),
-            "pairs_tried": float(sum(len(one.pairs) for one in judged)),
+            "fidelity": _fidelity(verified_pairs),
+            "motion": max((one.motion for one in verified_pairs), default=0.0),
+            "pairs_proven": float(
+                sum(pair.verified for one in verified_pairs for pair in one.pairs)
+            ),
+            "pairs_tried": float(sum(len(one.pairs) for one in verified_pairs)),
         },
-        reason=_sentence(seen, heard, agreement, pictures, verified, sound_only, sound),
+        reason=_sentence(seen, audio_segments, agreement, pictures, verified, sound_only, sound),
         calibration=calibration,
         sound=sound,
     )
@@ -93,11 +97,11 @@ def conclude(
 def _pictures(
     query: VideoFingerprint,
     reference: ReferenceVideo,
-    judged: Sequence[Judged],
+    verified_pairs: Sequence[VerifiedPair],
     policy: VideoPolicy,
 ) -> _Scored:
-    proven = [one.segment for one in judged if one.segment.verified]
-    used = proven or [one.segment for one in judged][:1]
+    proven = [one.segment for one in verified_pairs if one.segment.verified]
+    used = proven or [one.segment for one in verified_pairs][:1]
     extent = Extent(
         covered((s.query_start_s, s.query_end_s) for s in used),
         query.content_s,
@@ -106,9 +110,13 @@ def _pictures(
     )
     likeness = max((s.score for s in used), default=0.0)
     scored = score(
-        extent, verified=bool(proven), likeness=likeness, fidelity=_fidelity(judged), policy=policy
+        extent,
+        verified=bool(proven),
+        likeness=likeness,
+        fidelity=_fidelity(verified_pairs),
+        policy=policy,
     )
-    return _Scored(scored, extent, tuple(one.segment for one in judged))
+    return _Scored(scored, extent, tuple(one.segment for one in verified_pairs))
 
 
 def _rests_on_stills(seen: Sequence[VideoSegment], reference: ReferenceVideo) -> bool:
@@ -118,9 +126,9 @@ def _rests_on_stills(seen: Sequence[VideoSegment], reference: ReferenceVideo) ->
     return not reference.is_picture and all(segment.motion == "still" for segment in seen)
 
 
-def _fidelity(judged: Sequence[Judged]) -> float:
+def _fidelity(verified_pairs: Sequence[VerifiedPair]) -> float:
     """0..1: mean over the proven stretches, by their length."""
-    proven = [one for one in judged if one.segment.verified]
+    proven = [one for one in verified_pairs if one.segment.verified]
     lengths = [max(one.segment.query_end_s - one.segment.query_start_s, 1e-3) for one in proven]
     return (
         sum(one.fidelity * s for one, s in zip(proven, lengths, strict=True)) / sum(lengths)
@@ -138,22 +146,22 @@ def covered(stretches: Iterable[tuple[float, float]]) -> float:
     return total
 
 
-def _agreement(seen: Sequence[VideoSegment], heard: Sequence[SoundSegment]) -> Agreement:
+def _agreement(seen: Sequence[VideoSegment], audio_segments: Sequence[SoundSegment]) -> Agreement:
     """Whether picture and sound name the same moments of the reference for the same moments of
     the query.
     """
-    if not seen and not heard:
+    if not seen and not audio_segments:
         return "nothing"
-    if not seen or not heard:
+    if not seen or not audio_segments:
         return "picture_only" if seen else "sound_only"
     for picture in seen:
-        for sound in heard:
+        for sound in audio_segments:
             start = max(picture.query_start_s, sound.query_start_s)
             end = min(picture.query_end_s, sound.query_end_s)
             if end <= start:
                 continue
             middle = (start + end) / 2
-            if abs(_shown_at(picture, middle) - _heard_at(sound, middle)) <= SAME_MOMENT_S:
+            if abs(_shown_at(picture, middle) - _audio_at(sound, middle)) <= SAME_MOMENT_S:
                 return "agree"
     return "disagree"
 
@@ -163,7 +171,7 @@ def _shown_at(segment: VideoSegment, query_s: float) -> float:
     return segment.reference_end_s - into if segment.reversed else segment.reference_start_s + into
 
 
-def _heard_at(segment: SoundSegment, query_s: float) -> float:
+def _audio_at(segment: SoundSegment, query_s: float) -> float:
     length = max(segment.query_end_s - segment.query_start_s, 1e-6)
     share = (query_s - segment.query_start_s) / length
     return segment.reference_start_s + share * (segment.reference_end_s - segment.reference_start_s)
@@ -171,7 +179,7 @@ def _heard_at(segment: SoundSegment, query_s: float) -> float:
 
 def _sentence(
     seen: Sequence[VideoSegment],
-    heard: Sequence[SoundSegment],
+    audio_segments: Sequence[SoundSegment],
     agreement: Agreement,
     pictures: _Scored,
     verified: bool,
@@ -200,7 +208,7 @@ def _sentence(
         ):
             ending = f", but it is one still picture, which proves no copy of a video{ending}"
         return part + _stretches(seen).rstrip(".") + ending
-    if heard and sound is not None:
+    if audio_segments and sound is not None:
         return f"Nothing of the picture was proven to be the same. {sound.reason}"
     if any(segment.motion == "disagrees" for segment in pictures.segments):
         return (

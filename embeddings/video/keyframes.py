@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from embeddings.image.analyzer import ImageAnalyzer
 from embeddings.image.decode import Picture
+from embeddings.image.detail import plain_content
 from embeddings.image.phash import hamming
-from embeddings.image.plainness import plain_content
 from embeddings.image.raster import encode_proxy, reduce_to, to_grey
 from embeddings.image.views import TURNS, QueryView
 from embeddings.video.decode import Sample

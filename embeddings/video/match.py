@@ -38,7 +38,7 @@ class VideoSegment:
 
 @dataclass(frozen=True)
 class FramePair:
-    """Two frames that were laid over each other, for people to see.
+    """Two frames that were aligned, for people to see.
 
     frame_ms name the stored keyframes.
     """

@@ -62,8 +62,8 @@ class MotionReport:
 
 
 @dataclass(frozen=True, eq=False)
-class _Laid:
-    """The query laid over the reference, blurred; (h, w) of the reference's proxy; inside: where
+class _Overlaid:
+    """The query overlaid on the reference, blurred; (h, w) of the reference's proxy; inside: where
     both are.
     """
 
@@ -80,7 +80,7 @@ def compare_motion(moments: Sequence[Moment], transform: Transform, mirrored: bo
             found on one proven frame pair: an edit places a whole shot alike.
     Raises: BadProxy.
     """
-    laid: dict[int, _Laid] = {}
+    aligned: dict[int, _Overlaid] = {}
     joint = own_query = own_reference = area = 0.0
     compared = moving = 0
     for a, b in combinations(range(len(moments)), 2):
@@ -91,19 +91,19 @@ def compare_motion(moments: Sequence[Moment], transform: Transform, mirrored: bo
             moving += 1
             continue
         for one in (a, b):
-            if one not in laid:
-                laid[one] = _lay(moments[one], transform, mirrored)
-        if laid[a].reference.shape != laid[b].reference.shape:
+            if one not in aligned:
+                aligned[one] = _overlay(moments[one], transform, mirrored)
+        if aligned[a].reference.shape != aligned[b].reference.shape:
             continue
-        inside = laid[a].inside & laid[b].inside
+        inside = aligned[a].inside & aligned[b].inside
         if not inside.any():
             continue
-        if _ground_moves(laid[a].reference, laid[b].reference):
+        if _ground_moves(aligned[a].reference, aligned[b].reference):
             # the camera turns or travels: that the frames fit one by one is proof enough
             moving += 1
             continue
-        moved_query = _centred((laid[a].query - laid[b].query)[inside])
-        moved_reference = _centred((laid[a].reference - laid[b].reference)[inside])
+        moved_query = _centred((aligned[a].query - aligned[b].query)[inside])
+        moved_reference = _centred((aligned[a].reference - aligned[b].reference)[inside])
         joint += float((moved_query * moved_reference).sum())
         own_query += float((moved_query**2).sum())
         own_reference += float((moved_reference**2).sum())
@@ -141,7 +141,7 @@ def _same_frame(a: Moment, b: Moment) -> bool:
     return a.query_frame == b.query_frame or a.reference_frame == b.reference_frame
 
 
-def _lay(moment: Moment, transform: Transform, mirrored: bool) -> _Laid:
+def _overlay(moment: Moment, transform: Transform, mirrored: bool) -> _Overlaid:
     query, reference = (
         to_grey(decode_proxy(proxy)) for proxy in (moment.query_proxy, moment.reference_proxy)
     )
@@ -152,7 +152,7 @@ def _lay(moment: Moment, transform: Transform, mirrored: bool) -> _Laid:
     inside = (
         cv2.warpPerspective(np.full_like(query, 255), transform, size, flags=cv2.INTER_NEAREST) > 0
     )
-    return _Laid(
+    return _Overlaid(
         _blurred(np.asarray(warped, np.uint8)), _blurred(reference), np.asarray(inside, np.bool_)
     )
 

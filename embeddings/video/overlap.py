@@ -26,7 +26,7 @@ from embeddings.video.similarity import Cells, points, sharpened
 SIDE_PX = 40
 DETAIL_SIGMA_PX = 6.0
 MIN_SIDE_PX = 12
-MOST_FRAMES = 150  # of either work; beyond it every second one is compared, and so on
+MAX_FRAMES = 150  # of either work; beyond it every second one is compared, and so on
 NCC_NONE, NCC_FULL = 0.3, 0.9
 UNMOVING = 0.6  # share of a video's detail that never changes
 FAINT = 1.0  # grey levels rms under which a patch shows nothing
@@ -73,11 +73,11 @@ class OverlapView:
         if shared is None:
             return None
         to_patch, size = shared
-        laid = _details(
+        aligned = _details(
             [_patch(grey, to_patch @ transform, size, mirrored) for grey in self._queries]
         )
         shown = _details([_patch(grey, to_patch, size, False) for grey in self._stored])
-        ncc = _spread(laid @ shown.T, *self._counts)
+        ncc = _spread(aligned @ shown.T, *self._counts)
         likeness = np.clip((ncc - NCC_NONE) / (NCC_FULL - NCC_NONE), 0.0, 1.0).astype(np.float32)
         values = likeness[np.ix_(self._rows[1], self._columns[1])]
         return Cells(
@@ -151,12 +151,12 @@ def _details(patches: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
 
 
 def _thinned(values: Sequence[T]) -> list[T]:
-    return list(values[:: max(1, -(-len(values) // MOST_FRAMES))])
+    return list(values[:: max(1, -(-len(values) // MAX_FRAMES))])
 
 
 def _spread(ncc: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
     """Give every frame the value of the compared one that is nearest before it."""
-    step_q, step_r = -(-rows // MOST_FRAMES), -(-columns // MOST_FRAMES)
+    step_q, step_r = -(-rows // MAX_FRAMES), -(-columns // MAX_FRAMES)
     return np.asarray(
         ncc[np.ix_(np.arange(rows) // step_q, np.arange(columns) // step_r)], np.float32
     )

@@ -1,4 +1,4 @@
-"""Prove or drop proposed stretches: a few aligned frame pairs are laid over each other, as
+"""Prove or drop proposed stretches: a few aligned frame pairs are aligned, as
 pictures are.
 """
 
@@ -27,7 +27,7 @@ MAX_TRIED = 8  # proposals of one reference that are verified, the best ones
 
 
 @dataclass(frozen=True)
-class Laid:
+class AlignedPair:
     """A proven frame pair: frame numbers, and how the one lies over the other."""
 
     query_frame: int
@@ -36,7 +36,7 @@ class Laid:
 
 
 @dataclass(frozen=True)
-class Judged:
+class VerifiedPair:
     """One proposal after verification; fidelity: 0..1, mean strength of its proven pairs; motion:
     correlation, over ``compared`` pairs of moments; laid: the proven pairs, those that agree most
     first.
@@ -47,7 +47,7 @@ class Judged:
     fidelity: float
     motion: float
     compared: int
-    laid: tuple[Laid, ...]
+    aligned: tuple[AlignedPair, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ def verify_proposals(
     proposals: Sequence[Proposal],
     proxies: Mapping[int, bytes],
     verify: VerifyPair,
-) -> list[Judged]:
+) -> list[VerifiedPair]:
     """Judge each proposal by its frame pairs.
 
     Where one stretch shows that only the unmoving ground is shared, others prove something only if
@@ -82,15 +82,16 @@ def verify_proposals(
     Raises: BadProxy.
     """
     side = _Side(frames, reference, proxies, verify)
-    judged = [_judge(side, proposal) for proposal in proposals[:MAX_TRIED]]
-    if not any(one.segment.motion == "disagrees" for one in judged):
-        return judged
+    verified_pairs = [_verify(side, proposal) for proposal in proposals[:MAX_TRIED]]
+    if not any(one.segment.motion == "disagrees" for one in verified_pairs):
+        return verified_pairs
     return [
-        replace(one, segment=replace(one.segment, verified=_beyond_doubt(one))) for one in judged
+        replace(one, segment=replace(one.segment, verified=_beyond_doubt(one)))
+        for one in verified_pairs
     ]
 
 
-def _beyond_doubt(one: Judged) -> bool:
+def _beyond_doubt(one: VerifiedPair) -> bool:
     moves = (
         one.segment.motion == "agrees"
         and one.motion >= SURELY_ALIKE
@@ -99,10 +100,10 @@ def _beyond_doubt(one: Judged) -> bool:
     return one.segment.verified and (moves or one.segment.motion == "cuts")
 
 
-def _judge(side: _Side, proposal: Proposal) -> Judged:
+def _verify(side: _Side, proposal: Proposal) -> VerifiedPair:
     needed = min(ENOUGH, len({q for q, _ in proposal.pairs}))
     tried: list[tuple[FramePair, ImageMatch]] = []
-    proven_pairs: list[Laid] = []
+    proven_pairs: list[AlignedPair] = []
     for number, (at, to) in enumerate(proposal.pairs):
         so_far = sum(match.verified for _, match in tried)
         if number >= PAIRS and (so_far >= needed or so_far == 0):
@@ -121,7 +122,7 @@ def _judge(side: _Side, proposal: Proposal) -> Judged:
         )
         tried.append((pair, match))
         if match.verified:
-            proven_pairs.append(Laid(at, to, match))
+            proven_pairs.append(AlignedPair(at, to, match))
     proven = [match for _, match in tried if match.verified]
     motion = _motion(side, proposal, proven)
     large = any(
@@ -144,14 +145,14 @@ def _judge(side: _Side, proposal: Proposal) -> Judged:
         verified,
         motion.verdict,
     )
-    laid = tuple(sorted(proven_pairs, key=lambda pair: -pair.match.similarity))
-    return Judged(
+    aligned = tuple(sorted(proven_pairs, key=lambda pair: -pair.match.similarity))
+    return VerifiedPair(
         segment,
         tuple(pair for pair, _ in tried),
         fidelity,
         motion.correlation,
         motion.compared,
-        laid,
+        aligned,
     )
 
 

@@ -14,7 +14,7 @@ from limits.strategies import MovingWindowRateLimiter
 
 from oracle.api.services import Services, ServicesDep
 from oracle.errors import KeyRequired, NotAllowed, TooManyRequests
-from storage import api_keys as keys
+from storage import api_keys
 
 Scope = Literal["upload", "read", "fraud", "govern", "admin"]
 SCOPES: tuple[Scope, ...] = ("upload", "read", "fraud", "govern", "admin")
@@ -121,7 +121,7 @@ def _caller(services: Services, secret: str | None) -> tuple[Caller, int]:
     ):
         return Caller("operator", frozenset({"admin"})), settings.per_minute
     with services.db.transaction() as conn:
-        key = keys.find(conn, secret)
+        key = api_keys.find(conn, secret)
     if key is None:
         raise KeyRequired("That key is unknown or was revoked.")
     return Caller(

@@ -9,7 +9,7 @@ from storage.blobs import BlobStore
 from storage.works.works import Work
 
 BYTES = re.compile(r"bytes\s*=\s*([0-9]*)\s*-\s*([0-9]*)", re.ASCII | re.IGNORECASE)
-MOST_DIGITS = 18
+MAX_DIGITS = 18
 HEADERS = {
     "Cache-Control": "private, max-age=3600",
     "X-Content-Type-Options": "nosniff",
@@ -38,7 +38,7 @@ def part_of(header: str | None, size_bytes: int) -> range | None:
     Raises: RangeNotSatisfiable.
     """
     found = BYTES.fullmatch(header.strip()) if header else None
-    if found is None or found[1] == found[2] == "" or max(map(len, found.groups())) > MOST_DIGITS:
+    if found is None or found[1] == found[2] == "" or max(map(len, found.groups())) > MAX_DIGITS:
         return None
     if found[1] == "":  # the last so many
         last_bytes = min(int(found[2]), size_bytes)

@@ -14,11 +14,11 @@ from oracle.errors import UploadTooLarge
 from storage.blobs import BlobStore, blob_key
 from storage.cases import appeals
 from storage.database import Connection, Database
-from storage.fraud import audit_log as fraud_audit
+from storage.fraud import audit_log
 from storage.works import works
 
-MOST_FILES = 10
-MOST_BYTES = 20 * 2**20  # each; documents and pictures, not media
+MAX_FILES = 10
+MAX_BYTES = 20 * 2**20  # each; documents and pictures, not media
 CHUNK_BYTES = 2**20
 
 
@@ -41,9 +41,9 @@ def add_attachment(
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").digest()
     key = blob_key(digest)
-    if path.stat().st_size > MOST_BYTES:
+    if path.stat().st_size > MAX_BYTES:
         raise UploadTooLarge(
-            f"A file of an appeal has at most {MOST_BYTES // 2**20} MiB. Nothing was kept."
+            f"A file of an appeal has at most {MAX_BYTES // 2**20} MiB. Nothing was kept."
         )
     with db.transaction() as conn:
         check_room(conn, appeal_id, digest)
@@ -67,7 +67,7 @@ def add_attachment(
             blob_key=key,
         )
         if number not in {kept.id for kept in there}:
-            fraud_audit.append(
+            audit_log.append(
                 conn,
                 at=now,
                 actor=actor,
@@ -90,7 +90,7 @@ def check_room(conn: Connection, appeal_id: UUID, digest: bytes | None = None) -
     if appeals.get(conn, appeal_id).status != "open":
         raise TooLate("This appeal is decided; files can no longer be added.")
     there = [bytes(kept.sha256) for kept in appeals.attachments(conn, appeal_id)]
-    if digest is not None and len(there) >= MOST_FILES and digest not in there:
+    if digest is not None and len(there) >= MAX_FILES and digest not in there:
         raise TooManyAttachments
 
 

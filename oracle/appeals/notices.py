@@ -4,7 +4,7 @@ from datetime import datetime
 
 from oracle.notices import render as statements
 from oracle.notices import templates, wording
-from oracle.notices.render import Letter, day, render
+from oracle.notices.render import Notice, day, render
 from storage.cases import appeals
 from storage.cases.appeals import Appeal
 from storage.database import Connection
@@ -12,7 +12,7 @@ from storage.database import Connection
 
 def appeal_filed(
     conn: Connection, appeal: Appeal, subject: str, other: str | None, now: datetime
-) -> Letter:
+) -> Notice:
     """Confirm an appeal with its dates. Raises: MissingFact."""
     if appeal.kind == "fraud":
         meanwhile = (
@@ -24,7 +24,7 @@ def appeal_filed(
         meanwhile = "Until then the disputed share waits for the decision; nobody can take it out."
         link = f"/appeals/{appeal.id}"
     until = f" until {day(appeal.other_until)}" if appeal.other_until else ""
-    letter = render(
+    notice = render(
         templates.APPEAL_FILED,
         {
             "subject": subject,
@@ -41,17 +41,17 @@ def appeal_filed(
         },
     )
     statements.send(
-        conn, letter, appeal.creator_id, now, alert_id=appeal.alert_id, appeal_id=appeal.id
+        conn, notice, appeal.creator_id, now, alert_id=appeal.alert_id, appeal_id=appeal.id
     )
-    return letter
+    return notice
 
 
 def other_side(
     conn: Connection, appeal: Appeal, subject: str, original: str, now: datetime
-) -> Letter:
+) -> Notice:
     """Ask the other side how it sees the matter. Raises: MissingFact."""
     assert appeal.other_creator_id is not None
-    letter = render(
+    notice = render(
         templates.OTHER_SIDE,
         {
             "subject": subject,
@@ -63,8 +63,8 @@ def other_side(
             "appeal": str(appeal.id),
         },
     )
-    statements.send(conn, letter, appeal.other_creator_id, now, appeal_id=appeal.id)
-    return letter
+    statements.send(conn, notice, appeal.other_creator_id, now, appeal_id=appeal.id)
+    return notice
 
 
 def appeal_result(
@@ -78,7 +78,7 @@ def appeal_result(
     money_moved: str,
     next_step: str,
     now: datetime,
-) -> Letter:
+) -> Notice:
     """Tell how an appeal ended, what convinced whom, and what money moved when.
 
     Raises: MissingFact.
@@ -89,7 +89,7 @@ def appeal_result(
         f"{files} file{'s' if files != 1 else ''} you or the other side sent",
     ]
     looked += ["what the other side says"] if appeal.other_view else []
-    letter = render(
+    notice = render(
         templates.APPEAL_RESULT,
         {
             "subject": subject,
@@ -104,6 +104,6 @@ def appeal_result(
         },
     )
     statements.send(
-        conn, letter, appeal.creator_id, now, alert_id=appeal.alert_id, appeal_id=appeal.id
+        conn, notice, appeal.creator_id, now, alert_id=appeal.alert_id, appeal_id=appeal.id
     )
-    return letter
+    return notice

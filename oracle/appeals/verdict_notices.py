@@ -14,7 +14,7 @@ from oracle.notices.titles import work_name
 from oracle.payouts.payments import window_of
 from oracle.rules.deadlines import APPEAL_WITHIN
 from oracle.rules.explain import percent
-from storage.cases import messages as inbox_messages
+from storage.cases import messages
 from storage.database import Connection, Database
 from storage.errors import DatabaseUnavailable
 from storage.works import analyses, policies, works
@@ -25,30 +25,30 @@ log = structlog.get_logger()
 def send_due(db: Database, now: datetime) -> int:
     """Send what is due, once each.
 
-    Returns: how many letters were written. Raises: DatabaseUnavailable.
+    Returns: how many notices were written. Raises: DatabaseUnavailable.
     """
     with db.transaction() as conn:
-        waiting = inbox_messages.untold_copies(conn, now)
+        waiting = messages.untold_copies(conn, now)
     sent = 0
     for analysis_id in waiting:
         try:
             with db.transaction() as conn:
                 conn.execute("select 1 from analyses where id = %s for update", (analysis_id,))
-                if inbox_messages.is_untold_copy(conn, analysis_id):
+                if messages.is_untold_copy(conn, analysis_id):
                     tell(conn, analysis_id, now)
                     sent += 1
         except DatabaseUnavailable:
             raise
-        # it waits longer each time, so that it takes no other letter's place
+        # it waits longer each time, so that it takes no other notice's place
         except Exception as exc:
             log.warning("verdict.statement_blocked", analysis_id=str(analysis_id), reason=str(exc))
             with db.transaction() as conn:
-                inbox_messages.block_copy(conn, analysis_id, str(exc), now)
+                messages.block_copy(conn, analysis_id, str(exc), now)
     return sent
 
 
 def tell(conn: Connection, analysis_id: UUID, now: datetime) -> None:
-    """Write the letter about one derivative verdict. Raises: MissingFact, NotFound."""
+    """Write the notice about one derivative verdict. Raises: MissingFact, NotFound."""
     analysis = analyses.get(conn, analysis_id)
     assert analysis.work_id is not None
     assert analysis.matched_work_id is not None
@@ -63,7 +63,7 @@ def tell(conn: Connection, analysis_id: UUID, now: datetime) -> None:
         analysis.threshold_bps,
         analysis.base_redirect_bps,
     )
-    letter = render(
+    notice = render(
         templates.COPY_FOUND,
         {
             "subject": f'"{work_name(own)}"',
@@ -88,7 +88,7 @@ def tell(conn: Connection, analysis_id: UUID, now: datetime) -> None:
             "case": analysis_id.hex,
         },
     )
-    statements.send(conn, letter, analysis.creator_id, now, analysis_id=analysis_id)
+    statements.send(conn, notice, analysis.creator_id, now, analysis_id=analysis_id)
 
 
 def _formula(similarity_bps: int, threshold_bps: int, base_bps: int) -> str:

@@ -27,8 +27,8 @@ from storage.cases import appeals
 from storage.cases.appeals import Appeal, NewAppeal
 from storage.database import Connection, Database
 from storage.errors import DatabaseUnavailable
-from storage.fraud import audit_log as fraud_audit
-from storage.ledger import books as ledger
+from storage.fraud import audit_log
+from storage.ledger import ledger
 from storage.ledger import terms as ledger_terms
 from storage.ledger.terms import PostTerms
 from storage.works import analyses, works
@@ -39,7 +39,7 @@ log = structlog.get_logger()
 ANSWER_WITHIN = timedelta(days=7)  # the other side
 ORIGINALITY_WITHIN = timedelta(days=14)
 # appeals that nobody decided: more would keep the original's money waiting without an end
-MOST_LAPSED = 2
+MAX_LAPSED = 2
 MACHINE = "the oracle's automatic decision"
 
 
@@ -83,7 +83,7 @@ def appeal_verdict(
     if not appeals.add(conn, appeal):
         raise AppealExists
     _set_disputed(conn, analysis, True, now)
-    fraud_audit.append(
+    audit_log.append(
         conn,
         at=now,
         actor=actor,
@@ -123,7 +123,7 @@ def check_appealable(conn: Connection, analysis: Analysis, now: datetime) -> App
         raise NothingToAppeal(
             "This verdict was appealed to the last step; what remains is a court or dispute body."
         )
-    if appeals.lapsed_before(conn, analysis.id) >= MOST_LAPSED:
+    if appeals.lapsed_before(conn, analysis.id) >= MAX_LAPSED:
         raise NothingToAppeal(
             "Nobody decided your appeals in time; what remains is a court or dispute body."
         )
@@ -141,7 +141,7 @@ def add_other_view(
         raise TooLate(
             "The other side answers once, before its time is over and before the appeal is decided."
         )
-    fraud_audit.append(
+    audit_log.append(
         conn,
         at=now,
         actor=actor,
@@ -209,7 +209,7 @@ def decide_verdict(
         _set_disputed(
             conn, analysis, False, now, not_before=now if last else now + payments.DISPUTE_WINDOW
         )
-    fraud_audit.append(
+    audit_log.append(
         conn,
         at=now,
         actor=actor,
@@ -252,7 +252,7 @@ def _lapse(conn: Connection, appeal_id: UUID, now: datetime) -> bool:
     assert appeal.analysis_id is not None
     analysis = analyses.get(conn, appeal.analysis_id)
     last = (
-        appeals.lapsed_before(conn, analysis.id) + 1 >= MOST_LAPSED
+        appeals.lapsed_before(conn, analysis.id) + 1 >= MAX_LAPSED
         or appeal.first_decider != MACHINE
     )
     text = f"Nobody decided it by {day(appeal.decide_by)}. That says nothing about who is right."
@@ -276,7 +276,7 @@ def _lapse(conn: Connection, appeal_id: UUID, now: datetime) -> bool:
         else f"You can appeal again. Until {day(waits_until)} the money goes on waiting for that.",
         now=now,
     )
-    fraud_audit.append(
+    audit_log.append(
         conn,
         at=now,
         actor=RULES,

@@ -6,8 +6,7 @@ import hashlib
 import time
 from typing import Any
 
-from oracle.chain.contracts import payments as economy
-from oracle.chain.contracts import verify
+from oracle.chain.contracts import payments, verify
 from oracle.chain.core.ids import escrow_account
 from oracle.chain.core.report import Outcome
 from oracle.chain.core.wire import address_bytes, hexed
@@ -40,17 +39,17 @@ def money_story(story: Story, original: dict[str, Any], derivative: dict[str, An
     redirect = verify.read_redirect(chain, post_id)
     to_original = TIP_WEI * redirect.redirect_bps // 10_000
     to_poster = TIP_WEI - to_original
-    before = economy.claimable(chain, account)
-    split = economy.tip(chain, fan, post_id, TIP_WEI)
+    before = payments.claimable(chain, account)
+    split = payments.tip(chain, fan, post_id, TIP_WEI)
     story.check(
         f"the tip was split {split}",
         (split.to_original, split.to_poster) == (to_original, to_poster),
     )
     story.check(
-        "the copyist's own share waits", economy.claimable(chain, account) == before + to_poster
+        "the copyist's own share waits", payments.claimable(chain, account) == before + to_poster
     )
     story.check(
-        "the redirected share does not wait", economy.contested(chain, post_id) == to_original
+        "the redirected share does not wait", payments.contested(chain, post_id) == to_original
     )
     story.note(
         "A fan tips the copy", "split", "", _shares(to_original, to_poster), "redirected share held"
@@ -59,25 +58,27 @@ def money_story(story: Story, original: dict[str, Any], derivative: dict[str, An
     for view, wallet in ((derivative, poster), (original, first)):
         _link(story, view["work"]["creator"], wallet, oracle)
     # A copy at 100 % similarity leaves its poster nothing: there is nothing to fetch then.
-    fetched = economy.withdraw(chain, poster, of=account) if before + to_poster else 0
+    fetched = payments.withdraw(chain, poster, of=account) if before + to_poster else 0
     story.check(
         f"{fetched} wei came out",
-        fetched == before + to_poster and not economy.claimable(chain, account),
+        fetched == before + to_poster and not payments.claimable(chain, account),
     )
     story.note("Its poster links a wallet", "linked", "", f"{fetched} wei", "own share withdrawn")
 
-    dispute = economy.open_dispute(
+    dispute = payments.open_dispute(
         chain, poster, post_id, _digest("my raw file, older than theirs")
     )
     disputed = verify.find_result(chain, post_id)
     held = disputed is not None and disputed.status is verify.PostStatus.DISPUTED
     story.check(f"the post is not in dispute: {disputed}", held)
-    economy.tip(chain, fan, post_id, TIP_WEI)
-    story.check("a dispute stopped the money", economy.contested(chain, post_id) == 2 * to_original)
-    economy.answer_dispute(chain, first, dispute, _digest("I was first"))
+    payments.tip(chain, fan, post_id, TIP_WEI)
+    story.check(
+        "a dispute stopped the money", payments.contested(chain, post_id) == 2 * to_original
+    )
+    payments.answer_dispute(chain, first, dispute, _digest("I was first"))
     # A second look takes more signatures than the first; where one signer is all there is, people
     # decide alone.
-    second_look = economy.read_dispute(chain, dispute).review_until
+    second_look = payments.read_dispute(chain, dispute).review_until
     signers = int(chain.read("OracleRegistry", chain.deployment.oracle_registry, "signerCount"))
     story.check(
         "a lone signer was asked for a second look at itself", bool(second_look) == (signers > 1)
@@ -90,9 +91,9 @@ def money_story(story: Story, original: dict[str, Any], derivative: dict[str, An
         f"dispute {dispute}, answered; to an arbiter",
     )
 
-    economy.rule(chain, arbiter, dispute, Outcome.ORIGINAL, _digest("the raw file is older"))
-    economy.accept_ruling(chain, first, dispute)
-    economy.settle(chain, fan, dispute)
+    payments.rule(chain, arbiter, dispute, Outcome.ORIGINAL, _digest("the raw file is older"))
+    payments.accept_ruling(chain, first, dispute)
+    payments.settle(chain, fan, dispute)
     decided = verify.find_result(chain, post_id)
     overturned = decided is not None and decided.outcome is Outcome.ORIGINAL
     final = decided is not None and decided.status is verify.PostStatus.FINAL
@@ -100,18 +101,18 @@ def money_story(story: Story, original: dict[str, Any], derivative: dict[str, An
     story.check("no badge was issued", verify.has_badge(chain, post_id))
     story.note("An arbiter overturns it", "original", "", "badge", "accepted by the other side")
 
-    economy.pay_contested(chain, fan, post_id)
+    payments.pay_contested(chain, fan, post_id)
     back = to_poster + 2 * to_original
-    story.check("the contested money is not whole", economy.claimable(chain, account) == back)
-    story.check("something is still held", economy.contested(chain, post_id) == 0)
-    story.check("the loser was paid", economy.claimable(chain, creditor) == 0)
-    split = economy.tip(chain, fan, post_id, TIP_WEI)
+    story.check("the contested money is not whole", payments.claimable(chain, account) == back)
+    story.check("something is still held", payments.contested(chain, post_id) == 0)
+    story.check("the loser was paid", payments.claimable(chain, creditor) == 0)
+    split = payments.tip(chain, fan, post_id, TIP_WEI)
     story.check(
         f"the next tip was split {split}", (split.to_original, split.to_poster) == (0, TIP_WEI)
     )
     bank = keys.account("demo bank").address  # pays no gas, so what arrives can be counted
     before = chain.balance_wei(address_bytes(bank))
-    economy.withdraw(chain, poster, of=account, to=address_bytes(bank))
+    payments.withdraw(chain, poster, of=account, to=address_bytes(bank))
     arrived = chain.balance_wei(address_bytes(bank)) - before
     story.check(f"{arrived} wei arrived instead of {back + TIP_WEI}", arrived == back + TIP_WEI)
     story.note("What was held is paid back", "paid", "", f"{back} wei", "nothing kept")
@@ -120,14 +121,14 @@ def money_story(story: Story, original: dict[str, Any], derivative: dict[str, An
 def _link(story: Story, handle: str, wallet: LocalSigner, oracle: LocalSigner) -> None:
     chain = story.stage.chain
     account = escrow_account(handle)
-    if economy.wallet_of(chain, account) == wallet.address:
+    if payments.wallet_of(chain, account) == wallet.address:
         return
     until = int(time.time()) + LINK_LIFETIME_S
     epoch = int(chain.read("OracleRegistry", chain.deployment.oracle_registry, "currentEpoch"))
     signature = oracle.sign_digest(
-        economy.link_digest(chain, account, wallet.address, until, epoch)
+        payments.link_digest(chain, account, wallet.address, until, epoch)
     )
-    economy.link_account(
+    payments.link_account(
         chain,
         wallet,
         handle,
@@ -136,7 +137,7 @@ def _link(story: Story, handle: str, wallet: LocalSigner, oracle: LocalSigner) -
         signer_epoch=epoch,
         signatures=[signature],
     )
-    linked = economy.wallet_of(chain, account)
+    linked = payments.wallet_of(chain, account)
     story.check(f"{handle} is linked to 0x{linked.hex()}", linked == wallet.address)
 
 

@@ -21,8 +21,8 @@ from oracle.rules.payout import Grade, payout
 from storage.database import Connection
 from storage.engagement import grades as engagement_grades
 from storage.engagement.grades import StoredPolicy
-from storage.ledger import books as ledger
-from storage.works import policies as chain_policies
+from storage.ledger import ledger
+from storage.works import policies
 from storage.works.policies import PolicyTerms
 
 log = structlog.get_logger()
@@ -30,7 +30,7 @@ log = structlog.get_logger()
 GOVERNANCE = "governance, on chain"
 LETTERS = ("A", "B", "C", "D")
 DRY_RUN_SPAN = timedelta(days=30)
-MOST_SHOWN = 10
+MAX_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def dry_run(conn: Connection, proposal: Proposal, now: datetime) -> DryRun:
         len(changes),
         dict(sorted(moves.items())),
         bonus_minor,
-        tuple(changes[:MOST_SHOWN]),
+        tuple(changes[:MAX_SHOWN]),
     )
 
 
@@ -121,7 +121,7 @@ def adopt(
         )
     stored = _stored(conn, proposal, effective_from, actor)
     rules_of(stored)
-    terms = chain_policies.final_terms(conn)
+    terms = policies.final_terms(conn)
     if terms and dict(proposal.cutoffs_bps) != cutoffs_of(terms):
         raise CutoffsGovernedOnChain(
             f"The cut-offs are set by governance on chain; version {terms.version} says"
@@ -149,7 +149,7 @@ def follow_governance(conn: Connection, now: datetime) -> list[StoredPolicy]:
     Returns: the new versions; none where the rules say the same already. Raises:
         InvalidGradePolicy.
     """
-    newest = chain_policies.final_terms(conn)
+    newest = policies.final_terms(conn)
     if newest is None:
         return []
     engagement_grades.lock_policies(conn)

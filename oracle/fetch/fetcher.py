@@ -22,7 +22,7 @@ from oracle.fetch.sink import Fetched, write_capped
 from storage.blobs import BlobMissing, BlobStoreRefused, BlobStoreUnavailable
 from storage.blobs.gcs import new_reader, stream_object
 
-LONGEST_URI = 2048
+MAX_URI = 2048
 WALRUS_BLOB_ID = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 bytes in unpadded base64url
 
 
@@ -81,9 +81,9 @@ class Fetcher:
 
         Raises: UriInvalid, UriSchemeUnsupported.
         """
-        if len(uri) > LONGEST_URI or any(char <= " " or char == "\x7f" for char in uri):
+        if len(uri) > MAX_URI or any(char <= " " or char == "\x7f" for char in uri):
             raise UriInvalid(
-                f"A URI has at most {LONGEST_URI} characters, and no blanks or control characters."
+                f"A URI has at most {MAX_URI} characters, and no blanks or control characters."
             )
         try:
             parts = urlsplit(uri)

@@ -21,7 +21,7 @@ from oracle.fetch.errors import (
 )
 from oracle.fetch.network import CheckedBackend, Deadline
 
-MOST_REDIRECTS = 5
+MAX_REDIRECTS = 5
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 RETRY_STATUSES = frozenset({408, 425, 429})
 HEADERS: dict[bytes | str, bytes | str] = {
@@ -64,7 +64,7 @@ class HttpSource:
                 is not.
         """
         deadline = Deadline.after(timeout_s)
-        for hop in range(MOST_REDIRECTS + 1):
+        for hop in range(MAX_REDIRECTS + 1):
             backend = CheckedBackend(
                 self._resolver, deadline, allow_private=allow_private or (trust_first and hop == 0)
             )
@@ -75,7 +75,7 @@ class HttpSource:
                     yield response.iter_stream()
                     return
                 url = urljoin(url, location)
-        raise UriRefused(f"The server redirects more than {MOST_REDIRECTS} times.")
+        raise UriRefused(f"The server redirects more than {MAX_REDIRECTS} times.")
 
     @contextmanager
     def _open(self, target: httpx2.URL, backend: CheckedBackend) -> Iterator[httpcore2.Response]:

@@ -13,7 +13,7 @@ from oracle.fetch.addresses import Resolver, check_addresses
 from oracle.fetch.errors import UriTimeout
 
 # A server may be slow as a whole, but not silent for longer.
-LONGEST_SILENCE_S = 15.0
+MAX_SILENCE_S = 15.0
 # Whoever reads a byte at a time is noticed after so many: a time limit holds for each write.
 WRITE_BYTES = 4096
 
@@ -33,7 +33,7 @@ class Deadline:
         left_s = self.at - time.monotonic()
         if left_s <= 0:
             raise UriTimeout
-        return min(left_s, LONGEST_SILENCE_S)
+        return min(left_s, MAX_SILENCE_S)
 
 
 class Limit(Protocol):

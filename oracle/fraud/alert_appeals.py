@@ -16,7 +16,7 @@ from storage.cases import appeals
 from storage.cases.appeals import NewAppeal
 from storage.database import Connection
 from storage.fraud import alerts as fraud_alerts
-from storage.fraud import audit_log as fraud_audit
+from storage.fraud import audit_log
 
 
 def appeal_alert(
@@ -60,7 +60,7 @@ def appeal_alert(
     if not appeals.add(conn, appeal):
         raise AppealExists
     fraud_alerts.update(conn, alert_id, status=status)
-    fraud_audit.append(
+    audit_log.append(
         conn,
         at=now,
         actor=actor,

@@ -22,7 +22,7 @@ from storage.engagement import exclusions as engagement_exclusions
 from storage.engagement.exclusions import Exclusion
 from storage.errors import DatabaseUnavailable
 from storage.fraud import alerts as fraud_alerts
-from storage.fraud import audit_log as fraud_audit
+from storage.fraud import audit_log
 from storage.fraud.alerts import Alert, NewAlert
 
 log = structlog.get_logger()
@@ -69,7 +69,7 @@ def raise_alert(
     else:
         if not fraud_alerts.add(conn, found):
             return None  # another pass was faster
-        fraud_audit.append(
+        audit_log.append(
             conn,
             at=found.detected_at,
             actor=RULES,
@@ -97,7 +97,7 @@ def raise_alert(
                 )
         except MissingFact as exc:  # no statement, no freeze: a person has to look at it
             log.warning("fraud.statement_blocked", alert_id=str(alert_id), reason=str(exc))
-            fraud_audit.append(
+            audit_log.append(
                 conn,
                 at=found.detected_at,
                 actor=RULES,
@@ -139,10 +139,10 @@ def freeze(
         creator_id=alert.creator_id if alert.subject == "creator" else None,
     )
     _log(conn, alert_id, now, actor, Step.FREEZE, reason_code, text, {"until": until.isoformat()})
-    letter = notices.hold(conn, fraud_alerts.get(conn, alert_id), now)
+    notice = notices.hold(conn, fraud_alerts.get(conn, alert_id), now)
     notified = lifecycle.after(frozen, Step.NOTIFY)
-    fraud_alerts.update(conn, alert_id, status=notified, statement_hash=letter.sha256)
-    chain_actions.queue(conn, alert, "freeze", letter.sha256, until)
+    fraud_alerts.update(conn, alert_id, status=notified, statement_hash=notice.sha256)
+    chain_actions.queue(conn, alert, "freeze", notice.sha256, until)
     _log(
         conn,
         alert_id,
@@ -150,8 +150,8 @@ def freeze(
         actor,
         Step.NOTIFY,
         "statement_sent",
-        letter.subject,
-        {"sha256": letter.sha256.hex()},
+        notice.subject,
+        {"sha256": notice.sha256.hex()},
     )
 
 
@@ -199,8 +199,8 @@ def uphold(
         engagement_exclusions.exclude(conn, excluded)
     _log(conn, alert_id, now, actor, Step.UPHOLD, reason_code, text, {"until": until.isoformat()})
     _close_appeal(conn, alert, "refused", actor, text, now)
-    letter = notices.upheld(conn, fraud_alerts.get(conn, alert_id), now)
-    chain_actions.queue(conn, alert, "uphold", letter.sha256, until)
+    notice = notices.upheld(conn, fraud_alerts.get(conn, alert_id), now)
+    chain_actions.queue(conn, alert, "uphold", notice.sha256, until)
 
 
 def reverse(
@@ -346,8 +346,8 @@ def _to_decide(conn: Connection, alert_id: UUID, step: Step, actor: str) -> Aler
 def _set_free(conn: Connection, alert: Alert, reason: str, decision: str, now: datetime) -> None:
     released = notices.held_minor(conn, alert)
     payments.release(conn, alert.id, now)
-    letter = notices.ended(conn, alert, released, reason, decision, now)
-    chain_actions.queue(conn, alert, "release", letter.sha256, None)
+    notice = notices.ended(conn, alert, released, reason, decision, now)
+    chain_actions.queue(conn, alert, "release", notice.sha256, None)
 
 
 def _close_appeal(
@@ -357,7 +357,7 @@ def _close_appeal(
     if appeal is None:
         return
     appeals.decide(conn, appeal.id, outcome=outcome, decided_by=actor, convinced=convinced, now=now)
-    fraud_audit.append(
+    audit_log.append(
         conn,
         at=now,
         actor=actor or RULES,
@@ -380,7 +380,7 @@ def _log(
     text: str,
     facts: dict[str, str | int],
 ) -> None:
-    fraud_audit.append(
+    audit_log.append(
         conn,
         at=at,
         actor=actor,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from oracle.chain.contracts import payments as economy
+from oracle.chain.contracts import payments
 from oracle.chain.contracts.payments import FreezeStatus
 from oracle.chain.core.reverts import ContractReverted
 from oracle.chain.errors import ChainError
@@ -23,7 +23,7 @@ from storage.fraud.chain_actions import ChainAction
 log = structlog.get_logger()
 
 RETRY = timedelta(seconds=5)
-LONGEST_RETRY = timedelta(minutes=10)
+MAX_RETRY = timedelta(minutes=10)
 # Nothing to hold there any more.
 SKIPPED = frozenset({"FreezeNotOpen", "InvalidEndDate"})
 # It is there already: we sent it and did not live to see it.
@@ -62,7 +62,7 @@ def queue(
 
     Args:
         kind: freeze, uphold or release.
-        document_hash: Of the letter that the creator was sent.
+        document_hash: Of the notice that the creator was sent.
     """
     if kind == "release":
         fraud_chain_actions.supersede(conn, chain_alert_id(alert))
@@ -144,7 +144,7 @@ def reconcile(db: Database, client: ChainClient, *, since: datetime) -> list[Dif
             call.status in ("skipped", "refused") for call in calls
         ):
             continue  # an earlier round, or a freeze that the chain has no place for
-        found = economy.freeze_status(client, name)
+        found = payments.freeze_status(client, name)
         if found in EXPECTED[alert.status]:
             continue
         repaired = _repair(db, calls, found)
@@ -177,7 +177,7 @@ def _repair(db: Database, calls: list[ChainAction], found: FreezeStatus) -> bool
 
 def _send(client: ChainClient, action: ChainAction, officer: Signer, arbiter: Signer) -> bool:
     """Make one call, unless the chain is there already. Returns: False if it is too late for it."""
-    now = economy.freeze_status(client, action.chain_alert_id)
+    now = payments.freeze_status(client, action.chain_alert_id)
     if action.kind == "freeze":
         if now is not FreezeStatus.NONE:
             return True
@@ -185,14 +185,14 @@ def _send(client: ChainClient, action: ChainAction, officer: Signer, arbiter: Si
         until = int(action.until.astimezone(UTC).timestamp())
         if until <= client.head().timestamp:
             return False
-        call = economy.freeze_post if action.subject == "post" else economy.freeze_account
+        call = payments.freeze_post if action.subject == "post" else payments.freeze_account
         call(client, officer, action.subject_id, action.chain_alert_id, action.document_hash, until)
         return True
     if now in (FreezeStatus.NONE, FreezeStatus.RELEASED, FreezeStatus.EXPIRED):
         return True  # nothing is held there
     upheld = action.kind == "uphold"
     until = int(action.until.astimezone(UTC).timestamp()) if action.until else 0
-    economy.resolve_freeze(
+    payments.resolve_freeze(
         client,
         arbiter,
         action.chain_alert_id,
@@ -204,7 +204,7 @@ def _send(client: ChainClient, action: ChainAction, officer: Signer, arbiter: Si
 
 
 def _postpone(db: Database, action: ChainAction, code: str, detail: str) -> None:
-    delay = min(RETRY * 2 ** min(action.tries, 10), LONGEST_RETRY)
+    delay = min(RETRY * 2 ** min(action.tries, 10), MAX_RETRY)
     log.warning("fraud.chain_later", action=action.kind, alert_id=str(action.alert_id), code=code)
     with db.transaction() as conn:
         fraud_chain_actions.postpone(conn, action.id, code, detail, delay)

@@ -1,4 +1,4 @@
-"""The letters of alerts and appeals: each gathers its facts from the database and is sent, or is
+"""The notices of alerts and appeals: each gathers its facts from the database and is sent, or is
 not.
 """
 
@@ -10,15 +10,15 @@ from oracle.fraud.lifecycle import MAX_UPHELD
 from oracle.notices import render as statements
 from oracle.notices import templates, wording
 from oracle.notices.actors import RULES
-from oracle.notices.render import Letter, day, money, render
+from oracle.notices.render import Notice, day, money, render
 from oracle.notices.titles import name_of
 from oracle.rules.deadlines import APPEAL_WITHIN
 from storage.cases.appeals import Appeal
 from storage.database import Connection
 from storage.fraud import alerts as fraud_alerts
-from storage.fraud import audit_log as fraud_audit
+from storage.fraud import audit_log
 from storage.fraud.alerts import Alert
-from storage.ledger import books as ledger
+from storage.ledger import ledger
 
 RECORD_DAYS = 90
 
@@ -32,13 +32,13 @@ def held_minor(conn: Connection, alert: Alert) -> int:
     return ledger.available(conn, alert.creator_id)
 
 
-def hold(conn: Connection, alert: Alert, now: datetime) -> Letter:
+def hold(conn: Connection, alert: Alert, now: datetime) -> Notice:
     """Tell a creator that money waits. Raises: MissingFact."""
     reviewed, overturned = fraud_alerts.track_record(conn, now - timedelta(days=RECORD_DAYS))
     automatic = alert.frozen_by == RULES
-    # the letter's hash goes on chain, and with it the log as it is now
-    step, digest = fraud_audit.head(conn)
-    letter = render(
+    # the notice's hash goes on chain, and with it the log as it is now
+    step, digest = audit_log.head(conn)
+    notice = render(
         templates.HOLD,
         {
             "subject": name_of(conn, alert.subject, alert.post_id, alert.creator),
@@ -71,15 +71,15 @@ def hold(conn: Connection, alert: Alert, now: datetime) -> Letter:
             "log_head": f"step {step}, {digest.hex()}",
         },
     )
-    statements.send(conn, letter, alert.creator_id, now, alert_id=alert.id)
-    return letter
+    statements.send(conn, notice, alert.creator_id, now, alert_id=alert.id)
+    return notice
 
 
-def upheld(conn: Connection, alert: Alert, now: datetime) -> Letter:
+def upheld(conn: Connection, alert: Alert, now: datetime) -> Notice:
     """Tell a creator that money goes on waiting. Raises: MissingFact."""
     assert alert.frozen_at is not None
     latest = alert.frozen_at + MAX_UPHELD
-    letter = render(
+    notice = render(
         templates.UPHELD,
         {
             "subject": name_of(conn, alert.subject, alert.post_id, alert.creator),
@@ -95,15 +95,15 @@ def upheld(conn: Connection, alert: Alert, now: datetime) -> Letter:
             "case": f"{alert.id}/{alert.round}",
         },
     )
-    statements.send(conn, letter, alert.creator_id, now, alert_id=alert.id)
-    return letter
+    statements.send(conn, notice, alert.creator_id, now, alert_id=alert.id)
+    return notice
 
 
 def ended(
     conn: Connection, alert: Alert, released: int, reason: str, decision: str, now: datetime
-) -> Letter:
+) -> Notice:
     """Tell a creator that money is free. Raises: MissingFact."""
-    letter = render(
+    notice = render(
         templates.ENDED,
         {
             "subject": name_of(conn, alert.subject, alert.post_id, alert.creator),
@@ -114,8 +114,8 @@ def ended(
             "case": f"{alert.id}/{alert.round}",
         },
     )
-    statements.send(conn, letter, alert.creator_id, now, alert_id=alert.id)
-    return letter
+    statements.send(conn, notice, alert.creator_id, now, alert_id=alert.id)
+    return notice
 
 
 def fraud_appeal_result(
@@ -127,7 +127,7 @@ def fraud_appeal_result(
     convinced: str,
     now: datetime,
 ) -> None:
-    """The same for held money; the letter about the hold itself says how much was set free.
+    """The same for held money; the notice about the hold itself says how much was set free.
 
     Raises: MissingFact.
     """

@@ -18,8 +18,8 @@ from embeddings.audio.waveform import envelope
 from embeddings.channels import ChannelState
 from oracle.media.handler import Found, Progress, Query, Size, no_progress
 from storage.database import Connection, Database
-from storage.search import images as matches
-from storage.search.sounds import index as landmarks
+from storage.search import images
+from storage.search.sounds import index as sound_index
 from storage.search.sounds.index import SoundQuery, StoredSound
 from storage.works.works import Work
 
@@ -95,13 +95,13 @@ class Sounds:
             return SoundReading(self._analyzer.fingerprint(path, decoding, search=search))
 
     def make_visible(self, conn: Connection, work: Work, reading: SoundReading) -> None:
-        landmarks.make_audible(
+        sound_index.make_audible(
             conn, work, None if reading.too_plain else as_stored(reading.fingerprint)
         )
 
     def search(self, conn: Connection, reading: SoundReading, query: Query) -> Sequence[SoundFound]:
         keys = reading.fingerprint.keys
-        candidates = landmarks.look_up(
+        candidates = sound_index.look_up(
             conn,
             SoundQuery(keys.hashes, keys.positions, keys.groups),
             before=query.before,
@@ -111,7 +111,7 @@ class Sounds:
         )
         found = [SoundFound(c.work_id, ("landmarks",), c.votes, c.score) for c in candidates]
         known = {one.work_id for one in found}
-        same = matches.same_bytes(conn, query.sha256, query.before)
+        same = images.same_bytes(conn, query.sha256, query.before)
         return [
             SoundFound(work_id, ("sha256",)) for work_id in same if work_id not in known
         ] + found
@@ -127,7 +127,9 @@ class Sounds:
         # other works tomorrow. From the two fingerprints alone the same match comes out whenever it
         # is asked again.
         with db.transaction() as conn:
-            references = landmarks.find_references(conn, [candidate.work_id for candidate in found])
+            references = sound_index.find_references(
+                conn, [candidate.work_id for candidate in found]
+            )
         for done, candidate in enumerate(found):
             progress("verifying", done, len(found))
             if candidate.work_id in references:

@@ -22,9 +22,8 @@ from embeddings.video.nominate import Hit, nominate
 from embeddings.video.sound import SoundMatch
 from oracle.media.handler import Found, Progress, Query, Size, no_progress
 from storage.database import Connection, Database
-from storage.search import images as matches
-from storage.search import videos as frames
-from storage.search.sounds import index as landmarks
+from storage.search import images, videos
+from storage.search.sounds import index as sound_index
 from storage.search.sounds.index import SoundQuery, StoredSound
 from storage.search.videos import FrameQuery, FrameTable, StoredFrame
 from storage.works.works import Work
@@ -123,7 +122,7 @@ class Videos:
             )
             for f in made.frames
         ]
-        added = frames.add_video(
+        added = videos.add_video(
             conn,
             work,
             stored,
@@ -135,7 +134,7 @@ class Videos:
         if added and made.sound is not None and made.sound.too_plain is None:
             sound = made.sound
             duration_ms = round(1000 * sound.duration_s)
-            landmarks.add_sound(
+            sound_index.add_sound(
                 conn, work, StoredSound(sound.hashes, sound.frames, sound.reference, duration_ms)
             )
 
@@ -145,7 +144,7 @@ class Videos:
             for at, frame in enumerate(reading.fingerprint.frames)
             for view in frame.views
         ]
-        hits = frames.find_frame_candidates(
+        hits = videos.find_frame_candidates(
             conn, asked, before=query.before, creator_id=query.creator_id
         )
         ranked = nominate(
@@ -154,7 +153,7 @@ class Videos:
         )
         found = {
             work_id: VideoFound(work_id, ("sha256",))
-            for work_id in matches.same_bytes(conn, query.sha256, query.before)
+            for work_id in images.same_bytes(conn, query.sha256, query.before)
         }
         for nominee in ranked:
             known = found.get(nominee.work) or VideoFound(nominee.work)
@@ -175,7 +174,7 @@ class Videos:
         if sound is None or sound.too_plain is not None:
             return []
         keys = SoundQuery(sound.keys.hashes, sound.keys.positions, sound.keys.groups)
-        heard = landmarks.look_up(
+        heard = sound_index.look_up(
             conn, keys, before=query.before, creator_id=query.creator_id, most=self._max_candidates
         )
         return [candidate.work_id for candidate in heard]
@@ -190,8 +189,8 @@ class Videos:
         query = reading.fingerprint
         ids = [candidate.work_id for candidate in found]
         with db.transaction() as conn:
-            tables = frames.frames_of(conn, ids)
-            sounds = landmarks.find_references(conn, ids) if query.sound is not None else {}
+            tables = videos.frames_of(conn, ids)
+            sounds = sound_index.find_references(conn, ids) if query.sound is not None else {}
         references = {
             work_id: as_reference(tables[work_id]) if work_id in tables else NO_PICTURES
             for work_id in ids
@@ -203,7 +202,7 @@ class Videos:
             for ms in frames_wanted(proposals, references[w])
         ]
         with db.transaction() as conn:
-            known = frames.find_frame_proxies(conn, wanted)
+            known = videos.find_frame_proxies(conn, wanted)
         for done, candidate in enumerate(found):
             progress("verifying", done, len(found))
             work_id = candidate.work_id
@@ -270,6 +269,6 @@ class _Proxies:
         missing = [(self._work_id, ms) for ms in wanted if ms not in self._known]
         if missing:
             with self._db.transaction() as conn:
-                found = frames.find_frame_proxies(conn, missing)
+                found = videos.find_frame_proxies(conn, missing)
             self._known |= {ms: proxy for (_, ms), proxy in found.items()}
         return self._known

@@ -1,4 +1,4 @@
-"""Letters to creators: filled from stored facts only, kept with those facts, and sent in the
+"""Notices to creators: filled from stored facts only, kept with those facts, and sent in the
 caller's transaction.
 """
 
@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 from oracle.notices.errors import MissingFact
 from oracle.notices.templates import Template
-from storage.cases import messages as inbox_messages
+from storage.cases import messages
 from storage.cases.messages import NewMessage
 from storage.database import Connection
 
@@ -20,8 +20,8 @@ CENTS = 100
 
 
 @dataclass(frozen=True)
-class Letter:
-    """A rendered letter. `sha256` is over subject and body: it goes on chain with a freeze."""
+class Notice:
+    """A rendered notice. `sha256` is over subject and body: it goes on chain with a freeze."""
 
     template: Template
     subject: str
@@ -31,13 +31,13 @@ class Letter:
 
 
 def slots(template: Template) -> set[str]:
-    """The facts a letter states."""
+    """The facts a notice states."""
     parsed = string.Formatter().parse(template.subject + template.body)
     return {name for _, name, _, _ in parsed if name is not None}
 
 
-def render(template: Template, facts: Mapping[str, Any]) -> Letter:
-    """Fill a letter. Raises: MissingFact if a fact that it states is not there or empty."""
+def render(template: Template, facts: Mapping[str, Any]) -> Notice:
+    """Fill a notice. Raises: MissingFact if a fact that it states is not there or empty."""
     missing = sorted(name for name in slots(template) if not _text(facts.get(name)).strip())
     if missing:
         raise MissingFact(
@@ -46,14 +46,14 @@ def render(template: Template, facts: Mapping[str, Any]) -> Letter:
     texts = {name: _text(facts[name]) for name in slots(template)}
     subject, body = template.subject.format(**texts), template.body.format(**texts)
     digest = hashlib.sha256(f"{subject}\n\n{body}".encode()).digest()
-    return Letter(
+    return Notice(
         template, subject, body, {name: facts[name] for name in sorted(slots(template))}, digest
     )
 
 
 def send(
     conn: Connection,
-    letter: Letter,
+    notice: Notice,
     creator_id: int,
     now: datetime,
     *,
@@ -61,22 +61,22 @@ def send(
     appeal_id: UUID | None = None,
     analysis_id: UUID | None = None,
 ) -> UUID:
-    """Put a letter into the creator's inbox, and on its way to the webhook if there is one.
+    """Put a notice into the creator's inbox, and on its way to the webhook if there is one.
 
     Returns: its id.
     """
     message_id = uuid4()
-    inbox_messages.add(
+    messages.add(
         conn,
         NewMessage(
             message_id,
             creator_id,
-            letter.template.kind,
-            letter.template.name,
-            letter.subject,
-            letter.body,
-            letter.facts,
-            letter.sha256,
+            notice.template.kind,
+            notice.template.name,
+            notice.subject,
+            notice.body,
+            notice.facts,
+            notice.sha256,
             now,
             alert_id,
             appeal_id,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Template:
-    """One letter. `version` changes with every change of its words."""
+    """One notice. `version` changes with every change of its words."""
 
     kind: str
     version: int
@@ -24,7 +24,8 @@ HOLD = Template(
     "payout_hold",
     2,
     "Money from {subject} waits",
-    """Since {frozen_at} what {subject} earns waits, {held} so far. It is not taken away. {other_money}
+    """Since {frozen_at} what {subject} earns waits, {held} so far. It is not taken away. \
+{other_money}
 
 Why: {why}
 Seen between {seen_from} and {seen_until}.
@@ -32,19 +33,24 @@ Seen between {seen_from} and {seen_until}.
 What this does not mean: somebody else may have caused it. We have not decided that you did.
 
 How it was found: rule "{rule}" (version {thresholds_version}), {means}. {reviewer} \
-In the last {record_days} days {overturned} of {reviewed} such holds that were reviewed turned out wrong.
+In the last {record_days} days {overturned} of {reviewed} such holds that were reviewed turned \
+out wrong.
 
-What you can do: nothing, and it is decided by {deadline}. If nobody has decided by then, the money is free again. \
-Or tell us more: {appeal_link}. It is free of charge, until {appeal_end}. Useful would be {evidence_hints}.
+What you can do: nothing, and it is decided by {deadline}. If nobody has decided by then, the \
+money is free again. \
+Or tell us more: {appeal_link}. It is free of charge, until {appeal_end}. Useful would be \
+{evidence_hints}.
 
-Case {case}. What we rely on: {clause}. All data this rests on: {data_link}. Our log stood at {log_head}.
+Case {case}. What we rely on: {clause}. All data this rests on: {data_link}. Our log stood at \
+{log_head}.
 """,
 )
 UPHELD = Template(
     "hold_upheld",
     1,
     "Money from {subject} goes on waiting, until {until} at the latest",
-    """What {subject} earns goes on waiting, {held} so far. It is free again on {until}, whatever happens. \
+    """What {subject} earns goes on waiting, {held} so far. It is free again on {until}, \
+whatever happens. \
 Views and gifts that this rests on are not counted for its grade.
 
 Why: {reason}
@@ -61,7 +67,8 @@ ENDED = Template(
     "hold_ended",
     1,
     "Money from {subject} is free",
-    """The hold on what {subject} earns ended on {ended_at}. {released} that waited is available to you now.
+    """The hold on what {subject} earns ended on {ended_at}. {released} that waited is available \
+to you now.
 
 Why: {reason}
 
@@ -74,7 +81,8 @@ APPEAL_FILED = Template(
     "appeal_received",
     1,
     "We have your appeal about {subject}",
-    """We received your appeal about {subject} on {filed_at}, on the ground "{ground}". It is decided by {decide_by}. \
+    """We received your appeal about {subject} on {filed_at}, on the ground "{ground}". It is \
+decided by {decide_by}. \
 {money_meanwhile}
 
 It is decided by a person who had no part in the first decision ({first_decider}). {other_side}
@@ -88,13 +96,15 @@ OTHER_SIDE = Template(
     "appeal_other_side",
     1,
     "Somebody disputes that {subject} copies your work",
-    """The creator of {subject} appealed the decision that it is a copy of your "{original}", on the ground \
+    """The creator of {subject} appealed the decision that it is a copy of your "{original}", on \
+the ground \
 "{ground}". \
 Your share of what it earns waits until the appeal is decided.
 
 What they say: {statement}
 
-You can say how you see it until {other_until}: {appeal_link}. If you say nothing, it is decided by what is known.
+You can say how you see it until {other_until}: {appeal_link}. If you say nothing, it is decided \
+by what is known.
 
 Appeal {appeal}.
 """,
@@ -120,7 +130,8 @@ COPY_FOUND = Template(
     "copy_found",
     1,
     "{subject} matches an earlier work",
-    """{subject} matches "{original}" by {owner}, first registered here on {registered_at}. From {decided_at} on \
+    """{subject} matches "{original}" by {owner}, first registered here on {registered_at}. From \
+{decided_at} on \
 {redirect} of what it earns goes to {owner}; you keep the rest. Your post stays up.
 
 Where: {viewer_link} shows both side by side with the parts that match.
@@ -129,8 +140,10 @@ How the share was set: similarity {similarity}, threshold {threshold}: {formula}
 
 How sure: {certainty} A match shows likeness, not who is right.
 
-What you can do: if you made it first, have a licence, or both use the same free source, say so. It is free of \
-charge, until {appeal_end}: {appeal_link}. The share of {owner} waits until {waits_until}, and longer if you appeal.
+What you can do: if you made it first, have a licence, or both use the same free source, say so. \
+It is free of \
+charge, until {appeal_end}: {appeal_link}. The share of {owner} waits until {waits_until}, and \
+longer if you appeal.
 
 Decided automatically by {decider}. Case {case}.
 """,

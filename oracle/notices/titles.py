@@ -14,7 +14,7 @@ def name_of(conn: Connection, subject: str, post_id: bytes | None, creator: str)
 
 
 def work_name(work: Work) -> str:
-    """A work's file name; its id where the name is missing or blank, so that no letter fails for
+    """A work's file name; its id where the name is missing or blank, so that no notice fails for
     a name.
     """
     return (work.file_name or "").strip() or f"work {work.id}"

@@ -21,7 +21,7 @@ from oracle.fetch.errors import FetchError
 from oracle.fetch.http import parse
 from oracle.fetch.network import CheckedBackend, Deadline
 from oracle.notices.errors import InvalidWebhook
-from storage.cases import messages as inbox_messages
+from storage.cases import messages
 from storage.cases.messages import Delivery, Message
 from storage.database import Connection, Database
 
@@ -32,7 +32,7 @@ TIMEOUT_S = 10.0
 BUDGET_S = 20.0
 TRIES = 12
 FIRST_RETRY = timedelta(seconds=10)
-LONGEST_RETRY = timedelta(hours=6)
+MAX_RETRY = timedelta(hours=6)
 
 
 def register(conn: Connection, creator_id: int, url: str, *, allow_private: bool = False) -> str:
@@ -48,7 +48,7 @@ def register(conn: Connection, creator_id: int, url: str, *, allow_private: bool
     if target.scheme != "https" and not allow_private:
         raise InvalidWebhook("Messages about money are sent over https only.")
     secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
-    inbox_messages.set_webhook(conn, creator_id, url, secret)
+    messages.set_webhook(conn, creator_id, url, secret)
     return secret
 
 
@@ -60,7 +60,7 @@ def sign(secret: str, message_id: str, timestamp_s: int, body: bytes) -> str:
 
 
 def payload(message: Message) -> bytes:
-    """What is sent: the letter and the facts it states, as canonical JSON."""
+    """What is sent: the notice and the facts it states, as canonical JSON."""
     document = {
         "type": f"creator.{message.kind}",
         "timestamp": message.created_at.astimezone(UTC).isoformat(),
@@ -95,7 +95,7 @@ def deliver_pending(
     """
     until = time.monotonic() + budget_s
     with db.transaction() as conn:
-        waiting = inbox_messages.deliveries(conn)
+        waiting = messages.deliveries(conn)
     arrived = 0
     for delivery in waiting:
         if time.monotonic() > until:
@@ -104,12 +104,12 @@ def deliver_pending(
         now, message = datetime.now(UTC), delivery.message
         with db.transaction() as conn:
             if error is None:
-                inbox_messages.delivered(conn, message.id, now)
+                messages.delivered(conn, message.id, now)
                 arrived += 1
             else:
                 last = message.tries + 1 >= TRIES
-                delay = None if last else min(FIRST_RETRY * 3**message.tries, LONGEST_RETRY)
-                inbox_messages.undelivered(conn, message.id, error, delay)
+                delay = None if last else min(FIRST_RETRY * 3**message.tries, MAX_RETRY)
+                messages.undelivered(conn, message.id, error, delay)
         log.info("webhook.sent", message_id=str(message.id), error=error)
     return arrived
 

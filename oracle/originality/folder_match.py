@@ -91,7 +91,7 @@ class FolderMatcher:
     def add_references(self, folder: Path, progress: Progress) -> list[Skipped]:
         """Register every work of a folder.
 
-        Returns: the files that are none, or that are too plain to match.
+        Returns: the files that are none, or that are too low in detail to match.
         """
         skipped = []
         files = list(files_below(folder))

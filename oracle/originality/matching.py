@@ -11,7 +11,7 @@ from oracle.media.handler import Found, MediaKind, MediaMatch, Progress, Query, 
 from oracle.rules.decision import Match, SoundRule, similarity_to_bps
 from storage.cases import appeals
 from storage.database import Database
-from storage.search import images as matches
+from storage.search import images
 from storage.works import permissions, works
 from storage.works.works import Work
 
@@ -103,7 +103,7 @@ class Matcher:
         if not proven:
             return judged
         with self._db.transaction() as conn:
-            sources = matches.find_sources(conn, proven, query.before)
+            sources = images.find_sources(conn, proven, query.before)
         known = {one.work.id for one in judged}
         return judged + self._judge(
             kind, reading, query, [s for s in sources if s.work_id not in known], progress
@@ -124,7 +124,7 @@ class Matcher:
             # What people decided to be no copy is not accused again, however often the same bytes
             # are posted.
             settled = appeals.settled_not_copies(conn, query.sha256, query.creator_id, ids)
-            copies = matches.copies_among(conn, ids)
+            copies = images.copies_among(conn, ids)
         allowed = [
             candidate
             for candidate in found

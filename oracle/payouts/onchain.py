@@ -1,7 +1,7 @@
-"""Pay of the books on its way to the contract: base pay and grade go there, the contract does the
+"""Pay of the ledger on its way to the contract: base pay and grade go there, the contract does the
 rest itself.
 
-The contract divides by its own verdict on the post, so what it would do is compared with the books
+The contract divides by its own verdict on the post, so what it would do is compared with the ledger
 before anything is sent: where it judges the post otherwise (an appeal that has not reached it), the
 payment is held. A payment is made once: the contract refuses a post's week a second time, and a run
 that died after sending finds it. It counts as paid when its block is final; one that goes with its
@@ -20,8 +20,7 @@ from typing import Any
 
 import structlog
 
-from oracle.chain.contracts import payments as economy
-from oracle.chain.contracts import verify
+from oracle.chain.contracts import payments, verify
 from oracle.chain.contracts.payments import ETHER, Split
 from oracle.chain.contracts.verify import PostResult, Redirect
 from oracle.chain.core.report import Outcome
@@ -68,8 +67,8 @@ class Sent:
 
     Attributes:
         paid: in a block now; `final` of those before are so for good, `lost` went with their block.
-        held: not sent, as the contract judges the post otherwise than the books.
-        differing: were paid, but divided otherwise than in the books.
+        held: not sent, as the contract judges the post otherwise than the ledger.
+        differing: were paid, but divided otherwise than in the ledger.
         waiting: were sent before and are not mined yet.
         confirmed: were withheld, and can be paid another way now.
     """
@@ -126,10 +125,10 @@ def period_of(week: date, raised_to: str | None = None) -> bytes:
 
 
 def agrees(split: Split, pay: PayToSend, till: Till) -> bool:
-    """Whether the contract's parts are the books'.
+    """Whether the contract's parts are the ledger'.
 
     Exactly, where its units are cents; where they are smaller it floors twice (bonus, redirect) in
-    those, and either floor may differ from the books' by less than a cent.
+    those, and either floor may differ from the ledger' by less than a cent.
     """
     to_original, to_poster = owed(pay)
     differences = (
@@ -140,7 +139,7 @@ def agrees(split: Split, pay: PayToSend, till: Till) -> bool:
 
 
 def owed(pay: PayToSend | StuckPay) -> tuple[int, int]:
-    """Cents of a payment that the books give the original's creator and the poster by now."""
+    """Cents of a payment that the ledger give the original's creator and the poster by now."""
     whole, to_original = pay.to_original_minor + pay.to_poster_minor, pay.to_original_minor
     if pay.settled_redirect_bps is not None:
         to_original = min(to_original, redirect(whole, pay.settled_redirect_bps).to_original)
@@ -148,7 +147,7 @@ def owed(pay: PayToSend | StuckPay) -> tuple[int, int]:
 
 
 def _judged_otherwise(client: ChainClient, pay: PayToSend, till: Till) -> dict[str, Any] | None:
-    """What the contract says about a post; None where it would pay as the books do."""
+    """What the contract says about a post; None where it would pay as the ledger do."""
     result = verify.find_result(client, pay.post_id)
     if result is None:
         return None  # the contract refuses a post it does not know, by a name of its own
@@ -164,7 +163,7 @@ def _judged_otherwise(client: ChainClient, pay: PayToSend, till: Till) -> dict[s
 
 
 def _judged_alike(result: PostResult, told: Redirect, pay: PayToSend, till: Till) -> bool:
-    """Whether the contract would pay nobody but whom the books pay, the original's creator no
+    """Whether the contract would pay nobody but whom the ledger pay, the original's creator no
     more than they do.
     """
     verdict, grade, today = (
@@ -282,7 +281,7 @@ def _send(
                 raise _NotToBeSent
 
     try:
-        split = economy.credit_bonus(
+        split = payments.credit_bonus(
             client,
             paymaster,
             pay.post_id,

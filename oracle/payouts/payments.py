@@ -16,9 +16,9 @@ from oracle.rules.decision import Verdict
 from oracle.rules.payout import Grade, bonus_bps, redirect
 from storage.database import Connection, Database
 from storage.errors import DatabaseUnavailable
-from storage.ledger import books as ledger
 from storage.ledger import earnings as ledger_earnings
 from storage.ledger import freezes as ledger_freezes
+from storage.ledger import ledger
 from storage.ledger import terms as ledger_terms
 from storage.ledger.earnings import DueCorrection, DuePay
 from storage.ledger.freezes import Freeze
@@ -72,8 +72,8 @@ def freeze(
 ) -> None:
     """Freeze what a post earns its poster from now on, or an account, until a date at the latest.
 
-    An account's money is in the contract, which lets nobody fetch it meanwhile; the books only note
-    the freeze.
+    An account's money is in the contract, which lets nobody fetch it meanwhile; the ledger only
+    notes the freeze.
     """
     ledger_freezes.add(conn, Freeze(alert_id, post_id, creator_id, now, until))
 

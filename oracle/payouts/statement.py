@@ -65,10 +65,11 @@ def explain_pay(facts: Mapping[str, Any]) -> str:
             f" {dollars(base)} without a bonus."
         )
     if facts["redirect_bps"]:
+        waits = "waits for the end of the time to dispute, then goes"
+        goes = waits if facts["contested"] else "goes"
         text += (
             f" Of that, {percent(facts['redirect_bps'])} = {dollars(facts['to_original_minor'])}"
-            f" {'waits for the end of the time to dispute, then goes' if facts['contested'] else 'goes'}"
-            f" to {facts['creditor']}, and {dollars(facts['to_poster_minor'])} is yours."
+            f" {goes} to {facts['creditor']}, and {dollars(facts['to_poster_minor'])} is yours."
         )
     if facts["frozen"]:
         text += (
@@ -130,7 +131,8 @@ def statement_csv(lines: Iterable[Line]) -> Iterator[str]:
     """A statement as CSV, one row a posting; the amounts of a bucket sum to its balance."""
     yield _row(COLUMNS)
     for line in lines:
-        amount = f"{'-' if line.amount_minor < 0 else ''}{abs(line.amount_minor) // 100}.{abs(line.amount_minor) % 100:02d}"
+        sign, cents = "-" if line.amount_minor < 0 else "", abs(line.amount_minor)
+        amount = f"{sign}{cents // 100}.{cents % 100:02d}"
         yield _row(
             (
                 line.transaction_id,

@@ -11,7 +11,7 @@ from oracle.processes import die_with_parent
 from oracle.supervisor.spec import ChildSpec
 
 READY_POLL_S = 0.1
-LONGEST_LINE = 64 * 1024
+MAX_LINE = 64 * 1024
 LAST_WORDS_S = 1.0
 
 Say = Callable[[str, str], None]  # (name of the child, one line)
@@ -99,9 +99,9 @@ class Child:
     async def _hand_on_output(self) -> None:
         assert self._process.stdout is not None
         rest = b""
-        while chunk := await self._process.stdout.read(LONGEST_LINE):
+        while chunk := await self._process.stdout.read(MAX_LINE):
             *lines, rest = (rest + chunk).split(b"\n")
-            if len(rest) > LONGEST_LINE:
+            if len(rest) > MAX_LINE:
                 lines, rest = [*lines, rest], b""
             for line in lines:
                 self._say(self.spec.name, line.decode(errors="replace"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import httpx2
 
 FIRST_BACKOFF_S = 0.5
-LONGEST_BACKOFF_S = 30.0
+MAX_BACKOFF_S = 30.0
 PROBE_TIMEOUT_S = 2.0
 
 
@@ -52,7 +52,7 @@ class ChildSpec:
 
 def backoff_s(failures: int) -> float:
     """Pause before the start that follows so many failures in a row (at least 1)."""
-    return float(min(FIRST_BACKOFF_S * 2 ** (failures - 1), LONGEST_BACKOFF_S))
+    return float(min(FIRST_BACKOFF_S * 2 ** (failures - 1), MAX_BACKOFF_S))
 
 
 def describe_exit(status: int) -> str:

@@ -9,7 +9,7 @@ import structlog
 from oracle.errors import ForeignBlobStore
 from storage.blobs import BlobConflict, BlobMissing, BlobStore
 from storage.database import Database
-from storage.works import store_owner as blob_owner
+from storage.works import store_owner
 from storage.works.store_owner import Owner
 
 log = structlog.get_logger()
@@ -65,4 +65,4 @@ def find_owner(blobs: BlobStore) -> Owner | None:
 def identify(db: Database) -> Owner:
     """Who this database is. Raises: DatabaseUnavailable."""
     with db.transaction() as conn:
-        return blob_owner.identify(conn)
+        return store_owner.identify(conn)

@@ -12,11 +12,10 @@ from itertools import islice
 
 import structlog
 
-from oracle.tasks import blob_owner as ownership
+from oracle.tasks import blob_owner
 from storage.blobs import BlobStore, content_hash
 from storage.database import Database
-from storage.works import media_in_use as orphans
-from storage.works import works
+from storage.works import media_in_use, works
 
 log = structlog.get_logger()
 
@@ -26,8 +25,8 @@ LISTED_AT_ONCE = 2_000
 REMOVED_AT_ONCE = 20  # each holds up registrations while the store is at it
 REMOVE_WITHIN_S = 5.0
 # What crashes leave is little: more of it is a database that does not know these media.
-MOST_ORPHANS, MOST_SHARE = 20, 0.05
-MOST_REMEMBERED = 100_000
+MAX_ORPHANS, MAX_SHARE = 20, 0.05
+MAX_REMEMBERED = 100_000
 
 
 class Sweep:
@@ -59,23 +58,23 @@ class Sweep:
         keys = list(islice(self._old, LISTED_AT_ONCE))
         if keys:
             with self._db.transaction() as conn:
-                needed = orphans.needed_keys(conn, [content_hash(key) for key in keys])
+                needed = media_in_use.needed_keys(conn, [content_hash(key) for key in keys])
             self._seen += len(keys)
             self._orphans += [key for key in keys if key not in needed]
-            return self._too_many(self._seen) if len(self._orphans) > MOST_REMEMBERED else False
+            return self._too_many(self._seen) if len(self._orphans) > MAX_REMEMBERED else False
         if self._is_foreign() or not self._may_remove():
             return True
         self._to_remove = iter(self._orphans)
         return False
 
     def _is_foreign(self) -> bool:
-        mine, owner = ownership.identify(self._db), ownership.find_owner(self._blobs)
+        mine, owner = blob_owner.identify(self._db), blob_owner.find_owner(self._blobs)
         if owner in (None, mine):
             return False
         log.error(
             "blobs.not_swept",
             why="The blob store belongs to another database, or to this one before it was moved or"
-            f" restored. Nothing is removed; {ownership.ADVICE}.",
+            f" restored. Nothing is removed; {blob_owner.ADVICE}.",
             owner=str(owner),
             database=str(mine),
         )
@@ -88,25 +87,26 @@ class Sweep:
         """
         if self._too_many(self._seen):
             return False
-        if ownership.find_owner(self._blobs) is not None:
+        if blob_owner.find_owner(self._blobs) is not None:
             return True
-        mine = ownership.identify(self._db)
+        mine = blob_owner.identify(self._db)
         if self._seen and 2 * len(self._orphans) >= self._seen:
             log.error(
                 "blobs.not_swept",
                 why="The blob store has no owner, and this database needs too few of its blobs to"
-                f" be it. Put this database's name under its key `{ownership.OWNER_KEY}` if it is.",
+                " be it. Put this database's name under its key"
+                f" `{blob_owner.OWNER_KEY}` if it is.",
                 database=str(mine),
                 blobs=self._seen,
                 unknown=len(self._orphans),
             )
         else:
-            ownership.take(self._blobs, mine)
+            blob_owner.take(self._blobs, mine)
         return False
 
     def _too_many(self, seen: int) -> bool:
         count = len(self._orphans)
-        if count <= max(MOST_ORPHANS, MOST_SHARE * seen):
+        if count <= max(MAX_ORPHANS, MAX_SHARE * seen):
             return False
         log.error(
             "blobs.not_swept",
@@ -132,7 +132,7 @@ class Sweep:
         """
         with self._db.transaction() as conn:
             works.lock_registration(conn)
-            if orphans.needed_keys(conn, [content_hash(key)]):
+            if media_in_use.needed_keys(conn, [content_hash(key)]):
                 return False
             self._blobs.delete(key, within_s=REMOVE_WITHIN_S)
         return True

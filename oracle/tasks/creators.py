@@ -5,12 +5,11 @@ forgotten.
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from oracle.engagement import grades
-from oracle.engagement import grading_policy as policies
+from oracle.engagement import grades, grading_policy
 from oracle.payouts import payments
 from storage.database import Database
 from storage.engagement import counts as engagement_counts
-from storage.engagement import events as engagement
+from storage.engagement import events
 
 # Events are kept for so long; a grade is final long before, and keeps its counts and facts for
 # ever.
@@ -32,11 +31,11 @@ def tick(db: Database, now: datetime, *, retention: timedelta = RETENTION) -> Ti
     Raises: DatabaseUnavailable.
     """
     with db.transaction() as conn:
-        policies.follow_governance(conn, now)
+        grading_policy.follow_governance(conn, now)
     graded = grades.grade_changed(db, now)
     booked = payments.run_due(db, now)
     with db.transaction() as conn:
-        gone = engagement.drop_partitions(conn, (now - retention).astimezone(UTC).date())
+        gone = events.drop_partitions(conn, (now - retention).astimezone(UTC).date())
     with db.transaction() as conn:
         engagement_counts.forget_unregistered(conn, now - retention)
     return Tick(graded, booked, len(gone))

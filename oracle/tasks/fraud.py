@@ -1,4 +1,4 @@
-"""What happens by itself: passes, holds that end, letters that leave, and the contract that
+"""What happens by itself: passes, holds that end, notices that leave, and the contract that
 follows.
 """
 
@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from oracle.appeals import verdict_notices as verdict_letters
-from oracle.appeals import verdicts as appeals
+from oracle.appeals import verdict_notices
+from oracle.appeals import verdicts as verdict_appeals
 from oracle.chain.errors import ChainError
 from oracle.chain.keys.signer import Signer
 from oracle.chain.rpc.client import ChainClient
@@ -48,7 +48,7 @@ class Tick:
 
     alerts: int
     ended: int
-    letters: int
+    notices_sent: int
     delivered: int
     chain_calls: int
     differences: int
@@ -83,8 +83,8 @@ class Upkeep:
         """
         # first: money must not wait for anything else
         ended = _apart("holds", lambda: alerts.expire_due(self._db, now))
-        ended += _apart("appeals", lambda: appeals.lapse_due(self._db, now))
-        letters = _apart("letters", lambda: verdict_letters.send_due(self._db, now))
+        ended += _apart("appeals", lambda: verdict_appeals.lapse_due(self._db, now))
+        notices_sent = _apart("letters", lambda: verdict_notices.send_due(self._db, now))
         if (jobs := self._jobs) is not None:
             _apart("rechecks", lambda: reanalysis.queue_rechecks(self._db, jobs))
         delivered = _apart(
@@ -110,7 +110,12 @@ class Upkeep:
                 )
                 self._last_compared = now
         return Tick(
-            _apart("pass", lambda: self._pass(now)), ended, letters, delivered, calls, differences
+            _apart("pass", lambda: self._pass(now)),
+            ended,
+            notices_sent,
+            delivered,
+            calls,
+            differences,
         )
 
     def _pass(self, now: datetime) -> int:

@@ -1,4 +1,4 @@
-"""The clerk does what nobody asks for: grades, payments, fraud passes, letters, holds that end,
+"""The scheduler does what nobody asks for: grades, payments, fraud passes, notices, holds that end,
 all that on chain.
 """
 
@@ -15,21 +15,21 @@ from oracle.chain.rpc.client import ChainClient
 from oracle.jobs import Jobs
 from oracle.originality import reanalysis
 from oracle.payouts.onchain import Till, send_pay
-from oracle.tasks import blob_sweep as orphans
-from oracle.tasks import creators as clockwork
+from oracle.tasks import blob_sweep
+from oracle.tasks import creators as creator_tasks
 from oracle.tasks.fraud import Upkeep
 from storage.blobs import BlobStore
 from storage.database import Database
 from storage.errors import DatabaseUnavailable, StorageError
 from storage.locks import SessionLock
-from storage.search.sounds import merge as landmark_merge
+from storage.search.sounds import merge
 
 log = structlog.get_logger()
 
-# One clerk works on one database, and so one sender on its officers' keys; others stand by.
+# One scheduler works on one database, and so one sender on its officers' keys; others stand by.
 LOCK = 0x0C1E_2C
 EVERY_S = 5.0
-LONGEST_PAUSE_S = 60.0
+MAX_PAUSE_S = 60.0
 RECLAIM_EVERY = timedelta(days=1)
 # Never at once: who started it with the wrong database or the wrong store has that long to see it.
 FIRST_SWEEP_AFTER = timedelta(hours=1)
@@ -45,7 +45,7 @@ class Payroll:
     till: Till
 
 
-class Clerk:
+class Scheduler:
     """Rounds of all that nobody asks for.
 
     A round may be cut off anywhere; the next one takes up what is left.
@@ -66,7 +66,7 @@ class Clerk:
         self._payroll = payroll
         self._jobs = jobs
         self._blobs = blobs
-        self._sweep: orphans.Sweep | None = None
+        self._sweep: blob_sweep.Sweep | None = None
         self._next_sweep: datetime | None = None
         self._every_s = every_s
         self._last_reclaim: datetime | None = None
@@ -80,19 +80,21 @@ class Clerk:
                 self.round(datetime.now(UTC))
                 pause_s = self._every_s
             except StorageError as exc:
-                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
-                log.warning("clerk.round_failed", code=exc.code, error=str(exc), pause_s=pause_s)
+                pause_s = min(pause_s * 2, MAX_PAUSE_S)
+                log.warning(
+                    "scheduler.round_failed", code=exc.code, error=str(exc), pause_s=pause_s
+                )
             stop.wait(pause_s)
         self._lock.release()
 
     def round(self, now: datetime) -> bool:
-        """Everything that is due. Returns False where another clerk is at work.
+        """Everything that is due. Returns False where another scheduler is at work.
 
         Raises: DatabaseUnavailable.
         """
         if not self._lock.acquire():
             return False
-        self._each("creators", lambda: clockwork.tick(self._db, now))
+        self._each("creators", lambda: creator_tasks.tick(self._db, now))
         self._each("fraud", lambda: self._upkeep.tick(now))
         self._each("sound index", lambda: self._tend_sounds(now))
         if (jobs := self._jobs) is not None:
@@ -107,7 +109,7 @@ class Clerk:
         return True
 
     def _sweep_on(self, open_store: Callable[[], BlobStore], now: datetime) -> None:
-        """A slice of the sweep: everything else the clerk does waits for no more.
+        """A slice of the sweep: everything else the scheduler does waits for no more.
 
         What fails is begun again later.
         """
@@ -117,7 +119,7 @@ class Clerk:
             return
         sweep, self._sweep = self._sweep, None
         self._next_sweep = now + SWEEP_AGAIN_AFTER
-        sweep = sweep or orphans.Sweep(self._db, open_store(), now)
+        sweep = sweep or blob_sweep.Sweep(self._db, open_store(), now)
         if sweep.step():
             self._next_sweep = sweep.began_at + SWEEP_EVERY
         else:
@@ -131,13 +133,13 @@ class Clerk:
         while self._merge_once():
             merged += 1
         if merged and (self._last_reclaim is None or now - self._last_reclaim >= RECLAIM_EVERY):
-            landmark_merge.reclaim(self._db.dsn)
+            merge.reclaim(self._db.dsn)
             self._last_reclaim = now
         return merged
 
     def _merge_once(self) -> bool:
         with self._db.transaction() as conn:
-            return landmark_merge.merge_segments(conn)
+            return merge.merge_segments(conn)
 
     def _each(self, part: str, work: Callable[[], object]) -> None:
         """One part's trouble must not keep the other from being done; an outage is everybody's."""
@@ -146,9 +148,9 @@ class Clerk:
         except DatabaseUnavailable:
             raise
         except ChainError as exc:
-            log.warning("clerk.chain_unreachable", part=part, code=exc.code, error=str(exc))
+            log.warning("scheduler.chain_unreachable", part=part, code=exc.code, error=str(exc))
             return
         except Exception:
-            log.exception("clerk.part_failed", part=part)
+            log.exception("scheduler.part_failed", part=part)
             return
-        log.debug("clerk.round", part=part, done=done)
+        log.debug("scheduler.round", part=part, done=done)

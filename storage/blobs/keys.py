@@ -17,7 +17,7 @@ CONTENT_KEY = re.compile(r"sha256/[0-9a-f]{2}/[0-9a-f]{62}")
 # Parts of plain characters, none beginning with a dot: no way out of a folder, nothing hidden, no
 # temporary names.
 PLAIN_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
-LONGEST_KEY = 512
+MAX_KEY = 512
 
 
 def blob_key(sha256: bytes) -> str:
@@ -40,7 +40,7 @@ def content_hash(key: str) -> bytes:
 def check_key(key: str) -> str:
     """The key itself. Raises: InvalidBlobKey."""
     pattern = CONTENT_KEY if key.startswith(CONTENT_PREFIX) else PLAIN_KEY
-    if len(key) > LONGEST_KEY or not pattern.fullmatch(key):
+    if len(key) > MAX_KEY or not pattern.fullmatch(key):
         raise InvalidBlobKey(f"{key[:80]!r} is not a key of a blob.")
     return key
 

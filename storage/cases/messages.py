@@ -60,8 +60,10 @@ COLUMNS = (
 # Of a work the newest verdict alone, and not what the creator was told last about it: a check that
 # comes to the same changes no money.
 _UNTOLD = """
-a.verdict = 'derivative' and a.creator_id is not null and a.work_id is not null and a.matched_work_id is not null
-and not exists (select 1 from creator_messages m where m.analysis_id = a.id and m.kind = 'copy_found')
+a.verdict = 'derivative' and a.creator_id is not null and a.work_id is not null
+    and a.matched_work_id is not null
+and not exists (select 1 from creator_messages m where m.analysis_id = a.id
+    and m.kind = 'copy_found')
 and not exists (select 1 from analyses n where n.work_id = a.work_id and n.status = 'decided'
     and n.decided_at > a.decided_at)
 and not exists (
@@ -69,7 +71,8 @@ and not exists (
         select b.matched_work_id, b.redirect_bps from analyses b
         join creator_messages m on m.analysis_id = b.id and m.kind = 'copy_found'
         where b.work_id = a.work_id order by b.decided_at desc limit 1
-    ) told where told.matched_work_id = a.matched_work_id and told.redirect_bps is not distinct from a.redirect_bps
+    ) told where told.matched_work_id = a.matched_work_id
+        and told.redirect_bps is not distinct from a.redirect_bps
 )
 """
 
@@ -128,12 +131,12 @@ def of_alert(conn: Connection, alert_id: UUID) -> list[Message]:
 
 
 def untold_copies(conn: Connection, now: datetime, limit: int = 200) -> list[UUID]:
-    """Derivative verdicts on works of known creators who were not told yet and whose letter is
+    """Derivative verdicts on works of known creators who were not told yet and whose notice is
     due, oldest first.
     """
     rows = conn.execute(
         f"select a.id from analyses a where {_UNTOLD} and not exists (select 1 from"
-        " blocked_letters b where b.analysis_id = a.id and b.next_try_at > %s) order by"
+        " blocked_notices b where b.analysis_id = a.id and b.next_try_at > %s) order by"
         " a.decided_at limit %s",
         (now, limit),
     ).fetchall()
@@ -151,14 +154,14 @@ def is_untold_copy(conn: Connection, analysis_id: UUID) -> bool:
 
 
 def block_copy(conn: Connection, analysis_id: UUID, reason: str, now: datetime) -> None:
-    """Note that the letter about a verdict could not be written; due again after an hour, then
+    """Note that the notice about a verdict could not be written; due again after an hour, then
     two, up to a week.
     """
     conn.execute(
-        "insert into blocked_letters (analysis_id, reason, next_try_at) values (%(id)s, %(why)s,"
+        "insert into blocked_notices (analysis_id, reason, next_try_at) values (%(id)s, %(why)s,"
         " %(now)s + interval '1h') on conflict (analysis_id) do update set reason ="
-        " excluded.reason, tries = blocked_letters.tries + 1, next_try_at = %(now)s +"
-        " least(interval '1h' * 2 ^ least(blocked_letters.tries, 10), interval '7 days')",
+        " excluded.reason, tries = blocked_notices.tries + 1, next_try_at = %(now)s +"
+        " least(interval '1h' * 2 ^ least(blocked_notices.tries, 10), interval '7 days')",
         {"id": analysis_id, "why": reason, "now": now},
     )
 

@@ -17,7 +17,7 @@ DATABASE = "oracle"
 PORT = 5432  # only a part of the socket's name; nothing listens on TCP
 # sun_path is 108 bytes on Linux and 104 on macOS, with the closing zero; the server appends this
 # name.
-LONGEST_SOCKET_FOLDER = 103 - len(f"/.s.PGSQL.{PORT}")
+MAX_SOCKET_FOLDER = 103 - len(f"/.s.PGSQL.{PORT}")
 
 INITDB_OPTIONS = (
     f"--username={SUPERUSER}",
@@ -71,7 +71,7 @@ class Cluster:
         start.
         """
         folder = self.folder / "run"
-        if len(os.fsencode(folder)) > LONGEST_SOCKET_FOLDER:
+        if len(os.fsencode(folder)) > MAX_SOCKET_FOLDER:
             folder = self._short_socket_folder(account)
         folder.mkdir(mode=0o700, exist_ok=True)
         _own(folder, account)

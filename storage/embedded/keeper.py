@@ -23,8 +23,8 @@ POLL_S = 0.2
 STOP_TIMEOUT_S = 120.0
 # A server that lives shorter than this has not recovered by being started again.
 SHORT_LIFE_S = 10.0
-MOST_SHORT_LIVES = 3
-LARGEST_LOG_BYTES = 10 * 1024**2
+MAX_SHORT_LIVES = 3
+MAX_LOG_BYTES = 10 * 1024**2
 
 
 class Keeper:
@@ -48,7 +48,7 @@ class Keeper:
 
     def _keep(self) -> int:
         short_lives = 0
-        while short_lives < MOST_SHORT_LIVES:
+        while short_lives < MAX_SHORT_LIVES:
             if find_postmaster(self._cluster) is None:
                 clear_remains(self._cluster, self._account)
                 self._server = self._spawn()
@@ -88,7 +88,7 @@ class Keeper:
         return find_postmaster(self._cluster) is not None
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
-        if self._cluster.log.exists() and self._cluster.log.stat().st_size > LARGEST_LOG_BYTES:
+        if self._cluster.log.exists() and self._cluster.log.stat().st_size > MAX_LOG_BYTES:
             self._cluster.log.replace(self._cluster.log.with_suffix(".log.1"))
             self._cluster.log.touch(mode=0o600)
         with self._cluster.log.open("ab") as log:

@@ -29,21 +29,27 @@ with scope as (
     select p.post_id, c.handle as owner, p.published_at + %(window)s as ends
     from posts p left join creators c on c.id = p.creator_id where p.post_id = any(%(ids)s)
 ), e as materialized (
-    select e.post_id, e.kind, e.account, e.device, e.ip_hash, e.at, e.watch_ms, e.length_ms, e.text_hash, e.text_chars,
+    select e.post_id, e.kind, e.account, e.device, e.ip_hash, e.at, e.watch_ms, e.length_ms,
+        e.text_hash, e.text_chars,
         scope.owner, coalesce(e.length_ms, {PICTURE_DWELL_MS}) as whole_ms
     from scope join engagement_events e on e.post_id = scope.post_id and e.at < scope.ends
 ), q as materialized (
     select * from e where e.account is distinct from e.owner and {COUNTS}
 ), raw as (
-    select post_id, count(*) filter (where kind = 'view') as views, count(*) filter (where kind = 'save') as saves,
-        count(*) filter (where kind = 'comment') as comments, count(*) filter (where kind = 'share') as shares,
+    select post_id, count(*) filter (where kind = 'view') as views,
+        count(*) filter (where kind = 'save') as saves,
+        count(*) filter (where kind = 'comment') as comments,
+            count(*) filter (where kind = 'share') as shares,
         count(*) filter (where kind = 'like') as likes,
-        coalesce(sum(least(10000, watch_ms::bigint * 10000 / whole_ms)) filter (where kind = 'view'), 0)::bigint
+        coalesce(sum(least(10000, watch_ms::bigint * 10000 / whole_ms)) filter (where kind =
+            'view'), 0)::bigint
             as watched_bps,
-        (percentile_disc(0.5) within group (order by length_ms) filter (where length_ms is not null)) as length_ms
+        (percentile_disc(0.5) within group (order by length_ms) filter (where length_ms is not
+            null)) as length_ms
     from e group by post_id
 ), viewers as (
-    select post_id, coalesce('a ' || account, 'd ' || device, 'i ' || encode(ip_hash, 'hex')) as viewer,
+    select post_id, coalesce('a ' || account, 'd ' || device, 'i ' || encode(ip_hash, 'hex'))
+        as viewer,
         max(least(10000, watch_ms::bigint * 10000 / whole_ms)) as watched_bps
     from q where kind = 'view' and watch_ms >= least(%(min_watch_ms)s, whole_ms / 2) group by 1, 2
 ), watched as (
@@ -51,7 +57,8 @@ with scope as (
     from viewers where viewer is not null group by post_id
 ), texts as (
     select distinct on (post_id, text_hash) post_id, account
-    from q where kind = 'comment' and text_chars >= %(min_comment_chars)s order by post_id, text_hash, at
+    from q where kind = 'comment' and text_chars >= %(min_comment_chars)s order by post_id,
+        text_hash, at
 ), comments as (
     select post_id, count(distinct account) as comments from texts group by post_id
 ), others as (
@@ -61,10 +68,12 @@ with scope as (
     from q where kind in ('save', 'share', 'like') group by post_id
 )
 select scope.post_id, coalesce(raw.views, 0), coalesce(raw.watched_bps, 0), coalesce(raw.saves, 0),
-    coalesce(raw.comments, 0), coalesce(raw.shares, 0), coalesce(raw.likes, 0), coalesce(watched.views, 0),
+    coalesce(raw.comments, 0), coalesce(raw.shares, 0), coalesce(raw.likes, 0),
+        coalesce(watched.views, 0),
     coalesce(watched.watched_bps, 0), coalesce(others.saves, 0), coalesce(comments.comments, 0),
     coalesce(others.shares, 0), coalesce(others.likes, 0), raw.length_ms
-from scope left join raw using (post_id) left join watched using (post_id) left join comments using (post_id)
+from scope left join raw using (post_id) left join watched using (post_id) left
+    join comments using (post_id)
 left join others using (post_id)
 order by scope.post_id
 """

@@ -22,8 +22,10 @@ LOCK_PATIENCE = "500ms"  # events wait so long at most for one that forgets them
 
 STAGING = """
 create temp table if not exists engagement_staging (
-    event_id uuid, at timestamptz, kind text, post_id bytea, creator text, account text, device text, ip_hash bytea,
-    user_agent text, referrer text, watch_ms int, length_ms int, text_hash bytea, text_chars int, value_minor bigint
+    event_id uuid, at timestamptz, kind text, post_id bytea, creator text, account text,
+        device text, ip_hash bytea,
+    user_agent text, referrer text, watch_ms int, length_ms int, text_hash bytea, text_chars int,
+        value_minor bigint
 ) on commit delete rows
 """
 COPY = (
@@ -35,20 +37,24 @@ COPY = (
 NEW_AGENTS = """
 insert into engagement_agents (user_agent)
 select distinct user_agent from engagement_staging s where user_agent is not null
-and not exists (select 1 from engagement_agents a where a.user_agent = s.user_agent) order by 1 on conflict do nothing
+and not exists (select 1 from engagement_agents a where a.user_agent = s.user_agent)
+    order by 1 on conflict do nothing
 """
 NEW_REFERRERS = """
 insert into engagement_referrers (referrer)
 select distinct referrer from engagement_staging s where referrer is not null
-and not exists (select 1 from engagement_referrers r where r.referrer = s.referrer) order by 1 on conflict do nothing
+and not exists (select 1 from engagement_referrers r where r.referrer = s.referrer)
+    order by 1 on conflict do nothing
 """
 # The mark locks its row until the commit: grading that takes marks away then waits and sees these
 # events.
 MOVE = """
 with added as (
-    insert into engagement_events (event_id, at, kind, post_id, creator_id, account, device, ip_hash, agent_id,
+    insert into engagement_events (event_id, at, kind, post_id, creator_id, account, device,
+        ip_hash, agent_id,
         referrer_id, watch_ms, length_ms, text_hash, text_chars, value_minor)
-    select event_id, at, kind, post_id, coalesce(p.creator_id, c.id), s.account, device, ip_hash, a.id, r.id,
+    select event_id, at, kind, post_id, coalesce(p.creator_id, c.id), s.account, device, ip_hash,
+        a.id, r.id,
         watch_ms, s.length_ms, text_hash, text_chars, value_minor
     from engagement_staging s
     left join posts p using (post_id)
@@ -59,7 +65,8 @@ with added as (
     on conflict do nothing
     returning post_id
 ), marked as (
-    insert into engagement_changed (post_id) select distinct post_id from added where post_id is not null order by 1
+    insert into engagement_changed (post_id) select distinct post_id from added
+        where post_id is not null order by 1
     on conflict (post_id) do update set changed_at = now()
 )
 select count(*) from added

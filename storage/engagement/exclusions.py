@@ -28,7 +28,8 @@ insert into engagement_changed (post_id, reopen)
 select distinct post_id, %(reopen)s from (
     select post_id from engagement_exclusions where id = any(%(ids)s) union all {}
 ) touched where post_id is not null order by 1
-on conflict (post_id) do update set changed_at = now(), reopen = engagement_changed.reopen or excluded.reopen
+on conflict (post_id) do update set changed_at = now(),
+    reopen = engagement_changed.reopen or excluded.reopen
 """.format(
     " union all ".join(
         (

@@ -117,7 +117,7 @@ def find_break(conn: Connection, kept: tuple[int, bytes] | None = None) -> int |
 
     What this proves: nobody changed, took out or put in a row and left the ones after it as they
     were. Who may write to the table and drop its trigger can cut its end, or compute a new chain
-    from some row on; that shows against a head kept elsewhere alone. The letters about holds state
+    from some row on; that shows against a head kept elsewhere alone. The notices about holds state
     the head of their time, and their hash is on chain.
 
     Args:

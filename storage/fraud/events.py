@@ -53,7 +53,8 @@ SIGN_UP_COLUMNS = {
     "agent_id": "int4",
 }
 SIGN_UPS = """
-select hashtextextended(account, {seed}), extract(epoch from signed_up_at)::int8, hashtextextended(shape, {seed}),
+select hashtextextended(account, {seed}), extract(epoch from signed_up_at)::int8,
+    hashtextextended(shape, {seed}),
     coalesce(hashtextextended(encode(ip_hash, 'hex'), {seed}), 0), coalesce(agent_id, -1)::int4
 from fraud_sign_ups where signed_up_at >= {since} and signed_up_at < {end}
 """
@@ -70,21 +71,26 @@ where creator_id = any({creators}) and hour >= {since} and hour < {end}
 NOTE_SIGN_UPS = """
 insert into fraud_sign_ups (account, signed_up_at, shape, ip_hash, agent_id)
 select distinct on (account) account, at,
-    regexp_replace(regexp_replace(lower(account), '[^0-9._@+-]+', 'a', 'g'), '[0-9]+', '0', 'g'), ip_hash, agent_id
-from engagement_events where kind = 'sign_up' and account is not null and at >= %(start)s and at < %(end)s
+    regexp_replace(regexp_replace(lower(account), '[^0-9._@+-]+', 'a', 'g'), '[0-9]+', '0', 'g'),
+        ip_hash, agent_id
+from engagement_events where kind = 'sign_up' and account is not null and at >= %(start)s
+    and at < %(end)s
 order by account, at
 on conflict (account) do nothing
 """
 NOTE_GIVERS = """
 insert into fraud_givers (account, first_gift_at)
 select account, min(at) from engagement_events
-where kind = 'gift' and account is not null and at >= %(start)s and at < %(end)s group by account order by account
-on conflict (account) do update set first_gift_at = least(fraud_givers.first_gift_at, excluded.first_gift_at)
+where kind = 'gift' and account is not null and at >= %(start)s and at < %(end)s
+    group by account order by account
+on conflict (account) do update set first_gift_at = least(fraud_givers.first_gift_at,
+    excluded.first_gift_at)
 """
 NOTE_HOURS = """
 insert into fraud_hourly (creator_id, hour, views)
 select creator_id, date_trunc('hour', at, 'UTC') as hour, count(*) from engagement_events
-where kind = 'view' and creator_id is not null and at >= %(start)s and at < %(end)s group by 1, 2 order by 1, 2
+where kind = 'view' and creator_id is not null and at >= %(start)s and at < %(end)s group by 1,
+    2 order by 1, 2
 on conflict (creator_id, hour) do update set views = greatest(fraud_hourly.views, excluded.views)
 """
 

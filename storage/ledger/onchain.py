@@ -1,4 +1,4 @@
-"""Which pay of the books has reached the contract, and whether both divided it alike."""
+"""Which pay of the ledger has reached the contract, and whether both divided it alike."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from storage.database import Connection
 
 PAYING_LOCK = 0x0_BA9C  # one sender at a time: two would pay the gas of a refusal
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=1)
+FIRST_PAUSE, MAX_PAUSE = timedelta(seconds=30), timedelta(hours=1)
 # The redirect by which the contested part of a payment `t` was paid out since, as `s`.
 SETTLED = (
     "left join lateral (select (facts->>'redirect_bps')::int as redirect_bps from"
@@ -23,7 +23,7 @@ RAISED_TO = "case t.kind when 'correction' then t.facts->>'grade' end"
 
 @dataclass(frozen=True)
 class Standing:
-    """What the books hold of a post today.
+    """What the ledger hold of a post today.
 
     `creditor_account` is 20 bytes, None without a redirect.
     """
@@ -35,7 +35,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class PayToSend:
-    """A payment of the books that the contract has not made yet, in cents.
+    """A payment of the ledger that the contract has not made yet, in cents.
 
     A correction (`raised_to` is the better grade) is what was missing of a bonus: `base_minor` is
     all of it, and its `grade` adds nothing. `settled_redirect_bps` is the redirect by which its
@@ -107,10 +107,10 @@ def list_unsent(conn: Connection, now: datetime, limit: int) -> list[PayToSend]:
 
 
 def stuck_minor(conn: Connection, creator_id: int) -> int:
-    """Cents that a creator's posts earned in the books and the contract refused, or was not asked
+    """Cents that a creator's posts earned in the ledger and the contract refused, or was not asked
     to pay yet.
 
-    Not asked where it judges the post otherwise than the books. What is merely on its way does not
+    Not asked where it judges the post otherwise than the ledger. What is merely on its way does not
     count.
     """
     row = conn.execute(
@@ -241,7 +241,7 @@ def keep_unpaid(
             "now": now,
             "id": transaction_id,
             "first": FIRST_PAUSE,
-            "longest": LONGEST_PAUSE,
+            "longest": MAX_PAUSE,
             "says": None if chain_says is None else Jsonb(dict(chain_says)),
         },
     )

@@ -13,10 +13,14 @@ from storage.errors import NotFound
 
 # Every number of the poster's own: base + bonus = net + contested + frozen + redirected away.
 _ROWS = """
-select p.post_id, p.creator_id, p.work_id, p.media_type, p.title, p.audience, p.length_ms, p.published_at,
-    n.raw, n.qualified, g.grade, g.score_bps, g.status as grade_status, g.final_at as grade_final_at,
-    coalesce(t.verdict, a.verdict) as verdict, coalesce(t.redirect_bps, a.redirect_bps, 0) as redirect_bps,
-    coalesce(tc.handle, ac.handle) as creditor, t.final_at as terms_final_at, coalesce(t.disputed, false) as disputed,
+select p.post_id, p.creator_id, p.work_id, p.media_type, p.title, p.audience, p.length_ms,
+    p.published_at,
+    n.raw, n.qualified, g.grade, g.score_bps, g.status as grade_status, g.final_at
+        as grade_final_at,
+    coalesce(t.verdict, a.verdict) as verdict, coalesce(t.redirect_bps, a.redirect_bps, 0)
+        as redirect_bps,
+    coalesce(tc.handle, ac.handle) as creditor, t.final_at as terms_final_at,
+        coalesce(t.disputed, false) as disputed,
     a.id as analysis_id,
     m.base_minor, m.bonus_minor, m.away_minor, m.contested_minor, m.frozen_minor, m.net_minor,
     (select coalesce(sum(base_minor), 0)::bigint from earnings e
@@ -30,7 +34,8 @@ left join post_terms t using (post_id)
 left join creators tc on tc.id = t.creditor_id
 left join lateral (
     select id, verdict, redirect_bps, matched_work_id from analyses
-    where post_id = p.post_id and status = 'decided' order by verdict = 'undecided', decided_at desc, id limit 1
+    where post_id = p.post_id and status = 'decided' order by verdict = 'undecided',
+        decided_at desc, id limit 1
 ) a on true
 left join works w on w.id = a.matched_work_id and a.verdict = 'derivative'
 left join creators ac on ac.id = w.creator_id
@@ -38,10 +43,12 @@ cross join lateral (
     select coalesce(sum(amount_minor) filter (where entry = 'base'), 0)::bigint as base_minor,
         coalesce(sum(amount_minor) filter (where entry = 'bonus'), 0)::bigint as bonus_minor,
         coalesce(-sum(amount_minor) filter (where entry = 'redirect'), 0)::bigint as away_minor,
-        coalesce(sum(amount_minor) filter (where bucket = 'contested'), 0)::bigint as contested_minor,
+        coalesce(sum(amount_minor) filter (where bucket = 'contested'), 0)::bigint
+            as contested_minor,
         coalesce(sum(amount_minor) filter (where bucket = 'frozen'), 0)::bigint as frozen_minor,
         coalesce(sum(amount_minor) filter (where bucket = 'available'), 0)::bigint as net_minor
-    from ledger_postings l where l.post_id = p.post_id and l.creator_id = p.creator_id and l.bucket <> 'budget'
+    from ledger_postings l where l.post_id = p.post_id and l.creator_id = p.creator_id
+        and l.bucket <> 'budget'
 ) m
 """
 

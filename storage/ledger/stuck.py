@@ -29,11 +29,11 @@ _STUCK = "(q.status in ('refused', 'held') and not o.disputed or q.status = 'wit
 
 @dataclass(frozen=True)
 class StuckPay:
-    """A payment of the books that is not on chain, in cents.
+    """A payment of the ledger that is not on chain, in cents.
 
     Attributes:
-        verdict, redirect_bps, disputed, creditor: what the books hold of the post today.
-        to_original_minor, to_poster_minor: how the books divided it when it was booked.
+        verdict, redirect_bps, disputed, creditor: what the ledger hold of the post today.
+        to_original_minor, to_poster_minor: how the ledger divided it when it was booked.
         settled_redirect_bps: the redirect by which its contested part was paid out since, None
             where none was.
         chain_says: what the contract said about the post at the last try; None where it refused for

@@ -15,16 +15,20 @@ from storage.database import Connection
 # did not settle. As on chain, asking again for the same answer must not keep the original's money
 # waiting, so its end stays, too.
 _FOLLOW = """
-insert into post_terms (post_id, verdict, redirect_bps, creditor_id, final_at, analysis_id, changed_at)
+insert into post_terms (post_id, verdict, redirect_bps, creditor_id, final_at, analysis_id,
+    changed_at)
 select a.post_id, a.verdict, case when w.creator_id is null then 0 else a.redirect_bps end,
-    case when a.verdict = 'derivative' then w.creator_id end, a.decided_at + a.dispute_window, a.id, %(now)s
+    case when a.verdict = 'derivative' then w.creator_id end, a.decided_at + a.dispute_window,
+        a.id, %(now)s
 from (
     select post_id from earnings where transaction_id is null union
     select post_id from ledger_waiting where bucket = 'contested' union
     select unnest(%(posts)s::bytea[])
 ) concerned cross join lateral (
-    select id, post_id, verdict, redirect_bps, matched_work_id, decided_at, policy_version, coalesce((select
-        make_interval(secs => dispute_window_s) from policy_terms t where t.version = analyses.policy_version),
+    select id, post_id, verdict, redirect_bps, matched_work_id, decided_at, policy_version,
+        coalesce((select
+        make_interval(secs => dispute_window_s) from policy_terms t
+            where t.version = analyses.policy_version),
         %(window)s) as dispute_window
     from analyses where post_id = concerned.post_id and status = 'decided'
         -- What an appeal has settled is no verdict any more.
@@ -33,22 +37,27 @@ from (
     order by verdict = 'undecided', decided_at desc, id limit 1
 ) a left join works w on w.id = a.matched_work_id
 where not exists (select 1 from post_terms t where t.post_id = a.post_id and t.analysis_id = a.id)
-    -- A version of the chain's whose terms the node is about to read: a guess would be kept for ever.
+    -- A version of the chain's whose terms the node is about to read: a guess would be kept for
+    -- ever.
     and (a.post_id = any(%(posts)s::bytea[]) or not exists (select 1 from policies p
         where p.version = a.policy_version and p.block_number is not null
         and not exists (select 1 from policy_terms t where t.version = p.version)))
 on conflict (post_id) do update set
-    final_at = case when post_terms.ruled then greatest(excluded.final_at, %(now)s + (select excluded.final_at
+    final_at = case when post_terms.ruled then greatest(excluded.final_at,
+        %(now)s + (select excluded.final_at
             - decided_at from analyses where id = excluded.analysis_id))
         when (post_terms.verdict, post_terms.redirect_bps, post_terms.creditor_id)
         is not distinct from (excluded.verdict, excluded.redirect_bps, excluded.creditor_id)
         then post_terms.final_at else excluded.final_at end,
-    verdict = excluded.verdict, redirect_bps = excluded.redirect_bps, creditor_id = excluded.creditor_id,
+    verdict = excluded.verdict, redirect_bps = excluded.redirect_bps,
+        creditor_id = excluded.creditor_id,
     analysis_id = excluded.analysis_id, ruled = false, revision = post_terms.revision + 1,
     changed_at = excluded.changed_at
 where not post_terms.disputed and (not post_terms.ruled or excluded.verdict = 'derivative' and (
-    select newer.matched_work_id <> settled.matched_work_id and newer.decided_at > settled.decided_at
-    from analyses newer, analyses settled where newer.id = excluded.analysis_id and settled.id = post_terms.analysis_id
+    select newer.matched_work_id <> settled.matched_work_id
+        and newer.decided_at > settled.decided_at
+    from analyses newer, analyses settled where newer.id = excluded.analysis_id
+        and settled.id = post_terms.analysis_id
 ))
 """
 

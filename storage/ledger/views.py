@@ -1,4 +1,4 @@
-"""What the books say to people: a creator's totals, weeks, and every line of a statement."""
+"""What the ledger say to people: a creator's totals, weeks, and every line of a statement."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

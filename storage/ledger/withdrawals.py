@@ -1,6 +1,6 @@
-"""What creators have fetched from the contract: its events in final blocks, beside the books.
+"""What creators have fetched from the contract: its events in final blocks, beside the ledger.
 
-No posting of the books: the contract holds tips and other money, too, that was never booked here.
+No posting of the ledger: the contract holds tips and other money, too, that was never booked here.
 """
 
 from collections.abc import Sequence

@@ -26,7 +26,7 @@ SEARCH_SETTINGS = (
 NOBODY = -1
 # Unrelated pictures differ in 128 bits with a deviation of 8: so near a hash is that frame or its
 # neighbour.
-TELLING_BITS = 80
+DISTINCTIVE_BITS = 80
 
 
 @dataclass(frozen=True)
@@ -228,7 +228,7 @@ def _with_hash(candidate: Candidate, frame_ms: int, view: str, distance: int) ->
         return candidate
     # Among the frames of one video a near hash is the surest; a far one says nothing about which
     # frame it is.
-    nearest = frame_ms if distance <= TELLING_BITS else candidate.frame_ms
+    nearest = frame_ms if distance <= DISTINCTIVE_BITS else candidate.frame_ms
     return replace(
         candidate,
         phash_distance=distance,
@@ -239,7 +239,7 @@ def _with_hash(candidate: Candidate, frame_ms: int, view: str, distance: int) ->
 
 
 def _with_cosine(candidate: Candidate, frame_ms: int, model: str, cosine: float) -> Candidate:
-    hashed = candidate.phash_distance is not None and candidate.phash_distance <= TELLING_BITS
+    hashed = candidate.phash_distance is not None and candidate.phash_distance <= DISTINCTIVE_BITS
     better = not hashed and cosine > max(candidate.cosines.values(), default=-1.0)
     return replace(
         candidate,

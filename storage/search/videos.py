@@ -94,7 +94,8 @@ def add_video(
     """Make a video's fingerprint visible to searches; once, however often it is called.
 
     Args:
-        interval_ms: the spacing at which frames were looked at; plain_ms: how much was too plain to
+        interval_ms: the spacing at which frames were looked at; plain_ms: how much was too low
+            in detail to
             be kept.
     Returns: whether this call made it visible, so that what belongs to it (its sound) is added once
         as well.

@@ -194,14 +194,16 @@ def find_abandoned(conn: Connection) -> list[UUID]:
 _INCOMPLETE = """
 with unanswered as materialized (
     select a.id, a.decided_at, w.registration from analyses a join works w on w.id = a.work_id
-    where a.reason = 'incomplete_search' and a.status = 'decided' and a.again_of is null and w.erased_at is null
+    where a.reason = 'incomplete_search' and a.status = 'decided' and a.again_of is null
+        and w.erased_at is null
         and not exists (select 1 from analyses later where later.work_id = a.work_id
             and (later.again_of = a.id or later.created_at > a.created_at))
 ), on_its_way as materialized (
     select least(
         (select min(e.registration) from analyses p join works e on e.id = p.work_id
             where p.status in ('queued', 'running') and e.visible_at is null),
-        (select min(registration) from analyses where work_id is null and status in ('queued', 'running'))
+        (select min(registration) from analyses where work_id is null and status in ('queued',
+            'running'))
     ) as first
 )
 select id from unanswered cross join on_its_way where first is null or first >= registration

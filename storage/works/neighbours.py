@@ -29,21 +29,26 @@ class LaterWork:
 # for all.
 _NAMED = """
 select w.id, w.registered_at from works w
-where w.erased_at is null and w.id in (select work_id from analyses where matched_work_id = %(work)s)
+where w.erased_at is null and w.id in (select work_id from analyses
+    where matched_work_id = %(work)s)
     and (%(moment)s::timestamptz is null or (w.registered_at, w.id) < (%(moment)s, %(last)s))
     and (%(creator)s::bigint is null or w.creator_id = %(creator)s
-        or exists (select 1 from works mine where mine.id = %(work)s and mine.creator_id = %(creator)s))
+        or exists (select 1 from works mine where mine.id = %(work)s
+            and mine.creator_id = %(creator)s))
 order by w.registered_at desc, w.id desc limit %(limit)s
 """
 _JUDGED = """
-select w.id as work_id, a.id as analysis_id, w.post_id, w.media_type, c.handle as creator, w.registered_at, a.verdict,
+select w.id as work_id, a.id as analysis_id, w.post_id, w.media_type, c.handle as creator,
+    w.registered_at, a.verdict,
     a.similarity_bps
 from works w left join creators c on c.id = w.creator_id cross join lateral (
-    select id, verdict, similarity_bps, matched_work_id from analyses where work_id = w.id and status = 'decided'
+    select id, verdict, similarity_bps, matched_work_id from analyses where work_id = w.id
+        and status = 'decided'
     order by verdict = 'undecided', decided_at desc, id limit 1
 ) a
 where w.id = any(%(works)s) and a.matched_work_id = %(work)s
-    and not exists (select 1 from not_copies n where n.work_id = w.id and n.other_work_id = %(work)s)
+    and not exists (select 1 from not_copies n where n.work_id = w.id
+        and n.other_work_id = %(work)s)
 order by w.registered_at desc, w.id desc
 """
 

@@ -9,7 +9,7 @@ from psycopg.rows import class_row
 
 from storage.database import Connection
 from storage.errors import NotFound
-from storage.works import media_in_use as orphans
+from storage.works import media_in_use
 
 REGISTRATION_LOCK = 0x0_F1257  # one writer at a time: whoever holds a place sees every smaller one
 # How long a request keeps its place while its media is fetched; the margin covers the transaction
@@ -234,4 +234,4 @@ def erase(conn: Connection, work_id: UUID) -> bytes | None:
         conn.execute(
             sql.SQL("delete from {} where work_id = %s").format(sql.Identifier(table)), (work_id,)
         )
-    return None if orphans.needed_keys(conn, [bytes(row[0])]) else bytes(row[0])
+    return None if media_in_use.needed_keys(conn, [bytes(row[0])]) else bytes(row[0])

@@ -23,7 +23,7 @@ from oracle.api.ranges import stored_media
 from oracle.api.routes.analyses import load_view
 from oracle.api.schemas.analyses import Neighbour
 from oracle.api.services import ServicesDep
-from oracle.appeals import verdicts as cases
+from oracle.appeals import verdicts as verdict_appeals
 from oracle.appeals.errors import NothingToAppeal, TooLate
 from oracle.errors import Busy
 from oracle.notices import wording
@@ -117,7 +117,7 @@ def _may_appeal(conn: Connection, caller: Caller, analysis: Analysis, last: Appe
     ):
         return False
     try:
-        cases.check_appealable(conn, analysis, datetime.now(UTC))
+        verdict_appeals.check_appealable(conn, analysis, datetime.now(UTC))
     except (NothingToAppeal, TooLate):
         return False
     return True

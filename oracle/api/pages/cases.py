@@ -24,8 +24,7 @@ from oracle.api.services import ServicesDep
 from oracle.fraud import alert_appeals, alerts
 from oracle.fraud import wording as fraud_wording
 from oracle.notices import wording
-from storage.cases import appeals
-from storage.cases import messages as inbox_messages
+from storage.cases import appeals, messages
 from storage.fraud import alerts as fraud_alerts
 
 router = APIRouter(include_in_schema=False)
@@ -39,11 +38,11 @@ def alert_page(services: ServicesDep, caller: Reader, alert_id: UUID) -> str:
         alert = fraud_alerts.get(conn, alert_id)
         check_side(caller, alert.creator_id)
         view = load_detail(conn, alert)
-        letters = inbox_messages.of_alert(conn, alert_id)
+        notices_sent = messages.of_alert(conn, alert_id)
         appeal = appeals.find_open_of_alert(conn, alert_id)
     return templates.get_template("alert.html").render(
         alert=view,
-        letters=letters,
+        notices_sent=notices_sent,
         appeal=appeal,
         why=fraud_wording.why_of(alert.signals),
         now=datetime.now(UTC),
@@ -185,15 +184,15 @@ def answer_form(
 @router.get("/messages", response_class=HTMLResponse, include_in_schema=False)
 def inbox_page(services: ServicesDep, caller: Reader, creator: str | None = None) -> str:
     with services.db.transaction() as conn:
-        found = inbox_messages.page(conn, acting_creator(conn, caller, creator), limit=100)
+        found = messages.page(conn, acting_creator(conn, caller, creator), limit=100)
     return templates.get_template("statements.html").render(messages=found)
 
 
 @router.get("/messages/{message_id}", response_class=HTMLResponse, include_in_schema=False)
 def message_page(services: ServicesDep, caller: Reader, message_id: UUID) -> str:
     with services.db.transaction() as conn:
-        message = inbox_messages.get(conn, message_id)
+        message = messages.get(conn, message_id)
         check_side(caller, message.creator_id)
         if caller.creator_id == message.creator_id:
-            inbox_messages.mark_read(conn, message_id, datetime.now(UTC))
+            messages.mark_read(conn, message_id, datetime.now(UTC))
     return templates.get_template("statement.html").render(message=message)

@@ -18,7 +18,7 @@ from oracle.api.routes.creators import (
 )
 from oracle.api.services import ServicesDep
 from oracle.engagement.events import PostId
-from storage.ledger import books as ledger
+from storage.ledger import ledger
 
 router = APIRouter(include_in_schema=False)
 

@@ -14,7 +14,7 @@ from oracle.api.parties import actor_of, own_creator
 from oracle.api.routes.appeals import check_size, decide, filed_with
 from oracle.api.schemas.appeals import Decision
 from oracle.api.services import ServicesDep
-from oracle.appeals import verdicts as cases
+from oracle.appeals import verdicts as verdict_appeals
 
 router = APIRouter(include_in_schema=False)
 
@@ -30,7 +30,7 @@ def appeal_form(
 ) -> RedirectResponse:
     check_size(file)
     with services.db.transaction() as conn:
-        number = cases.appeal_verdict(
+        number = verdict_appeals.appeal_verdict(
             conn,
             analysis_id,
             creator_id=own_creator(caller, None),

@@ -26,7 +26,7 @@ class Band:
 
 @dataclass(frozen=True)
 class FramePair:
-    """Two moments that were laid over each other."""
+    """Two moments that were aligned."""
 
     query_ms: int
     reference_ms: int

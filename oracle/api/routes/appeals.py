@@ -16,17 +16,16 @@ from oracle.api.cursors import read_cursor, write_cursor
 from oracle.api.parties import acting_creator, actor_of, check_neutral, check_side, own_creator
 from oracle.api.schemas.appeals import AppealView, Decision, VerdictAppeal, View, Webhook
 from oracle.api.services import Services, ServicesDep
-from oracle.appeals import verdicts as cases
-from oracle.appeals.attachments import MOST_BYTES, add_attachment, check_room
+from oracle.appeals import verdicts as verdict_appeals
+from oracle.appeals.attachments import MAX_BYTES, add_attachment, check_room
 from oracle.errors import UploadTooLarge
 from oracle.notices import webhooks
-from storage.cases import appeals
-from storage.cases import messages as inbox_messages
+from storage.cases import appeals, messages
 from storage.cases.appeals import Appeal
 from storage.cases.messages import Message
 from storage.database import Connection
 from storage.errors import StorageError
-from storage.fraud import audit_log as fraud_audit
+from storage.fraud import audit_log
 
 log = structlog.get_logger()
 router = APIRouter(tags=["appeals"])
@@ -38,7 +37,7 @@ CHUNK_BYTES = 2**20
 )
 def file_appeal(services: ServicesDep, caller: Reader, body: VerdictAppeal) -> AppealView:
     with services.db.transaction() as conn:
-        number = cases.appeal_verdict(
+        number = verdict_appeals.appeal_verdict(
             conn,
             body.analysis_id,
             creator_id=own_creator(caller, body.creator),
@@ -114,7 +113,7 @@ def get_attachment(
 @router.post("/v1/appeals/{appeal_id}/answer", summary="Say how you see it, as the other side")
 def answer(services: ServicesDep, caller: Reader, appeal_id: UUID, body: View) -> AppealView:
     with services.db.transaction() as conn:
-        cases.add_other_view(
+        verdict_appeals.add_other_view(
             conn,
             appeal_id,
             creator_id=own_creator(caller, body.creator),
@@ -135,7 +134,7 @@ def decide(
     with services.db.transaction() as conn:
         case = appeals.get(conn, appeal_id)
         check_neutral(caller, case.creator_id, case.other_creator_id)
-        rechecks = cases.decide_verdict(
+        rechecks = verdict_appeals.decide_verdict(
             conn,
             appeal_id,
             granted=body.outcome == "granted",
@@ -156,9 +155,7 @@ def list_messages(
 ) -> dict[str, Any]:
     with services.db.transaction() as conn:
         creator_id = acting_creator(conn, caller, creator)
-        found = inbox_messages.page(
-            conn, creator_id, before=read_cursor(cursor, UUID), limit=limit + 1
-        )
+        found = messages.page(conn, creator_id, before=read_cursor(cursor, UUID), limit=limit + 1)
     last = found[limit - 1] if len(found) > limit else None
     return {
         "messages": [_message(message) for message in found[:limit]],
@@ -185,7 +182,7 @@ def attach_file(services: Services, caller: Caller, appeal_id: UUID, file: Uploa
         seen_appeal(conn, caller, appeal_id)
         check_room(conn, appeal_id)
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
-        path, size, limit = Path(folder) / "file", 0, MOST_BYTES
+        path, size, limit = Path(folder) / "file", 0, MAX_BYTES
         with path.open("wb") as out:
             while chunk := file.file.read(CHUNK_BYTES):
                 size += len(chunk)
@@ -211,9 +208,9 @@ def check_size(file: UploadFile | None) -> None:
 
     Raises: UploadTooLarge.
     """
-    if file is not None and file.size is not None and file.size > MOST_BYTES:
+    if file is not None and file.size is not None and file.size > MAX_BYTES:
         raise UploadTooLarge(
-            f"The file is larger than the {MOST_BYTES} bytes accepted here. Nothing was filed."
+            f"The file is larger than the {MAX_BYTES} bytes accepted here. Nothing was filed."
         )
 
 
@@ -256,7 +253,7 @@ def _view(conn: Connection, appeal: Appeal) -> AppealView:
     ]
     steps = [
         {"at": e.at, "actor": e.actor, "step": e.step, "reason_code": e.reason_code, "text": e.text}
-        for e in fraud_audit.of_appeal(conn, appeal.id)
+        for e in audit_log.of_appeal(conn, appeal.id)
     ]
     return AppealView(**shown, attachments=files, history=steps)
 

@@ -23,8 +23,8 @@ from oracle.payouts.statement import statement_csv
 from storage.database import Connection
 from storage.engagement import grades as engagement_grades
 from storage.errors import NotFound
-from storage.ledger import books as ledger
 from storage.ledger import freezes as ledger_freezes
+from storage.ledger import ledger
 from storage.ledger import onchain as ledger_chain
 from storage.ledger import posts as ledger_posts
 from storage.ledger import views as ledger_views

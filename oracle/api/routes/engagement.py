@@ -12,8 +12,8 @@ from oracle.api.services import ServicesDep
 from oracle.engagement import events
 from oracle.engagement.events import Outcome, PostId
 from oracle.errors import NotAllowed
-from storage.ledger import books as ledger
 from storage.ledger import earnings as ledger_earnings
+from storage.ledger import ledger
 from storage.ledger import posts as ledger_posts
 
 router = APIRouter(prefix="/api", tags=["engagement"])

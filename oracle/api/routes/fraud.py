@@ -17,10 +17,10 @@ from oracle.fraud import alert_appeals, alerts
 from oracle.fraud.detectors.thresholds import Thresholds
 from oracle.fraud.dry_run import DryRun, dry_run
 from oracle.fraud.passes import run_pass
-from storage.cases import messages as inbox_messages
+from storage.cases import messages
 from storage.database import Connection
 from storage.fraud import alerts as fraud_alerts
-from storage.fraud import audit_log as fraud_audit
+from storage.fraud import audit_log
 from storage.fraud import chain_actions as fraud_chain_actions
 from storage.fraud import context as fraud_context
 from storage.fraud import thresholds as fraud_thresholds
@@ -235,8 +235,8 @@ def check_audit(
     """
     kept = (seq, bytes.fromhex(hash)) if seq is not None and hash is not None else None
     with services.db.transaction() as conn:
-        broken_at = fraud_audit.find_break(conn, kept)
-        last, digest = fraud_audit.head(conn)
+        broken_at = audit_log.find_break(conn, kept)
+        last, digest = audit_log.head(conn)
     return {
         "intact": broken_at is None,
         "broken_at": broken_at,
@@ -259,8 +259,8 @@ def load_detail(conn: Connection, alert: Alert) -> schemas.AlertDetail:
     ]
     return schemas.AlertDetail(
         **_views(conn, [alert])[0].model_dump(),
-        history=[schemas.audit_view(entry) for entry in fraud_audit.of_alert(conn, alert.id)],
-        messages=[message.id for message in inbox_messages.of_alert(conn, alert.id)],
+        history=[schemas.audit_view(entry) for entry in audit_log.of_alert(conn, alert.id)],
+        messages=[message.id for message in messages.of_alert(conn, alert.id)],
         chain=chain,
     )
 

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from oracle.api.access import Governor, Reader
 from oracle.api.services import ServicesDep
-from oracle.engagement import grading_policy as policies
+from oracle.engagement import grading_policy
 from oracle.engagement.grading_policy import Proposal
 from storage.engagement import grades as engagement_grades
 from storage.engagement.grades import StoredPolicy
@@ -91,7 +91,7 @@ def list_rules(services: ServicesDep, _: Reader) -> list[RulesView]:
 )
 def try_rules(services: ServicesDep, _: Governor, rules: Rules) -> DryRunView:
     with services.db.transaction() as conn:
-        found = policies.dry_run(conn, rules.proposal(), datetime.now(UTC))
+        found = grading_policy.dry_run(conn, rules.proposal(), datetime.now(UTC))
     changes = [
         ChangeView(**vars(change) | {"post_id": "0x" + change.post_id.hex()})
         for change in found.first
@@ -112,7 +112,7 @@ def try_rules(services: ServicesDep, _: Governor, rules: Rules) -> DryRunView:
 )
 def add_rules(services: ServicesDep, caller: Governor, rules: NewRules) -> RulesView:
     with services.db.transaction() as conn:
-        stored = policies.adopt(
+        stored = grading_policy.adopt(
             conn, rules.proposal(), rules.effective_from, caller.name, datetime.now(UTC)
         )
     return _view(stored)

@@ -101,10 +101,10 @@ def _later(found: LaterWork) -> LaterNeighbour:
         work_id=found.work_id,
         analysis_id=found.analysis_id,
         post_id="0x" + bytes(found.post_id).hex(),
-        media_type=found.media_type,
+        media_type=found.media_type,  # type: ignore[arg-type]
         creator=found.creator,
-        registered_at=found.registered_at,  # type: ignore[arg-type]
-        verdict=found.verdict,
-        similarity=found.similarity_bps / 10_000,  # type: ignore[arg-type]
+        registered_at=found.registered_at,
+        verdict=found.verdict,  # type: ignore[arg-type]
+        similarity=found.similarity_bps / 10_000,
         similarity_bps=found.similarity_bps,
     )

@@ -1,8 +1,8 @@
-"""Pay that is stuck between the books and the contract: the operator sees why, and may pay it
+"""Pay that is stuck between the ledger and the contract: the operator sees why, and may pay it
 another way.
 
-In this order, or it may be paid twice: withhold it from the contract, wait until the clerk confirms
-that nothing can reach the contract any more, pay, note how.
+In this order, or it may be paid twice: withhold it from the contract, wait until the scheduler
+confirms that nothing can reach the contract any more, pay, note how.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from storage.ledger import onchain as ledger_chain
 from storage.ledger import stuck as ledger_stuck
 from storage.ledger.stuck import StuckPay
 
-MOST_SHOWN = 200
+MAX_SHOWN = 200
 Note = Annotated[str, Field(min_length=10, max_length=2000)]
 router = APIRouter(tags=["payments"])
 
@@ -84,7 +84,7 @@ class Settlement(BaseModel):
 )
 def list_stuck(services: ServicesDep, _: Admin) -> list[StuckView]:
     with services.db.transaction() as conn:
-        return [_view(pay) for pay in ledger_stuck.list_stuck(conn, MOST_SHOWN)]
+        return [_view(pay) for pay in ledger_stuck.list_stuck(conn, MAX_SHOWN)]
 
 
 @router.post(
@@ -146,7 +146,7 @@ def resume(services: ServicesDep, caller: Admin, transaction: int) -> dict[str, 
 
 @contextmanager
 def _alone(services: Services) -> Iterator[Connection]:
-    """A transaction in which the clerk sends nothing. Raises: Busy while it does."""
+    """A transaction in which the scheduler sends nothing. Raises: Busy while it does."""
     with services.db.transaction() as conn:
         if not ledger_chain.try_lock(conn):
             raise Busy("Payments are being sent at this moment; try again.")
@@ -155,7 +155,7 @@ def _alone(services: Services) -> Iterator[Connection]:
 
 def _amounts(pay: StuckPay) -> tuple[int, int]:
     """Cents for the original's creator and the poster: as withheld, where it was, and as the
-    books say by now else.
+    ledger say by now else.
     """
     if pay.withheld_to_original is not None and pay.withheld_to_poster is not None:
         return pay.withheld_to_original, pay.withheld_to_poster
@@ -222,7 +222,7 @@ def _advice(pay: StuckPay) -> str:
 def _advice_withheld(pay: StuckPay) -> str:
     if pay.confirmed_at is None:
         return (
-            "Do not pay yet: what was sent to the contract before may still be mined. The clerk"
+            "Do not pay yet: what was sent to the contract before may still be mined. The scheduler"
             " looks in each round, and is sure once the paymaster's later payments are in final"
             " blocks."
         )

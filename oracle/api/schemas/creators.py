@@ -137,7 +137,7 @@ class GradeView(BaseModel):
 
 
 class BookedView(BaseModel):
-    """One line of the books, with the reason for it."""
+    """One line of the ledger, with the reason for it."""
 
     transaction: int
     booked_at: datetime
@@ -314,7 +314,7 @@ def grade_view(grade: StoredGrade, policy: StoredPolicy) -> GradeView:
 
 
 def booked_view(line: Line) -> BookedView:
-    """A line of the books with its reason."""
+    """A line of the ledger with its reason."""
     return BookedView(
         transaction=line.transaction_id,
         booked_at=line.booked_at,

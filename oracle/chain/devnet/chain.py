@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 DEFAULT_CHAIN_ID = 31_337
 POLL_S = 0.1
 FUNDS_WEI = 10_000 * 10**18
-FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.1, 5.0
+FIRST_BACKOFF_S, MAX_BACKOFF_S = 0.1, 5.0
 
 
 class DevChain:
@@ -176,7 +176,7 @@ class DevChain:
                 log.error("devnet.failed", error=str(exc), code=exc.code, failures=failures)
                 if isinstance(exc, DevChainStateUnusable):
                     return
-                self._stop.wait(min(FIRST_BACKOFF_S * 2**failures, LONGEST_BACKOFF_S))
+                self._stop.wait(min(FIRST_BACKOFF_S * 2**failures, MAX_BACKOFF_S))
 
     def _serve_once(self, options: AnvilOptions, ready: Callable[[], None]) -> None:
         """Run one node until it dies or we are to stop.

@@ -8,7 +8,7 @@ from oracle.chain.core.reverts import ContractReverted
 from oracle.chain.core.wire import Header
 from oracle.chain.errors import EndpointInconsistent, RpcRefused
 from oracle.chain.rpc.client import ChainClient
-from storage.chain import requests as inbox
+from storage.chain import requests
 from storage.database import Database
 
 log = structlog.get_logger(__name__)
@@ -37,9 +37,12 @@ class GapWatch:
             # that block's state is pruned, or the hub is younger than it: a later one will tell
             return []
         with self._db.transaction() as conn:
-            gaps = inbox.sequence_gaps(conn, last=count)
+            gaps = requests.sequence_gaps(conn, last=count)
             ranges = [
-                (inbox.block_of_sequence(conn, below=first) or self._start_block, finalized.number)
+                (
+                    requests.block_of_sequence(conn, below=first) or self._start_block,
+                    finalized.number,
+                )
                 for first, _ in gaps
             ]
         if gaps:

@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from storage.chain import node_status, outbox, transactions
-from storage.chain import requests as inbox
+from storage.chain import node_status, outbox, requests, transactions
 from storage.database import Connection, Database
 from storage.errors import StorageError
 
@@ -81,7 +80,7 @@ def _status(conn: Connection) -> Iterator[Metric]:
 
 
 def _queues(conn: Connection) -> Iterator[Metric]:
-    waiting = inbox.counts(conn)
+    waiting = requests.counts(conn)
     yield _by(
         "oracle_inbox_requests",
         "Contracts' requests by state",

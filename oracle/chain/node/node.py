@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 
 # One node works on one database, and so one broadcaster on one key; others stand by.
 LOCK = 0x0C0FFEE_0DE
-LONGEST_PAUSE_S = 30.0
+MAX_PAUSE_S = 30.0
 WAKE_S = 0.05  # how late an announced head may wake the poller
 CHECK_EVERY_S = 60.0
 # How long the head may stay below a block that was final before that counts as a breach: an
@@ -322,7 +322,7 @@ class ChainNode:
                 node_status.failed(conn, code, str(exc), self._endpoints())
         except StorageError:
             pass  # the database is what is away
-        return min(max(pause_s * 2, 0.1), LONGEST_PAUSE_S)
+        return min(max(pause_s * 2, 0.1), MAX_PAUSE_S)
 
 
 def known_final_of(status: node_status.NodeStatus) -> tuple[int, bytes] | None:

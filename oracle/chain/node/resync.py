@@ -8,8 +8,7 @@ import structlog
 
 from oracle.chain.core.wire import Header
 from oracle.chain.rpc.client import ChainClient
-from storage.chain import node_status, outbox, receipts, transactions
-from storage.chain import requests as inbox
+from storage.chain import node_status, outbox, receipts, requests, transactions
 from storage.chain.requests import Block
 from storage.database import Database
 from storage.ledger import withdrawals as ledger_withdrawals
@@ -41,7 +40,9 @@ class Resync:
         header = self._client.header(min(anchor, head.number))
         with self._db.transaction() as conn:
             block_time = datetime.fromtimestamp(header.timestamp, UTC)
-            inbox.restart(conn, Block(header.number, header.hash, header.parent_hash, block_time))
+            requests.restart(
+                conn, Block(header.number, header.hash, header.parent_hash, block_time)
+            )
             outbox.doubt_foreign(conn, above_block=header.number)
             receipts.withdraw_unfinal(conn)
             ledger_withdrawals.forget(conn, above_block=header.number)
@@ -69,7 +70,7 @@ class Resync:
         below: int | None = None
         while True:
             with self._db.transaction() as conn:
-                page = inbox.blocks_of_requests(conn, below=below)
+                page = requests.blocks_of_requests(conn, below=below)
             for number, block_hash in page:
                 if self._stands(number, block_hash):
                     return number

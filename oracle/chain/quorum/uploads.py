@@ -22,7 +22,7 @@ from oracle.chain.quorum.peers import Body, PeerAway, Peers
 log = structlog.get_logger(__name__)
 
 FETCHES_AT_ONCE = 2
-LONGEST_TEXT = 255
+MAX_TEXT = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def _count(value: object) -> int:
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_TEXT:
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT:
         raise ValueError("a text is missing or too long")
     if not all(map(_is_writable, value)):
         raise ValueError("a text holds control characters")
@@ -171,4 +171,4 @@ def _is_writable(char: str) -> bool:
 
 def shareable_name(name: str | None) -> str | None:
     """A file name as others take it in, None if nothing of it is left."""
-    return "".join(filter(_is_writable, name or ""))[:LONGEST_TEXT] or None
+    return "".join(filter(_is_writable, name or ""))[:MAX_TEXT] or None

@@ -21,8 +21,7 @@ from oracle.chain.quorum.observation import (
 from oracle.chain.quorum.peers import Body, QuorumSettings
 from oracle.chain.quorum.uploads import Introductions, UploadDesk
 from oracle.chain.rpc.client import ChainClient
-from storage.chain import quorum
-from storage.chain import requests as inbox
+from storage.chain import quorum, requests
 from storage.chain.quorum import SignedProposal
 from storage.database import Database
 
@@ -172,7 +171,7 @@ class Witness:
         """
         found = self.signer_set(epoch)
         with self._db.transaction() as conn:
-            asked = inbox.min_signatures(conn, request_id)
+            asked = requests.min_signatures(conn, request_id)
         return replace(found, quorum=max(found.quorum, asked))
 
     def signer_set(self, epoch: int | None) -> SignerSet:

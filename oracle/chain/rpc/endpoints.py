@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 FIRST_PAUSE_S = 1.0
-LONGEST_PAUSE_S = 60.0
+MAX_PAUSE_S = 60.0
 
 
 class Standing(StrEnum):
@@ -303,7 +303,7 @@ class EndpointSet:
     def _set_aside(self, watched: _Watched, standing: Standing, reason: str) -> None:
         watched.health = Health(watched.endpoint.name, standing, reason)
         watched.look_again_at = self._clock() + watched.pause_s
-        watched.pause_s = min(watched.pause_s * 2, LONGEST_PAUSE_S)
+        watched.pause_s = min(watched.pause_s * 2, MAX_PAUSE_S)
         log.warning(
             "endpoint.set_aside",
             endpoint=watched.endpoint.name,

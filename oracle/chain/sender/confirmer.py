@@ -17,8 +17,7 @@ from oracle.chain.errors import EndpointInconsistent, FeeCapReached, RpcRefused
 from oracle.chain.rpc.client import FULFILLED, SKIPPED, ChainClient
 from oracle.chain.sender.broadcast import Broadcaster
 from oracle.chain.sender.resolver import SOON, Resolver
-from storage.chain import outbox, transactions
-from storage.chain import requests as inbox
+from storage.chain import outbox, requests, transactions
 from storage.chain.transactions import StoredTransaction
 from storage.database import Database
 
@@ -145,7 +144,7 @@ class Confirmer:
         with self._db.transaction() as conn:
             rows = outbox.of_transaction(conn, tx.id)
             return all(
-                row.kind == "attest" or inbox.is_answerable(conn, row.request_id) for row in rows
+                row.kind == "attest" or requests.is_answerable(conn, row.request_id) for row in rows
             )
 
     def _replace(self, tx: StoredTransaction, *, filler: bool) -> None:

@@ -12,8 +12,7 @@ from oracle.chain.core.reverts import Disposition, Revert
 from oracle.chain.core.wire import Log, hexed
 from oracle.chain.errors import RpcRefused
 from oracle.chain.rpc.client import FULFILLED, ChainClient
-from storage.chain import outbox
-from storage.chain import requests as inbox
+from storage.chain import outbox, requests
 from storage.chain.outbox import Attestation
 from storage.database import Database
 
@@ -126,7 +125,7 @@ class Resolver:
     def _find_fulfilment(self, row: Attestation) -> Log | None:
         """The event that settled a request, latest blocks first, in ranges the endpoint takes."""
         with self._db.transaction() as conn:
-            request = inbox.find(conn, row.request_id)
+            request = requests.find(conn, row.request_id)
         first = request.block_number if request else self._start_block
         topics = [hexed(self._client.hub_abi.topic(FULFILLED)), hexed(row.request_id)]
         last, width = self._client.head().number, self._search_blocks

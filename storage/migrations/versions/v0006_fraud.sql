@@ -205,7 +205,7 @@ create index creator_messages_list on creator_messages (creator_id, created_at d
 create index creator_messages_pending on creator_messages (next_try_at) where delivery = 'pending';
 
 -- Letters about verdicts that could not be written, and when that is tried again.
-create table blocked_letters (
+create table blocked_notices (
     analysis_id uuid primary key references analyses on delete cascade,
     reason text not null,
     tries int not null default 1,

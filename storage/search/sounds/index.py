@@ -16,7 +16,7 @@ from psycopg.pq import Format
 
 from storage.database import Connection
 from storage.errors import StorageError
-from storage.search.sounds import merge as landmark_merge
+from storage.search.sounds import merge
 from storage.search.sounds.postings import pack_track, read_fresh, read_timeline
 from storage.search.sounds.spans import (
     Part,
@@ -29,7 +29,7 @@ from storage.search.sounds.spans import (
 from storage.search.sounds.votes import Vote, rank, without_stop_hashes
 from storage.works.works import Work
 
-MOST_TRACK = (1 << 31) - 1
+MAX_TRACK = (1 << 31) - 1
 RESOLVED_AT_ONCE = 200
 HASHES_AT_ONCE = 200_000
 ALWAYS_LOOKED_AT = 10  # the best tracks, however little they agree
@@ -86,7 +86,7 @@ def add_sound(conn: Connection, work: Work, sound: StoredSound) -> bool:
 
     Returns: whether this call did it. Raises: TooManyTracks; ValueError for landmarks out of range.
     """
-    if work.registration > MOST_TRACK:
+    if work.registration > MAX_TRACK:
         raise TooManyTracks
     packed = pack_track(sound.hashes, sound.frames)
     cursor = conn.execute(
@@ -107,7 +107,7 @@ def add_sound(conn: Connection, work: Work, sound: StoredSound) -> bool:
         "insert into sound_fresh (track, landmarks, postings) values (%s, %s, %s)",
         (work.registration, len(packed) // 8, packed),
     )
-    landmark_merge.merge_fresh(conn)
+    merge.merge_fresh(conn)
     return True
 
 
@@ -115,7 +115,8 @@ def make_audible(conn: Connection, work: Work, sound: StoredSound | None) -> boo
     """Make a sound recording visible to searches; once, however often it is called.
 
     Args:
-        sound: None where it is too plain to be recognised by: it takes its place and is never
+        sound: None where it is too low in detail to be recognised by: it takes its place
+            and is never
             found.
     Returns: whether this call made it visible.
     """
@@ -150,7 +151,7 @@ def look_up(
     """
     if not len(query.hashes):
         return []
-    before = min(before, MOST_TRACK)
+    before = min(before, MAX_TRACK)
     spans, indexed = _fetch(conn, np.unique(query.hashes), before)
     spans = without_stop_hashes(spans, query.hashes, indexed)
     votes = rank(

@@ -19,8 +19,8 @@ from psycopg import sql
 
 from storage.database import Connection
 from storage.search.sounds.postings import (
-    MOST_HASH,
-    MOST_PLACES,
+    MAX_HASH,
+    MAX_PLACES,
     STEP_FRAMES,
     Postings,
     join,
@@ -36,13 +36,13 @@ GROWTH = 2
 SMALL_SEGMENT = 1 << 20  # postings; merged on the spot, a fraction of a second
 SPLIT_SEGMENT = 1 << 24  # postings; larger ones are split into RANGES
 RANGES = 8  # of the hash
-LARGEST_SEGMENT = 1 << 25  # postings, 0.6 GB of memory to merge
+MAX_SEGMENT = 1 << 25  # postings, 0.6 GB of memory to merge
 # how long look-ups may have to wait until those before them are done and space can be freed
 PATIENCE_MS = 250
 BLOAT_BYTES = 1 << 18  # dead space of the fresh tracks that is not worth a lock
 
 _Range = tuple[int, int]  # the first hash and the last
-_EVERYTHING = (0, MOST_HASH)
+_EVERYTHING = (0, MAX_HASH)
 
 
 def merge_fresh(conn: Connection, *, most: int = FRESH_MOST) -> bool:
@@ -69,7 +69,7 @@ def merge_segments(conn: Connection) -> bool:
     if not _only_merger(conn):
         return False
     # Not both at once: who drops keeps look-ups waiting until the transaction ends.
-    return _tidy(conn) or _merge_level(conn, LARGEST_SEGMENT)
+    return _tidy(conn) or _merge_level(conn, MAX_SEGMENT)
 
 
 def merge_all(conn: Connection) -> None:
@@ -169,7 +169,7 @@ def _merge_level(conn: Connection, largest: int) -> bool:
         landmarks = places = merged = 0
         for number, (segment, own_landmarks, own_places, *_) in enumerate(group):
             ids.append(segment)
-            if landmarks + own_landmarks > largest or places + own_places > MOST_PLACES:
+            if landmarks + own_landmarks > largest or places + own_places > MAX_PLACES:
                 break
             if number and own_landmarks <= GROWTH * landmarks:
                 merged = number + 1
@@ -211,10 +211,10 @@ def _write_segments(conn: Connection, postings: Postings, hashes: _Range) -> Non
     postings = postings.where(
         np.isin(postings.track, np.array([row[0] for row in alive], np.int32))
     )
-    width = (MOST_HASH + 1) // RANGES
+    width = (MAX_HASH + 1) // RANGES
     split = hashes == _EVERYTHING and len(postings) > SPLIT_SEGMENT
     for low, high in (
-        [(at, at + width - 1) for at in range(0, MOST_HASH, width)] if split else [hashes]
+        [(at, at + width - 1) for at in range(0, MAX_HASH, width)] if split else [hashes]
     ):
         for part in _short_enough(postings.where((postings.hash >= low) & (postings.hash <= high))):
             _write_segment(conn, part, (low, high))
@@ -229,7 +229,7 @@ def _short_enough(postings: Postings) -> Iterator[Postings]:
     tracks, at = np.unique(postings.track, return_inverse=True)
     last = np.zeros(len(tracks), np.int64)
     np.maximum.at(last, at, postings.frame)
-    part = (np.cumsum(last + STEP_FRAMES) * 2 // MOST_PLACES)[at]
+    part = (np.cumsum(last + STEP_FRAMES) * 2 // MAX_PLACES)[at]
     for number in np.unique(part):
         yield postings.where(part == number)
 

@@ -18,18 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 HASH_BITS = 21
-MOST_HASH = (1 << HASH_BITS) - 1
+MAX_HASH = (1 << HASH_BITS) - 1
 FRAME_BITS, TRACK_BITS = 20, 31
-MOST_FRAME = (1 << FRAME_BITS) - 1  # 13.5 hours at 46.4 ms
-LEAST_SHIFT, MOST_SHIFT = 1, 12
+MAX_FRAME = (1 << FRAME_BITS) - 1  # 13.5 hours at 46.4 ms
+MIN_SHIFT, MAX_SHIFT = 1, 12
 # of the 2^21: two peaks are at most 31 frames and 47 bins apart, and there are 158 bins
 USED_HASHES = 450_000
 # 384 bytes: the row's own 60 bytes weigh little, and a look-up reads little in vain
 POSTINGS_PER_BUCKET = 96
 STEP_FRAMES = 32
-MOST_PLACES = 1 << 30  # frames of one segment's timeline; its postings have room for twice as many
+MAX_PLACES = 1 << 30  # frames of one segment's timeline; its postings have room for twice as many
 # places of one hash in one track; a beep that comes back more often says nothing by it
-MOST_PER_TRACK = 24
+MAX_PER_TRACK = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,15 +88,15 @@ def pack_track(hashes: NDArray[np.int32], frames: NDArray[np.int32]) -> bytes:
 
     Raises: ValueError for a hash or frame out of range.
     """
-    if len(hashes) and not (int(hashes.min()) >= 0 and int(hashes.max()) <= MOST_HASH):
+    if len(hashes) and not (int(hashes.min()) >= 0 and int(hashes.max()) <= MAX_HASH):
         raise ValueError(f"a landmark's hash is not within {HASH_BITS} bits")
-    if len(frames) and not (int(frames.min()) >= 0 and int(frames.max()) <= MOST_FRAME):
+    if len(frames) and not (int(frames.min()) >= 0 and int(frames.max()) <= MAX_FRAME):
         raise ValueError("a landmark lies beyond the longest sound that can be indexed")
     order = np.lexsort((frames, hashes))
     ordered = hashes[order]
     rank = np.arange(len(ordered)) - np.searchsorted(ordered, ordered, "left")
     places = np.searchsorted(ordered, ordered, "right") - np.searchsorted(ordered, ordered, "left")
-    step = np.maximum(-(-places // MOST_PER_TRACK), 1)
+    step = np.maximum(-(-places // MAX_PER_TRACK), 1)
     kept = order[rank % step == 0]
     values = (hashes[kept].astype(np.int64) << FRAME_BITS) | frames[kept].astype(np.int64)
     packed: bytes = values.astype("<i8").tobytes()
@@ -110,7 +110,7 @@ def read_fresh(heads: bytes, data: bytes) -> Postings:
     return Postings(
         (values >> FRAME_BITS).astype(np.int32),
         np.repeat(tracks, counts // 8),
-        (values & MOST_FRAME).astype(np.int32),
+        (values & MAX_FRAME).astype(np.int32),
     )
 
 
@@ -139,14 +139,14 @@ def shift_for(count: int, places: int) -> int:
     """
     wanted = max(1, POSTINGS_PER_BUCKET * USED_HASHES // max(count, 1)).bit_length() - 1
     room = 32 - max(places - 1, 1).bit_length()
-    return max(LEAST_SHIFT, min(wanted, room, MOST_SHIFT))
+    return max(MIN_SHIFT, min(wanted, room, MAX_SHIFT))
 
 
 def pack_segment(postings: Postings) -> Segment:
     """Raises: ValueError where the timeline is longer than ``MOST_PLACES``."""
     timeline, places = lay_out(postings.track, postings.frame)
     end = int(timeline.starts[-1])
-    if end > MOST_PLACES:
+    if end > MAX_PLACES:
         raise ValueError("these tracks are too long for one segment")
     shift = shift_for(len(postings), end)
     line = np.sort((postings.hash.astype(np.int64) << 32) | places)

@@ -19,7 +19,7 @@ from storage.search.sounds.postings import (
     read_heads,
 )
 
-MOST_NARROW = 1 << 27  # places that can be multiplied by a few more bits within 32
+MAX_NARROW = 1 << 27  # places that can be multiplied by a few more bits within 32
 
 _Ints = NDArray[np.int64]
 
@@ -104,7 +104,7 @@ def spans_of(parts: Sequence[Part]) -> Spans:
     starts, tracks = timeline.starts, timeline.tracks
     track_at = np.repeat(np.arange(len(tracks), dtype=np.int32), np.diff(starts) // STEP_FRAMES)
     # Half as wide is half the time: up to two months of sound.
-    narrow = np.int32 if starts[-1] < MOST_NARROW else np.int64
+    narrow = np.int32 if starts[-1] < MAX_NARROW else np.int64
     hashes = np.concatenate([np.empty(0, np.int64), *(part.hashes for part in parts)])
     counts = np.concatenate([np.empty(0, np.int64), *(part.counts for part in parts)])
     places = np.concatenate(

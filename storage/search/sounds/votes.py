@@ -23,13 +23,13 @@ from storage.search.sounds.postings import HASH_BITS, TRACK_BITS
 from storage.search.sounds.spans import Spans, ranges
 
 CELL_FRAMES = 2
-FEWEST_VOTES = 3
+MIN_VOTES = 3
 SUBFRAMES = 8  # positions are rounded to so many parts of a frame
 PAIRS_AT_ONCE = 1 << 16  # what the processor's cache holds
 PAIRS_KEPT = 1 << 22  # what memory should hold; of more pairs, those that matter are made twice
 SLOTS_PER_PAIR = 4
-LEAST_SLOT_BITS, MOST_SLOT_BITS = 12, 22
-LEAST_REACH = 50  # cells
+MIN_SLOT_BITS, MAX_SLOT_BITS = 12, 22
+MIN_REACH = 50  # cells
 STOP_LEAST = 512  # a hash with fewer places is never a stop-hash
 # with so many times the mean number of places it is: hum, a drone, a factory sound, a hit song
 STOP_TIMES_MEAN = 64
@@ -147,7 +147,7 @@ def _cells_of(spans: Spans, at: _Ints, subframes: _Ints, group: int) -> _Cells:
     at, subframes: (n,) each, span and position of its keys.
     """
     total = int(spans.counts[at].sum())
-    bits = min(max((SLOTS_PER_PAIR * total).bit_length(), LEAST_SLOT_BITS), MOST_SLOT_BITS)
+    bits = min(max((SLOTS_PER_PAIR * total).bit_length(), MIN_SLOT_BITS), MAX_SLOT_BITS)
     slots = (1 << bits) - 1
     # As narrow as cannot overflow: the smaller the table, the more of it is in the processor's
     # cache.
@@ -161,7 +161,7 @@ def _cells_of(spans: Spans, at: _Ints, subframes: _Ints, group: int) -> _Cells:
         if total <= PAIRS_KEPT:
             kept.append((cell, track))
     counted[-1] = counted[0]
-    enough = counted[:-1] + counted[1:] >= FEWEST_VOTES
+    enough = counted[:-1] + counted[1:] >= MIN_VOTES
     last = enough[-1]
     enough[1:] |= enough[:-1].copy()
     enough[0] |= last
@@ -173,13 +173,13 @@ def _cells_of(spans: Spans, at: _Ints, subframes: _Ints, group: int) -> _Cells:
     code, votes = np.unique(np.concatenate(codes), return_counts=True)
     together = votes.copy()
     together[:-1] += np.where(code[1:] == code[:-1] + 1, votes[1:], 0)
-    code, together = code[together >= FEWEST_VOTES], together[together >= FEWEST_VOTES]
+    code, together = code[together >= MIN_VOTES], together[together >= MIN_VOTES]
     # A cell before the track's beginning is negative, and borrowed one from the track.
     tracks = (code + (1 << 31)) >> 32
     lengths = (
         np.diff(spans.starts)[tracks] + (int(subframes.max()) - int(subframes.min())) // SUBFRAMES
     )
-    expected = 2.0 * hits[tracks] / np.maximum(lengths / CELL_FRAMES, LEAST_REACH)
+    expected = 2.0 * hits[tracks] / np.maximum(lengths / CELL_FRAMES, MIN_REACH)
     score = together * np.log(together / expected) - (together - expected)
     score = np.where(together > expected, score, 0.0)
     return _Cells(

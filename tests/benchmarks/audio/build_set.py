@@ -1,7 +1,8 @@
 """The benchmark's own set, from a seed: what is registered, edited queries, strangers, and what
 fitting may use.
 
-    python tests/benchmarks/audio/build_set.py SOUNDS_DIR     (after fetch.py; needs ffmpeg and espeak-ng; 12 minutes)
+    python tests/benchmarks/audio/build_set.py SOUNDS_DIR
+        (after fetch.py; needs ffmpeg and espeak-ng; 12 minutes)
 
 Writes SOUNDS_DIR/fit (for calibration), SOUNDS_DIR/never (the negative part: never registered, cut
 into windows by false_matches.py), and SOUNDS_DIR/set with references/, queries/, references.csv and

@@ -1,6 +1,7 @@
 """Which sound plays which part: dealt once from a seed and pinned by SHA-256 in split.json.
 
-    python tests/benchmarks/audio/catalogue.py SOUNDS_DIR      (deals anew; only where the sources change)
+    python tests/benchmarks/audio/catalogue.py SOUNDS_DIR
+        (deals anew; only where the sources change)
 
 Parts: "fit" (for calibration; about a third of the music, never measured on), "reference"
 (registered), "negative" (never registered: wrong answers, and what is mixed into queries). Sounds

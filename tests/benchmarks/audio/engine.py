@@ -69,7 +69,7 @@ class Engine:
         self.names[work_id] = name
 
     def ask(self, query: AudioFingerprint) -> list[Hit]:
-        """Every candidate of the index, judged; nothing for what is too plain to decide."""
+        """Every candidate of the index, judged; nothing for what is too low in detail to decide."""
         if query.too_plain:
             return []
         with self.db.transaction() as conn:

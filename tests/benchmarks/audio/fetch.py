@@ -1,6 +1,7 @@
 """Fetch the real sound that fitting and benchmark use.
 
-    python tests/benchmarks/audio/fetch.py [OUT_DIR]     (needs apt-get and dpkg-deb, i.e. Debian; 2.7 GB)
+    python tests/benchmarks/audio/fetch.py [OUT_DIR]
+        (needs apt-get and dpkg-deb, i.e. Debian; 2.7 GB)
 
 Source: the Debian packages below, free for use with Debian. Of each only sound is unpacked, also
     out of the archives inside them, and of 0 A.D. its translations too: they are the prose that

@@ -1,6 +1,7 @@
 """Copy detection measured end to end, with peers in the same run.
 
-    python tests/benchmarks/image/bench.py SET_DIR OUT.json [--shard I/N]     (SET_DIR from bench_set.py)
+    python tests/benchmarks/image/bench.py SET_DIR OUT.json [--shard I/N]
+        (SET_DIR from bench_set.py)
     python tests/benchmarks/image/bench.py SET_DIR OUT.json --earlier EARLIER.json
     python tests/benchmarks/image/bench.py SET_DIR OUT.json --merge N
 

@@ -18,8 +18,8 @@ from PIL import Image
 
 from embeddings.image.calibration import load_calibration
 from embeddings.image.decode import decode_image
+from embeddings.image.detail import too_plain
 from embeddings.image.evidence import weigh
-from embeddings.image.plainness import too_plain
 
 SAME_CONTENT = Path(__file__).with_name("bench_same_content.json")
 # edits that bring in another picture
@@ -148,8 +148,8 @@ def in_doubt_left_out(rows: list[Any], folder: Path) -> list[Any]:
     """Drop what is neither right nor wrong, for every method: a reference that shows the query's
     own source or shares material with what the query shows.
 
-    And answer as the service does for pictures that are too plain to decide: nothing, for ours
-    alone.
+    And answer as the service does for pictures that are too low in detail to decide: nothing, for
+    ours alone.
     """
     with (folder / "contents.csv").open() as file:
         shows = {line["reference"]: line["content"] for line in csv.DictReader(file)}

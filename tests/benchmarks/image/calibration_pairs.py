@@ -27,7 +27,7 @@ from PIL import Image, ImageOps
 
 from embeddings.image.calibration import load_calibration
 from embeddings.image.decode import Picture
-from embeddings.image.plainness import plain_content
+from embeddings.image.detail import plain_content
 from embeddings.image.raster import decode_proxy, encode_proxy, to_grey
 from embeddings.image.verify import Prepared, prepare, verify_pair
 

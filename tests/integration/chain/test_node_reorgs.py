@@ -10,8 +10,7 @@ from oracle.chain.contracts.verify import RequestStatus
 from oracle.chain.core.lifecycle import Patience
 from oracle.chain.errors import FinalityBreached
 from oracle.chain.node.node import ChainNode, clear_latch
-from storage.chain import node_status
-from storage.chain import requests as inbox
+from storage.chain import node_status, requests
 
 
 def attempts(world: World) -> list[tuple[bytes, int, bool]]:
@@ -57,8 +56,8 @@ def test_a_request_that_vanishes_before_its_confirmations_is_never_answered(worl
     world.anvil.mine(4)
     node.step()
     with world.db.transaction() as conn:
-        assert inbox.find(conn, asked) is None
-        assert inbox.counts(conn).orphaned == 1
+        assert requests.find(conn, asked) is None
+        assert requests.counts(conn).orphaned == 1
     assert world.outbox()[0].status == "pending"
     assert attempts(world) == []
     assert verify.read_request(world.client, asked).status is RequestStatus.NONE

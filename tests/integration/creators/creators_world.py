@@ -7,13 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from oracle.payouts import payments
-from oracle.tasks import creators as clockwork
-from storage import api_keys as keys
+from oracle.tasks import creators as creator_tasks
+from storage import api_keys
 from storage.database import Database
 from storage.engagement import events as engagement
 from storage.engagement.events import Event
-from storage.ledger import books as ledger
 from storage.ledger import earnings as ledger_earnings
+from storage.ledger import ledger
 from storage.ledger import terms as ledger_terms
 from storage.ledger import views as ledger_views
 from storage.ledger.terms import PostTerms
@@ -102,7 +102,7 @@ class Platform:
         """The secret of a new API key, for a new creator or a known one."""
         number = self.creator(creator) if creator else creator_id
         with self.db.transaction() as conn:
-            return keys.issue(conn, name, scopes, creator_id=number)
+            return api_keys.issue(conn, name, scopes, creator_id=number)
 
     def grade(self, post_id: bytes, grade: str, *, status: str = "final") -> None:
         """A grade out of thin air, for tests of money alone."""
@@ -125,8 +125,8 @@ class Platform:
     def run(self, now: datetime = NOW) -> int:
         return payments.run_due(self.db, now)
 
-    def tick(self, now: datetime = NOW) -> clockwork.Tick:
-        return clockwork.tick(self.db, now)
+    def tick(self, now: datetime = NOW) -> creator_tasks.Tick:
+        return creator_tasks.tick(self.db, now)
 
     def totals(self, creator_id: int) -> CreatorTotals:
         with self.db.transaction() as conn:

@@ -14,8 +14,7 @@ from integration.creators.creators_world import NOW, Platform, after
 from starlette.testclient import TestClient
 from support.anvil import AnvilNode
 
-from oracle.chain.contracts import payments as economy
-from oracle.chain.contracts import verify
+from oracle.chain.contracts import payments, verify
 from oracle.chain.contracts.payments import Split
 from oracle.chain.core.report import Outcome
 from oracle.chain.core.wire import hexed
@@ -41,7 +40,7 @@ def automine_again(anvil: AnvilNode) -> Iterator[None]:
 
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Payments wait for their block a moment only."""
-    monkeypatch.setattr(economy, "transact", partial(economy.transact, timeout_s=0.3))
+    monkeypatch.setattr(payments, "transact", partial(payments.transact, timeout_s=0.3))
 
 
 def withhold(client: TestClient, number: int, cents: int) -> Any:
@@ -50,7 +49,7 @@ def withhold(client: TestClient, number: int, cents: int) -> Any:
 
 
 def booked(platform: Platform, town: Town, outcome: Outcome, grade: str, cents: int) -> bytes:
-    """A post that chain and books know, with a week that is paid in the books."""
+    """A post that chain and books know, with a week that is paid in the ledger."""
     post = town.attest(outcome, 9_733 if outcome is Outcome.DERIVATIVE else 0)
     redirect = verify.read_redirect(town.client, post).redirect_bps
     with platform.db.transaction() as conn:
@@ -59,7 +58,7 @@ def booked(platform: Platform, town: Town, outcome: Outcome, grade: str, cents: 
             " (select id from creators where handle = 'poster'), 'image', %s)",
             (post, NOW),
         )
-    with platform.db.transaction() as conn:  # whom the contract pays is whom the books pay
+    with platform.db.transaction() as conn:  # whom the contract pays is whom the ledger pay
         conn.execute(
             "update creators set account = %s where handle = 'first'", (town.first.address,)
         )
@@ -88,15 +87,15 @@ def test_pay_reaches_the_contract_once_and_agrees_to_the_cent(
         ("BudgetExceeded",)
     ]
     assert send() == Sent()  # not every few seconds
-    economy.fund_vault(town.client, town.fan, 10**9)
+    payments.fund_vault(town.client, town.fan, 10**9)
     assert send(after(minutes=1)) == Sent(paid=2)
     assert send(after(days=1)) == Sent()
-    assert economy.contested(town.client, copy) // UNITS == 10_998 * 4_660 // 10_000
+    assert payments.contested(town.client, copy) // UNITS == 10_998 * 4_660 // 10_000
     assert (
         platform.rows("select status, agrees, tries from ledger_chain_payments")
         == [("sent", True, 2)] * 2
     )
-    paid = economy.claimable(town.client, town.poster.address) + economy.contested(
+    paid = payments.claimable(town.client, town.poster.address) + payments.contested(
         town.client, copy
     )
     assert paid == (9_999 * 1_000 * 11 // 10) + 777 * 1_000 * 11 // 10
@@ -106,7 +105,7 @@ def test_pay_reaches_the_contract_once_and_agrees_to_the_cent(
         conn.execute("update ledger_chain_payments set status = 'due'")
     assert send(after(days=1)) == Sent(paid=2)
     assert (
-        economy.claimable(town.client, town.poster.address) + economy.contested(town.client, copy)
+        payments.claimable(town.client, town.poster.address) + payments.contested(town.client, copy)
         == paid
     )
 
@@ -116,7 +115,7 @@ def test_what_the_contract_judges_otherwise_is_held_before_it_is_sent(
 ) -> None:
     """A won appeal that the contract does not know yet: it would go on paying the accuser."""
     platform.creator("poster"), platform.creator("first")
-    economy.fund_vault(town.client, town.fan, 10**9)
+    payments.fund_vault(town.client, town.fan, 10**9)
     copy = booked(platform, town, Outcome.DERIVATIVE, "A", 10_000)
     redirect = verify.read_redirect(town.client, copy).redirect_bps
     ((first,),) = platform.rows("select id from creators where handle = 'first'")
@@ -132,26 +131,26 @@ def test_what_the_contract_judges_otherwise_is_held_before_it_is_sent(
         ("held", "JudgedOtherwise", None)
     ]
     assert (
-        economy.contested(town.client, copy)
-        == economy.claimable(town.client, town.first.address)
+        payments.contested(town.client, copy)
+        == payments.claimable(town.client, town.first.address)
         == 0
     )
 
-    dispute = economy.open_dispute(town.client, town.poster, copy, digest("raw file"))
-    economy.answer_dispute(town.client, town.first, dispute, digest("I was first"))
-    economy.rule(town.client, town.arbiter, dispute, Outcome.ORIGINAL, digest("it is older"))
-    economy.accept_ruling(town.client, town.first, dispute)
-    economy.settle(town.client, town.fan, dispute)
-    # The contract pays the bonus of an original, the books had booked a copy's: to be seen, and
+    dispute = payments.open_dispute(town.client, town.poster, copy, digest("raw file"))
+    payments.answer_dispute(town.client, town.first, dispute, digest("I was first"))
+    payments.rule(town.client, town.arbiter, dispute, Outcome.ORIGINAL, digest("it is older"))
+    payments.accept_ruling(town.client, town.first, dispute)
+    payments.settle(town.client, town.fan, dispute)
+    # The contract pays the bonus of an original, the ledger had booked a copy's: to be seen, and
     # nobody's loss.
     assert send(after(days=1)) == Sent(paid=1, differing=1)
-    assert economy.claimable(town.client, town.poster.address) == 12_000
-    assert economy.claimable(town.client, town.first.address) == 0
+    assert payments.claimable(town.client, town.poster.address) == 12_000
+    assert payments.claimable(town.client, town.first.address) == 0
 
 
 def test_the_right_share_to_the_wrong_account_is_held(town: Town, platform: Platform) -> None:
     platform.creator("poster"), platform.creator("first")
-    economy.fund_vault(town.client, town.fan, 10**9)
+    payments.fund_vault(town.client, town.fan, 10**9)
     copy = booked(platform, town, Outcome.DERIVATIVE, "C", 10_000)
     redirect = verify.read_redirect(town.client, copy).redirect_bps
     platform.terms(
@@ -164,7 +163,7 @@ def test_a_payment_is_paid_when_it_is_final_and_sent_again_when_its_block_goes(
     town: Town, platform: Platform
 ) -> None:
     platform.creator("poster"), platform.creator("first")
-    economy.fund_vault(town.client, town.fan, 10**9)
+    payments.fund_vault(town.client, town.fan, 10**9)
     town.anvil.mine(3)
     booked(platform, town, Outcome.ORIGINAL, "B", 1_000)
     town.anvil.mine(3)
@@ -174,11 +173,11 @@ def test_a_payment_is_paid_when_it_is_final_and_sent_again_when_its_block_goes(
 
     assert send() == Sent(paid=1)
     town.anvil.reorg(1)
-    assert economy.claimable(town.client, town.poster.address) == 0
+    assert payments.claimable(town.client, town.poster.address) == 0
     assert send() == Sent()  # not final: nobody knows yet
     town.anvil.mine(FINALITY)
     assert send() == Sent(lost=1, paid=1)
-    assert economy.claimable(town.client, town.poster.address) == 1_100
+    assert payments.claimable(town.client, town.poster.address) == 1_100
     assert platform.rows("select status from ledger_chain_payments") == [("sent",)]
     town.anvil.mine(FINALITY)
     assert send() == Sent(final=1)
@@ -187,7 +186,7 @@ def test_a_payment_is_paid_when_it_is_final_and_sent_again_when_its_block_goes(
 
 def test_what_a_better_grade_adds_is_paid_on_chain_too(town: Town, platform: Platform) -> None:
     platform.creator("poster"), platform.creator("first")
-    economy.fund_vault(town.client, town.fan, 10**9)
+    payments.fund_vault(town.client, town.fan, 10**9)
     copy = booked(platform, town, Outcome.DERIVATIVE, "B", 10_000)
     platform.grade(copy, "A")
     assert platform.run(after(hours=1)) == 1
@@ -197,8 +196,8 @@ def test_what_a_better_grade_adds_is_paid_on_chain_too(town: Town, platform: Pla
     ((poster,),) = platform.rows("select id from creators where handle = 'poster'")
     books = platform.totals(poster)
     assert books.earned == 10_000 + 500 + 500
-    assert books.available == economy.claimable(town.client, town.poster.address)
-    assert books.contested == economy.contested(town.client, copy)
+    assert books.available == payments.claimable(town.client, town.poster.address)
+    assert books.contested == payments.contested(town.client, copy)
 
 
 def test_a_round_sends_few_payments_and_the_next_goes_on(
@@ -206,7 +205,7 @@ def test_a_round_sends_few_payments_and_the_next_goes_on(
 ) -> None:
     monkeypatch.setattr(chain_pay, "BATCH", 2)
     platform.creator("poster"), platform.creator("first")
-    economy.fund_vault(town.client, town.fan, 10**9)
+    payments.fund_vault(town.client, town.fan, 10**9)
     for _ in range(3):
         booked(platform, town, Outcome.ORIGINAL, "C", 100)
     rounds = [
@@ -236,7 +235,7 @@ def test_the_operator_sees_what_is_stuck_and_settles_it_once(
     """
     admin = {"Authorization": "Bearer operator"}
     platform.creator("poster"), platform.creator("first")
-    economy.fund_vault(town.client, town.fan, 10**9)
+    payments.fund_vault(town.client, town.fan, 10**9)
     copy = booked(platform, town, Outcome.DERIVATIVE, "A", 10_000)
 
     def send(now: datetime) -> Sent:
@@ -294,7 +293,7 @@ def test_the_operator_sees_what_is_stuck_and_settles_it_once(
         client.post(f"{base}/withhold", json=intent | {"to_poster": 1}, headers=admin).status_code
         == 409
     )
-    with platform.db.transaction() as conn:  # the clerk is at it
+    with platform.db.transaction() as conn:  # the scheduler is at it
         assert ledger_chain.try_lock(conn)
         assert client.post(f"{base}/withhold", json=intent, headers=admin).json()["code"] == "busy"
     assert client.post(f"{base}/withhold", json=intent, headers=admin).status_code == 200
@@ -320,8 +319,8 @@ def test_the_operator_sees_what_is_stuck_and_settles_it_once(
     ) == [("settled", "operator", "operator", note["note"], 11_000)]
     assert client.get("/api/creators/poster").json()["stuck_on_chain"] == 0
     assert (
-        economy.contested(town.client, copy)
-        == economy.claimable(town.client, town.poster.address)
+        payments.contested(town.client, copy)
+        == payments.claimable(town.client, town.poster.address)
         == 0
     )
 
@@ -339,7 +338,7 @@ def test_what_is_under_way_cannot_be_withheld_and_is_found_when_it_is_mined(
     assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), NOW) == Sent(
         refused=1
     )
-    economy.fund_vault(town.client, town.fan, 10**9)
+    payments.fund_vault(town.client, town.fan, 10**9)
     ((number,),) = platform.rows("select transaction_id from ledger_chain_payments")
     town.anvil.set_automine(False)
     with pytest.raises(ChainTimeout):
@@ -356,7 +355,7 @@ def test_what_is_under_way_cannot_be_withheld_and_is_found_when_it_is_mined(
     assert chain_pay.send_pay(
         platform.db, town.client, town.officer, Till(), after(minutes=3)
     ) == Sent(paid=1)
-    assert economy.claimable(town.client, town.poster.address) == 10_000
+    assert payments.claimable(town.client, town.poster.address) == 10_000
 
 
 @pytest.mark.usefixtures("automine_again")
@@ -368,7 +367,7 @@ def test_what_was_sent_before_it_was_withheld_is_not_confirmed_while_it_can_be_m
     """
     impatient(monkeypatch)
     platform.creator("poster"), platform.creator("first")
-    economy.fund_vault(town.client, town.fan, 10**9)
+    payments.fund_vault(town.client, town.fan, 10**9)
     lost, mined = (booked(platform, town, Outcome.ORIGINAL, "C", 10_000) for _ in range(2))
     town.anvil.set_automine(False)
     for minute in (0, 1):  # both are signed, none is in a block; the second waits behind the first
@@ -413,14 +412,14 @@ def test_what_was_sent_before_it_was_withheld_is_not_confirmed_while_it_can_be_m
         f"/api/stuck_payments/{left}/settle", json={"note": "By bank, no. 1."}, headers=ADMIN
     ).is_error
     town.anvil.set_automine(True)
-    economy.fund_vault(town.client, town.officer, 1)  # spends the nonce
+    payments.fund_vault(town.client, town.officer, 1)  # spends the nonce
     assert (
         chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(hours=3)) == Sent()
     )
     town.anvil.mine(FINALITY)
     sent = chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(hours=4))
     assert (sent.confirmed, sent.final, sent.paid) == (1, 1, 0)
-    assert economy.claimable(town.client, town.poster.address) == 10_000
+    assert payments.claimable(town.client, town.poster.address) == 10_000
 
 
 def test_what_was_withheld_in_the_moment_of_sending_is_not_sent(
@@ -432,7 +431,7 @@ def test_what_was_withheld_in_the_moment_of_sending_is_not_sent(
     assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), NOW) == Sent(
         refused=1
     )
-    economy.fund_vault(town.client, town.fan, 10**9)
+    payments.fund_vault(town.client, town.fan, 10**9)
     ((number,),) = platform.rows("select transaction_id from ledger_chain_payments")
     with platform.db.transaction() as conn:
         (pay,) = ledger_chain.list_unsent(conn, after(hours=1), 1)
@@ -441,7 +440,7 @@ def test_what_was_withheld_in_the_moment_of_sending_is_not_sent(
         chain_pay._send(platform.db, town.client, town.officer, Till(), pay, after(hours=1))
         == "held"
     )
-    assert economy.claimable(town.client, town.poster.address) == 0
+    assert payments.claimable(town.client, town.poster.address) == 0
     assert platform.rows("select status from ledger_chain_payments") == [("withheld",)]
     assert (
         client.post(f"/api/stuck_payments/{number}/resume", headers=ADMIN).json()["status"] == "due"

@@ -1,4 +1,4 @@
-"""The same payments, freezes, disputes and appeals in the books and in the contracts: every
+"""The same payments, freezes, disputes and appeals in the ledger and in the contracts: every
 balance agrees.
 """
 
@@ -19,7 +19,7 @@ from oracle.chain.core.report import ZERO_ADDRESS, Outcome
 from oracle.chain.core.wire import address_bytes, hexed
 from oracle.payouts import payments
 from oracle.rules.payout import Grade
-from storage.ledger import books as ledger
+from storage.ledger import ledger
 from storage.ledger import terms as ledger_terms
 from storage.ledger.terms import PostTerms
 
@@ -31,7 +31,7 @@ PAYMENTS = 14
 
 @dataclass
 class TwoWorlds:
-    """One sequence of events, told to the contracts and to the books."""
+    """One sequence of events, told to the contracts and to the ledger."""
 
     town: Town
     platform: Platform

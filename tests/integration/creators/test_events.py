@@ -7,7 +7,7 @@ from uuid import UUID
 
 from integration.creators.creators_world import NOW, Platform, event
 
-from storage.engagement import events as engagement
+from storage.engagement import events
 from storage.engagement import exclusions as engagement_exclusions
 from storage.engagement.exclusions import COUNTS, Exclusion
 
@@ -73,9 +73,9 @@ def test_old_days_are_forgotten_and_nothing_else(platform: Platform) -> None:
     for back in (0, 5, 100, 200):
         platform.happen(event("login", account="a", at=NOW - timedelta(days=back)))
     with platform.db.transaction() as conn:
-        gone = engagement.drop_partitions(conn, date(2026, 11, 1))
+        gone = events.drop_partitions(conn, date(2026, 11, 1))
         assert gone == [date(2026, 5, 4), date(2026, 8, 12)]
-        assert engagement.partition_days(conn) == [date(2026, 11, 15), date(2026, 11, 20)]
+        assert events.partition_days(conn) == [date(2026, 11, 15), date(2026, 11, 20)]
     assert platform.rows("select count(*) from engagement_events") == [(2,)]
 
 
@@ -84,10 +84,10 @@ def test_old_days_stay_while_somebody_reads_and_nobody_waits_for_it(platform: Pl
     with platform.db.transaction() as reader:
         reader.execute("select count(*) from engagement_events")
         with platform.db.transaction() as conn:
-            assert engagement.drop_partitions(conn, date(2026, 11, 1)) == []
+            assert events.drop_partitions(conn, date(2026, 11, 1)) == []
             assert conn.execute("show lock_timeout").fetchone() == ("0",)
     with platform.db.transaction() as conn:
-        assert engagement.drop_partitions(conn, date(2026, 11, 1)) == [date(2026, 8, 12)]
+        assert events.drop_partitions(conn, date(2026, 11, 1)) == [date(2026, 8, 12)]
         assert conn.execute("show lock_timeout").fetchone() == ("0",)
 
 

@@ -1,4 +1,4 @@
-"""Governance changes grades and disputes on chain: books and grades follow, for what comes
+"""Governance changes grades and disputes on chain: ledger and grades follow, for what comes
 after.
 """
 
@@ -144,7 +144,7 @@ def test_rules_that_begin_later_get_the_new_cut_offs_and_keep_the_rest(
 def test_rules_that_begin_later_with_the_new_cut_offs_already_are_not_buried(
     platform: Platform, client: TestClient
 ) -> None:
-    """They were adopted between the node's reading and the clerk's round; the earlier ones get
+    """They were adopted between the node's reading and the scheduler's round; the earlier ones get
     the higher number.
     """
     set_terms(platform, SECOND)
@@ -212,7 +212,7 @@ def test_a_verdict_can_be_disputed_for_as_long_as_its_policy_says(
 
 
 def test_money_waits_for_terms_that_the_node_is_about_to_read(platform: Platform) -> None:
-    """After an upgrade the clerk may come first: a week would be kept where the contract says a
+    """After an upgrade the scheduler may come first: a week would be kept where the contract says a
     day.
     """
     maya, tom = platform.creator("maya"), platform.creator("tom")

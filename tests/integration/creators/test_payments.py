@@ -1,4 +1,4 @@
-"""Money on a real database: what is due is paid once, what waits is settled once, and the books
+"""Money on a real database: what is due is paid once, what waits is settled once, and the ledger
 cannot be bent.
 """
 
@@ -16,12 +16,12 @@ from oracle.payouts import ledger as rules
 from oracle.payouts import payments
 from oracle.payouts.ledger import Bucket, Entry, Posting
 from storage.database import Connection
-from storage.ledger import books as ledger
 from storage.ledger import freezes as ledger_freezes
+from storage.ledger import ledger
 from storage.ledger import posts as ledger_posts
 from storage.ledger import terms as ledger_terms
 from storage.ledger import views as ledger_views
-from storage.ledger.books import Unbalanced
+from storage.ledger.ledger import Unbalanced
 
 ALERT, SECOND_ALERT = UUID(int=1), UUID(int=2)
 

@@ -1,4 +1,4 @@
-"""What creators fetch from the contract is shown beside the books, from final blocks alone."""
+"""What creators fetch from the contract is shown beside the ledger, from final blocks alone."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from integration.creators.creators_world import Platform
 from starlette.testclient import TestClient
 
 from oracle import app as app_module
-from oracle.chain.contracts import payments as economy
+from oracle.chain.contracts import payments
 from oracle.chain.core.report import Outcome
 from oracle.chain.errors import BlockUnknown, RpcRefused
 from oracle.chain.node.withdrawals import WithdrawalReader
@@ -41,8 +41,8 @@ def test_a_withdrawal_is_shown_once_it_is_final(
     post = town.attest(Outcome.ORIGINAL, 0)
     reads = reader(town, platform, widest=7)
     for amount in (123_456, 500_000):
-        economy.tip(town.client, town.fan, post, amount)
-        assert economy.withdraw(town.client, town.poster, to=town.first.address) == amount
+        payments.tip(town.client, town.fan, post, amount)
+        assert payments.withdraw(town.client, town.poster, to=town.first.address) == amount
     assert follow(town, reads) < 2, "the last one can still be taken back"
     town.anvil.mine(3)
     follow(town, reads)
@@ -74,9 +74,9 @@ def test_what_a_breach_took_back_is_forgotten_and_read_again(
     town: Town, platform: Platform
 ) -> None:
     post = town.attest(Outcome.ORIGINAL, 0)
-    economy.tip(town.client, town.fan, post, 7)
+    payments.tip(town.client, town.fan, post, 7)
     before = town.client.head().number
-    economy.withdraw(town.client, town.poster)
+    payments.withdraw(town.client, town.poster)
     town.anvil.mine(3)
     reads = reader(town, platform)
     assert follow(town, reads) == 1
@@ -93,8 +93,8 @@ def test_much_is_read_a_little_at_a_time_and_refusals_are_forgotten(
     town: Town, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post = town.attest(Outcome.ORIGINAL, 0)
-    economy.tip(town.client, town.fan, post, 7)
-    economy.withdraw(town.client, town.poster)
+    payments.tip(town.client, town.fan, post, 7)
+    payments.withdraw(town.client, town.poster)
     town.anvil.mine(100)
     asked: list[int] = []
     narrow = [3]
@@ -125,8 +125,8 @@ def test_an_endpoint_that_lags_leaves_nothing_out(
     town: Town, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post = town.attest(Outcome.ORIGINAL, 0)
-    economy.tip(town.client, town.fan, post, 7)
-    economy.withdraw(town.client, town.poster)
+    payments.tip(town.client, town.fan, post, 7)
+    payments.withdraw(town.client, town.poster)
     town.anvil.mine(3)
     reads = reader(town, platform)
     with monkeypatch.context() as patch:

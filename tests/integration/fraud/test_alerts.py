@@ -10,17 +10,17 @@ from oracle.fraud import alert_appeals, alerts
 from oracle.notices.errors import MissingFact
 from oracle.tasks import fraud as upkeep
 from oracle.tasks.fraud import Upkeep
-from storage.cases import messages as inbox_messages
+from storage.cases import messages
 from storage.database import Connection, Database
 from storage.engagement import exclusions as engagement_exclusions
 from storage.errors import DatabaseUnavailable
 from storage.fraud import alerts as fraud_alerts
-from storage.fraud import audit_log as fraud_audit
+from storage.fraud import audit_log
 from storage.ledger import freezes as ledger_freezes
 
 
 def steps(conn: Connection, alert_id) -> list[tuple[str, str]]:
-    return [(entry.step, entry.actor) for entry in fraud_audit.of_alert(conn, alert_id)]
+    return [(entry.step, entry.actor) for entry in audit_log.of_alert(conn, alert_id)]
 
 
 def resolve(
@@ -42,13 +42,13 @@ def test_a_finding_freezes_and_notifies_in_one_transaction(db: Database, case: C
     alert_id = case.raise_alert()
     with db.transaction() as conn:
         alert = fraud_alerts.get(conn, alert_id)
-        (letter,) = inbox_messages.of_alert(conn, alert_id)
+        (notice,) = messages.of_alert(conn, alert_id)
         assert (alert.status, alert.frozen_by, alert.frozen_until) == (
             "notified",
             "rules",
             NOW + 14 * DAY,
         )
-        assert bytes(alert.statement_hash) == bytes(letter.sha256)
+        assert bytes(alert.statement_hash) == bytes(notice.sha256)
         assert ledger_freezes.is_post_frozen(conn, POST, NOW + DAY)
         assert steps(conn, alert_id) == [
             ("open", "rules"),
@@ -63,7 +63,7 @@ def test_a_finding_freezes_and_notifies_in_one_transaction(db: Database, case: C
         "$0.00",
         str(alert_id),
     ):
-        assert said in letter.body
+        assert said in notice.body
 
 
 def test_a_finding_without_a_fact_that_the_letter_states_holds_nothing(
@@ -73,7 +73,7 @@ def test_a_finding_without_a_fact_that_the_letter_states_holds_nothing(
     with db.transaction() as conn:
         assert fraud_alerts.get(conn, alert_id).status == "open"
         assert not ledger_freezes.is_post_frozen(conn, POST, NOW)
-        assert inbox_messages.of_alert(conn, alert_id) == []
+        assert messages.of_alert(conn, alert_id) == []
         assert steps(conn, alert_id)[-1] == ("blocked", "rules")
         assert conn.execute("select count(*) from fraud_chain_actions").fetchone() == (0,)
 
@@ -94,8 +94,8 @@ def test_a_watched_alert_holds_nothing_until_a_person_freezes_it_and_another_dec
             text="I saw it.",
             now=NOW,
         )
-        (letter,) = inbox_messages.of_alert(conn, alert_id)
-        assert "olga looked at it" in letter.body
+        (notice,) = messages.of_alert(conn, alert_id)
+        assert "olga looked at it" in notice.body
     with pytest.raises(AccuserCannotDecide), db.transaction() as conn:
         resolve(conn, alert_id, upheld=True, actor="olga")
     with db.transaction() as conn:
@@ -152,9 +152,9 @@ def test_silence_sets_the_money_free(db: Database, case: Case) -> None:
     with db.transaction() as conn:
         assert fraud_alerts.get(conn, alert_id).status == "expired"
         assert not ledger_freezes.is_post_frozen(conn, POST, NOW + 14 * DAY)
-        letters = inbox_messages.of_alert(conn, alert_id)
-    assert letters[-1].kind == "hold_ended"
-    assert "Nobody decided in time" in letters[-1].body
+        notices_sent = messages.of_alert(conn, alert_id)
+    assert notices_sent[-1].kind == "hold_ended"
+    assert "Nobody decided in time" in notices_sent[-1].body
 
 
 def test_an_appeal_that_nobody_decides_sets_the_money_free_before_the_hold_ends(
@@ -178,7 +178,7 @@ def test_an_appeal_that_nobody_decides_sets_the_money_free_before_the_hold_ends(
         assert conn.execute(
             "select outcome, decided_by from appeals where id = %s", (appeal,)
         ).fetchone() == ("lapsed", None)
-        kinds = [letter.kind for letter in inbox_messages.of_alert(conn, alert_id)]
+        kinds = [notice.kind for notice in messages.of_alert(conn, alert_id)]
     assert kinds == ["payout_hold", "appeal_received", "hold_ended", "appeal_result"]
 
 
@@ -320,7 +320,7 @@ def test_an_alert_is_opened_again_with_a_reason_and_begins_a_new_round(
         names = {
             bytes(row[0]) for row in conn.execute("select chain_alert_id from fraud_chain_actions")
         }
-        assert fraud_audit.find_break(conn) is None
+        assert audit_log.find_break(conn) is None
     assert len(names) == 2  # the contract takes each name once
 
 
@@ -335,14 +335,14 @@ def test_a_closed_alert_takes_no_other_step(db: Database, case: Case) -> None:
 def test_a_changed_row_of_the_log_is_found(db: Database, case: Case) -> None:
     case.raise_alert()
     with db.transaction() as conn:
-        assert fraud_audit.find_break(conn) is None
+        assert audit_log.find_break(conn) is None
     with pytest.raises(psycopg.errors.RaiseException, match="only grows"), db.transaction() as conn:
         conn.execute("update fraud_audit set text = 'nothing' where seq = 2")
     for change in ("text = 'nothing'", "actor = 'somebody else'", "facts = '{}'"):
         with db.transaction() as conn:
             conn.execute("alter table fraud_audit disable trigger fraud_audit_grows")
             conn.execute(f"update fraud_audit set {change} where seq = 2")
-            assert fraud_audit.find_break(conn) == 2
+            assert audit_log.find_break(conn) == 2
             conn.rollback()
 
 
@@ -389,7 +389,7 @@ def test_a_step_of_upkeep_that_fails_stops_no_other(db: Database, case: Case, mo
 
     monkeypatch.setattr(upkeep, "run_pass", broken)
     monkeypatch.setattr(upkeep.appeals, "lapse_due", broken)
-    monkeypatch.setattr(upkeep.verdict_letters, "send_due", broken)
+    monkeypatch.setattr(upkeep.verdict_notices, "send_due", broken)
     monkeypatch.setattr(upkeep.webhooks, "deliver_pending", broken)
     assert keeper.tick(NOW + 14 * DAY) == upkeep.Tick(0, 1, 0, 0, 0, 0)
     assert len(tried) == 4
@@ -403,7 +403,7 @@ def test_a_database_that_is_away_is_said_at_once(db: Database, monkeypatch) -> N
     def away(*_args):
         raise DatabaseUnavailable
 
-    monkeypatch.setattr(upkeep.verdict_letters, "send_due", away)
+    monkeypatch.setattr(upkeep.verdict_notices, "send_due", away)
     with pytest.raises(DatabaseUnavailable):
         Upkeep(db).tick(NOW)
 
@@ -417,7 +417,7 @@ def test_the_log_is_not_locked_while_exclusions_are_lifted(
         with db.transaction() as other:
             free.append(
                 other.execute(
-                    "select pg_try_advisory_xact_lock(%s)", (fraud_audit.CHAIN_LOCK,)
+                    "select pg_try_advisory_xact_lock(%s)", (audit_log.CHAIN_LOCK,)
                 ).fetchone()
             )
         return genuine(conn, number)
@@ -436,24 +436,22 @@ def test_the_log_is_not_locked_while_exclusions_are_lifted(
 def test_a_log_that_was_cut_shows_against_a_head_kept_elsewhere(db: Database, case: Case) -> None:
     alert_id = case.raise_alert()
     with db.transaction() as conn:
-        kept = fraud_audit.head(conn)
-        assert fraud_audit.find_break(conn, kept) is None
-        frozen = fraud_audit.of_alert(conn, alert_id)[1]
-        (letter,) = inbox_messages.of_alert(conn, alert_id)
-    # and the letter's hash goes on chain
-    assert f"step {frozen.seq}, {bytes(frozen.hash).hex()}" in letter.body
+        kept = audit_log.head(conn)
+        assert audit_log.find_break(conn, kept) is None
+        frozen = audit_log.of_alert(conn, alert_id)[1]
+        (notice,) = messages.of_alert(conn, alert_id)
+    # and the notice's hash goes on chain
+    assert f"step {frozen.seq}, {bytes(frozen.hash).hex()}" in notice.body
     with db.transaction() as conn:
         conn.execute("alter table fraud_audit disable trigger fraud_audit_grows")
         conn.execute("update fraud_audit set body = 'no json' where seq = 2")
-        assert fraud_audit.find_break(conn) == 2
+        assert audit_log.find_break(conn) == 2
         conn.rollback()
     with db.transaction() as conn:
         conn.execute("alter table fraud_audit disable trigger fraud_audit_grows")
         conn.execute("delete from fraud_audit where seq = %s", (kept[0],))
-        assert fraud_audit.find_break(conn) is None  # by itself it cannot tell
-        assert fraud_audit.find_break(conn, kept) == kept[0]
-        fraud_audit.append(
-            conn, at=NOW, actor="x", step="open", reason_code="x", text="Another end."
-        )
-        assert fraud_audit.find_break(conn, kept) == kept[0]
+        assert audit_log.find_break(conn) is None  # by itself it cannot tell
+        assert audit_log.find_break(conn, kept) == kept[0]
+        audit_log.append(conn, at=NOW, actor="x", step="open", reason_code="x", text="Another end.")
+        assert audit_log.find_break(conn, kept) == kept[0]
         conn.rollback()

@@ -20,7 +20,7 @@ from oracle.api.pages import analysis as pages
 from oracle.api.routes import appeals, fraud
 from oracle.notices import webhooks
 from oracle.settings import Settings
-from storage import api_keys as keys
+from storage import api_keys
 from storage.blobs.local import LocalBlobs
 from storage.database import Database
 from storage.errors import NameTaken
@@ -50,7 +50,7 @@ def key(db: Database, case: Case):
         *scopes: str, creator_id: int | None = None, name: str | None = None
     ) -> dict[str, str]:
         with db.transaction() as conn:
-            secret = keys.issue(conn, name or f"key {uuid4()}", scopes, creator_id=creator_id)
+            secret = api_keys.issue(conn, name or f"key {uuid4()}", scopes, creator_id=creator_id)
         return {"Authorization": f"Bearer {secret}"}
 
     return issue
@@ -182,8 +182,8 @@ def test_a_creator_appeals_on_the_page_and_a_reviewer_grants_it(
         "hold_ended",
         "appeal_result",
     }
-    letter = client.get(messages[0]["link"], headers=mine)
-    assert messages[0]["subject"].split(":")[0] in letter.text.replace("&#39;", "'").replace(
+    notice = client.get(messages[0]["link"], headers=mine)
+    assert messages[0]["subject"].split(":")[0] in notice.text.replace("&#39;", "'").replace(
         "&#34;", '"'
     )
 

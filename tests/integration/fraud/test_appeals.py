@@ -11,8 +11,8 @@ import pytest
 from integration.creators.creators_world import Platform
 from integration.fraud.cases import DAY, NOW, Case
 
-from oracle.appeals import verdict_notices as verdict_letters
-from oracle.appeals import verdicts as cases
+from oracle.appeals import verdict_notices
+from oracle.appeals import verdicts as verdict_appeals
 from oracle.appeals.attachments import add_attachment
 from oracle.appeals.errors import (
     AccuserCannotDecide,
@@ -30,11 +30,10 @@ from oracle.originality import reanalysis
 from oracle.payouts import payments
 from oracle.tasks.fraud import Upkeep
 from storage.blobs.local import LocalBlobs
-from storage.cases import appeals
-from storage.cases import messages as inbox_messages
+from storage.cases import appeals, messages
 from storage.database import Connection, Database
-from storage.fraud import audit_log as fraud_audit
-from storage.ledger import books as ledger
+from storage.fraud import audit_log
+from storage.ledger import ledger
 from storage.works import analyses, policies, works
 
 
@@ -58,7 +57,7 @@ class Quarrel:
         self, *, now=NOW, ground: str = "mine_and_earlier", creator_id: int | None = None
     ) -> UUID:
         with self.db.transaction() as conn:
-            return cases.appeal_verdict(
+            return verdict_appeals.appeal_verdict(
                 conn,
                 self.analysis,
                 creator_id=creator_id or self.poster,
@@ -72,7 +71,7 @@ class Quarrel:
         self, appeal: UUID, *, granted: bool, actor: str = "maria", now=NOW + 8 * DAY
     ) -> list[UUID]:
         with self.db.transaction() as conn:
-            return cases.decide_verdict(
+            return verdict_appeals.decide_verdict(
                 conn,
                 appeal,
                 granted=granted,
@@ -81,9 +80,9 @@ class Quarrel:
                 now=now,
             )
 
-    def letters(self, creator_id: int) -> dict[str, str]:
+    def notices_sent(self, creator_id: int) -> dict[str, str]:
         with self.db.transaction() as conn:
-            return {letter.kind: letter.body for letter in inbox_messages.page(conn, creator_id)}
+            return {notice.kind: notice.body for notice in messages.page(conn, creator_id)}
 
 
 def add_work(conn: Connection, creator_id: int, name: str) -> tuple[UUID, bytes]:
@@ -169,13 +168,13 @@ def test_a_won_appeal_pays_back_settles_the_pair_for_good_and_checks_the_others_
         settled = appeals.settled_not_copies(conn, copy.sha256, quarrel.poster, [quarrel.original])
         stranger = appeals.settled_not_copies(conn, copy.sha256, quarrel.owner, [quarrel.original])
         assert {number for _, number in appeals.open_rechecks(conn)} == set(quarrel.others)
-        assert fraud_audit.find_break(conn) is None
+        assert audit_log.find_break(conn) is None
     assert settled == {quarrel.original}
     assert stranger == set()
-    letters = quarrel.letters(quarrel.poster)
-    assert "$60.00 that waited was paid to you" in letters["appeal_result"]
-    assert "The raw file is older." in letters["appeal_result"]
-    assert "maria, who had no part" in letters["appeal_result"]
+    notices_sent = quarrel.notices_sent(quarrel.poster)
+    assert "$60.00 that waited was paid to you" in notices_sent["appeal_result"]
+    assert "The raw file is older." in notices_sent["appeal_result"]
+    assert "maria, who had no part" in notices_sent["appeal_result"]
 
 
 def test_a_later_analysis_does_not_bring_the_redirect_back(quarrel: Quarrel) -> None:
@@ -229,7 +228,12 @@ def test_the_database_itself_refuses_the_first_decider(quarrel: Quarrel) -> None
     appeal = quarrel.appeal()
     with pytest.raises(appeals.SamePersonDecides), quarrel.db.transaction() as conn:
         appeals.decide(
-            conn, appeal, outcome="granted", decided_by=cases.MACHINE, convinced="x", now=NOW
+            conn,
+            appeal,
+            outcome="granted",
+            decided_by=verdict_appeals.MACHINE,
+            convinced="x",
+            now=NOW,
         )
     with pytest.raises(psycopg.errors.CheckViolation), quarrel.db.transaction() as conn:
         conn.execute(
@@ -240,28 +244,24 @@ def test_the_database_itself_refuses_the_first_decider(quarrel: Quarrel) -> None
 
 def test_the_other_side_is_heard_before_anybody_decides(quarrel: Quarrel) -> None:
     appeal = quarrel.appeal()
-    assert "I have the raw file." in quarrel.letters(quarrel.owner)["appeal_other_side"]
+    assert "I have the raw file." in quarrel.notices_sent(quarrel.owner)["appeal_other_side"]
     with pytest.raises(StepNotPossible, match="can still answer"):
         quarrel.decide(appeal, granted=True, now=NOW + DAY)
     with pytest.raises(NotYourCase), quarrel.db.transaction() as conn:
-        cases.add_other_view(
+        verdict_appeals.add_other_view(
             conn, appeal, creator_id=quarrel.poster, actor="bob", view="No!", now=NOW + DAY
         )
     with quarrel.db.transaction() as conn:
-        cases.add_other_view(
+        verdict_appeals.add_other_view(
             conn, appeal, creator_id=quarrel.owner, actor="anna", view="It is mine.", now=NOW + DAY
         )
     with pytest.raises(TooLate), quarrel.db.transaction() as conn:
-        cases.add_other_view(
+        verdict_appeals.add_other_view(
             conn, appeal, creator_id=quarrel.owner, actor="anna", view="And again.", now=NOW + DAY
         )
     quarrel.decide(appeal, granted=False, now=NOW + 2 * DAY)
     with quarrel.db.transaction() as conn:
-        assert [e.step for e in fraud_audit.of_appeal(conn, appeal)] == [
-            "appeal",
-            "answer",
-            "decide",
-        ]
+        assert [e.step for e in audit_log.of_appeal(conn, appeal)] == ["appeal", "answer", "decide"]
 
 
 def test_neither_side_decides(quarrel: Quarrel) -> None:
@@ -332,9 +332,9 @@ def test_pay_that_was_frozen_is_named_when_it_is_free_again(db: Database) -> Non
 
 
 def test_whose_work_was_found_to_be_a_copy_is_told_once_with_every_number(quarrel: Quarrel) -> None:
-    assert verdict_letters.send_due(quarrel.db, NOW) == 3
-    assert verdict_letters.send_due(quarrel.db, NOW) == 0
-    body = quarrel.letters(quarrel.poster)["copy_found"]
+    assert verdict_notices.send_due(quarrel.db, NOW) == 3
+    assert verdict_notices.send_due(quarrel.db, NOW) == 0
+    body = quarrel.notices_sent(quarrel.poster)["copy_found"]
     for said in (
         '"original.png" by anna',
         "60 % of what it earns",
@@ -402,7 +402,7 @@ def test_checks_do_not_multiply(quarrel: Quarrel) -> None:
             "other",
             "x",
             NOW,
-            cases.MACHINE,
+            verdict_appeals.MACHINE,
             NOW,
             analysis_id=quarrel.analysis,
         )
@@ -418,70 +418,68 @@ def test_checks_do_not_multiply(quarrel: Quarrel) -> None:
 
 
 def test_a_check_that_comes_to_the_same_writes_no_letter(quarrel: Quarrel) -> None:
-    assert verdict_letters.send_due(quarrel.db, NOW) == 3
+    assert verdict_notices.send_due(quarrel.db, NOW) == 3
     again(quarrel, quarrel.analysis, at=NOW + DAY)
-    assert verdict_letters.send_due(quarrel.db, NOW + DAY) == 0
+    assert verdict_notices.send_due(quarrel.db, NOW + DAY) == 0
     again(quarrel, quarrel.analysis, at=NOW + 2 * DAY, redirect_bps=7_000)
-    assert verdict_letters.send_due(quarrel.db, NOW + 2 * DAY) == 1
+    assert verdict_notices.send_due(quarrel.db, NOW + 2 * DAY) == 1
     again(quarrel, quarrel.analysis, at=NOW + 3 * DAY)
-    assert verdict_letters.send_due(quarrel.db, NOW + 3 * DAY) == 1
+    assert verdict_notices.send_due(quarrel.db, NOW + 3 * DAY) == 1
 
 
 @pytest.mark.parametrize("name", [" ", "\t", ""])
 def test_a_blank_file_name_keeps_no_letter_from_being_written(quarrel: Quarrel, name: str) -> None:
     with quarrel.db.transaction() as conn:
         conn.execute("update works set file_name = %s", (name,))
-    assert verdict_letters.send_due(quarrel.db, NOW) == 3
-    assert f"work {quarrel.original}" in quarrel.letters(quarrel.poster)["copy_found"]
+    assert verdict_notices.send_due(quarrel.db, NOW) == 3
+    assert f"work {quarrel.original}" in quarrel.notices_sent(quarrel.poster)["copy_found"]
     quarrel.appeal()
-    assert f"work {quarrel.original}" in quarrel.letters(quarrel.owner)["appeal_other_side"]
+    assert f"work {quarrel.original}" in quarrel.notices_sent(quarrel.owner)["appeal_other_side"]
 
 
 def test_a_letter_that_cannot_be_written_leaves_the_window_and_is_tried_again(
     quarrel: Quarrel, monkeypatch
 ) -> None:
-    genuine = verdict_letters.tell
+    genuine = verdict_notices.tell
 
     def failing(conn, analysis_id, now) -> None:
         if analysis_id == quarrel.analysis:
             raise MissingFact
         genuine(conn, analysis_id, now)
 
-    monkeypatch.setattr(verdict_letters, "tell", failing)
-    assert verdict_letters.send_due(quarrel.db, NOW) == 2
+    monkeypatch.setattr(verdict_notices, "tell", failing)
+    assert verdict_notices.send_due(quarrel.db, NOW) == 2
     with quarrel.db.transaction() as conn:
-        assert inbox_messages.untold_copies(conn, NOW, limit=1) == []
-        assert inbox_messages.untold_copies(conn, NOW + timedelta(hours=1)) == [quarrel.analysis]
-    assert verdict_letters.send_due(quarrel.db, NOW + timedelta(hours=1)) == 0
+        assert messages.untold_copies(conn, NOW, limit=1) == []
+        assert messages.untold_copies(conn, NOW + timedelta(hours=1)) == [quarrel.analysis]
+    assert verdict_notices.send_due(quarrel.db, NOW + timedelta(hours=1)) == 0
     with quarrel.db.transaction() as conn:
-        assert inbox_messages.untold_copies(conn, NOW + timedelta(hours=2)) == []
-        assert inbox_messages.untold_copies(conn, NOW + timedelta(hours=3)) == [quarrel.analysis]
-    monkeypatch.setattr(verdict_letters, "tell", genuine)
-    assert verdict_letters.send_due(quarrel.db, NOW + DAY) == 1
+        assert messages.untold_copies(conn, NOW + timedelta(hours=2)) == []
+        assert messages.untold_copies(conn, NOW + timedelta(hours=3)) == [quarrel.analysis]
+    monkeypatch.setattr(verdict_notices, "tell", genuine)
+    assert verdict_notices.send_due(quarrel.db, NOW + DAY) == 1
 
 
 def test_an_appeal_that_nobody_decides_keeps_nobodys_money_for_ever(quarrel: Quarrel) -> None:
     first = quarrel.appeal()
-    assert cases.lapse_due(quarrel.db, NOW + 13 * DAY) == 0
-    assert cases.lapse_due(quarrel.db, NOW + 14 * DAY) == 1
-    assert cases.lapse_due(quarrel.db, NOW + 15 * DAY) == 0
+    assert verdict_appeals.lapse_due(quarrel.db, NOW + 13 * DAY) == 0
+    assert verdict_appeals.lapse_due(quarrel.db, NOW + 14 * DAY) == 1
+    assert verdict_appeals.lapse_due(quarrel.db, NOW + 15 * DAY) == 0
     with quarrel.db.transaction() as conn:
         appeal = appeals.get(conn, first)
         assert (appeal.status, appeal.outcome, appeal.decided_by) == ("decided", "lapsed", None)
-        assert [e.reason_code for e in fraud_audit.of_appeal(conn, first)] == [
+        assert [e.reason_code for e in audit_log.of_appeal(conn, first)] == [
             "mine_and_earlier",
             "lapsed",
         ]
-        (letter,) = [
-            m for m in inbox_messages.page(conn, quarrel.poster) if m.kind == "appeal_result"
-        ]
-    assert "the first decision stays" in letter.body
-    assert "granted" not in letter.body
+        (notice,) = [m for m in messages.page(conn, quarrel.poster) if m.kind == "appeal_result"]
+    assert "the first decision stays" in notice.body
+    assert "granted" not in notice.body
     assert not quarrel.platform.find_terms(quarrel.post).disputed
     quarrel.platform.run(NOW + 20 * DAY)
     assert contested(quarrel) == 6_000  # it can be appealed once more in that time
     quarrel.appeal(now=NOW + 20 * DAY)
-    assert cases.lapse_due(quarrel.db, NOW + 34 * DAY) == 1
+    assert verdict_appeals.lapse_due(quarrel.db, NOW + 34 * DAY) == 1
     with pytest.raises(NothingToAppeal, match="Nobody decided"):
         quarrel.appeal(now=NOW + 35 * DAY)
     quarrel.platform.run(NOW + 35 * DAY)

@@ -8,7 +8,7 @@ import pytest
 from integration.fraud.cases import DAY, Case, make_case
 from support.anvil import AnvilNode
 
-from oracle.chain.contracts import payments as economy
+from oracle.chain.contracts import payments
 from oracle.chain.contracts.deploy import Officers, connect, deploy
 from oracle.chain.contracts.payments import FreezeStatus
 from oracle.chain.core.wire import hexed
@@ -38,7 +38,7 @@ class Court:
     def status(self, db: Database, alert_id) -> FreezeStatus:
         with db.transaction() as conn:
             name = chain_actions.chain_alert_id(fraud_alerts.get(conn, alert_id))
-        return economy.freeze_status(self.client, name)
+        return payments.freeze_status(self.client, name)
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +205,7 @@ def test_an_appeal_at_the_contract_counts_here_as_well(
     assert chain_appeals.take_over(db, court.client, now) == 0
     with db.transaction() as conn:
         name = chain_actions.chain_alert_id(fraud_alerts.get(conn, alert_id))
-    economy.appeal_freeze(court.client, wallet, name, bytes.fromhex("5a" * 32))
+    payments.appeal_freeze(court.client, wallet, name, bytes.fromhex("5a" * 32))
     assert chain_appeals.take_over(db, court.client, now) == 1
     assert chain_appeals.take_over(db, court.client, now) == 0
     with db.transaction() as conn:

@@ -17,7 +17,7 @@ from oracle.fraud.passes import run_pass, scan
 from oracle.tasks.fraud import Upkeep
 from storage.database import Database
 from storage.fraud import alerts as fraud_alerts
-from storage.fraud import audit_log as fraud_audit
+from storage.fraud import audit_log
 from storage.fraud import events as fraud_events
 
 
@@ -68,8 +68,8 @@ def test_a_pass_raises_alerts_once_and_says_so_to_the_creator(
     attacked = {post_id_of(a.post) for a in economy.attacks if a.strength != "weak"}
     with db.transaction() as conn:
         alerts = [fraud_alerts.get(conn, number) for number in first.alerts]
-        letters = dict(conn.execute("select alert_id, body from creator_messages").fetchall())
-        assert fraud_audit.find_break(conn) is None
+        notices_sent = dict(conn.execute("select alert_id, body from creator_messages").fetchall())
+        assert audit_log.find_break(conn) is None
         queued = {
             row[0]
             for row in conn.execute(
@@ -81,12 +81,12 @@ def test_a_pass_raises_alerts_once_and_says_so_to_the_creator(
             for row in conn.execute("select alert_id from ledger_freezes where released_at is null")
         }
     frozen = {alert.id for alert in alerts if alert.action == "freeze"}
-    assert frozen == set(letters) == queued == held
+    assert frozen == set(notices_sent) == queued == held
     assert attacked & {alert.post_id for alert in alerts if alert.id in frozen}
     for alert in alerts:
         assert alert.status == ("notified" if alert.action == "freeze" else "open")
         for signal in alert.signals if alert.id in frozen else ():
-            assert signal["sentence"] in letters[alert.id]
+            assert signal["sentence"] in notices_sent[alert.id]
 
 
 def test_a_pass_over_less_of_an_hour_takes_no_views_away(

@@ -11,9 +11,9 @@ from integration.fraud.test_appeals import Quarrel, contested, quarrel
 from starlette.testclient import TestClient
 
 from oracle import app as app_module
-from oracle.appeals.attachments import MOST_BYTES
+from oracle.appeals.attachments import MAX_BYTES
 from oracle.settings import Settings
-from storage import api_keys as keys
+from storage import api_keys
 from storage.blobs import BlobStoreUnavailable, LocalBlobs
 
 __all__ = ["quarrel"]  # the fixture
@@ -36,9 +36,8 @@ def key(quarrel: Quarrel) -> Key:
 
     def issue(name: str, *scopes: str, creator_id: int | None = None) -> dict[str, str]:
         with quarrel.db.transaction() as conn:
-            return {
-                "Authorization": f"Bearer {keys.issue(conn, name, scopes, creator_id=creator_id)}"
-            }
+            key = api_keys.issue(conn, name, scopes, creator_id=creator_id)
+            return {"Authorization": f"Bearer {key}"}
 
     return issue
 
@@ -165,7 +164,7 @@ def test_an_appeal_stands_without_its_file_and_takes_it_later(
         key("anna", "read", creator_id=quarrel.owner),
     )
     page = f"/analyses/{quarrel.analysis}"
-    large = {"file": ("raw.bin", b"x" * (MOST_BYTES + 1))}
+    large = {"file": ("raw.bin", b"x" * (MAX_BYTES + 1))}
     refused = client.post(f"{page}/appeal", data=FORM, files=large, headers=mine)
     assert (refused.status_code, "Nothing was filed" in refused.text) == (413, True)
     assert "Appeal, free of charge" in client.get(page, headers=mine).text, (

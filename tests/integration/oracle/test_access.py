@@ -8,7 +8,7 @@ from support.photos import photo
 
 from oracle import app as app_module
 from oracle.settings import Settings
-from storage import api_keys as keys
+from storage import api_keys
 from storage.database import Database
 from storage.errors import NameTaken, NotFound
 from storage.works import creators
@@ -35,7 +35,7 @@ def issue(db: Database) -> Issue:
                 if creator
                 else None
             )
-            secret = keys.issue(conn, name, scopes, creator_id=owner, per_minute=per_minute)
+            secret = api_keys.issue(conn, name, scopes, creator_id=owner, per_minute=per_minute)
         return {"Authorization": f"Bearer {secret}"}
 
     return make
@@ -112,13 +112,13 @@ def test_a_revoked_key_ends_at_once_and_its_name_is_free(
 ) -> None:
     old = issue("phone", "read")
     with db.transaction() as conn:
-        keys.revoke(conn, "phone")
+        api_keys.revoke(conn, "phone")
     assert strict.get("/v1/policy", headers=old).status_code == 401
     assert strict.get("/v1/policy", headers=issue("phone", "read")).status_code == 200
     with pytest.raises(NameTaken):
         issue("phone", "read")
     with db.transaction() as conn, pytest.raises(NotFound):
-        keys.revoke(conn, "nobody's")
+        api_keys.revoke(conn, "nobody's")
 
 
 def test_open_mode_still_takes_a_key_for_what_costs_others(client: TestClient) -> None:

@@ -1,4 +1,4 @@
-"""The clerk's rounds on a real database: one at a time, and one part's trouble is not the
+"""The scheduler's rounds on a real database: one at a time, and one part's trouble is not the
 other's.
 """
 
@@ -11,14 +11,14 @@ from oracle import wiring
 from oracle.errors import ConfigurationError
 from oracle.settings import Settings
 from oracle.tasks.fraud import Upkeep
-from oracle.tasks.scheduler import Clerk
+from oracle.tasks.scheduler import Scheduler
 from storage.database import Database
 
 NOW = datetime.now(UTC)
 
 
 def test_one_clerk_works_and_another_stands_by(settings: Settings, db: Database) -> None:
-    first, second = wiring.make_clerk(settings, db), wiring.make_clerk(settings, db)
+    first, second = wiring.make_scheduler(settings, db), wiring.make_scheduler(settings, db)
     assert first.round(NOW)
     assert not second.round(NOW)
     assert first.round(NOW)
@@ -36,7 +36,7 @@ def test_trouble_of_one_part_does_not_stop_the_other(
 
     with psycopg.connect(db.dsn) as conn:
         conn.execute("alter table engagement_counts rename to elsewhere")
-    assert Clerk(db, Watched(db)).round(NOW)
+    assert Scheduler(db, Watched(db)).round(NOW)
     assert rounds == [NOW]
 
 

@@ -9,7 +9,7 @@ from support.blobs import content_files
 from support.photos import edited, photo
 
 from oracle.settings import Settings
-from storage import api_keys as keys
+from storage import api_keys
 from storage.database import Database
 from storage.works import creators
 
@@ -67,9 +67,9 @@ def test_only_its_creator_or_governance_erases(
         }
         alice = creators.find_creator(conn, "alice")
         secrets = {
-            "alice": keys.issue(conn, "a", ["upload"], creator_id=alice),
-            "bob": keys.issue(conn, "b", ["upload"], creator_id=owners["bob"]),
-            "platform": keys.issue(conn, "p", ["upload", "read"]),
+            "alice": api_keys.issue(conn, "a", ["upload"], creator_id=alice),
+            "bob": api_keys.issue(conn, "b", ["upload"], creator_id=owners["bob"]),
+            "platform": api_keys.issue(conn, "p", ["upload", "read"]),
         }
     for name in ("bob", "platform"):
         refused = client.delete(

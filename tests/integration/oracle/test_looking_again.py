@@ -215,6 +215,6 @@ def test_the_clerk_looks_again(
     first = upload(client, photo("cat"), "alice")
     copy = gave_up(client, oracle, db, COPY, "bob")
     oracle.analyse(first)
-    clerk = wiring.make_clerk(settings, db)
-    assert clerk.round(datetime.now(UTC))
+    scheduler = wiring.make_scheduler(settings, db)
+    assert scheduler.round(datetime.now(UTC))
     assert second_look(client, copy)["status"] == "queued"

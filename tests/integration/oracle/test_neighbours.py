@@ -7,7 +7,7 @@ from uuid import uuid4
 from starlette.testclient import TestClient
 from support.photos import edited, photo
 
-from storage import api_keys as keys
+from storage import api_keys
 from storage.database import Database
 
 Post = Callable[..., dict[str, Any]]
@@ -82,11 +82,13 @@ def test_who_is_accused_of_copying_a_work_is_its_creators_business_and_their_own
         post_as = {
             name: {
                 "Authorization": "Bearer"
-                f" {keys.issue(conn, name, ['read'], creator_id=numbers[name])}"
+                f" {api_keys.issue(conn, name, ['read'], creator_id=numbers[name])}"
             }
             for name in ("alice", "resized")
         }
-        post_as["platform"] = {"Authorization": f"Bearer {keys.issue(conn, 'platform', ['read'])}"}
+        post_as["platform"] = {
+            "Authorization": f"Bearer {api_keys.issue(conn, 'platform', ['read'])}"
+        }
     seen = {
         name: {one["creator"] for one in near(client, first, headers=h)["later"]}
         for name, h in post_as.items()

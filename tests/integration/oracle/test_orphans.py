@@ -22,9 +22,8 @@ from oracle.appeals.attachments import add_attachment
 from oracle.errors import ForeignBlobStore
 from oracle.jobs import RetryLater
 from oracle.settings import Settings
-from oracle.tasks import blob_owner as ownership
-from oracle.tasks import blob_sweep as orphans
-from oracle.tasks import scheduler as clerk_module
+from oracle.tasks import blob_owner, blob_sweep
+from oracle.tasks import scheduler as scheduler_module
 from oracle.tasks.blob_owner import OWNER_KEY
 from storage.blobs import BlobStore, blob_key, open_blobs
 from storage.database import Database
@@ -32,7 +31,7 @@ from storage.works import works
 
 Post = Callable[..., dict[str, Any]]
 OPERATOR = {"Authorization": "Bearer operator"}
-LATER = datetime.now(UTC) + orphans.GRACE + timedelta(hours=12)  # however long the tests take
+LATER = datetime.now(UTC) + blob_sweep.GRACE + timedelta(hours=12)  # however long the tests take
 
 
 @pytest.fixture
@@ -42,9 +41,9 @@ def blobs(settings: Settings) -> BlobStore:
 
 @pytest.fixture
 def logs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What clerk and sweep log, whatever other tests have configured."""
+    """What scheduler and sweep log, whatever other tests have configured."""
     heard = LogCapture()
-    for module in (clerk_module, orphans):
+    for module in (scheduler_module, blob_sweep):
         logger = structlog.wrap_logger(
             structlog.PrintLogger(),
             processors=[heard],
@@ -94,13 +93,13 @@ def test_what_nothing_refers_to_goes_after_a_while_and_nothing_else(
     )
     crashed, elsewhere = put(blobs, b"a crash left this"), "exports/all.bin"
     blobs.put(io.BytesIO(b"not content"), elsewhere)
-    assert orphans.sweep(db, blobs, datetime.now(UTC)) == 0, "it may be on its way still"
-    assert orphans.sweep(db, blobs, LATER) == 1
+    assert blob_sweep.sweep(db, blobs, datetime.now(UTC)) == 0, "it may be on its way still"
+    assert blob_sweep.sweep(db, blobs, LATER) == 1
     assert not blobs.exists(crashed)
     assert all(
         blobs.exists(key) for key in (key_of(photo("cat")), key_of(paper.read_bytes()), elsewhere)
     )
-    assert orphans.sweep(db, blobs, LATER) == 0
+    assert blob_sweep.sweep(db, blobs, LATER) == 0
 
 
 def test_an_upload_that_meets_the_sweep_keeps_its_bytes(
@@ -119,7 +118,7 @@ def test_an_upload_that_meets_the_sweep_keeps_its_bytes(
 
     def sweep_first(conn: Any, *args: Any, **more: Any) -> None:
         if not swept:
-            swept.append(orphans.sweep(db, blobs, LATER))
+            swept.append(blob_sweep.sweep(db, blobs, LATER))
         register(conn, *args, **more)
 
     monkeypatch.setattr(works, "add_work", sweep_first)
@@ -141,7 +140,7 @@ def test_a_file_of_an_appeal_that_meets_the_sweep_is_put_again(
     def put_and_lose(content: Any, key: str) -> None:
         real(content, key)
         monkeypatch.setattr(blobs, "put", real)
-        assert orphans.sweep(db, blobs, LATER) == 1
+        assert blob_sweep.sweep(db, blobs, LATER) == 1
 
     monkeypatch.setattr(blobs, "put", put_and_lose)
     add_attachment(db, blobs, appeal, paper, "contract.pdf", actor="alice", now=datetime.now(UTC))
@@ -172,16 +171,16 @@ def test_erasing_a_work_leaves_the_same_bytes_of_an_appeal(
 def test_the_clerk_sweeps_a_slice_a_round_once_a_day_and_not_at_its_start(
     client: TestClient, db: Database, settings: Settings, blobs: BlobStore
 ) -> None:
-    clerk = wiring.make_clerk(settings, db)
+    scheduler = wiring.make_scheduler(settings, db)
 
     def rounds(at: datetime) -> None:
         for _ in range(4):  # list, find the end of the list, remove, find nothing more to remove
-            assert clerk.round(at)
+            assert scheduler.round(at)
 
     first = put(blobs, b"first")
     rounds(LATER)
     assert blobs.exists(first), "whoever started it with a wrong setting has some time to see it"
-    clerk.round(LATER + timedelta(hours=1))
+    scheduler.round(LATER + timedelta(hours=1))
     assert blobs.exists(first), "a slice a round"
     rounds(LATER + timedelta(hours=1))
     assert not blobs.exists(first)
@@ -196,10 +195,11 @@ def test_a_clerk_without_its_store_does_the_rest_and_asks_for_it_now_and_then(
     db: Database, settings: Settings, logs: list[Any]
 ) -> None:
     for_ever_wrong = settings.model_copy(update={"blobs_url": "ftp://nowhere"})
-    clerk = wiring.make_clerk(for_ever_wrong, db)
+    scheduler = wiring.make_scheduler(for_ever_wrong, db)
     for minutes in (0, 60, 61):
-        assert clerk.round(LATER + timedelta(minutes=minutes))
-    assert [entry["part"] for entry in logs if entry["event"] == "clerk.part_failed"] == ["blobs"]
+        assert scheduler.round(LATER + timedelta(minutes=minutes))
+    failed = [entry["part"] for entry in logs if entry["event"] == "scheduler.part_failed"]
+    assert failed == ["blobs"]
 
 
 def refusals(logs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -213,7 +213,7 @@ def test_another_database_does_not_use_the_store_and_sweeps_nothing(
     kept = put(blobs, b"another hub's")
     with db.transaction() as conn:
         conn.execute("update blob_owner set id = gen_random_uuid()")
-    assert orphans.sweep(db, blobs, LATER) == 0
+    assert blob_sweep.sweep(db, blobs, LATER) == 0
     assert blobs.exists(kept)
     assert "another database" in refusals(logs)[0]
     with (
@@ -230,26 +230,26 @@ def test_a_copy_of_the_database_elsewhere_sweeps_nothing(
     client: TestClient, db: Database, blobs: BlobStore, logs: list[Any]
 ) -> None:
     kept = put(blobs, b"uploaded after the dump")
-    mine = ownership.identify(db)
+    mine = blob_owner.identify(db)
     blobs.delete(OWNER_KEY)
-    ownership.take(blobs, replace(mine, place="7123456789/16384"))
-    assert orphans.sweep(db, blobs, LATER) == 0
+    blob_owner.take(blobs, replace(mine, place="7123456789/16384"))
+    assert blob_sweep.sweep(db, blobs, LATER) == 0
     assert blobs.exists(kept)
     assert len(refusals(logs)) == 1
-    ownership.claim(db, blobs)  # it goes on storing: it is the same oracle, moved
+    blob_owner.claim(db, blobs)  # it goes on storing: it is the same oracle, moved
 
 
 def test_so_many_unknown_blobs_are_no_crash_and_stay(
     client: TestClient, db: Database, blobs: BlobStore, logs: list[Any]
 ) -> None:
-    several = [put(blobs, bytes([n])) for n in range(orphans.MOST_ORPHANS + 1)]
-    assert orphans.sweep(db, blobs, LATER) == 0
+    several = [put(blobs, bytes([n])) for n in range(blob_sweep.MAX_ORPHANS + 1)]
+    assert blob_sweep.sweep(db, blobs, LATER) == 0
     assert all(blobs.exists(key) for key in several)
     assert [(e["blobs"], e["unknown"]) for e in logs if e["event"] == "blobs.not_swept"] == [
         (21, 21)
     ]
     blobs.delete(several[0])
-    assert orphans.sweep(db, blobs, LATER) == orphans.MOST_ORPHANS
+    assert blob_sweep.sweep(db, blobs, LATER) == blob_sweep.MAX_ORPHANS
 
 
 def test_a_store_without_an_owner_is_adopted_by_who_needs_most_of_it(
@@ -257,15 +257,15 @@ def test_a_store_without_an_owner_is_adopted_by_who_needs_most_of_it(
 ) -> None:
     blobs.delete(OWNER_KEY)  # as stores were before
     crashed = put(blobs, b"a crash left this")
-    assert orphans.sweep(db, blobs, LATER) == 0
+    assert blob_sweep.sweep(db, blobs, LATER) == 0
     assert "too few of its blobs" in refusals(logs)[0]
-    ownership.claim(db, blobs)
+    blob_owner.claim(db, blobs)
     assert not blobs.exists(OWNER_KEY), "not by who comes first"
     for name in ("cat", "coffee"):
         post(photo(name), "alice")
-    assert orphans.sweep(db, blobs, LATER) == 0, "from the next time on"
-    assert ownership.find_owner(blobs) == ownership.identify(db)
-    assert orphans.sweep(db, blobs, LATER) == 1
+    assert blob_sweep.sweep(db, blobs, LATER) == 0, "from the next time on"
+    assert blob_owner.find_owner(blobs) == blob_owner.identify(db)
+    assert blob_sweep.sweep(db, blobs, LATER) == 1
     assert not blobs.exists(crashed)
 
 
@@ -284,7 +284,7 @@ def test_fetched_media_that_meets_the_sweep_is_fetched_again(
     def sweep_first(conn: Any) -> None:
         if not swept:
             swept.append(0)
-            swept[0] = orphans.sweep(db, blobs, LATER)
+            swept[0] = blob_sweep.sweep(db, blobs, LATER)
         real(conn)
 
     monkeypatch.setattr(works, "lock_registration", sweep_first)

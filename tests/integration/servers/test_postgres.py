@@ -384,7 +384,11 @@ server = EmbeddedPostgres(folder)
 server.start()
 before = int((folder / "pgdata" / "postmaster.pid").read_text().split()[0])
 alive = [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"]]
-keepers = [p.pid for p in alive if "storage.embedded" in p.info["cmdline"] and str(folder) in p.info["cmdline"]]
+keepers = [
+    p.pid
+    for p in alive
+    if "storage.embedded" in p.info["cmdline"] and str(folder) in p.info["cmdline"]
+]
 for pid in (*keepers, before):
     os.kill(pid, signal.SIGKILL)
 server.start()

@@ -11,9 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from storage.database import Connection, Database
-from storage.search import images
+from storage.search import images, videos
 from storage.search import images as matches
-from storage.search import videos as frames
 from storage.search.images import View
 from storage.search.videos import FrameQuery, StoredFrame
 from storage.works import creators, works
@@ -66,7 +65,7 @@ def accept(conn: Connection, media_type: str, creator: int | None = None) -> wor
 
 def add_video(conn: Connection, *stored: StoredFrame, creator: int | None = None) -> UUID:
     work = accept(conn, "video", creator)
-    assert frames.add_video(
+    assert videos.add_video(
         conn, work, stored, duration_ms=1000 * len(stored), interval_ms=1000, plain_ms=0
     )
     return work.id
@@ -80,12 +79,12 @@ def add_picture(conn: Connection, phash: bytes, vector: NDArray[np.float32]) -> 
     return work.id
 
 
-def look_up(conn: Connection, *queries: StoredFrame, **options: object) -> list[frames.FrameHit]:
+def look_up(conn: Connection, *queries: StoredFrame, **options: object) -> list[videos.FrameHit]:
     asked = [
         FrameQuery(at, "whole", query.phash, query.embeddings) for at, query in enumerate(queries)
     ]
     defaults: dict[str, object] = {"before": 10**9, "creator_id": None}
-    return frames.find_frame_candidates(conn, asked, **(defaults | options))  # type: ignore[arg-type]
+    return videos.find_frame_candidates(conn, asked, **(defaults | options))  # type: ignore[arg-type]
 
 
 def test_every_frame_finds_its_own_through_both_indexes(db: Database) -> None:
@@ -190,10 +189,10 @@ def test_the_frames_of_a_work_come_back_in_order(db: Database) -> None:
     phash, vector = RNG.bytes(32), direction()
     with db.transaction() as conn:
         work = accept(conn, "video")
-        frames.add_video(conn, work, stored, duration_ms=5500, interval_ms=1000, plain_ms=500)
+        videos.add_video(conn, work, stored, duration_ms=5500, interval_ms=1000, plain_ms=500)
         picture = add_picture(conn, phash, vector)
-        tables = frames.frames_of(conn, [work.id, picture, uuid4()])
-        proxies = frames.find_frame_proxies(conn, [(work.id, 4000), (picture, 0), (work.id, 77)])
+        tables = videos.frames_of(conn, [work.id, picture, uuid4()])
+        proxies = videos.find_frame_proxies(conn, [(work.id, 4000), (picture, 0), (work.id, 77)])
     table = tables[work.id]
     assert set(tables) == {work.id, picture}
     assert (table.duration_ms, table.interval_ms, table.plain_ms) == (5500, 1000, 500)
@@ -207,22 +206,22 @@ def test_the_frames_of_a_work_come_back_in_order(db: Database) -> None:
 def test_a_video_becomes_visible_once_and_leaves_with_its_work(db: Database) -> None:
     with db.transaction() as conn:
         work = accept(conn, "video")
-        assert frames.add_video(
+        assert videos.add_video(
             conn, work, [frame(0)], duration_ms=1000, interval_ms=1000, plain_ms=0
         )
-        assert not frames.add_video(
+        assert not videos.add_video(
             conn, work, [frame(5)], duration_ms=9, interval_ms=9, plain_ms=0
         )
-        assert frames.frames_of(conn, [work.id])[work.id].times_ms.tolist() == [0]
+        assert videos.frames_of(conn, [work.id])[work.id].times_ms.tolist() == [0]
         conn.execute("delete from works where id = %s", (work.id,))
-        assert frames.frames_of(conn, [work.id]) == {}
+        assert videos.frames_of(conn, [work.id]) == {}
         assert conn.execute("select count(*) from videos").fetchone() == (0,)
 
 
 def test_two_frames_cannot_hold_the_same_moment(db: Database) -> None:
     with pytest.raises(psycopg.errors.UniqueViolation), db.transaction() as conn:
         work = accept(conn, "video")
-        frames.add_video(
+        videos.add_video(
             conn, work, [frame(0), frame(0)], duration_ms=1000, interval_ms=1000, plain_ms=0
         )
 
@@ -231,6 +230,6 @@ def test_a_video_without_frames_is_visible_and_finds_nothing(db: Database) -> No
     with db.transaction() as conn:
         add_video(conn, frame(0))
         work = accept(conn, "video")
-        assert frames.add_video(conn, work, [], duration_ms=4000, interval_ms=1000, plain_ms=4000)
+        assert videos.add_video(conn, work, [], duration_ms=4000, interval_ms=1000, plain_ms=4000)
         assert look_up(conn) == []
-        assert frames.frames_of(conn, [work.id]) == {}
+        assert videos.frames_of(conn, [work.id]) == {}

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from storage.database import Connection, Database
-from storage.search.sounds import index as landmarks
-from storage.search.sounds import merge as landmark_merge
+from storage.search.sounds import index as sound_index
+from storage.search.sounds import merge
 from storage.search.sounds.index import SoundQuery, StoredSound
 from storage.works import creators, works
 from storage.works.works import NewWork, Work
@@ -43,7 +43,7 @@ def add(conn: Connection, sound: StoredSound, creator: int | None = None) -> Wor
         NewWork(work_id, creator, sha, "audio", sha, "audio/wav", 1, None, None, None, sha.hex()),
     )
     work = works.get_work(conn, work_id)
-    assert landmarks.make_audible(conn, work, sound)
+    assert sound_index.make_audible(conn, work, sound)
     return work
 
 
@@ -69,7 +69,7 @@ def excerpt(
 def everything(
     conn: Connection, query: SoundQuery, **options: int | None
 ) -> list[tuple[UUID, int, int, int]]:
-    found = landmarks.look_up(conn, query, **({"before": 1 << 40} | options))  # type: ignore[arg-type]
+    found = sound_index.look_up(conn, query, **({"before": 1 << 40} | options))  # type: ignore[arg-type]
     return [(c.work_id, c.group, c.offset_frames, c.votes) for c in found]
 
 
@@ -98,13 +98,13 @@ def test_a_stretch_is_found_with_its_place(db: Database) -> None:
     with db.transaction() as conn:
         added = [add(conn, sound) for sound in sounds]
         query = excerpt(sounds[7], 300, 200, group=3)
-        best, *others = landmarks.look_up(conn, query, before=1 << 40)
+        best, *others = sound_index.look_up(conn, query, before=1 << 40)
         assert best.work_id == added[7].id
         assert best.registration == added[7].registration
         assert (best.group, abs(best.offset_frames - 300) <= 2) == (3, True)
         assert all(other.score < best.score / 5 for other in others)
         assert best.votes > 100
-        references = landmarks.find_references(conn, [best.work_id, uuid4()])
+        references = sound_index.find_references(conn, [best.work_id, uuid4()])
         assert references == {best.work_id: sounds[7].reference}
 
 
@@ -115,7 +115,7 @@ def test_only_earlier_works_are_looked_at(db: Database) -> None:
         query = excerpt(sound, 0, FRAMES)
         assert {row[0] for row in everything(conn, query)} == {first.id, second.id}
         assert [row[0] for row in everything(conn, query, before=second.registration)] == [first.id]
-        landmark_merge.merge_all(conn)
+        merge.merge_all(conn)
         assert [row[0] for row in everything(conn, query, before=second.registration)] == [first.id]
         assert everything(conn, query, before=first.registration) == []
 
@@ -127,13 +127,13 @@ def test_merging_changes_no_answer(db: Database) -> None:
         for number, sound in enumerate(sounds):
             add(conn, sound)
             if number % 4 == 3 and number < 36:
-                landmark_merge.merge_fresh(conn, most=1)
+                merge.merge_fresh(conn, most=1)
         segments = conn.execute("select count(*) from sound_segments").fetchone()
         fresh = conn.execute("select count(*) from sound_fresh").fetchone()
         assert segments == (2,)  # of nine: small ones were merged on the way
         assert fresh == (4,)
         before = [everything(conn, query) for query in queries]
-        landmark_merge.merge_all(conn)
+        merge.merge_all(conn)
         assert [everything(conn, query) for query in queries] == before
         assert conn.execute("select count(*) from sound_segments").fetchone() == (1,)
         assert conn.execute("select count(*) from sound_fresh").fetchone() == (0,)
@@ -146,16 +146,16 @@ def test_a_long_query_is_looked_up_in_parts(db: Database, monkeypatch: pytest.Mo
         for sound in sounds:
             add(conn, sound)
         query = excerpt(sounds[3], 100, 400)
-        (whole, *_) = landmarks.look_up(conn, query, before=1 << 40)
-        monkeypatch.setattr(landmarks, "HASHES_AT_ONCE", 37)
-        (in_parts, *_) = landmarks.look_up(conn, query, before=1 << 40)
+        (whole, *_) = sound_index.look_up(conn, query, before=1 << 40)
+        monkeypatch.setattr(sound_index, "HASHES_AT_ONCE", 37)
+        (in_parts, *_) = sound_index.look_up(conn, query, before=1 << 40)
     assert in_parts == whole
 
 
 def test_a_large_index_is_split_into_ranges_of_hashes(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(landmark_merge, "SPLIT_SEGMENT", 10_000)
+    monkeypatch.setattr(merge, "SPLIT_SEGMENT", 10_000)
     sounds = [random_sound(seed) for seed in range(30)]
     queries = [excerpt(sounds[i], 37 * i % 500, 150) for i in range(0, 30, 5)]
     with db.transaction() as conn:
@@ -164,12 +164,12 @@ def test_a_large_index_is_split_into_ranges_of_hashes(
         before = [everything(conn, query) for query in queries]
     for number, sound in enumerate(sounds):
         with db.transaction() as conn:
-            landmarks.forget(
+            sound_index.forget(
                 conn, conn.execute("select work_id from sounds order by track").fetchone()[0]
             )  # type: ignore[index]
             add(conn, sound)
             if number % 5 == 4:
-                landmark_merge.merge_fresh(conn, most=1)
+                merge.merge_fresh(conn, most=1)
                 found = [everything(conn, query) for query in queries]
     assert [[row[1:] for row in one] for one in found] == [
         [row[1:] for row in one] for one in before
@@ -181,7 +181,7 @@ def test_a_large_index_is_split_into_ranges_of_hashes(
         whole = ranges.count((0, (1 << 21) - 1))
         assert len(ranges) - whole == 8 and ranges[-1] == (7 << 18, (1 << 21) - 1)
         answers = [everything(conn, query) for query in queries]
-        landmark_merge.merge_all(conn)
+        merge.merge_all(conn)
         assert conn.execute("select count(*) from sound_segments").fetchone() == (8,)
         assert [everything(conn, query) for query in queries] == answers
         assert postings_stored(conn) == 30 * 1200
@@ -192,14 +192,14 @@ def test_what_is_merged_away_leaves_the_disk(db: Database) -> None:
     for sound in sounds:
         with db.transaction() as conn:
             add(conn, sound)
-            landmark_merge.merge_fresh(conn, most=1)
+            merge.merge_fresh(conn, most=1)
     query = excerpt(sounds[5], 100, 300)
     with db.transaction() as conn:
         answer = everything(conn, query)
         assert index_bytes(conn) > 24 * 4000 * 16
     for _ in range(9):
         with db.transaction() as conn:
-            landmark_merge.merge_segments(conn)
+            merge.merge_segments(conn)
     with db.transaction() as conn:
         assert index_bytes(conn) < 24 * 4000 * 9 + 200_000  # no table is empty
         assert everything(conn, query) == answer
@@ -211,8 +211,8 @@ def test_what_is_merged_away_leaves_the_disk(db: Database) -> None:
             conn.execute(tables).fetchone()
             == conn.execute("select count(*) from sound_segments").fetchone()
         )
-        landmark_merge.merge_all(conn)
-    landmark_merge.reclaim(db.dsn)
+        merge.merge_all(conn)
+    merge.reclaim(db.dsn)
     with db.transaction() as conn:
         assert index_bytes(conn) < 24 * 4000 * 9 + 200_000
         assert everything(conn, query) == answer
@@ -225,15 +225,15 @@ def test_nothing_is_dropped_while_somebody_reads(db: Database) -> None:
         for sound in sounds[:8]:
             with db.transaction() as conn:
                 add(conn, sound)
-                landmark_merge.merge_fresh(conn, most=1)
+                merge.merge_fresh(conn, most=1)
         answer = everything(reading, query)
         with db.transaction() as conn:
-            landmark_merge.merge_segments(conn)
+            merge.merge_segments(conn)
             assert conn.execute("select count(*) from sound_retired").fetchone() != (0,)
         assert everything(reading, query) == answer
         reading.execute("savepoint here")
     with db.transaction() as conn:
-        landmark_merge.merge_segments(conn)
+        merge.merge_segments(conn)
         assert conn.execute("select count(*) from sound_retired").fetchone() == (0,)
         assert everything(conn, query) == answer
 
@@ -255,7 +255,7 @@ def test_a_reader_that_waited_for_a_merge_sees_what_it_made(db: Database) -> Non
         reader.start()
         while merging.execute("select count(*) from pg_locks where not granted").fetchone() != (1,):
             pass
-        landmark_merge.merge_fresh(merging, most=1)
+        merge.merge_fresh(merging, most=1)
         merging.execute("truncate sound_fresh")
     reader.join()
     assert [row[0] for row in found[0]] == [work.id]
@@ -273,13 +273,13 @@ def test_a_forgotten_sound_is_gone_from_fresh_tracks_and_segments(db: Database) 
     query = excerpt(sound, 0, FRAMES)
     with db.transaction() as conn:
         merged = add(conn, sound)
-        landmark_merge.merge_all(conn)
+        merge.merge_all(conn)
         fresh, kept = add(conn, sound), add(conn, other)
         assert {row[0] for row in everything(conn, query)} == {merged.id, fresh.id}
-        assert landmarks.forget(conn, merged.id) and landmarks.forget(conn, fresh.id)
-        assert not landmarks.forget(conn, merged.id)
+        assert sound_index.forget(conn, merged.id) and sound_index.forget(conn, fresh.id)
+        assert not sound_index.forget(conn, merged.id)
         assert everything(conn, query) == []
-        landmark_merge.merge_all(conn)
+        merge.merge_all(conn)
         assert postings_stored(conn) == 1200
         assert everything(conn, excerpt(other, 0, 200))[0][0] == kept.id
 
@@ -294,7 +294,7 @@ def test_a_flood_of_own_copies_does_not_hide_the_original(db: Database) -> None:
         flood = [add(conn, sound, bob) for _ in range(240)]
         original = add(conn, sound, alice)
         query = excerpt(sound, 100, 300)
-        found = landmarks.look_up(conn, query, before=1 << 40, creator_id=bob, most=10, own=3)
+        found = sound_index.look_up(conn, query, before=1 << 40, creator_id=bob, most=10, own=3)
         assert [c.work_id for c in found if c.creator_id == alice] == [original.id]
         assert len([c for c in found if c.creator_id == bob]) == 3
         assert {c.work_id for c in found} <= {original.id, *(work.id for work in flood)}
@@ -321,19 +321,19 @@ def test_who_was_first_with_a_sound_that_everybody_posts_is_found(db: Database) 
         first = add(conn, hit)
         copies = [add(conn, sound) for sound in [*others, *[hit] * 600]]
         query = excerpt(hit, 0, FRAMES, kept=0.7)
-        found = landmarks.look_up(conn, query, before=1 << 40, most=10)
+        found = sound_index.look_up(conn, query, before=1 << 40, most=10)
         assert found[0].work_id == first.id and found[0].votes >= 20
         assert {c.work_id for c in found} <= {work.id for work in copies[5:]} | {first.id}
-        landmark_merge.merge_all(conn)
-        assert landmarks.look_up(conn, query, before=1 << 40, most=10)[0].work_id == first.id
+        merge.merge_all(conn)
+        assert sound_index.look_up(conn, query, before=1 << 40, most=10)[0].work_id == first.id
 
 
 def test_adding_twice_stores_once(db: Database) -> None:
     sound = random_sound(5)
     with db.transaction() as conn:
         work = add(conn, sound)
-        assert not landmarks.make_audible(conn, work, sound)
-        assert not landmarks.add_sound(conn, work, sound)
+        assert not sound_index.make_audible(conn, work, sound)
+        assert not sound_index.add_sound(conn, work, sound)
         assert conn.execute("select count(*) from sound_fresh").fetchone() == (1,)
 
 
@@ -341,17 +341,17 @@ def test_what_cannot_be_packed_is_refused(db: Database) -> None:
     sound = random_sound(6)
     with db.transaction() as conn:
         work = add(conn, sound)
-        landmarks.forget(conn, work.id)
+        sound_index.forget(conn, work.id)
         with pytest.raises(ValueError, match="21 bits"):
-            landmarks.add_sound(
+            sound_index.add_sound(
                 conn, work, StoredSound(sound.hashes + (1 << 21), sound.frames, b"", 1)
             )
         with pytest.raises(ValueError, match="longest sound"):
-            landmarks.add_sound(
+            sound_index.add_sound(
                 conn, work, StoredSound(sound.hashes, sound.frames + (1 << 20), b"", 1)
             )
         assert (
-            landmarks.look_up(
+            sound_index.look_up(
                 conn, SoundQuery(*(np.empty(0, t) for t in ("i4", "f4", "i2"))), before=9
             )
             == []

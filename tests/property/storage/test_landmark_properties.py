@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from storage.search.sounds.postings import (
     HASH_BITS,
-    LEAST_SHIFT,
-    MOST_FRAME,
-    MOST_PER_TRACK,
-    MOST_PLACES,
-    MOST_SHIFT,
+    MAX_FRAME,
+    MAX_PER_TRACK,
+    MAX_PLACES,
+    MAX_SHIFT,
+    MIN_SHIFT,
     Postings,
     join,
     pack_segment,
@@ -32,8 +32,8 @@ from storage.search.sounds.spans import (
 )
 from storage.search.sounds.votes import (
     CELL_FRAMES,
-    FEWEST_VOTES,
     KEPT_LEAST,
+    MIN_VOTES,
     STOP_LEAST,
     TONE_PAIRS,
     rank,
@@ -49,7 +49,7 @@ def postings(draw: st.DrawFn) -> Postings:
         rng.integers(0, 1 << width, count).astype(np.int32),
         rng.integers(1, draw(st.sampled_from((3, 60))), count).astype(np.int32)
         * draw(st.sampled_from((1, 10**7))),
-        rng.integers(0, draw(st.sampled_from((40, MOST_FRAME + 1))), count).astype(np.int32),
+        rng.integers(0, draw(st.sampled_from((40, MAX_FRAME + 1))), count).astype(np.int32),
     )
 
 
@@ -117,14 +117,14 @@ def test_a_fresh_track_keeps_all_but_what_comes_back_too_often(held: Postings) -
     assert set(kept) <= set(all_of_it) and (again.track == 7).all()
     for value in set(held.hash.tolist()):
         had, has = (sum(h == value for h, _ in some) for some in (all_of_it, kept))
-        assert has == had if had <= MOST_PER_TRACK else MOST_PER_TRACK // 2 <= has <= MOST_PER_TRACK
+        assert has == had if had <= MAX_PER_TRACK else MAX_PER_TRACK // 2 <= has <= MAX_PER_TRACK
 
 
 @settings(deadline=None)
-@given(st.integers(0, 10**10), st.integers(0, MOST_PLACES))
+@given(st.integers(0, 10**10), st.integers(0, MAX_PLACES))
 def test_segments_of_any_size_have_a_shift(count: int, places: int) -> None:
     shift = shift_for(count, places)
-    assert LEAST_SHIFT <= shift <= MOST_SHIFT and places <= 1 << (32 - shift)
+    assert MIN_SHIFT <= shift <= MAX_SHIFT and places <= 1 << (32 - shift)
     assert shift >= shift_for(4 * count, places)
 
 
@@ -151,11 +151,11 @@ def test_votes_agree_with_counting_by_hand(held: Postings, seed: int, count: int
     for vote in votes:
         line = cells[(vote.track, vote.group)]
         cell = vote.offset // CELL_FRAMES - 1
-        assert vote.votes == line.get(cell, 0) + line.get(cell + 1, 0) >= FEWEST_VOTES
+        assert vote.votes == line.get(cell, 0) + line.get(cell + 1, 0) >= MIN_VOTES
     enough = {
         t
         for (t, _), line in cells.items()
-        if any(n + line.get(c + 1, 0) >= FEWEST_VOTES for c, n in line.items())
+        if any(n + line.get(c + 1, 0) >= MIN_VOTES for c, n in line.items())
     }
     assert {vote.track for vote in votes} == enough
     earlier = {vote.track for vote in rank(hashes, positions, groups, spans, 1000, before=30)}
@@ -184,14 +184,14 @@ def test_of_a_stop_hash_the_earliest_places_are_kept_and_of_a_tone_none(
     rng = np.random.default_rng(seed)
     tracks = rng.permutation(np.repeat(np.arange(1, 1 + STOP_LEAST), times)).astype(np.int32)
     # a hash that fills every track it is in
-    tone = np.repeat(np.arange(1, 101), MOST_PER_TRACK).astype(np.int32)
+    tone = np.repeat(np.arange(1, 101), MAX_PER_TRACK).astype(np.int32)
     rare = np.arange(1, 9, dtype=np.int32)
     held = Postings(
         np.repeat(np.array([5, 6, 7], np.int32), (len(tracks), len(tone), len(rare))),
         np.concatenate([tracks, tone, rare]),
         rng.integers(0, 999, len(tracks) + len(tone) + len(rare)).astype(np.int32),
     )
-    query = np.repeat(np.array([5, 6, 7], np.int32), (asked, TONE_PAIRS // MOST_PER_TRACK + 1, 1))
+    query = np.repeat(np.array([5, 6, 7], np.int32), (asked, TONE_PAIRS // MAX_PER_TRACK + 1, 1))
     spans = without_stop_hashes(spans_of([part_of_postings(held)]), query, len(held))
     left = np.array(rows_of(spans))
     assert np.count_nonzero(left[:, 0] == 7) == len(rare), "what is not common is all there"

@@ -11,7 +11,7 @@ from support import sounds
 from embeddings.audio import constellation
 from embeddings.audio.analyzer import AudioAnalyzer, AudioFingerprint, AudioMatch
 from embeddings.audio.decode import SAMPLE_RATE_HZ
-from embeddings.audio.landmarks import MAX_DF, SPARSE_PAIRS, Pairing, pair_peaks, worth
+from embeddings.audio.landmarks import MAX_DF, SPARSE_PAIRS, Pairing, pair_peaks, weight
 from embeddings.audio.peaks import SPARSE, Peaks, find_peaks
 from embeddings.audio.spectrum import BINS, HOP, WINDOW, bin_frequency_hz, frame_count, levels_of
 from embeddings.errors import BadProxy
@@ -213,7 +213,7 @@ def test_landmarks_that_all_music_has_must_be_stronger_to_be_asked_for() -> None
         np.array([100, 100, 100, 9, 255], np.uint8),
         np.array([5, 0, -36, 0, 0], np.int32),
     )
-    found = worth(strength, df)
+    found = weight(strength, df)
     assert found[0] == 100 and found[2] == 81 and found[1] == 65, (
         "a pitch held is most common, then the octave"
     )
@@ -229,7 +229,7 @@ def test_landmarks_that_all_music_has_must_be_stronger_to_be_asked_for() -> None
         )
     )
     one = pair_peaks(peaks, Pairing(successors=60, fan_out=12, per_slot=1))
-    other = pair_peaks(peaks, Pairing(successors=60, fan_out=12, per_slot=1, telling=True))
+    other = pair_peaks(peaks, Pairing(successors=60, fan_out=12, per_slot=1, distinctive=True))
     assert (one.df.tolist(), other.df.tolist()) == ([0], [47])
 
 

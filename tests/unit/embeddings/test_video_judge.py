@@ -11,7 +11,7 @@ from embeddings.video.fingerprint import KeyFrame, ReferenceVideo, VideoFingerpr
 from embeddings.video.judge import conclude
 from embeddings.video.match import MAX_SECONDS, SecondScore, VideoMatch, VideoSegment
 from embeddings.video.score import VideoPolicy
-from embeddings.video.verify import Judged
+from embeddings.video.verify import VerifiedPair
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ SAME_SOUND = Sound(0.98, (Heard(0, 30, 30.4, 60.4),))
 
 
 def judged(*segments: VideoSegment) -> Pictures:
-    return Pictures(tuple(Judged(segment, (), 1.0, 0.0, 0, ()) for segment in segments), ())
+    return Pictures(tuple(VerifiedPair(segment, (), 1.0, 0.0, 0, ()) for segment in segments), ())
 
 
 def joined(pictures: Pictures, sound: Sound | None = None, seconds: int = 30) -> VideoMatch:

@@ -1,4 +1,4 @@
-"""The frame of a moment, for people to see what was laid over what."""
+"""The frame of a moment, for people to see what was overlaid on what."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The rules between detectors and money: combining, the life of an alert, thresholds, letters."""
+"""The rules between detectors and money: combining, the life of an alert, thresholds, notices."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,8 +11,7 @@ from oracle.fraud.detectors.combine import Action, combine, decide, independent
 from oracle.fraud.detectors.signals import Ground, Signal, SignalName, Subject, SubjectKind
 from oracle.fraud.detectors.thresholds import InvalidThresholds, Thresholds
 from oracle.fraud.lifecycle import HOLDING, NEXT, Status, Step
-from oracle.notices import render as statements
-from oracle.notices import templates, wording
+from oracle.notices import render, templates, wording
 from oracle.notices.errors import MissingFact
 
 LIMITS = Thresholds().combine
@@ -156,19 +155,19 @@ def test_wrong_thresholds_are_refused(document: dict) -> None:
 
 @pytest.mark.parametrize("template", templates.ALL.values(), ids=lambda t: t.kind)
 def test_a_letter_without_any_one_of_its_facts_is_not_written(template: templates.Template) -> None:
-    facts = {name: f"<{name}>" for name in statements.slots(template)}
-    letter = statements.render(template, facts)
-    assert all(f"<{name}>" in letter.subject + letter.body for name in facts)
+    facts = {name: f"<{name}>" for name in render.slots(template)}
+    notice = render.render(template, facts)
+    assert all(f"<{name}>" in notice.subject + notice.body for name in facts)
     for name in facts:
         for nothing in (None, "", "  ", [], ["said", ""]):
             with pytest.raises(MissingFact, match=name):
-                statements.render(template, facts | {name: nothing})
-    assert statements.render(template, facts | {"subject": "another"}).sha256 != letter.sha256
+                render.render(template, facts | {name: nothing})
+    assert render.render(template, facts | {"subject": "another"}).sha256 != notice.sha256
 
 
 @pytest.mark.parametrize("template", templates.ALL.values(), ids=lambda t: t.kind)
 def test_letters_name_case_and_reason_and_never_blame(template: templates.Template) -> None:
-    assert statements.slots(template) & {"case", "appeal"}
+    assert render.slots(template) & {"case", "appeal"}
     assert "violates" not in template.body
     assert "guidelines" not in template.body
 
@@ -177,7 +176,7 @@ def test_letters_name_case_and_reason_and_never_blame(template: templates.Templa
     ("minor", "text"), [(0, "$0.00"), (5, "$0.05"), (123_456, "$1,234.56"), (-250, "-$2.50")]
 )
 def test_money_in_words(minor: int, text: str) -> None:
-    assert statements.money(minor) == text
+    assert render.money(minor) == text
 
 
 def test_every_signal_and_ground_has_words() -> None:

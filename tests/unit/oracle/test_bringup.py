@@ -15,8 +15,8 @@ ENV = {
 def test_keys_are_left_out_however_they_are_written() -> None:
     node = without(ENV, COURT_KEYS)
     assert "arbiter" not in str(node) and "paymaster" not in str(node) and "node" in str(node)
-    clerk = without(ENV, NODE_KEYS)
-    assert "node" not in str(clerk) and "arbiter" in str(clerk)
+    scheduler = without(ENV, NODE_KEYS)
+    assert "node" not in str(scheduler) and "arbiter" in str(scheduler)
     neither = without(node, NODE_KEYS)
     assert neither == {"PATH": "/bin", "ORACLE_CHAIN": json.dumps({"poll_s": 1})}
 

@@ -3,12 +3,12 @@
 import pytest
 from support.files import FileServer
 
-from oracle.supervisor.spec import LONGEST_BACKOFF_S, ChildSpec, backoff_s, describe_exit
+from oracle.supervisor.spec import MAX_BACKOFF_S, ChildSpec, backoff_s, describe_exit
 
 
 def test_the_pause_doubles_up_to_a_limit() -> None:
     assert [backoff_s(failures) for failures in (1, 2, 3, 4)] == [0.5, 1, 2, 4]
-    assert backoff_s(100) == LONGEST_BACKOFF_S
+    assert backoff_s(100) == MAX_BACKOFF_S
 
 
 @pytest.mark.parametrize(

@@ -8,22 +8,22 @@ from numpy.typing import NDArray
 from embeddings.audio.decode import SAMPLE_RATE_HZ
 from embeddings.audio.peaks import Peaks, distinct_bins
 
-SHORTEST_S = 1.0
-FEWEST_PEAKS = 12
-FEWEST_LANDMARKS = 24  # different ones: a beep that comes back adds none
-FEWEST_PITCHES = 6
+MIN_S = 1.0
+MIN_PEAKS = 12
+MIN_LANDMARKS = 24  # different ones: a beep that comes back adds none
+MIN_PITCHES = 6
 
 
 def too_plain(peaks: Peaks, hashes: NDArray[np.int32], samples: int) -> str | None:
     """Why a sound has too little in it to tell a copy from chance, or None."""
     seconds = samples / SAMPLE_RATE_HZ
-    if seconds < SHORTEST_S:
+    if seconds < MIN_S:
         return (
-            f"The sound is {seconds:.2f} s long; less than {SHORTEST_S:.0f} s does not tell a"
+            f"The sound is {seconds:.2f} s long; less than {MIN_S:.0f} s does not tell a"
             " copy from chance."
         )
-    if len(peaks) < FEWEST_PEAKS:
+    if len(peaks) < MIN_PEAKS:
         return "The sound is silent or steady: nothing in it stands out."
-    if distinct_bins(peaks) < FEWEST_PITCHES or len(np.unique(hashes)) < FEWEST_LANDMARKS:
+    if distinct_bins(peaks) < MIN_PITCHES or len(np.unique(hashes)) < MIN_LANDMARKS:
         return "The sound repeats so few tones that it is not told from other tones."
     return None

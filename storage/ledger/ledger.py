@@ -1,4 +1,4 @@
-"""The books: transactions in cents that sum to zero, only ever added; balances are sums of their
+"""The ledger: transactions in cents that sum to zero, only ever added; balances are sums of their
 postings.
 """
 

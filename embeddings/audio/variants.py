@@ -21,7 +21,7 @@ from embeddings.audio.landmarks import (
     Landmarks,
     pack,
     pair_peaks,
-    worth,
+    weight,
 )
 from embeddings.audio.peaks import SLOT_FRAMES, Peaks, strongest
 from embeddings.audio.spectrum import BINS, BINS_PER_OCTAVE, FRAME_S
@@ -40,26 +40,27 @@ _TEMPOS = (0.91, 0.94, 0.97, 1.03, 1.06, 1.09)
 
 
 @dataclass(frozen=True)
-class Bend:
+class Variant:
     """shift: bins from query to reference; rate: reference frames per query frame."""
 
     shift: int
     rate: float
 
 
-def _bends() -> tuple[Bend, ...]:
-    speeds = [Bend(k, 2.0 ** (-k / BINS_PER_OCTAVE)) for k in (-3, -2, -1, 1, 2, 3)]
-    pitches = [Bend(k, 1.0) for k in (-3, -2, -1, 1, 2, 3)]
-    return (Bend(0, 1.0), *speeds, *pitches, *(Bend(0, rate) for rate in _TEMPOS))
+def _variants() -> tuple[Variant, ...]:
+    speeds = [Variant(k, 2.0 ** (-k / BINS_PER_OCTAVE)) for k in (-3, -2, -1, 1, 2, 3)]
+    pitches = [Variant(k, 1.0) for k in (-3, -2, -1, 1, 2, 3)]
+    return (Variant(0, 1.0), *speeds, *pitches, *(Variant(0, rate) for rate in _TEMPOS))
 
 
-BENDS = _bends()  # number 0 is the sound as it is
+VARIANTS = _variants()  # number 0 is the sound as it is
 
 
 @dataclass(frozen=True, eq=False)
 class SearchKeys:
     """hashes: (n,) int32; positions: (n,) float32, the reference frame the landmark would be at if
-    both sounds began together, i.e. query frame x rate; groups: (n,) int16, index into ``BENDS``.
+    both sounds began together, i.e. query frame x rate; groups: (n,) int16, index into
+    ``VARIANTS``.
     """
 
     hashes: NDArray[np.int32]
@@ -91,9 +92,9 @@ def search_keys(constellations: tuple[Peaks, ...], frames: int) -> SearchKeys:
         parts.append(_bent(landmarks, late, 0))
         slots = landmarks.frame.astype(np.intp) // SLOT_FRAMES
         robust = _taken(
-            landmarks, strongest(worth(landmarks.strength, landmarks.df), slots, bent_slot)
+            landmarks, strongest(weight(landmarks.strength, landmarks.df), slots, bent_slot)
         )
-        parts += [_bent(robust, late, group) for group in range(1, len(BENDS))]
+        parts += [_bent(robust, late, group) for group in range(1, len(VARIANTS))]
     hashes, positions, groups = (np.concatenate(column) for column in zip(*parts, strict=True))
     return SearchKeys(hashes, positions, groups)
 
@@ -116,10 +117,10 @@ def _taken(landmarks: Landmarks, at: NDArray[np.intp]) -> Landmarks:
 def _bent(
     landmarks: Landmarks, late: float, group: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int16]]:
-    bend = BENDS[group]
-    dt = np.rint(landmarks.dt * bend.rate).astype(np.int32)
-    bins = landmarks.bin + bend.shift
+    variant = VARIANTS[group]
+    dt = np.rint(landmarks.dt * variant.rate).astype(np.int32)
+    bins = landmarks.bin + variant.shift
     inside = (dt >= MIN_DT) & (dt <= MAX_DT) & (bins >= 0) & (bins < BINS)
     hashes = pack(bins[inside], landmarks.df[inside], dt[inside])
-    positions = ((landmarks.frame[inside] + late) * bend.rate).astype(np.float32)
+    positions = ((landmarks.frame[inside] + late) * variant.rate).astype(np.float32)
     return hashes, positions, np.full(len(hashes), group, np.int16)

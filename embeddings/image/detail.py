@@ -23,12 +23,12 @@ from embeddings.image.texture import (
 
 MIN_SHORT_SIDE_PX = 64
 MIN_TEXTURED_BLOCKS = 6
-MIN_TELLING_BLOCKS = 6
+MIN_DISTINCTIVE_BLOCKS = 6
 MIN_TEXTURED_SHARE = 0.02
 MIN_LEVELS = 4.0
 TWO_TONE_SHARE = 0.85  # of the pixels within 12 levels of the two commonest greys: ink on paper
 TEXT_PHOTO_SHARE = 0.06
-INK_LEVELS, LEAST_INK_LEVELS = 40, 8  # from the ground's grey
+INK_LEVELS, MIN_INK_LEVELS = 40, 8  # from the ground's grey
 # at most, as shares of the picture: small letters run together into words
 LETTER_HEIGHT, LETTER_WIDTH = 0.09, 0.3
 MIN_LETTERS, LETTER_INK_SHARE = 20, 0.4
@@ -54,7 +54,7 @@ def plain_content(grey: NDArray[np.uint8]) -> str | None:
     textured = textured_blocks(grey)
     if textured.sum() < max(MIN_TEXTURED_BLOCKS, MIN_TEXTURED_SHARE * textured.size):
         return "The picture is almost blank: too few parts of it have any structure."
-    if int(_telling(grey).sum()) < MIN_TELLING_BLOCKS:
+    if int(_distinctive(grey).sum()) < MIN_DISTINCTIVE_BLOCKS:
         return (
             "The picture is only gradients, edges and plain shapes: others like it cannot be"
             " told apart by pixels."
@@ -76,7 +76,7 @@ def plain_content(grey: NDArray[np.uint8]) -> str | None:
     return None
 
 
-def _telling(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def _distinctive(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Which blocks have corners, and look different when they are moved a little: a ring,
     however large, has none.
     """
@@ -95,7 +95,7 @@ def _is_lettering(grey: NDArray[np.uint8]) -> bool:
     # Dark ink, or ink half way to the other tone: coloured ink may be nearly as light as its paper.
     return any(
         _many_small_marks(away > levels)
-        for levels in {INK_LEVELS, max(LEAST_INK_LEVELS, abs(tone - ground) // 2)}
+        for levels in {INK_LEVELS, max(MIN_INK_LEVELS, abs(tone - ground) // 2)}
     )
 
 
