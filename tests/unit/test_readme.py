@@ -1,4 +1,4 @@
-"""The README says what the code does: every setting, command and route, and the two commands."""
+"""README and docs say what the code does: every setting, command, route and folder."""
 
 import re
 from pathlib import Path
@@ -12,11 +12,14 @@ from oracle.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+CONFIGURATION = ROOT / "docs" / "configuration.md"
+COMMANDS = (ROOT / "docs" / "cli.md").read_text()
+ROUTES = (ROOT / "docs" / "api.md").read_text()
 MARKER = re.compile(r"(<!-- settings: .*? -->\n)(.*?)(<!-- /settings -->)", re.DOTALL)
 
 
 def settings_table() -> str:
-    """The settings as a table; to renew it in the README run this file."""
+    """The settings as a table; to renew it run this file."""
     rows = ["| Variable | Default | |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
         if isinstance(field.default, BaseModel):
@@ -40,23 +43,42 @@ def row(variable: str, default: object, description: str | None) -> str:
 
 
 def test_every_setting_is_in_the_table() -> None:
-    found = MARKER.search(README)
+    found = MARKER.search(CONFIGURATION.read_text())
     assert found is not None
     assert found[2] == settings_table(), f"run: python {Path(__file__).relative_to(ROOT)}"
 
 
 def test_every_command_is_named() -> None:
     for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        if command.hidden:
+            continue
         names = [f"{name} {sub}" for sub in getattr(command, "commands", {})] or [name]
         for full in names:
-            assert re.search(rf"`(oracle )?{full}\b", README), full
+            assert re.search(rf"`(oracle )?{full}\b", COMMANDS), full
 
 
 def test_every_route_is_named() -> None:
     for module in (uploads, analyses, governance, health):
         for route in module.router.routes:
             path = re.sub(r"\{\w+\}", "{id}", route.path)  # type: ignore[attr-defined]
-            assert path in README, path
+            assert path in ROUTES, path
+
+
+def test_every_folder_is_on_the_map() -> None:
+    shown = README.partition("## Where things are")[2]
+    for package in ("oracle", "oracle/chain", "storage", "embeddings"):
+        for folder in (ROOT / package).iterdir():
+            if (folder / "__init__.py").exists() and package != "storage":
+                assert folder.name in shown, folder
+    for folder in ("contracts", "docker", "docs", "tests"):
+        assert f"\n{folder}/" in shown, folder
+
+
+def test_every_file_that_the_readme_names_exists() -> None:
+    for path in re.findall(r"`((?:oracle|storage|embeddings|contracts)/[\w/.]*)`", README):
+        assert (ROOT / path).exists(), path
+    for path in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / path).exists(), path
 
 
 def test_the_commands_of_the_readme_exist() -> None:
@@ -67,4 +89,5 @@ def test_the_commands_of_the_readme_exist() -> None:
 
 
 if __name__ == "__main__":
-    (ROOT / "README.md").write_text(MARKER.sub(lambda m: m[1] + settings_table() + m[3], README))
+    old = CONFIGURATION.read_text()
+    CONFIGURATION.write_text(MARKER.sub(lambda m: m[1] + settings_table() + m[3], old))
