@@ -15,8 +15,7 @@ from starlette.testclient import TestClient
 from support.blobs import content_files
 from support.economy import Economy
 
-from oracle.api import problems
-from oracle.api.pages import analysis as pages
+from oracle.api import pages, problems
 from oracle.api.routes import appeals, fraud
 from oracle.notices import webhooks
 from oracle.settings import Settings
@@ -33,8 +32,8 @@ def client(db: Database, database_dsn: str, tmp_path: Path) -> Iterator[TestClie
     settings = Settings(data_dir=tmp_path, database_url=database_dsn, fetch={"allow_private": True})
     app = FastAPI()
     problems.install(app)
-    for module in (fraud, appeals, pages):
-        app.include_router(module.router)
+    for router in (fraud.router, appeals.router, *pages.ROUTERS):
+        app.include_router(router)
     app.state.services = SimpleNamespace(
         settings=settings, db=db, blobs=LocalBlobs(tmp_path / "blobs")
     )
