@@ -239,7 +239,7 @@ def test_what_an_hour_has_in_common_with_itself_is_thinned_and_says_the_same(
     query = analyzer.fingerprint_blocks([at_rate(song)])
     whole = analyzer.match(query, reference)
     assert whole.scores["common_landmarks"] > 2000
-    monkeypatch.setattr("embeddings.audio.reference.MOST_HITS", 1000)
+    monkeypatch.setattr("embeddings.audio.reference.MAX_HITS", 1000)
     thinned = analyzer.match(query, reference)
     assert thinned.scores["common_landmarks"] == 1000 and thinned == analyzer.match(
         query, reference
