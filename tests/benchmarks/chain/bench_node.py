@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from integration.chain.chain_world import World, fresh_hash, make_world
-from integration.chain.test_quorum import Quorum
+from integration.chain.quorum_world import Quorum
 from support.anvil import AnvilNode, running_anvil
 from support.databases import FAST_SETTINGS, cloned_database, make_template
 
@@ -134,7 +134,7 @@ def recovery(bench: Bench, kills: int) -> list[float]:
     """Seconds from the start of a new process to the answer of the request its predecessor died
     over.
     """
-    script = Path(__file__).parents[2] / "integration" / "chain" / "node_process.py"
+    script = Path(__file__).parents[2] / "integration" / "chain" / "node" / "node_process.py"
     times = []
     with bench.databases(1) as (db,), tempfile.TemporaryDirectory() as folder:
         world = make_world(bench.anvil, db)

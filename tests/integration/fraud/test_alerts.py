@@ -2,8 +2,8 @@
 
 import psycopg
 import pytest
-from integration.creators.creators_world import Platform
-from integration.fraud.cases import DAY, NOW, POST, Case, signal
+from support.cases import DAY, NOW, POST, Case, signal
+from support.platform import Platform
 
 from oracle.appeals.errors import AccuserCannotDecide, InvalidEndDate, StepNotPossible
 from oracle.fraud import alert_appeals, alerts

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from integration.fraud.cases import DAY, Case, make_case
 from support.anvil import AnvilNode
+from support.cases import DAY, Case, make_case
 
 from oracle.chain.contracts import payments
 from oracle.chain.contracts.deploy import Officers, connect, deploy

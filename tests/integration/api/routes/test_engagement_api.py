@@ -1,0 +1,171 @@
+"""Events and base pay over HTTP: what is taken, what is refused, and what the answer says about
+both.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+from support.platform import Platform
+
+OPERATOR = {"Authorization": "Bearer operator"}
+POST = "0x" + "ab" * 32
+NOW = datetime.now(UTC)
+
+Sent = dict[str, Any]
+
+
+def an_event(number: int, kind: str = "like", **fields: Any) -> Sent:
+    sent: Sent = {"id": f"e-{number}", "kind": kind, "at": NOW.isoformat(), "account": "fan"}
+    if kind in ("view", "like", "save", "share", "comment"):
+        sent["post_id"] = POST
+    if kind == "view":
+        sent |= {"watch_s": 3.5, "video_s": 10}
+    return sent | fields
+
+
+def send(client: TestClient, *events: Sent, **headers: str) -> dict[str, Any]:
+    answer = client.post(
+        "/api/engagement", json={"events": list(events)}, headers=OPERATOR | headers
+    )
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_every_kind_of_event_is_taken_and_counts_once(
+    client: TestClient, platform: Platform
+) -> None:
+    events = [
+        an_event(
+            1,
+            "view",
+            user_agent="Mozilla/5.0",
+            referrer="https://Example.org/a/b/?user=7#x",
+            ip_hash="ab" * 8,
+        ),
+        an_event(2),
+        an_event(3, "save"),
+        an_event(4, "share"),
+        an_event(5, "follow", creator="alice"),
+        an_event(6, "comment", text_hash="cd" * 16, text_length=40),
+        an_event(7, "gift", creator="alice", value_minor=500),
+        an_event(8, "sign_up"),
+        an_event(9, "login"),
+    ]
+    first = send(client, *events)
+    assert (first["received"], first["stored"], first["duplicates"], first["rejected"]) == (
+        9,
+        9,
+        0,
+        {},
+    )
+    again = send(client, *events, an_event(10))
+    assert (again["stored"], again["duplicates"]) == (1, 9)
+    assert platform.rows(
+        "select watch_ms, length_ms, user_agent, referrer, encode(ip_hash, 'hex') from"
+        " engagement_events join engagement_agents a on a.id = agent_id join engagement_referrers"
+        " r on r.id = referrer_id"
+    ) == [(3_500, 10_000, "Mozilla/5.0", "example.org/a/b", "ab" * 8)]
+
+
+def test_one_bad_event_costs_nobody_the_others(client: TestClient, platform: Platform) -> None:
+    found = send(
+        client,
+        an_event(1),
+        an_event(2, "view", watch_s=-1),
+        an_event(3, at=(NOW + timedelta(hours=1)).isoformat()),
+        an_event(4, at=(NOW - timedelta(days=31)).isoformat()),
+        an_event(5, at=(NOW - timedelta(days=2)).isoformat()),
+        an_event(6, at="2026-11-20T10:00:00"),  # no time zone
+        an_event(7, "applause"),
+        an_event(8, account="a\x00b"),
+        {"nothing": True},
+        an_event(9, extra="field"),
+    )
+    assert (found["received"], found["stored"], found["late"]) == (10, 2, 1)
+    assert found["rejected"] == {"invalid": 6, "future": 1, "too_old": 1}
+    named = {
+        problem["index"]: (problem["code"], problem["detail"]) for problem in found["problems"]
+    }
+    assert set(named) == {1, 2, 3, 5, 6, 7, 8, 9}
+    assert named[1][0] == "invalid"
+    assert "watch_s" in named[1][1]
+    assert "clock" in named[2][1]
+    assert found["received"] == found["stored"] + found["duplicates"] + sum(
+        found["rejected"].values()
+    )
+    assert platform.rows("select count(*) from engagement_events") == [(2,)]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"events": 5}', b"\xff", b'{"events": ["a"'])
+def test_what_is_no_batch_is_a_problem_document(client: TestClient, body: bytes) -> None:
+    answer = client.post("/api/engagement", content=body, headers=OPERATOR)
+    assert (answer.status_code, answer.json()["code"]) == (422, "malformed_batch")
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_strangers_and_creators_cannot_report_views(client: TestClient, platform: Platform) -> None:
+    batch = {"events": [an_event(1)]}
+    assert client.post("/api/engagement", json=batch).json()["code"] == "not_allowed"
+    creator, shop = (
+        platform.key("for alice", ["upload"], creator="alice"),
+        platform.key("platform", ["upload"]),
+    )
+    refused = client.post("/api/engagement", json=batch, headers=bearer(creator))
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+    assert client.post("/api/engagement", json=batch, headers=bearer(shop)).json()["stored"] == 1
+    pay = {"earnings": [{"post_id": POST, "week": "2026-11-16", "base_minor": 1}]}
+    assert client.post("/api/earnings", json=pay, headers=bearer(shop)).status_code == 403
+
+
+def test_base_pay_is_announced_by_week(client: TestClient, platform: Platform) -> None:
+    signed, unsigned = platform.post(platform.creator("alice")), platform.post(None)
+
+    def announce(*lines: tuple[bytes, str, int]) -> dict[str, Any]:
+        body = {
+            "earnings": [
+                {"post_id": "0x" + p.hex(), "week": w, "base_minor": b} for p, w, b in lines
+            ]
+        }
+        found: dict[str, Any] = client.post("/api/earnings", json=body, headers=OPERATOR).json()
+        return found
+
+    found = announce(
+        (signed, "2026-11-18", 100),
+        (signed, "2026-11-16", 100),
+        (signed, "2026-11-23", 7),
+        (unsigned, "2026-11-16", 1),
+        (bytes(32), "2026-11-16", 1),
+    )
+    assert (found["new"], found["same"], found["changed"]) == (2, 1, 0)
+    assert [(p["index"], p["code"]) for p in found["problems"]] == [
+        (3, "unsigned_post"),
+        (4, "unknown_post"),
+    ]
+    assert platform.rows("select week::text, base_minor from earnings order by 1") == [
+        ("2026-11-16", 100),
+        ("2026-11-23", 7),
+    ]
+
+
+def test_a_platform_describes_its_posts(client: TestClient, platform: Platform) -> None:
+    post = platform.post(platform.creator("alice"), title="old", audience=5)
+    path = f"/api/posts/0x{post.hex()}"
+    assert client.put(path, json={"audience": 9}, headers=OPERATOR).status_code == 204
+    assert client.put(path, json={"title": "new"}, headers=OPERATOR).status_code == 204
+    assert platform.rows("select title, audience from posts") == [("new", 9)]
+    assert client.put(f"/api/posts/{POST}", json={}, headers=OPERATOR).status_code == 404
+
+
+def test_the_documentation_shows_the_events(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    text = json.dumps(document["paths"]["/api/engagement"]["post"]["requestBody"])
+    assert all(name in text for name in ("watch_s", "value_minor", "text_hash"))
+    assert "$ref" not in text
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}

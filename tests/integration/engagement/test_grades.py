@@ -1,0 +1,335 @@
+"""Grades from real rows: what counts, who is compared with whom, and when it is over."""
+
+import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from support.platform import NOW, Platform, after, event, watching
+
+from oracle.engagement import grades, grading
+from oracle.engagement.grading import Counts
+from oracle.rules.decision import Verdict
+from oracle.rules.payout import Grade, bonus_bps
+from storage.engagement import events as engagement
+from storage.engagement import exclusions as engagement_exclusions
+from storage.engagement import grades as engagement_grades
+from storage.engagement.exclusions import Exclusion
+from storage.engagement.grades import StoredGrade
+
+ALERT = UUID(int=9)
+
+
+def grade_of(platform: Platform, post_id: bytes) -> StoredGrade:
+    with platform.db.transaction() as conn:
+        found = engagement_grades.find_grade(conn, post_id)
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def peers(platform: Platform) -> list[bytes]:
+    """Forty posts of forty creators: post n is watched by 60 people to n/40 of its length, and n
+    of them save it.
+    """
+    posts = [platform.post(platform.creator(f"peer-{n}"), audience=500) for n in range(40)]
+    platform.happen(
+        *itertools.chain.from_iterable(
+            watching(post, 60, share=max(0.26, n / 40), saves=n) for n, post in enumerate(posts)
+        )
+    )
+    return posts
+
+
+def test_better_posts_get_better_grades_and_the_facts_say_why(
+    platform: Platform, peers: list[bytes]
+) -> None:
+    assert platform.tick().graded == 40
+    scores = [grade_of(platform, post).score_bps for post in peers]
+    assert scores == sorted(scores)
+    best = grade_of(platform, peers[-1])
+    assert best.status == "provisional"
+    assert best.final_at == NOW + timedelta(days=7)
+    assert best.facts["cohort"] == "video, 15 to 60 s, 100 to 1 000 followers"
+    assert best.facts["cohort_posts"] == 40
+    assert best.facts["raw"]["views"] == best.facts["qualified"]["views"] == 60
+    parts = {part["signal"]: part for part in best.facts["signals"]}
+    assert best.score_bps == sum(part["contribution_bps"] for part in parts.values())
+    assert parts["saves"]["count"] == 39
+    assert parts["saves"]["rank_bps"] == 10_000
+    assert parts["comments"]["rank_bps"] == 5_000  # nobody has any, so all are equal
+
+
+def test_a_grade_can_be_computed_again_from_what_is_stored(
+    platform: Platform, peers: list[bytes]
+) -> None:
+    platform.tick()
+    for post in peers[::7]:
+        kept = grade_of(platform, post)
+        with platform.db.transaction() as conn:
+            known = grades.load_baseline(engagement_grades.get_baseline(conn, kept.baseline_id))
+            policy = grades.rules_of(engagement_grades.get_policy(conn, kept.policy_version))
+        cohorts = grading.cohorts_of("video", 20_000, 500)
+        again = grading.score(Counts(**kept.facts["qualified"]), cohorts, known, policy)
+        assert (again.score_bps, str(again.grade)) == (kept.score_bps, kept.grade)
+
+
+def counts_after(
+    platform: Platform, post: bytes, *events: Any
+) -> tuple[dict[str, int], dict[str, int]]:
+    platform.happen(*events)
+    platform.tick()
+    ((raw, qualified),) = platform.rows(
+        "select raw, qualified from engagement_counts where post_id = %s", post
+    )
+    return raw, qualified
+
+
+def test_raw_and_qualified_counts_stand_beside_each_other(platform: Platform) -> None:
+    post = platform.post(platform.creator("alice"))
+    view = {"watch_ms": 20_000, "length_ms": 20_000}
+    raw, qualified = counts_after(
+        platform,
+        post,
+        event("view", post, account="fan", **view),
+        event("view", post, account="fan", **view),  # again
+        event("view", post, account="alice", **view),  # herself
+        event("view", post, device="tablet", **view),  # without an account
+        event("view", post, account="passer-by", watch_ms=4_999, length_ms=20_000),
+        event("view", post, account="half", watch_ms=5_000, length_ms=20_000),
+        event("view", post, **view),  # nobody at all
+        event("like", post, account="fan"),
+        event("like", post, account="fan"),
+        event("share", post, account="alice"),
+    )
+    assert (raw["views"], qualified["views"]) == (7, 3)
+    assert qualified["watched_bps"] == 10_000 + 10_000 + 2_500
+    assert (raw["likes"], qualified["likes"]) == (2, 1)
+    assert (raw["shares"], qualified["shares"]) == (1, 0)
+
+
+def test_a_short_clip_counts_from_half_of_it_and_a_picture_has_no_length(
+    platform: Platform,
+) -> None:
+    clip = platform.post(platform.creator("alice"))
+    _, qualified = counts_after(
+        platform, clip, event("view", clip, account="a", watch_ms=1_500, length_ms=3_000)
+    )
+    assert (qualified["views"], qualified["watched_bps"]) == (1, 5_000)
+    picture = platform.post(platform.creator("bob"), media_type="image")
+    _, qualified = counts_after(
+        platform, picture, event("view", picture, account="a", watch_ms=7_500)
+    )
+    assert (qualified["views"], qualified["watched_bps"]) == (1, 7_500)
+
+
+def test_real_comments_are_new_texts_by_different_people(platform: Platform) -> None:
+    post = platform.post(platform.creator("alice"))
+    said = [
+        ("a", b"1" * 8, 12),
+        ("a", b"2" * 8, 9),
+        ("b", b"1" * 8, 12),
+        ("c", b"3" * 8, 2),
+        ("alice", b"4" * 8, 20),
+    ]
+    raw, qualified = counts_after(
+        platform,
+        post,
+        *(
+            event(
+                "comment", post, account=who, text_hash=text, text_chars=chars, at=after(seconds=n)
+            )
+            for n, (who, text, chars) in enumerate(said)
+        ),
+    )
+    assert (raw["comments"], qualified["comments"]) == (5, 1)
+
+
+def test_a_grade_is_final_once_and_late_events_do_not_change_it(
+    platform: Platform, peers: list[bytes]
+) -> None:
+    platform.tick()
+    post = peers[0]
+    before = grade_of(platform, post)
+    platform.tick(after(days=7))
+    final = grade_of(platform, post)
+    assert (before.status, final.status) == ("provisional", "final")
+    # in time, but they come too late
+    platform.watched(post, 500, share=1.0, saves=500, at=after(days=1))
+    platform.tick(after(days=8))
+    assert grade_of(platform, post) == final
+    with platform.db.transaction() as conn:
+        history = engagement_grades.grade_history(conn, post)
+    assert [(row[1], row[2]) for row in history] == [
+        (final.grade, "final"),
+        (before.grade, "provisional"),
+    ]
+
+
+def test_events_after_the_last_day_do_not_count(platform: Platform, peers: list[bytes]) -> None:
+    platform.tick()
+    platform.watched(peers[3], 100, share=1.0, at=after(days=7, seconds=1))
+    platform.tick(after(days=6))
+    assert grade_of(platform, peers[3]).facts["raw"]["views"] == 60
+
+
+def test_an_exclusion_lowers_a_grade_and_a_won_appeal_reopens_a_final_one(
+    platform: Platform, peers: list[bytes]
+) -> None:
+    post = peers[39]
+    platform.tick()
+    honest = grade_of(platform, post)
+    with platform.db.transaction() as conn:
+        engagement_exclusions.exclude(
+            conn,
+            [
+                Exclusion("account", f"fan-{n}", "farm", post_id=post, alert_id=ALERT)
+                for n in range(50)
+            ],
+        )
+    platform.tick(after(days=7))
+    punished = grade_of(platform, post)
+    assert (
+        punished.status,
+        punished.facts["raw"]["views"],
+        punished.facts["qualified"]["views"],
+    ) == ("final", 60, 10)
+    assert punished.score_bps < honest.score_bps
+    with platform.db.transaction() as conn:
+        engagement_exclusions.lift(conn, ALERT)
+    platform.tick(after(days=8))
+    restored = grade_of(platform, post)
+    assert restored.status == "final"
+    assert restored.facts["qualified"] == honest.facts["qualified"]
+    assert restored.score_bps >= punished.score_bps
+    with platform.db.transaction() as conn:
+        assert (
+            engagement_grades.grade_history(conn, post)[0][4] == "views given back after an appeal"
+        )
+
+
+def test_views_that_are_given_back_are_paid_up(platform: Platform, peers: list[bytes]) -> None:
+    post = peers[39]
+    ((owner,),) = platform.rows("select creator_id from posts where post_id = %s", post)
+    platform.terms(post, final_at=NOW)
+    platform.earns(post, 10_000)
+    # What is usual is measured before the exclusion, and once more for the final grade, so his
+    # place among all is kept.
+    platform.tick()
+    with platform.db.transaction() as conn:
+        engagement_exclusions.exclude(
+            conn,
+            [
+                Exclusion("account", f"fan-{n}", "farm", post_id=post, alert_id=ALERT)
+                for n in range(58)
+            ],
+        )
+    platform.tick(after(days=7))
+    before = grade_of(platform, post)
+    assert (
+        platform.totals(owner).earned
+        == 10_000 + 10_000 * bonus_bps(Grade(before.grade), Verdict.ORIGINAL) // 10_000
+    )
+    with platform.db.transaction() as conn:
+        engagement_exclusions.lift(conn, ALERT)
+    platform.tick(after(days=7, minutes=1))
+    restored = grade_of(platform, post)
+    assert restored.grade < before.grade
+    right = 10_000 + 10_000 * bonus_bps(Grade(restored.grade), Verdict.ORIGINAL) // 10_000
+    assert platform.totals(owner).earned == right > 10_000
+    assert platform.tick(after(days=7, minutes=2)).booked == 0
+
+
+def test_new_rules_apply_to_what_is_published_from_then_on(platform: Platform) -> None:
+    with platform.db.transaction() as conn:
+        first = engagement_grades.get_policy(conn, 1)
+        strict = {"A": 9_900, "B": 9_800, "C": 9_700, "D": 5_000}
+        engagement_grades.add_policy(
+            conn,
+            engagement_grades.StoredPolicy(
+                2,
+                after(days=1),
+                first.weights_bps,
+                strict,
+                50,
+                5_000,
+                3,
+                30,
+                14,
+                "Stricter.",
+                "governor",
+            ),
+        )
+    old, new = (
+        platform.post(platform.creator(n), published=at)
+        for n, at in (("a", NOW), ("b", after(days=2)))
+    )
+    for post in (old, new):
+        platform.watched(post, 5, at=after(days=2))
+    platform.tick(after(days=3))
+    found = {post: grade_of(platform, post) for post in (old, new)}
+    assert [(g.policy_version, g.grade, g.score_bps) for g in found.values()] == [
+        (1, "C", 5_000),
+        (2, "D", 5_000),
+    ]
+    assert found[new].final_at == after(days=16)
+
+
+def test_events_that_are_just_coming_in_are_graded_afterwards(platform: Platform) -> None:
+    post = platform.post(platform.creator("alice"))
+    platform.happen(event("like", post, account="early"))
+    with platform.db.transaction() as conn:
+        engagement.add_events(conn, [event("like", post, account="late")])
+        platform.tick()  # sees the early one at most: the late one is not committed yet
+    platform.tick()
+    assert platform.rows("select qualified->>'likes' from engagement_counts") == [("2",)]
+
+
+def test_no_event_is_lost_between_those_who_send_and_those_who_grade(platform: Platform) -> None:
+    posts = [platform.post(platform.creator(f"c-{n}")) for n in range(4)]
+    sending = threading.Event()
+
+    def send(sender: int) -> None:
+        for n in range(40):
+            platform.happen(*(event("like", post, account=f"fan-{sender}-{n}") for post in posts))
+
+    def grade(_: int) -> None:
+        while not sending.is_set():
+            platform.tick()
+
+    with ThreadPoolExecutor(4) as pool:
+        graders = [pool.submit(grade, n) for n in range(2)]
+        for sender in [pool.submit(send, n) for n in range(2)]:
+            sender.result()
+        sending.set()
+        for grader in graders:
+            grader.result()
+    platform.tick()
+    assert (
+        platform.rows("select raw->>'likes', qualified->>'likes' from engagement_counts")
+        == [("80", "80")] * 4
+    )
+    assert platform.rows("select count(*) from engagement_changed") == [(0,)]
+
+
+def test_marks_of_posts_that_nobody_ever_registers_are_dropped(platform: Platform) -> None:
+    platform.happen(event("like", bytes(32), account="fan"))
+    platform.tick()
+    assert platform.rows("select count(*) from engagement_changed") == [(1,)]
+    platform.tick(datetime.now(UTC) + timedelta(days=91))
+    assert platform.rows("select count(*) from engagement_changed") == [(0,)]
+
+
+def test_the_length_is_what_viewers_reported(platform: Platform) -> None:
+    post = platform.post(platform.creator("alice"))
+    platform.happen(
+        *(
+            event("view", post, account=f"fan-{n}", watch_ms=9_000, length_ms=length)
+            for n, length in enumerate((30_000, 30_000, 30_000, 1, 86_400_000))
+        )
+    )
+    platform.tick()
+    assert platform.rows("select length_ms from posts where post_id = %s", post) == [(30_000,)]

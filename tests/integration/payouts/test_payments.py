@@ -1,0 +1,456 @@
+"""Money on a real database: what is due is paid once, what waits is settled once, and the ledger
+cannot be bent.
+"""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from support.platform import NOW, Platform, after
+
+from oracle.payouts import ledger as rules
+from oracle.payouts import payments
+from oracle.payouts.ledger import Bucket, Entry, Posting
+from storage.database import Connection
+from storage.ledger import freezes as ledger_freezes
+from storage.ledger import ledger
+from storage.ledger import posts as ledger_posts
+from storage.ledger import terms as ledger_terms
+from storage.ledger import views as ledger_views
+from storage.ledger.ledger import Unbalanced
+
+ALERT, SECOND_ALERT = UUID(int=1), UUID(int=2)
+
+
+def paid_copy(platform: Platform, *, final: bool) -> tuple[int, int, bytes]:
+    """A poster whose post copies a first creator's (60 %), and has earned 100.00 with an A."""
+    poster, first = platform.creator("poster"), platform.creator("first")
+    post = platform.post(poster)
+    platform.grade(post, "A")
+    platform.earns(post, 10_000)
+    platform.terms(post, "derivative", 6_000, first, final_at=NOW if final else after(days=3))
+    assert platform.run() == 1
+    return poster, first, post
+
+
+def test_a_copy_pays_the_original_to_the_cent(platform: Platform) -> None:
+    poster, first, post = paid_copy(platform, final=True)
+    mine, theirs = platform.totals(poster), platform.totals(first)
+    assert (mine.earned, mine.redirected_away, mine.available, mine.contested) == (
+        11_000,
+        6_600,
+        4_400,
+        0,
+    )
+    assert (theirs.earned, theirs.redirected_to_me, theirs.available) == (0, 6_600, 6_600)
+    ((facts,),) = platform.rows("select facts from ledger_transactions where post_id = %s", post)
+    assert (facts["grade"], facts["bonus_bps"], facts["redirect_bps"], facts["creditor"]) == (
+        "A",
+        1_000,
+        6_000,
+        "first",
+    )
+
+
+def test_nothing_is_paid_before_grade_and_verdict_are_there(platform: Platform) -> None:
+    post = platform.post(platform.creator("poster"))
+    platform.earns(post, 10_000)
+    assert platform.run() == 0
+    platform.terms(post)
+    assert platform.run() == 0
+    platform.grade(post, "A", status="provisional")
+    assert platform.run() == 0
+    with platform.db.transaction() as conn:
+        conn.execute("update grades set status = 'final'")
+    assert platform.run() == 1
+
+
+def test_a_week_is_paid_once_by_however_many_workers(platform: Platform) -> None:
+    poster = platform.creator("poster")
+    for n in range(12):
+        post = platform.post(poster)
+        platform.grade(post, "C")
+        platform.earns(post, 1_000 + n)
+        platform.terms(post)
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(lambda _: platform.run(), range(4))) == 12
+    assert platform.totals(poster).available == sum(range(1_000, 1_012))
+
+
+def test_a_post_that_cannot_be_paid_does_not_keep_others_waiting(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poster = platform.creator("poster")
+    posts = [platform.post(poster) for _ in range(3)]
+    for post in posts:
+        platform.grade(post, "B")
+        platform.terms(post)
+        platform.earns(post, 1_000)
+        platform.earns(post, 1_000, at=after(days=7))
+    book = ledger.book
+
+    def fail(
+        conn: Connection, kind: str, postings: list[Posting], facts: object, **about: Any
+    ) -> int:
+        number = book(conn, kind, postings, facts, **about)
+        assert about["post_id"] != posts[0], "a bug"
+        return number
+
+    monkeypatch.setattr(ledger, "book", fail)
+    assert platform.run() == 4
+    assert platform.rows(
+        "select count(*) from ledger_transactions where post_id = %s", posts[0]
+    ) == [(0,)]
+    for post in posts:
+        platform.grade(post, "A")
+    assert platform.run(after(days=1)) == 4  # corrections, too
+    monkeypatch.setattr(ledger, "book", book)
+    assert platform.run(after(days=1)) == 2
+    assert platform.totals(poster).earned == 6 * 1_200
+
+
+def test_two_that_announce_the_same_pay_at_once_both_succeed(platform: Platform) -> None:
+    poster = platform.creator("poster")
+    for _ in range(5):
+        post, ready = platform.post(poster), threading.Barrier(4)
+
+        def announce(_: int, post: bytes = post, ready: threading.Barrier = ready) -> str:
+            ready.wait()
+            return platform.earns(post, 100)
+
+        with ThreadPoolExecutor(4) as pool:
+            assert sorted(pool.map(announce, range(4))) == ["new", "same", "same", "same"]
+
+
+def test_announced_pay_can_be_changed_until_it_is_paid(platform: Platform) -> None:
+    post = platform.post(platform.creator("poster"))
+    assert [platform.earns(post, cents) for cents in (100, 100, 200)] == ["new", "same", "changed"]
+    platform.grade(post, "B")
+    platform.terms(post)
+    platform.run()
+    assert [platform.earns(post, cents) for cents in (200, 300)] == ["same", "paid"]
+    assert platform.earns(bytes(32), 1) == "unknown_post"
+    assert platform.earns(platform.post(None), 1) == "unsigned_post"
+
+
+def test_a_contested_share_goes_to_the_original_when_the_time_is_over(platform: Platform) -> None:
+    poster, first, _ = paid_copy(platform, final=False)
+    assert (platform.totals(poster).contested, platform.totals(first).available) == (6_600, 0)
+    assert platform.run(after(days=2)) == 0
+    assert platform.run(after(days=3)) == 1
+    assert platform.run(after(days=4)) == 0
+    mine = platform.totals(poster)
+    assert (mine.contested, mine.redirected_away, platform.totals(first).available) == (
+        0,
+        6_600,
+        6_600,
+    )
+
+
+def test_a_dispute_stops_the_clock_and_a_won_appeal_pays_back(platform: Platform) -> None:
+    poster, first, post = paid_copy(platform, final=False)
+    platform.terms(post, "derivative", 6_000, first, final_at=after(days=3), disputed=True)
+    assert platform.run(after(days=30)) == 0
+    platform.earns(post, 500, at=after(days=7))
+    # the next week is paid while the dispute goes on: its share waits, too
+    assert platform.run(after(days=30)) == 1
+    assert platform.totals(poster).contested == 6_600 + 330
+    platform.terms(post, "original", final_at=after(days=30), ruled=True, now=after(days=30))
+    mine = platform.totals(poster)
+    assert (mine.contested, mine.redirected_away, mine.available) == (0, 0, 11_000 + 550)
+    assert platform.totals(first).available == 0
+
+
+def test_a_frozen_post_earns_on_and_gets_it_all_when_the_alert_ends(platform: Platform) -> None:
+    poster = platform.creator("poster")
+    post = platform.post(poster)
+    platform.grade(post, "A")
+    platform.terms(post)
+    for alert, days in ((ALERT, 10), (SECOND_ALERT, 20)):
+        with platform.db.transaction() as conn:
+            payments.freeze(conn, alert, now=NOW, until=after(days=days), post_id=post)
+    platform.earns(post, 10_000)
+    platform.run()
+    assert (platform.totals(poster).frozen, platform.totals(poster).available) == (12_000, 0)
+    with platform.db.transaction() as conn:
+        payments.release(conn, ALERT, after(days=1))
+    assert platform.totals(poster).frozen == 12_000  # the other alert holds it still
+    assert platform.run(after(days=19)) == 0
+    assert platform.run(after(days=20)) == 1  # nobody decided: it ends by itself
+    assert (platform.totals(poster).frozen, platform.totals(poster).available) == (0, 12_000)
+
+
+def test_a_frozen_account_goes_on_earning_in_the_books(platform: Platform) -> None:
+    poster, _, post = paid_copy(platform, final=True)
+    with platform.db.transaction() as conn:
+        payments.freeze(conn, ALERT, now=NOW, until=after(days=5), creator_id=poster)
+    platform.earns(post, 1_000, at=after(days=7))
+    platform.run(after(days=4))
+    with platform.db.transaction() as conn:
+        assert ledger_freezes.is_account_frozen(conn, poster, after(days=4))
+        assert not ledger_freezes.is_account_frozen(conn, poster, after(days=5))
+    assert (platform.totals(poster).available, platform.totals(poster).frozen) == (4_400 + 440, 0)
+
+
+def test_a_grade_that_rose_is_paid_up_once_and_one_that_fell_costs_nothing(
+    platform: Platform,
+) -> None:
+    poster = platform.creator("poster")
+    better, worse = platform.post(poster), platform.post(poster)
+    for post in (better, worse):
+        platform.grade(post, "B")
+        platform.terms(post)
+        platform.earns(post, 9_999)
+    platform.run()
+    assert platform.totals(poster).earned == 2 * (9_999 + 999)
+    platform.grade(better, "A")
+    platform.grade(worse, "C")
+    assert platform.run(after(days=1)) == 1
+    assert platform.run(after(days=2)) == 0
+    assert platform.totals(poster).earned == 9_999 + 1_999 + 9_999 + 999
+
+
+def test_terms_follow_the_newest_decision_and_never_an_appeal(platform: Platform) -> None:
+    poster, first = platform.creator("poster"), platform.creator("first")
+    post = platform.post(poster)
+    original = add_work(platform, first)
+    platform.grade(post, "C")
+    platform.earns(post, 1_000)
+    add_decision(platform, post, "derivative", 5_000, original, NOW)
+    platform.run()
+    terms = platform.find_terms(post)
+    assert terms is not None
+    assert (terms.verdict, terms.redirect_bps, terms.creditor, terms.final_at) == (
+        "derivative",
+        5_000,
+        "first",
+        after(days=7),
+    )
+    # the same again: no new clock
+    add_decision(platform, post, "derivative", 5_000, original, after(days=1))
+    platform.run(after(days=1))
+    terms = platform.find_terms(post)
+    assert terms is not None
+    assert terms.final_at == after(days=7)
+    platform.terms(post, "original", final_at=after(days=2), ruled=True, now=after(days=2))
+    assert platform.totals(poster).available == 1_000
+    platform.earns(post, 2_000, at=after(days=7))
+    add_decision(platform, post, "derivative", 9_000, original, after(days=3))
+    platform.run(after(days=8))
+    assert platform.totals(poster).available == 3_000
+
+
+def test_a_repeat_that_cannot_decide_takes_no_redirect_away(platform: Platform) -> None:
+    poster, first = platform.creator("poster"), platform.creator("first")
+    post, original = platform.post(poster), add_work(platform, first)
+    platform.grade(post, "C")
+    platform.earns(post, 1_000)
+    add_decision(platform, post, "derivative", 5_000, original, NOW)
+    add_decision(platform, post, "undecided", 0, None, after(days=1))
+    platform.run(after(days=1))
+    terms = platform.find_terms(post)
+    assert terms is not None
+    assert (terms.verdict, terms.redirect_bps) == ("derivative", 5_000)
+    with platform.db.transaction() as conn:
+        assert ledger_posts.get_post(conn, post, after(days=1)).verdict == "derivative"
+    other = platform.post(poster)
+    add_decision(platform, other, "undecided", 0, None, NOW)
+    platform.grade(other, "C")
+    platform.earns(other, 1_000)
+    assert platform.run(after(days=1)) == 1  # without any other verdict it is paid as an original
+
+
+def test_an_appeal_settles_one_match_and_not_every_other(platform: Platform) -> None:
+    poster, accuser, robbed = (platform.creator(name) for name in ("poster", "accuser", "robbed"))
+    post, wrong, true = (
+        platform.post(poster),
+        add_work(platform, accuser),
+        add_work(platform, robbed),
+    )
+    platform.grade(post, "C")
+    platform.earns(post, 1_000)
+    appealed = add_decision(platform, post, "derivative", 5_000, wrong, NOW)
+    platform.run()
+    platform.terms(
+        post,
+        "original",
+        final_at=after(days=1),
+        ruled=True,
+        analysis_id=appealed,
+        now=after(days=1),
+    )
+    # the same again, and nothing found: it stays as it was ruled
+    for days, matched in ((2, wrong), (3, None)):
+        add_decision(
+            platform,
+            post,
+            "derivative" if matched else "original",
+            9_000,
+            matched,
+            after(days=days),
+        )
+        platform.earns(post, 1_000, at=after(days=7 * days))
+        platform.run(after(days=days))
+        terms = platform.find_terms(post)
+        assert terms is not None
+        assert (terms.verdict, terms.ruled) == ("original", True)
+    add_decision(platform, post, "derivative", 6_000, true, after(days=4))
+    platform.earns(post, 1_000, at=after(days=28))
+    platform.run(after(days=10))
+    terms = platform.find_terms(post)
+    assert terms is not None
+    assert (terms.verdict, terms.redirect_bps, terms.creditor, terms.ruled) == (
+        "derivative",
+        6_000,
+        "robbed",
+        False,
+    )
+    assert terms.final_at == after(days=17)  # and it can be disputed for as long as any other
+    assert platform.totals(poster).contested == 600
+
+
+def test_a_work_becomes_a_post_and_a_second_one_under_its_id_does_not(platform: Platform) -> None:
+    alice = platform.creator("alice")
+    work_id = add_work(platform, alice)
+    add_work(platform, alice, post_id=work_id.bytes * 2)
+    found = platform.rows("select post_id, creator_id, work_id, media_type, title from posts")
+    assert found == [(work_id.bytes * 2, alice, work_id, "image", "photo.png")]
+
+
+def test_a_post_that_is_appealed_before_it_earns_has_terms(platform: Platform) -> None:
+    poster, first = platform.creator("poster"), platform.creator("first")
+    post = platform.post(poster)
+    add_decision(platform, post, "derivative", 5_000, add_work(platform, first), NOW)
+    with platform.db.transaction() as conn:
+        assert ledger_terms.follow_analyses(conn, payments.DISPUTE_WINDOW, NOW) == 0
+        assert ledger_terms.follow_analyses(conn, payments.DISPUTE_WINDOW, NOW, posts=[post]) == 1
+    terms = platform.find_terms(post)
+    assert terms is not None
+    assert (terms.redirect_bps, terms.creditor_id) == (5_000, first)
+
+
+def test_what_waits_is_found_without_adding_up_all_that_ever_was(platform: Platform) -> None:
+    poster, _, post = paid_copy(platform, final=False)
+    other = platform.post(poster)
+    platform.grade(other, "C")
+    platform.terms(other)
+    with platform.db.transaction() as conn:
+        payments.freeze(conn, ALERT, now=NOW, until=after(days=5), post_id=other)
+    for week in (7, 14):
+        platform.earns(other, 500, at=after(days=week))
+    platform.run()
+    found = platform.rows("select bucket, post_id, amount_minor from ledger_waiting order by 1")
+    assert found == [("contested", post, 6_600), ("frozen", other, 1_000)]
+    assert found == platform.rows(
+        "select bucket, post_id, sum(amount_minor)::bigint from ledger_postings"
+        " where bucket in ('contested', 'frozen') group by 1, 2 order by 1"
+    )
+    with platform.db.transaction() as conn:
+        assert ledger.posts_waiting(conn, "frozen") == [other]
+    platform.run(after(days=6))
+    assert platform.rows("select * from ledger_waiting") == []
+
+
+def test_the_books_refuse_to_be_bent(platform: Platform) -> None:
+    poster, _, post = paid_copy(platform, final=True)
+    for statement in (
+        "update ledger_postings set amount_minor = amount_minor + 1",
+        "delete from ledger_transactions",
+        "truncate ledger_postings",
+    ):
+        with (
+            pytest.raises(psycopg.errors.RaiseException, match="only grows"),
+            platform.db.transaction() as conn,
+        ):
+            conn.execute(statement)
+    crooked = (
+        [Posting(poster, Bucket.AVAILABLE, Entry.BASE, 100)],
+        [
+            Posting(poster, Bucket.FROZEN, Entry.FREEZE, -5),
+            Posting(poster + 1, Bucket.AVAILABLE, Entry.FREEZE, 5),
+        ],
+    )
+    for postings in crooked:
+        with pytest.raises(Unbalanced), platform.db.transaction() as conn:
+            ledger.book(
+                conn,
+                "pay",
+                postings,
+                {},
+                week=ledger.week_of(NOW) + timedelta(7),
+                booked_at=NOW,
+                post_id=post,
+            )
+    assert platform.rows("select count(*), sum(amount_minor) from ledger_postings") == [(6, 0)]
+
+
+def test_the_weeks_show_what_still_waits_where_it_was_earned(platform: Platform) -> None:
+    poster, first, post = paid_copy(platform, final=False)
+    platform.earns(post, 1_000, at=after(days=7))
+    platform.run(after(days=1))
+    with platform.db.transaction() as conn:
+        before = ledger_views.weeks(conn, poster, ledger.week_of(NOW))
+    assert [(w.base, w.bonus, w.held) for w in before] == [
+        (10_000, 1_000, 6_600),
+        (1_000, 100, 660),
+    ]
+    platform.run(after(days=3))
+    with platform.db.transaction() as conn:
+        later = ledger_views.weeks(conn, poster, ledger.week_of(NOW))
+        theirs = ledger_views.weeks(conn, first, ledger.week_of(NOW))
+    assert [w.held for w in later] == [0, 0]
+    assert sum(w.redirected_away for w in later) == sum(w.redirected_to_me for w in theirs) == 7_260
+    assert sum(w.held for w in before) == 7_260
+
+
+def test_sql_and_python_sum_the_books_alike(platform: Platform) -> None:
+    poster, first, _ = paid_copy(platform, final=False)
+    platform.run(after(days=5))
+    for creator in (poster, first):
+        with platform.db.transaction() as conn:
+            lines = list(ledger_views.lines(conn, creator))
+        postings = [
+            Posting(creator, Bucket(x.bucket), Entry(x.entry), x.amount_minor) for x in lines
+        ]
+        found = rules.totals(creator, postings)
+        assert found.balances
+        assert vars(platform.totals(creator)) == {
+            name: getattr(found, name) for name in vars(platform.totals(creator))
+        }
+
+
+def add_work(platform: Platform, creator_id: int, post_id: bytes | None = None) -> UUID:
+    work_id = uuid4()
+    with platform.db.transaction() as conn:
+        conn.execute(
+            "insert into works (id, registration, registered_at, creator_id, post_id, media_type,"
+            " sha256, mime, size_bytes, blob_key, published_at, file_name) values (%s,"
+            " nextval('work_registration'), %s, %s, %s, 'image', %s, 'image/png', 1, 'k', %s,"
+            " 'photo.png')",
+            (work_id, NOW, creator_id, post_id or work_id.bytes * 2, bytes(32), NOW),
+        )
+    return work_id
+
+
+def add_decision(
+    platform: Platform,
+    post: bytes,
+    verdict: str,
+    redirect_bps: int,
+    matched: UUID | None,
+    decided_at: datetime,
+) -> UUID:
+    analysis_id = uuid4()
+    with platform.db.transaction() as conn:
+        conn.execute(
+            "insert into analyses (id, source, status, post_id, media_type, policy_version,"
+            " threshold_bps, base_redirect_bps, verdict, redirect_bps, matched_work_id,"
+            " decided_at) values (%s, 'upload', 'decided', %s, 'image', 1, 9500, 10000, %s, %s,"
+            " %s, %s)",
+            (analysis_id, post, verdict, redirect_bps, matched, decided_at),
+        )
+    return analysis_id
