@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.anvil import AnvilNode, running_anvil
-from support.databases import FAST_SETTINGS, cloned_database, make_template
+from support.databases import FAST_SETTINGS, cloned_database, make_template, server_folder
 from support.files import FileServer, new_file_server
 
 from oracle.chain.devnet import DevChain
@@ -14,8 +14,11 @@ from storage.embedded import EmbeddedPostgres
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    """One real Postgres for the whole run."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings=FAST_SETTINGS) as server:
+    """One real Postgres for the whole run of this process."""
+    with (
+        server_folder(tmp_path_factory.mktemp("postgres")) as folder,
+        EmbeddedPostgres(folder, settings=FAST_SETTINGS) as server,
+    ):
         yield server
 
 

@@ -1,9 +1,14 @@
 """Fresh databases in a second: clones of one migrated template (as procrastinate's tests do)."""
 
 import itertools
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import psutil
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -18,11 +23,30 @@ FAST_SETTINGS = {
     "full_page_writes": "off",
     "shared_buffers": "128MB",
     "maintenance_work_mem": "64MB",
-    "max_wal_size": "1GB",
+    "max_wal_size": "256MB",
     "max_connections": "100",
 }
 
+MEMORY = Path("/dev/shm")
+MEMORY_NEEDED = 2 * 1024**3
+
 _numbers = itertools.count(1)
+
+
+@contextmanager
+def server_folder(otherwise: Path) -> Iterator[Path]:
+    """A folder for a server's data: in memory if there is room, since every test copies a
+    database.
+    """
+    if not os.access(MEMORY, os.W_OK) or shutil.disk_usage(MEMORY).free < MEMORY_NEEDED:
+        yield otherwise
+        return
+    for left in MEMORY.glob("oracle-tests-*"):  # by a run that was killed
+        if not psutil.pid_exists(int(left.name.split("-")[2])):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"oracle-tests-{os.getpid()}-", dir=MEMORY))
+    yield folder
+    shutil.rmtree(folder)
 
 
 def make_template(server_dsn: str) -> str:
@@ -40,11 +64,9 @@ def cloned_database(server_dsn: str, template: str) -> Iterator[str]:
     """
     name = f"test_{next(_numbers)}"
     with psycopg.connect(server_dsn, autocommit=True) as conn:
-        conn.execute(
-            sql.SQL("create database {} template {}").format(
-                sql.Identifier(name), sql.Identifier(template)
-            )
-        )
+        # Copied as files: ten times faster than through the log, which is Postgres' own choice.
+        clone = sql.SQL("create database {} template {} strategy file_copy")
+        conn.execute(clone.format(sql.Identifier(name), sql.Identifier(template)))
         yield _dsn_of(server_dsn, name)
         conn.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
