@@ -26,23 +26,23 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         db = wiring.open_database(settings)
         blobs = wiring.open_store(settings, db)
-        kinds = wiring.make_kinds(settings)
+        handlers = wiring.make_handlers(settings)
         metrics = CollectorRegistry()
         metrics.register(NodeCollector(db))
         app.state.services = Services(
             settings,
             db,
             blobs,
-            wiring.make_intake(db, blobs, kinds),
+            wiring.make_intake(db, blobs, handlers),
             Checker(
                 db,
-                kinds,
+                handlers,
                 wiring.make_matcher(settings, db),
                 settings.matching.sound_ceiling_bps,
                 settings.matching.min_share_bps,
             ),
             wiring.make_fetcher(settings),
-            kinds,
+            handlers,
             metrics,
             wiring.make_till(settings),
         )

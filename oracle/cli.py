@@ -83,7 +83,7 @@ def worker() -> None:
     settings = Settings()
     wiring.configure_logging(settings)
     db = wiring.open_database(settings)
-    originality = wiring.make_originality(settings, db, wiring.make_kinds(settings))
+    originality = wiring.make_originality(settings, db, wiring.make_handlers(settings))
     run_worker(db.dsn, originality.analyse, settings.worker)
 
 
@@ -198,7 +198,8 @@ def index(
     wiring.configure_logging(settings)
     with running_database(settings) as db, _progress() as progress:
         backfill = Backfill(
-            db, wiring.make_intake(db, wiring.open_store(settings, db), wiring.make_kinds(settings))
+            db,
+            wiring.make_intake(db, wiring.open_store(settings, db), wiring.make_handlers(settings)),
         )
         taken, refused = backfill.take_in(folder, creator, progress)
         for file in refused:
@@ -251,9 +252,9 @@ def check(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=Fals
                 why = one.match.as_json()["reason"]
                 table.add_row(f"{one.match.similarity:.4f}", name, one.work.creator or "–", why)
             console.print(table if checked.judged else f"{file}: no earlier work came near.")
-            if checked.reading.too_plain:
-                console.print(f"  too plain to decide: {checked.reading.too_plain}")
-            console.print(f"  {checked.kind.certainty}", style="dim")
+            if checked.extraction.too_plain:
+                console.print(f"  too plain to decide: {checked.extraction.too_plain}")
+            console.print(f"  {checked.handler.certainty}", style="dim")
 
 
 @app.command()

@@ -32,10 +32,10 @@ from oracle.chain.rpc.new_heads import HeadWatcher
 from oracle.errors import ConfigurationError
 from oracle.fetch import Fetcher
 from oracle.jobs import Jobs
-from oracle.media.audio import Sounds
-from oracle.media.handler import MediaKinds
-from oracle.media.image import Pictures
-from oracle.media.video import Videos
+from oracle.media.audio import AudioHandler
+from oracle.media.handler import MediaHandlers
+from oracle.media.image import ImageHandler
+from oracle.media.video import VideoHandler
 from oracle.originality.analysis import Originality
 from oracle.originality.folder_match import FolderMatcher
 from oracle.originality.intake import Intake
@@ -122,7 +122,7 @@ def make_fetcher(settings: Settings) -> Fetcher:
     )
 
 
-def make_kinds(settings: Settings) -> MediaKinds:
+def make_handlers(settings: Settings) -> MediaHandlers:
     """Every kind of media that is decided on, with every channel whose weights are at hand."""
     pictures = ImageAnalyzer.load(
         clip=ClipWeights(path=settings.clip.weights, sha256=settings.clip.sha256)
@@ -141,9 +141,9 @@ def make_kinds(settings: Settings) -> MediaKinds:
     )
     most = settings.limits.candidates
     return {
-        "image": Pictures(pictures, decode_limits(settings), most),
-        "video": Videos(videos, most),
-        "audio": Sounds(sounds, most),
+        "image": ImageHandler(pictures, decode_limits(settings), most),
+        "video": VideoHandler(videos, most),
+        "audio": AudioHandler(sounds, most),
     }
 
 
@@ -152,9 +152,9 @@ def make_matcher(settings: Settings, db: Database) -> Matcher:
     return Matcher(db, settings.matching.pairs_off)
 
 
-def make_intake(db: Database, blobs: BlobStore, kinds: MediaKinds) -> Intake:
+def make_intake(db: Database, blobs: BlobStore, handlers: MediaHandlers) -> Intake:
     """The two ways in."""
-    return Intake(db, blobs, Jobs(db.dsn), kinds)
+    return Intake(db, blobs, Jobs(db.dsn), handlers)
 
 
 def open_store(settings: Settings, db: Database) -> BlobStore:
@@ -171,12 +171,12 @@ def open_store(settings: Settings, db: Database) -> BlobStore:
     return blobs
 
 
-def make_originality(settings: Settings, db: Database, kinds: MediaKinds) -> Originality:
+def make_originality(settings: Settings, db: Database, handlers: MediaHandlers) -> Originality:
     """The use case that the worker runs."""
     return Originality(
         db,
         open_store(settings, db),
-        kinds,
+        handlers,
         make_fetcher(settings),
         make_matcher(settings, db),
         sound_ceiling_bps=settings.matching.sound_ceiling_bps,
@@ -187,12 +187,12 @@ def make_originality(settings: Settings, db: Database, kinds: MediaKinds) -> Ori
 
 def make_folder_matcher(settings: Settings, db: Database) -> FolderMatcher:
     """Matches files by the production path, against the works of a database."""
-    return FolderMatcher(db, make_kinds(settings), make_matcher(settings, db))
+    return FolderMatcher(db, make_handlers(settings), make_matcher(settings, db))
 
 
 def make_auditor(settings: Settings, db: Database) -> Auditor:
     """Computes decisions again from stored facts."""
-    return Auditor(db, open_blobs(settings.blobs), make_kinds(settings))
+    return Auditor(db, open_blobs(settings.blobs), make_handlers(settings))
 
 
 def chain_account(settings: Settings) -> LocalAccount:

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
 
 from oracle.fetch import Fetcher
-from oracle.media.handler import MediaKinds
+from oracle.media.handler import MediaHandlers
 from oracle.originality.evidence import channel_state
 from oracle.originality.intake import Intake
 from oracle.originality.precheck import Checker
@@ -28,16 +28,18 @@ class Services:
     intake: Intake
     checker: Checker
     fetcher: Fetcher
-    kinds: MediaKinds
+    handlers: MediaHandlers
     metrics: CollectorRegistry
     till: Till
 
     @property
     def channels(self) -> Mapping[str, Mapping[str, Any]]:
-        """What each kind of media is compared by: by media type and channel."""
+        """What works are compared by: by media type and channel."""
         return {
-            kind.media_type: {name: channel_state(state) for name, state in kind.channels.items()}
-            for kind in self.kinds.values()
+            handler.media_type: {
+                name: channel_state(state) for name, state in handler.channels.items()
+            }
+            for handler in self.handlers.values()
         }
 
 

@@ -50,7 +50,7 @@ def add_attachment(
     blobs.put(path, key)
     with db.transaction() as conn:
         appeals.get(conn, appeal_id, lock=True)
-        works.lock_registration(conn)
+        works.lock_sequence(conn)
         # nothing referred to the same bytes, and they were swept away since they were put
         if not blobs.exists(key):
             blobs.put(path, key)

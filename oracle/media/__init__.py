@@ -1,3 +1,3 @@
-"""The kinds of media: each module joins an analyzer with its index, behind the one interface of
-`kind`.
+"""The media types: each module joins an analyzer with its index, behind the one interface of
+`handler`.
 """

@@ -16,7 +16,8 @@ from embeddings.audio.decode import probe_sound
 from embeddings.audio.match import AudioMatch
 from embeddings.audio.waveform import envelope
 from embeddings.channels import ChannelState
-from oracle.media.handler import Found, Progress, Query, Size, no_progress
+from embeddings.video.sound import SoundFingerprint
+from oracle.media.handler import Candidate, Progress, Query, Size, no_progress
 from storage.database import Connection, Database
 from storage.search import images
 from storage.search.sounds import index as sound_index
@@ -25,14 +26,14 @@ from storage.works.works import Work
 
 # A minute of sound at a time is in memory, some tens of megabytes with its spectrogram: a few at a
 # time are enough.
-READING = threading.BoundedSemaphore(2)
+EXTRACTING = threading.BoundedSemaphore(2)
 OWN = 5  # candidates of the creator's own, beside those of others
 PREVIEW = (800, 200)  # pixels
 INK, PAPER, MARK = (38, 84, 124), (255, 255, 255), (200, 60, 40)
 
 
 @dataclass(frozen=True)
-class SoundReading:
+class AudioExtraction:
     """A sound's fingerprint."""
 
     fingerprint: AudioFingerprint
@@ -46,17 +47,17 @@ class SoundReading:
         return self.fingerprint.notes
 
     def as_json(self) -> dict[str, Any]:
-        made = self.fingerprint
+        fingerprint = self.fingerprint
         return {
-            "duration_s": round(made.duration_s, 3),
-            "sounding_s": round(made.sounding_s, 3),
-            "landmarks": len(made.hashes),
-            "keys": len(made.keys),
+            "duration_s": round(fingerprint.duration_s, 3),
+            "sounding_s": round(fingerprint.sounding_s, 3),
+            "landmarks": len(fingerprint.hashes),
+            "keys": len(fingerprint.keys),
         }
 
 
 @dataclass(frozen=True)
-class SoundFound:
+class AudioCandidate:
     """An earlier work whose sound agrees with the query on an offset."""
 
     work_id: UUID
@@ -68,8 +69,8 @@ class SoundFound:
         return {"found_by": list(self.found_by), "votes": self.votes, "score": round(self.score, 2)}
 
 
-class Sounds:
-    """The kind "audio"."""
+class AudioHandler:
+    """Handles the media type "audio"."""
 
     media_type = "audio"
 
@@ -84,24 +85,26 @@ class Sounds:
         seconds = probe_sound(path, self._analyzer.limits)
         return Size(duration_ms=round(1000 * seconds) if seconds is not None else None)
 
-    def read(
+    def extract(
         self, path: Path, progress: Progress = no_progress, *, search: bool = True
-    ) -> SoundReading:
+    ) -> AudioExtraction:
         def decoding(done_s: float, total_s: float | None) -> None:
             progress("decoding", round(done_s), max(round(total_s or done_s), 1))
 
-        with READING:
+        with EXTRACTING:
             progress("decoding", 0, 1)
-            return SoundReading(self._analyzer.fingerprint(path, decoding, search=search))
+            return AudioExtraction(self._analyzer.fingerprint(path, decoding, search=search))
 
-    def make_visible(self, conn: Connection, work: Work, reading: SoundReading) -> None:
+    def make_visible(self, conn: Connection, work: Work, extraction: AudioExtraction) -> None:
         sound_index.make_audible(
-            conn, work, None if reading.too_plain else as_stored(reading.fingerprint)
+            conn, work, None if extraction.too_plain else as_stored(extraction.fingerprint)
         )
 
-    def search(self, conn: Connection, reading: SoundReading, query: Query) -> Sequence[SoundFound]:
-        keys = reading.fingerprint.keys
-        candidates = sound_index.look_up(
+    def search(
+        self, conn: Connection, extraction: AudioExtraction, query: Query
+    ) -> Sequence[AudioCandidate]:
+        keys = extraction.fingerprint.keys
+        hits = sound_index.look_up(
             conn,
             SoundQuery(keys.hashes, keys.positions, keys.groups),
             before=query.before,
@@ -109,37 +112,39 @@ class Sounds:
             most=self._max_candidates,
             own=OWN,
         )
-        found = [SoundFound(c.work_id, ("landmarks",), c.votes, c.score) for c in candidates]
-        known = {one.work_id for one in found}
+        candidates = [
+            AudioCandidate(hit.work_id, ("landmarks",), hit.votes, hit.score) for hit in hits
+        ]
+        known = {candidate.work_id for candidate in candidates}
         same = images.same_bytes(conn, query.sha256, query.before)
         return [
-            SoundFound(work_id, ("sha256",)) for work_id in same if work_id not in known
-        ] + found
+            AudioCandidate(work_id, ("sha256",)) for work_id in same if work_id not in known
+        ] + candidates
 
     def verify(
         self,
         db: Database,
-        reading: SoundReading,
-        found: Sequence[Found],
+        extraction: AudioExtraction,
+        candidates: Sequence[Candidate],
         progress: Progress = no_progress,
-    ) -> Iterator[tuple[Found, AudioMatch]]:
+    ) -> Iterator[tuple[Candidate, AudioMatch]]:
         # The index says who, not where: it thins what it has in common with a query, and holds
         # other works tomorrow. From the two fingerprints alone the same match comes out whenever it
-        # is asked again.
+        # is verified again.
         with db.transaction() as conn:
             references = sound_index.find_references(
-                conn, [candidate.work_id for candidate in found]
+                conn, [candidate.work_id for candidate in candidates]
             )
-        for done, candidate in enumerate(found):
-            progress("verifying", done, len(found))
+        for done, candidate in enumerate(candidates):
+            progress("verifying", done, len(candidates))
             if candidate.work_id in references:
                 yield (
                     candidate,
-                    self._analyzer.match(reading.fingerprint, references[candidate.work_id]),
+                    self._analyzer.match(extraction.fingerprint, references[candidate.work_id]),
                 )
 
-    def find_again(self, match: Mapping[str, Any]) -> SoundFound:
-        return SoundFound(UUID(match["work"]["id"]))
+    def candidate_from(self, match: Mapping[str, Any]) -> AudioCandidate:
+        return AudioCandidate(UUID(match["work"]["id"]))
 
     def preview(self, path: Path, at_ms: int = 0) -> Image.Image:
         """The sound's envelope over time, with a mark at a moment of it."""
@@ -157,6 +162,11 @@ class Sounds:
         return picture
 
 
-def as_stored(made: AudioFingerprint) -> StoredSound:
+def as_stored(fingerprint: SoundFingerprint) -> StoredSound:
     """What the index keeps of a fingerprint."""
-    return StoredSound(made.hashes, made.frames, made.reference, round(1000 * made.duration_s))
+    return StoredSound(
+        fingerprint.hashes,
+        fingerprint.frames,
+        fingerprint.reference,
+        round(1000 * fingerprint.duration_s),
+    )

@@ -1,6 +1,6 @@
-"""What the oracle needs of one kind of media.
+"""What the oracle needs of one media type.
 
-The use case, the bulk matcher and the audit know no more than this.
+Judge, use case and folder match know no more than this.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,21 +15,20 @@ from embeddings.channels import ChannelState
 from storage.database import Connection, Database
 from storage.works.works import Work
 
-EVERYTHING = 2**63 - 1  # larger than any place in the order: search all works
+EVERYTHING = 2**63 - 1  # larger than any sequence number: search all works
 
-# Told the stage ("decoding", "fingerprinting", "verifying"), how much is done, and of how much.
+# Called with the stage ("decoding", "fingerprinting", "verifying"), how much is done, and of how
+# much.
 Progress = Callable[[str, int, int], None]
 
 
 def no_progress(_stage: str, _done: int, _total: int) -> None:
-    """For callers that nobody watches."""
+    """For callers that show no progress."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """What a look at a file tells: pixels of a picture, milliseconds of what takes time; None
-    where neither.
-    """
+    """Pixels of a picture, milliseconds of what takes time; None where there are none."""
 
     width: int | None = None
     height: int | None = None
@@ -38,9 +37,9 @@ class Size:
 
 @dataclass(frozen=True)
 class Query:
-    """Whose work is looked up, and where in the order of all works it stands.
+    """The work that is looked up: its content, creator and sequence number.
 
-    Only earlier ones are looked at.
+    Only earlier works are searched.
     """
 
     sha256: bytes
@@ -49,8 +48,10 @@ class Query:
     post_id: bytes | None = None
 
 
-class Reading(Protocol):
-    """Everything that was read of one file: what is stored of it and what is searched with."""
+class Extraction(Protocol):
+    """Everything that was extracted from one file: what is stored of it and what is searched
+    with.
+    """
 
     @property
     def too_plain(self) -> str | None:
@@ -58,15 +59,15 @@ class Reading(Protocol):
 
     @property
     def notes(self) -> Sequence[str]:
-        """What a person should know of how it was read ("the file is cut short after 12 s")."""
+        """What a person should know of the extraction ("the file is cut short after 12 s")."""
 
     def as_json(self) -> dict[str, Any]:
-        """Facts of the reading for the evidence: views or keyframes or landmarks, how many and
-        which.
+        """Facts of the extraction for the evidence: views or keyframes or landmarks, how many
+        and which.
         """
 
 
-class Found(Protocol):
+class Candidate(Protocol):
     """A candidate: it came out of an index and is not yet evidence."""
 
     @property
@@ -74,7 +75,7 @@ class Found(Protocol):
         """The earlier work."""
 
     def as_json(self) -> dict[str, Any]:
-        """By which index it was found, and how near."""
+        """Which index returned it, and how near it is."""
 
 
 class MediaMatch(Protocol):
@@ -102,11 +103,11 @@ class MediaMatch(Protocol):
         """
 
 
-R = TypeVar("R", bound=Reading)
+E = TypeVar("E", bound=Extraction)
 
 
-class MediaKind(Protocol[R]):
-    """One kind of media, with its analyzer and its index."""
+class MediaHandler(Protocol[E]):
+    """One media type, with its analyzer and its index."""
 
     media_type: str
     channels: Mapping[str, ChannelState]
@@ -117,29 +118,33 @@ class MediaKind(Protocol[R]):
     def inspect(self, path: Path) -> Size:
         """Decode enough of a file to know that it can be read. Raises: EmbeddingError."""
 
-    def read(self, path: Path, progress: Progress = no_progress, *, search: bool = True) -> R:
+    def extract(self, path: Path, progress: Progress = no_progress, *, search: bool = True) -> E:
         """Decode and fingerprint a file.
 
         Args: search: whether it will be looked up; without, what only a query needs is left out.
         Raises: EmbeddingError.
         """
 
-    def make_visible(self, conn: Connection, work: Work, reading: R) -> None:
+    def make_visible(self, conn: Connection, work: Work, extraction: E) -> None:
         """Put the work where later ones find it; once, however often it is called."""
 
-    def search(self, conn: Connection, reading: R, query: Query) -> Sequence[Found]:
+    def search(self, conn: Connection, extraction: E, query: Query) -> Sequence[Candidate]:
         """What the indexes return and is worth verifying, best first."""
 
     def verify(
-        self, db: Database, reading: R, found: Sequence[Found], progress: Progress = no_progress
-    ) -> Iterable[tuple[Found, MediaMatch]]:
-        """Judge candidates in their order; those whose fingerprint is gone are left out.
+        self,
+        db: Database,
+        extraction: E,
+        candidates: Sequence[Candidate],
+        progress: Progress = no_progress,
+    ) -> Iterable[tuple[Candidate, MediaMatch]]:
+        """Verify candidates in their order; those whose fingerprint is gone are left out.
 
         Raises: DatabaseUnavailable, BadProxy.
         """
 
-    def find_again(self, match: Mapping[str, Any]) -> Found:
-        """The candidate behind a match of the evidence, to verify it once more."""
+    def candidate_from(self, match: Mapping[str, Any]) -> Candidate:
+        """The candidate behind a match of the evidence, to verify it again."""
 
     def preview(self, path: Path, at_ms: int = 0) -> Image:
         """A picture of the work for people: itself, its frame at a moment, the shape of its
@@ -147,4 +152,4 @@ class MediaKind(Protocol[R]):
         """
 
 
-MediaKinds = Mapping[str, MediaKind[Any]]
+MediaHandlers = Mapping[str, MediaHandler[Any]]

@@ -13,12 +13,11 @@ from embeddings.channels import ChannelState
 from embeddings.image.analyzer import ImageAnalyzer, ImageFingerprint
 from embeddings.image.decode import DecodeLimits, decode_image
 from embeddings.image.match import ImageMatch
-from oracle.media.handler import Found, Progress, Query, Size, no_progress
-from oracle.media.shortlist import nominate
+from oracle.media.handler import Candidate, Progress, Query, Size, no_progress
+from oracle.media.shortlist import shortlist
 from storage.database import Connection, Database
 from storage.search import images
-from storage.search import images as matches
-from storage.search.images import Candidate, View
+from storage.search.images import ImageCandidate, View
 from storage.works.works import Work
 
 # A picture at the limit takes several hundred megabytes while it is decoded: a few at a time are
@@ -27,7 +26,7 @@ DECODING = threading.BoundedSemaphore(2)
 
 
 @dataclass(frozen=True)
-class PictureReading:
+class ImageExtraction:
     """A picture's fingerprint and what was noted while it was decoded."""
 
     fingerprint: ImageFingerprint
@@ -41,8 +40,8 @@ class PictureReading:
         return {"views": [view.name for view in self.fingerprint.query_views]}
 
 
-class Pictures:
-    """The kind "image"."""
+class ImageHandler:
+    """Handles the media type "image"."""
 
     media_type = "image"
 
@@ -59,60 +58,64 @@ class Pictures:
             picture = decode_image(path, self._limits)
         return Size(picture.width, picture.height)
 
-    def read(
+    def extract(
         self, path: Path, progress: Progress = no_progress, *, search: bool = True
-    ) -> PictureReading:
+    ) -> ImageExtraction:
         progress("decoding", 0, 1)
         picture = decode_image(path, self._limits)
         progress("fingerprinting", 0, 1)
-        return PictureReading(
+        return ImageExtraction(
             self._analyzer.fingerprint(picture, search=search), tuple(picture.notes)
         )
 
-    def make_visible(self, conn: Connection, work: Work, reading: PictureReading) -> None:
-        made = reading.fingerprint
+    def make_visible(self, conn: Connection, work: Work, extraction: ImageExtraction) -> None:
+        fingerprint = extraction.fingerprint
         images.make_visible(
             conn,
             work,
-            phash=made.phash,
-            phash_quality=made.phash_quality,
-            proxy=made.proxy,
-            embeddings=made.embeddings,
+            phash=fingerprint.phash,
+            phash_quality=fingerprint.phash_quality,
+            proxy=fingerprint.proxy,
+            embeddings=fingerprint.embeddings,
         )
 
     def search(
-        self, conn: Connection, reading: PictureReading, query: Query
-    ) -> Sequence[Candidate]:
+        self, conn: Connection, extraction: ImageExtraction, query: Query
+    ) -> Sequence[ImageCandidate]:
         views = [
-            View(view.name, view.phash, view.embeddings) for view in reading.fingerprint.query_views
+            View(view.name, view.phash, view.embeddings)
+            for view in extraction.fingerprint.query_views
         ]
-        found = matches.find_candidates(
+        candidates = images.find_candidates(
             conn, views, sha256=query.sha256, before=query.before, creator_id=query.creator_id
         )
-        return nominate(found, self._max_candidates)
+        return shortlist(candidates, self._max_candidates)
 
     def verify(
         self,
         db: Database,
-        reading: PictureReading,
-        found: Sequence[Found],
+        extraction: ImageExtraction,
+        candidates: Sequence[Candidate],
         progress: Progress = no_progress,
-    ) -> Iterator[tuple[Found, ImageMatch]]:
+    ) -> Iterator[tuple[Candidate, ImageMatch]]:
         with db.transaction() as conn:
             frames = [
-                candidate.frame_ms if isinstance(candidate, Candidate) else 0 for candidate in found
+                candidate.frame_ms if isinstance(candidate, ImageCandidate) else 0
+                for candidate in candidates
             ]
-            proxies = matches.find_proxies(conn, [candidate.work_id for candidate in found], frames)
-        for done, candidate in enumerate(found):
-            progress("verifying", done, len(found))
+            proxies = images.find_proxies(
+                conn, [candidate.work_id for candidate in candidates], frames
+            )
+        for done, candidate in enumerate(candidates):
+            progress("verifying", done, len(candidates))
             if candidate.work_id in proxies:
                 yield (
                     candidate,
-                    self._analyzer.verify(reading.fingerprint, proxies[candidate.work_id]),
+                    self._analyzer.verify(extraction.fingerprint, proxies[candidate.work_id]),
                 )
 
-    def find_again(self, match: Mapping[str, Any]) -> Candidate:
-        return Candidate(UUID(match["work"]["id"]), frame_ms=match.get("frame_ms", 0))
+    def candidate_from(self, match: Mapping[str, Any]) -> ImageCandidate:
+        return ImageCandidate(UUID(match["work"]["id"]), frame_ms=match.get("frame_ms", 0))
 
     def preview(self, path: Path, _at_ms: int = 0) -> Image.Image:
         with DECODING:

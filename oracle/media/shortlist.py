@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from storage.search.images import Candidate
+from storage.search.images import ImageCandidate
 
 UNRANKED = 10**6
 
 
-def nominate(candidates: Sequence[Candidate], limit: int) -> list[Candidate]:
+def shortlist(candidates: Sequence[ImageCandidate], limit: int) -> list[ImageCandidate]:
     """The best `limit` candidates, best first; the order of the input is irrelevant.
 
     Works with the same bytes come first. The others are ranked by each channel, and their best rank
@@ -23,13 +23,13 @@ def nominate(candidates: Sequence[Candidate], limit: int) -> list[Candidate]:
         with_model = [c for c in candidates if model in c.cosines]
         _add_ranks(ranks, sorted(with_model, key=lambda c: (-c.cosines[model], str(c.work_id))))
 
-    def order(candidate: Candidate) -> tuple[bool, list[int], str]:
+    def order(candidate: ImageCandidate) -> tuple[bool, list[int], str]:
         ranked = sorted(ranks[candidate.work_id]) or [UNRANKED]
         return ("sha256" not in candidate.found_by, ranked, str(candidate.work_id))
 
     return sorted(candidates, key=order)[:limit]
 
 
-def _add_ranks(ranks: dict[UUID, list[int]], ranked: Sequence[Candidate]) -> None:
+def _add_ranks(ranks: dict[UUID, list[int]], ranked: Sequence[ImageCandidate]) -> None:
     for rank, candidate in enumerate(ranked):
         ranks[candidate.work_id].append(rank)

@@ -20,16 +20,17 @@ from embeddings.video.fingerprint import ReferenceVideo, VideoFingerprint
 from embeddings.video.match import VideoMatch
 from embeddings.video.nominate import Hit, nominate
 from embeddings.video.sound import SoundMatch
-from oracle.media.handler import Found, Progress, Query, Size, no_progress
+from oracle.media.audio import as_stored
+from oracle.media.handler import Candidate, Progress, Query, Size, no_progress
 from storage.database import Connection, Database
 from storage.search import images, videos
 from storage.search.sounds import index as sound_index
-from storage.search.sounds.index import SoundQuery, StoredSound
+from storage.search.sounds.index import SoundQuery
 from storage.search.videos import FrameQuery, FrameTable, StoredFrame
 from storage.works.works import Work
 
-# A long video holds up to 300 frames of 440 KB while it is read: a few at a time are enough.
-READING = threading.BoundedSemaphore(2)
+# A long video holds up to 300 frames of 440 KB while it is decoded: a few at a time are enough.
+EXTRACTING = threading.BoundedSemaphore(2)
 SOUND = "landmarks"
 # candidates, the best ones, whose likeliest frames are compared though no stretch stands out
 PROBED = 2
@@ -38,7 +39,7 @@ NO_PICTURES = ReferenceVideo(0.0, 1.0, np.zeros(0), np.zeros(0), np.zeros((0, 32
 
 
 @dataclass(frozen=True)
-class VideoReading:
+class VideoExtraction:
     """A video's fingerprint."""
 
     fingerprint: VideoFingerprint
@@ -52,21 +53,21 @@ class VideoReading:
         return self.fingerprint.notes
 
     def as_json(self) -> dict[str, Any]:
-        made = self.fingerprint
+        video = self.fingerprint
         return {
-            "views": sorted({view.name for frame in made.frames for view in frame.views}),
-            "duration_s": round(made.duration_s, 3),
-            "interval_s": made.interval_s,
-            "keyframes": len(made.frames),
-            "content_s": round(made.content_s, 3),
-            "plain_frames": made.plain_frames,
-            "plain_s": round(made.plain_s, 3),
-            "sound": made.sound is not None,
+            "views": sorted({view.name for frame in video.frames for view in frame.views}),
+            "duration_s": round(video.duration_s, 3),
+            "interval_s": video.interval_s,
+            "keyframes": len(video.frames),
+            "content_s": round(video.content_s, 3),
+            "plain_frames": video.plain_frames,
+            "plain_s": round(video.plain_s, 3),
+            "sound": video.sound is not None,
         }
 
 
 @dataclass(frozen=True)
-class VideoFound:
+class VideoCandidate:
     """A work that the index returned for frames of a video; alike: how many of them, weighted by
     how much.
     """
@@ -86,8 +87,8 @@ class VideoFound:
         }
 
 
-class Videos:
-    """The kind "video"."""
+class VideoHandler:
+    """Handles the media type "video"."""
 
     media_type = "video"
 
@@ -100,94 +101,98 @@ class Videos:
 
     def inspect(self, path: Path) -> Size:
         facts = probe_video(path, self._analyzer.limits)
-        known = facts.duration_s
-        return Size(facts.width, facts.height, round(1000 * known) if known is not None else None)
+        seconds = facts.duration_s
+        return Size(
+            facts.width, facts.height, round(1000 * seconds) if seconds is not None else None
+        )
 
-    def read(
+    def extract(
         self, path: Path, progress: Progress = no_progress, *, search: bool = True
-    ) -> VideoReading:
-        with READING:
-            made = self._analyzer.fingerprint(
+    ) -> VideoExtraction:
+        with EXTRACTING:
+            fingerprint = self._analyzer.fingerprint(
                 path,
                 lambda stage, done, total: progress(stage, round(done), max(round(total), 1)),
                 search=search,
             )
-        return VideoReading(made)
+        return VideoExtraction(fingerprint)
 
-    def make_visible(self, conn: Connection, work: Work, reading: VideoReading) -> None:
-        made = reading.fingerprint
+    def make_visible(self, conn: Connection, work: Work, extraction: VideoExtraction) -> None:
+        video = extraction.fingerprint
         stored = [
             StoredFrame(
                 f.frame_ms, round(1000 * f.span_s), f.phash, f.phash_quality, f.proxy, f.embeddings
             )
-            for f in made.frames
+            for f in video.frames
         ]
         added = videos.add_video(
             conn,
             work,
             stored,
-            duration_ms=round(1000 * made.duration_s),
-            interval_ms=round(1000 * made.interval_s),
-            plain_ms=round(1000 * made.plain_s),
+            duration_ms=round(1000 * video.duration_s),
+            interval_ms=round(1000 * video.interval_s),
+            plain_ms=round(1000 * video.plain_s),
         )
 
-        if added and made.sound is not None and made.sound.too_plain is None:
-            sound = made.sound
-            duration_ms = round(1000 * sound.duration_s)
-            sound_index.add_sound(
-                conn, work, StoredSound(sound.hashes, sound.frames, sound.reference, duration_ms)
-            )
+        if added and video.sound is not None and video.sound.too_plain is None:
+            sound_index.add_sound(conn, work, as_stored(video.sound))
 
-    def search(self, conn: Connection, reading: VideoReading, query: Query) -> Sequence[VideoFound]:
-        asked = [
+    def search(
+        self, conn: Connection, extraction: VideoExtraction, query: Query
+    ) -> Sequence[VideoCandidate]:
+        queries = [
             FrameQuery(at, view.name, view.phash, view.embeddings)
-            for at, frame in enumerate(reading.fingerprint.frames)
+            for at, frame in enumerate(extraction.fingerprint.frames)
             for view in frame.views
         ]
         hits = videos.find_frame_candidates(
-            conn, asked, before=query.before, creator_id=query.creator_id
+            conn, queries, before=query.before, creator_id=query.creator_id
         )
         ranked = nominate(
             (Hit(h.query_frame, h.work_id, h.channel, h.distance) for h in hits),
             self._max_candidates,
         )
-        found = {
-            work_id: VideoFound(work_id, ("sha256",))
+        candidates = {
+            work_id: VideoCandidate(work_id, ("sha256",))
             for work_id in images.same_bytes(conn, query.sha256, query.before)
         }
         for nominee in ranked:
-            known = found.get(nominee.work) or VideoFound(nominee.work)
-            found[nominee.work] = replace(
+            known = candidates.get(nominee.work) or VideoCandidate(nominee.work)
+            candidates[nominee.work] = replace(
                 known,
                 found_by=(*known.found_by, *nominee.channels),
                 alike=nominee.alike,
                 nearest=nominee.nearest,
             )
-        for work_id in self._heard(conn, reading, query):
-            known = found.get(work_id) or VideoFound(work_id)
-            found[work_id] = replace(known, found_by=(*known.found_by, SOUND))
-        return [replace(one, probed=number < PROBED) for number, one in enumerate(found.values())]
+        for work_id in self._search_sound(conn, extraction, query):
+            known = candidates.get(work_id) or VideoCandidate(work_id)
+            candidates[work_id] = replace(known, found_by=(*known.found_by, SOUND))
+        return [
+            replace(each, probed=number < PROBED) for number, each in enumerate(candidates.values())
+        ]
 
-    def _heard(self, conn: Connection, reading: VideoReading, query: Query) -> list[UUID]:
+    def _search_sound(
+        self, conn: Connection, extraction: VideoExtraction, query: Query
+    ) -> list[UUID]:
         """Earlier works with the same sound, most surprising first."""
-        sound = reading.fingerprint.sound
+        sound = extraction.fingerprint.sound
         if sound is None or sound.too_plain is not None:
             return []
         keys = SoundQuery(sound.keys.hashes, sound.keys.positions, sound.keys.groups)
-        heard = sound_index.look_up(
+        hits = sound_index.look_up(
             conn, keys, before=query.before, creator_id=query.creator_id, most=self._max_candidates
         )
-        return [candidate.work_id for candidate in heard]
+        return [hit.work_id for hit in hits]
 
     def verify(
         self,
         db: Database,
-        reading: VideoReading,
-        found: Sequence[Found],
+        extraction: VideoExtraction,
+        candidates: Sequence[Candidate],
         progress: Progress = no_progress,
-    ) -> Iterator[tuple[Found, VideoMatch]]:
-        query = reading.fingerprint
-        ids = [candidate.work_id for candidate in found]
+    ) -> Iterator[tuple[Candidate, VideoMatch]]:
+        query = extraction.fingerprint
+        ids = [candidate.work_id for candidate in candidates]
         with db.transaction() as conn:
             tables = videos.frames_of(conn, ids)
             sounds = sound_index.find_references(conn, ids) if query.sound is not None else {}
@@ -203,8 +208,8 @@ class Videos:
         ]
         with db.transaction() as conn:
             known = videos.find_frame_proxies(conn, wanted)
-        for done, candidate in enumerate(found):
-            progress("verifying", done, len(found))
+        for done, candidate in enumerate(candidates):
+            progress("verifying", done, len(candidates))
             work_id = candidate.work_id
             sound = self._sound(query, candidate, sounds.get(work_id))
             match = self._analyzer.judge(
@@ -219,20 +224,24 @@ class Videos:
                 yield candidate, match
 
     def _sound(
-        self, query: VideoFingerprint, candidate: Found, reference: bytes | None
+        self, query: VideoFingerprint, candidate: Candidate, reference: bytes | None
     ) -> SoundMatch | None:
-        """What the sounds say; asked only where the index of sounds knows of something or nobody
-        has looked.
+        """What the sounds say; compared only where the index of sounds named the work or was not
+        searched.
         """
         found_by = candidate.as_json().get("found_by", ())
-        looked = [channel for channel in found_by if channel not in UNSEARCHED]
-        if reference is None or self._analyzer.audio is None or (looked and SOUND not in looked):
+        searched = [channel for channel in found_by if channel not in UNSEARCHED]
+        if (
+            reference is None
+            or self._analyzer.audio is None
+            or (searched and SOUND not in searched)
+        ):
             return None
         return self._analyzer.audio.match(query.sound, reference)
 
-    def find_again(self, match: Mapping[str, Any]) -> VideoFound:
+    def candidate_from(self, match: Mapping[str, Any]) -> VideoCandidate:
         found_by = tuple(match.get("found_by", ()))
-        return VideoFound(UUID(match["work"]["id"]), found_by, probed=bool(match.get("probed")))
+        return VideoCandidate(UUID(match["work"]["id"]), found_by, probed=bool(match.get("probed")))
 
     def preview(self, path: Path, at_ms: int = 0) -> Image.Image:
         limits = self._analyzer.limits
@@ -255,7 +264,7 @@ def as_reference(table: FrameTable) -> ReferenceVideo:
 
 class _Proxies:
     """The proxies of one work's frames: those at hand, and others from the index when they are
-    asked for.
+    needed.
     """
 
     def __init__(
@@ -269,6 +278,6 @@ class _Proxies:
         missing = [(self._work_id, ms) for ms in wanted if ms not in self._known]
         if missing:
             with self._db.transaction() as conn:
-                found = videos.find_frame_proxies(conn, missing)
-            self._known |= {ms: proxy for (_, ms), proxy in found.items()}
+                proxies = videos.find_frame_proxies(conn, missing)
+            self._known |= {ms: proxy for (_, ms), proxy in proxies.items()}
         return self._known

@@ -18,11 +18,11 @@ from oracle.chain.core.report import ReportDraft
 from oracle.errors import ContentHashMismatch, MediaUnreachable, OracleError, PostIdTaken
 from oracle.fetch import Fetcher, FetchError
 from oracle.jobs import RetryLater
-from oracle.media.handler import Found, MediaKind, MediaKinds, Query, Reading
+from oracle.media.handler import Candidate, Extraction, MediaHandler, MediaHandlers, Query
 from oracle.originality import evidence
 from oracle.originality.attestation import decision_report, failure_report
 from oracle.originality.intake import inspect
-from oracle.originality.matching import Judged, Matcher, as_matches
+from oracle.originality.matching import Matcher, VerifiedMatch, as_matches
 from oracle.rules.decision import Policy, SoundRule, Subject, decide
 from storage.blobs import BlobCorrupt, BlobMissing, BlobStore, BlobStoreUnavailable, blob_key
 from storage.chain import outbox
@@ -54,7 +54,7 @@ class Originality:
         self,
         db: Database,
         blobs: BlobStore,
-        kinds: MediaKinds,
+        handlers: MediaHandlers,
         fetcher: Fetcher,
         matcher: Matcher,
         *,
@@ -64,7 +64,7 @@ class Originality:
     ) -> None:
         self._db = db
         self._blobs = blobs
-        self._kinds = kinds
+        self._handlers = handlers
         self._fetcher = fetcher
         self._matcher = matcher
         self._sound_ceiling_bps = sound_ceiling_bps
@@ -117,7 +117,7 @@ class Originality:
 
     def _run(self, analysis: Analysis) -> None:
         work = self._obtain_work(analysis)
-        kind = self._kinds[work.media_type]
+        handler = self._handlers[work.media_type]
         with self._db.transaction() as conn:
             known = works.is_visible(conn, work.id)
         # read before, and then made room for earlier ones: no need to read it again while they are
@@ -128,15 +128,15 @@ class Originality:
         with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
             path = Path(folder) / "media"
             self._blobs.fetch(work.blob_key, path)
-            reading = kind.read(path, show)
+            extraction = handler.extract(path, show)
         with self._db.transaction() as conn:
-            kind.make_visible(conn, work, reading)
+            handler.make_visible(conn, work, extraction)
         self._stage(analysis, "searching")
         complete = self._wait_for_earlier(analysis, work)
-        query = Query(work.sha256, work.creator_id, work.registration, work.post_id)
-        found = self._matcher.search(kind, reading, query)
-        judged = self._matcher.verify(kind, reading, query, found, show)
-        self._conclude(analysis, work, kind, reading, found, judged, complete)
+        query = Query(work.sha256, work.creator_id, work.sequence, work.post_id)
+        found = self._matcher.search(handler, extraction, query)
+        judged = self._matcher.verify(handler, extraction, query, found, show)
+        self._conclude(analysis, work, handler, extraction, found, judged, complete)
 
     def _obtain_work(self, analysis: Analysis) -> Work:
         if analysis.work_id is not None:
@@ -150,7 +150,7 @@ class Originality:
             fetched = self._fetcher.fetch(analysis.uri, path)
             if analysis.expected_sha256 not in (None, fetched.sha256):
                 raise ContentHashMismatch
-            facts = inspect(path, self._kinds, analysis.media_type)
+            facts = inspect(path, self._handlers, analysis.media_type)
             key = blob_key(fetched.sha256)
             self._blobs.put(path, key)
         work = NewWork(
@@ -172,7 +172,7 @@ class Originality:
             # work it is.
             known = analyses.lock_work(conn, analysis.id)
             if known is None:
-                works.lock_registration(conn)
+                works.lock_sequence(conn)
                 if not self._blobs.exists(key):
                     raise RetryLater(
                         "The media was removed with another work of the same bytes; it is fetched"
@@ -180,8 +180,8 @@ class Originality:
                     )
                 if works.post_is_taken(conn, work.post_id, work.creator_id, work.sha256):
                     raise PostIdTaken
-                place = works.find_kept_place(conn, analysis.id)
-                works.add_work(conn, work, place=place, published_at=analysis.published_at)
+                reserved = works.find_reserved_sequence(conn, analysis.id)
+                works.add_work(conn, work, reserved=reserved, published_at=analysis.published_at)
                 analyses.attach_work(conn, analysis.id, work.id)
             return works.get_work(conn, known or work.id)
 
@@ -198,7 +198,7 @@ class Originality:
         while True:
             with self._db.transaction() as conn:
                 pending = works.earlier_works_pending(
-                    conn, work.registration, history=analysis.source == "index"
+                    conn, work.sequence, history=analysis.source == "index"
                 )
             if not pending:
                 return True
@@ -218,13 +218,13 @@ class Originality:
         self,
         analysis: Analysis,
         work: Work,
-        kind: MediaKind[Any],
-        reading: Reading,
-        found: Sequence[Found],
-        judged: Sequence[Judged],
+        handler: MediaHandler[Any],
+        extraction: Extraction,
+        found: Sequence[Candidate],
+        judged: Sequence[VerifiedMatch],
         search_complete: bool,
     ) -> None:
-        subject = Subject(work.creator_id, work.registration, reading.too_plain, search_complete)
+        subject = Subject(work.creator_id, work.sequence, extraction.too_plain, search_complete)
         policy = Policy(
             analysis.policy_version,
             analysis.threshold_bps,
@@ -241,8 +241,8 @@ class Originality:
             evidence.of_decision(
                 analysis,
                 work,
-                kind,
-                reading,
+                handler,
+                extraction,
                 candidates=found,
                 judged=judged,
                 min_share_bps=self._min_share_bps,
@@ -268,8 +268,8 @@ class Originality:
             credited.id if credited else None,
             document,
             evidence.digest(document),
-            kind.model_digest,
-            work.registration,
+            handler.model_digest,
+            work.sequence,
             decided_at,
         )
         with self._db.transaction() as conn:

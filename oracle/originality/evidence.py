@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from embeddings.channels import ChannelState
-from oracle.media.handler import Found, MediaKind, Reading
+from oracle.media.handler import Candidate, Extraction, MediaHandler
 from oracle.originality.attestation import account_of
-from oracle.originality.matching import Judged
+from oracle.originality.matching import VerifiedMatch
 from oracle.rules.decision import Decision, SoundRule, similarity_to_bps
 from oracle.rules.explain import explain
 from storage.works.analyses import Analysis
@@ -38,11 +38,11 @@ def digest(document: bytes) -> bytes:
 def of_decision(
     analysis: Analysis,
     work: Work,
-    kind: MediaKind[Any],
-    reading: Reading,
+    handler: MediaHandler[Any],
+    extraction: Extraction,
     *,
-    candidates: Sequence[Found],
-    judged: Sequence[Judged],
+    candidates: Sequence[Candidate],
+    judged: Sequence[VerifiedMatch],
     min_share_bps: int,
     sound_rule: SoundRule | None,
     decision: Decision,
@@ -63,8 +63,8 @@ def of_decision(
             "width": work.width,
             "height": work.height,
         },
-        "notes": list(reading.notes),
-        "too_plain": reading.too_plain,
+        "notes": list(extraction.notes),
+        "too_plain": extraction.too_plain,
         "policy": {
             "version": analysis.policy_version,
             "threshold_bps": analysis.threshold_bps,
@@ -72,12 +72,12 @@ def of_decision(
             "min_share_bps": min_share_bps,
             "sound_only": asdict(sound_rule) if sound_rule else None,
         },
-        "channels": {name: channel_state(state) for name, state in kind.channels.items()},
-        "model_digest": kind.model_digest.hex(),
-        "certainty": kind.certainty,
+        "channels": {name: channel_state(state) for name, state in handler.channels.items()},
+        "model_digest": handler.model_digest.hex(),
+        "certainty": handler.certainty,
         "search": {
-            "registered_before": work.registration,
-            **reading.as_json(),
+            "registered_before": work.sequence,
+            **extraction.as_json(),
             "candidates": len(candidates),
             "verified": len(judged),
         },
@@ -101,7 +101,7 @@ def of_decision(
             media_type=analysis.media_type,
             other=called(credited.work) if credited else None,
             other_creator=credited.work.creator if credited else None,
-            plain_reason=reading.too_plain,
+            plain_reason=extraction.too_plain,
         ),
     }
 
@@ -136,13 +136,13 @@ def _work(work: Work) -> dict[str, Any]:
         "duration_ms": work.duration_ms,
         "creator": work.creator,
         "account": "0x" + account_of(work).hex(),
-        "registration": work.registration,
+        "registration": work.sequence,
         "registered_at": timestamp(work.registered_at),
         "published_at": timestamp(work.published_at),
     }
 
 
-def match_document(judged: Judged) -> dict[str, Any]:
+def match_document(judged: VerifiedMatch) -> dict[str, Any]:
     """A verified candidate with everything it was judged by."""
     match, work = judged.match, judged.work
     return {

@@ -20,8 +20,8 @@ import structlog
 from embeddings.errors import EmbeddingError
 from embeddings.sniff import sniff
 from oracle.errors import MediaTypeNotSupported
-from oracle.media.handler import MediaKind, MediaKinds, MediaMatch, Query, Reading
-from oracle.originality.matching import Judged, Matcher
+from oracle.media.handler import Extraction, MediaHandler, MediaHandlers, MediaMatch, Query
+from oracle.originality.matching import Matcher, VerifiedMatch
 from storage.database import Database
 from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
@@ -74,17 +74,17 @@ class Checked:
     first.
     """
 
-    kind: MediaKind[Any]
-    reading: Reading
-    judged: Sequence[Judged]
+    handler: MediaHandler[Any]
+    extraction: Extraction
+    judged: Sequence[VerifiedMatch]
 
 
 class FolderMatcher:
     """Matches files by the production path: fingerprint, index, nominate, verify, calibrate."""
 
-    def __init__(self, db: Database, kinds: MediaKinds, matcher: Matcher) -> None:
+    def __init__(self, db: Database, handlers: MediaHandlers, matcher: Matcher) -> None:
         self._db = db
-        self._kinds = kinds
+        self._handlers = handlers
         self._matcher = matcher
         self._names: dict[UUID, str] = {}
 
@@ -130,42 +130,46 @@ class FolderMatcher:
 
         Raises: EmbeddingError, MediaTypeNotSupported, DatabaseUnavailable.
         """
-        kind = self._kind_of(path)
-        reading = kind.read(path)
+        handler = self._handler_of(path)
+        extraction = handler.extract(path)
         query = Query(hashlib.sha256(path.read_bytes()).digest())
         judged = self._matcher.verify(
-            kind, reading, query, self._matcher.search(kind, reading, query)
+            handler, extraction, query, self._matcher.search(handler, extraction, query)
         )
-        return Checked(kind, reading, sorted(judged, key=lambda one: -one.match.similarity))
+        return Checked(handler, extraction, sorted(judged, key=lambda one: -one.match.similarity))
 
-    def _kind_of(self, path: Path) -> MediaKind[Any]:
+    def _handler_of(self, path: Path) -> MediaHandler[Any]:
         sniffed = sniff(path)
-        if sniffed.media_type not in self._kinds:
+        if sniffed.media_type not in self._handlers:
             raise MediaTypeNotSupported(
-                f"{sniffed.mime}: this oracle decides on {', '.join(self._kinds)} only."
+                f"{sniffed.mime}: this oracle decides on {', '.join(self._handlers)} only."
             )
-        return self._kinds[sniffed.media_type]
+        return self._handlers[sniffed.media_type]
 
-    def _read_reference(self, path: Path) -> tuple[Path, tuple[MediaKind[Any], Reading] | Skipped]:
+    def _read_reference(
+        self, path: Path
+    ) -> tuple[Path, tuple[MediaHandler[Any], Extraction] | Skipped]:
         try:
-            kind = self._kind_of(path)
-            reading = kind.read(path, search=False)
+            handler = self._handler_of(path)
+            extraction = handler.extract(path, search=False)
         except (EmbeddingError, MediaTypeNotSupported) as exc:
             return path, Skipped(path, str(exc))
-        if reading.too_plain is not None:
-            return path, Skipped(path, reading.too_plain)
-        return path, (kind, reading)
+        if extraction.too_plain is not None:
+            return path, Skipped(path, extraction.too_plain)
+        return path, (handler, extraction)
 
-    def _judge(self, path: Path) -> tuple[Path, Sequence[Judged] | Skipped]:
+    def _judge(self, path: Path) -> tuple[Path, Sequence[VerifiedMatch] | Skipped]:
         try:
             checked = self.check(path)
         except (EmbeddingError, MediaTypeNotSupported) as exc:
             return path, Skipped(path, str(exc))
-        if checked.reading.too_plain is not None:
-            return path, Skipped(path, checked.reading.too_plain)
+        if checked.extraction.too_plain is not None:
+            return path, Skipped(path, checked.extraction.too_plain)
         return path, checked.judged
 
-    def _register(self, name: str, path: Path, kind: MediaKind[Any], reading: Reading) -> None:
+    def _register(
+        self, name: str, path: Path, handler: MediaHandler[Any], extraction: Extraction
+    ) -> None:
         work_id, content = uuid4(), path.read_bytes()
         digest = hashlib.sha256(content).digest()
         # The key names where the blob would be; a scratch database keeps no blobs.
@@ -173,7 +177,7 @@ class FolderMatcher:
             work_id,
             None,
             work_id.bytes * 2,
-            kind.media_type,
+            handler.media_type,
             digest,
             "application/octet-stream",
             len(content),
@@ -184,7 +188,7 @@ class FolderMatcher:
         )
         with self._db.transaction() as conn:
             works.add_work(conn, work)
-            kind.make_visible(conn, works.get_work(conn, work_id), reading)
+            handler.make_visible(conn, works.get_work(conn, work_id), extraction)
         self._names[work_id] = name
 
 

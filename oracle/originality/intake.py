@@ -23,7 +23,7 @@ from oracle.errors import (
     UnknownMediaType,
 )
 from oracle.jobs import Jobs
-from oracle.media.handler import MediaKinds, Size
+from oracle.media.handler import MediaHandlers, Size
 from storage.blobs import BlobStore, blob_key
 from storage.chain.requests import RequestSeen
 from storage.database import Connection, Database
@@ -58,7 +58,7 @@ class Inspected:
     size: Size
 
 
-def inspect(path: Path, kinds: MediaKinds, expected: str | None = None) -> Inspected:
+def inspect(path: Path, handlers: MediaHandlers, expected: str | None = None) -> Inspected:
     """Find out what a file is and look into it, so that nothing unreadable is ever stored.
 
     Raises: UnknownMediaType, MediaTypeMismatch, MediaTypeNotSupported; EmbeddingError for what
@@ -73,21 +73,21 @@ def inspect(path: Path, kinds: MediaKinds, expected: str | None = None) -> Inspe
         raise MediaTypeMismatch(
             f"The file was announced as {expected}, but it holds {sniffed.mime}."
         )
-    if sniffed.media_type not in kinds:
+    if sniffed.media_type not in handlers:
         raise MediaTypeNotSupported(
-            f"{sniffed.mime}: this oracle decides on {', '.join(kinds)} only."
+            f"{sniffed.mime}: this oracle decides on {', '.join(handlers)} only."
         )
-    return Inspected(sniffed.media_type, sniffed.mime, kinds[sniffed.media_type].inspect(path))
+    return Inspected(sniffed.media_type, sniffed.mime, handlers[sniffed.media_type].inspect(path))
 
 
 class Intake:
     """Takes media in: bytes to the blob store, then work, analysis and job in one transaction."""
 
-    def __init__(self, db: Database, blobs: BlobStore, jobs: Jobs, kinds: MediaKinds) -> None:
+    def __init__(self, db: Database, blobs: BlobStore, jobs: Jobs, handlers: MediaHandlers) -> None:
         self._db = db
         self._blobs = blobs
         self._jobs = jobs
-        self._kinds = kinds
+        self._handlers = handlers
 
     def submit(self, upload: Upload, *, source: Literal["upload", "index"] = "upload") -> UUID:
         """Take an upload in. Returns the id of its analysis: the first one, if the idempotency key
@@ -101,7 +101,7 @@ class Intake:
         """
         if upload.creator is not None:
             parse_creator(upload.creator)
-        facts = inspect(upload.path, self._kinds, upload.media_type)
+        facts = inspect(upload.path, self._handlers, upload.media_type)
         with self._db.transaction() as conn:  # everything that can refuse, before anything is kept
             policies.current(conn, facts.media_type)
             used = (
@@ -186,7 +186,7 @@ class Intake:
         work_id, analysis_id, key = uuid4(), uuid4(), blob_key(upload.sha256)
         self._blobs.put(upload.path, key)
         with self._db.transaction() as conn:
-            works.lock_registration(conn)
+            works.lock_sequence(conn)
             creator_id = None if upload.creator is None else ensure_creator(conn, upload.creator)
             if works.is_registered(conn, post_id, upload.sha256):
                 return
@@ -270,7 +270,7 @@ class Intake:
             ),
         )
         if again is None:
-            works.keep_place(conn, analysis_id)
+            works.reserve_sequence(conn, analysis_id)
         self._jobs.defer(conn, analysis_id)
         log.info(
             "request.accepted",

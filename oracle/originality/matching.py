@@ -7,7 +7,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from oracle.media.handler import Found, MediaKind, MediaMatch, Progress, Query, R, no_progress
+from oracle.media.handler import (
+    Candidate,
+    E,
+    MediaHandler,
+    MediaMatch,
+    Progress,
+    Query,
+    no_progress,
+)
 from oracle.rules.decision import Match, SoundRule, similarity_to_bps
 from storage.cases import appeals
 from storage.database import Database
@@ -17,23 +25,23 @@ from storage.works.works import Work
 
 
 @dataclass(frozen=True)
-class Judged:
+class VerifiedMatch:
     """A candidate after verification, with what is known about its work."""
 
-    candidate: Found
+    candidate: Candidate
     work: Work
     match: MediaMatch
     licensed: bool
     original: bool  # the earlier work is itself no copy of a still earlier one
 
 
-def as_matches(judged: Sequence[Judged], sound_rule: SoundRule | None) -> list[Match]:
+def as_matches(judged: Sequence[VerifiedMatch], sound_rule: SoundRule | None) -> list[Match]:
     """What the rules need of each verified candidate; those without any similarity are left out."""
     return [
         Match(
             one.work.id,
             one.work.creator_id,
-            one.work.registration,
+            one.work.sequence,
             similarity_to_bps(one.match.similarity),
             one.licensed,
             sound_rule if one.match.sound_only else None,
@@ -78,26 +86,26 @@ class Matcher:
         self._db = db
         self._pairs_off = frozenset(pairs_off)
 
-    def search(self, kind: MediaKind[R], reading: R, query: Query) -> Sequence[Found]:
+    def search(self, handler: MediaHandler[E], extraction: E, query: Query) -> Sequence[Candidate]:
         """The candidates worth verifying, best first. Raises: DatabaseUnavailable."""
         with self._db.transaction() as conn:
-            return kind.search(conn, reading, query)
+            return handler.search(conn, extraction, query)
 
     def verify(
         self,
-        kind: MediaKind[R],
-        reading: R,
+        handler: MediaHandler[E],
+        extraction: E,
         query: Query,
-        found: Sequence[Found],
+        found: Sequence[Candidate],
         progress: Progress = no_progress,
-    ) -> list[Judged]:
+    ) -> list[VerifiedMatch]:
         """The candidates after verification, each work once, in the order of its first candidate.
 
         The creator's own analysis of the same post is left out: a post is not a copy of itself.
 
         Raises: DatabaseUnavailable, BadProxy.
         """
-        judged = self._judge(kind, reading, query, found, progress)
+        judged = self._judge(handler, extraction, query, found, progress)
         # The first of a chain of copies is who must be credited, however far the indexes rank it.
         proven = [one.work.id for one in judged if one.match.verified]
         if not proven:
@@ -106,17 +114,17 @@ class Matcher:
             sources = images.find_sources(conn, proven, query.before)
         known = {one.work.id for one in judged}
         return judged + self._judge(
-            kind, reading, query, [s for s in sources if s.work_id not in known], progress
+            handler, extraction, query, [s for s in sources if s.work_id not in known], progress
         )
 
     def _judge(
         self,
-        kind: MediaKind[R],
-        reading: R,
+        handler: MediaHandler[E],
+        extraction: E,
         query: Query,
-        found: Sequence[Found],
+        found: Sequence[Candidate],
         progress: Progress,
-    ) -> list[Judged]:
+    ) -> list[VerifiedMatch]:
         ids = [candidate.work_id for candidate in found]
         with self._db.transaction() as conn:
             known = works.get_works(conn, ids)
@@ -129,20 +137,20 @@ class Matcher:
             candidate
             for candidate in found
             if candidate.work_id not in settled
-            and self._may_match(kind.media_type, known[candidate.work_id], query)
+            and self._may_match(handler.media_type, known[candidate.work_id], query)
         ]
-        best: dict[object, Judged] = {}
-        for candidate, match in kind.verify(self._db, reading, allowed, progress):
+        best: dict[object, VerifiedMatch] = {}
+        for candidate, match in handler.verify(self._db, extraction, allowed, progress):
             work = known[candidate.work_id]
             if work.id not in best or match.similarity > best[work.id].match.similarity:
-                best[work.id] = Judged(
+                best[work.id] = VerifiedMatch(
                     candidate, work, match, work.id in licensed, work.id not in copies
                 )
         for candidate in allowed:
             work = known[candidate.work_id]
-            same = work.sha256 == query.sha256 and work.media_type == kind.media_type
+            same = work.sha256 == query.sha256 and work.media_type == handler.media_type
             if same and (work.id not in best or not best[work.id].match.verified):
-                best[work.id] = Judged(
+                best[work.id] = VerifiedMatch(
                     candidate, work, SameFile(), work.id in licensed, work.id not in copies
                 )
         return list(best.values())

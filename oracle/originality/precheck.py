@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from oracle.errors import Busy
-from oracle.media.handler import EVERYTHING, MediaKind, MediaKinds, Query, Reading
+from oracle.media.handler import EVERYTHING, Extraction, MediaHandler, MediaHandlers, Query
 from oracle.originality.analysis import sound_rule_of
 from oracle.originality.evidence import called
 from oracle.originality.intake import inspect, parse_creator
-from oracle.originality.matching import Judged, Matcher, as_matches
+from oracle.originality.matching import Matcher, VerifiedMatch, as_matches
 from oracle.rules.decision import Decision, Policy, Subject, decide
 from oracle.rules.explain import explain
 from storage.database import Database
@@ -27,11 +27,11 @@ AT_ONCE = 1  # it runs in the API's process: the worker's own work goes first
 class Checked:
     """What would be decided now, and why."""
 
-    kind: MediaKind[Any]
-    reading: Reading
+    handler: MediaHandler[Any]
+    extraction: Extraction
     policy: Policy
     decision: Decision
-    judged: Sequence[Judged]
+    judged: Sequence[VerifiedMatch]
     explanation: str
 
 
@@ -41,13 +41,13 @@ class Checker:
     def __init__(
         self,
         db: Database,
-        kinds: MediaKinds,
+        handlers: MediaHandlers,
         matcher: Matcher,
         sound_ceiling_bps: int,
         min_share_bps: int,
     ) -> None:
         self._db = db
-        self._kinds = kinds
+        self._handlers = handlers
         self._matcher = matcher
         self._sound_ceiling_bps = sound_ceiling_bps
         self._min_share_bps = min_share_bps
@@ -62,8 +62,8 @@ class Checker:
             EmbeddingError, StorageError.
         """
         handle = parse_creator(creator)[0] if creator else None
-        facts = inspect(path, self._kinds, media_type)
-        kind = self._kinds[facts.media_type]
+        facts = inspect(path, self._handlers, media_type)
+        handler = self._handlers[facts.media_type]
         with self._db.transaction() as conn:
             current = policies.current(conn, facts.media_type)
             creator_id = creators.find_creator(conn, handle) if handle else None
@@ -74,14 +74,14 @@ class Checker:
             current.version, current.threshold_bps, current.base_redirect_bps, self._min_share_bps
         )
         with self._my_turn():
-            reading = kind.read(path)
+            extraction = handler.extract(path)
             with path.open("rb") as file:
                 query = Query(hashlib.file_digest(file, "sha256").digest(), creator_id)
             judged = self._matcher.verify(
-                kind, reading, query, self._matcher.search(kind, reading, query)
+                handler, extraction, query, self._matcher.search(handler, extraction, query)
             )
         decision = decide(
-            Subject(creator_id, EVERYTHING, reading.too_plain),
+            Subject(creator_id, EVERYTHING, extraction.too_plain),
             as_matches(judged, sound_rule),
             policy,
         )
@@ -102,10 +102,10 @@ class Checker:
             media_type=facts.media_type,
             other=called(other) if other else None,
             other_creator=other.creator if other else None,
-            plain_reason=reading.too_plain,
+            plain_reason=extraction.too_plain,
         )
         ranked = sorted(judged, key=lambda one: -one.match.similarity)
-        return Checked(kind, reading, policy, decision, ranked, words)
+        return Checked(handler, extraction, policy, decision, ranked, words)
 
     @contextmanager
     def _my_turn(self) -> Iterator[None]:

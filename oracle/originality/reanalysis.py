@@ -43,7 +43,7 @@ def queue_incomplete(db: Database, jobs: Jobs, *, limit: int = BATCH) -> int:
                     before.threshold_bps,
                     before.base_redirect_bps,
                     work_id=before.work_id,
-                    again_of=analysis_id,
+                    reanalysis_of=analysis_id,
                 ),
             )
             jobs.defer(conn, again)

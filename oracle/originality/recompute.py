@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from oracle.chain.core.receipt import Check
-from oracle.media.handler import MediaKinds
+from oracle.media.handler import MediaHandlers
 from oracle.originality import evidence
 from oracle.rules.decision import (
     Match,
@@ -33,10 +33,10 @@ from storage.works.works import Work, get_work
 class Auditor:
     """Reads only; what it finds is for people."""
 
-    def __init__(self, db: Database, blobs: BlobStore, kinds: MediaKinds) -> None:
+    def __init__(self, db: Database, blobs: BlobStore, handlers: MediaHandlers) -> None:
         self._db = db
         self._blobs = blobs
-        self._kinds = kinds
+        self._handlers = handlers
 
     def audit(self, analysis_id: UUID) -> list[Check]:
         """Every number of a decided analysis, computed again: matches, similarity, tier, verdict,
@@ -65,7 +65,9 @@ class Auditor:
                 "evidence hash", analysis.evidence_hash, evidence.digest(bytes(analysis.evidence))
             ),
             _same(
-                "models", document["model_digest"], self._kinds[work.media_type].model_digest.hex()
+                "models",
+                document["model_digest"],
+                self._handlers[work.media_type].model_digest.hex(),
             ),
             _same("threshold", analysis.threshold_bps, policy.threshold_bps),
             _same("base redirect", analysis.base_redirect_bps, policy.base_redirect_bps),
@@ -87,18 +89,19 @@ class Auditor:
 
     def _matches(self, work: Work, document: dict[str, Any]) -> list[Check]:
         """Verify every match again, from the stored file and the stored references."""
-        kind = self._kinds[work.media_type]
+        handler = self._handlers[work.media_type]
         with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
             path = Path(folder) / "media"
             self._blobs.fetch(work.blob_key, path)
-            reading = kind.read(path)
+            extraction = handler.extract(path)
         ids = [UUID(match["work"]["id"]) for match in document["matches"]]
         with self._db.transaction() as conn:
             licensed = licensed_works(conn, work.creator_id, ids)
-        checks = [_same("too plain to decide", document["too_plain"], reading.too_plain)]
-        found = [kind.find_again(match) for match in document["matches"]]
+        checks = [_same("too plain to decide", document["too_plain"], extraction.too_plain)]
+        found = [handler.candidate_from(match) for match in document["matches"]]
         again = {
-            one.work_id: match.similarity for one, match in kind.verify(self._db, reading, found)
+            one.work_id: match.similarity
+            for one, match in handler.verify(self._db, extraction, found)
         }
         for match, work_id in zip(document["matches"], ids, strict=True):
             name = (

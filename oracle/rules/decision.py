@@ -143,7 +143,7 @@ class Subject:
     """The work that is judged. `creator_id` is None where nobody was named."""
 
     creator_id: int | None
-    registration: int
+    sequence: int
     too_plain: str | None = None
     search_complete: bool = True
 
@@ -160,7 +160,7 @@ class Match:
 
     work_id: UUID
     creator_id: int | None
-    registration: int
+    sequence: int
     similarity_bps: int
     licensed: bool = False
     sound_rule: SoundRule | None = None
@@ -196,7 +196,7 @@ def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decisi
 
     Raises: SimilarityOutOfRange, InvalidThreshold, InvalidBase.
     """
-    earlier = [_weighed(m, policy) for m in matches if m.registration < subject.registration]
+    earlier = [_weighed(m, policy) for m in matches if m.sequence < subject.sequence]
     copies = [m for m in earlier if m.similarity_bps >= policy.threshold_bps]
     if subject.too_plain is not None:
         return _conclude(Verdict.UNDECIDED, Reason.TOO_PLAIN, None, policy)
@@ -205,7 +205,7 @@ def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decisi
         if not subject.search_complete:  # an even earlier one may be among what was not searched
             return _conclude(Verdict.UNDECIDED, Reason.INCOMPLETE_SEARCH, credited, policy)
         return _conclude(*_verdict_on(subject, credited), credited, policy)
-    nearest = max(earlier, key=lambda m: (m.similarity_bps, -m.registration), default=None)
+    nearest = max(earlier, key=lambda m: (m.similarity_bps, -m.sequence), default=None)
     if not subject.search_complete:
         return _conclude(Verdict.UNDECIDED, Reason.INCOMPLETE_SEARCH, nearest, policy)
     reason = Reason.NO_MATCH if nearest is None else Reason.BELOW_THRESHOLD
@@ -213,7 +213,7 @@ def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decisi
 
 
 def _credited(subject: Subject, copies: Sequence[Match]) -> Match:
-    first = min(copies, key=lambda m: m.registration)
+    first = min(copies, key=lambda m: m.sequence)
     if _verdict_on(subject, first)[0] is Verdict.DERIVATIVE or first.share_bps >= BPS // 2:
         return first
     others = [
@@ -223,7 +223,7 @@ def _credited(subject: Subject, copies: Sequence[Match]) -> Match:
         and m.share_bps > first.share_bps
         and _verdict_on(subject, m)[0] is Verdict.DERIVATIVE
     ]
-    return min(others, key=lambda m: m.registration, default=first)
+    return min(others, key=lambda m: m.sequence, default=first)
 
 
 def _verdict_on(subject: Subject, credited: Match) -> tuple[Verdict, Reason]:

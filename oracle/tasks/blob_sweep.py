@@ -131,7 +131,7 @@ class Sweep:
         puts them again; so does this, and neither loses what the other needs.
         """
         with self._db.transaction() as conn:
-            works.lock_registration(conn)
+            works.lock_sequence(conn)
             if media_in_use.needed_keys(conn, [content_hash(key)]):
                 return False
             self._blobs.delete(key, within_s=REMOVE_WITHIN_S)

@@ -39,7 +39,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ImageCandidate:
     """A work that came out of an index: the best raw distances over all views, not yet evidence.
 
     frame_ms: which frame of a video to verify against, the nearest by hash or else by embedding; 0
@@ -72,7 +72,7 @@ def find_candidates(
     creator_id: int | None,
     per_view: int = 20,
     own: int = 5,
-) -> list[Candidate]:
+) -> list[ImageCandidate]:
     """Nearest works registered earlier than `before`, best first by channel, merged over views.
 
     Works of the same creator are searched apart with their own small quota: whoever posts a copy a
@@ -86,25 +86,25 @@ def find_candidates(
     """
     conn.execute(SEARCH_SETTINGS)
     owner = NOBODY if creator_id is None else creator_id
-    found: dict[UUID, Candidate] = {}
+    found: dict[UUID, ImageCandidate] = {}
     for work_id in same_bytes(conn, sha256, before):
-        found[work_id] = Candidate(work_id, found_by=("sha256",))
+        found[work_id] = ImageCandidate(work_id, found_by=("sha256",))
     for work_id, frame_ms, view, distance in _nearest_hashes(
         conn, views, before, owner, per_view, own
     ):
         found[work_id] = _with_hash(
-            found.get(work_id) or Candidate(work_id), frame_ms, view, distance
+            found.get(work_id) or ImageCandidate(work_id), frame_ms, view, distance
         )
     for work_id, frame_ms, model, cosine in _nearest_embeddings(
         conn, views, before, owner, per_view, own
     ):
         found[work_id] = _with_cosine(
-            found.get(work_id) or Candidate(work_id), frame_ms, model, cosine
+            found.get(work_id) or ImageCandidate(work_id), frame_ms, model, cosine
         )
     return list(found.values())
 
 
-def find_sources(conn: Connection, ids: Sequence[UUID], before: int) -> list[Candidate]:
+def find_sources(conn: Connection, ids: Sequence[UUID], before: int) -> list[ImageCandidate]:
     """The earlier works that these works were themselves found to repeat, other than those given.
 
     Of a video that a picture was found to be a frame of: at that frame.
@@ -118,7 +118,7 @@ def find_sources(conn: Connection, ids: Sequence[UUID], before: int) -> list[Can
         " order by s.id, frame_ms is null, a.decided_at desc",
         {"ids": list(ids), "before": before},
     ).fetchall()
-    return [Candidate(row[0], found_by=("source_of_match",), frame_ms=row[1]) for row in rows]
+    return [ImageCandidate(row[0], found_by=("source_of_match",), frame_ms=row[1]) for row in rows]
 
 
 def copies_among(conn: Connection, ids: Sequence[UUID]) -> set[UUID]:
@@ -223,7 +223,9 @@ def _nearest_embeddings(
     return found
 
 
-def _with_hash(candidate: Candidate, frame_ms: int, view: str, distance: int) -> Candidate:
+def _with_hash(
+    candidate: ImageCandidate, frame_ms: int, view: str, distance: int
+) -> ImageCandidate:
     if candidate.phash_distance is not None and candidate.phash_distance <= distance:
         return candidate
     # Among the frames of one video a near hash is the surest; a far one says nothing about which
@@ -238,7 +240,9 @@ def _with_hash(candidate: Candidate, frame_ms: int, view: str, distance: int) ->
     )
 
 
-def _with_cosine(candidate: Candidate, frame_ms: int, model: str, cosine: float) -> Candidate:
+def _with_cosine(
+    candidate: ImageCandidate, frame_ms: int, model: str, cosine: float
+) -> ImageCandidate:
     hashed = candidate.phash_distance is not None and candidate.phash_distance <= DISTINCTIVE_BITS
     better = not hashed and cosine > max(candidate.cosines.values(), default=-1.0)
     return replace(
@@ -249,7 +253,7 @@ def _with_cosine(candidate: Candidate, frame_ms: int, model: str, cosine: float)
     )
 
 
-def _also(candidate: Candidate, channel: str) -> tuple[str, ...]:
+def _also(candidate: ImageCandidate, channel: str) -> tuple[str, ...]:
     return candidate.found_by if channel in candidate.found_by else (*candidate.found_by, channel)
 
 
@@ -282,13 +286,13 @@ def make_visible(
     conn.execute(
         "insert into image_fingerprints (work_id, registration, creator_id, phash, phash_quality,"
         " proxy) values (%s, %s, %s, %s, %s, %s)",
-        (work.id, work.registration, work.creator_id, hash_bits(phash), phash_quality, proxy),
+        (work.id, work.sequence, work.creator_id, hash_bits(phash), phash_quality, proxy),
     )
     for name, vector in embeddings.items():
         conn.execute(
             "insert into embeddings (model_id, work_id, registration, creator_id, embedding)"
             " values (%s, %s, %s, %s, %s)",
-            (models[name], work.id, work.registration, work.creator_id, HalfVector(vector)),
+            (models[name], work.id, work.sequence, work.creator_id, HalfVector(vector)),
         )
 
 

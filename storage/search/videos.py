@@ -115,7 +115,7 @@ def add_video(
         "insert into videos (work_id, duration_ms, interval_ms, plain_ms) values (%s, %s, %s, %s)",
         (work.id, duration_ms, interval_ms, plain_ms),
     )
-    owner = (work.id, work.registration, work.creator_id)
+    owner = (work.id, work.sequence, work.creator_id)
     with conn.cursor() as cursor:
         cursor.executemany(
             "insert into image_fingerprints (work_id, registration, creator_id, frame_ms, span_ms,"

@@ -27,13 +27,13 @@ class NewAnalysis:
     uri: str | None = None
     expected_sha256: bytes | None = None
     published_at: datetime | None = None
-    # the analysis that could not look at everything and is made again by this one
-    again_of: UUID | None = None
+    # the analysis that could not look at everything, which this one repeats
+    reanalysis_of: UUID | None = None
 
 
 @dataclass(frozen=True)
 class Analysis(NewAnalysis):
-    """A stored analysis; what it found is None until it is decided."""
+    """A stored analysis; what it concluded is None until it is decided."""
 
     status: str = "queued"
     stage: str = "queued"
@@ -77,7 +77,7 @@ COLUMNS = (
     " base_redirect_bps, work_id, request_id, uri, expected_sha256, published_at, status, stage,"
     " stage_done, stage_total, verdict, reason, similarity_bps, tier, redirect_bps,"
     " matched_work_id, evidence, evidence_hash, model_digest, index_snapshot, error_code,"
-    " error_detail, created_at, decided_at, again_of"
+    " error_detail, created_at, decided_at, again_of as reanalysis_of"
 )
 
 
@@ -101,7 +101,7 @@ def add(conn: Connection, analysis: NewAnalysis) -> None:
             analysis.uri,
             analysis.expected_sha256,
             analysis.published_at,
-            analysis.again_of,
+            analysis.reanalysis_of,
         ),
     )
 
@@ -188,9 +188,8 @@ def find_abandoned(conn: Connection) -> list[UUID]:
     return [row[0] for row in rows]
 
 
-# What waits for an answer first, as a rule nothing; then, once for all of it, the first place that
-# is still on its way. The other way round every failed work is looked at: those never become
-# visible.
+# What waits for an answer first, as a rule nothing; then, once for all of it, the first number
+# still on its way. The other way round every failed work is looked at: those never become visible.
 _INCOMPLETE = """
 with unanswered as materialized (
     select a.id, a.decided_at, w.registration from analyses a join works w on w.id = a.work_id
@@ -215,16 +214,16 @@ def find_incomplete(conn: Connection, limit: int) -> list[UUID]:
     """Analyses that could not look at everything, and now could: no earlier work is still on its
     way into the index.
 
-    Each once: those that were made again, or whose work was analysed since for another reason, are
-    left out, and so are second looks themselves. What failed meanwhile will never come, and is
+    Each once: those that were re-analysed, or whose work was analysed since for another reason, are
+    left out, and so are re-analyses themselves. What failed meanwhile will never come, and is
     waited for no longer.
     """
     rows = conn.execute(_INCOMPLETE, (limit,)).fetchall()
     return [row[0] for row in rows]
 
 
-def find_second_look(conn: Connection, analysis_id: UUID) -> UUID | None:
-    """The analysis that made this one again, None if none did."""
+def find_reanalysis(conn: Connection, analysis_id: UUID) -> UUID | None:
+    """The re-analysis of this one, None if there is none."""
     row = conn.execute("select id from analyses where again_of = %s", (analysis_id,)).fetchone()
     return row[0] if row else None
 
@@ -238,8 +237,8 @@ def find_key(conn: Connection, key: str) -> tuple[bytes, UUID] | None:
 
 
 def lock_work(conn: Connection, analysis_id: UUID) -> UUID | None:
-    """The work of an analysis, None if it has none yet; nobody else can give it one until the
-    transaction ends.
+    """The work of an analysis, None if it has none yet; no other worker can give it one until
+    the transaction ends.
     """
     row = conn.execute(
         "select work_id from analyses where id = %s for update", (analysis_id,)

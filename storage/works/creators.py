@@ -49,6 +49,6 @@ def find_creator_of(conn: Connection, account: bytes) -> int | None:
 
 
 def get_account(conn: Connection, creator_id: int | None) -> bytes | None:
-    """The account (20 bytes) of a creator, None where nobody was named."""
+    """The account (20 bytes) of a creator, None where no creator was named."""
     row = conn.execute("select account from creators where id = %s", (creator_id,)).fetchone()
     return bytes(row[0]) if row else None

@@ -1,4 +1,4 @@
-"""Which stored bytes somebody still needs: works that were not erased, and files of appeals."""
+"""Which stored bytes are still needed: by works that were not erased, and by appeals."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,8 @@ from storage.blobs import blob_key
 from storage.database import Connection
 
 _NEEDED = (
-    "select sha256 from works where sha256 = any(%(asked)s) and erased_at is null"
-    " union select sha256 from appeal_attachments where sha256 = any(%(asked)s)"
+    "select sha256 from works where sha256 = any(%(hashes)s) and erased_at is null"
+    " union select sha256 from appeal_attachments where sha256 = any(%(hashes)s)"
 )
 
 
@@ -15,5 +15,5 @@ def needed_keys(conn: Connection, hashes: Sequence[bytes]) -> set[str]:
     """The keys of blobs, out of those with these SHA-256 (32 bytes each), that something refers
     to.
     """
-    rows = conn.execute(_NEEDED, {"asked": list(hashes)}).fetchall()
+    rows = conn.execute(_NEEDED, {"hashes": list(hashes)}).fetchall()
     return {blob_key(bytes(row[0])) for row in rows}

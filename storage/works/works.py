@@ -1,4 +1,4 @@
-"""Creators, works and their registration: who was first."""
+"""Works and their sequence: who was first."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,20 +9,20 @@ from psycopg.rows import class_row
 
 from storage.database import Connection
 from storage.errors import NotFound
-from storage.works import media_in_use
+from storage.works.media_in_use import needed_keys
 
-REGISTRATION_LOCK = 0x0_F1257  # one writer at a time: whoever holds a place sees every smaller one
-# How long a request keeps its place while its media is fetched; the margin covers the transaction
-# that uses it.
-PLACE_KEPT = timedelta(seconds=30)
-PLACE_MARGIN = timedelta(seconds=3)
+SEQUENCE_LOCK = 0x0_F1257  # one writer at a time: who takes a number sees every smaller one
+# How long a number stays reserved while a request's media is fetched; the margin covers the
+# transaction that uses it.
+RESERVATION_TIME = timedelta(seconds=30)
+RESERVATION_MARGIN = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
-class Place:
-    """A place in the order of all works, and the moment it was taken."""
+class ReservedSequence:
+    """A sequence number that was taken ahead, and the moment it was taken."""
 
-    registration: int
+    sequence: int
     registered_at: datetime
 
 
@@ -46,9 +46,9 @@ class NewWork:
 
 @dataclass(frozen=True, kw_only=True)
 class Work(NewWork):
-    """A stored work. `registration` is its place in the order of all works; smaller came first."""
+    """A stored work. `sequence` is its number in the order of all works; smaller came first."""
 
-    registration: int
+    sequence: int
     registered_at: datetime
     published_at: datetime
     creator: str | None
@@ -56,28 +56,27 @@ class Work(NewWork):
     erased_at: datetime | None = None
 
 
-def lock_registration(conn: Connection) -> None:
-    """Take turns with everybody who registers, until the transaction ends: a larger place sees
-    every smaller one.
+def lock_sequence(conn: Connection) -> None:
+    """Let one transaction at a time take sequence numbers: who takes a larger one sees every
+    smaller one.
     """
-    conn.execute("select pg_advisory_xact_lock(%s)", (REGISTRATION_LOCK,))
+    conn.execute("select pg_advisory_xact_lock(%s)", (SEQUENCE_LOCK,))
 
 
 def add_work(
     conn: Connection,
     work: NewWork,
     *,
-    place: Place | None = None,
+    reserved: ReservedSequence | None = None,
     published_at: datetime | None = None,
 ) -> None:
-    """Store a work with its place in the order of all works: the next one, or one that was kept for
-    it.
+    """Store a work under the next sequence number, or under the one that was reserved for it.
 
     Args:
         published_at: the time of the post's block where a chain says so; the moment of registration
             otherwise.
     """
-    lock_registration(conn)
+    lock_sequence(conn)
     conn.execute(
         "insert into works (id, creator_id, post_id, media_type, sha256, mime, size_bytes, width,"
         " height, file_name, blob_key, duration_ms, registration, registered_at, published_at)"
@@ -97,9 +96,9 @@ def add_work(
             work.file_name,
             work.blob_key,
             work.duration_ms,
-            place.registration if place else None,
+            reserved.sequence if reserved else None,
             published_at,
-            place.registered_at if place else None,
+            reserved.registered_at if reserved else None,
         ),
     )
 
@@ -134,7 +133,7 @@ def post_is_taken(conn: Connection, post_id: bytes, creator_id: int | None, sha2
     """Whether the post's first work has another creator or other content: a post stays what it was,
     as on chain.
 
-    Call it with the registration locked, or another work may take the post meanwhile.
+    Call it with the sequence locked, or another work may take the post meanwhile.
     """
     row = conn.execute(
         "select creator_id is distinct from %s or sha256 <> %s from works where post_id = %s"
@@ -144,9 +143,9 @@ def post_is_taken(conn: Connection, post_id: bytes, creator_id: int | None, sha2
     return bool(row and row[0])
 
 
-def keep_place(conn: Connection, analysis_id: UUID) -> None:
-    """Take the next place in the order for a request whose media is still to be fetched."""
-    lock_registration(conn)
+def reserve_sequence(conn: Connection, analysis_id: UUID) -> None:
+    """Reserve the next sequence number for a request whose media is still to be fetched."""
+    lock_sequence(conn)
     conn.execute(
         "update analyses set registration = nextval('work_registration'), registered_at ="
         " clock_timestamp() where id = %s",
@@ -154,22 +153,24 @@ def keep_place(conn: Connection, analysis_id: UUID) -> None:
     )
 
 
-def find_kept_place(conn: Connection, analysis_id: UUID) -> Place | None:
-    """The place that was kept for a request's work, None once the wait for its media was over."""
+def find_reserved_sequence(conn: Connection, analysis_id: UUID) -> ReservedSequence | None:
+    """The number that was reserved for a request's work, None once the wait for its media was
+    over.
+    """
     row = conn.execute(
         "select registration, registered_at from analyses where id = %s and registered_at >"
         " clock_timestamp() - %s",
-        (analysis_id, PLACE_KEPT - PLACE_MARGIN),
+        (analysis_id, RESERVATION_TIME - RESERVATION_MARGIN),
     ).fetchone()
-    return Place(*row) if row else None
+    return ReservedSequence(*row) if row else None
 
 
-def earlier_works_pending(conn: Connection, registration: int, *, history: bool) -> set[str]:
-    """The media types of works with a smaller place that cannot be found yet, though their analysis
-    goes on.
+def earlier_works_pending(conn: Connection, sequence: int, *, history: bool) -> set[str]:
+    """The media types of works with a smaller number that cannot be found yet, though their
+    analysis goes on.
 
-    A request whose media is slow to come is waited for as long as its place is kept, and no longer:
-    nobody can hold up the others by a slow server.
+    A request whose media is slow to come is waited for as long as its number is reserved, and no
+    longer: no client can hold up the others by a slow server.
 
     Args: history: whether historical content that is being registered counts; live posts do not
         wait for it.
@@ -179,8 +180,8 @@ def earlier_works_pending(conn: Connection, registration: int, *, history: bool)
         " w.visible_at is null and w.registration < %(before)s and a.status in ('queued',"
         " 'running') and (%(history)s or a.source <> 'index') union select media_type from"
         " analyses where registration < %(before)s and work_id is null and status in ('queued',"
-        " 'running') and registered_at > clock_timestamp() - %(kept)s",
-        {"before": registration, "history": history, "kept": PLACE_KEPT},
+        " 'running') and registered_at > clock_timestamp() - %(reserved)s",
+        {"before": sequence, "history": history, "reserved": RESERVATION_TIME},
     ).fetchall()
     return {row[0] for row in rows}
 
@@ -198,9 +199,9 @@ def get_works(conn: Connection, ids: list[UUID]) -> dict[UUID, Work]:
     with conn.cursor(row_factory=class_row(Work)) as cursor:
         cursor.execute(
             "select w.id, creator_id, post_id, media_type, sha256, mime, size_bytes, width,"
-            " height, file_name, blob_key, duration_ms, registration, registered_at, published_at,"
-            " c.handle as creator, c.account as creator_account, erased_at from works w left join"
-            " creators c on c.id = w.creator_id where w.id = any(%s)",
+            " height, file_name, blob_key, duration_ms, registration as sequence, registered_at,"
+            " published_at, c.handle as creator, c.account as creator_account, erased_at from"
+            " works w left join creators c on c.id = w.creator_id where w.id = any(%s)",
             (ids,),
         )
         return {work.id: work for work in cursor}
@@ -215,14 +216,14 @@ def get_work(conn: Connection, work_id: UUID) -> Work:
 
 
 def erase(conn: Connection, work_id: UUID) -> bytes | None:
-    """Take a work out of every index for good. Its place in the order and its post stay what they
+    """Take a work out of every index for good. Its sequence number and its post stay what they
     were.
 
     Returns: the SHA-256 (32 bytes) of media that nothing else refers to; None where another work or
         an appeal does.
     Raises: NotFound.
     """
-    lock_registration(conn)
+    lock_sequence(conn)
     row = conn.execute(
         "update works set erased_at = coalesce(erased_at, clock_timestamp()), file_name = null"
         " where id = %s returning sha256",
@@ -234,4 +235,4 @@ def erase(conn: Connection, work_id: UUID) -> bytes | None:
         conn.execute(
             sql.SQL("delete from {} where work_id = %s").format(sql.Identifier(table)), (work_id,)
         )
-    return None if media_in_use.needed_keys(conn, [bytes(row[0])]) else bytes(row[0])
+    return None if needed_keys(conn, [bytes(row[0])]) else bytes(row[0])

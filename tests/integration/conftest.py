@@ -80,7 +80,7 @@ def client(settings: Settings, db: Database) -> Iterator[TestClient]:
 @pytest.fixture
 def drain(settings: Settings, db: Database) -> Callable[[], None]:
     """Run a real worker until the queue is empty."""
-    originality = wiring.make_originality(settings, db, wiring.make_kinds(settings))
+    originality = wiring.make_originality(settings, db, wiring.make_handlers(settings))
     return lambda: run_worker(db.dsn, originality.analyse, settings.worker, wait=False)
 
 

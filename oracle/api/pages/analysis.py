@@ -79,7 +79,7 @@ def preview(
         source, small = Path(folder) / "media", Path(folder) / "preview.jpg"
         services.blobs.fetch(work.blob_key, source)
         with _hands():
-            image = services.kinds[work.media_type].preview(
+            image = services.handlers[work.media_type].preview(
                 source, min(at_ms, work.duration_ms or 0)
             )
         image.thumbnail((PREVIEW_SIDE_PX, PREVIEW_SIDE_PX))

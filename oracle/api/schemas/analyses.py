@@ -189,7 +189,7 @@ def work_view(work: Work) -> WorkView:
         duration_ms=work.duration_ms,
         creator=work.creator,
         account="0x" + account_of(work).hex(),
-        registration=work.registration,
+        registration=work.sequence,
         registered_at=work.registered_at,
         published_at=work.published_at,
         erased_at=work.erased_at,
@@ -240,7 +240,7 @@ def analysis_view(
         else None,
         created_at=analysis.created_at,
         decided_at=analysis.decided_at,
-        again_of=analysis.again_of,
+        again_of=analysis.reanalysis_of,
         second_look=second_look,
         links={
             "self": path,
@@ -264,11 +264,11 @@ def check_view(found: Checked) -> CheckView:
         similarity_tier=decision.tier.value,
         threshold=found.policy.threshold_bps / 10_000,
         redirect_bps=decision.redirect_bps,
-        media_type=found.kind.media_type,  # type: ignore[arg-type]
+        media_type=found.handler.media_type,  # type: ignore[arg-type]
         neighbours=[neighbour(match_document(one)) for one in found.judged],
-        channels={name: channel_state(state) for name, state in found.kind.channels.items()},
-        certainty=found.kind.certainty,
-        notes=list(found.reading.notes),
+        channels={name: channel_state(state) for name, state in found.handler.channels.items()},
+        certainty=found.handler.certainty,
+        notes=list(found.extraction.notes),
     )
 
 

@@ -73,7 +73,7 @@ class SoundCandidate:
     """
 
     work_id: UUID
-    registration: int
+    sequence: int
     creator_id: int | None
     group: int
     offset_frames: int
@@ -86,14 +86,14 @@ def add_sound(conn: Connection, work: Work, sound: StoredSound) -> bool:
 
     Returns: whether this call did it. Raises: TooManyTracks; ValueError for landmarks out of range.
     """
-    if work.registration > MAX_TRACK:
+    if work.sequence > MAX_TRACK:
         raise TooManyTracks
     packed = pack_track(sound.hashes, sound.frames)
     cursor = conn.execute(
         "insert into sounds (track, work_id, creator_id, duration_ms, landmarks, reference)"
         " values (%s, %s, %s, %s, %s, %s) on conflict do nothing",
         (
-            work.registration,
+            work.sequence,
             work.id,
             work.creator_id,
             sound.duration_ms,
@@ -105,7 +105,7 @@ def add_sound(conn: Connection, work: Work, sound: StoredSound) -> bool:
         return False
     conn.execute(
         "insert into sound_fresh (track, landmarks, postings) values (%s, %s, %s)",
-        (work.registration, len(packed) // 8, packed),
+        (work.sequence, len(packed) // 8, packed),
     )
     merge.merge_fresh(conn)
     return True

@@ -36,8 +36,8 @@ from embeddings.image.analyzer import ImageAnalyzer, ImageFingerprint
 from embeddings.image.decode import decode_image
 from embeddings.image.geometry import align
 from embeddings.image.match import ImageMatch
-from oracle.media.shortlist import nominate
-from storage.search.images import Candidate
+from oracle.media.shortlist import shortlist
+from storage.search.images import ImageCandidate
 
 VERIFIED_AT_MOST, PER_VIEW, LISTED = 20, 20, 5
 NAMESPACE = UUID("6a7b1c52-0000-4000-8000-000000000000")
@@ -65,7 +65,7 @@ class Index:
     def distances(self, phash: bytes) -> np.ndarray:
         return (self.hashes != np.unpackbits(np.frombuffer(phash, np.uint8))[None]).sum(axis=1)
 
-    def candidates(self, query: ImageFingerprint) -> list[Candidate]:
+    def candidates(self, query: ImageFingerprint) -> list[ImageCandidate]:
         hashed: dict[int, int] = {}
         cosines: dict[int, dict[str, float]] = defaultdict(dict)
         for view in query.query_views:
@@ -78,7 +78,8 @@ class Index:
                     cosines[int(i)][model] = max(cosines[int(i)].get(model, -1.0), float(cosine[i]))
         both = set(hashed) | set(cosines)
         return [
-            Candidate(self.ids[i], hashed.get(i), None, cosines.get(i, {})) for i in sorted(both)
+            ImageCandidate(self.ids[i], hashed.get(i), None, cosines.get(i, {}))
+            for i in sorted(both)
         ]
 
 
@@ -109,7 +110,7 @@ def answers(
     spent["fingerprint"] += time.perf_counter() - start
     start = time.perf_counter()
     by_id = {identity: i for i, identity in enumerate(index.ids)}
-    chosen = [by_id[c.work_id] for c in nominate(index.candidates(query), VERIFIED_AT_MOST)]
+    chosen = [by_id[c.work_id] for c in shortlist(index.candidates(query), VERIFIED_AT_MOST)]
     spent["search"] += time.perf_counter() - start
     start = time.perf_counter()
     found = {index.names[i]: analyzer.verify(query, index.prints[i].proxy) for i in chosen}

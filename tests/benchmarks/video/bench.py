@@ -139,9 +139,9 @@ def run(folder: Path, labels: Labels, readings: Path | None) -> Run:
     with scratch_database() as db, scratch_database() as mute_db:
         ours, mute = Ours(db, readings), Ours(mute_db)
         for path in sorted((folder / "references").iterdir()):
-            reading = ours.read(path, search=False)
-            ours.add(path, reading)
-            mute.add(path, silent(reading))
+            extraction = ours.read(path, search=False)
+            ours.add(path, extraction)
+            mute.add(path, silent(extraction))
         result.facts = {
             "frames": ours.frames,
             "digest": ours.kind.model_digest.hex(),
@@ -154,13 +154,13 @@ def run(folder: Path, labels: Labels, readings: Path | None) -> Run:
         start = time.perf_counter()
         for done, row in enumerate(labels.rows[::-1], start=1):
             path = folder / "queries" / row["query"]
-            reading = ours.read(path, search=True)
-            asked_s += reading.fingerprint.duration_s
+            extraction = ours.read(path, search=True)
+            asked_s += extraction.fingerprint.duration_s
             sha256 = hashlib.sha256(path.read_bytes()).digest()
-            result.loud.answers[path.name] = ours.ask(reading, sha256)
+            result.loud.answers[path.name] = ours.ask(extraction, sha256)
             if row["family"] != ONLY_SOUND:
-                result.mute.answers[path.name] = mute.ask(silent(reading), sha256)
-            for name, score in ours.best_frame(reading).items():
+                result.mute.answers[path.name] = mute.ask(silent(extraction), sha256)
+            for name, score in ours.best_frame(extraction).items():
                 result.best_frame[path.name, name] = score
             best = [
                 [

@@ -142,8 +142,10 @@ def read_alone(path: Path, result: multiprocessing.Queue[tuple[float, float, flo
     kind = make_kind(make_analyzer())
     before = peak_mib()
     start = time.process_time()
-    reading = kind.read(path)
-    result.put((before, peak_mib(), time.process_time() - start, len(reading.fingerprint.frames)))
+    extraction = kind.extract(path)
+    result.put(
+        (before, peak_mib(), time.process_time() - start, len(extraction.fingerprint.frames))
+    )
 
 
 def long(folder: Path, hours: float) -> None:

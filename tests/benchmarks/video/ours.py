@@ -24,7 +24,7 @@ from embeddings.audio.analyzer import AudioAnalyzer
 from embeddings.image.analyzer import ImageAnalyzer
 from embeddings.video.analyzer import VideoAnalyzer
 from oracle.media.handler import Query
-from oracle.media.video import VideoReading, Videos
+from oracle.media.video import VideoExtraction, VideoHandler
 from oracle.originality.matching import Matcher
 from storage.database import Database
 from storage.search import videos
@@ -103,13 +103,13 @@ class Ours:
         self.frames = 0
         self.unread: list[tuple[str, str]] = []
 
-    def read(self, path: Path, *, search: bool) -> VideoReading:
+    def read(self, path: Path, *, search: bool) -> VideoExtraction:
         """Decode and fingerprint, or take what an earlier run with the same models left in
         `readings`.
         """
         return self._kept(path, search) if self.readings is not None else self._read(path, search)
 
-    def _kept(self, path: Path, search: bool) -> VideoReading:
+    def _kept(self, path: Path, search: bool) -> VideoExtraction:
         assert self.readings is not None
         kept = (
             self.readings
@@ -117,12 +117,12 @@ class Ours:
         )
         if kept.is_file():
             return pickle.loads(kept.read_bytes())  # type: ignore[no-any-return]
-        reading = self._read(path, search)
+        extraction = self._read(path, search)
         kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_bytes(pickle.dumps(reading))
-        return reading
+        kept.write_bytes(pickle.dumps(extraction))
+        return extraction
 
-    def _read(self, path: Path, search: bool) -> VideoReading:
+    def _read(self, path: Path, search: bool) -> VideoExtraction:
         stage, start = "decode", time.process_time()
 
         def progress(told: str, _done: int, _total: int) -> None:
@@ -131,14 +131,14 @@ class Ours:
             self.clock.cpu_s[stage] += now - start
             stage, start = next_stage, now
 
-        reading = self.kind.read(path, progress, search=search)
+        extraction = self.kind.extract(path, progress, search=search)
         self.clock.cpu_s[stage] += time.process_time() - start
-        self.clock.media_s += reading.fingerprint.duration_s
-        return reading
+        self.clock.media_s += extraction.fingerprint.duration_s
+        return extraction
 
-    def add(self, path: Path, reading: VideoReading) -> None:
+    def add(self, path: Path, extraction: VideoExtraction) -> None:
         """Register a reference."""
-        self.frames += len(reading.fingerprint.frames)
+        self.frames += len(extraction.fingerprint.frames)
         work_id, content = uuid4(), path.read_bytes()
         digest = hashlib.sha256(content).digest()
         new = NewWork(
@@ -156,25 +156,25 @@ class Ours:
         )
         with self._db.transaction() as conn:
             works.add_work(conn, new)
-            self.kind.make_visible(conn, works.get_work(conn, work_id), reading)
+            self.kind.make_visible(conn, works.get_work(conn, work_id), extraction)
         self._names[work_id] = path.name
 
-    def ask(self, reading: VideoReading, sha256: bytes) -> list[Answer]:
+    def ask(self, extraction: VideoExtraction, sha256: bytes) -> list[Answer]:
         """Everything that is known of a query, most similar first."""
         query = Query(sha256)
-        found = self._search(reading, query)
-        judged = self._matcher.verify(self.kind, reading, query, found)
+        found = self._search(extraction, query)
+        judged = self._matcher.verify(self.kind, extraction, query, found)
         answers = [self._answer(one.work.id, one.match) for one in judged]
         return sorted(answers, key=lambda answer: -answer.similarity)
 
-    def best_frame(self, reading: VideoReading) -> dict[str, float]:
+    def best_frame(self, extraction: VideoExtraction) -> dict[str, float]:
         """Baseline of VSC2022: the highest cosine of any two frames, nothing else."""
         with self._db.transaction() as conn:
             tables = videos.frames_of(conn, list(self._names))
         model = self.analyzer.channels["copy"].model_id
         seen = [
             frame.embeddings[model]
-            for frame in reading.fingerprint.frames
+            for frame in extraction.fingerprint.frames
             if model in frame.embeddings
         ]
         if not seen:
@@ -185,13 +185,13 @@ class Ours:
             if model in table.embeddings
         }
 
-    def _search(self, reading: VideoReading, query: Query) -> Sequence[Any]:
+    def _search(self, extraction: VideoExtraction, query: Query) -> Sequence[Any]:
         with self._db.transaction() as conn:
             row = conn.execute("select pg_backend_pid()").fetchone()
             assert row is not None
             server = psutil.Process(row[0])
             before = sum(server.cpu_times()[:2])
-            found = self.clock.run("search", lambda: self.kind.search(conn, reading, query))
+            found = self.clock.run("search", lambda: self.kind.search(conn, extraction, query))
             self.clock.cpu_s["database"] += sum(server.cpu_times()[:2]) - before
         return found  # type: ignore[no-any-return]
 
@@ -213,9 +213,9 @@ class Ours:
         )
 
 
-def silent(reading: VideoReading) -> VideoReading:
+def silent(extraction: VideoExtraction) -> VideoExtraction:
     """The same without its sound track, so that pictures must do without."""
-    return VideoReading(replace(reading.fingerprint, sound=None))
+    return VideoExtraction(replace(extraction.fingerprint, sound=None))
 
 
 def make_analyzer() -> TimedAnalyzer:
@@ -223,5 +223,5 @@ def make_analyzer() -> TimedAnalyzer:
     return TimedAnalyzer(ImageAnalyzer.load(clip=None), AudioAnalyzer.load())
 
 
-def make_kind(analyzer: VideoAnalyzer) -> Videos:
-    return Videos(analyzer, CANDIDATES)
+def make_kind(analyzer: VideoAnalyzer) -> VideoHandler:
+    return VideoHandler(analyzer, CANDIDATES)

@@ -10,8 +10,8 @@ from support import sounds
 
 from embeddings.audio.analyzer import AudioAnalyzer
 from oracle import wiring
-from oracle.media.audio import Sounds
-from oracle.media.handler import MediaKinds, Query
+from oracle.media.audio import AudioHandler
+from oracle.media.handler import MediaHandlers, Query
 from oracle.settings import Settings
 from storage.database import Database
 
@@ -22,10 +22,10 @@ Post = Callable[..., dict[str, Any]]
 def sound_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No other kind: what is tested here is what is heard."""
 
-    def kinds(_: Settings) -> MediaKinds:
-        return {"audio": Sounds(AudioAnalyzer.load(), 20)}
+    def handlers(_: Settings) -> MediaHandlers:
+        return {"audio": AudioHandler(AudioAnalyzer.load(), 20)}
 
-    monkeypatch.setattr(wiring, "make_kinds", kinds)
+    monkeypatch.setattr(wiring, "make_handlers", handlers)
     yield
 
 
@@ -108,16 +108,16 @@ def test_a_match_is_found_again_without_the_index(
     post: Post, db: Database, song: sounds.Samples, tmp_path: Path
 ) -> None:
     first = post_as(post, song, "alice")
-    kind = Sounds(AudioAnalyzer.load(), 20)
-    reading = kind.read(sounds.written(tmp_path, sounds.part(song, 3.0, 8.0)))
+    kind = AudioHandler(AudioAnalyzer.load(), 20)
+    extraction = kind.extract(sounds.written(tmp_path, sounds.part(song, 3.0, 8.0)))
     with db.transaction() as conn:
-        found = kind.search(conn, reading, Query(bytes(32)))
-    (_, by_index), *_ = kind.verify(db, reading, found)
+        found = kind.search(conn, extraction, Query(bytes(32)))
+    (_, by_index), *_ = kind.verify(db, extraction, found)
     with db.transaction() as conn:
         conn.execute("delete from sound_fresh")
-        assert not kind.search(conn, reading, Query(bytes(32)))
-    again = kind.find_again({"work": {"id": first["work"]["id"]}})
-    ((_, by_hand),) = kind.verify(db, reading, [again])
+        assert not kind.search(conn, extraction, Query(bytes(32)))
+    again = kind.candidate_from({"work": {"id": first["work"]["id"]}})
+    ((_, by_hand),) = kind.verify(db, extraction, [again])
     assert by_hand.similarity == by_index.similarity >= 0.95
     assert by_hand == by_index
 
@@ -125,7 +125,7 @@ def test_a_match_is_found_again_without_the_index(
 def test_the_preview_shows_the_sound_s_shape(song: sounds.Samples, tmp_path: Path) -> None:
     quiet_end = np.concatenate([song, np.zeros(25 * sounds.RATE_HZ, np.float32)])
     path = sounds.written(tmp_path, quiet_end)
-    picture = np.asarray(Sounds(AudioAnalyzer.load(), 20).preview(path, 40_000).convert("L"))
+    picture = np.asarray(AudioHandler(AudioAnalyzer.load(), 20).preview(path, 40_000).convert("L"))
     inked = (picture < 200).sum(axis=0)
     assert inked[:380].mean() > 10 * inked[420:600].mean()
     assert inked[635:646].max() == picture.shape[0]  # the mark at 40 of 50 seconds

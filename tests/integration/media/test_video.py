@@ -11,13 +11,13 @@ from support import clips
 from embeddings.image.analyzer import ImageAnalyzer
 from embeddings.video.analyzer import VideoAnalyzer
 from oracle import wiring
-from oracle.media.handler import MediaKinds, Query
-from oracle.media.image import Pictures
-from oracle.media.video import Videos
+from oracle.media.handler import MediaHandlers, Query
+from oracle.media.image import ImageHandler
+from oracle.media.video import VideoHandler
 from oracle.originality.matching import Matcher
 from oracle.settings import Settings
 from storage.database import Database
-from storage.search.images import Candidate
+from storage.search.images import ImageCandidate
 
 Post = Callable[..., dict[str, Any]]
 FILM = ("coffee.png", "astronaut.png", "chelsea.png")
@@ -28,14 +28,14 @@ OTHER = ("rocket.jpg", "retina.jpg", "ihc.png")
 def without_sound(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures and videos alone: what is tested here is what is seen."""
 
-    def kinds(settings: Settings) -> MediaKinds:
+    def handlers(settings: Settings) -> MediaHandlers:
         pictures = ImageAnalyzer.load(clip=None)
         return {
-            "image": Pictures(pictures, wiring.decode_limits(settings), 20),
-            "video": Videos(VideoAnalyzer(pictures), 12),
+            "image": ImageHandler(pictures, wiring.decode_limits(settings), 20),
+            "video": VideoHandler(VideoAnalyzer(pictures), 12),
         }
 
-    monkeypatch.setattr(wiring, "make_kinds", kinds)
+    monkeypatch.setattr(wiring, "make_handlers", handlers)
 
 
 @pytest.fixture(scope="module")
@@ -126,10 +126,10 @@ def test_who_copies_a_still_is_traced_to_the_moment_of_the_film_it_was_taken_fro
     still = post(clips.as_png(film[60]), "bob", "still.png")
     path = tmp_path / "again.png"
     path.write_bytes(clips.as_png(film[60]))
-    pictures = wiring.make_kinds(settings)["image"]
+    pictures = wiring.make_handlers(settings)["image"]
     # The indexes named the still alone.
-    found = [Candidate(UUID(still["work"]["id"]), found_by=("phash",))]
-    judged = Matcher(db).verify(pictures, pictures.read(path), Query(bytes(32)), found)
+    found = [ImageCandidate(UUID(still["work"]["id"]), found_by=("phash",))]
+    judged = Matcher(db).verify(pictures, pictures.extract(path), Query(bytes(32)), found)
     by_work = {str(one.work.id): one for one in judged}
     traced = by_work[first["work"]["id"]]
     assert traced.candidate.as_json()["found_by"] == ["source_of_match"]

@@ -71,7 +71,7 @@ def test_a_check_shows_neighbours_and_keeps_nothing(
     before = counts(db)
     copy = put(tmp_path, {"copy.jpg": edited(photo("temple"), "captioned")}) / "copy.jpg"
     checked = wiring.make_folder_matcher(settings, db).check(copy)
-    assert checked.reading.too_plain is None
+    assert checked.extraction.too_plain is None
     assert str(checked.judged[0].work.id) == first["work"]["id"]
     assert checked.judged[0].match.verified
     assert counts(db) == before
@@ -126,7 +126,9 @@ def test_a_folder_of_earlier_works_is_registered_once(
     def progress(stage: str, done: int, total: int) -> None:
         seen.append((stage, done, total))
 
-    intake = wiring.make_intake(db, wiring.open_blobs(settings.blobs), wiring.make_kinds(settings))
+    intake = wiring.make_intake(
+        db, wiring.open_blobs(settings.blobs), wiring.make_handlers(settings)
+    )
     backfill = Backfill(db, intake)
     taken, refused = backfill.take_in(folder, "archive", progress)
     assert [one.path.name for one in refused] == ["notes.txt"]

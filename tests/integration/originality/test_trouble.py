@@ -30,7 +30,7 @@ Post = Callable[..., dict[str, Any]]
 @pytest.fixture
 def oracle(settings: Settings, db: Database, monkeypatch: pytest.MonkeyPatch) -> Originality:
     monkeypatch.setattr(module, "EARLIER_WAIT_S", 0.1)
-    return wiring.make_originality(settings, db, wiring.make_kinds(settings))
+    return wiring.make_originality(settings, db, wiring.make_handlers(settings))
 
 
 def upload(client: TestClient, content: bytes, creator: str) -> UUID:
@@ -69,7 +69,9 @@ def request(
         block_hash=bytes(32),
         block_time=datetime.now(UTC),
     )
-    intake = wiring.make_intake(db, wiring.open_blobs(settings.blobs), wiring.make_kinds(settings))
+    intake = wiring.make_intake(
+        db, wiring.open_blobs(settings.blobs), wiring.make_handlers(settings)
+    )
     with db.transaction() as conn:
         return intake.accept_request(conn, seen)
 

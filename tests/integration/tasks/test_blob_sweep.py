@@ -277,8 +277,8 @@ def test_fetched_media_that_meets_the_sweep_is_fetched_again(
     file_server: Any,
 ) -> None:
     analysis_id = request(settings, db, file_server.put("/cat.jpg", photo("cat")), "alice")
-    oracle = wiring.make_originality(settings, db, wiring.make_kinds(settings))
-    real = works.lock_registration
+    oracle = wiring.make_originality(settings, db, wiring.make_handlers(settings))
+    real = works.lock_sequence
     swept: list[int] = []
 
     def sweep_first(conn: Any) -> None:
@@ -287,7 +287,7 @@ def test_fetched_media_that_meets_the_sweep_is_fetched_again(
             swept[0] = blob_sweep.sweep(db, blobs, LATER)
         real(conn)
 
-    monkeypatch.setattr(works, "lock_registration", sweep_first)
+    monkeypatch.setattr(works, "lock_sequence", sweep_first)
     with pytest.raises(RetryLater, match="fetched again"):
         oracle.analyse(analysis_id)
     assert swept == [1]

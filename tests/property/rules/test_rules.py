@@ -32,7 +32,7 @@ matches = st.lists(
         bps,
         st.booleans(),
     ),
-    unique_by=lambda m: m.registration,
+    unique_by=lambda m: m.sequence,
 )
 subjects = st.builds(
     Subject, st.none() | st.integers(1, 4), st.just(100), search_complete=st.booleans()
@@ -57,7 +57,7 @@ def test_only_an_earlier_unlicensed_work_of_someone_else_costs_money(
         credited = decided.credited
         assert credited is not None
         assert credited.creator_id not in (None, subject.creator_id)
-        assert credited.registration < subject.registration
+        assert credited.sequence < subject.sequence
         assert subject.search_complete
         assert credited.similarity_bps >= policy.threshold_bps
         assert not credited.licensed
@@ -67,7 +67,7 @@ def test_only_an_earlier_unlicensed_work_of_someone_else_costs_money(
 def test_a_later_work_never_changes_anything(
     subject: Subject, found: list[Match], policy: Policy
 ) -> None:
-    earlier = [m for m in found if m.registration < subject.registration]
+    earlier = [m for m in found if m.sequence < subject.sequence]
     assert decide(subject, found, policy) == decide(subject, earlier, policy)
 
 

@@ -13,7 +13,7 @@ VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "rules.json").read
 TIERS = {1: Tier.LOW, 2: Tier.MEDIUM, 3: Tier.HIGH}
 POLICY = Policy(version=1, threshold_bps=9_500, base_redirect_bps=10_000)
 ALICE, BOB, CAROL = 1, 2, 3
-ME = Subject(creator_id=BOB, registration=100)
+ME = Subject(creator_id=BOB, sequence=100)
 
 
 def match(

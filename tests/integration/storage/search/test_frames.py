@@ -135,7 +135,7 @@ def test_only_earlier_works_and_the_own_ones_apart(db: Database) -> None:
         for _ in range(12):
             add_video(conn, frame(0, near(wanted.phash, 2), wanted.embeddings[MODEL]), creator=bob)
         add_video(conn, wanted)
-        place = works.get_work(conn, first).registration
+        place = works.get_work(conn, first).sequence
         hits = look_up(conn, wanted, before=place + 13, creator_id=bob, per_frame=4, own=2)
         assert look_up(conn, wanted, before=place) == []
     whose = [hit.work_id == first for hit in hits if hit.channel == "phash"]

@@ -100,7 +100,7 @@ def test_a_stretch_is_found_with_its_place(db: Database) -> None:
         query = excerpt(sounds[7], 300, 200, group=3)
         best, *others = sound_index.look_up(conn, query, before=1 << 40)
         assert best.work_id == added[7].id
-        assert best.registration == added[7].registration
+        assert best.sequence == added[7].sequence
         assert (best.group, abs(best.offset_frames - 300) <= 2) == (3, True)
         assert all(other.score < best.score / 5 for other in others)
         assert best.votes > 100
@@ -114,10 +114,10 @@ def test_only_earlier_works_are_looked_at(db: Database) -> None:
         first, second = add(conn, sound), add(conn, sound)
         query = excerpt(sound, 0, FRAMES)
         assert {row[0] for row in everything(conn, query)} == {first.id, second.id}
-        assert [row[0] for row in everything(conn, query, before=second.registration)] == [first.id]
+        assert [row[0] for row in everything(conn, query, before=second.sequence)] == [first.id]
         merge.merge_all(conn)
-        assert [row[0] for row in everything(conn, query, before=second.registration)] == [first.id]
-        assert everything(conn, query, before=first.registration) == []
+        assert [row[0] for row in everything(conn, query, before=second.sequence)] == [first.id]
+        assert everything(conn, query, before=first.sequence) == []
 
 
 def test_merging_changes_no_answer(db: Database) -> None:

@@ -67,7 +67,7 @@ def near(phash: bytes, flips: int) -> bytes:
 
 def search(
     conn: Connection, phash: bytes, embedding: NDArray[np.float32], **options: object
-) -> list[matches.Candidate]:
+) -> list[matches.ImageCandidate]:
     view = View("whole", phash, {MODEL: embedding})
     defaults: dict[str, object] = {"sha256": RNG.bytes(32), "before": 10**9, "creator_id": None}
     return matches.find_candidates(conn, [view], **(defaults | options))  # type: ignore[arg-type]
@@ -207,11 +207,11 @@ def test_a_work_waits_for_those_that_came_first_until_their_analyses_end(db: Dat
         first, _ = accept(conn)
         second, second_analysis = accept(conn)
         third, _ = accept(conn)
-    assert first.registration < second.registration < third.registration
+    assert first.sequence < second.sequence < third.sequence
     with db.transaction() as conn:
 
         def pending(of: works.Work, history: bool = False) -> set[str]:
-            return works.earlier_works_pending(conn, of.registration, history=history)
+            return works.earlier_works_pending(conn, of.sequence, history=history)
 
         assert pending(first) == set()
         assert pending(third) == {"image"}
