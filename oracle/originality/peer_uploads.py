@@ -14,7 +14,7 @@ from storage.works import analyses, works
 
 
 class UploadExchange:
-    """The desk that the chain node's signer asks."""
+    """What the chain node's signer shares uploads through."""
 
     def __init__(self, db: Database, blobs: BlobStore, intake: Intake, max_bytes: int) -> None:
         self._db = db
@@ -55,7 +55,7 @@ class UploadExchange:
             return None
 
     def take_in(self, facts: UploadFacts, path: Path) -> None:
-        """As `UploadDesk` says.
+        """As `UploadSharing` says.
 
         Raises also: MediaTypeMismatch, EmbeddingError for what is no media.
         """

@@ -16,13 +16,13 @@ from oracle.chain.errors import BlockUnknown, ChainError, EndpointInconsistent, 
 from oracle.chain.keys.signer import Signer
 from oracle.chain.node.policy_sync import PolicySync
 from oracle.chain.node.reader import OnRequest, Reader
-from oracle.chain.node.receipt_writer import ReceiptDesk
+from oracle.chain.node.receipt_writer import ReceiptWriter
 from oracle.chain.node.resync import Resync
 from oracle.chain.node.withdrawals import WithdrawalReader
 from oracle.chain.quorum.collector import QuorumSigner
-from oracle.chain.quorum.equivocation_reporter import ProofDesk
+from oracle.chain.quorum.equivocation_reporter import EquivocationReporter
 from oracle.chain.quorum.peers import QuorumSettings
-from oracle.chain.quorum.uploads import UploadDesk
+from oracle.chain.quorum.uploads import UploadSharing
 from oracle.chain.rpc.client import ChainClient
 from oracle.chain.rpc.new_heads import HeadWatcher
 from oracle.chain.sender.broadcast import Broadcaster
@@ -73,7 +73,7 @@ class ChainNode:
         max_in_flight: int = 16,
         batches: BatchLimits | None = None,
         quorum: QuorumSettings | None = None,
-        uploads: UploadDesk | None = None,
+        uploads: UploadSharing | None = None,
         heads: HeadWatcher | None = None,
         on_point: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -101,7 +101,7 @@ class ChainNode:
             if quorum
             else None
         )
-        self._proofs = ProofDesk(db, client, broadcaster, on_point) if quorum else None
+        self._proofs = EquivocationReporter(db, client, broadcaster, on_point) if quorum else None
         self._heads = heads
         self._db = db
         self._client = client
@@ -118,7 +118,7 @@ class ChainNode:
         self._confirmer = Confirmer(
             db, client, broadcaster, resolver, patience=patience or Patience(), on_point=on_point
         )
-        self._receipts = ReceiptDesk(db, client, signer)
+        self._receipts = ReceiptWriter(db, client, signer)
         self._withdrawals = WithdrawalReader(db, client, start_block=start_block)
         self._submitter = Submitter(
             db,

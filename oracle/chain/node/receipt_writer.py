@@ -13,7 +13,7 @@ from storage.database import Database
 log = structlog.get_logger(__name__)
 
 
-class ReceiptDesk:
+class ReceiptWriter:
     """Signs with the key that signed the report."""
 
     def __init__(self, db: Database, client: ChainClient, signer: Signer) -> None:

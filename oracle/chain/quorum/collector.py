@@ -16,7 +16,7 @@ from oracle.chain.errors import ChainError, InvalidReport, SigningFailed
 from oracle.chain.keys.signer import Signer, recover
 from oracle.chain.quorum.observation import NoAgreement, Observation, aggregate, observe, turn_order
 from oracle.chain.quorum.peers import Body, Peers, PeerServer, QuorumSettings
-from oracle.chain.quorum.uploads import Introductions, UploadDesk
+from oracle.chain.quorum.uploads import Introductions, UploadSharing
 from oracle.chain.quorum.witness import SignerSet, Witness, holds, now
 from oracle.chain.rpc.client import ChainClient
 from oracle.chain.sender.resolver import Resolver
@@ -40,7 +40,7 @@ class QuorumSigner:
         signer: Signer,
         resolver: Resolver,
         settings: QuorumSettings,
-        desk: UploadDesk | None = None,
+        sharing: UploadSharing | None = None,
         *,
         on_point: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -50,13 +50,13 @@ class QuorumSigner:
         self._resolver = resolver
         self._settings = settings
         self._point = on_point
-        self._desk = desk
+        self._sharing = sharing
         self._peers = Peers(settings, signer, client.chain_id, client.hub, now)
         self._introductions = (
-            Introductions(desk, self._peers, client.chain_id, client.hub) if desk else None
+            Introductions(sharing, self._peers, client.chain_id, client.hub) if sharing else None
         )
         self._witness = Witness(
-            db, client, signer, settings, self._introductions, desk, on_point=on_point
+            db, client, signer, settings, self._introductions, sharing, on_point=on_point
         )
         self._server = PeerServer(
             settings, signer, client.chain_id, client.hub, self._witness.answer, now
@@ -135,8 +135,8 @@ class QuorumSigner:
         # No event told the others of an upload: they hear of it here, and fetch its media.
         if (
             row.kind == "attest"
-            and self._desk is not None
-            and (facts := self._desk.facts_of(row.analysis_id))
+            and self._sharing is not None
+            and (facts := self._sharing.facts_of(row.analysis_id))
         ):
             message["upload"] = facts.to_dict()
         for peer, answer in self._peers.ask(message).items():

@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 SETTLED = ("UnauthorizedOracle", "NotEquivocal", "ProofExpired")
 
 
-class ProofDesk:
+class EquivocationReporter:
     """Sends stored proofs.
 
     What happens to the transaction is the confirmer's business, as with any other.

@@ -1,27 +1,29 @@
 """How signers talk: signed envelopes over HTTP, each for one recipient and one moment."""
 
+import asyncio
 import hashlib
 import json
 import os
-import shutil
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterable, Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import structlog
+from anyio import to_thread
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
 
 from oracle.chain.core.report import domain_separator
 from oracle.chain.core.wire import blob, hexed
 from oracle.chain.errors import ChainError, InvalidReport, SigningFailed
 from oracle.chain.keys.signer import Signer, recover
-from oracle.chain.quorum.client import Line
-from oracle.chain.quorum.server import BoundedServer
+from oracle.chain.quorum.client import PeerClient
+from oracle.chain.quorum.server import BoundedServer, ConnectionLimits
 
 log = structlog.get_logger(__name__)
 
@@ -131,19 +133,20 @@ class Peers:
         self._signer = signer
         self._domain = domain_separator(chain_id, hub)
         self._clock = clock
-        self._line = Line(settings.timeout_s)
-        self._pool = ThreadPoolExecutor(
-            max_workers=max(1, len(settings.peers)), thread_name_prefix="peer"
-        )
+        self._client = PeerClient(settings.timeout_s)
 
     def ask(self, body: Body) -> dict[bytes, Body]:
         """The answers to one message, by the peer's address."""
-        futures = {
-            peer: self._pool.submit(self._ask_one, peer, url, body)
-            for peer, url in self._settings.peers.items()
-        }
-        answers = {peer: future.result() for peer, future in futures.items()}
-        return {peer: answer for peer, answer in answers.items() if answer is not None}
+
+        async def ask_all() -> list[tuple[bytes, Body | None]]:
+            peers = self._settings.peers.items()
+            return await asyncio.gather(*(self._ask_one(peer, url, body) for peer, url in peers))
+
+        try:
+            answers = self._client.run(ask_all)
+        except OSError:
+            return {}  # we are closing
+        return {peer: answer for peer, answer in answers if answer is not None}
 
     def fetch_media(self, peer: bytes, sha256: bytes, path: Path, size_bytes: int) -> None:
         """Write the media of that hash to `path`.
@@ -153,53 +156,66 @@ class Peers:
         url = dict(self._settings.peers.items()).get(peer)
         if url is None:
             raise PeerAway(f"{hexed(peer)} is no peer of ours.")
-        digest, size = hashlib.sha256(), 0
-        try:
-            asked = self._sealed(peer, {"kind": "media", "sha256": hexed(sha256)})
+        digest = hashlib.sha256()
+
+        async def fetch() -> None:
+            size = 0
+            asked = await self._sealed(peer, {"kind": "media", "sha256": hexed(sha256)})
             within_s = self._settings.media_start_s + size_bytes / SLOWEST_MEDIA_BYTES_PER_S
-            with self._line.post(url, asked, within_s) as response, path.open("wb") as out:
-                if response.status != 200:
+            async with self._client.post(url, asked, within_s) as response:
+                if response.status_code != 200:
                     raise PeerAway(
-                        f"{hexed(peer)} does not give the media (status {response.status})."
+                        f"{hexed(peer)} does not give the media (status {response.status_code})."
                     )
-                for chunk in response.iter_stream():
-                    size += len(chunk)
-                    if size > size_bytes:
-                        raise PeerAway(
-                            f"{hexed(peer)} sends more than the {size_bytes} bytes it announced."
-                        )
-                    digest.update(chunk)
-                    out.write(chunk)
+                with path.open("wb") as out:
+                    async for chunk in response.aiter_raw():
+                        size += len(chunk)
+                        if size > size_bytes:
+                            raise PeerAway(
+                                f"{hexed(peer)} sends more than the {size_bytes} bytes it"
+                                " announced."
+                            )
+                        digest.update(chunk)
+                        out.write(chunk)
+
+        try:
+            self._client.run(fetch)
         except (SigningFailed, OSError) as exc:
             raise PeerAway(f"{hexed(peer)} broke off: {exc}") from exc
         if digest.digest() != sha256:
             raise PeerAway(f"{hexed(peer)} sent other bytes than those asked for.")
 
-    def hang_up(self) -> None:
-        """End what is under way within moments, media included, and begin nothing any more."""
-        self._line.hang_up()
+    def cancel(self) -> None:
+        """End what is under way at once, media included, and begin nothing any more."""
+        self._client.cancel()
 
     def close(self) -> None:
-        self._line.hang_up()
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        self._line.close()
+        self._client.close()
 
-    def _sealed(self, peer: bytes, body: Body) -> bytes:
-        return json.dumps(seal(self._signer, self._domain, peer, self._clock(), body)).encode()
+    async def _sealed(self, peer: bytes, body: Body) -> bytes:
+        # On a thread: the key may be behind a network.
+        sealed = await to_thread.run_sync(
+            seal, self._signer, self._domain, peer, self._clock(), body
+        )
+        return json.dumps(sealed).encode()
 
-    def _ask_one(self, peer: bytes, url: str, body: Body) -> Body | None:
+    async def _ask_one(self, peer: bytes, url: str, body: Body) -> tuple[bytes, Body | None]:
         try:
-            within_s = SILENCES_PER_ANSWER * self._settings.timeout_s
-            with self._line.post(url, self._sealed(peer, body), within_s) as response:
-                answer = json.loads(_bounded(response.iter_stream()))
-            return answer if isinstance(answer, dict) and response.status == 200 else None
+            sealed = await self._sealed(peer, body)
+            async with self._client.post(
+                url, sealed, SILENCES_PER_ANSWER * self._settings.timeout_s
+            ) as response:
+                answer = json.loads(await _bounded(response.aiter_raw(), MAX_BODY_BYTES))
+            return peer, answer if isinstance(
+                answer, dict
+            ) and response.status_code == 200 else None
         except (OSError, ValueError, RecursionError, SigningFailed) as exc:
             log.info("peer.no_answer", peer=hexed(peer), error=type(exc).__name__)
-            return None
+            return peer, None
 
 
-class PeerServer:
-    """Answers the other signers on a thread of its own."""
+class PeerServer(BoundedServer):
+    """Answers the other signers."""
 
     def __init__(
         self,
@@ -210,97 +226,84 @@ class PeerServer:
         handle: Handler,
         clock: Callable[[], int],
     ) -> None:
-        domain = domain_separator(chain_id, hub)
+        def answer(envelope: bytes) -> Body | BinaryIO:
+            return handle(
+                *open_envelope(
+                    json.loads(envelope), domain_separator(chain_id, hub), signer.address, clock()
+                )
+            )
 
-        class PeerHandler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"  # signers talk often: one connection for many messages
-            timeout = SILENT_FOR_S
-
-            def do_POST(self) -> None:
-                length = int(self.headers.get("Content-Length") or 0)
-                if not 0 < length <= MAX_BODY_BYTES:
-                    self.close_connection = True  # the body is not read
-                    self.send_error(413)
-                    return
-                data = self.rfile.read(length)
-                server.heard(self.connection)
-                try:
-                    self._reply(*self._answer(data))
-                finally:
-                    server.waits(self.connection)
-
-            def _reply(self, status: int, answer: Body | BinaryIO) -> None:
-                if not isinstance(answer, dict):
-                    self._stream(answer)
-                    return
-                data = json.dumps(answer).encode()
-                self.send_response(status)
-                # rubbish is a whole message, too: nobody keeps a connection by it
-                if status != 200:
-                    self.send_header("Connection", "close")  # sets close_connection as well
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def _stream(self, source: BinaryIO) -> None:
-                with source:
-                    size = source.seek(0, os.SEEK_END)
-                    source.seek(0)
-                    self.send_response(200)
-                    self.send_header("Content-Type", "application/octet-stream")
-                    self.send_header("Content-Length", str(size))
-                    self.end_headers()
-                    shutil.copyfileobj(source, self.wfile, COPY_BYTES)
-
-            def _answer(self, data: bytes) -> tuple[int, Body | BinaryIO]:
-                try:
-                    envelope = json.loads(data)
-                    sender, body = open_envelope(envelope, domain, signer.address, clock())
-                    return 200, handle(sender, body)
-                except (
-                    InvalidReport,
-                    ValueError,
-                    TypeError,
-                    KeyError,
-                    AttributeError,
-                    RecursionError,
-                ) as exc:
-                    return 400, {"error": "invalid_message", "detail": str(exc)}
-                except Exception as exc:  # whatever a stranger sends, the server stays up
-                    log.exception("peer.message_failed")
-                    return 503, {"error": getattr(exc, "code", "internal_error")}
-
-            def log_message(self, *_: object) -> None:
-                pass  # structlog has said what matters
-
-        self._server = server = BoundedServer(
-            settings.listen,
-            PeerHandler,
-            most=settings.connections,
-            most_of_one=settings.connections_per_address,
-            message_within_s=settings.message_within_s,
+        limits = ConnectionLimits(
+            settings.connections, settings.connections_per_address, settings.message_within_s
         )
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, daemon=True, name="peer-server"
-        )
-        self._thread.start()
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return int(self._server.server_port)
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(peer_app(answer), settings.listen, limits)
 
 
-def _bounded(chunks: Any) -> bytes:
-    data = b""
-    for chunk in chunks:
+def peer_app(answer: Callable[[bytes], "Body | BinaryIO"]) -> FastAPI:
+    """The one route of a signer: an envelope is posted, and answered with a message or with
+    media.
+    """
+    app = FastAPI(openapi_url=None)
+
+    async def envelope(request: Request) -> bytes:
+        try:
+            return await _bounded(request.stream(), MAX_BODY_BYTES)
+        except ValueError as exc:
+            raise HTTPException(413) from exc
+
+    @app.post("/{path:path}")
+    def take(data: Annotated[bytes, Depends(envelope)]) -> Response:
+        try:
+            answered = answer(data)
+        except (
+            InvalidReport,
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            RecursionError,
+        ) as exc:
+            return _json(400, {"error": "invalid_message", "detail": str(exc)})
+        except Exception as exc:  # whatever a stranger sends, the server stays up
+            log.exception("peer.message_failed")
+            return _json(503, {"error": getattr(exc, "code", "internal_error")})
+        return _json(200, answered) if isinstance(answered, dict) else _media(answered)
+
+    @app.exception_handler(StarletteHTTPException)
+    def refuse(_request: Request, exc: StarletteHTTPException) -> Response:
+        return _json(exc.status_code, {"error": "invalid_request", "detail": exc.detail})
+
+    @app.exception_handler(ClientDisconnect)
+    def gone(_request: Request, _exc: ClientDisconnect) -> Response:
+        return Response()  # that nobody reads
+
+    return app
+
+
+def _json(status: int, answer: Body) -> Response:
+    # Rubbish is a whole message, too: nobody keeps a connection by it.
+    headers = {} if status == 200 else {"Connection": "close"}
+    return Response(json.dumps(answer), status, headers, "application/json")
+
+
+def _media(source: BinaryIO) -> Response:
+    size = source.seek(0, os.SEEK_END)
+    source.seek(0)
+
+    def chunks() -> Iterator[bytes]:
+        with source:
+            while chunk := source.read(COPY_BYTES):
+                yield chunk
+
+    return StreamingResponse(
+        chunks(), headers={"Content-Length": str(size)}, media_type="application/octet-stream"
+    )
+
+
+async def _bounded(chunks: AsyncIterable[bytes], limit_bytes: int) -> bytes:
+    data = bytearray()
+    async for chunk in chunks:
         data += chunk
-        if len(data) > MAX_BODY_BYTES:
-            raise ValueError("The answer is too long.")
-    return data
+        if len(data) > limit_bytes:
+            raise ValueError("The message is too long.")
+    return bytes(data)

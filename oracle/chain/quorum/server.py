@@ -1,135 +1,150 @@
-"""An HTTP server with a thread for each connection, and no more of those than it can bear."""
+"""What uvicorn does not limit: connections of one address, a message that drips, an answer that
+nobody reads.
+"""
 
+import asyncio
 import json
+import os
 import socket
 import threading
-import time
-from collections import Counter
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
+from typing import ClassVar, cast
 
 import structlog
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER_S = 5
 WAITING_TO_BE_TAKEN = 64  # what the kernel holds for us between two looks
 UNREAD_BYTES = 1 << 16
+CLOSES_WITHIN_S = 1
 
 
-class BoundedServer(ThreadingHTTPServer):
-    """Takes so many connections at once, and so many from one address; the others are refused, and
-    told why.
-
-    A connection is given up that brings no whole message for so long, however it drips: else a few
-    that never end would keep everybody else out. The handler says when it has a message (`heard`)
-    and when it has answered (`waits`).
+@dataclass(frozen=True)
+class ConnectionLimits:
+    """How many connections are taken at once, of all addresses and of one, and how long each may
+    keep us waiting.
     """
 
-    daemon_threads = True
-    request_queue_size = WAITING_TO_BE_TAKEN
+    capacity: int
+    capacity_per_address: int
+    message_within_s: float
 
-    def __init__(
-        self,
-        listen: tuple[str, int],
-        handler: type[BaseHTTPRequestHandler],
-        *,
-        most: int,
-        most_of_one: int,
-        message_within_s: float,
-    ) -> None:
-        self._most = most
-        self._most_of_one = most_of_one
-        self._message_within_s = message_within_s
-        self._waiting: dict[socket.socket, float] = {}  # since when for a message
-        self._open: Counter[str] = Counter()
-        self._told: set[str] = set()  # refusals that the log has, since a connection last ended
-        self._lock = threading.Lock()
-        super().__init__(listen, handler)
 
-    def process_request(self, request: object, client_address: object) -> None:
-        """Hand a new connection to a thread of its own, or refuse it."""
-        assert isinstance(request, socket.socket)
-        address = _host(client_address)
-        with self._lock:
-            in_all, of_one = self._open.total(), self._open[address]
-            taken = in_all < self._most and of_one < self._most_of_one
-            news = not taken and address not in self._told
-            if taken:
-                self._open[address] += 1
-            else:
-                self._told.add(address)
-        if news:
-            log.warning("peer.refused", address=address, connections=in_all, of_this_address=of_one)
-        if not taken:
-            _refuse(
-                request,
-                f"{in_all} connections are open, {of_one} of them from {address}; close some.",
-            )
-            self.shutdown_request(request)
+class BoundedServer:
+    """Serves an app on a thread of its own. Connections beyond the limits are refused, and told
+    why.
+
+    A connection is given up that brings no whole message for so long, however it drips, or does not
+    take its answer:
+    else a few that never end would keep everybody else out. Answering may take as long as it takes.
+    """
+
+    def __init__(self, app: FastAPI, listen: tuple[str, int], limits: ConnectionLimits) -> None:
+        protocol = type("LimitedProtocol", (_BoundedProtocol,), {"limits": limits, "told": set()})
+        self._socket = socket.create_server(listen, backlog=WAITING_TO_BE_TAKEN)
+        self.port = int(self._socket.getsockname()[1])
+        config = uvicorn.Config(
+            app,
+            http=protocol,
+            ws="none",
+            loop="asyncio",
+            lifespan="off",
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            backlog=WAITING_TO_BE_TAKEN,
+            timeout_keep_alive=int(limits.message_within_s) + 1,
+            timeout_graceful_shutdown=CLOSES_WITHIN_S,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._socket],), daemon=True, name="peer-server"
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take nothing any more, and wait for what is being answered."""
+        self._server.should_exit = True
+        self._thread.join()
+
+
+class _BoundedProtocol(H11Protocol):
+    limits: ClassVar[ConnectionLimits]
+    told: ClassVar[set[str]]  # addresses whose refusal the log has, since a connection last ended
+    _gives_up: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch()
+        address = self._address()
+        in_all = len(self.connections) - 1
+        of_one = (
+            sum(cast(_BoundedProtocol, other)._address() == address for other in self.connections)
+            - 1
+        )
+        if in_all < self.limits.capacity and of_one < self.limits.capacity_per_address:
             return
-        self.waits(request)
-        try:
-            super().process_request(request, client_address)
-        except RuntimeError as exc:  # no thread can be started
-            self._gone(address, request)
-            log.error("peer.no_thread", error=str(exc))
-            self.shutdown_request(request)
+        self.connections.discard(self)
+        if address not in self.told:
+            self.told.add(address)
+            log.warning("peer.refused", address=address, connections=in_all, of_this_address=of_one)
+        transport.write(
+            _refusal(f"{in_all} connections are open, {of_one} of them from {address}; close some.")
+        )
+        with suppress(OSError):  # what lies unread when we close would take the answer with it
+            os.read(transport.get_extra_info("socket").fileno(), UNREAD_BYTES)
+        transport.close()
 
-    def process_request_thread(self, request: object, client_address: object) -> None:
-        """Serve one connection to its end."""
-        assert isinstance(request, socket.socket)
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._gone(_host(client_address), request)
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self in self.connections:
+            self.told.clear()
+        super().connection_lost(exc)
+        if self._gives_up is not None:
+            self._gives_up.cancel()
 
-    def waits(self, connection: socket.socket) -> None:
-        """From now on a message is waited for."""
-        with self._lock:
-            self._waiting[connection] = time.monotonic()
+    def handle_events(self) -> None:
+        super().handle_events()
+        self._watch()
 
-    def heard(self, connection: socket.socket) -> None:
-        """A whole message is here; answering it may take as long as it takes."""
-        with self._lock:
-            self._waiting.pop(connection, None)
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch()
 
-    def service_actions(self) -> None:
-        """Called between two looks for new connections: give up those that bring no message."""
-        super().service_actions()
-        began_before = time.monotonic() - self._message_within_s
-        with self._lock:
-            late = [
-                connection for connection, since in self._waiting.items() if since < began_before
-            ]
-        for connection in late:
-            self.heard(connection)
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)  # its thread wakes up and ends
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch()
 
-    def _gone(self, address: str, connection: socket.socket) -> None:
-        with self._lock:
-            self._waiting.pop(connection, None)
-            self._told.clear()
-            self._open[address] -= 1
-            if not self._open[address]:
-                del self._open[address]
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._watch()
+
+    def _watch(self) -> None:
+        """Give the connection up in time while it is the other side's turn: to send a message,
+        or to read an answer.
+        """
+        ours = self.cycle and not self.cycle.more_body and not self.cycle.response_complete
+        if not ours or self.flow.write_paused:
+            self._gives_up = self._gives_up or self.loop.call_later(
+                self.limits.message_within_s, self.transport.abort
+            )
+        elif self._gives_up is not None:
+            self._gives_up.cancel()
+            self._gives_up = None
+
+    def _address(self) -> str:
+        return self.client[0] if self.client else ""
 
 
-def _refuse(connection: socket.socket, detail: str) -> None:
-    """Say no without waiting: the thread that accepts must not hang on one that does not read."""
+def _refusal(detail: str) -> bytes:
     body = json.dumps({"error": "too_many_connections", "detail": detail}).encode()
     head = (
         f"HTTP/1.1 503 Service Unavailable\r\nRetry-After: {RETRY_AFTER_S}\r\nConnection: close\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    connection.setblocking(False)
-    with suppress(OSError):
-        connection.sendall(head.encode() + body)
-        # what lies unread when we close would take the answer with it
-        connection.recv(UNREAD_BYTES)
-
-
-def _host(client_address: object) -> str:
-    assert isinstance(client_address, tuple)
-    return str(client_address[0])
+    return head.encode() + body

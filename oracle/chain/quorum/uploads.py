@@ -66,7 +66,7 @@ class UploadFacts:
             raise InvalidReport(f"This is no introduction: {exc}") from exc
 
 
-class UploadDesk(Protocol):
+class UploadSharing(Protocol):
     """What the signer needs of the oracle around it to share uploads."""
 
     max_bytes: int
@@ -89,8 +89,8 @@ class Introductions:
     number of times.
     """
 
-    def __init__(self, desk: UploadDesk, peers: Peers, chain_id: int, hub: bytes) -> None:
-        self._desk = desk
+    def __init__(self, sharing: UploadSharing, peers: Peers, chain_id: int, hub: bytes) -> None:
+        self._sharing = sharing
         self._peers = peers
         self._chain_id = chain_id
         self._hub = hub
@@ -103,7 +103,7 @@ class Introductions:
         facts = UploadFacts.from_dict(body)
         if attestation_id(self._chain_id, self._hub, facts.post_id, facts.sha256) != request_id:
             raise InvalidReport("The introduction is not of the upload it is sent with.")
-        if facts.size_bytes > self._desk.max_bytes:
+        if facts.size_bytes > self._sharing.max_bytes:
             raise InvalidReport(
                 f"The upload has {facts.size_bytes} bytes, more than this signer takes."
             )
@@ -118,18 +118,18 @@ class Introductions:
 
         Peers are not asked any more.
         """
-        self._peers.hang_up()  # or a slow one would be waited for
+        self._peers.cancel()  # or a slow one would be waited for
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _fetch(self, sender: bytes, request_id: bytes, facts: UploadFacts) -> None:
         bound = log.bind(peer=hexed(sender), post_id=facts.post_id.hex())
         try:
-            if self._desk.knows(facts):
+            if self._sharing.knows(facts):
                 return
             with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
                 path = Path(folder) / "media"
                 self._peers.fetch_media(sender, facts.sha256, path, facts.size_bytes)
-                self._desk.take_in(facts, path)
+                self._sharing.take_in(facts, path)
             bound.info("upload.introduced")
         except PeerAway as exc:
             bound.warning("upload.not_fetched", error=str(exc))

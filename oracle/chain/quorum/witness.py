@@ -19,7 +19,7 @@ from oracle.chain.quorum.observation import (
     require_signed,
 )
 from oracle.chain.quorum.peers import Body, QuorumSettings
-from oracle.chain.quorum.uploads import Introductions, UploadDesk
+from oracle.chain.quorum.uploads import Introductions, UploadSharing
 from oracle.chain.rpc.client import ChainClient
 from storage.chain import quorum, requests
 from storage.chain.quorum import SignedProposal
@@ -50,7 +50,7 @@ class Witness:
         signer: Signer,
         settings: QuorumSettings,
         introductions: Introductions | None = None,
-        desk: UploadDesk | None = None,
+        sharing: UploadSharing | None = None,
         *,
         on_point: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -59,7 +59,7 @@ class Witness:
         self._signer = signer
         self._settings = settings
         self._introductions = introductions
-        self._desk = desk
+        self._sharing = sharing
         self._point = on_point
         self._signers: tuple[float, SignerSet] | None = None
 
@@ -80,8 +80,8 @@ class Witness:
             return {"observation": kept[0] if kept else None}
         if body.get("kind") == "sign":
             return self.agree(sender, body["proposal"], signers)
-        if body.get("kind") == "media" and self._desk is not None:
-            media = self._desk.open_media(blob(body["sha256"]))
+        if body.get("kind") == "media" and self._sharing is not None:
+            media = self._sharing.open_media(blob(body["sha256"]))
             if media is None:
                 raise InvalidReport("That media is not here.")
             return media

@@ -22,7 +22,7 @@ from oracle.chain.core.wire import address_bytes, hexed
 from oracle.chain.keys.signer import LocalSigner
 from oracle.chain.node.node import ChainNode
 from oracle.chain.quorum.peers import PeerServer, QuorumSettings
-from oracle.chain.quorum.uploads import UploadDesk
+from oracle.chain.quorum.uploads import UploadSharing
 from oracle.chain.rpc.client import ChainClient
 from oracle.chain.rpc.endpoint import Endpoint
 from storage.chain.requests import RequestSeen
@@ -72,7 +72,7 @@ class Quorum:
         self.urls: dict[bytes, str] = {
             signer.address: "http://127.0.0.1:1" for signer in self.signers
         }
-        self.desks: list[UploadDesk | None] = [None] * len(KEYS)
+        self.sharings: list[UploadSharing | None] = [None] * len(KEYS)
         self._open: list[Any] = []
 
     def start(
@@ -93,7 +93,7 @@ class Quorum:
                 confirmations=0,
                 patience=IMPATIENT,
                 quorum=settings,
-                uploads=self.desks[index],
+                uploads=self.sharings[index],
                 on_point=on_point,
             )
             self._open.append(member.node)

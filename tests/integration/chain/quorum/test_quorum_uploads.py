@@ -93,7 +93,7 @@ def four(
             databases.append(db)
         stations = [Station(db, tmp_path / str(index)) for index, db in enumerate(databases)]
         nodes = Quorum(anvil, databases)
-        nodes.desks = [station.exchange for station in stations]
+        nodes.sharings = [station.exchange for station in stations]
         yield nodes, stations
         nodes.close()
 
