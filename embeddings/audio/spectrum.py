@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-import scipy.fft  # type: ignore[import-untyped]
+import scipy.fft
 from numpy.typing import NDArray
 
 from embeddings.audio.decode import SAMPLE_RATE_HZ

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 WILSON_Z = 1.96
 Ints = NDArray[np.int64]
@@ -56,17 +58,10 @@ def components(left: NDArray[Any], right: NDArray[Any], size: int) -> Ints:
     Args:
         left, right: (m,) ends of the edges, nodes 0..size-1.
     """
-    label = np.arange(size, dtype=np.int64)
-    while True:
-        before = label.copy()
-        low = np.minimum(label[left], label[right])
-        np.minimum.at(label, left, low)
-        np.minimum.at(label, right, low)
-        # jump to the root, so that chains fall in log steps
-        while not np.array_equal(label, label[label]):
-            label = label[label]
-        if np.array_equal(label, before):
-            return label
+    graph = coo_array((np.ones(len(left)), (left, right)), shape=(size, size))
+    _, part = connected_components(graph, directed=False)
+    smallest: Ints = np.unique(part, return_index=True)[1].astype(np.int64)[part]
+    return smallest
 
 
 def usual_range(share: Floats, enough: NDArray[np.bool_]) -> tuple[float, float]:

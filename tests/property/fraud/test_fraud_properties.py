@@ -112,6 +112,7 @@ def test_circles_are_those_of_a_graph_library(found: list[tuple[int, int]]) -> N
         np.array([a for a, _ in found], int), np.array([b for _, b in found], int)
     )
     assert {frozenset(part.tolist()) for part in parts} == expected
+    assert [part.tolist() for part in parts] == sorted(sorted(part) for part in expected)
 
 
 @given(st.lists(st.tuples(st.integers(-1, 5), st.integers(-1, 5)), max_size=30))
