@@ -11,6 +11,8 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from storage.errors import DatabaseUnavailable, UnsupportedDatabase
 
 Connection = psycopg.Connection[TupleRow]
+# What a statement raises when the server is away: no fault of what was asked.
+OUTAGES = (psycopg.OperationalError, psycopg.InterfaceError, DatabaseUnavailable)
 
 MIN_SERVER_VERSION = 150_000
 MIN_PGVECTOR = (0, 8)
@@ -57,6 +59,13 @@ class Database:
                 yield conn
         except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as exc:
             raise DatabaseUnavailable(f"The database cannot be reached: {exc}") from exc
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A transaction whose statements all see the same moment. Raises: as `transaction`."""
+        with self.transaction() as conn:
+            conn.execute("set transaction isolation level repeatable read")
+            yield conn
 
 
 def _configure(conn: Connection) -> None:

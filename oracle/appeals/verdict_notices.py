@@ -33,8 +33,7 @@ def send_due(db: Database, now: datetime) -> int:
     for analysis_id in waiting:
         try:
             with db.transaction() as conn:
-                conn.execute("select 1 from analyses where id = %s for update", (analysis_id,))
-                if messages.is_untold_copy(conn, analysis_id):
+                if messages.lock_untold_copy(conn, analysis_id):
                     tell(conn, analysis_id, now)
                     sent += 1
         except DatabaseUnavailable:

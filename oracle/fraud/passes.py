@@ -155,8 +155,7 @@ def scan_each(
     since = end - timedelta(
         days=max(thresholds.bulk_accounts.lookback_days for thresholds in several)
     )
-    with db.transaction() as conn:
-        conn.execute("set transaction isolation level repeatable read")
+    with db.snapshot() as conn:
         loaded = encode(fraud_events.load(conn, start, end, sign_ups_since=since, seed=seed))
 
         def history_of(creators: Codes) -> History:

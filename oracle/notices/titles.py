@@ -1,6 +1,7 @@
 """What people call a post or an account."""
 
 from storage.database import Connection
+from storage.ledger.posts import find_title
 from storage.works.works import Work
 
 
@@ -8,8 +9,7 @@ def name_of(conn: Connection, subject: str, post_id: bytes | None, creator: str)
     """A post's title in quotes, or the start of its id; an account by its name."""
     if subject == "creator" or post_id is None:
         return f"your account {creator}"
-    row = conn.execute("select title from posts where post_id = %s", (post_id,)).fetchone()
-    title = (row[0] or "").strip() if row else ""
+    title = (find_title(conn, post_id) or "").strip()
     return f'"{title}"' if title else f"post 0x{post_id.hex()[:12]}…"
 
 

@@ -7,15 +7,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-import psycopg
 import structlog
 
 from oracle.payouts import ledger as rules
 from oracle.payouts.ledger import Contest, Terms
 from oracle.rules.decision import Verdict
 from oracle.rules.payout import Grade, bonus_bps, redirect
-from storage.database import Connection, Database
-from storage.errors import DatabaseUnavailable
+from storage.database import OUTAGES, Connection, Database
 from storage.ledger import earnings as ledger_earnings
 from storage.ledger import freezes as ledger_freezes
 from storage.ledger import ledger
@@ -254,12 +252,12 @@ def _alone(conn: Connection, post_id: bytes, step: Callable[[], bool]) -> bool |
     """What a step on one post says; None where it failed and left nothing behind: the other posts
     go on.
 
-    Raises: psycopg.OperationalError, InterfaceError: an outage is everybody's.
+    Raises: OUTAGES: an outage is everybody's.
     """
     try:
         with conn.transaction():
             return step()
-    except (psycopg.OperationalError, psycopg.InterfaceError, DatabaseUnavailable):
+    except OUTAGES:
         raise
     except Exception:
         log.exception("ledger.post_failed", post="0x" + post_id.hex())

@@ -143,8 +143,11 @@ def untold_copies(conn: Connection, now: datetime, limit: int = 200) -> list[UUI
     return [row[0] for row in rows]
 
 
-def is_untold_copy(conn: Connection, analysis_id: UUID) -> bool:
-    """Whether a verdict is one of those whose creator has to be told."""
+def lock_untold_copy(conn: Connection, analysis_id: UUID) -> bool:
+    """Whether the creator has to be told of a verdict; only one transaction at a time learns
+    that.
+    """
+    conn.execute("select 1 from analyses where id = %s for update", (analysis_id,))
     return (
         conn.execute(
             f"select 1 from analyses a where a.id = %s and {_UNTOLD}", (analysis_id,)

@@ -195,3 +195,9 @@ def unpaid_weeks(conn: Connection, post_id: bytes) -> list[UnpaidWeek]:
 def _rows(conn: Connection, rest: str, params: Mapping[str, Any]) -> list[PostRow]:
     with conn.cursor(row_factory=class_row(PostRow)) as cursor:
         return cursor.execute(_ROWS + rest, params).fetchall()
+
+
+def find_title(conn: Connection, post_id: bytes) -> str | None:
+    """What its creator calls a post; None where nobody said."""
+    row = conn.execute("select title from posts where post_id = %s", (post_id,)).fetchone()
+    return row[0] if row else None
