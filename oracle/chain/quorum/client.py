@@ -35,6 +35,7 @@ class PeerClient:
         )
         self._loop = ExitStack()
         self._portal = self._loop.enter_context(start_blocking_portal(name="peer-client"))
+        self._loop.callback(self._portal.call, self._http.aclose)
         self._under_way: set[Future[Any]] = set()
         self._cancelled = False
 
@@ -75,5 +76,4 @@ class PeerClient:
     def close(self) -> None:
         """Cancel, and close all connections."""
         self.cancel()
-        self._portal.call(self._http.aclose)
         self._loop.close()

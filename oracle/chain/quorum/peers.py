@@ -13,9 +13,8 @@ import structlog
 from anyio import to_thread
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
-from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
-from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
 
 from oracle.chain.core.report import domain_separator
@@ -205,7 +204,7 @@ class Peers:
             async with self._client.post(
                 url, sealed, SILENCES_PER_ANSWER * self._settings.timeout_s
             ) as response:
-                answer = json.loads(await _bounded(response.aiter_raw(), MAX_BODY_BYTES))
+                answer = json.loads(await _bounded(response.aiter_raw()))
             return peer, answer if isinstance(
                 answer, dict
             ) and response.status_code == 200 else None
@@ -243,13 +242,10 @@ def peer_app(answer: Callable[[bytes], "Body | BinaryIO"]) -> FastAPI:
     """The one route of a signer: an envelope is posted, and answered with a message or with
     media.
     """
-    app = FastAPI(openapi_url=None)
+    app = FastAPI(openapi_url=None, max_body_size=MAX_BODY_BYTES)
 
     async def envelope(request: Request) -> bytes:
-        try:
-            return await _bounded(request.stream(), MAX_BODY_BYTES)
-        except ValueError as exc:
-            raise HTTPException(413) from exc
+        return await request.body()
 
     @app.post("/{path:path}")
     def take(data: Annotated[bytes, Depends(envelope)]) -> Response:
@@ -269,10 +265,6 @@ def peer_app(answer: Callable[[bytes], "Body | BinaryIO"]) -> FastAPI:
             return _json(503, {"error": getattr(exc, "code", "internal_error")})
         return _json(200, answered) if isinstance(answered, dict) else _media(answered)
 
-    @app.exception_handler(StarletteHTTPException)
-    def refuse(_request: Request, exc: StarletteHTTPException) -> Response:
-        return _json(exc.status_code, {"error": "invalid_request", "detail": exc.detail})
-
     @app.exception_handler(ClientDisconnect)
     def gone(_request: Request, _exc: ClientDisconnect) -> Response:
         return Response()  # that nobody reads
@@ -281,9 +273,7 @@ def peer_app(answer: Callable[[bytes], "Body | BinaryIO"]) -> FastAPI:
 
 
 def _json(status: int, answer: Body) -> Response:
-    # Rubbish is a whole message, too: nobody keeps a connection by it.
-    headers = {} if status == 200 else {"Connection": "close"}
-    return Response(json.dumps(answer), status, headers, "application/json")
+    return Response(json.dumps(answer), status, media_type="application/json")
 
 
 def _media(source: BinaryIO) -> Response:
@@ -300,10 +290,10 @@ def _media(source: BinaryIO) -> Response:
     )
 
 
-async def _bounded(chunks: AsyncIterable[bytes], limit_bytes: int) -> bytes:
+async def _bounded(chunks: AsyncIterable[bytes]) -> bytes:
     data = bytearray()
     async for chunk in chunks:
         data += chunk
-        if len(data) > limit_bytes:
-            raise ValueError("The message is too long.")
+        if len(data) > MAX_BODY_BYTES:
+            raise ValueError("The answer is too long.")
     return bytes(data)

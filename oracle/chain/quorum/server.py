@@ -13,7 +13,7 @@ from typing import ClassVar, cast
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 log = structlog.get_logger(__name__)
@@ -44,12 +44,12 @@ class BoundedServer:
     else a few that never end would keep everybody else out. Answering may take as long as it takes.
     """
 
-    def __init__(self, app: FastAPI, listen: tuple[str, int], limits: ConnectionLimits) -> None:
+    def __init__(self, app: ASGIApp, listen: tuple[str, int], limits: ConnectionLimits) -> None:
         protocol = type("LimitedProtocol", (_BoundedProtocol,), {"limits": limits, "told": set()})
         self._socket = socket.create_server(listen, backlog=WAITING_TO_BE_TAKEN)
         self.port = int(self._socket.getsockname()[1])
         config = uvicorn.Config(
-            app,
+            _close_after_refusal(app),
             http=protocol,
             ws="none",
             loop="asyncio",
@@ -58,6 +58,7 @@ class BoundedServer:
             log_level="error",
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             backlog=WAITING_TO_BE_TAKEN,
             timeout_keep_alive=int(limits.message_within_s) + 1,
             timeout_graceful_shutdown=CLOSES_WITHIN_S,
@@ -139,6 +140,20 @@ class _BoundedProtocol(H11Protocol):
 
     def _address(self) -> str:
         return self.client[0] if self.client else ""
+
+
+def _close_after_refusal(app: ASGIApp) -> ASGIApp:
+    """Rubbish is a whole message, too: nobody keeps a connection by it."""
+
+    async def closing(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_closing(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] != 200:
+                message["headers"] = [*message["headers"], (b"connection", b"close")]
+            await send(message)
+
+        await app(scope, receive, send_closing)
+
+    return closing
 
 
 def _refusal(detail: str) -> bytes:

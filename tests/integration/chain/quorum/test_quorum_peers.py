@@ -363,11 +363,13 @@ def test_who_does_not_read_the_answer_is_cut_off() -> None:
 
 
 def test_a_message_that_is_too_long_is_refused_before_it_is_read() -> None:
+    message = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (256 * 1024 + 1)
     with (
         honest_server(OTHER) as url,
-        post(int(url.rpartition(":")[2]), b" " * (256 * 1024 + 1)) as line,
+        knock(int(url.rpartition(":")[2]), "127.0.0.2", message) as line,
     ):
-        assert said(line).startswith(b"HTTP/1.1 413 ")
+        answer = said(line)
+        assert answer.startswith(b"HTTP/1.1 413 ") and b"connection: close" in answer.lower()
 
 
 def test_media_is_whole_or_not_taken(tmp_path: Path) -> None:
