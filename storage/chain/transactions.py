@@ -24,6 +24,7 @@ class Attempt:
     sends: int = 0
     first_sent_at: datetime | None = None
     last_sent_at: datetime | None = None
+    last_error: str | None = None  # what the endpoint said when it did not take the last sending
 
 
 @dataclass(frozen=True)
@@ -99,12 +100,12 @@ def latest_attempt(conn: Connection, transaction_id: int) -> Attempt:
     return _load(conn, "id = %s", (transaction_id,))[0].attempts[-1]
 
 
-def sent(conn: Connection, tx_hash: bytes, error: str | None = None) -> None:
-    """Note that these bytes went out; after an error nobody knows whether they arrived."""
+def sent(conn: Connection, tx_hash: bytes, refused: str | None = None) -> None:
+    """Note that these bytes went out, and with which words the endpoint refused them, if it did."""
     conn.execute(
         "update chain_attempts set sends = sends + 1, first_sent_at = coalesce(first_sent_at,"
         " now()), last_sent_at = now(), last_error = %s where tx_hash = %s",
-        (error, tx_hash),
+        (refused, tx_hash),
     )
 
 
@@ -210,8 +211,8 @@ def _load(conn: Connection, where: str, params: tuple[object, ...]) -> Sequence[
         attempts: dict[int, list[Attempt]] = {row["id"]: [] for row in rows}
         for found in cursor.execute(
             "select transaction_id, tx_hash, raw, max_fee_wei, tip_wei, filler, signed_at, sends,"
-            " first_sent_at, last_sent_at from chain_attempts where transaction_id = any(%s) order"
-            " by signed_at, max_fee_wei",
+            " first_sent_at, last_sent_at, last_error from chain_attempts where transaction_id ="
+            " any(%s) order by signed_at, max_fee_wei",
             (list(attempts),),
         ).fetchall():
             owner = attempts[found.pop("transaction_id")]

@@ -21,16 +21,27 @@ class Step(Enum):
     VOID = "void"  # the nonce is spent for good and the call was not made
 
 
+class Refusal(Enum):
+    """Why the endpoint did not take a transaction."""
+
+    FEE = "fee"  # too low for the next block, for the pool, or to replace what is in it
+    OTHER = "other"  # funds, say: a higher fee would not help
+
+
 @dataclass(frozen=True, slots=True)
 class PendingTx:
     """What we know of a transaction: times of the newest attempt, and the block we believe it is
     in.
+
+    `refusal` is what the endpoint said to the last sending of the newest attempt; None where it
+    took it.
     """
 
     nonce: int
     first_sent_at: datetime | None
     last_sent_at: datetime | None
     included_in: bytes | None = None  # block hash
+    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +91,16 @@ def next_step(tx: PendingTx, seen: Sighting, patience: Patience) -> Step:
         return Step.WAIT
     if tx.first_sent_at is None or tx.last_sent_at is None:
         return Step.SEND
-    if not seen.in_pool:
-        return Step.SEND if seen.now - tx.last_sent_at >= patience.resend_after else Step.WAIT
+    if seen.now - tx.last_sent_at < patience.resend_after:
+        return Step.WAIT  # whatever comes next comes no faster than this, at the cap of the fee too
+    if not seen.in_pool and tx.refusal is not None:
+        # The same bytes would be refused again, and hold up every later nonce.
+        return Step.BUMP_FEE if tx.refusal is Refusal.FEE else Step.SEND
     # Only the lowest open nonce can be mined next: a higher fee on a later one would buy nothing.
-    stuck = seen.now - tx.first_sent_at >= patience.bump_after and seen.account_nonce == tx.nonce
-    return Step.BUMP_FEE if stuck else Step.WAIT
+    # Out of the pool again and again means the same as waiting in it: others offer more.
+    if seen.now - tx.first_sent_at >= patience.bump_after and seen.account_nonce == tx.nonce:
+        return Step.BUMP_FEE
+    return Step.WAIT if seen.in_pool else Step.SEND
 
 
 def _with_receipt(tx: PendingTx, receipt: ReceiptSeen, finalized_block: int) -> Step:
@@ -95,6 +111,25 @@ def _with_receipt(tx: PendingTx, receipt: ReceiptSeen, finalized_block: int) -> 
     if receipt.filler:
         return Step.VOID
     return Step.FAIL if receipt.reverted else Step.FINALIZE
+
+
+# What nodes say of a fee that is too low; the words differ by client.
+LOW_FEE_WORDS = (
+    "underpriced",  # geth, Erigon, Besu and Anvil of a replacement; geth of a full pool
+    "fee too low",
+    "feetoolow",  # Nethermind: FeeTooLow, FeeTooLowToCompete
+    "gas price too low",
+    "gas price below",  # Besu: below the configured minimum
+    "less than block base fee",  # geth, Anvil: "max fee per gas less than block base fee"
+    "below the base fee",
+    "below base fee",
+)
+
+
+def refusal_of(reason: str) -> Refusal:
+    """What an endpoint's refusal of signed bytes is about."""
+    said = reason.lower()
+    return Refusal.FEE if any(words in said for words in LOW_FEE_WORDS) else Refusal.OTHER
 
 
 def next_nonce(account_nonce: int, taken: set[int]) -> int:

@@ -120,7 +120,8 @@ class Broadcaster:
         error = self._send(attempt)
         self._point("after_send")
         with self._db.transaction() as conn:
-            transactions.sent(conn, attempt.tx_hash, str(error) if error else None)
+            refused = error.reason if isinstance(error, RpcRefused) else None
+            transactions.sent(conn, attempt.tx_hash, refused)
             if isinstance(error, RpcRefused):
                 outbox.note_error(conn, transaction_id, error.code, error.reason)
             else:

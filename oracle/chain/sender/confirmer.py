@@ -103,14 +103,15 @@ class Confirmer:
 
     def _step(self, tx: StoredTransaction, receipt: Receipt | None, seen: Sighting) -> None:
         newest = tx.attempts[-1]
-        pending = PendingTx(tx.nonce, newest.first_sent_at, newest.last_sent_at, tx.block_hash)
+        refusal = lifecycle.refusal_of(newest.last_error) if newest.last_error else None
+        pending = PendingTx(
+            tx.nonce, newest.first_sent_at, newest.last_sent_at, tx.block_hash, refusal
+        )
         step = lifecycle.next_step(pending, seen, self._patience)
-        if step is Step.SEND:
-            self._send(tx, seen)
+        if step in (Step.SEND, Step.BUMP_FEE):
+            self._send(tx, seen, bump=step is Step.BUMP_FEE)
         elif step is Step.REOPEN:
             self._reopen(tx)
-        elif step is Step.BUMP_FEE:
-            self._replace(tx, filler=newest.filler)
         elif step is Step.VOID:
             self._void(tx)
         elif receipt is not None and step is Step.INCLUDE:
@@ -118,9 +119,12 @@ class Confirmer:
         elif receipt is not None and step in (Step.FINALIZE, Step.FAIL):
             self._settle(tx, receipt)
 
-    def _send(self, tx: StoredTransaction, seen: Sighting) -> None:
+    def _send(self, tx: StoredTransaction, seen: Sighting, *, bump: bool) -> None:
         if self._answers_what_is_asked(tx):
-            self._broadcaster.send_latest(tx.id)
+            if bump:
+                self._replace(tx, filler=tx.attempts[-1].filler)
+            else:
+                self._broadcaster.send_latest(tx.id)
         elif seen.now - tx.updated_at >= self._patience.bump_after:
             # The request is gone from the chain. Its answer would revert, but its nonce holds up
             # the later ones: spend it on nothing.

@@ -211,6 +211,40 @@ def test_the_fee_is_raised_for_a_transaction_that_nobody_mines(world: World) -> 
     assert len(world.fulfilments()) == 1
 
 
+def test_a_fee_that_the_endpoint_refuses_as_too_low_is_raised_and_holds_up_nothing(
+    world: World,
+) -> None:
+    """The base fee rises to 60 gwei between the signing and the sending; the cap is 500."""
+    gwei = 10**9
+
+    def rise(name: str) -> None:
+        if name == "after_store" and not risen:
+            risen.append(name)
+            world.anvil.call("anvil_setNextBlockBaseFeePerGas", hex(60 * gwei))
+
+    risen: list[str] = []
+    world.attest()
+    # Bumps of what waits in the pool are far off: only the refusal can raise the fee.
+    node = world.node(on_point=rise, patience=Patience(timedelta(0), timedelta(minutes=5)))
+    try:
+        node.step()
+        world.attest()  # behind it
+        for _ in range(6):
+            node.step()
+        with world.db.transaction() as conn:
+            sent = conn.execute(
+                "select nonce, max_fee_wei, sends, last_error from chain_attempts a join"
+                " chain_transactions t on t.id = transaction_id order by nonce, a.signed_at"
+            ).fetchall()
+        assert [(nonce, sends) for nonce, _, sends, _ in sent] == [(0, 1), (0, 1), (1, 1)]
+        assert "base fee" in sent[0][3] and sent[0][1] < 60 * gwei < sent[1][1] <= 500 * gwei
+        world.drive(node)
+    finally:
+        world.anvil.call("anvil_setNextBlockBaseFeePerGas", hex(gwei))
+        world.anvil.mine()
+    assert len(world.fulfilments()) == 2
+
+
 def test_a_nonce_spent_by_a_stranger_is_given_up_and_the_decision_goes_again(world: World) -> None:
     """Somebody else uses the oracle's key: our transaction can never be mined."""
 

@@ -10,6 +10,7 @@ from oracle.chain.core.lifecycle import (
     Patience,
     PendingTx,
     ReceiptSeen,
+    Refusal,
     Sighting,
     Step,
     missing_nonces,
@@ -51,7 +52,8 @@ receipts = st.none() | st.builds(
 @st.composite
 def situations(draw: st.DrawFn) -> tuple[PendingTx, Sighting]:
     first = draw(times)
-    tx = PendingTx(draw(st.integers(0, 9)), first, first, draw(st.none() | block_hashes))
+    refusal = draw(st.none() | st.sampled_from(Refusal))
+    tx = PendingTx(draw(st.integers(0, 9)), first, first, draw(st.none() | block_hashes), refusal)
     seen = Sighting(
         NOW,
         100,

@@ -8,12 +8,14 @@ from oracle.chain.core.lifecycle import (
     Patience,
     PendingTx,
     ReceiptSeen,
+    Refusal,
     Sighting,
     Step,
     backoff,
     missing_nonces,
     next_nonce,
     next_step,
+    refusal_of,
 )
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -26,8 +28,8 @@ def ago(seconds: float) -> datetime:
     return NOW - timedelta(seconds=seconds)
 
 
-def sent(first: float, last: float) -> PendingTx:
-    return PendingTx(5, ago(first), ago(last))
+def sent(first: float, last: float, refusal: Refusal | None = None) -> PendingTx:
+    return PendingTx(5, ago(first), ago(last), refusal=refusal)
 
 
 def seen(
@@ -45,6 +47,23 @@ CASES = {
     "sent a moment ago, not seen yet": (sent(1, 1), seen(), Step.WAIT),
     "sent, lost from the pool": (sent(20, 20), seen(), Step.SEND),
     "sent again lately": (sent(50, 5), seen(), Step.WAIT),
+    "lost from the pool for long: others offer more": (sent(61, 20), seen(), Step.BUMP_FEE),
+    "lost from the pool for long, and raised lately": (sent(5, 5), seen(), Step.WAIT),
+    "lost for long behind a lower nonce": (sent(61, 20), seen(nonce=4), Step.SEND),
+    "refused for its fee": (sent(15, 15, Refusal.FEE), seen(), Step.BUMP_FEE),
+    "refused for its fee a moment ago": (sent(1, 1, Refusal.FEE), seen(), Step.WAIT),
+    "refused for its fee behind a lower nonce": (
+        sent(15, 15, Refusal.FEE),
+        seen(nonce=4),
+        Step.BUMP_FEE,
+    ),
+    "refused by one endpoint, in the pool of another": (
+        sent(30, 30, Refusal.FEE),
+        seen(in_pool=True),
+        Step.WAIT,
+    ),
+    "refused for want of funds": (sent(90, 20, Refusal.OTHER), seen(), Step.SEND),
+    "at the cap of the fee it goes out no faster": (sent(90, 5), seen(in_pool=True), Step.WAIT),
     "waiting in the pool": (sent(30, 30), seen(in_pool=True), Step.WAIT),
     "stuck in the pool": (sent(61, 61), seen(in_pool=True), Step.BUMP_FEE),
     "stuck behind a lower nonce": (sent(61, 61), seen(nonce=4, in_pool=True), Step.WAIT),
@@ -83,6 +102,30 @@ CASES = {
 def test_next_step(case: str) -> None:
     tx, sighting, expected = CASES[case]
     assert next_step(tx, sighting, PATIENCE) is expected
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "max fee per gas less than block base fee",  # Anvil
+        # geth
+        "err: max fee per gas less than block base fee: address 0xa, maxFeePerGas: 1, baseFee: 2",
+        "transaction underpriced: gas tip cap 1, minimum needed 2",
+        "replacement transaction underpriced",
+        "FeeTooLow, MaxFeePerGas too low",
+        "Gas price below configured minimum gas price",
+    ],
+)
+def test_what_endpoints_say_of_a_low_fee_is_understood(reason: str) -> None:
+    assert refusal_of(reason) is Refusal.FEE
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["insufficient funds for gas * price + value", "nonce too low", "intrinsic gas too low"],
+)
+def test_another_refusal_raises_no_fee(reason: str) -> None:
+    assert refusal_of(reason) is Refusal.OTHER
 
 
 def test_nonces_fill_holes_first() -> None:
