@@ -19,7 +19,7 @@ class Attempt:
     raw: bytes
     max_fee_wei: int
     tip_wei: int
-    filler: bool
+    cancelling: bool
     signed_at: datetime
     sends: int = 0
     first_sent_at: datetime | None = None
@@ -85,13 +85,13 @@ def add_attempt(
     raw: bytes,
     max_fee_wei: int,
     tip_wei: int,
-    filler: bool = False,
+    cancelling: bool = False,
 ) -> None:
     """Store signed bytes; only what is stored here may be sent."""
     conn.execute(
-        "insert into chain_attempts (tx_hash, transaction_id, raw, max_fee_wei, tip_wei, filler)"
-        " values (%s, %s, %s, %s, %s, %s) on conflict (tx_hash) do nothing",
-        (tx_hash, transaction_id, raw, max_fee_wei, tip_wei, filler),
+        "insert into chain_attempts (tx_hash, transaction_id, raw, max_fee_wei, tip_wei,"
+        " cancelling) values (%s, %s, %s, %s, %s, %s) on conflict (tx_hash) do nothing",
+        (tx_hash, transaction_id, raw, max_fee_wei, tip_wei, cancelling),
     )
 
 
@@ -151,21 +151,23 @@ class Traffic:
     next_nonce: int
     attempts: int
     sends: int
-    fillers: int
+    cancelling_count: int
     max_fee_wei: int
     tip_wei: int
 
 
-def traffic(conn: Connection) -> Traffic:
-    """Counts over all transactions."""
+def traffic(conn: Connection, sender: bytes | None) -> Traffic:
+    """Counts over all transactions of an account; all zero where it is not known yet."""
     with conn.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(
-            f"select (select count(*) from chain_transactions where {OPEN}) as in_flight, (select"
-            " coalesce(max(nonce) + 1, 0) from chain_transactions) as next_nonce, count(*) as"
-            " attempts, coalesce(sum(sends), 0) as sends, count(*) filter (where filler) as"
-            " fillers, coalesce((array_agg(max_fee_wei order by signed_at desc))[1], 0) as"
-            " max_fee_wei, coalesce((array_agg(tip_wei order by signed_at desc))[1], 0) as tip_wei"
-            " from chain_attempts"
+            f"select count(distinct t.id) filter (where {OPEN}) as in_flight, coalesce(max(nonce)"
+            " + 1, 0) as next_nonce, count(*) as attempts, coalesce(sum(sends), 0) as sends,"
+            " count(*) filter (where cancelling) as cancelling_count,"
+            " coalesce((array_agg(max_fee_wei order by signed_at desc))[1], 0) as max_fee_wei,"
+            " coalesce((array_agg(tip_wei order by signed_at desc))[1], 0) as tip_wei from"
+            " chain_transactions t join chain_attempts a on a.transaction_id = t.id where t.sender"
+            " = %s",
+            (sender,),
         ).fetchall()
     return Traffic(**{name: int(value) for name, value in rows[0].items()})
 
@@ -210,9 +212,9 @@ def _load(conn: Connection, where: str, params: tuple[object, ...]) -> Sequence[
         ).fetchall()
         attempts: dict[int, list[Attempt]] = {row["id"]: [] for row in rows}
         for found in cursor.execute(
-            "select transaction_id, tx_hash, raw, max_fee_wei, tip_wei, filler, signed_at, sends,"
-            " first_sent_at, last_sent_at, last_error from chain_attempts where transaction_id ="
-            " any(%s) order by signed_at, max_fee_wei",
+            "select transaction_id, tx_hash, raw, max_fee_wei, tip_wei, cancelling, signed_at,"
+            " sends, first_sent_at, last_sent_at, last_error from chain_attempts where"
+            " transaction_id = any(%s) order by signed_at, max_fee_wei",
             (list(attempts),),
         ).fetchall():
             owner = attempts[found.pop("transaction_id")]

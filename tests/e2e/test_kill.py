@@ -154,14 +154,14 @@ def test_whatever_is_killed_every_upload_is_answered_on_chain_exactly_once(tmp_p
             ).fetchone() == (0,)
             assert conn.execute("select count(*) from procrastinate_jobs").fetchone() == (0,)
             sender = conn.execute("select sender from node_status").fetchone()
-            fillers = conn.execute(
+            cancelling_count = conn.execute(
                 "select count(distinct transaction_id) from chain_attempts a join"
                 " chain_transactions t on t.id = a.transaction_id and a.tx_hash = t.mined_hash"
-                " where a.filler"
+                " where a.cancelling"
             ).fetchone()
         assert sender is not None
-        assert fillers is not None
+        assert cancelling_count is not None
         # Every nonce the oracle ever used carried answers (a backlog goes out as one batch) or
         # repaired a gap: none was burnt on a second try.
         carriers = {entry.tx_hash for entry in answers}
-        assert stage.chain.account_nonce(bytes(sender[0])) == len(carriers) + fillers[0]
+        assert stage.chain.account_nonce(bytes(sender[0])) == len(carriers) + cancelling_count[0]

@@ -51,11 +51,11 @@ class ReceiptSeen:
     block_number: int
     block_hash: bytes
     reverted: bool
-    filler: bool = False
+    cancelling: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class ChainView:
     """What the chain says of it now.
 
     `account_nonce` is the next nonce at the head, `final_nonce` the next nonce at the finalized
@@ -71,14 +71,14 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryTimeouts:
     """How long to wait before the same bytes go out again, and before the fee is raised."""
 
     resend_after: timedelta = timedelta(seconds=15)
     bump_after: timedelta = timedelta(seconds=60)
 
 
-def next_step(tx: PendingTx, seen: Sighting, patience: Patience) -> Step:
+def next_step(tx: PendingTx, seen: ChainView, timeouts: RetryTimeouts) -> Step:
     """Choose the next step for one transaction that is signed and stored."""
     if seen.receipt is not None:
         return _with_receipt(tx, seen.receipt, seen.finalized_block)
@@ -91,14 +91,14 @@ def next_step(tx: PendingTx, seen: Sighting, patience: Patience) -> Step:
         return Step.WAIT
     if tx.first_sent_at is None or tx.last_sent_at is None:
         return Step.SEND
-    if seen.now - tx.last_sent_at < patience.resend_after:
+    if seen.now - tx.last_sent_at < timeouts.resend_after:
         return Step.WAIT  # whatever comes next comes no faster than this, at the cap of the fee too
     if not seen.in_pool and tx.refusal is not None:
         # The same bytes would be refused again, and hold up every later nonce.
         return Step.BUMP_FEE if tx.refusal is Refusal.FEE else Step.SEND
     # Only the lowest open nonce can be mined next: a higher fee on a later one would buy nothing.
     # Out of the pool again and again means the same as waiting in it: others offer more.
-    if seen.now - tx.first_sent_at >= patience.bump_after and seen.account_nonce == tx.nonce:
+    if seen.now - tx.first_sent_at >= timeouts.bump_after and seen.account_nonce == tx.nonce:
         return Step.BUMP_FEE
     return Step.WAIT if seen.in_pool else Step.SEND
 
@@ -108,7 +108,7 @@ def _with_receipt(tx: PendingTx, receipt: ReceiptSeen, finalized_block: int) -> 
         return Step.INCLUDE
     if receipt.block_number > finalized_block:
         return Step.WAIT  # a reorg can still undo it, even a revert
-    if receipt.filler:
+    if receipt.cancelling:
         return Step.VOID
     return Step.FAIL if receipt.reverted else Step.FINALIZE
 

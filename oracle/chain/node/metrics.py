@@ -110,12 +110,12 @@ def _queues(conn: Connection) -> Iterator[Metric]:
 
 
 def _traffic(conn: Connection) -> Iterator[Metric]:
-    seen = transactions.traffic(conn)
+    seen = transactions.traffic(conn, node_status.get(conn).sender)
     yield _gauge("oracle_tx_in_flight", "Transactions that are not final", seen.in_flight)
     yield _gauge("oracle_tx_next_nonce", "The nonce after our highest", seen.next_nonce)
     yield _gauge("oracle_tx_attempts", "Versions ever signed, replacements included", seen.attempts)
     yield _gauge("oracle_tx_sends", "Times signed bytes went out", seen.sends)
-    yield _gauge("oracle_tx_fillers", "Nonces spent on nothing", seen.fillers)
+    yield _gauge("oracle_tx_fillers", "Nonces spent on nothing", seen.cancelling_count)
     fees = {"max_fee": seen.max_fee_wei, "tip": seen.tip_wei}
     yield _by("oracle_tx_fee_wei", "Fee per gas of the newest attempt", "part", fees)
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from oracle.chain.core.lifecycle import Patience
+from oracle.chain.core.lifecycle import RetryTimeouts
 from oracle.chain.core.wire import Header
 from oracle.chain.errors import BlockUnknown, ChainError, EndpointInconsistent, FinalityBreached
 from oracle.chain.keys.signer import Signer
@@ -68,14 +68,14 @@ class ChainNode:
         transmitter: Signer | None = None,
         confirmations: int = 1,
         poll_interval_s: float = 0.5,
-        patience: Patience | None = None,
+        timeouts: RetryTimeouts | None = None,
         behind_patience: timedelta = BEHIND_PATIENCE,
         max_in_flight: int = 16,
         batches: BatchLimits | None = None,
         quorum: QuorumSettings | None = None,
         uploads: UploadSharing | None = None,
         heads: HeadWatcher | None = None,
-        on_point: Callable[[str], None] = lambda _: None,
+        failpoint: Callable[[str], None] = lambda _: None,
     ) -> None:
         """
         Args:
@@ -88,20 +88,20 @@ class ChainNode:
             uploads: Shares uploads with the other signers; without it a quorum answers requests
                 only.
             heads: Wakes the poller between two looks; without it the pause is always waited out.
-            on_point: Called by name wherever a crash could fall between two effects (tests raise
+            failpoint: Called by name wherever a crash could fall between two effects (tests raise
                 there).
         """
         start_block = client.deployment.block_number
-        broadcaster = Broadcaster(db, client, transmitter or signer, on_point)
+        broadcaster = Broadcaster(db, client, transmitter or signer, failpoint)
         resolver = Resolver(
             db, client, start_block=start_block, outvoted_is_fine=quorum is not None
         )
         self._quorum = (
-            QuorumSigner(db, client, signer, resolver, quorum, uploads, on_point=on_point)
+            QuorumSigner(db, client, signer, resolver, quorum, uploads, failpoint=failpoint)
             if quorum
             else None
         )
-        self._proofs = EquivocationReporter(db, client, broadcaster, on_point) if quorum else None
+        self._proofs = EquivocationReporter(db, client, broadcaster, failpoint) if quorum else None
         self._heads = heads
         self._db = db
         self._client = client
@@ -113,23 +113,28 @@ class ChainNode:
         self._started = False
         self._checked_at = float("-inf")
         self._policies = PolicySync(db, client)
-        self._reader = Reader(db, client, on_request, start_block=start_block, on_point=on_point)
+        self._reader = Reader(db, client, on_request, start_block=start_block, failpoint=failpoint)
         self._resync = Resync(db, client, self._sender, start_block=start_block)
         self._confirmer = Confirmer(
-            db, client, broadcaster, resolver, patience=patience or Patience(), on_point=on_point
+            db,
+            client,
+            broadcaster,
+            resolver,
+            timeouts=timeouts or RetryTimeouts(),
+            failpoint=failpoint,
         )
         self._receipts = ReceiptWriter(db, client, signer)
         self._withdrawals = WithdrawalReader(db, client, start_block=start_block)
         self._submitter = Submitter(
             db,
             client,
-            self._quorum or ReportSigner(db, client, signer, on_point=on_point),
+            self._quorum or ReportSigner(db, client, signer, failpoint=failpoint),
             broadcaster,
             resolver,
             confirmations=confirmations,
             max_in_flight=max_in_flight,
             batches=batches,
-            on_point=on_point,
+            failpoint=failpoint,
         )
 
     def run(self, stop: threading.Event) -> None:

@@ -36,7 +36,7 @@ class Reader:
         *,
         start_block: int,
         chunk_blocks: int = 2_000,
-        on_point: Callable[[str], None] = lambda _: None,
+        failpoint: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`start_block` is the first block that can hold a request of ours (the hub's
         deployment).
@@ -47,7 +47,7 @@ class Reader:
         self._start_block = start_block
         self._widest = chunk_blocks
         self._chunk = chunk_blocks
-        self._point = on_point
+        self._failpoint = failpoint
         self._gaps = GapWatch(db, client, start_block=start_block)
         self._topic = client.hub_abi.topic(REQUESTED)
 
@@ -181,9 +181,9 @@ class Reader:
             for request in requests:
                 self._note(conn, request)
             if requests:
-                self._point("inbox_uncommitted")
+                self._failpoint("inbox_uncommitted")
         if requests:
-            self._point("inbox_committed")
+            self._failpoint("inbox_committed")
 
     def _note(self, conn: Connection, request: RequestSeen) -> None:
         status = inbox.note(conn, request)

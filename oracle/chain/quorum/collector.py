@@ -42,21 +42,21 @@ class QuorumSigner:
         settings: QuorumSettings,
         sharing: UploadSharing | None = None,
         *,
-        on_point: Callable[[str], None] = lambda _: None,
+        failpoint: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._db = db
         self._client = client
         self._signer = signer
         self._resolver = resolver
         self._settings = settings
-        self._point = on_point
+        self._failpoint = failpoint
         self._sharing = sharing
         self._peers = Peers(settings, signer, client.chain_id, client.hub, now)
         self._introductions = (
             Introductions(sharing, self._peers, client.chain_id, client.hub) if sharing else None
         )
         self._witness = Witness(
-            db, client, signer, settings, self._introductions, sharing, on_point=on_point
+            db, client, signer, settings, self._introductions, sharing, failpoint=failpoint
         )
         self._server = PeerServer(
             settings, signer, client.chain_id, client.hub, self._witness.answer, now
@@ -127,7 +127,7 @@ class QuorumSigner:
             body = quorum.keep_observation(
                 conn, row.request_id, epoch, self._signer.address, made.to_dict()
             )
-        self._point("observed")
+        self._failpoint("observed")
         return Observation.from_dict(body)
 
     def _gather(self, row: Attestation, own: Observation, signers: SignerSet) -> list[Observation]:
@@ -237,7 +237,7 @@ class QuorumSigner:
                 signatures=chosen,
             )
         log.info("quorum.reached", analysis_id=str(row.analysis_id), signatures=len(signatures))
-        self._point("signed")
+        self._failpoint("signed")
 
     def _note(self, row: Attestation, code: str, detail: str) -> None:
         log.info("quorum.waiting", analysis_id=str(row.analysis_id), code=code, detail=detail)

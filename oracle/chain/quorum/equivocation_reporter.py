@@ -33,13 +33,13 @@ class EquivocationReporter:
         db: Database,
         client: ChainClient,
         broadcaster: Broadcaster,
-        on_point: Callable[[str], None],
+        failpoint: Callable[[str], None],
     ) -> None:
         self._db = db
         self._client = client
         self._broadcaster = broadcaster
         self._registry = address_bytes(client.deployment.oracle_registry)
-        self._point = on_point
+        self._failpoint = failpoint
 
     def report(self) -> int:
         """Send every proof that no block holds yet. Returns how many.
@@ -78,7 +78,7 @@ class EquivocationReporter:
         with self._db.transaction() as conn:
             transaction_id = self._broadcaster.store(conn, prepared)
             quorum.attach_equivocation(conn, proof, transaction_id)
-        self._point("proof_stored")
+        self._failpoint("proof_stored")
         self._broadcaster.send_latest(transaction_id)
         log.warning(
             "quorum.proof_sent", signer=hexed(proof.signer), request_id=proof.request_id.hex()

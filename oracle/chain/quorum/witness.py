@@ -52,7 +52,7 @@ class Witness:
         introductions: Introductions | None = None,
         sharing: UploadSharing | None = None,
         *,
-        on_point: Callable[[str], None] = lambda _: None,
+        failpoint: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._db = db
         self._client = client
@@ -60,7 +60,7 @@ class Witness:
         self._settings = settings
         self._introductions = introductions
         self._sharing = sharing
-        self._point = on_point
+        self._failpoint = failpoint
         self._signers: tuple[float, SignerSet] | None = None
 
     def answer(self, sender: bytes, body: Body) -> Body | BinaryIO:
@@ -133,7 +133,7 @@ class Witness:
             signature = self._signer.sign_digest(to_sign)
             saved = SignedProposal(to_sign, proposal, signature, report.valid_until)
             quorum.save_signed(conn, report.request_id, saved)
-        self._point("agreed")
+        self._failpoint("agreed")
         return {"signature": hexed(signature)}
 
     def checked(self, sender: bytes, proposal: Body, signers: SignerSet) -> PoCReport:

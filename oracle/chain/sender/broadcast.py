@@ -23,11 +23,11 @@ TRANSFER_GAS = 21_000
 
 @dataclass(frozen=True, slots=True)
 class PreparedTransaction:
-    """A transaction and its signed bytes. A filler spends its nonce and does nothing."""
+    """A transaction and its signed bytes. A cancelling one spends its nonce and does nothing."""
 
     unsigned: Transaction
     signed: SignedTransaction
-    filler: bool
+    cancelling: bool
 
 
 class Broadcaster:
@@ -38,13 +38,13 @@ class Broadcaster:
         db: Database,
         client: ChainClient,
         sender: Signer,
-        on_point: Callable[[str], None] = lambda _: None,
+        failpoint: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`on_point` is called by name at every place a crash could fall between two effects."""
+        """`failpoint` is called by name at every place a crash could fall between two effects."""
         self._db = db
         self._client = client
         self._sender = sender
-        self._point = on_point
+        self._failpoint = failpoint
 
     @property
     def address(self) -> bytes:
@@ -52,18 +52,18 @@ class Broadcaster:
         return self._sender.address
 
     def prepare(
-        self, *, nonce: int, to: bytes, data: bytes, gas: int, fee: Fee, filler: bool = False
+        self, *, nonce: int, to: bytes, data: bytes, gas: int, fee: Fee, cancelling: bool = False
     ) -> PreparedTransaction:
         """Sign a transaction. Nothing is stored or sent. Raises: SigningFailed."""
         unsigned = Transaction(
             chain_id=self._client.chain_id, nonce=nonce, fee=fee, gas=gas, to=to, data=data
         )
-        return PreparedTransaction(unsigned, unsigned.sign(self._sender), filler)
+        return PreparedTransaction(unsigned, unsigned.sign(self._sender), cancelling)
 
-    def prepare_filler(self, nonce: int, fee: Fee) -> PreparedTransaction:
+    def prepare_cancelling(self, nonce: int, fee: Fee) -> PreparedTransaction:
         """Sign a transfer of nothing to ourselves: it spends a nonce that blocks later ones."""
         return self.prepare(
-            nonce=nonce, to=self.address, data=b"", gas=TRANSFER_GAS, fee=fee, filler=True
+            nonce=nonce, to=self.address, data=b"", gas=TRANSFER_GAS, fee=fee, cancelling=True
         )
 
     def next_nonce(self) -> int:
@@ -106,7 +106,7 @@ class Broadcaster:
             raw=prepared.signed.raw,
             max_fee_wei=prepared.unsigned.fee.max_fee_wei,
             tip_wei=prepared.unsigned.fee.tip_wei,
-            filler=prepared.filler,
+            cancelling=prepared.cancelling,
         )
 
     def send_latest(self, transaction_id: int) -> None:
@@ -116,9 +116,9 @@ class Broadcaster:
         """
         with self._db.transaction() as conn:
             attempt = transactions.latest_attempt(conn, transaction_id)
-        self._point("before_send")
+        self._failpoint("before_send")
         error = self._send(attempt)
-        self._point("after_send")
+        self._failpoint("after_send")
         with self._db.transaction() as conn:
             refused = error.reason if isinstance(error, RpcRefused) else None
             transactions.sent(conn, attempt.tx_hash, refused)
@@ -127,7 +127,7 @@ class Broadcaster:
             else:
                 outbox.mark_sent(conn, transaction_id, attempt.tx_hash)
         bound = log.bind(
-            tx_hash=attempt.tx_hash.hex(), transaction=transaction_id, filler=attempt.filler
+            tx_hash=attempt.tx_hash.hex(), transaction=transaction_id, cancelling=attempt.cancelling
         )
         if error is None:
             bound.info("tx.sent", sends=attempt.sends + 1)

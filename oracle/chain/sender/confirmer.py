@@ -9,7 +9,7 @@ import structlog
 
 from oracle.chain.core import lifecycle
 from oracle.chain.core.fees import replacement
-from oracle.chain.core.lifecycle import Patience, PendingTx, ReceiptSeen, Sighting, Step
+from oracle.chain.core.lifecycle import ChainView, PendingTx, ReceiptSeen, RetryTimeouts, Step
 from oracle.chain.core.reverts import ContractReverted, Revert, decode_revert
 from oracle.chain.core.transaction import Fee
 from oracle.chain.core.wire import Header, Receipt
@@ -34,15 +34,15 @@ class Confirmer:
         broadcaster: Broadcaster,
         resolver: Resolver,
         *,
-        patience: Patience,
-        on_point: Callable[[str], None] = lambda _: None,
+        timeouts: RetryTimeouts,
+        failpoint: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._db = db
         self._client = client
         self._broadcaster = broadcaster
         self._resolver = resolver
-        self._patience = patience
-        self._point = on_point
+        self._timeouts = timeouts
+        self._failpoint = failpoint
 
     def watch(self, finalized: Header) -> None:
         """One round over all transactions in flight. Raises: ChainError, DatabaseUnavailable."""
@@ -89,10 +89,10 @@ class Confirmer:
         account_nonce: int,
         final_nonce: int,
         finalized: Header,
-    ) -> Sighting:
+    ) -> ChainView:
         newest = tx.attempts[-1]
         sent = newest.last_sent_at is not None
-        return Sighting(
+        return ChainView(
             now=datetime.now(UTC),
             finalized_block=finalized.number,
             account_nonce=account_nonce,
@@ -101,13 +101,13 @@ class Confirmer:
             in_pool=receipt is None and sent and self._client.is_known(newest.tx_hash),
         )
 
-    def _step(self, tx: StoredTransaction, receipt: Receipt | None, seen: Sighting) -> None:
+    def _step(self, tx: StoredTransaction, receipt: Receipt | None, seen: ChainView) -> None:
         newest = tx.attempts[-1]
         refusal = lifecycle.refusal_of(newest.last_error) if newest.last_error else None
         pending = PendingTx(
             tx.nonce, newest.first_sent_at, newest.last_sent_at, tx.block_hash, refusal
         )
-        step = lifecycle.next_step(pending, seen, self._patience)
+        step = lifecycle.next_step(pending, seen, self._timeouts)
         if step in (Step.SEND, Step.BUMP_FEE):
             self._send(tx, seen, bump=step is Step.BUMP_FEE)
         elif step is Step.REOPEN:
@@ -119,31 +119,31 @@ class Confirmer:
         elif receipt is not None and step in (Step.FINALIZE, Step.FAIL):
             self._settle(tx, receipt)
 
-    def _send(self, tx: StoredTransaction, seen: Sighting, *, bump: bool) -> None:
+    def _send(self, tx: StoredTransaction, seen: ChainView, *, bump: bool) -> None:
         if self._answers_what_is_asked(tx):
             if bump:
-                self._replace(tx, filler=tx.attempts[-1].filler)
+                self._replace(tx, cancelling=tx.attempts[-1].cancelling)
             else:
                 self._broadcaster.send_latest(tx.id)
-        elif seen.now - tx.updated_at >= self._patience.bump_after:
+        elif seen.now - tx.updated_at >= self._timeouts.bump_after:
             # The request is gone from the chain. Its answer would revert, but its nonce holds up
             # the later ones: spend it on nothing.
-            self._replace(tx, filler=True)
+            self._replace(tx, cancelling=True)
 
     def _reopen(self, tx: StoredTransaction) -> None:
         with self._db.transaction() as conn:
             transactions.reopen(conn, tx.id)
             outbox.mark_sent(conn, tx.id, tx.attempts[-1].tx_hash)
         log.warning("tx.reorged_out", transaction=tx.id, nonce=tx.nonce, block=tx.block_number)
-        self._point("reopened")
+        self._failpoint("reopened")
         if self._answers_what_is_asked(tx):
             self._broadcaster.send_latest(tx.id)
 
     def _answers_what_is_asked(self, tx: StoredTransaction) -> bool:
-        """Whether every request that this transaction answers is on the chain now; fillers
-        answer none.
+        """Whether every request that this transaction answers is on the chain now; cancelling
+        ones answer none.
         """
-        if tx.attempts[-1].filler:
+        if tx.attempts[-1].cancelling:
             return True
         with self._db.transaction() as conn:
             rows = outbox.of_transaction(conn, tx.id)
@@ -151,7 +151,7 @@ class Confirmer:
                 row.kind == "attest" or requests.is_answerable(conn, row.request_id) for row in rows
             )
 
-    def _replace(self, tx: StoredTransaction, *, filler: bool) -> None:
+    def _replace(self, tx: StoredTransaction, *, cancelling: bool) -> None:
         newest = tx.attempts[-1]
         try:
             now = self._client.fee()
@@ -160,8 +160,8 @@ class Confirmer:
             log.warning("fee.capped", transaction=tx.id, nonce=tx.nonce, error=str(exc))
             self._broadcaster.send_latest(tx.id)
             return
-        if filler:
-            prepared = self._broadcaster.prepare_filler(tx.nonce, fee)
+        if cancelling:
+            prepared = self._broadcaster.prepare_cancelling(tx.nonce, fee)
         else:
             prepared = self._broadcaster.prepare(
                 nonce=tx.nonce, to=tx.to_address, data=tx.call_data, gas=tx.gas, fee=fee
@@ -172,10 +172,10 @@ class Confirmer:
             "tx.replaced",
             transaction=tx.id,
             nonce=tx.nonce,
-            filler=filler,
+            cancelling=cancelling,
             max_fee_wei=fee.max_fee_wei,
         )
-        self._point("replacement_stored")
+        self._failpoint("replacement_stored")
         self._broadcaster.send_latest(tx.id)
 
     def _include(self, tx: StoredTransaction, receipt: Receipt) -> None:
@@ -203,7 +203,7 @@ class Confirmer:
             succeeded=receipt.succeeded,
             gas_used=receipt.gas_used,
         )
-        self._point("included")
+        self._failpoint("included")
 
     def _settle(self, tx: StoredTransaction, receipt: Receipt) -> None:
         """Done: the block is final. Decisions the contract did not take go their own ways."""
@@ -230,7 +230,7 @@ class Confirmer:
         for row in rows:
             event = "attestation.final" if row.request_id in done else "attestation.not_taken"
             log.info(event, analysis_id=str(row.analysis_id), block=receipt.block_number)
-        self._point("settled")
+        self._failpoint("settled")
 
     def _void(self, tx: StoredTransaction) -> None:
         with self._db.transaction() as conn:
@@ -245,7 +245,7 @@ class Confirmer:
                     )
             transactions.settle(conn, tx.id, "void")
         log.warning("tx.void", transaction=tx.id, nonce=tx.nonce)
-        self._point("voided")
+        self._failpoint("voided")
 
     def _repair_gaps(self, account_nonce: int) -> None:
         """Fill nonces that nobody holds and that block later ones of ours."""
@@ -254,7 +254,7 @@ class Confirmer:
                 conn, self._client.chain_id, self._broadcaster.address, account_nonce
             )
         for nonce in lifecycle.missing_nonces(account_nonce, taken):
-            prepared = self._broadcaster.prepare_filler(nonce, self._client.fee())
+            prepared = self._broadcaster.prepare_cancelling(nonce, self._client.fee())
             with self._db.transaction() as conn:
                 transaction_id = self._broadcaster.store(conn, prepared)
             log.warning("nonce.gap_filled", nonce=nonce)
@@ -328,7 +328,7 @@ class Confirmer:
 
 
 def _seen(tx: StoredTransaction, receipt: Receipt) -> ReceiptSeen:
-    filler = next(
-        (attempt.filler for attempt in tx.attempts if attempt.tx_hash == receipt.tx_hash), False
+    cancelling = next(
+        (attempt.cancelling for attempt in tx.attempts if attempt.tx_hash == receipt.tx_hash), False
     )
-    return ReceiptSeen(receipt.block_number, receipt.block_hash, not receipt.succeeded, filler)
+    return ReceiptSeen(receipt.block_number, receipt.block_hash, not receipt.succeeded, cancelling)

@@ -53,13 +53,13 @@ class ReportSigner:
         signer: Signer,
         *,
         validity: timedelta = timedelta(hours=2),
-        on_point: Callable[[str], None] = lambda _: None,
+        failpoint: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._db = db
         self._client = client
         self._signer = signer
         self._validity = validity
-        self._point = on_point
+        self._failpoint = failpoint
 
     def sign(self, row: Attestation, head: Header, epoch: int) -> SignedReport:
         """The stored signature while it holds, else a new one.
@@ -91,7 +91,7 @@ class ReportSigner:
                 signature=signature,
                 signer=self._signer.address,
             )
-        self._point("signed")
+        self._failpoint("signed")
         return SignedReport(row, completed, (signature,))
 
     def _complete(self, row: Attestation, head: Header, epoch: int) -> PoCReport:

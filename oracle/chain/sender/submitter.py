@@ -56,7 +56,7 @@ class Submitter:
         confirmations: int,
         max_in_flight: int = 16,
         batches: BatchLimits | None = None,
-        on_point: Callable[[str], None] = lambda _: None,
+        failpoint: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._db = db
         self._client = client
@@ -66,7 +66,7 @@ class Submitter:
         self._confirmations = confirmations
         self._max_in_flight = max_in_flight
         self._batches = batches or BatchLimits()
-        self._point = on_point
+        self._failpoint = failpoint
 
     def submit(self, head: Header) -> int:
         """Send what is due. Returns how many transactions were started.
@@ -133,7 +133,7 @@ class Submitter:
         prepared = self._broadcaster.prepare(
             nonce=nonce, to=self._client.hub, data=data, gas=gas, fee=fee
         )
-        self._point("before_store")
+        self._failpoint("before_store")
         with self._db.transaction() as conn:
             transaction_id = self._broadcaster.store(conn, prepared)
             outbox.attach(conn, [one.signed.row.id for one in group], transaction_id)
@@ -144,7 +144,7 @@ class Submitter:
             nonce=nonce,
             tx_hash=prepared.signed.tx_hash.hex(),
         )
-        self._point("after_store")
+        self._failpoint("after_store")
         self._broadcaster.send_latest(transaction_id)
 
     def _batch_data(self, group: Sequence[Priced]) -> bytes:

@@ -42,7 +42,7 @@ create table chain_transactions (
     sender bytea not null check (octet_length(sender) = 20),
     nonce bigint not null check (nonce >= 0),
     -- open: not in a block; included: in one; final: in a finalized one. 'void' ends a nonce that another
-    -- transaction than ours, or our own filler, has spent.
+    -- transaction than ours, or our own cancelling one, has spent.
     status text not null default 'open' check (status in ('open', 'included', 'final', 'reverted', 'void')),
     to_address bytea not null check (octet_length(to_address) = 20),
     call_data bytea not null,
@@ -56,15 +56,15 @@ create table chain_transactions (
 );
 create index chain_transactions_open on chain_transactions (nonce) where status in ('open', 'included');
 
--- Every version of a transaction that was ever signed: the same nonce at another fee, or a filler.
+-- Every version of a transaction that was ever signed: the same nonce at another fee, or one that cancels it.
 create table chain_attempts (
     tx_hash bytea primary key check (octet_length(tx_hash) = 32),
     transaction_id bigint not null references chain_transactions,
     raw bytea not null,
     max_fee_wei numeric(78) not null,
     tip_wei numeric(78) not null,
-    -- A filler spends the nonce and does nothing, so that later nonces can move.
-    filler boolean not null default false,
+    -- A cancelling one spends the nonce and does nothing, so that later nonces can move.
+    cancelling boolean not null default false,
     signed_at timestamptz not null default now(),
     sends int not null default 0,
     first_sent_at timestamptz,

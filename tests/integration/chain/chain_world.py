@@ -17,7 +17,7 @@ from oracle.chain.contracts import deploy
 from oracle.chain.contracts.consumer import request_verification
 from oracle.chain.core.deployment import Deployment
 from oracle.chain.core.ids import attestation_id
-from oracle.chain.core.lifecycle import Patience
+from oracle.chain.core.lifecycle import RetryTimeouts
 from oracle.chain.core.report import ZERO_ADDRESS, ZERO_HASH, MediaType, Outcome, ReportDraft
 from oracle.chain.core.wire import address_bytes, hexed
 from oracle.chain.keys.signer import LocalSigner
@@ -31,7 +31,7 @@ from storage.database import Connection, Database
 
 CREATOR = bytes(range(1, 21))
 # Tests do not wait: what is lost is sent again at the next step.
-IMPATIENT = Patience(resend_after=timedelta(0), bump_after=timedelta(minutes=5))
+IMPATIENT = RetryTimeouts(resend_after=timedelta(0), bump_after=timedelta(minutes=5))
 _numbers = itertools.count(1)
 
 
@@ -53,7 +53,7 @@ class World:
         settings: dict[str, Any] = {
             "on_request": self.on_request,
             "confirmations": 0,
-            "patience": IMPATIENT,
+            "timeouts": IMPATIENT,
         }
         return ChainNode(
             self.db, options.pop("client", self.client), self.signer, **settings | options

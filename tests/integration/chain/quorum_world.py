@@ -76,7 +76,7 @@ class Quorum:
         self._open: list[Any] = []
 
     def start(
-        self, *indexes: int, turn_s: float = 0.2, on_point: Callable[[str], None] = lambda _: None
+        self, *indexes: int, turn_s: float = 0.2, failpoint: Callable[[str], None] = lambda _: None
     ) -> None:
         """Start the nodes of these members. Addresses are shared as they become known."""
         for index in indexes:
@@ -91,10 +91,10 @@ class Quorum:
                 member.world.signer,
                 on_request=member.on_request,
                 confirmations=0,
-                patience=IMPATIENT,
+                timeouts=IMPATIENT,
                 quorum=settings,
                 uploads=self.sharings[index],
-                on_point=on_point,
+                failpoint=failpoint,
             )
             self._open.append(member.node)
             self.urls[member.world.signer.address] = f"http://127.0.0.1:{member.node.peer_port}"

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 from integration.chain.chain_world import accept
 
 from oracle.chain.core.deployment import Deployment
-from oracle.chain.core.lifecycle import Patience
+from oracle.chain.core.lifecycle import RetryTimeouts
 from oracle.chain.keys.signer import LocalSigner
 from oracle.chain.node.node import ChainNode
 from oracle.chain.rpc.client import ChainClient
@@ -27,7 +27,7 @@ def main() -> None:
     dsn, rpc_url, deployment_file, key, kill_at = sys.argv[1:]
     passed = 0
 
-    def on_point(_name: str) -> None:
+    def failpoint(_name: str) -> None:
         nonlocal passed
         passed += 1
         if passed == int(kill_at):
@@ -43,8 +43,10 @@ def main() -> None:
         on_request=lambda conn, request: accept(conn, request, decide=True),
         confirmations=1,
         poll_interval_s=0.02,
-        patience=Patience(resend_after=timedelta(seconds=0.2), bump_after=timedelta(minutes=5)),
-        on_point=on_point,
+        timeouts=RetryTimeouts(
+            resend_after=timedelta(seconds=0.2), bump_after=timedelta(minutes=5)
+        ),
+        failpoint=failpoint,
     )
     node.run(threading.Event())
 

@@ -51,7 +51,7 @@ def test_a_result_that_its_batch_skipped_is_taken_up_again(world: World) -> None
         world.run_now()
         return world.settled()
 
-    world.drive(world.node(on_point=answer_one_first), until=settled_without_waiting)
+    world.drive(world.node(failpoint=answer_one_first), until=settled_without_waiting)
     assert stolen
     assert Counter(world.fulfilments()) == Counter(asked)
     assert {row.status for row in world.outbox()} == {"final"}

@@ -19,7 +19,7 @@ from integration.chain.faulty_rpc import (
 )
 
 from oracle.chain.contracts.consumer import transact
-from oracle.chain.core.lifecycle import Patience
+from oracle.chain.core.lifecycle import RetryTimeouts
 from oracle.chain.core.wire import hexed
 from oracle.chain.errors import ChainUnavailable, WrongChain
 from oracle.chain.keys.signer import LocalSigner
@@ -73,7 +73,7 @@ def test_a_node_cut_off_at_any_point_is_continued_by_the_next(world: World, poin
 
     asked = world.request()
     world.attest()
-    first = world.node(on_point=cut)
+    first = world.node(failpoint=cut)
     for _ in range(8):
         try:
             first.step()
@@ -193,7 +193,7 @@ def test_ranges_are_halved_until_the_endpoint_takes_them(world: World, proxy: Fa
 def test_the_fee_is_raised_for_a_transaction_that_nobody_mines(world: World) -> None:
     world.anvil.set_automine(False)
     try:
-        node = world.node(patience=Patience(timedelta(0), timedelta(0)))
+        node = world.node(timeouts=RetryTimeouts(timedelta(0), timedelta(0)))
         world.attest()
         node.step()
         node.step()
@@ -225,7 +225,7 @@ def test_a_fee_that_the_endpoint_refuses_as_too_low_is_raised_and_holds_up_nothi
     risen: list[str] = []
     world.attest()
     # Bumps of what waits in the pool are far off: only the refusal can raise the fee.
-    node = world.node(on_point=rise, patience=Patience(timedelta(0), timedelta(minutes=5)))
+    node = world.node(failpoint=rise, timeouts=RetryTimeouts(timedelta(0), timedelta(minutes=5)))
     try:
         node.step()
         world.attest()  # behind it
@@ -255,7 +255,7 @@ def test_a_nonce_spent_by_a_stranger_is_given_up_and_the_decision_goes_again(wor
 
     used: list[str] = []
     world.attest()
-    node = world.node(on_point=use_the_key)
+    node = world.node(failpoint=use_the_key)
     world.drive(node, until=lambda: bool(used))
     wait_for(lambda: step_and_retry(world, node))
     assert len(world.fulfilments()) == 1
@@ -281,8 +281,8 @@ def test_a_missing_nonce_below_ours_is_filled(world: World) -> None:
     world.drive(node)
     with world.db.transaction() as conn:
         spent = conn.execute(
-            "select nonce, bool_or(filler) from chain_transactions t join chain_attempts a on"
-            " a.transaction_id = t.id group by nonce order by nonce"
+            "select nonce, bool_or(cancelling) from chain_transactions t"
+            " join chain_attempts a on a.transaction_id = t.id group by nonce order by nonce"
         ).fetchall()
     assert spent == [(0, True), (1, False)]
     assert len(world.fulfilments()) == 1

@@ -7,7 +7,7 @@ from integration.chain.chain_world import World, wait_for
 
 from oracle.chain.contracts import verify
 from oracle.chain.contracts.verify import RequestStatus
-from oracle.chain.core.lifecycle import Patience
+from oracle.chain.core.lifecycle import RetryTimeouts
 from oracle.chain.errors import FinalityBreached
 from oracle.chain.node.node import ChainNode, clear_latch
 from storage.chain import node_status, requests
@@ -16,7 +16,7 @@ from storage.chain import node_status, requests
 def attempts(world: World) -> list[tuple[bytes, int, bool]]:
     with world.db.transaction() as conn:
         return conn.execute(
-            "select tx_hash, sends, filler from chain_attempts order by signed_at"
+            "select tx_hash, sends, cancelling from chain_attempts order by signed_at"
         ).fetchall()
 
 
@@ -39,8 +39,8 @@ def test_an_answer_that_a_reorg_takes_out_is_sent_again_with_the_same_bytes(worl
     node.step()
     assert reorg_depth(world) == 1
     world.drive(node)
-    ((_, sends, filler),) = attempts(world)
-    assert (sends, filler) == (2, False)
+    ((_, sends, cancelling),) = attempts(world)
+    assert (sends, cancelling) == (2, False)
     assert world.fulfilments() == [asked]
     assert world.outbox()[0].block_number != mined_in
 
@@ -96,7 +96,7 @@ def test_a_request_with_another_uri_is_another_request(world: World) -> None:
 
 
 def test_an_answer_on_its_way_is_not_that_of_a_request_with_another_uri(world: World) -> None:
-    node = world.node(patience=Patience(resend_after=timedelta(0), bump_after=timedelta(0)))
+    node = world.node(timeouts=RetryTimeouts(resend_after=timedelta(0), bump_after=timedelta(0)))
     world.anvil.mine(2)
     post_id = bytes([9]) * 32
     asked = world.request(uri="https://example.org/mine.jpg", post_id=post_id)
@@ -119,7 +119,7 @@ def test_request_and_answer_gone_together_free_the_nonce_and_lose_nothing(world:
     """The answer would revert, and its nonce would hold up every later decision: it is spent on
     nothing.
     """
-    node = world.node(patience=Patience(resend_after=timedelta(0), bump_after=timedelta(0)))
+    node = world.node(timeouts=RetryTimeouts(resend_after=timedelta(0), bump_after=timedelta(0)))
     world.anvil.mine(2)
     post_id = bytes([9]) * 32
     asked = world.request(post_id=post_id)
@@ -128,7 +128,7 @@ def test_request_and_answer_gone_together_free_the_nonce_and_lose_nothing(world:
     node.step()
     world.attest()
     world.drive(node, until=lambda: world.outbox()[1].status == "final")
-    assert [filler for _, _, filler in attempts(world)] == [False, True, False]
+    assert [cancelling for _, _, cancelling in attempts(world)] == [False, True, False]
     assert world.outbox()[0].status == "pending"
     assert world.request(post_id=post_id) == asked
     world.run_now()

@@ -52,7 +52,7 @@ def test_signers_that_crash_at_random_points_answer_everything_exactly_once(four
         member = four.members[index]
         if member.node is not None:
             member.node.close()
-        four.start(index, on_point=saboteur.fuse())
+        four.start(index, failpoint=saboteur.fuse())
 
     for index in range(4):
         restart(index)

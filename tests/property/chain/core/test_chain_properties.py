@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from oracle.chain.core.fees import FeeLimits, replacement, suggest
 from oracle.chain.core.lifecycle import (
-    Patience,
+    ChainView,
     PendingTx,
     ReceiptSeen,
     Refusal,
-    Sighting,
+    RetryTimeouts,
     Step,
     missing_nonces,
     next_nonce,
@@ -50,11 +50,11 @@ receipts = st.none() | st.builds(
 
 
 @st.composite
-def situations(draw: st.DrawFn) -> tuple[PendingTx, Sighting]:
+def situations(draw: st.DrawFn) -> tuple[PendingTx, ChainView]:
     first = draw(times)
     refusal = draw(st.none() | st.sampled_from(Refusal))
     tx = PendingTx(draw(st.integers(0, 9)), first, first, draw(st.none() | block_hashes), refusal)
-    seen = Sighting(
+    seen = ChainView(
         NOW,
         100,
         draw(st.integers(0, 9)),
@@ -77,10 +77,10 @@ def test_different_reports_have_different_digests(a: PoCReport, b: PoCReport) ->
 
 @given(situations())
 def test_nothing_is_done_for_good_above_the_finalized_block(
-    situation: tuple[PendingTx, Sighting],
+    situation: tuple[PendingTx, ChainView],
 ) -> None:
     tx, seen = situation
-    step = next_step(tx, seen, Patience())
+    step = next_step(tx, seen, RetryTimeouts())
     if step in (Step.FINALIZE, Step.FAIL):
         assert seen.receipt is not None and seen.receipt.block_number <= seen.finalized_block
     if step is Step.VOID and seen.receipt is None:
@@ -88,10 +88,10 @@ def test_nothing_is_done_for_good_above_the_finalized_block(
 
 
 @given(situations())
-def test_nothing_is_sent_for_a_nonce_that_is_spent(situation: tuple[PendingTx, Sighting]) -> None:
+def test_nothing_is_sent_for_a_nonce_that_is_spent(situation: tuple[PendingTx, ChainView]) -> None:
     tx, seen = situation
     if seen.receipt is not None or seen.account_nonce > tx.nonce:
-        assert next_step(tx, seen, Patience()) not in (Step.SEND, Step.BUMP_FEE)
+        assert next_step(tx, seen, RetryTimeouts()) not in (Step.SEND, Step.BUMP_FEE)
 
 
 @given(st.integers(0, 20), st.sets(st.integers(0, 30)))

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from oracle.chain.core.lifecycle import (
-    Patience,
+    ChainView,
     PendingTx,
     ReceiptSeen,
     Refusal,
-    Sighting,
+    RetryTimeouts,
     Step,
     backoff,
     missing_nonces,
@@ -19,7 +19,7 @@ from oracle.chain.core.lifecycle import (
 )
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-PATIENCE = Patience(resend_after=timedelta(seconds=15), bump_after=timedelta(seconds=60))
+TIMEOUTS = RetryTimeouts(resend_after=timedelta(seconds=15), bump_after=timedelta(seconds=60))
 BLOCK = b"\x01" * 32
 OTHER = b"\x02" * 32
 
@@ -34,8 +34,8 @@ def sent(first: float, last: float, refusal: Refusal | None = None) -> PendingTx
 
 def seen(
     nonce: int = 5, final_nonce: int = 0, receipt: ReceiptSeen | None = None, in_pool: bool = False
-) -> Sighting:
-    return Sighting(NOW, 100, nonce, final_nonce, receipt, in_pool)
+) -> ChainView:
+    return ChainView(NOW, 100, nonce, final_nonce, receipt, in_pool)
 
 
 UNSENT = PendingTx(5, None, None)
@@ -77,9 +77,9 @@ CASES = {
     "reverted, not final": (INCLUDED, seen(receipt=ReceiptSeen(101, BLOCK, True)), Step.WAIT),
     "final": (INCLUDED, seen(receipt=ReceiptSeen(100, BLOCK, False)), Step.FINALIZE),
     "reverted and final": (INCLUDED, seen(receipt=ReceiptSeen(100, BLOCK, True)), Step.FAIL),
-    "a filler, final": (
+    "a cancelling one, final": (
         INCLUDED,
-        seen(receipt=ReceiptSeen(100, BLOCK, False, filler=True)),
+        seen(receipt=ReceiptSeen(100, BLOCK, False, cancelling=True)),
         Step.VOID,
     ),
     "moved to another block by a reorg": (
@@ -101,7 +101,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_next_step(case: str) -> None:
     tx, sighting, expected = CASES[case]
-    assert next_step(tx, sighting, PATIENCE) is expected
+    assert next_step(tx, sighting, TIMEOUTS) is expected
 
 
 @pytest.mark.parametrize(
