@@ -1,12 +1,13 @@
 """The copy descriptor: 512 numbers that stay put under the edits people make, and move when the
 picture is another.
 
-It nominates; it convicts no one. The weights ship in the package and were trained by the scripts
-beside the benchmark.
+It nominates; it convicts no one. The graph ships in the package; tests/benchmarks/image trains and
+exports it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from functools import cache
 from importlib import resources
@@ -17,33 +18,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.errors import ModelUnavailable, WeightsMismatch
+from embeddings.inference import open_session
 
 DIMENSIONS = 512
 SIDE_PX = 224
-WEIGHTS_FILE = "copy_descriptor.safetensors"
-WEIGHTS_SHA256 = "794c0cde7b64ace088bf7f702b1072f90e046563bdaa30efe76f4fb40d37a691"
-MODEL_ID = f"copy/efficientnet-lite0-gem/{WEIGHTS_SHA256[:12]}"
+GRAPH_FILE = "copy_descriptor.onnx"
+GRAPH_SHA256 = "ad7a43dea093dfac19f1ee971a767eee3352a687611eb5d6d027123a6fce1481"
+# Names the trained weights (the hash of the file they were first released in): stored vectors carry
+# it.
+MODEL_ID = "copy/efficientnet-lite0-gem/794c0cde7b64"
 
 
 @cache
-def _weights_bytes() -> bytes:
-    import hashlib
-
-    file = resources.files("embeddings.image").joinpath(WEIGHTS_FILE)
+def _graph() -> bytes:
+    file = resources.files("embeddings.image").joinpath(GRAPH_FILE)
     if not file.is_file():
-        raise ModelUnavailable(f"The package lacks {WEIGHTS_FILE}; install it again.")
+        raise ModelUnavailable(f"The package lacks {GRAPH_FILE}; install it again.")
     content = file.read_bytes()
-    if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
+    if hashlib.sha256(content).hexdigest() != GRAPH_SHA256:
         raise WeightsMismatch(
-            f"{WEIGHTS_FILE} is not the file this version was released with; install the package"
+            f"{GRAPH_FILE} is not the file this version was released with; install the package"
             " again."
         )
     return content
 
 
 def as_input(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(h, w, 3) uint8 sRGB to (3, 224, 224) float32 in -1..1, squeezed to a square so that no
-    border is lost.
+    """Scale (h, w, 3) uint8 sRGB to (3, 224, 224) float32 in -1..1, squeezed to a square to keep
+    the borders.
     """
     filter_ = cv2.INTER_AREA if min(pixels.shape[:2]) > SIDE_PX else cv2.INTER_LINEAR
     squeezed = cv2.resize(pixels, (SIDE_PX, SIDE_PX), interpolation=filter_)
@@ -59,7 +61,7 @@ class CopyDescriptor:
         self.model_id = MODEL_ID
         self._lock = threading.Lock()
         self._session: Any = None
-        _weights_bytes()
+        _graph()
 
     def embed(self, pictures: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """(n, 512) float32 unit vectors of n pictures, (h, w, 3) uint8 each."""
@@ -70,10 +72,5 @@ class CopyDescriptor:
     def _opened(self) -> Any:
         with self._lock:
             if self._session is None:
-                from safetensors.numpy import load
-
-                from embeddings.image.descriptor_graph import build_graph
-                from embeddings.image.graph_writer import open_session
-
-                self._session = open_session(build_graph(load(_weights_bytes())))
+                self._session = open_session(_graph())
             return self._session

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from descriptor_model import CopyDescriptor, lower_half
 from PIL import Image
 from safetensors.torch import load_file
 
 from embeddings.image.descriptor import as_input
-from embeddings.image.descriptor_model import CopyDescriptor, lower_half
 
 
 class PlainFeatures:

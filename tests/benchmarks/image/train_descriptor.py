@@ -18,10 +18,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from descriptor_model import DIMENSIONS, CopyDescriptor, backbone_from_checkpoint
 from safetensors.torch import save_file
 from torch import Tensor
-
-from embeddings.image.descriptor_model import DIMENSIONS, CopyDescriptor, backbone_from_checkpoint
 
 VALIDATION = 200
 BATCH, QUEUE, TEMPERATURE, ENTROPY = 192, 3072, 0.07, 0.1

@@ -15,11 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from descriptor_model import LOWER_BLOCKS, backbone_from_checkpoint, lower_half
 from edits import TRAINED, jpeg
 from numpy.random import Generator
 from PIL import Image, ImageOps
-
-from embeddings.image.descriptor_model import LOWER_BLOCKS, backbone_from_checkpoint, lower_half
 
 SIDE_PX = 192
 BACKGROUNDS = 160

@@ -4,8 +4,8 @@ projection to 512.
 Sources: Tan and Le, "EfficientNet", ICML 2019 (the Lite variant drops squeeze-and-excite, ReLU6
     throughout); Radenovic et al., "Fine-tuning CNN Image Retrieval with No Human Annotation", TPAMI
     2019 (GeM); Pizzi et al., "A Self-Supervised Descriptor for Image Copy Detection", CVPR 2022
-    (the way of training). This module imports torch: only the training scripts and the export to
-    the runtime use it.
+    (the way of training). Only the training scripts and the export use it: the package runs the
+    exported graph.
 """
 
 from __future__ import annotations
