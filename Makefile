@@ -2,6 +2,15 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP_OPTIONS ?=
+# CLIP=0 leaves out the likeness channel and its packages (torch and what it brings: 5.5 GB).
+CLIP ?= 1
+ifeq ($(CLIP),0)
+EXTRAS := test
+INSTALLED := .venv/installed-without-clip
+else
+EXTRAS := test,clip
+INSTALLED := .venv/installed
+endif
 export PYTHONUNBUFFERED := 1
 
 .PHONY: up demo test lint bench fuzz contracts setup clean
@@ -33,12 +42,12 @@ fuzz: setup ## the long profile of the contracts' fuzz and invariant tests
 contracts: contracts/node_modules/.package-lock.json ## compile the contracts and renew the ABIs in the package
 	$(PYTHON) contracts/tools/export_abi.py
 
-setup: .venv/installed contracts/node_modules/.package-lock.json
+setup: $(INSTALLED) contracts/node_modules/.package-lock.json
 
-.venv/installed: pyproject.toml
+$(INSTALLED): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install $(PIP_OPTIONS) --editable '.[test]'
+	$(BIN)/pip install $(PIP_OPTIONS) --editable '.[$(EXTRAS)]'
 	touch $@
 
 contracts/node_modules/.package-lock.json: contracts/package-lock.json

@@ -1,5 +1,6 @@
 """The HTTP application."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,9 +12,11 @@ from oracle import wiring
 from oracle.api import pages, problems, routes
 from oracle.api.services import Services
 from oracle.chain.node.metrics import NodeCollector
+from oracle.media.handler import MediaHandlers
 from oracle.originality.precheck import Checker
 from oracle.settings import Settings
 
+MODELS_POLL_S = 2.0
 MULTIPART_OVERHEAD_BYTES = 64 * 1024  # boundaries and the other fields of the form
 
 
@@ -26,27 +29,40 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         db = wiring.open_database(settings)
         blobs = wiring.open_store(settings, db)
-        handlers = wiring.make_handlers(settings)
+        current = wiring.Current(settings, lambda: wiring.make_handlers(settings))
         metrics = CollectorRegistry()
         metrics.register(NodeCollector(db))
-        app.state.services = Services(
-            settings,
-            db,
-            blobs,
-            wiring.make_intake(db, blobs, handlers),
-            Checker(
+
+        def services(handlers: MediaHandlers) -> Services:
+            return Services(
+                settings,
                 db,
+                blobs,
+                wiring.make_intake(db, blobs, handlers),
+                Checker(
+                    db,
+                    handlers,
+                    wiring.make_matcher(settings, db),
+                    settings.matching.sound_ceiling_bps,
+                    settings.matching.min_share_bps,
+                ),
+                wiring.make_fetcher(settings),
                 handlers,
-                wiring.make_matcher(settings, db),
-                settings.matching.sound_ceiling_bps,
-                settings.matching.min_share_bps,
-            ),
-            wiring.make_fetcher(settings),
-            handlers,
-            metrics,
-            wiring.make_till(settings),
-        )
+                metrics,
+                wiring.make_till(settings),
+            )
+
+        async def renew_models() -> None:
+            while True:
+                await asyncio.sleep(MODELS_POLL_S)
+                handlers = await asyncio.to_thread(current)
+                if handlers is not app.state.services.handlers:
+                    app.state.services = services(handlers)
+
+        app.state.services = services(current())
+        renewing = asyncio.create_task(renew_models())
         yield
+        renewing.cancel()
         db.close()
 
     app = FastAPI(

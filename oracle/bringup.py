@@ -151,12 +151,17 @@ def _children(
     keyless = without(whole, NODE_KEYS)
     oracle = (sys.executable, "-m", "oracle")
     url = api_url(settings)
-    return [
+    children = [
         ChildSpec("node", (*oracle, "node"), whole),
         ChildSpec("scheduler", (*oracle, "scheduler"), scheduler_env),
         ChildSpec("worker", (*oracle, "worker"), keyless, grace_s=60.0),
         ChildSpec("api", (*oracle, "serve"), keyless, ready=f"{url}/readyz"),
     ]
+    if settings.clip.fetch:
+        children.append(
+            ChildSpec("models", (*oracle, "models", "pull", "--background"), keyless, once=True)
+        )
+    return children
 
 
 def without(env: Mapping[str, str], keys: Sequence[str]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The command line: `oracle up` runs everything, the other commands run or ask one part."""
 
+import os
 import signal
 import sys
 import threading
@@ -21,6 +22,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from embeddings.image.clip_weights import ClipWeights
 from oracle import app as app_module
 from oracle import wiring
 from oracle.chain.core.receipt import Check, DecisionReceipt, check_offline
@@ -38,6 +40,8 @@ app.add_typer(keys, name="keys")
 models = typer.Typer(help="Model weights.", no_args_is_help=True)
 app.add_typer(models, name="models")
 console = Console()
+
+NICE = 10  # what nobody waits for
 
 
 @app.command()
@@ -83,8 +87,10 @@ def worker() -> None:
     settings = Settings()
     wiring.configure_logging(settings)
     db = wiring.open_database(settings)
-    originality = wiring.make_originality(settings, db, wiring.make_handlers(settings))
-    run_worker(db.dsn, originality.analyse, settings.worker)
+    originality = wiring.Current(
+        settings, lambda: wiring.make_originality(settings, db, wiring.make_handlers(settings))
+    )
+    run_worker(db.dsn, lambda analysis_id: originality().analyse(analysis_id), settings.worker)
 
 
 @app.command("clerk", hidden=True)  # its name of before, for one release
@@ -380,12 +386,48 @@ def revoke_key(name: str) -> None:
 
 
 @models.command()
-def pull() -> None:
-    """Fetch the CLIP weights from the hub into its cache on this machine."""
+def pull(
+    background: Annotated[
+        bool,
+        typer.Option(
+            help="Try until the hub answers, log instead of drawing, then describe registered"
+            " works."
+        ),
+    ] = False,
+) -> None:
+    """Fetch the CLIP weights from the hub and export them to ONNX; what is there is not fetched
+    again.
+    """
     from embeddings.image.clip_weights import pull_clip
 
-    resolved = pull_clip(sha256=Settings().clip.sha256)
-    console.print(f"{resolved.model_id}\n{resolved.path}\nSHA-256 {resolved.sha256}")
+    settings = Settings()
+    weights = wiring.clip_weights(settings)
+    if background:
+        _pull_in_background(settings, weights)
+        return
+    with _progress() as progress:
+        resolved = pull_clip(weights, progress=lambda *told: progress(*_in_mebibytes(*told)))
+    console.print(f"{resolved.model_id}\n{resolved.graph}", soft_wrap=True, highlight=False)
+
+
+def _pull_in_background(settings: Settings, weights: ClipWeights) -> None:
+    from embeddings.image.clip_weights import pull_clip
+    from oracle.bringup import running_database
+    from oracle.tasks.likeness import fetch_until_here
+
+    os.nice(NICE)
+    wiring.configure_logging(settings)
+    resolved = fetch_until_here(lambda progress: pull_clip(weights, progress=progress))
+    if resolved is not None:
+        with running_database(settings) as db:
+            wiring.make_describer(settings, db, resolved).run()
+
+
+def _in_mebibytes(stage: str, done: int, total: int) -> tuple[str, int, int]:
+    """Progress of a download in numbers that people read."""
+    return (
+        (f"{stage}, MiB", done >> 20, total >> 20) if stage == "fetching" else (stage, done, total)
+    )
 
 
 def main() -> None:

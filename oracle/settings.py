@@ -1,6 +1,7 @@
 """All settings of a process, read from the environment once, in `oracle.app`."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import AliasChoices, BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -177,6 +178,14 @@ class ClipSettings(BaseModel, frozen=True):
         default=None, description="Weights file of ViT-B-32 laion2b_s34b_b79k."
     )
     sha256: str | None = Field(default=None, description="Expected SHA-256 of the weights file.")
+    fetch: bool = Field(
+        default=True,
+        description="`oracle up` fetches the weights in the background where the hub answers.",
+    )
+    precision: Literal["fp32", "int8"] = Field(
+        default="fp32",
+        description="Graph that is run; int8 is a quarter the size and keeps vectors of its own.",
+    )
 
 
 class WorkerSettings(BaseModel, frozen=True):

@@ -2,15 +2,17 @@
 
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import structlog
 
 from embeddings.audio.analyzer import AudioAnalyzer
 from embeddings.audio.decode import SoundLimits
 from embeddings.image.analyzer import ImageAnalyzer
-from embeddings.image.clip import ClipWeights
+from embeddings.image.clip_weights import ClipWeights, ResolvedWeights, stamp_of
 from embeddings.image.decode import DecodeLimits
 from embeddings.video.analyzer import VideoAnalyzer
 from embeddings.video.limits import VideoLimits
@@ -46,12 +48,40 @@ from oracle.payouts.onchain import Till
 from oracle.settings import Settings
 from oracle.tasks import blob_owner
 from oracle.tasks.fraud import Court, Upkeep
+from oracle.tasks.likeness import Describer
 from oracle.tasks.scheduler import Payroll, Scheduler
 from storage.blobs import BlobStore, BlobStoreUnavailable, open_blobs
 from storage.blobs.gcs import new_anonymous_client
 from storage.database import Database
 
 log = structlog.get_logger()
+
+
+T = TypeVar("T")
+
+
+class Current(Generic[T]):
+    """What is made with the models at hand, and made anew once others were pulled: a process need
+    not be restarted.
+
+    Whoever uses it takes it once for each piece of work, so that no work meets two sets of models.
+    Safe to share between threads.
+    """
+
+    def __init__(self, settings: Settings, make: Callable[[], T]) -> None:
+        self._weights = clip_weights(settings)
+        self._make = make
+        self._lock = threading.Lock()
+        self._stamp = stamp_of(self._weights)
+        self._value = make()
+
+    def __call__(self) -> T:
+        with self._lock:
+            stamp = stamp_of(self._weights)
+            if stamp != self._stamp:
+                self._value, self._stamp = self._make(), stamp
+                log.info("models.renewed")
+            return self._value
 
 
 @dataclass(frozen=True)
@@ -109,6 +139,16 @@ def decode_limits(settings: Settings) -> DecodeLimits:
     return DecodeLimits(max_pixels=settings.limits.pixels)
 
 
+def clip_weights(settings: Settings) -> ClipWeights:
+    """Which CLIP weights are used and where they are kept."""
+    return ClipWeights(
+        folder=settings.data_dir.resolve() / "models" / "clip",
+        path=settings.clip.weights,
+        sha256=settings.clip.sha256,
+        precision=settings.clip.precision,
+    )
+
+
 def make_fetcher(settings: Settings) -> Fetcher:
     """The one way media is fetched from URIs."""
     return Fetcher(
@@ -124,9 +164,7 @@ def make_fetcher(settings: Settings) -> Fetcher:
 
 def make_handlers(settings: Settings) -> MediaHandlers:
     """Every kind of media that is decided on, with every channel whose weights are at hand."""
-    pictures = ImageAnalyzer.load(
-        clip=ClipWeights(path=settings.clip.weights, sha256=settings.clip.sha256)
-    )
+    pictures = ImageAnalyzer.load(clip=clip_weights(settings))
     sounds = AudioAnalyzer.load(
         limits=SoundLimits(max_seconds=settings.limits.sound_s, max_work_s=settings.limits.work_s)
     )
@@ -188,6 +226,15 @@ def make_originality(settings: Settings, db: Database, handlers: MediaHandlers) 
 def make_folder_matcher(settings: Settings, db: Database) -> FolderMatcher:
     """Matches files by the production path, against the works of a database."""
     return FolderMatcher(db, make_handlers(settings), make_matcher(settings, db))
+
+
+def make_describer(settings: Settings, db: Database, weights: ResolvedWeights) -> Describer:
+    """Describes what was registered before a model was there."""
+    videos = VideoAnalyzer(
+        ImageAnalyzer.load(clip=clip_weights(settings), copy=False),
+        limits=VideoLimits(max_seconds=settings.limits.video_s, max_work_s=settings.limits.work_s),
+    )
+    return Describer(db, open_blobs(settings.blobs), weights, videos, decode_limits(settings))
 
 
 def make_auditor(settings: Settings, db: Database) -> Auditor:

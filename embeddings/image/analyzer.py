@@ -96,14 +96,16 @@ class ImageAnalyzer:
         self.model_digest = digest_of(self.channels, versions)
 
     @classmethod
-    def load(cls, *, clip: ClipWeights | None = None) -> ImageAnalyzer:
+    def load(cls, *, clip: ClipWeights | None = None, copy: bool = True) -> ImageAnalyzer:
         """Set up every channel that can be on; a missing model switches its channel off, and says
         why.
 
+        Args: copy: whether the copy descriptor is wanted; without it nothing can be decided, only
+            described.
         Raises: WeightsMismatch: weights that are not the ones asked for are a fault to be fixed.
         """
         clip_encoder, clip_state = _clip_channel(clip)
-        copy_descriptor, copy_state = _copy_channel()
+        copy_descriptor, copy_state = _copy_channel(copy)
         return cls(
             clip=clip_encoder,
             clip_state=clip_state,
@@ -199,7 +201,11 @@ def _clip_channel(weights: ClipWeights | None) -> tuple[ClipEncoder | None, Chan
     return ClipEncoder(resolved), ChannelState(True, "", resolved.model_id, CLIP_DIMENSIONS)
 
 
-def _copy_channel() -> tuple[CopyDescriptor | None, ChannelState]:
+def _copy_channel(wanted: bool) -> tuple[CopyDescriptor | None, ChannelState]:
+    if not wanted:
+        return None, ChannelState(
+            False, "The copy descriptor is not wanted here.", "", COPY_DIMENSIONS
+        )
     try:
         descriptor = CopyDescriptor()
     except WeightsMismatch:

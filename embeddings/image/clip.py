@@ -7,6 +7,7 @@ Source: Radford et al., "Learning Transferable Visual Models From Natural Langua
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,24 +16,20 @@ from PIL import Image
 
 from embeddings.batching import Batcher
 from embeddings.errors import ModelUnavailable
-from embeddings.image.clip_weights import ARCHITECTURE, ClipWeights, ResolvedWeights, pull_clip
-
-__all__ = ["ClipEncoder", "ClipWeights", "preprocess", "pull_clip"]
+from embeddings.image.clip_weights import ARCHITECTURE, LOCK_FILE, ResolvedWeights
+from embeddings.inference import open_session
 
 DIMENSIONS = 512
 SIDE_PX = 224
-MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
-STD = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
 
 
-def preprocess(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(h, w, 3) uint8 sRGB to the (3, 224, 224) float32 that ViT-B/32 was trained on.
+def preprocess(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Scale (h, w, 3) uint8 sRGB to the (224, 224, 3) uint8 that the graph takes.
 
-    The same steps as open_clip's own transform (bicubic to 224 on the short side, centre crop,
-    normalise), without torchvision, so that every runtime is fed the same numbers.
+    To the bit what open_clip's own transform does before it normalises (bicubic to 224 on the short
+    side, centre crop), without torchvision; the graph normalises.
     """
     height, width = pixels.shape[:2]
-    factor = SIDE_PX / min(height, width)
     # torchvision truncates the long side, and takes the crop's corner rounded half to even.
     size = (
         (SIDE_PX, int(SIDE_PX * height / width))
@@ -40,23 +37,20 @@ def preprocess(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         else (int(SIDE_PX * width / height), SIDE_PX)
     )
     image = Image.fromarray(pixels)
-    if factor != 1.0:
+    if image.size != size:
         image = image.resize(size, Image.Resampling.BICUBIC)
     left, top = round((image.width - SIDE_PX) / 2), round((image.height - SIDE_PX) / 2)
-    cropped = np.asarray(image.crop((left, top, left + SIDE_PX, top + SIDE_PX)), np.float32) / 255.0
-    return np.ascontiguousarray(((cropped - MEAN) / STD).transpose(2, 0, 1))
+    return np.asarray(image.crop((left, top, left + SIDE_PX, top + SIDE_PX)), np.uint8)
 
 
 class ClipEncoder:
-    """The picture tower of one resolved checkpoint, loaded at first use; safe to share between
-    threads.
-    """
+    """The picture tower of one checkpoint, loaded at first use; safe to share between threads."""
 
     def __init__(self, weights: ResolvedWeights) -> None:
         self.model_id = weights.model_id
         self._weights = weights
-        self._session: Any = None
-        self._batched: Batcher[NDArray[np.float32], NDArray[np.float32]] = Batcher(
+        self._network: Callable[[NDArray[np.uint8]], NDArray[np.float32]] | None = None
+        self._batched: Batcher[NDArray[np.uint8], NDArray[np.float32]] = Batcher(
             self._run, max_items=16
         )
 
@@ -66,19 +60,49 @@ class ClipEncoder:
         """
         return np.stack(self._batched([preprocess(pixels) for pixels in pictures]))
 
-    def _run(self, inputs: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        if self._session is None:  # only one batch runs at a time
-            self._session = self._load()
-        return list(self._session.run(None, {"pictures": np.stack(inputs)})[0])
+    def _run(self, inputs: list[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        if self._network is None:  # only one batch runs at a time
+            self._network = self._load()
+        return list(self._network(np.stack(inputs)))
 
-    def _load(self) -> Any:
-        from embeddings.image.clip_graph import build_graph, read_picture_tower
-        from embeddings.image.graph_writer import open_session
+    def _load(self) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+        weights = self._weights
+        if weights.checkpoint is not None and weights.precision == "fp32":
+            from embeddings.image.clip_torch import cuda_runner
 
+            on_cuda = cuda_runner(weights.checkpoint)
+            if on_cuda is not None:
+                return on_cuda
+        if not weights.graph.is_file():
+            _export(weights)
+        return self._on_cpu()
+
+    def _on_cpu(self) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+        graph = self._weights.graph
         try:
-            return open_session(build_graph(read_picture_tower(self._weights.path)))
-        # each format's reader has its own errors; all mean "not this model"
+            session = open_session(graph)
+            exported_from = session.get_modelmeta().custom_metadata_map.get("checkpoint_sha256")
+        # ONNX Runtime has no error of its own for a file that it cannot read
         except Exception as error:
-            raise ModelUnavailable(
-                f"{self._weights.path} is not a {ARCHITECTURE} checkpoint: {error}"
-            ) from error
+            raise ModelUnavailable(f"{graph} is not a graph of {ARCHITECTURE}: {error}") from error
+        if exported_from != self._weights.sha256:
+            raise ModelUnavailable(f"{graph} was exported from other weights ({exported_from}).")
+
+        def run(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+            outputs: Any = session.run(None, {"pictures": pictures})
+            return np.asarray(outputs[0], np.float32)
+
+        return run
+
+
+def _export(weights: ResolvedWeights) -> None:
+    """Export a configured checkpoint that nobody pulled; once, however many processes start with
+    it.
+    """
+    from filelock import FileLock
+
+    from embeddings.image.clip_torch import export_once
+
+    weights.folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(weights.folder / LOCK_FILE):
+        export_once(weights)

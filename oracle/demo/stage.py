@@ -62,6 +62,7 @@ def running_oracle(folder: Path, settings: Mapping[str, str] | None = None) -> I
         "ORACLE_HTTP__PORT": str(port),
         "ORACLE_FETCH__ALLOW_PRIVATE": "true",
         "ORACLE_HTTP__ADMIN_TOKEN": ADMIN_TOKEN,
+        "ORACLE_CLIP__FETCH": "false",  # 600 MB, and on another day other candidates
     }
     env |= settings or {}
     log = folder / "oracle.log"

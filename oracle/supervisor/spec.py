@@ -25,6 +25,7 @@ class ChildSpec:
         ready_timeout_s: A child that is not ready by then counts as crashed.
         stop_signal: Asks it to end.
         grace_s: How long it may take to end before it is killed.
+        once: Not started again when it ends, however it ends; the tree goes on without it.
         most_failures: After so many failures in a row the whole tree stops, since waiting has not
             helped.
     """
@@ -37,6 +38,7 @@ class ChildSpec:
     stop_signal: signal.Signals = signal.SIGTERM
     grace_s: float = 15.0
     most_failures: int = 5
+    once: bool = False
 
     def is_ready(self) -> bool:
         """Ask the child. May block for PROBE_TIMEOUT_S, or as long as the function does."""

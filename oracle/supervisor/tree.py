@@ -18,9 +18,9 @@ class Supervisor:
     """Runs children until it is told to stop or one of them cannot be kept running.
 
     Children start in the given order, each when the one before is ready, and stop in the reverse
-    order. One that ends is started again after a pause that doubles with each failure. SIGINT and
-    SIGTERM stop the tree in order; the second of them kills what is left. Run it in the main
-    thread.
+    order. One that ends is started again after a pause that doubles with each failure, unless it
+    was to run once. SIGINT and SIGTERM stop the tree in order; the second of them kills what is
+    left. Run it in the main thread.
     """
 
     def __init__(self, children: Sequence[ChildSpec], *, output: TextIO | None = None) -> None:
@@ -73,6 +73,10 @@ class Supervisor:
         while True:
             began = loop.time()
             how = await self._live_once(spec, ready)
+            if spec.once:
+                ready.set()
+                self._say(spec.name, how)
+                await loop.create_future()  # a keeper stays until it is cancelled
             failures = 1 if loop.time() - began > HEALTHY_AFTER_S else failures + 1
             if failures >= spec.most_failures:
                 self._say(

@@ -114,6 +114,17 @@ def test_a_child_that_never_works_ends_the_tree_with_an_error(start: Start, tmp_
     assert events(tmp_path)[-1] == "base stopped"
 
 
+def test_what_runs_once_may_end_as_it_likes(start: Start, tmp_path: Path) -> None:
+    tree = start("once")
+    wait_for(lambda: "top ready" in events(tmp_path))
+    tree.send_signal(signal.SIGTERM)
+    output, _ = tree.communicate(timeout=30)
+    assert tree.returncode == 0
+    assert "brief  | ended with status 3" in output.splitlines()
+    assert events(tmp_path).count("brief started") == 1
+    assert events(tmp_path)[-2:] == ["top stopped", "base stopped"]
+
+
 def test_a_program_that_does_not_exist_ends_the_tree_with_an_error(start: Start) -> None:
     tree = start("missing")
     output, _ = tree.communicate(timeout=30)

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from oracle.supervisor import ChildSpec, Supervisor
@@ -47,6 +48,11 @@ def main(root: Path, scenario: str) -> int:
         "good": [spec(root, "base", "slow"), spec(root, "middle"), spec(root, "top")],
         "crash": [spec(root, "base"), spec(root, "hopeless", "crash", most_failures=2)],
         "stubborn": [spec(root, "base"), spec(root, "mule", "stubborn")],
+        "once": [
+            spec(root, "base"),
+            replace(spec(root, "brief", "crash"), ready=None, once=True, most_failures=1),
+            spec(root, "top"),
+        ],
         "missing": [
             spec(root, "base"),
             ChildSpec("absent", (str(root / "no-such-program"),), most_failures=1),
