@@ -8,8 +8,8 @@ kill.
 from __future__ import annotations
 
 import re
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 import httpx2
 
@@ -18,7 +18,6 @@ from embeddings.image.clip_weights import Progress, sha256_of
 
 METADATA_TIMEOUT_S = 10.0
 SILENCE_S = 30.0
-CHUNK_BYTES = 2**20
 MAX_FAILURES = 5  # in a row, without a byte between them
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -74,7 +73,7 @@ def _fetch_rest(
 ) -> None:
     """Append to a file until it is whole. Raises: httpx2.HTTPError, OSError."""
     failures = 0
-    with part.open("ab") as file:
+    with part.open("ab", buffering=0) as file:  # a kill loses nothing of what came
         while (have := file.tell()) < size_bytes:
             progress("fetching", have, size_bytes)
             try:
@@ -87,7 +86,7 @@ def _fetch_rest(
 
 
 def _append(
-    url: str, file: BinaryIO, size_bytes: int, headers: dict[str, str], progress: Progress
+    url: str, file: FileIO, size_bytes: int, headers: dict[str, str], progress: Progress
 ) -> None:
     have = file.tell()
     ranged = {**headers, "Accept-Encoding": "identity", "Range": f"bytes={have}-"}
@@ -98,7 +97,8 @@ def _append(
         if answer.status_code != httpx2.codes.PARTIAL_CONTENT:
             file.seek(0)
             file.truncate()  # it sends all of it again
-        for chunk in answer.iter_bytes(CHUNK_BYTES):
+        # as it comes: a piece of a fixed size would be lost where it breaks off
+        for chunk in answer.iter_raw():
             file.write(chunk)
             if file.tell() > size_bytes:
                 raise OSError(f"more than the {size_bytes} bytes that were announced")
