@@ -45,7 +45,9 @@ def row(variable: str, default: object, description: str | None) -> str:
 def test_every_setting_is_in_the_table() -> None:
     found = MARKER.search(CONFIGURATION.read_text())
     assert found is not None
-    assert found[2] == settings_table(), f"run: python {Path(__file__).relative_to(ROOT)}"
+    assert found[2] == settings_table(), (
+        f"run: PYTHONPATH=. python {Path(__file__).relative_to(ROOT)}"
+    )
 
 
 def test_every_command_is_named() -> None:
