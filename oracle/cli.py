@@ -253,11 +253,13 @@ def check(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=Fals
             except (EmbeddingError, MediaTypeNotSupported) as exc:
                 console.print(f"{file}: [red]{exc.code}[/] {exc}", soft_wrap=True)
                 continue
-            for one in checked.judged[:5]:
-                name = one.work.file_name or str(one.work.id)
-                why = one.match.as_json()["reason"]
-                table.add_row(f"{one.match.similarity:.4f}", name, one.work.creator or "–", why)
-            console.print(table if checked.judged else f"{file}: no earlier work came near.")
+            for verified in checked.matches[:5]:
+                name = verified.work.file_name or str(verified.work.id)
+                why = verified.match.as_json()["reason"]
+                table.add_row(
+                    f"{verified.match.similarity:.4f}", name, verified.work.creator or "–", why
+                )
+            console.print(table if checked.matches else f"{file}: no earlier work came near.")
             if checked.extraction.too_plain:
                 console.print(f"  too plain to decide: {checked.extraction.too_plain}")
             console.print(f"  {checked.handler.certainty}", style="dim")

@@ -41,7 +41,7 @@ from oracle.media.video import VideoHandler
 from oracle.originality.analysis import Originality
 from oracle.originality.folder_match import FolderMatcher
 from oracle.originality.intake import Intake
-from oracle.originality.matching import Matcher
+from oracle.originality.judge import Judge
 from oracle.originality.peer_uploads import UploadExchange
 from oracle.originality.recompute import Auditor
 from oracle.payouts.onchain import Till
@@ -185,9 +185,14 @@ def make_handlers(settings: Settings) -> MediaHandlers:
     }
 
 
-def make_matcher(settings: Settings, db: Database) -> Matcher:
-    """Search and verification by the policy of which media types meet."""
-    return Matcher(db, settings.matching.pairs_off)
+def make_judge(settings: Settings, db: Database) -> Judge:
+    """The one judge, for every caller."""
+    return Judge(
+        db,
+        pairs_off=settings.matching.pairs_off,
+        min_share_bps=settings.matching.min_share_bps,
+        sound_ceiling_bps=settings.matching.sound_ceiling_bps,
+    )
 
 
 def make_intake(db: Database, blobs: BlobStore, handlers: MediaHandlers) -> Intake:
@@ -216,16 +221,14 @@ def make_originality(settings: Settings, db: Database, handlers: MediaHandlers) 
         open_store(settings, db),
         handlers,
         make_fetcher(settings),
-        make_matcher(settings, db),
-        sound_ceiling_bps=settings.matching.sound_ceiling_bps,
-        min_share_bps=settings.matching.min_share_bps,
+        make_judge(settings, db),
         max_attempts=settings.worker.attempts,
     )
 
 
 def make_folder_matcher(settings: Settings, db: Database) -> FolderMatcher:
     """Matches files by the production path, against the works of a database."""
-    return FolderMatcher(db, make_handlers(settings), make_matcher(settings, db))
+    return FolderMatcher(db, make_handlers(settings), make_judge(settings, db))
 
 
 def make_describer(settings: Settings, db: Database, weights: ResolvedWeights) -> Describer:
@@ -239,7 +242,9 @@ def make_describer(settings: Settings, db: Database, weights: ResolvedWeights) -
 
 def make_auditor(settings: Settings, db: Database) -> Auditor:
     """Computes decisions again from stored facts."""
-    return Auditor(db, open_blobs(settings.blobs), make_handlers(settings))
+    return Auditor(
+        db, open_blobs(settings.blobs), make_handlers(settings), make_judge(settings, db)
+    )
 
 
 def chain_account(settings: Settings) -> LocalAccount:

@@ -115,7 +115,7 @@ class ImageHandler:
                 )
 
     def candidate_from(self, match: Mapping[str, Any]) -> ImageCandidate:
-        return ImageCandidate(UUID(match["work"]["id"]), frame_ms=match.get("frame_ms", 0))
+        return ImageCandidate(work_id=UUID(match["work"]["id"]), frame_ms=match.get("frame_ms", 0))
 
     def preview(self, path: Path, _at_ms: int = 0) -> Image.Image:
         with DECODING:

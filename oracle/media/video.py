@@ -121,7 +121,12 @@ class VideoHandler:
         video = extraction.fingerprint
         stored = [
             StoredFrame(
-                f.frame_ms, round(1000 * f.span_s), f.phash, f.phash_quality, f.proxy, f.embeddings
+                frame_ms=f.frame_ms,
+                span_ms=round(1000 * f.span_s),
+                phash=f.phash,
+                phash_quality=f.phash_quality,
+                proxy=f.proxy,
+                embeddings=f.embeddings,
             )
             for f in video.frames
         ]

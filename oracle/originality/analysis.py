@@ -5,10 +5,9 @@ It runs the steps in order; no math, no SQL here.
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
@@ -18,18 +17,17 @@ from oracle.chain.core.report import ReportDraft
 from oracle.errors import ContentHashMismatch, MediaUnreachable, OracleError, PostIdTaken
 from oracle.fetch import Fetcher, FetchError
 from oracle.jobs import RetryLater
-from oracle.media.handler import Candidate, Extraction, MediaHandler, MediaHandlers, Query
-from oracle.originality import evidence
-from oracle.originality.attestation import decision_report, failure_report
+from oracle.media.handler import MediaHandlers, Query
+from oracle.originality.attestation import failure_report
+from oracle.originality.evidence import Record, digest, failure_evidence
 from oracle.originality.intake import inspect
-from oracle.originality.matching import Matcher, VerifiedMatch, as_matches
-from oracle.rules.decision import Policy, SoundRule, Subject, decide
+from oracle.originality.judge import Judge
 from storage.blobs import BlobCorrupt, BlobMissing, BlobStore, BlobStoreUnavailable, blob_key
 from storage.chain import outbox
 from storage.database import Connection, Database
 from storage.errors import DatabaseUnavailable
 from storage.works import analyses, creators, policies, works
-from storage.works.analyses import Analysis, Conclusion
+from storage.works.analyses import Analysis
 from storage.works.works import NewWork, Work
 
 log = structlog.get_logger()
@@ -39,7 +37,7 @@ log = structlog.get_logger()
 EARLIER_WAIT_S = 3.0
 EARLIER_POLL_S = 0.05
 # ... and how long in all: after that the oracle says that it could not look at everything. Every
-# analysis ends within its own limits, so this is for what nobody foresaw.
+# analysis ends within its own limits, so this is for what was not foreseen.
 EARLIER_PATIENCE = timedelta(hours=1)
 OTHERS_PATIENCE = timedelta(minutes=1)
 PROGRESS_EVERY_S = 0.25
@@ -56,26 +54,22 @@ class Originality:
         blobs: BlobStore,
         handlers: MediaHandlers,
         fetcher: Fetcher,
-        matcher: Matcher,
+        judge: Judge,
         *,
-        sound_ceiling_bps: int,
-        min_share_bps: int,
         max_attempts: int,
     ) -> None:
         self._db = db
         self._blobs = blobs
         self._handlers = handlers
         self._fetcher = fetcher
-        self._matcher = matcher
-        self._sound_ceiling_bps = sound_ceiling_bps
-        self._min_share_bps = min_share_bps
+        self._judge = judge
         self._max_attempts = max_attempts
 
     def analyse(self, analysis_id: UUID) -> None:
         """Run one analysis to its verdict, or to a failure that says why.
 
         A run that fails for a reason of its own, or that takes its worker down, counts; after
-        `max_attempts` of those the analysis fails. What is away for everybody (a server, an earlier
+        `max_attempts` of those the analysis fails. What is away for every run (a server, an earlier
         work) is waited for.
 
         Raises: RetryLater, DatabaseUnavailable; nothing is lost and the job is tried again.
@@ -133,10 +127,15 @@ class Originality:
             handler.make_visible(conn, work, extraction)
         self._stage(analysis, "searching")
         complete = self._wait_for_earlier(analysis, work)
-        query = Query(work.sha256, work.creator_id, work.sequence, work.post_id)
-        found = self._matcher.search(handler, extraction, query)
-        judged = self._matcher.verify(handler, extraction, query, found, show)
-        self._conclude(analysis, work, handler, extraction, found, judged, complete)
+        judgement = self._judge.judge(
+            handler,
+            extraction,
+            Query(work.sha256, work.creator_id, work.sequence, work.post_id),
+            analysis.policy,
+            search_complete=complete,
+            progress=show,
+        )
+        self._conclude(Record(analysis, work, judgement, datetime.now(UTC)))
 
     def _obtain_work(self, analysis: Analysis) -> Work:
         if analysis.work_id is not None:
@@ -154,18 +153,18 @@ class Originality:
             key = blob_key(fetched.sha256)
             self._blobs.put(path, key)
         work = NewWork(
-            uuid4(),
-            analysis.creator_id,
-            analysis.post_id,
-            facts.media_type,
-            fetched.sha256,
-            facts.mime,
-            fetched.size_bytes,
-            facts.size.width,
-            facts.size.height,
-            None,
-            key,
-            facts.size.duration_ms,
+            id=uuid4(),
+            creator_id=analysis.creator_id,
+            post_id=analysis.post_id,
+            media_type=facts.media_type,
+            sha256=fetched.sha256,
+            mime=facts.mime,
+            size_bytes=fetched.size_bytes,
+            width=facts.size.width,
+            height=facts.size.height,
+            file_name=None,
+            blob_key=key,
+            duration_ms=facts.size.duration_ms,
         )
         with self._db.transaction() as conn:
             # A worker taken for dead may still be at it: the first one to get here decides which
@@ -192,7 +191,7 @@ class Originality:
         A work of another media type is waited for a minute only: pictures must not stand in line
         behind films.
 
-        Raises: RetryLater to leave the place in the worker to those that are waited for.
+        Raises: RetryLater to make room in the worker for those that are waited for.
         """
         deadline = time.monotonic() + EARLIER_WAIT_S
         while True:
@@ -214,121 +213,43 @@ class Originality:
             return False
         raise RetryLater("An earlier work is still being read.")
 
-    def _conclude(
-        self,
-        analysis: Analysis,
-        work: Work,
-        handler: MediaHandler[Any],
-        extraction: Extraction,
-        found: Sequence[Candidate],
-        judged: Sequence[VerifiedMatch],
-        search_complete: bool,
-    ) -> None:
-        subject = Subject(work.creator_id, work.sequence, extraction.too_plain, search_complete)
-        policy = Policy(
-            analysis.policy_version,
-            analysis.threshold_bps,
-            analysis.base_redirect_bps,
-            self._min_share_bps,
-        )
+    def _conclude(self, record: Record) -> None:
+        analysis, judgement = record.analysis, record.judgement
         with self._db.transaction() as conn:
-            sound_rule = sound_rule_of(
-                conn, analysis.policy_version, work.media_type, self._sound_ceiling_bps
-            )
-        decision = decide(subject, as_matches(judged, sound_rule), policy)
-        decided_at = datetime.now(UTC)
-        document = evidence.canonical(
-            evidence.of_decision(
-                analysis,
-                work,
-                handler,
-                extraction,
-                candidates=found,
-                judged=judged,
-                min_share_bps=self._min_share_bps,
-                sound_rule=sound_rule,
-                decision=decision,
-                decided_at=decided_at,
-            )
-        )
-        credited = next(
-            (
-                j.work
-                for j in judged
-                if decision.credited and j.work.id == decision.credited.work_id
-            ),
-            None,
-        )
-        conclusion = Conclusion(
-            decision.verdict,
-            decision.reason,
-            decision.similarity_bps,
-            decision.tier,
-            decision.redirect_bps,
-            credited.id if credited else None,
-            document,
-            evidence.digest(document),
-            handler.model_digest,
-            work.sequence,
-            decided_at,
-        )
-        with self._db.transaction() as conn:
-            binding = policies.find_binding(conn)
-            if binding is None:
+            deployment = policies.find_binding(conn)
+            if deployment is None:
                 raise RetryLater("The node has not bound this database to a hub yet.")
-            if analyses.conclude(conn, analysis.id, conclusion) and analysis.source != "index":
-                report = decision_report(
-                    binding,
-                    analysis,
-                    work,
-                    decision,
-                    credited,
-                    evidence_hash=conclusion.evidence_hash,
-                    model_digest=conclusion.model_digest,
-                    index_snapshot=conclusion.index_snapshot,
-                )
-                _send(conn, analysis, report)
+            if (
+                analyses.conclude(conn, analysis.id, record.conclusion())
+                and analysis.source != "index"
+            ):
+                _send(conn, analysis, record.report(deployment))
         log.info(
             "analysis.decided",
-            verdict=decision.verdict.value,
-            similarity_bps=decision.similarity_bps,
-            redirect_bps=decision.redirect_bps,
-            candidates=len(found),
-            verified=len(judged),
+            verdict=judgement.decision.verdict.value,
+            similarity_bps=judgement.decision.similarity_bps,
+            redirect_bps=judgement.decision.redirect_bps,
+            candidates=len(judgement.candidates),
+            verified=len(judgement.matches),
         )
 
     def _fail(self, analysis: Analysis, code: str, detail: str) -> None:
         """End without a verdict; a contract that asked gets an answer that says so."""
-        document = evidence.canonical(
-            evidence.of_failure(analysis, code, detail, datetime.now(UTC))
-        )
+        evidence = failure_evidence(analysis, code, detail, datetime.now(UTC))
         with self._db.transaction() as conn:
-            failed_now = analyses.fail(
-                conn, analysis.id, code, detail, document, evidence.digest(document)
-            )
+            failed_now = analyses.fail(conn, analysis.id, code, detail, evidence, digest(evidence))
             if failed_now and analysis.request_id is not None:
                 account = creators.get_account(conn, analysis.creator_id)
                 _send(
                     conn,
                     analysis,
-                    failure_report(analysis, account, evidence_hash=evidence.digest(document)),
+                    failure_report(analysis, account, evidence_hash=digest(evidence)),
                 )
         log.warning("analysis.failed", code=code, detail=detail)
 
     def _stage(self, analysis: Analysis, stage: str, done: int = 0, total: int = 1) -> None:
         with self._db.transaction() as conn:
             analyses.set_stage(conn, analysis.id, stage, done, total)
-
-
-def sound_rule_of(
-    conn: Connection, version: int, media_type: str, ceiling_bps: int
-) -> SoundRule | None:
-    """The rule for a video that shares only its sound, under a policy version; None for what is
-    no video.
-    """
-    if media_type != "video":
-        return None
-    return SoundRule(policies.at(conn, version, "audio").threshold_bps, ceiling_bps)
 
 
 class _StageReporter:

@@ -14,7 +14,8 @@ OUTCOMES = {
     Verdict.LICENSED: Outcome.LICENSED,
     Verdict.UNDECIDED: Outcome.NEEDS_REVIEW,
 }
-# Outcomes that name the earlier work on chain; an original names none, and a review accuses nobody.
+# Outcomes that name the earlier work on chain; an original names none, and a review accuses no
+# creator.
 NAMING = (Outcome.DERIVATIVE, Outcome.SELF_DUPLICATE, Outcome.LICENSED)
 
 

@@ -46,7 +46,13 @@ class Backfill:
                 digest = digest_of(path)
                 key = f"index/{digest.hex()}/{creator or ''}"
                 upload = Upload(
-                    path, digest, path.stat().st_size, path.name[:255], creator, None, key
+                    path=path,
+                    sha256=digest,
+                    size_bytes=path.stat().st_size,
+                    file_name=path.name[:255],
+                    creator=creator,
+                    media_type=None,
+                    idempotency_key=key,
                 )
                 taken[self._intake.submit(upload, source="index")] = path
             except (EmbeddingError, OracleError) as exc:

@@ -1,19 +1,24 @@
-"""The evidence of a decision: one canonical JSON document, bound to the chain by its hash. Pure."""
+"""The record of a decision: the sentence people read, the evidence that is hashed, the report
+for the chain. Pure.
+"""
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from embeddings.channels import ChannelState
-from oracle.media.handler import Candidate, Extraction, MediaHandler
-from oracle.originality.attestation import account_of
-from oracle.originality.matching import VerifiedMatch
-from oracle.rules.decision import Decision, SoundRule, similarity_to_bps
+from oracle.chain.core.report import ReportDraft
+from oracle.originality.attestation import account_of, decision_report
+from oracle.originality.judge import Judgement, VerifiedMatch
+from oracle.rules.decision import Match, Policy, SoundRule, Subject, similarity_to_bps
 from oracle.rules.explain import explain
-from storage.works.analyses import Analysis
+from storage.works.analyses import Analysis, Conclusion
+from storage.works.policies import BoundDeployment
 from storage.works.works import Work
 
 FORMAT = "creativity-oracle/evidence/1"
@@ -35,86 +40,179 @@ def digest(document: bytes) -> bytes:
     return hashlib.sha256(document).digest()
 
 
-def of_decision(
-    analysis: Analysis,
-    work: Work,
-    handler: MediaHandler[Any],
-    extraction: Extraction,
-    *,
-    candidates: Sequence[Candidate],
-    judged: Sequence[VerifiedMatch],
-    min_share_bps: int,
-    sound_rule: SoundRule | None,
-    decision: Decision,
-    decided_at: datetime,
-) -> dict[str, Any]:
-    """All that a decision rests on: enough to compute it again from the same files."""
-    credited = next(
-        (j for j in judged if decision.credited and j.work.id == decision.credited.work_id), None
-    )
-    return {
-        "format": FORMAT,
-        "analysis_id": str(analysis.id),
-        "decided_at": timestamp(decided_at),
-        "work": {
-            **_work(work),
-            "mime": work.mime,
-            "size_bytes": work.size_bytes,
-            "width": work.width,
-            "height": work.height,
-        },
-        "notes": list(extraction.notes),
-        "too_plain": extraction.too_plain,
-        "policy": {
-            "version": analysis.policy_version,
-            "threshold_bps": analysis.threshold_bps,
-            "base_redirect_bps": analysis.base_redirect_bps,
-            "min_share_bps": min_share_bps,
-            "sound_only": asdict(sound_rule) if sound_rule else None,
-        },
-        "channels": {name: channel_state(state) for name, state in handler.channels.items()},
-        "model_digest": handler.model_digest.hex(),
-        "certainty": handler.certainty,
-        "search": {
-            "registered_before": work.sequence,
-            **extraction.as_json(),
-            "candidates": len(candidates),
-            "verified": len(judged),
-        },
-        "matches": sorted(
-            (match_document(j) for j in judged), key=lambda m: (-m["similarity"], m["work"]["id"])
-        ),
-        "decision": {
-            "verdict": decision.verdict.value,
-            "reason": decision.reason.value,
-            "similarity_bps": decision.similarity_bps,
-            "tier": decision.tier.value,
-            "redirect_bps": decision.redirect_bps,
-            "credited": str(decision.credited.work_id) if decision.credited else None,
-        },
-        "explanation": explain(
+@dataclass(frozen=True)
+class Record:
+    """What is kept and said of the judgement of one analysis."""
+
+    analysis: Analysis
+    work: Work
+    judgement: Judgement
+    decided_at: datetime
+
+    @cached_property
+    def evidence(self) -> bytes:
+        """All that the decision rests on, as bytes: enough to compute it again from the same
+        files.
+        """
+        return canonical(self._document())
+
+    @cached_property
+    def evidence_hash(self) -> bytes:
+        """What binds the evidence to the chain (32 bytes)."""
+        return digest(self.evidence)
+
+    def conclusion(self) -> Conclusion:
+        """What the decided analysis adds to the stored one."""
+        decision, credited = self.judgement.decision, self.judgement.credited
+        return Conclusion(
             verdict=decision.verdict,
             reason=decision.reason,
             similarity_bps=decision.similarity_bps,
-            threshold_bps=analysis.threshold_bps,
+            tier=decision.tier,
             redirect_bps=decision.redirect_bps,
-            media_type=analysis.media_type,
-            other=called(credited.work) if credited else None,
-            other_creator=credited.work.creator if credited else None,
-            plain_reason=extraction.too_plain,
-        ),
-    }
+            matched_work_id=credited.id if credited else None,
+            evidence=self.evidence,
+            evidence_hash=self.evidence_hash,
+            model_digest=self.judgement.handler.model_digest,
+            index_snapshot=self.work.sequence,
+            decided_at=self.decided_at,
+        )
+
+    def report(self, deployment: BoundDeployment) -> ReportDraft:
+        """What goes on chain: the answer to the contract's request, or the attestation of an
+        upload.
+        """
+        return decision_report(
+            deployment,
+            self.analysis,
+            self.work,
+            self.judgement.decision,
+            self.judgement.credited,
+            evidence_hash=self.evidence_hash,
+            model_digest=self.judgement.handler.model_digest,
+            index_snapshot=self.work.sequence,
+        )
+
+    def _document(self) -> dict[str, Any]:
+        judgement, work = self.judgement, self.work
+        handler, extraction = judgement.handler, judgement.extraction
+        policy, decision = judgement.policy, judgement.decision
+        return {
+            "format": FORMAT,
+            "analysis_id": str(self.analysis.id),
+            "decided_at": timestamp(self.decided_at),
+            "work": {
+                **_work(work),
+                "mime": work.mime,
+                "size_bytes": work.size_bytes,
+                "width": work.width,
+                "height": work.height,
+            },
+            "notes": list(extraction.notes),
+            "too_plain": extraction.too_plain,
+            "policy": {
+                "version": policy.version,
+                "threshold_bps": policy.threshold_bps,
+                "base_redirect_bps": policy.base_redirect_bps,
+                "min_share_bps": policy.min_share_bps,
+                "sound_only": asdict(policy.sound_rule) if policy.sound_rule else None,
+            },
+            "channels": {name: channel_state(state) for name, state in handler.channels.items()},
+            "model_digest": handler.model_digest.hex(),
+            "certainty": handler.certainty,
+            "search": {
+                "registered_before": work.sequence,
+                **extraction.as_json(),
+                "candidates": len(judgement.candidates),
+                "verified": len(judgement.matches),
+            },
+            "matches": sorted(
+                map(match_document, judgement.matches),
+                key=lambda m: (-m["similarity"], m["work"]["id"]),
+            ),
+            "decision": {
+                "verdict": decision.verdict.value,
+                "reason": decision.reason.value,
+                "similarity_bps": decision.similarity_bps,
+                "tier": decision.tier.value,
+                "redirect_bps": decision.redirect_bps,
+                "credited": str(decision.credited.work_id) if decision.credited else None,
+            },
+            "explanation": explanation(judgement),
+        }
 
 
-def of_failure(analysis: Analysis, code: str, detail: str, failed_at: datetime) -> dict[str, Any]:
-    """What is known of an analysis that ended without a verdict."""
-    return {
-        "format": FORMAT,
-        "analysis_id": str(analysis.id),
-        "decided_at": timestamp(failed_at),
-        "uri": analysis.uri,
-        "error": {"code": code, "detail": detail},
-    }
+def failure_evidence(analysis: Analysis, code: str, detail: str, failed_at: datetime) -> bytes:
+    """What is known of an analysis that ended without a verdict, as evidence bytes."""
+    return canonical(
+        {
+            "format": FORMAT,
+            "analysis_id": str(analysis.id),
+            "decided_at": timestamp(failed_at),
+            "uri": analysis.uri,
+            "error": {"code": code, "detail": detail},
+        }
+    )
+
+
+def explanation(judgement: Judgement) -> str:
+    """The judgement in words."""
+    decision, credited = judgement.decision, judgement.credited
+    return explain(
+        verdict=decision.verdict,
+        reason=decision.reason,
+        similarity_bps=decision.similarity_bps,
+        threshold_bps=judgement.policy.threshold_bps,
+        redirect_bps=decision.redirect_bps,
+        media_type=judgement.handler.media_type,
+        other=called(credited) if credited else None,
+        other_creator=credited.creator if credited else None,
+        plain_reason=judgement.extraction.too_plain,
+    )
+
+
+def recorded_case(
+    analysis: Analysis, document: Mapping[str, Any]
+) -> tuple[Subject, list[Match], Policy]:
+    """What the rules were given: matches as the evidence has them, under the policy that is stored.
+
+    Creators are numbered anew: the evidence names them by handle.
+    """
+    work, rule = document["work"], document["policy"]["sound_only"]
+    numbers: dict[str | None, int | None] = {None: None}
+
+    def number(creator: str | None) -> int | None:
+        return numbers.setdefault(creator, len(numbers))
+
+    subject = Subject(
+        number(work["creator"]),
+        work["registration"],
+        document["too_plain"],
+        document["decision"]["reason"] != "incomplete_search",
+    )
+    matches = [
+        Match(
+            work_id=UUID(match["work"]["id"]),
+            creator_id=number(match["work"]["creator"]),
+            sequence=match["work"]["registration"],
+            similarity_bps=similarity_to_bps(match["similarity"]),
+            licensed=match["licensed"],
+            sound_only=match.get("sound_only", False),
+            proven=match["verified"],
+            share_bps=similarity_to_bps(match["query_coverage"]),
+            original=match["original"],
+        )
+        for match in document["matches"]
+        if match["similarity"] > 0
+    ]
+    policy = Policy(
+        analysis.policy_version,
+        analysis.threshold_bps,
+        analysis.base_redirect_bps,
+        document["policy"]["min_share_bps"],
+        SoundRule(**rule) if rule else None,
+    )
+    return subject, matches, policy
 
 
 def timestamp(moment: datetime) -> str:
@@ -142,17 +240,17 @@ def _work(work: Work) -> dict[str, Any]:
     }
 
 
-def match_document(judged: VerifiedMatch) -> dict[str, Any]:
-    """A verified candidate with everything it was judged by."""
-    match, work = judged.match, judged.work
+def match_document(verified: VerifiedMatch) -> dict[str, Any]:
+    """A verified match with everything that it was judged by."""
+    match, work = verified.match, verified.work
     return {
         "work": _work(work),
         **match.as_json(),
         "sound_only": match.sound_only,
         "similarity_bps": similarity_to_bps(match.similarity),
-        "licensed": judged.licensed,
-        "original": judged.original,
-        **judged.candidate.as_json(),
+        "licensed": verified.licensed,
+        "original": verified.original,
+        **verified.candidate.as_json(),
     }
 
 

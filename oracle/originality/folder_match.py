@@ -21,7 +21,7 @@ from embeddings.errors import EmbeddingError
 from embeddings.sniff import sniff
 from oracle.errors import MediaTypeNotSupported
 from oracle.media.handler import Extraction, MediaHandler, MediaHandlers, MediaMatch, Query
-from oracle.originality.matching import Matcher, VerifiedMatch
+from oracle.originality.judge import Judge, VerifiedMatch
 from storage.database import Database
 from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
@@ -70,22 +70,22 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Checked:
-    """One file against all works: what it is, how it was read, and its neighbours, most similar
+    """One file against all works: what was extracted from it, and its matches, most similar
     first.
     """
 
     handler: MediaHandler[Any]
     extraction: Extraction
-    judged: Sequence[VerifiedMatch]
+    matches: Sequence[VerifiedMatch]
 
 
 class FolderMatcher:
-    """Matches files by the production path: fingerprint, index, nominate, verify, calibrate."""
+    """Matches files by the production path: fingerprint, search, shortlist, verify, calibrate."""
 
-    def __init__(self, db: Database, handlers: MediaHandlers, matcher: Matcher) -> None:
+    def __init__(self, db: Database, handlers: MediaHandlers, judge: Judge) -> None:
         self._db = db
         self._handlers = handlers
-        self._matcher = matcher
+        self._judge = judge
         self._names: dict[UUID, str] = {}
 
     def add_references(self, folder: Path, progress: Progress) -> list[Skipped]:
@@ -96,11 +96,11 @@ class FolderMatcher:
         skipped = []
         files = list(files_below(folder))
         with ThreadPoolExecutor(THREADS) as pool:
-            for done, (path, found) in enumerate(pool.map(self._read_reference, files), start=1):
-                if isinstance(found, Skipped):
-                    skipped.append(found)
+            for done, (path, result) in enumerate(pool.map(self._read_reference, files), start=1):
+                if isinstance(result, Skipped):
+                    skipped.append(result)
                 else:
-                    self._register(path.relative_to(folder).as_posix(), path, *found)
+                    self._register(path.relative_to(folder).as_posix(), path, *result)
                 progress("references", done, len(files))
         return skipped
 
@@ -110,15 +110,15 @@ class FolderMatcher:
         skipped = []
         files = list(files_below(folder))
         with ThreadPoolExecutor(THREADS) as pool:
-            for done, (path, found) in enumerate(pool.map(self._judge, files), start=1):
-                if isinstance(found, Skipped):
-                    skipped.append(found)
+            for done, (path, result) in enumerate(pool.map(self._match, files), start=1):
+                if isinstance(result, Skipped):
+                    skipped.append(result)
                 else:
                     name = path.relative_to(folder).as_posix()
                     rows += [
                         row
-                        for one in found
-                        for row in rows_of(name, self._names[one.work.id], one.match)
+                        for match in result
+                        for row in rows_of(name, self._names[match.work.id], match.match)
                     ]
                 progress("queries", done, len(files))
         return sorted(
@@ -133,10 +133,11 @@ class FolderMatcher:
         handler = self._handler_of(path)
         extraction = handler.extract(path)
         query = Query(hashlib.sha256(path.read_bytes()).digest())
-        judged = self._matcher.verify(
-            handler, extraction, query, self._matcher.search(handler, extraction, query)
+        candidates = self._judge.search(handler, extraction, query)
+        matches = self._judge.verify(handler, extraction, query, candidates)
+        return Checked(
+            handler, extraction, sorted(matches, key=lambda match: -match.match.similarity)
         )
-        return Checked(handler, extraction, sorted(judged, key=lambda one: -one.match.similarity))
 
     def _handler_of(self, path: Path) -> MediaHandler[Any]:
         sniffed = sniff(path)
@@ -158,14 +159,14 @@ class FolderMatcher:
             return path, Skipped(path, extraction.too_plain)
         return path, (handler, extraction)
 
-    def _judge(self, path: Path) -> tuple[Path, Sequence[VerifiedMatch] | Skipped]:
+    def _match(self, path: Path) -> tuple[Path, Sequence[VerifiedMatch] | Skipped]:
         try:
             checked = self.check(path)
         except (EmbeddingError, MediaTypeNotSupported) as exc:
             return path, Skipped(path, str(exc))
         if checked.extraction.too_plain is not None:
             return path, Skipped(path, checked.extraction.too_plain)
-        return path, checked.judged
+        return path, checked.matches
 
     def _register(
         self, name: str, path: Path, handler: MediaHandler[Any], extraction: Extraction
@@ -174,17 +175,17 @@ class FolderMatcher:
         digest = hashlib.sha256(content).digest()
         # The key names where the blob would be; a scratch database keeps no blobs.
         work = NewWork(
-            work_id,
-            None,
-            work_id.bytes * 2,
-            handler.media_type,
-            digest,
-            "application/octet-stream",
-            len(content),
-            None,
-            None,
-            name,
-            digest.hex(),
+            id=work_id,
+            creator_id=None,
+            post_id=work_id.bytes * 2,
+            media_type=handler.media_type,
+            sha256=digest,
+            mime="application/octet-stream",
+            size_bytes=len(content),
+            width=None,
+            height=None,
+            file_name=name,
+            blob_key=digest.hex(),
         )
         with self._db.transaction() as conn:
             works.add_work(conn, work)
@@ -202,8 +203,8 @@ def rows_of(query: str, reference: str, match: MediaMatch) -> list[Row]:
     if not segments:
         return [Row(query, reference, match.similarity)]
     spans = [
-        (one["query_start_s"], one["query_end_s"], one["reference_start_s"], one["reference_end_s"])
-        for one in segments
+        (s["query_start_s"], s["query_end_s"], s["reference_start_s"], s["reference_end_s"])
+        for s in segments
     ]
     return [Row(query, reference, match.similarity, span) for span in spans]
 

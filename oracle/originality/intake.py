@@ -29,6 +29,9 @@ from storage.chain.requests import RequestSeen
 from storage.database import Connection, Database
 from storage.errors import IdempotencyConflict
 from storage.works import analyses, creators, policies, works
+from storage.works.analyses import NewAnalysis
+from storage.works.policies import Policy
+from storage.works.works import NewWork
 
 log = structlog.get_logger()
 
@@ -36,7 +39,7 @@ MEDIA_TYPES = ("image", "video", "audio")
 HANDLE = re.compile(r"[\w.@:+-]{1,64}", re.UNICODE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Upload:
     """A file that a client sent, already on disk and hashed."""
 
@@ -112,8 +115,7 @@ class Intake:
                 raise IdempotencyConflict
             return used[1]
         work_id, analysis_id = uuid4(), uuid4()
-        key = blob_key(upload.sha256)
-        self._blobs.put(upload.path, key)
+        self._blobs.put(upload.path, blob_key(upload.sha256))
         with self._db.transaction() as conn:
             if upload.idempotency_key is not None:
                 first = analyses.claim_key(
@@ -121,53 +123,22 @@ class Intake:
                 )
                 if first != analysis_id:
                     return first
-            creator_id = None if upload.creator is None else ensure_creator(conn, upload.creator)
-            post_id = post_id_of(work_id)
-            works.add_work(
-                conn,
-                works.NewWork(
-                    work_id,
-                    creator_id,
-                    post_id,
-                    facts.media_type,
-                    upload.sha256,
-                    facts.mime,
-                    upload.size_bytes,
-                    facts.size.width,
-                    facts.size.height,
-                    upload.file_name,
-                    key,
-                    facts.size.duration_ms,
-                ),
+            work = _work_of(
+                upload,
+                work_id=work_id,
+                post_id=post_id_of(work_id),
+                creator_id=_creator_id(conn, upload),
+                media_type=facts.media_type,
+                mime=facts.mime,
+                size=facts.size,
             )
-            self._keep_bytes(upload.path, key)
-            policy = policies.current(conn, facts.media_type)
-            analyses.add(
-                conn,
-                analyses.NewAnalysis(
-                    analysis_id,
-                    source,
-                    post_id,
-                    creator_id,
-                    facts.media_type,
-                    policy.version,
-                    policy.threshold_bps,
-                    policy.base_redirect_bps,
-                    work_id=work_id,
-                ),
+            self._queue_upload(
+                conn, upload, work, analysis_id, source, policies.current(conn, facts.media_type)
             )
-            self._jobs.defer(conn, analysis_id)
         log.info(
             "upload.accepted", analysis_id=str(analysis_id), work_id=str(work_id), mime=facts.mime
         )
         return analysis_id
-
-    def _keep_bytes(self, path: Path, key: str) -> None:
-        """With the registration locked: the work of the same bytes may have been erased since
-        they were put.
-        """
-        if not self._blobs.exists(key):
-            self._blobs.put(path, key)
 
     def accept_introduced(
         self, upload: Upload, post_id: bytes, media_type: str, mime: str, version: int
@@ -183,57 +154,65 @@ class Intake:
             raise UnknownMediaType(
                 f"'{media_type}' is not a media type; use one of {', '.join(MEDIA_TYPES)}."
             )
-        work_id, analysis_id, key = uuid4(), uuid4(), blob_key(upload.sha256)
-        self._blobs.put(upload.path, key)
+        work_id, analysis_id = uuid4(), uuid4()
+        self._blobs.put(upload.path, blob_key(upload.sha256))
         with self._db.transaction() as conn:
             works.lock_sequence(conn)
-            creator_id = None if upload.creator is None else ensure_creator(conn, upload.creator)
+            creator_id = _creator_id(conn, upload)
             if works.is_registered(conn, post_id, upload.sha256):
                 return
             if works.post_is_taken(conn, post_id, creator_id, upload.sha256):
                 raise PostIdTaken
-            works.add_work(
-                conn,
-                works.NewWork(
-                    work_id,
-                    creator_id,
-                    post_id,
-                    media_type,
-                    upload.sha256,
-                    mime,
-                    upload.size_bytes,
-                    None,
-                    None,
-                    upload.file_name,
-                    key,
-                ),
+            work = _work_of(
+                upload,
+                work_id=work_id,
+                post_id=post_id,
+                creator_id=creator_id,
+                media_type=media_type,
+                mime=mime,
+                size=Size(),
             )
-            self._keep_bytes(upload.path, key)
-            policy = policies.at(conn, version, media_type)
-            analyses.add(
-                conn,
-                analyses.NewAnalysis(
-                    analysis_id,
-                    "upload",
-                    post_id,
-                    creator_id,
-                    media_type,
-                    policy.version,
-                    policy.threshold_bps,
-                    policy.base_redirect_bps,
-                    work_id=work_id,
-                ),
+            self._queue_upload(
+                conn, upload, work, analysis_id, "upload", policies.at(conn, version, media_type)
             )
-            self._jobs.defer(conn, analysis_id)
         log.info("upload.introduced", analysis_id=str(analysis_id), work_id=str(work_id), mime=mime)
+
+    def _queue_upload(
+        self,
+        conn: Connection,
+        upload: Upload,
+        work: NewWork,
+        analysis_id: UUID,
+        source: str,
+        policy: Policy,
+    ) -> None:
+        """Register the work and queue its analysis under a policy."""
+        works.add_work(conn, work)
+        # With the sequence locked: the work of the same bytes may have been erased since they were
+        # put.
+        if not self._blobs.exists(work.blob_key):
+            self._blobs.put(upload.path, work.blob_key)
+        analysis = NewAnalysis(
+            id=analysis_id,
+            source=source,
+            post_id=work.post_id,
+            creator_id=work.creator_id,
+            media_type=work.media_type,
+            policy_version=policy.version,
+            threshold_bps=policy.threshold_bps,
+            base_redirect_bps=policy.base_redirect_bps,
+            work_id=work.id,
+        )
+        analyses.add(conn, analysis)
+        self._jobs.defer(conn, analysis_id)
 
     def accept_request(self, conn: Connection, request: RequestSeen) -> UUID:
         """Turn a contract's request into an analysis, in the transaction that records the event;
         once.
 
         The media is fetched by the worker, since its server may be slow or away. A request without
-        a URI is a second look at a registered work, by its post and content: the work keeps its
-        place and its creator.
+        a URI asks for a re-analysis of a registered work, by its post and content: the work keeps
+        its sequence number and its creator.
 
         Raises: PolicyUnknown if the request's policy version was not read yet.
         """
@@ -241,35 +220,31 @@ class Intake:
         if seen is not None:
             return seen
         analysis_id = uuid4()
-        again = (
+        work = (
             None
             if request.uri
             else works.find_registered(conn, request.post_id, request.content_hash)
         )
-        if again is not None and again.media_type != request.media_type:
-            # it would be judged by the rules of another medium; without media it fails
-            again = None
-        creator_id = again.creator_id if again else self._creator_of(conn, request)
+        if work is not None and work.media_type != request.media_type:
+            work = None  # it would be judged by the rules of another medium; without media it fails
         policy = policies.at(conn, request.config_version, request.media_type)
-        analyses.add(
-            conn,
-            analyses.NewAnalysis(
-                analysis_id,
-                "request",
-                request.post_id,
-                creator_id,
-                request.media_type,
-                policy.version,
-                policy.threshold_bps,
-                policy.base_redirect_bps,
-                request_id=request.request_id,
-                uri=request.uri,
-                expected_sha256=None if request.content_hash == bytes(32) else request.content_hash,
-                published_at=request.block_time,
-                work_id=again.id if again else None,
-            ),
+        analysis = NewAnalysis(
+            id=analysis_id,
+            source="request",
+            post_id=request.post_id,
+            creator_id=work.creator_id if work else self._creator_of(conn, request),
+            media_type=request.media_type,
+            policy_version=policy.version,
+            threshold_bps=policy.threshold_bps,
+            base_redirect_bps=policy.base_redirect_bps,
+            request_id=request.request_id,
+            uri=request.uri,
+            expected_sha256=None if request.content_hash == bytes(32) else request.content_hash,
+            published_at=request.block_time,
+            work_id=work.id if work else None,
         )
-        if again is None:
+        analyses.add(conn, analysis)
+        if work is None:
             works.reserve_sequence(conn, analysis_id)
         self._jobs.defer(conn, analysis_id)
         log.info(
@@ -317,6 +292,36 @@ def ensure_creator(conn: Connection, creator: str) -> int:
     """The number of a creator given as address or name. Raises: InvalidCreator."""
     handle, account, has_wallet = parse_creator(creator)
     return creators.ensure_creator(conn, handle, account, has_wallet).id
+
+
+def _creator_id(conn: Connection, upload: Upload) -> int | None:
+    return None if upload.creator is None else ensure_creator(conn, upload.creator)
+
+
+def _work_of(
+    upload: Upload,
+    *,
+    work_id: UUID,
+    post_id: bytes,
+    creator_id: int | None,
+    media_type: str,
+    mime: str,
+    size: Size,
+) -> NewWork:
+    return NewWork(
+        id=work_id,
+        creator_id=creator_id,
+        post_id=post_id,
+        media_type=media_type,
+        sha256=upload.sha256,
+        mime=mime,
+        size_bytes=upload.size_bytes,
+        width=size.width,
+        height=size.height,
+        file_name=upload.file_name,
+        blob_key=blob_key(upload.sha256),
+        duration_ms=size.duration_ms,
+    )
 
 
 def request_hash(upload: Upload) -> bytes:

@@ -61,12 +61,18 @@ class UploadExchange:
         """
         # The media type decides how it is judged, and browsers are served by the MIME type: neither
         # is a peer's word.
-        found = sniff(path)
-        if (found.media_type, found.mime) != (facts.media_type, facts.mime):
+        sniffed = sniff(path)
+        if (sniffed.media_type, sniffed.mime) != (facts.media_type, facts.mime):
             raise MediaTypeMismatch(
-                f"Introduced as {facts.media_type}, {facts.mime}; the file holds {found.mime}."
+                f"Introduced as {facts.media_type}, {facts.mime}; the file holds {sniffed.mime}."
             )
-        upload = Upload(path, facts.sha256, facts.size_bytes, facts.file_name, facts.creator)
+        upload = Upload(
+            path=path,
+            sha256=facts.sha256,
+            size_bytes=facts.size_bytes,
+            file_name=facts.file_name,
+            creator=facts.creator,
+        )
         self._intake.accept_introduced(
             upload, facts.post_id, facts.media_type, facts.mime, facts.config_version
         )

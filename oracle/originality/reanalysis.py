@@ -1,5 +1,5 @@
-"""Analyses made again: of what an incomplete search left undecided, and of what rested on a
-wrong reference.
+"""Re-analyses: of what an incomplete search left undecided, and of what rested on a wrong
+reference.
 """
 
 from uuid import UUID, uuid4
@@ -10,7 +10,8 @@ from oracle.jobs import Jobs
 from storage.cases import appeals
 from storage.database import Connection, Database
 from storage.works import analyses, policies
-from storage.works.analyses import NewAnalysis
+from storage.works.analyses import Analysis, NewAnalysis
+from storage.works.policies import Policy
 
 log = structlog.get_logger()
 
@@ -21,33 +22,18 @@ def queue_incomplete(db: Database, jobs: Jobs, *, limit: int = BATCH) -> int:
     """Queue one re-analysis of each analysis that could not look at everything and now could.
 
     It is of the same work at its own sequence number, under the policy that the first one was
-    under. It is no report to the contract, which has an answer: there the creator, or whoever
-    asked, asks again without a URI. The ledger follows it like any verdict, for what is earned from
-    then on.
+    under. It is no report to the contract, which has an answer: there the creator, or the client
+    that asked, asks again without a URI. The ledger follows it like any verdict, for what is earned
+    from then on.
 
     Returns: how many were queued. Raises: DatabaseUnavailable.
     """
     with db.transaction() as conn:
         due = analyses.find_incomplete(conn, limit)
         for analysis_id in due:
-            before, again = analyses.get(conn, analysis_id), uuid4()
-            analyses.add(
-                conn,
-                NewAnalysis(
-                    again,
-                    "index",
-                    before.post_id,
-                    before.creator_id,
-                    before.media_type,
-                    before.policy_version,
-                    before.threshold_bps,
-                    before.base_redirect_bps,
-                    work_id=before.work_id,
-                    reanalysis_of=analysis_id,
-                ),
-            )
-            jobs.defer(conn, again)
-            log.info("analysis.again", analysis_id=str(again), before=str(analysis_id))
+            before = analyses.get(conn, analysis_id)
+            reanalysis = _queue(conn, jobs, before, before.policy, reanalysis_of=analysis_id)
+            log.info("analysis.again", analysis_id=str(reanalysis), before=str(analysis_id))
     return len(due)
 
 
@@ -71,21 +57,31 @@ def _queue_recheck(conn: Connection, jobs: Jobs, analysis_id: UUID) -> bool:
     before = analyses.get(conn, analysis_id)
     if before.work_id is None:
         return False
-    policy, again = policies.current(conn, before.media_type), uuid4()
-    analyses.add(
-        conn,
-        NewAnalysis(
-            again,
-            "index",
-            before.post_id,
-            before.creator_id,
-            before.media_type,
-            policy.version,
-            policy.threshold_bps,
-            policy.base_redirect_bps,
-            work_id=before.work_id,
-        ),
-    )
-    jobs.defer(conn, again)
-    log.info("appeal.recheck", analysis_id=str(again), before=str(analysis_id))
+    reanalysis = _queue(conn, jobs, before, policies.current(conn, before.media_type))
+    log.info("appeal.recheck", analysis_id=str(reanalysis), before=str(analysis_id))
     return True
+
+
+def _queue(
+    conn: Connection,
+    jobs: Jobs,
+    before: Analysis,
+    policy: Policy,
+    *,
+    reanalysis_of: UUID | None = None,
+) -> UUID:
+    analysis = NewAnalysis(
+        id=uuid4(),
+        source="index",
+        post_id=before.post_id,
+        creator_id=before.creator_id,
+        media_type=before.media_type,
+        policy_version=policy.version,
+        threshold_bps=policy.threshold_bps,
+        base_redirect_bps=policy.base_redirect_bps,
+        work_id=before.work_id,
+        reanalysis_of=reanalysis_of,
+    )
+    analyses.add(conn, analysis)
+    jobs.defer(conn, analysis.id)
+    return analysis.id

@@ -10,16 +10,8 @@ from uuid import UUID
 from oracle.chain.core.receipt import Check
 from oracle.media.handler import MediaHandlers
 from oracle.originality import evidence
-from oracle.rules.decision import (
-    Match,
-    Policy,
-    SoundRule,
-    Subject,
-    decide,
-    redirect_bps,
-    similarity_to_bps,
-    tier_of,
-)
+from oracle.originality.judge import Judge
+from oracle.rules.decision import redirect_bps, tier_of
 from storage.blobs import BlobStore
 from storage.chain import outbox
 from storage.database import Database
@@ -31,12 +23,15 @@ from storage.works.works import Work, get_work
 
 
 class Auditor:
-    """Reads only; what it finds is for people."""
+    """Reads only; its checks are for people."""
 
-    def __init__(self, db: Database, blobs: BlobStore, handlers: MediaHandlers) -> None:
+    def __init__(
+        self, db: Database, blobs: BlobStore, handlers: MediaHandlers, judge: Judge
+    ) -> None:
         self._db = db
         self._blobs = blobs
         self._handlers = handlers
+        self._judge = judge
 
     def audit(self, analysis_id: UUID) -> list[Check]:
         """Every number of a decided analysis, computed again: matches, similarity, tier, verdict,
@@ -85,7 +80,7 @@ class Auditor:
                 ),
             ]
         checks += self._matches(work, document)
-        return [*checks, *_decision(analysis, document)]
+        return [*checks, *self._decision(analysis, document)]
 
     def _matches(self, work: Work, document: dict[str, Any]) -> list[Check]:
         """Verify every match again, from the stored file and the stored references."""
@@ -98,11 +93,8 @@ class Auditor:
         with self._db.transaction() as conn:
             licensed = licensed_works(conn, work.creator_id, ids)
         checks = [_same("too plain to decide", document["too_plain"], extraction.too_plain)]
-        found = [handler.candidate_from(match) for match in document["matches"]]
-        again = {
-            one.work_id: match.similarity
-            for one, match in handler.verify(self._db, extraction, found)
-        }
+        candidates = [handler.candidate_from(match) for match in document["matches"]]
+        verified = self._judge.compare(handler, extraction, candidates)
         for match, work_id in zip(document["matches"], ids, strict=True):
             name = (
                 f"match with {match['work']['creator'] or 'an unnamed creator'}'s work"
@@ -113,64 +105,39 @@ class Auditor:
                     _same(f"{name}: the same file", match["work"]["sha256"], work.sha256.hex())
                 )
                 continue
-            if work_id not in again:
+            if work_id not in verified:
                 checks.append(Check(name, False, "the earlier work is not in the index any more"))
                 continue
-            checks.append(_same(f"{name}: similarity", match["similarity"], again[work_id]))
+            checks.append(
+                _same(f"{name}: similarity", match["similarity"], verified[work_id][1].similarity)
+            )
             if match["licensed"] != (work_id in licensed):
                 now = "there is one" if work_id in licensed else "there is none"
                 checks.append(Check(f"{name}: permission", False, f"decided otherwise; now {now}"))
         return checks
 
-
-def _decision(analysis: Analysis, document: dict[str, Any]) -> list[Check]:
-    """Apply the rules again to the matches that the evidence names. Pure."""
-    subject_work = document["work"]
-    creators: dict[str, int] = {}
-    subject = Subject(
-        _number(creators, subject_work["creator"]),
-        subject_work["registration"],
-        document["too_plain"],
-        document["decision"]["reason"] != "incomplete_search",
-    )
-    rule = document["policy"]["sound_only"]
-    sound_rule = SoundRule(**rule) if rule else None
-    found = [
-        Match(
-            UUID(match["work"]["id"]),
-            _number(creators, match["work"]["creator"]),
-            match["work"]["registration"],
-            similarity_to_bps(match["similarity"]),
-            match["licensed"],
-            sound_rule if match.get("sound_only") else None,
-            match["verified"],
-            similarity_to_bps(match["query_coverage"]),
-            match["original"],
+    def _decision(self, analysis: Analysis, document: dict[str, Any]) -> list[Check]:
+        """Apply the rules again to the matches that the evidence names, under the policy that is
+        stored.
+        """
+        subject, matches, policy = evidence.recorded_case(analysis, document)
+        decision = self._judge.decide(subject, matches, policy)
+        credited = decision.credited.work_id if decision.credited else None
+        redirect = redirect_bps(
+            decision.similarity_bps, policy.threshold_bps, policy.base_redirect_bps
         )
-        for match in document["matches"]
-        if match["similarity"] > 0
-    ]
-    policy = Policy(
-        analysis.policy_version,
-        analysis.threshold_bps,
-        analysis.base_redirect_bps,
-        document["policy"]["min_share_bps"],
-    )
-    again = decide(subject, found, policy)
-    credited = again.credited.work_id if again.credited else None
-    redirect = redirect_bps(again.similarity_bps, policy.threshold_bps, policy.base_redirect_bps)
-    return [
-        _same("similarity", analysis.similarity_bps, again.similarity_bps),
-        _same("tier", analysis.tier, tier_of(again.similarity_bps).value),
-        _same("verdict", analysis.verdict, again.verdict.value),
-        _same("reason", analysis.reason, again.reason.value),
-        _same("credited work", analysis.matched_work_id, credited),
-        _same(
-            "redirect",
-            analysis.redirect_bps,
-            redirect if again.verdict.value == "derivative" else 0,
-        ),
-    ]
+        return [
+            _same("similarity", analysis.similarity_bps, decision.similarity_bps),
+            _same("tier", analysis.tier, tier_of(decision.similarity_bps).value),
+            _same("verdict", analysis.verdict, decision.verdict.value),
+            _same("reason", analysis.reason, decision.reason.value),
+            _same("credited work", analysis.matched_work_id, credited),
+            _same(
+                "redirect",
+                analysis.redirect_bps,
+                redirect if decision.verdict.value == "derivative" else 0,
+            ),
+        ]
 
 
 def agrees(checks: Sequence[Check]) -> bool:
@@ -178,16 +145,12 @@ def agrees(checks: Sequence[Check]) -> bool:
     return all(check.ok for check in checks)
 
 
-def _same(name: str, stored: object, again: object) -> Check:
-    stored, again = _shown(stored), _shown(again)
+def _same(name: str, stored: object, now: object) -> Check:
+    stored, now = _shown(stored), _shown(now)
     return Check(
-        name, stored == again, str(stored) if stored == again else f"stored {stored}, now {again}"
+        name, stored == now, str(stored) if stored == now else f"stored {stored}, now {now}"
     )
 
 
 def _shown(value: object) -> object:
     return value.hex() if isinstance(value, bytes) else value
-
-
-def _number(creators: dict[str, int], creator: str | None) -> int | None:
-    return None if creator is None else creators.setdefault(creator, len(creators) + 1)

@@ -114,19 +114,6 @@ def _check_similarity(similarity_bps: int) -> None:
 
 
 @dataclass(frozen=True)
-class Policy:
-    """The rules in force for one media type, as governance set them on chain.
-
-    `min_share_bps`: a match that covers less of the subject than this is shown and accuses nobody.
-    """
-
-    version: int
-    threshold_bps: int
-    base_redirect_bps: int
-    min_share_bps: int = 0
-
-
-@dataclass(frozen=True)
 class SoundRule:
     """How a video that shares only its sound with an earlier work is judged.
 
@@ -139,8 +126,25 @@ class SoundRule:
 
 
 @dataclass(frozen=True)
+class Policy:
+    """The rules in force for one media type: what governance set on chain, and what the oracle
+    adds.
+
+    `min_share_bps`: a match that covers less of the subject than this is shown and accuses its
+        creator of nothing.
+    `sound_rule`: for matches that are `sound_only`; only videos have those.
+    """
+
+    version: int
+    threshold_bps: int
+    base_redirect_bps: int
+    min_share_bps: int = 0
+    sound_rule: SoundRule | None = None
+
+
+@dataclass(frozen=True)
 class Subject:
-    """The work that is judged. `creator_id` is None where nobody was named."""
+    """The work that is judged. `creator_id` is None where no creator was named."""
 
     creator_id: int | None
     sequence: int
@@ -148,14 +152,14 @@ class Subject:
     search_complete: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Match:
     """One match: an already registered work and how much of it the subject repeats.
 
     `proven`: shared content was proven; likeness alone never reaches a threshold, whatever its
         number.
-    `share_bps`: how much of the subject the match covers. `original`: the earlier work is itself no
-        copy.
+    `share_bps`: how much of the subject the match covers. `sound_only`: a video shares nothing but
+    its sound. `original`: the earlier work is itself no copy.
     """
 
     work_id: UUID
@@ -163,13 +167,13 @@ class Match:
     sequence: int
     similarity_bps: int
     licensed: bool = False
-    sound_rule: SoundRule | None = None
+    sound_only: bool = False
     proven: bool = True
     share_bps: int = BPS
     original: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Decision:
     """A verdict with everything that follows from it.
 
@@ -189,8 +193,8 @@ def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decisi
 
     Of all earlier works that reach the threshold the earliest one is credited: later ones are
     copies themselves, and a copyist's own re-upload must not turn into "his earlier work". But an
-    earlier work that excuses (one's own, a licensed one, one that nobody signed) and covers less
-    than half of the subject does not excuse the rest: then the earliest original by somebody else
+    earlier work that excuses (one's own, a licensed one, one without a creator) and covers less
+    than half of the subject does not excuse the rest: then the earliest original by another creator
     is credited that covers more. Where none reaches the threshold the most similar earlier work is
     named as the nearest.
 
@@ -235,7 +239,7 @@ def _verdict_on(subject: Subject, credited: Match) -> tuple[Verdict, Reason]:
         return Verdict.LICENSED, Reason.PERMISSION
     return (
         Verdict.DERIVATIVE,
-        Reason.SOUND_OF_EARLIER if credited.sound_rule else Reason.COPY_OF_EARLIER,
+        Reason.SOUND_OF_EARLIER if credited.sound_only else Reason.COPY_OF_EARLIER,
     )
 
 
@@ -247,10 +251,10 @@ def _weighed(match: Match, policy: Policy) -> Match:
         return replace(
             match, similarity_bps=min(match.similarity_bps, max(policy.threshold_bps - 1, 0))
         )
-    if match.sound_rule is None:
+    if not match.sound_only or policy.sound_rule is None:
         return match
     return replace(
-        match, similarity_bps=sound_only_bps(match.similarity_bps, match.sound_rule, policy)
+        match, similarity_bps=sound_only_bps(match.similarity_bps, policy.sound_rule, policy)
     )
 
 
@@ -276,4 +280,11 @@ def _conclude(verdict: Verdict, reason: Reason, credited: Match | None, policy: 
     redirect = 0
     if verdict is Verdict.DERIVATIVE:
         redirect = redirect_bps(similarity, policy.threshold_bps, policy.base_redirect_bps)
-    return Decision(verdict, reason, similarity, tier_of(similarity), redirect, credited)
+    return Decision(
+        verdict=verdict,
+        reason=reason,
+        similarity_bps=similarity,
+        tier=tier_of(similarity),
+        redirect_bps=redirect,
+        credited=credited,
+    )

@@ -24,7 +24,7 @@ def explain(
 
     Args:
         other: how the matched work is called ("photo.jpg, registered 2026-11-22 10:00 UTC").
-        other_creator: handle of its creator, None where nobody was named.
+        other_creator: handle of its creator, None where no creator was named.
     """
     similarity, threshold = percent(similarity_bps), percent(threshold_bps)
     by = f" by {other_creator}" if other_creator else ""

@@ -127,8 +127,8 @@ class Sweep:
         return not keys
 
     def _remove(self, key: str) -> bool:
-        """Whoever refers to bytes looks, with the registration locked, whether they are there, and
-        puts them again; so does this, and neither loses what the other needs.
+        """Whoever refers to bytes looks, with the sequence locked, whether they are there, and puts
+        them again; so does this, and neither loses what the other needs.
         """
         with self._db.transaction() as conn:
             works.lock_sequence(conn)

@@ -98,7 +98,7 @@ class Scheduler:
         self._each("fraud", lambda: self._upkeep.tick(now))
         self._each("sound index", lambda: self._tend_sounds(now))
         if (jobs := self._jobs) is not None:
-            self._each("second looks", lambda: reanalysis.queue_incomplete(self._db, jobs))
+            self._each("re-analyses", lambda: reanalysis.queue_incomplete(self._db, jobs))
         if (payroll := self._payroll) is not None:
             self._each(
                 "pay",

@@ -21,9 +21,9 @@ SEARCH_SETTINGS = (
     "select set_config('hnsw.ef_search', '200', true),"
     " set_config('hnsw.iterative_scan', 'relaxed_order', true)"
 )
-# An unnamed creator owns no works: every stored creator, none included, is distinct from this
-# number.
-NOBODY = -1
+# A work without a creator has no earlier works of its own: every stored creator is distinct from
+# this number.
+NO_CREATOR = -1
 # Unrelated pictures differ in 128 bits with a deviation of 8: so near a hash is that frame or its
 # neighbour.
 DISTINCTIVE_BITS = 80
@@ -38,7 +38,7 @@ class View:
     embeddings: Mapping[str, NDArray[np.float32]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ImageCandidate:
     """A work that came out of an index: the best raw distances over all views, not yet evidence.
 
@@ -55,12 +55,12 @@ class ImageCandidate:
 
     def as_json(self) -> dict[str, Any]:
         """By which index it was found, and how near."""
-        told = {
+        facts = {
             "found_by": list(self.found_by),
             "phash_distance": self.phash_distance,
             "cosines": dict(self.cosines),
         }
-        return told | ({"frame_ms": self.frame_ms} if self.frame_ms else {})
+        return facts | ({"frame_ms": self.frame_ms} if self.frame_ms else {})
 
 
 def find_candidates(
@@ -75,33 +75,33 @@ def find_candidates(
 ) -> list[ImageCandidate]:
     """Nearest works registered earlier than `before`, best first by channel, merged over views.
 
-    Works of the same creator are searched apart with their own small quota: whoever posts a copy a
-    hundred times must not push the original out of the answer.
+    Works of the same creator are searched apart with their own small quota: a creator who posts a
+    copy a hundred times must not push the original out of the answer.
 
     Args:
-        before: the subject's own place in the order; only smaller ones are looked at.
-        creator_id: the subject's creator, None where nobody was named.
+        before: the subject's own sequence number; only works with a smaller one are searched.
+        creator_id: the subject's creator, None where no creator was named.
         per_view: how many works of others each view and channel may bring.
         own: how many of the creator's own works each view and channel may bring.
     """
     conn.execute(SEARCH_SETTINGS)
-    owner = NOBODY if creator_id is None else creator_id
-    found: dict[UUID, ImageCandidate] = {}
+    owner = NO_CREATOR if creator_id is None else creator_id
+    candidates: dict[UUID, ImageCandidate] = {}
     for work_id in same_bytes(conn, sha256, before):
-        found[work_id] = ImageCandidate(work_id, found_by=("sha256",))
+        candidates[work_id] = ImageCandidate(work_id=work_id, found_by=("sha256",))
     for work_id, frame_ms, view, distance in _nearest_hashes(
         conn, views, before, owner, per_view, own
     ):
-        found[work_id] = _with_hash(
-            found.get(work_id) or ImageCandidate(work_id), frame_ms, view, distance
+        candidates[work_id] = _with_hash(
+            candidates.get(work_id) or ImageCandidate(work_id=work_id), frame_ms, view, distance
         )
     for work_id, frame_ms, model, cosine in _nearest_embeddings(
         conn, views, before, owner, per_view, own
     ):
-        found[work_id] = _with_cosine(
-            found.get(work_id) or ImageCandidate(work_id), frame_ms, model, cosine
+        candidates[work_id] = _with_cosine(
+            candidates.get(work_id) or ImageCandidate(work_id=work_id), frame_ms, model, cosine
         )
-    return list(found.values())
+    return list(candidates.values())
 
 
 def find_sources(conn: Connection, ids: Sequence[UUID], before: int) -> list[ImageCandidate]:
@@ -118,7 +118,10 @@ def find_sources(conn: Connection, ids: Sequence[UUID], before: int) -> list[Ima
         " order by s.id, frame_ms is null, a.decided_at desc",
         {"ids": list(ids), "before": before},
     ).fetchall()
-    return [ImageCandidate(row[0], found_by=("source_of_match",), frame_ms=row[1]) for row in rows]
+    return [
+        ImageCandidate(work_id=row[0], found_by=("source_of_match",), frame_ms=row[1])
+        for row in rows
+    ]
 
 
 def copies_among(conn: Connection, ids: Sequence[UUID]) -> set[UUID]:
@@ -196,7 +199,7 @@ def _nearest_embeddings(
             ([name for name, _ in queries],),
         ).fetchall()
     )
-    found = []
+    hits = []
     # One statement per vector: the model must be a constant for the planner to search one partition
     # only.
     for name, vector in queries:
@@ -215,12 +218,12 @@ def _nearest_embeddings(
         mine = nearest.format(
             model=int(models[name]), whose="creator_id = %(creator)s", limit=int(own)
         )
-        statement = others if owner == NOBODY else f"{others} union all {mine}"
+        statement = others if owner == NO_CREATOR else f"{others} union all {mine}"
         rows = conn.execute(
             statement, {"q": HalfVector(vector), "before": before, "creator": owner}
         ).fetchall()
-        found += [(row[0], row[1], name, 1.0 - float(row[2])) for row in rows]
-    return found
+        hits += [(row[0], row[1], name, 1.0 - float(row[2])) for row in rows]
+    return hits
 
 
 def _with_hash(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 
 from storage.database import Connection
-from storage.search.images import NOBODY, hash_bits, model_partition
+from storage.search.images import NO_CREATOR, hash_bits, model_partition
 from storage.works.works import Work
 
 # A frame has company: what one frame's scan misses its neighbours find, so it may be a shallower
@@ -22,7 +22,7 @@ FRAME_SETTINGS = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class StoredFrame:
     """One keyframe: shown from `frame_ms` on for `span_ms`.
 
@@ -47,7 +47,7 @@ class FrameQuery:
     embeddings: Mapping[str, NDArray[np.float32]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FrameHit:
     """A stored frame near a frame of the query.
 
@@ -62,7 +62,7 @@ class FrameHit:
     distance: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class FrameTable:
     """All frames of one work in the order of time, for alignment. A picture has one, at 0, and no
     duration.
@@ -166,7 +166,7 @@ def find_frame_candidates(
     parts = [_hash_part(creator_id)] if hashed else []
     parameters: dict[str, object] = {
         "before": before,
-        "creator": NOBODY if creator_id is None else creator_id,
+        "creator": NO_CREATOR if creator_id is None else creator_id,
         "others": per_frame,
         "own": own,
         "hash_of": [queries.index(q) for q in hashed],
@@ -185,12 +185,12 @@ def find_frame_candidates(
     rows = conn.execute(" union all ".join(parts), parameters).fetchall()
     return [
         FrameHit(
-            queries[at].frame,
-            queries[at].view,
-            work_id,
-            frame_ms,
-            channels[channel],
-            float(distance),
+            query_frame=queries[at].frame,
+            view=queries[at].view,
+            work_id=work_id,
+            frame_ms=frame_ms,
+            channel=channels[channel],
+            distance=float(distance),
         )
         for at, channel, work_id, frame_ms, distance in rows
     ]
@@ -250,14 +250,17 @@ def _table(
     vectors: Mapping[str, Mapping[int, NDArray[np.float32]]],
 ) -> FrameTable:
     times = [row[0] for row in rows]
+    duration_ms, interval_ms, plain_ms = facts
     return FrameTable(
-        work_id,
-        *facts,
-        np.array(times, np.int64),
-        np.array([row[1] for row in rows], np.int64),
-        np.frombuffer(b"".join(row[2] for row in rows), np.uint8).reshape(len(rows), 32),
-        np.array([row[3] for row in rows], np.int64),
-        {
+        work_id=work_id,
+        duration_ms=duration_ms,
+        interval_ms=interval_ms,
+        plain_ms=plain_ms,
+        times_ms=np.array(times, np.int64),
+        spans_ms=np.array([row[1] for row in rows], np.int64),
+        phashes=np.frombuffer(b"".join(row[2] for row in rows), np.uint8).reshape(len(rows), 32),
+        qualities=np.array([row[3] for row in rows], np.int64),
+        embeddings={
             name: np.stack([by_time[time] for time in times])
             for name, by_time in vectors.items()
             if all(time in by_time for time in times)

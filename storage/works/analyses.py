@@ -8,11 +8,12 @@ from psycopg.rows import class_row
 
 from storage.database import Connection
 from storage.errors import IdempotencyConflict, NotFound
+from storage.works.policies import Policy
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NewAnalysis:
-    """What is known when an analysis is asked for."""
+    """What is known when an analysis is queued."""
 
     id: UUID
     source: str  # upload, request or index
@@ -30,8 +31,15 @@ class NewAnalysis:
     # the analysis that could not look at everything, which this one repeats
     reanalysis_of: UUID | None = None
 
+    @property
+    def policy(self) -> Policy:
+        """The policy that it is judged under."""
+        return Policy(
+            self.policy_version, self.media_type, self.threshold_bps, self.base_redirect_bps
+        )
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Analysis(NewAnalysis):
     """A stored analysis; what it concluded is None until it is decided."""
 
@@ -55,7 +63,7 @@ class Analysis(NewAnalysis):
     decided_at: datetime | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Conclusion:
     """Everything that a decided analysis adds."""
 
@@ -86,23 +94,11 @@ def add(conn: Connection, analysis: NewAnalysis) -> None:
     conn.execute(
         "insert into analyses (id, source, post_id, creator_id, media_type, policy_version,"
         " threshold_bps, base_redirect_bps, work_id, request_id, uri, expected_sha256,"
-        " published_at, again_of) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        (
-            analysis.id,
-            analysis.source,
-            analysis.post_id,
-            analysis.creator_id,
-            analysis.media_type,
-            analysis.policy_version,
-            analysis.threshold_bps,
-            analysis.base_redirect_bps,
-            analysis.work_id,
-            analysis.request_id,
-            analysis.uri,
-            analysis.expected_sha256,
-            analysis.published_at,
-            analysis.reanalysis_of,
-        ),
+        " published_at, again_of) values (%(id)s, %(source)s, %(post_id)s, %(creator_id)s,"
+        " %(media_type)s, %(policy_version)s, %(threshold_bps)s, %(base_redirect_bps)s,"
+        " %(work_id)s, %(request_id)s, %(uri)s, %(expected_sha256)s, %(published_at)s,"
+        " %(reanalysis_of)s)",
+        vars(analysis),
     )
 
 
@@ -255,23 +251,12 @@ def conclude(conn: Connection, analysis_id: UUID, conclusion: Conclusion) -> boo
     """Write the verdict, once. Returns False if the analysis was already decided or failed."""
     cursor = conn.execute(
         "update analyses set status = 'decided', stage = 'decided', stage_done = 1, stage_total ="
-        " 1, verdict = %s, reason = %s, similarity_bps = %s, tier = %s, redirect_bps = %s,"
-        " matched_work_id = %s, evidence = %s, evidence_hash = %s, model_digest = %s,"
-        " index_snapshot = %s, decided_at = %s where id = %s and status in ('queued', 'running')",
-        (
-            conclusion.verdict,
-            conclusion.reason,
-            conclusion.similarity_bps,
-            conclusion.tier,
-            conclusion.redirect_bps,
-            conclusion.matched_work_id,
-            conclusion.evidence,
-            conclusion.evidence_hash,
-            conclusion.model_digest,
-            conclusion.index_snapshot,
-            conclusion.decided_at,
-            analysis_id,
-        ),
+        " 1, verdict = %(verdict)s, reason = %(reason)s, similarity_bps = %(similarity_bps)s, tier"
+        " = %(tier)s, redirect_bps = %(redirect_bps)s, matched_work_id = %(matched_work_id)s,"
+        " evidence = %(evidence)s, evidence_hash = %(evidence_hash)s, model_digest ="
+        " %(model_digest)s, index_snapshot = %(index_snapshot)s, decided_at = %(decided_at)s where"
+        " id = %(analysis)s and status in ('queued', 'running')",
+        {**vars(conclusion), "analysis": analysis_id},
     )
     return cursor.rowcount == 1
 

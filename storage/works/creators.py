@@ -8,7 +8,7 @@ from storage.errors import NotFound
 
 @dataclass(frozen=True)
 class Creator:
-    """Someone who posts. `account` is the 20-byte address that is paid."""
+    """A creator of works. `account` is the 20-byte address that is paid."""
 
     id: int
     handle: str

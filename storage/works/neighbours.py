@@ -9,7 +9,7 @@ from psycopg.rows import class_row
 from storage.database import Connection
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LaterWork:
     """A later work whose newest verdict names this one as the nearest, and what that verdict
     was.
@@ -27,7 +27,7 @@ class LaterWork:
 
 # Whichever verdict named it: which of these works still does is looked up for a page of them, not
 # for all.
-_NAMED = """
+_NAMING = """
 select w.id, w.registered_at from works w
 where w.erased_at is null and w.id in (select work_id from analyses
     where matched_work_id = %(work)s)
@@ -37,7 +37,7 @@ where w.erased_at is null and w.id in (select work_id from analyses
             and mine.creator_id = %(creator)s))
 order by w.registered_at desc, w.id desc limit %(limit)s
 """
-_JUDGED = """
+_LATER_WORKS = """
 select w.id as work_id, a.id as analysis_id, w.post_id, w.media_type, c.handle as creator,
     w.registered_at, a.verdict,
     a.similarity_bps
@@ -83,11 +83,11 @@ def later_works(
         creator_id: Only what is this creator's business: all of it where the work is theirs, or
             else their own works.
     """
-    found: list[LaterWork] = []
+    later: list[LaterWork] = []
     while True:
         moment, last = before or (None, None)
-        looked_at = conn.execute(
-            _NAMED,
+        page = conn.execute(
+            _NAMING,
             {
                 "work": work_id,
                 "moment": moment,
@@ -97,12 +97,12 @@ def later_works(
             },
         ).fetchall()
         with conn.cursor(row_factory=class_row(LaterWork)) as cursor:
-            found += cursor.execute(
-                _JUDGED, {"work": work_id, "works": [row[0] for row in looked_at]}
+            later += cursor.execute(
+                _LATER_WORKS, {"work": work_id, "works": [row[0] for row in page]}
             ).fetchall()
-        if len(looked_at) < limit or len(found) >= limit:
-            return found[:limit]
-        before = (looked_at[-1][1], looked_at[-1][0])
+        if len(page) < limit or len(later) >= limit:
+            return later[:limit]
+        before = (page[-1][1], page[-1][0])
 
 
 def settled_apart(conn: Connection, work_id: UUID) -> set[UUID]:

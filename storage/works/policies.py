@@ -21,7 +21,7 @@ class Policy:
     base_redirect_bps: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PolicyTerms:
     """What a policy version says besides thresholds and base redirect."""
 
@@ -196,4 +196,14 @@ def _terms(conn: Connection, where: str, params: tuple[object, ...] = ()) -> lis
         f" dispute_window_s, fee_wei, bond_wei from policy_terms where {where}",
         params,
     ).fetchall()
-    return [PolicyTerms(row[0], row[1:5], row[5], row[6], int(row[7]), int(row[8])) for row in rows]
+    return [
+        PolicyTerms(
+            version=row[0],
+            grade_cutoffs_bps=row[1:5],
+            request_timeout_s=row[5],
+            dispute_window_s=row[6],
+            fee_wei=int(row[7]),
+            bond_wei=int(row[8]),
+        )
+        for row in rows
+    ]

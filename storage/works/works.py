@@ -26,7 +26,7 @@ class ReservedSequence:
     registered_at: datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NewWork:
     """The facts of a work whose bytes are in the blob store."""
 
@@ -80,26 +80,16 @@ def add_work(
     conn.execute(
         "insert into works (id, creator_id, post_id, media_type, sha256, mime, size_bytes, width,"
         " height, file_name, blob_key, duration_ms, registration, registered_at, published_at)"
-        " select %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, coalesce(%s,"
-        " nextval('work_registration')), at, coalesce(%s, at) from (select coalesce(%s,"
-        " clock_timestamp()) as at) now",
-        (
-            work.id,
-            work.creator_id,
-            work.post_id,
-            work.media_type,
-            work.sha256,
-            work.mime,
-            work.size_bytes,
-            work.width,
-            work.height,
-            work.file_name,
-            work.blob_key,
-            work.duration_ms,
-            reserved.sequence if reserved else None,
-            published_at,
-            reserved.registered_at if reserved else None,
-        ),
+        " select %(id)s, %(creator_id)s, %(post_id)s, %(media_type)s, %(sha256)s, %(mime)s,"
+        " %(size_bytes)s, %(width)s, %(height)s, %(file_name)s, %(blob_key)s, %(duration_ms)s,"
+        " coalesce(%(sequence)s, nextval('work_registration')), at, coalesce(%(published_at)s, at)"
+        " from (select coalesce(%(registered_at)s, clock_timestamp()) as at) now",
+        {
+            **vars(work),
+            "sequence": reserved.sequence if reserved else None,
+            "registered_at": reserved.registered_at if reserved else None,
+            "published_at": published_at,
+        },
     )
 
 

@@ -120,7 +120,7 @@ def erase_work(services: ServicesDep, caller: Uploader, work_id: UUID) -> Erased
             )
         unshared = works.erase(conn, work_id)
         erased = works.get_work(conn, work_id)
-        # with the registration locked, or an upload of the same bytes could lose them
+        # with the sequence locked, or an upload of the same bytes could lose them
         if unshared is not None:
             services.blobs.delete(blob_key(unshared))
     log.info(

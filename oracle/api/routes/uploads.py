@@ -83,13 +83,13 @@ async def upload(
         sha256, size_bytes = await run_in_threadpool(_save, file, path, limit)
         name = printable(Path(file.filename).name) if file.filename else None
         taken = Upload(
-            path,
-            sha256,
-            size_bytes,
-            name,
-            creator_of(caller, creator or None),
-            media_type or None,
-            caller.idempotency(idempotency_key),
+            path=path,
+            sha256=sha256,
+            size_bytes=size_bytes,
+            file_name=name,
+            creator=creator_of(caller, creator or None),
+            media_type=media_type or None,
+            idempotency_key=caller.idempotency(idempotency_key),
         )
         analysis_id = await run_in_threadpool(services.intake.submit, taken)
     return await _answer(services, response, analysis_id, wait_s)
@@ -111,10 +111,10 @@ def check(
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
         path = Path(folder) / "upload"
         _save(file, path, services.settings.limits.upload_bytes)
-        found = services.checker.check(
+        judgement = services.checker.check(
             path, creator_of(caller, creator or None), media_type or None
         )
-    return check_view(found)
+    return check_view(judgement)
 
 
 @router.post(
@@ -135,13 +135,13 @@ async def add_work(
         path = Path(folder) / "media"
         fetched = await run_in_threadpool(services.fetcher.fetch, body.uri, path)
         taken = Upload(
-            path,
-            fetched.sha256,
-            fetched.size_bytes,
-            file_name_of(body.uri),
-            creator_of(caller, body.creator),
-            body.media_type,
-            caller.idempotency(idempotency_key),
+            path=path,
+            sha256=fetched.sha256,
+            size_bytes=fetched.size_bytes,
+            file_name=file_name_of(body.uri),
+            creator=creator_of(caller, body.creator),
+            media_type=body.media_type,
+            idempotency_key=caller.idempotency(idempotency_key),
         )
         analysis_id = await run_in_threadpool(services.intake.submit, taken)
     return await _answer(services, response, analysis_id, wait_s)

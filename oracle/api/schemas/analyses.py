@@ -8,8 +8,8 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from oracle.originality.attestation import account_of
-from oracle.originality.evidence import channel_state, match_document
-from oracle.originality.precheck import Checked
+from oracle.originality.evidence import channel_state, explanation, match_document
+from oracle.originality.judge import Judgement
 from storage.chain.outbox import Attestation
 from storage.works.analyses import Analysis
 from storage.works.works import Work
@@ -252,23 +252,24 @@ def analysis_view(
     )
 
 
-def check_view(found: Checked) -> CheckView:
-    """A check as the API shows it."""
-    decision = found.decision
+def check_view(judgement: Judgement) -> CheckView:
+    """What would be decided, as the API shows it; matches most similar first."""
+    decision, handler = judgement.decision, judgement.handler
+    ranked = sorted(judgement.matches, key=lambda match: -match.match.similarity)
     return CheckView(
         verdict=decision.verdict.value,
         reason=decision.reason.value,
-        explanation=found.explanation,
+        explanation=explanation(judgement),
         similarity=decision.similarity_bps / 10_000,
         similarity_bps=decision.similarity_bps,
         similarity_tier=decision.tier.value,
-        threshold=found.policy.threshold_bps / 10_000,
+        threshold=judgement.policy.threshold_bps / 10_000,
         redirect_bps=decision.redirect_bps,
-        media_type=found.handler.media_type,  # type: ignore[arg-type]
-        neighbours=[neighbour(match_document(one)) for one in found.judged],
-        channels={name: channel_state(state) for name, state in found.handler.channels.items()},
-        certainty=found.handler.certainty,
-        notes=list(found.extraction.notes),
+        media_type=handler.media_type,  # type: ignore[arg-type]
+        neighbours=[neighbour(match_document(match)) for match in ranked],
+        channels={name: channel_state(state) for name, state in handler.channels.items()},
+        certainty=handler.certainty,
+        notes=list(judgement.extraction.notes),
     )
 
 

@@ -63,7 +63,19 @@ class Engine:
         work_id, digest = uuid4(), hashlib.sha256(name.encode()).digest()
         add_work(
             conn,
-            NewWork(work_id, None, digest, "audio", digest, "audio/wav", 1, None, None, name, name),
+            NewWork(
+                id=work_id,
+                creator_id=None,
+                post_id=digest,
+                media_type="audio",
+                sha256=digest,
+                mime="audio/wav",
+                size_bytes=1,
+                width=None,
+                height=None,
+                file_name=name,
+                blob_key=name,
+            ),
         )
         make_audible(conn, get_work(conn, work_id), sound)
         self.names[work_id] = name

@@ -78,7 +78,12 @@ class Index:
                     cosines[int(i)][model] = max(cosines[int(i)].get(model, -1.0), float(cosine[i]))
         both = set(hashed) | set(cosines)
         return [
-            ImageCandidate(self.ids[i], hashed.get(i), None, cosines.get(i, {}))
+            ImageCandidate(
+                work_id=self.ids[i],
+                phash_distance=hashed.get(i),
+                phash_view=None,
+                cosines=cosines.get(i, {}),
+            )
             for i in sorted(both)
         ]
 

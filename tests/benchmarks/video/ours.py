@@ -25,7 +25,7 @@ from embeddings.image.analyzer import ImageAnalyzer
 from embeddings.video.analyzer import VideoAnalyzer
 from oracle.media.handler import Query
 from oracle.media.video import VideoExtraction, VideoHandler
-from oracle.originality.matching import Matcher
+from oracle.originality.judge import Judge
 from storage.database import Database
 from storage.search import videos
 from storage.works import works
@@ -97,7 +97,7 @@ class Ours:
         self.analyzer.clock = self.clock
         self.kind = make_kind(self.analyzer)
         self._db = db
-        self._matcher = Matcher(db)
+        self._judge = Judge(db, pairs_off=(), min_share_bps=0, sound_ceiling_bps=0)
         self._names: dict[UUID, str] = {}
         self.readings = readings
         self.frames = 0
@@ -142,17 +142,17 @@ class Ours:
         work_id, content = uuid4(), path.read_bytes()
         digest = hashlib.sha256(content).digest()
         new = NewWork(
-            work_id,
-            None,
-            work_id.bytes * 2,
-            "video",
-            digest,
-            "video/mp4",
-            len(content),
-            None,
-            None,
-            path.name,
-            digest.hex(),
+            id=work_id,
+            creator_id=None,
+            post_id=work_id.bytes * 2,
+            media_type="video",
+            sha256=digest,
+            mime="video/mp4",
+            size_bytes=len(content),
+            width=None,
+            height=None,
+            file_name=path.name,
+            blob_key=digest.hex(),
         )
         with self._db.transaction() as conn:
             works.add_work(conn, new)
@@ -162,9 +162,9 @@ class Ours:
     def ask(self, extraction: VideoExtraction, sha256: bytes) -> list[Answer]:
         """Everything that is known of a query, most similar first."""
         query = Query(sha256)
-        found = self._search(extraction, query)
-        judged = self._matcher.verify(self.kind, extraction, query, found)
-        answers = [self._answer(one.work.id, one.match) for one in judged]
+        candidates = self._search(extraction, query)
+        matches = self._judge.verify(self.kind, extraction, query, candidates)
+        answers = [self._answer(match.work.id, match.match) for match in matches]
         return sorted(answers, key=lambda answer: -answer.similarity)
 
     def best_frame(self, extraction: VideoExtraction) -> dict[str, float]:

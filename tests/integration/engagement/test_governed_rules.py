@@ -29,8 +29,22 @@ from storage.works.policies import Policy, PolicyTerms
 
 OPERATOR = {"Authorization": "Bearer operator"}
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)  # after NOW
-FIRST = PolicyTerms(1, (8_000, 6_500, 5_000, 3_500), 86_400, 7 * 86_400, 0, 10**16)
-SECOND = PolicyTerms(2, (9_000, 4_000, 3_000, 2_000), 86_400, 86_400, 0, 10**16)
+FIRST = PolicyTerms(
+    version=1,
+    grade_cutoffs_bps=(8_000, 6_500, 5_000, 3_500),
+    request_timeout_s=86_400,
+    dispute_window_s=7 * 86_400,
+    fee_wei=0,
+    bond_wei=10**16,
+)
+SECOND = PolicyTerms(
+    version=2,
+    grade_cutoffs_bps=(9_000, 4_000, 3_000, 2_000),
+    request_timeout_s=86_400,
+    dispute_window_s=86_400,
+    fee_wei=0,
+    bond_wei=10**16,
+)
 
 
 @pytest.fixture
@@ -240,14 +254,14 @@ def decide(platform: Platform, post: bytes, original_of: int, version: int) -> U
             (work_id, original_of, bytes(32), bytes(32)),
         )
         new = NewAnalysis(
-            analysis_id,
-            "upload",
-            post,
-            original_of,
-            "video",
-            version,
-            9_500,
-            10_000,
+            id=analysis_id,
+            source="upload",
+            post_id=post,
+            creator_id=original_of,
+            media_type="video",
+            policy_version=version,
+            threshold_bps=9_500,
+            base_redirect_bps=10_000,
             work_id=work_id,
         )
         analyses.add(conn, new)
@@ -255,17 +269,17 @@ def decide(platform: Platform, post: bytes, original_of: int, version: int) -> U
             conn,
             analysis_id,
             Conclusion(
-                "derivative",
-                "copy_of_earlier",
-                9_800,
-                "high",
-                6_000,
-                work_id,
-                b"{}",
-                bytes(32),
-                bytes(32),
-                2,
-                NOW,
+                verdict="derivative",
+                reason="copy_of_earlier",
+                similarity_bps=9_800,
+                tier="high",
+                redirect_bps=6_000,
+                matched_work_id=work_id,
+                evidence=b"{}",
+                evidence_hash=bytes(32),
+                model_digest=bytes(32),
+                index_snapshot=2,
+                decided_at=NOW,
             ),
         )
     return analysis_id

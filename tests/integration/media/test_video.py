@@ -14,7 +14,6 @@ from oracle import wiring
 from oracle.media.handler import MediaHandlers, Query
 from oracle.media.image import ImageHandler
 from oracle.media.video import VideoHandler
-from oracle.originality.matching import Matcher
 from oracle.settings import Settings
 from storage.database import Database
 from storage.search.images import ImageCandidate
@@ -128,9 +127,10 @@ def test_who_copies_a_still_is_traced_to_the_moment_of_the_film_it_was_taken_fro
     path.write_bytes(clips.as_png(film[60]))
     pictures = wiring.make_handlers(settings)["image"]
     # The indexes named the still alone.
-    found = [ImageCandidate(UUID(still["work"]["id"]), found_by=("phash",))]
-    judged = Matcher(db).verify(pictures, pictures.extract(path), Query(bytes(32)), found)
-    by_work = {str(one.work.id): one for one in judged}
+    found = [ImageCandidate(work_id=UUID(still["work"]["id"]), found_by=("phash",))]
+    judge = wiring.make_judge(settings, db)
+    matches = judge.verify(pictures, pictures.extract(path), Query(bytes(32)), found)
+    by_work = {str(match.work.id): match for match in matches}
     traced = by_work[first["work"]["id"]]
     assert traced.candidate.as_json()["found_by"] == ["source_of_match"]
     assert traced.candidate.as_json()["frame_ms"] > 0

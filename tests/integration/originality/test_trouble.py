@@ -190,7 +190,7 @@ def test_a_request_whose_server_is_slow_holds_up_nobody_and_queues_again(
     with db.transaction() as conn:
         conn.execute(
             "update analyses set registered_at = registered_at - %s where id = %s",
-            (works.PLACE_KEPT, slow),
+            (works.RESERVATION_TIME, slow),
         )
     oracle.analyse(other)
     oracle.analyse(slow)

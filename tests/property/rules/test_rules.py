@@ -26,11 +26,11 @@ policies = st.builds(Policy, st.just(1), thresholds, bps)
 matches = st.lists(
     st.builds(
         Match,
-        st.integers(1, 50).map(lambda n: UUID(int=n)),
-        st.none() | st.integers(1, 4),
-        st.integers(1, 199),
-        bps,
-        st.booleans(),
+        work_id=st.integers(1, 50).map(lambda n: UUID(int=n)),
+        creator_id=st.none() | st.integers(1, 4),
+        sequence=st.integers(1, 199),
+        similarity_bps=bps,
+        licensed=st.booleans(),
     ),
     unique_by=lambda m: m.sequence,
 )

@@ -11,7 +11,13 @@ def candidate(
     number: int, distance: int | None = None, cosine: float | None = None, *found_by: str
 ) -> ImageCandidate:
     cosines = {} if cosine is None else {"model": cosine}
-    return ImageCandidate(UUID(int=number), distance, "whole", cosines, found_by)
+    return ImageCandidate(
+        work_id=UUID(int=number),
+        phash_distance=distance,
+        phash_view="whole",
+        cosines=cosines,
+        found_by=found_by,
+    )
 
 
 def test_the_nearest_by_any_channel_come_first() -> None:

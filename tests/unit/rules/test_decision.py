@@ -1,7 +1,9 @@
 """Each hard case of a verdict is a row; the vectors are those that Solidity must satisfy too."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -16,10 +18,10 @@ ALICE, BOB, CAROL = 1, 2, 3
 ME = Subject(creator_id=BOB, sequence=100)
 
 
-def match(
-    similarity_bps: int, *, by: int | None = ALICE, at: int = 1, licensed: bool = False
-) -> Match:
-    return Match(UUID(int=at), by, at, similarity_bps, licensed)
+def match(similarity_bps: int, *, by: int | None = ALICE, at: int = 1, **facts: Any) -> Match:
+    return Match(
+        work_id=UUID(int=at), creator_id=by, sequence=at, similarity_bps=similarity_bps, **facts
+    )
 
 
 @pytest.mark.parametrize("row", VECTORS["tier"])
@@ -206,15 +208,15 @@ def test_verdicts(case: tuple[Subject, list[Match], Verdict, Reason, int, int | 
 SOUND = decision.SoundRule(threshold_bps=9_500, ceiling_bps=3_000)
 
 
-def sound_match(similarity_bps: int, rule: decision.SoundRule = SOUND) -> Match:
-    return Match(UUID(int=1), ALICE, 1, similarity_bps, sound_rule=rule)
+def sound_match(similarity_bps: int) -> Match:
+    return match(similarity_bps, sound_only=True)
 
 
 @pytest.mark.parametrize(
     ("similarity", "redirect"), [(9_500, 0), (9_600, 2_000), (9_651, 3_000), (10_000, 3_000)]
 )
 def test_sound_alone_redirects_up_to_its_ceiling(similarity: int, redirect: int) -> None:
-    judged = decide(ME, [sound_match(similarity)], POLICY)
+    judged = decide(ME, [sound_match(similarity)], replace(POLICY, sound_rule=SOUND))
     assert (judged.verdict, judged.reason) == (Verdict.DERIVATIVE, Reason.SOUND_OF_EARLIER)
     assert judged.redirect_bps == redirect
     # The contract knows the similarity alone: it must come to the same share.
@@ -223,7 +225,7 @@ def test_sound_alone_redirects_up_to_its_ceiling(similarity: int, redirect: int)
 
 def test_sound_below_its_own_threshold_is_no_copy() -> None:
     strict = decision.SoundRule(threshold_bps=9_800, ceiling_bps=3_000)
-    judged = decide(ME, [sound_match(9_700, strict)], POLICY)
+    judged = decide(ME, [sound_match(9_700)], replace(POLICY, sound_rule=strict))
     assert (judged.verdict, judged.similarity_bps) == (Verdict.ORIGINAL, 9_499)
 
 
@@ -245,14 +247,14 @@ def test_the_cut_similarity_is_the_largest_under_the_ceiling(
 
 @pytest.mark.parametrize("threshold", [5_000, 9_000, 9_500])
 def test_likeness_without_proof_never_reaches_a_threshold(threshold: int) -> None:
-    like = Match(UUID(int=1), ALICE, 1, 9_400, proven=False)
+    like = match(9_400, proven=False)
     judged = decide(ME, [like], Policy(1, threshold, 10_000))
     assert (judged.verdict, judged.redirect_bps) == (Verdict.ORIGINAL, 0)
     assert judged.similarity_bps == min(9_400, threshold - 1)
 
 
 def test_what_covers_next_to_nothing_of_the_subject_accuses_nobody() -> None:
-    jingle = Match(UUID(int=1), ALICE, 1, 9_950, share_bps=200)
+    jingle = match(9_950, share_bps=200)
     assert (
         decide(ME, [jingle], Policy(1, 9_500, 10_000, min_share_bps=300)).verdict
         is Verdict.ORIGINAL
@@ -269,8 +271,8 @@ STICKER = {"own": (BOB, False), "unsigned": (None, False), "licensed": (CAROL, T
 @pytest.mark.parametrize("excuse", STICKER)
 def test_a_sticker_excuses_nobody_for_the_rest(excuse: str) -> None:
     owner, licensed = STICKER[excuse]
-    sticker = Match(UUID(int=1), owner, 1, 9_520, licensed, share_bps=300)
-    stolen = Match(UUID(int=2), ALICE, 2, 9_990, share_bps=9_000)
+    sticker = match(9_520, by=owner, licensed=licensed, share_bps=300)
+    stolen = match(9_990, at=2, share_bps=9_000)
     judged = decide(ME, [sticker, stolen], POLICY)
     assert (judged.verdict, judged.credited and judged.credited.work_id.int) == (
         Verdict.DERIVATIVE,
@@ -280,9 +282,9 @@ def test_a_sticker_excuses_nobody_for_the_rest(excuse: str) -> None:
 
 
 def test_an_own_work_posted_again_is_ones_own_though_a_thief_has_a_copy() -> None:
-    mine = Match(UUID(int=1), BOB, 1, 9_700, share_bps=8_000)
-    theft = Match(UUID(int=2), ALICE, 2, 9_990, share_bps=10_000)
+    mine = match(9_700, by=BOB, share_bps=8_000)
+    theft = match(9_990, at=2, share_bps=10_000)
     assert decide(ME, [mine, theft], POLICY).verdict is Verdict.SELF_DUPLICATE
-    small = Match(UUID(int=1), BOB, 1, 9_700, share_bps=3_000)
-    known_theft = Match(UUID(int=2), ALICE, 2, 9_990, share_bps=10_000, original=False)
+    small = match(9_700, by=BOB, share_bps=3_000)
+    known_theft = match(9_990, at=2, share_bps=10_000, original=False)
     assert decide(ME, [small, known_theft], POLICY).verdict is Verdict.SELF_DUPLICATE

@@ -230,7 +230,14 @@ def test_a_community_rules_and_the_majority_shares_the_stakes(court: Court) -> N
 
 
 def test_every_change_of_policy_is_a_version_with_its_own_terms(court: Court) -> None:
-    first = PolicyTerms(1, (8_000, 6_500, 5_000, 3_500), DAY_S, 7 * DAY_S, 0, 10**16)
+    first = PolicyTerms(
+        version=1,
+        grade_cutoffs_bps=(8_000, 6_500, 5_000, 3_500),
+        request_timeout_s=DAY_S,
+        dispute_window_s=7 * DAY_S,
+        fee_wei=0,
+        bond_wei=10**16,
+    )
     assert read_terms(court.client, 1) == first
     policy = address_bytes(court.client.deployment.policy)
     for function, args in (
@@ -244,7 +251,12 @@ def test_every_change_of_policy_is_a_version_with_its_own_terms(court: Court) ->
             court.client, court.admin, policy, contract("PolicyRegistry").call_data(function, *args)
         )
     assert read_terms(court.client, 6) == PolicyTerms(
-        6, (9_000, 7_000, 5_000, 3_000), 3_600, DAY_S, 7, 5
+        version=6,
+        grade_cutoffs_bps=(9_000, 7_000, 5_000, 3_000),
+        request_timeout_s=3_600,
+        dispute_window_s=DAY_S,
+        fee_wei=7,
+        bond_wei=5,
     )
     assert read_terms(court.client, 1) == first
     assert (

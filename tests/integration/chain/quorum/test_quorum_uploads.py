@@ -101,7 +101,9 @@ def four(
 def take_in(station: Station, path: Path) -> UUID:
     path.write_bytes(CONTENT)
     sha256 = hashlib.sha256(CONTENT).digest()
-    upload = Upload(path, sha256, len(CONTENT), "photo.jpg", "alice")
+    upload = Upload(
+        path=path, sha256=sha256, size_bytes=len(CONTENT), file_name="photo.jpg", creator="alice"
+    )
     station.intake.accept_introduced(upload, os.urandom(32), "image", "image/jpeg", 1)
     return station.queued()[0]
 

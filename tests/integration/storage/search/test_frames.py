@@ -45,19 +45,29 @@ def frame(
     ms: int, phash: bytes | None = None, vector: NDArray[np.float32] | None = None
 ) -> StoredFrame:
     return StoredFrame(
-        ms,
-        1000,
-        phash or RNG.bytes(32),
-        90,
-        b"proxy of %d" % ms,
-        {MODEL: direction() if vector is None else vector},
+        frame_ms=ms,
+        span_ms=1000,
+        phash=phash or RNG.bytes(32),
+        phash_quality=90,
+        proxy=b"proxy of %d" % ms,
+        embeddings={MODEL: direction() if vector is None else vector},
     )
 
 
 def accept(conn: Connection, media_type: str, creator: int | None = None) -> works.Work:
     sha = RNG.bytes(32)
     new = NewWork(
-        uuid4(), creator, RNG.bytes(32), media_type, sha, "video/mp4", 1, 9, 9, None, sha.hex()
+        id=uuid4(),
+        creator_id=creator,
+        post_id=RNG.bytes(32),
+        media_type=media_type,
+        sha256=sha,
+        mime="video/mp4",
+        size_bytes=1,
+        width=9,
+        height=9,
+        file_name=None,
+        blob_key=sha.hex(),
     )
     works.add_work(conn, new)
     return works.get_work(conn, new.id)

@@ -40,7 +40,19 @@ def add(conn: Connection, sound: StoredSound, creator: int | None = None) -> Wor
     work_id, sha = uuid4(), np.random.default_rng().bytes(32)
     works.add_work(
         conn,
-        NewWork(work_id, creator, sha, "audio", sha, "audio/wav", 1, None, None, None, sha.hex()),
+        NewWork(
+            id=work_id,
+            creator_id=creator,
+            post_id=sha,
+            media_type="audio",
+            sha256=sha,
+            mime="audio/wav",
+            size_bytes=1,
+            width=None,
+            height=None,
+            file_name=None,
+            blob_key=sha.hex(),
+        ),
     )
     work = works.get_work(conn, work_id)
     assert sound_index.make_audible(conn, work, sound)

@@ -45,7 +45,17 @@ def add(
     works.add_work(
         conn,
         NewWork(
-            work_id, creator, RNG.bytes(32), "image", sha, "image/png", 1, 9, 9, None, sha.hex()
+            id=work_id,
+            creator_id=creator,
+            post_id=RNG.bytes(32),
+            media_type="image",
+            sha256=sha,
+            mime="image/png",
+            size_bytes=1,
+            width=9,
+            height=9,
+            file_name=None,
+            blob_key=sha.hex(),
         ),
     )
     work = works.get_work(conn, work_id)
@@ -139,7 +149,15 @@ def test_the_source_of_a_copy_is_known(db: Database) -> None:
         analyses.add(
             conn,
             analyses.NewAnalysis(
-                analysis_id, "upload", RNG.bytes(32), bob, "image", 1, 9500, 10_000, work_id=copy
+                id=analysis_id,
+                source="upload",
+                post_id=RNG.bytes(32),
+                creator_id=bob,
+                media_type="image",
+                policy_version=1,
+                threshold_bps=9500,
+                base_redirect_bps=10_000,
+                work_id=copy,
             ),
         )
         conn.execute(
@@ -194,11 +212,29 @@ def test_a_work_waits_for_those_that_came_first_until_their_analyses_end(db: Dat
         work_id, analysis_id = uuid4(), uuid4()
         sha = RNG.bytes(32)
         new = NewWork(
-            work_id, None, RNG.bytes(32), "image", sha, "image/png", 1, 9, 9, None, sha.hex()
+            id=work_id,
+            creator_id=None,
+            post_id=RNG.bytes(32),
+            media_type="image",
+            sha256=sha,
+            mime="image/png",
+            size_bytes=1,
+            width=9,
+            height=9,
+            file_name=None,
+            blob_key=sha.hex(),
         )
         works.add_work(conn, new)
         queued = analyses.NewAnalysis(
-            analysis_id, "upload", new.post_id, None, "image", 1, 9500, 10_000, work_id
+            id=analysis_id,
+            source="upload",
+            post_id=new.post_id,
+            creator_id=None,
+            media_type="image",
+            policy_version=1,
+            threshold_bps=9500,
+            base_redirect_bps=10_000,
+            work_id=work_id,
         )
         analyses.add(conn, queued)
         return works.get_work(conn, work_id), analysis_id
@@ -231,7 +267,17 @@ def test_a_work_erased_while_it_was_read_is_not_found(db: Database) -> None:
     with db.transaction() as conn:
         sha = RNG.bytes(32)
         new = NewWork(
-            uuid4(), None, RNG.bytes(32), "image", sha, "image/png", 1, 9, 9, None, sha.hex()
+            id=uuid4(),
+            creator_id=None,
+            post_id=RNG.bytes(32),
+            media_type="image",
+            sha256=sha,
+            mime="image/png",
+            size_bytes=1,
+            width=9,
+            height=9,
+            file_name=None,
+            blob_key=sha.hex(),
         )
         works.add_work(conn, new)
         work = works.get_work(conn, new.id)

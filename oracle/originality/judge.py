@@ -1,0 +1,258 @@
+"""The one judge: search the indexes, verify what they return, decide by the rules.
+
+It writes nothing.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from oracle.media.handler import (
+    Candidate,
+    E,
+    Extraction,
+    MediaHandler,
+    MediaMatch,
+    Progress,
+    Query,
+    no_progress,
+)
+from oracle.rules.decision import (
+    Decision,
+    Match,
+    Policy,
+    SoundRule,
+    Subject,
+    decide,
+    similarity_to_bps,
+)
+from storage.cases import appeals
+from storage.database import Database
+from storage.search import images
+from storage.works import permissions, policies, works
+from storage.works.works import Work
+
+
+@dataclass(frozen=True)
+class SameFile:
+    """The match of a work of the very same bytes: it needs no other proof."""
+
+    similarity: float = 1.0
+    verified: bool = True
+    sound_only: bool = False
+    query_coverage: float = 1.0
+
+    def as_json(self) -> dict[str, Any]:
+        """For the evidence."""
+        return {
+            "similarity": 1.0,
+            "verified": True,
+            "same_file": True,
+            "query_coverage": 1.0,
+            "reference_coverage": 1.0,
+            "reason": "It is the same file, byte for byte.",
+        }
+
+
+@dataclass(frozen=True)
+class VerifiedMatch:
+    """A candidate after verification, with what is known about its work."""
+
+    candidate: Candidate
+    work: Work
+    match: MediaMatch
+    licensed: bool
+    original: bool  # the earlier work is itself no copy of a still earlier one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What was decided about one work, with everything that it rests on."""
+
+    handler: MediaHandler[Any]
+    extraction: Extraction
+    policy: Policy
+    candidates: Sequence[Candidate]
+    matches: Sequence[VerifiedMatch]
+    decision: Decision
+
+    @property
+    def credited(self) -> Work | None:
+        """The earlier work that the verdict rests on."""
+        credited = self.decision.credited
+        return next(
+            (m.work for m in self.matches if credited and m.work.id == credited.work_id), None
+        )
+
+
+class Judge:
+    """Judges works of every media type for every caller.
+
+    Args:
+        pairs_off: pairs "query>reference" of media types that are never matched, such as
+            "image>video".
+        min_share_bps: a match that covers less of a work than this accuses its creator of nothing.
+        sound_ceiling_bps: the most that a video which shares only its sound redirects.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        *,
+        pairs_off: Collection[str],
+        min_share_bps: int,
+        sound_ceiling_bps: int,
+    ) -> None:
+        self._db = db
+        self._pairs_off = frozenset(pairs_off)
+        self._min_share_bps = min_share_bps
+        self._sound_ceiling_bps = sound_ceiling_bps
+
+    def judge(
+        self,
+        handler: MediaHandler[E],
+        extraction: E,
+        query: Query,
+        terms: policies.Policy,
+        *,
+        search_complete: bool = True,
+        progress: Progress = no_progress,
+    ) -> Judgement:
+        """Judge a work against all earlier ones, under the policy that is in force for it.
+
+        Raises: PolicyUnknown, DatabaseUnavailable, BadProxy.
+        """
+        policy = self._policy(handler.media_type, terms)
+        candidates = self.search(handler, extraction, query)
+        matches = self.verify(handler, extraction, query, candidates, progress)
+        subject = Subject(query.creator_id, query.before, extraction.too_plain, search_complete)
+        return Judgement(
+            handler=handler,
+            extraction=extraction,
+            policy=policy,
+            candidates=candidates,
+            matches=matches,
+            decision=self.decide(subject, as_rule_matches(matches), policy),
+        )
+
+    def search(self, handler: MediaHandler[E], extraction: E, query: Query) -> Sequence[Candidate]:
+        """The candidates worth verifying, best first. Raises: DatabaseUnavailable."""
+        with self._db.transaction() as conn:
+            return handler.search(conn, extraction, query)
+
+    def verify(
+        self,
+        handler: MediaHandler[E],
+        extraction: E,
+        query: Query,
+        candidates: Sequence[Candidate],
+        progress: Progress = no_progress,
+    ) -> list[VerifiedMatch]:
+        """The candidates after verification, each work once, in the order of its first candidate.
+
+        The creator's own analysis of the same post is left out: a post is not a copy of itself.
+
+        Raises: DatabaseUnavailable, BadProxy.
+        """
+        matches = self._verify(handler, extraction, query, candidates, progress)
+        # The first of a chain of copies is who must be credited, however far the indexes rank it.
+        proven = [match.work.id for match in matches if match.match.verified]
+        if not proven:
+            return matches
+        with self._db.transaction() as conn:
+            sources = images.find_sources(conn, proven, query.before)
+        known = {match.work.id for match in matches}
+        unknown = [source for source in sources if source.work_id not in known]
+        return matches + self._verify(handler, extraction, query, unknown, progress)
+
+    def compare(
+        self,
+        handler: MediaHandler[E],
+        extraction: E,
+        candidates: Sequence[Candidate],
+        progress: Progress = no_progress,
+    ) -> Mapping[UUID, tuple[Candidate, MediaMatch]]:
+        """The best match with each work; works whose fingerprint is gone are left out.
+
+        Raises: DatabaseUnavailable, BadProxy.
+        """
+        best: dict[UUID, tuple[Candidate, MediaMatch]] = {}
+        for candidate, match in handler.verify(self._db, extraction, candidates, progress):
+            known = best.get(candidate.work_id)
+            if known is None or match.similarity > known[1].similarity:
+                best[candidate.work_id] = candidate, match
+        return best
+
+    def decide(self, subject: Subject, matches: Sequence[Match], policy: Policy) -> Decision:
+        """The verdict on a work with these matches. Raises: RuleError."""
+        return decide(subject, matches, policy)
+
+    def _verify(
+        self,
+        handler: MediaHandler[E],
+        extraction: E,
+        query: Query,
+        candidates: Sequence[Candidate],
+        progress: Progress,
+    ) -> list[VerifiedMatch]:
+        ids = [candidate.work_id for candidate in candidates]
+        with self._db.transaction() as conn:
+            known = works.get_works(conn, ids)
+            licensed = permissions.licensed_works(conn, query.creator_id, ids)
+            # What people decided to be no copy is not accused again, however often the same bytes
+            # are posted.
+            settled = appeals.settled_not_copies(conn, query.sha256, query.creator_id, ids)
+            copies = images.copies_among(conn, ids)
+        allowed = [
+            candidate
+            for candidate in candidates
+            if candidate.work_id not in settled
+            and self._may_match(handler.media_type, known[candidate.work_id], query)
+        ]
+        best = dict(self.compare(handler, extraction, allowed, progress))
+        for candidate in allowed:
+            work = known[candidate.work_id]
+            same = work.sha256 == query.sha256 and work.media_type == handler.media_type
+            if same and (work.id not in best or not best[work.id][1].verified):
+                best[work.id] = candidate, SameFile()
+        return [
+            VerifiedMatch(
+                candidate, known[work_id], match, work_id in licensed, work_id not in copies
+            )
+            for work_id, (candidate, match) in best.items()
+        ]
+
+    def _may_match(self, media_type: str, work: Work, query: Query) -> bool:
+        same_post = work.post_id == query.post_id and work.creator_id == query.creator_id
+        return not same_post and f"{media_type}>{work.media_type}" not in self._pairs_off
+
+    def _policy(self, media_type: str, terms: policies.Policy) -> Policy:
+        """What governance set on chain, completed by what this oracle adds."""
+        policy = Policy(
+            terms.version, terms.threshold_bps, terms.base_redirect_bps, self._min_share_bps
+        )
+        if media_type != "video":
+            return policy
+        with self._db.transaction() as conn:
+            threshold_bps = policies.at(conn, terms.version, "audio").threshold_bps
+        return replace(policy, sound_rule=SoundRule(threshold_bps, self._sound_ceiling_bps))
+
+
+def as_rule_matches(matches: Sequence[VerifiedMatch]) -> list[Match]:
+    """What the rules need of each match; those without any similarity are left out."""
+    return [
+        Match(
+            work_id=match.work.id,
+            creator_id=match.work.creator_id,
+            sequence=match.work.sequence,
+            similarity_bps=similarity_to_bps(match.match.similarity),
+            licensed=match.licensed,
+            sound_only=match.match.sound_only,
+            proven=match.match.verified,
+            share_bps=similarity_to_bps(match.match.query_coverage),
+            original=match.original,
+        )
+        for match in matches
+        if match.match.similarity > 0
+    ]
