@@ -1,5 +1,6 @@
-"""The record of a decision: the sentence people read, the evidence that is hashed, the report
-for the chain. Pure.
+"""The record of a decision: sentence for people, evidence with its hash, report for the chain.
+
+Pure.
 """
 
 import hashlib
@@ -51,9 +52,7 @@ class Record:
 
     @cached_property
     def evidence(self) -> bytes:
-        """All that the decision rests on, as bytes: enough to compute it again from the same
-        files.
-        """
+        """All that the decision rests on: enough to compute it again from the same files."""
         return canonical(self._document())
 
     @cached_property
@@ -79,9 +78,7 @@ class Record:
         )
 
     def report(self, deployment: BoundDeployment) -> ReportDraft:
-        """What goes on chain: the answer to the contract's request, or the attestation of an
-        upload.
-        """
+        """What goes on chain: the answer to a contract's request, or an upload's attestation."""
         return decision_report(
             deployment,
             self.analysis,

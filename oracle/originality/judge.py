@@ -1,7 +1,4 @@
-"""The one judge: search the indexes, verify what they return, decide by the rules.
-
-It writes nothing.
-"""
+"""The one judge: search the indexes, verify candidates, decide by the rules. It writes nothing."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -90,8 +87,7 @@ class Judge:
     """Judges works of every media type for every caller.
 
     Args:
-        pairs_off: pairs "query>reference" of media types that are never matched, such as
-            "image>video".
+        pairs_off: pairs "query>reference" of media types that are never matched: "image>video".
         min_share_bps: a match that covers less of a work than this accuses its creator of nothing.
         sound_ceiling_bps: the most that a video which shares only its sound redirects.
     """
@@ -200,8 +196,7 @@ class Judge:
         with self._db.transaction() as conn:
             known = works.get_works(conn, ids)
             licensed = permissions.licensed_works(conn, query.creator_id, ids)
-            # What people decided to be no copy is not accused again, however often the same bytes
-            # are posted.
+            # What people decided to be no copy is not accused again, however often it is posted.
             settled = appeals.settled_not_copies(conn, query.sha256, query.creator_id, ids)
             copies = images.copies_among(conn, ids)
         allowed = [

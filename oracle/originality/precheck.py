@@ -31,7 +31,7 @@ class Checker:
     ) -> Judgement:
         """What would be decided now if that creator posted the file.
 
-        Raises: UnknownMediaType, MediaTypeMismatch, MediaTypeNotSupported, InvalidCreator,
+        Raises: UnknownMediaType, MediaTypeMismatch, MediaTypeNotSupported, InvalidCreator, Busy,
             EmbeddingError, StorageError.
         """
         handle = parse_creator(creator)[0] if creator else None

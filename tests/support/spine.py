@@ -32,10 +32,7 @@ class Profile:
 
     @property
     def spine(self) -> list[str]:
-        """The files that pass an upload on.
-
-        A route is one though it awaits other threads, off their stacks.
-        """
+        """The files that pass an upload on. A route does, though it awaits other threads."""
         routes = {path for path in self.touched if path.startswith("oracle/api/routes/")}
         return sorted(self.on_the_way | routes)
 

@@ -1,6 +1,4 @@
-"""How many files pass an upload on, from the route to the storage, as a profile of a real one
-shows.
-"""
+"""How many files pass an upload on from the route to the storage, by a profile of a real one."""
 
 from starlette.testclient import TestClient
 from support.photos import edited, photo

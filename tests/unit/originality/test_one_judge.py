@@ -12,9 +12,7 @@ RULES = "oracle.rules.decision"
 
 
 def calls_of_the_rule(source: str) -> list[str]:
-    """The functions, by qualified name, that call `decide` of the rules, by whatever name it was
-    imported.
-    """
+    """The functions, by qualified name, that call `decide` of the rules, under any name."""
     tree = ast.parse(source)
     names, modules = set(), set()
     for node in ast.walk(tree):
