@@ -123,18 +123,9 @@ class Intake:
                 )
                 if first != analysis_id:
                     return first
-            work = _work_of(
-                upload,
-                work_id=work_id,
-                post_id=post_id_of(work_id),
-                creator_id=_creator_id(conn, upload),
-                media_type=facts.media_type,
-                mime=facts.mime,
-                size=facts.size,
-            )
-            self._queue_upload(
-                conn, upload, work, analysis_id, source, policies.current(conn, facts.media_type)
-            )
+            work = _work_of(upload, work_id, post_id_of(work_id), _creator_id(conn, upload), facts)
+            policy = policies.current(conn, facts.media_type)
+            self._queue_upload(conn, upload, work, analysis_id, source, policy)
         log.info(
             "upload.accepted", analysis_id=str(analysis_id), work_id=str(work_id), mime=facts.mime
         )
@@ -163,18 +154,10 @@ class Intake:
                 return
             if works.post_is_taken(conn, post_id, creator_id, upload.sha256):
                 raise PostIdTaken
-            work = _work_of(
-                upload,
-                work_id=work_id,
-                post_id=post_id,
-                creator_id=creator_id,
-                media_type=media_type,
-                mime=mime,
-                size=Size(),
-            )
-            self._queue_upload(
-                conn, upload, work, analysis_id, "upload", policies.at(conn, version, media_type)
-            )
+            facts = Inspected(media_type, mime, Size())
+            work = _work_of(upload, work_id, post_id, creator_id, facts)
+            policy = policies.at(conn, version, media_type)
+            self._queue_upload(conn, upload, work, analysis_id, "upload", policy)
         log.info("upload.introduced", analysis_id=str(analysis_id), work_id=str(work_id), mime=mime)
 
     def _queue_upload(
@@ -299,28 +282,21 @@ def _creator_id(conn: Connection, upload: Upload) -> int | None:
 
 
 def _work_of(
-    upload: Upload,
-    *,
-    work_id: UUID,
-    post_id: bytes,
-    creator_id: int | None,
-    media_type: str,
-    mime: str,
-    size: Size,
+    upload: Upload, work_id: UUID, post_id: bytes, creator_id: int | None, facts: Inspected
 ) -> NewWork:
     return NewWork(
         id=work_id,
         creator_id=creator_id,
         post_id=post_id,
-        media_type=media_type,
+        media_type=facts.media_type,
         sha256=upload.sha256,
-        mime=mime,
+        mime=facts.mime,
         size_bytes=upload.size_bytes,
-        width=size.width,
-        height=size.height,
+        width=facts.size.width,
+        height=facts.size.height,
         file_name=upload.file_name,
         blob_key=blob_key(upload.sha256),
-        duration_ms=size.duration_ms,
+        duration_ms=facts.size.duration_ms,
     )
 
 
