@@ -43,7 +43,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 wiring.make_fetcher(settings),
                 handlers,
                 metrics,
-                wiring.make_till(settings),
+                wiring.make_payout_asset(settings),
             )
 
         async def renew_models() -> None:

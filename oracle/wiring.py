@@ -25,12 +25,13 @@ from oracle.chain.core.fees import GWEI, FeeLimits
 from oracle.chain.core.ids import parse_account
 from oracle.chain.errors import WrongChain
 from oracle.chain.keys.accounts import LocalAccount, load_account
-from oracle.chain.keys.signer import LocalSigner, account_from_file
+from oracle.chain.keys.signer import LocalSigner, Signer, account_from_file
 from oracle.chain.node.node import ChainNode
 from oracle.chain.quorum.peers import QuorumSettings
 from oracle.chain.rpc.client import ChainClient
 from oracle.chain.rpc.endpoint import Endpoint
 from oracle.chain.rpc.new_heads import HeadWatcher
+from oracle.chain.sender.calls import CallSender
 from oracle.errors import ConfigurationError
 from oracle.fetch import Fetcher
 from oracle.jobs import Jobs
@@ -44,12 +45,12 @@ from oracle.originality.intake import Intake
 from oracle.originality.judge import Judge
 from oracle.originality.peer_uploads import UploadExchange
 from oracle.originality.recompute import Auditor
-from oracle.payouts.onchain import Till
+from oracle.payouts.onchain import PayoutAsset
 from oracle.settings import Settings
 from oracle.tasks import blob_owner
-from oracle.tasks.fraud import Court, Upkeep
+from oracle.tasks.fraud import Upkeep
 from oracle.tasks.likeness import Describer
-from oracle.tasks.scheduler import Payroll, Scheduler
+from oracle.tasks.scheduler import ChainPayouts, Scheduler
 from storage.blobs import BlobStore, BlobStoreUnavailable, open_blobs
 from storage.blobs.gcs import new_anonymous_client
 from storage.database import Database
@@ -312,43 +313,56 @@ def make_node(settings: Settings, db: Database) -> ChainNode:
     )
 
 
+@dataclass(frozen=True)
+class DisputeKeys:
+    """The two accounts that must not be the same: who freezes and who decides."""
+
+    officer: LocalSigner
+    arbiter: LocalSigner
+
+
 def make_scheduler(settings: Settings, db: Database) -> Scheduler:
     """What happens by itself. Raises: ConfigurationError, SigningFailed."""
     jobs = Jobs(db.dsn)
+    disputes, paymaster = make_dispute_keys(settings), make_paymaster(settings)
+    keys: dict[str, Signer] = {}
+    if disputes is not None:
+        keys |= {"fraud_officer": disputes.officer, "arbiter": disputes.arbiter}
+    if paymaster is not None:
+        keys["paymaster"] = paymaster
+    client = make_chain_client(settings) if keys else None
     upkeep = Upkeep(
-        db, court=make_court(settings), jobs=jobs, allow_private=settings.fetch.allow_private
+        db,
+        client=client if disputes else None,
+        jobs=jobs,
+        allow_private=settings.fetch.allow_private,
     )
     return Scheduler(
         db,
         upkeep,
-        payroll=make_payroll(settings),
         jobs=jobs,
         blobs=lambda: open_blobs(settings.blobs),
+        payouts=ChainPayouts(client, make_payout_asset(settings)) if client and paymaster else None,
+        sender=CallSender(db, client, keys) if client else None,
     )
 
 
-def make_payroll(settings: Settings) -> Payroll | None:
-    """Who pays creators on chain; None where no paymaster is set.
-
-    Raises: ConfigurationError, InvalidAddress.
-    """
+def make_paymaster(settings: Settings) -> LocalSigner | None:
+    """Who pays creators on chain; None where no key is set. Raises: SigningFailed."""
     if settings.chain.paymaster_key is None:
         return None
-    paymaster = LocalSigner(
-        bytes(load_account(settings.chain.paymaster_key.get_secret_value()).key)
-    )
-    return Payroll(make_chain_client(settings), paymaster, make_till(settings))
+    return LocalSigner(bytes(load_account(settings.chain.paymaster_key.get_secret_value()).key))
 
 
-def make_till(settings: Settings) -> Till:
+def make_payout_asset(settings: Settings) -> PayoutAsset:
     """What creators are paid with. Raises: ConfigurationError, InvalidAddress."""
     token = parse_account(settings.pay.token) if settings.pay.token else ETHER
     if token is None:
         raise ConfigurationError(f"ORACLE_PAY__TOKEN: {settings.pay.token!r} is no address.")
-    return Till(token, settings.pay.units_per_cent)
+    return PayoutAsset(token, settings.pay.units_per_cent)
 
 
-def make_court(settings: Settings) -> Court | None:
+def make_dispute_keys(settings: Settings) -> DisputeKeys | None:
     """The accounts that freeze and decide on chain; None where they are not set.
 
     Raises: ConfigurationError.
@@ -364,7 +378,7 @@ def make_court(settings: Settings) -> Court | None:
             "ORACLE_CHAIN__FRAUD_OFFICER_KEY and ORACLE_CHAIN__ARBITER_KEY are the same: who"
             " freezes cannot decide."
         )
-    return Court(make_chain_client(settings), *accounts)
+    return DisputeKeys(*accounts)
 
 
 def deploy_contracts(settings: Settings, people: People) -> Deployment:

@@ -12,7 +12,7 @@ from oracle.media.handler import MediaHandlers
 from oracle.originality.evidence import channel_state
 from oracle.originality.intake import Intake
 from oracle.originality.precheck import Checker
-from oracle.payouts.onchain import Till
+from oracle.payouts.onchain import PayoutAsset
 from oracle.settings import Settings
 from storage.blobs import BlobStore
 from storage.database import Database
@@ -30,7 +30,7 @@ class Services:
     fetcher: Fetcher
     handlers: MediaHandlers
     metrics: CollectorRegistry
-    till: Till
+    payout_asset: PayoutAsset
 
     @property
     def channels(self) -> Mapping[str, Mapping[str, Any]]:

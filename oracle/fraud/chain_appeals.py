@@ -4,7 +4,7 @@ from datetime import datetime
 
 import structlog
 
-from oracle.chain.contracts import payments
+from oracle.chain.contracts import payments as contracts
 from oracle.chain.contracts.payments import FreezeStatus
 from oracle.chain.rpc.client import ChainClient
 from oracle.errors import OracleError
@@ -27,9 +27,9 @@ def take_over(db: Database, client: ChainClient, now: datetime) -> int:
     filed = 0
     for alert in waiting:
         name = chain_alert_id(alert)
-        if payments.freeze_status(client, name) is not FreezeStatus.APPEALED:
+        if contracts.freeze_status(client, name) is not FreezeStatus.APPEALED:
             continue
-        contract, where = payments.GUARD
+        contract, where = contracts.GUARD
         kept = client.read_struct(contract, getattr(client.deployment, where), "freezeOf", name)
         statement = (
             "Appealed at the contract; the hash of the statement is"

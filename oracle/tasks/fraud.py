@@ -11,7 +11,6 @@ import structlog
 from oracle.appeals import verdict_notices
 from oracle.appeals import verdicts as verdict_appeals
 from oracle.chain.errors import ChainError
-from oracle.chain.keys.signer import Signer
 from oracle.chain.rpc.client import ChainClient
 from oracle.fraud import alerts, chain_actions, chain_appeals
 from oracle.fraud.passes import SPAN, full_hour, run_pass
@@ -32,17 +31,6 @@ REACH = SPAN - PASS_EVERY
 
 
 @dataclass(frozen=True)
-class Court:
-    """The contract's door, and the two accounts that must not be the same: who freezes and who
-    decides.
-    """
-
-    client: ChainClient
-    officer: Signer
-    arbiter: Signer
-
-
-@dataclass(frozen=True)
 class Tick:
     """What one round did."""
 
@@ -50,27 +38,24 @@ class Tick:
     ended: int
     notices_sent: int
     delivered: int
-    chain_calls: int
+    given_up: int  # calls that the contract will not take
     differences: int
 
 
 class Upkeep:
-    """Rounds of everything that is due.
-
-    Safe at any time; the calls to the contract from one process only.
-    """
+    """Rounds of everything that is due. Safe at any time."""
 
     def __init__(
         self,
         db: Database,
         *,
-        court: Court | None = None,
+        client: ChainClient | None = None,
         jobs: Jobs | None = None,
         allow_private: bool = False,
     ) -> None:
         self._db = db
         self._jobs = jobs
-        self._court = court
+        self._client = client
         self._allow_private = allow_private
         self._hour: datetime | None = None
         self._tried: set[datetime] = set()  # ends of passes of this hour
@@ -91,22 +76,14 @@ class Upkeep:
             "webhooks",
             lambda: webhooks.deliver_pending(self._db, allow_private=self._allow_private),
         )
-        calls = differences = 0
-        if (court := self._court) is not None:
-            calls = _apart(
-                "chain",
-                lambda: chain_actions.send_pending(
-                    self._db, court.client, officer=court.officer, arbiter=court.arbiter
-                ),
-            )
+        given_up = differences = 0
+        if (client := self._client) is not None:
+            given_up = _apart("chain", lambda: chain_actions.follow(self._db))
             if self._last_compared is None or now - self._last_compared >= PASS_EVERY:
-                _apart(
-                    "chain_appeals", lambda: chain_appeals.take_over(self._db, court.client, now)
-                )
+                _apart("chain_appeals", lambda: chain_appeals.take_over(self._db, client, now))
                 since = now - COMPARED_BACK
                 differences = _apart(
-                    "compare",
-                    lambda: len(chain_actions.reconcile(self._db, court.client, since=since)),
+                    "compare", lambda: len(chain_actions.reconcile(self._db, client, since=since))
                 )
                 self._last_compared = now
         return Tick(
@@ -114,7 +91,7 @@ class Upkeep:
             ended,
             notices_sent,
             delivered,
-            calls,
+            given_up,
             differences,
         )
 

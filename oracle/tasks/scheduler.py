@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from oracle.chain.errors import ChainError
-from oracle.chain.keys.signer import Signer
 from oracle.chain.rpc.client import ChainClient
+from oracle.chain.sender.calls import CallSender
 from oracle.jobs import Jobs
 from oracle.originality import reanalysis
-from oracle.payouts.onchain import Till, send_pay
+from oracle.payouts.onchain import PayoutAsset, advance_payouts
 from oracle.tasks import blob_sweep
 from oracle.tasks import creators as creator_tasks
 from oracle.tasks.fraud import Upkeep
@@ -26,7 +26,7 @@ from storage.search.sounds import merge
 
 log = structlog.get_logger()
 
-# One scheduler works on one database, and so one sender on its officers' keys; others stand by.
+# One scheduler works on one database, and so one sender on the keys it holds; others stand by.
 LOCK = 0x0C1E_2C
 EVERY_S = 5.0
 MAX_PAUSE_S = 60.0
@@ -37,12 +37,11 @@ SWEEP_EVERY, SWEEP_AGAIN_AFTER = timedelta(days=1), timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Payroll:
-    """Who pays creators on chain, and with what."""
+class ChainPayouts:
+    """Where creators are paid on chain, and with what."""
 
     client: ChainClient
-    paymaster: Signer
-    till: Till
+    asset: PayoutAsset
 
 
 class Scheduler:
@@ -56,14 +55,16 @@ class Scheduler:
         db: Database,
         upkeep: Upkeep,
         *,
-        payroll: Payroll | None = None,
+        payouts: ChainPayouts | None = None,
+        sender: CallSender | None = None,
         jobs: Jobs | None = None,
         blobs: Callable[[], BlobStore] | None = None,
         every_s: float = EVERY_S,
     ) -> None:
         self._db = db
         self._upkeep = upkeep
-        self._payroll = payroll
+        self._payouts = payouts
+        self._sender = sender
         self._jobs = jobs
         self._blobs = blobs
         self._sweep: blob_sweep.Sweep | None = None
@@ -99,11 +100,12 @@ class Scheduler:
         self._each("sound index", lambda: self._tend_sounds(now))
         if (jobs := self._jobs) is not None:
             self._each("re-analyses", lambda: reanalysis.queue_incomplete(self._db, jobs))
-        if (payroll := self._payroll) is not None:
+        if (payouts := self._payouts) is not None:
             self._each(
-                "pay",
-                lambda: send_pay(self._db, payroll.client, payroll.paymaster, payroll.till, now),
+                "payouts", lambda: advance_payouts(self._db, payouts.client, payouts.asset, now)
             )
+        if (sender := self._sender) is not None:
+            self._each("chain calls", sender.step)
         if (blobs := self._blobs) is not None:
             self._each("blobs", lambda: self._sweep_on(blobs, now))
         return True

@@ -36,6 +36,13 @@ class NodeStatus:
         """Whether the node stands still until an operator clears the latch."""
         return self.latched_at is not None
 
+    @property
+    def known_final(self) -> tuple[int, bytes] | None:
+        """Height and hash of the block that was final at the last round."""
+        if self.finalized_number is None or self.finalized_hash is None:
+            return None
+        return self.finalized_number, self.finalized_hash
+
 
 def get(conn: Connection) -> NodeStatus:
     with conn.cursor(row_factory=dict_row) as cursor:

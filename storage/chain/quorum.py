@@ -9,6 +9,8 @@ from typing import Any
 
 from psycopg.rows import class_row
 
+from storage.chain import calls
+from storage.chain.calls import Call
 from storage.database import Connection
 
 Body = Mapping[str, Any]
@@ -113,30 +115,26 @@ class Equivocation:
 
 
 def unreported(conn: Connection) -> Sequence[Equivocation]:
-    """Proofs that no transaction of ours carries, or whose transaction did not come through,
-    oldest first.
-    """
+    """Proofs that no call carries, oldest first."""
     with conn.cursor(row_factory=class_row(Equivocation)) as cursor:
         return cursor.execute(
-            "select e.request_id, e.signer, e.first, e.second from equivocations e left join"
-            " chain_transactions t on t.id = e.transaction_id where e.settled is null and (t.id is"
-            " null or t.status in ('reverted', 'void')) order by e.seen_at"
+            "select request_id, signer, first, second from equivocations where call_id is null"
+            " order by seen_at"
         ).fetchall()
 
 
-def attach_equivocation(conn: Connection, proof: Equivocation, transaction_id: int) -> None:
-    """Note the transaction that carries a proof."""
+def attach_equivocation(conn: Connection, proof: Equivocation, call_id: int) -> None:
+    """Note the call that carries a proof."""
     conn.execute(
-        "update equivocations set transaction_id = %s where request_id = %s and signer = %s",
-        (transaction_id, proof.request_id, proof.signer),
+        "update equivocations set call_id = %s where request_id = %s and signer = %s",
+        (call_id, proof.request_id, proof.signer),
     )
 
 
-def settle_equivocation(conn: Connection, proof: Equivocation, why: str) -> None:
-    """Note why a proof need not be sent any more."""
-    conn.execute(
-        "update equivocations set settled = %s where request_id = %s and signer = %s",
-        (why, proof.request_id, proof.signer),
+def refused_proofs(conn: Connection) -> Sequence[Call]:
+    """Calls with a proof that the contract refused."""
+    return calls.select(
+        conn, "status = 'reverted' and id in (select call_id from equivocations) order by id", ()
     )
 
 

@@ -6,9 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import psycopg
 from psycopg.rows import dict_row
 
 from storage.database import Connection
+from storage.errors import StorageError
+
+
+class NonceTaken(StorageError):
+    """Another process has signed with this key at the same time; the next round takes the next
+    nonce.
+    """
+
+    code = "nonce_taken"
 
 
 @dataclass(frozen=True)
@@ -65,14 +75,15 @@ def insert(
     call_data: bytes,
     gas: int,
 ) -> int:
-    """Take a nonce. Returns the row's id; the nonce is unique, so a second broadcaster fails
-    here.
-    """
-    row = conn.execute(
-        "insert into chain_transactions (chain_id, sender, nonce, to_address, call_data, gas)"
-        " values (%s, %s, %s, %s, %s, %s) returning id",
-        (chain_id, sender, nonce, to_address, call_data, gas),
-    ).fetchone()
+    """Take a nonce. Returns the row's id. Raises: NonceTaken."""
+    try:
+        row = conn.execute(
+            "insert into chain_transactions (chain_id, sender, nonce, to_address, call_data, gas)"
+            " values (%s, %s, %s, %s, %s, %s) returning id",
+            (chain_id, sender, nonce, to_address, call_data, gas),
+        ).fetchone()
+    except psycopg.errors.UniqueViolation as exc:
+        raise NonceTaken from exc
     assert row is not None
     return int(row[0])
 
@@ -117,14 +128,14 @@ def in_flight(conn: Connection, chain_id: int, sender: bytes) -> Sequence[Stored
 
 
 def settled_in_blocks(
-    conn: Connection, chain_id: int, sender: bytes, *, limit: int = 100
+    conn: Connection, chain_id: int, *, limit: int = 100
 ) -> Sequence[StoredTransaction]:
-    """Settled transactions with a block, latest first."""
+    """Settled transactions of every account with a block, latest first."""
     return _load(
         conn,
-        f"chain_id = %s and sender = %s and not ({OPEN}) and block_number is not null"
-        " order by block_number desc, nonce desc limit %s",
-        (chain_id, sender, limit),
+        f"chain_id = %s and not ({OPEN}) and block_number is not null order by block_number desc,"
+        " nonce desc limit %s",
+        (chain_id, limit),
     )
 
 

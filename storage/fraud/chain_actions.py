@@ -1,20 +1,26 @@
-"""What the contract has to be told about freezes; written in the transaction that decides, sent
-afterwards.
+"""What the contract has to be told about freezes, each with the call that does it; written with
+the decision.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from psycopg.rows import class_row
 
 from storage.database import Connection
 
+# By these errors the contract says that it is there already, or that it will never take it. Where
+# any other error ended a call there was nothing to hold any more.
+DONE = frozenset({"AlertUsed"})
+REFUSED = frozenset({"AccuserCannotDecide", "AlreadyFrozen", "StatementUsed", "MissingStatement"})
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class ChainAction:
-    """One call to make. Ids and hashes 32 bytes, a creator's `subject_id` the 20 bytes of the
-    account.
+    """One step of an alert and its call.
+
+    `chain_alert_id` is 32 bytes and names the freeze on chain.
     """
 
     id: int
@@ -22,19 +28,33 @@ class ChainAction:
     round: int
     kind: str  # freeze, uphold or release
     chain_alert_id: bytes
-    subject: str
-    subject_id: bytes
-    document_hash: bytes
     until: datetime | None
-    status: str
+    call_id: int
+    call_status: str
+    call_data: bytes
     tries: int
     error_code: str | None
     error_detail: str | None
 
+    @property
+    def status(self) -> str:
+        """pending, done (in a block), skipped (nothing to do on chain) or refused (the contract
+        will never take it).
+        """
+        if self.call_status in ("included", "final"):
+            return "done"
+        if self.call_status != "cancelled":
+            return "pending"
+        if self.error_code in DONE or (
+            self.kind != "freeze" and self.error_code == "FreezeNotOpen"
+        ):
+            return "done"
+        return "refused" if self.error_code in REFUSED else "skipped"
+
 
 COLUMNS = (
-    "id, alert_id, round, kind, chain_alert_id, subject, subject_id, document_hash, until, status,"
-    " tries, error_code, error_detail"
+    "a.id, a.alert_id, a.round, a.kind, a.chain_alert_id, a.until, a.call_id, c.status as"
+    " call_status, c.call_data, c.tries, c.error_code, c.error_detail"
 )
 
 
@@ -45,95 +65,43 @@ def add(
     round_: int,
     kind: str,
     chain_alert_id: bytes,
-    subject: str,
-    subject_id: bytes,
-    document_hash: bytes,
-    until: datetime | None = None,
+    until: datetime | None,
+    call_id: int,
 ) -> None:
-    """Queue a call; the same one a second time changes nothing."""
+    """Note which call carries a step out; the same one a second time changes nothing."""
     conn.execute(
-        "insert into fraud_chain_actions (alert_id, round, kind, chain_alert_id, subject,"
-        " subject_id, document_hash, until) values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict do"
-        " nothing",
-        (alert_id, round_, kind, chain_alert_id, subject, subject_id, document_hash, until),
+        "insert into fraud_chain_actions (alert_id, round, kind, chain_alert_id, until, call_id)"
+        " values (%s, %s, %s, %s, %s, %s) on conflict (call_id) do nothing",
+        (alert_id, round_, kind, chain_alert_id, until, call_id),
     )
 
 
-def ready(conn: Connection, limit: int = 100) -> list[ChainAction]:
-    """Calls to make now, oldest first; of one alert only the first that is not made yet."""
-    return _select(
-        conn,
-        "status = 'pending' and next_try_at <= now() and not exists (select 1 from"
-        " fraud_chain_actions earlier where earlier.chain_alert_id ="
-        " fraud_chain_actions.chain_alert_id and earlier.status = 'pending' and earlier.id <"
-        " fraud_chain_actions.id) order by id limit %s",
-        (limit,),
-    )
+def of_freeze(conn: Connection, chain_alert_id: bytes) -> list[ChainAction]:
+    """The steps of one freeze on chain, oldest first."""
+    return _select(conn, "a.chain_alert_id = %s", (chain_alert_id,))
 
 
-def supersede(conn: Connection, chain_alert_id: bytes) -> None:
-    """Drop the calls of a freeze that were not made yet: money that is free again need not be
-    frozen first.
-    """
-    conn.execute(
-        "update fraud_chain_actions set status = 'skipped', error_code = 'superseded',"
-        " error_detail = 'The hold ended before the call was made.', done_at = now()"
-        " where chain_alert_id = %s and status = 'pending'",
-        (chain_alert_id,),
-    )
-
-
-def settle(
-    conn: Connection,
-    action_id: int,
-    status: str,
-    code: str | None = None,
-    detail: str | None = None,
-) -> None:
-    """End a call: done, skipped (nothing to do on chain) or refused (the contract will never
-    take it).
-    """
-    conn.execute(
-        "update fraud_chain_actions set status = %s, error_code = %s, error_detail = %s, done_at ="
-        " now(), tries = tries + 1 where id = %s and status = 'pending'",
-        (status, code, detail, action_id),
-    )
-
-
-def postpone(conn: Connection, action_id: int, code: str, detail: str, delay: timedelta) -> None:
-    """Try a call again later, with the reason shown."""
-    conn.execute(
-        "update fraud_chain_actions set tries = tries + 1, next_try_at = now() + %s, error_code ="
-        " %s, error_detail = %s where id = %s and status = 'pending'",
-        (delay, code, detail, action_id),
-    )
-
-
-def repeat(conn: Connection, action_id: int) -> None:
-    """Make a call again that was made, but is not on the chain (any more)."""
-    conn.execute(
-        "update fraud_chain_actions set status = 'pending', next_try_at = now(), done_at = null"
-        " where id = %s",
-        (action_id,),
-    )
+def list_refused(conn: Connection) -> list[ChainAction]:
+    """Steps whose calls the contract has just refused."""
+    return _select(conn, "c.status = 'reverted'", ())
 
 
 def of_alert(conn: Connection, alert_id: UUID) -> list[ChainAction]:
-    """The calls of one alert, oldest first."""
-    return _select(conn, "alert_id = %s order by id", (alert_id,))
+    """The steps of one alert, oldest first."""
+    return _select(conn, "a.alert_id = %s", (alert_id,))
 
 
 def of_recent_alerts(conn: Connection, since: datetime) -> list[ChainAction]:
-    """The calls of alerts that changed since then, oldest first."""
+    """The steps of alerts that changed since then, oldest first."""
     return _select(
-        conn,
-        "alert_id in (select id from fraud_alerts where updated_at >= %s) order by id",
-        (since,),
+        conn, "a.alert_id in (select id from fraud_alerts where updated_at >= %s)", (since,)
     )
 
 
 def _select(conn: Connection, where: str, params: tuple[object, ...]) -> list[ChainAction]:
     with conn.cursor(row_factory=class_row(ChainAction)) as cursor:
         return cursor.execute(
-            f"select {COLUMNS} from fraud_chain_actions where {where}", params
+            f"select {COLUMNS} from fraud_chain_actions a join chain_calls c on c.id = a.call_id"
+            f" where {where} order by a.id",
+            params,
         ).fetchall()

@@ -1,15 +1,18 @@
-"""Which pay of the ledger has reached the contract, and whether both divided it alike."""
+"""Pay of the ledger on its way to the contract: which of it may go, and whether both divided it
+alike.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from storage.chain import calls
 from storage.database import Connection
 
-PAYING_LOCK = 0x0_BA9C  # one sender at a time: two would pay the gas of a refusal
 FIRST_PAUSE, MAX_PAUSE = timedelta(seconds=30), timedelta(hours=1)
 # The redirect by which the contested part of a payment `t` was paid out since, as `s`.
 SETTLED = (
@@ -17,32 +20,36 @@ SETTLED = (
     " ledger_transactions where post_id = t.post_id and kind = 'contest_settled' and id > t.id and"
     " (t.facts->>'contested')::boolean order by id limit 1) s on true"
 )
-UNSENT = "status in ('due', 'refused', 'held')"
-RAISED_TO = "case t.kind when 'correction' then t.facts->>'grade' end"
+_PAYMENT = (
+    "t.id as transaction_id, q.call_id, t.post_id, t.week, case t.kind when 'correction' then"
+    " t.facts->>'grade' end as raised_to, (t.facts->>case t.kind when 'pay' then 'base_minor' else"
+    " 'missing_minor' end)::bigint as base_minor, case t.kind when 'pay' then t.facts->>'grade'"
+    " else 'C' end as grade, (t.facts->>'to_original_minor')::bigint as to_original_minor,"
+    " (t.facts->>'to_poster_minor')::bigint as to_poster_minor"
+)
+_TODAY = (
+    "s.redirect_bps as settled_redirect_bps, p.verdict, p.redirect_bps, c.account as"
+    " creditor_account"
+)
+_JOINS = (
+    " from ledger_payouts q join chain_calls k on k.id = q.call_id join ledger_transactions t on"
+    " t.id = q.transaction_id join post_terms p on p.post_id = t.post_id left join creators c on"
+    f" c.id = p.creditor_id {SETTLED} "
+)
 
 
-@dataclass(frozen=True)
-class Standing:
-    """What the ledger hold of a post today.
-
-    `creditor_account` is 20 bytes, None without a redirect.
-    """
-
-    verdict: str
-    redirect_bps: int
-    creditor_account: bytes | None
-
-
-@dataclass(frozen=True)
-class PayToSend:
-    """A payment of the ledger that the contract has not made yet, in cents.
+@dataclass(frozen=True, kw_only=True)
+class Payout:
+    """A payment of the ledger, in cents, and what the ledger holds of its post today.
 
     A correction (`raised_to` is the better grade) is what was missing of a bonus: `base_minor` is
     all of it, and its `grade` adds nothing. `settled_redirect_bps` is the redirect by which its
-    contested part was paid out, None where none was.
+    contested part was paid out, None where none was. `creditor_account` is 20 bytes, None without a
+    redirect.
     """
 
     transaction_id: int
+    call_id: int
     post_id: bytes
     week: date
     raised_to: str | None
@@ -51,59 +58,62 @@ class PayToSend:
     to_original_minor: int
     to_poster_minor: int
     settled_redirect_bps: int | None
-    today: Standing
-    signed: "Signed | None" = None
+    verdict: str
+    redirect_bps: int
+    creditor_account: bytes | None
 
 
-@dataclass(frozen=True)
-class Signed:
-    """The last transaction that was signed for a payment: by whom (20 bytes), and when.
-
-    It may be under way still.
-    """
-
-    by: bytes
-    nonce: int
-    at: datetime
-
-
-@dataclass(frozen=True)
-class SentPay:
-    """A payment that a block holds which may still go."""
-
-    transaction_id: int
-    post_id: bytes
-    week: date
-    raised_to: str | None
-
-
-def try_lock(conn: Connection) -> bool:
-    """Become the one sender until the transaction ends; False if another process is."""
-    row = conn.execute("select pg_try_advisory_xact_lock(%s)", (PAYING_LOCK,)).fetchone()
-    return bool(row and row[0])
-
-
-def list_unsent(conn: Connection, now: datetime, limit: int) -> list[PayToSend]:
-    """Payments to try now, the longest waiting first.
+def list_undecided(conn: Connection, now: datetime, limit: int) -> list[Payout]:
+    """Payments that may be let go to the contract, or are and were not sent yet; the longest
+    waiting first.
 
     Weeks without any money and posts in dispute are left out.
     """
-    rows = conn.execute(
-        f"select t.id, t.post_id, t.week, {RAISED_TO}, (t.facts->>case t.kind when 'pay' then"
-        " 'base_minor' else 'missing_minor' end)::bigint, case t.kind when 'pay' then"
-        " t.facts->>'grade' else 'C' end, (t.facts->>'to_original_minor')::bigint,"
-        " (t.facts->>'to_poster_minor')::bigint, s.redirect_bps, p.verdict, p.redirect_bps,"
-        " c.account, q.signed_by, q.signed_nonce, q.signed_at from ledger_chain_payments q join"
-        " ledger_transactions t on t.id = q.transaction_id join post_terms p on p.post_id ="
-        f" t.post_id and not p.disputed left join creators c on c.id = p.creditor_id {SETTLED}"
-        f" where q.{UNSENT} and q.next_try_at <= %s order by q.next_try_at, q.transaction_id limit"
-        " %s",
+    return select(
+        conn,
+        "k.status in ('draft', 'reverted', 'wanted') and not p.disputed and q.found_at is null"
+        " and q.withheld_by is null and q.next_try_at <= %s order by q.next_try_at, t.id limit %s",
         (now, limit),
+    )
+
+
+def list_refused(conn: Connection) -> list[tuple[Payout, str]]:
+    """Payments that the contract has just refused, and by which error."""
+    found = select(
+        conn, "k.status = 'reverted' and q.error is null and q.found_at is null order by t.id", ()
+    )
+    reasons: dict[int, str] = dict(
+        conn.execute(
+            "select id, error_code from chain_calls where id = any(%s)",
+            ([pay.call_id for pay in found],),
+        ).fetchall()
+    )
+    return [(pay, reasons[pay.call_id]) for pay in found]
+
+
+def list_undivided(conn: Connection, limit: int) -> list[tuple[Payout, bytes]]:
+    """Payments in a block of which it is not known how the contract divided them, and their
+    transactions' hashes.
+    """
+    rows = conn.execute(
+        "select q.transaction_id, x.mined_hash from ledger_payouts q join chain_calls k on k.id ="
+        " q.call_id join chain_transactions x on x.id = k.transaction_id where k.status in"
+        " ('included', 'final') and q.divided_in is distinct from x.mined_hash order by"
+        " q.transaction_id limit %s",
+        (limit,),
     ).fetchall()
-    return [
-        PayToSend(*(*row[:9], Standing(*row[9:12]), Signed(*row[12:]) if row[12] else None))
-        for row in rows
-    ]
+    hashes = {number: bytes(tx_hash) for number, tx_hash in rows}
+    found = select(conn, "t.id = any(%s) order by t.id", (list(hashes),))
+    return [(pay, hashes[pay.transaction_id]) for pay in found]
+
+
+def hold_disputed(conn: Connection) -> None:
+    """Take back what was let go and not sent yet where the post has come into dispute."""
+    rows = conn.execute(
+        f"select q.call_id {_JOINS} where k.status = 'wanted' and p.disputed order by q.call_id"
+    ).fetchall()
+    for (call_id,) in rows:
+        calls.draft(conn, call_id)
 
 
 def stuck_minor(conn: Connection, creator_id: int) -> int:
@@ -124,124 +134,92 @@ def stuck_minor(conn: Connection, creator_id: int) -> int:
     return int(row[0])
 
 
-def list_sent(conn: Connection, final_block: int, limit: int) -> list[SentPay]:
-    """Payments that are final, or gone, if everything up to `final_block` is final; the first
-    sent first.
-    """
-    rows = conn.execute(
-        f"select t.id, t.post_id, t.week, {RAISED_TO} from ledger_chain_payments"
-        " join ledger_transactions t on t.id = transaction_id"
-        " where status = 'sent' and sent_block <= %s order by sent_block, t.id limit %s",
-        (final_block, limit),
-    ).fetchall()
-    return [SentPay(row[0], bytes(row[1]), *row[2:]) for row in rows]
-
-
-def keep_signed(conn: Connection, transaction_id: int, signed: Signed) -> bool:
-    """A transaction is about to be sent: from now on nobody may pay it another way. Commit it
-    before the sending.
-
-    Returns: False where it must not be sent, as it was withheld meanwhile.
-    """
-    done = conn.execute(
-        # A nonce may come twice or go back, where the chain forgot a transaction; the highest is
-        # the last to be spent.
-        "update ledger_chain_payments set status = 'due', error = null, updated_at = %(at)s,"
-        " signed_at = %(at)s, signed_nonce = greatest(%(nonce)s, case when signed_by = %(by)s then"
-        f" signed_nonce end), signed_by = %(by)s where transaction_id = %(id)s and {UNSENT}",
-        {"id": transaction_id, "by": signed.by, "nonce": signed.nonce, "at": signed.at},
-    )
-    return done.rowcount == 1
-
-
-def keep_waiting(conn: Connection, transaction_id: int, now: datetime) -> None:
-    """What was sent is under way still: look again in a while."""
-    conn.execute(
-        "update ledger_chain_payments set status = 'due', error = null, next_try_at = %s,"
-        f" updated_at = %s where transaction_id = %s and {UNSENT}",
-        (now + FIRST_PAUSE, now, transaction_id),
-    )
-
-
-def keep_sent(
-    conn: Connection,
-    transaction_id: int,
-    parts: tuple[int, int] | None,
-    agrees: bool | None,
-    *,
-    block: int,
-    now: datetime,
-) -> None:
-    """A block up to `block` holds the payment: its parts (original's, poster's), None where an
-    earlier run sent it.
-
-    Also one that was withheld meanwhile; never one that was settled, which is not changed.
-    """
-    to_original, to_poster = parts or (None, None)
-    conn.execute(
-        "update ledger_chain_payments set status = 'sent', to_original = %s, to_poster = %s,"
-        " agrees = %s, sent_block = %s, error = null, tries = tries + 1, updated_at = %s,"
-        " withheld_by = null, withheld_note = null, withheld_to_original = null,"
-        " withheld_to_poster = null, confirmed_at = null where transaction_id = %s and status <>"
-        " 'settled'",
-        (to_original, to_poster, agrees, block, now, transaction_id),
-    )
-
-
-def keep_moved(conn: Connection, transaction_id: int, block: int) -> None:
-    """Another block, one up to `block`, holds the payment now."""
-    conn.execute(
-        "update ledger_chain_payments set sent_block = %s where transaction_id = %s",
-        (block, transaction_id),
-    )
-
-
-def keep_paid(conn: Connection, transaction_id: int, now: datetime) -> None:
-    """A final block holds the payment."""
-    conn.execute(
-        "update ledger_chain_payments set status = 'paid', updated_at = %s where transaction_id ="
-        " %s",
-        (now, transaction_id),
-    )
-
-
-def keep_lost(conn: Connection, transaction_id: int, now: datetime) -> None:
-    """The block that held the payment is gone, and it with the block: it is sent again, without
-    waiting for it.
-    """
-    conn.execute(
-        "update ledger_chain_payments set status = 'due', to_original = null, to_poster = null,"
-        " agrees = null, sent_block = null, next_try_at = %(now)s, updated_at = %(now)s, signed_at"
-        " = signed_at - interval '1 day' where transaction_id = %(id)s",
-        {"now": now, "id": transaction_id},
-    )
+def let_go(conn: Connection, pay: Payout, call_data: bytes, now: datetime) -> bool:
+    """Let the call of a payment be made. False where it was blocked meanwhile."""
+    gone = calls.want(conn, pay.call_id, call_data)
+    if gone:
+        conn.execute(
+            "update ledger_payouts set error = null, updated_at = %s where transaction_id = %s",
+            (now, pay.transaction_id),
+        )
+    return gone
 
 
 def keep_unpaid(
     conn: Connection,
-    transaction_id: int,
-    status: str,
+    pay: Payout,
     error: str,
     now: datetime,
     chain_says: Mapping[str, Any] | None = None,
 ) -> None:
-    """Not paid: `refused` by the contract, or `held` before it was sent. It is tried again, ever
-    less often.
+    """Not paid, for this reason: it is looked at again, ever less often.
 
     Args: chain_says: how the contract judges the post, for people to see why.
     """
     conn.execute(
-        "update ledger_chain_payments set status = %(status)s, error = %(error)s, tries = tries +"
-        " 1, chain_says = %(says)s, updated_at = %(now)s, next_try_at = %(now)s +"
-        " least(%(longest)s, %(first)s * 2 ^ least(tries, 20)) where transaction_id = %(id)s and"
-        f" {UNSENT}",
+        "update ledger_payouts set error = %(error)s, tries = tries + 1, chain_says = %(says)s,"
+        " updated_at = %(now)s, next_try_at = %(now)s + least(%(longest)s, %(first)s * 2 ^"
+        " least(tries, 20)) where transaction_id = %(id)s",
         {
-            "status": status,
             "error": error,
             "now": now,
-            "id": transaction_id,
+            "id": pay.transaction_id,
             "first": FIRST_PAUSE,
             "longest": MAX_PAUSE,
             "says": None if chain_says is None else Jsonb(dict(chain_says)),
         },
     )
+
+
+def hold(
+    conn: Connection, pay: Payout, error: str, now: datetime, chain_says: Mapping[str, Any]
+) -> None:
+    """The contract would not pay it as the ledger does: its call is a draft (again)."""
+    conn.execute(
+        "update chain_calls set status = 'draft' where id = %s and status = 'reverted'",
+        (pay.call_id,),
+    )
+    calls.draft(conn, pay.call_id)
+    keep_unpaid(conn, pay, error, now, chain_says)
+
+
+def keep_later(conn: Connection, pay: Payout, now: datetime) -> None:
+    """Nothing is known yet: look again in a while."""
+    conn.execute(
+        "update ledger_payouts set next_try_at = %s where transaction_id = %s",
+        (now + FIRST_PAUSE, pay.transaction_id),
+    )
+
+
+def keep_found(conn: Connection, pay: Payout, now: datetime) -> None:
+    """The contract has paid it in a final block, without our call."""
+    conn.execute(
+        "update ledger_payouts set found_at = %(now)s, updated_at = %(now)s where transaction_id ="
+        " %(id)s and settled_by is null",
+        {"now": now, "id": pay.transaction_id},
+    )
+
+
+def keep_division(
+    conn: Connection,
+    pay: Payout,
+    tx_hash: bytes,
+    parts: tuple[int, int],
+    now: datetime,
+    *,
+    agrees: bool,
+) -> None:
+    """How the contract divided it: the original's part and the poster's, in the token's units."""
+    conn.execute(
+        "update ledger_payouts set divided_in = %s, to_original = %s, to_poster = %s, agrees = %s,"
+        " updated_at = %s where transaction_id = %s",
+        (tx_hash, *parts, agrees, now, pay.transaction_id),
+    )
+
+
+def select(conn: Connection, where: str, params: tuple[object, ...]) -> list[Payout]:
+    """Payments by a condition; only other modules of this package call it."""
+    with conn.cursor(row_factory=class_row(Payout)) as cursor:
+        return cursor.execute(
+            f"select {_PAYMENT}, {_TODAY} {_JOINS} where {where}", params
+        ).fetchall()

@@ -29,7 +29,7 @@ def show_creator(
 ) -> str:
     with services.db.transaction() as conn:
         page = _open(conn, caller, creator)
-        view = _creator_view(conn, page, services.till)
+        view = _creator_view(conn, page, services.payout_asset)
         posts = _post_page(conn, page, cursor, PAGE)
     return templates.get_template("creator.html").render(
         view=view,

@@ -18,7 +18,7 @@ from oracle.api.schemas import creators as schemas
 from oracle.api.schemas.creators import CreatorView, PostDetail, PostPage, PostView
 from oracle.api.services import Services, ServicesDep
 from oracle.engagement.events import PostId
-from oracle.payouts.onchain import Till
+from oracle.payouts.onchain import PayoutAsset
 from oracle.payouts.statement import statement_csv
 from storage.database import Connection
 from storage.engagement import grades as engagement_grades
@@ -52,7 +52,7 @@ class Page:
 @router.get("/api/creators/{creator}", summary="Money and posts of a creator")
 def get_creator(services: ServicesDep, caller: Reader, creator: str) -> CreatorView:
     with services.db.transaction() as conn:
-        return _creator_view(conn, _open(conn, caller, creator), services.till)
+        return _creator_view(conn, _open(conn, caller, creator), services.payout_asset)
 
 
 @router.get(
@@ -113,7 +113,7 @@ def _open(conn: Connection, caller: Caller, creator: str) -> Page:
     return Page(number, handle, datetime.now(UTC))
 
 
-def _creator_view(conn: Connection, page: Page, till: Till) -> CreatorView:
+def _creator_view(conn: Connection, page: Page, asset: PayoutAsset) -> CreatorView:
     since = ledger.week_of(page.now) - timedelta(weeks=WEEKS_SHOWN - 1)
     unpaid = ledger_posts.list_unpaid(conn, page.creator_id, page.now)
     reach = ledger_posts.reach(conn, page.creator_id)
@@ -130,10 +130,10 @@ def _creator_view(conn: Connection, page: Page, till: Till) -> CreatorView:
             schemas.freeze_view(found)
             for found in ledger_freezes.of_creator(conn, page.creator_id, page.now)
         ],
-        fetched=ledger_withdrawals.fetched(conn, page.creator_id, till.token)
-        // till.units_per_cent,
+        fetched=ledger_withdrawals.fetched(conn, page.creator_id, asset.token)
+        // asset.units_per_cent,
         withdrawals=[
-            schemas.withdrawal_view(found, till)
+            schemas.withdrawal_view(found, asset)
             for found in ledger_withdrawals.of_creator(conn, page.creator_id, WITHDRAWALS_SHOWN)
         ],
         stuck_on_chain=ledger_chain.stuck_minor(conn, page.creator_id),

@@ -1,12 +1,10 @@
-"""Pay that is stuck between the ledger and the contract: the operator sees why, and may pay it
-another way.
+"""Failed payouts: pay that does not reach the contract. The operator sees why, and may settle it
+off chain.
 
-In this order, or it may be paid twice: withhold it from the contract, wait until the scheduler
-confirms that nothing can reach the contract any more, pay, note how.
+In this order, or it may be paid twice: block it, wait until it is confirmed that nothing can
+reach the contract any more, pay, note how.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
@@ -14,20 +12,18 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from oracle.api.access import Admin
-from oracle.api.services import Services, ServicesDep
-from oracle.errors import Busy, Conflict
+from oracle.api.services import ServicesDep
+from oracle.errors import Conflict
 from oracle.payouts.onchain import owed
-from storage.database import Connection
-from storage.ledger import onchain as ledger_chain
-from storage.ledger import stuck as ledger_stuck
-from storage.ledger.stuck import StuckPay
+from storage.ledger import failed_payouts
+from storage.ledger.failed_payouts import FailedPayout
 
 MAX_SHOWN = 200
 Note = Annotated[str, Field(min_length=10, max_length=2000)]
 router = APIRouter(tags=["payments"])
 
 
-class StuckView(BaseModel):
+class FailedPayoutView(BaseModel):
     """A payment that is booked and not on chain."""
 
     transaction: int
@@ -37,7 +33,8 @@ class StuckView(BaseModel):
     week: date
     status: str = Field(
         description="refused: by the contract; held: not sent, since it judges the post otherwise;"
-        " withheld: not sent any more, to be paid another way once it is confirmed."
+        " due: sent long ago, and no block has taken it; withheld: not sent any more,"
+        " to be paid another way once it is confirmed."
     )
     error: str | None
     tries: int
@@ -82,9 +79,11 @@ class Settlement(BaseModel):
     "/api/stuck_payments",
     summary="Pay that the contract refused or judges otherwise, the oldest first",
 )
-def list_stuck(services: ServicesDep, _: Admin) -> list[StuckView]:
+def list_stuck(services: ServicesDep, _: Admin) -> list[FailedPayoutView]:
     with services.db.transaction() as conn:
-        return [_view(pay) for pay in ledger_stuck.list_stuck(conn, MAX_SHOWN)]
+        return [
+            _view(pay) for pay in failed_payouts.list_failed(conn, datetime.now(UTC), MAX_SHOWN)
+        ]
 
 
 @router.post(
@@ -94,8 +93,8 @@ def list_stuck(services: ServicesDep, _: Admin) -> list[StuckView]:
 def withhold(
     services: ServicesDep, caller: Admin, transaction: int, body: Withholding
 ) -> dict[str, int | str]:
-    with _alone(services) as conn:
-        pay = ledger_stuck.get_stuck(conn, transaction)
+    with services.db.transaction() as conn:
+        pay = failed_payouts.get_failed(conn, transaction, datetime.now(UTC))
         to_original, to_poster = _amounts(pay)
         if (
             pay.disputed
@@ -108,9 +107,9 @@ def withhold(
                 f" {to_poster} cents to the poster and {to_original} to the original. Look at the"
                 " list again."
             )
-        ledger_stuck.withhold(
+        failed_payouts.block(
             conn,
-            transaction,
+            pay,
             to_original=to_original,
             to_poster=to_poster,
             by=caller.name,
@@ -127,8 +126,8 @@ def withhold(
 def settle(
     services: ServicesDep, caller: Admin, transaction: int, body: Settlement
 ) -> dict[str, int | str]:
-    with _alone(services) as conn:
-        ledger_stuck.settle(
+    with services.db.transaction() as conn:
+        failed_payouts.settle(
             conn, transaction, by=caller.name, note=body.note, now=datetime.now(UTC)
         )
     return {"transaction": transaction, "status": "settled", "by": caller.name}
@@ -139,32 +138,23 @@ def settle(
     summary="Send a withheld payment to the contract after all",
 )
 def resume(services: ServicesDep, caller: Admin, transaction: int) -> dict[str, int | str]:
-    with _alone(services) as conn:
-        ledger_stuck.resume(conn, transaction, datetime.now(UTC))
+    with services.db.transaction() as conn:
+        failed_payouts.resume(conn, transaction, datetime.now(UTC))
     return {"transaction": transaction, "status": "due", "by": caller.name}
 
 
-@contextmanager
-def _alone(services: Services) -> Iterator[Connection]:
-    """A transaction in which the scheduler sends nothing. Raises: Busy while it does."""
-    with services.db.transaction() as conn:
-        if not ledger_chain.try_lock(conn):
-            raise Busy("Payments are being sent at this moment; try again.")
-        yield conn
-
-
-def _amounts(pay: StuckPay) -> tuple[int, int]:
-    """Cents for the original's creator and the poster: as withheld, where it was, and as the
-    ledger say by now else.
+def _amounts(pay: FailedPayout) -> tuple[int, int]:
+    """Cents for the original's creator and the poster: as withheld, or as the ledger says by
+    now.
     """
     if pay.withheld_to_original is not None and pay.withheld_to_poster is not None:
         return pay.withheld_to_original, pay.withheld_to_poster
     return owed(pay)
 
 
-def _view(pay: StuckPay) -> StuckView:
+def _view(pay: FailedPayout) -> FailedPayoutView:
     to_original, to_poster = _amounts(pay)
-    return StuckView(
+    return FailedPayoutView(
         transaction=pay.transaction_id,
         kind=pay.kind,
         creator=pay.creator,
@@ -189,7 +179,7 @@ def _view(pay: StuckPay) -> StuckView:
     )
 
 
-def _advice(pay: StuckPay) -> str:
+def _advice(pay: FailedPayout) -> str:
     """What gets it moving.
 
     The contract's own ways come first: they leave nothing to anybody's word.
@@ -198,6 +188,11 @@ def _advice(pay: StuckPay) -> str:
         return _advice_withheld(pay)
     if pay.status == "refused":
         return "The contract refused it for the reason named; it is tried again by itself."
+    if pay.status == "due":
+        return (
+            "It was sent and no block has taken it yet: see to the paymaster's funds and the"
+            " cap of its fee."
+        )
     says = pay.chain_says or {}
     if says.get("outcome") == "needs_review":
         return (
@@ -219,12 +214,12 @@ def _advice(pay: StuckPay) -> str:
     )
 
 
-def _advice_withheld(pay: StuckPay) -> str:
+def _advice_withheld(pay: FailedPayout) -> str:
     if pay.confirmed_at is None:
         return (
-            "Do not pay yet: what was sent to the contract before may still be mined. The scheduler"
-            " looks in each round, and is sure once the paymaster's later payments are in final"
-            " blocks."
+            "Do not pay yet: what was sent to the contract before may still be mined. Its place is"
+            " being taken by a transaction that does nothing; it is sure once that is in a final"
+            " block."
         )
     if pay.disputed or owed(pay) != _amounts(pay):
         return (

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from oracle.payouts.onchain import Till
+from oracle.payouts.onchain import PayoutAsset
 from oracle.payouts.statement import CURRENCY, SIGNALS, VERDICTS, expected_pay, explain
 from storage.engagement.grades import StoredGrade, StoredPolicy
 from storage.ledger.freezes import Freeze
@@ -222,12 +222,12 @@ def totals_view(totals: CreatorTotals) -> TotalsView:
     return TotalsView(**vars(totals), held=totals.contested + totals.frozen)
 
 
-def withdrawal_view(found: Withdrawal, till: Till) -> WithdrawalView:
+def withdrawal_view(found: Withdrawal, asset: PayoutAsset) -> WithdrawalView:
     """A withdrawal as the API shows it."""
     return WithdrawalView(
         at=found.block_time,
         amount=str(int(found.amount)),
-        cents=int(found.amount) // till.units_per_cent if found.token == till.token else None,
+        cents=int(found.amount) // asset.units_per_cent if found.token == asset.token else None,
         token="0x" + found.token.hex(),
         to="0x" + found.recipient.hex(),
         tx_hash="0x" + found.tx_hash.hex(),

@@ -3,7 +3,6 @@ back.
 """
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from oracle.chain.core.abis import contract
@@ -24,12 +23,10 @@ def transact(
     *,
     value_wei: int = 0,
     timeout_s: float = 60.0,
-    before_sending: Callable[[int], None] | None = None,
 ) -> Receipt:
-    """Send one transaction and wait until it is mined; not for the node, whose transactions are
-    many at once.
+    """Send one transaction and wait until it is mined; not for the oracle's own keys, whose
+    transactions are followed.
 
-    Args: before_sending: is told the nonce; nothing is sent where it raises.
     Raises: ContractReverted (before or after sending), ChainTimeout, ChainError.
     """
     gas = client.estimate_gas(to, data, sender=account.address, value_wei=value_wei)
@@ -43,8 +40,6 @@ def transact(
         value_wei=value_wei,
     )
     signed = unsigned.sign(account)
-    if before_sending is not None:
-        before_sending(unsigned.nonce)
     client.send(signed.raw)
     deadline = time.monotonic() + timeout_s
     while (receipt := client.find_receipt(signed.tx_hash)) is None:

@@ -1,12 +1,11 @@
-"""Money and justice on chain, one small function for each thing people do. Amounts in the token's
-smallest unit.
+"""Payments and disputes on chain, one small function for each thing people do.
 
-Every function that sends returns only when the transaction is mined. Raises: ContractReverted with
-the contract's own error, ChainTimeout, ChainError. Hashes are 32 bytes, accounts 20; the zero
-account as a token is ether.
+What the oracle's own officers do is a `ContractCall`, for the sender to make. What people do is
+sent with their key, and returns only when the transaction is mined. Raises: ContractReverted with
+the contract's own error, ChainTimeout, ChainError. Amounts are in the token's smallest unit, hashes
+32 bytes, accounts 20; the zero account as a token is ether.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -77,6 +76,14 @@ class DisputeView:
     reviewed: Outcome  # what the second look said; NONE until it is here
 
 
+@dataclass(frozen=True, slots=True)
+class ContractCall:
+    """A call as it is sent: the contract by its name in the deployment, selector and arguments."""
+
+    contract: str
+    data: bytes
+
+
 # Payments and withdrawals
 
 
@@ -94,28 +101,16 @@ def tip(
         amount,
         value_wei=_value(token, amount),
     )
-    return _split(client, receipt)
+    return read_split(client, receipt)
 
 
 def credit_bonus(
-    client: ChainClient,
-    paymaster: Signer,
-    post_id: bytes,
-    period: bytes,
-    base_pay: int,
-    grade: int,
-    *,
-    token: bytes = ETHER,
-    before_sending: Callable[[int], None] | None = None,
-) -> Split:
-    """Pay a post base pay and the bonus of its grade (1 is A), once for each period, out of the
-    vault.
-
-    Args: before_sending: is told the nonce of the transaction; nothing is sent where it raises.
+    post_id: bytes, period: bytes, base_pay: int, grade: int, *, token: bytes = ETHER
+) -> ContractCall:
+    """The paymaster pays a post base pay and the bonus of its grade (1 is A), once for each
+    period, from the vault.
     """
-    args = (post_id, period, hexed(token), base_pay, grade)
-    receipt = _send(client, paymaster, VAULT, "creditBonus", *args, before_sending=before_sending)
-    return _split(client, receipt)
+    return _call(VAULT, "creditBonus", post_id, period, hexed(token), base_pay, grade)
 
 
 def fund_vault(client: ChainClient, account: Signer, amount: int, *, token: bytes = ETHER) -> None:
@@ -259,27 +254,19 @@ def read_dispute(client: ChainClient, dispute_id: int) -> DisputeView:
 
 
 def freeze_account(
-    client: ChainClient,
-    officer: Signer,
-    account: bytes,
-    alert_id: bytes,
-    statement_hash: bytes,
-    until: int,
-) -> None:
-    """Freeze an account's withdrawals until a Unix time at most 30 days ahead."""
-    _send(client, officer, GUARD, "freezeAccount", hexed(account), alert_id, statement_hash, until)
+    account: bytes, alert_id: bytes, statement_hash: bytes, until: int
+) -> ContractCall:
+    """The fraud officer freezes an account's withdrawals until a Unix time at most 30 days
+    ahead.
+    """
+    return _call(GUARD, "freezeAccount", hexed(account), alert_id, statement_hash, until)
 
 
-def freeze_post(
-    client: ChainClient,
-    officer: Signer,
-    post_id: bytes,
-    alert_id: bytes,
-    statement_hash: bytes,
-    until: int,
-) -> None:
-    """Freeze what a post earns its owner from now on, until a Unix time at most 30 days ahead."""
-    _send(client, officer, GUARD, "freezePost", post_id, alert_id, statement_hash, until)
+def freeze_post(post_id: bytes, alert_id: bytes, statement_hash: bytes, until: int) -> ContractCall:
+    """The fraud officer freezes what a post earns from now on, until a Unix time at most 30 days
+    ahead.
+    """
+    return _call(GUARD, "freezePost", post_id, alert_id, statement_hash, until)
 
 
 def appeal_freeze(
@@ -290,23 +277,40 @@ def appeal_freeze(
 
 
 def resolve_freeze(
-    client: ChainClient,
-    arbiter: Signer,
-    alert_id: bytes,
-    *,
-    upheld: bool,
-    reason_hash: bytes,
-    until: int = 0,
-) -> None:
-    """Decide an alert, as somebody other than the officer; `until` is the end date of an upheld
-    one.
-    """
-    _send(client, arbiter, GUARD, "resolve", alert_id, upheld, until, reason_hash)
+    alert_id: bytes, *, upheld: bool, reason_hash: bytes, until: int = 0
+) -> ContractCall:
+    """The arbiter decides an alert; `until` is the end date of an upheld one."""
+    return _call(GUARD, "resolve", alert_id, upheld, until, reason_hash)
 
 
 def freeze_status(client: ChainClient, alert_id: bytes) -> FreezeStatus:
     """Where an alert stands now."""
     return FreezeStatus(_read(client, GUARD, "statusOf", alert_id))
+
+
+def make(
+    client: ChainClient, account: Signer, call: ContractCall, *, value_wei: int = 0
+) -> Receipt:
+    """Make a call with a key that is at hand, and wait until it is mined; not for the oracle's
+    own keys.
+    """
+    return transact(
+        client, account, _address(client, call.contract), call.data, value_wei=value_wei
+    )
+
+
+def read_split(client: ChainClient, receipt: Receipt) -> Split:
+    """How the contract divided a payment to a post.
+
+    Raises: EndpointInconsistent if the receipt holds none.
+    """
+    args = _event(client, receipt, SPLITTER, "RevenueSplit")
+    return Split(args["toOriginal"], args["toPoster"], args["contested"], args["frozen"])
+
+
+def _call(target: tuple[str, str], function: str, *args: object) -> ContractCall:
+    name, where = target
+    return ContractCall(where, contract(name).call_data(function, *args))
 
 
 def _send(
@@ -316,12 +320,12 @@ def _send(
     function: str,
     *args: object,
     value_wei: int = 0,
-    before_sending: Callable[[int], None] | None = None,
 ) -> Receipt:
-    name, where = target
-    to = address_bytes(getattr(client.deployment, where))
-    data = contract(name).call_data(function, *args)
-    return transact(client, account, to, data, value_wei=value_wei, before_sending=before_sending)
+    return make(client, account, _call(target, function, *args), value_wei=value_wei)
+
+
+def _address(client: ChainClient, where: str) -> bytes:
+    return address_bytes(client.deployment.addresses()[where])
 
 
 def _read(client: ChainClient, target: tuple[str, str], function: str, *args: object) -> Any:
@@ -340,11 +344,6 @@ def _event(
     raise EndpointInconsistent(
         f"The receipt holds no {event} of {name}, though the transaction succeeded."
     )
-
-
-def _split(client: ChainClient, receipt: Receipt) -> Split:
-    args = _event(client, receipt, SPLITTER, "RevenueSplit")
-    return Split(args["toOriginal"], args["toPoster"], args["contested"], args["frozen"])
 
 
 def _value(token: bytes, amount: int) -> int:

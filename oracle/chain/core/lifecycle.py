@@ -14,6 +14,7 @@ class Step(Enum):
     WAIT = "wait"
     SEND = "send"  # the stored bytes, again if need be
     BUMP_FEE = "bump_fee"  # sign the same call at a higher fee, store, send
+    CANCEL = "cancel"  # sign one that does nothing in its place, store, send
     INCLUDE = "include"  # note the block it is in
     REOPEN = "reopen"  # its block is gone
     FINALIZE = "finalize"
@@ -28,13 +29,21 @@ class Refusal(Enum):
     OTHER = "other"  # funds, say: a higher fee would not help
 
 
+class Wish(Enum):
+    """Whether what a transaction carries is wanted still."""
+
+    SEND = "send"
+    HOLD = "hold"  # not as the chain is now: a reorg has taken what it answers
+    DROP = "drop"  # given up
+
+
 @dataclass(frozen=True, slots=True)
 class PendingTx:
     """What we know of a transaction: times of the newest attempt, and the block we believe it is
     in.
 
     `refusal` is what the endpoint said to the last sending of the newest attempt; None where it
-    took it.
+    took it. `open_since` is when the transaction was stored, or last lost its block.
     """
 
     nonce: int
@@ -42,6 +51,8 @@ class PendingTx:
     last_sent_at: datetime | None
     included_in: bytes | None = None  # block hash
     refusal: Refusal | None = None
+    wish: Wish = Wish.SEND
+    open_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,8 @@ def next_step(tx: PendingTx, seen: ChainView, timeouts: RetryTimeouts) -> Step:
     if seen.account_nonce > tx.nonce:
         # spent at the head: a receipt that lags, or another transaction that may vanish
         return Step.WAIT
+    if tx.wish is not Wish.SEND:
+        return _unwanted(tx, seen.now, timeouts)
     if tx.first_sent_at is None or tx.last_sent_at is None:
         return Step.SEND
     if seen.now - tx.last_sent_at < timeouts.resend_after:
@@ -101,6 +114,15 @@ def next_step(tx: PendingTx, seen: ChainView, timeouts: RetryTimeouts) -> Step:
     if seen.now - tx.first_sent_at >= timeouts.bump_after and seen.account_nonce == tx.nonce:
         return Step.BUMP_FEE
     return Step.WAIT if seen.in_pool else Step.SEND
+
+
+def _unwanted(tx: PendingTx, now: datetime, timeouts: RetryTimeouts) -> Step:
+    """Its nonce holds up the later ones.
+
+    What was signed may have been sent: only the nonce itself ends it.
+    """
+    held = tx.open_since is None or now - tx.open_since < timeouts.bump_after
+    return Step.WAIT if tx.wish is Wish.HOLD and held else Step.CANCEL
 
 
 def _with_receipt(tx: PendingTx, receipt: ReceiptSeen, finalized_block: int) -> Step:

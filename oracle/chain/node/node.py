@@ -26,6 +26,7 @@ from oracle.chain.quorum.uploads import UploadSharing
 from oracle.chain.rpc.client import ChainClient
 from oracle.chain.rpc.new_heads import HeadWatcher
 from oracle.chain.sender.broadcast import Broadcaster
+from oracle.chain.sender.calls import CallCargo, CallSubmitter
 from oracle.chain.sender.confirmer import Confirmer
 from oracle.chain.sender.resolver import Resolver
 from oracle.chain.sender.signing import ReportSigner
@@ -92,16 +93,19 @@ class ChainNode:
                 there).
         """
         start_block = client.deployment.block_number
-        broadcaster = Broadcaster(db, client, transmitter or signer, failpoint)
-        resolver = Resolver(
+        self._resolver = Resolver(
             db, client, start_block=start_block, outvoted_is_fine=quorum is not None
         )
+        broadcaster = Broadcaster(
+            db, client, transmitter or signer, [self._resolver, CallCargo()], failpoint
+        )
         self._quorum = (
-            QuorumSigner(db, client, signer, resolver, quorum, uploads, failpoint=failpoint)
+            QuorumSigner(db, client, signer, self._resolver, quorum, uploads, failpoint=failpoint)
             if quorum
             else None
         )
-        self._proofs = EquivocationReporter(db, client, broadcaster, failpoint) if quorum else None
+        self._equivocations = EquivocationReporter(db) if quorum else None
+        self._calls = CallSubmitter(db, client, broadcaster, ["oracle"], failpoint=failpoint)
         self._heads = heads
         self._db = db
         self._client = client
@@ -114,14 +118,9 @@ class ChainNode:
         self._checked_at = float("-inf")
         self._policies = PolicySync(db, client)
         self._reader = Reader(db, client, on_request, start_block=start_block, failpoint=failpoint)
-        self._resync = Resync(db, client, self._sender, start_block=start_block)
+        self._resync = Resync(db, client, start_block=start_block)
         self._confirmer = Confirmer(
-            db,
-            client,
-            broadcaster,
-            resolver,
-            timeouts=timeouts or RetryTimeouts(),
-            failpoint=failpoint,
+            db, client, broadcaster, timeouts=timeouts or RetryTimeouts(), failpoint=failpoint
         )
         self._receipts = ReceiptWriter(db, client, signer)
         self._withdrawals = WithdrawalReader(db, client, start_block=start_block)
@@ -130,7 +129,7 @@ class ChainNode:
             client,
             self._quorum or ReportSigner(db, client, signer, failpoint=failpoint),
             broadcaster,
-            resolver,
+            self._resolver,
             confirmations=confirmations,
             max_in_flight=max_in_flight,
             batches=batches,
@@ -186,7 +185,7 @@ class ChainNode:
             status = node_status.get(conn)
         if status.latched:
             return False
-        head, finalized = self._client.look(known_final_of(status))
+        head, finalized = self._client.look(status.known_final)
         self._start()
         try:
             if status.resync:
@@ -200,10 +199,12 @@ class ChainNode:
                 node_status.latch(conn, str(exc))
             log.critical("node.latched", reason=str(exc))
             raise
+        self._resolver.follow_foreign(finalized)
         self._confirmer.watch(finalized)
         self._submitter.submit(head)
-        if self._proofs is not None:
-            self._proofs.report()
+        if self._equivocations is not None:
+            self._equivocations.report()
+        self._calls.submit()
         self._note(head, finalized, cursor)
         self._receipts.issue()
         self._follow_withdrawals(finalized)
@@ -328,13 +329,6 @@ class ChainNode:
         except StorageError:
             pass  # the database is what is away
         return min(max(pause_s * 2, 0.1), MAX_PAUSE_S)
-
-
-def known_final_of(status: node_status.NodeStatus) -> tuple[int, bytes] | None:
-    """Height and hash of the block that was final at the last round."""
-    if status.finalized_number is None or status.finalized_hash is None:
-        return None
-    return status.finalized_number, status.finalized_hash
 
 
 def clear_latch(db: Database) -> bool:

@@ -8,7 +8,7 @@ import structlog
 
 from oracle.chain.core.wire import Header
 from oracle.chain.rpc.client import ChainClient
-from storage.chain import node_status, outbox, receipts, requests, transactions
+from storage.chain import calls, node_status, outbox, receipts, requests, transactions
 from storage.chain.requests import Block
 from storage.database import Database
 from storage.ledger import withdrawals as ledger_withdrawals
@@ -21,12 +21,9 @@ class Resync:
     stands.
     """
 
-    def __init__(
-        self, db: Database, client: ChainClient, sender: bytes, *, start_block: int
-    ) -> None:
+    def __init__(self, db: Database, client: ChainClient, *, start_block: int) -> None:
         self._db = db
         self._client = client
-        self._sender = sender
         self._start_block = start_block
 
     def run(self, head: Header) -> None:
@@ -54,13 +51,14 @@ class Resync:
         reopened = 0
         while True:
             with self._db.transaction() as conn:
-                page = transactions.settled_in_blocks(conn, self._client.chain_id, self._sender)
+                page = transactions.settled_in_blocks(conn, self._client.chain_id)
             for tx in page:
                 if tx.block_number is None or self._stands(tx.block_number, tx.block_hash):
                     return reopened
                 with self._db.transaction() as conn:
                     transactions.reopen(conn, tx.id)
                     outbox.mark_sent(conn, tx.id, tx.attempts[-1].tx_hash)
+                    calls.mark_sent(conn, tx.id)
                 reopened += 1
             if not page:
                 return reopened

@@ -1,17 +1,21 @@
 """Signed bytes: stored first, then sent, and sent again as they are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
 from oracle.chain.core import lifecycle
+from oracle.chain.core.lifecycle import Wish
+from oracle.chain.core.reverts import Revert
 from oracle.chain.core.transaction import Fee, SignedTransaction, Transaction
+from oracle.chain.core.wire import Receipt
 from oracle.chain.errors import ChainUnavailable, RpcRefused
 from oracle.chain.keys.signer import Signer
 from oracle.chain.rpc.client import ChainClient
-from storage.chain import outbox, transactions
-from storage.chain.transactions import Attempt
+from storage.chain import transactions
+from storage.chain.transactions import Attempt, StoredTransaction
 from storage.database import Connection, Database
 
 log = structlog.get_logger(__name__)
@@ -19,6 +23,44 @@ log = structlog.get_logger(__name__)
 # What nodes say when they have the very same transaction already; the words differ by client.
 KNOWN_ALREADY = ("already known", "already imported", "known transaction", "alreadyknown")
 TRANSFER_GAS = 21_000
+
+
+class Cargo(Protocol):
+    """Something that transactions carry, told of each step in the database transaction that records
+    it.
+
+    Every kind of cargo is asked and told about every transaction, and keeps to its own.
+    """
+
+    def wish(self, conn: Connection, tx: StoredTransaction, /) -> Wish:
+        """Whether it is wanted still; SEND where the transaction carries none of it."""
+        ...
+
+    def sent(
+        self, conn: Connection, transaction_id: int, tx_hash: bytes, refusal: RpcRefused | None, /
+    ) -> None:
+        """The bytes went out, or the endpoint refused them."""
+        ...
+
+    def included(self, conn: Connection, tx: StoredTransaction, receipt: Receipt, /) -> None:
+        """A block holds the transaction."""
+        ...
+
+    def reopened(self, conn: Connection, tx: StoredTransaction, /) -> None:
+        """No block holds it any more."""
+        ...
+
+    def settled(
+        self, conn: Connection, tx: StoredTransaction, receipt: Receipt, reason: Revert | None, /
+    ) -> None:
+        """Its block is final; `reason` says why it reverted, where it did and the chain still
+        tells.
+        """
+        ...
+
+    def voided(self, conn: Connection, tx: StoredTransaction, /) -> None:
+        """Its nonce is spent for good on something else."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +80,14 @@ class Broadcaster:
         db: Database,
         client: ChainClient,
         sender: Signer,
+        cargo: Sequence[Cargo],
         failpoint: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`failpoint` is called by name at every place a crash could fall between two effects."""
         self._db = db
         self._client = client
         self._sender = sender
+        self.cargo = cargo
         self._failpoint = failpoint
 
     @property
@@ -81,7 +125,7 @@ class Broadcaster:
     def store(self, conn: Connection, prepared: PreparedTransaction) -> int:
         """Take the nonce and store the signed bytes. Returns the transaction's id.
 
-        Raises: psycopg's UniqueViolation if another broadcaster has taken the nonce.
+        Raises: NonceTaken if another process has taken the nonce.
         """
         transaction_id = transactions.insert(
             conn,
@@ -110,22 +154,21 @@ class Broadcaster:
         )
 
     def send_latest(self, transaction_id: int) -> None:
-        """Send the newest attempt.
+        """Send the newest attempt. A refusal or a timeout is noted; what it means is read from the
+        chain later.
 
-        A refusal or a timeout is noted; what it means is read from the chain later.
+        Raises: ChainUnavailable, DatabaseUnavailable.
         """
         with self._db.transaction() as conn:
             attempt = transactions.latest_attempt(conn, transaction_id)
         self._failpoint("before_send")
         error = self._send(attempt)
         self._failpoint("after_send")
+        refusal = error if isinstance(error, RpcRefused) else None
         with self._db.transaction() as conn:
-            refused = error.reason if isinstance(error, RpcRefused) else None
-            transactions.sent(conn, attempt.tx_hash, refused)
-            if isinstance(error, RpcRefused):
-                outbox.note_error(conn, transaction_id, error.code, error.reason)
-            else:
-                outbox.mark_sent(conn, transaction_id, attempt.tx_hash)
+            transactions.sent(conn, attempt.tx_hash, refusal.reason if refusal else None)
+            for cargo in self.cargo:
+                cargo.sent(conn, transaction_id, attempt.tx_hash, refusal)
         bound = log.bind(
             tx_hash=attempt.tx_hash.hex(), transaction=transaction_id, cancelling=attempt.cancelling
         )

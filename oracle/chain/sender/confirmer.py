@@ -9,15 +9,14 @@ import structlog
 
 from oracle.chain.core import lifecycle
 from oracle.chain.core.fees import replacement
-from oracle.chain.core.lifecycle import ChainView, PendingTx, ReceiptSeen, RetryTimeouts, Step
-from oracle.chain.core.reverts import ContractReverted, Revert, decode_revert
+from oracle.chain.core.lifecycle import ChainView, PendingTx, ReceiptSeen, RetryTimeouts, Step, Wish
+from oracle.chain.core.reverts import ContractReverted, Revert
 from oracle.chain.core.transaction import Fee
 from oracle.chain.core.wire import Header, Receipt
 from oracle.chain.errors import EndpointInconsistent, FeeCapReached, RpcRefused
-from oracle.chain.rpc.client import FULFILLED, SKIPPED, ChainClient
+from oracle.chain.rpc.client import ChainClient
 from oracle.chain.sender.broadcast import Broadcaster
-from oracle.chain.sender.resolver import SOON, Resolver
-from storage.chain import outbox, requests, transactions
+from storage.chain import transactions
 from storage.chain.transactions import StoredTransaction
 from storage.database import Database
 
@@ -25,14 +24,13 @@ log = structlog.get_logger(__name__)
 
 
 class Confirmer:
-    """Takes the next step of every transaction in flight."""
+    """Takes the next step of every transaction of one account, whatever it carries."""
 
     def __init__(
         self,
         db: Database,
         client: ChainClient,
         broadcaster: Broadcaster,
-        resolver: Resolver,
         *,
         timeouts: RetryTimeouts,
         failpoint: Callable[[str], None] = lambda _: None,
@@ -40,7 +38,7 @@ class Confirmer:
         self._db = db
         self._client = client
         self._broadcaster = broadcaster
-        self._resolver = resolver
+        self._cargo = broadcaster.cargo
         self._timeouts = timeouts
         self._failpoint = failpoint
 
@@ -50,7 +48,6 @@ class Confirmer:
             in_flight = transactions.in_flight(
                 conn, self._client.chain_id, self._broadcaster.address
             )
-        self._watch_foreign(finalized)
         # The nonce is asked before the receipts: one that is spent then has its receipt by now.
         account_nonce = self._client.account_nonce(self._broadcaster.address)
         self._repair_gaps(account_nonce)
@@ -63,7 +60,9 @@ class Confirmer:
             if receipt is None and account_nonce > tx.nonce and final_nonce is None:
                 final_nonce = self._final_nonce(finalized)
             self._step(
-                tx, receipt, self._sighting(tx, receipt, account_nonce, final_nonce or 0, finalized)
+                tx,
+                receipt,
+                self._chain_view(tx, receipt, account_nonce, final_nonce or 0, finalized),
             )
 
     def _receipts(self, in_flight: Sequence[StoredTransaction]) -> dict[int, Receipt]:
@@ -82,7 +81,7 @@ class Confirmer:
         except RpcRefused:
             return 0  # that block's state is pruned; a later finalized block will tell
 
-    def _sighting(
+    def _chain_view(
         self,
         tx: StoredTransaction,
         receipt: Receipt | None,
@@ -105,13 +104,21 @@ class Confirmer:
         newest = tx.attempts[-1]
         refusal = lifecycle.refusal_of(newest.last_error) if newest.last_error else None
         pending = PendingTx(
-            tx.nonce, newest.first_sent_at, newest.last_sent_at, tx.block_hash, refusal
+            tx.nonce,
+            newest.first_sent_at,
+            newest.last_sent_at,
+            tx.block_hash,
+            refusal,
+            self._wish(tx),
+            tx.updated_at,
         )
         step = lifecycle.next_step(pending, seen, self._timeouts)
-        if step in (Step.SEND, Step.BUMP_FEE):
-            self._send(tx, seen, bump=step is Step.BUMP_FEE)
+        if step is Step.SEND:
+            self._broadcaster.send_latest(tx.id)
         elif step is Step.REOPEN:
             self._reopen(tx)
+        elif step in (Step.BUMP_FEE, Step.CANCEL):
+            self._replace(tx, cancelling=newest.cancelling or step is Step.CANCEL)
         elif step is Step.VOID:
             self._void(tx)
         elif receipt is not None and step is Step.INCLUDE:
@@ -119,37 +126,25 @@ class Confirmer:
         elif receipt is not None and step in (Step.FINALIZE, Step.FAIL):
             self._settle(tx, receipt)
 
-    def _send(self, tx: StoredTransaction, seen: ChainView, *, bump: bool) -> None:
-        if self._answers_what_is_asked(tx):
-            if bump:
-                self._replace(tx, cancelling=tx.attempts[-1].cancelling)
-            else:
-                self._broadcaster.send_latest(tx.id)
-        elif seen.now - tx.updated_at >= self._timeouts.bump_after:
-            # The request is gone from the chain. Its answer would revert, but its nonce holds up
-            # the later ones: spend it on nothing.
-            self._replace(tx, cancelling=True)
+    def _wish(self, tx: StoredTransaction) -> Wish:
+        """What its cargo wants; a cancelling transaction carries none, and is sent until its
+        nonce is spent.
+        """
+        if tx.attempts[-1].cancelling:
+            return Wish.SEND
+        with self._db.transaction() as conn:
+            wishes = {cargo.wish(conn, tx) for cargo in self._cargo}
+        return next((wish for wish in (Wish.DROP, Wish.HOLD) if wish in wishes), Wish.SEND)
 
     def _reopen(self, tx: StoredTransaction) -> None:
         with self._db.transaction() as conn:
             transactions.reopen(conn, tx.id)
-            outbox.mark_sent(conn, tx.id, tx.attempts[-1].tx_hash)
+            for cargo in self._cargo:
+                cargo.reopened(conn, tx)
         log.warning("tx.reorged_out", transaction=tx.id, nonce=tx.nonce, block=tx.block_number)
         self._failpoint("reopened")
-        if self._answers_what_is_asked(tx):
+        if self._wish(tx) is Wish.SEND:
             self._broadcaster.send_latest(tx.id)
-
-    def _answers_what_is_asked(self, tx: StoredTransaction) -> bool:
-        """Whether every request that this transaction answers is on the chain now; cancelling
-        ones answer none.
-        """
-        if tx.attempts[-1].cancelling:
-            return True
-        with self._db.transaction() as conn:
-            rows = outbox.of_transaction(conn, tx.id)
-            return all(
-                row.kind == "attest" or requests.is_answerable(conn, row.request_id) for row in rows
-            )
 
     def _replace(self, tx: StoredTransaction, *, cancelling: bool) -> None:
         newest = tx.attempts[-1]
@@ -158,7 +153,8 @@ class Confirmer:
             fee = replacement(Fee(newest.max_fee_wei, newest.tip_wei), now, self._client.fee_limits)
         except FeeCapReached as exc:
             log.warning("fee.capped", transaction=tx.id, nonce=tx.nonce, error=str(exc))
-            self._broadcaster.send_latest(tx.id)
+            if cancelling is newest.cancelling:  # never what is to be cancelled
+                self._broadcaster.send_latest(tx.id)
             return
         if cancelling:
             prepared = self._broadcaster.prepare_cancelling(tx.nonce, fee)
@@ -187,14 +183,12 @@ class Confirmer:
                 block_number=receipt.block_number,
                 block_hash=receipt.block_hash,
             )
-            outbox.mark_included(
-                conn,
-                self._fulfilled(receipt),
-                transaction_id=tx.id,
-                tx_hash=receipt.tx_hash,
-                block_number=receipt.block_number,
-                block_hash=receipt.block_hash,
-            )
+            for cargo in self._cargo:
+                if not _is_cancelling(tx, receipt):
+                    cargo.included(conn, tx, receipt)
+                # another attempt was in a block before, with all it carried
+                elif tx.block_hash is not None:
+                    cargo.reopened(conn, tx)
         log.info(
             "tx.included",
             transaction=tx.id,
@@ -206,43 +200,21 @@ class Confirmer:
         self._failpoint("included")
 
     def _settle(self, tx: StoredTransaction, receipt: Receipt) -> None:
-        """Done: the block is final. Decisions the contract did not take go their own ways."""
+        """Done: the block is final."""
         self._require_canonical(receipt)
-        done = set(self._fulfilled(receipt))
+        reason = None if receipt.succeeded else self._replayed(tx, receipt)
+        # In one transaction, so that a crash loses nothing of what it carried.
         with self._db.transaction() as conn:
-            rows = outbox.of_transaction(conn, tx.id)
-        left = [row for row in rows if row.request_id not in done]
-        reasons = self._reasons(tx, receipt) if left else {}
-        with self._db.transaction() as conn:
-            outbox.mark_final(conn, [row.id for row in rows if row.request_id in done])
+            for cargo in self._cargo:
+                cargo.settled(conn, tx, receipt, reason)
             transactions.settle(conn, tx.id, "final" if receipt.succeeded else "reverted")
-            # Back to the queue in the same transaction, so that a crash loses none of them. Before
-            # the next transaction the contract is asked again, and its answer decides what becomes
-            # of each.
-            for row in left:
-                reason = reasons.get(row.request_id)
-                code, detail = (
-                    (reason.name, reason.text)
-                    if reason
-                    else ("reverted", "The transaction reverted.")
-                )
-                outbox.postpone(conn, row.id, code, detail, lifecycle.backoff(row.tries))
-        for row in rows:
-            event = "attestation.final" if row.request_id in done else "attestation.not_taken"
-            log.info(event, analysis_id=str(row.analysis_id), block=receipt.block_number)
+        log.info("tx.final", transaction=tx.id, nonce=tx.nonce, succeeded=receipt.succeeded)
         self._failpoint("settled")
 
     def _void(self, tx: StoredTransaction) -> None:
         with self._db.transaction() as conn:
-            for row in outbox.of_transaction(conn, tx.id):
-                if row.status in ("pending", "sent"):
-                    outbox.postpone(
-                        conn,
-                        row.id,
-                        "nonce_spent",
-                        "Another transaction has spent the nonce.",
-                        SOON,
-                    )
+            for cargo in self._cargo:
+                cargo.voided(conn, tx)
             transactions.settle(conn, tx.id, "void")
         log.warning("tx.void", transaction=tx.id, nonce=tx.nonce)
         self._failpoint("voided")
@@ -260,24 +232,6 @@ class Confirmer:
             log.warning("nonce.gap_filled", nonce=nonce)
             self._broadcaster.send_latest(transaction_id)
 
-    def _watch_foreign(self, finalized: Header) -> None:
-        """Answers of ours that another transmitter brought to the chain are followed by their
-        block.
-        """
-        with self._db.transaction() as conn:
-            rows = outbox.included_by_others(conn)
-        for row in rows:
-            if row.block_number is None:
-                continue
-            header = self._client.find_header(row.block_number)
-            if header is None or header.hash != row.block_hash:
-                self._resolver.postpone(
-                    row, "reorged_out", "The block that held the answer is gone.", SOON
-                )
-            elif header.number <= finalized.number:
-                with self._db.transaction() as conn:
-                    outbox.mark_final(conn, [row.id])
-
     def _require_canonical(self, receipt: Receipt) -> None:
         said = self._client.endpoint.hashes_at(receipt.block_number)
         if any(found != receipt.block_hash for found in said.values()):
@@ -285,50 +239,35 @@ class Confirmer:
                 f"A receipt names another block {receipt.block_number} than the chain has."
             )
 
-    def _fulfilled(self, receipt: Receipt) -> list[bytes]:
-        topic = self._client.hub_abi.topic(FULFILLED)
-        return [
-            e.topics[1]
-            for e in receipt.logs
-            if e.address == self._client.hub and e.topics[0] == topic
-        ]
-
-    def _reasons(self, tx: StoredTransaction, receipt: Receipt) -> dict[bytes, Revert]:
-        """Why decisions were not taken, by request id, as far as the chain still tells."""
-        if not receipt.succeeded:
-            reason = self._replayed(tx, receipt)
-            with self._db.transaction() as conn:
-                return (
-                    {row.request_id: reason for row in outbox.of_transaction(conn, tx.id)}
-                    if reason
-                    else {}
-                )
-        topic = self._client.hub_abi.topic(SKIPPED)
-        found = {}
-        for entry in receipt.logs:
-            if entry.address == self._client.hub and entry.topics[0] == topic:
-                event = self._client.hub_abi.event(SKIPPED, entry.topics, entry.data)
-                found[event["requestId"]] = decode_revert(event["reason"])
-        return found
-
     def _replayed(self, tx: StoredTransaction, receipt: Receipt) -> Revert | None:
-        """The reason of a revert is not in the receipt: make the call again on the block before."""
-        try:
-            self._client.call_raw(
-                tx.to_address,
-                tx.call_data,
-                sender=self._broadcaster.address,
-                block=receipt.block_number - 1,
-            )
-        except ContractReverted as exc:
-            return exc.revert
-        except RpcRefused:
-            pass  # that block's state is pruned
+        """The reason of a revert is not in the receipt: make the call again before its block, and
+        after it.
+
+        After it tells what the block before does not: that another transaction of the same block
+        was the reason.
+        """
+        for block in (receipt.block_number - 1, receipt.block_number):
+            try:
+                self._client.call_raw(
+                    tx.to_address, tx.call_data, sender=self._broadcaster.address, block=block
+                )
+            except ContractReverted as exc:
+                return exc.revert
+            except RpcRefused:
+                continue  # that block's state is pruned
         return None
 
 
 def _seen(tx: StoredTransaction, receipt: Receipt) -> ReceiptSeen:
-    cancelling = next(
+    return ReceiptSeen(
+        receipt.block_number,
+        receipt.block_hash,
+        not receipt.succeeded,
+        cancelling=_is_cancelling(tx, receipt),
+    )
+
+
+def _is_cancelling(tx: StoredTransaction, receipt: Receipt) -> bool:
+    return next(
         (attempt.cancelling for attempt in tx.attempts if attempt.tx_hash == receipt.tx_hash), False
     )
-    return ReceiptSeen(receipt.block_number, receipt.block_hash, not receipt.succeeded, cancelling)

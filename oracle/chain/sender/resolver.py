@@ -1,5 +1,6 @@
-"""What becomes of a decision that the contract did not take: refused, renewed, tried again, or
-already there.
+"""Decisions as cargo of transactions, and what becomes of one that the contract did not take.
+
+It is refused, renewed, tried again, or found to be there already.
 """
 
 from datetime import timedelta
@@ -7,14 +8,15 @@ from datetime import timedelta
 import structlog
 
 from oracle.chain.contracts.verify import RequestStatus, read_request
-from oracle.chain.core.lifecycle import backoff
-from oracle.chain.core.reverts import Disposition, Revert
-from oracle.chain.core.wire import Log, hexed
+from oracle.chain.core.lifecycle import Wish, backoff
+from oracle.chain.core.reverts import Disposition, Revert, decode_revert
+from oracle.chain.core.wire import Header, Log, Receipt, hexed
 from oracle.chain.errors import RpcRefused
-from oracle.chain.rpc.client import FULFILLED, ChainClient
+from oracle.chain.rpc.client import FULFILLED, SKIPPED, ChainClient
 from storage.chain import outbox, requests
 from storage.chain.outbox import Attestation
-from storage.database import Database
+from storage.chain.transactions import StoredTransaction
+from storage.database import Connection, Database
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +25,9 @@ NOT_FOUND_YET = timedelta(seconds=10)
 
 
 class Resolver:
-    """Turns refusals into the decision's next state."""
+    """Keeps each decision's state in step with the transaction that carries it, and turns
+    refusals into the next.
+    """
 
     def __init__(
         self,
@@ -42,6 +46,103 @@ class Resolver:
         self._start_block = start_block
         self._search_blocks = search_blocks
         self._outvoted_is_fine = outvoted_is_fine
+
+    # As cargo (`Cargo`)
+
+    def wish(self, conn: Connection, tx: StoredTransaction) -> Wish:
+        """Held while a request that it answers is not on the chain: the answer would revert."""
+        rows = outbox.of_transaction(conn, tx.id)
+        answers = all(
+            row.kind == "attest" or requests.is_answerable(conn, row.request_id) for row in rows
+        )
+        return Wish.SEND if answers else Wish.HOLD
+
+    def sent(
+        self, conn: Connection, transaction_id: int, tx_hash: bytes, refusal: RpcRefused | None
+    ) -> None:
+        if refusal is None:
+            outbox.mark_sent(conn, transaction_id, tx_hash)
+        else:
+            outbox.note_error(conn, transaction_id, refusal.code, refusal.reason)
+
+    def included(self, conn: Connection, tx: StoredTransaction, receipt: Receipt) -> None:
+        outbox.mark_included(
+            conn,
+            self._fulfilled(receipt),
+            transaction_id=tx.id,
+            tx_hash=receipt.tx_hash,
+            block_number=receipt.block_number,
+            block_hash=receipt.block_hash,
+        )
+
+    def reopened(self, conn: Connection, tx: StoredTransaction) -> None:
+        outbox.mark_sent(conn, tx.id, tx.attempts[-1].tx_hash)
+
+    def settled(
+        self, conn: Connection, tx: StoredTransaction, receipt: Receipt, reason: Revert | None
+    ) -> None:
+        """Decisions the contract did not take go back to the queue.
+
+        Before the next transaction the contract is asked again, and its answer decides what becomes
+        of each.
+        """
+        done, skipped = set(self._fulfilled(receipt)), self._skipped(receipt)
+        for row in outbox.of_transaction(conn, tx.id):
+            if row.request_id in done:
+                outbox.mark_final(conn, [row.id])
+                _bind(row).info("attestation.final", block=receipt.block_number)
+                continue
+            why = reason or skipped.get(row.request_id)
+            code, detail = (
+                (why.name, why.text) if why else ("reverted", "The transaction reverted.")
+            )
+            outbox.postpone(conn, row.id, code, detail, backoff(row.tries))
+            _bind(row).info("attestation.not_taken", block=receipt.block_number, code=code)
+
+    def voided(self, conn: Connection, tx: StoredTransaction) -> None:
+        for row in outbox.of_transaction(conn, tx.id):
+            if row.status in ("pending", "sent"):
+                outbox.postpone(
+                    conn, row.id, "nonce_spent", "Another transaction has spent the nonce.", SOON
+                )
+
+    def follow_foreign(self, finalized: Header) -> None:
+        """Answers of ours that another transmitter brought to the chain are followed by their
+        block.
+
+        Raises: ChainError, DatabaseUnavailable.
+        """
+        with self._db.transaction() as conn:
+            rows = outbox.included_by_others(conn)
+        for row in rows:
+            if row.block_number is None:
+                continue
+            header = self._client.find_header(row.block_number)
+            if header is None or header.hash != row.block_hash:
+                self.postpone(row, "reorged_out", "The block that held the answer is gone.", SOON)
+            elif header.number <= finalized.number:
+                with self._db.transaction() as conn:
+                    outbox.mark_final(conn, [row.id])
+
+    def _fulfilled(self, receipt: Receipt) -> list[bytes]:
+        """Request ids that the transaction answered."""
+        topic = self._client.hub_abi.topic(FULFILLED)
+        return [
+            e.topics[1]
+            for e in receipt.logs
+            if e.address == self._client.hub and e.topics[0] == topic
+        ]
+
+    def _skipped(self, receipt: Receipt) -> dict[bytes, Revert]:
+        """Why a batch left decisions out, by request id."""
+        topic, skipped = self._client.hub_abi.topic(SKIPPED), {}
+        for entry in receipt.logs:
+            if entry.address == self._client.hub and entry.topics[0] == topic:
+                event = self._client.hub_abi.event(SKIPPED, entry.topics, entry.data)
+                skipped[event["requestId"]] = decode_revert(event["reason"])
+        return skipped
+
+    # What the contract did not take
 
     def reverted(self, row: Attestation, revert: Revert) -> None:
         """Act on a decoded revert. Raises: ChainError, DatabaseUnavailable."""

@@ -73,6 +73,39 @@ create table chain_attempts (
 );
 create index chain_attempts_transaction on chain_attempts (transaction_id);
 
+-- Calls of our contracts that are to be made, written in the transaction that decides them. The process that holds the
+-- key of the sender sends them; what a call means only its producer knows, who is told by the status.
+create table chain_calls (
+    id bigint generated always as identity primary key,
+    -- Names the call for all time: asked for twice it is one call.
+    key text not null unique,
+    sender text not null check (sender in ('oracle', 'paymaster', 'fraud_officer', 'arbiter')),
+    -- The contract, as the deployment calls it.
+    contract text not null,
+    call_data bytea,
+    -- draft: its producer has not let it go yet; wanted: to be sent; sent: signed bytes are stored and no block holds
+    -- them; included: in a block; final: in a finalized one; reverted: the contract refused it, when it was asked before
+    -- the sending or in a final block; cancelled: given up, and nothing that was signed for it can be mined any more.
+    status text not null default 'draft'
+        check (status in ('draft', 'wanted', 'sent', 'included', 'final', 'reverted', 'cancelled')),
+    -- Given up while it was under way: its nonce is spent on a transaction that does nothing.
+    cancel_requested boolean not null default false,
+    -- Not before that one is final or cancelled.
+    after_id bigint references chain_calls,
+    transaction_id bigint references chain_transactions,
+    error_code text,
+    error_detail text,
+    -- How often the contract refused it.
+    tries int not null default 0,
+    next_try_at timestamptz not null default now(),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    check (call_data is not null or status in ('draft', 'cancelled')),
+    check (transaction_id is not null or status not in ('sent', 'included'))
+);
+create index chain_calls_wanted on chain_calls (sender, id) where status = 'wanted';
+create index chain_calls_transaction on chain_calls (transaction_id);
+
 alter table outbox
     add column transaction_id bigint references chain_transactions,
     -- What was signed, kept: a second signature under the same request would be an equivocation.

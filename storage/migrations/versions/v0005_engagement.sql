@@ -260,33 +260,37 @@ end $$;
 create trigger ledger_postings_wait after insert on ledger_postings for each row
     when (new.bucket in ('contested', 'frozen')) execute function keep_ledger_waiting();
 
--- Pay and corrections on their way to the BonusVault; all that is not zero is here from the start.
-create table ledger_chain_payments (
+-- Pay and corrections on their way to the BonusVault, each with the call that makes it; all that is not zero is here from
+-- the start. What became of it says the view `ledger_chain_payments`.
+create table ledger_payouts (
     transaction_id bigint primary key references ledger_transactions,
-    -- due: not tried yet; refused: by the contract; held: the contract judges the post otherwise than the books;
-    -- sent: in a block that may still go; paid: in a final one.
-    status text not null default 'due' check (status in ('due', 'refused', 'held', 'sent', 'paid')),
-    -- In the token's smallest units: how the contract divided it.
+    call_id bigint not null unique references chain_calls,
+    -- In the token's smallest units: how the contract divided it, in which transaction.
     to_original numeric(78),
     to_poster numeric(78),
-    -- Whether the contract's parts are the books' parts, to the cent; null where another run had paid.
+    divided_in bytea check (octet_length(divided_in) = 32),
+    -- Whether the contract's parts are the ledger's parts, to the cent; null where another than our call has paid.
     agrees boolean,
-    -- A block at or above the one it is in, known as soon as it is sent.
-    sent_block bigint,
+    -- Why it was not let go at the last try: refused by the contract, or judged otherwise there than in the ledger.
     error text,
+    -- What the contract said about the post then.
+    chain_says jsonb,
     tries int not null default 0,
     next_try_at timestamptz not null,
     updated_at timestamptz not null,
-    check ((status in ('refused', 'held')) = (error is not null))
+    -- The contract had paid it in a final block without our call.
+    found_at timestamptz
 );
-create index ledger_chain_payments_due on ledger_chain_payments (next_try_at, transaction_id)
-    where status in ('due', 'refused', 'held');
-create index ledger_chain_payments_sent on ledger_chain_payments (sent_block) where status = 'sent';
+create index ledger_payouts_next on ledger_payouts (next_try_at, transaction_id);
 
 create function queue_chain_payment() returns trigger language plpgsql as $$
+declare
+    call bigint;
 begin
-    insert into ledger_chain_payments (transaction_id, next_try_at, updated_at)
-    values (new.id, new.booked_at, new.booked_at);
+    insert into chain_calls (key, sender, contract) values ('payout ' || new.id, 'paymaster', 'bonus_vault')
+        returning id into call;
+    insert into ledger_payouts (transaction_id, call_id, next_try_at, updated_at)
+        values (new.id, call, new.booked_at, new.booked_at);
     return null;
 end $$;
 create trigger ledger_pay_goes_on_chain after insert on ledger_transactions for each row

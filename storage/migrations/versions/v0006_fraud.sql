@@ -247,7 +247,7 @@ end $$;
 create trigger fraud_audit_grows before update or delete or truncate on fraud_audit
     for each statement execute function refuse_audit_change();
 
--- What the contract has to be told, written in the transaction that decides it.
+-- What the contract has to be told, each with the call that does it; written in the transaction that decides it.
 create table fraud_chain_actions (
     id bigint generated always as identity primary key,
     alert_id uuid not null references fraud_alerts,
@@ -255,18 +255,8 @@ create table fraud_chain_actions (
     kind text not null check (kind in ('freeze', 'uphold', 'release')),
     -- Names the freeze on chain, once for all time.
     chain_alert_id bytea not null check (octet_length(chain_alert_id) = 32),
-    subject text not null check (subject in ('post', 'creator')),
-    subject_id bytea not null check (octet_length(subject_id) in (20, 32)),
-    document_hash bytea not null check (octet_length(document_hash) = 32),
     until timestamptz,
-    status text not null default 'pending' check (status in ('pending', 'done', 'skipped', 'refused')),
-    tries int not null default 0,
-    next_try_at timestamptz not null default now(),
-    error_code text,
-    error_detail text,
-    created_at timestamptz not null default now(),
-    done_at timestamptz,
-    -- One uphold a round may follow another with a later end; a freeze or a release happens once.
-    unique (alert_id, round, kind, document_hash)
+    call_id bigint not null unique references chain_calls
 );
-create index fraud_chain_actions_pending on fraud_chain_actions (next_try_at, id) where status = 'pending';
+create index fraud_chain_actions_alert on fraud_chain_actions (alert_id, id);
+create index fraud_chain_actions_freeze on fraud_chain_actions (chain_alert_id, id);

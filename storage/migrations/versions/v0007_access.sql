@@ -19,10 +19,8 @@ alter table idempotency_keys drop constraint idempotency_keys_key_check,
 -- A second look asks for more signatures than the quorum's.
 alter table inbox add column min_signatures smallint not null default 0 check (min_signatures between 0 and 255);
 
--- Proof of a signer that lies goes to the registry: in which transaction, or why it is not needed any more.
-alter table equivocations
-    add column transaction_id bigint references chain_transactions,
-    add column settled text;
+-- Proof of a signer that lies goes to the registry: by which call.
+alter table equivocations add column call_id bigint unique references chain_calls;
 
 -- An erased work keeps its place and its post; its media, its name and everything it could be found by are gone.
 alter table works add column erased_at timestamptz;

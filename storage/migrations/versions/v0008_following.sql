@@ -45,33 +45,46 @@ create table chain_withdrawals_read (
     up_to_block bigint not null
 );
 
--- Pay that the contract cannot make is made another way, in this order: it is withheld, the clerk finds that it can reach
--- the contract no more, it is paid, and that is noted.
-alter table ledger_chain_payments
-    drop constraint ledger_chain_payments_status_check,
-    add constraint ledger_chain_payments_status_check
-        check (status in ('due', 'refused', 'held', 'sent', 'paid', 'withheld', 'settled')),
-    -- Why it is held: what the contract says about the post, as of the last try.
-    add column chain_says jsonb,
-    -- The last transaction that was signed for it: until its nonce is spent in a final block it may still be mined.
-    add column signed_by bytea check (octet_length(signed_by) = 20),
-    add column signed_nonce bigint,
-    add column signed_at timestamptz,
-    add check ((signed_by is null) = (signed_nonce is null) and (signed_by is null) = (signed_at is null)),
+-- Pay that the contract cannot make is settled off chain, in this order: it is blocked, which cancels its call; the call is
+-- found to be cancelled and the contract not to have paid; it is paid, and that is noted.
+alter table ledger_payouts
     add column withheld_by text,
     add column withheld_note text check (length(withheld_note) between 10 and 2000),
-    -- In cents, as the books divided it then: what is to be paid.
+    -- In cents, as the ledger divided it then: what is to be paid.
     add column withheld_to_original bigint,
     add column withheld_to_poster bigint,
     -- Since when it is known that no transaction of ours can pay it any more.
     add column confirmed_at timestamptz,
     add column settled_by text,
     add column settled_note text check (length(settled_note) between 10 and 2000),
-    add check ((status in ('withheld', 'settled')) = (withheld_by is not null and withheld_note is not null
-        and withheld_to_original is not null and withheld_to_poster is not null)),
-    add check (confirmed_at is null or status in ('withheld', 'settled')),
-    add check ((status = 'settled') = (settled_by is not null and settled_note is not null)),
-    add check (status <> 'settled' or confirmed_at is not null);
+    add check (num_nulls(withheld_by, withheld_note, withheld_to_original, withheld_to_poster) in (0, 4)),
+    add check (confirmed_at is null or withheld_by is not null),
+    add check ((settled_by is null) = (settled_note is null)),
+    add check (settled_by is null or confirmed_at is not null);
+
+-- due: not tried yet, or under way; refused: by the contract; held: it judges the post otherwise than the ledger;
+-- sent: in a block that may still go; paid: in a final one; withheld: blocked; settled: paid off chain.
+create view ledger_chain_payments as
+select q.transaction_id,
+       q.call_id,
+       case
+           when q.settled_by is not null then 'settled'
+           when c.status = 'final' or q.found_at is not null then 'paid'
+           when c.status = 'included' then 'sent'
+           when q.withheld_by is not null then 'withheld'
+           when c.status = 'draft' and q.error is not null then 'held'
+           when c.status = 'reverted' then 'refused'
+           else 'due'
+       end as status,
+       case when c.status in ('draft', 'reverted') then coalesce(q.error, c.error_code) end as error,
+       q.to_original, q.to_poster, q.agrees, q.chain_says, q.tries, q.next_try_at,
+       q.withheld_by, q.withheld_note, q.withheld_to_original, q.withheld_to_poster, q.confirmed_at,
+       q.settled_by, q.settled_note,
+       -- Since when a transaction of ours waits for a block.
+       case when c.status = 'sent' then t.created_at end as under_way_since
+from ledger_payouts q
+join chain_calls c on c.id = q.call_id
+left join chain_transactions t on t.id = c.transaction_id;
 
 -- The name by which this database owns its blob store; given at first use, so that databases made from a template differ.
 create table blob_owner (

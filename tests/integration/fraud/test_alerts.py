@@ -6,6 +6,7 @@ from support.cases import DAY, NOW, POST, Case, signal
 from support.platform import Platform
 
 from oracle.appeals.errors import AccuserCannotDecide, InvalidEndDate, StepNotPossible
+from oracle.chain.core.abis import contract
 from oracle.fraud import alert_appeals, alerts
 from oracle.notices.errors import MissingFact
 from oracle.tasks import fraud as upkeep
@@ -351,10 +352,19 @@ def test_a_hold_on_an_account_stops_withdrawals_only(db: Database, case: Case) -
     with db.transaction() as conn:
         assert ledger_freezes.is_account_frozen(conn, case.creator_id, NOW + DAY)
         assert not ledger_freezes.is_post_frozen(conn, POST, NOW + DAY)
-        row = conn.execute(
-            "select subject, octet_length(subject_id) from fraud_chain_actions"
+        account = conn.execute(
+            "select account from creators where id = %s", (case.creator_id,)
         ).fetchone()
-    assert row == ("creator", 20)
+        row = conn.execute("select sender, contract, call_data from chain_calls").fetchone()
+    assert account is not None
+    assert row is not None
+    selector = contract("FraudGuard").call_data(
+        "freezeAccount", "0x" + "00" * 20, bytes(32), bytes(32), 0
+    )[:4]
+    assert row[:2] == ("fraud_officer", "fraud_guard")
+    assert row[2][:36] == selector + bytes(12) + account[0], (
+        "the account's 20 bytes, and nothing of its posts"
+    )
 
 
 def test_trouble_with_one_alert_keeps_nobody_elses_money(

@@ -11,18 +11,21 @@ from support.cases import DAY, Case, make_case
 from oracle.chain.contracts import payments
 from oracle.chain.contracts.deploy import Officers, connect, deploy
 from oracle.chain.contracts.payments import FreezeStatus
+from oracle.chain.core.lifecycle import RetryTimeouts
 from oracle.chain.core.wire import hexed
 from oracle.chain.keys.signer import LocalSigner
 from oracle.chain.rpc.client import ChainClient
 from oracle.chain.rpc.endpoint import Endpoint
+from oracle.chain.sender.calls import CallSender
 from oracle.fraud import alert_appeals, alerts, chain_actions, chain_appeals
 from storage.database import Database
 from storage.fraud import alerts as fraud_alerts
+from storage.fraud import chain_actions as fraud_chain_actions
 from storage.works import creators
 
 
 @dataclass
-class Court:
+class Deployed:
     """A deployed system with an officer who freezes and an arbiter who decides."""
 
     anvil: AnvilNode
@@ -30,10 +33,24 @@ class Court:
     officer: LocalSigner
     arbiter: LocalSigner
 
-    def send(self, db: Database) -> int:
-        return chain_actions.send_pending(
-            db, self.client, officer=self.officer, arbiter=self.arbiter
+    def sender(self, db: Database) -> CallSender:
+        keys = {"fraud_officer": self.officer, "arbiter": self.arbiter}
+        return CallSender(
+            db, self.client, keys, timeouts=RetryTimeouts(timedelta(0), timedelta(hours=1))
         )
+
+    def send(self, db: Database) -> int:
+        """Let everything that is due reach a final block.
+
+        Returns: how many calls are settled by that.
+        """
+        before, sender = pending(db), self.sender(db)
+        for _ in range(4):
+            sender.step()
+            chain_actions.follow(db)
+            self.anvil.mine(2)
+        sender.step()
+        return before - pending(db)
 
     def status(self, db: Database, alert_id) -> FreezeStatus:
         with db.transaction() as conn:
@@ -41,8 +58,16 @@ class Court:
         return payments.freeze_status(self.client, name)
 
 
+def pending(db: Database) -> int:
+    with db.transaction() as conn:
+        ids = [row[0] for row in conn.execute("select distinct alert_id from fraud_chain_actions")]
+        return sum(
+            a.status == "pending" for i in ids for a in fraud_chain_actions.of_alert(conn, i)
+        )
+
+
 @pytest.fixture(scope="module")
-def court(anvil: AnvilNode) -> Court:
+def court(anvil: AnvilNode) -> Deployed:
     people = [LocalSigner(os.urandom(32)) for _ in range(3)]
     for person in people:
         anvil.call("anvil_setBalance", hexed(person.address), hex(10**20))
@@ -63,17 +88,17 @@ def court(anvil: AnvilNode) -> Court:
             paymaster=g,
         ),
     )
-    return Court(anvil, ChainClient(Endpoint(anvil.url), deployment), officer, arbiter)
+    return Deployed(anvil, ChainClient(Endpoint(anvil.url), deployment), officer, arbiter)
 
 
 @pytest.fixture
-def now(court: Court) -> datetime:
+def now(court: Deployed) -> datetime:
     """The chain's time: dates in the past are refused by the contract."""
     return datetime.fromtimestamp(court.client.head().timestamp, UTC)
 
 
 @pytest.fixture
-def wallet(court: Court) -> LocalSigner:
+def wallet(court: Deployed) -> LocalSigner:
     """The creator's own."""
     signer = LocalSigner(os.urandom(32))
     court.anvil.call("anvil_setBalance", hexed(signer.address), hex(10**20))
@@ -91,7 +116,7 @@ def account_case(db: Database, wallet: LocalSigner) -> Case:
 
 
 def test_freeze_uphold_and_release_reach_the_contract(
-    db: Database, court: Court, account_case: Case, now
+    db: Database, court: Deployed, account_case: Case, now
 ) -> None:
     alert_id = account_case.raise_alert(subject="creator", now=now)
     assert court.status(db, alert_id) is FreezeStatus.NONE
@@ -126,13 +151,13 @@ def test_freeze_uphold_and_release_reach_the_contract(
 
 
 def test_a_call_whose_answer_was_lost_is_not_made_twice(
-    db: Database, court: Court, account_case: Case, now
+    db: Database, court: Deployed, account_case: Case, now
 ) -> None:
     alert_id = account_case.raise_alert(subject="creator", now=now)
     assert court.send(db) == 1
     nonce = court.client.account_nonce(court.officer.address, "latest")
-    with db.transaction() as conn:  # as after a crash between sending and noting it
-        conn.execute("update fraud_chain_actions set status = 'pending', next_try_at = now()")
+    with db.transaction() as conn:  # a database of an hour ago
+        conn.execute("update chain_calls set status = 'wanted', transaction_id = null")
     assert court.send(db) == 1
     assert court.client.account_nonce(court.officer.address, "latest") == nonce
     assert court.status(db, alert_id) is FreezeStatus.FROZEN
@@ -149,30 +174,90 @@ def test_money_freed_before_the_freeze_was_sent_is_never_frozen_on_chain(
     assert court.send(db) == 1
     assert court.status(db, alert_id) is FreezeStatus.NONE
     with db.transaction() as conn:
-        rows = conn.execute(
-            "select kind, status, error_code from fraud_chain_actions order by id"
-        ).fetchall()
-    assert rows == [("freeze", "skipped", "superseded"), ("release", "done", None)]
+        rows = fraud_chain_actions.of_alert(conn, alert_id)
+    assert [(row.kind, row.status, row.error_code) for row in rows] == [
+        ("freeze", "skipped", "superseded"),
+        ("release", "done", "FreezeNotOpen"),
+    ]
+
+
+def test_money_freed_while_the_freeze_is_under_way_is_never_frozen_on_chain(
+    db: Database, court: Deployed, account_case: Case, now
+) -> None:
+    alert_id = account_case.raise_alert(subject="creator", now=now)
+    court.anvil.set_automine(False)
+    try:
+        assert court.sender(db).step() == 1
+        with db.transaction() as conn:
+            alerts.reverse(
+                conn, alert_id, actor="maria", reason_code="wrong", text="It is a school.", now=now
+            )
+        court.sender(db).step()  # what does nothing takes its place
+        court.anvil.mine()
+    finally:
+        court.anvil.set_automine(True)
+    assert court.send(db) == 2
+    assert court.status(db, alert_id) is FreezeStatus.NONE
+    with db.transaction() as conn:
+        rows = fraud_chain_actions.of_alert(conn, alert_id)
+    assert [(row.kind, row.status) for row in rows] == [("freeze", "skipped"), ("release", "done")]
+
+
+def test_a_decision_waits_until_the_freeze_before_it_is_final(
+    db, court: Deployed, account_case: Case, now
+) -> None:
+    alert_id = account_case.raise_alert(subject="creator", now=now)
+    assert court.sender(db).step() == 1
+    with db.transaction() as conn:
+        alert_appeals.resolve_alert(
+            conn,
+            alert_id,
+            upheld=True,
+            actor="maria",
+            until=now + 90 * DAY,
+            code="seen",
+            text="It is a farm.",
+            now=now,
+        )
+    for _ in range(3):
+        assert court.sender(db).step() == 0, "its block may still go"
+    assert court.send(db) == 1
+    assert court.status(db, alert_id) is FreezeStatus.UPHELD
+
+
+def test_a_reorg_that_takes_a_freeze_out_is_made_good(
+    db: Database, court: Deployed, account_case: Case, now
+) -> None:
+    alert_id = account_case.raise_alert(subject="creator", now=now)
+    court.anvil.mine(2)
+    court.sender(db).step()
+    court.anvil.reorg(1)
+    assert court.status(db, alert_id) is FreezeStatus.NONE
+    court.send(db)
+    assert court.status(db, alert_id) is FreezeStatus.FROZEN
+    with db.transaction() as conn:
+        assert conn.execute("select count(*) from chain_attempts").fetchone() == (1,)
 
 
 def test_a_post_the_chain_does_not_know_is_tried_again_and_says_why(
-    db: Database, court: Court, case: Case, now
+    db: Database, court: Deployed, case: Case, now
 ) -> None:
     case.raise_alert(now=now)
     assert court.send(db) == 0
     with db.transaction() as conn:
         row = conn.execute(
-            "select status, error_code, tries, next_try_at > now() from fraud_chain_actions"
+            "select status, error_code, tries, next_try_at > now() from chain_calls"
         ).fetchone()
-    assert row == ("pending", "UnknownSubject", 1, True)
+    assert row == ("wanted", "UnknownSubject", 1, True)
+    assert pending(db) == 1
 
 
 def test_reconciling_finds_and_repairs_what_the_chain_lost(
-    db, court: Court, account_case: Case, now
+    db, court: Deployed, account_case: Case, now
 ) -> None:
     alert_id = account_case.raise_alert(subject="creator", now=now)
     with db.transaction() as conn:  # noted as done, but the chain never saw it
-        conn.execute("update fraud_chain_actions set status = 'done', done_at = now()")
+        conn.execute("update chain_calls set status = 'final'")
     (difference,) = chain_actions.reconcile(db, court.client, since=now - DAY)
     assert (difference.status, difference.on_chain, difference.repaired) == (
         "notified",
@@ -185,7 +270,7 @@ def test_reconciling_finds_and_repairs_what_the_chain_lost(
 
 
 def test_a_hold_that_ran_out_ends_on_chain_by_itself(
-    db: Database, court: Court, account_case: Case, now
+    db: Database, court: Deployed, account_case: Case, now
 ) -> None:
     alert_id = account_case.raise_alert(subject="creator", now=now)
     assert court.send(db) == 1
@@ -198,7 +283,7 @@ def test_a_hold_that_ran_out_ends_on_chain_by_itself(
 
 
 def test_an_appeal_at_the_contract_counts_here_as_well(
-    db, court: Court, account_case: Case, wallet, now
+    db, court: Deployed, account_case: Case, wallet, now
 ) -> None:
     alert_id = account_case.raise_alert(subject="creator", now=now)
     court.send(db)

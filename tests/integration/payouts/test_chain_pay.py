@@ -2,13 +2,18 @@
 agree.
 """
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
+from integration.chain.chain_world import wait_for
+from integration.chain.faulty_rpc import constant, faulty_rpc
 from starlette.testclient import TestClient
 from support.anvil import AnvilNode
 from support.platform import NOW, Platform, after
@@ -16,16 +21,24 @@ from support.town import Town, digest
 
 from oracle.chain.contracts import payments, verify
 from oracle.chain.contracts.payments import Split
+from oracle.chain.core.abis import contract
+from oracle.chain.core.lifecycle import RetryTimeouts
 from oracle.chain.core.report import Outcome
 from oracle.chain.core.wire import hexed
-from oracle.chain.errors import ChainTimeout
-from oracle.payouts import onchain as chain_pay
-from oracle.payouts.onchain import Sent, Till
-from storage.ledger import onchain as ledger_chain
-from storage.ledger.onchain import PayToSend, Standing
+from oracle.chain.errors import RpcRefused
+from oracle.chain.rpc.client import ChainClient
+from oracle.chain.rpc.endpoint import Endpoint
+from oracle.chain.sender.calls import CallSender
+from oracle.payouts import onchain as payouts
+from oracle.payouts.onchain import PayoutAsset, Round, advance_payouts
+from storage.chain import calls as chain_calls
+from storage.ledger import failed_payouts
+from storage.ledger.onchain import Payout
 
 UNITS = 1_000
 ADMIN = {"Authorization": "Bearer operator"}
+SCRIPT = Path(__file__).with_name("sender_process.py")
+KILLS = int(os.environ.get("ORACLE_PAY_KILLS", "6"))
 FINALITY = 4  # blocks after which the test chain calls a block final; it is two
 
 
@@ -36,9 +49,82 @@ def automine_again(anvil: AnvilNode) -> Iterator[None]:
     anvil.set_automine(True)
 
 
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Payments wait for their block a moment only."""
-    monkeypatch.setattr(payments, "transact", partial(payments.transact, timeout_s=0.3))
+class Scheduler:
+    """The two parts of the scheduler that pay: the ledger's side, and the sender with the
+    paymaster's key.
+    """
+
+    def __init__(
+        self, platform: Platform, town: Town, asset: PayoutAsset | None = None, **options: Any
+    ) -> None:
+        self.platform, self.town, self.asset = platform, town, asset or PayoutAsset()
+        settings: dict[str, Any] = {"timeouts": RetryTimeouts(timedelta(0), timedelta(hours=1))}
+        self.sender = CallSender(
+            platform.db, town.client, {"paymaster": town.officer}, **settings | options
+        )
+
+    def advance(self, now: datetime = NOW) -> Round:
+        return advance_payouts(self.platform.db, self.town.client, self.asset, now)
+
+    def pay(self, now: datetime = NOW) -> Round:
+        """Let go, send, see the block, and follow; returns what the ledger's side found or did
+        in all.
+        """
+        first = self.advance(now)
+        self.sender.step()
+        self.town.anvil.mine()
+        self.sender.step()
+        then = self.advance(now)
+        return Round(
+            **{name: getattr(first, name) + getattr(then, name) for name in first.__dict__}
+        )
+
+    def finalize(self, now: datetime = NOW) -> Round:
+        self.town.anvil.mine(FINALITY)
+        self.sender.step()
+        return self.advance(now)
+
+    def statuses(self) -> list[str]:
+        return [
+            row[0]
+            for row in self.platform.rows(
+                "select status from ledger_chain_payments order by transaction_id"
+            )
+        ]
+
+
+class Cut(Exception):
+    """The process ends here."""
+
+
+def credited(town: Town) -> int:
+    """How many payments the vault has made."""
+    vault, topic = (
+        town.client.deployment.bonus_vault,
+        hexed(contract("BonusVault").topic("BonusCredited")),
+    )
+    return len(
+        town.client.logs_between(0, town.client.head().number, topics=[topic], address=vault)
+    )
+
+
+def waiting(town: Town) -> list[dict[str, Any]]:
+    """The paymaster's transactions in the pool, by nonce."""
+    pool = {
+        sender.lower(): txs for sender, txs in town.anvil.call("txpool_content")["pending"].items()
+    }
+    return sorted(
+        pool.get(hexed(town.officer.address), {}).values(), key=lambda tx: int(tx["nonce"], 16)
+    )
+
+
+def drop_all(town: Town) -> None:
+    for tx in waiting(town):
+        town.anvil.call("anvil_dropTransaction", tx["hash"])
+
+
+def calls(platform: Platform) -> list[tuple[Any, ...]]:
+    return platform.rows("select status, cancel_requested from chain_calls order by id")
 
 
 def withhold(client: TestClient, number: int, cents: int) -> Any:
@@ -73,39 +159,127 @@ def test_pay_reaches_the_contract_once_and_agrees_to_the_cent(
     town: Town, platform: Platform
 ) -> None:
     platform.creator("poster"), platform.creator("first")
-    till = Till(units_per_cent=UNITS)
+    scheduler = Scheduler(platform, town, PayoutAsset(units_per_cent=UNITS))
     copy = booked(platform, town, Outcome.DERIVATIVE, "A", 9_999)
     booked(platform, town, Outcome.ORIGINAL, "B", 777)
+    assert calls(platform) == [("draft", False)] * 2, "written with the booking"
 
-    def send(now: datetime = NOW) -> Sent:
-        return chain_pay.send_pay(platform.db, town.client, town.officer, till, now)
-
-    assert send() == Sent(refused=2)  # the vault is empty: nothing is lost, and it is tried again
-    assert platform.rows("select distinct error from ledger_chain_payments") == [
-        ("BudgetExceeded",)
+    # the vault is empty: nothing is lost, and it is tried again
+    assert scheduler.pay() == Round(wanted=2, refused=2)
+    assert platform.rows("select distinct status, error from ledger_chain_payments") == [
+        ("refused", "BudgetExceeded")
     ]
-    assert send() == Sent()  # not every few seconds
+    assert scheduler.pay() == Round()  # not every few seconds
     payments.fund_vault(town.client, town.fan, 10**9)
-    assert send(after(minutes=1)) == Sent(paid=2)
-    assert send(after(days=1)) == Sent()
-    assert payments.contested(town.client, copy) // UNITS == 10_998 * 4_660 // 10_000
+    assert scheduler.pay(after(minutes=1)) == Round(wanted=2, divided=2)
     assert (
         platform.rows("select status, agrees, tries from ledger_chain_payments")
-        == [("sent", True, 2)] * 2
+        == [("sent", True, 1)] * 2
     )
+    assert scheduler.pay(after(days=1)) == Round()
+    assert payments.contested(town.client, copy) // UNITS == 10_998 * 4_660 // 10_000
     paid = payments.claimable(town.client, town.poster.address) + payments.contested(
         town.client, copy
     )
     assert paid == (9_999 * 1_000 * 11 // 10) + 777 * 1_000 * 11 // 10
+    assert scheduler.finalize(after(days=1)) == Round()
+    assert scheduler.statuses() == ["paid"] * 2
 
-    # A run that died between the transaction and its record: found on chain, and not paid again.
+    # A database of yesterday: found on chain, and not paid again.
     with platform.db.transaction() as conn:
-        conn.execute("update ledger_chain_payments set status = 'due'")
-    assert send(after(days=1)) == Sent(paid=2)
+        conn.execute("update chain_calls set status = 'draft', transaction_id = null")
+    assert scheduler.pay(after(days=1)) == Round(found=2)
+    assert scheduler.statuses() == ["paid"] * 2
     assert (
         payments.claimable(town.client, town.poster.address) + payments.contested(town.client, copy)
         == paid
     )
+
+
+@pytest.mark.parametrize(
+    "point", ["before_store", "after_store", "before_send", "after_send", "included", "settled"]
+)
+def test_a_sender_cut_off_at_any_point_pays_once(
+    town: Town, platform: Platform, point: str
+) -> None:
+    def cut(name: str) -> None:
+        if name == point and not cuts:
+            cuts.append(name)
+            raise Cut
+
+    cuts: list[str] = []
+    platform.creator("poster"), platform.creator("first")
+    payments.fund_vault(town.client, town.fan, 10**9)
+    for _ in range(2):
+        booked(platform, town, Outcome.ORIGINAL, "C", 100)
+    first = Scheduler(platform, town, failpoint=cut)
+    with pytest.raises(Cut):
+        for _ in range(3):
+            first.pay()
+            first.finalize()
+    second = Scheduler(platform, town)
+    for _ in range(3):
+        second.pay()
+        second.finalize()
+    assert second.statuses() == ["paid"] * 2
+    assert credited(town) == 2
+    assert payments.claimable(town.client, town.poster.address) == 200
+
+
+@pytest.mark.timeout(300)
+def test_a_sender_killed_at_any_point_pays_once(
+    town: Town, platform: Platform, tmp_path: Path
+) -> None:
+    """kill -9 of a process of its own at the first, second, third, … point that it passes."""
+    platform.creator("poster"), platform.creator("first")
+    payments.fund_vault(town.client, town.fan, 10**9)
+    scheduler = Scheduler(platform, town)
+    posts = 0
+    for kill_at in (*range(1, KILLS + 1), 0):
+        booked(platform, town, Outcome.ORIGINAL, "C", 100)
+        posts += 1
+        scheduler.advance()
+        process = start_sender(platform, town, tmp_path, kill_at)
+        try:
+            arguments = (town, scheduler, process, kill_at)
+            wait_for(lambda arguments=arguments: mined_until_dead(*arguments), timeout_s=60)
+        finally:
+            process.kill()
+            process.wait()
+    assert scheduler.statuses() == ["paid"] * posts
+    assert credited(town) == posts
+    assert payments.claimable(town.client, town.poster.address) == 100 * posts
+
+
+def mined_until_dead(
+    town: Town, scheduler: Scheduler, process: "subprocess.Popen[bytes]", kill_at: int
+) -> bool:
+    town.anvil.mine()
+    if kill_at:
+        return process.poll() is not None
+    assert process.poll() is None
+    return set(scheduler.statuses()) == {"paid"}
+
+
+def start_sender(
+    platform: Platform, town: Town, tmp_path: Path, kill_at: int
+) -> "subprocess.Popen[bytes]":
+    deployment = tmp_path / "deployment.json"
+    deployment.write_text(town.client.deployment.to_json())
+    key = hexed(town.officer._account.key)
+    argv = [
+        sys.executable,
+        str(SCRIPT),
+        platform.db.dsn,
+        town.anvil.url,
+        str(deployment),
+        key,
+        str(kill_at),
+    ]
+    with (tmp_path / "sender.log").open("ab") as output:
+        return subprocess.Popen(
+            argv, stdout=output, stderr=output, env=os.environ | {"OMP_NUM_THREADS": "1"}
+        )
 
 
 def test_what_the_contract_judges_otherwise_is_held_before_it_is_sent(
@@ -114,17 +288,15 @@ def test_what_the_contract_judges_otherwise_is_held_before_it_is_sent(
     """A won appeal that the contract does not know yet: it would go on paying the accuser."""
     platform.creator("poster"), platform.creator("first")
     payments.fund_vault(town.client, town.fan, 10**9)
+    scheduler = Scheduler(platform, town)
     copy = booked(platform, town, Outcome.DERIVATIVE, "A", 10_000)
     redirect = verify.read_redirect(town.client, copy).redirect_bps
     ((first,),) = platform.rows("select id from creators where handle = 'first'")
 
-    def send(now: datetime) -> Sent:
-        return chain_pay.send_pay(platform.db, town.client, town.officer, Till(), now)
-
     platform.terms(copy, "derivative", redirect, first, final_at=after(days=7), disputed=True)
-    assert send(NOW) == Sent()  # nobody is paid while the appeal is open
+    assert scheduler.pay() == Round()  # nobody is paid while the appeal is open
     platform.terms(copy, "original", final_at=NOW, ruled=True)
-    assert send(NOW) == Sent(held=1)
+    assert scheduler.pay() == Round(held=1)
     assert platform.rows("select status, error, to_original from ledger_chain_payments") == [
         ("held", "JudgedOtherwise", None)
     ]
@@ -141,9 +313,29 @@ def test_what_the_contract_judges_otherwise_is_held_before_it_is_sent(
     payments.settle(town.client, town.fan, dispute)
     # The contract pays the bonus of an original, the ledger had booked a copy's: to be seen, and
     # nobody's loss.
-    assert send(after(days=1)) == Sent(paid=1, differing=1)
+    assert scheduler.pay(after(days=1)) == Round(wanted=1, divided=1, differing=1)
     assert payments.claimable(town.client, town.poster.address) == 12_000
     assert payments.claimable(town.client, town.first.address) == 0
+
+
+def test_what_is_disputed_between_the_decision_and_the_sending_is_taken_back(
+    town: Town, platform: Platform
+) -> None:
+    platform.creator("poster"), platform.creator("first")
+    payments.fund_vault(town.client, town.fan, 10**9)
+    scheduler = Scheduler(platform, town)
+    copy = booked(platform, town, Outcome.DERIVATIVE, "A", 10_000)
+    redirect = verify.read_redirect(town.client, copy).redirect_bps
+    ((first,),) = platform.rows("select id from creators where handle = 'first'")
+    assert scheduler.advance() == Round(wanted=1)
+    platform.terms(copy, "derivative", redirect, first, final_at=after(days=7), disputed=True)
+    assert scheduler.pay() == Round()
+    assert calls(platform) == [("draft", False)]
+    platform.terms(copy, "derivative", redirect, first, final_at=after(days=7))
+    assert scheduler.advance() == Round(wanted=1)
+    platform.terms(copy, "original", final_at=NOW, ruled=True)
+    assert scheduler.pay() == Round(held=1), "judged otherwise before it was sent"
+    assert credited(town) == 0
 
 
 def test_the_right_share_to_the_wrong_account_is_held(town: Town, platform: Platform) -> None:
@@ -154,7 +346,7 @@ def test_the_right_share_to_the_wrong_account_is_held(town: Town, platform: Plat
     platform.terms(
         copy, "derivative", redirect, platform.creator("another"), final_at=after(days=7)
     )
-    assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), NOW) == Sent(held=1)
+    assert Scheduler(platform, town).pay() == Round(held=1)
 
 
 def test_a_payment_is_paid_when_it_is_final_and_sent_again_when_its_block_goes(
@@ -165,21 +357,113 @@ def test_a_payment_is_paid_when_it_is_final_and_sent_again_when_its_block_goes(
     town.anvil.mine(3)
     booked(platform, town, Outcome.ORIGINAL, "B", 1_000)
     town.anvil.mine(3)
-
-    def send() -> Sent:
-        return chain_pay.send_pay(platform.db, town.client, town.officer, Till(), NOW)
-
-    assert send() == Sent(paid=1)
+    scheduler = Scheduler(platform, town)
+    scheduler.advance()
+    assert scheduler.sender.step() == 1
+    wait_for(lambda: not scheduler.sender.step() and scheduler.statuses() == ["sent"])
     town.anvil.reorg(1)
     assert payments.claimable(town.client, town.poster.address) == 0
-    assert send() == Sent()  # not final: nobody knows yet
-    town.anvil.mine(FINALITY)
-    assert send() == Sent(lost=1, paid=1)
+    # the same bytes again
+    wait_for(lambda: not scheduler.sender.step() and scheduler.statuses() == ["sent"])
+    assert scheduler.finalize() == Round(divided=1)
     assert payments.claimable(town.client, town.poster.address) == 1_100
-    assert platform.rows("select status from ledger_chain_payments") == [("sent",)]
+    assert scheduler.statuses() == ["paid"]
+    assert platform.rows("select count(*), min(sends) from chain_attempts") == [(1, 2)]
+    assert credited(town) == 1
+
+
+def test_a_payment_that_reverts_in_its_block_is_refused_and_made_later(
+    town: Town, platform: Platform
+) -> None:
+    """The vault had enough when the contract was asked, and not when the block came."""
+    platform.creator("poster"), platform.creator("first")
+    payments.fund_vault(town.client, town.fan, 150)
+    for _ in range(2):
+        booked(platform, town, Outcome.ORIGINAL, "C", 100)
+    scheduler = Scheduler(platform, town)
+    town.anvil.set_automine(False)
+    try:
+        scheduler.advance()
+        # The endpoint forgets the first payment while it is asked about the second: both pass.
+        forgetful = Scheduler(
+            platform, town, failpoint=lambda name: name == "after_send" and drop_all(town)
+        )
+        forgetful.sender.step()
+        scheduler.sender.step()
+        town.anvil.mine()
+    finally:
+        town.anvil.set_automine(True)
+    scheduler.sender.step()
     town.anvil.mine(FINALITY)
-    assert send() == Sent(final=1)
-    assert platform.rows("select status from ledger_chain_payments") == [("paid",)]
+    scheduler.sender.step()
+    assert scheduler.advance() == Round(divided=1, refused=1)
+    assert sorted(scheduler.statuses()) == ["paid", "refused"]
+    assert platform.rows("select error from ledger_chain_payments where status = 'refused'") == [
+        ("BudgetExceeded",)
+    ]
+    payments.fund_vault(town.client, town.fan, 10**9)
+    assert scheduler.pay(after(minutes=1)) == Round(wanted=1, divided=1)
+    assert credited(town) == 2
+
+
+def test_a_payment_whose_nonce_a_stranger_spends_is_made_with_another(
+    town: Town, platform: Platform
+) -> None:
+    platform.creator("poster"), platform.creator("first")
+    payments.fund_vault(town.client, town.fan, 10**9)
+    booked(platform, town, Outcome.ORIGINAL, "C", 100)
+    used: list[str] = []
+
+    def use_the_key(name: str) -> None:
+        if name == "after_store" and not used:
+            used.append(name)
+            payments.fund_vault(town.client, town.officer, 1)
+
+    scheduler = Scheduler(platform, town, failpoint=use_the_key)
+    scheduler.pay()
+    scheduler.finalize()
+    scheduler.pay()
+    scheduler.finalize()
+    assert scheduler.statuses() == ["paid"]
+    assert platform.rows("select status from chain_transactions order by nonce") == [
+        ("void",),
+        ("final",),
+    ]
+    assert credited(town) == 1
+
+
+def test_an_endpoint_that_lags_pays_nobody_twice(town: Town, platform: Platform) -> None:
+    """It shows the nonce and the receipts of the past for a while: what was sent is sent again,
+    the same bytes.
+    """
+    platform.creator("poster"), platform.creator("first")
+    payments.fund_vault(town.client, town.fan, 10**9)
+    booked(platform, town, Outcome.ORIGINAL, "C", 100)
+    nonce = town.client.account_nonce(town.officer.address)
+    with faulty_rpc(town.anvil.url) as proxy:
+        client = ChainClient(Endpoint(proxy.url), town.client.deployment)
+        scheduler = Scheduler(platform, replace(town, client=client))
+        scheduler.advance()
+        scheduler.sender.step()
+        town.anvil.mine(FINALITY)
+        stale = {
+            "eth_getTransactionCount": constant(hex(nonce)),
+            "eth_getTransactionReceipt": constant(None),
+            "eth_getTransactionByHash": constant(None),
+        }
+        proxy.fault = lambda call, forward: stale.get(call["method"], lambda c, f: f(c))(
+            call, forward
+        )
+        for _ in range(3):
+            scheduler.sender.step()
+            scheduler.advance()
+        assert scheduler.statuses() == ["due"]
+        proxy.fault = None
+        scheduler.sender.step()
+        scheduler.finalize()
+    assert scheduler.statuses() == ["paid"]
+    assert platform.rows("select count(*) from chain_attempts") == [(1,)]
+    assert credited(town) == 1
 
 
 def test_what_a_better_grade_adds_is_paid_on_chain_too(town: Town, platform: Platform) -> None:
@@ -188,41 +472,54 @@ def test_what_a_better_grade_adds_is_paid_on_chain_too(town: Town, platform: Pla
     copy = booked(platform, town, Outcome.DERIVATIVE, "B", 10_000)
     platform.grade(copy, "A")
     assert platform.run(after(hours=1)) == 1
-    sent = chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(days=1))
-    assert sent == Sent(paid=2)
+    assert Scheduler(platform, town).pay(after(days=1)) == Round(wanted=2, divided=2)
     assert platform.rows("select agrees from ledger_chain_payments") == [(True,)] * 2
     ((poster,),) = platform.rows("select id from creators where handle = 'poster'")
-    books = platform.totals(poster)
-    assert books.earned == 10_000 + 500 + 500
-    assert books.available == payments.claimable(town.client, town.poster.address)
-    assert books.contested == payments.contested(town.client, copy)
+    ledger = platform.totals(poster)
+    assert ledger.earned == 10_000 + 500 + 500
+    assert ledger.available == payments.claimable(town.client, town.poster.address)
+    assert ledger.contested == payments.contested(town.client, copy)
 
 
 def test_a_round_sends_few_payments_and_the_next_goes_on(
     town: Town, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chain_pay, "BATCH", 2)
+    monkeypatch.setattr(payouts, "BATCH", 2)
     platform.creator("poster"), platform.creator("first")
     payments.fund_vault(town.client, town.fan, 10**9)
     for _ in range(3):
         booked(platform, town, Outcome.ORIGINAL, "C", 100)
-    rounds = [
-        chain_pay.send_pay(platform.db, town.client, town.officer, Till(), NOW) for _ in range(3)
-    ]
-    assert [done.paid for done in rounds] == [2, 1, 0]
+    scheduler = Scheduler(platform, town)
+    wanted = []
+    for _ in range(3):
+        wanted.append(scheduler.advance().wanted)
+        scheduler.sender.step()
+    assert wanted == [2, 1, 0]
+    assert credited(town) == 3
 
 
 def test_less_than_a_cent_apart_is_the_same() -> None:
-    pay = PayToSend(
-        1, bytes(32), NOW.date(), None, 100, "A", 46, 54, None, Standing("original", 0, None)
+    pay = Payout(
+        transaction_id=1,
+        call_id=1,
+        post_id=bytes(32),
+        week=NOW.date(),
+        raised_to=None,
+        base_minor=100,
+        grade="A",
+        to_original_minor=46,
+        to_poster_minor=54,
+        settled_redirect_bps=None,
+        verdict="original",
+        redirect_bps=0,
+        creditor_account=None,
     )
     split = Split(46_999, 53_001, False, False)
-    assert chain_pay.agrees(split, pay, Till(units_per_cent=UNITS))
-    assert not chain_pay.agrees(
-        replace(split, to_original=48_000, to_poster=52_000), pay, Till(units_per_cent=UNITS)
-    )
-    assert chain_pay.agrees(Split(46, 54, False, False), pay, Till())
-    assert not chain_pay.agrees(Split(47, 53, False, False), pay, Till())
+    cents = PayoutAsset(units_per_cent=UNITS)
+    assert payouts.agrees(split, pay, cents)
+    assert not payouts.agrees(replace(split, to_original=48_000, to_poster=52_000), pay, cents)
+    assert payouts.agrees(Split(46, 54, False, False), pay, PayoutAsset())
+    assert not payouts.agrees(Split(47, 53, False, False), pay, PayoutAsset())
 
 
 def test_the_operator_sees_what_is_stuck_and_settles_it_once(
@@ -231,22 +528,19 @@ def test_the_operator_sees_what_is_stuck_and_settles_it_once(
     """An appeal that was won here after the contract's verdict became final: the contract cannot
     follow.
     """
-    admin = {"Authorization": "Bearer operator"}
     platform.creator("poster"), platform.creator("first")
     payments.fund_vault(town.client, town.fan, 10**9)
     copy = booked(platform, town, Outcome.DERIVATIVE, "A", 10_000)
-
-    def send(now: datetime) -> Sent:
-        return chain_pay.send_pay(platform.db, town.client, town.officer, Till(), now)
+    scheduler = Scheduler(platform, town)
 
     def stuck() -> list[dict[str, Any]]:
-        answer = client.get("/api/stuck_payments", headers=admin)
+        answer = client.get("/api/stuck_payments", headers=ADMIN)
         assert answer.status_code == 200, answer.text
         return list(answer.json())
 
     assert stuck() == []
     platform.terms(copy, "original", final_at=NOW, ruled=True)
-    assert send(NOW) == Sent(held=1)
+    assert scheduler.pay() == Round(held=1)
     (waiting,) = stuck()
     assert (waiting["creator"], waiting["verdict"], waiting["status"]) == (
         "poster",
@@ -264,12 +558,12 @@ def test_the_operator_sees_what_is_stuck_and_settles_it_once(
     }
     assert "can still be disputed on chain" in waiting["advice"]
     town.wait(7 * 86_400 + 1)
-    assert send(after(days=8)) == Sent(held=1)
+    assert scheduler.pay(after(days=8)) == Round(held=1)
     (waiting,) = stuck()
     assert (
         waiting["chain_says"]["status"] == "final" and "withhold it here first" in waiting["advice"]
     )
-    page = client.get("/stuck_payments", headers=admin).text
+    page = client.get("/stuck_payments", headers=ADMIN).text
     assert "$110.00" in page and "46.6 %" in page
 
     base = f"/api/stuck_payments/{waiting['transaction']}"
@@ -280,37 +574,34 @@ def test_the_operator_sees_what_is_stuck_and_settles_it_once(
     for path, body in (("withhold", intent), ("settle", note), ("resume", {})):
         assert client.post(f"{base}/{path}", json=body).status_code == 401
         assert client.post(f"{base}/{path}", json=body, headers=reviewer).status_code == 403
-    assert client.post(f"{base}/settle", json=note, headers=admin).status_code == 404, (
+    assert client.post(f"{base}/settle", json=note, headers=ADMIN).status_code == 404, (
         "not before it is withheld"
     )
     assert (
-        client.post(f"{base}/withhold", json=intent | {"note": "paid"}, headers=admin).status_code
+        client.post(f"{base}/withhold", json=intent | {"note": "paid"}, headers=ADMIN).status_code
         == 422
     )
     assert (
-        client.post(f"{base}/withhold", json=intent | {"to_poster": 1}, headers=admin).status_code
+        client.post(f"{base}/withhold", json=intent | {"to_poster": 1}, headers=ADMIN).status_code
         == 409
     )
-    with platform.db.transaction() as conn:  # the scheduler is at it
-        assert ledger_chain.try_lock(conn)
-        assert client.post(f"{base}/withhold", json=intent, headers=admin).json()["code"] == "busy"
-    assert client.post(f"{base}/withhold", json=intent, headers=admin).status_code == 200
-    assert client.post(f"{base}/withhold", json=intent, headers=admin).status_code == 409, "once"
+    assert client.post(f"{base}/withhold", json=intent, headers=ADMIN).status_code == 200
+    assert client.post(f"{base}/withhold", json=intent, headers=ADMIN).status_code == 409, "once"
     assert "Do not pay yet" in stuck()[0]["advice"]
-    assert client.post(f"{base}/settle", json=note, headers=admin).status_code == 404, (
+    assert client.post(f"{base}/settle", json=note, headers=ADMIN).status_code == 404, (
         "not before it is confirmed"
     )
     assert client.get("/api/creators/poster").json()["stuck_on_chain"] == 11_000
-    assert send(after(days=9)) == Sent(confirmed=1)
+    assert scheduler.pay(after(days=9)) == Round(confirmed=1)
     assert "pay it now" in stuck()[0]["advice"]
     platform.terms(copy, "original", final_at=NOW, ruled=True, disputed=True)
     assert "Do not pay: the post is in dispute" in stuck()[0]["advice"]
     platform.terms(copy, "original", final_at=NOW, ruled=True)
-    assert client.post(f"{base}/settle", json=note, headers=admin).status_code == 200
-    assert client.post(f"{base}/settle", json=note, headers=admin).status_code == 404, "once"
-    assert client.post(f"{base}/resume", headers=admin).status_code == 404, "never again"
+    assert client.post(f"{base}/settle", json=note, headers=ADMIN).status_code == 200
+    assert client.post(f"{base}/settle", json=note, headers=ADMIN).status_code == 404, "once"
+    assert client.post(f"{base}/resume", headers=ADMIN).status_code == 404, "never again"
     assert stuck() == []
-    assert send(after(days=30)) == Sent()
+    assert scheduler.pay(after(days=30)) == Round()
     assert platform.rows(
         "select status, withheld_by, settled_by, settled_note, withheld_to_poster from"
         " ledger_chain_payments"
@@ -325,127 +616,155 @@ def test_the_operator_sees_what_is_stuck_and_settles_it_once(
 
 @pytest.mark.usefixtures("automine_again")
 def test_what_is_under_way_cannot_be_withheld_and_is_found_when_it_is_mined(
-    town: Town, platform: Platform, client: TestClient, monkeypatch: pytest.MonkeyPatch
+    town: Town, platform: Platform, client: TestClient
 ) -> None:
     """No block comes while the payment waits for one: neither is it refused, nor sent again, nor
     paid by hand.
     """
-    impatient(monkeypatch)
     platform.creator("poster"), platform.creator("first")
     booked(platform, town, Outcome.ORIGINAL, "C", 10_000)
-    assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), NOW) == Sent(
-        refused=1
-    )
+    scheduler = Scheduler(platform, town)
+    assert scheduler.pay() == Round(wanted=1, refused=1)
     payments.fund_vault(town.client, town.fan, 10**9)
     ((number,),) = platform.rows("select transaction_id from ledger_chain_payments")
     town.anvil.set_automine(False)
-    with pytest.raises(ChainTimeout):
-        chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(minutes=1))
+    scheduler.advance(after(minutes=1))
+    assert scheduler.sender.step() == 1
     assert withhold(client, number, 10_000).status_code == 404
     assert client.get("/api/stuck_payments", headers=ADMIN).json() == []
     nonce = town.client.account_nonce(town.officer.address, "pending")
-    assert chain_pay.send_pay(
-        platform.db, town.client, town.officer, Till(), after(minutes=2)
-    ) == Sent(waiting=1)
+    assert scheduler.sender.step() == 0
+    assert scheduler.advance(after(minutes=2)) == Round()
+    assert scheduler.statuses() == ["due"]
     assert withhold(client, number, 10_000).status_code == 404
     assert town.client.account_nonce(town.officer.address, "pending") == nonce
+    assert platform.rows("select count(*) from chain_attempts") == [(1,)]
     town.anvil.mine()
-    assert chain_pay.send_pay(
-        platform.db, town.client, town.officer, Till(), after(minutes=3)
-    ) == Sent(paid=1)
+    scheduler.sender.step()
+    assert scheduler.advance(after(minutes=3)) == Round(divided=1)
     assert payments.claimable(town.client, town.poster.address) == 10_000
 
 
 @pytest.mark.usefixtures("automine_again")
 def test_what_was_sent_before_it_was_withheld_is_not_confirmed_while_it_can_be_mined(
-    town: Town, platform: Platform, client: TestClient, monkeypatch: pytest.MonkeyPatch
+    town: Town, platform: Platform, client: TestClient
 ) -> None:
-    """An endpoint that forgot what is pending says refused; a block holds the first transaction
-    later all the same.
+    """Two payments that no block takes are blocked: one is mined all the same, the other never
+    can be again.
     """
-    impatient(monkeypatch)
     platform.creator("poster"), platform.creator("first")
     payments.fund_vault(town.client, town.fan, 10**9)
-    lost, mined = (booked(platform, town, Outcome.ORIGINAL, "C", 10_000) for _ in range(2))
+    mined, cancelled = (booked(platform, town, Outcome.ORIGINAL, "C", 10_000) for _ in range(2))
+    scheduler = Scheduler(platform, town)
     town.anvil.set_automine(False)
-    for minute in (0, 1):  # both are signed, none is in a block; the second waits behind the first
-        with pytest.raises(ChainTimeout):
-            chain_pay.send_pay(
-                platform.db, town.client, town.officer, Till(), after(minutes=minute)
-            )
+    scheduler.advance()
+    assert scheduler.sender.step() == 2
     with platform.db.transaction() as conn:
-        conn.execute(
-            "update ledger_chain_payments set status = 'refused', error = 'BudgetExceeded'"
-        )
-    numbers = dict(
-        platform.rows(
-            "select post_id, transaction_id from ledger_chain_payments join ledger_transactions t"
-            " on t.id = transaction_id"
-        )
+        conn.execute("update chain_transactions set created_at = now() - interval '31 minutes'")
+    posts = (
+        "select post_id, transaction_id from ledger_chain_payments join ledger_transactions t"
+        " on t.id ="
     )
-    for post in (lost, mined):
-        assert withhold(client, numbers[post], 10_000).status_code == 200
-    assert (
-        chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(hours=1)) == Sent()
-    )
-    waiting = {
-        sender.lower(): txs for sender, txs in town.anvil.call("txpool_content")["pending"].items()
+    numbers = {bytes(post): number for post, number in platform.rows(f"{posts} transaction_id")}
+    shown = client.get("/api/stuck_payments", headers=ADMIN).json()
+    assert [(row["status"], row["error"]) for row in shown] == [("due", None)] * 2
+    assert "no block has taken it yet" in shown[0]["advice"]
+    payment = {
+        row[0]: bytes(row[1])
+        for row in platform.rows(
+            "select nonce, raw from chain_transactions t"
+            " join chain_attempts a on a.transaction_id = t.id"
+        )
     }
-    _, second = sorted(
-        waiting[hexed(town.officer.address)].values(), key=lambda tx: int(tx["nonce"], 16)
-    )
-    town.anvil.call("anvil_dropTransaction", second["hash"])  # out of every memory, or so it seems
+    for post in (mined, cancelled):
+        assert withhold(client, numbers[post], 10_000).status_code == 200
+    assert calls(platform) == [("sent", True)] * 2
+    # The first is in a block before the sender gets to it.
+    second_hash, first_nonce = waiting(town)[1]["hash"], min(payment)
+    town.anvil.call("anvil_dropTransaction", second_hash)  # out of every memory, or so it seems
     town.anvil.mine()
-    assert (
-        chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(hours=2)) == Sent()
-    )
-    assert sorted(platform.rows("select status, confirmed_at from ledger_chain_payments")) == [
-        ("sent", None),
-        ("withheld", None),
-    ]
-    ((left,),) = platform.rows(
-        "select transaction_id from ledger_chain_payments where status = 'withheld'"
-    )
+    scheduler.sender.step()  # replaces the second by nothing
+    assert scheduler.advance() == Round(divided=1)
+    assert sorted(scheduler.statuses()) == ["sent", "withheld"]
+    left = numbers[cancelled]
     assert client.post(
         f"/api/stuck_payments/{left}/settle", json={"note": "By bank, no. 1."}, headers=ADMIN
     ).is_error
-    town.anvil.set_automine(True)
-    payments.fund_vault(town.client, town.officer, 1)  # spends the nonce
-    assert (
-        chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(hours=3)) == Sent()
-    )
-    town.anvil.mine(FINALITY)
-    sent = chain_pay.send_pay(platform.db, town.client, town.officer, Till(), after(hours=4))
-    assert (sent.confirmed, sent.final, sent.paid) == (1, 1, 0)
+    town.anvil.mine()
+    scheduler.sender.step()
+    assert scheduler.advance() == Round(), "what cancels it is in a block that may still go"
+    assert scheduler.finalize() == Round(confirmed=1)
+    assert sorted(scheduler.statuses()) == ["paid", "withheld"]
+    # Its nonce is final with something else: not even its own bytes can pay it now.
+    with pytest.raises(RpcRefused, match="nonce too low"):
+        town.client.send(payment[first_nonce + 1])
+    assert client.post(
+        f"/api/stuck_payments/{left}/settle", json={"note": "By bank, no. 1."}, headers=ADMIN
+    ).is_success
     assert payments.claimable(town.client, town.poster.address) == 10_000
+    assert credited(town) == 1
+
+
+@pytest.mark.usefixtures("automine_again")
+def test_what_is_resumed_while_it_is_being_cancelled_is_paid_once(
+    town: Town, platform: Platform, client: TestClient
+) -> None:
+    platform.creator("poster"), platform.creator("first")
+    payments.fund_vault(town.client, town.fan, 10**9)
+    booked(platform, town, Outcome.ORIGINAL, "C", 10_000)
+    scheduler = Scheduler(platform, town)
+    town.anvil.set_automine(False)
+    scheduler.advance()
+    scheduler.sender.step()
+    with platform.db.transaction() as conn:
+        conn.execute("update chain_transactions set created_at = now() - interval '31 minutes'")
+    ((number,),) = platform.rows("select transaction_id from ledger_chain_payments")
+    assert withhold(client, number, 10_000).status_code == 200
+    scheduler.sender.step()  # the cancelling transaction is out
+    assert (
+        client.post(f"/api/stuck_payments/{number}/resume", headers=ADMIN).json()["status"] == "due"
+    )
+    town.anvil.set_automine(True)
+    town.anvil.mine()
+    scheduler.finalize()
+    scheduler.sender.step()
+    scheduler.pay(datetime.now(UTC))
+    scheduler.finalize(datetime.now(UTC))
+    assert scheduler.statuses() == ["paid"]
+    assert payments.claimable(town.client, town.poster.address) == 10_000
+    assert credited(town) == 1
 
 
 def test_what_was_withheld_in_the_moment_of_sending_is_not_sent(
     town: Town, platform: Platform, client: TestClient
 ) -> None:
-    """The sender has lost its lock with its connection, and does not know."""
+    """It is signed already, and not stored: the bytes never leave the process."""
     platform.creator("poster"), platform.creator("first")
     booked(platform, town, Outcome.ORIGINAL, "C", 10_000)
-    assert chain_pay.send_pay(platform.db, town.client, town.officer, Till(), NOW) == Sent(
-        refused=1
-    )
+    assert Scheduler(platform, town).pay() == Round(wanted=1, refused=1)
     payments.fund_vault(town.client, town.fan, 10**9)
     ((number,),) = platform.rows("select transaction_id from ledger_chain_payments")
-    with platform.db.transaction() as conn:
-        (pay,) = ledger_chain.list_unsent(conn, after(hours=1), 1)
-    assert withhold(client, number, 10_000).status_code == 200
-    assert (
-        chain_pay._send(platform.db, town.client, town.officer, Till(), pay, after(hours=1))
-        == "held"
-    )
+    answers = []
+
+    def block(name: str) -> None:
+        if name == "before_store" and not answers:
+            with platform.db.transaction() as conn:  # as an operator whose list is a moment old
+                pay = failed_payouts.list_failed(conn, datetime.now(UTC), 1)
+            answers.append(pay)
+            with platform.db.transaction() as conn:
+                calls_ = platform.rows("select id from chain_calls")
+                chain_calls.cancel(conn, calls_[0][0], "withheld", "It is to be settled off chain.")
+
+    scheduler = Scheduler(platform, town, failpoint=block)
+    assert scheduler.advance(after(hours=1)) == Round(wanted=1)
+    assert scheduler.sender.step() == 0
+    assert answers == [[]] and calls(platform) == [("cancelled", True)]
     assert payments.claimable(town.client, town.poster.address) == 0
-    assert platform.rows("select status from ledger_chain_payments") == [("withheld",)]
-    assert (
-        client.post(f"/api/stuck_payments/{number}/resume", headers=ADMIN).json()["status"] == "due"
-    )
-    assert chain_pay.send_pay(
-        platform.db, town.client, town.officer, Till(), datetime.now(UTC)
-    ) == Sent(paid=1)
+    assert platform.rows("select count(*) from chain_transactions") == [(0,)]
+    with platform.db.transaction() as conn:
+        chain_calls.draft(conn, platform.rows("select id from chain_calls")[0][0])
+    assert Scheduler(platform, town).pay(after(hours=2)) == Round(wanted=1, divided=1)
+    assert credited(town) == 1 and number
 
 
 def test_the_form_of_the_page_settles_as_well(
@@ -453,8 +772,8 @@ def test_the_form_of_the_page_settles_as_well(
 ) -> None:
     platform.creator("poster"), platform.creator("first")
     booked(platform, town, Outcome.ORIGINAL, "A", 10_000)
-    till = Till()
-    assert chain_pay.send_pay(platform.db, town.client, town.officer, till, NOW) == Sent(refused=1)
+    scheduler = Scheduler(platform, town)
+    assert scheduler.pay() == Round(wanted=1, refused=1)
     ((number,),) = platform.rows("select transaction_id from ledger_chain_payments")
     client.cookies.set("oracle_key", platform.key("boss", ["admin"]))
     form = {"note": "Paid from the till, receipt 12.", "to_poster": "12000", "to_original": "0"}
@@ -469,11 +788,9 @@ def test_the_form_of_the_page_settles_as_well(
     assert f'action="{base}/settle"' not in client.get("/stuck_payments").text
     assert client.post(f"{base}/resume", follow_redirects=False).status_code == 303
     now = datetime.now(UTC) + timedelta(hours=1)
-    assert chain_pay.send_pay(platform.db, town.client, town.officer, till, now) == Sent(refused=1)
+    assert scheduler.pay(now) == Round(wanted=1, refused=1)
     assert client.post(f"{base}/withhold", data=form, follow_redirects=False).status_code == 303
-    assert chain_pay.send_pay(platform.db, town.client, town.officer, till, now) == Sent(
-        confirmed=1
-    )
+    assert scheduler.pay(now) == Round(confirmed=1)
     assert f'action="{base}/settle"' in client.get("/stuck_payments").text
     assert client.post(f"{base}/settle", data=form, follow_redirects=False).status_code == 303
     assert "All that is booked is on chain" in client.get("/stuck_payments").text

@@ -72,9 +72,8 @@ class TwoWorlds:
         self.weeks += 1
         week = self.now() + timedelta(weeks=self.weeks)
         number = list(Grade).index(grade) + 1
-        economy.credit_bonus(
-            self.town.client, self.town.officer, post, digest(f"week {self.weeks}"), cents, number
-        )
+        pay = economy.credit_bonus(post, digest(f"week {self.weeks}"), cents, number)
+        economy.make(self.town.client, self.town.officer, pay)
         self.platform.grade(post, grade)
         assert self.platform.earns(post, cents, at=week) == "new"
         # No corrections: here the grade changes from week to week.
@@ -85,9 +84,8 @@ class TwoWorlds:
             return
         alert = hashlib.sha256(post + bytes([len(self.freezes)])).digest()
         until = self.town.now() + 20 * DAY_S
-        economy.freeze_post(
-            self.town.client, self.town.officer, post, alert, digest(alert.hex()), until
-        )
+        freeze = economy.freeze_post(post, alert, digest(alert.hex()), until)
+        economy.make(self.town.client, self.town.officer, freeze)
         self.freezes[post] = (alert, UUID(bytes=alert[:16]))
         with self.platform.db.transaction() as conn:
             payments.freeze(
@@ -102,9 +100,8 @@ class TwoWorlds:
         if post not in self.freezes:
             return
         alert, number = self.freezes.pop(post)
-        economy.resolve_freeze(
-            self.town.client, self.town.arbiter, alert, upheld=False, reason_hash=digest("real")
-        )
+        release = economy.resolve_freeze(alert, upheld=False, reason_hash=digest("real"))
+        economy.make(self.town.client, self.town.arbiter, release)
         if self.frozen_on_chain(post):
             self.splitter("releaseFrozen", post, hexed(ZERO_ADDRESS))
         with self.platform.db.transaction() as conn:

@@ -90,8 +90,8 @@ def test_what_the_contract_has_not_paid_is_said(
     assert client.get("/api/creators/maya").json()["stuck_on_chain"] == 0
     with platform.db.transaction() as conn:
         conn.execute(
-            "update ledger_chain_payments set status = 'held', error = 'JudgedOtherwise' where"
-            " transaction_id = (select id from ledger_transactions where post_id = %s)",
+            "update ledger_payouts set error = 'JudgedOtherwise' where transaction_id ="
+            " (select id from ledger_transactions where post_id = %s)",
             (town["copy"],),
         )
     assert client.get("/api/creators/maya").json()["stuck_on_chain"] == 10_000

@@ -99,32 +99,29 @@ def test_a_creator_without_a_wallet_links_one_and_is_paid(town: Town) -> None:
 def test_pay_with_a_bonus_and_a_freeze_that_takes_nothing(town: Town) -> None:
     post = town.attest(Outcome.DERIVATIVE, 9_800)
     payments.fund_vault(town.client, town.fan, 1_000)
-    split = payments.credit_bonus(town.client, town.officer, post, digest("week 47"), 100, 1)
+    receipt = payments.make(
+        town.client, town.officer, payments.credit_bonus(post, digest("week 47"), 100, 1)
+    )
+    split = payments.read_split(town.client, receipt)
     assert (split.to_original, split.to_poster) == (66, 44)
 
     alert = digest("alert")
-    payments.freeze_account(
-        town.client,
-        town.officer,
-        town.poster.address,
-        alert,
-        digest("statement"),
-        town.now() + DAY_S,
+    freeze = payments.freeze_account(
+        town.poster.address, alert, digest("statement"), town.now() + DAY_S
     )
+    payments.make(town.client, town.officer, freeze)
     with pytest.raises(ContractReverted) as frozen:
         payments.withdraw(town.client, town.poster)
     assert frozen.value.revert.name == "AccountFrozen"
     payments.appeal_freeze(town.client, town.poster, alert, digest("they are real people"))
     assert payments.freeze_status(town.client, alert) is FreezeStatus.APPEALED
-    payments.resolve_freeze(
-        town.client, town.arbiter, alert, upheld=False, reason_hash=digest("they are")
-    )
+    release = payments.resolve_freeze(alert, upheld=False, reason_hash=digest("they are"))
+    payments.make(town.client, town.arbiter, release)
     assert payments.freeze_status(town.client, alert) is FreezeStatus.RELEASED
     assert payments.withdraw(town.client, town.poster) == 44
 
-    payments.freeze_post(
-        town.client, town.officer, post, digest("2"), digest("another"), town.now() + DAY_S
-    )
+    freeze = payments.freeze_post(post, digest("2"), digest("another"), town.now() + DAY_S)
+    payments.make(town.client, town.officer, freeze)
     assert payments.tip(town.client, town.fan, post, 100).frozen
 
 
