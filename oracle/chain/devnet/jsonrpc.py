@@ -4,29 +4,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import httpx2
+import requests
 
 from oracle.chain.devnet.errors import DevChainFailed
-from oracle.chain.errors import RpcRefused
+from oracle.chain.errors import ChainUnavailable
+from oracle.chain.rpc.endpoint import Endpoint
 
 
 class JsonRpc:
     """One endpoint on this machine. Not safe for use by several threads at once."""
 
     def __init__(self, url: str, *, timeout_s: float = 120.0) -> None:
+        self._session = requests.Session()
         # Proxies of the environment are for the world outside, not for loopback.
-        self._client = httpx2.Client(base_url=url, timeout=timeout_s, trust_env=False)
+        self._session.trust_env = False
+        self._endpoint = Endpoint(url, timeout_s=timeout_s, session=self._session)
 
     def call(self, method: str, *params: object) -> Any:
         """The result. Raises: RpcRefused, or DevChainFailed when the node does not answer."""
-        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
         try:
-            answer = self._client.post("/", json=request).json()
-        except (httpx2.HTTPError, ValueError) as exc:
-            raise DevChainFailed(f"Anvil does not answer {method}: {exc!r}") from exc
-        if "error" in answer:
-            raise RpcRefused(method, int(answer["error"]["code"]), str(answer["error"]["message"]))
-        return answer["result"]
+            return self._endpoint.request(method, *params)
+        except ChainUnavailable as exc:
+            raise DevChainFailed(f"Anvil does not answer {method}: {exc}") from exc
 
     def number(self, method: str, *params: object) -> int:
         return int(self.call(method, *params), 16)
@@ -36,7 +35,7 @@ class JsonRpc:
         return int(self.call("eth_getBlockByNumber", tag, False)["number"], 16)
 
     def close(self) -> None:
-        self._client.close()
+        self._session.close()
 
 
 @contextmanager

@@ -20,11 +20,16 @@ class Endpoint:
     choice.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self, url: str, *, timeout_s: float = 10.0, session: requests.Session | None = None
+    ) -> None:
         self.url = url
         # No silent retries below us: whether a call may be repeated is known only above.
         self._provider = HTTPProvider(
-            url, request_kwargs={"timeout": timeout_s}, exception_retry_configuration=None
+            url,
+            request_kwargs={"timeout": timeout_s},
+            session=session,
+            exception_retry_configuration=None,
         )
         self._provider.global_ccip_read_enabled = False
 
