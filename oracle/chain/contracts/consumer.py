@@ -2,15 +2,14 @@
 back.
 """
 
-import time
 from typing import Any
 
+from oracle.chain.contracts.account import Account
 from oracle.chain.core.abis import contract
 from oracle.chain.core.report import ZERO_HASH, MediaType
 from oracle.chain.core.reverts import ContractReverted, decode_revert
-from oracle.chain.core.transaction import Transaction
 from oracle.chain.core.wire import Receipt, hexed
-from oracle.chain.errors import ChainTimeout
+from oracle.chain.errors import BlockUnknown
 from oracle.chain.keys.signer import Signer
 from oracle.chain.rpc.client import REQUESTED, ChainClient
 
@@ -24,30 +23,16 @@ def transact(
     value_wei: int = 0,
     timeout_s: float = 60.0,
 ) -> Receipt:
-    """Send one transaction and wait until it is mined; not for the oracle's own keys, whose
-    transactions are followed.
+    """Send one transaction and wait until it is mined; not for the oracle's own keys.
 
     Raises: ContractReverted (before or after sending), ChainTimeout, ChainError.
     """
-    gas = client.estimate_gas(to, data, sender=account.address, value_wei=value_wei)
-    unsigned = Transaction(
-        chain_id=client.chain_id,
-        nonce=client.account_nonce(account.address, "pending"),
-        fee=client.fee(),
-        gas=gas * 5 // 4,
-        to=to,
-        data=data,
-        value_wei=value_wei,
-    )
-    signed = unsigned.sign(account)
-    client.send(signed.raw)
-    deadline = time.monotonic() + timeout_s
-    while (receipt := client.find_receipt(signed.tx_hash)) is None:
-        if time.monotonic() > deadline:
-            raise ChainTimeout(
-                f"Transaction 0x{signed.tx_hash.hex()} was not mined in {timeout_s:.0f} s."
-            )
-        time.sleep(0.05)
+    sender = Account(client.web3, account, fee_limits=client.fee_limits)
+    tx_hash = sender.send(to, data, value_wei=value_wei)
+    sender.wait(tx_hash, timeout_s)
+    receipt = client.find_receipt(bytes(tx_hash))
+    if receipt is None:
+        raise BlockUnknown(f"The block of 0x{tx_hash.hex()} is gone.")
     if not receipt.succeeded:
         raise ContractReverted(decode_revert(b""))
     return receipt

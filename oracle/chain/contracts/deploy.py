@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, cast
 
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
-from web3 import HTTPProvider, Web3
+from web3 import Web3
 from web3.contract import Contract
-from web3.exceptions import TimeExhausted, Web3Exception
-from web3.types import Nonce, TxParams, TxReceipt, Wei
+from web3.exceptions import Web3Exception
+from web3.types import TxReceipt
 
+from oracle.chain.contracts.account import Account
 from oracle.chain.contracts.roles import Delays, Officers
 from oracle.chain.core.deployment import Deployment, load_artifact
 from oracle.chain.core.report import ZERO_ADDRESS
+from oracle.chain.core.reverts import ContractReverted
 from oracle.chain.core.wire import hexed
-from oracle.chain.errors import ChainError, ChainTimeout, NotDeployed, WrongChain
+from oracle.chain.errors import ChainError, FeeCapReached, NotDeployed, WrongChain
+from oracle.chain.keys.signer import LocalSigner
+from oracle.chain.rpc.endpoint import Endpoint
+from oracle.chain.rpc.provider import web3_on
 
 ADMIN_ROLE = 0  # of OpenZeppelin's AccessManager
-# an estimate is made on the latest block; the chain may differ a little when it is mined
-GAS_MARGIN_PERCENT = 20
 RECEIPT_TIMEOUT_S = 180.0
 POOL_STEP_WEI = 10**12  # price of a post's first token in its pool
 # Contracts behind a proxy, in the order in which they are created.
@@ -52,12 +54,8 @@ class DeploymentFailed(ChainError):
 
 
 def connect(rpc_url: str, *, timeout_s: float = 30.0) -> Web3:
-    """A connection that follows no off-chain lookups (EIP-3668): a contract must not choose what
-    we fetch.
-    """
-    provider = HTTPProvider(rpc_url, request_kwargs={"timeout": timeout_s})
-    provider.global_ccip_read_enabled = False
-    return Web3(provider)
+    """web3 on one endpoint, as everything else of ours speaks to the chain."""
+    return web3_on(Endpoint(rpc_url, timeout_s=timeout_s))
 
 
 def deploy(
@@ -247,16 +245,13 @@ def faults_tolerated(signers: int, quorum: int) -> int:
 
 
 class _Sender:
-    """Signs here and sends one after the other; nothing depends on accounts that the endpoint
-    holds.
-    """
+    """Sends the transactions of a deployment one after the other, and waits for them together."""
 
     def __init__(self, w3: Web3, account: LocalAccount) -> None:
         self._w3 = w3
-        self._account = account
-        self.address = account.address
-        self.chain_id = w3.eth.chain_id
-        self._nonce = w3.eth.get_transaction_count(self.address, "pending")
+        self._account = Account(w3, LocalSigner(bytes(account.key)))
+        self.address = self._account.address
+        self.chain_id = self._account.chain_id
         self._sent: list[tuple[str, HexBytes]] = []
 
     def contract(self, name: str, address: str) -> Contract:
@@ -265,14 +260,14 @@ class _Sender:
 
     def next_address(self, ahead: int) -> str:
         """Address of the contract that the transaction after `ahead` others creates."""
-        return create_address(self.address, self._nonce + ahead)
+        return create_address(self.address, self._account.nonce + ahead)
 
     def create(self, name: str, *args: object) -> str:
         """Send the creation of a contract; its address, before it is mined, comes back."""
         artifact = load_artifact(name)
         factory = self._w3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
         address = self.next_address(0)
-        self._send(f"create {name}", {"data": factory.constructor(*args).data_in_transaction})
+        self._send(f"create {name}", None, HexBytes(factory.constructor(*args).data_in_transaction))
         return address
 
     def create_proxy(self, name: str, implementation: str, *init_args: object) -> str:
@@ -285,49 +280,24 @@ class _Sender:
         """Send a call of a contract's function."""
         contract = self._w3.eth.contract(abi=load_artifact(name).abi)
         data = HexBytes(contract.encode_abi(function, args=args))
-        self._send(f"{name}.{function}", {"to": to_checksum_address(address), "data": data})
+        self._send(f"{name}.{function}", HexBytes(address), data)
 
     def settle(self) -> list[TxReceipt]:
         """Wait for all that was sent. Raises: DeploymentFailed if one reverted, ChainTimeout."""
         receipts = []
         for what, tx_hash in self._sent:
-            try:
-                receipt = self._w3.eth.wait_for_transaction_receipt(
-                    tx_hash, timeout=RECEIPT_TIMEOUT_S, poll_latency=0.05
-                )
-            except TimeExhausted as exc:
-                raise ChainTimeout(
-                    f"{what} ({tx_hash.to_0x_hex()}) was sent and is not mined yet."
-                ) from exc
+            receipt = self._account.wait(tx_hash, RECEIPT_TIMEOUT_S)
             if receipt["status"] != 1:
                 raise DeploymentFailed(f"{what} ({tx_hash.to_0x_hex()}) was reverted by the chain.")
             receipts.append(receipt)
         self._sent.clear()
         return receipts
 
-    def _send(self, what: str, fields_: Mapping[str, Any]) -> None:
-        base_fee = self._w3.eth.fee_history(1, "latest")["baseFeePerGas"][-1]
-        tip = self._w3.eth.max_priority_fee
-        tx: dict[str, Any] = {
-            "chainId": self.chain_id,
-            "from": self.address,
-            "nonce": self._nonce,
-            "value": Wei(0),
-            # The base fee can double in six blocks; what is not needed is not paid.
-            "maxFeePerGas": Wei(2 * base_fee + tip),
-            "maxPriorityFeePerGas": tip,
-            **fields_,
-        }
+    def _send(self, what: str, to: bytes | None, data: bytes) -> None:
         try:
-            tx["gas"] = (
-                self._w3.eth.estimate_gas(cast(TxParams, tx)) * (100 + GAS_MARGIN_PERCENT) // 100
-            )
-            signed = self._account.sign_transaction(tx)
-            tx_hash = self._w3.eth.send_raw_transaction(signed.raw_transaction)
-        except (Web3Exception, ValueError) as exc:
+            self._sent.append((what, self._account.send(to, data)))
+        except (ContractReverted, FeeCapReached, Web3Exception, ValueError) as exc:
             raise DeploymentFailed(f"{what} was refused by the chain: {exc}") from exc
-        self._nonce = Nonce(self._nonce + 1)
-        self._sent.append((what, tx_hash))
 
 
 def create_address(sender: str, nonce: int) -> str:

@@ -25,6 +25,7 @@ from oracle.chain.core.wire import (
 from oracle.chain.errors import BlockUnknown, NotDeployed, RpcRefused, WrongChain
 from oracle.chain.rpc.endpoint import Endpoint
 from oracle.chain.rpc.endpoints import EndpointSet
+from oracle.chain.rpc.provider import web3_on
 
 REQUESTED = "VerificationRequested"
 FULFILLED = "VerificationFulfilled"
@@ -48,6 +49,7 @@ class ChainClient:
         """
         several = [endpoints] if isinstance(endpoints, Endpoint) else endpoints
         self.endpoint = EndpointSet(several, chain_id=deployment.chain_id)
+        self.web3 = web3_on(self.endpoint)
         self.deployment = deployment
         self.fee_limits = fee_limits or FeeLimits()
         self.hub = address_bytes(deployment.hub)

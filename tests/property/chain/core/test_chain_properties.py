@@ -13,6 +13,7 @@ from oracle.chain.core.lifecycle import (
     Refusal,
     RetryTimeouts,
     Step,
+    Wish,
     missing_nonces,
     next_nonce,
     next_step,
@@ -53,7 +54,15 @@ receipts = st.none() | st.builds(
 def situations(draw: st.DrawFn) -> tuple[PendingTx, ChainView]:
     first = draw(times)
     refusal = draw(st.none() | st.sampled_from(Refusal))
-    tx = PendingTx(draw(st.integers(0, 9)), first, first, draw(st.none() | block_hashes), refusal)
+    tx = PendingTx(
+        draw(st.integers(0, 9)),
+        first,
+        first,
+        draw(st.none() | block_hashes),
+        refusal,
+        draw(st.sampled_from(Wish)),
+        draw(times),
+    )
     seen = ChainView(
         NOW,
         100,
@@ -91,6 +100,13 @@ def test_nothing_is_done_for_good_above_the_finalized_block(
 def test_nothing_is_sent_for_a_nonce_that_is_spent(situation: tuple[PendingTx, ChainView]) -> None:
     tx, seen = situation
     if seen.receipt is not None or seen.account_nonce > tx.nonce:
+        assert next_step(tx, seen, RetryTimeouts()) not in (Step.SEND, Step.BUMP_FEE, Step.CANCEL)
+
+
+@given(situations())
+def test_what_is_given_up_is_never_sent_again(situation: tuple[PendingTx, ChainView]) -> None:
+    tx, seen = situation
+    if tx.wish is Wish.DROP:
         assert next_step(tx, seen, RetryTimeouts()) not in (Step.SEND, Step.BUMP_FEE)
 
 

@@ -11,6 +11,7 @@ from oracle.chain.core.lifecycle import (
     Refusal,
     RetryTimeouts,
     Step,
+    Wish,
     backoff,
     missing_nonces,
     next_nonce,
@@ -38,10 +39,44 @@ def seen(
     return ChainView(NOW, 100, nonce, final_nonce, receipt, in_pool)
 
 
+def unwanted(wish: Wish, open_for_s: float, *, sent: bool = True) -> PendingTx:
+    at = ago(30) if sent else None
+    return PendingTx(5, at, at, wish=wish, open_since=ago(open_for_s))
+
+
 UNSENT = PendingTx(5, None, None)
 INCLUDED = PendingTx(5, ago(30), ago(30), BLOCK)
 
+DROPPED = PendingTx(5, ago(30), ago(30), BLOCK, wish=Wish.DROP, open_since=ago(30))
+
 CASES = {
+    "given up in the pool": (unwanted(Wish.DROP, 0), seen(in_pool=True), Step.CANCEL),
+    "given up before it was sent": (unwanted(Wish.DROP, 0, sent=False), seen(), Step.CANCEL),
+    "given up behind a lower nonce": (unwanted(Wish.DROP, 0), seen(nonce=4), Step.CANCEL),
+    "given up, and in a block all the same": (
+        DROPPED,
+        seen(receipt=ReceiptSeen(101, BLOCK, False)),
+        Step.WAIT,
+    ),
+    "given up, and final all the same": (
+        DROPPED,
+        seen(receipt=ReceiptSeen(100, BLOCK, False)),
+        Step.FINALIZE,
+    ),
+    "given up, and its block is gone": (DROPPED, seen(), Step.REOPEN),
+    "given up, and its nonce is spent at the head": (
+        unwanted(Wish.DROP, 90),
+        seen(nonce=6),
+        Step.WAIT,
+    ),
+    "given up, and its nonce is spent for good": (unwanted(Wish.DROP, 90), seen(6, 6), Step.VOID),
+    "held by a reorg": (unwanted(Wish.HOLD, 59), seen(in_pool=True), Step.WAIT),
+    "held by a reorg, not sent": (unwanted(Wish.HOLD, 59, sent=False), seen(), Step.WAIT),
+    "held for long: its nonce blocks the others": (
+        unwanted(Wish.HOLD, 60),
+        seen(in_pool=True),
+        Step.CANCEL,
+    ),
     "stored, never sent": (UNSENT, seen(), Step.SEND),
     "stored, never sent, and nonces below are open": (UNSENT, seen(nonce=3), Step.SEND),
     "sent a moment ago, not seen yet": (sent(1, 1), seen(), Step.WAIT),
