@@ -26,12 +26,17 @@ from oracle.chain.core.lifecycle import RetryTimeouts
 from oracle.chain.core.report import Outcome
 from oracle.chain.core.wire import hexed
 from oracle.chain.errors import RpcRefused
+from oracle.chain.node.node import clear_latch
+from oracle.chain.node.resync import Resync
 from oracle.chain.rpc.client import ChainClient
 from oracle.chain.rpc.endpoint import Endpoint
 from oracle.chain.sender.calls import CallSender
 from oracle.payouts import onchain as payouts
 from oracle.payouts.onchain import PayoutAsset, Round, advance_payouts
+from oracle.tasks.fraud import Upkeep
+from oracle.tasks.scheduler import ChainPayouts, Scheduler
 from storage.chain import calls as chain_calls
+from storage.chain import node_status
 from storage.ledger import failed_payouts
 from storage.ledger.onchain import Payout
 
@@ -461,6 +466,77 @@ def test_an_endpoint_that_lags_pays_nobody_twice(town: Town, platform: Platform)
         proxy.fault = None
         scheduler.sender.step()
         scheduler.finalize()
+    assert scheduler.statuses() == ["paid"]
+    assert platform.rows("select count(*) from chain_attempts") == [(1,)]
+    assert credited(town) == 1
+
+
+@pytest.mark.usefixtures("automine_again")
+def test_a_round_of_the_scheduler_waits_for_no_block(town: Town, platform: Platform) -> None:
+    """Nothing but the number of rounds separates a booking from its payment; each ends while the
+    pool is full.
+    """
+    platform.creator("poster"), platform.creator("first")
+    payments.fund_vault(town.client, town.fan, 10**9)
+    booked(platform, town, Outcome.ORIGINAL, "C", 100)
+    town.anvil.set_automine(False)
+    sender = Scheduler(platform, town).sender
+    scheduler = Scheduler(
+        platform.db,
+        Upkeep(platform.db),
+        payouts=ChainPayouts(town.client, PayoutAsset()),
+        sender=sender,
+    )
+    now = datetime.now(UTC)
+    for _ in range(3):
+        assert scheduler.round(now)
+        assert platform.rows("select status from ledger_chain_payments") == [("due",)]
+    assert calls(platform) == [("sent", False)] and len(waiting(town)) == 1
+    town.anvil.mine()
+    scheduler.round(now)
+    town.anvil.mine(FINALITY)
+    scheduler.round(now)
+    assert scheduler.round(now)
+    assert platform.rows("select status, agrees from ledger_chain_payments") == [("paid", True)]
+    assert credited(town) == 1
+
+
+def test_after_a_breach_of_finality_nothing_is_sent_until_an_operator_has_looked(
+    town: Town, platform: Platform
+) -> None:
+    platform.creator("poster"), platform.creator("first")
+    payments.fund_vault(town.client, town.fan, 10**9)
+    booked(platform, town, Outcome.ORIGINAL, "C", 100)
+    scheduler = Scheduler(platform, town)
+    with platform.db.transaction() as conn:
+        node_status.latch(conn, "Block 7 was final and is another now.")
+    scheduler.pay()
+    assert (credited(town), scheduler.statuses()) == (0, ["due"])
+    assert clear_latch(platform.db)
+    scheduler.pay()
+    assert credited(town) == 1
+
+
+def test_a_payment_undone_beyond_finality_is_made_again_after_the_resync(
+    town: Town, platform: Platform
+) -> None:
+    """The node finds the shared past for every account, the paymaster's transactions with it."""
+    platform.creator("poster"), platform.creator("first")
+    payments.fund_vault(town.client, town.fan, 10**9)
+    booked(platform, town, Outcome.ORIGINAL, "C", 100)
+    town.anvil.mine(FINALITY)
+    scheduler = Scheduler(platform, town)
+    height = town.anvil.height()
+    scheduler.pay()
+    scheduler.finalize()
+    assert scheduler.statuses() == ["paid"]
+    town.anvil.reorg(town.anvil.height() - height)
+    assert credited(town) == 0
+    resync = Resync(platform.db, town.client, start_block=town.client.deployment.block_number)
+    resync.run(town.client.head())
+    assert scheduler.statuses() == ["due"]
+    scheduler.pay()
+    scheduler.finalize()
     assert scheduler.statuses() == ["paid"]
     assert platform.rows("select count(*) from chain_attempts") == [(1,)]
     assert credited(town) == 1

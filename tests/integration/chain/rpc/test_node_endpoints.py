@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from eth_abi.abi import encode
 from integration.chain.chain_world import World
 from integration.chain.faulty_rpc import (
     Call,
@@ -15,7 +16,10 @@ from integration.chain.faulty_rpc import (
     faulty_rpc,
     on_method,
 )
+from web3.exceptions import OffchainLookup
 
+from oracle.chain.core.deployment import load_artifact
+from oracle.chain.core.wire import hexed
 from oracle.chain.errors import ChainError, ChainUnavailable
 from oracle.chain.rpc.client import ChainClient
 from oracle.chain.rpc.endpoint import Endpoint
@@ -153,3 +157,39 @@ def forged_hash(height: int) -> Fault:
         return answer
 
     return fault
+
+
+def test_web3_speaks_through_the_endpoints_that_the_node_chooses(
+    world: World, bad: FaultyRpc
+) -> None:
+    client = two(world, bad)
+    bad.fault = drop
+    client.look(None)
+    assert client.web3.eth.chain_id == world.deployment.chain_id
+    bad.fault = None
+    with pytest.raises(ChainUnavailable):
+        ChainClient(
+            Endpoint("http://127.0.0.1:1", timeout_s=1.0), world.deployment
+        ).web3.eth.chain_id  # noqa: B018
+
+
+def test_a_contract_cannot_choose_what_is_fetched(world: World, bad: FaultyRpc) -> None:
+    """EIP-3668: a call that reverts with a URL makes web3 fetch it, unless told not to."""
+    sender = world.deployment.hub
+    lookup = encode(
+        ["address", "string[]", "bytes", "bytes4", "bytes"],
+        [sender, [f"{bad.url}/{{data}}"], b"", b"\1" * 4, b""],
+    )
+    revert = {
+        "code": 3,
+        "message": "execution reverted",
+        "data": hexed(bytes.fromhex("556f1830") + lookup),
+    }
+    bad.fault = on_method(
+        "eth_call", lambda call, _: {"jsonrpc": "2.0", "id": call["id"], "error": revert}
+    )
+    w3 = ChainClient(Endpoint(bad.url), world.deployment).web3
+    hub = w3.eth.contract(w3.to_checksum_address(sender), abi=load_artifact("PoCHub").abi)
+    with pytest.raises(OffchainLookup):
+        hub.functions.requestCount().call()
+    assert bad.calls.count("eth_call") == 1
