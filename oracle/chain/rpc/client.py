@@ -203,11 +203,11 @@ class ChainClient:
         self, to: bytes, data: bytes, *, sender: bytes | None = None, block: BlockId = "latest"
     ) -> bytes:
         """The bytes a call returns. Raises: ContractReverted, decoded."""
-        return blob(self._executed("eth_call", to, data, sender, block_id(block)))
-
-    def estimate_gas(self, to: bytes, data: bytes, *, sender: bytes, value_wei: int = 0) -> int:
-        """Gas the call needs on top of what is waiting now. Raises: ContractReverted, decoded."""
-        return number(self._executed("eth_estimateGas", to, data, sender, "pending", value_wei))
+        call = {"to": hexed(to), "data": hexed(data)} | ({"from": hexed(sender)} if sender else {})
+        try:
+            return blob(self.endpoint.request("eth_call", call, block_id(block)))
+        except RpcRefused as exc:
+            raise ContractReverted(_revert(exc)) from exc
 
     def estimate_gas_of_each(
         self, to: bytes, calls: Sequence[bytes], *, sender: bytes
@@ -254,23 +254,6 @@ class ChainClient:
 
     def hub_read(self, function: str, *args: object, block: BlockId = "latest") -> Any:
         return self.read("PoCHub", self.deployment.hub, function, *args, block=block)
-
-    def _executed(
-        self,
-        method: str,
-        to: bytes,
-        data: bytes,
-        sender: bytes | None,
-        block: object,
-        value_wei: int = 0,
-    ) -> Any:
-        call = {"to": hexed(to), "data": hexed(data), "value": hex(value_wei)}
-        if sender is not None:
-            call["from"] = hexed(sender)
-        try:
-            return self.endpoint.request(method, call, block)
-        except RpcRefused as exc:
-            raise ContractReverted(_revert(exc)) from exc
 
 
 def _revert(refusal: RpcRefused) -> Revert:
