@@ -163,16 +163,6 @@ def find_baseline(
     return (int(row[0]), row[1]) if row else None
 
 
-def get_baseline(conn: Connection, baseline_id: int) -> dict[str, Any]:
-    """The cohorts of one baseline. Raises: NotFound."""
-    row = conn.execute(
-        "select cohorts from grade_baselines where id = %s", (baseline_id,)
-    ).fetchone()
-    if row is None:
-        raise NotFound(f"There is no baseline {baseline_id}.")
-    return dict(row[0])
-
-
 def add_baseline(
     conn: Connection, policy_version: int, cohorts: Mapping[str, Any], now: datetime
 ) -> int:

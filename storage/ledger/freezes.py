@@ -48,11 +48,6 @@ def is_post_frozen(conn: Connection, post_id: bytes, now: datetime) -> bool:
     return _exists(conn, f"post_id = %(subject)s and {_ACTIVE}", post_id, now)
 
 
-def is_account_frozen(conn: Connection, creator_id: int, now: datetime) -> bool:
-    """Whether any alert stops the creator's withdrawals."""
-    return _exists(conn, f"creator_id = %(subject)s and {_ACTIVE}", creator_id, now)
-
-
 def of_creator(conn: Connection, creator_id: int, now: datetime) -> list[Freeze]:
     """The freezes of an account and of its posts that are in force, the first to end first."""
     rows = conn.execute(

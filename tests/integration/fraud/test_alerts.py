@@ -350,7 +350,9 @@ def test_a_changed_row_of_the_log_is_found(db: Database, case: Case) -> None:
 def test_a_hold_on_an_account_stops_withdrawals_only(db: Database, case: Case) -> None:
     case.raise_alert(subject="creator")
     with db.transaction() as conn:
-        assert ledger_freezes.is_account_frozen(conn, case.creator_id, NOW + DAY)
+        assert [
+            one.creator_id for one in ledger_freezes.of_creator(conn, case.creator_id, NOW + DAY)
+        ] == [case.creator_id]
         assert not ledger_freezes.is_post_frozen(conn, POST, NOW + DAY)
         account = conn.execute(
             "select account from creators where id = %s", (case.creator_id,)

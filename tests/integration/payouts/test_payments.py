@@ -191,8 +191,9 @@ def test_a_frozen_account_goes_on_earning_in_the_books(platform: Platform) -> No
     platform.earns(post, 1_000, at=after(days=7))
     platform.run(after(days=4))
     with platform.db.transaction() as conn:
-        assert ledger_freezes.is_account_frozen(conn, poster, after(days=4))
-        assert not ledger_freezes.is_account_frozen(conn, poster, after(days=5))
+        (held,) = ledger_freezes.of_creator(conn, poster, after(days=4))
+        assert held.creator_id == poster
+        assert not ledger_freezes.of_creator(conn, poster, after(days=5))
     assert (platform.totals(poster).available, platform.totals(poster).frozen) == (4_400 + 440, 0)
 
 
