@@ -5,7 +5,7 @@ lied.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from psycopg.rows import class_row
 
@@ -88,46 +88,71 @@ def save_signed(conn: Connection, request_id: bytes, signed: SignedProposal) -> 
     )
 
 
-def report_equivocation(
-    conn: Connection, request_id: bytes, signer: bytes, first: Body, second: Body
-) -> bool:
-    """Keep two statements of one signer that cannot both be honest.
+def keep_signature(
+    conn: Connection, request_id: bytes, signer: bytes, digest: bytes, body: Body
+) -> Sequence[Body]:
+    """Store what another signer has signed for a request.
 
-    Returns False if they were known.
+    Returns the others that it signed before.
     """
-    return bool(
-        conn.execute(
-            "insert into equivocations (request_id, signer, first, second) values (%s, %s, %s, %s)"
-            " on conflict do nothing",
-            (request_id, signer, json.dumps(dict(first)), json.dumps(dict(second))),
-        ).rowcount
+    conn.execute(
+        "insert into quorum_signatures (request_id, signer, digest, body) values (%s, %s, %s, %s)"
+        " on conflict do nothing",
+        (request_id, signer, digest, json.dumps(dict(body))),
     )
+    rows = conn.execute(
+        "select body from quorum_signatures where request_id = %s and signer = %s and digest <> %s",
+        (request_id, signer, digest),
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 @dataclass(frozen=True)
 class Equivocation:
-    """Two statements that prove that their signer lies."""
+    """Two statements, reports or observations, that prove that their signer lies."""
 
     request_id: bytes
     signer: bytes
+    statement: Literal["report", "observation"]
     first: Body
     second: Body
+
+
+def keep_equivocation(conn: Connection, proof: Equivocation) -> bool:
+    """Keep two statements of one signer that cannot both be honest.
+
+    Returns False if it was known to lie there.
+    """
+    return bool(
+        conn.execute(
+            "insert into equivocations (request_id, signer, statement, first, second) values (%s,"
+            " %s, %s, %s, %s) on conflict do nothing",
+            (
+                proof.request_id,
+                proof.signer,
+                proof.statement,
+                json.dumps(dict(proof.first)),
+                json.dumps(dict(proof.second)),
+            ),
+        ).rowcount
+    )
 
 
 def unreported(conn: Connection) -> Sequence[Equivocation]:
     """Proofs that no call carries, oldest first."""
     with conn.cursor(row_factory=class_row(Equivocation)) as cursor:
         return cursor.execute(
-            "select request_id, signer, first, second from equivocations where call_id is null"
-            " order by seen_at"
+            "select request_id, signer, statement, first, second from equivocations"
+            " where call_id is null order by seen_at"
         ).fetchall()
 
 
 def attach_equivocation(conn: Connection, proof: Equivocation, call_id: int) -> None:
     """Note the call that carries a proof."""
     conn.execute(
-        "update equivocations set call_id = %s where request_id = %s and signer = %s",
-        (call_id, proof.request_id, proof.signer),
+        "update equivocations set call_id = %s where request_id = %s and signer = %s"
+        " and statement = %s",
+        (call_id, proof.request_id, proof.signer, proof.statement),
     )
 
 
@@ -136,10 +161,3 @@ def refused_proofs(conn: Connection) -> Sequence[Call]:
     return calls.select(
         conn, "status = 'reverted' and id in (select call_id from equivocations) order by id", ()
     )
-
-
-def equivocations(conn: Connection) -> Sequence[tuple[bytes, bytes, Body, Body]]:
-    """(request id, signer, first statement, second statement), oldest first: each is a proof."""
-    return conn.execute(
-        "select request_id, signer, first, second from equivocations order by seen_at"
-    ).fetchall()

@@ -5,12 +5,8 @@ signer out.
 from dataclasses import fields
 from enum import Enum
 
-from oracle.chain.contracts.consumer import transact
 from oracle.chain.core.abis import contract
 from oracle.chain.core.report import PoCReport, ReportDraft
-from oracle.chain.core.wire import Receipt, address_bytes
-from oracle.chain.keys.signer import Signer
-from oracle.chain.rpc.client import ChainClient
 
 # of the contract: a signer whose clock is ahead may honestly call a report over a little early
 PROOF_MARGIN_S = 300
@@ -54,23 +50,6 @@ def call_data(
     return contract("OracleRegistry").call_data(
         kind.value, first.as_tuple(), first_signature, second.as_tuple(), second_signature
     )
-
-
-def prove(
-    client: ChainClient,
-    account: Signer,
-    kind: Statement,
-    first: tuple[PoCReport, bytes],
-    second: tuple[PoCReport, bytes],
-) -> Receipt:
-    """Send the proof from any account, and wait until it is mined.
-
-    Args: first, second: each statement with its signature.
-    Raises: ContractReverted (NotEquivocal, ProofExpired, UnauthorizedOracle: nothing is proven, or
-        the signer is out already), ChainTimeout, ChainError.
-    """
-    registry = address_bytes(client.deployment.oracle_registry)
-    return transact(client, account, registry, call_data(kind, *first, *second))
 
 
 def _concluded(report: PoCReport) -> tuple[object, ...]:

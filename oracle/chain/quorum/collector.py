@@ -166,23 +166,13 @@ class QuorumSigner:
 
         A peer that signed another report before names it; then that one is taken up.
         """
-        answers = self._peers.ask({"kind": "sign", "proposal": proposal})
+        answers, found = self._ask_to_sign(proposal, signers)
         earlier = self._earlier(request_id, answers, signers)
         if earlier is not None:
             proposal.clear()
             proposal.update(earlier)
-            answers = self._peers.ask({"kind": "sign", "proposal": proposal})
-        try:
-            to_sign = digest(
-                PoCReport.from_dict(proposal["report"]), self._client.chain_id, self._client.hub
-            )
-        except (InvalidReport, KeyError):
-            return {}
-        found = {}
-        for peer, answer in answers.items():
-            signature = _signature(answer)
-            if signature and peer in signers.members and _signed_by(to_sign, signature, peer):
-                found[peer] = signature
+            _, found = self._ask_to_sign(proposal, signers)
+        to_sign = self._digest(proposal)
         try:
             own = self._witness.agree(self._signer.address, proposal, signers)
         except InvalidReport as exc:
@@ -192,6 +182,26 @@ class QuorumSigner:
         if (signature := _signature(own)) and _signed_by(to_sign, signature, self._signer.address):
             found[self._signer.address] = signature
         return found
+
+    def _ask_to_sign(
+        self, proposal: Body, signers: SignerSet
+    ) -> tuple[dict[bytes, Body], dict[bytes, bytes]]:
+        """The peers' answers, and the signatures among them."""
+        answers = self._peers.ask({"kind": "sign", "proposal": proposal})
+        to_sign, found = self._digest(proposal), {}
+        for peer, answer in answers.items():
+            signature = _signature(answer)
+            if signature and peer in signers.members and _signed_by(to_sign, signature, peer):
+                self._witness.take_signature(
+                    peer, PoCReport.from_dict(proposal["report"]), signature
+                )
+                found[peer] = signature
+        return answers, found
+
+    def _digest(self, proposal: Body) -> bytes:
+        return digest(
+            PoCReport.from_dict(proposal["report"]), self._client.chain_id, self._client.hub
+        )
 
     def _earlier(
         self, request_id: bytes, answers: dict[bytes, Body], signers: SignerSet

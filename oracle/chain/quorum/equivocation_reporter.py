@@ -7,7 +7,7 @@ import structlog
 from oracle.chain.contracts.equivocation import Statement, call_data
 from oracle.chain.core.lifecycle import backoff
 from oracle.chain.core.report import PoCReport
-from oracle.chain.core.wire import hexed
+from oracle.chain.core.wire import blob, hexed
 from oracle.chain.quorum.observation import Observation
 from storage.chain import calls, quorum
 from storage.database import Database
@@ -35,18 +35,14 @@ class EquivocationReporter:
         with self._db.transaction() as conn:
             new = quorum.unreported(conn)
             for proof in new:
-                first, second = (
-                    Observation.from_dict(proof.first),
-                    Observation.from_dict(proof.second),
-                )
                 data = call_data(
-                    Statement.OBSERVATION,
-                    _statement(first),
-                    first.signature,
-                    _statement(second),
-                    second.signature,
+                    Statement[proof.statement.upper()],
+                    *_signed(proof, proof.first),
+                    *_signed(proof, proof.second),
                 )
-                key = f"equivocation {proof.request_id.hex()} {proof.signer.hex()}"
+                key = (
+                    f"equivocation {proof.statement} {proof.request_id.hex()} {proof.signer.hex()}"
+                )
                 call_id = calls.add(
                     conn, key, sender="oracle", contract="oracle_registry", call_data=data
                 )
@@ -65,9 +61,13 @@ class EquivocationReporter:
         return len(new)
 
 
-def _statement(one: Observation) -> PoCReport:
+def _signed(proof: quorum.Equivocation, body: quorum.Body) -> tuple[PoCReport, bytes]:
+    """A statement in the contract's form, with its signature."""
+    if proof.statement == "report":
+        return PoCReport.from_dict(body["report"]), blob(body["signature"])
+    one = Observation.from_dict(body)
     # The contract takes an observation in the form of a report; it signs no `valid_until`, so any
     # number will do.
     return one.draft.complete(
         observed_at=one.observed_at, valid_until=0, signer_epoch=one.signer_epoch
-    )
+    ), one.signature

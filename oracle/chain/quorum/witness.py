@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 import structlog
 
+from oracle.chain.contracts.equivocation import Statement, proves
 from oracle.chain.core.report import PoCReport, digest
 from oracle.chain.core.wire import address_bytes, blob, hexed
 from oracle.chain.errors import ChainError, InvalidReport, SigningFailed
@@ -22,8 +23,8 @@ from oracle.chain.quorum.peers import Body, QuorumSettings
 from oracle.chain.quorum.uploads import Introductions, UploadSharing
 from oracle.chain.rpc.client import ChainClient
 from storage.chain import quorum, requests
-from storage.chain.quorum import SignedProposal
-from storage.database import Database
+from storage.chain.quorum import Equivocation, SignedProposal
+from storage.database import Connection, Database
 
 log = structlog.get_logger(__name__)
 
@@ -104,10 +105,23 @@ class Witness:
                 conn, request_id, one.signer_epoch, one.signer, one.to_dict()
             )
             if contradict(Observation.from_dict(kept), one):
-                new = quorum.report_equivocation(conn, request_id, one.signer, kept, one.to_dict())
-                if new:
-                    log.error(
-                        "quorum.equivocation", signer=hexed(one.signer), request_id=request_id.hex()
+                _keep_proof(
+                    conn, Equivocation(request_id, one.signer, "observation", kept, one.to_dict())
+                )
+
+    def take_signature(self, signer: bytes, report: PoCReport, signature: bytes) -> None:
+        """Keep what another has signed; another report under the same request is proof that it
+        lies.
+        """
+        body = {"report": report.to_dict(), "signature": hexed(signature)}
+        signed = digest(report, self._client.chain_id, self._client.hub)
+        with self._db.transaction() as conn:
+            for other in quorum.keep_signature(conn, report.request_id, signer, signed, body):
+                if proves(
+                    Statement.REPORT, PoCReport.from_dict(other["report"]), report, now=now()
+                ):
+                    _keep_proof(
+                        conn, Equivocation(report.request_id, signer, "report", other, body)
                     )
 
     def agree(self, sender: bytes, proposal: Body, signers: SignerSet) -> Body:
@@ -191,6 +205,16 @@ class Witness:
         )
         self._signers = (time.monotonic(), found)
         return found
+
+
+def _keep_proof(conn: Connection, proof: Equivocation) -> None:
+    if quorum.keep_equivocation(conn, proof):
+        log.error(
+            "quorum.equivocation",
+            signer=hexed(proof.signer),
+            request_id=proof.request_id.hex(),
+            statement=proof.statement,
+        )
 
 
 def holds(signed: SignedProposal, epoch: int, now: int) -> bool:

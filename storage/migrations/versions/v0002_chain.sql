@@ -173,12 +173,22 @@ create table quorum_signed (
     signed_at timestamptz not null default now()
 );
 
+-- What others have signed for us: two different reports under one request are proof against their signer.
+create table quorum_signatures (
+    request_id bytea not null check (octet_length(request_id) = 32),
+    signer bytea not null check (octet_length(signer) = 20),
+    digest bytea not null check (octet_length(digest) = 32),
+    body jsonb not null,
+    primary key (request_id, signer, digest)
+);
+
 -- Two signed statements of one signer that cannot both be honest.
 create table equivocations (
     request_id bytea not null,
     signer bytea not null,
+    statement text not null check (statement in ('report', 'observation')),
     first jsonb not null,
     second jsonb not null,
     seen_at timestamptz not null default now(),
-    primary key (request_id, signer)
+    primary key (request_id, signer, statement)  -- reports can expire, observations cannot
 );

@@ -54,7 +54,7 @@ def automine_again(anvil: AnvilNode) -> Iterator[None]:
     anvil.set_automine(True)
 
 
-class Scheduler:
+class Payer:
     """The two parts of the scheduler that pay: the ledger's side, and the sender with the
     paymaster's key.
     """
@@ -164,7 +164,7 @@ def test_pay_reaches_the_contract_once_and_agrees_to_the_cent(
     town: Town, platform: Platform
 ) -> None:
     platform.creator("poster"), platform.creator("first")
-    scheduler = Scheduler(platform, town, PayoutAsset(units_per_cent=UNITS))
+    scheduler = Payer(platform, town, PayoutAsset(units_per_cent=UNITS))
     copy = booked(platform, town, Outcome.DERIVATIVE, "A", 9_999)
     booked(platform, town, Outcome.ORIGINAL, "B", 777)
     assert calls(platform) == [("draft", False)] * 2, "written with the booking"
@@ -217,12 +217,12 @@ def test_a_sender_cut_off_at_any_point_pays_once(
     payments.fund_vault(town.client, town.fan, 10**9)
     for _ in range(2):
         booked(platform, town, Outcome.ORIGINAL, "C", 100)
-    first = Scheduler(platform, town, failpoint=cut)
+    first = Payer(platform, town, failpoint=cut)
     with pytest.raises(Cut):
         for _ in range(3):
             first.pay()
             first.finalize()
-    second = Scheduler(platform, town)
+    second = Payer(platform, town)
     for _ in range(3):
         second.pay()
         second.finalize()
@@ -238,7 +238,7 @@ def test_a_sender_killed_at_any_point_pays_once(
     """kill -9 of a process of its own at the first, second, third, … point that it passes."""
     platform.creator("poster"), platform.creator("first")
     payments.fund_vault(town.client, town.fan, 10**9)
-    scheduler = Scheduler(platform, town)
+    scheduler = Payer(platform, town)
     posts = 0
     for kill_at in (*range(1, KILLS + 1), 0):
         booked(platform, town, Outcome.ORIGINAL, "C", 100)
@@ -257,7 +257,7 @@ def test_a_sender_killed_at_any_point_pays_once(
 
 
 def mined_until_dead(
-    town: Town, scheduler: Scheduler, process: "subprocess.Popen[bytes]", kill_at: int
+    town: Town, scheduler: Payer, process: "subprocess.Popen[bytes]", kill_at: int
 ) -> bool:
     town.anvil.mine()
     if kill_at:
@@ -293,7 +293,7 @@ def test_what_the_contract_judges_otherwise_is_held_before_it_is_sent(
     """A won appeal that the contract does not know yet: it would go on paying the accuser."""
     platform.creator("poster"), platform.creator("first")
     payments.fund_vault(town.client, town.fan, 10**9)
-    scheduler = Scheduler(platform, town)
+    scheduler = Payer(platform, town)
     copy = booked(platform, town, Outcome.DERIVATIVE, "A", 10_000)
     redirect = verify.read_redirect(town.client, copy).redirect_bps
     ((first,),) = platform.rows("select id from creators where handle = 'first'")
@@ -328,7 +328,7 @@ def test_what_is_disputed_between_the_decision_and_the_sending_is_taken_back(
 ) -> None:
     platform.creator("poster"), platform.creator("first")
     payments.fund_vault(town.client, town.fan, 10**9)
-    scheduler = Scheduler(platform, town)
+    scheduler = Payer(platform, town)
     copy = booked(platform, town, Outcome.DERIVATIVE, "A", 10_000)
     redirect = verify.read_redirect(town.client, copy).redirect_bps
     ((first,),) = platform.rows("select id from creators where handle = 'first'")
@@ -351,7 +351,7 @@ def test_the_right_share_to_the_wrong_account_is_held(town: Town, platform: Plat
     platform.terms(
         copy, "derivative", redirect, platform.creator("another"), final_at=after(days=7)
     )
-    assert Scheduler(platform, town).pay() == Round(held=1)
+    assert Payer(platform, town).pay() == Round(held=1)
 
 
 def test_a_payment_is_paid_when_it_is_final_and_sent_again_when_its_block_goes(
@@ -362,7 +362,7 @@ def test_a_payment_is_paid_when_it_is_final_and_sent_again_when_its_block_goes(
     town.anvil.mine(3)
     booked(platform, town, Outcome.ORIGINAL, "B", 1_000)
     town.anvil.mine(3)
-    scheduler = Scheduler(platform, town)
+    scheduler = Payer(platform, town)
     scheduler.advance()
     assert scheduler.sender.step() == 1
     wait_for(lambda: not scheduler.sender.step() and scheduler.statuses() == ["sent"])
@@ -385,12 +385,12 @@ def test_a_payment_that_reverts_in_its_block_is_refused_and_made_later(
     payments.fund_vault(town.client, town.fan, 150)
     for _ in range(2):
         booked(platform, town, Outcome.ORIGINAL, "C", 100)
-    scheduler = Scheduler(platform, town)
+    scheduler = Payer(platform, town)
     town.anvil.set_automine(False)
     try:
         scheduler.advance()
         # The endpoint forgets the first payment while it is asked about the second: both pass.
-        forgetful = Scheduler(
+        forgetful = Payer(
             platform, town, failpoint=lambda name: name == "after_send" and drop_all(town)
         )
         forgetful.sender.step()
@@ -424,7 +424,7 @@ def test_a_payment_whose_nonce_a_stranger_spends_is_made_with_another(
             used.append(name)
             payments.fund_vault(town.client, town.officer, 1)
 
-    scheduler = Scheduler(platform, town, failpoint=use_the_key)
+    scheduler = Payer(platform, town, failpoint=use_the_key)
     scheduler.pay()
     scheduler.finalize()
     scheduler.pay()
@@ -447,7 +447,7 @@ def test_an_endpoint_that_lags_pays_nobody_twice(town: Town, platform: Platform)
     nonce = town.client.account_nonce(town.officer.address)
     with faulty_rpc(town.anvil.url) as proxy:
         client = ChainClient(Endpoint(proxy.url), town.client.deployment)
-        scheduler = Scheduler(platform, replace(town, client=client))
+        scheduler = Payer(platform, replace(town, client=client))
         scheduler.advance()
         scheduler.sender.step()
         town.anvil.mine(FINALITY)
@@ -480,7 +480,7 @@ def test_a_round_of_the_scheduler_waits_for_no_block(town: Town, platform: Platf
     payments.fund_vault(town.client, town.fan, 10**9)
     booked(platform, town, Outcome.ORIGINAL, "C", 100)
     town.anvil.set_automine(False)
-    sender = Scheduler(platform, town).sender
+    sender = Payer(platform, town).sender
     scheduler = Scheduler(
         platform.db,
         Upkeep(platform.db),
@@ -507,7 +507,7 @@ def test_after_a_breach_of_finality_nothing_is_sent_until_an_operator_has_looked
     platform.creator("poster"), platform.creator("first")
     payments.fund_vault(town.client, town.fan, 10**9)
     booked(platform, town, Outcome.ORIGINAL, "C", 100)
-    scheduler = Scheduler(platform, town)
+    scheduler = Payer(platform, town)
     with platform.db.transaction() as conn:
         node_status.latch(conn, "Block 7 was final and is another now.")
     scheduler.pay()
@@ -525,7 +525,7 @@ def test_a_payment_undone_beyond_finality_is_made_again_after_the_resync(
     payments.fund_vault(town.client, town.fan, 10**9)
     booked(platform, town, Outcome.ORIGINAL, "C", 100)
     town.anvil.mine(FINALITY)
-    scheduler = Scheduler(platform, town)
+    scheduler = Payer(platform, town)
     height = town.anvil.height()
     scheduler.pay()
     scheduler.finalize()
@@ -548,7 +548,7 @@ def test_what_a_better_grade_adds_is_paid_on_chain_too(town: Town, platform: Pla
     copy = booked(platform, town, Outcome.DERIVATIVE, "B", 10_000)
     platform.grade(copy, "A")
     assert platform.run(after(hours=1)) == 1
-    assert Scheduler(platform, town).pay(after(days=1)) == Round(wanted=2, divided=2)
+    assert Payer(platform, town).pay(after(days=1)) == Round(wanted=2, divided=2)
     assert platform.rows("select agrees from ledger_chain_payments") == [(True,)] * 2
     ((poster,),) = platform.rows("select id from creators where handle = 'poster'")
     ledger = platform.totals(poster)
@@ -565,7 +565,7 @@ def test_a_round_sends_few_payments_and_the_next_goes_on(
     payments.fund_vault(town.client, town.fan, 10**9)
     for _ in range(3):
         booked(platform, town, Outcome.ORIGINAL, "C", 100)
-    scheduler = Scheduler(platform, town)
+    scheduler = Payer(platform, town)
     wanted = []
     for _ in range(3):
         wanted.append(scheduler.advance().wanted)
@@ -607,7 +607,7 @@ def test_the_operator_sees_what_is_stuck_and_settles_it_once(
     platform.creator("poster"), platform.creator("first")
     payments.fund_vault(town.client, town.fan, 10**9)
     copy = booked(platform, town, Outcome.DERIVATIVE, "A", 10_000)
-    scheduler = Scheduler(platform, town)
+    scheduler = Payer(platform, town)
 
     def stuck() -> list[dict[str, Any]]:
         answer = client.get("/api/stuck_payments", headers=ADMIN)
@@ -699,7 +699,7 @@ def test_what_is_under_way_cannot_be_withheld_and_is_found_when_it_is_mined(
     """
     platform.creator("poster"), platform.creator("first")
     booked(platform, town, Outcome.ORIGINAL, "C", 10_000)
-    scheduler = Scheduler(platform, town)
+    scheduler = Payer(platform, town)
     assert scheduler.pay() == Round(wanted=1, refused=1)
     payments.fund_vault(town.client, town.fan, 10**9)
     ((number,),) = platform.rows("select transaction_id from ledger_chain_payments")
@@ -731,7 +731,7 @@ def test_what_was_sent_before_it_was_withheld_is_not_confirmed_while_it_can_be_m
     platform.creator("poster"), platform.creator("first")
     payments.fund_vault(town.client, town.fan, 10**9)
     mined, cancelled = (booked(platform, town, Outcome.ORIGINAL, "C", 10_000) for _ in range(2))
-    scheduler = Scheduler(platform, town)
+    scheduler = Payer(platform, town)
     town.anvil.set_automine(False)
     scheduler.advance()
     assert scheduler.sender.step() == 2
@@ -788,7 +788,7 @@ def test_what_is_resumed_while_it_is_being_cancelled_is_paid_once(
     platform.creator("poster"), platform.creator("first")
     payments.fund_vault(town.client, town.fan, 10**9)
     booked(platform, town, Outcome.ORIGINAL, "C", 10_000)
-    scheduler = Scheduler(platform, town)
+    scheduler = Payer(platform, town)
     town.anvil.set_automine(False)
     scheduler.advance()
     scheduler.sender.step()
@@ -817,7 +817,7 @@ def test_what_was_withheld_in_the_moment_of_sending_is_not_sent(
     """It is signed already, and not stored: the bytes never leave the process."""
     platform.creator("poster"), platform.creator("first")
     booked(platform, town, Outcome.ORIGINAL, "C", 10_000)
-    assert Scheduler(platform, town).pay() == Round(wanted=1, refused=1)
+    assert Payer(platform, town).pay() == Round(wanted=1, refused=1)
     payments.fund_vault(town.client, town.fan, 10**9)
     ((number,),) = platform.rows("select transaction_id from ledger_chain_payments")
     answers = []
@@ -831,7 +831,7 @@ def test_what_was_withheld_in_the_moment_of_sending_is_not_sent(
                 calls_ = platform.rows("select id from chain_calls")
                 chain_calls.cancel(conn, calls_[0][0], "withheld", "It is to be settled off chain.")
 
-    scheduler = Scheduler(platform, town, failpoint=block)
+    scheduler = Payer(platform, town, failpoint=block)
     assert scheduler.advance(after(hours=1)) == Round(wanted=1)
     assert scheduler.sender.step() == 0
     assert answers == [[]] and calls(platform) == [("cancelled", True)]
@@ -839,7 +839,7 @@ def test_what_was_withheld_in_the_moment_of_sending_is_not_sent(
     assert platform.rows("select count(*) from chain_transactions") == [(0,)]
     with platform.db.transaction() as conn:
         chain_calls.draft(conn, platform.rows("select id from chain_calls")[0][0])
-    assert Scheduler(platform, town).pay(after(hours=2)) == Round(wanted=1, divided=1)
+    assert Payer(platform, town).pay(after(hours=2)) == Round(wanted=1, divided=1)
     assert credited(town) == 1 and number
 
 
@@ -848,7 +848,7 @@ def test_the_form_of_the_page_settles_as_well(
 ) -> None:
     platform.creator("poster"), platform.creator("first")
     booked(platform, town, Outcome.ORIGINAL, "A", 10_000)
-    scheduler = Scheduler(platform, town)
+    scheduler = Payer(platform, town)
     assert scheduler.pay() == Round(wanted=1, refused=1)
     ((number,),) = platform.rows("select transaction_id from ledger_chain_payments")
     client.cookies.set("oracle_key", platform.key("boss", ["admin"]))

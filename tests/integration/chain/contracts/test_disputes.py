@@ -86,6 +86,13 @@ class Court:
         )
         transact(self.client, self.admin, self.client.hub, data)
 
+    def prove(
+        self, kind: Statement, first: tuple[PoCReport, bytes], second: tuple[PoCReport, bytes]
+    ) -> None:
+        """Report a signer from an account that has no part in it."""
+        registry = address_bytes(self.client.deployment.oracle_registry)
+        transact(self.client, self.poster, registry, equivocation.call_data(kind, *first, *second))
+
     def copy(self) -> tuple[bytes, bytes]:
         """Attest a new post as a copy. Returns its id and its content's hash."""
         post_id, content = os.urandom(32), os.urandom(32)
@@ -174,9 +181,9 @@ def test_a_signer_who_says_two_things_is_out_by_anybodys_proof(
         return report, liar.sign_digest(to_sign)
 
     with pytest.raises(ContractReverted) as honest:
-        equivocation.prove(court.client, court.poster, kind, statement(said), statement(said))
+        court.prove(kind, statement(said), statement(said))
     assert honest.value.revert.name == "NotEquivocal"
-    equivocation.prove(court.client, court.poster, kind, statement(said), statement(other))
+    court.prove(kind, statement(said), statement(other))
     registry = court.client.deployment.oracle_registry
     assert court.client.read("OracleRegistry", registry, "isSigner", hexed(liar.address)) is False
     assert court.client.read("OracleRegistry", registry, "signerCount") == 2
@@ -202,7 +209,7 @@ def test_the_mirror_of_the_proof_agrees_with_the_contract(court: Court) -> None:
             for one in (first, second)
         ]
         with pytest.raises(ContractReverted) as honest:
-            equivocation.prove(court.client, court.poster, Statement.REPORT, pair[0], pair[1])
+            court.prove(Statement.REPORT, pair[0], pair[1])
         assert honest.value.revert.name == error
 
 

@@ -29,7 +29,6 @@ from oracle.chain.quorum import collector
 from oracle.chain.quorum.observation import Observation, contradict, observe
 from oracle.chain.quorum.peers import seal
 from oracle.chain.rpc.client import REQUESTED
-from storage.chain import quorum
 
 
 def test_four_nodes_answer_each_request_once_with_three_signatures(four: Quorum) -> None:
@@ -158,16 +157,69 @@ def test_a_liar_that_tells_everyone_something_else_is_proven(four: Quorum) -> No
         envelope = seal(liar, domain_separator(chain_id, hub), node, clock(), said)
         assert httpx2.post(four.urls[node], json=envelope).status_code == 200
     four.drive([asked])
-    proofs = []
-    for member in four.members[:3]:
-        with member.world.db.transaction() as conn:
-            proofs += quorum.equivocations(conn)
+    proofs = [proof for index in (0, 1, 2) for proof in proofs_of(four, index)]
     assert proofs
-    for _request_id, signer, first, second in proofs:
-        assert signer == liar.address
+    for statement, signer, first, second in proofs:
+        assert (statement, signer) == ("observation", liar.address)
         assert contradict(Observation.from_dict(first), Observation.from_dict(second))
-    # The proof goes to the chain, the liar is out, and the three that are left go on as a quorum of
-    # three.
+    expect_out(four, liar)
+    after = four.request()
+    four.drive([asked, after])
+
+
+def test_a_liar_that_signs_two_reports_is_proven(four: Quorum) -> None:
+    """It says one thing to all, but puts its name under every report; no honest signer has two
+    under one request.
+    """
+    liar = four.signers[3]
+    post_id, content_hash = fresh_hash(), fresh_hash()
+    asked = four.members[0].world.request(post_id=post_id, content_hash=content_hash)
+    lie = forged(four, liar, draft_of(asked, post_id, content_hash=content_hash), 1_055).to_dict()
+
+    def sign_anything(_sender: bytes, body: dict[str, Any]) -> dict[str, Any]:
+        if body["kind"] == "observe":
+            return {"observation": lie}
+        report = PoCReport.from_dict(body["proposal"]["report"])
+        to_sign = digest(report, four.deployment.chain_id, address_bytes(four.deployment.hub))
+        return {"signature": hexed(liar.sign_digest(to_sign))}
+
+    four.lie(3, sign_anything)
+    for member, similarity in zip(four.members, (1_000, 1_060, 1_030), strict=False):
+        member.similarity_bps = similarity
+    # Of 1000, 1055 and 1060 the median is too far from the first's: two would sign it, which are
+    # too few.
+    four.start(0, 1)
+    for _ in range(8):
+        four.step()
+        time.sleep(0.2)
+    assert not proofs_of(four, 0)
+    # With 1030 another report follows.
+    four.start(2)
+    four.drive([asked])
+    statement, signer, first, second = next(
+        proof for index in (0, 1, 2) for proof in proofs_of(four, index)
+    )
+    assert (statement, signer) == ("report", liar.address)
+    said = [PoCReport.from_dict(body["report"]) for body in (first, second)]
+    assert {one.request_id for one in said} == {asked}
+    assert {one.similarity_bps for one in said} == {1_030, 1_055}
+    expect_out(four, liar)
+    after = four.request()
+    four.drive([asked, after])
+
+
+def proofs_of(four: Quorum, index: int) -> list[tuple[str, bytes, dict[str, Any], dict[str, Any]]]:
+    """Kind of statement, signer and the two statements."""
+    with four.members[index].world.db.transaction() as conn:
+        return conn.execute(
+            "select statement, signer, first, second from equivocations order by seen_at"
+        ).fetchall()
+
+
+def expect_out(four: Quorum, liar: LocalSigner) -> None:
+    """The proof goes to the chain, the liar is out, and the three that are left go on as a
+    quorum of three.
+    """
     registry = four.deployment.oracle_registry
     client = four.members[0].world.client
     for _ in range(30):
@@ -175,8 +227,6 @@ def test_a_liar_that_tells_everyone_something_else_is_proven(four: Quorum) -> No
             break
         four.step()
     assert client.read("OracleRegistry", registry, "signerCount") == 3
-    after = four.request()
-    four.drive([asked, after])
 
 
 @pytest.mark.parametrize("kind", ["garbage", "errors", "foreign signature", "made-up report"])
