@@ -5,7 +5,7 @@ import ssl
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import httpcore2
 
@@ -34,13 +34,6 @@ class Deadline:
         if left_s <= 0:
             raise UriTimeout
         return min(left_s, MAX_SILENCE_S)
-
-
-class Limit(Protocol):
-    """What ends a conversation."""
-
-    def limit_s(self) -> float:
-        """How long the next operation may take. Raises when there is no time left."""
 
 
 class CheckedBackend(httpcore2.NetworkBackend):
@@ -85,7 +78,7 @@ class DeadlineStream(httpcore2.NetworkStream):
     headers.
     """
 
-    def __init__(self, stream: httpcore2.NetworkStream, deadline: Limit) -> None:
+    def __init__(self, stream: httpcore2.NetworkStream, deadline: Deadline) -> None:
         self._stream = stream
         self._deadline = deadline
 
