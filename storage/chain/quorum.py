@@ -121,7 +121,7 @@ class Equivocation:
 def keep_equivocation(conn: Connection, proof: Equivocation) -> bool:
     """Keep two statements of one signer that cannot both be honest.
 
-    Returns False if it was known to lie there.
+    Returns False if such a proof was known.
     """
     return bool(
         conn.execute(
