@@ -3,6 +3,7 @@
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -49,7 +50,7 @@ from oracle.payouts.onchain import PayoutAsset
 from oracle.settings import Settings
 from oracle.tasks import blob_owner
 from oracle.tasks.fraud import Upkeep
-from oracle.tasks.likeness import Describer
+from oracle.tasks.likeness import SHARE, Describer
 from oracle.tasks.scheduler import ChainPayouts, Scheduler
 from storage.blobs import BlobStore, BlobStoreUnavailable, open_blobs
 from storage.blobs.gcs import new_anonymous_client
@@ -232,13 +233,23 @@ def make_folder_matcher(settings: Settings, db: Database) -> FolderMatcher:
     return FolderMatcher(db, make_handlers(settings), make_judge(settings, db))
 
 
-def make_describer(settings: Settings, db: Database, weights: ResolvedWeights) -> Describer:
+def make_describer(
+    settings: Settings,
+    db: Database,
+    weights: ResolvedWeights,
+    *,
+    share: float = SHARE,
+    rest: Callable[[float], object] = time.sleep,
+) -> Describer:
     """Describes what was registered before a model was there."""
     videos = VideoAnalyzer(
         ImageAnalyzer.load(clip=clip_weights(settings), copy=False),
         limits=VideoLimits(max_seconds=settings.limits.video_s, max_work_s=settings.limits.work_s),
     )
-    return Describer(db, open_blobs(settings.blobs), weights, videos, decode_limits(settings))
+    limits = decode_limits(settings)
+    return Describer(
+        db, open_blobs(settings.blobs), weights, videos, limits, share=share, rest=rest
+    )
 
 
 def make_auditor(settings: Settings, db: Database) -> Auditor:

@@ -18,7 +18,7 @@ class Hub:
     Attributes:
         content: the file that is served; etag: the SHA-256 that is named, of the content unless
             set.
-        open: while clear, every request waits; set from the start.
+        open: while clear, requests for bytes wait; set from the start.
         cut_at: offset at which the next answers break off, one each.
         starts: offset that each request for bytes began at.
     """
@@ -65,7 +65,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = end < size
 
     def _redirect(self) -> None:
-        self.hub.open.wait()
         self.send_response(302)
         self.send_header("Location", f"http://localhost:{self.hub.port}/cdn/file")
         self.send_header("X-Repo-Commit", "0" * 40)
