@@ -1,7 +1,4 @@
-"""Torch networks as ONNX graphs.
-
-Needs the packages of the extra `clip`; what runs the graphs does not.
-"""
+"""Torch networks as ONNX graphs: needs the packages of the extra `clip`, running them does not."""
 
 from __future__ import annotations
 

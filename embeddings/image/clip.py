@@ -2,7 +2,7 @@
 convicts.
 
 Source: Radford et al., "Learning Transferable Visual Models From Natural Language Supervision",
-    2021; weights of Schuhmann et al., LAION-5B, by way of open_clip.
+2021; weights of Schuhmann et al., LAION-5B, by way of open_clip.
 """
 
 from __future__ import annotations
@@ -96,9 +96,7 @@ class ClipEncoder:
 
 
 def _export(weights: ResolvedWeights) -> None:
-    """Export a configured checkpoint that nobody pulled; once, however many processes start with
-    it.
-    """
+    """Export a checkpoint that was configured, not pulled: once, however many processes start."""
     from filelock import FileLock
 
     from embeddings.image.clip_torch import export_once

@@ -1,5 +1,4 @@
-"""CLIP as open_clip builds and loads it: exported once for ONNX Runtime, or run as it is where CUDA
-is.
+"""CLIP as open_clip builds and loads it: exported once for ONNX Runtime, or run as it is on CUDA.
 
 Needs the packages of the extra `clip`, which are imported where they are used.
 """
@@ -38,9 +37,7 @@ def load_tower(checkpoint: Path, device: str = "cpu") -> tuple[Any, Any, Any]:
     import torch
 
     class PictureTower(torch.nn.Module):
-        """Pictures of the right size to unit vectors; the normalisation is the one of the
-        model's transform.
-        """
+        """Pictures of the right size to unit vectors, normalised as the model's transform does."""
 
         mean: torch.Tensor
         std: torch.Tensor

@@ -65,7 +65,7 @@ class ResolvedWeights:
     """Checked weights. model_id names architecture, training and the checkpoint's own hash.
 
     checkpoint: None where only the exported graphs are left; graph: made at first use where it is
-        not there yet.
+    not there yet.
     """
 
     checkpoint: Path | None
@@ -111,8 +111,7 @@ def resolve_clip(weights: ClipWeights) -> ResolvedWeights:
 def pull_clip(
     weights: ClipWeights, *, endpoint: str | None = None, progress: Progress = lambda *_: None
 ) -> ResolvedWeights:
-    """Fetch the weights from the hub unless they are here, and export them unless they are
-    exported.
+    """Fetch the weights from the hub and export them; what is there already is left as it is.
 
     Later starts need no network, and none of the extra's packages. What a broken download left is
     gone on with.
@@ -161,10 +160,7 @@ def pull_clip(
 
 
 def stamp_of(weights: ClipWeights) -> float | None:
-    """When weights were last pulled into the folder, to be compared; None if never.
-
-    Costs next to nothing.
-    """
+    """When weights were last pulled into the folder; None if never. Cheap enough to ask often."""
     try:
         return (weights.folder / PULLED_FILE).stat().st_mtime
     except FileNotFoundError:

@@ -24,8 +24,8 @@ DIMENSIONS = 512
 SIDE_PX = 224
 GRAPH_FILE = "copy_descriptor.onnx"
 GRAPH_SHA256 = "ad7a43dea093dfac19f1ee971a767eee3352a687611eb5d6d027123a6fce1481"
-# Names the trained weights (the hash of the file they were first released in): stored vectors carry
-# it.
+# Names the trained weights by the hash of the file they were first released in; stored vectors
+# carry it.
 MODEL_ID = "copy/efficientnet-lite0-gem/794c0cde7b64"
 
 
@@ -44,9 +44,7 @@ def _graph() -> bytes:
 
 
 def as_input(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Scale (h, w, 3) uint8 sRGB to (3, 224, 224) float32 in -1..1, squeezed to a square to keep
-    the borders.
-    """
+    """Squeeze (h, w, 3) uint8 sRGB to (3, 224, 224) float32 in -1..1, so that no border is lost."""
     filter_ = cv2.INTER_AREA if min(pixels.shape[:2]) > SIDE_PX else cv2.INTER_LINEAR
     squeezed = cv2.resize(pixels, (SIDE_PX, SIDE_PX), interpolation=filter_)
     return np.ascontiguousarray((squeezed.astype(np.float32) / 127.5 - 1.0).transpose(2, 0, 1))

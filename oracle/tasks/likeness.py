@@ -1,5 +1,4 @@
-"""The likeness channel comes on while the oracle runs: weights are fetched, then registered works
-are described.
+"""The likeness channel comes on while the oracle runs; registered works are described then.
 
 Runs in a process of its own that may end at any moment: a broken download is gone on with, and a
 work is described in one transaction or not at all. Workers and API notice new weights by themselves
@@ -39,8 +38,9 @@ SHARE = 0.5  # of the time that one core works; uploads come first
 def fetch_until_here(
     pull: Callable[[Progress], ResolvedWeights], *, retry_s: float = RETRY_FETCH_S
 ) -> ResolvedWeights | None:
-    """Fetch and export the weights, as often as it takes. Returns: None where trying again cannot
-    help.
+    """Fetch and export the weights, in as many tries as it takes.
+
+    Returns: None where trying again cannot help.
 
     Args: pull: told what its progress is reported to; each try goes on where the last one ended.
     """
@@ -78,9 +78,7 @@ class Describer:
         share: float = SHARE,
         rest: Callable[[float], object] = time.sleep,
     ) -> None:
-        """Args: videos: with CLIP as the only channel; share: of the time that is worked, `rest`
-        takes the others.
-        """
+        """Args: videos: with CLIP as the only channel; share: of the time that is worked."""
         self._db = db
         self._blobs = blobs
         self._encoder = ClipEncoder(weights)
@@ -90,18 +88,14 @@ class Describer:
         self._rest = rest
 
     def run(self) -> int:
-        """Describe until nothing is left that the workers do not describe themselves.
-
-        Returns: how many vectors.
-        """
+        """Describe what the workers do not describe themselves. Returns: how many vectors."""
         with self._db.transaction() as conn:
             newest = missing_vectors.last_registration(conn)
         total = 0
         while True:
             try:
                 added = self.run_once()
-                # What was being analysed without the model when it came is not visible yet, or has
-                # no vector.
+                # A work that was being analysed without the model when it came is not visible yet.
                 with self._db.transaction() as conn:
                     pending = works.earlier_works_pending(conn, newest + 1, history=True)
             except (DatabaseUnavailable, BlobStoreUnavailable) as exc:
@@ -115,8 +109,7 @@ class Describer:
                 return total
 
     def run_once(self) -> int:
-        """Describe every work that lacks a vector, in their order. Returns: how many vectors were
-        added.
+        """Describe every work that lacks a vector, in their order. Returns: how many vectors.
 
         Raises: DatabaseUnavailable, BlobStoreUnavailable; what was done stays done.
         """

@@ -34,8 +34,7 @@ def last_registration(conn: Connection) -> int:
 
 
 def find_undescribed(conn: Connection, model: str, *, after: int, limit: int) -> list[Undescribed]:
-    """The next works in their order, those behind the place `after`, that the model has not
-    described.
+    """The next works behind the place `after`, in their order, that a model has not described.
 
     A picture has one stored frame, a video one a keyframe. Works that cannot be found yet, or that
     were erased, have none.
@@ -68,8 +67,7 @@ def find_undescribed(conn: Connection, model: str, *, after: int, limit: int) ->
 def add_vectors(
     conn: Connection, work_id: UUID, model: str, vectors: Mapping[int, NDArray[np.float32]]
 ) -> int:
-    """Store what a model says of a work's frames; frames that are not stored and vectors that are
-    there are left out.
+    """Store the vectors of a work's frames, unless the frame is not stored or has its vector.
 
     Args: vectors: frame_ms -> (512,) float32 unit vector; a picture's frame is 0.
     Returns: how many were added; none where the work was erased meanwhile.

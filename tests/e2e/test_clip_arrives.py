@@ -1,6 +1,4 @@
-"""`oracle up` without the hub, then with it: weights come in the background, and the likeness
-channel goes on.
-"""
+"""`oracle up` without the hub, then with it: weights come while it runs, the channel goes on."""
 
 from pathlib import Path
 from typing import Any
@@ -71,7 +69,7 @@ def test_weights_come_from_the_hub_and_earlier_works_are_described(tmp_path: Pat
         model = f"clip/ViT-B-32/laion2b_s34b_b79k/{hub.etag[:12]}"
         with running_oracle(folder, settings(tmp_path, hub.url)) as stage:
             wait_for(lambda: clip_state(stage)["on"], timeout_s=PATIENCE_S)
-            assert clip_state(stage)["model_id"] == model
+            assert clip_state(stage)["model"] == model
             wait_for(lambda: model in models_of(stage, early), timeout_s=PATIENCE_S)
             late = upload(stage, "rocket")
             assert late["channels"]["clip"]["on"] and model in models_of(stage, late)

@@ -17,9 +17,7 @@ def save_generated_weights(path: Path) -> Path:
 
 
 def install_small_graph(folder: Path, digest: str = "cd" * 32) -> None:
-    """Put a graph in place of CLIP's, as if it had been pulled: two colours, each averaged over
-    16 x 16 cells.
-    """
+    """Put a small graph in place of CLIP's, as if pulled: the means of two colours in 256 cells."""
     import torch
 
     from embeddings.exporting import export_graph

@@ -12,8 +12,7 @@ CHUNK_BYTES = 2**18
 
 
 class Hub:
-    """Serves one file as the hub does: facts in the headers of a HEAD, the bytes from another host
-    behind a redirect.
+    """Serves one file as the hub does: facts in the headers, bytes from a host behind a redirect.
 
     Attributes:
         content: the file that is served; etag: the SHA-256 that is named, of the content unless

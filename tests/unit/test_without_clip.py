@@ -1,6 +1,4 @@
-"""A plain installation, without the extra `clip`: everything can be imported, and pictures are
-fingerprinted.
-"""
+"""A plain installation, without the extra `clip`: all imports work, pictures are fingerprinted."""
 
 import os
 import subprocess

@@ -34,9 +34,7 @@ MAX_DIFFERENCE = 1e-5
 
 
 def folded(model: CopyDescriptor) -> CopyDescriptor:
-    """The same network without batch normalisation: a factor of each convolution and a bias,
-    then ReLU6.
-    """
+    """Fold each batch normalisation into its convolution; its ReLU6, where there is one, stays."""
     with torch.no_grad():
         for module in list(model.modules()):
             convolution, names = None, [name for name, _ in module.named_children()]

@@ -1,6 +1,4 @@
-"""A checkpoint comes from the hub whole and checked, in as many tries as it takes, and is
-fetched once.
-"""
+"""A checkpoint comes from the hub whole and checked, in as many tries as it takes."""
 
 import hashlib
 import subprocess

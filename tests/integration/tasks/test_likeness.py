@@ -1,6 +1,4 @@
-"""The likeness channel comes on while the oracle runs, and what was registered before is
-described then.
-"""
+"""The likeness channel comes on while the oracle runs, and earlier works are described then."""
 
 import time
 from collections.abc import Callable
