@@ -41,7 +41,7 @@ models = typer.Typer(help="Model weights.", no_args_is_help=True)
 app.add_typer(models, name="models")
 console = Console()
 
-NICE = 10  # what nobody waits for
+NICE = 5  # uploads come first
 
 
 @app.command()

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 CHUNK_BYTES = 2**18
+CDN_PATH = "/cdn/file"
 
 
 class Hub:
@@ -43,7 +44,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._redirect()
 
     def do_GET(self) -> None:
-        if not self.path.startswith("/cdn/"):
+        if self.path != CDN_PATH:
             self._redirect()
             return
         self.hub.open.wait()
@@ -64,8 +65,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = end < size
 
     def _redirect(self) -> None:
+        if "/resolve/main/" not in self.path:  # the library asks for more than the file
+            self.send_response(404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         self.send_response(302)
-        self.send_header("Location", f"http://localhost:{self.hub.port}/cdn/file")
+        self.send_header("Location", f"http://localhost:{self.hub.port}{CDN_PATH}")
         self.send_header("X-Repo-Commit", "0" * 40)
         if self.hub.etag is not None:
             self.send_header("X-Linked-Etag", f'"{self.hub.etag}"')
