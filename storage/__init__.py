@@ -1,1 +1,1 @@
-"""What the oracle remembers: Postgres with pgvector, and the blobs of the media itself."""
+"""Persistence: Postgres with pgvector, and the blobs of media."""

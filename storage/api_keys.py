@@ -1,4 +1,4 @@
-"""API keys: who may do what. Only the hash of a key is kept."""
+"""API keys: what a client may do. Only the hash of a key is stored."""
 
 import hashlib
 import secrets
@@ -12,16 +12,13 @@ from storage.database import Connection
 from storage.errors import NameTaken, NotFound
 
 PREFIX = "cok_"
-# Callers without a key of the database, and what is automatic: no key may look like them.
+# Names of callers without a stored key, and of automatic actors: no key may take one.
 RESERVED = frozenset({"rules", "operator", "anonymous", "stranger"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ApiKey:
-    """A key as it is stored.
-
-    `creator` is the handle of the one creator it acts for, None for any.
-    """
+    """A stored key. `creator` is the handle of the one creator it acts for, None for any."""
 
     id: int
     name: str
@@ -39,7 +36,7 @@ def issue(
     creator_id: int | None = None,
     per_minute: int = 600,
 ) -> str:
-    """Make a key. Returns: its secret, which is shown once and never again. Raises: NameTaken."""
+    """Create a key. Returns: its secret, which is never shown again. Raises: NameTaken."""
     if name.strip().lower() in RESERVED:
         raise NameTaken(f"The name {name!r} is the oracle's own; choose another name.")
     secret = PREFIX + secrets.token_urlsafe(32)
@@ -57,19 +54,19 @@ def issue(
 
 
 def find(conn: Connection, secret: str) -> ApiKey | None:
-    """The key of that secret, None for an unknown or revoked one."""
-    found = _select(conn, "k.secret_hash = %s and k.revoked_at is null", (_hash(secret),))
-    return found[0] if found else None
+    """Return the key of a secret, None if it is unknown or revoked."""
+    keys = _select(conn, "k.secret_hash = %s and k.revoked_at is null", (_hash(secret),))
+    return keys[0] if keys else None
 
 
 def list_active(conn: Connection) -> list[ApiKey]:
-    """All keys that work, by name."""
+    """Return all keys that are not revoked, by name."""
     return _select(conn, "k.revoked_at is null", ())
 
 
 def revoke(conn: Connection, name: str) -> None:
-    """End a key at once. Raises: NotFound."""
-    # The name is freed, so that a successor may carry it.
+    """Revoke a key at once. Raises: NotFound."""
+    # The key is renamed, so that a new key can take its name.
     cursor = conn.execute(
         "update api_keys set revoked_at = now(), name = left(name, 40) || ' revoked ' || id"
         " where name = %s and revoked_at is null",

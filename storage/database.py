@@ -1,4 +1,4 @@
-"""The one door to Postgres: a pool of connections with pgvector's types registered."""
+"""Connections to Postgres: a pool with pgvector's types registered."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +21,8 @@ MIN_PGVECTOR = (0, 8)
 class Database:
     """A pool of connections to one migrated database.
 
-    A connection that broke while it was idle is replaced before it is handed out, so that a
-    restart of the server costs a retry and never the process.
+    Each connection is checked before use and replaced if it broke, so a restart of the server costs
+    a retry and never the process.
     """
 
     def __init__(self, dsn: str, *, max_size: int = 10, timeout_s: float = 30.0) -> None:
@@ -50,7 +50,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A connection in one transaction: committed when the block ends, rolled back if it raises.
+        """Yield a connection in one transaction: committed at the end, rolled back on an error.
 
         Raises: DatabaseUnavailable if the server cannot be reached or the connection breaks.
         """
@@ -74,9 +74,7 @@ def _configure(conn: Connection) -> None:
 
 
 def check_server(dsn: str) -> None:
-    """Raise UnsupportedDatabase unless the server is PostgreSQL >= 15 with pgvector >= 0.8
-    available.
-    """
+    """Raise UnsupportedDatabase unless this is PostgreSQL >= 15 with pgvector >= 0.8 available."""
     try:
         with psycopg.connect(dsn, connect_timeout=30) as conn:
             if conn.info.server_version < MIN_SERVER_VERSION:

@@ -1,4 +1,4 @@
-"""A lock that one process holds for as long as its own connection to Postgres lives."""
+"""A lock that a process holds as long as its own connection to Postgres lives."""
 
 from contextlib import suppress
 
@@ -8,7 +8,7 @@ from storage.errors import DatabaseUnavailable
 
 
 class SessionLock:
-    """An advisory lock on a connection of its own; a crash of the holder frees it."""
+    """An advisory lock on its own connection; a crash of the holder frees it."""
 
     def __init__(self, dsn: str, key: int) -> None:
         """`key` is any 64-bit signed number that nothing else locks."""
@@ -17,9 +17,9 @@ class SessionLock:
         self._conn: psycopg.Connection | None = None
 
     def acquire(self) -> bool:
-        """Whether this process holds the lock now. Does not wait; checks a lock it believes to
-        hold.
+        """Try to take the lock, or check that it is still held; do not wait.
 
+        Returns: whether this process holds the lock.
         Raises: DatabaseUnavailable; the lock is then lost, as the server frees it with the
             connection.
         """
@@ -41,11 +41,11 @@ class SessionLock:
         return True
 
     def release(self) -> None:
-        """Give the lock back; safe to call twice."""
+        """Release the lock; safe to call twice."""
         conn, self._conn = self._conn, None
         if conn is None:
             return
-        # Closing frees it too, but only once the server has noticed.
+        # Closing frees it too, but only when the server notices.
         with suppress(psycopg.Error):
             conn.execute("select pg_advisory_unlock(%s)", (self._key,))
         conn.close()

@@ -1,4 +1,4 @@
-"""Bring a database to the schema of this version (alembic, under a lock)."""
+"""Migrate a database to the schema of this version (alembic, under a lock)."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from storage.database import check_server
 
 
 def migrate(dsn: str) -> None:
-    """Apply every missing migration; processes that start together take turns by an advisory lock.
+    """Apply every missing migration; processes that start together take turns.
 
     Raises: UnsupportedDatabase, DatabaseUnavailable.
     """
@@ -23,7 +23,7 @@ def migrate(dsn: str) -> None:
 
 
 def is_at_head(dsn: str) -> bool:
-    """Whether the database has every migration of this version and no later one."""
+    """Return whether the database has every migration of this version and no later one."""
     engine = create_engine(
         "postgresql+psycopg://", creator=lambda: psycopg.connect(dsn), poolclass=NullPool
     )

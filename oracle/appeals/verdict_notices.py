@@ -28,12 +28,12 @@ def send_due(db: Database, now: datetime) -> int:
     Returns: how many notices were written. Raises: DatabaseUnavailable.
     """
     with db.transaction() as conn:
-        waiting = messages.untold_copies(conn, now)
+        waiting = messages.unnotified_copies(conn, now)
     sent = 0
     for analysis_id in waiting:
         try:
             with db.transaction() as conn:
-                if messages.lock_untold_copy(conn, analysis_id):
+                if messages.lock_unnotified_copy(conn, analysis_id):
                     tell(conn, analysis_id, now)
                     sent += 1
         except DatabaseUnavailable:

@@ -118,12 +118,12 @@ def check_appealable(conn: Connection, analysis: Analysis, now: datetime) -> App
     assert analysis.decided_at is not None
     if now > analysis.decided_at + APPEAL_WITHIN:
         raise TooLate(f"This could be appealed until {day(analysis.decided_at + APPEAL_WITHIN)}.")
-    before = appeals.decided_before(conn, analysis.id)
+    before = appeals.find_decided_of_analysis(conn, analysis.id)
     if before is not None and (before.outcome == "granted" or before.first_decider != MACHINE):
         raise NothingToAppeal(
             "This verdict was appealed to the last step; what remains is a court or dispute body."
         )
-    if appeals.lapsed_before(conn, analysis.id) >= MAX_LAPSED:
+    if appeals.count_lapsed(conn, analysis.id) >= MAX_LAPSED:
         raise NothingToAppeal(
             "Nobody decided your appeals in time; what remains is a court or dispute body."
         )
@@ -252,8 +252,7 @@ def _lapse(conn: Connection, appeal_id: UUID, now: datetime) -> bool:
     assert appeal.analysis_id is not None
     analysis = analyses.get(conn, appeal.analysis_id)
     last = (
-        appeals.lapsed_before(conn, analysis.id) + 1 >= MAX_LAPSED
-        or appeal.first_decider != MACHINE
+        appeals.count_lapsed(conn, analysis.id) + 1 >= MAX_LAPSED or appeal.first_decider != MACHINE
     )
     text = f"Nobody decided it by {day(appeal.decide_by)}. That says nothing about who is right."
     appeals.decide(conn, appeal_id, outcome="lapsed", decided_by=None, convinced=text, now=now)

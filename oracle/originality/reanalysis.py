@@ -49,7 +49,7 @@ def queue_rechecks(db: Database, jobs: Jobs, *, limit: int = BATCH) -> int:
     with db.transaction() as conn:
         for number, analysis_id in appeals.open_rechecks(conn, limit):
             queued += _queue_recheck(conn, jobs, analysis_id)
-            appeals.recheck_done(conn, number)
+            appeals.close_recheck(conn, number)
     return queued
 
 

@@ -1,4 +1,4 @@
-"""Where the bytes of media are kept: write-once, under keys that name their content."""
+"""Blobs of media: write-once, under keys that name their content."""
 
 from storage.blobs.errors import (
     BlobConflict,

@@ -1,4 +1,4 @@
-"""What can go wrong with blobs."""
+"""Errors of the blob stores."""
 
 from storage.errors import StorageError
 

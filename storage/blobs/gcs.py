@@ -31,24 +31,21 @@ if TYPE_CHECKING:
     from google.api_core.retry import Retry
     from google.cloud.storage import Blob, Client  # type: ignore[import-untyped]
 
-# The library's own default is two minutes; callers above this retry with a pause and a word to the
-# user.
+# The library's default is two minutes; our callers retry themselves and tell the user.
 RETRY_FOR_S = 30.0
 REQUEST_TIMEOUT_S = 60.0
-PIECE_BYTES = 1 << 20  # of a part; as much as is fetched beyond what a client still takes
+PIECE_BYTES = 1 << 20  # a request of read_part; at most this much is fetched in vain
 
 
 class GcsBlobs:
-    """One object a blob. Written once: every upload demands that the object does not exist
-    (generation 0).
-    """
+    """One object per blob, written once: every upload requires generation 0 (no such object)."""
 
     def __init__(self, bucket: str, client: "Client", *, prefix: str = "") -> None:
         self._bucket = client.bucket(bucket)
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
 
     def put(self, content: Path | BinaryIO, key: str) -> None:
-        """Store content; the same content again is fine.
+        """Store content; storing the same content again is allowed.
 
         Raises: BlobConflict, InvalidBlobKey, BlobStoreUnavailable.
         """
@@ -67,20 +64,20 @@ class GcsBlobs:
                     retry=_retry(),
                 )
             except PreconditionFailed:
-                # It exists: put by somebody, or by us in a try whose answer was lost.
+                # It exists: from another upload, or from our own try whose answer was lost.
                 blob.reload(timeout=REQUEST_TIMEOUT_S, retry=_retry())
                 if blob.md5_hash != _md5(source.path):
                     raise BlobConflict(f"Other bytes are already stored under {key}.") from None
 
     def open(self, key: str) -> BinaryIO:
-        """The content, to be closed by the caller.
+        """Return a reader of the content; the caller closes it.
 
         Raises: BlobMissing, BlobCorrupt, BlobStoreUnavailable.
         """
         with tempfile.TemporaryDirectory(prefix="blob-") as folder:
             copy = Path(folder) / "content"
             self.fetch(key, copy)
-            return copy.open("rb")  # open, it outlives its name
+            return copy.open("rb")  # an open file outlives its name
 
     def fetch(self, key: str, path: Path) -> None:
         """Copy the content into a file. Raises: BlobMissing, BlobCorrupt, BlobStoreUnavailable."""
@@ -91,40 +88,40 @@ class GcsBlobs:
         check_stored_content(key, path)
 
     def read_part(self, key: str, first: int, length: int) -> Iterator[bytes]:
-        """`length` bytes from the one at `first` on, a request for each MiB, unchecked.
+        """Return `length` bytes from offset `first` on, a request per MiB, unchecked.
 
-        Raises: BlobMissing, BlobCorrupt where the object ends too early, BlobStoreUnavailable.
+        Raises: BlobMissing, BlobCorrupt where the object is too short, BlobStoreUnavailable.
         """
         blob = self._blob(key)
         pieces = _pieces(blob, key, first, length)
-        begun = next(pieces, b"")  # what is missing is said now, not in the middle of an answer
-        return chain((begun,), pieces) if begun else iter(())
+        first_piece = next(pieces, b"")  # report a missing blob now, not in the middle of an answer
+        return chain((first_piece,), pieces) if first_piece else iter(())
 
     def exists(self, key: str) -> bool:
-        """Raises: BlobStoreUnavailable."""
+        """Return whether there is a blob under this key. Raises: BlobStoreUnavailable."""
         with _translated():
             return bool(self._blob(key).exists(timeout=REQUEST_TIMEOUT_S, retry=_retry()))
 
     def list_content(self) -> Iterator[tuple[str, datetime]]:
-        """Every blob under a content key, and when it was stored; in no order.
+        """Yield (content key, time stored) of every blob, in no order.
 
         Raises: BlobStoreUnavailable.
         """
         with _translated():
-            found = self._bucket.list_blobs(
+            blobs = self._bucket.list_blobs(
                 prefix=self._prefix + CONTENT_PREFIX, timeout=REQUEST_TIMEOUT_S, retry=_retry()
             )
-            for blob in found:
+            for blob in blobs:
                 key = blob.name.removeprefix(self._prefix)
                 if CONTENT_KEY.fullmatch(key):
                     yield key, blob.time_created
 
     def delete(self, key: str, *, within_s: float | None = None) -> None:
-        """Remove a blob, if it is there; in one try where it must be done `within_s`.
+        """Delete a blob if it exists; `within_s`: in one try with this timeout.
 
         Raises: BlobStoreUnavailable.
         """
-        with _ignored_absence(), _translated(key):
+        with _ignore_missing(), _translated(key):
             retry = _retry() if within_s is None else None
             self._blob(key).delete(timeout=within_s or REQUEST_TIMEOUT_S, retry=retry)
 
@@ -133,7 +130,7 @@ class GcsBlobs:
 
 
 def new_anonymous_client() -> "Client":
-    """A client without any credentials: it reads what everybody may read.
+    """Return a client without credentials, which reads public objects.
 
     Raises: BlobStoreUnavailable if the library is not installed.
     """
@@ -147,8 +144,7 @@ def new_anonymous_client() -> "Client":
 
 
 def new_client() -> "Client":
-    """A client with the credentials of this machine, or the emulator's where STORAGE_EMULATOR_HOST
-    is set.
+    """Return a client with this machine's credentials, or the emulator's (STORAGE_EMULATOR_HOST).
 
     Raises: NoCredentials, BlobStoreUnavailable if the library is not installed.
     """
@@ -161,28 +157,26 @@ def new_client() -> "Client":
         ) from exc
     try:
         return Client()
-    # OSError: without them there is no project either
+    # OSError: without credentials there is no project either
     except (DefaultCredentialsError, OSError) as exc:
         raise NoCredentials from exc
 
 
 def new_reader() -> "Client":
-    """Like new_client(), but without credentials it reads what is public.
+    """Return a client with credentials, or one for public objects where there are none.
 
     Raises: BlobStoreUnavailable.
     """
     try:
         return new_client()
     except NoCredentials:
-        from google.cloud.storage import Client
-
-        return Client.create_anonymous_client()
+        return new_anonymous_client()
 
 
 def stream_object(
     client: "Client", bucket: str, name: str, *, chunk_bytes: int = 1 << 20
 ) -> Iterator[bytes]:
-    """The content of any object, chunk by chunk. Raises: BlobMissing, BlobStoreUnavailable."""
+    """Yield the content of any object in chunks. Raises: BlobMissing, BlobStoreUnavailable."""
     with _translated(f"gs://{bucket}/{name}"):
         blob = client.bucket(bucket).blob(name, chunk_size=max(chunk_bytes, 1 << 18))
         with blob.open("rb", timeout=REQUEST_TIMEOUT_S, retry=_retry()) as reader:
@@ -238,7 +232,7 @@ def _translated(key: str = "") -> Iterator[None]:
 
 
 @contextmanager
-def _ignored_absence() -> Iterator[None]:
+def _ignore_missing() -> Iterator[None]:
     try:
         yield
     except BlobMissing:
@@ -253,9 +247,9 @@ def _retry() -> "Retry":
 
 
 def _md5(path: Path) -> str:
-    """As the service states it.
+    """Return the MD5 as the service states it.
 
-    A checksum against accidents; what guards against people is the SHA-256 in the key.
+    It detects accidents; against attacks there is the SHA-256 in the key.
     """
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).digest()

@@ -1,4 +1,4 @@
-"""Keys of blobs, and the check that content and key belong together."""
+"""Keys of blobs, and the check that content matches its key."""
 
 import hashlib
 import re
@@ -14,16 +14,13 @@ from storage.blobs.errors import BlobCorrupt, InvalidBlobKey
 
 CONTENT_PREFIX = "sha256/"
 CONTENT_KEY = re.compile(r"sha256/[0-9a-f]{2}/[0-9a-f]{62}")
-# Parts of plain characters, none beginning with a dot: no way out of a folder, nothing hidden, no
-# temporary names.
+# No part begins with a dot: no way out of a folder, no hidden file, no temporary name.
 PLAIN_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 MAX_KEY = 512
 
 
 def blob_key(sha256: bytes) -> str:
-    """The key of content with this digest (32 bytes): "sha256/ab/cdef...", spread over 256
-    folders.
-    """
+    """Return the key of content by its digest (32 bytes): "sha256/ab/cdef...", 256 folders."""
     digest = sha256.hex()
     if len(digest) != 64:
         raise InvalidBlobKey(f"A SHA-256 digest has 32 bytes, not {len(sha256)}.")
@@ -31,14 +28,14 @@ def blob_key(sha256: bytes) -> str:
 
 
 def content_hash(key: str) -> bytes:
-    """The digest (32 bytes) that a content key names. Raises: InvalidBlobKey for any other key."""
+    """Return the digest (32 bytes) in a content key. Raises: InvalidBlobKey for any other key."""
     if not CONTENT_KEY.fullmatch(key):
         raise InvalidBlobKey(f"{key[:80]!r} is not the key of content.")
     return bytes.fromhex(key.removeprefix(CONTENT_PREFIX).replace("/", ""))
 
 
 def check_key(key: str) -> str:
-    """The key itself. Raises: InvalidBlobKey."""
+    """Return the key if it is valid. Raises: InvalidBlobKey."""
     pattern = CONTENT_KEY if key.startswith(CONTENT_PREFIX) else PLAIN_KEY
     if len(key) > MAX_KEY or not pattern.fullmatch(key):
         raise InvalidBlobKey(f"{key[:80]!r} is not a key of a blob.")
@@ -61,14 +58,14 @@ def check_stored_content(key: str, path: Path) -> None:
 
 
 def digest_of(path: Path) -> bytes:
-    """SHA-256 of a file."""
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 
 @dataclass(frozen=True)
 class Source:
-    """Content on its way into a store."""
+    """Content to be stored."""
 
     path: Path
     sha256: bytes
@@ -76,7 +73,7 @@ class Source:
 
 @contextmanager
 def as_source(content: Path | BinaryIO) -> Iterator[Source]:
-    """A file with the content: itself, or a temporary copy of the rest of a stream."""
+    """Yield a file with the content: itself, or a temporary copy of the rest of a stream."""
     if isinstance(content, Path):
         yield Source(content, digest_of(content))
         return

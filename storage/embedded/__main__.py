@@ -1,4 +1,4 @@
-"""Entry of the keeper process; see keeper.py."""
+"""Entry point of the keeper process; see keeper.py."""
 
 import sys
 

@@ -1,9 +1,9 @@
-"""Which system account the server runs as, since Postgres refuses to run as root.
+"""Choose the system account of the server, since Postgres refuses to run as root.
 
-Not root: as it is. Root: the owner of the data folder, else the account `postgres`, else `nobody`.
-Under a folder closed to that account (a clone below /root, a temporary folder of mode 0700) nothing
-outside the data folder is opened up; the server keeps one capability instead, the one to pass
-through folders.
+An ordinary user runs it itself. Root runs it as the owner of the data folder, else as `postgres`,
+else as `nobody`. Where a parent folder is closed to that account (a clone below /root, a temporary
+folder of mode 0700), no permission outside the data folder is changed. The server keeps one
+capability instead, which lets it pass through folders.
 """
 
 import os
@@ -15,25 +15,23 @@ from pathlib import Path
 
 from storage.embedded.errors import ClosedFolder
 
-# (name, bit in /proc/self/status). Reading rights are enough; containers usually grant only the
-# second.
+# (name, bit in /proc/self/status). Reading suffices; most containers grant the second only.
 PASSAGE_CAPABILITIES = (("dac_read_search", 2), ("dac_override", 1))
 ACCOUNT_NAMES = ("postgres", "nobody")
 
 
 @dataclass(frozen=True)
 class Account:
-    """An unprivileged account and, where folders on the way are closed to it, the capability it
-    keeps.
-    """
+    """An unprivileged account, and the capability it keeps where parent folders are closed."""
 
     uid: int
     gid: int
     passage: str | None = None
 
     def command(self, argv: list[str]) -> list[str]:
-        """The command line that runs argv as this account; it replaces itself by argv, so the
-        pid stays.
+        """Return the command line that runs argv as this account.
+
+        It execs argv, so the pid stays the same.
         """
         if self.uid == os.geteuid():
             return argv
@@ -47,8 +45,7 @@ class Account:
         if self.passage is None:
             drop += ["--inh-caps=-all"]
         else:
-            # Without no_setuid_fixup access(2) ignores capabilities, and Postgres asks it for its
-            # own files.
+            # Without no_setuid_fixup access(2), which Postgres calls, ignores capabilities.
             drop += [
                 f"--{kind}=-all,+{self.passage}"
                 for kind in ("bounding-set", "inh-caps", "ambient-caps")
@@ -58,9 +55,9 @@ class Account:
 
 
 def choose_account(data_folder: Path, must_reach: tuple[Path, ...]) -> Account:
-    """The account for a data folder.
+    """Return the account for a data folder.
 
-    Raises: ClosedFolder if root cannot be left, or files not be reached.
+    Raises: ClosedFolder if root cannot change accounts, or the account cannot reach `must_reach`.
     """
     if os.geteuid() != 0:
         return Account(os.geteuid(), os.getegid())
@@ -69,14 +66,16 @@ def choose_account(data_folder: Path, must_reach: tuple[Path, ...]) -> Account:
             "Postgres refuses to run as root, and setpriv (package util-linux) is not installed to"
             " leave root. Install it, or run as an ordinary user."
         )
-    uid, gid = _ids(data_folder)
+    uid, gid = _account_ids(data_folder)
     closed = next(
-        (f for path in must_reach for f in _folders_of(path) if not _may_pass(f, uid, gid)), None
+        (f for path in must_reach for f in _with_parents(path) if not _may_pass(f, uid, gid)), None
     )
-    return Account(uid, gid) if closed is None else Account(uid, gid, _passage(closed, uid))
+    return (
+        Account(uid, gid) if closed is None else Account(uid, gid, _passage_capability(closed, uid))
+    )
 
 
-def _ids(data_folder: Path) -> tuple[int, int]:
+def _account_ids(data_folder: Path) -> tuple[int, int]:
     if data_folder.exists() and (status := data_folder.stat()).st_uid != 0:
         return status.st_uid, status.st_gid
     for name in ACCOUNT_NAMES:
@@ -91,7 +90,7 @@ def _ids(data_folder: Path) -> tuple[int, int]:
     )
 
 
-def _folders_of(path: Path) -> list[Path]:
+def _with_parents(path: Path) -> list[Path]:
     return [folder for folder in (path, *path.parents) if folder.is_dir()]
 
 
@@ -104,7 +103,7 @@ def _may_pass(folder: Path, uid: int, gid: int) -> bool:
     return bool(status.st_mode & stat.S_IXOTH)
 
 
-def _passage(closed: Path, uid: int) -> str:
+def _passage_capability(closed: Path, uid: int) -> str:
     held = _effective_capabilities()
     for name, bit in PASSAGE_CAPABILITIES:
         if held >> bit & 1:

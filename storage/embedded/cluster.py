@@ -1,4 +1,4 @@
-"""One data folder: what lies where, and how it is made."""
+"""One data folder: its paths, and its creation."""
 
 import os
 import shutil
@@ -14,9 +14,8 @@ from storage.embedded.errors import ForeignDataFolder, ServerStartFailed
 
 SUPERUSER = "oracle"
 DATABASE = "oracle"
-PORT = 5432  # only a part of the socket's name; nothing listens on TCP
-# sun_path is 108 bytes on Linux and 104 on macOS, with the closing zero; the server appends this
-# name.
+PORT = 5432  # part of the socket's name; nothing listens on TCP
+# sun_path holds 108 bytes on Linux and 104 on macOS, with the name of the socket and a final zero.
 MAX_SOCKET_FOLDER = 103 - len(f"/.s.PGSQL.{PORT}")
 
 INITDB_OPTIONS = (
@@ -26,11 +25,11 @@ INITDB_OPTIONS = (
     "--locale-provider=builtin",
     "--builtin-locale=C.UTF-8",
     "--data-checksums",
-    "--auth-local=trust",  # whoever may enter the 0700 socket folder
+    "--auth-local=trust",  # any client that may enter the 0700 socket folder
     "--auth-host=reject",
     "--no-instructions",
 )
-# A locale of the caller's that is not installed would stop initdb; PG* variables would redirect it.
+# The caller's locale, if not installed, would stop initdb; PG* variables would redirect it.
 PLAIN_ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/bin:/bin"}
 
 
@@ -50,11 +49,10 @@ class Cluster:
     def make_folder(self) -> None:
         """Create the folder.
 
-        Raises: ForeignDataFolder if it is somebody else's or holds other things.
+        Raises: ForeignDataFolder if it belongs to another account or is a server's data directory.
         """
         root = os.geteuid() == 0
-        # As root the server runs as another account, which must pass here to reach pgdata (itself
-        # 0700).
+        # Under root the server's account must pass through here to pgdata, which itself is 0700.
         self.folder.mkdir(mode=0o711 if root else 0o700, parents=True, exist_ok=True)
         if not os.access(self.folder, os.W_OK | os.X_OK):
             raise ForeignDataFolder(
@@ -67,8 +65,8 @@ class Cluster:
             )
 
     def socket_folder(self, account: Account) -> Path:
-        """A folder of mode 0700 with a path short enough for a socket, the same one at every
-        start.
+        """Return a folder of mode 0700, the same at every start, with a path short enough for a
+        socket.
         """
         folder = self.folder / "run"
         if len(os.fsencode(folder)) > MAX_SOCKET_FOLDER:
@@ -81,8 +79,7 @@ class Cluster:
         record = self._socket_folder_record
         if record.exists():
             folder = Path(record.read_text())
-            # Temporary folders get cleaned away, and anybody may then have made one of the same
-            # name.
+            # The temporary folder may be gone, and one of its name may belong to another user.
             if folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == account.uid:
                 return folder
         folder = Path(tempfile.mkdtemp(prefix="oracle-pg-", dir="/tmp"))
@@ -90,7 +87,7 @@ class Cluster:
         return folder
 
     def dsn(self, account: Account) -> str:
-        """A libpq URI of the superuser, over the socket."""
+        """Return the superuser's libpq URI, over the socket."""
         host = quote(str(self.socket_folder(account)), safe="")
         return f"postgresql://{SUPERUSER}@/{DATABASE}?host={host}&port={PORT}"
 
@@ -99,10 +96,7 @@ class Cluster:
         return (self.data / "PG_VERSION").exists()
 
     def initialise(self, binaries: Binaries, account: Account) -> None:
-        """Make the cluster and its database.
-
-        A crash in the middle leaves nothing that looks finished.
-        """
+        """Create the cluster and its database. A crash in the middle leaves no finished cluster."""
         draft = self.folder / "pgdata.new"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
@@ -113,7 +107,7 @@ class Cluster:
         draft.rename(self.data)
 
     def _run(self, account: Account, argv: list[str], stdin: str = "") -> None:
-        done = subprocess.run(
+        process = subprocess.run(
             account.command(argv),
             input=stdin,
             capture_output=True,
@@ -122,13 +116,13 @@ class Cluster:
             cwd="/",
             check=False,
         )
-        if done.returncode != 0:
+        if process.returncode != 0:
             raise ServerStartFailed(
-                f"{Path(argv[0]).name} failed: {(done.stderr or done.stdout).strip()[-2000:]}"
+                f"{Path(argv[0]).name} failed: {(process.stderr or process.stdout).strip()[-2000:]}"
             )
 
     def check_owner(self, account: Account) -> None:
-        """Raise ForeignDataFolder unless the account owns the data, which Postgres insists on."""
+        """Raise ForeignDataFolder unless the account owns the data, as Postgres requires."""
         if self.is_initialised and self.data.stat().st_uid != account.uid:
             raise ForeignDataFolder(
                 f"{self.data} belongs to uid {self.data.stat().st_uid}, and the server would run as"
@@ -136,7 +130,7 @@ class Cluster:
             )
 
     def last_log_lines(self, count: int = 15) -> str:
-        """The end of the server's log."""
+        """Return the end of the server's log."""
         if not self.log.exists():
             return ""
         with self.log.open("rb") as log:

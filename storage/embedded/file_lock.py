@@ -1,4 +1,4 @@
-"""Locks between processes that end with the process, however it ends."""
+"""Locks between processes, freed by the kernel when the process ends."""
 
 import fcntl
 import os
@@ -9,10 +9,7 @@ from typing import Self
 
 
 class FileLock:
-    """flock(2) on one file.
-
-    The kernel frees it when its holder dies, so a kill -9 leaves nothing behind.
-    """
+    """flock(2) on one file. The kernel frees it when its holder dies, also by kill -9."""
 
     def __init__(self, path: Path, *, shared: bool = False) -> None:
         self._path = path
@@ -20,7 +17,7 @@ class FileLock:
         self._fd: int | None = None
 
     def try_acquire(self) -> bool:
-        """Take the lock if it is free right now."""
+        """Take the lock if it is free. Returns: whether it was taken."""
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, self._mode | fcntl.LOCK_NB)
@@ -31,7 +28,7 @@ class FileLock:
         return True
 
     def acquire(self, timeout_s: float) -> None:
-        """Take the lock. Raises: TimeoutError if another process holds it for longer than that."""
+        """Take the lock. Raises: TimeoutError if it is not free within `timeout_s`."""
         deadline = time.monotonic() + timeout_s
         while not self.try_acquire():
             if time.monotonic() > deadline:

@@ -1,9 +1,8 @@
-"""The keeper: parent of one server, which it runs as long as a process holds a share of the users'
-lock.
+"""The keeper: parent of one server, which it runs while any process shares the users' lock.
 
-Run as `python -m storage.embedded`, in a session of its own, so that a Ctrl-C in the terminal does
-not reach the server before its users have finished. It reaps the server, starts it again after a
-crash, and stops it when the last user has stopped or died: a kill -9 of every user leaves nothing
+Run as `python -m storage.embedded`, in its own session, so that a Ctrl-C in the terminal does not
+reach the server before its users have finished. It reaps the server and restarts it after a crash.
+It stops the server when the last user stopped or died, so a kill -9 of every user leaves nothing
 running.
 """
 
@@ -21,24 +20,26 @@ from storage.embedded.postmaster import clear_remains, find_postmaster, stop_pos
 
 POLL_S = 0.2
 STOP_TIMEOUT_S = 120.0
-# A server that lives shorter than this has not recovered by being started again.
+# A restart after which the server lives shorter than this has not helped.
 SHORT_LIFE_S = 10.0
 MAX_SHORT_LIVES = 3
 MAX_LOG_BYTES = 10 * 1024**2
 
 
 class Keeper:
-    """Starts the server and watches both it and its users."""
+    """Run the server; watch it and its users."""
 
     def __init__(self, cluster: Cluster, account: Account, argv: list[str]) -> None:
         self._cluster = cluster
         self._account = account
         self._argv = account.command(argv)
         self._server: subprocess.Popen[bytes] | None = None
-        self._told_to_stop = False
+        self._stop_requested = False
 
     def run(self) -> int:
-        """Exit status: 0 after an orderly stop, 1 when the server keeps failing."""
+        """Run until stopped. Returns: exit status, 0 after an orderly stop, 1 if the server keeps
+        failing.
+        """
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         with FileLock(self._cluster.lock_path("keeper")) as lock:
@@ -52,29 +53,29 @@ class Keeper:
             if find_postmaster(self._cluster) is None:
                 clear_remains(self._cluster, self._account)
                 self._server = self._spawn()
-            born_at = time.monotonic()
+            started_at = time.monotonic()
             if self._watch():
                 return 0
-            short_lives = short_lives + 1 if time.monotonic() - born_at < SHORT_LIFE_S else 0
+            short_lives = short_lives + 1 if time.monotonic() - started_at < SHORT_LIFE_S else 0
             time.sleep(min(0.2 * 2**short_lives, 2.0))
         return 1
 
     def _watch(self) -> bool:
-        """Wait. True when the server has been stopped on purpose, False when it died."""
+        """Wait for the end. Returns: True if it was stopped on purpose, False if it died."""
         while self._is_alive():
-            if self._told_to_stop:
+            if self._stop_requested:
                 stop_postmaster(self._cluster, STOP_TIMEOUT_S)
                 return True
             with (
                 FileLock(self._cluster.lock_path("start")) as start,
                 FileLock(self._cluster.lock_path("users")) as users,
             ):
-                # Under the start lock nobody can be between "is it running" and "I use it".
+                # Under the start lock no process is between "is it running" and "I use it".
                 if start.try_acquire() and users.try_acquire():
                     stop_postmaster(self._cluster, STOP_TIMEOUT_S)
                     return True
             time.sleep(POLL_S)
-        return self._told_to_stop or self._stopped_in_order()
+        return self._stop_requested or self._stopped_in_order()
 
     def _stopped_in_order(self) -> bool:
         if self._server is not None:
@@ -84,7 +85,7 @@ class Keeper:
     def _is_alive(self) -> bool:
         if self._server is not None:
             return self._server.poll() is None
-        # taken over from a keeper that was killed
+        # started by a keeper that was killed
         return find_postmaster(self._cluster) is not None
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
@@ -102,7 +103,7 @@ class Keeper:
             )
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._told_to_stop = True
+        self._stop_requested = True
 
 
 def main(arguments: list[str]) -> int:

@@ -30,17 +30,17 @@ class EmbeddedPostgres:
     """A PostgreSQL server with pgvector in one folder, shared by every process that starts it
     there.
 
-    The first start() makes the cluster and runs the server; others join it. The server stops with
-    its last user, whether that user called stop(), ended or was killed. After a kill -9 of the
-    server itself its keeper brings it back with all that was committed, and so does the next
-    start() in any process.
+    The first start() creates the cluster and runs the server; later ones join it. The server stops
+    with its last user, whether that user called stop(), ended or was killed. After a kill -9 of the
+    server itself its keeper restarts it with all that was committed, and so does the next start()
+    in any process.
 
     Args:
-        data_dir: Folder for data, log and socket; made if absent. Nothing outside it is changed.
-        start_timeout_s: How long start() waits. Minutes: replay of the WAL after a crash takes its
-            time.
-        settings: Postgres settings over `tuning.default_settings`; they count when this call runs
-            the server, not when it joins a running one.
+        data_dir: Folder for data, log and socket; created if absent. Nothing outside it is changed.
+        start_timeout_s: How long start() waits: minutes, since replay of the WAL after a crash is
+            slow.
+        settings: Postgres settings that override `tuning.default_settings`; without effect when
+            this call joins a running server.
     """
 
     def __init__(
@@ -59,14 +59,13 @@ class EmbeddedPostgres:
 
     @property
     def dsn(self) -> str:
-        """libpq URI of the superuser. Raises: EmbeddedServerError before start()."""
+        """Return the superuser's libpq URI. Raises: EmbeddedServerError before start()."""
         if self._dsn is None:
             raise EmbeddedServerError("The embedded server has not been started.")
         return self._dsn
 
     def start(self) -> str:
-        """Run the server, or join the one that runs on this folder, and wait until it takes
-        connections.
+        """Run or join the server on this folder, and wait until it accepts connections.
 
         Returns: the DSN, the same at every start unless the data folder moves.
         Raises: BinariesMissing, ClosedFolder, ForeignDataFolder, ServerStartFailed,
@@ -92,9 +91,9 @@ class EmbeddedPostgres:
         return self._dsn
 
     def stop(self) -> bool:
-        """Give up this use of the server, and stop it unless another process uses it.
+        """End this use of the server, and stop it unless another process uses it.
 
-        Returns: whether the server is stopped now.
+        Returns: whether the server is stopped.
         """
         if not self._use.held:
             return not self.is_running()
@@ -105,7 +104,7 @@ class EmbeddedPostgres:
                 if not users.try_acquire():
                     return False
                 stop_postmaster(self._cluster, STOP_TIMEOUT_S)
-            # The folder is free for removal only when the keeper is gone too.
+            # The folder can be removed only when the keeper is gone too.
             with FileLock(self._cluster.lock_path("keeper")) as keeper:
                 keeper.acquire(KEEPER_LEAVES_WITHIN_S)
         if self._keeper is not None:
@@ -114,16 +113,16 @@ class EmbeddedPostgres:
         return True
 
     def is_running(self) -> bool:
-        """Whether the server takes connections."""
+        """Return whether the server accepts connections."""
         postmaster = find_postmaster(self._cluster)
         if postmaster is None or not postmaster.is_ready:
             return False
         return answers(postmaster.socket_folder / f".s.PGSQL.{PORT}")
 
     def _run_until_ready(self, binaries: Binaries, account: Account, deadline: float) -> None:
-        began = told = time.monotonic()
+        began = logged = time.monotonic()
         if self._keeper is not None and self._keeper.poll() is not None:
-            self._keeper = None  # how an earlier one ended says nothing about this start
+            self._keeper = None  # an earlier keeper's end does not concern this start
         self._ensure_keeper(binaries, account)
         while not self.is_running():
             now = time.monotonic()
@@ -133,8 +132,8 @@ class EmbeddedPostgres:
                     " its log after a crash); call again to go on waiting. Its last words:"
                     f" {self._cluster.last_log_lines(1)}"
                 )
-            if now - told > PROGRESS_EVERY_S:
-                told = now
+            if now - logged > PROGRESS_EVERY_S:
+                logged = now
                 log.info(
                     "postgres.starting",
                     waited_s=round(now - began),
@@ -144,11 +143,11 @@ class EmbeddedPostgres:
             self._ensure_keeper(binaries, account)
 
     def _ensure_keeper(self, binaries: Binaries, account: Account) -> None:
-        """Start a keeper unless one is at work; the caller holds the start lock."""
+        """Start a keeper unless one runs; the caller holds the start lock."""
         if self._keeper is not None:
             if self._keeper.poll() is None:
                 return
-            if self._keeper.returncode > 0:  # it gave up; one that was killed is replaced
+            if self._keeper.returncode > 0:  # it gave up; a killed one (negative) is replaced
                 raise ServerStartFailed(
                     f"Postgres did not start. The end of {self._cluster.log}:\n"
                     + self._cluster.last_log_lines()

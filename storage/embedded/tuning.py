@@ -1,4 +1,4 @@
-"""Server settings for the machine at hand; reasons are measurements on 512-d HNSW indexes."""
+"""Server settings for this machine; the reasons are measurements on 512-d HNSW indexes."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ CGROUP_LIMITS = (
 
 
 def default_settings(binaries: Binaries) -> dict[str, str]:
-    """Settings that the caller's own may override, name by name."""
+    """Return the settings, by name; the caller may override each."""
     memory_mib = usable_memory_bytes() // MIB
     cores = os.cpu_count() or 1
     settings = {
@@ -29,25 +29,24 @@ def default_settings(binaries: Binaries) -> dict[str, str]:
         "effective_cache_size": f"{max(memory_mib // 2, 256)}MB",
         "maintenance_work_mem": f"{min(max(memory_mib // 32, 64), 1024)}MB",
         "max_parallel_maintenance_workers": str(min(cores, 8)),
-        "jit": "off",  # costs more than it saves on index searches
+        "jit": "off",  # costs index searches more than it saves
         "random_page_cost": "1.1",
         "max_wal_size": "4GB",
         "wal_compression": "on",
         "log_checkpoints": "off",
-        "log_startup_progress_interval": "5s",  # what start() shows while WAL is replayed
+        "log_startup_progress_interval": "5s",  # start() shows these lines while WAL is replayed
     }
-    if _shared_memory_is_small():
-        # A container's /dev/shm holds 64 MB, and a parallel index build asks for
-        # maintenance_work_mem there.
+    if _has_small_shared_memory():
+        # A container's /dev/shm has 64 MB; a parallel index build takes maintenance_work_mem of it.
         settings["dynamic_shared_memory_type"] = "sysv"
     if binaries.has_module("pg_prewarm"):
-        # loads the buffers of before the restart
+        # reloads the buffers after a restart
         settings["shared_preload_libraries"] = "pg_prewarm"
     return settings
 
 
 def usable_memory_bytes() -> int:
-    """The machine's memory, or the container's limit where that is less."""
+    """Return the machine's memory, or the container's limit if lower."""
     total = int(psutil.virtual_memory().total)
     for path in CGROUP_LIMITS:
         try:
@@ -57,7 +56,7 @@ def usable_memory_bytes() -> int:
     return total
 
 
-def _shared_memory_is_small() -> bool:
+def _has_small_shared_memory() -> bool:
     try:
         return shutil.disk_usage("/dev/shm").total < 1024 * MIB
     except OSError:

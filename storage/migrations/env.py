@@ -1,4 +1,4 @@
-"""Alembic's entry: run the migrations in one transaction, one process at a time."""
+"""Alembic's entry point: run the migrations in one transaction, one process at a time."""
 
 import psycopg
 from alembic import context

@@ -61,7 +61,7 @@ def alerts_page(services: ServicesDep, _: FraudOfficer) -> str:
     with services.db.transaction() as conn:
         waiting = [a for status in QUEUE for a in fraud_alerts.page(conn, status=status, limit=200)]
         record = fraud_alerts.record_by_signal(conn, now - timedelta(days=90))
-        verdicts = appeals.waiting_for_decision(conn, "originality", limit=200)
+        verdicts = appeals.list_open(conn, "originality", limit=200)
     waiting.sort(key=lambda alert: alert.frozen_until or alert.review_by)
     return templates.get_template("alerts.html").render(
         alerts=waiting,

@@ -1,6 +1,4 @@
-"""Following the chain further (terms of its policy, withdrawals), and looking again where a
-search was incomplete.
-"""
+"""Terms of the chain's policy, withdrawals, and re-analysis where a search was incomplete."""
 
 from pathlib import Path
 from typing import Any
