@@ -68,14 +68,14 @@ def appeal_verdict(
     original = works.get_work(conn, analysis.matched_work_id)
     heard = original.creator_id if original.creator_id != creator_id else None
     appeal = NewAppeal(
-        uuid4(),
-        "originality",
-        creator_id,
-        ground,
-        statement,
-        now,
-        before.decided_by if before and before.decided_by else MACHINE,
-        now + ORIGINALITY_WITHIN,
+        id=uuid4(),
+        kind="originality",
+        creator_id=creator_id,
+        ground=ground,
+        statement=statement,
+        filed_at=now,
+        first_decider=before.decided_by if before and before.decided_by else MACHINE,
+        decide_by=now + ORIGINALITY_WITHIN,
         analysis_id=analysis_id,
         other_creator_id=heard,
         other_until=now + ANSWER_WITHIN if heard else None,
@@ -356,11 +356,11 @@ def _set_disputed(
 
 def _set_original(conn: Connection, analysis: Analysis, now: datetime) -> None:
     terms = PostTerms(
-        analysis.post_id,
-        "original",
-        0,
-        None,
-        now,
+        post_id=analysis.post_id,
+        verdict="original",
+        redirect_bps=0,
+        creditor_id=None,
+        final_at=now,
         disputed=False,
         ruled=True,
         analysis_id=analysis.id,
@@ -372,11 +372,11 @@ def _changed(
     terms: PostTerms, analysis: Analysis, *, disputed: bool, final_at: datetime
 ) -> PostTerms:
     return PostTerms(
-        terms.post_id,
-        terms.verdict,
-        terms.redirect_bps,
-        terms.creditor_id,
-        final_at,
+        post_id=terms.post_id,
+        verdict=terms.verdict,
+        redirect_bps=terms.redirect_bps,
+        creditor_id=terms.creditor_id,
+        final_at=final_at,
         disputed=disputed,
         ruled=terms.ruled,
         analysis_id=analysis.id,

@@ -133,15 +133,15 @@ def _grade_under(
         status = "final" if final_at <= now else "provisional"
         grades[changed[post.post_id]].append(
             StoredGrade(
-                post.post_id,
-                status,
-                found.grade,
-                found.score_bps,
-                final_at,
-                policy.version,
-                number,
-                grade_facts(counts, found),
-                now,
+                post_id=post.post_id,
+                status=status,
+                grade=found.grade,
+                score_bps=found.score_bps,
+                final_at=final_at,
+                policy_version=policy.version,
+                baseline_id=number,
+                facts=grade_facts(counts, found),
+                computed_at=now,
             )
         )
     engagement_grades.keep_grades(conn, grades[False], "new events")

@@ -46,14 +46,14 @@ def appeal_alert(
     first = alert.decided_by or alert.frozen_by
     assert first is not None
     appeal = NewAppeal(
-        uuid4(),
-        "fraud",
-        creator_id,
-        ground,
-        statement,
-        now,
-        first,
-        min(now + DECIDE_WITHIN, alert.frozen_until),
+        id=uuid4(),
+        kind="fraud",
+        creator_id=creator_id,
+        ground=ground,
+        statement=statement,
+        filed_at=now,
+        first_decider=first,
+        decide_by=min(now + DECIDE_WITHIN, alert.frozen_until),
         alert_id=alert_id,
         alert_round=alert.round,
     )

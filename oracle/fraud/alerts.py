@@ -191,7 +191,15 @@ def uphold(
         creator_id=alert.creator_id if alert.subject == "creator" else None,
     )
     excluded = [
-        Exclusion(scope, value, text, alert.post_id, alert.seen_from, None, alert_id)
+        Exclusion(
+            scope=scope,
+            value=value,
+            reason=text,
+            post_id=alert.post_id,
+            since=alert.seen_from,
+            until=None,
+            alert_id=alert_id,
+        )
         for scope, values in fraud_alerts.sources(conn, alert_id).items()
         for value in values
     ]

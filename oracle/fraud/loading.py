@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oracle.fraud.detectors.events import Accounts, Codes, Events
-from storage.fraud.events import NOBODY, RawEvents
+from storage.fraud.events import NO_NAME, RawEvents
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ def encode(raw: RawEvents) -> Loaded:
     post_hash, post = _codes(rows["post"])
     device_hash, device = _codes(rows["device"])
     account_hash = np.unique(np.concatenate([rows["account"], ups["account"]]))
-    account_hash = account_hash[account_hash != NOBODY]
+    account_hash = account_hash[account_hash != NO_NAME]
     account = _find(account_hash, rows["account"])
     ip_hash = np.unique(np.concatenate([rows["ip"], ups["ip"]]))
-    ip_hash = ip_hash[ip_hash != NOBODY]
+    ip_hash = ip_hash[ip_hash != NO_NAME]
     creator_id = np.unique(np.concatenate([rows["creator_id"], _acting(raw, account_hash)]))
     creator_id = creator_id[creator_id >= 0]
     creator = _find(creator_id, rows["creator_id"])
@@ -110,7 +110,7 @@ def _acting(raw: RawEvents, account_hash: NDArray[np.int64]) -> NDArray[np.int64
 
 def _codes(hashes: NDArray[np.int64]) -> tuple[NDArray[np.int64], Codes]:
     names = np.unique(hashes)
-    names = names[names != NOBODY]
+    names = names[names != NO_NAME]
     return names, _find(names, hashes)
 
 

@@ -105,19 +105,19 @@ def run_pass(
         if finding.creator_id is None:
             continue  # nobody is paid for it, so there is nothing to hold and nobody to ask
         alert = NewAlert(
-            uuid4(),
-            finding.subject,
-            finding.post_id,
-            finding.creator_id,
-            finding.action,
-            finding.reason,
-            finding.score_bps,
-            finding.signals,
-            version.version,
-            finding.seen_from,
-            finding.seen_until,
-            now,
-            now + REVIEW_WITHIN,
+            id=uuid4(),
+            subject=finding.subject,
+            post_id=finding.post_id,
+            creator_id=finding.creator_id,
+            action=finding.action,
+            reason=finding.reason,
+            score_bps=finding.score_bps,
+            signals=finding.signals,
+            thresholds_version=version.version,
+            seen_from=finding.seen_from,
+            seen_until=finding.seen_until,
+            detected_at=now,
+            review_by=now + REVIEW_WITHIN,
         )
         with db.transaction() as conn:
             until = now + timedelta(days=thresholds.combine.freeze_days)
@@ -127,7 +127,7 @@ def run_pass(
                 raised.append(alert_id)
     if span >= SPAN:
         with db.transaction() as conn:
-            fraud_events.pass_made(conn, end, now)
+            fraud_events.record_pass(conn, end, now)
     took = time.monotonic() - began
     log.info(
         "fraud.pass", events=events, found=len(found), alerts=len(raised), seconds=round(took, 2)

@@ -96,7 +96,7 @@ class AudioHandler:
             return AudioExtraction(self._analyzer.fingerprint(path, decoding, search=search))
 
     def make_visible(self, conn: Connection, work: Work, extraction: AudioExtraction) -> None:
-        sound_index.make_audible(
+        sound_index.publish_sound(
             conn, work, None if extraction.too_plain else as_stored(extraction.fingerprint)
         )
 
@@ -109,8 +109,8 @@ class AudioHandler:
             SoundQuery(keys.hashes, keys.positions, keys.groups),
             before=query.before,
             creator_id=query.creator_id,
-            most=self._max_candidates,
-            own=OWN,
+            max_candidates=self._max_candidates,
+            max_own=OWN,
         )
         candidates = [
             AudioCandidate(hit.work_id, ("landmarks",), hit.votes, hit.score) for hit in hits

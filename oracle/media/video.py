@@ -185,7 +185,11 @@ class VideoHandler:
             return []
         keys = SoundQuery(sound.keys.hashes, sound.keys.positions, sound.keys.groups)
         hits = sound_index.look_up(
-            conn, keys, before=query.before, creator_id=query.creator_id, most=self._max_candidates
+            conn,
+            keys,
+            before=query.before,
+            creator_id=query.creator_id,
+            max_candidates=self._max_candidates,
         )
         return [hit.work_id for hit in hits]
 

@@ -1,4 +1,4 @@
-"""Counts of engagement by post: everything that came in, and what counts towards the grade."""
+"""Counts of engagement by post: all events, and those that count towards the grade."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,47 +9,48 @@ from psycopg.types.json import Jsonb
 from storage.database import Connection
 from storage.engagement.exclusions import COUNTS
 
-# A picture has no length to watch: somebody who looks for so long has seen it.
+# A picture has no length: a view of this long counts as watched whole.
 PICTURE_DWELL_MS = 10_000
 
-# one process grades at a time: two would wait for each other's marks and counts
+# One process grades at a time: two would wait for each other's rows.
 GRADING_LOCK = 0x0_6ADE5
 
-_TAKE = """
+# Take the oldest marks of registered posts, passing by those that another transaction holds.
+_TAKE_CHANGED = """
 delete from engagement_changed where post_id in (
     select c.post_id from engagement_changed c join posts p using (post_id)
     order by c.changed_at limit %s for update of c skip locked)
 returning post_id, reopen
 """
-# One viewer is one account, else one device, else one address; who posted it is no viewer. Of
-# comments with the same text the first counts. Whatever comes after the grade is final is counted
-# nowhere.
+# Count the events of posts. A viewer is an account, else a device, else an address, and never the
+# poster. Of comments with the same text the first counts. What comes after the grade is final is
+# not counted.
 _COUNT = f"""
 with scope as (
     select p.post_id, c.handle as owner, p.published_at + %(window)s as ends
     from posts p left join creators c on c.id = p.creator_id where p.post_id = any(%(ids)s)
 ), e as materialized (
     select e.post_id, e.kind, e.account, e.device, e.ip_hash, e.at, e.watch_ms, e.length_ms,
-        e.text_hash, e.text_chars,
-        scope.owner, coalesce(e.length_ms, {PICTURE_DWELL_MS}) as whole_ms
+        e.text_hash, e.text_chars, scope.owner,
+        coalesce(e.length_ms, {PICTURE_DWELL_MS}) as whole_ms
     from scope join engagement_events e on e.post_id = scope.post_id and e.at < scope.ends
 ), q as materialized (
     select * from e where e.account is distinct from e.owner and {COUNTS}
 ), raw as (
-    select post_id, count(*) filter (where kind = 'view') as views,
+    select post_id,
+        count(*) filter (where kind = 'view') as views,
         count(*) filter (where kind = 'save') as saves,
         count(*) filter (where kind = 'comment') as comments,
-            count(*) filter (where kind = 'share') as shares,
+        count(*) filter (where kind = 'share') as shares,
         count(*) filter (where kind = 'like') as likes,
-        coalesce(sum(least(10000, watch_ms::bigint * 10000 / whole_ms)) filter (where kind =
-            'view'), 0)::bigint
-            as watched_bps,
-        (percentile_disc(0.5) within group (order by length_ms) filter (where length_ms is not
-            null)) as length_ms
+        coalesce(sum(least(10000, watch_ms::bigint * 10000 / whole_ms))
+            filter (where kind = 'view'), 0)::bigint as watched_bps,
+        (percentile_disc(0.5) within group (order by length_ms)
+            filter (where length_ms is not null)) as length_ms
     from e group by post_id
 ), viewers as (
-    select post_id, coalesce('a ' || account, 'd ' || device, 'i ' || encode(ip_hash, 'hex'))
-        as viewer,
+    select post_id,
+        coalesce('a ' || account, 'd ' || device, 'i ' || encode(ip_hash, 'hex')) as viewer,
         max(least(10000, watch_ms::bigint * 10000 / whole_ms)) as watched_bps
     from q where kind = 'view' and watch_ms >= least(%(min_watch_ms)s, whole_ms / 2) group by 1, 2
 ), watched as (
@@ -57,8 +58,8 @@ with scope as (
     from viewers where viewer is not null group by post_id
 ), texts as (
     select distinct on (post_id, text_hash) post_id, account
-    from q where kind = 'comment' and text_chars >= %(min_comment_chars)s order by post_id,
-        text_hash, at
+    from q where kind = 'comment' and text_chars >= %(min_comment_chars)s
+    order by post_id, text_hash, at
 ), comments as (
     select post_id, count(distinct account) as comments from texts group by post_id
 ), others as (
@@ -67,14 +68,14 @@ with scope as (
         count(distinct account) filter (where kind = 'like') as likes
     from q where kind in ('save', 'share', 'like') group by post_id
 )
-select scope.post_id, coalesce(raw.views, 0), coalesce(raw.watched_bps, 0), coalesce(raw.saves, 0),
+select scope.post_id,
+    coalesce(raw.views, 0), coalesce(raw.watched_bps, 0), coalesce(raw.saves, 0),
     coalesce(raw.comments, 0), coalesce(raw.shares, 0), coalesce(raw.likes, 0),
-        coalesce(watched.views, 0),
-    coalesce(watched.watched_bps, 0), coalesce(others.saves, 0), coalesce(comments.comments, 0),
-    coalesce(others.shares, 0), coalesce(others.likes, 0), raw.length_ms
-from scope left join raw using (post_id) left join watched using (post_id) left
-    join comments using (post_id)
-left join others using (post_id)
+    coalesce(watched.views, 0), coalesce(watched.watched_bps, 0), coalesce(others.saves, 0),
+    coalesce(comments.comments, 0), coalesce(others.shares, 0), coalesce(others.likes, 0),
+    raw.length_ms
+from scope left join raw using (post_id) left join watched using (post_id)
+left join comments using (post_id) left join others using (post_id)
 order by scope.post_id
 """
 _NAMES = ("views", "watched_bps", "saves", "comments", "shares", "likes")
@@ -82,7 +83,7 @@ _NAMES = ("views", "watched_bps", "saves", "comments", "shares", "likes")
 
 @dataclass(frozen=True)
 class Rules:
-    """What counts: see `grade_policies`."""
+    """The rules of counting; see `grade_policies`."""
 
     min_watch_ms: int
     min_comment_chars: int
@@ -91,10 +92,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class PostCounts:
-    """Counts by name (views, watched_bps, saves, comments, shares, likes).
-
-    Lengths in milliseconds.
-    """
+    """Counts by name (views, watched_bps, saves, comments, shares, likes)."""
 
     post_id: bytes
     raw: Mapping[str, int]
@@ -103,12 +101,12 @@ class PostCounts:
 
 
 def lock_grading(conn: Connection) -> None:
-    """Let no other process grade until the transaction ends. Events come in all the same."""
+    """Let no other process grade until the transaction ends; events are still added."""
     conn.execute("select pg_advisory_xact_lock(%s)", (GRADING_LOCK,))
 
 
 def forget_unregistered(conn: Connection, before: datetime) -> int:
-    """Drop marks of posts that were never registered in all that time. Returns: how many."""
+    """Delete marks older than `before` of posts that never were registered. Returns: how many."""
     return conn.execute(
         "delete from engagement_changed c where changed_at < %s"
         " and not exists (select 1 from posts p where p.post_id = c.post_id)",
@@ -117,16 +115,18 @@ def forget_unregistered(conn: Connection, before: datetime) -> int:
 
 
 def take_changed(conn: Connection, limit: int) -> dict[bytes, bool]:
-    """Take the marks of registered posts, the oldest first. Returns: post id -> whether a final
-    grade reopens.
+    """Take the oldest marks of registered posts; a rollback restores them.
 
-    If the transaction is rolled back the marks are there again.
+    Returns: post id -> whether a final grade reopens.
     """
-    return {bytes(post_id): reopen for post_id, reopen in conn.execute(_TAKE, (limit,)).fetchall()}
+    return {
+        bytes(post_id): reopen
+        for post_id, reopen in conn.execute(_TAKE_CHANGED, (limit,)).fetchall()
+    }
 
 
 def list_changed(conn: Connection) -> list[bytes]:
-    """The registered posts that are marked; the marks stay."""
+    """Return the registered posts that are marked; the marks stay."""
     rows = conn.execute(
         "select post_id from engagement_changed join posts using (post_id) order by 1"
     ).fetchall()
@@ -134,7 +134,7 @@ def list_changed(conn: Connection) -> list[bytes]:
 
 
 def mark_due(conn: Connection, now: datetime) -> None:
-    """Mark the posts whose grade becomes final now, those that nobody ever watched among them."""
+    """Mark the posts whose grade becomes final now, also those without any event."""
     conn.execute(
         "insert into engagement_changed (post_id) select post_id from grades"
         " where status = 'provisional' and final_at <= %s order by 1 on conflict do nothing",
@@ -150,14 +150,14 @@ def mark_due(conn: Connection, now: datetime) -> None:
 def count(
     conn: Connection, post_ids: Sequence[bytes], rules: Rules, now: datetime
 ) -> list[PostCounts]:
-    """Count the events of posts anew and keep the counts."""
+    """Count the events of posts anew and store the counts."""
     params = {
         "ids": list(post_ids),
         "window": rules.window,
         "min_watch_ms": rules.min_watch_ms,
         "min_comment_chars": rules.min_comment_chars,
     }
-    found = [
+    results = [
         PostCounts(
             bytes(row[0]),
             dict(zip(_NAMES, row[1:7], strict=True)),
@@ -171,10 +171,13 @@ def count(
             "insert into engagement_counts (post_id, raw, qualified, counted_at) values (%s, %s,"
             " %s, %s) on conflict (post_id) do update set raw = excluded.raw, qualified ="
             " excluded.qualified, counted_at = excluded.counted_at",
-            [(counts.post_id, Jsonb(counts.raw), Jsonb(counts.qualified), now) for counts in found],
+            [
+                (counts.post_id, Jsonb(counts.raw), Jsonb(counts.qualified), now)
+                for counts in results
+            ],
         )
         cursor.executemany(
             "update posts set length_ms = %s where post_id = %s and length_ms is distinct from %s",
-            [(c.length_ms, c.post_id, c.length_ms) for c in found if c.length_ms is not None],
+            [(c.length_ms, c.post_id, c.length_ms) for c in results if c.length_ms is not None],
         )
-    return found
+    return results

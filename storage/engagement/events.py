@@ -1,7 +1,6 @@
-"""Engagement events: who watched, liked, gave or signed up, once each, in one partition a day.
+"""Engagement events (views, likes, gifts, sign-ups and so on), each stored once, a partition a day.
 
-Events come in bulk through COPY into a temporary table; what is new moves on to the day's
-partition.
+Events arrive in bulk through COPY into a temporary table; new ones move to the day's partition.
 """
 
 from collections.abc import Sequence
@@ -15,47 +14,43 @@ from psycopg import sql
 from storage.database import Connection
 
 KINDS = ("view", "like", "comment", "save", "share", "follow", "gift", "sign_up", "login")
-PARTITION_LOCK = 0x0_DA75  # one maker of partitions at a time
+PARTITION_LOCK = 0x0_DA75  # one transaction makes partitions at a time
 PARTITION_PREFIX = "engagement_events_"
 DAY = timedelta(days=1)
-LOCK_PATIENCE = "500ms"  # events wait so long at most for one that forgets them
+LOCK_TIMEOUT = "500ms"  # how long events wait at most for drop_partitions
 
 STAGING = """
 create temp table if not exists engagement_staging (
     event_id uuid, at timestamptz, kind text, post_id bytea, creator text, account text,
-        device text, ip_hash bytea,
-    user_agent text, referrer text, watch_ms int, length_ms int, text_hash bytea, text_chars int,
-        value_minor bigint
+    device text, ip_hash bytea, user_agent text, referrer text, watch_ms int, length_ms int,
+    text_hash bytea, text_chars int, value_minor bigint
 ) on commit delete rows
 """
 COPY = (
     "copy engagement_staging (event_id, at, kind, post_id, creator, account, device, ip_hash,"
     " user_agent, referrer, watch_ms, length_ms, text_hash, text_chars, value_minor) from stdin"
 )
-# Rows are sorted wherever transactions meet, so that two batches with the same rows cannot wait for
-# each other.
+# Rows are inserted in order, so that two batches with the same rows cannot deadlock.
 NEW_AGENTS = """
 insert into engagement_agents (user_agent)
 select distinct user_agent from engagement_staging s where user_agent is not null
 and not exists (select 1 from engagement_agents a where a.user_agent = s.user_agent)
-    order by 1 on conflict do nothing
+order by 1 on conflict do nothing
 """
 NEW_REFERRERS = """
 insert into engagement_referrers (referrer)
 select distinct referrer from engagement_staging s where referrer is not null
 and not exists (select 1 from engagement_referrers r where r.referrer = s.referrer)
-    order by 1 on conflict do nothing
+order by 1 on conflict do nothing
 """
-# The mark locks its row until the commit: grading that takes marks away then waits and sees these
-# events.
+# Move new events on and mark their posts. The mark locks its row until the commit, so that grading,
+# which takes the marks, waits and sees these events.
 MOVE = """
 with added as (
     insert into engagement_events (event_id, at, kind, post_id, creator_id, account, device,
-        ip_hash, agent_id,
-        referrer_id, watch_ms, length_ms, text_hash, text_chars, value_minor)
+        ip_hash, agent_id, referrer_id, watch_ms, length_ms, text_hash, text_chars, value_minor)
     select event_id, at, kind, post_id, coalesce(p.creator_id, c.id), s.account, device, ip_hash,
-        a.id, r.id,
-        watch_ms, s.length_ms, text_hash, text_chars, value_minor
+        a.id, r.id, watch_ms, s.length_ms, text_hash, text_chars, value_minor
     from engagement_staging s
     left join posts p using (post_id)
     left join creators c on c.handle = s.creator
@@ -65,8 +60,8 @@ with added as (
     on conflict do nothing
     returning post_id
 ), marked as (
-    insert into engagement_changed (post_id) select distinct post_id from added
-        where post_id is not null order by 1
+    insert into engagement_changed (post_id)
+    select distinct post_id from added where post_id is not null order by 1
     on conflict (post_id) do update set changed_at = now()
 )
 select count(*) from added
@@ -74,12 +69,12 @@ select count(*) from added
 
 
 class Event(NamedTuple):
-    """One thing somebody did, a row of the staging table as it is. What does not belong to its kind
-    is None.
+    """One event, a row of the staging table. Fields that do not belong to its kind are None.
 
     Attributes:
-        post_id: 32 bytes. `creator` is the handle of whom it is about where there is no post.
-        ip_hash: the platform's keyed hash of the address; addresses themselves never come here.
+        post_id: 32 bytes.
+        creator: handle of the creator that an event without a post concerns.
+        ip_hash: the platform's keyed hash of the address; the oracle never sees addresses.
         watch_ms, length_ms: of a view; no length for a picture.
         text_hash, text_chars: of a comment, normalised by the platform.
         value_minor: of a gift, in cents.
@@ -103,9 +98,9 @@ class Event(NamedTuple):
 
 
 def add_events(conn: Connection, events: Sequence[Event]) -> int:
-    """Store events; one that is stored already (same id and time) is left as it is.
+    """Store events, unless stored already (same id and time), and mark their posts for grading.
 
-    Their posts are marked for grading. Returns: how many are new; the rest were duplicates.
+    Returns: how many are new.
     """
     if not events:
         return 0
@@ -124,14 +119,13 @@ def add_events(conn: Connection, events: Sequence[Event]) -> int:
 
 
 def make_partitions(conn: Connection, days: set[date]) -> None:
-    """Make the partitions of those days (UTC) that are missing."""
+    """Create the missing partitions of days (UTC)."""
     if days <= set(partition_days(conn)):
         return
     conn.execute("select pg_advisory_xact_lock(%s)", (PARTITION_LOCK,))
     for day in sorted(days - set(partition_days(conn))):
         table, start = sql.Identifier(partition_name(day)), datetime.combine(day, time(), UTC)
-        # Made apart and attached: that locks out other makers of partitions only, never readers and
-        # writers.
+        # Attaching a finished table locks out other makers of partitions, not readers and writers.
         conn.execute(
             sql.SQL(
                 "create table {} (like engagement_events including defaults including constraints)"
@@ -145,7 +139,7 @@ def make_partitions(conn: Connection, days: set[date]) -> None:
 
 
 def partition_days(conn: Connection) -> list[date]:
-    """The days (UTC) that have a partition, oldest first."""
+    """Return the days (UTC) that have a partition, oldest first."""
     rows = conn.execute(
         "select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid"
         " where i.inhparent = 'engagement_events'::regclass order by 1"
@@ -154,28 +148,27 @@ def partition_days(conn: Connection) -> list[date]:
 
 
 def drop_partitions(conn: Connection, before: date) -> list[date]:
-    """Forget all events of the days before `before` (UTC). Returns: the days that are gone.
+    """Drop the partitions of the days before `before` (UTC). Returns: the days dropped.
 
-    A partition goes only while nobody reads or writes events: dropping it locks all of them, and
-    who waits for that lock lets nobody else pass. Where somebody is at it for long, the rest is
-    left to the next call.
+    Dropping locks out all readers and writers of events, and all who queue behind this lock. Where
+    the lock is not free within LOCK_TIMEOUT, nothing is dropped; the next call tries again.
     """
-    gone: list[date] = []
+    dropped: list[date] = []
     if not any(day < before for day in partition_days(conn)):
-        return gone
+        return dropped
     try:
         with conn.transaction():
-            conn.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(LOCK_PATIENCE)))
+            conn.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
             conn.execute("select pg_advisory_xact_lock(%s)", (PARTITION_LOCK,))
             for day in (day for day in partition_days(conn) if day < before):
                 conn.execute(sql.SQL("drop table {}").format(sql.Identifier(partition_name(day))))
-                gone.append(day)
+                dropped.append(day)
             conn.execute("set local lock_timeout to default")
     except psycopg.errors.LockNotAvailable:
         return []
-    return gone
+    return dropped
 
 
 def partition_name(day: date) -> str:
-    """The table that holds the events of one day (UTC)."""
+    """Return the name of the table that holds the events of a day (UTC)."""
     return f"{PARTITION_PREFIX}{day:%Y%m%d}"

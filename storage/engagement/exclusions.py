@@ -1,4 +1,4 @@
-"""Accounts, devices and addresses that engagement counts leave out, and why."""
+"""Accounts, devices and addresses that engagement counts leave out, and the reason."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,50 +7,51 @@ from uuid import UUID
 
 from storage.database import Connection
 
-_COVERS = (
-    "x.lifted_at is null and (x.post_id is null or x.post_id = e.post_id)"
-    " and (x.since is null or e.at >= x.since) and (x.until is null or e.at < x.until)"
-)
-# How an exclusion names what event `e` comes from.
+# Whether exclusion `x` covers event `e`, apart from scope and value.
+_COVERS = """
+    x.lifted_at is null and (x.post_id is null or x.post_id = e.post_id)
+    and (x.since is null or e.at >= x.since) and (x.until is null or e.at < x.until)
+"""
+# The value of event `e` by scope of an exclusion.
 _NAMES = {"account": "e.account", "device": "e.device", "ip_hash": "encode(e.ip_hash, 'hex')"}
-# Whether event `e` counts. One sub-query a scope, so that each can be one hash join.
+# Whether event `e` counts. One sub-query a scope, so that each can be a hash join.
 COUNTS = " and ".join(
-    (
-        f"not exists (select 1 from engagement_exclusions x where x.scope = '{scope}' and x.value ="
-        f" {value} and {_COVERS})"
-    )
+    f"""not exists (
+    select 1 from engagement_exclusions x
+    where x.scope = '{scope}' and x.value = {value} and {_COVERS}
+)"""
     for scope, value in _NAMES.items()
 )
-# One that names its post marks that post, without a look at the events. One that holds everywhere
-# looks at the events since the first of them began alone, so that older partitions are left out.
+# Mark the posts that exclusions touch. One with a post marks that post, without reading events. One
+# for everywhere reads the events since the earliest start, so that older partitions are skipped.
 _MARK = """
 insert into engagement_changed (post_id, reopen)
 select distinct post_id, %(reopen)s from (
-    select post_id from engagement_exclusions where id = any(%(ids)s) union all {}
+    select post_id from engagement_exclusions where id = any(%(ids)s)
+    union all {}
 ) touched where post_id is not null order by 1
 on conflict (post_id) do update set changed_at = now(),
     reopen = engagement_changed.reopen or excluded.reopen
 """.format(
     " union all ".join(
-        (
-            "select e.post_id from engagement_exclusions x join engagement_events e on x.scope ="
-            f" '{scope}' and x.value = {value} and (x.since is null or e.at >= x.since) and"
-            " (x.until is null or e.at < x.until) where x.id = any(%(everywhere)s) and e.at >="
-            " %(since)s"
-        )
+        f"""
+    select e.post_id from engagement_exclusions x
+    join engagement_events e on x.scope = '{scope}' and x.value = {value}
+        and (x.since is null or e.at >= x.since) and (x.until is null or e.at < x.until)
+    where x.id = any(%(everywhere)s) and e.at >= %(since)s"""
         for scope, value in _NAMES.items()
     )
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Exclusion:
-    """Do not count what comes from this account, device or address.
+    """An account, device or address whose events are not counted.
 
     Attributes:
         scope: account, device or ip_hash; an ip_hash is given as lower-case hex.
-        post_id: 32 bytes to leave it out on that post alone, None for everywhere.
-        since, until: which events, by their time; None is open. `until` itself is not covered.
+        post_id: 32 bytes of the one post it concerns, None for all.
+        since, until: the events it covers, by time; None is open, `until` itself is not covered.
     """
 
     scope: str
@@ -63,24 +64,14 @@ class Exclusion:
 
 
 def exclude(conn: Connection, exclusions: Sequence[Exclusion]) -> list[int]:
-    """Leave out what these say, and mark the posts it touches for grading.
-
-    Returns: their numbers.
-    """
+    """Store exclusions, and mark the posts they touch for grading. Returns: their numbers."""
     ids = []
     for entry in exclusions:
         row = conn.execute(
             "insert into engagement_exclusions (scope, value, post_id, since, until, alert_id,"
-            " reason) values (%s, %s, %s, %s, %s, %s, %s) returning id",
-            (
-                entry.scope,
-                entry.value,
-                entry.post_id,
-                entry.since,
-                entry.until,
-                entry.alert_id,
-                entry.reason,
-            ),
+            " reason) values (%(scope)s, %(value)s, %(post_id)s, %(since)s, %(until)s,"
+            " %(alert_id)s, %(reason)s) returning id",
+            vars(entry),
         ).fetchone()
         assert row is not None
         ids.append(int(row[0]))
@@ -89,9 +80,9 @@ def exclude(conn: Connection, exclusions: Sequence[Exclusion]) -> list[int]:
 
 
 def lift(conn: Connection, alert_id: UUID) -> int:
-    """Count again what an alert left out; grades that were final are computed anew.
+    """Count again what an alert left out; final grades are computed anew.
 
-    Returns: how many were lifted.
+    Returns: how many exclusions were lifted.
     """
     rows = conn.execute(
         "update engagement_exclusions set lifted_at = now() where alert_id = %s and lifted_at is"

@@ -1,6 +1,4 @@
-"""Grades of posts with everything they were made of, the rules by version, and what is usual
-among like posts.
-"""
+"""Grades of posts with their facts, versions of the grading rules, and baselines of like posts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,16 +18,16 @@ _POLICY = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StoredPolicy:
-    """One version of the grading rules; it applies to posts published from `effective_from` on.
+    """One version of the grading rules, for posts published from `effective_from` on.
 
-    chain_version: the version of the contract's policy whose cut-offs it took over; None where
-        people made it.
+    chain_version: version of the contract's policy whose cut-offs it took over; None where an
+    operator made it.
     """
 
     version: int
-    effective_from: datetime | None  # None: since ever
+    effective_from: datetime | None  # None: from the start
     weights_bps: Mapping[str, int]
     cutoffs_bps: Mapping[str, int]
     prior_views: int
@@ -42,9 +40,9 @@ class StoredPolicy:
     chain_version: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GradedPost:
-    """What grading needs to know of a post."""
+    """The facts of a post that grading needs."""
 
     post_id: bytes
     media_type: str
@@ -55,9 +53,9 @@ class GradedPost:
     policy_version: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StoredGrade:
-    """The grade of a post as it stands."""
+    """The current grade of a post."""
 
     post_id: bytes
     status: str  # provisional or final
@@ -70,11 +68,9 @@ class StoredGrade:
     computed_at: datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GradedCounts:
-    """A graded post with what it takes to grade it by other rules; `base_minor` is the pay
-    announced for it.
-    """
+    """A graded post with the facts to grade it by other rules. base_minor: its pay, in cents."""
 
     post_id: bytes
     media_type: str
@@ -88,22 +84,20 @@ class GradedCounts:
 
 
 def lock_policies(conn: Connection) -> None:
-    """Take turns with everybody who adds rules, until the transaction ends: versions are
-    counted.
-    """
+    """Lock out other transactions that add rules: versions are counted."""
     conn.execute("select pg_advisory_xact_lock(%s)", (POLICIES_LOCK,))
 
 
 def get_policy(conn: Connection, version: int) -> StoredPolicy:
-    """Raises: NotFound."""
-    found = [policy for policy in list_policies(conn) if policy.version == version]
-    if not found:
-        raise NotFound(f"There are no grading rules of version {version}.")
-    return found[0]
+    """Return the rules of a version. Raises: NotFound."""
+    for policy in list_policies(conn):
+        if policy.version == version:
+            return policy
+    raise NotFound(f"There are no grading rules of version {version}.")
 
 
 def list_policies(conn: Connection) -> list[StoredPolicy]:
-    """All versions, the newest first."""
+    """Return all versions, the newest first."""
     columns = _POLICY.replace(
         "effective_from", "nullif(effective_from, '-infinity') as effective_from"
     )
@@ -113,48 +107,44 @@ def list_policies(conn: Connection) -> list[StoredPolicy]:
         ).fetchall()
 
 
+_INSERT_POLICY = f"""
+insert into grade_policies ({_POLICY})
+values (%(version)s, %(effective_from)s, %(weights_bps)s, %(cutoffs_bps)s, %(prior_views)s,
+    %(min_watch_ms)s, %(min_comment_chars)s, %(min_cohort)s, %(final_after_days)s, %(note)s,
+    %(created_by)s, %(chain_version)s)
+"""
+
+
 def add_policy(conn: Connection, policy: StoredPolicy) -> None:
-    """Store a new version; it must not apply to what is published already, and its number
-    follows the last.
+    """Store a new version.
+
+    Its number follows the last, and it must not apply to posts that are published already.
     """
-    conn.execute(
-        f"insert into grade_policies ({_POLICY}) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s,"
-        " %s, %s)",
-        (
-            policy.version,
-            policy.effective_from,
-            Jsonb(policy.weights_bps),
-            Jsonb(policy.cutoffs_bps),
-            policy.prior_views,
-            policy.min_watch_ms,
-            policy.min_comment_chars,
-            policy.min_cohort,
-            policy.final_after_days,
-            policy.note,
-            policy.created_by,
-            policy.chain_version,
-        ),
-    )
+    weights, cutoffs = Jsonb(policy.weights_bps), Jsonb(policy.cutoffs_bps)
+    conn.execute(_INSERT_POLICY, vars(policy) | {"weights_bps": weights, "cutoffs_bps": cutoffs})
+
+
+# Posts with their rules: the newest version in force when each was published.
+_LOAD_POSTS = """
+select p.post_id, media_type, p.length_ms, audience, published_at, g.status, (
+    select version from grade_policies where effective_from <= p.published_at
+    order by version desc limit 1
+) as policy_version
+from posts p left join grades g using (post_id)
+where p.post_id = any(%s) order by 1
+"""
 
 
 def load_posts(conn: Connection, post_ids: Sequence[bytes]) -> list[GradedPost]:
-    """The posts of those ids, with the rules that were in force when each was published."""
-    rows = conn.execute(
-        "select p.post_id, media_type, p.length_ms, audience, published_at, g.status, (select"
-        " version from grade_policies where effective_from <= p.published_at order by version desc"
-        " limit 1) from posts p left join grades g using (post_id) where p.post_id = any(%s) order"
-        " by 1",
-        (list(post_ids),),
-    ).fetchall()
-    return [GradedPost(bytes(row[0]), *row[1:]) for row in rows]
+    """Return posts with the rules that were in force when each was published."""
+    with conn.cursor(row_factory=class_row(GradedPost)) as cursor:
+        return cursor.execute(_LOAD_POSTS, (list(post_ids),)).fetchall()
 
 
 def find_baseline(
     conn: Connection, policy_version: int, newer_than: datetime
 ) -> tuple[int, dict[str, Any]] | None:
-    """Number and cohorts of the newest baseline under those rules, None if it is too old or
-    there is none.
-    """
+    """Return (number, cohorts) of the newest baseline under some rules, None if too old."""
     row = conn.execute(
         "select id, cohorts from grade_baselines where policy_version = %s and computed_at > %s"
         " order by id desc limit 1",
@@ -166,7 +156,7 @@ def find_baseline(
 def add_baseline(
     conn: Connection, policy_version: int, cohorts: Mapping[str, Any], now: datetime
 ) -> int:
-    """Keep a new baseline, and mark every post under its rules whose grade is provisional.
+    """Store a new baseline, and mark every post under its rules whose grade is provisional.
 
     Returns: its number.
     """
@@ -187,7 +177,7 @@ def add_baseline(
 def counted_posts(
     conn: Connection, since: datetime
 ) -> list[tuple[str, int | None, int | None, Mapping[str, int], Mapping[str, int]]]:
-    """Media type, length, audience, raw and qualified counts of posts published since then."""
+    """Return media type, length, audience, raw and qualified counts of posts since then."""
     return conn.execute(
         "select media_type, length_ms, audience, raw, qualified from engagement_counts join posts"
         " using (post_id) where published_at >= %s",
@@ -195,68 +185,64 @@ def counted_posts(
     ).fetchall()
 
 
+_GRADED_SINCE = """
+select g.post_id, p.media_type, p.length_ms, p.audience, g.grade, g.score_bps,
+    g.facts->'qualified' as qualified, t.verdict,
+    (select coalesce(sum(base_minor), 0)::bigint from earnings e
+        where e.post_id = g.post_id) as base_minor
+from grades g join posts p using (post_id) left join post_terms t using (post_id)
+where p.published_at >= %s order by 1
+"""
+
+
 def graded_since(conn: Connection, since: datetime) -> list[GradedCounts]:
-    """Posts published since then that have a grade, with the counts it was made of."""
+    """Return the graded posts published since then, with the counts of their grades."""
     with conn.cursor(row_factory=class_row(GradedCounts)) as cursor:
-        return cursor.execute(
-            "select g.post_id, p.media_type, p.length_ms, p.audience, g.grade, g.score_bps,"
-            " g.facts->'qualified' as qualified, t.verdict, (select coalesce(sum(base_minor),"
-            " 0)::bigint from earnings e where e.post_id = g.post_id) as base_minor from grades g"
-            " join posts p using (post_id) left join post_terms t using (post_id) where"
-            " p.published_at >= %s order by 1",
-            (since,),
-        ).fetchall()
+        return cursor.execute(_GRADED_SINCE, (since,)).fetchall()
+
+
+# A change of letter or status becomes a line of the post's history. Run before _UPSERT_GRADE.
+_INSERT_CHANGE = """
+insert into grade_changes (post_id, status, grade, score_bps, policy_version, reason, changed_at)
+select v.post_id, v.status, v.grade, v.score_bps, v.policy_version, %(reason)s, %(computed_at)s
+from (values (%(post_id)s::bytea, %(status)s::text, %(grade)s::text, %(score_bps)s::int,
+    %(policy_version)s::int)) v (post_id, status, grade, score_bps, policy_version)
+where not exists (
+    select 1 from grades g
+    where g.post_id = v.post_id and (g.status, g.grade) = (v.status, v.grade)
+)
+"""
+_UPSERT_GRADE = """
+insert into grades (post_id, status, grade, score_bps, final_at, policy_version, baseline_id,
+    facts, reopened, computed_at)
+values (%(post_id)s, %(status)s, %(grade)s, %(score_bps)s, %(final_at)s, %(policy_version)s,
+    %(baseline_id)s, %(facts)s, %(reopened)s, %(computed_at)s)
+on conflict (post_id) do update set
+    status = excluded.status, grade = excluded.grade, score_bps = excluded.score_bps,
+    final_at = excluded.final_at, policy_version = excluded.policy_version,
+    baseline_id = excluded.baseline_id, facts = excluded.facts,
+    reopened = grades.reopened or excluded.reopened, computed_at = excluded.computed_at
+"""
 
 
 def keep_grades(
     conn: Connection, grades: Sequence[StoredGrade], reason: str, *, reopened: bool = False
 ) -> None:
-    """Store grades; a change of letter or status is a line of the post's history, with its reason.
+    """Store grades, and each change of letter or status in the post's history with its reason.
 
     Args:
-        reopened: They were final before: what was paid by them may need a correction.
+        reopened: they were final before, so payments by them may need a correction.
     """
-    values = [
-        (
-            g.post_id,
-            g.status,
-            g.grade,
-            g.score_bps,
-            g.final_at,
-            g.policy_version,
-            g.baseline_id,
-            Jsonb(g.facts),
-            reopened,
-            g.computed_at,
-        )
-        for g in grades
+    rows = [
+        vars(g) | {"facts": Jsonb(g.facts), "reason": reason, "reopened": reopened} for g in grades
     ]
     with conn.cursor() as cursor:
-        cursor.executemany(
-            "insert into grade_changes (post_id, status, grade, score_bps, policy_version, reason,"
-            " changed_at) select v.post_id, v.status, v.grade, v.score_bps, v.policy_version, %s,"
-            " %s from (values (%s::bytea, %s::text, %s::text, %s::int, %s::int)) v (post_id,"
-            " status, grade, score_bps, policy_version) where not exists (select 1 from grades g"
-            " where g.post_id = v.post_id and (g.status, g.grade) = (v.status, v.grade))",
-            [
-                (reason, g.computed_at, g.post_id, g.status, g.grade, g.score_bps, g.policy_version)
-                for g in grades
-            ],
-        )
-        cursor.executemany(
-            "insert into grades (post_id, status, grade, score_bps, final_at, policy_version,"
-            " baseline_id, facts, reopened, computed_at) values (%s, %s, %s, %s, %s, %s, %s, %s,"
-            " %s, %s) on conflict (post_id) do update set status = excluded.status, grade ="
-            " excluded.grade, score_bps = excluded.score_bps, final_at = excluded.final_at,"
-            " policy_version = excluded.policy_version, baseline_id = excluded.baseline_id, facts"
-            " = excluded.facts, reopened = grades.reopened or excluded.reopened, computed_at ="
-            " excluded.computed_at",
-            values,
-        )
+        cursor.executemany(_INSERT_CHANGE, rows)
+        cursor.executemany(_UPSERT_GRADE, rows)
 
 
 def find_grade(conn: Connection, post_id: bytes) -> StoredGrade | None:
-    """The grade of a post, None before it was first graded."""
+    """Return the grade of a post, None before it was first graded."""
     with conn.cursor(row_factory=class_row(StoredGrade)) as cursor:
         return cursor.execute(
             "select post_id, status, grade, score_bps, final_at, policy_version, baseline_id,"
@@ -266,9 +252,7 @@ def find_grade(conn: Connection, post_id: bytes) -> StoredGrade | None:
 
 
 def grade_history(conn: Connection, post_id: bytes) -> list[tuple[datetime, str, str, int, str]]:
-    """When a post's letter or status changed, the newest first: time, grade, status, score,
-    reason.
-    """
+    """Return a post's changes (time, grade, status, score, reason), the newest first."""
     return conn.execute(
         "select changed_at, grade, status, score_bps, reason from grade_changes where post_id = %s"
         " order by id desc",
@@ -277,5 +261,5 @@ def grade_history(conn: Connection, post_id: bytes) -> list[tuple[datetime, str,
 
 
 def final_at(published_at: datetime, policy: StoredPolicy) -> datetime:
-    """When the grade of a post becomes final."""
+    """Return when the grade of a post becomes final."""
     return published_at + timedelta(days=policy.final_after_days)

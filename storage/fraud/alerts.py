@@ -1,4 +1,4 @@
-"""Fraud alerts: one row each, with all that was seen."""
+"""Fraud alerts, one row each, with their signals."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,9 @@ from storage.errors import NotFound
 ACTIVE = ("open", "frozen", "notified", "appealed", "upheld")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Alert:
-    """A stored alert; see the table for what each column means."""
+    """A stored alert; see the table for the meaning of each column."""
 
     id: UUID
     subject: str
@@ -48,9 +48,9 @@ class Alert:
     closed_at: datetime | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NewAlert:
-    """What a detection pass found."""
+    """An alert as a detection pass raises it."""
 
     id: UUID
     subject: str
@@ -75,60 +75,44 @@ COLUMNS = (
 )
 
 
+# Nothing happens where the subject has an active alert.
+_INSERT = """
+insert into fraud_alerts (id, subject, post_id, creator_id, action, reason, score_bps, signals,
+    thresholds_version, seen_from, seen_until, detected_at, review_by)
+values (%(id)s, %(subject)s, %(post_id)s, %(creator_id)s, %(action)s, %(reason)s, %(score_bps)s,
+    %(signals)s, %(thresholds_version)s, %(seen_from)s, %(seen_until)s, %(detected_at)s,
+    %(review_by)s)
+on conflict do nothing
+"""
+
+
 def add(conn: Connection, alert: NewAlert) -> bool:
     """Store an alert unless its subject has an active one. Returns: whether it was stored."""
-    cursor = conn.execute(
-        "insert into fraud_alerts (id, subject, post_id, creator_id, action, reason, score_bps,"
-        " signals, thresholds_version, seen_from, seen_until, detected_at, review_by) values (%s,"
-        " %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
-        (
-            alert.id,
-            alert.subject,
-            alert.post_id,
-            alert.creator_id,
-            alert.action,
-            alert.reason,
-            alert.score_bps,
-            json.dumps(list(alert.signals)),
-            alert.thresholds_version,
-            alert.seen_from,
-            alert.seen_until,
-            alert.detected_at,
-            alert.review_by,
-        ),
-    )
-    return cursor.rowcount == 1
+    return conn.execute(_INSERT, _row(alert)).rowcount == 1
 
 
 def get(conn: Connection, alert_id: UUID, *, lock: bool = False) -> Alert:
-    """The alert; with `lock` nobody else can change it until the transaction ends.
-
-    Raises: NotFound.
-    """
-    found = _select(conn, "a.id = %s" + (" for update of a" if lock else ""), (alert_id,))
-    if not found:
+    """Return an alert; with `lock`, lock it until the transaction ends. Raises: NotFound."""
+    alerts = _select(conn, "a.id = %s" + (" for update of a" if lock else ""), (alert_id,))
+    if not alerts:
         raise NotFound(f"There is no alert {alert_id}.")
-    return found[0]
+    return alerts[0]
 
 
 def find_latest(
     conn: Connection, subject: str, post_id: bytes | None, creator_id: int
 ) -> Alert | None:
-    """The newest alert at a post or creator, locked, whatever became of it."""
+    """Return the newest alert about a post or creator, locked, whatever its status."""
     where = "a.subject = %s and " + ("a.post_id = %s" if subject == "post" else "a.creator_id = %s")
     key = post_id if subject == "post" else creator_id
-    found = _select(
-        conn,
-        where + " order by a.detected_at desc, a.id desc limit 1 for update of a",
-        (subject, key),
-    )
-    return found[0] if found else None
+    where += " order by a.detected_at desc, a.id desc limit 1 for update of a"
+    return next(iter(_select(conn, where, (subject, key))), None)
 
 
 def last_closed(
     conn: Connection, subject: str, post_id: bytes | None, creator_id: int
 ) -> datetime | None:
-    """When the last alert at a post or creator ended, None where none has."""
+    """Return when the last alert about a post or creator was closed, or None."""
     where, key = ("post_id = %s", post_id) if subject == "post" else ("creator_id = %s", creator_id)
     row = conn.execute(
         f"select max(closed_at) from fraud_alerts where subject = %s and {where}", (subject, key)
@@ -140,7 +124,7 @@ def last_closed(
 def dismissed_signals(
     conn: Connection, subject: str, post_id: bytes | None, creator_id: int, since: datetime
 ) -> set[str]:
-    """Names of the signals that people dismissed at a post or creator since then."""
+    """Return the names of the signals dismissed at a post or creator since then."""
     where, key = ("post_id = %s", post_id) if subject == "post" else ("creator_id = %s", creator_id)
     rows = conn.execute(
         "select distinct s->>'name' from fraud_alerts, jsonb_array_elements(signals) s"
@@ -151,7 +135,7 @@ def dismissed_signals(
 
 
 def accuse(conn: Connection, alert_id: UUID, actor: str) -> None:
-    """Note that somebody had a part in an alert against the creator, and so never decides it."""
+    """Record that an actor took part in an alert, and so may never decide it."""
     conn.execute(
         "update fraud_alerts set accusers = array_append(accusers, %(actor)s) where id = %(id)s"
         " and not %(actor)s = any(accusers)",
@@ -160,7 +144,7 @@ def accuse(conn: Connection, alert_id: UUID, actor: str) -> None:
 
 
 def update(conn: Connection, alert_id: UUID, **columns: object) -> None:
-    """Change columns of an alert; the caller has locked it."""
+    """Change columns of an alert; the caller holds its lock."""
     assignments = ", ".join(f"{name} = %s" for name in columns)
     conn.execute(
         f"update fraud_alerts set {assignments}, updated_at = now() where id = %s",
@@ -168,23 +152,19 @@ def update(conn: Connection, alert_id: UUID, **columns: object) -> None:
     )
 
 
-def renew(conn: Connection, alert_id: UUID, found: NewAlert) -> None:
-    """Put what a later pass saw in place of what was seen before."""
-    conn.execute(
-        "update fraud_alerts set action = %s, reason = %s, score_bps = %s, signals = %s,"
-        " thresholds_version = %s, seen_from = least(seen_from, %s), seen_until ="
-        " greatest(seen_until, %s), updated_at = now() where id = %s",
-        (
-            found.action,
-            found.reason,
-            found.score_bps,
-            json.dumps(list(found.signals)),
-            found.thresholds_version,
-            found.seen_from,
-            found.seen_until,
-            alert_id,
-        ),
-    )
+# What is shown is the later pass; the span of time covers both.
+_RENEW = """
+update fraud_alerts set action = %(action)s, reason = %(reason)s, score_bps = %(score_bps)s,
+    signals = %(signals)s, thresholds_version = %(thresholds_version)s,
+    seen_from = least(seen_from, %(seen_from)s), seen_until = greatest(seen_until, %(seen_until)s),
+    updated_at = now()
+where id = %(id)s
+"""
+
+
+def renew(conn: Connection, alert_id: UUID, alert: NewAlert) -> None:
+    """Replace the content of an alert by that of a later pass."""
+    conn.execute(_RENEW, _row(alert) | {"id": alert_id})
 
 
 def page(
@@ -196,7 +176,11 @@ def page(
     before: tuple[datetime, UUID] | None = None,
     limit: int = 50,
 ) -> list[Alert]:
-    """Alerts, newest first, from after a place in that order."""
+    """Return alerts, newest first, after a cursor.
+
+    Args:
+        before: (detected_at, id) of the last alert of the previous page.
+    """
     conditions: dict[str, object] = {}
     if status is not None:
         conditions["a.status = %s"] = status
@@ -215,9 +199,7 @@ def page(
 
 
 def due(conn: Connection, now: datetime, limit: int = 500) -> list[UUID]:
-    """Active alerts whose time is over: held money to set free, or open ones that nobody looked
-    at.
-    """
+    """Return active alerts whose time is over: holds that end, and open ones never reviewed."""
     rows = conn.execute(
         "select id from fraud_alerts where status = any(%s) and coalesce(frozen_until, review_by)"
         " <= %s order by coalesce(frozen_until, review_by) limit %s",
@@ -227,7 +209,7 @@ def due(conn: Connection, now: datetime, limit: int = 500) -> list[UUID]:
 
 
 def add_sources(conn: Connection, alert_id: UUID, sources: Mapping[str, Sequence[str]]) -> None:
-    """Keep whose events an alert rests on: values by scope (account, device)."""
+    """Store the sources of an alert's events: values by scope (account, device)."""
     for scope, values in sources.items():
         conn.execute(
             "insert into fraud_alert_sources (alert_id, scope, value) select %s, %s,"
@@ -237,7 +219,7 @@ def add_sources(conn: Connection, alert_id: UUID, sources: Mapping[str, Sequence
 
 
 def sources(conn: Connection, alert_id: UUID) -> dict[str, list[str]]:
-    """Values by scope."""
+    """Return the sources of an alert's events: values by scope."""
     rows = conn.execute(
         "select scope, array_agg(value order by value) from fraud_alert_sources where alert_id ="
         " %s group by scope",
@@ -247,7 +229,7 @@ def sources(conn: Connection, alert_id: UUID) -> dict[str, list[str]]:
 
 
 def track_record(conn: Connection, since: datetime) -> tuple[int, int]:
-    """How many alerts were decided since then, and how many of those were wrong."""
+    """Count the holds decided since then, and those of them that were reversed."""
     row = conn.execute(
         "select count(*), count(*) filter (where status = 'reversed') from fraud_alerts"
         " where status in ('upheld', 'reversed') and decided_at >= %s and frozen_at is not null",
@@ -258,9 +240,7 @@ def track_record(conn: Connection, since: datetime) -> tuple[int, int]:
 
 
 def record_by_signal(conn: Connection, since: datetime) -> list[tuple[str, int, int, int]]:
-    """How each signal did since then: its name, its alerts, how many were decided, how many of
-    those wrong.
-    """
+    """Count for each signal its alerts since then, those decided, and those reversed."""
     rows = conn.execute(
         "select s->>'name', count(*), count(*) filter (where status in ('upheld', 'reversed')),"
         " count(*) filter (where status = 'reversed') from fraud_alerts,"
@@ -273,8 +253,12 @@ def record_by_signal(conn: Connection, since: datetime) -> list[tuple[str, int, 
 
 
 def frozen_rounds(conn: Connection, limit: int = 500) -> list[Alert]:
-    """Alerts whose creator was told and has not appealed here, the first to end first."""
+    """Return alerts whose creator was notified and has not appealed, nearest end first."""
     return _select(conn, "a.status = 'notified' order by a.frozen_until limit %s", (limit,))
+
+
+def _row(alert: NewAlert) -> dict[str, object]:
+    return vars(alert) | {"signals": json.dumps(list(alert.signals))}
 
 
 def _select(conn: Connection, where: str, params: tuple[object, ...]) -> list[Alert]:

@@ -1,9 +1,8 @@
-"""Engagement events for the fraud detectors, as columns: a day of a million events in a few
-seconds.
+"""Engagement events for the fraud detectors, as columns: a day of a million events in seconds.
 
-Names leave the database as 64-bit hashes under a seed that changes with every pass, so that nobody
-can choose names that collide. Rows travel as COPY BINARY with no nulls, so that all have the same
-length and numpy reads them as they are.
+Names leave the database as 64-bit hashes under a seed that changes with every pass, so that no
+attacker can choose names that collide. Rows travel as COPY BINARY without nulls: all have the same
+length, so numpy reads them without parsing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ from storage.database import Connection
 
 ROWS_A_CHUNK = 200_000
 HEADER_BYTES = 19  # signature, flags and length of the extension
-NOBODY = 0  # hash of a name that is not there
+NO_NAME = 0  # hash of an absent name
 KINDS = ("view", "like", "comment", "save", "share", "follow", "gift", "sign_up", "login")
 TYPES = {"int2": ">i2", "int4": ">i4", "int8": ">i8"}
 
@@ -72,9 +71,9 @@ NOTE_SIGN_UPS = """
 insert into fraud_sign_ups (account, signed_up_at, shape, ip_hash, agent_id)
 select distinct on (account) account, at,
     regexp_replace(regexp_replace(lower(account), '[^0-9._@+-]+', 'a', 'g'), '[0-9]+', '0', 'g'),
-        ip_hash, agent_id
-from engagement_events where kind = 'sign_up' and account is not null and at >= %(start)s
-    and at < %(end)s
+    ip_hash, agent_id
+from engagement_events
+where kind = 'sign_up' and account is not null and at >= %(start)s and at < %(end)s
 order by account, at
 on conflict (account) do nothing
 """
@@ -82,31 +81,30 @@ NOTE_GIVERS = """
 insert into fraud_givers (account, first_gift_at)
 select account, min(at) from engagement_events
 where kind = 'gift' and account is not null and at >= %(start)s and at < %(end)s
-    group by account order by account
-on conflict (account) do update set first_gift_at = least(fraud_givers.first_gift_at,
-    excluded.first_gift_at)
+group by account order by account
+on conflict (account) do update
+    set first_gift_at = least(fraud_givers.first_gift_at, excluded.first_gift_at)
 """
 NOTE_HOURS = """
 insert into fraud_hourly (creator_id, hour, views)
 select creator_id, date_trunc('hour', at, 'UTC') as hour, count(*) from engagement_events
-where kind = 'view' and creator_id is not null and at >= %(start)s and at < %(end)s group by 1,
-    2 order by 1, 2
+where kind = 'view' and creator_id is not null and at >= %(start)s and at < %(end)s
+group by 1, 2 order by 1, 2
 on conflict (creator_id, hour) do update set views = greatest(fraud_hourly.views, excluded.views)
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RawEvents:
-    """Columns as they come from the database: 64-bit hashes of names, 0 for none, and ids of rows,
-    -1 for none.
+    """Columns as read: 64-bit hashes of names, 0 for none, and ids of rows, -1 for none.
 
     Attributes:
         events: kind (index into KINDS), at_s, post, creator_id, account, device, ip, agent_id,
             referrer_id, watch_ms, length_ms, value.
-        sign_ups: account, at_s, shape, ip, agent_id of those who signed up lately.
-        givers: Hashes of accounts that gave before the span.
+        sign_ups: account, at_s, shape, ip, agent_id of recent sign-ups.
+        givers: hashes of accounts that gave before the span.
         creators: id and account (hash of the handle) of every creator.
-        agents, referrers: Texts by id.
+        agents, referrers: texts by id.
     """
 
     seed: int
@@ -121,11 +119,10 @@ class RawEvents:
 
 
 def note(conn: Connection, start: datetime, end: datetime) -> None:
-    """Keep of a span what later passes need: sign-ups, first gifts, and views an hour. Again
-    changes nothing.
+    """Store what later passes need of a span: sign-ups, first gifts, views an hour; idempotent.
 
     Args:
-        start, end: Full hours.
+        start, end: full hours.
     """
     span = {"start": start, "end": end}
     for statement in (NOTE_SIGN_UPS, NOTE_GIVERS, NOTE_HOURS):
@@ -135,7 +132,7 @@ def note(conn: Connection, start: datetime, end: datetime) -> None:
 def load(
     conn: Connection, start: datetime, end: datetime, *, sign_ups_since: datetime, seed: int
 ) -> RawEvents:
-    """All events with start <= time < end, and what is known of their accounts."""
+    """Return all events with start <= time < end, and the facts of their accounts."""
     names = {
         "seed": sql.Literal(seed),
         "start": sql.Literal(start),
@@ -171,7 +168,7 @@ def load(
 def hourly_views(
     conn: Connection, creator_ids: Sequence[int], since: datetime, end: datetime
 ) -> NDArray[np.int32]:
-    """(creators, hours) views in each hour from `since` on, in the order of the ids."""
+    """Return (creators, hours) views in each hour from `since` on, in the order of the ids."""
     hours = int((end - since).total_seconds()) // 3600
     views = np.zeros((len(creator_ids), hours), np.int32)
     if not creator_ids:
@@ -182,20 +179,27 @@ def hourly_views(
     rows = _read(conn, query, HOURLY_COLUMNS)
     ids = np.asarray(creator_ids, np.int64)
     order = np.argsort(ids)
-    place = order[np.searchsorted(ids, rows["creator_id"], sorter=order)]
-    views[place, rows["hour"] - int(since.timestamp()) // 3600] = rows["views"]
+    creator = order[np.searchsorted(ids, rows["creator_id"], sorter=order)]
+    views[creator, rows["hour"] - int(since.timestamp()) // 3600] = rows["views"]
     return views
+
+
+_POST_IDS = """
+select hash, post_id
+from (
+    select distinct post_id from engagement_events
+    where at >= %(start)s and at < %(end)s and post_id is not null
+) p, hashtextextended(encode(post_id, 'hex'), %(seed)s) hash
+where hash = any(%(hashes)s)
+"""
 
 
 def post_ids(
     conn: Connection, hashes: Sequence[int], seed: int, start: datetime, end: datetime
 ) -> dict[int, bytes]:
-    """The posts of some hashes of a pass."""
+    """Return the posts by their hashes of a pass."""
     rows = conn.execute(
-        "select hash, post_id from (select distinct post_id from engagement_events where at >="
-        " %(start)s and at < %(end)s and post_id is not null) p, hashtextextended(encode(post_id,"
-        " 'hex'), %(seed)s) hash where hash = any(%(hashes)s)",
-        {"start": start, "end": end, "seed": seed, "hashes": list(hashes)},
+        _POST_IDS, {"start": start, "end": end, "seed": seed, "hashes": list(hashes)}
     ).fetchall()
     return {row[0]: bytes(row[1]) for row in rows}
 
@@ -203,7 +207,7 @@ def post_ids(
 def names(
     conn: Connection, column: str, hashes: Sequence[int], seed: int, start: datetime, end: datetime
 ) -> dict[int, str]:
-    """The accounts or devices of some hashes of a pass.
+    """Return the accounts or devices by their hashes of a pass.
 
     Args:
         column: account or device.
@@ -219,8 +223,8 @@ def names(
     return dict(rows)
 
 
-def pass_made(conn: Connection, end: datetime, now: datetime) -> None:
-    """Note that the day up to `end` was looked at."""
+def record_pass(conn: Connection, end: datetime, now: datetime) -> None:
+    """Record that the day up to `end` was examined."""
     conn.execute(
         "insert into fraud_passes (end_at, made_at) values (%s, %s)"
         " on conflict (end_at) do update set made_at = excluded.made_at",
@@ -228,31 +232,35 @@ def pass_made(conn: Connection, end: datetime, now: datetime) -> None:
     )
 
 
-def is_pass_made(conn: Connection, end: datetime) -> bool:
-    """Whether the day up to `end` was looked at."""
+def is_pass_recorded(conn: Connection, end: datetime) -> bool:
+    """Return whether the day up to `end` was examined."""
     return (
         conn.execute("select 1 from fraud_passes where end_at = %s", (end,)).fetchone() is not None
     )
 
 
+_MISSING_PASSES = """
+select generate_series(end_at + %(reach)s, following - interval '1 hour', %(reach)s)
+from (
+    select end_at, lead(end_at) over (order by end_at) as following
+    from fraud_passes where end_at >= %(since)s
+) p where following - end_at > %(reach)s order by 1
+"""
+
+
 def missing_passes(conn: Connection, since: datetime, reach: timedelta) -> list[datetime]:
-    """Ends of passes to make so that nothing between two that were made is left out, oldest first.
+    """Return the ends of the passes that fill the gaps between recorded ones, oldest first.
 
     Args:
-        since: Gaps that began before are left alone.
-        reach: How far each pass reaches beyond the one before at most.
+        since: gaps that began before are ignored.
+        reach: the longest span between the ends of two passes.
     """
-    rows = conn.execute(
-        "select generate_series(end_at + %(reach)s, following - interval '1 hour', %(reach)s) from"
-        " (select end_at, lead(end_at) over (order by end_at) as following from fraud_passes where"
-        " end_at >= %(since)s) p where following - end_at > %(reach)s order by 1",
-        {"reach": reach, "since": since},
-    ).fetchall()
+    rows = conn.execute(_MISSING_PASSES, {"reach": reach, "since": since}).fetchall()
     return [row[0] for row in rows]
 
 
 def forget(conn: Connection, before: datetime) -> None:
-    """Drop what no pass looks at any more."""
+    """Delete what no pass reads any more."""
     conn.execute("delete from fraud_hourly where hour < %s", (before,))
     conn.execute("delete from fraud_sign_ups where signed_up_at < %s", (before,))
     conn.execute("delete from fraud_passes where end_at < %s", (before,))
@@ -275,9 +283,7 @@ def _read(
 def _chunks(
     conn: Connection, query: sql.Composed, columns: dict[str, str]
 ) -> Iterator[dict[str, NDArray[np.int64]]]:
-    """The rows of a query whose columns have these types and no nulls, some hundred thousand at
-    a time.
-    """
+    """Yield the rows of a query, some hundred thousand at a time; no column has nulls."""
     fields: list[tuple[str, str]] = [("fields", ">i2")]
     for name, kind in columns.items():
         fields += [(f"{name}_bytes", ">i4"), (name, TYPES[kind])]
@@ -297,7 +303,7 @@ def _chunks(
             data = bytes(piece)
             if first:
                 data, first = data[HEADER_BYTES:], False
-            if len(data) % row.itemsize == 2:  # the last piece ends with a mark of two bytes
+            if len(data) % row.itemsize == 2:  # the last piece ends with a trailer of two bytes
                 data = data[:-2]
             if data:
                 pieces.append(data)

@@ -1,4 +1,4 @@
-"""Versions of what the fraud detectors compare with."""
+"""Versions of the thresholds of the fraud detectors."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ VERSION_LOCK = 0x0F_7E55
 
 @dataclass(frozen=True)
 class ThresholdsVersion:
-    """One version; `limits` is the document of all numbers."""
+    """One version; `limits` is the document with all numbers."""
 
     version: int
     limits: Mapping[str, Any]
@@ -29,28 +29,24 @@ COLUMNS = "version, limits, note, created_by, effective_from"
 
 
 def current(conn: Connection, first: Mapping[str, Any]) -> ThresholdsVersion:
-    """The version in force; where there is none yet, `first` becomes version 1."""
+    """Return the version in force; where there is none yet, `first` becomes version 1."""
     with conn.cursor(row_factory=class_row(ThresholdsVersion)) as cursor:
-        found = cursor.execute(
+        version = cursor.execute(
             f"select {COLUMNS} from fraud_thresholds where effective_from <= now()"
             " order by effective_from desc, version desc limit 1"
         ).fetchone()
-    return (
-        found
-        if found is not None
-        else add(conn, first, note="The first rules.", created_by="release")
-    )
+    return version or add(conn, first, note="The first rules.", created_by="release")
 
 
 def get(conn: Connection, version: int) -> ThresholdsVersion:
-    """Raises: NotFound."""
+    """Return a version. Raises: NotFound."""
     with conn.cursor(row_factory=class_row(ThresholdsVersion)) as cursor:
-        found = cursor.execute(
+        stored = cursor.execute(
             f"select {COLUMNS} from fraud_thresholds where version = %s", (version,)
         ).fetchone()
-    if found is None:
+    if stored is None:
         raise NotFound(f"There is no version {version} of the fraud thresholds.")
-    return found
+    return stored
 
 
 def add(
@@ -61,9 +57,9 @@ def add(
     created_by: str,
     effective_from: datetime | None = None,
 ) -> ThresholdsVersion:
-    """Put a new version in force, now or from a moment on.
+    """Put a new version in force, now or from a given time on.
 
-    Earlier ones stay, for the alerts made under them.
+    Earlier versions stay, for the alerts raised under them.
     """
     conn.execute("select pg_advisory_xact_lock(%s)", (VERSION_LOCK,))
     with conn.cursor(row_factory=class_row(ThresholdsVersion)) as cursor:

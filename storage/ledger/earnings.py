@@ -1,16 +1,18 @@
-"""Base pay by post and week as the platform announces it, and which of it is due."""
+"""Announced base pay by post and week, and the part of it that is due."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from psycopg.rows import class_row
+
 from storage.database import Connection
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DuePay:
-    """A week of a post that can be paid: its grade is final and its verdict known."""
+    """A week of a post that can be paid: its grade is final and its verdict is known."""
 
     post_id: bytes
     week: date
@@ -22,7 +24,7 @@ class DuePay:
 
 @dataclass(frozen=True)
 class DueCorrection:
-    """A week that was paid by a grade that rose since. `paid` holds the facts of the payment."""
+    """A week paid by a grade that rose since. `paid` holds the facts of the payment."""
 
     post_id: bytes
     week: date
@@ -31,7 +33,7 @@ class DueCorrection:
 
 
 def announce(conn: Connection, post_id: bytes, week: date, base_minor: int, now: datetime) -> str:
-    """Record a week's base pay of a post; a week that is paid stays as it was paid.
+    """Record a week's base pay of a post; a paid week is not changed.
 
     Returns: new, same or changed; where nothing was recorded: paid, unknown_post or unsigned_post.
     """
@@ -64,38 +66,49 @@ def announce(conn: Connection, post_id: bytes, week: date, base_minor: int, now:
     return "changed"
 
 
+# A payer locks the rows it takes; another payer skips them.
+_LIST_DUE = """
+select e.post_id, week, base_minor, g.grade, g.score_bps, g.policy_version
+from earnings e
+join grades g on g.post_id = e.post_id and g.status = 'final'
+join post_terms t on t.post_id = e.post_id
+join posts p on p.post_id = e.post_id and p.creator_id is not null
+where e.transaction_id is null and e.post_id <> all(%(without)s)
+order by e.post_id, week limit %(limit)s
+for update of e skip locked
+"""
+
+
 def list_due(conn: Connection, limit: int, *, without: Collection[bytes] = ()) -> list[DuePay]:
-    """Weeks to pay, of other posts than `without`; whoever takes one locks its row, and another
-    payer passes it by.
-    """
-    rows = conn.execute(
-        "select e.post_id, week, base_minor, g.grade, g.score_bps, g.policy_version from earnings"
-        " e join grades g on g.post_id = e.post_id and g.status = 'final' join post_terms t on"
-        " t.post_id = e.post_id join posts p on p.post_id = e.post_id and p.creator_id is not null"
-        " where e.transaction_id is null and e.post_id <> all(%s) order by e.post_id, week limit"
-        " %s for update of e skip locked",
-        (list(without), limit),
-    ).fetchall()
-    return [DuePay(bytes(row[0]), *row[1:]) for row in rows]
+    """Return weeks to pay, of posts not in `without`, locked until the transaction ends."""
+    with conn.cursor(row_factory=class_row(DuePay)) as cursor:
+        return cursor.execute(_LIST_DUE, {"without": list(without), "limit": limit}).fetchall()
 
 
 def mark_paid(conn: Connection, post_id: bytes, week: date, transaction_id: int) -> None:
-    """Tie a week to the transaction that paid it."""
+    """Link a week to the transaction that paid it."""
     conn.execute(
         "update earnings set transaction_id = %s where post_id = %s and week = %s",
         (transaction_id, post_id, week),
     )
 
 
+# An earlier letter is a better grade. Excluded is what a booked correction covers already.
+_LIST_CORRECTIONS = """
+select e.post_id, e.week, g.grade, t.facts
+from earnings e
+join ledger_transactions t on t.id = e.transaction_id
+join grades g on g.post_id = e.post_id and g.status = 'final'
+where g.reopened and g.grade < t.facts->>'grade' and not exists (
+    select 1 from ledger_transactions c
+    where c.kind = 'correction' and c.post_id = e.post_id and c.week = e.week
+    and c.facts->>'grade' <= g.grade
+)
+order by 1, 2
+"""
+
+
 def list_corrections(conn: Connection) -> list[DueCorrection]:
-    """Weeks whose final grade is better (an earlier letter) than the one they were paid by, and
-    not corrected yet.
-    """
-    rows = conn.execute(
-        "select e.post_id, e.week, g.grade, t.facts from earnings e join ledger_transactions t on"
-        " t.id = e.transaction_id join grades g on g.post_id = e.post_id and g.status = 'final'"
-        " where g.reopened and g.grade < t.facts->>'grade' and not exists (select 1 from"
-        " ledger_transactions c where c.kind = 'correction' and c.post_id = e.post_id and c.week ="
-        " e.week and c.facts->>'grade' <= g.grade) order by 1, 2"
-    ).fetchall()
+    """Return the weeks whose final grade is better than the paid one and not corrected yet."""
+    rows = conn.execute(_LIST_CORRECTIONS).fetchall()
     return [DueCorrection(bytes(row[0]), *row[1:]) for row in rows]

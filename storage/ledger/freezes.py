@@ -1,7 +1,4 @@
-"""Freezes of money: of what a post earns its poster, or of an account's withdrawals.
-
-Each one ends by itself.
-"""
+"""Freezes of money: of a post's earnings, or of an account's withdrawals. Each has an end."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +21,7 @@ class Freeze:
 
 
 def add(conn: Connection, freeze: Freeze) -> None:
-    """Start a freeze, or move the end of one that was started before."""
+    """Start a freeze, or move the end of one started before."""
     conn.execute(
         "insert into ledger_freezes (alert_id, post_id, creator_id, since, until) values (%s, %s,"
         " %s, %s, %s) on conflict (alert_id, post_id, creator_id) do update set until ="
@@ -34,7 +31,7 @@ def add(conn: Connection, freeze: Freeze) -> None:
 
 
 def end(conn: Connection, alert_id: UUID, now: datetime) -> list[bytes]:
-    """End the freezes of an alert now. Returns: the posts among them."""
+    """End the freezes of an alert now. Returns: their posts."""
     rows = conn.execute(
         "update ledger_freezes set released_at = %s where alert_id = %s and released_at is null"
         " returning post_id",
@@ -44,12 +41,12 @@ def end(conn: Connection, alert_id: UUID, now: datetime) -> list[bytes]:
 
 
 def is_post_frozen(conn: Connection, post_id: bytes, now: datetime) -> bool:
-    """Whether any alert holds what the post earns its poster."""
+    """Return whether any alert freezes what the post earns its poster."""
     return _exists(conn, f"post_id = %(subject)s and {_ACTIVE}", post_id, now)
 
 
 def of_creator(conn: Connection, creator_id: int, now: datetime) -> list[Freeze]:
-    """The freezes of an account and of its posts that are in force, the first to end first."""
+    """Return the active freezes of an account and of its posts, nearest end first."""
     rows = conn.execute(
         "select alert_id, f.post_id, f.creator_id, since, until from ledger_freezes f left join"
         " posts p on p.post_id = f.post_id where coalesce(f.creator_id, p.creator_id) ="

@@ -1,6 +1,4 @@
-"""The ledger: transactions in cents that sum to zero, only ever added; balances are sums of their
-postings.
-"""
+"""The ledger: append-only transactions in cents that sum to zero; balances are sums of postings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ class Unbalanced(StorageError):
 
 
 class Posting(Protocol):
-    """One line of a transaction: cents that come into (or leave) a creator's bucket, and why."""
+    """One line of a transaction: cents into (or out of) a creator's bucket, and their entry."""
 
     @property
     def creator_id(self) -> int: ...
@@ -35,9 +33,7 @@ class Posting(Protocol):
 
 @dataclass(frozen=True)
 class Waiting:
-    """What of a post's money waits, in cents; `gross` is all the pay that the contested part was
-    taken from.
-    """
+    """Held money of a post, in cents; `gross`: the pay that the contested part was taken from."""
 
     contested: int
     gross: int
@@ -45,18 +41,18 @@ class Waiting:
 
 
 def week_of(moment: datetime | date) -> date:
-    """The Monday of a moment's week (UTC)."""
+    """Return the Monday of a moment's week (UTC)."""
     day = moment.astimezone(UTC).date() if isinstance(moment, datetime) else moment
     return day - timedelta(days=day.weekday())
 
 
 def next_week(moment: datetime) -> datetime:
-    """When the week after a moment's begins (UTC)."""
+    """Return the start of the week after a moment's week (UTC)."""
     return datetime.combine(week_of(moment) + timedelta(weeks=1), time(), UTC)
 
 
 def lock_post(conn: Connection, post_id: bytes) -> int | None:
-    """Let nobody else book on a post until the transaction ends.
+    """Lock a post against other bookings until the transaction ends.
 
     Returns: its creator. Raises: NotFound.
     """
@@ -104,30 +100,38 @@ def book(
     return number
 
 
+_WAITING = """
+select coalesce(sum(amount_minor) filter (where bucket = 'contested'), 0)::bigint,
+    coalesce(sum(amount_minor) filter (where bucket = 'frozen'), 0)::bigint
+from ledger_postings where post_id = %s
+"""
+# Only pay of which a part was contested, since the last settlement of the contested money.
+_CONTESTED_GROSS = """
+select coalesce(-sum(b.amount_minor), 0)::bigint
+from ledger_postings b
+where b.post_id = %(post)s and b.bucket = 'budget'
+and b.transaction_id > coalesce((
+    select max(id) from ledger_transactions
+    where post_id = %(post)s and kind = 'contest_settled'
+), 0)
+and exists (
+    select 1 from ledger_postings c
+    where c.transaction_id = b.transaction_id and c.bucket = 'contested'
+)
+"""
+
+
 def waiting(conn: Connection, post_id: bytes) -> Waiting:
-    """What of a post's money waits for a verdict or an alert."""
-    row = conn.execute(
-        "select coalesce(sum(amount_minor) filter (where bucket = 'contested'), 0)::bigint,"
-        " coalesce(sum(amount_minor) filter (where bucket = 'frozen'), 0)::bigint"
-        " from ledger_postings where post_id = %s",
-        (post_id,),
-    ).fetchone()
-    # Only pay of which a part was contested, since the last time that all of it was settled.
-    gross = conn.execute(
-        "select coalesce(-sum(b.amount_minor), 0)::bigint from ledger_postings b where b.post_id ="
-        " %(post)s and b.bucket = 'budget' and b.transaction_id > coalesce((select max(id) from"
-        " ledger_transactions where post_id = %(post)s and kind = 'contest_settled'), 0) and"
-        " exists (select 1 from ledger_postings c where c.transaction_id = b.transaction_id and"
-        " c.bucket = 'contested')",
-        {"post": post_id},
-    ).fetchone()
+    """Return the money of a post that waits for a verdict or an alert."""
+    row = conn.execute(_WAITING, (post_id,)).fetchone()
+    gross = conn.execute(_CONTESTED_GROSS, {"post": post_id}).fetchone()
     assert row is not None
     assert gross is not None
     return Waiting(contested=row[0], gross=gross[0], frozen=row[1])
 
 
 def posts_waiting(conn: Connection, bucket: str) -> list[bytes]:
-    """The posts that have money in a bucket (contested or frozen)."""
+    """Return the posts that have money in a bucket (contested or frozen)."""
     rows = conn.execute(
         "select post_id from ledger_waiting where bucket = %s order by 1", (bucket,)
     ).fetchall()
@@ -135,9 +139,7 @@ def posts_waiting(conn: Connection, bucket: str) -> list[bytes]:
 
 
 def available(conn: Connection, creator_id: int) -> int:
-    """What was credited to a creator and waits for nothing, in cents; fetched from the contract
-    or not.
-    """
+    """Return what was credited to a creator and is not held, in cents, withdrawn or not."""
     row = conn.execute(
         "select coalesce(sum(amount_minor), 0)::bigint from ledger_postings"
         " where creator_id = %s and bucket = 'available'",
@@ -148,7 +150,7 @@ def available(conn: Connection, creator_id: int) -> int:
 
 
 def bonus_booked(conn: Connection, post_id: bytes, week: date) -> int:
-    """The bonus that was booked for a post's week so far, corrections included, in cents."""
+    """Return the bonus booked for a post's week so far, corrections included, in cents."""
     row = conn.execute(
         "select coalesce(sum(amount_minor), 0)::bigint from ledger_postings p join"
         " ledger_transactions t on t.id = p.transaction_id where t.post_id = %s and t.week = %s"

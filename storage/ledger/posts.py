@@ -1,4 +1,4 @@
-"""Posts with what became of them: engagement, grade, verdict, and what each has earned so far."""
+"""Posts with their engagement, grade, verdict and earnings so far."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,17 +11,15 @@ from psycopg.rows import class_row
 from storage.database import Connection
 from storage.errors import NotFound
 
-# Every number of the poster's own: base + bonus = net + contested + frozen + redirected away.
+# Posts with the poster's own money: base + bonus = net + contested + frozen + redirected away.
 _ROWS = """
 select p.post_id, p.creator_id, p.work_id, p.media_type, p.title, p.audience, p.length_ms,
-    p.published_at,
-    n.raw, n.qualified, g.grade, g.score_bps, g.status as grade_status, g.final_at
-        as grade_final_at,
-    coalesce(t.verdict, a.verdict) as verdict, coalesce(t.redirect_bps, a.redirect_bps, 0)
-        as redirect_bps,
+    p.published_at, n.raw, n.qualified,
+    g.grade, g.score_bps, g.status as grade_status, g.final_at as grade_final_at,
+    coalesce(t.verdict, a.verdict) as verdict,
+    coalesce(t.redirect_bps, a.redirect_bps, 0) as redirect_bps,
     coalesce(tc.handle, ac.handle) as creditor, t.final_at as terms_final_at,
-        coalesce(t.disputed, false) as disputed,
-    a.id as analysis_id,
+    coalesce(t.disputed, false) as disputed, a.id as analysis_id,
     m.base_minor, m.bonus_minor, m.away_minor, m.contested_minor, m.frozen_minor, m.net_minor,
     (select coalesce(sum(base_minor), 0)::bigint from earnings e
         where e.post_id = p.post_id and e.transaction_id is null) as unpaid_base_minor,
@@ -34,8 +32,8 @@ left join post_terms t using (post_id)
 left join creators tc on tc.id = t.creditor_id
 left join lateral (
     select id, verdict, redirect_bps, matched_work_id from analyses
-    where post_id = p.post_id and status = 'decided' order by verdict = 'undecided',
-        decided_at desc, id limit 1
+    where post_id = p.post_id and status = 'decided'
+    order by verdict = 'undecided', decided_at desc, id limit 1
 ) a on true
 left join works w on w.id = a.matched_work_id and a.verdict = 'derivative'
 left join creators ac on ac.id = w.creator_id
@@ -53,7 +51,7 @@ cross join lateral (
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PostRow:
     """A post as its creator sees it. Money in cents; counts are None before the first event."""
 
@@ -89,14 +87,14 @@ class PostRow:
 
 @dataclass(frozen=True)
 class UnpaidWeek:
-    """Base pay that waits for the grade to be final."""
+    """Base pay that waits for a final grade."""
 
     week: date
     base_minor: int
 
 
 def describe(conn: Connection, post_id: bytes, title: str | None, audience: int | None) -> None:
-    """Store what the platform says of a post; None leaves a field as it is. Raises: NotFound."""
+    """Store the platform's facts of a post; None keeps a field as it is. Raises: NotFound."""
     changed = conn.execute(
         "update posts set title = coalesce(%s, title), audience = coalesce(%s, audience) where"
         " post_id = %s",
@@ -107,7 +105,7 @@ def describe(conn: Connection, post_id: bytes, title: str | None, audience: int 
 
 
 def get_creator(conn: Connection, handle: str) -> tuple[int, str]:
-    """Number and handle of a creator. Raises: NotFound."""
+    """Return number and handle of a creator. Raises: NotFound."""
     row = conn.execute("select id, handle from creators where handle = %s", (handle,)).fetchone()
     if row is None:
         raise NotFound(f"There is no creator {handle}.")
@@ -115,11 +113,11 @@ def get_creator(conn: Connection, handle: str) -> tuple[int, str]:
 
 
 def get_post(conn: Connection, post_id: bytes, now: datetime) -> PostRow:
-    """Raises: NotFound."""
-    found = _rows(conn, "where p.post_id = %(post)s", {"post": post_id, "now": now})
-    if not found:
+    """Return a post. Raises: NotFound."""
+    rows = _rows(conn, "where p.post_id = %(post)s", {"post": post_id, "now": now})
+    if not rows:
         raise NotFound(f"There is no post 0x{post_id.hex()}.")
-    return found[0]
+    return rows[0]
 
 
 def list_posts(
@@ -130,14 +128,15 @@ def list_posts(
     after: tuple[datetime, bytes] | None,
     limit: int,
 ) -> Sequence[PostRow]:
-    """A creator's posts, the newest first, from behind the one at `after` (publication and id)
-    on.
+    """Return a creator's posts, the newest first, after a cursor.
+
+    Args:
+        after: (published_at, post_id) of the last post of the previous page.
     """
     where = "where p.creator_id = %(creator)s"
-    if after is not None:
-        where += " and (p.published_at, p.post_id) < (%(at)s, %(id)s)"
     params: dict[str, Any] = {"creator": creator_id, "now": now, "limit": limit}
     if after is not None:
+        where += " and (p.published_at, p.post_id) < (%(at)s, %(id)s)"
         params |= {"at": after[0], "id": after[1]}
     return _rows(
         conn, where + " order by p.published_at desc, p.post_id desc limit %(limit)s", params
@@ -146,7 +145,7 @@ def list_posts(
 
 @dataclass(frozen=True)
 class Reach:
-    """A creator's posts and how often they were watched."""
+    """The number of a creator's posts and of their views."""
 
     posts: int
     raw_views: int
@@ -154,7 +153,7 @@ class Reach:
 
 
 def reach(conn: Connection, creator_id: int) -> Reach:
-    """How many posts a creator has, and their views."""
+    """Count a creator's posts and their views."""
     row = conn.execute(
         "select count(*), coalesce(sum((raw->>'views')::bigint), 0)::bigint,"
         " coalesce(sum((qualified->>'views')::bigint), 0)::bigint"
@@ -168,7 +167,7 @@ def reach(conn: Connection, creator_id: int) -> Reach:
 def list_unpaid(
     conn: Connection, creator_id: int, now: datetime
 ) -> list[tuple[PostRow, UnpaidWeek]]:
-    """All weeks of a creator that are not paid yet, with their posts."""
+    """Return all unpaid weeks of a creator with their posts."""
     weeks = conn.execute(
         "select e.post_id, e.week, e.base_minor from earnings e join posts using (post_id)"
         " where creator_id = %s and transaction_id is null order by 2, 1",
@@ -183,7 +182,7 @@ def list_unpaid(
 
 
 def unpaid_weeks(conn: Connection, post_id: bytes) -> list[UnpaidWeek]:
-    """The weeks of a post that are not paid yet, the oldest first."""
+    """Return the unpaid weeks of a post, the oldest first."""
     rows = conn.execute(
         "select week, base_minor from earnings where post_id = %s and transaction_id is null order"
         " by week",

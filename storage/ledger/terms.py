@@ -1,4 +1,4 @@
-"""What the verdict on each post means for its money, as far as it is decided."""
+"""Terms of a post's money: its verdict as far as it is decided."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,50 +9,50 @@ from psycopg.rows import class_row
 
 from storage.database import Connection
 
-# Only posts whose money depends on it. The newest analysis that came to a verdict counts: one that
-# could not decide takes nothing back. A post in dispute stays as it is, and so does one decided by
-# an appeal, unless it turns out a copy of another work than the appeal was about: that the appeal
-# did not settle. As on chain, asking again for the same answer must not keep the original's money
-# waiting, so its end stays, too.
+# Take over new verdicts, of posts whose money waits for one. The newest analysis with a verdict
+# counts; one that could not decide changes nothing. A post in dispute stays as it is. So does one
+# ruled by an appeal, unless the copy is of another work than the appeal was about, which the appeal
+# did not settle. As on chain, a repeated analysis with the same answer must not delay the money of
+# the original, so the end of the dispute window stays.
 _FOLLOW = """
 insert into post_terms (post_id, verdict, redirect_bps, creditor_id, final_at, analysis_id,
     changed_at)
 select a.post_id, a.verdict, case when w.creator_id is null then 0 else a.redirect_bps end,
-    case when a.verdict = 'derivative' then w.creator_id end, a.decided_at + a.dispute_window,
-        a.id, %(now)s
+    case when a.verdict = 'derivative' then w.creator_id end,
+    a.decided_at + a.dispute_window, a.id, %(now)s
 from (
-    select post_id from earnings where transaction_id is null union
-    select post_id from ledger_waiting where bucket = 'contested' union
-    select unnest(%(posts)s::bytea[])
+    select post_id from earnings where transaction_id is null
+    union select post_id from ledger_waiting where bucket = 'contested'
+    union select unnest(%(posts)s::bytea[])
 ) concerned cross join lateral (
     select id, post_id, verdict, redirect_bps, matched_work_id, decided_at, policy_version,
-        coalesce((select
-        make_interval(secs => dispute_window_s) from policy_terms t
-            where t.version = analyses.policy_version),
-        %(window)s) as dispute_window
+        coalesce((
+            select make_interval(secs => dispute_window_s) from policy_terms t
+            where t.version = analyses.policy_version
+        ), %(window)s) as dispute_window
     from analyses where post_id = concerned.post_id and status = 'decided'
-        -- What an appeal has settled is no verdict any more.
+        -- A verdict that an appeal overturned no longer counts.
         and not exists (select 1 from not_copies n where n.work_id = analyses.work_id
             and n.other_work_id = analyses.matched_work_id)
     order by verdict = 'undecided', decided_at desc, id limit 1
 ) a left join works w on w.id = a.matched_work_id
 where not exists (select 1 from post_terms t where t.post_id = a.post_id and t.analysis_id = a.id)
-    -- A version of the chain's whose terms the node is about to read: a guess would be kept for
-    -- ever.
+    -- Wait where the node has yet to read the policy's terms: a guessed window would stay for ever.
     and (a.post_id = any(%(posts)s::bytea[]) or not exists (select 1 from policies p
         where p.version = a.policy_version and p.block_number is not null
         and not exists (select 1 from policy_terms t where t.version = p.version)))
 on conflict (post_id) do update set
-    final_at = case when post_terms.ruled then greatest(excluded.final_at,
-        %(now)s + (select excluded.final_at
-            - decided_at from analyses where id = excluded.analysis_id))
+    final_at = case
+        when post_terms.ruled then greatest(excluded.final_at, %(now)s + (
+            select excluded.final_at - decided_at from analyses where id = excluded.analysis_id
+        ))
         when (post_terms.verdict, post_terms.redirect_bps, post_terms.creditor_id)
-        is not distinct from (excluded.verdict, excluded.redirect_bps, excluded.creditor_id)
-        then post_terms.final_at else excluded.final_at end,
+            is not distinct from (excluded.verdict, excluded.redirect_bps, excluded.creditor_id)
+            then post_terms.final_at
+        else excluded.final_at end,
     verdict = excluded.verdict, redirect_bps = excluded.redirect_bps,
-        creditor_id = excluded.creditor_id,
-    analysis_id = excluded.analysis_id, ruled = false, revision = post_terms.revision + 1,
-    changed_at = excluded.changed_at
+    creditor_id = excluded.creditor_id, analysis_id = excluded.analysis_id,
+    ruled = false, revision = post_terms.revision + 1, changed_at = excluded.changed_at
 where not post_terms.disputed and (not post_terms.ruled or excluded.verdict = 'derivative' and (
     select newer.matched_work_id <> settled.matched_work_id
         and newer.decided_at > settled.decided_at
@@ -62,12 +62,12 @@ where not post_terms.disputed and (not post_terms.ruled or excluded.verdict = 'd
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PostTerms:
     """The verdict on a post in terms of money.
 
     Attributes:
-        final_at: from then on nobody can dispute it, and what was contested is paid out.
+        final_at: when the dispute window ends and the contested money is paid out.
         disputed: a dispute is open; nothing is final until it is closed.
         ruled: decided by an appeal; a later analysis overwrites it only where it finds a copy of
             another work than `analysis_id` did, which the appeal was about.
@@ -88,7 +88,7 @@ class PostTerms:
 
 
 def find(conn: Connection, post_id: bytes) -> PostTerms | None:
-    """The terms of a post, None before it was decided on."""
+    """Return the terms of a post, None before its first verdict."""
     with conn.cursor(row_factory=class_row(PostTerms)) as cursor:
         return cursor.execute(
             "select post_id, verdict, redirect_bps, creditor_id, final_at, disputed, ruled,"
@@ -98,41 +98,33 @@ def find(conn: Connection, post_id: bytes) -> PostTerms | None:
         ).fetchone()
 
 
+_UPSERT = """
+insert into post_terms (post_id, verdict, redirect_bps, creditor_id, final_at, disputed, ruled,
+    analysis_id, changed_at)
+values (%(post_id)s, %(verdict)s, %(redirect_bps)s, %(creditor_id)s, %(final_at)s, %(disputed)s,
+    %(ruled)s, %(analysis_id)s, %(now)s)
+on conflict (post_id) do update set
+    verdict = excluded.verdict, redirect_bps = excluded.redirect_bps,
+    creditor_id = excluded.creditor_id, final_at = excluded.final_at,
+    disputed = excluded.disputed, ruled = excluded.ruled, analysis_id = excluded.analysis_id,
+    revision = post_terms.revision + 1, changed_at = excluded.changed_at
+"""
+
+
 def keep(conn: Connection, terms: PostTerms, now: datetime) -> None:
-    """Store the terms of a post, whatever was known before."""
-    conn.execute(
-        "insert into post_terms (post_id, verdict, redirect_bps, creditor_id, final_at, disputed,"
-        " ruled, analysis_id, changed_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict"
-        " (post_id) do update set verdict = excluded.verdict, redirect_bps ="
-        " excluded.redirect_bps, creditor_id = excluded.creditor_id, final_at = excluded.final_at,"
-        " disputed = excluded.disputed, ruled = excluded.ruled, analysis_id ="
-        " excluded.analysis_id, revision = post_terms.revision + 1, changed_at ="
-        " excluded.changed_at",
-        (
-            terms.post_id,
-            terms.verdict,
-            terms.redirect_bps,
-            terms.creditor_id,
-            terms.final_at,
-            terms.disputed,
-            terms.ruled,
-            terms.analysis_id,
-            now,
-        ),
-    )
+    """Store the terms of a post, replacing earlier ones."""
+    conn.execute(_UPSERT, vars(terms) | {"now": now})
 
 
 def follow_analyses(
     conn: Connection, window: timedelta, now: datetime, *, posts: Sequence[bytes] = ()
 ) -> int:
-    """Take over what was decided since the last time.
+    """Take over the verdicts decided since the last call. Returns: how many terms changed.
 
     Args:
-        window: how long a verdict can be disputed where its policy is not the chain's; as on chain
-            else. Verdicts by a version whose terms the node has yet to read wait for that, and
-            their money with them.
-        posts: Registered posts to look at besides those whose money waits, one that is appealed
-            before it earns.
-    Returns: how many changed.
+        window: the dispute window of verdicts whose policy is not the chain's. Verdicts under a
+            policy whose terms the node has yet to read wait, and their money with them.
+        posts: registered posts to look at besides those whose money waits, such as one that is
+            appealed before it earns.
     """
     return conn.execute(_FOLLOW, {"window": window, "now": now, "posts": list(posts)}).rowcount

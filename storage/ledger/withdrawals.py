@@ -1,6 +1,6 @@
-"""What creators have fetched from the contract: its events in final blocks, beside the ledger.
+"""Creators' withdrawals from the contract: its events in final blocks, beside the ledger.
 
-No posting of the ledger: the contract holds tips and other money, too, that was never booked here.
+They are no postings: the contract also holds tips and other money that was never booked here.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from psycopg.rows import class_row
 from storage.database import Connection
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Withdrawal:
-    """All of an account's money in one token left the contract.
+    """A withdrawal of all of an account's money in one token.
 
     Accounts 20 bytes; `amount` in smallest units.
     """
@@ -30,36 +30,25 @@ class Withdrawal:
 
 
 def read_up_to(conn: Connection) -> int | None:
-    """The last block whose withdrawals are known, None before the first was read."""
+    """Return the last block whose withdrawals are known, None before the first was read."""
     row = conn.execute("select up_to_block from chain_withdrawals_read").fetchone()
     return int(row[0]) if row else None
 
 
-def keep(conn: Connection, found: Sequence[Withdrawal], up_to_block: int) -> int:
-    """Store what was read up to a final block; once, however often it is read.
+_INSERT = """
+insert into chain_withdrawals (tx_hash, log_index, block_number, block_time, account, recipient,
+    token, amount)
+values (%(tx_hash)s, %(log_index)s, %(block_number)s, %(block_time)s, %(account)s, %(recipient)s,
+    %(token)s, %(amount)s)
+on conflict do nothing
+"""
 
-    Returns: how many were new.
-    """
+
+def keep(conn: Connection, withdrawals: Sequence[Withdrawal], up_to_block: int) -> int:
+    """Store the withdrawals up to a final block, each once. Returns: how many are new."""
     with conn.cursor() as cursor:
-        cursor.executemany(
-            "insert into chain_withdrawals (tx_hash, log_index, block_number, block_time, account,"
-            " recipient, token, amount) values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict do"
-            " nothing",
-            [
-                (
-                    w.tx_hash,
-                    w.log_index,
-                    w.block_number,
-                    w.block_time,
-                    w.account,
-                    w.recipient,
-                    w.token,
-                    w.amount,
-                )
-                for w in found
-            ],
-        )
-        new = max(0, cursor.rowcount) if found else 0
+        cursor.executemany(_INSERT, [vars(withdrawal) for withdrawal in withdrawals])
+        new = max(0, cursor.rowcount) if withdrawals else 0
     conn.execute(
         "insert into chain_withdrawals_read (up_to_block) values (%s)"
         " on conflict (one_row) do update set up_to_block = excluded.up_to_block",
@@ -69,9 +58,7 @@ def keep(conn: Connection, found: Sequence[Withdrawal], up_to_block: int) -> int
 
 
 def forget(conn: Connection, above_block: int) -> None:
-    """Forget what was read above a block: final blocks were replaced, and an operator said to go
-    on.
-    """
+    """Delete what was read above a block: an operator resumed after a reorg of final blocks."""
     conn.execute("delete from chain_withdrawals where block_number > %s", (above_block,))
     conn.execute(
         "update chain_withdrawals_read set up_to_block = least(up_to_block, %s)", (above_block,)
@@ -79,7 +66,7 @@ def forget(conn: Connection, above_block: int) -> None:
 
 
 def of_creator(conn: Connection, creator_id: int, limit: int) -> list[Withdrawal]:
-    """What was fetched of a creator's account, the newest first."""
+    """Return the withdrawals of a creator's account, the newest first."""
     with conn.cursor(row_factory=class_row(Withdrawal)) as cursor:
         return cursor.execute(
             "select tx_hash, log_index, block_number, block_time, w.account, recipient, token,"
@@ -89,8 +76,8 @@ def of_creator(conn: Connection, creator_id: int, limit: int) -> list[Withdrawal
         ).fetchall()
 
 
-def fetched(conn: Connection, creator_id: int, token: bytes) -> int:
-    """All that was fetched of a creator's account in one token, in its smallest units."""
+def withdrawn(conn: Connection, creator_id: int, token: bytes) -> int:
+    """Return the sum withdrawn from a creator's account in one token, in its smallest units."""
     row = conn.execute(
         "select coalesce(sum(amount), 0) from chain_withdrawals w join creators c on c.account ="
         " w.account where c.id = %s and token = %s",

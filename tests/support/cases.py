@@ -57,19 +57,19 @@ class Case:
         with self.db.transaction() as conn:
             version = fraud_thresholds.current(conn, Thresholds().to_json()).version
             alert = NewAlert(
-                uuid4(),
-                subject,
-                self.post_id if subject == "post" else None,
-                self.creator_id,
-                action,
-                "user_agents is beyond doubt by its own rule",
-                8_000,
-                found.pop("signals", [signal()]),
-                version,
-                found.pop("seen_from", now - DAY),
-                found.pop("seen_until", now - timedelta(minutes=1)),
-                now,
-                now + 14 * DAY,
+                id=uuid4(),
+                subject=subject,
+                post_id=self.post_id if subject == "post" else None,
+                creator_id=self.creator_id,
+                action=action,
+                reason="user_agents is beyond doubt by its own rule",
+                score_bps=8_000,
+                signals=found.pop("signals", [signal()]),
+                thresholds_version=version,
+                seen_from=found.pop("seen_from", now - DAY),
+                seen_until=found.pop("seen_until", now - timedelta(minutes=1)),
+                detected_at=now,
+                review_by=now + 14 * DAY,
             )
             sources = found.pop("sources", {"account": ["bot1", "bot2"]})
             return alerts.raise_alert(conn, alert, sources, now + 14 * DAY, asked_by=asked_by)

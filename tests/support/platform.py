@@ -84,7 +84,16 @@ class Platform:
     ) -> None:
         with self.db.transaction() as conn:
             payments.set_terms(
-                conn, PostTerms(post_id, verdict, redirect_bps, creditor, final_at, **more), now
+                conn,
+                PostTerms(
+                    post_id=post_id,
+                    verdict=verdict,
+                    redirect_bps=redirect_bps,
+                    creditor_id=creditor,
+                    final_at=final_at,
+                    **more,
+                ),
+                now,
             )
 
     def find_terms(self, post_id: bytes) -> PostTerms | None:

@@ -130,7 +130,7 @@ def _creator_view(conn: Connection, page: Page, asset: PayoutAsset) -> CreatorVi
             schemas.freeze_view(found)
             for found in ledger_freezes.of_creator(conn, page.creator_id, page.now)
         ],
-        fetched=ledger_withdrawals.fetched(conn, page.creator_id, asset.token)
+        fetched=ledger_withdrawals.withdrawn(conn, page.creator_id, asset.token)
         // asset.units_per_cent,
         withdrawals=[
             schemas.withdrawal_view(found, asset)

@@ -96,12 +96,12 @@ class WithdrawalReader:
             )
         event = self._abi.event(EVENT, entry.topics, entry.data)
         return Withdrawal(
-            entry.tx_hash,
-            entry.log_index,
-            entry.block_number,
-            datetime.fromtimestamp(header.timestamp, UTC),
-            address_bytes(event["account"]),
-            address_bytes(event["to"]),
-            address_bytes(event["token"]),
-            event["amount"],
+            tx_hash=entry.tx_hash,
+            log_index=entry.log_index,
+            block_number=entry.block_number,
+            block_time=datetime.fromtimestamp(header.timestamp, UTC),
+            account=address_bytes(event["account"]),
+            recipient=address_bytes(event["to"]),
+            token=address_bytes(event["token"]),
+            amount=event["amount"],
         )

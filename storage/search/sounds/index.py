@@ -1,6 +1,4 @@
-"""The index of sounds: landmarks of registered tracks, looked up for a whole query in one round
-trip.
-"""
+"""The index of sounds: landmarks of registered tracks, looked up for a query in one round trip."""
 
 from __future__ import annotations
 
@@ -18,22 +16,15 @@ from storage.database import Connection
 from storage.errors import StorageError
 from storage.search.sounds import merge
 from storage.search.sounds.postings import pack_track, read_fresh, read_timeline
-from storage.search.sounds.spans import (
-    Part,
-    Spans,
-    part_of_postings,
-    part_of_segment,
-    spans_of,
-    wanted_of,
-)
+from storage.search.sounds.spans import Part, Spans, mask_of, merge_parts, read_part, sort_part
 from storage.search.sounds.votes import Vote, rank, without_stop_hashes
 from storage.works.works import Work
 
 MAX_TRACK = (1 << 31) - 1
 RESOLVED_AT_ONCE = 200
 HASHES_AT_ONCE = 200_000
-ALWAYS_LOOKED_AT = 10  # the best tracks, however little they agree
-STRONG = 30.0  # nats; those after them must agree so much, as the copies of one sound do
+MIN_CANDIDATES = 10  # the best tracks, whatever their score
+STRONG = 30.0  # nats; the least score of all further tracks, as copies of one sound reach it
 
 
 class TooManyTracks(StorageError):
@@ -44,8 +35,10 @@ class TooManyTracks(StorageError):
 
 @dataclass(frozen=True, eq=False)
 class StoredSound:
-    """What is kept of a sound. hashes, frames: (n,) int32, its landmarks (21 bits) and their
-    places; reference: what verification reads later.
+    """The stored fingerprint of a sound.
+
+    hashes, frames: (n,) int32, its landmarks (21 bits) and their frames; reference: the bytes that
+    verification reads.
     """
 
     hashes: NDArray[np.int32]
@@ -56,8 +49,10 @@ class StoredSound:
 
 @dataclass(frozen=True, eq=False)
 class SoundQuery:
-    """What to look up. hashes: (n,) int32; positions: (n,) float32, frame in the reference if both
-    began together; groups: (n,) int16, votes are counted apart for each.
+    """The keys to look up.
+
+    hashes: (n,) int32; positions: (n,) float32, frame in the reference if both began together;
+    groups: (n,) int16, votes are counted per group.
     """
 
     hashes: NDArray[np.int32]
@@ -65,7 +60,7 @@ class SoundQuery:
     groups: NDArray[np.int16]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SoundCandidate:
     """An earlier track that agrees with the query on an offset: not yet evidence.
 
@@ -82,9 +77,9 @@ class SoundCandidate:
 
 
 def add_sound(conn: Connection, work: Work, sound: StoredSound) -> bool:
-    """Put a work's sound into the index; once, however often it is called.
+    """Add a work's sound to the index; idempotent. Returns: whether this call added it.
 
-    Returns: whether this call did it. Raises: TooManyTracks; ValueError for landmarks out of range.
+    Raises: TooManyTracks; ValueError for landmarks out of range.
     """
     if work.sequence > MAX_TRACK:
         raise TooManyTracks
@@ -111,13 +106,11 @@ def add_sound(conn: Connection, work: Work, sound: StoredSound) -> bool:
     return True
 
 
-def make_audible(conn: Connection, work: Work, sound: StoredSound | None) -> bool:
-    """Make a sound recording visible to searches; once, however often it is called.
+def publish_sound(conn: Connection, work: Work, sound: StoredSound | None) -> bool:
+    """Make a sound recording visible to searches; idempotent.
 
     Args:
-        sound: None where it is too low in detail to be recognised by: it takes its place
-            and is never
-            found.
+        sound: None where it has too little detail to be recognised; no search finds it then.
     Returns: whether this call made it visible.
     """
     cursor = conn.execute(
@@ -136,18 +129,19 @@ def look_up(
     *,
     before: int,
     creator_id: int | None = None,
-    most: int = 30,
-    own: int = 5,
+    max_candidates: int = 30,
+    max_own: int = 5,
 ) -> list[SoundCandidate]:
-    """Tracks registered earlier than ``before`` that agree with the query, most surprising first.
+    """Return tracks registered earlier than ``before`` that agree with the query, best score first.
 
-    The index is read in one round trip (one for each ``HASHES_AT_ONCE`` hashes of a sound of half
-    an hour and more); a second small one turns the best tracks into works.
+    The index is read in one round trip (per ``HASHES_AT_ONCE`` hashes, which a sound of half an
+    hour exceeds); a second small one maps the best tracks to works.
 
     Args:
-        creator_id: the subject's creator, None where nobody was named.
-        most: how many tracks of others; own: how many of the creator's own, which get a quota
-            apart, so that a flood of copies does not push the original out.
+        creator_id: the creator of the query, None if unnamed.
+        max_candidates: the most tracks of others.
+        max_own: the most tracks of the creator, a quota apart, so that a flood of own copies does
+            not push the original out.
     """
     if not len(query.hashes):
         return []
@@ -157,11 +151,11 @@ def look_up(
     votes = rank(
         query.hashes, query.positions, query.groups, spans, 50 * RESOLVED_AT_ONCE, before=before
     )
-    return _resolve(conn, votes, creator_id, most, own)
+    return _resolve(conn, votes, creator_id, max_candidates, max_own)
 
 
 def find_references(conn: Connection, ids: Sequence[UUID]) -> dict[UUID, bytes]:
-    """What verification needs of each sound; works that have none are left out."""
+    """Return the bytes for verification of each sound; works without sound are left out."""
     rows = conn.execute(
         "select work_id, reference from sounds where work_id = any(%s)", (list(ids),)
     ).fetchall()
@@ -169,8 +163,7 @@ def find_references(conn: Connection, ids: Sequence[UUID]) -> dict[UUID, bytes]:
 
 
 def forget(conn: Connection, work_id: UUID) -> bool:
-    """Take a sound out of every search at once. Its postings in segments lie dead until the next
-    merge.
+    """Remove a sound from all searches at once; its postings stay until the next merge.
 
     Returns: whether there was one.
     """
@@ -178,9 +171,7 @@ def forget(conn: Connection, work_id: UUID) -> bool:
 
 
 class _Int4ArrayDumper(Dumper):
-    """A one-dimensional int32 array as Postgres sends int4[] itself: thousands of keys in one
-    copy.
-    """
+    """Dump a one-dimensional int32 array as int4[] in binary: thousands of keys in one copy."""
 
     format = Format.BINARY
     oid = 1007  # _int4
@@ -199,44 +190,44 @@ def _fetch(conn: Connection, hashes: NDArray[np.int32], before: int) -> tuple[Sp
     with conn.cursor(binary=True) as cursor:
         cursor.adapters.register_dumper(np.ndarray, _Int4ArrayDumper)
         for at in range(0, len(hashes), HASHES_AT_ONCE):
-            asked = hashes[at : at + HASHES_AT_ONCE]
-            wanted = wanted_of(asked)
+            keys = hashes[at : at + HASHES_AT_ONCE]
+            wanted = mask_of(keys)
             rows = cursor.execute(
                 "select segment, landmarks, shift, timeline, heads, postings from"
                 " sound_look_up(%b::int4[], %s)",
-                (asked, before),
+                (keys, before),
             ).fetchall()
             indexed = sum(row[1] for row in rows)
             parts += [
-                part_of_segment(shift, read_timeline(timeline), heads, data, wanted)
+                read_part(shift, read_timeline(timeline), heads, data, wanted)
                 if segment
-                else part_of_postings(read_fresh(heads, data), wanted)
+                else sort_part(read_fresh(heads, data), wanted)
                 for segment, _, shift, timeline, heads, data in rows
                 if heads is not None
             ]
-    return spans_of(parts), indexed
+    return merge_parts(parts), indexed
 
 
 def _resolve(
-    conn: Connection, votes: list[Vote], creator_id: int | None, most: int, own: int
+    conn: Connection, votes: list[Vote], creator_id: int | None, max_candidates: int, max_own: int
 ) -> list[SoundCandidate]:
-    found: list[SoundCandidate] = []
-    room = {True: own, False: most}
-    # Wave by wave: dead tracks and the creator's own may fill any one of them.
+    candidates: list[SoundCandidate] = []
+    room = {True: max_own, False: max_candidates}
+    # In batches, as dead tracks and the creator's own may fill any of them.
     for at in range(0, len(votes), RESOLVED_AT_ONCE):
         if room[False] <= 0:
             break
-        wave = votes[at : at + RESOLVED_AT_ONCE]
+        batch = votes[at : at + RESOLVED_AT_ONCE]
         works = {
             row[0]: (row[1], row[2])
             for row in conn.execute(
                 "select track, work_id, creator_id from sounds where track = any(%s)",
-                ([v.track for v in wave],),
+                ([v.track for v in batch],),
             )
         }
-        for vote in wave:
-            if len(found) >= ALWAYS_LOOKED_AT and vote.score < STRONG:
-                return found  # and so are all that follow
+        for vote in batch:
+            if len(candidates) >= MIN_CANDIDATES and vote.score < STRONG:
+                return candidates  # all that follow score less
             if vote.track not in works:
                 continue
             work_id, owner = works[vote.track]
@@ -244,9 +235,15 @@ def _resolve(
             if room[is_own] <= 0:
                 continue
             room[is_own] -= 1
-            found.append(
+            candidates.append(
                 SoundCandidate(
-                    work_id, vote.track, owner, vote.group, vote.offset, vote.votes, vote.score
+                    work_id=work_id,
+                    registration=vote.track,
+                    creator_id=owner,
+                    group=vote.group,
+                    offset_frames=vote.offset,
+                    votes=vote.votes,
+                    score=vote.score,
                 )
             )
-    return found
+    return candidates

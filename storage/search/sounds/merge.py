@@ -1,11 +1,10 @@
-"""Merging: fresh tracks into a segment, small segments into larger ones (a log-structured merge
+"""Merge fresh tracks into a segment, and small segments into larger ones (a log-structured merge
 tree).
 
-A segment is always more than GROWTH times as large as all that are smaller together, so that a
-look-up goes through few of them; a posting is rewritten about twice for each threefold growth of
-the index, and what belongs to a forgotten track is left behind on the way. A merge makes a new
-table and retires the old ones; they are dropped by the next `merge_segments`, so that no look-up
-waits and nothing has to be vacuumed.
+A segment is always more than GROWTH times as large as all smaller ones together, so that a look-up
+reads few of them. A posting is rewritten about twice for each threefold growth of the index;
+postings of forgotten tracks are dropped on the way. A merge writes a new table and retires the old
+ones. The next `merge_segments` drops these, so that no look-up waits and nothing needs vacuuming.
 """
 
 from __future__ import annotations
@@ -31,28 +30,29 @@ from storage.search.sounds.postings import (
 )
 
 MERGE_LOCK = 0x0_50BD5
-FRESH_MOST = 131_072  # postings, 1 MB: every look-up reads all fresh tracks
+MAX_FRESH = 131_072  # postings, 1 MB: every look-up reads all fresh tracks
 GROWTH = 2
-SMALL_SEGMENT = 1 << 20  # postings; merged on the spot, a fraction of a second
+SMALL_SEGMENT = 1 << 20  # postings; merged at once, in a fraction of a second
 SPLIT_SEGMENT = 1 << 24  # postings; larger ones are split into RANGES
 RANGES = 8  # of the hash
 MAX_SEGMENT = 1 << 25  # postings, 0.6 GB of memory to merge
-# how long look-ups may have to wait until those before them are done and space can be freed
-PATIENCE_MS = 250
-BLOAT_BYTES = 1 << 18  # dead space of the fresh tracks that is not worth a lock
+# The longest that freeing space may hold up look-ups, while it waits for those before them.
+LOCK_TIMEOUT_MS = 250
+BLOAT_BYTES = 1 << 18  # less dead space of the fresh tracks is not worth a lock
 
 _Range = tuple[int, int]  # the first hash and the last
 _EVERYTHING = (0, MAX_HASH)
 
 
-def merge_fresh(conn: Connection, *, most: int = FRESH_MOST) -> bool:
-    """Turn the fresh tracks into a segment once they hold ``most`` postings; small segments follow.
+def merge_fresh(conn: Connection, *, max_fresh: int = MAX_FRESH) -> bool:
+    """Merge the fresh tracks into a segment once they hold ``max_fresh`` postings, then small
+    segments.
 
-    Called by whoever adds a track, in his transaction. Returns: whether anything was merged; never
-    waits for another merge.
+    Runs in the transaction that adds a track. Never waits for another merge.
+    Returns: whether anything was merged.
     """
     row = conn.execute("select coalesce(sum(landmarks), 0) from sound_fresh").fetchone()
-    if row is None or row[0] < most or not _only_merger(conn):
+    if row is None or row[0] < max_fresh or not _only_merger(conn):
         return False
     _write_segments(conn, _take_fresh(conn), _EVERYTHING)
     while _merge_level(conn, SMALL_SEGMENT):
@@ -61,21 +61,19 @@ def merge_fresh(conn: Connection, *, most: int = FRESH_MOST) -> bool:
 
 
 def merge_segments(conn: Connection) -> bool:
-    """Drop what was merged away, or merge one level that has enough segments: seconds for millions
-    of postings.
+    """Drop retired tables, or merge one level that has enough segments: seconds for millions of
+    postings.
 
-    For a maintenance task, in a transaction of its own, until it returns False.
+    A maintenance task calls it, in a transaction of its own, until it returns False.
     """
     if not _only_merger(conn):
         return False
-    # Not both at once: who drops keeps look-ups waiting until the transaction ends.
+    # Not both: dropping holds up look-ups until the transaction ends.
     return _tidy(conn) or _merge_level(conn, MAX_SEGMENT)
 
 
 def merge_all(conn: Connection) -> None:
-    """As few segments as there can be, dead postings left out: after a bulk load or many
-    erasures.
-    """
+    """Merge into as few segments as possible, without dead postings: after bulk loads, erasures."""
     conn.execute("select pg_advisory_xact_lock(%s)", (MERGE_LOCK,))
     fresh = _take_fresh(conn)
     rows = conn.execute(
@@ -94,11 +92,9 @@ def merge_all(conn: Connection) -> None:
 
 
 def reclaim(dsn: str) -> None:
-    """Give the disk space of all that was merged away back to the system, dead fresh tracks
-    included.
+    """Return the disk space of retired tables and dead fresh tracks to the system.
 
-    Waits for look-ups that are at it. On a connection of its own since VACUUM runs in no
-    transaction.
+    Waits for running look-ups. Opens its own connection, since VACUUM runs outside of transactions.
     """
     with psycopg.connect(dsn, autocommit=True) as conn:
         with conn.transaction():
@@ -115,8 +111,7 @@ def _only_merger(conn: Connection) -> bool:
 
 
 def _tidy(conn: Connection) -> bool:
-    """Free the space of what was merged away, unless somebody reads or adds for longer: then the
-    next time.
+    """Free the space of retired tables, unless a reader or writer holds the lock for long.
 
     Returns: whether it did.
     """
@@ -132,19 +127,19 @@ def _tidy(conn: Connection) -> bool:
     try:
         with conn.transaction():
             conn.execute(
-                sql.SQL("set local lock_timeout = {}").format(sql.Literal(f"{PATIENCE_MS}ms"))
+                sql.SQL("set local lock_timeout = {}").format(sql.Literal(f"{LOCK_TIMEOUT_MS}ms"))
             )
             conn.execute("lock table sound_fresh in access exclusive mode")
             _drop_retired(conn)
             if bloated:
-                kept = conn.execute(
+                rows = conn.execute(
                     "select track, landmarks, postings from sound_fresh", binary=True
                 ).fetchall()
                 conn.execute("truncate sound_fresh")
                 with conn.cursor() as cursor:
                     cursor.executemany(
                         "insert into sound_fresh (track, landmarks, postings) values (%s, %s, %s)",
-                        kept,
+                        rows,
                     )
     except psycopg.errors.LockNotAvailable:
         return False
@@ -156,10 +151,8 @@ def _drop_retired(conn: Connection) -> None:
         conn.execute(sql.SQL("drop table {}").format(_table(segment)))
 
 
-def _merge_level(conn: Connection, largest: int) -> bool:
-    """Merge the small segments of one range of hashes, where they are too many and the result is
-    not too large.
-    """
+def _merge_level(conn: Connection, max_landmarks: int) -> bool:
+    """Merge the small segments of one range of hashes if there are enough and the result fits."""
     rows = conn.execute(
         "select id, landmarks, places, first_hash, last_hash from sound_segments"
         " order by first_hash, last_hash, landmarks, id"
@@ -169,7 +162,7 @@ def _merge_level(conn: Connection, largest: int) -> bool:
         landmarks = places = merged = 0
         for number, (segment, own_landmarks, own_places, *_) in enumerate(group):
             ids.append(segment)
-            if landmarks + own_landmarks > largest or places + own_places > MAX_PLACES:
+            if landmarks + own_landmarks > max_landmarks or places + own_places > MAX_PLACES:
                 break
             if number and own_landmarks <= GROWTH * landmarks:
                 merged = number + 1
@@ -205,7 +198,7 @@ def _take_segments(conn: Connection, ids: list[int]) -> Postings:
 
 
 def _write_segments(conn: Connection, postings: Postings, hashes: _Range) -> None:
-    """hashes: the range that these are all postings of, as far as the caller knows."""
+    """Write the postings of living tracks. hashes: the range that these are all postings of."""
     tracks = np.unique(postings.track).tolist()
     alive = conn.execute("select track from sounds where track = any(%s)", (tracks,)).fetchall()
     postings = postings.where(
@@ -216,12 +209,14 @@ def _write_segments(conn: Connection, postings: Postings, hashes: _Range) -> Non
     for low, high in (
         [(at, at + width - 1) for at in range(0, MAX_HASH, width)] if split else [hashes]
     ):
-        for part in _short_enough(postings.where((postings.hash >= low) & (postings.hash <= high))):
+        for part in _split_by_length(
+            postings.where((postings.hash >= low) & (postings.hash <= high))
+        ):
             _write_segment(conn, part, (low, high))
 
 
-def _short_enough(postings: Postings) -> Iterator[Postings]:
-    """Postings in parts whose tracks fit on one timeline: one part, unless thousands are hours
+def _split_by_length(postings: Postings) -> Iterator[Postings]:
+    """Yield postings in parts that fit one timeline: one, unless thousands of tracks are hours
     long.
     """
     if not len(postings):
@@ -235,14 +230,20 @@ def _short_enough(postings: Postings) -> Iterator[Postings]:
 
 
 def _write_segment(conn: Connection, postings: Postings, hashes: _Range) -> None:
-    made = pack_segment(postings)
+    segment = pack_segment(postings)
     row = conn.execute(
         "insert into sound_segments (first_hash, last_hash, shift, landmarks, places, timeline)"
         " values (%s, %s, %s, %s, %s, %s) returning id",
-        (*hashes, made.shift, len(postings), int(made.timeline.starts[-1]), made.timeline.pack()),
+        (
+            *hashes,
+            segment.shift,
+            len(postings),
+            int(segment.timeline.starts[-1]),
+            segment.timeline.pack(),
+        ),
     ).fetchone()
     assert row is not None
-    # It is written once and never changed: nothing to vacuum. Rows of up to half a page stay whole.
+    # Written once: nothing to vacuum. Rows of up to half a page stay whole.
     for statement in (
         "create table {} (hash_from int4 not null, postings bytea not null)"
         " with (autovacuum_enabled = off, toast_tuple_target = 4080)",
@@ -254,7 +255,7 @@ def _write_segment(conn: Connection, postings: Postings, hashes: _Range) -> None
     )
     with conn.cursor() as cursor, cursor.copy(copying) as copy:
         copy.set_types(["int4", "bytea"])
-        for bucket in made.buckets:
+        for bucket in segment.buckets:
             copy.write_row(bucket)
     conn.execute(sql.SQL("alter table {} add primary key (hash_from)").format(_table(row[0])))
 

@@ -1,13 +1,11 @@
-"""How the places of landmarks are packed.
+"""Packing of landmarks as postings.
 
-Fresh track: eight bytes a landmark, the hash in the bits from 20 on, then 20 bits of frame;
-little-endian.
+Fresh track: eight little-endian bytes a landmark, the hash from bit 20 on, then 20 bits of frame.
 
-Segment: four bytes. All tracks of a segment lie one after another on one timeline, each from a
-multiple of ``STEP_FRAMES`` on; a place on it says both which track and which frame. Postings are
-grouped by hash >> shift into buckets; the low ``shift`` bits of the hash are the high bits of the
-posting, the place is the rest, so that a bucket in rising order is sorted by hash and then by
-place.
+Segment: four bytes a landmark. All tracks of a segment lie one after another on one timeline, each
+starting at a multiple of ``STEP_FRAMES``; a place on it gives both track and frame. Postings are
+grouped by hash >> shift into buckets. The low ``shift`` bits of the hash are the high bits of the
+posting and the place is the rest, so that a bucket in rising order is sorted by hash, then place.
 """
 
 from __future__ import annotations
@@ -22,13 +20,13 @@ MAX_HASH = (1 << HASH_BITS) - 1
 FRAME_BITS, TRACK_BITS = 20, 31
 MAX_FRAME = (1 << FRAME_BITS) - 1  # 13.5 hours at 46.4 ms
 MIN_SHIFT, MAX_SHIFT = 1, 12
-# of the 2^21: two peaks are at most 31 frames and 47 bins apart, and there are 158 bins
+# of 2^21: peaks are at most 31 frames and 47 bins apart, and there are 158 bins
 USED_HASHES = 450_000
-# 384 bytes: the row's own 60 bytes weigh little, and a look-up reads little in vain
+# 384 bytes: much more than a row's overhead of 60 bytes, and a look-up reads little in vain
 POSTINGS_PER_BUCKET = 96
 STEP_FRAMES = 32
 MAX_PLACES = 1 << 30  # frames of one segment's timeline; its postings have room for twice as many
-# places of one hash in one track; a beep that comes back more often says nothing by it
+# places of one hash in one track: more of a repeated beep carry no information
 MAX_PER_TRACK = 24
 
 
@@ -43,21 +41,19 @@ class Postings:
     def __len__(self) -> int:
         return len(self.hash)
 
-    def where(self, kept: NDArray[np.bool_]) -> Postings:
-        return Postings(self.hash[kept], self.track[kept], self.frame[kept])
+    def where(self, mask: NDArray[np.bool_]) -> Postings:
+        return Postings(self.hash[mask], self.track[mask], self.frame[mask])
 
 
 @dataclass(frozen=True, eq=False)
 class Timeline:
-    """tracks: (k,) int32, rising; starts: (k + 1,) int64, where each begins, and the end of the
-    last.
-    """
+    """tracks: (k,) int32, rising; starts: (k + 1,) int64, start of each, then end of the last."""
 
     tracks: NDArray[np.int32]
     starts: NDArray[np.int64]
 
     def pack(self) -> bytes:
-        """Each track and how many frames it takes, as little-endian int32."""
+        """Return each track and its length in frames, as little-endian int32."""
         table = np.stack([self.tracks, np.diff(self.starts)], axis=1).astype("<i4")
         packed: bytes = table.tobytes()
         return packed
@@ -65,7 +61,7 @@ class Timeline:
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """Postings as they are stored. buckets: (hash_from, bytes), rising."""
+    """Postings as stored. buckets: (hash_from, bytes), rising."""
 
     shift: int
     timeline: Timeline
@@ -73,7 +69,7 @@ class Segment:
 
 
 def join(parts: list[Postings]) -> Postings:
-    """All postings of several parts."""
+    """Concatenate postings."""
     if not parts:
         return Postings(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int32))
     return Postings(
@@ -84,7 +80,7 @@ def join(parts: list[Postings]) -> Postings:
 
 
 def pack_track(hashes: NDArray[np.int32], frames: NDArray[np.int32]) -> bytes:
-    """A fresh track's postings; of a hash that comes back too often every n-th place is kept.
+    """Return a fresh track's postings; of a hash that repeats too often keep every n-th place.
 
     Raises: ValueError for a hash or frame out of range.
     """
@@ -97,14 +93,14 @@ def pack_track(hashes: NDArray[np.int32], frames: NDArray[np.int32]) -> bytes:
     rank = np.arange(len(ordered)) - np.searchsorted(ordered, ordered, "left")
     places = np.searchsorted(ordered, ordered, "right") - np.searchsorted(ordered, ordered, "left")
     step = np.maximum(-(-places // MAX_PER_TRACK), 1)
-    kept = order[rank % step == 0]
-    values = (hashes[kept].astype(np.int64) << FRAME_BITS) | frames[kept].astype(np.int64)
+    chosen = order[rank % step == 0]
+    values = (hashes[chosen].astype(np.int64) << FRAME_BITS) | frames[chosen].astype(np.int64)
     packed: bytes = values.astype("<i8").tobytes()
     return packed
 
 
 def read_fresh(heads: bytes, data: bytes) -> Postings:
-    """Fresh tracks, one after another; heads: (track, bytes) as big-endian int32."""
+    """Read the concatenated postings of fresh tracks; heads: (track, bytes), big-endian int32."""
     tracks, counts = read_heads(heads)
     values = np.frombuffer(data, "<i8")
     return Postings(
@@ -114,10 +110,10 @@ def read_fresh(heads: bytes, data: bytes) -> Postings:
     )
 
 
-def lay_out(
+def place_on_timeline(
     tracks: NDArray[np.int32], frames: NDArray[np.int32]
 ) -> tuple[Timeline, NDArray[np.int64]]:
-    """A timeline of the tracks of some postings, and the place of each posting on it."""
+    """Return a timeline of the postings' tracks, and the place of each posting on it."""
     known, at = np.unique(tracks, return_inverse=True)
     last = np.zeros(len(known), np.int64)
     np.maximum.at(last, at, frames)
@@ -128,14 +124,16 @@ def lay_out(
 
 
 def read_timeline(data: bytes) -> Timeline:
-    """What ``Timeline.pack`` wrote."""
+    """Read the bytes of ``Timeline.pack``."""
     table = np.frombuffer(data, "<i4").reshape(-1, 2)
     return Timeline(table[:, 0], np.concatenate([[0], np.cumsum(table[:, 1], dtype=np.int64)]))
 
 
 def shift_for(count: int, places: int) -> int:
-    """How many low bits of the hash a segment of so many postings on a timeline of so many
-    frames groups by.
+    """Return how many low bits of the hash the buckets of a segment ignore.
+
+    Args:
+        count: postings; places: frames of the timeline.
     """
     wanted = max(1, POSTINGS_PER_BUCKET * USED_HASHES // max(count, 1)).bit_length() - 1
     room = 32 - max(places - 1, 1).bit_length()
@@ -143,8 +141,8 @@ def shift_for(count: int, places: int) -> int:
 
 
 def pack_segment(postings: Postings) -> Segment:
-    """Raises: ValueError where the timeline is longer than ``MOST_PLACES``."""
-    timeline, places = lay_out(postings.track, postings.frame)
+    """Pack postings as a segment. Raises: ValueError if the timeline exceeds ``MAX_PLACES``."""
+    timeline, places = place_on_timeline(postings.track, postings.frame)
     end = int(timeline.starts[-1])
     if end > MAX_PLACES:
         raise ValueError("these tracks are too long for one segment")
@@ -163,7 +161,7 @@ def pack_segment(postings: Postings) -> Segment:
 
 
 def read_segment(shift: int, timeline: Timeline, heads: bytes, data: bytes) -> Postings:
-    """Buckets, one after another, as postings; heads: (hash_from, bytes) as big-endian int32."""
+    """Read concatenated buckets as postings; heads: (hash_from, bytes), big-endian int32."""
     from_, counts = read_heads(heads)
     values = np.frombuffer(data, "<u4")
     places = (values & np.uint32((1 << (32 - shift)) - 1)).astype(np.int64)
@@ -173,6 +171,6 @@ def read_segment(shift: int, timeline: Timeline, heads: bytes, data: bytes) -> P
 
 
 def read_heads(heads: bytes) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Pairs of big-endian int32: a number, and bytes."""
+    """Read pairs of big-endian int32: a number, and a length in bytes."""
     table = np.frombuffer(heads, ">i4").reshape(-1, 2)
     return table[:, 0].astype(np.int32), table[:, 1].astype(np.int64)

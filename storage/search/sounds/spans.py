@@ -1,4 +1,4 @@
-"""What a look-up fetched, ready to be counted: for each hash its places, on one timeline of all
+"""Results of a look-up, ready to be counted: the places of each hash, on one timeline of all
 tracks.
 """
 
@@ -15,20 +15,20 @@ from storage.search.sounds.postings import (
     STEP_FRAMES,
     Postings,
     Timeline,
-    lay_out,
+    place_on_timeline,
     read_heads,
 )
 
-MAX_NARROW = 1 << 27  # places that can be multiplied by a few more bits within 32
+MAX_NARROW = 1 << 27  # places below it fit 32 bits with the bits of subframes
 
 _Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Of one segment, or of the fresh tracks: runs of places that have one hash.
+    """Runs of places with one hash, from one segment or the fresh tracks.
 
-    hashes, counts: (r,) int64, the runs, which follow each other; places: (n,) int64.
+    hashes, counts: (r,) int64, the consecutive runs; places: (n,) int64.
     """
 
     timeline: Timeline
@@ -37,13 +37,13 @@ class Part:
     places: _Ints
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Spans:
-    """hashes: (u,) int64, rising, each once; firsts, counts: (u,) int64, its places; places: (n,)
-    int32 or int64.
+    """hashes: (u,) int64, rising, unique; firsts, counts: (u,) int64, the run of its places;
+    places: (n,) int32 or int64.
 
-    tracks: (k,) int32, in the order in which they lie on the timeline; starts: (k + 1,) int64;
-    track_at: (STEP_FRAMES-th part of the timeline,) int32, index into ``tracks``.
+    tracks: (k,) int32, in the order of the timeline; starts: (k + 1,) int64; track_at: int32 index
+    into ``tracks`` for each STEP_FRAMES of the timeline.
     """
 
     hashes: _Ints
@@ -55,19 +55,19 @@ class Spans:
     track_at: NDArray[np.int32]
 
     def track_of(self, places: NDArray[np.int32] | _Ints) -> NDArray[np.int32]:
-        """Which track each place is in: index into ``tracks``."""
-        found: NDArray[np.int32] = self.track_at[places >> (STEP_FRAMES.bit_length() - 1)]
-        return found
+        """Return the track of each place: index into ``tracks``."""
+        tracks: NDArray[np.int32] = self.track_at[places >> (STEP_FRAMES.bit_length() - 1)]
+        return tracks
 
 
-def part_of_segment(
+def read_part(
     shift: int, timeline: Timeline, heads: bytes, data: bytes, wanted: NDArray[np.bool_]
 ) -> Part:
-    """Of buckets, one after another, what is wanted.
+    """Read the wanted hashes of concatenated buckets of a segment.
 
     Args:
-        heads: (hash_from, bytes) as big-endian int32.
-        wanted: by hash; all others are left out.
+        heads: (hash_from, bytes), big-endian int32.
+        wanted: (2^HASH_BITS,) bool.
     """
     from_, sizes = read_heads(heads)
     values = np.frombuffer(data, "<u4")
@@ -82,33 +82,33 @@ def part_of_segment(
     bucket = np.repeat(np.arange(len(from_)), np.diff(np.searchsorted(firsts, cuts)))
     hashes = from_[bucket].astype(np.int64) + low[firsts]
     counts = np.diff(firsts, append=len(values))
-    kept = wanted[hashes]
-    places = values[ranges(firsts[kept], counts[kept])] & np.uint32((1 << (32 - shift)) - 1)
-    return Part(timeline, hashes[kept], counts[kept], places.astype(np.int64))
+    chosen = wanted[hashes]
+    places = values[ranges(firsts[chosen], counts[chosen])] & np.uint32((1 << (32 - shift)) - 1)
+    return Part(timeline, hashes[chosen], counts[chosen], places.astype(np.int64))
 
 
-def part_of_postings(postings: Postings, wanted: NDArray[np.bool_] | None = None) -> Part:
-    """The same of postings in any order."""
+def sort_part(postings: Postings, wanted: NDArray[np.bool_] | None = None) -> Part:
+    """Sort postings into a part, those with wanted hashes only where ``wanted`` is given."""
     if wanted is not None:
         postings = postings.where(wanted[postings.hash])
-    timeline, places = lay_out(postings.track, postings.frame)
+    timeline, places = place_on_timeline(postings.track, postings.frame)
     line = np.sort((postings.hash.astype(np.int64) << 32) | places)
     hashes = line >> 32
     firsts = np.flatnonzero(np.diff(hashes, prepend=-1))
     return Part(timeline, hashes[firsts], np.diff(firsts, append=len(line)), line & 0xFFFFFFFF)
 
 
-def spans_of(parts: Sequence[Part]) -> Spans:
-    """All parts on one timeline, on which every track lies once, whatever parts it is in."""
-    timeline = _common(parts)
+def merge_parts(parts: Sequence[Part]) -> Spans:
+    """Merge parts onto one timeline; a track in several parts lies on it once."""
+    timeline = _common_timeline(parts)
     starts, tracks = timeline.starts, timeline.tracks
     track_at = np.repeat(np.arange(len(tracks), dtype=np.int32), np.diff(starts) // STEP_FRAMES)
-    # Half as wide is half the time: up to two months of sound.
+    # 32 bits take half the time; they suffice for two months of sound.
     narrow = np.int32 if starts[-1] < MAX_NARROW else np.int64
     hashes = np.concatenate([np.empty(0, np.int64), *(part.hashes for part in parts)])
     counts = np.concatenate([np.empty(0, np.int64), *(part.counts for part in parts)])
     places = np.concatenate(
-        [np.empty(0, narrow), *(_moved(part, timeline).astype(narrow) for part in parts)]
+        [np.empty(0, narrow), *(_moved_places(part, timeline).astype(narrow) for part in parts)]
     )
     if len(parts) > 1:
         order = np.argsort(hashes, kind="stable")
@@ -116,10 +116,18 @@ def spans_of(parts: Sequence[Part]) -> Spans:
         hashes, counts = hashes[order], counts[order]
     new = np.flatnonzero(np.diff(hashes, prepend=-1))
     counts = np.add.reduceat(counts, new) if len(new) else counts
-    return Spans(hashes[new], np.cumsum(counts) - counts, counts, places, tracks, starts, track_at)
+    return Spans(
+        hashes=hashes[new],
+        firsts=np.cumsum(counts) - counts,
+        counts=counts,
+        places=places,
+        tracks=tracks,
+        starts=starts,
+        track_at=track_at,
+    )
 
 
-def _common(parts: Sequence[Part]) -> Timeline:
+def _common_timeline(parts: Sequence[Part]) -> Timeline:
     tracks = np.concatenate([np.empty(0, np.int32), *(part.timeline.tracks for part in parts)])
     lengths = np.concatenate(
         [np.empty(0, np.int64), *(np.diff(part.timeline.starts) for part in parts)]
@@ -130,8 +138,8 @@ def _common(parts: Sequence[Part]) -> Timeline:
     return Timeline(known.astype(np.int32), np.concatenate([[0], np.cumsum(longest)]))
 
 
-def _moved(part: Part, timeline: Timeline) -> _Ints:
-    """The part's places on the other timeline."""
+def _moved_places(part: Part, timeline: Timeline) -> _Ints:
+    """Return the part's places on another timeline."""
     own = part.timeline
     moves = timeline.starts[np.searchsorted(timeline.tracks, own.tracks)] - own.starts[:-1]
     if not moves.any():
@@ -140,17 +148,16 @@ def _moved(part: Part, timeline: Timeline) -> _Ints:
     return part.places + blocks[part.places // STEP_FRAMES]
 
 
-def wanted_of(hashes: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """(2^HASH_BITS,) bool, set at some hashes."""
+def mask_of(hashes: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Return (2^HASH_BITS,) bool, true at the given hashes."""
     wanted = np.zeros(1 << HASH_BITS, bool)
     wanted[hashes] = True
     return wanted
 
 
 def ranges(firsts: _Ints, counts: _Ints) -> _Ints:
-    """firsts[0], firsts[0] + 1, ...
-
-    counts[0] numbers, then those from firsts[1] on, and so forth.
+    """Return firsts[0], firsts[0] + 1, ... (counts[0] numbers), then those from firsts[1], and so
+    on.
     """
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0

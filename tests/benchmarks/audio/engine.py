@@ -20,7 +20,7 @@ from storage.search.sounds.index import (
     StoredSound,
     find_references,
     look_up,
-    make_audible,
+    publish_sound,
 )
 from storage.works.works import NewWork, add_work, get_work
 
@@ -77,7 +77,7 @@ class Engine:
                 blob_key=name,
             ),
         )
-        make_audible(conn, get_work(conn, work_id), sound)
+        publish_sound(conn, get_work(conn, work_id), sound)
         self.names[work_id] = name
 
     def ask(self, query: AudioFingerprint) -> list[Hit]:
@@ -85,7 +85,7 @@ class Engine:
         if query.too_plain:
             return []
         with self.db.transaction() as conn:
-            candidates = look_up(conn, keys_of(query), before=BEFORE_ALL, most=CANDIDATES)
+            candidates = look_up(conn, keys_of(query), before=BEFORE_ALL, max_candidates=CANDIDATES)
             references = find_references(conn, [c.work_id for c in candidates])
         hits = []
         for one in candidates:

@@ -28,7 +28,7 @@ from sounds import RATE, load
 from embeddings.audio.analyzer import AudioAnalyzer, AudioFingerprint
 from embeddings.audio.decode import SAMPLE_RATE_HZ
 from storage.search.sounds.postings import Postings, join
-from storage.search.sounds.spans import Spans, part_of_postings, spans_of
+from storage.search.sounds.spans import Spans, merge_parts, sort_part
 from storage.search.sounds.votes import rank, without_stop_hashes
 
 WINDOW_S = 5.0
@@ -64,7 +64,7 @@ def index_of(analyzer: AudioAnalyzer, folder: Path) -> Index:
             Postings(made.hashes, np.full(len(made.hashes), len(names), np.int32), made.frames)
         )
     postings = join(parts)
-    return Index(names, references, spans_of([part_of_postings(postings)]), len(postings))
+    return Index(names, references, merge_parts([sort_part(postings)]), len(postings))
 
 
 def windows(folder: Path) -> Iterator[tuple[str, float, np.ndarray]]:

@@ -29,7 +29,7 @@ from embeddings.audio import calibration
 from embeddings.audio.analyzer import AudioAnalyzer
 from embeddings.audio.decode import SAMPLE_RATE_HZ, read_sound
 from storage.search.sounds.postings import Postings, join
-from storage.search.sounds.spans import part_of_postings, spans_of
+from storage.search.sounds.spans import merge_parts, sort_part
 from storage.search.sounds.votes import rank, without_stop_hashes
 
 TABLE = Path(calibration.__file__).with_name("calibration.json")
@@ -104,7 +104,7 @@ def strongest_false(folder: Path, minutes: float) -> tuple[list[float], list[str
             for n, m in enumerate(made)
         ]
     )
-    spans = spans_of([part_of_postings(indexed)])
+    spans = merge_parts([sort_part(indexed)])
     rng, began = np.random.default_rng(SEED), time.monotonic()
     found: list[float] = []
     loud: list[str] = []

@@ -414,14 +414,14 @@ def test_checks_do_not_multiply(quarrel: Quarrel) -> None:
     assert quarrel.decide(appeal, granted=True) == [newer]
     with quarrel.db.transaction() as conn:
         another = appeals.NewAppeal(
-            uuid4(),
-            "originality",
-            quarrel.poster,
-            "other",
-            "x",
-            NOW,
-            verdict_appeals.MACHINE,
-            NOW,
+            id=uuid4(),
+            kind="originality",
+            creator_id=quarrel.poster,
+            ground="other",
+            statement="x",
+            filed_at=NOW,
+            first_decider=verdict_appeals.MACHINE,
+            decide_by=NOW,
             analysis_id=quarrel.analysis,
         )
         appeals.add(conn, another)

@@ -142,15 +142,23 @@ def test_exclusions_leave_out_what_they_name_and_nothing_else(platform: Platform
         engagement_exclusions.exclude(
             conn,
             [
-                Exclusion("account", "bot", "crawler", post_id=post, alert_id=ALERT),
                 Exclusion(
-                    "device", "phone-3", "farm", since=NOW - timedelta(hours=1), alert_id=ALERT
+                    scope="account", value="bot", reason="crawler", post_id=post, alert_id=ALERT
+                ),
+                Exclusion(
+                    scope="device",
+                    value="phone-3",
+                    reason="farm",
+                    since=NOW - timedelta(hours=1),
+                    alert_id=ALERT,
                 ),
             ],
         )
     assert counted() == [("-",), ("bot",), ("fan-2",), ("phone-3",)]
     with platform.db.transaction() as conn:
-        engagement_exclusions.exclude(conn, [Exclusion("ip_hash", "ab" * 8, "proxy")])
+        engagement_exclusions.exclude(
+            conn, [Exclusion(scope="ip_hash", value="ab" * 8, reason="proxy")]
+        )
         assert engagement_exclusions.lift(conn, ALERT) == 2
         assert engagement_exclusions.lift(conn, ALERT) == 0
     assert counted() == [("-",), ("bot",), ("bot",), ("fan-2",), ("phone-3",)]
@@ -162,7 +170,7 @@ def test_exclusions_mark_the_posts_they_touch(platform: Platform) -> None:
     platform.tick()
     with platform.db.transaction() as conn:
         engagement_exclusions.exclude(
-            conn, [Exclusion("account", "bot", "crawler", alert_id=ALERT)]
+            conn, [Exclusion(scope="account", value="bot", reason="crawler", alert_id=ALERT)]
         )
     assert platform.rows("select post_id, reopen from engagement_changed") == [(post, False)]
     with platform.db.transaction() as conn:

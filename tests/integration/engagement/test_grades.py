@@ -189,7 +189,9 @@ def test_an_exclusion_lowers_a_grade_and_a_won_appeal_reopens_a_final_one(
         engagement_exclusions.exclude(
             conn,
             [
-                Exclusion("account", f"fan-{n}", "farm", post_id=post, alert_id=ALERT)
+                Exclusion(
+                    scope="account", value=f"fan-{n}", reason="farm", post_id=post, alert_id=ALERT
+                )
                 for n in range(50)
             ],
         )
@@ -226,7 +228,9 @@ def test_views_that_are_given_back_are_paid_up(platform: Platform, peers: list[b
         engagement_exclusions.exclude(
             conn,
             [
-                Exclusion("account", f"fan-{n}", "farm", post_id=post, alert_id=ALERT)
+                Exclusion(
+                    scope="account", value=f"fan-{n}", reason="farm", post_id=post, alert_id=ALERT
+                )
                 for n in range(58)
             ],
         )
@@ -253,17 +257,17 @@ def test_new_rules_apply_to_what_is_published_from_then_on(platform: Platform) -
         engagement_grades.add_policy(
             conn,
             engagement_grades.StoredPolicy(
-                2,
-                after(days=1),
-                first.weights_bps,
-                strict,
-                50,
-                5_000,
-                3,
-                30,
-                14,
-                "Stricter.",
-                "governor",
+                version=2,
+                effective_from=after(days=1),
+                weights_bps=first.weights_bps,
+                cutoffs_bps=strict,
+                prior_views=50,
+                min_watch_ms=5_000,
+                min_comment_chars=3,
+                min_cohort=30,
+                final_after_days=14,
+                note="Stricter.",
+                created_by="governor",
             ),
         )
     old, new = (

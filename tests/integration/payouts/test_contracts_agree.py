@@ -132,7 +132,16 @@ class TwoWorlds:
             economy.pay_contested(client, self.town.fan, post)
         with self.platform.db.transaction() as conn:
             payments.set_terms(
-                conn, PostTerms(post, "original", 0, None, self.now(), ruled=True), self.now()
+                conn,
+                PostTerms(
+                    post_id=post,
+                    verdict="original",
+                    redirect_bps=0,
+                    creditor_id=None,
+                    final_at=self.now(),
+                    ruled=True,
+                ),
+                self.now(),
             )
 
     def time_to_dispute_is_over(self) -> None:

@@ -55,7 +55,7 @@ def add(conn: Connection, sound: StoredSound, creator: int | None = None) -> Wor
         ),
     )
     work = works.get_work(conn, work_id)
-    assert sound_index.make_audible(conn, work, sound)
+    assert sound_index.publish_sound(conn, work, sound)
     return work
 
 
@@ -139,7 +139,7 @@ def test_merging_changes_no_answer(db: Database) -> None:
         for number, sound in enumerate(sounds):
             add(conn, sound)
             if number % 4 == 3 and number < 36:
-                merge.merge_fresh(conn, most=1)
+                merge.merge_fresh(conn, max_fresh=1)
         segments = conn.execute("select count(*) from sound_segments").fetchone()
         fresh = conn.execute("select count(*) from sound_fresh").fetchone()
         assert segments == (2,)  # of nine: small ones were merged on the way
@@ -181,7 +181,7 @@ def test_a_large_index_is_split_into_ranges_of_hashes(
             )  # type: ignore[index]
             add(conn, sound)
             if number % 5 == 4:
-                merge.merge_fresh(conn, most=1)
+                merge.merge_fresh(conn, max_fresh=1)
                 found = [everything(conn, query) for query in queries]
     assert [[row[1:] for row in one] for one in found] == [
         [row[1:] for row in one] for one in before
@@ -204,7 +204,7 @@ def test_what_is_merged_away_leaves_the_disk(db: Database) -> None:
     for sound in sounds:
         with db.transaction() as conn:
             add(conn, sound)
-            merge.merge_fresh(conn, most=1)
+            merge.merge_fresh(conn, max_fresh=1)
     query = excerpt(sounds[5], 100, 300)
     with db.transaction() as conn:
         answer = everything(conn, query)
@@ -237,7 +237,7 @@ def test_nothing_is_dropped_while_somebody_reads(db: Database) -> None:
         for sound in sounds[:8]:
             with db.transaction() as conn:
                 add(conn, sound)
-                merge.merge_fresh(conn, most=1)
+                merge.merge_fresh(conn, max_fresh=1)
         answer = everything(reading, query)
         with db.transaction() as conn:
             merge.merge_segments(conn)
@@ -267,7 +267,7 @@ def test_a_reader_that_waited_for_a_merge_sees_what_it_made(db: Database) -> Non
         reader.start()
         while merging.execute("select count(*) from pg_locks where not granted").fetchone() != (1,):
             pass
-        merge.merge_fresh(merging, most=1)
+        merge.merge_fresh(merging, max_fresh=1)
         merging.execute("truncate sound_fresh")
     reader.join()
     assert [row[0] for row in found[0]] == [work.id]
@@ -306,7 +306,9 @@ def test_a_flood_of_own_copies_does_not_hide_the_original(db: Database) -> None:
         flood = [add(conn, sound, bob) for _ in range(240)]
         original = add(conn, sound, alice)
         query = excerpt(sound, 100, 300)
-        found = sound_index.look_up(conn, query, before=1 << 40, creator_id=bob, most=10, own=3)
+        found = sound_index.look_up(
+            conn, query, before=1 << 40, creator_id=bob, max_candidates=10, max_own=3
+        )
         assert [c.work_id for c in found if c.creator_id == alice] == [original.id]
         assert len([c for c in found if c.creator_id == bob]) == 3
         assert {c.work_id for c in found} <= {original.id, *(work.id for work in flood)}
@@ -333,18 +335,21 @@ def test_who_was_first_with_a_sound_that_everybody_posts_is_found(db: Database) 
         first = add(conn, hit)
         copies = [add(conn, sound) for sound in [*others, *[hit] * 600]]
         query = excerpt(hit, 0, FRAMES, kept=0.7)
-        found = sound_index.look_up(conn, query, before=1 << 40, most=10)
+        found = sound_index.look_up(conn, query, before=1 << 40, max_candidates=10)
         assert found[0].work_id == first.id and found[0].votes >= 20
         assert {c.work_id for c in found} <= {work.id for work in copies[5:]} | {first.id}
         merge.merge_all(conn)
-        assert sound_index.look_up(conn, query, before=1 << 40, most=10)[0].work_id == first.id
+        assert (
+            sound_index.look_up(conn, query, before=1 << 40, max_candidates=10)[0].work_id
+            == first.id
+        )
 
 
 def test_adding_twice_stores_once(db: Database) -> None:
     sound = random_sound(5)
     with db.transaction() as conn:
         work = add(conn, sound)
-        assert not sound_index.make_audible(conn, work, sound)
+        assert not sound_index.publish_sound(conn, work, sound)
         assert not sound_index.add_sound(conn, work, sound)
         assert conn.execute("select count(*) from sound_fresh").fetchone() == (1,)
 

@@ -23,18 +23,12 @@ from storage.search.sounds.postings import (
     read_timeline,
     shift_for,
 )
-from storage.search.sounds.spans import (
-    Spans,
-    part_of_postings,
-    part_of_segment,
-    spans_of,
-    wanted_of,
-)
+from storage.search.sounds.spans import Spans, mask_of, merge_parts, read_part, sort_part
 from storage.search.sounds.votes import (
     CELL_FRAMES,
-    KEPT_LEAST,
+    MIN_STOP,
+    MIN_USED,
     MIN_VOTES,
-    STOP_LEAST,
     TONE_PAIRS,
     rank,
     without_stop_hashes,
@@ -92,17 +86,17 @@ def test_what_is_fetched_lies_on_one_timeline(
     held = join(parts)
     rng = np.random.default_rng(seed)
     asked = rng.choice(held.hash, 1 + len(held) // 2) if len(held) else np.array([5], np.int32)
-    wanted = wanted_of(asked)
+    wanted = mask_of(asked)
     fetched = []
     for part in parts:
         made = pack_segment(part)
         data = b"".join(bucket for _, bucket in made.buckets)
         fetched.append(
-            part_of_segment(made.shift, made.timeline, heads(made.buckets), data, wanted)
+            read_part(made.shift, made.timeline, heads(made.buckets), data, wanted)
             if packed
-            else part_of_postings(part, wanted)
+            else sort_part(part, wanted)
         )
-    spans = spans_of(fetched)
+    spans = merge_parts(fetched)
     assert rows_of(spans) == [row for row in rows(held) if wanted[row[0]]]
     assert len(set(spans.tracks.tolist())) == len(spans.tracks)
 
@@ -143,7 +137,7 @@ def test_votes_agree_with_counting_by_hand(held: Postings, seed: int, count: int
         cell = int(np.floor((frame - positions[key]) / CELL_FRAMES))
         line = cells.setdefault((track, int(groups[key])), {})
         line[cell] = line.get(cell, 0) + 1
-    spans = spans_of([part_of_postings(held)])
+    spans = merge_parts([sort_part(held)])
     assert without_stop_hashes(spans, hashes, len(held)) is spans
     votes = rank(hashes, positions, groups, spans, 1000)
     assert len({vote.track for vote in votes}) == len(votes)
@@ -167,12 +161,12 @@ def test_long_queries_are_counted_in_parts(monkeypatch: pytest.MonkeyPatch) -> N
     held = Postings(*(rng.integers(1, high, 4000).astype(np.int32) for high in (300, 20, 500)))
     hashes, groups = rng.choice(held.hash, 900), rng.integers(0, 2, 900).astype(np.int16)
     positions = rng.integers(0, 300, 900).astype(np.float32)
-    spans = spans_of([part_of_postings(held)])
+    spans = merge_parts([sort_part(held)])
     whole = rank(hashes, positions, groups, spans, 100)
     assert len(whole) == 19
     monkeypatch.setattr("storage.search.sounds.votes.PAIRS_AT_ONCE", 100)
     assert rank(hashes, positions, groups, spans, 100) == whole
-    monkeypatch.setattr("storage.search.sounds.votes.PAIRS_KEPT", 1000)
+    monkeypatch.setattr("storage.search.sounds.votes.MAX_PAIRS_HELD", 1000)
     assert rank(hashes, positions, groups, spans, 100) == whole
 
 
@@ -182,7 +176,7 @@ def test_of_a_stop_hash_the_earliest_places_are_kept_and_of_a_tone_none(
     seed: int, times: int, asked: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    tracks = rng.permutation(np.repeat(np.arange(1, 1 + STOP_LEAST), times)).astype(np.int32)
+    tracks = rng.permutation(np.repeat(np.arange(1, 1 + MIN_STOP), times)).astype(np.int32)
     # a hash that fills every track it is in
     tone = np.repeat(np.arange(1, 101), MAX_PER_TRACK).astype(np.int32)
     rare = np.arange(1, 9, dtype=np.int32)
@@ -192,13 +186,13 @@ def test_of_a_stop_hash_the_earliest_places_are_kept_and_of_a_tone_none(
         rng.integers(0, 999, len(tracks) + len(tone) + len(rare)).astype(np.int32),
     )
     query = np.repeat(np.array([5, 6, 7], np.int32), (asked, TONE_PAIRS // MAX_PER_TRACK + 1, 1))
-    spans = without_stop_hashes(spans_of([part_of_postings(held)]), query, len(held))
+    spans = without_stop_hashes(merge_parts([sort_part(held)]), query, len(held))
     left = np.array(rows_of(spans))
     assert np.count_nonzero(left[:, 0] == 7) == len(rare), "what is not common is all there"
     assert not (left[:, 0] == 6).any()
     kept = left[left[:, 0] == 5]
     if times > 1:
-        assert len(kept) == KEPT_LEAST
-        assert kept[:, 1].max() <= -(-KEPT_LEAST // times)
+        assert len(kept) == MIN_USED
+        assert kept[:, 1].max() <= -(-MIN_USED // times)
     else:
-        assert len(kept) == STOP_LEAST
+        assert len(kept) == MIN_STOP
