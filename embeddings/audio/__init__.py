@@ -1,3 +1,1 @@
-"""Sound: from a file to a constellation fingerprint, and from two fingerprints to a proven match
-or none.
-"""
+"""Sound: a file to a constellation fingerprint, two fingerprints to a proven match or none."""

@@ -1,9 +1,8 @@
-"""From a hint to an exact alignment: which stretch of the query is which stretch of the reference,
-and how strong the evidence is.
+"""From a hint to an exact alignment: the matching segments of query and reference, with evidence.
 
 The reference's peaks are predicted in the query (as quad-based fingerprinting verifies; Sonnleitner
-and Widmer, DAFx 2014). Each that survives or not moves a sum of log likelihood ratios; the stretch
-with the largest sum is the segment, and the tail of such sums under chance is exponential (Karlin
+and Widmer, DAFx 2014). Each that survives or not adds to a sum of log likelihood ratios. The
+segment is the run with the largest sum. The tail of such sums under chance is exponential (Karlin
 and Altschul, PNAS 1990), which the calibration measures.
 """
 
@@ -20,10 +19,10 @@ from embeddings.audio.survivors import Survivors
 from embeddings.audio.variants import SHIFTS, VARIANTS
 
 EXACT = 0.7
-MAX_STRETCHES = 16
-SURVIVAL = (0.25, 0.7)  # a peak's chance to live through an edit: a heavy and a light one
-REFINED_PEAKS = 200  # enough to place a line; more only cost time
-NEAR_FRAMES = 4.0  # landmarks so close to a line belong to it
+MAX_SEGMENTS_PER_LINE = 16
+SURVIVAL = (0.25, 0.7)  # probability that a peak survives a heavy and a light edit
+REFINED_PEAKS = 200  # enough to fit a line; more only cost time
+NEAR_FRAMES = 4.0  # landmarks this close to a line belong to it
 _STEPS = np.arange(-3, 4) * 0.5
 
 
@@ -36,10 +35,12 @@ class Line:
     shift: float
 
 
-@dataclass(frozen=True)
-class Stretch:
-    """A matched stretch of a line. Frames of the reference; evidence in nats; survival: share of
-    the peaks that live beyond chance; peaks, survived: how many were predicted and found.
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """A matched part of a line.
+
+    first, last: frames of the reference; evidence: nats; peaks, survived: how many were predicted,
+    and found; survival: share of the peaks that survive beyond chance.
     """
 
     line: Line
@@ -52,21 +53,21 @@ class Stretch:
 
 
 def line_of(hint: Hint) -> Line:
-    """The line that a hint stands for."""
+    """Return the line of a hint."""
     variant = VARIANTS[hint.group]
     return Line(variant.rate, hint.offset, float(variant.shift))
 
 
 def fit_line(hint: Hint, hits: Hits) -> Line:
-    """The line through the landmarks near a hint: least squares, thrice, keeping what lies close.
+    """Fit a line through the landmarks near a hint: three rounds of least squares without outliers.
 
-    The slope is only touched where the landmarks span more than five seconds; below that they
-    cannot tell.
+    The slope is fitted only where the landmarks span more than five seconds; below that it cannot
+    be determined.
     """
     line = line_of(hint)
-    mine = hits.group == hint.group
-    query = hits.position[mine].astype(np.float64) / VARIANTS[hint.group].rate
-    place = hits.place[mine].astype(np.float64)
+    in_group = hits.group == hint.group
+    query = hits.position[in_group].astype(np.float64) / VARIANTS[hint.group].rate
+    place = hits.place[in_group].astype(np.float64)
     for _ in range(3):
         close = np.abs(place - (line.rate * query + line.start)) <= NEAR_FRAMES
         x, y = query[close], place[close]
@@ -86,10 +87,10 @@ def fit_line(hint: Hint, hits: Hits) -> Line:
 def refine(
     line: Line, around: tuple[float, float], reference: ReferenceSound, survivors: Survivors
 ) -> Line:
-    """Try small changes of rate, shift and start, and keep those under which most peaks survive.
+    """Try small changes of rate, shift and start; return the line under which most peaks survive.
 
     Args:
-        around: reference frames (from, to) that the evidence lies in.
+        around: reference frames (from, to) of the evidence.
     """
     low, high = np.searchsorted(reference.peaks.frame, around)
     step = max(1, (int(high) - int(low)) // REFINED_PEAKS)
@@ -99,7 +100,7 @@ def refine(
         return line
     middle = float(frames.mean())
     reach = max(float(np.abs(frames - middle).max()), 1.0)
-    # Rates that move the ends by half a frame each; beyond four steps another hint is responsible.
+    # Each rate moves the ends by half a frame; beyond four steps another hint applies.
     changes = (
         np.array([0, 1, -1, 2, -2, 3, -3, 4, -4]) * (0.5 / reach) if reach > 60 else np.zeros(1)
     )
@@ -109,28 +110,28 @@ def refine(
     pivots = line.start + (line.rate - rates) * (middle - line.start) / line.rate
     starts = pivots[:, None] + _STEPS[None]
     rows = np.rint((frames - starts[:, :, None]) / rates[:, None, None] * SHIFTS).astype(np.intp)
-    best, most = line, -1.0
+    best, best_score = line, -1.0
     for shift in shifts:
         query_bins = np.broadcast_to(np.rint(bins - shift).astype(np.intp), rows.shape)
-        found = (
+        scores = (
             survivors.hits(rows, query_bins).sum(axis=2, dtype=np.int64)
             - 0.01 * np.abs(_STEPS)[None]
         )
-        found = found - 0.01 * reach * np.abs(changes)[:, None]
-        at = np.unravel_index(int(found.argmax()), found.shape)
-        if found[at] > most:
-            most = float(found[at])
+        scores = scores - 0.01 * reach * np.abs(changes)[:, None]
+        at = np.unravel_index(int(scores.argmax()), scores.shape)
+        if scores[at] > best_score:
+            best_score = float(scores[at])
             best = Line(float(rates[at[0]]), float(starts[at]), float(shift))
     return best
 
 
-def stretches(
-    line: Line, reference: ReferenceSound, survivors: Survivors, least: float
-) -> list[Stretch]:
-    """The strongest stretch along a line, and the others on it with at least ``least`` nats;
-    strongest first.
+def find_segments(
+    line: Line, reference: ReferenceSound, survivors: Survivors, min_evidence: float
+) -> list[Segment]:
+    """Return the strongest segment of a line and all others with ``min_evidence`` nats, strongest
+    first.
 
-    They do not overlap. Others are only looked for beside a first one of ``least`` nats.
+    They do not overlap. Others are searched only beside a segment of ``min_evidence`` nats.
     """
     rows = np.rint((reference.peaks.frame - line.start) / line.rate * SHIFTS).astype(np.intp)
     bins = np.rint(reference.peaks.bin - line.shift).astype(np.intp)
@@ -141,38 +142,39 @@ def stretches(
     hits, chance = survivors.hits(rows, bins), survivors.chance(rows, bins)
     totals = _running_evidence(hits, chance)
     frames = reference.peaks.frame[inside].astype(np.float64)
-    found: list[Stretch] = []
+    segments: list[Segment] = []
     todo = [(0, len(inside))]
-    while todo and len(found) < MAX_STRETCHES:
+    while todo and len(segments) < MAX_SEGMENTS_PER_LINE:
         low, high = todo.pop()
-        best = _strongest(totals[:, low : high + 1])
-        if best is None or (found and best[2] < least):
+        best = _strongest_run(totals[:, low : high + 1])
+        if best is None or (segments and best[2] < min_evidence):
             continue
         first, last, evidence = best[0] + low, best[1] + low, best[2]
         expected = float(chance[first:last].sum())
         count, survived = last - first, int(np.count_nonzero(hits[first:last]))
         survival = min(1.0, max(0.0, (survived - expected) / max(count - expected, 1.0)))
-        found.append(
-            Stretch(
-                line,
-                float(frames[first]),
-                float(frames[last - 1]),
-                evidence,
-                count,
-                survived,
-                survival,
+        segments.append(
+            Segment(
+                line=line,
+                first=float(frames[first]),
+                last=float(frames[last - 1]),
+                evidence=evidence,
+                peaks=count,
+                survived=survived,
+                survival=survival,
             )
         )
-        if evidence >= least:
+        if evidence >= min_evidence:
             todo += [(low, first), (last, high)]
-    return sorted(found, key=lambda stretch: -stretch.evidence)
+    return sorted(segments, key=lambda segment: -segment.evidence)
 
 
 def _running_evidence(hits: NDArray[np.uint8], chance: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(len(SURVIVAL), n + 1) running sums of each peak's log likelihood ratio, starting at 0.
+    """Return (len(SURVIVAL), n + 1) running sums of the peaks' log likelihood ratios, starting at
+    0.
 
-    A peak that survives is found right there with probability EXACT, else in the next bin; by
-    chance, one time in three.
+    A surviving peak is in the predicted bin with probability EXACT, else in the next one. A chance
+    peak is in the predicted bin one time in three.
     """
     totals = np.zeros((len(SURVIVAL), len(hits) + 1))
     for row, survival in enumerate(SURVIVAL):
@@ -188,10 +190,8 @@ def _running_evidence(hits: NDArray[np.uint8], chance: NDArray[np.float32]) -> N
     return totals
 
 
-def _strongest(totals: NDArray[np.float64]) -> tuple[int, int, float] | None:
-    """The run (first, end, evidence) with the largest rise of any of the sums; Kadane's
-    algorithm.
-    """
+def _strongest_run(totals: NDArray[np.float64]) -> tuple[int, int, float] | None:
+    """Return the run (first, end, evidence) with the largest rise of any sum (Kadane)."""
     if totals.shape[1] < 2:
         return None
     lowest = np.minimum.accumulate(totals, axis=1)

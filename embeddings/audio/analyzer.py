@@ -1,6 +1,4 @@
-"""The one object the service talks to about sound: fingerprint an upload, match it against a
-stored reference.
-"""
+"""The service's interface to sound: fingerprint an upload, match it against a stored reference."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.audio.calibration import Calibration, load_calibration
-from embeddings.audio.compare import conclude, find_stretches
+from embeddings.audio.compare import align_sounds, judge_alignment
 from embeddings.audio.decode import Progress, SoundLimits, SoundStream
 from embeddings.audio.fingerprint import AudioFingerprint, fingerprint_samples
 from embeddings.audio.landmarks import HASH_BITS
@@ -27,11 +25,11 @@ from embeddings.channels import ChannelState, digest_of
 
 MODEL_ID = "constellation-v1"
 VERIFIER_VERSION = "survivors-v2"
-REFERENCES_KEPT = 128  # about 0.2 MB each for a song
+MAX_CACHED_REFERENCES = 128  # about 0.2 MB each for a song
 
 
 class AudioAnalyzer:
-    """Tables of one configuration; safe to share between threads."""
+    """The sound engine under one configuration; safe to share between threads."""
 
     def __init__(self, *, calibration: Calibration, limits: SoundLimits | None = None) -> None:
         self.calibration = calibration
@@ -43,15 +41,12 @@ class AudioAnalyzer:
             self.channels, {"calibration": calibration.version, "verifier": VERIFIER_VERSION}
         )
         self._references: OrderedDict[bytes, ReferenceSound] = OrderedDict()
-        self._grounds: OrderedDict[int, tuple[AudioFingerprint, Survivors]] = OrderedDict()
+        self._survivors: OrderedDict[int, tuple[AudioFingerprint, Survivors]] = OrderedDict()
         self._lock = threading.Lock()
 
     @classmethod
     def load(cls, *, limits: SoundLimits | None = None) -> AudioAnalyzer:
-        """Read the calibration that ships with the package.
-
-        There are no weights: the channel is always on.
-        """
+        """Load the calibration that ships with the package; there are no weights."""
         return cls(calibration=load_calibration(), limits=limits)
 
     def fingerprint(
@@ -60,32 +55,31 @@ class AudioAnalyzer:
         """Decode and fingerprint a file of any length in bounded memory.
 
         Args:
-            progress: called with (seconds done, seconds in all or None).
-            search: whether it will be looked up; without, only what is stored is made.
+            progress: called with (seconds done, total seconds or None).
+            search: whether it will be looked up; if not, only what is stored is computed.
         Raises: EmptyMedia, UnsupportedMedia, NoSound, CorruptMedia, MediaTooLong.
         """
         stream = SoundStream(path, self.limits, progress)
-        found = fingerprint_samples(stream.blocks(), search=search)
-        return replace(found, notes=(*found.notes, *stream.notes))
+        fingerprint = fingerprint_samples(stream.blocks(), search=search)
+        return replace(fingerprint, notes=(*fingerprint.notes, *stream.notes))
 
     def fingerprint_blocks(
         self, blocks: Iterable[NDArray[np.float32]], *, search: bool = True
     ) -> AudioFingerprint:
-        """The same for samples that are already decoded: mono float32 at 11 025 Hz."""
+        """Fingerprint decoded samples: blocks of mono float32 at 11 025 Hz."""
         return fingerprint_samples(blocks, search=search)
 
     def match(self, query: AudioFingerprint, reference: bytes) -> AudioMatch:
-        """Judge the query, fingerprinted with ``search``, against one stored reference.
+        """Match a query, fingerprinted with ``search``, against one stored reference.
 
-        Raises: BadProxy if the reference cannot be read; ValueError if the query was not made to
-            search.
+        Raises: BadProxy if the reference cannot be read; ValueError without ``search``.
         """
         if not query.dense:
             raise ValueError("this fingerprint was made without search=True")
         sound = self._reference(reference)
         common = common_landmarks(query.keys, sound)
-        found = find_stretches(query, self._ground(query), sound, common)
-        return conclude(query, sound, common, found, self.calibration)
+        alignment = align_sounds(query, self._survivors_of(query), sound, common)
+        return judge_alignment(query, sound, common, alignment, self.calibration)
 
     def _reference(self, data: bytes) -> ReferenceSound:
         key = hashlib.sha256(data).digest()
@@ -96,21 +90,21 @@ class AudioAnalyzer:
         sound = read_reference(data)
         with self._lock:
             self._references[key] = sound
-            while len(self._references) > REFERENCES_KEPT:
+            while len(self._references) > MAX_CACHED_REFERENCES:
                 self._references.popitem(last=False)
         return sound
 
-    def _ground(self, query: AudioFingerprint) -> Survivors:
+    def _survivors_of(self, query: AudioFingerprint) -> Survivors:
         with self._lock:
-            held = self._grounds.get(id(query))
-            if held is not None and held[0] is query:
-                return held[1]
-        ground = survivors_of(query.dense, query.length_frames)
+            cached = self._survivors.get(id(query))
+            if cached is not None and cached[0] is query:
+                return cached[1]
+        survivors = survivors_of(query.dense, query.length_frames)
         with self._lock:
-            self._grounds[id(query)] = (query, ground)
-            while len(self._grounds) > 4:
-                self._grounds.popitem(last=False)
-        return ground
+            self._survivors[id(query)] = (query, survivors)
+            while len(self._survivors) > 4:
+                self._survivors.popitem(last=False)
+        return survivors
 
 
 __all__ = ["MODEL_ID", "AudioAnalyzer", "AudioFingerprint", "AudioMatch", "SoundLimits"]

@@ -1,11 +1,10 @@
-"""From evidence to the probability that it is chance: an exponential tail measured on sounds that
-were never registered.
+"""From evidence to the probability of chance: an exponential tail, measured on unregistered sounds.
 
-P(false) = n x exp(log_scale - decay x evidence), where n is the query's length in windows: the
-chance that a query which is in no registered sound gives at least that evidence against any of its
-candidates. A longer query has more places to be wrong in (Karlin and Altschul's search space). The
-tail is fitted on windows of unrelated music (how, how many and which: ``fitted_on``); beyond the
-largest value seen there it is an extrapolation, and says so.
+P(false) = n x exp(log_scale - decay x evidence), where n is the query's length in windows. It is
+the probability that a query of no registered sound reaches this evidence against any candidate. A
+longer query has more places for chance (Karlin and Altschul's search space). The tail is fitted on
+windows of unrelated music (``fitted_on`` says which); beyond the largest measured value it is an
+extrapolation, and ``statement`` says so.
 """
 
 from __future__ import annotations
@@ -18,11 +17,13 @@ from importlib import resources
 from typing import Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """One fitted tail. window_s: mean length of the queries it was measured on. proven_p: a match
-    is proven where P(false) is at most this; null_windows: queries of never registered sound that
-    were measured, largest_null: the strongest evidence among them, nats.
+    """One fitted tail.
+
+    window_s: mean length of the queries measured; proven_p: the largest P(false) of a proven match;
+    null_windows: number of unregistered queries measured; largest_null: the strongest evidence
+    among them, nats.
     """
 
     version: str
@@ -35,7 +36,7 @@ class Calibration:
     largest_null: float
 
     def p_false(self, evidence: float, query_s: float = 0.0) -> float:
-        """0..1, falling with evidence (nats), rising with the query's length."""
+        """Return P(false), 0..1: falls with evidence (nats), rises with the query's length."""
         windows = max(1.0, query_s / self.window_s)
         return float(math.exp(min(0.0, math.log(windows) + self.log_scale - self.decay * evidence)))
 
@@ -46,7 +47,7 @@ class Calibration:
 
     @property
     def statement(self) -> str:
-        """What a proven match means, for people."""
+        """The meaning of a proven match, for the report."""
         if not self.null_windows:
             return f"Calibration {self.version} carries no measured rate of false matches."
         return (
@@ -58,7 +59,7 @@ class Calibration:
 
 
 def load_calibration() -> Calibration:
-    """Read the table that ships with the package."""
+    """Load the table that ships with the package."""
     return parse_calibration(
         json.loads(
             resources.files("embeddings.audio").joinpath("calibration.json").read_text("utf-8")
@@ -67,7 +68,7 @@ def load_calibration() -> Calibration:
 
 
 def parse_calibration(table: Mapping[str, Any]) -> Calibration:
-    """Check and freeze a table. Raises: ValueError if more evidence would not mean less chance."""
+    """Check and freeze a table. Raises: ValueError if its tail does not fall."""
     calibration = Calibration(
         version=str(table["version"]),
         fitted_on=str(table["fitted_on"]),

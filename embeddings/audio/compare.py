@@ -1,4 +1,4 @@
-"""Query against one reference: hints from common landmarks, exact lines, stretches, judgement."""
+"""Compare a query with a reference: hints of common landmarks, lines, segments, judgement."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.audio.align import NEAR_FRAMES, Line, Stretch, fit_line, refine, stretches
+from embeddings.audio.align import NEAR_FRAMES, Line, Segment, find_segments, fit_line, refine
 from embeddings.audio.calibration import Calibration
 from embeddings.audio.fingerprint import AudioFingerprint, sounding_seconds
 from embeddings.audio.match import AudioMatch, AudioSegment, OffsetHistogram
@@ -18,81 +18,88 @@ from embeddings.audio.survivors import Survivors
 from embeddings.audio.variants import SHIFTS
 
 FIRST_HINTS = 2  # tried on every candidate
-MORE_HINTS = 24  # tried where one of the first is promising: the other segments
+MORE_HINTS = 24  # tried for further segments if one of the first is promising
 PROMISING = 12.0  # nats
-# nats: a further stretch beside a proven one; chance gives one pair of sounds in a thousand as much
+# nats: a further segment beside a proven one; chance reaches it in one pair of sounds in a thousand
 FURTHER = 16.0
 MAX_SEGMENTS = 12
 HISTOGRAM_CELLS = 64
 MAX_ALIGNED = 200
 CENTRE_S = 0.0929  # a frame's time is the centre of its window
-SNAP_S = 0.4  # a segment that reaches so close to an end of the sound reaches the end
+SNAP_S = 0.4  # a segment this close to an end of the sound is extended to it
 LOOP_SHARE, LOOP_PEAKS = 0.4, 20  # see `_is_loop`
-LOOP_APART = 20  # frames: the same place is no other place
+LOOP_APART = 20  # frames: less is the same place
 
 
 @dataclass(frozen=True)
-class Found:
-    """Stretches that do not overlap in the query, strongest first, and the strongest rival of one
-    of them: the same query seconds somewhere else in the reference.
+class Alignment:
+    """Segments that do not overlap in the query, strongest first.
+
+    rival: the strongest segment with the same query seconds elsewhere in the reference; loop: the
+    query holds only what repeats in the reference.
     """
 
-    stretches: tuple[Stretch, ...]
-    rival: Stretch | None
+    segments: tuple[Segment, ...]
+    rival: Segment | None
     loop: bool
 
 
-def find_stretches(
+def align_sounds(
     query: AudioFingerprint, survivors: Survivors, reference: ReferenceSound, hits: Hits
-) -> Found:
-    """Search the alignments of two sounds."""
-    kept: list[Stretch] = []
+) -> Alignment:
+    """Search the alignment of two sounds."""
+    segments: list[Segment] = []
     tried: list[Line] = []
-    rival: Stretch | None = None
+    rival: Segment | None = None
     hints = best_offsets(hits, MORE_HINTS)
     for number, (hint, votes) in enumerate(hints):
-        if number >= FIRST_HINTS and (not kept or kept[0].evidence < PROMISING or votes < 3):
+        promising = segments and segments[0].evidence >= PROMISING and votes >= 3
+        if number >= FIRST_HINTS and not promising:
             break
         line = _exact_line(hint, hits, query, reference, survivors)
-        if any(_same(line, other, query.length_frames) for other in tried):
+        if any(_is_same_line(line, other, query.length_frames) for other in tried):
             continue
         tried.append(line)
-        for stretch in stretches(line, reference, survivors, FURTHER):
-            overlap = [other for other in kept if _overlap(stretch, other) > 0.5]
-            if not overlap:
-                if not kept or stretch.evidence >= FURTHER or stretch.evidence > kept[0].evidence:
-                    kept.append(stretch)
+        for segment in find_segments(line, reference, survivors, FURTHER):
+            overlapping = [other for other in segments if _overlap(segment, other) > 0.5]
+            if not overlapping:
+                if (
+                    not segments
+                    or segment.evidence >= FURTHER
+                    or segment.evidence > segments[0].evidence
+                ):
+                    segments.append(segment)
                 continue
-            weaker = min(overlap, key=lambda other: other.evidence)
-            loser = min(weaker, stretch, key=lambda other: other.evidence)
+            weakest = min(overlapping, key=lambda other: other.evidence)
+            loser = min(weakest, segment, key=lambda other: other.evidence)
             if rival is None or loser.evidence > rival.evidence:
                 rival = loser
-            if stretch.evidence > weaker.evidence:
-                kept = [other for other in kept if other is not weaker] + [stretch]
-        kept.sort(key=lambda stretch: -stretch.evidence)
-    loop = rival is not None and _is_loop(kept[0], rival, reference, survivors)
-    return Found(tuple(kept[:MAX_SEGMENTS]), rival, loop)
+            if segment.evidence > weakest.evidence:
+                segments = [other for other in segments if other is not weakest] + [segment]
+        segments.sort(key=lambda segment: -segment.evidence)
+    loop = rival is not None and _is_loop(segments[0], rival, reference, survivors)
+    return Alignment(tuple(segments[:MAX_SEGMENTS]), rival, loop)
 
 
-def conclude(
+def judge_alignment(
     query: AudioFingerprint,
     reference: ReferenceSound,
     hits: Hits,
-    found: Found,
+    alignment: Alignment,
     calibration: Calibration,
 ) -> AudioMatch:
-    """Judge what was found."""
-    best = found.stretches[0].evidence if found.stretches else 0.0
+    """Judge an alignment: similarity, proof, segments and reason."""
+    best = alignment.segments[0].evidence if alignment.segments else 0.0
     p_false = calibration.p_false(best, query.duration_s)
     verified = p_false <= calibration.proven_p
-    proven = [s for s in found.stretches if s.evidence >= FURTHER] if verified else []
+    proven = [s for s in alignment.segments if s.evidence >= FURTHER] if verified else []
     segments = tuple(_segment(s, query, reference, calibration) for s in proven)
     scores = {
         "evidence": best,
-        "rival": found.rival.evidence if found.rival else 0.0,
-        "survival": found.stretches[0].survival if found.stretches else 0.0,
-        "predicted_peaks": float(sum(s.peaks for s in found.stretches[:1])),
-        "found_peaks": float(sum(s.survived for s in found.stretches[:1])),
+        "rival": alignment.rival.evidence if alignment.rival else 0.0,
+        "survival": alignment.segments[0].survival if alignment.segments else 0.0,
+        "predicted_peaks": float(sum(s.peaks for s in alignment.segments[:1])),
+        "found_peaks": float(sum(s.survived for s in alignment.segments[:1])),
         "common_landmarks": float(len(hits.key)),
     }
     similarity, partial, of_query, of_reference = unproven(p_false), False, 0.0, 0.0
@@ -106,11 +113,11 @@ def conclude(
             query_s=query.sounding_s,
             reference_s=min(sounding_seconds(reference.peaks), reference.duration_s),
             share=share,
-            repeating=found.loop,
+            repeating=alignment.loop,
         )
         similarity, partial = judgement.similarity, judgement.partial
         of_query, of_reference = judgement.query_coverage, judgement.reference_coverage
-        reason = f"{judgement.why} {_how(segments[0])} P(false) {p_false:.1e}."
+        reason = f"{judgement.why} {_describe(segments[0])} P(false) {p_false:.1e}."
     return AudioMatch(
         similarity=round(similarity, 6),
         verified=verified,
@@ -121,8 +128,8 @@ def conclude(
         reference_coverage=of_reference,
         scores=scores,
         reason=reason,
-        histogram=_histogram(hits, found),
-        aligned=_aligned(hits, found) if verified else (),
+        histogram=_histogram(hits, alignment),
+        aligned=_aligned(hits, alignment) if verified else (),
         calibration=calibration.version,
     )
 
@@ -131,10 +138,10 @@ def _exact_line(
     hint: Hint, hits: Hits, query: AudioFingerprint, reference: ReferenceSound, survivors: Survivors
 ) -> Line:
     line = fit_line(hint, hits)
-    mine = (hits.group == hint.group) & (
+    agreeing = (hits.group == hint.group) & (
         np.abs(hits.place - hits.position - hint.offset) <= 2 * NEAR_FRAMES
     )
-    places = hits.place[mine]
+    places = hits.place[agreeing]
     if len(places):
         middle, reach = float(np.median(places)), 110.0  # ten seconds around the agreement
         places = np.sort(places)
@@ -146,7 +153,7 @@ def _exact_line(
     return refine(line, (low, high), reference, survivors)
 
 
-def _same(line: Line, other: Line, length: int) -> bool:
+def _is_same_line(line: Line, other: Line, length: int) -> bool:
     ends = [
         abs(line.start + line.rate * x - other.start - other.rate * x) for x in (0.0, float(length))
     ]
@@ -154,13 +161,13 @@ def _same(line: Line, other: Line, length: int) -> bool:
 
 
 def _is_loop(
-    best: Stretch, rival: Stretch, reference: ReferenceSound, survivors: Survivors
+    best: Segment, rival: Segment, reference: ReferenceSound, survivors: Survivors
 ) -> bool:
-    """Whether the query holds only the part of the reference that repeats.
+    """Return whether the query holds only the part of the reference that repeats.
 
     The same seconds of the query fit two places of the reference. Peaks that only one of the places
-    has (a voice, a melody over the loop) must then be in the query about as often as those that
-    both have; if they are not, what the two recordings share is the loop.
+    has (a voice, a melody over the loop) must then be in the query about as often as peaks of both.
+    If they are not, the two recordings share only the loop.
     """
     lag = (rival.first - best.first) - (
         _query_span(rival)[0] - _query_span(best)[0]
@@ -179,36 +186,33 @@ def _is_loop(
                 places[np.minimum(np.searchsorted(places, wanted), len(places) - 1)] == wanted
             )
     rows = np.rint((frames - best.line.start) / best.line.rate * SHIFTS).astype(np.intp)
-    found = survivors.hits(rows, np.rint(bins - best.line.shift).astype(np.intp)) > 0
+    survived = survivors.hits(rows, np.rint(bins - best.line.shift).astype(np.intp)) > 0
     if min(np.count_nonzero(repeated), np.count_nonzero(~repeated)) < LOOP_PEAKS:
         return False
     chance = (best.survived / max(best.peaks, 1) - best.survival) / max(1.0 - best.survival, 0.01)
-    of_both, of_one = (
-        float(found[repeated].mean()) - chance,
-        float(found[~repeated].mean()) - chance,
-    )
+    of_both = float(survived[repeated].mean()) - chance
+    of_one = float(survived[~repeated].mean()) - chance
     return of_one < LOOP_SHARE * of_both
 
 
-def _query_span(stretch: Stretch) -> tuple[float, float]:
-    line = stretch.line
-    return (stretch.first - line.start) / line.rate, (stretch.last - line.start) / line.rate
+def _query_span(segment: Segment) -> tuple[float, float]:
+    line = segment.line
+    return (segment.first - line.start) / line.rate, (segment.last - line.start) / line.rate
 
 
-def _overlap(one: Stretch, other: Stretch) -> float:
-    """Share of the shorter one's query time that both cover."""
-    (a, b), (c, d) = _query_span(one), _query_span(other)
+def _overlap(segment: Segment, other: Segment) -> float:
+    """Return the share of the shorter segment's query time that both cover."""
+    (a, b), (c, d) = _query_span(segment), _query_span(other)
     return max(0.0, min(b, d) - max(a, c)) / max(min(b - a, d - c), 1.0)
 
 
 def _segment(
-    stretch: Stretch, query: AudioFingerprint, reference: ReferenceSound, calibration: Calibration
+    segment: Segment, query: AudioFingerprint, reference: ReferenceSound, calibration: Calibration
 ) -> AudioSegment:
-    line = stretch.line
-    low, high = (frame * FRAME_S + CENTRE_S for frame in _query_span(stretch))
-    # The ends are at peaks; the sound goes on, unseen, for half the usual gap between two that
-    # survive.
-    gap = 0.5 * (high - low) / max(stretch.survived, 1)
+    line = segment.line
+    low, high = (frame * FRAME_S + CENTRE_S for frame in _query_span(segment))
+    # The ends are at peaks; on average the sound continues for half a gap between surviving peaks.
+    gap = 0.5 * (high - low) / max(segment.survived, 1)
     low, high = max(0.0, low - gap), min(query.duration_s, high + gap)
     start_s = line.start * FRAME_S + CENTRE_S * (1.0 - line.rate)
     before, after = low, query.duration_s - high
@@ -225,13 +229,13 @@ def _segment(
         reference_end_s=round(max(0.0, start_s + line.rate * high), 3),
         speed=round(line.rate, 4),
         pitch_semitones=round(-line.shift * 12.0 / BINS_PER_OCTAVE, 2) + 0.0,
-        share=round(stretch.survival, 4),
-        evidence=round(stretch.evidence, 2),
-        p_false=calibration.p_false(stretch.evidence, query.duration_s),
+        share=round(segment.survival, 4),
+        evidence=round(segment.evidence, 2),
+        p_false=calibration.p_false(segment.evidence, query.duration_s),
     )
 
 
-def _how(segment: AudioSegment) -> str:
+def _describe(segment: AudioSegment) -> str:
     text = (
         f"{segment.query_start_s:.1f}-{segment.query_end_s:.1f} s is "
         f"{segment.reference_start_s:.1f}-{segment.reference_end_s:.1f} s of the earlier sound"
@@ -248,9 +252,9 @@ def _how(segment: AudioSegment) -> str:
     return text + "."
 
 
-def _histogram(hits: Hits, found: Found) -> OffsetHistogram:
+def _histogram(hits: Hits, alignment: Alignment) -> OffsetHistogram:
     offsets: NDArray[np.float64] = (hits.place - hits.position).astype(np.float64)
-    centre = found.stretches[0].line.start if found.stretches else 0.0
+    centre = alignment.segments[0].line.start if alignment.segments else 0.0
     first = centre - CELL_FRAMES * (HISTOGRAM_CELLS // 2)
     edges = first + CELL_FRAMES * np.arange(HISTOGRAM_CELLS + 1)
     votes = np.histogram(offsets, edges)[0]
@@ -259,15 +263,15 @@ def _histogram(hits: Hits, found: Found) -> OffsetHistogram:
     )
 
 
-def _aligned(hits: Hits, found: Found) -> tuple[tuple[float, float], ...]:
+def _aligned(hits: Hits, alignment: Alignment) -> tuple[tuple[float, float], ...]:
     pairs: list[tuple[float, float]] = []
-    for stretch in found.stretches:
-        line = stretch.line
+    for segment in alignment.segments:
+        line = segment.line
         query = (hits.place - line.start) / line.rate
-        bent = hits.position / np.maximum(query, 1.0)
-        on = (hits.place >= stretch.first) & (hits.place <= stretch.last)
+        rate = hits.position / np.maximum(query, 1.0)
+        on = (hits.place >= segment.first) & (hits.place <= segment.last)
         on &= np.abs(hits.position - query * line.rate) <= NEAR_FRAMES + 0.02 * np.abs(query)
-        on &= (bent > 0.8) & (bent < 1.25)
+        on &= (rate > 0.8) & (rate < 1.25)
         at = np.unique(
             np.stack([query[on], hits.place[on].astype(np.float64)], axis=1).round(1), axis=0
         )

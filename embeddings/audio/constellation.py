@@ -1,5 +1,4 @@
-"""A constellation as bytes: what is kept of a registered sound to verify later ones against, and to
-index it again.
+"""A constellation as bytes, stored to verify later sounds against and to re-index the sound.
 
 Layout: the magic, then zlib over: length of the sound in frames (uint32), number of peaks (uint32),
 differences of frames (uint32, as four planes of bytes), bins (uint8), strengths (uint8);
@@ -23,7 +22,7 @@ _HEAD = struct.Struct("<II")
 
 
 def encode(peaks: Peaks, frames: int) -> bytes:
-    """frames: length of the whole sound."""
+    """Encode peaks. frames: length of the whole sound."""
     steps = np.diff(peaks.frame, prepend=0).astype("<u4").view(np.uint8).reshape(-1, 4)
     body = (
         _HEAD.pack(frames, len(peaks))
@@ -35,7 +34,7 @@ def encode(peaks: Peaks, frames: int) -> bytes:
 
 
 def decode(data: bytes) -> tuple[Peaks, int]:
-    """The peaks and the sound's length in frames. Raises: BadProxy."""
+    """Return the peaks and the sound's length in frames. Raises: BadProxy."""
     if data[:4] != MAGIC:
         raise BadProxy(
             "A stored constellation cannot be read: it was written by another version; re-index it."

@@ -1,7 +1,6 @@
-"""From any file with sound to mono float32 at 11 025 Hz, in blocks, so that eight hours need no
-more memory than a minute.
+"""Decode any file with sound to mono float32 at 11 025 Hz, in blocks of bounded memory.
 
-libsndfile and soxr read what they can (about twice as fast as FFmpeg here); PyAV reads every other
+libsndfile and soxr read what they can (about twice as fast as FFmpeg here). PyAV reads every other
 container, and the sound track of videos.
 """
 
@@ -25,7 +24,7 @@ from embeddings.sniff import sniff
 from embeddings.work_time import WorkTime
 
 SAMPLE_RATE_HZ = 11_025
-BLOCK_S = 20.0  # of output; what is in memory at once
+BLOCK_S = 20.0  # of output in memory at once
 # samples x channels per read: 8 MB of float32, whatever the rate and the layout
 READ_VALUES = 1 << 21
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000
@@ -39,8 +38,8 @@ Progress = Callable[[float, float | None], None]
 
 @dataclass(frozen=True)
 class SoundLimits:
-    """max_seconds: longest sound that is read; refused from the header where it tells, else when
-    reached. max_work_s: wall-clock seconds of decoding after which it is given up.
+    """max_seconds: longest sound, refused by its header or when reached. max_work_s: wall-clock
+    seconds of decoding before it is given up.
     """
 
     max_seconds: float = 10 * 3600.0
@@ -51,7 +50,7 @@ class SoundLimits:
 class Sound:
     """A whole decoded sound.
 
-    samples: (n,) float32 mono at 11 025 Hz, about -1..1; notes: what was left out.
+    samples: (n,) float32 mono at 11 025 Hz, about -1..1; notes: the parts left out.
     """
 
     samples: Samples
@@ -61,7 +60,7 @@ class Sound:
 
 @dataclass(eq=False)
 class SoundStream:
-    """One file being read. Iterate ``blocks()`` once; ``notes`` are complete when it ends."""
+    """A file being read. Iterate ``blocks()`` once; ``notes`` are complete when it ends."""
 
     path: Path
     limits: SoundLimits
@@ -71,11 +70,10 @@ class SoundStream:
     _mono: Mono = field(default_factory=Mono, init=False)
 
     def blocks(self) -> Generator[Samples, None, None]:
-        """Yield (n,) float32 mono at 11 025 Hz, each at most about ``BLOCK_S`` long, finite
-        everywhere.
+        """Yield (n,) float32 mono at 11 025 Hz, finite, each at most about ``BLOCK_S`` long.
 
         Raises: EmptyMedia, UnsupportedMedia, NoSound (no audio stream), CorruptMedia (nothing
-            decodes), MediaTooLong (its length, or the time it takes to decode it).
+            decodes), MediaTooLong (its length, or the time to decode it).
         """
         if self.path.stat().st_size == 0:
             raise EmptyMedia()
@@ -119,9 +117,9 @@ class SoundStream:
                 try:
                     block = file.read(frames, dtype="float32", always_2d=True)
                 except _SNDFILE_ERRORS as error:
-                    # libsndfile gives nothing of a block that it cannot finish: ask for less
+                    # libsndfile returns nothing of a block that it cannot finish: read less at once
                     frames //= 8
-                    if frames > file.samplerate // 50 and _is_at(file, done):
+                    if frames > file.samplerate // 50 and _try_seek(file, done):
                         continue
                     self.notes.append(
                         f"the file is damaged after {done / file.samplerate:.1f} s ({error})"
@@ -139,7 +137,7 @@ class SoundStream:
                 f"cut short: {done / file.samplerate:.1f} s of {total:.1f} s could be read"
             )
         if done == 0 and self.notes:
-            yield from self._from_av(mime, work)  # some decoders go on where others give up
+            yield from self._from_av(mime, work)  # FFmpeg may read what libsndfile cannot
 
     def _from_av(self, mime: str, work: WorkTime) -> Iterator[Samples]:
         try:
@@ -161,8 +159,8 @@ class SoundStream:
         self, container: Any, stream: Any, total: float | None, work: WorkTime
     ) -> Iterator[Samples]:
         resampler: _Resampler | None = None
-        waiting: list[Samples] = []
-        held = decoded = damaged = 0
+        pending: list[Samples] = []
+        pending_count = decoded = damaged = 0
         for frame in _av_frames(container, stream, work):
             if frame is None:
                 damaged += 1
@@ -170,24 +168,24 @@ class SoundStream:
             mono = self._to_mono(_as_float(frame))
             decoded += len(mono)
             if resampler is None or resampler.rate_hz != frame.sample_rate:
-                # the rate changes inside the stream: finish what came before
+                # The rate changes inside the stream: finish the part before.
                 if resampler is not None:
-                    yield from resampler.push(_joined(waiting))
+                    yield from resampler.push(_concatenate(pending))
                     yield from resampler.flush()
-                    waiting, held = [], 0
+                    pending, pending_count = [], 0
                 resampler = _Resampler(frame.sample_rate)
-            waiting.append(mono)
-            held += len(mono)
-            if held >= BLOCK_S * resampler.rate_hz:
-                yield from resampler.push(_joined(waiting))
-                waiting, held = [], 0
+            pending.append(mono)
+            pending_count += len(mono)
+            if pending_count >= BLOCK_S * resampler.rate_hz:
+                yield from resampler.push(_concatenate(pending))
+                pending, pending_count = [], 0
                 if self.progress:
                     self.progress(decoded / resampler.rate_hz, total)
         if damaged:
             self.notes.append(f"{damaged} damaged packets were left out")
         if resampler is None:
             raise CorruptMedia("The sound track is damaged or empty: nothing of it can be decoded.")
-        yield from resampler.push(_joined(waiting))
+        yield from resampler.push(_concatenate(pending))
         yield from resampler.flush()
         if total is not None and total - decoded / resampler.rate_hz > 1.0:
             self.notes.append(
@@ -209,28 +207,29 @@ def read_sound(
     Raises: as ``SoundStream.blocks``.
     """
     stream = SoundStream(path, limits or SoundLimits(), progress)
-    samples = _joined(list(stream.blocks()))
+    samples = _concatenate(list(stream.blocks()))
     return Sound(samples, len(samples) / SAMPLE_RATE_HZ, tuple(stream.notes))
 
 
 def probe_sound(path: Path, limits: SoundLimits | None = None) -> float | None:
-    """Decode the beginning of a file, to know that it can be read. Returns: its length in seconds,
-    if it tells.
+    """Decode the first block of a file, to check that it can be read.
 
-    Raises: as ``SoundStream.blocks``.
+    Returns: its length in seconds, if stated. Raises: as ``SoundStream.blocks``.
     """
-    told: list[float] = []
-    stream = SoundStream(path, limits or SoundLimits(), lambda _, total: told.append(total or 0.0))
+    lengths: list[float] = []
+    stream = SoundStream(
+        path, limits or SoundLimits(), lambda _, total: lengths.append(total or 0.0)
+    )
     blocks = stream.blocks()
     for _ in blocks:
-        if told:
+        if lengths:
             blocks.close()
-            return told[0] or None
+            return lengths[0] or None
     return stream.duration_s
 
 
 class _Resampler:
-    """A stream from one rate to 11 025 Hz."""
+    """A streaming resampler to 11 025 Hz."""
 
     def __init__(self, rate_hz: int) -> None:
         if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
@@ -245,9 +244,9 @@ class _Resampler:
         )
 
     def push(self, samples: Samples) -> Iterator[Samples]:
-        done = self._stream.resample_chunk(samples) if self._stream is not None else samples
-        if len(done):
-            yield done
+        resampled = self._stream.resample_chunk(samples) if self._stream is not None else samples
+        if len(resampled):
+            yield resampled
 
     def flush(self) -> Iterator[Samples]:
         if self._stream is not None:
@@ -267,8 +266,8 @@ def _open_sndfile(path: Path) -> soundfile.SoundFile | None:
     return file
 
 
-def _is_at(file: soundfile.SoundFile, frame: int) -> bool:
-    """Go back to a frame. Returns: whether that worked."""
+def _try_seek(file: soundfile.SoundFile, frame: int) -> bool:
+    """Seek to a frame. Returns: whether that worked."""
     try:
         return bool(file.seek(frame) == frame)
     except _SNDFILE_ERRORS:
@@ -276,7 +275,7 @@ def _is_at(file: soundfile.SoundFile, frame: int) -> bool:
 
 
 def _av_frames(container: Any, stream: Any, work: WorkTime) -> Iterator[Any]:
-    """Decoded audio frames; None for each packet that cannot be decoded. Raises: MediaTooLong."""
+    """Yield decoded audio frames, None for each undecodable packet. Raises: MediaTooLong."""
     packets = container.demux(stream)
     while True:
         work.check()
@@ -285,7 +284,7 @@ def _av_frames(container: Any, stream: Any, work: WorkTime) -> Iterator[Any]:
         except StopIteration:
             return
         except _AV_ERRORS:
-            yield None  # the container itself ends here, damaged
+            yield None  # the container itself is damaged from here on
             return
         try:
             yield from packet.decode()
@@ -294,7 +293,7 @@ def _av_frames(container: Any, stream: Any, work: WorkTime) -> Iterator[Any]:
 
 
 def _as_float(frame: Any) -> Samples:
-    """(n, channels) float32 from any sample format."""
+    """Return (n, channels) float32 from any sample format."""
     values = frame.to_ndarray()
     if not frame.format.is_planar:
         values = values.reshape(-1, len(frame.layout.channels)).T
@@ -306,5 +305,5 @@ def _as_float(frame: Any) -> Samples:
     return result
 
 
-def _joined(parts: list[Samples]) -> Samples:
+def _concatenate(parts: list[Samples]) -> Samples:
     return np.concatenate(parts) if parts else np.empty(0, np.float32)

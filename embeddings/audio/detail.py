@@ -1,4 +1,4 @@
-"""Sounds that nothing can be decided about: silence, steady tones, beeps, a blink of noise."""
+"""Sounds with insufficient detail to decide on: silence, steady tones, beeps, a blink of noise."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from embeddings.audio.peaks import Peaks, distinct_bins
 
 MIN_S = 1.0
 MIN_PEAKS = 12
-MIN_LANDMARKS = 24  # different ones: a beep that comes back adds none
+MIN_LANDMARKS = 24  # distinct ones: a repeated beep adds none
 MIN_PITCHES = 6
 
 
-def too_plain(peaks: Peaks, hashes: NDArray[np.int32], samples: int) -> str | None:
-    """Why a sound has too little in it to tell a copy from chance, or None."""
+def insufficient_detail(peaks: Peaks, hashes: NDArray[np.int32], samples: int) -> str | None:
+    """Return why a sound has too little detail to tell a copy from chance, or None."""
     seconds = samples / SAMPLE_RATE_HZ
     if seconds < MIN_S:
         return (

@@ -1,6 +1,4 @@
-"""From blocks of samples to a fingerprint, in memory that does not grow with the sound but for
-its peaks.
-"""
+"""Fingerprint blocks of samples, in memory that grows only with the number of peaks."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.audio import constellation
-from embeddings.audio.detail import too_plain
+from embeddings.audio.detail import insufficient_detail
 from embeddings.audio.landmarks import SPARSE_PAIRS, pair_peaks
 from embeddings.audio.peaks import (
     DENSE,
@@ -29,17 +27,18 @@ from embeddings.audio.variants import SHIFTS, SearchKeys, search_keys
 CHUNK_FRAMES = 64 * SLOT_FRAMES  # 62 s analysed at once
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class AudioFingerprint:
-    """All that is kept to recognise a sound, and what it is searched with.
+    """The stored data that recognise a sound, and its search keys.
 
-    hashes, frames: (n,) int32 each, the landmarks to store and their places (46.4 ms frames), about
-        40 a second.
-    reference: bytes that later sounds are verified against. dense: the query's own constellations,
-    at whole and half frames (empty if it is not searched with). keys: what to look up. sounding_s:
-    seconds that hold peaks.
-    too_plain: why nothing can be decided about it, or None. notes: what was left out, in plain
-        words.
+    sounding_s: seconds that hold peaks.
+    hashes, frames: (n,) int32 each, the landmarks and their places (46.4 ms frames), about 40 a
+    second.
+    reference: bytes that later sounds are verified against.
+    dense: the query's own constellations, at whole and half frames (empty without search).
+    keys: the keys to look up.
+    too_plain: why it has insufficient detail to decide on, or None.
+    notes: the parts left out, in words.
     """
 
     duration_s: float
@@ -61,12 +60,11 @@ class AudioFingerprint:
 def fingerprint_samples(
     blocks: Iterable[NDArray[np.float32]], *, search: bool = True
 ) -> AudioFingerprint:
-    """Fingerprint mono samples at 11 025 Hz, which come in blocks of any size; the result is the
-    same for all.
+    """Fingerprint mono samples at 11 025 Hz in blocks; the sizes of the blocks change nothing.
 
     Args:
-        search: whether it will be looked up; without, only what is stored is made (a quarter of the
-            work).
+        search: whether it will be looked up; if not, only what is stored is computed (a quarter of
+            the work).
     """
     sparse = _Constellation(SPARSE, shift=0)
     dense = (
@@ -82,10 +80,10 @@ def fingerprint_samples(
             chunk.push(block)
     for chunk in chunks:
         chunk.finish()
-    stored = sparse.joined()
+    stored = sparse.peaks()
     landmarks = pair_peaks(stored, SPARSE_PAIRS)
     frames = frame_count(max(samples, WINDOW))
-    constellations = tuple(c.joined() for c in dense)
+    constellations = tuple(c.peaks() for c in dense)
     hashes = landmarks.hashes()
     return AudioFingerprint(
         duration_s=samples / HOP * FRAME_S,
@@ -95,12 +93,12 @@ def fingerprint_samples(
         reference=constellation.encode(stored, frames),
         dense=constellations,
         keys=search_keys(constellations, frames) if search else _NO_KEYS,
-        too_plain=too_plain(stored, hashes, samples),
+        too_plain=insufficient_detail(stored, hashes, samples),
     )
 
 
 def sounding_seconds(peaks: Peaks) -> float:
-    """Seconds of the slots that hold at least two peaks."""
+    """Return the seconds of the slots that hold at least two peaks."""
     slots = np.bincount(peaks.frame // SLOT_FRAMES) if len(peaks) else np.empty(0)
     return float(np.count_nonzero(slots >= 2) * SLOT_FRAMES * FRAME_S)
 
@@ -114,43 +112,43 @@ class _Constellation:
     shift: int
     parts: list[Peaks] = field(default_factory=list)
 
-    def joined(self) -> Peaks:
+    def peaks(self) -> Peaks:
         return join_peaks(self.parts)
 
 
 class _Chunks:
-    """Cuts the samples at fixed places, so that the peaks do not depend on how they arrive."""
+    """Cut the samples at fixed places, so that the peaks do not depend on the blocks."""
 
-    def __init__(self, shift: int, wanted: list[_Constellation]) -> None:
+    def __init__(self, shift: int, constellations: list[_Constellation]) -> None:
         self._drop = shift
-        self._wanted = wanted
-        self._held: list[NDArray[np.float32]] = []
+        self._constellations = constellations
+        self._buffer: list[NDArray[np.float32]] = []
         self._samples = 0
-        self._first = 0  # number of the held samples' first frame
-        self._next = 0  # the first frame whose peaks are not found yet
+        self._first = 0  # frame number of the first buffered sample
+        self._next = 0  # the first frame whose peaks are yet to be found
 
     def push(self, block: NDArray[np.float32]) -> None:
         dropped = min(self._drop, len(block))
         self._drop -= dropped
-        self._held.append(block[dropped:])
+        self._buffer.append(block[dropped:])
         self._samples += len(block) - dropped
         while self._first + frame_count(self._samples) >= self._next + CHUNK_FRAMES + MARGIN_FRAMES:
-            self._find(self._next + CHUNK_FRAMES, self._next + CHUNK_FRAMES + MARGIN_FRAMES)
+            self._find_peaks(self._next + CHUNK_FRAMES, self._next + CHUNK_FRAMES + MARGIN_FRAMES)
 
     def finish(self) -> None:
         last = self._first + frame_count(self._samples)
         if last > self._next:
-            self._find(last, last)
+            self._find_peaks(last, last)
 
-    def _find(self, end: int, seen: int) -> None:
-        """Find the peaks up to frame ``end``, looking at frames up to ``seen``."""
-        samples = np.concatenate(self._held)
-        levels = levels_of(samples[: (seen - self._first - 1) * HOP + WINDOW])
-        for wanted in self._wanted:
-            wanted.parts.append(
+    def _find_peaks(self, end: int, visible: int) -> None:
+        """Find the peaks up to frame ``end``, with surroundings up to frame ``visible``."""
+        samples = np.concatenate(self._buffer)
+        levels = levels_of(samples[: (visible - self._first - 1) * HOP + WINDOW])
+        for constellation_ in self._constellations:
+            constellation_.parts.append(
                 find_peaks(
                     levels,
-                    wanted.density,
+                    constellation_.density,
                     first=self._first,
                     skip=self._next - self._first,
                     upto=end - self._first,
@@ -158,5 +156,5 @@ class _Chunks:
             )
         keep_from = max(0, end - MARGIN_FRAMES)
         rest = samples[(keep_from - self._first) * HOP :]
-        self._held, self._samples = [rest], len(rest)
+        self._buffer, self._samples = [rest], len(rest)
         self._first, self._next = keep_from, end

@@ -1,4 +1,4 @@
-"""Pairs of peaks as integers that an index can look up.
+"""Landmarks: pairs of peaks as integers that an index can look up.
 
 Layout, 21 bits, low to high:
 
@@ -6,8 +6,8 @@ Layout, 21 bits, low to high:
     bits 6..12   df     bins from the first to the second, -47..47, plus 47
     bits 13..20  bin    of the first peak, 0..157
 
-The time difference is in the low bits: all tempos of one pair of pitches are neighbours in the
-index. A change of pitch or speed alters only ``bin``, by the same amount for every landmark.
+The time difference is in the low bits, so that all tempos of a pair of pitches are neighbours in
+the index. A change of pitch or speed alters only ``bin``, by the same amount for every landmark.
 Source: Wang, ISMIR 2003, section 2.2; Panako (Six and Leman, ISMIR 2014) for tolerance by range.
 """
 
@@ -23,12 +23,12 @@ from embeddings.audio.peaks import SLOT_FRAMES, Peaks, strongest
 MIN_DT, MAX_DT = 2, 31
 MAX_DF = 47
 DT_BITS, DF_BITS, BIN_BITS = 6, 7, 8
-PART_SLOTS = 128  # two minutes are paired at once
+PART_SLOTS = 128  # slots paired at once: two minutes
 HASH_BITS = DT_BITS + DF_BITS + BIN_BITS
 
-# By |df|: how many times as common as most a landmark is, in powers of two (measured on the fitting
-# part of the benchmark). One pitch held, octaves, fifths, fourths and thirds are in all music; they
-# fill the index and tell little.
+# By |df|: how common landmarks are compared with most, in powers of two (measured on the fitting
+# part of the benchmark). A held pitch, octaves, fifths, fourths and thirds are in all music; they
+# fill the index and carry little information.
 COMMON_BITS = (
     3.5,
     1.1,
@@ -79,7 +79,7 @@ COMMON_BITS = (
     0.0,
     0.0,
 )
-# halves of a dB: what a landmark twice as common must be stronger by, to be searched with
+# halves of a dB that a landmark twice as common must be stronger by, to be searched with
 STRENGTH_PER_BIT = 10
 
 _Ints = NDArray[np.int32]
@@ -89,10 +89,9 @@ _COSTS = np.rint(np.array(COMMON_BITS) * STRENGTH_PER_BIT).astype(np.uint8)
 
 @dataclass(frozen=True)
 class Pairing:
-    """Which pairs are taken: of each peak's successors the strongest, of each slot the strongest
-    pairs.
+    """Which pairs are chosen: each peak's strongest successors, each slot's strongest pairs.
 
-    telling: of each slot those that are strong for how common they are (see ``worth``).
+    distinctive: choose by strength relative to how common they are (see ``weight``).
     """
 
     successors: int
@@ -119,24 +118,19 @@ class Landmarks:
         return len(self.frame)
 
     def hashes(self) -> NDArray[np.int32]:
-        """(n,) int32, 0 to 2^21 - 1."""
+        """Return (n,) int32, 0 to 2^21 - 1."""
         return pack(self.bin, self.df, self.dt)
 
 
 def pack(
     bin_: NDArray[np.int32], df: NDArray[np.int32], dt: NDArray[np.int32]
 ) -> NDArray[np.int32]:
-    """The hashes of landmarks; see the module for the layout.
-
-    All arguments must be within their ranges.
-    """
+    """Return the hashes of landmarks within their ranges; see the module for the layout."""
     return ((bin_ << (DT_BITS + DF_BITS)) | ((df + MAX_DF) << DT_BITS) | dt).astype(np.int32)
 
 
 def weight(strength: _Bytes, df: _Ints) -> _Bytes:
-    """How much a landmark is worth looking up: its strength, less the more common such landmarks
-    are.
-    """
+    """Return the value of looking a landmark up: its strength, less a cost for common ones."""
     costs = _COSTS[np.abs(df)]
     result: _Bytes = np.where(strength > costs, strength - costs, 0).astype(np.uint8)
     return result
@@ -146,7 +140,7 @@ def pair_peaks(peaks: Peaks, pairing: Pairing) -> Landmarks:
     """Pair the peaks of a constellation into landmarks, the most robust ones.
 
     A pair is as strong as its weaker peak; every bound is applied by strength. Long sounds are
-    paired in parts, which changes nothing but the memory that it takes.
+    paired in parts to save memory, with the same result.
     """
     part = PART_SLOTS * SLOT_FRAMES
     ends = range(part, int(peaks.frame[-1]) + 1 + part if len(peaks) else part + 1, part)
@@ -161,17 +155,17 @@ def pair_peaks(peaks: Peaks, pairing: Pairing) -> Landmarks:
 def _pair_part(
     peaks: Peaks, own: int, pairing: Pairing
 ) -> tuple[_Ints, _Ints, _Ints, _Ints, NDArray[np.uint8]]:
-    """The columns of the landmarks that begin at one of the first ``own`` peaks."""
+    """Return the columns of the landmarks that start at one of the first ``own`` peaks."""
     firsts, seconds = _close_pairs(peaks, pairing.successors)
-    mine = firsts < own
-    firsts, seconds = firsts[mine], seconds[mine]
+    owned = firsts < own
+    firsts, seconds = firsts[owned], seconds[owned]
     strength = np.minimum(peaks.strength[firsts], peaks.strength[seconds])
     keep = strongest(strength, firsts, pairing.fan_out)
     firsts, seconds, strength = firsts[keep], seconds[keep], strength[keep]
     bins = peaks.bin.astype(np.int32)
     df = bins[seconds] - bins[firsts]
-    wanted = weight(strength, df) if pairing.distinctive else strength
-    keep = strongest(wanted, peaks.frame[firsts].astype(np.intp) // SLOT_FRAMES, pairing.per_slot)
+    weights = weight(strength, df) if pairing.distinctive else strength
+    keep = strongest(weights, peaks.frame[firsts].astype(np.intp) // SLOT_FRAMES, pairing.per_slot)
     keep = keep[np.argsort(peaks.frame[firsts[keep]], kind="stable")]
     firsts, seconds, strength, df = firsts[keep], seconds[keep], strength[keep], df[keep]
     return (
@@ -189,7 +183,7 @@ def _close_pairs(peaks: Peaks, successors: int) -> tuple[NDArray[np.intp], NDArr
     seconds: list[NDArray[np.intp]] = [np.empty(0, np.intp)]
     for step in range(1, min(successors + 1, len(peaks))):
         dt = frames[step:] - frames[:-step]
-        # Below zero is far above as an unsigned number: one comparison instead of two.
+        # As unsigned, negative numbers are large: one comparison instead of two.
         near = (dt - MIN_DT).view(np.uint32) <= MAX_DT - MIN_DT
         near &= (bins[step:] - bins[:-step] + MAX_DF).view(np.uint32) <= 2 * MAX_DF
         at = np.flatnonzero(near)

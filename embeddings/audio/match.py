@@ -1,4 +1,4 @@
-"""What a comparison of two sounds concludes: plain data, ready for JSON, bounded in size."""
+"""The result of comparing two sounds: plain data, ready for JSON, bounded in size."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AudioSegment:
-    """A stretch of the query that is a stretch of the reference.
+    """A segment of the query that matches a segment of the reference.
 
     Seconds on both timelines. speed: reference seconds per query second (1.05: the query runs 5 %
     faster). pitch_semitones: how much higher the query sounds. share: 0..1, of the reference's
-    peaks that are in the query beyond chance. evidence: nats; p_false: chance that an unrelated
-    sound gives as much anywhere.
+    peaks that are in the query beyond chance. evidence: nats; p_false: probability that an
+    unrelated sound reaches it anywhere.
     """
 
     query_start_s: float
@@ -35,8 +35,8 @@ class AudioSegment:
 
 @dataclass(frozen=True)
 class OffsetHistogram:
-    """How many common landmarks speak for each offset: reference second minus query second, in
-    cells of ``cell_s``. The viewer draws it; at most 64 cells around the best one.
+    """Votes of common landmarks by offset (reference second minus query second), in cells of
+    ``cell_s``. For the viewer: at most 64 cells around the best one.
     """
 
     first_s: float
@@ -44,19 +44,18 @@ class OffsetHistogram:
     votes: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AudioMatch:
-    """How a query relates to one reference.
+    """The relation of a query to one reference.
 
-    similarity: calibrated, 0..1; at least 0.95 exactly where the sound is proven to be a copy:
-        ``verified`` and not ``partial``. verified: an unrelated sound gives such evidence with
-        probability ``p_false`` at most.
-    partial: the two share a stretch (a sample, a loop, an effect, a quotation) but neither is
-        mainly the other.
-    segments: strongest first. query_coverage, reference_coverage: 0..1, share of the sounding
-        seconds.
-    aligned: (query second, reference second) of common landmarks that lie on the segments, at most
-        200.
+    similarity: calibrated, 0..1; at least 0.95 exactly where the sound is a proven copy:
+    ``verified`` and not ``partial``.
+    verified: an unrelated sound gives such evidence with probability ``p_false`` at most.
+    partial: they share a segment (a sample, a loop, an effect, a quotation), but neither is mainly
+    the other.
+    segments: strongest first.
+    query_coverage, reference_coverage: 0..1, share of the sounding seconds.
+    aligned: (query second, reference second) of common landmarks on the segments, at most 200.
     """
 
     similarity: float
@@ -74,12 +73,9 @@ class AudioMatch:
 
     @property
     def sound_only(self) -> bool:
-        """False: of a sound recording the sound is everything.
-
-        (A video may share nothing but its sound.)
-        """
+        """False, as for a sound recording the sound is all; a video may share only its sound."""
         return False
 
     def as_json(self) -> dict[str, Any]:
-        """A dict of plain JSON types."""
+        """Return a dict of plain JSON types."""
         return {**asdict(self), "scores": dict(self.scores)}

@@ -1,9 +1,8 @@
-"""The constellation: the spectral peaks that stand out of their surroundings, a stated number a
+"""The constellation: spectral peaks that stand out of their surroundings, a bounded number a
 second.
 
-Source: Wang, "An Industrial-Strength Audio Search Algorithm", ISMIR 2003, section 2.1; the local
-    maximum filter is separable (van Herk) and compiled, instead of a decaying threshold frame by
-    frame.
+Source: Wang, "An Industrial-Strength Audio Search Algorithm", ISMIR 2003, section 2.1. A separable,
+    compiled local maximum filter (van Herk) replaces the frame-by-frame decaying threshold.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from numpy.typing import NDArray
 
 from embeddings.audio.spectrum import BINS, QUIET_DB
 
-# 0.975 s: density is bounded in each, so that a loud bar cannot starve a quiet one
+# 0.975 s: density is bounded per slot, so that a loud bar cannot starve a quiet one
 SLOT_FRAMES = 21
-SURROUNDINGS = (31, 21)  # bins, frames: what a peak is compared with
+SURROUNDINGS = (31, 21)  # bins, frames that a peak is compared with
 STANDS_OUT_DB = 3.0
 AUDIBLE_DB = QUIET_DB + 5.0
 MARGIN_FRAMES = SURROUNDINGS[1] // 2 + 6  # a peak depends on no frame further away
@@ -28,7 +27,7 @@ STRENGTH_PER_DB = 2
 
 @dataclass(frozen=True)
 class Density:
-    """How densely peaks are taken.
+    """The density of peaks.
 
     reach: a peak is the highest within so many frames and bins on each side.
     """
@@ -38,16 +37,14 @@ class Density:
     per_slot: int
 
 
-SPARSE = Density(reach_frames=3, reach_bins=5, per_slot=20)  # what is stored
-# what is searched with: noise demotes peaks, rarely all
+SPARSE = Density(reach_frames=3, reach_bins=5, per_slot=20)  # stored
+# searched with: noise demotes peaks, rarely all
 DENSE = Density(reach_frames=2, reach_bins=3, per_slot=80)
 
 
 @dataclass(frozen=True, eq=False)
 class Peaks:
-    """frame: (n,) int32, rising; bin: (n,) int16, 0..BINS-1; strength: (n,) uint8, halves of a
-    dB.
-    """
+    """frame: (n,) int32, rising; bin: (n,) int16, 0..BINS-1; strength: (n,) uint8, half dB."""
 
     frame: NDArray[np.int32]
     bin: NDArray[np.int16]
@@ -60,11 +57,11 @@ class Peaks:
 def find_peaks(
     levels: NDArray[np.float32], density: Density, *, first: int = 0, skip: int = 0, upto: int
 ) -> Peaks:
-    """Peaks of rows ``skip`` to ``upto`` of a spectrogram; the other rows are only surroundings.
+    """Return the peaks in rows ``skip`` to ``upto`` of a spectrogram; other rows are surroundings.
 
     Args:
         levels: (frames, BINS) float32, dB.
-        first: the number of row 0 in the whole sound. Slots are counted from the sound's beginning.
+        first: the number of row 0 in the sound; slots are counted from the start of the sound.
     """
     if not len(levels):
         return no_peaks()
@@ -81,13 +78,12 @@ def find_peaks(
     return Peaks(frames[keep].astype(np.int32), bins[keep].astype(np.int16), strength[keep])
 
 
-def strongest(strength: NDArray[np.uint8], group: NDArray[np.intp], most: int) -> NDArray[np.intp]:
-    """Indexes, rising, of the ``most`` strongest of each group; ties go to the earlier one.
+def strongest(strength: NDArray[np.uint8], group: NDArray[np.intp], count: int) -> NDArray[np.intp]:
+    """Return the rising indexes of the ``count`` strongest of each group; ties go to the earlier.
 
     group: 0 to 2^23 - 1.
     """
-    # One number to sort by: the group, then the weakness, then the index; numpy sorts numbers ten
-    # times as fast as it sorts by two keys.
+    # One key of group, weakness and index: numpy sorts numbers ten times as fast as two keys.
     key = np.arange(len(strength), dtype=np.int64)
     key |= (MAX_STRENGTH - strength).astype(np.int64) << 32
     key |= group.astype(np.int64) << 40
@@ -98,12 +94,12 @@ def strongest(strength: NDArray[np.uint8], group: NDArray[np.intp], most: int) -
     np.not_equal(groups[1:], groups[:-1], out=new[1:])
     at = np.arange(len(key))
     firsts = np.maximum.accumulate(np.where(new, at, 0))
-    kept: NDArray[np.intp] = np.sort(key[at - firsts < most] & 0xFFFFFFFF)
-    return kept
+    indexes: NDArray[np.intp] = np.sort(key[at - firsts < count] & 0xFFFFFFFF)
+    return indexes
 
 
 def join_peaks(parts: list[Peaks]) -> Peaks:
-    """One constellation from those of successive parts."""
+    """Concatenate the constellations of successive parts."""
     if not parts:
         return no_peaks()
     return Peaks(
@@ -118,5 +114,5 @@ def no_peaks() -> Peaks:
 
 
 def distinct_bins(peaks: Peaks) -> int:
-    """How many different pitches the constellation uses, of ``BINS``."""
+    """Count the different pitches of a constellation, of ``BINS``."""
     return int(np.count_nonzero(np.bincount(peaks.bin, minlength=BINS)))

@@ -1,4 +1,4 @@
-"""A registered sound, ready to be compared with."""
+"""A registered sound, prepared for comparison."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from embeddings.audio.spectrum import FRAME_S
 from embeddings.audio.variants import SearchKeys
 
 CELL_FRAMES = 2  # votes are counted in cells this wide, pairs of neighbours together
-MAX_HITS = 20_000  # enough to see every offset that matters; more only cost time
+MAX_HITS = 20_000  # enough to find every offset that matters; more only cost time
 
 
 @dataclass(frozen=True)
 class Hint:
-    """Where the index saw agreement.
+    """An agreement found by the index.
 
-    group: of ``variants.VARIANTS``; offset: reference frame at the query's beginning.
+    group: index into ``variants.VARIANTS``; offset: reference frame at the query's start.
     """
 
     group: int
@@ -30,8 +30,8 @@ class Hint:
 
 @dataclass(frozen=True, eq=False)
 class ReferenceSound:
-    """peaks: its constellation; frames: its length; hashes: (n,) int32, sorted; places: (n,)
-    int32, their frames.
+    """peaks: its constellation; frames: its length; hashes: (n,) int32, sorted; places: (n,) int32,
+    their frames.
     """
 
     peaks: Peaks
@@ -41,14 +41,14 @@ class ReferenceSound:
 
     @property
     def duration_s(self) -> float:
-        """Seconds."""
+        """Length in seconds."""
         return self.frames * FRAME_S
 
 
 @dataclass(frozen=True, eq=False)
 class Hits:
-    """Common landmarks: index of the query's key, its position, the reference frame, and the
-    key's group.
+    """Common landmarks: index of the query's key, its position, the reference frame, the key's
+    group.
     """
 
     key: NDArray[np.intp]
@@ -58,7 +58,7 @@ class Hits:
 
 
 def read_reference(data: bytes) -> ReferenceSound:
-    """The landmarks come from the stored peaks by the same rule as at registration.
+    """Read a reference; its landmarks are paired by the same rule as at registration.
 
     Raises: BadProxy.
     """
@@ -70,42 +70,42 @@ def read_reference(data: bytes) -> ReferenceSound:
 
 
 def common_landmarks(keys: SearchKeys, reference: ReferenceSound) -> Hits:
-    """The pairs of a query's key and a reference's landmark with the same hash, thinned evenly
-    to ``MOST_HITS``.
+    """Return the pairs of query key and reference landmark with the same hash.
+
+    They are thinned evenly to ``MAX_HITS``.
     """
     low = np.searchsorted(reference.hashes, keys.hashes, "left")
     counts = np.searchsorted(reference.hashes, keys.hashes, "right") - low
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0
-    kept = min(total, MAX_HITS)
-    # Of an hour against itself there are millions; the step is no whole number, lest it walk in
-    # time with a loop.
+    count = min(total, MAX_HITS)
+    # An hour against itself has millions. A fractional step does not fall in step with a loop.
     at = (
-        np.arange(kept)
-        if kept == total
-        else np.floor(np.arange(kept) * (total / kept)).astype(np.intp)
+        np.arange(count)
+        if count == total
+        else np.floor(np.arange(count) * (total / count)).astype(np.intp)
     )
     key = np.searchsorted(ends, at, "right")
     place = reference.places[low[key] + at - (ends[key] - counts[key])]
     return Hits(key, keys.positions[key], place, keys.groups[key])
 
 
-def best_offsets(hits: Hits, most: int) -> list[tuple[Hint, int]]:
-    """The offsets that most landmarks agree on, with their votes; best first."""
+def best_offsets(hits: Hits, max_hints: int) -> list[tuple[Hint, int]]:
+    """Return the offsets that most landmarks agree on, with their votes; best first."""
     if not len(hits.key):
         return []
     cells = np.floor((hits.place - hits.position) / CELL_FRAMES).astype(np.int64)
     low = int(cells.min())
     span = int(cells.max()) - low + 2
     code = hits.group.astype(np.int64) * span + (cells - low)
-    found, votes = np.unique(code, return_counts=True)
-    following = np.searchsorted(found, found + 1)
-    following[following == len(found)] = 0
-    together = votes + np.where(found[following] == found + 1, votes[following], 0)
-    best = np.argsort(-together, kind="stable")[:most]
+    cell, votes = np.unique(code, return_counts=True)
+    following = np.searchsorted(cell, cell + 1)
+    following[following == len(cell)] = 0
+    together = votes + np.where(cell[following] == cell + 1, votes[following], 0)
+    best = np.argsort(-together, kind="stable")[:max_hints]
     return [
         (
-            Hint(int(found[i] // span), float((found[i] % span + low + 1) * CELL_FRAMES)),
+            Hint(int(cell[i] // span), float((cell[i] % span + low + 1) * CELL_FRAMES)),
             int(together[i]),
         )
         for i in best

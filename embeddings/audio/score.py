@@ -1,13 +1,12 @@
-"""From proven segments to one similarity, by a rule that can be said in a few sentences.
+"""From proven segments to one similarity, by a rule of a few sentences.
 
-A match is a copy where at least half of the query's sounding seconds are a stretch of the
-reference, or half of a reference that is long enough to be a work of its own are in the query.
-Seconds count once: a loop that comes back forty times is as long as the loop. Of the reference's
-peaks a fifth must live in the query: a new arrangement of a piece keeps its notes, aligned from end
-to end, but not its sound. A copy has 0.95 + 0.05 x share of the query x share of the reference x
-share of the peaks, as a video has: what is owed falls with the part that was taken and with the
-part that is one's own. Less is a partial match, 0.60 to 0.94; what is not proven stays at 0.50 or
-less.
+A match is a copy where at least half of the query's sounding seconds match the reference, or half
+of a reference that is long enough to be a work of its own is in the query. Seconds count once: a
+loop repeated forty times is as long as the loop. A fifth of the reference's peaks must survive in
+the query: a new arrangement of a piece keeps its notes, aligned from end to end, but not its sound.
+A copy has 0.95 + 0.05 x share of the query x share of the reference x share of the peaks, as a
+video has: what is owed falls with the part that was taken and with the part that is the poster's
+own. Less is a partial match, 0.60 to 0.94; unproven matches have 0.50 at most.
 """
 
 from __future__ import annotations
@@ -16,23 +15,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 COPY_COVERAGE = 0.5
-MIN_COPY_S = 2.5  # a stretch shorter than that is a sample, unless both sounds are little else
+MIN_COPY_S = 2.5  # a shorter segment is a sample, unless it is most of both sounds
 # an arrangement of one piece by its own composer measured 0.13; music under a louder voice 0.3
 COPY_SHARE = 0.18
-# a reference shorter than that, inside something longer, is a sample or an effect
+# a shorter reference inside a longer query is a sample or an effect
 WHOLE_WORK_S = 15.0
 PROVEN_COPY = 0.95
 PARTIAL_LOW, PARTIAL_HIGH = 0.60, 0.94
-UNPROVEN_MOST = 0.50
+MAX_UNPROVEN = 0.50
 
 Spans = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """similarity: 0..1; partial: shared but not a copy; coverages: 0..1; why: one plain
-    sentence.
-    """
+    """similarity: 0..1; partial: shared but not a copy; coverages: 0..1; why: one sentence."""
 
     similarity: float
     partial: bool
@@ -55,8 +52,8 @@ def judge(
     Args:
         query_spans, reference_spans: (from, to) in seconds, any order, overlaps allowed.
         query_s, reference_s: sounding seconds of both, at least what the spans cover.
-        share: 0..1, how much of the reference's peaks lives in the segments, weighted by length.
-        repeating: the same stretch matches at several places about as well: a loop.
+        share: 0..1, of the reference's peaks that survive in the segments, weighted by length.
+        repeating: the segment matches several places about as well: a loop.
     """
     in_query, in_reference = covered(query_spans), covered(reference_spans)
     # an edit may slow the query down, by a quarter at the most
@@ -65,22 +62,22 @@ def judge(
     of_reference = min(1.0, min(in_reference, in_query * 1.25) / max(reference_s, 0.1))
     both = min(of_query, of_reference) >= 0.8
     long_enough = in_reference >= MIN_COPY_S or both
-    query_is_it = of_query >= COPY_COVERAGE and long_enough
-    reference_is_in_it = (
+    query_is_copy = of_query >= COPY_COVERAGE and long_enough
+    contains_reference = (
         of_reference >= COPY_COVERAGE
         and in_reference >= WHOLE_WORK_S * COPY_COVERAGE
         and (reference_s >= WHOLE_WORK_S or both)
     )
-    if (query_is_it or reference_is_in_it) and not repeating and share >= COPY_SHARE:
-        whose = (
+    if (query_is_copy or contains_reference) and not repeating and share >= COPY_SHARE:
+        covered_part = (
             f"{of_query:.0%} of the upload"
-            if query_is_it
+            if query_is_copy
             else f"{of_reference:.0%} of the earlier sound"
         )
-        why = f"The same recording: {whose} is the same stretch of sound."
+        why = f"The same recording: {covered_part} is the same stretch of sound."
         similarity = PROVEN_COPY + (1.0 - PROVEN_COPY) * of_query * of_reference * min(1.0, share)
         return Judgement(similarity, False, of_query, of_reference, why)
-    how_much = min(
+    extent = min(
         1.0, max(of_query, of_reference if reference_s >= WHOLE_WORK_S else 0.0) / COPY_COVERAGE
     )
     if repeating:
@@ -96,17 +93,17 @@ def judge(
             f" {of_reference:.0%} of the other."
         )
     return Judgement(
-        PARTIAL_LOW + (PARTIAL_HIGH - PARTIAL_LOW) * how_much, True, of_query, of_reference, why
+        PARTIAL_LOW + (PARTIAL_HIGH - PARTIAL_LOW) * extent, True, of_query, of_reference, why
     )
 
 
 def unproven(p_false: float) -> float:
-    """Similarity of what is not proven: 0 where chance explains it, rising to 0.50."""
-    return UNPROVEN_MOST * (1.0 - min(1.0, p_false)) ** 2
+    """Return the similarity of an unproven match: 0 where chance explains it, rising to 0.50."""
+    return MAX_UNPROVEN * (1.0 - min(1.0, p_false)) ** 2
 
 
 def covered(spans: Spans) -> float:
-    """Seconds that at least one span covers."""
+    """Return the seconds that at least one span covers."""
     total, reached = 0.0, float("-inf")
     for low, high in sorted(spans):
         total += max(0.0, high - max(low, reached))

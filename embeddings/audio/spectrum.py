@@ -1,7 +1,7 @@
-"""The picture of a sound that peaks are found in: level over time and log-frequency.
+"""The spectrogram that peaks are found in: level over time and log-frequency.
 
-Frequencies are spaced evenly in pitch, so that a change of pitch or speed moves the whole picture
-by the same number of bins and leaves the distances between peaks as they were (after Panako's
+Frequencies are spaced evenly in pitch, so that a change of pitch or speed moves the whole
+spectrogram by the same number of bins and keeps the distances between peaks (after Panako's
 constant-Q front end; Six and Leman, ISMIR 2014).
 """
 
@@ -17,30 +17,30 @@ from numpy.typing import NDArray
 
 from embeddings.audio.decode import SAMPLE_RATE_HZ
 
-# samples, 186 ms: long enough to see notes between those of a louder voice (measured against 1024)
+# samples, 186 ms: long enough to separate notes from a louder voice (measured against 1024)
 WINDOW = 2048
 HOP = 512  # samples
 FRAME_S = HOP / SAMPLE_RATE_HZ  # 46.4 ms
 BINS_PER_OCTAVE = 36
 LOWEST_HZ = 240.0
 BINS = 158  # up to 4.9 kHz: a telephone line keeps most of it
-FRAMES_AT_ONCE = 64  # half a megabyte: what the processor's cache holds
-BINS_AT_ONCE = 24  # most of a bank of all bins and lines would be zeros
-QUIET_DB = -40.0  # nothing below it is told from digital silence; a full-scale sine is at +54 dB
+FRAMES_AT_ONCE = 64  # half a megabyte: fits the processor's cache
+BINS_AT_ONCE = 24  # most of a filter matrix of all bins and lines would be zeros
+QUIET_DB = -40.0  # less counts as digital silence; a full-scale sine is at +54 dB
 
 
 def frame_count(samples: int) -> int:
-    """How many whole frames that many samples hold."""
+    """Return how many whole frames the samples hold."""
     return max(0, (samples - WINDOW) // HOP + 1)
 
 
 def bin_frequency_hz(bin_: float) -> float:
-    """The centre of a bin."""
+    """Return the centre frequency of a bin."""
     return float(LOWEST_HZ * 2.0 ** (bin_ / BINS_PER_OCTAVE))
 
 
 def levels_of(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(frames, BINS) float32, dB. Frame i is centred on sample ``i * HOP + WINDOW / 2``.
+    """Return (frames, BINS) float32, dB. Frame i is centred on sample ``i * HOP + WINDOW / 2``.
 
     The power is librosa's short-time Fourier transform (Hann, not centred), weighted by triangles
     that are one bin or one FFT line wide, whichever is more.
@@ -68,7 +68,7 @@ def levels_of(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @dataclass(frozen=True, eq=False)
 class _Band:
-    """Some neighbouring bins and the FFT lines that they hear. weights: (lines, bins) float32."""
+    """Some neighbouring bins and their FFT lines. weights: (lines, bins) float32."""
 
     lines: slice
     bins: slice
@@ -81,13 +81,13 @@ def _tables() -> tuple[tuple[_Band, ...], NDArray[np.float32]]:
     lines = np.arange(WINDOW // 2 + 1) * spacing
     centres = LOWEST_HZ * 2.0 ** (np.arange(BINS) / BINS_PER_OCTAVE)
     widths = np.maximum(centres * (2.0 ** (1.0 / BINS_PER_OCTAVE) - 1.0), spacing)
-    variants = np.maximum(0.0, 1.0 - np.abs(lines[:, None] - centres[None]) / widths[None])
-    variants /= variants.sum(axis=0)
+    filters = np.maximum(0.0, 1.0 - np.abs(lines[:, None] - centres[None]) / widths[None])
+    filters /= filters.sum(axis=0)
     bands = []
     for at in range(0, BINS, BINS_AT_ONCE):
         bins = slice(at, min(at + BINS_AT_ONCE, BINS))
-        used = np.flatnonzero(variants[:, bins].any(axis=1))
-        heard = slice(int(used[0]), int(used[-1]) + 1)
-        bands.append(_Band(heard, bins, np.ascontiguousarray(variants[heard, bins], np.float32)))
+        used = np.flatnonzero(filters[:, bins].any(axis=1))
+        span = slice(int(used[0]), int(used[-1]) + 1)
+        bands.append(_Band(span, bins, np.ascontiguousarray(filters[span, bins], np.float32)))
     window = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(WINDOW) / WINDOW)
     return tuple(bands), window.astype(np.float32)

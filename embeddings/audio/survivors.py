@@ -1,9 +1,8 @@
-"""Where a query has peaks, and how likely one is there by chance: the ground that verification
-stands on.
+"""Where a query has peaks, and how likely a peak is by chance: the basis of verification.
 
 A reference peak that is predicted at a place of the query "survives" if the query has a peak there.
-By chance that happens the more often the more peaks the query has at that pitch (a drone) and at
-that moment (a drum), so the chance is estimated for both, from the query itself.
+By chance that happens more often the more peaks the query has at that pitch (a drone) and at that
+moment (a drum). So the chance is estimated for both, from the query itself.
 """
 
 from __future__ import annotations
@@ -16,17 +15,19 @@ from numpy.typing import NDArray
 from embeddings.audio.peaks import Peaks
 from embeddings.audio.spectrum import BINS
 
-BLOCK_ROWS = 128  # rows, half frames: 3 s, over which the chance at one pitch is averaged
+BLOCK_ROWS = 128  # rows (half frames), 3 s: the chance at a pitch is averaged over them
 WIDTH = BINS + 2  # an empty bin on each side; a multiple of 8
 _MIN_CHANCE, _MAX_CHANCE = 0.012, 0.8
 
 
 @dataclass(frozen=True, eq=False)
 class Survivors:
-    """rows: number of half frames; exact, near: (rows + 2, WIDTH / 8) uint8, one bit a cell, set at
-    a peak, and within one bin of it; an empty row on each side, and an empty bin. by_pitch:
-    (blocks, BINS) float32, chance of ``near`` at a pitch around a block; by_row: (rows,) float32,
-    how much more often than usual the row has peaks.
+    """The query's peaks as bits, and the chance of a peak.
+
+    rows: number of half frames; exact, near: (rows + 2, WIDTH / 8) uint8, one bit a cell, set at a
+    peak, and within one bin of it; an empty row and bin on each side. by_pitch: (blocks, BINS)
+    float32, chance of ``near`` at a pitch around a block; by_row: (rows,) float32, how much more
+    often than usual the row has peaks.
     """
 
     rows: int
@@ -36,15 +37,11 @@ class Survivors:
     by_row: NDArray[np.float32]
 
     def hits(self, rows: NDArray[np.intp], bins: NDArray[np.intp]) -> NDArray[np.uint8]:
-        """0, 1 (a peak in the next bin) or 2 (a peak right there) for each place; places outside
-        have none.
-        """
+        """Return 0, 1 (a peak in the next bin) or 2 (right there) for each place; 0 outside."""
         return self._bits(self.near, rows, bins) + self._bits(self.exact, rows, bins)
 
     def chance(self, rows: NDArray[np.intp], bins: NDArray[np.intp]) -> NDArray[np.float32]:
-        """How likely a peak is there or next to it though the sounds are unrelated; places must
-        be inside.
-        """
+        """Return the chance of a peak there or next to it by unrelated sounds; no place outside."""
         chance = self.by_pitch[rows // BLOCK_ROWS, bins] * self.by_row[rows]
         result: NDArray[np.float32] = np.clip(chance, _MIN_CHANCE, _MAX_CHANCE)
         return result
@@ -53,13 +50,13 @@ class Survivors:
         self, packed: NDArray[np.uint8], rows: NDArray[np.intp], bins: NDArray[np.intp]
     ) -> NDArray[np.uint8]:
         places = np.clip(bins, -1, BINS) + 1
-        found = packed[np.clip(rows, -1, self.rows) + 1, places >> 3]
-        result: NDArray[np.uint8] = (found >> (7 - (places & 7)).astype(np.uint8)) & np.uint8(1)
+        cells = packed[np.clip(rows, -1, self.rows) + 1, places >> 3]
+        result: NDArray[np.uint8] = (cells >> (7 - (places & 7)).astype(np.uint8)) & np.uint8(1)
         return result
 
 
 def survivors_of(constellations: tuple[Peaks, ...], frames: int) -> Survivors:
-    """The query's peaks from all its sub-frame shifts.
+    """Prepare a query's peaks, from all its sub-frame shifts.
 
     Args:
         frames: length of the query.

@@ -1,10 +1,9 @@
-"""What a sound is looked up by: its landmarks as they are, and as they would be at other speeds,
-tempos and pitches.
+"""The search keys of a sound: its landmarks as they are, and at other speeds, tempos and pitches.
 
-The references stay as they are; the query is bent. On the log-frequency scale a change of pitch or
-speed shifts ``bin`` and nothing else, a change of tempo alters only ``dt``: 19 groups reach +-6 %
-of speed and pitch and +-10 % of tempo, where a resampled copy per per cent would need three times
-as many.
+The references stay as they are; the query is varied. On the log-frequency scale a change of pitch
+or speed only shifts ``bin``, and a change of tempo only alters ``dt``. So 19 groups cover +-6 % of
+speed and pitch and +-10 % of tempo, where a resampled copy per per cent would need three times as
+many.
 """
 
 from __future__ import annotations
@@ -26,15 +25,14 @@ from embeddings.audio.landmarks import (
 from embeddings.audio.peaks import SLOT_FRAMES, Peaks, strongest
 from embeddings.audio.spectrum import BINS, BINS_PER_OCTAVE, FRAME_S
 
-# the query is analysed at whole and at half frames, since its cut seldom falls on the reference's
-# grid
+# The query is analysed at whole and half frames: its cut seldom falls on the reference's grid.
 SHIFTS = 2
-# wanted of a whole query, but no more a second than PLAIN_RATE, and no less than the floor
-PLAIN_KEYS = 8000
-PLAIN_RATE, PLAIN_FLOOR, PLAIN_FLOOR_LONG = 800.0, 100.0, 40.0
-BENT_KEYS = 1000  # landmarks that are bent; each gives one key per group
-BENT_RATE, BENT_FLOOR, BENT_FLOOR_LONG = 100.0, 8.0, 3.0
-# from here on the lower floors hold: what is copied of an hour is seldom five seconds
+# Unchanged landmarks per query; a second at most EXACT_RATE, at least the floor.
+EXACT_KEYS = 8000
+EXACT_RATE, EXACT_FLOOR, EXACT_FLOOR_LONG = 800.0, 100.0, 40.0
+VARIED_KEYS = 1000  # varied landmarks per query; each gives one key per group
+VARIED_RATE, VARIED_FLOOR, VARIED_FLOOR_LONG = 100.0, 8.0, 3.0
+# From this length on the lower floors apply: a copy from an hour is seldom only five seconds.
 LONG_S = 1800.0
 _TEMPOS = (0.91, 0.94, 0.97, 1.03, 1.06, 1.09)
 
@@ -53,14 +51,13 @@ def _variants() -> tuple[Variant, ...]:
     return (Variant(0, 1.0), *speeds, *pitches, *(Variant(0, rate) for rate in _TEMPOS))
 
 
-VARIANTS = _variants()  # number 0 is the sound as it is
+VARIANTS = _variants()  # number 0 is the unchanged sound
 
 
 @dataclass(frozen=True, eq=False)
 class SearchKeys:
-    """hashes: (n,) int32; positions: (n,) float32, the reference frame the landmark would be at if
-    both sounds began together, i.e. query frame x rate; groups: (n,) int16, index into
-    ``VARIANTS``.
+    """hashes: (n,) int32; positions: (n,) float32, the reference frame of the landmark if both
+    sounds began together, i.e. query frame x rate; groups: (n,) int16, index into ``VARIANTS``.
     """
 
     hashes: NDArray[np.int32]
@@ -72,39 +69,42 @@ class SearchKeys:
 
 
 def search_keys(constellations: tuple[Peaks, ...], frames: int) -> SearchKeys:
-    """Keys of a query from its dense constellations, one per sub-frame shift; those that tell most.
+    """Return the keys of a query, the most distinctive ones.
 
     Args:
-        frames: length of the query; long queries are searched less densely, for their copies are
-            longer too.
+        constellations: dense, one per sub-frame shift.
+        frames: length of the query; long queries have fewer keys a second, as their copies are
+            longer.
     """
     seconds = max(frames * FRAME_S, 1.0)
     long = seconds > LONG_S
-    plain_slot = _per_slot(
-        PLAIN_KEYS / seconds, PLAIN_FLOOR_LONG if long else PLAIN_FLOOR, PLAIN_RATE
+    exact_slot = _per_slot(
+        EXACT_KEYS / seconds, EXACT_FLOOR_LONG if long else EXACT_FLOOR, EXACT_RATE
     )
-    bent_slot = _per_slot(BENT_KEYS / seconds, BENT_FLOOR_LONG if long else BENT_FLOOR, BENT_RATE)
-    pairing = replace(DENSE_PAIRS, per_slot=plain_slot)
+    varied_slot = _per_slot(
+        VARIED_KEYS / seconds, VARIED_FLOOR_LONG if long else VARIED_FLOOR, VARIED_RATE
+    )
+    pairing = replace(DENSE_PAIRS, per_slot=exact_slot)
     parts: list[tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int16]]] = []
     for number, peaks in enumerate(constellations):
         landmarks = pair_peaks(peaks, pairing)
-        late = number / len(constellations)
-        parts.append(_bent(landmarks, late, 0))
+        fraction = number / len(constellations)
+        parts.append(_vary(landmarks, fraction, 0))
         slots = landmarks.frame.astype(np.intp) // SLOT_FRAMES
-        robust = _taken(
-            landmarks, strongest(weight(landmarks.strength, landmarks.df), slots, bent_slot)
+        robust = _select(
+            landmarks, strongest(weight(landmarks.strength, landmarks.df), slots, varied_slot)
         )
-        parts += [_bent(robust, late, group) for group in range(1, len(VARIANTS))]
+        parts += [_vary(robust, fraction, group) for group in range(1, len(VARIANTS))]
     hashes, positions, groups = (np.concatenate(column) for column in zip(*parts, strict=True))
     return SearchKeys(hashes, positions, groups)
 
 
-def _per_slot(wanted: float, least: float, most: float) -> int:
-    """Landmarks per slot and sub-frame shift, from keys a second."""
-    return max(1, round(min(max(wanted, least), most) * SLOT_FRAMES * FRAME_S / SHIFTS))
+def _per_slot(rate: float, min_rate: float, max_rate: float) -> int:
+    """Return landmarks per slot and sub-frame shift, from keys a second within the bounds."""
+    return max(1, round(min(max(rate, min_rate), max_rate) * SLOT_FRAMES * FRAME_S / SHIFTS))
 
 
-def _taken(landmarks: Landmarks, at: NDArray[np.intp]) -> Landmarks:
+def _select(landmarks: Landmarks, at: NDArray[np.intp]) -> Landmarks:
     return Landmarks(
         landmarks.frame[at],
         landmarks.bin[at],
@@ -114,13 +114,13 @@ def _taken(landmarks: Landmarks, at: NDArray[np.intp]) -> Landmarks:
     )
 
 
-def _bent(
-    landmarks: Landmarks, late: float, group: int
+def _vary(
+    landmarks: Landmarks, fraction: float, group: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int16]]:
     variant = VARIANTS[group]
     dt = np.rint(landmarks.dt * variant.rate).astype(np.int32)
     bins = landmarks.bin + variant.shift
     inside = (dt >= MIN_DT) & (dt <= MAX_DT) & (bins >= 0) & (bins < BINS)
     hashes = pack(bins[inside], landmarks.df[inside], dt[inside])
-    positions = ((landmarks.frame[inside] + late) * variant.rate).astype(np.float32)
+    positions = ((landmarks.frame[inside] + fraction) * variant.rate).astype(np.float32)
     return hashes, positions, np.full(len(hashes), group, np.int16)

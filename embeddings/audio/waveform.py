@@ -1,4 +1,4 @@
-"""The shape of a sound, for people to look at."""
+"""The waveform of a sound, for display."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from embeddings.audio.decode import SAMPLE_RATE_HZ, SoundLimits, SoundStream
 
-STEP = SAMPLE_RATE_HZ // 20  # samples that one value of the envelope stands for: 50 ms
+STEP = SAMPLE_RATE_HZ // 20  # samples per value of the envelope: 50 ms
 
 
 def envelope(path: Path, columns: int, limits: SoundLimits | None = None) -> NDArray[np.float32]:
-    """(columns,) float32, 0..1: the largest magnitude in each part of a file, in bounded memory.
+    """Return (columns,) float32, 0..1: the peak magnitude in each part of a file; bounded memory.
 
     Raises: as ``SoundStream.blocks``.
     """

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support import sounds
 
 from embeddings.audio import constellation
-from embeddings.audio.align import Line, stretches
+from embeddings.audio.align import Line, find_segments
 from embeddings.audio.calibration import load_calibration
 from embeddings.audio.decode import SAMPLE_RATE_HZ
 from embeddings.audio.fingerprint import CHUNK_FRAMES, fingerprint_samples
@@ -103,8 +103,8 @@ def test_survivors_agree_with_a_search_by_hand(whole: Peaks, half: Peaks) -> Non
 def test_a_sound_fits_itself_best_where_it_is(peaks: Peaks, rate: float, start: float) -> None:
     reference = ReferenceSound(peaks, 700, np.empty(0, np.int32), np.empty(0, np.int32))
     ground = survivors_of((peaks, Peaks(peaks.frame[:0], peaks.bin[:0], peaks.strength[:0])), 700)
-    own = stretches(Line(1.0, 0.0, 0.0), reference, ground, 16.0)
-    elsewhere = stretches(Line(rate, start, 0.0), reference, ground, 16.0)
+    own = find_segments(Line(1.0, 0.0, 0.0), reference, ground, 16.0)
+    elsewhere = find_segments(Line(rate, start, 0.0), reference, ground, 16.0)
     if own and elsewhere:
         assert elsewhere[0].evidence <= own[0].evidence + 1e-6
         assert own[0].survived == own[0].peaks
