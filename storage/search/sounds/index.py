@@ -238,7 +238,7 @@ def _resolve(
             candidates.append(
                 SoundCandidate(
                     work_id=work_id,
-                    registration=vote.track,
+                    sequence=vote.track,
                     creator_id=owner,
                     group=vote.group,
                     offset_frames=vote.offset,
