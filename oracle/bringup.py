@@ -1,6 +1,4 @@
-"""Everything on one machine, as one process tree: database, chain, contracts, API, worker and
-node.
-"""
+"""Run everything on one machine as one process tree: database, chain, API, worker and node."""
 
 import json
 import os
@@ -34,7 +32,7 @@ log = structlog.get_logger()
 PREFIX = "ORACLE_CHAIN__"
 NODE_KEYS = ("KEY", "KEY_FILE", "KEY_PASSWORD")
 COURT_KEYS = ("FRAUD_OFFICER_KEY", "ARBITER_KEY", "PAYMASTER_KEY")
-# Play money of the embedded chain: what a cent is, and what bonuses are paid from.
+# Play money of the embedded chain: the value of a cent, and the budget that bonuses are paid from.
 WEI_PER_CENT = 10**12
 BONUS_BUDGET_WEI = 10**18
 
@@ -42,8 +40,8 @@ BONUS_BUDGET_WEI = 10**18
 def run_until_stopped(settings: Settings) -> int:
     """Start what is missing, run the oracle, and stop all of it in order on Ctrl-C.
 
-    What is set (DATABASE_URL, CHAIN_RPC_URL) is used as it is; what is not is embedded, with its
-    data in `settings.data_dir`, and is there again after a restart.
+    What is set (DATABASE_URL, CHAIN_RPC_URL) is used as it is. What is not set is embedded; its
+    data is in `settings.data_dir` and survives a restart.
 
     Returns: 0 after an orderly stop, 1 if a process could not be kept running.
     Raises: ConfigurationError, StorageError, ChainError when the start fails; nothing is left
@@ -85,16 +83,16 @@ def run_until_stopped(settings: Settings) -> int:
         _announce(settings)
         running = data_dir / "running.json"
         stack.callback(running.unlink, missing_ok=True)
-        # Readable by us alone: the database's URL may hold a password.
+        # Readable by our user only: the database's URL may hold a password.
         running.touch(0o600)
         running.chmod(0o600)
-        running.write_text(json.dumps(_whereabouts(settings, env), indent=1))
+        running.write_text(json.dumps(_locations(settings, env), indent=1))
         return Supervisor(_children(settings, env, court)).run()
 
 
 @contextmanager
 def running_database(settings: Settings) -> Iterator[Database]:
-    """The oracle's database: that of DATABASE_URL, or the embedded one, joined or started.
+    """Open the oracle's database: that of DATABASE_URL, or the embedded one, joined or started.
 
     Raises: ConfigurationError if there is no oracle in the data folder, StorageError.
     """
@@ -115,14 +113,15 @@ def running_database(settings: Settings) -> Iterator[Database]:
 
 
 def api_url(settings: Settings) -> str:
-    """Where people on this machine find the API."""
+    """Return the URL of the API for clients on this machine."""
     host = "127.0.0.1" if settings.http.host in ("0.0.0.0", "::") else settings.http.host
     return f"http://{host}:{settings.http.port}"
 
 
 def _check_port(settings: Settings) -> None:
-    """Raise ConfigurationError if something else listens where the API would: better now than
-    after a minute.
+    """Fail at once, not after a minute of start-up, if the API's port is taken.
+
+    Raises: ConfigurationError.
     """
     with socket.socket(socket.AF_INET6 if ":" in settings.http.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -145,7 +144,7 @@ def _children(
     settings: Settings, env: Mapping[str, str], court: Mapping[str, str]
 ) -> list[ChildSpec]:
     everything = {**os.environ, **env, **court, "PYTHONUNBUFFERED": "1"}
-    # Only the node signs reports and only the scheduler freezes, decides and pays; no process sees
+    # Only the node signs reports, and only the scheduler freezes, decides and pays. No process sees
     # another's key.
     whole, scheduler_env = without(everything, COURT_KEYS), without(everything, NODE_KEYS)
     keyless = without(whole, NODE_KEYS)
@@ -165,9 +164,7 @@ def _children(
 
 
 def without(env: Mapping[str, str], keys: Sequence[str]) -> dict[str, str]:
-    """An environment without some settings of the chain, also where they stand in ORACLE_CHAIN
-    as JSON.
-    """
+    """Return an environment without some chain settings, also inside ORACLE_CHAIN as JSON."""
     left = {
         name: value
         for name, value in env.items()
@@ -177,7 +174,7 @@ def without(env: Mapping[str, str], keys: Sequence[str]) -> dict[str, str]:
         try:
             group = json.loads(left[name])
         except ValueError:
-            continue  # the settings will say what is wrong with it
+            continue  # the settings will report what is wrong with it
         if isinstance(group, dict):
             left[name] = json.dumps(
                 {key: value for key, value in group.items() if key.upper() not in keys}
@@ -186,7 +183,7 @@ def without(env: Mapping[str, str], keys: Sequence[str]) -> dict[str, str]:
 
 
 def _deploy_once(chain: DevChain, file: Path) -> None:
-    """Deploy our contracts to a chain of our own, unless they are there already."""
+    """Deploy our contracts to the embedded chain, unless they are there already."""
     if file.exists():
         client = ChainClient(Endpoint(chain.rpc_url), Deployment.from_json(file.read_text()))
         try:
@@ -197,7 +194,7 @@ def _deploy_once(chain: DevChain, file: Path) -> None:
                 " any more: restore the folder from a backup, or move it away to start anew."
             ) from exc
         return
-    # A holder for each role, so that here too whoever freezes cannot be who decides.
+    # An account for each role: here too, the account that freezes must not be able to decide.
     officers = Officers.each(lambda role: chain.account(role).address)
     deployment = deploy(
         connect(chain.rpc_url),
@@ -209,15 +206,15 @@ def _deploy_once(chain: DevChain, file: Path) -> None:
     )
     client = ChainClient(Endpoint(chain.rpc_url), deployment)
     fund_vault(client, LocalSigner(bytes(chain.account("paymaster").key)), BONUS_BUDGET_WEI)
-    chain.save()  # or a kill -9 now would leave the addresses of contracts that are gone
+    # Saved now: a kill -9 would otherwise lose contracts whose addresses are on file.
     temporary = file.with_suffix(".new")
     temporary.write_text(deployment.to_json())
     temporary.replace(file)
     log.info("contracts.deployed", hub=deployment.hub, chain_id=deployment.chain_id)
 
 
-def _whereabouts(settings: Settings, env: Mapping[str, str]) -> dict[str, str | None]:
-    """Where to find the parts of this oracle."""
+def _locations(settings: Settings, env: Mapping[str, str]) -> dict[str, str | None]:
+    """Return where the parts of this oracle can be reached."""
     return {
         "api": api_url(settings),
         "rpc": env.get("CHAIN_RPC_URL", settings.chain_rpc_url),

@@ -1,4 +1,4 @@
-"""The command line: `oracle up` runs everything, the other commands run or ask one part."""
+"""The command line: `oracle up` runs everything, the other commands run or query one part."""
 
 import os
 import signal
@@ -62,9 +62,9 @@ def demo(
     """Tell the whole story with sample pictures; exit status 0 only if every step was read back
     from the chain.
     """
-    from oracle.demo import tell
+    from oracle.demo import run_demo
 
-    raise typer.Exit(0 if tell(Console(width=max(console.width, 110)), keep) else 1)
+    raise typer.Exit(0 if run_demo(Console(width=max(console.width, 110)), keep) else 1)
 
 
 @app.command()
@@ -81,7 +81,7 @@ def serve() -> None:
 
 @app.command()
 def worker() -> None:
-    """Run one worker: it drains the queue of analyses."""
+    """Run one worker, which works off the queue of analyses."""
     from oracle.jobs import run_worker
 
     settings = Settings()
@@ -93,7 +93,7 @@ def worker() -> None:
     run_worker(db.dsn, lambda analysis_id: originality().analyse(analysis_id), settings.worker)
 
 
-@app.command("clerk", hidden=True)  # its name of before, for one release
+@app.command("clerk", hidden=True)  # its former name, for one release
 @app.command()
 def scheduler() -> None:
     """Run the scheduler: grades, payments, fraud alerts, notices and freezes, as they fall due."""
@@ -104,7 +104,7 @@ def scheduler() -> None:
 
 @app.command()
 def node() -> None:
-    """Run the chain node: it reads requests and delivers decisions."""
+    """Run the chain node, which reads requests and delivers decisions."""
     settings = Settings()
     wiring.configure_logging(settings)
     wiring.make_node(settings, wiring.open_database(settings)).run(_stopped_by_signals())
@@ -112,7 +112,7 @@ def node() -> None:
 
 @app.command()
 def clear_latch() -> None:
-    """Let a node go on that a breach of finality has stopped, once you know why it happened."""
+    """Let a node continue that a breach of finality has stopped, once you know why it happened."""
     from oracle.chain.node.node import clear_latch as clear
 
     cleared = clear(wiring.open_database(Settings()))
@@ -139,12 +139,12 @@ def deploy(
         bool, typer.Option(help="The community's vote rules on disputes too.")
     ] = False,
 ) -> None:
-    """Deploy the contracts to the chain of CHAIN_RPC_URL; whatever is not named here falls to
+    """Deploy the contracts to the chain of CHAIN_RPC_URL. Roles not named here go to the account of
     ORACLE_CHAIN__KEY.
     """
     from oracle.chain.contracts.roles import Officers
 
-    officers = dict(one.partition("=")[::2] for one in officer or ())
+    officers = dict(pair.partition("=")[::2] for pair in officer or ())
     roles = Officers.__dataclass_fields__
     if unknown := set(officers) - set(roles):
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: the roles are {', '.join(roles)}.")
@@ -166,7 +166,7 @@ def match(
         Path, typer.Option(help="CSV to write, best match first; no row where nothing matched.")
     ],
 ) -> None:
-    """Match two folders against each other by exactly the production path; nothing is kept."""
+    """Match two folders against each other by exactly the production path; nothing is stored."""
     from oracle.originality import folder_match
 
     settings = Settings()
@@ -194,7 +194,7 @@ def index(
 ) -> None:
     """Register a folder of earlier works, judged like uploads but not sent to the chain.
 
-    Run again to resume.
+    Run it again to resume.
     """
     from oracle.bringup import running_database
     from oracle.originality.backfill import Backfill
@@ -227,7 +227,7 @@ def index(
 
 @app.command()
 def check(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)]) -> None:
-    """Show what files would match among the registered works, and why; nothing is kept, paid or
+    """Show what files would match among the registered works, and why. Nothing is stored, paid or
     sent.
     """
     from rich.table import Table
@@ -267,7 +267,7 @@ def check(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=Fals
 
 @app.command()
 def explain(analysis_id: UUID) -> None:
-    """Compute every number of a decision again from stored facts, and say whether it agrees."""
+    """Recompute every number of a decision from stored facts, and say whether all agree."""
     from oracle.bringup import running_database
     from oracle.originality.recompute import agrees
 
@@ -303,7 +303,7 @@ def verify_receipt(
 
 
 def _stopped_by_signals() -> threading.Event:
-    """Set by Ctrl-C or a polite kill."""
+    """Return an event that SIGINT or SIGTERM sets."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -318,7 +318,7 @@ def _show(checks: Sequence[Check]) -> None:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each stage of long work."""
+    """Show a progress bar for each stage of long work."""
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     ) as bars:
@@ -344,7 +344,7 @@ def add_key(
     ] = None,
     per_minute: Annotated[int, typer.Option(min=1, help="Requests a minute.")] = 600,
 ) -> None:
-    """Make an API key; its secret is shown once."""
+    """Create an API key; its secret is shown once."""
     from oracle.api.access import SCOPES
     from oracle.bringup import running_database
     from oracle.originality.intake import ensure_creator
@@ -361,7 +361,7 @@ def add_key(
 
 @keys.command("list")
 def list_keys() -> None:
-    """Show all keys that work."""
+    """Show all active keys."""
     from rich.table import Table
 
     from oracle.bringup import running_database
@@ -378,7 +378,7 @@ def list_keys() -> None:
 
 @keys.command("revoke")
 def revoke_key(name: str) -> None:
-    """End a key at once."""
+    """Revoke a key at once."""
     from oracle.bringup import running_database
     from storage.api_keys import revoke
 
@@ -433,7 +433,7 @@ def _in_mebibytes(stage: str, done: int, total: int) -> tuple[str, int, int]:
 
 
 def main() -> None:
-    """Run the command line; an error that we know is one sentence, not a traceback."""
+    """Run the command line; known errors print one sentence, not a traceback."""
     from embeddings.errors import EmbeddingError
     from oracle.chain.errors import ChainError
 

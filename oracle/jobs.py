@@ -1,5 +1,5 @@
-"""The queue: procrastinate on the same Postgres, so that a job is written in the transaction
-that needs it.
+"""The job queue: procrastinate on the same Postgres, so a job is written in the transaction that
+needs it.
 """
 
 import asyncio
@@ -23,38 +23,35 @@ RESCUE_INTERVAL_S = 5.0
 
 
 class RetryLater(Exception):
-    """The job cannot go on now (a server is away); it is tried again."""
+    """The job cannot continue now (a server is unreachable); it is tried again."""
 
 
 class Backoff(BaseRetryStrategy):
-    """Try again after 1, 2, 4 ...
-
-    60 s, whatever happened: the job itself decides when it has tried often enough.
-    """
+    """Retry after 1, 2, 4 … 60 s, whatever the error: the job itself decides when to give up."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:  # noqa: ARG002
         return RetryDecision(retry_in={"seconds": min(60, 2 ** min(job.attempts, 6))})
 
 
 class Jobs:
-    """The producing side: put analyses into the queue."""
+    """Puts analyses into the queue."""
 
     def __init__(self, dsn: str) -> None:
         self._app = App(connector=PsycopgConnector(conninfo=dsn))
 
     def defer(self, conn: Connection, analysis_id: UUID) -> None:
-        """Queue an analysis in the caller's transaction: it exists if and only if that commits."""
+        """Queue an analysis in the caller's transaction: the job exists only if that commits."""
         self._app.configure_task(TASK, connection=conn).defer(analysis_id=str(analysis_id))
 
 
 def run_worker(
     dsn: str, analyse: Callable[[UUID], None], settings: WorkerSettings, *, wait: bool = True
 ) -> None:
-    """Drain the queue until SIGINT or SIGTERM; running jobs are finished first.
+    """Work off the queue until SIGINT or SIGTERM; running jobs are finished first.
 
     Args:
-        analyse: called with an analysis id.
-        wait: False ends when the queue is empty.
+        analyse: Called with an analysis id.
+        wait: False returns as soon as the queue is empty.
     """
     asyncio.run(_run_worker(dsn, analyse, settings, wait))
 
@@ -73,7 +70,7 @@ async def _run_worker(
         try:
             await app.run_worker_async(
                 wait=wait,
-                # Only the main thread of a process can be told to stop by a signal.
+                # Only the main thread of a process can handle signals.
                 install_signal_handlers=threading.current_thread() is threading.main_thread(),
                 concurrency=settings.concurrency,
                 update_heartbeat_interval=settings.heartbeat_s,
@@ -91,7 +88,7 @@ def _find_abandoned(dsn: str) -> list[UUID]:
 
 
 async def _rescue_forever(app: App, dsn: str, settings: WorkerSettings) -> None:
-    """Put the jobs of dead workers, and analyses that lost their job, back into the queue."""
+    """Requeue the jobs of dead workers, and analyses that lost their job."""
     while True:
         try:
             stalled = await app.job_manager.get_stalled_jobs(
@@ -105,6 +102,6 @@ async def _rescue_forever(app: App, dsn: str, settings: WorkerSettings) -> None:
                 await app.configure_task(TASK, queueing_lock=str(analysis_id)).defer_async(
                     analysis_id=str(analysis_id)
                 )
-        except Exception as exc:  # the database may be away: the worker itself reports that
+        except Exception as exc:  # the database may be down: the worker itself reports that
             log.warning("job.rescue_failed", error=str(exc))
         await asyncio.sleep(RESCUE_INTERVAL_S)

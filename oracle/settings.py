@@ -202,9 +202,7 @@ class WorkerSettings(BaseModel, frozen=True):
 
 
 class Settings(BaseSettings):
-    """Frozen settings; names of variables: ORACLE_<GROUP>__<NAME>, besides the three well-known
-    URLs.
-    """
+    """Frozen settings, read from ORACLE_<GROUP>__<NAME> and from three well-known URLs."""
 
     model_config = SettingsConfigDict(
         env_prefix="ORACLE_",
@@ -247,5 +245,5 @@ class Settings(BaseSettings):
 
     @property
     def blobs(self) -> str:
-        """Where media bytes are kept: file:// or gs://."""
+        """URL of the store that media bytes are in: file:// or gs://."""
         return self.blobs_url or (self.data_dir.resolve() / "blobs").as_uri()

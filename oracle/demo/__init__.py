@@ -1,5 +1,5 @@
-"""`oracle demo`: the main job told once, by itself, and verified."""
+"""`oracle demo`: run the main use cases on sample pictures, and verify each on chain."""
 
-from oracle.demo.acts import tell
+from oracle.demo.acts import run_demo
 
-__all__ = ["tell"]
+__all__ = ["run_demo"]

@@ -1,4 +1,4 @@
-"""The acts of the demo: creators, contracts, money, bad input."""
+"""The parts of the demo: creators, contracts, payments, bad input."""
 
 import hashlib
 import tempfile
@@ -18,14 +18,14 @@ from oracle.chain.core.wire import address_bytes
 from oracle.chain.devnet.keys import KeyRing
 from oracle.chain.keys.signer import LocalSigner
 from oracle.chain.rpc.endpoint import Endpoint
-from oracle.demo.money import money_story
-from oracle.demo.moving import moving_story
+from oracle.demo.money import show_payments
+from oracle.demo.moving import show_moving_media
 from oracle.demo.pictures import sample_pictures
 from oracle.demo.stage import ADMIN_TOKEN, running_oracle, serving
 from oracle.demo.story import STEP_TIMEOUT_S, StepFailed, Story
 
 
-def tell(console: Console, keep: Path | None = None) -> bool:
+def run_demo(console: Console, keep: Path | None = None) -> bool:
     """Run the demo. Returns: whether every step came true and was verified."""
     pictures = sample_pictures()
     with ExitStack() as stack:
@@ -41,11 +41,11 @@ def tell(console: Console, keep: Path | None = None) -> bool:
             f" {story.stage.chain.deployment.hub}.\n"
         )
         try:
-            original, copy = _clients(story, pictures)
-            _contract(story, pictures, folder)
-            moving_story(story, pictures)
-            money_story(story, original, copy)
-            _bad_input(story, pictures)
+            original, copy = _show_clients(story, pictures)
+            _show_contract(story, pictures, folder)
+            show_moving_media(story, pictures)
+            show_payments(story, original, copy)
+            _show_bad_input(story, pictures)
         except StepFailed as exc:
             console.print(f"[bold red]Not true:[/] {exc}", soft_wrap=True)
             return False
@@ -53,18 +53,22 @@ def tell(console: Console, keep: Path | None = None) -> bool:
     return True
 
 
-def _clients(story: Story, pictures: dict[str, bytes]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Creators post pictures.
+def _show_clients(
+    story: Story, pictures: dict[str, bytes]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Let creators post pictures.
 
     Returns: the original, and a cropped copy of it, as the API shows them.
     """
     alice = "0x" + escrow_account("alice").hex()
     first = story.post(pictures["temple"], "temple.jpg", "alice", **{"Idempotency-Key": "demo-1"})
     story.verify_on_chain("Alice posts a photograph", first, "original")
-    again = story.post(pictures["temple"], "temple.jpg", "alice", **{"Idempotency-Key": "demo-1"})
+    repeated = story.post(
+        pictures["temple"], "temple.jpg", "alice", **{"Idempotency-Key": "demo-1"}
+    )
     story.check(
         "the same idempotency key made a second analysis",
-        again["analysis_id"] == first["analysis_id"],
+        repeated["analysis_id"] == first["analysis_id"],
     )
     story.note("Alice's client sends it again", "first answer", "", "", "nothing new on chain")
     copies = {}
@@ -101,8 +105,8 @@ def _clients(story: Story, pictures: dict[str, bytes]) -> tuple[dict[str, Any], 
     return first, copies["temple, cropped"]
 
 
-def _contract(story: Story, pictures: dict[str, bytes], folder: Path) -> None:
-    """A contract asks for a picture behind a URI, and is called back."""
+def _show_contract(story: Story, pictures: dict[str, bytes], folder: Path) -> None:
+    """Let a contract ask for a picture behind a URI, and check that it is called back."""
     account = KeyRing(folder / "chain" / "keys.json").account("example-consumer")
     Endpoint(story.stage.rpc_url).request("anvil_setBalance", account.address, hex(10**18))
     w3 = connect(story.stage.rpc_url)
@@ -151,8 +155,8 @@ def _wait_for_callback(
     story.note(title, verdict, f"{received['similarityBps'] / 10_000:.4f}", share, "called back")
 
 
-def _bad_input(story: Story, pictures: dict[str, bytes]) -> None:
-    """What is no picture is refused, and nothing is kept of it."""
+def _show_bad_input(story: Story, pictures: dict[str, bytes]) -> None:
+    """Upload files that are no pictures, and check that they are refused."""
     for title, content, code in (
         ("A text named photo.jpg", b"not a picture at all\n" * 40, "media_unsupported"),
         ("Half a photograph", pictures["temple"][: len(pictures["temple"]) // 2], "media_corrupt"),

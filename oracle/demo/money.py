@@ -1,6 +1,4 @@
-"""The money's part of the story: tips follow the verdict, a dispute overturns it, and all of it
-is paid back.
-"""
+"""Payments in the demo: tips follow the verdict, a dispute overturns it, and the money follows."""
 
 import hashlib
 import time
@@ -20,13 +18,12 @@ ARBITER_ROLE = 4  # as numbered in Roles.sol
 LINK_LIFETIME_S = 3600
 
 
-def money_story(story: Story, original: dict[str, Any], derivative: dict[str, Any]) -> None:
-    """Tip a copy, dispute the verdict, overturn it, and fetch what was held; each step is read
-    back.
+def show_payments(story: Story, original: dict[str, Any], derivative: dict[str, Any]) -> None:
+    """Tip a copy, dispute and overturn the verdict, and withdraw what was held; verify each step.
 
     Args:
         original: The API's view of the original, whose creator is a handle without a wallet.
-        derivative: The view of the copy: final on chain, and contestable still.
+        derivative: The view of the copy; it is final on chain and can still be disputed.
 
     Raises: StepFailed, ChainError.
     """
@@ -57,7 +54,7 @@ def money_story(story: Story, original: dict[str, Any], derivative: dict[str, An
 
     for view, wallet in ((derivative, poster), (original, first)):
         _link(story, view["work"]["creator"], wallet, oracle)
-    # A copy at 100 % similarity leaves its poster nothing: there is nothing to fetch then.
+    # A copy at 100 % similarity leaves its poster nothing to withdraw.
     fetched = payments.withdraw(chain, poster, of=account) if before + to_poster else 0
     story.check(
         f"{fetched} wei came out",
@@ -76,13 +73,11 @@ def money_story(story: Story, original: dict[str, Any], derivative: dict[str, An
         "a dispute stopped the money", payments.contested(chain, post_id) == 2 * to_original
     )
     payments.answer_dispute(chain, first, dispute, _digest("I was first"))
-    # A second look takes more signatures than the first; where one signer is all there is, people
-    # decide alone.
-    second_look = payments.read_dispute(chain, dispute).review_until
+    # A review needs more signatures than the first report had. With a single signer, people decide
+    # without it.
+    review_until = payments.read_dispute(chain, dispute).review_until
     signers = int(chain.read("OracleRegistry", chain.deployment.oracle_registry, "signerCount"))
-    story.check(
-        "a lone signer was asked for a second look at itself", bool(second_look) == (signers > 1)
-    )
+    story.check("a lone signer was asked to review itself", bool(review_until) == (signers > 1))
     story.note(
         "The poster disputes the verdict",
         "disputed",
@@ -110,10 +105,11 @@ def money_story(story: Story, original: dict[str, Any], derivative: dict[str, An
     story.check(
         f"the next tip was split {split}", (split.to_original, split.to_poster) == (0, TIP_WEI)
     )
-    bank = keys.account("demo bank").address  # pays no gas, so what arrives can be counted
-    before = chain.balance_wei(address_bytes(bank))
-    payments.withdraw(chain, poster, of=account, to=address_bytes(bank))
-    arrived = chain.balance_wei(address_bytes(bank)) - before
+    # A wallet that pays no gas, so that what arrives can be counted.
+    receiver = address_bytes(keys.account("demo bank").address)
+    before = chain.balance_wei(receiver)
+    payments.withdraw(chain, poster, of=account, to=receiver)
+    arrived = chain.balance_wei(receiver) - before
     story.check(f"{arrived} wei arrived instead of {back + TIP_WEI}", arrived == back + TIP_WEI)
     story.note("What was held is paid back", "paid", "", f"{back} wei", "nothing kept")
 
@@ -142,9 +138,7 @@ def _link(story: Story, handle: str, wallet: LocalSigner, oracle: LocalSigner) -
 
 
 def _arbiter(story: Story, keys: KeyRing) -> LocalSigner:
-    """Whoever holds the arbiter's role: an account of its own, or the deployer where that one
-    holds them all.
-    """
+    """Return the holder of the arbiter's role: an account of its own, or the deployer."""
     chain = story.stage.chain
     for name in ("arbiter", "deployer"):
         account = keys.account(name)
@@ -158,11 +152,11 @@ def _arbiter(story: Story, keys: KeyRing) -> LocalSigner:
         if holds:
             Endpoint(story.stage.rpc_url).request("anvil_setBalance", account.address, hex(10**19))
             return LocalSigner(account.key)
-    raise StepFailed("nobody here holds the arbiter's role")
+    raise StepFailed("no account here holds the arbiter's role")
 
 
 def _funded(story: Story, keys: KeyRing, name: str) -> LocalSigner:
-    """An account of the demo with ten ether to spend."""
+    """Return an account of the demo with ten ether."""
     account = LocalSigner(keys.account(f"demo {name}").key)
     Endpoint(story.stage.rpc_url).request("anvil_setBalance", hexed(account.address), hex(10**19))
     return account

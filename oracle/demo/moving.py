@@ -1,4 +1,4 @@
-"""A tune and films that nobody owns, and what people do to them; then the story of their posts."""
+"""The demo's tunes and films, made from scratch, with edits of them, and the posts of both."""
 
 import io
 from collections.abc import Iterable, Iterator
@@ -24,8 +24,8 @@ SCALE = (0, 2, 4, 5, 7, 9, 11, 12)
 Sound = NDArray[np.float32]
 
 
-def moving_story(story: Story, pictures: dict[str, bytes]) -> None:
-    """Creators post tunes and films."""
+def show_moving_media(story: Story, pictures: dict[str, bytes]) -> None:
+    """Let creators post tunes and films."""
     alice, carol = ("0x" + escrow_account(name).hex() for name in ("alice", "carol"))
     song, other_song = tune(1, 20.0), tune(2, 12.0)
     film = list(shots([pictures[name] for name in ("coffee", "astronaut")]))
@@ -69,7 +69,7 @@ def moving_story(story: Story, pictures: dict[str, bytes]) -> None:
 
 
 def tune(seed: int, seconds: float) -> Sound:
-    """(n,) float32 at RATE_HZ: a melody over chords and a drum, one piece for each seed."""
+    """Make (n,) float32 samples at RATE_HZ: melody, chords and a drum; a piece for each seed."""
     rng = np.random.default_rng(seed)
     beat, root = 60 / rng.uniform(90, 150), rng.uniform(110, 220)
     out = np.zeros(round((seconds + 2) * RATE_HZ), np.float32)
@@ -89,27 +89,27 @@ def tune(seed: int, seconds: float) -> Sound:
 
 
 def noise(seed: int, seconds: float) -> Sound:
-    """(n,) float32 at RATE_HZ: a hiss well below the music."""
+    """Make (n,) float32 samples at RATE_HZ of noise well below the level of the music."""
     return (0.02 * np.random.default_rng(seed).standard_normal(round(seconds * RATE_HZ))).astype(
         np.float32
     )
 
 
 def shots(pictures: Iterable[bytes]) -> Iterator[Image.Image]:
-    """A camera that moves over one picture after another."""
+    """Yield frames of a camera that moves over one picture after another."""
     for number, data in enumerate(pictures):
         with Image.open(io.BytesIO(data)) as opened:
             picture = opened.convert("RGB")
         width = picture.width * 2 // 3
         height = width * SIZE[1] // SIZE[0]
-        way = np.linspace(0, 1, round(SHOT_S * FPS))
-        for at in way if number % 2 else way[::-1]:
+        positions = np.linspace(0, 1, round(SHOT_S * FPS))
+        for at in positions if number % 2 else positions[::-1]:
             left, top = (picture.width - width) * at, (picture.height - height) * (1 - at)
             yield picture.resize(SIZE, box=(left, top, left + width, top + height))
 
 
 def movie(frames: Iterable[Image.Image], sound: Sound | None, *, fps: int = FPS) -> bytes:
-    """An MP4 file of those frames and that sound."""
+    """Encode frames and sound as an MP4 file."""
     out = io.BytesIO()
     with av.open(out, "w", format="mp4") as container:
         picture_stream = container.add_stream(
@@ -121,17 +121,18 @@ def movie(frames: Iterable[Image.Image], sound: Sound | None, *, fps: int = FPS)
             container.add_stream("aac", rate=RATE_HZ, layout="mono") if sound is not None else None
         )
         for number, frame in enumerate(frames):
-            shown = av.VideoFrame.from_ndarray(np.asarray(frame.resize(SIZE)), format="rgb24")
-            shown.pts, shown.time_base = number, Fraction(1, fps)
-            container.mux(picture_stream.encode(shown))
+            video_frame = av.VideoFrame.from_ndarray(np.asarray(frame.resize(SIZE)), format="rgb24")
+            video_frame.pts, video_frame.time_base = number, Fraction(1, fps)
+            container.mux(picture_stream.encode(video_frame))
         container.mux(picture_stream.encode(None))
         if sound_stream is not None and sound is not None:
             for start in range(0, len(sound) - 1024, 1024):
-                heard = av.AudioFrame.from_ndarray(
+                audio_frame = av.AudioFrame.from_ndarray(
                     sound[None, start : start + 1024], format="fltp", layout="mono"
                 )
-                heard.pts, heard.rate, heard.time_base = start, RATE_HZ, Fraction(1, RATE_HZ)
-                container.mux(sound_stream.encode(heard))
+                audio_frame.pts, audio_frame.rate = start, RATE_HZ
+                audio_frame.time_base = Fraction(1, RATE_HZ)
+                container.mux(sound_stream.encode(audio_frame))
             container.mux(sound_stream.encode(None))
     return out.getvalue()
 
@@ -158,9 +159,9 @@ def _mp3(samples: Sound) -> bytes:
     return _file(samples, "MP3")
 
 
-def _file(samples: Sound, kind: str) -> bytes:
+def _file(samples: Sound, file_format: str) -> bytes:
     out = io.BytesIO()
-    soundfile.write(out, np.clip(samples, -1, 1), RATE_HZ, format=kind)
+    soundfile.write(out, np.clip(samples, -1, 1), RATE_HZ, format=file_format)
     return out.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""Photographs that scikit-learn and scikit-image carry, and edits of one of them."""
+"""Photographs that scikit-learn and scikit-image ship, and edits of one of them."""
 
 import io
 from importlib.util import find_spec
@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageEnhance
 
 from oracle.errors import ConfigurationError
 
-# Material for the demo's films; nobody posts these as pictures.
+# Material for the demo's films; never posted as pictures.
 UNPOSTED = {
     "coffee": "coffee.png",
     "astronaut": "astronaut.png",
@@ -18,7 +18,7 @@ UNPOSTED = {
 
 
 def sample_pictures() -> dict[str, bytes]:
-    """The demo's pictures by name, as files.
+    """Return the demo's pictures by name, as bytes of files.
 
     Raises: ConfigurationError if those packages are not installed.
     """

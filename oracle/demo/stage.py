@@ -1,6 +1,4 @@
-"""An oracle on servers of its own, as a child process: what the demo and the end-to-end tests
-act on.
-"""
+"""An oracle on servers of its own, as a child process, for the demo and the end-to-end tests."""
 
 import functools
 import json
@@ -46,10 +44,9 @@ class Stage:
 
 @contextmanager
 def running_oracle(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Stage]:
-    """`oracle up` with its data in a folder, stopped as Ctrl-C stops it. Its output is in
-    oracle.log there.
+    """Run `oracle up` with its data in a folder, and stop it as Ctrl-C does.
 
-    Raises: ConfigurationError if it does not start.
+    Its output is in oracle.log in that folder. Raises: ConfigurationError if it does not start.
     """
     port = _free_port()
     env = {
@@ -108,7 +105,7 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", api: httpx2.Client, lo
 
 @contextmanager
 def serving(files: dict[str, bytes]) -> Iterator[str]:
-    """An HTTP server on this machine for files that a contract's request points at."""
+    """Serve files on this machine, for requests of contracts to point at. Yields: the base URL."""
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""What happens on a stage, step by step; each is compared with what the contracts hold."""
+"""Steps of the demo; each is compared with what the contracts hold."""
 
 import hashlib
 import time
@@ -25,12 +25,12 @@ OUTCOMES = {
 
 
 class StepFailed(Exception):
-    """A step of the story did not come true."""
+    """A step of the demo did not turn out as stated."""
 
 
 @dataclass
 class Story:
-    """What happens on a stage, and the report of it."""
+    """Acts on a running oracle, and collects the report."""
 
     console: Console
     stage: Stage
@@ -39,10 +39,7 @@ class Story:
     def post(
         self, picture: bytes, name: str, creator: str | None, **headers: str
     ) -> dict[str, Any]:
-        """Upload a picture as `curl -F file=@...
-
-        -F creator=...` does, and wait until it is final on chain.
-        """
+        """Upload as `curl -F file=@… -F creator=…` does, and wait until it is final on chain."""
         fields = {"creator": creator} if creator else {}
         answer = self.stage.api.post(
             "/upload", files={"file": (name, picture)}, data=fields, headers=headers
@@ -66,16 +63,17 @@ class Story:
             f"not final after {STEP_TIMEOUT_S:.0f} s: {view['status']}, {view['attestation']}"
         )
 
-    def check(self, what: str, held: bool) -> None:
-        if not held:
-            raise StepFailed(what)
+    def check(self, problem: str, holds: bool) -> None:
+        if not holds:
+            raise StepFailed(problem)
 
     def verify_on_chain(
         self, title: str, view: dict[str, Any], verdict: str, *, original: str | None = None
     ) -> None:
-        """Compare what the API said with what the contracts hold, and note the step.
+        """Compare what the API said with what the contracts hold, and report the step.
 
-        Args: original: the account of the creator who must be credited, 0x-hex.
+        Args:
+            original: The account of the creator who must be credited, 0x-hex.
         """
         self.check(
             f"verdict is {view['verdict']}, not {verdict}: {view['explanation']}",
@@ -84,11 +82,10 @@ class Story:
         attestation = view["attestation"]
         self.check(f"attestation is {attestation}", attestation["status"] == "final")
         post_id, tx = _bytes(view["work"]["post_id"]), _bytes(attestation["transaction"])
-        found = verify.find_fulfilment(self.stage.chain, tx, _bytes(attestation["request_id"]))
-        assert_found = found is not None and found.final and found.outcome is OUTCOMES[verdict]
+        fulfilment = verify.find_fulfilment(self.stage.chain, tx, _bytes(attestation["request_id"]))
         self.check(
-            f"transaction {attestation['transaction']} does not hold the outcome: {found}",
-            assert_found,
+            f"transaction {attestation['transaction']} does not hold the outcome: {fulfilment}",
+            fulfilment is not None and fulfilment.final and fulfilment.outcome is OUTCOMES[verdict],
         )
         result = verify.find_result(self.stage.chain, post_id)
         if result is None:
@@ -111,7 +108,7 @@ class Story:
             "evidence hash": result.evidence_hash == hashlib.sha256(evidence).digest(),
             "creator": result.creator == _bytes(view["work"]["account"]),
         }
-        wrong = [name for name, held in facts.items() if not held]
+        wrong = [name for name, holds in facts.items() if not holds]
         self.check(f"API and chain disagree on {', '.join(wrong)}: {view}, {result}", not wrong)
         self.check_receipt(view, evidence)
         share = (
@@ -124,9 +121,7 @@ class Story:
         )
 
     def check_receipt(self, view: dict[str, Any], evidence: bytes) -> None:
-        """Check the signed receipt as a stranger would: offline with the evidence, then on
-        chain.
-        """
+        """Check the signed receipt as a third party would: offline with evidence, then on chain."""
         deadline = time.monotonic() + STEP_TIMEOUT_S
         while (answer := self.stage.api.get(view["links"]["receipt"])).status_code == 404:
             self.check("no receipt was issued", time.monotonic() < deadline)

@@ -1,6 +1,4 @@
-"""Fetch media from a URI that a stranger chose, without becoming the stranger's hands inside our
-network.
-"""
+"""Fetch media from a URI that a client chose, without letting it reach our own network."""
 
 from oracle.fetch.errors import (
     FetchError,

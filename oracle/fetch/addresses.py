@@ -1,7 +1,7 @@
-"""Which addresses may be connected to.
+"""Which addresses media may be fetched from.
 
-A name is resolved once and the connection goes to the addresses that were checked: a name server
-that answers differently the second time (DNS rebinding) has no second time.
+A name is resolved once, and the connection goes to the addresses that were checked. A name server
+that answers differently the second time (DNS rebinding) is never asked a second time.
 """
 
 import ipaddress
@@ -23,16 +23,16 @@ NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """Addresses of a host, as the system knows them. Raises: UriUnreachable."""
+    """Return the addresses of a host, as the system resolves it. Raises: UriUnreachable."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as exc:
         raise UriUnreachable(f"The name {host} cannot be resolved: {exc}") from exc
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
 
 
 def check_addresses(host: str, addresses: list[str], *, allow_private: bool) -> list[str]:
-    """The same addresses. Raises: UriForbiddenAddress if any of them is out of bounds."""
+    """Return the addresses. Raises: UriForbiddenAddress if media may not come from one of them."""
     for text in addresses:
         if not is_allowed(
             ipaddress.ip_address(text.split("%", maxsplit=1)[0]), allow_private=allow_private
@@ -44,16 +44,16 @@ def check_addresses(host: str, addresses: list[str], *, allow_private: bool) -> 
 
 
 def is_allowed(address: Address, *, allow_private: bool) -> bool:
-    """Whether media may be fetched from this address.
+    """Tell whether media may be fetched from this address.
 
-    Private and loopback addresses only if allowed (development); link-local, multicast, unspecified
-    and metadata addresses never: nothing that holds media lives there.
+    Private and loopback addresses are allowed in development only. Link-local, multicast,
+    unspecified and metadata addresses never are: no media is stored there.
     """
     if address in METADATA or any(address.version == 6 and address in network for network in NAT64):
         return False
-    carried = _carried_ipv4(address)
-    if carried is not None:
-        return is_allowed(carried, allow_private=allow_private)
+    embedded = _embedded_ipv4(address)
+    if embedded is not None:
+        return is_allowed(embedded, allow_private=allow_private)
     if address.is_loopback:
         return allow_private
     if (
@@ -66,8 +66,8 @@ def is_allowed(address: Address, *, allow_private: bool) -> bool:
     return allow_private if address.is_private else address.is_global
 
 
-def _carried_ipv4(address: Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address inside a mapped, 6to4 or Teredo address."""
+def _embedded_ipv4(address: Address) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address inside a mapped, 6to4 or Teredo address."""
     if isinstance(address, ipaddress.IPv4Address):
         return None
     if address.teredo is not None:

@@ -1,4 +1,4 @@
-"""One door for all kinds of URIs."""
+"""Fetch media by URI: https, http, gs and walrus."""
 
 import re
 import ssl
@@ -27,19 +27,17 @@ WALRUS_BLOB_ID = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 bytes in unpadded base64
 
 
 class Fetcher:
-    """Fetches media by https, http, gs and walrus URIs into files, under a size cap and a time
-    limit.
+    """Fetches media by https, http, gs and walrus URIs into files, with limits of size and time.
 
     Args:
         max_bytes: Largest media.
-        timeout_s: For all of one fetch, redirects included.
-        allow_private: Whether loopback and private addresses may be fetched from (development
-            only).
-        walrus_aggregator: Base URL of the aggregator that walrus:// blobs are read from; ours, so
-            it may be private.
+        timeout_s: Limit for one whole fetch, redirects included.
+        allow_private: Allow loopback and private addresses (development only).
+        walrus_aggregator: Base URL of the aggregator that walrus:// blobs are read from. The
+            operator chose it, so it may be private.
         gcs: Makes the client that gs:// objects are read with; by default with this machine's
             credentials, if any.
-        resolver: Addresses of a host.
+        resolver: Resolves a host to addresses.
         tls: How https servers are verified; by default by the usual certificate authorities.
     """
 
@@ -63,10 +61,9 @@ class Fetcher:
         self._http = HttpSource(max_bytes=max_bytes, resolver=resolver, tls=tls)
 
     def fetch(self, uri: str, into: Path) -> Fetched:
-        """Fetch the media behind a URI into a file; after a failure there is no file.
+        """Fetch the media behind a URI into a file; no file remains after a failure.
 
-        Raises: a FetchError whose `code` says what happened and whose `retryable` whether to try
-            again.
+        Raises: FetchError; its `code` says what happened, `retryable` whether to try again.
         """
         self.check(uri)
         scheme = urlsplit(uri).scheme.lower()
@@ -77,7 +74,7 @@ class Fetcher:
         return self._fetch_http(uri, into)
 
     def check(self, uri: str) -> None:
-        """Refuse a URI that can never be fetched, without touching the network.
+        """Refuse a URI that can never be fetched. Does not touch the network.
 
         Raises: UriInvalid, UriSchemeUnsupported.
         """
@@ -96,17 +93,17 @@ class Fetcher:
         else:
             parse(uri)
 
-    def _fetch_http(self, url: str, into: Path, *, ours: bool = False) -> Fetched:
+    def _fetch_http(self, url: str, into: Path, *, trusted: bool = False) -> Fetched:
         with self._http.get(
-            url, timeout_s=self._timeout_s, allow_private=self._allow_private, trust_first=ours
+            url, timeout_s=self._timeout_s, allow_private=self._allow_private, trust_first=trusted
         ) as chunks:
             return write_capped(chunks, into, self._max_bytes)
 
     def _fetch_walrus(self, uri: str, into: Path) -> Fetched:
         try:
-            return self._fetch_http(self._walrus_url(uri), into, ours=True)
+            return self._fetch_http(self._walrus_url(uri), into, trusted=True)
         except UriNotFound as exc:
-            # An aggregator may say so for a while after a blob was stored.
+            # An aggregator may answer "not found" for a while after a blob was stored.
             raise UriUnreachable("The Walrus aggregator does not know this blob (yet).") from exc
 
     def _fetch_gs(self, uri: str, into: Path) -> Fetched:

@@ -1,4 +1,4 @@
-"""HTTP and HTTPS from strangers' servers."""
+"""Fetch from HTTP and HTTPS servers that are not trusted."""
 
 import ssl
 from collections.abc import Iterator
@@ -33,12 +33,12 @@ HEADERS: dict[bytes | str, bytes | str] = {
 
 
 class HttpSource:
-    """Gets one URL, redirects included, each of them checked like the first.
+    """Gets one URL and follows redirects; each hop is checked like the first.
 
-    No proxy, cookie or .netrc of this machine is used: they are not for strangers.
+    Proxies, cookies and .netrc of this machine are not used: other servers must not see them.
 
     Args:
-        tls: How servers are verified; the system's certificate authorities if not given.
+        tls: How servers are verified; by default by the system's certificate authorities.
     """
 
     def __init__(
@@ -50,25 +50,25 @@ class HttpSource:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        # tens of ms, so made once
+        # takes tens of ms, so it is made once
         return self._given_tls or httpx2.create_ssl_context(trust_env=False)
 
     @contextmanager
     def get(
         self, url: str, *, timeout_s: float, allow_private: bool, trust_first: bool = False
     ) -> Iterator[Iterator[bytes]]:
-        """The body in chunks. Raises: a FetchError, here or while the chunks are read.
+        """Yield the body in chunks. Raises: FetchError, here or while the chunks are read.
 
         Args:
-            trust_first: The URL itself is our own choice and may be private; what it redirects to
-                is not.
+            trust_first: The URL itself was chosen by the operator and may be private; targets of
+                redirects may not.
         """
         deadline = Deadline.after(timeout_s)
         for hop in range(MAX_REDIRECTS + 1):
             backend = CheckedBackend(
                 self._resolver, deadline, allow_private=allow_private or (trust_first and hop == 0)
             )
-            with self._open(parse(url), backend) as response:
+            with self._request(parse(url), backend) as response:
                 location = _header(response, b"location")
                 if response.status not in REDIRECT_STATUSES or not location:
                     self._check(response)
@@ -78,12 +78,12 @@ class HttpSource:
         raise UriRefused(f"The server redirects more than {MAX_REDIRECTS} times.")
 
     @contextmanager
-    def _open(self, target: httpx2.URL, backend: CheckedBackend) -> Iterator[httpcore2.Response]:
+    def _request(self, target: httpx2.URL, backend: CheckedBackend) -> Iterator[httpcore2.Response]:
         url = httpcore2.URL(
             scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path
         )
         with (
-            _translated(target.host),
+            _translated_errors(target.host),
             httpcore2.ConnectionPool(self._tls, network_backend=backend) as pool,
             pool.stream("GET", url, headers={b"Host": target.netloc, **HEADERS}) as response,
         ):
@@ -110,7 +110,7 @@ class HttpSource:
 
 
 def parse(url: str) -> httpx2.URL:
-    """A URL of http or https with a host and without credentials.
+    """Parse an http or https URL that has a host and no credentials.
 
     Raises: UriInvalid, UriSchemeUnsupported.
     """
@@ -138,7 +138,7 @@ def _header(response: httpcore2.Response, name: bytes) -> str:
 
 
 @contextmanager
-def _translated(host: str) -> Iterator[None]:
+def _translated_errors(host: str) -> Iterator[None]:
     try:
         yield
     except httpcore2.TimeoutException as exc:

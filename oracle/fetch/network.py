@@ -1,5 +1,5 @@
 """Connections to checked addresses that end at a deadline."""
-# ruff: noqa: ARG002 (the signatures are httpcore's; its time limits give way to the deadline)
+# ruff: noqa: ARG002 (the signatures are httpcore's; the deadline replaces its timeouts)
 
 import ssl
 import time
@@ -12,15 +12,15 @@ import httpcore2
 from oracle.fetch.addresses import Resolver, check_addresses
 from oracle.fetch.errors import UriTimeout
 
-# A server may be slow as a whole, but not silent for longer.
+# The longest pause between two bytes; the deadline bounds the whole transfer.
 MAX_SILENCE_S = 15.0
-# Whoever reads a byte at a time is noticed after so many: a time limit holds for each write.
+# The time limit holds for each write. Small writes notice a peer that reads a byte at a time.
 WRITE_BYTES = 4096
 
 
 @dataclass(frozen=True)
 class Deadline:
-    """A moment of the monotonic clock."""
+    """A point in time of the monotonic clock, in seconds."""
 
     at: float
 
@@ -29,7 +29,7 @@ class Deadline:
         return cls(time.monotonic() + seconds)
 
     def limit_s(self) -> float:
-        """How long the next operation may take. Raises: UriTimeout when there is no time left."""
+        """Return how long the next operation may take. Raises: UriTimeout if no time is left."""
         left_s = self.at - time.monotonic()
         if left_s <= 0:
             raise UriTimeout
@@ -37,10 +37,9 @@ class Deadline:
 
 
 class CheckedBackend(httpcore2.NetworkBackend):
-    """Resolves a host once, refuses forbidden addresses, and connects to one of those it has
-    checked.
+    """Resolves a host once, refuses forbidden addresses, and connects to a checked one.
 
-    Host header, TLS server name and certificate check stay those of the host, as they are above
+    Host header, TLS server name and certificate check use the host name as usual; they lie above
     this layer.
     """
 
@@ -74,9 +73,7 @@ class CheckedBackend(httpcore2.NetworkBackend):
 
 
 class DeadlineStream(httpcore2.NetworkStream):
-    """A stream that nobody can keep open by sending a byte now and then, not even in the
-    headers.
-    """
+    """A stream that ends at a deadline, even if the peer keeps sending a byte now and then."""
 
     def __init__(self, stream: httpcore2.NetworkStream, deadline: Deadline) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""The file that fetched bytes go into."""
+"""Write fetched bytes to a file."""
 
 import hashlib
 from collections.abc import Iterable
@@ -10,14 +10,14 @@ from oracle.fetch.errors import UriTooLarge
 
 @dataclass(frozen=True)
 class Fetched:
-    """What was fetched."""
+    """Hash and size of fetched media."""
 
     sha256: bytes  # 32
     size_bytes: int
 
 
 def write_capped(chunks: Iterable[bytes], into: Path, max_bytes: int) -> Fetched:
-    """Write chunks to a file while hashing them; after a failure there is no file.
+    """Write chunks to a file while hashing them; no file remains after a failure.
 
     Raises: UriTooLarge.
     """

@@ -1,6 +1,4 @@
-"""One process tree: children started in order, watched, and stopped in reverse order by one
-Ctrl-C.
-"""
+"""Child processes: started in order, watched, and stopped in reverse order by one Ctrl-C."""
 
 from oracle.supervisor.spec import ChildSpec
 from oracle.supervisor.tree import Supervisor

@@ -12,26 +12,26 @@ from oracle.supervisor.spec import ChildSpec
 
 READY_POLL_S = 0.1
 MAX_LINE = 64 * 1024
-LAST_WORDS_S = 1.0
+OUTPUT_DRAIN_S = 1.0
 
-Say = Callable[[str, str], None]  # (name of the child, one line)
+Say = Callable[[str, str], None]  # (name of the child, one line of output)
 
 
 class Child:
-    """One life of a child.
+    """One run of a child process.
 
-    Start it from the main thread: it dies with the thread that started it.
+    Start it from the main thread: the child dies with the thread that started it.
     """
 
     def __init__(self, spec: ChildSpec, process: Process, say: Say) -> None:
         self.spec = spec
         self._process = process
         self._say = say
-        self._output = asyncio.create_task(self._hand_on_output())
+        self._output = asyncio.create_task(self._forward_output())
 
     @classmethod
     async def start(cls, spec: ChildSpec, say: Say) -> "Child":
-        """Raises: OSError if the program cannot be run."""
+        """Start the process. Raises: OSError if the program cannot be run."""
         process = await create_subprocess_exec(
             *spec.argv,
             env=spec.env,
@@ -39,7 +39,7 @@ class Child:
             stdout=PIPE,
             stderr=STDOUT,
             start_new_session=True,
-            # Not even a kill -9 of the supervisor may leave the tree running.
+            # A kill -9 of the supervisor must not leave the tree running either.
             preexec_fn=die_with_parent(signal.SIGKILL),
         )
         return cls(spec, process, say)
@@ -49,18 +49,18 @@ class Child:
         return self._process.pid
 
     async def wait(self) -> int:
-        """Wait for its end, and for the rest of its output.
+        """Wait until the process ended and the rest of its output was printed.
 
         Returns: the exit status, -N for signal N.
         """
         status = await self._process.wait()
-        self._kill_group()  # what it left behind would stand in the way of its successor
-        await asyncio.wait({self._output}, timeout=LAST_WORDS_S)
+        self._kill_group()  # processes that it left behind would be in the way of its successor
+        await asyncio.wait({self._output}, timeout=OUTPUT_DRAIN_S)
         self._output.cancel()
         return status
 
-    async def becomes_ready(self) -> bool:
-        """Whether it gets ready before it ends and before its time is over."""
+    async def wait_until_ready(self) -> bool:
+        """Wait until the child is ready. Returns: False if it ended or timed out before."""
         deadline = asyncio.get_running_loop().time() + self.spec.ready_timeout_s
         while self._process.returncode is None:
             if await asyncio.to_thread(self.spec.is_ready):
@@ -72,7 +72,7 @@ class Child:
         return False
 
     async def stop(self) -> int:
-        """Ask it to end; kill it, and what it started, when the grace is over.
+        """Ask the process to end; after the grace period kill it and its process group.
 
         Returns: its exit status.
         """
@@ -88,7 +88,7 @@ class Child:
         return await self.wait()
 
     def kill(self) -> None:
-        """Kill it and all of its process group, if it still runs."""
+        """Kill the process and its process group, if it still runs."""
         if self._process.returncode is None:
             self._kill_group()
 
@@ -96,7 +96,7 @@ class Child:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
-    async def _hand_on_output(self) -> None:
+    async def _forward_output(self) -> None:
         assert self._process.stdout is not None
         rest = b""
         while chunk := await self._process.stdout.read(MAX_LINE):

@@ -1,4 +1,4 @@
-"""What a child is, and when it is started again."""
+"""What a child process is, and when it is restarted."""
 
 import signal
 from collections.abc import Callable, Mapping
@@ -16,17 +16,17 @@ class ChildSpec:
     """One program of the tree.
 
     Args:
-        name: Stands before each line that the child prints.
+        name: Prefix of each line that the child prints.
         argv: Command line. The child gets a session of its own, so the terminal's Ctrl-C does not
             reach it.
-        env: Its whole environment; None hands on ours.
+        env: Its whole environment; None passes ours on.
         ready: A URL that answers 2xx, or a function, once the child can be used; None: as soon as
             it runs.
         ready_timeout_s: A child that is not ready by then counts as crashed.
         stop_signal: Asks it to end.
         grace_s: How long it may take to end before it is killed.
         once: Not started again when it ends, however it ends; the tree goes on without it.
-        most_failures: After so many failures in a row the whole tree stops, since waiting has not
+        max_failures: After so many failures in a row the whole tree stops, since waiting has not
             helped.
     """
 
@@ -37,11 +37,11 @@ class ChildSpec:
     ready_timeout_s: float = 120.0
     stop_signal: signal.Signals = signal.SIGTERM
     grace_s: float = 15.0
-    most_failures: int = 5
+    max_failures: int = 5
     once: bool = False
 
     def is_ready(self) -> bool:
-        """Ask the child. May block for PROBE_TIMEOUT_S, or as long as the function does."""
+        """Ask the child. May block for PROBE_TIMEOUT_S, or as long as the function takes."""
         if self.ready is None:
             return True
         if callable(self.ready):
@@ -53,12 +53,12 @@ class ChildSpec:
 
 
 def backoff_s(failures: int) -> float:
-    """Pause before the start that follows so many failures in a row (at least 1)."""
+    """Return the pause before the restart that follows so many failures in a row (at least 1)."""
     return float(min(FIRST_BACKOFF_S * 2 ** (failures - 1), MAX_BACKOFF_S))
 
 
 def describe_exit(status: int) -> str:
-    """An exit status of Popen in words."""
+    """Put an exit status of Popen into words."""
     if status >= 0:
         return f"ended with status {status}"
     try:

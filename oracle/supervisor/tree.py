@@ -1,4 +1,4 @@
-"""The tree: order of start, restarts, order of stop."""
+"""The tree of processes: order of start, restarts, order of stop."""
 
 import asyncio
 import signal
@@ -10,12 +10,12 @@ from oracle.supervisor.child import Child
 from oracle.supervisor.spec import ChildSpec, backoff_s, describe_exit
 
 OWN_NAME = "oracle"
-# A child that lived so long has recovered: what happened before no longer counts.
+# A child that ran this long has recovered: earlier failures no longer count.
 HEALTHY_AFTER_S = 10.0
 
 
 class Supervisor:
-    """Runs children until it is told to stop or one of them cannot be kept running.
+    """Runs children until it is stopped or one of them cannot be kept running.
 
     Children start in the given order, each when the one before is ready, and stop in the reverse
     order. One that ends is started again after a pause that doubles with each failure, unless it
@@ -29,7 +29,7 @@ class Supervisor:
         self._width = max(len(name) for name in (OWN_NAME, *(spec.name for spec in self._specs)))
         self._running: dict[str, Child] = {}
         self._stopping: asyncio.Event
-        # held while a child starts, so that none is missed by the stop
+        # held while a child starts, so that the stop misses none
         self._starting: asyncio.Lock
         self._gave_up = False
 
@@ -45,40 +45,40 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._on_signal, number)
-        keepers: list[asyncio.Task[None]] = []
+        watchers: list[asyncio.Task[None]] = []
         for spec in self._specs:
             ready = asyncio.Event()
-            keeper = asyncio.create_task(self._keep(spec, ready))
-            keeper.add_done_callback(self._on_keeper_done)
-            keepers.append(keeper)
-            await self._first_of(ready, self._stopping)
+            watcher = asyncio.create_task(self._keep_running(spec, ready))
+            watcher.add_done_callback(self._on_watcher_done)
+            watchers.append(watcher)
+            await self._wait_for_any(ready, self._stopping)
             if self._stopping.is_set():
                 break
         else:
             self._say(OWN_NAME, "all running; Ctrl-C stops everything")
         await self._stopping.wait()
         async with self._starting:
-            for keeper in keepers:
-                keeper.cancel()
-        await asyncio.gather(*keepers, return_exceptions=True)
+            for watcher in watchers:
+                watcher.cancel()
+        await asyncio.gather(*watchers, return_exceptions=True)
         for spec in reversed(self._specs):
             if spec.name in self._running:
                 self._say(spec.name, describe_exit(await self._running[spec.name].stop()))
         return 1 if self._gave_up else 0
 
-    async def _keep(self, spec: ChildSpec, ready: asyncio.Event) -> None:
-        """Start the child, again and again; `ready` is set when it is first ready."""
+    async def _keep_running(self, spec: ChildSpec, ready: asyncio.Event) -> None:
+        """Restart the child until it fails too often; `ready` is set when it is first ready."""
         failures = 0
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
-            how = await self._live_once(spec, ready)
+            how = await self._run_once(spec, ready)
             if spec.once:
                 ready.set()
                 self._say(spec.name, how)
                 await loop.create_future()  # a keeper stays until it is cancelled
             failures = 1 if loop.time() - began > HEALTHY_AFTER_S else failures + 1
-            if failures >= spec.most_failures:
+            if failures >= spec.max_failures:
                 self._say(
                     spec.name, f"{how}; given up after {failures} failures, stopping everything"
                 )
@@ -87,8 +87,8 @@ class Supervisor:
             self._say(spec.name, f"{how}; starting it again in {pause_s:g} s")
             await asyncio.sleep(pause_s)
 
-    async def _live_once(self, spec: ChildSpec, ready: asyncio.Event) -> str:
-        """One life of the child. Returns: how it ended, in words."""
+    async def _run_once(self, spec: ChildSpec, ready: asyncio.Event) -> str:
+        """Run the child once. Returns: how it ended, in words."""
         try:
             async with self._starting:
                 child = await Child.start(spec, self._say)
@@ -96,7 +96,7 @@ class Supervisor:
         except OSError as exc:
             return f"cannot be started: {exc}"
         self._say(spec.name, f"started, pid {child.pid}")
-        if await child.becomes_ready():
+        if await child.wait_until_ready():
             ready.set()
             how = describe_exit(await child.wait())
         else:
@@ -104,14 +104,12 @@ class Supervisor:
         del self._running[spec.name]
         return how
 
-    def _on_keeper_done(self, keeper: "asyncio.Task[None]") -> None:
-        """A child without its keeper would not be started again, so the tree does not go on
-        without it.
-        """
-        if not keeper.cancelled():
+    def _on_watcher_done(self, watcher: "asyncio.Task[None]") -> None:
+        """Stop the tree: a child without its watcher would not be restarted."""
+        if not watcher.cancelled():
             self._gave_up = True
             self._stopping.set()
-            if error := keeper.exception():
+            if error := watcher.exception():
                 self._say(OWN_NAME, f"the supervisor itself failed: {error!r}")
 
     def _on_signal(self, number: signal.Signals) -> None:
@@ -128,12 +126,12 @@ class Supervisor:
             return
         try:
             print(f"{name:<{self._width}} | {line}", file=self._output, flush=True)
-        # nobody reads any more (`| head`); the children must not stall on full pipes for that
+        # the reader is gone (`| head`); the children must not stall on full pipes because of that
         except OSError:
             self._output = None
 
     @staticmethod
-    async def _first_of(*events: asyncio.Event) -> None:
+    async def _wait_for_any(*events: asyncio.Event) -> None:
         waits = [asyncio.create_task(event.wait()) for event in events]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:

@@ -36,17 +36,17 @@ def child(root: Path, name: str, behaviour: str) -> None:
         time.sleep(0.1)
 
 
-def spec(root: Path, name: str, behaviour: str = "good", most_failures: int = 5) -> ChildSpec:
+def spec(root: Path, name: str, behaviour: str = "good", max_failures: int = 5) -> ChildSpec:
     argv = (sys.executable, __file__, str(root), "child", name, behaviour)
     return ChildSpec(
-        name, argv, ready=(root / f"{name}.ready").exists, grace_s=1.0, most_failures=most_failures
+        name, argv, ready=(root / f"{name}.ready").exists, grace_s=1.0, max_failures=max_failures
     )
 
 
 def main(root: Path, scenario: str) -> int:
     scenarios = {
         "good": [spec(root, "base", "slow"), spec(root, "middle"), spec(root, "top")],
-        "crash": [spec(root, "base"), spec(root, "hopeless", "crash", most_failures=2)],
+        "crash": [spec(root, "base"), spec(root, "hopeless", "crash", max_failures=2)],
         "stubborn": [spec(root, "base"), spec(root, "mule", "stubborn")],
         "once": [
             spec(root, "base"),
@@ -55,7 +55,7 @@ def main(root: Path, scenario: str) -> int:
         ],
         "missing": [
             spec(root, "base"),
-            ChildSpec("absent", (str(root / "no-such-program"),), most_failures=1),
+            ChildSpec("absent", (str(root / "no-such-program"),), max_failures=1),
         ],
     }
     return Supervisor(scenarios[scenario]).run()

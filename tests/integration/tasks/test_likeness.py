@@ -171,7 +171,7 @@ def test_vectors_are_added_once_and_to_stored_frames_only(
     model = model_id(settings)
     vector = np.eye(512, dtype=np.float32)[0]
     with db.transaction() as conn:
-        assert missing_vectors.last_registration(conn) == works.get_work(conn, work_id).registration
+        assert missing_vectors.last_registration(conn) == works.get_work(conn, work_id).sequence
         undescribed = missing_vectors.find_undescribed(conn, model, after=0, limit=10)
         assert [(one.work_id, one.media_type) for one in undescribed] == [(work_id, "image")]
         assert missing_vectors.add_vectors(conn, work_id, model, {0: vector, 5000: vector}) == 1
