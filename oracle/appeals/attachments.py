@@ -1,6 +1,4 @@
-"""Files that support an appeal: kept in the blob store under their content, named in the
-database.
-"""
+"""Files that support an appeal: stored in the blob store by content, listed in the database."""
 
 import hashlib
 from datetime import datetime
@@ -32,11 +30,10 @@ def add_attachment(
     actor: str,
     now: datetime,
 ) -> int:
-    """Keep a file with an appeal that is not decided yet. Returns: the attachment's number; the
-    same bytes, the same.
+    """Store a file with an open appeal. The caller has checked that the actor is a side of it.
 
-    The caller has checked that the actor is a side of the appeal. Raises: TooLate,
-    TooManyAttachments, NotFound, BlobError.
+    Returns: the attachment's number; equal bytes get the same number.
+    Raises: TooLate, TooManyAttachments, NotFound, UploadTooLarge, BlobError.
     """
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").digest()
@@ -46,7 +43,7 @@ def add_attachment(
             f"A file of an appeal has at most {MAX_BYTES // 2**20} MiB. Nothing was kept."
         )
     with db.transaction() as conn:
-        check_room(conn, appeal_id, digest)
+        check_capacity(conn, appeal_id, digest)
     blobs.put(path, key)
     with db.transaction() as conn:
         appeals.get(conn, appeal_id, lock=True)
@@ -54,8 +51,8 @@ def add_attachment(
         # nothing referred to the same bytes, and they were swept away since they were put
         if not blobs.exists(key):
             blobs.put(path, key)
-        check_room(conn, appeal_id, digest)
-        there = appeals.attachments(conn, appeal_id)
+        check_capacity(conn, appeal_id, digest)
+        existing = appeals.attachments(conn, appeal_id)
         number = appeals.attach(
             conn,
             appeal_id,
@@ -66,7 +63,7 @@ def add_attachment(
             size_bytes=path.stat().st_size,
             blob_key=key,
         )
-        if number not in {kept.id for kept in there}:
+        if number not in {attachment.id for attachment in existing}:
             audit_log.append(
                 conn,
                 at=now,
@@ -80,22 +77,22 @@ def add_attachment(
     return number
 
 
-def check_room(conn: Connection, appeal_id: UUID, digest: bytes | None = None) -> None:
-    """Raise unless an appeal takes one more file; the one with that SHA-256 it may have already.
+def check_capacity(conn: Connection, appeal_id: UUID, digest: bytes | None = None) -> None:
+    """Raise unless an appeal takes one more file, or has the one with this SHA-256 already.
 
-    Before the bytes are kept anywhere, so that no refused file fills the disk. Without a digest a
-    full appeal is not refused: what comes may be there already. Raises: TooLate,
-    TooManyAttachments, NotFound.
+    Called before the bytes are stored, so that no refused file fills the disk. Without a digest a
+    full appeal is not refused, as the file may be there already.
+    Raises: TooLate, TooManyAttachments, NotFound.
     """
     if appeals.get(conn, appeal_id).status != "open":
         raise TooLate("This appeal is decided; files can no longer be added.")
-    there = [bytes(kept.sha256) for kept in appeals.attachments(conn, appeal_id)]
-    if digest is not None and len(there) >= MAX_FILES and digest not in there:
+    existing = [bytes(attachment.sha256) for attachment in appeals.attachments(conn, appeal_id)]
+    if digest is not None and len(existing) >= MAX_FILES and digest not in existing:
         raise TooManyAttachments
 
 
 def _mime(path: Path) -> str:
-    """What the bytes say; never the name, and nothing a browser would run."""
+    """Detect the MIME type from the bytes, never the name; none that a browser would run."""
     with path.open("rb") as file:
         head = file.read(5)
     if head == b"%PDF-":

@@ -1,4 +1,4 @@
-"""Errors of alerts, statements and appeals."""
+"""Errors of alerts, notices and appeals."""
 
 from oracle.errors import Conflict, NotAllowed, OracleError
 

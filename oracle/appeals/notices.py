@@ -1,19 +1,18 @@
-"""The notices of an appeal: filed, for the other side, and its result."""
+"""The notices of an appeal: its receipt, to the other side, and its result."""
 
 from datetime import datetime
 
-from oracle.notices import render as statements
 from oracle.notices import templates, wording
-from oracle.notices.render import Notice, day, render
+from oracle.notices.render import Notice, day, render, send_notice
 from storage.cases import appeals
 from storage.cases.appeals import Appeal
 from storage.database import Connection
 
 
-def appeal_filed(
+def send_receipt(
     conn: Connection, appeal: Appeal, subject: str, other: str | None, now: datetime
 ) -> Notice:
-    """Confirm an appeal with its dates. Raises: MissingFact."""
+    """Confirm an appeal and its dates. Raises: MissingFact."""
     if appeal.kind == "fraud":
         meanwhile = (
             "Until then the money goes on waiting; it is free at once if nobody decides"
@@ -40,16 +39,14 @@ def appeal_filed(
             "appeal": str(appeal.id),
         },
     )
-    statements.send(
-        conn, notice, appeal.creator_id, now, alert_id=appeal.alert_id, appeal_id=appeal.id
-    )
+    send_notice(conn, notice, appeal.creator_id, now, alert_id=appeal.alert_id, appeal_id=appeal.id)
     return notice
 
 
-def other_side(
+def send_to_other_side(
     conn: Connection, appeal: Appeal, subject: str, original: str, now: datetime
 ) -> Notice:
-    """Ask the other side how it sees the matter. Raises: MissingFact."""
+    """Ask the other side for its view. Raises: MissingFact."""
     assert appeal.other_creator_id is not None
     notice = render(
         templates.OTHER_SIDE,
@@ -63,11 +60,11 @@ def other_side(
             "appeal": str(appeal.id),
         },
     )
-    statements.send(conn, notice, appeal.other_creator_id, now, appeal_id=appeal.id)
+    send_notice(conn, notice, appeal.other_creator_id, now, appeal_id=appeal.id)
     return notice
 
 
-def appeal_result(
+def send_result(
     conn: Connection,
     appeal: Appeal,
     subject: str,
@@ -79,22 +76,22 @@ def appeal_result(
     next_step: str,
     now: datetime,
 ) -> Notice:
-    """Tell how an appeal ended, what convinced whom, and what money moved when.
+    """Tell the appellant how the appeal ended, what convinced the decider, and what money moved.
 
     Raises: MissingFact.
     """
     files = len(appeals.attachments(conn, appeal.id))
-    looked = [
+    evidence = [
         "your statement",
         f"{files} file{'s' if files != 1 else ''} you or the other side sent",
     ]
-    looked += ["what the other side says"] if appeal.other_view else []
+    evidence += ["what the other side says"] if appeal.other_view else []
     notice = render(
         templates.APPEAL_RESULT,
         {
             "subject": subject,
             "outcome": wording.outcome_of(appeal.kind, outcome),
-            "looked_at": ", ".join([*looked, "everything stored with the first decision"]),
+            "looked_at": ", ".join([*evidence, "everything stored with the first decision"]),
             "convinced": convinced,
             "money": money_moved,
             "next_step": next_step,
@@ -103,7 +100,5 @@ def appeal_result(
             "appeal": str(appeal.id),
         },
     )
-    statements.send(
-        conn, notice, appeal.creator_id, now, alert_id=appeal.alert_id, appeal_id=appeal.id
-    )
+    send_notice(conn, notice, appeal.creator_id, now, alert_id=appeal.alert_id, appeal_id=appeal.id)
     return notice

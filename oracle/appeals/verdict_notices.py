@@ -1,15 +1,12 @@
-"""Tell creators whose work was found to be a copy: what it means for their money, why, and how
-to appeal.
-"""
+"""Notify creators whose work was judged a copy: why, what it costs them, and how to appeal."""
 
 from datetime import datetime
 from uuid import UUID
 
 import structlog
 
-from oracle.notices import render as statements
 from oracle.notices import templates
-from oracle.notices.render import day, render
+from oracle.notices.render import day, render, send_notice
 from oracle.notices.titles import work_name
 from oracle.payouts.payments import window_of
 from oracle.rules.deadlines import APPEAL_WITHIN
@@ -23,9 +20,9 @@ log = structlog.get_logger()
 
 
 def send_due(db: Database, now: datetime) -> int:
-    """Send what is due, once each.
+    """Send the notices that are due, once each.
 
-    Returns: how many notices were written. Raises: DatabaseUnavailable.
+    Returns: how many were sent. Raises: DatabaseUnavailable.
     """
     with db.transaction() as conn:
         waiting = messages.unnotified_copies(conn, now)
@@ -34,11 +31,11 @@ def send_due(db: Database, now: datetime) -> int:
         try:
             with db.transaction() as conn:
                 if messages.lock_unnotified_copy(conn, analysis_id):
-                    tell(conn, analysis_id, now)
+                    send_one(conn, analysis_id, now)
                     sent += 1
         except DatabaseUnavailable:
             raise
-        # it waits longer each time, so that it takes no other notice's place
+        # retried later and later, so that it does not delay other notices
         except Exception as exc:
             log.warning("verdict.statement_blocked", analysis_id=str(analysis_id), reason=str(exc))
             with db.transaction() as conn:
@@ -46,8 +43,8 @@ def send_due(db: Database, now: datetime) -> int:
     return sent
 
 
-def tell(conn: Connection, analysis_id: UUID, now: datetime) -> None:
-    """Write the notice about one derivative verdict. Raises: MissingFact, NotFound."""
+def send_one(conn: Connection, analysis_id: UUID, now: datetime) -> None:
+    """Send the notice about one derivative verdict. Raises: MissingFact, NotFound."""
     analysis = analyses.get(conn, analysis_id)
     assert analysis.work_id is not None
     assert analysis.matched_work_id is not None
@@ -87,7 +84,7 @@ def tell(conn: Connection, analysis_id: UUID, now: datetime) -> None:
             "case": analysis_id.hex,
         },
     )
-    statements.send(conn, notice, analysis.creator_id, now, analysis_id=analysis_id)
+    send_notice(conn, notice, analysis.creator_id, now, analysis_id=analysis_id)
 
 
 def _formula(similarity_bps: int, threshold_bps: int, base_bps: int) -> str:

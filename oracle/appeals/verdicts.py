@@ -1,6 +1,4 @@
-"""Appeals against held money and against verdicts: free, heard on both sides, decided by
-somebody else.
-"""
+"""Appeals against verdicts: free, both sides are heard, and another person than before decides."""
 
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -38,7 +36,7 @@ log = structlog.get_logger()
 
 ANSWER_WITHIN = timedelta(days=7)  # the other side
 ORIGINALITY_WITHIN = timedelta(days=14)
-# appeals that nobody decided: more would keep the original's money waiting without an end
+# appeals without a decision: more would hold the original creator's money without an end
 MAX_LAPSED = 2
 MACHINE = "the oracle's automatic decision"
 
@@ -53,9 +51,9 @@ def appeal_verdict(
     statement: str,
     now: datetime,
 ) -> UUID:
-    """Appeal the verdict on one's own work. From now on the disputed share waits. Returns: the
-    appeal.
+    """File an appeal against the verdict on one's own work; the disputed share is held from now on.
 
+    Returns: the appeal's id.
     Raises: NotYourCase, NothingToAppeal, UnknownGround, TooLate, AppealExists, MissingFact,
         NotFound.
     """
@@ -63,10 +61,10 @@ def appeal_verdict(
     analysis = analyses.get(conn, analysis_id)
     if analysis.creator_id != creator_id:
         raise NotYourCase
-    before = check_appealable(conn, analysis, now)
+    previous = check_appealable(conn, analysis, now)
     assert analysis.matched_work_id is not None
     original = works.get_work(conn, analysis.matched_work_id)
-    heard = original.creator_id if original.creator_id != creator_id else None
+    other_id = original.creator_id if original.creator_id != creator_id else None
     appeal = NewAppeal(
         id=uuid4(),
         kind="originality",
@@ -74,11 +72,11 @@ def appeal_verdict(
         ground=ground,
         statement=statement,
         filed_at=now,
-        first_decider=before.decided_by if before and before.decided_by else MACHINE,
+        first_decider=previous.decided_by if previous and previous.decided_by else MACHINE,
         decide_by=now + ORIGINALITY_WITHIN,
         analysis_id=analysis_id,
-        other_creator_id=heard,
-        other_until=now + ANSWER_WITHIN if heard else None,
+        other_creator_id=other_id,
+        other_until=now + ANSWER_WITHIN if other_id else None,
     )
     if not appeals.add(conn, appeal):
         raise AppealExists
@@ -94,16 +92,15 @@ def appeal_verdict(
         facts={"analysis_id": str(analysis_id), "matched_work_id": str(original.id)},
     )
     stored = appeals.get(conn, appeal.id)
-    subject = _title(conn, analysis)
-    notices.appeal_filed(conn, stored, subject, original.creator if heard else None, now)
-    if heard is not None:
-        notices.other_side(conn, stored, subject, work_name(original), now)
+    subject = _subject(conn, analysis)
+    notices.send_receipt(conn, stored, subject, original.creator if other_id else None, now)
+    if other_id is not None:
+        notices.send_to_other_side(conn, stored, subject, work_name(original), now)
     return appeal.id
 
 
 def check_appealable(conn: Connection, analysis: Analysis, now: datetime) -> Appeal | None:
-    """Raise unless the verdict can (still) be appealed. Returns: the last appeal that was decided,
-    if there was one.
+    """Check that the verdict can (still) be appealed. Returns: the last decided appeal, if any.
 
     Raises: NothingToAppeal, TooLate.
     """
@@ -118,8 +115,8 @@ def check_appealable(conn: Connection, analysis: Analysis, now: datetime) -> App
     assert analysis.decided_at is not None
     if now > analysis.decided_at + APPEAL_WITHIN:
         raise TooLate(f"This could be appealed until {day(analysis.decided_at + APPEAL_WITHIN)}.")
-    before = appeals.find_decided_of_analysis(conn, analysis.id)
-    if before is not None and (before.outcome == "granted" or before.first_decider != MACHINE):
+    previous = appeals.find_decided_of_analysis(conn, analysis.id)
+    if previous is not None and (previous.outcome == "granted" or previous.first_decider != MACHINE):
         raise NothingToAppeal(
             "This verdict was appealed to the last step; what remains is a court or dispute body."
         )
@@ -127,13 +124,13 @@ def check_appealable(conn: Connection, analysis: Analysis, now: datetime) -> App
         raise NothingToAppeal(
             "Nobody decided your appeals in time; what remains is a court or dispute body."
         )
-    return before
+    return previous
 
 
 def add_other_view(
     conn: Connection, appeal_id: UUID, *, creator_id: int, actor: str, view: str, now: datetime
 ) -> None:
-    """Say how the other side sees it, once and in time. Raises: NotYourCase, TooLate, NotFound."""
+    """Record the other side's view, once and in time. Raises: NotYourCase, TooLate, NotFound."""
     appeal = appeals.get(conn, appeal_id, lock=True)
     if appeal.other_creator_id != creator_id:
         raise NotYourCase("Only the other side of an appeal can answer it.")
@@ -157,11 +154,11 @@ def decide_verdict(
 ) -> list[UUID]:
     """Decide an appeal against a verdict.
 
-    A granted one settles for good that the work is no copy, pays back what was held, and queues the
-    other decisions that rest on the same reference. Nobody decides while the other side's time to
-    answer runs, unless it has answered.
+    A granted appeal settles for good that the work is no copy, pays back what was held, and queues
+    the other decisions that rest on the same reference for re-analysis. There is no decision while
+    the other side can still answer, unless it has answered.
 
-    Returns: the analyses to check again. Raises: NotYourCase, AccuserCannotDecide, StepNotPossible,
+    Returns: the analyses to repeat. Raises: NotYourCase, AccuserCannotDecide, StepNotPossible,
         MissingFact.
     """
     appeal = appeals.get(conn, appeal_id, lock=True)
@@ -186,7 +183,7 @@ def decide_verdict(
         conn, appeal_id, outcome=outcome, decided_by=actor, convinced=convinced, now=now
     ):
         raise StepNotPossible("This appeal is decided already.")
-    held = _held(conn, analysis)
+    held = _held_minor(conn, analysis)
     rechecks: list[UUID] = []
     if granted:
         appeals.add_not_copy(
@@ -205,9 +202,9 @@ def decide_verdict(
             "A decision that rests on the same reference was wrong.",
         )
     else:
-        last = appeal.first_decider != MACHINE
+        is_last = appeal.first_decider != MACHINE
         _set_disputed(
-            conn, analysis, False, now, not_before=now if last else now + payments.DISPUTE_WINDOW
+            conn, analysis, False, now, not_before=now if is_last else now + payments.DISPUTE_WINDOW
         )
     audit_log.append(
         conn,
@@ -219,17 +216,15 @@ def decide_verdict(
         appeal_id=appeal_id,
         facts={"paid_back_minor": held if granted else 0, "rechecks": len(rechecks)},
     )
-    _tell(conn, appeal, analysis, outcome, actor, convinced, held, now)
+    _send_result(conn, appeal, analysis, outcome, actor, convinced, held, now)
     return rechecks
 
 
 def lapse_due(db: Database, now: datetime) -> int:
-    """Close the appeals against verdicts that nobody decided in time, so that they keep no money
-    for ever.
+    """Close overdue appeals against verdicts, so that they do not hold money for ever.
 
-    The verdict stays: silence proves nothing about whose work it is. Each in a transaction of its
-    own.
-    Returns: how many were closed. Raises: DatabaseUnavailable.
+    The verdict stays: a missing decision proves nothing about whose work it is. Each runs in a
+    transaction of its own. Returns: how many were closed. Raises: DatabaseUnavailable.
     """
     with db.transaction() as conn:
         waiting = appeals.overdue(conn, "originality", now)
@@ -240,7 +235,7 @@ def lapse_due(db: Database, now: datetime) -> int:
                 closed += _lapse(conn, appeal.id, now)
         except DatabaseUnavailable:
             raise
-        except Exception:  # whatever it is, it keeps nobody else's money
+        except Exception:  # any failure concerns this appeal only
             log.exception("appeal.lapse_failed", appeal_id=str(appeal.id))
     return closed
 
@@ -248,21 +243,21 @@ def lapse_due(db: Database, now: datetime) -> int:
 def _lapse(conn: Connection, appeal_id: UUID, now: datetime) -> bool:
     appeal = appeals.get(conn, appeal_id, lock=True)
     if appeal.status != "open" or appeal.decide_by > now:
-        return False  # somebody else was faster
+        return False  # another process was faster
     assert appeal.analysis_id is not None
     analysis = analyses.get(conn, appeal.analysis_id)
-    last = (
+     \(=is_last = (= (
         appeals.count_lapsed(conn, analysis.id) + 1 >= MAX_LAPSED or appeal.first_decider != MACHINE
     )
     text = f"Nobody decided it by {day(appeal.decide_by)}. That says nothing about who is right."
     appeals.decide(conn, appeal_id, outcome="lapsed", decided_by=None, convinced=text, now=now)
-    held = _held(conn, analysis)
-    waits_until = now if last else now + payments.DISPUTE_WINDOW
+    held = _held_minor(conn, analysis)
+    waits_until = now if is_last else now + payments.DISPUTE_WINDOW
     _set_disputed(conn, analysis, False, now, not_before=waits_until)
-    notices.appeal_result(
+    notices.send_result(
         conn,
         appeal,
-        _title(conn, analysis),
+        _subject(conn, analysis),
         outcome="lapsed",
         decider="the rule that an appeal which nobody decides in time changes nothing",
         convinced=text,
@@ -271,7 +266,7 @@ def _lapse(conn: Connection, appeal_id: UUID, now: datetime) -> bool:
         next_step=(
             "This was the platform's last step; you can go to a certified dispute body or a court."
         )
-        if last
+        if is_last
         else f"You can appeal again. Until {day(waits_until)} the money goes on waiting for that.",
         now=now,
     )
@@ -287,7 +282,7 @@ def _lapse(conn: Connection, appeal_id: UUID, now: datetime) -> bool:
     return True
 
 
-def _tell(
+def _send_result(
     conn: Connection,
     appeal: Appeal,
     analysis: Analysis,
@@ -298,11 +293,11 @@ def _tell(
     now: datetime,
 ) -> None:
     granted = outcome == "granted"
-    last = appeal.first_decider != MACHINE
-    notices.appeal_result(
+    is_last = appeal.first_decider != MACHINE
+    notices.send_result(
         conn,
         appeal,
-        _title(conn, analysis),
+        _subject(conn, analysis),
         outcome=outcome,
         decider=wording.who(actor),
         convinced=convinced,
@@ -317,7 +312,7 @@ def _tell(
         )
         if granted
         else "This was the platform's last step; you can go to a certified dispute body or a court."
-        if last
+        if is_last
         else (
             "You can appeal once more; yet another person decides then. Until"
             f" {day(now + payments.DISPUTE_WINDOW)} the money goes on waiting for that."
@@ -327,12 +322,12 @@ def _tell(
 
 
 def check_ground(ground: str, allowed: tuple[str, ...]) -> None:
-    """Raises: UnknownGround unless the ground is one of those allowed."""
+    """Check that a ground is allowed. Raises: UnknownGround."""
     if ground not in allowed:
         raise UnknownGround(f"'{ground}' is no ground here; use one of {', '.join(allowed)}.")
 
 
-def _held(conn: Connection, analysis: Analysis) -> int:
+def _held_minor(conn: Connection, analysis: Analysis) -> int:
     return ledger.waiting(conn, analysis.post_id).contested
 
 
@@ -344,14 +339,16 @@ def _set_disputed(
     *,
     not_before: datetime | None = None,
 ) -> None:
-    """Let the disputed share wait, or, from `not_before` on, no longer."""
+    """Hold the disputed share or, from `not_before` on, release it."""
     terms = ledger_terms.find(conn, analysis.post_id)
     if terms is None:
         ledger_terms.follow_analyses(conn, payments.DISPUTE_WINDOW, now, posts=[analysis.post_id])
         terms = ledger_terms.find(conn, analysis.post_id)
     if terms is not None:
         end = max(terms.final_at, not_before or terms.final_at)
-        payments.set_terms(conn, _changed(terms, analysis, disputed=disputed, final_at=end), now)
+        payments.set_terms(
+            conn, _with_dispute(terms, analysis, disputed=disputed, final_at=end), now
+        )
 
 
 def _set_original(conn: Connection, analysis: Analysis, now: datetime) -> None:
@@ -368,7 +365,7 @@ def _set_original(conn: Connection, analysis: Analysis, now: datetime) -> None:
     payments.set_terms(conn, terms, now)
 
 
-def _changed(
+def _with_dispute(
     terms: PostTerms, analysis: Analysis, *, disputed: bool, final_at: datetime
 ) -> PostTerms:
     return PostTerms(
@@ -383,7 +380,7 @@ def _changed(
     )
 
 
-def _title(conn: Connection, analysis: Analysis) -> str:
+def _subject(conn: Connection, analysis: Analysis) -> str:
     if analysis.work_id is None:  # erased since
         return f"post 0x{analysis.post_id.hex()[:12]}…"
     return f'"{work_name(works.get_work(conn, analysis.work_id))}"'

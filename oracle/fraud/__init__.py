@@ -1,3 +1,1 @@
-"""Suspicious patterns in engagement: what was seen, what it means for money, and what can be
-done about it.
-"""
+"""Fraud: suspicious patterns in engagement, the alerts they raise, and holds of money."""

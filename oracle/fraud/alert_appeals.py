@@ -1,4 +1,4 @@
-"""Appeals against held money, and the decision on them."""
+"""Appeals against held money, and the decisions on them."""
 
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -29,7 +29,7 @@ def appeal_alert(
     statement: str,
     now: datetime,
 ) -> UUID:
-    """Appeal held money, as the one whose money it is. Returns: the appeal.
+    """File an appeal against held money, by the creator who is paid it. Returns: the appeal's id.
 
     Raises: NotYourCase, UnknownGround, TooLate, StepNotPossible, AppealExists, MissingFact,
         NotFound.
@@ -71,7 +71,7 @@ def appeal_alert(
         appeal_id=appeal.id,
     )
     subject = name_of(conn, alert.subject, alert.post_id, alert.creator)
-    notices.appeal_filed(conn, appeals.get(conn, appeal.id), subject, None, now)
+    notices.send_receipt(conn, appeals.get(conn, appeal.id), subject, None, now)
     return appeal.id
 
 
@@ -86,7 +86,7 @@ def resolve_alert(
     text: str,
     now: datetime,
 ) -> None:
-    """Decide an alert and the appeal against it, if there is one.
+    """Decide an alert and, if there is one, the appeal against it.
 
     Raises: StepNotPossible, AccuserCannotDecide, InvalidEndDate, MissingFact, NotFound.
     """

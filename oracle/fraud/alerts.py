@@ -1,6 +1,5 @@
-"""The use cases of an alert. Each runs in the caller's transaction, writes its step to the audit
-log, and queues whatever the ledger, the contract and the creator have to learn in that same
-transaction.
+"""The steps of an alert. Each runs in the caller's transaction, writes to the audit log, and queues
+what the ledger, the contract and the creator must learn, all in that transaction.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,13 +26,13 @@ from storage.fraud.alerts import Alert, NewAlert
 
 log = structlog.get_logger()
 
-WATCHED_AFTER = timedelta(days=30)  # a dismissal: the same signals hold nothing by themselves
+WATCHED_AFTER = timedelta(days=30)  # after a dismissal: the same signals alone hold nothing
 Sources = Mapping[str, Sequence[str]]
 
 
 def raise_alert(
     conn: Connection,
-    found: NewAlert,
+    new_alert: NewAlert,
     sources: Sources,
     freeze_until: datetime,
     *,
@@ -41,49 +40,60 @@ def raise_alert(
 ) -> UUID | None:
     """Turn a finding into an alert, and hold the money if the rules say so.
 
-    What an active alert says already is not said again. An alert that ended, decided or by silence,
-    does not come back on what was seen until then, not even in part: one more view makes no new
-    case. And what people dismissed lately holds nothing by itself when the same signals show again;
-    a person looks at it first.
+    A finding that an active alert covers already is not repeated. A closed alert, decided or
+    lapsed, never returns on what was seen before it closed, not even in part: one more view makes
+    no new case. Signals that a person dismissed lately hold nothing alone when they show again; a
+    person reviews them first.
 
     Args:
-        asked_by: Who asked for the pass, if anybody did; never decides what comes of it.
+        asked_by: Actor who requested the pass, None if it was scheduled; has no influence on the
+            result.
     Returns: the alert that is new or was changed, None where nothing is.
     """
-    subject = (found.subject, found.post_id, found.creator_id)
+    subject = (new_alert.subject, new_alert.post_id, new_alert.creator_id)
     latest = fraud_alerts.find_latest(conn, *subject)
     closed_at = fraud_alerts.last_closed(conn, *subject)
-    if closed_at is not None and found.seen_from <= closed_at:
+    if closed_at is not None and new_alert.seen_from <= closed_at:
         return None
-    dismissed = fraud_alerts.dismissed_signals(conn, *subject, found.detected_at - WATCHED_AFTER)
-    if dismissed and {signal["name"] for signal in found.signals} <= dismissed:
-        found = replace(
-            found, action="watch", reason=f"{found.reason}; the same was dismissed before"
+    dismissed = fraud_alerts.dismissed_signals(
+        conn, *subject, new_alert.detected_at - WATCHED_AFTER
+    )
+    if dismissed and {signal["name"] for signal in new_alert.signals} <= dismissed:
+        new_alert = replace(
+            new_alert, action="watch", reason=f"{new_alert.reason}; the same was dismissed before"
         )
-    alert_id = found.id
+    alert_id = new_alert.id
     if latest is not None and latest.status in fraud_alerts.ACTIVE:
-        if latest.status != Status.OPEN or found.action != "freeze":
+        if latest.status != Status.OPEN or new_alert.action != "freeze":
             return None
         alert_id = latest.id
-        fraud_alerts.renew(conn, alert_id, found)
+        fraud_alerts.renew(conn, alert_id, new_alert)
     else:
-        if not fraud_alerts.add(conn, found):
-            return None  # another pass was faster
+        if not fraud_alerts.add(conn, new_alert):
+            return None  # a concurrent pass was faster
         audit_log.append(
             conn,
-            at=found.detected_at,
+            at=new_alert.detected_at,
             actor=RULES,
             step="open",
             reason_code="signals",
-            text=found.reason,
+            text=new_alert.reason,
             alert_id=alert_id,
-            facts={"thresholds_version": found.thresholds_version, "score_bps": found.score_bps},
+            facts={
+                "thresholds_version": new_alert.thresholds_version,
+                "score_bps": new_alert.score_bps,
+            },
         )
     fraud_alerts.add_sources(conn, alert_id, sources)
     if asked_by is not None:
         fraud_alerts.accuse(conn, alert_id, asked_by)
-    log.info("fraud.alert", alert_id=str(alert_id), action=found.action, score_bps=found.score_bps)
-    if found.action == "freeze":
+    log.info(
+        "fraud.alert",
+        alert_id=str(alert_id),
+        action=new_alert.action,
+        score_bps=new_alert.score_bps,
+    )
+    if new_alert.action == "freeze":
         try:
             with conn.transaction():
                 freeze(
@@ -92,14 +102,14 @@ def raise_alert(
                     actor=RULES,
                     until=freeze_until,
                     reason_code="rule",
-                    text=found.reason,
-                    now=found.detected_at,
+                    text=new_alert.reason,
+                    now=new_alert.detected_at,
                 )
-        except MissingFact as exc:  # no statement, no freeze: a person has to look at it
+        except MissingFact as exc:  # no notice, no freeze: a person has to look at it
             log.warning("fraud.statement_blocked", alert_id=str(alert_id), reason=str(exc))
             audit_log.append(
                 conn,
-                at=found.detected_at,
+                at=new_alert.detected_at,
                 actor=RULES,
                 step="blocked",
                 reason_code=exc.code,
@@ -119,7 +129,7 @@ def freeze(
     text: str,
     now: datetime,
 ) -> None:
-    """Hold the money of an open alert and tell the creator, both or neither.
+    """Hold the money of an open alert and notify the creator, both or neither.
 
     Raises: StepNotPossible, InvalidEndDate, MissingFact.
     """
@@ -139,7 +149,7 @@ def freeze(
         creator_id=alert.creator_id if alert.subject == "creator" else None,
     )
     _log(conn, alert_id, now, actor, Step.FREEZE, reason_code, text, {"until": until.isoformat()})
-    notice = notices.hold(conn, fraud_alerts.get(conn, alert_id), now)
+    notice = notices.send_hold(conn, fraud_alerts.get(conn, alert_id), now)
     notified = lifecycle.after(frozen, Step.NOTIFY)
     fraud_alerts.update(conn, alert_id, status=notified, statement_hash=notice.sha256)
     chain_actions.queue(conn, alert, "freeze", notice.sha256, until)
@@ -165,12 +175,11 @@ def uphold(
     text: str,
     now: datetime,
 ) -> None:
-    """Let the money wait on, until a new end date; what the alert rests on no longer counts for
-    grades.
+    """Extend a hold to a new end date; its sources no longer count for grades.
 
     Raises: StepNotPossible, AccuserCannotDecide, InvalidEndDate, SamePersonDecides, MissingFact.
     """
-    alert = _to_decide(conn, alert_id, Step.UPHOLD, actor)
+    alert = _get_for_decision(conn, alert_id, Step.UPHOLD, actor)
     assert alert.frozen_at is not None
     lifecycle.check_upheld_end(now, alert.frozen_at, until, alert.held_before)
     fraud_alerts.update(
@@ -207,18 +216,18 @@ def uphold(
         engagement_exclusions.exclude(conn, excluded)
     _log(conn, alert_id, now, actor, Step.UPHOLD, reason_code, text, {"until": until.isoformat()})
     _close_appeal(conn, alert, "refused", actor, text, now)
-    notice = notices.upheld(conn, fraud_alerts.get(conn, alert_id), now)
+    notice = notices.send_upheld(conn, fraud_alerts.get(conn, alert_id), now)
     chain_actions.queue(conn, alert, "uphold", notice.sha256, until)
 
 
 def reverse(
     conn: Connection, alert_id: UUID, *, actor: str, reason_code: str, text: str, now: datetime
 ) -> None:
-    """Dismiss an alert: money that waits is free at once, and everything counts again.
+    """Dismiss an alert: held money is released at once, and everything counts again.
 
     Raises: StepNotPossible, AccuserCannotDecide, SamePersonDecides, MissingFact.
     """
-    alert = _to_decide(conn, alert_id, Step.REVERSE, actor)
+    alert = _get_for_decision(conn, alert_id, Step.REVERSE, actor)
     fraud_alerts.update(
         conn,
         alert_id,
@@ -230,18 +239,16 @@ def reverse(
         **({"frozen_until": now} if alert.frozen_until and alert.frozen_until > now else {}),
     )
     held = alert.status in HOLDING
-    if held:  # before the log, which has one writer at a time: this may look through many events
+    if held:  # before the log, which has one writer at a time: lifting may scan many events
         engagement_exclusions.lift(conn, alert_id)
-        _set_free(
-            conn, alert, text, f"Decided by {shown(actor)}, who had no part in the hold.", now
-        )
+        _release(conn, alert, text, f"Decided by {shown(actor)}, who had no part in the hold.", now)
     _log(conn, alert_id, now, actor, Step.REVERSE, reason_code, text, {})
     if held:
         _close_appeal(conn, alert, "granted", actor, text, now)
 
 
 def expire(conn: Connection, alert: Alert, *, reason_code: str, text: str, now: datetime) -> None:
-    """End an alert whose time is over; silence never holds money.
+    """Close an alert whose time is over: without a decision no money stays held.
 
     Raises: StepNotPossible, MissingFact.
     """
@@ -252,9 +259,9 @@ def expire(conn: Connection, alert: Alert, *, reason_code: str, text: str, now: 
     fraud_alerts.update(conn, alert.id, **changes)
     held = alert.status in HOLDING
     if held:
-        if alert.status != Status.UPHELD:  # nobody confirmed it
+        if alert.status != Status.UPHELD:  # no reviewer confirmed it
             engagement_exclusions.lift(conn, alert.id)
-        _set_free(conn, alert, text, "No further decision is needed.", now)
+        _release(conn, alert, text, "No further decision is needed.", now)
     _log(conn, alert.id, now, RULES, Step.EXPIRE, reason_code, text, {})
     if held:
         _close_appeal(conn, alert, "lapsed", None, text, now)
@@ -263,7 +270,7 @@ def expire(conn: Connection, alert: Alert, *, reason_code: str, text: str, now: 
 def reopen(
     conn: Connection, alert_id: UUID, *, actor: str, reason_code: str, text: str, now: datetime
 ) -> None:
-    """Look at a closed alert again, in a new round that holds nothing until somebody freezes it.
+    """Open a closed alert in a new round, which holds nothing until a reviewer freezes it.
 
     Raises: StepNotPossible.
     """
@@ -297,12 +304,11 @@ def reopen(
 
 
 def expire_due(db: Database, now: datetime) -> int:
-    """End what has to end by now: holds, alerts nobody looked at, and holds whose appeal nobody
-    decided.
+    """Close what is due: holds past their end, unreviewed alerts, overdue appeals against holds.
 
-    Each in a transaction of its own, so that trouble with one keeps nobody else's money. Ledger and
-    contract end a hold at its date in any case. Returns: how many ended. Raises:
-    DatabaseUnavailable.
+    Each runs in a transaction of its own, so that one failure holds no other creator's money.
+    Ledger and contract end a hold at its date in any case.
+    Returns: how many were closed. Raises: DatabaseUnavailable.
     """
     with db.transaction() as conn:
         waiting = dict.fromkeys(fraud_alerts.due(conn, now), False)
@@ -318,7 +324,7 @@ def expire_due(db: Database, now: datetime) -> int:
                 ended += _expire_one(conn, alert_id, by_appeal, now)
         except DatabaseUnavailable:
             raise
-        except Exception:  # whatever it is, it keeps nobody else's money
+        except Exception:  # any failure concerns this alert only
             log.exception("fraud.expiry_failed", alert_id=str(alert_id))
     return ended
 
@@ -332,7 +338,7 @@ def _expire_one(conn: Connection, alert_id: UUID, by_appeal: bool, now: datetime
         expire(conn, alert, reason_code="appeal_not_decided", text=text, now=now)
         return True
     if alert.status not in fraud_alerts.ACTIVE or (alert.frozen_until or alert.review_by) > now:
-        return False  # somebody else was faster
+        return False  # another process was faster
     text = {
         Status.OPEN: "Nobody found anything in it in time.",
         Status.UPHELD: "The time for which the hold was confirmed is over.",
@@ -341,7 +347,7 @@ def _expire_one(conn: Connection, alert_id: UUID, by_appeal: bool, now: datetime
     return True
 
 
-def _to_decide(conn: Connection, alert_id: UUID, step: Step, actor: str) -> Alert:
+def _get_for_decision(conn: Connection, alert_id: UUID, step: Step, actor: str) -> Alert:
     alert = fraud_alerts.get(conn, alert_id, lock=True)
     lifecycle.after(alert.status, step)
     if actor == alert.frozen_by or actor in alert.accusers:
@@ -351,10 +357,10 @@ def _to_decide(conn: Connection, alert_id: UUID, step: Step, actor: str) -> Aler
     return alert
 
 
-def _set_free(conn: Connection, alert: Alert, reason: str, decision: str, now: datetime) -> None:
+def _release(conn: Connection, alert: Alert, reason: str, decision: str, now: datetime) -> None:
     released = notices.held_minor(conn, alert)
     payments.release(conn, alert.id, now)
-    notice = notices.ended(conn, alert, released, reason, decision, now)
+    notice = notices.send_ended(conn, alert, released, reason, decision, now)
     chain_actions.queue(conn, alert, "release", notice.sha256, None)
 
 
@@ -375,7 +381,7 @@ def _close_appeal(
         alert_id=alert.id,
         appeal_id=appeal.id,
     )
-    notices.fraud_appeal_result(conn, alert, appeal, outcome, actor, convinced, now)
+    notices.send_appeal_result(conn, alert, appeal, outcome, actor, convinced, now)
 
 
 def _log(

@@ -1,13 +1,11 @@
-"""What other thresholds would have done: the last days again, under the ones in force and under
-the proposed ones.
-"""
+"""Try proposed thresholds: run the detectors over the last days under them and the current ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from oracle.fraud.detectors.thresholds import Thresholds
-from oracle.fraud.passes import SPAN, Found, full_hour, scan_each
+from oracle.fraud.passes import SPAN, NamedFinding, full_hour, scan_each
 from storage.database import Database
 
 DAYS = 30
@@ -15,9 +13,9 @@ DAYS = 30
 
 @dataclass(frozen=True)
 class Change:
-    """One subject that would be treated otherwise on one day.
+    """One subject that the proposed thresholds would treat differently on one day.
 
-    An action is None where nothing would be said.
+    An action is None where there would be no finding.
     """
 
     day: datetime
@@ -31,9 +29,7 @@ class Change:
 
 @dataclass(frozen=True)
 class DryRun:
-    """The comparison: days and events looked at, freezes and alerts under each set, and what
-    differs.
-    """
+    """The comparison: days and events, freezes and alerts under each set, and what differs."""
 
     days: int
     events: int
@@ -47,7 +43,7 @@ class DryRun:
 def dry_run(
     db: Database, now: datetime, current: Thresholds, proposed: Thresholds, *, days: int = DAYS
 ) -> DryRun:
-    """Run the detectors over each of the last days, twice. Nothing is written.
+    """Run the detectors over each of the last days, under both sets. Nothing is written.
 
     Raises: DatabaseUnavailable.
     """
@@ -83,5 +79,7 @@ def dry_run(
     return DryRun(days=days, events=events, changes=changes, **counts)
 
 
-def _by_subject(found: Sequence[Found]) -> dict[tuple[str, bytes | int | None], Found]:
+def _by_subject(
+    found: Sequence[NamedFinding],
+) -> dict[tuple[str, bytes | int | None], NamedFinding]:
     return {(f.subject, f.post_id or f.creator_id): f for f in found}

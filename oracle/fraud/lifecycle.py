@@ -1,20 +1,19 @@
-"""The life of an alert: which step leads where. Pure."""
+"""The life cycle of an alert: which step leads to which status. Pure."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from oracle.appeals.errors import InvalidEndDate, StepNotPossible
 
-# As in the contract (FraudGuard): the longest hold that nobody has reviewed, and the longest at
-# all.
+# As in the contract (FraudGuard): the longest hold without a review, and the longest hold at all.
 MAX_FREEZE = timedelta(days=30)
 MAX_UPHELD = timedelta(days=180)
-# an alert that holds nothing and that nobody looked at ends then
+# an alert that holds nothing ends then if no person reviewed it
 REVIEW_WITHIN = timedelta(days=14)
 
 
 class Status(StrEnum):
-    """Where an alert stands."""
+    """The status of an alert."""
 
     OPEN = "open"
     FROZEN = "frozen"
@@ -61,29 +60,29 @@ HOLDING = frozenset({Status.FROZEN, Status.NOTIFIED, Status.APPEALED, Status.UPH
 
 
 def after(status: str, step: Step) -> Status:
-    """Where a step leads. Raises: StepNotPossible."""
-    following = NEXT.get((Status(status), step))
-    if following is None:
+    """Return the status that a step leads to. Raises: StepNotPossible."""
+    next_status = NEXT.get((Status(status), step))
+    if next_status is None:
         can = ", ".join(sorted(s for (st, s) in NEXT if st == status)) or "nothing"
         raise StepNotPossible(
             f"An alert that is {status} cannot take the step '{step}'; it can take: {can}."
         )
-    return following
+    return next_status
 
 
 def check_freeze_end(now: datetime, until: datetime, held_before: timedelta = timedelta(0)) -> None:
     """Raise InvalidEndDate unless a first hold may last until then.
 
     Args:
-        held_before: How long earlier rounds held the same money; all rounds together hold it as
-            long as one may.
+        held_before: How long earlier rounds held the same money; all rounds together may hold it
+            no longer than one hold may last.
     """
     if not now < until <= now + MAX_FREEZE:
         raise InvalidEndDate(
             f"A hold that nobody has reviewed ends within {MAX_FREEZE.days} days, not"
             f" {until:%Y-%m-%d}."
         )
-    _check_together(until - now + held_before)
+    _check_total(until - now + held_before)
 
 
 def check_upheld_end(
@@ -95,10 +94,10 @@ def check_upheld_end(
             f"A hold ends at the latest {MAX_UPHELD.days} days after its start, on"
             f" {frozen_at + MAX_UPHELD:%Y-%m-%d}, and not in the past; {until:%Y-%m-%d} is neither."
         )
-    _check_together(until - frozen_at + held_before)
+    _check_total(until - frozen_at + held_before)
 
 
-def _check_together(held: timedelta) -> None:
+def _check_total(held: timedelta) -> None:
     if held > MAX_UPHELD:
         raise InvalidEndDate(
             f"All rounds of an alert together hold money for {MAX_UPHELD.days} days at most; this"

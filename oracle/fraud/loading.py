@@ -1,6 +1,4 @@
-"""From the database's columns to the detectors': hashes become codes, ids of rows become indexes
-of tables.
-"""
+"""Convert database columns to the detectors' columns: hashes to codes, row ids to indexes."""
 
 from dataclasses import dataclass
 
@@ -13,10 +11,11 @@ from storage.fraud.events import NO_NAME, RawEvents
 
 @dataclass(frozen=True)
 class Loaded:
-    """Events with the way back from codes to what the database knows.
+    """Events, and the database keys that their codes stand for.
 
     Attributes:
-        post, account, device: Hash of each code. creator: `creators.id` of each code.
+        post, account, device: (n,) hash of each code.
+        creator: (n,) `creators.id` of each code.
     """
 
     events: Events
@@ -27,16 +26,18 @@ class Loaded:
 
 
 def encode(raw: RawEvents) -> Loaded:
-    """Codes 0..n-1 in place of hashes."""
-    rows, ups = raw.events, raw.sign_ups
+    """Replace hashes by codes 0..n-1."""
+    rows, sign_ups = raw.events, raw.sign_ups
     post_hash, post = _codes(rows["post"])
     device_hash, device = _codes(rows["device"])
-    account_hash = np.unique(np.concatenate([rows["account"], ups["account"]]))
+    account_hash = np.unique(np.concatenate([rows["account"], sign_ups["account"]]))
     account_hash = account_hash[account_hash != NO_NAME]
     account = _find(account_hash, rows["account"])
-    ip_hash = np.unique(np.concatenate([rows["ip"], ups["ip"]]))
+    ip_hash = np.unique(np.concatenate([rows["ip"], sign_ups["ip"]]))
     ip_hash = ip_hash[ip_hash != NO_NAME]
-    creator_id = np.unique(np.concatenate([rows["creator_id"], _acting(raw, account_hash)]))
+    creator_id = np.unique(
+        np.concatenate([rows["creator_id"], _active_creator_ids(raw, account_hash)])
+    )
     creator_id = creator_id[creator_id >= 0]
     creator = _find(creator_id, rows["creator_id"])
     agent_id, agents = _table(raw.agents)
@@ -74,12 +75,12 @@ def _accounts(
     agent_id: NDArray[np.int64],
     creator_id: NDArray[np.int64],
 ) -> Accounts:
-    n, ups = len(account_hash), raw.sign_ups
-    at = _find(account_hash, ups["account"])
+    n, sign_ups = len(account_hash), raw.sign_ups
+    at = _find(account_hash, sign_ups["account"])
     known = at >= 0
-    _, shape = _codes(ups["shape"])
+    _, shape = _codes(sign_ups["shape"])
     signed_up = np.zeros(n, np.int64)
-    signed_up[at[known]] = ups["at_s"][known]
+    signed_up[at[known]] = sign_ups["at_s"][known]
 
     def column(codes: Codes) -> Codes:
         values = np.full(n, -1, np.int32)
@@ -87,23 +88,23 @@ def _accounts(
         return values
 
     owner = np.full(n, -1, np.int32)
-    whose = _find(account_hash, raw.creators["account"])
-    owner[whose[whose >= 0]] = _find(creator_id, raw.creators["id"])[whose >= 0]
-    given = np.zeros(n, np.bool_)
+    owner_code = _find(account_hash, raw.creators["account"])
+    owner[owner_code[owner_code >= 0]] = _find(creator_id, raw.creators["id"])[owner_code >= 0]
+    has_gifted = np.zeros(n, np.bool_)
     giver = _find(account_hash, raw.givers)
-    given[giver[giver >= 0]] = True
+    has_gifted[giver[giver >= 0]] = True
     return Accounts(
         signed_up_s=signed_up,
         shape=column(shape),
-        ip=column(_find(ip_hash, ups["ip"])),
-        agent=column(_find(agent_id, ups["agent_id"])),
+        ip=column(_find(ip_hash, sign_ups["ip"])),
+        agent=column(_find(agent_id, sign_ups["agent_id"])),
         creator=owner,
-        gifted_before=given,
+        gifted_before=has_gifted,
     )
 
 
-def _acting(raw: RawEvents, account_hash: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Ids of the creators whose own account did something."""
+def _active_creator_ids(raw: RawEvents, account_hash: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the ids of the creators whose own account acted."""
     ids: NDArray[np.int64] = raw.creators["id"][_find(account_hash, raw.creators["account"]) >= 0]
     return ids
 
@@ -115,11 +116,11 @@ def _codes(hashes: NDArray[np.int64]) -> tuple[NDArray[np.int64], Codes]:
 
 
 def _find(names: NDArray[np.int64], wanted: NDArray[np.int64]) -> Codes:
-    """Index of each wanted value in the sorted names, -1 where it is not there."""
+    """Return the index of each wanted value in the sorted names, -1 where it is absent."""
     if not len(names):
         return np.full(len(wanted), -1, np.int32)
-    place = np.minimum(np.searchsorted(names, wanted), len(names) - 1)
-    return np.where(names[place] == wanted, place, -1).astype(np.int32)
+    index = np.minimum(np.searchsorted(names, wanted), len(names) - 1)
+    return np.where(names[index] == wanted, index, -1).astype(np.int32)
 
 
 def _table(texts: dict[int, str]) -> tuple[NDArray[np.int64], list[str]]:

@@ -1,16 +1,13 @@
-"""The notices of alerts and appeals: each gathers its facts from the database and is sent, or is
-not.
-"""
+"""The notices of alerts and of appeals against them, filled from the database."""
 
 from datetime import datetime, timedelta
 
-from oracle.appeals.notices import appeal_result
+from oracle.appeals.notices import send_result
 from oracle.fraud import wording as fraud_wording
 from oracle.fraud.lifecycle import MAX_UPHELD
-from oracle.notices import render as statements
 from oracle.notices import templates, wording
 from oracle.notices.actors import RULES
-from oracle.notices.render import Notice, day, money, render
+from oracle.notices.render import Notice, day, money, render, send_notice
 from oracle.notices.titles import name_of
 from oracle.rules.deadlines import APPEAL_WITHIN
 from storage.cases.appeals import Appeal
@@ -24,19 +21,17 @@ RECORD_DAYS = 90
 
 
 def held_minor(conn: Connection, alert: Alert) -> int:
-    """What waits because of an alert, in cents: of a post what it earned since, of an account
-    all it could withdraw.
-    """
+    """Return what an alert holds, in cents: frozen earnings of a post, or an account's balance."""
     if alert.post_id is not None:
         return ledger.waiting(conn, alert.post_id).frozen
     return ledger.available(conn, alert.creator_id)
 
 
-def hold(conn: Connection, alert: Alert, now: datetime) -> Notice:
-    """Tell a creator that money waits. Raises: MissingFact."""
+def send_hold(conn: Connection, alert: Alert, now: datetime) -> Notice:
+    """Tell a creator that money is on hold. Raises: MissingFact."""
     reviewed, overturned = fraud_alerts.track_record(conn, now - timedelta(days=RECORD_DAYS))
     automatic = alert.frozen_by == RULES
-    # the notice's hash goes on chain, and with it the log as it is now
+    # the notice's hash goes on chain, and with it the log's current head
     step, digest = audit_log.head(conn)
     notice = render(
         templates.HOLD,
@@ -71,12 +66,12 @@ def hold(conn: Connection, alert: Alert, now: datetime) -> Notice:
             "log_head": f"step {step}, {digest.hex()}",
         },
     )
-    statements.send(conn, notice, alert.creator_id, now, alert_id=alert.id)
+    send_notice(conn, notice, alert.creator_id, now, alert_id=alert.id)
     return notice
 
 
-def upheld(conn: Connection, alert: Alert, now: datetime) -> Notice:
-    """Tell a creator that money goes on waiting. Raises: MissingFact."""
+def send_upheld(conn: Connection, alert: Alert, now: datetime) -> Notice:
+    """Tell a creator that a hold was confirmed. Raises: MissingFact."""
     assert alert.frozen_at is not None
     latest = alert.frozen_at + MAX_UPHELD
     notice = render(
@@ -95,14 +90,14 @@ def upheld(conn: Connection, alert: Alert, now: datetime) -> Notice:
             "case": f"{alert.id}/{alert.round}",
         },
     )
-    statements.send(conn, notice, alert.creator_id, now, alert_id=alert.id)
+    send_notice(conn, notice, alert.creator_id, now, alert_id=alert.id)
     return notice
 
 
-def ended(
+def send_ended(
     conn: Connection, alert: Alert, released: int, reason: str, decision: str, now: datetime
 ) -> Notice:
-    """Tell a creator that money is free. Raises: MissingFact."""
+    """Tell a creator that a hold ended. Raises: MissingFact."""
     notice = render(
         templates.ENDED,
         {
@@ -114,11 +109,11 @@ def ended(
             "case": f"{alert.id}/{alert.round}",
         },
     )
-    statements.send(conn, notice, alert.creator_id, now, alert_id=alert.id)
+    send_notice(conn, notice, alert.creator_id, now, alert_id=alert.id)
     return notice
 
 
-def fraud_appeal_result(
+def send_appeal_result(
     conn: Connection,
     alert: Alert,
     appeal: Appeal,
@@ -127,13 +122,13 @@ def fraud_appeal_result(
     convinced: str,
     now: datetime,
 ) -> None:
-    """The same for held money; the notice about the hold itself says how much was set free.
+    """Tell a creator how the appeal against a hold ended; `ended` says how much was released.
 
     Raises: MissingFact.
     """
     subject = name_of(conn, alert.subject, alert.post_id, alert.creator)
     granted = outcome != "refused"
-    appeal_result(
+    send_result(
         conn,
         appeal,
         subject,
@@ -145,7 +140,7 @@ def fraud_appeal_result(
         else (
             "it goes on waiting, until"
             f" {day(alert.frozen_until) if alert.frozen_until else 'its end date'} or the later"
-            " date in our letter about it."
+            " date in our notice about it."
         ),
         next_step="You need to do nothing."
         if granted

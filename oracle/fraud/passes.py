@@ -1,4 +1,4 @@
-"""A detection pass: events out of the database, through the detectors, and alerts back into it."""
+"""A detection pass: read events from the database, run the detectors, store alerts."""
 
 import secrets
 import time
@@ -30,17 +30,17 @@ log = structlog.get_logger()
 SPAN = timedelta(days=1)
 WEEKS = 4
 HISTORY = timedelta(hours=WEEKS * WEEK_H)
-# of hours and sign-ups: what a dry run over 30 days with four weeks before it looks at
-KEPT = timedelta(days=60)
+# how long hours and sign-ups are kept: a dry run over 30 days needs four weeks before them
+RETENTION = timedelta(days=60)
 
 
 @dataclass(frozen=True)
-class Found:
-    """A finding by name: what an alert is made of.
+class NamedFinding:
+    """A finding with names in place of codes: what an alert is made from.
 
     Attributes:
-        post_id: 32 bytes, None where it is about a creator. creator_id: None where nobody signed
-            the post.
+        post_id: 32 bytes; None where it is about a creator.
+        creator_id: None where the post names no creator.
         sources: Values by scope (account, device).
     """
 
@@ -58,12 +58,12 @@ class Found:
 
 @dataclass(frozen=True)
 class PassResult:
-    """What one pass did."""
+    """What one pass read and raised."""
 
     start: datetime
     end: datetime
     events: int
-    found: Sequence[Found]
+    findings: Sequence[NamedFinding]
     alerts: Sequence[UUID]
     thresholds_version: int
     seconds: float
@@ -77,13 +77,14 @@ def run_pass(
     span: timedelta = SPAN,
     asked_by: str | None = None,
 ) -> PassResult:
-    """Look at the events of the last day, and raise alerts. Again finds the same and changes
-    nothing.
+    """Run the detectors over the last day's events, and raise alerts.
+
+    A second run over the same span finds the same and changes nothing.
 
     Args:
-        end: The end of the span; the next full hour after now if not given. Full hours only, none
+        end: The end of the span; by default the next full hour after now. Full hours only, none
             after that one.
-        asked_by: Who asked for it, if anybody did.
+        asked_by: Actor who requested the pass, None if it was scheduled.
     Raises: InvalidSpan, DatabaseUnavailable.
     """
     began = time.monotonic()
@@ -98,12 +99,12 @@ def run_pass(
         version = fraud_thresholds.current(conn, Thresholds().to_json())
         thresholds = Thresholds.from_json(version.limits)
         fraud_events.note(conn, start, end)
-        fraud_events.forget(conn, now - KEPT)
-    events, found = scan(db, start, end, thresholds)
+        fraud_events.forget(conn, now - RETENTION)
+    events, findings = scan(db, start, end, thresholds)
     raised = []
-    for finding in found:
+    for finding in findings:
         if finding.creator_id is None:
-            continue  # nobody is paid for it, so there is nothing to hold and nobody to ask
+            continue  # no creator is paid for it, so there is no money to hold and no one to hear
         alert = NewAlert(
             id=uuid4(),
             subject=finding.subject,
@@ -130,30 +131,30 @@ def run_pass(
             fraud_events.record_pass(conn, end, now)
     took = time.monotonic() - began
     log.info(
-        "fraud.pass", events=events, found=len(found), alerts=len(raised), seconds=round(took, 2)
+        "fraud.pass", events=events, found=len(findings), alerts=len(raised), seconds=round(took, 2)
     )
-    return PassResult(start, end, events, found, raised, version.version, took)
+    return PassResult(start, end, events, findings, raised, version.version, took)
 
 
 def scan(
     db: Database, start: datetime, end: datetime, thresholds: Thresholds
-) -> tuple[int, list[Found]]:
-    """What the detectors find in the events with start <= time < end, and how many events there
-    are.
+) -> tuple[int, list[NamedFinding]]:
+    """Run the detectors over the events with start <= time < end.
 
-    Nothing is written. What `storage.fraud.events.note` keeps of earlier spans has to be there.
+    Nothing is written. `storage.fraud.events.note` must have stored the earlier spans.
+    Returns: how many events there are, and the findings.
     """
-    events, (found,) = scan_each(db, start, end, [thresholds])
-    return events, found
+    events, (findings,) = scan_each(db, start, end, [thresholds])
+    return events, findings
 
 
 def scan_each(
-    db: Database, start: datetime, end: datetime, several: Sequence[Thresholds]
-) -> tuple[int, list[list[Found]]]:
-    """The same under each of several thresholds; the events are read once."""
+    db: Database, start: datetime, end: datetime, threshold_sets: Sequence[Thresholds]
+) -> tuple[int, list[list[NamedFinding]]]:
+    """Run the detectors under each of several sets of thresholds; the events are read once."""
     seed = secrets.randbits(62)
     since = end - timedelta(
-        days=max(thresholds.bulk_accounts.lookback_days for thresholds in several)
+        days=max(thresholds.bulk_accounts.lookback_days for thresholds in threshold_sets)
     )
     with db.snapshot() as conn:
         loaded = encode(fraud_events.load(conn, start, end, sign_ups_since=since, seed=seed))
@@ -162,51 +163,53 @@ def scan_each(
             ids = [int(loaded.creator[code]) for code in creators]
             return History(creators, fraud_events.hourly_views(conn, ids, start - HISTORY, start))
 
-        each = [detection.detect(loaded.events, history_of, thresholds) for thresholds in several]
+        per_set = [
+            detection.detect(loaded.events, history_of, thresholds) for thresholds in threshold_sets
+        ]
         return len(loaded.events), [
-            _named(conn, loaded, findings, seed, start, end) for findings in each
+            _with_names(conn, loaded, findings, seed, start, end) for findings in per_set
         ]
 
 
 def full_hour(moment: datetime) -> datetime:
-    """The hour a moment lies in."""
+    """Return the start of the hour that a time lies in."""
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def _named(
+def _with_names(
     conn: Connection,
     loaded: Loaded,
-    findings: Sequence[Finding],
+    coded: Sequence[Finding],
     seed: int,
     start: datetime,
     end: datetime,
-) -> list[Found]:
-    """Findings by names instead of codes."""
+) -> list[NamedFinding]:
+    """Replace the codes in findings by names."""
     hashes = [
-        int(loaded.post[f.subject.number]) for f in findings if f.subject.kind is SubjectKind.POST
+        int(loaded.post[f.subject.number]) for f in coded if f.subject.kind is SubjectKind.POST
     ]
     posts = fraud_events.post_ids(conn, hashes, seed, start, end) if hashes else {}
     names: dict[str, dict[int, str]] = {}
     for scope, table in (("account", loaded.account), ("device", loaded.device)):
-        codes = {
-            code for f in findings for s in f.signals if s.scope == scope for code in s.sources
-        }
+        codes = {code for f in coded for s in f.signals if s.scope == scope for code in s.sources}
         wanted = [int(table[code]) for code in codes]
         names[scope] = fraud_events.names(conn, scope, wanted, seed, start, end) if wanted else {}
-    found = []
-    for finding in findings:
+    findings = []
+    for finding in coded:
         on_post = finding.subject.kind is SubjectKind.POST
         number = finding.subject.number
         creator = int(loaded.events.post_creator[number]) if on_post else number
         sources: dict[str, set[str]] = {}
         for signal in finding.signals:
             table = loaded.account if signal.scope == "account" else loaded.device
-            known = names[signal.scope]
+            names_of_scope = names[signal.scope]
             sources.setdefault(signal.scope, set()).update(
-                known[int(table[code])] for code in signal.sources if int(table[code]) in known
+                names_of_scope[int(table[code])]
+                for code in signal.sources
+                if int(table[code]) in names_of_scope
             )
-        found.append(
-            Found(
+        findings.append(
+            NamedFinding(
                 subject=str(finding.subject.kind),
                 post_id=posts[int(loaded.post[number])] if on_post else None,
                 creator_id=int(loaded.creator[creator]) if creator >= 0 else None,
@@ -219,11 +222,11 @@ def _named(
                 seen_until=datetime.fromtimestamp(max(s.last_s for s in finding.signals), UTC),
             )
         )
-    return found
+    return findings
 
 
 def as_json(signal: Signal) -> dict[str, Any]:
-    """A signal as it is stored and shown."""
+    """Return a signal as it is stored and shown."""
     return {
         "name": str(signal.name),
         "score": round(signal.score, 4),

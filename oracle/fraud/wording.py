@@ -1,4 +1,4 @@
-"""Words for codes: rules, grounds and hints as people read them."""
+"""The codes of rules, grounds and hints in words."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,19 +25,17 @@ CLAUSE = "views, followers and gifts that earn money must come from people who m
 
 
 def rule_of(signals: Sequence[Mapping[str, Any]]) -> str:
-    """The rules that the signals stand for, strongest first."""
+    """Name the rules that the signals stand for, strongest first."""
     return " + ".join(RULES[SignalName(signal["name"])] for signal in signals)
 
 
 def hints_of(signals: Sequence[Mapping[str, Any]]) -> str:
-    """What would help to explain them."""
+    """List what would help a creator to explain the signals."""
     return "; ".join(HINTS[SignalName(signal["name"])] for signal in signals)
 
 
 def why_of(signals: Sequence[Mapping[str, Any]]) -> list[str]:
-    """One sentence a signal, with what is usual beside what was measured; "" for one that says
-    nothing.
-    """
+    """Return a sentence for each signal, with the usual range; "" for one without a sentence."""
     lines = []
     for signal in signals:
         facts = signal["facts"]

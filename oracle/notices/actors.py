@@ -1,22 +1,20 @@
-"""Who did something, in the log and in decisions: creators and keys apart, whatever their names
-are.
-"""
+"""Actors in the log and in decisions; a prefix tells creators from keys of the same name."""
 
-RULES = "rules"  # what is automatic
+RULES = "rules"  # automatic steps
 
 
 def creator_actor(handle: str) -> str:
-    """A creator who acts for itself."""
+    """Return the actor for a creator who acts for itself."""
     return f"creator:{handle}"
 
 
 def key_actor(name: str) -> str:
-    """The holder of one of the platform's keys."""
+    """Return the actor for the holder of one of the platform's keys."""
     return f"key:{name}"
 
 
 def shown(actor: str) -> str:
-    """An actor for people."""
+    """Put an actor into words."""
     kind, _, name = actor.partition(":")
     if kind == "creator" and name:
         return f"the creator {name}"

@@ -1,5 +1,5 @@
-"""Notices to creators: filled from stored facts only, kept with those facts, and sent in the
-caller's transaction.
+"""Notices to creators: filled from stored facts only, stored with them, and sent in the caller's
+transaction.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ CENTS = 100
 
 @dataclass(frozen=True)
 class Notice:
-    """A rendered notice. `sha256` is over subject and body: it goes on chain with a freeze."""
+    """A rendered notice. `sha256` is over subject and body; it goes on chain with a freeze."""
 
     template: Template
     subject: str
@@ -31,13 +31,13 @@ class Notice:
 
 
 def slots(template: Template) -> set[str]:
-    """The facts a notice states."""
+    """Return the names of the facts that a notice states."""
     parsed = string.Formatter().parse(template.subject + template.body)
     return {name for _, name, _, _ in parsed if name is not None}
 
 
 def render(template: Template, facts: Mapping[str, Any]) -> Notice:
-    """Fill a notice. Raises: MissingFact if a fact that it states is not there or empty."""
+    """Fill in a notice. Raises: MissingFact if a fact that it states is absent or empty."""
     missing = sorted(name for name in slots(template) if not _text(facts.get(name)).strip())
     if missing:
         raise MissingFact(
@@ -51,7 +51,7 @@ def render(template: Template, facts: Mapping[str, Any]) -> Notice:
     )
 
 
-def send(
+def send_notice(
     conn: Connection,
     notice: Notice,
     creator_id: int,
@@ -61,9 +61,9 @@ def send(
     appeal_id: UUID | None = None,
     analysis_id: UUID | None = None,
 ) -> UUID:
-    """Put a notice into the creator's inbox, and on its way to the webhook if there is one.
+    """Put a notice into the creator's inbox, and queue it for the webhook if there is one.
 
-    Returns: its id.
+    Returns: the id of the message.
     """
     message_id = uuid4()
     messages.add(
@@ -87,19 +87,19 @@ def send(
 
 
 def money(minor: int) -> str:
-    """An amount in cents, as people write it."""
+    """Format an amount in cents for people."""
     sign = "-" if minor < 0 else ""
     return f"{sign}${abs(minor) // CENTS:,}.{abs(minor) % CENTS:02d}"
 
 
 def day(moment: datetime) -> str:
-    """A date for people, in UTC; never a deadline without one."""
+    """Format a time for people, in UTC; no notice states a deadline without one."""
     return moment.astimezone(UTC).strftime("%d %B %Y, %H:%M UTC").lstrip("0")
 
 
 def _text(value: object) -> str:
     if value is None:
         return ""
-    if isinstance(value, list | tuple):  # one part that says nothing makes the whole worth nothing
+    if isinstance(value, list | tuple):  # one empty part makes the whole unusable
         return " ".join(map(str, value)) if all(map(str, value)) else ""
     return str(value)

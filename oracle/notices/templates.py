@@ -1,6 +1,6 @@
-"""What creators are told, word for word. Order: what happened, what it means for the money, why,
-how we know and how sure, what can be done by when, who decided. Every slot in braces is a stored
-fact; without it nothing is sent.
+"""The notices to creators, word for word. Order: what happened, what it means for the money, why,
+how it was found and how sure that is, what can be done by when, who decided. Every slot in braces
+is a stored fact; without it nothing is sent.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Template:
-    """One notice. `version` changes with every change of its words."""
+    """One notice. `version` changes whenever its wording does."""
 
     kind: str
     version: int

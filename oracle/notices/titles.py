@@ -1,4 +1,4 @@
-"""What people call a post or an account."""
+"""Names of posts, accounts and works in notices."""
 
 from storage.database import Connection
 from storage.ledger.posts import find_title
@@ -6,7 +6,7 @@ from storage.works.works import Work
 
 
 def name_of(conn: Connection, subject: str, post_id: bytes | None, creator: str) -> str:
-    """A post's title in quotes, or the start of its id; an account by its name."""
+    """Return a post's title in quotes, or the start of its id; for an account its name."""
     if subject == "creator" or post_id is None:
         return f"your account {creator}"
     title = (find_title(conn, post_id) or "").strip()
@@ -14,7 +14,5 @@ def name_of(conn: Connection, subject: str, post_id: bytes | None, creator: str)
 
 
 def work_name(work: Work) -> str:
-    """A work's file name; its id where the name is missing or blank, so that no notice fails for
-    a name.
-    """
+    """Return a work's file name, or its id where that is blank, so that no notice lacks a name."""
     return (work.file_name or "").strip() or f"work {work.id}"

@@ -1,5 +1,5 @@
-"""Messages to creators' own servers, signed as Standard Webhooks: the receiver can tell that they
-are ours and fresh.
+"""Webhooks: messages to creators' own servers, signed as Standard Webhooks, so that receivers can
+check origin and age.
 
 Source: https://www.standardwebhooks.com (v1, HMAC-SHA256 over "id.timestamp.body").
 """
@@ -36,8 +36,7 @@ MAX_RETRY = timedelta(hours=6)
 
 
 def register(conn: Connection, creator_id: int, url: str, *, allow_private: bool = False) -> str:
-    """Send a creator's messages there from now on. Returns: the secret to check them with, shown
-    once.
+    """Set where a creator's messages are sent. Returns: the secret to verify them, shown once.
 
     Raises: InvalidWebhook.
     """
@@ -53,14 +52,14 @@ def register(conn: Connection, creator_id: int, url: str, *, allow_private: bool
 
 
 def sign(secret: str, message_id: str, timestamp_s: int, body: bytes) -> str:
-    """The signature header: "v1," and base64 of HMAC-SHA256 over id, time and body."""
+    """Return the signature header: "v1," and base64 of HMAC-SHA256 over id, time and body."""
     key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
     content = f"{message_id}.{timestamp_s}.".encode() + body
     return "v1," + base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
 
 
 def payload(message: Message) -> bytes:
-    """What is sent: the notice and the facts it states, as canonical JSON."""
+    """Return the body to send: the notice and the facts it states, as canonical JSON."""
     document = {
         "type": f"creator.{message.kind}",
         "timestamp": message.created_at.astimezone(UTC).isoformat(),
@@ -85,12 +84,11 @@ def deliver_pending(
     timeout_s: float = TIMEOUT_S,
     budget_s: float = BUDGET_S,
 ) -> int:
-    """Send the messages that wait, once each; what does not arrive is tried again for about two
-    days.
+    """Send each waiting message once; failed deliveries are retried for about two days.
 
     Args:
-        budget_s: No further message is begun after so long: slow servers must not hold up what else
-            is due.
+        budget_s: No further message is started after this time, so slow servers do not delay the
+            scheduler's other work.
     Returns: how many arrived. Raises: DatabaseUnavailable.
     """
     until = time.monotonic() + budget_s
@@ -99,7 +97,7 @@ def deliver_pending(
     arrived = 0
     for delivery in waiting:
         if time.monotonic() > until:
-            break  # these are ours for a minute, and then anybody's
+            break  # the rest stays reserved for a minute, then any process may send it
         error = _post(delivery, allow_private=allow_private, resolver=resolver, timeout_s=timeout_s)
         now, message = datetime.now(UTC), delivery.message
         with db.transaction() as conn:
@@ -117,9 +115,9 @@ def deliver_pending(
 def _post(
     delivery: Delivery, *, allow_private: bool, resolver: Resolver, timeout_s: float
 ) -> str | None:
-    """Send one message.
+    """Send one message; redirects are not followed.
 
-    Returns: why it did not arrive, None if it did. Redirects are not followed.
+    Returns: why it did not arrive, None if it did.
     """
     body, name = payload(delivery.message), str(delivery.message.id)
     now_s = int(datetime.now(UTC).timestamp())

@@ -1,4 +1,4 @@
-"""Words for codes of appeals and of decisions, as people read them."""
+"""The codes of appeals and decisions in words."""
 
 from oracle.notices.actors import shown
 
@@ -26,7 +26,7 @@ ORIGINALITY_GROUNDS = (
 
 STEPS = {
     "open": "was raised",
-    "blocked": "no hold: the letter about it could not be written",
+    "blocked": "no hold: the notice about it could not be written",
     "freeze": "the money waits",
     "notify": "the creator was told",
     "appeal": "was appealed",
@@ -43,21 +43,21 @@ OUTCOMES = {
     "granted": "granted",
     "refused": "not granted",
     "lapsed": "granted, since nobody decided in time",
-    # Held money is free where nobody decides; a verdict on whose work it is stays.
+    # Without a decision in time held money is released; a verdict stays.
     "verdict_lapsed": "not decided in time; the first decision stays",
 }
 
 
 def who(actor: str) -> str:
-    """An actor in words."""
+    """Put an actor into words."""
     return shown(actor)
 
 
 def step(name: str) -> str:
-    """A step in words."""
+    """Put a step into words."""
     return STEPS.get(name, name)
 
 
 def outcome_of(kind: str, outcome: str) -> str:
-    """The outcome of an appeal of a kind (fraud, originality) in words."""
+    """Put the outcome of an appeal of a kind (fraud, originality) into words."""
     return OUTCOMES["verdict_lapsed" if (kind, outcome) == ("originality", "lapsed") else outcome]

@@ -17,7 +17,7 @@ from oracle.api.parties import acting_creator, actor_of, check_neutral, check_si
 from oracle.api.schemas.appeals import AppealView, Decision, VerdictAppeal, View, Webhook
 from oracle.api.services import Services, ServicesDep
 from oracle.appeals import verdicts as verdict_appeals
-from oracle.appeals.attachments import MAX_BYTES, add_attachment, check_room
+from oracle.appeals.attachments import MAX_BYTES, add_attachment, check_capacity
 from oracle.errors import UploadTooLarge
 from oracle.notices import webhooks
 from storage.cases import appeals, messages
@@ -180,7 +180,7 @@ def attach_file(services: Services, caller: Caller, appeal_id: UUID, file: Uploa
     """
     with services.db.transaction() as conn:
         seen_appeal(conn, caller, appeal_id)
-        check_room(conn, appeal_id)
+        check_capacity(conn, appeal_id)
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
         path, size, limit = Path(folder) / "file", 0, MAX_BYTES
         with path.open("wb") as out:

@@ -43,7 +43,7 @@ def detect_fraud(
         asked_by=actor_of(caller),
     )
     wanted = None if asked.post_id is None else bytes.fromhex(asked.post_id[2:])
-    found = [f for f in result.found if wanted is None or f.post_id == wanted]
+    found = [f for f in result.findings if wanted is None or f.post_id == wanted]
     return schemas.DetectView(
         start=result.start,
         end=result.end,

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from oracle.fraud import wording as fraud_wording
-from oracle.fraud.passes import Found, full_hour
+from oracle.fraud.passes import NamedFinding, full_hour
 from oracle.notices import wording
 from storage.fraud.alerts import Alert
 from storage.fraud.audit_log import AuditEntry
@@ -238,7 +238,7 @@ class DryRunRequest(Body):
     days: int = Field(30, ge=1, le=30)
 
 
-def finding_view(found: Found) -> FindingView:
+def finding_view(found: NamedFinding) -> FindingView:
     """A finding for clients."""
     shown = {
         name: getattr(found, name)

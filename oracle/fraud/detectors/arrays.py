@@ -13,19 +13,20 @@ Floats = NDArray[np.float64]
 
 
 def tally(codes: NDArray[Any], size: int) -> Ints:
-    """(size,) how often each code occurs; negative codes are left out."""
+    """Count each code: (size,); negative codes are left out."""
     return np.bincount(codes[codes >= 0], minlength=size).astype(np.int64)
 
 
 def total(codes: NDArray[Any], weights: NDArray[Any], size: int) -> Floats:
-    """(size,) sum of the weights of each code; negative codes are left out."""
+    """Sum the weights of each code: (size,); negative codes are left out."""
     known = codes >= 0
     return np.bincount(codes[known], weights=weights[known], minlength=size).astype(np.float64)
 
 
 def pairs(left: NDArray[Any], right: NDArray[Any]) -> tuple[Ints, Ints, Ints]:
-    """Distinct pairs of two columns of codes, and how often each occurs; rows with a negative
-    code are left out.
+    """Return the distinct pairs of two columns of codes, and how often each occurs.
+
+    Rows with a negative code are left out.
     """
     known = (left >= 0) & (right >= 0)
     left, right = left[known].astype(np.int64), right[known].astype(np.int64)
@@ -37,10 +38,10 @@ def pairs(left: NDArray[Any], right: NDArray[Any]) -> tuple[Ints, Ints, Ints]:
     return keys // width, keys % width, counts
 
 
-def at_least(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
-    """Lower end of Wilson's 95 % interval of part/whole: a share that few events do not inflate. 0
-    where none.
+def wilson_lower_bound(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
+    """Return the lower end of Wilson's 95 % interval of part/whole; 0 where the part is 0.
 
+    A share from few events is thus not overstated.
     Source: Wilson, "Probable inference", JASA 1927.
     """
     n = np.maximum(np.asarray(whole, np.float64), 1.0)
@@ -65,8 +66,9 @@ def components(left: NDArray[Any], right: NDArray[Any], size: int) -> Ints:
 
 
 def usual_range(share: Floats, enough: NDArray[np.bool_]) -> tuple[float, float]:
-    """The 5th and 95th percentile of a share over subjects with enough events, in percent; (0,
-    0) where none has.
+    """Return the 5th and 95th percentile of a share, in percent, over subjects with enough events.
+
+    (0, 0) where no subject has enough.
     """
     if not enough.any():
         return 0.0, 0.0

@@ -1,8 +1,8 @@
 """Bulk account creation: sign-ups that look alike, came together, and then went to the same post.
 
-A school class signs up together too; it is smaller, its names and devices differ, and its members
-go on to different posts. So three things must agree: alike (two of address, program and shape of
-the name), together (many more within hours than that likeness usually brings), and in step (a good
+A school class signs up together too; but it is smaller, its names and devices differ, and its
+members go to different posts. So three things must agree: alike (two of address, program and shape
+of the name), together (many more within hours than such sign-ups usually are), and in step (a good
 part of the group at one post). Source of the idea: Beutel et al., "CopyCatch", WWW 2013; Cao et
 al., "SynchroTrap", CCS 2014.
 """
@@ -10,7 +10,7 @@ al., "SynchroTrap", CCS 2014.
 import numpy as np
 from numpy.typing import NDArray
 
-from oracle.fraud.detectors.arrays import Ints, at_least, pairs, tally, usual_range
+from oracle.fraud.detectors.arrays import Ints, pairs, tally, usual_range, wilson_lower_bound
 from oracle.fraud.detectors.events import DAY_S, HOUR_S, Accounts, Events
 from oracle.fraud.detectors.signals import (
     Ground,
@@ -27,11 +27,11 @@ USUAL_MIN_ACCOUNTS = 50
 
 
 def groups(accounts: Accounts, now_s: int, limits: BulkAccountLimits) -> Ints:
-    """(accounts,) code of the group each account was made in, -1 for those made by themselves."""
-    found = np.full(len(accounts), -1, np.int64)
+    """Return (accounts,) the code of the group each account was created in, -1 for none."""
+    group_of = np.full(len(accounts), -1, np.int64)
     recent = np.flatnonzero(accounts.signed_up_s > now_s - limits.lookback_days * DAY_S)
     if not len(recent):
-        return found
+        return group_of
     size = np.zeros(len(accounts), np.int64)
     offset = 0
     for left, right in (("ip", "agent"), ("ip", "shape"), ("agent", "shape")):
@@ -43,16 +43,19 @@ def groups(accounts: Accounts, now_s: int, limits: BulkAccountLimits) -> Ints:
         _, key = np.unique(
             a[both].astype(np.int64) * (int(b.max()) + 1) + b[both], return_inverse=True
         )
-        run, count = _runs(key, accounts.signed_up_s[members], limits)
-        better = (run >= 0) & (count > size[members])
-        found[members[better]] = run[better] + offset
+        window, count = _crowded_windows(key, accounts.signed_up_s[members], limits)
+        better = (window >= 0) & (count > size[members])
+        group_of[members[better]] = window[better] + offset
         size[members[better]] = count[better]
         offset += len(recent)
-    return found
+    return group_of
 
 
 def detect(events: Events, limits: BulkAccountLimits) -> list[Signal]:
-    """Posts of whose active accounts a good part was made together. Score: that part, at least."""
+    """Find posts with many active accounts that were created together.
+
+    Score: the lower bound of their share.
+    """
     group = groups(events.accounts, events.end_s, limits)
     if not (group >= 0).any():
         return []
@@ -66,16 +69,16 @@ def detect(events: Events, limits: BulkAccountLimits) -> list[Signal]:
     count = np.bincount(target[in_step], weights=together[in_step], minlength=events.posts).astype(
         np.int64
     )
-    share = at_least(count, whole)
+    share = wilson_lower_bound(count, whole)
     low, high = usual_range(count / np.maximum(whole, 1), whole >= USUAL_MIN_ACCOUNTS)
     signals = []
     for number in np.flatnonzero((count >= limits.min_accounts) & (share >= limits.min_share)):
         mine = in_step & (target == number)
         members = account[(post == number) & np.isin(of, name[mine])]
-        made = events.accounts.signed_up_s[members]
+        signed_up = events.accounts.signed_up_s[members]
         times = acted.at_s[(acted.post == number) & np.isin(acted.account, members)]
         n, everyone = int(count[number]), int(whole[number])
-        hours = max(1, round(float(np.ptp(made)) / HOUR_S))
+        hours = max(1, round(float(np.ptp(signed_up)) / HOUR_S))
         signals.append(
             Signal(
                 SignalName.BULK_ACCOUNTS,
@@ -103,18 +106,19 @@ def detect(events: Events, limits: BulkAccountLimits) -> list[Signal]:
     return signals
 
 
-def _runs(
-    key: NDArray[np.int64], made_s: NDArray[np.int64], limits: BulkAccountLimits
+def _crowded_windows(
+    key: NDArray[np.int64], signed_up_s: NDArray[np.int64], limits: BulkAccountLimits
 ) -> tuple[Ints, Ints]:
-    """Code of the crowded window that each sign-up lies in (-1: none), and how many sign-ups
-    that window holds.
+    """Find crowded windows of sign-ups that share a key.
+
+    Returns: (n,) the code of the window each sign-up lies in (-1: none), and (n,) its size.
     """
-    order = np.lexsort((made_s, key))
-    start, window = int(made_s.min()), limits.window_h * HOUR_S
-    stretch = int(np.ptp(made_s)) + window + 2
-    # keys one after the other, each with its own time axis
-    line = key[order] * stretch + (made_s[order] - start)
-    last = np.searchsorted(line, line + window, side="right")
+    order = np.lexsort((signed_up_s, key))
+    start, window_s = int(signed_up_s.min()), limits.window_h * HOUR_S
+    stretch = int(np.ptp(signed_up_s)) + window_s + 2
+    # lay the keys one after the other on one line, each with a time axis of its own
+    line = key[order] * stretch + (signed_up_s[order] - start)
+    last = np.searchsorted(line, line + window_s, side="right")
     inside = last - np.arange(len(line))
     of_key = np.bincount(key)[key[order]]
     other_windows = max(1.0, limits.lookback_days * 24 / limits.window_h - 1)
@@ -128,9 +132,9 @@ def _runs(
         ([False], covered[:-1] & (key[order][1:] == key[order][:-1]))
     )
     number = np.cumsum(begins) - 1
-    run = np.full(len(line), -1, np.int64)
+    window = np.full(len(line), -1, np.int64)
     count = np.zeros(len(line), np.int64)
-    run[order] = np.where(covered, number, -1)
+    window[order] = np.where(covered, number, -1)
     sizes = np.bincount(number[covered], minlength=1)
     count[order] = np.where(covered, sizes[np.maximum(number, 0)], 0)
-    return run, count
+    return window, count

@@ -1,9 +1,9 @@
-"""Burst spikes: far more views than usual at that hour of the week, or a slow lift, of people who
-do not behave so.
+"""Burst spikes: far more views than usual at that hour of the week, or a slow lift, by untypical
+viewers.
 
-Many views at once are what every creator hopes for. A burst becomes a signal only by how its
-viewers differ from those of a viral post: they do not watch, they all come one way, or they all
-signed up just before.
+Many views at once are what every creator hopes for. A burst becomes a signal only if its viewers
+differ from those of a viral post: they do not watch, they all come one way, or they all signed up
+just before.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from oracle.fraud.detectors.thresholds import BurstLimits
 WEEK_H = 168
 MAD_TO_SIGMA = 1.4826  # of a normal distribution
 MIN_POST_SHARE = 0.2  # of its creator's views in the burst
-AXES = {
+GROUND_WORDS = {
     Ground.RETENTION: "hardly watched",
     Ground.SOURCES: "all came the same way",
     Ground.NEW_ACCOUNTS: "had signed up just before",
@@ -29,7 +29,7 @@ AXES = {
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Views an hour before the time looked at.
+    """Views by hour before the span.
 
     Attributes:
         creator: (n,) codes.
@@ -42,9 +42,7 @@ class History:
 
 
 def candidates(events: Events, limits: BurstLimits) -> Codes:
-    """Codes of the creators with an hour busy enough to be a burst: only their history is
-    needed.
-    """
+    """Return the codes of creators with an hour busy enough for a burst: only they need history."""
     views = events.views()
     hours = _hours(events)
     creator, _, count = pairs(views.creator, (views.at_s - events.start_s) // HOUR_S)
@@ -56,14 +54,14 @@ def candidates(events: Events, limits: BurstLimits) -> Codes:
 def hot_hours(
     hourly: NDArray[np.int32], now: NDArray[np.int32], limits: BurstLimits
 ) -> tuple[NDArray[np.bool_], Floats, Floats]:
-    """Which hours stand out against the same hour of earlier weeks.
+    """Find hours that stand out against the same hour of earlier weeks.
 
     Args:
         hourly: (n, weeks * 168) earlier counts, the last column just before the first of `now`.
         now: (n, h) counts.
     Returns: (n, h) whether it is a burst; (n, h) the robust z: distance from the median in units of
-        1.4826 MAD, which a Poisson spread keeps from being too small; and (n, h) that median. The
-        hours before and after count as the same hour.
+        1.4826 MAD, at least the Poisson spread; and (n, h) that median. The hours before and after
+        count as the same hour.
     """
     n, h = now.shape
     weeks = hourly.shape[1] // WEEK_H
@@ -84,11 +82,10 @@ def hot_hours(
 
 
 def slow_lift(daily: NDArray[np.int64], limits: BurstLimits) -> Floats:
-    """(n,) one-sided CUSUM at the last day, in standard deviations, of daily counts (n, days).
+    """Return (n,) the one-sided CUSUM at the last of (n, days) counts, in standard deviations.
 
-    A day is compared with the median day before, or with the median of the same weekday where that
-    is higher: a stream every Friday is no lift.
-
+    A day is compared with the median of the days before, or of the same weekday where that is
+    higher: a stream every Friday is no lift.
     Source: Page, "Continuous inspection schemes", Biometrika 1954.
     """
     n, days = daily.shape
@@ -97,7 +94,7 @@ def slow_lift(daily: NDArray[np.int64], limits: BurstLimits) -> Floats:
         return np.zeros(n)
     middle = np.median(before, axis=1)
     mad = np.median(np.abs(before - middle[:, None]), axis=1)
-    weekday = (days - 1 - np.arange(days)) % 7  # 0: that of the last day
+    weekday = (days - 1 - np.arange(days)) % 7  # 0: the last day's weekday
     usual = np.stack(
         [_median_or(before[:, weekday[:-1] == day], middle) for day in range(7)], axis=1
     )
@@ -114,9 +111,7 @@ def _median_or(counts: NDArray[np.int64], otherwise: Floats) -> Floats:
 
 
 def detect(events: Events, history: History, limits: BurstLimits) -> list[Signal]:
-    """Posts that carry a burst of their creator's views whose viewers do not behave as those of
-    a viral post.
-    """
+    """Find posts with a burst of their creator's views, by viewers unlike those of a viral post."""
     if not len(history.creator):
         return []
     views = events.views()
@@ -129,7 +124,7 @@ def detect(events: Events, history: History, limits: BurstLimits) -> list[Signal
     now = tally(cell, len(history.creator) * hours).reshape(-1, hours).astype(np.int32)
     hot, z, median = hot_hours(history.hourly, now, limits)
     daily = history.hourly.reshape(len(history.hourly), -1, 24).sum(axis=2)
-    # A day so far is no day's total: only a whole one is compared.
+    # A day that is not over has no total to compare: only a whole one is compared.
     whole_day = hours >= DAY_S // HOUR_S
     lift = (
         slow_lift(np.column_stack([daily, now[:, -24:].sum(axis=1)]), limits)
@@ -139,10 +134,10 @@ def detect(events: Events, history: History, limits: BurstLimits) -> list[Signal
     doubled = now.sum(axis=1) >= 1.5 * np.maximum(np.median(daily, axis=1), limits.min_hourly)
     lifted = (lift >= limits.cusum_alarm) & doubled & ~hot.any(axis=1)
     inside = (cell >= 0) & (hot.ravel()[np.maximum(cell, 0)] | lifted[np.maximum(place, 0)])
-    return _judge(events, views.where(inside), row, (median, z, now, lift), limits)
+    return _signals(events, views.where(inside), row, (median, z, now, lift), limits)
 
 
-def _judge(
+def _signals(
     events: Events,
     burst: Events,
     row: Codes,
@@ -166,9 +161,9 @@ def _judge(
             Ground.SOURCES: entropy[post] < limits.low_entropy_bits,
             Ground.NEW_ACCOUNTS: young[post] >= many_young,
         }
-        odd = [ground for ground, is_odd in grounds.items() if is_odd]
-        if not odd:
-            continue  # as viral as it looks
+        odd_grounds = [ground for ground, is_odd in grounds.items() if is_odd]
+        if not odd_grounds:
+            continue  # a viral post
         at = int(row[events.post_creator[post]])
         times = burst.at_s[burst.post == post]
         peak = int(now[at].argmax())
@@ -177,8 +172,8 @@ def _judge(
             Signal(
                 SignalName.BURST,
                 Subject(SubjectKind.POST, int(post)),
-                0.3 + 0.2 * len(odd),
-                frozenset(odd),
+                0.3 + 0.2 * len(odd_grounds),
+                frozenset(odd_grounds),
                 {
                     "count": int(count[post]),
                     "total": int(tally(events.views().post, events.posts)[post]),
@@ -192,7 +187,7 @@ def _judge(
                 },
                 f"{int(count[post])} views came in a rush of up to {highest} an hour, where about"
                 f" {usual} are usual, and the viewers"
-                f" {' and '.join(AXES[ground] for ground in odd)}.",
+                f" {' and '.join(GROUND_WORDS[ground] for ground in odd_grounds)}.",
                 int(times.min()),
                 int(times.max()),
                 divisible=True,
@@ -212,11 +207,11 @@ def _entropy_bits(events: Events, burst: Events, count: NDArray[np.int64]) -> Fl
 
 
 def _new_share(events: Events, burst: Events, age_s: int) -> tuple[Floats, float]:
-    """Share of new accounts among the viewers of each post in the burst, and among all viewers."""
+    """Return the share of new accounts among each post's viewers in the burst, and among all."""
     is_new = events.accounts.signed_up_s > events.start_s - age_s
     post, account, _ = pairs(burst.post, burst.account)
-    everybody = np.unique(events.views().account)
-    usual = float(is_new[everybody[everybody >= 0]].mean()) if (everybody >= 0).any() else 0.0
+    viewers = np.unique(events.views().account)
+    usual = float(is_new[viewers[viewers >= 0]].mean()) if (viewers >= 0).any() else 0.0
     share = total(post, is_new[account].astype(np.float64), events.posts) / np.maximum(
         tally(post, events.posts), 1
     )

@@ -1,11 +1,10 @@
-"""From signals to what is done about them, by rules that can be said aloud.
+"""Combine the signals at a subject into an action.
 
 1. A signal below the alert score is noise.
 2. Money is held only where two independent signals agree, or one is beyond doubt by its own stated
-  rule.
+   rule.
 3. Two signals are independent if they rest on different kinds of evidence. A burst may lose a
-   ground to the other signal as long as one is left to it; every other signal stands only as a
-   whole.
+   ground to the other signal as long as it keeps one; every other signal stands only as a whole.
 4. A burst is never beyond doubt: many views at once are what every creator hopes for.
 Everything else that reaches the alert score is shown to a reviewer, and nothing is held.
 """
@@ -29,7 +28,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """All signals at one subject, strongest first, and what follows."""
+    """All signals at one subject, strongest first, and the action they lead to."""
 
     subject: Subject
     signals: tuple[Signal, ...]
@@ -38,7 +37,7 @@ class Finding:
 
     @property
     def score(self) -> float:
-        """Chance-like sum of the signals' scores: 1 - product of (1 - score), in [0, 1]."""
+        """Combined score: 1 - product of (1 - score) over the signals, in [0, 1]."""
         left = 1.0
         for signal in self.signals:
             left *= 1.0 - signal.score
@@ -46,7 +45,7 @@ class Finding:
 
 
 def independent(a: Signal, b: Signal) -> bool:
-    """Whether two signals confirm each other: each keeps a ground that is its own."""
+    """Tell whether two signals confirm each other: each keeps a ground of its own."""
     if a.name == b.name:
         return False
     left = a.grounds - b.grounds if a.divisible else a.grounds
@@ -55,18 +54,18 @@ def independent(a: Signal, b: Signal) -> bool:
 
 
 def decide(subject: Subject, signals: Sequence[Signal], limits: CombineLimits) -> Finding | None:
-    """What follows from the signals at one subject, None where all of them are noise."""
-    heard = sorted(
+    """Decide on the signals at one subject. Returns: None where all of them are noise."""
+    relevant = sorted(
         (s for s in signals if s.score >= limits.alert_score), key=lambda s: (-s.score, s.name)
     )
-    if not heard:
+    if not relevant:
         return None
-    strong = [signal for signal in heard if signal.score >= limits.freeze_score]
+    strong = [signal for signal in relevant if signal.score >= limits.freeze_score]
     certain = next((signal for signal in strong if signal.beyond_doubt), None)
     if certain is not None:
         return Finding(
             subject,
-            tuple(heard),
+            tuple(relevant),
             Action.FREEZE,
             f'"{RULES[certain.name]}" is beyond doubt by its own rule',
         )
@@ -74,15 +73,15 @@ def decide(subject: Subject, signals: Sequence[Signal], limits: CombineLimits) -
         if independent(a, b):
             return Finding(
                 subject,
-                tuple(heard),
+                tuple(relevant),
                 Action.FREEZE,
                 f'"{RULES[a.name]}" and "{RULES[b.name]}" agree independently',
             )
-    return Finding(subject, tuple(heard), Action.WATCH, "no second independent signal agrees")
+    return Finding(subject, tuple(relevant), Action.WATCH, "no second independent signal agrees")
 
 
 def combine(signals: Iterable[Signal], limits: CombineLimits) -> list[Finding]:
-    """One finding a subject that has any, by subject."""
+    """Return one finding for each subject that has any, in order of subject."""
     by_subject: dict[Subject, list[Signal]] = {}
     for signal in signals:
         by_subject.setdefault(signal.subject, []).append(signal)

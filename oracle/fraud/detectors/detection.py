@@ -1,6 +1,6 @@
-"""One pass of all detectors over one span of events.
+"""One run of all detectors over one span of events.
 
-Pure: the caller brings the events and the history.
+Pure: the caller passes the events and the history in.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ HistoryOf = Callable[[Codes], History]
 
 
 def signals(events: Events, history_of: HistoryOf, thresholds: Thresholds) -> list[Signal]:
-    """All signals in the events.
+    """Return the signals of all detectors.
 
     Args:
         history_of: Called once, with the creators whose earlier hours are needed.
@@ -40,5 +40,5 @@ def signals(events: Events, history_of: HistoryOf, thresholds: Thresholds) -> li
 
 
 def detect(events: Events, history_of: HistoryOf, thresholds: Thresholds) -> list[Finding]:
-    """What all signals together come to, by subject."""
+    """Return what the signals at each subject add up to."""
     return combine(signals(events, history_of, thresholds), thresholds.combine)

@@ -1,6 +1,6 @@
-"""Engagement as columns: what every detector reads.
+"""Engagement as columns: the input of every detector.
 
-Names are replaced by codes 0..n-1, -1 where there is none.
+Names are replaced by codes 0..n-1; -1 stands for none.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ HOUR_S = 3_600
 
 
 class Kind(IntEnum):
-    """What somebody did."""
+    """The kind of an event."""
 
     VIEW = 0
     LIKE = 1
@@ -38,12 +38,12 @@ class Accounts:
     """What is known of each account, one row a code.
 
     Attributes:
-        signed_up_s: Unix time of the sign-up; 0 where it lies before the time looked at.
-        shape: Code of the name with its letters and digits made alike ("anna.k07" and "jon.b21"
-            share one).
+        signed_up_s: Unix time of the sign-up; 0 where it lies before the span.
+        shape: Code of the name's pattern of letters and digits ("anna.k07" and "jon.b21" share
+            one).
         ip, agent: Codes as of the sign-up, -1 where unknown.
         creator: Code of the creator that this account is, -1 where it is none.
-        gifted_before: Whether it gave a gift before the time looked at.
+        gifted_before: Whether it gave a gift before the span.
     """
 
     signed_up_s: Seconds
@@ -59,15 +59,15 @@ class Accounts:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Events of one span of time, one row each, in no particular order.
+    """Events of one span of time, one row each, in any order.
 
     Attributes:
         kind: `Kind` as int8.
         at_s: Unix time.
-        post, creator: The post acted on and whose it is; a follow has a creator only, a login
+        post, creator: The post acted on and its creator; a follow has a creator only, a login
             neither.
-        account, device, ip, agent, referrer: Who, and by what way; agent and referrer index the
-            tables below.
+        account, device, ip, agent, referrer: Who acted, and from where; agent and referrer index
+            the tables below.
         watch_s, video_s: Seconds watched and length, of views; 0 elsewhere.
         value: Minor units, of gifts; 0 elsewhere.
         post_creator: (posts,) creator of each post.
@@ -95,7 +95,7 @@ class Events:
     creators: int
     start_s: int = 0
     end_s: int = 0
-    # Views are what most detectors read: picked once.
+    # Most detectors read the views, so they are selected once.
     _views: list["Events"] = field(default_factory=list, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -106,20 +106,18 @@ class Events:
         return len(self.post_creator)
 
     def where(self, mask: Mask) -> Self:
-        """The events of a mask, with the same codes."""
+        """Return the events that a mask selects, with the same codes."""
         columns = {name: getattr(self, name)[mask] for name in COLUMNS}
         return replace(self, **columns, _views=[])
 
     def views(self) -> "Events":
-        """The views of posts."""
+        """Return the views of posts."""
         if not self._views:
             self._views.append(self.where((self.kind == Kind.VIEW) & (self.post >= 0)))
         return self._views[0]
 
     def watched(self) -> NDArray[np.float32]:
-        """(n,) share of the video that each view watched, in [0, 1]; 0 where the length is
-        unknown.
-        """
+        """Return (n,) the share of the video that each view watched, in [0, 1]; 0 where unknown."""
         length = np.where(self.video_s > 0, self.video_s, np.inf)
         return np.minimum(self.watch_s / length, 1.0).astype(np.float32)
 

@@ -1,10 +1,8 @@
-"""Suspicious gifting: money that goes round, or a crowd of first-time givers who all give the
-same large sum.
-"""
+"""Suspicious gifting: gifts that circulate, or many first-time givers of the same large sum."""
 
 import numpy as np
 
-from oracle.fraud.detectors.arrays import Floats, Ints, at_least, pairs, tally, total
+from oracle.fraud.detectors.arrays import Floats, Ints, pairs, tally, total, wilson_lower_bound
 from oracle.fraud.detectors.circles import strong_components
 from oracle.fraud.detectors.events import HOUR_S, Codes, Events, Kind
 from oracle.fraud.detectors.signals import (
@@ -22,9 +20,7 @@ MAD_TO_SIGMA = 1.4826
 
 
 def detect(events: Events, limits: GiftingLimits) -> list[Signal]:
-    """Creators whose gifts come back round, or come from first-timers who give alike and out of
-    line.
-    """
+    """Find creators whose gifts circulate, or come from first-time givers of equal large sums."""
     gifts = events.where((events.kind == Kind.GIFT) & (events.creator >= 0) & (events.value > 0))
     if not len(gifts):
         return []
@@ -46,7 +42,7 @@ def _circles(gifts: Events, limits: GiftingLimits) -> list[Signal]:
         edge & (receiver >= 0) & (member_of[giver] >= 0) & (member_of[giver] == member_of[receiver])
     )
     came = total(creator[inside], value[inside], gifts.creators)
-    # What its own account gave to others of the same circle.
+    # What the creator's own account gave to others of the same circle.
     giver_creator = gifts.accounts.creator[giver]
     went = total(np.where(inside, giver_creator, -1), value, gifts.creators)
     everything = total(creator, value, gifts.creators)
@@ -57,7 +53,7 @@ def _circles(gifts: Events, limits: GiftingLimits) -> list[Signal]:
     for number in np.flatnonzero(
         (round_ >= limits.min_circle) & (share >= limits.min_circle_share)
     ):
-        mine = (gifts.creator == number) & np.isin(
+        flagged = (gifts.creator == number) & np.isin(
             gifts.account, giver[inside & (creator == number)]
         )
         n, of, people = int(round_[number]), int(everything[number]), int(partners[number])
@@ -81,9 +77,9 @@ def _circles(gifts: Events, limits: GiftingLimits) -> list[Signal]:
                 },
                 f"{percent(n, of)} % of the value of the gifts went round in a circle of {size}"
                 " accounts: what came in as gifts went out again as gifts.",
-                int(gifts.at_s[mine].min()),
-                int(gifts.at_s[mine].max()),
-                sources=distinct(gifts.account[mine]),
+                int(gifts.at_s[flagged].min()),
+                int(gifts.at_s[flagged].max()),
+                sources=distinct(gifts.account[flagged]),
                 beyond_doubt=n >= limits.certain_circle
                 and (people >= limits.certain_partners or size > 2),
             )
@@ -97,16 +93,16 @@ def _first_timers(gifts: Events, limits: GiftingLimits) -> list[Signal]:
     first = (gifts.accounts.signed_up_s > newest) & ~gifts.accounts.gifted_before
     count = tally(creator[first[giver]], gifts.creators)
     everyone = tally(creator, gifts.creators)
-    share = at_least(count, everyone)
+    share = wilson_lower_bound(count, everyone)
     z = _value_z(gifts)
     signals = []
     for number in np.flatnonzero(
         (count >= limits.min_first_timers) & (share >= limits.first_timer_share)
     ):
-        mine = (gifts.creator == number) & first[gifts.account]
-        values, times = np.unique(gifts.value[mine], return_counts=True)
+        flagged = (gifts.creator == number) & first[gifts.account]
+        values, times = np.unique(gifts.value[flagged], return_counts=True)
         same = float(times.max() / times.sum())
-        # A charity stream brings first-timers as well: they give what they like.
+        # A charity stream attracts first-time givers as well, but they give varying sums.
         if same < limits.same_value_share or z[number] < limits.value_z:
             continue
         n, of, commonest = int(count[number]), int(everyone[number]), int(values[times.argmax()])
@@ -129,18 +125,16 @@ def _first_timers(gifts: Events, limits: GiftingLimits) -> list[Signal]:
                 },
                 f"{n} of {of} givers were new and had never given before, and {round(100 * same)}"
                 " % of their gifts had exactly the same value.",
-                int(gifts.at_s[mine].min()),
-                int(gifts.at_s[mine].max()),
-                sources=distinct(gifts.account[mine]),
+                int(gifts.at_s[flagged].min()),
+                int(gifts.at_s[flagged].max()),
+                sources=distinct(gifts.account[flagged]),
             )
         )
     return signals
 
 
 def _value_z(gifts: Events) -> Floats:
-    """(creators,) robust z of the logarithm of what each received, among all who received
-    anything.
-    """
+    """Return (creators,) the robust z of the logarithm of what each received, among recipients."""
     received = total(gifts.creator, gifts.value, gifts.creators)
     some = received > 0
     logs = np.log(np.maximum(received, 1.0))

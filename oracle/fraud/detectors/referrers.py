@@ -1,5 +1,5 @@
-"""Referrer manipulation: sources that cannot be, that trade visits, or that send people who do
-not watch.
+"""Referrer manipulation: impossible sources, traffic exchanges, and pages whose visitors do not
+watch.
 """
 
 import re
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from oracle.fraud.detectors.arrays import at_least, pairs, tally, total, usual_range
+from oracle.fraud.detectors.arrays import pairs, tally, total, usual_range, wilson_lower_bound
 from oracle.fraud.detectors.events import Codes, Events
 from oracle.fraud.detectors.signals import (
     Ground,
@@ -25,7 +25,7 @@ from oracle.fraud.detectors.signals import (
 )
 from oracle.fraud.detectors.thresholds import ReferrerLimits
 
-# Services that pay members in visits for visiting others, as lists of referrer spam name them.
+# Traffic exchanges, which pay members in visits for visiting others, as in referrer-spam lists.
 EXCHANGES = frozenset(
     {
         "10khits.com",
@@ -43,27 +43,24 @@ EXCHANGES = frozenset(
     }
 )
 HOST = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,62}")
-# A place of the platform itself ("foryou", "profile"): one word that is no host of the internet.
-PLACE_INSIDE = re.compile(r"(?!localhost$)[a-z][a-z0-9_-]*")
+# A section of the platform itself ("foryou", "profile"): one word that is no internet host.
+INTERNAL_SECTION = re.compile(r"(?!localhost$)[a-z][a-z0-9_-]*")
 INTERNAL_SCHEMES = frozenset({"app", "internal", "android-app", "ios-app"})
 USUAL_MIN_VIEWS = 50
 
 
 class Source(IntEnum):
-    """What kind of source a referrer names."""
+    """The kind of source that a referrer names."""
 
     NONE = 0
     INTERNAL = 1
     EXTERNAL = 2
-    FALSE = 3  # cannot be, or trades visits
+    FALSE = 3  # impossible, or a traffic exchange
 
 
 @lru_cache(maxsize=200_000)
 def read_referrer(text: str) -> tuple[Source, str]:
-    """The kind of a referrer and its host ("" where it has none).
-
-    Never raises, whatever the text.
-    """
+    """Return the kind of a referrer and its host ("" where it has none). Never raises."""
     if not text.strip():
         return Source.NONE, ""
     try:
@@ -71,7 +68,7 @@ def read_referrer(text: str) -> tuple[Source, str]:
         host = (parts.hostname or "").rstrip(".").removeprefix("www.")
     except ValueError:
         return Source.FALSE, ""
-    if parts.scheme in INTERNAL_SCHEMES or PLACE_INSIDE.fullmatch(host):
+    if parts.scheme in INTERNAL_SCHEMES or INTERNAL_SECTION.fullmatch(host):
         return Source.INTERNAL, host
     if _is_address(host) or not HOST.fullmatch(host):
         return Source.FALSE, host
@@ -81,9 +78,7 @@ def read_referrer(text: str) -> tuple[Source, str]:
 
 
 def detect(events: Events, limits: ReferrerLimits) -> list[Signal]:
-    """Posts of whose views a good part names a false source, or one outside source that hardly
-    anybody watched from.
-    """
+    """Find posts with many views from a false source, or from one outside page without watching."""
     views = events.views()
     kinds, hosts, names = _sources(events.referrers)
     known = views.referrer >= 0
@@ -102,25 +97,25 @@ def detect(events: Events, limits: ReferrerLimits) -> list[Signal]:
         tally(views.post[false | collapsed], events.posts),
         tally(views.post[false], events.posts),
     )
-    share, listed_share = at_least(count, whole), at_least(listed, whole)
+    share, listed_share = wilson_lower_bound(count, whole), wilson_lower_bound(listed, whole)
     low, high = usual_range(count / np.maximum(whole, 1), whole >= USUAL_MIN_VIEWS)
     signals = []
     for post in np.flatnonzero((count >= limits.min_views) & (share >= limits.min_share)):
-        mine = (false | collapsed) & (views.post == post)
-        n, of, alone = (
+        flagged = (false | collapsed) & (views.post == post)
+        n, of, false_alone = (
             int(count[post]),
             int(whole[post]),
             bool(listed_share[post] >= limits.min_share),
         )
         top = (
-            names[int(np.bincount(host[mine & (host >= 0)]).argmax())]
-            if (mine & (host >= 0)).any()
+            names[int(np.bincount(host[flagged & (host >= 0)]).argmax())]
+            if (flagged & (host >= 0)).any()
             else "no address"
         )
-        watched = round(float(views.watched()[mine].mean()) * 100, 1)
+        watched = round(float(views.watched()[flagged].mean()) * 100, 1)
         how = (
             "sources that trade visits or do not exist"
-            if alone
+            if false_alone
             else f"one outside page, {top}, and almost none of"
         )
         signals.append(
@@ -128,7 +123,7 @@ def detect(events: Events, limits: ReferrerLimits) -> list[Signal]:
                 SignalName.REFERRERS,
                 Subject(SubjectKind.POST, int(post)),
                 float(share[post]),
-                frozenset({Ground.SOURCES} if alone else {Ground.SOURCES, Ground.RETENTION}),
+                frozenset({Ground.SOURCES} if false_alone else {Ground.SOURCES, Ground.RETENTION}),
                 {
                     "count": n,
                     "total": of,
@@ -139,10 +134,11 @@ def detect(events: Events, limits: ReferrerLimits) -> list[Signal]:
                     "commonest_source": top,
                     "watched_percent": watched,
                 },
-                f"{n} of {of} views name {how}" + ("." if alone else " those visitors watched."),
-                int(views.at_s[mine].min()),
-                int(views.at_s[mine].max()),
-                sources=distinct(views.account[mine]),
+                f"{n} of {of} views name {how}"
+                + ("." if false_alone else " those visitors watched."),
+                int(views.at_s[flagged].min()),
+                int(views.at_s[flagged].max()),
+                sources=distinct(views.account[flagged]),
                 beyond_doubt=bool(
                     listed[post] >= limits.certain_views
                     and listed_share[post] >= limits.certain_share
@@ -153,16 +149,14 @@ def detect(events: Events, limits: ReferrerLimits) -> list[Signal]:
 
 
 def host_codes(referrers: Sequence[str]) -> tuple[Codes, int]:
-    """(n,) code of the host (or kind, where there is no host) of each referrer, and how many
-    there are.
-    """
+    """Return (n,) a code of each referrer's host (or kind, without a host), and how many codes."""
     table: dict[tuple[Source, str], int] = {}
     codes = [table.setdefault(read_referrer(text), len(table)) for text in referrers]
     return np.array(codes, np.int32), len(table)
 
 
 def _sources(referrers: Sequence[str]) -> tuple[NDArray[np.int8], Codes, list[str]]:
-    """Kind and host code of each referrer, and the hosts by code."""
+    """Return kind and host code of each referrer, and the hosts by code."""
     table: dict[str, int] = {}
     read = [read_referrer(text) for text in referrers]
     hosts = [table.setdefault(host, len(table)) if host else -1 for _, host in read]
@@ -176,29 +170,29 @@ def _collapsed(
     whole: NDArray[np.int64],
     limits: ReferrerLimits,
 ) -> NDArray[np.bool_]:
-    """(n,) views by an outside page that sent many to a post of whom hardly one watched, unlike
-    its other viewers.
+    """Return (n,) whether a view came from an outside page that sent many to a post, of whom hardly
+    any watched, unlike the post's other viewers.
     """
     post_of, host_of, count = pairs(views.post, host)
     if not len(count):
         return np.zeros(len(views), np.bool_)
     key = views.post.astype(np.int64) * hosts + host
     keys = post_of * hosts + host_of
-    place = np.where(host >= 0, np.searchsorted(keys, np.where(host >= 0, key, keys[0])), -1)
+    index = np.where(host >= 0, np.searchsorted(keys, np.where(host >= 0, key, keys[0])), -1)
     watched = views.watched()
-    seen = total(place, watched, len(keys))
+    seen = total(index, watched, len(keys))
     others = (total(views.post, watched, len(whole))[post_of] - seen) / np.maximum(
         whole[post_of] - count, 1
     )
-    # A post that one page sent most viewers to has too few others to compare with: all of the
-    # platform's, then.
+    # Where one page sent most viewers of a post, the others are too few to compare with: then all
+    # of the platform's views are used.
     compared = np.where(
         whole[post_of] - count >= np.maximum(limits.min_views, count), others, watched.mean()
     )
     rate = seen / count
     many = (count >= limits.min_views) & (count >= limits.min_share * whole[post_of])
     bad = many & (rate < limits.collapsed_watch) & (rate < limits.collapsed_ratio * compared)
-    found: NDArray[np.bool_] = (place >= 0) & bad[np.maximum(place, 0)]
+    found: NDArray[np.bool_] = (index >= 0) & bad[np.maximum(index, 0)]
     return found
 
 

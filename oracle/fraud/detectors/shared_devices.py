@@ -1,18 +1,18 @@
 """Shared devices: many accounts on few devices.
 
-Families and classrooms share too, so a household is allowed for.
+Families and classrooms share devices too, so a household's number of accounts is allowed.
 """
 
 import numpy as np
 
 from oracle.fraud.detectors.arrays import (
     Ints,
-    at_least,
     components,
     pairs,
     tally,
     total,
     usual_range,
+    wilson_lower_bound,
 )
 from oracle.fraud.detectors.events import Events, Kind, Mask
 from oracle.fraud.detectors.signals import (
@@ -31,11 +31,11 @@ MIN_GIVERS = 6
 
 
 def crowds(events: Events, limits: SharedDeviceLimits) -> Ints:
-    """(accounts,) code of the crowd an account belongs to, -1 for none.
+    """Return (accounts,) the code of the crowd each account belongs to, -1 for none.
 
-    A crowd is a connected part of the graph of accounts and crowded devices: those with more
-    accounts than a household has. Devices within the allowance join nobody, or one visit at a
-    friend's would.
+    A crowd is a connected component of the graph of accounts and crowded devices: those with more
+    accounts than a household has. Devices within the allowance connect no accounts, otherwise one
+    visit at a friend's would.
     """
     device, account, _ = pairs(events.device, events.account)
     found = np.full(len(events.accounts), -1, np.int64)
@@ -52,7 +52,7 @@ def crowds(events: Events, limits: SharedDeviceLimits) -> Ints:
 
 
 def detect(events: Events, limits: SharedDeviceLimits) -> list[Signal]:
-    """Posts whose viewers, and creators whose givers, are to a good part crowds on few devices."""
+    """Find posts with many viewers, and creators with many givers, from crowds on few devices."""
     crowd = crowds(events, limits)
     if not (crowd >= 0).any():
         return []
@@ -65,12 +65,12 @@ def _posts(events: Events, crowd: Ints, limits: SharedDeviceLimits) -> list[Sign
     post, _, _ = pairs(views.post[inside], views.account[inside])
     accounts = tally(post, events.posts)
     count, whole = tally(views.post[inside], events.posts), tally(views.post, events.posts)
-    share = at_least(count, whole)
+    share = wilson_lower_bound(count, whole)
     low, high = usual_range(count / np.maximum(whole, 1), whole >= USUAL_MIN_ACCOUNTS)
     signals = []
     for number in np.flatnonzero((accounts >= limits.min_accounts) & (share >= limits.min_share)):
-        mine = inside & (views.post == number)
-        devices = len(np.unique(views.device[mine]))
+        flagged = inside & (views.post == number)
+        devices = len(np.unique(views.device[flagged]))
         n, of, people = int(count[number]), int(whole[number]), int(accounts[number])
         signals.append(
             Signal(
@@ -90,10 +90,10 @@ def _posts(events: Events, crowd: Ints, limits: SharedDeviceLimits) -> list[Sign
                 },
                 f"{n} of {of} views came from {people} accounts on {devices} devices; a family"
                 f" shares one device among {limits.household} accounts at most.",
-                int(views.at_s[mine].min()),
-                int(views.at_s[mine].max()),
+                int(views.at_s[flagged].min()),
+                int(views.at_s[flagged].max()),
                 scope="device",
-                sources=distinct(views.device[mine]),
+                sources=distinct(views.device[flagged]),
                 beyond_doubt=bool(
                     people >= limits.certain_accounts
                     and share[number] >= limits.certain_share
@@ -105,16 +105,15 @@ def _posts(events: Events, crowd: Ints, limits: SharedDeviceLimits) -> list[Sign
 
 
 def _crowded_here(views: Events, inside: Mask, limits: SharedDeviceLimits) -> Mask:
-    """Views by devices that brought several accounts to the very same post.
+    """Return the views by devices that brought several accounts to the very same post.
 
-    A farm's accounts visit other posts too, to look like people: whom they visit so must not be
-    blamed.
+    A farm's accounts also visit other posts to look genuine; those posts must not be blamed.
     """
-    place = np.where(
+    device_at_post = np.where(
         inside & (views.device >= 0), views.post.astype(np.int64) * (1 << 32) + views.device, -1
     )
-    keys, which = np.unique(place, return_inverse=True)
-    key, _, _ = pairs(np.where(place >= 0, which, -1), views.account)
+    keys, which = np.unique(device_at_post, return_inverse=True)
+    key, _, _ = pairs(np.where(device_at_post >= 0, which, -1), views.account)
     crowded = tally(key, len(keys)) >= limits.crowd_on_post
     found: Mask = inside & crowded[which]
     return found
@@ -128,11 +127,11 @@ def _givers(events: Events, crowd: Ints, limits: SharedDeviceLimits) -> list[Sig
     everyone = tally(creator, events.creators)
     value = total(gifts.creator[inside], gifts.value[inside], events.creators)
     whole = total(gifts.creator, gifts.value, events.creators)
-    share = at_least(givers, everyone)
+    share = wilson_lower_bound(givers, everyone)
     signals = []
     for number in np.flatnonzero((givers >= MIN_GIVERS) & (share >= limits.min_share)):
-        mine = inside & (gifts.creator == number)
-        devices = len(np.unique(gifts.device[mine]))
+        flagged = inside & (gifts.creator == number)
+        devices = len(np.unique(gifts.device[flagged]))
         n, of = int(givers[number]), int(everyone[number])
         signals.append(
             Signal(
@@ -152,10 +151,10 @@ def _givers(events: Events, crowd: Ints, limits: SharedDeviceLimits) -> list[Sig
                 },
                 f"{n} of the {of} accounts that gave gifts did so from {devices} devices that many"
                 " accounts share.",
-                int(gifts.at_s[mine].min()),
-                int(gifts.at_s[mine].max()),
+                int(gifts.at_s[flagged].min()),
+                int(gifts.at_s[flagged].max()),
                 scope="device",
-                sources=distinct(gifts.device[mine]),
+                sources=distinct(gifts.device[flagged]),
             )
         )
     return signals

@@ -1,6 +1,4 @@
-"""What a detector returns: how strong, what was seen, and one sentence that a person
-understands.
-"""
+"""Signals, the results of detectors: a score, the facts, and one sentence for people."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,7 +35,7 @@ class Ground(StrEnum):
 
 
 class SubjectKind(StrEnum):
-    """What a signal is about, and what is frozen if it comes to that."""
+    """What a signal is about, and what a freeze would hold."""
 
     POST = "post"
     CREATOR = "creator"
@@ -56,17 +54,17 @@ class Signal:
     """One pattern at one post or creator.
 
     Attributes:
-        score: In [0, 1]: for patterns in a share of the traffic, the share it has at least (95 %
+        score: In [0, 1]. For a share of the traffic: the lower bound of that share (95 %
             confidence).
-        grounds: What it rests on.
+        grounds: The kinds of evidence it rests on.
         divisible: True where each ground suffices; else it stands only as a whole.
         beyond_doubt: Strong enough to act on alone, by the rule of its own detector.
-        facts: What was measured: `count`, `total`, `usual_low`, `usual_high` (percent), and the
+        facts: The measurements: `count`, `total`, `usual_low`, `usual_high` (percent), and the
             detector's own.
         sentence: One plain sentence, without blame.
         first_s, last_s: Unix times between which it was seen.
-        scope, sources: Codes of the accounts or devices it came from; none where a signal blames
-            nobody in particular.
+        scope, sources: Codes of the accounts or devices it came from; empty where a signal singles
+            none out.
     """
 
     name: SignalName
@@ -84,15 +82,15 @@ class Signal:
 
 
 def distinct(codes: NDArray[Any]) -> tuple[int, ...]:
-    """The codes that occur, each once, without -1."""
+    """Return the codes that occur, each once, without -1."""
     return tuple(int(code) for code in np.unique(codes) if code >= 0)
 
 
 def percent(part: float, whole: float) -> float:
-    """A share in percent with one decimal; 0 where there is nothing to share."""
+    """Return a share in percent with one decimal; 0 where the whole is 0."""
     return round(100.0 * part / whole, 1) if whole else 0.0
 
 
 def moment(unix_s: int) -> str:
-    """A time for people, in UTC."""
+    """Format a Unix time for people, in UTC."""
     return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M")

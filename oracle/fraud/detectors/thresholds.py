@@ -1,6 +1,6 @@
-"""Every number that a detector compares with.
+"""The thresholds of all detectors.
 
-A set has a version, and an alert keeps the version it was made under.
+A set has a version, and an alert stores the version it was raised under.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ class InvalidThresholds(OracleError):
     code = "invalid_thresholds"
 
 
-# Beyond these a number is a slip, or would make the detectors blind or hold everybody's money.
+# A number outside is a mistake: it would make the detectors blind, or hold all creators' money.
 RANGES: dict[str, tuple[float, float]] = {
     "combine.alert_score": (0.05, 1.0),
     "combine.freeze_score": (0.1, 1.0),
@@ -31,7 +31,7 @@ RANGES: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True, slots=True)
 class UserAgentLimits:
-    """Views by software that no person uses."""
+    """Views by software that people do not watch with."""
 
     min_views: int = 50
     min_share: float = 0.15
@@ -41,26 +41,24 @@ class UserAgentLimits:
 
 @dataclass(frozen=True, slots=True)
 class ReferrerLimits:
-    """Views whose stated source is false, or that one strange source sent and nobody watched."""
+    """Views with a false source, or from one outside page whose visitors did not watch."""
 
     min_views: int = 80
     min_share: float = 0.15
     certain_views: int = 300
     certain_share: float = 0.6
     collapsed_watch: float = 0.10  # share of the video watched
-    collapsed_ratio: float = 0.4  # of what the other sources' viewers watch
+    collapsed_ratio: float = 0.4  # of what viewers from other sources watch
 
 
 @dataclass(frozen=True, slots=True)
 class BurstLimits:
-    """Far more views than usual at that hour of the week, of a kind that real interest does not
-    have.
-    """
+    """Far more views than usual at that hour of the week, unlike those of genuine interest."""
 
     min_hourly: int = 60
     min_z: float = 8.0
     min_ratio: float = 3.0
-    cusum_slack: float = 0.5  # standard deviations a day that are no lift
+    cusum_slack: float = 0.5  # standard deviations a day that do not count as a lift
     cusum_alarm: float = 8.0
     low_watch: float = 0.13
     low_entropy_bits: float = 0.35
@@ -71,7 +69,7 @@ class BurstLimits:
 
 @dataclass(frozen=True, slots=True)
 class BulkAccountLimits:
-    """Accounts that were made together and act together."""
+    """Accounts that were created together and act together."""
 
     window_h: int = 6
     lookback_days: int = 14
@@ -86,7 +84,7 @@ class BulkAccountLimits:
 class SharedDeviceLimits:
     """Many accounts on few devices."""
 
-    # accounts on one device that raise no question: families, a shared classroom tablet
+    # accounts on one device that are unsuspicious: families, a shared classroom tablet
     household: int = 10
     crowd_on_post: int = 4  # accounts that one such device brought to the same post
     min_accounts: int = 50
@@ -98,7 +96,7 @@ class SharedDeviceLimits:
 
 @dataclass(frozen=True, slots=True)
 class GiftingLimits:
-    """Money that goes round, or that comes from people who were never here before.
+    """Money that returns to its givers, or that comes from first-time givers.
 
     Values in minor units.
     """
@@ -108,7 +106,7 @@ class GiftingLimits:
     min_circle_share: float = 0.5
     certain_circle: int = 40_000
     certain_partners: int = 2
-    largest_circle: int = 60  # members; above it people give to each other as a community does
+    largest_circle: int = 60  # members; larger ones are communities that give to each other
     min_first_timers: int = 12
     first_timer_share: float = 0.6
     same_value_share: float = 0.5
@@ -118,7 +116,7 @@ class GiftingLimits:
 
 @dataclass(frozen=True, slots=True)
 class CombineLimits:
-    """When signals become an alert, and when an alert holds money."""
+    """When signals raise an alert, and when an alert holds money."""
 
     alert_score: float = 0.12
     freeze_score: float = 0.15
@@ -127,7 +125,7 @@ class CombineLimits:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """One version of all of them."""
+    """One version of all thresholds."""
 
     user_agents: UserAgentLimits = field(default_factory=UserAgentLimits)
     referrers: ReferrerLimits = field(default_factory=ReferrerLimits)
@@ -138,25 +136,25 @@ class Thresholds:
     combine: CombineLimits = field(default_factory=CombineLimits)
 
     def to_json(self) -> dict[str, dict[str, float]]:
-        """All numbers by group and name."""
+        """Return all numbers by group and name."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Thresholds":
-        """Read what `to_json` wrote; what is left out has its default.
+        """Read what `to_json` wrote; absent names have their default.
 
-        Raises: InvalidThresholds for an unknown name, something that is no number, or a number out
-            of range.
+        Raises: InvalidThresholds for an unknown name, a value that is no number, or one out of
+            range.
         """
         groups = {f.name: f.default_factory for f in fields(cls)}
         unknown = set(document) - set(groups)
         if unknown:
             raise InvalidThresholds(f"There are no thresholds named {', '.join(sorted(unknown))}.")
-        made: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for name, kind in groups.items():
-            values = dict(document.get(name, {}))
-            made[name] = _group(name, kind, values)  # type: ignore[arg-type]
-        return cls(**made)
+            given = dict(document.get(name, {}))
+            values[name] = _group(name, kind, given)  # type: ignore[arg-type]
+        return cls(**values)
 
 
 def _group(name: str, kind: type, values: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Odd user agents: crawlers, tools without a screen, and combinations that no device has."""
+"""Odd user agents: crawlers, headless tools, and combinations that no device has."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from ua_parser import parse
 
-from oracle.fraud.detectors.arrays import at_least, tally, usual_range
+from oracle.fraud.detectors.arrays import tally, usual_range, wilson_lower_bound
 from oracle.fraud.detectors.events import Events
 from oracle.fraud.detectors.signals import (
     Ground,
@@ -22,8 +22,7 @@ from oracle.fraud.detectors.signals import (
 )
 from oracle.fraud.detectors.thresholds import UserAgentLimits
 
-# Browsers that exist on Apple's phones only under other names, since Apple allows none but its own
-# engine there.
+# Browsers that have other names on iOS, since Apple allows only its own engine there.
 NOT_ON_IOS = frozenset(
     {"Chrome", "Chrome Mobile", "Firefox", "Firefox Mobile", "Edge", "Opera", "Samsung Internet"}
 )
@@ -33,7 +32,7 @@ USUAL_MIN_VIEWS = 50
 
 
 class Oddity(StrEnum):
-    """Why an agent is odd."""
+    """Why a user agent is odd."""
 
     EMPTY = "no name at all"
     CRAWLER = "a crawler or script"
@@ -43,7 +42,7 @@ class Oddity(StrEnum):
 
 @lru_cache(maxsize=200_000)
 def judge_agent(text: str) -> Oddity | None:
-    """Why this user agent is odd, None where a person may well use it."""
+    """Return why this user agent is odd, None where a person may well use it."""
     if not text.strip():
         return Oddity.EMPTY
     if crawleruseragents.is_crawler(text):
@@ -73,12 +72,12 @@ def judge_agent(text: str) -> Oddity | None:
 
 
 def odd_agents(agents: Sequence[str]) -> NDArray[np.bool_]:
-    """(n,) whether each of the texts is odd."""
+    """Return (n,) whether each user agent is odd."""
     return np.fromiter((judge_agent(text) is not None for text in agents), np.bool_, len(agents))
 
 
 def detect(events: Events, limits: UserAgentLimits) -> list[Signal]:
-    """Posts of whose views a good part came by odd agents. Score: that part, at least."""
+    """Find posts with many views by odd user agents. Score: the lower bound of their share."""
     views = events.views()
     odd_by_agent = odd_agents(events.agents)
     odd = (
@@ -87,12 +86,12 @@ def detect(events: Events, limits: UserAgentLimits) -> list[Signal]:
         else np.zeros(len(views), np.bool_)
     )
     count, whole = tally(views.post[odd], events.posts), tally(views.post, events.posts)
-    share = at_least(count, whole)
+    share = wilson_lower_bound(count, whole)
     low, high = usual_range(count / np.maximum(whole, 1), whole >= USUAL_MIN_VIEWS)
     signals = []
     for post in np.flatnonzero((count >= limits.min_views) & (share >= limits.min_share)):
-        mine = odd & (views.post == post)
-        commonest = int(np.bincount(views.agent[mine]).argmax())
+        flagged = odd & (views.post == post)
+        commonest = int(np.bincount(views.agent[flagged]).argmax())
         reason = judge_agent(events.agents[commonest])
         n, of = int(count[post]), int(whole[post])
         signals.append(
@@ -112,9 +111,9 @@ def detect(events: Events, limits: UserAgentLimits) -> list[Signal]:
                 },
                 f"{n} of {of} views came from programs that people do not watch videos with,"
                 f" most of them from {reason}.",
-                int(views.at_s[mine].min()),
-                int(views.at_s[mine].max()),
-                sources=distinct(views.account[mine]),
+                int(views.at_s[flagged].min()),
+                int(views.at_s[flagged].max()),
+                sources=distinct(views.account[flagged]),
                 beyond_doubt=n >= limits.certain_views
                 and bool(share[post] >= limits.certain_share),
             )

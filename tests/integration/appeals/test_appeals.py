@@ -458,14 +458,14 @@ def test_a_blank_file_name_keeps_no_letter_from_being_written(quarrel: Quarrel, 
 def test_a_letter_that_cannot_be_written_leaves_the_window_and_is_tried_again(
     quarrel: Quarrel, monkeypatch
 ) -> None:
-    genuine = verdict_notices.tell
+    genuine = verdict_notices.send_one
 
     def failing(conn, analysis_id, now) -> None:
         if analysis_id == quarrel.analysis:
             raise MissingFact
         genuine(conn, analysis_id, now)
 
-    monkeypatch.setattr(verdict_notices, "tell", failing)
+    monkeypatch.setattr(verdict_notices, "send_one", failing)
     assert verdict_notices.send_due(quarrel.db, NOW) == 2
     with quarrel.db.transaction() as conn:
         assert messages.unnotified_copies(conn, NOW, limit=1) == []
@@ -474,7 +474,7 @@ def test_a_letter_that_cannot_be_written_leaves_the_window_and_is_tried_again(
     with quarrel.db.transaction() as conn:
         assert messages.unnotified_copies(conn, NOW + timedelta(hours=2)) == []
         assert messages.unnotified_copies(conn, NOW + timedelta(hours=3)) == [quarrel.analysis]
-    monkeypatch.setattr(verdict_notices, "tell", genuine)
+    monkeypatch.setattr(verdict_notices, "send_one", genuine)
     assert verdict_notices.send_due(quarrel.db, NOW + DAY) == 1
 
 

@@ -63,7 +63,7 @@ def test_a_pass_raises_alerts_once_and_says_so_to_the_creator(
     _, end = span(economy)
     first = run_pass(db, now, end=end)
     again = run_pass(db, now + timedelta(minutes=5), end=end)
-    assert len(first.alerts) == len({f.post_id or f.creator_id for f in first.found})
+    assert len(first.alerts) == len({f.post_id or f.creator_id for f in first.findings})
     assert again.alerts == []
     attacked = {post_id_of(a.post) for a in economy.attacks if a.strength != "weak"}
     with db.transaction() as conn:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from support.economy import Plan, make_economy
 
 from oracle.fraud.detectors import detection
-from oracle.fraud.detectors.arrays import at_least, components, pairs
+from oracle.fraud.detectors.arrays import components, pairs, wilson_lower_bound
 from oracle.fraud.detectors.circles import strong_components
 from oracle.fraud.detectors.combine import Action, combine, decide, independent
 from oracle.fraud.detectors.events import COLUMNS, Events
@@ -129,9 +129,9 @@ def test_pairs_are_counted(rows: list[tuple[int, int]]) -> None:
 
 @given(st.integers(0, 5_000), st.integers(0, 5_000))
 def test_a_share_is_never_overstated(part: int, rest: int) -> None:
-    low = float(at_least(np.array(part), np.array(part + rest)))
+    low = float(wilson_lower_bound(np.array(part), np.array(part + rest)))
     assert 0 <= low <= part / max(part + rest, 1)
-    assert low <= float(at_least(np.array(part + 1), np.array(part + 1 + rest)))
+    assert low <= float(wilson_lower_bound(np.array(part + 1), np.array(part + 1 + rest)))
 
 
 def shown(events: Events) -> set[tuple[str, int, str, str, float]]:
