@@ -1,4 +1,4 @@
-"""Who calls, what the caller may do, and how often: API keys with scopes."""
+"""Access: who the caller is, what it may do, and how often; API keys with scopes."""
 
 import hmac
 from collections.abc import Callable
@@ -18,11 +18,10 @@ from storage import api_keys
 
 Scope = Literal["upload", "read", "fraud", "govern", "admin"]
 SCOPES: tuple[Scope, ...] = ("upload", "read", "fraud", "govern", "admin")
-# What anybody who reaches the API may do as long as no keys are required. The rest always takes a
-# key.
+# What callers without a key may do as long as no keys are required. The rest always takes a key.
 OPEN: frozenset[str] = frozenset({"upload", "read"})
 COOKIE = "oracle_key"
-ANONYMOUS = "anonymous"  # whoever shows no key
+ANONYMOUS = "anonymous"  # a caller without a key
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 _bearer = HTTPBearer(auto_error=False, description="An API key, or the operator's token.")
@@ -31,10 +30,11 @@ _limiter = MovingWindowRateLimiter(MemoryStorage())
 
 @dataclass(frozen=True)
 class Caller:
-    """Who is behind a request.
+    """The caller of a request.
 
-    name: goes into audit logs as the actor. creator: the handle of the one creator the caller acts
-        for, or None.
+    Attributes:
+        name: The actor in audit logs.
+        creator: Handle of the one creator the caller acts for, or None.
     """
 
     name: str
@@ -44,22 +44,22 @@ class Caller:
     key_id: int | None = None
 
     def may(self, scope: Scope) -> bool:
-        """Whether the caller has that scope; admin has every one."""
+        """Tell whether the caller has that scope; admin has every one."""
         return scope in self.scopes or "admin" in self.scopes
 
     def may_see(self, creator_id: int | None) -> bool:
-        """Whether what belongs to a creator is this caller's business."""
+        """Tell whether the caller may see what belongs to a creator."""
         return self.creator_id is None or self.creator_id == creator_id
 
     def idempotency(self, key: str | None) -> str | None:
-        """A client's idempotency key, apart from those of other clients."""
+        """Return a client's idempotency key, prefixed so that clients do not share keys."""
         if key is None:
             return None
         return f"{self.key_id}/{key}" if self.key_id is not None else f"{self.name}/{key}"
 
 
 def require(scope: Scope) -> Callable[..., Caller]:
-    """A dependency: the caller, who has that scope.
+    """Make a dependency that returns the caller if it has that scope.
 
     Raises: KeyRequired (401) without a valid key, NotAllowed (403), TooManyRequests (429).
     """
@@ -83,14 +83,14 @@ def require(scope: Scope) -> Callable[..., Caller]:
 
 
 def caller_of(services: Services, request: Request, secret: str | None) -> Caller:
-    """Whose secret it is, and whether it is that one's turn.
+    """Return the caller with this secret, within its rate limit.
 
     Raises: KeyRequired, TooManyRequests.
     """
     try:
         caller, per_minute = _caller(services, secret)
     except KeyRequired:
-        # Guessing has its limit too.
+        # Guessing keys is limited too.
         _take_turn(Caller("stranger", frozenset()), services.settings.http.per_minute, request)
         raise
     _take_turn(caller, per_minute, request)
@@ -98,7 +98,7 @@ def caller_of(services: Services, request: Request, secret: str | None) -> Calle
 
 
 def _require_same_site(request: Request) -> None:
-    """A browser sends its cookie from anywhere; only our own pages may act by it.
+    """Check that a request with our cookie comes from our own pages: browsers send it from any.
 
     Raises: NotAllowed.
     """
@@ -130,7 +130,7 @@ def _caller(services: Services, secret: str | None) -> tuple[Caller, int]:
 
 
 def _take_turn(caller: Caller, per_minute: int, request: Request) -> None:
-    # One window a process: with several API processes the limit is as many times higher.
+    # One window for each process: several API processes allow that many times more.
     whose = (
         caller.name
         if caller.key_id

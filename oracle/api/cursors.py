@@ -1,4 +1,4 @@
-"""Places in a list, for clients to hand back: opaque, and refused if they were changed."""
+"""Cursors of paged lists: opaque to clients, and refused if they were changed."""
 
 import base64
 import binascii
@@ -19,15 +19,16 @@ class InvalidCursor(OracleError):
 
 
 def write_cursor(at: datetime, key: UUID | bytes) -> str:
-    """The place after a row: its time, and what tells rows of the same time apart."""
+    """Return the cursor after a row: its time, and a key that tells rows of that time apart."""
     name = key.hex() if isinstance(key, bytes) else str(key)
     return base64.urlsafe_b64encode(f"{at.isoformat()}|{name}".encode()).decode().rstrip("=")
 
 
 def read_cursor(text: str | None, key: Callable[[str], Key]) -> tuple[datetime, Key] | None:
-    """The row that a place comes after; None for the top.
+    """Return time and key of the row that a cursor comes after; None for the top.
 
-    Args: key: reads the second part: `UUID`, or `bytes.fromhex`.
+    Args:
+        key: Reads the second part: `UUID`, or `bytes.fromhex`.
     Raises: InvalidCursor.
     """
     if text is None:

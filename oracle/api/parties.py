@@ -1,4 +1,4 @@
-"""Who may see and do what in a case: its creator, the other side, and reviewers."""
+"""The parties of a case: its creator, the other side, and reviewers; what each may see and do."""
 
 from oracle.api.access import Caller
 from oracle.appeals.errors import NotYourCase
@@ -11,19 +11,16 @@ from storage.works.works import Work
 
 
 def actor_of(caller: Caller) -> str:
-    """Who acts, for the log and for who may decide: a creator is the same one under any of its
-    keys.
-    """
+    """Return the actor for the log and for who may decide; all keys of a creator are one actor."""
     if caller.creator is not None:
         return creator_actor(caller.creator)
     return caller.name if caller.key_id is None else key_actor(caller.name)
 
 
 def acting_creator(conn: Connection, caller: Caller, named: str | None) -> int:
-    """The creator a caller acts for: the key's own, or, for keys of the platform's staff, the one
-    named.
+    """Return the creator a caller acts for: the key's own, or the named one for staff keys.
 
-    Raises: KeyRequired for anybody without a key, NotAllowed, NotFound.
+    Raises: KeyRequired without a key, NotAllowed, NotFound.
     """
     if caller.creator_id is not None:
         if named is not None and named != caller.creator:
@@ -42,10 +39,11 @@ def acting_creator(conn: Connection, caller: Caller, named: str | None) -> int:
 
 
 def own_creator(caller: Caller, named: str | None) -> int:
-    """The creator whose own key this is. Only that key files an appeal or answers one: each can be
-    done once, and nobody of the platform, least of all who held the money, may use it up.
+    """Return the creator whose own key this is.
 
-    Raises: KeyRequired for anybody without a key, NotAllowed.
+    Only that key files an appeal or answers one. Each can be done once, and no staff member, least
+    of all the one who held the money, may use it up.
+    Raises: KeyRequired without a key, NotAllowed.
     """
     if caller.creator_id is None:
         if caller.key_id is None and not caller.may("fraud"):
@@ -61,7 +59,7 @@ def own_creator(caller: Caller, named: str | None) -> int:
 
 
 def check_side(caller: Caller, *creator_ids: int | None) -> None:
-    """Raise unless a caller is one of these creators or a reviewer.
+    """Check that a caller is one of these creators or a reviewer.
 
     Raises: KeyRequired, NotYourCase.
     """
@@ -74,7 +72,7 @@ def check_side(caller: Caller, *creator_ids: int | None) -> None:
 
 
 def check_neutral(caller: Caller, *creator_ids: int | None) -> None:
-    """Raise NotAllowed where a reviewer's key belongs to a side of the case."""
+    """Check that a reviewer's key does not belong to a side of the case. Raises: NotAllowed."""
     if caller.creator_id is not None and caller.creator_id in creator_ids:
         raise NotAllowed(
             f"The key {caller.name!r} belongs to a side of this case; somebody else has to decide."
@@ -82,7 +80,7 @@ def check_neutral(caller: Caller, *creator_ids: int | None) -> None:
 
 
 def unerased(work: Work) -> Work:
-    """The work, if its media is still here. Raises: NotFound."""
+    """Return the work if it was not erased. Raises: NotFound."""
     if work.erased_at is not None:
         raise NotFound(
             f"The work {work.id} was erased on {work.erased_at:%Y-%m-%d}; its media is gone."

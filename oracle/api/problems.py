@@ -17,7 +17,7 @@ from storage import errors as storage
 
 log = structlog.get_logger()
 
-# The first class that fits counts, so children stand before their parents.
+# The first class that matches decides, so subclasses stand before their bases.
 STATUS: dict[type[Exception], int] = {
     embedding.MediaTooLarge: 413,
     embedding.UnsupportedMedia: 415,
@@ -67,7 +67,7 @@ TITLES = {
 
 
 def problem(request: Request, status: int, code: str, detail: str, **extra: object) -> JSONResponse:
-    """A problem document; `code` is stable, `detail` is for people and may be reworded."""
+    """Build a problem document; `code` is stable, `detail` is for people and may be reworded."""
     body = {
         "type": f"/problems/{code}",
         "title": TITLES.get(status, "Error"),
@@ -84,7 +84,7 @@ def problem(request: Request, status: int, code: str, detail: str, **extra: obje
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of the app as a problem document, and log it."""
+    """Answer every error of the app with a problem document, and log it."""
     for error in STATUS:
         app.add_exception_handler(error, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -130,9 +130,7 @@ async def _unknown(request: Request, exc: Exception) -> JSONResponse:
 
 
 class TooLargeAsProblem:
-    """Rewrites the plain-text 413 of the body limit, which answers before any handler, as a
-    problem document.
-    """
+    """Turns the body limit's plain-text 413, which no handler sees, into a problem document."""
 
     def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
         self._app = app

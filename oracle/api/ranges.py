@@ -1,4 +1,4 @@
-"""Part of a stored file over HTTP: one byte range (RFC 9110, section 14), as players ask for it."""
+"""Serve a part of a stored file: one byte range (RFC 9110, section 14), as players request it."""
 
 import re
 
@@ -30,17 +30,16 @@ class RangeNotSatisfiable(OracleError):
 
 
 def part_of(header: str | None, size_bytes: int) -> range | None:
-    """The bytes that a Range header asks for; None for the whole file.
+    """Parse a Range header. Returns: the range of bytes, None for the whole file.
 
-    As the specification allows, what cannot be read, and several ranges at once, are answered with
-    the whole file.
+    As the RFC allows, unreadable headers and several ranges get the whole file.
 
     Raises: RangeNotSatisfiable.
     """
     found = BYTES.fullmatch(header.strip()) if header else None
     if found is None or found[1] == found[2] == "" or max(map(len, found.groups())) > MAX_DIGITS:
         return None
-    if found[1] == "":  # the last so many
+    if found[1] == "":  # the last bytes
         last_bytes = min(int(found[2]), size_bytes)
         if last_bytes == 0:
             raise RangeNotSatisfiable(size_bytes)
@@ -56,11 +55,10 @@ def part_of(header: str | None, size_bytes: int) -> range | None:
 def stored_media(
     blobs: BlobStore, work: Work, asked: str | None, if_range: str | None
 ) -> StreamingResponse:
-    """The bytes of a work, or the part of them that a Range header asks for, straight from where
-    they are kept.
+    """Stream the bytes of a work, or the requested range, straight from the blob store.
 
-    Args: if_range: the ETag that the client's other parts came with; with another one it gets the
-        whole file.
+    Args:
+        if_range: ETag of the parts that the client has; if it differs, the whole file is sent.
     Raises: RangeNotSatisfiable, BlobMissing, BlobStoreUnavailable.
     """
     etag = f'"{work.sha256.hex()}"'

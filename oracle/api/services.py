@@ -1,4 +1,4 @@
-"""What the routes work with; `oracle.app` builds it once and hands it to the application."""
+"""The services that routes use; `oracle.app` builds them once for the application."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Services:
 
     @property
     def channels(self) -> Mapping[str, Mapping[str, Any]]:
-        """What works are compared by: by media type and channel."""
+        """Return the channels that each media type is compared by, by media type and name."""
         return {
             handler.media_type: {
                 name: channel_state(state) for name, state in handler.channels.items()
@@ -44,7 +44,7 @@ class Services:
 
 
 def get_services(request: Request) -> Services:
-    """The services of this application."""
+    """Return the services of this application."""
     services: Services = request.app.state.services
     return services
 

@@ -116,7 +116,9 @@ def check_appealable(conn: Connection, analysis: Analysis, now: datetime) -> App
     if now > analysis.decided_at + APPEAL_WITHIN:
         raise TooLate(f"This could be appealed until {day(analysis.decided_at + APPEAL_WITHIN)}.")
     previous = appeals.find_decided_of_analysis(conn, analysis.id)
-    if previous is not None and (previous.outcome == "granted" or previous.first_decider != MACHINE):
+    if previous is not None and (
+        previous.outcome == "granted" or previous.first_decider != MACHINE
+    ):
         raise NothingToAppeal(
             "This verdict was appealed to the last step; what remains is a court or dispute body."
         )
@@ -246,7 +248,7 @@ def _lapse(conn: Connection, appeal_id: UUID, now: datetime) -> bool:
         return False  # another process was faster
     assert appeal.analysis_id is not None
     analysis = analyses.get(conn, appeal.analysis_id)
-     \(=is_last = (= (
+    is_last = (
         appeals.count_lapsed(conn, analysis.id) + 1 >= MAX_LAPSED or appeal.first_decider != MACHINE
     )
     text = f"Nobody decided it by {day(appeal.decide_by)}. That says nothing about who is right."

@@ -1,6 +1,4 @@
-"""Engagement events as platforms send them: validated one by one, so that one bad event costs
-nobody the others.
-"""
+"""Engagement events as platforms send them: each is validated alone, so a bad one rejects no other."""
 
 import hashlib
 import re
@@ -23,10 +21,10 @@ from storage.engagement import events as engagement
 from storage.engagement.events import Event
 
 MAX_EVENTS = 50_000
-# Clocks differ a little; what is further ahead would count towards tomorrow.
+# Clocks differ a little; an event further ahead would count towards tomorrow.
 CLOCK_SKEW = timedelta(minutes=5)
 LATE_AFTER = timedelta(days=1)
-# Later than this no grade changes any more, and its day may be forgotten before long.
+# Older events change no grade any more, and their day's partition may be dropped soon.
 TOO_OLD_AFTER = timedelta(days=30)
 MAX_PROBLEMS = 100
 MAX_TEXT = 512
@@ -42,7 +40,7 @@ Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 
 
 class _Event(BaseModel):
-    """What every event has."""
+    """The fields of every event."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -58,7 +56,7 @@ class _Event(BaseModel):
 
 
 class View(_Event):
-    """Somebody watched. A picture has no `video_s`."""
+    """An account or visitor watched. A picture has no `video_s`."""
 
     kind: Literal["view"]
     post_id: PostId
@@ -68,7 +66,7 @@ class View(_Event):
 
 
 class Reaction(_Event):
-    """Somebody liked, saved or shared."""
+    """An account liked, saved or shared."""
 
     kind: Literal["like", "save", "share"]
     post_id: PostId
@@ -76,7 +74,7 @@ class Reaction(_Event):
 
 
 class Comment(_Event):
-    """Somebody commented. The text itself stays with the platform."""
+    """An account commented. The text itself stays with the platform."""
 
     kind: Literal["comment"]
     post_id: PostId
@@ -86,7 +84,7 @@ class Comment(_Event):
 
 
 class Follow(_Event):
-    """Somebody followed a creator."""
+    """An account followed a creator."""
 
     kind: Literal["follow"]
     creator: Name
@@ -94,7 +92,7 @@ class Follow(_Event):
 
 
 class Gift(_Event):
-    """Somebody gave money to a creator, on a post or not."""
+    """An account gave money to a creator, with or without a post."""
 
     kind: Literal["gift"]
     creator: Name | None = None
@@ -104,7 +102,7 @@ class Gift(_Event):
 
 
 class Visit(_Event):
-    """An account was made, or came back."""
+    """An account signed up or logged in."""
 
     kind: Literal["sign_up", "login"]
     account: Name
@@ -129,7 +127,7 @@ class MalformedBatch(CreatorsError):
 
 @dataclass(frozen=True)
 class Problem:
-    """Why one event was not taken. `code` is invalid, future or too_old."""
+    """Why one event was rejected. `code` is invalid, future or too_old."""
 
     index: int
     id: str | None
@@ -139,7 +137,7 @@ class Problem:
 
 @dataclass
 class Outcome:
-    """What became of a batch: received = stored + duplicates + everything rejected."""
+    """The result of a batch: received = stored + duplicates + all rejected."""
 
     received: int = 0
     stored: int = 0
@@ -149,7 +147,7 @@ class Outcome:
     problems: list[Problem] = field(default_factory=list)
 
     def reject(self, problem: Problem) -> None:
-        """Count a rejected event; the first ones are named."""
+        """Count a rejected event; the first MAX_PROBLEMS are listed."""
         self.rejected[problem.code] += 1
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(problem)
@@ -170,9 +168,9 @@ def ingest(db: Database, body: bytes, now: datetime) -> Outcome:
 
 
 def parse(body: bytes, now: datetime) -> tuple[list[Event], Outcome]:
-    """The valid events of a batch, and what is wrong with the others. Raises: MalformedBatch."""
+    """Return the valid events of a batch, and the result for the others. Raises: MalformedBatch."""
     entries: Sequence[tuple[int, _Event]]
-    try:  # in one pass, in C, where every event is valid
+    try:  # one pass in C where every event is valid
         entries = list(enumerate(_BATCH.validate_json(body)["events"]))
         outcome = Outcome(received=len(entries))
     except ValidationError:
@@ -189,8 +187,8 @@ def parse(body: bytes, now: datetime) -> tuple[list[Event], Outcome]:
 
 
 def event_uuid(sender_id: str) -> UUID:
-    """A sender's id as 16 bytes: itself where it is a UUID in the usual form, else the start of
-    its SHA-256.
+    """Return a sender's id as 16 bytes: a UUID in the usual form as it is, else the start of its
+    SHA-256.
     """
     if len(sender_id) == 36:
         try:
@@ -202,14 +200,13 @@ def event_uuid(sender_id: str) -> UUID:
 
 @lru_cache(4096)  # few agents and referrers make up most of a batch
 def plain_agent(agent: str) -> str:
-    """A user agent that a database takes: no control characters, no more than 512."""
+    """Make a user agent storable: no control characters, at most MAX_TEXT characters."""
     return CONTROLS.sub(" ", agent)[:MAX_TEXT]
 
 
 def plain_referrer(referrer: str) -> str | None:
-    """Host and path of a referrer; never its query, which identifies people.
-
-    None where no host can be read.
+    """Return host and path of a referrer, None without a host; never its query, which identifies
+    people.
     """
     return _host_and_path(referrer.partition("?")[0].partition("#")[0])
 
@@ -225,7 +222,7 @@ def _host_and_path(referrer: str) -> str | None:
 
 
 def _one_by_one(body: bytes) -> tuple[list[tuple[int, _Event]], Outcome]:
-    """The entries of a batch that are events, with their places. Raises: MalformedBatch."""
+    """Return the valid entries of a batch with their indexes. Raises: MalformedBatch."""
     try:
         batch = from_json(body)
     except ValueError as exc:
@@ -239,8 +236,7 @@ def _one_by_one(body: bytes) -> tuple[list[tuple[int, _Event]], Outcome]:
         try:
             found.append((index, _EVENT.validate_python(entry)))
         except ValidationError as exc:
-            # The first part of a place is the kind of the event; what is wrong is named by the
-            # rest.
+            # The first part of a location is the kind of the event; the rest names the field.
             details = "; ".join(
                 f"{'.'.join(map(str, error['loc'][1:]))}: {error['msg']}".removeprefix(": ")
                 for error in exc.errors(
@@ -304,7 +300,7 @@ def _event(entry: _Event) -> Event:
 
 
 def schema() -> dict[str, Any]:
-    """JSON schema of a batch, for the API's own documentation; complete in itself."""
+    """Return the JSON schema of a batch for the API's documentation; complete in itself."""
     kinds = [model.model_json_schema() for model in (View, Reaction, Comment, Follow, Gift, Visit)]
     events = {"type": "array", "maxItems": MAX_EVENTS, "items": {"oneOf": kinds}}
     return {"type": "object", "required": ["events"], "properties": {"events": events}}

@@ -1,6 +1,4 @@
-"""Grades follow the events: count what changed, compare it with like posts, keep the grade with
-all its facts.
-"""
+"""Grading: count what changed, compare it with like posts, store the grade with all its facts."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -20,7 +18,7 @@ from storage.engagement.grades import GradedPost, StoredGrade, StoredPolicy
 log = structlog.get_logger()
 
 BATCH = 500
-# What is usual is measured once a day, over the posts of a quarter.
+# The baselines are measured once a day, over the posts of a quarter.
 BASELINE_LIFETIME = timedelta(days=1)
 BASELINE_SPAN = timedelta(days=90)
 
@@ -48,7 +46,7 @@ def grade_changed(db: Database, now: datetime) -> int:
 
 
 def rules_of(stored: StoredPolicy) -> GradePolicy:
-    """Stored rules as the pure rules take them. Raises: InvalidGradePolicy."""
+    """Convert stored rules to those of the pure code. Raises: InvalidGradePolicy."""
     return GradePolicy(
         stored.version,
         stored.weights_bps,
@@ -62,7 +60,7 @@ def rules_of(stored: StoredPolicy) -> GradePolicy:
 
 
 def measure_baseline(conn: Connection, policy: GradePolicy, now: datetime) -> dict[str, Baseline]:
-    """What is usual now in every cohort, from the counts of the last quarter."""
+    """Measure the baseline of every cohort from the counts of the last quarter."""
     return grading.baselines(
         (
             (grading.cohorts_of(media_type, length_ms, audience), Counts(**qualified))
@@ -75,7 +73,7 @@ def measure_baseline(conn: Connection, policy: GradePolicy, now: datetime) -> di
 
 
 def load_baseline(cohorts: Mapping[str, Any]) -> dict[str, Baseline]:
-    """A stored baseline."""
+    """Parse a stored baseline."""
     return {
         name: Baseline(
             kept["posts"],
@@ -86,7 +84,7 @@ def load_baseline(cohorts: Mapping[str, Any]) -> dict[str, Baseline]:
 
 
 def grade_facts(counts: PostCounts, found: Score) -> dict[str, Any]:
-    """Everything a grade was made of, as it is stored and shown."""
+    """Return everything a grade was computed from, as it is stored and shown."""
     return {
         "raw": dict(counts.raw),
         "qualified": dict(counts.qualified),
@@ -151,9 +149,9 @@ def _grade_under(
 
 
 def _refresh_baselines(conn: Connection, now: datetime) -> None:
-    """Measure anew what is usual where that is a day old.
+    """Measure baselines that are a day old anew.
 
-    What changed is counted before: a first run knew nothing.
+    Changed posts are counted first: otherwise a first run would have no counts to measure.
     """
     posts = engagement_grades.load_posts(conn, engagement_counts.list_changed(conn))
     for version in sorted({post.policy_version for post in posts}):

@@ -1,11 +1,11 @@
 """Engagement score and grade of a post: pure rules over counted events, no I/O, no clock.
 
 A post is compared with posts like it (kind, length, audience). Every signal is a rate per qualified
-view; few views say little, so each rate is mixed with `prior_views` views of an average post of its
+view. Few views say little, so each rate is mixed with `prior_views` views of an average post of its
 cohort (the posterior mean of a beta-binomial model, as in empirical Bayes; Efron & Morris, "Stein's
-Paradox in Statistics", 1977). Its rank among the like posts, times its weight, is what the signal
-contributes. Contributions are basis points, floored one by one, and the score is their sum: what
-people see adds up.
+Paradox in Statistics", 1977). A signal contributes its weight times its rank among the like posts.
+Contributions are basis points, floored one by one, and the score is their sum, so that the numbers
+people see add up.
 """
 
 from bisect import bisect_left, bisect_right
@@ -18,8 +18,8 @@ from oracle.rules.decision import BPS
 from oracle.rules.payout import Grade
 
 SIGNALS = ("watch", "saves", "comments", "shares", "likes")
-RANKS = 40  # a cohort's distribution is kept as its values at 0, 1/40, ... 40/40
-MIN_VIEWS = 20  # posts with fewer qualified views say nothing about what is usual
+RANKS = 40  # a cohort's distribution is stored as its values at 0, 1/40, ... 40/40
+MIN_VIEWS = 20  # posts with fewer qualified views do not enter a baseline
 EVERYTHING = "everything"
 LENGTHS = (
     (15_000, "to 15 s"),
@@ -38,7 +38,7 @@ AUDIENCES = (
 
 @dataclass(frozen=True)
 class GradePolicy:
-    """How a score comes about and which letter it is; one stored version.
+    """How a score is computed and which letter it gets; one stored version.
 
     Raises: InvalidGradePolicy.
     """
@@ -76,7 +76,7 @@ class Counts:
     """What was counted of one post.
 
     Attributes:
-        views: of which `watched_bps` is the sum of the watched share of each, in basis points.
+        views: Qualified views; `watched_bps` sums the share that each watched, in basis points.
     """
 
     views: int = 0
@@ -87,16 +87,14 @@ class Counts:
     likes: int = 0
 
     def rate_parts(self, signal: str) -> tuple[float, int]:
-        """Sum and number whose quotient is the signal's rate per view."""
+        """Return sum and count; their quotient is the signal's rate per view."""
         total = self.watched_bps / BPS if signal == "watch" else float(getattr(self, signal))
         return total, self.views
 
 
 @dataclass(frozen=True)
 class SignalBaseline:
-    """What posts of a cohort reach: the pooled rate, and the shrunk rates at RANKS + 1 evenly
-    spaced ranks.
-    """
+    """One signal in a cohort: the pooled rate, and the shrunk rates at RANKS + 1 even ranks."""
 
     mean: float
     ranks: Sequence[float]
@@ -104,7 +102,7 @@ class SignalBaseline:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What is usual in one cohort, and from how many posts that is known."""
+    """The baselines of one cohort's signals, and the number of posts they were measured on."""
 
     posts: int
     signals: Mapping[str, SignalBaseline]
@@ -112,13 +110,13 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Contribution:
-    """What one signal added to the score.
+    """What one signal adds to the score.
 
     Attributes:
-        rate: per qualified view, as counted; None without views.
-        shrunk: after mixing with views of an average post.
-        average: the cohort's own rate.
-        rank_bps: share of like posts that this one equals or beats.
+        rate: Per qualified view, as counted; None without views.
+        shrunk: The rate mixed with views of an average post.
+        average: The cohort's own rate.
+        rank_bps: Share of like posts that this one equals or beats.
     """
 
     signal: str
@@ -133,7 +131,7 @@ class Contribution:
 
 @dataclass(frozen=True)
 class Score:
-    """A post's score with everything it was made of.
+    """A post's score with its parts.
 
     Without a comparable cohort every signal ranks as average.
     """
@@ -146,7 +144,7 @@ class Score:
 
 
 def cohorts_of(media_type: str, length_ms: int | None, audience: int | None) -> tuple[str, ...]:
-    """The circles of like posts a post belongs to, the narrowest first."""
+    """Return the cohorts of like posts that a post belongs to, the narrowest first."""
     names = [EVERYTHING, media_type]
     if length_ms is not None:
         names.append(f"{names[-1]}, {_band(length_ms, LENGTHS)}")
@@ -156,17 +154,15 @@ def cohorts_of(media_type: str, length_ms: int | None, audience: int | None) -> 
 
 
 def shrink(total: float, views: int, mean: float, prior_views: int) -> float:
-    """A rate mixed with `prior_views` views at the mean rate; the mean itself for a post without
-    views.
-    """
+    """Mix a rate with `prior_views` views at the mean rate; without views, return the mean."""
     return (total + prior_views * mean) / (views + prior_views)
 
 
 def rank_bps(value: float, ranks: Sequence[float]) -> int:
-    """Where a value stands among evenly spaced ranks, 0 to 10 000; in the middle of its equals."""
+    """Return a value's rank among evenly spaced ranks, 0 to 10 000; the middle among equals."""
     low, high = bisect_left(ranks, value), bisect_right(ranks, value)
     last = len(ranks) - 1
-    if low < high:  # equals: all of them share the middle of their places
+    if low < high:  # equal values share the middle of their ranks
         return int(BPS * (low + high - 1) / (2 * last))
     if low == 0:
         return 0
@@ -179,9 +175,7 @@ def rank_bps(value: float, ranks: Sequence[float]) -> int:
 def baselines(
     posts: Iterable[tuple[Sequence[str], Counts]], policy: GradePolicy
 ) -> dict[str, Baseline]:
-    """What is usual in every cohort with enough posts, from the cohorts and qualified counts of
-    all posts.
-    """
+    """Return the baseline of every cohort with enough posts, from all posts' cohorts and counts."""
     members: dict[str, list[Counts]] = {}
     for cohorts, counts in posts:
         if counts.views >= MIN_VIEWS:
@@ -199,7 +193,7 @@ def baselines(
 def score(
     counts: Counts, cohorts: Sequence[str], known: Mapping[str, Baseline], policy: GradePolicy
 ) -> Score:
-    """Score a post against the narrowest of its cohorts that is known."""
+    """Score a post against the narrowest of its cohorts that has a baseline."""
     cohort = next((name for name in cohorts if name in known), None)
     parts = [
         _contribution(signal, counts, known[cohort] if cohort else None, policy)
@@ -211,7 +205,7 @@ def score(
 
 
 def grade_of(score_bps: int, cutoffs_bps: Mapping[str, int]) -> Grade:
-    """The letter of a score; a cut-off belongs to the better letter."""
+    """Return the letter of a score; a cut-off belongs to the better letter."""
     return next(
         (grade for grade in Grade if grade is not Grade.F and score_bps >= cutoffs_bps[grade]),
         Grade.F,

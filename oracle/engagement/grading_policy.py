@@ -1,8 +1,7 @@
-"""Changing the grading rules: a dry run over recent posts first, then a new version for what is
-published later.
+"""Changes of the grading rules: a dry run over recent posts, then a new version for later posts.
 
-The cut-offs are governance's: where the contract's policy is known they are taken from there,
-version by version. The rest (weights, shrinkage, cohorts) is the platform's.
+Governance sets the cut-offs: where the contract's policy is known they are taken from there,
+version by version. The rest (weights, shrinkage, cohorts) is set by the platform.
 """
 
 from collections import Counter
@@ -35,7 +34,7 @@ MAX_SHOWN = 10
 
 @dataclass(frozen=True)
 class Proposal:
-    """New grading rules. How events are counted stays as it is in the version before."""
+    """New grading rules. How events are counted is taken over from the version before."""
 
     weights_bps: Mapping[str, int]
     cutoffs_bps: Mapping[str, int]
@@ -47,7 +46,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Change:
-    """A post whose letter would be another one."""
+    """A post whose letter would change."""
 
     post_id: bytes
     was: str
@@ -62,9 +61,9 @@ class DryRun:
     """What new rules would have done to the posts of the last 30 days.
 
     Attributes:
-        moves: number of posts by "A to B".
-        bonus_minor: cents of bonus more (or less) for the weeks announced so far.
-        first: the changes that move most money.
+        moves: Number of posts by "A to B".
+        bonus_minor: Cents of bonus more (or less) for the weeks announced so far.
+        first: The changes that move most money.
     """
 
     posts: int
@@ -110,7 +109,7 @@ def dry_run(conn: Connection, proposal: Proposal, now: datetime) -> DryRun:
 def adopt(
     conn: Connection, proposal: Proposal, effective_from: datetime, actor: str, now: datetime
 ) -> StoredPolicy:
-    """Store new rules for what is published from a moment in the future on.
+    """Store new rules for what is published from a future time on.
 
     Raises: InvalidGradePolicy, CutoffsGovernedOnChain.
     """
@@ -138,16 +137,14 @@ def adopt(
 
 
 def follow_governance(conn: Connection, now: datetime) -> list[StoredPolicy]:
-    """Take over the cut-offs of the contract's newest final policy, for what is published from the
-    next week on.
+    """Take over the cut-offs of the contract's newest final policy for posts from next week on.
 
-    A week is what pay is by, and nobody is graded by rules made after the post came out. Versions
-    that begin later than that are followed by one with the same beginning and the new cut-offs;
-    also where they have these cut-offs already, once an earlier one was followed: of two in force
-    the newer version wins, and would bury them.
+    Pay is by the week, and no post is graded by rules made after it came out. Each version that
+    begins later is followed by one with the same beginning and the new cut-offs. That includes
+    versions that have these cut-offs already, once an earlier one was followed: of two in force the
+    newer version wins, and would hide them.
 
-    Returns: the new versions; none where the rules say the same already. Raises:
-        InvalidGradePolicy.
+    Returns: the new versions; none where the rules agree already. Raises: InvalidGradePolicy.
     """
     newest = policies.final_terms(conn)
     if newest is None:
@@ -172,8 +169,7 @@ def follow_governance(conn: Connection, now: datetime) -> list[StoredPolicy]:
         rules_of(stored)
         engagement_grades.add_policy(conn, stored)
         followed.append(stored)
-        # Letters change, and bonuses with them: for an operator who had cut-offs of their own this
-        # is no detail.
+        # Letters and bonuses change: operators who set cut-offs of their own must see it.
         log.warning(
             "grades.followed_governance",
             version=stored.version,
@@ -187,14 +183,12 @@ def follow_governance(conn: Connection, now: datetime) -> list[StoredPolicy]:
 
 
 def cutoffs_of(terms: PolicyTerms) -> dict[str, int]:
-    """Cut-offs by letter, in basis points of the score."""
+    """Return the cut-offs by letter, in basis points of the score."""
     return dict(zip(LETTERS, terms.grade_cutoffs_bps, strict=True))
 
 
 def _in_force_from(known: Sequence[StoredPolicy], moment: datetime) -> list[StoredPolicy]:
-    """The rules in force at a moment, and those that replace them later; the newest version wins
-    where several do.
-    """
+    """Return the rules in force at a time, and those that replace them later; the newest wins."""
     in_force: list[StoredPolicy] = []
     for rules in known:  # the newest first
         if rules.effective_from is None or rules.effective_from <= moment:
@@ -207,7 +201,7 @@ def _stored(
     conn: Connection, proposal: Proposal, effective_from: datetime | None, actor: str
 ) -> StoredPolicy:
     latest = engagement_grades.list_policies(conn)[0]
-    # checks them before anything is computed
+    # validates them before anything is computed
     default = GradePolicy(0, proposal.weights_bps, proposal.cutoffs_bps)
     return StoredPolicy(
         version=latest.version + 1,

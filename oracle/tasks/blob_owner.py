@@ -1,6 +1,4 @@
-"""A blob store is one database's alone: the first that uses it leaves its name there, under the
-key `owner`.
-"""
+"""A blob store belongs to one database, whose name stands in it under the key `owner`."""
 
 import io
 
@@ -21,11 +19,10 @@ ADVICE = (
 
 
 def claim(db: Database, blobs: BlobStore) -> None:
-    """Make a store that is still empty this database's; for every process that stores something, at
-    its start.
+    """Claim an empty store for this database; every process that stores calls it first.
 
-    One with media and no owner stays without: whether they are this database's is found out by the
-    sweep.
+    A store with media but no owner stays unclaimed: the sweep finds out whether the media is this
+    database's.
     Raises: ForeignBlobStore, DatabaseUnavailable, BlobStoreUnavailable.
     """
     mine = identify(db)
@@ -43,18 +40,18 @@ def claim(db: Database, blobs: BlobStore) -> None:
 def take(blobs: BlobStore, mine: Owner) -> Owner:
     """Write the owner of a store that has none.
 
-    Returns: whose it is now. Raises: BlobStoreUnavailable.
+    Returns: the owner it has now. Raises: BlobStoreUnavailable.
     """
     try:
         blobs.put(io.BytesIO(str(mine).encode()), OWNER_KEY)
-    except BlobConflict:  # another was quicker
+    except BlobConflict:  # another process was faster
         return find_owner(blobs) or mine
     log.info("blobs.owner_set", owner=str(mine))
     return mine
 
 
 def find_owner(blobs: BlobStore) -> Owner | None:
-    """Whose a store is, None where nobody has said so yet. Raises: BlobStoreUnavailable."""
+    """Return the owner of a store, None where it has none yet. Raises: BlobStoreUnavailable."""
     try:
         with blobs.open(OWNER_KEY) as content:
             return Owner.parse(content.read().decode())
@@ -63,6 +60,6 @@ def find_owner(blobs: BlobStore) -> Owner | None:
 
 
 def identify(db: Database) -> Owner:
-    """Who this database is. Raises: DatabaseUnavailable."""
+    """Return the name of this database. Raises: DatabaseUnavailable."""
     with db.transaction() as conn:
         return store_owner.identify(conn)

@@ -1,9 +1,8 @@
-"""Blobs that nothing refers to are removed after a while: what a crash left between the bytes and
-their row.
+"""Remove blobs that nothing refers to, left by a crash between the bytes and their row.
 
-Only in a store that belongs to this very database, and never many at once: a wrong DATABASE_URL, an
-older dump or a copy for tests knows nothing of the media it finds, and bytes that are gone come
-back from nowhere.
+Only in a store that belongs to this very database, and never many at once. A wrong DATABASE_URL, an
+older dump or a copy for tests does not know the media it finds, and removed bytes cannot be
+restored.
 """
 
 from collections.abc import Iterator
@@ -19,20 +18,18 @@ from storage.works import media_in_use, works
 
 log = structlog.get_logger()
 
-# Longer than any upload is on its way, so that what is about to be referred to is left alone.
+# Longer than any upload takes, so that bytes whose row is not written yet are left alone.
 GRACE = timedelta(days=1)
 LISTED_AT_ONCE = 2_000
-REMOVED_AT_ONCE = 20  # each holds up registrations while the store is at it
+REMOVED_AT_ONCE = 20  # each blocks registrations while the store removes it
 REMOVE_WITHIN_S = 5.0
-# What crashes leave is little: more of it is a database that does not know these media.
+# Crashes leave little: more of it means that this database does not know these media.
 MAX_ORPHANS, MAX_SHARE = 20, 0.05
 MAX_REMEMBERED = 100_000
 
 
 class Sweep:
-    """A look at everything that is stored, in slices: what would go is counted first; then it
-    goes, or nothing does.
-    """
+    """A pass over everything stored, in slices. Orphans are counted first, then all or none go."""
 
     def __init__(
         self, db: Database, blobs: BlobStore, now: datetime, *, grace: timedelta = GRACE
@@ -47,7 +44,7 @@ class Sweep:
         self._to_remove: Iterator[str] | None = None
 
     def step(self) -> bool:
-        """One slice. Returns whether that was the last.
+        """Do one slice. Returns: whether it was the last.
 
         Raises: DatabaseUnavailable, BlobStoreUnavailable.
         """
@@ -81,9 +78,9 @@ class Sweep:
         return True
 
     def _may_remove(self) -> bool:
-        """Whether what was found is what crashes leave.
+        """Tell whether the orphans are few enough to be left by crashes.
 
-        A store without owner is adopted then, and swept next time.
+        A store without an owner is claimed then, and swept next time.
         """
         if self._too_many(self._seen):
             return False
@@ -127,8 +124,10 @@ class Sweep:
         return not keys
 
     def _remove(self, key: str) -> bool:
-        """Whoever refers to bytes looks, with the sequence locked, whether they are there, and puts
-        them again; so does this, and neither loses what the other needs.
+        """Remove a blob unless it is needed again.
+
+        Code that refers to bytes checks under the sequence lock that they exist, and puts them
+        again if not. This holds the same lock, so neither loses what the other needs.
         """
         with self._db.transaction() as conn:
             works.lock_sequence(conn)
@@ -139,7 +138,7 @@ class Sweep:
 
 
 def sweep(db: Database, blobs: BlobStore, now: datetime, *, grace: timedelta = GRACE) -> int:
-    """A whole sweep at once.
+    """Do a whole sweep at once.
 
     Returns: how many were removed. Raises: DatabaseUnavailable, BlobStoreUnavailable.
     """

@@ -1,6 +1,4 @@
-"""What happens by itself: grades follow the events, money that is due is booked, old events are
-forgotten.
-"""
+"""Scheduled work for creators: grade changed posts, book what is due, drop old events."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,14 +9,14 @@ from storage.database import Database
 from storage.engagement import counts as engagement_counts
 from storage.engagement import events
 
-# Events are kept for so long; a grade is final long before, and keeps its counts and facts for
-# ever.
+# How long events are stored; a grade is final long before, and its counts and facts are never
+# dropped.
 RETENTION = timedelta(days=90)
 
 
 @dataclass(frozen=True)
 class Tick:
-    """What one round did."""
+    """The results of one round."""
 
     graded: int
     booked: int

@@ -1,6 +1,4 @@
-"""What happens by itself: passes, holds that end, notices that leave, and the contract that
-follows.
-"""
+"""Scheduled work for fraud and appeals: passes, holds that end, notices, and the contract."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,13 +24,13 @@ log = structlog.get_logger()
 PASS_EVERY = timedelta(hours=1)
 COMPARED_BACK = timedelta(days=7)
 MADE_UP_BACK = timedelta(days=30)
-# A pass looks at a day whose last hour is still going on.
+# A pass covers a day, and its last hour is still running.
 REACH = SPAN - PASS_EVERY
 
 
 @dataclass(frozen=True)
 class Tick:
-    """What one round did."""
+    """The results of one round."""
 
     alerts: int
     ended: int
@@ -62,11 +60,11 @@ class Upkeep:
         self._last_compared: datetime | None = None
 
     def tick(self, now: datetime) -> Tick:
-        """One round; what fails for a reason of its own does not keep the rest from being done.
+        """Do one round; a step that fails does not stop the others.
 
         Raises: DatabaseUnavailable.
         """
-        # first: money must not wait for anything else
+        # holds come first: money must not wait for anything else
         ended = _apart("holds", lambda: alerts.expire_due(self._db, now))
         ended += _apart("appeals", lambda: verdict_appeals.lapse_due(self._db, now))
         notices_sent = _apart("letters", lambda: verdict_notices.send_due(self._db, now))
@@ -96,9 +94,9 @@ class Upkeep:
         )
 
     def _pass(self, now: datetime) -> int:
-        """This hour's pass, or one that an outage left out. Returns: how many alerts were raised.
+        """Run this hour's pass, or one that an outage left out. Returns: how many alerts it raised.
 
-        One that fails is made again next hour, after an outage of the database at once.
+        A failed pass is repeated in the next hour, after an outage of the database at once.
         """
         hour = full_hour(now)
         if hour != self._hour:
@@ -120,7 +118,7 @@ class Upkeep:
 
 
 def _apart(step: str, work: Callable[[], int]) -> int:
-    """Do one step; what it fails for is logged and keeps no other step.
+    """Run one step; its failure is logged and stops no other step.
 
     Raises: DatabaseUnavailable.
     """

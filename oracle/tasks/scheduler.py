@@ -1,6 +1,4 @@
-"""The scheduler does what nobody asks for: grades, payments, fraud passes, notices, holds that end,
-all that on chain.
-"""
+"""The scheduler: grades, payments, fraud passes, notices, ends of holds, and all that on chain."""
 
 import threading
 from collections.abc import Callable
@@ -26,12 +24,12 @@ from storage.search.sounds import merge
 
 log = structlog.get_logger()
 
-# One scheduler works on one database, and so one sender on the keys it holds; others stand by.
+# One scheduler works on one database, and so one sender uses its keys; others stand by.
 LOCK = 0x0C1E_2C
 EVERY_S = 5.0
 MAX_PAUSE_S = 60.0
 RECLAIM_EVERY = timedelta(days=1)
-# Never at once: who started it with the wrong database or the wrong store has that long to see it.
+# Not at once: an operator who started it with the wrong database or store has time to notice.
 FIRST_SWEEP_AFTER = timedelta(hours=1)
 SWEEP_EVERY, SWEEP_AGAIN_AFTER = timedelta(days=1), timedelta(hours=1)
 
@@ -45,9 +43,9 @@ class ChainPayouts:
 
 
 class Scheduler:
-    """Rounds of all that nobody asks for.
+    """Runs rounds of all scheduled work.
 
-    A round may be cut off anywhere; the next one takes up what is left.
+    A round may be cut off anywhere; the next one continues.
     """
 
     def __init__(
@@ -74,7 +72,7 @@ class Scheduler:
         self._lock = SessionLock(db.dsn, LOCK)
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set. Outages are waited out."""
+        """Work until `stop` is set; outages are waited out."""
         pause_s = self._every_s
         while not stop.is_set():
             try:
@@ -89,7 +87,7 @@ class Scheduler:
         self._lock.release()
 
     def round(self, now: datetime) -> bool:
-        """Everything that is due. Returns False where another scheduler is at work.
+        """Do everything that is due. Returns: False where another scheduler is at work.
 
         Raises: DatabaseUnavailable.
         """
@@ -111,9 +109,9 @@ class Scheduler:
         return True
 
     def _sweep_on(self, open_store: Callable[[], BlobStore], now: datetime) -> None:
-        """A slice of the sweep: everything else the scheduler does waits for no more.
+        """Do one slice of the sweep, so that the rest of the round does not wait for all of it.
 
-        What fails is begun again later.
+        A failed sweep starts anew later.
         """
         if self._next_sweep is None:
             self._next_sweep = now + FIRST_SWEEP_AFTER
@@ -128,9 +126,7 @@ class Scheduler:
             self._sweep, self._next_sweep = sweep, now
 
     def _tend_sounds(self, now: datetime) -> int:
-        """Merge what has piled up in the index of sounds, and once a day give its disk space
-        back.
-        """
+        """Merge the segments of the sound index, and reclaim its disk space once a day."""
         merged = 0
         while self._merge_once():
             merged += 1
@@ -144,7 +140,7 @@ class Scheduler:
             return merge.merge_segments(conn)
 
     def _each(self, part: str, work: Callable[[], object]) -> None:
-        """One part's trouble must not keep the other from being done; an outage is everybody's."""
+        """Run one part; its failure stops no other part, an outage of the database stops all."""
         try:
             done = work()
         except DatabaseUnavailable:

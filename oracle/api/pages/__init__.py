@@ -1,4 +1,4 @@
-"""Pages for people; every figure on them is one that the JSON routes give too."""
+"""HTML pages; every figure on them is also given by the JSON routes."""
 
 from oracle.api.pages import analysis, cases, creators, home, stuck_payouts, verdict_appeals
 

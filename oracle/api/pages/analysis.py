@@ -1,6 +1,4 @@
-"""Pages for people: post a picture, watch it being judged, look at the evidence; figures are the
-API's own.
-"""
+"""The page of an analysis, with previews and media of works; its figures are the API's own."""
 
 import json
 import threading
@@ -72,7 +70,7 @@ def show_analysis(services: ServicesDep, caller: Reader, analysis_id: UUID) -> s
 def preview(
     services: ServicesDep, _: Reader, work_id: UUID, at_ms: Annotated[int, Query(ge=0)] = 0
 ) -> Response:
-    """A small picture of a work, or of one moment of it, made from its stored bytes."""
+    """Render a small picture of a work, or of one moment of it, from its stored bytes."""
     with services.db.transaction() as conn:
         work = unerased(works.get_work(conn, work_id))
     with TemporaryDirectory(prefix="oracle-") as folder:
@@ -97,14 +95,14 @@ def media(
     part: Annotated[str | None, Header(alias="Range")] = None,
     if_range: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
-    """The stored bytes of a work, to be played beside what it matches."""
+    """Stream the stored bytes of a work, to be played beside what it matches."""
     with services.db.transaction() as conn:
         work = unerased(works.get_work(conn, work_id))
     return stored_media(services.blobs, work, part, if_range)
 
 
 def _may_see(caller: Caller, appeal: Appeal) -> bool:
-    """An appeal is the business of its two sides and of reviewers."""
+    """Tell whether the caller is a side of the appeal or a reviewer."""
     sides = (appeal.creator_id, appeal.other_creator_id)
     return caller.creator_id in sides if caller.creator_id is not None else caller.may("fraud")
 
@@ -125,8 +123,9 @@ def _may_appeal(conn: Connection, caller: Caller, analysis: Analysis, last: Appe
 
 @contextmanager
 def _hands() -> Iterator[None]:
-    """A turn at decoding: whoever only looks must not keep the API's threads from those who
-    post.
+    """Reserve a slot for decoding: previews must not take the API's threads from uploads.
+
+    Raises: Busy.
     """
     if not DECODING.acquire(timeout=DECODING_TURN_S):
         raise Busy

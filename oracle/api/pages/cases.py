@@ -1,4 +1,4 @@
-"""Pages of fraud alerts, appeals and messages, where people read and decide them."""
+"""Pages of fraud alerts, appeals and notices."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
@@ -54,9 +54,7 @@ def alert_page(services: ServicesDep, caller: Reader, alert_id: UUID) -> str:
 
 @router.get("/fraud_alerts", response_class=HTMLResponse, include_in_schema=False)
 def alerts_page(services: ServicesDep, _: FraudOfficer) -> str:
-    """The reviewers' queue, what ends first at the top, and how each signal did in the last 90
-    days.
-    """
+    """Show the reviewers' queue by end date, and how each signal did in the last 90 days."""
     now = datetime.now(UTC)
     with services.db.transaction() as conn:
         waiting = [a for status in QUEUE for a in fraud_alerts.page(conn, status=status, limit=200)]

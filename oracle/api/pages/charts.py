@@ -1,4 +1,4 @@
-"""Geometry of the dashboard's pictures: bars of SVG, made by the same code that shows the numbers.
+"""Geometry of the dashboard's charts: bars of SVG, computed from the numbers shown.
 
 Pure.
 """
@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from oracle.api.schemas.creators import TotalsView, WeekView
 
-HEIGHT = 120  # of the money that comes in; what goes away hangs below the line
+HEIGHT = 120  # for money that comes in; money that goes away is drawn below the line
 BELOW = 40
 STEP = 60
 BAR = 36
@@ -39,7 +39,7 @@ class WeekBar:
 
 @dataclass(frozen=True)
 class WeekChart:
-    """Weeks beside each other, the latest to the right.
+    """Weeks beside each other, the latest at the right.
 
     `top` is the cents that the full height stands for.
     """
@@ -62,7 +62,7 @@ class Part:
 
 
 def week_chart(weeks: Sequence[WeekView], last: date, number: int) -> WeekChart:
-    """A chart of the last weeks up to the one of `last`; weeks without money are empty places."""
+    """Chart the weeks up to the one of `last`; weeks without money are left empty."""
     known = {week.week: week for week in weeks}
     shown = [last - timedelta(weeks=back) for back in reversed(range(number))]
     top = max([_income(known[week]) for week in shown if week in known] + [1])
@@ -73,7 +73,7 @@ def week_chart(weeks: Sequence[WeekView], last: date, number: int) -> WeekChart:
 
 
 def money_bar(totals: TotalsView) -> tuple[Part, ...]:
-    """Where all the money is that ever came: the parts are the right side of the sum."""
+    """Split all money that ever came in by where it is now; the parts add up to it."""
     parts = {
         "available": ("Available", totals.available),
         "held": ("Held", totals.held),
@@ -105,7 +105,7 @@ def _week_bar(week: date, numbers: WeekView | None, x: float, scale: float) -> W
         y -= height
         if height:
             blocks.append(Block(kind, left, round(y, 1), BAR, round(height, 1)))
-    if numbers.held:  # hatched over the lower part of what came in
+    if numbers.held:  # hatched over the lower part of the income
         height = numbers.held * scale
         blocks.append(Block("held", left, round(HEIGHT - height, 1), BAR, round(height, 1)))
     if numbers.redirected_away:

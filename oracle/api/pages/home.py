@@ -29,7 +29,7 @@ def sign_in_form() -> str:
 def sign_in(
     services: ServicesDep, request: Request, key: Annotated[str, Form(max_length=200)]
 ) -> Response:
-    """Keep a key in a cookie that scripts cannot read and other sites cannot use."""
+    """Store a key in a cookie that scripts cannot read and other sites cannot use."""
     try:
         caller = caller_of(services, request, key)
     except KeyRequired as exc:

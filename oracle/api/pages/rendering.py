@@ -1,6 +1,4 @@
-"""The one template environment of the pages, with the filters that their numbers and codes are
-shown by.
-"""
+"""The template environment of the pages, with filters for numbers and codes."""
 
 import jinja2
 

@@ -1,6 +1,4 @@
-"""Forms about appeals against verdicts: filing one from the page of the verdict, and deciding
-it.
-"""
+"""Forms of appeals against verdicts: filing one, and deciding it."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""What the analysis page draws of one match: regions on pictures, stretches on timelines, curves.
+"""Drawings of a match on the analysis page: regions on pictures, segments on timelines, curves.
 
 Pure.
 """
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-GRID = 1000  # drawings are made on a grid of this width that is stretched over its place
+GRID = 1000  # drawings use a grid of this width, which the page stretches to fit
 TIMELINE_HEIGHT = 120
 BAR = 22  # height of a timeline's bar
 CURVE_HEIGHT = 60
@@ -15,9 +15,7 @@ CURVE_HEIGHT = 60
 
 @dataclass(frozen=True)
 class Band:
-    """A matched stretch, from the upper timeline (this work) to the lower one (the earlier
-    work).
-    """
+    """A matched segment, from the upper timeline (this work) to the lower one (the earlier)."""
 
     points: str
     channel: str
@@ -37,10 +35,11 @@ class FramePair:
 class MatchDetails:
     """Drawings of one match; empty where there is nothing to draw.
 
-    regions: points of SVG polygons by side, on a 1000 x 1000 grid. bands: stretches on a grid of
-        1000 x 120.
-    curves: named polylines on a grid of 1000 x 60. reference_at_ms: the moment of the earlier work
-        to show.
+    Attributes:
+        regions: Points of SVG polygons by side, on a grid of 1000 x 1000.
+        bands: Segments on a grid of 1000 x 120.
+        curves: Named polylines on a grid of 1000 x 60.
+        reference_at_ms: The moment of the earlier work to show.
     """
 
     regions: Mapping[str, str]
@@ -51,9 +50,10 @@ class MatchDetails:
 
 
 def match_details(match: Mapping[str, Any], duration_s: float) -> MatchDetails:
-    """Drawings of a match as the evidence holds it.
+    """Draw a match from the evidence.
 
-    Args: duration_s: how long this work lasts, 0 for a picture.
+    Args:
+        duration_s: Duration of this work, 0 for a picture.
     """
     sides = {"query": match.get("query_region"), "reference": match.get("reference_region")}
     other_s = (match["work"].get("duration_ms") or 0) / 1000
@@ -68,7 +68,7 @@ def match_details(match: Mapping[str, Any], duration_s: float) -> MatchDetails:
 
 
 def clock(second: float) -> str:
-    """A moment as people write it: 75.25 -> '1:15.3', 3 -> '0:03'."""
+    """Format a time in seconds for people: 75.25 -> '1:15.3', 3 -> '0:03'."""
     tenths = round(second * 10)
     whole, tenth = divmod(tenths, 10)
     hours, minutes, seconds = whole // 3600, whole // 60 % 60, whole % 60
@@ -83,7 +83,7 @@ def _polygon(polygon: Sequence[Sequence[float]]) -> str:
 def _band(segment: Mapping[str, Any], duration_s: float, other_s: float) -> Band:
     here = [segment["query_start_s"], segment["query_end_s"]]
     there = [segment["reference_start_s"], segment["reference_end_s"]]
-    # A still picture has no length: the stretch ends in its middle.
+    # A still picture has no duration: the segment ends in its middle.
     q0, q1 = (GRID * t / duration_s if duration_s else GRID / 2 for t in here)
     r0, r1 = (GRID * t / other_s if other_s else GRID / 2 for t in there)
     if segment.get("reversed"):
@@ -115,7 +115,7 @@ def _pair(pair: Mapping[str, Any]) -> FramePair:
 
 
 def _curves(match: Mapping[str, Any]) -> dict[str, list[tuple[float, float]]]:
-    """Curves of the evidence: likeness by second of a video, votes by time offset of a sound."""
+    """Return the curves: likeness by second of a video, votes by time offset of a sound."""
     likeness = [(one["query_s"], one["likeness"]) for one in match.get("seconds") or []]
     sound = match if "histogram" in match else match.get("sound") or {}
     histogram = sound.get("histogram") or {"votes": []}

@@ -1,4 +1,4 @@
-"""JSON routes, a module a subject."""
+"""JSON routes, one module for each subject."""
 
 from oracle.api.routes import (
     analyses,

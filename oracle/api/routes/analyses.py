@@ -1,4 +1,4 @@
-"""What became of an upload: the analysis, its evidence to the byte, and its progress as events."""
+"""Analyses: verdict, evidence to the byte, receipt, and progress as events; works and erasure."""
 
 import asyncio
 import time
@@ -31,7 +31,7 @@ router = APIRouter(prefix="/v1", tags=["analyses"])
 
 
 def load_view(db: Database, analysis_id: UUID) -> AnalysisView:
-    """The analysis with its work and attestation. Raises: NotFound, DatabaseUnavailable."""
+    """Load an analysis with its work and attestation. Raises: NotFound, DatabaseUnavailable."""
     with db.transaction() as conn:
         analysis = analyses.get(conn, analysis_id)
         work = works.get_work(conn, analysis.work_id) if analysis.work_id else None
@@ -84,8 +84,8 @@ def get_receipt(services: ServicesDep, _: Reader, analysis_id: UUID) -> Response
 async def stream_events(
     services: ServicesDep, analysis_id: UUID, _: Annotated[AnalysisView, Depends(get_analysis)]
 ) -> AsyncIterator[ServerSentEvent]:
-    # The dependency answers 404 or 503 before the stream begins. A stream ends after a while:
-    # clients open the next.
+    # The dependency answers 404 or 503 before the stream begins. A stream ends after a while; the
+    # client then opens the next.
     last: Any = None
     ends_at = time.monotonic() + EVENTS_MAX_S
     while time.monotonic() < ends_at:
@@ -120,7 +120,7 @@ def erase_work(services: ServicesDep, caller: Uploader, work_id: UUID) -> Erased
             )
         unshared = works.erase(conn, work_id)
         erased = works.get_work(conn, work_id)
-        # with the sequence locked, or an upload of the same bytes could lose them
+        # with the sequence locked: otherwise an upload of the same bytes could lose them
         if unshared is not None:
             services.blobs.delete(blob_key(unshared))
     log.info(

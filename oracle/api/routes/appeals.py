@@ -101,7 +101,7 @@ def get_attachment(
             while chunk := content.read(CHUNK_BYTES):
                 yield chunk
 
-    # Somebody else's file: it is saved, and never runs as part of our pages.
+    # Another party's file: browsers save it, and never run it as part of our pages.
     headers = {
         "Content-Disposition": "attachment",
         "X-Content-Type-Options": "nosniff",
@@ -174,9 +174,9 @@ def put_webhook(services: ServicesDep, caller: Reader, body: Webhook) -> dict[st
 
 
 def attach_file(services: Services, caller: Caller, appeal_id: UUID, file: UploadFile) -> int:
-    """Keep a file with an appeal that the caller is a side of.
+    """Store a file with an appeal that the caller is a side of.
 
-    Raises: UploadTooLarge, and what keeping it raises.
+    Raises: UploadTooLarge, and the errors of `add_attachment`.
     """
     with services.db.transaction() as conn:
         seen_appeal(conn, caller, appeal_id)
@@ -204,7 +204,7 @@ def attach_file(services: Services, caller: Caller, appeal_id: UUID, file: Uploa
 
 
 def check_size(file: UploadFile | None) -> None:
-    """Before anything is filed: who reads that a file is too large has not appealed.
+    """Refuse a file that is too large before the appeal is filed.
 
     Raises: UploadTooLarge.
     """
@@ -217,9 +217,9 @@ def check_size(file: UploadFile | None) -> None:
 def filed_with(
     services: Services, caller: Caller, appeal_id: UUID, file: UploadFile | None
 ) -> RedirectResponse:
-    """To the page of an appeal that was just filed.
+    """Attach the file to an appeal that was just filed, and redirect to the appeal's page.
 
-    It stands, also where its file cannot be kept: the page says so.
+    The appeal stands even if its file cannot be stored: the page says so.
     """
     if file is not None and file.filename:
         try:
@@ -231,7 +231,7 @@ def filed_with(
 
 
 def seen_appeal(conn: Connection, caller: Caller, appeal_id: UUID) -> Appeal:
-    """An appeal that the caller may see. Raises: NotFound, KeyRequired, NotYourCase."""
+    """Return an appeal that the caller may see. Raises: NotFound, KeyRequired, NotYourCase."""
     appeal = appeals.get(conn, appeal_id)
     check_side(caller, appeal.creator_id, appeal.other_creator_id)
     return appeal

@@ -1,6 +1,4 @@
-"""A creator's dashboard: the money, the posts, and how every cent came about; as JSON, CSV and
-pages for people.
-"""
+"""A creator's dashboard: money, posts, and how every cent came about; as JSON and CSV."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,7 +40,7 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 
 @dataclass(frozen=True)
 class Page:
-    """What both the JSON and the page of a creator show."""
+    """The creator that JSON and HTML show."""
 
     creator_id: int
     handle: str
@@ -104,7 +102,7 @@ def get_statement(
 
 
 def _open(conn: Connection, caller: Caller, creator: str) -> Page:
-    """Raises: NotFound, also for somebody else's money: a key learns nothing of other creators."""
+    """Look up a creator. Raises: NotFound, also if the key belongs to another creator."""
     number, handle = ledger_posts.get_creator(
         conn, creator.lower() if creator.startswith("0x") else creator
     )
@@ -193,9 +191,7 @@ def _spool_statement(
     until: datetime | None,
     post_id: bytes | None,
 ) -> IO[bytes]:
-    """Read all of it before any of it is sent: who downloads slowly must not keep a connection
-    of the few there are.
-    """
+    """Read all rows before sending any: a slow client must not occupy a database connection."""
     spool = SpooledTemporaryFile(max_size=SPOOLED_IN_MEMORY)  # noqa: SIM115 - the response closes it
     with services.db.transaction() as conn:
         lines = ledger_views.lines(conn, creator_id, since=since, until=until, post_id=post_id)

@@ -1,4 +1,4 @@
-"""Engagement comes in: events in bulk, what a platform knows of a post, and base pay by week."""
+"""Engagement: events in bulk, title and audience of posts, and base pay by week."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api", tags=["engagement"])
 
 
 class EventProblem(BaseModel):
-    """Why one event was not taken."""
+    """Why one event was rejected."""
 
     index: int = Field(description="Its place in the list, from 0.")
     id: str | None
@@ -29,7 +29,7 @@ class EventProblem(BaseModel):
 
 
 class EngagementAnswer(BaseModel):
-    """What became of a batch: received = stored + duplicates + rejected."""
+    """The result of a batch: received = stored + duplicates + rejected."""
 
     received: int
     stored: int
@@ -42,7 +42,7 @@ class EngagementAnswer(BaseModel):
 
 
 class PostFacts(BaseModel):
-    """What a platform knows of a post; a field that is absent stays as it was."""
+    """What a platform states about a post; a field that is absent stays as it was."""
 
     title: str | None = Field(None, min_length=1, max_length=200)
     audience: int | None = Field(
@@ -65,7 +65,7 @@ class Earnings(BaseModel):
 
 
 class EarningProblem(BaseModel):
-    """Why one line was not taken."""
+    """Why one line was rejected."""
 
     index: int
     code: str = Field(examples=["unknown_post", "unsigned_post", "paid"])
@@ -73,7 +73,7 @@ class EarningProblem(BaseModel):
 
 
 class EarningsAnswer(BaseModel):
-    """What became of the lines: new, changed, and same as known before."""
+    """The result: new lines, changed ones, and those known before."""
 
     new: int
     changed: int
@@ -120,7 +120,7 @@ def add_earnings(services: ServicesDep, _: Admin, body: Earnings) -> EarningsAns
     now = datetime.now(UTC)
     counts = {"new": 0, "changed": 0, "same": 0}
     problems = []
-    # In one order, whatever the caller's: two batches never wait for each other.
+    # Always in one order, whatever the caller's: two batches never wait for each other.
     lines = sorted(
         enumerate(body.earnings), key=lambda line: (line[1].post_id.lower(), line[1].week)
     )
@@ -138,7 +138,7 @@ def add_earnings(services: ServicesDep, _: Admin, body: Earnings) -> EarningsAns
 
 
 def _platform_only(caller: Caller) -> None:
-    """Views are money: neither strangers nor the creators who live on them may report them."""
+    """Check that a platform reports: views are money, so creators and anonymous callers may not."""
     if caller.creator_id is not None or (caller.key_id is None and not caller.may("admin")):
         raise NotAllowed(
             "Events come from the platform: they take an upload key that belongs to no creator."

@@ -230,9 +230,7 @@ def check_audit(
         str | None, Query(pattern="^[0-9a-f]{64}$", description="The hash you kept of it.")
     ] = None,
 ) -> dict[str, int | bool | str | None]:
-    """Without a hash kept elsewhere this cannot show that the end of the log was cut off: note
-    `head` each time.
-    """
+    """Check the log's hashes. A cut-off end shows only against a hash you kept: note `head`."""
     kept = (seq, bytes.fromhex(hash)) if seq is not None and hash is not None else None
     with services.db.transaction() as conn:
         broken_at = audit_log.find_break(conn, kept)
@@ -246,7 +244,7 @@ def check_audit(
 
 
 def load_detail(conn: Connection, alert: Alert) -> schemas.AlertDetail:
-    """An alert with its history, messages and calls to the contract."""
+    """Return an alert with its history, messages and calls to the contract."""
     chain = [
         {
             "kind": c.kind,

@@ -1,6 +1,4 @@
-"""The grading rules: every version that ever applied, a dry run of a change, and the change
-itself.
-"""
+"""The grading rules: every version so far, a dry run of a change, and the change itself."""
 
 from datetime import UTC, datetime
 
@@ -18,7 +16,7 @@ router = APIRouter(prefix="/api/grading", tags=["grading"])
 
 
 class Rules(BaseModel):
-    """What makes a grade. Basis points: 10000 is all."""
+    """Rules that make a grade. Basis points: 10000 is all."""
 
     weights_bps: dict[str, int] = Field(
         examples=[{"watch": 3500, "saves": 2000, "comments": 2000, "shares": 1500, "likes": 1000}]
@@ -38,7 +36,7 @@ class Rules(BaseModel):
 
 
 class NewRules(Rules):
-    """Rules for what is published from a moment on."""
+    """Rules for what is published from a given time on."""
 
     effective_from: AwareDatetime
 
@@ -60,7 +58,7 @@ class RulesView(Rules):
 
 
 class ChangeView(BaseModel):
-    """A post whose grade would be another one."""
+    """A post whose grade would change."""
 
     post_id: str
     was: str

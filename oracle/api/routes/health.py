@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether the whole oracle can do its work right now."""
+"""Whether the process is alive, and whether the whole oracle is ready."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ from storage.works import policies
 
 router = APIRouter(tags=["operations"])
 
-# The worker says hello every few seconds.
+# The worker's heartbeat comes every few seconds.
 SILENT_AFTER = timedelta(seconds=30)
 
 

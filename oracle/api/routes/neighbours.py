@@ -1,6 +1,4 @@
-"""What is near a work: the earlier works it was compared with, and later works that came near
-it.
-"""
+"""Neighbours of a work: earlier works it was compared with, and later works similar to it."""
 
 import json
 from datetime import datetime
@@ -36,7 +34,7 @@ class LaterNeighbour(BaseModel):
 
 
 class NeighboursView(BaseModel):
-    """What is near a work, from stored verdicts: nothing is searched anew."""
+    """The neighbours of a work, from stored verdicts; nothing is searched anew."""
 
     work_id: UUID
     analysis_id: UUID | None = Field(
@@ -68,7 +66,7 @@ def get_neighbours(
     with services.db.transaction() as conn:
         unerased(works.get_work(conn, work_id))
         before = read_cursor(cursor, UUID)
-        # By one id everybody accused of copying it could be found: that takes a key, of the
+        # One id would reveal everyone accused of copying it, so later works take a key, of the
         # platform or of a side.
         found = (
             neighbours.later_works(

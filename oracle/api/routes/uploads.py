@@ -1,4 +1,4 @@
-"""Media comes in: as a form upload, or by URI."""
+"""Uploads of media: as a form, or by URI."""
 
 import asyncio
 import hashlib
@@ -24,8 +24,7 @@ from storage.errors import StorageError
 
 POLL_S = 0.1
 CHUNK_BYTES = 2**20
-# A decision is worth more than its transaction: once decided, an answer waits at most this long for
-# the chain.
+# A decided answer waits at most this long for its transaction: the decision matters more.
 ATTESTATION_WAIT_S = 6.0
 
 router = APIRouter(tags=["uploads"])
@@ -49,7 +48,7 @@ Wait = Annotated[
 
 
 class WorkByUri(BaseModel):
-    """A work that lies somewhere else."""
+    """A work whose media is behind a URI."""
 
     uri: str = Field(max_length=2048, examples=["https://example.org/photo.jpg"])
     creator: str | None = None
@@ -148,7 +147,10 @@ async def add_work(
 
 
 def creator_of(caller: Caller, named: str | None) -> str | None:
-    """Whose work it is: a creator's own key posts for that creator alone. Raises: NotAllowed."""
+    """Return the creator of an upload; a creator's own key uploads for that one only.
+
+    Raises: NotAllowed.
+    """
     if caller.creator is None:
         return named
     if named is not None and parse_creator(named)[0] != caller.creator:
@@ -159,16 +161,16 @@ def creator_of(caller: Caller, named: str | None) -> str | None:
 
 
 def file_name_of(uri: str) -> str | None:
-    """The last part of a URI's path.
+    """Return the last part of a URI's path.
 
-    Never its query: that may be a signature, and names end up in evidence.
+    Never its query: that may be a signature, and file names end up in evidence.
     """
     return printable(unquote(PurePosixPath(urlsplit(uri).path).name))
 
 
 def printable(name: str) -> str | None:
-    """A file's name without control characters and outer blanks, at most 255 long; None where
-    nothing is left.
+    """Return a file name without control characters and outer blanks, at most 255 characters, None
+    if nothing is left.
     """
     return "".join(sign for sign in name if sign.isprintable()).strip()[:255] or None
 
@@ -191,9 +193,9 @@ def _save(file: UploadFile, path: Path, limit_bytes: int) -> tuple[bytes, int]:
 async def _answer(
     services: ServicesDep, response: Response, analysis_id: UUID, wait_s: float | None
 ) -> AnalysisView | JSONResponse:
-    """The analysis as far as it comes in time.
+    """Return the analysis as far as it gets in time.
 
-    It is accepted by now, so nothing here asks to send again.
+    It is accepted by now, so no error here may ask the client to send again.
     """
     try:
         return await _wait(services, response, analysis_id, wait_s)

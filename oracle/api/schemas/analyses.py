@@ -1,4 +1,4 @@
-"""What the API answers: one model a resource, made from stored facts."""
+"""The API's answers about works and analyses, built from stored facts."""
 
 import json
 from datetime import datetime
@@ -45,7 +45,7 @@ class WorkView(BaseModel):
 
 
 class ErasedView(BaseModel):
-    """What became of a work that was erased.
+    """An erased work.
 
     Decisions that name it stand, and so does its record on chain.
     """
@@ -56,7 +56,7 @@ class ErasedView(BaseModel):
 
 
 class Segment(BaseModel):
-    """A stretch of this work and the stretch of the earlier one that it repeats, in seconds."""
+    """A segment of this work and the segment of the earlier one that it repeats, in seconds."""
 
     query_start_s: float
     query_end_s: float
@@ -175,7 +175,7 @@ class CheckView(BaseModel):
 
 
 def work_view(work: Work) -> WorkView:
-    """A stored work as the API shows it."""
+    """Build the API's view of a stored work."""
     return WorkView(
         id=work.id,
         post_id="0x" + work.post_id.hex(),
@@ -202,9 +202,7 @@ def analysis_view(
     attestation: Attestation | None,
     second_look: UUID | None = None,
 ) -> AnalysisView:
-    """A stored analysis as the API shows it; matches, channels and words come from its evidence,
-    byte for byte.
-    """
+    """Build the API's view of an analysis; matches, channels and words come from its evidence."""
     evidence = json.loads(analysis.evidence) if analysis.evidence else {}
     neighbours = [neighbour(match) for match in evidence.get("matches", [])]
     on_chain = attestation is not None and attestation.status in ("included", "final")
@@ -253,7 +251,7 @@ def analysis_view(
 
 
 def check_view(judgement: Judgement) -> CheckView:
-    """What would be decided, as the API shows it; matches most similar first."""
+    """Build the API's view of a check; matches most similar first."""
     decision, handler = judgement.decision, judgement.handler
     ranked = sorted(judgement.matches, key=lambda match: -match.match.similarity)
     return CheckView(
@@ -274,7 +272,7 @@ def check_view(judgement: Judgement) -> CheckView:
 
 
 def neighbour(match: dict[str, Any]) -> Neighbour:
-    """A match of the evidence as the API shows it."""
+    """Build the API's view of a match in the evidence."""
     work = match["work"]
     return Neighbour(
         work_id=work["id"],

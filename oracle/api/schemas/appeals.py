@@ -1,4 +1,4 @@
-"""Bodies and answers of appeals, messages and webhooks."""
+"""Bodies and answers of appeals and webhooks."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -16,7 +16,7 @@ class VerdictAppeal(AppealRequest):
 
 
 class View(Body):
-    """How the other side sees it."""
+    """The other side's view of an appeal."""
 
     view: str = Field(min_length=1, max_length=10_000)
     creator: str | None = None
@@ -32,7 +32,7 @@ class Decision(Body):
 
 
 class Webhook(Body):
-    """Where messages go."""
+    """Where a creator's messages are sent."""
 
     url: str = Field(max_length=2000)
     creator: str | None = None

@@ -1,6 +1,4 @@
-"""What the API says about creators: money in cents, counts raw and qualified, and every part of
-every number.
-"""
+"""The API's answers about creators: money in cents, raw and qualified counts, and their parts."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -43,9 +41,7 @@ class WeekView(BaseModel):
 
 
 class FreezeView(BaseModel):
-    """Money that waits because of an alert, until it is decided and at the longest until
-    `until`.
-    """
+    """Money on hold because of an alert, until a decision or, at the latest, `until`."""
 
     alert_id: str
     post_id: str | None
@@ -54,7 +50,7 @@ class FreezeView(BaseModel):
 
 
 class ExpectedView(BaseModel):
-    """What a week will bring if nothing changes any more, in cents."""
+    """What a week will bring if nothing changes, in cents."""
 
     week: date
     base: int
@@ -118,7 +114,7 @@ class ContributionView(BaseModel):
 
 
 class GradeView(BaseModel):
-    """How a grade came about."""
+    """How a grade was computed."""
 
     grade: str
     status: str
@@ -151,7 +147,7 @@ class BookedView(BaseModel):
 
 
 class GradeChange(BaseModel):
-    """When letter or status changed."""
+    """A change of letter or status."""
 
     at: datetime
     grade: str
@@ -161,7 +157,7 @@ class GradeChange(BaseModel):
 
 
 class PostDetail(PostView):
-    """A post with everything its grade and its money were made of."""
+    """A post with every part of its grade and its money."""
 
     freezes: list[FreezeView]
     grading: GradeView | None
@@ -218,12 +214,12 @@ class CreatorView(BaseModel):
 
 
 def totals_view(totals: CreatorTotals) -> TotalsView:
-    """A creator's totals as the API shows them."""
+    """Build the API's view of a creator's totals."""
     return TotalsView(**vars(totals), held=totals.contested + totals.frozen)
 
 
 def withdrawal_view(found: Withdrawal, asset: PayoutAsset) -> WithdrawalView:
-    """A withdrawal as the API shows it."""
+    """Build the API's view of a withdrawal."""
     return WithdrawalView(
         at=found.block_time,
         amount=str(int(found.amount)),
@@ -235,12 +231,12 @@ def withdrawal_view(found: Withdrawal, asset: PayoutAsset) -> WithdrawalView:
 
 
 def week_view(week: WeekRow) -> WeekView:
-    """A week as the API shows it."""
+    """Build the API's view of a week."""
     return WeekView(**vars(week))
 
 
 def freeze_view(freeze: Freeze) -> FreezeView:
-    """A freeze as the API shows it."""
+    """Build the API's view of a freeze."""
     post_id = "0x" + freeze.post_id.hex() if freeze.post_id else None
     return FreezeView(
         alert_id=str(freeze.alert_id), post_id=post_id, since=freeze.since, until=freeze.until
@@ -248,13 +244,13 @@ def freeze_view(freeze: Freeze) -> FreezeView:
 
 
 def expected_view(post: PostRow, week: UnpaidWeek) -> ExpectedView:
-    """What an announced week would bring now."""
+    """Compute what an announced week would bring now."""
     expected = expected_pay(week.base_minor, post.grade, post.verdict, post.redirect_bps)
     return ExpectedView(week=week.week, **expected)
 
 
 def post_fields(post: PostRow, handle: str) -> dict[str, Any]:
-    """A post's own fields as the API shows them."""
+    """Return the fields of a post's view."""
     post_id = "0x" + post.post_id.hex()
     links = {
         "self": f"/api/creators/{handle}/posts/{post_id}",
@@ -297,7 +293,7 @@ def post_fields(post: PostRow, handle: str) -> dict[str, Any]:
 
 
 def grade_view(grade: StoredGrade, policy: StoredPolicy) -> GradeView:
-    """A grade with the rules it was made under."""
+    """Build the API's view of a grade, with the rules it was computed by."""
     parts: list[Mapping[str, Any]] = grade.facts["signals"]
     return GradeView(
         grade=grade.grade,
@@ -314,7 +310,7 @@ def grade_view(grade: StoredGrade, policy: StoredPolicy) -> GradeView:
 
 
 def booked_view(line: Line) -> BookedView:
-    """A line of the ledger with its reason."""
+    """Build the API's view of a line of the ledger, with its reason."""
     return BookedView(
         transaction=line.transaction_id,
         booked_at=line.booked_at,
@@ -329,5 +325,5 @@ def booked_view(line: Line) -> BookedView:
 
 
 def verdict_words(verdict: str | None) -> str:
-    """A verdict as people say it."""
+    """Put a verdict into words."""
     return VERDICTS[verdict] if verdict else "not looked at yet"

@@ -1,4 +1,4 @@
-"""What the fraud API takes and answers."""
+"""Bodies and answers of the fraud API."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ class Body(BaseModel):
 
 
 class DetectRequest(Body):
-    """Which span to look at: by default the last 24 hours up to the next full hour."""
+    """The span to look at: by default the last 24 hours up to the next full hour."""
 
     end: AwareDatetime | None = Field(
         None, description="End of the span, a full hour, at the latest the next one."
@@ -52,7 +52,7 @@ class DetectRequest(Body):
 
 
 class SignalView(BaseModel):
-    """One pattern that was seen."""
+    """One pattern that a detector saw."""
 
     name: str
     score: float
@@ -65,7 +65,7 @@ class SignalView(BaseModel):
 
 
 class FindingView(BaseModel):
-    """What the signals at one post or creator come to."""
+    """The signals at one post or creator, and the action they lead to."""
 
     subject: Literal["post", "creator"]
     post_id: str | None
@@ -77,7 +77,7 @@ class FindingView(BaseModel):
 
 
 class DetectView(BaseModel):
-    """What a pass did."""
+    """The result of a pass."""
 
     start: datetime
     end: datetime
@@ -111,7 +111,7 @@ class ProfileContext(BaseModel):
 
 
 class AlertView(BaseModel):
-    """One alert, with what it is about."""
+    """One alert and its subject."""
 
     id: UUID
     status: str
@@ -139,7 +139,7 @@ class AlertView(BaseModel):
 
 
 class AuditView(BaseModel):
-    """One step, as the log has it."""
+    """One step of the audit log."""
 
     seq: int
     at: datetime
@@ -152,7 +152,7 @@ class AuditView(BaseModel):
 
 
 class AlertDetail(AlertView):
-    """An alert with its history, what on chain is to follow it, and what the creator was told."""
+    """An alert with its history, its calls to the contract, and its messages to the creator."""
 
     history: list[AuditView]
     messages: list[UUID]
@@ -190,7 +190,7 @@ class ResolveRequest(Body):
 
 
 class FreezeRequest(Body):
-    """A reviewer holds what an open alert is about."""
+    """A reviewer's hold on the subject of an open alert."""
 
     days: int = Field(14, ge=1, le=30)
     reason_code: str = ReasonCode
@@ -198,14 +198,14 @@ class FreezeRequest(Body):
 
 
 class ReopenRequest(Body):
-    """A closed alert is looked at again."""
+    """A reviewer's order to open a closed alert again."""
 
     reason_code: str = ReasonCode
     reason: str = Reason
 
 
 class ThresholdsRequest(Body):
-    """New thresholds; what is left out has its default."""
+    """New thresholds; absent ones have their default."""
 
     limits: dict[str, dict[str, float | int]]
     note: str = Field(min_length=10, max_length=1000)
@@ -239,7 +239,7 @@ class DryRunRequest(Body):
 
 
 def finding_view(found: NamedFinding) -> FindingView:
-    """A finding for clients."""
+    """Build the API's view of a finding."""
     shown = {
         name: getattr(found, name)
         for name in ("subject", "creator_id", "action", "reason", "signals")
@@ -250,7 +250,7 @@ def finding_view(found: NamedFinding) -> FindingView:
 
 
 def alert_view(alert: Alert, post: PostContext | None, profile: ProfileContext) -> AlertView:
-    """An alert for clients."""
+    """Build the API's view of an alert."""
     shown = {name: getattr(alert, name) for name in AlertView.model_fields if hasattr(alert, name)}
     made = {
         "rule": fraud_wording.rule_of(alert.signals),
@@ -263,7 +263,7 @@ def alert_view(alert: Alert, post: PostContext | None, profile: ProfileContext) 
 
 
 def audit_view(entry: AuditEntry) -> AuditView:
-    """A step for clients."""
+    """Build the API's view of a step."""
     return AuditView(
         seq=entry.seq,
         at=entry.at,
@@ -277,5 +277,5 @@ def audit_view(entry: AuditEntry) -> AuditView:
 
 
 def hexed(value: bytes | None) -> str | None:
-    """Bytes as 0x-hex."""
+    """Format bytes as 0x-hex."""
     return None if value is None else "0x" + bytes(value).hex()
