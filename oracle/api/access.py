@@ -19,7 +19,7 @@ from storage import api_keys
 Scope = Literal["upload", "read", "fraud", "govern", "admin"]
 SCOPES: tuple[Scope, ...] = ("upload", "read", "fraud", "govern", "admin")
 # What callers without a key may do as long as no keys are required. The rest always takes a key.
-OPEN: frozenset[str] = frozenset({"upload", "read"})
+KEYLESS_SCOPES: frozenset[str] = frozenset({"upload", "read"})
 COOKIE = "oracle_key"
 ANONYMOUS = "anonymous"  # a caller without a key
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -91,9 +91,9 @@ def caller_of(services: Services, request: Request, secret: str | None) -> Calle
         caller, per_minute = _caller(services, secret)
     except KeyRequired:
         # Guessing keys is limited too.
-        _take_turn(Caller("stranger", frozenset()), services.settings.http.per_minute, request)
+        _check_rate(Caller("stranger", frozenset()), services.settings.http.per_minute, request)
         raise
-    _take_turn(caller, per_minute, request)
+    _check_rate(caller, per_minute, request)
     return caller
 
 
@@ -113,7 +113,7 @@ def _require_same_site(request: Request) -> None:
 def _caller(services: Services, secret: str | None) -> tuple[Caller, int]:
     settings = services.settings.http
     if secret is None:
-        scopes = frozenset() if settings.keys_required else OPEN
+        scopes = frozenset() if settings.keys_required else KEYLESS_SCOPES
         return Caller(ANONYMOUS, scopes), settings.per_minute
     token = settings.admin_token
     if token is not None and hmac.compare_digest(
@@ -129,16 +129,16 @@ def _caller(services: Services, secret: str | None) -> tuple[Caller, int]:
     ), key.per_minute
 
 
-def _take_turn(caller: Caller, per_minute: int, request: Request) -> None:
+def _check_rate(caller: Caller, per_minute: int, request: Request) -> None:
     # One window for each process: several API processes allow that many times more.
-    whose = (
+    identity = (
         caller.name
         if caller.key_id
         else f"{caller.name} {request.client.host if request.client else ''}"
     )
     limit = RateLimitItemPerMinute(per_minute)
-    if not _limiter.hit(limit, whose):
-        reset = _limiter.get_window_stats(limit, whose).reset_time
+    if not _limiter.hit(limit, identity):
+        reset = _limiter.get_window_stats(limit, identity).reset_time
         raise TooManyRequests(f"More than {per_minute} requests in a minute.", reset_at=reset)
 
 

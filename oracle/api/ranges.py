@@ -29,31 +29,31 @@ class RangeNotSatisfiable(OracleError):
         self.size_bytes = size_bytes
 
 
-def part_of(header: str | None, size_bytes: int) -> range | None:
+def parse_range(header: str | None, size_bytes: int) -> range | None:
     """Parse a Range header. Returns: the range of bytes, None for the whole file.
 
     As the RFC allows, unreadable headers and several ranges get the whole file.
 
     Raises: RangeNotSatisfiable.
     """
-    found = BYTES.fullmatch(header.strip()) if header else None
-    if found is None or found[1] == found[2] == "" or max(map(len, found.groups())) > MAX_DIGITS:
+    match = BYTES.fullmatch(header.strip()) if header else None
+    if match is None or match[1] == match[2] == "" or max(map(len, match.groups())) > MAX_DIGITS:
         return None
-    if found[1] == "":  # the last bytes
-        last_bytes = min(int(found[2]), size_bytes)
+    if match[1] == "":  # the last bytes
+        last_bytes = min(int(match[2]), size_bytes)
         if last_bytes == 0:
             raise RangeNotSatisfiable(size_bytes)
         return range(size_bytes - last_bytes, size_bytes)
-    first = int(found[1])
-    if found[2] and int(found[2]) < first:
+    first = int(match[1])
+    if match[2] and int(match[2]) < first:
         return None
     if first >= size_bytes:
         raise RangeNotSatisfiable(size_bytes)
-    return range(first, min(int(found[2]) + 1 if found[2] else size_bytes, size_bytes))
+    return range(first, min(int(match[2]) + 1 if match[2] else size_bytes, size_bytes))
 
 
 def stored_media(
-    blobs: BlobStore, work: Work, asked: str | None, if_range: str | None
+    blobs: BlobStore, work: Work, range_header: str | None, if_range: str | None
 ) -> StreamingResponse:
     """Stream the bytes of a work, or the requested range, straight from the blob store.
 
@@ -62,7 +62,7 @@ def stored_media(
     Raises: RangeNotSatisfiable, BlobMissing, BlobStoreUnavailable.
     """
     etag = f'"{work.sha256.hex()}"'
-    part = part_of(asked, work.size_bytes) if if_range in (None, etag) else None
+    part = parse_range(range_header, work.size_bytes) if if_range in (None, etag) else None
     shown = part if part is not None else range(work.size_bytes)
     headers = HEADERS | {"ETag": etag, "Content-Length": str(len(shown))}
     if part is not None:

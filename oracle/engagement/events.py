@@ -1,4 +1,4 @@
-"""Engagement events as platforms send them: each is validated alone, so a bad one rejects no other."""
+"""Engagement events as platforms send them. Each is validated alone: a bad one rejects no other."""
 
 import hashlib
 import re
@@ -174,16 +174,16 @@ def parse(body: bytes, now: datetime) -> tuple[list[Event], Outcome]:
         entries = list(enumerate(_BATCH.validate_json(body)["events"]))
         outcome = Outcome(received=len(entries))
     except ValidationError:
-        entries, outcome = _one_by_one(body)
+        entries, outcome = _validate_each(body)
     oldest, newest, late_before = now - TOO_OLD_AFTER, now + CLOCK_SKEW, now - LATE_AFTER
-    kept = []
+    accepted = []
     for index, entry in entries:
         if not oldest <= entry.at <= newest:
             outcome.reject(_out_of_time(index, entry, now))
             continue
         outcome.late += entry.at < late_before
-        kept.append(_event(entry))
-    return kept, outcome
+        accepted.append(_event(entry))
+    return accepted, outcome
 
 
 def event_uuid(sender_id: str) -> UUID:
@@ -221,7 +221,7 @@ def _host_and_path(referrer: str) -> str | None:
     return CONTROLS.sub("", host + parts.path.rstrip("/"))[:MAX_TEXT] if host else None
 
 
-def _one_by_one(body: bytes) -> tuple[list[tuple[int, _Event]], Outcome]:
+def _validate_each(body: bytes) -> tuple[list[tuple[int, _Event]], Outcome]:
     """Return the valid entries of a batch with their indexes. Raises: MalformedBatch."""
     try:
         batch = from_json(body)
@@ -231,10 +231,10 @@ def _one_by_one(body: bytes) -> tuple[list[tuple[int, _Event]], Outcome]:
     if not isinstance(entries, list) or len(entries) > MAX_EVENTS:
         raise MalformedBatch
     outcome = Outcome(received=len(entries))
-    found: list[tuple[int, _Event]] = []
+    valid: list[tuple[int, _Event]] = []
     for index, entry in enumerate(entries):
         try:
-            found.append((index, _EVENT.validate_python(entry)))
+            valid.append((index, _EVENT.validate_python(entry)))
         except ValidationError as exc:
             # The first part of a location is the kind of the event; the rest names the field.
             details = "; ".join(
@@ -244,7 +244,7 @@ def _one_by_one(body: bytes) -> tuple[list[tuple[int, _Event]], Outcome]:
                 )
             )
             outcome.reject(Problem(index, _id_of(entry), "invalid", details))
-    return found, outcome
+    return valid, outcome
 
 
 def _out_of_time(index: int, entry: _Event, now: datetime) -> Problem:
@@ -260,25 +260,25 @@ def _out_of_time(index: int, entry: _Event, now: datetime) -> Problem:
 
 
 def _id_of(entry: Any) -> str | None:
-    found = entry.get("id") if isinstance(entry, dict) else None
-    return found[:128] if isinstance(found, str) else None
+    sender_id = entry.get("id") if isinstance(entry, dict) else None
+    return sender_id[:128] if isinstance(sender_id, str) else None
 
 
 def _event(entry: _Event) -> Event:
     # Straight from the model's dictionary: looking up absent fields on a model costs more than all
     # the rest.
-    given = entry.__dict__.get
+    get_field = entry.__dict__.get
     post_id, creator, ip_hash, text_hash = (
-        given("post_id"),
-        given("creator"),
-        given("ip_hash"),
-        given("text_hash"),
+        get_field("post_id"),
+        get_field("creator"),
+        get_field("ip_hash"),
+        get_field("text_hash"),
     )
     watch_s, video_s, agent, referrer = (
-        given("watch_s"),
-        given("video_s"),
-        given("user_agent"),
-        given("referrer"),
+        get_field("watch_s"),
+        get_field("video_s"),
+        get_field("user_agent"),
+        get_field("referrer"),
     )
     return Event(
         event_uuid(entry.id),
@@ -286,16 +286,16 @@ def _event(entry: _Event) -> Event:
         entry.__dict__["kind"],
         bytes.fromhex(post_id[2:]) if post_id else None,
         creator.lower() if creator and creator.startswith("0x") else creator,
-        given("account"),
-        given("device"),
+        get_field("account"),
+        get_field("device"),
         bytes.fromhex(ip_hash) if ip_hash else None,
         plain_agent(agent) if agent else None,
         plain_referrer(referrer) if referrer else None,
         None if watch_s is None else round(watch_s * 1_000),
         max(1, round(video_s * 1_000)) if video_s else None,
         bytes.fromhex(text_hash) if text_hash else None,
-        given("text_length"),
-        given("value_minor"),
+        get_field("text_length"),
+        get_field("value_minor"),
     )
 
 

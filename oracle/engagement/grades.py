@@ -76,21 +76,21 @@ def load_baseline(cohorts: Mapping[str, Any]) -> dict[str, Baseline]:
     """Parse a stored baseline."""
     return {
         name: Baseline(
-            kept["posts"],
-            {s: SignalBaseline(v["mean"], tuple(v["ranks"])) for s, v in kept["signals"].items()},
+            stored["posts"],
+            {s: SignalBaseline(v["mean"], tuple(v["ranks"])) for s, v in stored["signals"].items()},
         )
-        for name, kept in cohorts.items()
+        for name, stored in cohorts.items()
     }
 
 
-def grade_facts(counts: PostCounts, found: Score) -> dict[str, Any]:
+def grade_facts(counts: PostCounts, score: Score) -> dict[str, Any]:
     """Return everything a grade was computed from, as it is stored and shown."""
     return {
         "raw": dict(counts.raw),
         "qualified": dict(counts.qualified),
-        "cohort": found.cohort,
-        "cohort_posts": found.cohort_posts,
-        "signals": [asdict(part) for part in found.contributions],
+        "cohort": score.cohort,
+        "cohort_posts": score.cohort_posts,
+        "signals": [asdict(part) for part in score.contributions],
     }
 
 
@@ -102,13 +102,13 @@ def _grade_batch(conn: Connection, changed: Mapping[bytes, bool], now: datetime)
     ]
     for version in sorted({post.policy_version for post in posts}):
         stored = engagement_grades.get_policy(conn, version)
-        _grade_under(
+        _grade_by_policy(
             conn, [post for post in posts if post.policy_version == version], stored, changed, now
         )
     return len(posts)
 
 
-def _grade_under(
+def _grade_by_policy(
     conn: Connection,
     posts: list[GradedPost],
     stored: StoredPolicy,
@@ -118,27 +118,31 @@ def _grade_under(
     policy = rules_of(stored)
     ids = [post.post_id for post in posts]
     counted = {c.post_id: c for c in engagement_counts.count(conn, ids, _counting(policy), now)}
-    kept = engagement_grades.find_baseline(conn, policy.version, now - BASELINE_LIFETIME)
-    number, known = (kept[0], load_baseline(kept[1])) if kept else _add_baseline(conn, policy, now)
+    stored_baseline = engagement_grades.find_baseline(conn, policy.version, now - BASELINE_LIFETIME)
+    number, baselines = (
+        (stored_baseline[0], load_baseline(stored_baseline[1]))
+        if stored_baseline
+        else _add_baseline(conn, policy, now)
+    )
     grades: dict[bool, list[StoredGrade]] = {False: [], True: []}
     for post in posts:
         counts = counted[post.post_id]
         cohorts = grading.cohorts_of(
             post.media_type, counts.length_ms or post.length_ms, post.audience
         )
-        found = grading.score(Counts(**counts.qualified), cohorts, known, policy)
+        score = grading.score(Counts(**counts.qualified), cohorts, baselines, policy)
         final_at = post.published_at + policy.final_after
         status = "final" if final_at <= now else "provisional"
         grades[changed[post.post_id]].append(
             StoredGrade(
                 post_id=post.post_id,
                 status=status,
-                grade=found.grade,
-                score_bps=found.score_bps,
+                grade=score.grade,
+                score_bps=score.score_bps,
                 final_at=final_at,
                 policy_version=policy.version,
                 baseline_id=number,
-                facts=grade_facts(counts, found),
+                facts=grade_facts(counts, score),
                 computed_at=now,
             )
         )
@@ -167,12 +171,12 @@ def _refresh_baselines(conn: Connection, now: datetime) -> None:
 def _add_baseline(
     conn: Connection, policy: GradePolicy, now: datetime
 ) -> tuple[int, dict[str, Baseline]]:
-    known = measure_baseline(conn, policy, now)
+    baselines = measure_baseline(conn, policy, now)
     number = engagement_grades.add_baseline(
-        conn, policy.version, {name: asdict(baseline) for name, baseline in known.items()}, now
+        conn, policy.version, {name: asdict(baseline) for name, baseline in baselines.items()}, now
     )
-    log.info("grades.baseline", policy_version=policy.version, cohorts=len(known))
-    return number, known
+    log.info("grades.baseline", policy_version=policy.version, cohorts=len(baselines))
+    return number, baselines
 
 
 def _counting(policy: GradePolicy) -> Rules:

@@ -183,24 +183,28 @@ def baselines(
                 members.setdefault(cohort, []).append(counts)
     return {
         cohort: Baseline(
-            len(found), {signal: _baseline(signal, found, policy.prior_views) for signal in SIGNALS}
+            len(counts_of_posts),
+            {signal: _baseline(signal, counts_of_posts, policy.prior_views) for signal in SIGNALS},
         )
-        for cohort, found in sorted(members.items())
-        if len(found) >= policy.min_cohort
+        for cohort, counts_of_posts in sorted(members.items())
+        if len(counts_of_posts) >= policy.min_cohort
     }
 
 
 def score(
-    counts: Counts, cohorts: Sequence[str], known: Mapping[str, Baseline], policy: GradePolicy
+    counts: Counts,
+    cohorts: Sequence[str],
+    known_baselines: Mapping[str, Baseline],
+    policy: GradePolicy,
 ) -> Score:
     """Score a post against the narrowest of its cohorts that has a baseline."""
-    cohort = next((name for name in cohorts if name in known), None)
+    cohort = next((name for name in cohorts if name in known_baselines), None)
     parts = [
-        _contribution(signal, counts, known[cohort] if cohort else None, policy)
+        _contribution(signal, counts, known_baselines[cohort] if cohort else None, policy)
         for signal in SIGNALS
     ]
     points = sum(part.contribution_bps for part in parts)
-    posts = known[cohort].posts if cohort else 0
+    posts = known_baselines[cohort].posts if cohort else 0
     return Score(points, grade_of(points, policy.cutoffs_bps), cohort, posts, tuple(parts))
 
 

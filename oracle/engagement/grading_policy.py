@@ -79,20 +79,20 @@ def dry_run(conn: Connection, proposal: Proposal, now: datetime) -> DryRun:
     Raises: InvalidGradePolicy.
     """
     policy = rules_of(_stored(conn, proposal, None, ""))
-    known = measure_baseline(conn, policy, now)
+    baselines = measure_baseline(conn, policy, now)
     graded = engagement_grades.graded_since(conn, now - DRY_RUN_SPAN)
     changes = []
     for post in graded:
         cohorts = grading.cohorts_of(post.media_type, post.length_ms, post.audience)
-        found = grading.score(Counts(**post.qualified), cohorts, known, policy)
-        if str(found.grade) == post.grade:
+        score = grading.score(Counts(**post.qualified), cohorts, baselines, policy)
+        if str(score.grade) == post.grade:
             continue
         verdict = Verdict(post.verdict) if post.verdict else Verdict.UNDECIDED
-        bonus = _bonus(post.base_minor, found.grade, verdict) - _bonus(
+        bonus = _bonus(post.base_minor, score.grade, verdict) - _bonus(
             post.base_minor, Grade(post.grade), verdict
         )
         changes.append(
-            Change(post.post_id, post.grade, post.score_bps, found.grade, found.score_bps, bonus)
+            Change(post.post_id, post.grade, post.score_bps, score.grade, score.score_bps, bonus)
         )
     changes.sort(key=lambda change: (-abs(change.bonus_minor), change.post_id))
     moves = Counter(f"{change.was} to {change.becomes}" for change in changes)
@@ -150,15 +150,15 @@ def follow_governance(conn: Connection, now: datetime) -> list[StoredPolicy]:
     if newest is None:
         return []
     engagement_grades.lock_policies(conn)
-    known = engagement_grades.list_policies(conn)
+    versions = engagement_grades.list_policies(conn)
     begins = ledger.next_week(now)
     followed: list[StoredPolicy] = []
-    for rules in _in_force_from(known, begins):
+    for rules in _in_force_from(versions, begins):
         if not followed and dict(rules.cutoffs_bps) == cutoffs_of(newest):
             continue
         stored = replace(
             rules,
-            version=known[0].version + 1 + len(followed),
+            version=versions[0].version + 1 + len(followed),
             effective_from=max(begins, rules.effective_from or begins),
             cutoffs_bps=cutoffs_of(newest),
             note=f"Cut-offs of version {newest.version} of the policy that governance set on"
@@ -187,10 +187,10 @@ def cutoffs_of(terms: PolicyTerms) -> dict[str, int]:
     return dict(zip(LETTERS, terms.grade_cutoffs_bps, strict=True))
 
 
-def _in_force_from(known: Sequence[StoredPolicy], moment: datetime) -> list[StoredPolicy]:
+def _in_force_from(versions: Sequence[StoredPolicy], moment: datetime) -> list[StoredPolicy]:
     """Return the rules in force at a time, and those that replace them later; the newest wins."""
     in_force: list[StoredPolicy] = []
-    for rules in known:  # the newest first
+    for rules in versions:  # the newest first
         if rules.effective_from is None or rules.effective_from <= moment:
             return [rules, *reversed(in_force)]
         in_force.append(rules)

@@ -25,29 +25,29 @@ def claim(db: Database, blobs: BlobStore) -> None:
     database's.
     Raises: ForeignBlobStore, DatabaseUnavailable, BlobStoreUnavailable.
     """
-    mine = identify(db)
+    this_database = identify(db)
     owner = find_owner(blobs)
     if owner is None and next(iter(blobs.list_content()), None) is None:
-        owner = take(blobs, mine)
-    if owner is not None and owner.name != mine.name:
+        owner = set_owner(blobs, this_database)
+    if owner is not None and owner.name != this_database.name:
         raise ForeignBlobStore(
-            f"The blob store belongs to the database {owner.name}, this one is {mine.name}: two"
-            " would remove each other's media. Use that database, or another BLOBS_URL; or"
-            f" {ADVICE}."
+            f"The blob store belongs to the database {owner.name}, this one is"
+            f" {this_database.name}: two would remove each other's media. Use that database, or"
+            f" another BLOBS_URL; or {ADVICE}."
         )
 
 
-def take(blobs: BlobStore, mine: Owner) -> Owner:
+def set_owner(blobs: BlobStore, this_database: Owner) -> Owner:
     """Write the owner of a store that has none.
 
     Returns: the owner it has now. Raises: BlobStoreUnavailable.
     """
     try:
-        blobs.put(io.BytesIO(str(mine).encode()), OWNER_KEY)
+        blobs.put(io.BytesIO(str(this_database).encode()), OWNER_KEY)
     except BlobConflict:  # another process was faster
-        return find_owner(blobs) or mine
-    log.info("blobs.owner_set", owner=str(mine))
-    return mine
+        return find_owner(blobs) or this_database
+    log.info("blobs.owner_set", owner=str(this_database))
+    return this_database
 
 
 def find_owner(blobs: BlobStore) -> Owner | None:

@@ -65,15 +65,15 @@ class Sweep:
         return False
 
     def _is_foreign(self) -> bool:
-        mine, owner = blob_owner.identify(self._db), blob_owner.find_owner(self._blobs)
-        if owner in (None, mine):
+        this_database, owner = blob_owner.identify(self._db), blob_owner.find_owner(self._blobs)
+        if owner in (None, this_database):
             return False
         log.error(
             "blobs.not_swept",
             why="The blob store belongs to another database, or to this one before it was moved or"
             f" restored. Nothing is removed; {blob_owner.ADVICE}.",
             owner=str(owner),
-            database=str(mine),
+            database=str(this_database),
         )
         return True
 
@@ -86,19 +86,19 @@ class Sweep:
             return False
         if blob_owner.find_owner(self._blobs) is not None:
             return True
-        mine = blob_owner.identify(self._db)
+        this_database = blob_owner.identify(self._db)
         if self._seen and 2 * len(self._orphans) >= self._seen:
             log.error(
                 "blobs.not_swept",
                 why="The blob store has no owner, and this database needs too few of its blobs to"
                 " be it. Put this database's name under its key"
                 f" `{blob_owner.OWNER_KEY}` if it is.",
-                database=str(mine),
+                database=str(this_database),
                 blobs=self._seen,
                 unknown=len(self._orphans),
             )
         else:
-            blob_owner.take(self._blobs, mine)
+            blob_owner.set_owner(self._blobs, this_database)
         return False
 
     def _too_many(self, seen: int) -> bool:
@@ -142,7 +142,7 @@ def sweep(db: Database, blobs: BlobStore, now: datetime, *, grace: timedelta = G
 
     Returns: how many were removed. Raises: DatabaseUnavailable, BlobStoreUnavailable.
     """
-    whole = Sweep(db, blobs, now, grace=grace)
-    while not whole.step():
+    sweep_run = Sweep(db, blobs, now, grace=grace)
+    while not sweep_run.step():
         pass
-    return whole.removed
+    return sweep_run.removed

@@ -32,8 +32,8 @@ from storage.works import analyses, works
 from storage.works.analyses import Analysis
 
 PREVIEW_SIDE_PX = 640
-DECODING = threading.BoundedSemaphore(2)
-DECODING_TURN_S = 5.0
+DECODING_SLOTS = threading.BoundedSemaphore(2)
+SLOT_TIMEOUT_S = 5.0
 
 router = APIRouter(include_in_schema=False)
 
@@ -76,7 +76,7 @@ def preview(
     with TemporaryDirectory(prefix="oracle-") as folder:
         source, small = Path(folder) / "media", Path(folder) / "preview.jpg"
         services.blobs.fetch(work.blob_key, source)
-        with _hands():
+        with _decoding_slot():
             image = services.handlers[work.media_type].preview(
                 source, min(at_ms, work.duration_ms or 0)
             )
@@ -122,14 +122,14 @@ def _may_appeal(conn: Connection, caller: Caller, analysis: Analysis, last: Appe
 
 
 @contextmanager
-def _hands() -> Iterator[None]:
+def _decoding_slot() -> Iterator[None]:
     """Reserve a slot for decoding: previews must not take the API's threads from uploads.
 
     Raises: Busy.
     """
-    if not DECODING.acquire(timeout=DECODING_TURN_S):
+    if not DECODING_SLOTS.acquire(timeout=SLOT_TIMEOUT_S):
         raise Busy
     try:
         yield
     finally:
-        DECODING.release()
+        DECODING_SLOTS.release()

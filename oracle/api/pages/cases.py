@@ -11,12 +11,12 @@ from oracle.api.access import FraudOfficer, Reader
 from oracle.api.pages.rendering import templates
 from oracle.api.parties import acting_creator, actor_of, check_neutral, check_side, own_creator
 from oracle.api.routes.appeals import (
-    _view,
     answer,
+    appeal_view,
+    attach_and_redirect,
     attach_file,
     check_size,
-    filed_with,
-    seen_appeal,
+    get_visible_appeal,
 )
 from oracle.api.routes.fraud import load_detail
 from oracle.api.schemas.appeals import View
@@ -131,7 +131,7 @@ def appeal_form(
             statement=statement,
             now=datetime.now(UTC),
         )
-    return filed_with(services, caller, number, file)
+    return attach_and_redirect(services, caller, number, file)
 
 
 @router.post("/appeals/{appeal_id}/file", include_in_schema=False)
@@ -147,8 +147,8 @@ def appeal_page(
     services: ServicesDep, caller: Reader, appeal_id: UUID, file: Literal["lost"] | None = None
 ) -> str:
     with services.db.transaction() as conn:
-        appeal = seen_appeal(conn, caller, appeal_id)
-        view = _view(conn, appeal)
+        appeal = get_visible_appeal(conn, caller, appeal_id)
+        view = appeal_view(conn, appeal)
     return templates.get_template("appeal.html").render(
         appeal=view,
         ground=wording.GROUNDS[appeal.ground],
@@ -182,8 +182,8 @@ def answer_form(
 @router.get("/messages", response_class=HTMLResponse, include_in_schema=False)
 def inbox_page(services: ServicesDep, caller: Reader, creator: str | None = None) -> str:
     with services.db.transaction() as conn:
-        found = messages.page(conn, acting_creator(conn, caller, creator), limit=100)
-    return templates.get_template("statements.html").render(messages=found)
+        listed = messages.page(conn, acting_creator(conn, caller, creator), limit=100)
+    return templates.get_template("statements.html").render(messages=listed)
 
 
 @router.get("/messages/{message_id}", response_class=HTMLResponse, include_in_schema=False)

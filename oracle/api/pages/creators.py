@@ -11,10 +11,10 @@ from oracle.api.pages.rendering import templates
 from oracle.api.routes.creators import (
     PAGE,
     WEEKS_SHOWN,
-    _creator_view,
-    _open,
-    _post_detail,
-    _post_page,
+    creator_view,
+    load_creator,
+    post_detail,
+    post_page,
 )
 from oracle.api.services import ServicesDep
 from oracle.engagement.events import PostId
@@ -28,14 +28,14 @@ def show_creator(
     services: ServicesDep, caller: Reader, creator: str, cursor: str | None = None
 ) -> str:
     with services.db.transaction() as conn:
-        page = _open(conn, caller, creator)
-        view = _creator_view(conn, page, services.payout_asset)
-        posts = _post_page(conn, page, cursor, PAGE)
+        owner = load_creator(conn, caller, creator)
+        view = creator_view(conn, owner, services.payout_asset)
+        posts = post_page(conn, owner, cursor, PAGE)
     return templates.get_template("creator.html").render(
         view=view,
         page=posts,
         first_page=cursor is None,
-        chart=week_chart(view.weeks, ledger.week_of(page.now), WEEKS_SHOWN),
+        chart=week_chart(view.weeks, ledger.week_of(owner.now), WEEKS_SHOWN),
         bar=money_bar(view.totals),
         expected_posts=posts.posts,
     )
@@ -44,10 +44,10 @@ def show_creator(
 @router.get("/creators/{creator}/posts/{post_id}", response_class=HTMLResponse)
 def show_post(services: ServicesDep, caller: Reader, creator: str, post_id: PostId) -> str:
     with services.db.transaction() as conn:
-        page = _open(conn, caller, creator)
-        post = _post_detail(conn, page, bytes.fromhex(post_id[2:]))
+        owner = load_creator(conn, caller, creator)
+        post = post_detail(conn, owner, bytes.fromhex(post_id[2:]))
     return templates.get_template("creator_post.html").render(
-        creator=page.handle, post=post, now=page.now
+        creator=owner.handle, post=post, now=owner.now
     )
 
 

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 
 from oracle.api.access import FraudOfficer, Reader
 from oracle.api.parties import actor_of, own_creator
-from oracle.api.routes.appeals import check_size, decide, filed_with
+from oracle.api.routes.appeals import attach_and_redirect, check_size, decide
 from oracle.api.schemas.appeals import Decision
 from oracle.api.services import ServicesDep
 from oracle.appeals import verdicts as verdict_appeals
@@ -37,7 +37,7 @@ def appeal_form(
             statement=statement,
             now=datetime.now(UTC),
         )
-    return filed_with(services, caller, number, file)
+    return attach_and_redirect(services, caller, number, file)
 
 
 @router.post("/appeals/{appeal_id}/decide")

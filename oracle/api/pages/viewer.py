@@ -60,8 +60,8 @@ def match_details(match: Mapping[str, Any], duration_s: float) -> MatchDetails:
     segments = match.get("segments") or []
     return MatchDetails(
         regions={side: _polygon(polygon) for side, polygon in sides.items() if polygon},
-        bands=[_band(one, duration_s, other_s) for one in segments],
-        pairs=[_pair(one) for one in match.get("pairs") or []],
+        bands=[_band(segment, duration_s, other_s) for segment in segments],
+        pairs=[_pair(pair) for pair in match.get("pairs") or []],
         curves={name: _curve(points) for name, points in _curves(match).items() if len(points) > 1},
         reference_at_ms=match.get("frame_ms") or 0,
     )
@@ -116,7 +116,7 @@ def _pair(pair: Mapping[str, Any]) -> FramePair:
 
 def _curves(match: Mapping[str, Any]) -> dict[str, list[tuple[float, float]]]:
     """Return the curves: likeness by second of a video, votes by time offset of a sound."""
-    likeness = [(one["query_s"], one["likeness"]) for one in match.get("seconds") or []]
+    likeness = [(second["query_s"], second["likeness"]) for second in match.get("seconds") or []]
     sound = match if "histogram" in match else match.get("sound") or {}
     histogram = sound.get("histogram") or {"votes": []}
     votes = [

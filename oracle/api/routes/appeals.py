@@ -46,7 +46,7 @@ def file_appeal(services: ServicesDep, caller: Reader, body: VerdictAppeal) -> A
             statement=body.statement,
             now=datetime.now(UTC),
         )
-        return _view(conn, appeals.get(conn, number))
+        return appeal_view(conn, appeals.get(conn, number))
 
 
 @router.get("/v1/appeals", summary="Appeals that you are a side of; all for reviewers")
@@ -59,22 +59,22 @@ def list_appeals(
 ) -> dict[str, Any]:
     check_side(caller, caller.creator_id)
     with services.db.transaction() as conn:
-        found = appeals.page(
+        listed = appeals.page(
             conn,
             creator_id=caller.creator_id,
             status=status,
             before=read_cursor(cursor, UUID),
             limit=limit + 1,
         )
-        views = [_view(conn, appeal) for appeal in found[:limit]]
-    last = found[limit - 1] if len(found) > limit else None
+        views = [appeal_view(conn, appeal) for appeal in listed[:limit]]
+    last = listed[limit - 1] if len(listed) > limit else None
     return {"appeals": views, "next_cursor": write_cursor(last.filed_at, last.id) if last else None}
 
 
 @router.get("/v1/appeals/{appeal_id}", summary="One appeal with its files and steps")
 def get_appeal(services: ServicesDep, caller: Reader, appeal_id: UUID) -> AppealView:
     with services.db.transaction() as conn:
-        return _view(conn, seen_appeal(conn, caller, appeal_id))
+        return appeal_view(conn, get_visible_appeal(conn, caller, appeal_id))
 
 
 @router.post(
@@ -93,11 +93,11 @@ def get_attachment(
     services: ServicesDep, caller: Reader, appeal_id: UUID, number: int
 ) -> StreamingResponse:
     with services.db.transaction() as conn:
-        seen_appeal(conn, caller, appeal_id)
-        found = appeals.get_attachment(conn, appeal_id, number)
+        get_visible_appeal(conn, caller, appeal_id)
+        attachment = appeals.get_attachment(conn, appeal_id, number)
 
     def chunks() -> Iterator[bytes]:
-        with services.blobs.open(found.blob_key) as content:
+        with services.blobs.open(attachment.blob_key) as content:
             while chunk := content.read(CHUNK_BYTES):
                 yield chunk
 
@@ -105,9 +105,9 @@ def get_attachment(
     headers = {
         "Content-Disposition": "attachment",
         "X-Content-Type-Options": "nosniff",
-        "Content-Length": str(found.size_bytes),
+        "Content-Length": str(attachment.size_bytes),
     }
-    return StreamingResponse(chunks(), media_type=found.mime, headers=headers)
+    return StreamingResponse(chunks(), media_type=attachment.mime, headers=headers)
 
 
 @router.post("/v1/appeals/{appeal_id}/answer", summary="Say how you see it, as the other side")
@@ -121,7 +121,7 @@ def answer(services: ServicesDep, caller: Reader, appeal_id: UUID, body: View) -
             view=body.view,
             now=datetime.now(UTC),
         )
-        return _view(conn, appeals.get(conn, appeal_id))
+        return appeal_view(conn, appeals.get(conn, appeal_id))
 
 
 @router.post(
@@ -132,8 +132,8 @@ def decide(
     services: ServicesDep, caller: FraudOfficer, appeal_id: UUID, body: Decision
 ) -> dict[str, Any]:
     with services.db.transaction() as conn:
-        case = appeals.get(conn, appeal_id)
-        check_neutral(caller, case.creator_id, case.other_creator_id)
+        appeal = appeals.get(conn, appeal_id)
+        check_neutral(caller, appeal.creator_id, appeal.other_creator_id)
         rechecks = verdict_appeals.decide_verdict(
             conn,
             appeal_id,
@@ -142,7 +142,10 @@ def decide(
             convinced=body.convinced,
             now=datetime.now(UTC),
         )
-        return {"appeal": _view(conn, appeals.get(conn, appeal_id)), "checked_again": rechecks}
+        return {
+            "appeal": appeal_view(conn, appeals.get(conn, appeal_id)),
+            "checked_again": rechecks,
+        }
 
 
 @router.get("/v1/messages", summary="What a creator was told")
@@ -155,10 +158,10 @@ def list_messages(
 ) -> dict[str, Any]:
     with services.db.transaction() as conn:
         creator_id = acting_creator(conn, caller, creator)
-        found = messages.page(conn, creator_id, before=read_cursor(cursor, UUID), limit=limit + 1)
-    last = found[limit - 1] if len(found) > limit else None
+        listed = messages.page(conn, creator_id, before=read_cursor(cursor, UUID), limit=limit + 1)
+    last = listed[limit - 1] if len(listed) > limit else None
     return {
-        "messages": [_message(message) for message in found[:limit]],
+        "messages": [_message(message) for message in listed[:limit]],
         "next_cursor": write_cursor(last.created_at, last.id) if last else None,
     }
 
@@ -179,7 +182,7 @@ def attach_file(services: Services, caller: Caller, appeal_id: UUID, file: Uploa
     Raises: UploadTooLarge, and the errors of `add_attachment`.
     """
     with services.db.transaction() as conn:
-        seen_appeal(conn, caller, appeal_id)
+        get_visible_appeal(conn, caller, appeal_id)
         check_capacity(conn, appeal_id)
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
         path, size, limit = Path(folder) / "file", 0, MAX_BYTES
@@ -214,7 +217,7 @@ def check_size(file: UploadFile | None) -> None:
         )
 
 
-def filed_with(
+def attach_and_redirect(
     services: Services, caller: Caller, appeal_id: UUID, file: UploadFile | None
 ) -> RedirectResponse:
     """Attach the file to an appeal that was just filed, and redirect to the appeal's page.
@@ -230,14 +233,14 @@ def filed_with(
     return RedirectResponse(f"/appeals/{appeal_id}", status_code=303)
 
 
-def seen_appeal(conn: Connection, caller: Caller, appeal_id: UUID) -> Appeal:
+def get_visible_appeal(conn: Connection, caller: Caller, appeal_id: UUID) -> Appeal:
     """Return an appeal that the caller may see. Raises: NotFound, KeyRequired, NotYourCase."""
     appeal = appeals.get(conn, appeal_id)
     check_side(caller, appeal.creator_id, appeal.other_creator_id)
     return appeal
 
 
-def _view(conn: Connection, appeal: Appeal) -> AppealView:
+def appeal_view(conn: Connection, appeal: Appeal) -> AppealView:
     shown = {
         name: getattr(appeal, name) for name in AppealView.model_fields if hasattr(appeal, name)
     }

@@ -39,7 +39,7 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 
 
 @dataclass(frozen=True)
-class Page:
+class ShownCreator:
     """The creator that JSON and HTML show."""
 
     creator_id: int
@@ -50,7 +50,7 @@ class Page:
 @router.get("/api/creators/{creator}", summary="Money and posts of a creator")
 def get_creator(services: ServicesDep, caller: Reader, creator: str) -> CreatorView:
     with services.db.transaction() as conn:
-        return _creator_view(conn, _open(conn, caller, creator), services.payout_asset)
+        return creator_view(conn, load_creator(conn, caller, creator), services.payout_asset)
 
 
 @router.get(
@@ -64,7 +64,7 @@ def list_posts(
     limit: Limit = PAGE,
 ) -> PostPage:
     with services.db.transaction() as conn:
-        return _post_page(conn, _open(conn, caller, creator), cursor, limit)
+        return post_page(conn, load_creator(conn, caller, creator), cursor, limit)
 
 
 @router.get(
@@ -73,7 +73,7 @@ def list_posts(
 )
 def get_post(services: ServicesDep, caller: Reader, creator: str, post_id: PostId) -> PostDetail:
     with services.db.transaction() as conn:
-        return _post_detail(conn, _open(conn, caller, creator), bytes.fromhex(post_id[2:]))
+        return post_detail(conn, load_creator(conn, caller, creator), bytes.fromhex(post_id[2:]))
 
 
 @router.get(
@@ -91,50 +91,50 @@ def get_statement(
     post_id: PostId | None = None,
 ) -> StreamingResponse:
     with services.db.transaction() as conn:
-        page = _open(conn, caller, creator)
+        owner = load_creator(conn, caller, creator)
     post = bytes.fromhex(post_id[2:]) if post_id else None
-    name = f"statement-{page.now:%Y-%m-%d}.csv"
+    name = f"statement-{owner.now:%Y-%m-%d}.csv"
     return StreamingResponse(
-        _chunks(_spool_statement(services, page.creator_id, since, until, post)),
+        _chunks(_spool_statement(services, owner.creator_id, since, until, post)),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
-def _open(conn: Connection, caller: Caller, creator: str) -> Page:
+def load_creator(conn: Connection, caller: Caller, creator: str) -> ShownCreator:
     """Look up a creator. Raises: NotFound, also if the key belongs to another creator."""
     number, handle = ledger_posts.get_creator(
         conn, creator.lower() if creator.startswith("0x") else creator
     )
     if not caller.may_see(number):
         raise NotFound(f"There is no creator {creator}.")
-    return Page(number, handle, datetime.now(UTC))
+    return ShownCreator(number, handle, datetime.now(UTC))
 
 
-def _creator_view(conn: Connection, page: Page, asset: PayoutAsset) -> CreatorView:
-    since = ledger.week_of(page.now) - timedelta(weeks=WEEKS_SHOWN - 1)
-    unpaid = ledger_posts.list_unpaid(conn, page.creator_id, page.now)
-    reach = ledger_posts.reach(conn, page.creator_id)
-    path = f"/api/creators/{page.handle}"
+def creator_view(conn: Connection, owner: ShownCreator, asset: PayoutAsset) -> CreatorView:
+    since = ledger.week_of(owner.now) - timedelta(weeks=WEEKS_SHOWN - 1)
+    unpaid = ledger_posts.list_unpaid(conn, owner.creator_id, owner.now)
+    reach = ledger_posts.reach(conn, owner.creator_id)
+    path = f"/api/creators/{owner.handle}"
     return CreatorView(
-        creator=page.handle,
-        as_of=page.now,
-        totals=schemas.totals_view(ledger_views.totals(conn, page.creator_id)),
+        creator=owner.handle,
+        as_of=owner.now,
+        totals=schemas.totals_view(ledger_views.totals(conn, owner.creator_id)),
         weeks=[
-            schemas.week_view(week) for week in ledger_views.weeks(conn, page.creator_id, since)
+            schemas.week_view(week) for week in ledger_views.weeks(conn, owner.creator_id, since)
         ],
         expected=sum(schemas.expected_view(post, week).net for post, week in unpaid),
         freezes=[
-            schemas.freeze_view(found)
-            for found in ledger_freezes.of_creator(conn, page.creator_id, page.now)
+            schemas.freeze_view(row)
+            for row in ledger_freezes.of_creator(conn, owner.creator_id, owner.now)
         ],
-        fetched=ledger_withdrawals.withdrawn(conn, page.creator_id, asset.token)
+        fetched=ledger_withdrawals.withdrawn(conn, owner.creator_id, asset.token)
         // asset.units_per_cent,
         withdrawals=[
-            schemas.withdrawal_view(found, asset)
-            for found in ledger_withdrawals.of_creator(conn, page.creator_id, WITHDRAWALS_SHOWN)
+            schemas.withdrawal_view(row, asset)
+            for row in ledger_withdrawals.of_creator(conn, owner.creator_id, WITHDRAWALS_SHOWN)
         ],
-        stuck_on_chain=ledger_chain.stuck_minor(conn, page.creator_id),
+        stuck_on_chain=ledger_chain.stuck_minor(conn, owner.creator_id),
         posts=reach.posts,
         raw_views=reach.raw_views,
         qualified_views=reach.qualified_views,
@@ -142,33 +142,35 @@ def _creator_view(conn: Connection, page: Page, asset: PayoutAsset) -> CreatorVi
             "self": path,
             "posts": f"{path}/posts",
             "statement": f"{path}/statement.csv",
-            "page": f"/creators/{page.handle}",
+            "page": f"/creators/{owner.handle}",
         },
     )
 
 
-def _post_page(conn: Connection, page: Page, cursor: str | None, limit: int) -> PostPage:
+def post_page(conn: Connection, owner: ShownCreator, cursor: str | None, limit: int) -> PostPage:
     after = read_cursor(cursor, bytes.fromhex)
-    found = ledger_posts.list_posts(conn, page.creator_id, page.now, after=after, limit=limit + 1)
-    shown = found[:limit]
-    more = len(found) > limit
+    listed = ledger_posts.list_posts(
+        conn, owner.creator_id, owner.now, after=after, limit=limit + 1
+    )
+    shown = listed[:limit]
+    more = len(listed) > limit
     return PostPage(
-        posts=[PostView(**schemas.post_fields(post, page.handle)) for post in shown],
+        posts=[PostView(**schemas.post_fields(post, owner.handle)) for post in shown],
         next=write_cursor(shown[-1].published_at, shown[-1].post_id) if more else None,
     )
 
 
-def _post_detail(conn: Connection, page: Page, post_id: bytes) -> PostDetail:
-    post = ledger_posts.get_post(conn, post_id, page.now)
-    if post.creator_id != page.creator_id:
-        raise NotFound(f"{page.handle} has no post 0x{post_id.hex()}.")
+def post_detail(conn: Connection, owner: ShownCreator, post_id: bytes) -> PostDetail:
+    post = ledger_posts.get_post(conn, post_id, owner.now)
+    if post.creator_id != owner.creator_id:
+        raise NotFound(f"{owner.handle} has no post 0x{post_id.hex()}.")
     grade = engagement_grades.find_grade(conn, post_id)
     policy = engagement_grades.get_policy(conn, grade.policy_version) if grade else None
     history = engagement_grades.grade_history(conn, post_id)
-    freezes = ledger_freezes.of_creator(conn, page.creator_id, page.now)
+    freezes = ledger_freezes.of_creator(conn, owner.creator_id, owner.now)
     return PostDetail(
-        **schemas.post_fields(post, page.handle),
-        freezes=[schemas.freeze_view(found) for found in freezes if found.post_id == post_id],
+        **schemas.post_fields(post, owner.handle),
+        freezes=[schemas.freeze_view(freeze) for freeze in freezes if freeze.post_id == post_id],
         grading=schemas.grade_view(grade, policy) if grade and policy else None,
         history=[
             schemas.GradeChange(at=at, grade=letter, status=status, score_bps=points, reason=reason)
@@ -179,7 +181,7 @@ def _post_detail(conn: Connection, page: Page, post_id: bytes) -> PostDetail:
         ],
         booked=[
             schemas.booked_view(line)
-            for line in ledger_views.lines(conn, page.creator_id, post_id=post_id)
+            for line in ledger_views.lines(conn, owner.creator_id, post_id=post_id)
         ],
     )
 

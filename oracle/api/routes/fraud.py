@@ -34,23 +34,23 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 def detect_fraud(
     services: ServicesDep, caller: FraudOfficer, body: schemas.DetectRequest | None = None
 ) -> schemas.DetectView:
-    asked = body or schemas.DetectRequest.model_validate({})
+    request = body or schemas.DetectRequest.model_validate({})
     result = run_pass(
         services.db,
         datetime.now(UTC),
-        end=asked.end,
-        span=timedelta(hours=asked.span_hours),
+        end=request.end,
+        span=timedelta(hours=request.span_hours),
         asked_by=actor_of(caller),
     )
-    wanted = None if asked.post_id is None else bytes.fromhex(asked.post_id[2:])
-    found = [f for f in result.findings if wanted is None or f.post_id == wanted]
+    wanted = None if request.post_id is None else bytes.fromhex(request.post_id[2:])
+    findings = [f for f in result.findings if wanted is None or f.post_id == wanted]
     return schemas.DetectView(
         start=result.start,
         end=result.end,
         events=result.events,
         seconds=round(result.seconds, 2),
         thresholds_version=result.thresholds_version,
-        findings=[schemas.finding_view(f) for f in found],
+        findings=[schemas.finding_view(f) for f in findings],
         alerts=list(result.alerts),
     )
 
@@ -71,7 +71,7 @@ def list_alerts(
         raise KeyRequired
     with services.db.transaction() as conn:
         bound = caller.creator_id is not None or creator is not None
-        found = fraud_alerts.page(
+        alerts_found = fraud_alerts.page(
             conn,
             status=status,
             creator_id=acting_creator(conn, caller, creator) if bound else None,
@@ -79,11 +79,11 @@ def list_alerts(
             before=read_cursor(cursor, UUID),
             limit=limit + 1,
         )
-        views = _views(conn, found[:limit])
-    more = len(found) > limit
+        views = _views(conn, alerts_found[:limit])
+    more = len(alerts_found) > limit
     return schemas.AlertPage(
         alerts=views,
-        next_cursor=write_cursor(found[limit - 1].detected_at, found[limit - 1].id)
+        next_cursor=write_cursor(alerts_found[limit - 1].detected_at, alerts_found[limit - 1].id)
         if more
         else None,
     )
@@ -263,13 +263,13 @@ def load_detail(conn: Connection, alert: Alert) -> schemas.AlertDetail:
     )
 
 
-def _views(conn: Connection, found: Sequence[Alert]) -> list[schemas.AlertView]:
+def _views(conn: Connection, alerts_found: Sequence[Alert]) -> list[schemas.AlertView]:
     posts = fraud_context.posts(
-        conn, [alert.post_id for alert in found if alert.post_id is not None]
+        conn, [alert.post_id for alert in alerts_found if alert.post_id is not None]
     )
-    people = fraud_context.creators(conn, [alert.creator_id for alert in found])
+    people = fraud_context.creators(conn, [alert.creator_id for alert in alerts_found])
     views = []
-    for alert in found:
+    for alert in alerts_found:
         post = posts.get(bytes(alert.post_id)) if alert.post_id is not None else None
         person = dict(people[alert.creator_id].__dict__)
         del person["id"]

@@ -89,16 +89,16 @@ def list_rules(services: ServicesDep, _: Reader) -> list[RulesView]:
 )
 def try_rules(services: ServicesDep, _: Governor, rules: Rules) -> DryRunView:
     with services.db.transaction() as conn:
-        found = grading_policy.dry_run(conn, rules.proposal(), datetime.now(UTC))
+        result = grading_policy.dry_run(conn, rules.proposal(), datetime.now(UTC))
     changes = [
         ChangeView(**vars(change) | {"post_id": "0x" + change.post_id.hex()})
-        for change in found.first
+        for change in result.first
     ]
     return DryRunView(
-        posts=found.posts,
-        changed=found.changed,
-        moves=dict(found.moves),
-        bonus_minor=found.bonus_minor,
+        posts=result.posts,
+        changed=result.changed,
+        moves=dict(result.moves),
+        bonus_minor=result.bonus_minor,
         first=changes,
     )
 

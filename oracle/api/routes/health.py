@@ -68,9 +68,11 @@ def _checks(services: ServicesDep) -> dict[str, Check]:
 
 
 def _node(node: NodeStatus) -> Check:
-    found = problems(node, datetime.now(UTC))
-    if found:
-        return Check(False, "; ".join(f"{problem.code}: {problem.detail}" for problem in found))
+    found_problems = problems(node, datetime.now(UTC))
+    if found_problems:
+        return Check(
+            False, "; ".join(f"{problem.code}: {problem.detail}" for problem in found_problems)
+        )
     return Check(True, f"head {node.head_number}, finalized {node.finalized_number}")
 
 

@@ -68,7 +68,7 @@ def get_neighbours(
         before = read_cursor(cursor, UUID)
         # One id would reveal everyone accused of copying it, so later works take a key, of the
         # platform or of a side.
-        found = (
+        later_works = (
             neighbours.later_works(
                 conn, work_id, before=before, limit=limit + 1, creator_id=caller.creator_id
             )
@@ -77,32 +77,34 @@ def get_neighbours(
         )
         newest = neighbours.newest_analysis(conn, work_id)
         evidence = analyses.get(conn, newest).evidence if newest else None
-        named = [neighbour(match) for match in json.loads(evidence)["matches"]] if evidence else []
-        known = works.get_works(conn, [one.work_id for one in named])
-        apart = neighbours.settled_apart(conn, work_id)
-    last = found[limit - 1] if len(found) > limit else None
+        matches = (
+            [neighbour(match) for match in json.loads(evidence)["matches"]] if evidence else []
+        )
+        known = works.get_works(conn, [match.work_id for match in matches])
+        settled = neighbours.settled_apart(conn, work_id)
+    last = later_works[limit - 1] if len(later_works) > limit else None
     return NeighboursView(
         work_id=work_id,
         analysis_id=newest,
         earlier=[
-            one
-            for one in named
-            if known[one.work_id].erased_at is None and one.work_id not in apart
+            match
+            for match in matches
+            if known[match.work_id].erased_at is None and match.work_id not in settled
         ],
-        later=[_later(one) for one in found[:limit]],
+        later=[_later(match) for match in later_works[:limit]],
         next_cursor=write_cursor(last.registered_at, last.work_id) if last else None,
     )
 
 
-def _later(found: LaterWork) -> LaterNeighbour:
+def _later(work: LaterWork) -> LaterNeighbour:
     return LaterNeighbour(
-        work_id=found.work_id,
-        analysis_id=found.analysis_id,
-        post_id="0x" + bytes(found.post_id).hex(),
-        media_type=found.media_type,  # type: ignore[arg-type]
-        creator=found.creator,
-        registered_at=found.registered_at,
-        verdict=found.verdict,  # type: ignore[arg-type]
-        similarity=found.similarity_bps / 10_000,
-        similarity_bps=found.similarity_bps,
+        work_id=work.work_id,
+        analysis_id=work.analysis_id,
+        post_id="0x" + bytes(work.post_id).hex(),
+        media_type=work.media_type,  # type: ignore[arg-type]
+        creator=work.creator,
+        registered_at=work.registered_at,
+        verdict=work.verdict,  # type: ignore[arg-type]
+        similarity=work.similarity_bps / 10_000,
+        similarity_bps=work.similarity_bps,
     )

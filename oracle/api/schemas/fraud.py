@@ -238,28 +238,28 @@ class DryRunRequest(Body):
     days: int = Field(30, ge=1, le=30)
 
 
-def finding_view(found: NamedFinding) -> FindingView:
+def finding_view(finding: NamedFinding) -> FindingView:
     """Build the API's view of a finding."""
     shown = {
-        name: getattr(found, name)
+        name: getattr(finding, name)
         for name in ("subject", "creator_id", "action", "reason", "signals")
     }
     return FindingView.model_validate(
-        shown | {"post_id": hexed(found.post_id), "score": found.score_bps / 10_000}
+        shown | {"post_id": hexed(finding.post_id), "score": finding.score_bps / 10_000}
     )
 
 
 def alert_view(alert: Alert, post: PostContext | None, profile: ProfileContext) -> AlertView:
     """Build the API's view of an alert."""
     shown = {name: getattr(alert, name) for name in AlertView.model_fields if hasattr(alert, name)}
-    made = {
+    derived = {
         "rule": fraud_wording.rule_of(alert.signals),
         "score": alert.score_bps / 10_000,
         "post": post,
         "profile": profile,
         "statement_sha256": bytes(alert.statement_hash).hex() if alert.statement_hash else None,
     }
-    return AlertView.model_validate(shown | made)
+    return AlertView.model_validate(shown | derived)
 
 
 def audit_view(entry: AuditEntry) -> AuditView:

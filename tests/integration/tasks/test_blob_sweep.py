@@ -232,7 +232,7 @@ def test_a_copy_of_the_database_elsewhere_sweeps_nothing(
     kept = put(blobs, b"uploaded after the dump")
     mine = blob_owner.identify(db)
     blobs.delete(OWNER_KEY)
-    blob_owner.take(blobs, replace(mine, place="7123456789/16384"))
+    blob_owner.set_owner(blobs, replace(mine, place="7123456789/16384"))
     assert blob_sweep.sweep(db, blobs, LATER) == 0
     assert blobs.exists(kept)
     assert len(refusals(logs)) == 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from oracle.api.ranges import RangeNotSatisfiable, part_of
+from oracle.api.ranges import RangeNotSatisfiable, parse_range
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from oracle.api.ranges import RangeNotSatisfiable, part_of
     ],
 )
 def test_a_range_is_the_bytes_it_names_ends_included(header: str, part: range) -> None:
-    assert part_of(header, 100) == part
+    assert parse_range(header, 100) == part
 
 
 @pytest.mark.parametrize(
@@ -36,10 +36,10 @@ def test_a_range_is_the_bytes_it_names_ends_included(header: str, part: range) -
     ],
 )
 def test_what_is_no_single_range_is_answered_with_everything(header: str | None) -> None:
-    assert part_of(header, 100) is None
+    assert parse_range(header, 100) is None
 
 
 @pytest.mark.parametrize("header", ["bytes=100-", "bytes=500-600", "bytes=-0"])
 def test_a_range_behind_the_end_is_refused(header: str) -> None:
     with pytest.raises(RangeNotSatisfiable, match="100 bytes"):
-        part_of(header, 100)
+        parse_range(header, 100)
