@@ -35,15 +35,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
         def services(handlers: MediaHandlers) -> Services:
             return Services(
-                settings,
-                db,
-                blobs,
-                wiring.make_intake(db, blobs, handlers),
-                Checker(db, handlers, wiring.make_judge(settings, db)),
-                wiring.make_fetcher(settings),
-                handlers,
-                metrics,
-                wiring.make_payout_asset(settings),
+                settings=settings,
+                db=db,
+                blobs=blobs,
+                intake=wiring.make_intake(db, blobs, handlers),
+                checker=Checker(db, handlers, wiring.make_judge(settings, db)),
+                fetcher=wiring.make_fetcher(settings),
+                handlers=handlers,
+                metrics=metrics,
+                payout_asset=wiring.make_payout_asset(settings),
             )
 
         async def renew_models() -> None:

@@ -151,14 +151,19 @@ def _children(
     oracle = (sys.executable, "-m", "oracle")
     url = api_url(settings)
     children = [
-        ChildSpec("node", (*oracle, "node"), whole),
-        ChildSpec("scheduler", (*oracle, "scheduler"), scheduler_env),
-        ChildSpec("worker", (*oracle, "worker"), keyless, grace_s=60.0),
-        ChildSpec("api", (*oracle, "serve"), keyless, ready=f"{url}/readyz"),
+        ChildSpec(name="node", argv=(*oracle, "node"), env=whole),
+        ChildSpec(name="scheduler", argv=(*oracle, "scheduler"), env=scheduler_env),
+        ChildSpec(name="worker", argv=(*oracle, "worker"), env=keyless, grace_s=60.0),
+        ChildSpec(name="api", argv=(*oracle, "serve"), env=keyless, ready=f"{url}/readyz"),
     ]
     if settings.clip.fetch:
         children.append(
-            ChildSpec("models", (*oracle, "models", "pull", "--background"), keyless, once=True)
+            ChildSpec(
+                name="models",
+                argv=(*oracle, "models", "pull", "--background"),
+                env=keyless,
+                once=True,
+            )
         )
     return children
 

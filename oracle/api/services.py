@@ -18,7 +18,7 @@ from storage.blobs import BlobStore
 from storage.database import Database
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Services:
     """The parts of the oracle that the API uses."""
 

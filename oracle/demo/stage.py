@@ -30,7 +30,7 @@ REQUEST_TIMEOUT_S = 60.0
 ADMIN_TOKEN = secrets.token_hex()  # of the servers that this process starts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stage:
     """A running oracle: its API, the chain it writes to, its database and its root process."""
 
@@ -75,12 +75,12 @@ def running_oracle(folder: Path, settings: Mapping[str, str] | None = None) -> I
         public = json.loads((folder / "running.json").read_text())
         deployment = Deployment.from_json(Path(public["deployment"]).read_text())
         yield Stage(
-            folder,
-            api,
-            ChainClient(Endpoint(public["rpc"]), deployment),
-            public["rpc"],
-            public["database"],
-            process,
+            folder=folder,
+            api=api,
+            chain=ChainClient(Endpoint(public["rpc"]), deployment),
+            rpc_url=public["rpc"],
+            dsn=public["database"],
+            process=process,
         )
     finally:
         api.close()

@@ -135,7 +135,7 @@ class Problem:
     detail: str
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Outcome:
     """The result of a batch: received = stored + duplicates + all rejected."""
 

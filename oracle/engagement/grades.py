@@ -48,14 +48,14 @@ def grade_changed(db: Database, now: datetime) -> int:
 def rules_of(stored: StoredPolicy) -> GradePolicy:
     """Convert stored rules to those of the pure code. Raises: InvalidGradePolicy."""
     return GradePolicy(
-        stored.version,
-        stored.weights_bps,
-        stored.cutoffs_bps,
-        stored.prior_views,
-        stored.min_watch_ms,
-        stored.min_comment_chars,
-        stored.min_cohort,
-        timedelta(days=stored.final_after_days),
+        version=stored.version,
+        weights_bps=stored.weights_bps,
+        cutoffs_bps=stored.cutoffs_bps,
+        prior_views=stored.prior_views,
+        min_watch_ms=stored.min_watch_ms,
+        min_comment_chars=stored.min_comment_chars,
+        min_cohort=stored.min_cohort,
+        final_after=timedelta(days=stored.final_after_days),
     )
 
 

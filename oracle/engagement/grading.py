@@ -36,7 +36,7 @@ AUDIENCES = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GradePolicy:
     """How a score is computed and which letter it gets; one stored version.
 
@@ -71,7 +71,7 @@ class GradePolicy:
             )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Counts:
     """What was counted of one post.
 
@@ -108,7 +108,7 @@ class Baseline:
     signals: Mapping[str, SignalBaseline]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Contribution:
     """What one signal adds to the score.
 
@@ -229,7 +229,16 @@ def _contribution(
         shrunk = shrink(total, views, average, policy.prior_views)
         rank = rank_bps(shrunk, usual.signals[signal].ranks)
     weight = policy.weights_bps[signal]
-    return Contribution(signal, weight, total, rate, shrunk, average, rank, weight * rank // BPS)
+    return Contribution(
+        signal=signal,
+        weight_bps=weight,
+        count=total,
+        rate=rate,
+        shrunk=shrunk,
+        average=average,
+        rank_bps=rank,
+        contribution_bps=weight * rank // BPS,
+    )
 
 
 def _baseline(signal: str, posts: Sequence[Counts], prior_views: int) -> SignalBaseline:

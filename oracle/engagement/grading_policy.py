@@ -32,7 +32,7 @@ DRY_RUN_SPAN = timedelta(days=30)
 MAX_SHOWN = 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Proposal:
     """New grading rules. How events are counted is taken over from the version before."""
 
@@ -44,7 +44,7 @@ class Proposal:
     note: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Change:
     """A post whose letter would change."""
 
@@ -92,7 +92,14 @@ def dry_run(conn: Connection, proposal: Proposal, now: datetime) -> DryRun:
             post.base_minor, Grade(post.grade), verdict
         )
         changes.append(
-            Change(post.post_id, post.grade, post.score_bps, score.grade, score.score_bps, bonus)
+            Change(
+                post_id=post.post_id,
+                was=post.grade,
+                was_score_bps=post.score_bps,
+                becomes=score.grade,
+                score_bps=score.score_bps,
+                bonus_minor=bonus,
+            )
         )
     changes.sort(key=lambda change: (-abs(change.bonus_minor), change.post_id))
     moves = Counter(f"{change.was} to {change.becomes}" for change in changes)
@@ -202,7 +209,9 @@ def _stored(
 ) -> StoredPolicy:
     latest = engagement_grades.list_policies(conn)[0]
     # validates them before anything is computed
-    default = GradePolicy(0, proposal.weights_bps, proposal.cutoffs_bps)
+    default = GradePolicy(
+        version=0, weights_bps=proposal.weights_bps, cutoffs_bps=proposal.cutoffs_bps
+    )
     return StoredPolicy(
         version=latest.version + 1,
         effective_from=effective_from,

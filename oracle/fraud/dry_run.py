@@ -11,7 +11,7 @@ from storage.database import Database
 DAYS = 30
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Change:
     """One subject that the proposed thresholds would treat differently on one day.
 
@@ -27,7 +27,7 @@ class Change:
     signals: Sequence[str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DryRun:
     """The comparison: days and events, freezes and alerts under each set, and what differs."""
 
@@ -67,13 +67,13 @@ def dry_run(
             assert shown is not None
             changes.append(
                 Change(
-                    start,
-                    shown.subject,
-                    shown.post_id,
-                    shown.creator_id,
-                    a.action if a else None,
-                    b.action if b else None,
-                    [str(s["name"]) for s in shown.signals],
+                    day=start,
+                    subject=shown.subject,
+                    post_id=shown.post_id,
+                    creator_id=shown.creator_id,
+                    now=a.action if a else None,
+                    then=b.action if b else None,
+                    signals=[str(s["name"]) for s in shown.signals],
                 )
             )
     return DryRun(days=days, events=events, changes=changes, **counts)

@@ -34,7 +34,7 @@ HISTORY = timedelta(hours=WEEKS * WEEK_H)
 RETENTION = timedelta(days=60)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NamedFinding:
     """A finding with names in place of codes: what an alert is made from.
 
@@ -56,7 +56,7 @@ class NamedFinding:
     seen_until: datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PassResult:
     """What one pass read and raised."""
 
@@ -133,7 +133,15 @@ def run_pass(
     log.info(
         "fraud.pass", events=events, found=len(findings), alerts=len(raised), seconds=round(took, 2)
     )
-    return PassResult(start, end, events, findings, raised, version.version, took)
+    return PassResult(
+        start=start,
+        end=end,
+        events=events,
+        findings=findings,
+        alerts=raised,
+        thresholds_version=version.version,
+        seconds=took,
+    )
 
 
 def scan(

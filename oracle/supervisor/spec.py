@@ -11,7 +11,7 @@ MAX_BACKOFF_S = 30.0
 PROBE_TIMEOUT_S = 2.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ChildSpec:
     """One program of the tree.
 

@@ -22,7 +22,7 @@ class Artifact:
     bytecode: str  # creation code, 0x-hex
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Deployment:
     """Where one system of contracts is. Addresses are 0x-hex with checksum."""
 

@@ -65,7 +65,7 @@ class ReceiptSeen:
     cancelling: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChainView:
     """What the chain says of it now.
 

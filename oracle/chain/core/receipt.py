@@ -38,7 +38,7 @@ FIELDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionReceipt:
     """Hashes 32 bytes, accounts 20, signatures 65. Signatures ascend by their signers."""
 

@@ -93,7 +93,7 @@ DOMAIN_TYPE_HASH = keccak(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportDraft:
     """What a decision says, before the node adds when and by which set of signers it is signed.
 
@@ -156,7 +156,7 @@ class ReportDraft:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PoCReport(ReportDraft):
     """A whole report: the struct `PoCReport` of the contracts, field for field."""
 

@@ -27,7 +27,7 @@ class SignedTransaction:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Transaction:
     """An unsigned dynamic-fee transaction.
 

@@ -8,7 +8,7 @@ from oracle.chain.errors import EndpointInconsistent
 BlockId = int | bytes | str  # a height, a 32-byte hash, or a tag
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """A block header. Hashes 32 bytes, bloom 256 bytes, time in Unix seconds, fee in wei."""
 
@@ -20,7 +20,7 @@ class Header:
     base_fee_wei: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
     """One event as the chain keeps it."""
 
@@ -33,7 +33,7 @@ class Log:
     log_index: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """A mined transaction."""
 

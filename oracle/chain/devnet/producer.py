@@ -26,7 +26,7 @@ class Step(Enum):
     WAIT = auto()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sighting:
     """What the producer knows before a step; heights are block numbers."""
 

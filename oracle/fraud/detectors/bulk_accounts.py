@@ -81,11 +81,11 @@ def detect(events: Events, limits: BulkAccountLimits) -> list[Signal]:
         hours = max(1, round(float(np.ptp(signed_up)) / HOUR_S))
         signals.append(
             Signal(
-                SignalName.BULK_ACCOUNTS,
-                Subject(SubjectKind.POST, int(number)),
-                float(share[number]),
-                frozenset({Ground.NEW_ACCOUNTS}),
-                {
+                name=SignalName.BULK_ACCOUNTS,
+                subject=Subject(SubjectKind.POST, int(number)),
+                score=float(share[number]),
+                grounds=frozenset({Ground.NEW_ACCOUNTS}),
+                facts={
                     "count": n,
                     "total": everyone,
                     "percent": percent(n, everyone),
@@ -96,10 +96,12 @@ def detect(events: Events, limits: BulkAccountLimits) -> list[Signal]:
                     "made_within_hours": hours,
                     "addresses": len(np.unique(events.accounts.ip[members])),
                 },
-                f"{n} of the {everyone} accounts that were active here were made together within"
-                f" {hours} hours, look alike, and came to the same post.",
-                int(times.min()),
-                int(times.max()),
+                sentence=(
+                    f"{n} of the {everyone} accounts that were active here were made together"
+                    f" within {hours} hours, look alike, and came to the same post."
+                ),
+                first_s=int(times.min()),
+                last_s=int(times.max()),
                 sources=distinct(members),
             )
         )

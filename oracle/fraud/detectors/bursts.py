@@ -170,11 +170,11 @@ def _signals(
         highest, usual = int(now[at, peak]), round(float(median[at, peak]))
         signals.append(
             Signal(
-                SignalName.BURST,
-                Subject(SubjectKind.POST, int(post)),
-                0.3 + 0.2 * len(odd_grounds),
-                frozenset(odd_grounds),
-                {
+                name=SignalName.BURST,
+                subject=Subject(SubjectKind.POST, int(post)),
+                score=0.3 + 0.2 * len(odd_grounds),
+                grounds=frozenset(odd_grounds),
+                facts={
                     "count": int(count[post]),
                     "total": int(tally(events.views().post, events.posts)[post]),
                     "peak_per_hour": highest,
@@ -185,11 +185,13 @@ def _signals(
                     "source_entropy_bits": round(float(entropy[post]), 2),
                     "new_account_percent": round(float(young[post]) * 100, 1),
                 },
-                f"{int(count[post])} views came in a rush of up to {highest} an hour, where about"
-                f" {usual} are usual, and the viewers"
-                f" {' and '.join(GROUND_WORDS[ground] for ground in odd_grounds)}.",
-                int(times.min()),
-                int(times.max()),
+                sentence=(
+                    f"{int(count[post])} views came in a rush of up to {highest} an hour, where"
+                    f" about {usual} are usual, and the viewers"
+                    f" {' and '.join(GROUND_WORDS[ground] for ground in odd_grounds)}."
+                ),
+                first_s=int(times.min()),
+                last_s=int(times.max()),
                 divisible=True,
             )
         )

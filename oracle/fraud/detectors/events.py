@@ -33,7 +33,7 @@ class Kind(IntEnum):
     LOGIN = 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
     """What is known of each account, one row a code.
 
@@ -57,7 +57,7 @@ class Accounts:
         return len(self.signed_up_s)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
     """Events of one span of time, one row each, in any order.
 

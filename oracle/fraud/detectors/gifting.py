@@ -60,11 +60,11 @@ def _circles(gifts: Events, limits: GiftingLimits) -> list[Signal]:
         size = int((member_of == member_of[own[number]]).sum())
         signals.append(
             Signal(
-                SignalName.GIFTING,
-                Subject(SubjectKind.CREATOR, int(number)),
-                float(min(share[number], 1.0)),
-                frozenset({Ground.MONEY}),
-                {
+                name=SignalName.GIFTING,
+                subject=Subject(SubjectKind.CREATOR, int(number)),
+                score=float(min(share[number], 1.0)),
+                grounds=frozenset({Ground.MONEY}),
+                facts={
                     "count": n,
                     "total": of,
                     "percent": percent(n, of),
@@ -75,10 +75,12 @@ def _circles(gifts: Events, limits: GiftingLimits) -> list[Signal]:
                     "partners": people,
                     "given_back": int(went[number]),
                 },
-                f"{percent(n, of)} % of the value of the gifts went round in a circle of {size}"
-                " accounts: what came in as gifts went out again as gifts.",
-                int(gifts.at_s[flagged].min()),
-                int(gifts.at_s[flagged].max()),
+                sentence=(
+                    f"{percent(n, of)} % of the value of the gifts went round in a circle of {size}"
+                    " accounts: what came in as gifts went out again as gifts."
+                ),
+                first_s=int(gifts.at_s[flagged].min()),
+                last_s=int(gifts.at_s[flagged].max()),
                 sources=distinct(gifts.account[flagged]),
                 beyond_doubt=n >= limits.certain_circle
                 and (people >= limits.certain_partners or size > 2),
@@ -108,11 +110,11 @@ def _first_timers(gifts: Events, limits: GiftingLimits) -> list[Signal]:
         n, of, commonest = int(count[number]), int(everyone[number]), int(values[times.argmax()])
         signals.append(
             Signal(
-                SignalName.GIFTING,
-                Subject(SubjectKind.CREATOR, int(number)),
-                float(share[number]),
-                frozenset({Ground.MONEY}),
-                {
+                name=SignalName.GIFTING,
+                subject=Subject(SubjectKind.CREATOR, int(number)),
+                score=float(share[number]),
+                grounds=frozenset({Ground.MONEY}),
+                facts={
                     "count": n,
                     "total": of,
                     "percent": percent(n, of),
@@ -123,10 +125,12 @@ def _first_timers(gifts: Events, limits: GiftingLimits) -> list[Signal]:
                     "commonest_value": commonest,
                     "value_z": round(float(z[number]), 1),
                 },
-                f"{n} of {of} givers were new and had never given before, and {round(100 * same)}"
-                " % of their gifts had exactly the same value.",
-                int(gifts.at_s[flagged].min()),
-                int(gifts.at_s[flagged].max()),
+                sentence=(
+                    f"{n} of {of} givers were new and had never given before, and"
+                    f" {round(100 * same)} % of their gifts had exactly the same value."
+                ),
+                first_s=int(gifts.at_s[flagged].min()),
+                last_s=int(gifts.at_s[flagged].max()),
                 sources=distinct(gifts.account[flagged]),
             )
         )

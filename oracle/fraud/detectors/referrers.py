@@ -120,11 +120,13 @@ def detect(events: Events, limits: ReferrerLimits) -> list[Signal]:
         )
         signals.append(
             Signal(
-                SignalName.REFERRERS,
-                Subject(SubjectKind.POST, int(post)),
-                float(share[post]),
-                frozenset({Ground.SOURCES} if false_alone else {Ground.SOURCES, Ground.RETENTION}),
-                {
+                name=SignalName.REFERRERS,
+                subject=Subject(SubjectKind.POST, int(post)),
+                score=float(share[post]),
+                grounds=frozenset(
+                    {Ground.SOURCES} if false_alone else {Ground.SOURCES, Ground.RETENTION}
+                ),
+                facts={
                     "count": n,
                     "total": of,
                     "percent": percent(n, of),
@@ -134,10 +136,12 @@ def detect(events: Events, limits: ReferrerLimits) -> list[Signal]:
                     "commonest_source": top,
                     "watched_percent": watched,
                 },
-                f"{n} of {of} views name {how}"
-                + ("." if false_alone else " those visitors watched."),
-                int(views.at_s[flagged].min()),
-                int(views.at_s[flagged].max()),
+                sentence=(
+                    f"{n} of {of} views name {how}"
+                    + ("." if false_alone else " those visitors watched.")
+                ),
+                first_s=int(views.at_s[flagged].min()),
+                last_s=int(views.at_s[flagged].max()),
                 sources=distinct(views.account[flagged]),
                 beyond_doubt=bool(
                     listed[post] >= limits.certain_views

@@ -74,11 +74,11 @@ def _posts(events: Events, crowd: Ints, limits: SharedDeviceLimits) -> list[Sign
         n, of, people = int(count[number]), int(whole[number]), int(accounts[number])
         signals.append(
             Signal(
-                SignalName.SHARED_DEVICES,
-                Subject(SubjectKind.POST, int(number)),
-                float(share[number]),
-                frozenset({Ground.DEVICES}),
-                {
+                name=SignalName.SHARED_DEVICES,
+                subject=Subject(SubjectKind.POST, int(number)),
+                score=float(share[number]),
+                grounds=frozenset({Ground.DEVICES}),
+                facts={
                     "count": n,
                     "total": of,
                     "percent": percent(n, of),
@@ -88,10 +88,12 @@ def _posts(events: Events, crowd: Ints, limits: SharedDeviceLimits) -> list[Sign
                     "devices": devices,
                     "per_device": round(people / devices, 1),
                 },
-                f"{n} of {of} views came from {people} accounts on {devices} devices; a family"
-                f" shares one device among {limits.household} accounts at most.",
-                int(views.at_s[flagged].min()),
-                int(views.at_s[flagged].max()),
+                sentence=(
+                    f"{n} of {of} views came from {people} accounts on {devices} devices; a family"
+                    f" shares one device among {limits.household} accounts at most."
+                ),
+                first_s=int(views.at_s[flagged].min()),
+                last_s=int(views.at_s[flagged].max()),
                 scope="device",
                 sources=distinct(views.device[flagged]),
                 beyond_doubt=bool(
@@ -135,11 +137,11 @@ def _givers(events: Events, crowd: Ints, limits: SharedDeviceLimits) -> list[Sig
         n, of = int(givers[number]), int(everyone[number])
         signals.append(
             Signal(
-                SignalName.SHARED_DEVICES,
-                Subject(SubjectKind.CREATOR, int(number)),
-                float(share[number]),
-                frozenset({Ground.DEVICES}),
-                {
+                name=SignalName.SHARED_DEVICES,
+                subject=Subject(SubjectKind.CREATOR, int(number)),
+                score=float(share[number]),
+                grounds=frozenset({Ground.DEVICES}),
+                facts={
                     "count": n,
                     "total": of,
                     "percent": percent(n, of),
@@ -149,10 +151,12 @@ def _givers(events: Events, crowd: Ints, limits: SharedDeviceLimits) -> list[Sig
                     "value": int(value[number]),
                     "value_total": int(whole[number]),
                 },
-                f"{n} of the {of} accounts that gave gifts did so from {devices} devices that many"
-                " accounts share.",
-                int(gifts.at_s[flagged].min()),
-                int(gifts.at_s[flagged].max()),
+                sentence=(
+                    f"{n} of the {of} accounts that gave gifts did so from {devices} devices that"
+                    " many accounts share."
+                ),
+                first_s=int(gifts.at_s[flagged].min()),
+                last_s=int(gifts.at_s[flagged].max()),
                 scope="device",
                 sources=distinct(gifts.device[flagged]),
             )

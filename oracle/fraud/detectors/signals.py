@@ -49,7 +49,7 @@ class Subject:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
     """One pattern at one post or creator.
 

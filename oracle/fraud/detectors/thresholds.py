@@ -39,7 +39,7 @@ class UserAgentLimits:
     certain_share: float = 0.6
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReferrerLimits:
     """Views with a false source, or from one outside page whose visitors did not watch."""
 
@@ -51,7 +51,7 @@ class ReferrerLimits:
     collapsed_ratio: float = 0.4  # of what viewers from other sources watch
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BurstLimits:
     """Far more views than usual at that hour of the week, unlike those of genuine interest."""
 
@@ -67,7 +67,7 @@ class BurstLimits:
     new_account_age_h: int = 72
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BulkAccountLimits:
     """Accounts that were created together and act together."""
 
@@ -80,7 +80,7 @@ class BulkAccountLimits:
     min_lockstep: float = 0.15  # share of a group's active accounts that went to the same post
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SharedDeviceLimits:
     """Many accounts on few devices."""
 
@@ -94,7 +94,7 @@ class SharedDeviceLimits:
     certain_per_device: float = 15.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GiftingLimits:
     """Money that returns to its givers, or that comes from first-time givers.
 
@@ -123,7 +123,7 @@ class CombineLimits:
     freeze_days: int = 14
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
     """One version of all thresholds."""
 

@@ -96,11 +96,11 @@ def detect(events: Events, limits: UserAgentLimits) -> list[Signal]:
         n, of = int(count[post]), int(whole[post])
         signals.append(
             Signal(
-                SignalName.USER_AGENTS,
-                Subject(SubjectKind.POST, int(post)),
-                float(share[post]),
-                frozenset({Ground.SOFTWARE}),
-                {
+                name=SignalName.USER_AGENTS,
+                subject=Subject(SubjectKind.POST, int(post)),
+                score=float(share[post]),
+                grounds=frozenset({Ground.SOFTWARE}),
+                facts={
                     "count": n,
                     "total": of,
                     "percent": percent(n, of),
@@ -109,10 +109,12 @@ def detect(events: Events, limits: UserAgentLimits) -> list[Signal]:
                     "example": events.agents[commonest][:200],
                     "example_reason": str(reason),
                 },
-                f"{n} of {of} views came from programs that people do not watch videos with,"
-                f" most of them from {reason}.",
-                int(views.at_s[flagged].min()),
-                int(views.at_s[flagged].max()),
+                sentence=(
+                    f"{n} of {of} views came from programs that people do not watch videos with,"
+                    f" most of them from {reason}."
+                ),
+                first_s=int(views.at_s[flagged].min()),
+                last_s=int(views.at_s[flagged].max()),
                 sources=distinct(views.account[flagged]),
                 beyond_doubt=n >= limits.certain_views
                 and bool(share[post] >= limits.certain_share),

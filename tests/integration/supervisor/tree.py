@@ -39,7 +39,11 @@ def child(root: Path, name: str, behaviour: str) -> None:
 def spec(root: Path, name: str, behaviour: str = "good", max_failures: int = 5) -> ChildSpec:
     argv = (sys.executable, __file__, str(root), "child", name, behaviour)
     return ChildSpec(
-        name, argv, ready=(root / f"{name}.ready").exists, grace_s=1.0, max_failures=max_failures
+        name=name,
+        argv=argv,
+        ready=(root / f"{name}.ready").exists,
+        grace_s=1.0,
+        max_failures=max_failures,
     )
 
 
@@ -55,7 +59,7 @@ def main(root: Path, scenario: str) -> int:
         ],
         "missing": [
             spec(root, "base"),
-            ChildSpec("absent", (str(root / "no-such-program"),), max_failures=1),
+            ChildSpec(name="absent", argv=(str(root / "no-such-program"),), max_failures=1),
         ],
     }
     return Supervisor(scenarios[scenario]).run()

@@ -24,7 +24,12 @@ usual = st.builds(
 )
 counts = st.builds(
     lambda views, watched, saves, comments, shares, likes: Counts(
-        views, min(watched, views * BPS), saves, comments, shares, likes
+        views=views,
+        watched_bps=min(watched, views * BPS),
+        saves=saves,
+        comments=comments,
+        shares=shares,
+        likes=likes,
     ),
     st.integers(0, 10**7),
     st.integers(0, 10**11),
@@ -37,9 +42,9 @@ weights = (
 )
 policies = weights.map(
     lambda parts: GradePolicy(
-        1,
-        dict(zip(grading.SIGNALS, parts, strict=True)),
-        {"A": 8_000, "B": 6_500, "C": 5_000, "D": 3_500},
+        version=1,
+        weights_bps=dict(zip(grading.SIGNALS, parts, strict=True)),
+        cutoffs_bps={"A": 8_000, "B": 6_500, "C": 5_000, "D": 3_500},
     )
 )
 

@@ -40,14 +40,14 @@ def some_signals(draw) -> list[Signal]:
     names = draw(st.lists(st.sampled_from(SignalName), max_size=5))
     return [
         Signal(
-            name,
-            Subject(SubjectKind.POST, draw(st.integers(0, 2))),
-            draw(st.floats(0, 1)),
-            frozenset(draw(st.sets(st.sampled_from(Ground), min_size=1, max_size=3))),
-            {},
-            "Seen.",
-            0,
-            1,
+            name=name,
+            subject=Subject(SubjectKind.POST, draw(st.integers(0, 2))),
+            score=draw(st.floats(0, 1)),
+            grounds=frozenset(draw(st.sets(st.sampled_from(Ground), min_size=1, max_size=3))),
+            facts={},
+            sentence="Seen.",
+            first_s=0,
+            last_s=1,
             divisible=name is SignalName.BURST,
             beyond_doubt=name is not SignalName.BURST and draw(st.booleans()),
         )

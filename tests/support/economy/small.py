@@ -114,12 +114,12 @@ class Scene:
         owner = np.full(self.accounts, -1, np.int32)
         owner[: self.creators] = np.arange(self.creators)
         accounts = Accounts(
-            column("signed_up_s", 0).astype(np.int64),
-            column("shape", -1).astype(np.int32),
-            column("ip", -1).astype(np.int32),
-            column("agent", -1).astype(np.int32),
-            owner,
-            more.pop("gifted_before", np.zeros(self.accounts, bool)),
+            signed_up_s=column("signed_up_s", 0).astype(np.int64),
+            shape=column("shape", -1).astype(np.int32),
+            ip=column("ip", -1).astype(np.int32),
+            agent=column("agent", -1).astype(np.int32),
+            creator=owner,
+            gifted_before=more.pop("gifted_before", np.zeros(self.accounts, bool)),
         )
         return Events(
             **columns,

@@ -9,7 +9,7 @@ from oracle.rules.payout import Grade
 
 WEIGHTS = {"watch": 3_500, "saves": 2_000, "comments": 2_000, "shares": 1_500, "likes": 1_000}
 CUTOFFS = {"A": 8_000, "B": 6_500, "C": 5_000, "D": 3_500}
-POLICY = GradePolicy(1, WEIGHTS, CUTOFFS)
+POLICY = GradePolicy(version=1, weights_bps=WEIGHTS, cutoffs_bps=CUTOFFS)
 # Every signal spreads evenly from 0 to 20 %, 10 % on average.
 USUAL = Baseline(
     100, dict.fromkeys(grading.SIGNALS, SignalBaseline(0.1, tuple(i / 200 for i in range(41))))
@@ -117,4 +117,4 @@ def test_rules_that_do_not_fit_together_are_refused(
     weights: dict[str, int], cutoffs: dict[str, int]
 ) -> None:
     with pytest.raises(InvalidGradePolicy):
-        GradePolicy(2, weights, cutoffs)
+        GradePolicy(version=2, weights_bps=weights, cutoffs_bps=cutoffs)

@@ -27,14 +27,14 @@ def signal(
     subject: Subject = POST,
 ) -> Signal:
     return Signal(
-        name,
-        subject,
-        score,
-        frozenset(grounds),
-        {},
-        "Something was seen.",
-        0,
-        1,
+        name=name,
+        subject=subject,
+        score=score,
+        grounds=frozenset(grounds),
+        facts={},
+        sentence="Something was seen.",
+        first_s=0,
+        last_s=1,
         divisible=name is SignalName.BURST,
         beyond_doubt=sure,
     )

@@ -26,10 +26,10 @@ def test_an_exit_status_in_words(status: int, words: str) -> None:
 
 def test_a_child_with_a_url_is_ready_when_that_answers_well(file_server: FileServer) -> None:
     good, bad = file_server.put("/ready", b"ok"), file_server.put_status("/bad", 503)
-    assert ChildSpec("api", ("true",), ready=good).is_ready()
-    assert not ChildSpec("api", ("true",), ready=bad).is_ready()
-    assert not ChildSpec("api", ("true",), ready="http://127.0.0.1:1/nobody").is_ready()
+    assert ChildSpec(name="api", argv=("true",), ready=good).is_ready()
+    assert not ChildSpec(name="api", argv=("true",), ready=bad).is_ready()
+    assert not ChildSpec(name="api", argv=("true",), ready="http://127.0.0.1:1/nobody").is_ready()
 
 
 def test_a_child_without_a_probe_is_ready_at_once() -> None:
-    assert ChildSpec("worker", ("true",)).is_ready()
+    assert ChildSpec(name="worker", argv=("true",)).is_ready()

@@ -57,19 +57,19 @@ class Court:
     ) -> PoCReport:
         asked = asked or attestation_id(self.client.chain_id, self.client.hub, post_id, content)
         draft = ReportDraft(
-            asked,
-            post_id,
-            content,
-            MediaType.IMAGE,
-            Outcome.DERIVATIVE,
-            9_800,
-            self.poster.address,
-            self.first.address,
-            sha("original"),
-            sha("evidence"),
-            sha("models"),
-            sha("index"),
-            1,
+            request_id=asked,
+            post_id=post_id,
+            content_hash=content,
+            media_type=MediaType.IMAGE,
+            outcome=Outcome.DERIVATIVE,
+            similarity_bps=9_800,
+            creator=self.poster.address,
+            original_creator=self.first.address,
+            original_post_id=sha("original"),
+            evidence_hash=sha("evidence"),
+            model_digest=sha("models"),
+            index_snapshot=sha("index"),
+            config_version=1,
         )
         whole = draft.complete(
             observed_at=self.now(), valid_until=self.now() + DAY_S, signer_epoch=1

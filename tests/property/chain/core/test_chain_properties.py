@@ -64,12 +64,12 @@ def situations(draw: st.DrawFn) -> tuple[PendingTx, ChainView]:
         draw(times),
     )
     seen = ChainView(
-        NOW,
-        100,
-        draw(st.integers(0, 9)),
-        draw(st.integers(0, 9)),
-        draw(receipts),
-        draw(st.booleans()),
+        now=NOW,
+        finalized_block=100,
+        account_nonce=draw(st.integers(0, 9)),
+        final_nonce=draw(st.integers(0, 9)),
+        receipt=draw(receipts),
+        in_pool=draw(st.booleans()),
     )
     return tx, seen
 

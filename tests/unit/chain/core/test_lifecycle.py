@@ -36,7 +36,14 @@ def sent(first: float, last: float, refusal: Refusal | None = None) -> PendingTx
 def seen(
     nonce: int = 5, final_nonce: int = 0, receipt: ReceiptSeen | None = None, in_pool: bool = False
 ) -> ChainView:
-    return ChainView(NOW, 100, nonce, final_nonce, receipt, in_pool)
+    return ChainView(
+        now=NOW,
+        finalized_block=100,
+        account_nonce=nonce,
+        final_nonce=final_nonce,
+        receipt=receipt,
+        in_pool=in_pool,
+    )
 
 
 def unwanted(wish: Wish, open_for_s: float, *, sent: bool = True) -> PendingTx:

@@ -12,9 +12,15 @@ DIGEST = bytes(range(32))
 
 
 def test_a_signed_transaction_is_the_one_of_eth_account() -> None:
-    ours = Transaction(31_337, 5, Fee(10**10, 10**9), 100_000, b"\x11" * 20, b"data", 3).sign(
-        LocalSigner(KEY)
-    )
+    ours = Transaction(
+        chain_id=31_337,
+        nonce=5,
+        fee=Fee(10**10, 10**9),
+        gas=100_000,
+        to=b"\x11" * 20,
+        data=b"data",
+        value_wei=3,
+    ).sign(LocalSigner(KEY))
     theirs = Account.from_key(KEY).sign_transaction(
         {
             "type": 2,
@@ -66,4 +72,6 @@ class Stranger:
 
 def test_a_signer_that_signs_with_another_key_is_caught() -> None:
     with pytest.raises(SigningFailed):
-        Transaction(1, 0, Fee(1, 1), 21_000, bytes(20), b"").sign(Stranger())
+        Transaction(chain_id=1, nonce=0, fee=Fee(1, 1), gas=21_000, to=bytes(20), data=b"").sign(
+            Stranger()
+        )
