@@ -1,4 +1,4 @@
-"""The contracts' ABIs as shipped with the package, and calls, answers and events in their terms."""
+"""The contracts' ABIs as shipped with the package: encode calls, decode answers and events."""
 
 import json
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from oracle.chain.errors import EndpointInconsistent
 
 
 class ContractAbi:
-    """One contract's interface. Function names are unique in ours; overloads are not needed."""
+    """One contract's interface. Function names are unique in our contracts: no overloads."""
 
     def __init__(self, entries: Sequence[dict[str, Any]]) -> None:
         self.entries = entries
@@ -29,12 +29,12 @@ class ContractAbi:
         self._events = {e["name"]: e for e in entries if e["type"] == "event"}
 
     def call_data(self, function: str, *args: object) -> bytes:
-        """Selector and arguments. Addresses as 0x text, structs as tuples."""
+        """Encode a call: selector and arguments. Addresses as 0x text, structs as tuples."""
         entry: Any = self._functions[function]
         return function_abi_to_4byte_selector(entry) + encode(get_abi_input_types(entry), args)
 
     def answer(self, function: str, data: bytes) -> tuple[Any, ...]:
-        """The values a call returned.
+        """Decode the values a call returned.
 
         Raises: EndpointInconsistent if the bytes do not fit the interface.
         """
@@ -48,22 +48,23 @@ class ContractAbi:
             ) from exc
 
     def struct(self, function: str, data: bytes) -> dict[str, Any]:
-        """The fields, by name, of the one struct a call returned. Raises: as `answer`."""
+        """Decode the one struct a call returned to fields by name. Raises: as `answer`."""
         (value,) = self.answer(function, data)
         components: list[Any] = self._functions[function]["outputs"][0]["components"]
         return {c["name"]: field for c, field in zip(components, value, strict=True)}
 
     def topic(self, event: str) -> bytes:
-        """The first topic (32 bytes) of an event."""
+        """Return the first topic (32 bytes) of an event."""
         entry: Any = self._events[event]
         return event_abi_to_log_topic(entry)
 
     def event(
         self, name: str, topics: Sequence[bytes], data: bytes, *, raw: Sequence[str] = ()
     ) -> dict[str, Any]:
-        """The arguments of a log of this event, by name.
+        """Decode the arguments of a log of this event, by name.
 
-        Args: raw: strings to leave as the bytes that were sent; `text_of` reads them.
+        Args:
+            raw: Strings to return as the bytes that were sent; `text_of` decodes them.
 
         Raises: EndpointInconsistent if the log does not fit the interface.
         """
@@ -75,7 +76,7 @@ class ContractAbi:
                 i["name"]: decode([collapse_if_tuple(i)], topic)[0]
                 for i, topic in zip(indexed, topics[1:], strict=True)
             }
-            # A string decodes as bytes do; whoever wrote it may not have written UTF-8.
+            # Strings are decoded as bytes: their sender may not have used UTF-8.
             body = decode(
                 ["bytes" if i["type"] == "string" else collapse_if_tuple(i) for i in plain], data
             )
@@ -89,42 +90,38 @@ class ContractAbi:
         }
 
     def errors(self) -> dict[bytes, dict[str, Any]]:
-        """Custom errors by selector (4 bytes)."""
-        found: dict[bytes, dict[str, Any]] = {}
+        """Return the custom errors by selector (4 bytes)."""
+        errors_by_selector: dict[bytes, dict[str, Any]] = {}
         for entry in self.entries:
             if entry["type"] == "error":
                 any_entry: Any = entry
-                found[function_abi_to_4byte_selector(any_entry)] = entry
-        return found
+                errors_by_selector[function_abi_to_4byte_selector(any_entry)] = entry
+        return errors_by_selector
 
 
 def text_of(value: bytes) -> str:
-    """Any bytes as text that a database takes: what is not UTF-8, and the NUL, becomes an
-    escape.
-    """
+    """Decode bytes to text that Postgres stores: invalid UTF-8 and NUL become escapes."""
     return value.decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
 
 
 @cache
 def contract(name: str) -> ContractAbi:
-    """The interface of a contract of ours, by its Solidity name."""
+    """Return the interface of one of our contracts, by its Solidity name."""
     return ContractAbi(load_artifact(name).abi)
 
 
 @cache
 def known_errors() -> dict[bytes, dict[str, Any]]:
-    """The custom errors of all our contracts by selector: any of them may bubble up through the
-    hub.
-    """
-    found: dict[bytes, dict[str, Any]] = {}
+    """Return the custom errors of all our contracts by selector: any may come through the hub."""
+    errors_by_selector: dict[bytes, dict[str, Any]] = {}
     for path in files("oracle.chain").joinpath("abi").iterdir():
         if path.name.endswith(".json"):
-            found |= ContractAbi(json.loads(path.read_text()).get("abi", [])).errors()
-    return found
+            errors_by_selector |= ContractAbi(json.loads(path.read_text()).get("abi", [])).errors()
+    return errors_by_selector
 
 
 def error_text(entry: dict[str, Any], data: bytes) -> str:
-    """`Name(value, …)` of a custom error with its values."""
+    """Format a custom error with its values: `Name(value, …)`."""
     any_entry: Any = entry
     types = get_abi_input_types(any_entry)
     try:

@@ -1,12 +1,13 @@
-"""Ethereum's 2048-bit log bloom: says for certain that a block has no log of an address. Pure."""
+"""Ethereum's 2048-bit log bloom, which proves that a block has no log of an address. Pure."""
 
 from eth_utils.crypto import keccak
 
 
 def may_contain(bloom: bytes, item: bytes) -> bool:
-    """False only when no log of the block carries this item (an address or a topic).
+    """Return False only if no log of the block has this item (an address or a topic).
 
-    Args: bloom 256 bytes, as `logsBloom` of a block header.
+    Args:
+        bloom: 256 bytes, as `logsBloom` of a block header.
     Source: Ethereum Yellow Paper, section 4.3.1 (the function M3:2048).
     """
     digest = keccak(item)

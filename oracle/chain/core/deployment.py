@@ -1,4 +1,4 @@
-"""Where the contracts of one deployment are, and their compiled code."""
+"""The addresses of one deployment's contracts, and their compiled code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Artifact:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """Where one system of contracts is. Addresses are 0x-hex with checksum."""
+    """Addresses of one deployment, as 0x-hex with checksum."""
 
     chain_id: int
     hub: str
@@ -44,7 +44,7 @@ class Deployment:
     block_hash: str  # 0x-hex, 32 bytes
 
     def to_json(self) -> str:
-        """One JSON object, readable by `from_json`."""
+        """Write one JSON object, readable by `from_json`."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
     @classmethod
@@ -77,7 +77,7 @@ class Deployment:
         return deployment
 
     def addresses(self) -> Mapping[str, str]:
-        """The contracts' addresses by field name."""
+        """Return the contracts' addresses by field name."""
         numbers = ("chain_id", "block_number", "block_hash")
         return {
             field.name: getattr(self, field.name)
@@ -88,6 +88,6 @@ class Deployment:
 
 @cache
 def load_artifact(name: str) -> Artifact:
-    """A contract by its Solidity name. Raises: FileNotFoundError if it is not shipped."""
+    """Load a contract by its Solidity name. Raises: FileNotFoundError if it is not shipped."""
     document = json.loads(files("oracle.chain").joinpath("abi", f"{name}.json").read_text())
     return Artifact(abi=document["abi"], bytecode=document["bytecode"])

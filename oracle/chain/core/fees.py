@@ -1,4 +1,4 @@
-"""What to offer for gas. Pure: the fee history and the limits are arguments."""
+"""Fees for gas. Pure: the fee history and the limits are arguments."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ GWEI = 10**9
 
 @dataclass(frozen=True, slots=True)
 class FeeLimits:
-    """Limits of an operator, in wei per unit of gas."""
+    """An operator's limits, in wei per unit of gas."""
 
     max_fee_cap_wei: int = 500 * GWEI
     min_tip_wei: int = GWEI // 10
@@ -20,7 +20,7 @@ class FeeLimits:
 
 
 def suggest(next_base_fee_wei: int, rewards_wei: Sequence[int], limits: FeeLimits) -> Fee:
-    """A fee for a new transaction: the usual tip, and room for the base fee to double.
+    """Return the fee for a new transaction: the usual tip, and room for the base fee to double.
 
     Args:
         next_base_fee_wei: Base fee of the coming block.
@@ -39,9 +39,9 @@ def suggest(next_base_fee_wei: int, rewards_wei: Sequence[int], limits: FeeLimit
 
 
 def replacement(previous: Fee, now: Fee, limits: FeeLimits) -> Fee:
-    """The fee that may replace `previous` in a node's pool: both parts at least 12.5 % higher.
+    """Return the fee that may replace `previous` in a node's pool: both parts 12.5 % higher.
 
-    Nodes ask for 10 %; some for 12.5 %. Never below what a new transaction would offer now.
+    Nodes require 10 %, some 12.5 %. Never below what a new transaction would offer now.
     Raises: FeeCapReached when the cap leaves no room for a replacement.
     """
     tip = max(_raised(previous.tip_wei), now.tip_wei)

@@ -1,4 +1,4 @@
-"""Identifiers the oracle and the contracts derive alike. Pure."""
+"""Identifiers that the oracle and the contracts derive in the same way. Pure."""
 
 import re
 from uuid import UUID
@@ -13,11 +13,13 @@ ADDRESS = re.compile(r"0[xX][0-9a-fA-F]{40}")
 
 
 def attestation_id(chain_id: int, hub: bytes, post_id: bytes, content_hash: bytes) -> bytes:
-    """The request id (32 bytes) of a report nobody requested on chain: one for each post and
-    content.
+    """Return the request id (32 bytes) of a report without a request on chain.
 
-    Args: hub 20 bytes; post_id and content_hash 32 bytes each.
-    Equal to `PoCHub.attestationId(postId, contentHash)`.
+    There is one for each post and content; it equals `PoCHub.attestationId(postId, contentHash)`.
+
+    Args:
+        hub: 20 bytes.
+        post_id, content_hash: 32 bytes each.
     """
     _exact(hub, 20)
     _exact(post_id, 32)
@@ -42,11 +44,11 @@ def request_id(
     min_signatures: int,
     uri: bytes,
 ) -> bytes:
-    """The id (32 bytes) the hub gives a request; recomputed for each event, so that a forged one
-    shows.
+    """Return the id (32 bytes) that the hub gives a request.
 
-    It binds all that decides what is analysed, for whom and by how many; `uri` is the bytes that
-    were sent, which need not be UTF-8.
+    It is recomputed for each event, so that a forged one shows. It binds everything that decides
+    what is analysed, for whom, and by how many signers. `uri` is the bytes that were sent, which
+    need not be UTF-8.
     """
     types = [
         "uint256",
@@ -76,30 +78,26 @@ def request_id(
 
 
 def escrow_account(handle: str) -> bytes:
-    """The account (20 bytes) that holds what a creator without a wallet earns; nobody has its
-    key.
-    """
+    """Return the escrow account (20 bytes) of a creator without a wallet; it has no key."""
     return keccak(text=f"creativity-oracle/account:{handle}")[-20:]
 
 
 def unnamed_account(post_id: bytes) -> bytes:
-    """The account (20 bytes) of whoever made a post that names no creator: one for each post,
-    with no key.
-    """
+    """Return the account (20 bytes) of a post that names no creator: one a post, without a key."""
     _exact(post_id, 32)
     return keccak(b"creativity-oracle/unnamed:" + post_id)[-20:]
 
 
 def post_id_of(work_id: UUID) -> bytes:
-    """The post id (32 bytes) of a work that was uploaded rather than posted by a contract."""
+    """Return the post id (32 bytes) of a work that was uploaded, not posted by a contract."""
     return keccak(text=f"creativity-oracle/post:{work_id}")
 
 
 def parse_account(text: str) -> bytes | None:
-    """The 20 bytes of a 0x address, or None where the text is no address at all (a handle).
+    """Return the 20 bytes of a 0x address, or None where the text is no address (a handle).
 
     Raises: InvalidAddress when it looks like an address but its mixed-case checksum (EIP-55) is
-    wrong: one mistyped character would pay somebody else.
+        wrong: one mistyped character would pay another account.
     """
     if not ADDRESS.fullmatch(text):
         return None

@@ -1,4 +1,4 @@
-"""Whether the node does its work, judged from the row it leaves behind. Pure."""
+"""Whether the node is ready, judged from its status row. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,37 +26,37 @@ class ReadinessLimits:
 def problems(
     status: NodeStatus, now: datetime, limits: ReadinessLimits | None = None
 ) -> list[Problem]:
-    """Everything that keeps the node from its work; empty when it is ready."""
+    """Return every reason why the node cannot do its work; empty when it is ready."""
     limits = limits or ReadinessLimits()
-    found = []
+    reasons = []
     if status.latched:
-        found.append(
+        reasons.append(
             Problem("finality_latched", f"Stopped by a breach of finality: {status.latch_reason}")
         )
     if status.last_poll_at is None:
-        found.append(
+        reasons.append(
             Problem("never_polled", status.error_detail or "The node has not read the chain yet.")
         )
     elif now - status.last_poll_at > limits.silent_after:
         ago = (now - status.last_poll_at).total_seconds()
         reason = f" {status.error_detail}" if status.error_detail else ""
-        found.append(
+        reasons.append(
             Problem(
                 status.error_code or "node_silent",
                 f"The last whole round was {ago:.0f} s ago.{reason}",
             )
         )
     elif status.error_code == "wrong_chain":
-        found.append(
+        reasons.append(
             Problem("wrong_chain", status.error_detail or "The endpoint serves another chain.")
         )
     if status.head_number is not None and status.cursor_number is not None:
         lag = status.head_number - status.cursor_number
         if lag > limits.max_lag_blocks:
-            found.append(Problem("cursor_behind", f"{lag} blocks are not read yet."))
+            reasons.append(Problem("cursor_behind", f"{lag} blocks are not read yet."))
     if status.balance_wei is not None and status.balance_wei < limits.min_balance_wei:
         account = f"0x{status.sender.hex()}" if status.sender else "The sending account"
-        found.append(
+        reasons.append(
             Problem("balance_low", f"{account} has {status.balance_wei} wei left for gas.")
         )
-    return found
+    return reasons

@@ -1,9 +1,8 @@
-"""A receipt: one decision, what it rests on, and the transaction that recorded it, signed as one.
-Pure.
+"""A receipt: one decision, its basis, and the transaction that recorded it, signed together. Pure.
 
 The report and its signatures bind the verdict to the evidence hash, the models, the index and the
-policy version; the issuer's signature binds that report to its transaction and block. Anybody can
-check it with this file's functions and no network.
+policy version. The issuer's signature binds that report to its transaction and block. Anyone can
+check it with this file's functions, without a network.
 """
 
 import hashlib
@@ -40,7 +39,7 @@ FIELDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionReceipt:
-    """Hashes 32 bytes, accounts 20, signatures 65. Signatures ascend by their signers."""
+    """A receipt. Hashes have 32 bytes, accounts 20, signatures 65; signatures ascend by signer."""
 
     chain_id: int
     hub: bytes
@@ -53,7 +52,7 @@ class DecisionReceipt:
     issuer_signature: bytes
 
     def to_json(self) -> str:
-        """The form people keep: one JSON object, keys sorted."""
+        """Return the form that is handed out: one JSON object, keys sorted."""
         document = {
             "format": FORMAT,
             "chain_id": self.chain_id,
@@ -70,7 +69,7 @@ class DecisionReceipt:
 
     @classmethod
     def from_json(cls, text: str) -> "DecisionReceipt":
-        """Raises: InvalidReport if this is no receipt of this format."""
+        """Parse `to_json`'s form. Raises: InvalidReport if this is no receipt of this format."""
         try:
             document: dict[str, Any] = json.loads(text)
             if set(document) != FIELDS or document["format"] != FORMAT:
@@ -88,13 +87,13 @@ class DecisionReceipt:
             )
         except InvalidReport:
             raise
-        except Exception as exc:  # a file somebody sends can be wrong in any way
+        except Exception as exc:  # a file from a client can be wrong in any way
             raise InvalidReport(f"This is no receipt: {exc}") from exc
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was checked, in words."""
+    """The result of one check, in words."""
 
     name: str
     ok: bool
@@ -109,7 +108,7 @@ def receipt_digest(
     block_number: int,
     block_hash: bytes,
 ) -> bytes:
-    """What the issuer signs (32 bytes): EIP-712 in the domain of the hub."""
+    """Return what the issuer signs (32 bytes): EIP-712 in the domain of the hub."""
     body = encode(
         ["bytes32", "bytes32", "bytes32", "uint64", "bytes32"],
         [TYPE_HASH, report_digest, tx_hash, block_number, block_hash],
@@ -146,23 +145,19 @@ def issue(
 
 
 def check_offline(receipt: DecisionReceipt, evidence: bytes | None = None) -> list[Check]:
-    """Every check that needs no network; with the evidence's bytes, also that they are the ones
-    decided on.
-
-    Evidence is bound by its SHA-256.
-    """
+    """Do every check that needs no network; evidence, if given, must match the stored SHA-256."""
     report_digest = digest(receipt.report, receipt.chain_id, receipt.hub)
     signers = [_signer(report_digest, signature) for signature in receipt.signatures]
-    known = [signer for signer in signers if signer is not None]
+    recovered = [signer for signer in signers if signer is not None]
     checks = [
         Check(
             "signatures",
-            bool(signers) and len(known) == len(signers),
-            f"The report is signed by {', '.join(map(hexed, known)) or 'nobody'}.",
+            bool(signers) and len(recovered) == len(signers),
+            f"The report is signed by {', '.join(map(hexed, recovered)) or 'nobody'}.",
         ),
         Check(
             "order",
-            known == sorted(set(known)),
+            recovered == sorted(set(recovered)),
             "The signers are different and in the order the contract asks for.",
         ),
     ]
@@ -178,17 +173,17 @@ def check_offline(receipt: DecisionReceipt, evidence: bytes | None = None) -> li
     checks.append(
         Check(
             "issuer",
-            issued and receipt.issuer in known,
+            issued and receipt.issuer in recovered,
             f"{hexed(receipt.issuer)} signed report and transaction as one.",
         )
     )
     if evidence is not None:
-        found = hashlib.sha256(evidence).digest()
+        evidence_sha256 = hashlib.sha256(evidence).digest()
         checks.append(
             Check(
                 "evidence",
-                found == receipt.report.evidence_hash,
-                f"The evidence has the SHA-256 {found.hex()}.",
+                evidence_sha256 == receipt.report.evidence_hash,
+                f"The evidence has the SHA-256 {evidence_sha256.hex()}.",
             )
         )
     return checks

@@ -1,7 +1,7 @@
 """The report an oracle signs, and its EIP-712 digest. Pure: no network, no clock.
 
-Signing libraries pad short byte strings and read text as bytes without a word, so every field is
-checked for type, length and range here, before anything is hashed.
+Signing libraries pad short byte strings and read text as bytes without an error, so every field is
+checked here for type, length and range before anything is hashed.
 """
 
 import re
@@ -25,7 +25,7 @@ E = TypeVar("E", bound=IntEnum)
 
 
 class MediaType(IntEnum):
-    """What was analysed, as the contracts number it."""
+    """A media type as the contracts number it."""
 
     IMAGE = 1
     VIDEO = 2
@@ -33,12 +33,12 @@ class MediaType(IntEnum):
 
     @property
     def label(self) -> str:
-        """The name used off chain: image, video or audio."""
+        """Name used off chain: image, video or audio."""
         return self.name.lower()
 
     @classmethod
     def of(cls, label: str) -> "MediaType":
-        """The code of `image`, `video` or `audio`. Raises: InvalidReport for anything else."""
+        """Return the member for `image`, `video` or `audio`. Raises: InvalidReport otherwise."""
         for member in cls:
             if member.label == label:
                 return member
@@ -46,7 +46,7 @@ class MediaType(IntEnum):
 
 
 class Outcome(IntEnum):
-    """What the oracle concluded, as the contracts number it."""
+    """A conclusion of the oracle as the contracts number it."""
 
     NONE = 0
     ORIGINAL = 1
@@ -57,7 +57,7 @@ class Outcome(IntEnum):
     FAILED = 6
 
 
-# Solidity type of each field, in the order of the struct; the type string below is made from it.
+# Solidity type of each field, in the order of the struct; TYPE is built from it.
 SOLIDITY_TYPES = {
     "request_id": "bytes32",
     "post_id": "bytes32",
@@ -95,7 +95,7 @@ DOMAIN_TYPE_HASH = keccak(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportDraft:
-    """What a decision says, before the node adds when and by which set of signers it is signed.
+    """A report before the node adds times and the epoch of the signers.
 
     Hashes are bytes of length 32 (sha256 of the media, keccak ids), addresses bytes of length 20,
     similarity basis points 0..10000. An absent original is the zero address and the zero id.
@@ -128,12 +128,12 @@ class ReportDraft:
             raise InvalidReport(f"similarity_bps is {self.similarity_bps}, more than 10000.")
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form: field names as here, bytes as 0x-hex, numbers as numbers."""
+        """Return the JSON form: field names as here, bytes as 0x-hex, numbers as numbers."""
         return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `to_dict`.
+        """Parse what `to_dict` returned.
 
         Raises: InvalidReport, also for missing and for extra fields.
         """
@@ -149,7 +149,7 @@ class ReportDraft:
         return cls(**values)
 
     def complete(self, *, observed_at: int, valid_until: int, signer_epoch: int) -> "PoCReport":
-        """The signable report. Times are Unix seconds of the chain's clock."""
+        """Return the signable report. Times are Unix seconds of the chain's clock."""
         values = {field.name: getattr(self, field.name) for field in fields(ReportDraft)}
         return PoCReport(
             **values, observed_at=observed_at, valid_until=valid_until, signer_epoch=signer_epoch
@@ -158,19 +158,19 @@ class ReportDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoCReport(ReportDraft):
-    """A whole report: the struct `PoCReport` of the contracts, field for field."""
+    """A complete report: the struct `PoCReport` of the contracts, field for field."""
 
     observed_at: int
     valid_until: int
     signer_epoch: int
 
     def as_tuple(self) -> tuple[Any, ...]:
-        """The values in the order of the Solidity struct, as eth_abi takes them."""
+        """Return the values in the order of the Solidity struct, as eth_abi takes them."""
         return tuple(_abi_value(name, getattr(self, name)) for name in SOLIDITY_TYPES)
 
 
 def domain_separator(chain_id: int, hub: bytes) -> bytes:
-    """EIP-712 domain separator of the hub at this address on this chain (32 bytes)."""
+    """Return the EIP-712 domain separator (32 bytes) of the hub at this address on this chain."""
     _check("chain_id", "uint64", chain_id)
     _check("hub", "address", hub)
     return keccak(
@@ -188,7 +188,7 @@ def domain_separator(chain_id: int, hub: bytes) -> bytes:
 
 
 def digest(report: PoCReport, chain_id: int, hub: bytes) -> bytes:
-    """What a signer signs (32 bytes): EIP-712 over the report, for one hub on one chain.
+    """Return what a signer signs (32 bytes): EIP-712 over the report, for one hub on one chain.
 
     Equal to `PoCHub.hashReport(report)`. Source: EIP-712.
     """

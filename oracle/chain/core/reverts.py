@@ -1,4 +1,4 @@
-"""Why a contract refused: custom errors decoded by selector, and what that means for a report."""
+"""Decode why a contract refused a call, and decide what that means for a report."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -17,15 +17,15 @@ class Disposition(Enum):
     """What to do with a report that reverted."""
 
     PERMANENT = "permanent"  # this report will never be accepted
-    RESIGN = "resign"  # the decision stands, its signature has to be renewed
+    RESIGN = "resign"  # the decision stands; it has to be signed again
     RECONCILE = "reconcile"  # the hub has settled this request: read how
     RETRY = "retry"  # an operator, a dispute or time can change it
 
 
 RESIGN = {"StaleSignerEpoch", "ReportExpired", "ObservedInFuture"}
 RECONCILE = {"RequestNotPending"}
-# What follows from the report and from what the chain will not take back. Everything else is tried
-# again: asking costs nothing, while an answer given up by mistake is lost.
+# Reverts that follow from the report, or from state that the chain never undoes. All others are
+# tried again: a retry costs nothing, while an answer given up by mistake is lost.
 PERMANENT = {
     "InvalidMediaType",
     "InvalidOutcome",
@@ -71,7 +71,7 @@ class Revert:
 
 
 def decode_revert(data: bytes) -> Revert:
-    """What revert data says. Unknown errors are tried again: an upgrade may have brought them."""
+    """Decode revert data. Unknown errors are retried: an upgrade may have added them."""
     selector = data[:4]
     entry = known_errors().get(selector)
     if entry is not None:

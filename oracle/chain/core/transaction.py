@@ -21,7 +21,7 @@ class Fee:
 
 @dataclass(frozen=True, slots=True)
 class SignedTransaction:
-    """Bytes ready to send; the same bytes are sent again after any doubt."""
+    """Signed bytes, ready to send; after any doubt the same bytes are sent again."""
 
     tx_hash: bytes
     raw: bytes
@@ -31,7 +31,7 @@ class SignedTransaction:
 class Transaction:
     """An unsigned dynamic-fee transaction.
 
-    The chain id is always in it: another chain refuses it.
+    It always contains the chain id, so that other chains refuse it.
     """
 
     chain_id: int
@@ -43,12 +43,12 @@ class Transaction:
     value_wei: int = 0
 
     def signing_hash(self) -> bytes:
-        """What the sender signs (32 bytes). Source: EIP-1559, EIP-2718."""
+        """Return what the sender signs (32 bytes). Source: EIP-1559, EIP-2718."""
         encoded: bytes = rlp.encode(self._fields())
         return keccak(TYPE_BYTE + encoded)
 
     def sign(self, signer: Signer) -> SignedTransaction:
-        """The signed bytes and their hash.
+        """Return the signed bytes and their hash.
 
         Raises: SigningFailed if the signature is not the signer's.
         """

@@ -22,7 +22,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
-    """One event as the chain keeps it."""
+    """One event log."""
 
     address: bytes
     topics: tuple[bytes, ...]
@@ -35,7 +35,7 @@ class Log:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """A mined transaction."""
+    """The receipt of a mined transaction."""
 
     tx_hash: bytes
     block_number: int
@@ -46,14 +46,14 @@ class Receipt:
 
 
 def number(value: object) -> int:
-    """A JSON-RPC quantity. Raises: EndpointInconsistent for anything else."""
+    """Parse a JSON-RPC quantity. Raises: EndpointInconsistent for anything else."""
     if not isinstance(value, str) or not value.startswith("0x"):
         raise EndpointInconsistent(f"Expected a quantity, got {value!r}.")
     return int(value, 16)
 
 
 def blob(value: object) -> bytes:
-    """JSON-RPC bytes. Raises: EndpointInconsistent for anything else."""
+    """Parse JSON-RPC bytes. Raises: EndpointInconsistent for anything else."""
     try:
         if isinstance(value, str) and value.startswith("0x"):
             return bytes.fromhex(value[2:])
@@ -63,63 +63,63 @@ def blob(value: object) -> bytes:
 
 
 def hexed(value: bytes) -> str:
-    """0x-prefixed hex."""
+    """Format bytes as 0x-prefixed hex."""
     return "0x" + value.hex()
 
 
 def address_bytes(text: str) -> bytes:
-    """The 20 bytes of a 0x address of a deployment."""
+    """Parse a 0x address of a deployment to 20 bytes."""
     return blob(text)
 
 
 def block_id(block: BlockId) -> object:
-    """A block in JSON-RPC terms. Calls at a hash take the object form of EIP-1898 elsewhere."""
+    """Format a block for JSON-RPC. Calls at a hash use the object form of EIP-1898 elsewhere."""
     if isinstance(block, bytes):
         return hexed(block)
     return hex(block) if isinstance(block, int) else block
 
 
-def parse_header(found: dict[str, Any]) -> Header:
-    """Raises: EndpointInconsistent where a field is missing or malformed."""
+def parse_header(data: dict[str, Any]) -> Header:
+    """Parse a block header. Raises: EndpointInconsistent for missing or malformed fields."""
     try:
         return Header(
-            number=number(found["number"]),
-            hash=blob(found["hash"]),
-            parent_hash=blob(found["parentHash"]),
-            timestamp=number(found["timestamp"]),
-            logs_bloom=blob(found["logsBloom"]),
-            base_fee_wei=number(found.get("baseFeePerGas") or "0x0"),
+            number=number(data["number"]),
+            hash=blob(data["hash"]),
+            parent_hash=blob(data["parentHash"]),
+            timestamp=number(data["timestamp"]),
+            logs_bloom=blob(data["logsBloom"]),
+            base_fee_wei=number(data.get("baseFeePerGas") or "0x0"),
         )
     except KeyError as exc:
         raise EndpointInconsistent(f"A block without {exc}.") from exc
 
 
-def parse_log(found: dict[str, Any]) -> Log:
-    """Raises: EndpointInconsistent where a field is missing or malformed."""
+def parse_log(data: dict[str, Any]) -> Log:
+    """Parse a log. Raises: EndpointInconsistent for missing or malformed fields."""
     try:
         return Log(
-            address=blob(found["address"]),
-            topics=tuple(blob(topic) for topic in found["topics"]),
-            data=blob(found["data"]),
-            block_number=number(found["blockNumber"]),
-            block_hash=blob(found["blockHash"]),
-            tx_hash=blob(found["transactionHash"]),
-            log_index=number(found["logIndex"]),
+            address=blob(data["address"]),
+            topics=tuple(blob(topic) for topic in data["topics"]),
+            data=blob(data["data"]),
+            block_number=number(data["blockNumber"]),
+            block_hash=blob(data["blockHash"]),
+            tx_hash=blob(data["transactionHash"]),
+            log_index=number(data["logIndex"]),
         )
     except KeyError as exc:
         raise EndpointInconsistent(f"A log without {exc}.") from exc
 
 
-def parse_receipt(found: dict[str, Any]) -> Receipt:
-    """Raises: EndpointInconsistent where a field is missing or malformed."""
+def parse_receipt(data: dict[str, Any]) -> Receipt:
+    """Parse a receipt. Raises: EndpointInconsistent for missing or malformed fields."""
     try:
         return Receipt(
-            tx_hash=blob(found["transactionHash"]),
-            block_number=number(found["blockNumber"]),
-            block_hash=blob(found["blockHash"]),
-            succeeded=number(found["status"]) == 1,
-            gas_used=number(found["gasUsed"]),
-            logs=tuple(parse_log(log) for log in found["logs"]),
+            tx_hash=blob(data["transactionHash"]),
+            block_number=number(data["blockNumber"]),
+            block_hash=blob(data["blockHash"]),
+            succeeded=number(data["status"]) == 1,
+            gas_used=number(data["gasUsed"]),
+            logs=tuple(parse_log(log) for log in data["logs"]),
         )
     except KeyError as exc:
         raise EndpointInconsistent(f"A receipt without {exc}.") from exc

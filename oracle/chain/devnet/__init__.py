@@ -1,6 +1,4 @@
-"""A chain of our own for one machine: Anvil with a state that survives, and blocks only when
-needed.
-"""
+"""A development chain for one machine: Anvil with durable state, and blocks only when needed."""
 
 from oracle.chain.devnet.chain import DevChain
 from oracle.chain.devnet.errors import (

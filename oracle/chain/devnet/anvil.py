@@ -1,4 +1,4 @@
-"""The program: where it is, how it is started."""
+"""Find and start the anvil program."""
 
 import platform
 import shutil
@@ -12,8 +12,8 @@ from oracle.chain.devnet.errors import AnvilMissing, DevChainError, DevChainFail
 from oracle.chain.devnet.jsonrpc import JsonRpc
 from oracle.processes import die_with_parent
 
-# The npm package @foundry-rs/anvil is a script that starts one of these; going straight to the
-# binary saves a Node process that would not pass a SIGKILL on.
+# The npm package @foundry-rs/anvil is a script that starts one of these. The binary is started
+# directly: this saves a Node process, which would not pass a SIGKILL on.
 NPM_PLATFORMS = {
     ("linux", "x86_64"): "linux-amd64",
     ("linux", "aarch64"): "linux-arm64",
@@ -22,16 +22,16 @@ NPM_PLATFORMS = {
 }
 NODE_MODULES = Path(__file__).resolve().parents[3] / "contracts" / "node_modules"
 START_TIMEOUT_S = 60.0
-# States of past blocks, for calls at a block: many times the two blocks to finality, and no more,
-# as each is a copy of all that the contracts store. Anvil's own way writes them, whole, below the
-# user's home, where a killed node leaves them: 5.9 GB after 3 000 requests. Blocks, receipts and
-# logs are kept in any case.
+# How many states of past blocks to keep, for calls at a block: many times the two blocks to
+# finality, and no more, as each is a copy of all that the contracts store. Anvil's default writes
+# them whole below the user's home, where a killed node leaves them: 5.9 GB after 3 000 requests.
+# Blocks, receipts and logs are kept in any case.
 PAST_STATES = 32
 KEEP_STATES_IN_MEMORY = f"--prune-history={PAST_STATES}"
 
 
 def find_anvil(explicit: Path | None = None, node_modules: Path = NODE_MODULES) -> Path:
-    """The binary: the given path, else the npm package's, else PATH's. Raises: AnvilMissing."""
+    """Return the binary: the given path, the npm package's, or PATH's. Raises: AnvilMissing."""
     if explicit is not None:
         if not explicit.is_file():
             raise AnvilMissing(
@@ -68,12 +68,12 @@ class AnvilOptions:
             f"--port={self.port}",
             f"--chain-id={self.chain_id}",
             f"--slots-in-an-epoch={self.slots_in_an_epoch}",
-            "--no-mining",  # the block producer mines
+            "--no-mining",  # blocks are made by BlockProducer
             KEEP_STATES_IN_MEMORY,
-            "--accounts=0",  # no keys that everybody knows
-            "--no-cors",  # no page in a browser may talk to it
+            "--accounts=0",  # no well-known keys
+            "--no-cors",  # no web page may call it
             "--no-request-size-limit",  # loading a state takes one large request
-            "--silent",  # otherwise a line for every call
+            "--silent",  # otherwise it prints a line for every call
         ]
 
 
@@ -88,13 +88,13 @@ def start_anvil(options: AnvilOptions, log: Path) -> "subprocess.Popen[bytes]":
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            start_new_session=True,  # a Ctrl-C in the terminal is for whoever started us
+            start_new_session=True,  # a Ctrl-C in the terminal is for our parent
             preexec_fn=die_with_parent(),  # noqa: PLW1509 (it makes two system calls, no more)
         )
     rpc = JsonRpc(options.url)
     try:
         wait_until_up(node, rpc, log)
-        # A stranger may have been listening on the port all along.
+        # Another server may have been listening on the port all along.
         if node.poll() is not None or rpc.number("eth_chainId") != options.chain_id:
             raise DevChainFailed(f"Port {options.port} is taken by another server.")
     except DevChainError:

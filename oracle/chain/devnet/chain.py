@@ -1,4 +1,4 @@
-"""The embedded chain as one object."""
+"""The development chain as one object."""
 
 import socket
 import subprocess
@@ -37,16 +37,16 @@ FIRST_BACKOFF_S, MAX_BACKOFF_S = 0.1, 5.0
 class DevChain:
     """Anvil on 127.0.0.1 with accounts of its own and a state that survives restarts and crashes.
 
-    One thread owns the node: it starts it, makes its blocks, saves its state, and starts it again
-    on the same port with the saved state when it dies. The node dies with that thread, so with this
-    process.
+    One thread owns the node: it starts it, makes its blocks, saves its state, and restarts it on
+    the same port with the saved state when it dies. The node dies with that thread, and so with
+    this process.
 
     Args:
         data_dir: Folder for state, keys and log; made if absent. One process at a time.
         anvil: The program; found in contracts/node_modules or on PATH if not given.
         port: 0 picks a free one at every start().
         chain_id: Each id has a state of its own in the folder.
-        slots_in_an_epoch: A block is final under twice as many others.
+        slots_in_an_epoch: A block is final once twice as many blocks follow it.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class DevChain:
 
     @property
     def rpc_url(self) -> str:
-        """Raises: DevChainError before start()."""
+        """URL of the node. Raises: DevChainError before start()."""
         if self._options is None:
             raise DevChainError("The embedded chain has not been started.")
         return self._options.url
@@ -86,17 +86,18 @@ class DevChain:
 
     @property
     def deployer(self) -> LocalAccount:
-        """Deploys and governs the contracts."""
+        """Account that deploys and governs the contracts."""
         return self.account("deployer")
 
     @property
     def oracle_key(self) -> LocalAccount:
-        """Signs reports and sends the oracle's transactions."""
+        """Account that signs reports and sends the oracle's transactions."""
         return self.account("oracle")
 
     def account(self, name: str) -> LocalAccount:
-        """The account of this name, random at first and the same ever after; funded once the
-        chain runs.
+        """Return the account of this name: random at first, then always the same.
+
+        It is funded if the chain runs.
         """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         account = self._keys.account(name)
@@ -105,19 +106,19 @@ class DevChain:
         return account
 
     def fund(self, address: str, wei: int = FUNDS_WEI) -> None:
-        """Give an address this balance, out of nothing, unless it has at least half of it."""
+        """Set an address to this balance, unless it has at least half of it."""
         with json_rpc(self.rpc_url) as rpc:
             raised = _top_up(rpc, address, wei)
         if raised:
-            self.save()  # no block will say so
+            self.save()  # no block is made that would trigger it
 
     def save(self, timeout_s: float = 60.0) -> None:
-        """Return when all that was mined before this call is on disk. Raises: DevChainFailed."""
-        if not self._saves.ask_and_wait(timeout_s):
+        """Wait until all that was mined before this call is on disk. Raises: DevChainFailed."""
+        if not self._saves.request_and_wait(timeout_s):
             raise DevChainFailed(f"The chain was not saved within {timeout_s:.0f} s.")
 
     def start(self) -> str:
-        """Start the chain where it left off. Returns: its RPC URL.
+        """Start the chain from its saved state. Returns: its RPC URL.
 
         Raises: AnvilMissing, DevChainBusy, DevChainFailed, DevChainStateUnusable.
         """
@@ -151,7 +152,7 @@ class DevChain:
         return self.rpc_url
 
     def stop(self) -> None:
-        """Save the chain and stop it. Does nothing if it does not run."""
+        """Save the chain and stop it, if it runs."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
@@ -159,7 +160,7 @@ class DevChain:
         self._lock.release()
 
     def is_running(self) -> bool:
-        """Whether the node is up."""
+        """Tell whether the node is up."""
         return self._thread is not None and self._node is not None and self._node.poll() is None
 
     def _run(self, options: AnvilOptions, ready: Callable[[], None]) -> None:
@@ -179,7 +180,7 @@ class DevChain:
                 self._stop.wait(min(FIRST_BACKOFF_S * 2**failures, MAX_BACKOFF_S))
 
     def _serve_once(self, options: AnvilOptions, ready: Callable[[], None]) -> None:
-        """Run one node until it dies or we are to stop.
+        """Run one node until it dies or `stop` is called.
 
         Raises: DevChainError if it did not get ready.
         """
@@ -198,16 +199,16 @@ class DevChain:
                 self._produce(rpc)
         finally:
             self._node = None
-            node.kill()  # all that counts is saved
+            node.kill()  # everything that matters is saved
             node.wait()
 
     def _produce(self, rpc: JsonRpc) -> None:
         try:
             producer = BlockProducer(rpc, self._state, self._slots)
             while not self._stop.is_set():
-                if (asked := self._saves.waiting()) is not None:
+                if (request := self._saves.waiting()) is not None:
                     producer.save()
-                    self._saves.serve(asked)
+                    self._saves.serve(request)
                 if producer.step() is Step.WAIT:
                     self._stop.wait(POLL_S)
             producer.save()

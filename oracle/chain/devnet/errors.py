@@ -1,4 +1,4 @@
-"""What can go wrong with the embedded chain."""
+"""Errors of the development chain."""
 
 from oracle.chain.errors import ChainError
 

@@ -1,4 +1,4 @@
-"""The few JSON-RPC calls that running a node takes."""
+"""A small JSON-RPC client for running the node."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +16,12 @@ class JsonRpc:
 
     def __init__(self, url: str, *, timeout_s: float = 120.0) -> None:
         self._session = requests.Session()
-        # Proxies of the environment are for the world outside, not for loopback.
+        # Proxies of the environment are for remote hosts, not for loopback.
         self._session.trust_env = False
         self._endpoint = Endpoint(url, timeout_s=timeout_s, session=self._session)
 
     def call(self, method: str, *params: object) -> Any:
-        """The result. Raises: RpcRefused, or DevChainFailed when the node does not answer."""
+        """Return the result. Raises: RpcRefused, or DevChainFailed when there is no answer."""
         try:
             return self._endpoint.request(method, *params)
         except ChainUnavailable as exc:
@@ -31,7 +31,7 @@ class JsonRpc:
         return int(self.call(method, *params), 16)
 
     def block_number(self, tag: str) -> int:
-        """Height of the block that a tag ("latest", "finalized") stands for."""
+        """Return the height of the block that a tag ("latest", "finalized") stands for."""
         return int(self.call("eth_getBlockByNumber", tag, False)["number"], 16)
 
     def close(self) -> None:
@@ -40,7 +40,7 @@ class JsonRpc:
 
 @contextmanager
 def json_rpc(url: str) -> Iterator[JsonRpc]:
-    """A client for the length of a block."""
+    """Open a client for the duration of a with block."""
     client = JsonRpc(url)
     try:
         yield client

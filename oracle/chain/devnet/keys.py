@@ -1,7 +1,6 @@
-"""Accounts of the embedded chain: random, kept in its folder, readable by their owner alone.
+"""Accounts of the development chain: random, stored in its folder, readable by their owner only.
 
-Not Anvil's well-known keys: an oracle that signs with a key from the documentation signs for
-everybody.
+Anvil's well-known keys are not used: with a published key anyone could sign for the oracle.
 """
 
 import json
@@ -13,9 +12,7 @@ from eth_account.signers.local import LocalAccount
 
 
 class KeyRing:
-    """Named accounts in one file of mode 0600; a name gets a random key when it is first asked
-    for.
-    """
+    """Named accounts in one file of mode 0600; a name gets a random key at its first use."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

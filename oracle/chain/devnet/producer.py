@@ -1,9 +1,9 @@
 """When to make a block.
 
-With transactions waiting: at once. Without: only until the last block with transactions is final,
-so that finality comes in about a second and an idle chain does not grow. Before a block is built on
-one with transactions, that one is on disk: what is final is never lost, and a kill -9 costs at most
-the head, as a reorganisation would.
+At once if transactions wait. Without transactions only until the last block with transactions is
+final, so that finality comes in about a second and an idle chain does not grow. A block with
+transactions is saved to disk before another is built on it: what is final is never lost, and a
+kill -9 costs at most the head, as a reorg would.
 """
 
 import time
@@ -13,7 +13,7 @@ from enum import Enum, auto
 from oracle.chain.devnet.jsonrpc import JsonRpc
 from oracle.chain.devnet.state import StateFile
 
-# Empty blocks lie behind a block until it is final: Anvil finalizes two epochs behind the head.
+# Anvil finalizes the block two epochs below the head, so empty blocks must follow a block.
 EPOCHS_TO_FINALITY = 2
 FINALITY_BLOCK_S = 0.5
 
@@ -27,8 +27,8 @@ class Step(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sighting:
-    """What the producer knows before a step; heights are block numbers."""
+class ChainView:
+    """The facts that a step is chosen by; heights are block numbers."""
 
     pending: int  # transactions ready for a block
     head: int
@@ -39,15 +39,15 @@ class Sighting:
     last_try_was_empty: bool
 
 
-def next_step(seen: Sighting, blocks_to_finality: int) -> Step:
+def next_step(view: ChainView, blocks_to_finality: int) -> Step:
     """Choose the next step of the producer."""
-    if seen.last_full > seen.saved:
+    if view.last_full > view.saved:
         return Step.SAVE
-    if seen.pending and (not seen.last_try_was_empty or seen.since_block_s >= FINALITY_BLOCK_S):
+    if view.pending and (not view.last_try_was_empty or view.since_block_s >= FINALITY_BLOCK_S):
         return Step.MINE
-    if seen.head - seen.last_full < blocks_to_finality:
-        return Step.MINE if seen.since_block_s >= FINALITY_BLOCK_S else Step.WAIT
-    return Step.SAVE if seen.head > seen.saved else Step.WAIT
+    if view.head - view.last_full < blocks_to_finality:
+        return Step.MINE if view.since_block_s >= FINALITY_BLOCK_S else Step.WAIT
+    return Step.SAVE if view.head > view.saved else Step.WAIT
 
 
 class BlockProducer:
@@ -66,7 +66,7 @@ class BlockProducer:
     def step(self) -> Step:
         """Do one step. Raises: DevChainFailed if the node is gone."""
         head = self._rpc.number("eth_blockNumber")
-        if head != self._head:  # somebody mined or reorganised by RPC
+        if head != self._head:  # another client mined or reorganised by RPC
             self._saved = min(self._saved, head - 1)
             self._head = self._last_full = head
         step = next_step(self._look(), self._blocks_to_finality)
@@ -77,12 +77,12 @@ class BlockProducer:
         return step
 
     def save(self) -> None:
-        """Put the whole chain on disk."""
+        """Save the whole chain to disk."""
         self._state.save(self._rpc)
         self._saved = self._head
 
-    def _look(self) -> Sighting:
-        return Sighting(
+    def _look(self) -> ChainView:
+        return ChainView(
             pending=int(self._rpc.call("txpool_status")["pending"], 16),
             head=self._head,
             last_full=self._last_full,
@@ -102,10 +102,10 @@ class BlockProducer:
 
 
 def finalize_head(rpc: JsonRpc, slots_in_an_epoch: int) -> None:
-    """Carry finality past the head of a chain that was just loaded.
+    """Mine until the head of a freshly loaded chain is final.
 
-    Anvil then knows the state of its head and of later blocks only; calls at an older finalized
-    block would fail.
+    After loading, Anvil knows the state of its head and of later blocks only. Calls at an older
+    finalized block would fail.
     """
     for _ in range(EPOCHS_TO_FINALITY * slots_in_an_epoch):
         rpc.call("evm_mine")

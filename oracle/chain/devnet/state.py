@@ -14,9 +14,7 @@ from oracle.chain.errors import RpcRefused
 
 
 class StateFile:
-    """One snapshot (Anvil's gzipped JSON): blocks, transactions, receipts with logs, state at
-    the head.
-    """
+    """One snapshot (Anvil's gzipped JSON): blocks, transactions, receipts with logs, head state."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -25,7 +23,7 @@ class StateFile:
         return self.path.exists()
 
     def save(self, rpc: JsonRpc) -> None:
-        """Replace the snapshot by the present chain; durable when this returns.
+        """Replace the snapshot by the current chain; it is durable when this returns.
 
         Raises: DevChainFailed.
         """
@@ -42,7 +40,7 @@ class StateFile:
             raise DevChainFailed(f"The chain cannot be saved to {self.path}: {exc}") from exc
 
     def load(self, rpc: JsonRpc) -> None:
-        """Put the snapshot into a fresh node. Raises: DevChainStateUnusable."""
+        """Load the snapshot into a fresh node. Raises: DevChainStateUnusable."""
         try:
             loaded = rpc.call("anvil_loadState", "0x" + self.path.read_bytes().hex())
         except RpcRefused as exc:

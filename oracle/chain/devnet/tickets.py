@@ -1,33 +1,30 @@
-"""Work that one thread does for others, who wait until what they asked for was begun after they
-asked.
-"""
+"""Work that one thread does for others; each waits for a run that began after its request."""
 
 import threading
 
 
 class Tickets:
-    """Requests served in batches: one run serves all who asked before it began, and nobody who
-    asked later.
-    """
+    """Requests served in batches: a run serves those made before it began, and no later ones."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._asked = 0
+        self._requested = 0
         self._served = 0
 
-    def ask_and_wait(self, timeout_s: float) -> bool:
-        """Whether a run that began after this call has ended in time."""
+    def request_and_wait(self, timeout_s: float) -> bool:
+        """Request a run and wait for it. Returns: whether it ended in time."""
         with self._changed:
-            self._asked += 1
-            mine = self._asked
-            return self._changed.wait_for(lambda: self._served >= mine, timeout_s)
+            self._requested += 1
+            number = self._requested
+            return self._changed.wait_for(lambda: self._served >= number, timeout_s)
 
     def waiting(self) -> int | None:
-        """The number to hand to `serve` after a run, or none if nobody waits."""
+        """Return the number to pass to `serve` after a run, None if no request waits."""
         with self._changed:
-            return self._asked if self._asked > self._served else None
+            return self._requested if self._requested > self._served else None
 
     def serve(self, number: int) -> None:
+        """Note that requests up to this number are served."""
         with self._changed:
             self._served = number
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""Requests an endpoint has hidden: the hub counts them without gaps, so a missing number shows."""
+"""Find requests that an endpoint hides: the hub counts without gaps, so a missing number shows."""
 
 from collections.abc import Sequence
 
@@ -24,17 +24,16 @@ class GapWatch:
         self._checked: bytes | None = None
 
     def find(self, finalized: Header) -> Sequence[tuple[int, int]]:
-        """Ranges of blocks, ends included, that hold a request the inbox lacks; each block is
-        checked once.
+        """Return ranges of blocks (ends included) with a request that the inbox lacks.
 
-        Raises: ChainError, DatabaseUnavailable.
+        Each finalized block is checked once. Raises: ChainError, DatabaseUnavailable.
         """
         if finalized.hash == self._checked:
             return []
         try:
             count = int(self._client.hub_read("requestCount", block=finalized.number))
         except (RpcRefused, ContractReverted, EndpointInconsistent):
-            # that block's state is pruned, or the hub is younger than it: a later one will tell
+            # that block's state is pruned, or older than the hub: a later block will answer
             return []
         with self._db.transaction() as conn:
             gaps = requests.sequence_gaps(conn, last=count)
@@ -50,5 +49,5 @@ class GapWatch:
         return ranges
 
     def closed(self, finalized: Header) -> None:
-        """Note that nothing is missing up to this block."""
+        """Note that no request is missing up to this block."""
         self._checked = finalized.hash

@@ -1,6 +1,4 @@
-"""Prometheus metrics of the chain node, read from the database: any process that has it can show
-them.
-"""
+"""Prometheus metrics of the chain node, read from the database, so any process can show them."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,7 +12,7 @@ from storage.errors import StorageError
 
 
 class NodeCollector(Collector):
-    """Register it once: `REGISTRY.register(NodeCollector(db))`.
+    """Collects the node's metrics. Register it once: `REGISTRY.register(NodeCollector(db))`.
 
     A scrape costs one short transaction.
     """
@@ -23,7 +21,7 @@ class NodeCollector(Collector):
         self._db = db
 
     def describe(self) -> list[Metric]:
-        """Nothing is asked of the database while registering."""
+        """Return nothing, so that registering needs no database."""
         return []
 
     def collect(self) -> Iterator[Metric]:

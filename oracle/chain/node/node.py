@@ -1,6 +1,4 @@
-"""The chain node: one loop that reads requests, sends decisions, and follows them until they are
-final.
-"""
+"""The chain node: one loop that reads requests, sends decisions, and follows them to finality."""
 
 import threading
 import time
@@ -40,23 +38,22 @@ from storage.works.policies import BoundDeployment
 
 log = structlog.get_logger(__name__)
 
-# One node works on one database, and so one broadcaster on one key; others stand by.
+# One node works on one database, and so one broadcaster uses one key; others stand by.
 LOCK = 0x0C0FFEE_0DE
 MAX_PAUSE_S = 30.0
 WAKE_S = 0.05  # how late an announced head may wake the poller
 CHECK_EVERY_S = 60.0
-# How long the head may stay below a block that was final before that counts as a breach: an
-# endpoint behind a balancer can lag for a while (Chainlink #12605), a chain that lost blocks never
-# comes back.
+# How long the head may stay below a block that was final before that counts as a breach. An
+# endpoint behind a balancer can lag for a while (Chainlink #12605); a chain that lost blocks never
+# catches up.
 BEHIND_PATIENCE = timedelta(minutes=2)
 
 
 class ChainNode:
-    """Answers a hub's requests and records decisions, exactly once each, through crashes and
-    reorgs.
+    """Answers a hub's requests and records decisions exactly once each, through crashes and reorgs.
 
-    Everything it knows is in the database: `step` can be cut off anywhere and run again, by this
-    process or another.
+    All its state is in the database: `step` can be cut off anywhere and repeated, by this process
+    or another.
     """
 
     def __init__(
@@ -160,7 +157,7 @@ class ChainNode:
         self.close()
 
     def _pause(self, stop: threading.Event, pause_s: float) -> None:
-        """Wait, but no longer than until a new head is announced."""
+        """Wait for the pause, or until a new head is announced."""
         if self._heads is None:
             stop.wait(pause_s)
             return
@@ -174,7 +171,7 @@ class ChainNode:
         self._heads.woken.clear()
 
     def step(self) -> bool:
-        """One round. Returns False where another node holds the lock or the latch is set.
+        """Do one round. Returns: False where another node holds the lock or the latch is set.
 
         Raises: ChainError, StorageError. Calling it again is always safe.
         """
@@ -211,8 +208,8 @@ class ChainNode:
         return True
 
     def _follow_withdrawals(self, finalized: Header) -> None:
-        """They are only shown to people: an endpoint without old logs, say, must not look like a
-        node that failed.
+        """Read withdrawals. Only people read them, so a failure here does not fail the node: an
+        endpoint may lack old logs.
         """
         try:
             self._withdrawals.follow(finalized)
@@ -220,7 +217,7 @@ class ChainNode:
             log.warning("withdrawals.not_read", code=exc.code, error=str(exc))
 
     def close(self) -> None:
-        """Let another node take over, and stop answering peers."""
+        """Release the lock for another node, and stop answering peers."""
         self._lock.release()
         if self._heads is not None:
             self._heads.close()
@@ -229,13 +226,11 @@ class ChainNode:
 
     @property
     def peer_port(self) -> int | None:
-        """Where other signers reach this node; None where it signs alone."""
+        """Port where other signers reach this node; None where it signs alone."""
         return self._quorum.port if self._quorum is not None else None
 
     def _start(self) -> None:
-        """Refuse another chain, another hub, or a database of another hub; the chain is asked
-        again now and then.
-        """
+        """Refuse another chain or hub, or a database bound to another hub; repeats now and then."""
         if time.monotonic() - self._checked_at < CHECK_EVERY_S:
             return
         self._client.check()
@@ -255,7 +250,7 @@ class ChainNode:
         )
 
     def _check_finality(self, status: node_status.NodeStatus, head: Header) -> None:
-        """Latch when a block that was final has another hash, or stays away for long."""
+        """Latch when a block that was final has another hash, or is missing for long."""
         if status.finalized_number is None or status.finalized_hash is None:
             return
         header = self._client.find_header(status.finalized_number)
@@ -275,20 +270,21 @@ class ChainNode:
             " endpoint lags."
         )
 
-    def _judge_breach(self, header: Header, was: bytes) -> None:
-        """A breach is what every endpoint says; the word of one alone is a fault of that one."""
-        said = self._client.endpoint.hashes_at(header.number)
-        if was in said.values():
+    def _judge_breach(self, header: Header, known_hash: bytes) -> None:
+        """Tell a breach, which all endpoints report, from a fault of the current endpoint."""
+        hashes = self._client.endpoint.hashes_at(header.number)
+        if known_hash in hashes.values():
             self._client.endpoint.distrust(f"It replaced the final block {header.number}.")
             raise EndpointInconsistent(
                 f"{self._client.endpoint.name} replaced the final block {header.number} alone."
             )
-        if None in said.values():
+        if None in hashes.values():
             raise BlockUnknown(
                 f"Not every endpoint has block {header.number}; one alone does not prove a breach."
             )
         raise FinalityBreached(
-            f"Block {header.number} was final as 0x{was.hex()} and is now 0x{header.hash.hex()}."
+            f"Block {header.number} was final as 0x{known_hash.hex()} and is now"
+            f" 0x{header.hash.hex()}."
         )
 
     def _note(self, head: Header, finalized: Header, cursor: int) -> None:
@@ -320,22 +316,21 @@ class ChainNode:
         return [asdict(health) for health in self._client.endpoint.health]
 
     def _failed(self, exc: Exception, pause_s: float) -> float:
-        """Note an outage where it can be noted. Returns how long to pause."""
+        """Record an outage if the database is up. Returns: how long to pause."""
         code = getattr(exc, "code", "internal_error")
         log.warning("node.round_failed", code=code, error=str(exc), pause_s=pause_s)
         try:
             with self._db.transaction() as conn:
                 node_status.failed(conn, code, str(exc), self._endpoints())
         except StorageError:
-            pass  # the database is what is away
+            pass  # the database itself is down
         return min(max(pause_s * 2, 0.1), MAX_PAUSE_S)
 
 
 def clear_latch(db: Database) -> bool:
-    """Let a latched node go on: it looks for the last block it shares with the chain and works from
-    there.
+    """Unlatch a node: it continues from the last block it shares with the chain.
 
-    For an operator who knows what happened. Returns False if the node was not latched.
+    For an operator who knows what happened. Returns: False if the node was not latched.
     """
     with db.transaction() as conn:
         cleared = node_status.clear_latch(conn)

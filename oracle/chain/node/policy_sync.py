@@ -1,6 +1,4 @@
-"""The contract's policy into the database, version by version; an old decision keeps its old
-rules.
-"""
+"""Copy the contract's policy into the database by version, so that old decisions keep old rules."""
 
 import structlog
 
@@ -17,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 
 def read_terms(client: ChainClient, version: int, *, block: BlockId = "latest") -> PolicyTerms:
-    """The terms of a version. Raises: ContractReverted (UnknownConfigVersion), ChainError."""
+    """Read the terms of a version. Raises: ContractReverted (UnknownConfigVersion), ChainError."""
     terms = client.read_struct(
         "PolicyRegistry", client.deployment.policy, "termsAt", version, block=block
     )
@@ -37,9 +35,7 @@ def read_terms(client: ChainClient, version: int, *, block: BlockId = "latest") 
 
 
 class PolicySync:
-    """Reads versions the database lacks; those above the finalized block are read again until
-    they are final.
-    """
+    """Reads versions the database lacks; unfinalized ones are read again until they are final."""
 
     def __init__(self, db: Database, client: ChainClient) -> None:
         self._db = db
@@ -53,22 +49,21 @@ class PolicySync:
             return
         current = self._current(head)
         with self._db.transaction() as conn:
-            known = policies.last_final(conn)
-        final = current if current == known else self._final_version(finalized, known)
-        for version in range(known + 1, current + 1):
+            last_final = policies.last_final(conn)
+        final = current if current == last_final else self._final_version(finalized, last_final)
+        for version in range(last_final + 1, current + 1):
             self._record(version, head, final=version <= final)
         with self._db.transaction() as conn:
             policies.withdraw(conn, current)
         self._read_at = head.hash
 
-    def _final_version(self, finalized: Header, known: int) -> int:
-        """Versions up to this one exist at the finalized block, so no reorg can change them."""
+    def _final_version(self, finalized: Header, last_final: int) -> int:
+        """Return the newest version at the finalized block: no reorg changes it or older ones."""
         try:
-            return max(known, self._current(finalized))
+            return max(last_final, self._current(finalized))
         except (RpcRefused, ContractReverted, EndpointInconsistent):
-            # That block's state is pruned, or the contract is younger than it: ask again at a later
-            # one.
-            return known
+            # That block's state is pruned, or older than the contract: a later block will answer.
+            return last_final
 
     def _record(self, version: int, head: Header, *, final: bool) -> None:
         terms = read_terms(self._client, version, block=head.number)

@@ -1,4 +1,4 @@
-"""From the chain to the inbox: blocks in order, requests once, reorgs walked back."""
+"""Read the chain into the inbox: blocks in order, each request once, reorgs rewound."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ OnRequest = Callable[[Connection, RequestSeen], UUID | None]
 
 
 class Reader:
-    """Keeps the window of blocks and the inbox in step with the chain."""
+    """Keeps the stored blocks and the inbox in step with the chain."""
 
     def __init__(
         self,
@@ -38,8 +38,9 @@ class Reader:
         chunk_blocks: int = 2_000,
         failpoint: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`start_block` is the first block that can hold a request of ours (the hub's
-        deployment).
+        """
+        Args:
+            start_block: The first block that can hold a request (the hub's deployment).
         """
         self._db = db
         self._client = client
@@ -52,7 +53,7 @@ class Reader:
         self._topic = client.hub_abi.topic(REQUESTED)
 
     def sync(self, head: Header, finalized: Header) -> int:
-        """Read every block up to the head. Returns the height of the last one read.
+        """Read every block up to the head. Returns: the height of the last one read.
 
         Raises: FinalityBreached if the chain has replaced a block that was final, ChainError,
             DatabaseUnavailable.
@@ -65,7 +66,7 @@ class Reader:
         while tip.number < head.number:
             header = self._client.find_header(tip.number + 1)
             if header is None or header.parent_hash != tip.hash:
-                break  # the chain has moved under our feet; the next round walks back
+                break  # a reorg happened meanwhile; the next round rewinds
             tip = self._read_block(header)
         with self._db.transaction() as conn:
             inbox.prune(conn, min(finalized.number, tip.number))
@@ -74,7 +75,7 @@ class Reader:
         return tip.number
 
     def _close_gaps(self, finalized: Header) -> None:
-        """Read again where the hub has counted requests that no answer has shown."""
+        """Read blocks again where the hub has counted requests that no answer has shown."""
         ranges = self._gaps.find(finalized)
         for first, last in ranges:
             for low in range(first, last + 1, self._chunk):
@@ -89,7 +90,7 @@ class Reader:
             self._client.endpoint.distrust("It hides requests that the hub has counted.")
 
     def _shared_tip(self, head: Header) -> Block:
-        """The last block that was read and is still on the chain; what lies above is forgotten."""
+        """Return the last read block that is still on the chain; later blocks are forgotten."""
         with self._db.transaction() as conn:
             tip = inbox.tip(conn)
         if tip is None:
@@ -119,12 +120,11 @@ class Reader:
         return header is not None and header.hash == block.hash
 
     def _read_finalized(self, first: int, last: int) -> Block:
-        """Read a range that no reorg can change, in as wide a query as the endpoint takes."""
+        """Read a range that no reorg can change, with queries as wide as the endpoint takes."""
         try:
             requests = self._requests_between(first, last)
         except RpcRefused:
-            # Every provider has limits of its own and words of its own for them: halve, whatever it
-            # said.
+            # Each provider has its own limits and words its refusals differently: always halve.
             if first == last:
                 raise
             self._chunk = max(1, (last - first + 1) // 2)
@@ -135,7 +135,7 @@ class Reader:
         return block
 
     def _requests_between(self, first: int, last: int) -> list[RequestSeen]:
-        """The requests in a range of finalized blocks.
+        """Return the requests in a range of finalized blocks.
 
         Raises: RpcRefused where the range is too wide.
         """
@@ -151,7 +151,7 @@ class Reader:
         return [self._request(entry, headers[entry.block_number]) for entry in logs]
 
     def _read_block(self, header: Header) -> Block:
-        """Read one block above the finalized one, by its hash: never mixes two branches."""
+        """Read one block above the finalized one by its hash, so branches are never mixed."""
         logs: list[Log] = []
         if may_contain(header.logs_bloom, self._client.hub) and may_contain(
             header.logs_bloom, self._topic
@@ -163,11 +163,11 @@ class Reader:
         return _block(header)
 
     def _confirm_empty(self, header: Header) -> None:
-        """The bloom hints at logs and the answer has none: let the receipts decide."""
+        """Check the receipts where the bloom suggests logs and the answer has none."""
         try:
             logs = self._client.logs_in_receipts(header.hash)
         except RpcRefused:
-            # not every endpoint gives receipts of a block; the hub's count tells at finality
+            # not every endpoint serves receipts of a block; the hub's count shows it at finality
             return
         for entry in logs:
             if entry.topics[:1] == (self._topic,):
@@ -201,9 +201,7 @@ class Reader:
             seen.info("request.seen_again", status=status)
 
     def _hand_over(self, conn: Connection, request: RequestSeen) -> None:
-        """Give a request to the use case, in the transaction of its row; a failure of it stays
-        its own.
-        """
+        """Pass a request to the use case in its row's transaction; a failure stops no other."""
         try:
             with conn.transaction():
                 analysis_id = self._on_request(conn, request)
@@ -211,7 +209,7 @@ class Reader:
         except DatabaseUnavailable:
             raise
         except Exception as exc:
-            # One request the use case trips over must not keep the others from being read.
+            # A request that fails must not keep the others from being read.
             if conn.closed or conn.broken:
                 raise
             log.exception("request.not_accepted", request_id=request.request_id.hex())
@@ -230,7 +228,7 @@ class Reader:
                 self._hand_over(conn, request)
 
     def _request(self, entry: Log, header: Header) -> RequestSeen:
-        """The request of a log.
+        """Parse the request of a log.
 
         Raises: EndpointInconsistent if its id is not the id of its content.
         """

@@ -1,4 +1,4 @@
-"""A receipt against the chain it names: was this recorded, by whom, and does it still stand."""
+"""Check a receipt on the chain it names: was this recorded, by whom, and does it still stand."""
 
 from oracle.chain.contracts.verify import Fulfilment, find_fulfilment, find_result
 from oracle.chain.core.abis import contract
@@ -10,9 +10,9 @@ from oracle.chain.rpc.client import ChainClient
 
 
 def check_on_chain(client: ChainClient, receipt: DecisionReceipt) -> list[Check]:
-    """Every check that needs an endpoint of the chain.
+    """Do every check that needs an endpoint of the chain.
 
-    Raises: ChainError if the chain cannot be asked.
+    Raises: ChainError if the chain cannot be reached.
     """
     same = (receipt.chain_id, receipt.hub) == (client.chain_id, client.hub)
     checks = [Check("deployment", same, f"Hub {hexed(receipt.hub)} on chain {receipt.chain_id}.")]
@@ -27,28 +27,33 @@ def check_on_chain(client: ChainClient, receipt: DecisionReceipt) -> list[Check]
     return checks
 
 
-def _transaction(receipt: DecisionReceipt, found: Fulfilment | None) -> Check:
-    if found is None:
+def _transaction(receipt: DecisionReceipt, fulfilment: Fulfilment | None) -> Check:
+    if fulfilment is None:
         return Check(
             "transaction",
             False,
             f"Transaction {hexed(receipt.tx_hash)} did not record this decision.",
         )
-    same = (found.block_number, found.block_hash) == (receipt.block_number, receipt.block_hash)
-    words = "final" if found.final else "not final yet"
+    same = (fulfilment.block_number, fulfilment.block_hash) == (
+        receipt.block_number,
+        receipt.block_hash,
+    )
+    words = "final" if fulfilment.final else "not final yet"
     return Check(
-        "transaction", same and found.final, f"Recorded in block {found.block_number}, {words}."
+        "transaction",
+        same and fulfilment.final,
+        f"Recorded in block {fulfilment.block_number}, {words}.",
     )
 
 
-def _content(receipt: DecisionReceipt, found: Fulfilment | None) -> Check:
+def _content(receipt: DecisionReceipt, fulfilment: Fulfilment | None) -> Check:
     report = receipt.report
-    same = found is not None and (
-        found.post_id,
-        found.outcome,
-        found.similarity_bps,
-        found.original_creator,
-        found.evidence_hash,
+    same = fulfilment is not None and (
+        fulfilment.post_id,
+        fulfilment.outcome,
+        fulfilment.similarity_bps,
+        fulfilment.original_creator,
+        fulfilment.evidence_hash,
     ) == (
         report.post_id,
         report.outcome,
@@ -64,7 +69,7 @@ def _content(receipt: DecisionReceipt, found: Fulfilment | None) -> Check:
 
 
 def _signers(client: ChainClient, receipt: DecisionReceipt) -> Check:
-    """The signers were in force in the epoch that the report names, then or now."""
+    """Check that the signers were in force in the epoch that the report names."""
     epoch = receipt.report.signer_epoch
     report_digest = digest(receipt.report, receipt.chain_id, receipt.hub)
     signers = {recover(report_digest, signature) for signature in receipt.signatures}

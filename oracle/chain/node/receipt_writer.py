@@ -1,4 +1,4 @@
-"""Writes a receipt for each decision that has become final."""
+"""Write a receipt for each decision that has become final."""
 
 import structlog
 
@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 
 
 class ReceiptWriter:
-    """Signs with the key that signed the report."""
+    """Signs receipts with the key that signed the report."""
 
     def __init__(self, db: Database, client: ChainClient, signer: Signer) -> None:
         self._db = db
@@ -22,7 +22,7 @@ class ReceiptWriter:
         self._signer = signer
 
     def issue(self) -> int:
-        """Write what is missing. Returns how many. Raises: SigningFailed, DatabaseUnavailable."""
+        """Write missing receipts. Returns: how many. Raises: SigningFailed, DatabaseUnavailable."""
         with self._db.transaction() as conn:
             rows = receipts.missing(conn)
         written = 0

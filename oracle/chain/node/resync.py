@@ -1,6 +1,4 @@
-"""After an operator has accepted that final blocks were replaced: find the shared past, take
-back the rest.
-"""
+"""Recover once an operator has accepted that final blocks were replaced: rewind to shared ones."""
 
 from datetime import UTC, datetime
 
@@ -17,9 +15,7 @@ log = structlog.get_logger(__name__)
 
 
 class Resync:
-    """Compares every block we have built on with the chain, latest first, until one still
-    stands.
-    """
+    """Compares every block the oracle relied on with the chain, latest first, until one stands."""
 
     def __init__(self, db: Database, client: ChainClient, *, start_block: int) -> None:
         self._db = db
@@ -27,10 +23,10 @@ class Resync:
         self._start_block = start_block
 
     def run(self, head: Header) -> None:
-        """Take back transactions and requests whose blocks are gone. Raises: ChainError,
-        DatabaseUnavailable.
+        """Take back transactions and requests whose blocks are gone.
 
         Blocks are a chain of hashes: where one still stands, everything before it does.
+        Raises: ChainError, DatabaseUnavailable.
         """
         reopened = self._reopen_transactions()
         anchor = self._shared_block()
@@ -47,7 +43,7 @@ class Resync:
         log.warning("node.resynced", from_block=header.number, reopened=reopened)
 
     def _reopen_transactions(self) -> int:
-        """Settled transactions whose block is gone are in flight again, with the bytes they had."""
+        """Reopen settled transactions whose block is gone, with the same signed bytes."""
         reopened = 0
         while True:
             with self._db.transaction() as conn:
@@ -64,7 +60,7 @@ class Resync:
                 return reopened
 
     def _shared_block(self) -> int:
-        """The latest block with a request that still stands; the start where none does."""
+        """Return the latest block with a request that still stands; the start where none does."""
         below: int | None = None
         while True:
             with self._db.transaction() as conn:

@@ -1,4 +1,4 @@
-"""Withdrawals on chain, into the database: what left the contract at which creators are paid."""
+"""Copy withdrawals from the contract that pays creators into the database."""
 
 from datetime import UTC, datetime
 
@@ -15,22 +15,23 @@ from storage.ledger.withdrawals import Withdrawal
 log = structlog.get_logger(__name__)
 
 EVENT = "Withdrawn"
-WIDEST_BLOCKS = 2_000
-READS_A_TIME = 5
-AGAIN_BLOCKS = 64
+MAX_RANGE_BLOCKS = 2_000
+MAX_READS = 5
+OVERLAP_BLOCKS = 64
 
 
 class WithdrawalReader:
     """Reads the splitter's events up to the finalized block, each once.
 
-    They move no money here: people are shown.
+    They only inform people: no money is booked by them.
     """
 
     def __init__(
-        self, db: Database, client: ChainClient, *, start_block: int, widest: int = WIDEST_BLOCKS
+        self, db: Database, client: ChainClient, *, start_block: int, widest: int = MAX_RANGE_BLOCKS
     ) -> None:
-        """`widest` is the widest range of blocks that is asked for at once; endpoints may refuse
-        wide ones.
+        """
+        Args:
+            widest: Widest range of blocks for one query; endpoints may refuse wide ones.
         """
         self._db = db
         self._client = client
@@ -41,7 +42,7 @@ class WithdrawalReader:
         self._up_to: int | None = None
 
     def follow(self, finalized: Header) -> int:
-        """Read some of what is new; the rest another time, as whoever calls has more urgent work.
+        """Read some of the new blocks; the rest follows later, as the caller has more urgent work.
 
         Returns: how many withdrawals. Raises: ChainError, DatabaseUnavailable.
         """
@@ -50,11 +51,11 @@ class WithdrawalReader:
         with self._db.transaction() as conn:
             up_to = ledger_withdrawals.read_up_to(conn)
         at = self._start_block - 1
-        # a little of it again: an endpoint that lagged may have left something out
+        # read a few blocks again: an endpoint that lagged may have left something out
         if up_to is not None:
-            at = max(at, up_to - min(AGAIN_BLOCKS, self._chunk // 2))
-        found = 0
-        for _ in range(READS_A_TIME):
+            at = max(at, up_to - min(OVERLAP_BLOCKS, self._chunk // 2))
+        count = 0
+        for _ in range(MAX_READS):
             if at >= finalized.number:
                 break
             last = min(at + self._chunk, finalized.number)
@@ -67,20 +68,20 @@ class WithdrawalReader:
                 continue
             self._chunk = min(self._chunk * 2, self._widest)
             with self._db.transaction() as conn:
-                found += ledger_withdrawals.keep(conn, new, last)
+                count += ledger_withdrawals.keep(conn, new, last)
             at = last
         if at >= finalized.number:
             self._up_to = at
-        if found:
-            log.info("withdrawals.read", count=found, up_to_block=at)
-        return found
+        if count:
+            log.info("withdrawals.read", count=count, up_to_block=at)
+        return count
 
     def start_over(self) -> None:
-        """What was read may have been taken back: ask the database again how far it is."""
+        """Forget how far it has read, after a reorg took blocks back; the database knows."""
         self._up_to = None
 
     def _between(self, first: int, last: int) -> list[Withdrawal]:
-        # who does not have it yet answers with no logs, and without an error
+        # an endpoint that lacks the block answers with no logs instead of an error
         self._client.header(last)
         topic = hexed(self._abi.topic(EVENT))
         logs = self._client.logs_between(first, last, topics=[topic], address=hexed(self._address))

@@ -1,4 +1,4 @@
-"""The one door to the chain: typed reads and sends, over endpoints that may fail or lie."""
+"""The gateway to the chain: typed reads and sends, over endpoints that may fail or lie."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,7 +29,7 @@ from oracle.chain.rpc.provider import web3_on
 
 REQUESTED = "VerificationRequested"
 FULFILLED = "VerificationFulfilled"
-ESTIMATES_AT_ONCE = 16
+ESTIMATE_BATCH = 16
 SKIPPED = "ReportSkipped"
 
 
@@ -44,11 +44,13 @@ class ChainClient:
         fee_limits: FeeLimits | None = None,
         finality_depth: int | None = None,
     ) -> None:
-        """`finality_depth` replaces the chain's own finalized block where a chain has none
-        (blocks).
         """
-        several = [endpoints] if isinstance(endpoints, Endpoint) else endpoints
-        self.endpoint = EndpointSet(several, chain_id=deployment.chain_id)
+        Args:
+            finality_depth: Depth in blocks that counts as final, for chains without finalized
+                blocks.
+        """
+        endpoint_list = [endpoints] if isinstance(endpoints, Endpoint) else endpoints
+        self.endpoint = EndpointSet(endpoint_list, chain_id=deployment.chain_id)
         self.web3 = web3_on(self.endpoint)
         self.deployment = deployment
         self.fee_limits = fee_limits or FeeLimits()
@@ -62,13 +64,11 @@ class ChainClient:
         return self.deployment.chain_id
 
     def check(self) -> None:
-        """Raise WrongChain or NotDeployed unless the endpoint serves our chain and our
-        contracts.
-        """
-        found = number(self.endpoint.request("eth_chainId"))
-        if found != self.chain_id:
+        """Check that the endpoint serves our chain and hub. Raises: WrongChain, NotDeployed."""
+        chain_id = number(self.endpoint.request("eth_chainId"))
+        if chain_id != self.chain_id:
             raise WrongChain(
-                f"{self.endpoint.name} serves chain {found}; this oracle is bound to"
+                f"{self.endpoint.name} serves chain {chain_id}; this oracle is bound to"
                 f" {self.chain_id}."
             )
         if not blob(self.endpoint.request("eth_getCode", self.deployment.hub, "latest")):
@@ -77,10 +77,10 @@ class ChainClient:
     # Blocks
 
     def look(self, known_final: tuple[int, bytes] | None) -> tuple[Header, Header]:
-        """One look at the chain, on an endpoint that the others do not contradict: head and
-        finalized block.
+        """Return head and finalized block, from an endpoint that the others do not contradict.
 
-        Args: known_final: height and hash of the block that was final before, where there is one.
+        Args:
+            known_final: Height and hash of the block that was final before, if there is one.
         Raises: ChainUnavailable, WrongChain, EndpointInconsistent, BlockUnknown.
         """
         agreed = self.endpoint.look(known_final)
@@ -93,35 +93,35 @@ class ChainClient:
         return self.header("latest")
 
     def finalized(self, head: Header) -> Header:
-        """The last block that cannot be undone; the genesis block until there is one."""
+        """Return the last block that cannot be undone; the genesis block until there is one."""
         if self._finality_depth is not None:
             return self.header(max(0, head.number - self._finality_depth))
         return self.find_header("finalized") or self.header(0)
 
     def header(self, block: BlockId) -> Header:
-        """A header by height, hash or tag. Raises: BlockUnknown where the endpoint has none."""
+        """Read a header by height, hash or tag. Raises: BlockUnknown if the endpoint has none."""
         header = self.find_header(block)
         if header is None:
             raise BlockUnknown(f"{self.endpoint.name} does not know block {block!r}.")
         return header
 
     def find_header(self, block: BlockId) -> Header | None:
-        """A header by height, hash or tag; None where the endpoint has none."""
+        """Read a header by height, hash or tag; None where the endpoint has none."""
         method = "eth_getBlockByHash" if isinstance(block, bytes) else "eth_getBlockByNumber"
         try:
-            found = self.endpoint.request(method, block_id(block), False)
+            header = self.endpoint.request(method, block_id(block), False)
         except RpcRefused as exc:
-            # Before the first epoch geth answers "finalized block not found" with an error, not
-            # with null.
+            # Before the first epoch geth answers "finalized block not found" with an error instead
+            # of null.
             if "not found" in exc.reason or "unknown block" in exc.reason.lower():
                 return None
             raise
-        return None if found is None else parse_header(found)
+        return None if header is None else parse_header(header)
 
     # Events
 
     def logs_of_block(self, block_hash: bytes, *, topics: Sequence[object] = ()) -> list[Log]:
-        """Logs of the hub in one block.
+        """Read logs of the hub in one block.
 
         Raises: BlockUnknown if the endpoint does not have it (any more).
         """
@@ -133,7 +133,7 @@ class ChainClient:
     def logs_between(
         self, first: int, last: int, *, topics: Sequence[object] = (), address: str | None = None
     ) -> list[Log]:
-        """Logs of the hub (or another contract) in a range of heights, ends included.
+        """Read logs of the hub (or another contract) in a range of heights, ends included.
 
         The endpoint may refuse wide ranges.
         """
@@ -142,7 +142,7 @@ class ChainClient:
         )
 
     def logs_in_receipts(self, block_hash: bytes) -> list[Log]:
-        """Logs of the hub in one block, taken from its receipts: a second way to the same facts."""
+        """Read logs of the hub in one block from its receipts, as a check on `logs_of_block`."""
         receipts = self.endpoint.request("eth_getBlockReceipts", hexed(block_hash))
         if receipts is None:
             raise BlockUnknown(
@@ -152,15 +152,15 @@ class ChainClient:
         return [log for log in logs if log.address == self.hub]
 
     def _logs(self, query: dict[str, object], address: str | None = None) -> list[Log]:
-        found = self.endpoint.request(
+        logs = self.endpoint.request(
             "eth_getLogs", query | {"address": address or self.deployment.hub}
         )
-        return [parse_log(log) for log in found]
+        return [parse_log(log) for log in logs]
 
     # Accounts and transactions
 
     def account_nonce(self, account: bytes, block: BlockId = "latest") -> int:
-        """The next nonce of an account as of a block."""
+        """Read the next nonce of an account as of a block."""
         return number(
             self.endpoint.request("eth_getTransactionCount", hexed(account), block_id(block))
         )
@@ -169,17 +169,17 @@ class ChainClient:
         return number(self.endpoint.request("eth_getBalance", hexed(account), "latest"))
 
     def fee(self) -> Fee:
-        """What to offer now. Raises: FeeCapReached."""
+        """Return the fee to offer now. Raises: FeeCapReached."""
         history = self.endpoint.request("eth_feeHistory", hex(10), "latest", [50])
-        # A block without transactions reports a reward of zero; it says nothing about the usual
+        # A block without transactions reports a reward of zero, which says nothing about the usual
         # tip.
         rewards = [number(row[0]) for row in history.get("reward") or [] if number(row[0])]
         return suggest(number(history["baseFeePerGas"][-1]), rewards, self.fee_limits)
 
     def send(self, raw: bytes) -> None:
-        """Hand signed bytes to the endpoint.
+        """Send signed bytes.
 
-        Success is no proof of inclusion; failure no proof of the opposite.
+        Success does not prove inclusion, and failure does not disprove it.
         """
         self.endpoint.send("eth_sendRawTransaction", hexed(raw))
 
@@ -187,14 +187,15 @@ class ChainClient:
         return self.find_receipts([tx_hash])[0]
 
     def find_receipts(self, tx_hashes: Sequence[bytes]) -> list[Receipt | None]:
-        """The receipts of these transactions, in order; None where no block holds one."""
+        """Read the receipts of these transactions, in order; None where no block holds one."""
         calls = [("eth_getTransactionReceipt", [hexed(tx_hash)]) for tx_hash in tx_hashes]
         return [
-            None if found is None else parse_receipt(found) for found in self.endpoint.batch(calls)
+            None if receipt is None else parse_receipt(receipt)
+            for receipt in self.endpoint.batch(calls)
         ]
 
     def is_known(self, tx_hash: bytes) -> bool:
-        """Whether the endpoint has this transaction, waiting or mined."""
+        """Tell whether the endpoint has this transaction, waiting or mined."""
         return self.endpoint.request("eth_getTransactionByHash", hexed(tx_hash)) is not None
 
     # Calls
@@ -202,7 +203,7 @@ class ChainClient:
     def call_raw(
         self, to: bytes, data: bytes, *, sender: bytes | None = None, block: BlockId = "latest"
     ) -> bytes:
-        """The bytes a call returns. Raises: ContractReverted, decoded."""
+        """Return the bytes a call returns. Raises: ContractReverted, decoded."""
         call = {"to": hexed(to), "data": hexed(data)} | ({"from": hexed(sender)} if sender else {})
         try:
             return blob(self.endpoint.request("eth_call", call, block_id(block)))
@@ -212,19 +213,17 @@ class ChainClient:
     def estimate_gas_of_each(
         self, to: bytes, calls: Sequence[bytes], *, sender: bytes
     ) -> list[int | Revert]:
-        """Gas of each call, or why it reverts; each alone, on the same state, in few round
-        trips.
-        """
+        """Estimate the gas of each call alone, on the same state; a Revert for one that reverts."""
         results: list[int | Revert] = []
-        for at in range(0, len(calls), ESTIMATES_AT_ONCE):
-            asked = [
+        for at in range(0, len(calls), ESTIMATE_BATCH):
+            batch = [
                 (
                     "eth_estimateGas",
                     [{"from": hexed(sender), "to": hexed(to), "data": hexed(data)}, "pending"],
                 )
-                for data in calls[at : at + ESTIMATES_AT_ONCE]
+                for data in calls[at : at + ESTIMATE_BATCH]
             ]
-            for answer in self.endpoint.batch_or_errors(asked):
+            for answer in self.endpoint.batch_or_errors(batch):
                 if isinstance(answer, RpcRefused):
                     results.append(_revert(answer))
                 else:
@@ -234,9 +233,7 @@ class ChainClient:
     def read(
         self, name: str, address: str, function: str, *args: object, block: BlockId = "latest"
     ) -> Any:
-        """The answer of a view function of one of our contracts; a tuple where it returns
-        several values.
-        """
+        """Call a view function of one of our contracts; several return values come as a tuple."""
         abi = contract(name)
         data = self.call_raw(address_bytes(address), abi.call_data(function, *args), block=block)
         values = abi.answer(function, data)
@@ -245,7 +242,7 @@ class ChainClient:
     def read_struct(
         self, name: str, address: str, function: str, *args: object, block: BlockId = "latest"
     ) -> dict[str, Any]:
-        """The fields, by their Solidity names, of a struct that a view function returns."""
+        """Call a view function that returns a struct; its fields by their Solidity names."""
         abi = contract(name)
         return abi.struct(
             function,
@@ -257,7 +254,7 @@ class ChainClient:
 
 
 def _revert(refusal: RpcRefused) -> Revert:
-    """The decoded revert in a refused call. Raises: the refusal itself where it is none."""
+    """Decode the revert of a refused call. Raises: the refusal itself if it is no revert."""
     # Code 3 is "execution reverted" (geth, Anvil); a revert without data keeps only the words.
     if refusal.data or refusal.rpc_code == 3 or "revert" in refusal.reason.lower():
         return decode_revert(refusal.data)

@@ -1,4 +1,4 @@
-"""One JSON-RPC endpoint of a chain: requests, batches, and every failure under a name of ours."""
+"""One JSON-RPC endpoint of a chain: requests and batches, with failures as our own errors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,16 +15,15 @@ from oracle.chain.errors import ChainTimeout, ChainUnavailable, RpcRefused
 class Endpoint:
     """An HTTP endpoint. Answers are plain JSON values: quantities as 0x-hex text, absent as None.
 
-    The provider alone is used, without web3's method layer: that one follows off-chain lookups a
-    contract asks for (EIP-3668), which would let any consumer send this node to a URL of its
-    choice.
+    Only web3's provider is used, not its method layer: that follows off-chain lookups which a
+    contract asks for (EIP-3668), so any consumer could send this node to a URL of its choice.
     """
 
     def __init__(
         self, url: str, *, timeout_s: float = 10.0, session: requests.Session | None = None
     ) -> None:
         self.url = url
-        # No silent retries below us: whether a call may be repeated is known only above.
+        # No silent retries here: only the caller knows whether a call may be repeated.
         self._provider = HTTPProvider(
             url,
             request_kwargs={"timeout": timeout_s},
@@ -35,15 +34,14 @@ class Endpoint:
 
     @property
     def name(self) -> str:
-        """Scheme, host and port; the path is left out, as providers keep their keys there."""
+        """Scheme, host and port; without the path, as providers put their keys there."""
         scheme, _, rest = self.url.partition("://")
         return f"{scheme}://{rest.split('/')[0].rpartition('@')[2]}"
 
     def request(self, method: str, *params: object) -> Any:
-        """The result of one call.
+        """Return the result of one call.
 
-        Raises: ChainTimeout, ChainUnavailable, RpcRefused (with the data of a revert, where there
-            is any).
+        Raises: ChainTimeout, ChainUnavailable, RpcRefused (with the revert's data, if any).
         """
         return _result(
             method,
@@ -51,9 +49,7 @@ class Endpoint:
         )
 
     def batch(self, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:
-        """The results of several calls in one round trip, in order; raises as `request` for any
-        of them.
-        """
+        """Return the results of several calls in one round trip, in order. Raises: as `request`."""
         if not calls:
             return []
         return [
@@ -62,7 +58,7 @@ class Endpoint:
         ]
 
     def batch_or_errors(self, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:
-        """As `batch`, with an RpcRefused in the place of each call that was refused."""
+        """Return results as `batch` does, with an RpcRefused for each call that was refused."""
         if not calls:
             return []
         results: list[Any] = []
@@ -74,8 +70,8 @@ class Endpoint:
         return results
 
     def _batched(self, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:
-        asked = [(RPCEndpoint(method), list(params)) for method, params in calls]
-        answers = self._send(lambda: self._provider.make_batch_request(asked))
+        batch = [(RPCEndpoint(method), list(params)) for method, params in calls]
+        answers = self._send(lambda: self._provider.make_batch_request(batch))
         if not isinstance(answers, list) or len(answers) != len(calls):
             raise ChainUnavailable(f"{self.name} does not answer batches.")
         return answers

@@ -1,4 +1,4 @@
-"""Several endpoints of one chain: who is healthy, who lags, who lies, and which one is used now."""
+"""Several endpoints of one chain: which are healthy, lag or lie, and which one is used now."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ MAX_PAUSE_S = 60.0
 
 
 class Standing(StrEnum):
-    """What we think of an endpoint."""
+    """The state of an endpoint."""
 
     ALIVE = "alive"
     BEHIND = "behind"
@@ -38,7 +38,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """One endpoint as of the last look; heights are None where it was not reached."""
+    """An endpoint at the last look; heights are None where it was not reached."""
 
     name: str
     standing: Standing
@@ -57,9 +57,9 @@ class _Watched:
 
 
 class EndpointSet:
-    """Stands in for one endpoint: calls go to a healthy one, and each lie is named.
+    """Acts as one endpoint: calls go to a healthy one, and each contradiction is reported.
 
-    With one endpoint nothing is compared and nothing is asked twice.
+    A single endpoint is neither compared nor asked twice.
     """
 
     def __init__(
@@ -82,30 +82,30 @@ class EndpointSet:
 
     @property
     def name(self) -> str:
-        """The endpoint in use."""
+        """Name of the endpoint in use."""
         return self._current.endpoint.name
 
     @property
     def health(self) -> Sequence[Health]:
-        """Every endpoint as of the last look."""
+        """Health of every endpoint at the last look."""
         return [watched.health for watched in self._watched]
 
     def request(self, method: str, *params: object) -> Any:
-        """As `Endpoint.request`, on the endpoint in use; an outage of it counts against it."""
+        """Call `Endpoint.request` on the endpoint in use; an outage counts against it."""
         return self._guarded(lambda endpoint: endpoint.request(method, *params))
 
     def batch(self, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:
-        """As `Endpoint.batch`, on the endpoint in use."""
+        """Call `Endpoint.batch` on the endpoint in use."""
         return self._guarded(lambda endpoint: endpoint.batch(calls))
 
     def batch_or_errors(self, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:
-        """As `Endpoint.batch_or_errors`, on the endpoint in use."""
+        """Call `Endpoint.batch_or_errors` on the endpoint in use."""
         return self._guarded(lambda endpoint: endpoint.batch_or_errors(calls))
 
     def send(self, method: str, *params: object) -> Any:
-        """Hand something to every healthy endpoint; one that takes it is enough.
+        """Send a call to every healthy endpoint; one that accepts it is enough.
 
-        Raises: what the endpoint in use raised, if no other took it.
+        Raises: the error of the endpoint in use, if no other accepted it.
         """
         failure: ChainError | None = None
         answer: Any = None
@@ -119,18 +119,20 @@ class EndpointSet:
                 watched.endpoint.request(method, *params)
                 taken = True
             except ChainError:
-                continue  # it may have it from its peers already; the one in use speaks for all
+                continue  # it may have it from its peers already; the endpoint in use decides
         if not taken and failure is not None:
             raise failure
         return answer
 
     def look(self, known_final: tuple[int, bytes] | None) -> int | None:
-        """Look at all endpoints once and choose one. Returns the height that all agree is final.
+        """Probe all endpoints and choose one. Returns: the height that all agree is final.
 
-        None with a single endpoint: its own word counts. `known_final` is what was final before.
+        None with a single endpoint: there the chain's own finalized block counts.
 
+        Args:
+            known_final: Height and hash of the block that was final before.
         Raises: ChainUnavailable if none is usable, EndpointInconsistent if they disagree and
-            nothing tells who is wrong.
+            nothing shows which is wrong.
         """
         if len(self._watched) == 1:
             return None
@@ -140,7 +142,7 @@ class EndpointSet:
         self._mark_laggards()
         if known_final is not None:
             self._compare(known_final[0], expected=known_final[1])
-        voters = [w for w in self._watched if self._votes(w)]
+        voters = [w for w in self._watched if self._has_vote(w)]
         finalized = min(
             (w.health.finalized for w in voters if w.health.finalized is not None), default=None
         )
@@ -150,23 +152,21 @@ class EndpointSet:
         return finalized
 
     def distrust(self, reason: str) -> None:
-        """Set the endpoint in use aside, where there is another."""
+        """Set the endpoint in use aside, if there is another."""
         if len(self._watched) > 1:
             self._set_aside(self._current, Standing.DISAGREES, reason)
 
     def hashes_at(self, height: int) -> dict[str, bytes | None]:
-        """What each reachable endpoint has at a height, by name; None where it has nothing
-        there.
-        """
+        """Return each reachable endpoint's block hash at a height, by name; None if it has none."""
         return {
             w.endpoint.name: self._hash_at(w, height)
             for w in self._watched
             if self._is_reachable(w)
         }
 
-    def _guarded(self, ask: Callable[[Endpoint], T]) -> T:
+    def _guarded(self, call: Callable[[Endpoint], T]) -> T:
         try:
-            return ask(self._current.endpoint)
+            return call(self._current.endpoint)
         except ChainUnavailable as exc:
             if len(self._watched) > 1:
                 self._set_aside(self._current, Standing.UNREACHABLE, str(exc))
@@ -181,7 +181,7 @@ class EndpointSet:
                     ("eth_getBlockByNumber", ["finalized", False]),
                 ]
             )
-            # A young chain has no finalized block: null from some nodes, an error from others.
+            # A young chain has no finalized block: some nodes answer null, others an error.
             final = number(finalized["number"]) if isinstance(finalized, dict) else 0
             heights = number(head["number"]), final
         except (ChainError, TypeError, KeyError) as exc:
@@ -229,9 +229,10 @@ class EndpointSet:
                 reason=reason,
             )
 
-    def _votes(self, watched: _Watched) -> bool:
-        """A laggard keeps its say in what is final for a while: the one ahead may have made its
-        lead up.
+    def _has_vote(self, watched: _Watched) -> bool:
+        """Tell whether an endpoint has a say in what is final.
+
+        A laggard keeps its say for a while: the endpoint ahead may have invented its lead.
         """
         if watched.health.standing is Standing.ALIVE:
             return True
@@ -239,10 +240,12 @@ class EndpointSet:
         return behind and self._clock() - (watched.behind_since or 0.0) < self._behind_patience_s
 
     def _compare(self, height: int, *, expected: bytes | None = None) -> None:
-        """Set aside whoever has another block at a final height than the truth as far as it can
-        be told.
-        """
-        votes = {name: found for name, found in self.hashes_at(height).items() if found is not None}
+        """Set aside the endpoints whose block at a final height is wrong, as far as can be told."""
+        votes = {
+            name: block_hash
+            for name, block_hash in self.hashes_at(height).items()
+            if block_hash is not None
+        }
         if len(set(votes.values()) | ({expected} if expected else set())) <= 1:
             return
         by_name = {w.endpoint.name: w for w in self._watched}
@@ -258,9 +261,7 @@ class EndpointSet:
             )
 
     def _is_consistent(self, watched: _Watched, height: int, block_hash: bytes) -> bool:
-        """Whether an endpoint's next block builds on the block it names; a single made-up answer
-        does not.
-        """
+        """Tell whether an endpoint's next block builds on the block it names; one lie would not."""
         try:
             child = watched.endpoint.request("eth_getBlockByNumber", hex(height + 1), False)
             return child is None or blob(child["parentHash"]) == block_hash
@@ -269,8 +270,8 @@ class EndpointSet:
 
     def _hash_at(self, watched: _Watched, height: int) -> bytes | None:
         try:
-            found = watched.endpoint.request("eth_getBlockByNumber", hex(height), False)
-            return None if found is None else blob(found["hash"])
+            block = watched.endpoint.request("eth_getBlockByNumber", hex(height), False)
+            return None if block is None else blob(block["hash"])
         except RpcRefused:
             return None
         except (ChainError, KeyError) as exc:
@@ -315,25 +316,25 @@ class EndpointSet:
 def judge(
     votes: Mapping[str, bytes], consistent: set[str], expected: bytes | None
 ) -> set[str] | None:
-    """Who is wrong about a final block; None where nothing tells. Pure.
+    """Return the endpoints that are wrong about a final block; None where nothing shows it. Pure.
+
+    Decided by, in order: the remembered hash, if an endpoint still has it; the endpoints that do
+    not contradict themselves, if they agree; the strict majority.
 
     Args:
         votes: The block hash each endpoint has at one final height.
-        consistent: Endpoints whose next block builds on what they said.
-        expected: What was final there before, as we remember it.
-
-    In order: what we remember, if anybody still says it; those who do not contradict themselves, if
-    they agree; the strict majority.
+        consistent: Endpoints whose next block builds on their vote.
+        expected: The hash that was final there before, as the oracle remembers it.
     """
     if expected is not None:
-        said = {name for name, found in votes.items() if found == expected}
-        # nobody says it: not a lie of one, the chain itself changed
-        return set(votes) - said if said else set()
+        agreeing = {name for name, block_hash in votes.items() if block_hash == expected}
+        # no endpoint has it: not one of them lies, the chain itself changed
+        return set(votes) - agreeing if agreeing else set()
     truthful = {votes[name] for name in consistent & set(votes)}
     if len(truthful) == 1:
         (truth,) = truthful
-        return {name for name, found in votes.items() if found != truth}
-    for found in truthful:
-        if 2 * sum(vote == found for vote in votes.values()) > len(votes):
-            return {name for name, vote in votes.items() if vote != found}
+        return {name for name, block_hash in votes.items() if block_hash != truth}
+    for block_hash in truthful:
+        if 2 * sum(vote == block_hash for vote in votes.values()) > len(votes):
+            return {name for name, vote in votes.items() if vote != block_hash}
     return None

@@ -1,4 +1,4 @@
-"""New heads over a WebSocket: they wake the poller and are believed in nothing else."""
+"""New heads over a WebSocket: they only wake the poller; their content is not trusted."""
 
 import json
 import threading
@@ -10,7 +10,7 @@ from websockets.sync.client import connect
 log = structlog.get_logger(__name__)
 
 RECONNECT_S = 5.0
-SILENCE_S = 60.0  # a connection that says nothing for so long is opened again
+SILENCE_S = 60.0  # a connection without messages for this long is reopened
 MAX_MESSAGE_BYTES = 1 << 20
 SUBSCRIBE = json.dumps(
     {"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}
@@ -18,14 +18,16 @@ SUBSCRIBE = json.dumps(
 
 
 class HeadWatcher:
-    """Sets an event whenever an endpoint announces a block; what it says of the block is not read.
+    """Sets an event whenever an endpoint announces a block; the message's content is ignored.
 
-    Without it, or while the connection is away, the node polls as it always does: nothing depends
-    on this.
+    Without it, or while the connection is down, the node polls as usual: nothing depends on this.
     """
 
     def __init__(self, url: str) -> None:
-        """Args: url: ws:// or wss:// of an endpoint that serves `eth_subscribe`."""
+        """
+        Args:
+            url: ws:// or wss:// of an endpoint that serves `eth_subscribe`.
+        """
         self._url = url
         self._woken = threading.Event()
         self._stop = threading.Event()
@@ -34,7 +36,7 @@ class HeadWatcher:
 
     @property
     def woken(self) -> threading.Event:
-        """Set at every new head; whoever waits for it clears it."""
+        """Event set at every new head; the waiting thread clears it."""
         return self._woken
 
     def close(self) -> None:

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from oracle.chain.devnet.producer import FINALITY_BLOCK_S, Sighting, Step, next_step
+from oracle.chain.devnet.producer import FINALITY_BLOCK_S, ChainView, Step, next_step
 
-QUIET = Sighting(
+QUIET = ChainView(
     pending=0, head=10, last_full=8, saved=10, since_block_s=99.0, last_try_was_empty=False
 )
 
@@ -55,5 +55,5 @@ QUIET = Sighting(
         ),
     ],
 )
-def test_next_step(seen: Sighting, step: Step) -> None:
+def test_next_step(seen: ChainView, step: Step) -> None:
     assert next_step(seen, blocks_to_finality=2) is step

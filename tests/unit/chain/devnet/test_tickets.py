@@ -11,11 +11,11 @@ def test_nobody_waits_at_first() -> None:
 
 def test_a_run_that_began_before_the_question_does_not_answer_it() -> None:
     tickets = Tickets()
-    assert not tickets.ask_and_wait(0)  # gave up, but has asked
+    assert not tickets.request_and_wait(0)  # gave up, but has asked
     begun_with = tickets.waiting()
     assert begun_with is not None
     answers: list[bool] = []
-    late = threading.Thread(target=lambda: answers.append(tickets.ask_and_wait(10)))
+    late = threading.Thread(target=lambda: answers.append(tickets.request_and_wait(10)))
     late.start()
     while tickets.waiting() == begun_with:
         pass
