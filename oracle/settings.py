@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class HttpSettings(BaseModel, frozen=True):
-    """Where the API listens and how long it makes a caller wait."""
+    """Where the API listens, who may call it, and how long a call waits."""
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen on.")
@@ -25,7 +25,7 @@ class HttpSettings(BaseModel, frozen=True):
     keys_required: bool = Field(
         default=False,
         description="Uploads and reading take an API key too (`oracle keys add`); set it wherever"
-        " strangers reach it.",
+        " the public reaches the API.",
     )
     per_minute: int = Field(
         default=1200, gt=0, description="Requests a minute of one address without a key."
@@ -33,7 +33,7 @@ class HttpSettings(BaseModel, frozen=True):
 
 
 class LimitSettings(BaseModel, frozen=True):
-    """What one upload may cost."""
+    """Limits of one upload."""
 
     upload_bytes: int = Field(default=500 * 2**20, gt=0, description="Largest accepted file.")
     pixels: int = Field(
@@ -54,7 +54,7 @@ class LimitSettings(BaseModel, frozen=True):
 
 
 class MatchingSettings(BaseModel, frozen=True):
-    """Policy of what is matched with what."""
+    """What is matched with what, and what counts as a match."""
 
     pairs_off: list[str] = Field(
         default_factory=list,
@@ -65,7 +65,7 @@ class MatchingSettings(BaseModel, frozen=True):
         default=300,
         ge=0,
         le=10_000,
-        description="A match that covers less of an upload than this accuses nobody.",
+        description="A match must cover this share of an upload to count.",
     )
     video_min_matched_s: float = Field(
         default=3.0,
@@ -117,7 +117,7 @@ class ChainSettings(BaseModel, frozen=True):
     confirmations: int = Field(
         default=1, ge=0, description="Blocks on top of a request before its answer is sent."
     )
-    poll_s: float = Field(default=0.5, gt=0, description="Pause between two looks at the chain.")
+    poll_s: float = Field(default=0.5, gt=0, description="Pause between two reads of the chain.")
     ws_url: str | None = Field(
         default=None,
         description="WebSocket URL whose new heads wake the node early; it polls all the same.",
@@ -135,10 +135,10 @@ class QuorumSettings(BaseModel, frozen=True):
         description='Base URL of each other signer by its address, as JSON: `{"0x…": "http://…"}`.',
     )
     listen_host: str = Field(
-        default="127.0.0.1", description="Where this signer is reached by the others."
+        default="127.0.0.1", description="Address to listen on for the other signers."
     )
     listen_port: int = Field(
-        default=0, ge=0, le=65_535, description="Port of the same; 0 takes a free one."
+        default=0, ge=0, le=65_535, description="Port for the other signers; 0 takes a free one."
     )
     tolerance_bps: int = Field(
         default=50, ge=0, le=10_000, description="How far a report may be from our own similarity."
@@ -149,7 +149,7 @@ class QuorumSettings(BaseModel, frozen=True):
 
 
 class PaySettings(BaseModel, frozen=True):
-    """What creators are paid with on chain, where a paymaster's key is set."""
+    """The asset that creators are paid in on chain, if a paymaster's key is set."""
 
     token: str | None = Field(
         default=None, description="Address of the token; the chain's own coin if not set."
@@ -189,12 +189,12 @@ class ClipSettings(BaseModel, frozen=True):
 
 
 class WorkerSettings(BaseModel, frozen=True):
-    """How the worker drains the queue."""
+    """How the worker works off the queue."""
 
     concurrency: int = Field(default=2, ge=1, le=64, description="Analyses at once.")
     attempts: int = Field(default=10, ge=1, description="Tries of an analysis before it fails.")
     heartbeat_s: float = Field(
-        default=3.0, gt=0, description="How often a worker says that it lives."
+        default=3.0, gt=0, description="Pause between two heartbeats of a worker."
     )
     stalled_after_s: float = Field(
         default=10.0, gt=0, description="A worker silent for so long is dead; its jobs run again."
@@ -213,7 +213,7 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Field(
-        default=Path(".data"), description="Everything that the embedded servers and blobs keep."
+        default=Path(".data"), description="Data of the embedded servers, and blobs."
     )
     database_url: str | None = Field(
         default=None,

@@ -56,9 +56,9 @@ def dry_run(
         seen, (before, after) = scan_each(db, start, start + SPAN, [current, proposed])
         events += seen
         old, new = _by_subject(before), _by_subject(after)
-        for name, found in (("now", before), ("then", after)):
-            counts[f"freezes_{name}"] += sum(f.action == "freeze" for f in found)
-            counts[f"alerts_{name}"] += len(found)
+        for name, findings in (("now", before), ("then", after)):
+            counts[f"freezes_{name}"] += sum(finding.action == "freeze" for finding in findings)
+            counts[f"alerts_{name}"] += len(findings)
         for key in sorted(set(old) | set(new), key=str):
             a, b = old.get(key), new.get(key)
             if (a and a.action) == (b and b.action):
@@ -80,6 +80,8 @@ def dry_run(
 
 
 def _by_subject(
-    found: Sequence[NamedFinding],
+    findings: Sequence[NamedFinding],
 ) -> dict[tuple[str, bytes | int | None], NamedFinding]:
-    return {(f.subject, f.post_id or f.creator_id): f for f in found}
+    return {
+        (finding.subject, finding.post_id or finding.creator_id): finding for finding in findings
+    }

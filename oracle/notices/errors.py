@@ -4,9 +4,7 @@ from oracle.errors import Conflict, OracleError
 
 
 class MissingFact(Conflict):
-    """A statement was not sent, and nothing was held, because a fact that it has to state is
-    missing.
-    """
+    """A notice was not sent, and nothing was held, because a fact that it states is missing."""
 
     code = "missing_fact"
 

@@ -41,7 +41,7 @@ def render(template: Template, facts: Mapping[str, Any]) -> Notice:
     missing = sorted(name for name in slots(template) if not _text(facts.get(name)).strip())
     if missing:
         raise MissingFact(
-            f"The statement '{template.name}' was not sent: {', '.join(missing)} is not known."
+            f"The notice '{template.name}' was not sent: {', '.join(missing)} is not known."
         )
     texts = {name: _text(facts[name]) for name in slots(template)}
     subject, body = template.subject.format(**texts), template.body.format(**texts)

@@ -231,9 +231,9 @@ def check_audit(
     ] = None,
 ) -> dict[str, int | bool | str | None]:
     """Check the log's hashes. A cut-off end shows only against a hash you kept: note `head`."""
-    kept = (seq, bytes.fromhex(hash)) if seq is not None and hash is not None else None
+    known_hash = (seq, bytes.fromhex(hash)) if seq is not None and hash is not None else None
     with services.db.transaction() as conn:
-        broken_at = audit_log.find_break(conn, kept)
+        broken_at = audit_log.find_break(conn, known_hash)
         last, digest = audit_log.head(conn)
     return {
         "intact": broken_at is None,

@@ -34,7 +34,7 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=255,
-        description="Send again, get the first answer.",
+        description="A request sent again with the same key gets the first answer.",
     ),
 ]
 Wait = Annotated[
@@ -120,7 +120,7 @@ def check(
     "/v1/works",
     response_model=AnalysisView,
     responses={202: {"model": AnalysisView}},
-    summary="The same for media behind a URI",
+    summary="Post media behind a URI and learn if it is original",
 )
 async def add_work(
     services: ServicesDep,

@@ -107,7 +107,7 @@ class ContributionView(BaseModel):
     shrunk: float = Field(
         description="The rate mixed with views of an average post: few views say little."
     )
-    average: float = Field(description="The same among like posts.")
+    average: float = Field(description="The average rate of like posts.")
     rank_bps: int = Field(description="Share of like posts that this one equals or beats.")
     weight_bps: int
     contribution_bps: int
@@ -179,7 +179,7 @@ class WithdrawalView(BaseModel):
     at: datetime
     amount: str = Field(description="In the token's smallest units.")
     cents: int | None = Field(
-        description="The same in cents; null for a token that creators are not paid with here."
+        description="The amount in cents; null for a token that creators are not paid with here."
     )
     token: str
     to: str

@@ -85,5 +85,7 @@ def combine(signals: Iterable[Signal], limits: CombineLimits) -> list[Finding]:
     by_subject: dict[Subject, list[Signal]] = {}
     for signal in signals:
         by_subject.setdefault(signal.subject, []).append(signal)
-    decided = (decide(subject, found, limits) for subject, found in sorted(by_subject.items()))
+    decided = (
+        decide(subject, at_subject, limits) for subject, at_subject in sorted(by_subject.items())
+    )
     return [finding for finding in decided if finding is not None]

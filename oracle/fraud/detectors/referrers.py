@@ -196,8 +196,8 @@ def _collapsed(
     rate = seen / count
     many = (count >= limits.min_views) & (count >= limits.min_share * whole[post_of])
     bad = many & (rate < limits.collapsed_watch) & (rate < limits.collapsed_ratio * compared)
-    found: NDArray[np.bool_] = (index >= 0) & bad[np.maximum(index, 0)]
-    return found
+    collapsed: NDArray[np.bool_] = (index >= 0) & bad[np.maximum(index, 0)]
+    return collapsed
 
 
 def _is_address(host: str) -> bool:

@@ -38,17 +38,17 @@ def crowds(events: Events, limits: SharedDeviceLimits) -> Ints:
     visit at a friend's would.
     """
     device, account, _ = pairs(events.device, events.account)
-    found = np.full(len(events.accounts), -1, np.int64)
+    crowd_of = np.full(len(events.accounts), -1, np.int64)
     if not len(device):
-        return found
+        return crowd_of
     crowded = tally(device, int(device.max()) + 1) > limits.household
     keep = crowded[device]
     if not keep.any():
-        return found
+        return crowd_of
     size = len(events.accounts)
     label = components(account[keep], device[keep] + size, size + len(crowded))
-    found[account[keep]] = label[account[keep]]
-    return found
+    crowd_of[account[keep]] = label[account[keep]]
+    return crowd_of
 
 
 def detect(events: Events, limits: SharedDeviceLimits) -> list[Signal]:
@@ -117,8 +117,8 @@ def _crowded_here(views: Events, inside: Mask, limits: SharedDeviceLimits) -> Ma
     keys, which = np.unique(device_at_post, return_inverse=True)
     key, _, _ = pairs(np.where(device_at_post >= 0, which, -1), views.account)
     crowded = tally(key, len(keys)) >= limits.crowd_on_post
-    found: Mask = inside & crowded[which]
-    return found
+    from_crowd: Mask = inside & crowded[which]
+    return from_crowd
 
 
 def _givers(events: Events, crowd: Ints, limits: SharedDeviceLimits) -> list[Signal]:
