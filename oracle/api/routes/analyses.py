@@ -48,7 +48,7 @@ def get_analysis(services: ServicesDep, _: Reader, analysis_id: UUID) -> Analysi
 
 
 @router.get(
-    "/analyses/{analysis_id}/evidence", summary="The exact bytes that the hash on chain is over"
+    "/analyses/{analysis_id}/evidence", summary="The exact bytes that the hash on chain covers"
 )
 def get_evidence(services: ServicesDep, _: Reader, analysis_id: UUID) -> Response:
     with services.db.transaction() as conn:
@@ -107,7 +107,7 @@ async def stream_events(
 
 
 @router.delete(
-    "/works/{work_id}", tags=["works"], summary="Erase a work: its media, and out of every index"
+    "/works/{work_id}", tags=["works"], summary="Erase a work: its media and its index entries"
 )
 def erase_work(services: ServicesDep, caller: Uploader, work_id: UUID) -> ErasedView:
     with services.db.transaction() as conn:

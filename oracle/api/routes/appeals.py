@@ -49,7 +49,7 @@ def file_appeal(services: ServicesDep, caller: Reader, body: VerdictAppeal) -> A
         return appeal_view(conn, appeals.get(conn, number))
 
 
-@router.get("/v1/appeals", summary="Appeals that you are a side of; all for reviewers")
+@router.get("/v1/appeals", summary="Your appeals; for reviewers, all of them")
 def list_appeals(
     services: ServicesDep,
     caller: Reader,
@@ -110,7 +110,7 @@ def get_attachment(
     return StreamingResponse(chunks(), media_type=attachment.mime, headers=headers)
 
 
-@router.post("/v1/appeals/{appeal_id}/answer", summary="Say how you see it, as the other side")
+@router.post("/v1/appeals/{appeal_id}/answer", summary="Answer an appeal, as the other side")
 def answer(services: ServicesDep, caller: Reader, appeal_id: UUID, body: View) -> AppealView:
     with services.db.transaction() as conn:
         verdict_appeals.add_other_view(
@@ -126,7 +126,7 @@ def answer(services: ServicesDep, caller: Reader, appeal_id: UUID, body: View) -
 
 @router.post(
     "/v1/appeals/{appeal_id}/decide",
-    summary="Decide an appeal against a verdict; not by who decided before",
+    summary="Decide an appeal against a verdict, if another reviewer decided before",
 )
 def decide(
     services: ServicesDep, caller: FraudOfficer, appeal_id: UUID, body: Decision
@@ -148,7 +148,7 @@ def decide(
         }
 
 
-@router.get("/v1/messages", summary="What a creator was told")
+@router.get("/v1/messages", summary="The notices to a creator")
 def list_messages(
     services: ServicesDep,
     caller: Reader,
@@ -167,7 +167,7 @@ def list_messages(
 
 
 @router.put(
-    "/v1/webhook", summary="Send a creator's messages there; the answer holds the secret, once"
+    "/v1/webhook", summary="Set where a creator's messages go; the answer holds the secret, once"
 )
 def put_webhook(services: ServicesDep, caller: Reader, body: Webhook) -> dict[str, str]:
     with services.db.transaction() as conn:

@@ -80,7 +80,7 @@ def get_post(services: ServicesDep, caller: Reader, creator: str, post_id: PostI
     "/api/creators/{creator}/statement.csv",
     response_class=StreamingResponse,
     responses={200: {"content": {"text/csv": {}}}},
-    summary="Every line of the books as CSV",
+    summary="Payout statement: every line of the ledger as CSV",
 )
 def get_statement(
     services: ServicesDep,

@@ -33,11 +33,9 @@ class EngagementAnswer(BaseModel):
 
     received: int
     stored: int
-    duplicates: int = Field(description="Were here already; sending again is safe.")
-    late: int = Field(
-        description="More than a day old, and taken all the same (they are among the others)."
-    )
-    rejected: dict[str, int] = Field(description="How many were not taken, by code.")
+    duplicates: int = Field(description="Known already; sending again is safe.")
+    late: int = Field(description="More than a day old; accepted, and counted among the others.")
+    rejected: dict[str, int] = Field(description="Number of rejected events, by code.")
     problems: list[EventProblem] = Field(description="The first of the rejected ones.")
 
 

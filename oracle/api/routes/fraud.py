@@ -140,7 +140,8 @@ def appeal_alert(
 
 
 @router.post(
-    "/fraud_alerts/{alert_id}/resolve", summary="Decide an alert; not by who held the money"
+    "/fraud_alerts/{alert_id}/resolve",
+    summary="Decide an alert, if another reviewer held the money",
 )
 def resolve_alert(
     services: ServicesDep, caller: FraudOfficer, alert_id: UUID, body: schemas.ResolveRequest
@@ -160,10 +161,7 @@ def resolve_alert(
         return load_detail(conn, fraud_alerts.get(conn, alert_id))
 
 
-@router.post(
-    "/fraud_alerts/{alert_id}/reopen",
-    summary="Look at a closed alert again; nothing is held by that",
-)
+@router.post("/fraud_alerts/{alert_id}/reopen", summary="Reopen a closed alert; this holds nothing")
 def reopen_alert(
     services: ServicesDep, caller: FraudOfficer, alert_id: UUID, body: schemas.ReopenRequest
 ) -> schemas.AlertDetail:
@@ -180,7 +178,7 @@ def reopen_alert(
         return load_detail(conn, fraud_alerts.get(conn, alert_id))
 
 
-@router.get("/fraud_thresholds", summary="What the detectors compare with")
+@router.get("/fraud_thresholds", summary="The detectors' thresholds in force")
 def get_thresholds(services: ServicesDep, _: FraudOfficer) -> schemas.ThresholdsView:
     with services.db.transaction() as conn:
         version = fraud_thresholds.current(conn, Thresholds().to_json())
@@ -204,9 +202,7 @@ def put_thresholds(
     return schemas.ThresholdsView(**version.__dict__)
 
 
-@router.post(
-    "/fraud_thresholds/dry-run", summary="What these thresholds would have done in the last days"
-)
+@router.post("/fraud_thresholds/dry-run", summary="Try thresholds on the last days")
 def try_thresholds(
     services: ServicesDep, _: FraudOfficer, body: schemas.DryRunRequest
 ) -> dict[str, Any]:
@@ -218,10 +214,7 @@ def try_thresholds(
     return _dry_run_view(dry_run(services.db, datetime.now(UTC), current, proposed, days=body.days))
 
 
-@router.get(
-    "/fraud_audit/check",
-    summary="Whether the chain of the audit log holds from the first step to the last",
-)
+@router.get("/fraud_audit/check", summary="Check the hash chain of the audit log")
 def check_audit(
     services: ServicesDep,
     _: FraudOfficer,

@@ -26,10 +26,10 @@ class Rules(BaseModel):
         50, gt=0, le=1_000_000, description="Views of an average post mixed into every post."
     )
     min_cohort: int = Field(
-        30, gt=1, le=1_000_000, description="Fewer like posts than this are not compared with."
+        30, gt=1, le=1_000_000, description="Least number of like posts for a comparison."
     )
     final_after_days: int = Field(7, ge=1, le=365)
-    note: str = Field(min_length=1, max_length=500, description="Why; people read it.")
+    note: str = Field(min_length=1, max_length=500, description="The reason; people read it.")
 
     def proposal(self) -> Proposal:
         return Proposal(**self.model_dump(include=set(Proposal.__dataclass_fields__)))
@@ -45,15 +45,15 @@ class RulesView(Rules):
     """One version of the rules."""
 
     version: int
-    effective_from: datetime | None = Field(description="Null: since ever.")
+    effective_from: datetime | None = Field(description="Null: from the beginning.")
     min_watch_s: float = Field(
-        description="A view counts from here on, or from half of the media if that is less."
+        description="Seconds watched for a view to count, or half of the media if that is less."
     )
     min_comment_chars: int
     created_by: str
     chain_version: int | None = Field(
-        description="Version of the contract's policy whose cut-offs these are; null: people here"
-        " chose them."
+        description="Version of the contract's policy whose cut-offs these are; null: set by"
+        " the platform."
     )
 
 
@@ -84,9 +84,7 @@ def list_rules(services: ServicesDep, _: Reader) -> list[RulesView]:
         return [_view(stored) for stored in engagement_grades.list_policies(conn)]
 
 
-@router.post(
-    "/policy/dry-run", summary="What other rules would have done to the posts of the last 30 days"
-)
+@router.post("/policy/dry-run", summary="Try other rules on the posts of the last 30 days")
 def try_rules(services: ServicesDep, _: Governor, rules: Rules) -> DryRunView:
     with services.db.transaction() as conn:
         result = grading_policy.dry_run(conn, rules.proposal(), datetime.now(UTC))
@@ -104,9 +102,7 @@ def try_rules(services: ServicesDep, _: Governor, rules: Rules) -> DryRunView:
 
 
 @router.post(
-    "/policy",
-    status_code=201,
-    summary="New rules for what is published from a moment in the future on",
+    "/policy", status_code=201, summary="New rules for posts published from a future time on"
 )
 def add_rules(services: ServicesDep, caller: Governor, rules: NewRules) -> RulesView:
     with services.db.transaction() as conn:

@@ -38,7 +38,7 @@ class WorkView(BaseModel):
     duration_ms: int | None
     creator: str | None
     account: str = Field(description="The address that is paid: a wallet, or an escrow account.")
-    registration: int = Field(description="Place in the order of all works; smaller came first.")
+    registration: int = Field(description="Sequence number among all works; smaller came first.")
     registered_at: datetime
     published_at: datetime
     erased_at: datetime | None
@@ -136,7 +136,7 @@ class AnalysisView(BaseModel):
     original: Neighbour | None = Field(description="The earlier work the verdict rests on.")
     neighbours: list[Neighbour] = Field(description="Nearest earlier works, also for an original.")
     channels: dict[str, Any] | None = Field(
-        description="What was compared with, and what was off and why."
+        description="The channels compared, and which were off and why."
     )
     certainty: str | None = Field(
         default=None,
@@ -149,10 +149,8 @@ class AnalysisView(BaseModel):
     error: Failure | None
     created_at: datetime | None
     decided_at: datetime | None
-    again_of: UUID | None = Field(
-        description="The analysis that could not look at everything, made again by this one."
-    )
-    second_look: UUID | None = Field(description="The analysis that made this one again.")
+    again_of: UUID | None = Field(description="The incomplete analysis that this one repeats.")
+    second_look: UUID | None = Field(description="The re-analysis that repeats this one.")
     links: dict[str, str]
 
 

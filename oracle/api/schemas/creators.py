@@ -22,15 +22,15 @@ class TotalsView(BaseModel):
     redirected_to_me: int
     redirected_away: int
     available: int = Field(
-        description="Credited and waiting for nothing, fetched from the contract or not."
+        description="Credited and not on hold, withdrawn from the contract or not."
     )
-    held: int = Field(description="contested + frozen: it waits, and is not lost.")
-    contested: int = Field(description="Waits until a verdict cannot be disputed any more.")
-    frozen: int = Field(description="Waits while an alert is looked into.")
+    held: int = Field(description="contested + frozen: on hold, not lost.")
+    contested: int = Field(description="On hold until the verdict cannot be disputed any more.")
+    frozen: int = Field(description="On hold while an alert is reviewed.")
 
 
 class WeekView(BaseModel):
-    """What was booked for a week, in cents; `held` is what of it still waits."""
+    """The bookings of a week, in cents; `held` is the part still on hold."""
 
     week: date = Field(description="Its Monday.")
     base: int
@@ -81,8 +81,8 @@ class PostView(BaseModel):
     published_at: datetime
     length_s: float | None
     audience: int | None
-    raw: dict[str, int] | None = Field(description="Everything that came in.")
-    qualified: dict[str, int] | None = Field(description="What counts.")
+    raw: dict[str, int] | None = Field(description="All events received.")
+    qualified: dict[str, int] | None = Field(description="The events that count.")
     grade: str | None
     grade_status: str | None
     score: float | None = Field(description="0 to 1.")
@@ -199,8 +199,8 @@ class CreatorView(BaseModel):
     )
     freezes: list[FreezeView]
     fetched: int = Field(
-        description="Cents fetched from the contract so far. It holds tips and other money besides"
-        " what is booked here."
+        description="Cents withdrawn from the contract so far. It also holds tips and other money"
+        " that is not booked here."
     )
     withdrawals: list[WithdrawalView] = Field(description="The last ten, the newest first.")
     stuck_on_chain: int = Field(

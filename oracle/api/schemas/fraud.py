@@ -38,7 +38,7 @@ class DetectRequest(Body):
     )
     span_hours: int = Field(24, ge=1, le=168)
     post_id: str | None = Field(
-        None, pattern=r"^0x[0-9a-fA-F]{64}$", description="Show only what is about this post."
+        None, pattern=r"^0x[0-9a-fA-F]{64}$", description="Show only findings about this post."
     )
 
     @field_validator("end")

@@ -147,6 +147,7 @@ def test_a_creator_appeals_on_the_page_and_a_reviewer_grants_it(
         "Appeal, free of charge",
         "700 of 800 views",
         "0.2 to 3.1",
+        'href="/messages/',
     ):
         assert said in page.text
     form = {"ground": "real_people", "statement": "They are <b>my</b> pupils."}
