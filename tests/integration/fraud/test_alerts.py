@@ -400,7 +400,7 @@ def test_a_step_of_upkeep_that_fails_stops_no_other(db: Database, case: Case, mo
         raise RuntimeError("it is broken")
 
     monkeypatch.setattr(upkeep, "run_pass", broken)
-    monkeypatch.setattr(upkeep.appeals, "lapse_due", broken)
+    monkeypatch.setattr(upkeep.verdict_appeals, "lapse_due", broken)
     monkeypatch.setattr(upkeep.verdict_notices, "send_due", broken)
     monkeypatch.setattr(upkeep.webhooks, "deliver_pending", broken)
     assert keeper.tick(NOW + 14 * DAY) == upkeep.Tick(0, 1, 0, 0, 0, 0)
