@@ -86,13 +86,13 @@ def problem(request: Request, status: int, code: str, detail: str, **extra: obje
 def install(app: FastAPI) -> None:
     """Answer every error of the app with a problem document, and log it."""
     for error in STATUS:
-        app.add_exception_handler(error, _known)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unknown)
+        app.add_exception_handler(error, _on_known_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_crash)
 
 
-async def _known(request: Request, exc: Exception) -> JSONResponse:
+async def _on_known_error(request: Request, exc: Exception) -> JSONResponse:
     status = next(status for error, status in STATUS.items() if isinstance(exc, error))
     code = str(getattr(exc, "code", "error"))
     log.warning("request.refused", path=request.url.path, status=status, code=code, detail=str(exc))
@@ -104,7 +104,7 @@ async def _known(request: Request, exc: Exception) -> JSONResponse:
     return answer
 
 
-async def _invalid(request: Request, exc: Exception) -> JSONResponse:
+async def _on_invalid_request(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, RequestValidationError)
     fields = [
         {"field": ".".join(map(str, e["loc"][1:])), "problem": e["msg"]} for e in exc.errors()
@@ -116,7 +116,7 @@ async def _invalid(request: Request, exc: Exception) -> JSONResponse:
     return problem(request, 422, "invalid_request", detail, errors=fields)
 
 
-async def _http(request: Request, exc: Exception) -> JSONResponse:
+async def _on_http_error(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, HTTPException)
     code = {404: "not_found", 405: "method_not_allowed", 413: "upload_too_large"}.get(
         exc.status_code, "http_error"
@@ -124,7 +124,7 @@ async def _http(request: Request, exc: Exception) -> JSONResponse:
     return problem(request, exc.status_code, code, str(exc.detail))
 
 
-async def _unknown(request: Request, exc: Exception) -> JSONResponse:
+async def _on_crash(request: Request, exc: Exception) -> JSONResponse:
     log.error("request.crashed", path=request.url.path, exc_info=exc)
     return problem(request, 500, "internal_error", "Something went wrong here; it was logged.")
 

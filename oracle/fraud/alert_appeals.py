@@ -38,7 +38,7 @@ def appeal_alert(
     alert = fraud_alerts.get(conn, alert_id, lock=True)
     if alert.creator_id != creator_id:
         raise NotYourCase
-    status = lifecycle.after(alert.status, Step.APPEAL)
+    status = lifecycle.next_status(alert.status, Step.APPEAL)
     assert alert.frozen_at is not None
     assert alert.frozen_until is not None
     if now > alert.frozen_at + APPEAL_WITHIN:

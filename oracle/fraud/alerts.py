@@ -12,7 +12,7 @@ import structlog
 from oracle.appeals.errors import AccuserCannotDecide, StepNotPossible
 from oracle.fraud import chain_actions, lifecycle, notices
 from oracle.fraud.lifecycle import HOLDING, REVIEW_WITHIN, Status, Step
-from oracle.notices.actors import RULES, shown
+from oracle.notices.actors import RULES, display_name
 from oracle.notices.errors import MissingFact
 from oracle.payouts import payments
 from storage.cases import appeals
@@ -134,7 +134,7 @@ def freeze(
     Raises: StepNotPossible, InvalidEndDate, MissingFact.
     """
     alert = fraud_alerts.get(conn, alert_id, lock=True)
-    frozen = lifecycle.after(alert.status, Step.FREEZE)
+    frozen = lifecycle.next_status(alert.status, Step.FREEZE)
     lifecycle.check_freeze_end(now, until, alert.held_before)
     fraud_alerts.accuse(conn, alert_id, actor)
     fraud_alerts.update(
@@ -150,7 +150,7 @@ def freeze(
     )
     _log(conn, alert_id, now, actor, Step.FREEZE, reason_code, text, {"until": until.isoformat()})
     notice = notices.send_hold(conn, fraud_alerts.get(conn, alert_id), now)
-    notified = lifecycle.after(frozen, Step.NOTIFY)
+    notified = lifecycle.next_status(frozen, Step.NOTIFY)
     fraud_alerts.update(conn, alert_id, status=notified, statement_hash=notice.sha256)
     chain_actions.queue(conn, alert, "freeze", notice.sha256, until)
     _log(
@@ -241,7 +241,13 @@ def reverse(
     held = alert.status in HOLDING
     if held:  # before the log, which has one writer at a time: lifting may scan many events
         engagement_exclusions.lift(conn, alert_id)
-        _release(conn, alert, text, f"Decided by {shown(actor)}, who had no part in the hold.", now)
+        _release(
+            conn,
+            alert,
+            text,
+            f"Decided by {display_name(actor)}, who had no part in the hold.",
+            now,
+        )
     _log(conn, alert_id, now, actor, Step.REVERSE, reason_code, text, {})
     if held:
         _close_appeal(conn, alert, "granted", actor, text, now)
@@ -252,7 +258,7 @@ def expire(conn: Connection, alert: Alert, *, reason_code: str, text: str, now: 
 
     Raises: StepNotPossible, MissingFact.
     """
-    ended = lifecycle.after(alert.status, Step.EXPIRE)
+    ended = lifecycle.next_status(alert.status, Step.EXPIRE)
     changes: dict[str, object] = {"status": ended, "closed_at": now}
     if alert.frozen_until is not None and alert.frozen_until > now:
         changes["frozen_until"] = now
@@ -275,7 +281,7 @@ def reopen(
     Raises: StepNotPossible.
     """
     alert = fraud_alerts.get(conn, alert_id, lock=True)
-    status = lifecycle.after(alert.status, Step.REOPEN)
+    status = lifecycle.next_status(alert.status, Step.REOPEN)
     latest = fraud_alerts.find_latest(conn, alert.subject, alert.post_id, alert.creator_id)
     if latest is not None and latest.id != alert_id and latest.status in fraud_alerts.ACTIVE:
         raise StepNotPossible(f"A newer alert at the same subject is under way: {latest.id}.")
@@ -349,10 +355,10 @@ def _expire_one(conn: Connection, alert_id: UUID, by_appeal: bool, now: datetime
 
 def _get_for_decision(conn: Connection, alert_id: UUID, step: Step, actor: str) -> Alert:
     alert = fraud_alerts.get(conn, alert_id, lock=True)
-    lifecycle.after(alert.status, step)
+    lifecycle.next_status(alert.status, step)
     if actor == alert.frozen_by or actor in alert.accusers:
         raise AccuserCannotDecide(
-            f"{shown(actor)} held this money or asked for it; somebody else has to decide."
+            f"{display_name(actor)} held this money or asked for it; somebody else has to decide."
         )
     return alert
 

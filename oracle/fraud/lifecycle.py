@@ -59,15 +59,15 @@ NEXT: dict[tuple[Status, Step], Status] = {
 HOLDING = frozenset({Status.FROZEN, Status.NOTIFIED, Status.APPEALED, Status.UPHELD})
 
 
-def after(status: str, step: Step) -> Status:
+def next_status(status: str, step: Step) -> Status:
     """Return the status that a step leads to. Raises: StepNotPossible."""
-    next_status = NEXT.get((Status(status), step))
-    if next_status is None:
+    status_after = NEXT.get((Status(status), step))
+    if status_after is None:
         can = ", ".join(sorted(s for (st, s) in NEXT if st == status)) or "nothing"
         raise StepNotPossible(
             f"An alert that is {status} cannot take the step '{step}'; it can take: {can}."
         )
-    return next_status
+    return status_after
 
 
 def check_freeze_end(now: datetime, until: datetime, held_before: timedelta = timedelta(0)) -> None:

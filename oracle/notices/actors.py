@@ -13,7 +13,7 @@ def key_actor(name: str) -> str:
     return f"key:{name}"
 
 
-def shown(actor: str) -> str:
+def display_name(actor: str) -> str:
     """Put an actor into words."""
     kind, _, name = actor.partition(":")
     if kind == "creator" and name:

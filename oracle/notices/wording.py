@@ -1,6 +1,6 @@
 """The codes of appeals and decisions in words."""
 
-from oracle.notices.actors import shown
+from oracle.notices.actors import display_name
 
 GROUNDS = {
     "mine_and_earlier": "it is mine and earlier",
@@ -50,7 +50,7 @@ OUTCOMES = {
 
 def who(actor: str) -> str:
     """Put an actor into words."""
-    return shown(actor)
+    return display_name(actor)
 
 
 def step(name: str) -> str:

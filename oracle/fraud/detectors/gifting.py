@@ -41,22 +41,22 @@ def _circles(gifts: Events, limits: GiftingLimits) -> list[Signal]:
     inside = (
         edge & (receiver >= 0) & (member_of[giver] >= 0) & (member_of[giver] == member_of[receiver])
     )
-    came = total(creator[inside], value[inside], gifts.creators)
+    received_in_circle = total(creator[inside], value[inside], gifts.creators)
     # What the creator's own account gave to others of the same circle.
     giver_creator = gifts.accounts.creator[giver]
-    went = total(np.where(inside, giver_creator, -1), value, gifts.creators)
-    everything = total(creator, value, gifts.creators)
+    given_in_circle = total(np.where(inside, giver_creator, -1), value, gifts.creators)
+    received_total = total(creator, value, gifts.creators)
     partners = tally(creator[inside], gifts.creators)
-    round_ = np.minimum(came, went)
-    share = round_ / np.maximum(everything, 1)
+    circulated = np.minimum(received_in_circle, given_in_circle)
+    share = circulated / np.maximum(received_total, 1)
     signals = []
     for number in np.flatnonzero(
-        (round_ >= limits.min_circle) & (share >= limits.min_circle_share)
+        (circulated >= limits.min_circle) & (share >= limits.min_circle_share)
     ):
         flagged = (gifts.creator == number) & np.isin(
             gifts.account, giver[inside & (creator == number)]
         )
-        n, of, people = int(round_[number]), int(everything[number]), int(partners[number])
+        n, of, people = int(circulated[number]), int(received_total[number]), int(partners[number])
         size = int((member_of == member_of[own[number]]).sum())
         signals.append(
             Signal(
@@ -73,7 +73,7 @@ def _circles(gifts: Events, limits: GiftingLimits) -> list[Signal]:
                     "pattern": "circle",
                     "circle_size": size,
                     "partners": people,
-                    "given_back": int(went[number]),
+                    "given_back": int(given_in_circle[number]),
                 },
                 sentence=(
                     f"{percent(n, of)} % of the value of the gifts went round in a circle of {size}"

@@ -96,12 +96,12 @@ def test_signals_at_different_posts_do_not_add_up() -> None:
 
 def test_every_hold_can_end_without_anybody() -> None:
     for status in HOLDING:
-        assert lifecycle.after(status, Step.EXPIRE) is Status.EXPIRED
+        assert lifecycle.next_status(status, Step.EXPIRE) is Status.EXPIRED
 
 
 def test_the_steps_of_an_alert() -> None:
-    assert lifecycle.after("open", Step.FREEZE) is Status.FROZEN
-    assert lifecycle.after("upheld", Step.APPEAL) is Status.APPEALED
+    assert lifecycle.next_status("open", Step.FREEZE) is Status.FROZEN
+    assert lifecycle.next_status("upheld", Step.APPEAL) is Status.APPEALED
     for status, step in (
         ("open", Step.UPHOLD),
         ("open", Step.APPEAL),
@@ -109,7 +109,7 @@ def test_the_steps_of_an_alert() -> None:
         ("expired", Step.FREEZE),
     ):
         with pytest.raises(StepNotPossible):
-            lifecycle.after(status, step)
+            lifecycle.next_status(status, step)
     assert {status for status, _ in NEXT} == set(Status)
 
 
