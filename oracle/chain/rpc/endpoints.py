@@ -250,7 +250,7 @@ class EndpointSet:
             return
         by_name = {w.endpoint.name: w for w in self._watched}
         honest = {name for name in votes if self._is_consistent(by_name[name], height, votes[name])}
-        liars = judge(votes, honest, expected)
+        liars = find_liars(votes, honest, expected)
         if liars is None:
             raise EndpointInconsistent(
                 f"The endpoints disagree on the final block {height}: {', '.join(sorted(votes))}."
@@ -313,7 +313,7 @@ class EndpointSet:
         )
 
 
-def judge(
+def find_liars(
     votes: Mapping[str, bytes], consistent: set[str], expected: bytes | None
 ) -> set[str] | None:
     """Return the endpoints that are wrong about a final block; None where nothing shows it. Pure.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from oracle.chain.rpc.endpoints import judge
+from oracle.chain.rpc.endpoints import find_liars
 
 TRUE, FALSE, OTHER = b"\x01" * 32, b"\x02" * 32, b"\x03" * 32
 
@@ -26,4 +26,4 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_judge(case: str) -> None:
     votes, consistent, expected, liars = CASES[case]
-    assert judge(votes, consistent, expected) == liars
+    assert find_liars(votes, consistent, expected) == liars
