@@ -8,7 +8,8 @@ Whatever people or contracts can call, catch or listen to must say in its NatSpe
 build refuses the rest by name.
 
 Usage: contracts/tools/export_abi.py           build and write
-       contracts/tools/export_abi.py --check   build and compare; exit status 1 on a difference
+       contracts/tools/export_abi.py --check   bring contracts/out up to date and compare with it;
+                                               exit status 1 on a difference
 Needs Python 3.11 and `npm ci` in contracts/. Standard library only.
 """
 
@@ -82,24 +83,26 @@ def sources_sha256(contracts_dir: Path = CONTRACTS_DIR) -> str:
     return digest.hexdigest()
 
 
-def build(out_dir: Path) -> dict[str, dict[str, Any]]:
-    """Compile the sources from nothing and return the exported files, by file name."""
+def build_afresh(out_dir: Path) -> None:
+    """Compile the sources from nothing."""
+    options = ["--force", "--skip", "test", "--out", out_dir, "--cache-path", out_dir / "cache"]
     subprocess.run(
-        [
-            FORGE,
-            "build",
-            "--force",
-            "--skip",
-            "test",
-            "--out",
-            out_dir,
-            "--cache-path",
-            out_dir / "cache",
-        ],
-        cwd=CONTRACTS_DIR,
-        check=True,
-        stdout=subprocess.DEVNULL,
+        [FORGE, "build", *options], cwd=CONTRACTS_DIR, check=True, stdout=subprocess.DEVNULL
     )
+
+
+def bring_up_to_date() -> Path:
+    """Compile what changed since the last build or test. Forge compares contents and settings, not
+    dates.
+
+    Returns: the folder of the artifacts.
+    """
+    subprocess.run([FORGE, "build"], cwd=CONTRACTS_DIR, check=True, stdout=subprocess.DEVNULL)
+    return CONTRACTS_DIR / "out"
+
+
+def exported(out_dir: Path) -> dict[str, dict[str, Any]]:
+    """The exported files of a build, by file name."""
     silent = undocumented_in(out_dir)
     if silent:
         raise SystemExit("no @notice in the NatSpec:\n  " + "\n  ".join(silent))
@@ -135,6 +138,8 @@ def undocumented_in(out_dir: Path) -> list[str]:
         # The compiler's own text: forge's reading of it leaves out titles and events.
         metadata = json.loads(json.loads(path.read_text())["rawMetadata"])
         ((source, name),) = metadata["settings"]["compilationTarget"].items()
+        if not (CONTRACTS_DIR / source).is_file():
+            continue  # of a file that is no more
         output = metadata["output"]
         if source.startswith("src/"):
             ours[name] = output
@@ -187,8 +192,12 @@ def _abi_type(parameter: dict[str, Any]) -> str:
 
 def main() -> int:
     check = "--check" in sys.argv[1:]
-    with tempfile.TemporaryDirectory(prefix="export-abi-") as out_dir:
-        files = build(Path(out_dir))
+    if check:
+        files = exported(bring_up_to_date())
+    else:
+        with tempfile.TemporaryDirectory(prefix="export-abi-") as out_dir:
+            build_afresh(Path(out_dir))
+            files = exported(Path(out_dir))
     texts = {name: json.dumps(content, indent=1) + "\n" for name, content in files.items()}
     if not check:
         ABI_DIR.mkdir(parents=True, exist_ok=True)
@@ -204,7 +213,7 @@ def main() -> int:
     )
     if differing:
         print(
-            f"differ from a fresh build: {', '.join(differing)}; run contracts/tools/export_abi.py",
+            f"differ from the build: {', '.join(differing)}; run contracts/tools/export_abi.py",
             file=sys.stderr,
         )
     return 1 if differing else 0

@@ -15,7 +15,6 @@ import json
 import re
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -27,29 +26,15 @@ Layout = dict[str, list[str]]
 
 def read_layout() -> Layout:
     """Each struct reachable from a namespace: its fields as `slot+offset type name`, in order."""
-    with tempfile.TemporaryDirectory(prefix="storage-layout-") as out_dir:
-        # A build of its own: forge inspects only what the latest build compiled.
-        printed = subprocess.run(
-            [
-                CONTRACTS_DIR / "tools" / "forge",
-                "inspect",
-                "Layouts",
-                "storageLayout",
-                "--json",
-                "--force",
-                "--contracts",
-                "test/utils",
-                "--out",
-                out_dir,
-                "--cache-path",
-                f"{out_dir}/cache",
-            ],
-            cwd=CONTRACTS_DIR,
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-    document: dict[str, Any] = json.loads(printed.stdout)
+    # Compiles what changed since the last build or test, by content.
+    subprocess.run(
+        [CONTRACTS_DIR / "tools" / "forge", "build"],
+        cwd=CONTRACTS_DIR,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    artifact = CONTRACTS_DIR / "out" / "Layouts.sol" / "Layouts.json"
+    document: dict[str, Any] = json.loads(artifact.read_text())["storageLayout"]
     structs = {}
     for type_id, kind in document["types"].items():
         if "members" in kind:
