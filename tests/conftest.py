@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.anvil import AnvilNode, running_anvil
+from support.contracts import Contracts
 from support.databases import FAST_SETTINGS, cloned_database, make_template, server_folder
 from support.files import FileServer, new_file_server
 
@@ -35,11 +36,33 @@ def database_dsn(postgres_server: EmbeddedPostgres, database_template: str) -> I
         yield dsn
 
 
-@pytest.fixture(scope="module")
-def anvil(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnvilNode]:
-    """A bare Anvil of the test module's own: automine, final two blocks behind the head."""
+@pytest.fixture(scope="session")
+def anvil_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnvilNode]:
+    """One Anvil for the whole run of this process: automine, final two blocks behind the head."""
     with running_anvil(tmp_path_factory.mktemp("anvil") / "anvil.log") as node:
         yield node
+
+
+@pytest.fixture(scope="session")
+def contracts(anvil_server: AnvilNode) -> Contracts:
+    """What most tests of the chain want deployed, once: deploying takes seconds, going back to
+    it none.
+    """
+    return Contracts.deploy(anvil_server)
+
+
+@pytest.fixture(scope="module")
+def anvil(anvil_server: AnvilNode, contracts: Contracts) -> Iterator[AnvilNode]:
+    """Anvil as it was before this module, and is again after it."""
+    with anvil_server.rolled_back():
+        yield anvil_server
+
+
+@pytest.fixture
+def rolled_back(anvil: AnvilNode) -> Iterator[None]:
+    """Nothing of this test stays on the chain."""
+    with anvil.rolled_back():
+        yield
 
 
 @pytest.fixture

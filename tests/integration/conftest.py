@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-from support.anvil import AnvilNode
 from support.cases import Case, make_case
+from support.contracts import Contracts
 from support.economy import Economy, Plan, make_economy
 from support.economy.database import store
 from support.hooks import HookServer, start
 from support.platform import Platform
-from support.town import Town, make_town
+from support.town import Town
 
 from oracle import app as app_module
 from oracle import wiring
@@ -111,9 +111,9 @@ def platform(database_dsn: str) -> Iterator[Platform]:
 
 
 @pytest.fixture
-def town(anvil: AnvilNode) -> Town:
+def town(contracts: Contracts, rolled_back: None) -> Town:
     """Every contract on a chain, and people with ether."""
-    return make_town(anvil)
+    return contracts.town.again()
 
 
 @pytest.fixture(scope="session")

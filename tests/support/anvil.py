@@ -16,6 +16,8 @@ from oracle.chain.devnet.anvil import KEEP_STATES_IN_MEMORY, find_anvil, wait_un
 from oracle.chain.devnet.jsonrpc import JsonRpc
 from oracle.processes import die_with_parent
 
+# A snapshot is lost with its block: a test may replace some that are older than its own.
+DEEPEST_REORG = 8
 MNEMONIC = "test test test test test test test test test test test junk"
 CHAIN_ID = 31_337
 
@@ -61,6 +63,22 @@ class AnvilNode:
         """Replace the last `depth` blocks by as many empty ones. Returns: the height, unchanged."""
         self.call("anvil_reorg", depth, [])
         return self.height()
+
+    @contextmanager
+    def rolled_back(self) -> Iterator[None]:
+        """What happens in the block has not happened afterwards: blocks, balances, nonces, code,
+        and the clock.
+        """
+        snapshot = self.call("evm_snapshot")
+        self.call("anvil_mine", DEEPEST_REORG)
+        try:
+            yield
+        finally:
+            self.set_automine(True)
+            self.call("anvil_dropAllTransactions")
+            if not self.call("evm_revert", snapshot):
+                raise RuntimeError(f"Anvil has no snapshot {snapshot} any more.")
+            self.call("evm_setTime", int(time.time()))
 
     def set_automine(self, on: bool) -> None:
         self.call("evm_setAutomine", on)

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from oracle.chain.contracts.consumer import transact
 from oracle.chain.contracts.deploy import connect, deploy
@@ -35,6 +35,10 @@ class Town:
     poster: LocalSigner
     first: LocalSigner
     fan: LocalSigner
+
+    def again(self) -> "Town":
+        """The same contracts and people, with a client that has seen nothing."""
+        return replace(self, client=ChainClient(Endpoint(self.anvil.url), self.client.deployment))
 
     def now(self) -> int:
         return int(self.client.head().timestamp)

@@ -12,14 +12,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from support.anvil import AnvilNode
+from support.contracts import Hub, deploy_hub
 
-from oracle.chain.contracts import deploy
 from oracle.chain.contracts.consumer import request_verification
 from oracle.chain.core.deployment import Deployment
 from oracle.chain.core.ids import attestation_id
 from oracle.chain.core.lifecycle import RetryTimeouts
 from oracle.chain.core.report import ZERO_ADDRESS, ZERO_HASH, MediaType, Outcome, ReportDraft
-from oracle.chain.core.wire import address_bytes, hexed
+from oracle.chain.core.wire import hexed
 from oracle.chain.keys.signer import LocalSigner
 from oracle.chain.node.node import ChainNode
 from oracle.chain.rpc.client import ChainClient
@@ -129,16 +129,11 @@ class World:
             conn.execute("update inbox set next_try_at = now()")
 
 
-def make_world(anvil: AnvilNode, db: Database) -> World:
-    """Deploy fresh contracts with a fresh oracle key."""
-    signer, asker = LocalSigner(os.urandom(32)), LocalSigner(os.urandom(32))
-    for account in (signer, asker):
-        anvil.call("anvil_setBalance", hexed(account.address), hex(10**20))
-    w3 = deploy.connect(anvil.url)
-    deployment = deploy.deploy(w3, anvil.account(), oracle_signers=[hexed(signer.address)])
-    consumer = deploy.deploy_example_consumer(w3, anvil.account(), deployment.hub)
-    client = ChainClient(Endpoint(anvil.url), deployment)
-    return World(anvil, db, deployment, client, signer, asker, address_bytes(consumer))
+def make_world(anvil: AnvilNode, db: Database, hub: Hub | None = None) -> World:
+    """A world on these contracts, by default on new ones with a fresh oracle key."""
+    hub = hub or deploy_hub(anvil, [LocalSigner(os.urandom(32))])
+    client = ChainClient(Endpoint(anvil.url), hub.deployment)
+    return World(anvil, db, hub.deployment, client, hub.signers[0], hub.asker, hub.consumer)
 
 
 def accept(conn: Connection, request: RequestSeen, *, decide: bool) -> UUID:

@@ -1,4 +1,4 @@
-"""The node's world: fresh contracts and a fresh database for each test."""
+"""The node's world: contracts that nobody has called and a fresh database for each test."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -7,6 +7,7 @@ import pytest
 from integration.chain.chain_world import World, make_world
 from integration.chain.quorum_world import KEYS, Quorum
 from support.anvil import AnvilNode
+from support.contracts import Contracts
 from support.databases import cloned_database
 
 from storage.database import Database
@@ -14,16 +15,22 @@ from storage.embedded import EmbeddedPostgres
 
 
 @pytest.fixture
-def world(anvil: AnvilNode, database_dsn: str) -> Iterator[World]:
+def world(
+    anvil: AnvilNode, contracts: Contracts, rolled_back: None, database_dsn: str
+) -> Iterator[World]:
     db = Database(database_dsn, max_size=4)
     db.open()
-    yield make_world(anvil, db)
+    yield make_world(anvil, db, contracts.hub)
     db.close()
 
 
 @pytest.fixture
 def four(
-    anvil: AnvilNode, postgres_server: EmbeddedPostgres, database_template: str
+    anvil: AnvilNode,
+    contracts: Contracts,
+    rolled_back: None,
+    postgres_server: EmbeddedPostgres,
+    database_template: str,
 ) -> Iterator[Quorum]:
     with ExitStack() as stack:
         databases = []
@@ -35,6 +42,6 @@ def four(
             db.open()
             stack.callback(db.close)
             databases.append(db)
-        nodes = Quorum(anvil, databases)
+        nodes = Quorum(anvil, databases, contracts.quorum)
         yield nodes
         nodes.close()

@@ -7,18 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from integration.chain.chain_world import (
-    IMPATIENT,
-    World,
-    add_analysis,
-    decide_request,
-    fresh_hash,
-    make_world,
-)
+from integration.chain.chain_world import IMPATIENT, World, add_analysis, decide_request, fresh_hash
 from support.anvil import AnvilNode
+from support.contracts import QUORUM_KEYS as KEYS
+from support.contracts import Hub, deploy_hub
 
-from oracle.chain.contracts import deploy
-from oracle.chain.core.wire import address_bytes, hexed
+from oracle.chain.core.wire import address_bytes
 from oracle.chain.keys.signer import LocalSigner
 from oracle.chain.node.node import ChainNode
 from oracle.chain.quorum.peers import PeerServer, QuorumSettings
@@ -28,7 +22,6 @@ from oracle.chain.rpc.endpoint import Endpoint
 from storage.chain.requests import RequestSeen
 from storage.database import Connection, Database
 
-KEYS = [bytes([index]) * 32 for index in (1, 2, 3, 4)]
 ORIGINAL = bytes([9]) * 20
 
 
@@ -53,21 +46,15 @@ class Member:
 class Quorum:
     """A hub with four signers, and the nodes of those that are up."""
 
-    def __init__(self, anvil: AnvilNode, databases: list[Database]) -> None:
+    def __init__(self, anvil: AnvilNode, databases: list[Database], hub: Hub | None = None) -> None:
         self.anvil = anvil
-        self.signers = [LocalSigner(key) for key in KEYS]
-        first = make_world(anvil, databases[0])
-        w3 = deploy.connect(anvil.url)
-        addresses = sorted(hexed(signer.address) for signer in self.signers)
-        self.deployment = deploy.deploy(w3, anvil.account(), oracle_signers=addresses, quorum=3)
-        consumer = address_bytes(
-            deploy.deploy_example_consumer(w3, anvil.account(), self.deployment.hub)
-        )
+        hub = hub or deploy_hub(anvil, [LocalSigner(key) for key in KEYS], quorum=3)
+        self.signers = hub.signers
+        self.deployment = hub.deployment
         self.members: list[Member] = []
         for signer, db in zip(self.signers, databases, strict=True):
-            anvil.call("anvil_setBalance", hexed(signer.address), hex(10**20))
             client = ChainClient(Endpoint(anvil.url), self.deployment)
-            world = World(anvil, db, self.deployment, client, signer, first.asker, consumer)
+            world = World(anvil, db, self.deployment, client, signer, hub.asker, hub.consumer)
             self.members.append(Member(world, 1_000, {}))
         self.urls: dict[bytes, str] = {
             signer.address: "http://127.0.0.1:1" for signer in self.signers

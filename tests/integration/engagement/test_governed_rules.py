@@ -27,6 +27,8 @@ from storage.works import analyses, policies
 from storage.works.analyses import Conclusion, NewAnalysis
 from storage.works.policies import Policy, PolicyTerms
 
+pytestmark = pytest.mark.usefixtures("rolled_back")
+
 OPERATOR = {"Authorization": "Bearer operator"}
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)  # after NOW
 FIRST = PolicyTerms(
@@ -47,7 +49,7 @@ SECOND = PolicyTerms(
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def chain(anvil: AnvilNode) -> ChainClient:
     """Contracts of a governor who acts at once."""
     oracle = LocalSigner(os.urandom(32))

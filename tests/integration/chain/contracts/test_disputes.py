@@ -27,6 +27,8 @@ from oracle.chain.rpc.client import ChainClient
 from oracle.chain.rpc.endpoint import Endpoint
 from storage.works.policies import PolicyTerms
 
+pytestmark = pytest.mark.usefixtures("rolled_back")
+
 
 def sha(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
@@ -100,7 +102,7 @@ class Court:
         return post_id, content
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def court(anvil: AnvilNode) -> Court:
     signers = sorted((LocalSigner(os.urandom(32)) for _ in range(3)), key=lambda s: s.address)
     admin, poster, first = (LocalSigner(os.urandom(32)) for _ in range(3))

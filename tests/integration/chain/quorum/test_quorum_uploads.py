@@ -15,6 +15,7 @@ import pytest
 from integration.chain.chain_world import draft_of, wait_for
 from integration.chain.quorum_world import KEYS, Quorum
 from support.anvil import AnvilNode
+from support.contracts import Contracts
 from support.databases import cloned_database
 
 from embeddings.errors import UnsupportedMedia
@@ -79,7 +80,12 @@ class Station:
 
 @pytest.fixture
 def four(
-    anvil: AnvilNode, postgres_server: EmbeddedPostgres, database_template: str, tmp_path: Path
+    anvil: AnvilNode,
+    contracts: Contracts,
+    rolled_back: None,
+    postgres_server: EmbeddedPostgres,
+    database_template: str,
+    tmp_path: Path,
 ) -> Iterator[tuple[Quorum, list[Station]]]:
     with ExitStack() as stack:
         databases = []
@@ -92,7 +98,7 @@ def four(
             stack.callback(db.close)
             databases.append(db)
         stations = [Station(db, tmp_path / str(index)) for index, db in enumerate(databases)]
-        nodes = Quorum(anvil, databases)
+        nodes = Quorum(anvil, databases, contracts.quorum)
         nodes.sharings = [station.exchange for station in stations]
         yield nodes, stations
         nodes.close()
