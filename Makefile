@@ -11,9 +11,11 @@ else
 EXTRAS := test,clip
 INSTALLED := .venv/installed
 endif
+# A worker has a database server, a chain and a model of its own; a module stays with one, in the order of pyproject.toml.
+WORKERS ?= 2
 export PYTHONUNBUFFERED := 1
 
-.PHONY: up demo test lint bench fuzz contracts setup clean
+.PHONY: up demo test lint bench campaigns fuzz contracts setup clean
 
 up: setup ## set up everything and run the oracle: database, chain, API, worker, node; Ctrl-C stops it
 	$(BIN)/oracle up
@@ -23,7 +25,7 @@ demo: setup ## tell the whole story with sample pictures on servers of its own, 
 
 test: setup lint ## all checks and all tests
 	cd contracts && tools/forge test
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 lint: setup ## style, types and the direction of imports
 	$(BIN)/ruff check .
@@ -35,6 +37,11 @@ lint: setup ## style, types and the direction of imports
 bench: setup ## the node and the intake of events; media need sets of their own, see the READMEs in tests/benchmarks
 	$(BIN)/python tests/benchmarks/chain/bench_node.py
 	$(BIN)/python tests/benchmarks/creators/bench_ingest.py
+
+campaigns: setup ## the long profiles of the tests that kill, crash and flood the node; hours
+	ORACLE_KILLS=200 $(BIN)/pytest --timeout 0 tests/integration/chain/node/test_node_kill.py
+	ORACLE_CRASHES=200 $(BIN)/pytest --timeout 0 tests/integration/chain/quorum/test_quorum_crashes.py
+	ORACLE_BURST=1000 $(BIN)/pytest --timeout 0 tests/integration/chain/node/test_node_burst.py
 
 fuzz: setup ## the long profile of the contracts' fuzz and invariant tests
 	cd contracts && FOUNDRY_PROFILE=fuzz tools/forge test

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from support.anvil import AnvilNode, running_anvil
 from support.contracts import Contracts
 from support.databases import FAST_SETTINGS, cloned_database, make_template, server_folder
@@ -11,6 +12,10 @@ from support.files import FileServer, new_file_server
 
 from oracle.chain.devnet import DevChain
 from storage.embedded import EmbeddedPostgres
+
+# Workers share the cores with each other and with servers: how long one example takes says nothing.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

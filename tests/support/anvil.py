@@ -1,10 +1,12 @@
 """A bare Anvil with its well-known accounts, for tests that mine, revert and reorganise."""
 
+import os
+import random
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from oracle.chain.devnet.anvil import KEEP_STATES_IN_MEMORY, find_anvil, wait_un
 from oracle.chain.devnet.jsonrpc import JsonRpc
 from oracle.processes import die_with_parent
 
+FIRST_PORT, PORTS_OF_A_WORKER, WORKERS_WITH_PORTS = 16_000, 1_000, 16
 # A snapshot is lost with its block: a test may replace some that are older than its own.
 DEEPEST_REORG = 8
 MNEMONIC = "test test test test test test test test test test test junk"
@@ -117,7 +120,17 @@ def running_anvil(log: Path, *options: str, slots_in_an_epoch: int = 1) -> Itera
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 that nothing listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port on 127.0.0.1 that nothing listens on right now, below those that the system hands out
+    itself.
+
+    Each worker of pytest-xdist has ports of its own: another one's server may not have bound its
+    port yet.
+    """
+    worker = (
+        int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS_WITH_PORTS
+    )
+    while True:
+        port = FIRST_PORT + worker * PORTS_OF_A_WORKER + random.randrange(PORTS_OF_A_WORKER)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
