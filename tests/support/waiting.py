@@ -10,10 +10,11 @@ Found = TypeVar("Found")
 def wait_for(condition: Callable[[], Found], *, timeout_s: float = 60.0) -> Found:
     """What the condition returns, once that is true.
 
-    Raises: AssertionError when the time is over.
+    Raises: TimeoutError when that takes too long.
     """
     deadline = time.monotonic() + timeout_s
     while not (found := condition()):
-        assert time.monotonic() < deadline, f"waited {timeout_s} s in vain"
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {timeout_s} s in vain")
         time.sleep(0.02)
     return found

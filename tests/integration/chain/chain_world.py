@@ -4,7 +4,6 @@ once.
 
 import itertools
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -13,6 +12,7 @@ from uuid import UUID, uuid4
 
 from support.anvil import AnvilNode
 from support.contracts import Hub, deploy_hub
+from support.waiting import wait_for as wait_for  # what every test of the chain wants
 
 from oracle.chain.contracts.consumer import request_verification
 from oracle.chain.core.deployment import Deployment
@@ -198,12 +198,3 @@ def add_analysis(
 
 def fresh_hash() -> bytes:
     return next(_numbers).to_bytes(4, "big") + os.urandom(28)
-
-
-def wait_for(condition: Callable[[], bool], *, timeout_s: float = 20.0) -> None:
-    """Poll until a condition of another process holds."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError("The condition did not come true in time.")
-        time.sleep(0.02)
