@@ -1,6 +1,4 @@
-"""The one object the service talks to about pictures: fingerprint an upload, verify it against a
-stored reference.
-"""
+"""The service's interface to pictures: fingerprint an upload, verify it against a reference."""
 
 from __future__ import annotations
 
@@ -26,7 +24,7 @@ from embeddings.image.clip_weights import ClipWeights, resolve_clip
 from embeddings.image.decode import Picture
 from embeddings.image.descriptor import DIMENSIONS as COPY_DIMENSIONS
 from embeddings.image.descriptor import CopyDescriptor
-from embeddings.image.detail import too_plain
+from embeddings.image.detail import insufficient_detail
 from embeddings.image.match import ImageMatch
 from embeddings.image.raster import (
     PROXY_SIDE_PX,
@@ -40,18 +38,18 @@ from embeddings.image.verify import Prepared, prepare, verify_pair
 from embeddings.image.views import QueryView, crops, hash_views, pictures_of
 
 VERIFIER_VERSION = "blocks-v3"
-DESCRIBED_AT_ONCE = 16
-PREPARED_KEPT = 128  # about 1 MB each: the candidates of a handful of uploads in flight
+DESCRIBE_BATCH = 16
+MAX_CACHED_PREPARED = 128  # about 1 MB each: the candidates of a few uploads at once
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ImageFingerprint:
-    """All that is kept to recognise a picture.
+    """The stored data that recognise a picture, and its search views.
 
     phash: 32 bytes, PDQ; phash_quality: 0..100; embeddings: model id -> (512,) float32 unit vector,
-    of the channels that are on; proxy: bytes that ``verify`` later judges other pictures against;
-    query_views: what to search with, the whole picture first; too_plain: why nothing can be decided
-    about it, or None.
+    of the active channels; proxy: bytes that ``verify`` judges other pictures against; query_views:
+    the views to search with, the whole picture first; too_plain: why it has insufficient detail to
+    decide on, or None.
     """
 
     phash: bytes
@@ -63,7 +61,7 @@ class ImageFingerprint:
 
 
 class ImageAnalyzer:
-    """Models and tables of one configuration; safe to share between threads."""
+    """The picture engine under one configuration; safe to share between threads."""
 
     def __init__(
         self,
@@ -79,7 +77,7 @@ class ImageAnalyzer:
         self.calibration = calibration
         self._prepared: OrderedDict[bytes, Prepared] = OrderedDict()
         self._lock = threading.Lock()
-        self.kept_prepared = PREPARED_KEPT
+        self.max_cached_prepared = MAX_CACHED_PREPARED
         self.channels: Mapping[str, ChannelState] = MappingProxyType(
             {
                 "phash": ChannelState(True, "", phash.MODEL_ID, 256),
@@ -97,12 +95,11 @@ class ImageAnalyzer:
 
     @classmethod
     def load(cls, *, clip: ClipWeights | None = None, copy: bool = True) -> ImageAnalyzer:
-        """Set up every channel that can be on; a missing model switches its channel off, and says
-        why.
+        """Load every available channel; a missing model switches its channel off, with the reason.
 
-        Args: copy: whether the copy descriptor is wanted; without it nothing can be decided, only
+        Args: copy: whether to load the copy descriptor; without it nothing can be decided, only
             described.
-        Raises: WeightsMismatch: weights that are not the ones asked for are a fault to be fixed.
+        Raises: WeightsMismatch: other weights than configured are an error.
         """
         clip_encoder, clip_state = _clip_channel(clip)
         copy_descriptor, copy_state = _copy_channel(copy)
@@ -115,64 +112,58 @@ class ImageAnalyzer:
         )
 
     def fingerprint(self, picture: Picture, *, search: bool = True) -> ImageFingerprint:
-        """Everything to store about a picture and everything to search with. Raises:
-        ModelUnavailable.
+        """Compute everything to store about a picture and to search with. Raises: ModelUnavailable.
 
-        search: whether it will be looked up at all; without, only the whole picture's view is made
-            (a sixth of the work, for references that are only to be found).
+        search: whether it will be looked up; if not, only the view of the whole picture is computed
+        (a sixth of the work, for references).
         """
         small = reduce_to(picture.pixels, PROXY_SIDE_PX)
         parts = crops(small) if search else {}
-        found: dict[str, dict[str, NDArray[np.float32]]] = {}
+        embeddings: dict[str, dict[str, NDArray[np.float32]]] = {}
         if self._copy is not None:
-            shown = pictures_of(small, parts) if search else {"whole": small}
-            for name, vector in zip(shown, self._copy.embed(list(shown.values())), strict=True):
-                found[name] = {self._copy.model_id: vector}
+            views = pictures_of(small, parts) if search else {"whole": small}
+            for name, vector in zip(views, self._copy.embed(list(views.values())), strict=True):
+                embeddings[name] = {self._copy.model_id: vector}
         if self._clip is not None:
-            found.setdefault("whole", {})[self._clip.model_id] = self._clip.embed([picture.pixels])[
-                0
-            ]
-        views = [
-            replace(view, embeddings=MappingProxyType(found.get(view.name, {})))
+            whole = embeddings.setdefault("whole", {})
+            whole[self._clip.model_id] = self._clip.embed([picture.pixels])[0]
+        query_views = [
+            replace(view, embeddings=MappingProxyType(embeddings.get(view.name, {})))
             for view in hash_views(small, parts)
         ]
         return ImageFingerprint(
-            phash=views[0].phash,
-            phash_quality=views[0].phash_quality,
-            embeddings=views[0].embeddings,
+            phash=query_views[0].phash,
+            phash_quality=query_views[0].phash_quality,
+            embeddings=query_views[0].embeddings,
             proxy=encode_proxy(picture),
-            query_views=tuple(views),
-            too_plain=too_plain(picture),
+            query_views=tuple(query_views),
+            too_plain=insufficient_detail(picture),
         )
 
     def describe(
         self, pictures: Sequence[NDArray[np.uint8]]
     ) -> list[dict[str, NDArray[np.float32]]]:
-        """Embeddings by every channel that is on, of (h, w, 3) uint8 pictures, and nothing else:
-        for keyframes.
+        """Return the embeddings of (h, w, 3) uint8 pictures by every active channel, for keyframes.
 
         Raises: ModelUnavailable.
         """
-        found: list[dict[str, NDArray[np.float32]]] = [{} for _ in pictures]
-        for start in range(0, len(pictures), DESCRIBED_AT_ONCE):
-            batch = list(pictures[start : start + DESCRIBED_AT_ONCE])
+        embeddings: list[dict[str, NDArray[np.float32]]] = [{} for _ in pictures]
+        for start in range(0, len(pictures), DESCRIBE_BATCH):
+            batch = list(pictures[start : start + DESCRIBE_BATCH])
             for model in (self._copy, self._clip):
                 if model is not None:
                     for at, vector in enumerate(model.embed(batch)):
-                        found[start + at][model.model_id] = vector
-        return found
+                        embeddings[start + at][model.model_id] = vector
+        return embeddings
 
     def verify_proxies(self, query_proxy: bytes, reference_proxy: bytes) -> ImageMatch:
-        """``verify`` for a query of which only the proxy is at hand. Raises: BadProxy."""
+        """Verify a query by its proxy against a reference's proxy. Raises: BadProxy."""
         return verify_pair(
             self._prepare(query_proxy), self._prepare(reference_proxy), self.calibration
         )
 
     def verify(self, query: ImageFingerprint, reference_proxy: bytes) -> ImageMatch:
-        """Judge the query against one stored reference, from the two proxies alone.
-
-        Raises: BadProxy.
-        """
+        """Verify a query against a stored reference, by the two proxies alone. Raises: BadProxy."""
         return self.verify_proxies(query.proxy, reference_proxy)
 
     def _prepare(self, proxy: bytes) -> Prepared:
@@ -184,7 +175,7 @@ class ImageAnalyzer:
         prepared = prepare(to_grey(decode_proxy(proxy)))
         with self._lock:
             self._prepared[key] = prepared
-            while len(self._prepared) > self.kept_prepared:
+            while len(self._prepared) > self.max_cached_prepared:
                 self._prepared.popitem(last=False)
         return prepared
 
@@ -215,5 +206,5 @@ def _copy_channel(wanted: bool) -> tuple[CopyDescriptor | None, ChannelState]:
     return descriptor, ChannelState(True, "", descriptor.model_id, COPY_DIMENSIONS)
 
 
-# work is spread over pictures by the callers; nested pools only fight for the cores
+# The callers run pictures in parallel; nested pools would only compete for the cores.
 cv2.setNumThreads(1)

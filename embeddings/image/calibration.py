@@ -1,12 +1,11 @@
-"""From measured agreement to one similarity: a versioned table, fitted on labelled pairs, shipped
-with the package.
+"""From measured agreement to one similarity: a versioned table, fitted on labelled pairs.
 
-Two questions, answered one after the other. Is it the same picture at all? The evidence (a weighted
-sum, weights not negative, so more agreement never lowers it) is compared with ``proven_at``, the
-value that different pictures pass with the stated false-positive rate. Below it the similarity
-follows the table's knots and stays under 0.95. How much of it is used? Above, similarity = 0.95 +
-0.05 x strength, where strength in [0, 1] is the share of the query times the share of the reference
-that agree, times how faithfully: a plain re-encode is 1, half a collage 0.5.
+First: is it the same picture? The evidence (a sum with weights >= 0, so that more agreement never
+lowers it) is compared with ``proven_at``, which different pictures pass with the stated
+false-positive rate. Below it the similarity follows the table's knots and stays under 0.95. Second:
+how much of it is used? Above ``proven_at``, similarity = 0.95 + 0.05 x strength. Strength in [0, 1]
+is the agreeing share of the query times that of the reference, times the fidelity: a plain
+re-encode has 1, half a collage 0.5.
 """
 
 from __future__ import annotations
@@ -22,10 +21,11 @@ from typing import Any
 PROVEN_SIMILARITY = 0.95
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """One fitted table. knots: (evidence, similarity) pairs, both rising, ending at (proven_at,
-    just under 0.95).
+    """One fitted table.
+
+    knots: (evidence, similarity) pairs, both rising, ending at (proven_at, just under 0.95).
     """
 
     version: str
@@ -37,9 +37,7 @@ class Calibration:
 
     @property
     def statement(self) -> str:
-        """What a proven similarity means, for people: measured, with the number of pairs it was
-        measured on.
-        """
+        """The meaning of a proven similarity, with the number of pairs that were measured."""
         if not self.different_pairs:
             return f"Calibration {self.version} carries no measured rate of false matches."
         # Clopper-Pearson, one-sided, for none among n
@@ -52,26 +50,22 @@ class Calibration:
 
     @property
     def unproven_at(self) -> float:
-        """The evidence at which similarity is 0.69: as alike as anything is shown that must not
-        be called a copy.
-        """
+        """The evidence at which similarity is 0.69, the most for what must not be called a copy."""
         return self.knots[-2][0]
 
     def evidence(self, scores: Mapping[str, float]) -> float:
-        """Log-odds-like evidence that two pictures share pixels, from the raw scores of one
-        alignment.
-        """
+        """Return log-odds-like evidence for shared pixels, from an alignment's scores."""
         return self.bias + sum(weight * scores[name] for name, weight in self.weights.items())
 
     def similarity(self, evidence: float, strength: float) -> float:
-        """Similarity in [0, 1]; monotone in both arguments."""
+        """Return the similarity in [0, 1]; monotone in both arguments."""
         if evidence >= self.proven_at:
             return PROVEN_SIMILARITY + (1.0 - PROVEN_SIMILARITY) * min(max(strength, 0.0), 1.0)
         return _interpolate(self.knots, evidence)
 
 
 def load_calibration() -> Calibration:
-    """Read the table that ships with the package."""
+    """Load the table that ships with the package."""
     table = json.loads(
         resources.files("embeddings.image").joinpath("calibration.json").read_text("utf-8")
     )
@@ -101,7 +95,7 @@ def parse_calibration(table: Mapping[str, Any]) -> Calibration:
 
 
 def lower_bound(successes: float, trials: float, z: float = 1.64) -> float:
-    """Wilson's lower confidence bound (one-sided 95 % at z = 1.64) of a share; 0.0 without trials.
+    """Return Wilson's lower bound (one-sided 95 % at z = 1.64) of a share; 0.0 without trials.
 
     Source: Wilson, "Probable inference, the law of succession, and statistical inference", JASA
         1927.

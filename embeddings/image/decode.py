@@ -1,7 +1,6 @@
-"""From a file to sRGB pixels, whatever the format, colour mode and orientation, within stated
-limits.
+"""Decode a file to sRGB pixels: any format, colour mode and orientation, within limits.
 
-Only formats that Pillow decodes in-process are opened: no PostScript, no external helper programs.
+Only formats that Pillow decodes in-process are opened: no PostScript, no external programs.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from embeddings.errors import CorruptMedia, EmptyMedia, MediaTooLarge, UnsupportedMedia
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000")
-Image.init()  # registers every format now: the lazy way is not safe between threads
-# Our own limit is checked from the header, before any allocation, and it is the caller's to set.
+Image.init()  # registers all formats now: doing it lazily is not thread-safe
+# The caller's own limit is checked by the header, before any allocation.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 _DECODER_ERRORS = (
     OSError,
@@ -42,26 +41,25 @@ _DECODER_ERRORS = (
 
 @dataclass(frozen=True)
 class DecodeLimits:
-    """Bounds on one picture.
+    """Limits of one picture.
 
-    max_pixels: width x height of the stored picture, refused from the header beyond it.
-    working_side_px: pictures larger than this on their long side are reduced to it after decoding;
-        nothing downstream looks at finer detail, and a 100 megapixel picture would hold 300 MB.
+    max_pixels: width x height of the stored picture, checked by the header.
+    working_side_px: longer pictures are reduced to this long side after decoding; nothing uses
+    finer detail, and a 100 megapixel picture would hold 300 MB.
     """
 
     max_pixels: int = 100_000_000
     working_side_px: int = 2048
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Picture:
     """A decoded picture.
 
     pixels: (h, w, 3) uint8 sRGB, upright (EXIF applied), alpha composited, at most
-        ``working_side_px`` long.
+    ``working_side_px`` long.
     width, height: of the upright picture as stored, before any reduction.
-    mode: Pillow's name of the stored colour mode; notes: what was changed or left out, in plain
-        words.
+    mode: Pillow's name of the stored colour mode; notes: the parts changed or left out, in words.
     """
 
     pixels: NDArray[np.uint8]
@@ -76,7 +74,7 @@ class Picture:
 def decode_image(path: Path, limits: DecodeLimits | None = None) -> Picture:
     """Decode one picture from a file of any name.
 
-    Raises: EmptyMedia, UnsupportedMedia (not a picture), MediaTooLarge (from the header),
+    Raises: EmptyMedia, UnsupportedMedia (not a picture), MediaTooLarge (by the header),
         CorruptMedia.
     """
     limits = limits or DecodeLimits()
@@ -88,7 +86,7 @@ def decode_image(path: Path, limits: DecodeLimits | None = None) -> Picture:
         notes = _frame_notes(image)
         try:
             if image.format in ("JPEG", "MPO"):
-                # libjpeg reduces while decoding: 1/2, 1/4, 1/8, never below the size asked for.
+                # libjpeg reduces while decoding (1/2, 1/4, 1/8), never below this size.
                 image.draft(None, (limits.working_side_px, limits.working_side_px))
             image.load()
             upright, orientation_notes = _upright(image)
@@ -105,13 +103,13 @@ def decode_image(path: Path, limits: DecodeLimits | None = None) -> Picture:
         notes.append(f"analysed at {rgb.width}x{rgb.height} pixels instead of {width}x{height}")
     pixels = np.ascontiguousarray(np.asarray(rgb, dtype=np.uint8))
     return Picture(
-        pixels,
-        width,
-        height,
-        image.format or "",
-        Image.MIME.get(image.format or "", ""),
-        mode,
-        tuple(notes + orientation_notes + colour_notes),
+        pixels=pixels,
+        width=width,
+        height=height,
+        format=image.format or "",
+        mime=Image.MIME.get(image.format or "", ""),
+        mode=mode,
+        notes=tuple(notes + orientation_notes + colour_notes),
     )
 
 
@@ -140,7 +138,7 @@ def _open(path: Path, limits: DecodeLimits) -> Image.Image:
 def _unidentified(path: Path) -> CorruptMedia | UnsupportedMedia:
     from embeddings.sniff import sniff
 
-    kind = sniff(path)  # raises UnsupportedMedia by itself where it is no media at all
+    kind = sniff(path)  # raises UnsupportedMedia itself if it is no media
     if kind.media_type != "image":
         return UnsupportedMedia(f"This is {kind.mime}, not a picture.")
     if kind.mime in ("image/heic", "image/jxl"):
@@ -149,7 +147,7 @@ def _unidentified(path: Path) -> CorruptMedia | UnsupportedMedia:
 
 
 def _frame_notes(image: Image.Image) -> list[str]:
-    # a phone's JPEG with a depth map or a second view: the first picture is the picture
+    # a phone's JPEG with a depth map or a second view: the first picture counts
     if image.format == "MPO":
         return []
     try:
@@ -189,9 +187,7 @@ def _to_srgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
 
 
 def _from_deep(image: Image.Image) -> Image.Image:
-    """16-bit integer, 32-bit integer and float greys to 8 bits; linear, by the type's range or
-    the data's own.
-    """
+    """Convert 16-bit, 32-bit and float greys to 8 bits, linearly by the range of type or data."""
     grey = np.asarray(image).astype(np.float64)
     grey = np.nan_to_num(grey, nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(grey.min()), float(grey.max())
@@ -204,14 +200,16 @@ def _from_deep(image: Image.Image) -> Image.Image:
 
 
 def _composite(image: Image.Image) -> tuple[Image.Image, list[str]]:
-    """Lay a transparent picture on white, or on black where white would hide it (a white logo)."""
+    """Composite a transparent picture on white, or on black where white would hide it (a white
+    logo).
+    """
     alpha = image.getchannel("A")
     if alpha.getextrema()[0] == 255:
         return image.convert("RGB"), []
     overlaid = {}
     for name, colour in (("white", (255, 255, 255, 255)), ("black", (0, 0, 0, 255))):
-        ground = Image.new("RGBA", image.size, colour)
-        overlaid[name] = Image.alpha_composite(ground, image).convert("RGB")
+        background = Image.new("RGBA", image.size, colour)
+        overlaid[name] = Image.alpha_composite(background, image).convert("RGB")
     contrast = {
         name: float(np.asarray(picture.convert("L")).std()) for name, picture in overlaid.items()
     }

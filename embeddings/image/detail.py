@@ -1,6 +1,4 @@
-"""Pictures that carry too little to tell one from another: they are answered with a reason, never
-with a match.
-"""
+"""Pictures with insufficient detail to tell apart: they get a reason, never a match."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ from numpy.typing import NDArray
 from embeddings.image.blocks import FRAME_SIDE_PX
 from embeddings.image.decode import Picture
 from embeddings.image.raster import reduce_to, to_grey
-from embeddings.image.shifts import slides
+from embeddings.image.shifts import slidable_blocks
 from embeddings.image.texture import (
     BLOCK_PX,
     CORNER_LEVELS,
@@ -26,28 +24,28 @@ MIN_TEXTURED_BLOCKS = 6
 MIN_DISTINCTIVE_BLOCKS = 6
 MIN_TEXTURED_SHARE = 0.02
 MIN_LEVELS = 4.0
-TWO_TONE_SHARE = 0.85  # of the pixels within 12 levels of the two commonest greys: ink on paper
+TWO_TONE_SHARE = 0.85  # of the pixels, within 12 levels of the two commonest greys: ink on paper
 TEXT_PHOTO_SHARE = 0.06
-INK_LEVELS, MIN_INK_LEVELS = 40, 8  # from the ground's grey
-# at most, as shares of the picture: small letters run together into words
+INK_LEVELS, MIN_INK_LEVELS = 40, 8  # from the background's grey
+# at most, as shares of the picture: small letters merge into words
 LETTER_HEIGHT, LETTER_WIDTH = 0.09, 0.3
 MIN_LETTERS, LETTER_INK_SHARE = 20, 0.4
-# of the pixels, no step to any neighbour: a night sky has noise where paper has none
+# of the pixels, equal to their neighbours: a night sky has noise, paper has none
 EXACTLY_FLAT_SHARE = 0.4
 
 
-def too_plain(picture: Picture) -> str | None:
-    """Why the picture cannot be judged, in plain words, or None if it can."""
+def insufficient_detail(picture: Picture) -> str | None:
+    """Return why a picture has too little detail to judge, in plain words, or None."""
     if min(picture.width, picture.height) < MIN_SHORT_SIDE_PX:
         return (
             f"The picture is {picture.width}x{picture.height} pixels; under {MIN_SHORT_SIDE_PX}"
             " pixels on its short side nothing can be told from it."
         )
-    return plain_content(to_grey(picture.pixels))
+    return low_information(to_grey(picture.pixels))
 
 
-def plain_content(grey: NDArray[np.uint8]) -> str | None:
-    """The same for the content alone, (h, w) uint8 of any size."""
+def low_information(grey: NDArray[np.uint8]) -> str | None:
+    """Return why the content, (h, w) uint8 of any size, carries too little information, or None."""
     grey = reduce_to(grey, FRAME_SIDE_PX)
     if float(grey.std()) < MIN_LEVELS:
         return "The picture is one flat or nearly flat colour."
@@ -77,29 +75,31 @@ def plain_content(grey: NDArray[np.uint8]) -> str | None:
 
 
 def _distinctive(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which blocks have corners, and look different when they are moved a little: a ring,
-    however large, has none.
+    """Return the blocks with corners that also change when moved a little; a ring of any size has
+    none.
     """
     short = -grey.shape[0] % BLOCK_PX, -grey.shape[1] % BLOCK_PX
     values = np.pad(grey, ((0, short[0]), (0, short[1])), mode="edge").astype(np.float32)
     soft = np.asarray(cv2.GaussianBlur(values, (0, 0), 0.8), np.float32)
-    return (corner_strength(soft, BLOCK_PX) > CORNER_LEVELS) & ~slides(detail(soft), BLOCK_PX)
-
-
-def _is_lettering(grey: NDArray[np.uint8]) -> bool:
-    """Whether what stands out from the ground is mostly many small separate marks, as letters are
-    and a logo is not.
-    """
-    (ground, tone), _ = _two_tones(grey)
-    away = np.abs(grey.astype(np.int16) - ground)
-    # Dark ink, or ink half way to the other tone: coloured ink may be nearly as light as its paper.
-    return any(
-        _many_small_marks(away > levels)
-        for levels in {INK_LEVELS, max(MIN_INK_LEVELS, abs(tone - ground) // 2)}
+    return (corner_strength(soft, BLOCK_PX) > CORNER_LEVELS) & ~slidable_blocks(
+        detail(soft), BLOCK_PX
     )
 
 
-def _many_small_marks(ink: NDArray[np.bool_]) -> bool:
+def _is_lettering(grey: NDArray[np.uint8]) -> bool:
+    """Return whether the marks on the background are mostly many small ones, as of letters, not a
+    logo.
+    """
+    (background, tone), _ = _two_tones(grey)
+    contrast = np.abs(grey.astype(np.int16) - background)
+    # Dark ink, or from half way to the other tone: coloured ink may be almost as light as paper.
+    return any(
+        _has_many_small_marks(contrast > levels)
+        for levels in {INK_LEVELS, max(MIN_INK_LEVELS, abs(tone - background) // 2)}
+    )
+
+
+def _has_many_small_marks(ink: NDArray[np.bool_]) -> bool:
     _, _, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
     marks = stats[1:]
     small = (marks[:, cv2.CC_STAT_HEIGHT] <= LETTER_HEIGHT * ink.shape[0]) & (
@@ -118,13 +118,13 @@ def _flat_share(grey: NDArray[np.uint8]) -> float:
 
 
 def _two_tones(grey: NDArray[np.uint8]) -> tuple[tuple[int, int], float]:
-    """The two commonest greys, and the share of the pixels that are near them."""
+    """Return the two commonest greys, and the share of pixels near them."""
     counts = np.bincount(grey.reshape(-1), minlength=256).astype(np.float64)
-    held, tones = 0.0, []
+    near, tones = 0.0, []
     for _ in range(2):
         peak = int(counts.argmax())
         low, high = max(0, peak - 12), peak + 13
-        held += float(counts[low:high].sum())
+        near += float(counts[low:high].sum())
         counts[low:high] = 0
         tones.append(peak)
-    return (tones[0], tones[1]), held / grey.size
+    return (tones[0], tones[1]), near / grey.size

@@ -1,9 +1,9 @@
-"""Which key points of two pictures correspond, and the few plane transforms that explain them.
+"""Correspondences of key points, and the few plane transforms that explain them.
 
-Every SIFT match carries a scale and an angle, so one match already proposes a similarity transform.
-All proposals are scored at once (n x n distances): deterministic, no sampling, and it survives one
-right match in fifty, where RANSAC on four-point samples does not. The best are refined to an affine
-map, then to a homography if that explains more.
+Every SIFT match carries a scale and an angle, so a single match proposes a similarity transform.
+All proposals are scored at once (n x n distances): deterministic, without sampling, and it works
+with one right match in fifty, where RANSAC on four-point samples does not. The best are refined to
+an affine map, then to a homography if that explains more.
 """
 
 from __future__ import annotations
@@ -19,34 +19,29 @@ from embeddings.image.features import LocalFeatures
 
 # nearest to second nearest descriptor distance; Lowe's 0.8 loses a tenth of the matches under JPEG
 RATIO = 0.85
-RIVALS = 4  # nearest descriptors among which the second best place is looked for
+RIVALS = 4  # nearest descriptors searched for the second best place
 MIN_MATCHES = 4
 MAX_HYPOTHESES = 3
 # of the picture's diagonal: a similarity must only roughly fit a stretched or tilted copy
 LOOSE = 0.04
 TIGHT_PX = 4.0
 DISPLACED = 0.15
-RUNNER_UP = (
-    # a second explanation with fewer than a tenth of the best one's inliers is not worth a block
-    # comparison
-    0.1
-)
+RUNNER_UP = 0.1  # of the best one's inliers: fewer are not worth a block comparison
 MIN_SCALE, MAX_SCALE = 0.08, 12.0
-# ratio of the singular values: beyond it no published edit goes, but chance alignments do
+# ratio of the singular values: no published edit exceeds it, but chance alignments do
 MAX_STRETCH = 2.5
 Transform = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """A plane transform from query to reference pixels (3x3, last element 1) and the matches it
-    explains.
+    """A plane transform from query to reference pixels (3x3, last element 1) and its matches.
 
-    query_points, reference_points: (n, 2) float32, the inliers on either picture; distinct
-        positions only.
-    displaced: (m, 2) float32, query points of matches turned and scaled as the transform says, but
-        up to 15 % of the picture away from where it puts them. Edits leave hardly any; a second
-        photograph of one scene is full of them, since depth moves its parts.
+    query_points, reference_points: (n, 2) float32, the inliers in either picture, at distinct
+    positions.
+    displaced: (m, 2) float32, query points of matches turned and scaled like the transform, but up
+    to 15 % of the picture away from its prediction. Edits leave hardly any; a second photograph of
+    a scene has many, since depth moves its parts.
     """
 
     transform: Transform
@@ -60,7 +55,7 @@ class Alignment:
 
 
 def match_features(query: LocalFeatures, reference: LocalFeatures) -> NDArray[np.int64]:
-    """(n, 2) indices of mutual nearest neighbours that pass the ratio test."""
+    """Return (n, 2) indices of mutual nearest neighbours that pass the ratio test."""
     if len(query.points) < 2 or len(reference.points) < 2:
         return np.zeros((0, 2), np.int64)
     cosine = query.descriptors @ reference.descriptors.T
@@ -68,16 +63,15 @@ def match_features(query: LocalFeatures, reference: LocalFeatures) -> NDArray[np
     best = cosine.argmax(axis=1)
     top = cosine[rows, best]
     chosen = np.flatnonzero(cosine.argmax(axis=0)[best] == rows)
-    # Only the mutual ones go on: the second best place is looked for among a few nearest, one
-    # maximum at a time. A key point may be listed twice with two orientations: a second match at
-    # the same place is no rival.
-    rest, home = cosine[chosen], reference.points[best[chosen]]
+    # For mutual ones, search the second best place among a few nearest, one maximum at a time. A
+    # key point may be listed with two orientations: a match at the same place is no rival.
+    rest, positions = cosine[chosen], reference.points[best[chosen]]
     second = np.full(len(chosen), -1.0, np.float32)
     rest[np.arange(len(chosen)), best[chosen]] = -1.0
     for _ in range(RIVALS):
         rival = rest.argmax(axis=1)
         value = rest[np.arange(len(chosen)), rival]
-        apart = np.abs(reference.points[rival] - home).max(axis=1) >= 3.0
+        apart = np.abs(reference.points[rival] - positions).max(axis=1) >= 3.0
         second = np.where(apart, np.maximum(second, value), second)
         if (second > -1.0).all():
             break
@@ -89,29 +83,28 @@ def match_features(query: LocalFeatures, reference: LocalFeatures) -> NDArray[np
 def align(
     query: LocalFeatures, reference: LocalFeatures, *, same_frame: bool = False
 ) -> list[Alignment]:
-    """The best few transforms from query to reference, most inliers first; empty where nothing
-    fits.
+    """Return the best few transforms from query to reference, most inliers first; may be empty.
 
-    same_frame: also try that the one picture fills the other's frame, which needs no key points (a
+    same_frame: also try that both pictures fill the same frame, which needs no key points (a
     blurred copy).
     """
-    every = matches = match_features(query, reference)
-    found: list[Alignment] = []
-    while len(matches) >= MIN_MATCHES and len(found) < MAX_HYPOTHESES:
+    all_matches = matches = match_features(query, reference)
+    alignments: list[Alignment] = []
+    while len(matches) >= MIN_MATCHES and len(alignments) < MAX_HYPOTHESES:
         support = _best_similarity(query, reference, matches)
         if support.sum() < MIN_MATCHES:
             break
         source, target = query.points[matches[:, 0]], reference.points[matches[:, 1]]
         transform, explained = _refine(source, target, support)
         if transform is not None:
-            found.append(_alignment(query, reference, every, transform))
+            alignments.append(_alignment(query, reference, all_matches, transform))
         matches = matches[~(support | explained)]
-    found.sort(key=lambda a: -a.inliers)
-    found = [alignment for alignment in found if alignment.inliers >= RUNNER_UP * found[0].inliers]
+    alignments.sort(key=lambda a: -a.inliers)
+    alignments = [a for a in alignments if a.inliers >= RUNNER_UP * alignments[0].inliers]
     stretch = np.diag([reference.width / query.width, reference.height / query.height, 1.0])
-    if same_frame and not (found and _nearly_equal(found[0].transform, stretch, query)):
-        found.append(_alignment(query, reference, every, stretch))
-    return found
+    if same_frame and not (alignments and _nearly_equal(alignments[0].transform, stretch, query)):
+        alignments.append(_alignment(query, reference, all_matches, stretch))
+    return alignments
 
 
 def _nearly_equal(a: Transform, b: Transform, query: LocalFeatures) -> bool:
@@ -126,8 +119,7 @@ def _alignment(
     errors = _errors(transform, source, target)
     tight = errors < TIGHT_PX
     _, first = np.unique(np.round(source[tight] / 2.0), axis=0, return_index=True)
-    # A match that is turned and scaled as the transform says, yet lies elsewhere, shows the same
-    # thing displaced.
+    # A match turned and scaled like the transform, yet elsewhere, shows the same thing displaced.
     turn = complex(transform[0, 0] + transform[1, 1], transform[1, 0] - transform[0, 1]) / 2
     own = (
         reference.sizes[matches[:, 1]]
@@ -145,9 +137,7 @@ def _alignment(
 def _best_similarity(
     query: LocalFeatures, reference: LocalFeatures, matches: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Which matches agree with the single match whose own scale, turn and shift explain the most
-    of them.
-    """
+    """Return the matches that agree with the match whose scale, turn and shift explain the most."""
     q, r = matches[:, 0], matches[:, 1]
     source = query.points[q].astype(np.float64) @ np.array([1, 1j])
     target = reference.points[r].astype(np.float64) @ np.array([1, 1j])
@@ -185,7 +175,7 @@ def _refine(
         if homography is not None and abs(homography[2, 2]) > 1e-9:
             homography = homography / homography[2, 2]
             tilted = _errors(homography, source, target) < TIGHT_PX
-            # Two more degrees of freedom must earn their keep, else noise bends the frame.
+            # The extra degrees of freedom must explain more, else noise distorts the frame.
             if tilted.sum() > 1.15 * inliers.sum() + 2 and is_sane(homography, source[tilted]):
                 best, inliers = homography, tilted
     if inliers.sum() < MIN_MATCHES or not is_sane(best, source[inliers]):
@@ -208,12 +198,12 @@ def project(transform: Transform, points: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def inverse(transform: Transform) -> Transform:
-    """The transform that undoes ``transform``."""
+    """Return the inverse of a transform."""
     return np.asarray(np.linalg.inv(transform), np.float64)
 
 
 def local_scale(transform: Transform, at: NDArray[Any]) -> tuple[float, float]:
-    """(geometric mean, ratio) of the singular values of the derivative at one point; (0, inf) if
+    """Return (geometric mean, ratio) of the derivative's singular values at a point; (0, inf) if
     folded.
     """
     base = np.asarray(at, np.float64) + np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
@@ -226,7 +216,7 @@ def local_scale(transform: Transform, at: NDArray[Any]) -> tuple[float, float]:
 
 
 def is_sane(transform: Transform, points: NDArray[Any]) -> bool:
-    """Whether the transform scales, stretches and tilts within what edits do, over the points'
+    """Return whether the transform scales, stretches and tilts like edits do, over the points'
     extent.
     """
     low, high = points.min(axis=0), points.max(axis=0)

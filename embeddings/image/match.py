@@ -1,6 +1,4 @@
-"""What a verification concludes: plain data, ready for JSON, self-contained enough to be judged
-again years later.
-"""
+"""The result of a verification: plain data, ready for JSON, complete enough to be judged later."""
 
 from __future__ import annotations
 
@@ -13,18 +11,17 @@ Row = tuple[float, float, float]
 Matrix = tuple[Row, Row, Row]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ImageMatch:
-    """How a query picture relates to one reference.
+    """The relation of a query picture to one reference.
 
     similarity: calibrated, 0..1; at least 0.95 exactly where ``verified``.
-    transform: 3x3, from query to reference proxy pixels (the mirrored query's, where ``mirrored``),
-        or None.
+    transform: 3x3, from query to reference proxy pixels (of the mirrored query if ``mirrored``), or
+    None.
     query_region, reference_region: the matched part, polygon corners (x, y) relative to width and
-        height, 0..1, in the pictures as uploaded (the query's region is given unmirrored).
-        query_coverage, reference_coverage: 0..1, share of each picture that agrees with the other.
-        scores: every raw number that went in; reason: one plain sentence; calibration: version of
-        the table.
+    height, 0..1, in the pictures as uploaded (the query's region unmirrored).
+    query_coverage, reference_coverage: 0..1, share of each picture that agrees with the other.
+    scores: every raw number used; reason: one plain sentence; calibration: version of the table.
     """
 
     similarity: float
@@ -42,9 +39,9 @@ class ImageMatch:
 
     @property
     def sound_only(self) -> bool:
-        """A picture has no sound."""
+        """False: a picture has no sound."""
         return False
 
     def as_json(self) -> dict[str, Any]:
-        """A dict of plain JSON types."""
+        """Return a dict of plain JSON types."""
         return {**asdict(self), "scores": dict(self.scores)}

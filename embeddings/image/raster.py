@@ -1,8 +1,7 @@
-"""The one working form of a picture: at most 512 pixels on its long side, and its stored, versioned
-bytes (the proxy).
+"""The working form of a picture: at most 512 pixels long, and its versioned bytes (the proxy).
 
-Everything that is judged about a picture is judged on its proxy, for the query as for the
-reference, so a verdict can be repeated years later from the two proxies alone.
+Everything about a picture is judged on its proxy, for query and reference alike, so a verdict can
+be repeated years later from the two proxies alone.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ _HEADER = struct.Struct(">4sBII")
 
 
 def reduce_to(pixels: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
-    """Shrink (h, w, 3) or (h, w) uint8 so that its long side is at most ``side_px``; never
-    enlarges.
+    """Shrink (h, w, 3) or (h, w) uint8 to a long side of ``side_px`` at most; never enlarge.
 
-    Area averaging: the only OpenCV filter without aliasing at large factors, and exact in integers.
+    Area averaging is the only OpenCV filter without aliasing at large factors, and exact in
+    integers.
     """
     height, width = pixels.shape[:2]
     factor = side_px / max(height, width)
@@ -41,17 +40,15 @@ def reduce_to(pixels: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
 
 
 def to_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(h, w, 3) uint8 sRGB to (h, w) uint8 luma, ITU-R BT.601."""
+    """Convert (h, w, 3) uint8 sRGB to (h, w) uint8 luma, ITU-R BT.601."""
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
 def encode_proxy(picture: Picture) -> bytes:
-    """The self-contained bytes from which later pictures are judged against this one; about 20
-    to 60 KB.
-    """
+    """Return the bytes that later pictures are judged against; about 20 to 60 KB."""
     image = Image.fromarray(reduce_to(picture.pixels, PROXY_SIDE_PX))
     payload = b""
-    for quality in (82, 70, 55, 35):  # pure noise at 512x512 needs the later ones to stay small
+    for quality in (82, 70, 55, 35):  # pure noise at 512x512 needs the lower ones
         buffer = io.BytesIO()
         image.save(buffer, "WEBP", quality=quality, method=2)
         payload = buffer.getvalue()
@@ -61,7 +58,7 @@ def encode_proxy(picture: Picture) -> bytes:
 
 
 def decode_proxy(proxy: bytes) -> NDArray[np.uint8]:
-    """(h, w, 3) uint8 sRGB of a stored proxy.
+    """Return (h, w, 3) uint8 sRGB of a stored proxy.
 
     Raises: BadProxy if it is damaged or of an unknown version.
     """

@@ -1,8 +1,7 @@
-"""What single blocks of a picture show: structure, corners, text or pictorial content. All maps are
-(rows, columns).
+"""Properties of single blocks: structure, corners, text or pictorial content.
 
-Inputs are (h, w) float32 grey levels, sides a multiple of ``block_px``, except for
-``textured_blocks``.
+All maps are (rows, columns). Inputs are (h, w) float32 grey levels, sides a multiple of
+``block_px``, except for ``textured_blocks``.
 """
 
 from __future__ import annotations
@@ -14,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK_PX = 16
-# anything smoother is shading: two skies or two shadows agree in it without being copies
+# smoother content is shading: two skies or shadows agree in it without being copies
 DETAIL_SIGMA_PX = 6.0
-# standard deviation of the detail, of 255, from which a block counts as textured
+# standard deviation of the detail (of 255) from which a block counts as textured
 TEXTURE_LEVELS = 3.0
-# Of corner_strength: a horizon or a gradient has not one such block, other pictures a dozen and
-# more.
+# Of corner_strength: a horizon or gradient has no such block, other pictures a dozen and more.
 CORNER_LEVELS = 0.8
 EXTREME = 0.15  # of a block's range of grey levels, at either end
 # grey levels per pixel; text and drawings are mostly flatter than this, photographs are not
@@ -27,29 +25,27 @@ FLAT_GRADIENT = 2.5
 
 
 def detail(values: NDArray[Any]) -> NDArray[np.float32]:
-    """Without shading: what is left when a broad Gaussian blur is taken off."""
+    """Remove shading: subtract a broad Gaussian blur."""
     return np.asarray(values - cv2.GaussianBlur(values, (0, 0), DETAIL_SIGMA_PX), np.float32)
 
 
 def block_mean(values: NDArray[Any], block_px: int) -> NDArray[np.float32]:
-    """Mean of every block; OpenCV's area filter is exactly that for whole factors, and six times
-    as fast as NumPy.
-    """
+    """Return the mean of every block (OpenCV's area filter: exact, six times as fast as NumPy)."""
     size = (values.shape[1] // block_px, values.shape[0] // block_px)
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def block_std(values: NDArray[Any], block_px: int) -> NDArray[np.float32]:
-    """Standard deviation of every block."""
+    """Return the standard deviation of every block."""
     return np.asarray(_tiles(values, block_px).std(axis=(1, 3)), np.float32)
 
 
 def corner_strength(values: NDArray[np.float32], block_px: int) -> NDArray[np.float32]:
-    """How much every block changes along its flattest direction, in grey levels per pixel (rms).
+    """Return every block's change along its flattest direction, in grey levels per pixel (rms).
 
-    Zero where there is only a straight edge or a gradient: such a block fits any other edge slid
-    along it (the aperture problem), so two pictures of a horizon would agree in all they have.
-    Source: Harris and Stephens, 1988.
+    It is zero for a straight edge or a gradient: such a block fits any other edge slid along it
+    (the aperture problem), so two pictures of a horizon would agree in all they have. Source:
+    Harris and Stephens, 1988.
     """
     gx, gy = _gradient(values)
     xx, xy, yy = (block_mean(product, block_px) for product in (gx * gx, gx * gy, gy * gy))
@@ -59,19 +55,17 @@ def corner_strength(values: NDArray[np.float32], block_px: int) -> NDArray[np.fl
 
 
 def textured_blocks(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which 16-pixel blocks of (h, w) uint8 have texture; a ragged right or lower edge is filled by
-    repetition.
-    """
+    """Return which 16-pixel blocks of (h, w) uint8 have texture; a partial edge is repeated."""
     short = -grey.shape[0] % BLOCK_PX, -grey.shape[1] % BLOCK_PX
     values = np.pad(grey, ((0, short[0]), (0, short[1])), mode="edge").astype(np.float32)
     return np.asarray(block_std(detail(values), BLOCK_PX) > TEXTURE_LEVELS)
 
 
 def block_photographic(values: NDArray[np.float32], block_px: int) -> NDArray[np.float32]:
-    """0..1 per block: how much it looks like a photograph rather than like text or line work.
+    """Return 0..1 per block: how much it looks like a photograph rather than text or line work.
 
-    Text has flat ground between its strokes, and hardly a grey level between ground and ink;
-    texture has neither.
+    Text has flat ground between its strokes and hardly a grey level in between; texture has
+    neither.
     """
     flat = block_mean((np.hypot(*_gradient(values)) < FLAT_GRADIENT).astype(np.float32), block_px)
     unlike_text = np.clip((0.6 - flat) / 0.4, 0.0, 1.0) * np.clip(
@@ -81,15 +75,16 @@ def block_photographic(values: NDArray[np.float32], block_px: int) -> NDArray[np
 
 
 def block_pictorial(values: NDArray[np.float32], block_px: int) -> NDArray[np.float32]:
-    """0..1 per block: how much it shows levels between its darkest and its lightest, as anything
-    drawn, shaded or photographed does; 0 for the two tones of text, rules and most of an interface.
-    Milder than ``block_photographic``: flat ground does not count against a drawing.
+    """Return 0..1 per block: how much it has levels between its darkest and lightest.
+
+    Anything drawn, shaded or photographed does; the two tones of text, rules and most interfaces
+    give 0. Unlike in ``block_photographic``, flat ground does not count against a drawing.
     """
     return np.asarray(np.clip((0.6 - _extreme(values, block_px)) / 0.3, 0.0, 1.0), np.float32)
 
 
 def _extreme(values: NDArray[np.float32], block_px: int) -> NDArray[np.float32]:
-    """Share of every block's pixels that lie at either end of its range."""
+    """Return the share of every block's pixels near either end of its range."""
     tiles = _tiles(values, block_px)
     low, high = tiles.min(axis=(1, 3), keepdims=True), tiles.max(axis=(1, 3), keepdims=True)
     place = (tiles - low) / np.maximum(high - low, 1.0)

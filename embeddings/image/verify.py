@@ -1,6 +1,4 @@
-"""Judge one query picture against one reference: align, compare blocks, calibrate, and say it in
-a sentence.
-"""
+"""Judge a query picture against one reference: align, compare blocks, calibrate, explain."""
 
 from __future__ import annotations
 
@@ -27,20 +25,18 @@ from embeddings.image.texture import BLOCK_PX, textured_blocks
 
 # from this agreement on, untextured parts between the blocks count as shared too
 WHOLE_REGION_SHARE = 0.8
-# noise alone fails a block in twenty of an honest re-encode: this much agreement is all of it
+# noise fails one block in twenty of a plain re-encode: this agreement counts as full
 SLACK = 0.95
 MIN_COMPONENT_BLOCKS = 4
 THUMBNAIL_PX = 48
 VAGUE_NCC, VAGUE_SHARE = 0.5, 0.3
-# of the thumbnails: below it the whole-frame guess is not worth the 20 ms of a block comparison
+# of the thumbnails: below it the same frame is not worth a block comparison of 20 ms
 SAME_FRAME_NCC = 0.3
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """One picture ready to be compared: grey proxy (h, w) uint8, its local features, and its
-    normalised thumbnail.
-    """
+    """A picture ready for comparison: grey proxy (h, w) uint8, features, normalised thumbnail."""
 
     grey: NDArray[np.uint8]
     features: LocalFeatures
@@ -58,9 +54,7 @@ class Prepared:
 
 
 def prepare(grey: NDArray[np.uint8]) -> Prepared:
-    """Find what a comparison of (h, w) uint8 needs; the thumbnail is (48, 48) float32 detail, mean
-    0, variance 1.
-    """
+    """Prepare (h, w) uint8; the thumbnail is (48, 48) float32 detail, mean 0, variance 1."""
     squeezed = cv2.resize(grey, (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA).astype(
         np.float32
     )
@@ -70,42 +64,42 @@ def prepare(grey: NDArray[np.uint8]) -> Prepared:
 
 
 def verify_pair(query: Prepared, reference: Prepared, calibration: Calibration) -> ImageMatch:
-    """The best explanation of the query by the reference, upright or mirrored."""
-    best = _best_of(query, reference, calibration, mirrored=False)
+    """Return the best explanation of the query by the reference, upright or mirrored."""
+    best = _best_match(query, reference, calibration, mirrored=False)
     if best is None or not best.verified:
-        other = _best_of(query.mirrored(), reference, calibration, mirrored=True)
+        other = _best_match(query.mirrored(), reference, calibration, mirrored=True)
         if other is not None and (best is None or other.similarity > best.similarity):
             best = other
-    return best or _nothing(calibration)
+    return best or _no_match(calibration)
 
 
-def _best_of(
+def _best_match(
     query: Prepared, reference: Prepared, calibration: Calibration, *, mirrored: bool
 ) -> ImageMatch | None:
     same_frame = float((query.thumbnail * reference.thumbnail).mean()) > SAME_FRAME_NCC
-    judged = []
+    matches = []
     for alignment in align(query.features, reference.features, same_frame=same_frame):
         parallax = 0.0
         for side_px in (FRAME_SIDE_PX, COARSE_SIDE_PX):
             report = compare_blocks(query.grey, reference.grey, alignment.transform, side_px)
             if report is None:
                 break
-            judged.append(
+            matches.append(
                 _judge(query, reference, alignment, report, calibration, mirrored, parallax)
             )
             if report.agrees.sum() >= MIN_AGREEING:
-                parallax = judged[-1].scores["parallax"]
-            if judged[-1].verified:
-                return judged[-1]
-            if not _worth_a_coarse_look(report):
+                parallax = matches[-1].scores["parallax"]
+            if matches[-1].verified:
+                return matches[-1]
+            if not _agrees_vaguely(report):
                 break
-    return max(judged, key=lambda match: (match.similarity, match.scores["evidence"]), default=None)
+    return max(
+        matches, key=lambda match: (match.similarity, match.scores["evidence"]), default=None
+    )
 
 
-def _worth_a_coarse_look(report: BlockReport) -> bool:
-    """Whether blocks agree a little nearly everywhere, as under noise or blur, not fully in a
-    few places.
-    """
+def _agrees_vaguely(report: BlockReport) -> bool:
+    """Return whether blocks agree a little nearly everywhere, as under noise or blur."""
     considered = report.inside & report.textured
     return (
         bool(considered.any()) and float((report.ncc[considered] > VAGUE_NCC).mean()) >= VAGUE_SHARE
@@ -119,15 +113,15 @@ def _judge(
     report: BlockReport,
     calibration: Calibration,
     mirrored: bool,
-    parallax_seen: float,
+    finer_parallax: float,
 ) -> ImageMatch:
     region = _region(query, reference, report)
     agreed, considered = _counts_within(region, report)
     share = min(1.0, agreed / considered / SLACK) if considered else 0.0
     overlap = overlap_polygon(report.transform, query.size, reference.size)
     in_query = project(inverse(report.transform), overlap) if len(overlap) else overlap
-    held = max(_content_share(overlap, reference), _content_share(in_query, query))
-    scores = measure(alignment, report, held, parallax_seen)
+    content_share = max(_content_share(overlap, reference), _content_share(in_query, query))
+    scores = measure(alignment, report, content_share, finer_parallax)
     scores["region"] = lower_bound(agreed, considered)
     scores["evidence"] = evidence = weigh(scores, calibration)
     reference_coverage = min(1.0, _content_share(region, reference) * share)
@@ -141,16 +135,16 @@ def _judge(
     scores["strength"] = strength = query_coverage * reference_coverage * fidelity
     similarity = calibration.similarity(evidence, strength)
     verified = evidence >= calibration.proven_at
-    shown = _relative(query_region, query.size)
+    corners = _relative(query_region, query.size)
     if mirrored:
-        shown = tuple((1.0 - x, y) for x, y in shown)
+        corners = tuple((1.0 - x, y) for x, y in corners)
     return ImageMatch(
         similarity=similarity,
         verified=verified,
         mirrored=mirrored,
         transform=_matrix(report.transform),
         inliers=alignment.inliers,
-        query_region=shown,
+        query_region=corners,
         reference_region=_relative(region, reference.size),
         query_coverage=query_coverage,
         reference_coverage=reference_coverage,
@@ -161,8 +155,8 @@ def _judge(
 
 
 def _region(query: Prepared, reference: Prepared, report: BlockReport) -> NDArray[np.float64]:
-    """The matched part, (n, 2) in reference pixels: all that is shared, or the hull of the
-    blocks that agree.
+    """Return the matched part, (n, 2) in reference pixels: the overlap, or the agreeing blocks'
+    hull.
     """
     considered = report.inside & report.textured
     if considered.any() and report.agrees.sum() >= WHOLE_REGION_SHARE * considered.sum():
@@ -171,11 +165,11 @@ def _region(query: Prepared, reference: Prepared, report: BlockReport) -> NDArra
         report.agrees.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)
     )
     _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    kept = np.isin(
+    large = np.isin(
         labels,
         [i for i in range(1, len(stats)) if stats[i, cv2.CC_STAT_AREA] >= MIN_COMPONENT_BLOCKS],
     )
-    y, x = np.nonzero(kept & report.agrees)
+    y, x = np.nonzero(large & report.agrees)
     if not len(x):
         return np.zeros((0, 2))
     corners = (
@@ -187,7 +181,7 @@ def _region(query: Prepared, reference: Prepared, report: BlockReport) -> NDArra
 
 
 def _counts_within(region: NDArray[np.float64], report: BlockReport) -> tuple[float, float]:
-    """How many textured blocks in the region agree, and how many there are."""
+    """Count the agreeing and all textured blocks in the region."""
     if not len(region):
         return 0.0, 0.0
     mask = np.zeros(report.inside.shape, np.uint8)
@@ -198,11 +192,10 @@ def _counts_within(region: NDArray[np.float64], report: BlockReport) -> tuple[fl
 
 
 def _content_share(polygon: NDArray[np.float64], picture: Prepared) -> float:
-    """Share, 0..1, of a picture's structured blocks that lie in the polygon.
+    """Return the share, 0..1, of a picture's structured blocks that lie in the polygon.
 
-    Counted in blocks with texture rather than in area: plain bars, a frame or the corners left by a
-    turn are no content of the one who added them, and a cut-off plain sky is no loss of the
-    original.
+    It counts textured blocks instead of area: plain bars, a frame or the corners left by a turn are
+    no added content, and a cut-off plain sky is no loss of the original.
     """
     if len(polygon) < 3:
         return 0.0
@@ -257,18 +250,18 @@ def _sentence(
     )
 
 
-def _nothing(calibration: Calibration) -> ImageMatch:
+def _no_match(calibration: Calibration) -> ImageMatch:
     return ImageMatch(
-        0.0,
-        False,
-        False,
-        None,
-        0,
-        (),
-        (),
-        0.0,
-        0.0,
-        {"evidence": calibration.knots[0][0]},
-        "Nothing in the two pictures can be laid over each other.",
-        calibration.version,
+        similarity=0.0,
+        verified=False,
+        mirrored=False,
+        transform=None,
+        inliers=0,
+        query_region=(),
+        reference_region=(),
+        query_coverage=0.0,
+        reference_coverage=0.0,
+        scores={"evidence": calibration.knots[0][0]},
+        reason="Nothing in the two pictures can be laid over each other.",
+        calibration=calibration.version,
     )

@@ -1,9 +1,9 @@
-"""What to search with: the picture as it is, turned, mirrored, and the parts of it that may hold
-another work.
+"""The views of a picture to search with: whole, turned, mirrored, and parts that may hold another
+work.
 
-A hash or a descriptor of the whole misses a picture that was turned, pasted into another or framed.
-Rather than store many entries for each work, the query is looked up in several ways: the index
-stays small, and what is stored is plain.
+A hash or descriptor of the whole misses a picture that was turned, pasted into another or framed.
+The query is looked up in several views instead of storing many entries for each work, which keeps
+the index small.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from embeddings.image.phash import pdq
 
-# The order in which pdqhash returns the eight turns of one picture.
+# In the order of pdqhash.
 TURNS = (
     "whole",
     "rotated_90",
@@ -40,14 +40,12 @@ CROPS: dict[str, tuple[float, float, float, float]] = {  # left, top, right, bot
     "half_right": (0.5, 0.0, 1.0, 1.0),
 }
 MIN_CROP_PX = 64
-BAR_LEVELS = 6.0  # standard deviation of a row or column that still counts as a plain bar
+BAR_LEVELS = 6.0  # standard deviation up to which a row or column counts as a plain bar
 
 
 @dataclass(frozen=True, eq=False)
 class QueryView:
-    """One way of looking a picture up: its 32-byte PDQ hash with quality, and model id -> (512,)
-    unit vector.
-    """
+    """A view to look up: its 32-byte PDQ hash with quality, and model id -> (512,) unit vector."""
 
     name: str
     phash: bytes
@@ -58,9 +56,7 @@ class QueryView:
 def hash_views(
     pixels: NDArray[np.uint8], parts: Mapping[str, NDArray[np.uint8]]
 ) -> list[QueryView]:
-    """Hash (h, w, 3) uint8 at most 512 px long: whole first, then its turns, then the given
-    parts of it.
-    """
+    """Hash (h, w, 3) uint8 at most 512 px long: the whole, its turns, then the given parts."""
     whole, quality = pdq(pixels)
     turned, _ = pdqhash.compute_dihedral(np.ascontiguousarray(pixels))
     views = [QueryView("whole", whole, quality)]
@@ -72,9 +68,7 @@ def hash_views(
 def pictures_of(
     pixels: NDArray[np.uint8], parts: Mapping[str, NDArray[np.uint8]]
 ) -> dict[str, NDArray[np.uint8]]:
-    """View name -> pixels of the views that are worth a descriptor; it already sees through
-    mirroring.
-    """
+    """Return view name -> pixels of the views to describe; the descriptor ignores mirroring."""
     quarters = {
         f"rotated_{90 * turns}": np.ascontiguousarray(np.rot90(pixels, turns))
         for turns in (1, 2, 3)
@@ -83,7 +77,7 @@ def pictures_of(
 
 
 def crops(pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
-    """The parts worth a look-up of their own; too small ones are left out."""
+    """Return the parts to look up by themselves, without those that are too small."""
     parts = {}
     stripped = strip_bars(pixels)
     if stripped.shape != pixels.shape:
@@ -99,9 +93,7 @@ def crops(pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
 
 
 def strip_bars(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Cut plain bars (letterbox, frame, caption ground) off the four sides; returns the input where
-    there are none.
-    """
+    """Cut plain bars (letterbox, frame, caption ground) off; return the input if there are none."""
     rows = np.flatnonzero(pixels.astype(np.float32).std(axis=1).max(axis=1) > BAR_LEVELS)
     columns = np.flatnonzero(pixels.astype(np.float32).std(axis=0).max(axis=1) > BAR_LEVELS)
     if not len(rows) or not len(columns):

@@ -1,6 +1,4 @@
-"""The one object the service talks to about videos: fingerprint an upload, align and verify it
-against a work.
-"""
+"""The service's interface to videos: fingerprint an upload, align and verify it against a work."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from embeddings.video.align import Proposal, align
 from embeddings.video.compare import Proxies, compare
 from embeddings.video.decode import DecodedVideo, read_video
 from embeddings.video.fingerprint import ReferenceVideo, VideoFingerprint
-from embeddings.video.judge import conclude
+from embeddings.video.judge import judge_match
 from embeddings.video.keyframes import make_keyframes
 from embeddings.video.limits import VideoLimits
 from embeddings.video.match import VideoMatch
@@ -29,7 +27,7 @@ ALIGNMENT_VERSION = "lines-v2"
 
 
 def no_progress(_stage: str, _done: float, _total: float) -> None:
-    """For callers that nobody watches."""
+    """Ignore the progress."""
 
 
 class VideoAnalyzer:
@@ -75,9 +73,8 @@ class VideoAnalyzer:
         """Read a file once and fingerprint its pictures and its sound.
 
         Args:
-            progress: told the stage ("decoding", "fingerprinting"), seconds done and seconds in
-                all.
-            search: whether it will be looked up; without, what only a query needs is left out.
+            progress: called with stage ("decoding", "fingerprinting"), seconds done, total seconds.
+            search: whether it will be looked up; if not, data that only a query needs is left out.
         Raises: EmptyMedia, UnsupportedMedia, MediaTooLarge, MediaTooLong, CorruptMedia,
             ModelUnavailable.
         """
@@ -90,7 +87,7 @@ class VideoAnalyzer:
                 progress=lambda done, total: progress("decoding", done, total),
             )
             progress("fingerprinting", 0, decoded.duration_s)
-            made = make_keyframes(
+            keyframes = make_keyframes(
                 decoded.samples, self.image, (decoded.width, decoded.height), search=search
             )
             sound, sound_notes = (
@@ -101,20 +98,20 @@ class VideoAnalyzer:
             interval_s=decoded.interval_s,
             width=decoded.width,
             height=decoded.height,
-            frames=made.frames,
-            plain_s=made.plain_s,
-            plain_frames=made.plain_frames,
+            frames=keyframes.frames,
+            plain_s=keyframes.plain_s,
+            plain_frames=keyframes.plain_frames,
             sound=sound,
-            too_plain=_too_plain(decoded, bool(made.frames), sound),
+            too_plain=_insufficient_detail(decoded, bool(keyframes.frames), sound),
             notes=decoded.notes
-            + made.notes
-            + _plain_note(made.plain_frames, made.plain_s)
+            + keyframes.notes
+            + _plain_note(keyframes.plain_frames, keyframes.plain_s)
             + sound_notes,
         )
 
     def align(self, query: VideoFingerprint, reference: ReferenceVideo) -> tuple[Proposal, ...]:
-        """The stretches that the two may share, from their descriptors alone; milliseconds of
-        work.
+        """Return the parts that two videos may share, from their descriptors alone; takes
+        milliseconds.
         """
         return align(query, reference)
 
@@ -128,21 +125,19 @@ class VideoAnalyzer:
         *,
         probe: bool = False,
     ) -> VideoMatch:
-        """Verify what ``align`` proposed and say how the two videos relate.
+        """Verify the proposals of ``align`` and judge the relation of two videos.
 
         Args:
-            proxies: gives the proxies of the reference's frames by frame_ms; those that
-                ``frames_wanted`` names are asked for first, all of them only where a second look is
-                worth it.
-            sound: what the audio analyzer says of the two sound tracks.
-            probe: lay the frames that are most alike over each other even where no stretch stands
-                out.
+            proxies: returns the proxies of the reference's frames by frame_ms; at first those of
+                ``needed_frames``, all of them only for a refinement pass.
+            sound: the audio analyzer's match of the two sound tracks.
+            probe: verify the most similar frames even without any proposal.
         Raises: BadProxy.
         """
         pictures = compare(
             query, reference, proposals, proxies, self.image.verify_proxies, probe=probe
         )
-        return conclude(
+        return judge_match(
             query, reference, pictures, sound, self.policy, self.image.calibration.version
         )
 
@@ -155,15 +150,15 @@ class VideoAnalyzer:
         return sound, tuple(f"sound: {note}" for note in sound.notes)
 
 
-def _too_plain(
+def _insufficient_detail(
     decoded: DecodedVideo, has_frames: bool, sound: SoundFingerprint | None
 ) -> str | None:
     if has_frames or (sound is not None and sound.too_plain is None):
         return None
-    told = " and its sound says nothing either" if decoded.has_sound else ""
+    sound_text = " and its sound says nothing either" if decoded.has_sound else ""
     return (
         "Every frame of the video is plain: black, one colour, or only text on a plain"
-        f" ground{told}."
+        f" ground{sound_text}."
     )
 
 

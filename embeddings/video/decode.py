@@ -1,10 +1,8 @@
-"""From a video file to its keyframes with their true times, and to its sound track, in one pass
-over the file.
+"""Decode a video file to keyframes with their true times, and extract its sound track, in one pass.
 
-What is kept is what a viewer saw at each whole interval: the frame on display at that moment, under
-the time at which it appeared. So a slide show with one frame in ten seconds gives one keyframe that
-spans ten seconds, whatever the file's frame rate says. Memory is bounded by the number of
-keyframes, not by the length.
+A keyframe is the frame on display at a whole interval, with the time at which it appeared. So a
+slide show with one frame in ten seconds gives one keyframe that spans ten seconds, whatever the
+file's frame rate says. Memory is bounded by the number of keyframes, not by the length.
 """
 
 from __future__ import annotations
@@ -31,27 +29,25 @@ from embeddings.video.sound_track import SoundTrack
 from embeddings.work_time import WorkTime
 
 Progress = Callable[[float, float], None]
-MAX_FAULTS = 2000  # packets that cannot be decoded before the rest is given up
+MAX_FAULTS = 2000  # undecodable packets after which the rest is given up
 GOP_PEEK_S = 60.0
 POSTER_LEVELS, POSTER_TRIES = 25.0, 8
-# a header may promise this much more than there is without the file being called cut short
+# a header may claim this much more before the file counts as cut short
 END_SLACK_S = 2.0
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One frame as it was shown: (h, w, 3) uint8 sRGB, upright, from ``time_s`` on for
-    ``span_s`` seconds.
-    """
+    """A frame as shown, (h, w, 3) uint8 sRGB, upright, from ``time_s`` for ``span_s`` seconds."""
 
     time_s: float
     span_s: float
     pixels: NDArray[np.uint8]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class DecodedVideo:
-    """What was read.
+    """A decoded video.
 
     width, height: upright, as shown; interval_s: the spacing of the samples; notes: in plain words.
     """
@@ -67,7 +63,7 @@ class DecodedVideo:
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What the header says, checked by decoding one frame."""
+    """The facts of the header, checked by decoding one frame."""
 
     width: int
     height: int
@@ -77,10 +73,10 @@ class VideoFacts:
 
 
 def probe_video(path: Path, limits: VideoLimits | None = None) -> VideoFacts:
-    """The facts of a video, having decoded its first frame.
+    """Return the facts of a video, after decoding its first frame.
 
-    Raises: EmptyMedia, UnsupportedMedia (no picture track, or a codec that is not known),
-        MediaTooLarge, MediaTooLong, CorruptMedia.
+    Raises: EmptyMedia, UnsupportedMedia (no picture track, or an unknown codec), MediaTooLarge,
+        MediaTooLong, CorruptMedia.
     """
     limits = limits or VideoLimits()
     with _opened(path) as container:
@@ -104,11 +100,11 @@ def read_video(
     """Read a video of any length once.
 
     Args:
-        sound_to: where to put the sound track as it is, in a Matroska file; not written where there
-            is none.
-        progress: told seconds done, of seconds in all (0 where the header does not say).
-    Raises: as ``probe_video``. A file that breaks off or is damaged in places gives what can be
-        decoded, with a note.
+        sound_to: path for a Matroska file with the sound track as it is; not written where there is
+            none.
+        progress: called with seconds done, total seconds (0 if the header lacks them).
+    Raises: as ``probe_video``. A truncated or partly damaged file gives what can be decoded, with a
+        note.
     """
     limits = limits or VideoLimits()
     notes: list[str] = []
@@ -117,43 +113,42 @@ def read_video(
         known = _known_duration(container, stream)
         interval = limits.interval_for(known or 0.0)
         if interval > limits.interval_s and interval >= _key_spacing(path, stream.index):
-            # each moment looked at has a key frame of its own
+            # each sampled moment has a key frame of its own
             stream.codec_context.skip_frame = "NONKEY"
             notes.append(f"only key frames were decoded, about one in {interval:.0f} s")
         else:
-            # Frames that nothing refers to come between others a few hundredths of a second apart;
-            # without them decoding takes half the time.
+            # Unreferenced frames are a few hundredths of a second from others; skipping them halves
+            # the time.
             stream.codec_context.skip_frame = "NONREF"
         with SoundTrack(container, sound_to, notes) as sound:
-            keeper = _Keeper(limits, interval)
+            sampler = _Sampler(limits, interval)
             end_s = 0.0
             for frame in _frames(container, stream, sound, notes, limits):
                 if frame.width * frame.height > limits.max_pixels:
                     raise MediaTooLarge(_too_many_pixels(frame.width, frame.height, limits))
-                start = keeper.start(frame, stream)
+                start = sampler.start(frame, stream)
                 end_s = max(end_s, start + _shown_for(frame, stream))
                 if end_s > limits.max_seconds:
                     raise MediaTooLong(_too_long(end_s, limits))
-                keeper.see(frame, start, stream)
+                sampler.add(frame, start, stream)
                 progress(min(end_s, known or end_s), known or 0.0)
         duration = _duration(known, end_s, notes)
-        samples = keeper.finish(stream, duration)
+        samples = sampler.finish(stream, duration)
         if not samples:
             raise CorruptMedia("Not one frame of the video can be decoded; export it again.")
         return DecodedVideo(
-            samples,
-            duration,
-            keeper.interval,
-            keeper.width,
-            keeper.height,
-            sound.written,
-            tuple(notes),
+            samples=samples,
+            duration_s=duration,
+            interval_s=sampler.interval,
+            width=sampler.width,
+            height=sampler.height,
+            has_sound=sound.written,
+            notes=tuple(notes),
         )
 
 
 def read_poster(path: Path, limits: VideoLimits | None = None) -> NDArray[np.uint8]:
-    """A frame for people, (h, w, 3) uint8: the first with something on it among the first seconds'
-    key frames.
+    """Return a frame for display, (h, w, 3) uint8: the first non-blank among the first key frames.
 
     Raises: as ``probe_video``.
     """
@@ -174,8 +169,8 @@ def read_poster(path: Path, limits: VideoLimits | None = None) -> NDArray[np.uin
 
 
 def read_moment(path: Path, at_s: float, limits: VideoLimits | None = None) -> NDArray[np.uint8]:
-    """The frame on display `at_s` seconds after the first one, (h, w, 3) uint8; the last one where
-    there is none later.
+    """Return the frame on display `at_s` seconds after the first one, (h, w, 3) uint8, or the last
+    one.
 
     Raises: as ``probe_video``.
     """
@@ -195,9 +190,9 @@ def read_moment(path: Path, at_s: float, limits: VideoLimits | None = None) -> N
     return shown
 
 
-class _Keeper:
-    """Keeps the frame on display at each whole interval; when there are too many, every second
-    moment goes.
+class _Sampler:
+    """Samples the frame on display at each whole interval; doubles the interval when there are too
+    many.
     """
 
     def __init__(self, limits: VideoLimits, interval_s: float) -> None:
@@ -205,50 +200,48 @@ class _Keeper:
         self.width, self.height = 0, 0
         self._limits = limits
         self._base: float | None = None
-        self._due = 0  # the next moment, in intervals
+        self._due = 0  # the next moment to sample, in intervals
         self._last: tuple[VideoFrame, float] | None = None
-        self._kept: list[tuple[int, Sample]] = []
+        self._samples: list[tuple[int, Sample]] = []
 
     def start(self, frame: VideoFrame, stream: VideoStream) -> float:
-        """When the frame appears, in seconds from the first one; never before the frame that
-        precedes it.
+        """Return when the frame appears, in seconds from the first one; never before its
+        predecessor.
         """
         known = float(frame.time) if frame.time is not None else None
         if self._base is None:
             self._base = known or 0.0
         if known is not None:
             return max(self._last[1] if self._last else 0.0, known - self._base)
-        stream.codec_context.skip_frame = "DEFAULT"  # without times every frame counts
+        stream.codec_context.skip_frame = "DEFAULT"  # without times every frame is needed
         return self._last[1] + _shown_for(self._last[0], stream) if self._last else 0.0
 
-    def see(self, frame: VideoFrame, start: float, stream: VideoStream) -> None:
-        self._keep_what_was_shown(start, stream)
+    def add(self, frame: VideoFrame, start: float, stream: VideoStream) -> None:
+        self._sample_last(start, stream)
         self._last = (frame, start)
 
     def finish(self, stream: VideoStream, duration_s: float) -> tuple[Sample, ...]:
-        self._keep_what_was_shown(max(duration_s, 1e-3), stream)
-        times = [sample.time_s for _, sample in self._kept] + [duration_s]
+        self._sample_last(max(duration_s, 1e-3), stream)
+        times = [sample.time_s for _, sample in self._samples] + [duration_s]
         return tuple(
             replace(sample, span_s=max(after - sample.time_s, 0.0))
-            for (_, sample), after in zip(self._kept, times[1:], strict=True)
+            for (_, sample), after in zip(self._samples, times[1:], strict=True)
         )
 
-    def _keep_what_was_shown(self, until: float, stream: VideoStream) -> None:
-        """The last frame was on display up to ``until``: keep it if a moment to be looked at
-        lies before that.
-        """
+    def _sample_last(self, until: float, stream: VideoStream) -> None:
+        """Sample the last frame, shown up to ``until``, if a moment to sample lies before that."""
         if self._last is None or until <= self._due * self.interval:
             return
         frame, start = self._last
         pixels = _upright_rgb(frame, stream, self._limits.side_px)
         if not self.width:
             self.width, self.height = _shown_size(frame, stream)
-        self._kept.append((self._due, Sample(start, 0.0, pixels)))
+        self._samples.append((self._due, Sample(start, 0.0, pixels)))
         while self._due * self.interval < until:
             self._due += 1
-        if len(self._kept) > self._limits.max_frames:
+        if len(self._samples) > self._limits.max_frames:
             self.interval *= 2
-            self._kept = [(due // 2, sample) for due, sample in self._kept if due % 2 == 0]
+            self._samples = [(due // 2, sample) for due, sample in self._samples if due % 2 == 0]
             self._due = (self._due + 1) // 2
 
 
@@ -294,9 +287,7 @@ def _known_duration(container: InputContainer, stream: VideoStream) -> float | N
 
 
 def _key_spacing(path: Path, index: int) -> float:
-    """The longest distance, in seconds, between key frames in the first minute; infinite where
-    it cannot be told.
-    """
+    """Return the longest gap, in seconds, of key frames in the first minute, or infinity."""
     keys: list[float] = []
     with suppress(av.FFmpegError), _opened(path) as container:
         for packet in container.demux(container.streams[index]):
@@ -318,14 +309,12 @@ def _frames(
     notes: list[str],
     limits: VideoLimits,
 ) -> Iterator[VideoFrame]:
-    """Every decoded frame; damaged packets are skipped and counted, a file that breaks off just
-    ends.
+    """Yield every decoded frame; skip and count damaged packets; end where the file breaks off.
 
-    Raises: MediaTooLong where that takes too long: a kilobyte may hold a frame that takes as long
-        as any.
+    Raises: MediaTooLong where decoding takes too long: a kilobyte may hold a frame as slow as any.
     """
-    wanted = [stream, *([sound.source] if sound is not None and sound.source is not None else [])]
-    packets = container.demux(*wanted)
+    streams = [stream, *([sound.source] if sound is not None and sound.source is not None else [])]
+    packets = container.demux(*streams)
     faults = 0
     work = WorkTime(limits.max_work_s)
     while faults < MAX_FAULTS:
@@ -361,7 +350,7 @@ def _shown_for(frame: VideoFrame, stream: VideoStream) -> float:
 
 
 def _shown_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
-    """Width and height as shown: oblong pixels made square, turned as the file asks."""
+    """Return width and height as shown: pixels made square, turned as the file says."""
     aspect = stream.codec_context.sample_aspect_ratio
     ratio = float(aspect) if aspect and 0.1 < float(aspect) < 10 else 1.0
     width, height = max(1, round(frame.width * ratio)), frame.height

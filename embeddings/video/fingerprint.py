@@ -1,4 +1,4 @@
-"""What is kept and searched of a video: plain data."""
+"""The stored and searched data of a video."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from embeddings.image.views import QueryView
 from embeddings.video.sound import SoundFingerprint
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class KeyFrame:
-    """One frame, on display (or nearly the same) from ``time_s`` on for ``span_s`` seconds.
+    """A frame on display (or nearly the same) from ``time_s`` on for ``span_s`` seconds.
 
-    phash, phash_quality, embeddings: of the picture without the video's plain bars, as the index
-        keeps them;
-    proxy: bytes to verify against; views: what to search with, the frame itself first.
+    phash, phash_quality, embeddings: of the picture without the video's plain bars, as in the
+    index; proxy: bytes to verify against; views: the views to search with, the frame itself first.
     """
 
     time_s: float
@@ -31,18 +30,18 @@ class KeyFrame:
 
     @property
     def frame_ms(self) -> int:
-        """The name of the frame in the index: when it appears, in whole milliseconds."""
+        """The frame's name in the index: its time in whole milliseconds."""
         return round(1000 * self.time_s)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class VideoFingerprint:
-    """All that is kept to recognise a video, and what to search with.
+    """The stored data that recognise a video, and its search views.
 
-    interval_s: the spacing at which it was looked at; plain_s, plain_frames: how much of it showed
-    too little to be recognised by (black, flat, text on a plain ground) and was left out; sound: of
-    its sound track, None where there is none or sound is not analysed; too_plain: why nothing at
-    all can be decided about it, or None.
+    interval_s: the spacing of the samples; plain_s, plain_frames: the low-information part (black,
+    flat, text on a plain ground) that was left out; sound: of its sound track, None where there is
+    none or sound is not analysed; too_plain: why the video has insufficient detail to decide on, or
+    None.
     """
 
     duration_s: float
@@ -58,16 +57,16 @@ class VideoFingerprint:
 
     @property
     def content_s(self) -> float:
-        """Seconds that show something to recognise it by."""
+        """Seconds with enough detail to recognise."""
         return sum(frame.span_s for frame in self.frames)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ReferenceVideo:
-    """What alignment needs of a registered work; a picture is one frame at 0 that spans nothing.
+    """The data of a registered work for alignment; a picture is one frame at 0 that spans nothing.
 
     times_s, spans_s: (n,) float64, rising; phashes: (n, 32) uint8; embeddings: model id -> (n, 512)
-        float32.
+    float32.
     """
 
     duration_s: float
@@ -79,11 +78,11 @@ class ReferenceVideo:
 
     @property
     def content_s(self) -> float:
-        """Seconds that show something to recognise it by; 0 for a picture."""
+        """Seconds with enough detail to recognise; 0 for a picture."""
         return float(self.spans_s.sum())
 
     def frame_ms(self, frame: int) -> int:
-        """The name of one frame in the index: when it appears, in whole milliseconds."""
+        """Return a frame's name in the index: its time in whole milliseconds."""
         return round(1000 * float(self.times_s[frame]))
 
     @property
@@ -92,14 +91,16 @@ class ReferenceVideo:
 
 
 def as_reference(video: VideoFingerprint) -> ReferenceVideo:
-    """The form in which an index gives a video back, without an index."""
+    """Return a video in the form that an index gives back, without an index."""
     frames = video.frames
     models = set.intersection(*(set(f.embeddings) for f in frames)) if frames else set()
     return ReferenceVideo(
-        video.duration_s,
-        video.interval_s,
-        np.array([f.time_s for f in frames], np.float64),
-        np.array([f.span_s for f in frames], np.float64),
-        np.frombuffer(b"".join(f.phash for f in frames), np.uint8).reshape(len(frames), 32),
-        {model: np.stack([f.embeddings[model] for f in frames]) for model in sorted(models)},
+        duration_s=video.duration_s,
+        interval_s=video.interval_s,
+        times_s=np.array([f.time_s for f in frames], np.float64),
+        spans_s=np.array([f.span_s for f in frames], np.float64),
+        phashes=np.frombuffer(b"".join(f.phash for f in frames), np.uint8).reshape(len(frames), 32),
+        embeddings={
+            model: np.stack([f.embeddings[model] for f in frames]) for model in sorted(models)
+        },
     )

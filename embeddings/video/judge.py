@@ -1,6 +1,4 @@
-"""Join what the pictures and what the sound say of two videos into one match, with a sentence
-for people.
-"""
+"""Combine the results of pictures and sound of two videos into one match, with a sentence."""
 
 from __future__ import annotations
 
@@ -14,20 +12,20 @@ from embeddings.video.score import COPY, STILL_TO, Extent, Score, VideoPolicy, s
 from embeddings.video.sound import SoundMatch, SoundSegment
 from embeddings.video.verify import VerifiedPair
 
-# picture and sound may disagree by so much: one frame a second, and sound that runs early or late
+# largest difference of picture and sound: one frame a second, and sound early or late
 SAME_MOMENT_S = 2.0
 
 
 @dataclass(frozen=True)
 class _Scored:
-    """What the pictures alone say."""
+    """The result of the pictures alone."""
 
     score: Score
     extent: Extent
     segments: tuple[VideoSegment, ...]
 
 
-def conclude(
+def judge_match(
     query: VideoFingerprint,
     reference: ReferenceVideo,
     compared: Pictures,
@@ -35,60 +33,60 @@ def conclude(
     policy: VideoPolicy,
     calibration: str,
 ) -> VideoMatch:
-    """The relation of two videos.
+    """Judge the relation of two videos.
 
-    Pictures that make a copy decide, and what is owed is by their extent: sound that agrees is told
-    and adds nothing. Where they do not, sound may, and then the match says that it rests on sound
-    alone. Stretches that were not proven count only where nothing was; one still picture is no copy
-    of a video.
+    Pictures that make a copy decide, and what is owed is by their extent; agreeing sound is
+    mentioned and adds nothing. Where they do not, sound may, and then the match says that it rests
+    on sound alone. Unproven segments count only where nothing is proven. One still picture is no
+    copy of a video.
     """
     verified_pairs = compared.verified_pairs
     pictures = _pictures(query, reference, verified_pairs, policy)
     audio_segments = tuple(sound.segments) if sound is not None and sound.verified else ()
-    seen = [segment for segment in pictures.segments if segment.verified]
-    agreement = _agreement(seen, audio_segments)
+    proven = [segment for segment in pictures.segments if segment.verified]
+    agreement = _agreement(proven, audio_segments)
     by_sound = sound.similarity if sound is not None else 0.0
     similarity, sound_only = pictures.score.similarity, False
-    if pictures.score.copy and _rests_on_stills(seen, reference) and agreement != "agree":
+    if pictures.score.copy and _rests_on_stills(proven, reference) and agreement != "agree":
         similarity = min(similarity, STILL_TO)
         if by_sound >= COPY:
             similarity, sound_only = by_sound, True
     elif not pictures.score.copy and (by_sound >= COPY or by_sound > similarity):
         similarity, sound_only = by_sound, True
     verified = similarity >= COPY
-    by_ear = sound if sound_only else None
+    deciding_sound = sound if sound_only else None
     extent = pictures.extent
     return VideoMatch(
         similarity=similarity,
         verified=verified,
-        partial=not verified and bool(seen or audio_segments),
+        partial=not verified and bool(proven or audio_segments),
         sound_only=sound_only,
         agreement=agreement,
-        mirrored=bool(seen) and 2 * sum(s.mirrored for s in seen) > len(seen),
-        query_coverage=round(by_ear.query_coverage if by_ear else extent.query_share, 4),
+        mirrored=bool(proven) and 2 * sum(s.mirrored for s in proven) > len(proven),
+        query_coverage=round(
+            deciding_sound.query_coverage if deciding_sound else extent.query_share, 4
+        ),
         reference_coverage=round(
-            by_ear.reference_coverage if by_ear else extent.reference_share, 4
+            deciding_sound.reference_coverage if deciding_sound else extent.reference_share, 4
         ),
         matched_s=round(
             covered((s.query_start_s, s.query_end_s) for s in audio_segments)
-            if by_ear
+            if deciding_sound
             else extent.query_s,
             3,
         ),
         segments=pictures.segments,
-        pairs=tuple(pair for one in verified_pairs for pair in one.pairs),
+        pairs=tuple(pair for v in verified_pairs for pair in v.pairs),
         seconds=compared.seconds,
         scores={
             "picture": pictures.score.similarity,
             "sound": by_sound,
             "fidelity": _fidelity(verified_pairs),
-            "motion": max((one.motion for one in verified_pairs), default=0.0),
-            "pairs_proven": float(
-                sum(pair.verified for one in verified_pairs for pair in one.pairs)
-            ),
-            "pairs_tried": float(sum(len(one.pairs) for one in verified_pairs)),
+            "motion": max((v.motion for v in verified_pairs), default=0.0),
+            "pairs_proven": float(sum(pair.verified for v in verified_pairs for pair in v.pairs)),
+            "pairs_tried": float(sum(len(v.pairs) for v in verified_pairs)),
         },
-        reason=_sentence(seen, audio_segments, agreement, pictures, verified, sound_only, sound),
+        reason=_sentence(proven, audio_segments, agreement, pictures, verified, sound_only, sound),
         calibration=calibration,
         sound=sound,
     )
@@ -100,8 +98,8 @@ def _pictures(
     verified_pairs: Sequence[VerifiedPair],
     policy: VideoPolicy,
 ) -> _Scored:
-    proven = [one.segment for one in verified_pairs if one.segment.verified]
-    used = proven or [one.segment for one in verified_pairs][:1]
+    proven = [v.segment for v in verified_pairs if v.segment.verified]
+    used = proven or [v.segment for v in verified_pairs][:1]
     extent = Extent(
         covered((s.query_start_s, s.query_end_s) for s in used),
         query.content_s,
@@ -116,45 +114,45 @@ def _pictures(
         fidelity=_fidelity(verified_pairs),
         policy=policy,
     )
-    return _Scored(scored, extent, tuple(one.segment for one in verified_pairs))
+    return _Scored(scored, extent, tuple(v.segment for v in verified_pairs))
 
 
-def _rests_on_stills(seen: Sequence[VideoSegment], reference: ReferenceVideo) -> bool:
-    """Whether all that was proven is one unmoving picture: many songs have the same cover, and many
-    talks one title card, so that for two videos this is no copy unless the sound agrees.
+def _rests_on_stills(proven: Sequence[VideoSegment], reference: ReferenceVideo) -> bool:
+    """Return whether all that was proven is one unmoving picture.
+
+    Many songs share a cover, and many talks a title card, so for two videos this is no copy unless
+    the sound agrees.
     """
-    return not reference.is_picture and all(segment.motion == "still" for segment in seen)
+    return not reference.is_picture and all(segment.motion == "still" for segment in proven)
 
 
 def _fidelity(verified_pairs: Sequence[VerifiedPair]) -> float:
-    """0..1: mean over the proven stretches, by their length."""
-    proven = [one for one in verified_pairs if one.segment.verified]
-    lengths = [max(one.segment.query_end_s - one.segment.query_start_s, 1e-3) for one in proven]
+    """Return 0..1: the mean fidelity of the proven segments, weighted by length."""
+    proven = [v for v in verified_pairs if v.segment.verified]
+    lengths = [max(v.segment.query_end_s - v.segment.query_start_s, 1e-3) for v in proven]
     return (
-        sum(one.fidelity * s for one, s in zip(proven, lengths, strict=True)) / sum(lengths)
+        sum(v.fidelity * s for v, s in zip(proven, lengths, strict=True)) / sum(lengths)
         if proven
         else 0.0
     )
 
 
-def covered(stretches: Iterable[tuple[float, float]]) -> float:
-    """Seconds in the union of stretches."""
+def covered(spans: Iterable[tuple[float, float]]) -> float:
+    """Return the seconds in the union of spans."""
     total, until = 0.0, float("-inf")
-    for start, end in sorted(stretches):
+    for start, end in sorted(spans):
         total += max(0.0, end - max(start, until))
         until = max(until, end)
     return total
 
 
-def _agreement(seen: Sequence[VideoSegment], audio_segments: Sequence[SoundSegment]) -> Agreement:
-    """Whether picture and sound name the same moments of the reference for the same moments of
-    the query.
-    """
-    if not seen and not audio_segments:
+def _agreement(proven: Sequence[VideoSegment], audio_segments: Sequence[SoundSegment]) -> Agreement:
+    """Return whether picture and sound map moments of the query to the same of the reference."""
+    if not proven and not audio_segments:
         return "nothing"
-    if not seen or not audio_segments:
-        return "picture_only" if seen else "sound_only"
-    for picture in seen:
+    if not proven or not audio_segments:
+        return "picture_only" if proven else "sound_only"
+    for picture in proven:
         for sound in audio_segments:
             start = max(picture.query_start_s, sound.query_start_s)
             end = min(picture.query_end_s, sound.query_end_s)
@@ -178,7 +176,7 @@ def _audio_at(segment: SoundSegment, query_s: float) -> float:
 
 
 def _sentence(
-    seen: Sequence[VideoSegment],
+    proven: Sequence[VideoSegment],
     audio_segments: Sequence[SoundSegment],
     agreement: Agreement,
     pictures: _Scored,
@@ -186,28 +184,32 @@ def _sentence(
     sound_only: bool,
     sound: SoundMatch | None,
 ) -> str:
-    told = {
+    about_sound = {
         "agree": "the sound agrees",
         "disagree": "the sound comes from another place of it",
         "picture_only": "the sound is not shared",
     }
     if sound_only and sound is not None:
-        shown = (
+        about_picture = (
             "Only the sound is shared. "
-            if not seen
-            else f"{_stretches(seen)} The sound is what makes it a copy. "
+            if not proven
+            else f"{_describe(proven)} The sound is what makes it a copy. "
         )
-        return shown + sound.reason
-    if seen:
-        ending = f"; {told[agreement]}." if sound is not None and agreement in told else "."
+        return about_picture + sound.reason
+    if proven:
+        ending = (
+            f"; {about_sound[agreement]}."
+            if sound is not None and agreement in about_sound
+            else "."
+        )
         part = "" if verified else "Partial match: "
         if (
-            all(segment.motion == "still" for segment in seen)
+            all(segment.motion == "still" for segment in proven)
             and not verified
             and pictures.score.copy
         ):
             ending = f", but it is one still picture, which proves no copy of a video{ending}"
-        return part + _stretches(seen).rstrip(".") + ending
+        return part + _describe(proven).rstrip(".") + ending
     if audio_segments and sound is not None:
         return f"Nothing of the picture was proven to be the same. {sound.reason}"
     if any(segment.motion == "disagrees" for segment in pictures.segments):
@@ -219,20 +221,22 @@ def _sentence(
     return "No stretch of the two videos is alike."
 
 
-def _stretches(segments: Sequence[VideoSegment]) -> str:
+def _describe(segments: Sequence[VideoSegment]) -> str:
     first = max(segments, key=lambda s: s.query_end_s - s.query_start_s)
-    how = [
-        word for word, said in (("mirrored", first.mirrored), ("backwards", first.reversed)) if said
+    changes = [
+        word
+        for word, is_so in (("mirrored", first.mirrored), ("backwards", first.reversed))
+        if is_so
     ]
     if abs(first.speed - 1.0) > 0.02:
-        how.append(f"at {first.speed:.2f} times its speed")
-    told = ", ".join(["", *how])
+        changes.append(f"at {first.speed:.2f} times its speed")
+    suffix = ", ".join(["", *changes])
     here = f"{_clock(first.query_start_s)}–{_clock(first.query_end_s)}"
     if first.reference_end_s <= 0.0:
-        text = f"{here} of this video shows the earlier picture{told}."
+        text = f"{here} of this video shows the earlier picture{suffix}."
     else:
         there = f"{_clock(first.reference_start_s)}–{_clock(first.reference_end_s)}"
-        text = f"{here} of this video is {there} of the earlier one{told}."
+        text = f"{here} of this video is {there} of the earlier one{suffix}."
     more = len(segments) - 1
     return (
         text

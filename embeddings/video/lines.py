@@ -1,12 +1,12 @@
 """Straight lines in the likeness of two videos: reference time = speed x query time + shift.
 
-Hough voting over speed and shift, scored by the best run along each line rather than by its sum, so
-that ten seconds cut into an hour stand out as much as in a minute. The winner is refined by least
-squares, its rows are taken away, and the search goes on.
+Hough voting over speed and shift. A line is scored by its best run instead of its sum, so that ten
+seconds in an hour stand out as much as in a minute. The winner is refined by least squares, its
+rows are removed, and the search continues.
 
 Sources: Douze et al., "Circulant temporal encoding for video retrieval and temporal alignment",
-    IJCV 2016 (shift votes); He et al., "VCSL", CVPR 2022 (segments as the unit); Bentley,
-    "Programming Pearls", CACM 1984 (best run).
+IJCV 2016 (shift votes); He et al., "VCSL", CVPR 2022 (segments as the unit); Bentley, "Programming
+Pearls", CACM 1984 (best run).
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from numpy.typing import NDArray
 from embeddings.video.similarity import Cells
 
 SPEEDS = tuple(round(2.0 ** (k / 10), 4) for k in range(-10, 11))  # 0.5 to 2 in steps of 7 %
-WORTH = 0.2  # what a point must bring to lengthen a run
-FAINT = 0.1  # cells under this vote for nothing
-# a reversed line must clearly beat the best forward one: still content runs either way
+MIN_GAIN = 0.2  # likeness from which a point extends a run
+FAINT = 0.1  # cells below this do not vote
+# handicap of a reversed line: still content runs either way
 BACKWARDS = 0.75
-ODD_SPEED = 0.97  # and another speed than 1 must beat speed 1
+ODD_SPEED = 0.97  # handicap of other speeds than 1
 MAX_LINES = 8
-DULL = 0.7  # what a cell's plain likeness votes with
+UNSHARPENED_WEIGHT = 0.7  # of a cell's likeness where no sharpened line is found
 
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One run of points along one line: query point rows[k] shows what reference point columns[k]
+    """A run of points along a line: query point rows[k] shows what reference point columns[k]
     shows.
 
-    score: sum over the points of their sharpened likeness less WORTH.
+    score: sum over the points of their sharpened likeness less MIN_GAIN.
     """
 
     speed: float
@@ -44,14 +44,15 @@ class Line:
 
 
 def find_lines(cells: Cells, step_s: float, min_score: float) -> list[Line]:
-    """The runs that reach ``min_score``, best first, none sharing a query point.
+    """Return the runs that reach ``min_score``, best first, none sharing a query point.
 
-    Args: step_s: the wider of the two spacings.
+    Args:
+        step_s: the wider of the two spacings.
     """
-    # A tight crop is alike in all seconds of its shot, and the best of them stands out of nothing:
-    # then plain likeness has to do, which still knows the order of the shots.
+    # All seconds of a shot are alike in a tight crop, so that none stands out. Then unsharpened
+    # likeness must do, which still shows the order of the shots.
     return _lines(cells.sharp, cells, step_s, min_score) or _lines(
-        cells.values * DULL, cells, step_s, min_score
+        cells.values * UNSHARPENED_WEIGHT, cells, step_s, min_score
     )
 
 
@@ -89,8 +90,8 @@ def _best_line(sharp: NDArray[np.float32], cells: Cells, step_s: float) -> Line 
     refined = _refined(cells, line, sharp)
     if refined is None:
         return line
-    again = _along(sharp, cells, *refined, 0.75 * step_s)
-    return again if again is not None and again.score >= 0.9 * line.score else line
+    refitted = _along(sharp, cells, *refined, 0.75 * step_s)
+    return refitted if refitted is not None and refitted.score >= 0.9 * line.score else line
 
 
 def _best_shift(
@@ -100,13 +101,13 @@ def _best_shift(
     count: int,
     step_s: float,
 ) -> tuple[float, float]:
-    """The shift whose line has the best run, and the score of that run."""
+    """Return the score of the best run of any shift, and that shift."""
     low = float(shifts.min())
     bins = np.asarray((shifts - low) / step_s, np.int64)
-    ballot = np.zeros((count, int(bins.max()) + 2), np.float32)
-    np.maximum.at(ballot, (rows, bins), votes)
-    # A line may run along the border of two bins: each pair of neighbours is one candidate.
-    gain = np.maximum(ballot[:, :-1], ballot[:, 1:]) - WORTH
+    table = np.zeros((count, int(bins.max()) + 2), np.float32)
+    np.maximum.at(table, (rows, bins), votes)
+    # A line may run along the border of two bins, so neighbours are counted together.
+    gain = np.maximum(table[:, :-1], table[:, 1:]) - MIN_GAIN
     run = np.zeros(gain.shape[1], np.float32)
     best = np.zeros(gain.shape[1], np.float32)
     for row in gain:
@@ -119,28 +120,24 @@ def _best_shift(
 def _along(
     sharp: NDArray[np.float32], cells: Cells, speed: float, shift: float, reach_s: float
 ) -> Line | None:
-    """The best run along one line, with the best reference point within reach for each query
-    point.
-    """
+    """Return a line's best run, with the best reference point in reach of each query point."""
     expected = speed * cells.rows_s + shift
     away = np.abs(cells.columns_s[None, :] - expected[:, None])
     near = np.where(away <= reach_s, sharp - 0.05 * away / max(reach_s, 1e-6), -1.0)
     columns = near.argmax(axis=1)
-    found = np.maximum(
+    likeness = np.maximum(
         np.where(near.max(axis=1) > -1.0, sharp[np.arange(len(sharp)), columns], 0.0), 0.0
     )
-    start, end, score = best_run(found - WORTH)
+    start, end, score = best_run(likeness - MIN_GAIN)
     if end <= start:
         return None
     rows = np.arange(start, end)
-    rows = rows[found[start:end] > FAINT]
+    rows = rows[likeness[start:end] > FAINT]
     return Line(speed, shift, rows, columns[rows], score)
 
 
 def best_run(gains: NDArray[np.floating]) -> tuple[int, int, float]:
-    """(start, end, sum) of the stretch with the largest sum; (0, 0, 0.0) where nothing is
-    positive.
-    """
+    """Return (start, end, sum) of the run with the largest sum; (0, 0, 0.0) if none is positive."""
     best = (0, 0, 0.0)
     start, total = 0, 0.0
     for at, gain in enumerate(gains):
@@ -153,14 +150,12 @@ def best_run(gains: NDArray[np.floating]) -> tuple[int, int, float]:
 
 
 def _refined(cells: Cells, line: Line, sharp: NDArray[np.float32]) -> tuple[float, float] | None:
-    """Speed and shift that fit the points of the run best, a few rounds of least squares; None
-    for short runs.
-    """
+    """Fit speed and shift to a run by reweighted least squares; None for short runs."""
     if len(line.rows) < 4:
         return None
     at, to = cells.rows_s[line.rows], cells.columns_s[line.columns]
-    sure = sharp[line.rows, line.columns].astype(np.float64) ** 2
-    weight = sure
+    base_weight = sharp[line.rows, line.columns].astype(np.float64) ** 2
+    weight = base_weight
     speed, shift = line.speed, line.shift_s
     for _ in range(3):
         middle_at, middle_to = np.average(at, weights=weight), np.average(to, weights=weight)
@@ -170,7 +165,7 @@ def _refined(cells: Cells, line: Line, sharp: NDArray[np.float32]) -> tuple[floa
         speed = float((weight * (at - middle_at) * (to - middle_to)).sum()) / spread
         shift = float(middle_to - speed * middle_at)
         off = np.abs(speed * at + shift - to)
-        weight = sure / np.maximum(off, 0.25)
+        weight = base_weight / np.maximum(off, 0.25)
     if not 0.93 <= speed / line.speed <= 1.07:
         return None
     return speed, shift

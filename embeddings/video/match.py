@@ -1,4 +1,4 @@
-"""What a comparison of two videos concludes: plain data, ready for JSON, bounded in size."""
+"""The result of comparing two videos: plain data, ready for JSON, bounded in size."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from embeddings.video.motion import Motion
 from embeddings.video.sound import SoundMatch, SoundSegment
 
 Agreement = Literal["agree", "disagree", "picture_only", "sound_only", "nothing"]
-MAX_SECONDS = 600  # points of the likeness curve that evidence carries
+MAX_SECONDS = 600  # most points of the likeness curve in the evidence
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VideoSegment:
-    """A stretch of the query and the stretch of the reference that it repeats, in seconds.
+    """A part of the query and the part of the reference that it repeats, in seconds.
 
     speed: seconds of the reference shown in one second of the query; reversed: it runs backwards;
     score: mean likeness 0..1; verified: enough of its frames were proven, pixel by pixel, to show
     the same picture; motion: whether what moves in them moves alike ("cuts": they are of several
     shots; "still": nothing moves, so that time proves nothing; "disagrees": only the unmoving
-    ground is shared, which is no copy).
+    background is shared, which is no copy).
     """
 
     query_start_s: float
@@ -36,12 +36,9 @@ class VideoSegment:
     motion: Motion = "still"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FramePair:
-    """Two frames that were aligned, for people to see.
-
-    frame_ms name the stored keyframes.
-    """
+    """Two compared frames, for display. The _ms name the stored keyframes."""
 
     query_ms: int
     reference_ms: int
@@ -53,23 +50,23 @@ class FramePair:
 
 @dataclass(frozen=True)
 class SecondScore:
-    """How alike the two are at one moment: 0..1."""
+    """The likeness at one moment: 0..1."""
 
     query_s: float
     reference_s: float
     likeness: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VideoMatch:
-    """How a query video relates to one reference.
+    """The relation of a query video to one reference.
 
-    similarity: 0..1, at least 0.95 exactly where ``verified``; partial: shared content was proven,
-    but too little of either work for a copy; sound_only: nothing but the sound makes it a copy:
-    rules of its own apply.
-    agreement: whether picture and sound point to the same stretches. query_coverage,
-    reference_coverage: shares of the content, 0..1, of whichever channel decided. matched_s:
-    seconds of the query.
+    similarity: 0..1, at least 0.95 exactly where ``verified``.
+    partial: shared content was proven, but too little of either work for a copy.
+    sound_only: only the sound makes it a copy: its own rules apply.
+    agreement: whether picture and sound point to the same parts.
+    query_coverage, reference_coverage: shares of the content, 0..1, in the deciding channel.
+    matched_s: seconds of the query.
     """
 
     similarity: float
@@ -90,9 +87,7 @@ class VideoMatch:
     sound: SoundMatch | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """A dict of plain JSON types; segments are the proven ones of both channels; the
-        likeness curve is thinned.
-        """
+        """Return plain JSON types: proven segments of both channels, a thinned likeness curve."""
         step = -(-len(self.seconds) // MAX_SECONDS) or 1
         return {
             "similarity": self.similarity,

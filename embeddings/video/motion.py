@@ -1,10 +1,9 @@
-"""Whether what moves, moves alike: two takes from one tripod share every pixel of the wall and
-nothing else.
+"""Compare what moves: two takes from one tripod share every pixel of the wall and nothing else.
 
-Laid over each other, a frame of one talking head agrees with a frame of another in all blocks of
-the background. What proves a copy there is time: the difference of two frames of the query, laid
-over the difference of the two aligned frames of the reference. The unmoving ground cancels out of
-both; what moved remains, and in a copy it moved alike.
+Aligned, a frame of one talking head agrees with a frame of another in all blocks of the background.
+Time proves a copy there: the difference of two frames of the query, overlaid on the difference of
+the two aligned frames of the reference. The unmoving background cancels out of both; what moved
+remains, and in a copy it moved alike.
 """
 
 from __future__ import annotations
@@ -22,25 +21,23 @@ from embeddings.image.geometry import Transform
 from embeddings.image.raster import decode_proxy, to_grey
 
 Motion = Literal["agrees", "disagrees", "still", "cuts"]
-SAME_SHOT_BITS = 64  # hashes nearer than this show one shot; a second of camera move is 68 (median)
+SAME_SHOT_BITS = 64  # closer hashes show one shot; a second of camera move is 68 (median)
 BLOCK_PX = 16
 TEXTURE_LEVELS = 6.0
 # of the textured blocks: a walking person changes a quarter of a picture, a camera move nine tenths
 MOVING_SHARE = 0.5
-# of the pairs of moments that must show one unmoving ground before movement is asked about
+# of the pairs of moments, with one unmoving background, for motion to be compared
 ONE_SHOT_SHARE = 0.2
-BLUR_PX = 2.5  # takes coding noise away, and forgives a sampling phase of a fraction of a second
-STILL_LEVELS = 2.0  # rms of a difference under which nothing moved but noise
-# Correlation of the differences. Measured on 16 made talking heads: copies 0.57 to 1.0 at any
+BLUR_PX = 2.5  # removes coding noise, and tolerates a sampling phase of a fraction of a second
+STILL_LEVELS = 2.0  # rms of a difference; below it only noise moved
+# Correlation of the differences. Measured on 16 synthetic talking heads: copies 0.57 to 1.0 at any
 # sampling phase, other takes in the same room -0.13 to 0.31.
 AGREES_AT = 0.45
 
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """What the two videos show at one moment of a stretch: frame numbers, proxies, and the
-    reference's hash.
-    """
+    """Frame numbers, proxies and the reference's hash at one moment of a segment."""
 
     query_frame: int
     reference_frame: int
@@ -51,9 +48,9 @@ class Moment:
 
 @dataclass(frozen=True)
 class MotionReport:
-    """cuts: the frames are of different shots or the camera moves, which no chance brings about
-    alike; still: nothing moves in either; else whether the differences correlate, -1..1, over how
-    many pairs of moments of one shot.
+    """cuts: the frames are of different shots or the camera moves, which never is alike by chance;
+    still: nothing moves in either; else whether the differences correlate, -1..1, over how many
+    pairs of moments of one shot.
     """
 
     verdict: Motion
@@ -73,11 +70,11 @@ class _Overlaid:
 
 
 def compare_motion(moments: Sequence[Moment], transform: Transform, mirrored: bool) -> MotionReport:
-    """Judge the moments of one stretch together.
+    """Judge the moments of one segment together.
 
     Args:
-        transform: 3x3, from the query's proxy (mirrored, where ``mirrored``) to the reference's,
-            found on one proven frame pair: an edit places a whole shot alike.
+        transform: 3x3, from the query's proxy (mirrored if ``mirrored``) to the reference's, of one
+            proven frame pair: an edit places a whole shot alike.
     Raises: BadProxy.
     """
     aligned: dict[int, _Overlaid] = {}
@@ -85,21 +82,21 @@ def compare_motion(moments: Sequence[Moment], transform: Transform, mirrored: bo
     compared = moving = 0
     for a, b in combinations(range(len(moments)), 2):
         if _same_frame(moments[a], moments[b]):
-            # kept once because hardly anything changed: the difference is not known to be nothing
+            # stored once as hardly anything changed: the difference is unknown, not zero
             continue
         if hash_bits_apart(moments[a].reference_hash, moments[b].reference_hash) > SAME_SHOT_BITS:
             moving += 1
             continue
-        for one in (a, b):
-            if one not in aligned:
-                aligned[one] = _overlay(moments[one], transform, mirrored)
+        for number in (a, b):
+            if number not in aligned:
+                aligned[number] = _overlay(moments[number], transform, mirrored)
         if aligned[a].reference.shape != aligned[b].reference.shape:
             continue
         inside = aligned[a].inside & aligned[b].inside
         if not inside.any():
             continue
-        if _ground_moves(aligned[a].reference, aligned[b].reference):
-            # the camera turns or travels: that the frames fit one by one is proof enough
+        if _background_moves(aligned[a].reference, aligned[b].reference):
+            # the camera turns or travels: frames that fit one by one are proof enough
             moving += 1
             continue
         moved_query = _centred((aligned[a].query - aligned[b].query)[inside])
@@ -120,12 +117,12 @@ def compare_motion(moments: Sequence[Moment], transform: Transform, mirrored: bo
 
 
 def hash_bits_apart(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> int:
-    """Hamming distance of two hashes, (32,) uint8 each."""
+    """Return the Hamming distance of two hashes, (32,) uint8 each."""
     return int(np.unpackbits(a ^ b).sum())
 
 
-def _ground_moves(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:
-    """Whether most of what has texture changes from one picture to the other."""
+def _background_moves(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:
+    """Return whether most of the texture changes from one picture to the other."""
     rows, columns = a.shape[0] // BLOCK_PX, a.shape[1] // BLOCK_PX
     tiles = [
         v[: rows * BLOCK_PX, : columns * BLOCK_PX].reshape(rows, BLOCK_PX, columns, BLOCK_PX)

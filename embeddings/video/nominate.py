@@ -1,6 +1,4 @@
-"""Which works are worth aligning with a video: a pure ranking over what the index returned for
-its frames.
-"""
+"""Shortlist the works to align with a video: a pure ranking of the index's hits for its frames."""
 
 from __future__ import annotations
 
@@ -11,13 +9,15 @@ from typing import Generic, TypeVar
 from embeddings.video.similarity import cosine_likeness, hash_likeness
 
 Key = TypeVar("Key", bound=Hashable)
-LEAST = 0.05  # likeness of one frame under which a hit says nothing
+MIN_LIKENESS = 0.05  # of one frame; a hit below it is ignored
 
 
 @dataclass(frozen=True)
 class Nominee(Generic[Key]):
-    """A work with what speaks for it: alike: frames of the query that resemble it, summed by how
-    much; nearest: likeness 0..1 of the best one; channels: which indexes found it.
+    """A shortlisted work.
+
+    alike: likeness summed over the query's frames; nearest: likeness 0..1 of the best one;
+    channels: the indexes that found it.
     """
 
     work: Key
@@ -28,8 +28,8 @@ class Nominee(Generic[Key]):
 
 @dataclass(frozen=True)
 class Hit(Generic[Key]):
-    """One answer of the index: channel "phash" with a Hamming distance, or a model id with a
-    cosine distance.
+    """A hit of the index: channel "phash" with a Hamming distance, or a model id with a cosine
+    distance.
     """
 
     query_frame: int
@@ -39,10 +39,10 @@ class Hit(Generic[Key]):
 
 
 def nominate(hits: Iterable[Hit[Key]], limit: int) -> list[Nominee[Key]]:
-    """The best ``limit`` works, best first; the order of the input is irrelevant.
+    """Return the best ``limit`` works, best first; the order of the input is irrelevant.
 
-    A work's better rank of two counts: by all frames together, which finds a long stretch that is
-    only vaguely alike; and by its best frame, which finds a picture or three seconds in an hour.
+    The better of two ranks of a work counts: by all frames together, which finds a long part that
+    is vaguely alike; and by its best frame, which finds a picture or three seconds in an hour.
     """
     best: dict[Key, dict[int, float]] = {}
     channels: dict[Key, set[str]] = {}
@@ -52,10 +52,10 @@ def nominate(hits: Iterable[Hit[Key]], limit: int) -> list[Nominee[Key]]:
             if hit.channel == "phash"
             else cosine_likeness(1.0 - hit.distance)
         )
-        if likeness < LEAST:
+        if likeness < MIN_LIKENESS:
             continue
-        of_work = best.setdefault(hit.work, {})
-        of_work[hit.query_frame] = max(likeness, of_work.get(hit.query_frame, 0.0))
+        by_frame = best.setdefault(hit.work, {})
+        by_frame[hit.query_frame] = max(likeness, by_frame.get(hit.query_frame, 0.0))
         channels.setdefault(hit.work, set()).add(hit.channel)
     nominees = [
         Nominee(

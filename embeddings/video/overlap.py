@@ -1,11 +1,10 @@
-"""A second look with the geometry known: once one frame pair is proven, all frames are compared
-where both show.
+"""A refinement pass with known geometry: compare all frames where both videos show the same part.
 
-A tight crop, a blurred letterbox or a video in a video changes what a whole frame looks like, so
-that descriptors say little and hashes nothing. But an edit places a whole video alike: the
-transform of one proven pair lays every frame of the query over every frame of the reference, and
-the part that both show is compared pixel by pixel, small. That finds the stretch to the frame,
-whatever surrounds it.
+A tight crop, a blurred letterbox or a video in a video changes the look of a whole frame, so that
+descriptors show little and hashes nothing. But an edit places a whole video alike. The transform of
+one proven pair overlays every frame of the query on every frame of the reference, and the shared
+part is compared pixel by pixel, at small size. That finds the segment to the frame, whatever
+surrounds it.
 """
 
 from __future__ import annotations
@@ -22,23 +21,22 @@ from embeddings.image.raster import decode_proxy, to_grey
 from embeddings.video.fingerprint import KeyFrame, ReferenceVideo
 from embeddings.video.similarity import Cells, points, sharpened
 
-# the shared part is compared at this size: what moves a tenth of it in a second still stands out
+# size of the compared part: a move by a tenth of it in a second still stands out
 SIDE_PX = 40
 DETAIL_SIGMA_PX = 6.0
 MIN_SIDE_PX = 12
-MAX_FRAMES = 150  # of either work; beyond it every second one is compared, and so on
+MAX_FRAMES = 150  # of either work; beyond it every second frame is compared, and so on
 NCC_NONE, NCC_FULL = 0.3, 0.9
 UNMOVING = 0.6  # share of a video's detail that never changes
-FAINT = 1.0  # grey levels rms under which a patch shows nothing
+FAINT = 1.0  # grey levels rms; a fainter patch shows nothing
 T = TypeVar("T")
 
 
 class OverlapView:
-    """The frames of two works, decoded once, to be compared under several transforms.
+    """The frames of two works, decoded once, to compare under several transforms.
 
     Args:
-        proxies: frame_ms -> proxy of the reference's frames; frames whose proxy is gone are like
-            nothing.
+        proxies: frame_ms -> proxy of the reference's frames; frames without proxy are like nothing.
     Raises: BadProxy.
     """
 
@@ -57,11 +55,10 @@ class OverlapView:
         self._stored = [_grey(proxy) for proxy in _thinned(stored)]
 
     def cells(self, transform: Transform, mirrored: bool) -> Cells | None:
-        """Likeness of all frames in the part that both works show; None where that part is too
-        small.
+        """Return the likeness of all frames in the shared part; None where that is too small.
 
-        Args: transform: 3x3, from the query's proxy (mirrored, where ``mirrored``) to the
-            reference's.
+        Args:
+            transform: 3x3, from the query's proxy (mirrored if ``mirrored``) to the reference's.
         """
         query = next((grey for grey in self._queries if grey is not None), None)
         reference = next((grey for grey in self._stored if grey is not None), None)
@@ -76,17 +73,17 @@ class OverlapView:
         aligned = _details(
             [_patch(grey, to_patch @ transform, size, mirrored) for grey in self._queries]
         )
-        shown = _details([_patch(grey, to_patch, size, False) for grey in self._stored])
-        ncc = _spread(aligned @ shown.T, *self._counts)
+        stored = _details([_patch(grey, to_patch, size, False) for grey in self._stored])
+        ncc = _spread(aligned @ stored.T, *self._counts)
         likeness = np.clip((ncc - NCC_NONE) / (NCC_FULL - NCC_NONE), 0.0, 1.0).astype(np.float32)
         values = likeness[np.ix_(self._rows[1], self._columns[1])]
         return Cells(
-            self._rows[0],
-            self._columns[0],
-            self._rows[1],
-            self._columns[1],
-            values,
-            sharpened(values),
+            rows_s=self._rows[0],
+            columns_s=self._columns[0],
+            row_frames=self._rows[1],
+            column_frames=self._columns[1],
+            values=values,
+            sharp=sharpened(values),
         )
 
 
@@ -97,7 +94,7 @@ def _grey(proxy: bytes | None) -> NDArray[np.uint8] | None:
 def _shared(
     transform: Transform, query_size: tuple[int, int], reference_size: tuple[int, int]
 ) -> tuple[Transform, tuple[int, int]] | None:
-    """The map from reference pixels to the patch that both show, and its width and height."""
+    """Return the map from reference pixels to the shared patch, and its width and height."""
     width, height = query_size
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32).reshape(
         -1, 1, 2
@@ -117,7 +114,7 @@ def _shared(
 def _patch(
     grey: NDArray[np.uint8] | None, matrix: Transform, size: tuple[int, int], mirrored: bool
 ) -> NDArray[np.float32]:
-    """The detail of the shared part of one frame, (n,) float32; zeros where there is no frame."""
+    """Return the detail of a frame's shared part, (n,) float32; zeros where there is no frame."""
     if grey is None:
         return np.zeros(size[0] * size[1], np.float32)
     if mirrored:
@@ -134,13 +131,15 @@ def _patch(
 
 
 def _details(patches: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Patches as unit vectors, (n, pixels); what never changes is taken out where it is nearly all
-    there is, so that the movement before a wall tells one second from the next.
+    """Return patches as unit vectors, (n, pixels).
+
+    A constant background is removed where it dominates, so that movement before a wall tells the
+    seconds apart.
     """
     stacked = np.stack(patches)
-    ground = stacked.mean(axis=0)
-    if float((ground**2).sum()) > UNMOVING * float((stacked**2).sum(axis=1).mean()):
-        stacked = stacked - ground
+    background = stacked.mean(axis=0)
+    if float((background**2).sum()) > UNMOVING * float((stacked**2).sum(axis=1).mean()):
+        stacked = stacked - background
     stacked -= stacked.mean(axis=1, keepdims=True)
     length = np.linalg.norm(stacked, axis=1, keepdims=True)
     return np.asarray(
@@ -155,7 +154,7 @@ def _thinned(values: Sequence[T]) -> list[T]:
 
 
 def _spread(ncc: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
-    """Give every frame the value of the compared one that is nearest before it."""
+    """Give every frame the value of the nearest compared one before it."""
     step_q, step_r = -(-rows // MAX_FRAMES), -(-columns // MAX_FRAMES)
     return np.asarray(
         ncc[np.ix_(np.arange(rows) // step_q, np.arange(columns) // step_r)], np.float32

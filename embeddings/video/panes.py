@@ -1,8 +1,7 @@
-"""Which part of a video's picture is the video: plain bars and unmoving surrounds, told from all
-frames together.
+"""The part of a video's frames that is the video: without plain bars and unmoving surrounds.
 
-One dark scene looks like a bar and one still moment like a frame around it; over the whole length
-only what never shows anything is a bar, and only what never changes is a surround.
+A single dark scene looks like a bar, and a still moment like a frame around it. Over the whole
+length, only what never shows anything is a bar, and only what never changes is a surround.
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-THUMB_PX = 128  # long side of the pictures that bars and movement are looked for in
-BAR_LEVELS = 5.0  # standard deviation along a row or column that a plain bar stays under
-# range of grey over time of a point that moves; re-encoding alone stays under half of it
+THUMB_PX = 128  # long side of the pictures that are searched for bars and movement
+BAR_LEVELS = 5.0  # standard deviation along a row or column; a plain bar has less
+# range of grey over time of a moving point; re-encoding alone gives less than half
 MOVING_LEVELS = 16.0
 MOVING_SHARE = 0.1  # of a row or column that moves
 MIN_PART_PX = 64
-# of the area: a larger part is as good as the whole, a smaller one shows too little
+# of the area: a larger part equals the whole, a smaller one shows too little
 MAX_PART, MIN_PART = 0.8, 0.06
 MIN_PICTURES = 4
 
@@ -40,16 +39,14 @@ class Box:
 
 
 def cut(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
-    """The part of (h, w, ...) that lies in the box."""
+    """Return the part of (h, w, ...) in the box."""
     height, width = pixels.shape[:2]
     top, bottom = round(box.top * height), round(box.bottom * height)
     return pixels[top:bottom, round(box.left * width) : round(box.right * width)]
 
 
 def without_bars(pictures: Sequence[NDArray[np.uint8]]) -> Box | None:
-    """The box inside the plain bars that all (h, w, 3) uint8 pictures of a video share; None
-    where there are none.
-    """
+    """Return the box inside the plain bars shared by all (h, w, 3) uint8 pictures, or None."""
     rows = columns = None
     for picture in pictures:
         thumb = _thumb(picture).astype(np.float32)
@@ -67,9 +64,7 @@ def without_bars(pictures: Sequence[NDArray[np.uint8]]) -> Box | None:
 
 
 def moving_part(pictures: Sequence[NDArray[np.uint8]]) -> Box | None:
-    """The box that holds all movement, where that is a part of the picture only: a video put
-    into a still frame.
-    """
+    """Return the box of all movement if it is a part of the picture: a video in a still frame."""
     if len(pictures) < MIN_PICTURES:
         return None
     low = high = _thumb(pictures[0])

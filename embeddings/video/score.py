@@ -1,17 +1,15 @@
-"""From matched stretches to one similarity of two videos: pure rules, no pictures, no clock.
+"""From matched segments to one similarity of two videos: pure rules, no pictures, no clock.
 
-1. The *share* is the larger of matched seconds to seconds with content, of the query and of the
-   reference: a whole clip put into a longer film is a copy, and so is a film of which only one
-   scene was kept.
+1. The *share* is the larger of matched seconds to seconds with content, of query and reference. So
+a whole clip in a longer film is a copy, and so is a film of which only one scene remains.
 2. With ``copy_share`` or more, over at least ``min_matched_s`` seconds, it is a copy: similarity =
-   0.95 + 0.05 x share of the query x share of the reference x fidelity, where fidelity (0..1) is
-   how fully the verified frames agree. So what is owed falls with the part that was taken and with
-   the part that is one's own.
+0.95 + 0.05 x share of the query x share of the reference x fidelity, where fidelity (0..1) is how
+fully the verified frames agree. So what is owed falls with the part that was taken and with the
+part that is the poster's own.
 3. With less it is a *partial match*: 0.70 rising to just under 0.95 at ``copy_share``. Five seconds
-   quoted in a review of ten minutes are 0.70 plus, shown with their times, and cost nobody
-   anything.
-4. Of a registered picture there are no seconds: it is a copy where it fills ``picture_share`` of
-  the video.
+quoted in a review of ten minutes have 0.70 and little more, shown with their times, and cost
+nothing.
+4. A registered picture has no seconds: it is a copy where it fills ``picture_share`` of the video.
 5. What could not be verified frame by frame stays under 0.70 whatever its length.
 """
 
@@ -27,7 +25,7 @@ UNVERIFIED_TO = 0.69
 
 @dataclass(frozen=True)
 class VideoPolicy:
-    """min_matched_s: seconds; a work shorter than that must be matched wholly. Shares in 0..1."""
+    """min_matched_s: seconds; a shorter work must be matched wholly. Shares in 0..1."""
 
     min_matched_s: float = 3.0
     copy_share: float = 0.5
@@ -36,8 +34,7 @@ class VideoPolicy:
 
 @dataclass(frozen=True)
 class Extent:
-    """What was matched, in seconds: of the query and of the reference, of how much content each
-    has.
+    """Matched seconds and seconds with content, of query and reference.
 
     reference_content_s is 0 for a registered picture.
     """
@@ -60,9 +57,7 @@ class Extent:
 
 @dataclass(frozen=True)
 class Score:
-    """similarity: 0..1, at least 0.95 exactly where ``copy``; partial: verified, but too little
-    to be a copy.
-    """
+    """similarity: 0..1, at least 0.95 exactly where ``copy``; partial: verified, but too little."""
 
     similarity: float
     copy: bool
@@ -72,12 +67,11 @@ class Score:
 def score(
     extent: Extent, *, verified: bool, likeness: float, fidelity: float, policy: VideoPolicy
 ) -> Score:
-    """The similarity of two videos by the rule above.
+    """Return the similarity of two videos by the rules above.
 
     Args:
         verified: whether enough frame pairs were proven to show the same picture.
-        likeness: 0..1, mean likeness along the matched stretches: all that speaks where nothing was
-            verified.
+        likeness: 0..1, mean along the matched segments; it counts where nothing was verified.
         fidelity: 0..1, how fully the verified frames agree.
     """
     if extent.query_s <= 0.0:
@@ -97,8 +91,7 @@ def score(
 def _long_enough(extent: Extent, policy: VideoPolicy) -> bool:
     if extent.query_s >= policy.min_matched_s:
         return True
-    # A clip of two seconds cannot match for three: there, nearly all of the shorter work must be
-    # matched.
+    # A clip of two seconds cannot match for three: nearly all of it must be matched.
     shares = [extent.query_share] + (
         [extent.reference_share] if extent.reference_content_s > 0 else []
     )

@@ -1,10 +1,10 @@
-"""How alike the frames of two videos are, all against all, from what the index keeps of them.
+"""Likeness of the frames of two videos, all against all, from the data in the index.
 
-The copy descriptor says which shot it is and survives crops and captions; the perceptual hash says
-which second of the shot. Constants measured on camera moves over 14 photographs: cosines of
-different pictures stay under 0.31 (99.9 %), those of copies lie around 0.8, and still at 0.9 a
-second later; hashes of copies differ in 10 to 48 of 256 bits, in 68 (median) a second later and in
-about 128 where nothing is shared.
+The copy descriptor identifies the shot and survives crops and captions; the perceptual hash
+identifies the second of the shot. Constants were measured on camera moves over 14 photographs:
+cosines of different pictures stay under 0.31 (99.9 %), those of copies are around 0.8, and still
+0.9 a second later; hashes of copies differ in 10 to 48 of 256 bits, in 68 (median) a second later
+and in about 128 where nothing is shared.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from embeddings.video.fingerprint import KeyFrame, ReferenceVideo
 
 COSINE_NONE, COSINE_FULL = 0.30, 0.80
 BITS_NONE, BITS_FULL = 96, 24
-# of a cell's value where the hash says nothing: a crop is alike, but nobody knows which second
+# of a cell's value if the hash shows nothing: a crop is alike, but its second is unknown
 COSINE_SHARE = 0.6
 SHARPNESS = 5.0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Cells:
     """Likeness of query points (rows) and reference points (columns).
 
     A frame that lasts has several points, one each interval. rows_s, columns_s: times of the
     points; row_frames, column_frames: the keyframe of each point; values: (n, m) float32, 0..1;
-    sharp: the same with what is less alike than the best of its row or column pressed down, so that
-    the right second stands out of its shot.
+    sharp: values lowered where the row or column has a better one, so that the right second stands
+    out of its shot.
     """
 
     rows_s: NDArray[np.float64]
@@ -42,19 +42,26 @@ class Cells:
     sharp: NDArray[np.float32]
 
 
-def cells(frames: Sequence[KeyFrame], interval_s: float, reference: ReferenceVideo) -> Cells:
+def compare_frames(
+    frames: Sequence[KeyFrame], interval_s: float, reference: ReferenceVideo
+) -> Cells:
     """Compare the frames of a query, by all its views, with those of a reference."""
     likeness = frame_likeness(frames, reference)
     rows_s, row_frames = points([f.time_s for f in frames], [f.span_s for f in frames], interval_s)
     columns_s, column_frames = points(reference.times_s, reference.spans_s, reference.interval_s)
     values = likeness[np.ix_(row_frames, column_frames)]
-    return Cells(rows_s, columns_s, row_frames, column_frames, values, sharpened(values))
+    return Cells(
+        rows_s=rows_s,
+        columns_s=columns_s,
+        row_frames=row_frames,
+        column_frames=column_frames,
+        values=values,
+        sharp=sharpened(values),
+    )
 
 
 def frame_likeness(frames: Sequence[KeyFrame], reference: ReferenceVideo) -> NDArray[np.float32]:
-    """(n, m) float32 in 0..1: how alike each keyframe of the query is to each frame of the
-    reference.
-    """
+    """Return (n, m) float32 in 0..1: likeness of each query keyframe to each reference frame."""
     shape = (len(frames), len(reference.times_s))
     if not all(shape):
         return np.zeros(shape, np.float32)
@@ -69,10 +76,9 @@ def frame_likeness(frames: Sequence[KeyFrame], reference: ReferenceVideo) -> NDA
         bits[rows] = np.minimum(bits[rows], np.rint((256 - agreement) / 2).astype(np.int64))
         for model, vectors in reference.embeddings.items():
             if all(model in view.embeddings for view in views):
-                found = np.stack([view.embeddings[model] for view in views]) @ vectors.T
-                cosine[rows] = np.maximum(cosine[rows], found)
-    # Nothing is cut off at the top: between two that are surely alike the nearer one is the right
-    # second.
+                cosines = np.stack([view.embeddings[model] for view in views]) @ vectors.T
+                cosine[rows] = np.maximum(cosine[rows], cosines)
+    # Not clipped at the top: of two surely alike frames the nearer one is the right second.
     by_cosine = np.interp(cosine, (COSINE_NONE, COSINE_FULL, 1.0), (0.0, 0.9, 1.0))
     by_hash = np.clip((BITS_NONE - bits) / (BITS_NONE - BITS_FULL), 0.0, 1.0)
     joined = COSINE_SHARE * by_cosine + (1.0 - COSINE_SHARE) * by_hash
@@ -80,19 +86,17 @@ def frame_likeness(frames: Sequence[KeyFrame], reference: ReferenceVideo) -> NDA
 
 
 def cosine_likeness(cosine: float) -> float:
-    """0..1: what one cosine of copy descriptors says."""
+    """Return the likeness, 0..1, of a cosine of copy descriptors."""
     return min(max((cosine - COSINE_NONE) / (COSINE_FULL - COSINE_NONE), 0.0), 1.0)
 
 
 def hash_likeness(bits: float) -> float:
-    """0..1: what one Hamming distance says."""
+    """Return the likeness, 0..1, of a Hamming distance."""
     return min(max((BITS_NONE - bits) / (BITS_NONE - BITS_FULL), 0.0), 1.0)
 
 
 def sharpened(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Press down what is less alike than the best of its row or of its column; equal ones stay
-    as they are.
-    """
+    """Lower what is less alike than the best of its row or column; equal values stay."""
     if not values.size:
         return values
     behind = (
@@ -106,7 +110,7 @@ def points(
     spans_s: Sequence[float] | NDArray[np.float64],
     interval_s: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """A point at the start of every frame and at each interval that it lasts on."""
+    """Return a point at the start of every frame and at each further interval of its span."""
     times, frames = [], []
     for number, (time, span) in enumerate(zip(times_s, spans_s, strict=True)):
         for step in range(max(1, round(span / interval_s))):

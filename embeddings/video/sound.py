@@ -1,6 +1,4 @@
-"""What video needs of sound: the shape of the audio engine, so that either can change without
-the other.
-"""
+"""The interface of the audio engine to video, so that either can change without the other."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from numpy.typing import NDArray
 
 
 class SoundFingerprint(Protocol):
-    """Of one sound track."""
+    """The fingerprint of a sound track."""
 
     @property
     def duration_s(self) -> float:
@@ -21,11 +19,11 @@ class SoundFingerprint(Protocol):
 
     @property
     def too_plain(self) -> str | None:
-        """Why nothing can be told from it (silence, a pure tone), or None."""
+        """Why it has insufficient detail (silence, a pure tone), or None."""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know of how it was read."""
+        """Notes on how it was read."""
 
     @property
     def hashes(self) -> NDArray[np.int32]:
@@ -37,15 +35,15 @@ class SoundFingerprint(Protocol):
 
     @property
     def reference(self) -> bytes:
-        """What later sounds are verified against."""
+        """Bytes that later sounds are verified against."""
 
     @property
     def keys(self) -> Any:
-        """What to look up: arrays hashes, positions and groups."""
+        """Keys to look up: arrays hashes, positions and groups."""
 
 
 class SoundSegment(Protocol):
-    """A stretch of sound that two works share, in seconds of either."""
+    """A segment of sound that two works share, in seconds of either."""
 
     @property
     def query_start_s(self) -> float: ...
@@ -62,19 +60,19 @@ class SoundSegment(Protocol):
 
 
 class SoundMatch(Protocol):
-    """How a query's sound relates to a reference's."""
+    """The relation of a query's sound to a reference's."""
 
     @property
     def similarity(self) -> float:
-        """Calibrated, 0..1; at least 0.95 exactly where the sound is proven to be a copy."""
+        """Calibrated, 0..1; at least 0.95 exactly where the sound is a proven copy."""
 
     @property
     def verified(self) -> bool:
-        """Whether shared sound was proven, if only a part."""
+        """Whether shared sound was proven, even if only a part."""
 
     @property
     def segments(self) -> Sequence[SoundSegment]:
-        """The shared stretches."""
+        """The shared segments."""
 
     @property
     def query_coverage(self) -> float:
@@ -89,11 +87,11 @@ class SoundMatch(Protocol):
         """One plain sentence."""
 
     def as_json(self) -> dict[str, Any]:
-        """A dict of plain JSON types."""
+        """Return a dict of plain JSON types."""
 
 
 class SoundChannel(Protocol):
-    """One way of comparing sounds."""
+    """One method of comparing sounds."""
 
     @property
     def on(self) -> bool: ...
@@ -104,7 +102,7 @@ class SoundChannel(Protocol):
 
 
 class SoundAnalyzer(Protocol):
-    """Fingerprints and compares sound tracks."""
+    """The audio engine."""
 
     @property
     def channels(self) -> Mapping[str, Any]:
@@ -112,10 +110,10 @@ class SoundAnalyzer(Protocol):
 
     @property
     def model_digest(self) -> bytes:
-        """32 bytes that name every model and table in use."""
+        """32 bytes that identify all models and tables in use."""
 
     def fingerprint(self, path: Path, *, search: bool = True) -> Any:
-        """A SoundFingerprint of the sound in a file. Raises: EmbeddingError."""
+        """Return a SoundFingerprint of the sound in a file. Raises: EmbeddingError."""
 
     def match(self, query: Any, reference: bytes) -> SoundMatch:
-        """Judge a query's fingerprint against one stored reference. Raises: BadProxy."""
+        """Match a query's fingerprint against one stored reference. Raises: BadProxy."""

@@ -1,6 +1,4 @@
-"""The sound track of a video, copied out of it while the pictures are read: one pass, nothing
-decoded twice.
-"""
+"""Copy the sound track out of a video while its pictures are read, in one pass."""
 
 from __future__ import annotations
 
@@ -15,10 +13,9 @@ from av.packet import Packet
 
 
 class SoundTrack:
-    """Writes the packets of the best sound track, as they are, to a Matroska file; a context
-    manager.
+    """Writes the packets of the best sound track to a Matroska file; a context manager.
 
-    A track that Matroska cannot hold is left out, with a note. ``written`` says whether there is a
+    A track that Matroska cannot hold is left out, with a note. ``written``: whether there is a
     file.
     """
 

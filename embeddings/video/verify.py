@@ -1,6 +1,4 @@
-"""Prove or drop proposed stretches: a few aligned frame pairs are aligned, as
-pictures are.
-"""
+"""Prove or reject proposals by verifying a few frame pairs as pictures."""
 
 from __future__ import annotations
 
@@ -16,30 +14,31 @@ from embeddings.video.match import FramePair, VideoSegment
 from embeddings.video.motion import Moment, MotionReport, compare_motion
 
 VerifyPair = Callable[[bytes, bytes], ImageMatch]  # query proxy, reference proxy
-ENOUGH = 2  # distinct frame pairs that must be proven, where there are as many
-# The larger share of either frame that the best pair must prove. Made videos of one template (a
-# border and a bar that all of its users share) reach 0.33, the most heavily captioned copies 0.42.
+ENOUGH = 2  # distinct frame pairs that must be proven, if there are that many
+# The larger share of either frame that the best pair must prove. Synthetic videos of one template
+# (with the same border and bar) reach 0.33, the most heavily captioned copies 0.42.
 PART_OF_FRAME = 0.37
-# Of made talking heads, stretches of other takes picked for their likeness reach 0.58 over a few
-# pairs of moments and 0.46 over 29; copies, once aligned, 0.9.
+# Of synthetic talking heads, parts of other takes chosen by likeness reach 0.58 over a few pairs of
+# moments and 0.46 over 29; aligned copies reach 0.9.
 SURELY_ALIKE, MANY_MOMENTS = 0.6, 20
-MAX_TRIED = 8  # proposals of one reference that are verified, the best ones
+MAX_TRIED = 8  # the best proposals of one reference are verified
 
 
 @dataclass(frozen=True)
 class AlignedPair:
-    """A proven frame pair: frame numbers, and how the one lies over the other."""
+    """A proven frame pair: frame numbers, and the match that aligns them."""
 
     query_frame: int
     reference_frame: int
     match: ImageMatch
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VerifiedPair:
-    """One proposal after verification; fidelity: 0..1, mean strength of its proven pairs; motion:
-    correlation, over ``compared`` pairs of moments; laid: the proven pairs, those that agree most
-    first.
+    """A proposal after verification.
+
+    fidelity: 0..1, mean strength of its proven pairs; motion: correlation, over ``compared`` pairs
+    of moments; aligned: the proven pairs, those that agree most first.
     """
 
     segment: VideoSegment
@@ -52,7 +51,7 @@ class VerifiedPair:
 
 @dataclass(frozen=True, eq=False)
 class _Side:
-    """Both works and how to compare two proxies."""
+    """Both works, and the function that compares two proxies."""
 
     frames: Sequence[KeyFrame]
     reference: ReferenceVideo
@@ -70,34 +69,33 @@ def verify_proposals(
     proxies: Mapping[int, bytes],
     verify: VerifyPair,
 ) -> list[VerifiedPair]:
-    """Judge each proposal by its frame pairs.
+    """Verify each proposal by its frame pairs.
 
-    Where one stretch shows that only the unmoving ground is shared, others prove something only if
-    they move alike beyond doubt: among many short ones, one that does by chance can always be
-    found.
+    Where one shows that only the unmoving background is shared, the others prove something only if
+    they move alike beyond doubt: among many short ones, one always moves alike by chance.
 
     Args:
-        proxies: frame_ms -> proxy of the reference's frames; pairs whose proxy is gone count as not
+        proxies: frame_ms -> proxy of the reference's frames; pairs without proxy count as not
             proven.
     Raises: BadProxy.
     """
     side = _Side(frames, reference, proxies, verify)
     verified_pairs = [_verify(side, proposal) for proposal in proposals[:MAX_TRIED]]
-    if not any(one.segment.motion == "disagrees" for one in verified_pairs):
+    if not any(v.segment.motion == "disagrees" for v in verified_pairs):
         return verified_pairs
     return [
-        replace(one, segment=replace(one.segment, verified=_beyond_doubt(one)))
-        for one in verified_pairs
+        replace(v, segment=replace(v.segment, verified=_is_beyond_doubt(v))) for v in verified_pairs
     ]
 
 
-def _beyond_doubt(one: VerifiedPair) -> bool:
-    moves = (
-        one.segment.motion == "agrees"
-        and one.motion >= SURELY_ALIKE
-        and one.compared >= MANY_MOMENTS
+def _is_beyond_doubt(verified: VerifiedPair) -> bool:
+    segment = verified.segment
+    moves_alike = (
+        segment.motion == "agrees"
+        and verified.motion >= SURELY_ALIKE
+        and verified.compared >= MANY_MOMENTS
     )
-    return one.segment.verified and (moves or one.segment.motion == "cuts")
+    return segment.verified and (moves_alike or segment.motion == "cuts")
 
 
 def _verify(side: _Side, proposal: Proposal) -> VerifiedPair:
@@ -105,20 +103,20 @@ def _verify(side: _Side, proposal: Proposal) -> VerifiedPair:
     tried: list[tuple[FramePair, ImageMatch]] = []
     proven_pairs: list[AlignedPair] = []
     for number, (at, to) in enumerate(proposal.pairs):
-        so_far = sum(match.verified for _, match in tried)
-        if number >= PAIRS and (so_far >= needed or so_far == 0):
-            break  # decided: more pairs are looked at only where one of three was proven
+        proven_count = sum(match.verified for _, match in tried)
+        if number >= PAIRS and (proven_count >= needed or proven_count == 0):
+            break  # decided; more pairs are tried only where a few of the first were proven
         proxy = side.proxy(to)
         if proxy is None:
             continue
         match = side.verify(side.frames[at].proxy, proxy)
         pair = FramePair(
-            side.frames[at].frame_ms,
-            side.reference.frame_ms(to),
-            match.similarity,
-            match.verified,
-            match.mirrored,
-            match.reason,
+            query_ms=side.frames[at].frame_ms,
+            reference_ms=side.reference.frame_ms(to),
+            similarity=match.similarity,
+            verified=match.verified,
+            mirrored=match.mirrored,
+            reason=match.reason,
         )
         tried.append((pair, match))
         if match.verified:
@@ -134,30 +132,30 @@ def _verify(side: _Side, proposal: Proposal) -> VerifiedPair:
         sum((match.similarity - 0.95) / 0.05 for match in proven) / len(proven) if proven else 0.0
     )
     segment = VideoSegment(
-        proposal.query_start_s,
-        proposal.query_end_s,
-        proposal.reference_start_s,
-        proposal.reference_end_s,
-        abs(proposal.speed),
-        mirrored,
-        proposal.reversed,
-        round(proposal.likeness, 4),
-        verified,
-        motion.verdict,
+        query_start_s=proposal.query_start_s,
+        query_end_s=proposal.query_end_s,
+        reference_start_s=proposal.reference_start_s,
+        reference_end_s=proposal.reference_end_s,
+        speed=abs(proposal.speed),
+        mirrored=mirrored,
+        reversed=proposal.reversed,
+        score=round(proposal.likeness, 4),
+        verified=verified,
+        motion=motion.verdict,
     )
     aligned = tuple(sorted(proven_pairs, key=lambda pair: -pair.match.similarity))
     return VerifiedPair(
-        segment,
-        tuple(pair for pair, _ in tried),
-        fidelity,
-        motion.correlation,
-        motion.compared,
-        aligned,
+        segment=segment,
+        pairs=tuple(pair for pair, _ in tried),
+        fidelity=fidelity,
+        motion=motion.correlation,
+        compared=motion.compared,
+        aligned=aligned,
     )
 
 
 def _motion(side: _Side, proposal: Proposal, proven: Sequence[ImageMatch]) -> MotionReport:
-    """Whether what moves in a proven stretch moves alike; of many shots there is no need to ask."""
+    """Return whether what moves in a proven segment moves alike; not compared for many shots."""
     if not proven or side.reference.is_picture:
         return MotionReport("still", 0.0, 0)
     if not proposal.moments:

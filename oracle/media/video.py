@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from embeddings.channels import ChannelState
-from embeddings.video.align import frames_wanted
+from embeddings.video.align import needed_frames
 from embeddings.video.analyzer import VideoAnalyzer
 from embeddings.video.decode import probe_video, read_moment, read_poster
 from embeddings.video.fingerprint import ReferenceVideo, VideoFingerprint
@@ -35,7 +35,14 @@ SOUND = "landmarks"
 # candidates, the best ones, whose likeliest frames are compared though no stretch stands out
 PROBED = 2
 UNSEARCHED = ("sha256", "source_of_match")  # ways to a candidate that say nothing about its sound
-NO_PICTURES = ReferenceVideo(0.0, 1.0, np.zeros(0), np.zeros(0), np.zeros((0, 32), np.uint8), {})
+NO_PICTURES = ReferenceVideo(
+    duration_s=0.0,
+    interval_s=1.0,
+    times_s=np.zeros(0),
+    spans_s=np.zeros(0),
+    phashes=np.zeros((0, 32), np.uint8),
+    embeddings={},
+)
 
 
 @dataclass(frozen=True)
@@ -213,7 +220,7 @@ class VideoHandler:
         wanted = [
             (w, ms)
             for w, proposals in proposed.items()
-            for ms in frames_wanted(proposals, references[w])
+            for ms in needed_frames(proposals, references[w])
         ]
         with db.transaction() as conn:
             known = videos.find_frame_proxies(conn, wanted)
@@ -262,12 +269,12 @@ class VideoHandler:
 def as_reference(table: FrameTable) -> ReferenceVideo:
     """What the index keeps of a work, in the words of the alignment."""
     return ReferenceVideo(
-        table.duration_ms / 1000,
-        table.interval_ms / 1000,
-        np.asarray(table.times_ms / 1000, np.float64),
-        np.asarray(table.spans_ms / 1000, np.float64),
-        table.phashes,
-        table.embeddings,
+        duration_s=table.duration_ms / 1000,
+        interval_s=table.interval_ms / 1000,
+        times_s=np.asarray(table.times_ms / 1000, np.float64),
+        spans_s=np.asarray(table.spans_ms / 1000, np.float64),
+        phashes=table.phashes,
+        embeddings=table.embeddings,
     )
 
 

@@ -33,16 +33,16 @@ def fingerprint(
     height, width = frames[0].shape[:2]
     made = make_keyframes(samples, image, (width, height))
     return VideoFingerprint(
-        len(frames) / fps,
-        interval_s,
-        width,
-        height,
-        made.frames,
-        made.plain_s,
-        made.plain_frames,
-        None,
-        None if made.frames else "Every frame is plain.",
-        made.notes,
+        duration_s=len(frames) / fps,
+        interval_s=interval_s,
+        width=width,
+        height=height,
+        frames=made.frames,
+        plain_s=made.plain_s,
+        plain_frames=made.plain_frames,
+        sound=None,
+        too_plain=None if made.frames else "Every frame is plain.",
+        notes=made.notes,
     )
 
 

@@ -44,7 +44,15 @@ def photograph(name: str) -> Image.Image:
 
 def as_picture(image: Image.Image) -> Picture:
     pixels = np.ascontiguousarray(np.asarray(image.convert("RGB")))
-    return Picture(pixels, image.width, image.height, "PNG", "image/png", "RGB", ())
+    return Picture(
+        pixels=pixels,
+        width=image.width,
+        height=image.height,
+        format="PNG",
+        mime="image/png",
+        mode="RGB",
+        notes=(),
+    )
 
 
 def re_encoded(image: Image.Image, quality: int = 40) -> Image.Image:

@@ -196,7 +196,7 @@ def main() -> None:
         return
     shard, of = (int(value) for value in args.shard.split("/"))
     analyzer, plain = ImageAnalyzer.load(clip=None), PlainFeatures()
-    analyzer.kept_prepared = 10_000
+    analyzer.max_cached_prepared = 10_000
     start = time.perf_counter()
     index = index_of(args.folder, analyzer, plain)
     print(f"{len(index.names)} references in {time.perf_counter() - start:.0f} s", flush=True)

@@ -18,7 +18,7 @@ from PIL import Image
 
 from embeddings.image.calibration import load_calibration
 from embeddings.image.decode import decode_image
-from embeddings.image.detail import too_plain
+from embeddings.image.detail import insufficient_detail
 from embeddings.image.evidence import weigh
 
 SAME_CONTENT = Path(__file__).with_name("bench_same_content.json")
@@ -217,7 +217,9 @@ def plain_names(folder: Path) -> set[str]:
     kept = folder / "plain.json"
     if not kept.is_file():
         paths = [*(folder / "references").glob("*.jpg"), *(folder / "queries").glob("*.jpg")]
-        kept.write_text(json.dumps([path.name for path in paths if too_plain(decode_image(path))]))
+        kept.write_text(
+            json.dumps([path.name for path in paths if insufficient_detail(decode_image(path))])
+        )
     return set(json.loads(kept.read_text()))
 
 

@@ -27,7 +27,7 @@ from PIL import Image, ImageOps
 
 from embeddings.image.calibration import load_calibration
 from embeddings.image.decode import Picture
-from embeddings.image.detail import plain_content
+from embeddings.image.detail import low_information
 from embeddings.image.raster import decode_proxy, encode_proxy, to_grey
 from embeddings.image.verify import Prepared, prepare, verify_pair
 
@@ -45,7 +45,19 @@ def prepared(image: Image.Image) -> Prepared:
     pixels = np.ascontiguousarray(np.asarray(image.convert("RGB")))
     return prepare(
         to_grey(
-            decode_proxy(encode_proxy(Picture(pixels, image.width, image.height, "", "", "", ())))
+            decode_proxy(
+                encode_proxy(
+                    Picture(
+                        pixels=pixels,
+                        width=image.width,
+                        height=image.height,
+                        format="",
+                        mime="",
+                        mode="",
+                        notes=(),
+                    )
+                )
+            )
         )
     )
 
@@ -60,7 +72,7 @@ def row(
         "family": family,
         "names": names,
         "scores": scores,
-        "plain": bool(plain_content(query.grey) or plain_content(reference.grey)),
+        "plain": bool(low_information(query.grey) or low_information(reference.grey)),
         "query_coverage": match.query_coverage,
         "reference_coverage": match.reference_coverage,
     }

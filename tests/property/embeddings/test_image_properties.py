@@ -141,7 +141,17 @@ def test_proxies_of_any_shape_come_back(width: int, height: int, seed: int) -> N
     from embeddings.image.decode import Picture
 
     pixels = np.random.default_rng(seed).integers(0, 255, (height, width, 3), np.uint8)
-    proxy = encode_proxy(Picture(pixels, width, height, "PNG", "image/png", "RGB", ()))
+    proxy = encode_proxy(
+        Picture(
+            pixels=pixels,
+            width=width,
+            height=height,
+            format="PNG",
+            mime="image/png",
+            mode="RGB",
+            notes=(),
+        )
+    )
     back = decode_proxy(proxy)
     assert max(back.shape[:2]) == min(PROXY_SIDE_PX, max(width, height))
 

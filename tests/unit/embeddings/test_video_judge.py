@@ -8,7 +8,7 @@ import pytest
 
 from embeddings.video.compare import Pictures
 from embeddings.video.fingerprint import KeyFrame, ReferenceVideo, VideoFingerprint
-from embeddings.video.judge import conclude
+from embeddings.video.judge import judge_match
 from embeddings.video.match import MAX_SECONDS, SecondScore, VideoMatch, VideoSegment
 from embeddings.video.score import VideoPolicy
 from embeddings.video.verify import VerifiedPair
@@ -38,20 +38,68 @@ class Sound:
         return self.told
 
 
-SEEN = VideoSegment(0.0, 30.0, 30.0, 60.0, 1.0, False, False, 0.9, True, "cuts")
+SEEN = VideoSegment(
+    query_start_s=0.0,
+    query_end_s=30.0,
+    reference_start_s=30.0,
+    reference_end_s=60.0,
+    speed=1.0,
+    mirrored=False,
+    reversed=False,
+    score=0.9,
+    verified=True,
+    motion="cuts",
+)
 SAME_SOUND = Sound(0.98, (Heard(0, 30, 30.4, 60.4),))
 
 
 def judged(*segments: VideoSegment) -> Pictures:
-    return Pictures(tuple(VerifiedPair(segment, (), 1.0, 0.0, 0, ()) for segment in segments), ())
+    return Pictures(
+        tuple(
+            VerifiedPair(
+                segment=segment, pairs=(), fidelity=1.0, motion=0.0, compared=0, aligned=()
+            )
+            for segment in segments
+        ),
+        (),
+    )
 
 
 def joined(pictures: Pictures, sound: Sound | None = None, seconds: int = 30) -> VideoMatch:
-    frames = tuple(KeyFrame(float(t), 1.0, b"", 0, {}, b"", ()) for t in range(seconds))
-    query = VideoFingerprint(float(seconds), 1.0, 16, 9, frames, 0.0, 0, None, None, ())
+    frames = tuple(
+        KeyFrame(
+            time_s=float(t),
+            span_s=1.0,
+            phash=b"",
+            phash_quality=0,
+            embeddings={},
+            proxy=b"",
+            views=(),
+        )
+        for t in range(seconds)
+    )
+    query = VideoFingerprint(
+        duration_s=float(seconds),
+        interval_s=1.0,
+        width=16,
+        height=9,
+        frames=frames,
+        plain_s=0.0,
+        plain_frames=0,
+        sound=None,
+        too_plain=None,
+        notes=(),
+    )
     times = np.arange(60.0)
-    reference = ReferenceVideo(60.0, 1.0, times, np.ones(60), np.zeros((60, 32), np.uint8), {})
-    return conclude(query, reference, pictures, sound, VideoPolicy(), "test")
+    reference = ReferenceVideo(
+        duration_s=60.0,
+        interval_s=1.0,
+        times_s=times,
+        spans_s=np.ones(60),
+        phashes=np.zeros((60, 32), np.uint8),
+        embeddings={},
+    )
+    return judge_match(query, reference, pictures, sound, VideoPolicy(), "test")
 
 
 def test_pictures_that_make_a_copy_decide_and_sound_says_whether_it_agrees() -> None:
