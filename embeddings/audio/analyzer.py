@@ -59,7 +59,7 @@ class AudioAnalyzer:
             search: whether it will be looked up; if not, only what is stored is computed.
         Raises: EmptyMedia, UnsupportedMedia, NoSound, CorruptMedia, MediaTooLong.
         """
-        stream = SoundStream(path, self.limits, progress)
+        stream = SoundStream(path=path, limits=self.limits, progress=progress)
         fingerprint = fingerprint_samples(stream.blocks(), search=search)
         return replace(fingerprint, notes=(*fingerprint.notes, *stream.notes))
 

@@ -58,7 +58,7 @@ class Sound:
     notes: tuple[str, ...]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class SoundStream:
     """A file being read. Iterate ``blocks()`` once; ``notes`` are complete when it ends."""
 
@@ -206,7 +206,7 @@ def read_sound(
 
     Raises: as ``SoundStream.blocks``.
     """
-    stream = SoundStream(path, limits or SoundLimits(), progress)
+    stream = SoundStream(path=path, limits=limits or SoundLimits(), progress=progress)
     samples = _concatenate(list(stream.blocks()))
     return Sound(samples, len(samples) / SAMPLE_RATE_HZ, tuple(stream.notes))
 
@@ -218,7 +218,9 @@ def probe_sound(path: Path, limits: SoundLimits | None = None) -> float | None:
     """
     lengths: list[float] = []
     stream = SoundStream(
-        path, limits or SoundLimits(), lambda _, total: lengths.append(total or 0.0)
+        path=path,
+        limits=limits or SoundLimits(),
+        progress=lambda _, total: lengths.append(total or 0.0),
     )
     blocks = stream.blocks()
     for _ in blocks:

@@ -89,7 +89,7 @@ _COSTS = np.rint(np.array(COMMON_BITS) * STRENGTH_PER_BIT).astype(np.uint8)
 
 @dataclass(frozen=True)
 class Pairing:
-    """Which pairs are chosen: each peak's strongest successors, each slot's strongest pairs.
+    """The choice of pairs: each peak's strongest successors, each slot's strongest pairs.
 
     distinctive: choose by strength relative to how common they are (see ``weight``).
     """

@@ -19,7 +19,7 @@ def envelope(path: Path, columns: int, limits: SoundLimits | None = None) -> NDA
     """
     tops: list[NDArray[np.float32]] = []
     rest = np.empty(0, np.float32)
-    for block in SoundStream(path, limits or SoundLimits()).blocks():
+    for block in SoundStream(path=path, limits=limits or SoundLimits()).blocks():
         samples = np.concatenate([rest, np.abs(block)])
         whole = len(samples) // STEP * STEP
         tops.append(samples[:whole].reshape(-1, STEP).max(axis=1))

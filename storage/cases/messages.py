@@ -77,6 +77,7 @@ and not exists (
 """
 
 
+# Store a message; it waits for delivery if the creator has a webhook.
 _INSERT = """
 insert into creator_messages (id, creator_id, kind, template, subject, body, facts, sha256,
     created_at, alert_id, appeal_id, analysis_id, delivery)

@@ -107,6 +107,7 @@ def list_policies(conn: Connection) -> list[StoredPolicy]:
         ).fetchall()
 
 
+# Store a version of the grading rules.
 _INSERT_POLICY = f"""
 insert into grade_policies ({_POLICY})
 values (%(version)s, %(effective_from)s, %(weights_bps)s, %(cutoffs_bps)s, %(prior_views)s,
@@ -185,6 +186,7 @@ def counted_posts(
     ).fetchall()
 
 
+# Graded posts with qualified counts, verdict and the base pay announced for them.
 _GRADED_SINCE = """
 select g.post_id, p.media_type, p.length_ms, p.audience, g.grade, g.score_bps,
     g.facts->'qualified' as qualified, t.verdict,
@@ -212,6 +214,7 @@ where not exists (
     where g.post_id = v.post_id and (g.status, g.grade) = (v.status, v.grade)
 )
 """
+# Once reopened, a grade stays marked: what was paid by it may need a correction.
 _UPSERT_GRADE = """
 insert into grades (post_id, status, grade, score_bps, final_at, policy_version, baseline_id,
     facts, reopened, computed_at)

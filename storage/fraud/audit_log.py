@@ -32,6 +32,7 @@ class AuditEntry:
     hash: bytes
 
 
+# Append one row of the log; see append() for its hash.
 _INSERT = """
 insert into fraud_audit (seq, at, alert_id, appeal_id, actor, step, reason_code, text, facts, body,
     previous_hash, hash)

@@ -50,6 +50,7 @@ def posts(conn: Connection, post_ids: Sequence[bytes]) -> dict[bytes, PostFacts]
     return {bytes(facts.post_id): facts for facts in rows}
 
 
+# Followers are the largest audience that the platform stated for any post.
 _CREATORS = """
 select c.id, c.handle, c.created_at as since,
     (select count(*) from posts p where p.creator_id = c.id) as posts,

@@ -184,6 +184,7 @@ def hourly_views(
     return views
 
 
+# Posts of a span whose hashes under the seed are known.
 _POST_IDS = """
 select hash, post_id
 from (
@@ -239,6 +240,7 @@ def is_pass_recorded(conn: Connection, end: datetime) -> bool:
     )
 
 
+# Ends of passes, `reach` apart, in every gap between two recorded passes that is longer.
 _MISSING_PASSES = """
 select generate_series(end_at + %(reach)s, following - interval '1 hour', %(reach)s)
 from (

@@ -100,6 +100,7 @@ def book(
     return number
 
 
+# Contested and frozen money of a post.
 _WAITING = """
 select coalesce(sum(amount_minor) filter (where bucket = 'contested'), 0)::bigint,
     coalesce(sum(amount_minor) filter (where bucket = 'frozen'), 0)::bigint

@@ -98,6 +98,7 @@ def find(conn: Connection, post_id: bytes) -> PostTerms | None:
         ).fetchone()
 
 
+# Replace the terms of a post; every change raises its revision.
 _UPSERT = """
 insert into post_terms (post_id, verdict, redirect_bps, creditor_id, final_at, disputed, ruled,
     analysis_id, changed_at)

@@ -59,6 +59,7 @@ class Line:
     facts: Mapping[str, Any]
 
 
+# All bookings of a creator, outside of the budget.
 _TOTALS = """
 select
     coalesce(sum(amount_minor) filter (where entry in ('base', 'bonus')), 0)::bigint as earned,
@@ -81,6 +82,7 @@ def totals(conn: Connection, creator_id: int) -> CreatorTotals:
     return sums
 
 
+# Bookings of a creator by week; `held` is the part still contested or frozen.
 _WEEKS = f"""
 select t.week,
     coalesce(sum(amount_minor) filter (where entry = 'base'), 0)::bigint as base,
@@ -102,6 +104,7 @@ def weeks(conn: Connection, creator_id: int, since: date) -> list[WeekRow]:
         return cursor.execute(_WEEKS, {"creator": creator_id, "since": since}).fetchall()
 
 
+# Postings of a creator in order; a redirect names the creator on its other side.
 _LINES = """
 select t.id as transaction_id, t.booked_at, t.week, t.kind, l.entry, l.bucket, l.amount_minor,
     l.post_id, p.title, o.handle as counterparty, t.facts

@@ -35,6 +35,7 @@ def read_up_to(conn: Connection) -> int | None:
     return int(row[0]) if row else None
 
 
+# Store a withdrawal; an event that was read before stays as it is.
 _INSERT = """
 insert into chain_withdrawals (tx_hash, log_index, block_number, block_time, account, recipient,
     token, amount)

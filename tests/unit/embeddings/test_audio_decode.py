@@ -195,7 +195,7 @@ def test_time_spent_on_decoding_is_limited(
         sounds.written(tmp_path, long, "x.flac"),
         av_file(tmp_path / "x.m4a", long, "aac", 8000),
     ):
-        for block in SoundStream(path, limits).blocks():
+        for block in SoundStream(path=path, limits=limits).blocks():
             now += 99.0 * len(block)  # what is done with the blocks does not count
 
         def slow(*_: object) -> None:
@@ -241,7 +241,9 @@ def test_a_file_without_its_index_is_corrupt(tmp_path: Path, music: sounds.Sampl
 def test_a_stream_is_bounded_and_tells_progress(tmp_path: Path) -> None:
     path = sounds.written(tmp_path, np.tile(sounds.noise(1, 10.0), 9), "x.flac")
     told: list[tuple[float, float | None]] = []
-    stream = SoundStream(path, SoundLimits(), lambda done, total: told.append((done, total)))
+    stream = SoundStream(
+        path=path, limits=SoundLimits(), progress=lambda done, total: told.append((done, total))
+    )
     blocks = [len(block) for block in stream.blocks()]
     assert max(blocks) <= 21 * SAMPLE_RATE_HZ and len(blocks) >= 4
     assert sum(blocks) == pytest.approx(90 * SAMPLE_RATE_HZ, abs=5)
