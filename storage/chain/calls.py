@@ -159,6 +159,17 @@ def revert(conn: Connection, call_id: int, code: str, detail: str) -> None:
     )
 
 
+def postpone(conn: Connection, call_id: int, code: str, detail: str, delay: timedelta) -> None:
+    """It could not be asked about or sent: the sender tries again by itself, with the reason
+    shown.
+    """
+    conn.execute(
+        "update chain_calls set error_code = %s, error_detail = %s, next_try_at = now() + %s,"
+        " updated_at = now() where id = %s and status = 'wanted'",
+        (code, detail, delay, call_id),
+    )
+
+
 def find_carried(conn: Connection, transaction_id: int) -> Call | None:
     """The call that a transaction makes."""
     return next(iter(select(conn, "transaction_id = %s", (transaction_id,))), None)

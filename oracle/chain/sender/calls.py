@@ -4,13 +4,14 @@ key.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 
 import structlog
 
 from oracle.chain.core.lifecycle import RetryTimeouts, Wish
 from oracle.chain.core.reverts import Revert
 from oracle.chain.core.wire import Receipt, address_bytes
-from oracle.chain.errors import RpcRefused
+from oracle.chain.errors import ChainError, RpcRefused
 from oracle.chain.keys.signer import Signer
 from oracle.chain.rpc.client import ChainClient
 from oracle.chain.sender.broadcast import Broadcaster, Cargo
@@ -25,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 MAX_IN_FLIGHT = 16
 CHECK_EVERY_S = 60.0
+POSTPONED = timedelta(seconds=30)
 
 
 class CallCargo:
@@ -100,9 +102,16 @@ class CallSubmitter:
     def _send(self, call: Call) -> bool:
         assert call.call_data is not None  # of every wanted call
         to = address_bytes(self._addresses[call.contract])
-        gas = self._client.estimate_gas_of_each(
-            to, [call.call_data], sender=self._broadcaster.address
-        )[0]
+        try:
+            gas = self._client.estimate_gas_of_each(
+                to, [call.call_data], sender=self._broadcaster.address
+            )[0]
+        # no revert: funds, say. The other calls must not wait for this one.
+        except RpcRefused as exc:
+            with self._db.transaction() as conn:
+                calls.postpone(conn, call.id, exc.code, exc.reason, POSTPONED)
+            log.warning("call.postponed", call=call.key, error=str(exc))
+            return False
         if isinstance(gas, Revert):
             with self._db.transaction() as conn:
                 calls.revert(conn, call.id, gas.name, gas.text)
@@ -173,8 +182,13 @@ class CallSender:
         if time.monotonic() - self._checked_at >= CHECK_EVERY_S:
             self._client.check()
             self._checked_at = time.monotonic()
-        started = 0
+        started, failure = 0, None
         for confirmer, submitter in self._accounts:
-            confirmer.watch(finalized)
-            started += submitter.submit()
+            try:
+                confirmer.watch(finalized)
+                started += submitter.submit()
+            except ChainError as exc:  # one key's trouble is not the other's
+                failure = failure or exc
+        if failure is not None:
+            raise failure
         return started

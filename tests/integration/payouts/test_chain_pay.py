@@ -5,7 +5,7 @@ agree.
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from integration.chain.chain_world import wait_for
-from integration.chain.faulty_rpc import constant, faulty_rpc
+from integration.chain.faulty_rpc import Call, constant, faulty_rpc, on_method, refusal
 from starlette.testclient import TestClient
 from support.anvil import AnvilNode
 from support.platform import NOW, Platform, after
@@ -435,6 +435,58 @@ def test_a_payment_whose_nonce_a_stranger_spends_is_made_with_another(
         ("final",),
     ]
     assert credited(town) == 1
+
+
+def test_a_paymaster_without_funds_waits_and_says_so(town: Town, platform: Platform) -> None:
+    platform.creator("poster"), platform.creator("first")
+    payments.fund_vault(town.client, town.fan, 10**9)
+    booked(platform, town, Outcome.ORIGINAL, "C", 100)
+    town.anvil.call("anvil_setBalance", hexed(town.officer.address), "0x0")
+    scheduler = Scheduler(platform, town)
+    for _ in range(3):
+        scheduler.pay()
+    assert scheduler.statuses() == ["due"]
+    ((detail,),) = platform.rows("select lower(error_detail) from chain_calls")
+    assert "insufficient funds" in detail
+    assert platform.rows("select count(*) from chain_attempts") in ([(0,)], [(1,)]), (
+        "a higher fee would not help"
+    )
+    town.anvil.call("anvil_setBalance", hexed(town.officer.address), hex(10**18))
+    with platform.db.transaction() as conn:
+        conn.execute("update chain_calls set next_try_at = now()")
+    scheduler.pay()
+    scheduler.sender.step()
+    scheduler.finalize()
+    assert scheduler.statuses() == ["paid"]
+    assert credited(town) == 1
+
+
+def test_an_endpoint_that_refuses_to_say_what_one_call_costs_holds_up_no_other(
+    town: Town, platform: Platform
+) -> None:
+    platform.creator("poster"), platform.creator("first")
+    payments.fund_vault(town.client, town.fan, 10**9)
+    for _ in range(2):
+        booked(platform, town, Outcome.ORIGINAL, "C", 100)
+    asked: list[str] = []
+
+    def refuse_first(call: Call, forward: Callable[[Call], Any]) -> Any:
+        asked.append(call["method"])
+        return (
+            refusal(-32000, "gas required exceeds allowance")(call, forward)
+            if len(asked) == 1
+            else forward(call)
+        )
+
+    with faulty_rpc(town.anvil.url) as proxy:
+        client = ChainClient(Endpoint(proxy.url), town.client.deployment)
+        scheduler = Scheduler(platform, replace(town, client=client))
+        scheduler.advance()
+        proxy.fault = on_method("eth_estimateGas", refuse_first)
+        assert scheduler.sender.step() == 1
+    assert platform.rows(
+        "select status, error_detail, next_try_at > now() from chain_calls order by id"
+    ) == [("wanted", "gas required exceeds allowance", True), ("sent", None, False)]
 
 
 def test_an_endpoint_that_lags_pays_nobody_twice(town: Town, platform: Platform) -> None:
