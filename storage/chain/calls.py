@@ -91,15 +91,24 @@ def repeat(conn: Connection, call_id: int) -> None:
     )
 
 
-def draft(conn: Connection, call_id: int) -> None:
-    """Take a call back that was not sent yet, or let one that was cancelled be decided anew.
+def take_back(conn: Connection, call_id: int) -> None:
+    """Make a call a draft again that was let go, if it is not sent yet and not given up."""
+    conn.execute(
+        "update chain_calls set status = 'draft', updated_at = now()"
+        " where id = %s and status in ('wanted', 'reverted')",
+        (call_id,),
+    )
+
+
+def revive(conn: Connection, call_id: int) -> None:
+    """Make a call a draft again that was given up.
 
     One whose cancelling is still under way becomes what its nonce is spent on: final, or wanted
     again.
     """
     conn.execute(
-        "update chain_calls set status = case when status in ('wanted', 'cancelled') then 'draft'"
-        " else status end, cancel_requested = false, updated_at = now() where id = %s",
+        "update chain_calls set status = case when status = 'cancelled' then 'draft' else status"
+        " end, cancel_requested = false, updated_at = now() where id = %s",
         (call_id,),
     )
 

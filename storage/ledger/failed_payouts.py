@@ -171,7 +171,7 @@ def resume(conn: Connection, transaction_id: int, now: datetime) -> None:
         {"now": now, "id": transaction_id},
     )
     _check(done.rowcount, f"Payment {transaction_id} is not withheld.")
-    calls.draft(conn, call_id)
+    calls.revive(conn, call_id)
 
 
 def _lock(conn: Connection, transaction_id: int) -> int:

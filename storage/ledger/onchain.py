@@ -113,7 +113,7 @@ def hold_disputed(conn: Connection) -> None:
         f"select q.call_id {_JOINS} where k.status = 'wanted' and p.disputed order by q.call_id"
     ).fetchall()
     for (call_id,) in rows:
-        calls.draft(conn, call_id)
+        calls.take_back(conn, call_id)
 
 
 def stuck_minor(conn: Connection, creator_id: int) -> int:
@@ -175,11 +175,7 @@ def hold(
     conn: Connection, pay: Payout, error: str, now: datetime, chain_says: Mapping[str, Any]
 ) -> None:
     """The contract would not pay it as the ledger does: its call is a draft (again)."""
-    conn.execute(
-        "update chain_calls set status = 'draft' where id = %s and status = 'reverted'",
-        (pay.call_id,),
-    )
-    calls.draft(conn, pay.call_id)
+    calls.take_back(conn, pay.call_id)
     keep_unpaid(conn, pay, error, now, chain_says)
 
 

@@ -442,7 +442,7 @@ def test_a_paymaster_without_funds_waits_and_says_so(town: Town, platform: Platf
     payments.fund_vault(town.client, town.fan, 10**9)
     booked(platform, town, Outcome.ORIGINAL, "C", 100)
     town.anvil.call("anvil_setBalance", hexed(town.officer.address), "0x0")
-    scheduler = Scheduler(platform, town)
+    scheduler = Payer(platform, town)
     for _ in range(3):
         scheduler.pay()
     assert scheduler.statuses() == ["due"]
@@ -480,7 +480,7 @@ def test_an_endpoint_that_refuses_to_say_what_one_call_costs_holds_up_no_other(
 
     with faulty_rpc(town.anvil.url) as proxy:
         client = ChainClient(Endpoint(proxy.url), town.client.deployment)
-        scheduler = Scheduler(platform, replace(town, client=client))
+        scheduler = Payer(platform, replace(town, client=client))
         scheduler.advance()
         proxy.fault = on_method("eth_estimateGas", refuse_first)
         assert scheduler.sender.step() == 1
@@ -890,9 +890,31 @@ def test_what_was_withheld_in_the_moment_of_sending_is_not_sent(
     assert payments.claimable(town.client, town.poster.address) == 0
     assert platform.rows("select count(*) from chain_transactions") == [(0,)]
     with platform.db.transaction() as conn:
-        chain_calls.draft(conn, platform.rows("select id from chain_calls")[0][0])
+        chain_calls.revive(conn, platform.rows("select id from chain_calls")[0][0])
     assert Payer(platform, town).pay(after(hours=2)) == Round(wanted=1, divided=1)
     assert credited(town) == 1 and number
+
+
+def test_what_is_blocked_while_it_is_being_looked_at_stays_cancelled(
+    town: Town, platform: Platform, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform.creator("poster"), platform.creator("first")
+    copy = booked(platform, town, Outcome.DERIVATIVE, "A", 10_000)
+    scheduler = Payer(platform, town)
+    platform.terms(copy, "original", final_at=NOW, ruled=True)
+    assert scheduler.pay() == Round(held=1)
+    ((number,),) = platform.rows("select transaction_id from ledger_chain_payments")
+    find_result = verify.find_result
+
+    def block_first(*args: Any, **options: Any) -> Any:
+        assert withhold(client, number, 11_000).status_code == 200
+        return find_result(*args, **options)
+
+    monkeypatch.setattr(verify, "find_result", block_first)
+    scheduler.advance(after(hours=1))
+    monkeypatch.undo()
+    assert calls(platform) == [("cancelled", True)] and scheduler.statuses() == ["withheld"]
+    assert scheduler.pay(after(hours=2)) == Round(confirmed=1)
 
 
 def test_the_form_of_the_page_settles_as_well(
