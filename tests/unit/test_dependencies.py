@@ -32,6 +32,7 @@ NOT_IMPORTED = {
     "ruff": "a command of `make lint`",
     "import-linter": "a command of `make lint`",
     "pytest-timeout": "a plugin of pytest",
+    "pytest-xdist": "a plugin of pytest",
     "types-psutil": "types for mypy",
 }
 # Imported, though nothing declares them.
