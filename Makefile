@@ -38,7 +38,8 @@ bench: setup ## the node and the intake of events; media need sets of their own,
 	$(BIN)/python tests/benchmarks/chain/bench_node.py
 	$(BIN)/python tests/benchmarks/creators/bench_ingest.py
 
-campaigns: setup ## the long profiles of the tests that kill, crash and flood the node; hours
+campaigns: setup ## the long profiles of the tests that kill, crash and flood the node, and of CLIP's arrival; hours
+	$(BIN)/pytest --timeout 0 -m campaign
 	ORACLE_KILLS=200 $(BIN)/pytest --timeout 0 tests/integration/chain/node/test_node_kill.py
 	ORACLE_CRASHES=200 $(BIN)/pytest --timeout 0 tests/integration/chain/quorum/test_quorum_crashes.py
 	ORACLE_BURST=1000 $(BIN)/pytest --timeout 0 tests/integration/chain/node/test_node_burst.py

@@ -52,6 +52,7 @@ def clip_state(stage: Stage) -> dict[str, Any]:
     return state
 
 
+@pytest.mark.campaign
 @pytest.mark.timeout(900)
 def test_weights_come_from_the_hub_and_earlier_works_are_described(tmp_path: Path) -> None:
     folder = tmp_path / "oracle"
