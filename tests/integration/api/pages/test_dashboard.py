@@ -17,8 +17,6 @@ from support.platform import Platform, watching
 from oracle.api.routes import creators
 from oracle.payouts import payments
 from storage.database import Database
-from storage.works import policies
-from storage.works.policies import BoundDeployment, Policy
 
 NOW = datetime.now(UTC)
 
@@ -222,9 +220,6 @@ def test_pages_show_the_same_numbers_and_escape_what_people_write(
 def test_an_upload_is_on_the_dashboard_with_its_picture(
     client: TestClient, platform: Platform
 ) -> None:
-    with platform.db.transaction() as conn:
-        policies.bind(conn, BoundDeployment(31_337, bytes(20), {}))
-        policies.record(conn, Policy(1, "image", 9_500, 10_000))
     sent = client.post(
         "/upload?wait_s=0", files={"file": ("cat.jpg", photo("cat"))}, data={"creator": "alice"}
     )
