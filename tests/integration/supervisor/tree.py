@@ -54,7 +54,7 @@ def main(root: Path, scenario: str) -> int:
         "stubborn": [spec(root, "base"), spec(root, "mule", "stubborn")],
         "once": [
             spec(root, "base"),
-            replace(spec(root, "brief", "crash"), ready=None, once=True, most_failures=1),
+            replace(spec(root, "brief", "crash"), ready=None, once=True, max_failures=1),
             spec(root, "top"),
         ],
         "missing": [
