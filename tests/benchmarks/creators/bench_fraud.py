@@ -232,7 +232,7 @@ def speed(events: int, times: int) -> None:
             )
             load = psutil.getloadavg()[0]
             print(
-                f"{attempt}: {result.events:,} events, {len(result.found)} findings,"
+                f"{attempt}: {result.events:,} events, {len(result.findings)} findings,"
                 f" {len(result.alerts)} alerts: {took:.1f} s at load {load:.1f} on"
                 f" {psutil.cpu_count()} cores; CPU {here:.1f} s in Python, {there:.1f} s in"
                 " Postgres"
