@@ -135,9 +135,6 @@ def deploy(
     treasury: Annotated[
         tuple[str, str] | None, typer.Option(help="Platform's and ecosystem's.")
     ] = None,
-    community_rules: Annotated[
-        bool, typer.Option(help="The community's vote rules on disputes too.")
-    ] = False,
 ) -> None:
     """Deploy the contracts to the chain of CHAIN_RPC_URL. Roles not named here go to the account of
     ORACLE_CHAIN__KEY.
@@ -148,7 +145,7 @@ def deploy(
     roles = Officers.__dataclass_fields__
     if unknown := set(officers) - set(roles):
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: the roles are {', '.join(roles)}.")
-    people = wiring.People(signer or (), quorum, admin, officers, treasury, community_rules)
+    people = wiring.People(signer or (), quorum, admin, officers, treasury)
     deployment = wiring.deploy_contracts(Settings(), people)
     file.write_text(deployment.to_json())
     console.print(f"Hub {deployment.hub} on chain {deployment.chain_id}; addresses in {file}.")

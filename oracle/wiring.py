@@ -98,7 +98,6 @@ class People:
     admin: str | None = None
     officers: Mapping[str, str] = field(default_factory=dict)
     treasuries: tuple[str, str] | None = None
-    community_rules: bool = False
 
 
 def configure_logging(settings: Settings) -> None:
@@ -412,5 +411,4 @@ def deploy_contracts(settings: Settings, people: People) -> Deployment:
         admin=people.admin,
         officers=Officers.each(lambda role: people.officers.get(role, mine)),
         treasuries=people.treasuries,
-        community_rules=people.community_rules,
     )

@@ -39,7 +39,9 @@ contract ExampleConsumer is IVerificationConsumer {
         string calldata uri
     ) external payable returns (bytes32 requestId) {
         requestId = hub.requestVerification{value: msg.value}(
-            VerificationRequest(postId, contentHash, mediaType, creator, address(this), CALLBACK_GAS, 0, uri)
+            VerificationRequest(
+                postId, contentHash, mediaType, creator, address(this), CALLBACK_GAS, 0, uri, 0
+            )
         );
         _asked[requestId] = postId;
     }

@@ -30,12 +30,32 @@ abstract contract HubRequests is
         payable
         returns (bytes32 requestId)
     {
-        (uint64 version, uint96 feeWei, uint32 timeout) = _hub().policy.requestTerms();
-        if (msg.value != feeWei) revert IncorrectFee(feeWei, msg.value);
+        (uint64 version, uint96 feeWei, uint32 timeout, uint64 gasWei) = _hub().policy.requestTerms();
+        // Whoever wants to be called pays for it, whether the callback succeeds or burns all it was given.
+        uint256 due = feeWei + (request.consumer == address(0) ? 0 : uint256(request.callbackGas) * gasWei);
+        if (msg.value != due) revert IncorrectFee(due, msg.value);
         _requireWellFormed(request);
         _requireSigners(request.minSignatures);
         _openRequest(msg.sender);
         (requestId,) = _keep(request, version, timeout);
+        if (request.salt != 0) _open(requestId, request);
+    }
+
+    /// @inheritdoc IPoCHub
+    function commit(bytes32 commitment) external {
+        // The first one counts; a copy of it opens for nobody but its maker.
+        if (_hub().commitments[commitment] != 0) return;
+        _hub().commitments[commitment] = uint64(block.number);
+        emit Committed(commitment, msg.sender);
+    }
+
+    /// @inheritdoc IPoCHub
+    function commitmentOf(address requester, address creator, bytes32 contentHash, bytes32 salt)
+        public
+        view
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(block.chainid, address(this), requester, creator, contentHash, salt));
     }
 
     /// @inheritdoc IPoCHub
@@ -59,9 +79,10 @@ abstract contract HubRequests is
             consumer: msg.sender,
             callbackGas: callbackGas,
             minSignatures: minSignatures,
-            uri: ""
+            uri: "",
+            salt: 0
         });
-        (,, uint32 timeout) = $.policy.requestTerms();
+        (,, uint32 timeout,) = $.policy.requestTerms();
         return _keep(request, result.configVersion, timeout);
     }
 
@@ -76,6 +97,16 @@ abstract contract HubRequests is
         _closeRequest(kept.requester);
         $.claimable[kept.requester] += kept.feeWei;
         emit RequestCancelled(requestId, kept.requester, kept.feeWei);
+    }
+
+    /// @dev Made before anybody could read the content's hash in a pending transaction, so it tells who had it first.
+    function _open(bytes32 requestId, VerificationRequest calldata request) private {
+        if (request.contentHash == 0) revert MissingContentHash(request.postId);
+        bytes32 commitment = commitmentOf(msg.sender, request.creator, request.contentHash, request.salt);
+        uint64 made = _hub().commitments[commitment];
+        if (made == 0 || made >= block.number) revert CommitmentNotRipe(commitment);
+        delete _hub().commitments[commitment];
+        emit CommitmentOpened(requestId, commitment, made);
     }
 
     function _keep(VerificationRequest memory request, uint64 version, uint32 timeout)

@@ -18,6 +18,8 @@ abstract contract HubStorage {
         // Results whose callback failed, until somebody delivers them.
         mapping(bytes32 requestId => VerificationResult) undelivered;
         mapping(address account => uint256 amountWei) claimable;
+        // Block of a commitment; zero once it is opened.
+        mapping(bytes32 commitment => uint64 blockNumber) commitments;
     }
 
     // keccak256(abi.encode(uint256(keccak256("creativity.storage.PoCHub")) - 1)) & ~bytes32(uint256(0xff))

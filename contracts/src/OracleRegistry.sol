@@ -28,6 +28,8 @@ contract OracleRegistry is IOracleRegistry, IQuorumErrors, Managed {
         // By epoch, so that a new set starts empty and an old one needs no clearing.
         mapping(uint64 epoch => mapping(address signer => bool)) member;
         IPoCHub hub;
+        // Proven liars without whom too few would be left: governance replaces them.
+        mapping(uint64 epoch => mapping(address signer => bool)) proven;
     }
 
     // keccak256(abi.encode(uint256(keccak256("creativity.storage.OracleRegistry")) - 1)) & ~bytes32(uint256(0xff))
@@ -155,6 +157,12 @@ contract OracleRegistry is IOracleRegistry, IQuorumErrors, Managed {
         return $.member[$.epoch][account];
     }
 
+    /// @inheritdoc IOracleRegistry
+    function isProven(address account) external view returns (bool) {
+        OracleStorage storage $ = _storage();
+        return $.proven[$.epoch][account];
+    }
+
     function _prove(
         PoCReport calldata said,
         bytes32 digest,
@@ -168,8 +176,21 @@ contract OracleRegistry is IOracleRegistry, IQuorumErrors, Managed {
         // Zero, from a malformed signature, was never a member.
         if (!$.member[said.signerEpoch][signer]) revert UnauthorizedOracle(signer);
         if (other != signer) revert UnauthorizedOracle(other);
-        _revoke(signer);
+        if ($.signers.length > $.quorum) {
+            _revoke(signer);
+        } else {
+            // Out at once it would leave fewer than a quorum: anybody could stop the oracle over one operator's slip.
+            _waits($, signer);
+        }
         emit EquivocationProven(signer, said.requestId, msg.sender, digest, otherDigest);
+    }
+
+    function _waits(OracleStorage storage $, address signer) private {
+        uint64 epoch = $.epoch;
+        if (!$.member[epoch][signer]) revert UnauthorizedOracle(signer);
+        if ($.proven[epoch][signer]) revert AlreadyProven(signer);
+        $.proven[epoch][signer] = true;
+        emit SlashingWaits(epoch, signer);
     }
 
     function _revoke(address signer) private {

@@ -138,12 +138,18 @@ contract PoCHub is HubRequests, IPolicyErrors, EIP712, ReentrancyGuardTransient 
 
     /// @inheritdoc IPoCHub
     function fee() external view returns (uint96 feeWei) {
-        (, feeWei,) = _hub().policy.requestTerms();
+        (, feeWei,,) = _hub().policy.requestTerms();
+    }
+
+    /// @inheritdoc IPoCHub
+    function feeFor(uint32 callbackGas) external view returns (uint256) {
+        (, uint96 feeWei,, uint64 gasWei) = _hub().policy.requestTerms();
+        return feeWei + uint256(callbackGas) * gasWei;
     }
 
     /// @inheritdoc IPoCHub
     function requestTimeout() external view returns (uint32 timeout) {
-        (,, timeout) = _hub().policy.requestTerms();
+        (,, timeout,) = _hub().policy.requestTerms();
     }
 
     /// @inheritdoc IPoCHub
@@ -173,7 +179,12 @@ contract PoCHub is HubRequests, IPolicyErrors, EIP712, ReentrancyGuardTransient 
         kept.status = RequestStatus.FULFILLED;
         kept.outcome = report.outcome;
         _closeRequest(kept.requester);
-        if (kept.feeWei != 0) $.claimable[transmitter] += kept.feeWei;
+        if (kept.feeWei != 0) {
+            // Named under the quorum's signature, so that who copies the transaction earns nothing.
+            address payee = report.transmitter == address(0) ? transmitter : report.transmitter;
+            $.claimable[payee] += kept.feeWei;
+            emit FeePaid(requestId, payee, kept.feeWei);
+        }
         (uint8 tier, uint16 redirectBps) = _settle(report, kept.requester);
         if (kept.consumer != address(0)) _deliver(report, tier, redirectBps);
     }

@@ -28,6 +28,8 @@ contract PolicyRegistry is IPolicyRegistry, IRuleErrors, IPolicyErrors, Managed 
     uint32 public constant MAX_DISPUTE_WINDOW = 90 days;
     /// @notice Highest bond of a second round: an appeal must not be for the rich alone.
     uint96 public constant MAX_BOND = 1 ether;
+    /// @notice Highest price of callback gas, in wei.
+    uint64 public constant MAX_CALLBACK_PRICE = 1_000 gwei;
 
     /// @dev Two slots, and what decides about a result in the first: a decision costs one read.
     struct Policy {
@@ -41,8 +43,11 @@ contract PolicyRegistry is IPolicyRegistry, IRuleErrors, IPolicyErrors, Managed 
         uint16 gradeDBps;
         uint32 requestTimeout;
         uint32 disputeWindow;
+        // When the next version took over; zero while in force.
+        uint40 endedAt;
         uint96 feeWei;
         uint96 bondWei;
+        uint64 callbackGasWei;
     }
 
     /// @custom:storage-location erc7201:creativity.storage.PolicyRegistry
@@ -55,7 +60,7 @@ contract PolicyRegistry is IPolicyRegistry, IRuleErrors, IPolicyErrors, Managed 
     bytes32 private constant STORAGE = 0xc5bc622c4f03722e5b9ecda5e0af1a4626e359aacbdde23886b6bebb1de3fc00;
 
     /// @notice Writes version 1: thresholds 9500, base redirect 10000, grades from 8000, 6500, 5000 and 3500, no fee,
-    /// a day for a request, seven days to contest, and a bond of 0.01 ether.
+    /// a gwei for a unit of callback gas, a day for a request, seven days to contest, and a bond of 0.01 ether.
     function initialize(address authority_) external initializer {
         _requireAddress(authority_);
         __AccessManaged_init(authority_);
@@ -71,8 +76,10 @@ contract PolicyRegistry is IPolicyRegistry, IRuleErrors, IPolicyErrors, Managed 
             gradeDBps: 3_500,
             requestTimeout: 1 days,
             disputeWindow: 7 days,
+            endedAt: 0,
             feeWei: 0,
-            bondWei: 0.01 ether
+            bondWei: 0.01 ether,
+            callbackGasWei: 1 gwei
         });
         _announceAll(_append(first));
         emit TermsChanged(1, _terms(first));
@@ -128,6 +135,14 @@ contract PolicyRegistry is IPolicyRegistry, IRuleErrors, IPolicyErrors, Managed 
     }
 
     /// @inheritdoc IPolicyRegistry
+    function setCallbackPrice(uint64 weiPerGas) external restricted {
+        if (weiPerGas > MAX_CALLBACK_PRICE) revert CallbackPriceTooHigh(weiPerGas, MAX_CALLBACK_PRICE);
+        Policy memory next = _current();
+        next.callbackGasWei = weiPerGas;
+        emit TermsChanged(_append(next), _terms(next));
+    }
+
+    /// @inheritdoc IPolicyRegistry
     function setDisputeTerms(uint32 window, uint96 bondWei) external restricted {
         if (window < MIN_DISPUTE_WINDOW || window > MAX_DISPUTE_WINDOW) revert InvalidDisputeWindow(window);
         if (bondWei == 0 || bondWei > MAX_BOND) revert InvalidBond(bondWei, MAX_BOND);
@@ -148,24 +163,28 @@ contract PolicyRegistry is IPolicyRegistry, IRuleErrors, IPolicyErrors, Managed 
         view
         returns (uint16 thresholdBps, uint16 baseRedirectBps)
     {
-        (thresholdBps, baseRedirectBps,) = decisionTerms(version, mediaType);
+        (thresholdBps, baseRedirectBps,,) = decisionTerms(version, mediaType);
     }
 
     /// @inheritdoc IPolicyRegistry
     function decisionTerms(uint64 version, uint8 mediaType)
         public
         view
-        returns (uint16 thresholdBps, uint16 baseRedirectBps, uint32 disputeWindow)
+        returns (uint16 thresholdBps, uint16 baseRedirectBps, uint32 disputeWindow, uint40 endedAt)
     {
         Policy storage policy = _at(version);
-        return (_thresholdOf(policy, mediaType), policy.baseRedirectBps, policy.disputeWindow);
+        return (_thresholdOf(policy, mediaType), policy.baseRedirectBps, policy.disputeWindow, policy.endedAt);
     }
 
     /// @inheritdoc IPolicyRegistry
-    function requestTerms() external view returns (uint64 version, uint96 feeWei, uint32 timeout) {
+    function requestTerms()
+        external
+        view
+        returns (uint64 version, uint96 feeWei, uint32 timeout, uint64 callbackGasWei)
+    {
         version = _storage().currentVersion;
         Policy storage policy = _storage().policies[version];
-        return (version, policy.feeWei, policy.requestTimeout);
+        return (version, policy.feeWei, policy.requestTimeout, policy.callbackGasWei);
     }
 
     /// @inheritdoc IPolicyRegistry
@@ -185,6 +204,9 @@ contract PolicyRegistry is IPolicyRegistry, IRuleErrors, IPolicyErrors, Managed 
 
     function _append(Policy memory policy) private returns (uint64 version) {
         PolicyStorage storage $ = _storage();
+        // Its copy of the version before must not say that it has ended.
+        policy.endedAt = 0;
+        $.policies[$.currentVersion].endedAt = uint40(block.timestamp);
         version = ++$.currentVersion;
         $.policies[version] = policy;
     }
@@ -222,7 +244,8 @@ contract PolicyRegistry is IPolicyRegistry, IRuleErrors, IPolicyErrors, Managed 
             requestTimeout: policy.requestTimeout,
             disputeWindow: policy.disputeWindow,
             feeWei: policy.feeWei,
-            bondWei: policy.bondWei
+            bondWei: policy.bondWei,
+            callbackGasWei: policy.callbackGasWei
         });
     }
 

@@ -14,6 +14,10 @@ import {PoCReport, PostResult, Ruling} from "./types/Reports.sol";
 /// @notice One result per post, written by the hub from a quorum's report. Pools read it here each time they pay,
 /// so there is no copy that somebody could keep from being updated.
 contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors, Managed {
+    /// @notice How long after its end a policy version may still be attested under, in seconds: what was decided under it
+    /// must arrive, and nobody may choose it later.
+    uint256 public constant POLICY_GRACE = 3 days;
+
     /// @custom:storage-location erc7201:creativity.storage.PostRegistry
     struct PostStorage {
         address hub;
@@ -21,6 +25,9 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
         mapping(bytes32 postId => PostResult) results;
         address disputes;
         mapping(bytes32 postId => bool) ruled;
+        // Who took a post into dispute ends the dispute, also after governance named another.
+        mapping(bytes32 postId => address disputes) contestedBy;
+        mapping(address disputes => bool) mayAsk;
     }
 
     // keccak256(abi.encode(uint256(keccak256("creativity.storage.PostRegistry")) - 1)) & ~bytes32(uint256(0xff))
@@ -43,8 +50,12 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
     {
         PostStorage storage $ = _storage();
         if (msg.sender != $.hub) revert UnauthorizedHub(msg.sender);
-        (uint16 threshold, uint16 base, uint32 window) =
+        (uint16 threshold, uint16 base, uint32 window, uint40 endedAt) =
             $.policy.decisionTerms(report.configVersion, report.mediaType);
+        // A request has its version from the day it was made; who attests must not choose.
+        if (requester == address(0) && endedAt != 0 && block.timestamp > endedAt + POLICY_GRACE) {
+            revert PolicyNotInForce(report.configVersion, endedAt);
+        }
         ReportRules.check(report, threshold);
         tier = RedirectMath.tier(report.similarityBps);
         if (report.outcome == Outcome.DERIVATIVE) {
@@ -54,7 +65,7 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
         PostResult memory before = $.results[report.postId];
         if (before.revision == 0) {
             before.requester = requester == address(0) ? report.creator : requester;
-        } else if (requester != address(0) && requester == $.disputes) {
+        } else if (requester != address(0) && $.mayAsk[requester]) {
             // A second look: the disputes contract decides what becomes of it, and of the post.
             return (tier, redirectBps);
         } else {
@@ -63,8 +74,8 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
         PostResult memory next = _resultFrom(report, tier, redirectBps);
         next.requester = before.requester;
         next.revision = before.revision + 1;
-        // Asking again and again for the same answer must not keep the original's money waiting.
-        next.finalAt = _sameFor(before, next) ? before.finalAt : next.recordedAt + window;
+        // Asking again and again for the same verdict must not keep the original's money waiting, whatever its number.
+        next.finalAt = _sameVerdict(before, next) ? before.finalAt : next.recordedAt + window;
         $.results[report.postId] = next;
         _announce(report.postId, before, next);
     }
@@ -75,6 +86,7 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
         uint8 status = _statusNow(result.status, result.finalAt);
         if (status != PostStatus.PROVISIONAL) revert WrongPostStatus(postId, status);
         result.status = PostStatus.DISPUTED;
+        _storage().contestedBy[postId] = msg.sender;
         emit PostContested(postId, result.creator);
     }
 
@@ -96,7 +108,7 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
         if (!open) revert WrongPostStatus(postId, before.status);
         PostResult memory next = _ruled(postId, before, ruling);
         if (ruling.contestable) {
-            (,, uint32 window) = $.policy.decisionTerms(before.configVersion, before.mediaType);
+            (,, uint32 window,) = $.policy.decisionTerms(before.configVersion, before.mediaType);
             next.finalAt = uint40(block.timestamp) + window;
         } else {
             next.finalAt = uint40(block.timestamp);
@@ -112,6 +124,7 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
     function setDisputes(address disputes_) external restricted {
         _requireAddress(disputes_);
         _storage().disputes = disputes_;
+        _storage().mayAsk[disputes_] = true;
         emit DisputesChanged(disputes_);
     }
 
@@ -168,6 +181,11 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
         bytes32 postId = report.postId;
         if (before.status == PostStatus.DISPUTED) revert PostDisputed(postId);
         if (_storage().ruled[postId]) revert PostRuled(postId);
+        // What nobody could decide yet stays open to a better look.
+        bool decided = before.outcome != Outcome.NEEDS_REVIEW;
+        if (decided && _statusNow(before.status, before.finalAt) == PostStatus.FINAL) {
+            revert PostFinal(postId);
+        }
         if (requester == address(0)) revert PostAlreadyRecorded(postId, before.requestId);
         if (requester != before.requester && requester != before.creator) {
             revert NotPostRequester(postId, requester);
@@ -266,15 +284,17 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
     }
 
     function _forDisputes(bytes32 postId) private view returns (PostResult storage result) {
-        if (msg.sender != _storage().disputes) revert UnauthorizedDisputes(msg.sender);
-        result = _storage().results[postId];
+        PostStorage storage $ = _storage();
+        result = $.results[postId];
+        address entitled = result.status == PostStatus.DISPUTED ? $.contestedBy[postId] : $.disputes;
+        if (msg.sender != entitled) revert UnauthorizedDisputes(msg.sender);
         if (result.revision == 0) revert UnknownPost(postId);
     }
 
-    /// @dev Whether a re-analysis says what was said before, as far as anybody's money goes.
-    function _sameFor(PostResult memory before, PostResult memory next) private pure returns (bool) {
+    /// @dev A window is for a verdict: what the post is and whose share it is, not how large.
+    function _sameVerdict(PostResult memory before, PostResult memory next) private pure returns (bool) {
         return before.revision != 0 && before.outcome == next.outcome
-            && before.originalCreator == next.originalCreator && before.redirectBps == next.redirectBps;
+            && before.originalCreator == next.originalCreator;
     }
 
     /// @dev Time makes a result final by itself; nobody has to send a transaction for it.

@@ -205,8 +205,9 @@ contract CallbacksTest is System {
     function test_TheExampleConsumerStoresItsResult() public {
         ExampleConsumer example = new ExampleConsumer(hub);
         setFee(7);
-        vm.deal(address(this), 7);
-        bytes32 requestId = example.verify{value: 7}(POST, 0, 1, CREATOR, "https://a.example/p.jpg");
+        uint256 due = hub.feeFor(example.CALLBACK_GAS());
+        vm.deal(address(this), due);
+        bytes32 requestId = example.verify{value: due}(POST, 0, 1, CREATOR, "https://a.example/p.jpg");
         fulfill(derivative(reportFor(requestId), 9_900));
         eq(hub.getRequest(requestId).callbackStatus, CallbackStatus.DELIVERED, "delivered");
         eq(example.resultOf(POST).redirectBps, 8_000, "stored");
@@ -246,7 +247,7 @@ contract CallbacksTest is System {
         eq(hub.getRequest(requestId).status, RequestStatus.FULFILLED, "settled");
         eq(hub.getRequest(requestId).callbackStatus, CallbackStatus.FAILED, "callback failed");
         yes(posts.hasBadge(POST), "recorded");
-        eq(hub.claimable(TRANSMITTER), 1 gwei, "paid");
+        eq(hub.claimable(TRANSMITTER), 1 gwei + 300_000 * 1 gwei, "paid, and for the gas that was asked for");
     }
 
     function refusesToReenter(Reenterer consumer, PoCReport memory report, bytes memory payload) private {

@@ -102,14 +102,15 @@ contract DisputesTest is Economy {
         disputes.settle(id);
     }
 
-    function test_SilenceInALaterRoundKeepsTheRulingAndReturnsTheBond() public {
+    function test_SilenceInALaterRoundKeepsTheRulingAndPaysWhoItHeldUp() public {
         uint256 id = dispute(POST);
         ruled(id, Outcome.ORIGINAL);
         appeal(FIRST_CREATOR, id, 0.01 ether);
-        vm.warp(block.timestamp + 14 days + 1);
+        vm.warp(block.timestamp + 7 days + 1);
         disputes.settle(id);
         yes(posts.hasBadge(POST), "the ruling stands");
-        eq(disputes.claimable(FIRST_CREATOR, ETHER), 0.01 ether, "bond back");
+        eq(disputes.claimable(FIRST_CREATOR, ETHER), 0, "holding money up is not free");
+        eq(disputes.claimable(CREATOR, ETHER), 0.01 ether, "the bond is whose money waited");
     }
 
     // ---- both sides are heard

@@ -125,19 +125,9 @@ contract GasTest is Economy {
         vm.snapshotGasLastCall(GROUP, "proof of equivocation, three signers");
     }
 
-    function test_Vote() public {
-        copy(POST, 9_800);
-        uint256 ballot = community.open(dispute(POST), 1, REASON);
-        vm.deal(FAN, 0.001 ether);
-        cold();
-        vm.prank(FAN);
-        community.vote{value: 0.001 ether}(ballot, true, 1);
-        vm.snapshotGasLastCall(GROUP, "vote on a dispute, first of a ballot");
-    }
-
     /// @dev Everything the setup warmed is cold again, as at the start of a transaction.
     function cold() private {
-        address[9] memory warm = [
+        address[8] memory warm = [
             address(hub),
             address(posts),
             address(policy),
@@ -145,8 +135,7 @@ contract GasTest is Economy {
             address(splitter),
             address(guard),
             address(links),
-            address(disputes),
-            address(community)
+            address(disputes)
         ];
         for (uint256 i; i < warm.length; ++i) {
             vm.cool(warm[i]);

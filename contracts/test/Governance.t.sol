@@ -21,6 +21,8 @@ contract GovernanceTest is Economy {
     address private constant OFFICER = address(0x605);
     address private constant UPGRADER = address(0x606);
     address private constant PAYMASTER = address(0x607);
+    address private constant SECOND_ARBITER = address(0x608);
+    address private constant REGISTRAR = address(0x609);
     address private constant WALLET = address(0x3A11E7);
 
     function setUp() public override {
@@ -38,12 +40,11 @@ contract GovernanceTest is Economy {
                     address(splitter),
                     address(pool),
                     address(disputes),
-                    address(vault),
-                    address(community)
+                    address(vault)
                 )
             )
         );
-        manager.multicall(table.officerRoles(officers(address(community))));
+        manager.multicall(table.officerRoles(officers()));
     }
 
     // ---- roles
@@ -122,6 +123,10 @@ contract GovernanceTest is Economy {
         role(address(policy), "setDisputeTerms(uint32,uint96)", Roles.GOVERNANCE);
         role(address(posts), "setDisputes(address)", Roles.GOVERNANCE);
         role(address(links), "relink(address,address)", Roles.GOVERNANCE);
+        role(address(links), "setLinkCap(uint32)", Roles.GOVERNANCE);
+        role(address(links), "complete(address[])", Roles.REGISTRAR);
+        role(address(links), "veto(address)", Roles.GUARDIAN);
+        role(address(policy), "setCallbackPrice(uint64)", Roles.GOVERNANCE);
         role(address(splitter), "setTokenAllowed(address,bool)", Roles.GOVERNANCE);
         role(address(splitter), "setTreasuries(address,address)", Roles.GOVERNANCE);
         role(address(vault), "defund(address,uint256,address)", Roles.GOVERNANCE);
@@ -139,7 +144,7 @@ contract GovernanceTest is Economy {
             role(pausable[i], "pause()", Roles.GUARDIAN);
             role(pausable[i], "unpause()", Roles.GUARDIAN);
         }
-        address[11] memory all = [
+        address[10] memory all = [
             address(hub),
             address(oracles),
             address(policy),
@@ -149,17 +154,15 @@ contract GovernanceTest is Economy {
             address(splitter),
             address(pool),
             address(disputes),
-            address(vault),
-            address(community)
+            address(vault)
         ];
-        for (uint256 i; i < 11; ++i) {
+        for (uint256 i; i < 10; ++i) {
             role(all[i], "upgradeToAndCall(address,bytes)", Roles.UPGRADER);
         }
     }
 
     function test_EveryContractSaysWhomItWorksWith() public view {
         eq(oracles.hub(), address(hub), "signers report to the hub");
-        eq(community.disputes(), address(disputes), "votes are on these disputes");
         (address hub_, address posts_) = disputes.modules();
         eq(hub_, address(hub), "hub");
         eq(posts_, address(posts), "posts");
@@ -169,12 +172,11 @@ contract GovernanceTest is Economy {
         eq(pool.stepWei(), STEP, "step");
     }
 
-    function test_ACommunityRulesWhereItWasGivenTheArbitersRoleAndOnlyThere() public {
-        (bool rules,) = manager.hasRole(Roles.ARBITER, address(community));
-        yes(rules, "given");
-        RoleTable table = new RoleTable();
-        eq(table.officerRoles(officers(address(community))).length, 11, "one grant more");
-        eq(table.officerRoles(officers(address(0))).length, 10, "or none");
+    function test_TwoPeopleRule() public view {
+        (bool rules,) = manager.hasRole(Roles.ARBITER, ARBITER);
+        yes(rules, "the first");
+        (rules,) = manager.hasRole(Roles.ARBITER, SECOND_ARBITER);
+        yes(rules, "the second");
     }
 
     // ---- limits on requests
@@ -277,15 +279,34 @@ contract GovernanceTest is Economy {
         eq(links.walletOf(account), FAN, "relinked");
     }
 
-    function officers(address votes) private pure returns (RoleTable.Officers memory) {
+    function officers() private pure returns (RoleTable.Officers memory) {
         return RoleTable.Officers(
-            GOVERNOR, GUARDIAN, ORACLE_ADMIN, ARBITER, OFFICER, UPGRADER, PAYMASTER, votes, 2 days, 7 days
+            GOVERNOR,
+            GUARDIAN,
+            ORACLE_ADMIN,
+            ARBITER,
+            OFFICER,
+            UPGRADER,
+            PAYMASTER,
+            SECOND_ARBITER,
+            REGISTRAR,
+            2 days,
+            7 days
         );
     }
 
     function link(string memory handle, address wallet) private {
         bytes[] memory signatures = signedLink(KEY, links.accountOf(handle), wallet);
         links.link(handle, wallet, uint64(block.timestamp), 1, signatures);
+        vm.warp(block.timestamp + 2 days);
+        address[] memory ready = only(links.accountOf(handle));
+        vm.prank(REGISTRAR);
+        links.complete(ready);
+    }
+
+    function only(address account) private pure returns (address[] memory list) {
+        list = new address[](1);
+        list[0] = account;
     }
 
     function signedLink(uint256 key, address account, address wallet)

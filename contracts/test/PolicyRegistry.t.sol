@@ -90,11 +90,11 @@ contract PolicyRegistryTest is System {
 
     function test_TheFirstTerms() public view {
         PolicyTerms memory terms = policy.termsAt(1);
-        same(terms, PolicyTerms(8_000, 6_500, 5_000, 3_500, 1 days, 7 days, 0, 0.01 ether));
+        same(terms, PolicyTerms(8_000, 6_500, 5_000, 3_500, 1 days, 7 days, 0, 0.01 ether, 1 gwei));
     }
 
     function test_EveryChangeIsAVersionAndTheOldTermsStay() public {
-        PolicyTerms memory graded = PolicyTerms(9_000, 7_000, 5_000, 1, 1 days, 7 days, 0, 0.01 ether);
+        PolicyTerms memory graded = PolicyTerms(9_000, 7_000, 5_000, 1, 1 days, 7 days, 0, 0.01 ether, 1 gwei);
         vm.expectEmit(address(policy));
         emit IPolicyRegistry.TermsChanged(2, graded);
         policy.setGradeCutoffs(9_000, 7_000, 5_000, 1);
@@ -103,16 +103,18 @@ contract PolicyRegistryTest is System {
         policy.setThreshold(1, 9_000);
         policy.setBaseRedirect(9_000);
         eq(policy.currentVersion(), 6, "five changes");
-        same(policy.termsAt(1), PolicyTerms(8_000, 6_500, 5_000, 3_500, 1 days, 7 days, 0, 0.01 ether));
+        same(
+            policy.termsAt(1), PolicyTerms(8_000, 6_500, 5_000, 3_500, 1 days, 7 days, 0, 0.01 ether, 1 gwei)
+        );
         same(policy.termsAt(2), graded);
-        same(policy.termsAt(3), PolicyTerms(9_000, 7_000, 5_000, 1, 1 hours, 7 days, 3, 0.01 ether));
-        same(policy.termsAt(6), PolicyTerms(9_000, 7_000, 5_000, 1, 1 hours, 2 days, 3, 5));
+        same(policy.termsAt(3), PolicyTerms(9_000, 7_000, 5_000, 1, 1 hours, 7 days, 3, 0.01 ether, 1 gwei));
+        same(policy.termsAt(6), PolicyTerms(9_000, 7_000, 5_000, 1, 1 hours, 2 days, 3, 5, 1 gwei));
         is_(4, 1, 9_500, 10_000);
         is_(5, 1, 9_000, 10_000);
         is_(6, 1, 9_000, 9_000);
-        (,, uint32 window) = policy.decisionTerms(3, 1);
+        (,, uint32 window,) = policy.decisionTerms(3, 1);
         eq(window, 7 days, "before");
-        (,, window) = policy.decisionTerms(4, 1);
+        (,, window,) = policy.decisionTerms(4, 1);
         eq(window, 2 days, "after");
         vm.expectRevert(abi.encodeWithSelector(IPolicyErrors.UnknownConfigVersion.selector, 7));
         policy.termsAt(7);

@@ -29,7 +29,7 @@ contract ReportsTest is System {
             )
         );
         bytes32 typeHash = keccak256(
-            "PoCReport(bytes32 requestId,bytes32 postId,bytes32 contentHash,uint8 mediaType,uint8 outcome,uint16 similarityBps,address creator,address originalCreator,bytes32 originalPostId,bytes32 evidenceHash,bytes32 modelDigest,bytes32 indexSnapshot,uint64 configVersion,uint64 observedAt,uint64 validUntil,uint64 signerEpoch)"
+            "PoCReport(bytes32 requestId,bytes32 postId,bytes32 contentHash,uint8 mediaType,uint8 outcome,uint16 similarityBps,address creator,address originalCreator,bytes32 originalPostId,bytes32 evidenceHash,bytes32 modelDigest,bytes32 indexSnapshot,uint64 configVersion,uint64 observedAt,uint64 validUntil,uint64 signerEpoch,address transmitter)"
         );
         // Field by field in two halves, as EIP-712 spells it, rather than through the struct's own encoding.
         bytes memory first = abi.encode(
@@ -44,7 +44,8 @@ contract ReportsTest is System {
             r.configVersion,
             r.observedAt,
             r.validUntil,
-            r.signerEpoch
+            r.signerEpoch,
+            r.transmitter
         );
         bytes32 structHash = keccak256(bytes.concat(first, second));
         eq(hub.hashReport(r), keccak256(abi.encodePacked("\x19\x01", domain, structHash)), "digest");

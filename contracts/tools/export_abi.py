@@ -33,7 +33,6 @@ DEPLOYABLE = {
     "AccessManager": "AccessManager.sol",
     "AccountLinks": "AccountLinks.sol",
     "BonusVault": "BonusVault.sol",
-    "CommunityVote": "CommunityVote.sol",
     "ERC1967Proxy": "ERC1967Proxy.sol",
     "ExampleConsumer": "ExampleConsumer.sol",
     "FraudGuard": "FraudGuard.sol",

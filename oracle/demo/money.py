@@ -15,6 +15,7 @@ from oracle.demo.story import StepFailed, Story
 
 TIP_WEI = 10**15
 ARBITER_ROLE = 4  # as numbered in Roles.sol
+REGISTRAR_ROLE = 8
 LINK_LIFETIME_S = 3600
 
 
@@ -29,7 +30,10 @@ def show_payments(story: Story, original: dict[str, Any], derivative: dict[str, 
     """
     chain, post_id = story.stage.chain, _hash_of(derivative["work"]["post_id"])
     keys = KeyRing(story.stage.folder / "chain" / "keys.json")
-    arbiter, oracle = _arbiter(story, keys), LocalSigner(keys.account("oracle").key)
+    arbiter, oracle = (
+        _holder(story, keys, "arbiter", ARBITER_ROLE),
+        LocalSigner(keys.account("oracle").key),
+    )
     fan, poster, first = (_funded(story, keys, name) for name in ("fan", "poster", "first creator"))
     account, creditor = (escrow_account(view["work"]["creator"]) for view in (derivative, original))
 
@@ -52,8 +56,12 @@ def show_payments(story: Story, original: dict[str, Any], derivative: dict[str, 
         "A fan tips the copy", "split", "", _shares(to_original, to_poster), "redirected share held"
     )
 
-    for view, wallet in ((derivative, poster), (original, first)):
-        _link(story, view["work"]["creator"], wallet, oracle)
+    _link(
+        story,
+        {derivative["work"]["creator"]: poster, original["work"]["creator"]: first},
+        oracle,
+        keys,
+    )
     # A copy at 100 % similarity leaves its poster nothing to withdraw.
     fetched = payments.withdraw(chain, poster, of=account) if before + to_poster else 0
     story.check(
@@ -114,45 +122,63 @@ def show_payments(story: Story, original: dict[str, Any], derivative: dict[str, 
     story.note("What was held is paid back", "paid", "", f"{back} wei", "nothing kept")
 
 
-def _link(story: Story, handle: str, wallet: LocalSigner, oracle: LocalSigner) -> None:
+def _link(
+    story: Story, wallets: dict[str, LocalSigner], oracle: LocalSigner, keys: KeyRing
+) -> None:
+    """Link each creator's account to a wallet: the oracle attests, the delay passes, the
+    registrar completes.
+    """
     chain = story.stage.chain
-    account = escrow_account(handle)
-    if payments.wallet_of(chain, account) == wallet.address:
+    accounts = {escrow_account(handle): wallet for handle, wallet in wallets.items()}
+    new = [
+        account
+        for account, wallet in accounts.items()
+        if payments.wallet_of(chain, account) != wallet.address
+    ]
+    if not new:
         return
-    until = int(time.time()) + LINK_LIFETIME_S
+    until = max(int(time.time()), chain.head().timestamp) + LINK_LIFETIME_S
     epoch = int(chain.read("OracleRegistry", chain.deployment.oracle_registry, "currentEpoch"))
-    signature = oracle.sign_digest(
-        payments.link_digest(chain, account, wallet.address, until, epoch)
+    for handle, wallet in wallets.items():
+        account = escrow_account(handle)
+        if account not in new:
+            continue
+        signature = oracle.sign_digest(
+            payments.link_digest(chain, account, wallet.address, until, epoch)
+        )
+        payments.link_account(
+            chain,
+            wallet,
+            handle,
+            wallet.address,
+            valid_until=until,
+            signer_epoch=epoch,
+            signatures=[signature],
+        )
+    endpoint = Endpoint(story.stage.rpc_url)
+    endpoint.request("evm_increaseTime", payments.link_delay_s(chain))
+    endpoint.request("evm_mine")
+    payments.complete_links(chain, _holder(story, keys, "registrar", REGISTRAR_ROLE), new)
+    linked = all(
+        payments.wallet_of(chain, account) == wallet.address for account, wallet in accounts.items()
     )
-    payments.link_account(
-        chain,
-        wallet,
-        handle,
-        wallet.address,
-        valid_until=until,
-        signer_epoch=epoch,
-        signatures=[signature],
-    )
-    linked = payments.wallet_of(chain, account)
-    story.check(f"{handle} is linked to 0x{linked.hex()}", linked == wallet.address)
+    story.check("the creators' accounts are not linked", linked)
 
 
-def _arbiter(story: Story, keys: KeyRing) -> LocalSigner:
-    """Return the holder of the arbiter's role: an account of its own, or the deployer."""
+def _holder(story: Story, keys: KeyRing, role: str, number: int) -> LocalSigner:
+    """Whoever holds a role: an account of its own, or the deployer where that one holds them
+    all.
+    """
     chain = story.stage.chain
-    for name in ("arbiter", "deployer"):
+    for name in (role, "deployer"):
         account = keys.account(name)
         holds, _ = chain.read(
-            "AccessManager",
-            chain.deployment.access_manager,
-            "hasRole",
-            ARBITER_ROLE,
-            account.address,
+            "AccessManager", chain.deployment.access_manager, "hasRole", number, account.address
         )
         if holds:
             Endpoint(story.stage.rpc_url).request("anvil_setBalance", account.address, hex(10**19))
             return LocalSigner(account.key)
-    raise StepFailed("no account here holds the arbiter's role")
+    raise StepFailed(f"no account here holds the role of the {role}")
 
 
 def _funded(story: Story, keys: KeyRing, name: str) -> LocalSigner:

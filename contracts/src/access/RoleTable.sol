@@ -31,7 +31,6 @@ contract RoleTable {
         address pool;
         address disputes;
         address vault;
-        address community;
     }
 
     /// @notice Who gets which role, and how long what they do can be seen coming, in seconds.
@@ -43,29 +42,20 @@ contract RoleTable {
         address fraudOfficer;
         address upgrader;
         address paymaster;
-        // The contract by which a community rules beside the arbiter; zero where it does not.
-        address community;
+        // Another person than the arbiter: who ruled once does not rule on the appeal.
+        address secondArbiter;
+        // Another key than the signers': their attestations of wallets take both.
+        address registrar;
         uint32 governanceDelay;
         uint32 upgradeDelay;
     }
 
     /// @notice Calls for `AccessManager.multicall` that give each restricted function its role.
     function functionRoles(System calldata s) external pure returns (bytes[] memory calls) {
-        calls = new bytes[](31);
+        calls = new bytes[](40);
         uint256 n;
-        address[11] memory all = [
-            s.hub,
-            s.oracles,
-            s.policy,
-            s.posts,
-            s.links,
-            s.guard,
-            s.splitter,
-            s.pool,
-            s.disputes,
-            s.vault,
-            s.community
-        ];
+        address[10] memory all =
+            [s.hub, s.oracles, s.policy, s.posts, s.links, s.guard, s.splitter, s.pool, s.disputes, s.vault];
         for (uint256 i; i < all.length; ++i) {
             calls[n++] = _one(all[i], UUPSUpgradeable.upgradeToAndCall.selector, Roles.UPGRADER);
         }
@@ -95,9 +85,17 @@ contract RoleTable {
             IPolicyRegistry.setDisputeTerms.selector,
             Roles.GOVERNANCE
         );
-        calls[n++] = _one(s.policy, IPolicyRegistry.setGradeCutoffs.selector, Roles.GOVERNANCE);
+        calls[n++] = _two(
+            s.policy,
+            IPolicyRegistry.setGradeCutoffs.selector,
+            IPolicyRegistry.setCallbackPrice.selector,
+            Roles.GOVERNANCE
+        );
         calls[n++] = _one(s.posts, IPostRegistry.setDisputes.selector, Roles.GOVERNANCE);
-        calls[n++] = _one(s.links, IAccountLinks.relink.selector, Roles.GOVERNANCE);
+        calls[n++] =
+            _two(s.links, IAccountLinks.relink.selector, IAccountLinks.setLinkCap.selector, Roles.GOVERNANCE);
+        calls[n++] = _one(s.links, IAccountLinks.complete.selector, Roles.REGISTRAR);
+        calls[n++] = _one(s.links, IAccountLinks.veto.selector, Roles.GUARDIAN);
         calls[n++] = _two(
             s.splitter,
             IRevenueSplitter.setTokenAllowed.selector,
@@ -118,8 +116,7 @@ contract RoleTable {
 
     /// @notice Calls for `AccessManager.multicall` that give the officers their roles, and the guardian its veto.
     function officerRoles(Officers calldata o) external pure returns (bytes[] memory calls) {
-        bool votes = o.community != address(0);
-        calls = new bytes[](votes ? 11 : 10);
+        calls = new bytes[](12);
         calls[0] = _grant(Roles.GOVERNANCE, o.governor, o.governanceDelay);
         calls[1] = _grant(Roles.GUARDIAN, o.guardian, 0);
         calls[2] = _grant(Roles.ORACLE_ADMIN, o.oracleAdmin, o.governanceDelay);
@@ -131,7 +128,8 @@ contract RoleTable {
         calls[7] = _guarded(Roles.GOVERNANCE);
         calls[8] = _guarded(Roles.ORACLE_ADMIN);
         calls[9] = _guarded(Roles.UPGRADER);
-        if (votes) calls[10] = _grant(Roles.ARBITER, o.community, 0);
+        calls[10] = _grant(Roles.ARBITER, o.secondArbiter, 0);
+        calls[11] = _grant(Roles.REGISTRAR, o.registrar, 0);
     }
 
     function _one(address target, bytes4 selector, uint64 role) private pure returns (bytes memory) {

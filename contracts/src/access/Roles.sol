@@ -18,4 +18,6 @@ library Roles {
     uint64 internal constant UPGRADER = 6;
     /// @notice Credits bonuses out of the vault's budget.
     uint64 internal constant PAYMASTER = 7;
+    /// @notice Completes links of accounts to wallets, which signers attested.
+    uint64 internal constant REGISTRAR = 8;
 }

@@ -16,6 +16,8 @@ abstract contract DisputeStorage {
         uint256 count;
         mapping(uint256 disputeId => Dispute) disputes;
         mapping(bytes32 postId => uint256 disputeId) open;
+        // Who decided an undecided post: the accuser of any dispute about it.
+        mapping(bytes32 postId => address arbiter) reviewers;
     }
 
     // keccak256(abi.encode(uint256(keccak256("creativity.storage.PoCDisputes")) - 1)) & ~bytes32(uint256(0xff))

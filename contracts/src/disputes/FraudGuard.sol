@@ -14,14 +14,23 @@ contract FraudGuard is IFraudGuard, IFraudErrors, Managed {
     uint40 public constant MAX_FREEZE = 30 days;
     /// @notice Longest freeze at all, from its start.
     uint40 public constant MAX_UPHELD = 180 days;
+    /// @notice How long a subject may be frozen unreviewed within a year, all freezes together.
+    uint40 public constant MAX_UNREVIEWED_A_YEAR = 60 days;
+
+    /// @dev Seconds of unreviewed freezes in the year that began at `since`.
+    struct Budget {
+        uint40 since;
+        uint40 spent;
+    }
 
     /// @custom:storage-location erc7201:creativity.storage.FraudGuard
     struct GuardStorage {
         IPostRegistry posts;
         IAccountLinks links;
         mapping(bytes32 alertId => Freeze) freezes;
-        mapping(bytes32 subject => bytes32 alertId) alerts;
+        mapping(bytes32 key => bytes32 alertId) alerts;
         mapping(bytes32 statementHash => bool) used;
+        mapping(bytes32 key => Budget) budgets;
     }
 
     // keccak256(abi.encode(uint256(keccak256("creativity.storage.FraudGuard")) - 1)) & ~bytes32(uint256(0xff))
@@ -43,7 +52,7 @@ contract FraudGuard is IFraudGuard, IFraudErrors, Managed {
         restricted
     {
         _requireAddress(account);
-        _freeze(_subject(account), false, alertId, statementHash, until);
+        _freeze(bytes32(uint256(uint160(account))), false, alertId, statementHash, until);
     }
 
     /// @inheritdoc IFraudGuard
@@ -81,6 +90,7 @@ contract FraudGuard is IFraudGuard, IFraudErrors, Managed {
         if (!open && (upheld || status != FreezeStatus.UPHELD)) revert FreezeNotOpen(alertId, status);
         if (msg.sender == kept.officer) revert AccuserCannotDecide(alertId, msg.sender);
         if (reasonHash == 0) revert MissingStatement(alertId);
+        if (status != FreezeStatus.UPHELD) _reviewed(kept, upheld);
         if (upheld) {
             if (until <= block.timestamp || until > kept.startedAt + MAX_UPHELD) {
                 revert InvalidEndDate(until, kept.startedAt + MAX_UPHELD);
@@ -97,12 +107,12 @@ contract FraudGuard is IFraudGuard, IFraudErrors, Managed {
 
     /// @inheritdoc IFraudGuard
     function isAccountFrozen(address account) external view returns (bool) {
-        return alertOf(_subject(account)) != 0;
+        return alertOfAccount(account) != 0;
     }
 
     /// @inheritdoc IFraudGuard
     function isPostFrozen(bytes32 postId) external view returns (bool) {
-        return alertOf(postId) != 0;
+        return alertOfPost(postId) != 0;
     }
 
     /// @inheritdoc IFraudGuard
@@ -111,9 +121,20 @@ contract FraudGuard is IFraudGuard, IFraudErrors, Managed {
     }
 
     /// @inheritdoc IFraudGuard
-    function alertOf(bytes32 subject) public view returns (bytes32 alertId) {
-        alertId = _storage().alerts[subject];
-        if (block.timestamp >= _storage().freezes[alertId].until) return 0;
+    function alertOfAccount(address account) public view returns (bytes32) {
+        return _alertOf(_key(false, bytes32(uint256(uint160(account)))));
+    }
+
+    /// @inheritdoc IFraudGuard
+    function alertOfPost(bytes32 postId) public view returns (bytes32) {
+        return _alertOf(_key(true, postId));
+    }
+
+    /// @inheritdoc IFraudGuard
+    function budgetOf(bool isPost, bytes32 subject) external view returns (uint256 secondsLeft) {
+        Budget memory budget = _storage().budgets[_key(isPost, subject)];
+        bool over = block.timestamp >= uint256(budget.since) + 365 days;
+        return over ? MAX_UNREVIEWED_A_YEAR : MAX_UNREVIEWED_A_YEAR - budget.spent;
     }
 
     /// @inheritdoc IFraudGuard
@@ -133,13 +154,15 @@ contract FraudGuard is IFraudGuard, IFraudErrors, Managed {
         if ($.freezes[alertId].status != FreezeStatus.NONE) revert AlertUsed(alertId);
         // One statement freezes once: an alert that was dismissed does not come back under another number.
         if ($.used[statementHash]) revert StatementUsed(statementHash);
-        bytes32 active = alertOf(subject);
+        bytes32 key = _key(isPost, subject);
+        bytes32 active = _alertOf(key);
         if (active != 0) revert AlreadyFrozen(subject, active);
         if (until <= block.timestamp || until > block.timestamp + MAX_FREEZE) {
             revert InvalidEndDate(until, block.timestamp + MAX_FREEZE);
         }
+        _spend(key, subject, until - uint40(block.timestamp));
         $.used[statementHash] = true;
-        $.alerts[subject] = alertId;
+        $.alerts[key] = alertId;
         Freeze storage kept = $.freezes[alertId];
         kept.subject = subject;
         kept.statementHash = statementHash;
@@ -151,9 +174,33 @@ contract FraudGuard is IFraudGuard, IFraudErrors, Managed {
         emit Frozen(alertId, subject, msg.sender, isPost, statementHash, until);
     }
 
-    /// @dev Post ids are hashes; an address left-padded with zeros is none of them but by a 96-bit accident.
-    function _subject(address account) private pure returns (bytes32) {
-        return bytes32(uint256(uint160(account)));
+    /// @dev An officer's word alone, again and again under other statements, must not freeze somebody for ever.
+    function _spend(bytes32 key, bytes32 subject, uint40 asked) private {
+        Budget storage budget = _storage().budgets[key];
+        if (block.timestamp >= uint256(budget.since) + 365 days) {
+            budget.since = uint40(block.timestamp);
+            budget.spent = 0;
+        }
+        uint40 left = MAX_UNREVIEWED_A_YEAR - budget.spent;
+        if (asked > left) revert FreezeBudgetSpent(subject, left, asked);
+        budget.spent += asked;
+    }
+
+    /// @dev What a second person upheld was not the officer's alone; of what was lifted only the time served counts.
+    function _reviewed(Freeze storage kept, bool upheld) private {
+        Budget storage budget = _storage().budgets[_key(kept.isPost, kept.subject)];
+        if (budget.since > kept.startedAt) return;
+        budget.spent -= upheld ? kept.until - kept.startedAt : kept.until - uint40(block.timestamp);
+    }
+
+    function _alertOf(bytes32 key) private view returns (bytes32 alertId) {
+        alertId = _storage().alerts[key];
+        if (block.timestamp >= _storage().freezes[alertId].until) return 0;
+    }
+
+    /// @dev Typed: the owner of a post whose id spells an address has no hold over that account.
+    function _key(bool isPost, bytes32 subject) private pure returns (bytes32) {
+        return keccak256(abi.encode(isPost, subject));
     }
 
     function _storage() private pure returns (GuardStorage storage $) {

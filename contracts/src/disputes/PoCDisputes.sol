@@ -36,7 +36,9 @@ contract PoCDisputes is
 {
     /// @notice How long the other party may answer.
     uint40 public constant ANSWER_PERIOD = 3 days;
-    /// @notice How long there is to rule, from the start of a round.
+    /// @notice How long there is to rule on an appeal: the ruling it is against is there already.
+    uint40 public constant APPEAL_RULING_PERIOD = 7 days;
+    /// @notice How long there is to rule, from the start of the first round.
     uint40 public constant RULING_PERIOD = 14 days;
     /// @notice How long the side that lost may go on.
     uint40 public constant APPEAL_PERIOD = 3 days;
@@ -97,9 +99,9 @@ contract PoCDisputes is
     /// @inheritdoc IPoCDisputes
     function rule(uint256 disputeId, uint8 outcome, bytes32 reasonHash) external restricted {
         Dispute storage dispute = _at(disputeId, DisputeStatus.OPEN);
-        if (_actsFor(dispute.owner) || _actsFor(dispute.beneficiary) || msg.sender == dispute.arbiter) {
-            revert PartialArbiter(disputeId, msg.sender);
-        }
+        bool party = _actsFor(dispute.owner) || _actsFor(dispute.beneficiary);
+        bool accused = msg.sender == _state().reviewers[dispute.postId];
+        if (party || accused || msg.sender == dispute.arbiter) revert PartialArbiter(disputeId, msg.sender);
         bool heard = dispute.answered || dispute.beneficiary == address(0);
         if (!heard && block.timestamp <= dispute.answerUntil) {
             revert TooEarly(disputeId, dispute.answerUntil);
@@ -168,8 +170,11 @@ contract PoCDisputes is
         dispute.status = DisputeStatus.CLOSED;
         bytes32 postId = dispute.postId;
         delete $.open[postId];
-        // Nobody decided: that is not the fault of whoever paid the bond.
-        if (silent) _payBond(disputeId, dispute, dispute.bondedBy);
+        // Time decided, and kept what stood: a round that nobody found worth a ruling is paid to the side it held up.
+        if (silent) {
+            address other = _otherThan(dispute, dispute.bondedBy);
+            _payBond(disputeId, dispute, other == address(0) ? dispute.bondedBy : other);
+        }
         emit DisputeSettled(disputeId, postId, dispute.standing, silent);
         if (dispute.standing == dispute.disputed) {
             bool ruled = !silent || dispute.round > 1;
@@ -189,6 +194,7 @@ contract PoCDisputes is
         if (_actsFor(result.creator) || _actsFor(ruling.originalCreator)) {
             revert PartialArbiter(0, msg.sender);
         }
+        $.reviewers[postId] = msg.sender;
         // What costs the owner money can be disputed in a window of its own; what does not is final.
         bool derived = ruling.outcome == Outcome.DERIVATIVE;
         $.posts
@@ -268,7 +274,7 @@ contract PoCDisputes is
         dispute.answered = false;
         dispute.evidenceHash = evidenceHash;
         dispute.answerUntil = uint40(block.timestamp) + ANSWER_PERIOD;
-        dispute.ruleUntil = uint40(block.timestamp) + RULING_PERIOD;
+        dispute.ruleUntil = uint40(block.timestamp) + (round == 1 ? RULING_PERIOD : APPEAL_RULING_PERIOD);
         emit DisputeOpened(
             disputeId, dispute.postId, msg.sender, round, dispute.bondWei, evidenceHash, reviewId
         );

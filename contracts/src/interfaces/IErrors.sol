@@ -42,6 +42,8 @@ interface IPolicyErrors {
     error InvalidRequestTimeout(uint256 seconds_);
     /// @notice A dispute window outside its range, in seconds.
     error InvalidDisputeWindow(uint256 seconds_);
+    /// @notice A price of callback gas that would price everyone out.
+    error CallbackPriceTooHigh(uint256 weiPerGas, uint256 maximum);
     /// @notice Bonds lie between these limits, in wei.
     error InvalidBond(uint256 bondWei, uint256 maximum);
 }
@@ -66,6 +68,8 @@ interface IQuorumErrors {
     error NotEquivocal(bytes32 requestId, bytes32 otherRequestId);
     /// @notice One of the reports has run out, or is about to; its signer may have signed another since.
     error ProofExpired(bytes32 requestId, uint256 validUntil);
+    /// @notice The signer's lie is proven already; governance replaces it.
+    error AlreadyProven(address signer);
     /// @notice The registry does not know yet which hub the signers report to.
     error HubNotSet();
 }
@@ -92,6 +96,10 @@ interface IPostErrors is IUnknownPostError {
     error ContentHashMismatch(bytes32 expected, bytes32 actual);
     /// @notice The kind of media in the report is not that of the request or post.
     error MediaTypeMismatch(uint8 expected, uint8 actual);
+    /// @notice The result is final; only a ruling changes it.
+    error PostFinal(bytes32 postId);
+    /// @notice This version was not in force when the work was decided.
+    error PolicyNotInForce(uint64 version, uint256 endedAt);
     /// @notice A ruling decided this post; no report overwrites it.
     error PostRuled(bytes32 postId);
     /// @notice Only the disputes contract may do this.
@@ -114,6 +122,8 @@ interface IHubErrors {
     error UriTooLong(uint256 length, uint256 maximum);
     /// @notice More callback gas than the hub forwards.
     error CallbackGasTooHigh(uint256 callbackGas, uint256 maximum);
+    /// @notice No such commitment, or it was made in this very block.
+    error CommitmentNotRipe(bytes32 commitment);
     /// @notice The value sent is not the fee.
     error IncorrectFee(uint256 required, uint256 sent);
     /// @notice The request is unknown, settled or cancelled (see `RequestStatus`).
@@ -166,6 +176,18 @@ interface IAccountErrors {
     error NotLinked(address account);
     /// @notice The attestation's validity has ended.
     error LinkExpired(address account, uint256 validUntil);
+    /// @notice Another link of the account waits.
+    error LinkPending(address account, address wallet);
+    /// @notice No link of the account waits.
+    error NoLinkPending(address account);
+    /// @notice The link can still be vetoed.
+    error LinkNotReady(address account, uint256 readyAt);
+    /// @notice No more links today.
+    error LinkCapReached(uint256 cap);
+    /// @notice A cap of zero would close the door for ever.
+    error InvalidLinkCap(uint256 cap);
+    /// @notice A delay outside its range, in seconds.
+    error InvalidLinkDelay(uint256 seconds_);
 }
 
 /// @notice Errors of whatever holds money.
@@ -222,6 +244,8 @@ interface IFraudErrors {
     error StatementUsed(bytes32 statementHash);
     /// @notice The subject is frozen for another alert.
     error AlreadyFrozen(bytes32 subject, bytes32 alertId);
+    /// @notice The subject was frozen unreviewed as long as a year allows, in seconds.
+    error FreezeBudgetSpent(bytes32 subject, uint256 left, uint256 asked);
     /// @notice An end date lies ahead, and not too far.
     error InvalidEndDate(uint256 until, uint256 latest);
     /// @notice The alert's status does not allow this (see `FreezeStatus`).
@@ -252,7 +276,7 @@ interface IDisputeErrors {
     error TooEarly(uint256 disputeId, uint256 notBefore);
     /// @notice A ruling keeps the outcome, or says original or licensed.
     error InvalidRuling(uint256 disputeId, uint8 outcome);
-    /// @notice A party, or who ruled the round before, does not rule.
+    /// @notice A party, who accused, or who ruled the round before, does not rule.
     error PartialArbiter(uint256 disputeId, address arbiter);
     /// @notice No further round.
     error NoFurtherRound(uint256 disputeId, uint256 round);
@@ -264,24 +288,3 @@ interface IDisputeErrors {
     error UnknownReview(bytes32 requestId);
 }
 
-/// @notice Errors of community votes.
-interface IVoteErrors {
-    /// @notice The dispute waits for no ruling (see `DisputeStatus`).
-    error NoSuchRound(uint256 disputeId, uint8 status);
-    /// @notice A ballot proposes Original or Licensed, with a statement.
-    error InvalidProposal(uint8 proposed);
-    /// @notice This round has a ballot.
-    error BallotExists(uint256 ballotId);
-    /// @notice The ballot is unknown or over.
-    error BallotNotOpen(uint256 ballotId, uint256 closesAt);
-    /// @notice The ballot is unknown, running, or closed already.
-    error BallotNotOver(uint256 ballotId, uint256 closesAt);
-    /// @notice Units lie between one and the most a wallet may stake.
-    error InvalidUnits(uint256 units, uint256 maximum);
-    /// @notice Nobody votes in their own case.
-    error PartyCannotVote(uint256 ballotId, address voter);
-    /// @notice One vote a wallet.
-    error AlreadyVoted(uint256 ballotId, address voter);
-    /// @notice Nothing staked, or paid already.
-    error NoStake(uint256 ballotId, address voter);
-}

@@ -63,8 +63,15 @@ interface IFraudGuard {
     /// @notice The freeze of an alert, as kept.
     function freezeOf(bytes32 alertId) external view returns (Freeze memory);
 
-    /// @notice Alert that an account or post waits for now; zero for none.
-    function alertOf(bytes32 subject) external view returns (bytes32);
+    /// @notice Alert that an account waits for now; zero for none.
+    function alertOfAccount(address account) external view returns (bytes32);
+
+    /// @notice Alert that a post waits for now; zero for none.
+    function alertOfPost(bytes32 postId) external view returns (bytes32);
+
+    /// @notice How much longer a subject may be frozen unreviewed this year.
+    /// @param subject Post id, or account left-padded.
+    function budgetOf(bool isPost, bytes32 subject) external view returns (uint256 secondsLeft);
 
     /// @notice Status as of now: 0 none, 1 frozen, 2 appealed, 3 upheld, 4 released, 5 expired.
     function statusOf(bytes32 alertId) external view returns (uint8);

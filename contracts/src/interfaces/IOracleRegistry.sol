@@ -11,7 +11,9 @@ interface IOracleRegistry {
     /// @notice A signer is out, at once; reports of earlier epochs are void.
     event SignerRevoked(uint64 indexed epoch, address indexed signer);
 
-    /// @notice A signer said two things that cannot both be honest, and is out.
+    /// @notice The signer's lie is proven, and without it there is no quorum: it signs on until governance names a new set.
+    event SlashingWaits(uint64 indexed epoch, address indexed signer);
+    /// @notice A signer said two things that cannot both be honest, and is out where a quorum is left without it.
     event EquivocationProven(
         address indexed signer,
         bytes32 indexed requestId,
@@ -31,7 +33,7 @@ interface IOracleRegistry {
     /// @notice Takes one signer out and starts an epoch. The quorum is kept.
     function revokeSigner(address signer) external;
 
-    /// @notice Revokes a signer in force who signed two reports with different conclusions for one request in one epoch,
+    /// @notice Revokes a signer in force, where a quorum is left without it, who signed two reports with different conclusions for one request in one epoch,
     /// both of which could be delivered now. Anyone may prove it.
     /// @dev A report that has run out may honestly be followed by another, so both must be valid for some minutes more;
     /// two that end at the same second prove the same for ever. Times alone make no different conclusion.
@@ -80,4 +82,7 @@ interface IOracleRegistry {
 
     /// @notice Whether an account is a signer in force.
     function isSigner(address account) external view returns (bool);
+
+    /// @notice Whether a lie of a signer in force is proven that waits for governance.
+    function isProven(address account) external view returns (bool);
 }

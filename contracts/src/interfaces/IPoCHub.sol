@@ -20,6 +20,10 @@ interface IPoCHub {
         uint8 minSignatures,
         string uri
     );
+    /// @notice Somebody put down in this block that they have a work, and not yet which.
+    event Committed(bytes32 indexed commitment, address indexed by);
+    /// @notice The request's content was committed to in an earlier block, which is its place among claims to it.
+    event CommitmentOpened(bytes32 indexed requestId, bytes32 indexed commitment, uint64 blockNumber);
     /// @notice A report was accepted.
     event VerificationFulfilled(
         bytes32 indexed requestId,
@@ -39,10 +43,23 @@ interface IPoCHub {
     event RequestCancelled(bytes32 indexed requestId, address indexed requester, uint256 refundWei);
     /// @notice One report of a batch was refused; the rest went on.
     event ReportSkipped(bytes32 indexed requestId, bytes reason);
+    /// @notice A request's fee found its owner.
+    event FeePaid(bytes32 indexed requestId, address indexed to, uint256 amountWei);
     /// @notice Money left the hub.
     event Withdrawn(address indexed account, address indexed to, uint256 amountWei);
 
-    /// @notice Asks for a post to be verified. Send exactly `fee()`.
+    /// @notice Puts down `commitmentOf` a later request. A request that shows its content's hash can be copied while it
+    /// is pending; one that opens a commitment of an earlier block cannot be forestalled.
+    function commit(bytes32 commitment) external;
+
+    /// @notice What `commit` takes: only `requester` can open it, for this creator and content.
+    /// @param salt Secret until the request; not zero.
+    function commitmentOf(address requester, address creator, bytes32 contentHash, bytes32 salt)
+        external
+        view
+        returns (bytes32);
+
+    /// @notice Asks for a post to be verified. Send exactly `feeFor(callbackGas)`, or `fee()` where no consumer is named.
     function requestVerification(VerificationRequest calldata request)
         external
         payable
@@ -58,7 +75,8 @@ interface IPoCHub {
         external
         returns (bytes32 requestId, uint40 deadline);
 
-    /// @notice Settles a request. Anyone may transmit a report that a quorum signed, and earns the fee.
+    /// @notice Settles a request. Anyone may transmit a report that a quorum signed; the fee goes to the transmitter it
+    /// names.
     function fulfill(PoCReport calldata report, bytes[] calldata signatures) external;
 
     /// @notice Records a report that nobody requested on chain, once per post and content.
@@ -98,6 +116,9 @@ interface IPoCHub {
 
     /// @notice Fee of a request made now, in wei.
     function fee() external view returns (uint96);
+
+    /// @notice Fee of a request made now whose consumer gets so much gas, in wei.
+    function feeFor(uint32 callbackGas) external view returns (uint256);
 
     /// @notice Seconds a request made now stays open.
     function requestTimeout() external view returns (uint32);

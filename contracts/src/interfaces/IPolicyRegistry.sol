@@ -32,6 +32,10 @@ interface IPolicyRegistry {
     /// @param timeout 5 minutes to 30 days, in seconds.
     function setRequestTerms(uint96 feeWei, uint32 timeout) external;
 
+    /// @notice Makes a new version with another price of callback gas.
+    /// @param weiPerGas At most 1000 gwei.
+    function setCallbackPrice(uint64 weiPerGas) external;
+
     /// @notice Makes a new version with other terms of disputes.
     /// @param window 1 hour to 90 days, in seconds.
     /// @param bondWei Of the second round; more than zero, at most 1 ether.
@@ -47,14 +51,18 @@ interface IPolicyRegistry {
         view
         returns (uint16 thresholdBps, uint16 baseRedirectBps);
 
-    /// @notice What decides about a result: `policyAt`, and the seconds it can be contested.
+    /// @notice What decides about a result: `policyAt`, the seconds it can be contested, and when the version ended; zero
+    /// while it is in force.
     function decisionTerms(uint64 version, uint8 mediaType)
         external
         view
-        returns (uint16 thresholdBps, uint16 baseRedirectBps, uint32 disputeWindow);
+        returns (uint16 thresholdBps, uint16 baseRedirectBps, uint32 disputeWindow, uint40 endedAt);
 
     /// @notice What a request made now is made under.
-    function requestTerms() external view returns (uint64 version, uint96 feeWei, uint32 timeout);
+    function requestTerms()
+        external
+        view
+        returns (uint64 version, uint96 feeWei, uint32 timeout, uint64 callbackGasWei);
 
     /// @notice All that a version says besides thresholds and base redirect.
     function termsAt(uint64 version) external view returns (PolicyTerms memory);

@@ -9,7 +9,7 @@ library ReportHash {
         "PoCReport(bytes32 requestId,bytes32 postId,bytes32 contentHash,uint8 mediaType,uint8 outcome,"
         "uint16 similarityBps,address creator,address originalCreator,bytes32 originalPostId,"
         "bytes32 evidenceHash,bytes32 modelDigest,bytes32 indexSnapshot,uint64 configVersion,"
-        "uint64 observedAt,uint64 validUntil,uint64 signerEpoch)"
+        "uint64 observedAt,uint64 validUntil,uint64 signerEpoch,address transmitter)"
     );
 
     bytes32 internal constant OBSERVATION_TYPEHASH =

@@ -16,4 +16,6 @@ struct PolicyTerms {
     uint96 feeWei;
     /// Bond of a dispute's second round, in wei; the third costs twice as much.
     uint96 bondWei;
+    /// What a requester pays for each unit of gas that its callback may use, in wei.
+    uint64 callbackGasWei;
 }

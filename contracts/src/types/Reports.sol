@@ -33,6 +33,8 @@ struct PoCReport {
     uint64 validUntil;
     /// Epoch of the signer set.
     uint64 signerEpoch;
+    /// Who has the fee of the request for delivering this; zero: whoever does so first.
+    address transmitter;
 }
 
 /// @notice What a contract asks for.
@@ -49,6 +51,8 @@ struct VerificationRequest {
     /// Signatures the answer needs; zero, and whatever is less, means the quorum.
     uint8 minSignatures;
     string uri;
+    /// Opens a commitment made in an earlier block (`commit`); zero for none.
+    bytes32 salt;
 }
 
 /// @notice A request as the hub keeps it. Packed into five slots.

@@ -3,7 +3,6 @@ pragma solidity ^0.8.28;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {PolicyRegistry} from "../../src/PolicyRegistry.sol";
-import {CommunityVote} from "../../src/disputes/CommunityVote.sol";
 import {FraudGuard} from "../../src/disputes/FraudGuard.sol";
 import {PoCDisputes} from "../../src/disputes/PoCDisputes.sol";
 import {BonusVault} from "../../src/payments/BonusVault.sol";
@@ -18,6 +17,7 @@ import {Check} from "../utils/Check.sol";
 /// @notice The cast of a campaign, and its books kept a second time.
 abstract contract Books is Check {
     uint256 internal constant POSTS = 4;
+    uint256 internal constant MAX_POSTS = 12;
     address internal constant ETHER = address(0);
 
     struct Wiring {
@@ -27,7 +27,6 @@ abstract contract Books is Check {
         RevenueSplitter splitter;
         TokenPool pool;
         PoCDisputes disputes;
-        CommunityVote community;
         BonusVault vault;
         FraudGuard guard;
         TestToken token;
@@ -45,9 +44,7 @@ abstract contract Books is Check {
     uint256 public unexplainedChanges;
     uint256 public bondsIn;
     uint256 public bondsOut;
-    uint256 public stakesIn;
     uint256 public feesIn;
-    mapping(uint256 ballotId => uint256) public stakesPaid;
     mapping(bytes32 postId => bytes32) internal known;
 
     /// @dev Whatever was just done, a standing that changed without a report or a ruling is a fault.
@@ -77,12 +74,24 @@ abstract contract Books is Check {
         );
     }
 
+    /// @dev Posts become final and are closed to reports then; the campaign goes on with others.
+    function freshPost() internal returns (uint256 post) {
+        post = postIds.length;
+        vm.assume(post < MAX_POSTS);
+        postIds.push(keccak256(abi.encode("post", post)));
+        known[postIds[post]] = standing(postIds[post]);
+    }
+
+    function postCount() external view returns (uint256) {
+        return postIds.length;
+    }
+
     function ownerOf(uint256 post) public view returns (address) {
         return accounts[post % accounts.length];
     }
 
     function pick(uint256 post) internal view returns (bytes32) {
-        return postIds[post % POSTS];
+        return postIds[post % postIds.length];
     }
 
     function account(uint256 who) internal view returns (address) {

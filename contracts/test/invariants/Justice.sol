@@ -2,26 +2,24 @@
 pragma solidity ^0.8.28;
 
 import {Dispute} from "../../src/interfaces/IPoCDisputes.sol";
-import {Ballot} from "../../src/interfaces/ICommunityVote.sol";
 import {Outcome, RequestStatus} from "../../src/types/Codes.sol";
 import {PoCReport, PostResult, RequestRecord} from "../../src/types/Reports.sol";
 import {Reporting} from "./Reporting.sol";
 
-/// @notice Disputes, second looks, ballots and freezes, by anybody in any order.
+/// @notice Disputes, second looks and freezes, by anybody in any order.
 abstract contract Justice is Reporting {
     mapping(uint256 disputeId => bytes32 requestId) internal looks;
-    uint256 public ballots;
     uint256 internal alerts;
 
     // ---- justice
 
     function dispute(uint256 post, uint16 similarity) external watched {
-        post %= POSTS;
-        for (uint256 i; i < POSTS && isClosed(pick(post)); ++i) {
-            ++post;
+        post %= postIds.length;
+        for (uint256 i; i < postIds.length && isClosed(pick(post)); ++i) {
+            post = (post + 1) % postIds.length;
         }
+        if (isClosed(pick(post))) post = freshPost();
         bytes32 postId = pick(post);
-        vm.assume(!isClosed(postId));
         if (w.posts.resultOf(postId).outcome != Outcome.DERIVATIVE) {
             _analyse(post, similarity, Outcome.DERIVATIVE);
         }
@@ -95,63 +93,6 @@ abstract contract Justice is Reporting {
         w.hub.fulfill(said, signed(said, 3));
     }
 
-    // ---- ballots
-
-    function openBallot(uint256 post, bool licensed) external watched {
-        uint256 id = disputeNear(post);
-        vm.assume(!(id == 0));
-        vm.assume(!(w.disputes.disputeOf(id).status != 1));
-        try w.community.open(id, licensed ? Outcome.LICENSED : Outcome.ORIGINAL, "statement") {
-            ++ballots;
-        } catch {
-            vm.assume(false); // one a round
-        }
-    }
-
-    function vote(uint256 ballot, uint256 who, bool overturn, uint256 units) external watched {
-        vm.assume(!(ballots == 0));
-        ballot = within(ballot, 1, ballots);
-        Ballot memory kept = w.community.ballotOf(ballot);
-        vm.assume(!(block.timestamp >= kept.closesAt));
-        Dispute memory about = w.disputes.disputeOf(kept.disputeId);
-        who %= 5;
-        address voter = account(who);
-        for (uint256 i; i < 5 && !_mayVote(ballot, about, voter); ++i) {
-            voter = account(++who);
-        }
-        vm.assume(_mayVote(ballot, about, voter));
-        units = within(units, 1, 100);
-        vm.deal(voter, units * 0.001 ether);
-        vm.prank(voter);
-        w.community.vote{value: units * 0.001 ether}(ballot, overturn, units);
-        stakesIn += units * 0.001 ether;
-    }
-
-    function closeBallot(uint256 ballot) external watched {
-        vm.assume(!(ballots == 0));
-        ballot = within(ballot, 1, ballots);
-        Ballot memory kept = w.community.ballotOf(ballot);
-        vm.assume(!kept.closed);
-        if (block.timestamp < kept.closesAt) vm.warp(kept.closesAt);
-        uint256 before = _bondsOwed();
-        w.community.close(ballot); // whatever became of its dispute
-        bondsOut += _bondsOwed() - before;
-    }
-
-    function payStake(uint256 ballot, uint256 who) external watched {
-        vm.assume(!(ballots == 0));
-        ballot = within(ballot, 1, ballots);
-        for (uint256 i; i < 5; ++i) {
-            address voter = account(who % 5 + i);
-            uint256 before = w.community.claimable(voter, ETHER);
-            try w.community.pay(ballot, voter) {
-                stakesPaid[ballot] += w.community.claimable(voter, ETHER) - before;
-                return;
-            } catch {}
-        }
-        vm.assume(false); // still open, or all are paid
-    }
-
     // ---- freezes
 
     function freeze(uint256 who, uint256 post, bool thePost, uint256 length) external watched {
@@ -160,9 +101,12 @@ abstract contract Justice is Reporting {
         if (thePost) {
             bytes32 postId = pick(post);
             vm.assume(!(w.guard.isPostFrozen(postId) || w.posts.resultOf(postId).revision == 0));
+            vm.assume(until - block.timestamp <= w.guard.budgetOf(true, postId));
             w.guard.freezePost(postId, alertId, alertId, until);
         } else {
             vm.assume(!w.guard.isAccountFrozen(account(who)));
+            uint256 left = w.guard.budgetOf(false, bytes32(uint256(uint160(account(who)))));
+            vm.assume(until - block.timestamp <= left);
             w.guard.freezeAccount(account(who), alertId, alertId, until);
         }
     }
@@ -180,15 +124,10 @@ abstract contract Justice is Reporting {
         vm.warp(block.timestamp + within(seconds_, 1, 2 days));
     }
 
-    function _mayVote(uint256 ballot, Dispute memory about, address voter) private view returns (bool) {
-        (uint256 staked,) = w.community.stakeOf(ballot, voter);
-        return staked == 0 && voter != about.owner && voter != about.beneficiary;
-    }
-
     /// @dev An open dispute, of this post or of the next that has one; zero for none.
     function disputeNear(uint256 post) internal view returns (uint256 id) {
-        for (uint256 i; i < POSTS && id == 0; ++i) {
-            id = w.disputes.openDisputeOf(pick(post % POSTS + i));
+        for (uint256 i; i < postIds.length && id == 0; ++i) {
+            id = w.disputes.openDisputeOf(pick(post % postIds.length + i));
         }
     }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Ballot} from "../../src/interfaces/ICommunityVote.sol";
 import {PostResult} from "../../src/types/Reports.sol";
 import {Outcome} from "../../src/types/Codes.sol";
 import {RedirectMath} from "../../src/libraries/RedirectMath.sol";
@@ -25,11 +24,8 @@ contract MoneyInvariants is Economy {
         // Three signers of whom two must agree: a second look takes the third.
         uint256[] memory keys = threeSigners(2);
         handler = new MoneyHandler(
-            Books.Wiring(
-                hub, policy, posts, splitter, pool, disputes, community, vault, guard, token, second, keys
-            )
+            Books.Wiring(hub, policy, posts, splitter, pool, disputes, vault, guard, token, second, keys)
         );
-        manager.grantRole(0, address(community), 0);
         manager.grantRole(0, address(handler), 0);
         manager.grantRole(0, second, 0);
     }
@@ -44,7 +40,6 @@ contract MoneyInvariants is Economy {
         theSplittersBooksBalance();
         theReservePaysForEveryToken();
         bondsBalance();
-        stakesBalance();
         feesBalance();
         theVaultsBudgetIsThere();
         frozenMoneyNeverMoves();
@@ -61,7 +56,7 @@ contract MoneyInvariants is Economy {
     /// @notice The pool's reserve pays for every token in existence.
     function theReservePaysForEveryToken() private view {
         uint256 sum;
-        for (uint256 i; i < 4; ++i) {
+        for (uint256 i; i < handler.postCount(); ++i) {
             bytes32 postId = handler.postIds(i);
             uint256 supply = pool.supplyOf(postId);
             sum += pool.priceToSell(postId, supply);
@@ -91,24 +86,6 @@ contract MoneyInvariants is Economy {
         eq(handler.bondsOut(), claimable, "out");
     }
 
-    /// @notice Stakes are somebody's: each is claimable, or still in a ballot.
-    function stakesBalance() private view {
-        uint256 claimable;
-        for (uint256 i; i < 5; ++i) {
-            claimable += community.claimable(handler.accounts(i), ETHER);
-        }
-        uint256 waiting;
-        for (uint256 id = 1; id <= handler.ballots(); ++id) {
-            Ballot memory ballot = community.ballotOf(id);
-            // Of a ruling the contract keeps what is left to pay; of no ruling, what was staked.
-            uint256 paid = ballot.ruled ? 0 : handler.stakesPaid(id);
-            waiting += uint256(ballot.keep) + ballot.overturn - paid;
-        }
-        eq(claimable + waiting, handler.stakesIn(), "stakes");
-        eq(community.owed(ETHER), handler.stakesIn(), "owed stakes");
-        eq(address(community).balance, handler.stakesIn(), "and they are there");
-    }
-
     /// @notice A request's fee is the transmitter's, or waits with the request.
     function feesBalance() private view {
         eq(address(hub).balance, handler.feesIn(), "fees");
@@ -131,7 +108,7 @@ contract MoneyInvariants is Economy {
 
     /// @notice Redirects are bounded, follow the formula, and exist for derivatives of somebody else alone.
     function redirectsFollowTheRule() private view {
-        for (uint256 i; i < 4; ++i) {
+        for (uint256 i; i < handler.postCount(); ++i) {
             bytes32 postId = handler.postIds(i);
             PostResult memory result = posts.resultOf(postId);
             (address beneficiary, uint16 bps) = posts.redirectOf(postId);
@@ -153,7 +130,7 @@ contract MoneyInvariants is Economy {
             claimable += splitter.claimable(handler.accounts(i), token_);
         }
         uint256 held;
-        for (uint256 i; i < 4; ++i) {
+        for (uint256 i; i < handler.postCount(); ++i) {
             bytes32 postId = handler.postIds(i);
             held += splitter.contested(postId, token_) + splitter.frozenEarnings(postId, token_);
         }

@@ -14,19 +14,21 @@ abstract contract Reporting is Books {
     }
 
     function _analyse(uint256 post, uint16 similarity, uint256 outcome) internal {
+        post %= postIds.length;
         bytes32 postId = pick(post);
         bool closed = isClosed(postId);
-        address creator = ownerOf(post % POSTS);
+        address creator = ownerOf(post);
         uint256 fee = w.hub.fee();
         vm.deal(creator, fee);
         vm.prank(creator);
         bytes32 requestId = w.hub.requestVerification{value: fee}(
-            VerificationRequest(postId, keccak256(abi.encode(postId)), 1, creator, address(0), 0, 0, "x")
+            VerificationRequest(postId, keccak256(abi.encode(postId)), 1, creator, address(0), 0, 0, "x", 0)
         );
         feesIn += fee;
         PoCReport memory said = concluded(requestId, similarity, uint8(outcome));
         bytes[] memory signatures = signed(said, 2);
         if (closed) {
+            if (postIds.length < MAX_POSTS) freshPost();
             try w.hub.fulfill(said, signatures) {
                 ++unexplainedChanges;
             } catch {}
@@ -40,7 +42,7 @@ abstract contract Reporting is Books {
     function forge(uint256 post, uint256 key, uint16 similarity) external watched {
         bytes32 postId = pick(post);
         PoCReport memory said = _report(w.hub.attestationId(postId, keccak256(abi.encode(postId))), postId);
-        said.creator = ownerOf(post % POSTS);
+        said.creator = ownerOf(post % postIds.length);
         said.configVersion = w.policy.currentVersion();
         said.outcome = Outcome.ORIGINAL;
         said.similarityBps = similarity % 5_000;
@@ -68,9 +70,11 @@ abstract contract Reporting is Books {
 
     // ---- what signers say
 
-    /// @dev In dispute, or decided by a ruling: even a quorum must not overwrite it.
+    /// @dev In dispute, final, or decided by a ruling: even a quorum must not overwrite it.
     function isClosed(bytes32 postId) internal view returns (bool) {
-        return w.posts.statusOf(postId) == 3 || w.posts.isRuled(postId);
+        uint8 status = w.posts.statusOf(postId);
+        bool last = status == 2 && w.posts.resultOf(postId).outcome != Outcome.NEEDS_REVIEW;
+        return status == 3 || last || w.posts.isRuled(postId);
     }
 
     /// @dev A report on a request that its policy allows.

@@ -2,7 +2,6 @@
 pragma solidity ^0.8.28;
 
 import {AccountLinks} from "../../src/access/AccountLinks.sol";
-import {CommunityVote} from "../../src/disputes/CommunityVote.sol";
 import {FraudGuard} from "../../src/disputes/FraudGuard.sol";
 import {PoCDisputes} from "../../src/disputes/PoCDisputes.sol";
 import {BonusVault} from "../../src/payments/BonusVault.sol";
@@ -27,13 +26,15 @@ abstract contract Economy is System {
     TokenPool internal pool;
     PoCDisputes internal disputes;
     BonusVault internal vault;
-    CommunityVote internal community;
 
     function setUp() public virtual override {
         super.setUp();
         address m = address(manager);
         links = AccountLinks(
-            proxy(address(new AccountLinks()), abi.encodeCall(AccountLinks.initialize, (m, address(oracles))))
+            proxy(
+                address(new AccountLinks()),
+                abi.encodeCall(AccountLinks.initialize, (m, address(oracles), 2 days))
+            )
         );
         guard = FraudGuard(
             proxy(
@@ -65,12 +66,6 @@ abstract contract Economy is System {
             proxy(
                 address(new BonusVault()),
                 abi.encodeCall(BonusVault.initialize, (m, address(posts), address(splitter), address(links)))
-            )
-        );
-        community = CommunityVote(
-            proxy(
-                address(new CommunityVote()),
-                abi.encodeCall(CommunityVote.initialize, (m, address(disputes), address(links)))
             )
         );
         posts.setDisputes(address(disputes));

@@ -7,7 +7,6 @@ import {PolicyRegistry} from "../../src/PolicyRegistry.sol";
 import {PostRegistry} from "../../src/PostRegistry.sol";
 import {RequestLimits} from "../../src/RequestLimits.sol";
 import {AccountLinks} from "../../src/access/AccountLinks.sol";
-import {CommunityVote} from "../../src/disputes/CommunityVote.sol";
 import {DisputeStorage} from "../../src/disputes/DisputeStorage.sol";
 import {FraudGuard} from "../../src/disputes/FraudGuard.sol";
 import {BonusVault} from "../../src/payments/BonusVault.sol";
@@ -30,5 +29,4 @@ contract Layouts {
     BonusVault.VaultStorage internal bonusVault;
     DisputeStorage.DisputesState internal poCDisputes;
     FraudGuard.GuardStorage internal fraudGuard;
-    CommunityVote.VoteStorage internal communityVote;
 }

@@ -77,7 +77,7 @@ abstract contract System is Check {
 
     function aRequest() internal pure returns (VerificationRequest memory) {
         return VerificationRequest(
-            POST, CONTENT, MediaType.IMAGE, CREATOR, address(0), 0, 0, "https://a.example/p.jpg"
+            POST, CONTENT, MediaType.IMAGE, CREATOR, address(0), 0, 0, "https://a.example/p.jpg", 0
         );
     }
 
@@ -86,7 +86,7 @@ abstract contract System is Check {
     }
 
     function ask(VerificationRequest memory request) internal returns (bytes32) {
-        uint256 fee = hub.fee();
+        uint256 fee = request.consumer == address(0) ? hub.fee() : hub.feeFor(request.callbackGas);
         vm.deal(REQUESTER, fee);
         vm.prank(REQUESTER);
         return hub.requestVerification{value: fee}(request);

@@ -48,16 +48,21 @@ def request_verification(
     creator: bytes,
     uri: str,
     content_hash: bytes = ZERO_HASH,
-    value_wei: int = 0,
+    value_wei: int | None = None,
 ) -> bytes:
     """Have the example consumer (20-byte address) ask for a post to be verified. Returns the
     request id.
 
+    Args: value_wei: What the request costs. None: what the hub asks for now, the callback's gas
+        included.
     Raises: ContractReverted, ChainError.
     """
     data = contract("ExampleConsumer").call_data(
         "verify", post_id, content_hash, int(media_type), hexed(creator), uri
     )
+    if value_wei is None:
+        gas = client.read("ExampleConsumer", hexed(consumer), "CALLBACK_GAS")
+        value_wei = int(client.hub_read("feeFor", gas))
     receipt = transact(client, account, consumer, data, value_wei=value_wei)
     topic = client.hub_abi.topic(REQUESTED)
     (entry,) = [e for e in receipt.logs if e.address == client.hub and e.topics[0] == topic]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
@@ -17,9 +16,7 @@ from web3.types import TxReceipt
 from oracle.chain.contracts.account import Account
 from oracle.chain.contracts.roles import Delays, Officers
 from oracle.chain.core.deployment import Deployment, load_artifact
-from oracle.chain.core.report import ZERO_ADDRESS
 from oracle.chain.core.reverts import ContractReverted
-from oracle.chain.core.wire import hexed
 from oracle.chain.errors import ChainError, FeeCapReached, NotDeployed, WrongChain
 from oracle.chain.keys.signer import LocalSigner
 from oracle.chain.rpc.endpoint import Endpoint
@@ -40,7 +37,6 @@ PROXIED = (
     "TokenPool",
     "PoCDisputes",
     "BonusVault",
-    "CommunityVote",
 )
 
 
@@ -68,7 +64,6 @@ def deploy(
     officers: Officers | None = None,
     delays: Delays | None = None,
     treasuries: tuple[str, str] | None = None,
-    community_rules: bool = False,
 ) -> Deployment:
     """Deploy and wire the whole system, hand out the roles, and read the wiring back.
 
@@ -80,11 +75,8 @@ def deploy(
             allows.
         admin: Administrator of the roles; the deployer keeps no right then. None: the deployer.
         officers: Who holds the roles. None: the administrator holds them all.
-        delays: Of governance and upgrades. None: two and seven days.
+        delays: Of governance, upgrades and links. None: two, seven and two days.
         treasuries: Where platform and ecosystem fees go. None: both to the administrator.
-        community_rules: Whether the community's vote rules on disputes beside the arbiter. It is
-            deployed either way; without the arbiter's role a ballot decides nothing and returns
-            every stake.
 
     Raises: DeploymentFailed, ChainTimeout (what was sent may still be mined).
     """
@@ -112,22 +104,20 @@ def deploy(
     # nonce.
     posts = proxy("PostRegistry", policy, sender.next_address(1))
     hub = proxy("PoCHub", oracles, policy, posts)
-    links = proxy("AccountLinks", oracles)
+    holders, terms = officers or Officers.all_of(governing), delays or Delays()
+    links = proxy("AccountLinks", oracles, terms.link_s)
     guard = proxy("FraudGuard", posts, links)
     splitter = proxy("RevenueSplitter", posts, guard, links, platform, ecosystem)
     pool = proxy("TokenPool", splitter, POOL_STEP_WEI)
     disputes = proxy("PoCDisputes", hub, posts, links)
     vault = proxy("BonusVault", posts, splitter, links)
-    community = proxy("CommunityVote", disputes, links)
     receipts = sender.settle()
 
     sender.call("PostRegistry", posts, "setDisputes", disputes)
     sender.call("OracleRegistry", oracles, "setHub", hub)
     sender.settle()
-    system = (hub, oracles, policy, posts, links, guard, splitter, pool, disputes, vault, community)
-    voters = community if community_rules else hexed(ZERO_ADDRESS)
-    holders, terms = officers or Officers.all_of(governing), delays or Delays()
-    _hand_over(sender, manager, table, system, (holders, voters, terms), governing)
+    system = (hub, oracles, policy, posts, links, guard, splitter, pool, disputes, vault)
+    _hand_over(sender, manager, table, system, (holders, terms), governing)
     first = min(receipts, key=lambda receipt: receipt["blockNumber"])
     deployment = Deployment(
         chain_id=sender.chain_id,
@@ -143,7 +133,6 @@ def deploy(
         token_pool=pool,
         disputes=disputes,
         bonus_vault=vault,
-        community_vote=community,
         block_number=first["blockNumber"],
         block_hash=first["blockHash"].to_0x_hex(),
     )
@@ -156,7 +145,7 @@ def _hand_over(
     manager: str,
     table: str,
     system: Sequence[str],
-    holders: tuple[Officers, str, Delays],
+    holders: tuple[Officers, Delays],
     admin: str,
 ) -> None:
     """Give the functions their roles, the officers theirs, and the administration away: last, it
@@ -166,8 +155,8 @@ def _hand_over(
     sender.call(
         "AccessManager", manager, "multicall", roles.functions.functionRoles(tuple(system)).call()
     )
-    officers, voters, delays = holders
-    people = [to_checksum_address(account) for account in (*asdict(officers).values(), voters)]
+    officers, delays = holders
+    people = [to_checksum_address(account) for account in officers.holders()]
     terms = (*people, delays.governance_s, delays.upgrade_s)
     sender.call("AccessManager", manager, "multicall", roles.functions.officerRoles(terms).call())
     sender.settle()

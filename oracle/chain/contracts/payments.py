@@ -6,6 +6,7 @@ the contract's own error, ChainTimeout, ChainError. Amounts are in the token's s
 32 bytes, accounts 20; the zero account as a token is ether.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -176,10 +177,23 @@ def link_account(
     signer_epoch: int,
     signatures: list[bytes],
 ) -> None:
-    """Let a wallet act for the escrow account of a handle. Anyone may transmit."""
+    """Propose that a wallet acts for the escrow account of a handle. Anyone may transmit.
+
+    It does so once the link's delay is over and the registrar has completed it (`complete_links`).
+    """
     _send(
         client, sender, LINKS, "link", handle, hexed(wallet), valid_until, signer_epoch, signatures
     )
+
+
+def complete_links(client: ChainClient, registrar: Signer, accounts: Sequence[bytes]) -> None:
+    """Complete links whose delay is over; all of them or none. Raises: ContractReverted."""
+    _send(client, registrar, LINKS, "complete", [hexed(account) for account in accounts])
+
+
+def link_delay_s(client: ChainClient) -> int:
+    """How long a proposed link can be vetoed before it can be completed."""
+    return int(_read(client, LINKS, "linkDelay"))
 
 
 def wallet_of(client: ChainClient, account: bytes) -> bytes:

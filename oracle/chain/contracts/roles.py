@@ -10,11 +10,12 @@ DAY_S = 86_400
 
 @dataclass(frozen=True)
 class Delays:
-    """How long before it takes effect everybody can see what the governors do, in seconds."""
+    """How long before it takes effect everybody can see what is decided, in seconds."""
 
     governance_s: int = 2 * DAY_S
     # also of the administrator, who could otherwise give away every other role
     upgrade_s: int = 7 * DAY_S
+    link_s: int = 2 * DAY_S  # of a creator's account to a wallet
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,14 @@ class Officers:
     fraud_officer: str
     upgrader: str
     paymaster: str
+    second_arbiter: str = ""  # rules where the arbiter has ruled before; empty: the governor
+    # completes links of accounts to wallets that signers attested; empty: the governor
+    registrar: str = ""
+
+    def holders(self) -> tuple[str, ...]:
+        """The accounts in the order of `RoleTable.Officers`."""
+        named = [getattr(self, role.name) for role in fields(self)]
+        return tuple(account or self.governor for account in named)
 
     @classmethod
     def all_of(cls, account: str) -> Officers:

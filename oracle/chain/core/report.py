@@ -75,6 +75,7 @@ SOLIDITY_TYPES = {
     "observed_at": "uint64",
     "valid_until": "uint64",
     "signer_epoch": "uint64",
+    "transmitter": "address",
 }
 
 
@@ -148,11 +149,26 @@ class ReportDraft:
         }
         return cls(**values)
 
-    def complete(self, *, observed_at: int, valid_until: int, signer_epoch: int) -> "PoCReport":
-        """Return the signable report. Times are Unix seconds of the chain's clock."""
+    def complete(
+        self,
+        *,
+        observed_at: int,
+        valid_until: int,
+        signer_epoch: int,
+        transmitter: bytes = ZERO_ADDRESS,
+    ) -> "PoCReport":
+        """Return the signable report. Times are Unix seconds of the chain's clock.
+
+        Args: transmitter: Account (20 bytes) that has the request's fee. Zero: whoever delivers it
+            first.
+        """
         values = {field.name: getattr(self, field.name) for field in fields(ReportDraft)}
         return PoCReport(
-            **values, observed_at=observed_at, valid_until=valid_until, signer_epoch=signer_epoch
+            **values,
+            observed_at=observed_at,
+            valid_until=valid_until,
+            signer_epoch=signer_epoch,
+            transmitter=transmitter,
         )
 
 
@@ -163,6 +179,7 @@ class PoCReport(ReportDraft):
     observed_at: int
     valid_until: int
     signer_epoch: int
+    transmitter: bytes = ZERO_ADDRESS
 
     def as_tuple(self) -> tuple[Any, ...]:
         """Return the values in the order of the Solidity struct, as eth_abi takes them."""

@@ -1,6 +1,4 @@
-"""Second looks, proof of equivocation, the community's vote and the policy's terms, on a real
-Anvil.
-"""
+"""Second looks, proof of equivocation and the policy's terms, on a real Anvil."""
 
 import hashlib
 import os
@@ -9,7 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 from support.anvil import AnvilNode
 
-from oracle.chain.contracts import ballots, equivocation, payments, verify
+from oracle.chain.contracts import equivocation, payments, verify
 from oracle.chain.contracts.consumer import transact
 from oracle.chain.contracts.deploy import connect, deploy
 from oracle.chain.contracts.equivocation import Statement
@@ -115,7 +113,6 @@ def court(anvil: AnvilNode) -> Court:
         quorum=2,
         admin=hexed(admin.address),
         delays=Delays(0, 0),
-        community_rules=True,
     )
     return Court(anvil, ChainClient(Endpoint(anvil.url), deployment), signers, admin, poster, first)
 
@@ -213,29 +210,6 @@ def test_the_mirror_of_the_proof_agrees_with_the_contract(court: Court) -> None:
         with pytest.raises(ContractReverted) as honest:
             court.prove(Statement.REPORT, pair[0], pair[1])
         assert honest.value.revert.name == error
-
-
-def test_a_community_rules_and_the_majority_shares_the_stakes(court: Court) -> None:
-    post_id, _ = court.copy()
-    dispute = payments.open_dispute(court.client, court.poster, post_id, sha("raw file"))
-    ballot = ballots.open_ballot(
-        court.client, court.admin, dispute, Outcome.ORIGINAL, sha("it is older")
-    )
-    voters = [LocalSigner(os.urandom(32)) for _ in range(3)]
-    for voter, overturn, units in zip(voters, (True, True, False), (20, 80, 60), strict=True):
-        court.anvil.call("anvil_setBalance", hexed(voter.address), hex(10**20))
-        ballots.vote(court.client, voter, ballot, overturn=overturn, units=units)
-    court.wait(7 * DAY_S)
-    ballots.close_ballot(court.client, court.admin, ballot)
-    kept = ballots.read_ballot(court.client, ballot)
-    assert (kept.dispute_id, kept.ruled, kept.overturned) == (dispute, True, True)
-    assert payments.read_dispute(court.client, dispute).standing is Outcome.ORIGINAL
-    ballots.pay_stake(court.client, court.admin, ballot, voters[0].address)
-    before = court.client.balance_wei(address_bytes(court.client.deployment.community_vote))
-    ballots.withdraw_stakes(court.client, voters[0])
-    after = court.client.balance_wei(address_bytes(court.client.deployment.community_vote))
-    assert before - after == 32 * ballots.UNIT_WEI  # 20 of 100 against 60: 12 more
-    assert ballots.read_ballot(court.client, ballot).keep_wei == 48 * ballots.UNIT_WEI
 
 
 def test_every_change_of_policy_is_a_version_with_its_own_terms(court: Court) -> None:

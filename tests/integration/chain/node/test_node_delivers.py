@@ -148,6 +148,7 @@ def test_a_uri_of_any_bytes_is_read(world: World) -> None:
             0,
             0,
             "PLACEHOLDER",
+            bytes(32),
         ),
     ).replace(b"PLACEHOLDER", b"\xff\x00\xfe\x00bad-utf8"[:11])
     transact(world.client, world.asker, world.client.hub, data)

@@ -58,6 +58,7 @@ def test_a_second_look_takes_as_many_signatures_as_it_asks_for(four: Quorum) -> 
         0,
         4,
         "https://example.org/picture.jpg",
+        bytes(32),
     )
     four.start(0, 1, 2)
     receipt = transact(
