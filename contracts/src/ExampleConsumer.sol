@@ -14,7 +14,7 @@ contract ExampleConsumer is IVerificationConsumer {
     /// @notice The hub this contract asks and listens to.
     IPoCHub public immutable hub;
 
-    mapping(bytes32 requestId => bytes32 postId) private _asked;
+    mapping(bytes32 requestId => bool) private _asked;
     mapping(bytes32 postId => VerificationResult) private _results;
 
     /// @notice The oracle answered.
@@ -29,36 +29,45 @@ contract ExampleConsumer is IVerificationConsumer {
         hub = hub_;
     }
 
-    /// @notice Asks for a post to be verified; the value sent pays the hub's fee.
+    /// @notice Asks for a post of the caller's to be verified; the value sent pays `hub.feeFor(CALLBACK_GAS)`.
+    /// @dev Each author has a name space of their own in here, as this contract has one at the hub: whoever asks writes about
+    /// nobody's posts but their own. A contract that knows who its authors are checks that instead.
+    /// @param name The author's name for the post.
     /// @param contentHash SHA-256 of the media, or zero to accept what is found at `uri`.
-    function verify(
-        bytes32 postId,
-        bytes32 contentHash,
-        uint8 mediaType,
-        address creator,
-        string calldata uri
-    ) external payable returns (bytes32 requestId) {
+    function verify(bytes32 name, bytes32 contentHash, uint8 mediaType, address creator, string calldata uri)
+        external
+        payable
+        returns (bytes32 requestId)
+    {
+        bytes32 key = keyOf(msg.sender, name);
         requestId = hub.requestVerification{value: msg.value}(
-            VerificationRequest(
-                postId, contentHash, mediaType, creator, address(this), CALLBACK_GAS, 0, uri, 0
-            )
+            VerificationRequest(key, contentHash, mediaType, creator, address(this), CALLBACK_GAS, 0, uri, 0)
         );
-        _asked[requestId] = postId;
+        _asked[requestId] = true;
     }
 
     /// @inheritdoc IVerificationConsumer
     function onVerification(bytes32 requestId, VerificationResult calldata result) external returns (bytes4) {
         if (msg.sender != address(hub)) revert NotTheHub(msg.sender);
-        bytes32 postId = _asked[requestId];
-        if (postId == 0) revert UnknownRequest(requestId);
+        if (!_asked[requestId]) revert UnknownRequest(requestId);
         delete _asked[requestId];
-        _results[postId] = result;
-        emit Verified(requestId, postId, result.outcome, result.redirectBps);
+        _results[result.postId] = result;
+        emit Verified(requestId, result.postId, result.outcome, result.redirectBps);
         return IVerificationConsumer.onVerification.selector;
     }
 
-    /// @notice The latest result received for a post; all zero if none.
+    /// @notice The latest result received for a post, by its id (`postIdOf`); all zero if none.
     function resultOf(bytes32 postId) external view returns (VerificationResult memory) {
         return _results[postId];
+    }
+
+    /// @notice An author's post as this contract names it to the hub.
+    function keyOf(address author, bytes32 name) public pure returns (bytes32) {
+        return keccak256(abi.encode(author, name));
+    }
+
+    /// @notice Id by which everybody else knows an author's post.
+    function postIdOf(address author, bytes32 name) external view returns (bytes32) {
+        return hub.postIdOf(bytes32(uint256(uint160(address(this)))), keyOf(author, name));
     }
 }

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {HubStorage} from "./HubStorage.sol";
 import {RequestLimits} from "./RequestLimits.sol";
 import {IHubErrors, IPostErrors, IQuorumErrors, IRuleErrors} from "./interfaces/IErrors.sol";
+import {Authorisation} from "./interfaces/IPlatforms.sol";
 import {IPoCHub} from "./interfaces/IPoCHub.sol";
 import {MediaType, RequestStatus} from "./types/Codes.sol";
 import {PostResult, RequestRecord, VerificationRequest} from "./types/Reports.sol";
@@ -30,14 +31,45 @@ abstract contract HubRequests is
         payable
         returns (bytes32 requestId)
     {
+        bytes32 postId = request.postId;
+        if (!_hub().posts.mayAskAgain(postId, msg.sender)) {
+            postId = postIdOf(bytes32(uint256(uint160(msg.sender))), postId);
+        }
+        return _request(request, postId, msg.sender);
+    }
+
+    /// @inheritdoc IPoCHub
+    function requestFor(bytes32 platformId, VerificationRequest calldata request, Authorisation calldata by)
+        external
+        payable
+        returns (bytes32 requestId)
+    {
+        address purse = _hub().platforms
+            .requireAuthorised(
+                platformId, request.postId, request.contentHash, request.creator, msg.sender, by
+            );
+        return _request(request, postIdOf(platformId, request.postId), purse);
+    }
+
+    /// @inheritdoc IPoCHub
+    function postIdOf(bytes32 namespace, bytes32 name) public view returns (bytes32) {
+        return keccak256(abi.encode(block.chainid, address(this), "post", namespace, name));
+    }
+
+    function _request(VerificationRequest calldata request, bytes32 postId, address requester)
+        private
+        returns (bytes32 requestId)
+    {
         (uint64 version, uint96 feeWei, uint32 timeout, uint64 gasWei) = _hub().policy.requestTerms();
         // Whoever wants to be called pays for it, whether the callback succeeds or burns all it was given.
         uint256 due = feeWei + (request.consumer == address(0) ? 0 : uint256(request.callbackGas) * gasWei);
         if (msg.value != due) revert IncorrectFee(due, msg.value);
         _requireWellFormed(request);
         _requireSigners(request.minSignatures);
-        _openRequest(msg.sender);
-        (requestId,) = _keep(request, version, timeout);
+        _openRequest(requester);
+        VerificationRequest memory named = request;
+        named.postId = postId;
+        (requestId,) = _keep(named, requester, version, timeout);
         if (request.salt != 0) _open(requestId, request);
     }
 
@@ -83,7 +115,7 @@ abstract contract HubRequests is
             salt: 0
         });
         (,, uint32 timeout,) = $.policy.requestTerms();
-        return _keep(request, result.configVersion, timeout);
+        return _keep(request, msg.sender, result.configVersion, timeout);
     }
 
     /// @inheritdoc IPoCHub
@@ -109,16 +141,16 @@ abstract contract HubRequests is
         emit CommitmentOpened(requestId, commitment, made);
     }
 
-    function _keep(VerificationRequest memory request, uint64 version, uint32 timeout)
+    function _keep(VerificationRequest memory request, address requester, uint64 version, uint32 timeout)
         private
         returns (bytes32 requestId, uint40 deadline)
     {
         HubState storage $ = _hub();
         uint64 seq = ++$.requestCount;
-        requestId = _requestId(request, seq);
+        requestId = _requestId(request, requester, seq);
         deadline = uint40(block.timestamp + timeout);
         RequestRecord storage kept = $.requests[requestId];
-        kept.requester = msg.sender;
+        kept.requester = requester;
         kept.deadline = deadline;
         kept.callbackGas = request.callbackGas;
         kept.mediaType = request.mediaType;
@@ -153,12 +185,16 @@ abstract contract HubRequests is
 
     /// @dev Every parameter that decides what is analysed, for whom and by how many is in the id: after a reorg the same
     /// id cannot come back with other content, another creator or another source.
-    function _requestId(VerificationRequest memory request, uint64 seq) private view returns (bytes32) {
+    function _requestId(VerificationRequest memory request, address requester, uint64 seq)
+        private
+        view
+        returns (bytes32)
+    {
         return keccak256(
             abi.encode(
                 block.chainid,
                 address(this),
-                msg.sender,
+                requester,
                 seq,
                 request.postId,
                 request.contentHash,

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IOracleRegistry} from "./interfaces/IOracleRegistry.sol";
+import {IPlatforms} from "./interfaces/IPlatforms.sol";
 import {IPolicyRegistry} from "./interfaces/IPolicyRegistry.sol";
 import {IPostRegistry} from "./interfaces/IPostRegistry.sol";
 import {RequestRecord, VerificationResult} from "./types/Reports.sol";
@@ -19,6 +20,7 @@ abstract contract HubStorage {
         mapping(bytes32 requestId => VerificationResult) undelivered;
         mapping(address account => uint256 amountWei) claimable;
         // Block of a commitment; zero once it is opened.
+        IPlatforms platforms;
         mapping(bytes32 commitment => uint64 blockNumber) commitments;
     }
 

@@ -6,6 +6,7 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 import {HubRequests} from "./HubRequests.sol";
 import {IPolicyErrors} from "./interfaces/IErrors.sol";
 import {IOracleRegistry} from "./interfaces/IOracleRegistry.sol";
+import {IPlatforms} from "./interfaces/IPlatforms.sol";
 import {IPoCHub} from "./interfaces/IPoCHub.sol";
 import {IPolicyRegistry} from "./interfaces/IPolicyRegistry.sol";
 import {IPostRegistry} from "./interfaces/IPostRegistry.sol";
@@ -28,19 +29,24 @@ contract PoCHub is HubRequests, IPolicyErrors, EIP712, ReentrancyGuardTransient 
     constructor() EIP712("CreativityOracle", "1") {}
 
     /// @notice Wires the hub.
-    function initialize(address authority_, address oracles_, address policy_, address posts_)
-        external
-        initializer
-    {
+    function initialize(
+        address authority_,
+        address oracles_,
+        address policy_,
+        address posts_,
+        address platforms_
+    ) external initializer {
         _requireAddress(authority_);
         _requireAddress(oracles_);
         _requireAddress(policy_);
         _requireAddress(posts_);
+        _requireAddress(platforms_);
         __AccessManaged_init(authority_);
         HubState storage $ = _hub();
         $.oracles = IOracleRegistry(oracles_);
         $.policy = IPolicyRegistry(policy_);
         $.posts = IPostRegistry(posts_);
+        $.platforms = IPlatforms(platforms_);
     }
 
     /// @inheritdoc IPoCHub
@@ -158,6 +164,11 @@ contract PoCHub is HubRequests, IPolicyErrors, EIP712, ReentrancyGuardTransient 
     }
 
     /// @inheritdoc IPoCHub
+    function platforms() external view returns (address) {
+        return address(_hub().platforms);
+    }
+
+    /// @inheritdoc IPoCHub
     function modules() external view returns (address oracles, address policy, address posts) {
         HubState storage $ = _hub();
         return (address($.oracles), address($.policy), address($.posts));
@@ -178,6 +189,7 @@ contract PoCHub is HubRequests, IPolicyErrors, EIP712, ReentrancyGuardTransient 
 
         kept.status = RequestStatus.FULFILLED;
         kept.outcome = report.outcome;
+        kept.reason = report.reason;
         _closeRequest(kept.requester);
         if (kept.feeWei != 0) {
             // Named under the quorum's signature, so that who copies the transaction earns nothing.
@@ -214,6 +226,8 @@ contract PoCHub is HubRequests, IPolicyErrors, EIP712, ReentrancyGuardTransient 
     {
         if (report.outcome != Outcome.FAILED) {
             (tier, redirectBps) = _hub().posts.record(report, requester);
+        } else {
+            emit VerificationFailed(report.requestId, report.postId, report.reason);
         }
         emit VerificationFulfilled(
             report.requestId,
@@ -271,6 +285,9 @@ contract PoCHub is HubRequests, IPolicyErrors, EIP712, ReentrancyGuardTransient 
     function _requireSigned(PoCReport calldata report, bytes[] calldata signatures) private view {
         _hub().oracles.requireQuorum(hashReport(report), report.signerEpoch, signatures);
         if (block.timestamp > report.validUntil) revert ReportExpired(report.requestId, report.validUntil);
+        if (report.reason != 0 && report.outcome != Outcome.FAILED) {
+            revert UnexpectedReason(report.outcome, report.reason);
+        }
         if (report.observedAt > block.timestamp + MAX_CLOCK_SKEW) {
             revert ObservedInFuture(report.requestId, report.observedAt);
         }

@@ -148,6 +148,12 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
     }
 
     /// @inheritdoc IPostRegistry
+    function mayAskAgain(bytes32 postId, address account) external view returns (bool) {
+        PostResult storage result = _storage().results[postId];
+        return result.revision != 0 && (account == result.creator || account == result.requester);
+    }
+
+    /// @inheritdoc IPostRegistry
     function hasBadge(bytes32 postId) external view returns (bool) {
         return _storage().results[postId].outcome == Outcome.ORIGINAL;
     }

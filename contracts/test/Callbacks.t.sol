@@ -210,7 +210,7 @@ contract CallbacksTest is System {
         bytes32 requestId = example.verify{value: due}(POST, 0, 1, CREATOR, "https://a.example/p.jpg");
         fulfill(derivative(reportFor(requestId), 9_900));
         eq(hub.getRequest(requestId).callbackStatus, CallbackStatus.DELIVERED, "delivered");
-        eq(example.resultOf(POST).redirectBps, 8_000, "stored");
+        eq(example.resultOf(example.postIdOf(address(this), POST)).redirectBps, 8_000, "stored");
     }
 
     function test_TheExampleConsumerListensToTheHubAloneAndToItsOwnRequests() public {
@@ -222,7 +222,7 @@ contract CallbacksTest is System {
         bytes32 requestId = askFor(address(example));
         fulfill(reportFor(requestId));
         eq(hub.getRequest(requestId).callbackStatus, CallbackStatus.FAILED, "refused");
-        eq(example.resultOf(POST).outcome, 0, "not stored");
+        eq(example.resultOf(example.postIdOf(address(this), POST)).outcome, 0, "not stored");
     }
 
     // ---- steps

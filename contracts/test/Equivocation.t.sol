@@ -192,7 +192,8 @@ contract EquivocationTest is System {
             said.evidenceHash,
             said.modelDigest,
             said.indexSnapshot,
-            said.configVersion
+            said.configVersion,
+            said.reason
         );
         bytes32 struct_ = keccak256(
             abi.encode(

@@ -40,7 +40,8 @@ contract GovernanceTest is Economy {
                     address(splitter),
                     address(pool),
                     address(disputes),
-                    address(vault)
+                    address(vault),
+                    address(platforms)
                 )
             )
         );
@@ -144,7 +145,7 @@ contract GovernanceTest is Economy {
             role(pausable[i], "pause()", Roles.GUARDIAN);
             role(pausable[i], "unpause()", Roles.GUARDIAN);
         }
-        address[10] memory all = [
+        address[11] memory all = [
             address(hub),
             address(oracles),
             address(policy),
@@ -154,9 +155,10 @@ contract GovernanceTest is Economy {
             address(splitter),
             address(pool),
             address(disputes),
-            address(vault)
+            address(vault),
+            address(platforms)
         ];
-        for (uint256 i; i < 10; ++i) {
+        for (uint256 i; i < 11; ++i) {
             role(all[i], "upgradeToAndCall(address,bytes)", Roles.UPGRADER);
         }
     }

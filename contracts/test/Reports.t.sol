@@ -29,7 +29,7 @@ contract ReportsTest is System {
             )
         );
         bytes32 typeHash = keccak256(
-            "PoCReport(bytes32 requestId,bytes32 postId,bytes32 contentHash,uint8 mediaType,uint8 outcome,uint16 similarityBps,address creator,address originalCreator,bytes32 originalPostId,bytes32 evidenceHash,bytes32 modelDigest,bytes32 indexSnapshot,uint64 configVersion,uint64 observedAt,uint64 validUntil,uint64 signerEpoch,address transmitter)"
+            "PoCReport(bytes32 requestId,bytes32 postId,bytes32 contentHash,uint8 mediaType,uint8 outcome,uint16 similarityBps,address creator,address originalCreator,bytes32 originalPostId,bytes32 evidenceHash,bytes32 modelDigest,bytes32 indexSnapshot,uint64 configVersion,uint8 reason,uint64 observedAt,uint64 validUntil,uint64 signerEpoch,address transmitter)"
         );
         // Field by field in two halves, as EIP-712 spells it, rather than through the struct's own encoding.
         bytes memory first = abi.encode(
@@ -42,6 +42,7 @@ contract ReportsTest is System {
             r.modelDigest,
             r.indexSnapshot,
             r.configVersion,
+            r.reason,
             r.observedAt,
             r.validUntil,
             r.signerEpoch,
@@ -98,13 +99,13 @@ contract ReportsTest is System {
         PoCReport memory report = reportFor(ask());
         bytes[] memory signatures = sign(report);
         bytes32 digest = hub.hashReport(report);
-        // The report in memory is sixteen words; overwrite one with another value that fits its type.
-        uint256 index = within(field, 1, 15);
-        uint256 mask = index == 3 || index == 4
+        // The report in memory is eighteen words; overwrite one with another value that fits its type.
+        uint256 index = within(field, 1, 17);
+        uint256 mask = index == 3 || index == 4 || index == 13
             ? type(uint8).max
             : index == 5
                 ? type(uint16).max
-                : index == 6 || index == 7
+                : index == 6 || index == 7 || index == 17
                     ? type(uint160).max
                     : index > 11 ? type(uint64).max : type(uint256).max;
         assembly {

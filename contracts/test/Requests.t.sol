@@ -68,12 +68,12 @@ contract RequestsTest is System {
 
         request = aRequest();
         request.creator = address(0);
-        refused(request, abi.encodeWithSelector(IHubErrors.MissingCreator.selector, POST));
+        refused(request, abi.encodeWithSelector(IHubErrors.MissingCreator.selector, NAME));
 
         request = aRequest();
         request.contentHash = 0;
         request.uri = "";
-        refused(request, abi.encodeWithSelector(IHubErrors.NothingToVerify.selector, POST));
+        refused(request, abi.encodeWithSelector(IHubErrors.NothingToVerify.selector, NAME));
 
         request = aRequest();
         request.callbackGas = 300_001;
@@ -271,7 +271,7 @@ contract RequestsTest is System {
 
     /// @dev Written out a second time.
     function requestIdOf(uint64 seq, VerificationRequest memory request) private view returns (bytes32) {
-        bytes memory first = abi.encode(block.chainid, address(hub), REQUESTER, seq, request.postId);
+        bytes memory first = abi.encode(block.chainid, address(hub), REQUESTER, seq, POST);
         bytes memory second = abi.encode(
             request.contentHash,
             request.mediaType,

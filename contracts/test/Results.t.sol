@@ -185,6 +185,7 @@ contract ResultsTest is System {
     function test_TheCreatorMayHaveThePostAnalysedAgain() public {
         fulfill(derivative(reportFor(ask()), 9_800));
         VerificationRequest memory request = aRequest();
+        request.postId = POST; // not the asker's own, but hers to ask about
         vm.prank(CREATOR);
         bytes32 requestId = hub.requestVerification(request);
         fulfill(reportFor(requestId));
@@ -194,12 +195,15 @@ contract ResultsTest is System {
     function test_AStrangerMayNot() public {
         fulfill(derivative(reportFor(ask()), 9_800));
         VerificationRequest memory request = aRequest();
-        vm.prank(STRANGER);
-        bytes32 requestId = hub.requestVerification(request);
-        fulfillReverts(
-            reportFor(requestId),
-            abi.encodeWithSelector(IPostErrors.NotPostRequester.selector, POST, STRANGER)
-        );
+        bytes32[2] memory names = [NAME, POST];
+        for (uint256 i; i < 2; ++i) {
+            request.postId = names[i];
+            vm.prank(STRANGER);
+            bytes32 requestId = hub.requestVerification(request);
+            bytes32 theirs = hub.postIdOf(bytes32(uint256(uint160(STRANGER))), names[i]);
+            eq(hub.getRequest(requestId).postId, theirs, "a post of their own");
+            fulfill(reportFor(requestId));
+        }
         redirects(FIRST_CREATOR, 6_000);
     }
 

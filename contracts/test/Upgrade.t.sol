@@ -65,7 +65,7 @@ contract UpgradeTest is System {
 
     function test_NothingIsInitialisedTwice() public {
         vm.expectRevert(Initializable.InvalidInitialization.selector);
-        hub.initialize(CREATOR, CREATOR, CREATOR, CREATOR);
+        hub.initialize(CREATOR, CREATOR, CREATOR, CREATOR, CREATOR);
         vm.expectRevert(Initializable.InvalidInitialization.selector);
         posts.initialize(CREATOR, CREATOR, CREATOR);
         vm.expectRevert(Initializable.InvalidInitialization.selector);
@@ -77,17 +77,18 @@ contract UpgradeTest is System {
     function test_AnImplementationIsNobodys() public {
         PoCHub implementation = new PoCHub();
         vm.expectRevert(Initializable.InvalidInitialization.selector);
-        implementation.initialize(CREATOR, CREATOR, CREATOR, CREATOR);
+        implementation.initialize(CREATOR, CREATOR, CREATOR, CREATOR, CREATOR);
         vm.expectRevert(UUPSUpgradeable.UUPSUnauthorizedCallContext.selector);
         implementation.upgradeToAndCall(address(implementation), "");
     }
 
     function test_NoModuleIsZero() public {
         PoCHub implementation = new PoCHub();
-        for (uint256 missing; missing < 4; ++missing) {
-            address[4] memory wired = [CREATOR, CREATOR, CREATOR, CREATOR];
+        for (uint256 missing; missing < 5; ++missing) {
+            address[5] memory wired = [CREATOR, CREATOR, CREATOR, CREATOR, CREATOR];
             wired[missing] = address(0);
-            bytes memory init = abi.encodeCall(PoCHub.initialize, (wired[0], wired[1], wired[2], wired[3]));
+            bytes memory init =
+                abi.encodeCall(PoCHub.initialize, (wired[0], wired[1], wired[2], wired[3], wired[4]));
             vm.expectRevert(IWiringErrors.ZeroAddress.selector);
             proxy(address(implementation), init);
         }

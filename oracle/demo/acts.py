@@ -119,15 +119,19 @@ def _show_contract(story: Story, pictures: dict[str, bytes], folder: Path) -> No
             ("A contract asks about a new picture", "new.jpg", Outcome.ORIGINAL),
             ("A contract names a dead link", "gone.jpg", Outcome.FAILED),
         ):
-            post_id = hashlib.sha256(name.encode()).digest()
+            known_as = hashlib.sha256(name.encode()).digest()
             request_id = consumer.request_verification(
                 story.stage.chain,
                 LocalSigner(account.key),
                 address_bytes(address),
-                post_id=post_id,
+                name=known_as,
                 media_type=MediaType.IMAGE,
                 creator=address_bytes(account.address),
                 uri=f"{url}/{name}",
+            )
+            asker = address_bytes(account.address)
+            post_id = consumer.post_id_of(
+                story.stage.chain, address_bytes(address), asker, known_as
             )
             _wait_for_callback(story, title, address_bytes(address), post_id, request_id, outcome)
 

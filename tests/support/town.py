@@ -67,9 +67,11 @@ class Town:
             digest("models"),
             digest("index"),
             1,
+            0,
             self.now(),
             self.now() + DAY_S,
             1,
+            hexed(bytes(20)),
         )
         signed = self.oracle.sign_digest(self.client.hub_read("hashReport", report))
         transact(

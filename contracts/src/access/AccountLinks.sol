@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {MulticallUpgradeable} from "@openzeppelin/contracts-upgradeable/utils/MulticallUpgradeable.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Managed} from "../Managed.sol";
 import {IAccountErrors, IQuorumErrors} from "../interfaces/IErrors.sol";
-import {IAccountLinks, LinkClaim, PendingLink} from "../interfaces/IAccountLinks.sol";
+import {IAccountLinks, PendingLink} from "../interfaces/IAccountLinks.sol";
 import {IOracleRegistry} from "../interfaces/IOracleRegistry.sol";
 
 /// @title Wallets of creators who had none
-contract AccountLinks is IAccountLinks, IAccountErrors, IQuorumErrors, EIP712, Managed {
+contract AccountLinks is IAccountLinks, IAccountErrors, IQuorumErrors, EIP712, Managed, MulticallUpgradeable {
     /// @notice Longest handle, in bytes.
     uint256 public constant MAX_HANDLE_BYTES = 256;
     /// @notice How long a link may wait at most before it can be completed.
@@ -54,7 +55,7 @@ contract AccountLinks is IAccountLinks, IAccountErrors, IQuorumErrors, EIP712, M
         uint64 validUntil,
         uint64 signerEpoch,
         bytes[] calldata signatures
-    ) public {
+    ) external {
         _requireAddress(wallet);
         LinkStorage storage $ = _storage();
         address account = accountOf(handle);
@@ -70,14 +71,6 @@ contract AccountLinks is IAccountLinks, IAccountErrors, IQuorumErrors, EIP712, M
         uint40 readyAt = uint40(block.timestamp) + $.delay;
         $.pending[account] = PendingLink(wallet, readyAt, signerEpoch);
         emit LinkProposed(account, wallet, readyAt);
-    }
-
-    /// @inheritdoc IAccountLinks
-    function linkBatch(LinkClaim[] calldata claims) external {
-        for (uint256 i; i < claims.length; ++i) {
-            LinkClaim calldata c = claims[i];
-            link(c.handle, c.wallet, c.validUntil, c.signerEpoch, c.signatures);
-        }
     }
 
     /// @inheritdoc IAccountLinks

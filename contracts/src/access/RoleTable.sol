@@ -31,6 +31,7 @@ contract RoleTable {
         address pool;
         address disputes;
         address vault;
+        address platforms;
     }
 
     /// @notice Who gets which role, and how long what they do can be seen coming, in seconds.
@@ -54,8 +55,19 @@ contract RoleTable {
     function functionRoles(System calldata s) external pure returns (bytes[] memory calls) {
         calls = new bytes[](40);
         uint256 n;
-        address[10] memory all =
-            [s.hub, s.oracles, s.policy, s.posts, s.links, s.guard, s.splitter, s.pool, s.disputes, s.vault];
+        address[11] memory all = [
+            s.hub,
+            s.oracles,
+            s.policy,
+            s.posts,
+            s.links,
+            s.guard,
+            s.splitter,
+            s.pool,
+            s.disputes,
+            s.vault,
+            s.platforms
+        ];
         for (uint256 i; i < all.length; ++i) {
             calls[n++] = _one(all[i], UUPSUpgradeable.upgradeToAndCall.selector, Roles.UPGRADER);
         }

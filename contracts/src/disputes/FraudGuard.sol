@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {MulticallUpgradeable} from "@openzeppelin/contracts-upgradeable/utils/MulticallUpgradeable.sol";
 import {Managed} from "../Managed.sol";
 import {IAccountLinks} from "../interfaces/IAccountLinks.sol";
 import {IFraudErrors} from "../interfaces/IErrors.sol";
@@ -9,7 +10,7 @@ import {IPostRegistry} from "../interfaces/IPostRegistry.sol";
 import {FreezeStatus} from "../types/Codes.sol";
 
 /// @title Money that waits while an alert is looked into
-contract FraudGuard is IFraudGuard, IFraudErrors, Managed {
+contract FraudGuard is IFraudGuard, IFraudErrors, Managed, MulticallUpgradeable {
     /// @notice Longest freeze that nobody has reviewed.
     uint40 public constant MAX_FREEZE = 30 days;
     /// @notice Longest freeze at all, from its start.

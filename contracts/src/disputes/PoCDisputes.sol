@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {MulticallUpgradeable} from "@openzeppelin/contracts-upgradeable/utils/MulticallUpgradeable.sol";
 import {Managed} from "../Managed.sol";
 import {
     IDisputeErrors,
@@ -32,6 +33,7 @@ contract PoCDisputes is
     IPolicyErrors,
     Ledger,
     Managed,
+    MulticallUpgradeable,
     DisputeStorage
 {
     /// @notice How long the other party may answer.

@@ -9,15 +9,6 @@ struct PendingLink {
     uint64 signerEpoch;
 }
 
-/// @notice One link of a batch: the arguments of `link`.
-struct LinkClaim {
-    string handle;
-    address wallet;
-    uint64 validUntil;
-    uint64 signerEpoch;
-    bytes[] signatures;
-}
-
 /// @title Wallets of creators who had none
 /// @notice A creator without a wallet earns into an account that follows from the handle; nobody has its key.
 /// When the oracle's quorum attests which wallet is theirs, and after a delay in which it can be vetoed a registrar
@@ -47,9 +38,6 @@ interface IAccountLinks {
         uint64 signerEpoch,
         bytes[] calldata signatures
     ) external;
-
-    /// @notice Proposes many links; all or none.
-    function linkBatch(LinkClaim[] calldata claims) external;
 
     /// @notice Completes links whose time has come, as the registrar; all or none, and so many a day.
     function complete(address[] calldata accounts) external;

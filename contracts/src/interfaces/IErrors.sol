@@ -142,6 +142,8 @@ interface IHubErrors {
     error ConfigVersionMismatch(uint64 expected, uint64 actual);
     /// @notice The id of an attestation follows from its post and content.
     error InvalidAttestationId(bytes32 expected, bytes32 actual);
+    /// @notice A reason is given where an analysis failed, and there alone (see `FailureReason`).
+    error UnexpectedReason(uint8 outcome, uint8 reason);
     /// @notice Too little gas left to give the consumer what the request promised.
     error InsufficientGasForCallback(uint256 required, uint256 available);
     /// @notice There is no failed callback to retry.
@@ -158,6 +160,16 @@ interface IHubErrors {
     error TooManyOpenRequests(address requester, uint256 open);
     /// @notice A cap of zero would close the oracle; pausing does that.
     error InvalidOpenRequestsCap(uint256 cap);
+}
+
+/// @notice Errors of platforms.
+interface IPlatformErrors {
+    /// @notice Only the platform's owner, or whom it was offered to, may do this.
+    error NotPlatformOwner(bytes32 platformId, address caller);
+    /// @notice No key of this platform, or a signature that is not the key's.
+    error NotPlatformKey(bytes32 platformId, address key);
+    /// @notice The authorisation's validity has ended.
+    error AuthorisationExpired(bytes32 platformId, uint256 validUntil);
 }
 
 /// @notice Errors of wiring.

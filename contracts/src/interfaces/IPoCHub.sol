@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {Authorisation} from "./IPlatforms.sol";
 import {PoCReport, RequestRecord, VerificationRequest} from "../types/Reports.sol";
 
 /// @title Requests and reports
@@ -34,6 +35,8 @@ interface IPoCHub {
         address originalCreator,
         bytes32 evidenceHash
     );
+    /// @notice The analysis behind a report failed, and why (see `FailureReason`). The asker may ask again.
+    event VerificationFailed(bytes32 indexed requestId, bytes32 indexed postId, uint8 reason);
     /// @notice The consumer took the result.
     event CallbackDelivered(bytes32 indexed requestId, address indexed consumer);
     /// @notice The consumer did not take the result; `retryCallback` tries again.
@@ -64,6 +67,17 @@ interface IPoCHub {
         external
         payable
         returns (bytes32 requestId);
+
+    /// @notice Asks for a post in a platform's name space, as one of its keys or with a signature of one. The platform's fee
+    /// account stands for the requester: it is refunded, and may ask again.
+    function requestFor(bytes32 platformId, VerificationRequest calldata request, Authorisation calldata by)
+        external
+        payable
+        returns (bytes32 requestId);
+
+    /// @notice Id of a post by the name that its platform or contract gave it.
+    /// @param namespace A platform's id, or the asking contract's address, left-padded.
+    function postIdOf(bytes32 namespace, bytes32 name) external view returns (bytes32);
 
     /// @notice Asks for a second look at a recorded post, free and under the policy it was decided under. Only the
     /// disputes contract may; the answer goes to it and not to the post.
@@ -125,6 +139,9 @@ interface IPoCHub {
 
     /// @notice Requests made so far; the `seq` of the latest.
     function requestCount() external view returns (uint64);
+
+    /// @notice Where platforms are registered.
+    function platforms() external view returns (address);
 
     /// @notice Contracts the hub works with.
     function modules() external view returns (address oracles, address policy, address posts);

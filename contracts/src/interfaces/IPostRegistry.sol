@@ -85,6 +85,9 @@ interface IPostRegistry is IRedirectSource {
     /// @notice Status as of now: 0 none, 1 provisional, 2 final, 3 disputed.
     function statusOf(bytes32 postId) external view returns (uint8);
 
+    /// @notice Whether an account may have a recorded post analysed again: who asked first, or its creator.
+    function mayAskAgain(bytes32 postId, address account) external view returns (bool);
+
     /// @notice Whether the post is recorded as original.
     function hasBadge(bytes32 postId) external view returns (bool);
 

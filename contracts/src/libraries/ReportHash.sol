@@ -8,14 +8,14 @@ library ReportHash {
     bytes32 internal constant TYPEHASH = keccak256(
         "PoCReport(bytes32 requestId,bytes32 postId,bytes32 contentHash,uint8 mediaType,uint8 outcome,"
         "uint16 similarityBps,address creator,address originalCreator,bytes32 originalPostId,"
-        "bytes32 evidenceHash,bytes32 modelDigest,bytes32 indexSnapshot,uint64 configVersion,"
+        "bytes32 evidenceHash,bytes32 modelDigest,bytes32 indexSnapshot,uint64 configVersion,uint8 reason,"
         "uint64 observedAt,uint64 validUntil,uint64 signerEpoch,address transmitter)"
     );
 
     bytes32 internal constant OBSERVATION_TYPEHASH =
         keccak256("Observation(bytes32 draftHash,uint64 observedAt,uint64 signerEpoch)");
-    /// @dev The fields before the three times and epochs: what was concluded, from requestId to configVersion.
-    uint256 internal constant DRAFT_BYTES = 13 * 32;
+    /// @dev The fields before the three times and epochs: what was concluded, from requestId to reason.
+    uint256 internal constant DRAFT_BYTES = 14 * 32;
 
     /// @notice `hashStruct` of the report.
     /// @dev All fields are static, so the ABI encoding of the struct is its fields in order, one word each:

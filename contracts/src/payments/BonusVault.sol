@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {MulticallUpgradeable} from "@openzeppelin/contracts-upgradeable/utils/MulticallUpgradeable.sol";
 import {ManagedPausable} from "../ManagedPausable.sol";
 import {IBonusErrors, IRuleErrors} from "../interfaces/IErrors.sol";
 import {IBonusVault} from "../interfaces/IBonusVault.sol";
@@ -14,7 +15,7 @@ import {Ledger} from "./Ledger.sol";
 
 /// @title Base pay and bonus
 /// @notice Bonus first, then the redirect from all that the post earns, then payout: the splitter does the last two.
-contract BonusVault is IBonusVault, IBonusErrors, IRuleErrors, Ledger, ManagedPausable {
+contract BonusVault is IBonusVault, IBonusErrors, IRuleErrors, Ledger, ManagedPausable, MulticallUpgradeable {
     using SafeERC20 for IERC20;
 
     /// @custom:storage-location erc7201:creativity.storage.BonusVault

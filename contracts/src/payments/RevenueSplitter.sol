@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {MulticallUpgradeable} from "@openzeppelin/contracts-upgradeable/utils/MulticallUpgradeable.sol";
 import {ManagedPausable} from "../ManagedPausable.sol";
 import {IRuleErrors} from "../interfaces/IErrors.sol";
 import {IFraudGuard} from "../interfaces/IFraudGuard.sol";
@@ -13,7 +14,7 @@ import {Ledger} from "./Ledger.sol";
 
 /// @title What posts earn, and whose it is
 /// @dev While a result can still be contested the redirected share waits here; the poster's own share never does.
-contract RevenueSplitter is IRevenueSplitter, IRuleErrors, Ledger, ManagedPausable {
+contract RevenueSplitter is IRevenueSplitter, IRuleErrors, Ledger, ManagedPausable, MulticallUpgradeable {
     /// @dev What waits for a result. `gross` is what it was taken from: a re-analysis may lower the redirect.
     struct Contest {
         uint256 held;

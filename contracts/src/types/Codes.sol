@@ -34,6 +34,20 @@ library Outcome {
     }
 }
 
+/// @notice Why an analysis failed.
+library FailureReason {
+    /// @dev Not given.
+    uint8 internal constant NONE = 0;
+    uint8 internal constant NOT_FOUND = 1;
+    uint8 internal constant UNREACHABLE = 2;
+    uint8 internal constant TOO_LARGE = 3;
+    uint8 internal constant UNSUPPORTED = 4;
+    uint8 internal constant UNDECODABLE = 5;
+    /// @dev What was found is not the content that was committed to.
+    uint8 internal constant OTHER_CONTENT = 6;
+    uint8 internal constant TIMED_OUT = 7;
+}
+
 /// @notice How close the best verified match is, a field apart from the outcome.
 library Tier {
     uint8 internal constant LOW = 1;

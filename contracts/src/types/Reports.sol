@@ -27,6 +27,8 @@ struct PoCReport {
     bytes32 indexSnapshot;
     /// Policy version the decision was made under.
     uint64 configVersion;
+    /// Why the analysis failed, see `FailureReason`; zero for every other outcome.
+    uint8 reason;
     /// Unix time of the observation.
     uint64 observedAt;
     /// Unix time after which the report is void.
@@ -39,6 +41,8 @@ struct PoCReport {
 
 /// @notice What a contract asks for.
 struct VerificationRequest {
+    /// The asker's own name for the post; the hub puts it into the asker's name space (`postIdOf`). The id of a post that is
+    /// recorded, and whose requester or creator asks, stays what it is: that is a re-analysis.
     bytes32 postId;
     /// SHA-256 of the media; zero commits to nothing and accepts what the oracle finds at `uri`.
     bytes32 contentHash;
@@ -74,6 +78,8 @@ struct RequestRecord {
     uint8 callbackStatus;
     /// Signatures the answer needs, where that is more than the quorum.
     uint8 minSignatures;
+    /// Why it failed, see `FailureReason`.
+    uint8 reason;
     bytes32 postId;
     bytes32 contentHash;
 }

@@ -7,10 +7,14 @@ import {
     IFraudErrors,
     IHubErrors,
     IMoneyErrors,
+    IPlatformErrors,
     IPostErrors,
     IQuorumErrors
 } from "../../src/interfaces/IErrors.sol";
 import {IOracleRegistry} from "../../src/interfaces/IOracleRegistry.sol";
+import {CreativityPosts} from "../../src/CreativityPosts.sol";
+import {ExampleConsumer} from "../../src/ExampleConsumer.sol";
+import {Authorisation} from "../../src/interfaces/IPlatforms.sol";
 import {IPoCHub} from "../../src/interfaces/IPoCHub.sol";
 import {PoCDisputes} from "../../src/disputes/PoCDisputes.sol";
 import {PostStatus} from "../../src/types/Codes.sol";
@@ -21,6 +25,8 @@ import {Economy} from "../utils/Economy.sol";
 contract CuresTest is Economy {
     address internal constant MALLORY = address(0xBAD);
     address internal constant SECOND = address(0x5EC0);
+    address internal constant PLATFORM_KEY = address(0x9EE);
+    address internal constant PURSE = address(0x9025E);
 
     // ---- P01: subjects are typed
 
@@ -123,6 +129,190 @@ contract CuresTest is Economy {
         oracles.setSigners(signers, 1, 0);
         links.link("alice", CREATOR, uint64(block.timestamp), 2, linkSignatures(account, CREATOR, 2));
         eq(links.pendingOf(account).wallet, CREATOR, "hers");
+    }
+
+    // ---- P03: post ids belong to somebody
+
+    function test_P03_AStrangerHasNobodysPostDecided() public {
+        bytes32 name = keccak256("platform post 4711 of the victim");
+        bytes32 platformId = registered();
+        bytes32 victims = hub.postIdOf(platformId, name);
+        // A stranger asks first, under the platform's name and under the whole id, in the victim's name.
+        bytes32[2] memory names = [name, victims];
+        for (uint256 i; i < 2; ++i) {
+            VerificationRequest memory r = aRequest();
+            (r.postId, r.creator, r.contentHash) =
+            (names[i], CREATOR, keccak256("copy of mallory's own work"));
+            vm.prank(MALLORY);
+            bytes32 id = hub.requestVerification(r);
+            PoCReport memory rep = derivative(reportFor(id), 10_000);
+            rep.originalCreator = MALLORY;
+            fulfill(rep);
+            yes(rep.postId != victims, "in her own name space");
+        }
+        eq(posts.statusOf(victims), PostStatus.NONE, "the real one is open");
+        // The platform's key asks, and the real media decides.
+        VerificationRequest memory honest = aRequest();
+        honest.postId = name;
+        vm.prank(PLATFORM_KEY);
+        fulfill(reportFor(hub.requestFor(platformId, honest, Authorisation(PLATFORM_KEY, 0, ""))));
+        yes(posts.hasBadge(victims), "decided");
+        tip(victims, 1 ether);
+        owns(CREATOR, 1 ether, "all of it");
+    }
+
+    function test_A15_OnlyWhatAPlatformSignedIsAskedInItsName() public {
+        bytes32 platformId = registered();
+        uint256 key = 0x91A7;
+        vm.prank(PLATFORM);
+        platforms.setKey(platformId, vm.addr(key), true);
+        VerificationRequest memory r = aRequest();
+        uint64 until = uint64(block.timestamp + 1 hours);
+        bytes32 digest =
+            platforms.hashAuthorisation(platformId, r.postId, r.contentHash, r.creator, REQUESTER, until);
+        Authorisation memory by = Authorisation(vm.addr(key), until, signature(key, digest));
+        // Another asker, another creator, another key, no key, too late: nothing.
+        bytes memory denied =
+            abi.encodeWithSelector(IPlatformErrors.NotPlatformKey.selector, platformId, by.key);
+        vm.prank(MALLORY);
+        vm.expectRevert(denied);
+        hub.requestFor(platformId, r, by);
+        r.creator = MALLORY;
+        vm.prank(REQUESTER);
+        vm.expectRevert(denied);
+        hub.requestFor(platformId, r, by);
+        r = aRequest();
+        vm.prank(MALLORY);
+        vm.expectRevert(abi.encodeWithSelector(IPlatformErrors.NotPlatformKey.selector, platformId, MALLORY));
+        hub.requestFor(platformId, r, Authorisation(MALLORY, until, ""));
+        vm.prank(REQUESTER);
+        bytes32 id = hub.requestFor(platformId, r, by);
+        eq(hub.getRequest(id).requester, PURSE, "the platform's purse stands for it");
+        vm.warp(until + 1);
+        vm.prank(REQUESTER);
+        vm.expectRevert(
+            abi.encodeWithSelector(IPlatformErrors.AuthorisationExpired.selector, platformId, until)
+        );
+        hub.requestFor(platformId, r, by);
+        vm.prank(PLATFORM);
+        platforms.setKey(platformId, vm.addr(key), false);
+        vm.prank(REQUESTER);
+        vm.expectRevert(denied);
+        hub.requestFor(platformId, r, by);
+    }
+
+    function test_A16_APlatformIsItsOwnersAndIsHandedOverByTwo() public {
+        bytes32 platformId = registered();
+        bytes memory denied =
+            abi.encodeWithSelector(IPlatformErrors.NotPlatformOwner.selector, platformId, MALLORY);
+        vm.startPrank(MALLORY);
+        vm.expectRevert(denied);
+        platforms.setKey(platformId, MALLORY, true);
+        vm.expectRevert(denied);
+        platforms.setFeeAccount(platformId, MALLORY);
+        vm.expectRevert(denied);
+        platforms.offerOwnership(platformId, MALLORY);
+        vm.expectRevert(denied);
+        platforms.takeOwnership(platformId);
+        vm.stopPrank();
+        vm.prank(PLATFORM);
+        platforms.offerOwnership(platformId, SECOND);
+        vm.prank(SECOND);
+        platforms.takeOwnership(platformId);
+        eq(platforms.platformOf(platformId).owner, SECOND, "taken");
+        yes(platforms.isKey(platformId, PLATFORM_KEY), "keys stay");
+        vm.prank(SECOND);
+        platforms.setFeeAccount(platformId, SECOND);
+        eq(platforms.platformOf(platformId).feeAccount, SECOND, "purse");
+    }
+
+    // ---- P11: who may ask
+
+    function test_P11_TheExampleConsumerTakesNobodysWordForAnothersPost() public {
+        ExampleConsumer c = new ExampleConsumer(hub);
+        bytes32 name = keccak256("a post of the integrator's");
+        policy.setCallbackPrice(0);
+        vm.prank(MALLORY);
+        bytes32 id = c.verify(name, keccak256("harmless"), 1, MALLORY, "https://mallory/x.png");
+        fulfill(reportFor(id));
+        eq(c.resultOf(c.postIdOf(CREATOR, name)).creator, address(0), "the author's is untouched");
+        eq(c.resultOf(c.postIdOf(MALLORY, name)).creator, MALLORY, "hers is hers");
+        yes(c.postIdOf(CREATOR, name) != c.postIdOf(MALLORY, name), "two posts");
+    }
+
+    function test_A17_APostAndItsRequestAreOne() public {
+        CreativityPosts published = new CreativityPosts(hub);
+        bytes32 salt = keccak256("salt");
+        bytes32 made = hub.commitmentOf(address(published), CREATOR, CONTENT, salt);
+        hub.commit(made);
+        vm.roll(block.number + 1);
+        // Who copies the call opens nothing: the author is part of the commitment.
+        vm.prank(MALLORY);
+        vm.expectPartialRevert(IHubErrors.CommitmentNotRipe.selector);
+        published.createPost(CONTENT, 1, "https://a.example/p.jpg", salt);
+        vm.prank(CREATOR);
+        uint256 number = published.createPost(CONTENT, 1, "https://a.example/p.jpg", salt);
+        bytes32 postId = published.postIdOf(number);
+        eq(published.numberOf(postId), number, "known by its id");
+        fulfill(derivative(reportFor(published.postOf(number).requestId), 9_800));
+        (address to, uint16 bps) = published.redirectOf(postId);
+        eq(to, FIRST_CREATOR, "redirect");
+        eq(bps, 6_000, "redirect");
+        no(published.badgeOf(number), "no badge");
+        eq(published.verdictOf(number).outcome, 2, "verdict");
+        vm.prank(MALLORY);
+        vm.expectRevert(abi.encodeWithSelector(CreativityPosts.NotTheAuthor.selector, number, MALLORY));
+        published.verifyAgain(number, "https://m.example/p.jpg");
+        vm.prank(CREATOR);
+        fulfill(reportFor(published.verifyAgain(number, "https://a.example/p.jpg")));
+        yes(published.badgeOf(number), "badge");
+        vm.expectRevert(abi.encodeWithSelector(CreativityPosts.NoSuchPost.selector, 2));
+        published.postOf(2);
+    }
+
+    // ---- why it failed
+
+    function test_A18_AFailureSaysWhyAndNothingElseDoes() public {
+        PoCReport memory r = reportFor(ask());
+        r.reason = 5;
+        fulfillReverts(r, abi.encodeWithSelector(IHubErrors.UnexpectedReason.selector, 1, 5));
+        r.outcome = 6;
+        vm.expectEmit(address(hub));
+        emit IPoCHub.VerificationFailed(r.requestId, POST, 5);
+        fulfill(r);
+        eq(hub.getRequest(r.requestId).reason, 5, "kept");
+    }
+
+    // ---- batches
+
+    function test_A19_BatchesAskForEachRight() public {
+        bytes[] memory calls = new bytes[](2);
+        copy(POST, 9_800);
+        copy(keccak256("other"), 9_800);
+        uint40 until = uint40(block.timestamp + 1 days);
+        calls[0] = abi.encodeCall(guard.freezePost, (POST, "1", "1", until));
+        calls[1] = abi.encodeCall(guard.freezeAccount, (CREATOR, "2", "2", until));
+        vm.prank(MALLORY);
+        vm.expectPartialRevert(bytes4(keccak256("AccessManagedUnauthorized(address)")));
+        guard.multicall(calls);
+        guard.multicall(calls);
+        yes(guard.isPostFrozen(POST) && guard.isAccountFrozen(CREATOR), "both");
+        (uint256 a, uint256 b) = (dispute(POST), dispute(keccak256("other")));
+        vm.warp(block.timestamp + 3 days + 1);
+        calls[0] = abi.encodeCall(disputes.rule, (a, 1, REASON));
+        calls[1] = abi.encodeCall(disputes.rule, (b, 2, REASON));
+        disputes.multicall(calls);
+        eq(disputes.disputeOf(b).status, 2, "both ruled");
+        vm.deal(address(this), 100);
+        vault.fund{value: 100}(ETHER, 100);
+        calls[0] = abi.encodeCall(vault.creditBonus, (POST, "w", ETHER, 10, 3));
+        calls[1] = abi.encodeCall(vault.creditBonus, (keccak256("other"), "w", ETHER, 10, 3));
+        vault.multicall(calls);
+        eq(vault.budgetOf(ETHER), 80, "both paid");
+        // One value cannot be spent twice.
+        calls[0] = calls[1] = abi.encodeCall(splitter.tip, (POST, ETHER, 1));
+        vm.expectPartialRevert(IMoneyErrors.IncorrectValue.selector);
+        splitter.multicall(calls);
     }
 
     // ---- P05: fees
@@ -384,7 +574,7 @@ contract CuresTest is Economy {
     function test_A12_ACommitmentIsToContent() public {
         VerificationRequest memory r = aRequest();
         (r.salt, r.contentHash) = (keccak256("secret"), 0);
-        vm.expectRevert(abi.encodeWithSelector(IHubErrors.MissingContentHash.selector, POST));
+        vm.expectRevert(abi.encodeWithSelector(IHubErrors.MissingContentHash.selector, NAME));
         hub.requestVerification(r);
     }
 
@@ -425,10 +615,18 @@ contract CuresTest is Economy {
 
     // ---- steps
 
+    function registered() private returns (bytes32 platformId) {
+        vm.startPrank(PLATFORM);
+        platformId = platforms.register(PURSE);
+        platforms.setKey(platformId, PLATFORM_KEY, true);
+        vm.stopPrank();
+    }
+
+    /// @dev No request can choose an id; an attestation of works that nobody asked for still names one.
     function mallorysPost(bytes32 id) private {
-        VerificationRequest memory r = aRequest();
-        (r.postId, r.creator, r.contentHash) = (id, MALLORY, keccak256("m"));
-        fulfill(reportFor(ask(r)));
+        PoCReport memory r = attestation(id);
+        r.creator = MALLORY;
+        attest(r);
     }
 
     function replaced() private returns (uint256 id, PoCDisputes next) {

@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {HubStorage} from "../../src/HubStorage.sol";
 import {OracleRegistry} from "../../src/OracleRegistry.sol";
+import {Platforms} from "../../src/Platforms.sol";
 import {PolicyRegistry} from "../../src/PolicyRegistry.sol";
 import {PostRegistry} from "../../src/PostRegistry.sol";
 import {RequestLimits} from "../../src/RequestLimits.sol";
@@ -20,6 +21,7 @@ contract Layouts {
     HubStorage.HubState internal poCHub;
     RequestLimits.LimitStorage internal requestLimits;
     OracleRegistry.OracleStorage internal oracleRegistry;
+    Platforms.PlatformStorage internal platforms;
     PolicyRegistry.PolicyStorage internal policyRegistry;
     PostRegistry.PostStorage internal postRegistry;
     AccountLinks.LinkStorage internal accountLinks;

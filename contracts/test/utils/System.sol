@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 import {ERC1967Proxy} from "@openzeppelin/contracts/proxy/ERC1967/ERC1967Proxy.sol";
 import {OracleRegistry} from "../../src/OracleRegistry.sol";
+import {Platforms} from "../../src/Platforms.sol";
 import {PoCHub} from "../../src/PoCHub.sol";
 import {PolicyRegistry} from "../../src/PolicyRegistry.sol";
 import {PostRegistry} from "../../src/PostRegistry.sol";
@@ -14,7 +15,9 @@ import {Check} from "./Check.sol";
 /// @notice The deployed system with one signer, and reports to feed it. This contract is the admin.
 abstract contract System is Check {
     uint256 internal constant KEY = 0xA11CE;
-    bytes32 internal constant POST = keccak256("post");
+    /// @dev What REQUESTER calls its post; POST is what everybody calls it.
+    bytes32 internal constant NAME = keccak256("post");
+    bytes32 internal POST;
     bytes32 internal constant CONTENT = keccak256("content");
     bytes32 internal constant ORIGINAL_POST = keccak256("original post");
     address internal constant CREATOR = address(0xC0FFEE);
@@ -27,6 +30,7 @@ abstract contract System is Check {
     OracleRegistry internal oracles;
     PostRegistry internal posts;
     PoCHub internal hub;
+    Platforms internal platforms;
 
     function setUp() public virtual {
         vm.warp(1_800_000_000);
@@ -44,6 +48,9 @@ abstract contract System is Check {
                 abi.encodeCall(OracleRegistry.initialize, (address(manager), signers, 1, 0))
             )
         );
+        platforms = Platforms(
+            proxy(address(new Platforms()), abi.encodeCall(Platforms.initialize, (address(manager))))
+        );
         PostRegistry postsImplementation = new PostRegistry();
         PoCHub hubImplementation = new PoCHub();
         address hubAddress = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1);
@@ -57,11 +64,13 @@ abstract contract System is Check {
             proxy(
                 address(hubImplementation),
                 abi.encodeCall(
-                    PoCHub.initialize, (address(manager), address(oracles), address(policy), address(posts))
+                    PoCHub.initialize,
+                    (address(manager), address(oracles), address(policy), address(posts), address(platforms))
                 )
             )
         );
         oracles.setHub(address(hub));
+        POST = hub.postIdOf(bytes32(uint256(uint160(REQUESTER))), NAME);
     }
 
     /// @dev A later policy in which nothing but the fee of a request is another.
@@ -77,7 +86,7 @@ abstract contract System is Check {
 
     function aRequest() internal pure returns (VerificationRequest memory) {
         return VerificationRequest(
-            POST, CONTENT, MediaType.IMAGE, CREATOR, address(0), 0, 0, "https://a.example/p.jpg", 0
+            NAME, CONTENT, MediaType.IMAGE, CREATOR, address(0), 0, 0, "https://a.example/p.jpg", 0
         );
     }
 

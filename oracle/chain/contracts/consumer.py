@@ -43,7 +43,7 @@ def request_verification(
     account: Signer,
     consumer: bytes,
     *,
-    post_id: bytes,
+    name: bytes,
     media_type: MediaType,
     creator: bytes,
     uri: str,
@@ -53,12 +53,15 @@ def request_verification(
     """Have the example consumer (20-byte address) ask for a post to be verified. Returns the
     request id.
 
-    Args: value_wei: What the request costs. None: what the hub asks for now, the callback's gas
-        included.
+    Args:
+        name: The asking account's own name for the post (32 bytes); `post_id_of` says what
+            everybody else calls it.
+        value_wei: What the request costs. None: what the hub asks for now, the callback's gas
+            included.
     Raises: ContractReverted, ChainError.
     """
     data = contract("ExampleConsumer").call_data(
-        "verify", post_id, content_hash, int(media_type), hexed(creator), uri
+        "verify", name, content_hash, int(media_type), hexed(creator), uri
     )
     if value_wei is None:
         gas = client.read("ExampleConsumer", hexed(consumer), "CALLBACK_GAS")
@@ -67,6 +70,11 @@ def request_verification(
     topic = client.hub_abi.topic(REQUESTED)
     (entry,) = [e for e in receipt.logs if e.address == client.hub and e.topics[0] == topic]
     return entry.topics[1]
+
+
+def post_id_of(client: ChainClient, consumer: bytes, author: bytes, name: bytes) -> bytes:
+    """Id of the post that an account has the example consumer ask about under this name."""
+    return bytes(client.read("ExampleConsumer", hexed(consumer), "postIdOf", hexed(author), name))
 
 
 def received_result(client: ChainClient, consumer: bytes, post_id: bytes) -> dict[str, Any]:

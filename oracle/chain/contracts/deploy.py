@@ -29,6 +29,7 @@ POOL_STEP_WEI = 10**12  # price of a post's first token in its pool
 PROXIED = (
     "PolicyRegistry",
     "OracleRegistry",
+    "Platforms",
     "PostRegistry",
     "PoCHub",
     "AccountLinks",
@@ -100,10 +101,11 @@ def deploy(
 
     policy = proxy("PolicyRegistry")
     oracles = proxy("OracleRegistry", signers, quorum, faults)
+    platforms = proxy("Platforms")
     # The posts must know the hub and the hub the posts: the hub's address follows from the next
     # nonce.
     posts = proxy("PostRegistry", policy, sender.next_address(1))
-    hub = proxy("PoCHub", oracles, policy, posts)
+    hub = proxy("PoCHub", oracles, policy, posts, platforms)
     holders, terms = officers or Officers.all_of(governing), delays or Delays()
     links = proxy("AccountLinks", oracles, terms.link_s)
     guard = proxy("FraudGuard", posts, links)
@@ -116,7 +118,7 @@ def deploy(
     sender.call("PostRegistry", posts, "setDisputes", disputes)
     sender.call("OracleRegistry", oracles, "setHub", hub)
     sender.settle()
-    system = (hub, oracles, policy, posts, links, guard, splitter, pool, disputes, vault)
+    system = (hub, oracles, policy, posts, links, guard, splitter, pool, disputes, vault, platforms)
     _hand_over(sender, manager, table, system, (holders, terms), governing)
     first = min(receipts, key=lambda receipt: receipt["blockNumber"])
     deployment = Deployment(
@@ -133,6 +135,7 @@ def deploy(
         token_pool=pool,
         disputes=disputes,
         bonus_vault=vault,
+        platforms=platforms,
         block_number=first["blockNumber"],
         block_hash=first["blockHash"].to_0x_hex(),
     )

@@ -39,6 +39,7 @@ class Deployment:
     token_pool: str
     disputes: str
     bonus_vault: str
+    platforms: str
     block_number: int  # first block that can hold an event of ours
     block_hash: str  # 0x-hex, 32 bytes
 

@@ -77,6 +77,20 @@ def request_id(
     return keccak(encode(types, [*values, min_signatures, keccak(uri)]))
 
 
+def post_id_in(chain_id: int, hub: bytes, namespace: bytes, name: bytes) -> bytes:
+    """The id (32 bytes) of a post that a platform or contract asked about, by its own name for it.
+
+    Args: namespace: A platform's id (32 bytes), or the asking contract (20 bytes).
+    Equal to `PoCHub.postIdOf(namespace, name)`.
+    """
+    _exact(hub, 20)
+    _exact(name, 32)
+    space = namespace.rjust(32, b"\x00")
+    _exact(space, 32)
+    types = ["uint256", "address", "string", "bytes32", "bytes32"]
+    return keccak(encode(types, [chain_id, "0x" + hub.hex(), "post", space, name]))
+
+
 def escrow_account(handle: str) -> bytes:
     """Return the escrow account (20 bytes) of a creator without a wallet; it has no key."""
     return keccak(text=f"creativity-oracle/account:{handle}")[-20:]

@@ -57,6 +57,19 @@ class Outcome(IntEnum):
     FAILED = 6
 
 
+class FailureReason(IntEnum):
+    """Why an analysis failed, as the contracts number it."""
+
+    NONE = 0
+    NOT_FOUND = 1
+    UNREACHABLE = 2
+    TOO_LARGE = 3
+    UNSUPPORTED = 4
+    UNDECODABLE = 5
+    OTHER_CONTENT = 6
+    TIMED_OUT = 7
+
+
 # Solidity type of each field, in the order of the struct; TYPE is built from it.
 SOLIDITY_TYPES = {
     "request_id": "bytes32",
@@ -72,6 +85,7 @@ SOLIDITY_TYPES = {
     "model_digest": "bytes32",
     "index_snapshot": "bytes32",
     "config_version": "uint64",
+    "reason": "uint8",
     "observed_at": "uint64",
     "valid_until": "uint64",
     "signer_epoch": "uint64",
@@ -116,13 +130,17 @@ class ReportDraft:
     model_digest: bytes
     index_snapshot: bytes
     config_version: int
+    reason: FailureReason = FailureReason.NONE
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            _check(field.name, SOLIDITY_TYPES[field.name], getattr(self, field.name))
+        for one in fields(self):
+            _check(one.name, SOLIDITY_TYPES[one.name], getattr(self, one.name))
         # A plain 2 from JSON becomes the enum; a code outside the enum is refused.
         object.__setattr__(self, "media_type", _member(MediaType, self.media_type))
         object.__setattr__(self, "outcome", _member(Outcome, self.outcome))
+        object.__setattr__(self, "reason", _member(FailureReason, self.reason))
+        if self.reason and self.outcome is not Outcome.FAILED:
+            raise InvalidReport("Only a failure has a reason.")
         if self.outcome is Outcome.NONE:
             raise InvalidReport("A report needs an outcome.")
         if self.similarity_bps > 10_000:
@@ -138,7 +156,7 @@ class ReportDraft:
 
         Raises: InvalidReport, also for missing and for extra fields.
         """
-        names = {field.name for field in fields(cls)}
+        names = {one.name for one in fields(cls)}
         if set(data) != names:
             raise InvalidReport(
                 f"Fields of the report do not fit: missing {sorted(names - set(data))},"
@@ -162,7 +180,7 @@ class ReportDraft:
         Args: transmitter: Account (20 bytes) that has the request's fee. Zero: whoever delivers it
             first.
         """
-        values = {field.name: getattr(self, field.name) for field in fields(ReportDraft)}
+        values = {one.name: getattr(self, one.name) for one in fields(ReportDraft)}
         return PoCReport(
             **values,
             observed_at=observed_at,

@@ -67,7 +67,7 @@ class World:
     def request(self, uri: str = "https://example.org/picture.jpg", **changes: Any) -> bytes:
         """Have the consumer contract ask; mined when this returns. Returns the request id."""
         asked: dict[str, Any] = {
-            "post_id": fresh_hash(),
+            "name": fresh_hash(),
             "media_type": MediaType.IMAGE,
             "creator": CREATOR,
             "uri": uri,

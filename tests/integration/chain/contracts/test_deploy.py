@@ -47,6 +47,7 @@ REPORT_TYPES = {
         {"name": "modelDigest", "type": "bytes32"},
         {"name": "indexSnapshot", "type": "bytes32"},
         {"name": "configVersion", "type": "uint64"},
+        {"name": "reason", "type": "uint8"},
         {"name": "observedAt", "type": "uint64"},
         {"name": "validUntil", "type": "uint64"},
         {"name": "signerEpoch", "type": "uint64"},
@@ -138,6 +139,7 @@ def derivative_report(w3: Web3, request_id: bytes) -> dict:
         "modelDigest": Web3.keccak(text="models"),
         "indexSnapshot": Web3.keccak(text="index"),
         "configVersion": 1,
+        "reason": 0,
         "observedAt": now,
         "validUntil": now + 3600,
         "signerEpoch": 1,
@@ -198,16 +200,18 @@ def test_a_contract_asks_and_is_answered(
     receipt = transact(w3, deployer, call, value=fee)
     (asked,) = hub.events.VerificationRequested().process_receipt(receipt)
     assert asked["args"]["requester"] == consumer.address
+    post_id = consumer.functions.postIdOf(deployer.address, POST).call()
+    assert asked["args"]["postId"] == post_id
 
-    report = derivative_report(w3, asked["args"]["requestId"])
+    report = derivative_report(w3, asked["args"]["requestId"]) | {"postId": post_id}
     signed = signature(deployment, signer, report)
     transact(w3, deployer, hub.functions.fulfill(tuple(report.values()), [signed]))
 
     posts = at(w3, "PostRegistry", deployment.post_registry).functions
-    assert posts.redirectOf(POST).call() == [FIRST_CREATOR, 6000]
-    assert posts.hasBadge(POST).call() is False
+    assert posts.redirectOf(post_id).call() == [FIRST_CREATOR, 6000]
+    assert posts.hasBadge(post_id).call() is False
     stored = dict(
-        zip(named(consumer, "resultOf"), consumer.functions.resultOf(POST).call(), strict=True)
+        zip(named(consumer, "resultOf"), consumer.functions.resultOf(post_id).call(), strict=True)
     )
     assert (stored["outcome"], stored["tier"], stored["redirectBps"]) == (2, 3, 6000)
     kept = dict(

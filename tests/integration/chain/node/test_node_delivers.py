@@ -3,11 +3,12 @@
 from integration.chain.chain_world import CREATOR, World, decide_request, fresh_hash
 
 from oracle.chain.contracts import verify
-from oracle.chain.contracts.consumer import received_result, transact
+from oracle.chain.contracts.consumer import post_id_of, received_result, transact
 from oracle.chain.contracts.verify import RequestStatus
 from oracle.chain.core import report
-from oracle.chain.core.ids import attestation_id, request_id
+from oracle.chain.core.ids import attestation_id, post_id_in, request_id
 from oracle.chain.core.report import MediaType, Outcome, PoCReport
+from oracle.chain.core.wire import hexed
 from storage.chain import node_status, requests
 from storage.works import policies
 
@@ -79,10 +80,15 @@ def test_the_digest_signed_here_is_the_digest_the_hub_computes(world: World) -> 
 
 
 def test_ids_agree_with_the_hub(world: World) -> None:
-    post_id, content_hash = fresh_hash(), fresh_hash()
+    name, content_hash = fresh_hash(), fresh_hash()
+    post_id = post_id_of(world.client, world.consumer, world.asker.address, name)
+    key = world.client.read(
+        "ExampleConsumer", hexed(world.consumer), "keyOf", hexed(world.asker.address), name
+    )
+    assert post_id == post_id_in(world.client.chain_id, world.client.hub, world.consumer, key)
     ours = attestation_id(world.client.chain_id, world.client.hub, post_id, content_hash)
     assert ours == world.client.hub_read("attestationId", post_id, content_hash)
-    asked = world.request(post_id=post_id, content_hash=content_hash, media_type=MediaType.AUDIO)
+    asked = world.request(name=name, content_hash=content_hash, media_type=MediaType.AUDIO)
     assert asked == request_id(
         world.client.chain_id,
         world.client.hub,

@@ -67,11 +67,11 @@ def test_a_request_that_comes_back_is_answered_without_a_second_analysis(world: 
     node = world.node(confirmations=2)
     world.anvil.mine(2)
     post_id = bytes([9]) * 32
-    asked = world.request(post_id=post_id)
+    asked = world.request(name=post_id)
     node.step()
     world.anvil.reorg(1)
     node.step()
-    assert world.request(post_id=post_id) == asked
+    assert world.request(name=post_id) == asked
     world.drive(node)
     assert [seen.request_id for seen in world.seen] == [asked]
     assert world.fulfilments() == [asked]
@@ -84,11 +84,11 @@ def test_a_request_with_another_uri_is_another_request(world: World) -> None:
     node = world.node(confirmations=2)
     world.anvil.mine(2)
     post_id = bytes([9]) * 32
-    asked = world.request(uri="https://example.org/mine.jpg", post_id=post_id)
+    asked = world.request(uri="https://example.org/mine.jpg", name=post_id)
     node.step()
     world.anvil.reorg(1)
     node.step()
-    other = world.request(uri="https://example.org/other.jpg", post_id=post_id)
+    other = world.request(uri="https://example.org/other.jpg", name=post_id)
     assert other != asked
     world.drive(node, until=lambda: second_is_final(world))
     assert world.outbox()[0].status == "pending"
@@ -99,10 +99,10 @@ def test_an_answer_on_its_way_is_not_that_of_a_request_with_another_uri(world: W
     node = world.node(timeouts=RetryTimeouts(resend_after=timedelta(0), bump_after=timedelta(0)))
     world.anvil.mine(2)
     post_id = bytes([9]) * 32
-    asked = world.request(uri="https://example.org/mine.jpg", post_id=post_id)
+    asked = world.request(uri="https://example.org/mine.jpg", name=post_id)
     step_until_included(world, node)
     world.anvil.reorg(2)
-    other = world.request(uri="https://example.org/other.jpg", post_id=post_id)
+    other = world.request(uri="https://example.org/other.jpg", name=post_id)
     assert other != asked
     node.step()
     world.run_now()
@@ -122,7 +122,7 @@ def test_request_and_answer_gone_together_free_the_nonce_and_lose_nothing(world:
     node = world.node(timeouts=RetryTimeouts(resend_after=timedelta(0), bump_after=timedelta(0)))
     world.anvil.mine(2)
     post_id = bytes([9]) * 32
-    asked = world.request(post_id=post_id)
+    asked = world.request(name=post_id)
     step_until_included(world, node)
     world.anvil.reorg(2)
     node.step()
@@ -130,7 +130,7 @@ def test_request_and_answer_gone_together_free_the_nonce_and_lose_nothing(world:
     world.drive(node, until=lambda: world.outbox()[1].status == "final")
     assert [cancelling for _, _, cancelling in attempts(world)] == [False, True, False]
     assert world.outbox()[0].status == "pending"
-    assert world.request(post_id=post_id) == asked
+    assert world.request(name=post_id) == asked
     world.run_now()
     world.drive(node)
     assert sorted(world.fulfilments()) == sorted([asked, world.outbox()[1].request_id])

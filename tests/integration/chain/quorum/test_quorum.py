@@ -14,7 +14,7 @@ from integration.chain.chain_world import draft_of, fresh_hash, wait_for
 from integration.chain.quorum_world import ORIGINAL, Quorum, clock
 
 from oracle.chain.contracts import verify
-from oracle.chain.contracts.consumer import transact
+from oracle.chain.contracts.consumer import post_id_of, transact
 from oracle.chain.core.report import (
     MediaType,
     Outcome,
@@ -146,8 +146,9 @@ def test_a_liar_that_tells_everyone_something_else_is_proven(four: Quorum) -> No
 
     four.lie(3, sign_anything)
     four.start(0, 1, 2)
-    post_id, content_hash = fresh_hash(), fresh_hash()
-    asked = four.members[0].world.request(post_id=post_id, content_hash=content_hash)
+    name, content_hash, world = fresh_hash(), fresh_hash(), four.members[0].world
+    asked = world.request(name=name, content_hash=content_hash)
+    post_id = post_id_of(world.client, world.consumer, world.asker.address, name)
     for index in (0, 1, 2):
         draft = draft_of(asked, post_id, content_hash=content_hash)
         said = {

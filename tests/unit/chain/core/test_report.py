@@ -51,8 +51,8 @@ def test_the_type_string_is_the_struct_of_the_contract() -> None:
         "PoCReport(bytes32 requestId,bytes32 postId,bytes32 contentHash,uint8 mediaType,uint8"
         " outcome,uint16 similarityBps,address creator,address originalCreator,bytes32"
         " originalPostId,bytes32 evidenceHash,bytes32 modelDigest,bytes32 indexSnapshot,uint64"
-        " configVersion,uint64 observedAt,uint64 validUntil,uint64 signerEpoch,address"
-        " transmitter)"
+        " configVersion,uint8 reason,uint64 observedAt,uint64 validUntil,uint64"
+        " signerEpoch,address transmitter)"
     )
 
 
