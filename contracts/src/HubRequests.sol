@@ -163,6 +163,7 @@ abstract contract HubRequests is
         kept.postId = request.postId;
         kept.contentHash = request.contentHash;
         _announceRequest(requestId, seq, kept, request.uri);
+        if (msg.value != 0) emit FeeHeld(requestId, msg.sender, msg.value);
     }
 
     function _announceRequest(bytes32 requestId, uint64 seq, RequestRecord storage kept, string memory uri)

@@ -28,6 +28,9 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
         // Who took a post into dispute ends the dispute, also after governance named another.
         mapping(bytes32 postId => address disputes) contestedBy;
         mapping(address disputes => bool) mayAsk;
+        // Whose claim or correction it is under; zero for none.
+        mapping(bytes32 postId => address disputes) heldBy;
+        address roots;
     }
 
     // keccak256(abi.encode(uint256(keccak256("creativity.storage.PostRegistry")) - 1)) & ~bytes32(uint256(0xff))
@@ -48,12 +51,26 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
         external
         returns (uint8 tier, uint16 redirectBps)
     {
+        if (msg.sender != _storage().hub) revert UnauthorizedHub(msg.sender);
+        return _record(report, requester, requester == address(0));
+    }
+
+    /// @inheritdoc IPostRegistry
+    function recordLeaf(PoCReport calldata report) external {
+        if (msg.sender != _storage().roots) revert UnauthorizedHub(msg.sender);
+        // Whether its policy was in force was asked when the root was posted.
+        _record(report, address(0), false);
+    }
+
+    function _record(PoCReport calldata report, address requester, bool chosen)
+        private
+        returns (uint8 tier, uint16 redirectBps)
+    {
         PostStorage storage $ = _storage();
-        if (msg.sender != $.hub) revert UnauthorizedHub(msg.sender);
         (uint16 threshold, uint16 base, uint32 window, uint40 endedAt) =
             $.policy.decisionTerms(report.configVersion, report.mediaType);
         // A request has its version from the day it was made; who attests must not choose.
-        if (requester == address(0) && endedAt != 0 && block.timestamp > endedAt + POLICY_GRACE) {
+        if (chosen && endedAt != 0 && block.timestamp > endedAt + POLICY_GRACE) {
             revert PolicyNotInForce(report.configVersion, endedAt);
         }
         ReportRules.check(report, threshold);
@@ -72,6 +89,10 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
             _requireMayReplace(before, report, requester);
         }
         PostResult memory next = _resultFrom(report, tier, redirectBps);
+        // Undecided, and above the threshold: what a copy would cost waits for a person, or for the window's end.
+        if (report.outcome == Outcome.NEEDS_REVIEW && report.similarityBps >= threshold) {
+            next.heldBps = RedirectMath.redirectBps(report.similarityBps, threshold, base);
+        }
         next.requester = before.requester;
         next.revision = before.revision + 1;
         // Asking again and again for the same verdict must not keep the original's money waiting, whatever its number.
@@ -85,6 +106,7 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
         PostResult storage result = _forDisputes(postId);
         uint8 status = _statusNow(result.status, result.finalAt);
         if (status != PostStatus.PROVISIONAL) revert WrongPostStatus(postId, status);
+        if (_storage().heldBy[postId] != address(0)) revert PostUnderReview(postId);
         result.status = PostStatus.DISPUTED;
         _storage().contestedBy[postId] = msg.sender;
         emit PostContested(postId, result.creator);
@@ -106,6 +128,47 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
         PostResult memory before = _forDisputes(postId);
         bool open = before.status == PostStatus.DISPUTED || before.outcome == Outcome.NEEDS_REVIEW;
         if (!open) revert WrongPostStatus(postId, before.status);
+        if ($.heldBy[postId] != address(0)) revert PostUnderReview(postId);
+        _decide(postId, before, ruling);
+    }
+
+    /// @inheritdoc IPostRegistry
+    function hold(bytes32 postId, uint16 heldBps, uint40 until) external {
+        PostResult storage result = _forDisputes(postId);
+        if (result.status == PostStatus.DISPUTED) revert PostDisputed(postId);
+        if (_storage().heldBy[postId] != address(0)) revert PostUnderReview(postId);
+        _storage().heldBy[postId] = msg.sender;
+        // A share that waits already waits on: a claim must not free it.
+        if (heldBps > result.heldBps) result.heldBps = heldBps;
+        if (until > result.finalAt) result.finalAt = until;
+        emit PostHeld(postId, result.creator, result.heldBps, result.finalAt);
+    }
+
+    /// @inheritdoc IPostRegistry
+    function release(bytes32 postId, uint40 finalAt) external {
+        PostResult storage result = _heldBySender(postId);
+        result.finalAt = finalAt;
+        if (result.outcome != Outcome.NEEDS_REVIEW) result.heldBps = 0;
+        emit PostReleased(postId, result.creator, finalAt);
+    }
+
+    /// @inheritdoc IPostRegistry
+    function correct(bytes32 postId, Ruling calldata ruling, uint16 similarityBps) external {
+        if (similarityBps > RedirectMath.BPS) revert SimilarityOutOfRange(similarityBps);
+        PostResult memory before = _heldBySender(postId);
+        before.similarityBps = similarityBps;
+        _decide(postId, before, ruling);
+    }
+
+    function _heldBySender(bytes32 postId) private returns (PostResult storage) {
+        PostStorage storage $ = _storage();
+        if ($.heldBy[postId] != msg.sender) revert UnauthorizedDisputes(msg.sender);
+        delete $.heldBy[postId];
+        return $.results[postId];
+    }
+
+    function _decide(bytes32 postId, PostResult memory before, Ruling calldata ruling) private {
+        PostStorage storage $ = _storage();
         PostResult memory next = _ruled(postId, before, ruling);
         if (ruling.contestable) {
             (,, uint32 window,) = $.policy.decisionTerms(before.configVersion, before.mediaType);
@@ -129,6 +192,18 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
     }
 
     /// @inheritdoc IPostRegistry
+    function setRoots(address roots_) external restricted {
+        _requireAddress(roots_);
+        _storage().roots = roots_;
+        emit RootsChanged(roots_);
+    }
+
+    /// @inheritdoc IPostRegistry
+    function roots() external view returns (address) {
+        return _storage().roots;
+    }
+
+    /// @inheritdoc IPostRegistry
     function resultOf(bytes32 postId) external view returns (PostResult memory result) {
         result = _storage().results[postId];
         result.status = _statusNow(result.status, result.finalAt);
@@ -143,6 +218,7 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
     /// @inheritdoc IRedirectSource
     function redirectOf(bytes32 postId) external view returns (address beneficiary, uint16 redirectBps) {
         PostResult storage result = _storage().results[postId];
+        if (result.revision == 0) revert NotPosted(postId);
         if (result.outcome != Outcome.DERIVATIVE) return (address(0), 0);
         return (result.originalCreator, result.redirectBps);
     }
@@ -186,6 +262,7 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
     {
         bytes32 postId = report.postId;
         if (before.status == PostStatus.DISPUTED) revert PostDisputed(postId);
+        if (_storage().heldBy[postId] != address(0)) revert PostUnderReview(postId);
         if (_storage().ruled[postId]) revert PostRuled(postId);
         // What nobody could decide yet stays open to a better look.
         bool decided = before.outcome != Outcome.NEEDS_REVIEW;
@@ -250,7 +327,7 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
         result.tier = tier;
         result.status = PostStatus.PROVISIONAL;
         result.originalCreator = report.originalCreator;
-        result.observedAt = report.observedAt;
+        result.observedAt = uint40(report.observedAt);
         result.similarityBps = report.similarityBps;
         result.redirectBps = redirectBps;
         result.recordedAt = uint40(block.timestamp);
@@ -271,6 +348,7 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
         next.recordedAt = uint40(block.timestamp);
         next.revision = before.revision + 1;
         next.redirectBps = 0;
+        next.heldBps = 0;
         next.originalCreator = address(0);
         next.originalPostId = 0;
         if (outcome == Outcome.DERIVATIVE) {

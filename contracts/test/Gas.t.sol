@@ -40,6 +40,55 @@ contract GasTest is Economy {
         vm.snapshotValue(GROUP, "batch of 50, per post", (before - gasleft()) / 50);
     }
 
+    /// @dev Beside it the price of the call's data, which publishes the reports.
+    function test_RootOf64() public {
+        PoCReport[] memory reports = new PoCReport[](64);
+        bytes32[] memory leaves = new bytes32[](64);
+        for (uint256 i; i < 64; ++i) {
+            reports[i] = attestation(keccak256(abi.encode(i)));
+            leaves[i] = roots.leafOf(reports[i]);
+        }
+        uint64 until = uint64(block.timestamp);
+        bytes[] memory signatures = new bytes[](1);
+        signatures[0] = signature(KEY, roots.hashRoot(roots.rootOf(leaves), 64, until, 1));
+        bytes memory data = abi.encodeCall(roots.postRoot, (reports, until, 1, signatures));
+        uint256 price;
+        for (uint256 i; i < data.length; ++i) {
+            price += data[i] == 0 ? 4 : 16;
+        }
+        cold();
+        vm.cool(address(roots));
+        uint256 before = gasleft();
+        roots.postRoot(reports, until, 1, signatures);
+        vm.snapshotValue(GROUP, "root of 64, per result", (before - gasleft()) / 64);
+        vm.snapshotValue(GROUP, "root of 64, calldata per result", price / 64);
+        bytes32[] memory proof = proofOf(leaves, 5);
+        cold();
+        vm.cool(address(roots));
+        roots.postLeaf(reports[5], proof);
+        vm.snapshotGasLastCall(GROUP, "post one result of a root");
+    }
+
+    /// @dev The siblings on the way up, in the layout of `rootOf`.
+    function proofOf(bytes32[] memory leaves, uint256 index) private view returns (bytes32[] memory proof) {
+        uint256 n = leaves.length;
+        bytes32[] memory tree = new bytes32[](2 * n - 1);
+        for (uint256 i; i < n; ++i) {
+            tree[2 * n - 2 - i] = leaves[i];
+        }
+        for (uint256 i = n - 1; i > 0; --i) {
+            (bytes32 a, bytes32 b) = (tree[2 * i - 1], tree[2 * i]);
+            tree[i - 1] = a < b ? keccak256(abi.encode(a, b)) : keccak256(abi.encode(b, a));
+        }
+        eq(tree[0], roots.rootOf(leaves), "root");
+        proof = new bytes32[](6);
+        uint256 at = 2 * n - 2 - index;
+        for (uint256 d; d < 6; ++d) {
+            proof[d] = tree[at % 2 == 1 ? at + 1 : at - 1];
+            at = (at - 1) / 2;
+        }
+    }
+
     function test_RedirectOf() public {
         copy(POST, 9_800);
         cold();

@@ -41,7 +41,8 @@ contract GovernanceTest is Economy {
                     address(pool),
                     address(disputes),
                     address(vault),
-                    address(platforms)
+                    address(platforms),
+                    address(roots)
                 )
             )
         );
@@ -123,6 +124,8 @@ contract GovernanceTest is Economy {
         role(address(policy), "setRequestTerms(uint96,uint32)", Roles.GOVERNANCE);
         role(address(policy), "setDisputeTerms(uint32,uint96)", Roles.GOVERNANCE);
         role(address(posts), "setDisputes(address)", Roles.GOVERNANCE);
+        role(address(posts), "setRoots(address)", Roles.GOVERNANCE);
+        role(address(roots), "revokeRoot(bytes32)", Roles.GUARDIAN);
         role(address(links), "relink(address,address)", Roles.GOVERNANCE);
         role(address(links), "setLinkCap(uint32)", Roles.GOVERNANCE);
         role(address(links), "complete(address[])", Roles.REGISTRAR);
@@ -136,6 +139,11 @@ contract GovernanceTest is Economy {
         role(address(oracles), "revokeSigner(address)", Roles.GUARDIAN);
         role(address(disputes), "rule(uint256,uint8,bytes32)", Roles.ARBITER);
         role(address(disputes), "review(bytes32,(uint8,address,bytes32,bytes32,bool))", Roles.ARBITER);
+        role(address(disputes), "propose(bytes32,(uint8,uint16,address,bytes32,bytes32))", Roles.ARBITER);
+        role(address(disputes), "upholdClaim(uint256,(uint8,uint16,address,bytes32,bytes32))", Roles.ARBITER);
+        role(address(disputes), "rejectClaim(uint256,bytes32)", Roles.ARBITER);
+        role(address(disputes), "vetoCorrection(uint256,bytes32)", Roles.GUARDIAN);
+        role(address(disputes), "claimOnWord(bytes32,bytes32,bytes32)", Roles.PLATFORM);
         role(address(guard), "resolve(bytes32,bool,uint40,bytes32)", Roles.ARBITER);
         role(address(guard), "freezeAccount(address,bytes32,bytes32,uint40)", Roles.FRAUD_OFFICER);
         role(address(guard), "freezePost(bytes32,bytes32,bytes32,uint40)", Roles.FRAUD_OFFICER);
@@ -145,7 +153,7 @@ contract GovernanceTest is Economy {
             role(pausable[i], "pause()", Roles.GUARDIAN);
             role(pausable[i], "unpause()", Roles.GUARDIAN);
         }
-        address[11] memory all = [
+        address[12] memory all = [
             address(hub),
             address(oracles),
             address(policy),
@@ -156,9 +164,10 @@ contract GovernanceTest is Economy {
             address(pool),
             address(disputes),
             address(vault),
-            address(platforms)
+            address(platforms),
+            address(roots)
         ];
-        for (uint256 i; i < 11; ++i) {
+        for (uint256 i; i < 12; ++i) {
             role(all[i], "upgradeToAndCall(address,bytes)", Roles.UPGRADER);
         }
     }

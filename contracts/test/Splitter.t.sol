@@ -40,7 +40,7 @@ contract SplitterTest is Economy {
         splitter.payContested(POST, ETHER);
         makeFinal();
         vm.expectEmit(address(splitter));
-        emit IRevenueSplitter.ContestedPaid(POST, ETHER, FIRST_CREATOR, 60, 0);
+        emit IRevenueSplitter.ContestedPaid(POST, ETHER, FIRST_CREATOR, 60, 0, false);
         splitter.payContested(POST, ETHER);
         owns(FIRST_CREATOR, 60, "original's");
         eq(splitter.contested(POST, ETHER), 0, "nothing held");

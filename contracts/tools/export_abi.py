@@ -44,6 +44,7 @@ DEPLOYABLE = {
     "PolicyRegistry": "PolicyRegistry.sol",
     "PostRegistry": "PostRegistry.sol",
     "RedirectMathView": "RedirectMathView.sol",
+    "ResultRoots": "ResultRoots.sol",
     "RevenueSplitter": "RevenueSplitter.sol",
     "RoleTable": "RoleTable.sol",
     "TokenPool": "TokenPool.sol",

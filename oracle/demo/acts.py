@@ -152,9 +152,10 @@ def _wait_for_callback(
     story.check(f"{title}: the contract received {received}", received["outcome"] == outcome)
     story.check(f"{title}: the callback failed", record.callback_status == 1)
     verdict = outcome.name.lower()
-    redirect = verify.read_redirect(story.stage.chain, post_id)
-    share = f"{redirect.redirect_bps / 100:g} % → alice" if redirect.redirect_bps else "–"
+    share = "–"
     if outcome is Outcome.DERIVATIVE:
+        redirect = verify.read_redirect(story.stage.chain, post_id)
+        share = f"{redirect.redirect_bps / 100:g} % → alice" if redirect.redirect_bps else "–"
         story.check("another creator is credited", redirect.beneficiary == escrow_account("alice"))
     story.note(title, verdict, f"{received['similarityBps'] / 10_000:.4f}", share, "called back")
 

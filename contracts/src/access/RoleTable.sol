@@ -6,12 +6,14 @@ import {UUPSUpgradeable} from "@openzeppelin/contracts/proxy/utils/UUPSUpgradeab
 import {ManagedPausable} from "../ManagedPausable.sol";
 import {RequestLimits} from "../RequestLimits.sol";
 import {IAccountLinks} from "../interfaces/IAccountLinks.sol";
+import {ICorrections} from "../interfaces/ICorrections.sol";
 import {IBonusVault} from "../interfaces/IBonusVault.sol";
 import {IFraudGuard} from "../interfaces/IFraudGuard.sol";
 import {IOracleRegistry} from "../interfaces/IOracleRegistry.sol";
 import {IPoCDisputes} from "../interfaces/IPoCDisputes.sol";
 import {IPolicyRegistry} from "../interfaces/IPolicyRegistry.sol";
 import {IPostRegistry} from "../interfaces/IPostRegistry.sol";
+import {IResultRoots} from "../interfaces/IResultRoots.sol";
 import {IRevenueSplitter} from "../interfaces/IRevenueSplitter.sol";
 import {Roles} from "./Roles.sol";
 
@@ -32,6 +34,7 @@ contract RoleTable {
         address disputes;
         address vault;
         address platforms;
+        address roots;
     }
 
     /// @notice Who gets which role, and how long what they do can be seen coming, in seconds.
@@ -55,7 +58,7 @@ contract RoleTable {
     function functionRoles(System calldata s) external pure returns (bytes[] memory calls) {
         calls = new bytes[](40);
         uint256 n;
-        address[11] memory all = [
+        address[12] memory all = [
             s.hub,
             s.oracles,
             s.policy,
@@ -66,7 +69,8 @@ contract RoleTable {
             s.pool,
             s.disputes,
             s.vault,
-            s.platforms
+            s.platforms,
+            s.roots
         ];
         for (uint256 i; i < all.length; ++i) {
             calls[n++] = _one(all[i], UUPSUpgradeable.upgradeToAndCall.selector, Roles.UPGRADER);
@@ -103,7 +107,10 @@ contract RoleTable {
             IPolicyRegistry.setCallbackPrice.selector,
             Roles.GOVERNANCE
         );
-        calls[n++] = _one(s.posts, IPostRegistry.setDisputes.selector, Roles.GOVERNANCE);
+        calls[n++] = _two(
+            s.posts, IPostRegistry.setDisputes.selector, IPostRegistry.setRoots.selector, Roles.GOVERNANCE
+        );
+        calls[n++] = _one(s.roots, IResultRoots.revokeRoot.selector, Roles.GUARDIAN);
         calls[n++] =
             _two(s.links, IAccountLinks.relink.selector, IAccountLinks.setLinkCap.selector, Roles.GOVERNANCE);
         calls[n++] = _one(s.links, IAccountLinks.complete.selector, Roles.REGISTRAR);
@@ -115,6 +122,11 @@ contract RoleTable {
             Roles.GOVERNANCE
         );
         calls[n++] = _two(s.disputes, IPoCDisputes.rule.selector, IPoCDisputes.review.selector, Roles.ARBITER);
+        calls[n++] =
+            _two(s.disputes, ICorrections.propose.selector, ICorrections.upholdClaim.selector, Roles.ARBITER);
+        calls[n++] = _one(s.disputes, ICorrections.rejectClaim.selector, Roles.ARBITER);
+        calls[n++] = _one(s.disputes, ICorrections.vetoCorrection.selector, Roles.GUARDIAN);
+        calls[n++] = _one(s.disputes, ICorrections.claimOnWord.selector, Roles.PLATFORM);
         calls[n++] = _one(s.guard, IFraudGuard.resolve.selector, Roles.ARBITER);
         calls[n++] = _two(
             s.guard, IFraudGuard.freezeAccount.selector, IFraudGuard.freezePost.selector, Roles.FRAUD_OFFICER

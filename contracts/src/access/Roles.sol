@@ -20,4 +20,6 @@ library Roles {
     uint64 internal constant PAYMASTER = 7;
     /// @notice Completes links of accounts to wallets, which signers attested.
     uint64 internal constant REGISTRAR = 8;
+    /// @notice Platforms on whose word a post is claimed to be a copy, without a bond.
+    uint64 internal constant PLATFORM = 9;
 }

@@ -2,39 +2,28 @@
 pragma solidity ^0.8.28;
 
 import {MulticallUpgradeable} from "@openzeppelin/contracts-upgradeable/utils/MulticallUpgradeable.sol";
-import {Managed} from "../Managed.sol";
-import {
-    IDisputeErrors,
-    IPolicyErrors,
-    IPostErrors,
-    IQuorumErrors,
-    IRuleErrors
-} from "../interfaces/IErrors.sol";
+import {IPolicyErrors, IPostErrors, IQuorumErrors, IRuleErrors} from "../interfaces/IErrors.sol";
 import {IOracleRegistry} from "../interfaces/IOracleRegistry.sol";
 import {Dispute, IPoCDisputes} from "../interfaces/IPoCDisputes.sol";
 import {IPoCHub} from "../interfaces/IPoCHub.sol";
 import {IPolicyRegistry} from "../interfaces/IPolicyRegistry.sol";
 import {IPostRegistry} from "../interfaces/IPostRegistry.sol";
 import {IVerificationConsumer} from "../interfaces/IVerificationConsumer.sol";
-import {Ledger} from "../payments/Ledger.sol";
 import {DisputeStatus, Outcome, PostStatus} from "../types/Codes.sol";
 import {PostResult, Ruling, VerificationResult} from "../types/Reports.sol";
-import {DisputeStorage} from "./DisputeStorage.sol";
+import {Corrections} from "./Corrections.sol";
 
 /// @title Disputes about results
 /// @dev No pause stops these clocks: a dispute that cannot go on would hold somebody's money.
 contract PoCDisputes is
     IPoCDisputes,
     IVerificationConsumer,
-    IDisputeErrors,
     IPostErrors,
     IQuorumErrors,
     IRuleErrors,
     IPolicyErrors,
-    Ledger,
-    Managed,
-    MulticallUpgradeable,
-    DisputeStorage
+    Corrections,
+    MulticallUpgradeable
 {
     /// @notice How long the other party may answer.
     uint40 public constant ANSWER_PERIOD = 3 days;
@@ -332,9 +321,5 @@ contract PoCDisputes is
 
     function _otherThan(Dispute storage dispute, address party) private view returns (address) {
         return party == dispute.owner ? dispute.beneficiary : dispute.owner;
-    }
-
-    function _actsFor(address account) private view returns (bool) {
-        return account != address(0) && (msg.sender == account || msg.sender == links().walletOf(account));
     }
 }

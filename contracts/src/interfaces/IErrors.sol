@@ -82,6 +82,8 @@ interface IUnknownPostError {
 
 /// @notice Errors of results kept per post.
 interface IPostErrors is IUnknownPostError {
+    /// @notice No result of this post is on the chain: published under a root, perhaps, and not posted.
+    error NotPosted(bytes32 postId);
     /// @notice Only the hub may write results.
     error UnauthorizedHub(address caller);
     /// @notice The post is under dispute; no report may overwrite it.
@@ -100,6 +102,8 @@ interface IPostErrors is IUnknownPostError {
     error PostFinal(bytes32 postId);
     /// @notice This version was not in force when the work was decided.
     error PolicyNotInForce(uint64 version, uint256 endedAt);
+    /// @notice The post is claimed to be a copy, or about to be corrected.
+    error PostUnderReview(bytes32 postId);
     /// @notice A ruling decided this post; no report overwrites it.
     error PostRuled(bytes32 postId);
     /// @notice Only the disputes contract may do this.
@@ -170,6 +174,16 @@ interface IPlatformErrors {
     error NotPlatformKey(bytes32 platformId, address key);
     /// @notice The authorisation's validity has ended.
     error AuthorisationExpired(bytes32 platformId, uint256 validUntil);
+}
+
+/// @notice Errors of roots.
+interface IRootErrors {
+    /// @notice A root is of something.
+    error EmptyRoot();
+    /// @notice The root was posted before.
+    error RootKnown(bytes32 root);
+    /// @notice No such root, or it was revoked.
+    error UnknownRoot(bytes32 root);
 }
 
 /// @notice Errors of wiring.
@@ -296,6 +310,10 @@ interface IDisputeErrors {
     error NotTheLoser(uint256 disputeId, address caller);
     /// @notice Only the hub delivers second looks.
     error NotTheHub(address caller);
+    /// @notice The work a claim rests on is unknown, not older, or the same creator's.
+    error NotEarlier(bytes32 postId, bytes32 originalPostId);
+    /// @notice This was claimed before.
+    error AlreadyClaimed(bytes32 postId, bytes32 originalPostId);
     /// @notice No dispute waits for this second look.
     error UnknownReview(bytes32 requestId);
 }

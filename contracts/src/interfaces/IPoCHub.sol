@@ -46,6 +46,8 @@ interface IPoCHub {
     event RequestCancelled(bytes32 indexed requestId, address indexed requester, uint256 refundWei);
     /// @notice One report of a batch was refused; the rest went on.
     event ReportSkipped(bytes32 indexed requestId, bytes reason);
+    /// @notice A request's fee came in, and waits with it.
+    event FeeHeld(bytes32 indexed requestId, address indexed by, uint256 amountWei);
     /// @notice A request's fee found its owner.
     event FeePaid(bytes32 indexed requestId, address indexed to, uint256 amountWei);
     /// @notice Money left the hub.

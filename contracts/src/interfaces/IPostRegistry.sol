@@ -6,6 +6,7 @@ import {PoCReport, PostResult, Ruling} from "../types/Reports.sol";
 /// @title What anyone who pays a post needs to know
 interface IRedirectSource {
     /// @notice Who shares in what the post earns, and how much.
+    /// @dev Reverts with NotPosted where there is no result yet: that is not the same as nobody.
     /// @return beneficiary Creator of the original; zero unless the post is a derivative.
     /// @return redirectBps 0..10000; zero for a derivative exactly at the threshold.
     function redirectOf(bytes32 postId) external view returns (address beneficiary, uint16 redirectBps);
@@ -48,11 +49,17 @@ interface IPostRegistry is IRedirectSource {
     event RevenueRedirectionEnded(bytes32 indexed postId, address indexed originalCreator);
     /// @notice The result is contested; until it is settled no report overwrites it.
     event PostContested(bytes32 indexed postId, address indexed creator);
+    /// @notice A share of what the post earns waits.
+    event PostHeld(bytes32 indexed postId, address indexed creator, uint16 heldBps, uint40 until);
+    /// @notice Nothing more waits for a claim or a correction; what was held goes where the result says.
+    event PostReleased(bytes32 indexed postId, address indexed creator, uint40 finalAt);
     /// @notice A ruling decided what the post is.
     /// @param reasonHash Of the reasons; zero where silence kept the result.
     event PostDecided(
         bytes32 indexed postId, address indexed creator, uint8 outcome, uint16 redirectBps, bytes32 reasonHash
     );
+    /// @notice The contract of the roots.
+    event RootsChanged(address roots);
     /// @notice The contract whose rulings count.
     event DisputesChanged(address disputes);
 
@@ -66,6 +73,18 @@ interface IPostRegistry is IRedirectSource {
         external
         returns (uint8 tier, uint16 redirectBps);
 
+    /// @notice Writes the result of a report under a root, with a window from now. Only the contract of the roots may.
+    function recordLeaf(PoCReport calldata report) external;
+
+    /// @notice Names the contract of the roots.
+    function setRoots(address roots_) external;
+
+    /// @notice The contract of the roots; zero until there is one.
+    function roots() external view returns (address);
+
+    /// @notice How long after its end a policy version may still be attested under, in seconds.
+    function POLICY_GRACE() external view returns (uint256);
+
     /// @notice Marks a provisional result as contested. Only the disputes contract may.
     function contest(bytes32 postId) external;
 
@@ -75,6 +94,18 @@ interface IPostRegistry is IRedirectSource {
 
     /// @notice Replaces a contested or needs-review result by a ruling. Only the disputes contract may.
     function decide(bytes32 postId, Ruling calldata ruling) external;
+
+    /// @notice Holds a share of what a post earns while a claim or correction is looked into. Only the disputes contract may.
+    /// @param until The result is not final before.
+    function hold(bytes32 postId, uint16 heldBps, uint40 until) external;
+
+    /// @notice Ends a hold and leaves the result as it was. Only who holds may.
+    /// @param finalAt When the result was, or will be, final.
+    function release(bytes32 postId, uint40 finalAt) external;
+
+    /// @notice Ends a hold by another result. Only who holds may.
+    /// @param similarityBps As found by whoever corrects.
+    function correct(bytes32 postId, Ruling calldata ruling, uint16 similarityBps) external;
 
     /// @notice Names the contract whose rulings count.
     function setDisputes(address disputes_) external;

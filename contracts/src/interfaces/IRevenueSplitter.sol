@@ -28,7 +28,8 @@ interface IRevenueSplitter is ILedger {
         address indexed token,
         address originalCreator,
         uint256 toOriginal,
-        uint256 toPoster
+        uint256 toPoster,
+        bool frozen
     );
     /// @notice Frozen earnings of a post became claimable.
     event FrozenReleased(

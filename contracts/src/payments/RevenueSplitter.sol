@@ -139,8 +139,8 @@ contract RevenueSplitter is IRevenueSplitter, IRuleErrors, Ledger, ManagedPausab
             _credit(result.originalCreator, token, toOriginal);
         }
         uint256 toPoster = contest.held - toOriginal;
-        _payPoster(postId, result.creator, token, toPoster);
-        emit ContestedPaid(postId, token, result.originalCreator, toOriginal, toPoster);
+        bool frozen = _payPoster(postId, result.creator, token, toPoster);
+        emit ContestedPaid(postId, token, result.originalCreator, toOriginal, toPoster, frozen);
     }
 
     /// @inheritdoc IRevenueSplitter
@@ -202,9 +202,10 @@ contract RevenueSplitter is IRevenueSplitter, IRuleErrors, Ledger, ManagedPausab
         private
     {
         bool derived = result.outcome == Outcome.DERIVATIVE;
-        (uint256 toOriginal, uint256 toPoster) =
-            RedirectMath.splitRedirect(amount, derived ? result.redirectBps : 0);
-        bool waits = toOriginal != 0 && result.status != PostStatus.FINAL;
+        bool open = result.status != PostStatus.FINAL;
+        uint16 bps = derived ? result.redirectBps : open ? result.heldBps : 0;
+        (uint256 toOriginal, uint256 toPoster) = RedirectMath.splitRedirect(amount, bps);
+        bool waits = toOriginal != 0 && open;
         if (waits) {
             Contest storage contest = _storage().contested[postId][token];
             contest.held += toOriginal;

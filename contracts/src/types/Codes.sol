@@ -109,6 +109,16 @@ library FreezeStatus {
     uint8 internal constant EXPIRED = 5;
 }
 
+/// @notice Life of a claim or a correction.
+library CaseStatus {
+    uint8 internal constant NONE = 0;
+    uint8 internal constant OPEN = 1;
+    uint8 internal constant UPHELD = 2;
+    uint8 internal constant REJECTED = 3;
+    /// @dev Nobody decided in time.
+    uint8 internal constant LAPSED = 4;
+}
+
 /// @notice Life of a dispute.
 library DisputeStatus {
     uint8 internal constant NONE = 0;

@@ -117,9 +117,11 @@ struct PostResult {
     uint8 status;
     /// Who made the original; the beneficiary when the outcome is Derivative.
     address originalCreator;
-    uint64 observedAt;
+    uint40 observedAt;
     uint16 similarityBps;
     uint16 redirectBps;
+    /// Share that waits until the result is final although it is no copy's: the post is undecided, or under review.
+    uint16 heldBps;
     /// Who may ask for a re-analysis besides the creator.
     address requester;
     uint40 recordedAt;

@@ -31,12 +31,15 @@ abstract contract Books is Check {
         FraudGuard guard;
         TestToken token;
         address second;
+        // Finds what is corrected, and rules on nothing.
+        address third;
         uint256[] keys;
     }
 
     Wiring internal w;
     address[] public accounts;
     bytes32[] public postIds;
+    mapping(bytes32 postId => bytes32 name) internal names;
 
     mapping(address token => uint256) public paidIn;
     mapping(address token => uint256) public paidOut;
@@ -61,8 +64,7 @@ abstract contract Books is Check {
             accounts.push(address(0xACC0 + i));
         }
         for (uint256 i; i < POSTS; ++i) {
-            postIds.push(keccak256(abi.encode("post", i)));
-            known[postIds[i]] = standing(postIds[i]);
+            _addPost();
         }
     }
 
@@ -78,8 +80,17 @@ abstract contract Books is Check {
     function freshPost() internal returns (uint256 post) {
         post = postIds.length;
         vm.assume(post < MAX_POSTS);
-        postIds.push(keccak256(abi.encode("post", post)));
-        known[postIds[post]] = standing(postIds[post]);
+        _addPost();
+    }
+
+    /// @dev What its owner asks about, under a name of the owner's.
+    function _addPost() private {
+        uint256 i = postIds.length;
+        bytes32 name = keccak256(abi.encode("post", i));
+        bytes32 postId = w.hub.postIdOf(bytes32(uint256(uint160(ownerOf(i)))), name);
+        postIds.push(postId);
+        names[postId] = name;
+        known[postId] = standing(postId);
     }
 
     function postCount() external view returns (uint256) {

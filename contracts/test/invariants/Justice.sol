@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {PostRegistry} from "../../src/PostRegistry.sol";
+import {PoCDisputes} from "../../src/disputes/PoCDisputes.sol";
+import {Claim, Correction, Finding} from "../../src/interfaces/ICorrections.sol";
+import {RevenueSplitter} from "../../src/payments/RevenueSplitter.sol";
 import {Dispute} from "../../src/interfaces/IPoCDisputes.sol";
 import {Outcome, RequestStatus} from "../../src/types/Codes.sol";
 import {PoCReport, PostResult, RequestRecord} from "../../src/types/Reports.sol";
@@ -10,6 +14,9 @@ import {Reporting} from "./Reporting.sol";
 abstract contract Justice is Reporting {
     mapping(uint256 disputeId => bytes32 requestId) internal looks;
     uint256 internal alerts;
+    uint256[] internal claims;
+    uint256[] internal corrections;
+    mapping(bytes32 postId => mapping(bytes32 originalId => bool)) internal asked;
 
     // ---- justice
 
@@ -91,6 +98,102 @@ abstract contract Justice is Reporting {
             ++unexplainedChanges;
         } catch {}
         w.hub.fulfill(said, signed(said, 3));
+    }
+
+    // ---- claims and corrections
+
+    function claimCopy(uint256 post, uint256 earlier, bool onWord) external watched {
+        bytes32 postId = pick(post);
+        bytes32 originalId = pick(earlier);
+        PostResult memory result = w.posts.resultOf(postId);
+        PostResult memory older = w.posts.resultOf(originalId);
+        vm.assume(result.revision != 0 && older.revision != 0 && result.creator != older.creator);
+        vm.assume(older.recordedAt < result.recordedAt && !underReview[postId] && result.status != 3);
+        vm.assume(!asked[postId][originalId]);
+        asked[postId][originalId] = true;
+        if (onWord) {
+            claims.push(w.disputes.claimOnWord(postId, originalId, "word"));
+        } else {
+            uint256 bond = w.disputes.claimBondOf(postId);
+            vm.deal(older.creator, bond);
+            vm.prank(older.creator);
+            claims.push(w.disputes.claim{value: bond}(postId, originalId, "mine"));
+            bondsIn += bond;
+        }
+        underReview[postId] = true;
+    }
+
+    function decideClaim(uint256 which, uint256 how, uint16 similarity) external watched {
+        vm.assume(claims.length != 0);
+        uint256 id = claims[which % claims.length];
+        Claim memory c = w.disputes.claimOf(id);
+        vm.assume(c.status == 1);
+        uint256 before = _bondsOwed();
+        if (how % 3 == 0) {
+            vm.prank(w.third);
+            w.disputes.rejectClaim(id, "no");
+            underReview[c.postId] = false;
+        } else if (how % 3 == 1) {
+            if (block.timestamp <= c.until) vm.warp(c.until + 1);
+            w.disputes.settleClaim(id);
+            underReview[c.postId] = false;
+        } else {
+            Finding memory f = _finding(c.postId, similarity, Outcome.DERIVATIVE);
+            vm.prank(w.third);
+            corrections.push(w.disputes.upholdClaim(id, f));
+        }
+        bondsOut += _bondsOwed() - before;
+    }
+
+    function proposeCorrection(uint256 post, uint16 similarity, bool copied) external watched {
+        bytes32 postId = pick(post);
+        PostResult memory result = w.posts.resultOf(postId);
+        vm.assume(result.revision != 0 && result.status != 3 && !underReview[postId]);
+        Finding memory f = _finding(postId, similarity, copied ? Outcome.DERIVATIVE : Outcome.ORIGINAL);
+        vm.prank(w.third);
+        corrections.push(w.disputes.propose(postId, f));
+        underReview[postId] = true;
+    }
+
+    function endCorrection(uint256 which, bool veto) external watched {
+        vm.assume(corrections.length != 0);
+        uint256 id = corrections[which % corrections.length];
+        Correction memory c = w.disputes.correctionOf(id);
+        vm.assume(c.status == 1);
+        if (veto) {
+            w.disputes.vetoCorrection(id, "no");
+        } else {
+            if (block.timestamp < c.readyAt) vm.warp(c.readyAt);
+            w.disputes.execute(id);
+            known[c.postId] = standing(c.postId);
+        }
+        underReview[c.postId] = false;
+    }
+
+    /// @dev The same code at another address: whatever is under way goes on.
+    function upgrade(uint256 what) external watched {
+        if (what % 3 == 0) w.posts.upgradeToAndCall(address(new PostRegistry()), "");
+        else if (what % 3 == 1) w.disputes.upgradeToAndCall(address(new PoCDisputes()), "");
+        else w.splitter.upgradeToAndCall(address(new RevenueSplitter()), "");
+    }
+
+    function claimCount() external view returns (uint256) {
+        return claims.length;
+    }
+
+    function _finding(bytes32 postId, uint16 similarity, uint8 outcome)
+        private
+        view
+        returns (Finding memory)
+    {
+        PostResult memory result = w.posts.resultOf(postId);
+        (uint16 threshold,) = w.policy.policyAt(result.configVersion, 1);
+        if (outcome != Outcome.DERIVATIVE) {
+            return Finding(outcome, uint16(similarity % 10_001), address(0), 0, "found");
+        }
+        address maker = result.creator == accounts[4] ? accounts[0] : address(uint160(result.creator) + 1);
+        uint16 measured = uint16(within(similarity, threshold, 10_000));
+        return Finding(outcome, measured, maker, keccak256(abi.encode(postId, "original")), "found");
     }
 
     // ---- freezes

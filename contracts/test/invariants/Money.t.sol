@@ -21,13 +21,17 @@ contract MoneyInvariants is Economy {
         token.setFee(100); // a token that takes 1 % on the way, the hardest one that is legal
         hub.setOpenRequestsCap(type(uint32).max);
         address second = address(0x5EC0);
+        address third = address(0x7412D);
         // Three signers of whom two must agree: a second look takes the third.
         uint256[] memory keys = threeSigners(2);
         handler = new MoneyHandler(
-            Books.Wiring(hub, policy, posts, splitter, pool, disputes, vault, guard, token, second, keys)
+            Books.Wiring(
+                hub, policy, posts, splitter, pool, disputes, vault, guard, token, second, third, keys
+            )
         );
         manager.grantRole(0, address(handler), 0);
         manager.grantRole(0, second, 0);
+        manager.grantRole(0, third, 0);
     }
 
     function targetContracts() external view returns (address[] memory targets) {
@@ -79,6 +83,9 @@ contract MoneyInvariants is Economy {
         uint256 atStake;
         for (uint256 id = 1; id <= disputes.disputeCount(); ++id) {
             atStake += disputes.disputeOf(id).bondWei;
+        }
+        for (uint256 id = 1; id <= handler.claimCount(); ++id) {
+            atStake += disputes.claimOf(id).bondWei;
         }
         eq(claimable + atStake, address(disputes).balance, "bonds");
         eq(disputes.owed(ETHER), address(disputes).balance, "owed");

@@ -7,6 +7,8 @@ import {Books} from "./Books.sol";
 
 /// @notice Requests, reports and forgeries, under policies that change on the way.
 abstract contract Reporting is Books {
+    mapping(bytes32 postId => bool) internal underReview;
+
     // ---- reports
 
     function report(uint256 post, uint16 similarity, uint256 outcome) external watched {
@@ -22,7 +24,9 @@ abstract contract Reporting is Books {
         vm.deal(creator, fee);
         vm.prank(creator);
         bytes32 requestId = w.hub.requestVerification{value: fee}(
-            VerificationRequest(postId, keccak256(abi.encode(postId)), 1, creator, address(0), 0, 0, "x", 0)
+            VerificationRequest(
+                names[postId], keccak256(abi.encode(postId)), 1, creator, address(0), 0, 0, "x", 0
+            )
         );
         feesIn += fee;
         PoCReport memory said = concluded(requestId, similarity, uint8(outcome));
@@ -74,7 +78,7 @@ abstract contract Reporting is Books {
     function isClosed(bytes32 postId) internal view returns (bool) {
         uint8 status = w.posts.statusOf(postId);
         bool last = status == 2 && w.posts.resultOf(postId).outcome != Outcome.NEEDS_REVIEW;
-        return status == 3 || last || w.posts.isRuled(postId);
+        return status == 3 || last || underReview[postId] || w.posts.isRuled(postId);
     }
 
     /// @dev A report on a request that its policy allows.

@@ -6,6 +6,7 @@ import {OracleRegistry} from "../../src/OracleRegistry.sol";
 import {Platforms} from "../../src/Platforms.sol";
 import {PolicyRegistry} from "../../src/PolicyRegistry.sol";
 import {PostRegistry} from "../../src/PostRegistry.sol";
+import {ResultRoots} from "../../src/ResultRoots.sol";
 import {RequestLimits} from "../../src/RequestLimits.sol";
 import {AccountLinks} from "../../src/access/AccountLinks.sol";
 import {DisputeStorage} from "../../src/disputes/DisputeStorage.sol";
@@ -22,6 +23,7 @@ contract Layouts {
     RequestLimits.LimitStorage internal requestLimits;
     OracleRegistry.OracleStorage internal oracleRegistry;
     Platforms.PlatformStorage internal platforms;
+    ResultRoots.RootStorage internal resultRoots;
     PolicyRegistry.PolicyStorage internal policyRegistry;
     PostRegistry.PostStorage internal postRegistry;
     AccountLinks.LinkStorage internal accountLinks;

@@ -7,6 +7,7 @@ import {OracleRegistry} from "../../src/OracleRegistry.sol";
 import {Platforms} from "../../src/Platforms.sol";
 import {PoCHub} from "../../src/PoCHub.sol";
 import {PolicyRegistry} from "../../src/PolicyRegistry.sol";
+import {ResultRoots} from "../../src/ResultRoots.sol";
 import {PostRegistry} from "../../src/PostRegistry.sol";
 import {MediaType, Outcome} from "../../src/types/Codes.sol";
 import {PoCReport, RequestRecord, VerificationRequest} from "../../src/types/Reports.sol";
@@ -31,6 +32,7 @@ abstract contract System is Check {
     PostRegistry internal posts;
     PoCHub internal hub;
     Platforms internal platforms;
+    ResultRoots internal roots;
 
     function setUp() public virtual {
         vm.warp(1_800_000_000);
@@ -70,6 +72,13 @@ abstract contract System is Check {
             )
         );
         oracles.setHub(address(hub));
+        roots = ResultRoots(
+            proxy(
+                address(new ResultRoots()),
+                abi.encodeCall(ResultRoots.initialize, (address(manager), address(hub)))
+            )
+        );
+        posts.setRoots(address(roots));
         POST = hub.postIdOf(bytes32(uint256(uint160(REQUESTER))), NAME);
     }
 

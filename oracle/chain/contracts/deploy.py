@@ -38,6 +38,7 @@ PROXIED = (
     "TokenPool",
     "PoCDisputes",
     "BonusVault",
+    "ResultRoots",
 )
 
 
@@ -114,11 +115,28 @@ def deploy(
     disputes = proxy("PoCDisputes", hub, posts, links)
     vault = proxy("BonusVault", posts, splitter, links)
     receipts = sender.settle()
+    # Asks the hub for its modules as it is made, so the hub must be there.
+    roots = proxy("ResultRoots", hub)
+    receipts += sender.settle()
 
     sender.call("PostRegistry", posts, "setDisputes", disputes)
+    sender.call("PostRegistry", posts, "setRoots", roots)
     sender.call("OracleRegistry", oracles, "setHub", hub)
     sender.settle()
-    system = (hub, oracles, policy, posts, links, guard, splitter, pool, disputes, vault, platforms)
+    system = (
+        hub,
+        oracles,
+        policy,
+        posts,
+        links,
+        guard,
+        splitter,
+        pool,
+        disputes,
+        vault,
+        platforms,
+        roots,
+    )
     _hand_over(sender, manager, table, system, (holders, terms), governing)
     first = min(receipts, key=lambda receipt: receipt["blockNumber"])
     deployment = Deployment(
@@ -136,6 +154,7 @@ def deploy(
         disputes=disputes,
         bonus_vault=vault,
         platforms=platforms,
+        result_roots=roots,
         block_number=first["blockNumber"],
         block_hash=first["blockHash"].to_0x_hex(),
     )

@@ -122,7 +122,10 @@ def find_result(
 
 
 def read_redirect(client: ChainClient, post_id: bytes) -> Redirect:
-    """What any contract that pays the post is told. Raises: ChainError."""
+    """What any contract that pays the post is told.
+
+    Raises: ContractReverted (NotPosted) where the post has no result on chain, ChainError.
+    """
     beneficiary, redirect_bps = client.read(
         "PostRegistry", client.deployment.post_registry, "redirectOf", post_id
     )

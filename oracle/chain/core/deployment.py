@@ -40,6 +40,7 @@ class Deployment:
     disputes: str
     bonus_vault: str
     platforms: str
+    result_roots: str
     block_number: int  # first block that can hold an event of ours
     block_hash: str  # 0x-hex, 32 bytes
 
