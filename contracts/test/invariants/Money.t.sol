@@ -118,6 +118,7 @@ contract MoneyInvariants is Economy {
         for (uint256 i; i < handler.postCount(); ++i) {
             bytes32 postId = handler.postIds(i);
             PostResult memory result = posts.resultOf(postId);
+            if (result.revision == 0) continue;
             (address beneficiary, uint16 bps) = posts.redirectOf(postId);
             if (result.outcome != Outcome.DERIVATIVE) {
                 eq(bps, 0, "no redirect");
