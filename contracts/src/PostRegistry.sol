@@ -147,9 +147,10 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
     /// @inheritdoc IPostRegistry
     function release(bytes32 postId, uint40 finalAt) external {
         PostResult storage result = _heldBySender(postId);
-        result.finalAt = finalAt;
+        // Never later than time alone would have made it.
+        if (finalAt < result.finalAt) result.finalAt = finalAt;
         if (result.outcome != Outcome.NEEDS_REVIEW) result.heldBps = 0;
-        emit PostReleased(postId, result.creator, finalAt);
+        emit PostReleased(postId, result.creator, result.finalAt);
     }
 
     /// @inheritdoc IPostRegistry

@@ -61,7 +61,7 @@ abstract contract Corrections is
         PostResult memory post = _posts().resultOf(c.postId);
         if (_actsFor(post.creator) || _actsFor(c.claimant)) revert PartialArbiter(claimId, msg.sender);
         _closeClaim(claimId, c, CaseStatus.REJECTED, post.creator, reasonHash);
-        _posts().release(c.postId, c.finalAt);
+        _posts().release(c.postId, uint40(block.timestamp) + c.windowLeft);
     }
 
     /// @inheritdoc ICorrections
@@ -70,7 +70,7 @@ abstract contract Corrections is
         if (block.timestamp <= c.until) revert TooEarly(claimId, c.until);
         // What nobody upheld in time held somebody's money up.
         _closeClaim(claimId, c, CaseStatus.LAPSED, _posts().resultOf(c.postId).creator, 0);
-        _posts().release(c.postId, c.finalAt);
+        _posts().release(c.postId, uint40(block.timestamp) + c.windowLeft);
     }
 
     /// @inheritdoc ICorrections
@@ -80,8 +80,9 @@ abstract contract Corrections is
         returns (uint256 correctionId)
     {
         PostResult memory post = _free(postId);
-        _posts().hold(postId, _holdBps(post), uint40(block.timestamp) + CORRECTION_DELAY);
-        return _propose(postId, post, post.finalAt, finding);
+        uint40 left = _windowLeft(post);
+        _posts().hold(postId, _holdBps(post), uint40(block.timestamp) + CORRECTION_DELAY + left);
+        return _propose(postId, post, left, finding);
     }
 
     /// @inheritdoc ICorrections
@@ -95,7 +96,7 @@ abstract contract Corrections is
         if (_actsFor(c.claimant)) revert PartialArbiter(claimId, msg.sender);
         if (finding.outcome != Outcome.DERIVATIVE) revert InvalidRuling(claimId, finding.outcome);
         _closeClaim(claimId, c, CaseStatus.UPHELD, c.claimant, finding.reasonHash);
-        return _propose(c.postId, _posts().resultOf(c.postId), c.finalAt, finding);
+        return _propose(c.postId, _posts().resultOf(c.postId), c.windowLeft, finding);
     }
 
     /// @inheritdoc ICorrections
@@ -104,7 +105,7 @@ abstract contract Corrections is
         if (reasonHash == 0) revert MissingEvidence();
         c.status = CaseStatus.REJECTED;
         emit CorrectionVetoed(correctionId, c.postId, msg.sender, reasonHash);
-        _posts().release(c.postId, c.finalAt);
+        _posts().release(c.postId, uint40(block.timestamp) + c.windowLeft);
     }
 
     /// @inheritdoc ICorrections
@@ -159,14 +160,14 @@ abstract contract Corrections is
         $.claimed[postId][originalPostId] = true;
         claimId = ++$.claimCount;
         uint40 until = uint40(block.timestamp) + CLAIM_PERIOD;
-        $.claims[claimId] = Claim(
-            postId, originalPostId, evidenceHash, claimant, bondWei, until, post.finalAt, CaseStatus.OPEN
-        );
+        uint40 left = _windowLeft(post);
+        $.claims[claimId] =
+            Claim(postId, originalPostId, evidenceHash, claimant, bondWei, until, left, CaseStatus.OPEN);
         emit CopyClaimed(claimId, postId, originalPostId, claimant, bondWei, evidenceHash, until);
-        _posts().hold(postId, _holdBps(post), until);
+        _posts().hold(postId, _holdBps(post), until + left);
     }
 
-    function _propose(bytes32 postId, PostResult memory post, uint40 finalAt, Finding calldata finding)
+    function _propose(bytes32 postId, PostResult memory post, uint40 left, Finding calldata finding)
         private
         returns (uint256 correctionId)
     {
@@ -179,8 +180,7 @@ abstract contract Corrections is
         $.reviewers[postId] = msg.sender;
         correctionId = ++$.correctionCount;
         uint40 readyAt = uint40(block.timestamp) + CORRECTION_DELAY;
-        $.corrections[correctionId] =
-            Correction(postId, finding, msg.sender, readyAt, finalAt, CaseStatus.OPEN);
+        $.corrections[correctionId] = Correction(postId, finding, msg.sender, readyAt, left, CaseStatus.OPEN);
         emit CorrectionProposed(
             correctionId,
             postId,
@@ -209,6 +209,12 @@ abstract contract Corrections is
             IPolicyRegistry(_posts().policy()).policyAt(post.configVersion, post.mediaType);
         if (post.similarityBps < threshold) return CLAIM_HOLD_BPS;
         return RedirectMath.redirectBps(post.similarityBps, threshold, base);
+    }
+
+    /// @dev While a post is held nobody can dispute it, so what is left of the owner's window comes after: a claim must not
+    /// run it out.
+    function _windowLeft(PostResult memory post) private view returns (uint40) {
+        return post.finalAt > block.timestamp ? post.finalAt - uint40(block.timestamp) : 0;
     }
 
     function _free(bytes32 postId) private view returns (PostResult memory post) {

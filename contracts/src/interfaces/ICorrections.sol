@@ -22,8 +22,8 @@ struct Claim {
     uint96 bondWei;
     /// Unix time by which somebody decides; then the result stands.
     uint40 until;
-    /// When the result was, or would have been, final.
-    uint40 finalAt;
+    /// Seconds that the owner had left to dispute; they come after.
+    uint40 windowLeft;
     /// See `CaseStatus`.
     uint8 status;
 }
@@ -35,7 +35,7 @@ struct Correction {
     address by;
     /// Unix time from which anybody may execute it; until it is executed it can be vetoed.
     uint40 readyAt;
-    uint40 finalAt;
+    uint40 windowLeft;
     /// See `CaseStatus`.
     uint8 status;
 }

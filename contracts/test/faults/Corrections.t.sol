@@ -50,13 +50,12 @@ contract CorrectionsTest is Economy {
 
     function test_AVetoLeavesThePostAsItWas() public {
         makeFinal();
-        uint40 finalAt = posts.resultOf(POST).finalAt;
         uint256 id = disputes.propose(POST, copied(9_800));
         tip(POST, 100);
         vm.expectRevert(IDisputeErrors.MissingEvidence.selector);
         disputes.vetoCorrection(id, 0);
         disputes.vetoCorrection(id, REASON);
-        eq(posts.resultOf(POST).finalAt, finalAt, "final as before");
+        eq(posts.statusOf(POST), PostStatus.FINAL, "final as before");
         yes(posts.hasBadge(POST), "badge");
         splitter.payContested(POST, ETHER);
         owns(CREATOR, 100, "whole");
@@ -160,13 +159,32 @@ contract CorrectionsTest is Economy {
         vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.TooEarly.selector, id, block.timestamp));
         disputes.settleClaim(id);
         vm.warp(block.timestamp + 1);
-        // Even before anybody says so, time has given the money back.
+        uint256 again = vm.snapshotState();
+        // Even if nobody says so, time gives the money back: after what the owner's window had left.
+        vm.warp(block.timestamp + 7 days);
         splitter.payContested(POST, ETHER);
         owns(CREATOR, 100, "whole");
+        disputes.settleClaim(id);
+        eq(posts.statusOf(POST), PostStatus.FINAL, "and does not take it again");
+        vm.revertToState(again);
         disputes.settleClaim(id);
         eq(disputes.claimable(CREATOR, ETHER), 0.01 ether, "and the bond");
         vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.WrongStage.selector, id, CaseStatus.LAPSED));
         disputes.settleClaim(id);
+    }
+
+    /// @dev The original's creator would claim against a copy to run its owner's time to dispute out.
+    function test_AClaimDoesNotRunTheOwnersWindowOut() public {
+        bytes32 accused = keccak256("accused");
+        vm.warp(block.timestamp + 1);
+        copy(accused, 9_800);
+        vm.prank(FIRST_CREATOR);
+        uint256 id = disputes.claim{value: 0.01 ether}(accused, ORIGINAL_POST, EVIDENCE);
+        vm.warp(block.timestamp + 14 days + 1);
+        eq(posts.statusOf(accused), PostStatus.PROVISIONAL, "still");
+        disputes.settleClaim(id);
+        vm.prank(CREATOR);
+        disputes.open(accused, EVIDENCE);
     }
 
     function test_OnlyAnEarlierWorkOfAnotherIsAGround() public {
