@@ -243,7 +243,7 @@ class Originality:
                 _send(
                     conn,
                     analysis,
-                    failure_report(analysis, account, evidence_hash=digest(evidence)),
+                    failure_report(analysis, account, code=code, evidence_hash=digest(evidence)),
                 )
         log.warning("analysis.failed", code=code, detail=detail)
 

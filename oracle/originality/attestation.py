@@ -1,7 +1,14 @@
 """From a decision to the report that goes on chain. Pure."""
 
 from oracle.chain.core.ids import attestation_id, unnamed_account
-from oracle.chain.core.report import ZERO_ADDRESS, ZERO_HASH, MediaType, Outcome, ReportDraft
+from oracle.chain.core.report import (
+    ZERO_ADDRESS,
+    ZERO_HASH,
+    FailureReason,
+    MediaType,
+    Outcome,
+    ReportDraft,
+)
 from oracle.rules.decision import Decision, Verdict
 from storage.works.analyses import Analysis
 from storage.works.policies import BoundDeployment
@@ -13,6 +20,26 @@ OUTCOMES = {
     Verdict.SELF_DUPLICATE: Outcome.SELF_DUPLICATE,
     Verdict.LICENSED: Outcome.LICENSED,
     Verdict.UNDECIDED: Outcome.NEEDS_REVIEW,
+}
+# Why an analysis failed, by the error's code; the contract is told nothing of the others.
+FAILURES = {
+    "uri_not_found": FailureReason.NOT_FOUND,
+    "uri_unreachable": FailureReason.UNREACHABLE,
+    "uri_forbidden_address": FailureReason.UNREACHABLE,
+    "uri_refused": FailureReason.UNREACHABLE,
+    "media_unreachable": FailureReason.UNREACHABLE,
+    "uri_too_large": FailureReason.TOO_LARGE,
+    "media_too_large": FailureReason.TOO_LARGE,
+    "media_too_long": FailureReason.TOO_LARGE,
+    "uri_scheme_unsupported": FailureReason.UNSUPPORTED,
+    "media_unsupported": FailureReason.UNSUPPORTED,
+    "media_type_not_supported": FailureReason.UNSUPPORTED,
+    "media_empty": FailureReason.UNDECODABLE,
+    "media_corrupt": FailureReason.UNDECODABLE,
+    "media_no_sound": FailureReason.UNDECODABLE,
+    "content_hash_mismatch": FailureReason.OTHER_CONTENT,
+    "media_type_mismatch": FailureReason.OTHER_CONTENT,
+    "uri_timeout": FailureReason.TIMED_OUT,
 }
 # Outcomes that name the earlier work on chain; an original names none, and a review accuses no
 # creator.
@@ -59,7 +86,7 @@ def decision_report(
 
 
 def failure_report(
-    analysis: Analysis, creator: bytes | None, *, evidence_hash: bytes
+    analysis: Analysis, creator: bytes | None, *, code: str, evidence_hash: bytes
 ) -> ReportDraft:
     """The report that answers a contract's request whose media could not be judged."""
     assert analysis.request_id is not None
@@ -69,6 +96,7 @@ def failure_report(
         content_hash=analysis.expected_sha256 or ZERO_HASH,
         media_type=MediaType.of(analysis.media_type),
         outcome=Outcome.FAILED,
+        reason=FAILURES.get(code, FailureReason.NONE),
         similarity_bps=0,
         creator=creator or ZERO_ADDRESS,
         original_creator=ZERO_ADDRESS,

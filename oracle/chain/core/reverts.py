@@ -27,6 +27,8 @@ RECONCILE = {"RequestNotPending"}
 # Reverts that follow from the report, or from state that the chain never undoes. All others are
 # tried again: a retry costs nothing, while an answer given up by mistake is lost.
 PERMANENT = {
+    "PostFinal",
+    "PolicyNotInForce",
     "InvalidMediaType",
     "InvalidOutcome",
     "InvalidThreshold",

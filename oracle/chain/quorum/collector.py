@@ -17,7 +17,7 @@ from oracle.chain.keys.signer import Signer, recover
 from oracle.chain.quorum.observation import NoAgreement, Observation, aggregate, observe, turn_order
 from oracle.chain.quorum.peers import Body, Peers, PeerServer, QuorumSettings
 from oracle.chain.quorum.uploads import Introductions, UploadSharing
-from oracle.chain.quorum.witness import SignerSet, Witness, holds, now
+from oracle.chain.quorum.witness import SignerSet, Witness, holds, wall_clock
 from oracle.chain.rpc.client import ChainClient
 from oracle.chain.sender.resolver import Resolver
 from oracle.chain.sender.signing import SignedReport
@@ -51,7 +51,7 @@ class QuorumSigner:
         self._settings = settings
         self._failpoint = failpoint
         self._sharing = sharing
-        self._peers = Peers(settings, signer, client.chain_id, client.hub, now)
+        self._peers = Peers(settings, signer, client.chain_id, client.hub, wall_clock)
         self._introductions = (
             Introductions(sharing, self._peers, client.chain_id, client.hub) if sharing else None
         )
@@ -59,7 +59,7 @@ class QuorumSigner:
             db, client, signer, settings, self._introductions, sharing, failpoint=failpoint
         )
         self._server = PeerServer(
-            settings, signer, client.chain_id, client.hub, self._witness.answer, now
+            settings, signer, client.chain_id, client.hub, self._witness.answer, wall_clock
         )
 
     @property
@@ -155,10 +155,16 @@ class QuorumSigner:
         """What we signed before while it holds, else what follows from the observations."""
         with self._db.transaction() as conn:
             signed = quorum.find_signed(conn, request_id)
-        if signed is not None and holds(signed, signers.epoch, now() + self._margin_s):
+        if signed is not None and holds(
+            signed, signers.epoch, self._witness.now() + self._margin_s
+        ):
             return dict(signed.proposal)
-        valid_until = now() + self._settings.validity_s
-        report = aggregate(seen, quorum=signers.quorum, valid_until=valid_until)
+        report = aggregate(
+            seen,
+            quorum=signers.quorum,
+            valid_until=self._witness.now() + self._settings.validity_s,
+            transmitter=self._signer.address,
+        )
         return {"report": report.to_dict(), "observations": [one.to_dict() for one in seen]}
 
     def _collect(self, request_id: bytes, proposal: Body, signers: SignerSet) -> dict[bytes, bytes]:
@@ -211,15 +217,19 @@ class QuorumSigner:
         """
         with self._db.transaction() as conn:
             signed = quorum.find_signed(conn, request_id)
-        if signed is not None and holds(signed, signers.epoch, now()):
+        if signed is not None and holds(signed, signers.epoch, self._witness.now()):
             return None
         valid: dict[bytes, Body] = {}
+        soon = self._witness.now() + self._margin_s
         for peer, answer in answers.items():
             try:
                 report = self._witness.checked(peer, answer["signed"], signers)
                 # Of one about to run out nothing would come, and a liar could offer such ones for
                 # ever.
-                if report.request_id == request_id and report.valid_until > now() + self._margin_s:
+                if (
+                    report.request_id == request_id
+                    and report.valid_until > self._witness.now() + self._margin_s
+                ):
                     valid[peer] = answer["signed"]
             except (InvalidReport, KeyError):
                 continue  # nothing signed before, or a peer that makes things up

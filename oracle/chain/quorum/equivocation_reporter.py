@@ -15,7 +15,7 @@ from storage.database import Database
 log = structlog.get_logger(__name__)
 
 # Another node was faster, the signer left by itself, or the contract sees no proof in it.
-SETTLED = ("UnauthorizedOracle", "NotEquivocal", "ProofExpired")
+SETTLED = ("UnauthorizedOracle", "NotEquivocal", "ProofExpired", "AlreadyProven")
 
 
 class EquivocationReporter:

@@ -9,6 +9,7 @@ from eth_utils.crypto import keccak
 
 from oracle.chain.core.report import (
     SOLIDITY_TYPES,
+    ZERO_ADDRESS,
     Outcome,
     PoCReport,
     ReportDraft,
@@ -112,7 +113,13 @@ def require_signed(
         raise InvalidReport(f"{hexed(observation.signer)} did not sign this observation.")
 
 
-def aggregate(observations: Sequence[Observation], *, quorum: int, valid_until: int) -> PoCReport:
+def aggregate(
+    observations: Sequence[Observation],
+    *,
+    quorum: int,
+    valid_until: int,
+    transmitter: bytes = ZERO_ADDRESS,
+) -> PoCReport:
     """The report that follows from observations of one request in one epoch, the same in any order.
 
     The largest group that saw the same content speaks (a URI can serve each node something else).
@@ -141,7 +148,10 @@ def aggregate(observations: Sequence[Observation], *, quorum: int, valid_until: 
         )
     chosen = _speaker(largest, quorum)
     return chosen.draft.complete(
-        observed_at=chosen.observed_at, valid_until=valid_until, signer_epoch=chosen.signer_epoch
+        observed_at=chosen.observed_at,
+        valid_until=valid_until,
+        signer_epoch=chosen.signer_epoch,
+        transmitter=transmitter,
     )
 
 

@@ -118,7 +118,7 @@ class Witness:
         with self._db.transaction() as conn:
             for other in quorum.keep_signature(conn, report.request_id, signer, signed, body):
                 if proves(
-                    Statement.REPORT, PoCReport.from_dict(other["report"]), report, now=now()
+                    Statement.REPORT, PoCReport.from_dict(other["report"]), report, now=self.now()
                 ):
                     _keep_proof(
                         conn, Equivocation(report.request_id, signer, "report", other, body)
@@ -128,14 +128,14 @@ class Witness:
         """Sign a proposal that follows from its observations and fits our own; or say what is in
         the way.
         """
-        report = self.checked(sender, proposal, signers)
+        report, now = self.checked(sender, proposal, signers), self.now()
         with self._db.transaction() as conn:
             signed = quorum.find_signed(conn, report.request_id, lock=True)
             to_sign = digest(report, self._client.chain_id, self._client.hub)
             if signed is not None and signed.digest == to_sign:
                 return {"signature": hexed(signed.signature)}
             # Two reports under one request are an equivocation unless the first has run out.
-            if signed is not None and holds(signed, signers.epoch, now()):
+            if signed is not None and holds(signed, signers.epoch, now):
                 return {"signed": signed.proposal}
             own = quorum.observations(conn, report.request_id, signers.epoch, self._signer.address)
             if not own:
@@ -157,7 +157,9 @@ class Witness:
             for one in seen:
                 self._require(one, signers)
             needed = self.signers_for(report.request_id, signers.epoch).quorum
-            expected = aggregate(seen, quorum=needed, valid_until=report.valid_until)
+            expected = aggregate(
+                seen, quorum=needed, valid_until=report.valid_until, transmitter=report.transmitter
+            )
         except (ChainError, KeyError, TypeError) as exc:
             raise InvalidReport(f"The proposal of {hexed(sender)} proves nothing: {exc}") from exc
         with self._db.transaction() as conn:
@@ -165,19 +167,28 @@ class Witness:
         for one in seen:
             if one.to_dict() not in known:
                 self.take(report.request_id, one.to_dict(), signers, said_by=one.signer)
+        if report.transmitter not in signers.members:
+            raise InvalidReport(f"The report of {hexed(sender)} pays somebody who is no signer.")
         if expected != report:
             raise InvalidReport(
                 f"The report of {hexed(sender)} does not follow from its observations."
             )
-        if not now() < report.valid_until <= now() + 2 * self._settings.validity_s:
+        now = self.now()
+        if not now < report.valid_until <= now + 2 * self._settings.validity_s:
             raise InvalidReport("The report is valid for too long, or no more.")
         return report
 
     def _require(self, one: Observation, signers: SignerSet) -> None:
         require_signed(one, self._client.chain_id, self._client.hub, signers.members, signers.epoch)
         # The hub would refuse a report that it speaks for, and nobody could answer the request.
-        if one.observed_at > now() + CLOCK_SKEW_S:
+        if one.observed_at > self.now() + CLOCK_SKEW_S:
             raise InvalidReport(f"{hexed(one.signer)} claims to have observed what is to come.")
+
+    def now(self) -> int:
+        """Return the time that reports are valid by, in Unix seconds: the later of the head's, as
+        the contract compares with that, and our own, as an idle chain's head can be hours old.
+        """
+        return max(self._client.head().timestamp, wall_clock())
 
     def signers_for(self, request_id: bytes, epoch: int | None) -> SignerSet:
         """The signers in force, with the quorum that this request asks for: never less than the
@@ -222,5 +233,5 @@ def holds(signed: SignedProposal, epoch: int, now: int) -> bool:
     return bool(signed.valid_until > now and signed.proposal["report"]["signer_epoch"] == epoch)
 
 
-def now() -> int:
+def wall_clock() -> int:
     return int(time.time())

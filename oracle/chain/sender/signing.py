@@ -106,4 +106,5 @@ class ReportSigner:
             observed_at=observed_at,
             valid_until=now + int(self._validity.total_seconds()),
             signer_epoch=epoch,
+            transmitter=self._signer.address,  # who copies the transaction earns nothing
         )

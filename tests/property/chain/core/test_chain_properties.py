@@ -18,7 +18,14 @@ from oracle.chain.core.lifecycle import (
     next_nonce,
     next_step,
 )
-from oracle.chain.core.report import SOLIDITY_TYPES, MediaType, Outcome, PoCReport, digest
+from oracle.chain.core.report import (
+    SOLIDITY_TYPES,
+    FailureReason,
+    MediaType,
+    Outcome,
+    PoCReport,
+    digest,
+)
 from oracle.chain.core.transaction import Fee
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -35,12 +42,13 @@ SPECIAL = {
 @st.composite
 def reports(draw: st.DrawFn) -> PoCReport:
     kinds = {"bytes32": hashes, "address": accounts, "uint64": counters}
-    return PoCReport(
-        **{
-            name: draw(SPECIAL.get(name, kinds.get(kind, counters)))
-            for name, kind in SOLIDITY_TYPES.items()
-        }
-    )
+    values = {
+        name: draw(SPECIAL.get(name, kinds.get(kind, counters)))
+        for name, kind in SOLIDITY_TYPES.items()
+    }
+    failed = values["outcome"] is Outcome.FAILED
+    reason = draw(st.sampled_from(FailureReason)) if failed else FailureReason.NONE
+    return PoCReport(**values | {"reason": reason})
 
 
 times = st.none() | st.integers(0, 10_000).map(lambda s: NOW - timedelta(seconds=s))
