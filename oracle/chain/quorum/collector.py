@@ -226,10 +226,7 @@ class QuorumSigner:
                 report = self._witness.checked(peer, answer["signed"], signers)
                 # Of one about to run out nothing would come, and a liar could offer such ones for
                 # ever.
-                if (
-                    report.request_id == request_id
-                    and report.valid_until > self._witness.now() + self._margin_s
-                ):
+                if report.request_id == request_id and report.valid_until > soon:
                     valid[peer] = answer["signed"]
             except (InvalidReport, KeyError):
                 continue  # nothing signed before, or a peer that makes things up
