@@ -175,7 +175,7 @@ def test_a_liar_that_signs_two_reports_is_proven(four: Quorum) -> None:
     """
     liar = four.signers[3]
     post_id, content_hash = fresh_hash(), fresh_hash()
-    asked = four.members[0].world.request(post_id=post_id, content_hash=content_hash)
+    asked = four.members[0].world.request(name=post_id, content_hash=content_hash)
     lie = forged(four, liar, draft_of(asked, post_id, content_hash=content_hash), 1_055).to_dict()
 
     def sign_anything(_sender: bytes, body: dict[str, Any]) -> dict[str, Any]:
