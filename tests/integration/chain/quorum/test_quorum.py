@@ -15,7 +15,6 @@ from integration.chain.quorum_world import ORIGINAL, Quorum, clock
 
 from oracle.chain.contracts import verify
 from oracle.chain.contracts.consumer import post_id_of, transact
-from oracle.chain.core.ids import post_id_in
 from oracle.chain.core.report import (
     MediaType,
     Outcome,
@@ -177,7 +176,7 @@ def test_a_liar_that_signs_two_reports_is_proven(four: Quorum) -> None:
     liar = four.signers[3]
     world, name, content_hash = four.members[0].world, fresh_hash(), fresh_hash()
     asked = world.request(name=name, content_hash=content_hash)
-    post_id = post_id_in(world.client.chain_id, world.client.hub, world.consumer, name)
+    post_id = post_id_of(world.client, world.consumer, world.asker.address, name)
     lie = forged(four, liar, draft_of(asked, post_id, content_hash=content_hash), 1_055).to_dict()
 
     def sign_anything(_sender: bytes, body: dict[str, Any]) -> dict[str, Any]:
