@@ -45,7 +45,6 @@ def alert_page(services: ServicesDep, caller: Reader, alert_id: UUID) -> str:
         notices_sent=notices_sent,
         appeal=appeal,
         why=fraud_wording.why_of(alert.signals),
-        now=datetime.now(UTC),
         grounds={name: wording.GROUNDS[name] for name in wording.FRAUD_GROUNDS},
         may_appeal=view.status in ("notified", "upheld") and caller.creator_id == alert.creator_id,
         may_decide=caller.may("fraud") and caller.creator_id != alert.creator_id,
@@ -152,7 +151,6 @@ def appeal_page(
     return templates.get_template("appeal.html").render(
         appeal=view,
         ground=wording.GROUNDS[appeal.ground],
-        now=datetime.now(UTC),
         file_lost=file == "lost",
         may_attach=appeal.status == "open"
         and caller.creator_id in (appeal.creator_id, appeal.other_creator_id)

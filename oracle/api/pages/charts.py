@@ -39,15 +39,11 @@ class WeekBar:
 
 @dataclass(frozen=True)
 class WeekChart:
-    """Weeks beside each other, the latest at the right.
-
-    `top` is the cents that the full height stands for.
-    """
+    """Weeks beside each other, the latest at the right."""
 
     width: int
     height: int
     line: int
-    top: int
     bars: tuple[WeekBar, ...]
 
 
@@ -69,7 +65,7 @@ def week_chart(weeks: Sequence[WeekView], last: date, number: int) -> WeekChart:
     deep = max([known[week].redirected_away for week in shown if week in known] + [0])
     scale = min(HEIGHT / top, BELOW / deep if deep else HEIGHT / top)
     bars = tuple(_week_bar(week, known.get(week), n * STEP, scale) for n, week in enumerate(shown))
-    return WeekChart(number * STEP, HEIGHT + BELOW + 24, HEIGHT, top, bars)
+    return WeekChart(number * STEP, HEIGHT + BELOW + 24, HEIGHT, bars)
 
 
 def money_bar(totals: TotalsView) -> tuple[Part, ...]:

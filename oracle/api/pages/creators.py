@@ -37,7 +37,6 @@ def show_creator(
         first_page=cursor is None,
         chart=week_chart(view.weeks, ledger.week_of(owner.now), WEEKS_SHOWN),
         bar=money_bar(view.totals),
-        expected_posts=posts.posts,
     )
 
 
@@ -46,9 +45,7 @@ def show_post(services: ServicesDep, caller: Reader, creator: str, post_id: Post
     with services.db.transaction() as conn:
         owner = load_creator(conn, caller, creator)
         post = post_detail(conn, owner, bytes.fromhex(post_id[2:]))
-    return templates.get_template("creator_post.html").render(
-        creator=owner.handle, post=post, now=owner.now
-    )
+    return templates.get_template("creator_post.html").render(creator=owner.handle, post=post)
 
 
 @router.get("/creators.css")

@@ -3,7 +3,6 @@
 import jinja2
 
 from oracle.api.pages.viewer import clock
-from oracle.api.schemas.creators import verdict_words
 from oracle.notices import wording
 from oracle.notices.render import day
 from oracle.payouts.statement import dollars
@@ -20,4 +19,3 @@ templates.filters |= {
     "percent": percent,
     "who": wording.who,
 }
-templates.globals["verdict_words"] = verdict_words

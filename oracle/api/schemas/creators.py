@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from oracle.payouts.onchain import PayoutAsset
-from oracle.payouts.statement import CURRENCY, SIGNALS, VERDICTS, expected_pay, explain
+from oracle.payouts.statement import CURRENCY, SIGNALS, expected_pay, explain
 from storage.engagement.grades import StoredGrade, StoredPolicy
 from storage.ledger.freezes import Freeze
 from storage.ledger.posts import PostRow, UnpaidWeek
@@ -322,8 +322,3 @@ def booked_view(line: Line) -> BookedView:
         counterparty=line.counterparty,
         explanation=explain(line),
     )
-
-
-def verdict_words(verdict: str | None) -> str:
-    """Put a verdict into words."""
-    return VERDICTS[verdict] if verdict else "not looked at yet"
