@@ -23,9 +23,11 @@ from oracle.api.schemas.appeals import View
 from oracle.api.services import ServicesDep
 from oracle.fraud import alert_appeals, alerts
 from oracle.fraud import wording as fraud_wording
+from oracle.fraud.lifecycle import MAX_FREEZE, MAX_UPHELD, Status
 from oracle.notices import wording
 from storage.cases import appeals, messages
 from storage.fraud import alerts as fraud_alerts
+from storage.fraud.alerts import Alert
 
 router = APIRouter(include_in_schema=False)
 
@@ -46,6 +48,7 @@ def alert_page(services: ServicesDep, caller: Reader, alert_id: UUID) -> str:
         appeal=appeal,
         why=fraud_wording.why_of(alert.signals),
         grounds={name: wording.GROUNDS[name] for name in wording.FRAUD_GROUNDS},
+        max_days=_max_days(alert),
         may_appeal=view.status in ("notified", "upheld") and caller.creator_id == alert.creator_id,
         may_decide=caller.may("fraud") and caller.creator_id != alert.creator_id,
     )
@@ -76,7 +79,7 @@ def decide_form(
     alert_id: UUID,
     step: Annotated[Literal["freeze", "uphold", "reverse", "reopen"], Form()],
     reason: Annotated[str, Form(min_length=10, max_length=4000)],
-    days: Annotated[int, Form(ge=1, le=180)] = 14,
+    days: Annotated[int, Form(ge=1, le=MAX_UPHELD.days)] = 14,
 ) -> RedirectResponse:
     now = datetime.now(UTC)
     with services.db.transaction() as conn:
@@ -192,3 +195,8 @@ def message_page(services: ServicesDep, caller: Reader, message_id: UUID) -> str
         if caller.creator_id == message.creator_id:
             messages.mark_read(conn, message_id, datetime.now(UTC))
     return templates.get_template("statement.html").render(message=message)
+
+
+def _max_days(alert: Alert) -> int:
+    """The longest hold that a reviewer can set on an alert: a first one, or one that is upheld."""
+    return (MAX_FREEZE if alert.status == Status.OPEN else MAX_UPHELD).days

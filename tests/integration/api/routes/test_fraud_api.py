@@ -115,6 +115,27 @@ def test_only_reviewers_decide(client: TestClient, case: Case, key) -> None:
     assert frozen.json()["status"] == "notified"
 
 
+def test_the_form_offers_no_longer_hold_than_its_step_allows(
+    client: TestClient, case: Case, key
+) -> None:
+    alert_id = case.raise_alert()
+    page = f"/fraud_alerts/{alert_id}"
+    reviewer = key("fraud", "read", name="maria")
+    assert 'name="days" type="number" min="1" max="180"' in client.get(page, headers=reviewer).text
+    client.post(
+        f"/api{page}/resolve", json={"decision": "reversed", **REASON}, headers=key("fraud")
+    )
+    client.post(f"/api{page}/reopen", json=REASON, headers=key("fraud"))
+    assert 'name="days" type="number" min="1" max="30"' in client.get(page, headers=reviewer).text
+    form = {"step": "freeze", "reason": REASON["reason"]}
+    late = client.post(f"{page}/decide", data={**form, "days": "31"}, headers=reviewer)
+    assert late.json()["code"] == "invalid_end_date"
+    done = client.post(
+        f"{page}/decide", data={**form, "days": "30"}, headers=reviewer, follow_redirects=False
+    )
+    assert done.status_code == 303
+
+
 def test_pages_of_a_list_hold_every_alert_once(client: TestClient, case: Case, key) -> None:
     platform = Platform(case.db)
     for number in range(5):
