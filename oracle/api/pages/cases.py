@@ -184,7 +184,7 @@ def answer_form(
 def inbox_page(services: ServicesDep, caller: Reader, creator: str | None = None) -> str:
     with services.db.transaction() as conn:
         listed = messages.page(conn, acting_creator(conn, caller, creator), limit=100)
-    return templates.get_template("statements.html").render(messages=listed)
+    return templates.get_template("notices.html").render(messages=listed)
 
 
 @router.get("/messages/{message_id}", response_class=HTMLResponse, include_in_schema=False)
@@ -194,7 +194,7 @@ def message_page(services: ServicesDep, caller: Reader, message_id: UUID) -> str
         check_side(caller, message.creator_id)
         if caller.creator_id == message.creator_id:
             messages.mark_read(conn, message_id, datetime.now(UTC))
-    return templates.get_template("statement.html").render(message=message)
+    return templates.get_template("notice.html").render(message=message)
 
 
 def _max_days(alert: Alert) -> int:
