@@ -90,7 +90,7 @@ def get_failed(conn: Connection, transaction_id: int, now: datetime) -> FailedPa
     found = _select(conn, f"{_FAILED} and t.id = %s", now - LONG_UNDER_WAY, transaction_id)
     if not found:
         raise NotFound(
-            f"No payment {transaction_id} is stuck; it may have been paid meanwhile, or be in"
+            f"Payment {transaction_id} has not failed; it may have been paid meanwhile, or be in"
             " dispute."
         )
     return found[0]
@@ -155,7 +155,7 @@ def settle(conn: Connection, transaction_id: int, *, by: str, note: str, now: da
     )
     _check(
         done.rowcount,
-        f"Payment {transaction_id} is not withheld and confirmed: withhold it before it is paid.",
+        f"Payment {transaction_id} is not blocked and confirmed: block it before it is paid.",
     )
 
 
@@ -170,7 +170,7 @@ def resume(conn: Connection, transaction_id: int, now: datetime) -> None:
         " 'withheld'",
         {"now": now, "id": transaction_id},
     )
-    _check(done.rowcount, f"Payment {transaction_id} is not withheld.")
+    _check(done.rowcount, f"Payment {transaction_id} is not blocked.")
     calls.revive(conn, call_id)
 
 

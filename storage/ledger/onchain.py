@@ -116,7 +116,7 @@ def hold_disputed(conn: Connection) -> None:
         calls.take_back(conn, call_id)
 
 
-def stuck_minor(conn: Connection, creator_id: int) -> int:
+def failed_minor(conn: Connection, creator_id: int) -> int:
     """Cents that a creator's posts earned in the ledger and the contract refused, or was not asked
     to pay yet.
 

@@ -5,12 +5,12 @@ from oracle.api.routes import (
     appeals,
     creators,
     engagement,
+    failed_payouts,
     fraud,
     governance,
     grading,
     health,
     neighbours,
-    stuck_payouts,
     uploads,
 )
 
@@ -27,6 +27,6 @@ ROUTERS = tuple(
         health,
         fraud,
         appeals,
-        stuck_payouts,
+        failed_payouts,
     )
 )

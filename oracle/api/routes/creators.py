@@ -134,7 +134,7 @@ def creator_view(conn: Connection, owner: ShownCreator, asset: PayoutAsset) -> C
             schemas.withdrawal_view(row, asset)
             for row in ledger_withdrawals.of_creator(conn, owner.creator_id, WITHDRAWALS_SHOWN)
         ],
-        stuck_on_chain=ledger_chain.stuck_minor(conn, owner.creator_id),
+        stuck_on_chain=ledger_chain.failed_minor(conn, owner.creator_id),
         posts=reach.posts,
         raw_views=reach.raw_views,
         qualified_views=reach.qualified_views,

@@ -688,9 +688,7 @@ def test_the_operator_sees_what_is_stuck_and_settles_it_once(
     town.wait(7 * 86_400 + 1)
     assert scheduler.pay(after(days=8)) == Round(held=1)
     (waiting,) = stuck()
-    assert (
-        waiting["chain_says"]["status"] == "final" and "withhold it here first" in waiting["advice"]
-    )
+    assert waiting["chain_says"]["status"] == "final" and "block it here first" in waiting["advice"]
     page = client.get("/stuck_payments", headers=ADMIN).text
     assert "$110.00" in page and "46.6 %" in page
 

@@ -7,13 +7,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from oracle.api.access import Admin
 from oracle.api.pages.rendering import templates
-from oracle.api.routes.stuck_payouts import (
+from oracle.api.routes.failed_payouts import (
+    Blocking,
     Settlement,
-    Withholding,
-    list_stuck,
+    block,
+    list_failed,
     resume,
     settle,
-    withhold,
 )
 from oracle.api.services import ServicesDep
 
@@ -23,14 +23,14 @@ FormNote = Annotated[str, Form(min_length=10, max_length=2000)]
 
 
 @router.get("/stuck_payments", response_class=HTMLResponse, include_in_schema=False)
-def stuck_page(services: ServicesDep, caller: Admin) -> str:
-    return templates.get_template("stuck_payments.html").render(
-        payments=list_stuck(services, caller)
+def failed_payouts_page(services: ServicesDep, caller: Admin) -> str:
+    return templates.get_template("failed_payouts.html").render(
+        payments=list_failed(services, caller)
     )
 
 
 @router.post("/stuck_payments/{transaction}/withhold", include_in_schema=False)
-def withhold_form(
+def block_form(
     services: ServicesDep,
     caller: Admin,
     transaction: int,
@@ -38,11 +38,11 @@ def withhold_form(
     to_poster: Annotated[int, Form(ge=0)],
     to_original: Annotated[int, Form(ge=0)],
 ) -> RedirectResponse:
-    withhold(
+    block(
         services,
         caller,
         transaction,
-        Withholding(note=note, to_poster=to_poster, to_original=to_original),
+        Blocking(note=note, to_poster=to_poster, to_original=to_original),
     )
     return RedirectResponse("/stuck_payments", status_code=303)
 

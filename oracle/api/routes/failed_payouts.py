@@ -3,6 +3,9 @@ off chain.
 
 In this order, or it may be paid twice: block it, wait until it is confirmed that nothing can
 reach the contract any more, pay, note how.
+
+To clients a blocked payout is `withheld`, under `/api/stuck_payments`: paths and fields keep
+their first names, as do the columns of `ledger_payouts`.
 """
 
 from datetime import UTC, date, datetime
@@ -24,7 +27,7 @@ router = APIRouter(tags=["payments"])
 
 
 class FailedPayoutView(BaseModel):
-    """A payment that is booked and not on chain."""
+    """A payout that is booked and not on chain."""
 
     transaction: int
     kind: str
@@ -33,18 +36,18 @@ class FailedPayoutView(BaseModel):
     week: date
     status: str = Field(
         description="refused: by the contract; held: not sent, since it judges the post otherwise;"
-        " due: sent long ago, and no block has taken it; withheld: not sent any more,"
-        " to be paid another way once it is confirmed."
+        " due: sent long ago, and no block has taken it; withheld: blocked, not sent any"
+        " more, to be settled off chain once that is confirmed."
     )
     error: str | None
     tries: int
     booked_at: datetime
     next_try_at: datetime
-    to_poster: int = Field(description="Cents that the books give the poster of it by now.")
+    to_poster: int = Field(description="Cents that the ledger gives the poster of it by now.")
     to_original: int = Field(
         description="Cents for the original's creator; where it still waits, if nothing changes."
     )
-    verdict: str = Field(description="What the books hold of the post today.")
+    verdict: str = Field(description="What the ledger holds of the post today.")
     redirect_bps: int
     creditor: str | None
     chain_says: dict[str, Any] | None = Field(
@@ -54,23 +57,23 @@ class FailedPayoutView(BaseModel):
     withheld_by: str | None
     withheld_note: str | None
     confirmed_at: datetime | None = Field(
-        description="From then on a withheld payment can be made another way."
+        description="From then on a blocked payout can be settled off chain."
     )
     advice: str
 
 
-class Withholding(BaseModel):
-    """A stuck payment that is to be made another way."""
+class Blocking(BaseModel):
+    """A failed payout that is to be settled off chain."""
 
     note: Note = Field(description="How it is to be paid, and why so.")
     to_poster: int = Field(
-        ge=0, description="Cents, as in the list: refused where the books have changed since."
+        ge=0, description="Cents, as in the list: refused where the ledger has changed since."
     )
     to_original: int = Field(ge=0)
 
 
 class Settlement(BaseModel):
-    """How a withheld payment was made."""
+    """How a blocked payout was settled."""
 
     note: Note = Field(description="What was done, and where it can be found: both sides may ask.")
 
@@ -79,7 +82,7 @@ class Settlement(BaseModel):
     "/api/stuck_payments",
     summary="Pay that the contract refused or judges otherwise, the oldest first",
 )
-def list_stuck(services: ServicesDep, _: Admin) -> list[FailedPayoutView]:
+def list_failed(services: ServicesDep, _: Admin) -> list[FailedPayoutView]:
     with services.db.transaction() as conn:
         return [
             _view(pay) for pay in failed_payouts.list_failed(conn, datetime.now(UTC), MAX_SHOWN)
@@ -90,8 +93,8 @@ def list_stuck(services: ServicesDep, _: Admin) -> list[FailedPayoutView]:
     "/api/stuck_payments/{transaction}/withhold",
     summary="Never send it to the contract any more; not to be paid yet",
 )
-def withhold(
-    services: ServicesDep, caller: Admin, transaction: int, body: Withholding
+def block(
+    services: ServicesDep, caller: Admin, transaction: int, body: Blocking
 ) -> dict[str, int | str]:
     with services.db.transaction() as conn:
         pay = failed_payouts.get_failed(conn, transaction, datetime.now(UTC))
@@ -103,7 +106,7 @@ def withhold(
         ):
             raise Conflict(
                 f"Payment {transaction} is"
-                f" {pay.status}{', its post in dispute' if pay.disputed else ''}; the books give"
+                f" {pay.status}{', its post in dispute' if pay.disputed else ''}; the ledger gives"
                 f" {to_poster} cents to the poster and {to_original} to the original. Look at the"
                 " list again."
             )
@@ -121,7 +124,7 @@ def withhold(
 
 @router.post(
     "/api/stuck_payments/{transaction}/settle",
-    summary="Note how a withheld and confirmed payment was made",
+    summary="Note how a blocked and confirmed payout was settled",
 )
 def settle(
     services: ServicesDep, caller: Admin, transaction: int, body: Settlement
@@ -135,7 +138,7 @@ def settle(
 
 @router.post(
     "/api/stuck_payments/{transaction}/resume",
-    summary="Send a withheld payment to the contract after all",
+    summary="Send a blocked payout to the contract after all",
 )
 def resume(services: ServicesDep, caller: Admin, transaction: int) -> dict[str, int | str]:
     with services.db.transaction() as conn:
@@ -144,7 +147,7 @@ def resume(services: ServicesDep, caller: Admin, transaction: int) -> dict[str, 
 
 
 def _amounts(pay: FailedPayout) -> tuple[int, int]:
-    """Cents for the original's creator and the poster: as withheld, or as the ledger says by
+    """Cents for the original's creator and the poster: as blocked, or as the ledger says by
     now.
     """
     if pay.withheld_to_original is not None and pay.withheld_to_poster is not None:
@@ -182,10 +185,10 @@ def _view(pay: FailedPayout) -> FailedPayoutView:
 def _advice(pay: FailedPayout) -> str:
     """What gets it moving.
 
-    The contract's own ways come first: they leave nothing to anybody's word.
+    The contract's own ways come first: they leave nothing to a person's word.
     """
     if pay.status == "withheld":
-        return _advice_withheld(pay)
+        return _advice_blocked(pay)
     if pay.status == "refused":
         return "The contract refused it for the reason named; it is tried again by itself."
     if pay.status == "due":
@@ -209,12 +212,12 @@ def _advice(pay: FailedPayout) -> str:
     if says.get("status") == "disputed":
         return "It is being disputed on chain: once that is settled it is tried again by itself."
     return (
-        "The contract's verdict is final and cannot follow: withhold it here first, then pay"
-        " it another way."
+        "The contract's verdict is final and cannot follow: block it here first, then pay it"
+        " off chain."
     )
 
 
-def _advice_withheld(pay: FailedPayout) -> str:
+def _advice_blocked(pay: FailedPayout) -> str:
     if pay.confirmed_at is None:
         return (
             "Do not pay yet: what was sent to the contract before may still be mined. Its place is"
