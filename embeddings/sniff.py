@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from embeddings.errors import EmptyMedia, UnsupportedMedia
 
 MediaType = Literal["image", "video", "audio"]
+MEDIA_TYPES: tuple[MediaType, ...] = get_args(MediaType)
 HEAD_BYTES = 4096
 MAX_TAGS = 8  # ID3v2 tags one after another that are skipped; some programs leave two
 MAX_BOXES = 64  # top-level boxes looked at in an MP4; real files have fewer than ten

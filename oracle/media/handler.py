@@ -1,6 +1,12 @@
 """What the oracle needs of one media type.
 
 Judge, use case and folder match know no more than this.
+
+A new media type needs, besides its handler here and its analyzer in `embeddings/`: its name and its
+formats' signatures (`embeddings/sniff.py`), its index (`storage/search/`), the checks of
+`media_type` columns (`storage/migrations/versions`), its place among the handlers
+(`oracle/wiring.py`), its number on chain (`oracle/chain/core/report.py`, `Codes.sol`) and its
+threshold (`PolicyRegistry.sol`), and what the upload form accepts (`home.html`).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

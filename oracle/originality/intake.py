@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from embeddings.sniff import sniff
+from embeddings.sniff import MEDIA_TYPES, sniff
 from oracle.chain.core.ids import escrow_account, parse_account, post_id_of
 from oracle.errors import (
     InvalidCreator,
@@ -35,7 +35,6 @@ from storage.works.works import NewWork
 
 log = structlog.get_logger()
 
-MEDIA_TYPES = ("image", "video", "audio")
 HANDLE = re.compile(r"[\w.@:+-]{1,64}", re.UNICODE)
 
 

@@ -15,6 +15,7 @@ from support.hooks import HookServer, start
 from support.platform import Platform
 from support.town import Town
 
+from embeddings.sniff import MEDIA_TYPES
 from oracle import app as app_module
 from oracle import wiring
 from oracle.jobs import run_worker
@@ -62,7 +63,7 @@ def db(settings: Settings) -> Iterator[Database]:
     database = wiring.open_database(settings)
     with database.transaction() as conn:
         policies.bind(conn, BoundDeployment(CHAIN_ID, HUB, {"hub": "0x" + HUB.hex()}))
-        for media_type in ("image", "video", "audio"):
+        for media_type in MEDIA_TYPES:
             policies.record(conn, Policy(1, media_type, 9_500, 10_000))
     yield database
     database.close()

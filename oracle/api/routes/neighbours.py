@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from embeddings.sniff import MediaType
 from oracle.api.access import ANONYMOUS, Reader
 from oracle.api.cursors import read_cursor, write_cursor
 from oracle.api.parties import unerased
@@ -25,7 +26,7 @@ class LaterNeighbour(BaseModel):
     work_id: UUID
     analysis_id: UUID
     post_id: str
-    media_type: Literal["image", "video", "audio"]
+    media_type: MediaType
     creator: str | None
     registered_at: datetime
     verdict: Literal["original", "derivative", "self_duplicate", "licensed", "undecided"]

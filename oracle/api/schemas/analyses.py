@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from embeddings.sniff import MediaType
 from oracle.originality.attestation import account_of
 from oracle.originality.evidence import channel_state, explanation, match_document
 from oracle.originality.judge import Judgement
@@ -29,7 +30,7 @@ class WorkView(BaseModel):
     id: UUID
     post_id: str = Field(description="32 bytes as 0x-hex: the post on chain.")
     sha256: str
-    media_type: Literal["image", "video", "audio"]
+    media_type: MediaType
     mime: str
     size_bytes: int
     file_name: str | None
@@ -81,7 +82,7 @@ class Neighbour(BaseModel):
         description="Whether shared content was proven; if not, this is likeness only."
     )
     licensed: bool
-    media_type: Literal["image", "video", "audio"]
+    media_type: MediaType
     mirrored: bool = False
     query_coverage: float = Field(description="Share of this work that the match covers.")
     reference_coverage: float = Field(description="Share of the earlier work that reappears.")
@@ -165,7 +166,7 @@ class CheckView(BaseModel):
     similarity_tier: Literal["high", "medium", "low"]
     threshold: float
     redirect_bps: int
-    media_type: Literal["image", "video", "audio"]
+    media_type: MediaType
     neighbours: list[Neighbour]
     channels: dict[str, Any]
     certainty: str

@@ -19,6 +19,7 @@ from support.contracts import Contracts
 from support.databases import cloned_database
 
 from embeddings.errors import UnsupportedMedia
+from embeddings.sniff import MEDIA_TYPES
 from oracle.chain.core.ids import attestation_id
 from oracle.chain.errors import InvalidReport
 from oracle.chain.quorum.peers import PeerAway, Peers, QuorumSettings
@@ -47,7 +48,7 @@ class Station:
         self.intake = Intake(db, blobs, Jobs(db.dsn), {})
         self.exchange = UploadExchange(db, blobs, self.intake, max_bytes)
         with db.transaction() as conn:
-            for media_type in ("image", "video", "audio"):
+            for media_type in MEDIA_TYPES:
                 policies.record(conn, Policy(1, media_type, 9_500, 10_000))
 
     def queued(self) -> list[UUID]:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from eth_account.messages import _hash_eip191_message, encode_typed_data
 
+from embeddings.sniff import MEDIA_TYPES
 from oracle.chain.core.report import (
     SOLIDITY_TYPES,
     TYPE,
@@ -151,7 +152,7 @@ def test_a_missing_field_is_refused() -> None:
 
 
 def test_media_types_have_the_names_used_off_chain() -> None:
-    assert [MediaType.of(label) for label in ("image", "video", "audio")] == [1, 2, 3]
+    assert [MediaType.of(label) for label in MEDIA_TYPES] == [1, 2, 3]
     assert MediaType.AUDIO.label == "audio"
     with pytest.raises(InvalidReport):
         MediaType.of("text")
