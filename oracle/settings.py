@@ -1,4 +1,4 @@
-"""All settings of a process, read from the environment once, in `oracle.app`."""
+"""All settings of a process, read from the environment once, in `oracle.cli` and `oracle.app`."""
 
 from pathlib import Path
 from typing import Literal

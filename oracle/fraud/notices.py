@@ -122,7 +122,8 @@ def send_appeal_result(
     convinced: str,
     now: datetime,
 ) -> None:
-    """Tell a creator how the appeal against a hold ended; `ended` says how much was released.
+    """Tell a creator how the appeal against a hold ended; `send_ended` says how much was
+    released.
 
     Raises: MissingFact.
     """

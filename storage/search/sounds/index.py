@@ -1,4 +1,7 @@
-"""The index of sounds: landmarks of registered tracks, looked up for a query in one round trip."""
+"""The index of sounds: landmarks of registered tracks, looked up for a query in one round trip.
+
+The SQL of the look-up is the function `sound_look_up` (`v0004_sound.sql` of the migrations).
+"""
 
 from __future__ import annotations
 
