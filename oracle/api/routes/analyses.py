@@ -36,8 +36,8 @@ def load_view(db: Database, analysis_id: UUID) -> AnalysisView:
         analysis = analyses.get(conn, analysis_id)
         work = works.get_work(conn, analysis.work_id) if analysis.work_id else None
         attestation = outbox.find_attestation(conn, analysis_id)
-        second_look = analyses.find_reanalysis(conn, analysis_id)
-    return analysis_view(analysis, work, attestation, second_look)
+        reanalysis = analyses.find_reanalysis(conn, analysis_id)
+    return analysis_view(analysis, work, attestation, reanalysis)
 
 
 @router.get(

@@ -151,7 +151,9 @@ class AnalysisView(BaseModel):
     created_at: datetime | None
     decided_at: datetime | None
     again_of: UUID | None = Field(description="The incomplete analysis that this one repeats.")
-    second_look: UUID | None = Field(description="The re-analysis that repeats this one.")
+    reanalysis: UUID | None = Field(
+        serialization_alias="second_look", description="The re-analysis that repeats this one."
+    )
     links: dict[str, str]
 
 
@@ -199,7 +201,7 @@ def analysis_view(
     analysis: Analysis,
     work: Work | None,
     attestation: Attestation | None,
-    second_look: UUID | None = None,
+    reanalysis: UUID | None = None,
 ) -> AnalysisView:
     """Build the API's view of an analysis; matches, channels and words come from its evidence."""
     evidence = json.loads(analysis.evidence) if analysis.evidence else {}
@@ -238,7 +240,7 @@ def analysis_view(
         created_at=analysis.created_at,
         decided_at=analysis.decided_at,
         again_of=analysis.reanalysis_of,
-        second_look=second_look,
+        reanalysis=reanalysis,
         links={
             "self": path,
             "evidence": f"{path}/evidence",
