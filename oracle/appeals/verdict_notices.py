@@ -37,7 +37,7 @@ def send_due(db: Database, now: datetime) -> int:
             raise
         # retried later and later, so that it does not delay other notices
         except Exception as exc:
-            log.warning("verdict.statement_blocked", analysis_id=str(analysis_id), reason=str(exc))
+            log.warning("verdict.notice_blocked", analysis_id=str(analysis_id), reason=str(exc))
             with db.transaction() as conn:
                 messages.block_copy(conn, analysis_id, str(exc), now)
     return sent

@@ -106,7 +106,7 @@ def raise_alert(
                     now=new_alert.detected_at,
                 )
         except MissingFact as exc:  # no notice, no freeze: a person has to look at it
-            log.warning("fraud.statement_blocked", alert_id=str(alert_id), reason=str(exc))
+            log.warning("fraud.notice_blocked", alert_id=str(alert_id), reason=str(exc))
             audit_log.append(
                 conn,
                 at=new_alert.detected_at,

@@ -67,7 +67,7 @@ class Upkeep:
         # holds come first: money must not wait for anything else
         ended = _apart("holds", lambda: alerts.expire_due(self._db, now))
         ended += _apart("appeals", lambda: verdict_appeals.lapse_due(self._db, now))
-        notices_sent = _apart("letters", lambda: verdict_notices.send_due(self._db, now))
+        notices_sent = _apart("notices", lambda: verdict_notices.send_due(self._db, now))
         if (jobs := self._jobs) is not None:
             _apart("rechecks", lambda: reanalysis.queue_rechecks(self._db, jobs))
         delivered = _apart(
