@@ -257,8 +257,10 @@ def check(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=Fals
                     f"{verified.match.similarity:.4f}", name, verified.work.creator or "–", why
                 )
             console.print(table if checked.matches else f"{file}: no earlier work came near.")
-            if checked.extraction.too_plain:
-                console.print(f"  too plain to decide: {checked.extraction.too_plain}")
+            if checked.extraction.insufficient_detail:
+                console.print(
+                    f"  insufficient detail to decide: {checked.extraction.insufficient_detail}"
+                )
             console.print(f"  {checked.handler.certainty}", style="dim")
 
 

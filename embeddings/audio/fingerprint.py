@@ -37,7 +37,7 @@ class AudioFingerprint:
     reference: bytes that later sounds are verified against.
     dense: the query's own constellations, at whole and half frames (empty without search).
     keys: the keys to look up.
-    too_plain: why it has insufficient detail to decide on, or None.
+    insufficient_detail: why it has too little to decide on, or None.
     notes: the parts left out, in words.
     """
 
@@ -48,7 +48,7 @@ class AudioFingerprint:
     reference: bytes
     dense: tuple[Peaks, ...]
     keys: SearchKeys
-    too_plain: str | None
+    insufficient_detail: str | None
     notes: tuple[str, ...] = ()
 
     @property
@@ -93,7 +93,7 @@ def fingerprint_samples(
         reference=constellation.encode(stored, frames),
         dense=constellations,
         keys=search_keys(constellations, frames) if search else _NO_KEYS,
-        too_plain=insufficient_detail(stored, hashes, samples),
+        insufficient_detail=insufficient_detail(stored, hashes, samples),
     )
 
 

@@ -48,7 +48,7 @@ class ImageFingerprint:
 
     phash: 32 bytes, PDQ; phash_quality: 0..100; embeddings: model id -> (512,) float32 unit vector,
     of the active channels; proxy: bytes that ``verify`` judges other pictures against; query_views:
-    the views to search with, the whole picture first; too_plain: why it has insufficient detail to
+    the views to search with, the whole picture first; insufficient_detail: why it has too little to
     decide on, or None.
     """
 
@@ -57,7 +57,7 @@ class ImageFingerprint:
     embeddings: Mapping[str, NDArray[np.float32]]
     proxy: bytes
     query_views: tuple[QueryView, ...]
-    too_plain: str | None
+    insufficient_detail: str | None
 
 
 class ImageAnalyzer:
@@ -137,7 +137,7 @@ class ImageAnalyzer:
             embeddings=query_views[0].embeddings,
             proxy=encode_proxy(picture),
             query_views=tuple(query_views),
-            too_plain=insufficient_detail(picture),
+            insufficient_detail=insufficient_detail(picture),
         )
 
     def describe(

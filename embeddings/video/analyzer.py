@@ -102,7 +102,7 @@ class VideoAnalyzer:
             plain_s=keyframes.plain_s,
             plain_frames=keyframes.plain_frames,
             sound=sound,
-            too_plain=_insufficient_detail(decoded, bool(keyframes.frames), sound),
+            insufficient_detail=_insufficient_detail(decoded, bool(keyframes.frames), sound),
             notes=decoded.notes
             + keyframes.notes
             + _plain_note(keyframes.plain_frames, keyframes.plain_s)
@@ -153,7 +153,7 @@ class VideoAnalyzer:
 def _insufficient_detail(
     decoded: DecodedVideo, has_frames: bool, sound: SoundFingerprint | None
 ) -> str | None:
-    if has_frames or (sound is not None and sound.too_plain is None):
+    if has_frames or (sound is not None and sound.insufficient_detail is None):
         return None
     sound_text = " and its sound says nothing either" if decoded.has_sound else ""
     return (

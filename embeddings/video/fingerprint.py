@@ -40,8 +40,7 @@ class VideoFingerprint:
 
     interval_s: the spacing of the samples; plain_s, plain_frames: the low-information part (black,
     flat, text on a plain ground) that was left out; sound: of its sound track, None where there is
-    none or sound is not analysed; too_plain: why the video has insufficient detail to decide on, or
-    None.
+    none or sound is not analysed; insufficient_detail: why it has too little to decide on, or None.
     """
 
     duration_s: float
@@ -52,7 +51,7 @@ class VideoFingerprint:
     plain_s: float
     plain_frames: int
     sound: SoundFingerprint | None
-    too_plain: str | None
+    insufficient_detail: str | None
     notes: tuple[str, ...]
 
     @property

@@ -18,7 +18,7 @@ class SoundFingerprint(Protocol):
         """Length in seconds."""
 
     @property
-    def too_plain(self) -> str | None:
+    def insufficient_detail(self) -> str | None:
         """Why it has insufficient detail (silence, a pure tone), or None."""
 
     @property

@@ -39,8 +39,8 @@ class AudioExtraction:
     fingerprint: AudioFingerprint
 
     @property
-    def too_plain(self) -> str | None:
-        return self.fingerprint.too_plain
+    def insufficient_detail(self) -> str | None:
+        return self.fingerprint.insufficient_detail
 
     @property
     def notes(self) -> Sequence[str]:
@@ -97,7 +97,9 @@ class AudioHandler:
 
     def make_visible(self, conn: Connection, work: Work, extraction: AudioExtraction) -> None:
         sound_index.publish_sound(
-            conn, work, None if extraction.too_plain else as_stored(extraction.fingerprint)
+            conn,
+            work,
+            None if extraction.insufficient_detail else as_stored(extraction.fingerprint),
         )
 
     def search(

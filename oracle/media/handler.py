@@ -60,7 +60,7 @@ class Extraction(Protocol):
     """
 
     @property
-    def too_plain(self) -> str | None:
+    def insufficient_detail(self) -> str | None:
         """Why nothing can be decided about it, as half a sentence; None where something can."""
 
     @property

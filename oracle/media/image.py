@@ -33,8 +33,8 @@ class ImageExtraction:
     notes: tuple[str, ...]
 
     @property
-    def too_plain(self) -> str | None:
-        return self.fingerprint.too_plain
+    def insufficient_detail(self) -> str | None:
+        return self.fingerprint.insufficient_detail
 
     def as_json(self) -> dict[str, Any]:
         return {"views": [view.name for view in self.fingerprint.query_views]}

@@ -52,8 +52,8 @@ class VideoExtraction:
     fingerprint: VideoFingerprint
 
     @property
-    def too_plain(self) -> str | None:
-        return self.fingerprint.too_plain
+    def insufficient_detail(self) -> str | None:
+        return self.fingerprint.insufficient_detail
 
     @property
     def notes(self) -> Sequence[str]:
@@ -146,7 +146,7 @@ class VideoHandler:
             plain_ms=round(1000 * video.plain_s),
         )
 
-        if added and video.sound is not None and video.sound.too_plain is None:
+        if added and video.sound is not None and video.sound.insufficient_detail is None:
             sound_index.add_sound(conn, work, as_stored(video.sound))
 
     def search(
@@ -188,7 +188,7 @@ class VideoHandler:
     ) -> list[UUID]:
         """Earlier works with the same sound, most surprising first."""
         sound = extraction.fingerprint.sound
-        if sound is None or sound.too_plain is not None:
+        if sound is None or sound.insufficient_detail is not None:
             return []
         keys = SoundQuery(sound.keys.hashes, sound.keys.positions, sound.keys.groups)
         hits = sound_index.look_up(

@@ -106,7 +106,7 @@ class Record:
                 "height": work.height,
             },
             "notes": list(extraction.notes),
-            "too_plain": extraction.too_plain,
+            "too_plain": extraction.insufficient_detail,
             "policy": {
                 "version": policy.version,
                 "threshold_bps": policy.threshold_bps,
@@ -164,7 +164,7 @@ def explanation(judgement: Judgement) -> str:
         media_type=judgement.handler.media_type,
         other=called(credited) if credited else None,
         other_creator=credited.creator if credited else None,
-        plain_reason=judgement.extraction.too_plain,
+        insufficient_detail=judgement.extraction.insufficient_detail,
     )
 
 

@@ -155,8 +155,8 @@ class FolderMatcher:
             extraction = handler.extract(path, search=False)
         except (EmbeddingError, MediaTypeNotSupported) as exc:
             return path, Skipped(path, str(exc))
-        if extraction.too_plain is not None:
-            return path, Skipped(path, extraction.too_plain)
+        if extraction.insufficient_detail is not None:
+            return path, Skipped(path, extraction.insufficient_detail)
         return path, (handler, extraction)
 
     def _match(self, path: Path) -> tuple[Path, Sequence[VerifiedMatch] | Skipped]:
@@ -164,8 +164,8 @@ class FolderMatcher:
             checked = self.check(path)
         except (EmbeddingError, MediaTypeNotSupported) as exc:
             return path, Skipped(path, str(exc))
-        if checked.extraction.too_plain is not None:
-            return path, Skipped(path, checked.extraction.too_plain)
+        if checked.extraction.insufficient_detail is not None:
+            return path, Skipped(path, checked.extraction.insufficient_detail)
         return path, checked.matches
 
     def _register(

@@ -122,7 +122,9 @@ class Judge:
         policy = self._policy(handler.media_type, terms)
         candidates = self.search(handler, extraction, query)
         matches = self.verify(handler, extraction, query, candidates, progress)
-        subject = Subject(query.creator_id, query.before, extraction.too_plain, search_complete)
+        subject = Subject(
+            query.creator_id, query.before, extraction.insufficient_detail, search_complete
+        )
         return Judgement(
             handler=handler,
             extraction=extraction,

@@ -92,7 +92,9 @@ class Auditor:
         ids = [UUID(match["work"]["id"]) for match in document["matches"]]
         with self._db.transaction() as conn:
             licensed = licensed_works(conn, work.creator_id, ids)
-        checks = [_same("too plain to decide", document["too_plain"], extraction.too_plain)]
+        checks = [
+            _same("insufficient detail", document["too_plain"], extraction.insufficient_detail)
+        ]
         candidates = [handler.candidate_from(match) for match in document["matches"]]
         verified = self._judge.compare(handler, extraction, candidates)
         for match, work_id in zip(document["matches"], ids, strict=True):

@@ -62,7 +62,7 @@ class Reason(StrEnum):
     SOUND_OF_EARLIER = "sound_of_earlier"
     OWN_EARLIER_WORK = "own_earlier_work"
     PERMISSION = "permission"
-    TOO_PLAIN = "too_plain"
+    INSUFFICIENT_DETAIL = "too_plain"
     INCOMPLETE_SEARCH = "incomplete_search"
     UNKNOWN_CREATOR = "unknown_creator"
 
@@ -148,7 +148,7 @@ class Subject:
 
     creator_id: int | None
     sequence: int
-    too_plain: str | None = None
+    insufficient_detail: str | None = None
     search_complete: bool = True
 
 
@@ -202,8 +202,8 @@ def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decisi
     """
     earlier = [_weighed(m, policy) for m in matches if m.sequence < subject.sequence]
     copies = [m for m in earlier if m.similarity_bps >= policy.threshold_bps]
-    if subject.too_plain is not None:
-        return _conclude(Verdict.UNDECIDED, Reason.TOO_PLAIN, None, policy)
+    if subject.insufficient_detail is not None:
+        return _conclude(Verdict.UNDECIDED, Reason.INSUFFICIENT_DETAIL, None, policy)
     if copies:
         credited = _credited(subject, copies)
         if not subject.search_complete:  # an even earlier one may be among what was not searched

@@ -18,7 +18,7 @@ def explain(
     media_type: str,
     other: str | None,
     other_creator: str | None,
-    plain_reason: str | None = None,
+    insufficient_detail: str | None = None,
 ) -> str:
     """Say what was decided and why, in one or two sentences.
 
@@ -62,9 +62,9 @@ def explain(
                 f"Licensed: it uses an earlier work{by} ({other}, {similarity} similar) with"
                 " its creator's permission."
             )
-        case Reason.TOO_PLAIN:
+        case Reason.INSUFFICIENT_DETAIL:
             return (
-                f"Could not decide: {plain_reason}. It is treated as original until someone"
+                f"Could not decide: {insufficient_detail}. It is treated as original until someone"
                 " decides."
             )
         case Reason.INCOMPLETE_SEARCH:

@@ -41,7 +41,7 @@ def fingerprint(
         plain_s=made.plain_s,
         plain_frames=made.plain_frames,
         sound=None,
-        too_plain=None if made.frames else "Every frame is plain.",
+        insufficient_detail=None if made.frames else "Every frame is plain.",
         notes=made.notes,
     )
 

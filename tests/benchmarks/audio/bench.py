@@ -159,7 +159,7 @@ def main() -> None:
                 start = time.process_time()
                 hits = engine.ask(fingerprint)
                 spent["ask"] += time.process_time() - start
-                plain = bool(fingerprint.too_plain)
+                plain = bool(fingerprint.insufficient_detail)
             except EmbeddingError as error:
                 plain = True
                 print(query, error.code, error)

@@ -82,7 +82,7 @@ class Engine:
 
     def ask(self, query: AudioFingerprint) -> list[Hit]:
         """Every candidate of the index, judged; nothing for what is too low in detail to decide."""
-        if query.too_plain:
+        if query.insufficient_detail:
             return []
         with self.db.transaction() as conn:
             candidates = look_up(conn, keys_of(query), before=BEFORE_ALL, max_candidates=CANDIDATES)

@@ -160,8 +160,8 @@ def main() -> None:
                 directions.remove((asked, index))
             for name, start_s, samples in taken:
                 query = analyzer.fingerprint_blocks([samples])
-                plain += bool(query.too_plain)
-                if not query.too_plain:
+                plain += bool(query.insufficient_detail)
+                if not query.insufficient_detail:
                     rows.append((name, start_s, *strongest(analyzer, index, query)))
         if len(rows) % 1000 < 13:
             (args.folder / "false-matches.json").write_text(json.dumps(rows))

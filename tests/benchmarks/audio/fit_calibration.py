@@ -112,7 +112,7 @@ def strongest_false(folder: Path, minutes: float) -> tuple[list[float], list[str
         if time.monotonic() - began > 60 * minutes:
             break
         query = analyzer.fingerprint_blocks([edited(sounds[number][start : start + length], rng)])
-        if query.too_plain:
+        if query.insufficient_detail:
             continue
         keys = query.keys
         told = without_stop_hashes(spans, keys.hashes, len(indexed))

@@ -71,7 +71,7 @@ def test_a_check_shows_neighbours_and_keeps_nothing(
     before = counts(db)
     copy = put(tmp_path, {"copy.jpg": edited(photo("temple"), "captioned")}) / "copy.jpg"
     checked = wiring.make_folder_matcher(settings, db).check(copy)
-    assert checked.extraction.too_plain is None
+    assert checked.extraction.insufficient_detail is None
     assert str(checked.matches[0].work.id) == first["work"]["id"]
     assert checked.matches[0].match.verified
     assert counts(db) == before

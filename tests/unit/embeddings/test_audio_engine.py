@@ -258,8 +258,10 @@ def test_what_is_too_plain_says_why(
     analyzer: AudioAnalyzer, tmp_path: Path, samples: sounds.Samples, why: str
 ) -> None:
     made = analyzer.fingerprint(sounds.written(tmp_path, samples))
-    assert made.too_plain is not None
-    assert any(part in made.too_plain for part in why.split("|")), made.too_plain
+    assert made.insufficient_detail is not None
+    assert any(part in made.insufficient_detail for part in why.split("|")), (
+        made.insufficient_detail
+    )
 
 
 def test_a_match_is_plain_json(

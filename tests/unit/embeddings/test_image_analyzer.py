@@ -169,12 +169,14 @@ def test_two_horizons_are_not_a_copy_even_with_a_sticker_on_one(analyzer: ImageA
     ],
 )
 def test_too_plain_to_decide(analyzer: ImageAnalyzer, image: Image.Image, words: str) -> None:
-    reason = analyzer.fingerprint(as_picture(image)).too_plain
+    reason = analyzer.fingerprint(as_picture(image)).insufficient_detail
     assert reason is not None and words in reason
 
 
 def test_photographs_are_not_too_plain(originals: dict[str, ImageFingerprint]) -> None:
-    assert {name: f.too_plain for name, f in originals.items() if f.too_plain} == {}
+    assert {
+        name: f.insufficient_detail for name, f in originals.items() if f.insufficient_detail
+    } == {}
 
 
 @pytest.mark.parametrize(

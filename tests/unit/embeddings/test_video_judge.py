@@ -87,7 +87,7 @@ def joined(pictures: Pictures, sound: Sound | None = None, seconds: int = 30) ->
         plain_s=0.0,
         plain_frames=0,
         sound=None,
-        too_plain=None,
+        insufficient_detail=None,
         notes=(),
     )
     times = np.arange(60.0)

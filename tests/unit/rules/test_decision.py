@@ -170,10 +170,10 @@ CASES = {
         1,
     ),
     "too plain, whatever matches": (
-        plain(too_plain="it is one colour"),
+        plain(insufficient_detail="it is one colour"),
         [match(10_000)],
         Verdict.UNDECIDED,
-        Reason.TOO_PLAIN,
+        Reason.INSUFFICIENT_DETAIL,
         0,
         None,
     ),
