@@ -66,7 +66,7 @@ class Current(Generic[T]):
     """What is made with the models at hand, and made anew once others were pulled: a process need
     not be restarted.
 
-    Whoever uses it takes it once for each piece of work, so that no work meets two sets of models.
+    A caller takes it once for each piece of work, so that no work meets two sets of models.
     Safe to share between threads.
     """
 
@@ -209,7 +209,7 @@ def open_store(settings: Settings, db: Database) -> BlobStore:
     blobs = open_blobs(settings.blobs)
     try:
         blob_owner.claim(db, blobs)
-    # whoever stores something is told; reading the chain needs none
+    # a caller that stores something gets the error then; reading the chain needs no store
     except BlobStoreUnavailable as exc:
         log.warning("blobs.owner_unknown", code=exc.code, error=str(exc))
     return blobs

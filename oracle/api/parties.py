@@ -49,7 +49,7 @@ def own_creator(caller: Caller, named: str | None) -> int:
         if caller.key_id is None and not caller.may("fraud"):
             raise KeyRequired
         raise NotAllowed(
-            "Only the creator's own key appeals and answers; nobody does so for somebody else."
+            "Only the creator's own key appeals and answers; no other key does so for them."
         )
     if named is not None and named != caller.creator:
         raise NotAllowed(
@@ -75,7 +75,8 @@ def check_neutral(caller: Caller, *creator_ids: int | None) -> None:
     """Check that a reviewer's key does not belong to a side of the case. Raises: NotAllowed."""
     if caller.creator_id is not None and caller.creator_id in creator_ids:
         raise NotAllowed(
-            f"The key {caller.name!r} belongs to a side of this case; somebody else has to decide."
+            f"The key {caller.name!r} belongs to a side of this case; another reviewer has to"
+            " decide."
         )
 
 

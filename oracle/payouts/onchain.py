@@ -154,8 +154,8 @@ def _judged_otherwise(
 
 
 def _judged_alike(result: PostResult, told: Redirect, pay: Payout, asset: PayoutAsset) -> bool:
-    """Whether the contract would pay nobody but whom the ledger pays, the original's creator no
-    more than they do.
+    """Whether the contract would pay only whom the ledger pays, and the original's creator no more
+    than the ledger does.
     """
     verdict, grade = VERDICTS.get(result.outcome, Verdict.ORIGINAL), Grade(pay.grade)
     if (bonus_bps(grade, verdict), told.redirect_bps) != (
@@ -168,7 +168,7 @@ def _judged_alike(result: PostResult, told: Redirect, pay: Payout, asset: Payout
     shares = payout(pay.base_minor * asset.units_per_cent, grade, verdict, told.redirect_bps).shares
     to_original, to_poster = (part * asset.units_per_cent for part in owed(pay))
     less_than_a_cent = 2 * asset.units_per_cent - 1
-    # A higher bonus of a post that turned out original is the poster's gain and nobody's loss.
+    # A higher bonus of a post that turned out original is the poster's gain and costs no creator.
     return (
         abs(shares.to_original - to_original) < less_than_a_cent
         and to_poster - shares.to_poster < less_than_a_cent

@@ -192,11 +192,11 @@ def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decisi
     """Judge a work by its verified matches; the order of the matches is irrelevant.
 
     Of all earlier works that reach the threshold the earliest one is credited: later ones are
-    copies themselves, and a copyist's own re-upload must not turn into "his earlier work". But an
-    earlier work that excuses (one's own, a licensed one, one without a creator) and covers less
-    than half of the subject does not excuse the rest: then the earliest original by another creator
-    is credited that covers more. Where none reaches the threshold the most similar earlier work is
-    named as the nearest.
+    copies themselves, and a copyist's own re-upload must not turn into "their own earlier work".
+    But an earlier work that excuses (one's own, a licensed one, one without a creator) and covers
+    less than half of the subject does not excuse the rest: then the earliest original by another
+    creator is credited that covers more. Where none reaches the threshold the most similar earlier
+    work is named as the nearest.
 
     Raises: SimilarityOutOfRange, InvalidThreshold, InvalidBase.
     """

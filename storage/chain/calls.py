@@ -1,5 +1,5 @@
-"""Calls of contracts that are to be made: written with what decides them, sent by whoever holds the
-key.
+"""Calls of contracts that are to be made: written with what decides them, sent by the process that
+holds the key.
 
 A producer adds a call (or lets a draft go), may cancel it, and is told by its status what became of
 it. The sender knows the status and the bytes, and never what a call means.

@@ -117,7 +117,7 @@ def save_signature(
     signer: bytes,
     signatures: Sequence[bytes] | None = None,
 ) -> None:
-    """Keep what was signed, before anybody sees it.
+    """Store what was signed, before a peer or an endpoint sees it.
 
     Args:
         signature: Our own, by `signer`.

@@ -53,8 +53,8 @@ def observations(
 def find_signed(
     conn: Connection, request_id: bytes, *, lock: bool = False
 ) -> SignedProposal | None:
-    """What we signed last for a request; with `lock`, nobody else signs for it until the
-    transaction ends.
+    """What we signed last for a request; with `lock`, no other process signs for it
+    until the transaction ends.
     """
     if lock:
         conn.execute(
@@ -70,7 +70,7 @@ def find_signed(
 
 
 def save_signed(conn: Connection, request_id: bytes, signed: SignedProposal) -> None:
-    """Store a signature before anybody sees it; the caller holds the lock and has checked the
+    """Store a signature before a peer sees it; the caller holds the lock and has checked the
     last one.
     """
     conn.execute(

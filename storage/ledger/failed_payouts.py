@@ -85,7 +85,7 @@ def list_failed(conn: Connection, now: datetime, limit: int) -> list[FailedPayou
 
 
 def get_failed(conn: Connection, transaction_id: int, now: datetime) -> FailedPayout:
-    """One of the list; nobody else changes it until the transaction ends. Raises: NotFound."""
+    """One of the list, locked until the transaction ends. Raises: NotFound."""
     _lock(conn, transaction_id)
     found = _select(conn, f"{_FAILED} and t.id = %s", now - LONG_UNDER_WAY, transaction_id)
     if not found:
@@ -175,7 +175,7 @@ def resume(conn: Connection, transaction_id: int, now: datetime) -> None:
 
 
 def _lock(conn: Connection, transaction_id: int) -> int:
-    """Let nobody change a payment or its call until the transaction ends.
+    """Lock a payment and its call until the transaction ends.
 
     Returns: the call. Raises: NotFound.
     """

@@ -197,6 +197,6 @@ def _rows(conn: Connection, rest: str, params: Mapping[str, Any]) -> list[PostRo
 
 
 def find_title(conn: Connection, post_id: bytes) -> str | None:
-    """What its creator calls a post; None where nobody said."""
+    """What its creator calls a post; None where they gave no title."""
     row = conn.execute("select title from posts where post_id = %s", (post_id,)).fetchone()
     return row[0] if row else None

@@ -166,7 +166,7 @@ def next_nonce(account_nonce: int, taken: set[int]) -> int:
 
 
 def missing_nonces(account_nonce: int, taken: set[int]) -> list[int]:
-    """Nonces nobody holds that block later ones of ours, ascending."""
+    """Nonces that no transaction holds and that block later ones of ours, ascending."""
     return [
         nonce
         for nonce in range(account_nonce, max(taken, default=account_nonce))

@@ -220,7 +220,7 @@ class Confirmer:
         self._failpoint("voided")
 
     def _repair_gaps(self, account_nonce: int) -> None:
-        """Fill nonces that nobody holds and that block later ones of ours."""
+        """Fill nonces that no transaction holds and that block later ones of ours."""
         with self._db.transaction() as conn:
             taken = transactions.nonces_from(
                 conn, self._client.chain_id, self._broadcaster.address, account_nonce
