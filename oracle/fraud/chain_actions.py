@@ -102,7 +102,7 @@ def follow(db: Database) -> int:
                 given_up += 1
             else:
                 delay = backoff(action.tries, first=RETRY, longest=MAX_RETRY)
-                calls.want(conn, action.call_id, action.call_data, delay=delay)
+                calls.queue(conn, action.call_id, action.call_data, delay=delay)
             log.warning(
                 "fraud.call_refused",
                 action=action.kind,

@@ -3,8 +3,8 @@ rest itself.
 
 Each payment has its call, written as a draft in the transaction that books it. The contract divides
 by its own verdict on the post, so what it would do is compared with the ledger before the call is
-let go: where it judges the post otherwise (an appeal that has not reached it), the payment is held.
-From then on the call is the sender's, and what became of it is followed here. A payment is made
+released: where it judges the post otherwise (an appeal that has not reached it), it is held. From
+then on the call is the sender's, and what became of it is followed here. A payment is made
 once: there is one call for it, and the contract refuses a post's week a second time. What a better
 grade adds later goes there as base pay without a bonus, under a period of its own.
 
@@ -62,8 +62,8 @@ class Round:
     """What one round found or did.
 
     Attributes:
-        wanted: let go, for the sender to make.
-        held: not let go, as the contract judges the post otherwise than the ledger.
+        wanted: released, for the sender to make.
+        held: not released, as the contract judges the post otherwise than the ledger.
         refused: by the contract, since the last round.
         divided: in a block, and it is known now how the contract divided them; `differing` of them
             otherwise than the ledger.
@@ -81,7 +81,7 @@ class Round:
 
 
 def advance_payouts(db: Database, client: ChainClient, asset: PayoutAsset, now: datetime) -> Round:
-    """Follow what is under way, and let go what is due; the next round goes on.
+    """Follow what is under way, and release what is due; the next round goes on.
 
     Raises: ChainError, DatabaseUnavailable.
     """
@@ -193,7 +193,7 @@ def _read_divisions(
         same = agrees(split, pay, asset)
         with db.transaction() as conn:
             parts = (split.to_original, split.to_poster)
-            ledger_chain.keep_division(conn, pay, tx_hash, parts, now, agrees=same)
+            ledger_chain.record_split(conn, pay, tx_hash, parts, now, agrees=same)
         if not same:
             log.error(
                 "payout.differs", transaction=pay.transaction_id, to_original=split.to_original
@@ -209,7 +209,7 @@ def _follow_refused(db: Database, now: datetime) -> int:
         for pay, reason in refused:
             log.warning("payout.refused", transaction=pay.transaction_id, error=reason)
             if reason != ALREADY_PAID:  # that is looked into at once
-                ledger_chain.keep_unpaid(conn, pay, reason, now)
+                ledger_chain.record_failure(conn, pay, reason, now)
     return len(refused)
 
 
@@ -231,9 +231,9 @@ def _confirm_blocked(db: Database, client: ChainClient, now: datetime) -> int:
         with db.transaction() as conn:
             if paid_for_good:
                 log.warning("payout.blocked_was_paid", transaction=pay.transaction_id)
-                ledger_chain.keep_found(conn, pay, now)
+                ledger_chain.record_paid(conn, pay, now)
             else:
-                failed_payouts.keep_confirmed(conn, pay, now, confirmed=not paid)
+                failed_payouts.record_confirmation(conn, pay, now, confirmed=not paid)
         confirmed += not paid
     return confirmed
 
@@ -260,7 +260,7 @@ def _decide(
     if _is_paid(client, pay):
         final = _is_paid(client, pay, block=client.finalized(client.head()).number)
         with db.transaction() as conn:
-            (ledger_chain.keep_found if final else ledger_chain.keep_later)(conn, pay, now)
+            (ledger_chain.record_paid if final else ledger_chain.postpone)(conn, pay, now)
         return "found" if final else "later"
     if (says := _judged_otherwise(client, pay, asset)) is not None:
         with db.transaction() as conn:
@@ -275,4 +275,4 @@ def _decide(
         token=asset.token,
     )
     with db.transaction() as conn:
-        return "wanted" if ledger_chain.let_go(conn, pay, call.data, now) else "later"
+        return "wanted" if ledger_chain.release(conn, pay, call.data, now) else "later"

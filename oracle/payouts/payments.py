@@ -92,7 +92,7 @@ def set_terms(conn: Connection, terms: PostTerms, now: datetime) -> None:
     than that.
     """
     ledger.lock_post(conn, terms.post_id)
-    ledger_terms.keep(conn, terms, now)
+    ledger_terms.store(conn, terms, now)
     settle_post(conn, terms.post_id, now)
 
 

@@ -1,7 +1,7 @@
 """Calls of contracts that are to be made: written with what decides them, sent by the process that
 holds the key.
 
-A producer adds a call (or lets a draft go), may cancel it, and is told by its status what became of
+A producer adds a call (or queues a draft), may cancel it, and is told by its status what became of
 it. The sender knows the status and the bytes, and never what a call means.
 """
 
@@ -49,7 +49,7 @@ def add(
     call_data: bytes,
     after_id: int | None = None,
 ) -> int:
-    """Want a call, in the transaction that decides it. The same key a second time changes nothing.
+    """Queue a call, in the transaction that decides it. The same key a second time changes nothing.
 
     Args:
         after_id: A call that must be final or cancelled before this one is sent.
@@ -65,10 +65,10 @@ def add(
     return int(row[0])
 
 
-def want(
+def queue(
     conn: Connection, call_id: int, call_data: bytes, *, delay: timedelta = timedelta(0)
 ) -> bool:
-    """Let a draft go, or a call that the contract refused go again after a while.
+    """Queue a draft to be sent, or after a while a call that the contract refused.
 
     Returns: False where it is neither any more, as it was cancelled meanwhile.
     """
@@ -91,8 +91,8 @@ def repeat(conn: Connection, call_id: int) -> None:
     )
 
 
-def take_back(conn: Connection, call_id: int) -> None:
-    """Make a call a draft again that was let go, if it is not sent yet and not given up."""
+def return_to_draft(conn: Connection, call_id: int) -> None:
+    """Make a queued call a draft again, if it is not sent yet and not given up."""
     conn.execute(
         "update chain_calls set status = 'draft', updated_at = now()"
         " where id = %s and status in ('wanted', 'reverted')",
@@ -100,7 +100,7 @@ def take_back(conn: Connection, call_id: int) -> None:
     )
 
 
-def revive(conn: Connection, call_id: int) -> None:
+def restore(conn: Connection, call_id: int) -> None:
     """Make a call a draft again that was given up.
 
     One whose cancelling is still under way becomes what its nonce is spent on: final, or wanted

@@ -129,10 +129,8 @@ def list_unconfirmed(conn: Connection, limit: int) -> list[Payout]:
     )
 
 
-def keep_confirmed(conn: Connection, pay: Payout, now: datetime, *, confirmed: bool) -> None:
-    """It was looked at whether the contract has paid it after all; it has not where that is
-    `confirmed`.
-    """
+def record_confirmation(conn: Connection, pay: Payout, now: datetime, *, confirmed: bool) -> None:
+    """Record whether a blocked payout is `confirmed`: the contract has not paid it after all."""
     conn.execute(
         "update ledger_payouts set confirmed_at = %s, updated_at = %s where transaction_id = %s"
         " and withheld_by is not null and exists (select from chain_calls where id = call_id and"
@@ -171,7 +169,7 @@ def resume(conn: Connection, transaction_id: int, now: datetime) -> None:
         {"now": now, "id": transaction_id},
     )
     _check(done.rowcount, f"Payment {transaction_id} is not blocked.")
-    calls.revive(conn, call_id)
+    calls.restore(conn, call_id)
 
 
 def _lock(conn: Connection, transaction_id: int) -> int:

@@ -64,7 +64,7 @@ class Payout:
 
 
 def list_undecided(conn: Connection, now: datetime, limit: int) -> list[Payout]:
-    """Payments that may be let go to the contract, or are and were not sent yet; the longest
+    """Payments that may be released to the contract, or are and were not sent yet; the longest
     waiting first.
 
     Weeks without any money and posts in dispute are left out.
@@ -108,12 +108,12 @@ def list_undivided(conn: Connection, limit: int) -> list[tuple[Payout, bytes]]:
 
 
 def hold_disputed(conn: Connection) -> None:
-    """Take back what was let go and not sent yet where the post has come into dispute."""
+    """Return to draft what was released and not sent yet where the post has come into dispute."""
     rows = conn.execute(
         f"select q.call_id {_JOINS} where k.status = 'wanted' and p.disputed order by q.call_id"
     ).fetchall()
     for (call_id,) in rows:
-        calls.take_back(conn, call_id)
+        calls.return_to_draft(conn, call_id)
 
 
 def failed_minor(conn: Connection, creator_id: int) -> int:
@@ -134,25 +134,25 @@ def failed_minor(conn: Connection, creator_id: int) -> int:
     return int(row[0])
 
 
-def let_go(conn: Connection, pay: Payout, call_data: bytes, now: datetime) -> bool:
-    """Let the call of a payment be made. False where it was blocked meanwhile."""
-    gone = calls.want(conn, pay.call_id, call_data)
-    if gone:
+def release(conn: Connection, pay: Payout, call_data: bytes, now: datetime) -> bool:
+    """Queue the call of a payment. False where it was blocked meanwhile."""
+    released = calls.queue(conn, pay.call_id, call_data)
+    if released:
         conn.execute(
             "update ledger_payouts set error = null, updated_at = %s where transaction_id = %s",
             (now, pay.transaction_id),
         )
-    return gone
+    return released
 
 
-def keep_unpaid(
+def record_failure(
     conn: Connection,
     pay: Payout,
     error: str,
     now: datetime,
     chain_says: Mapping[str, Any] | None = None,
 ) -> None:
-    """Not paid, for this reason: it is looked at again, ever less often.
+    """Record why a payment was not made; it is looked at again, ever less often.
 
     Args: chain_says: how the contract judges the post, for people to see why.
     """
@@ -174,21 +174,21 @@ def keep_unpaid(
 def hold(
     conn: Connection, pay: Payout, error: str, now: datetime, chain_says: Mapping[str, Any]
 ) -> None:
-    """The contract would not pay it as the ledger does: its call is a draft (again)."""
-    calls.take_back(conn, pay.call_id)
-    keep_unpaid(conn, pay, error, now, chain_says)
+    """Hold a payment that the contract would divide otherwise: its call is a draft (again)."""
+    calls.return_to_draft(conn, pay.call_id)
+    record_failure(conn, pay, error, now, chain_says)
 
 
-def keep_later(conn: Connection, pay: Payout, now: datetime) -> None:
-    """Nothing is known yet: look again in a while."""
+def postpone(conn: Connection, pay: Payout, now: datetime) -> None:
+    """Look at a payment again in a while, as nothing is known yet."""
     conn.execute(
         "update ledger_payouts set next_try_at = %s where transaction_id = %s",
         (now + FIRST_PAUSE, pay.transaction_id),
     )
 
 
-def keep_found(conn: Connection, pay: Payout, now: datetime) -> None:
-    """The contract has paid it in a final block, without our call."""
+def record_paid(conn: Connection, pay: Payout, now: datetime) -> None:
+    """Record that the contract paid it in a final block, without our call."""
     conn.execute(
         "update ledger_payouts set found_at = %(now)s, updated_at = %(now)s where transaction_id ="
         " %(id)s and settled_by is null",
@@ -196,7 +196,7 @@ def keep_found(conn: Connection, pay: Payout, now: datetime) -> None:
     )
 
 
-def keep_division(
+def record_split(
     conn: Connection,
     pay: Payout,
     tx_hash: bytes,
@@ -205,7 +205,7 @@ def keep_division(
     *,
     agrees: bool,
 ) -> None:
-    """How the contract divided it: the original's part and the poster's, in the token's units."""
+    """Record how the contract divided it: the original's part and the poster's, in token units."""
     conn.execute(
         "update ledger_payouts set divided_in = %s, to_original = %s, to_poster = %s, agrees = %s,"
         " updated_at = %s where transaction_id = %s",

@@ -112,7 +112,7 @@ on conflict (post_id) do update set
 """
 
 
-def keep(conn: Connection, terms: PostTerms, now: datetime) -> None:
+def store(conn: Connection, terms: PostTerms, now: datetime) -> None:
     """Store the terms of a post, replacing earlier ones."""
     conn.execute(_UPSERT, vars(terms) | {"now": now})
 

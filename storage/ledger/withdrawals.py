@@ -45,7 +45,7 @@ on conflict do nothing
 """
 
 
-def keep(conn: Connection, withdrawals: Sequence[Withdrawal], up_to_block: int) -> int:
+def store(conn: Connection, withdrawals: Sequence[Withdrawal], up_to_block: int) -> int:
     """Store the withdrawals up to a final block, each once. Returns: how many are new."""
     with conn.cursor() as cursor:
         cursor.executemany(_INSERT, [vars(withdrawal) for withdrawal in withdrawals])

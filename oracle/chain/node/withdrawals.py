@@ -68,7 +68,7 @@ class WithdrawalReader:
                 continue
             self._chunk = min(self._chunk * 2, self._widest)
             with self._db.transaction() as conn:
-                count += ledger_withdrawals.keep(conn, new, last)
+                count += ledger_withdrawals.store(conn, new, last)
             at = last
         if at >= finalized.number:
             self._up_to = at

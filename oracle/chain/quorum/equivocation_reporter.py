@@ -57,7 +57,7 @@ class EquivocationReporter:
                     calls.close(conn, call.id)
                     log.info("quorum.proof_not_needed", call=call.key, reason=call.error_detail)
                 elif call.call_data is not None:
-                    calls.want(conn, call.id, call.call_data, delay=backoff(call.tries))
+                    calls.queue(conn, call.id, call.call_data, delay=backoff(call.tries))
         return len(new)
 
 

@@ -888,7 +888,7 @@ def test_what_was_withheld_in_the_moment_of_sending_is_not_sent(
     assert payments.claimable(town.client, town.poster.address) == 0
     assert platform.rows("select count(*) from chain_transactions") == [(0,)]
     with platform.db.transaction() as conn:
-        chain_calls.revive(conn, platform.rows("select id from chain_calls")[0][0])
+        chain_calls.restore(conn, platform.rows("select id from chain_calls")[0][0])
     assert Payer(platform, town).pay(after(hours=2)) == Round(wanted=1, divided=1)
     assert credited(town) == 1 and number
 
