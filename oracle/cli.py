@@ -407,7 +407,7 @@ def pull(
         _pull_in_background(settings, weights)
         return
     with _progress() as progress:
-        resolved = pull_clip(weights, progress=lambda *told: progress(*_in_mebibytes(*told)))
+        resolved = pull_clip(weights, progress=lambda *done: progress(*_in_mebibytes(*done)))
     console.print(f"{resolved.model_id}\n{resolved.graph}", soft_wrap=True, highlight=False)
 
 

@@ -178,11 +178,11 @@ def make_handlers(settings: Settings) -> MediaHandlers:
             copy_share=settings.matching.video_copy_share,
         ),
     )
-    most = settings.limits.candidates
+    max_candidates = settings.limits.candidates
     return {
-        "image": ImageHandler(pictures, decode_limits(settings), most),
-        "video": VideoHandler(videos, most),
-        "audio": AudioHandler(sounds, most),
+        "image": ImageHandler(pictures, decode_limits(settings), max_candidates),
+        "video": VideoHandler(videos, max_candidates),
+        "audio": AudioHandler(sounds, max_candidates),
     }
 
 

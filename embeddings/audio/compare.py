@@ -190,9 +190,9 @@ def _is_loop(
     if min(np.count_nonzero(repeated), np.count_nonzero(~repeated)) < LOOP_PEAKS:
         return False
     chance = (best.survived / max(best.peaks, 1) - best.survival) / max(1.0 - best.survival, 0.01)
-    of_both = float(survived[repeated].mean()) - chance
-    of_one = float(survived[~repeated].mean()) - chance
-    return of_one < LOOP_SHARE * of_both
+    repeated_survival = float(survived[repeated].mean()) - chance
+    single_survival = float(survived[~repeated].mean()) - chance
+    return single_survival < LOOP_SHARE * repeated_survival
 
 
 def _query_span(segment: Segment) -> tuple[float, float]:

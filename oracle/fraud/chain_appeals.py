@@ -30,10 +30,10 @@ def take_over(db: Database, client: ChainClient, now: datetime) -> int:
         if contracts.freeze_status(client, name) is not FreezeStatus.APPEALED:
             continue
         contract, where = contracts.GUARD
-        kept = client.read_struct(contract, getattr(client.deployment, where), "freezeOf", name)
+        freeze = client.read_struct(contract, getattr(client.deployment, where), "freezeOf", name)
         statement = (
             "Appealed at the contract; the hash of the statement is"
-            f" 0x{bytes(kept['appealHash']).hex()}."
+            f" 0x{bytes(freeze['appealHash']).hex()}."
         )
         try:
             with db.transaction() as conn:

@@ -198,9 +198,9 @@ class Intake:
 
         Raises: PolicyUnknown if the request's policy version was not read yet.
         """
-        seen = analyses.find_by_request(conn, request.request_id)
-        if seen is not None:
-            return seen
+        existing_id = analyses.find_by_request(conn, request.request_id)
+        if existing_id is not None:
+            return existing_id
         analysis_id = uuid4()
         work = (
             None

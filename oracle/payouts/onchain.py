@@ -142,30 +142,34 @@ def _judged_otherwise(
     result = verify.find_result(client, pay.post_id)
     if result is None:
         return None  # the contract refuses a post it does not know, by a name of its own
-    told = verify.read_redirect(client, pay.post_id)
-    if _judged_alike(result, told, pay, asset):
+    chain_redirect = verify.read_redirect(client, pay.post_id)
+    if _judged_alike(result, chain_redirect, pay, asset):
         return None
     return {
         "outcome": result.outcome.name.lower(),
         "status": result.status.name.lower(),
-        "redirect_bps": told.redirect_bps,
-        "beneficiary": hexed(told.beneficiary),
+        "redirect_bps": chain_redirect.redirect_bps,
+        "beneficiary": hexed(chain_redirect.beneficiary),
     }
 
 
-def _judged_alike(result: PostResult, told: Redirect, pay: Payout, asset: PayoutAsset) -> bool:
+def _judged_alike(
+    result: PostResult, chain_redirect: Redirect, pay: Payout, asset: PayoutAsset
+) -> bool:
     """Whether the contract would pay only whom the ledger pays, and the original's creator no more
     than the ledger does.
     """
     verdict, grade = VERDICTS.get(result.outcome, Verdict.ORIGINAL), Grade(pay.grade)
-    if (bonus_bps(grade, verdict), told.redirect_bps) != (
+    if (bonus_bps(grade, verdict), chain_redirect.redirect_bps) != (
         bonus_bps(grade, Verdict(pay.verdict)),
         pay.redirect_bps,
     ):
         return False
-    if pay.redirect_bps and told.beneficiary != pay.creditor_account:
+    if pay.redirect_bps and chain_redirect.beneficiary != pay.creditor_account:
         return False
-    shares = payout(pay.base_minor * asset.units_per_cent, grade, verdict, told.redirect_bps).shares
+    shares = payout(
+        pay.base_minor * asset.units_per_cent, grade, verdict, chain_redirect.redirect_bps
+    ).shares
     to_original, to_poster = (part * asset.units_per_cent for part in owed(pay))
     less_than_a_cent = 2 * asset.units_per_cent - 1
     # A higher bonus of a post that turned out original is the poster's gain and costs no creator.

@@ -103,9 +103,11 @@ class Upkeep:
             self._hour, self._tried = hour, set()
         newest = hour + PASS_EVERY
         with self._db.transaction() as conn:
-            made = fraud_events.is_pass_recorded(conn, newest)
+            is_recorded = fraud_events.is_pass_recorded(conn, newest)
             missing = fraud_events.missing_passes(conn, now - MADE_UP_BACK, REACH)
-        due = [end for end in [*([] if made else [newest]), *missing] if end not in self._tried]
+        due = [
+            end for end in [*([] if is_recorded else [newest]), *missing] if end not in self._tried
+        ]
         if not due:
             return 0
         end = due[0]

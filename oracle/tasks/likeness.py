@@ -44,7 +44,7 @@ def fetch_until_here(
 
     Args: pull: told what its progress is reported to; each try goes on where the last one ended.
     """
-    said = ""
+    last_reason = ""
     while True:
         try:
             resolved = pull(_Milestones())
@@ -53,11 +53,11 @@ def fetch_until_here(
             return None
         except ModelUnavailable as exc:
             hopeless = not can_export()
-            if str(exc) != said:
+            if str(exc) != last_reason:
                 log.warning("clip.off", reason=str(exc), next_try_s=None if hopeless else retry_s)
             if hopeless:
                 return None
-            said = str(exc)
+            last_reason = str(exc)
             time.sleep(retry_s)
         else:
             log.info("clip.on", model_id=resolved.model_id)

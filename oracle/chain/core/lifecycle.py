@@ -150,8 +150,8 @@ LOW_FEE_WORDS = (
 
 def refusal_of(reason: str) -> Refusal:
     """What an endpoint's refusal of signed bytes is about."""
-    said = reason.lower()
-    return Refusal.FEE if any(words in said for words in LOW_FEE_WORDS) else Refusal.OTHER
+    text = reason.lower()
+    return Refusal.FEE if any(words in text for words in LOW_FEE_WORDS) else Refusal.OTHER
 
 
 def next_nonce(account_nonce: int, taken: set[int]) -> int:

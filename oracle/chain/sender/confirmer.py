@@ -233,8 +233,8 @@ class Confirmer:
             self._broadcaster.send_latest(transaction_id)
 
     def _require_canonical(self, receipt: Receipt) -> None:
-        said = self._client.endpoint.hashes_at(receipt.block_number)
-        if any(found != receipt.block_hash for found in said.values()):
+        hashes = self._client.endpoint.hashes_at(receipt.block_number)
+        if any(block_hash != receipt.block_hash for block_hash in hashes.values()):
             raise EndpointInconsistent(
                 f"A receipt names another block {receipt.block_number} than the chain has."
             )
