@@ -17,7 +17,7 @@ from typing_extensions import TypedDict
 
 from oracle.engagement.errors import CreatorsError
 from storage.database import Database
-from storage.engagement import events as engagement
+from storage.engagement import events as engagement_events
 from storage.engagement.events import Event
 
 MAX_EVENTS = 50_000
@@ -162,7 +162,7 @@ def ingest(db: Database, body: bytes, now: datetime) -> Outcome:
     """
     events, outcome = parse(body, now)
     with db.transaction() as conn:
-        outcome.stored = engagement.add_events(conn, events)
+        outcome.stored = engagement_events.add_events(conn, events)
     outcome.duplicates = len(events) - outcome.stored
     return outcome
 

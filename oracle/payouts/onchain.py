@@ -31,7 +31,7 @@ from oracle.rules.decision import Verdict
 from oracle.rules.payout import Grade, bonus_bps, payout, redirect
 from storage.database import Database
 from storage.ledger import failed_payouts
-from storage.ledger import onchain as ledger_chain
+from storage.ledger import onchain as ledger_onchain
 from storage.ledger.failed_payouts import FailedPayout
 from storage.ledger.onchain import Payout
 
@@ -89,8 +89,8 @@ def advance_payouts(db: Database, client: ChainClient, asset: PayoutAsset, now: 
     refused = _follow_refused(db, now)
     confirmed = _confirm_blocked(db, client, now)
     with db.transaction() as conn:
-        ledger_chain.hold_disputed(conn)
-        due = ledger_chain.list_undecided(conn, now, BATCH)
+        ledger_onchain.hold_disputed(conn)
+        due = ledger_onchain.list_undecided(conn, now, BATCH)
     became = [_decide(db, client, asset, pay, now) for pay in due]
     return Round(
         wanted=became.count("wanted"),
@@ -187,7 +187,7 @@ def _read_divisions(
     Returns: of each, whether otherwise than the ledger.
     """
     with db.transaction() as conn:
-        undivided = ledger_chain.list_undivided(conn, BATCH)
+        undivided = ledger_onchain.list_undivided(conn, BATCH)
     receipts = client.find_receipts([tx_hash for _, tx_hash in undivided])
     differing = []
     for (pay, tx_hash), receipt in zip(undivided, receipts, strict=True):
@@ -197,7 +197,7 @@ def _read_divisions(
         same = agrees(split, pay, asset)
         with db.transaction() as conn:
             parts = (split.to_original, split.to_poster)
-            ledger_chain.record_split(conn, pay, tx_hash, parts, now, agrees=same)
+            ledger_onchain.record_split(conn, pay, tx_hash, parts, now, agrees=same)
         if not same:
             log.error(
                 "payout.differs", transaction=pay.transaction_id, to_original=split.to_original
@@ -209,11 +209,11 @@ def _read_divisions(
 def _follow_refused(db: Database, now: datetime) -> int:
     """How many the contract refused since the last round; each waits a while."""
     with db.transaction() as conn:
-        refused = ledger_chain.list_refused(conn)
+        refused = ledger_onchain.list_refused(conn)
         for pay, reason in refused:
             log.warning("payout.refused", transaction=pay.transaction_id, error=reason)
             if reason != ALREADY_PAID:  # that is looked into at once
-                ledger_chain.record_failure(conn, pay, reason, now)
+                ledger_onchain.record_failure(conn, pay, reason, now)
     return len(refused)
 
 
@@ -235,7 +235,7 @@ def _confirm_blocked(db: Database, client: ChainClient, now: datetime) -> int:
         with db.transaction() as conn:
             if paid_for_good:
                 log.warning("payout.blocked_was_paid", transaction=pay.transaction_id)
-                ledger_chain.record_paid(conn, pay, now)
+                ledger_onchain.record_paid(conn, pay, now)
             else:
                 failed_payouts.record_confirmation(conn, pay, now, confirmed=not paid)
         confirmed += not paid
@@ -264,11 +264,11 @@ def _decide(
     if _is_paid(client, pay):
         final = _is_paid(client, pay, block=client.finalized(client.head()).number)
         with db.transaction() as conn:
-            (ledger_chain.record_paid if final else ledger_chain.postpone)(conn, pay, now)
+            (ledger_onchain.record_paid if final else ledger_onchain.postpone)(conn, pay, now)
         return "found" if final else "later"
     if (says := _judged_otherwise(client, pay, asset)) is not None:
         with db.transaction() as conn:
-            ledger_chain.hold(conn, pay, HELD, now, says)
+            ledger_onchain.hold(conn, pay, HELD, now, says)
         log.error("payout.held", transaction=number, post=hexed(pay.post_id), ledger=pay.verdict)
         return "held"
     call = contracts.credit_bonus(
@@ -279,4 +279,4 @@ def _decide(
         token=asset.token,
     )
     with db.transaction() as conn:
-        return "wanted" if ledger_chain.release(conn, pay, call.data, now) else "later"
+        return "wanted" if ledger_onchain.release(conn, pay, call.data, now) else "later"

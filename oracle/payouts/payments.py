@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 
-from oracle.payouts import ledger as rules
+from oracle.payouts import ledger as ledger_rules
 from oracle.payouts.ledger import Contest, Terms
 from oracle.rules.decision import Verdict
 from oracle.rules.payout import Grade, bonus_bps, redirect
@@ -107,7 +107,7 @@ def settle_post(conn: Connection, post_id: bytes, now: datetime) -> bool:
     if poster_id is None or stored is None or held.contested == 0 or not stored.is_final(now):
         return False
     terms = _terms(conn, stored, now)
-    postings = rules.settle_contest(poster_id, Contest(held.contested, held.gross), terms)
+    postings = ledger_rules.settle_contest(poster_id, Contest(held.contested, held.gross), terms)
     facts = {
         "held_minor": held.contested,
         "gross_minor": held.gross,
@@ -136,7 +136,7 @@ def release_post(conn: Connection, post_id: bytes, now: datetime) -> bool:
     held = ledger.waiting(conn, post_id).frozen
     if poster_id is None or held == 0 or ledger_freezes.is_post_frozen(conn, post_id, now):
         return False
-    postings = rules.release(poster_id, held)
+    postings = ledger_rules.release(poster_id, held)
     ledger.book(
         conn,
         "release",
@@ -172,7 +172,7 @@ def _pay(conn: Connection, due: DuePay, now: datetime) -> bool:
     assert poster_id is not None
     assert stored is not None
     terms, grade = _terms(conn, stored, now), Grade(due.grade)
-    paid, postings = rules.pay(poster_id, due.base_minor, grade, terms)
+    paid, postings = ledger_rules.pay(poster_id, due.base_minor, grade, terms)
     facts = {
         "base_minor": due.base_minor,
         "grade": due.grade,
@@ -208,7 +208,7 @@ def _correct(conn: Connection, due: DueCorrection, now: datetime) -> bool:
         return False
     terms = _terms(conn, stored, now)
     postings, shares = (
-        rules.correct(poster_id, missing, terms),
+        ledger_rules.correct(poster_id, missing, terms),
         redirect(missing, terms.redirect_bps),
     )
     facts = {

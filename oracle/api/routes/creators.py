@@ -23,7 +23,7 @@ from storage.engagement import grades as engagement_grades
 from storage.errors import NotFound
 from storage.ledger import freezes as ledger_freezes
 from storage.ledger import ledger
-from storage.ledger import onchain as ledger_chain
+from storage.ledger import onchain as ledger_onchain
 from storage.ledger import posts as ledger_posts
 from storage.ledger import views as ledger_views
 from storage.ledger import withdrawals as ledger_withdrawals
@@ -134,7 +134,7 @@ def creator_view(conn: Connection, owner: ShownCreator, asset: PayoutAsset) -> C
             schemas.withdrawal_view(row, asset)
             for row in ledger_withdrawals.of_creator(conn, owner.creator_id, WITHDRAWALS_SHOWN)
         ],
-        stuck_on_chain=ledger_chain.failed_minor(conn, owner.creator_id),
+        stuck_on_chain=ledger_onchain.failed_minor(conn, owner.creator_id),
         posts=reach.posts,
         raw_views=reach.raw_views,
         qualified_views=reach.qualified_views,

@@ -15,7 +15,7 @@ from oracle.chain.errors import EndpointInconsistent, FinalityBreached, RpcRefus
 from oracle.chain.node.gaps import GapWatch
 from oracle.chain.rpc.client import REQUESTED, ChainClient
 from storage.chain import node_status
-from storage.chain import requests as inbox
+from storage.chain import requests as chain_requests
 from storage.chain.requests import Block, RequestSeen
 from storage.database import Connection, Database
 from storage.errors import DatabaseUnavailable
@@ -69,7 +69,7 @@ class Reader:
                 break  # a reorg happened meanwhile; the next round rewinds
             tip = self._read_block(header)
         with self._db.transaction() as conn:
-            inbox.prune(conn, min(finalized.number, tip.number))
+            chain_requests.prune(conn, min(finalized.number, tip.number))
         self._close_gaps(finalized)
         self._hand_over_waiting()
         return tip.number
@@ -82,7 +82,7 @@ class Reader:
                 requests = self._requests_between(low, min(low + self._chunk - 1, last))
                 with self._db.transaction() as conn:
                     for request in requests:
-                        if inbox.find(conn, request.request_id) is None:
+                        if chain_requests.find(conn, request.request_id) is None:
                             self._note(conn, request)
         if not ranges or not self._gaps.find(finalized):
             self._gaps.closed(finalized)
@@ -92,22 +92,22 @@ class Reader:
     def _shared_tip(self, head: Header) -> Block:
         """Return the last read block that is still on the chain; later blocks are forgotten."""
         with self._db.transaction() as conn:
-            tip = inbox.tip(conn)
+            tip = chain_requests.tip(conn)
         if tip is None:
             first = self._client.header(max(0, self._start_block - 1))
             with self._db.transaction() as conn:
-                inbox.append(conn, _block(first))
+                chain_requests.append(conn, _block(first))
             return _block(first)
         shared = tip
         while not self._on_chain(shared, head):
             with self._db.transaction() as conn:
-                below = inbox.block_below(conn, shared.number)
+                below = chain_requests.block_below(conn, shared.number)
             if below is None:
                 raise FinalityBreached(f"Block {shared.number} was final and has been replaced.")
             shared = below
         if shared != tip:
             with self._db.transaction() as conn:
-                depth = inbox.rewind(conn, shared.number)
+                depth = chain_requests.rewind(conn, shared.number)
                 node_status.reorged(conn, depth)
             log.warning("chain.reorg", depth=depth, ancestor=shared.number, head=head.number)
         return shared
@@ -177,7 +177,7 @@ class Reader:
 
     def _store(self, block: Block, requests: Sequence[RequestSeen]) -> None:
         with self._db.transaction() as conn:
-            inbox.append(conn, block)
+            chain_requests.append(conn, block)
             for request in requests:
                 self._note(conn, request)
             if requests:
@@ -186,7 +186,7 @@ class Reader:
             self._failpoint("inbox_committed")
 
     def _note(self, conn: Connection, request: RequestSeen) -> None:
-        status = inbox.note(conn, request)
+        status = chain_requests.note(conn, request)
         seen = log.bind(
             request_id=request.request_id.hex(), block=request.block_number, seq=request.seq
         )
@@ -205,7 +205,7 @@ class Reader:
         try:
             with conn.transaction():
                 analysis_id = self._on_request(conn, request)
-                inbox.accepted(conn, request.request_id, analysis_id)
+                chain_requests.accepted(conn, request.request_id, analysis_id)
         except DatabaseUnavailable:
             raise
         except Exception as exc:
@@ -213,7 +213,7 @@ class Reader:
             if conn.closed or conn.broken:
                 raise
             log.exception("request.not_accepted", request_id=request.request_id.hex())
-            inbox.postpone(conn, request.request_id, f"{type(exc).__name__}: {exc}")
+            chain_requests.postpone(conn, request.request_id, f"{type(exc).__name__}: {exc}")
             return
         log.info(
             "request.accepted" if analysis_id else "request.declined",
@@ -224,7 +224,7 @@ class Reader:
 
     def _hand_over_waiting(self) -> None:
         with self._db.transaction() as conn:
-            for request in inbox.waiting(conn):
+            for request in chain_requests.waiting(conn):
                 self._hand_over(conn, request)
 
     def _request(self, entry: Log, header: Header) -> RequestSeen:

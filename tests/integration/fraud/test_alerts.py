@@ -9,7 +9,7 @@ from oracle.appeals.errors import AccuserCannotDecide, InvalidEndDate, StepNotPo
 from oracle.chain.core.abis import contract
 from oracle.fraud import alert_appeals, alerts
 from oracle.notices.errors import MissingFact
-from oracle.tasks import fraud as upkeep
+from oracle.tasks import fraud as fraud_tasks
 from oracle.tasks.fraud import Upkeep
 from storage.cases import messages
 from storage.database import Connection, Database
@@ -399,11 +399,11 @@ def test_a_step_of_upkeep_that_fails_stops_no_other(db: Database, case: Case, mo
         tried.append(1)
         raise RuntimeError("it is broken")
 
-    monkeypatch.setattr(upkeep, "run_pass", broken)
-    monkeypatch.setattr(upkeep.verdict_appeals, "lapse_due", broken)
-    monkeypatch.setattr(upkeep.verdict_notices, "send_due", broken)
-    monkeypatch.setattr(upkeep.webhooks, "deliver_pending", broken)
-    assert keeper.tick(NOW + 14 * DAY) == upkeep.Tick(0, 1, 0, 0, 0, 0)
+    monkeypatch.setattr(fraud_tasks, "run_pass", broken)
+    monkeypatch.setattr(fraud_tasks.verdict_appeals, "lapse_due", broken)
+    monkeypatch.setattr(fraud_tasks.verdict_notices, "send_due", broken)
+    monkeypatch.setattr(fraud_tasks.webhooks, "deliver_pending", broken)
+    assert keeper.tick(NOW + 14 * DAY) == fraud_tasks.Tick(0, 1, 0, 0, 0, 0)
     assert len(tried) == 4
     with db.transaction() as conn:
         assert conn.execute("select status from fraud_alerts").fetchone() == ("expired",)
@@ -415,7 +415,7 @@ def test_a_database_that_is_away_is_said_at_once(db: Database, monkeypatch) -> N
     def away(*_args):
         raise DatabaseUnavailable
 
-    monkeypatch.setattr(upkeep.verdict_notices, "send_due", away)
+    monkeypatch.setattr(fraud_tasks.verdict_notices, "send_due", away)
     with pytest.raises(DatabaseUnavailable):
         Upkeep(db).tick(NOW)
 

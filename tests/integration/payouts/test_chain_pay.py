@@ -31,7 +31,7 @@ from oracle.chain.node.resync import Resync
 from oracle.chain.rpc.client import ChainClient
 from oracle.chain.rpc.endpoint import Endpoint
 from oracle.chain.sender.calls import CallSender
-from oracle.payouts import onchain as payouts
+from oracle.payouts import onchain
 from oracle.payouts.onchain import PayoutAsset, Round, advance_payouts
 from oracle.tasks.fraud import Upkeep
 from oracle.tasks.scheduler import ChainPayouts, Scheduler
@@ -612,7 +612,7 @@ def test_what_a_better_grade_adds_is_paid_on_chain_too(town: Town, platform: Pla
 def test_a_round_sends_few_payments_and_the_next_goes_on(
     town: Town, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(payouts, "BATCH", 2)
+    monkeypatch.setattr(onchain, "BATCH", 2)
     platform.creator("poster"), platform.creator("first")
     payments.fund_vault(town.client, town.fan, 10**9)
     for _ in range(3):
@@ -644,10 +644,10 @@ def test_less_than_a_cent_apart_is_the_same() -> None:
     )
     split = Split(46_999, 53_001, False, False)
     cents = PayoutAsset(units_per_cent=UNITS)
-    assert payouts.agrees(split, pay, cents)
-    assert not payouts.agrees(replace(split, to_original=48_000, to_poster=52_000), pay, cents)
-    assert payouts.agrees(Split(46, 54, False, False), pay, PayoutAsset())
-    assert not payouts.agrees(Split(47, 53, False, False), pay, PayoutAsset())
+    assert onchain.agrees(split, pay, cents)
+    assert not onchain.agrees(replace(split, to_original=48_000, to_poster=52_000), pay, cents)
+    assert onchain.agrees(Split(46, 54, False, False), pay, PayoutAsset())
+    assert not onchain.agrees(Split(47, 53, False, False), pay, PayoutAsset())
 
 
 def test_the_operator_sees_what_is_stuck_and_settles_it_once(

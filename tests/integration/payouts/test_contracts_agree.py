@@ -11,7 +11,7 @@ from uuid import UUID
 from support.platform import Platform
 from support.town import DAY_S, Town, digest
 
-from oracle.chain.contracts import payments as economy
+from oracle.chain.contracts import payments as chain_payments
 from oracle.chain.contracts import verify
 from oracle.chain.contracts.consumer import transact
 from oracle.chain.core.abis import contract
@@ -72,8 +72,8 @@ class TwoWorlds:
         self.weeks += 1
         week = self.now() + timedelta(weeks=self.weeks)
         number = list(Grade).index(grade) + 1
-        pay = economy.credit_bonus(post, digest(f"week {self.weeks}"), cents, number)
-        economy.make(self.town.client, self.town.officer, pay)
+        pay = chain_payments.credit_bonus(post, digest(f"week {self.weeks}"), cents, number)
+        chain_payments.make(self.town.client, self.town.officer, pay)
         self.platform.grade(post, grade)
         assert self.platform.earns(post, cents, at=week) == "new"
         # No corrections: here the grade changes from week to week.
@@ -84,8 +84,8 @@ class TwoWorlds:
             return
         alert = hashlib.sha256(post + bytes([len(self.freezes)])).digest()
         until = self.town.now() + 20 * DAY_S
-        freeze = economy.freeze_post(post, alert, digest(alert.hex()), until)
-        economy.make(self.town.client, self.town.officer, freeze)
+        freeze = chain_payments.freeze_post(post, alert, digest(alert.hex()), until)
+        chain_payments.make(self.town.client, self.town.officer, freeze)
         self.freezes[post] = (alert, UUID(bytes=alert[:16]))
         with self.platform.db.transaction() as conn:
             payments.freeze(
@@ -100,8 +100,8 @@ class TwoWorlds:
         if post not in self.freezes:
             return
         alert, number = self.freezes.pop(post)
-        release = economy.resolve_freeze(alert, upheld=False, reason_hash=digest("real"))
-        economy.make(self.town.client, self.town.arbiter, release)
+        release = chain_payments.resolve_freeze(alert, upheld=False, reason_hash=digest("real"))
+        chain_payments.make(self.town.client, self.town.arbiter, release)
         if self.frozen_on_chain(post):
             self.splitter("releaseFrozen", post, hexed(ZERO_ADDRESS))
         with self.platform.db.transaction() as conn:
@@ -110,7 +110,7 @@ class TwoWorlds:
     def win_appeal(self, post: bytes) -> None:
         """The post was disputed and an arbiter found it original."""
         client = self.town.client
-        dispute = economy.open_dispute(client, self.town.poster, post, digest("raw file"))
+        dispute = chain_payments.open_dispute(client, self.town.poster, post, digest("raw file"))
         with self.platform.db.transaction() as conn:
             terms = ledger_terms.find(conn, post)
         assert terms is not None
@@ -124,12 +124,14 @@ class TwoWorlds:
             now=self.now(),
         )
         self.pay(post, 777, Grade.A)
-        economy.answer_dispute(client, self.town.first, dispute, digest("I was first"))
-        economy.rule(client, self.town.arbiter, dispute, Outcome.ORIGINAL, digest("it is older"))
-        economy.accept_ruling(client, self.town.first, dispute)
-        economy.settle(client, self.town.fan, dispute)
-        if economy.contested(client, post):
-            economy.pay_contested(client, self.town.fan, post)
+        chain_payments.answer_dispute(client, self.town.first, dispute, digest("I was first"))
+        chain_payments.rule(
+            client, self.town.arbiter, dispute, Outcome.ORIGINAL, digest("it is older")
+        )
+        chain_payments.accept_ruling(client, self.town.first, dispute)
+        chain_payments.settle(client, self.town.fan, dispute)
+        if chain_payments.contested(client, post):
+            chain_payments.pay_contested(client, self.town.fan, post)
         with self.platform.db.transaction() as conn:
             payments.set_terms(
                 conn,
@@ -147,8 +149,8 @@ class TwoWorlds:
     def time_to_dispute_is_over(self) -> None:
         self.town.wait(int(payments.DISPUTE_WINDOW.total_seconds()) + 60)
         for post in self.posts:
-            if economy.contested(self.town.client, post):
-                economy.pay_contested(self.town.client, self.town.fan, post)
+            if chain_payments.contested(self.town.client, post):
+                chain_payments.pay_contested(self.town.client, self.town.fan, post)
         for post in self.posts:
             with self.platform.db.transaction() as conn:
                 payments.settle_post(conn, post, self.now())
@@ -173,13 +175,13 @@ class TwoWorlds:
     def compare(self) -> None:
         client = self.town.client
         for number, account in ((self.poster, self.town.poster), (self.first, self.town.first)):
-            assert self.platform.totals(number).available == economy.claimable(
+            assert self.platform.totals(number).available == chain_payments.claimable(
                 client, account.address
             )
         for post in self.posts:
             with self.platform.db.transaction() as conn:
                 held = ledger.waiting(conn, post)
-            assert held.contested == economy.contested(client, post)
+            assert held.contested == chain_payments.contested(client, post)
             assert held.frozen == self.frozen_on_chain(post)
             self.most_contested = max(self.most_contested, held.contested)
             self.most_frozen = max(self.most_frozen, held.frozen)
@@ -188,7 +190,7 @@ class TwoWorlds:
 def test_books_and_contracts_hold_the_same(town: Town, platform: Platform) -> None:
     random = Random(SEED)
     worlds = TwoWorlds(town, platform, platform.creator("poster"), platform.creator("first"))
-    economy.fund_vault(town.client, town.fan, 10**9)
+    chain_payments.fund_vault(town.client, town.fan, 10**9)
     for similarity in (None, 9_501, 9_733, 10_000):
         worlds.attest(similarity)
     posts = worlds.posts

@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracle.rules import payout as money
+from oracle.rules import payout
 from oracle.rules.decision import (
     BPS,
     Match,
@@ -101,14 +101,14 @@ def test_basis_points_never_exceed_the_similarity(similarity: float) -> None:
 def test_every_payout_sums_to_what_was_earned(
     amount: int, grade: Grade, verdict: Verdict, redirect: int
 ) -> None:
-    paid = money.payout(amount, grade, verdict, redirect)
+    paid = payout.payout(amount, grade, verdict, redirect)
     assert paid.shares.to_original + paid.shares.to_poster == paid.base_pay + paid.bonus
     assert paid.shares.to_original >= 0
     assert paid.shares.to_poster >= 0
-    assert paid.bonus <= money.payout(amount, grade, Verdict.ORIGINAL, 0).bonus
+    assert paid.bonus <= payout.payout(amount, grade, Verdict.ORIGINAL, 0).bonus
 
 
 @given(amounts, bps, bps)
 def test_every_tip_sums_to_itself(amount: int, guest: int, redirect: int) -> None:
-    split = money.split_tip(amount, guest, redirect)
+    split = payout.split_tip(amount, guest, redirect)
     assert split.to_guest + split.shares.to_original + split.shares.to_poster == amount

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from oracle.payouts import statement as statements
+from oracle.payouts import statement
 from storage.ledger.views import Line
 
 FACTS = {
@@ -47,11 +47,11 @@ def a_line(facts: dict[str, Any], **changes: Any) -> Line:
     [(0, "$0.00"), (5, "$0.05"), (123_450, "$1,234.50"), (-5, "−$0.05"), (-100_000, "−$1,000.00")],
 )
 def test_cents_as_people_write_them(cents: int, text: str) -> None:
-    assert statements.dollars(cents) == text
+    assert statement.dollars(cents) == text
 
 
 def test_a_payment_is_a_sum_that_anybody_can_do_again() -> None:
-    assert statements.explain_pay(FACTS) == (
+    assert statement.explain_pay(FACTS) == (
         "Grade A (86 %), a copy of an earlier work: 10 % of $100.00 is $10.00 on top. $100.00 +"
         " $10.00 = $110.00. Of that, 60 % = $66.00 goes to tom, and $44.00 is yours."
     )
@@ -62,8 +62,8 @@ def test_a_payment_is_a_sum_that_anybody_can_do_again() -> None:
         "verdict": "original",
         "redirect_bps": 0,
     }
-    assert statements.explain_pay(plain) == "Grade C (86 %), original: $100.00 without a bonus."
-    held = statements.explain_pay(FACTS | {"contested": True, "frozen": True})
+    assert statement.explain_pay(plain) == "Grade C (86 %), original: $100.00 without a bonus."
+    held = statement.explain_pay(FACTS | {"contested": True, "frozen": True})
     assert "waits for the end of the time to dispute, then goes to tom" in held
     assert "$44.00 waits while an alert is looked into; it is not taken away." in held
 
@@ -91,12 +91,12 @@ def test_every_kind_of_line_has_its_reason(
     kind: str, entry: str, facts: dict[str, Any], words: str
 ) -> None:
     line = a_line(facts, kind=kind, entry=entry, amount_minor=-1, counterparty="tom")
-    assert words in statements.explain(line)
+    assert words in statement.explain(line)
 
 
 def test_the_other_side_of_a_redirect_has_words_of_its_own() -> None:
     line = a_line(FACTS, entry="redirect", amount_minor=6_600, counterparty="maya")
-    assert statements.explain(line).startswith("60 % of what maya's post earned goes to you")
+    assert statement.explain(line).startswith("60 % of what maya's post earned goes to you")
 
 
 def test_a_statement_is_csv_with_exact_amounts_and_no_formulas() -> None:
@@ -104,8 +104,8 @@ def test_a_statement_is_csv_with_exact_amounts_and_no_formulas() -> None:
         a_line(FACTS, title="=1+1"),
         a_line(FACTS, amount_minor=-5, title='say "hi", all', post_id=None),
     ]
-    header, one, other = csv.reader(statements.statement_csv(lines))
-    assert header == list(statements.COLUMNS)
+    header, one, other = csv.reader(statement.statement_csv(lines))
+    assert header == list(statement.COLUMNS)
     named = [dict(zip(header, row, strict=True)) for row in (one, other)]
     assert [row["amount"] for row in named] == ["100.00", "-0.05"]
     assert [row["title"] for row in named] == ["'=1+1", 'say "hi", all']
@@ -114,11 +114,11 @@ def test_a_statement_is_csv_with_exact_amounts_and_no_formulas() -> None:
 
 
 def test_what_is_expected_follows_the_shared_rules() -> None:
-    assert statements.expected_pay(10_000, "A", "derivative", 6_000) == {
+    assert statement.expected_pay(10_000, "A", "derivative", 6_000) == {
         "base": 10_000,
         "bonus": 1_000,
         "bonus_bps": 1_000,
         "redirected_away": 6_600,
         "net": 4_400,
     }
-    assert statements.expected_pay(10_000, None, None, 6_000)["net"] == 10_000
+    assert statement.expected_pay(10_000, None, None, 6_000)["net"] == 10_000

@@ -243,9 +243,8 @@ def test_a_database_that_goes_away_is_said_and_survived(
 ) -> None:
     gone = settings.model_copy(update={"database_url": settings.database_url + "_gone"})  # type: ignore[operator]
     services = client.app.state.services  # type: ignore[attr-defined]
-    from storage.database import Database as Door
 
-    away = Door(gone.database_url or "", timeout_s=0.5)
+    away = Database(gone.database_url or "", timeout_s=0.5)
     before = services.intake._db
     services.intake._db = away
     away._pool.open()

@@ -18,8 +18,7 @@ from oracle.chain.core.reverts import decode_revert
 from oracle.chain.errors import RpcRefused
 from oracle.chain.rpc.endpoint import Endpoint
 from oracle.originality.attestation import OUTCOMES
-from oracle.rules import decision
-from oracle.rules import payout as money
+from oracle.rules import decision, payout
 from oracle.rules.decision import RuleError, Verdict
 from oracle.rules.payout import Grade
 
@@ -94,8 +93,8 @@ def test_tiers_agree(library: Library, similarity: int) -> None:
 @given(grade=st.sampled_from(Grade), verdict=st.sampled_from(Verdict), base_pay=amounts)
 def test_bonuses_agree(library: Library, grade: Grade, verdict: Verdict, base_pay: int) -> None:
     outcome = int(OUTCOMES[verdict])
-    assert money.bonus_bps(grade, verdict) == library("bonusBps", GRADES[grade], outcome)
-    paid = money.payout(base_pay, grade, verdict, 0)
+    assert payout.bonus_bps(grade, verdict) == library("bonusBps", GRADES[grade], outcome)
+    paid = payout.payout(base_pay, grade, verdict, 0)
     assert paid.base_pay + paid.bonus == library("payWithBonus", base_pay, GRADES[grade], outcome)
 
 
@@ -103,23 +102,23 @@ def test_bonuses_agree(library: Library, grade: Grade, verdict: Verdict, base_pa
 @given(amount=amounts, redirect=points)
 def test_splits_agree(library: Library, amount: int, redirect: int) -> None:
     def shares() -> Any:
-        split = money.redirect(amount, redirect)
+        split = payout.redirect(amount, redirect)
         return (split.to_original, split.to_poster)
 
     ours, theirs = outcome_of(shares), library("splitRedirect", amount, redirect)
     assert ours == theirs or (ours, theirs) == ("RuleError", "InvalidRedirect")
     for function, share in (
-        ("splitCommentTip", money.COMMENTER_SHARE_BPS),
-        ("splitRepostTip", money.REPOSTER_SHARE_BPS),
+        ("splitCommentTip", payout.COMMENTER_SHARE_BPS),
+        ("splitRepostTip", payout.REPOSTER_SHARE_BPS),
     ):
-        split = money.split_tip(amount, share, 0)
+        split = payout.split_tip(amount, share, 0)
         assert (split.to_guest, split.shares.to_poster) == library(function, amount)
 
 
 @many
 @given(amount=amounts)
 def test_trade_fees_agree(library: Library, amount: int) -> None:
-    fees = money.trade_fees(amount, 0)
+    fees = payout.trade_fees(amount, 0)
     assert (fees.creator.to_poster, fees.platform, fees.ecosystem) == library("tradeFees", amount)
 
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from storage.database import Connection, Database
 from storage.search import images, videos
-from storage.search import images as matches
 from storage.search.images import View
 from storage.search.videos import FrameQuery, StoredFrame
 from storage.works import creators, works
@@ -157,7 +156,7 @@ def test_pictures_and_frames_find_each_other(db: Database) -> None:
     with db.transaction() as conn:
         video = add_video(conn, frame(0), frame(3000), shown, frame(9000))
         picture = add_picture(conn, near(shown.phash, 4), shown.embeddings[MODEL])
-        candidates = matches.find_candidates(
+        candidates = images.find_candidates(
             conn,
             [View("whole", shown.phash, shown.embeddings)],
             sha256=RNG.bytes(32),
@@ -172,7 +171,7 @@ def test_pictures_and_frames_find_each_other(db: Database) -> None:
             (picture, 0),
         }
         chosen = [by_work[video], by_work[picture]]
-        proxies = matches.find_proxies(
+        proxies = images.find_proxies(
             conn, [c.work_id for c in chosen], [c.frame_ms for c in chosen]
         )
     assert proxies == {video: b"proxy of 7000", picture: b"picture"}
@@ -184,7 +183,7 @@ def test_a_crop_names_its_frame_by_the_embedding_alone(db: Database) -> None:
         video = add_video(
             conn, *(frame(1000 * at) for at in range(20)), frame(20_000, None, vector)
         )
-        found = matches.find_candidates(
+        found = images.find_candidates(
             conn,
             [View("whole", RNG.bytes(32), {MODEL: vector})],
             sha256=RNG.bytes(32),

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from storage.database import Connection, Database
 from storage.search import images
-from storage.search import images as matches
 from storage.search.images import View
 from storage.works import analyses, creators, works
 from storage.works.works import NewWork
@@ -77,10 +76,10 @@ def near(phash: bytes, flips: int) -> bytes:
 
 def search(
     conn: Connection, phash: bytes, embedding: NDArray[np.float32], **options: object
-) -> list[matches.ImageCandidate]:
+) -> list[images.ImageCandidate]:
     view = View("whole", phash, {MODEL: embedding})
     defaults: dict[str, object] = {"sha256": RNG.bytes(32), "before": 10**9, "creator_id": None}
-    return matches.find_candidates(conn, [view], **(defaults | options))  # type: ignore[arg-type]
+    return images.find_candidates(conn, [view], **(defaults | options))  # type: ignore[arg-type]
 
 
 def test_both_indexes_agree_with_brute_force(db: Database) -> None:
@@ -165,9 +164,9 @@ def test_the_source_of_a_copy_is_known(db: Database) -> None:
             (original, analysis_id),
         )
     with db.transaction() as conn:
-        assert [c.work_id for c in matches.find_sources(conn, [copy], 10**9)] == [original]
-        assert matches.find_sources(conn, [copy, original], 10**9) == []
-        assert matches.find_sources(conn, [copy], 1) == []
+        assert [c.work_id for c in images.find_sources(conn, [copy], 10**9)] == [original]
+        assert images.find_sources(conn, [copy, original], 10**9) == []
+        assert images.find_sources(conn, [copy], 1) == []
 
 
 def test_the_same_bytes_are_always_found(db: Database) -> None:
@@ -186,7 +185,7 @@ def test_vectors_of_two_models_never_meet(db: Database) -> None:
     with db.transaction() as conn:
         add(conn, RNG.bytes(32), vector)
     with db.transaction() as conn:
-        found = matches.find_candidates(
+        found = images.find_candidates(
             conn,
             [View("whole", RNG.bytes(32), {"test/other-model": vector})],
             sha256=RNG.bytes(32),
@@ -204,7 +203,7 @@ def test_becoming_visible_twice_changes_nothing(db: Database) -> None:
             conn, work, phash=RNG.bytes(32), phash_quality=1, proxy=b"new", embeddings={}
         )
         assert search(conn, phash, vector)[0].phash_distance == 0
-        assert matches.find_proxies(conn, [work.id]) == {work.id: b""}
+        assert images.find_proxies(conn, [work.id]) == {work.id: b""}
 
 
 def test_a_work_waits_for_those_that_came_first_until_their_analyses_end(db: Database) -> None:

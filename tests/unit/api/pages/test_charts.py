@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from oracle.api.pages import charts as creator_charts
+from oracle.api.pages import charts
 from oracle.api.schemas.creators import TotalsView, WeekView
 
 MONDAY = date(2026, 11, 16)
@@ -14,7 +14,7 @@ def week(back: int, **cents: int) -> WeekView:
 
 
 def test_blocks_stack_up_to_the_income_and_hang_down_by_what_went_away() -> None:
-    chart = creator_charts.week_chart(
+    chart = charts.week_chart(
         [
             week(0, base=600, bonus=300, redirected_to_me=300, held=300, redirected_away=120),
             week(1, base=600),
@@ -43,13 +43,13 @@ def test_blocks_stack_up_to_the_income_and_hang_down_by_what_went_away() -> None
 
 
 def test_everything_fits_even_where_all_of_it_went_away() -> None:
-    chart = creator_charts.week_chart([week(0, base=100, redirected_away=5_000)], MONDAY, 1)
+    chart = charts.week_chart([week(0, base=100, redirected_away=5_000)], MONDAY, 1)
     for block in chart.bars[0].blocks:
-        assert 0 <= block.y <= block.y + block.height <= chart.line + creator_charts.BELOW
+        assert 0 <= block.y <= block.y + block.height <= chart.line + charts.BELOW
 
 
 def test_an_empty_chart_is_no_error() -> None:
-    assert all(bar.blocks == () for bar in creator_charts.week_chart([], MONDAY, 12).bars)
+    assert all(bar.blocks == () for bar in charts.week_chart([], MONDAY, 12).bars)
 
 
 def test_the_parts_of_the_money_are_all_of_it() -> None:
@@ -62,7 +62,7 @@ def test_the_parts_of_the_money_are_all_of_it() -> None:
         contested=100,
         frozen=50,
     )
-    parts = creator_charts.money_bar(totals)
+    parts = charts.money_bar(totals)
     assert [(part.kind, part.percent) for part in parts] == [
         ("available", 60),
         ("held", 15),

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.embedded import ClosedFolder
-from storage.embedded import account as accounts
+from storage.embedded import ClosedFolder, account
 from storage.embedded.account import Account, choose_account
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root has a choice of accounts")
@@ -34,8 +33,8 @@ def test_behind_a_closed_folder_it_keeps_the_right_to_pass_and_no_other() -> Non
 @root_only
 def test_root_runs_it_as_the_owner_of_the_data(tmp_path: Path) -> None:
     os.chown(tmp_path, 4242, 4343)
-    account = choose_account(tmp_path, must_reach=(Path("/usr"),))
-    assert account == Account(4242, 4343)
+    chosen = choose_account(tmp_path, must_reach=(Path("/usr"),))
+    assert chosen == Account(4242, 4343)
 
 
 @root_only
@@ -55,6 +54,6 @@ def test_a_closed_folder_without_that_right_is_reported_with_ways_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tmp_path.chmod(0o700)
-    monkeypatch.setattr(accounts, "PASSAGE_CAPABILITIES", ())  # as in a container that grants none
+    monkeypatch.setattr(account, "PASSAGE_CAPABILITIES", ())  # as in a container that grants none
     with pytest.raises(ClosedFolder, match=r"cannot pass .*chmod o\+x"):
         choose_account(tmp_path / "new", must_reach=(tmp_path,))
