@@ -1,7 +1,16 @@
 """HTML pages; every figure on them is also given by the JSON routes."""
 
-from oracle.api.pages import analysis, cases, creators, failed_payouts, home, verdict_appeals
+from oracle.api.pages import (
+    analysis,
+    cases,
+    creators,
+    failed_payouts,
+    home,
+    notices,
+    verdict_appeals,
+)
 
 ROUTERS = tuple(
-    module.router for module in (home, analysis, creators, cases, verdict_appeals, failed_payouts)
+    module.router
+    for module in (home, analysis, creators, cases, notices, verdict_appeals, failed_payouts)
 )

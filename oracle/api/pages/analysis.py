@@ -14,8 +14,8 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 
 from oracle.api.access import Caller, Reader
+from oracle.api.pages.match_drawings import match_details
 from oracle.api.pages.rendering import templates
-from oracle.api.pages.viewer import match_details
 from oracle.api.parties import unerased
 from oracle.api.ranges import stored_media
 from oracle.api.routes.analyses import load_view

@@ -1,4 +1,4 @@
-"""Pages of fraud alerts, appeals and notices."""
+"""Pages of fraud alerts and appeals."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from oracle.api.access import FraudOfficer, Reader
 from oracle.api.pages.rendering import templates
-from oracle.api.parties import acting_creator, actor_of, check_neutral, check_side, own_creator
+from oracle.api.parties import actor_of, check_neutral, check_side, own_creator
 from oracle.api.routes.appeals import (
     answer,
     appeal_view,
@@ -178,23 +178,6 @@ def answer_form(
 ) -> RedirectResponse:
     answer(services, caller, appeal_id, View(view=view))
     return RedirectResponse(f"/appeals/{appeal_id}", status_code=303)
-
-
-@router.get("/messages", response_class=HTMLResponse, include_in_schema=False)
-def inbox_page(services: ServicesDep, caller: Reader, creator: str | None = None) -> str:
-    with services.db.transaction() as conn:
-        listed = messages.page(conn, acting_creator(conn, caller, creator), limit=100)
-    return templates.get_template("notices.html").render(messages=listed)
-
-
-@router.get("/messages/{message_id}", response_class=HTMLResponse, include_in_schema=False)
-def message_page(services: ServicesDep, caller: Reader, message_id: UUID) -> str:
-    with services.db.transaction() as conn:
-        message = messages.get(conn, message_id)
-        check_side(caller, message.creator_id)
-        if caller.creator_id == message.creator_id:
-            messages.mark_read(conn, message_id, datetime.now(UTC))
-    return templates.get_template("notice.html").render(message=message)
 
 
 def _max_days(alert: Alert) -> int:

@@ -2,7 +2,7 @@
 
 import jinja2
 
-from oracle.api.pages.viewer import clock
+from oracle.api.pages.match_drawings import clock
 from oracle.notices import wording
 from oracle.notices.render import day
 from oracle.payouts.statement import dollars

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 import structlog
-from integration.originality.test_trouble import request
+from integration.originality.test_analysis_failures import request
 from starlette.testclient import TestClient
 from structlog.testing import LogCapture
 from support.photos import edited, photo

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from embeddings.audio.match import OffsetHistogram
-from oracle.api.pages.viewer import clock, match_details
+from oracle.api.pages.match_drawings import clock, match_details
 
 SEGMENT = {
     "query_start_s": 12.0,

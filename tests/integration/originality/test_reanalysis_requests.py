@@ -1,4 +1,4 @@
-"""A contract's request without a URI is a second look at a registered work, under the policy it
+"""A contract's request without a URI is a re-analysis of a registered work, under the policy it
 was judged by.
 """
 

@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from integration.originality.test_second_look import analysis_of, ask
-from integration.originality.test_trouble import failures, oracle, upload, view
+from integration.originality.test_analysis_failures import failures, oracle, upload, view
+from integration.originality.test_reanalysis_requests import analysis_of, ask
 from starlette.testclient import TestClient
 from support.photos import edited, photo
 
@@ -44,7 +44,7 @@ def gave_up(
     return analysis_id
 
 
-def second_look(client: TestClient, analysis_id: UUID) -> dict[str, Any]:
+def reanalysis_of(client: TestClient, analysis_id: UUID) -> dict[str, Any]:
     again = view(client, analysis_id)["second_look"]
     assert again is not None
     return view(client, again)
@@ -67,14 +67,14 @@ def test_a_copy_is_found_once_the_earlier_work_can_be(
     assert reanalysis.queue_incomplete(db, jobs) == 2
     assert reanalysis.queue_incomplete(db, jobs) == 0, "once"
     drain()
-    found = second_look(client, copy)
+    found = reanalysis_of(client, copy)
     assert (found["verdict"], found["original"]["creator"], found["threshold"]) == (
         "derivative",
         "alice",
         0.95,
     )
     assert found["work"] == view(client, copy)["work"]
-    assert second_look(client, innocent)["verdict"] == "original"
+    assert reanalysis_of(client, innocent)["verdict"] == "original"
     assert reanalysis.queue_incomplete(db, jobs) == 0
     # The contract has its answer; another report about the same upload would be refused there.
     with db.transaction() as conn:
@@ -109,7 +109,7 @@ def test_the_contract_hears_of_it_when_it_is_asked_again(
             "select kind, report from outbox where analysis_id = %s", (asked.id,)
         ).fetchone()
     assert sent is not None and sent[0] == "fulfill"
-    again = second_look(client, copy)
+    again = reanalysis_of(client, copy)
     assert (sent[1]["outcome"], sent[1]["similarity_bps"]) == (
         Outcome.DERIVATIVE,
         again["similarity_bps"],
@@ -134,7 +134,7 @@ def test_what_failed_is_waited_for_no_longer(
     assert failures(db, lost) > settings.worker.attempts
     assert reanalysis.queue_incomplete(db, jobs) == 1
     drain()
-    assert second_look(client, copy)["verdict"] == "original"
+    assert reanalysis_of(client, copy)["verdict"] == "original"
 
 
 def test_erased_works_and_those_judged_since_are_left_alone(
@@ -217,4 +217,4 @@ def test_the_clerk_looks_again(
     oracle.analyse(first)
     scheduler = wiring.make_scheduler(settings, db)
     assert scheduler.round(datetime.now(UTC))
-    assert second_look(client, copy)["status"] == "queued"
+    assert reanalysis_of(client, copy)["status"] == "queued"
