@@ -34,11 +34,6 @@ def frame_count(samples: int) -> int:
     return max(0, (samples - WINDOW) // HOP + 1)
 
 
-def bin_frequency_hz(bin_: float) -> float:
-    """Return the centre frequency of a bin."""
-    return float(LOWEST_HZ * 2.0 ** (bin_ / BINS_PER_OCTAVE))
-
-
 def levels_of(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return (frames, BINS) float32, dB. Frame i is centred on sample ``i * HOP + WINDOW / 2``.
 

@@ -12,10 +12,7 @@ from numpy.typing import NDArray
 
 from embeddings.image.raster import PROXY_SIDE_PX, reduce_to
 
-PHASH_BYTES = 32
 MODEL_ID = "pdq-256/area-512/v1"
-CONFIDENT_BITS = 31  # ThreatExchange's "confident" distance
-MIN_QUALITY = 50  # below it ThreatExchange refuses to match at all
 
 
 def pdq(pixels: NDArray[np.uint8]) -> tuple[bytes, int]:

@@ -13,7 +13,7 @@ from embeddings.audio.analyzer import AudioAnalyzer, AudioFingerprint, AudioMatc
 from embeddings.audio.decode import SAMPLE_RATE_HZ
 from embeddings.audio.landmarks import MAX_DF, SPARSE_PAIRS, Pairing, pair_peaks, weight
 from embeddings.audio.peaks import SPARSE, Peaks, find_peaks
-from embeddings.audio.spectrum import BINS, bin_frequency_hz, frame_count, levels_of
+from embeddings.audio.spectrum import BINS, frame_count, levels_of
 from embeddings.errors import BadProxy
 
 Prints = Callable[..., AudioFingerprint]
@@ -48,6 +48,11 @@ def judge(analyzer: AudioAnalyzer, reference: bytes) -> Callable[[sounds.Samples
     return lambda samples: analyzer.match(
         analyzer.fingerprint_blocks([at_rate(samples)]), reference
     )
+
+
+def bin_frequency_hz(bin_: float) -> float:
+    """The centre of a bin: 36 an octave, from 240 Hz on."""
+    return float(240.0 * 2.0 ** (bin_ / 36))
 
 
 def test_levels_are_librosa_s_spectrum(song: sounds.Samples) -> None:
