@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from typer.main import get_command
 
-from oracle.api.routes import analyses, governance, health, uploads
+from oracle.api.routes import ROUTERS
 from oracle.cli import app
 from oracle.settings import Settings
 
@@ -15,6 +15,7 @@ README = (ROOT / "README.md").read_text()
 CONFIGURATION = ROOT / "docs" / "configuration.md"
 COMMANDS = (ROOT / "docs" / "cli.md").read_text()
 ROUTES = (ROOT / "docs" / "api.md").read_text()
+PARAMETER = re.compile(r"\{\w+\}")
 MARKER = re.compile(r"(<!-- settings: .*? -->\n)(.*?)(<!-- /settings -->)", re.DOTALL)
 
 
@@ -60,10 +61,13 @@ def test_every_command_is_named() -> None:
 
 
 def test_every_route_is_named() -> None:
-    for module in (uploads, analyses, governance, health):
-        for route in module.router.routes:
-            path = re.sub(r"\{\w+\}", "{id}", route.path)  # type: ignore[attr-defined]
-            assert path in ROUTES, path
+    served = {
+        f"{method} {PARAMETER.sub('{id}', route.path)}"  # type: ignore[attr-defined]
+        for router in ROUTERS
+        for route in router.routes
+        for method in route.methods  # type: ignore[attr-defined]
+    }
+    assert set(re.findall(r"`([A-Z]+ /[^`]*)`", ROUTES)) == served
 
 
 def test_every_folder_is_on_the_map() -> None:
