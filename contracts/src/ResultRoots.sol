@@ -30,6 +30,8 @@ contract ResultRoots is
     /// @notice How far ahead of the chain's clock an observation may be, in seconds; that of the hub.
     uint256 public constant MAX_CLOCK_SKEW = 5 minutes;
 
+    /// Stands for a root that was revoked: the same call must not bring it back.
+    uint40 private constant REVOKED = type(uint40).max;
     bytes32 private constant TYPEHASH =
         keccak256("ResultRoot(bytes32 root,uint256 count,uint64 validUntil,uint64 signerEpoch)");
 
@@ -92,7 +94,7 @@ contract ResultRoots is
     function postLeaf(PoCReport calldata report, bytes32[] calldata proof) external {
         RootStorage storage $ = _storage();
         bytes32 root = MerkleProof.processProofCalldata(proof, leafOf(report));
-        if ($.roots[root] == 0) revert UnknownRoot(root);
+        if (!_stands($.roots[root])) revert UnknownRoot(root);
         emit LeafPosted(root, report.postId, report.requestId);
         $.posts.recordLeaf(report);
     }
@@ -100,14 +102,15 @@ contract ResultRoots is
     /// @inheritdoc IResultRoots
     function revokeRoot(bytes32 root) external restricted {
         RootStorage storage $ = _storage();
-        if ($.roots[root] == 0) revert UnknownRoot(root);
-        delete $.roots[root];
+        if (!_stands($.roots[root])) revert UnknownRoot(root);
+        $.roots[root] = REVOKED;
         emit RootRevoked(root, msg.sender);
     }
 
     /// @inheritdoc IResultRoots
     function postedAt(bytes32 root) external view returns (uint40) {
-        return _storage().roots[root];
+        uint40 at = _storage().roots[root];
+        return _stands(at) ? at : 0;
     }
 
     /// @inheritdoc IResultRoots
@@ -162,6 +165,10 @@ contract ResultRoots is
         if (endedAt != 0 && block.timestamp > endedAt + $.posts.POLICY_GRACE()) {
             revert PolicyNotInForce(version, endedAt);
         }
+    }
+
+    function _stands(uint40 at) private pure returns (bool) {
+        return at != 0 && at != REVOKED;
     }
 
     function _storage() private pure returns (RootStorage storage $) {

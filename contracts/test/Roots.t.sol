@@ -65,6 +65,16 @@ contract RootsTest is System {
         roots.revokeRoot(root);
     }
 
+    function test_ARevokedRootIsNotBroughtBackByTheSameCall() public {
+        bytes32 root = post();
+        roots.revokeRoot(root);
+        eq(uint256(roots.postedAt(root)), 0, "no root");
+        bytes[] memory signatures = new bytes[](1);
+        signatures[0] = signature(KEY, digestOf());
+        vm.expectRevert(abi.encodeWithSelector(IRootErrors.RootKnown.selector, root));
+        roots.postRoot(reports, uint64(block.timestamp), 1, signatures);
+    }
+
     function test_ARootNeedsItsQuorumAndSoundReports() public {
         bytes[] memory signatures = new bytes[](1);
         signatures[0] = signature(0xBAD, digestOf());

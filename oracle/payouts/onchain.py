@@ -23,7 +23,7 @@ import structlog
 from oracle.chain.contracts import payments as contracts
 from oracle.chain.contracts import verify
 from oracle.chain.contracts.payments import ETHER, Split
-from oracle.chain.contracts.verify import PostResult, Redirect
+from oracle.chain.contracts.verify import PostResult, PostStatus, Redirect
 from oracle.chain.core.report import Outcome
 from oracle.chain.core.wire import BlockId, hexed
 from oracle.chain.rpc.client import ChainClient
@@ -159,6 +159,8 @@ def _judged_alike(
     """Whether the contract would pay only whom the ledger pays, and the original's creator no more
     than the ledger does.
     """
+    if result.held_bps and result.status is not PostStatus.FINAL:
+        return False  # a share would wait in the contract, and the ledger pays all of it
     verdict, grade = VERDICTS.get(result.outcome, Verdict.ORIGINAL), Grade(pay.grade)
     if (bonus_bps(grade, verdict), chain_redirect.redirect_bps) != (
         bonus_bps(grade, Verdict(pay.verdict)),

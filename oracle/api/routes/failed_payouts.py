@@ -199,9 +199,9 @@ def _advice(pay: FailedPayout) -> str:
     says = pay.chain_says or {}
     if says.get("outcome") == "needs_review":
         return (
-            "The contract waits for a review: have its arbiter decide (PoCDisputes.review), or the"
-            " creator ask again (PoCHub.requestVerification without a URI). It is paid then by"
-            " itself."
+            "The contract holds a share until a review, or until the time to dispute is over: have"
+            " its arbiter decide (PoCDisputes.review), or the creator ask again"
+            " (PoCHub.requestVerification without a URI). It is paid then by itself."
         )
     if says.get("status") == "provisional":
         return (

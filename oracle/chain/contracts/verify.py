@@ -47,6 +47,7 @@ class PostResult:
     status: PostStatus
     similarity_bps: int
     redirect_bps: int
+    held_bps: int  # waits while the result is not final: of a review, a claim or a correction
     observed_at: int
     recorded_at: int
     final_at: int
@@ -114,6 +115,7 @@ def find_result(
         status=PostStatus(found["status"]),
         similarity_bps=found["similarityBps"],
         redirect_bps=found["redirectBps"],
+        held_bps=found["heldBps"],
         observed_at=found["observedAt"],
         recorded_at=found["recordedAt"],
         final_at=found["finalAt"],
