@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
@@ -17,6 +18,8 @@ from oracle.originality.precheck import Checker
 from oracle.settings import Settings
 
 MODELS_POLL_S = 2.0
+log = structlog.get_logger()
+
 MULTIPART_OVERHEAD_BYTES = 64 * 1024  # boundaries and the other fields of the form
 
 
@@ -49,7 +52,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         async def renew_models() -> None:
             while True:
                 await asyncio.sleep(MODELS_POLL_S)
-                handlers = await asyncio.to_thread(current)
+                try:
+                    handlers = await asyncio.to_thread(current)
+                except Exception:  # the models of before stay in use
+                    log.exception("models.not_renewed")
+                    continue
                 if handlers is not app.state.services.handlers:
                     app.state.services = services(handlers)
 

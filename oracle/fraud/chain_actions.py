@@ -69,6 +69,14 @@ def queue(
             calls.cancel(
                 conn, action.call_id, "superseded", "The hold ended before the call was made."
             )
+    # The last step that can still reach the chain, of an earlier round, too: one that was given up
+    # before it was sent waits for nothing, and what it waited for may be on its way.
+    alive = [
+        step
+        for step in fraud_chain_actions.of_alert(conn, alert.id)
+        if step.call_status != "cancelled"
+    ]
+    last = (alive or before)[-1:]
     call = _call(alert, kind, document_hash, until)
     call_id = calls.add(
         conn,
@@ -76,7 +84,7 @@ def queue(
         sender="fraud_officer" if kind == "freeze" else "arbiter",
         contract=call.contract,
         call_data=call.data,
-        after_id=before[-1].call_id if before else None,
+        after_id=last[0].call_id if last else None,
     )
     fraud_chain_actions.add(
         conn,
@@ -131,7 +139,8 @@ def reconcile(db: Database, client: ChainClient, *, since: datetime) -> list[Dif
         with db.transaction() as conn:
             alert = fraud_alerts.get(conn, actions[0].alert_id)
         if chain_alert_id(alert) != name or any(
-            action.status in ("skipped", "refused") for action in actions
+            action.status in ("skipped", "refused") and action.error_code != "superseded"
+            for action in actions
         ):
             continue  # an earlier round, or a freeze that the chain has no place for
         found = contracts.freeze_status(client, name)

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from embeddings.errors import EmbeddingError
+from embeddings.errors import EmbeddingError, ModelUnavailable
 from oracle.chain.core.report import ReportDraft
 from oracle.errors import ContentHashMismatch, MediaUnreachable, OracleError, PostIdTaken
 from oracle.fetch import Fetcher, FetchError
@@ -91,6 +91,10 @@ class Originality:
             last = failures + 1 >= self._max_attempts
             try:
                 self._run(analysis)
+            except ModelUnavailable as exc:  # the work is not to blame
+                with self._db.transaction() as conn:
+                    analyses.forgive(conn, analysis_id)
+                raise RetryLater(str(exc)) from exc
             except (EmbeddingError, OracleError, BlobMissing, BlobCorrupt) as exc:
                 self._fail(analysis, exc.code, str(exc))
             except FetchError as exc:

@@ -123,7 +123,8 @@ def list_unconfirmed(conn: Connection, limit: int) -> list[Payout]:
     """What was blocked and whose call is cancelled; the longest unlooked at first."""
     return onchain.select(
         conn,
-        "q.withheld_by is not null and q.confirmed_at is null and k.status = 'cancelled'"
+        "q.withheld_by is not null and q.confirmed_at is null and q.found_at is null"
+        " and k.status = 'cancelled'"
         " order by q.updated_at, t.id limit %s",
         (limit,),
     )
@@ -148,7 +149,8 @@ def settle(conn: Connection, transaction_id: int, *, by: str, note: str, now: da
     done = conn.execute(
         "update ledger_payouts q set settled_by = %s, settled_note = %s, updated_at = %s from"
         " ledger_chain_payments v where v.transaction_id = q.transaction_id and q.transaction_id ="
-        " %s and v.status = 'withheld' and q.confirmed_at is not null",
+        " %s and v.status = 'withheld' and q.confirmed_at is not null and exists (select from"
+        " chain_calls c where c.id = q.call_id and c.status = 'cancelled')",
         (by, note, now, transaction_id),
     )
     _check(

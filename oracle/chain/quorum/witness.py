@@ -94,7 +94,7 @@ class Witness:
         """
         try:
             one = Observation.from_dict(body)
-            self._require(one, signers)
+            self._require(one, signers, self.now())
         except (InvalidReport, SigningFailed) as exc:
             log.warning("quorum.observation_refused", peer=hexed(said_by), reason=str(exc))
             return
@@ -114,12 +114,10 @@ class Witness:
         lies.
         """
         body = {"report": report.to_dict(), "signature": hexed(signature)}
-        signed = digest(report, self._client.chain_id, self._client.hub)
+        signed, now = digest(report, self._client.chain_id, self._client.hub), self.now()
         with self._db.transaction() as conn:
             for other in quorum.keep_signature(conn, report.request_id, signer, signed, body):
-                if proves(
-                    Statement.REPORT, PoCReport.from_dict(other["report"]), report, now=self.now()
-                ):
+                if proves(Statement.REPORT, PoCReport.from_dict(other["report"]), report, now=now):
                     _keep_proof(
                         conn, Equivocation(report.request_id, signer, "report", other, body)
                     )
@@ -151,11 +149,12 @@ class Witness:
         return {"signature": hexed(signature)}
 
     def checked(self, sender: bytes, proposal: Body, signers: SignerSet) -> PoCReport:
+        now = self.now()
         try:
             report = PoCReport.from_dict(proposal["report"])
             seen = [Observation.from_dict(body) for body in proposal["observations"]]
             for one in seen:
-                self._require(one, signers)
+                self._require(one, signers, now)
             needed = self.signers_for(report.request_id, signers.epoch).quorum
             expected = aggregate(
                 seen, quorum=needed, valid_until=report.valid_until, transmitter=report.transmitter
@@ -173,15 +172,14 @@ class Witness:
             raise InvalidReport(
                 f"The report of {hexed(sender)} does not follow from its observations."
             )
-        now = self.now()
         if not now < report.valid_until <= now + 2 * self._settings.validity_s:
             raise InvalidReport("The report is valid for too long, or no more.")
         return report
 
-    def _require(self, one: Observation, signers: SignerSet) -> None:
+    def _require(self, one: Observation, signers: SignerSet, now: int) -> None:
         require_signed(one, self._client.chain_id, self._client.hub, signers.members, signers.epoch)
         # The hub would refuse a report that it speaks for, and nobody could answer the request.
-        if one.observed_at > self.now() + CLOCK_SKEW_S:
+        if one.observed_at > now + CLOCK_SKEW_S:
             raise InvalidReport(f"{hexed(one.signer)} claims to have observed what is to come.")
 
     def now(self) -> int:

@@ -19,7 +19,7 @@ from oracle.chain.sender.confirmer import Confirmer
 from oracle.chain.sender.resolver import Resolver
 from storage.chain import calls, node_status, transactions
 from storage.chain.calls import Call
-from storage.chain.transactions import StoredTransaction
+from storage.chain.transactions import NonceTaken, StoredTransaction
 from storage.database import Connection, Database
 
 log = structlog.get_logger(__name__)
@@ -187,7 +187,7 @@ class CallSender:
             try:
                 confirmer.watch(finalized)
                 started += submitter.submit()
-            except ChainError as exc:  # one key's trouble is not the other's
+            except (ChainError, NonceTaken) as exc:  # one key's trouble is not the other's
                 failure = failure or exc
         if failure is not None:
             raise failure
