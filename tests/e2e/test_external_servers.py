@@ -35,6 +35,8 @@ def test_contracts_are_deployed_to_the_given_chain_and_the_given_database_is_use
         "ORACLE_CHAIN__KEY": anvil.account().key.hex(),
         "ORACLE_CHAIN__DEPLOYMENT": str(file),
         "ORACLE_CHAIN__CHAIN_ID": str(anvil.chain_id),
+        # Not the folder of who runs the tests: its blob store would belong to this test's database.
+        "ORACLE_DATA_DIR": str(tmp_path),
     }
     deployed = oracle("deploy", str(file), **settings)
     assert deployed.returncode == 0, deployed.stdout + deployed.stderr
