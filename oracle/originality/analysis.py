@@ -91,7 +91,12 @@ class Originality:
             last = failures + 1 >= self._max_attempts
             try:
                 self._run(analysis)
-            except ModelUnavailable as exc:  # the work is not to blame
+            except (
+                RetryLater,
+                DatabaseUnavailable,
+                BlobStoreUnavailable,
+                ModelUnavailable,
+            ) as exc:  # the work is not to blame
                 with self._db.transaction() as conn:
                     analyses.forgive(conn, analysis_id)
                 raise RetryLater(str(exc)) from exc
@@ -101,10 +106,6 @@ class Originality:
                 if exc.retryable and not last:
                     raise RetryLater(str(exc)) from exc
                 self._fail(analysis, exc.code, str(exc))
-            except (RetryLater, DatabaseUnavailable, BlobStoreUnavailable) as exc:
-                with self._db.transaction() as conn:
-                    analyses.forgive(conn, analysis_id)
-                raise RetryLater(str(exc)) from exc
             except Exception as exc:
                 log.exception("analysis.crashed", failures=failures)
                 if not last:

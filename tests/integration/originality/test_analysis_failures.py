@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from support.files import FileServer
 from support.photos import edited, photo
 
+from embeddings.errors import ModelUnavailable
 from oracle import wiring
 from oracle.chain.core.ids import escrow_account
 from oracle.jobs import RetryLater
@@ -132,6 +133,24 @@ def test_a_blob_store_that_is_away_is_waited_for_as_long_as_it_takes(
         for _ in range(12):
             with pytest.raises(RetryLater):
                 oracle.analyse(analysis_id)
+    oracle.analyse(analysis_id)
+    assert view(client, analysis_id)["verdict"] == "original"
+
+
+def test_a_model_that_cannot_be_loaded_is_no_fault_of_the_work(
+    client: TestClient, oracle: Originality, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    analysis_id = upload(client, photo("cat"), "alice")
+
+    def broken(*_: object, **__: object) -> None:
+        raise ModelUnavailable
+
+    with monkeypatch.context() as patched:
+        patched.setattr(oracle._handlers["image"], "extract", broken)
+        for _ in range(12):
+            with pytest.raises(RetryLater):
+                oracle.analyse(analysis_id)
+    assert failures(db, analysis_id) == 0
     oracle.analyse(analysis_id)
     assert view(client, analysis_id)["verdict"] == "original"
 
