@@ -203,6 +203,40 @@ def test_money_freed_while_the_freeze_is_under_way_is_never_frozen_on_chain(
     assert [(row.kind, row.status) for row in rows] == [("freeze", "skipped"), ("release", "done")]
 
 
+def test_a_release_waits_for_the_freeze_where_the_step_between_is_given_up(
+    db: Database, court: Deployed, account_case: Case, now
+) -> None:
+    alert_id = account_case.raise_alert(subject="creator", now=now)
+    court.anvil.set_automine(False)
+    try:
+        assert court.sender(db).step() == 1  # the freeze is under way
+        with db.transaction() as conn:
+            alert_appeals.resolve_alert(
+                conn,
+                alert_id,
+                upheld=True,
+                actor="maria",
+                until=now + DAY,
+                code="reviewer",
+                text="It is a farm.",
+                now=now,
+            )
+            alerts.reverse(
+                conn, alert_id, actor="otto", reason_code="wrong", text="It is a school.", now=now
+            )
+            freeze, uphold, release = fraud_chain_actions.of_alert(conn, alert_id)
+            after = conn.execute(
+                "select after_id from chain_calls where id = %s", (release.call_id,)
+            ).fetchone()
+        assert (uphold.call_status, after) == ("cancelled", (freeze.call_id,))
+        court.sender(db).step()
+        court.anvil.mine()
+    finally:
+        court.anvil.set_automine(True)
+    court.send(db)
+    assert court.status(db, alert_id) is FreezeStatus.NONE
+
+
 def test_a_decision_waits_until_the_freeze_before_it_is_final(
     db, court: Deployed, account_case: Case, now
 ) -> None:
