@@ -1,4 +1,4 @@
-"""Make what the oracle of compose.yaml needs, once: a key, its funds, the contracts, the bucket.
+"""Make what the oracle of compose.yaml needs, once: keys, their funds, the contracts, the bucket.
 
 Every step looks first whether it was done, so that a restart changes nothing.
 """
@@ -6,14 +6,16 @@ Every step looks first whether it was done, so that a restart changes nothing.
 import os
 import secrets
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from oracle.chain.devnet.jsonrpc import json_rpc
+from oracle.chain.devnet.keys import KeyRing
 from oracle.chain.keys.accounts import load_account
 from oracle.errors import ConfigurationError
 from oracle.settings import Settings
-from oracle.wiring import People, deploy_contracts
+from oracle.wiring import SCHEDULER_ROLES, People, deploy_contracts
 from storage.blobs import BlobStoreUnavailable
 from storage.blobs.gcs import new_client
 
@@ -34,21 +36,20 @@ def make_key(file: Path) -> None:
     print(f"made a key in {file}")
 
 
-def fund(rpc_url: str, key_file: Path) -> None:
-    """Give the key's account money, which only a development chain does."""
-    address = load_account(key_file.read_text().strip()).address
+def fund(rpc_url: str, address: str) -> None:
+    """Give an account money, which only a development chain does."""
     with json_rpc(rpc_url) as rpc:
         if rpc.number("eth_getBalance", address, "latest") < FUNDS_WEI // 2:
             rpc.call("anvil_setBalance", address, hex(FUNDS_WEI))
             print(f"funded {address}")
 
 
-def deploy(settings: Settings, file: Path) -> None:
+def deploy(settings: Settings, file: Path, officers: Mapping[str, str]) -> None:
     """Put the contracts on the chain and note where they are."""
     if file.exists():
         return
     draft = file.with_suffix(".new")
-    draft.write_text(deploy_contracts(settings, People()).to_json())
+    draft.write_text(deploy_contracts(settings, People(officers=officers)).to_json())
     draft.replace(file)
     print(f"deployed the contracts; addresses in {file}")
 
@@ -74,18 +75,23 @@ def make_bucket(url: str) -> None:
 
 def main() -> None:
     settings = Settings()
-    key_file, deployment, rpc_url = (
+    key_file, deployment, rpc_url, role_keys = (
         settings.chain.key_file,
         settings.chain.deployment,
         settings.chain_rpc_url,
+        settings.chain.role_keys_file,
     )
-    if key_file is None or deployment is None or rpc_url is None:
+    if key_file is None or deployment is None or rpc_url is None or role_keys is None:
         raise ConfigurationError(
-            "Set CHAIN_RPC_URL, ORACLE_CHAIN__KEY_FILE and ORACLE_CHAIN__DEPLOYMENT."
+            "Set CHAIN_RPC_URL, ORACLE_CHAIN__KEY_FILE, ORACLE_CHAIN__ROLE_KEYS_FILE and"
+            " ORACLE_CHAIN__DEPLOYMENT."
         )
     make_key(key_file)
-    fund(rpc_url, key_file)
-    deploy(settings, deployment)
+    ring = KeyRing(role_keys)
+    officers = {role: ring.account(role).address for role in SCHEDULER_ROLES}
+    for address in (load_account(key_file.read_text().strip()).address, *officers.values()):
+        fund(rpc_url, address)
+    deploy(settings, deployment, officers)
     make_bucket(settings.blobs)
     print("ready")
 

@@ -22,7 +22,7 @@ from oracle.chain.rpc.endpoint import Endpoint
 from oracle.errors import ConfigurationError
 from oracle.settings import Settings
 from oracle.supervisor import ChildSpec, Supervisor
-from oracle.wiring import configure_logging
+from oracle.wiring import SCHEDULER_ROLES, configure_logging
 from storage.database import Database
 from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 PREFIX = "ORACLE_CHAIN__"
 NODE_KEYS = ("KEY", "KEY_FILE", "KEY_PASSWORD")
-COURT_KEYS = ("FRAUD_OFFICER_KEY", "ARBITER_KEY", "PAYMASTER_KEY")
+COURT_KEYS = (*(f"{role.upper()}_KEY" for role in SCHEDULER_ROLES), "ROLE_KEYS_FILE")
 # Play money of the embedded chain: the value of a cent, and the budget that bonuses are paid from.
 WEI_PER_CENT = 10**12
 BONUS_BUDGET_WEI = 10**18
@@ -64,11 +64,10 @@ def run_until_stopped(settings: Settings) -> int:
             deployment_file = data_dir / "deployment.json"
             _deploy_once(chain, deployment_file)
             court |= {
-                "ORACLE_CHAIN__FRAUD_OFFICER_KEY": chain.account("fraud_officer").key.hex(),
-                "ORACLE_CHAIN__ARBITER_KEY": chain.account("arbiter").key.hex(),
-                "ORACLE_CHAIN__PAYMASTER_KEY": chain.account("paymaster").key.hex(),
-                "ORACLE_PAY__UNITS_PER_CENT": str(WEI_PER_CENT),
+                f"{PREFIX}{role.upper()}_KEY": chain.account(role).key.hex()
+                for role in SCHEDULER_ROLES
             }
+            env["ORACLE_PAY__UNITS_PER_CENT"] = str(WEI_PER_CENT)
             env |= {
                 "CHAIN_RPC_URL": chain.rpc_url,
                 "ORACLE_CHAIN__CHAIN_ID": str(chain.chain_id),

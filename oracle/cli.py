@@ -135,9 +135,13 @@ def deploy(
     treasury: Annotated[
         tuple[str, str] | None, typer.Option(help="Platform's and ecosystem's.")
     ] = None,
+    one_key: Annotated[
+        bool, typer.Option(help="Development chains only: one key in roles that check each other.")
+    ] = False,
 ) -> None:
     """Deploy the contracts to the chain of CHAIN_RPC_URL. Roles not named here go to the account of
-    ORACLE_CHAIN__KEY.
+    ORACLE_CHAIN__KEY; two arbiters, and a registrar that is no signer, have to be named. On a
+    development chain they are accounts of its node.
     """
     from oracle.chain.contracts.roles import Officers
 
@@ -145,7 +149,7 @@ def deploy(
     roles = Officers.__dataclass_fields__
     if unknown := set(officers) - set(roles):
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: the roles are {', '.join(roles)}.")
-    people = wiring.People(signer or (), quorum, admin, officers, treasury)
+    people = wiring.People(signer or (), quorum, admin, officers, treasury, one_key)
     deployment = wiring.deploy_contracts(Settings(), people)
     file.write_text(deployment.to_json())
     console.print(f"Hub {deployment.hub} on chain {deployment.chain_id}; addresses in {file}.")

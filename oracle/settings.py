@@ -108,7 +108,25 @@ class ChainSettings(BaseModel, frozen=True):
     )
     arbiter_key: SecretStr | None = Field(
         default=None,
-        description="Key (hex) of the account that decides on freezes; never the one that freezes.",
+        description="Key (hex) of the account that decides on freezes and rules on posts; never the"
+        " one that freezes.",
+    )
+    second_arbiter_key: SecretStr | None = Field(
+        default=None,
+        description="Key (hex) of the account that rules where the arbiter ruled before.",
+    )
+    registrar_key: SecretStr | None = Field(
+        default=None,
+        description="Key (hex) of the account that completes links of accounts to wallets.",
+    )
+    claimant_key: SecretStr | None = Field(
+        default=None,
+        description="Key (hex) of the account that claims copies for creators without a wallet.",
+    )
+    role_keys_file: Path | None = Field(
+        default=None,
+        description="JSON file of mode 0600 with such keys by role (`arbiter`, `second_arbiter`,"
+        " `fraud_officer`, `paymaster`, `registrar`, `claimant`); those set here come first.",
     )
     paymaster_key: SecretStr | None = Field(
         default=None,

@@ -1,5 +1,6 @@
 """Composition root: settings become objects here and nowhere else, and are passed on as values."""
 
+import itertools
 import logging
 import sys
 import threading
@@ -20,10 +21,11 @@ from embeddings.video.limits import VideoLimits
 from embeddings.video.score import VideoPolicy
 from oracle.chain.contracts.deploy import connect, deploy
 from oracle.chain.contracts.payments import ETHER
-from oracle.chain.contracts.roles import Officers
+from oracle.chain.contracts.roles import ARBITERS, DEVELOPMENT_CHAINS, Officers, SharedRoles
 from oracle.chain.core.deployment import Deployment
 from oracle.chain.core.fees import GWEI, FeeLimits
 from oracle.chain.core.ids import parse_account
+from oracle.chain.devnet.keys import KeyRing
 from oracle.chain.errors import WrongChain
 from oracle.chain.keys.accounts import LocalAccount, load_account
 from oracle.chain.keys.signer import LocalSigner, Signer, account_from_file
@@ -60,6 +62,15 @@ log = structlog.get_logger()
 
 
 T = TypeVar("T")
+# Whose keys the scheduler may hold; the node's alone signs reports.
+SCHEDULER_ROLES = (
+    "fraud_officer",
+    "arbiter",
+    "second_arbiter",
+    "paymaster",
+    "registrar",
+    "claimant",
+)
 
 
 class Current(Generic[T]):
@@ -98,6 +109,7 @@ class People:
     admin: str | None = None
     officers: Mapping[str, str] = field(default_factory=dict)
     treasuries: tuple[str, str] | None = None
+    one_key: bool = False  # may hold roles that check each other; on a development chain only
 
 
 def configure_logging(settings: Settings) -> None:
@@ -323,27 +335,15 @@ def make_node(settings: Settings, db: Database) -> ChainNode:
     )
 
 
-@dataclass(frozen=True)
-class DisputeKeys:
-    """The two accounts that must not be the same: who freezes and who decides."""
-
-    officer: LocalSigner
-    arbiter: LocalSigner
-
-
 def make_scheduler(settings: Settings, db: Database) -> Scheduler:
     """What happens by itself. Raises: ConfigurationError, SigningFailed."""
     jobs = Jobs(db.dsn)
-    disputes, paymaster = make_dispute_keys(settings), make_paymaster(settings)
-    keys: dict[str, Signer] = {}
-    if disputes is not None:
-        keys |= {"fraud_officer": disputes.officer, "arbiter": disputes.arbiter}
-    if paymaster is not None:
-        keys["paymaster"] = paymaster
+    keys = load_role_keys(settings)
     client = make_chain_client(settings) if keys else None
+    freezes = {"fraud_officer", "arbiter"} <= set(keys)
     upkeep = Upkeep(
         db,
-        client=client if disputes else None,
+        client=client if freezes else None,
         jobs=jobs,
         allow_private=settings.fetch.allow_private,
     )
@@ -352,16 +352,11 @@ def make_scheduler(settings: Settings, db: Database) -> Scheduler:
         upkeep,
         jobs=jobs,
         blobs=lambda: open_blobs(settings.blobs),
-        payouts=ChainPayouts(client, make_payout_asset(settings)) if client and paymaster else None,
+        payouts=ChainPayouts(client, make_payout_asset(settings))
+        if client and "paymaster" in keys
+        else None,
         sender=CallSender(db, client, keys) if client else None,
     )
-
-
-def make_paymaster(settings: Settings) -> LocalSigner | None:
-    """Who pays creators on chain; None where no key is set. Raises: SigningFailed."""
-    if settings.chain.paymaster_key is None:
-        return None
-    return LocalSigner(bytes(load_account(settings.chain.paymaster_key.get_secret_value()).key))
 
 
 def make_payout_asset(settings: Settings) -> PayoutAsset:
@@ -372,29 +367,37 @@ def make_payout_asset(settings: Settings) -> PayoutAsset:
     return PayoutAsset(token, settings.pay.units_per_cent)
 
 
-def make_dispute_keys(settings: Settings) -> DisputeKeys | None:
-    """The accounts that freeze and decide on chain; None where they are not set.
+def load_role_keys(settings: Settings) -> dict[str, Signer]:
+    """The keys that the scheduler acts with, by role; those that are not set are left out.
 
-    Raises: ConfigurationError.
+    Raises: ConfigurationError where one key would check itself, SigningFailed.
     """
-    officer, arbiter = settings.chain.fraud_officer_key, settings.chain.arbiter_key
-    if officer is None or arbiter is None:
-        return None
-    accounts = [
-        LocalSigner(bytes(load_account(key.get_secret_value()).key)) for key in (officer, arbiter)
-    ]
-    if accounts[0].address == accounts[1].address:
-        raise ConfigurationError(
-            "ORACLE_CHAIN__FRAUD_OFFICER_KEY and ORACLE_CHAIN__ARBITER_KEY are the same: who"
-            " freezes cannot decide."
-        )
-    return DisputeKeys(*accounts)
+    file = settings.chain.role_keys_file
+    ring = KeyRing(file).accounts() if file is not None else {}
+    keys: dict[str, Signer] = {}
+    for role in SCHEDULER_ROLES:
+        secret = getattr(settings.chain, f"{role}_key")
+        account = load_account(secret.get_secret_value()) if secret else ring.get(role)
+        if account is not None:
+            keys[role] = LocalSigner(bytes(account.key))
+    apart = [role for role in ("fraud_officer", "claimant", *ARBITERS) if role in keys]
+    for first, second in itertools.combinations(apart, 2):
+        decides = second in ARBITERS
+        if decides and keys[first].address == keys[second].address:
+            raise ConfigurationError(
+                f"ORACLE_CHAIN__{first.upper()}_KEY and ORACLE_CHAIN__{second.upper()}_KEY are the"
+                " same: who accuses or ruled before cannot decide."
+            )
+    return keys
 
 
 def deploy_contracts(settings: Settings, people: People) -> Deployment:
     """Deploy to an external chain with our key. What `people` leaves open falls to that key.
 
-    Raises: ConfigurationError, WrongChain, DeploymentFailed.
+    On a development chain arbiters, registrar and claimant are accounts of the node where they are
+    not named.
+
+    Raises: ConfigurationError, WrongChain, SharedRoles, DeploymentFailed.
     """
     if settings.chain_rpc_url is None:
         raise ConfigurationError("Set CHAIN_RPC_URL to the chain to deploy to.")
@@ -402,13 +405,29 @@ def deploy_contracts(settings: Settings, people: People) -> Deployment:
     if settings.chain.chain_id not in (None, w3.eth.chain_id):
         raise WrongChain(f"That is chain {w3.eth.chain_id}, not {settings.chain.chain_id}.")
     account = chain_account(settings)
-    mine = people.admin or account.address
+    mine, signers = people.admin or account.address, people.signers or [account.address]
+    named = dict(people.officers)
+    development = w3.eth.chain_id in DEVELOPMENT_CHAINS
+    if people.one_key and not development:
+        raise SharedRoles(
+            f"One key may hold all roles on a development chain only, and chain {w3.eth.chain_id}"
+            " is none. Name the officers."
+        )
+    if development and not people.one_key:
+        others = {mine.lower(), *(signer.lower() for signer in signers)}
+        funded = [known for known in w3.eth.accounts if known.lower() not in others]
+        unnamed = [role for role in (*ARBITERS, "registrar", "claimant") if role not in named]
+        # Only as many as there are: what is missing is refused by its name below.
+        named |= dict(zip(unnamed, funded, strict=False))
+    officers = Officers.each(lambda role: named.get(role, "" if role == "claimant" else mine))
+    if not people.one_key:
+        officers.require_separate(signers)
     return deploy(
         w3,
         account,
-        oracle_signers=people.signers or [account.address],
+        oracle_signers=signers,
         quorum=people.quorum,
         admin=people.admin,
-        officers=Officers.each(lambda role: people.officers.get(role, mine)),
+        officers=officers,
         treasuries=people.treasuries,
     )

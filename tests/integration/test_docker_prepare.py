@@ -9,10 +9,24 @@ from pathlib import Path
 from support.anvil import AnvilNode
 from support.gcs import emulator_client, running_gcs
 
+from oracle import wiring
 from oracle.chain.core.deployment import Deployment
+from oracle.chain.core.wire import hexed
 from oracle.chain.keys.accounts import load_account
+from oracle.chain.rpc.client import ChainClient
+from oracle.chain.rpc.endpoint import Endpoint
+from oracle.settings import Settings
 from storage.blobs.gcs import GcsBlobs
 
+# As numbered in Roles.sol.
+ROLES = {
+    "arbiter": 4,
+    "second_arbiter": 4,
+    "fraud_officer": 5,
+    "paymaster": 7,
+    "registrar": 8,
+    "claimant": 9,
+}
 PREPARE = Path(__file__).parents[2] / "docker" / "prepare.py"
 
 
@@ -25,6 +39,7 @@ def test_key_funds_contracts_and_bucket_are_made_once(anvil: AnvilNode, tmp_path
             "STORAGE_EMULATOR_HOST": gcs_url,
             "ORACLE_CHAIN__CHAIN_ID": str(anvil.chain_id),
             "ORACLE_CHAIN__KEY_FILE": str(tmp_path / "key"),
+            "ORACLE_CHAIN__ROLE_KEYS_FILE": str(tmp_path / "roles.json"),
             "ORACLE_CHAIN__DEPLOYMENT": str(tmp_path / "deployment.json"),
         }
 
@@ -44,8 +59,21 @@ def test_key_funds_contracts_and_bucket_are_made_once(anvil: AnvilNode, tmp_path
         assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
         assert anvil.rpc.number("eth_getBalance", load_account(key).address, "latest") > 0
         assert len(anvil.call("eth_getCode", Deployment.from_json(deployment).hub, "latest")) > 100
+        assert stat.S_IMODE((tmp_path / "roles.json").stat().st_mode) == 0o600
+        settings = Settings(chain={"role_keys_file": tmp_path / "roles.json"})
+        keys = wiring.load_role_keys(settings)
+        client = ChainClient(Endpoint(anvil.url), Deployment.from_json(deployment))
+        for holder, role in ROLES.items():
+            assert may(client, role, hexed(keys[holder].address)), holder
+            assert not may(client, role, load_account(key).address), "the signer checks itself"
         GcsBlobs("oracle-media", emulator_client(gcs_url)).put(tmp_path / "key", "trial")
 
         assert prepare() == "ready\n"  # nothing to do the second time
         assert (tmp_path / "key").read_text() == key
         assert (tmp_path / "deployment.json").read_text() == deployment
+
+
+def may(client: ChainClient, role: int, account: str) -> bool:
+    manager = client.deployment.access_manager
+    holds, _ = client.read("AccessManager", manager, "hasRole", role, account)
+    return bool(holds)

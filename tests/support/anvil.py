@@ -32,10 +32,7 @@ class AnvilNode:
     url: str
     process: "subprocess.Popen[bytes]"
     rpc: JsonRpc
-
-    @property
-    def chain_id(self) -> int:
-        return CHAIN_ID
+    chain_id: int = CHAIN_ID
 
     def account(self, index: int = 0) -> LocalAccount:
         """One of the ten accounts with 10 000 ether."""
@@ -97,10 +94,12 @@ class AnvilNode:
 
 
 @contextmanager
-def running_anvil(log: Path, *options: str, slots_in_an_epoch: int = 1) -> Iterator[AnvilNode]:
+def running_anvil(
+    log: Path, *options: str, slots_in_an_epoch: int = 1, chain_id: int = CHAIN_ID
+) -> Iterator[AnvilNode]:
     """A node on a free port for the length of a block; extra options go to anvil's command line."""
     port = free_port()
-    argv = [str(find_anvil()), f"--port={port}", f"--chain-id={CHAIN_ID}", "--silent", *options]
+    argv = [str(find_anvil()), f"--port={port}", f"--chain-id={chain_id}", "--silent", *options]
     argv += [
         f"--slots-in-an-epoch={slots_in_an_epoch}",
         "--no-request-size-limit",
@@ -112,7 +111,7 @@ def running_anvil(log: Path, *options: str, slots_in_an_epoch: int = 1) -> Itera
     rpc = JsonRpc(f"http://127.0.0.1:{port}")
     try:
         wait_until_up(process, rpc, log)
-        yield AnvilNode(f"http://127.0.0.1:{port}", process, rpc)
+        yield AnvilNode(f"http://127.0.0.1:{port}", process, rpc, chain_id)
     finally:
         rpc.close()
         process.kill()

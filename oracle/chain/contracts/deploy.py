@@ -23,6 +23,7 @@ from oracle.chain.rpc.endpoint import Endpoint
 from oracle.chain.rpc.provider import web3_on
 
 ADMIN_ROLE = 0  # of OpenZeppelin's AccessManager
+PLATFORM_ROLE = 9  # as numbered in Roles.sol
 RECEIPT_TIMEOUT_S = 180.0
 POOL_STEP_WEI = 10**12  # price of a post's first token in its pool
 # Contracts behind a proxy, in the order in which they are created.
@@ -181,6 +182,9 @@ def _hand_over(
     people = [to_checksum_address(account) for account in officers.holders()]
     terms = (*people, delays.governance_s, delays.upgrade_s)
     sender.call("AccessManager", manager, "multicall", roles.functions.officerRoles(terms).call())
+    if officers.claimant:
+        claimant = to_checksum_address(officers.claimant)
+        sender.call("AccessManager", manager, "grantRole", PLATFORM_ROLE, claimant, 0)
     sender.settle()
     # Renews the administrator's own grant where it is the deployer: what it does from now on takes
     # its time too.

@@ -17,6 +17,10 @@ class KeyRing:
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    def accounts(self) -> dict[str, LocalAccount]:
+        """All accounts that are there, by name."""
+        return {name: Account.from_key(secret) for name, secret in self._read().items()}
+
     def account(self, name: str) -> LocalAccount:
         secrets = self._read()
         if name not in secrets:

@@ -46,7 +46,7 @@ def test_who_freezes_cannot_decide(settings: Settings) -> None:
         update={"fraud_officer_key": _secret(key), "arbiter_key": _secret(key)}
     )
     with pytest.raises(ConfigurationError, match="cannot decide"):
-        wiring.make_dispute_keys(settings.model_copy(update={"chain": chain}))
+        wiring.load_role_keys(settings.model_copy(update={"chain": chain}))
 
 
 def _secret(text: str):  # type: ignore[no-untyped-def]
