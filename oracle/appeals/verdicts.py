@@ -21,7 +21,7 @@ from oracle.notices.render import day, money
 from oracle.notices.titles import work_name
 from oracle.payouts import payments
 from oracle.rules.deadlines import APPEAL_WITHIN
-from storage.cases import appeals
+from storage.cases import appeals, settlements
 from storage.cases.appeals import Appeal, NewAppeal
 from storage.database import Connection, Database
 from storage.errors import DatabaseUnavailable
@@ -188,7 +188,7 @@ def decide_verdict(
     held = _held_minor(conn, analysis)
     rechecks: list[UUID] = []
     if granted:
-        appeals.add_not_copy(
+        settlements.add(
             conn,
             analysis.work_id,
             analysis.matched_work_id,

@@ -34,7 +34,11 @@ EXTRACTING = threading.BoundedSemaphore(2)
 SOUND = "landmarks"
 # candidates, the best ones, whose likeliest frames are compared though no stretch stands out
 PROBED = 2
-UNSEARCHED = ("sha256", "source_of_match")  # ways to a candidate that say nothing about its sound
+UNSEARCHED = (
+    "sha256",
+    "source_of_match",
+    "settled",
+)  # ways to a candidate that say nothing about its sound
 NO_PICTURES = ReferenceVideo(
     duration_s=0.0,
     interval_s=1.0,

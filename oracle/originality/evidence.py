@@ -198,6 +198,7 @@ def recorded_case(
             proven=match["verified"],
             share_bps=similarity_to_bps(match["query_coverage"]),
             original=match["original"],
+            settled=match.get("settled", False),
         )
         for match in document["matches"]
         if match["similarity"] > 0
@@ -247,6 +248,7 @@ def match_document(verified: VerifiedMatch) -> dict[str, Any]:
         "similarity_bps": similarity_to_bps(match.similarity),
         "licensed": verified.licensed,
         "original": verified.original,
+        "settled": verified.settled,
         **verified.candidate.as_json(),
     }
 

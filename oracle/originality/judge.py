@@ -24,7 +24,8 @@ from oracle.rules.decision import (
     decide,
     similarity_to_bps,
 )
-from storage.cases import appeals
+from oracle.rules.settlement import ProvenMatch, Settlement, covered
+from storage.cases import settlements
 from storage.database import Database
 from storage.search import images
 from storage.works import permissions, policies, works
@@ -61,6 +62,7 @@ class VerifiedMatch:
     match: MediaMatch
     licensed: bool
     original: bool  # the earlier work is itself no copy of a still earlier one
+    settled: bool = False  # people decided that this content is no copy of that one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,9 +162,31 @@ class Judge:
             return matches
         with self._db.transaction() as conn:
             sources = images.find_sources(conn, proven, query.before)
+            pairs = settlements.find(conn, query.sha256, query.creator_id, proven)
+        # However far the index ranks the creator's own work of a settled pair, it has to be seen.
+        sources += [
+            images.ImageCandidate(work_id=pair.work_id, found_by=("settled",))
+            for pair in pairs
+            if not pair.erased
+        ]
         known = {match.work.id for match in matches}
-        unknown = [source for source in sources if source.work_id not in known]
-        return matches + self._verify(handler, extraction, query, unknown, progress)
+        unknown = {source.work_id: source for source in sources if source.work_id not in known}
+        matches += self._verify(handler, extraction, query, list(unknown.values()), progress)
+        return self._mark_settled(query, matches)
+
+    def _mark_settled(self, query: Query, matches: list[VerifiedMatch]) -> list[VerifiedMatch]:
+        """What people decided to be no copy is not accused again, however it is edited."""
+        proven = [
+            ProvenMatch(match.work.id, similarity_to_bps(match.match.query_coverage))
+            for match in matches
+            if match.match.verified
+        ]
+        with self._db.transaction() as conn:
+            pairs = settlements.find(
+                conn, query.sha256, query.creator_id, [match.work_id for match in proven]
+            )
+        free = covered([Settlement(p.is_subject, p.own, p.others) for p in pairs], proven)
+        return [replace(match, settled=match.work.id in free) for match in matches]
 
     def compare(
         self,
@@ -198,14 +222,11 @@ class Judge:
         with self._db.transaction() as conn:
             known = works.get_works(conn, ids)
             licensed = permissions.licensed_works(conn, query.creator_id, ids)
-            # What people decided to be no copy is not accused again, however often it is posted.
-            settled = appeals.settled_not_copies(conn, query.sha256, query.creator_id, ids)
             copies = images.copies_among(conn, ids)
         allowed = [
             candidate
             for candidate in candidates
-            if candidate.work_id not in settled
-            and self._may_match(handler.media_type, known[candidate.work_id], query)
+            if self._may_match(handler.media_type, known[candidate.work_id], query)
         ]
         best = dict(self.compare(handler, extraction, allowed, progress))
         for candidate in allowed:
@@ -249,6 +270,7 @@ def as_rule_matches(matches: Sequence[VerifiedMatch]) -> list[Match]:
             proven=match.match.verified,
             share_bps=similarity_to_bps(match.match.query_coverage),
             original=match.original,
+            settled=match.settled,
         )
         for match in matches
         if match.match.similarity > 0

@@ -65,6 +65,7 @@ class Reason(StrEnum):
     INSUFFICIENT_DETAIL = "too_plain"
     INCOMPLETE_SEARCH = "incomplete_search"
     UNKNOWN_CREATOR = "unknown_creator"
+    SETTLED = "settled"
 
 
 def similarity_to_bps(similarity: float) -> int:
@@ -159,7 +160,8 @@ class Match:
     `proven`: shared content was proven; likeness alone never reaches a threshold, whatever its
         number.
     `share_bps`: how much of the subject the match covers. `sound_only`: a video shares nothing but
-    its sound. `original`: the earlier work is itself no copy.
+    its sound. `original`: the earlier work is itself no copy. `settled`: people decided that this
+    content is no copy of that one.
     """
 
     work_id: UUID
@@ -171,6 +173,7 @@ class Match:
     proven: bool = True
     share_bps: int = BPS
     original: bool = True
+    settled: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,11 +199,12 @@ def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decisi
     But an earlier work that excuses (one's own, a licensed one, one without a creator) and covers
     less than half of the subject does not excuse the rest: then the earliest original by another
     creator is credited that covers more. Where none reaches the threshold the most similar earlier
-    work is named as the nearest.
+    work is named as the nearest. What is settled counts for nothing.
 
     Raises: SimilarityOutOfRange, InvalidThreshold, InvalidBase.
     """
-    earlier = [_weighed(m, policy) for m in matches if m.sequence < subject.sequence]
+    before = [_weighed(m, policy) for m in matches if m.sequence < subject.sequence]
+    earlier = [m for m in before if not m.settled]
     copies = [m for m in earlier if m.similarity_bps >= policy.threshold_bps]
     if subject.insufficient_detail is not None:
         return _conclude(Verdict.UNDECIDED, Reason.INSUFFICIENT_DETAIL, None, policy)
@@ -213,6 +217,8 @@ def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decisi
     if not subject.search_complete:
         return _conclude(Verdict.UNDECIDED, Reason.INCOMPLETE_SEARCH, nearest, policy)
     reason = Reason.NO_MATCH if nearest is None else Reason.BELOW_THRESHOLD
+    if any(m.settled and m.similarity_bps >= policy.threshold_bps for m in before):
+        reason = Reason.SETTLED
     return _conclude(Verdict.ORIGINAL, reason, nearest, policy)
 
 

@@ -72,6 +72,11 @@ def explain(
                 "Could not decide: works that came first could not be looked at in time. It counts"
                 " as original, and is looked at again, once, when they can be."
             )
+        case Reason.SETTLED:
+            return (
+                f"Original: people decided that this {media_type} is no copy of the earlier work"
+                " that it matches. That holds for every edit of both, until a new fact is brought."
+            )
         case Reason.UNKNOWN_CREATOR:
             return (
                 f"Needs review: this {media_type} is {similarity} similar to an earlier work"

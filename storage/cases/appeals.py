@@ -1,6 +1,5 @@
 """Appeals against held money and against verdicts, and what a granted appeal leaves behind."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -241,56 +240,6 @@ def attachments(conn: Connection, appeal_id: UUID) -> list[Attachment]:
             " added_at from appeal_attachments where appeal_id = %s order by id",
             (appeal_id,),
         ).fetchall()
-
-
-# Both hashes are stored, so that the decision holds for the same bytes posted again.
-_INSERT_NOT_COPY = """
-insert into not_copies (work_id, other_work_id, sha256, other_sha256, creator_id, appeal_id,
-    decided_by, decided_at)
-select w.id, o.id, w.sha256, o.sha256, w.creator_id, %(appeal)s, %(decided_by)s, %(now)s
-from works w, works o where w.id = %(work)s and o.id = %(other)s
-on conflict (work_id, other_work_id) do update set decided_by = not_copies.decided_by
-"""
-
-
-def add_not_copy(
-    conn: Connection,
-    work_id: UUID,
-    other_work_id: UUID,
-    *,
-    appeal_id: UUID | None,
-    decided_by: str,
-    now: datetime,
-) -> None:
-    """Decide for good that a work is no copy of another; once. Raises: NotFound."""
-    cursor = conn.execute(
-        _INSERT_NOT_COPY,
-        {
-            "appeal": appeal_id,
-            "decided_by": decided_by,
-            "now": now,
-            "work": work_id,
-            "other": other_work_id,
-        },
-    )
-    if cursor.rowcount == 0:
-        raise NotFound(f"There is no work {work_id} or no work {other_work_id}.")
-
-
-def settled_not_copies(
-    conn: Connection, sha256: bytes, creator_id: int | None, candidates: Sequence[UUID]
-) -> set[UUID]:
-    """Return the candidates that content of this creator was decided to be no copy of.
-
-    Args:
-        sha256: 32 bytes, of the content under judgement; the same bytes posted again stay settled.
-    """
-    rows = conn.execute(
-        "select distinct w.id from works w join not_copies n on n.other_sha256 = w.sha256 where"
-        " w.id = any(%s) and n.sha256 = %s and n.creator_id is not distinct from %s",
-        (list(candidates), sha256, creator_id),
-    ).fetchall()
-    return {row[0] for row in rows}
 
 
 # The newest verdict of each work counts. Left out are the work of the appeal itself, works that

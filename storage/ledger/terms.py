@@ -33,7 +33,7 @@ from (
     from analyses where post_id = concerned.post_id and status = 'decided'
         -- A verdict that an appeal overturned no longer counts.
         and not exists (select 1 from not_copies n where n.work_id = analyses.work_id
-            and n.other_work_id = analyses.matched_work_id)
+            and n.other_work_id = analyses.matched_work_id and n.ended_at is null)
     order by verdict = 'undecided', decided_at desc, id limit 1
 ) a left join works w on w.id = a.matched_work_id
 where not exists (select 1 from post_terms t where t.post_id = a.post_id and t.analysis_id = a.id)

@@ -48,7 +48,7 @@ from works w left join creators c on c.id = w.creator_id cross join lateral (
 ) a
 where w.id = any(%(works)s) and a.matched_work_id = %(work)s
     and not exists (select 1 from not_copies n where n.work_id = w.id
-        and n.other_work_id = %(work)s)
+        and n.other_work_id = %(work)s and n.ended_at is null)
 order by w.registered_at desc, w.id desc
 """
 
@@ -108,6 +108,6 @@ def later_works(
 def settled_apart(conn: Connection, work_id: UUID) -> set[UUID]:
     """The works that this one was found to be no copy of."""
     rows = conn.execute(
-        "select other_work_id from not_copies where work_id = %s", (work_id,)
+        "select other_work_id from not_copies where work_id = %s and ended_at is null", (work_id,)
     ).fetchall()
     return {row[0] for row in rows}

@@ -149,7 +149,7 @@ create table appeal_attachments (
 );
 
 -- Somebody looked and decided: the one is no copy of the other. It outlives every index, model and re-upload, so it
--- names the content, too.
+-- names the content, too; only a new fact ends it.
 create table not_copies (
     work_id uuid not null references works on delete cascade,
     other_work_id uuid not null references works on delete cascade,
@@ -159,10 +159,14 @@ create table not_copies (
     appeal_id uuid references appeals,
     decided_by text not null,
     decided_at timestamptz not null,
+    ended_at timestamptz,
+    ended_by text,
+    ended_because text,
     primary key (work_id, other_work_id),
-    check (work_id <> other_work_id)
+    check (work_id <> other_work_id),
+    check (num_nulls(ended_at, ended_by, ended_because) in (0, 3))
 );
-create index not_copies_content on not_copies (sha256, other_sha256);
+create index not_copies_creator on not_copies (creator_id) where ended_at is null;
 
 -- Decisions to make again, because what they rest on has changed.
 create table rechecks (

@@ -30,7 +30,7 @@ from oracle.originality import reanalysis
 from oracle.payouts import payments
 from oracle.tasks.fraud import Upkeep
 from storage.blobs.local import LocalBlobs
-from storage.cases import appeals, messages
+from storage.cases import appeals, messages, settlements
 from storage.database import Connection, Database
 from storage.fraud import audit_log
 from storage.ledger import ledger
@@ -175,12 +175,12 @@ def test_a_won_appeal_pays_back_settles_the_pair_for_good_and_checks_the_others_
     assert quarrel.platform.totals(quarrel.poster).available == 10_000
     with quarrel.db.transaction() as conn:
         copy = works.get_work(conn, analyses.get(conn, quarrel.analysis).work_id)
-        settled = appeals.settled_not_copies(conn, copy.sha256, quarrel.poster, [quarrel.original])
-        stranger = appeals.settled_not_copies(conn, copy.sha256, quarrel.owner, [quarrel.original])
+        settled = settlements.find(conn, copy.sha256, quarrel.poster, [quarrel.original])
+        stranger = settlements.find(conn, copy.sha256, quarrel.owner, [quarrel.original])
         assert {number for _, number in appeals.open_rechecks(conn)} == set(quarrel.others)
         assert audit_log.find_break(conn) is None
-    assert settled == {quarrel.original}
-    assert stranger == set()
+    assert [(pair.is_subject, pair.others) for pair in settled] == [(True, [quarrel.original])]
+    assert stranger == []
     notices_sent = quarrel.notices_sent(quarrel.poster)
     assert "$60.00 that waited was paid to you" in notices_sent["appeal_result"]
     assert "The raw file is older." in notices_sent["appeal_result"]
