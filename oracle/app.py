@@ -24,8 +24,12 @@ MULTIPART_OVERHEAD_BYTES = 64 * 1024  # boundaries and the other fields of the f
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The HTTP application. Without an argument the settings come from the environment."""
+    """The HTTP application. Without an argument the settings come from the environment.
+
+    Raises: ConfigurationError where strangers could post without a key.
+    """
     settings = settings or Settings()
+    wiring.check_exposure(settings)
     wiring.configure_logging(settings)
 
     @asynccontextmanager

@@ -22,7 +22,7 @@ from oracle.chain.rpc.endpoint import Endpoint
 from oracle.errors import ConfigurationError
 from oracle.settings import Settings
 from oracle.supervisor import ChildSpec, Supervisor
-from oracle.wiring import SCHEDULER_ROLES, configure_logging
+from oracle.wiring import SCHEDULER_ROLES, check_exposure, configure_logging
 from storage.database import Database
 from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
@@ -48,6 +48,7 @@ def run_until_stopped(settings: Settings) -> int:
         running then.
     """
     configure_logging(settings)
+    check_exposure(settings)
     data_dir = settings.data_dir.resolve()
     data_dir.mkdir(parents=True, exist_ok=True)
     _check_port(settings)
@@ -136,7 +137,10 @@ def _check_port(settings: Settings) -> None:
 def _announce(settings: Settings) -> None:
     url = api_url(settings)
     print(f"The oracle will be at {url} in a moment. Then, in another terminal:", flush=True)
-    print(f"  curl -F file=@photo.jpg -F creator=alice {url}/upload", flush=True)
+    key = " -H 'Authorization: Bearer KEY'" if settings.http.keys_required else ""
+    print(f"  curl{key} -F file=@photo.jpg -F creator=alice {url}/upload", flush=True)
+    if key:
+        print("where KEY is what `oracle keys add NAME --scope upload` prints.", flush=True)
 
 
 def _children(

@@ -24,8 +24,13 @@ class HttpSettings(BaseModel, frozen=True):
     )
     keys_required: bool = Field(
         default=False,
-        description="Uploads and reading take an API key too (`oracle keys add`); set it wherever"
-        " the public reaches the API.",
+        description="Uploads and reading take an API key too (`oracle keys add`); must be set where"
+        " the host is not loopback.",
+    )
+    allow_keyless: bool = Field(
+        default=False,
+        description="Serve without keys though the host is not loopback, where something else keeps"
+        " strangers away.",
     )
     per_minute: int = Field(
         default=1200, gt=0, description="Requests a minute of one address without a key."

@@ -2,11 +2,13 @@
 
 import itertools
 import logging
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Generic, TypeVar
 
 import structlog
@@ -131,6 +133,30 @@ def configure_logging(settings: Settings) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def check_exposure(settings: Settings) -> None:
+    """Refuse an API that strangers can reach and that lets them post in anybody's name.
+
+    Raises: ConfigurationError.
+    """
+    http = settings.http
+    if http.keys_required or http.allow_keyless or _is_loopback(http.host):
+        return
+    raise ConfigurationError(
+        f"Others can reach an API on {http.host}, and without keys anybody may post in anybody's"
+        " name: set ORACLE_HTTP__KEYS_REQUIRED=true and make keys with `oracle keys add`, or set"
+        " ORACLE_HTTP__ALLOW_KEYLESS=true if something else keeps strangers away."
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    """Return whether every address of a host is this machine's own; a name is looked up."""
+    try:
+        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None)}
+    except OSError:
+        return False
+    return all(ip_address(address.partition("%")[0]).is_loopback for address in found)
 
 
 def open_database(settings: Settings, *, max_size: int = 10) -> Database:

@@ -17,7 +17,9 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/", response_class=HTMLResponse)
 def home(services: ServicesDep) -> str:
-    return templates.get_template("home.html").render(channels=services.channels)
+    return templates.get_template("home.html").render(
+        channels=services.channels, keyless=not services.settings.http.keys_required
+    )
 
 
 @router.get("/sign-in", response_class=HTMLResponse)
