@@ -12,9 +12,12 @@ from oracle.chain.contracts import payments as contracts
 from oracle.chain.contracts.payments import ContractCall, FreezeStatus
 from oracle.chain.core.lifecycle import backoff
 from oracle.chain.rpc.client import ChainClient
+from oracle.notices.actors import RULES
+from storage import operator_alerts
 from storage.chain import calls
 from storage.database import Connection, Database
 from storage.fraud import alerts as fraud_alerts
+from storage.fraud import audit_log
 from storage.fraud import chain_actions as fraud_chain_actions
 from storage.fraud.alerts import Alert
 from storage.fraud.chain_actions import DONE, REFUSED, ChainAction
@@ -25,6 +28,8 @@ RETRY = timedelta(seconds=5)
 MAX_RETRY = timedelta(minutes=10)
 # Nothing to hold there any more.
 SKIPPED = frozenset({"FreezeNotOpen", "InvalidEndDate"})
+# The contract takes no more holds of this subject this year that nobody has reviewed.
+SPENT = "FreezeBudgetSpent"
 EXPECTED = {
     "notified": {FreezeStatus.FROZEN, FreezeStatus.APPEALED},
     "appealed": {FreezeStatus.FROZEN, FreezeStatus.APPEALED, FreezeStatus.UPHELD},
@@ -97,8 +102,11 @@ def queue(
     )
 
 
-def follow(db: Database) -> int:
+def follow(db: Database, now: datetime) -> int:
     """Decide what becomes of calls that the contract refused: given up, or made again later.
+
+    Where the contract takes no more unreviewed holds of a subject, the operator hears of it at
+    once: the ledger's hold stands alone then, and a person has to review it.
 
     Returns: how many were given up. Raises: DatabaseUnavailable.
     """
@@ -108,6 +116,8 @@ def follow(db: Database) -> int:
             if action.error_code in SKIPPED | DONE | REFUSED:
                 calls.close(conn, action.call_id)
                 given_up += 1
+                if action.error_code == SPENT:
+                    _ask_for_review(conn, action, now)
             else:
                 delay = backoff(action.tries, first=RETRY, longest=MAX_RETRY)
                 calls.queue(conn, action.call_id, action.call_data, delay=delay)
@@ -118,6 +128,25 @@ def follow(db: Database) -> int:
                 code=action.error_code,
             )
     return given_up
+
+
+def _ask_for_review(conn: Connection, action: ChainAction, now: datetime) -> None:
+    text = (
+        "The contract takes no more holds of this subject this year that nobody reviewed. What it"
+        " holds there can be withdrawn; the hold here waits for a reviewer: dismiss it, or uphold"
+        " it."
+    )
+    operator_alerts.report(conn, "freeze_not_on_chain", f"alert {action.alert_id}", text, now)
+    audit_log.append(
+        conn,
+        at=now,
+        actor=RULES,
+        step="chain_refused",
+        reason_code="freeze_budget_spent",
+        text=text,
+        alert_id=action.alert_id,
+    )
+    fraud_alerts.update(conn, action.alert_id, review_by=now)
 
 
 def reconcile(db: Database, client: ChainClient, *, since: datetime) -> list[Difference]:

@@ -8,6 +8,7 @@ import structlog
 
 from oracle.jobs import Jobs
 from storage.cases import appeals
+from storage.chain import outbox
 from storage.database import Connection, Database
 from storage.works import analyses, policies
 from storage.works.analyses import Analysis, NewAnalysis
@@ -34,6 +35,26 @@ def queue_incomplete(db: Database, jobs: Jobs, *, limit: int = BATCH) -> int:
             before = analyses.get(conn, analysis_id)
             reanalysis = _queue(conn, jobs, before, before.policy, reanalysis_of=analysis_id)
             log.info("analysis.again", analysis_id=str(reanalysis), before=str(analysis_id))
+    return len(due)
+
+
+def queue_out_of_policy(db: Database, jobs: Jobs, *, limit: int = BATCH) -> int:
+    """Queue a new decision where the contract took no attestation since its policy had ended.
+
+    It is of the same work at its own sequence number, under the policy in force, and attested like
+    an upload.
+
+    Returns: how many were queued. Raises: PolicyUnknown, DatabaseUnavailable.
+    """
+    with db.transaction() as conn:
+        due = outbox.list_out_of_policy(conn, limit)
+        for analysis_id in due:
+            before = analyses.get(conn, analysis_id)
+            policy = policies.current(conn, before.media_type)
+            reanalysis = _queue(
+                conn, jobs, before, policy, reanalysis_of=analysis_id, source=before.source
+            )
+            log.info("analysis.policy_ended", analysis_id=str(reanalysis), before=str(analysis_id))
     return len(due)
 
 
@@ -69,10 +90,11 @@ def _queue(
     policy: Policy,
     *,
     reanalysis_of: UUID | None = None,
+    source: str = "index",  # of which nothing goes to the chain
 ) -> UUID:
     analysis = NewAnalysis(
         id=uuid4(),
-        source="index",
+        source=source,
         post_id=before.post_id,
         creator_id=before.creator_id,
         media_type=before.media_type,

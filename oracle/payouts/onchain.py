@@ -29,7 +29,8 @@ from oracle.chain.core.wire import BlockId, hexed
 from oracle.chain.rpc.client import ChainClient
 from oracle.rules.decision import Verdict
 from oracle.rules.payout import Grade, bonus_bps, payout, redirect
-from storage.database import Database
+from storage import operator_alerts
+from storage.database import Connection, Database
 from storage.ledger import failed_payouts
 from storage.ledger import onchain as ledger_onchain
 from storage.ledger.failed_payouts import FailedPayout
@@ -200,12 +201,29 @@ def _read_divisions(
         with db.transaction() as conn:
             parts = (split.to_original, split.to_poster)
             ledger_onchain.record_split(conn, pay, tx_hash, parts, now, agrees=same)
+            if not same:
+                _report_difference(conn, pay, split, asset, now)
         if not same:
             log.error(
                 "payout.differs", transaction=pay.transaction_id, to_original=split.to_original
             )
         differing.append(not same)
     return differing
+
+
+def _report_difference(
+    conn: Connection, pay: Payout, split: Split, asset: PayoutAsset, now: datetime
+) -> None:
+    to_original, to_poster = owed(pay)
+    operator_alerts.report(
+        conn,
+        "payout_differs",
+        f"payment {pay.transaction_id}",
+        f"The contract gave {split.to_original / asset.units_per_cent:g} cents to the original and"
+        f" {split.to_poster / asset.units_per_cent:g} to the poster; the ledger says {to_original}"
+        f" and {to_poster}.",
+        now,
+    )
 
 
 def _follow_refused(db: Database, now: datetime) -> int:

@@ -76,7 +76,7 @@ class Upkeep:
         )
         given_up = differences = 0
         if (client := self._client) is not None:
-            given_up = _apart("chain", lambda: chain_actions.follow(self._db))
+            given_up = _apart("chain", lambda: chain_actions.follow(self._db, now))
             if self._last_compared is None or now - self._last_compared >= PASS_EVERY:
                 _apart("chain_appeals", lambda: chain_appeals.take_over(self._db, client, now))
                 since = now - COMPARED_BACK

@@ -98,6 +98,7 @@ class Scheduler:
         self._each("sound index", lambda: self._tend_sounds(now))
         if (jobs := self._jobs) is not None:
             self._each("re-analyses", lambda: reanalysis.queue_incomplete(self._db, jobs))
+            self._each("ended policies", lambda: reanalysis.queue_out_of_policy(self._db, jobs))
         if (payouts := self._payouts) is not None:
             self._each(
                 "payouts", lambda: advance_payouts(self._db, payouts.client, payouts.asset, now)

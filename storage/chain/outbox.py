@@ -45,6 +45,8 @@ class Attestation:
     updated_at: datetime
 
 
+# As the contract calls it.
+POLICY_ENDED = "PolicyNotInForce"
 COLUMNS = (
     "id, analysis_id, kind, request_id, report, status, transaction_id, signed_report, digest,"
     " signature, signer, signatures, tx_hash, block_number, block_hash, error_code, error_detail,"
@@ -57,13 +59,33 @@ def add(
 ) -> None:
     """Queue a decision for the chain, in the transaction that decides.
 
-    A second call changes nothing.
+    A second call changes nothing. One that the chain refused because its policy had ended makes
+    room for a decision about the same post and content under another.
     """
+    if find_attestation(conn, analysis_id) is not None:
+        return
+    conn.execute(
+        "delete from outbox where request_id = %s and status = 'refused' and error_code = %s",
+        (request_id, POLICY_ENDED),
+    )
     conn.execute(
         "insert into outbox (analysis_id, kind, request_id, report) values (%s, %s, %s, %s)"
         " on conflict (analysis_id) do nothing",
         (analysis_id, kind, request_id, json.dumps(dict(report))),
     )
+
+
+def list_out_of_policy(conn: Connection, limit: int) -> list[UUID]:
+    """Analyses whose attestation was refused because their policy had ended, and that were not
+    repeated since; the oldest first.
+    """
+    rows = conn.execute(
+        "select o.analysis_id from outbox o where o.status = 'refused' and o.error_code = %s and"
+        " o.kind = 'attest' and not exists (select from analyses n where n.again_of ="
+        " o.analysis_id) order by o.id limit %s",
+        (POLICY_ENDED, limit),
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def find_attestation(conn: Connection, analysis_id: UUID) -> Attestation | None:

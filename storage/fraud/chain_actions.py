@@ -13,7 +13,15 @@ from storage.database import Connection
 # By these errors the contract says that it is there already, or that it will never take it. Where
 # any other error ended a call there was nothing to hold any more.
 DONE = frozenset({"AlertUsed"})
-REFUSED = frozenset({"AccuserCannotDecide", "AlreadyFrozen", "StatementUsed", "MissingStatement"})
+REFUSED = frozenset(
+    {
+        "AccuserCannotDecide",
+        "AlreadyFrozen",
+        "StatementUsed",
+        "MissingStatement",
+        "FreezeBudgetSpent",
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)

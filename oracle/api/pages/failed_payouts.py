@@ -15,6 +15,7 @@ from oracle.api.routes.failed_payouts import (
     resume,
     settle,
 )
+from oracle.api.routes.operator_alerts import list_operator_alerts
 from oracle.api.services import ServicesDep
 
 router = APIRouter(include_in_schema=False)
@@ -25,7 +26,7 @@ FormNote = Annotated[str, Form(min_length=10, max_length=2000)]
 @router.get("/stuck_payments", response_class=HTMLResponse, include_in_schema=False)
 def failed_payouts_page(services: ServicesDep, caller: Admin) -> str:
     return templates.get_template("failed_payouts.html").render(
-        payments=list_failed(services, caller)
+        payments=list_failed(services, caller), matters=list_operator_alerts(services, caller)
     )
 
 

@@ -11,6 +11,7 @@ from oracle.api.routes import (
     grading,
     health,
     neighbours,
+    operator_alerts,
     uploads,
 )
 
@@ -28,5 +29,6 @@ ROUTERS = tuple(
         fraud,
         appeals,
         failed_payouts,
+        operator_alerts,
     )
 )

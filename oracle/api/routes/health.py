@@ -1,5 +1,6 @@
 """Whether the process is alive, and whether the whole oracle is ready."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from oracle.api.services import ServicesDep
 from oracle.chain.core.readiness import problems
-from storage import jobs, migrate
+from storage import jobs, migrate, operator_alerts
 from storage.chain import node_status
 from storage.chain.node_status import NodeStatus
 from storage.errors import StorageError
@@ -18,6 +19,8 @@ router = APIRouter(tags=["operations"])
 
 # The worker's heartbeat comes every few seconds.
 SILENT_AFTER = timedelta(seconds=30)
+# Shown beside the others: an operator has to look, and taking the API away would help nobody.
+ADVISORY = frozenset({"payouts"})
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ async def healthz() -> dict[str, str]:
 )
 def readyz(services: ServicesDep, response: Response) -> dict[str, object]:
     checks = _checks(services)
-    ready = all(check.ok for check in checks.values())
+    ready = all(check.ok for name, check in checks.items() if name not in ADVISORY)
     response.status_code = 200 if ready else 503
     return {"ready": ready, "checks": checks, "channels": services.channels}
 
@@ -51,6 +54,7 @@ def _checks(services: ServicesDep) -> dict[str, Check]:
             node = node_status.get(conn)
             heartbeat = jobs.find_last_heartbeat(conn)
             binding = policies.find_binding(conn)
+            matters = operator_alerts.counts(conn)
         at_head = migrate.is_at_head(services.db.dsn)
     except StorageError as exc:
         return {"database": Check(False, str(exc))}
@@ -64,7 +68,15 @@ def _checks(services: ServicesDep) -> dict[str, Check]:
         ),
         "worker": _recent(heartbeat, "heartbeat"),
         "node": _node(node),
+        "payouts": _matters(
+            matters, "payout_differs", "divided otherwise by the contract than by the ledger"
+        ),
     }
+
+
+def _matters(matters: Mapping[str, int], kind: str, what: str) -> Check:
+    count = matters.get(kind, 0)
+    return Check(count == 0, f"{count} {what}" + ("; see /api/operator_alerts" if count else ""))
 
 
 def _node(node: NodeStatus) -> Check:

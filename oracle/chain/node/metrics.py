@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from storage import operator_alerts
 from storage.chain import node_status, outbox, requests, transactions
 from storage.database import Connection, Database
 from storage.errors import StorageError
@@ -99,6 +100,12 @@ def _queues(conn: Connection) -> Iterator[Metric]:
         "Decisions by where they stand on their way to the chain",
         "status",
         statuses,
+    )
+    yield _by(
+        "oracle_operator_alerts",
+        "Open matters of the operator",
+        "kind",
+        operator_alerts.counts(conn),
     )
     yield _gauge(
         "oracle_outbox_oldest_seconds",

@@ -91,3 +91,19 @@ create table blob_owner (
     one_row boolean primary key default true check (one_row),
     id uuid not null default gen_random_uuid()
 );
+
+-- What an operator has to look at, one row a matter: no rule ends it, or it is a difference that should not be.
+create table operator_alerts (
+    id bigint generated always as identity primary key,
+    kind text not null,
+    -- What it is about, within its kind: a payment, an alert, a post.
+    subject text not null,
+    detail text not null check (length(detail) > 0),
+    raised_at timestamptz not null,
+    seen_at timestamptz not null,
+    resolved_at timestamptz,
+    resolved_by text,
+    note text,
+    check ((resolved_at is null) = (resolved_by is null))
+);
+create unique index operator_alerts_open on operator_alerts (kind, subject) where resolved_at is null;

@@ -18,6 +18,7 @@ from oracle.chain.rpc.client import ChainClient
 from oracle.chain.rpc.endpoint import Endpoint
 from oracle.chain.sender.calls import CallSender
 from oracle.fraud import alert_appeals, alerts, chain_actions, chain_appeals
+from storage import operator_alerts
 from storage.database import Database
 from storage.fraud import alerts as fraud_alerts
 from storage.fraud import chain_actions as fraud_chain_actions
@@ -47,7 +48,7 @@ class Deployed:
         before, sender = pending(db), self.sender(db)
         for _ in range(4):
             sender.step()
-            chain_actions.follow(db)
+            chain_actions.follow(db, datetime.now(UTC))
             self.anvil.mine(2)
         sender.step()
         return before - pending(db)
@@ -332,3 +333,35 @@ def test_an_appeal_at_the_contract_counts_here_as_well(
         row = conn.execute("select statement from appeals").fetchone()
     assert "5a" * 32 in row[0]
     assert chain_actions.reconcile(db, court.client, since=now - DAY) == []
+
+
+def test_a_spent_budget_ends_the_call_at_once_and_calls_a_person(
+    db: Database, court: Deployed, account_case: Case, wallet: LocalSigner, now
+) -> None:
+    """Sixty days a year may be held without a review; what is more stays in the ledger alone."""
+    until = int(now.timestamp()) + 29 * 86_400
+    for number in (1, 2):
+        name = os.urandom(32)
+        freeze = payments.freeze_account(wallet.address, name, os.urandom(32), until)
+        payments.make(court.client, court.officer, freeze)
+        court.anvil.call("evm_increaseTime", 30 * 86_400)
+        court.anvil.mine()
+        until += 30 * 86_400
+        assert number and payments.freeze_status(court.client, name) is FreezeStatus.EXPIRED
+    then = datetime.fromtimestamp(court.client.head().timestamp, UTC)
+    alert_id = account_case.raise_alert(subject="creator", now=then)
+    assert court.send(db) == 1, "given up at the first refusal"
+    with db.transaction() as conn:
+        ((action,), (matter,)) = (
+            fraud_chain_actions.of_alert(conn, alert_id),
+            operator_alerts.list_open(conn),
+        )
+        alert = fraud_alerts.get(conn, alert_id)
+        steps = [row[0] for row in conn.execute("select step from fraud_audit order by seq")]
+    assert (action.status, action.error_code, action.tries) == ("refused", "FreezeBudgetSpent", 1)
+    assert (matter.kind, matter.subject) == ("freeze_not_on_chain", f"alert {alert_id}")
+    assert alert.status == "notified", "the hold of the ledger stands until a person reviews it"
+    assert steps[-1] == "chain_refused"
+    with db.transaction() as conn:
+        operator_alerts.resolve(conn, matter.id, by="olga", note="Asked Maria.", now=then)
+        assert operator_alerts.list_open(conn) == []

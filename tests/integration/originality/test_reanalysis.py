@@ -17,6 +17,7 @@ from oracle.jobs import Jobs
 from oracle.originality import reanalysis
 from oracle.originality.analysis import Originality
 from oracle.settings import Settings
+from storage.chain import outbox
 from storage.database import Database
 from storage.works import analyses
 
@@ -218,3 +219,35 @@ def test_the_clerk_looks_again(
     scheduler = wiring.make_scheduler(settings, db)
     assert scheduler.round(datetime.now(UTC))
     assert reanalysis_of(client, copy)["status"] == "queued"
+
+
+def test_what_was_decided_under_a_policy_that_ended_is_decided_and_attested_anew(
+    client: TestClient, oracle: Originality, db: Database, jobs: Jobs, drain: Callable[[], None]
+) -> None:
+    first = upload(client, photo("cat"), "alice")
+    oracle.analyse(first)
+    copy = upload(client, COPY, "bob")
+    oracle.analyse(copy)
+    with db.transaction() as conn:
+        (sent,) = [
+            row
+            for row in outbox.ready(conn, up_to_block=0, limit=10)
+            if row.analysis_id == UUID(str(copy))
+        ]
+        outbox.refuse(conn, sent.id, "PolicyNotInForce", "PolicyNotInForce(1, 1790000000)")
+        conn.execute(
+            "insert into policies select 2, media_type, 9000, 5000 from policies where version = 1"
+        )
+    assert view(client, copy)["attestation"]["error_code"] == "PolicyNotInForce"
+    assert reanalysis.queue_out_of_policy(db, jobs) == 1
+    assert reanalysis.queue_out_of_policy(db, jobs) == 0, "once"
+    drain()
+    again = reanalysis_of(client, copy)
+    assert (again["verdict"], again["threshold"]) == ("derivative", 0.9)
+    assert again["attestation"]["status"] == "pending"
+    assert again["attestation"]["request_id"] == "0x" + sent.request_id.hex()
+    assert view(client, copy)["attestation"] is None, "the chain never took it"
+    with db.transaction() as conn:
+        anew = outbox.find_attestation(conn, UUID(again["analysis_id"]))
+    assert anew is not None and anew.report["config_version"] == 2
+    assert reanalysis.queue_out_of_policy(db, jobs) == 0

@@ -319,6 +319,8 @@ def test_what_the_contract_judges_otherwise_is_held_before_it_is_sent(
     # The contract pays the bonus of an original, the ledger had booked a copy's: to be seen, and
     # nobody's loss.
     assert scheduler.pay(after(days=1)) == Round(wanted=1, divided=1, differing=1)
+    ((kind, detail),) = platform.rows("select kind, detail from operator_alerts")
+    assert kind == "payout_differs" and "gave 0 cents to the original and 12000" in detail
     assert payments.claimable(town.client, town.poster.address) == 12_000
     assert payments.claimable(town.client, town.first.address) == 0
 

@@ -1,0 +1,61 @@
+"""Matters that an operator has to look at."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from oracle.api.access import Admin
+from oracle.api.services import ServicesDep
+from storage import operator_alerts
+
+router = APIRouter(tags=["operations"])
+
+
+class OperatorAlertView(BaseModel):
+    """One matter."""
+
+    id: int
+    kind: str = Field(
+        description="payout_differs: the contract divided a payment otherwise than the ledger;"
+        " freeze_not_on_chain: the contract refused a hold; ruling_refused: it refused what people"
+        " decided; reconciliation: ledger and contract say different things."
+    )
+    subject: str
+    detail: str
+    raised_at: datetime
+    seen_at: datetime
+
+
+class Resolution(BaseModel):
+    """What was done about a matter."""
+
+    note: Annotated[str, Field(min_length=10, max_length=2000)]
+
+
+@router.get("/api/operator_alerts", summary="Open matters of the operator, the oldest first")
+def list_operator_alerts(services: ServicesDep, _: Admin) -> list[OperatorAlertView]:
+    with services.db.transaction() as conn:
+        return [
+            OperatorAlertView(
+                id=alert.id,
+                kind=alert.kind,
+                subject=alert.subject,
+                detail=alert.detail,
+                raised_at=alert.raised_at,
+                seen_at=alert.seen_at,
+            )
+            for alert in operator_alerts.list_open(conn)
+        ]
+
+
+@router.post("/api/operator_alerts/{alert_id}/resolve", summary="Note what was done about one")
+def resolve(
+    services: ServicesDep, caller: Admin, alert_id: int, body: Resolution
+) -> dict[str, int | str]:
+    with services.db.transaction() as conn:
+        operator_alerts.resolve(
+            conn, alert_id, by=caller.name, note=body.note, now=datetime.now(UTC)
+        )
+    return {"id": alert_id, "by": caller.name}
