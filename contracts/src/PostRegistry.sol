@@ -134,9 +134,12 @@ contract PostRegistry is IPostRegistry, IRuleErrors, IPolicyErrors, IPostErrors,
 
     /// @inheritdoc IPostRegistry
     function hold(bytes32 postId, uint16 heldBps, uint40 until) external {
-        PostResult storage result = _forDisputes(postId);
+        address holder = _storage().heldBy[postId];
+        // Who holds may hold on, also after governance named another.
+        if (holder == address(0)) _forDisputes(postId);
+        else if (holder != msg.sender) revert PostUnderReview(postId);
+        PostResult storage result = _storage().results[postId];
         if (result.status == PostStatus.DISPUTED) revert PostDisputed(postId);
-        if (_storage().heldBy[postId] != address(0)) revert PostUnderReview(postId);
         _storage().heldBy[postId] = msg.sender;
         // A share that waits already waits on: a claim must not free it.
         if (heldBps > result.heldBps) result.heldBps = heldBps;

@@ -2,15 +2,14 @@
 pragma solidity ^0.8.28;
 
 import {Managed} from "../Managed.sol";
-import {IDisputeErrors, IUnknownPostError} from "../interfaces/IErrors.sol";
+import {IDisputeErrors, IPostErrors, IRuleErrors} from "../interfaces/IErrors.sol";
 import {Claim, Correction, Finding, ICorrections} from "../interfaces/ICorrections.sol";
 import {IPolicyRegistry} from "../interfaces/IPolicyRegistry.sol";
-import {IPostRegistry} from "../interfaces/IPostRegistry.sol";
 import {RedirectMath} from "../libraries/RedirectMath.sol";
 import {Ledger} from "../payments/Ledger.sol";
 import {CaseStatus, Outcome, PostStatus} from "../types/Codes.sol";
 import {PostResult, Ruling} from "../types/Reports.sol";
-import {DisputeStorage} from "./DisputeStorage.sol";
+import {Holds} from "./Holds.sol";
 
 /// @title Corrections by people, and claims that a post copies another
 /// @dev The half of the disputes that does not wait for a post's owner. What is claimed or about to be corrected is held,
@@ -18,19 +17,20 @@ import {DisputeStorage} from "./DisputeStorage.sol";
 abstract contract Corrections is
     ICorrections,
     IDisputeErrors,
-    IUnknownPostError,
+    IPostErrors,
+    IRuleErrors,
     Ledger,
     Managed,
-    DisputeStorage
+    Holds
 {
     /// @notice How long a correction can be seen coming, and vetoed.
     uint40 public constant CORRECTION_DELAY = 3 days;
     /// @notice How long there is to decide a claim; then the result stands.
     uint40 public constant CLAIM_PERIOD = 14 days;
-    /// @notice Share that waits for a claim about which no measured similarity says more.
-    uint16 public constant CLAIM_HOLD_BPS = 5_000;
-    /// @notice How often a bond doubles at most, for claims that came to nothing.
-    uint256 public constant MAX_DOUBLINGS = 10;
+    /// @notice Most claims with a bond about one post at a time.
+    uint8 public constant MAX_OPEN_CLAIMS = 8;
+    /// @dev How often a bond doubles at most, for claims that came to nothing.
+    uint256 private constant MAX_DOUBLINGS = 10;
 
     /// @inheritdoc ICorrections
     function claim(bytes32 postId, bytes32 originalPostId, bytes32 evidenceHash)
@@ -39,9 +39,11 @@ abstract contract Corrections is
         nonReentrant
         returns (uint256 claimId)
     {
-        address claimant = _posts().resultOf(originalPostId).creator;
+        address claimant = _resultOf(originalPostId).creator;
         if (!_actsFor(claimant)) revert NotPostOwner(originalPostId, msg.sender);
-        uint256 bond = _receive(ETHER, claimBondOf(postId));
+        uint8 bonded = _state().holds[postId].bonded++;
+        if (bonded >= MAX_OPEN_CLAIMS) revert TooManyClaims(postId, bonded);
+        uint256 bond = _receive(ETHER, claimBondOf(postId, claimant));
         return _claim(postId, originalPostId, evidenceHash, claimant, uint96(bond));
     }
 
@@ -51,6 +53,7 @@ abstract contract Corrections is
         restricted
         returns (uint256 claimId)
     {
+        ++_state().holds[postId].onWord;
         return _claim(postId, originalPostId, evidenceHash, msg.sender, 0);
     }
 
@@ -58,19 +61,17 @@ abstract contract Corrections is
     function rejectClaim(uint256 claimId, bytes32 reasonHash) external restricted nonReentrant {
         Claim storage c = _openClaim(claimId);
         if (reasonHash == 0) revert MissingEvidence();
-        PostResult memory post = _posts().resultOf(c.postId);
-        if (_actsFor(post.creator) || _actsFor(c.claimant)) revert PartialArbiter(claimId, msg.sender);
-        _closeClaim(claimId, c, CaseStatus.REJECTED, post.creator, reasonHash);
-        _posts().release(c.postId, uint40(block.timestamp) + c.windowLeft);
+        if (_actsFor(_resultOf(c.postId).creator) || _actsFor(c.claimant)) {
+            revert PartialArbiter(claimId, msg.sender);
+        }
+        _closeClaim(claimId, c, CaseStatus.REJECTED, reasonHash);
     }
 
     /// @inheritdoc ICorrections
     function settleClaim(uint256 claimId) external nonReentrant {
         Claim storage c = _openClaim(claimId);
         if (block.timestamp <= c.until) revert TooEarly(claimId, c.until);
-        // What nobody upheld in time held somebody's money up.
-        _closeClaim(claimId, c, CaseStatus.LAPSED, _posts().resultOf(c.postId).creator, 0);
-        _posts().release(c.postId, uint40(block.timestamp) + c.windowLeft);
+        _closeClaim(claimId, c, CaseStatus.LAPSED, 0);
     }
 
     /// @inheritdoc ICorrections
@@ -79,10 +80,9 @@ abstract contract Corrections is
         restricted
         returns (uint256 correctionId)
     {
-        PostResult memory post = _free(postId);
-        uint40 left = _windowLeft(post);
-        _posts().hold(postId, _holdBps(post), uint40(block.timestamp) + CORRECTION_DELAY + left);
-        return _propose(postId, post, left, finding);
+        PostResult memory post = _known(postId);
+        if (post.status == PostStatus.DISPUTED) revert NotDisputable(postId, post.outcome, post.status);
+        return _propose(postId, post, finding);
     }
 
     /// @inheritdoc ICorrections
@@ -95,8 +95,9 @@ abstract contract Corrections is
         Claim storage c = _openClaim(claimId);
         if (_actsFor(c.claimant)) revert PartialArbiter(claimId, msg.sender);
         if (finding.outcome != Outcome.DERIVATIVE) revert InvalidRuling(claimId, finding.outcome);
-        _closeClaim(claimId, c, CaseStatus.UPHELD, c.claimant, finding.reasonHash);
-        return _propose(c.postId, _posts().resultOf(c.postId), c.windowLeft, finding);
+        // First, so that the hold goes on without a gap.
+        correctionId = _propose(c.postId, _resultOf(c.postId), finding);
+        _closeClaim(claimId, c, CaseStatus.UPHELD, finding.reasonHash);
     }
 
     /// @inheritdoc ICorrections
@@ -105,22 +106,29 @@ abstract contract Corrections is
         if (reasonHash == 0) revert MissingEvidence();
         c.status = CaseStatus.REJECTED;
         emit CorrectionVetoed(correctionId, c.postId, msg.sender, reasonHash);
-        _posts().release(c.postId, uint40(block.timestamp) + c.windowLeft);
+        Hold storage h = _state().holds[c.postId];
+        h.correcting = false;
+        _letGo(c.postId, h);
     }
 
     /// @inheritdoc ICorrections
     function execute(uint256 correctionId) external {
         Correction storage c = _openCorrection(correctionId);
         if (block.timestamp < c.readyAt) revert TooEarly(correctionId, c.readyAt);
+        bytes32 postId = c.postId;
+        Hold storage h = _state().holds[postId];
+        if (!h.active) revert NotHeld(postId);
         c.status = CaseStatus.UPHELD;
+        (h.correcting, h.active) = (false, false);
         Finding memory f = c.finding;
-        emit CorrectionExecuted(correctionId, c.postId, f.outcome, f.reasonHash);
+        emit CorrectionExecuted(correctionId, postId, f.outcome, f.reasonHash);
         // What costs the owner money can be disputed in a window of its own, like a review.
-        bool derived = f.outcome == Outcome.DERIVATIVE;
-        Ruling memory ruling = Ruling(
-            f.outcome, derived ? f.originalCreator : address(0), f.originalPostId, f.reasonHash, derived
-        );
-        _posts().correct(c.postId, ruling, f.similarityBps);
+        bool contestable = f.outcome == Outcome.DERIVATIVE;
+        Ruling memory ruling =
+            Ruling(f.outcome, f.originalCreator, f.originalPostId, f.reasonHash, contestable);
+        _state().posts.correct(postId, ruling, f.similarityBps);
+        // Another claim may say more.
+        _holdOn(postId);
     }
 
     /// @inheritdoc ICorrections
@@ -134,12 +142,10 @@ abstract contract Corrections is
     }
 
     /// @inheritdoc ICorrections
-    function claimBondOf(bytes32 postId) public view returns (uint256) {
-        uint64 version = _posts().resultOf(postId).configVersion;
-        if (version == 0) revert UnknownPost(postId);
-        uint256 failed = _state().failedClaims[postId];
-        uint256 bond = IPolicyRegistry(_posts().policy()).termsAt(version).bondWei;
-        return bond << (failed < MAX_DOUBLINGS ? failed : MAX_DOUBLINGS);
+    function claimBondOf(bytes32 postId, address claimant) public view returns (uint256) {
+        uint256 failed = _state().failedClaims[claimant];
+        uint64 version = _known(postId).configVersion;
+        return _bondAt(version) << (failed < MAX_DOUBLINGS ? failed : MAX_DOUBLINGS);
     }
 
     function _claim(
@@ -150,8 +156,8 @@ abstract contract Corrections is
         uint96 bondWei
     ) private returns (uint256 claimId) {
         if (evidenceHash == 0) revert MissingEvidence();
-        PostResult memory post = _free(postId);
-        PostResult memory earlier = _posts().resultOf(originalPostId);
+        PostResult memory post = _known(postId);
+        PostResult memory earlier = _resultOf(originalPostId);
         bool older = earlier.revision != 0 && earlier.recordedAt < post.recordedAt;
         if (!older || earlier.creator == post.creator) revert NotEarlier(postId, originalPostId);
         DisputesState storage $ = _state();
@@ -160,27 +166,29 @@ abstract contract Corrections is
         $.claimed[postId][originalPostId] = true;
         claimId = ++$.claimCount;
         uint40 until = uint40(block.timestamp) + CLAIM_PERIOD;
-        uint40 left = _windowLeft(post);
         $.claims[claimId] =
-            Claim(postId, originalPostId, evidenceHash, claimant, bondWei, until, left, CaseStatus.OPEN);
+            Claim(postId, originalPostId, evidenceHash, claimant, bondWei, until, CaseStatus.OPEN);
         emit CopyClaimed(claimId, postId, originalPostId, claimant, bondWei, evidenceHash, until);
-        _posts().hold(postId, _holdBps(post), until + left);
+        _holdForClaim(postId, post, until);
     }
 
-    function _propose(bytes32 postId, PostResult memory post, uint40 left, Finding calldata finding)
+    function _propose(bytes32 postId, PostResult memory post, Finding calldata finding)
         private
         returns (uint256 correctionId)
     {
-        if (finding.reasonHash == 0) revert MissingEvidence();
+        _requireExecutable(postId, post, finding);
         if (_actsFor(post.creator) || _actsFor(finding.originalCreator)) {
             revert PartialArbiter(0, msg.sender);
         }
         DisputesState storage $ = _state();
+        Hold storage h = $.holds[postId];
+        if (h.correcting) revert PostUnderReview(postId);
+        h.correcting = true;
         // Who found it does not rule on a dispute about it.
         $.reviewers[postId] = msg.sender;
         correctionId = ++$.correctionCount;
         uint40 readyAt = uint40(block.timestamp) + CORRECTION_DELAY;
-        $.corrections[correctionId] = Correction(postId, finding, msg.sender, readyAt, left, CaseStatus.OPEN);
+        $.corrections[correctionId] = Correction(postId, finding, msg.sender, readyAt, CaseStatus.OPEN);
         emit CorrectionProposed(
             correctionId,
             postId,
@@ -190,37 +198,54 @@ abstract contract Corrections is
             finding.reasonHash,
             readyAt
         );
+        _hold(postId, h, post, readyAt + CORRECTION_GRACE);
     }
 
-    function _closeClaim(uint256 claimId, Claim storage c, uint8 status, address bondTo, bytes32 reasonHash)
-        private
-    {
+    function _closeClaim(uint256 claimId, Claim storage c, uint8 status, bytes32 reasonHash) private {
+        DisputesState storage $ = _state();
+        bytes32 postId = c.postId;
+        Hold storage h = $.holds[postId];
         c.status = status;
-        if (status != CaseStatus.UPHELD) ++_state().failedClaims[c.postId];
         uint96 bond = c.bondWei;
-        c.bondWei = 0;
-        _credit(bondTo, ETHER, bond);
-        emit ClaimClosed(claimId, c.postId, status, bondTo, bond, reasonHash);
+        // Not the post's owner's: a claim by the owner's own other account would cost nothing.
+        address to = c.claimant;
+        if (bond == 0) {
+            --h.onWord;
+        } else {
+            --h.bonded;
+            c.bondWei = 0;
+            uint256 failed = $.failedClaims[to];
+            if (status != CaseStatus.UPHELD) {
+                $.failedClaims[to] = failed + 1;
+                (, to) = $.splitter.treasuries();
+            } else if (failed != 0) {
+                $.failedClaims[to] = failed - 1;
+            }
+            _credit(to, ETHER, bond);
+        }
+        emit ClaimClosed(claimId, postId, status, to, bond, reasonHash);
+        _letGo(postId, h);
     }
 
-    /// @dev What the claimant would get if the claim were true, as far as anybody measured.
-    function _holdBps(PostResult memory post) private view returns (uint16) {
-        (uint16 threshold, uint16 base) =
-            IPolicyRegistry(_posts().policy()).policyAt(post.configVersion, post.mediaType);
-        if (post.similarityBps < threshold) return CLAIM_HOLD_BPS;
-        return RedirectMath.redirectBps(post.similarityBps, threshold, base);
+    /// @dev What could never be carried out would keep the post under review until somebody vetoes it.
+    function _requireExecutable(bytes32 postId, PostResult memory post, Finding calldata f) private view {
+        if (f.reasonHash == 0) revert MissingEvidence();
+        if (f.outcome < Outcome.ORIGINAL || f.outcome > Outcome.LICENSED) revert InvalidOutcome(f.outcome);
+        if (f.similarityBps > RedirectMath.BPS) revert SimilarityOutOfRange(f.similarityBps);
+        if (f.outcome != Outcome.DERIVATIVE) return;
+        (uint16 threshold,) = _termsOf(post);
+        if (f.similarityBps < threshold) {
+            revert OutcomeContradictsPolicy(f.outcome, f.similarityBps, threshold);
+        }
+        if (f.originalCreator == address(0)) revert MissingOriginalCreator(postId);
+        if (f.originalCreator == post.creator || f.originalPostId == postId) {
+            revert SelfMatch(postId, post.creator);
+        }
     }
 
-    /// @dev While a post is held nobody can dispute it, so what is left of the owner's window comes after: a claim must not
-    /// run it out.
-    function _windowLeft(PostResult memory post) private view returns (uint40) {
-        return post.finalAt > block.timestamp ? post.finalAt - uint40(block.timestamp) : 0;
-    }
-
-    function _free(bytes32 postId) private view returns (PostResult memory post) {
-        post = _posts().resultOf(postId);
+    function _known(bytes32 postId) internal view returns (PostResult memory post) {
+        post = _resultOf(postId);
         if (post.revision == 0) revert UnknownPost(postId);
-        if (post.status == PostStatus.DISPUTED) revert NotDisputable(postId, post.outcome, post.status);
     }
 
     function _openClaim(uint256 claimId) private view returns (Claim storage c) {
@@ -233,8 +258,9 @@ abstract contract Corrections is
         if (c.status != CaseStatus.OPEN) revert WrongStage(correctionId, c.status);
     }
 
-    function _posts() private view returns (IPostRegistry) {
-        return _state().posts;
+    /// @dev Bond of a policy version, in wei.
+    function _bondAt(uint64 version) internal view returns (uint256) {
+        return IPolicyRegistry(_state().posts.policy()).termsAt(version).bondWei;
     }
 
     function _actsFor(address account) internal view returns (bool) {

@@ -2,12 +2,12 @@
 pragma solidity ^0.8.28;
 
 import {MulticallUpgradeable} from "@openzeppelin/contracts-upgradeable/utils/MulticallUpgradeable.sol";
-import {IPolicyErrors, IPostErrors, IQuorumErrors, IRuleErrors} from "../interfaces/IErrors.sol";
+import {IPolicyErrors, IQuorumErrors} from "../interfaces/IErrors.sol";
 import {IOracleRegistry} from "../interfaces/IOracleRegistry.sol";
 import {Dispute, IPoCDisputes} from "../interfaces/IPoCDisputes.sol";
 import {IPoCHub} from "../interfaces/IPoCHub.sol";
-import {IPolicyRegistry} from "../interfaces/IPolicyRegistry.sol";
 import {IPostRegistry} from "../interfaces/IPostRegistry.sol";
+import {IRevenueSplitter} from "../interfaces/IRevenueSplitter.sol";
 import {IVerificationConsumer} from "../interfaces/IVerificationConsumer.sol";
 import {DisputeStatus, Outcome, PostStatus} from "../types/Codes.sol";
 import {PostResult, Ruling, VerificationResult} from "../types/Reports.sol";
@@ -18,9 +18,7 @@ import {Corrections} from "./Corrections.sol";
 contract PoCDisputes is
     IPoCDisputes,
     IVerificationConsumer,
-    IPostErrors,
     IQuorumErrors,
-    IRuleErrors,
     IPolicyErrors,
     Corrections,
     MulticallUpgradeable
@@ -35,28 +33,30 @@ contract PoCDisputes is
     uint40 public constant APPEAL_PERIOD = 3 days;
     /// @notice The free round and two bonded ones.
     uint8 public constant MAX_ROUNDS = 3;
-    /// @notice Gas for the answer of a second look.
-    uint32 public constant REVIEW_GAS = 250_000;
+    /// @dev Gas for the answer of a second look.
+    uint32 private constant REVIEW_GAS = 250_000;
 
     /// @notice Wires the disputes.
-    function initialize(address authority_, address hub_, address posts_, address links_)
+    /// @param splitter_ Names the treasury that lost bonds of claims go to.
+    function initialize(address authority_, address hub_, address posts_, address links_, address splitter_)
         external
         initializer
     {
         _requireAddress(authority_);
         _requireAddress(hub_);
         _requireAddress(posts_);
+        _requireAddress(splitter_);
         __AccessManaged_init(authority_);
         _initLedger(links_);
         _state().hub = IPoCHub(hub_);
         _state().posts = IPostRegistry(posts_);
+        _state().splitter = IRevenueSplitter(splitter_);
     }
 
     /// @inheritdoc IPoCDisputes
     function open(bytes32 postId, bytes32 evidenceHash) external returns (uint256 disputeId) {
         DisputesState storage $ = _state();
-        PostResult memory result = $.posts.resultOf(postId);
-        if (result.revision == 0) revert UnknownPost(postId);
+        PostResult memory result = _known(postId);
         if (!_actsFor(result.creator)) revert NotPostOwner(postId, msg.sender);
         if (result.outcome == Outcome.ORIGINAL || result.status != PostStatus.PROVISIONAL) {
             revert NotDisputable(postId, result.outcome, result.status);
@@ -173,12 +173,13 @@ contract PoCDisputes is
         } else {
             $.posts.decide(postId, Ruling(dispute.standing, address(0), 0, dispute.reasonHash, false));
         }
+        _holdOn(postId);
     }
 
     /// @inheritdoc IPoCDisputes
     function review(bytes32 postId, Ruling calldata ruling) external restricted {
         DisputesState storage $ = _state();
-        PostResult memory result = $.posts.resultOf(postId);
+        PostResult memory result = _resultOf(postId);
         if (result.outcome != Outcome.NEEDS_REVIEW || result.status == PostStatus.DISPUTED) {
             revert NotDisputable(postId, result.outcome, result.status);
         }
@@ -187,18 +188,9 @@ contract PoCDisputes is
         }
         $.reviewers[postId] = msg.sender;
         // What costs the owner money can be disputed in a window of its own; what does not is final.
-        bool derived = ruling.outcome == Outcome.DERIVATIVE;
-        $.posts
-            .decide(
-                postId,
-                Ruling(
-                    ruling.outcome,
-                    derived ? ruling.originalCreator : address(0),
-                    ruling.originalPostId,
-                    ruling.reasonHash,
-                    derived
-                )
-            );
+        Ruling memory decided = ruling;
+        decided.contestable = ruling.outcome == Outcome.DERIVATIVE;
+        $.posts.decide(postId, decided);
     }
 
     /// @inheritdoc IPoCDisputes
@@ -224,8 +216,7 @@ contract PoCDisputes is
     /// @inheritdoc IPoCDisputes
     function bondOf(uint256 disputeId, uint256 round) public view returns (uint256) {
         if (round < 2) return 0;
-        uint64 version = _state().disputes[disputeId].configVersion;
-        uint256 bondWei = IPolicyRegistry(_state().posts.policy()).termsAt(version).bondWei;
+        uint256 bondWei = _bondAt(_state().disputes[disputeId].configVersion);
         return round == 2 ? bondWei : 2 * bondWei;
     }
 

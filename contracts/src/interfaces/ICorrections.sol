@@ -22,8 +22,6 @@ struct Claim {
     uint96 bondWei;
     /// Unix time by which somebody decides; then the result stands.
     uint40 until;
-    /// Seconds that the owner had left to dispute; they come after.
-    uint40 windowLeft;
     /// See `CaseStatus`.
     uint8 status;
 }
@@ -35,7 +33,6 @@ struct Correction {
     address by;
     /// Unix time from which anybody may execute it; until it is executed it can be vetoed.
     uint40 readyAt;
-    uint40 windowLeft;
     /// See `CaseStatus`.
     uint8 status;
 }
@@ -82,8 +79,8 @@ interface ICorrections {
         uint256 indexed correctionId, bytes32 indexed postId, uint8 outcome, bytes32 reasonHash
     );
 
-    /// @notice Claims that a post copies the caller's earlier one. Send exactly `claimBondOf(postId)`: it goes to the post's
-    /// owner unless the claim is upheld.
+    /// @notice Claims that a post copies the caller's earlier one, beside other claims about it. Send exactly
+    /// `claimBondOf(postId, creator of the earlier one)`: it goes to the ecosystem's treasury unless the claim is upheld.
     function claim(bytes32 postId, bytes32 originalPostId, bytes32 evidenceHash)
         external
         payable
@@ -94,10 +91,10 @@ interface ICorrections {
         external
         returns (uint256 claimId);
 
-    /// @notice Rejects a claim, as an arbiter; the post is as it was.
+    /// @notice Rejects a claim, as an arbiter. With the last one, the post is as it was.
     function rejectClaim(uint256 claimId, bytes32 reasonHash) external;
 
-    /// @notice Ends a claim that nobody decided in time; the post is as it was. Anyone may.
+    /// @notice Ends a claim that nobody decided in time. With the last one, the post is as it was. Anyone may.
     function settleClaim(uint256 claimId) external;
 
     /// @notice Upholds a claim, as an arbiter: its bond goes back, and a correction begins.
@@ -118,6 +115,7 @@ interface ICorrections {
     /// @notice The correction, as kept; all zero if unknown.
     function correctionOf(uint256 correctionId) external view returns (Correction memory);
 
-    /// @notice Bond of a claim about a post, in wei.
-    function claimBondOf(bytes32 postId) external view returns (uint256);
+    /// @notice Bond of a claim about a post, in wei: doubled for each of the claimant's claims that came to nothing.
+    /// @param claimant Creator of the work that the claim rests on.
+    function claimBondOf(bytes32 postId, address claimant) external view returns (uint256);
 }

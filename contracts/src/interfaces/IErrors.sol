@@ -314,6 +314,10 @@ interface IDisputeErrors {
     error NotEarlier(bytes32 postId, bytes32 originalPostId);
     /// @notice This was claimed before.
     error AlreadyClaimed(bytes32 postId, bytes32 originalPostId);
+    /// @notice As many claims with a bond stand against this post as may at a time.
+    error TooManyClaims(bytes32 postId, uint256 open);
+    /// @notice The correction waits: the post is under dispute, or another contract decides about it by now.
+    error NotHeld(bytes32 postId);
     /// @notice No dispute waits for this second look.
     error UnknownReview(bytes32 requestId);
 }

@@ -95,7 +95,8 @@ interface IPostRegistry is IRedirectSource {
     /// @notice Replaces a contested or needs-review result by a ruling. Only the disputes contract may.
     function decide(bytes32 postId, Ruling calldata ruling) external;
 
-    /// @notice Holds a share of what a post earns while a claim or correction is looked into. Only the disputes contract may.
+    /// @notice Holds a share of what a post earns while a claim or correction is looked into, or holds it longer. Only the
+    /// disputes contract may, and who holds already.
     /// @param until The result is not final before.
     function hold(bytes32 postId, uint16 heldBps, uint40 until) external;
 

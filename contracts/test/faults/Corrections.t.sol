@@ -89,17 +89,23 @@ contract CorrectionsTest is Economy {
     }
 
     function test_AFindingObeysTheRulesOfAReport() public {
-        uint256 id = disputes.propose(POST, copied(9_400));
-        vm.warp(block.timestamp + 3 days);
         vm.expectRevert(
             abi.encodeWithSelector(IRuleErrors.OutcomeContradictsPolicy.selector, 2, 9_400, 9_500)
         );
-        disputes.execute(id);
-        disputes.vetoCorrection(id, REASON);
-        id = disputes.propose(POST, copied(10_001));
-        vm.warp(block.timestamp + 3 days);
+        disputes.propose(POST, copied(9_400));
         vm.expectRevert(abi.encodeWithSelector(IRuleErrors.SimilarityOutOfRange.selector, 10_001));
-        disputes.execute(id);
+        disputes.propose(POST, copied(10_001));
+        Finding memory f = copied(9_800);
+        f.originalCreator = CREATOR;
+        vm.expectRevert(abi.encodeWithSelector(IRuleErrors.SelfMatch.selector, POST, CREATOR));
+        disputes.propose(POST, f);
+        f.originalCreator = address(0);
+        vm.expectRevert(abi.encodeWithSelector(IRuleErrors.MissingOriginalCreator.selector, POST));
+        disputes.propose(POST, f);
+        f.outcome = Outcome.NEEDS_REVIEW;
+        vm.expectRevert(abi.encodeWithSelector(IRuleErrors.InvalidOutcome.selector, 5));
+        disputes.propose(POST, f);
+        eq(posts.resultOf(POST).heldBps, 0, "nothing waits for what could never be carried out");
     }
 
     function test_NoReportAndNoDisputeTouchesAPostUnderReview() public {
@@ -141,8 +147,8 @@ contract CorrectionsTest is Economy {
         uint256 id = claimed();
         tip(POST, 100);
         disputes.rejectClaim(id, REASON);
-        eq(disputes.claimable(CREATOR, ETHER), 0.01 ether, "whose money waited");
-        eq(disputes.claimBondOf(POST), 0.02 ether, "dearer");
+        eq(disputes.claimable(ECOSYSTEM, ETHER), 0.01 ether, "nobody's who could have arranged it");
+        eq(disputes.claimBondOf(POST, FIRST_CREATOR), 0.02 ether, "dearer");
         vm.prank(FIRST_CREATOR);
         vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.AlreadyClaimed.selector, POST, ORIGINAL_POST));
         disputes.claim{value: 0.02 ether}(POST, ORIGINAL_POST, EVIDENCE);
@@ -168,7 +174,7 @@ contract CorrectionsTest is Economy {
         eq(posts.statusOf(POST), PostStatus.FINAL, "and does not take it again");
         vm.revertToState(again);
         disputes.settleClaim(id);
-        eq(disputes.claimable(CREATOR, ETHER), 0.01 ether, "and the bond");
+        eq(disputes.claimable(ECOSYSTEM, ETHER), 0.01 ether, "and the bond is lost");
         vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.WrongStage.selector, id, CaseStatus.LAPSED));
         disputes.settleClaim(id);
     }

@@ -637,7 +637,8 @@ contract CuresTest is Economy {
             proxy(
                 address(new PoCDisputes()),
                 abi.encodeCall(
-                    PoCDisputes.initialize, (address(manager), address(hub), address(posts), address(links))
+                    PoCDisputes.initialize,
+                    (address(manager), address(hub), address(posts), address(links), address(splitter))
                 )
             )
         );

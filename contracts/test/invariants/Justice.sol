@@ -108,19 +108,18 @@ abstract contract Justice is Reporting {
         PostResult memory result = w.posts.resultOf(postId);
         PostResult memory older = w.posts.resultOf(originalId);
         vm.assume(result.revision != 0 && older.revision != 0 && result.creator != older.creator);
-        vm.assume(older.recordedAt < result.recordedAt && !underReview[postId] && result.status != 3);
-        vm.assume(!asked[postId][originalId]);
-        asked[postId][originalId] = true;
+        vm.assume(older.recordedAt < result.recordedAt && !asked[postId][originalId]);
         if (onWord) {
             claims.push(w.disputes.claimOnWord(postId, originalId, "word"));
         } else {
-            uint256 bond = w.disputes.claimBondOf(postId);
+            vm.assume(openClaims(postId) < w.disputes.MAX_OPEN_CLAIMS());
+            uint256 bond = w.disputes.claimBondOf(postId, older.creator);
             vm.deal(older.creator, bond);
             vm.prank(older.creator);
             claims.push(w.disputes.claim{value: bond}(postId, originalId, "mine"));
             bondsIn += bond;
         }
-        underReview[postId] = true;
+        asked[postId][originalId] = true;
     }
 
     function decideClaim(uint256 which, uint256 how, uint16 similarity) external watched {
@@ -132,12 +131,11 @@ abstract contract Justice is Reporting {
         if (how % 3 == 0) {
             vm.prank(w.third);
             w.disputes.rejectClaim(id, "no");
-            underReview[c.postId] = false;
         } else if (how % 3 == 1) {
             if (block.timestamp <= c.until) vm.warp(c.until + 1);
             w.disputes.settleClaim(id);
-            underReview[c.postId] = false;
         } else {
+            vm.assume(!isCorrected(c.postId));
             Finding memory f = _finding(c.postId, similarity, Outcome.DERIVATIVE);
             vm.prank(w.third);
             corrections.push(w.disputes.upholdClaim(id, f));
@@ -148,11 +146,10 @@ abstract contract Justice is Reporting {
     function proposeCorrection(uint256 post, uint16 similarity, bool copied) external watched {
         bytes32 postId = pick(post);
         PostResult memory result = w.posts.resultOf(postId);
-        vm.assume(result.revision != 0 && result.status != 3 && !underReview[postId]);
+        vm.assume(result.revision != 0 && result.status != 3 && !isCorrected(postId));
         Finding memory f = _finding(postId, similarity, copied ? Outcome.DERIVATIVE : Outcome.ORIGINAL);
         vm.prank(w.third);
         corrections.push(w.disputes.propose(postId, f));
-        underReview[postId] = true;
     }
 
     function endCorrection(uint256 which, bool veto) external watched {
@@ -163,11 +160,11 @@ abstract contract Justice is Reporting {
         if (veto) {
             w.disputes.vetoCorrection(id, "no");
         } else {
+            vm.assume(w.posts.statusOf(c.postId) != 3);
             if (block.timestamp < c.readyAt) vm.warp(c.readyAt);
             w.disputes.execute(id);
             known[c.postId] = standing(c.postId);
         }
-        underReview[c.postId] = false;
     }
 
     /// @dev The same code at another address: whatever is under way goes on.
@@ -235,6 +232,8 @@ abstract contract Justice is Reporting {
     }
 
     function _bondsOwed() private view returns (uint256 sum) {
+        (, address treasury) = w.splitter.treasuries();
+        sum = w.disputes.claimable(treasury, ETHER);
         for (uint256 i; i < accounts.length; ++i) {
             sum += w.disputes.claimable(accounts[i], ETHER);
         }

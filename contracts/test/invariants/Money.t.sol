@@ -76,7 +76,7 @@ contract MoneyInvariants is Economy {
 
     /// @notice Bonds are somebody's: each is either at stake in a dispute or claimable.
     function bondsBalance() private view {
-        uint256 claimable;
+        uint256 claimable = disputes.claimable(ECOSYSTEM, ETHER);
         for (uint256 i; i < 5; ++i) {
             claimable += disputes.claimable(handler.accounts(i), ETHER);
         }

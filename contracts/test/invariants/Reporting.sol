@@ -7,8 +7,6 @@ import {Books} from "./Books.sol";
 
 /// @notice Requests, reports and forgeries, under policies that change on the way.
 abstract contract Reporting is Books {
-    mapping(bytes32 postId => bool) internal underReview;
-
     // ---- reports
 
     function report(uint256 post, uint16 similarity, uint256 outcome) external watched {
@@ -78,7 +76,25 @@ abstract contract Reporting is Books {
     function isClosed(bytes32 postId) internal view returns (bool) {
         uint8 status = w.posts.statusOf(postId);
         bool last = status == 2 && w.posts.resultOf(postId).outcome != Outcome.NEEDS_REVIEW;
-        return status == 3 || last || underReview[postId] || w.posts.isRuled(postId);
+        return status == 3 || last || isHeld(postId) || w.posts.isRuled(postId);
+    }
+
+    /// @dev Read where it is stored: no caller needs it.
+    function isHeld(bytes32 postId) internal view returns (bool) {
+        return _hold(postId) >> 192 & 1 != 0;
+    }
+
+    function isCorrected(bytes32 postId) internal view returns (bool) {
+        return _hold(postId) >> 184 & 1 != 0;
+    }
+
+    function openClaims(bytes32 postId) internal view returns (uint8) {
+        return uint8(_hold(postId) >> 160);
+    }
+
+    function _hold(bytes32 postId) private view returns (uint256) {
+        uint256 holds = 0xb2d1fb7cc8283eac88a5381529a1a978854b0d533589e64452d91127fcdd6f00 + 13;
+        return uint256(vm.load(address(w.disputes), keccak256(abi.encode(postId, holds))));
     }
 
     /// @dev A report on a request that its policy allows.

@@ -59,7 +59,10 @@ abstract contract Economy is System {
         disputes = PoCDisputes(
             proxy(
                 address(new PoCDisputes()),
-                abi.encodeCall(PoCDisputes.initialize, (m, address(hub), address(posts), address(links)))
+                abi.encodeCall(
+                    PoCDisputes.initialize,
+                    (m, address(hub), address(posts), address(links), address(splitter))
+                )
             )
         );
         vault = BonusVault(

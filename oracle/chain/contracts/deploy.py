@@ -113,7 +113,7 @@ def deploy(
     guard = proxy("FraudGuard", posts, links)
     splitter = proxy("RevenueSplitter", posts, guard, links, platform, ecosystem)
     pool = proxy("TokenPool", splitter, POOL_STEP_WEI)
-    disputes = proxy("PoCDisputes", hub, posts, links)
+    disputes = proxy("PoCDisputes", hub, posts, links, splitter)
     vault = proxy("BonusVault", posts, splitter, links)
     receipts = sender.settle()
     # Asks the hub for its modules as it is made, so the hub must be there.
