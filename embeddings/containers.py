@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import av
+import av.stream
 from av.container import InputContainer
 
 # a tag in front tells nothing of what follows it; none of these reads another file
@@ -18,9 +19,18 @@ _DEMUXERS = {
     "audio/amr": "amr",
     "audio/flac": "flac",
     "audio/mp4": "mov",
+    "audio/basic": "au",
+    "audio/mp2t": "mpegts",
     "audio/mpeg": _MPEG_AUDIO,
     "audio/ogg": "ogg",
     "audio/wav": "wav",
+    "audio/webm": "matroska",
+    "audio/x-caf": "caf",
+    "audio/x-flv": "flv",
+    "audio/x-matroska": "matroska",
+    "audio/x-ms-wma": "asf",
+    "audio/x-msvideo": "avi",
+    "audio/x-w64": "w64",
     "video/mp2t": "mpegts",
     "video/mp4": "mov",
     "video/ogg": "ogg",
@@ -45,3 +55,18 @@ def open_container(path: Path, mime: str) -> InputContainer:
             str(path), "r", options={"format_whitelist": names}, metadata_errors="ignore"
         )
     return av.open(str(path), "r", format=names, metadata_errors="ignore")
+
+
+def has_picture_track(path: Path, mime: str) -> bool | None:
+    """Whether a container shows moving pictures: a cover or a chapter's thumbnail is none.
+
+    Returns: None where it cannot be opened, or holds neither picture nor sound.
+    """
+    try:
+        with open_container(path, mime) as container:
+            attached = av.stream.Disposition.attached_pic
+            if any(not stream.disposition & attached for stream in container.streams.video):
+                return True
+            return False if container.streams.audio else None
+    except (av.FFmpegError, ValueError, OSError):
+        return None

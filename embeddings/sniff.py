@@ -1,8 +1,8 @@
 """What kind of media a file is, told from its content; the name and the declared type are never
-asked.
+asked. A container that may hold either is a video where it has a picture track, else a sound.
 
-Sources: the formats' own signatures (RFC 2083 PNG, JFIF, RIFF, ISO/IEC 14496-12 "ftyp", Matroska
-    EBML, RFC 3533 Ogg).
+Sources: the formats' own signatures (RFC 2083 PNG, JFIF, RIFF, EBU Tech 3306 RF64, ISO/IEC 14496-12
+    "ftyp", Matroska EBML, RFC 3533 Ogg, ISO/IEC 11172-3 frame headers).
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from embeddings.containers import has_picture_track
 from embeddings.errors import EmptyMedia, UnsupportedMedia
 
 MediaType = Literal["image", "video", "audio"]
 MEDIA_TYPES: tuple[MediaType, ...] = get_args(MediaType)
 HEAD_BYTES = 4096
 MAX_TAGS = 8  # ID3v2 tags one after another that are skipped; some programs leave two
-MAX_BOXES = 64  # top-level boxes looked at in an MP4; real files have fewer than ten
+# a recording cut from a stream starts inside a frame, some files with a block of zeros
+SCAN_BYTES = 1 << 18
+FRAMES_IN_A_ROW = 4
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,9 @@ _MAGIC: tuple[tuple[bytes, MediaType, str], ...] = (
     (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "image", "image/jp2"),
     (b"fLaC", "audio", "audio/flac"),
     (b"#!AMR", "audio", "audio/amr"),
+    (b"caff", "audio", "audio/x-caf"),
+    (b".snd", "audio", "audio/basic"),
+    (b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00", "audio", "audio/x-w64"),
     (b"FLV\x01", "video", "video/x-flv"),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "video", "video/x-ms-asf"),
     (b"\x00\x00\x01\xba", "video", "video/mpeg"),
@@ -57,7 +63,30 @@ _IMAGE_BRANDS = {
     b"mif1": "image/heic",
     b"msf1": "image/heic",
 }
+# What a container of each kind is called where it holds no picture track.
+_SOUND_ONLY = {
+    "video/mp2t": "audio/mp2t",
+    "video/mp4": "audio/mp4",
+    "video/mpeg": "audio/x-mpeg-ps",
+    "video/ogg": "audio/ogg",
+    "video/quicktime": "audio/mp4",
+    "video/webm": "audio/webm",
+    "video/x-flv": "audio/x-flv",
+    "video/x-matroska": "audio/x-matroska",
+    "video/x-ms-asf": "audio/x-ms-wma",
+    "video/x-msvideo": "audio/x-msvideo",
+}
+
+_WITH_PICTURES = {"audio/mp4": "video/mp4", "audio/ogg": "video/ogg"}
 _AUDIO_BRANDS = (b"M4A ", b"M4B ", b"F4A ")
+_LOW = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+# kbit/s by layer: of MPEG-1, and of the lower rates of MPEG-2 and 2.5
+_KBITS = (
+    (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+)
+_KBITS_LOW = ((32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256), _LOW, _LOW)
 
 
 def sniff(path: Path) -> SniffedType:
@@ -71,10 +100,20 @@ def sniff(path: Path) -> SniffedType:
     if not head:
         raise EmptyMedia()
     found = (
-        _by_magic(head) or _by_container(head, path) or _by_tag(head, path) or _by_frame_sync(head)
+        _by_magic(head)
+        or _by_container(head)
+        or _by_tag(head, path)
+        or _by_frame_sync(head)
+        or _by_frames(path)
     )
     if found is None:
         raise UnsupportedMedia(_explain(head))
+    if found.mime in _SOUND_ONLY or found.mime in _WITH_PICTURES:
+        pictures = has_picture_track(path, found.mime)
+        if pictures is False and found.mime in _SOUND_ONLY:
+            return SniffedType("audio", _SOUND_ONLY[found.mime])
+        if pictures and found.mime in _WITH_PICTURES:
+            return SniffedType("video", _WITH_PICTURES[found.mime])
     return found
 
 
@@ -94,8 +133,8 @@ def _by_magic(head: bytes) -> SniffedType | None:
     return None
 
 
-def _by_container(head: bytes, path: Path) -> SniffedType | None:
-    if head.startswith(b"RIFF") and (riff := _RIFF.get(head[8:12])):
+def _by_container(head: bytes) -> SniffedType | None:
+    if head.startswith((b"RIFF", b"RF64", b"BW64")) and (riff := _RIFF.get(head[8:12])):
         return SniffedType(*riff)
     if head.startswith((b"FORM",)) and head[8:12] in (b"AIFF", b"AIFC"):
         return SniffedType("audio", "audio/aiff")
@@ -108,64 +147,54 @@ def _by_container(head: bytes, path: Path) -> SniffedType | None:
     if head.startswith(b"\x1aE\xdf\xa3"):
         return SniffedType("video", "video/webm" if b"webm" in head[:64] else "video/x-matroska")
     if head[4:8] == b"ftyp":
-        return _iso_media(head, path)
+        return _iso_media(head)
     if len(head) > 376 and head[0] == head[188] == head[376] == 0x47:
         return SniffedType("video", "video/mp2t")
     return None
 
 
-def _iso_media(head: bytes, path: Path) -> SniffedType:
+def _iso_media(head: bytes) -> SniffedType:
     size = min(int.from_bytes(head[:4], "big"), 256)
     brands = [head[8:12]] + [head[at : at + 4] for at in range(16, size, 4)]
     for brand in brands[:1] + brands:
         if brand in _IMAGE_BRANDS:
             return SniffedType("image", _IMAGE_BRANDS[brand])
-    if brands[0] in _AUDIO_BRANDS or _has_sound_only(path):
+    if brands[0] in _AUDIO_BRANDS:
         return SniffedType("audio", "audio/mp4")
     return SniffedType("video", "video/quicktime" if brands[0] == b"qt  " else "video/mp4")
 
 
-def _has_sound_only(path: Path) -> bool:
-    """Whether an MP4's movie box names sound tracks and no picture track (a song in an .mp4)."""
-    with path.open("rb") as file:
-        for _ in range(MAX_BOXES):
-            header = file.read(16)
-            if len(header) < 8:
-                return False
-            size, kind = int.from_bytes(header[:4], "big"), header[4:8]
-            if size == 1 and len(header) == 16:
-                size = int.from_bytes(header[8:], "big")
-            if kind == b"moov":
-                movie = header + file.read(min(max(size, 0), 1 << 20))
-                return b"soun" in movie and b"vide" not in movie
-            if size < 8:
-                return False
-            file.seek(size - len(header), 1)
-    return False
-
-
 def _by_tag(head: bytes, path: Path) -> SniffedType | None:
-    """What follows the ID3v2 tags in front, however long their pictures are: MPEG audio, unless
-    it says otherwise.
+    """What follows the ID3v2 and APEv2 tags in front, however long their pictures are: MPEG audio,
+    unless it says otherwise.
     """
-    if not head.startswith(b"ID3"):
+    if not head.startswith((b"ID3", b"APETAGEX")):
         return None
     after = head
     with path.open("rb") as file:
         for _ in range(MAX_TAGS):
-            if not after.startswith(b"ID3") or len(after) < 10:
+            size = _tag_size(after)
+            if not size:
                 break
-            # Seven bits of each byte are the size; a footer is as long as the header.
-            size = sum(
-                (byte & 0x7F) << shift
-                for byte, shift in zip(after[6:10], (21, 14, 7, 0), strict=True)
-            )
-            file.seek(10 + size + (10 if after[5] & 0x10 else 0), 1)
-            after = file.read(10)
+            file.seek(size, 1)
+            after = file.read(32)
             file.seek(-len(after), 1)
     if after.startswith(b"fLaC"):
         return SniffedType("audio", "audio/flac")
     return _by_frame_sync(after) or SniffedType("audio", "audio/mpeg")
+
+
+def _tag_size(head: bytes) -> int:
+    """Bytes of the tag that a file starts with, 0 where there is none."""
+    if head.startswith(b"ID3") and len(head) >= 10:
+        # Seven bits of each byte are the size; a footer is as long as the header.
+        size = sum(
+            (byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True)
+        )
+        return 10 + size + (10 if head[5] & 0x10 else 0)
+    if head.startswith(b"APETAGEX") and len(head) >= 32:
+        return 32 + int.from_bytes(head[12:16], "little")
+    return 0
 
 
 def _by_frame_sync(head: bytes) -> SniffedType | None:
@@ -180,6 +209,39 @@ def _by_frame_sync(head: bytes) -> SniffedType | None:
     if head[1] & 0xE0 == 0xE0 and layer != 0 and bitrate not in (0, 15) and rate != 3:
         return SniffedType("audio", "audio/mpeg")
     return None
+
+
+def _by_frames(path: Path) -> SniffedType | None:
+    """MPEG audio that starts with half a frame or with zeros: frames that follow one another."""
+    with path.open("rb") as file:
+        head = file.read(SCAN_BYTES).lstrip(b"\0")
+        if len(head) < HEAD_BYTES:  # zeros and more zeros: what follows them
+            head += file.read(SCAN_BYTES)
+    at = head.find(b"\xff")
+    while 0 <= at < SCAN_BYTES:
+        end, frames = at, 0
+        while frames < FRAMES_IN_A_ROW and (size := _frame_size(head[end : end + 4])):
+            end, frames = end + size, frames + 1
+        if frames == FRAMES_IN_A_ROW:
+            return SniffedType("audio", "audio/mpeg")
+        at = head.find(b"\xff", at + 1)
+    return None
+
+
+def _frame_size(header: bytes) -> int:
+    """Bytes of an MPEG audio frame by its header, 0 where it is none (ISO/IEC 11172-3, 13818-3)."""
+    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
+        return 0
+    version, layer = (header[1] >> 3) & 3, 4 - ((header[1] >> 1) & 3)  # 3 is MPEG-1
+    bitrate, rate, padding = header[2] >> 4, (header[2] >> 2) & 3, (header[2] >> 1) & 1
+    if version == 1 or layer == 4 or bitrate in (0, 15) or rate == 3:
+        return 0
+    table = _KBITS[layer - 1] if version == 3 else _KBITS_LOW[layer - 1]
+    hz = (44_100, 48_000, 32_000)[rate] >> {3: 0, 2: 1, 0: 2}[version]
+    if layer == 1:
+        return (12_000 * table[bitrate - 1] // hz + padding) * 4
+    samples = 576 if layer == 3 and version != 3 else 1152
+    return samples // 8 * 1000 * table[bitrate - 1] // hz + padding
 
 
 def _explain(head: bytes) -> str:

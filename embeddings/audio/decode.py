@@ -1,7 +1,8 @@
 """Decode any file with sound to mono float32 at 11 025 Hz, in blocks of bounded memory.
 
-libsndfile and soxr read what they can (about twice as fast as FFmpeg here). PyAV reads every other
-container, and the sound track of videos.
+libsndfile reads plain samples, whose length their size tells. PyAV reads whatever is compressed, to
+its end: libsndfile stops where the first frames of an MP3 promise the end, or the first link of an
+Ogg stream ends.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import av.stream
 import numpy as np
 import soundfile
 import soxr  # type: ignore[import-untyped]
@@ -28,7 +30,7 @@ BLOCK_S = 20.0  # of output in memory at once
 # samples x channels per read: 8 MB of float32, whatever the rate and the layout
 READ_VALUES = 1 << 21
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000
-_NOT_SNDFILE = ("audio/aac", "audio/mp4", "audio/amr")
+_PLAIN = ("audio/wav", "audio/aiff", "audio/basic", "audio/x-caf", "audio/x-w64")
 _SNDFILE_ERRORS = (soundfile.LibsndfileError, RuntimeError, ValueError, OSError)
 _AV_ERRORS = (av.error.FFmpegError, ValueError, OSError, EOFError, IndexError)
 
@@ -81,11 +83,7 @@ class SoundStream:
         if kind.media_type == "image":
             raise UnsupportedMedia(f"This is a picture ({kind.mime}), not sound.")
         work = WorkTime(self.limits.max_work_s)
-        if (
-            kind.media_type == "audio"
-            and kind.mime not in _NOT_SNDFILE
-            and (file := _open_sndfile(self.path))
-        ):
+        if kind.mime in _PLAIN and (file := _open_sndfile(self.path)):
             source = self._from_sndfile(file, kind.mime, work)
         else:
             source = self._from_av(kind.mime, work)
@@ -147,9 +145,14 @@ class SoundStream:
                 f"The file cannot be opened as sound ({error}); export it again."
             ) from error
         with container:
-            stream = next(iter(container.streams.audio), None)
-            if stream is None:
+            if not container.streams.audio:
                 raise NoSound()
+            stream = _played(container.streams.audio)
+            if len(container.streams.audio) > 1:
+                self.notes.append(
+                    f"of {len(container.streams.audio)} sound tracks the one that players choose"
+                    " was judged"
+                )
             total = float(container.duration) / av.time_base if container.duration else None
             if total is not None:
                 self._check_length(total)
@@ -187,6 +190,8 @@ class SoundStream:
             raise CorruptMedia("The sound track is damaged or empty: nothing of it can be decoded.")
         yield from resampler.push(_concatenate(pending))
         yield from resampler.flush()
+        if self.progress:
+            self.progress(decoded / resampler.rate_hz, total)
         if total is not None and total - decoded / resampler.rate_hz > 1.0:
             self.notes.append(
                 f"{decoded / resampler.rate_hz:.1f} s of sound in a file of {total:.1f} s"
@@ -262,10 +267,17 @@ def _open_sndfile(path: Path) -> soundfile.SoundFile | None:
         file = soundfile.SoundFile(path)
     except _SNDFILE_ERRORS:
         return None
-    if file.samplerate <= 0 or file.channels <= 0:
+    # No length: a recorder never came to write it, and players read to the end of the file.
+    if file.samplerate <= 0 or file.channels <= 0 or file.frames <= 0:
         file.close()
         return None
     return file
+
+
+def _played(streams: Any) -> Any:
+    """The track that players choose: the first that is marked as default, else the first."""
+    default = av.stream.Disposition.default
+    return next((stream for stream in streams if stream.disposition & default), streams[0])
 
 
 def _try_seek(file: soundfile.SoundFile, frame: int) -> bool:

@@ -2,14 +2,16 @@
 hear.
 """
 
+import struct
 from pathlib import Path
 
 import av
+import av.stream
 import numpy as np
 import pytest
 import soundfile
 import soxr
-from support import golden, sounds
+from support import clips, golden, sounds
 
 from embeddings.audio.decode import (
     SAMPLE_RATE_HZ,
@@ -84,6 +86,118 @@ def test_formats_of_ffmpeg(tmp_path: Path, music: sounds.Samples, name: str, cod
     decoded = read_sound(path)
     assert decoded.duration_s == pytest.approx(6.0, abs=0.15)
     assert likeness(reference, decoded.samples) > 0.95
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "mime"),
+    [
+        ("x.mp4", "aac", "audio/mp4"),
+        ("x.mov", "aac", "audio/mp4"),
+        ("x.mka", "libopus", "audio/x-matroska"),
+        ("x.webm", "libopus", "audio/webm"),
+        ("x.wma", "wmav2", "audio/x-ms-wma"),
+        ("x.ts", "aac", "audio/mp2t"),
+        ("x.avi", "mp3", "audio/x-msvideo"),
+        ("x.flv", "aac", "audio/x-flv"),
+        ("x.mpg", "mp2", "audio/x-mpeg-ps"),
+        ("x.caf", "pcm_s16le", "audio/x-caf"),
+        ("x.au", "pcm_s16be", "audio/basic"),
+        ("x.w64", "pcm_s16le", "audio/x-w64"),
+        ("x.aac", "aac", "audio/aac"),
+    ],
+)
+def test_sound_in_any_container_is_a_sound(
+    tmp_path: Path, music: sounds.Samples, name: str, codec: str, mime: str
+) -> None:
+    path = av_file(
+        tmp_path / name, music, codec, 48_000 if codec == "libopus" else 44_100, b="64000"
+    )
+    found = sniff(path)
+    assert (found.media_type, found.mime) == ("audio", mime)
+    assert read_sound(path).duration_s == pytest.approx(6.0, abs=0.2)
+
+
+@pytest.mark.parametrize("brand", [b"M4A ", b"isom"])
+def test_an_mp4_is_what_its_tracks_are_whatever_its_texts_say(
+    tmp_path: Path, music: sounds.Samples, brand: bytes
+) -> None:
+    with av.open(str(tmp_path / "song.mp4"), "w") as container:
+        container.metadata["title"] = "official video, vide soun"
+        stream = container.add_stream("aac", rate=44_100, layout="mono")
+        frame = av.AudioFrame.from_ndarray(music[None, :44_100], format="flt", layout="mono")
+        frame.sample_rate = 44_100
+        for one in av.AudioResampler(format=stream.format, layout="mono", rate=44_100).resample(
+            frame
+        ):
+            container.mux(stream.encode(one))
+        container.mux(stream.encode(None))
+    content = (tmp_path / "song.mp4").read_bytes()
+    (tmp_path / "song.mp4").write_bytes(content[:8] + brand + content[12:])
+    assert sniff(tmp_path / "song.mp4").media_type == "audio"
+    film = clips.encode(tmp_path / "film.mp4", [clips.black()] * 10).read_bytes()
+    (tmp_path / "film.mp4").write_bytes(film[:8] + brand + film[12:])
+    assert sniff(tmp_path / "film.mp4").media_type == "video"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [b"", bytes(30_000), b"APETAGEX" + struct.pack("<4I8x", 2000, 40, 1, 1 << 31) + bytes(40)],
+    ids=["half a frame", "zeros", "an APE tag"],
+)
+def test_mpeg_audio_that_starts_with_something_else(
+    tmp_path: Path, music: sounds.Samples, before: bytes
+) -> None:
+    path = sounds.written(tmp_path, music, "x.mp3")
+    content = path.read_bytes()
+    path.write_bytes(before + content if before else content[1500:])
+    assert sniff(path).mime == "audio/mpeg"
+    assert read_sound(path).duration_s == pytest.approx(6.0, abs=0.5)
+
+
+def test_an_mp3_is_read_past_the_end_that_its_first_frames_promise(tmp_path: Path) -> None:
+    own = av_file(tmp_path / "own.mp3", sounds.tune(4, 3.0), "mp3", b="320000")
+    taken = av_file(tmp_path / "taken.mp3", sounds.tune(5, 40.0), "mp3", b="32000")
+    path = tmp_path / "both.mp3"
+    path.write_bytes(own.read_bytes() + taken.read_bytes())
+    assert read_sound(path).duration_s == pytest.approx(43.0, abs=0.5)
+
+
+def test_every_link_of_a_chained_ogg_is_read(tmp_path: Path, music: sounds.Samples) -> None:
+    path = tmp_path / "chain.ogg"
+    links = [sounds.encoded(sounds.tune(seed, 4.0), "ogg") for seed in (6, 7, 8)]
+    path.write_bytes(b"".join(links))
+    assert read_sound(path).duration_s == pytest.approx(12.0, abs=0.3)
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
+def test_a_recording_whose_sizes_were_never_written_is_read_to_its_end(
+    tmp_path: Path, music: sounds.Samples, size: int
+) -> None:
+    content = bytearray(sounds.encoded(music))
+    data = content.index(b"data") + 4
+    content[4:8] = content[data : data + 4] = size.to_bytes(4, "little")
+    path = tmp_path / "x.wav"
+    path.write_bytes(content)
+    assert read_sound(path).duration_s == pytest.approx(6.0, abs=0.05)
+
+
+def test_the_track_that_players_choose_is_judged(tmp_path: Path) -> None:
+    path = tmp_path / "two.mka"
+    tunes = [sounds.tune(1, 3.0), sounds.tune(2, 3.0)]
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("flac", rate=sounds.RATE_HZ, layout="mono") for _ in tunes]
+        streams[0].disposition, streams[1].disposition = 0, av.stream.Disposition.default
+        for stream, tune in zip(streams, tunes, strict=True):
+            frame = av.AudioFrame.from_ndarray(
+                (tune[None] * 32767).astype(np.int16), format="s16", layout="mono"
+            )
+            frame.sample_rate, frame.pts = sounds.RATE_HZ, 0
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    decoded = read_sound(path)
+    reference = read_sound(sounds.written(tmp_path, tunes[1])).samples
+    assert likeness(reference, decoded.samples) > 0.95
+    assert any("2 sound tracks" in note for note in decoded.notes)
 
 
 def test_the_name_does_not_matter(tmp_path: Path, music: sounds.Samples) -> None:

@@ -51,7 +51,6 @@ MP4 = box(b"ftyp", b"isom\x00\x00\x02\x00isomiso2mp41")
         (b"OggS" + bytes(24) + b"\x01vorbis", "audio", "audio/ogg"),
         (b"OggS" + bytes(24) + b"\x80theora", "video", "video/ogg"),
         (MP4 + box(b"moov", b"....hdlr....vide...soun"), "video", "video/mp4"),
-        (MP4 + box(b"moov", b"....hdlr....soun......"), "audio", "audio/mp4"),
         (box(b"ftyp", b"M4A \x00\x00\x02\x00M4A isom"), "audio", "audio/mp4"),
         (box(b"ftyp", b"qt  \x00\x00\x02\x00qt  "), "video", "video/quicktime"),
         (b"\x1aE\xdf\xa3\x9fB\x86\x81\x01B\x82\x84webm" + bytes(64), "video", "video/webm"),
