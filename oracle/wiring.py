@@ -53,6 +53,7 @@ from oracle.originality.recompute import Auditor
 from oracle.payouts.onchain import PayoutAsset
 from oracle.settings import Settings
 from oracle.tasks import blob_owner
+from oracle.tasks.chain_cases import ChainCases
 from oracle.tasks.fraud import Upkeep
 from oracle.tasks.likeness import SHARE, Describer
 from oracle.tasks.scheduler import ChainPayouts, Scheduler
@@ -365,7 +366,8 @@ def make_scheduler(settings: Settings, db: Database) -> Scheduler:
     """What happens by itself. Raises: ConfigurationError, SigningFailed."""
     jobs = Jobs(db.dsn)
     keys = load_role_keys(settings)
-    client = make_chain_client(settings) if keys else None
+    on_chain = settings.chain_rpc_url is not None and settings.chain.deployment is not None
+    client = make_chain_client(settings) if keys or on_chain else None
     freezes = {"fraud_officer", "arbiter"} <= set(keys)
     upkeep = Upkeep(
         db,
@@ -381,7 +383,8 @@ def make_scheduler(settings: Settings, db: Database) -> Scheduler:
         payouts=ChainPayouts(client, make_payout_asset(settings))
         if client and "paymaster" in keys
         else None,
-        sender=CallSender(db, client, keys) if client else None,
+        cases=ChainCases(db, client, may_claim="claimant" in keys) if client else None,
+        sender=CallSender(db, client, keys) if client and keys else None,
     )
 
 

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from oracle.appeals import notices
+from oracle.appeals import notices, rulings
 from oracle.appeals.errors import (
     AccuserCannotDecide,
     AppealExists,
@@ -23,6 +23,7 @@ from oracle.payouts import payments
 from oracle.rules.deadlines import APPEAL_WITHIN
 from storage.cases import appeals, settlements
 from storage.cases.appeals import Appeal, NewAppeal
+from storage.chain import outbox
 from storage.database import Connection, Database
 from storage.errors import DatabaseUnavailable
 from storage.fraud import audit_log
@@ -81,6 +82,16 @@ def appeal_verdict(
     if not appeals.add(conn, appeal):
         raise AppealExists
     _set_disputed(conn, analysis, True, now)
+    if outbox.goes_on_chain(conn, analysis.post_id):
+        rulings.open_question(
+            conn,
+            "appeal",
+            analysis.post_id,
+            original_post_id=original.post_id,
+            now=now,
+            analysis_id=analysis_id,
+            appeal_id=appeal.id,
+        )
     audit_log.append(
         conn,
         at=now,
@@ -156,9 +167,10 @@ def decide_verdict(
 ) -> list[UUID]:
     """Decide an appeal against a verdict.
 
-    A granted appeal settles for good that the work is no copy, pays back what was held, and queues
-    the other decisions that rest on the same reference for re-analysis. There is no decision while
-    the other side can still answer, unless it has answered.
+    A granted appeal settles for good that the work is no copy, and queues the other decisions that
+    rest on the same reference for re-analysis. What was held moves once the contract says so in a
+    final block; where nothing of the post is on chain, at once. There is no decision while the
+    other side can still answer, unless it has answered.
 
     Returns: the analyses to repeat. Raises: NotYourCase, AccuserCannotDecide, StepNotPossible,
         MissingFact.
@@ -196,15 +208,27 @@ def decide_verdict(
             decided_by=actor,
             now=now,
         )
-        _set_original(conn, analysis, now)
         rechecks = appeals.queue_rechecks(
             conn,
             appeal_id,
             analysis.matched_work_id,
             "A decision that rests on the same reference was wrong.",
         )
-    else:
-        is_last = appeal.first_decider != MACHINE
+    is_last = appeal.first_decider != MACHINE
+    moved = rulings.decide_work(
+        conn,
+        analysis.post_id,
+        rulings.Found(verdict="original", similarity_bps=analysis.similarity_bps or 0)
+        if granted
+        else None,
+        reason=convinced,
+        decided_by=actor,
+        now=now,
+        kind="appeal",
+        analysis_id=analysis.id,
+        appeal_id=appeal_id,
+    )
+    if moved and not granted:
         _set_disputed(
             conn, analysis, False, now, not_before=now if is_last else now + payments.DISPUTE_WINDOW
         )
@@ -216,9 +240,9 @@ def decide_verdict(
         reason_code=outcome,
         text=convinced,
         appeal_id=appeal_id,
-        facts={"paid_back_minor": held if granted else 0, "rechecks": len(rechecks)},
+        facts={"paid_back_minor": held if granted and moved else 0, "rechecks": len(rechecks)},
     )
-    _send_result(conn, appeal, analysis, outcome, actor, convinced, held, now)
+    _send_result(conn, appeal, analysis, outcome, actor, convinced, held, now, moved=moved)
     return rechecks
 
 
@@ -255,7 +279,19 @@ def _lapse(conn: Connection, appeal_id: UUID, now: datetime) -> bool:
     appeals.decide(conn, appeal_id, outcome="lapsed", decided_by=None, convinced=text, now=now)
     held = _held_minor(conn, analysis)
     waits_until = now if is_last else now + payments.DISPUTE_WINDOW
-    _set_disputed(conn, analysis, False, now, not_before=waits_until)
+    moved = rulings.decide_work(
+        conn,
+        analysis.post_id,
+        None,
+        reason=text,
+        decided_by=RULES,
+        now=now,
+        kind="appeal",
+        analysis_id=analysis.id,
+        appeal_id=appeal_id,
+    )
+    if moved:
+        _set_disputed(conn, analysis, False, now, not_before=waits_until)
     notices.send_result(
         conn,
         appeal,
@@ -269,7 +305,7 @@ def _lapse(conn: Connection, appeal_id: UUID, now: datetime) -> bool:
             "This was the platform's last step; you can go to a certified dispute body or a court."
         )
         if is_last
-        else f"You can appeal again. Until {day(waits_until)} the money goes on waiting for that.",
+        else f"You can appeal again. {_waits(moved, waits_until)}",
         now=now,
     )
     audit_log.append(
@@ -293,6 +329,8 @@ def _send_result(
     convinced: str,
     held: int,
     now: datetime,
+    *,
+    moved: bool,
 ) -> None:
     granted = outcome == "granted"
     is_last = appeal.first_decider != MACHINE
@@ -304,6 +342,10 @@ def _send_result(
         decider=wording.who(actor),
         convinced=convinced,
         money_moved=f"{money(held)} that waited was paid to you on {day(now)}."
+        if granted and moved
+        else f"{money(held)} that waits becomes yours. The contract is being told; what it is told"
+        " can be seen coming for three days there, and you hear from us again when the money has"
+        " moved."
         if granted
         else (
             f"{money(held)} that waited goes to the original's creator once the decision is final."
@@ -316,10 +358,20 @@ def _send_result(
         else "This was the platform's last step; you can go to a certified dispute body or a court."
         if is_last
         else (
-            "You can appeal once more; yet another person decides then. Until"
-            f" {day(now + payments.DISPUTE_WINDOW)} the money goes on waiting for that."
+            "You can appeal once more; yet another person decides then."
+            f" {_waits(moved, now + payments.DISPUTE_WINDOW)}"
         ),
         now=now,
+    )
+
+
+def _waits(off_chain: bool, until: datetime) -> str:
+    """Until when the money waits for another appeal: the contract counts its own time."""
+    if off_chain:
+        return f"Until {day(until)} the money goes on waiting for that."
+    return (
+        "The money goes on waiting for that for as long as was left to dispute when you appealed,"
+        " by the contract's clock."
     )
 
 
@@ -353,20 +405,6 @@ def _set_disputed(
         )
 
 
-def _set_original(conn: Connection, analysis: Analysis, now: datetime) -> None:
-    terms = PostTerms(
-        post_id=analysis.post_id,
-        verdict="original",
-        redirect_bps=0,
-        creditor_id=None,
-        final_at=now,
-        disputed=False,
-        ruled=True,
-        analysis_id=analysis.id,
-    )
-    payments.set_terms(conn, terms, now)
-
-
 def _with_dispute(
     terms: PostTerms, analysis: Analysis, *, disputed: bool, final_at: datetime
 ) -> PostTerms:
@@ -379,6 +417,7 @@ def _with_dispute(
         disputed=disputed,
         ruled=terms.ruled,
         analysis_id=analysis.id,
+        held_bps=terms.held_bps,
     )
 
 

@@ -148,7 +148,29 @@ longer if you appeal.
 Decided automatically by {decider}. Case {case}.
 """,
 )
+VERDICT_CHANGED = Template(
+    "verdict_changed",
+    1,
+    "{subject} counts as {verdict} now",
+    """Since {since} {subject} counts as {verdict}.
+
+Money: {money}
+
+Why: {why}
+
+Decided by {decider}; {proof}. The verdicts in order: {link}.
+""",
+)
 ALL = {
     template.kind: template
-    for template in (HOLD, UPHELD, ENDED, APPEAL_FILED, OTHER_SIDE, APPEAL_RESULT, COPY_FOUND)
+    for template in (
+        HOLD,
+        UPHELD,
+        ENDED,
+        APPEAL_FILED,
+        OTHER_SIDE,
+        APPEAL_RESULT,
+        COPY_FOUND,
+        VERDICT_CHANGED,
+    )
 }

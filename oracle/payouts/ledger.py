@@ -54,6 +54,8 @@ class Terms:
     Attributes:
         redirect_bps: zero unless derivative. creditor_id: the original's creator, None unless
             derivative.
+        held_bps: share that waits though nothing is redirected: of a claim, or of what nobody could
+            decide; it is nobody else's unless the verdict changes.
         final: whether nobody can dispute the verdict any more.
         frozen: whether an alert holds what the post earns its poster.
     """
@@ -63,6 +65,14 @@ class Terms:
     creditor_id: int | None = None
     final: bool = True
     frozen: bool = False
+    held_bps: int = 0
+
+    @property
+    def waiting_bps(self) -> int:
+        """Share of a payment that is another's, or waits to be seen whose it is."""
+        if self.verdict is Verdict.DERIVATIVE:
+            return self.redirect_bps
+        return 0 if self.final else self.held_bps
 
     def __post_init__(self) -> None:
         if self.redirect_bps and (
@@ -85,7 +95,7 @@ def pay(
     poster_id: int, base_minor: int, grade: Grade, terms: Terms
 ) -> tuple[Payout, list[Posting]]:
     """Pay a post for one week: base and the bonus of its final grade. Raises: NegativeAmount."""
-    paid = payout(base_minor, grade, terms.verdict, terms.redirect_bps)
+    paid = payout(base_minor, grade, terms.verdict, terms.waiting_bps)
     parts = {Entry.BASE: paid.base_pay, Entry.BONUS: paid.bonus}
     return paid, _earn(poster_id, parts, terms)
 
@@ -181,7 +191,7 @@ def _earn(poster_id: int, parts: dict[Entry, int], terms: Terms) -> list[Posting
     postings = []
     for entry, amount in parts.items():
         postings += _move(poster_id, Bucket.BUDGET, poster_id, Bucket.AVAILABLE, entry, amount)
-    shares = redirect(sum(parts.values()), terms.redirect_bps)
+    shares = redirect(sum(parts.values()), terms.waiting_bps)
     if shares.to_original and terms.final:
         assert terms.creditor_id is not None
         postings += _move(

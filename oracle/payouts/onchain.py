@@ -160,8 +160,8 @@ def _judged_alike(
     """Whether the contract would pay only whom the ledger pays, and the original's creator no more
     than the ledger does.
     """
-    if result.held_bps and result.status is not PostStatus.FINAL:
-        return False  # a share would wait in the contract, and the ledger pays all of it
+    # A share that waits in the contract has to wait in the ledger too: the amounts below tell.
+    held_bps = 0 if result.status is PostStatus.FINAL else result.held_bps
     verdict, grade = VERDICTS.get(result.outcome, Verdict.ORIGINAL), Grade(pay.grade)
     if (bonus_bps(grade, verdict), chain_redirect.redirect_bps) != (
         bonus_bps(grade, Verdict(pay.verdict)),
@@ -171,7 +171,10 @@ def _judged_alike(
     if pay.redirect_bps and chain_redirect.beneficiary != pay.creditor_account:
         return False
     shares = payout(
-        pay.base_minor * asset.units_per_cent, grade, verdict, chain_redirect.redirect_bps
+        pay.base_minor * asset.units_per_cent,
+        grade,
+        verdict,
+        chain_redirect.redirect_bps or held_bps,
     ).shares
     to_original, to_poster = (part * asset.units_per_cent for part in owed(pay))
     less_than_a_cent = 2 * asset.units_per_cent - 1

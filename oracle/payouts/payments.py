@@ -182,6 +182,7 @@ def _pay(conn: Connection, due: DuePay, now: datetime) -> bool:
         "bonus_bps": bonus_bps(grade, terms.verdict),
         "bonus_minor": paid.bonus,
         "redirect_bps": terms.redirect_bps,
+        "held_bps": terms.waiting_bps - terms.redirect_bps,
         "creditor": stored.creditor,
         "to_original_minor": paid.shares.to_original,
         "to_poster_minor": paid.shares.to_poster,
@@ -209,7 +210,7 @@ def _correct(conn: Connection, due: DueCorrection, now: datetime) -> bool:
     terms = _terms(conn, stored, now)
     postings, shares = (
         ledger_rules.correct(poster_id, missing, terms),
-        redirect(missing, terms.redirect_bps),
+        redirect(missing, terms.waiting_bps),
     )
     facts = {
         "grade": due.grade,
@@ -236,6 +237,7 @@ def _terms(conn: Connection, stored: PostTerms, now: datetime) -> Terms:
         stored.creditor_id,
         stored.is_final(now),
         ledger_freezes.is_post_frozen(conn, stored.post_id, now),
+        stored.held_bps,
     )
 
 

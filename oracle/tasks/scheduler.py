@@ -15,6 +15,7 @@ from oracle.originality import reanalysis
 from oracle.payouts.onchain import PayoutAsset, advance_payouts
 from oracle.tasks import blob_sweep
 from oracle.tasks import creators as creator_tasks
+from oracle.tasks.chain_cases import ChainCases
 from oracle.tasks.fraud import Upkeep
 from storage.blobs import BlobStore
 from storage.database import Database
@@ -54,6 +55,7 @@ class Scheduler:
         upkeep: Upkeep,
         *,
         payouts: ChainPayouts | None = None,
+        cases: ChainCases | None = None,
         sender: CallSender | None = None,
         jobs: Jobs | None = None,
         blobs: Callable[[], BlobStore] | None = None,
@@ -62,6 +64,7 @@ class Scheduler:
         self._db = db
         self._upkeep = upkeep
         self._payouts = payouts
+        self._cases = cases
         self._sender = sender
         self._jobs = jobs
         self._blobs = blobs
@@ -103,6 +106,8 @@ class Scheduler:
             self._each(
                 "payouts", lambda: advance_payouts(self._db, payouts.client, payouts.asset, now)
             )
+        if (cases := self._cases) is not None:
+            self._each("cases on chain", lambda: cases.tick(now))
         if (sender := self._sender) is not None:
             self._each("chain calls", sender.step)
         if (blobs := self._blobs) is not None:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from psycopg.rows import class_row
 
 from storage.database import Connection
+from storage.errors import NotFound
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Call:
 
     id: int
     key: str
-    sender: str  # oracle, paymaster, fraud_officer or arbiter
+    sender: str  # a role of the deployment, or oracle: whoever signs reports
     contract: str  # as the deployment calls it
     call_data: bytes | None
     status: str
@@ -38,6 +39,19 @@ COLUMNS = (
 
 
 # For producers
+
+
+def get(conn: Connection, call_id: int) -> Call:
+    """A call and what became of it. Raises: NotFound."""
+    found = select(conn, "id = %s", (call_id,))
+    if not found:
+        raise NotFound(f"There is no call {call_id}.")
+    return found[0]
+
+
+def find(conn: Connection, key: str) -> Call | None:
+    """The call of that key, None if there is none yet."""
+    return next(iter(select(conn, "key = %s", (key,))), None)
 
 
 def add(

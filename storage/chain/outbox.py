@@ -88,6 +88,16 @@ def list_out_of_policy(conn: Connection, limit: int) -> list[UUID]:
     return [row[0] for row in rows]
 
 
+def goes_on_chain(conn: Connection, post_id: bytes) -> bool:
+    """Whether a decision about a post is on chain, or on its way there."""
+    row = conn.execute(
+        "select exists (select from outbox o join analyses a on a.id = o.analysis_id where"
+        " a.post_id = %s and o.status <> 'refused')",
+        (post_id,),
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def find_attestation(conn: Connection, analysis_id: UUID) -> Attestation | None:
     """Where an analysis stands on its way to the chain, None where nothing goes there."""
     return next(iter(select(conn, "analysis_id = %s", (analysis_id,))), None)

@@ -131,6 +131,17 @@ def waiting(conn: Connection, post_id: bytes) -> Waiting:
     return Waiting(contested=row[0], gross=gross[0], frozen=row[1])
 
 
+def settled_since(conn: Connection, post_id: bytes, since: datetime) -> int:
+    """Return the cents that waited for a post's verdict and were paid out since then."""
+    row = conn.execute(
+        "select coalesce(sum((facts->>'held_minor')::bigint), 0)::bigint from ledger_transactions"
+        " where post_id = %s and kind = 'contest_settled' and booked_at >= %s",
+        (post_id, since),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def posts_waiting(conn: Connection, bucket: str) -> list[bytes]:
     """Return the posts that have money in a bucket (contested or frozen)."""
     rows = conn.execute(

@@ -196,6 +196,12 @@ def _rows(conn: Connection, rest: str, params: Mapping[str, Any]) -> list[PostRo
         return cursor.execute(_ROWS + rest, params).fetchall()
 
 
+def exists(conn: Connection, post_id: bytes) -> bool:
+    """Whether a post is known here."""
+    found = conn.execute("select 1 from posts where post_id = %s", (post_id,)).fetchone()
+    return found is not None
+
+
 def find_title(conn: Connection, post_id: bytes) -> str | None:
     """What its creator calls a post; None where they gave no title."""
     row = conn.execute("select title from posts where post_id = %s", (post_id,)).fetchone()

@@ -69,6 +69,7 @@ class PostTerms:
     Attributes:
         final_at: when the dispute window ends and the contested money is paid out.
         disputed: a dispute is open; nothing is final until it is closed.
+        held_bps: share that waits until then though nothing is redirected.
         ruled: decided by an appeal; a later analysis overwrites it only where it finds a copy of
             another work than `analysis_id` did, which the appeal was about.
     """
@@ -81,6 +82,7 @@ class PostTerms:
     disputed: bool = False
     ruled: bool = False
     analysis_id: UUID | None = None
+    held_bps: int = 0
     creditor: str | None = None  # handle of `creditor_id`, when read
 
     def is_final(self, now: datetime) -> bool:
@@ -92,8 +94,8 @@ def find(conn: Connection, post_id: bytes) -> PostTerms | None:
     with conn.cursor(row_factory=class_row(PostTerms)) as cursor:
         return cursor.execute(
             "select post_id, verdict, redirect_bps, creditor_id, final_at, disputed, ruled,"
-            " analysis_id, handle as creditor from post_terms left join creators on creators.id ="
-            " creditor_id where post_id = %s",
+            " analysis_id, held_bps, handle as creditor from post_terms left join creators on"
+            " creators.id = creditor_id where post_id = %s",
             (post_id,),
         ).fetchone()
 
@@ -101,14 +103,15 @@ def find(conn: Connection, post_id: bytes) -> PostTerms | None:
 # Replace the terms of a post; every change raises its revision.
 _UPSERT = """
 insert into post_terms (post_id, verdict, redirect_bps, creditor_id, final_at, disputed, ruled,
-    analysis_id, changed_at)
+    analysis_id, held_bps, changed_at)
 values (%(post_id)s, %(verdict)s, %(redirect_bps)s, %(creditor_id)s, %(final_at)s, %(disputed)s,
-    %(ruled)s, %(analysis_id)s, %(now)s)
+    %(ruled)s, %(analysis_id)s, %(held_bps)s, %(now)s)
 on conflict (post_id) do update set
     verdict = excluded.verdict, redirect_bps = excluded.redirect_bps,
     creditor_id = excluded.creditor_id, final_at = excluded.final_at,
     disputed = excluded.disputed, ruled = excluded.ruled, analysis_id = excluded.analysis_id,
-    revision = post_terms.revision + 1, changed_at = excluded.changed_at
+    held_bps = excluded.held_bps, revision = post_terms.revision + 1,
+    changed_at = excluded.changed_at
 """
 
 

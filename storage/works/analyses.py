@@ -218,6 +218,16 @@ def find_incomplete(conn: Connection, limit: int) -> list[UUID]:
     return [row[0] for row in rows]
 
 
+def find_newest(conn: Connection, post_id: bytes) -> UUID | None:
+    """The newest decided analysis of a post, None where there is none."""
+    row = conn.execute(
+        "select id from analyses where post_id = %s and status = 'decided' order by decided_at"
+        " desc, id limit 1",
+        (post_id,),
+    ).fetchone()
+    return row[0] if row else None
+
+
 def find_reanalysis(conn: Connection, analysis_id: UUID) -> UUID | None:
     """The re-analysis of this one, None if there is none."""
     row = conn.execute("select id from analyses where again_of = %s", (analysis_id,)).fetchone()

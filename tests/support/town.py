@@ -30,6 +30,9 @@ class Town:
     client: ChainClient
     oracle: LocalSigner
     arbiter: LocalSigner
+    second: LocalSigner  # arbiter
+    claimant: LocalSigner
+    registrar: LocalSigner
     officer: LocalSigner
     governor: LocalSigner
     poster: LocalSigner
@@ -48,11 +51,20 @@ class Town:
         self.anvil.mine()
 
     def attest(
-        self, outcome: Outcome, similarity_bps: int, *, creator: bytes | None = None
+        self,
+        outcome: Outcome,
+        similarity_bps: int,
+        *,
+        creator: bytes | None = None,
+        original: tuple[bytes, bytes] | None = None,
     ) -> bytes:
-        """Have the oracle attest a new post. Returns its id."""
+        """Have the oracle attest a new post. Returns its id.
+
+        Args: original: The post that it copies, and that post's creator.
+        """
         post_id, content = os.urandom(32), os.urandom(32)
         copied = outcome is Outcome.DERIVATIVE
+        source, author = original or (digest("original"), self.first.address)
         report = (
             attestation_id(self.client.chain_id, self.client.hub, post_id, content),
             post_id,
@@ -61,8 +73,8 @@ class Town:
             int(outcome),
             similarity_bps,
             hexed(creator or self.poster.address),
-            hexed(self.first.address if copied else bytes(20)),
-            digest("original") if copied else bytes(32),
+            hexed(author if copied else bytes(20)),
+            source if copied else bytes(32),
             digest("evidence"),
             digest("models"),
             digest("index"),
@@ -85,7 +97,18 @@ class Town:
 
 def make_town(anvil: AnvilNode) -> Town:
     """Deploy every contract, with an officer for each role."""
-    names = ("oracle", "arbiter", "officer", "governor", "poster", "first", "fan")
+    names = (
+        "oracle",
+        "arbiter",
+        "second",
+        "claimant",
+        "registrar",
+        "officer",
+        "governor",
+        "poster",
+        "first",
+        "fan",
+    )
     people = {name: LocalSigner(os.urandom(32)) for name in names}
     for person in people.values():
         anvil.call("anvil_setBalance", hexed(person.address), hex(10**20))
@@ -103,6 +126,9 @@ def make_town(anvil: AnvilNode) -> Town:
             fraud_officer=address["officer"],
             upgrader=address["governor"],
             paymaster=address["officer"],
+            second_arbiter=address["second"],
+            registrar=address["registrar"],
+            claimant=address["claimant"],
         ),
         treasuries=(address["governor"], address["governor"]),
     )

@@ -12,14 +12,26 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from oracle.api.access import Reader, Uploader
-from oracle.api.schemas.analyses import AnalysisView, ErasedView, WorkView, analysis_view, work_view
+from oracle.api.schemas.analyses import (
+    AnalysisView,
+    ErasedView,
+    PendingDecision,
+    VerdictInForce,
+    WorkView,
+    analysis_view,
+    changed_verdict,
+    pending_decision,
+    work_view,
+)
 from oracle.api.services import ServicesDep
 from oracle.errors import NotAllowed
 from storage.blobs import blob_key
+from storage.cases import rulings
 from storage.chain import outbox, receipts
-from storage.database import Database
+from storage.database import Connection, Database
 from storage.errors import NotFound
 from storage.works import analyses, works
+from storage.works.analyses import Analysis
 
 log = structlog.get_logger()
 
@@ -37,7 +49,23 @@ def load_view(db: Database, analysis_id: UUID) -> AnalysisView:
         work = works.get_work(conn, analysis.work_id) if analysis.work_id else None
         attestation = outbox.find_attestation(conn, analysis_id)
         reanalysis = analyses.find_reanalysis(conn, analysis_id)
-    return analysis_view(analysis, work, attestation, reanalysis)
+        verdicts, pending = load_verdicts(conn, analysis)
+    return analysis_view(
+        analysis, work, attestation, reanalysis, verdicts=verdicts, pending=pending
+    )
+
+
+def load_verdicts(
+    conn: Connection, analysis: Analysis
+) -> tuple[list[VerdictInForce], PendingDecision | None]:
+    """Load what people decided about an analysis's post, and what they look into."""
+    changes = rulings.changes(conn, analysis.post_id)
+    views = [
+        changed_verdict(change, rulings.get(conn, change.ruling_id) if change.ruling_id else None)
+        for change in changes
+    ]
+    waiting = rulings.find_waiting(conn, analysis.post_id)
+    return views, pending_decision(waiting) if waiting else None
 
 
 @router.get(
@@ -67,13 +95,17 @@ def get_evidence(services: ServicesDep, _: Reader, analysis_id: UUID) -> Respons
 )
 def get_receipt(services: ServicesDep, _: Reader, analysis_id: UUID) -> Response:
     with services.db.transaction() as conn:
-        analyses.get(conn, analysis_id)
+        analysis = analyses.get(conn, analysis_id)
         receipt = receipts.find(conn, analysis_id)
+        verdicts, _pending = load_verdicts(conn, analysis)
     if receipt is None:
         raise NotFound(
             f"The decision {analysis_id} is not final on chain yet; its receipt is issued then."
         )
-    return Response(receipt, media_type="application/json")
+    # The document is signed and says what the oracle decided; what people made of it stands beside.
+    in_force = verdicts[-1].verdict if verdicts else analysis.verdict
+    headers = {"Verdict-In-Force": str(in_force), "Link": f'</v1/analyses/{analysis_id}>; rel="up"'}
+    return Response(receipt, media_type="application/json", headers=headers)
 
 
 @router.get(

@@ -1,6 +1,7 @@
 """The API's answers about works and analyses, built from stored facts."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -11,6 +12,7 @@ from embeddings.sniff import MediaType
 from oracle.originality.attestation import account_of
 from oracle.originality.evidence import channel_state, explanation, match_document
 from oracle.originality.judge import Judgement
+from storage.cases.rulings import Ruling, VerdictChange
 from storage.chain.outbox import Attestation
 from storage.works.analyses import Analysis
 from storage.works.works import Work
@@ -106,6 +108,33 @@ class AttestationView(BaseModel):
     error_detail: str | None
 
 
+class VerdictInForce(BaseModel):
+    """What a post counts as, by whom, and where to see it."""
+
+    verdict: Literal["original", "derivative", "self_duplicate", "licensed", "undecided"]
+    similarity_bps: int | None
+    redirect_bps: int
+    original_post_id: str | None
+    since: datetime | None
+    final_at: datetime | None = Field(description="From then on nobody can dispute it.")
+    decided_by: str = Field(description="`oracle`, a reviewer, or `contract`: there, by others.")
+    reason: str | None
+    transaction: str | None
+    block_number: int | None
+
+
+class PendingDecision(BaseModel):
+    """What people look into, or decided and the contract does not say yet."""
+
+    kind: Literal["appeal", "claim", "review"]
+    verdict: str | None = Field(description="None while nobody has decided; `kept`: it stays.")
+    opened_at: datetime
+    decided_at: datetime | None
+    held_on_chain: bool
+    step: str | None = Field(description="The call to the contract that was made last.")
+    error: str | None
+
+
 class Failure(BaseModel):
     """Why an analysis ended without a verdict."""
 
@@ -133,6 +162,13 @@ class AnalysisView(BaseModel):
     )
     redirect_bps: int | None
     badge: bool = Field(description="Whether the post holds the originality badge on chain.")
+    in_force: VerdictInForce | None = Field(
+        description="What the post counts as now; people may decide otherwise than the oracle."
+    )
+    verdicts: list[VerdictInForce] = Field(
+        default=[], description="Every verdict on the post in order; the last one is in force."
+    )
+    pending: PendingDecision | None = None
     work: WorkView | None
     original: Neighbour | None = Field(description="The earlier work the verdict rests on.")
     neighbours: list[Neighbour] = Field(description="Nearest earlier works, also for an original.")
@@ -202,12 +238,21 @@ def analysis_view(
     work: Work | None,
     attestation: Attestation | None,
     reanalysis: UUID | None = None,
+    *,
+    verdicts: Sequence[VerdictInForce] = (),
+    pending: PendingDecision | None = None,
 ) -> AnalysisView:
-    """Build the API's view of an analysis; matches, channels and words come from its evidence."""
+    """Build the API's view of an analysis; matches, channels and words come from its evidence.
+
+    Args:
+        verdicts: Those on its post by people, the oldest first.
+    """
     evidence = json.loads(analysis.evidence) if analysis.evidence else {}
     neighbours = [neighbour(match) for match in evidence.get("matches", [])]
     on_chain = attestation is not None and attestation.status in ("included", "final")
     path = f"/v1/analyses/{analysis.id}"
+    history = [*([own] if (own := _own_verdict(analysis, attestation)) else []), *verdicts]
+    in_force = history[-1] if history else None
     return AnalysisView(
         analysis_id=analysis.id,
         status=analysis.status,  # type: ignore[arg-type]
@@ -223,7 +268,10 @@ def analysis_view(
         threshold=analysis.threshold_bps / 10_000,
         redirect_percent=None if analysis.redirect_bps is None else analysis.redirect_bps / 100,
         redirect_bps=analysis.redirect_bps,
-        badge=analysis.verdict == "original" and on_chain,
+        badge=in_force is not None and in_force.verdict == "original" and on_chain,
+        in_force=in_force,
+        verdicts=history,
+        pending=pending,
         work=work_view(work) if work else None,
         original=next((n for n in neighbours if n.work_id == analysis.matched_work_id), None)
         if analysis.verdict != "original"
@@ -248,6 +296,54 @@ def analysis_view(
             "events": f"{path}/events",
             "page": f"/analyses/{analysis.id}",
         },
+    )
+
+
+def _own_verdict(analysis: Analysis, attestation: Attestation | None) -> VerdictInForce | None:
+    if analysis.verdict is None:
+        return None
+    tx_hash = attestation.tx_hash if attestation else None
+    return VerdictInForce(
+        verdict=analysis.verdict,  # type: ignore[arg-type]
+        similarity_bps=analysis.similarity_bps,
+        redirect_bps=analysis.redirect_bps or 0,
+        original_post_id=None,
+        since=analysis.decided_at,
+        final_at=None,
+        decided_by="oracle",
+        reason=analysis.reason,
+        transaction="0x" + tx_hash.hex() if tx_hash else None,
+        block_number=attestation.block_number if attestation else None,
+    )
+
+
+def changed_verdict(change: VerdictChange, ruling: Ruling | None) -> VerdictInForce:
+    """Build the API's view of a verdict that people gave."""
+    original = change.original_post_id
+    return VerdictInForce(
+        verdict=change.verdict,  # type: ignore[arg-type]
+        similarity_bps=change.similarity_bps,
+        redirect_bps=change.redirect_bps,
+        original_post_id="0x" + original.hex() if original else None,
+        since=change.at,
+        final_at=change.final_at,
+        decided_by=(ruling.decided_by if ruling else None) or "contract",
+        reason=ruling.reason if ruling else None,
+        transaction="0x" + change.tx_hash.hex() if change.tx_hash else None,
+        block_number=change.block_number,
+    )
+
+
+def pending_decision(ruling: Ruling) -> PendingDecision:
+    """Build the API's view of what people look into."""
+    return PendingDecision(
+        kind=ruling.kind,  # type: ignore[arg-type]
+        verdict=ruling.verdict,
+        opened_at=ruling.opened_at,
+        decided_at=ruling.decided_at,
+        held_on_chain=ruling.claim_open or ruling.correction_id is not None,
+        step=ruling.step,
+        error=ruling.error,
     )
 
 

@@ -68,6 +68,8 @@ class DisputeView:
     disputed: Outcome
     standing: Outcome
     answered: bool
+    owner: bytes
+    beneficiary: bytes  # who made the original; the zero account if nobody is known
     bond_wei: int
     answer_until: int
     rule_until: int
@@ -255,6 +257,8 @@ def read_dispute(client: ChainClient, dispute_id: int) -> DisputeView:
         disputed=Outcome(kept["disputed"]),
         standing=Outcome(kept["standing"]),
         answered=kept["answered"],
+        owner=address_bytes(kept["owner"]),
+        beneficiary=address_bytes(kept["beneficiary"]),
         bond_wei=kept["bondWei"],
         answer_until=kept["answerUntil"],
         rule_until=kept["ruleUntil"],

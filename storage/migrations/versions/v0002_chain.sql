@@ -79,7 +79,8 @@ create table chain_calls (
     id bigint generated always as identity primary key,
     -- Names the call for all time: asked for twice it is one call.
     key text not null unique,
-    sender text not null check (sender in ('oracle', 'paymaster', 'fraud_officer', 'arbiter')),
+    sender text not null check (sender in ('oracle', 'paymaster', 'fraud_officer', 'arbiter', 'second_arbiter',
+        'registrar', 'claimant')),
     -- The contract, as the deployment calls it.
     contract text not null,
     call_data bytea,

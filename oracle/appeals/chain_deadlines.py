@@ -1,0 +1,143 @@
+"""Calls that anybody may make once their time has come: disputes and claims end, corrections are
+carried out, money that waited is paid.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from oracle.chain.contracts import payments, rulings, verify
+from oracle.chain.contracts.payments import ContractCall, DisputeStatus
+from oracle.chain.contracts.verify import PostStatus
+from oracle.chain.core.wire import Header
+from oracle.chain.rpc.client import ChainClient
+from storage.chain import calls, case_events
+from storage.chain.case_events import WaitingMoney
+from storage.database import Connection, Database
+
+log = structlog.get_logger()
+
+BATCH = 50
+LAST_ROUND = 3
+RETRY = timedelta(minutes=5)
+SENDER = "oracle"  # whose node is always there; it needs no role
+
+
+def keep(db: Database, client: ChainClient, head: Header, finalized: Header) -> int:
+    """Want the calls whose time has come. Returns: how many are new.
+
+    Raises: ChainError, DatabaseUnavailable.
+    """
+    time = head.timestamp
+    return (
+        _end_each(
+            db,
+            "CorrectionProposed",
+            ("CorrectionExecuted", "CorrectionVetoed"),
+            "correctionId",
+            lambda number: 0 < rulings.correction_ready_at(client, number) <= time,
+            rulings.execute,
+        )
+        + _end_each(
+            db,
+            "CopyClaimed",
+            ("ClaimClosed",),
+            "claimId",
+            lambda number: 0 < rulings.claim_until(client, number) < time,
+            rulings.settle_claim,
+        )
+        + _end_each(
+            db,
+            "DisputeOpened",
+            ("DisputeSettled",),
+            "disputeId",
+            lambda number: _is_over(client, number, time),
+            rulings.settle,
+        )
+        + _free_money(db, client, finalized)
+    )
+
+
+def _is_over(client: ChainClient, dispute_id: int, time: int) -> bool:
+    dispute = payments.read_dispute(client, dispute_id)
+    if dispute.status is DisputeStatus.OPEN:
+        return time > dispute.rule_until
+    ruled = dispute.status is DisputeStatus.RULED
+    return ruled and (dispute.round == LAST_ROUND or time > dispute.appeal_until)
+
+
+def _end_each(
+    db: Database,
+    begun: str,
+    ended: tuple[str, ...],
+    key: str,
+    is_due: Callable[[int], bool],
+    call_of: Callable[[int], ContractCall],
+) -> int:
+    with db.transaction() as conn:
+        open_events = case_events.unfinished(conn, begun, ended, key, BATCH)
+    numbers = dict.fromkeys(int(event.facts[key]) for event in open_events)
+    wanted = 0
+    for number in numbers:
+        if is_due(number):
+            with db.transaction() as conn:
+                wanted += _want(conn, f"{key} {number} is over", call_of(number))
+    return wanted
+
+
+def _want(conn: Connection, key: str, call: ContractCall) -> bool:
+    """Want a call once; one that the contract refused is made again after a while."""
+    known = calls.find(conn, key)
+    if known is None:
+        calls.add(conn, key, sender=SENDER, contract=call.contract, call_data=call.data)
+        log.info("deadline.call", call=key)
+        return True
+    if known.status == "reverted":
+        calls.queue(conn, known.id, call.data, delay=RETRY)
+    return False
+
+
+def _free_money(db: Database, client: ChainClient, finalized: Header) -> int:
+    with db.transaction() as conn:
+        waiting = case_events.waiting_money(conn, BATCH)
+    wanted = 0
+    for money in waiting:
+        where = (money.post_id, money.token, money.kind)
+        if not rulings.held_money(client, *where):
+            if not rulings.held_money(client, *where, block=finalized.number):
+                with db.transaction() as conn:
+                    case_events.forget_money(conn, money)
+            continue
+        if _may_be_freed(client, money):
+            with db.transaction() as conn:
+                wanted += _want_money(conn, money)
+    return wanted
+
+
+def _may_be_freed(client: ChainClient, money: WaitingMoney) -> bool:
+    if money.kind == "frozen":
+        return not rulings.is_post_frozen(client, money.post_id)
+    result = verify.find_result(client, money.post_id)
+    return result is not None and result.status is PostStatus.FINAL
+
+
+def _want_money(conn: Connection, money: WaitingMoney) -> bool:
+    call = (rulings.pay_contested if money.kind == "contested" else rulings.release_frozen)(
+        money.post_id, money.token
+    )
+    last = calls.get(conn, money.call_id) if money.call_id is not None else None
+    if last is not None and last.status not in ("final", "cancelled"):
+        if last.status == "reverted":
+            calls.queue(conn, last.id, call.data, delay=RETRY)
+        return False
+    number = last.id if last is not None else 0  # money that waited again after it was paid
+    call_id = calls.add(
+        conn,
+        f"{money.kind} {money.post_id.hex()} {money.token.hex()} after {number}",
+        sender=SENDER,
+        contract=call.contract,
+        call_data=call.data,
+    )
+    case_events.note_call(conn, money, call_id)
+    return True

@@ -1,0 +1,163 @@
+"""What people did to posts and accounts on chain, read from events in final blocks."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import class_row
+
+from storage.database import Connection
+
+READER = "cases"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseEvent:
+    """One event; `facts` are its arguments by name, bytes as 0x-hex."""
+
+    tx_hash: bytes
+    log_index: int
+    block_number: int
+    block_time: datetime
+    name: str
+    post_id: bytes | None
+    account: bytes | None
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class WaitingMoney:
+    """Money of a post that waits in the contract; `kind` is contested or frozen."""
+
+    post_id: bytes
+    token: bytes
+    kind: str
+    call_id: int | None
+
+
+COLUMNS = "tx_hash, log_index, block_number, block_time, name, post_id, account, facts"
+
+
+def read_up_to(conn: Connection) -> int | None:
+    """The last block whose events are known, None before the first was read."""
+    row = conn.execute("select up_to_block from chain_reads where name = %s", (READER,)).fetchone()
+    return int(row[0]) if row else None
+
+
+def store(
+    conn: Connection,
+    events: Sequence[CaseEvent],
+    waiting: Sequence[tuple[bytes, bytes, str]],
+    up_to_block: int,
+) -> int:
+    """Store the events up to a final block, each once, and which money waits.
+
+    Returns: how many events are new.
+    """
+    new = 0
+    for event in events:
+        new += conn.execute(
+            f"insert into chain_case_events ({COLUMNS}) values (%(tx_hash)s, %(log_index)s,"
+            " %(block_number)s, %(block_time)s, %(name)s, %(post_id)s, %(account)s, %(facts)s) on"
+            " conflict do nothing",
+            vars(event) | {"facts": json.dumps(dict(event.facts))},
+        ).rowcount
+    for post_id, token, kind in waiting:
+        conn.execute(
+            "insert into chain_waiting_money (post_id, token, kind) values (%s, %s, %s) on"
+            " conflict do nothing",
+            (post_id, token, kind),
+        )
+    conn.execute(
+        "insert into chain_reads (name, up_to_block) values (%s, %s) on conflict (name) do update"
+        " set up_to_block = excluded.up_to_block",
+        (READER, up_to_block),
+    )
+    return new
+
+
+def list_new(conn: Connection, limit: int) -> list[CaseEvent]:
+    """Events that nothing was concluded from yet, in the order of the chain."""
+    return _select(conn, "handled_at is null order by block_number, log_index limit %s", (limit,))
+
+
+def mark_handled(conn: Connection, events: Sequence[CaseEvent], now: datetime) -> None:
+    """Note that everything was concluded from these."""
+    for event in events:
+        conn.execute(
+            "update chain_case_events set handled_at = %s where tx_hash = %s and log_index = %s",
+            (now, event.tx_hash, event.log_index),
+        )
+
+
+def of_post(conn: Connection, post_id: bytes) -> list[CaseEvent]:
+    """What happened to a post, in order."""
+    return _select(conn, "post_id = %s order by block_number, log_index", (post_id,))
+
+
+# What was begun on chain and has not ended there, with the argument that names it in both events.
+_UNFINISHED = """
+select {columns} from chain_case_events b where b.name = %(begun)s and not exists (
+    select from chain_case_events e where e.name = any(%(ended)s)
+    and e.facts->>%(key)s = b.facts->>%(key)s
+) order by block_number, log_index limit %(limit)s
+"""
+
+
+def unfinished(
+    conn: Connection, begun: str, ended: Sequence[str], key: str, limit: int
+) -> list[CaseEvent]:
+    """What one event began and none of the others has ended.
+
+    Args:
+        key: The argument that both name it by.
+    """
+    with conn.cursor(row_factory=class_row(CaseEvent)) as cursor:
+        return cursor.execute(
+            _UNFINISHED.format(columns=COLUMNS),
+            {"begun": begun, "ended": list(ended), "key": key, "limit": limit},
+        ).fetchall()
+
+
+def waiting_money(conn: Connection, limit: int) -> list[WaitingMoney]:
+    """Money that waits in the contract, or did when it was last looked at."""
+    rows = conn.execute(
+        "select post_id, token, kind, call_id from chain_waiting_money order by call_id nulls"
+        " first, post_id limit %s",
+        (limit,),
+    ).fetchall()
+    return [WaitingMoney(bytes(row[0]), bytes(row[1]), row[2], row[3]) for row in rows]
+
+
+def is_waiting(conn: Connection, post_id: bytes) -> bool:
+    """Whether money of a post waits in the contract, as far as it is known."""
+    row = conn.execute(
+        "select exists (select from chain_waiting_money where post_id = %s)", (post_id,)
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def note_call(conn: Connection, money: WaitingMoney, call_id: int) -> None:
+    """Note the call that frees it."""
+    conn.execute(
+        "update chain_waiting_money set call_id = %s where post_id = %s and token = %s and kind ="
+        " %s",
+        (call_id, money.post_id, money.token, money.kind),
+    )
+
+
+def forget_money(conn: Connection, money: WaitingMoney) -> None:
+    """Nothing of it waits any more."""
+    conn.execute(
+        "delete from chain_waiting_money where post_id = %s and token = %s and kind = %s",
+        (money.post_id, money.token, money.kind),
+    )
+
+
+def _select(conn: Connection, where: str, params: tuple[object, ...]) -> list[CaseEvent]:
+    with conn.cursor(row_factory=class_row(CaseEvent)) as cursor:
+        return cursor.execute(
+            f"select {COLUMNS} from chain_case_events where {where}", params
+        ).fetchall()

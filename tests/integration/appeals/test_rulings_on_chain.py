@@ -1,0 +1,167 @@
+"""What people decide is what the contract pays: from the appeal to the last final block."""
+
+from datetime import UTC, datetime
+
+import pytest
+from starlette.testclient import TestClient
+from support.platform import Platform
+from support.quarrels import CENTS, ChainQuarrel, make_quarrel
+from support.town import DAY_S, Town, digest
+
+from oracle.chain.contracts import payments
+from oracle.chain.contracts.verify import PostStatus
+from oracle.chain.core.report import Outcome
+
+HELD = CENTS * 6_000 // 10_000
+
+
+@pytest.fixture
+def quarrel(town: Town, platform: Platform) -> ChainQuarrel:
+    made = make_quarrel(town, platform)
+    made.pay()
+    assert (made.held(on_chain=True), made.held(on_chain=False)) == (HELD, HELD)
+    return made
+
+
+def test_a_granted_appeal_moves_the_money_of_creators_without_wallets(
+    quarrel: ChainQuarrel, client: TestClient
+) -> None:
+    view = f"/v1/analyses/{quarrel.analysis}"
+    appeal = quarrel.appeal()
+    window_ends = quarrel.result().final_at
+    quarrel.drive(2)
+    assert quarrel.result().final_at >= window_ends + 14 * DAY_S, "it waits as long as we decide"
+    assert client.get(view).json()["pending"] == {
+        **client.get(view).json()["pending"],
+        "kind": "appeal",
+        "verdict": None,
+        "held_on_chain": True,
+    }
+    quarrel.answer(appeal)
+    quarrel.town.wait(8 * DAY_S)  # the window of the result alone would be over
+    quarrel.drive(2)
+    assert quarrel.held(on_chain=True) == quarrel.held(on_chain=False) == HELD
+
+    quarrel.decide(appeal, granted=True)
+    assert quarrel.held(on_chain=False) == HELD, "nothing has moved"
+    assert "becomes yours" in quarrel.letter(quarrel.bob, "appeal_result")
+    assert "was paid to you" not in quarrel.letter(quarrel.bob, "appeal_result")
+    quarrel.drive(3)
+    now = client.get(view).json()
+    assert now["in_force"]["verdict"] == "derivative", "the contract says so still"
+    assert now["pending"]["verdict"] == "original"
+    assert quarrel.held(on_chain=True) == quarrel.held(on_chain=False) == HELD
+    assert "verdict_changed" not in quarrel.inbox(quarrel.bob)
+
+    quarrel.town.wait(3 * DAY_S)
+    quarrel.drive(5)
+    assert quarrel.result().outcome is Outcome.ORIGINAL
+    assert quarrel.result().status is PostStatus.FINAL
+    assert quarrel.held(on_chain=True) == quarrel.held(on_chain=False) == 0
+    assert quarrel.paid("bob") == quarrel.platform.totals(quarrel.bob).available == CENTS
+    assert quarrel.paid("anna") == quarrel.platform.totals(quarrel.anna).available == 0
+    now = client.get(view).json()
+    assert (now["verdict"], now["in_force"]["verdict"]) == ("derivative", "original")
+    assert [past["decided_by"] for past in now["verdicts"]] == ["oracle", "maria"]
+    assert now["in_force"]["transaction"] and now["in_force"]["block_number"]
+    assert now["in_force"]["reason"] == "The raw file is older."
+    assert (now["badge"], now["pending"]) == (True, None)
+    page = client.get(f"/analyses/{quarrel.analysis}").text
+    assert "A person decided so" in page and '<span class="verdict original">' in page
+    for creator in (quarrel.bob, quarrel.anna):
+        assert quarrel.inbox(creator).count("verdict_changed") == 1
+    letter = quarrel.letter(quarrel.bob, "verdict_changed")
+    assert "$60.00 that waited has been paid out" in letter
+    assert now["in_force"]["transaction"] in letter
+    quarrel.drive(2)
+    assert quarrel.inbox(quarrel.bob).count("verdict_changed") == 1
+    assert all(status == "final" for _, status, _ in quarrel.calls())
+
+
+def test_a_refused_appeal_ends_the_hold_and_the_original_is_paid(quarrel: ChainQuarrel) -> None:
+    appeal = quarrel.appeal()
+    quarrel.drive(2)
+    quarrel.answer(appeal)
+    quarrel.decide(appeal, granted=False)
+    quarrel.drive(3)
+    assert quarrel.held(on_chain=True) == HELD, "what was left of the window comes after"
+    assert quarrel.result().status is PostStatus.PROVISIONAL
+    quarrel.town.wait(7 * DAY_S)
+    quarrel.drive(3)
+    quarrel.pay()
+    assert quarrel.held(on_chain=True) == quarrel.held(on_chain=False) == 0
+    assert quarrel.paid("anna") == quarrel.platform.totals(quarrel.anna).available == HELD
+    assert quarrel.paid("bob") == CENTS - HELD
+
+
+def test_a_ruling_by_others_on_chain_is_read_back(
+    town: Town, platform: Platform, client: TestClient
+) -> None:
+    """The poster has a wallet and disputes at the contract; an arbiter rules there by hand."""
+    quarrel = make_quarrel(town, platform, wallet=town.poster.address)
+    quarrel.pay()
+    dispute = payments.open_dispute(town.client, town.poster, quarrel.post, digest("raw file"))
+    quarrel.drive(2)
+    ((disputed,),) = platform.rows(
+        "select disputed from post_terms where post_id = %s", quarrel.post
+    )
+    assert disputed, "the ledger holds what the contract holds"
+    town.wait(4 * DAY_S)
+    payments.rule(town.client, town.second, dispute, Outcome.ORIGINAL, digest("it is older"))
+    town.wait(4 * DAY_S)
+    quarrel.drive(5)  # settled by the product, as nobody else did
+    assert quarrel.result().outcome is Outcome.ORIGINAL
+    now = client.get(f"/v1/analyses/{quarrel.analysis}").json()
+    assert (now["in_force"]["verdict"], now["in_force"]["decided_by"]) == ("original", "contract")
+    assert quarrel.held(on_chain=True) == quarrel.held(on_chain=False) == 0
+    assert quarrel.platform.totals(quarrel.bob).available == CENTS
+    assert digest("it is older").hex() in quarrel.letter(quarrel.bob, "verdict_changed")
+
+
+def test_where_one_arbiter_is_partial_the_other_one_decides(quarrel: ChainQuarrel) -> None:
+    """The first arbiter corrected the post before; the poster's dispute is the other one's."""
+    platform, town = quarrel.platform, quarrel.town
+    appeal = quarrel.appeal()
+    quarrel.answer(appeal)
+    quarrel.decide(appeal, granted=True)
+    quarrel.drive(4)
+    senders = [sender for sender, status, _ in quarrel.calls() if status == "final"]
+    assert "arbiter" in senders and "second_arbiter" not in senders
+    town.wait(3 * DAY_S)
+    quarrel.drive(4)
+    assert quarrel.result().outcome is Outcome.ORIGINAL
+    assert platform.rows("select count(*) from operator_alerts") == [(0,)]
+
+
+def test_a_veto_leaves_the_verdict_and_calls_the_operator(quarrel: ChainQuarrel) -> None:
+    town = quarrel.town
+    appeal = quarrel.appeal()
+    quarrel.answer(appeal)
+    quarrel.decide(appeal, granted=True)
+    quarrel.drive(4)
+    ((correction,),) = quarrel.platform.rows("select correction_id from rulings")
+    veto = payments.ContractCall(
+        "disputes",
+        payments.contract("PoCDisputes").call_data("vetoCorrection", correction, digest("no")),
+    )
+    payments.make(town.client, town.governor, veto)
+    quarrel.drive(3)
+    assert quarrel.platform.rows("select status from rulings") == [("vetoed",)]
+    assert quarrel.platform.rows("select kind from operator_alerts") == [("ruling_refused",)]
+    assert quarrel.result().outcome is Outcome.DERIVATIVE
+    town.wait(8 * DAY_S)
+    quarrel.drive(3)
+    quarrel.pay()
+    assert quarrel.paid("anna") == quarrel.platform.totals(quarrel.anna).available == HELD
+
+
+def test_what_is_final_and_uncontested_pays_by_itself(quarrel: ChainQuarrel) -> None:
+    """Nobody has to call payContested."""
+    quarrel.drive(2)
+    assert quarrel.held(on_chain=True) == HELD
+    quarrel.town.wait(8 * DAY_S)
+    quarrel.drive(2)
+    quarrel.pay()
+    assert quarrel.held(on_chain=True) == quarrel.held(on_chain=False) == 0
+    assert quarrel.paid("anna") == HELD
+    assert quarrel.now > datetime.now(UTC)

@@ -1,0 +1,270 @@
+"""A post that was called a copy, on a real chain and in the ledger; sides may have no wallet."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+from oracle.appeals import verdicts as verdict_appeals
+from oracle.chain.contracts import payments, verify
+from oracle.chain.core.ids import escrow_account
+from oracle.chain.core.lifecycle import RetryTimeouts
+from oracle.chain.core.report import Outcome
+from oracle.chain.keys.signer import LocalSigner
+from oracle.chain.sender.calls import CallSender
+from oracle.payouts.onchain import PayoutAsset, advance_payouts
+from oracle.payouts.payments import run_due
+from oracle.tasks.chain_cases import ChainCases
+from storage.cases import appeals, messages
+from storage.chain import calls
+from storage.database import Connection
+from storage.ledger import ledger
+from storage.works import analyses, works
+from support.platform import Platform
+from support.town import Town
+
+FINALITY = 4
+UNITS = 1_000
+SIMILARITY_BPS = 9_800
+CENTS = 10_000
+
+
+@dataclass
+class ChainQuarrel:
+    """Bob's post, said to copy Anna's; both are on chain, and a week of it is earned."""
+
+    town: Town
+    platform: Platform
+    anna: int
+    bob: int
+    original_work: UUID
+    original_post: bytes
+    analysis: UUID
+    post: bytes
+    lost: frozenset[str] = frozenset()  # roles whose keys nobody has
+
+    def __post_init__(self) -> None:
+        self.cases = ChainCases(
+            self.platform.db, self.town.client, may_claim=True, deadlines_every_s=0
+        )
+        self.sender = CallSender(
+            self.platform.db,
+            self.town.client,
+            self.keys(),
+            timeouts=RetryTimeouts(timedelta(0), timedelta(hours=1)),
+        )
+
+    def keys(self) -> dict[str, LocalSigner]:
+        town = self.town
+        keys = {
+            "oracle": town.oracle,
+            "arbiter": town.arbiter,
+            "second_arbiter": town.second,
+            "claimant": town.claimant,
+            "registrar": town.registrar,
+            "paymaster": town.officer,
+        }
+        return {role: key for role, key in keys.items() if role not in self.lost}
+
+    @property
+    def now(self) -> datetime:
+        """The chain's clock, which the tests move."""
+        return datetime.fromtimestamp(self.town.now(), UTC)
+
+    def drive(self, rounds: int = 6) -> None:
+        """Let the scheduler and the chain go on, each call to its final block."""
+        for _ in range(rounds):
+            with self.platform.db.transaction() as conn:
+                conn.execute("update rulings set next_try_at = '-infinity'")
+                conn.execute("update chain_calls set next_try_at = '-infinity'")
+            self.cases.tick(self.now)
+            self.sender.step()
+            self.town.anvil.mine(FINALITY)
+            self.sender.step()
+        self.cases.tick(self.now)
+
+    def pay(self) -> None:
+        """Bring what is booked to the contract."""
+        asset = PayoutAsset(units_per_cent=UNITS)
+        run_due(self.platform.db, self.now)
+        for _ in range(2):
+            with self.platform.db.transaction() as conn:
+                conn.execute("update ledger_payouts set next_try_at = '-infinity'")
+            advance_payouts(self.platform.db, self.town.client, asset, self.now)
+            self.sender.step()
+            self.town.anvil.mine(FINALITY)
+            self.sender.step()
+        advance_payouts(self.platform.db, self.town.client, asset, self.now)
+
+    def appeal(self) -> UUID:
+        with self.platform.db.transaction() as conn:
+            return verdict_appeals.appeal_verdict(
+                conn,
+                self.analysis,
+                creator_id=self.bob,
+                actor="bob",
+                ground="mine_and_earlier",
+                statement="I have the raw file.",
+                now=self.now,
+            )
+
+    def answer(self, appeal: UUID) -> None:
+        with self.platform.db.transaction() as conn:
+            verdict_appeals.add_other_view(
+                conn, appeal, creator_id=self.anna, actor="anna", view="No.", now=self.now
+            )
+
+    def decide(self, appeal: UUID, *, granted: bool) -> None:
+        with self.platform.db.transaction() as conn:
+            verdict_appeals.decide_verdict(
+                conn,
+                appeal,
+                granted=granted,
+                actor="maria",
+                convinced="The raw file is older.",
+                now=self.now,
+            )
+
+    def held(self, *, on_chain: bool) -> int:
+        """Cents that wait for the verdict."""
+        if on_chain:
+            return payments.contested(self.town.client, self.post) // UNITS
+        with self.platform.db.transaction() as conn:
+            return ledger.waiting(conn, self.post).contested
+
+    def paid(self, handle: str) -> int:
+        """Cents that a creator's account may take out of the contract."""
+        return payments.claimable(self.town.client, escrow_account(handle)) // UNITS
+
+    def result(self) -> verify.PostResult:
+        found = verify.find_result(self.town.client, self.post)
+        assert found is not None
+        return found
+
+    def inbox(self, creator_id: int) -> list[str]:
+        """Kinds of a creator's notices, the oldest first."""
+        with self.platform.db.transaction() as conn:
+            page = messages.page(conn, creator_id)
+        return [message.kind for message in reversed(page)]
+
+    def letter(self, creator_id: int, kind: str) -> str:
+        with self.platform.db.transaction() as conn:
+            page = messages.page(conn, creator_id)
+        return next(message.body for message in page if message.kind == kind)
+
+    def calls(self) -> list[tuple[str, str, str | None]]:
+        """Sender, status and error of every call, in order."""
+        with self.platform.db.transaction() as conn:
+            found = calls.select(conn, "key like %s order by id", ("%",))
+        return [(call.sender, call.status, call.error_code) for call in found]
+
+    def outcome_of(self, appeal: UUID) -> str | None:
+        with self.platform.db.transaction() as conn:
+            return appeals.get(conn, appeal).outcome
+
+
+def make_quarrel(
+    town: Town, platform: Platform, *, accused: bool = True, wallet: bytes | None = None
+) -> ChainQuarrel:
+    """Anna's picture and Bob's, which the oracle calls a copy of it unless it missed that.
+
+    Args: wallet: Bob's, where he has one.
+    """
+    anna, bob = platform.creator("anna"), platform.creator("bob")
+    accounts = {"anna": escrow_account("anna"), "bob": wallet or escrow_account("bob")}
+    with platform.db.transaction() as conn:
+        for handle, account in accounts.items():
+            conn.execute("update creators set account = %s where handle = %s", (account, handle))
+        conn.execute(
+            "insert into policy_terms (version, grade_a_bps, grade_b_bps, grade_c_bps,"
+            " grade_d_bps, request_timeout_s, dispute_window_s, fee_wei, bond_wei) values (1,"
+            " 8000, 6000, 4000, 2000, 3600, 604800, 0, 0) on conflict do nothing"
+        )
+    original_post = town.attest(Outcome.ORIGINAL, 0, creator=accounts["anna"])
+    town.wait(60)
+    outcome, similarity = (
+        (Outcome.DERIVATIVE, SIMILARITY_BPS) if accused else (Outcome.ORIGINAL, 1_200)
+    )
+    post = town.attest(
+        outcome, similarity, creator=accounts["bob"], original=(original_post, accounts["anna"])
+    )
+    redirect = verify.read_redirect(town.client, post).redirect_bps
+    now = datetime.fromtimestamp(town.now(), UTC)
+    with platform.db.transaction() as conn:
+        original_work, _ = _add(conn, anna, original_post, "anna", None, 0, 0, now)
+        _, analysis = _add(
+            conn, bob, post, "bob", original_work if accused else None, similarity, redirect, now
+        )
+    platform.grade(post, "C")
+    payments.fund_vault(town.client, town.fan, 10**12)
+    platform.earns(post, CENTS, at=now)
+    quarrel = ChainQuarrel(town, platform, anna, bob, original_work, original_post, analysis, post)
+    run_due(platform.db, now)
+    return quarrel
+
+
+def _add(
+    conn: Connection,
+    creator: int,
+    post: bytes,
+    name: str,
+    source: UUID | None,
+    similarity: int,
+    redirect: int,
+    now: datetime,
+) -> tuple[UUID, UUID]:
+    """A work with its decided and attested analysis."""
+    work, analysis = uuid4(), uuid4()
+    works.add_work(
+        conn,
+        works.NewWork(
+            id=work,
+            creator_id=creator,
+            post_id=post,
+            media_type="image",
+            sha256=hashlib.sha256(post).digest(),
+            mime="image/png",
+            size_bytes=10,
+            width=5,
+            height=5,
+            file_name=f"{name}.png",
+            blob_key=f"sha256/{name}",
+        ),
+    )
+    analyses.add(
+        conn,
+        analyses.NewAnalysis(
+            id=analysis,
+            source="upload",
+            post_id=post,
+            creator_id=creator,
+            media_type="image",
+            policy_version=1,
+            threshold_bps=9_500,
+            base_redirect_bps=10_000,
+            work_id=work,
+        ),
+    )
+    analyses.conclude(
+        conn,
+        analysis,
+        analyses.Conclusion(
+            verdict="derivative" if source else "original",
+            reason="copy_of_earlier" if source else "below_threshold",
+            similarity_bps=similarity,
+            tier="high" if source else "low",
+            redirect_bps=redirect,
+            matched_work_id=source,
+            evidence=b"{}",
+            evidence_hash=bytes(32),
+            model_digest=bytes(32),
+            index_snapshot=1,
+            decided_at=now,
+        ),
+    )
+    conn.execute(
+        "insert into outbox (analysis_id, kind, request_id, report, status) values (%s, 'attest',"
+        " %s, '{}', 'final')",
+        (analysis, hashlib.sha256(b"request" + post).digest()),
+    )
+    return work, analysis
