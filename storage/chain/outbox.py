@@ -170,12 +170,14 @@ def save_signature(
     )
 
 
-def note_waiting(conn: Connection, outbox_id: int, code: str, detail: str) -> None:
-    """Show why a decision is not sent yet."""
+def note_waiting(
+    conn: Connection, outbox_id: int, code: str, detail: str, delay: timedelta
+) -> None:
+    """Show why a decision is not sent yet, and when it is looked at again."""
     conn.execute(
-        "update outbox set error_code = %s, error_detail = %s, updated_at = now() where id = %s"
-        " and transaction_id is null",
-        (code, detail, outbox_id),
+        "update outbox set error_code = %s, error_detail = %s, next_try_at = now() + %s,"
+        " updated_at = now() where id = %s and transaction_id is null",
+        (code, detail, delay, outbox_id),
     )
 
 

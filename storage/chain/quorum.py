@@ -18,12 +18,17 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class SignedProposal:
-    """A report this node has signed for a request, with the observations it follows from."""
+    """The last report this node has signed for a request, with the observations it follows from.
+
+    Times are Unix seconds. One conclusion may be signed again with another date until
+    `renewable_until`; `valid_until` is when the last of those signatures runs out.
+    """
 
     digest: bytes
     proposal: Body
     signature: bytes
-    valid_until: int  # Unix seconds
+    valid_until: int
+    renewable_until: int
 
 
 def keep_observation(
@@ -63,8 +68,8 @@ def find_signed(
         )
     with conn.cursor(row_factory=class_row(SignedProposal)) as cursor:
         return cursor.execute(
-            "select digest, proposal, signature, valid_until from quorum_signed where request_id ="
-            " %s",
+            "select digest, proposal, signature, valid_until, renewable_until from quorum_signed"
+            " where request_id = %s",
             (request_id,),
         ).fetchone()
 
@@ -74,35 +79,49 @@ def save_signed(conn: Connection, request_id: bytes, signed: SignedProposal) -> 
     last one.
     """
     conn.execute(
-        "insert into quorum_signed (request_id, digest, proposal, signature, valid_until) values"
-        " (%s, %s, %s, %s, %s) on conflict (request_id) do update set digest = excluded.digest,"
-        " proposal = excluded.proposal, signature = excluded.signature, valid_until ="
-        " excluded.valid_until, signed_at = now()",
+        "insert into quorum_signed (request_id, digest, proposal, signature, valid_until,"
+        " renewable_until) values (%s, %s, %s, %s, %s, %s) on conflict (request_id) do update set"
+        " digest = excluded.digest, proposal = excluded.proposal, signature = excluded.signature,"
+        " valid_until = excluded.valid_until, renewable_until = excluded.renewable_until,"
+        " signed_at = now()",
         (
             request_id,
             signed.digest,
             json.dumps(dict(signed.proposal)),
             signed.signature,
             signed.valid_until,
+            signed.renewable_until,
         ),
     )
 
 
 def keep_signature(
-    conn: Connection, request_id: bytes, signer: bytes, digest: bytes, body: Body
+    conn: Connection, request_id: bytes, signer: bytes, draft: bytes, body: Body
 ) -> Sequence[Body]:
-    """Store what another signer has signed for a request.
+    """Store what another signer has signed for a request: of each conclusion (`draft`, 32 bytes)
+    the report that holds longest.
 
-    Returns the others that it signed before.
+    Returns the other conclusions that it signed before.
     """
     conn.execute(
-        "insert into quorum_signatures (request_id, signer, digest, body) values (%s, %s, %s, %s)"
-        " on conflict do nothing",
-        (request_id, signer, digest, json.dumps(dict(body))),
+        "insert into quorum_signatures (request_id, signer, draft, body) values (%s, %s, %s, %s)"
+        " on conflict (request_id, signer, draft) do update set body = excluded.body where"
+        " (quorum_signatures.body #>> '{report,valid_until}')::bigint"
+        " < (excluded.body #>> '{report,valid_until}')::bigint",
+        (request_id, signer, draft, json.dumps(dict(body))),
     )
     rows = conn.execute(
-        "select body from quorum_signatures where request_id = %s and signer = %s and digest <> %s",
-        (request_id, signer, digest),
+        "select body from quorum_signatures where request_id = %s and signer = %s and draft <> %s",
+        (request_id, signer, draft),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def signatures(conn: Connection, request_id: bytes, *, limit: int = 32) -> Sequence[Body]:
+    """What others have signed for a request, as it was kept."""
+    rows = conn.execute(
+        "select body from quorum_signatures where request_id = %s order by signer, draft limit %s",
+        (request_id, limit),
     ).fetchall()
     return [row[0] for row in rows]
 

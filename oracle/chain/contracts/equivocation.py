@@ -2,11 +2,10 @@
 signer out.
 """
 
-from dataclasses import fields
 from enum import Enum
 
 from oracle.chain.core.abis import contract
-from oracle.chain.core.report import PoCReport, ReportDraft
+from oracle.chain.core.report import PoCReport
 
 # of the contract: a signer whose clock is ahead may honestly call a report over a little early
 PROOF_MARGIN_S = 300
@@ -32,9 +31,9 @@ def proves(kind: Statement, first: PoCReport, second: PoCReport, *, now: int) ->
     if (first.request_id, first.signer_epoch) != (second.request_id, second.signer_epoch):
         return False
     if kind is Statement.OBSERVATION:
-        return (_concluded(first), first.observed_at) != (_concluded(second), second.observed_at)
+        return (first.draft(), first.observed_at) != (second.draft(), second.observed_at)
     deliverable = min(first.valid_until, second.valid_until) >= now + PROOF_MARGIN_S
-    return _concluded(first) != _concluded(second) and (
+    return first.draft() != second.draft() and (
         first.valid_until == second.valid_until or deliverable
     )
 
@@ -50,7 +49,3 @@ def call_data(
     return contract("OracleRegistry").call_data(
         kind.value, first.as_tuple(), first_signature, second.as_tuple(), second_signature
     )
-
-
-def _concluded(report: PoCReport) -> tuple[object, ...]:
-    return tuple(getattr(report, field.name) for field in fields(ReportDraft))

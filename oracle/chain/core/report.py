@@ -199,6 +199,10 @@ class PoCReport(ReportDraft):
     signer_epoch: int
     transmitter: bytes = ZERO_ADDRESS
 
+    def draft(self) -> ReportDraft:
+        """What was concluded, whenever and by whom it was signed (`ReportHash.draft`)."""
+        return ReportDraft(**{one.name: getattr(self, one.name) for one in fields(ReportDraft)})
+
     def as_tuple(self) -> tuple[Any, ...]:
         """Return the values in the order of the Solidity struct, as eth_abi takes them."""
         return tuple(_abi_value(name, getattr(self, name)) for name in SOLIDITY_TYPES)

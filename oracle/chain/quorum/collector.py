@@ -2,18 +2,17 @@
 signatures.
 """
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 
 from oracle.chain.contracts.verify import RequestStatus, read_request
 from oracle.chain.core.report import PoCReport, ReportDraft, digest
-from oracle.chain.core.wire import Header, blob
-from oracle.chain.errors import ChainError, InvalidReport, SigningFailed
-from oracle.chain.keys.signer import Signer, recover
+from oracle.chain.core.wire import Header, blob, hexed
+from oracle.chain.errors import ChainError, InvalidReport
+from oracle.chain.keys.signer import Signer
 from oracle.chain.quorum.observation import NoAgreement, Observation, aggregate, observe, turn_order
 from oracle.chain.quorum.peers import Body, Peers, PeerServer, QuorumSettings
 from oracle.chain.quorum.uploads import Introductions, UploadSharing
@@ -26,6 +25,9 @@ from storage.chain.outbox import Attestation
 from storage.database import Database
 
 log = structlog.get_logger(__name__)
+
+MAX_WITNESSED = 32
+LONGEST_PAUSE = timedelta(seconds=15)
 
 
 class QuorumSigner:
@@ -93,15 +95,18 @@ class QuorumSigner:
         except NoAgreement as exc:
             self._note(row, exc.code, str(exc))
             return None
-        signatures = self._collect(row.request_id, proposal, signers)
+        proposal, ready = self._prepare(row.request_id, proposal, signers)
+        if ready < signers.quorum:
+            detail = f"{ready} of the {signers.quorum} signers needed would sign."
+            self._note(row, "quorum_not_reached", detail)
+            return None
+        signatures = self._collect(proposal, signers)
         if len(signatures) < signers.quorum:
             detail = f"{len(signatures)} of the {signers.quorum} signatures needed."
             self._note(row, "quorum_not_reached", detail)
             return None
-        report, chosen = (
-            PoCReport.from_dict(proposal["report"]),
-            _ascending(signatures, signers.quorum),
-        )
+        report = PoCReport.from_dict(proposal["report"])
+        chosen = _ascending(signatures, signers.quorum)
         self._keep(row, report, chosen, signatures)
         return SignedReport(row, report, chosen)
 
@@ -148,92 +153,119 @@ class QuorumSigner:
 
     @property
     def _margin_s(self) -> int:
-        """How long a report has to hold still: it has to be signed by the others, and mined."""
+        """How long a report has to hold still before it gets a new date: it has to be mined."""
         return self._settings.validity_s // 6
 
     def _proposal(self, request_id: bytes, seen: Sequence[Observation], signers: SignerSet) -> Body:
         """What we signed before while it holds, else what follows from the observations."""
         with self._db.transaction() as conn:
             signed = quorum.find_signed(conn, request_id)
-        if signed is not None and holds(
-            signed, signers.epoch, self._witness.now() + self._margin_s
-        ):
-            return dict(signed.proposal)
+        now = self._witness.now()
+        if signed is not None and holds(signed, signers.epoch, now):
+            report = PoCReport.from_dict(signed.proposal["report"])
+            ours = report.transmitter == self._signer.address
+            if ours and report.valid_until > now + self._margin_s:
+                return dict(signed.proposal)
+            return self._dated(signed.proposal)
         report = aggregate(
-            seen,
-            quorum=signers.quorum,
-            valid_until=self._witness.now() + self._settings.validity_s,
-            transmitter=self._signer.address,
+            seen, quorum=signers.quorum, valid_until=0, transmitter=self._signer.address
         )
-        return {"report": report.to_dict(), "observations": [one.to_dict() for one in seen]}
+        return self._dated(
+            {"report": report.to_dict(), "observations": [one.to_dict() for one in seen]}
+        )
 
-    def _collect(self, request_id: bytes, proposal: Body, signers: SignerSet) -> dict[bytes, bytes]:
-        """Signatures by signer.
-
-        A peer that signed another report before names it; then that one is taken up.
+    def _dated(self, proposal: Mapping[str, Any]) -> Body:
+        """A conclusion with a date of today, to be transmitted by us: no contradiction of the same
+        one with another date.
         """
-        answers, found = self._ask_to_sign(proposal, signers)
+        times = {
+            "valid_until": self._witness.now() + self._settings.validity_s,
+            "transmitter": hexed(self._signer.address),
+        }
+        return {**proposal, "report": {**proposal["report"], **times}}
+
+    def _prepare(self, request_id: bytes, proposal: Body, signers: SignerSet) -> tuple[Body, int]:
+        """Ask who would sign: nobody is bound to what a quorum does not come together for.
+
+        Returns: the proposal, or what peers have signed already in its place; and how many, with
+        us, would sign it.
+        """
+        answers = self._peers.ask({"kind": "prepare", "proposal": proposal})
+        ready = self._count_ready(answers, proposal, signers)
+        if ready >= signers.quorum:
+            return proposal, ready
         earlier = self._earlier(request_id, answers, signers)
-        if earlier is not None:
-            proposal.clear()
-            proposal.update(earlier)
-            _, found = self._ask_to_sign(proposal, signers)
-        to_sign = self._digest(proposal)
+        if earlier is None:
+            return proposal, ready
+        answers = self._peers.ask({"kind": "prepare", "proposal": earlier})
+        return earlier, self._count_ready(answers, earlier, signers)
+
+    def _count_ready(self, answers: dict[bytes, Body], proposal: Body, signers: SignerSet) -> int:
+        for answer in answers.values():
+            self._take_witnessed(answer, signers)
         try:
-            own = self._witness.agree(self._signer.address, proposal, signers)
+            own = self._witness.prepare(self._signer.address, proposal, signers)
         except InvalidReport as exc:
-            # A peer's proposal that ran out while it was passed around; our own conclusion stands.
-            log.warning("quorum.proposal_dropped", request_id=request_id.hex(), reason=str(exc))
-            return {}
-        if (signature := _signature(own)) and _signed_by(to_sign, signature, self._signer.address):
-            found[self._signer.address] = signature
-        return found
-
-    def _ask_to_sign(
-        self, proposal: Body, signers: SignerSet
-    ) -> tuple[dict[bytes, Body], dict[bytes, bytes]]:
-        """The peers' answers, and the signatures among them."""
-        answers = self._peers.ask({"kind": "sign", "proposal": proposal})
-        to_sign, found = self._digest(proposal), {}
-        for peer, answer in answers.items():
-            signature = _signature(answer)
-            if signature and peer in signers.members and _signed_by(to_sign, signature, peer):
-                self._witness.take_signature(
-                    peer, PoCReport.from_dict(proposal["report"]), signature
-                )
-                found[peer] = signature
-        return answers, found
-
-    def _digest(self, proposal: Body) -> bytes:
-        return digest(
-            PoCReport.from_dict(proposal["report"]), self._client.chain_id, self._client.hub
+            # Of a peer, and run out while it was passed around; our own conclusion stands.
+            log.warning("quorum.proposal_dropped", reason=str(exc))
+            return 0
+        return sum(
+            answer.get("ready") is True and peer in signers.members
+            for peer, answer in {**answers, self._signer.address: own}.items()
         )
+
+    def _take_witnessed(self, answer: Body, signers: SignerSet) -> None:
+        """Compare what others were shown with what we were."""
+        witnessed = answer.get("witnessed")
+        for one in witnessed[:MAX_WITNESSED] if isinstance(witnessed, list) else []:
+            try:
+                self._witness.take_signature(
+                    PoCReport.from_dict(one["report"]), blob(one["signature"]), signers
+                )
+            except (ChainError, KeyError, TypeError):
+                continue  # a stranger wrote it
+
+    def _collect(self, proposal: Body, signers: SignerSet) -> dict[bytes, bytes]:
+        """Sign, and collect the signatures of the others, by signer."""
+        report = PoCReport.from_dict(proposal["report"])
+        try:
+            own = _signature(self._witness.agree(self._signer.address, proposal, signers))
+        except InvalidReport as exc:
+            log.warning("quorum.proposal_dropped", reason=str(exc))
+            return {}
+        if own is None:
+            return {}
+        found = {self._signer.address: own}
+        message = {"kind": "sign", "proposal": proposal, "signature": hexed(own)}
+        for peer, answer in self._peers.ask(message).items():
+            signature = _signature(answer)
+            if signature and peer in signers.members:
+                signer = self._witness.take_signature(report, signature, signers)
+                if signer == peer:
+                    found[peer] = signature
+        return found
 
     def _earlier(
         self, request_id: bytes, answers: dict[bytes, Body], signers: SignerSet
     ) -> Body | None:
-        """What peers have signed for another transmitter, the most signed one, unless we are
-        bound ourselves.
+        """The conclusion that most peers have signed, if we can sign it, unless we are bound
+        ourselves.
         """
         with self._db.transaction() as conn:
             signed = quorum.find_signed(conn, request_id)
         if signed is not None and holds(signed, signers.epoch, self._witness.now()):
             return None
-        valid: dict[bytes, Body] = {}
-        soon = self._witness.now() + self._margin_s
+        valid: dict[ReportDraft, list[Body]] = {}
         for peer, answer in answers.items():
             try:
                 report = self._witness.checked(peer, answer["signed"], signers)
-                # Of one about to run out nothing would come, and a liar could offer such ones for
-                # ever.
-                if report.request_id == request_id and report.valid_until > soon:
-                    valid[peer] = answer["signed"]
             except (InvalidReport, KeyError):
                 continue  # nothing signed before, or a peer that makes things up
+            if report.request_id == request_id and self._witness.fits(report, signers.epoch):
+                valid.setdefault(report.draft(), []).append(answer["signed"])
         if not valid:
             return None
-        most_signed = Counter(str(one["report"]) for one in valid.values()).most_common(1)[0][0]
-        return next(one for one in valid.values() if str(one["report"]) == most_signed)
+        return self._dated(max(valid.values(), key=len)[0])
 
     def _keep(
         self,
@@ -258,8 +290,10 @@ class QuorumSigner:
 
     def _note(self, row: Attestation, code: str, detail: str) -> None:
         log.info("quorum.waiting", analysis_id=str(row.analysis_id), code=code, detail=detail)
+        # Asking costs all signers time: the longer one has waited, the less often.
+        delay = min((datetime.now(UTC) - row.created_at) / 10, LONGEST_PAUSE)
         with self._db.transaction() as conn:
-            outbox.note_waiting(conn, row.id, code, detail)
+            outbox.note_waiting(conn, row.id, code, detail, delay)
 
 
 def _signature(answer: Any) -> bytes | None:
@@ -267,13 +301,6 @@ def _signature(answer: Any) -> bytes | None:
         return blob(answer["signature"])
     except (ChainError, KeyError, TypeError):
         return None
-
-
-def _signed_by(signed: bytes, signature: bytes, signer: bytes) -> bool:
-    try:
-        return recover(signed, signature) == signer
-    except SigningFailed:
-        return False
 
 
 def _ascending(signatures: dict[bytes, bytes], quorum_size: int) -> tuple[bytes, ...]:

@@ -73,15 +73,20 @@ def observation_digest(
     draft: ReportDraft, observed_at: int, signer_epoch: int, chain_id: int, hub: bytes
 ) -> bytes:
     """What an observer signs (32 bytes): EIP-712 in the hub's domain."""
+    body = encode(
+        ["bytes32", "bytes32", "uint64", "uint64"],
+        [TYPE_HASH, draft_hash(draft), observed_at, signer_epoch],
+    )
+    return keccak(b"\x19\x01" + domain_separator(chain_id, hub) + keccak(body))
+
+
+def draft_hash(draft: ReportDraft) -> bytes:
+    """Hash (32 bytes) of what was concluded: `ReportHash.draft` of the contracts."""
     values = [getattr(draft, field.name) for field in fields(ReportDraft)]
     plain = [
         hexed(v) if kind == "address" else v for v, kind in zip(values, DRAFT_TYPES, strict=True)
     ]
-    body = encode(
-        ["bytes32", "bytes32", "uint64", "uint64"],
-        [TYPE_HASH, keccak(encode(DRAFT_TYPES, plain)), observed_at, signer_epoch],
-    )
-    return keccak(b"\x19\x01" + domain_separator(chain_id, hub) + keccak(body))
+    return keccak(encode(DRAFT_TYPES, plain))
 
 
 def observe(

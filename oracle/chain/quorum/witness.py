@@ -1,9 +1,9 @@
 """One signer asked by the others: what it takes from them, and what it puts its name under."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import structlog
 
@@ -11,15 +11,17 @@ from oracle.chain.contracts.equivocation import Statement, proves
 from oracle.chain.core.report import PoCReport, digest
 from oracle.chain.core.wire import address_bytes, blob, hexed
 from oracle.chain.errors import ChainError, InvalidReport, SigningFailed
-from oracle.chain.keys.signer import Signer
+from oracle.chain.keys.signer import Signer, recover
 from oracle.chain.quorum.observation import (
     Observation,
     acceptable,
     aggregate,
     contradict,
+    draft_hash,
     require_signed,
 )
 from oracle.chain.quorum.peers import Body, QuorumSettings
+from oracle.chain.quorum.promises import Promises
 from oracle.chain.quorum.uploads import Introductions, UploadSharing
 from oracle.chain.rpc.client import ChainClient
 from storage.chain import quorum, requests
@@ -30,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 SIGNERS_KNOWN_FOR_S = 10.0
 CLOCK_SKEW_S = 10  # between honest signers; the hub allows more
+PROMISED_ANSWERS = 3  # a collector asks twice after it was promised something
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Witness:
         self._introductions = introductions
         self._sharing = sharing
         self._failpoint = failpoint
+        self._promises = Promises(PROMISED_ANSWERS * settings.timeout_s)
         self._signers: tuple[float, SignerSet] | None = None
 
     def answer(self, sender: bytes, body: Body) -> Body | BinaryIO:
@@ -79,7 +83,10 @@ class Witness:
             if not kept and "upload" in body and self._introductions is not None:
                 self._introductions.introduce(sender, theirs.draft.request_id, body["upload"])
             return {"observation": kept[0] if kept else None}
+        if body.get("kind") == "prepare":
+            return self.prepare(sender, body["proposal"], signers)
         if body.get("kind") == "sign":
+            self._require_own_signature(sender, body, signers)
             return self.agree(sender, body["proposal"], signers)
         if body.get("kind") == "media" and self._sharing is not None:
             media = self._sharing.open_media(blob(body["sha256"]))
@@ -109,44 +116,101 @@ class Witness:
                     conn, Equivocation(request_id, one.signer, "observation", kept, one.to_dict())
                 )
 
-    def take_signature(self, signer: bytes, report: PoCReport, signature: bytes) -> None:
-        """Keep what another has signed; another report under the same request is proof that it
+    def take_signature(
+        self, report: PoCReport, signature: bytes, signers: SignerSet
+    ) -> bytes | None:
+        """Keep what another has signed; another conclusion under the same request is proof that it
         lies.
+
+        Returns: the signer, None where no signer in force has signed it.
         """
+        try:
+            signer = recover(digest(report, self._client.chain_id, self._client.hub), signature)
+        except SigningFailed:
+            return None
+        if signer not in signers.members or report.signer_epoch != signers.epoch:
+            return None
         body = {"report": report.to_dict(), "signature": hexed(signature)}
-        signed, now = digest(report, self._client.chain_id, self._client.hub), self.now()
+        now, draft = self.now(), draft_hash(report)
         with self._db.transaction() as conn:
-            for other in quorum.keep_signature(conn, report.request_id, signer, signed, body):
+            for other in quorum.keep_signature(conn, report.request_id, signer, draft, body):
                 if proves(Statement.REPORT, PoCReport.from_dict(other["report"]), report, now=now):
                     _keep_proof(
                         conn, Equivocation(report.request_id, signer, "report", other, body)
                     )
+        return signer
+
+    def prepare(self, sender: bytes, proposal: Body, signers: SignerSet) -> Body:
+        """Say whether we would sign a proposal, or what is in the way; nothing is signed yet."""
+        report, now = self.checked(sender, proposal, signers), self.now()
+        with self._db.transaction() as conn:
+            signed = quorum.find_signed(conn, report.request_id)
+            obstacle = self._obstacle(conn, report, signed, signers.epoch, now)
+        if obstacle is None and not self._promises.make(sender, report, time.monotonic()):
+            obstacle = {"error": "promised"}
+        return obstacle or {"ready": True}
 
     def agree(self, sender: bytes, proposal: Body, signers: SignerSet) -> Body:
         """Sign a proposal that follows from its observations and fits our own; or say what is in
         the way.
         """
         report, now = self.checked(sender, proposal, signers), self.now()
+        to_sign = digest(report, self._client.chain_id, self._client.hub)
         with self._db.transaction() as conn:
             signed = quorum.find_signed(conn, report.request_id, lock=True)
-            to_sign = digest(report, self._client.chain_id, self._client.hub)
             if signed is not None and signed.digest == to_sign:
                 return {"signature": hexed(signed.signature)}
-            # Two reports under one request are an equivocation unless the first has run out.
-            if signed is not None and holds(signed, signers.epoch, now):
-                return {"signed": signed.proposal}
-            own = quorum.observations(conn, report.request_id, signers.epoch, self._signer.address)
-            if not own:
-                return {"error": "not_observed"}
-            if not acceptable(
-                Observation.from_dict(own[0]).draft, report, self._settings.tolerance_bps
-            ):
-                return {"error": "disagrees"}
+            obstacle = self._obstacle(conn, report, signed, signers.epoch, now)
+            if obstacle is not None:
+                return obstacle
             signature = self._signer.sign_digest(to_sign)
-            saved = SignedProposal(to_sign, proposal, signature, report.valid_until)
-            quorum.save_signed(conn, report.request_id, saved)
+            valid_until, renewable_until = report.valid_until, report.valid_until
+            if signed is not None and holds(signed, signers.epoch, now):  # a renewal
+                valid_until = max(valid_until, signed.valid_until)
+                renewable_until = signed.renewable_until
+            quorum.save_signed(
+                conn,
+                report.request_id,
+                SignedProposal(to_sign, proposal, signature, valid_until, renewable_until),
+            )
         self._failpoint("agreed")
         return {"signature": hexed(signature)}
+
+    def fits(self, report: PoCReport, epoch: int) -> bool:
+        """Whether a report is near enough to what we observed ourselves."""
+        with self._db.transaction() as conn:
+            own = quorum.observations(conn, report.request_id, epoch, self._signer.address)
+        return bool(own) and self._fits(own[0], report)
+
+    def _obstacle(
+        self,
+        conn: Connection,
+        report: PoCReport,
+        signed: SignedProposal | None,
+        epoch: int,
+        now: int,
+    ) -> Body | None:
+        """Why we do not sign a report, as an answer; None where we do."""
+        # Two conclusions under one request are an equivocation unless the first has run out.
+        if signed is not None and holds(signed, epoch, now) and not renews(signed, report, now):
+            # With what others signed, so that one who signed two is found out.
+            others = quorum.signatures(conn, report.request_id)
+            return {"signed": signed.proposal, "witnessed": list(others)}
+        own = quorum.observations(conn, report.request_id, epoch, self._signer.address)
+        if not own:
+            return {"error": "not_observed"}
+        return None if self._fits(own[0], report) else {"error": "disagrees"}
+
+    def _fits(self, own: Mapping[str, Any], report: PoCReport) -> bool:
+        return acceptable(Observation.from_dict(own).draft, report, self._settings.tolerance_bps)
+
+    def _require_own_signature(self, sender: bytes, body: Body, signers: SignerSet) -> None:
+        """Who binds others is bound himself: one that has two of us sign two conclusions has signed
+        both.
+        """
+        report = PoCReport.from_dict(body["proposal"]["report"])
+        if self.take_signature(report, blob(body["signature"]), signers) != sender:
+            raise InvalidReport(f"{hexed(sender)} asks for a signature without giving its own.")
 
     def checked(self, sender: bytes, proposal: Body, signers: SignerSet) -> PoCReport:
         now = self.now()
@@ -229,6 +293,15 @@ def _keep_proof(conn: Connection, proof: Equivocation) -> None:
 def holds(signed: SignedProposal, epoch: int, now: int) -> bool:
     """Whether the contract could still accept what we signed."""
     return bool(signed.valid_until > now and signed.proposal["report"]["signer_epoch"] == epoch)
+
+
+def renews(signed: SignedProposal, report: PoCReport, now: int) -> bool:
+    """Whether a report says again, with another date, what we signed.
+
+    Not for ever: a liar could otherwise keep us at a conclusion that the others do not share.
+    """
+    before = PoCReport.from_dict(signed.proposal["report"])
+    return before.draft() == report.draft() and now < signed.renewable_until
 
 
 def wall_clock() -> int:

@@ -164,23 +164,25 @@ create table quorum_observations (
     primary key (request_id, epoch, signer)
 );
 
--- The report we signed for a request; another is signed only when this one can no longer be accepted.
+-- The report we signed for a request. The same conclusion is signed again with another date until `renewable_until`;
+-- another conclusion only when none of those can be accepted any more (`valid_until`).
 create table quorum_signed (
     request_id bytea primary key check (octet_length(request_id) = 32),
     digest bytea not null check (octet_length(digest) = 32),
     proposal jsonb not null,
     signature bytea not null check (octet_length(signature) = 65),
     valid_until bigint not null,
+    renewable_until bigint not null,
     signed_at timestamptz not null default now()
 );
 
--- What others have signed for us: two different reports under one request are proof against their signer.
+-- What others have signed: two different conclusions under one request are proof against their signer.
 create table quorum_signatures (
     request_id bytea not null check (octet_length(request_id) = 32),
     signer bytea not null check (octet_length(signer) = 20),
-    digest bytea not null check (octet_length(digest) = 32),
+    draft bytea not null check (octet_length(draft) = 32),
     body jsonb not null,
-    primary key (request_id, signer, digest)
+    primary key (request_id, signer, draft)
 );
 
 -- Two signed statements of one signer that cannot both be honest.

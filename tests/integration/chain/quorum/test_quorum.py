@@ -3,8 +3,6 @@ holds.
 """
 
 import json
-import time
-from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +23,6 @@ from oracle.chain.core.report import (
 )
 from oracle.chain.core.wire import address_bytes, hexed
 from oracle.chain.keys.signer import LocalSigner
-from oracle.chain.quorum import collector
 from oracle.chain.quorum.observation import Observation, contradict, observe
 from oracle.chain.quorum.peers import seal
 from oracle.chain.rpc.client import REQUESTED
@@ -169,48 +166,6 @@ def test_a_liar_that_tells_everyone_something_else_is_proven(four: Quorum) -> No
     four.drive([asked, after])
 
 
-def test_a_liar_that_signs_two_reports_is_proven(four: Quorum) -> None:
-    """It says one thing to all, but puts its name under every report; no honest signer has two
-    under one request.
-    """
-    liar = four.signers[3]
-    world, name, content_hash = four.members[0].world, fresh_hash(), fresh_hash()
-    asked = world.request(name=name, content_hash=content_hash)
-    post_id = post_id_of(world.client, world.consumer, world.asker.address, name)
-    lie = forged(four, liar, draft_of(asked, post_id, content_hash=content_hash), 1_055).to_dict()
-
-    def sign_anything(_sender: bytes, body: dict[str, Any]) -> dict[str, Any]:
-        if body["kind"] == "observe":
-            return {"observation": lie}
-        report = PoCReport.from_dict(body["proposal"]["report"])
-        to_sign = digest(report, four.deployment.chain_id, address_bytes(four.deployment.hub))
-        return {"signature": hexed(liar.sign_digest(to_sign))}
-
-    four.lie(3, sign_anything)
-    for member, similarity in zip(four.members, (1_000, 1_060, 1_030), strict=False):
-        member.similarity_bps = similarity
-    # Of 1000, 1055 and 1060 the median is too far from the first's: two would sign it, which are
-    # too few.
-    four.start(0, 1)
-    for _ in range(8):
-        four.step()
-        time.sleep(0.2)
-    assert not proofs_of(four, 0)
-    # With 1030 another report follows.
-    four.start(2)
-    four.drive([asked])
-    statement, signer, first, second = next(
-        proof for index in (0, 1, 2) for proof in proofs_of(four, index)
-    )
-    assert (statement, signer) == ("report", liar.address)
-    said = [PoCReport.from_dict(body["report"]) for body in (first, second)]
-    assert {one.request_id for one in said} == {asked}
-    assert {one.similarity_bps for one in said} == {1_030, 1_055}
-    expect_out(four, liar)
-    after = four.request()
-    four.drive([asked, after])
-
-
 def proofs_of(four: Quorum, index: int) -> list[tuple[str, bytes, dict[str, Any], dict[str, Any]]]:
     """Kind of statement, signer and the two statements."""
     with four.members[index].world.db.transaction() as conn:
@@ -242,7 +197,7 @@ def test_a_byzantine_peer_cannot_stop_the_others(four: Quorum, kind: str) -> Non
                 "signature": hexed(four.signers[0].sign_digest(bytes(32))),
                 "observation": body.get("observation"),
             }
-        if kind == "made-up report" and body["kind"] == "sign":
+        if kind == "made-up report" and body["kind"] == "prepare":
             made_up = body["proposal"] | {
                 "report": body["proposal"]["report"] | {"similarity_bps": 9_999}
             }
@@ -252,38 +207,6 @@ def test_a_byzantine_peer_cannot_stop_the_others(four: Quorum, kind: str) -> Non
     four.lie(3, handle)
     four.start(0, 1, 2)
     four.drive([four.request() for _ in range(2)])
-
-
-@pytest.mark.parametrize(
-    "with_margin", [True, False], ids=["refused at once", "run out on the way"]
-)
-def test_a_report_about_to_run_out_is_no_reason_to_give_a_decision_up(
-    four: Quorum, monkeypatch: pytest.MonkeyPatch, with_margin: bool
-) -> None:
-    """A liar claims to have signed what holds for a moment more, and takes its time when asked
-    again.
-
-    Without the margin a collector takes that up, and finds it worthless after the others were
-    asked.
-    """
-    if not with_margin:
-        monkeypatch.setattr(collector.QuorumSigner, "_margin_s", 0)
-    lies: Counter[bytes] = Counter()
-
-    def handle(sender: bytes, body: dict[str, Any]) -> dict[str, Any]:
-        if body["kind"] != "sign" or lies[sender] == 2:
-            return {}
-        lies[sender] += 1
-        if lies[sender] == 2:
-            time.sleep(2.5)  # the others wait for two seconds
-        proposal = body["proposal"]
-        # The collector asks a second time right after the first.
-        return {"signed": proposal | {"report": proposal["report"] | {"valid_until": clock() + 2}}}
-
-    four.lie(3, handle)
-    four.start(0, 1, 2)
-    four.drive([four.request()])
-    assert max(lies.values()) == (1 if with_margin else 2)
 
 
 def test_an_observation_made_in_the_future_speaks_for_nobody(four: Quorum) -> None:
