@@ -21,7 +21,7 @@ from oracle.chain.rpc.client import ChainClient
 from oracle.chain.rpc.endpoint import Endpoint
 from oracle.errors import ConfigurationError
 from oracle.settings import Settings
-from oracle.supervisor import ChildSpec, Supervisor
+from oracle.supervisor import PROCESSES, ChildSpec, Supervisor, write_down
 from oracle.wiring import SCHEDULER_ROLES, check_exposure, configure_logging
 from storage.database import Database
 from storage.embedded import EmbeddedPostgres
@@ -43,7 +43,7 @@ def run_until_stopped(settings: Settings) -> int:
     What is set (DATABASE_URL, CHAIN_RPC_URL) is used as it is. What is not set is embedded; its
     data is in `settings.data_dir` and survives a restart.
 
-    Returns: 0 after an orderly stop, 1 if a process could not be kept running.
+    Returns: 0 after an orderly stop, 1 if a process could not be started.
     Raises: ConfigurationError, StorageError, ChainError when the start fails; nothing is left
         running then.
     """
@@ -87,7 +87,11 @@ def run_until_stopped(settings: Settings) -> int:
         running.touch(0o600)
         running.chmod(0o600)
         running.write_text(json.dumps(_locations(settings, env), indent=1))
-        return Supervisor(_children(settings, env, court)).run()
+        down = data_dir / PROCESSES
+        stack.callback(down.unlink, missing_ok=True)
+        return Supervisor(
+            _children(settings, env, court), on_down=lambda names: write_down(down, names)
+        ).run()
 
 
 @contextmanager

@@ -26,8 +26,8 @@ class ChildSpec:
         stop_signal: Asks it to end.
         grace_s: How long it may take to end before it is killed.
         once: Not started again when it ends, however it ends; the tree goes on without it.
-        max_failures: After so many failures in a row the whole tree stops, since waiting has not
-            helped.
+        max_failures: After so many failures in a row during the start the whole tree stops: what
+            never worked is set up wrongly. Later it is tried again for ever, and the others go on.
     """
 
     name: str

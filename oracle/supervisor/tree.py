@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
 from oracle.supervisor.child import Child
@@ -15,16 +15,26 @@ HEALTHY_AFTER_S = 10.0
 
 
 class Supervisor:
-    """Runs children until it is stopped or one of them cannot be kept running.
+    """Runs children until it is stopped, or one of them cannot be started at all.
 
     Children start in the given order, each when the one before is ready, and stop in the reverse
-    order. One that ends is started again after a pause that doubles with each failure, unless it
-    was to run once. SIGINT and SIGTERM stop the tree in order; the second of them kills what is
-    left. Run it in the main thread.
+    order. One that ends is started again after a pause that doubles with each failure up to half a
+    minute, unless it was to run once; the others go on meanwhile. SIGINT and SIGTERM stop the tree
+    in order; the second of them kills what is left. Run it in the main thread.
     """
 
-    def __init__(self, children: Sequence[ChildSpec], *, output: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        children: Sequence[ChildSpec],
+        *,
+        output: TextIO | None = None,
+        on_down: Callable[[Mapping[str, str]], None] = lambda _: None,
+    ) -> None:
+        """`on_down` is told which children are down, with the reason, whenever that changes."""
         self._specs = tuple(children)
+        self._on_down = on_down
+        self._down: dict[str, str] = {}
+        self._all_running = False
         self._output: TextIO | None = output or sys.stdout
         self._width = max(len(name) for name in (OWN_NAME, *(spec.name for spec in self._specs)))
         self._running: dict[str, Child] = {}
@@ -36,12 +46,13 @@ class Supervisor:
     def run(self) -> int:
         """Run the tree.
 
-        Returns: 0 after an orderly stop, 1 if a child could not be kept running.
+        Returns: 0 after an orderly stop, 1 if a child could not be started.
         """
         return asyncio.run(self._run())
 
     async def _run(self) -> int:
         self._stopping, self._starting = asyncio.Event(), asyncio.Lock()
+        self._on_down({})
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._on_signal, number)
@@ -55,6 +66,7 @@ class Supervisor:
             if self._stopping.is_set():
                 break
         else:
+            self._all_running = True
             self._say(OWN_NAME, "all running; Ctrl-C stops everything")
         await self._stopping.wait()
         async with self._starting:
@@ -67,7 +79,10 @@ class Supervisor:
         return 1 if self._gave_up else 0
 
     async def _keep_running(self, spec: ChildSpec, ready: asyncio.Event) -> None:
-        """Restart the child until it fails too often; `ready` is set when it is first ready."""
+        """Restart the child whenever it ends, during the start of the tree a few times only.
+
+        `ready` is set when it is first ready.
+        """
         failures = 0
         loop = asyncio.get_running_loop()
         while True:
@@ -78,13 +93,16 @@ class Supervisor:
                 self._say(spec.name, how)
                 await loop.create_future()  # a keeper stays until it is cancelled
             failures = 1 if loop.time() - began > HEALTHY_AFTER_S else failures + 1
-            if failures >= spec.max_failures:
+            if failures >= spec.max_failures and not self._all_running:
                 self._say(
                     spec.name, f"{how}; given up after {failures} failures, stopping everything"
                 )
                 return
+            if failures > 1:
+                how += f", {failures} times in a row"
             pause_s = backoff_s(failures)
             self._say(spec.name, f"{how}; starting it again in {pause_s:g} s")
+            self._note_down(spec.name, how)
             await asyncio.sleep(pause_s)
 
     async def _run_once(self, spec: ChildSpec, ready: asyncio.Event) -> str:
@@ -96,13 +114,25 @@ class Supervisor:
         except OSError as exc:
             return f"cannot be started: {exc}"
         self._say(spec.name, f"started, pid {child.pid}")
-        if await child.wait_until_ready():
+        self._note_down(spec.name, None)
+        # Once the tree runs, a child that is not ready may be waiting for another that is down.
+        if self._all_running or await child.wait_until_ready():
             ready.set()
             how = describe_exit(await child.wait())
         else:
             how = describe_exit(await child.stop()) + " before it was ready"
         del self._running[spec.name]
         return how
+
+    def _note_down(self, name: str, why: str | None) -> None:
+        """Tell that a child is down, or with None that it runs."""
+        before = dict(self._down)
+        if why is None:
+            self._down.pop(name, None)
+        else:
+            self._down[name] = why
+        if self._down != before:
+            self._on_down(self._down)
 
     def _on_watcher_done(self, watcher: "asyncio.Task[None]") -> None:
         """Stop the tree: a child without its watcher would not be restarted."""

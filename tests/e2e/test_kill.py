@@ -15,6 +15,7 @@ import psutil
 import psycopg
 import pytest
 from support.photos import PHOTOS, edited, photo
+from support.waiting import wait_for
 
 from oracle.chain.core.wire import Log
 from oracle.chain.rpc.client import FULFILLED, ChainClient
@@ -165,3 +166,25 @@ def test_whatever_is_killed_every_upload_is_answered_on_chain_exactly_once(tmp_p
         # repaired a gap: none was burnt on a second try.
         carriers = {entry.tx_hash for entry in answers}
         assert stage.chain.account_nonce(bytes(sender[0])) == len(carriers) + cancelling_count[0]
+
+
+@pytest.mark.timeout(300)
+def test_a_worker_that_is_killed_again_and_again_takes_nothing_else_down(tmp_path: Path) -> None:
+    with running_oracle(tmp_path) as stage:
+        # It waits 31 s by then, longer than it would need to be back.
+        for _ in range(6):
+            kill(stage, VICTIMS["worker"])
+            wait_for(lambda: not ready(stage)["ok"])
+        assert "worker was killed by SIGKILL" in ready(stage)["detail"]
+        link = post(stage, "cat", "alice", photo("cat"))
+        assert stage.api.get("/").status_code == 200
+        (view,) = settled(stage, [link])
+        assert view["verdict"] == "original"
+        assert ready(stage)["ok"]
+        assert stage.process.poll() is None
+
+
+def ready(stage: Stage) -> dict[str, Any]:
+    """What `/readyz` says of the processes."""
+    said: dict[str, Any] = stage.api.get("/readyz").json()["checks"]["processes"]
+    return said

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from oracle.api.services import ServicesDep
+from oracle.api.services import Services, ServicesDep
 from oracle.chain.core.readiness import problems
+from oracle.supervisor import PROCESSES, read_down
 from storage import jobs, migrate, operator_alerts
 from storage.chain import node_status
 from storage.chain.node_status import NodeStatus
@@ -58,7 +59,7 @@ def _checks(services: ServicesDep) -> dict[str, Check]:
         at_head = migrate.is_at_head(services.db.dsn)
     except StorageError as exc:
         return {"database": Check(False, str(exc))}
-    return {
+    return _processes(services) | {
         "database": Check(
             at_head, "at the newest migration" if at_head else "migrations are missing"
         ),
@@ -77,6 +78,17 @@ def _checks(services: ServicesDep) -> dict[str, Check]:
 def _matters(matters: Mapping[str, int], kind: str, what: str) -> Check:
     count = matters.get(kind, 0)
     return Check(count == 0, f"{count} {what}" + ("; see /api/operator_alerts" if count else ""))
+
+
+def _processes(services: Services) -> dict[str, Check]:
+    """Whether all processes of the tree run that this one is part of; nothing where it is in
+    none.
+    """
+    down = read_down(services.settings.data_dir.resolve() / PROCESSES)
+    if down is None:
+        return {}
+    said = "; ".join(f"{name} {why}" for name, why in down.items())
+    return {"processes": Check(not down, said or "all running")}
 
 
 def _node(node: NodeStatus) -> Check:

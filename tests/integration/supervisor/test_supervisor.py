@@ -1,5 +1,6 @@
 """The process tree: order, restarts, one Ctrl-C, and nothing left behind."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 from support.waiting import wait_for
+
+from oracle.supervisor import PROCESSES, read_down
 
 TREE = str(Path(__file__).with_name("tree.py"))
 Start = Callable[[str], "subprocess.Popen[str]"]
@@ -112,6 +115,42 @@ def test_a_child_that_never_works_ends_the_tree_with_an_error(start: Start, tmp_
     assert tree.returncode == 1
     assert "hopeless | ended with status 3 before it was ready; given up after 2 failures" in output
     assert events(tmp_path)[-1] == "base stopped"
+
+
+def test_a_child_killed_ten_times_brings_nothing_down_and_comes_back(
+    start: Start, tmp_path: Path
+) -> None:
+    tree = start("quick")
+    wait_for(lambda: "top ready" in events(tmp_path))
+    others = [pid_of(tmp_path, "base"), pid_of(tmp_path, "top")]
+    for kill in range(10):
+        wait_for(lambda kill=kill: events(tmp_path).count("middle ready") == kill + 1)
+        os.kill(pid_of(tmp_path, "middle"), signal.SIGKILL)
+        wait_for(lambda: down(tmp_path) != {})
+        assert "was killed by SIGKILL" in down(tmp_path)["middle"]
+    wait_for(lambda: events(tmp_path).count("middle ready") == 11)
+    wait_for(lambda: down(tmp_path) == {})
+    assert all(is_alive(pid) for pid in others)
+    tree.send_signal(signal.SIGTERM)
+    output, _ = tree.communicate(timeout=30)
+    assert tree.returncode == 0
+    assert "middle | was killed by SIGKILL, 10 times in a row; starting it again in" in output
+
+
+def down(root: Path) -> dict[str, str]:
+    said: dict[str, str] = json.loads((root / PROCESSES).read_text())["down"]
+    return said
+
+
+def test_what_the_supervisor_of_another_process_says_is_not_taken_for_ours(tmp_path: Path) -> None:
+    assert read_down(tmp_path / PROCESSES) is None
+    for text in ("", "[]", '{"down": {"worker": "gone"}, "supervisor": 1}'):
+        (tmp_path / PROCESSES).write_text(text)
+        assert read_down(tmp_path / PROCESSES) is None
+    (tmp_path / PROCESSES).write_text(
+        json.dumps({"down": {"worker": "gone"}, "supervisor": os.getppid()})
+    )
+    assert read_down(tmp_path / PROCESSES) == {"worker": "gone"}
 
 
 def test_what_runs_once_may_end_as_it_likes(start: Start, tmp_path: Path) -> None:

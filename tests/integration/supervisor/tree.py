@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from oracle.supervisor import ChildSpec, Supervisor
+from oracle.supervisor import PROCESSES, ChildSpec, Supervisor, tree, write_down
 
 
 def child(root: Path, name: str, behaviour: str) -> None:
@@ -50,6 +50,7 @@ def spec(root: Path, name: str, behaviour: str = "good", max_failures: int = 5) 
 def main(root: Path, scenario: str) -> int:
     scenarios = {
         "good": [spec(root, "base", "slow"), spec(root, "middle"), spec(root, "top")],
+        "quick": [spec(root, "base"), spec(root, "middle"), spec(root, "top")],
         "crash": [spec(root, "base"), spec(root, "hopeless", "crash", max_failures=2)],
         "stubborn": [spec(root, "base"), spec(root, "mule", "stubborn")],
         "once": [
@@ -62,7 +63,12 @@ def main(root: Path, scenario: str) -> int:
             ChildSpec(name="absent", argv=(str(root / "no-such-program"),), max_failures=1),
         ],
     }
-    return Supervisor(scenarios[scenario]).run()
+    if scenario == "quick":
+        # As often as a real tree in a minute; the pauses themselves are a unit test's.
+        tree.backoff_s = lambda _failures: 0.05
+    return Supervisor(
+        scenarios[scenario], on_down=lambda down: write_down(root / PROCESSES, down)
+    ).run()
 
 
 if __name__ == "__main__":
