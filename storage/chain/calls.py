@@ -88,8 +88,8 @@ def queue(
     """
     done = conn.execute(
         "update chain_calls set status = 'wanted', call_data = %s, transaction_id = null,"
-        " next_try_at = now() + %s, updated_at = now() where id = %s and status in ('draft',"
-        " 'reverted')",
+        " error_code = null, error_detail = null, next_try_at = now() + %s, updated_at = now()"
+        " where id = %s and status in ('draft', 'reverted')",
         (call_data, delay, call_id),
     )
     return done.rowcount == 1

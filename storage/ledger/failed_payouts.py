@@ -19,7 +19,7 @@ from storage.ledger.onchain import SETTLED, Payout
 LONG_UNDER_WAY = timedelta(minutes=30)
 _SELECT = (
     "select t.id as transaction_id, q.call_id, t.kind, t.post_id, t.week, a.handle as creator,"
-    " q.status, q.error, q.tries, t.booked_at, q.next_try_at,"
+    " q.status, q.error, q.postponed, q.tries, t.booked_at, q.next_try_at,"
     " (t.facts->>'to_original_minor')::bigint as to_original_minor,"
     " (t.facts->>'to_poster_minor')::bigint as to_poster_minor, s.redirect_bps as"
     " settled_redirect_bps, o.verdict, o.redirect_bps, o.disputed, c.handle as creditor,"
@@ -30,8 +30,8 @@ _SELECT = (
     f" o.creditor_id {SETTLED} where "
 )
 _FAILED = (
-    "(q.status in ('refused', 'held') and not o.disputed or q.status = 'withheld' or"
-    " q.under_way_since < %s)"
+    "((q.status in ('refused', 'held') or q.postponed) and not o.disputed or q.status = 'withheld'"
+    " or q.under_way_since < %s)"
 )
 
 
@@ -48,6 +48,7 @@ class FailedPayout:
             another reason.
         withheld_to_original, withheld_to_poster: what is to be paid off chain, where it was blocked
             for that.
+        postponed: whether the sender could not even ask what it would cost (`error`).
         confirmed_at: since when nothing that we sent can pay it on chain any more.
     """
 
@@ -59,6 +60,7 @@ class FailedPayout:
     creator: str
     status: str
     error: str | None
+    postponed: bool
     tries: int
     booked_at: datetime
     next_try_at: datetime

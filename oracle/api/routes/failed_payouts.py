@@ -36,8 +36,8 @@ class FailedPayoutView(BaseModel):
     week: date
     status: str = Field(
         description="refused: by the contract; held: not sent, since it judges the post otherwise;"
-        " due: sent long ago, and no block has taken it; withheld: blocked, not sent any"
-        " more, to be settled off chain once that is confirmed."
+        " due: it could not be sent, or was sent long ago and no block has taken it; withheld:"
+        " blocked, not sent any more, to be settled off chain once that is confirmed."
     )
     error: str | None
     tries: int
@@ -191,6 +191,11 @@ def _advice(pay: FailedPayout) -> str:
         return _advice_blocked(pay)
     if pay.status == "refused":
         return "The contract refused it for the reason named; it is tried again by itself."
+    if pay.postponed:
+        return (
+            "It could not be sent for the reason named and is tried again by itself: see to the"
+            " paymaster's funds and the endpoint."
+        )
     if pay.status == "due":
         return (
             "It was sent and no block has taken it yet: see to the paymaster's funds and the"

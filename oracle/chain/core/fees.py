@@ -53,5 +53,17 @@ def replacement(previous: Fee, now: Fee, limits: FeeLimits) -> Fee:
     return Fee(max_fee_wei=max_fee, tip_wei=tip)
 
 
+def cancelling(previous: Fee, now: Fee, limits: FeeLimits) -> Fee:
+    """Return the fee of what is to take the place of a transaction and do nothing.
+
+    At the cap it is what a new transaction would offer: a pool that still holds the other one
+    refuses that, and one that does not, as nobody could pay for it, takes it.
+    """
+    try:
+        return replacement(previous, now, limits)
+    except FeeCapReached:
+        return now
+
+
 def _raised(wei: int) -> int:
     return max(-(-wei * 9 // 8), wei + 1)

@@ -208,13 +208,19 @@ class ChainClient:
         try:
             return blob(self.endpoint.request("eth_call", call, block_id(block)))
         except RpcRefused as exc:
-            raise ContractReverted(_revert(exc)) from exc
+            if (revert := _find_revert(exc)) is None:
+                raise
+            raise ContractReverted(revert) from exc
 
     def estimate_gas_of_each(
         self, to: bytes, calls: Sequence[bytes], *, sender: bytes
-    ) -> list[int | Revert]:
-        """Estimate the gas of each call alone, on the same state; a Revert for one that reverts."""
-        results: list[int | Revert] = []
+    ) -> list[int | Revert | RpcRefused]:
+        """Estimate the gas of each call alone, on the same state.
+
+        A Revert stands for one that reverts, a refusal for one that the endpoint says nothing of:
+        funds that are missing, say.
+        """
+        results: list[int | Revert | RpcRefused] = []
         for at in range(0, len(calls), ESTIMATE_BATCH):
             batch = [
                 (
@@ -224,10 +230,8 @@ class ChainClient:
                 for data in calls[at : at + ESTIMATE_BATCH]
             ]
             for answer in self.endpoint.batch_or_errors(batch):
-                if isinstance(answer, RpcRefused):
-                    results.append(_revert(answer))
-                else:
-                    results.append(number(answer))
+                refused = isinstance(answer, RpcRefused)
+                results.append((_find_revert(answer) or answer) if refused else number(answer))
         return results
 
     def read(
@@ -253,9 +257,9 @@ class ChainClient:
         return self.read("PoCHub", self.deployment.hub, function, *args, block=block)
 
 
-def _revert(refusal: RpcRefused) -> Revert:
-    """Decode the revert of a refused call. Raises: the refusal itself if it is no revert."""
+def _find_revert(refusal: RpcRefused) -> Revert | None:
+    """Decode the revert of a refused call; None if it is no revert."""
     # Code 3 is "execution reverted" (geth, Anvil); a revert without data keeps only the words.
     if refusal.data or refusal.rpc_code == 3 or "revert" in refusal.reason.lower():
         return decode_revert(refusal.data)
-    raise refusal
+    return None

@@ -102,15 +102,13 @@ class CallSubmitter:
     def _send(self, call: Call) -> bool:
         assert call.call_data is not None  # of every wanted call
         to = address_bytes(self._addresses[call.contract])
-        try:
-            gas = self._client.estimate_gas_of_each(
-                to, [call.call_data], sender=self._broadcaster.address
-            )[0]
-        # no revert: funds, say. The other calls must not wait for this one.
-        except RpcRefused as exc:
+        (gas,) = self._client.estimate_gas_of_each(
+            to, [call.call_data], sender=self._broadcaster.address
+        )
+        if isinstance(gas, RpcRefused):  # the other calls must not wait for this one
             with self._db.transaction() as conn:
-                calls.postpone(conn, call.id, exc.code, exc.reason, POSTPONED)
-            log.warning("call.postponed", call=call.key, error=str(exc))
+                calls.postpone(conn, call.id, gas.code, gas.reason, POSTPONED)
+            log.warning("call.postponed", call=call.key, error=str(gas))
             return False
         if isinstance(gas, Revert):
             with self._db.transaction() as conn:

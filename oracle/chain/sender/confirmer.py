@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from oracle.chain.core import lifecycle
-from oracle.chain.core.fees import replacement
+from oracle.chain.core import fees, lifecycle
 from oracle.chain.core.lifecycle import ChainView, PendingTx, ReceiptSeen, RetryTimeouts, Step, Wish
 from oracle.chain.core.reverts import ContractReverted, Revert
 from oracle.chain.core.transaction import Fee
@@ -149,14 +148,9 @@ class Confirmer:
     def _replace(self, tx: StoredTransaction, *, cancelling: bool) -> None:
         newest = tx.attempts[-1]
         previous = Fee(newest.max_fee_wei, newest.tip_wei)
+        price = fees.cancelling if cancelling and not newest.cancelling else fees.replacement
         try:
-            now = self._client.fee()
-            # What cancels may cost less than what it cancels where no pool holds that any more.
-            fee = (
-                now
-                if cancelling and not newest.cancelling and self._is_capped(previous, now)
-                else replacement(previous, now, self._client.fee_limits)
-            )
+            fee = price(previous, self._client.fee(), self._client.fee_limits)
         except FeeCapReached as exc:
             log.warning("fee.capped", transaction=tx.id, nonce=tx.nonce, error=str(exc))
             if cancelling is newest.cancelling:  # never what is to be cancelled
@@ -179,13 +173,6 @@ class Confirmer:
         )
         self._failpoint("replacement_stored")
         self._broadcaster.send_latest(tx.id)
-
-    def _is_capped(self, previous: Fee, now: Fee) -> bool:
-        try:
-            replacement(previous, now, self._client.fee_limits)
-        except FeeCapReached:
-            return True
-        return False
 
     def _include(self, tx: StoredTransaction, receipt: Receipt) -> None:
         with self._db.transaction() as conn:

@@ -11,7 +11,7 @@ import structlog
 from oracle.chain.core import lifecycle
 from oracle.chain.core.reverts import Revert
 from oracle.chain.core.wire import Header
-from oracle.chain.errors import InvalidReport, SigningFailed
+from oracle.chain.errors import InvalidReport, RpcRefused, SigningFailed
 from oracle.chain.rpc.client import ChainClient
 from oracle.chain.sender.broadcast import Broadcaster
 from oracle.chain.sender.resolver import Resolver
@@ -118,6 +118,9 @@ class Submitter:
         for one, data, answer in zip(signed, calls, answers, strict=True):
             if isinstance(answer, Revert):
                 self._resolver.reverted(one.row, answer)
+            elif isinstance(answer, RpcRefused):  # the others must not wait for this one
+                delay = lifecycle.backoff(one.row.tries)
+                self._resolver.postpone(one.row, answer.code, answer.reason, delay)
             else:
                 accepted.append(Priced(one, data, answer))
         return accepted

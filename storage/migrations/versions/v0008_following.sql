@@ -76,7 +76,10 @@ select q.transaction_id,
            when c.status = 'reverted' then 'refused'
            else 'due'
        end as status,
-       case when c.status in ('draft', 'reverted') then coalesce(q.error, c.error_code) end as error,
+       case when c.status in ('draft', 'reverted') then coalesce(q.error, c.error_code)
+            when c.status = 'wanted' then c.error_code end as error,
+       -- It was to be sent, and the endpoint said nothing of it: funds that are missing, say.
+       c.status = 'wanted' and c.error_code is not null as postponed,
        q.to_original, q.to_poster, q.agrees, q.chain_says, q.tries, q.next_try_at,
        q.withheld_by, q.withheld_note, q.withheld_to_original, q.withheld_to_poster, q.confirmed_at,
        q.settled_by, q.settled_note,

@@ -22,6 +22,7 @@ from support.town import Town, digest
 from oracle.chain.contracts import payments, verify
 from oracle.chain.contracts.payments import Split
 from oracle.chain.core.abis import contract
+from oracle.chain.core.fees import FeeLimits
 from oracle.chain.core.lifecycle import RetryTimeouts
 from oracle.chain.core.report import Outcome
 from oracle.chain.core.wire import hexed
@@ -36,7 +37,8 @@ from oracle.payouts.onchain import PayoutAsset, Round, advance_payouts
 from oracle.tasks.fraud import Upkeep
 from oracle.tasks.scheduler import ChainPayouts, Scheduler
 from storage.chain import calls as chain_calls
-from storage.chain import node_status
+from storage.chain import node_status, transactions
+from storage.chain.transactions import NonceTaken
 from storage.ledger import failed_payouts
 from storage.ledger.onchain import Payout
 
@@ -439,6 +441,51 @@ def test_a_payment_whose_nonce_a_stranger_spends_is_made_with_another(
     assert credited(town) == 1
 
 
+def test_a_nonce_that_another_process_takes_first_holds_up_no_other_key(
+    town: Town, platform: Platform
+) -> None:
+    """One key's transaction is stored by another process in the same moment; the next round takes
+    the next nonce.
+    """
+    taken: list[int] = []
+
+    def take_it(name: str) -> None:
+        if name == "before_store" and not taken:
+            with platform.db.transaction() as conn:
+                taken.append(
+                    transactions.insert(
+                        conn,
+                        chain_id=town.client.chain_id,
+                        sender=town.officer.address,
+                        nonce=town.client.account_nonce(town.officer.address),
+                        to_address=town.first.address,
+                        call_data=b"",
+                        gas=21_000,
+                    )
+                )
+                transactions.add_attempt(
+                    conn, taken[0], tx_hash=bytes(32), raw=b"\x02", max_fee_wei=1, tip_wei=1
+                )
+
+    keys = {"paymaster": town.officer, "arbiter": town.fan}
+    sender = CallSender(platform.db, town.client, keys, failpoint=take_it)
+    nothing = contract("BonusVault").call_data("authority")
+    with platform.db.transaction() as conn:
+        for name in keys:
+            chain_calls.add(conn, name, sender=name, contract="bonus_vault", call_data=nothing)
+    with pytest.raises(NonceTaken):
+        sender.step()
+    assert calls(platform) == [("wanted", False), ("sent", False)]
+    assert sender.step() == 1
+    assert calls(platform) == [("sent", False), ("included", False)]
+    first = town.client.account_nonce(town.fan.address) - 1
+    assert platform.rows(
+        "select t.nonce - %s from chain_transactions t join chain_calls c on c.transaction_id ="
+        " t.id where c.sender = 'arbiter'",
+        first,
+    ) == [(0,)]
+
+
 def test_a_paymaster_without_funds_waits_and_says_so(town: Town, platform: Platform) -> None:
     platform.creator("poster"), platform.creator("first")
     payments.fund_vault(town.client, town.fan, 10**9)
@@ -464,7 +511,7 @@ def test_a_paymaster_without_funds_waits_and_says_so(town: Town, platform: Platf
 
 
 def test_an_endpoint_that_refuses_to_say_what_one_call_costs_holds_up_no_other(
-    town: Town, platform: Platform
+    town: Town, platform: Platform, client: TestClient
 ) -> None:
     platform.creator("poster"), platform.creator("first")
     payments.fund_vault(town.client, town.fan, 10**9)
@@ -481,11 +528,16 @@ def test_an_endpoint_that_refuses_to_say_what_one_call_costs_holds_up_no_other(
         )
 
     with faulty_rpc(town.anvil.url) as proxy:
-        client = ChainClient(Endpoint(proxy.url), town.client.deployment)
-        scheduler = Payer(platform, replace(town, client=client))
+        chain = ChainClient(Endpoint(proxy.url), town.client.deployment)
+        scheduler = Payer(platform, replace(town, client=chain))
         scheduler.advance()
         proxy.fault = on_method("eth_estimateGas", refuse_first)
         assert scheduler.sender.step() == 1
+    # The operator sees it at once, with the reason.
+    (shown,) = client.get("/api/stuck_payments", headers=ADMIN).json()
+    assert (shown["status"], shown["error"]) == ("due", "rpc_refused")
+    assert "could not be sent" in shown["advice"]
+    assert "rpc_refused" in client.get("/stuck_payments", headers=ADMIN).text
     assert platform.rows(
         "select status, error_detail, next_try_at > now() from chain_calls order by id"
     ) == [("wanted", "gas required exceeds allowance", True), ("sent", None, False)]
@@ -831,6 +883,72 @@ def test_what_was_sent_before_it_was_withheld_is_not_confirmed_while_it_can_be_m
     ).is_success
     assert payments.claimable(town.client, town.poster.address) == 10_000
     assert credited(town) == 1
+
+
+@pytest.mark.usefixtures("automine_again")
+def test_what_was_sent_at_the_cap_of_the_fee_is_cancelled_once_no_pool_holds_it(
+    town: Town, platform: Platform, client: TestClient
+) -> None:
+    """Nothing may cost more: while a pool holds the payment nothing replaces it, and once none
+    does, what cancels it may cost less than it did.
+    """
+    platform.creator("poster"), platform.creator("first")
+    payments.fund_vault(town.client, town.fan, 10**9)
+    booked(platform, town, Outcome.ORIGINAL, "C", 10_000)
+    now = town.client.fee()
+    limits = FeeLimits(max_fee_cap_wei=now.max_fee_wei)
+    chain = ChainClient(Endpoint(town.anvil.url), town.client.deployment, fee_limits=limits)
+    scheduler = Payer(platform, replace(town, client=chain))
+    town.anvil.set_automine(False)
+    scheduler.advance()
+    assert scheduler.sender.step() == 1
+    with platform.db.transaction() as conn:
+        conn.execute("update chain_transactions set created_at = now() - interval '31 minutes'")
+    ((number,),) = platform.rows("select transaction_id from ledger_chain_payments")
+    assert withhold(client, number, 10_000).status_code == 200
+    scheduler.sender.step()
+    (payment,) = waiting(town)
+    assert payment["input"] != "0x", "the pool keeps what it has"
+    assert scheduler.statuses() == ["withheld"] and calls(platform) == [("sent", True)]
+    town.anvil.call("anvil_dropTransaction", payment["hash"])
+    scheduler.sender.step()
+    (cancelling,) = waiting(town)
+    assert cancelling["input"] == "0x"
+    assert int(cancelling["maxFeePerGas"], 16) <= int(payment["maxFeePerGas"], 16)
+    town.anvil.mine()
+    scheduler.sender.step()
+    assert scheduler.finalize() == Round(confirmed=1)
+    assert calls(platform) == [("cancelled", True)]
+    assert credited(town) == 0
+
+
+@pytest.mark.usefixtures("automine_again")
+def test_nothing_is_settled_off_chain_before_its_call_is_cancelled(
+    town: Town, platform: Platform, client: TestClient
+) -> None:
+    """A confirmation alone is not enough: what was sent may still be mined."""
+    platform.creator("poster"), platform.creator("first")
+    payments.fund_vault(town.client, town.fan, 10**9)
+    booked(platform, town, Outcome.ORIGINAL, "C", 10_000)
+    scheduler = Payer(platform, town)
+    town.anvil.set_automine(False)
+    scheduler.advance()
+    assert scheduler.sender.step() == 1
+    with platform.db.transaction() as conn:
+        conn.execute("update chain_transactions set created_at = now() - interval '31 minutes'")
+    ((number,),) = platform.rows("select transaction_id from ledger_chain_payments")
+    assert withhold(client, number, 10_000).status_code == 200
+    by_bank = {"note": "By bank, no. 1."}
+    for status in ("sent", "included", "wanted"):
+        with platform.db.transaction() as conn:
+            conn.execute("update ledger_payouts set confirmed_at = now()")
+            conn.execute("update chain_calls set status = %s", (status,))
+        answer = client.post(f"/api/stuck_payments/{number}/settle", json=by_bank, headers=ADMIN)
+        assert answer.status_code == 404, status
+    with platform.db.transaction() as conn:
+        conn.execute("update chain_calls set status = 'cancelled'")
+    answer = client.post(f"/api/stuck_payments/{number}/settle", json=by_bank, headers=ADMIN)
+    assert answer.is_success
 
 
 @pytest.mark.usefixtures("automine_again")

@@ -175,6 +175,33 @@ def test_logs_that_an_endpoint_hides_are_found_by_the_hubs_own_count(
     assert world.fulfilments() == [asked]
 
 
+def test_one_report_whose_gas_is_not_told_holds_up_no_other_of_its_batch(
+    world: World, proxy: FaultyRpc
+) -> None:
+    for _ in range(5):
+        world.attest()
+    third = world.outbox()[2].request_id.hex()
+
+    def refuse_third(call, forward):  # type: ignore[no-untyped-def]
+        if third in call["params"][0]["data"]:
+            return refusal(-32000, "gas required exceeds allowance")(call, forward)
+        return forward(call)
+
+    node = world.node(client=client_of(world, proxy))
+    proxy.fault = on_method("eth_estimateGas", refuse_third)
+    node.step()
+    rows = world.outbox()
+    assert [row.status for row in rows] == ["sent", "sent", "pending", "sent", "sent"]
+    assert (rows[2].error_code, rows[2].error_detail) == (
+        "rpc_refused",
+        "gas required exceeds allowance",
+    )
+    proxy.fault = None
+    world.run_now()
+    world.drive(node)
+    assert len(world.fulfilments()) == 5
+
+
 def test_ranges_are_halved_until_the_endpoint_takes_them(world: World, proxy: FaultyRpc) -> None:
     asked = world.request()
     world.anvil.mine(40)

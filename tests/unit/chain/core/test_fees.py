@@ -2,7 +2,7 @@
 
 import pytest
 
-from oracle.chain.core.fees import GWEI, FeeLimits, replacement, suggest
+from oracle.chain.core.fees import GWEI, FeeLimits, cancelling, replacement, suggest
 from oracle.chain.core.transaction import Fee
 from oracle.chain.errors import FeeCapReached
 
@@ -44,3 +44,18 @@ def test_replacement(previous: Fee, now: Fee, expected: Fee) -> None:
 def test_a_replacement_above_the_cap_is_not_made() -> None:
     with pytest.raises(FeeCapReached):
         replacement(Fee(99 * GWEI, GWEI), Fee(1, 1), LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("previous", "now", "expected"),
+    [
+        (Fee(8 * GWEI, 8), Fee(1, 1), Fee(9 * GWEI, 9)),
+        # The cap leaves no room above what is to be cancelled: what a new one offers.
+        (Fee(99 * GWEI, GWEI), Fee(3 * GWEI, GWEI), Fee(3 * GWEI, GWEI)),
+        (Fee(80 * GWEI, 100 * GWEI), Fee(3 * GWEI, GWEI), Fee(3 * GWEI, GWEI)),
+    ],
+)
+def test_what_cancels_at_the_cap_offers_what_a_new_one_would(
+    previous: Fee, now: Fee, expected: Fee
+) -> None:
+    assert cancelling(previous, now, LIMITS) == expected
