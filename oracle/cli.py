@@ -350,7 +350,7 @@ def add_key(
     """Create an API key; its secret is shown once."""
     from oracle.api.access import SCOPES
     from oracle.bringup import running_database
-    from oracle.originality.intake import ensure_creator
+    from oracle.originality.naming import ensure_creator
     from storage.api_keys import issue
 
     unknown = set(scope) - set(SCOPES)

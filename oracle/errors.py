@@ -37,6 +37,12 @@ class InvalidCreator(OracleError):
     code = "invalid_creator"
 
 
+class NameResembles(OracleError):
+    """People would take the name for that of another creator."""
+
+    code = "name_resembles"
+
+
 class ContentHashMismatch(OracleError):
     """The media behind the URI is not the media that the request committed to."""
 

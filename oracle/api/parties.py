@@ -4,9 +4,10 @@ from oracle.api.access import Caller
 from oracle.appeals.errors import NotYourCase
 from oracle.errors import KeyRequired, NotAllowed
 from oracle.notices.actors import creator_actor, key_actor
+from oracle.originality.naming import find_creator
 from storage.database import Connection
 from storage.errors import NotFound
-from storage.works import creators
+from storage.names import canonical
 from storage.works.works import Work
 
 
@@ -23,16 +24,12 @@ def acting_creator(conn: Connection, caller: Caller, named: str | None) -> int:
     Raises: KeyRequired without a key, NotAllowed, NotFound.
     """
     if caller.creator_id is not None:
-        if named is not None and named != caller.creator:
-            raise NotAllowed(
-                f"The key {caller.name!r} acts for {caller.creator} only, not for {named}."
-            )
-        return caller.creator_id
+        return check_own(caller, named)
     if not caller.may("fraud"):
         raise KeyRequired
     if named is None:
         raise NotAllowed("This key acts for everybody: name the creator.")
-    creator_id = creators.find_creator(conn, named)
+    creator_id = find_creator(conn, named)
     if creator_id is None:
         raise NotFound(f"There is no creator {named}.")
     return creator_id
@@ -51,7 +48,16 @@ def own_creator(caller: Caller, named: str | None) -> int:
         raise NotAllowed(
             "Only the creator's own key appeals and answers; no other key does so for them."
         )
-    if named is not None and named != caller.creator:
+    return check_own(caller, named)
+
+
+def check_own(caller: Caller, named: str | None) -> int:
+    """Return the creator of a creator's key, who may be named in any spelling. Raises:
+    NotAllowed.
+    """
+    assert caller.creator is not None
+    assert caller.creator_id is not None
+    if named is not None and canonical(named) != canonical(caller.creator):
         raise NotAllowed(
             f"The key {caller.name!r} acts for {caller.creator} only, not for {named}."
         )

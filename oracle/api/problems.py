@@ -31,6 +31,7 @@ STATUS: dict[type[Exception], int] = {
     errors.TooManyRequests: 429,
     RangeNotSatisfiable: 416,
     Conflict: 409,
+    errors.NameResembles: 409,
     errors.OracleError: 422,
     InvalidAddress: 422,
     fetch.UriTooLarge: 413,

@@ -268,9 +268,8 @@ def _event(entry: _Event) -> Event:
     # Straight from the model's dictionary: looking up absent fields on a model costs more than all
     # the rest.
     get_field = entry.__dict__.get
-    post_id, creator, ip_hash, text_hash = (
+    post_id, ip_hash, text_hash = (
         get_field("post_id"),
-        get_field("creator"),
         get_field("ip_hash"),
         get_field("text_hash"),
     )
@@ -285,7 +284,7 @@ def _event(entry: _Event) -> Event:
         entry.at,
         entry.__dict__["kind"],
         bytes.fromhex(post_id[2:]) if post_id else None,
-        creator.lower() if creator and creator.startswith("0x") else creator,
+        get_field("creator"),
         get_field("account"),
         get_field("device"),
         bytes.fromhex(ip_hash) if ip_hash else None,

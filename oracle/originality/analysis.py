@@ -26,7 +26,7 @@ from storage.blobs import BlobCorrupt, BlobMissing, BlobStore, BlobStoreUnavaila
 from storage.chain import outbox
 from storage.database import Connection, Database
 from storage.errors import DatabaseUnavailable
-from storage.works import analyses, creators, policies, works
+from storage.works import analyses, policies, works
 from storage.works.analyses import Analysis
 from storage.works.works import NewWork, Work
 
@@ -170,6 +170,7 @@ class Originality:
             file_name=None,
             blob_key=key,
             duration_ms=facts.size.duration_ms,
+            account=analysis.account,
         )
         with self._db.transaction() as conn:
             # A worker taken for dead may still be at it: the first one to get here decides which
@@ -244,11 +245,10 @@ class Originality:
         with self._db.transaction() as conn:
             failed_now = analyses.fail(conn, analysis.id, code, detail, evidence, digest(evidence))
             if failed_now and analysis.request_id is not None:
-                account = creators.get_account(conn, analysis.creator_id)
                 _send(
                     conn,
                     analysis,
-                    failure_report(analysis, account, code=code, evidence_hash=digest(evidence)),
+                    failure_report(analysis, code=code, evidence_hash=digest(evidence)),
                 )
         log.warning("analysis.failed", code=code, detail=detail)
 

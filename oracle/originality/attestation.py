@@ -47,10 +47,10 @@ NAMING = (Outcome.DERIVATIVE, Outcome.SELF_DUPLICATE, Outcome.LICENSED)
 
 
 def account_of(work: Work) -> bytes:
-    """The account (20 bytes) of a work's creator on chain; a work that names none has one of its
+    """The account (20 bytes) that a work was posted under; a work that names none has one of its
     own.
     """
-    return work.creator_account or unnamed_account(work.post_id)
+    return work.account or unnamed_account(work.post_id)
 
 
 def decision_report(
@@ -85,9 +85,7 @@ def decision_report(
     )
 
 
-def failure_report(
-    analysis: Analysis, creator: bytes | None, *, code: str, evidence_hash: bytes
-) -> ReportDraft:
+def failure_report(analysis: Analysis, *, code: str, evidence_hash: bytes) -> ReportDraft:
     """The report that answers a contract's request whose media could not be judged."""
     assert analysis.request_id is not None
     return ReportDraft(
@@ -98,7 +96,7 @@ def failure_report(
         outcome=Outcome.FAILED,
         reason=FAILURES.get(code, FailureReason.NONE),
         similarity_bps=0,
-        creator=creator or ZERO_ADDRESS,
+        creator=analysis.account or ZERO_ADDRESS,
         original_creator=ZERO_ADDRESS,
         original_post_id=ZERO_HASH,
         evidence_hash=evidence_hash,

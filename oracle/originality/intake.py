@@ -4,7 +4,6 @@ Each becomes an analysis and a job, or nothing.
 """
 
 import hashlib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,28 +13,21 @@ from uuid import UUID, uuid4
 import structlog
 
 from embeddings.sniff import MEDIA_TYPES, sniff
-from oracle.chain.core.ids import escrow_account, parse_account, post_id_of
-from oracle.errors import (
-    InvalidCreator,
-    MediaTypeMismatch,
-    MediaTypeNotSupported,
-    PostIdTaken,
-    UnknownMediaType,
-)
+from oracle.chain.core.ids import post_id_of
+from oracle.errors import MediaTypeMismatch, MediaTypeNotSupported, PostIdTaken, UnknownMediaType
 from oracle.jobs import Jobs
 from oracle.media.handler import MediaHandlers, Size
+from oracle.originality.naming import check_name, ensure_creator, parse_creator
 from storage.blobs import BlobStore, blob_key
 from storage.chain.requests import RequestSeen
 from storage.database import Connection, Database
 from storage.errors import IdempotencyConflict
-from storage.works import analyses, creators, policies, works
+from storage.works import analyses, policies, works
 from storage.works.analyses import NewAnalysis
 from storage.works.policies import Policy
 from storage.works.works import NewWork
 
 log = structlog.get_logger()
-
-HANDLE = re.compile(r"[\w.@:+-]{1,64}", re.UNICODE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +98,8 @@ class Intake:
         facts = inspect(upload.path, self._handlers, upload.media_type)
         with self._db.transaction() as conn:  # everything that can refuse, before anything is kept
             policies.current(conn, facts.media_type)
+            if upload.creator is not None:
+                check_name(conn, upload.creator)
             used = (
                 analyses.find_key(conn, upload.idempotency_key) if upload.idempotency_key else None
             )
@@ -147,8 +141,9 @@ class Intake:
         work_id, analysis_id = uuid4(), uuid4()
         self._blobs.put(upload.path, blob_key(upload.sha256))
         with self._db.transaction() as conn:
+            # Before the sequence is locked, as everywhere: two that wait for each other would fail.
+            creator_id = _creator_id(conn, upload, vetted=True)
             works.lock_sequence(conn)
-            creator_id = _creator_id(conn, upload)
             if works.is_registered(conn, post_id, upload.sha256):
                 return
             if works.post_is_taken(conn, post_id, creator_id, upload.sha256):
@@ -215,6 +210,7 @@ class Intake:
             source="request",
             post_id=request.post_id,
             creator_id=work.creator_id if work else self._creator_of(conn, request),
+            account=None if request.creator == bytes(20) else request.creator,
             media_type=request.media_type,
             policy_version=policy.version,
             threshold_bps=policy.threshold_bps,
@@ -238,46 +234,16 @@ class Intake:
         return analysis_id
 
     def _creator_of(self, conn: Connection, request: RequestSeen) -> int | None:
-        if request.creator == bytes(20):
-            return None
-        # The account may be one we know by a name: a wallet that was linked, or a name's escrow
+        # The account may be one we know by a name: a wallet that vouched for it, or an escrow
         # account.
-        known = creators.find_creator_of(conn, request.creator)
-        return known if known is not None else ensure_creator(conn, "0x" + request.creator.hex())
+        named = request.creator != bytes(20)
+        return ensure_creator(conn, "0x" + request.creator.hex()) if named else None
 
 
-def parse_creator(creator: str) -> tuple[str, bytes, bool]:
-    """Handle, account (20 bytes) and whether that account is a wallet, of a creator given as
-    address or name.
-
-    A creator without a wallet is paid into an escrow account derived from the name.
-
-    Raises: InvalidCreator.
-    """
-    if creator.lower().startswith("0x"):
-        account = parse_account(creator)
-        if account is None or account == bytes(20):
-            raise InvalidCreator(
-                f"'{creator}' is not a valid address: 0x and 40 hex digits, checksum right if"
-                " mixed case."
-            )
-        return "0x" + account.hex(), account, True
-    if not HANDLE.fullmatch(creator):
-        raise InvalidCreator(
-            f"'{creator}' is not a valid creator: use an address or 1 to 64 letters, digits and ."
-            " _ @ : + -"
-        )
-    return creator, escrow_account(creator), False
-
-
-def ensure_creator(conn: Connection, creator: str) -> int:
-    """The number of a creator given as address or name. Raises: InvalidCreator."""
-    handle, account, has_wallet = parse_creator(creator)
-    return creators.ensure_creator(conn, handle, account, has_wallet).id
-
-
-def _creator_id(conn: Connection, upload: Upload) -> int | None:
-    return None if upload.creator is None else ensure_creator(conn, upload.creator)
+def _creator_id(conn: Connection, upload: Upload, *, vetted: bool = False) -> int | None:
+    if upload.creator is None:
+        return None
+    return ensure_creator(conn, upload.creator, vetted=vetted)
 
 
 def _work_of(

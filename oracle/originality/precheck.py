@@ -8,10 +8,11 @@ from pathlib import Path
 
 from oracle.errors import Busy
 from oracle.media.handler import MediaHandlers, Query
-from oracle.originality.intake import inspect, parse_creator
+from oracle.originality.intake import inspect
 from oracle.originality.judge import Judge, Judgement
+from oracle.originality.naming import find_creator, parse_creator
 from storage.database import Database
-from storage.works import creators, policies
+from storage.works import policies
 
 TURN_S = 2.0
 AT_ONCE = 1  # it runs in the API's process: the worker's own work goes first
@@ -34,12 +35,13 @@ class Checker:
         Raises: UnknownMediaType, MediaTypeMismatch, MediaTypeNotSupported, InvalidCreator, Busy,
             EmbeddingError, StorageError.
         """
-        handle = parse_creator(creator)[0] if creator else None
+        if creator is not None:
+            parse_creator(creator)
         facts = inspect(path, self._handlers, media_type)
         handler = self._handlers[facts.media_type]
         with self._db.transaction() as conn:
             terms = policies.current(conn, facts.media_type)
-            creator_id = creators.find_creator(conn, handle) if handle else None
+            creator_id = find_creator(conn, creator) if creator else None
         with self._my_turn():
             extraction = handler.extract(path)
             with path.open("rb") as file:

@@ -168,7 +168,7 @@ def _judged_alike(
         pay.redirect_bps,
     ):
         return False
-    if pay.redirect_bps and chain_redirect.beneficiary != pay.creditor_account:
+    if pay.redirect_bps and chain_redirect.beneficiary not in pay.creditor_accounts:
         return False
     shares = payout(
         pay.base_minor * asset.units_per_cent,

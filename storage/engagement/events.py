@@ -5,6 +5,7 @@ Events arrive in bulk through COPY into a temporary table; new ones move to the 
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
@@ -12,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from storage.database import Connection
+from storage.names import canonical
 
 KINDS = ("view", "like", "comment", "save", "share", "follow", "gift", "sign_up", "login")
 PARTITION_LOCK = 0x0_DA75  # one transaction makes partitions at a time
@@ -23,12 +25,14 @@ STAGING = """
 create temp table if not exists engagement_staging (
     event_id uuid, at timestamptz, kind text, post_id bytea, creator text, account text,
     device text, ip_hash bytea, user_agent text, referrer text, watch_ms int, length_ms int,
-    text_hash bytea, text_chars int, value_minor bigint
+    text_hash bytea, text_chars int, value_minor bigint,
+    creator_key text, account_key text
 ) on commit delete rows
 """
 COPY = (
     "copy engagement_staging (event_id, at, kind, post_id, creator, account, device, ip_hash,"
-    " user_agent, referrer, watch_ms, length_ms, text_hash, text_chars, value_minor) from stdin"
+    " user_agent, referrer, watch_ms, length_ms, text_hash, text_chars, value_minor, creator_key,"
+    " account_key) from stdin"
 )
 # Rows are inserted in order, so that two batches with the same rows cannot deadlock.
 NEW_AGENTS = """
@@ -49,11 +53,12 @@ MOVE = """
 with added as (
     insert into engagement_events (event_id, at, kind, post_id, creator_id, account, device,
         ip_hash, agent_id, referrer_id, watch_ms, length_ms, text_hash, text_chars, value_minor)
-    select event_id, at, kind, post_id, coalesce(p.creator_id, c.id), s.account, device, ip_hash,
-        a.id, r.id, watch_ms, s.length_ms, text_hash, text_chars, value_minor
+    select event_id, at, kind, post_id, coalesce(p.creator_id, c.id), coalesce(k.handle, s.account),
+        device, ip_hash, a.id, r.id, watch_ms, s.length_ms, text_hash, text_chars, value_minor
     from engagement_staging s
     left join posts p using (post_id)
-    left join creators c on c.handle = s.creator
+    left join creators c on c.name_key = s.creator_key and c.same_as is null
+    left join creators k on k.name_key = s.account_key and k.same_as is null
     left join engagement_agents a using (user_agent)
     left join engagement_referrers r using (referrer)
     order by at, event_id
@@ -73,7 +78,8 @@ class Event(NamedTuple):
 
     Attributes:
         post_id: 32 bytes.
-        creator: handle of the creator that an event without a post concerns.
+        creator: name of the creator that an event without a post concerns.
+        account: who did it; a creator in any spelling is stored by the handle.
         ip_hash: the platform's keyed hash of the address; the oracle never sees addresses.
         watch_ms, length_ms: of a view; no length for a picture.
         text_hash, text_chars: of a comment, normalised by the platform.
@@ -110,12 +116,17 @@ def add_events(conn: Connection, events: Sequence[Event]) -> int:
         cursor.execute(STAGING)
         with cursor.copy(COPY) as copy:
             for event in events:
-                copy.write_row(event)
+                copy.write_row((*event, _key(event.creator), _key(event.account)))
         cursor.execute(NEW_AGENTS)
         cursor.execute(NEW_REFERRERS)
         row = cursor.execute(MOVE).fetchone()
     assert row is not None
     return int(row[0])
+
+
+@lru_cache(65_536)
+def _key(name: str | None) -> str | None:
+    return None if name is None else canonical(name)
 
 
 def make_partitions(conn: Connection, days: set[date]) -> None:

@@ -60,7 +60,7 @@ from fraud_sign_ups where signed_up_at >= {since} and signed_up_at < {end}
 GIVER_COLUMNS = {"account": "int8"}
 GIVERS = "select hashtextextended(account, {seed}) from fraud_givers where first_gift_at < {start}"
 CREATOR_COLUMNS = {"id": "int8", "account": "int8"}
-CREATORS = "select id, hashtextextended(handle, {seed}) from creators"
+CREATORS = "select id, hashtextextended(handle, {seed}) from creators where same_as is null"
 HOURLY_COLUMNS = {"creator_id": "int8", "hour": "int8", "views": "int4"}
 HOURLY = """
 select creator_id, extract(epoch from hour)::int8 / 3600, views from fraud_hourly

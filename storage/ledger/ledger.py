@@ -154,7 +154,7 @@ def available(conn: Connection, creator_id: int) -> int:
     """Return what was credited to a creator and is not held, in cents, withdrawn or not."""
     row = conn.execute(
         "select coalesce(sum(amount_minor), 0)::bigint from ledger_postings"
-        " where creator_id = %s and bucket = 'available'",
+        " where creator_id = any(rows_of_creator(%s)) and bucket = 'available'",
         (creator_id,),
     ).fetchone()
     assert row is not None

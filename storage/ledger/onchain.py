@@ -28,13 +28,14 @@ _PAYMENT = (
     " (t.facts->>'to_poster_minor')::bigint as to_poster_minor"
 )
 _TODAY = (
-    "s.redirect_bps as settled_redirect_bps, p.verdict, p.redirect_bps, c.account as"
-    " creditor_account"
+    "s.redirect_bps as settled_redirect_bps, p.verdict, p.redirect_bps,"
+    " array(select account from creators where id = any(rows_of_creator(p.creditor_id))) as"
+    " creditor_accounts"
 )
 _JOINS = (
     " from ledger_payouts q join chain_calls k on k.id = q.call_id join ledger_transactions t on"
-    " t.id = q.transaction_id join post_terms p on p.post_id = t.post_id left join creators c on"
-    f" c.id = p.creditor_id {SETTLED} "
+    " t.id = q.transaction_id join post_terms p on p.post_id = t.post_id"
+    f" {SETTLED} "
 )
 
 
@@ -44,8 +45,8 @@ class Payout:
 
     A correction (`raised_to` is the better grade) is what was missing of a bonus: `base_minor` is
     all of it, and its `grade` adds nothing. `settled_redirect_bps` is the redirect by which its
-    contested part was paid out, None where none was. `creditor_account` is 20 bytes, None without a
-    redirect.
+    contested part was paid out, None where none was. `creditor_accounts` are all accounts (20 bytes
+    each) of the original's creator, none without a redirect.
     """
 
     transaction_id: int
@@ -60,7 +61,7 @@ class Payout:
     settled_redirect_bps: int | None
     verdict: str
     redirect_bps: int
-    creditor_account: bytes | None
+    creditor_accounts: list[bytes]
 
 
 def list_undecided(conn: Connection, now: datetime, limit: int) -> list[Payout]:

@@ -45,8 +45,8 @@ cross join lateral (
             as contested_minor,
         coalesce(sum(amount_minor) filter (where bucket = 'frozen'), 0)::bigint as frozen_minor,
         coalesce(sum(amount_minor) filter (where bucket = 'available'), 0)::bigint as net_minor
-    from ledger_postings l where l.post_id = p.post_id and l.creator_id = p.creator_id
-        and l.bucket <> 'budget'
+    from ledger_postings l where l.post_id = p.post_id
+        and l.creator_id = any(rows_of_creator(p.creator_id)) and l.bucket <> 'budget'
 ) m
 """
 
@@ -102,14 +102,6 @@ def describe(conn: Connection, post_id: bytes, title: str | None, audience: int 
     )
     if changed.rowcount == 0:
         raise NotFound(f"There is no post 0x{post_id.hex()}.")
-
-
-def get_creator(conn: Connection, handle: str) -> tuple[int, str]:
-    """Return number and handle of a creator. Raises: NotFound."""
-    row = conn.execute("select id, handle from creators where handle = %s", (handle,)).fetchone()
-    if row is None:
-        raise NotFound(f"There is no creator {handle}.")
-    return int(row[0]), str(row[1])
 
 
 def get_post(conn: Connection, post_id: bytes, now: datetime) -> PostRow:

@@ -70,7 +70,7 @@ select
     coalesce(sum(amount_minor) filter (where bucket = 'available'), 0)::bigint as available,
     coalesce(sum(amount_minor) filter (where bucket = 'contested'), 0)::bigint as contested,
     coalesce(sum(amount_minor) filter (where bucket = 'frozen'), 0)::bigint as frozen
-from ledger_postings where creator_id = %s and bucket <> 'budget'
+from ledger_postings where creator_id = any(rows_of_creator(%s)) and bucket <> 'budget'
 """
 
 
@@ -93,7 +93,8 @@ select t.week,
         as redirected_away,
     coalesce(sum(amount_minor) filter (where {_STILL_HELD}), 0)::bigint as held
 from ledger_postings p join ledger_transactions t on t.id = p.transaction_id
-where p.creator_id = %(creator)s and bucket <> 'budget' and t.week >= %(since)s
+where p.creator_id = any(rows_of_creator(%(creator)s)) and bucket <> 'budget'
+    and t.week >= %(since)s
 group by 1 order by 1
 """
 
@@ -116,7 +117,7 @@ left join lateral (
     where l.entry = 'redirect' and other.transaction_id = l.transaction_id
     and other.entry = 'redirect' and other.creator_id <> l.creator_id limit 1
 ) o on true
-where l.creator_id = %(creator)s and l.bucket <> 'budget'
+where l.creator_id = any(rows_of_creator(%(creator)s)) and l.bucket <> 'budget'
 and (%(since)s::timestamptz is null or t.booked_at >= %(since)s)
 and (%(until)s::timestamptz is null or t.booked_at < %(until)s)
 and (%(post)s::bytea is null or l.post_id = %(post)s)

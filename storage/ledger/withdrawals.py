@@ -71,8 +71,8 @@ def of_creator(conn: Connection, creator_id: int, limit: int) -> list[Withdrawal
     with conn.cursor(row_factory=class_row(Withdrawal)) as cursor:
         return cursor.execute(
             "select tx_hash, log_index, block_number, block_time, w.account, recipient, token,"
-            " amount from chain_withdrawals w join creators c on c.account = w.account where c.id"
-            " = %s order by block_number desc, log_index desc limit %s",
+            " amount from chain_withdrawals w join creators c on c.account = w.account where"
+            " c.id = any(rows_of_creator(%s)) order by block_number desc, log_index desc limit %s",
             (creator_id, limit),
         ).fetchall()
 
@@ -81,7 +81,7 @@ def withdrawn(conn: Connection, creator_id: int, token: bytes) -> int:
     """Return the sum withdrawn from a creator's account in one token, in its smallest units."""
     row = conn.execute(
         "select coalesce(sum(amount), 0) from chain_withdrawals w join creators c on c.account ="
-        " w.account where c.id = %s and token = %s",
+        " w.account where c.id = any(rows_of_creator(%s)) and token = %s",
         (creator_id, token),
     ).fetchone()
     assert row is not None

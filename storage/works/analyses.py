@@ -28,6 +28,8 @@ class NewAnalysis:
     uri: str | None = None
     expected_sha256: bytes | None = None
     published_at: datetime | None = None
+    # what a contract's request calls its creator by, 20 bytes
+    account: bytes | None = None
     # the analysis that could not look at everything, which this one repeats
     reanalysis_of: UUID | None = None
 
@@ -82,8 +84,8 @@ class Conclusion:
 
 COLUMNS = (
     "id, source, post_id, creator_id, media_type, policy_version, threshold_bps,"
-    " base_redirect_bps, work_id, request_id, uri, expected_sha256, published_at, status, stage,"
-    " stage_done, stage_total, verdict, reason, similarity_bps, tier, redirect_bps,"
+    " base_redirect_bps, work_id, request_id, uri, expected_sha256, published_at, account, status,"
+    " stage, stage_done, stage_total, verdict, reason, similarity_bps, tier, redirect_bps,"
     " matched_work_id, evidence, evidence_hash, model_digest, index_snapshot, error_code,"
     " error_detail, created_at, decided_at, again_of as reanalysis_of"
 )
@@ -94,10 +96,10 @@ def add(conn: Connection, analysis: NewAnalysis) -> None:
     conn.execute(
         "insert into analyses (id, source, post_id, creator_id, media_type, policy_version,"
         " threshold_bps, base_redirect_bps, work_id, request_id, uri, expected_sha256,"
-        " published_at, again_of) values (%(id)s, %(source)s, %(post_id)s, %(creator_id)s,"
+        " published_at, account, again_of) values (%(id)s, %(source)s, %(post_id)s, %(creator_id)s,"
         " %(media_type)s, %(policy_version)s, %(threshold_bps)s, %(base_redirect_bps)s,"
         " %(work_id)s, %(request_id)s, %(uri)s, %(expected_sha256)s, %(published_at)s,"
-        " %(reanalysis_of)s)",
+        " %(account)s, %(reanalysis_of)s)",
         vars(analysis),
     )
 

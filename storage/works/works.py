@@ -42,17 +42,21 @@ class NewWork:
     file_name: str | None
     blob_key: str
     duration_ms: int | None = None
+    # the account it is posted under, 20 bytes, where it is not the one that its creator is paid at
+    account: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Work(NewWork):
-    """A stored work. `sequence` is its number in the order of all works; smaller came first."""
+    """A stored work. `sequence` is its number in the order of all works; smaller came first.
+
+    `account` is always stored, and never changes: the chain knows the work by it.
+    """
 
     sequence: int
     registered_at: datetime
     published_at: datetime
     creator: str | None
-    creator_account: bytes | None
     erased_at: datetime | None = None
 
 
@@ -79,9 +83,11 @@ def add_work(
     lock_sequence(conn)
     conn.execute(
         "insert into works (id, creator_id, post_id, media_type, sha256, mime, size_bytes, width,"
-        " height, file_name, blob_key, duration_ms, registration, registered_at, published_at)"
+        " height, file_name, blob_key, duration_ms, account, registration, registered_at,"
+        " published_at)"
         " select %(id)s, %(creator_id)s, %(post_id)s, %(media_type)s, %(sha256)s, %(mime)s,"
         " %(size_bytes)s, %(width)s, %(height)s, %(file_name)s, %(blob_key)s, %(duration_ms)s,"
+        " coalesce(%(account)s, (select account from creators where id = %(creator_id)s)),"
         " coalesce(%(sequence)s, nextval('work_registration')), at, coalesce(%(published_at)s, at)"
         " from (select coalesce(%(registered_at)s, clock_timestamp()) as at) now",
         {
@@ -190,7 +196,7 @@ def get_works(conn: Connection, ids: list[UUID]) -> dict[UUID, Work]:
         cursor.execute(
             "select w.id, creator_id, post_id, media_type, sha256, mime, size_bytes, width,"
             " height, file_name, blob_key, duration_ms, registration as sequence, registered_at,"
-            " published_at, c.handle as creator, c.account as creator_account, erased_at from"
+            " published_at, c.handle as creator, w.account, erased_at from"
             " works w left join creators c on c.id = w.creator_id where w.id = any(%s)",
             (ids,),
         )

@@ -71,5 +71,12 @@ def cloned_database(server_dsn: str, template: str) -> Iterator[str]:
         conn.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
+@contextmanager
+def empty_database(server_dsn: str) -> Iterator[str]:
+    """The DSN of a new database without any schema, dropped afterwards."""
+    with cloned_database(server_dsn, "template1") as dsn:
+        yield dsn
+
+
 def _dsn_of(server_dsn: str, database: str) -> str:
     return make_conninfo(**{**conninfo_to_dict(server_dsn), "dbname": database})

@@ -18,6 +18,7 @@ from storage.ledger import terms as ledger_terms
 from storage.ledger import views as ledger_views
 from storage.ledger.terms import PostTerms
 from storage.ledger.views import CreatorTotals
+from storage.works import creators
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)  # a Friday
 _numbers = itertools.count(1)
@@ -31,13 +32,7 @@ class Platform:
 
     def creator(self, handle: str) -> int:
         with self.db.transaction() as conn:
-            row = conn.execute(
-                "insert into creators (handle, account, has_wallet) values (%s, %s, false)"
-                " returning id",
-                (handle, os.urandom(20)),
-            ).fetchone()
-        assert row is not None
-        return int(row[0])
+            return creators.ensure_creator(conn, handle, os.urandom(20), False).id
 
     def post(
         self,

@@ -16,6 +16,7 @@ from oracle.api.schemas import creators as schemas
 from oracle.api.schemas.creators import CreatorView, PostDetail, PostPage, PostView
 from oracle.api.services import Services, ServicesDep
 from oracle.engagement.events import PostId
+from oracle.originality.naming import find_creator
 from oracle.payouts.onchain import PayoutAsset
 from oracle.payouts.statement import statement_csv
 from storage.database import Connection
@@ -27,6 +28,7 @@ from storage.ledger import onchain as ledger_onchain
 from storage.ledger import posts as ledger_posts
 from storage.ledger import views as ledger_views
 from storage.ledger import withdrawals as ledger_withdrawals
+from storage.works import creators
 
 WEEKS_SHOWN = 12
 WITHDRAWALS_SHOWN = 10
@@ -103,12 +105,10 @@ def get_statement(
 
 def load_creator(conn: Connection, caller: Caller, creator: str) -> ShownCreator:
     """Look up a creator. Raises: NotFound, also if the key belongs to another creator."""
-    number, handle = ledger_posts.get_creator(
-        conn, creator.lower() if creator.startswith("0x") else creator
-    )
-    if not caller.may_see(number):
+    number = find_creator(conn, creator)
+    if number is None or not caller.may_see(number):
         raise NotFound(f"There is no creator {creator}.")
-    return ShownCreator(number, handle, datetime.now(UTC))
+    return ShownCreator(number, creators.get_creator(conn, number).handle, datetime.now(UTC))
 
 
 def creator_view(conn: Connection, owner: ShownCreator, asset: PayoutAsset) -> CreatorView:
@@ -118,6 +118,9 @@ def creator_view(conn: Connection, owner: ShownCreator, asset: PayoutAsset) -> C
     path = f"/api/creators/{owner.handle}"
     return CreatorView(
         creator=owner.handle,
+        accounts=[
+            schemas.account_view(row) for row in creators.accounts_of(conn, owner.creator_id)
+        ],
         as_of=owner.now,
         totals=schemas.totals_view(ledger_views.totals(conn, owner.creator_id)),
         weeks=[

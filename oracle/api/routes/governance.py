@@ -9,7 +9,7 @@ from embeddings.sniff import MEDIA_TYPES
 from oracle.api.access import Governor, Reader
 from oracle.api.services import ServicesDep
 from oracle.engagement.grading_policy import cutoffs_of
-from oracle.originality.intake import ensure_creator
+from oracle.originality.naming import ensure_creator
 from storage.errors import NotFound
 from storage.works import permissions, policies, works
 from storage.works.policies import Policy, PolicyTerms

@@ -17,9 +17,10 @@ from starlette.responses import JSONResponse
 from oracle.api.access import Caller, Uploader
 from oracle.api.routes.analyses import load_view
 from oracle.api.schemas.analyses import AnalysisView, CheckView, check_view
-from oracle.api.services import ServicesDep
+from oracle.api.services import Services, ServicesDep
 from oracle.errors import NotAllowed, UploadTooLarge
-from oracle.originality.intake import Upload, parse_creator
+from oracle.originality.intake import Upload
+from oracle.originality.naming import find_creator
 from storage.errors import StorageError
 
 POLL_S = 0.1
@@ -86,7 +87,7 @@ async def upload(
             sha256=sha256,
             size_bytes=size_bytes,
             file_name=name,
-            creator=creator_of(caller, creator or None),
+            creator=creator_of(services, caller, creator or None),
             media_type=media_type or None,
             idempotency_key=caller.idempotency(idempotency_key),
         )
@@ -111,7 +112,7 @@ def check(
         path = Path(folder) / "upload"
         _save(file, path, services.settings.limits.upload_bytes)
         judgement = services.checker.check(
-            path, creator_of(caller, creator or None), media_type or None
+            path, creator_of(services, caller, creator or None), media_type or None
         )
     return check_view(judgement)
 
@@ -138,7 +139,7 @@ async def add_work(
             sha256=fetched.sha256,
             size_bytes=fetched.size_bytes,
             file_name=file_name_of(body.uri),
-            creator=creator_of(caller, body.creator),
+            creator=creator_of(services, caller, body.creator),
             media_type=body.media_type,
             idempotency_key=caller.idempotency(idempotency_key),
         )
@@ -146,14 +147,16 @@ async def add_work(
     return await _answer(services, response, analysis_id, wait_s)
 
 
-def creator_of(caller: Caller, named: str | None) -> str | None:
+def creator_of(services: Services, caller: Caller, named: str | None) -> str | None:
     """Return the creator of an upload; a creator's own key uploads for that one only.
 
     Raises: NotAllowed.
     """
-    if caller.creator is None:
-        return named
-    if named is not None and parse_creator(named)[0] != caller.creator:
+    if caller.creator is None or named is None:
+        return caller.creator or named
+    with services.db.transaction() as conn:
+        whose = find_creator(conn, named)
+    if whose != caller.creator_id:
         raise NotAllowed(
             f"The key {caller.name!r} posts for {caller.creator} only, not for {named}."
         )

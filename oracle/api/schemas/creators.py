@@ -13,6 +13,7 @@ from storage.ledger.freezes import Freeze
 from storage.ledger.posts import PostRow, UnpaidWeek
 from storage.ledger.views import CreatorTotals, Line, WeekRow
 from storage.ledger.withdrawals import Withdrawal
+from storage.works.creators import Account
 
 
 class TotalsView(BaseModel):
@@ -186,10 +187,24 @@ class WithdrawalView(BaseModel):
     tx_hash: str
 
 
+class AccountView(BaseModel):
+    """An account of a creator on chain."""
+
+    account: str
+    name: str | None = Field(
+        description="What an escrow account is derived from, to be given to AccountLinks; None for"
+        " a wallet."
+    )
+
+
 class CreatorView(BaseModel):
     """A creator's money and posts at one moment."""
 
     creator: str
+    accounts: list[AccountView] = Field(
+        description="All that is paid to them: new posts to the first, earlier ones to the account"
+        " they were posted under."
+    )
     as_of: datetime
     currency: str = CURRENCY
     totals: TotalsView
@@ -211,6 +226,11 @@ class CreatorView(BaseModel):
     raw_views: int
     qualified_views: int
     links: dict[str, str]
+
+
+def account_view(account: Account) -> AccountView:
+    """Build the API's view of an account."""
+    return AccountView(account="0x" + account.account.hex(), name=account.name)
 
 
 def totals_view(totals: CreatorTotals) -> TotalsView:

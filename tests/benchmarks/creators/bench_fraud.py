@@ -276,7 +276,8 @@ def _repeat(conn: Connection, number: int) -> None:
     tag = f"~{number}"
     conn.execute(
         "create temp table twins on commit drop as with made as (insert into creators (handle,"
-        " account, has_wallet) select handle || %(tag)s, set_byte(account, 0, %(n)s), true from"
+        " name_key, skeletons, account, has_wallet) select handle || %(tag)s, name_key || %(tag)s,"
+        " array[name_key || %(tag)s], set_byte(account, 0, %(n)s), true from"
         " creators where handle !~ '~' returning *) select c.id as old, m.id as new from made m"
         " join creators c on c.handle || %(tag)s = m.handle",
         {"tag": tag, "n": number},

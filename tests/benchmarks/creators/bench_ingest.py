@@ -39,6 +39,7 @@ from storage.database import Database
 from storage.embedded import EmbeddedPostgres
 from storage.engagement import events as engagement
 from storage.migrate import migrate
+from storage.works import creators
 
 TOKEN = "bench"
 CREATORS, POSTS_EACH, ACCOUNTS = 200, 5, 100_000
@@ -201,18 +202,15 @@ def add_posts(db: Database) -> list[bytes]:
     posts = []
     with db.transaction() as conn:
         for number in range(CREATORS):
-            row = conn.execute(
-                "insert into creators (handle, account, has_wallet) values (%s, %s, false)"
-                " returning id",
-                (f"creator-{number}", number.to_bytes(20, "big")),
-            ).fetchone()
-            assert row is not None
+            creator_id = creators.ensure_creator(
+                conn, f"creator-{number}", number.to_bytes(20, "big"), False
+            ).id
             for post in range(POSTS_EACH):
                 post_id = (number * POSTS_EACH + post + 1).to_bytes(32, "big")
                 conn.execute(
                     "insert into posts (post_id, creator_id, media_type, audience, published_at)"
                     " values (%s, %s, 'video', %s, %s)",
-                    (post_id, row[0], 50 * number, datetime.now(UTC) - timedelta(days=1)),
+                    (post_id, creator_id, 50 * number, datetime.now(UTC) - timedelta(days=1)),
                 )
                 posts.append(post_id)
     return posts

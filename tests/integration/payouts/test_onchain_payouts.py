@@ -694,7 +694,7 @@ def test_less_than_a_cent_apart_is_the_same() -> None:
         settled_redirect_bps=None,
         verdict="original",
         redirect_bps=0,
-        creditor_account=None,
+        creditor_accounts=[],
     )
     split = Split(46_999, 53_001, False, False)
     cents = PayoutAsset(units_per_cent=UNITS)

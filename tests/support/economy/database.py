@@ -6,6 +6,7 @@ import numpy as np
 
 from storage.database import Connection
 from storage.engagement import events as engagement
+from storage.names import canonical, skeletons
 from support.economy.economy import Economy
 
 KINDS = np.array(["view", "like", "comment", "save", "share", "follow", "gift", "sign_up", "login"])
@@ -56,10 +57,13 @@ def store(conn: Connection, economy: Economy, *, history: bool = True) -> dict[i
     events = economy.events
     with (
         conn.cursor() as cursor,
-        cursor.copy("copy creators (handle, account, has_wallet) from stdin") as copy,
+        cursor.copy(
+            "copy creators (handle, name_key, skeletons, account, has_wallet) from stdin"
+        ) as copy,
     ):
         for number in range(events.creators):
-            copy.write_row((creator_name(number), (10**6 + number).to_bytes(20, "big"), True))
+            name, account = creator_name(number), (10**6 + number).to_bytes(20, "big")
+            copy.write_row((name, canonical(name), skeletons(name), account, True))
     rows = conn.execute("select handle, id from creators where handle like 'creator%'").fetchall()
     ids = {int(handle.removeprefix("creator")): int(number) for handle, number in rows}
     start = datetime.fromtimestamp(events.start_s, UTC)
