@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -39,6 +40,8 @@ keys = typer.Typer(help="API keys.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 models = typer.Typer(help="Model weights.", no_args_is_help=True)
 app.add_typer(models, name="models")
+review = typer.Typer(help="What could not be decided.", no_args_is_help=True)
+app.add_typer(review, name="review")
 console = Console()
 
 NICE = 5  # uploads come first
@@ -388,6 +391,88 @@ def revoke_key(name: str) -> None:
     with running_database(Settings()) as db, db.transaction() as conn:
         revoke(conn, name)
     console.print(f"{name} does not work any more.")
+
+
+@review.command("list")
+def list_reviews(
+    limit: Annotated[int, typer.Option(min=1, help="Most that are shown.")] = 50,
+) -> None:
+    """Show what waits for a decision, nearest deadline first."""
+    from rich.table import Table
+
+    from oracle.bringup import running_database
+    from storage.cases import reviews
+
+    table = Table("Review", "Decide by", "Media", "Creator", "Reason", "Nearest", "Waits")
+    with running_database(Settings()) as db, db.transaction() as conn:
+        for case in reviews.list_open(conn, limit):
+            table.add_row(
+                str(case.id),
+                f"{case.decide_by:%Y-%m-%d %H:%M} UTC",
+                case.media_type,
+                case.creator or "–",
+                case.reason,
+                f"{case.similarity_bps / 100:.2f} % {case.nearest_creator or ''}",
+                f"{case.held_bps / 100:.2f} %",
+            )
+    console.print(table)
+
+
+@review.command("show")
+def show_review(review_id: UUID) -> None:
+    """Show one review with everything that is known about it."""
+    from oracle.api.routes.reviews import review_view
+    from oracle.bringup import running_database
+    from storage.cases import reviews
+
+    with running_database(Settings()) as db, db.transaction() as conn:
+        view = review_view(reviews.get(conn, review_id))
+    for name, value in view.model_dump(mode="json").items():
+        console.print(f"{name}: {'–' if value is None else value}", soft_wrap=True, highlight=False)
+
+
+@review.command("decide")
+def decide_review(
+    review_id: UUID,
+    outcome: Annotated[str, typer.Argument(help="original, licensed or derivative.")],
+    because: Annotated[str, typer.Option(help="Why; the creators on both sides read it.")],
+    by: Annotated[str, typer.Option(help="Who decides; neither side of the case.")],
+) -> None:
+    """Decide what the oracle could not; the contract, the money and the notices follow."""
+    from oracle.appeals import reviews
+    from oracle.bringup import running_database
+    from oracle.rules.review import OUTCOMES
+
+    if outcome not in OUTCOMES:
+        raise typer.BadParameter(f"{outcome}: use {', '.join(OUTCOMES)}.")
+    with running_database(Settings()) as db, db.transaction() as conn:
+        ended = reviews.decide(
+            conn, review_id, outcome=outcome, actor=by, because=because, now=datetime.now(UTC)
+        )
+    console.print(f"{ended.verdict}; it says so in the analysis {ended.analysis_id}.")
+
+
+@review.command("rate")
+def undecided_rate(
+    days: Annotated[int, typer.Option(min=1, help="First verdicts of so many days.")] = 30,
+) -> None:
+    """Show how many works could not be decided, by media type and reason."""
+    from rich.table import Table
+
+    from oracle.bringup import running_database
+    from storage.cases import reviews
+
+    table = Table("Media", "Reason", "Works", "Undecided", "Rate")
+    with running_database(Settings()) as db, db.transaction() as conn:
+        for rate in reviews.rates(conn, datetime.now(UTC) - timedelta(days=days)):
+            table.add_row(
+                rate.media_type,
+                rate.reason or "all",
+                str(rate.decided),
+                str(rate.undecided),
+                f"{100 * rate.undecided / rate.decided:.2f} %",
+            )
+    console.print(table)
 
 
 @models.command()

@@ -21,7 +21,7 @@ from oracle.notices.render import day, money
 from oracle.notices.titles import work_name
 from oracle.payouts import payments
 from oracle.rules.deadlines import APPEAL_WITHIN
-from storage.cases import appeals, settlements
+from storage.cases import appeals, reviews, settlements
 from storage.cases.appeals import Appeal, NewAppeal
 from storage.chain import outbox
 from storage.database import Connection, Database
@@ -73,7 +73,9 @@ def appeal_verdict(
         ground=ground,
         statement=statement,
         filed_at=now,
-        first_decider=previous.decided_by if previous and previous.decided_by else MACHINE,
+        first_decider=previous.decided_by
+        if previous and previous.decided_by
+        else _decider_of(conn, analysis),
         decide_by=now + ORIGINALITY_WITHIN,
         analysis_id=analysis_id,
         other_creator_id=other_id,
@@ -403,6 +405,13 @@ def _set_disputed(
         payments.set_terms(
             conn, _with_dispute(terms, analysis, disputed=disputed, final_at=end), now
         )
+
+
+def _decider_of(conn: Connection, analysis: Analysis) -> str:
+    """Who decided what an analysis says: a person where it ends a review."""
+    review = reviews.find_of_analysis(conn, analysis.id)
+    ended = review is not None and review.ended_by == analysis.id
+    return review.decided_by if ended and review and review.decided_by else MACHINE
 
 
 def _with_dispute(

@@ -37,6 +37,7 @@ STEPS = {
     "expire": "ended, the money is free",
     "reopen": "is looked at again",
     "decide": "the appeal was decided",
+    "review": "what was undecided was decided",
 }
 
 OUTCOMES = {
@@ -46,6 +47,29 @@ OUTCOMES = {
     # Without a decision in time held money is released; a verdict stays.
     "verdict_lapsed": "not decided in time; the first decision stays",
 }
+
+
+# By the reason why it could not be decided.
+WOULD_HELP = {
+    "unknown_creator": "a licence or another proof that you may use the earlier work, or who made"
+    " it",
+    "incomplete_search": "nothing: it is analysed again by itself; a proof that you made it, such"
+    " as the file with the earliest date, helps a person to decide sooner",
+}
+# What too little detail is missing of.
+MORE_DETAIL = {
+    "image": "a larger picture with more of the scene",
+    "video": "a longer file, or one with the scenes that are yours",
+    "audio": "a longer file",
+}
+
+
+def would_help(reason: str, media_type: str) -> str:
+    """What a creator can send that helps to decide, by the reason and the type of the media."""
+    if reason == "too_plain":
+        more = MORE_DETAIL.get(media_type, "a file with more detail")
+        return f"{more}, the original project file, or a licence"
+    return WOULD_HELP.get(reason, "a licence, the original project file, or another proof")
 
 
 def who(actor: str) -> str:

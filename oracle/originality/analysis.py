@@ -18,11 +18,14 @@ from oracle.errors import ContentHashMismatch, MediaUnreachable, OracleError, Po
 from oracle.fetch import Fetcher, FetchError
 from oracle.jobs import RetryLater
 from oracle.media.handler import MediaHandlers, Query
+from oracle.originality import reviews
 from oracle.originality.attestation import failure_report
 from oracle.originality.evidence import Record, digest, failure_evidence
 from oracle.originality.intake import inspect
 from oracle.originality.judge import Judge
+from oracle.rules.decision import Verdict
 from storage.blobs import BlobCorrupt, BlobMissing, BlobStore, BlobStoreUnavailable, blob_key
+from storage.cases import reviews as stored_reviews
 from storage.chain import outbox
 from storage.database import Connection, Database
 from storage.errors import DatabaseUnavailable
@@ -225,11 +228,13 @@ class Originality:
             deployment = policies.find_binding(conn)
             if deployment is None:
                 raise RetryLater("The node has not bound this database to a hub yet.")
-            if (
-                analyses.conclude(conn, analysis.id, record.conclusion())
-                and analysis.source != "index"
-            ):
-                _send(conn, analysis, record.report(deployment))
+            conclusion = record.conclusion()
+            if analyses.conclude(conn, analysis.id, conclusion):
+                if analysis.source != "index":
+                    _send(conn, analysis, record.report(deployment))
+                review = stored_reviews.find_open(conn, record.work.id)
+                if review is not None or conclusion.verdict == Verdict.UNDECIDED:
+                    reviews.follow_verdict(conn, analysis, record.work.id, conclusion, review)
         log.info(
             "analysis.decided",
             verdict=judgement.decision.verdict.value,

@@ -18,11 +18,12 @@ from oracle.originality.attestation import account_of, decision_report
 from oracle.originality.judge import Judgement, VerifiedMatch
 from oracle.rules.decision import Match, Policy, SoundRule, Subject, similarity_to_bps
 from oracle.rules.explain import explain
-from storage.works.analyses import Analysis, Conclusion
+from storage.works.analyses import Analysis, Conclusion, NewAnalysis
 from storage.works.policies import BoundDeployment
 from storage.works.works import Work
 
 FORMAT = "creativity-oracle/evidence/1"
+RULING_FORMAT = "creativity-oracle/ruling/1"
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:
@@ -148,6 +149,46 @@ def failure_evidence(analysis: Analysis, code: str, detail: str, failed_at: date
             "decided_at": timestamp(failed_at),
             "uri": analysis.uri,
             "error": {"code": code, "detail": detail},
+        }
+    )
+
+
+def ruling_evidence(
+    ruling: NewAnalysis,
+    before: Analysis,
+    work: Work,
+    conclusion: Conclusion,
+    *,
+    decided_by: str,
+    because: str,
+    explanation: str,
+) -> bytes:
+    """How a review of an undecided analysis ended, as evidence bytes: by whom, and why.
+
+    The matches are those of that analysis.
+    """
+    document = json.loads(before.evidence) if before.evidence else {}
+    return canonical(
+        {
+            "format": RULING_FORMAT,
+            "analysis_id": str(ruling.id),
+            "ends": str(before.id),
+            "ends_evidence": before.evidence_hash.hex() if before.evidence_hash else None,
+            "decided_at": timestamp(conclusion.decided_at),
+            "decided_by": decided_by,
+            "because": because,
+            "work": _work(work),
+            "matches": document.get("matches", []),
+            "channels": document.get("channels"),
+            "decision": {
+                "verdict": conclusion.verdict,
+                "reason": conclusion.reason,
+                "similarity_bps": conclusion.similarity_bps,
+                "tier": conclusion.tier,
+                "redirect_bps": conclusion.redirect_bps,
+                "credited": str(conclusion.matched_work_id) if conclusion.matched_work_id else None,
+            },
+            "explanation": explanation,
         }
     )
 

@@ -55,6 +55,11 @@ class Auditor:
             attestation = outbox.find_attestation(conn, analysis_id)
             policy = policies.at(conn, analysis.policy_version, analysis.media_type)
         document = json.loads(analysis.evidence)
+        if analysis.source == "review":
+            raise NotFound(
+                f"{document['decided_by']} decided this: {document['because']} There is nothing to"
+                f" compute; the analysis it ends is {document['ends']}."
+            )
         checks = [
             _same(
                 "evidence hash", analysis.evidence_hash, evidence.digest(bytes(analysis.evidence))

@@ -11,6 +11,7 @@ import structlog
 
 from oracle.payouts import ledger as ledger_rules
 from oracle.payouts.ledger import Contest, Terms
+from oracle.rules.deadlines import DISPUTE_WINDOW as DISPUTE_WINDOW
 from oracle.rules.decision import Verdict
 from oracle.rules.payout import Grade, bonus_bps, redirect
 from storage.database import OUTAGES, Connection, Database
@@ -26,8 +27,6 @@ from storage.works.policies import PolicyTerms
 log = structlog.get_logger()
 
 BATCH = 200
-# For so long a verdict can be disputed where no terms of its policy were read from the chain.
-DISPUTE_WINDOW = timedelta(days=7)
 
 
 def run_due(db: Database, now: datetime, *, dispute_window: timedelta = DISPUTE_WINDOW) -> int:

@@ -71,6 +71,11 @@ def explain_pay(facts: Mapping[str, Any]) -> str:
             f" Of that, {percent(facts['redirect_bps'])} = {dollars(facts['to_original_minor'])}"
             f" {goes} to {facts['creditor']}, and {dollars(facts['to_poster_minor'])} is yours."
         )
+    if facts.get("held_bps") and facts["contested"]:
+        text += (
+            f" {percent(facts['held_bps'])} of it, {dollars(facts['to_original_minor'])}, waits"
+            " until it is decided whose it is; it is not taken away."
+        )
     if facts["frozen"]:
         text += (
             f" {dollars(facts['to_poster_minor'])} waits while an alert is looked into; it is"

@@ -2,6 +2,9 @@
 
 from datetime import timedelta
 
+# A verdict can be disputed for so long where no terms of its policy were read from the chain.
+DISPUTE_WINDOW = timedelta(days=7)
+
 APPEAL_WITHIN = timedelta(days=183)  # six months from the notice
 
 DECIDE_WITHIN = timedelta(days=7)  # an appeal

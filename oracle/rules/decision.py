@@ -66,6 +66,9 @@ class Reason(StrEnum):
     INCOMPLETE_SEARCH = "incomplete_search"
     UNKNOWN_CREATOR = "unknown_creator"
     SETTLED = "settled"
+    # Of what was undecided: a person ended it, or nobody did in time.
+    REVIEWED = "reviewed"
+    REVIEW_LAPSED = "review_lapsed"
 
 
 def similarity_to_bps(similarity: float) -> int:

@@ -64,13 +64,13 @@ def explain(
             )
         case Reason.INSUFFICIENT_DETAIL:
             return (
-                f"Could not decide: {insufficient_detail}. It is treated as original until someone"
-                " decides."
+                f"Could not decide: {insufficient_detail}. A person looks at it; without a decision"
+                " in time it counts as original."
             )
         case Reason.INCOMPLETE_SEARCH:
             return (
-                "Could not decide: works that came first could not be looked at in time. It counts"
-                " as original, and is looked at again, once, when they can be."
+                "Could not decide: works that came first could not be looked at in time. It is"
+                " analysed again when they can be, until it is complete; a person looks at it, too."
             )
         case Reason.SETTLED:
             return (
@@ -80,7 +80,20 @@ def explain(
         case Reason.UNKNOWN_CREATOR:
             return (
                 f"Needs review: this {media_type} is {similarity} similar to an earlier work"
-                f" ({other}) whose creator nobody named, so nobody can be credited. It is treated"
-                " as original until someone decides."
+                f" ({other}) whose creator nobody named, so nobody can be credited. What a copy"
+                " would cost waits until a person decides, or the time for that is over."
+            )
+        case Reason.REVIEWED:
+            if verdict is Verdict.DERIVATIVE:
+                return (
+                    f"Derivative: a person decided that this {media_type} copies an earlier"
+                    f" work{by} ({other}, {similarity} similar; the threshold is {threshold})."
+                    f" {percent(redirect_bps)} of what it earns goes to the earlier work's creator."
+                )
+            return f"{verdict.capitalize()}: a person decided so, after the oracle could not."
+        case Reason.REVIEW_LAPSED:
+            return (
+                "Original: the oracle could not decide, and nobody found it a copy in time. What"
+                " waited is its creator's."
             )
     raise AssertionError(f"no sentence for {reason} ({verdict})")

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from oracle.appeals import verdict_notices
+from oracle.appeals import reviews, verdict_notices
 from oracle.appeals import verdicts as verdict_appeals
 from oracle.chain.errors import ChainError
 from oracle.chain.rpc.client import ChainClient
@@ -67,6 +67,8 @@ class Upkeep:
         # holds come first: money must not wait for anything else
         ended = _apart("holds", lambda: alerts.expire_due(self._db, now))
         ended += _apart("appeals", lambda: verdict_appeals.lapse_due(self._db, now))
+        ended += _apart("reviews", lambda: reviews.lapse_due(self._db, now))
+        _apart("re-analyses told", lambda: reviews.report_superseded(self._db, now))
         notices_sent = _apart("notices", lambda: verdict_notices.send_due(self._db, now))
         if (jobs := self._jobs) is not None:
             _apart("rechecks", lambda: reanalysis.queue_rechecks(self._db, jobs))

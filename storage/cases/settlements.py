@@ -84,18 +84,20 @@ _FIND = f"""
 select n.work_id, n.other_work_id, n.sha256 = %(sha256)s as is_subject,
     array(
         select w.id from works w where w.id = any(%(works)s)
-        and w.creator_id is not distinct from n.creator_id
+        and w.creator_id is not distinct from %(creator)s
         and (w.sha256 = n.sha256 or {_CONTENT.format(side="n.work_id")})
     ) as own,
     array(
         select w.id from works w where w.id = any(%(works)s)
-        and (w.sha256 = n.other_sha256 or w.creator_id is distinct from n.creator_id
+        and (w.sha256 = n.other_sha256 or w.creator_id is distinct from %(creator)s
             and {_CONTENT.format(side="n.other_work_id")})
         and w.id <> n.work_id
     ) as others,
     s.erased_at is not null as erased
 from not_copies n join works s on s.id = n.work_id
-where n.creator_id is not distinct from %(creator)s and n.ended_at is null
+where (n.creator_id is not distinct from %(creator)s
+    or n.creator_id = any(rows_of_creator(%(creator)s)))
+and n.ended_at is null
 """
 
 

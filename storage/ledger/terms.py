@@ -15,9 +15,10 @@ from storage.database import Connection
 # did not settle. As on chain, a repeated analysis with the same answer must not delay the money of
 # the original, so the end of the dispute window stays.
 _FOLLOW = """
-insert into post_terms (post_id, verdict, redirect_bps, creditor_id, final_at, analysis_id,
-    changed_at)
+insert into post_terms (post_id, verdict, redirect_bps, held_bps, creditor_id, final_at,
+    analysis_id, changed_at)
 select a.post_id, a.verdict, case when w.creator_id is null then 0 else a.redirect_bps end,
+    coalesce((select held_bps from reviews r where r.analysis_id = a.id), 0),
     case when a.verdict = 'derivative' then w.creator_id end,
     a.decided_at + a.dispute_window, a.id, %(now)s
 from (
@@ -31,6 +32,9 @@ from (
             where t.version = analyses.policy_version
         ), %(window)s) as dispute_window
     from analyses where post_id = concerned.post_id and status = 'decided'
+        -- What a person decided counts here when it does on chain, for a post that is there.
+        and not (source = 'review' and exists (select from outbox o join analyses b on
+            b.id = o.analysis_id where b.post_id = concerned.post_id and o.status <> 'refused'))
         -- A verdict that an appeal overturned no longer counts.
         and not exists (select 1 from not_copies n where n.work_id = analyses.work_id
             and n.other_work_id = analyses.matched_work_id and n.ended_at is null)
@@ -51,6 +55,7 @@ on conflict (post_id) do update set
             then post_terms.final_at
         else excluded.final_at end,
     verdict = excluded.verdict, redirect_bps = excluded.redirect_bps,
+    held_bps = excluded.held_bps,
     creditor_id = excluded.creditor_id, analysis_id = excluded.analysis_id,
     ruled = false, revision = post_terms.revision + 1, changed_at = excluded.changed_at
 where not post_terms.disputed and (not post_terms.ruled or excluded.verdict = 'derivative' and (

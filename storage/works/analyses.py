@@ -191,7 +191,7 @@ def find_abandoned(conn: Connection) -> list[UUID]:
 _INCOMPLETE = """
 with unanswered as materialized (
     select a.id, a.decided_at, w.registration from analyses a join works w on w.id = a.work_id
-    where a.reason = 'incomplete_search' and a.status = 'decided' and a.again_of is null
+    where a.reason = 'incomplete_search' and a.status = 'decided'
         and w.erased_at is null
         and not exists (select 1 from analyses later where later.work_id = a.work_id
             and (later.again_of = a.id or later.created_at > a.created_at))
@@ -213,8 +213,8 @@ def find_incomplete(conn: Connection, limit: int) -> list[UUID]:
     way into the index.
 
     Each once: those that were re-analysed, or whose work was analysed since for another reason, are
-    left out, and so are re-analyses themselves. What failed meanwhile will never come, and is
-    waited for no longer.
+    left out. A re-analysis that could not look at everything either is one of them. What failed
+    meanwhile will never come, and is waited for no longer.
     """
     rows = conn.execute(_INCOMPLETE, (limit,)).fetchall()
     return [row[0] for row in rows]

@@ -12,6 +12,7 @@ from oracle.api.routes import (
     health,
     neighbours,
     operator_alerts,
+    reviews,
     uploads,
 )
 
@@ -28,6 +29,7 @@ ROUTERS = tuple(
         health,
         fraud,
         appeals,
+        reviews,
         failed_payouts,
         operator_alerts,
     )

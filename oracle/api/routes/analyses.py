@@ -26,7 +26,7 @@ from oracle.api.schemas.analyses import (
 from oracle.api.services import ServicesDep
 from oracle.errors import NotAllowed
 from storage.blobs import blob_key
-from storage.cases import rulings
+from storage.cases import reviews, rulings
 from storage.chain import outbox, receipts
 from storage.database import Connection, Database
 from storage.errors import NotFound
@@ -50,8 +50,15 @@ def load_view(db: Database, analysis_id: UUID) -> AnalysisView:
         attestation = outbox.find_attestation(conn, analysis_id)
         reanalysis = analyses.find_reanalysis(conn, analysis_id)
         verdicts, pending = load_verdicts(conn, analysis)
+        review = reviews.find_of_analysis(conn, analysis_id)
     return analysis_view(
-        analysis, work, attestation, reanalysis, verdicts=verdicts, pending=pending
+        analysis,
+        work,
+        attestation,
+        reanalysis,
+        review=review.id if review else None,
+        verdicts=verdicts,
+        pending=pending,
     )
 
 

@@ -239,6 +239,7 @@ def analysis_view(
     attestation: Attestation | None,
     reanalysis: UUID | None = None,
     *,
+    review: UUID | None = None,
     verdicts: Sequence[VerdictInForce] = (),
     pending: PendingDecision | None = None,
 ) -> AnalysisView:
@@ -295,6 +296,7 @@ def analysis_view(
             "receipt": f"{path}/receipt",
             "events": f"{path}/events",
             "page": f"/analyses/{analysis.id}",
+            **({"review": f"/v1/reviews/{review}"} if review else {}),
         },
     )
 

@@ -1,12 +1,13 @@
 """Prometheus metrics of the chain node, read from the database, so any process can show them."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from storage import operator_alerts
+from storage.cases import reviews
 from storage.chain import node_status, outbox, requests, transactions
 from storage.database import Connection, Database
 from storage.errors import StorageError
@@ -28,7 +29,7 @@ class NodeCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         try:
             with self._db.transaction() as conn:
-                metrics = [*_status(conn), *_queues(conn), *_traffic(conn)]
+                metrics = [*_status(conn), *_queues(conn), *_traffic(conn), *_reviews(conn)]
         except StorageError:
             yield _gauge("oracle_node_database_up", "Whether the node's tables can be read", 0)
             return
@@ -112,6 +113,26 @@ def _queues(conn: Connection) -> Iterator[Metric]:
         "Age of the oldest open decision",
         outbox.oldest_open_s(conn),
     )
+
+
+def _reviews(conn: Connection) -> Iterator[Metric]:
+    now = datetime.now(UTC)
+    waiting, left = reviews.count_open(conn, now)
+    yield _gauge("oracle_reviews_open", "Undecided works that wait for a person", waiting)
+    if left is not None:
+        yield _gauge(
+            "oracle_reviews_next_deadline_seconds",
+            "Time until the first of them ends by the rule",
+            left.total_seconds(),
+        )
+    share = GaugeMetricFamily(
+        "oracle_undecided_share",
+        "Share of the last 30 days' works that could not be decided at first, 0 to 1",
+        labels=["media_type", "reason"],
+    )
+    for rate in reviews.rates(conn, now - timedelta(days=30)):
+        share.add_metric([rate.media_type, rate.reason or "all"], rate.undecided / rate.decided)
+    yield share
 
 
 def _traffic(conn: Connection) -> Iterator[Metric]:

@@ -78,7 +78,8 @@ create index embeddings_creator on embeddings (creator_id);
 
 create table analyses (
     id uuid primary key,
-    source text not null check (source in ('upload', 'request', 'index')),
+    -- review: not a run, but what a person or the rule at the deadline made of one that could not decide.
+    source text not null check (source in ('upload', 'request', 'index', 'review')),
     status text not null default 'queued' check (status in ('queued', 'running', 'decided', 'failed')),
     stage text not null default 'queued',
     stage_done int not null default 0,

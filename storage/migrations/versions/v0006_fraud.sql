@@ -168,6 +168,36 @@ create table not_copies (
 );
 create index not_copies_creator on not_copies (creator_id) where ended_at is null;
 
+-- What could not be decided, until a person or the rule at the deadline ends it.
+create table reviews (
+    id uuid primary key,
+    analysis_id uuid not null unique references analyses,
+    work_id uuid not null references works,
+    post_id bytea not null check (octet_length(post_id) = 32),
+    creator_id bigint references creators,
+    reason text not null,
+    -- The share of what the post earns that waits meanwhile.
+    held_bps int not null check (held_bps between 0 and 10000),
+    opened_at timestamptz not null,
+    decide_by timestamptz not null,
+    -- What its creator has to say about it.
+    statement text check (length(statement) between 1 and 10000),
+    -- superseded: a later analysis could decide.
+    status text not null default 'open' check (status in ('open', 'decided', 'superseded')),
+    outcome text check (outcome in ('original', 'licensed', 'derivative', 'self_duplicate')),
+    decided_by text,
+    because text,
+    decided_at timestamptz,
+    -- The analysis that it ended in.
+    ended_by uuid unique references analyses,
+    -- Whether the contract is told how it ended, or need not be.
+    reported boolean not null default false,
+    check (num_nulls(outcome, decided_by, because, decided_at, ended_by) = case status when 'open' then 5 else 0 end)
+);
+create unique index reviews_one_work on reviews (work_id) where status = 'open';
+create index reviews_due on reviews (decide_by, id) where status = 'open';
+create index reviews_unreported on reviews (id) where status = 'superseded' and not reported;
+
 -- Decisions to make again, because what they rest on has changed.
 create table rechecks (
     id bigint generated always as identity primary key,

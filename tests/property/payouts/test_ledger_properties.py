@@ -40,7 +40,9 @@ class Vault:
             points //= 2
         amount = base + base * points // 10_000
         self.paid_in += amount
-        to_original = amount * terms.redirect_bps // 10_000
+        to_original = amount * (terms.redirect_bps or terms.held_bps) // 10_000
+        if terms.final and not terms.redirect_bps:
+            to_original = 0
         if to_original and not terms.final:
             self.held[post] += to_original
             self.gross[post] += amount
@@ -92,6 +94,13 @@ class Books(RuleBasedStateMachine):
     def found_otherwise(self, post: str, verdict: Verdict) -> None:
         if not self.terms[post].final:
             self.terms[post] = Terms(verdict, final=False, frozen=self.terms[post].frozen)
+
+    @rule(post=posts, held=st.integers(0, 10_000))
+    def could_not_be_decided(self, post: str, held: int) -> None:
+        if not self.terms[post].final:
+            self.terms[post] = Terms(
+                Verdict.UNDECIDED, final=False, frozen=self.terms[post].frozen, held_bps=held
+            )
 
     @rule(post=posts)
     def time_to_dispute_is_over(self, post: str) -> None:

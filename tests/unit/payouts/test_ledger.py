@@ -53,6 +53,23 @@ def test_a_share_that_can_be_disputed_waits_and_so_does_frozen_money() -> None:
     }
 
 
+def test_what_a_copy_would_cost_waits_while_it_is_undecided() -> None:
+    terms = Terms(Verdict.UNDECIDED, final=False, held_bps=6_000)
+    paid, postings = ledger.pay(POSTER, 10_000, Grade.A, terms)
+    assert (paid.bonus, paid.shares.to_original) == (2_000, 7_200), "it counts as original"
+    assert balances(postings) == {
+        (POSTER, "budget"): -12_000,
+        (POSTER, "available"): 4_800,
+        (POSTER, "contested"): 7_200,
+    }
+    copy = Terms(Verdict.DERIVATIVE, 5_000, FIRST)
+    assert balances(ledger.settle_contest(POSTER, Contest(7_200, 12_000), copy)) == {
+        (POSTER, "contested"): -7_200,
+        (POSTER, "available"): 1_200,
+        (FIRST, "available"): 6_000,
+    }
+
+
 def test_a_won_appeal_gives_back_what_was_held() -> None:
     postings = ledger.settle_contest(POSTER, Contest(6_600, 11_000), Terms(Verdict.ORIGINAL))
     assert balances(postings) == {(POSTER, "contested"): -6_600, (POSTER, "available"): 6_600}

@@ -1,0 +1,87 @@
+"""Reviews of what could not be decided: the queue of reviewers, and the creators' own cases."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from oracle.api.access import FraudOfficer, Reader
+from oracle.api.cursors import read_cursor, write_cursor
+from oracle.api.parties import actor_of, check_neutral, check_side, own_creator
+from oracle.api.schemas.reviews import ReviewDecision, ReviewStatement, ReviewView
+from oracle.api.services import ServicesDep
+from oracle.appeals import reviews as appeals_reviews
+from oracle.notices import wording
+from storage.cases import reviews
+from storage.cases.reviews import Review
+
+router = APIRouter(prefix="/v1", tags=["reviews"])
+
+
+@router.get("/reviews", summary="What waits for a reviewer, nearest deadline first")
+def list_reviews(
+    services: ServicesDep,
+    _: FraudOfficer,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> dict[str, Any]:
+    with services.db.transaction() as conn:
+        listed = reviews.list_open(conn, limit + 1, after=read_cursor(cursor, UUID))
+    last = listed[limit - 1] if len(listed) > limit else None
+    return {
+        "reviews": [review_view(review) for review in listed[:limit]],
+        "next_cursor": write_cursor(last.decide_by, last.id) if last else None,
+    }
+
+
+@router.get("/reviews/{review_id}", summary="One review; also for the creator of the post")
+def get_review(services: ServicesDep, caller: Reader, review_id: UUID) -> ReviewView:
+    with services.db.transaction() as conn:
+        review = reviews.get(conn, review_id)
+    check_side(caller, review.creator_id)
+    return review_view(review)
+
+
+@router.post("/reviews/{review_id}/statement", summary="Say what helps to decide, as the creator")
+def add_statement(
+    services: ServicesDep, caller: Reader, review_id: UUID, body: ReviewStatement
+) -> ReviewView:
+    with services.db.transaction() as conn:
+        creator_id = own_creator(caller, body.creator)
+        appeals_reviews.add_statement(
+            conn, review_id, creator_id=creator_id, statement=body.statement
+        )
+        return review_view(reviews.get(conn, review_id))
+
+
+@router.post("/reviews/{review_id}/decide", summary="Decide what the oracle could not")
+def decide_review(
+    services: ServicesDep, caller: FraudOfficer, review_id: UUID, body: ReviewDecision
+) -> ReviewView:
+    with services.db.transaction() as conn:
+        review = reviews.get(conn, review_id)
+        check_neutral(caller, review.creator_id, review.nearest_creator_id)
+        appeals_reviews.decide(
+            conn,
+            review_id,
+            outcome=body.outcome,
+            actor=actor_of(caller),
+            because=body.because,
+            now=datetime.now(UTC),
+        )
+        return review_view(reviews.get(conn, review_id))
+
+
+def review_view(review: Review) -> ReviewView:
+    """Build the API's view of a review."""
+    shown = {
+        name: getattr(review, name) for name in ReviewView.model_fields if hasattr(review, name)
+    }
+    return ReviewView(
+        **shown
+        | {
+            "post_id": "0x" + review.post_id.hex(),
+            "would_help": wording.would_help(review.reason, review.media_type),
+        }
+    )

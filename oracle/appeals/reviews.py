@@ -1,0 +1,219 @@
+"""Undecided verdicts end: a person without a part in it decides, or the rule at the deadline."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from oracle.appeals import rulings
+from oracle.appeals.errors import NotYourCase, StepNotPossible, TooLate
+from oracle.notices.actors import RULES, creator_actor
+from oracle.notices.render import day
+from oracle.originality import reviews as originality_reviews
+from oracle.originality.attestation import account_of
+from oracle.rules.decision import Reason, Verdict
+from oracle.rules.review import AT_DEADLINE, OutcomeNotPossible, ruled_redirect_bps
+from storage.cases import reviews, settlements
+from storage.cases.reviews import Review
+from storage.chain import outbox
+from storage.database import Connection, Database
+from storage.errors import DatabaseUnavailable
+from storage.fraud import audit_log
+from storage.works import analyses, works
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a review ended: the analysis that says so, and what the post's creator loses by it."""
+
+    analysis_id: UUID
+    verdict: Verdict
+    redirect_bps: int
+
+
+def decide(
+    conn: Connection, review_id: UUID, *, outcome: str, actor: str, because: str, now: datetime
+) -> Outcome:
+    """End a review by a person's decision: the ledger, the chain and the notices follow it.
+
+    Where it is no copy the pair is settled. What a person calls a copy can be disputed and appealed
+    like any verdict, and ends a settlement of the pair.
+
+    Raises: NotYourCase for either side, StepNotPossible, NotFound.
+    """
+    review = reviews.get(conn, review_id, lock=True)
+    if review.status != "open":
+        raise StepNotPossible(f"This review has ended: {review.outcome}, by {review.decided_by}.")
+    _check_neutral(review, actor)
+    before = analyses.get(conn, review.analysis_id)
+    try:
+        redirect = ruled_redirect_bps(
+            Verdict(outcome),
+            similarity_bps=review.similarity_bps,
+            threshold_bps=before.threshold_bps,
+            base_bps=before.base_redirect_bps,
+            poster_id=review.creator_id,
+            original_creator_id=review.nearest_creator_id,
+        )
+    except OutcomeNotPossible as exc:
+        raise StepNotPossible(f"{exc} Nothing was decided; find it original or licensed.") from exc
+    ended = _end(conn, review, Verdict(outcome), redirect, Reason.REVIEWED, actor, because, now)
+    if review.nearest_work_id is not None and review.similarity_bps >= before.threshold_bps:
+        if outcome == Verdict.DERIVATIVE:
+            settlements.end(
+                conn, review.work_id, review.nearest_work_id, by=actor, because=because, now=now
+            )
+        elif outcome == Verdict.ORIGINAL:
+            settlements.add(
+                conn,
+                review.work_id,
+                review.nearest_work_id,
+                appeal_id=None,
+                decided_by=actor,
+                now=now,
+            )
+    return ended
+
+
+def add_statement(conn: Connection, review_id: UUID, *, creator_id: int, statement: str) -> None:
+    """Record what the post's creator has to say. Raises: NotYourCase, TooLate, NotFound."""
+    review = reviews.get(conn, review_id)
+    if review.creator_id != creator_id:
+        raise NotYourCase("Only the creator of the post is asked about it.")
+    if not reviews.add_statement(conn, review_id, statement):
+        raise TooLate("This review has ended; nothing was kept.")
+
+
+def lapse_due(db: Database, now: datetime) -> int:
+    """End the reviews that no person decided in time, by the rule: nobody is accused.
+
+    Each in a transaction of its own. Returns: how many. Raises: DatabaseUnavailable.
+    """
+    with db.transaction() as conn:
+        due = reviews.overdue(conn, now)
+    ended = 0
+    for review_id in due:
+        try:
+            with db.transaction() as conn:
+                ended += _lapse(conn, review_id, now)
+        except DatabaseUnavailable:
+            raise
+        except Exception:  # any failure concerns this review only
+            log.exception("review.lapse_failed", review_id=str(review_id))
+    return ended
+
+
+def report_superseded(db: Database, now: datetime) -> int:
+    """Tell the contract of posts that a complete search could decide after all.
+
+    Returns: how many. Raises: DatabaseUnavailable.
+    """
+    with db.transaction() as conn:
+        waiting = reviews.unreported(conn)
+    told = 0
+    for review_id in waiting:
+        with db.transaction() as conn:
+            review = reviews.get(conn, review_id, lock=True)
+            assert review.ended_by is not None and review.decided_by and review.because
+            if not reviews.mark_reported(conn, review_id):
+                continue
+            if outbox.goes_on_chain(conn, review.post_id):
+                _carry_out(
+                    conn,
+                    review,
+                    review.ended_by,
+                    decided_by=review.decided_by,
+                    because=review.because,
+                    now=now,
+                )
+                told += 1
+    return told
+
+
+def _lapse(conn: Connection, review_id: UUID, now: datetime) -> bool:
+    review = reviews.get(conn, review_id, lock=True)
+    if review.status != "open" or review.decide_by > now:
+        return False  # another process was faster
+    because = f"Nobody decided it by {day(review.decide_by)}: a doubt alone accuses nobody."
+    _end(conn, review, AT_DEADLINE, 0, Reason.REVIEW_LAPSED, RULES, because, now)
+    return True
+
+
+def _end(
+    conn: Connection,
+    review: Review,
+    verdict: Verdict,
+    redirect_bps: int,
+    reason: Reason,
+    actor: str,
+    because: str,
+    now: datetime,
+) -> Outcome:
+    ruling = originality_reviews.rule(
+        conn,
+        review,
+        verdict,
+        redirect_bps,
+        reason=reason,
+        decided_by=actor,
+        because=because,
+        now=now,
+    )
+    _carry_out(conn, review, ruling, decided_by=actor, because=because, now=now)
+    audit_log.append(
+        conn,
+        at=now,
+        actor=actor,
+        step="review",
+        reason_code=verdict,
+        text=because,
+        facts={
+            "review_id": str(review.id),
+            "analysis_id": str(review.analysis_id),
+            "ended_by": str(ruling),
+            "redirect_bps": redirect_bps,
+        },
+    )
+    return Outcome(ruling, verdict, redirect_bps)
+
+
+def _carry_out(
+    conn: Connection,
+    review: Review,
+    analysis_id: UUID,
+    *,
+    decided_by: str,
+    because: str,
+    now: datetime,
+) -> None:
+    """Tell the contract what an analysis says, or where the post is not there the ledger."""
+    ended = analyses.get(conn, analysis_id)
+    assert ended.verdict is not None
+    original = None
+    if ended.verdict == Verdict.DERIVATIVE and ended.matched_work_id is not None:
+        original = works.get_work(conn, ended.matched_work_id)
+    rulings.decide_work(
+        conn,
+        review.post_id,
+        rulings.Found(
+            verdict=ended.verdict,
+            similarity_bps=ended.similarity_bps or 0,
+            original_post_id=original.post_id if original else None,
+            original_account=account_of(original) if original else None,
+        ),
+        reason=because,
+        decided_by=decided_by,
+        now=now,
+        analysis_id=analysis_id,
+    )
+
+
+def _check_neutral(review: Review, actor: str) -> None:
+    sides: Sequence[str | None] = (review.creator, review.nearest_creator)
+    names = {name for side in sides if side is not None for name in (side, creator_actor(side))}
+    if actor in names:
+        raise NotYourCase("Neither side of a case can decide it.")

@@ -1,0 +1,158 @@
+"""Undecided is a state with an end: a review opens with the verdict, and ends in an analysis.
+
+How a review ends is written as an analysis of its own (source "review"), so that whatever follows
+verdicts follows it; its evidence says who decided and why.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import structlog
+
+from oracle.chain.core.report import ZERO_HASH
+from oracle.originality.evidence import called, digest, ruling_evidence
+from oracle.rules.deadlines import DISPUTE_WINDOW
+from oracle.rules.decision import Reason, Verdict, tier_of
+from oracle.rules.explain import explain
+from oracle.rules.review import held_bps
+from storage.cases import reviews
+from storage.cases.reviews import NewReview, Review
+from storage.database import Connection
+from storage.works import analyses, policies, works
+from storage.works.analyses import Analysis, Conclusion, NewAnalysis
+
+log = structlog.get_logger()
+
+ORACLE = "the oracle's automatic decision"
+
+
+def follow_verdict(
+    conn: Connection,
+    analysis: Analysis,
+    work_id: UUID,
+    conclusion: Conclusion,
+    review: Review | None,
+) -> None:
+    """Open a review of what could not be decided, or end the open one that an analysis answers.
+
+    Call it in the transaction that concludes the analysis. A work that was decided before keeps
+    that verdict, and needs no review.
+    """
+    now = conclusion.decided_at
+    if conclusion.verdict != Verdict.UNDECIDED:
+        if review is not None:
+            _supersede(conn, analysis, conclusion, review)
+        return
+    if reviews.is_decided(conn, work_id):
+        return
+    terms = policies.find_terms(conn, analysis.policy_version)
+    window = DISPUTE_WINDOW if terms is None else timedelta(seconds=terms.dispute_window_s)
+    reviews.add(
+        conn,
+        NewReview(
+            id=uuid4(),
+            analysis_id=analysis.id,
+            work_id=work_id,
+            post_id=analysis.post_id,
+            creator_id=analysis.creator_id,
+            reason=conclusion.reason,
+            held_bps=held_bps(
+                conclusion.similarity_bps, analysis.threshold_bps, analysis.base_redirect_bps
+            ),
+            opened_at=now,
+            # The contract holds the share for as long, and frees it then.
+            decide_by=now + window,
+        ),
+    )
+
+
+def rule(
+    conn: Connection,
+    review: Review,
+    outcome: Verdict,
+    redirect_bps: int,
+    *,
+    reason: Reason,
+    decided_by: str,
+    because: str,
+    now: datetime,
+) -> UUID:
+    """Write how a review ends; the caller tells the contract. Returns: the analysis it ends in.
+
+    The review must be open and locked.
+    """
+    before = analyses.get(conn, review.analysis_id)
+    work = works.get_work(conn, review.work_id)
+    matched = works.get_work(conn, review.nearest_work_id) if review.nearest_work_id else None
+    text = explain(
+        verdict=outcome,
+        reason=reason,
+        similarity_bps=review.similarity_bps,
+        threshold_bps=before.threshold_bps,
+        redirect_bps=redirect_bps,
+        media_type=before.media_type,
+        other=called(matched) if matched else None,
+        other_creator=matched.creator if matched else None,
+    )
+    ruling = NewAnalysis(
+        id=uuid4(),
+        source="review",
+        post_id=before.post_id,
+        creator_id=before.creator_id,
+        media_type=before.media_type,
+        policy_version=before.policy_version,
+        threshold_bps=before.threshold_bps,
+        base_redirect_bps=before.base_redirect_bps,
+        work_id=before.work_id,
+        reanalysis_of=before.id,
+    )
+    conclusion = Conclusion(
+        verdict=outcome,
+        reason=reason,
+        similarity_bps=review.similarity_bps,
+        tier=tier_of(review.similarity_bps),
+        redirect_bps=redirect_bps,
+        matched_work_id=review.nearest_work_id,
+        evidence=b"",
+        evidence_hash=b"",
+        model_digest=before.model_digest or ZERO_HASH,
+        index_snapshot=work.sequence,
+        decided_at=now,
+    )
+    evidence = ruling_evidence(
+        ruling, before, work, conclusion, decided_by=decided_by, because=because, explanation=text
+    )
+    conclusion = replace(conclusion, evidence=evidence, evidence_hash=digest(evidence))
+    analyses.add(conn, ruling)
+    analyses.conclude(conn, ruling.id, conclusion)
+    reviews.close(
+        conn,
+        review.id,
+        status="decided",
+        outcome=outcome,
+        decided_by=decided_by,
+        because=because,
+        ended_by=ruling.id,
+        now=now,
+    )
+    reviews.mark_reported(conn, review.id)
+    log.info("review.decided", review_id=str(review.id), outcome=outcome, by=decided_by)
+    return ruling.id
+
+
+def _supersede(
+    conn: Connection, analysis: Analysis, conclusion: Conclusion, review: Review
+) -> None:
+    reviews.close(
+        conn,
+        review.id,
+        status="superseded",
+        outcome=conclusion.verdict,
+        decided_by=ORACLE,
+        because="A later analysis could decide.",
+        ended_by=analysis.id,
+        now=conclusion.decided_at,
+    )
+    if analysis.source != "index":  # it goes on chain by itself
+        reviews.mark_reported(conn, review.id)
