@@ -36,6 +36,8 @@ _MAGIC: tuple[tuple[bytes, MediaType, str], ...] = (
     (b"GIF89a", "image", "image/gif"),
     (b"II*\x00", "image", "image/tiff"),
     (b"MM\x00*", "image", "image/tiff"),
+    (b"II+\x00", "image", "image/tiff"),  # BigTIFF
+    (b"MM\x00+", "image", "image/tiff"),
     (b"\xff\x0a", "image", "image/jxl"),
     (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "image", "image/jxl"),
     (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "image", "image/jp2"),

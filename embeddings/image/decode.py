@@ -1,6 +1,7 @@
 """Decode a file to sRGB pixels: any format, colour mode and orientation, within limits.
 
-Only formats that Pillow decodes in-process are opened: no PostScript, no external programs.
+Only formats that decode in-process are opened: no PostScript, no external programs. What plays is
+judged by the picture that it shows longest.
 """
 
 from __future__ import annotations
@@ -12,14 +13,26 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
+import pi_heif
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, TiffImagePlugin, UnidentifiedImageError
+from pylibjxl.pillow_plugin import register_pillow as register_jxl
 
 from embeddings.errors import CorruptMedia, EmptyMedia, MediaTooLarge, UnsupportedMedia
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JXL", "PPM", "JPEG2000")
 Image.init()  # registers all formats now: doing it lazily is not thread-safe
+pi_heif.register_heif_opener(thumbnails=False)
+register_jxl()
+MAX_FRAMES = 1_000  # of an animation; what comes later is noted
+ALIKE_LEVELS = 6.0  # mean difference of two thumbnails that show one picture
+THUMBNAIL_PX = 32
+FLOAT_SAMPLES = 3  # TIFF's SampleFormat
+MIN_SHOWN_SHARE = 0.25  # of its lines, for a picture that breaks off
+# two pictures in one: this share of it is see-through, with structure that agrees so little
+SEE_THROUGH_SHARE, SEE_THROUGH_LEVELS, SEE_THROUGH_AGREEMENT = 0.1, 4.0, 0.5
 # The caller's own limit is checked by the header, before any allocation.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 _DECODER_ERRORS = (
@@ -60,6 +73,7 @@ class Picture:
     ``working_side_px`` long.
     width, height: of the upright picture as stored, before any reduction.
     mode: Pillow's name of the stored colour mode; notes: the parts changed or left out, in words.
+    ambiguous: why what people see cannot be told from the file, or None.
     """
 
     pixels: NDArray[np.uint8]
@@ -69,6 +83,7 @@ class Picture:
     mime: str
     mode: str
     notes: tuple[str, ...]
+    ambiguous: str | None = None
 
 
 def decode_image(path: Path, limits: DecodeLimits | None = None) -> Picture:
@@ -83,18 +98,20 @@ def decode_image(path: Path, limits: DecodeLimits | None = None) -> Picture:
     image = _open(path, limits)
     with image:
         mode, width, height = image.mode, image.width, image.height
-        notes = _frame_notes(image)
+        notes: list[str] = []
         try:
+            notes += _to_longest_shown(image)
             if image.format in ("JPEG", "MPO"):
                 # libjpeg reduces while decoding (1/2, 1/4, 1/8), never below this size.
                 image.draft(None, (limits.working_side_px, limits.working_side_px))
-            image.load()
-            upright, orientation_notes = _upright(image)
-            rgb, colour_notes = _to_srgb(upright)
+            shown, cut_notes = _loaded(image, path, limits)
+            upright, orientation_notes = _upright(shown)
+            rgb, colour_notes, ambiguous = _to_srgb(upright)
         except _DECODER_ERRORS as error:
             raise CorruptMedia(
                 f"The {image.format} picture is damaged or cut short ({error}); export it again."
             ) from error
+    notes += cut_notes
     if (upright.width > upright.height) != (width > height):
         width, height = height, width
     if max(rgb.size) > limits.working_side_px:
@@ -110,10 +127,12 @@ def decode_image(path: Path, limits: DecodeLimits | None = None) -> Picture:
         mime=Image.MIME.get(image.format or "", ""),
         mode=mode,
         notes=tuple(notes + orientation_notes + colour_notes),
+        ambiguous=ambiguous,
     )
 
 
 def _open(path: Path, limits: DecodeLimits) -> Image.Image:
+    image: Image.Image
     try:
         image = Image.open(path, formats=FORMATS)
     except Image.DecompressionBombError as error:
@@ -121,18 +140,47 @@ def _open(path: Path, limits: DecodeLimits) -> Image.Image:
             f"The picture has too many pixels to decode ({error}); send a smaller version."
         ) from error
     except UnidentifiedImageError as error:
-        raise _unidentified(path) from error
+        if (deep := _open_deep_tiff(path, limits)) is None:
+            raise _unidentified(path) from error
+        image = deep
     except _DECODER_ERRORS as error:
         raise CorruptMedia(
             f"The picture's header cannot be read ({error}); export it again."
         ) from error
     if image.width * image.height > limits.max_pixels:
         image.close()
-        raise MediaTooLarge(
-            f"The picture has {image.width}x{image.height} pixels; at most {limits.max_pixels:,}"
-            " are decoded. Send a smaller version."
-        )
+        raise _too_many_pixels(image.width, image.height, limits)
     return image
+
+
+def _too_many_pixels(width: int, height: int, limits: DecodeLimits) -> MediaTooLarge:
+    return MediaTooLarge(
+        f"The picture has {width}x{height} pixels; at most {limits.max_pixels:,} are decoded."
+        " Send a smaller version."
+    )
+
+
+def _open_deep_tiff(path: Path, limits: DecodeLimits) -> Image.Image | None:
+    """A TIFF of floats in colour, which Pillow has no mode for; None where it is none."""
+    try:
+        with path.open("rb") as file:
+            directory = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
+            file.seek(directory.next)
+            directory.load(file)
+        width, height = int(directory[256]), int(directory[257])
+        if FLOAT_SAMPLES not in np.atleast_1d(directory.get(339, 1)):
+            return None
+        if width * height > limits.max_pixels:
+            raise _too_many_pixels(width, height, limits)
+        values = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    except (*_DECODER_ERRORS, cv2.error):
+        return None
+    if values is None or values.ndim != 3 or values.shape[2] not in (3, 4):
+        return None
+    grey = np.nan_to_num(values[..., 2::-1].astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    picture = Image.fromarray(_to_bytes(grey, is_float=True))
+    picture.format = "TIFF"
+    return picture
 
 
 def _unidentified(path: Path) -> CorruptMedia | UnsupportedMedia:
@@ -141,35 +189,84 @@ def _unidentified(path: Path) -> CorruptMedia | UnsupportedMedia:
     kind = sniff(path)  # raises UnsupportedMedia itself if it is no media
     if kind.media_type != "image":
         return UnsupportedMedia(f"This is {kind.mime}, not a picture.")
-    if kind.mime in ("image/heic", "image/jxl"):
-        return UnsupportedMedia(f"{kind.mime} is not decoded here; send JPEG, PNG, WebP or AVIF.")
     return CorruptMedia("The picture's header is damaged; export it again.")
 
 
-def _frame_notes(image: Image.Image) -> list[str]:
+def _to_longest_shown(image: Image.Image) -> list[str]:
+    """Seek to a frame of what an animation shows longest. Returns: notes.
+
+    A hidden default picture (APNG) is never shown; a page of a document is on show as long as any.
+    """
     # a phone's JPEG with a depth map or a second view: the first picture counts
     if image.format == "MPO":
         return []
+    frames = int(getattr(image, "n_frames", 1))
+    if frames <= 1:
+        return ["animated: its first frame was judged"] if getattr(image, "is_animated", 0) else []
+    first = 1 if image.info.get("default_image") else 0
+    shown: list[tuple[int, float, NDArray[np.float32]]] = []  # frame, duration, thumbnail
+    last = min(frames, MAX_FRAMES)
+    for at in range(first, last):
+        image.seek(at)
+        image.load()  # WebP says how long a frame is shown once it is decoded
+        duration = max(float(image.info.get("duration") or 0.0), 1.0)
+        small = image.convert("RGB").resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
+        thumbnail = np.asarray(small, np.float32)
+        for number, (frame, so_far, like) in enumerate(shown):
+            if np.abs(like - thumbnail).mean() < ALIKE_LEVELS:
+                shown[number] = (frame, so_far + duration, like)
+                break
+        else:
+            shown.append((at, duration, thumbnail))
+    frame, longest, _ = max(shown, key=lambda each: each[1])
+    image.seek(frame)
+    share = longest / sum(duration for _, duration, _ in shown)
+    what = f"of {frames - first} frames the picture that is shown longest was judged ({share:.0%})"
+    return [what] + ([f"frames after the first {last} were left out"] if frames > last else [])
+
+
+def _loaded(image: Image.Image, path: Path, limits: DecodeLimits) -> tuple[Image.Image, list[str]]:
+    """The picture with its pixels; of a JPEG that breaks off, the lines that every browser shows.
+
+    Raises: OSError and others where nothing can be shown.
+    """
     try:
-        frames = int(getattr(image, "n_frames", 1))
-    except _DECODER_ERRORS:
-        return ["the number of frames cannot be read; the first frame was judged"]
-    return (
-        [f"animated or multi-page: the first of {frames} frames was judged"] if frames > 1 else []
-    )
+        image.load()
+        return image, []
+    except OSError:
+        if image.format not in ("JPEG", "MPO"):
+            raise
+    # with an end where the file has none libjpeg fills up what is missing
+    whole = Image.open(io.BytesIO(path.read_bytes() + b"\xff\xd9"), formats=("JPEG",))
+    whole.draft(None, (limits.working_side_px, limits.working_side_px))
+    whole.load()
+    lines = np.asarray(whole.convert("L"), np.float32).std(axis=1) > 0.5
+    shown = int(np.flatnonzero(lines)[-1]) + 1 if lines.any() else 0
+    if shown < MIN_SHOWN_SHARE * whole.height:
+        raise OSError("most of it is missing")
+    # the orientation stands in the part that is there
+    part = whole.crop((0, 0, whole.width, shown))
+    part.info = whole.info
+    exif = whole.getexif()
+    if exif:
+        part.info["exif"] = exif.tobytes()
+    return part, [f"cut short: judged by its first {shown} of {whole.height} lines"]
 
 
 def _upright(image: Image.Image) -> tuple[Image.Image, list[str]]:
+    if image.format == "JXL":  # turned by its decoder
+        return image, []
     try:
         return ImageOps.exif_transpose(image), []
     except _DECODER_ERRORS:
         return image, ["unreadable EXIF data was ignored"]
 
 
-def _to_srgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
+def _to_srgb(image: Image.Image) -> tuple[Image.Image, list[str], str | None]:
+    """Returns: the picture, notes, and why it is ambiguous or None."""
     notes: list[str] = []
     if image.mode.startswith("I") or image.mode == "F":
-        return _from_deep(image), ["reduced to 8 bits per channel"]
+        return _from_deep(image), ["reduced to 8 bits per channel"], None
     if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
         return _composite(image.convert("RGBA"))
     profile = image.info.get("icc_profile")
@@ -180,32 +277,37 @@ def _to_srgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
                 image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
             )
             if converted is not None:
-                return converted, notes
+                return converted, notes, None
         except (ImageCms.PyCMSError, *_DECODER_ERRORS):
             notes.append("an unreadable colour profile was ignored")
-    return image.convert("RGB"), notes
+    return image.convert("RGB"), notes, None
 
 
 def _from_deep(image: Image.Image) -> Image.Image:
-    """Convert 16-bit, 32-bit and float greys to 8 bits, linearly by the range of type or data."""
+    """Convert 16-bit, 32-bit and float greys to 8 bits."""
     grey = np.asarray(image).astype(np.float64)
     grey = np.nan_to_num(grey, nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(grey.min()), float(grey.max())
-    if image.mode == "F" and low >= 0.0 and high <= 1.0:
+    return Image.fromarray(_to_bytes(grey, is_float=image.mode == "F")).convert("RGB")
+
+
+def _to_bytes(values: NDArray[np.float64], *, is_float: bool) -> NDArray[np.uint8]:
+    """Scale finite values to 8 bits, linearly by the range of type or data."""
+    low, high = float(values.min()), float(values.max())
+    if is_float and low >= 0.0 and high <= 1.0:
         low, high = 0.0, 1.0
-    elif low >= 0 and high <= 65535 and image.mode != "F":
+    elif low >= 0 and high <= 65535 and not is_float:
         low, high = 0.0, 65535.0 if high > 255 else 255.0
-    scaled = (grey - low) * (255.0 / (high - low) if high > low else 0.0)
-    return Image.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8)).convert("RGB")
+    scaled = (values - low) * (255.0 / (high - low) if high > low else 0.0)
+    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
 
 
-def _composite(image: Image.Image) -> tuple[Image.Image, list[str]]:
+def _composite(image: Image.Image) -> tuple[Image.Image, list[str], str | None]:
     """Composite a transparent picture on white, or on black where white would hide it (a white
     logo).
     """
     alpha = image.getchannel("A")
     if alpha.getextrema()[0] == 255:
-        return image.convert("RGB"), []
+        return image.convert("RGB"), [], None
     overlaid = {}
     for name, colour in (("white", (255, 255, 255, 255)), ("black", (0, 0, 0, 255))):
         background = Image.new("RGBA", image.size, colour)
@@ -216,4 +318,24 @@ def _composite(image: Image.Image) -> tuple[Image.Image, list[str]]:
     name = (
         "white" if contrast["white"] >= 4.0 or contrast["white"] >= contrast["black"] else "black"
     )
-    return overlaid[name], [f"transparent parts were laid on {name}"]
+    ambiguous = (
+        "It shows one picture on a light ground and another one on a dark ground; send the one that"
+        " is meant, without transparency."
+        if _two_in_one(np.asarray(alpha), overlaid["white"], overlaid["black"])
+        else None
+    )
+    return overlaid[name], [f"transparent parts were laid on {name}"], ambiguous
+
+
+def _two_in_one(alpha: NDArray[np.uint8], light: Image.Image, dark: Image.Image) -> bool:
+    """Whether what is see-through has structure on either ground that the other does not show."""
+    through = (alpha > 8) & (alpha < 247)
+    if through.mean() < SEE_THROUGH_SHARE:
+        return False
+    fine = []
+    for picture in (light, dark):
+        grey = np.asarray(picture.convert("L"), np.float32)
+        fine.append((grey - cv2.GaussianBlur(grey, (0, 0), 8))[through])
+    if min(part.std() for part in fine) < SEE_THROUGH_LEVELS:
+        return False
+    return float(np.corrcoef(fine[0], fine[1])[0, 1]) < SEE_THROUGH_AGREEMENT

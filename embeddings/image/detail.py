@@ -35,7 +35,11 @@ EXACTLY_FLAT_SHARE = 0.4
 
 
 def insufficient_detail(picture: Picture) -> str | None:
-    """Return why a picture has too little detail to judge, in plain words, or None."""
+    """Return why a picture has too little detail to judge, or shows more than one, in plain words,
+    or None.
+    """
+    if picture.ambiguous is not None:
+        return picture.ambiguous
     if min(picture.width, picture.height) < MIN_SHORT_SIDE_PX:
         return (
             f"The picture is {picture.width}x{picture.height} pixels; under {MIN_SHORT_SIDE_PX}"

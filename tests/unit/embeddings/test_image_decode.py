@@ -3,13 +3,17 @@ import struct
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
+import pylibjxl
 import pytest
+import tifffile
 from PIL import Image, ImageCms
 from support.sample_pictures import photograph
 
 from embeddings.errors import CorruptMedia, EmptyMedia, MediaTooLarge, UnsupportedMedia
 from embeddings.image.decode import DecodeLimits, Picture, decode_image
+from embeddings.sniff import sniff
 
 RED = (210, 40, 30)
 
@@ -73,7 +77,7 @@ def test_text_called_jpg(tmp_path: Path) -> None:
         decode_image(tmp_path / "a.jpg")
 
 
-@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("format_name", ["PNG", "WEBP", "TIFF"])
 def test_a_file_cut_short(tmp_path: Path, format_name: str) -> None:
     buffer = io.BytesIO()
     photograph("coffee.png").save(buffer, format_name)
@@ -162,12 +166,141 @@ def test_a_colour_profile_is_converted_and_a_broken_one_noted(tmp_path: Path) ->
     )
 
 
-@pytest.mark.parametrize("format_name", ["GIF", "WEBP", "PNG", "TIFF"])
-def test_the_first_frame_is_judged_and_noted(tmp_path: Path, format_name: str) -> None:
-    frames = [Image.new("RGB", (80, 80), colour) for colour in (RED, (0, 255, 0), (0, 0, 255))]
-    picture = decode(tmp_path, frames[0], format_name, save_all=True, append_images=frames[1:])
+@pytest.mark.parametrize("format_name", ["GIF", "WEBP", "PNG", "AVIF"])
+@pytest.mark.parametrize(
+    ("shown_ms", "judged"),
+    [((20, 9000), 1), ((9000, 20), 0), ((400, 500, 600), 2), ((100, 800, 300, 900, 400), 1)],
+)
+def test_of_an_animation_what_is_shown_longest_is_judged(
+    tmp_path: Path, format_name: str, shown_ms: tuple[int, ...], judged: int
+) -> None:
+    names = ("coffee.png", "chelsea.png", "astronaut.png", "coffee.png", "rocket.jpg")
+    # the second and the last one of five show one picture: 1 200 ms together
+    names = (*names[:4], "chelsea.png") if len(shown_ms) == 5 else names
+    frames = [photograph(name).convert("RGB").resize((160, 120)) for name in names]
+    picture = decode(
+        tmp_path,
+        frames[0],
+        format_name,
+        save_all=True,
+        append_images=frames[1 : len(shown_ms)],
+        duration=list(shown_ms),
+    )
+    assert np.abs(picture.pixels.astype(int) - np.asarray(frames[judged])).mean() < 12
+    assert any("shown longest" in note for note in picture.notes)
+
+
+def test_a_hidden_default_picture_is_never_judged(tmp_path: Path) -> None:
+    hidden, *shown = [
+        photograph(name).convert("RGB").resize((160, 120))
+        for name in ("coffee.png", "chelsea.png", "rocket.jpg")
+    ]
+    picture = decode(
+        tmp_path,
+        hidden,
+        "PNG",
+        save_all=True,
+        append_images=shown,
+        default_image=True,
+        duration=[900, 400],
+    )
+    assert np.abs(picture.pixels.astype(int) - np.asarray(shown[0])).mean() < 5
+
+
+def test_of_a_document_the_first_page_is_judged(tmp_path: Path) -> None:
+    pages = [Image.new("RGB", (80, 80), colour) for colour in (RED, (0, 255, 0), (0, 0, 255))]
+    picture = decode(tmp_path, pages[0], "TIFF", save_all=True, append_images=pages[1:])
     assert np.abs(picture.pixels[40, 40].astype(int) - RED).max() < 25
-    assert any("first of 3 frames" in note for note in picture.notes)
+    assert any("of 3 frames" in note for note in picture.notes)
+
+
+@pytest.mark.parametrize("missing", [0.01, 0.03, 0.2, 0.5])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_is_judged_by_the_lines_that_browsers_show(
+    tmp_path: Path, missing: float, progressive: bool
+) -> None:
+    whole = photograph("coffee.png")
+    buffer = io.BytesIO()
+    whole.save(buffer, "JPEG", quality=90, progressive=progressive)
+    content = buffer.getvalue()
+    (tmp_path / "a").write_bytes(content[: round(len(content) * (1 - missing))])
+    picture = decode_image(tmp_path / "a")
+    rows = picture.pixels.shape[0]
+    assert rows >= (0.9 - missing) * whole.height or progressive
+    expected = np.asarray(whole.convert("RGB"))[: rows // 2].astype(int)
+    assert np.abs(picture.pixels[: rows // 2] - expected).mean() < 12
+    assert any("cut short" in note for note in picture.notes)
+
+
+def test_a_jpeg_of_which_hardly_anything_is_there_is_refused(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    photograph("coffee.png").save(buffer, "JPEG", quality=90)
+    (tmp_path / "a").write_bytes(buffer.getvalue()[: len(buffer.getvalue()) // 10])
+    with pytest.raises(CorruptMedia, match="cut short"):
+        decode_image(tmp_path / "a")
+
+
+@pytest.mark.parametrize("compression", [1, 8])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_tiff_of_floats(tmp_path: Path, channels: int, compression: int) -> None:
+    values = np.asarray(photograph("coffee.png").convert("RGB"), np.float32) / 255
+    stored = values[..., ::-1] if channels == 3 else values[..., 0]
+    path = tmp_path / "a.tif"
+    assert cv2.imwrite(str(path), stored, [cv2.IMWRITE_TIFF_COMPRESSION, compression])
+    picture = decode_image(path)
+    expected = 255 * (values if channels == 3 else values[..., :1])
+    assert np.abs(picture.pixels - expected).max() < 2
+    with pytest.raises(MediaTooLarge):
+        decode_image(path, DecodeLimits(max_pixels=1000))
+
+
+def test_a_big_tiff_a_heic_and_a_jpeg_xl(tmp_path: Path) -> None:
+    whole = np.asarray(photograph("coffee.png").convert("RGB"))
+    tifffile.imwrite(tmp_path / "big.tif", whole, bigtiff=True, photometric="rgb")
+    (tmp_path / "a.jxl").write_bytes(pylibjxl.encode(whole, effort=3))
+    for name, mime in (("big.tif", "image/tiff"), ("a.jxl", "image/jxl")):
+        assert sniff(tmp_path / name).mime == mime
+        assert np.abs(decode_image(tmp_path / name).pixels.astype(int) - whole).mean() < 3
+    # pi-heif only reads: a picture that another program wrote
+    path = Path(__file__).parents[2] / "golden" / "coffee.heic"
+    assert sniff(path).mime == "image/heic"
+    heic = decode_image(path)
+    smaller = np.asarray(photograph("coffee.png").convert("RGB").resize((heic.width, heic.height)))
+    assert np.abs(heic.pixels.astype(int) - smaller).mean() < 8
+
+
+@pytest.mark.parametrize("pair", [("coffee.png", "chelsea.png"), ("rocket.jpg", "astronaut.png")])
+def test_a_picture_that_shows_another_one_on_dark_is_ambiguous(
+    tmp_path: Path, pair: tuple[str, str]
+) -> None:
+    light, dark = (
+        np.asarray(photograph(name).convert("L").resize((320, 240)), np.float32) for name in pair
+    )
+    light, dark = 128 + light / 2, dark / 2  # so that one pixel can be both
+    alpha = 255 - (light - dark)
+    grey = np.clip(255 * dark / np.maximum(alpha, 1), 0, 255)
+    stored = Image.fromarray(np.dstack([grey, alpha]).astype(np.uint8), "LA")
+    assert "dark ground" in (decode(tmp_path, stored, "PNG").ambiguous or "")
+
+
+@pytest.mark.parametrize(
+    "kind", ["cut-out", "soft edge", "smoke", "shadow", "half-seen photograph"]
+)
+def test_what_is_transparent_as_usual_is_not_ambiguous(tmp_path: Path, kind: str) -> None:
+    photo = photograph("chelsea.png").convert("RGB").resize((320, 240))
+    grid = np.hypot(*np.mgrid[-1:1:240j, -1:1:320j])
+    texture = np.asarray(photograph("gravel.png").convert("L").resize((320, 240)), np.float32)
+    alpha = {
+        "cut-out": np.where(grid < 0.7, 255, 0),
+        "soft edge": np.clip(255 * (1.3 - grid), 0, 255),
+        "smoke": texture,
+        "shadow": texture,
+        "half-seen photograph": np.full(grid.shape, 128),
+    }[kind].astype(np.uint8)
+    plain = {"smoke": (250, 250, 250), "shadow": (5, 5, 5)}
+    ground = Image.new("RGB", photo.size, plain[kind]) if kind in plain else photo
+    ground.putalpha(Image.fromarray(alpha))
+    assert decode(tmp_path, ground, "PNG").ambiguous is None
 
 
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG"])
