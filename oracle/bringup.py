@@ -15,7 +15,7 @@ from oracle.chain.contracts.payments import fund_vault
 from oracle.chain.contracts.roles import Officers
 from oracle.chain.core.deployment import Deployment
 from oracle.chain.devnet import DevChain
-from oracle.chain.errors import NotDeployed
+from oracle.chain.errors import NotDeployed, WrongChain
 from oracle.chain.keys.signer import LocalSigner
 from oracle.chain.rpc.client import ChainClient
 from oracle.chain.rpc.endpoint import Endpoint
@@ -200,7 +200,7 @@ def _deploy_once(chain: DevChain, file: Path) -> None:
         client = ChainClient(Endpoint(chain.rpc_url), Deployment.from_json(file.read_text()))
         try:
             client.check()
-        except NotDeployed as exc:
+        except (NotDeployed, WrongChain) as exc:
             raise ConfigurationError(
                 f"{exc} The chain's data and the database in {file.parent} do not belong together"
                 " any more: restore the folder from a backup, or move it away to start anew."

@@ -282,6 +282,32 @@ def refuse_conflicts(conn: Connection, code: str, detail: str) -> Sequence[bytes
     return [row[0] for row in rows]
 
 
+def close_gone(conn: Connection, *, finalized: int, code: str, detail: str) -> Sequence[bytes]:
+    """End unsent answers to requests that a reorg took from a block that is final by now.
+
+    Returns their request ids.
+    """
+    rows = conn.execute(
+        "update outbox set status = 'refused', error_code = %s, error_detail = %s, updated_at ="
+        " now() from inbox where inbox.request_id = outbox.request_id and inbox.block_number is"
+        " null and inbox.gone_from <= %s and outbox.status = 'pending' and outbox.transaction_id is"
+        " null returning outbox.request_id",
+        (code, detail, finalized),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def reopen(conn: Connection, request_id: bytes, code: str) -> bool:
+    """Queue an answer again that was ended with this code. Returns: False where none was."""
+    done = conn.execute(
+        "update outbox set status = 'pending', error_code = null, error_detail = null, next_try_at"
+        " = now(), updated_at = now() where request_id = %s and status = 'refused' and error_code ="
+        " %s",
+        (request_id, code),
+    )
+    return done.rowcount > 0
+
+
 def counts(conn: Connection) -> dict[str, int]:
     """How many decisions are in each status."""
     return dict(conn.execute("select status, count(*) from outbox group by status").fetchall())

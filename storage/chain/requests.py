@@ -91,7 +91,8 @@ def rewind(conn: Connection, to_number: int) -> int:
     Returns how many blocks.
     """
     conn.execute(
-        "update inbox set block_number = null, block_hash = null where block_number > %s",
+        "update inbox set gone_from = block_number, block_number = null, block_hash = null where"
+        " block_number > %s",
         (to_number,),
     )
     return conn.execute("delete from chain_blocks where number > %s", (to_number,)).rowcount
@@ -102,7 +103,8 @@ def restart(conn: Connection, block: Block) -> None:
     again.
     """
     conn.execute(
-        "update inbox set block_number = null, block_hash = null where block_number > %s",
+        "update inbox set gone_from = block_number, block_number = null, block_hash = null where"
+        " block_number > %s",
         (block.number,),
     )
     conn.execute("delete from chain_blocks")
@@ -125,7 +127,8 @@ def note(conn: Connection, request: RequestSeen) -> str:
         f"insert into inbox ({REQUEST_COLUMNS}) values ({', '.join(['%s'] * len(values))}) on"
         " conflict (request_id) do update set tx_hash = excluded.tx_hash, log_index ="
         " excluded.log_index, block_number = excluded.block_number, block_hash ="
-        " excluded.block_hash, block_time = excluded.block_time, deadline = excluded.deadline,"
+        " excluded.block_hash, gone_from = null, block_time = excluded.block_time, deadline ="
+        " excluded.deadline,"
         " status = case when (inbox.post_id, inbox.creator, inbox.content_hash, inbox.media_type,"
         " inbox.uri, inbox.config_version) = (excluded.post_id, excluded.creator,"
         " excluded.content_hash, excluded.media_type, excluded.uri, excluded.config_version) then"

@@ -151,6 +151,17 @@ def nonces_from(conn: Connection, chain_id: int, sender: bytes, first: int) -> s
     }
 
 
+def void_from(
+    conn: Connection, chain_id: int, sender: bytes, first: int
+) -> Sequence[StoredTransaction]:
+    """Void transactions with nonces at or above `first`, by nonce."""
+    return _load(
+        conn,
+        "chain_id = %s and sender = %s and nonce >= %s and status = 'void' order by nonce",
+        (chain_id, sender, first),
+    )
+
+
 @dataclass(frozen=True)
 class Traffic:
     """What an account has sent, for metrics.

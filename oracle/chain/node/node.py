@@ -230,7 +230,10 @@ class ChainNode:
         return self._quorum.port if self._quorum is not None else None
 
     def _start(self) -> None:
-        """Refuse another chain or hub, or a database bound to another hub; repeats now and then."""
+        """Refuse another chain or hub, or a database bound to another hub.
+
+        Repeats now and then, and after each outage: a chain may come back as another one.
+        """
         if time.monotonic() - self._checked_at < CHECK_EVERY_S:
             return
         self._client.check()
@@ -317,6 +320,8 @@ class ChainNode:
 
     def _failed(self, exc: Exception, pause_s: float) -> float:
         """Record an outage if the database is up. Returns: how long to pause."""
+        if isinstance(exc, ChainError):
+            self._checked_at = float("-inf")
         code = getattr(exc, "code", "internal_error")
         log.warning("node.round_failed", code=code, error=str(exc), pause_s=pause_s)
         try:

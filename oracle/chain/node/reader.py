@@ -14,7 +14,7 @@ from oracle.chain.core.wire import Header, Log, address_bytes
 from oracle.chain.errors import EndpointInconsistent, FinalityBreached, RpcRefused
 from oracle.chain.node.gaps import GapWatch
 from oracle.chain.rpc.client import REQUESTED, ChainClient
-from storage.chain import node_status
+from storage.chain import node_status, outbox
 from storage.chain import requests as chain_requests
 from storage.chain.requests import Block, RequestSeen
 from storage.database import Connection, Database
@@ -22,6 +22,12 @@ from storage.errors import DatabaseUnavailable
 
 log = structlog.get_logger(__name__)
 
+# Why an answer was ended whose request no block holds any more.
+GONE = "request_gone"
+WHY = (
+    "The block that held the request was replaced, and no other holds it. Nothing was answered; it"
+    " is, as soon as the request comes again."
+)
 OnRequest = Callable[[Connection, RequestSeen], UUID | None]
 
 
@@ -69,7 +75,10 @@ class Reader:
                 break  # a reorg happened meanwhile; the next round rewinds
             tip = self._read_block(header)
         with self._db.transaction() as conn:
-            chain_requests.prune(conn, min(finalized.number, tip.number))
+            known_final = min(finalized.number, tip.number)
+            chain_requests.prune(conn, known_final)
+            for request_id in outbox.close_gone(conn, finalized=known_final, code=GONE, detail=WHY):
+                log.warning("request.gone", request_id=request_id.hex())
         self._close_gaps(finalized)
         self._hand_over_waiting()
         return tip.number
@@ -187,6 +196,8 @@ class Reader:
 
     def _note(self, conn: Connection, request: RequestSeen) -> None:
         status = chain_requests.note(conn, request)
+        if outbox.reopen(conn, request.request_id, GONE):
+            log.info("request.back", request_id=request.request_id.hex())
         seen = log.bind(
             request_id=request.request_id.hex(), block=request.block_number, seq=request.seq
         )

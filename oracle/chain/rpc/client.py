@@ -64,7 +64,11 @@ class ChainClient:
         return self.deployment.chain_id
 
     def check(self) -> None:
-        """Check that the endpoint serves our chain and hub. Raises: WrongChain, NotDeployed."""
+        """Check that the endpoint serves our chain and hub, and that the chain is the one that they
+        were deployed to.
+
+        Raises: WrongChain, NotDeployed.
+        """
         chain_id = number(self.endpoint.request("eth_chainId"))
         if chain_id != self.chain_id:
             raise WrongChain(
@@ -73,6 +77,16 @@ class ChainClient:
             )
         if not blob(self.endpoint.request("eth_getCode", self.deployment.hub, "latest")):
             raise NotDeployed(f"There is no hub at {self.deployment.hub} on chain {self.chain_id}.")
+        # An id and an address may come again on a chain made anew; the hash of a block does not.
+        number_, expected = self.deployment.block_number, blob(self.deployment.block_hash)
+        header = self.find_header(number_)
+        if header is not None and header.hash != expected:
+            raise WrongChain(
+                f"Block {number_} of {self.endpoint.name} is {hexed(header.hash)}; the contracts"
+                f" were deployed in {hexed(expected)}. The chain was made anew, or is another one"
+                " with the same id: point CHAIN_RPC_URL to the chain of the deployment file, or"
+                " deploy again and start with an empty database."
+            )
 
     # Blocks
 

@@ -176,7 +176,11 @@ class CallSender:
             status = node_status.get(conn)
         if status.latched:
             return 0  # what was final is not: an operator has to look first
-        _, finalized = self._client.look(status.known_final)
+        try:
+            _, finalized = self._client.look(status.known_final)
+        except ChainError:
+            self._checked_at = float("-inf")  # it may come back as another chain
+            raise
         if time.monotonic() - self._checked_at >= CHECK_EVERY_S:
             self._client.check()
             self._checked_at = time.monotonic()

@@ -220,7 +220,9 @@ class Confirmer:
         self._failpoint("voided")
 
     def _repair_gaps(self, account_nonce: int) -> None:
-        """Fill nonces that no transaction holds and that block later ones of ours."""
+        """Spend on nothing what blocks later nonces: those that no transaction holds, and those
+        that another transaction had spent on a chain that was set back since.
+        """
         with self._db.transaction() as conn:
             taken = transactions.nonces_from(
                 conn, self._client.chain_id, self._broadcaster.address, account_nonce
@@ -231,6 +233,17 @@ class Confirmer:
                 transaction_id = self._broadcaster.store(conn, prepared)
             log.warning("nonce.gap_filled", nonce=nonce)
             self._broadcaster.send_latest(transaction_id)
+        with self._db.transaction() as conn:
+            unspent = transactions.void_from(
+                conn, self._client.chain_id, self._broadcaster.address, account_nonce
+            )
+        for tx in unspent:
+            prepared = self._broadcaster.prepare_cancelling(tx.nonce, self._client.fee())
+            with self._db.transaction() as conn:
+                self._broadcaster.store_attempt(conn, tx.id, prepared)
+                transactions.reopen(conn, tx.id)
+            log.warning("nonce.free_again", transaction=tx.id, nonce=tx.nonce)
+            self._broadcaster.send_latest(tx.id)
 
     def _require_canonical(self, receipt: Receipt) -> None:
         hashes = self._client.endpoint.hashes_at(receipt.block_number)

@@ -6,7 +6,8 @@ create table chain_blocks (
     block_time timestamptz not null
 );
 
--- Requests of contracts, once each. The block columns are null while no block on the chain holds the event.
+-- Requests of contracts, once each. The block columns are null while no block on the chain holds the event; `gone_from`
+-- is the height that a reorg took it from.
 create table inbox (
     request_id bytea primary key check (octet_length(request_id) = 32),
     seq bigint not null,
@@ -22,6 +23,7 @@ create table inbox (
     log_index int not null,
     block_number bigint,
     block_hash bytea check (octet_length(block_hash) = 32),
+    gone_from bigint,
     block_time timestamptz not null,
     -- waiting: not handed over yet; conflict: the id came back after a reorg with another content.
     status text not null default 'waiting' check (status in ('waiting', 'accepted', 'declined', 'conflict')),
@@ -33,6 +35,7 @@ create table inbox (
     check ((block_number is null) = (block_hash is null))
 );
 create index inbox_block on inbox (block_number);
+create index inbox_gone on inbox (gone_from) where block_number is null;
 create index inbox_waiting on inbox (next_try_at) where status = 'waiting';
 
 -- One row a nonce. It is written, with the signed bytes, before anything is sent.

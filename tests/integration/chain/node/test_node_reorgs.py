@@ -1,15 +1,24 @@
 """Blocks that vanish: at depth 1, at the confirmation depth, and past finality."""
 
+import threading
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from integration.chain.chain_world import World, wait_for
+from integration.chain.faulty_rpc import Call, drop, faulty_rpc, on_method
 
 from oracle.chain.contracts import verify
+from oracle.chain.contracts.consumer import transact
 from oracle.chain.contracts.verify import RequestStatus
 from oracle.chain.core.lifecycle import RetryTimeouts
-from oracle.chain.errors import FinalityBreached
+from oracle.chain.core.wire import hexed
+from oracle.chain.errors import FinalityBreached, WrongChain
 from oracle.chain.node.node import ChainNode, clear_latch
+from oracle.chain.rpc.client import ChainClient
+from oracle.chain.rpc.endpoint import Endpoint
 from storage.chain import node_status, requests
 
 
@@ -58,9 +67,151 @@ def test_a_request_that_vanishes_before_its_confirmations_is_never_answered(worl
     with world.db.transaction() as conn:
         assert requests.find(conn, asked) is None
         assert requests.counts(conn).orphaned == 1
-    assert world.outbox()[0].status == "pending"
     assert attempts(world) == []
     assert verify.read_request(world.client, asked).status is RequestStatus.NONE
+    assert (world.outbox()[0].status, world.outbox()[0].error_code) == ("refused", "request_gone")
+
+
+def test_a_request_that_is_gone_for_good_is_closed_and_opened_when_it_comes_again(
+    world: World,
+) -> None:
+    node = world.node(confirmations=2)
+    world.anvil.mine(2)
+    post_id = bytes([9]) * 32
+    asked = world.request(name=post_id)
+    node.step()
+    world.anvil.reorg(1)
+    node.step()
+    assert world.outbox()[0].status == "pending", "its block is not final: it may still come again"
+    world.anvil.mine(4)
+    node.step()
+    (row,) = world.outbox()
+    assert (row.status, row.error_code) == ("refused", "request_gone")
+    assert "as soon as the request comes again" in (row.error_detail or "")
+    node.close()
+    later = world.node(confirmations=2)
+    assert world.request(name=post_id) == asked
+    world.drive(later)
+    assert world.outbox()[0].status == "final"
+    assert world.fulfilments() == [asked]
+    assert len(world.seen) == 1
+
+
+def test_an_answer_that_reverts_as_its_request_is_gone_costs_gas_and_nothing_else(
+    world: World,
+) -> None:
+    """Its signed bytes are everybody's: after a reorg they may be mined before the request is.
+
+    The hub refuses what nobody asked, so that the revert has no effect, and the answer goes again.
+    """
+    node = world.node()
+    world.anvil.mine(2)
+    post_id = bytes([9]) * 32
+    asked = world.request(name=post_id)
+    step_until_included(world, node)
+    (answer,) = sent_bytes(world)
+    world.anvil.reorg(2)
+    world.anvil.call("eth_sendRawTransaction", hexed(answer))
+    world.anvil.mine()
+    assert world.request(name=post_id) == asked
+    node.step()
+    assert world.fulfilments() == []
+
+    def settled() -> bool:
+        world.run_now()
+        return world.settled()
+
+    world.drive(node, until=settled)
+    with world.db.transaction() as conn:
+        statuses = conn.execute("select status from chain_transactions order by nonce").fetchall()
+    assert statuses == [("reverted",), ("final",)]
+    assert world.fulfilments() == [asked]
+
+
+def sent_bytes(world: World) -> list[bytes]:
+    with world.db.transaction() as conn:
+        return [bytes(row[0]) for row in conn.execute("select raw from chain_attempts").fetchall()]
+
+
+def test_a_nonce_that_another_had_spent_on_a_chain_that_is_set_back_is_free_again(
+    world: World,
+) -> None:
+    """The chain loses its last blocks for good, finality or not: what the stranger spent is
+    unspent, and blocks every later nonce until it is spent on nothing.
+    """
+
+    def use_the_key(name: str) -> None:
+        if name == "after_store" and not used:
+            used.append(name)
+            transact(world.client, world.signer, world.asker.address, b"")
+
+    before = world.anvil.call("evm_snapshot")
+    used: list[str] = []
+    world.attest()
+    node = world.node(failpoint=use_the_key)
+    for _ in range(12):
+        node.step()
+        world.anvil.mine()
+        world.run_now()
+    assert world.outbox()[0].status == "final"
+    with world.db.transaction() as conn:
+        nonces = conn.execute("select nonce, status from chain_transactions order by nonce")
+        assert nonces.fetchall() == [(0, "void"), (1, "final")]
+    world.anvil.call("evm_revert", before)
+    world.anvil.mine(20)
+    with pytest.raises(FinalityBreached):
+        node.step()
+    assert clear_latch(world.db)
+    world.attest()
+    world.run_now()
+    world.drive(node)
+    assert len(world.fulfilments()) == 2
+    assert {row.status for row in world.outbox()} == {"final"}
+
+
+def test_a_chain_that_was_made_anew_under_the_same_contracts_is_refused(world: World) -> None:
+    """Id, addresses and code are the same, as on a development chain that is deployed to again."""
+    other = replace(world.deployment, block_hash=hexed(bytes(32)))
+    client = ChainClient(Endpoint(world.anvil.url), other)
+    with pytest.raises(WrongChain, match=r"made anew.*empty database"):
+        world.node(client=client).run(threading.Event())
+
+
+def test_a_chain_that_comes_back_as_another_one_after_an_outage_is_refused(world: World) -> None:
+    stop = threading.Event()
+    with faulty_rpc(world.anvil.url) as proxy:
+        client = ChainClient(Endpoint(proxy.url), world.deployment)
+        runner = threading.Thread(
+            target=world.node(client=client, poll_interval_s=0.02).run, args=(stop,)
+        )
+        runner.start()
+        try:
+            wait_for(lambda: status(world).head_number is not None)
+            proxy.fault = drop
+            wait_for(lambda: status(world).error_code == "chain_unavailable")
+            first = hex(world.deployment.block_number)
+
+            def another_block(call: Call, forward: Callable[[Call], Any]) -> Any:
+                answer = forward(call)
+                if call["params"][0] == first:
+                    answer["result"]["hash"] = hexed(bytes([7]) * 32)
+                return answer
+
+            proxy.fault = on_method("eth_getBlockByNumber", another_block)
+            wait_for(lambda: status(world).error_code == "wrong_chain")
+            world.attest()
+            world.anvil.mine()
+            assert world.outbox()[0].status == "pending"
+            proxy.fault = None
+            wait_for(lambda: world.anvil.mine() > 0 and world.settled())
+        finally:
+            stop.set()
+            runner.join()
+
+
+def status(world: World) -> node_status.NodeStatus:
+    with world.db.transaction() as conn:
+        return node_status.get(conn)
 
 
 def test_a_request_that_comes_back_is_answered_without_a_second_analysis(world: World) -> None:
@@ -91,7 +242,7 @@ def test_a_request_with_another_uri_is_another_request(world: World) -> None:
     other = world.request(uri="https://example.org/other.jpg", name=post_id)
     assert other != asked
     world.drive(node, until=lambda: second_is_final(world))
-    assert world.outbox()[0].status == "pending"
+    assert world.outbox()[0].error_code == "request_gone"
     assert world.fulfilments() == [other]
 
 
