@@ -285,6 +285,37 @@ def explain(analysis_id: UUID) -> None:
 
 
 @app.command()
+def claim(
+    analysis_id: Annotated[UUID, typer.Argument(help="The newest analysis of the copy.")],
+    earlier_work: Annotated[UUID, typer.Argument(help="The creator's work that it copies.")],
+    creator: Annotated[str, typer.Option(help="Whose earlier work it is.")],
+    statement: Annotated[str, typer.Option(help="What the creator says; the other side reads it.")],
+) -> None:
+    """Claim for a creator that a post copies an earlier work; a reviewer decides."""
+    from datetime import UTC, datetime
+
+    from oracle.appeals.claims import claim_copy
+    from oracle.bringup import running_database
+    from oracle.jobs import Jobs
+    from oracle.notices.actors import creator_actor
+    from storage.ledger.posts import get_creator
+
+    with running_database(Settings()) as db, db.transaction() as conn:
+        creator_id, handle = get_creator(conn, creator)
+        number = claim_copy(
+            conn,
+            Jobs(db.dsn),
+            analysis_id,
+            earlier_work,
+            creator_id=creator_id,
+            actor=creator_actor(handle),
+            statement=statement,
+            now=datetime.now(UTC),
+        )
+    console.print(f"Claim {number}; the share in question waits until it is decided.")
+
+
+@app.command()
 def verify_receipt(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
     evidence: Annotated[

@@ -63,3 +63,21 @@ class InvalidSpan(OracleError):
     """A detection pass looks at full hours that have begun."""
 
     code = "invalid_span"
+
+
+class NothingToClaim(Conflict):
+    """This claim cannot be made."""
+
+    code = "nothing_to_claim"
+
+
+class TooManyClaims(NotAllowed):
+    """This creator can make no further claim for now."""
+
+    code = "too_many_claims"
+
+
+class SimilarityNeeded(OracleError):
+    """A copy needs a similarity of at least the threshold it was judged under."""
+
+    code = "similarity_needed"

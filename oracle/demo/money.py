@@ -96,7 +96,8 @@ def show_payments(story: Story, original: dict[str, Any], derivative: dict[str, 
 
     payments.rule(chain, arbiter, dispute, Outcome.ORIGINAL, _digest("the raw file is older"))
     payments.accept_ruling(chain, first, dispute)
-    payments.settle(chain, fan, dispute)
+    # Nobody has to end it, or to ask for the money: the oracle does both when their time has come.
+    story.wait("the dispute did not end", lambda: _is_closed(story, dispute))
     decided = verify.find_result(chain, post_id)
     overturned = decided is not None and decided.outcome is Outcome.ORIGINAL
     final = decided is not None and decided.status is verify.PostStatus.FINAL
@@ -104,7 +105,7 @@ def show_payments(story: Story, original: dict[str, Any], derivative: dict[str, 
     story.check("no badge was issued", verify.has_badge(chain, post_id))
     story.note("An arbiter overturns it", "original", "", "badge", "accepted by the other side")
 
-    payments.pay_contested(chain, fan, post_id)
+    story.wait("contested money was not paid", lambda: not payments.contested(chain, post_id))
     back = to_poster + 2 * to_original
     story.check("the contested money is not whole", payments.claimable(chain, account) == back)
     story.check("something is still held", payments.contested(chain, post_id) == 0)
@@ -120,6 +121,11 @@ def show_payments(story: Story, original: dict[str, Any], derivative: dict[str, 
     arrived = chain.balance_wei(receiver) - before
     story.check(f"{arrived} wei arrived instead of {back + TIP_WEI}", arrived == back + TIP_WEI)
     story.note("What was held is paid back", "paid", "", f"{back} wei", "nothing kept")
+
+
+def _is_closed(story: Story, dispute: int) -> bool:
+    kept = payments.read_dispute(story.stage.chain, dispute)
+    return kept.status is payments.DisputeStatus.CLOSED
 
 
 def _link(

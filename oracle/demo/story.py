@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +63,13 @@ class Story:
         raise StepFailed(
             f"not final after {STEP_TIMEOUT_S:.0f} s: {view['status']}, {view['attestation']}"
         )
+
+    def wait(self, problem: str, holds: Callable[[], bool]) -> None:
+        """Wait until something holds that the oracle does by itself. Raises: StepFailed."""
+        deadline = time.monotonic() + STEP_TIMEOUT_S
+        while not holds():
+            self.check(problem, time.monotonic() < deadline)
+            time.sleep(0.5)
 
     def check(self, problem: str, holds: bool) -> None:
         if not holds:

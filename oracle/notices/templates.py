@@ -161,6 +161,51 @@ Why: {why}
 Decided by {decider}; {proof}. The verdicts in order: {link}.
 """,
 )
+CLAIM_FILED = Template(
+    "claim_received",
+    1,
+    "We have your claim about {subject}",
+    """We received your claim that {subject} copies your "{original}" on {filed_at}. The two are \
+compared again, with everything there is to compare, and a person decides by {decide_by}. The \
+share in question waits until then. Its creator can answer until {other_until}.
+
+You can add files until it is decided: {claim_link}. A claim that is made against better \
+knowledge counts against who makes it.
+
+Claim {claim}.
+""",
+)
+CLAIM_OTHER_SIDE = Template(
+    "claim_other_side",
+    1,
+    "Somebody says that {subject} copies their work",
+    """The creator of "{original}", registered here on {registered_at}, says that your {subject} \
+copies it. A person decides by {decide_by}; a share of what it earns waits until then, and is \
+yours if the claim is not upheld.
+
+What they say: {statement}
+
+You can say how you see it until {other_until}: {claim_link}. If you say nothing, it is decided \
+by what is known.
+
+Claim {claim}.
+""",
+)
+CLAIM_RESULT = Template(
+    "claim_result",
+    1,
+    "The claim that {subject} copies an earlier work: {outcome}",
+    """The claim that {subject} copies "{original}" is {outcome}.
+
+What convinced us: {convinced}
+
+Money: {money}
+
+{next_step}
+
+Decided on {decided_at} by {decider}. Claim {claim}.
+""",
+)
 ALL = {
     template.kind: template
     for template in (
@@ -172,5 +217,8 @@ ALL = {
         APPEAL_RESULT,
         COPY_FOUND,
         VERDICT_CHANGED,
+        CLAIM_FILED,
+        CLAIM_OTHER_SIDE,
+        CLAIM_RESULT,
     )
 }

@@ -11,6 +11,7 @@ GROUNDS = {
     "not_my_traffic": "I did not cause this traffic",
     "real_people": "these are real people",
     "other": "another reason",
+    "copies_mine": "it copies my earlier work",
 }
 
 FRAUD_GROUNDS = ("not_my_traffic", "real_people", "other")

@@ -20,11 +20,12 @@ from oracle.jobs import RetryLater
 from oracle.media.handler import MediaHandlers, Query
 from oracle.originality import reviews
 from oracle.originality.attestation import failure_report
-from oracle.originality.evidence import Record, digest, failure_evidence
+from oracle.originality.evidence import Record, digest, failure_evidence, match_document
 from oracle.originality.intake import inspect
 from oracle.originality.judge import Judge
-from oracle.rules.decision import Verdict
+from oracle.rules.decision import Verdict, similarity_to_bps
 from storage.blobs import BlobCorrupt, BlobMissing, BlobStore, BlobStoreUnavailable, blob_key
+from storage.cases import appeals, claims
 from storage.cases import reviews as stored_reviews
 from storage.chain import outbox
 from storage.database import Connection, Database
@@ -78,6 +79,9 @@ class Originality:
         Raises: RetryLater, DatabaseUnavailable; nothing is lost and the job is tried again.
         """
         with structlog.contextvars.bound_contextvars(analysis_id=str(analysis_id)):
+            if self._is_claim(analysis_id):
+                self._check_claim(analysis_id)
+                return
             with self._db.transaction() as conn:
                 analysis = analyses.get(conn, analysis_id)
                 if analysis.status in ("decided", "failed"):
@@ -116,6 +120,56 @@ class Originality:
                 self._fail(
                     analysis, "internal_error", f"The analysis failed {failures + 1} times: {exc}"
                 )
+
+    def _is_claim(self, number: UUID) -> bool:
+        with self._db.transaction() as conn:
+            return claims.find_check(conn, number) is not None
+
+    def _check_claim(self, number: UUID) -> None:
+        """Compare the two works of a claim, with all their features; a person reads the answer.
+
+        Raises: RetryLater, DatabaseUnavailable.
+        """
+        with self._db.transaction() as conn:
+            check, claim = claims.find_check(conn, number), appeals.get(conn, number)
+            assert claim.analysis_id is not None
+            analysis = analyses.get(conn, claim.analysis_id)
+            assert analysis.work_id is not None
+            work = works.get_work(conn, analysis.work_id)
+        if check is None or check.checked_at is not None:
+            return
+        handler = self._handlers[work.media_type]
+        try:
+            with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
+                path = Path(folder) / "media"
+                self._blobs.fetch(work.blob_key, path)
+                extraction = handler.extract(path)
+            candidate = handler.candidate_from({"work": {"id": str(claim.earlier_work_id)}})
+            matches = self._judge.verify(
+                handler,
+                extraction,
+                Query(work.sha256, work.creator_id, work.sequence, work.post_id),
+                [candidate],
+            )
+        except (DatabaseUnavailable, BlobStoreUnavailable, ModelUnavailable) as exc:
+            raise RetryLater(str(exc)) from exc
+        except (EmbeddingError, OracleError, BlobMissing, BlobCorrupt) as exc:
+            with self._db.transaction() as conn:
+                claims.record_check(
+                    conn, number, similarity_bps=0, verified=False, match=None, error=str(exc)
+                )
+            return
+        found = [match for match in matches if match.work.id == claim.earlier_work_id]
+        with self._db.transaction() as conn:
+            claims.record_check(
+                conn,
+                number,
+                similarity_bps=similarity_to_bps(found[0].match.similarity) if found else 0,
+                verified=bool(found) and found[0].match.verified,
+                match=match_document(found[0]) if found else None,
+                error=None,
+            )
+        log.info("claim.checked", verified=bool(found) and found[0].match.verified)
 
     def _run(self, analysis: Analysis) -> None:
         work = self._obtain_work(analysis)

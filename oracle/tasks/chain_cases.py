@@ -12,7 +12,7 @@ from oracle.chain.rpc.client import ChainClient
 from storage.chain import node_status
 from storage.database import Database
 
-DEADLINES_EVERY_S = 30.0
+DEADLINES_EVERY_S = 5.0
 
 
 @dataclass(frozen=True)

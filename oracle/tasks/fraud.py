@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from oracle.appeals import reviews, verdict_notices
+from oracle.appeals import claims, reviews, verdict_notices
 from oracle.appeals import verdicts as verdict_appeals
 from oracle.chain.errors import ChainError
 from oracle.chain.rpc.client import ChainClient
@@ -69,6 +69,7 @@ class Upkeep:
         ended += _apart("appeals", lambda: verdict_appeals.lapse_due(self._db, now))
         ended += _apart("reviews", lambda: reviews.lapse_due(self._db, now))
         _apart("re-analyses told", lambda: reviews.report_superseded(self._db, now))
+        ended += _apart("claims", lambda: claims.lapse_due(self._db, now))
         notices_sent = _apart("notices", lambda: verdict_notices.send_due(self._db, now))
         if (jobs := self._jobs) is not None:
             _apart("rechecks", lambda: reanalysis.queue_rechecks(self._db, jobs))

@@ -34,6 +34,7 @@ class NewAppeal:
     analysis_id: UUID | None = None
     other_creator_id: int | None = None
     other_until: datetime | None = None
+    earlier_work_id: UUID | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,7 @@ class Appeal(NewAppeal):
     decided_at: datetime | None = None
     outcome: str | None = None
     convinced: str | None = None
+    bad_faith: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,17 +69,17 @@ class Attachment:
 COLUMNS = (
     "id, kind, creator_id, ground, statement, filed_at, first_decider, decide_by, alert_id,"
     " alert_round, analysis_id, other_creator_id, other_until, status, other_view, other_view_at,"
-    " decided_by, decided_at, outcome, convinced"
+    " decided_by, decided_at, outcome, convinced, earlier_work_id, bad_faith"
 )
 
 
 # File an appeal; nothing happens where the same decision is, or was, under appeal in this round.
 _INSERT = """
 insert into appeals (id, kind, creator_id, ground, statement, filed_at, first_decider, decide_by,
-    alert_id, alert_round, analysis_id, other_creator_id, other_until)
+    alert_id, alert_round, analysis_id, other_creator_id, other_until, earlier_work_id)
 values (%(id)s, %(kind)s, %(creator_id)s, %(ground)s, %(statement)s, %(filed_at)s,
     %(first_decider)s, %(decide_by)s, %(alert_id)s, %(alert_round)s, %(analysis_id)s,
-    %(other_creator_id)s, %(other_until)s)
+    %(other_creator_id)s, %(other_until)s, %(earlier_work_id)s)
 on conflict do nothing
 """
 

@@ -114,6 +114,13 @@ class ChainQuarrel:
                 conn, appeal, creator_id=self.anna, actor="anna", view="No.", now=self.now
             )
 
+    def answer_as_other(self, claim: UUID) -> None:
+        """Bob answers a claim."""
+        with self.platform.db.transaction() as conn:
+            verdict_appeals.add_other_view(
+                conn, claim, creator_id=self.bob, actor="bob", view="No.", now=self.now
+            )
+
     def decide(self, appeal: UUID, *, granted: bool) -> None:
         with self.platform.db.transaction() as conn:
             verdict_appeals.decide_verdict(

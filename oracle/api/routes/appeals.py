@@ -14,13 +14,16 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 from oracle.api.access import Caller, FraudOfficer, Reader
 from oracle.api.cursors import read_cursor, write_cursor
 from oracle.api.parties import acting_creator, actor_of, check_neutral, check_side, own_creator
-from oracle.api.schemas.appeals import AppealView, Decision, VerdictAppeal, View, Webhook
+from oracle.api.schemas.appeals import AppealView, CopyClaim, Decision, VerdictAppeal, View, Webhook
 from oracle.api.services import Services, ServicesDep
+from oracle.appeals import claims
 from oracle.appeals import verdicts as verdict_appeals
 from oracle.appeals.attachments import MAX_BYTES, add_attachment, check_capacity
 from oracle.errors import UploadTooLarge
+from oracle.jobs import Jobs
 from oracle.notices import webhooks
 from storage.cases import appeals, messages
+from storage.cases import claims as stored_claims
 from storage.cases.appeals import Appeal
 from storage.cases.messages import Message
 from storage.database import Connection
@@ -43,6 +46,24 @@ def file_appeal(services: ServicesDep, caller: Reader, body: VerdictAppeal) -> A
             creator_id=own_creator(caller, body.creator),
             actor=actor_of(caller),
             ground=body.ground,
+            statement=body.statement,
+            now=datetime.now(UTC),
+        )
+        return appeal_view(conn, appeals.get(conn, number))
+
+
+@router.post(
+    "/v1/claims", status_code=201, summary="Claim that a post copies an earlier work of yours"
+)
+def file_claim(services: ServicesDep, caller: Reader, body: CopyClaim) -> AppealView:
+    with services.db.transaction() as conn:
+        number = claims.claim_copy(
+            conn,
+            Jobs(services.db.dsn),
+            body.analysis_id,
+            body.earlier_work_id,
+            creator_id=own_creator(caller, body.creator),
+            actor=actor_of(caller),
             statement=body.statement,
             now=datetime.now(UTC),
         )
@@ -126,7 +147,7 @@ def answer(services: ServicesDep, caller: Reader, appeal_id: UUID, body: View) -
 
 @router.post(
     "/v1/appeals/{appeal_id}/decide",
-    summary="Decide an appeal against a verdict, if another reviewer decided before",
+    summary="Decide an appeal against a verdict, if another reviewer decided before, or a claim",
 )
 def decide(
     services: ServicesDep, caller: FraudOfficer, appeal_id: UUID, body: Decision
@@ -134,6 +155,19 @@ def decide(
     with services.db.transaction() as conn:
         appeal = appeals.get(conn, appeal_id)
         check_neutral(caller, appeal.creator_id, appeal.other_creator_id)
+        if appeal.kind == "claim":
+            claims.decide_claim(
+                conn,
+                appeal_id,
+                upheld=body.outcome == "granted",
+                actor=actor_of(caller),
+                convinced=body.convinced,
+                now=datetime.now(UTC),
+                similarity_bps=body.similarity_bps,
+                bad_faith=body.bad_faith,
+            )
+            view = appeal_view(conn, appeals.get(conn, appeal_id))
+            return {"appeal": view, "checked_again": []}
         rechecks = verdict_appeals.decide_verdict(
             conn,
             appeal_id,
@@ -258,6 +292,18 @@ def appeal_view(conn: Connection, appeal: Appeal) -> AppealView:
         {"at": e.at, "actor": e.actor, "step": e.step, "reason_code": e.reason_code, "text": e.text}
         for e in audit_log.of_appeal(conn, appeal.id)
     ]
+    check = stored_claims.find_check(conn, appeal.id) if appeal.kind == "claim" else None
+    shown["check"] = (
+        {
+            "similarity_bps": check.similarity_bps,
+            "verified": check.verified,
+            "match": check.match,
+            "error": check.error,
+            "checked_at": check.checked_at,
+        }
+        if check
+        else None
+    )
     return AppealView(**shown, attachments=files, history=steps)
 
 

@@ -15,6 +15,15 @@ class VerdictAppeal(AppealRequest):
     analysis_id: UUID
 
 
+class CopyClaim(Body):
+    """A claim that a post copies an earlier work of one's own."""
+
+    analysis_id: UUID = Field(description="The newest analysis of the post.")
+    earlier_work_id: UUID = Field(description="Your work, registered before that post's.")
+    statement: str = Field(min_length=1, max_length=10_000)
+    creator: str | None = None
+
+
 class View(Body):
     """The other side's view of an appeal."""
 
@@ -28,6 +37,15 @@ class Decision(Body):
     outcome: Literal["granted", "refused"]
     convinced: str = Field(
         min_length=10, max_length=4000, description="What convinced you; both sides read it."
+    )
+    similarity_bps: int | None = Field(
+        default=None,
+        ge=0,
+        le=10_000,
+        description="Of a claim: how close you find the two, where the judge proved nothing.",
+    )
+    bad_faith: bool = Field(
+        default=False, description="Of a refused claim: it was made against better knowledge."
     )
 
 
@@ -57,5 +75,10 @@ class AppealView(BaseModel):
     convinced: str | None
     decided_by: str | None
     decided_at: datetime | None
+    earlier_work_id: UUID | None = None
+    bad_faith: bool = False
+    check: dict[str, Any] | None = Field(
+        default=None, description="Of a claim: what the judge says about the two works."
+    )
     attachments: list[dict[str, Any]]
     history: list[dict[str, Any]]

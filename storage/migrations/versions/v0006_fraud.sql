@@ -102,14 +102,14 @@ create table fraud_alert_sources (
 
 create table appeals (
     id uuid primary key,
-    kind text not null check (kind in ('fraud', 'originality')),
+    kind text not null check (kind in ('fraud', 'originality', 'claim')),
     alert_id uuid references fraud_alerts,
     alert_round int,
     analysis_id uuid references analyses,
     creator_id bigint not null references creators,
     ground text not null check (ground in (
         'mine_and_earlier', 'licensed', 'public_domain', 'commentary', 'wrong_match', 'not_my_traffic',
-        'real_people', 'other')),
+        'real_people', 'other', 'copies_mine')),
     statement text not null check (length(statement) between 1 and 10000),
     status text not null default 'open' check (status in ('open', 'decided')),
     filed_at timestamptz not null,
@@ -124,14 +124,19 @@ create table appeals (
     decided_at timestamptz,
     outcome text check (outcome in ('granted', 'refused', 'lapsed')),
     convinced text,
+    -- Of a claim: the claimant's earlier work; and whether it was made against better knowledge.
+    earlier_work_id uuid references works,
+    bad_faith boolean not null default false,
+    check ((kind = 'claim') = (earlier_work_id is not null)),
     check ((kind = 'fraud') = (alert_id is not null)),
-    check ((kind = 'originality') = (analysis_id is not null)),
+    check ((kind in ('originality', 'claim')) = (analysis_id is not null)),
     check ((status = 'decided') = (outcome is not null)),
     check (outcome is null or outcome = 'lapsed' or (decided_by is not null and convinced is not null)),
     check (decided_by is null or decided_by <> first_decider)
 );
 create unique index appeals_one_alert on appeals (alert_id, alert_round) where kind = 'fraud';
 create unique index appeals_one_analysis on appeals (analysis_id) where kind = 'originality' and status = 'open';
+create unique index appeals_one_claim on appeals (analysis_id, earlier_work_id) where kind = 'claim';
 create index appeals_creator on appeals (creator_id, filed_at desc);
 create index appeals_open on appeals (decide_by) where status = 'open';
 

@@ -101,3 +101,15 @@ create table chain_reads (
 
 -- A share that waits though the verdict redirects nothing: of a claim, or of what nobody could decide.
 alter table post_terms add column held_bps int not null default 0 check (held_bps between 0 and 10000);
+
+-- What the judge says about a claim: the work compared with that one earlier work, with all its features.
+create table claim_checks (
+    appeal_id uuid primary key references appeals,
+    -- Null until the worker has compared them.
+    similarity_bps int check (similarity_bps between 0 and 10000),
+    verified boolean,
+    -- The match as in the evidence of an analysis; null where there is nothing in common.
+    match jsonb,
+    error text,
+    checked_at timestamptz
+);

@@ -1,0 +1,225 @@
+"""Whoever was robbed and missed says so: judged again, the other side heard, a person decides."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from integration.conftest import Post
+from starlette.testclient import TestClient
+from support.photos import edited, photo
+from support.platform import Platform
+from support.quarrels import CENTS, UNITS, ChainQuarrel, make_quarrel
+from support.town import DAY_S, Town
+
+from oracle.appeals import claims
+from oracle.appeals.errors import (
+    AppealExists,
+    NothingToClaim,
+    NotYourCase,
+    SimilarityNeeded,
+    StepNotPossible,
+    TooManyClaims,
+)
+from oracle.chain.contracts import payments, verify
+from oracle.chain.contracts.verify import PostStatus
+from oracle.chain.core.report import Outcome
+from oracle.jobs import Jobs
+from storage import api_keys
+from storage.database import Database
+from storage.works import creators
+
+REASON = "The same grain in both, shifted by a pixel."
+
+
+def claim(quarrel: ChainQuarrel, *, now: datetime | None = None) -> UUID:
+    with quarrel.platform.db.transaction() as conn:
+        return claims.claim_copy(
+            conn,
+            Jobs(quarrel.platform.db.dsn),
+            quarrel.analysis,
+            quarrel.original_work,
+            creator_id=quarrel.anna,
+            actor="anna",
+            statement="That is my picture.",
+            now=now or quarrel.now,
+        )
+
+
+def decide(quarrel: ChainQuarrel, number: UUID, *, upheld: bool, **more: Any) -> None:
+    with quarrel.platform.db.transaction() as conn:
+        claims.decide_claim(
+            conn, number, upheld=upheld, actor="maria", convinced=REASON, now=quarrel.now, **more
+        )
+
+
+@pytest.fixture
+def missed(town: Town, platform: Platform) -> ChainQuarrel:
+    return make_quarrel(town, platform, accused=False)
+
+
+def test_an_upheld_claim_holds_the_share_and_then_redirects_it(
+    missed: ChainQuarrel, client: TestClient
+) -> None:
+    number = claim(missed)
+    missed.drive(2)
+    assert missed.result().held_bps == 5_000 and missed.result().status is PostStatus.PROVISIONAL
+    assert payments.tip(missed.town.client, missed.town.fan, missed.post, 1_000).contested
+    ((held,),) = missed.platform.rows(
+        "select held_bps from post_terms where post_id = %s", missed.post
+    )
+    assert held == 5_000, "the ledger holds what the contract holds"
+    missed.platform.earns(missed.post, CENTS, at=missed.now + timedelta(days=7))
+    missed.pay()
+    assert missed.held(on_chain=False) == CENTS // 2
+
+    with pytest.raises(StepNotPossible, match="can still answer"):
+        decide(missed, number, upheld=True, similarity_bps=9_900)
+    missed.answer_as_other(number)
+    with pytest.raises(SimilarityNeeded):
+        decide(missed, number, upheld=True, similarity_bps=9_000)
+    decide(missed, number, upheld=True, similarity_bps=9_900)
+    missed.drive(4)
+    assert missed.result().outcome is Outcome.ORIGINAL, "it can be seen coming"
+    missed.town.wait(3 * DAY_S)
+    missed.drive(4)
+    result = missed.result()
+    assert (result.outcome, result.similarity_bps) == (Outcome.DERIVATIVE, 9_900)
+    redirect = verify.read_redirect(missed.town.client, missed.post)
+    ((terms,),) = missed.platform.rows(
+        "select (verdict, redirect_bps, creditor_id)::text from post_terms where post_id = %s",
+        missed.post,
+    )
+    assert terms == f"(derivative,{redirect.redirect_bps},{missed.anna})"
+    now = client.get(f"/v1/analyses/{missed.analysis}").json()
+    assert (now["verdict"], now["in_force"]["verdict"], now["badge"]) == (
+        "original",
+        "derivative",
+        False,
+    )
+    assert now["in_force"]["original_post_id"] == "0x" + missed.original_post.hex()
+    assert "verdict_changed" in missed.inbox(missed.bob), "who loses hears of it at once"
+    assert "verdict_changed" in missed.inbox(missed.anna)
+
+    missed.town.wait(8 * DAY_S)
+    missed.drive(3)
+    missed.pay()
+    assert missed.held(on_chain=True) == missed.held(on_chain=False) == 0
+    # Half of it waited, and nobody is charged for more than what waited.
+    assert missed.platform.totals(missed.anna).available == CENTS // 2
+    assert missed.paid("anna") == (CENTS // 2 * UNITS + 500) // UNITS
+
+
+def test_a_refused_claim_frees_what_waited_and_counts_where_it_was_made_in_bad_faith(
+    missed: ChainQuarrel,
+) -> None:
+    number = claim(missed)
+    missed.drive(2)
+    with pytest.raises(AppealExists):
+        claim(missed)
+    missed.answer_as_other(number)
+    decide(missed, number, upheld=False, bad_faith=True)
+    missed.drive(3)
+    assert missed.result().held_bps == 0
+    ((held, disputed),) = missed.platform.rows(
+        "select held_bps, disputed from post_terms where post_id = %s", missed.post
+    )
+    assert (held, disputed) == (0, False)
+    assert missed.platform.rows("select status, claim_open from rulings") == [("in_force", False)]
+    with missed.platform.db.transaction() as conn:
+        conn.execute(
+            "insert into appeals (id, kind, analysis_id, earlier_work_id, creator_id, ground,"
+            " statement, filed_at, first_decider, decide_by, status, outcome, decided_by,"
+            " convinced, decided_at, bad_faith) select %s, kind, analysis_id, %s, creator_id,"
+            " ground, statement, filed_at, first_decider, decide_by, status, outcome, decided_by,"
+            " convinced, decided_at, true from appeals",
+            (uuid4(), _work_of(missed)),
+        )
+    with pytest.raises(TooManyClaims, match="better knowledge"):
+        claim(missed)
+
+
+def test_what_nobody_decides_ends_by_itself(missed: ChainQuarrel) -> None:
+    claim(missed)
+    missed.drive(2)
+    missed.town.wait(15 * DAY_S)
+    assert claims.lapse_due(missed.platform.db, missed.now) == 1
+    missed.drive(3)
+    assert missed.result().held_bps == 0 and missed.result().outcome is Outcome.ORIGINAL
+    assert missed.platform.rows("select distinct outcome from appeals") == [("lapsed",)]
+    assert "not decided in time" in missed.letter(missed.anna, "claim_result")
+
+
+def test_who_may_claim_what(missed: ChainQuarrel) -> None:
+    with missed.platform.db.transaction() as conn:
+
+        def attempt(creator: int, earlier: UUID) -> None:
+            claims.claim_copy(
+                conn,
+                Jobs(missed.platform.db.dsn),
+                missed.analysis,
+                earlier,
+                creator_id=creator,
+                actor="x",
+                statement="mine",
+                now=missed.now,
+            )
+
+        with pytest.raises(NotYourCase):
+            attempt(missed.bob, missed.original_work)
+        with pytest.raises(NothingToClaim, match="your own"):
+            attempt(missed.bob, _work_of(missed))
+
+
+def test_the_two_are_compared_again_with_all_their_features(
+    client: TestClient, db: Database, post: Post, drain: Callable[[], None]
+) -> None:
+    """By HTTP alone, of a copy that the index never brought up."""
+    first = post(photo("cat"), "anna")
+    with db.transaction() as conn:  # out of the index's sight while the copy is judged
+        conn.execute("update image_fingerprints set registration = registration + 1000000")
+        conn.execute("update embeddings set registration = registration + 1000000")
+    copy = post(edited(photo("cat"), "resized"), "bob")
+    assert copy["verdict"] == "original"
+    keys = {}
+    with db.transaction() as conn:
+        for name, scopes in (("anna", ["read"]), ("bob", ["read"]), ("maria", ["read", "fraud"])):
+            creator = None if name == "maria" else creators.find_creator(conn, name)
+            secret = api_keys.issue(conn, name, scopes, creator_id=creator)
+            keys[name] = {"Authorization": f"Bearer {secret}"}
+    body = {
+        "analysis_id": copy["analysis_id"],
+        "earlier_work_id": first["work"]["id"],
+        "statement": "That is my cat.",
+    }
+    assert client.post("/v1/claims", json=body).status_code == 401
+    assert client.post("/v1/claims", json=body, headers=keys["bob"]).json()["code"] == (
+        "not_your_case"
+    )
+    filed = client.post("/v1/claims", json=body, headers=keys["anna"])
+    assert filed.status_code == 201, filed.text
+    path = f"/v1/appeals/{filed.json()['id']}"
+    assert filed.json()["check"]["checked_at"] is None
+    drain()
+    check = client.get(path, headers=keys["maria"]).json()["check"]
+    assert check["verified"] and check["similarity_bps"] > 9_500
+    assert check["match"]["work"]["id"] == first["work"]["id"]
+    assert client.post(
+        f"{path}/answer", json={"view": "It is mine."}, headers=keys["bob"]
+    ).is_success
+    verdict = {"outcome": "granted", "convinced": "They are the same picture."}
+    assert client.post(f"{path}/decide", json=verdict, headers=keys["anna"]).status_code == 403
+    decided = client.post(f"{path}/decide", json=verdict, headers=keys["maria"])
+    assert decided.is_success, decided.text
+    now = client.get(copy["links"]["self"]).json()
+    assert (now["pending"]["verdict"], now["in_force"]["verdict"]) == ("derivative", "original"), (
+        "on its way to the contract"
+    )
+
+
+def _work_of(quarrel: ChainQuarrel) -> UUID:
+    ((work,),) = quarrel.platform.rows(
+        "select work_id from analyses where id = %s", quarrel.analysis
+    )
+    return UUID(str(work))
