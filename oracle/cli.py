@@ -298,10 +298,14 @@ def claim(
     from oracle.bringup import running_database
     from oracle.jobs import Jobs
     from oracle.notices.actors import creator_actor
-    from storage.ledger.posts import get_creator
+    from storage.errors import NotFound
+    from storage.works import creators
 
     with running_database(Settings()) as db, db.transaction() as conn:
-        creator_id, handle = get_creator(conn, creator)
+        creator_id = creators.find_creator(conn, creator)
+        if creator_id is None:
+            raise NotFound(f"There is no creator {creator}.")
+        handle = creators.get_creator(conn, creator_id).handle
         number = claim_copy(
             conn,
             Jobs(db.dsn),
