@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
@@ -32,6 +33,10 @@ Progress = Callable[[float, float], None]
 MAX_FAULTS = 2000  # undecodable packets after which the rest is given up
 GOP_PEEK_S = 60.0
 POSTER_LEVELS, POSTER_TRIES = 25.0, 8
+# a sample as like the last one as this adds nothing: the largest difference of two thumbnails
+THUMBNAIL_PX, STILL_LEVELS = 32, 2.0
+# in streams that are cut and joined (MPEG-TS) a clock that jumps by more is set anew
+_JOINED, JUMP_S = ("mpegts", "mpeg"), 10.0
 # a header may claim this much more before the file counts as cut short
 END_SLACK_S = 2.0
 
@@ -107,12 +112,30 @@ def read_video(
         note.
     """
     limits = limits or VideoLimits()
+    first, sampler = _read(path, limits, None, sound_to, progress)
+    # A length is what a header claims, and a still adds nothing to look at: where less than that
+    # moves, each second of it is looked at.
+    wanted = limits.interval_for(sampler.changing_s(first.duration_s))
+    if wanted >= first.interval_s:
+        return first
+    return _read(path, limits, wanted, sound_to, progress)[0]
+
+
+def _read(
+    path: Path,
+    limits: VideoLimits,
+    interval: float | None,
+    sound_to: Path | None,
+    progress: Progress,
+) -> tuple[DecodedVideo, _Sampler]:
+    """Read a video once, looking at it every `interval` seconds, or as often as its header asks."""
     notes: list[str] = []
     with _opened(path) as container:
         stream = _picture_stream(container, limits)
         known = _known_duration(container, stream)
-        interval = limits.interval_for(known or 0.0)
-        if interval > limits.interval_s and interval >= _key_spacing(path, stream.index):
+        sparse = interval is None
+        interval = interval or limits.interval_for(known or 0.0)
+        if sparse and interval > limits.interval_s and interval >= _key_spacing(path, stream.index):
             # each sampled moment has a key frame of its own
             stream.codec_context.skip_frame = "NONKEY"
             notes.append(f"only key frames were decoded, about one in {interval:.0f} s")
@@ -121,7 +144,7 @@ def read_video(
             # the time.
             stream.codec_context.skip_frame = "NONREF"
         with SoundTrack(container, sound_to, notes) as sound:
-            sampler = _Sampler(limits, interval)
+            sampler = _Sampler(limits, interval, joined=container.format.name in _JOINED)
             end_s = 0.0
             for frame in _frames(container, stream, sound, notes, limits):
                 if frame.width * frame.height > limits.max_pixels:
@@ -136,7 +159,9 @@ def read_video(
         samples = sampler.finish(stream, duration)
         if not samples:
             raise CorruptMedia("Not one frame of the video can be decoded; export it again.")
-        return DecodedVideo(
+        if sampler.jumps:
+            notes.append(f"{sampler.jumps} jumps of the clock were joined")
+        decoded = DecodedVideo(
             samples=samples,
             duration_s=duration,
             interval_s=sampler.interval,
@@ -145,6 +170,7 @@ def read_video(
             has_sound=sound.written,
             notes=tuple(notes),
         )
+        return decoded, sampler
 
 
 def read_poster(path: Path, limits: VideoLimits | None = None) -> NDArray[np.uint8]:
@@ -191,14 +217,19 @@ def read_moment(path: Path, at_s: float, limits: VideoLimits | None = None) -> N
 
 
 class _Sampler:
-    """Samples the frame on display at each whole interval; doubles the interval when there are too
-    many.
+    """Samples the frame on display at each whole interval, where it has changed; doubles the
+    interval when there are too many.
+
+    joined: whether a jump of the clock is a seam between two streams, not a frame on display.
     """
 
-    def __init__(self, limits: VideoLimits, interval_s: float) -> None:
+    def __init__(self, limits: VideoLimits, interval_s: float, *, joined: bool) -> None:
         self.interval = interval_s
         self.width, self.height = 0, 0
+        self.jumps = 0
         self._limits = limits
+        self._joined = joined
+        self._thumbnail: NDArray[np.float32] | None = None  # of the last sample
         self._base: float | None = None
         self._due = 0  # the next moment to sample, in intervals
         self._last: tuple[VideoFrame, float] | None = None
@@ -212,6 +243,10 @@ class _Sampler:
         if self._base is None:
             self._base = known or 0.0
         if known is not None:
+            if self._joined and self._last is not None:
+                expected = self._last[1] + _shown_for(self._last[0], stream)
+                if abs(known - self._base - expected) > JUMP_S:
+                    self._base, self.jumps = known - expected, self.jumps + 1
             return max(self._last[1] if self._last else 0.0, known - self._base)
         stream.codec_context.skip_frame = "DEFAULT"  # without times every frame is needed
         return self._last[1] + _shown_for(self._last[0], stream) if self._last else 0.0
@@ -228,6 +263,10 @@ class _Sampler:
             for (_, sample), after in zip(self._samples, times[1:], strict=True)
         )
 
+    def changing_s(self, duration_s: float) -> float:
+        """Seconds of a video that are not one unchanging picture, by its samples."""
+        return min(duration_s, max(len(self._samples) - 1, 1) * self.interval)
+
     def _sample_last(self, until: float, stream: VideoStream) -> None:
         """Sample the last frame, shown up to ``until``, if a moment to sample lies before that."""
         if self._last is None or until <= self._due * self.interval:
@@ -236,7 +275,11 @@ class _Sampler:
         pixels = _upright_rgb(frame, stream, self._limits.side_px)
         if not self.width:
             self.width, self.height = _shown_size(frame, stream)
-        self._samples.append((self._due, Sample(start, 0.0, pixels)))
+        small = cv2.resize(pixels, (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA)
+        thumbnail = np.asarray(small, np.float32)
+        if self._thumbnail is None or np.abs(thumbnail - self._thumbnail).max() > STILL_LEVELS:
+            self._samples.append((self._due, Sample(start, 0.0, pixels)))
+            self._thumbnail = thumbnail
         while self._due * self.interval < until:
             self._due += 1
         if len(self._samples) > self._limits.max_frames:
@@ -263,10 +306,9 @@ def _picture_stream(container: InputContainer, limits: VideoLimits) -> VideoStre
     ]
     if not streams:
         raise UnsupportedMedia("The file has no picture track; send it as a sound.")
-    stream = max(
-        streams,
-        key=lambda s: (bool(s.disposition & av.stream.Disposition.default), s.width * s.height),
-    )
+    # what players show: the first that is marked as default, else the first
+    default = av.stream.Disposition.default
+    stream = next((each for each in streams if each.disposition & default), streams[0])
     if stream.codec_context is None:
         raise UnsupportedMedia(
             "The video's codec is not known here; export it as H.264, H.265, VP9 or AV1."
@@ -274,7 +316,8 @@ def _picture_stream(container: InputContainer, limits: VideoLimits) -> VideoStre
     if stream.width * stream.height > limits.max_pixels:
         raise MediaTooLarge(_too_many_pixels(stream.width, stream.height, limits))
     duration = _known_duration(container, stream)
-    if duration is not None and duration > limits.max_seconds:
+    joined = container.format.name in _JOINED  # tells the length from its first and last clock
+    if duration is not None and duration > limits.max_seconds and not joined:
         raise MediaTooLong(_too_long(duration, limits))
     stream.thread_type = "AUTO"
     return stream

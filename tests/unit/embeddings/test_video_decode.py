@@ -3,11 +3,13 @@ broken.
 """
 
 import itertools
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 import av
+import av.stream
 import numpy as np
 import pytest
 from support import clips
@@ -118,6 +120,74 @@ def test_a_length_that_no_header_tells_is_thinned_while_reading(
     assert {total for _, total in seen} == {0.0}, "no length is made up"
     gaps = np.diff([s.time_s for s in read.samples])
     assert gaps.max() < 2.5 * gaps.min(), "evenly over the length, not its first part"
+
+
+@pytest.mark.parametrize("hours", [0.2, 2.0, 5.0])
+def test_a_length_that_the_header_invents_hides_nothing(
+    write: Callable[..., Path], hours: float
+) -> None:
+    path = write(clips.scene("coffee.png", 12), "clip.mkv")
+    content = path.read_bytes()
+    at = content.index(b"\x44\x89") + 2  # Matroska's Duration, in milliseconds
+    assert content[at] == 0x88
+    stated = struct.pack(">d", hours * 3_600_000)
+    path.write_bytes(content[: at + 1] + stated + content[at + 9 :])
+    read = read_video(path)
+    assert read.duration_s == pytest.approx(12.0, abs=0.2)
+    assert read.interval_s == 0.5 and len(read.samples) >= 20
+
+
+def test_a_film_that_starts_late_is_looked_at_as_often(write: Callable[..., Path]) -> None:
+    times = [3000 + at / clips.FPS for at in range(12 * clips.FPS)]
+    read = read_video(write(clips.scene("coffee.png", 12), "clip.mkv", times=times))
+    assert read.duration_s == pytest.approx(12.0, abs=0.2) and len(read.samples) >= 20
+    assert read.samples[0].time_s == 0.0
+
+
+@pytest.mark.parametrize("tail", ["black", "a still"])
+def test_a_long_still_behind_a_film_thins_nothing(write: Callable[..., Path], tail: str) -> None:
+    film = clips.scene("coffee.png", 12)
+    last = clips.black() if tail == "black" else clips.whole("chelsea.png")
+    times = [at / clips.FPS for at in range(len(film))] + [12.0 + 10 * at for at in range(200)]
+    read = read_video(write(film + [last] * 200, "clip.mp4", times=times))
+    assert read.duration_s > 1900 and read.interval_s <= 1.0
+    assert len([s for s in read.samples if s.time_s < 12.0]) >= 12 and len(read.samples) < 30
+    assert sum(s.span_s for s in read.samples) == pytest.approx(read.duration_s)
+
+
+@pytest.mark.parametrize("marked", [None, 1])
+def test_the_picture_track_that_players_show_is_judged(tmp_path: Path, marked: int | None) -> None:
+    path = tmp_path / "two.mkv"
+    sizes = ((160, 90), (640, 360))
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("libx264", rate=clips.FPS) for _ in sizes]
+        for at, (stream, (width, height)) in enumerate(zip(streams, sizes, strict=True)):
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            default = av.stream.Disposition.default
+            stream.disposition = default if at == marked else av.stream.Disposition(0)
+        for stream, (width, height) in zip(streams, sizes, strict=True):
+            for at in range(20):
+                frame = av.VideoFrame.from_ndarray(
+                    np.full((height, width, 3), 10 * at, np.uint8), format="rgb24"
+                )
+                frame.pts = at
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    assert (read_video(path).width, read_video(path).height) == sizes[marked or 0]
+
+
+def test_a_clock_that_jumps_is_joined(tmp_path: Path, write: Callable[..., Path]) -> None:
+    pieces = []
+    for number, start in enumerate((0.0, 25_000.0, 400.0)):
+        frames = clips.scene("coffee.png", 8, seed=number)
+        times = [start + at / clips.FPS for at in range(len(frames))]
+        pieces.append(write(frames, f"{number}.ts", times=times).read_bytes())
+    path = tmp_path / "joined.ts"
+    path.write_bytes(b"".join(pieces))
+    assert probe_video(path).width == clips.SIZE[0]
+    read = read_video(path)
+    assert read.duration_s == pytest.approx(24.0, abs=0.7)
+    assert any("2 jumps of the clock" in note for note in read.notes)
 
 
 def test_sparse_key_frames_are_enough_for_a_sparse_look(write: Callable[..., Path]) -> None:
