@@ -1,6 +1,7 @@
 """The command line: `oracle up` runs everything, the other commands run or query one part."""
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -383,6 +384,13 @@ def add_key(
     creator: Annotated[
         str | None, typer.Option(help="Acts and reads for this creator alone.")
     ] = None,
+    platform: Annotated[
+        str | None,
+        typer.Option(
+            help="Names posts in this name space on chain: a platform's id (32 bytes, 0x-hex) or a"
+            " contract."
+        ),
+    ] = None,
     per_minute: Annotated[int, typer.Option(min=1, help="Requests a minute.")] = 600,
 ) -> None:
     """Create an API key; its secret is shown once."""
@@ -394,9 +402,16 @@ def add_key(
     unknown = set(scope) - set(SCOPES)
     if unknown:
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: use {', '.join(SCOPES)}.")
+    if platform is not None and not re.fullmatch("0x([0-9a-fA-F]{64}|[0-9a-fA-F]{40})", platform):
+        raise typer.BadParameter(f"{platform}: a platform is 32 or 20 bytes as 0x-hex.")
+    if platform is not None and creator is not None:
+        raise typer.BadParameter("A creator's key names no posts of a platform.")
+    namespace = bytes.fromhex(platform[2:]) if platform else None
     with running_database(Settings()) as db, db.transaction() as conn:
         creator_id = ensure_creator(conn, creator) if creator else None
-        secret = issue(conn, name, scope, creator_id=creator_id, per_minute=per_minute)
+        secret = issue(
+            conn, name, scope, creator_id=creator_id, namespace=namespace, per_minute=per_minute
+        )
     console.print(secret, soft_wrap=True, highlight=False)
 
 
@@ -408,11 +423,15 @@ def list_keys() -> None:
     from oracle.bringup import running_database
     from storage.api_keys import list_active
 
-    table = Table("Name", "Scopes", "Creator", "A minute")
+    table = Table("Name", "Scopes", "Creator", "Platform", "A minute")
     with running_database(Settings()) as db, db.transaction() as conn:
         for key in list_active(conn):
             table.add_row(
-                key.name, ", ".join(key.scopes), key.creator or "any", str(key.per_minute)
+                key.name,
+                ", ".join(key.scopes),
+                key.creator or "any",
+                f"0x{key.namespace.hex()}" if key.namespace else "–",
+                str(key.per_minute),
             )
     console.print(table)
 

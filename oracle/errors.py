@@ -37,6 +37,18 @@ class InvalidCreator(OracleError):
     code = "invalid_creator"
 
 
+class UnexpectedField(OracleError):
+    """A field is not known here, or came more than once; nothing was kept."""
+
+    code = "unexpected_field"
+
+
+class ExternalIdTaken(OracleError):
+    """Another work was posted under this external_id; nothing was kept."""
+
+    code = "external_id_taken"
+
+
 class NameResembles(OracleError):
     """People would take the name for that of another creator."""
 

@@ -18,13 +18,20 @@ RESERVED = frozenset({"rules", "operator", "anonymous", "stranger"})
 
 @dataclass(frozen=True, kw_only=True)
 class ApiKey:
-    """A stored key. `creator` is the handle of the one creator it acts for, None for any."""
+    """A stored key.
+
+    Attributes:
+        creator: handle of the one creator it acts for, None for any.
+        namespace: where its holder's posts on chain have their names: a platform's id (32 bytes) or
+            a contract (20 bytes), None without any.
+    """
 
     id: int
     name: str
     scopes: tuple[str, ...]
     creator_id: int | None
     creator: str | None
+    namespace: bytes | None
     per_minute: int
 
 
@@ -34,6 +41,7 @@ def issue(
     scopes: Collection[str],
     *,
     creator_id: int | None = None,
+    namespace: bytes | None = None,
     per_minute: int = 600,
 ) -> str:
     """Create a key. Returns: its secret, which is never shown again. Raises: NameTaken."""
@@ -42,9 +50,9 @@ def issue(
     secret = PREFIX + secrets.token_urlsafe(32)
     try:
         conn.execute(
-            "insert into api_keys (name, secret_hash, scopes, creator_id, per_minute) values (%s,"
-            " %s, %s, %s, %s)",
-            (name, _hash(secret), sorted(scopes), creator_id, per_minute),
+            "insert into api_keys (name, secret_hash, scopes, creator_id, namespace, per_minute)"
+            " values (%s, %s, %s, %s, %s, %s)",
+            (name, _hash(secret), sorted(scopes), creator_id, namespace, per_minute),
         )
     except psycopg.errors.UniqueViolation as exc:
         raise NameTaken(
@@ -84,7 +92,8 @@ def _hash(secret: str) -> bytes:
 def _select(conn: Connection, where: str, params: tuple[object, ...]) -> list[ApiKey]:
     with conn.cursor(row_factory=class_row(ApiKey)) as cursor:
         cursor.execute(
-            "select k.id, k.name, k.scopes, k.creator_id, c.handle as creator, k.per_minute from"
+            "select k.id, k.name, k.scopes, k.creator_id, c.handle as creator, k.namespace,"
+            " k.per_minute from"
             f" api_keys k left join creators c on c.id = k.creator_id where {where} order by"
             " k.name",
             params,

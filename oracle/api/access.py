@@ -35,6 +35,7 @@ class Caller:
     Attributes:
         name: The actor in audit logs.
         creator: Handle of the one creator the caller acts for, or None.
+        namespace: Where the caller's posts on chain have their names (32 or 20 bytes), or None.
     """
 
     name: str
@@ -42,6 +43,21 @@ class Caller:
     creator: str | None = None
     creator_id: int | None = None
     key_id: int | None = None
+    namespace: bytes | None = None
+
+    @property
+    def poster(self) -> str:
+        """Return who posts, for ids that are the poster's own; it outlives the key."""
+        if self.namespace is not None:
+            return f"platform:0x{self.namespace.hex()}"
+        if self.creator_id is not None:
+            return f"creator:{self.creator_id}"
+        return f"key:{self.name}" if self.key_id is not None else self.name
+
+    @property
+    def is_platform(self) -> bool:
+        """Return whether it speaks for a platform: a key of no creator, or the operator."""
+        return self.creator_id is None and (self.key_id is not None or self.may("admin"))
 
     def may(self, scope: Scope) -> bool:
         """Tell whether the caller has that scope; admin has every one."""
@@ -125,7 +141,7 @@ def _caller(services: Services, secret: str | None) -> tuple[Caller, int]:
     if key is None:
         raise KeyRequired("That key is unknown or was revoked.")
     return Caller(
-        key.name, frozenset(key.scopes), key.creator, key.creator_id, key.id
+        key.name, frozenset(key.scopes), key.creator, key.creator_id, key.id, key.namespace
     ), key.per_minute
 
 

@@ -32,6 +32,8 @@ STATUS: dict[type[Exception], int] = {
     RangeNotSatisfiable: 416,
     Conflict: 409,
     errors.NameResembles: 409,
+    errors.ExternalIdTaken: 409,
+    errors.PostIdTaken: 409,
     errors.OracleError: 422,
     InvalidAddress: 422,
     fetch.UriTooLarge: 413,

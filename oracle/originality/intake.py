@@ -13,21 +13,45 @@ from uuid import UUID, uuid4
 import structlog
 
 from embeddings.sniff import MEDIA_TYPES, sniff
-from oracle.chain.core.ids import post_id_of
-from oracle.errors import MediaTypeMismatch, MediaTypeNotSupported, PostIdTaken, UnknownMediaType
+from oracle.chain.core.ids import post_id_in, post_id_of
+from oracle.errors import (
+    ExternalIdTaken,
+    MediaTypeMismatch,
+    MediaTypeNotSupported,
+    PostIdTaken,
+    UnknownMediaType,
+)
 from oracle.jobs import Jobs
 from oracle.media.handler import MediaHandlers, Size
 from oracle.originality.naming import check_name, ensure_creator, parse_creator
 from storage.blobs import BlobStore, blob_key
 from storage.chain.requests import RequestSeen
 from storage.database import Connection, Database
-from storage.errors import IdempotencyConflict
+from storage.errors import IdempotencyConflict, PolicyUnknown
+from storage.ledger import posts as ledger_posts
 from storage.works import analyses, policies, works
+from storage.works import facts as stated_facts
 from storage.works.analyses import NewAnalysis
+from storage.works.facts import StatedFacts
 from storage.works.policies import Policy
 from storage.works.works import NewWork
 
 log = structlog.get_logger()
+
+NOTHING_STATED = StatedFacts()
+
+
+@dataclass(frozen=True)
+class PostName:
+    """A post on chain by its platform's own name for it.
+
+    Attributes:
+        namespace: the platform's id (32 bytes), or a contract (20 bytes).
+        name: 32 bytes.
+    """
+
+    namespace: bytes
+    name: bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +65,10 @@ class Upload:
     creator: str | None = None
     media_type: str | None = None
     idempotency_key: str | None = None
+    post: PostName | None = None
+    facts: StatedFacts = NOTHING_STATED
+    # whether a platform states the audience, which grades depend on, and not the creator
+    from_platform: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,14 +112,15 @@ class Intake:
         self._handlers = handlers
 
     def submit(self, upload: Upload, *, source: Literal["upload", "index"] = "upload") -> UUID:
-        """Take an upload in. Returns the id of its analysis: the first one, if the idempotency key
-        was seen.
+        """Take an upload in. Returns the id of its analysis: the first one, if the idempotency key,
+        the post or the poster's own id came with the same bytes before.
 
         Args: source: "index" for historical content, which is judged like any other but not sent to
             the chain.
 
         Raises: UnknownMediaType, MediaTypeMismatch, MediaTypeNotSupported, InvalidCreator,
-            EmbeddingError, IdempotencyConflict, BlobError, StorageError.
+            PostIdTaken, ExternalIdTaken, EmbeddingError, IdempotencyConflict, BlobError,
+            StorageError.
         """
         if upload.creator is not None:
             parse_creator(upload.creator)
@@ -116,9 +145,20 @@ class Intake:
                 )
                 if first != analysis_id:
                     return first
-            work = _work_of(upload, work_id, post_id_of(work_id), _creator_id(conn, upload), facts)
+            creator_id = _creator_id(conn, upload)
+            post_id = _post_id(conn, upload.post) if upload.post else post_id_of(work_id)
+            works.lock_sequence(conn)
+            known = _find_repeated(conn, upload, post_id, creator_id)
+            if known is not None:
+                first = analyses.first_of(conn, known)
+                if upload.idempotency_key is not None:
+                    analyses.move_key(conn, upload.idempotency_key, first)
+                return first
+            work = _work_of(upload, work_id, post_id, creator_id, facts)
             policy = policies.current(conn, facts.media_type)
             self._queue_upload(conn, upload, work, analysis_id, source, policy)
+            if upload.from_platform:
+                ledger_posts.describe(conn, post_id, None, upload.facts.audience)
         log.info(
             "upload.accepted", analysis_id=str(analysis_id), work_id=str(work_id), mime=facts.mime
         )
@@ -262,12 +302,64 @@ def _work_of(
         file_name=upload.file_name,
         blob_key=blob_key(upload.sha256),
         duration_ms=facts.size.duration_ms,
+        **vars(upload.facts),
     )
+
+
+def _post_id(conn: Connection, post: PostName) -> bytes:
+    bound = policies.find_binding(conn)
+    if bound is None:
+        raise PolicyUnknown("The node has not bound this database to a hub yet. Try again.")
+    return post_id_in(bound.chain_id, bound.hub, post.namespace, post.name)
+
+
+def _find_repeated(
+    conn: Connection, upload: Upload, post_id: bytes, creator_id: int | None
+) -> UUID | None:
+    """Return the work that an upload repeats, None if it is new. Call it with the sequence locked.
+
+    Raises: PostIdTaken, ExternalIdTaken where the post or the id is of other bytes or of another
+        creator.
+    """
+    known = works.find_registered(conn, post_id, upload.sha256)
+    erased = known is None and works.is_registered(conn, post_id, upload.sha256)
+    if erased or works.post_is_taken(conn, post_id, creator_id, upload.sha256):
+        raise PostIdTaken(
+            f"The post 0x{post_id.hex()} has other content, another creator, or was erased; a post"
+            " stays what it is. Nothing was kept."
+        )
+    external_id, posted_by = upload.facts.external_id, upload.facts.posted_by
+    if external_id is None or posted_by is None:
+        return known.id if known else None
+    named_id = stated_facts.find_external(conn, posted_by, external_id)
+    if named_id is None:
+        if known is None or known.external_id is None:
+            return known.id if known else None
+        raise ExternalIdTaken(
+            f"The post 0x{post_id.hex()} was posted as {known.external_id!r}, not as"
+            f" {external_id!r}; correct the external_id of the work {known.id}. Nothing was kept."
+        )
+    named = works.get_work(conn, named_id)
+    same = (named.sha256, named.creator_id) == (upload.sha256, creator_id)
+    if not same or (upload.post is not None and named.post_id != post_id):
+        raise ExternalIdTaken(
+            f"The work {named.id} was posted as {external_id!r} with other bytes, another creator"
+            " or another post. Post under another external_id, or correct that work's. Nothing was"
+            " kept."
+        )
+    return named.id
 
 
 def request_hash(upload: Upload) -> bytes:
     """What makes two uploads the same request: the bytes and every field that changes the
     answer.
     """
-    fields: Iterable[str] = (upload.sha256.hex(), upload.creator or "", upload.media_type or "")
-    return hashlib.sha256("\n".join(fields).encode()).digest()
+    stated = upload.facts
+    fields: Iterable[object] = (
+        upload.sha256.hex(),
+        upload.creator or "",
+        upload.media_type or "",
+        *((upload.post.namespace.hex(), upload.post.name.hex()) if upload.post else ()),
+        *(value for value in vars(stated).values() if value is not None),
+    )
+    return hashlib.sha256("\n".join(map(str, fields)).encode()).digest()

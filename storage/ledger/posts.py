@@ -14,7 +14,7 @@ from storage.errors import NotFound
 # Posts with the poster's own money: base + bonus = net + contested + frozen + redirected away.
 _ROWS = """
 select p.post_id, p.creator_id, p.work_id, p.media_type, p.title, p.audience, p.length_ms,
-    p.published_at, n.raw, n.qualified,
+    p.published_at, pw.external_id, pw.category, n.raw, n.qualified,
     g.grade, g.score_bps, g.status as grade_status, g.final_at as grade_final_at,
     coalesce(t.verdict, a.verdict) as verdict,
     coalesce(t.redirect_bps, a.redirect_bps, 0) as redirect_bps,
@@ -29,6 +29,7 @@ from posts p
 left join engagement_counts n using (post_id)
 left join grades g using (post_id)
 left join post_terms t using (post_id)
+left join works pw on pw.id = p.work_id
 left join creators tc on tc.id = t.creditor_id
 left join lateral (
     select id, verdict, redirect_bps, matched_work_id from analyses
@@ -63,6 +64,8 @@ class PostRow:
     audience: int | None
     length_ms: int | None
     published_at: datetime
+    external_id: str | None
+    category: str | None
     raw: Mapping[str, int] | None
     qualified: Mapping[str, int] | None
     grade: str | None
@@ -119,17 +122,26 @@ def list_posts(
     *,
     after: tuple[datetime, bytes] | None,
     limit: int,
+    category: str | None = None,
+    external_id: str | None = None,
 ) -> Sequence[PostRow]:
     """Return a creator's posts, the newest first, after a cursor.
 
     Args:
         after: (published_at, post_id) of the last post of the previous page.
+        category, external_id: Only posts of these, the category in any case.
     """
     where = "where p.creator_id = %(creator)s"
     params: dict[str, Any] = {"creator": creator_id, "now": now, "limit": limit}
     if after is not None:
         where += " and (p.published_at, p.post_id) < (%(at)s, %(id)s)"
         params |= {"at": after[0], "id": after[1]}
+    if category is not None:
+        where += " and lower(pw.category) = lower(%(category)s)"
+        params["category"] = category
+    if external_id is not None:
+        where += " and pw.external_id = %(external_id)s"
+        params["external_id"] = external_id
     return _rows(
         conn, where + " order by p.published_at desc, p.post_id desc limit %(limit)s", params
     )

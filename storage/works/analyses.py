@@ -236,6 +236,16 @@ def find_reanalysis(conn: Connection, analysis_id: UUID) -> UUID | None:
     return row[0] if row else None
 
 
+def first_of(conn: Connection, work_id: UUID) -> UUID:
+    """The first analysis of a work, which its upload was answered by."""
+    row = conn.execute(
+        "select id from analyses where work_id = %s order by created_at, id limit 1", (work_id,)
+    ).fetchone()
+    assert row is not None
+    found: UUID = row[0]
+    return found
+
+
 def find_key(conn: Connection, key: str) -> tuple[bytes, UUID] | None:
     """What an idempotency key was used for: hash of the request, and its analysis."""
     row = conn.execute(
@@ -313,3 +323,8 @@ def claim_key(conn: Connection, key: str, request_hash: bytes, analysis_id: UUID
     if bytes(row[0]) != request_hash:
         raise IdempotencyConflict
     return UUID(str(row[1]))
+
+
+def move_key(conn: Connection, key: str, analysis_id: UUID) -> None:
+    """Let an idempotency key that was just claimed name another analysis: the work was known."""
+    conn.execute("update idempotency_keys set analysis_id = %s where key = %s", (analysis_id, key))

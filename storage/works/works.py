@@ -9,6 +9,7 @@ from psycopg.rows import class_row
 
 from storage.database import Connection
 from storage.errors import NotFound
+from storage.works.facts import StatedFacts
 from storage.works.media_in_use import needed_keys
 
 SEQUENCE_LOCK = 0x0_F1257  # one writer at a time: who takes a number sees every smaller one
@@ -27,7 +28,7 @@ class ReservedSequence:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NewWork:
+class NewWork(StatedFacts):
     """The facts of a work whose bytes are in the blob store."""
 
     id: UUID
@@ -83,10 +84,13 @@ def add_work(
     lock_sequence(conn)
     conn.execute(
         "insert into works (id, creator_id, post_id, media_type, sha256, mime, size_bytes, width,"
-        " height, file_name, blob_key, duration_ms, account, registration, registered_at,"
+        " height, file_name, blob_key, duration_ms, title, category, audience,"
+        " stated_published_at, external_id, posted_by, account, registration, registered_at,"
         " published_at)"
         " select %(id)s, %(creator_id)s, %(post_id)s, %(media_type)s, %(sha256)s, %(mime)s,"
         " %(size_bytes)s, %(width)s, %(height)s, %(file_name)s, %(blob_key)s, %(duration_ms)s,"
+        " %(title)s, %(category)s, %(audience)s, %(stated_published_at)s, %(external_id)s,"
+        " %(posted_by)s,"
         " coalesce(%(account)s, (select account from creators where id = %(creator_id)s)),"
         " coalesce(%(sequence)s, nextval('work_registration')), at, coalesce(%(published_at)s, at)"
         " from (select coalesce(%(registered_at)s, clock_timestamp()) as at) now",
@@ -196,7 +200,8 @@ def get_works(conn: Connection, ids: list[UUID]) -> dict[UUID, Work]:
         cursor.execute(
             "select w.id, creator_id, post_id, media_type, sha256, mime, size_bytes, width,"
             " height, file_name, blob_key, duration_ms, registration as sequence, registered_at,"
-            " published_at, c.handle as creator, w.account, erased_at from"
+            " published_at, c.handle as creator, w.account, erased_at, title,"
+            " category, audience, stated_published_at, external_id, posted_by from"
             " works w left join creators c on c.id = w.creator_id where w.id = any(%s)",
             (ids,),
         )
@@ -221,13 +226,15 @@ def erase(conn: Connection, work_id: UUID) -> bytes | None:
     """
     lock_sequence(conn)
     row = conn.execute(
-        "update works set erased_at = coalesce(erased_at, clock_timestamp()), file_name = null"
-        " where id = %s returning sha256",
+        "update works set erased_at = coalesce(erased_at, clock_timestamp()), file_name = null,"
+        " title = null, category = null, audience = null, stated_published_at = null, external_id ="
+        " null where id = %s returning sha256",
         (work_id,),
     ).fetchone()
     if row is None:
         raise NotFound(f"There is no work {work_id}.")
-    for table in ("image_fingerprints", "embeddings", "videos", "sounds"):
+    conn.execute("update posts set title = null where work_id = %s", (work_id,))
+    for table in ("image_fingerprints", "embeddings", "videos", "sounds", "work_corrections"):
         conn.execute(
             sql.SQL("delete from {} where work_id = %s").format(sql.Identifier(table)), (work_id,)
         )

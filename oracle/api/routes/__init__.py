@@ -3,6 +3,7 @@
 from oracle.api.routes import (
     analyses,
     appeals,
+    corrections,
     creators,
     engagement,
     failed_payouts,
@@ -24,6 +25,7 @@ ROUTERS = tuple(
         neighbours,
         governance,
         engagement,
+        corrections,
         creators,
         grading,
         health,

@@ -14,6 +14,7 @@ from oracle.api.access import Caller, Reader
 from oracle.api.cursors import read_cursor, write_cursor
 from oracle.api.schemas import creators as schemas
 from oracle.api.schemas.creators import CreatorView, PostDetail, PostPage, PostView
+from oracle.api.schemas.uploads import Category, ExternalId
 from oracle.api.services import Services, ServicesDep
 from oracle.engagement.events import PostId
 from oracle.originality.naming import find_creator
@@ -64,9 +65,12 @@ def list_posts(
     creator: str,
     cursor: str | None = None,
     limit: Limit = PAGE,
+    category: Category | None = None,
+    external_id: ExternalId | None = None,
 ) -> PostPage:
     with services.db.transaction() as conn:
-        return post_page(conn, load_creator(conn, caller, creator), cursor, limit)
+        owner = load_creator(conn, caller, creator)
+        return post_page(conn, owner, cursor, limit, category=category, external_id=external_id)
 
 
 @router.get(
@@ -150,10 +154,24 @@ def creator_view(conn: Connection, owner: ShownCreator, asset: PayoutAsset) -> C
     )
 
 
-def post_page(conn: Connection, owner: ShownCreator, cursor: str | None, limit: int) -> PostPage:
+def post_page(
+    conn: Connection,
+    owner: ShownCreator,
+    cursor: str | None,
+    limit: int,
+    *,
+    category: str | None = None,
+    external_id: str | None = None,
+) -> PostPage:
     after = read_cursor(cursor, bytes.fromhex)
     listed = ledger_posts.list_posts(
-        conn, owner.creator_id, owner.now, after=after, limit=limit + 1
+        conn,
+        owner.creator_id,
+        owner.now,
+        after=after,
+        limit=limit + 1,
+        category=category,
+        external_id=external_id,
     )
     shown = listed[:limit]
     more = len(listed) > limit

@@ -137,7 +137,7 @@ def add_earnings(services: ServicesDep, _: Admin, body: Earnings) -> EarningsAns
 
 def _platform_only(caller: Caller) -> None:
     """Check that a platform reports: views are money, so creators and anonymous callers may not."""
-    if caller.creator_id is not None or (caller.key_id is None and not caller.may("admin")):
+    if not caller.is_platform:
         raise NotAllowed(
             "Events come from the platform: they take an upload key that belongs to no creator."
         )

@@ -9,14 +9,15 @@ from typing import Annotated
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
-from fastapi import APIRouter, File, Form, Header, Query, Response, UploadFile
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, File, Form, Header, Query, Response, UploadFile
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from oracle.api.access import Caller, Uploader
 from oracle.api.routes.analyses import load_view
 from oracle.api.schemas.analyses import AnalysisView, CheckView, check_view
+from oracle.api.schemas.uploads import Stated, exactly, stated_in_form
 from oracle.api.services import Services, ServicesDep
 from oracle.errors import NotAllowed, UploadTooLarge
 from oracle.originality.intake import Upload
@@ -48,7 +49,12 @@ Wait = Annotated[
 ]
 
 
-class WorkByUri(BaseModel):
+FACTS = tuple(Stated.model_fields)
+FORM = ("file", "creator", "media_type")
+StatedInForm = Annotated[Stated, Depends(stated_in_form)]
+
+
+class WorkByUri(Stated):
     """A work whose media is behind a URI."""
 
     uri: str = Field(max_length=2048, examples=["https://example.org/photo.jpg"])
@@ -60,6 +66,7 @@ class WorkByUri(BaseModel):
     "/upload",
     response_model=AnalysisView,
     responses={202: {"model": AnalysisView}},
+    dependencies=[Depends(exactly(*FORM, *FACTS))],
     summary="Post a picture, a video or a sound and learn if it is original",
 )
 async def upload(
@@ -70,6 +77,7 @@ async def upload(
         UploadFile,
         File(description="The media itself; its name and announced type are not trusted."),
     ],
+    stated: StatedInForm,
     creator: Annotated[str | None, Form(description="Wallet address, or a name.")] = None,
     media_type: Annotated[
         str | None, Form(description="image, video or audio; found out if not given.")
@@ -77,6 +85,7 @@ async def upload(
     idempotency_key: IdempotencyKey = None,
     wait_s: Wait = None,
 ) -> AnalysisView | JSONResponse:
+    post = stated.post(caller)
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
         path = Path(folder) / "upload"
         limit = services.settings.limits.upload_bytes
@@ -90,6 +99,9 @@ async def upload(
             creator=creator_of(services, caller, creator or None),
             media_type=media_type or None,
             idempotency_key=caller.idempotency(idempotency_key),
+            post=post,
+            facts=stated.facts(caller),
+            from_platform=caller.is_platform,
         )
         analysis_id = await run_in_threadpool(services.intake.submit, taken)
     return await _answer(services, response, analysis_id, wait_s)
@@ -97,6 +109,7 @@ async def upload(
 
 @router.post(
     "/v1/check",
+    dependencies=[Depends(exactly(*FORM))],
     summary="What would be decided if it were posted now; nothing is kept, paid or sent",
 )
 def check(
@@ -121,6 +134,7 @@ def check(
     "/v1/works",
     response_model=AnalysisView,
     responses={202: {"model": AnalysisView}},
+    dependencies=[Depends(exactly(*WorkByUri.model_fields))],
     summary="Post media behind a URI and learn if it is original",
 )
 async def add_work(
@@ -131,6 +145,7 @@ async def add_work(
     idempotency_key: IdempotencyKey = None,
     wait_s: Wait = None,
 ) -> AnalysisView | JSONResponse:
+    post = body.post(caller)
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
         path = Path(folder) / "media"
         fetched = await run_in_threadpool(services.fetcher.fetch, body.uri, path)
@@ -142,6 +157,9 @@ async def add_work(
             creator=creator_of(services, caller, body.creator),
             media_type=body.media_type,
             idempotency_key=caller.idempotency(idempotency_key),
+            post=post,
+            facts=body.facts(caller),
+            from_platform=caller.is_platform,
         )
         analysis_id = await run_in_threadpool(services.intake.submit, taken)
     return await _answer(services, response, analysis_id, wait_s)

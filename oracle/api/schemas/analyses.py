@@ -45,6 +45,13 @@ class WorkView(BaseModel):
     registered_at: datetime
     published_at: datetime
     erased_at: datetime | None
+    external_id: str | None = Field(description="The poster's own id of it.")
+    title: str | None
+    category: str | None
+    audience: int | None = Field(description="Followers when it came out, as the poster says.")
+    stated_published_at: datetime | None = Field(
+        description="When it first came out, as the poster says; decides nothing."
+    )
 
 
 class ErasedView(BaseModel):
@@ -230,6 +237,11 @@ def work_view(work: Work) -> WorkView:
         registered_at=work.registered_at,
         published_at=work.published_at,
         erased_at=work.erased_at,
+        external_id=work.external_id,
+        title=work.title,
+        category=work.category,
+        audience=work.audience,
+        stated_published_at=work.stated_published_at,
     )
 
 

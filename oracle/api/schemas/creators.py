@@ -77,7 +77,9 @@ class PostView(BaseModel):
     """A post of a creator."""
 
     post_id: str
+    external_id: str | None
     title: str | None
+    category: str | None
     media_type: str
     published_at: datetime
     length_s: float | None
@@ -282,7 +284,9 @@ def post_fields(post: PostRow, handle: str) -> dict[str, Any]:
         links["picture"] = f"/works/{post.work_id}/preview.jpg"
     return {
         "post_id": post_id,
+        "external_id": post.external_id,
         "title": post.title,
+        "category": post.category,
         "media_type": post.media_type,
         "published_at": post.published_at,
         "length_s": post.length_ms / 1_000 if post.length_ms else None,

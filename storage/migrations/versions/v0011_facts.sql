@@ -1,0 +1,34 @@
+-- What whoever posts a work states about it: shown, searched by, corrected; none of it decides a verdict.
+alter table works
+    add column title text check (length(title) between 1 and 200),
+    add column category text check (length(category) between 1 and 64),
+    add column audience int check (audience >= 0),
+    add column stated_published_at timestamptz,
+    -- The poster's own id of the work, once for each poster: a platform's name space, a creator, a key.
+    add column external_id text check (length(external_id) between 1 and 128),
+    add column posted_by text;
+create unique index works_external on works (posted_by, external_id) where external_id is not null;
+
+-- Every change of those, the newest last.
+create table work_corrections (
+    id bigint generated always as identity primary key,
+    work_id uuid not null references works,
+    field text not null check (field in ('title', 'category', 'audience', 'external_id')),
+    before text,
+    after text,
+    reason text not null check (length(reason) between 1 and 500),
+    corrected_by text not null,
+    corrected_at timestamptz not null default now()
+);
+create index work_corrections_work on work_corrections (work_id, id);
+
+-- The name space of the posts that a key's holder has on chain: a platform's id, or a contract.
+alter table api_keys add column namespace bytea check (octet_length(namespace) in (20, 32));
+
+create or replace function add_post_of_work() returns trigger language plpgsql as $$
+begin
+    insert into posts (post_id, creator_id, work_id, media_type, title, published_at)
+    values (new.post_id, new.creator_id, new.id, new.media_type, coalesce(new.title, new.file_name), new.published_at)
+    on conflict (post_id) do nothing;
+    return null;
+end $$;
