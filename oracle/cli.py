@@ -116,7 +116,7 @@ def node() -> None:
 
 @app.command()
 def clear_latch() -> None:
-    """Let a node continue that a breach of finality has stopped, once you know why it happened."""
+    """Let a node continue that a breach of finality, or another node of its key, has stopped."""
     from oracle.chain.node.node import clear_latch as clear
 
     cleared = clear(wiring.open_database(Settings()))

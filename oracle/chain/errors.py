@@ -79,6 +79,12 @@ class FinalityBreached(ChainError):
     code = "finality_breached"
 
 
+class KeyUsedElsewhere(ChainError):
+    """Something else signs with this node's key: a second node, or one on an older database."""
+
+    code = "key_used_elsewhere"
+
+
 class FeeCapReached(ChainError):
     """The chain asks more for gas than the configured cap allows; the transaction waits."""
 

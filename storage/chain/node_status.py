@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from psycopg.rows import dict_row
 
@@ -30,6 +31,8 @@ class NodeStatus:
     latch_reason: str | None
     resync: bool
     endpoints: Sequence[Mapping[str, Any]]
+    latch_code: str | None = None
+    nonce_known: int | None = None
 
     @property
     def latched(self) -> bool:
@@ -49,7 +52,8 @@ def get(conn: Connection) -> NodeStatus:
         row = cursor.execute(
             "select sender, head_number, head_time, finalized_number, finalized_hash,"
             " cursor_number, balance_wei, last_reorg_depth, last_poll_at, error_code,"
-            " error_detail, latched_at, latch_reason, resync, endpoints from node_status"
+            " error_detail, latched_at, latch_reason, resync, endpoints, latch_code, nonce_known"
+            " from node_status"
         ).fetchone()
     assert row is not None  # the migration inserts it
     # 256 bits do not fit a bigint; psycopg reads numeric as Decimal.
@@ -102,12 +106,27 @@ def reorged(conn: Connection, depth: int) -> None:
     conn.execute("update node_status set last_reorg_depth = %s", (depth,))
 
 
-def latch(conn: Connection, reason: str) -> None:
+def instance(conn: Connection) -> tuple[UUID, datetime]:
+    """The name of this database among the nodes of one key, and since when it has it."""
+    row = conn.execute(
+        "update node_status set instance = coalesce(instance, gen_random_uuid()), instance_since ="
+        " coalesce(instance_since, now()) returning instance, instance_since"
+    ).fetchone()
+    assert row is not None  # the migration inserts it
+    return row[0], row[1]
+
+
+def set_nonce_known(conn: Connection, nonce: int) -> None:
+    """Note that it is known who spent every nonce below this one."""
+    conn.execute("update node_status set nonce_known = %s", (nonce,))
+
+
+def latch(conn: Connection, reason: str, code: str = "finality_latched") -> None:
     """Stop the node until an operator clears it; the first reason stays."""
     conn.execute(
-        "update node_status set latched_at = coalesce(latched_at, now()), latch_reason ="
-        " coalesce(latch_reason, %s)",
-        (reason,),
+        "update node_status set latched_at = now(), latch_code = %s, latch_reason = %s where"
+        " latched_at is null",
+        (code, reason),
     )
 
 
@@ -118,8 +137,9 @@ def clear_latch(conn: Connection) -> bool:
     """
     return bool(
         conn.execute(
-            "update node_status set latched_at = null, latch_reason = null, resync = true,"
-            " finalized_number = null, finalized_hash = null where latched_at is not null"
+            "update node_status set latched_at = null, latch_code = null, latch_reason = null,"
+            " resync = true, finalized_number = null, finalized_hash = null, nonce_known = null"
+            " where latched_at is not null"
         ).rowcount
     )
 

@@ -162,6 +162,32 @@ def void_from(
     )
 
 
+def foreign_nonces(conn: Connection, chain_id: int, sender: bytes, nonces: range) -> Sequence[int]:
+    """Those of these spent nonces that no transaction of ours has spent, ascending.
+
+    One that is not settled counts as ours until it is.
+    """
+    return [
+        row[0]
+        for row in conn.execute(
+            "select nonce from generate_series(%s::bigint, %s - 1) nonce where not exists (select"
+            " from chain_transactions t where t.chain_id = %s and t.sender = %s and t.nonce ="
+            " nonce.nonce and (t.status <> 'void' or t.mined_hash is not null)) order by nonce",
+            (nonces.start, nonces.stop, chain_id, sender),
+        )
+    ]
+
+
+def settled_up_to(conn: Connection, chain_id: int, sender: bytes, first: int, end: int) -> int:
+    """The lowest nonce from `first` on that has a transaction which is not settled, else `end`."""
+    row = conn.execute(
+        "select coalesce(min(nonce), %s) from chain_transactions where chain_id = %s and sender ="
+        f" %s and nonce >= %s and nonce < %s and {OPEN}",
+        (end, chain_id, sender, first, end),
+    ).fetchone()
+    return int(row[0]) if row else end
+
+
 @dataclass(frozen=True)
 class Traffic:
     """What an account has sent, for metrics.

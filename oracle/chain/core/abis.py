@@ -33,6 +33,13 @@ class ContractAbi:
         entry: Any = self._functions[function]
         return function_abi_to_4byte_selector(entry) + encode(get_abi_input_types(entry), args)
 
+    def selectors(self, prefixes: tuple[str, ...]) -> list[bytes]:
+        """Return the selectors (4 bytes) of the functions whose names begin so."""
+        entries: list[Any] = [
+            entry for name, entry in self._functions.items() if name.startswith(prefixes)
+        ]
+        return [function_abi_to_4byte_selector(entry) for entry in entries]
+
     def answer(self, function: str, data: bytes) -> tuple[Any, ...]:
         """Decode the values a call returned.
 

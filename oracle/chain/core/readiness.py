@@ -31,7 +31,7 @@ def problems(
     reasons = []
     if status.latched:
         reasons.append(
-            Problem("finality_latched", f"Stopped by a breach of finality: {status.latch_reason}")
+            Problem(status.latch_code or "finality_latched", f"Stopped. {status.latch_reason}")
         )
     if status.last_poll_at is None:
         reasons.append(

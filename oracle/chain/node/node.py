@@ -10,8 +10,15 @@ import structlog
 
 from oracle.chain.core.lifecycle import RetryTimeouts
 from oracle.chain.core.wire import Header
-from oracle.chain.errors import BlockUnknown, ChainError, EndpointInconsistent, FinalityBreached
+from oracle.chain.errors import (
+    BlockUnknown,
+    ChainError,
+    EndpointInconsistent,
+    FinalityBreached,
+    KeyUsedElsewhere,
+)
 from oracle.chain.keys.signer import Signer
+from oracle.chain.node.key_watch import KeyWatch
 from oracle.chain.node.policy_sync import PolicySync
 from oracle.chain.node.reader import OnRequest, Reader
 from oracle.chain.node.receipt_writer import ReceiptWriter
@@ -40,6 +47,8 @@ log = structlog.get_logger(__name__)
 
 # One node works on one database, and so one broadcaster uses one key; others stand by.
 LOCK = 0x0C0FFEE_0DE
+# What stops the node until an operator has looked, by the code that `/readyz` shows.
+LATCHES = {FinalityBreached: "finality_latched", KeyUsedElsewhere: "key_used_elsewhere"}
 MAX_PAUSE_S = 30.0
 WAKE_S = 0.05  # how late an announced head may wake the poller
 CHECK_EVERY_S = 60.0
@@ -114,6 +123,7 @@ class ChainNode:
         self._started = False
         self._checked_at = float("-inf")
         self._policies = PolicySync(db, client)
+        self._key_watch = KeyWatch(db, client, self._sender)
         self._reader = Reader(db, client, on_request, start_block=start_block, failpoint=failpoint)
         self._resync = Resync(db, client, start_block=start_block)
         self._confirmer = Confirmer(
@@ -191,9 +201,12 @@ class ChainNode:
             self._check_finality(status, head)
             self._policies.sync(head, finalized)
             cursor = self._reader.sync(head, finalized)
-        except FinalityBreached as exc:
+            self._key_watch.check(head)
+            if self._quorum is not None:
+                self._quorum.require_sole()
+        except (FinalityBreached, KeyUsedElsewhere) as exc:
             with self._db.transaction() as conn:
-                node_status.latch(conn, str(exc))
+                node_status.latch(conn, str(exc), LATCHES[type(exc)])
             log.critical("node.latched", reason=str(exc))
             raise
         self._resolver.follow_foreign(finalized)
@@ -240,6 +253,8 @@ class ChainNode:
         self._checked_at = time.monotonic()
         if self._started:
             return
+        if self._quorum is not None:
+            self._quorum.require_sole()
         deployment = self._client.deployment
         bound = BoundDeployment(deployment.chain_id, self._client.hub, deployment.addresses())
         with self._db.transaction() as conn:

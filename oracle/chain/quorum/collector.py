@@ -2,6 +2,7 @@
 signatures.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -75,6 +76,18 @@ class QuorumSigner:
         if self._introductions is not None:
             self._introductions.close()
         self._peers.close()
+
+    def require_sole(self) -> None:
+        """Ask the peers now and then whether another node speaks with our key.
+
+        Raises: KeyUsedElsewhere, DatabaseUnavailable.
+        """
+        namesakes = self._witness.namesakes
+        if namesakes.is_due(time.monotonic()):
+            message: Body = {"kind": "hello", "statement": namesakes.statement(wall_clock())}
+            for answer in self._peers.ask(message).values():
+                namesakes.compare(answer.get("others"), wall_clock())
+        namesakes.require_none()
 
     def sign(self, row: Attestation, _head: Header, epoch: int) -> SignedReport | None:
         """The report with a quorum of signatures; None while it is another's turn or the quorum is

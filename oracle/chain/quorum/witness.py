@@ -12,6 +12,7 @@ from oracle.chain.core.report import PoCReport, digest
 from oracle.chain.core.wire import address_bytes, blob, hexed
 from oracle.chain.errors import ChainError, InvalidReport, SigningFailed
 from oracle.chain.keys.signer import Signer, recover
+from oracle.chain.quorum.namesakes import Namesakes
 from oracle.chain.quorum.observation import (
     Observation,
     acceptable,
@@ -65,6 +66,7 @@ class Witness:
         self._introductions = introductions
         self._sharing = sharing
         self._failpoint = failpoint
+        self.namesakes = Namesakes(db, signer, client.chain_id, client.hub)
         self._promises = Promises(PROMISED_ANSWERS * settings.timeout_s)
         self._signers: tuple[float, SignerSet] | None = None
 
@@ -88,6 +90,8 @@ class Witness:
         if body.get("kind") == "sign":
             self._require_own_signature(sender, body, signers)
             return self.agree(sender, body["proposal"], signers)
+        if body.get("kind") == "hello":
+            return {"others": self.namesakes.meet(sender, body["statement"], wall_clock())}
         if body.get("kind") == "media" and self._sharing is not None:
             media = self._sharing.open_media(blob(body["sha256"]))
             if media is None:
@@ -111,7 +115,11 @@ class Witness:
             kept = quorum.keep_observation(
                 conn, request_id, one.signer_epoch, one.signer, one.to_dict()
             )
-            if contradict(Observation.from_dict(kept), one):
+            if not contradict(Observation.from_dict(kept), one):
+                return
+            if one.signer == self._signer.address:
+                self.namesakes.notice(f"an observation of request {request_id.hex()}")
+            else:
                 _keep_proof(
                     conn, Equivocation(request_id, one.signer, "observation", kept, one.to_dict())
                 )
@@ -133,6 +141,11 @@ class Witness:
         body = {"report": report.to_dict(), "signature": hexed(signature)}
         now, draft = self.now(), draft_hash(report)
         with self._db.transaction() as conn:
+            if signer == self._signer.address:
+                ours = quorum.find_signed(conn, report.request_id)
+                if ours is not None and holds(ours, signers.epoch, now) and not same(ours, report):
+                    self.namesakes.notice(f"a report of request {report.request_id.hex()}")
+                return signer
             for other in quorum.keep_signature(conn, report.request_id, signer, draft, body):
                 if proves(Statement.REPORT, PoCReport.from_dict(other["report"]), report, now=now):
                     _keep_proof(
@@ -300,8 +313,12 @@ def renews(signed: SignedProposal, report: PoCReport, now: int) -> bool:
 
     Not for ever: a liar could otherwise keep us at a conclusion that the others do not share.
     """
-    before = PoCReport.from_dict(signed.proposal["report"])
-    return before.draft() == report.draft() and now < signed.renewable_until
+    return same(signed, report) and now < signed.renewable_until
+
+
+def same(signed: SignedProposal, report: PoCReport) -> bool:
+    """Whether a report concludes what we signed, whatever its date."""
+    return PoCReport.from_dict(signed.proposal["report"]).draft() == report.draft()
 
 
 def wall_clock() -> int:

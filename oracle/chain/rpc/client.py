@@ -1,6 +1,7 @@
 """The gateway to the chain: typed reads and sends, over endpoints that may fail or lie."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from oracle.chain.core.abis import ContractAbi, contract
@@ -33,6 +34,15 @@ ESTIMATE_BATCH = 16
 SKIPPED = "ReportSkipped"
 
 
+@dataclass(frozen=True, slots=True)
+class SentTransaction:
+    """A mined transaction: whom it called (20 bytes, none for a deployment) with what."""
+
+    tx_hash: bytes
+    to: bytes
+    data: bytes
+
+
 class ChainClient:
     """Reads and sends for one deployment on one chain."""
 
@@ -55,6 +65,7 @@ class ChainClient:
         self.deployment = deployment
         self.fee_limits = fee_limits or FeeLimits()
         self.hub = address_bytes(deployment.hub)
+        self.roots = address_bytes(deployment.result_roots)
         self.hub_abi: ContractAbi = contract("PoCHub")
         self._finality_depth = finality_depth
 
@@ -211,6 +222,40 @@ class ChainClient:
     def is_known(self, tx_hash: bytes) -> bool:
         """Tell whether the endpoint has this transaction, waiting or mined."""
         return self.endpoint.request("eth_getTransactionByHash", hexed(tx_hash)) is not None
+
+    def find_sent(self, account: bytes, nonce: int, up_to: int) -> SentTransaction | None:
+        """Find the mined transaction that spent a nonce, by the state of blocks up to a height.
+
+        Returns: None where the endpoint does not keep the state of its block any more.
+        Raises: BlockUnknown, ChainUnavailable.
+        """
+
+        def is_spent(height: int) -> bool:
+            try:
+                return self.account_nonce(account, height) > nonce
+            except RpcRefused:
+                return False
+
+        # Latest first: many endpoints keep the state of the last 128 blocks only.
+        high, low, stride = up_to, up_to - 1, 1
+        while low > self.deployment.block_number and is_spent(low):
+            high, low, stride = low, low - 2 * stride, 2 * stride
+        while low + 1 < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if is_spent(middle) else (middle, high)
+        block = self.endpoint.request("eth_getBlockByNumber", hex(high), True)
+        if block is None:
+            raise BlockUnknown(f"{self.endpoint.name} does not know block {high}.")
+        for found in block["transactions"]:
+            if blob(found["from"]) == account and number(found["nonce"]) == nonce:
+                to = blob(found["to"]) if found["to"] else b""
+                return SentTransaction(blob(found["hash"]), to, blob(found["input"]))
+        return None
+
+    def report_selectors(self) -> tuple[bytes, ...]:
+        """The selectors (4 bytes) of the calls that bring reports to the hub or to the roots."""
+        names = ("attest", "fulfill", "postRoot")
+        return (*self.hub_abi.selectors(names), *contract("ResultRoots").selectors(names))
 
     # Calls
 

@@ -151,7 +151,13 @@ create table node_status (
     error_code text,
     error_detail text,
     latched_at timestamptz,
+    latch_code text,
     latch_reason text,
+    -- It is known who spent every nonce of `sender` below this one.
+    nonce_known bigint,
+    -- Names this database to the other signers; given at first use, so that databases made from a template differ.
+    instance uuid,
+    instance_since timestamptz,
     -- Set when an operator clears the latch: the node then looks for the last block it shares with the chain.
     resync boolean not null default false
 );
