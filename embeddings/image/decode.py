@@ -27,6 +27,7 @@ Image.init()  # registers all formats now: doing it lazily is not thread-safe
 pi_heif.register_heif_opener(thumbnails=False)
 register_jxl()
 MAX_FRAMES = 1_000  # of an animation; what comes later is noted
+MAX_SHOWN = 8  # different pictures of an animation that are judged, those shown longest
 ALIKE_LEVELS = 6.0  # mean difference of two thumbnails that show one picture
 THUMBNAIL_PX = 32
 FLOAT_SAMPLES = 3  # TIFF's SampleFormat
@@ -65,6 +66,14 @@ class DecodeLimits:
     working_side_px: int = 2048
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A picture of an animation: its frame's number and its share of the time, 0..1."""
+
+    frame: int
+    share: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Picture:
     """A decoded picture.
@@ -74,6 +83,7 @@ class Picture:
     width, height: of the upright picture as stored, before any reduction.
     mode: Pillow's name of the stored colour mode; notes: the parts changed or left out, in words.
     ambiguous: why what people see cannot be told from the file, or None.
+    shown: the different pictures of the file, longest first.
     """
 
     pixels: NDArray[np.uint8]
@@ -84,10 +94,27 @@ class Picture:
     mode: str
     notes: tuple[str, ...]
     ambiguous: str | None = None
+    shown: tuple[Shown, ...] = ()
 
 
-def decode_image(path: Path, limits: DecodeLimits | None = None) -> Picture:
+def decode_shown(path: Path, limits: DecodeLimits | None = None) -> list[tuple[Picture, float]]:
+    """Decode the different pictures that a file shows, longest first, with their share of the time.
+
+    Returns: at least one, and at most ``MAX_SHOWN``. Raises: as ``decode_image``.
+    """
+    limits = limits or DecodeLimits()
+    picture = decode_image(path, limits)
+    return [(picture, picture.shown[0].share)] + [
+        (decode_image(path, limits, shown.frame), shown.share) for shown in picture.shown[1:]
+    ]
+
+
+def decode_image(
+    path: Path, limits: DecodeLimits | None = None, frame: int | None = None
+) -> Picture:
     """Decode one picture from a file of any name.
+
+    frame: its number in an animation; without it what is shown longest.
 
     Raises: EmptyMedia, UnsupportedMedia (not a picture), MediaTooLarge (by the header),
         CorruptMedia.
@@ -98,14 +125,15 @@ def decode_image(path: Path, limits: DecodeLimits | None = None) -> Picture:
     image = _open(path, limits)
     with image:
         mode, width, height = image.mode, image.width, image.height
-        notes: list[str] = []
         try:
-            notes += _to_longest_shown(image)
+            shown, notes = _pictures(image)
+            if len(shown) > 1 or shown[0].frame:
+                image.seek(shown[0].frame if frame is None else frame)
             if image.format in ("JPEG", "MPO"):
                 # libjpeg reduces while decoding (1/2, 1/4, 1/8), never below this size.
                 image.draft(None, (limits.working_side_px, limits.working_side_px))
-            shown, cut_notes = _loaded(image, path, limits)
-            upright, orientation_notes = _upright(shown)
+            whole, cut_notes = _loaded(image, path, limits)
+            upright, orientation_notes = _upright(whole)
             rgb, colour_notes, ambiguous = _to_srgb(upright)
         except _DECODER_ERRORS as error:
             raise CorruptMedia(
@@ -128,6 +156,7 @@ def decode_image(path: Path, limits: DecodeLimits | None = None) -> Picture:
         mode=mode,
         notes=tuple(notes + orientation_notes + colour_notes),
         ambiguous=ambiguous,
+        shown=tuple(shown),
     )
 
 
@@ -192,19 +221,18 @@ def _unidentified(path: Path) -> CorruptMedia | UnsupportedMedia:
     return CorruptMedia("The picture's header is damaged; export it again.")
 
 
-def _to_longest_shown(image: Image.Image) -> list[str]:
-    """Seek to a frame of what an animation shows longest. Returns: notes.
+def _pictures(image: Image.Image) -> tuple[list[Shown], list[str]]:
+    """The different pictures that an animation shows, longest first, and notes.
 
     A hidden default picture (APNG) is never shown; a page of a document is on show as long as any.
     """
-    # a phone's JPEG with a depth map or a second view: the first picture counts
-    if image.format == "MPO":
-        return []
     frames = int(getattr(image, "n_frames", 1))
-    if frames <= 1:
-        return ["animated: its first frame was judged"] if getattr(image, "is_animated", 0) else []
+    # a phone's JPEG with a depth map or a second view: the first picture counts
+    if frames <= 1 or image.format == "MPO":
+        animated = image.format == "JXL" and getattr(image, "is_animated", False)
+        return [Shown(0, 1.0)], ["animated: its first frame was judged"] if animated else []
     first = 1 if image.info.get("default_image") else 0
-    shown: list[tuple[int, float, NDArray[np.float32]]] = []  # frame, duration, thumbnail
+    found: list[tuple[int, float, NDArray[np.float32]]] = []  # frame, duration, thumbnail
     last = min(frames, MAX_FRAMES)
     for at in range(first, last):
         image.seek(at)
@@ -212,17 +240,23 @@ def _to_longest_shown(image: Image.Image) -> list[str]:
         duration = max(float(image.info.get("duration") or 0.0), 1.0)
         small = image.convert("RGB").resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
         thumbnail = np.asarray(small, np.float32)
-        for number, (frame, so_far, like) in enumerate(shown):
+        for number, (frame, so_far, like) in enumerate(found):
             if np.abs(like - thumbnail).mean() < ALIKE_LEVELS:
-                shown[number] = (frame, so_far + duration, like)
+                found[number] = (frame, so_far + duration, like)
                 break
         else:
-            shown.append((at, duration, thumbnail))
-    frame, longest, _ = max(shown, key=lambda each: each[1])
-    image.seek(frame)
-    share = longest / sum(duration for _, duration, _ in shown)
-    what = f"of {frames - first} frames the picture that is shown longest was judged ({share:.0%})"
-    return [what] + ([f"frames after the first {last} were left out"] if frames > last else [])
+            found.append((at, duration, thumbnail))
+    total = sum(duration for _, duration, _ in found)
+    longest = sorted(found, key=lambda each: -each[1])[:MAX_SHOWN]
+    shown = [Shown(frame, duration / total) for frame, duration, _ in longest]
+    notes = [
+        f"{frames - first} frames with {len(found)} different pictures; judged were the"
+        f" {len(shown)} that are shown longest ({sum(each.share for each in shown):.0%} of the"
+        " time)"
+    ]
+    return shown, notes + (
+        [f"frames after the first {last} were left out"] if frames > last else []
+    )
 
 
 def _loaded(image: Image.Image, path: Path, limits: DecodeLimits) -> tuple[Image.Image, list[str]]:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from PIL import Image
 
 from embeddings.channels import ChannelState
 from embeddings.image.analyzer import ImageAnalyzer, ImageFingerprint
-from embeddings.image.decode import DecodeLimits, decode_image
+from embeddings.image.decode import DecodeLimits, decode_image, decode_shown
 from embeddings.image.match import ImageMatch
 from oracle.media.handler import Candidate, Progress, Query, Size, no_progress
 from oracle.media.shortlist import shortlist
@@ -23,21 +23,33 @@ from storage.works.works import Work
 # A picture at the limit takes several hundred megabytes while it is decoded: a few at a time are
 # enough.
 DECODING = threading.BoundedSemaphore(2)
+# Of the time of an animation, for a picture in it to make it a copy: a bought title card is less.
+MIN_PROVEN_SHARE, UNPROVEN_SIMILARITY = 0.25, 0.94
 
 
 @dataclass(frozen=True)
 class ImageExtraction:
-    """A picture's fingerprint and what was noted while it was decoded."""
+    """A picture's fingerprint and what was noted while it was decoded.
+
+    fingerprint: of what it shows longest, `share` of the time; others: those of the other pictures
+    of an animation, each with its share.
+    """
 
     fingerprint: ImageFingerprint
     notes: tuple[str, ...]
+    share: float = 1.0
+    others: tuple[tuple[ImageFingerprint, float], ...] = ()
 
     @property
     def insufficient_detail(self) -> str | None:
         return self.fingerprint.insufficient_detail
 
     def as_json(self) -> dict[str, Any]:
-        return {"views": [view.name for view in self.fingerprint.query_views]}
+        facts: dict[str, Any] = {"views": [view.name for view in self.fingerprint.query_views]}
+        if self.others:
+            shares = [self.share, *(share for _, share in self.others)]
+            facts["shown"] = [round(share, 4) for share in shares]
+        return facts
 
 
 class ImageHandler:
@@ -62,11 +74,18 @@ class ImageHandler:
         self, path: Path, progress: Progress = no_progress, *, search: bool = True
     ) -> ImageExtraction:
         progress("decoding", 0, 1)
-        picture = decode_image(path, self._limits)
-        progress("fingerprinting", 0, 1)
-        return ImageExtraction(
-            self._analyzer.fingerprint(picture, search=search), tuple(picture.notes)
+        # What is stored is the picture that is shown longest; all of them are looked up.
+        shown = (
+            decode_shown(path, self._limits)
+            if search
+            else [(decode_image(path, self._limits), 1.0)]
         )
+        prints = []
+        for done, (picture, share) in enumerate(shown):
+            progress("fingerprinting", done, len(shown))
+            prints.append((self._analyzer.fingerprint(picture, search=search), share))
+        (first, first_share), *others = prints
+        return ImageExtraction(first, tuple(shown[0][0].notes), first_share, tuple(others))
 
     def make_visible(self, conn: Connection, work: Work, extraction: ImageExtraction) -> None:
         fingerprint = extraction.fingerprint
@@ -82,14 +101,17 @@ class ImageHandler:
     def search(
         self, conn: Connection, extraction: ImageExtraction, query: Query
     ) -> Sequence[ImageCandidate]:
-        views = [
-            View(view.name, view.phash, view.embeddings)
-            for view in extraction.fingerprint.query_views
-        ]
-        candidates = images.find_candidates(
-            conn, views, sha256=query.sha256, before=query.before, creator_id=query.creator_id
-        )
-        return shortlist(candidates, self._max_candidates)
+        found: dict[UUID, ImageCandidate] = {}
+        for fingerprint in (extraction.fingerprint, *(each for each, _ in extraction.others)):
+            views = [
+                View(view.name, view.phash, view.embeddings) for view in fingerprint.query_views
+            ]
+            candidates = images.find_candidates(
+                conn, views, sha256=query.sha256, before=query.before, creator_id=query.creator_id
+            )
+            for candidate in shortlist(candidates, self._max_candidates):
+                found.setdefault(candidate.work_id, candidate)
+        return list(found.values())
 
     def verify(
         self,
@@ -109,10 +131,28 @@ class ImageHandler:
         for done, candidate in enumerate(candidates):
             progress("verifying", done, len(candidates))
             if candidate.work_id in proxies:
-                yield (
-                    candidate,
-                    self._analyzer.verify(extraction.fingerprint, proxies[candidate.work_id]),
-                )
+                yield candidate, self._match(extraction, proxies[candidate.work_id])
+
+    def _match(self, extraction: ImageExtraction, proxy: bytes) -> ImageMatch:
+        """The match of what is shown; of an animation, of as much of its time as was proven."""
+        longest = self._analyzer.verify(extraction.fingerprint, proxy)
+        if not extraction.others:
+            return longest
+        matches = [(longest, extraction.share)] + [
+            (self._analyzer.verify(fingerprint, proxy), share)
+            for fingerprint, share in extraction.others
+            if fingerprint.insufficient_detail is None
+        ]
+        judged = extraction.share + sum(share for _, share in extraction.others)
+        proven = sum(share for match, share in matches if match.verified) / judged
+        best = max((match for match, _ in matches), key=lambda match: match.similarity)
+        if not best.verified:
+            return longest
+        said = f"{best.reason} That is {proven:.0%} of the time that the animation is shown."
+        if proven < MIN_PROVEN_SHARE:
+            capped = min(best.similarity, UNPROVEN_SIMILARITY)
+            best = replace(best, verified=False, similarity=capped)
+        return replace(best, query_coverage=best.query_coverage * proven, reason=said)
 
     def candidate_from(self, match: Mapping[str, Any]) -> ImageCandidate:
         return ImageCandidate(work_id=UUID(match["work"]["id"]), frame_ms=match.get("frame_ms", 0))

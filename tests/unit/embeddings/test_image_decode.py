@@ -211,7 +211,7 @@ def test_of_a_document_the_first_page_is_judged(tmp_path: Path) -> None:
     pages = [Image.new("RGB", (80, 80), colour) for colour in (RED, (0, 255, 0), (0, 0, 255))]
     picture = decode(tmp_path, pages[0], "TIFF", save_all=True, append_images=pages[1:])
     assert np.abs(picture.pixels[40, 40].astype(int) - RED).max() < 25
-    assert any("of 3 frames" in note for note in picture.notes)
+    assert any("3 frames" in note for note in picture.notes)
 
 
 @pytest.mark.parametrize("missing", [0.01, 0.03, 0.2, 0.5])
