@@ -90,11 +90,19 @@ def worker() -> None:
 
     settings = Settings()
     wiring.configure_logging(settings)
-    db = wiring.open_database(settings)
+    db = wiring.open_database(
+        settings, max_size=settings.worker.concurrency + settings.worker.fetches + 4
+    )
     originality = wiring.Current(
         settings, lambda: wiring.make_originality(settings, db, wiring.make_handlers(settings))
     )
-    run_worker(db.dsn, lambda analysis_id: originality().analyse(analysis_id), settings.worker)
+    run_worker(
+        db.dsn,
+        lambda analysis_id: originality().analyse(analysis_id),
+        settings.worker,
+        fetch=lambda analysis_id: originality().fetch(analysis_id),
+        release=lambda: originality().release_overdue(),
+    )
 
 
 @app.command("clerk", hidden=True)  # its former name, for one release

@@ -3,13 +3,17 @@ needs it.
 """
 
 import asyncio
+import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from uuid import UUID
 
 import psycopg
 import structlog
-from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
+from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
+from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.jobs import Job
 
 from oracle.settings import WorkerSettings
@@ -19,7 +23,12 @@ from storage.works import analyses
 log = structlog.get_logger()
 
 TASK = "analyse"
+# Media of requests is fetched beside the analyses: servers are waited for, and nobody with them.
+ANALYSES, FETCHES = "default", "fetch"
 RESCUE_INTERVAL_S = 5.0
+RELEASE_INTERVAL_S = 1.0
+# Priorities are 32 bits: live works in their order, then historical content in its own.
+LIVE_NUMBERS = 2**30
 
 
 class RetryLater(Exception):
@@ -39,56 +48,150 @@ class Jobs:
     def __init__(self, dsn: str) -> None:
         self._app = App(connector=PsycopgConnector(conninfo=dsn))
 
-    def defer(self, conn: Connection, analysis_id: UUID) -> None:
-        """Queue an analysis in the caller's transaction: the job exists only if that commits."""
-        self._app.configure_task(TASK, connection=conn).defer(analysis_id=str(analysis_id))
+    def defer(self, conn: Connection, analysis_id: UUID, *, lock: str | None = None) -> None:
+        """Queue an analysis in the caller's transaction: the job exists only if that commits.
+
+        Works are analysed in their order, whenever they are queued: the earlier one is what others
+        wait for.
+
+        Args: lock: where such a job is queued already no other is.
+        """
+        facts = analyses.queue_facts(conn, analysis_id)
+        place = min(facts.sequence, LIVE_NUMBERS - 1)
+        task = self._app.configure_task(
+            TASK,
+            connection=conn,
+            queue=FETCHES if facts.to_fetch else ANALYSES,
+            priority=-place - (LIVE_NUMBERS if facts.history else 0),
+            queueing_lock=lock,
+        )
+        task.defer(analysis_id=str(analysis_id))
+
+    def defer_all(self, conn: Connection, due: Iterable[UUID]) -> None:
+        """Queue decisions that were waiting."""
+        for analysis_id in due:
+            self.defer(conn, analysis_id)
 
 
 def run_worker(
-    dsn: str, analyse: Callable[[UUID], None], settings: WorkerSettings, *, wait: bool = True
+    dsn: str,
+    analyse: Callable[[UUID], None],
+    settings: WorkerSettings,
+    *,
+    fetch: Callable[[UUID], None] | None = None,
+    release: Callable[[], None] = lambda: None,
+    wait: bool = True,
 ) -> None:
     """Work off the queue until SIGINT or SIGTERM; running jobs are finished first.
 
     Args:
         analyse: Called with an analysis id.
+        fetch: Called for one whose media must be fetched first; `analyse` if not given.
+        release: Called every second: takes up what has waited long enough.
         wait: False returns as soon as the queue is empty.
     """
-    asyncio.run(_run_worker(dsn, analyse, settings, wait))
+    asyncio.run(_run_worker(dsn, analyse, fetch or analyse, settings, release, wait))
 
 
 async def _run_worker(
-    dsn: str, analyse: Callable[[UUID], None], settings: WorkerSettings, wait: bool
+    dsn: str,
+    analyse: Callable[[UUID], None],
+    fetch: Callable[[UUID], None],
+    settings: WorkerSettings,
+    release: Callable[[], None],
+    wait: bool,
 ) -> None:
-    app = App(connector=PsycopgConnector(conninfo=dsn, min_size=1, max_size=4))
+    app = App(connector=PsycopgConnector(conninfo=dsn, min_size=1, max_size=6))
+    threads = ThreadPoolExecutor(settings.concurrency + settings.fetches + 2)
+    asyncio.get_running_loop().set_default_executor(threads)
 
-    @app.task(name=TASK, retry=Backoff())
-    def run(analysis_id: str) -> None:
-        analyse(UUID(analysis_id))
+    @app.task(name=TASK, retry=Backoff(), pass_context=True)
+    def run(context: JobContext, analysis_id: str) -> None:
+        (fetch if context.job.queue == FETCHES else analyse)(UUID(analysis_id))
 
-    async with app.open_async():
-        rescuer = asyncio.create_task(_rescue_forever(app, dsn, settings))
-        try:
-            await app.run_worker_async(
+    def lane(concurrency: int, *queues: str) -> asyncio.Task[None]:
+        return asyncio.create_task(
+            app.run_worker_async(
+                queues=list(queues),
                 wait=wait,
-                # Only the main thread of a process can handle signals.
-                install_signal_handlers=threading.current_thread() is threading.main_thread(),
-                concurrency=settings.concurrency,
+                install_signal_handlers=False,
+                concurrency=concurrency,
                 update_heartbeat_interval=settings.heartbeat_s,
                 stalled_worker_timeout=settings.stalled_after_s,
                 fetch_job_polling_interval=2.0,
                 delete_jobs="successful",
             )
+        )
+
+    async with app.open_async():
+        upkeep = [
+            asyncio.create_task(_rescue_forever(app, dsn, settings)),
+            asyncio.create_task(_release_forever(release)),
+        ]
+        try:
+            if wait:
+                await _run_lanes(
+                    [lane(settings.concurrency, ANALYSES), lane(settings.fetches, FETCHES)]
+                )
+            while not wait:  # the last jobs that it runs may queue others
+                await lane(settings.concurrency, ANALYSES, FETCHES)
+                left = await app.job_manager.list_jobs_async(status="todo")
+                if all(job.scheduled_at is not None for job in left):
+                    break
         finally:
-            rescuer.cancel()
+            for task in upkeep:
+                task.cancel()
 
 
-def _find_abandoned(dsn: str) -> list[UUID]:
+async def _run_lanes(lanes: list[asyncio.Task[None]]) -> None:
+    with _stopped_by_signals(lanes):
+        # A lane that ended alone lost the database: whoever runs this starts all anew.
+        await asyncio.wait(lanes, return_when=asyncio.FIRST_COMPLETED)
+        for lane in lanes:
+            lane.cancel()
+        ended = await asyncio.gather(*lanes, return_exceptions=True)
+    for outcome in ended:
+        if isinstance(outcome, Exception):
+            raise outcome
+
+
+@contextmanager
+def _stopped_by_signals(lanes: list[asyncio.Task[None]]) -> Iterator[None]:
+    """Cancel the lanes on SIGINT or SIGTERM: each finishes its running jobs first."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread of a process can handle signals
+        return
+    loop, signals = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, lambda: [lane.cancel() for lane in lanes])
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+async def _release_forever(release: Callable[[], None]) -> None:
+    while True:
+        try:
+            await asyncio.to_thread(release)
+        except Exception as exc:  # the database may be down: the worker itself reports that
+            log.warning("decisions.not_released", error=str(exc))
+        await asyncio.sleep(RELEASE_INTERVAL_S)
+
+
+def _rescue_abandoned(jobs: Jobs, dsn: str) -> list[UUID]:
     with psycopg.connect(dsn) as conn:
-        return analyses.find_abandoned(conn)
+        abandoned = analyses.find_abandoned(conn)
+        for analysis_id in abandoned:
+            with suppress(AlreadyEnqueued), conn.transaction():
+                jobs.defer(conn, analysis_id, lock=str(analysis_id))
+        return abandoned
 
 
 async def _rescue_forever(app: App, dsn: str, settings: WorkerSettings) -> None:
     """Requeue the jobs of dead workers, and analyses that lost their job."""
+    jobs = Jobs(dsn)
     while True:
         try:
             stalled = await app.job_manager.get_stalled_jobs(
@@ -97,11 +200,8 @@ async def _rescue_forever(app: App, dsn: str, settings: WorkerSettings) -> None:
             for job in stalled:
                 log.warning("job.rescued", job_id=job.id, attempts=job.attempts, **job.task_kwargs)
                 await app.job_manager.retry_job(job)
-            for analysis_id in await asyncio.to_thread(_find_abandoned, dsn):
+            for analysis_id in await asyncio.to_thread(_rescue_abandoned, jobs, dsn):
                 log.warning("analysis.rescued", analysis_id=str(analysis_id))
-                await app.configure_task(TASK, queueing_lock=str(analysis_id)).defer_async(
-                    analysis_id=str(analysis_id)
-                )
         except Exception as exc:  # the database may be down: the worker itself reports that
             log.warning("job.rescue_failed", error=str(exc))
         await asyncio.sleep(RESCUE_INTERVAL_S)

@@ -89,6 +89,12 @@ class MatchingSettings(BaseModel, frozen=True):
         le=10_000,
         description="Most that a video which shares only its sound redirects.",
     )
+    contest_window_s: float = Field(
+        default=600.0,
+        ge=0,
+        description="Two creators' requests of the same bytes so close to each other, neither"
+        " committed to before, need a review.",
+    )
 
 
 class ChainSettings(BaseModel, frozen=True):
@@ -215,6 +221,18 @@ class WorkerSettings(BaseModel, frozen=True):
     """How the worker works off the queue."""
 
     concurrency: int = Field(default=2, ge=1, le=64, description="Analyses at once.")
+    fetches: int = Field(
+        default=16, ge=1, le=256, description="Media of requests fetched at once, beside analyses."
+    )
+    fetches_per_host: int = Field(
+        default=4, ge=1, le=256, description="How many of them from one host."
+    )
+    slow_media_wait_s: float = Field(
+        default=30.0,
+        ge=0,
+        description="How long later works wait for a request's media once its server was asked;"
+        " what comes after that has the later ones judged again.",
+    )
     attempts: int = Field(default=10, ge=1, description="Tries of an analysis before it fails.")
     heartbeat_s: float = Field(
         default=3.0, gt=0, description="Pause between two heartbeats of a worker."

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from ipaddress import ip_address
 from typing import Generic, TypeVar
 
@@ -232,6 +233,7 @@ def make_judge(settings: Settings, db: Database) -> Judge:
         pairs_off=settings.matching.pairs_off,
         min_share_bps=settings.matching.min_share_bps,
         sound_ceiling_bps=settings.matching.sound_ceiling_bps,
+        contest_window=timedelta(seconds=settings.matching.contest_window_s),
     )
 
 
@@ -262,7 +264,10 @@ def make_originality(settings: Settings, db: Database, handlers: MediaHandlers) 
         handlers,
         make_fetcher(settings),
         make_judge(settings, db),
+        Jobs(db.dsn),
         max_attempts=settings.worker.attempts,
+        slow_media=timedelta(seconds=settings.worker.slow_media_wait_s),
+        fetches_per_host=settings.worker.fetches_per_host,
     )
 
 

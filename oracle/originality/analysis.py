@@ -5,9 +5,11 @@ It runs the steps in order; no math, no SQL here.
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
@@ -16,35 +18,56 @@ from embeddings.errors import EmbeddingError, ModelUnavailable
 from oracle.chain.core.report import ReportDraft
 from oracle.errors import ContentHashMismatch, MediaUnreachable, OracleError, PostIdTaken
 from oracle.fetch import Fetcher, FetchError
-from oracle.jobs import RetryLater
-from oracle.media.handler import MediaHandlers, Query
+from oracle.jobs import Jobs, RetryLater
+from oracle.media.handler import Extraction, MediaHandler, MediaHandlers, Progress, Query
 from oracle.originality import reviews
 from oracle.originality.attestation import failure_report
 from oracle.originality.evidence import Record, digest, failure_evidence, match_document
 from oracle.originality.intake import inspect
 from oracle.originality.judge import Judge
+from oracle.originality.rejudge import queue_affected
+from oracle.originality.turns import HostTurns, KeptExtractions
 from oracle.rules.decision import Verdict, similarity_to_bps
+from oracle.rules.order import Arrival, dated_at
 from storage.blobs import BlobCorrupt, BlobMissing, BlobStore, BlobStoreUnavailable, blob_key
 from storage.cases import appeals, claims
 from storage.cases import reviews as stored_reviews
 from storage.chain import outbox
 from storage.database import Connection, Database
 from storage.errors import DatabaseUnavailable
-from storage.works import analyses, policies, works
+from storage.works import analyses, policies, waiting, works
 from storage.works.analyses import Analysis
-from storage.works.works import NewWork, Work
+from storage.works.works import NewWork, ReservedSequence, Work
 
 log = structlog.get_logger()
 
-# How long a job waits in place for works that came first, before it makes room for them in the
-# worker ...
-EARLIER_WAIT_S = 3.0
-EARLIER_POLL_S = 0.05
-# ... and how long in all: after that the oracle says that it could not look at everything. Every
-# analysis ends within its own limits, so this is for what was not foreseen.
+# How long a decision waits for earlier works in all: after that the oracle says that it could not
+# look at everything. Every analysis ends within its own limits, so this is for what was not
+# foreseen.
 EARLIER_PATIENCE = timedelta(hours=1)
-OTHERS_PATIENCE = timedelta(minutes=1)
 PROGRESS_EVERY_S = 0.25
+# Extractions of decisions that wait, kept in this process; what is not found here is read again.
+MAX_KEPT = 64
+# Media types that can match each other: what comes late concerns these.
+RELATED = {
+    "image": ("image", "video"),
+    "video": ("image", "video", "audio"),
+    "audio": ("video", "audio"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Search:
+    """What a search sees.
+
+    before: works numbered below it. seen: of those that can be found the ones up to that number.
+    complete: nothing earlier was left out. late: younger works were judged before this one.
+    """
+
+    before: int
+    seen: int
+    complete: bool
+    late: bool
 
 
 class Originality:
@@ -59,29 +82,55 @@ class Originality:
         handlers: MediaHandlers,
         fetcher: Fetcher,
         judge: Judge,
+        jobs: Jobs,
         *,
         max_attempts: int,
+        slow_media: timedelta,
+        fetches_per_host: int,
     ) -> None:
+        """
+        Args:
+            slow_media: how long later works wait for media once its server was asked.
+        """
         self._db = db
         self._blobs = blobs
         self._handlers = handlers
         self._fetcher = fetcher
         self._judge = judge
+        self._jobs = jobs
         self._max_attempts = max_attempts
+        self._slow_media = slow_media
+        self._hosts = HostTurns(fetches_per_host)
+        self._kept = KeptExtractions(MAX_KEPT)
 
     def analyse(self, analysis_id: UUID) -> None:
-        """Run one analysis to its verdict, or to a failure that says why.
+        """Run one analysis to its verdict, or to a failure that says why, or until it waits.
 
         A run that fails for a reason of its own, or that takes its worker down, counts; after
-        `max_attempts` of those the analysis fails. What is away for every run (a server, an earlier
-        work) is waited for.
+        `max_attempts` of those the analysis fails. What is away for every run is waited for. A
+        decision that waits for an earlier work is a row: it is queued again when that can be found.
 
         Raises: RetryLater, DatabaseUnavailable; nothing is lost and the job is tried again.
         """
+        if self._is_claim(analysis_id):
+            self._check_claim(analysis_id)
+            return
+        self._attempt(analysis_id, self._run)
+
+    def fetch(self, analysis_id: UUID) -> None:
+        """Fetch the media of a request, and queue its analysis. Fails and raises as `analyse`."""
+        self._attempt(analysis_id, lambda analysis: self._obtain_work(analysis, queue=True))
+
+    def release_overdue(self) -> None:
+        """Queue the decisions that have waited long enough. Raises: DatabaseUnavailable."""
+        with self._db.transaction() as conn:
+            due = waiting.release_overdue(conn, self._slow_media, EARLIER_PATIENCE)
+            self._jobs.defer_all(conn, due)
+        if due:
+            log.info("decisions.waited_long_enough", count=len(due))
+
+    def _attempt(self, analysis_id: UUID, step: Callable[[Analysis], object]) -> None:
         with structlog.contextvars.bound_contextvars(analysis_id=str(analysis_id)):
-            if self._is_claim(analysis_id):
-                self._check_claim(analysis_id)
-                return
             with self._db.transaction() as conn:
                 analysis = analyses.get(conn, analysis_id)
                 if analysis.status in ("decided", "failed"):
@@ -97,7 +146,9 @@ class Originality:
                 return
             last = failures + 1 >= self._max_attempts
             try:
-                self._run(analysis)
+                step(analysis)
+                with self._db.transaction() as conn:
+                    analyses.forgive(conn, analysis_id)
             except (
                 RetryLater,
                 DatabaseUnavailable,
@@ -110,6 +161,7 @@ class Originality:
             except (EmbeddingError, OracleError, BlobMissing, BlobCorrupt) as exc:
                 self._fail(analysis, exc.code, str(exc))
             except FetchError as exc:
+                self._note_fetch_failed(analysis)
                 if exc.retryable and not last:
                     raise RetryLater(str(exc)) from exc
                 self._fail(analysis, exc.code, str(exc))
@@ -175,38 +227,99 @@ class Originality:
         work = self._obtain_work(analysis)
         handler = self._handlers[work.media_type]
         with self._db.transaction() as conn:
-            known = works.is_visible(conn, work.id)
-        # read before, and then made room for earlier ones: no need to read it again while they are
-        # read
-        if known:
-            self._wait_for_earlier(analysis, work)
+            is_read = works.is_read(conn, work.id)
+        # Before it is read again: the decision may have to wait on.
+        search = self._begin_search(analysis, work) if is_read else None
+        if is_read and search is None:
+            return
         show = _StageReporter(lambda stage, done, total: self._stage(analysis, stage, done, total))
+        extraction = self._kept.take(analysis.id) or self._extract(handler, work, show)
+        if not is_read:
+            self._make_visible(handler, analysis, work, extraction)
+            search = self._begin_search(analysis, work)
+        while search is not None:
+            self._stage(analysis, "searching")
+            if self._decide(handler, analysis, work, extraction, search, show):
+                return
+            search = self._begin_search(analysis, work)
+        self._kept.keep(analysis.id, extraction)
+
+    def _extract(self, handler: MediaHandler[Any], work: Work, show: Progress) -> Extraction:
         with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
             path = Path(folder) / "media"
             self._blobs.fetch(work.blob_key, path)
-            extraction = handler.extract(path, show)
+            extraction: Extraction = handler.extract(path, show)
+            return extraction
+
+    def _make_visible(
+        self, handler: MediaHandler[Any], analysis: Analysis, work: Work, extraction: Extraction
+    ) -> None:
+        """Let later works find this one; the decisions that waited for it are queued with that."""
         with self._db.transaction() as conn:
             handler.make_visible(conn, work, extraction)
-        self._stage(analysis, "searching")
-        complete = self._wait_for_earlier(analysis, work)
+            due = waiting.note_read(conn, analysis.id, work, RELATED[work.media_type])
+            self._jobs.defer_all(conn, due)
+
+    def _begin_search(self, analysis: Analysis, work: Work) -> _Search | None:
+        """Return what a search that begins now sees; None where the decision waits from now on, as
+        a row, until everything that came first can be found.
+        """
+        history = analysis.source == "index"
+        with self._db.transaction() as conn:
+            pending = waiting.earlier_pending(conn, work, history=history)
+            if pending:
+                since = analyses.waiting_since(conn, analysis.id)
+                if datetime.now(UTC) - since <= EARLIER_PATIENCE:
+                    waiting.wait(conn, analysis.id, work, history=history)
+                    analyses.set_stage(conn, analysis.id, "waiting")
+                    return None
+            return _Search(
+                before=works.search_bound(conn, work),
+                seen=waiting.last_read(conn),
+                complete=not pending,
+                late=analyses.is_late(conn, analysis.id),
+            )
+
+    def _decide(
+        self,
+        handler: MediaHandler[Any],
+        analysis: Analysis,
+        work: Work,
+        extraction: Extraction,
+        search: _Search,
+        show: Progress,
+    ) -> bool:
+        """Judge and write it down. Returns: False where an earlier work has come meanwhile."""
+        query = Query(work.sha256, work.creator_id, search.before, work.post_id)
         judgement = self._judge.judge(
             handler,
             extraction,
-            Query(work.sha256, work.creator_id, work.sequence, work.post_id),
+            query,
             analysis.policy,
-            search_complete=complete,
+            work=work,
+            search_complete=search.complete,
             progress=show,
         )
-        self._conclude(Record(analysis, work, judgement, datetime.now(UTC)))
+        younger = (
+            self._judge.find_younger_copies(handler, extraction, query, work) if search.late else []
+        )
+        return self._conclude(
+            Record(analysis, work, judgement, datetime.now(UTC)), search.seen, younger
+        )
 
-    def _obtain_work(self, analysis: Analysis) -> Work:
+    def _obtain_work(self, analysis: Analysis, *, queue: bool = False) -> Work:
         if analysis.work_id is not None:
             with self._db.transaction() as conn:
                 return works.get_work(conn, analysis.work_id)
         if not analysis.uri:
             raise MediaUnreachable
-        self._stage(analysis, "fetching")
-        with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
+        with (
+            self._hosts.turn(analysis.uri),
+            tempfile.TemporaryDirectory(prefix="oracle-") as folder,
+        ):
+            with self._db.transaction() as conn:
+                analyses.set_stage(conn, analysis.id, "fetching")
+                waiting.note_asked(conn, analysis.id)
             path = Path(folder) / "media"
             fetched = self._fetcher.fetch(analysis.uri, path)
             if analysis.expected_sha256 not in (None, fetched.sha256):
@@ -242,53 +355,49 @@ class Originality:
                     )
                 if works.post_is_taken(conn, work.post_id, work.creator_id, work.sha256):
                     raise PostIdTaken
-                reserved = works.find_reserved_sequence(conn, analysis.id)
-                works.add_work(conn, work, reserved=reserved, published_at=analysis.published_at)
+                reserved = works.get_reserved_sequence(conn, analysis.id)
+                works.add_work(
+                    conn,
+                    work,
+                    reserved=reserved,
+                    published_at=analysis.published_at,
+                    dated_at=dated_at(_arrival(analysis, reserved)),
+                    block_at=analysis.published_at,
+                    committed_at=analysis.committed_at,
+                )
                 analyses.attach_work(conn, analysis.id, work.id)
+                waiting.note_fetched(conn, analysis.id)
+                if queue:
+                    self._jobs.defer(conn, analysis.id)
             return works.get_work(conn, known or work.id)
 
-    def _wait_for_earlier(self, analysis: Analysis, work: Work) -> bool:
-        """Wait until everything that came first can be found. Returns: whether it can; False ends
-        as undecided.
-
-        A work of another media type is waited for a minute only: pictures must not stand in line
-        behind films.
-
-        Raises: RetryLater to make room in the worker for those that are waited for.
-        """
-        deadline = time.monotonic() + EARLIER_WAIT_S
-        while True:
-            with self._db.transaction() as conn:
-                pending = works.earlier_works_pending(
-                    conn, work.sequence, history=analysis.source == "index"
-                )
-            if not pending:
-                return True
-            if time.monotonic() > deadline:
-                break
-            time.sleep(EARLIER_POLL_S)
+    def _note_fetch_failed(self, analysis: Analysis) -> None:
+        """A request that did not name its content is dated by its media from now on."""
         with self._db.transaction() as conn:
-            since = analyses.waiting_since(conn, analysis.id)
-        waited = datetime.now(UTC) - since
-        if work.media_type not in pending and waited > OTHERS_PATIENCE:
-            return True
-        if waited > EARLIER_PATIENCE:
-            return False
-        raise RetryLater("An earlier work is still being read.")
+            works.note_fetch_failed(conn, analysis.id)
+            if analysis.expected_sha256 is None:
+                self._jobs.defer_all(conn, waiting.forget(conn, analysis.id))
 
-    def _conclude(self, record: Record) -> None:
-        analysis, judgement = record.analysis, record.judgement
+    def _conclude(self, record: Record, seen: int, younger: Sequence[UUID]) -> bool:
+        """Write the decision, and what follows from it for others, in one transaction.
+
+        Returns: False where an earlier work came after the search saw those up to `seen`.
+        """
+        analysis, judgement, work = record.analysis, record.judgement, record.work
         with self._db.transaction() as conn:
             deployment = policies.find_binding(conn)
             if deployment is None:
                 raise RetryLater("The node has not bound this database to a hub yet.")
+            if waiting.missed_earlier(conn, work, seen, RELATED[work.media_type]):
+                return False
             conclusion = record.conclusion()
             if analyses.conclude(conn, analysis.id, conclusion):
                 if analysis.source != "index":
                     _send(conn, analysis, record.report(deployment))
-                review = stored_reviews.find_open(conn, record.work.id)
+                review = stored_reviews.find_open(conn, work.id)
                 if review is not None or conclusion.verdict == Verdict.UNDECIDED:
-                    reviews.follow_verdict(conn, analysis, record.work.id, conclusion, review)
+                    reviews.follow_verdict(conn, analysis, work.id, conclusion, review)
+                queue_affected(conn, self._jobs, judgement, work, younger)
         log.info(
             "analysis.decided",
             verdict=judgement.decision.verdict.value,
@@ -297,12 +406,14 @@ class Originality:
             candidates=len(judgement.candidates),
             verified=len(judgement.matches),
         )
+        return True
 
     def _fail(self, analysis: Analysis, code: str, detail: str) -> None:
         """End without a verdict; a contract that asked gets an answer that says so."""
         evidence = failure_evidence(analysis, code, detail, datetime.now(UTC))
         with self._db.transaction() as conn:
             failed_now = analyses.fail(conn, analysis.id, code, detail, evidence, digest(evidence))
+            self._jobs.defer_all(conn, waiting.forget(conn, analysis.id))
             if failed_now and analysis.request_id is not None:
                 _send(
                     conn,
@@ -329,6 +440,21 @@ class _StageReporter:
         if stage != self._stage or now >= self._next:
             self._stage, self._next = stage, now + PROGRESS_EVERY_S
             self._write(stage, done, total)
+
+
+def _arrival(analysis: Analysis, reserved: ReservedSequence) -> Arrival:
+    """How the work of a request came, whose media is here now.
+
+    Its block proves nothing later than the moment in which its event was recorded.
+    """
+    block_at = analysis.published_at
+    return Arrival(
+        accepted_at=reserved.now,
+        block_at=min(block_at, reserved.registered_at) if block_at else None,
+        committed_at=analysis.committed_at,
+        names_content=analysis.expected_sha256 is not None,
+        server_failed=reserved.server_failed,
+    )
 
 
 def _send(conn: Connection, analysis: Analysis, report: ReportDraft) -> None:

@@ -227,6 +227,7 @@ def recorded_case(
         work["registration"],
         document["too_plain"],
         document["decision"]["reason"] != "incomplete_search",
+        datetime.fromisoformat(work["dated_at"]),
     )
     matches = [
         Match(
@@ -240,6 +241,9 @@ def recorded_case(
             share_bps=similarity_to_bps(match["query_coverage"]),
             original=match["original"],
             settled=match.get("settled", False),
+            dated_at=datetime.fromisoformat(match["work"]["dated_at"]),
+            rival=match["rival"],
+            contested=match["contested"],
         )
         for match in document["matches"]
         if match["similarity"] > 0
@@ -276,6 +280,7 @@ def _work(work: Work) -> dict[str, Any]:
         "registration": work.sequence,
         "registered_at": timestamp(work.registered_at),
         "published_at": timestamp(work.published_at),
+        "dated_at": timestamp(work.dated_at),
     }
 
 
@@ -290,6 +295,8 @@ def match_document(verified: VerifiedMatch) -> dict[str, Any]:
         "licensed": verified.licensed,
         "original": verified.original,
         "settled": verified.settled,
+        "rival": verified.rival,
+        "contested": verified.contested,
         **verified.candidate.as_json(),
     }
 

@@ -29,7 +29,7 @@ from storage.chain.requests import RequestSeen
 from storage.database import Connection, Database
 from storage.errors import IdempotencyConflict, PolicyUnknown
 from storage.ledger import posts as ledger_posts
-from storage.works import analyses, policies, works
+from storage.works import analyses, policies, waiting, works
 from storage.works import facts as stated_facts
 from storage.works.analyses import NewAnalysis
 from storage.works.facts import StatedFacts
@@ -221,6 +221,7 @@ class Intake:
             work_id=work.id,
         )
         analyses.add(conn, analysis)
+        waiting.expect(conn, analysis_id)
         self._jobs.defer(conn, analysis_id)
 
     def accept_request(self, conn: Connection, request: RequestSeen) -> UUID:
@@ -259,11 +260,13 @@ class Intake:
             uri=request.uri,
             expected_sha256=None if request.content_hash == bytes(32) else request.content_hash,
             published_at=request.block_time,
+            committed_at=request.committed_at,
             work_id=work.id if work else None,
         )
         analyses.add(conn, analysis)
         if work is None:
             works.reserve_sequence(conn, analysis_id)
+            waiting.expect(conn, analysis_id)
         self._jobs.defer(conn, analysis_id)
         log.info(
             "request.accepted",

@@ -1,11 +1,13 @@
 """The one judge: search the indexes, verify candidates, decide by the rules. It writes nothing."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from oracle.media.handler import (
+    EVERYTHING,
     Candidate,
     E,
     Extraction,
@@ -24,12 +26,15 @@ from oracle.rules.decision import (
     decide,
     similarity_to_bps,
 )
+from oracle.rules.order import Claim, Precedence, contested
 from oracle.rules.settlement import ProvenMatch, Settlement, covered
 from storage.cases import settlements
 from storage.database import Database
 from storage.search import images
-from storage.works import permissions, policies, works
+from storage.works import analyses, permissions, policies, works
 from storage.works.works import Work
+
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,8 @@ class VerifiedMatch:
     licensed: bool
     original: bool  # the earlier work is itself no copy of a still earlier one
     settled: bool = False  # people decided that this content is no copy of that one
+    rival: bool = False  # nobody can tell which of the two is the copy
+    contested: bool = False  # the work has a rival itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +99,7 @@ class Judge:
         pairs_off: pairs "query>reference" of media types that are never matched: "image>video".
         min_share_bps: a match that covers less of a work than this accuses its creator of nothing.
         sound_ceiling_bps: the most that a video which shares only its sound redirects.
+        contest_window: how close two creators' requests of the same bytes contest each other.
     """
 
     def __init__(
@@ -101,11 +109,13 @@ class Judge:
         pairs_off: Collection[str],
         min_share_bps: int,
         sound_ceiling_bps: int,
+        contest_window: timedelta,
     ) -> None:
         self._db = db
         self._pairs_off = frozenset(pairs_off)
         self._min_share_bps = min_share_bps
         self._sound_ceiling_bps = sound_ceiling_bps
+        self._contest_window = contest_window
 
     def judge(
         self,
@@ -114,18 +124,26 @@ class Judge:
         query: Query,
         terms: policies.Policy,
         *,
+        work: Work | None = None,
         search_complete: bool = True,
         progress: Progress = no_progress,
     ) -> Judgement:
         """Judge a work against all earlier ones, under the policy that is in force for it.
 
+        Args: work: the registered work that it is; None for what would come after all others.
         Raises: PolicyUnknown, DatabaseUnavailable, BadProxy.
         """
         policy = self._policy(handler.media_type, terms)
         candidates = self.search(handler, extraction, query)
-        matches = self.verify(handler, extraction, query, candidates, progress)
+        matches = self.verify(handler, extraction, query, candidates, progress, work=work)
+        if work is not None:
+            matches = self._with_rivals(handler, extraction, query, work, matches)
         subject = Subject(
-            query.creator_id, query.before, extraction.insufficient_detail, search_complete
+            query.creator_id,
+            query.before if work is None else work.sequence,
+            extraction.insufficient_detail,
+            search_complete,
+            END_OF_TIME if work is None else work.dated_at,
         )
         return Judgement(
             handler=handler,
@@ -148,14 +166,21 @@ class Judge:
         query: Query,
         candidates: Sequence[Candidate],
         progress: Progress = no_progress,
+        *,
+        work: Work | None = None,
     ) -> list[VerifiedMatch]:
         """The candidates after verification, each work once, in the order of its first candidate.
 
-        The creator's own analysis of the same post is left out: a post is not a copy of itself.
+        The creator's own analysis of the same post is left out: a post is not a copy of itself. So
+        are works that are not earlier than `work`, where one is given.
 
         Raises: DatabaseUnavailable, BadProxy.
         """
-        matches = self._verify(handler, extraction, query, candidates, progress)
+
+        def earlier(other: Work) -> bool:
+            return work is None or precedence_of(other) < precedence_of(work)
+
+        matches = self._verify(handler, extraction, query, candidates, earlier, progress)
         # The first of a chain of copies is who must be credited, however far the indexes rank it.
         proven = [match.work.id for match in matches if match.match.verified]
         if not proven:
@@ -171,7 +196,9 @@ class Judge:
         ]
         known = {match.work.id for match in matches}
         unknown = {source.work_id: source for source in sources if source.work_id not in known}
-        matches += self._verify(handler, extraction, query, list(unknown.values()), progress)
+        matches += self._verify(
+            handler, extraction, query, list(unknown.values()), earlier, progress
+        )
         return self._mark_settled(query, matches)
 
     def _mark_settled(self, query: Query, matches: list[VerifiedMatch]) -> list[VerifiedMatch]:
@@ -187,6 +214,52 @@ class Judge:
             )
         free = covered([Settlement(p.is_subject, p.own, p.others) for p in pairs], proven)
         return [replace(match, settled=match.work.id in free) for match in matches]
+
+    def find_younger_copies(
+        self, handler: MediaHandler[E], extraction: E, query: Query, work: Work
+    ) -> list[UUID]:
+        """The younger works that provably share content with this one, which came to be known after
+        they were judged.
+
+        Raises: DatabaseUnavailable, BadProxy.
+        """
+        everything = replace(query, before=EVERYTHING)
+        candidates = self.search(handler, extraction, everything)
+        matches = self._verify(
+            handler,
+            extraction,
+            everything,
+            candidates,
+            lambda other: precedence_of(other) > precedence_of(work),
+        )
+        return [match.work.id for match in matches if match.match.verified]
+
+    def _with_rivals(
+        self,
+        handler: MediaHandler[E],
+        extraction: E,
+        query: Query,
+        work: Work,
+        matches: list[VerifiedMatch],
+    ) -> list[VerifiedMatch]:
+        """Mark the matches that this work's request contests, and add those that are younger."""
+        with self._db.transaction() as conn:
+            same = works.find_rival_requests(conn, work, self._contest_window)
+        known = {match.work.id for match in matches}
+        candidates = [
+            handler.candidate_from({"work": {"id": str(work_id)}})
+            for work_id in same
+            if work_id not in known
+        ]
+        matches = matches + self._verify(
+            handler, extraction, query, candidates, lambda _: True, no_progress
+        )
+        own = claim_of(work)
+        marked = [
+            replace(match, rival=contested(own, claim_of(match.work), self._contest_window))
+            for match in matches
+        ]
+        return self._mark_settled(query, [m for m in marked if m.work.id in known or m.rival])
 
     def compare(
         self,
@@ -216,17 +289,20 @@ class Judge:
         extraction: E,
         query: Query,
         candidates: Sequence[Candidate],
-        progress: Progress,
+        allowed_work: Callable[[Work], bool],
+        progress: Progress = no_progress,
     ) -> list[VerifiedMatch]:
         ids = [candidate.work_id for candidate in candidates]
         with self._db.transaction() as conn:
             known = works.get_works(conn, ids)
             licensed = permissions.licensed_works(conn, query.creator_id, ids)
             copies = images.copies_among(conn, ids)
+            in_contest = analyses.contested_among(conn, ids)
         allowed = [
             candidate
             for candidate in candidates
             if self._may_match(handler.media_type, known[candidate.work_id], query)
+            and allowed_work(known[candidate.work_id])
         ]
         best = dict(self.compare(handler, extraction, allowed, progress))
         for candidate in allowed:
@@ -236,7 +312,12 @@ class Judge:
                 best[work.id] = candidate, SameFile()
         return [
             VerifiedMatch(
-                candidate, known[work_id], match, work_id in licensed, work_id not in copies
+                candidate,
+                known[work_id],
+                match,
+                work_id in licensed,
+                work_id not in copies,
+                contested=work_id in in_contest,
             )
             for work_id, (candidate, match) in best.items()
         ]
@@ -257,6 +338,21 @@ class Judge:
         return replace(policy, sound_rule=SoundRule(threshold_bps, self._sound_ceiling_bps))
 
 
+def precedence_of(work: Work) -> Precedence:
+    """A work's place among all."""
+    return Precedence(work.dated_at, work.sequence)
+
+
+def claim_of(work: Work) -> Claim:
+    """A work as its creator's claim to its content."""
+    return Claim(
+        creator_id=work.creator_id,
+        sha256=work.sha256,
+        block_at=work.block_at,
+        committed=work.committed_at is not None,
+    )
+
+
 def as_rule_matches(matches: Sequence[VerifiedMatch]) -> list[Match]:
     """What the rules need of each match; those without any similarity are left out."""
     return [
@@ -271,6 +367,9 @@ def as_rule_matches(matches: Sequence[VerifiedMatch]) -> list[Match]:
             share_bps=similarity_to_bps(match.match.query_coverage),
             original=match.original,
             settled=match.settled,
+            dated_at=match.work.dated_at,
+            rival=match.rival,
+            contested=match.contested,
         )
         for match in matches
         if match.match.similarity > 0

@@ -37,14 +37,14 @@ def follow_verdict(
     """Open a review of what could not be decided, or end the open one that an analysis answers.
 
     Call it in the transaction that concludes the analysis. A work that was decided before keeps
-    that verdict, and needs no review.
+    that verdict, and needs no review; unless another creator has come to claim the same content.
     """
     now = conclusion.decided_at
     if conclusion.verdict != Verdict.UNDECIDED:
         if review is not None:
             _supersede(conn, analysis, conclusion, review)
         return
-    if reviews.is_decided(conn, work_id):
+    if conclusion.reason != Reason.CONTESTED and reviews.is_decided(conn, work_id):
         return
     terms = policies.find_terms(conn, analysis.policy_version)
     window = DISPUTE_WINDOW if terms is None else timedelta(seconds=terms.dispute_window_s)

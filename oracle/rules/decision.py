@@ -8,13 +8,19 @@ the two over the whole domain.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
 from uuid import UUID
 
+from oracle.rules.order import Precedence
+
 BPS = 10_000
 HIGH_BPS = 9_000
 MEDIUM_BPS = 7_000
+
+
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class RuleError(ValueError):
@@ -69,6 +75,7 @@ class Reason(StrEnum):
     # Of what was undecided: a person ended it, or nobody did in time.
     REVIEWED = "reviewed"
     REVIEW_LAPSED = "review_lapsed"
+    CONTESTED = "contested"
 
 
 def similarity_to_bps(similarity: float) -> int:
@@ -154,6 +161,12 @@ class Subject:
     sequence: int
     insufficient_detail: str | None = None
     search_complete: bool = True
+    dated_at: datetime = EPOCH
+
+    @property
+    def precedence(self) -> Precedence:
+        """Its place among all works."""
+        return Precedence(self.dated_at, self.sequence)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +178,8 @@ class Match:
     `share_bps`: how much of the subject the match covers. `sound_only`: a video shares nothing but
     its sound. `original`: the earlier work is itself no copy. `settled`: people decided that this
     content is no copy of that one.
+    `rival`: nobody can tell which of the two is the copy, whichever came first.
+    `contested`: the earlier work has such a rival itself, so nobody knows whom to credit.
     """
 
     work_id: UUID
@@ -177,6 +192,14 @@ class Match:
     share_bps: int = BPS
     original: bool = True
     settled: bool = False
+    dated_at: datetime = EPOCH
+    rival: bool = False
+    contested: bool = False
+
+    @property
+    def precedence(self) -> Precedence:
+        """Its place among all works."""
+        return Precedence(self.dated_at, self.sequence)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,17 +229,27 @@ def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decisi
 
     Raises: SimilarityOutOfRange, InvalidThreshold, InvalidBase.
     """
-    before = [_weighed(m, policy) for m in matches if m.sequence < subject.sequence]
+    weighed = [_weighed(m, policy) for m in matches]
+    before = [m for m in weighed if m.precedence < subject.precedence]
     earlier = [m for m in before if not m.settled]
     copies = [m for m in earlier if m.similarity_bps >= policy.threshold_bps]
+    rivals = [
+        m for m in weighed if m.rival and not m.settled and m.similarity_bps >= policy.threshold_bps
+    ]
     if subject.insufficient_detail is not None:
         return _conclude(Verdict.UNDECIDED, Reason.INSUFFICIENT_DETAIL, None, policy)
     if copies:
         credited = _credited(subject, copies)
         if not subject.search_complete:  # an even earlier one may be among what was not searched
             return _conclude(Verdict.UNDECIDED, Reason.INCOMPLETE_SEARCH, credited, policy)
-        return _conclude(*_verdict_on(subject, credited), credited, policy)
-    nearest = max(earlier, key=lambda m: (m.similarity_bps, -m.sequence), default=None)
+        verdict, reason = _verdict_on(subject, credited)
+        if verdict is Verdict.DERIVATIVE and (credited.rival or credited.contested):
+            return _conclude(Verdict.UNDECIDED, Reason.CONTESTED, credited, policy)
+        return _conclude(verdict, reason, credited, policy)
+    if rivals:
+        first = min(rivals, key=lambda m: m.precedence)
+        return _conclude(Verdict.UNDECIDED, Reason.CONTESTED, first, policy)
+    nearest = max(earlier, key=_nearness, default=None)
     if not subject.search_complete:
         return _conclude(Verdict.UNDECIDED, Reason.INCOMPLETE_SEARCH, nearest, policy)
     reason = Reason.NO_MATCH if nearest is None else Reason.BELOW_THRESHOLD
@@ -226,7 +259,7 @@ def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decisi
 
 
 def _credited(subject: Subject, copies: Sequence[Match]) -> Match:
-    first = min(copies, key=lambda m: m.sequence)
+    first = min(copies, key=lambda m: m.precedence)
     if _verdict_on(subject, first)[0] is Verdict.DERIVATIVE or first.share_bps >= BPS // 2:
         return first
     others = [
@@ -236,7 +269,11 @@ def _credited(subject: Subject, copies: Sequence[Match]) -> Match:
         and m.share_bps > first.share_bps
         and _verdict_on(subject, m)[0] is Verdict.DERIVATIVE
     ]
-    return min(others, key=lambda m: m.sequence, default=first)
+    return min(others, key=lambda m: m.precedence, default=first)
+
+
+def _nearness(match: Match) -> tuple[int, float, int]:
+    return match.similarity_bps, -match.dated_at.timestamp(), -match.sequence
 
 
 def _verdict_on(subject: Subject, credited: Match) -> tuple[Verdict, Reason]:

@@ -96,4 +96,10 @@ def explain(
                 "Original: the oracle could not decide, and nobody found it a copy in time. What"
                 " waited is its creator's."
             )
+        case Reason.CONTESTED:
+            return (
+                f"Needs review: this {media_type} and another one ({other}{by}) were requested on"
+                " chain by different creators so close to each other that their order proves"
+                " nothing. Nothing is redirected, and what both earn waits until someone decides."
+            )
     raise AssertionError(f"no sentence for {reason} ({verdict})")

@@ -24,7 +24,7 @@ from storage.database import Database
 from storage.errors import DatabaseUnavailable
 from storage.search import missing_vectors
 from storage.search.missing_vectors import Undescribed
-from storage.works import works
+from storage.works import waiting
 
 log = structlog.get_logger()
 
@@ -97,7 +97,7 @@ class Describer:
                 added = self.run_once()
                 # A work that was being analysed without the model when it came is not visible yet.
                 with self._db.transaction() as conn:
-                    pending = works.earlier_works_pending(conn, newest + 1, history=True)
+                    pending = waiting.any_unread(conn, newest)
             except (DatabaseUnavailable, BlobStoreUnavailable) as exc:
                 log.warning("clip.describing_waits", code=exc.code, error=str(exc))
                 self._rest(RETRY_SERVERS_S)

@@ -11,7 +11,7 @@ from oracle.chain.errors import ChainError
 from oracle.chain.rpc.client import ChainClient
 from oracle.chain.sender.calls import CallSender
 from oracle.jobs import Jobs
-from oracle.originality import reanalysis
+from oracle.originality import reanalysis, rejudge
 from oracle.payouts.onchain import PayoutAsset, advance_payouts
 from oracle.tasks import blob_sweep
 from oracle.tasks import creators as creator_tasks
@@ -102,6 +102,7 @@ class Scheduler:
         if (jobs := self._jobs) is not None:
             self._each("re-analyses", lambda: reanalysis.queue_incomplete(self._db, jobs))
             self._each("ended policies", lambda: reanalysis.queue_out_of_policy(self._db, jobs))
+            self._each("proofs of publication", lambda: rejudge.apply_proofs(self._db, jobs))
         if (payouts := self._payouts) is not None:
             self._each(
                 "payouts", lambda: advance_payouts(self._db, payouts.client, payouts.asset, now)

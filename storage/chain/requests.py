@@ -10,6 +10,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from storage.database import Connection
+from storage.works import works
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class RequestSeen:
     block_hash: bytes
     block_time: datetime
     min_signatures: int = 0  # more than the quorum's where a second look was asked for
+    # the time of the block of the commitment that it opened, None where it opened none
+    committed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ class InboxCounts:
 
 REQUEST_COLUMNS = (
     "request_id, seq, requester, post_id, creator, content_hash, media_type, uri, config_version,"
-    " deadline, tx_hash, log_index, block_number, block_hash, block_time, min_signatures"
+    " deadline, tx_hash, log_index, block_number, block_hash, block_time, min_signatures,"
+    " committed_at"
 )
 
 
@@ -119,16 +123,18 @@ def prune(conn: Connection, below_number: int) -> None:
 def note(conn: Connection, request: RequestSeen) -> str:
     """Store a request, or its new place in the chain after a reorg. Returns its status.
 
-    An id that comes back with another content (the requester sent something else in the other
-    branch) becomes a conflict: what was analysed is not what is asked now, so it is never answered.
+    Its sequence number is taken with its row, and no reorg changes it. An id that comes back with
+    another content (the requester sent something else in the other branch) becomes a conflict: what
+    was analysed is not what is asked now, so it is never answered.
     """
     values = astuple(request)
+    works.lock_sequence(conn)
     row = conn.execute(
         f"insert into inbox ({REQUEST_COLUMNS}) values ({', '.join(['%s'] * len(values))}) on"
         " conflict (request_id) do update set tx_hash = excluded.tx_hash, log_index ="
         " excluded.log_index, block_number = excluded.block_number, block_hash ="
-        " excluded.block_hash, gone_from = null, block_time = excluded.block_time, deadline ="
-        " excluded.deadline,"
+        " excluded.block_hash, gone_from = null, block_time = excluded.block_time, committed_at ="
+        " excluded.committed_at, deadline = excluded.deadline,"
         " status = case when (inbox.post_id, inbox.creator, inbox.content_hash, inbox.media_type,"
         " inbox.uri, inbox.config_version) = (excluded.post_id, excluded.creator,"
         " excluded.content_hash, excluded.media_type, excluded.uri, excluded.config_version) then"

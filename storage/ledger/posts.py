@@ -34,7 +34,7 @@ left join creators tc on tc.id = t.creditor_id
 left join lateral (
     select id, verdict, redirect_bps, matched_work_id from analyses
     where post_id = p.post_id and status = 'decided'
-    order by verdict = 'undecided', decided_at desc, id limit 1
+    order by verdict = 'undecided' and reason <> 'contested', decided_at desc, id limit 1
 ) a on true
 left join works w on w.id = a.matched_work_id and a.verdict = 'derivative'
 left join creators ac on ac.id = w.creator_id

@@ -30,8 +30,11 @@ class NewAnalysis:
     published_at: datetime | None = None
     # what a contract's request calls its creator by, 20 bytes
     account: bytes | None = None
+    committed_at: datetime | None = None
     # the analysis that could not look at everything, which this one repeats
     reanalysis_of: UUID | None = None
+    # its work became known after younger ones were judged
+    late: bool = False
 
     @property
     def policy(self) -> Policy:
@@ -84,10 +87,10 @@ class Conclusion:
 
 COLUMNS = (
     "id, source, post_id, creator_id, media_type, policy_version, threshold_bps,"
-    " base_redirect_bps, work_id, request_id, uri, expected_sha256, published_at, account, status,"
-    " stage, stage_done, stage_total, verdict, reason, similarity_bps, tier, redirect_bps,"
-    " matched_work_id, evidence, evidence_hash, model_digest, index_snapshot, error_code,"
-    " error_detail, created_at, decided_at, again_of as reanalysis_of"
+    " base_redirect_bps, work_id, request_id, uri, expected_sha256, published_at, committed_at,"
+    " account, late, status, stage, stage_done, stage_total, verdict, reason, similarity_bps, tier,"
+    " redirect_bps, matched_work_id, evidence, evidence_hash, model_digest, index_snapshot,"
+    " error_code, error_detail, created_at, decided_at, again_of as reanalysis_of"
 )
 
 
@@ -96,10 +99,10 @@ def add(conn: Connection, analysis: NewAnalysis) -> None:
     conn.execute(
         "insert into analyses (id, source, post_id, creator_id, media_type, policy_version,"
         " threshold_bps, base_redirect_bps, work_id, request_id, uri, expected_sha256,"
-        " published_at, account, again_of) values (%(id)s, %(source)s, %(post_id)s, %(creator_id)s,"
-        " %(media_type)s, %(policy_version)s, %(threshold_bps)s, %(base_redirect_bps)s,"
-        " %(work_id)s, %(request_id)s, %(uri)s, %(expected_sha256)s, %(published_at)s,"
-        " %(account)s, %(reanalysis_of)s)",
+        " published_at, committed_at, account, late, again_of) values (%(id)s, %(source)s,"
+        " %(post_id)s, %(creator_id)s, %(media_type)s, %(policy_version)s, %(threshold_bps)s,"
+        " %(base_redirect_bps)s, %(work_id)s, %(request_id)s, %(uri)s, %(expected_sha256)s,"
+        " %(published_at)s, %(committed_at)s, %(account)s, %(late)s, %(reanalysis_of)s)",
         vars(analysis),
     )
 
@@ -176,12 +179,19 @@ def waiting_since(conn: Connection, analysis_id: UUID) -> datetime:
     return since
 
 
+def is_late(conn: Connection, analysis_id: UUID) -> bool:
+    """Whether its work became known after younger ones were judged."""
+    row = conn.execute("select late from analyses where id = %s", (analysis_id,)).fetchone()
+    return bool(row and row[0])
+
+
 def find_abandoned(conn: Connection) -> list[UUID]:
     """Analyses that go on, but that no job will go on with."""
     rows = conn.execute(
         "select id from analyses a where status in ('queued', 'running') and created_at < now() -"
         " interval '1 minute' and not exists (select 1 from procrastinate_jobs where status in"
-        " ('todo', 'doing') and args->>'analysis_id' = a.id::text)"
+        " ('todo', 'doing') and args->>'analysis_id' = a.id::text) and not exists (select from"
+        " waiting_decisions d where d.analysis_id = a.id)"
     ).fetchall()
     return [row[0] for row in rows]
 
@@ -230,6 +240,73 @@ def find_newest(conn: Connection, post_id: bytes) -> UUID | None:
     return row[0] if row else None
 
 
+def contested_among(conn: Connection, work_ids: list[UUID]) -> set[UUID]:
+    """Those of the works whose newest decision is that two creators claim them."""
+    rows = conn.execute(
+        "select distinct on (work_id) work_id, reason from analyses where work_id = any(%s) and"
+        " status = 'decided' order by work_id, decided_at desc",
+        (work_ids,),
+    ).fetchall()
+    return {row[0] for row in rows if row[1] == "contested"}
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest analysis of a work: what it is, and what the last decision was."""
+
+    analysis_id: UUID
+    status: str
+
+
+# The newest analysis of each work that may still be judged anew: its last decision is in the time
+# for disputes. After that a ruling changes it, and nothing else.
+_CHANGEABLE = """
+select distinct on (a.work_id) a.id as analysis_id, a.status from analyses a
+join lateral (
+    select decided_at, policy_version, reason from analyses d
+    where d.work_id = a.work_id and d.status = 'decided' order by decided_at desc limit 1
+) decided on true
+left join policy_terms t on t.version = decided.policy_version
+join works w on w.id = a.work_id
+where a.work_id = any(%(works)s) and w.erased_at is null
+    and (decided.decided_at + make_interval(secs => coalesce(t.dispute_window_s, %(window_s)s))
+        > now() or exists (select from post_terms p where p.post_id = a.post_id
+            and (p.disputed or p.final_at > now())))
+    -- a person's ruling stands
+    and decided.reason <> 'reviewed'
+    and not (decided.reason = 'contested' and %(skip_contested)s)
+order by a.work_id, a.created_at desc, a.id
+"""
+
+
+def find_changeable(
+    conn: Connection, work_ids: list[UUID], window_s: float, *, skip_contested: bool = False
+) -> list[Newest]:
+    """The newest analysis of each of these works whose result is provisional.
+
+    Args:
+        window_s: the time for disputes under a policy that is not the chain's.
+        skip_contested: leave out those that are known to be contested.
+    """
+    with conn.cursor(row_factory=class_row(Newest)) as cursor:
+        return cursor.execute(
+            _CHANGEABLE, {"works": work_ids, "window_s": window_s, "skip_contested": skip_contested}
+        ).fetchall()
+
+
+def find_dependents(conn: Connection, work_id: UUID) -> list[UUID]:
+    """The works whose newest decision is that they copy this one."""
+    rows = conn.execute(
+        "select w.work_id from (select distinct work_id from analyses where matched_work_id ="
+        " %(work)s and verdict = 'derivative' and work_id is not null) w cross join lateral"
+        " (select verdict, matched_work_id from analyses where work_id = w.work_id and status ="
+        " 'decided' order by decided_at desc, id limit 1) newest where newest.verdict ="
+        " 'derivative' and newest.matched_work_id = %(work)s",
+        {"work": work_id},
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
 def find_reanalysis(conn: Connection, analysis_id: UUID) -> UUID | None:
     """The re-analysis of this one, None if there is none."""
     row = conn.execute("select id from analyses where again_of = %s", (analysis_id,)).fetchone()
@@ -244,6 +321,26 @@ def first_of(conn: Connection, work_id: UUID) -> UUID:
     assert row is not None
     found: UUID = row[0]
     return found
+
+
+@dataclass(frozen=True)
+class QueueFacts:
+    """What decides when an analysis is worked on: its media must be fetched first; its place."""
+
+    to_fetch: bool
+    sequence: int
+    history: bool
+
+
+def queue_facts(conn: Connection, analysis_id: UUID) -> QueueFacts:
+    """Before all works where it is no analysis but a claim's number."""
+    row = conn.execute(
+        "select a.work_id is null and coalesce(a.uri, '') <> '', coalesce(w.registration,"
+        " a.registration, 0), a.source = 'index' and w.read_number is null from analyses a left"
+        " join works w on w.id = a.work_id where a.id = %s",
+        (analysis_id,),
+    ).fetchone()
+    return QueueFacts(*row) if row else QueueFacts(to_fetch=False, sequence=0, history=False)
 
 
 def find_key(conn: Connection, key: str) -> tuple[bytes, UUID] | None:

@@ -13,18 +13,16 @@ from storage.works.facts import StatedFacts
 from storage.works.media_in_use import needed_keys
 
 SEQUENCE_LOCK = 0x0_F1257  # one writer at a time: who takes a number sees every smaller one
-# How long a number stays reserved while a request's media is fetched; the margin covers the
-# transaction that uses it.
-RESERVATION_TIME = timedelta(seconds=30)
-RESERVATION_MARGIN = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
 class ReservedSequence:
-    """A sequence number that was taken ahead, and the moment it was taken."""
+    """A request's sequence number and the moment it was taken; `now` by the database's clock."""
 
     sequence: int
     registered_at: datetime
+    server_failed: bool
+    now: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +47,19 @@ class NewWork(StatedFacts):
 
 @dataclass(frozen=True, kw_only=True)
 class Work(NewWork):
-    """A stored work. `sequence` is its number in the order of all works; smaller came first.
+    """A stored work.
 
+    Works are in the order of `dated_at`, since when they are proven to exist, then of `sequence`.
+    `block_at`, `committed_at`: of a contract's request, when its block and its commitment's came.
     `account` is always stored, and never changes: the chain knows the work by it.
     """
 
     sequence: int
     registered_at: datetime
     published_at: datetime
+    dated_at: datetime
+    block_at: datetime | None = None
+    committed_at: datetime | None = None
     creator: str | None
     erased_at: datetime | None = None
 
@@ -74,31 +77,40 @@ def add_work(
     *,
     reserved: ReservedSequence | None = None,
     published_at: datetime | None = None,
+    dated_at: datetime | None = None,
+    block_at: datetime | None = None,
+    committed_at: datetime | None = None,
 ) -> None:
     """Store a work under the next sequence number, or under the one that was reserved for it.
 
     Args:
         published_at: the time of the post's block where a chain says so; the moment of registration
             otherwise.
+        dated_at: since when it is proven to exist; the moment of registration otherwise.
+        block_at: the time of its request's block; committed_at: of its commitment's.
     """
     lock_sequence(conn)
     conn.execute(
         "insert into works (id, creator_id, post_id, media_type, sha256, mime, size_bytes, width,"
         " height, file_name, blob_key, duration_ms, title, category, audience,"
         " stated_published_at, external_id, posted_by, account, registration, registered_at,"
-        " published_at)"
+        " published_at, dated_at, block_at, committed_at)"
         " select %(id)s, %(creator_id)s, %(post_id)s, %(media_type)s, %(sha256)s, %(mime)s,"
         " %(size_bytes)s, %(width)s, %(height)s, %(file_name)s, %(blob_key)s, %(duration_ms)s,"
         " %(title)s, %(category)s, %(audience)s, %(stated_published_at)s, %(external_id)s,"
         " %(posted_by)s,"
         " coalesce(%(account)s, (select account from creators where id = %(creator_id)s)),"
-        " coalesce(%(sequence)s, nextval('work_registration')), at, coalesce(%(published_at)s, at)"
+        " coalesce(%(sequence)s, nextval('work_registration')), at, coalesce(%(published_at)s, at),"
+        " coalesce(%(dated_at)s, at), %(block_at)s, %(committed_at)s"
         " from (select coalesce(%(registered_at)s, clock_timestamp()) as at) now",
         {
             **vars(work),
             "sequence": reserved.sequence if reserved else None,
             "registered_at": reserved.registered_at if reserved else None,
             "published_at": published_at,
+            "dated_at": dated_at,
+            "block_at": block_at,
+            "committed_at": committed_at,
         },
     )
 
@@ -144,52 +156,100 @@ def post_is_taken(conn: Connection, post_id: bytes, creator_id: int | None, sha2
 
 
 def reserve_sequence(conn: Connection, analysis_id: UUID) -> None:
-    """Reserve the next sequence number for a request whose media is still to be fetched."""
+    """Give a request's analysis its sequence number: the one that was taken with its event.
+
+    It is kept for ever, however long the media is in coming.
+    """
     lock_sequence(conn)
     conn.execute(
-        "update analyses set registration = nextval('work_registration'), registered_at ="
-        " clock_timestamp() where id = %s",
-        (analysis_id,),
+        "update analyses a set registration = coalesce(i.registration,"
+        " nextval('work_registration')), registered_at = coalesce(i.seen_at, clock_timestamp())"
+        " from (select %(id)s::uuid as id) wanted join analyses own using (id) left join inbox i"
+        " on i.request_id = own.request_id where a.id = wanted.id",
+        {"id": analysis_id},
     )
 
 
-def find_reserved_sequence(conn: Connection, analysis_id: UUID) -> ReservedSequence | None:
-    """The number that was reserved for a request's work, None once the wait for its media was
-    over.
+def get_reserved_sequence(conn: Connection, analysis_id: UUID) -> ReservedSequence:
+    """The number that was reserved for a request's work. Raises: NotFound."""
+    row = conn.execute(
+        "select registration, registered_at, fetch_failed, clock_timestamp() from analyses where"
+        " id = %s and registration is not null",
+        (analysis_id,),
+    ).fetchone()
+    if row is None:
+        raise NotFound(f"The analysis {analysis_id} has no sequence number of its own.")
+    return ReservedSequence(*row)
+
+
+def note_fetch_failed(conn: Connection, analysis_id: UUID) -> None:
+    """Note that a request's server was asked and did not deliver."""
+    conn.execute("update analyses set fetch_failed = true where id = %s", (analysis_id,))
+
+
+# Numbers and dates are nearly the same order. Two kinds differ: works that were numbered later than
+# they are dated, whose whole span holds this work's date, and this work itself where it is dated
+# later than it was numbered; then the last thousand before it tell how far the numbers have come.
+_SEARCH_BOUND = """
+select greatest(%(own)s,
+    (select max(registration) + 1 from works
+        where tstzrange(least(dated_at, registered_at), registered_at) @> %(at)s::timestamptz
+        and dated_at < registered_at),
+    (select max(registration) + 1 from (
+        select registration from works
+        where (dated_at, registration) < (%(at)s, %(own)s) and read_number is not null
+        order by dated_at desc, registration desc limit 1000
+    ) last where %(late)s))
+"""
+
+
+def search_bound(conn: Connection, work: Work) -> int:
+    """A number that all earlier works are below, and hardly any later one: indexes are searched
+    by number.
     """
     row = conn.execute(
-        "select registration, registered_at from analyses where id = %s and registered_at >"
-        " clock_timestamp() - %s",
-        (analysis_id, RESERVATION_TIME - RESERVATION_MARGIN),
+        _SEARCH_BOUND,
+        {"at": work.dated_at, "own": work.sequence, "late": work.dated_at > work.registered_at},
     ).fetchone()
-    return ReservedSequence(*row) if row else None
+    assert row is not None
+    return int(row[0])
 
 
-def earlier_works_pending(conn: Connection, sequence: int, *, history: bool) -> set[str]:
-    """The media types of works with a smaller number that cannot be found yet, though their
-    analysis goes on.
+_RIVALS = """
+(select id from works where sha256 = %(sha256)s and id <> %(id)s
+    and block_at between %(since)s and %(until)s and read_number is not null and erased_at is null
+    order by registration limit 20)
+union
+(select w.id from analyses a join works w on w.id = a.work_id
+    where a.matched_work_id = %(id)s and a.reason = 'contested' and w.block_at = %(block_at)s
+    and w.erased_at is null limit 20)
+"""
 
-    A request whose media is slow to come is waited for as long as its number is reserved, and no
-    longer: no client can hold up the others by a slow server.
 
-    Args: history: whether historical content that is being registered counts; live posts do not
-        wait for it.
+def find_rival_requests(conn: Connection, work: Work, window: timedelta) -> list[UUID]:
+    """Works that may contest this one's request, the younger ones with the earlier: of the same
+    bytes within `window` by block time, or of the same block and found to match; none for an
+    upload.
     """
+    if work.block_at is None:
+        return []
     rows = conn.execute(
-        "select distinct w.media_type from works w join analyses a on a.work_id = w.id where"
-        " w.visible_at is null and w.registration < %(before)s and a.status in ('queued',"
-        " 'running') and (%(history)s or a.source <> 'index') union select media_type from"
-        " analyses where registration < %(before)s and work_id is null and status in ('queued',"
-        " 'running') and registered_at > clock_timestamp() - %(reserved)s",
-        {"before": sequence, "history": history, "reserved": RESERVATION_TIME},
+        _RIVALS,
+        {
+            "sha256": work.sha256,
+            "id": work.id,
+            "block_at": work.block_at,
+            "since": work.block_at - window,
+            "until": work.block_at + window,
+        },
     ).fetchall()
-    return {row[0] for row in rows}
+    return [row[0] for row in rows]
 
 
-def is_visible(conn: Connection, work_id: UUID) -> bool:
+def is_read(conn: Connection, work_id: UUID) -> bool:
     """Whether later works can find this one."""
     row = conn.execute(
-        "select visible_at is not null from works where id = %s", (work_id,)
+        "select read_number is not null from works where id = %s", (work_id,)
     ).fetchone()
     return bool(row and row[0])
 
@@ -200,9 +260,9 @@ def get_works(conn: Connection, ids: list[UUID]) -> dict[UUID, Work]:
         cursor.execute(
             "select w.id, creator_id, post_id, media_type, sha256, mime, size_bytes, width,"
             " height, file_name, blob_key, duration_ms, registration as sequence, registered_at,"
-            " published_at, c.handle as creator, w.account, erased_at, title,"
-            " category, audience, stated_published_at, external_id, posted_by from"
-            " works w left join creators c on c.id = w.creator_id where w.id = any(%s)",
+            " published_at, dated_at, block_at, committed_at, c.handle as creator, w.account,"
+            " erased_at, title, category, audience, stated_published_at, external_id, posted_by"
+            " from works w left join creators c on c.id = w.creator_id where w.id = any(%s)",
             (ids,),
         )
         return {work.id: work for work in cursor}

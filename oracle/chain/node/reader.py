@@ -1,6 +1,6 @@
 """Read the chain into the inbox: blocks in order, each request once, reorgs rewound."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from oracle.chain.core.report import MediaType
 from oracle.chain.core.wire import Header, Log, address_bytes
 from oracle.chain.errors import EndpointInconsistent, FinalityBreached, RpcRefused
 from oracle.chain.node.gaps import GapWatch
-from oracle.chain.rpc.client import REQUESTED, ChainClient
+from oracle.chain.rpc.client import OPENED, REQUESTED, ChainClient
 from storage.chain import node_status, outbox
 from storage.chain import requests as chain_requests
 from storage.chain.requests import Block, RequestSeen
@@ -57,6 +57,8 @@ class Reader:
         self._failpoint = failpoint
         self._gaps = GapWatch(db, client, start_block=start_block)
         self._topic = client.hub_abi.topic(REQUESTED)
+        self._opened = client.hub_abi.topic(OPENED)
+        self._topics = [[_hex(self._topic), _hex(self._opened)]]
 
     def sync(self, head: Header, finalized: Header) -> int:
         """Read every block up to the head. Returns: the height of the last one read.
@@ -148,7 +150,7 @@ class Reader:
 
         Raises: RpcRefused where the range is too wide.
         """
-        logs = self._client.logs_between(first, last, topics=[_hex(self._topic)])
+        logs = self._client.logs_between(first, last, topics=self._topics)
         headers = {
             number: self._client.header(number) for number in {entry.block_number for entry in logs}
         }
@@ -157,7 +159,7 @@ class Reader:
                 raise EndpointInconsistent(
                     f"A log of block {entry.block_number} names another block hash."
                 )
-        return [self._request(entry, headers[entry.block_number]) for entry in logs]
+        return self._requests(logs, headers)
 
     def _read_block(self, header: Header) -> Block:
         """Read one block above the finalized one by its hash, so branches are never mixed."""
@@ -165,10 +167,10 @@ class Reader:
         if may_contain(header.logs_bloom, self._client.hub) and may_contain(
             header.logs_bloom, self._topic
         ):
-            logs = self._client.logs_of_block(header.hash, topics=[_hex(self._topic)])
+            logs = self._client.logs_of_block(header.hash, topics=self._topics)
             if not logs:
                 self._confirm_empty(header)
-        self._store(_block(header), [self._request(entry, header) for entry in logs])
+        self._store(_block(header), self._requests(logs, {header.number: header}))
         return _block(header)
 
     def _confirm_empty(self, header: Header) -> None:
@@ -238,7 +240,26 @@ class Reader:
             for request in chain_requests.waiting(conn):
                 self._hand_over(conn, request)
 
-    def _request(self, entry: Log, header: Header) -> RequestSeen:
+    def _requests(self, logs: Sequence[Log], headers: Mapping[int, Header]) -> list[RequestSeen]:
+        """Parse the requests among logs, each with the commitment that it opened."""
+        committed = {
+            entry.topics[1]: self._committed_at(entry)
+            for entry in logs
+            if entry.topics[0] == self._opened
+        }
+        return [
+            self._request(entry, headers[entry.block_number], committed.get(entry.topics[1]))
+            for entry in logs
+            if entry.topics[0] == self._topic
+        ]
+
+    def _committed_at(self, entry: Log) -> datetime:
+        """Return the time of the block that holds the commitment which a request opened."""
+        event = self._client.hub_abi.event(OPENED, entry.topics, entry.data)
+        made = self._client.header(event["blockNumber"])
+        return datetime.fromtimestamp(made.timestamp, UTC)
+
+    def _request(self, entry: Log, header: Header, committed_at: datetime | None) -> RequestSeen:
         """Parse the request of a log.
 
         Raises: EndpointInconsistent if its id is not the id of its content.
@@ -278,6 +299,7 @@ class Reader:
             block_hash=header.hash,
             block_time=datetime.fromtimestamp(header.timestamp, UTC),
             min_signatures=event["minSignatures"],
+            committed_at=committed_at,
         )
 
 

@@ -29,6 +29,7 @@ from oracle.chain.rpc.endpoints import EndpointSet
 from oracle.chain.rpc.provider import web3_on
 
 REQUESTED = "VerificationRequested"
+OPENED = "CommitmentOpened"
 FULFILLED = "VerificationFulfilled"
 ESTIMATE_BATCH = 16
 SKIPPED = "ReportSkipped"

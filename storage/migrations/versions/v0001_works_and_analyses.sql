@@ -26,11 +26,22 @@ create table works (
     blob_key text not null,
     -- When the post was published, for people to read: its block's time where a chain says so, else its registration.
     published_at timestamptz not null,
-    -- When its fingerprint could be found; later works are judged only once all earlier ones can be.
-    visible_at timestamptz
+    -- Since when it is proven to exist: the order of works is by this, then by registration (`oracle/rules/order.py`).
+    dated_at timestamptz not null default clock_timestamp(),
+    -- Of a contract's request that named its content's hash: when its block, and its commitment's, came.
+    block_at timestamptz,
+    committed_at timestamptz,
+    -- When its fingerprint could be found ...
+    visible_at timestamptz,
+    -- ... and the how-manieth it was then, in the order of commits: a search knows by it what it did not see.
+    read_number bigint unique
 );
 create sequence work_registration as bigint owned by works.registration;
-create index works_invisible on works (registration) where visible_at is null;
+create sequence work_reads as bigint owned by works.read_number;
+create index works_order on works (dated_at, registration) where read_number is not null;
+-- Works numbered later than they are dated: few, and what a search by number would miss.
+create index works_dated_back on works
+    using gist (tstzrange(least(dated_at, registered_at), registered_at)) where dated_at < registered_at;
 create index works_sha256 on works (sha256);
 create index works_creator on works (creator_id);
 create index works_post on works (post_id);
@@ -93,6 +104,8 @@ create table analyses (
     uri text,
     expected_sha256 bytea check (octet_length(expected_sha256) = 32),
     published_at timestamptz,
+    -- Of a request: the block time of the commitment that it opened.
+    committed_at timestamptz,
     policy_version bigint not null,
     threshold_bps int not null,
     base_redirect_bps int not null,
@@ -109,11 +122,15 @@ create table analyses (
     index_snapshot bigint,
     error_code text,
     error_detail text,
-    -- A request's place in the order, kept for its work until the media is fetched.
+    -- A request's place in the order, for ever: its work takes it over when the media is fetched.
     registration bigint unique,
     registered_at timestamptz,
+    -- Its server was asked for the media and failed, so that a request without a hash is dated by its media only.
+    fetch_failed boolean not null default false,
     -- Since when it waits for works that came first.
     waiting_since timestamptz,
+    -- Its work became known after younger ones were judged: those that repeat it are judged again.
+    late boolean not null default false,
     -- Runs that failed for reasons of their own, or never came back: a killed worker counts, an outage does not.
     failures int not null default 0,
     created_at timestamptz not null default now(),
@@ -121,6 +138,43 @@ create table analyses (
     decided_at timestamptz
 );
 create index analyses_work on analyses (work_id);
+
+-- What younger works wait for: works whose fingerprint cannot be found yet, and requests whose media is to come.
+create table unread_works (
+    analysis_id uuid primary key references analyses on delete cascade,
+    media_type text not null,
+    -- Live posts do not wait for historical content that is being registered.
+    history boolean not null,
+    dated_at timestamptz not null,
+    registration bigint not null,
+    -- When a request's server was first asked for the media: from then on it is waited for a while only.
+    asked_at timestamptz
+);
+create index unread_works_order on unread_works (media_type, history, dated_at, registration);
+create index unread_works_asked on unread_works (asked_at) where asked_at is not null;
+
+-- Decisions that wait for earlier works: taken up by the transaction in which the last of those can be found.
+create table waiting_decisions (
+    analysis_id uuid primary key references analyses on delete cascade,
+    media_type text not null,
+    history boolean not null,
+    dated_at timestamptz not null,
+    registration bigint not null
+);
+create index waiting_decisions_order on waiting_decisions (media_type, history, dated_at, registration);
+
+-- What proves that a work existed before its registration, beside its request: a signature of its creator in a block, or
+-- a claim of history. It counts from `valid_from` on, the end of the time in which it can be vetoed.
+create table publication_proofs (
+    work_id uuid not null references works,
+    kind text not null check (kind in ('signature', 'history')),
+    published_at timestamptz not null,
+    valid_from timestamptz not null,
+    vetoed boolean not null default false,
+    applied boolean not null default false,
+    primary key (work_id, kind, published_at)
+);
+create index publication_proofs_due on publication_proofs (valid_from) where not applied and not vetoed;
 
 create table idempotency_keys (
     key text primary key check (length(key) between 1 and 255),

@@ -25,6 +25,10 @@ create table inbox (
     block_hash bytea check (octet_length(block_hash) = 32),
     gone_from bigint,
     block_time timestamptz not null,
+    -- The block time of the commitment that it opened, null where it opened none.
+    committed_at timestamptz,
+    -- Its place among all works, taken with this row: later than the block, never changed.
+    registration bigint not null unique default nextval('work_registration'),
     -- waiting: not handed over yet; conflict: the id came back after a reorg with another content.
     status text not null default 'waiting' check (status in ('waiting', 'accepted', 'declined', 'conflict')),
     analysis_id uuid references analyses,

@@ -1,0 +1,76 @@
+"""What becomes known late judges others again: each gets a new decision, with a notice of its own.
+
+Only provisional results: after the time for disputes a ruling changes them, and nothing else.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID, uuid4
+
+import structlog
+
+from oracle.jobs import Jobs
+from oracle.originality.judge import Judgement
+from oracle.rules.decision import Reason
+from storage.database import Connection, Database
+from storage.works import analyses, proofs
+from storage.works.analyses import NewAnalysis, Newest
+from storage.works.works import Work
+
+log = structlog.get_logger()
+
+DISPUTE_WINDOW_S = 7 * 86_400.0  # under a policy that is not the chain's, as for payouts
+
+
+def queue_affected(
+    conn: Connection, jobs: Jobs, judgement: Judgement, work: Work, younger: Sequence[UUID]
+) -> None:
+    """Judge again what a decision changes for others, in the transaction that writes it.
+
+    Args: younger: works that were judged before this one was known, and that it matches.
+    """
+    if younger:
+        _queue(conn, jobs, analyses.find_changeable(conn, list(younger), DISPUTE_WINDOW_S))
+    if judgement.decision.reason is not Reason.CONTESTED:
+        return
+    rivals = [match.work.id for match in judgement.matches if match.rival]
+    copies = analyses.find_dependents(conn, work.id)  # of a creator who may be the copyist
+    _queue(
+        conn,
+        jobs,
+        analyses.find_changeable(conn, rivals + copies, DISPUTE_WINDOW_S, skip_contested=True),
+    )
+
+
+def apply_proofs(db: Database, jobs: Jobs) -> int:
+    """Date works by the proofs of publication whose veto window has passed, and judge them, and
+    with them the younger ones, again.
+
+    Returns: how many works. Raises: DatabaseUnavailable.
+    """
+    with db.transaction() as conn:
+        works = proofs.apply_due(conn)
+        _queue(conn, jobs, analyses.find_changeable(conn, works, DISPUTE_WINDOW_S), late=True)
+    return len(works)
+
+
+def _queue(conn: Connection, jobs: Jobs, newest: Sequence[Newest], *, late: bool = False) -> None:
+    for one in newest:
+        if one.status == "queued":
+            continue  # it will see what is known now
+        before = analyses.get(conn, one.analysis_id)
+        analysis = NewAnalysis(
+            id=uuid4(),
+            source="index",
+            post_id=before.post_id,
+            creator_id=before.creator_id,
+            media_type=before.media_type,
+            policy_version=before.policy_version,
+            threshold_bps=before.threshold_bps,
+            base_redirect_bps=before.base_redirect_bps,
+            work_id=before.work_id,
+            reanalysis_of=before.id,
+            late=late,
+        )
+        analyses.add(conn, analysis)
+        jobs.defer(conn, analysis.id)
+        log.info("analysis.again", analysis_id=str(analysis.id), before=str(before.id))

@@ -1,0 +1,91 @@
+"""Who was first: the order of all works. Pure; `tests/vectors/order.json` holds its vectors.
+
+A sequence number is given once and never changes: to an upload in its commit, to a contract's
+request in the transaction that records its event, in the order of blocks and logs. *Earlier* means
+proven publication, then sequence number.
+
+What proves: the block of a request that names the hash of its content, the block of the commitment
+that it opens, a signature of the creator in a block, and a claim of history whose veto window has
+passed. An upload is dated by its acceptance. All else that a file or a client says of its age
+proves nothing.
+
+A request without a hash says where the content is, not which: it is dated by its block only if its
+server delivers when it is first asked. Otherwise the place could be taken now and filled with what
+another creator publishes later. How late it is asked is our delay, and costs it nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, order=True)
+class Precedence:
+    """A work's place among all works: the smaller one is the earlier.
+
+    dated_at: since when it is proven to exist. sequence: its number, which decides among equals.
+    """
+
+    dated_at: datetime
+    sequence: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """How a work came.
+
+    Attributes:
+        accepted_at: When its bytes were here: an upload's commit, the end of a request's fetch.
+        block_at: The time of its request's block; None for an upload.
+        committed_at: The time of the block of the commitment that the request opened.
+        names_content: Whether the request named the hash of its content.
+        server_failed: Whether its server was asked before and did not deliver.
+    """
+
+    accepted_at: datetime
+    block_at: datetime | None = None
+    committed_at: datetime | None = None
+    names_content: bool = False
+    server_failed: bool = False
+
+
+def dated_at(arrival: Arrival, proofs: Sequence[datetime] = ()) -> datetime:
+    """Since when a work is proven to exist.
+
+    Args: proofs: publication by valid signatures and claims of history.
+    """
+    proven = [arrival.accepted_at, *proofs]
+    if arrival.block_at is not None and (arrival.names_content or not arrival.server_failed):
+        proven.append(arrival.block_at)
+    if arrival.committed_at is not None:
+        proven.append(arrival.committed_at)
+    return min(proven)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One creator's claim to some content, as far as it decides whether it is contested.
+
+    block_at: None for an upload. committed: it opened a commitment of an earlier block.
+    """
+
+    creator_id: int | None
+    sha256: bytes
+    block_at: datetime | None
+    committed: bool = False
+
+
+def contested(one: Claim, other: Claim, window: timedelta) -> bool:
+    """Whether nobody can tell which of two claims to matching content is the copy.
+
+    A request is in sight before it is in a block, and who pays more comes into an earlier one. So
+    two creators' requests contest each other where neither opened a commitment and they are for the
+    same bytes within the window, or in the same block, where even the order is bought. Uploads are
+    in nobody's sight before their acceptance: that decides.
+    """
+    if one.block_at is None or other.block_at is None or one.committed or other.committed:
+        return False
+    if one.creator_id is not None and one.creator_id == other.creator_id:
+        return False
+    apart = abs(one.block_at - other.block_at)
+    return apart == timedelta(0) or (one.sha256 == other.sha256 and apart <= window)

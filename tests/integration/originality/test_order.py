@@ -1,0 +1,332 @@
+"""Who was first, on a real database: places for ever, media that is late, two claimants, proofs."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from integration.originality.test_analysis_failures import oracle, queued, upload, view
+from starlette.testclient import TestClient
+from support.files import FileServer
+from support.photos import edited, photo
+
+from oracle import wiring
+from oracle.chain.core.ids import escrow_account
+from oracle.jobs import Jobs, RetryLater
+from oracle.originality import rejudge
+from oracle.originality.analysis import Originality
+from oracle.settings import Settings
+from storage.chain import requests as chain_requests
+from storage.chain.requests import Block, RequestSeen
+from storage.database import Database
+from storage.ledger.terms import find as find_terms
+from storage.ledger.terms import follow_analyses
+from storage.works import analyses, proofs
+
+__all__ = ["oracle"]  # the fixture
+CAT = photo("cat")
+JPEG = edited(CAT, "reencoded")
+
+Ask = Callable[..., UUID]
+
+
+@pytest.fixture
+def ask(settings: Settings, db: Database) -> Ask:
+    """A contract's request, recorded and handed over as the node does."""
+    intake = wiring.make_intake(
+        db, wiring.open_blobs(settings.blobs), wiring.make_handlers(settings)
+    )
+
+    def record(
+        uri: str, creator: str, content: bytes | None = None, *, ago_s: float = 0.0, **facts: Any
+    ) -> UUID:
+        now = datetime.now(UTC)
+        seen = RequestSeen(
+            request_id=uuid4().bytes * 2,
+            seq=1,
+            requester=bytes(20),
+            post_id=uuid4().bytes * 2,
+            creator=escrow_account(creator),
+            content_hash=sha256(content).digest() if content else bytes(32),
+            media_type="image",
+            uri=uri,
+            config_version=1,
+            deadline=now + timedelta(days=1),
+            tx_hash=bytes(32),
+            log_index=0,
+            block_number=1,
+            block_hash=bytes(32),
+            block_time=now - timedelta(seconds=ago_s),
+        )
+        seen = replace(seen, **facts)
+        with db.transaction() as conn:
+            chain_requests.note(conn, seen)
+            return intake.accept_request(conn, seen)
+
+    return record
+
+
+def newest(client: TestClient, analysis_id: UUID) -> dict[str, Any]:
+    """The last decision on the work of an analysis."""
+    found = view(client, analysis_id)
+    while found["second_look"] is not None:
+        found = view(client, UUID(found["second_look"]))
+    return found
+
+
+def verdict(client: TestClient, analysis_id: UUID) -> tuple[str, str]:
+    found = newest(client, analysis_id)
+    return found["verdict"], found["reason"]
+
+
+@pytest.mark.parametrize("named", [None, CAT], ids=["without a hash", "with its hash"])
+def test_a_request_keeps_its_place_however_late_a_worker_comes_to_it(
+    client: TestClient,
+    oracle: Originality,
+    drain: Callable[[], None],
+    ask: Ask,
+    file_server: FileServer,
+    named: bytes | None,
+) -> None:
+    asked = ask(file_server.put("/cat.jpg", CAT), "alice", named, ago_s=120)
+    thief = upload(client, JPEG, "bob")
+    oracle.analyse(thief)
+    assert view(client, thief)["progress"]["stage"] == "waiting"
+    drain()
+    assert verdict(client, asked)[0] == "original"
+    assert verdict(client, thief) == ("derivative", "copy_of_earlier")
+
+
+def test_a_request_that_is_read_late_is_dated_by_its_block(
+    client: TestClient, drain: Callable[[], None], ask: Ask, file_server: FileServer
+) -> None:
+    """The node was away: the thief has the smaller number, and was judged."""
+    thief = upload(client, JPEG, "bob")
+    innocent = upload(client, photo("rocket"), "carol")
+    drain()
+    assert view(client, thief)["verdict"] == "original"
+    asked = ask(file_server.put("/cat.jpg", CAT), "alice", CAT, ago_s=60)
+    drain()
+    assert verdict(client, asked)[0] == "original"
+    assert verdict(client, thief) == ("derivative", "copy_of_earlier")
+    first = view(client, asked)["work"]["id"]
+    assert newest(client, thief)["original"]["work_id"] == first
+    assert view(client, innocent)["second_look"] is None
+    numbers = [view(client, one)["work"]["registration"] for one in (thief, asked)]
+    assert numbers[0] < numbers[1], "numbers stay what they are"
+
+
+def test_media_that_is_slow_is_waited_for_a_while_and_keeps_its_place(
+    client: TestClient,
+    oracle: Originality,
+    db: Database,
+    drain: Callable[[], None],
+    ask: Ask,
+    file_server: FileServer,
+) -> None:
+    asked = ask(file_server.put_status("/cat.jpg", 503), "alice", CAT)
+    thief = upload(client, JPEG, "bob")
+    other = upload(client, photo("rocket"), "carol")
+    with pytest.raises(RetryLater):
+        oracle.fetch(asked)
+    for analysis_id in (thief, other):
+        oracle.analyse(analysis_id)
+        assert view(client, analysis_id)["progress"]["stage"] == "waiting"
+    with db.transaction() as conn:
+        conn.execute("delete from procrastinate_jobs")
+    oracle.release_overdue()
+    assert queued(db) == [], "not yet"
+    with db.transaction() as conn:
+        conn.execute("update unread_works set asked_at = asked_at - interval '1 minute'")
+    oracle.release_overdue()
+    assert queued(db) == [thief, other]
+    for analysis_id in (thief, other):
+        oracle.analyse(analysis_id)
+        assert view(client, analysis_id)["verdict"] == "original"
+    file_server.put("/cat.jpg", CAT)
+    oracle.fetch(asked)
+    drain()
+    assert verdict(client, asked)[0] == "original"
+    assert verdict(client, thief) == ("derivative", "copy_of_earlier")
+    assert view(client, other)["second_look"] is None
+
+
+def test_a_place_that_names_no_content_cannot_be_filled_later(
+    client: TestClient,
+    oracle: Originality,
+    db: Database,
+    drain: Callable[[], None],
+    ask: Ask,
+    file_server: FileServer,
+) -> None:
+    """The squatter asks for what is not there, and puts there what another creator posts."""
+    squatter = ask(file_server.url("/soon.jpg"), "mallory")
+    file_server.put_status("/soon.jpg", 503)
+    with pytest.raises(RetryLater):
+        oracle.analyse(squatter)
+    victim = upload(client, CAT, "alice")
+    oracle.analyse(victim)
+    assert view(client, victim)["verdict"] == "original", "nobody waits for an empty place"
+    file_server.put("/soon.jpg", CAT)
+    oracle.analyse(squatter)
+    drain()
+    assert verdict(client, squatter) == ("derivative", "copy_of_earlier")
+    assert verdict(client, victim)[0] == "original"
+
+
+def test_two_claimants_of_the_same_bytes_need_a_review(
+    client: TestClient, db: Database, drain: Callable[[], None], ask: Ask, file_server: FileServer
+) -> None:
+    uri = file_server.put("/cat.jpg", CAT)
+    first = ask(uri, "alice", CAT, ago_s=300)
+    drain()
+    copy = upload(client, JPEG, "carol")
+    drain()
+    assert verdict(client, first)[0] == "original"
+    assert verdict(client, copy)[0] == "derivative"
+    second = ask(uri, "mallory", CAT, ago_s=290)
+    drain()
+    for one in (first, second, copy):
+        assert verdict(client, one) == ("undecided", "contested")
+        assert newest(client, one)["redirect_bps"] == 0
+    assert newest(client, first)["similarity_bps"] == 10_000
+    with db.transaction() as conn:
+        posts = [bytes.fromhex(view(client, one)["work"]["post_id"][2:]) for one in (first, second)]
+        follow_analyses(conn, timedelta(days=7), datetime.now(UTC), posts=posts)
+        terms = [find_terms(conn, post_id) for post_id in posts]
+        assert [(t.verdict, t.redirect_bps, t.held_bps) for t in terms if t] == [
+            ("undecided", 0, 10_000)
+        ] * 2, "what both earn waits"
+    later = ask(uri, "late", CAT, ago_s=-400)
+    drain()
+    assert verdict(client, later)[0] == "undecided", "the first is still not known"
+
+
+@pytest.mark.parametrize("first", ["alice", "mallory"])
+def test_whoever_committed_before_is_first_whoever_paid_more(
+    client: TestClient, drain: Callable[[], None], ask: Ask, file_server: FileServer, first: str
+) -> None:
+    """The copier of a pending request comes into an earlier block, and may be judged first."""
+    uri, now = file_server.put("/cat.jpg", CAT), datetime.now(UTC)
+    committed_at = now - timedelta(seconds=40)
+
+    def honest() -> UUID:
+        return ask(uri, "alice", CAT, ago_s=10, committed_at=committed_at)
+
+    def copier() -> UUID:
+        return ask(uri, "mallory", CAT, ago_s=22)
+
+    if first == "alice":
+        alice, mallory = honest(), copier()
+        drain()
+    else:
+        mallory = copier()
+        drain()
+        assert verdict(client, mallory)[0] == "original"
+        alice = honest()
+        drain()
+    assert verdict(client, alice)[0] == "original"
+    assert verdict(client, mallory) == ("derivative", "copy_of_earlier")
+
+
+def test_within_a_block_the_order_is_bought(
+    client: TestClient, drain: Callable[[], None], ask: Ask, file_server: FileServer
+) -> None:
+    """The copier sends other bytes of the same picture, and pays for the place before."""
+    block_time = datetime.now(UTC) - timedelta(seconds=5)
+    copier = ask(file_server.put("/copy.jpg", JPEG), "mallory", JPEG, block_time=block_time)
+    victim = ask(file_server.put("/cat.jpg", CAT), "alice", CAT, block_time=block_time)
+    drain()
+    drain()
+    assert verdict(client, copier) == verdict(client, victim) == ("undecided", "contested")
+
+
+def test_one_creator_does_not_contest_himself(
+    client: TestClient, drain: Callable[[], None], ask: Ask, file_server: FileServer
+) -> None:
+    uri = file_server.put("/cat.jpg", CAT)
+    asked = [ask(uri, "alice", CAT, ago_s=60), ask(uri, "alice", CAT, ago_s=50)]
+    drain()
+    assert [verdict(client, one)[0] for one in asked] == ["original", "self_duplicate"]
+
+
+def test_a_proof_of_publication_counts_once_it_can_no_longer_be_vetoed(
+    client: TestClient, db: Database, drain: Callable[[], None]
+) -> None:
+    thief, author = upload(client, JPEG, "bob"), upload(client, CAT, "alice")
+    drain()
+    assert [verdict(client, one)[0] for one in (thief, author)] == ["original", "derivative"]
+    work_id, now = UUID(view(client, author)["work"]["id"]), datetime.now(UTC)
+    with db.transaction() as conn:
+        proofs.add(conn, work_id, "history", now - timedelta(days=900), now + timedelta(days=1))
+    jobs = Jobs(db.dsn)
+    assert rejudge.apply_proofs(db, jobs) == 0
+    with db.transaction() as conn:
+        conn.execute("update publication_proofs set valid_from = now()")
+    assert (rejudge.apply_proofs(db, jobs), rejudge.apply_proofs(db, jobs)) == (1, 0)
+    drain()
+    assert verdict(client, author)[0] == "original"
+    assert verdict(client, thief) == ("derivative", "copy_of_earlier")
+
+
+def test_a_final_result_is_left_to_rulings(
+    client: TestClient, db: Database, drain: Callable[[], None], ask: Ask, file_server: FileServer
+) -> None:
+    thief = upload(client, JPEG, "bob")
+    drain()
+    with db.transaction() as conn:
+        conn.execute("update analyses set decided_at = decided_at - interval '8 days'")
+    asked = ask(file_server.put("/cat.jpg", CAT), "alice", CAT, ago_s=60)
+    drain()
+    assert verdict(client, asked)[0] == "original"
+    assert view(client, thief)["second_look"] is None
+
+
+def test_a_search_that_an_earlier_work_overtakes_is_done_again(
+    client: TestClient,
+    oracle: Originality,
+    db: Database,
+    ask: Ask,
+    file_server: FileServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An event of an earlier block is read, fetched and indexed while the thief's is searched."""
+    thief = upload(client, JPEG, "bob")
+    judge, searched = oracle._judge.judge, []
+
+    def overtaken(*arguments: Any, **options: Any) -> Any:
+        judgement = judge(*arguments, **options)
+        if not searched:
+            searched.append(True)
+            oracle.analyse(ask(file_server.put("/cat.jpg", CAT), "alice", CAT, ago_s=60))
+        return judgement
+
+    monkeypatch.setattr(oracle._judge, "judge", overtaken)
+    oracle.analyse(thief)
+    assert (view(client, thief)["verdict"], view(client, thief)["second_look"]) == (
+        "derivative",
+        None,
+    )
+
+
+def test_numbers_are_taken_with_events_in_the_order_of_blocks_and_logs(
+    db: Database, ask: Ask
+) -> None:
+    asked = [ask("https://example.org/a.jpg", "alice", CAT) for _ in range(3)]
+    with db.transaction() as conn:
+        chain_requests.append(conn, Block(1, bytes(32), bytes(32), datetime.now(UTC)))
+        rows = conn.execute(
+            "select a.id, a.registration = i.registration from analyses a join inbox i using"
+            " (request_id) order by i.registration"
+        ).fetchall()
+        before = [analyses.queue_facts(conn, one).sequence for one in asked]
+        # After a reorg it comes back in another block.
+        request = chain_requests.waiting(conn)[0]
+        chain_requests.rewind(conn, 0)
+        chain_requests.note(conn, replace(request, block_number=2, block_hash=b"\1" * 32))
+        after = [analyses.queue_facts(conn, one).sequence for one in asked]
+    assert rows == [(one, True) for one in asked]
+    assert before == after == sorted(before)
