@@ -10,10 +10,10 @@ from psycopg.rows import class_row
 from storage.database import Connection
 
 # Take over new verdicts, of posts whose money waits for one. The newest analysis with a verdict
-# counts; one that could not decide changes nothing, unless two creators claim the content. A post in dispute stays as it is. So does one
-# ruled by an appeal, unless the copy is of another work than the appeal was about, which the appeal
-# did not settle. As on chain, a repeated analysis with the same answer must not delay the money of
-# the original, so the end of the dispute window stays.
+# counts; one that could not decide changes nothing, unless two creators claim the content. A post
+# in dispute stays as it is. So does one ruled by an appeal, unless the copy is of another work than
+# the appeal was about, which the appeal did not settle. As on chain, a repeated analysis with the
+# same answer must not delay the money of the original, so the end of the dispute window stays.
 _FOLLOW = """
 insert into post_terms (post_id, verdict, redirect_bps, held_bps, creditor_id, final_at,
     analysis_id, changed_at)
