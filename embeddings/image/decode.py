@@ -48,6 +48,7 @@ _DECODER_ERRORS = (
     OverflowError,
     ZeroDivisionError,
     MemoryError,
+    RuntimeError,
     struct.error,
     zlib.error,
 )
