@@ -1,6 +1,7 @@
 """The HTTP application."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -37,6 +38,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         db = wiring.open_database(settings)
         blobs = wiring.open_store(settings, db)
         current = wiring.Current(settings, lambda: wiring.make_handlers(settings))
+        chain = functools.cache(lambda: wiring.make_chain_client(settings))
         metrics = CollectorRegistry()
         metrics.register(NodeCollector(db))
 
@@ -51,6 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 handlers=handlers,
                 metrics=metrics,
                 payout_asset=wiring.make_payout_asset(settings),
+                chain=chain,
             )
 
         async def renew_models() -> None:

@@ -30,6 +30,7 @@ from oracle import wiring
 from oracle.chain.core.receipt import Check, DecisionReceipt, check_offline
 from oracle.errors import MediaTypeNotSupported, OracleError
 from oracle.settings import Settings
+from storage.database import Connection
 from storage.errors import StorageError
 
 app = typer.Typer(
@@ -41,6 +42,8 @@ keys = typer.Typer(help="API keys.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 models = typer.Typer(help="Model weights.", no_args_is_help=True)
 app.add_typer(models, name="models")
+wallet = typer.Typer(help="Wallets of creators.", no_args_is_help=True)
+app.add_typer(wallet, name="wallet")
 review = typer.Typer(help="What could not be decided.", no_args_is_help=True)
 app.add_typer(review, name="review")
 console = Console()
@@ -307,13 +310,10 @@ def claim(
     from oracle.bringup import running_database
     from oracle.jobs import Jobs
     from oracle.notices.actors import creator_actor
-    from storage.errors import NotFound
     from storage.works import creators
 
     with running_database(Settings()) as db, db.transaction() as conn:
-        creator_id = creators.find_creator(conn, creator)
-        if creator_id is None:
-            raise NotFound(f"There is no creator {creator}.")
+        creator_id = _creator_id(conn, creator)
         handle = creators.get_creator(conn, creator_id).handle
         number = claim_copy(
             conn,
@@ -535,6 +535,157 @@ def undecided_rate(
                 f"{100 * rate.undecided / rate.decided:.2f} %",
             )
     console.print(table)
+
+
+@wallet.command("link")
+def link_wallet(
+    creator: Annotated[str, typer.Argument(help="A creator known by name.")],
+    address: Annotated[str, typer.Argument(help="The wallet that is to act for the account.")],
+    note: Annotated[str, typer.Option(help="What your word as the operator rests on.")],
+) -> None:
+    """Link a creator's escrow account to a wallet, on the operator's word."""
+    from datetime import UTC, datetime
+
+    from oracle.bringup import running_database
+    from oracle.payouts import wallets
+
+    account = _address(address)
+    with running_database(Settings()) as db, db.transaction() as conn:
+        links = wallets.link_by_word(
+            conn,
+            _creator_id(conn, creator),
+            account,
+            proof="operator",
+            note=note,
+            actor="operator",
+            now=datetime.now(UTC),
+        )
+    console.print(f"{len(links)} to be attested; `oracle wallet show {creator}` says how far.")
+
+
+@wallet.command("show")
+def show_wallets(creator: str) -> None:
+    """Show the wallets of a creator, and how far each link is."""
+    from rich.table import Table
+
+    from oracle.bringup import running_database
+    from storage.ledger import wallets as stored
+
+    table = Table("Account of", "Wallet", "Proof", "Status", "Ready at", "Error")
+    with running_database(Settings()) as db, db.transaction() as conn:
+        for link in stored.links_of(conn, _creator_id(conn, creator)):
+            ready = f"{link.ready_at:%Y-%m-%d %H:%M} UTC" if link.ready_at else "–"
+            wallet_hex = "0x" + bytes(link.wallet).hex()
+            table.add_row(link.name, wallet_hex, link.proof, link.status, ready, link.error or "–")
+    console.print(table)
+
+
+@wallet.command("prepare")
+def prepare_transaction(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="withdraw, tip, open_dispute, answer_dispute, accept_ruling, escalate or"
+            " claim_copy."
+        ),
+    ],
+    creator: Annotated[str, typer.Option(help="Whose wallet signs it.")],
+    post: Annotated[str | None, typer.Option(help="Post id, 0x-hex.")] = None,
+    original: Annotated[str | None, typer.Option(help="Earlier post's id, 0x-hex.")] = None,
+    dispute: Annotated[int | None, typer.Option(help="Number of the dispute.")] = None,
+    amount: Annotated[int | None, typer.Option(help="In the token's smallest units.")] = None,
+    token: Annotated[str | None, typer.Option(help="Its address; the coin if left out.")] = None,
+    to: Annotated[str | None, typer.Option(help="Recipient of a withdrawal.")] = None,
+    statement: Annotated[str | None, typer.Option(help="Its hash goes on chain.")] = None,
+) -> None:
+    """Write a transaction for a creator's own wallet to sign, as JSON."""
+    from datetime import UTC, datetime
+
+    from oracle.api.schemas.wallets import transaction_view
+    from oracle.bringup import running_database
+    from oracle.payouts import wallet_transactions
+    from oracle.payouts.wallet_transactions import Wish
+
+    settings = Settings()
+    wish = Wish(
+        kind=kind,
+        post_id=_hex(post),
+        original_post_id=_hex(original),
+        dispute_id=dispute,
+        amount=amount,
+        token=_address(token) if token else bytes(20),
+        to=_address(to) if to else None,
+        statement=statement,
+    )
+    client = wiring.make_chain_client(settings)
+    with running_database(settings) as db, db.transaction() as conn:
+        prepared = wallet_transactions.prepare(
+            conn,
+            client,
+            wish,
+            creator_id=_creator_id(conn, creator),
+            actor="operator",
+            now=datetime.now(UTC),
+        )
+    console.print_json(transaction_view(prepared).model_dump_json(by_alias=True))
+
+
+@wallet.command("sent")
+def transaction_sent(
+    transaction_id: UUID,
+    tx_hash: Annotated[str, typer.Argument(help="The transaction's hash, 0x-hex.")],
+) -> None:
+    """Say by which hash a prepared transaction was sent; the scheduler follows it."""
+    from datetime import UTC, datetime
+
+    from oracle.bringup import running_database
+    from oracle.payouts import wallet_transactions
+
+    hash_bytes = _hex(tx_hash)
+    assert hash_bytes is not None
+    with running_database(Settings()) as db, db.transaction() as conn:
+        wallet_transactions.note_sent(conn, transaction_id, hash_bytes, datetime.now(UTC))
+    console.print(f"`oracle wallet transaction {transaction_id}` says what becomes of it.")
+
+
+@wallet.command("transaction")
+def show_transaction(transaction_id: UUID) -> None:
+    """Show what became of a transaction that a creator signed."""
+    from oracle.api.schemas.wallets import transaction_view
+    from oracle.bringup import running_database
+    from storage.ledger import wallets as stored
+
+    with running_database(Settings()) as db, db.transaction() as conn:
+        view = transaction_view(stored.get_transaction(conn, transaction_id))
+    console.print_json(view.model_dump_json(by_alias=True))
+
+
+def _creator_id(conn: Connection, name: str) -> int:
+    from storage.errors import NotFound
+    from storage.works import creators
+
+    creator_id = creators.find_creator(conn, name)
+    if creator_id is None:
+        raise NotFound(f"There is no creator {name}.")
+    return creator_id
+
+
+def _address(text: str) -> bytes:
+    from oracle.chain.core.ids import parse_account
+
+    account = parse_account(text)
+    if account is None:
+        raise typer.BadParameter(f"{text} is no address.")
+    return account
+
+
+def _hex(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    try:
+        return bytes.fromhex(text.removeprefix("0x"))
+    except ValueError as exc:
+        raise typer.BadParameter(f"{text} is no hex.") from exc
 
 
 @models.command()

@@ -10,10 +10,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from embeddings import errors as embedding
 from oracle import errors, fetch
 from oracle.api.ranges import RangeNotSatisfiable
-from oracle.chain.errors import InvalidAddress
+from oracle.chain.core.reverts import ContractReverted
+from oracle.chain.errors import ChainError, InvalidAddress, InvalidSignature, InvalidSignInMessage
 from oracle.errors import Conflict
 from storage import blobs
 from storage import errors as storage
+from storage.ledger.wallets import LinkExists, TransactionKnown
 
 log = structlog.get_logger()
 
@@ -36,6 +38,10 @@ STATUS: dict[type[Exception], int] = {
     errors.PostIdTaken: 409,
     errors.OracleError: 422,
     InvalidAddress: 422,
+    InvalidSignature: 422,
+    InvalidSignInMessage: 422,
+    ContractReverted: 409,
+    ChainError: 503,
     fetch.UriTooLarge: 413,
     fetch.UriTimeout: 504,
     fetch.UriUnreachable: 502,
@@ -47,6 +53,8 @@ STATUS: dict[type[Exception], int] = {
     storage.IdempotencyConflict: 422,
     storage.NameTaken: 409,
     storage.PolicyUnknown: 503,
+    LinkExists: 409,
+    TransactionKnown: 409,
     storage.StorageError: 503,
 }
 RETRY_AFTER_S = 2

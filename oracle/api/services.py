@@ -1,12 +1,13 @@
 """The services that routes use; `oracle.app` builds them once for the application."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
 
+from oracle.chain.rpc.client import ChainClient
 from oracle.fetch import Fetcher
 from oracle.media.handler import MediaHandlers
 from oracle.originality.evidence import channel_state
@@ -31,6 +32,8 @@ class Services:
     handlers: MediaHandlers
     metrics: CollectorRegistry
     payout_asset: PayoutAsset
+    # The door to the chain, to read from. Raises: ConfigurationError where none is set.
+    chain: Callable[[], ChainClient]
 
     @property
     def channels(self) -> Mapping[str, Mapping[str, Any]]:

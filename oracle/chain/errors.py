@@ -109,3 +109,15 @@ class SigningFailed(ChainError):
 
     code = "signing_failed"
     retryable = True
+
+
+class InvalidSignInMessage(ChainError):
+    """This is no sign-in message of EIP-4361."""
+
+    code = "invalid_sign_in_message"
+
+
+class InvalidSignature(ChainError):
+    """These bytes are no signature."""
+
+    code = "invalid_signature"

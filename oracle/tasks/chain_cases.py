@@ -9,6 +9,7 @@ from datetime import datetime
 from oracle.appeals import chain_deadlines, chain_verdicts, ruling_notices, rulings
 from oracle.chain.node.case_reader import CaseReader
 from oracle.chain.rpc.client import ChainClient
+from oracle.payouts import wallet_transactions, wallets
 from storage.chain import node_status
 from storage.database import Database
 
@@ -59,6 +60,8 @@ class ChainCases:
         wanted = rulings.advance(
             self._db, self._client, head, finalized, now, may_claim=self._may_claim
         )
+        wanted += wallets.follow(self._db, head, now)
+        wallet_transactions.follow(self._db, self._client, finalized, now)
         if time.monotonic() - self._kept_at >= self._deadlines_every_s:
             wanted += chain_deadlines.keep(self._db, self._client, head, finalized)
             self._kept_at = time.monotonic()

@@ -79,8 +79,15 @@ def store(
 
 
 def list_new(conn: Connection, limit: int) -> list[CaseEvent]:
-    """Events that nothing was concluded from yet, in the order of the chain."""
-    return _select(conn, "handled_at is null order by block_number, log_index limit %s", (limit,))
+    """Events about posts that nothing was concluded from yet, in the order of the chain."""
+    where = "handled_at is null and post_id is not null order by block_number, log_index limit %s"
+    return _select(conn, where, (limit,))
+
+
+def list_new_of_accounts(conn: Connection, limit: int) -> list[CaseEvent]:
+    """Events about accounts that nothing was concluded from yet, in the order of the chain."""
+    where = "handled_at is null and post_id is null order by block_number, log_index limit %s"
+    return _select(conn, where, (limit,))
 
 
 def mark_handled(conn: Connection, events: Sequence[CaseEvent], now: datetime) -> None:

@@ -181,7 +181,12 @@ def make_quarrel(
     accounts = {"anna": escrow_account("anna"), "bob": wallet or escrow_account("bob")}
     with platform.db.transaction() as conn:
         for handle, account in accounts.items():
-            conn.execute("update creators set account = %s where handle = %s", (account, handle))
+            escrow = account == escrow_account(handle)
+            conn.execute(
+                "update creators set account = %s, has_wallet = %s, account_name = %s where"
+                " handle = %s",
+                (account, not escrow, handle if escrow else None, handle),
+            )
         conn.execute(
             "insert into policy_terms (version, grade_a_bps, grade_b_bps, grade_c_bps,"
             " grade_d_bps, request_timeout_s, dispute_window_s, fee_wei, bond_wei) values (1,"

@@ -15,6 +15,7 @@ from oracle.api.routes import (
     operator_alerts,
     reviews,
     uploads,
+    wallets,
 )
 
 ROUTERS = tuple(
@@ -34,5 +35,6 @@ ROUTERS = tuple(
         reviews,
         failed_payouts,
         operator_alerts,
+        wallets,
     )
 )

@@ -14,7 +14,7 @@ from typing import Any
 from oracle.chain.contracts.consumer import transact
 from oracle.chain.core.abis import contract
 from oracle.chain.core.report import ZERO_ADDRESS, Outcome
-from oracle.chain.core.wire import Receipt, address_bytes, hexed
+from oracle.chain.core.wire import BlockId, Receipt, address_bytes, hexed
 from oracle.chain.errors import EndpointInconsistent
 from oracle.chain.keys.signer import Signer
 from oracle.chain.rpc.client import ChainClient
@@ -121,9 +121,13 @@ def fund_vault(client: ChainClient, account: Signer, amount: int, *, token: byte
     _send(client, account, VAULT, "fund", hexed(token), amount, value_wei=_value(token, amount))
 
 
-def claimable(client: ChainClient, account: bytes, *, token: bytes = ETHER) -> int:
+def claimable(
+    client: ChainClient, account: bytes, *, token: bytes = ETHER, block: BlockId = "latest"
+) -> int:
     """What an account may withdraw from the splitter."""
-    return int(_read(client, SPLITTER, "claimable", hexed(account), hexed(token)))
+    where = client.deployment.revenue_splitter
+    args = (hexed(account), hexed(token))
+    return int(client.read("RevenueSplitter", where, "claimable", *args, block=block))
 
 
 def contested(client: ChainClient, post_id: bytes, *, token: bytes = ETHER) -> int:
@@ -157,6 +161,36 @@ def withdraw(
     return int(_event(client, receipt, SPLITTER, "Withdrawn")["amount"])
 
 
+# For wallets that are not ours: the calls alone
+
+
+def withdrawal(account: bytes, token: bytes, to: bytes) -> ContractCall:
+    """Fetch all of an account's money in one token, as the wallet that acts for it."""
+    return _call(SPLITTER, "withdraw", hexed(account), hexed(token), hexed(to))
+
+
+def tip_call(post_id: bytes, token: bytes, amount: int) -> ContractCall:
+    """Tip a post; ether goes with the call, a token has to be allowed and approved."""
+    return _call(SPLITTER, "tip", post_id, hexed(token), amount)
+
+
+def dispute_call(function: str, *args: object) -> ContractCall:
+    """What a side of a dispute or a claim does: open, answer, accept, escalate or claim."""
+    return _call(DISPUTES, function, *args)
+
+
+def next_bond_wei(client: ChainClient, dispute_id: int) -> int:
+    """What going on with a dispute costs."""
+    return int(
+        _read(client, DISPUTES, "bondOf", dispute_id, read_dispute(client, dispute_id).round + 1)
+    )
+
+
+def claim_bond_wei(client: ChainClient, post_id: bytes, claimant: bytes) -> int:
+    """What a claim about a post costs this claimant, unless it is upheld."""
+    return int(_read(client, DISPUTES, "claimBondOf", post_id, hexed(claimant)))
+
+
 # Wallets of creators who had none
 
 
@@ -186,6 +220,18 @@ def link_account(
     _send(
         client, sender, LINKS, "link", handle, hexed(wallet), valid_until, signer_epoch, signatures
     )
+
+
+def propose_link(
+    handle: str, wallet: bytes, *, valid_until: int, signer_epoch: int, signatures: Sequence[bytes]
+) -> ContractCall:
+    """The oracle's proposal that a wallet acts for the escrow account of a handle."""
+    return _call(LINKS, "link", handle, hexed(wallet), valid_until, signer_epoch, list(signatures))
+
+
+def complete_link(account: bytes) -> ContractCall:
+    """The registrar completes a link whose delay is over."""
+    return _call(LINKS, "complete", [hexed(account)])
 
 
 def complete_links(client: ChainClient, registrar: Signer, accounts: Sequence[bytes]) -> None:

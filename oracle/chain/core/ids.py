@@ -4,7 +4,7 @@ import re
 from uuid import UUID
 
 from eth_abi.abi import encode
-from eth_utils.address import is_checksum_address
+from eth_utils.address import is_checksum_address, to_checksum_address
 from eth_utils.crypto import keccak
 
 from oracle.chain.errors import InvalidAddress
@@ -120,6 +120,12 @@ def parse_account(text: str) -> bytes | None:
     if not one_case and not is_checksum_address("0x" + body):
         raise InvalidAddress(f"The checksum of {text} is wrong; copy the address again.")
     return bytes.fromhex(body)
+
+
+def checksummed(account: bytes) -> str:
+    """Return an address as people write it, with the checksum of EIP-55."""
+    _exact(account, 20)
+    return str(to_checksum_address(account))
 
 
 def _exact(value: bytes, length: int) -> None:

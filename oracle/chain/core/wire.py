@@ -21,6 +21,16 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SentTransaction:
+    """What a transaction does; `to` is empty where it creates a contract."""
+
+    sender: bytes
+    to: bytes
+    data: bytes
+    value_wei: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
     """One event log."""
 
@@ -108,6 +118,19 @@ def parse_log(data: dict[str, Any]) -> Log:
         )
     except KeyError as exc:
         raise EndpointInconsistent(f"A log without {exc}.") from exc
+
+
+def parse_transaction(data: dict[str, Any]) -> SentTransaction:
+    """Parse a transaction. Raises: EndpointInconsistent for missing or malformed fields."""
+    try:
+        return SentTransaction(
+            sender=blob(data["from"]),
+            to=blob(data["to"]) if data["to"] else b"",
+            data=blob(data["input"]),
+            value_wei=number(data["value"]),
+        )
+    except KeyError as exc:
+        raise EndpointInconsistent(f"A transaction without {exc}.") from exc
 
 
 def parse_receipt(data: dict[str, Any]) -> Receipt:

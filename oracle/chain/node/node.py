@@ -82,10 +82,12 @@ class ChainNode:
         quorum: QuorumSettings | None = None,
         uploads: UploadSharing | None = None,
         heads: HeadWatcher | None = None,
+        also: Callable[[], object] = lambda: None,
         failpoint: Callable[[str], None] = lambda _: None,
     ) -> None:
         """
         Args:
+            also: Done once a round: what else takes the key that signs.
             signer: Signs reports; a signer of the OracleRegistry.
             on_request: Takes a request over, in the transaction that stores it; returns its
                 analysis, or None to decline it.
@@ -113,6 +115,7 @@ class ChainNode:
         self._equivocations = EquivocationReporter(db) if quorum else None
         self._calls = CallSubmitter(db, client, broadcaster, ["oracle"], failpoint=failpoint)
         self._heads = heads
+        self._also = also
         self._db = db
         self._client = client
         self._sender = broadcaster.address
@@ -214,6 +217,7 @@ class ChainNode:
         self._submitter.submit(head)
         if self._equivocations is not None:
             self._equivocations.report()
+        self._also()
         self._calls.submit()
         self._note(head, finalized, cursor)
         self._receipts.issue()

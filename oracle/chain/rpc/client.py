@@ -14,6 +14,7 @@ from oracle.chain.core.wire import (
     Header,
     Log,
     Receipt,
+    SentTransaction,
     address_bytes,
     blob,
     block_id,
@@ -22,6 +23,7 @@ from oracle.chain.core.wire import (
     parse_header,
     parse_log,
     parse_receipt,
+    parse_transaction,
 )
 from oracle.chain.errors import BlockUnknown, NotDeployed, RpcRefused, WrongChain
 from oracle.chain.rpc.endpoint import Endpoint
@@ -219,6 +221,11 @@ class ChainClient:
             None if receipt is None else parse_receipt(receipt)
             for receipt in self.endpoint.batch(calls)
         ]
+
+    def find_transaction(self, tx_hash: bytes) -> SentTransaction | None:
+        """Find what a transaction does, in a block or in the pool; None if it is unknown."""
+        found = self.endpoint.request("eth_getTransactionByHash", hexed(tx_hash))
+        return None if found is None else parse_transaction(found)
 
     def is_known(self, tx_hash: bytes) -> bool:
         """Tell whether the endpoint has this transaction, waiting or mined."""

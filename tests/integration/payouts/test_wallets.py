@@ -1,0 +1,241 @@
+"""A creator known by name gets at the money; each step is followed to its final block."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from eth_account import Account
+from eth_account.messages import encode_defunct
+from starlette.testclient import TestClient
+from support.platform import Platform
+from support.quarrels import CENTS, UNITS, ChainQuarrel, make_quarrel
+from support.town import DAY_S, Town
+
+from oracle import app as app_module
+from oracle.chain.contracts import payments
+from oracle.chain.contracts.consumer import transact
+from oracle.chain.contracts.verify import PostStatus
+from oracle.chain.core.ids import escrow_account
+from oracle.chain.core.wire import hexed
+from oracle.chain.keys.signer import LocalSigner
+from oracle.payouts import wallets
+from oracle.settings import Settings
+from storage import api_keys
+from storage.works import policies
+from storage.works.policies import BoundDeployment
+
+KEY = b"\x5a" * 32
+ADMIN = {"Authorization": "Bearer operator"}
+
+
+@pytest.fixture
+def quarrel(town: Town, platform: Platform) -> ChainQuarrel:
+    made = make_quarrel(town, platform)
+    made.pay()
+    return made
+
+
+@pytest.fixture
+def wallet(town: Town) -> LocalSigner:
+    signer = LocalSigner(KEY)
+    town.anvil.call("anvil_setBalance", hexed(signer.address), hex(10**20))
+    return signer
+
+
+@pytest.fixture
+def client(quarrel: ChainQuarrel, database_dsn: str, tmp_path: Path) -> Iterator[TestClient]:
+    deployment = quarrel.town.client.deployment
+    file = tmp_path / "deployment.json"
+    file.write_text(deployment.to_json())
+    with quarrel.platform.db.transaction() as conn:
+        bound = BoundDeployment(
+            deployment.chain_id, quarrel.town.client.hub, deployment.addresses()
+        )
+        policies.bind(conn, bound)
+    settings = Settings(
+        data_dir=tmp_path,
+        database_url=database_dsn,
+        chain_rpc_url=quarrel.town.anvil.url,
+        chain={"deployment": file},
+        http={"admin_token": "operator"},
+    )
+    with TestClient(app_module.create_app(settings), raise_server_exceptions=False) as made:
+        yield made
+
+
+@pytest.fixture
+def bob(quarrel: ChainQuarrel) -> dict[str, str]:
+    with quarrel.platform.db.transaction() as conn:
+        secret = api_keys.issue(conn, "bob", ["read"], creator_id=quarrel.bob)
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def attest(quarrel: ChainQuarrel) -> int:
+    """What the node does each round with its key."""
+    return wallets.attest(
+        quarrel.platform.db, quarrel.town.client, quarrel.town.oracle, quarrel.now
+    )
+
+
+def statuses(client: TestClient, headers: dict[str, str]) -> list[str]:
+    return [link["status"] for link in client.get("/v1/wallets", headers=headers).json()]
+
+
+def link(quarrel: ChainQuarrel, client: TestClient, headers: dict[str, str]) -> None:
+    """From the challenge to the contract's word."""
+    account = Account.from_key(KEY)
+    asked = client.post("/v1/wallets/challenge", json={"wallet": account.address}, headers=headers)
+    message = asked.json()["message"]
+    signature = "0x" + bytes(account.sign_message(encode_defunct(text=message)).signature).hex()
+    body = {"message": message, "signature": signature}
+    assert client.post("/v1/wallets", json=body, headers=headers).status_code == 201
+    assert attest(quarrel) == 1
+    quarrel.drive(2)
+    assert statuses(client, headers) == ["proposed"]
+    quarrel.town.wait(2 * DAY_S + 60)
+    quarrel.drive(3)
+    assert statuses(client, headers) == ["linked"]
+
+
+def send(quarrel: ChainQuarrel, wallet: LocalSigner, view: dict[str, Any]) -> str:
+    """Sign and send as a wallet would."""
+    receipt = transact(
+        quarrel.town.client,
+        wallet,
+        bytes.fromhex(view["to"][2:]),
+        bytes.fromhex(view["data"][2:]),
+        value_wei=int(view["value"], 16),
+    )
+    return hexed(receipt.tx_hash)
+
+
+def do(
+    quarrel: ChainQuarrel,
+    client: TestClient,
+    wallet: LocalSigner,
+    headers: dict[str, str],
+    **wish: Any,
+) -> dict[str, Any]:
+    """Prepare, sign, send, and follow to the final block."""
+    prepared = client.post("/v1/transactions", json=wish, headers=headers)
+    assert prepared.status_code == 201, prepared.text
+    view = prepared.json()
+    assert (view["from"], view["status"]) == (hexed(wallet.address), "prepared")
+    path = f"/v1/transactions/{view['id']}"
+    tx_hash = send(quarrel, wallet, view)
+    said = client.post(f"{path}/sent", json={"tx_hash": tx_hash}, headers=headers)
+    assert said.json()["status"] == "sent"
+    quarrel.drive(2)
+    done: dict[str, Any] = client.get(path, headers=headers).json()
+    return done
+
+
+def test_a_wallet_is_linked_by_its_signature_and_fetches_what_the_name_earned(
+    quarrel: ChainQuarrel, client: TestClient, bob: dict[str, str], wallet: LocalSigner
+) -> None:
+    early = client.post("/v1/transactions", json={"kind": "withdraw"}, headers=bob)
+    assert early.json()["code"] == "not_linked"
+    link(quarrel, client, bob)
+    account = escrow_account("bob")
+    assert payments.wallet_of(quarrel.town.client, account) == wallet.address
+    own = payments.claimable(quarrel.town.client, account)
+    assert own == CENTS * UNITS * 4 // 10
+    before = quarrel.town.client.balance_wei(bytes(19) + b"\x99")
+    to = hexed(bytes(19) + b"\x99")
+    done = do(quarrel, client, wallet, bob, kind="withdraw", to=to)
+    assert (done["status"], done["block_number"] is not None) == ("final", True)
+    assert payments.claimable(quarrel.town.client, account) == 0
+    assert quarrel.town.client.balance_wei(bytes(19) + b"\x99") - before == own
+
+
+def test_with_it_a_verdict_is_disputed_and_a_tip_given(
+    quarrel: ChainQuarrel, client: TestClient, bob: dict[str, str], wallet: LocalSigner
+) -> None:
+    link(quarrel, client, bob)
+    post = hexed(quarrel.post)
+    tipped = do(quarrel, client, wallet, bob, kind="tip", post_id=post, amount=1_000)
+    assert tipped["status"] == "final"
+    missing = client.post(
+        "/v1/transactions", json={"kind": "open_dispute", "post_id": post}, headers=bob
+    )
+    assert missing.json()["code"] == "missing_field"
+    done = do(
+        quarrel,
+        client,
+        wallet,
+        bob,
+        kind="open_dispute",
+        post_id=post,
+        statement="I have the raw file.",
+    )
+    assert done["status"] == "final"
+    assert quarrel.result().status is PostStatus.DISPUTED
+    ((disputed,),) = quarrel.platform.rows(
+        "select disputed from post_terms where post_id = %s", quarrel.post
+    )
+    assert disputed, "the ledger follows"
+
+
+def test_a_signature_that_shows_nothing_links_nothing(
+    quarrel: ChainQuarrel, client: TestClient, bob: dict[str, str]
+) -> None:
+    account, thief = Account.from_key(KEY), Account.from_key(b"\x66" * 32)
+    asked = client.post("/v1/wallets/challenge", json={"wallet": account.address}, headers=bob)
+    message = asked.json()["message"]
+
+    def attempt(text: str, signer: Any) -> str:
+        signature = bytes(signer.sign_message(encode_defunct(text=text)).signature)
+        body = {"message": text, "signature": "0x" + signature.hex()}
+        return str(client.post("/v1/wallets", json=body, headers=bob).json().get("code"))
+
+    assert attempt(message, thief) == "wrong_proof"
+    other = message.replace(account.address, thief.address)
+    assert attempt(other, thief) == "wrong_proof", "not the message that was to be signed"
+    assert attempt("I am Bob.", account) == "invalid_sign_in_message"
+    with quarrel.platform.db.transaction() as conn:
+        conn.execute("update wallet_challenges set expires_at = now() - interval '1 s'")
+    assert attempt(message, account) == "not_found"
+    assert statuses(client, bob) == []
+    assert client.post("/v1/wallets/challenge", json={"wallet": account.address}).status_code == 401
+
+
+def test_a_platform_vouches_and_a_veto_ends_it(
+    quarrel: ChainQuarrel, client: TestClient, bob: dict[str, str], wallet: LocalSigner
+) -> None:
+    body = {"creator": "bob", "wallet": hexed(wallet.address), "note": "Passport seen, ticket 7."}
+    assert client.post("/v1/wallets/word", json=body, headers=bob).status_code == 403
+    made = client.post("/v1/wallets/word", json=body, headers=ADMIN)
+    assert [each["proof"] for each in made.json()] == ["operator"], made.text
+    again = client.post("/v1/wallets/word", json=body, headers=ADMIN)
+    assert (again.status_code, again.json()["code"]) == (409, "link_exists")
+    attest(quarrel)
+    quarrel.drive(2)
+    veto = payments.ContractCall(
+        "account_links",
+        payments.contract("AccountLinks").call_data("veto", hexed(escrow_account("bob"))),
+    )
+    payments.make(quarrel.town.client, quarrel.town.governor, veto)
+    quarrel.drive(2)
+    assert statuses(client, bob) == ["vetoed"]
+    assert client.post("/v1/wallets/word", json=body, headers=ADMIN).status_code == 201
+
+
+def test_another_transaction_than_the_prepared_one_is_told_apart(
+    quarrel: ChainQuarrel, client: TestClient, bob: dict[str, str], wallet: LocalSigner
+) -> None:
+    link(quarrel, client, bob)
+    view = client.post("/v1/transactions", json={"kind": "withdraw"}, headers=bob).json()
+    other = transact(quarrel.town.client, wallet, wallet.address, b"", value_wei=1)
+    path = f"/v1/transactions/{view['id']}"
+    client.post(f"{path}/sent", json={"tx_hash": hexed(other.tx_hash)}, headers=bob)
+    quarrel.drive(1)
+    assert client.get(path, headers=bob).json()["status"] == "other"
+    right = send(quarrel, wallet, view)
+    client.post(f"{path}/sent", json={"tx_hash": right}, headers=bob)
+    quarrel.drive(2)
+    assert client.get(path, headers=bob).json()["status"] == "final"
+    with quarrel.platform.db.transaction() as conn:
+        secret = api_keys.issue(conn, "anna", ["read"], creator_id=quarrel.anna)
+    anna = {"Authorization": f"Bearer {secret}"}
+    assert client.get(path, headers=anna).status_code == 403
