@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import Generic, TypeVar
 
@@ -51,12 +51,14 @@ from oracle.originality.intake import Intake
 from oracle.originality.judge import Judge
 from oracle.originality.peer_uploads import UploadExchange
 from oracle.originality.recompute import Auditor
+from oracle.payouts import wallets
 from oracle.payouts.onchain import PayoutAsset
 from oracle.settings import Settings
 from oracle.tasks import blob_owner
 from oracle.tasks.chain_cases import ChainCases
 from oracle.tasks.fraud import Upkeep
 from oracle.tasks.likeness import SHARE, Describer
+from oracle.tasks.reconciliation import Reconciler
 from oracle.tasks.scheduler import ChainPayouts, Scheduler
 from storage.blobs import BlobStore, BlobStoreUnavailable, open_blobs
 from storage.blobs.gcs import new_anonymous_client
@@ -354,10 +356,12 @@ def make_node(settings: Settings, db: Database) -> ChainNode:
     # worker.
     blobs = open_store(settings, db)
     intake = make_intake(db, blobs, {})
+    client, signer = make_chain_client(settings), LocalSigner(bytes(chain_account(settings).key))
     return ChainNode(
         db,
-        make_chain_client(settings),
-        LocalSigner(bytes(chain_account(settings).key)),
+        client,
+        signer,
+        also=lambda: wallets.attest(db, client, signer, datetime.now(UTC)),
         on_request=intake.accept_request,
         confirmations=settings.chain.confirmations,
         poll_interval_s=settings.chain.poll_s,
@@ -389,6 +393,7 @@ def make_scheduler(settings: Settings, db: Database) -> Scheduler:
         if client and "paymaster" in keys
         else None,
         cases=ChainCases(db, client, may_claim="claimant" in keys) if client else None,
+        reconciler=Reconciler(db, client, make_payout_asset(settings)) if client else None,
         sender=CallSender(db, client, keys) if client and keys else None,
     )
 

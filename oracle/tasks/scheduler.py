@@ -17,6 +17,7 @@ from oracle.tasks import blob_sweep
 from oracle.tasks import creators as creator_tasks
 from oracle.tasks.chain_cases import ChainCases
 from oracle.tasks.fraud import Upkeep
+from oracle.tasks.reconciliation import Reconciler
 from storage.blobs import BlobStore
 from storage.database import Database
 from storage.errors import DatabaseUnavailable, StorageError
@@ -56,6 +57,7 @@ class Scheduler:
         *,
         payouts: ChainPayouts | None = None,
         cases: ChainCases | None = None,
+        reconciler: Reconciler | None = None,
         sender: CallSender | None = None,
         jobs: Jobs | None = None,
         blobs: Callable[[], BlobStore] | None = None,
@@ -65,6 +67,7 @@ class Scheduler:
         self._upkeep = upkeep
         self._payouts = payouts
         self._cases = cases
+        self._reconciler = reconciler
         self._sender = sender
         self._jobs = jobs
         self._blobs = blobs
@@ -111,6 +114,8 @@ class Scheduler:
             self._each("cases on chain", lambda: cases.tick(now))
         if (sender := self._sender) is not None:
             self._each("chain calls", sender.step)
+        if (reconciler := self._reconciler) is not None:
+            self._each("reconciliation", lambda: reconciler.tick(now))
         if (blobs := self._blobs) is not None:
             self._each("blobs", lambda: self._sweep_on(blobs, now))
         return True

@@ -14,6 +14,8 @@ from storage import jobs, migrate, operator_alerts
 from storage.chain import node_status
 from storage.chain.node_status import NodeStatus
 from storage.errors import StorageError
+from storage.ledger import reconciliation
+from storage.ledger.reconciliation import LastRun
 from storage.works import policies
 
 router = APIRouter(tags=["operations"])
@@ -21,7 +23,7 @@ router = APIRouter(tags=["operations"])
 # The worker's heartbeat comes every few seconds.
 SILENT_AFTER = timedelta(seconds=30)
 # Shown beside the others: an operator has to look, and taking the API away would help nobody.
-ADVISORY = frozenset({"payouts"})
+ADVISORY = frozenset({"payouts", "reconciliation"})
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def _checks(services: ServicesDep) -> dict[str, Check]:
             heartbeat = jobs.find_last_heartbeat(conn)
             binding = policies.find_binding(conn)
             matters = operator_alerts.counts(conn)
+            compared = reconciliation.last_run(conn)
         at_head = migrate.is_at_head(services.db.dsn)
     except StorageError as exc:
         return {"database": Check(False, str(exc))}
@@ -72,7 +75,19 @@ def _checks(services: ServicesDep) -> dict[str, Check]:
         "payouts": _matters(
             matters, "payout_differs", "divided otherwise by the contract than by the ledger"
         ),
+        "reconciliation": _reconciliation(matters, compared),
     }
+
+
+def _reconciliation(matters: Mapping[str, int], compared: LastRun | None) -> Check:
+    if compared is None:
+        return Check(True, "ledger and contract were not compared yet")
+    differences = _matters(matters, "reconciliation", "differences between ledger and contract")
+    return Check(
+        differences.ok,
+        f"{differences.detail}; {compared.posts} posts and {compared.accounts} accounts compared at"
+        f" block {compared.block_number}, {compared.at:%Y-%m-%d %H:%M} UTC",
+    )
 
 
 def _matters(matters: Mapping[str, int], kind: str, what: str) -> Check:
