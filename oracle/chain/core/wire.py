@@ -24,7 +24,7 @@ class Header:
 class SentTransaction:
     """What a transaction does; `to` is empty where it creates a contract."""
 
-    sender: bytes
+    tx_hash: bytes
     to: bytes
     data: bytes
     value_wei: int
@@ -124,7 +124,7 @@ def parse_transaction(data: dict[str, Any]) -> SentTransaction:
     """Parse a transaction. Raises: EndpointInconsistent for missing or malformed fields."""
     try:
         return SentTransaction(
-            sender=blob(data["from"]),
+            tx_hash=blob(data["hash"]),
             to=blob(data["to"]) if data["to"] else b"",
             data=blob(data["input"]),
             value_wei=number(data["value"]),

@@ -6,9 +6,9 @@ of old blocks, what was sent before those. Under a quorum the peers tell of the 
 
 import structlog
 
-from oracle.chain.core.wire import Header, hexed
+from oracle.chain.core.wire import Header, SentTransaction, hexed
 from oracle.chain.errors import KeyUsedElsewhere
-from oracle.chain.rpc.client import ChainClient, SentTransaction
+from oracle.chain.rpc.client import ChainClient
 from storage.chain import node_status, transactions
 from storage.database import Database
 

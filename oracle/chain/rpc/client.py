@@ -1,7 +1,6 @@
 """The gateway to the chain: typed reads and sends, over endpoints that may fail or lie."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from oracle.chain.core.abis import ContractAbi, contract
@@ -35,15 +34,6 @@ OPENED = "CommitmentOpened"
 FULFILLED = "VerificationFulfilled"
 ESTIMATE_BATCH = 16
 SKIPPED = "ReportSkipped"
-
-
-@dataclass(frozen=True, slots=True)
-class SentTransaction:
-    """A mined transaction: whom it called (20 bytes, none for a deployment) with what."""
-
-    tx_hash: bytes
-    to: bytes
-    data: bytes
 
 
 class ChainClient:
@@ -256,8 +246,7 @@ class ChainClient:
             raise BlockUnknown(f"{self.endpoint.name} does not know block {high}.")
         for found in block["transactions"]:
             if blob(found["from"]) == account and number(found["nonce"]) == nonce:
-                to = blob(found["to"]) if found["to"] else b""
-                return SentTransaction(blob(found["hash"]), to, blob(found["input"]))
+                return parse_transaction(found)
         return None
 
     def report_selectors(self) -> tuple[bytes, ...]:
