@@ -12,6 +12,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from oracle import wiring
 from oracle.api import pages, problems, routes
+from oracle.api.answers import Answers
 from oracle.api.services import Services
 from oracle.chain.node.metrics import NodeCollector
 from oracle.media.handler import MediaHandlers
@@ -41,11 +42,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         chain = functools.cache(lambda: wiring.make_chain_client(settings))
         metrics = CollectorRegistry()
         metrics.register(NodeCollector(db))
+        answers = Answers(db)
 
         def services(handlers: MediaHandlers) -> Services:
             return Services(
                 settings=settings,
                 db=db,
+                answers=answers,
                 blobs=blobs,
                 intake=wiring.make_intake(db, blobs, handlers),
                 checker=Checker(db, handlers, wiring.make_judge(settings, db)),

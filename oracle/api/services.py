@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
 
+from oracle.api.answers import Answers
 from oracle.chain.rpc.client import ChainClient
 from oracle.fetch import Fetcher
 from oracle.media.handler import MediaHandlers
@@ -25,6 +26,7 @@ class Services:
 
     settings: Settings
     db: Database
+    answers: Answers
     blobs: BlobStore
     intake: Intake
     checker: Checker

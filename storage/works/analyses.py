@@ -130,6 +130,17 @@ def verdicts_of(conn: Connection, ids: list[UUID]) -> dict[UUID, str | None]:
     return dict(rows)
 
 
+def find_ended(conn: Connection, ids: list[UUID]) -> dict[UUID, bool]:
+    """Those of the analyses that ended: whether nothing of them is on its way to the chain."""
+    rows = conn.execute(
+        "select a.id, not exists (select from outbox o where o.analysis_id = a.id and o.status in"
+        " ('pending', 'sent')) from analyses a where a.id = any(%s) and a.status in ('decided',"
+        " 'failed')",
+        (ids,),
+    ).fetchall()
+    return dict(rows)
+
+
 def find_by_request(conn: Connection, request_id: bytes) -> UUID | None:
     """The analysis that answers a contract's request, if it was seen before."""
     row = conn.execute("select id from analyses where request_id = %s", (request_id,)).fetchone()

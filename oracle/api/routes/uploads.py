@@ -1,6 +1,5 @@
 """Uploads of media: as a form, or by URI."""
 
-import asyncio
 import hashlib
 import tempfile
 import time
@@ -15,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from oracle.api.access import Caller, Uploader
+from oracle.api.answers import Until
 from oracle.api.routes.analyses import load_view
 from oracle.api.schemas.analyses import AnalysisView, CheckView, check_view
 from oracle.api.schemas.uploads import Stated, exactly, stated_in_form
@@ -24,7 +24,6 @@ from oracle.originality.intake import Upload
 from oracle.originality.naming import find_creator
 from storage.errors import StorageError
 
-POLL_S = 0.1
 CHUNK_BYTES = 2**20
 # A decided answer waits at most this long for its transaction: the decision matters more.
 ATTESTATION_WAIT_S = 6.0
@@ -235,21 +234,14 @@ async def _wait(
     services: ServicesDep, response: Response, analysis_id: UUID, wait_s: float | None
 ) -> AnalysisView:
     deadline = time.monotonic() + (services.settings.http.wait_s if wait_s is None else wait_s)
-    while True:
-        view = await run_in_threadpool(load_view, services.db, analysis_id)
-        if view.status in ("decided", "failed"):
-            deadline = min(deadline, time.monotonic() + ATTESTATION_WAIT_S)
-            break
-        if time.monotonic() >= deadline:
-            response.status_code = 202
-            response.headers["Location"] = view.links["self"]
-            return view
-        await asyncio.sleep(POLL_S)
-    while (
-        view.attestation
-        and view.attestation.status in ("pending", "sent")
-        and time.monotonic() < deadline
-    ):
-        await asyncio.sleep(POLL_S)
-        view = await run_in_threadpool(load_view, services.db, analysis_id)
-    return view
+    await services.answers.wait(analysis_id, Until.ENDED, deadline - time.monotonic())
+    view = await run_in_threadpool(load_view, services.db, analysis_id)
+    if view.status not in ("decided", "failed"):
+        response.status_code = 202
+        response.headers["Location"] = view.links["self"]
+        return view
+    if view.attestation is None or view.attestation.status not in ("pending", "sent"):
+        return view
+    left = min(deadline - time.monotonic(), ATTESTATION_WAIT_S)
+    await services.answers.wait(analysis_id, Until.DELIVERED, left)
+    return await run_in_threadpool(load_view, services.db, analysis_id)
