@@ -2,6 +2,7 @@
 blocks.
 """
 
+import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -15,8 +16,8 @@ from oracle.chain.core.wire import Header
 from oracle.chain.rpc.client import ChainClient
 from oracle.payouts import payments
 from storage import operator_alerts
-from storage.cases import rulings
-from storage.cases.rulings import VerdictChange
+from storage.cases import appeals, rulings
+from storage.cases.rulings import Ruling, VerdictChange
 from storage.chain import case_events
 from storage.chain.case_events import CaseEvent
 from storage.database import Connection, Database
@@ -28,6 +29,7 @@ from storage.works import creators
 log = structlog.get_logger()
 
 BATCH = 200
+CLAIM_ENDS = {CaseStatus.UPHELD: "granted", CaseStatus.REJECTED: "refused"}
 VERDICTS = {
     Outcome.ORIGINAL: "original",
     Outcome.DERIVATIVE: "derivative",
@@ -76,9 +78,17 @@ def _note(conn: Connection, event: CaseEvent, now: datetime) -> None:
             ruling = rulings.find_by_claim(conn, facts["claimId"])
             if ruling is not None:
                 rulings.note_claim(conn, ruling.id, facts["claimId"], is_open=False)
+                _close(conn, ruling, CLAIM_ENDS.get(facts["status"], "lapsed"), now)
                 kept = ruling.verdict == "kept" and facts["status"] != CaseStatus.UPHELD
                 if kept:
                     rulings.end(conn, ruling.id, "in_force", now)
+        case "DisputeSettled":
+            assert event.post_id is not None
+            ruling = rulings.find_waiting(conn, event.post_id)
+            if ruling is not None and ruling.kind == "appeal":
+                granted = facts["outcome"] in (Outcome.ORIGINAL, Outcome.LICENSED)
+                lapsed = "lapsed" if facts["bySilence"] else "refused"
+                _close(conn, ruling, "granted" if granted else lapsed, now)
         case "CorrectionProposed":
             ruling = rulings.find_by_reason(conn, _bytes(facts["reasonHash"]))
             if ruling is not None:
@@ -98,6 +108,34 @@ def _note(conn: Connection, event: CaseEvent, now: datetime) -> None:
             ruling = rulings.find_by_reason(conn, _bytes(facts["reasonHash"]))
             if ruling is not None:
                 rulings.end(conn, ruling.id, "in_force", now)
+
+
+def _close(conn: Connection, ruling: Ruling, outcome: str, now: datetime) -> None:
+    """End a question of ours that was decided at the contract before people did here."""
+    if ruling.verdict is not None or ruling.appeal_id is None:
+        return
+    text = "It was decided at the contract."
+    appeals.decide(
+        conn,
+        ruling.appeal_id,
+        outcome=outcome,
+        decided_by=None if outcome == "lapsed" else "contract",
+        convinced=text,
+        now=now,
+    )
+    rulings.decide(
+        conn,
+        ruling.id,
+        verdict="kept",  # nothing more is to be told to the contract
+        similarity_bps=None,
+        original_post_id=None,
+        original_account=None,
+        reason=text,
+        reason_hash=hashlib.sha256(b"contract " + ruling.id.bytes).digest(),
+        decided_by="contract",
+        now=now,
+    )
+    rulings.end(conn, ruling.id, "in_force", now)
 
 
 def _note_change(

@@ -26,7 +26,7 @@ from oracle.originality.attestation import account_of
 from oracle.payouts import payments
 from oracle.rules.decision import redirect_bps
 from oracle.rules.explain import percent
-from storage.cases import appeals, claims
+from storage.cases import appeals, claims, settlements
 from storage.cases.appeals import Appeal, NewAppeal
 from storage.chain import outbox
 from storage.database import Connection, Database
@@ -155,6 +155,8 @@ def decide_claim(
         now=now,
     ):
         raise StepNotPossible("This claim is decided already.")
+    if upheld:  # a new fact
+        settlements.end(conn, work.id, earlier.id, by=actor, because=convinced, now=now)
     if bad_faith and not upheld:
         claims.mark_bad_faith(conn, claim_id)
     _end(conn, claim, analysis, found, convinced, actor, now)

@@ -21,7 +21,7 @@ from oracle.chain.rpc.endpoint import Endpoint
 from oracle.demo.money import show_payments
 from oracle.demo.moving import show_moving_media
 from oracle.demo.pictures import sample_pictures
-from oracle.demo.stage import ADMIN_TOKEN, running_oracle, serving
+from oracle.demo.stage import ADMIN_TOKEN, differences, running_oracle, serving
 from oracle.demo.story import STEP_TIMEOUT_S, StepFailed, Story
 
 
@@ -46,6 +46,8 @@ def run_demo(console: Console, keep: Path | None = None) -> bool:
             show_moving_media(story, pictures)
             show_payments(story, original, copy)
             _show_bad_input(story, pictures)
+            differing = differences(story.stage)
+            story.check(f"ledger and contract disagree: {differing}", not differing)
         except StepFailed as exc:
             console.print(f"[bold red]Not true:[/] {exc}", soft_wrap=True)
             return False

@@ -14,15 +14,20 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx2
 
+from oracle.bringup import WEI_PER_CENT
 from oracle.chain.core.deployment import Deployment
 from oracle.chain.rpc.client import ChainClient
 from oracle.chain.rpc.endpoint import Endpoint
 from oracle.errors import ConfigurationError
+from oracle.payouts.onchain import PayoutAsset
+from oracle.tasks.reconciliation import Reconciler
+from storage.database import Database
 
 START_TIMEOUT_S = 300.0
 STOP_TIMEOUT_S = 120.0
@@ -101,6 +106,18 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", api: httpx2.Client, lo
     raise ConfigurationError(
         f"The oracle did not start; its last words:\n{log.read_text()[-3000:]}"
     )
+
+
+def differences(stage: Stage) -> list[str]:
+    """What ledger and contract disagree on at the last final block, in words."""
+    db = Database(stage.dsn)
+    db.open()
+    try:
+        asset = PayoutAsset(units_per_cent=WEI_PER_CENT)
+        found = Reconciler(db, stage.chain, asset).run(datetime.now(UTC))
+    finally:
+        db.close()
+    return [f"{each.subject}: {each.detail}" for each in found]
 
 
 @contextmanager

@@ -32,7 +32,7 @@ VERDICTS = {
     "derivative": "a copy of an earlier work",
     "self_duplicate": "a copy of your own earlier work",
     "licensed": "used with permission",
-    "undecided": "not decided yet, so treated as original",
+    "undecided": "not decided yet, so without a redirect",
 }
 SIGNALS = {
     "watch": "How much of it people watched",
@@ -118,7 +118,7 @@ def expected_pay(
 ) -> dict[str, int]:
     """What a week would bring if nothing changed any more, in cents.
 
-    An undecided post counts as original.
+    An undecided post redirects nothing; a share of it may wait until somebody decides.
     """
     known = Verdict(verdict) if verdict else Verdict.UNDECIDED
     letter = Grade(grade) if grade else Grade.C

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
-from oracle.appeals import chain_deadlines, chain_verdicts, ruling_notices, rulings
+from oracle.appeals import chain_deadlines, chain_questions, chain_verdicts, ruling_notices, rulings
 from oracle.chain.node.case_reader import CaseReader
 from oracle.chain.rpc.client import ChainClient
 from oracle.payouts import wallet_transactions, wallets
@@ -57,6 +57,7 @@ class ChainCases:
         head, finalized = self._client.look(status.known_final)
         events = self._reader.follow(finalized)
         verdicts = chain_verdicts.follow(self._db, self._client, finalized, now)
+        chain_questions.take_over(self._db, now)
         wanted = rulings.advance(
             self._db, self._client, head, finalized, now, may_claim=self._may_claim
         )

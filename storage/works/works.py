@@ -276,6 +276,14 @@ def get_work(conn: Connection, work_id: UUID) -> Work:
     return works[work_id]
 
 
+def find_first_of_post(conn: Connection, post_id: bytes) -> Work | None:
+    """The work that a post stands for, None for a post that is not known here."""
+    row = conn.execute(
+        "select id from works where post_id = %s order by registration limit 1", (post_id,)
+    ).fetchone()
+    return get_work(conn, row[0]) if row else None
+
+
 def erase(conn: Connection, work_id: UUID) -> bytes | None:
     """Take a work out of every index for good. Its sequence number and its post stay what they
     were.

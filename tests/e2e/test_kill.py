@@ -19,7 +19,7 @@ from support.waiting import wait_for
 
 from oracle.chain.core.wire import Log
 from oracle.chain.rpc.client import FULFILLED, ChainClient
-from oracle.demo.stage import Stage, running_oracle
+from oracle.demo.stage import Stage, differences, running_oracle
 
 PATIENCE_S = 120.0
 NAMES = [name for name in PHOTOS if name not in ("motorcycle_right",)]
@@ -166,6 +166,7 @@ def test_whatever_is_killed_every_upload_is_answered_on_chain_exactly_once(tmp_p
         # repaired a gap: none was burnt on a second try.
         carriers = {entry.tx_hash for entry in answers}
         assert stage.chain.account_nonce(bytes(sender[0])) == len(carriers) + cancelling_count[0]
+        assert differences(stage) == []
 
 
 @pytest.mark.timeout(300)

@@ -1,5 +1,6 @@
 """Whoever was robbed and missed says so: judged again, the other side heard, a person decides."""
 
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +23,7 @@ from oracle.appeals.errors import (
     StepNotPossible,
     TooManyClaims,
 )
-from oracle.chain.contracts import payments, verify
+from oracle.chain.contracts import payments, rulings, verify
 from oracle.chain.contracts.verify import PostStatus
 from oracle.chain.core.report import Outcome
 from oracle.jobs import Jobs
@@ -149,6 +150,35 @@ def test_what_nobody_decides_ends_by_itself(missed: ChainQuarrel) -> None:
     assert missed.result().held_bps == 0 and missed.result().outcome is Outcome.ORIGINAL
     assert missed.platform.rows("select distinct outcome from appeals") == [("lapsed",)]
     assert "not decided in time" in missed.letter(missed.anna, "claim_result")
+
+
+def test_a_claim_made_at_the_contract_is_decided_here(town: Town, platform: Platform) -> None:
+    """By another platform whose word counts there."""
+    missed = make_quarrel(town, platform, accused=False)
+    word = rulings.claim_on_word(missed.post, missed.original_post, os.urandom(32))
+    payments.make(town.client, town.claimant, word)
+    missed.drive(2)
+    ((number, kind),) = platform.rows("select id, kind from appeals")
+    assert kind == "claim"
+    assert platform.rows("select claim_id, claim_open from rulings") == [(1, True)]
+    missed.answer_as_other(number)
+    decide(missed, number, upheld=True, similarity_bps=9_900)
+    missed.drive(4)
+    town.wait(3 * DAY_S)
+    missed.drive(4)
+    assert missed.result().outcome is Outcome.DERIVATIVE
+
+
+def test_a_claim_that_is_rejected_at_the_contract_ends_here(missed: ChainQuarrel) -> None:
+    claim(missed)
+    missed.drive(2)
+    reject = rulings.reject_claim(1, os.urandom(32))
+    payments.make(missed.town.client, missed.town.second, reject)
+    missed.drive(2)
+    assert missed.platform.rows("select outcome, decided_by from appeals") == [
+        ("refused", "contract")
+    ]
+    assert missed.platform.rows("select held_bps from post_terms") == [(0,)]
 
 
 def test_who_may_claim_what(missed: ChainQuarrel) -> None:

@@ -106,6 +106,9 @@ def test_a_ruling_by_others_on_chain_is_read_back(
         "select disputed from post_terms where post_id = %s", quarrel.post
     )
     assert disputed, "the ledger holds what the contract holds"
+    ((kind, status),) = platform.rows("select kind, status from appeals")
+    assert (kind, status) == ("originality", "open"), "people see it here as any other"
+    assert digest("raw file").hex() in platform.rows("select statement from appeals")[0][0]
     town.wait(4 * DAY_S)
     payments.rule(town.client, town.second, dispute, Outcome.ORIGINAL, digest("it is older"))
     town.wait(4 * DAY_S)
@@ -116,6 +119,28 @@ def test_a_ruling_by_others_on_chain_is_read_back(
     assert quarrel.held(on_chain=True) == quarrel.held(on_chain=False) == 0
     assert quarrel.platform.totals(quarrel.bob).available == CENTS
     assert digest("it is older").hex() in quarrel.letter(quarrel.bob, "verdict_changed")
+    assert platform.rows("select outcome, decided_by from appeals") == [("granted", "contract")]
+    assert platform.rows("select distinct status from rulings") == [("in_force",)]
+
+
+def test_a_dispute_opened_on_chain_is_ruled_by_people_here(town: Town, platform: Platform) -> None:
+    quarrel = make_quarrel(town, platform, wallet=town.poster.address)
+    quarrel.pay()
+    payments.open_dispute(town.client, town.poster, quarrel.post, digest("raw file"))
+    quarrel.drive(2)
+    ((appeal,),) = platform.rows("select id from appeals")
+    quarrel.answer(appeal)
+    quarrel.decide(appeal, granted=True)
+    quarrel.drive(2)
+    assert quarrel.result().status is PostStatus.DISPUTED, "the other side may answer there, too"
+    town.wait(4 * DAY_S)
+    quarrel.drive(3)
+    town.wait(4 * DAY_S)  # nobody goes on
+    quarrel.drive(5)
+    assert quarrel.result().outcome is Outcome.ORIGINAL
+    assert quarrel.platform.totals(quarrel.bob).available == CENTS
+    assert quarrel.held(on_chain=True) == quarrel.held(on_chain=False) == 0
+    assert "verdict_changed" in quarrel.inbox(quarrel.bob)
 
 
 def test_where_one_arbiter_is_partial_the_other_one_decides(quarrel: ChainQuarrel) -> None:

@@ -1,0 +1,115 @@
+"""Disputes and claims that were begun at the contract: people decide them here as any other."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import structlog
+
+from oracle.appeals import rulings as decisions
+from oracle.appeals import verdicts as verdict_appeals
+from oracle.errors import OracleError
+from oracle.jobs import Jobs
+from oracle.notices.actors import creator_actor
+from storage.cases import appeals, claims, rulings
+from storage.cases.appeals import NewAppeal
+from storage.chain import case_events
+from storage.chain.case_events import CaseEvent
+from storage.database import Connection, Database
+from storage.works import analyses, creators, works
+
+log = structlog.get_logger()
+
+BATCH = 50
+# An arbiter's transaction has to be in a block before the contract's time is over.
+MARGIN = timedelta(days=1)
+
+
+def take_over(db: Database, now: datetime) -> int:
+    """File here what was begun at the contract, where only the hash of the statement is known.
+
+    Returns: how many are new. Raises: DatabaseUnavailable.
+    """
+    with db.transaction() as conn:
+        disputes = case_events.unfinished(
+            conn, "DisputeOpened", ("DisputeSettled",), "disputeId", BATCH
+        )
+        claimed = case_events.unfinished(conn, "CopyClaimed", ("ClaimClosed",), "claimId", BATCH)
+    filed = 0
+    for event in [*disputes, *claimed]:
+        try:
+            with db.transaction() as conn:
+                take = _dispute if event.name == "DisputeOpened" else _claim
+                filed += take(conn, db, event, now)
+        except OracleError as exc:  # a post that cannot be appealed here: arbiters decide there
+            log.debug("case.left_to_the_contract", event=event.name, code=exc.code)
+    return filed
+
+
+def _dispute(conn: Connection, _db: Database, event: CaseEvent, now: datetime) -> bool:
+    assert event.post_id is not None
+    analysis_id = analyses.find_newest(conn, event.post_id)
+    if event.facts["round"] != 1 or analysis_id is None:
+        return False
+    last = appeals.find_of_analysis(conn, analysis_id)
+    known = last is not None and (last.status == "open" or last.filed_at >= event.block_time)
+    analysis = analyses.get(conn, analysis_id)
+    if known or analysis.creator_id is None:
+        return False
+    verdict_appeals.appeal_verdict(
+        conn,
+        analysis_id,
+        creator_id=analysis.creator_id,
+        actor=creator_actor(creators.get_creator(conn, analysis.creator_id).handle),
+        ground="other",
+        statement="Disputed at the contract; the hash of the statement is"
+        f" {event.facts['evidenceHash']}.",
+        now=max(now, event.block_time),
+    )
+    log.info("dispute.taken_over", analysis=str(analysis_id), dispute=event.facts["disputeId"])
+    return True
+
+
+def _claim(conn: Connection, db: Database, event: CaseEvent, now: datetime) -> bool:
+    """A claim of somebody else's: by a wallet with a bond, or on another platform's word."""
+    assert event.post_id is not None
+    number, facts = int(event.facts["claimId"]), event.facts
+    question = bytes.fromhex(facts["evidenceHash"][2:])
+    if rulings.find_by_claim(conn, number) or rulings.find_by_question(conn, question):
+        return False
+    original_post = bytes.fromhex(facts["originalPostId"][2:])
+    analysis_id = analyses.find_newest(conn, event.post_id)
+    earlier = works.find_first_of_post(conn, original_post)
+    if analysis_id is None or earlier is None or earlier.creator_id is None:
+        return False
+    analysis = analyses.get(conn, analysis_id)
+    claim = NewAppeal(
+        id=uuid4(),
+        kind="claim",
+        creator_id=earlier.creator_id,
+        ground="copies_mine",
+        statement=f"Claimed at the contract; the hash of the statement is {facts['evidenceHash']}.",
+        filed_at=now,
+        first_decider=verdict_appeals.MACHINE,
+        decide_by=max(datetime.fromtimestamp(facts["until"], UTC) - MARGIN, now + MARGIN),
+        analysis_id=analysis_id,
+        other_creator_id=analysis.creator_id,
+        other_until=now + verdict_appeals.ANSWER_WITHIN if analysis.creator_id else None,
+        earlier_work_id=earlier.id,
+    )
+    if not appeals.add(conn, claim):
+        return False  # the same was claimed here before
+    claims.add_check(conn, claim.id)
+    Jobs(db.dsn).defer(conn, claim.id)
+    ruling = decisions.open_question(
+        conn,
+        "claim",
+        event.post_id,
+        original_post_id=original_post,
+        now=now,
+        analysis_id=analysis_id,
+        appeal_id=claim.id,
+        hold=False,
+    )
+    rulings.note_claim(conn, ruling, number, is_open=True)
+    log.info("claim.taken_over", claim=str(claim.id), number=number)
+    return True
