@@ -14,6 +14,7 @@ from oracle.originality.folder_match import Skipped, files_below
 from oracle.originality.intake import Intake, Upload
 from storage.blobs.keys import digest_of
 from storage.database import Database
+from storage.names import canonical
 from storage.works import analyses
 
 POLL_S = 0.5
@@ -44,7 +45,7 @@ class Backfill:
         for done, path in enumerate(files, start=1):
             try:
                 digest = digest_of(path)
-                key = f"index/{digest.hex()}/{creator or ''}"
+                key = f"index/{digest.hex()}/{canonical(creator or '')}"
                 upload = Upload(
                     path=path,
                     sha256=digest,

@@ -29,6 +29,7 @@ from storage.chain.requests import RequestSeen
 from storage.database import Connection, Database
 from storage.errors import IdempotencyConflict, PolicyUnknown
 from storage.ledger import posts as ledger_posts
+from storage.names import canonical
 from storage.works import analyses, policies, waiting, works
 from storage.works import facts as stated_facts
 from storage.works.analyses import NewAnalysis
@@ -360,7 +361,7 @@ def request_hash(upload: Upload) -> bytes:
     stated = upload.facts
     fields: Iterable[object] = (
         upload.sha256.hex(),
-        upload.creator or "",
+        canonical(upload.creator or ""),
         upload.media_type or "",
         *((upload.post.namespace.hex(), upload.post.name.hex()) if upload.post else ()),
         *(value for value in vars(stated).values() if value is not None),

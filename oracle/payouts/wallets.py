@@ -253,6 +253,7 @@ def _follow_events(db: Database, now: datetime) -> None:
                         wallets.move_link(conn, link.id, "vetoed", now)
                     case "AccountLinked":
                         wallets.move_link(conn, link.id, "linked", now)
+                        creators.own_wallet(conn, link.creator_id, link.wallet)
                         log.info("wallet.linked", creator=link.name)
             elif link is not None and event.name == "AccountLinked":
                 # relinked by governance, or linked by others: what the contract says counts

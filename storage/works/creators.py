@@ -135,13 +135,33 @@ def merge(conn: Connection, creator_id: int, other_id: int) -> None:
         )
     for statement in _COPIES:
         conn.execute(statement, who)
+    _link(conn, creator_id, other_id)
+
+
+def own_wallet(conn: Connection, creator_id: int, wallet: bytes) -> None:
+    """Make a wallet (20 bytes) that acts for a creator theirs, with all that it posted.
+
+    A wallet of another named creator stays that one's.
+    """
+    address = "0x" + wallet.hex()
+    holder = find_creator_of(conn, wallet)
+    if holder is None:
+        _link(conn, creator_id, ensure_creator(conn, address, wallet, True).id)
+    elif holder != creator_id and get_creator(conn, holder).handle == address:
+        merge(conn, creator_id, holder)
+
+
+def _link(conn: Connection, creator_id: int, other_id: int) -> None:
     conn.execute(
-        "update creators set same_as = %(id)s where id = %(other)s or same_as = %(other)s", who
+        "update creators set same_as = %(id)s where id = %(other)s or same_as = %(other)s",
+        {"id": creator_id, "other": other_id},
     )
 
 
 # What cannot belong to one creator twice: the first one's stays.
 _GIVE_WAY = (
+    "delete from name_vouchers v where creator_id = %(other)s and exists (select from"
+    " name_vouchers where creator_id = %(id)s and poster = v.poster)",
     "delete from creator_webhooks where creator_id = %(other)s"
     " and exists (select from creator_webhooks where creator_id = %(id)s)",
     # Nobody needs a licence of himself.

@@ -11,6 +11,7 @@ from oracle.api.routes import (
     governance,
     grading,
     health,
+    names,
     neighbours,
     operator_alerts,
     reviews,
@@ -23,6 +24,7 @@ ROUTERS = tuple(
     for module in (
         uploads,
         analyses,
+        names,
         neighbours,
         governance,
         engagement,

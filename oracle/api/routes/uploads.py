@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse
 from oracle.api.access import Caller, Uploader
 from oracle.api.answers import Until
 from oracle.api.routes.analyses import load_view
+from oracle.api.routes.names import check_may_post
 from oracle.api.schemas.analyses import AnalysisView, CheckView, check_view
 from oracle.api.schemas.uploads import Stated, exactly, stated_in_form
 from oracle.api.services import Services, ServicesDep
@@ -165,14 +166,19 @@ async def add_work(
 
 
 def creator_of(services: Services, caller: Caller, named: str | None) -> str | None:
-    """Return the creator of an upload; a creator's own key uploads for that one only.
+    """Return the creator of an upload.
 
-    Raises: NotAllowed.
+    A creator's own key uploads for that one only, a platform's key for no name that others vouch
+    for. Raises: NotAllowed.
     """
-    if caller.creator is None or named is None:
-        return caller.creator or named
+    if named is None:
+        return caller.creator
     with services.db.transaction() as conn:
-        whose = find_creator(conn, named)
+        if caller.is_platform and not caller.may("admin"):
+            check_may_post(conn, caller, named)
+        whose = find_creator(conn, named) if caller.creator else None
+    if caller.creator is None:
+        return named
     if whose != caller.creator_id:
         raise NotAllowed(
             f"The key {caller.name!r} posts for {caller.creator} only, not for {named}."

@@ -19,3 +19,12 @@ update analyses a set account = c.account from creators c where c.id = a.creator
 create function rows_of_creator(creator bigint) returns bigint[] language sql stable as $$
     select array_agg(id) from creators where id = creator or same_as = creator
 $$;
+
+-- Platforms that vouch for a name: only they post in it, besides its creator's key and the operator.
+create table name_vouchers (
+    creator_id bigint not null references creators,
+    -- A platform's name space, or a key.
+    poster text not null,
+    vouched_at timestamptz not null default now(),
+    primary key (creator_id, poster)
+);

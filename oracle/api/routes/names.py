@@ -1,0 +1,92 @@
+"""Names of creators: whose they are, and the platforms that vouch for them."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, Field
+
+from oracle.api.access import Caller, Reader, Uploader
+from oracle.api.schemas.creators import AccountView, account_view
+from oracle.api.schemas.wallets import LinkView, link_view
+from oracle.api.services import ServicesDep
+from oracle.errors import NotAllowed
+from oracle.originality.naming import ensure_creator, find_creator
+from storage.database import Connection
+from storage.errors import NotFound
+from storage.ledger import wallets
+from storage.works import creators, vouchers
+
+router = APIRouter(prefix="/v1/names/{name}", tags=["creators"])
+Name = Annotated[str, Path(max_length=256, description="In any spelling.")]
+
+
+class VoucherView(BaseModel):
+    """A platform that vouches for the name."""
+
+    by: str = Field(description="Its name space on chain, or its key.")
+    vouched_at: datetime
+
+
+class NameView(BaseModel):
+    """A registered name."""
+
+    name: str
+    accounts: list[AccountView]
+    wallets: list[LinkView] = Field(description="Wallets that signed, or were named, for it.")
+    vouchers: list[VoucherView]
+
+
+@router.get("", summary="A name in any spelling: accounts, wallets, and who vouches for it")
+def get_name(services: ServicesDep, _: Reader, name: Name) -> NameView:
+    with services.db.transaction() as conn:
+        creator_id = find_creator(conn, name)
+        if creator_id is None:
+            raise NotFound(f"Nobody is registered as {name}.")
+        return _view(conn, creator_id)
+
+
+@router.post("/vouchers", status_code=201, summary="Vouch for a name, as a platform")
+def vouch(services: ServicesDep, caller: Uploader, name: Name) -> NameView:
+    if not caller.is_platform:
+        raise NotAllowed("A platform's key vouches for a name; a wallet does by POST /v1/wallets.")
+    with services.db.transaction() as conn:
+        known = find_creator(conn, name)
+        found = vouchers.of_creator(conn, known) if known is not None else []
+        free = known is None or not vouchers.posted_by_others(conn, known, caller.poster)
+        theirs = _may_post(caller, found) if found else free
+        if not theirs and not caller.may("admin"):
+            raise NotAllowed(
+                f"Others post as {name}; only the operator lets a platform vouch for it. Nothing"
+                " was changed."
+            )
+        creator_id = ensure_creator(conn, name) if known is None else known
+        vouchers.add(conn, creator_id, caller.poster)
+        return _view(conn, creator_id)
+
+
+def check_may_post(conn: Connection, caller: Caller, name: str) -> None:
+    """Check that a platform's key may post in a name that others vouch for. Raises: NotAllowed."""
+    creator_id = find_creator(conn, name)
+    found = vouchers.of_creator(conn, creator_id) if creator_id is not None else []
+    if not _may_post(caller, found):
+        raise NotAllowed(
+            f"{found[0].poster} vouches for {name}; only they, the creator's own key and the"
+            " operator post in that name. Nothing was kept."
+        )
+
+
+def _may_post(caller: Caller, found: list[vouchers.Voucher]) -> bool:
+    return not found or caller.poster in {voucher.poster for voucher in found}
+
+
+def _view(conn: Connection, creator_id: int) -> NameView:
+    return NameView(
+        name=creators.get_creator(conn, creator_id).handle,
+        accounts=[account_view(row) for row in creators.accounts_of(conn, creator_id)],
+        wallets=[link_view(row) for row in wallets.links_of(conn, creator_id)],
+        vouchers=[
+            VoucherView(by=row.poster, vouched_at=row.vouched_at)
+            for row in vouchers.of_creator(conn, creator_id)
+        ],
+    )
