@@ -31,7 +31,7 @@ MAX_SHOWN = 8  # different pictures of an animation that are judged, those shown
 ALIKE_LEVELS = 6.0  # mean difference of two thumbnails that show one picture
 THUMBNAIL_PX = 32
 FLOAT_SAMPLES = 3  # TIFF's SampleFormat
-MIN_SHOWN_SHARE = 0.25  # of its lines, for a picture that breaks off
+MIN_SHOWN_SHARE = 0.5  # of its lines, for a picture that breaks off
 # two pictures in one: this share of it is see-through, with structure that agrees so little
 SEE_THROUGH_SHARE, SEE_THROUGH_LEVELS, SEE_THROUGH_AGREEMENT = 0.1, 4.0, 0.5
 # The caller's own limit is checked by the header, before any allocation.

@@ -214,7 +214,7 @@ def test_of_a_document_the_first_page_is_judged(tmp_path: Path) -> None:
     assert any("3 frames" in note for note in picture.notes)
 
 
-@pytest.mark.parametrize("missing", [0.01, 0.03, 0.2, 0.5])
+@pytest.mark.parametrize("missing", [0.01, 0.03, 0.2, 0.4])
 @pytest.mark.parametrize("progressive", [False, True])
 def test_a_jpeg_is_judged_by_the_lines_that_browsers_show(
     tmp_path: Path, missing: float, progressive: bool
