@@ -514,6 +514,23 @@ def decide_review(
     console.print(f"{ended.verdict}; it says so in the analysis {ended.analysis_id}.")
 
 
+@review.command("quarantine")
+def quarantine_work(
+    work_id: UUID,
+    because: Annotated[str, typer.Option(help="Why; it is logged.")],
+    by: Annotated[str, typer.Option(help="Who decides.")],
+    release: Annotated[bool, typer.Option(help="Undo it.")] = False,
+) -> None:
+    """Let nobody be accused by a work, or (with --release) undo that; verdicts are made again."""
+    from oracle.bringup import running_database
+    from oracle.originality import quarantine
+
+    step = quarantine.release if release else quarantine.quarantine
+    with running_database(Settings()) as db, db.transaction() as conn:
+        again = step(conn, work_id, by=by, because=because, now=datetime.now(UTC))
+    console.print(f"{'Released' if release else 'Quarantined'}; {len(again)} are judged again.")
+
+
 @review.command("rate")
 def undecided_rate(
     days: Annotated[int, typer.Option(min=1, help="First verdicts of so many days.")] = 30,

@@ -72,6 +72,12 @@ class MatchingSettings(BaseModel, frozen=True):
         le=10_000,
         description="A match must cover this share of an upload to count.",
     )
+    alarm_creators: int = Field(
+        default=20,
+        ge=0,
+        description="A work that made copyists of so many creators within a day raises an alarm; 0"
+        " for none.",
+    )
     video_min_matched_s: float = Field(
         default=3.0,
         gt=0,

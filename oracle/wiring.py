@@ -383,6 +383,7 @@ def make_scheduler(settings: Settings, db: Database) -> Scheduler:
         client=client if freezes else None,
         jobs=jobs,
         allow_private=settings.fetch.allow_private,
+        alarm_creators=settings.matching.alarm_creators,
     )
     return Scheduler(
         db,

@@ -42,7 +42,7 @@ class UnknownGround(OracleError):
 
 
 class NothingToAppeal(Conflict):
-    """This decision takes nothing from you, so that there is nothing to appeal."""
+    """This decision cannot be appealed (any more)."""
 
     code = "nothing_to_appeal"
 

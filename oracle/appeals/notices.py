@@ -10,9 +10,20 @@ from storage.database import Connection
 
 
 def send_receipt(
-    conn: Connection, appeal: Appeal, subject: str, other: str | None, now: datetime
+    conn: Connection,
+    appeal: Appeal,
+    subject: str,
+    other: str | None,
+    now: datetime,
+    *,
+    share_waits: bool = True,
 ) -> Notice:
-    """Confirm an appeal and its dates. Raises: MissingFact."""
+    """Confirm an appeal and its dates.
+
+    Args:
+        share_waits: Whether a share of what the post earns is in question and waits.
+    Raises: MissingFact.
+    """
     if appeal.kind == "fraud":
         meanwhile = (
             "Until then the money goes on waiting; it is free at once if nobody decides"
@@ -20,7 +31,11 @@ def send_receipt(
         )
         link = f"/fraud_alerts/{appeal.alert_id}"
     else:
-        meanwhile = "Until then the disputed share waits for the decision; nobody can take it out."
+        meanwhile = (
+            "Until then the disputed share waits for the decision; nobody can take it out."
+            if share_waits
+            else "Until then its bonus stays half of an original's; no money waits."
+        )
         link = f"/appeals/{appeal.id}"
     until = f" until {day(appeal.other_until)}" if appeal.other_until else ""
     notice = render(

@@ -21,7 +21,7 @@ from storage.chain import outbox
 from storage.database import Connection, Database
 from storage.errors import DatabaseUnavailable
 from storage.fraud import audit_log
-from storage.works import analyses, works
+from storage.works import analyses, authors, works
 
 log = structlog.get_logger()
 
@@ -58,6 +58,9 @@ def decide(
             base_bps=before.base_redirect_bps,
             poster_id=review.creator_id,
             original_creator_id=review.nearest_creator_id,
+            original_is_copy=bool(authors.behind(conn, [review.nearest_work_id]))
+            if review.nearest_work_id
+            else False,
         )
     except OutcomeNotPossible as exc:
         raise StepNotPossible(f"{exc} Nothing was decided; find it original or licensed.") from exc

@@ -90,7 +90,8 @@ def _tell(conn: Connection, change: VerdictChange, now: datetime) -> None:
     share = f"{percent(change.redirect_bps)} of what it earns"
     if analysis.creator_id is not None:
         own = (
-            f"{share} goes to the earlier work's creator from now on. It waits until"
+            f"{share} goes to the earlier work's creator from now on, and its bonus is half of an"
+            " original's. The share waits until"
             f" {day(change.final_at)}; until then you can dispute it, free of charge."
             if derived
             else f"{money(paid)} that waited has been paid out; nothing of it waits any more."

@@ -20,7 +20,9 @@ from oracle.notices.actors import RULES, creator_actor
 from oracle.notices.render import day, money
 from oracle.notices.titles import work_name
 from oracle.payouts import payments
+from oracle.rules.cost import cost_of, in_words
 from oracle.rules.deadlines import APPEAL_WITHIN
+from oracle.rules.decision import Verdict
 from storage.cases import appeals, reviews, settlements
 from storage.cases.appeals import Appeal, NewAppeal
 from storage.chain import outbox
@@ -40,6 +42,10 @@ ORIGINALITY_WITHIN = timedelta(days=14)
 # appeals without a decision: more would hold the original creator's money without an end
 MAX_LAPSED = 2
 MACHINE = "the oracle's automatic decision"
+# The verdicts that take something from the creator of the work.
+APPEALABLE = tuple(verdict for verdict in Verdict if cost_of(verdict).any)
+OWN_REFUSED = "It goes on earning half of an original's bonus; nothing waited and nothing moves."
+OWN_GRANTED = "It earns an original's bonus from now on; what was paid before is not paid again."
 
 
 def appeal_verdict(
@@ -83,7 +89,8 @@ def appeal_verdict(
     )
     if not appeals.add(conn, appeal):
         raise AppealExists
-    _set_disputed(conn, analysis, True, now)
+    if analysis.verdict == Verdict.DERIVATIVE:  # of one's own work no share is in question
+        _set_disputed(conn, analysis, True, now)
     if outbox.goes_on_chain(conn, analysis.post_id):
         rulings.open_question(
             conn,
@@ -93,6 +100,7 @@ def appeal_verdict(
             now=now,
             analysis_id=analysis_id,
             appeal_id=appeal.id,
+            hold=analysis.verdict == Verdict.DERIVATIVE,
         )
     audit_log.append(
         conn,
@@ -106,7 +114,14 @@ def appeal_verdict(
     )
     stored = appeals.get(conn, appeal.id)
     subject = _subject(conn, analysis)
-    notices.send_receipt(conn, stored, subject, original.creator if other_id else None, now)
+    notices.send_receipt(
+        conn,
+        stored,
+        subject,
+        original.creator if other_id else None,
+        now,
+        share_waits=analysis.verdict == Verdict.DERIVATIVE,
+    )
     if other_id is not None:
         notices.send_to_other_side(conn, stored, subject, work_name(original), now)
     return appeal.id
@@ -118,13 +133,11 @@ def check_appealable(conn: Connection, analysis: Analysis, now: datetime) -> App
     Raises: NothingToAppeal, TooLate.
     """
     if (
-        analysis.verdict != "derivative"
+        analysis.verdict not in APPEALABLE
         or analysis.matched_work_id is None
         or analysis.work_id is None
     ):
-        raise NothingToAppeal(
-            f"The verdict is '{analysis.verdict or analysis.status}'; it takes nothing from you."
-        )
+        raise NothingToAppeal(_why_not(conn, analysis))
     assert analysis.decided_at is not None
     if now > analysis.decided_at + APPEAL_WITHIN:
         raise TooLate(f"This could be appealed until {day(analysis.decided_at + APPEAL_WITHIN)}.")
@@ -140,6 +153,22 @@ def check_appealable(conn: Connection, analysis: Analysis, now: datetime) -> App
             "Nobody decided your appeals in time; what remains is a court or dispute body."
         )
     return previous
+
+
+def _why_not(conn: Connection, analysis: Analysis) -> str:
+    if analysis.verdict is None:
+        return f"The analysis is {analysis.status}; there is no verdict to appeal."
+    review = reviews.find_of_analysis(conn, analysis.id)
+    if analysis.verdict == "undecided" and review is not None and review.status == "open":
+        words = in_words(cost_of(Verdict.UNDECIDED, held_bps=review.held_bps))
+        return (
+            f"Nothing is decided yet. {words} A person decides by {day(review.decide_by)}: say"
+            f" what helps at /v1/reviews/{review.id}/statement."
+        )
+    return (
+        f"The verdict is '{analysis.verdict}'. {in_words(cost_of(Verdict(analysis.verdict)))}"
+        " There is nothing to appeal."
+    )
 
 
 def add_other_view(
@@ -230,7 +259,7 @@ def decide_verdict(
         analysis_id=analysis.id,
         appeal_id=appeal_id,
     )
-    if moved and not granted:
+    if moved and not granted and analysis.verdict == Verdict.DERIVATIVE:
         _set_disputed(
             conn, analysis, False, now, not_before=now if is_last else now + payments.DISPUTE_WINDOW
         )
@@ -292,7 +321,7 @@ def _lapse(conn: Connection, appeal_id: UUID, now: datetime) -> bool:
         analysis_id=analysis.id,
         appeal_id=appeal_id,
     )
-    if moved:
+    if moved and analysis.verdict == Verdict.DERIVATIVE:
         _set_disputed(conn, analysis, False, now, not_before=waits_until)
     notices.send_result(
         conn,
@@ -301,13 +330,12 @@ def _lapse(conn: Connection, appeal_id: UUID, now: datetime) -> bool:
         outcome="lapsed",
         decider="the rule that an appeal which nobody decides in time changes nothing",
         convinced=text,
-        money_moved=f"{money(held)} that waited goes to the original's creator once the decision"
-        " is final.",
+        money_moved=_money_words(analysis, held, now, granted=False, moved=moved),
         next_step=(
             "This was the platform's last step; you can go to a certified dispute body or a court."
         )
         if is_last
-        else f"You can appeal again. {_waits(moved, waits_until)}",
+        else f"You can appeal again. {_waits(analysis, moved, waits_until)}",
         now=now,
     )
     audit_log.append(
@@ -343,32 +371,48 @@ def _send_result(
         outcome=outcome,
         decider=wording.who(actor),
         convinced=convinced,
-        money_moved=f"{money(held)} that waited was paid to you on {day(now)}."
-        if granted and moved
-        else f"{money(held)} that waits becomes yours. The contract is being told; what it is told"
-        " can be seen coming for three days there, and you hear from us again when the money has"
-        " moved."
-        if granted
-        else (
-            f"{money(held)} that waited goes to the original's creator once the decision is final."
-        ),
+        money_moved=_money_words(analysis, held, now, granted=granted, moved=moved),
         next_step=(
-            "You need to do nothing; this pair is settled for good, also when the index is"
-            " built anew."
+            "You need to do nothing; this pair is settled, with every edit of both, until somebody"
+            " brings a new fact."
         )
         if granted
         else "This was the platform's last step; you can go to a certified dispute body or a court."
         if is_last
         else (
             "You can appeal once more; yet another person decides then."
-            f" {_waits(moved, now + payments.DISPUTE_WINDOW)}"
+            f" {_waits(analysis, moved, now + payments.DISPUTE_WINDOW)}"
         ),
         now=now,
     )
 
 
-def _waits(off_chain: bool, until: datetime) -> str:
+def _money_words(
+    analysis: Analysis, held: int, now: datetime, *, granted: bool, moved: bool
+) -> str:
+    """What a decided appeal does with the money.
+
+    Args:
+        held: Cents that waited for it. moved: Whether they have moved already.
+    """
+    if analysis.verdict == Verdict.SELF_DUPLICATE:
+        return OWN_GRANTED if granted else OWN_REFUSED
+    if not granted:
+        return (
+            f"{money(held)} that waited goes to the original's creator once the decision is final."
+        )
+    if moved:
+        return f"{money(held)} that waited was paid to you on {day(now)}."
+    return (
+        f"{money(held)} that waits becomes yours. The contract is being told; what it is told can"
+        " be seen coming for three days there, and you hear from us again when the money has moved."
+    )
+
+
+def _waits(analysis: Analysis, off_chain: bool, until: datetime) -> str:
     """Until when the money waits for another appeal: the contract counts its own time."""
+    if analysis.verdict == Verdict.SELF_DUPLICATE:
+        return "No money waits meanwhile; its bonus stays half of an original's."
     if off_chain:
         return f"Until {day(until)} the money goes on waiting for that."
     return (

@@ -128,11 +128,12 @@ Appeal {appeal}.
 )
 COPY_FOUND = Template(
     "copy_found",
-    1,
+    2,
     "{subject} matches an earlier work",
     """{subject} matches "{original}" by {owner}, first registered here on {registered_at}. From \
 {decided_at} on \
-{redirect} of what it earns goes to {owner}; you keep the rest. Your post stays up.
+{redirect} of what it earns goes to {owner}; you keep the rest. Its bonus is half of an \
+original's. Your post stays up.
 
 Where: {viewer_link} shows both side by side with the parts that match.
 
@@ -145,7 +146,56 @@ It is free of \
 charge, until {appeal_end}: {appeal_link}. The share of {owner} waits until {waits_until}, and \
 longer if you appeal.
 
-Decided automatically by {decider}. Case {case}.
+Decided {decider}. Case {case}.
+""",
+)
+OWN_COPY = Template(
+    "own_copy",
+    1,
+    "{subject} repeats your own earlier work",
+    """{subject} matches "{original}", which you registered here on {registered_at}. Since \
+{decided_at} its bonus is half of an original's. No share of what it earns goes to anybody else, \
+and your post stays up.
+
+Where: {viewer_link} shows both side by side with the parts that match.
+
+How sure: similarity {similarity}, threshold {threshold}; {certainty}
+
+What you can do: if it matched the wrong thing, say so. It is free of charge, until {appeal_end}: \
+{appeal_link}.
+
+Decided {decider}. Case {case}.
+""",
+)
+UNDECIDED = Template(
+    "undecided",
+    1,
+    "It is not decided yet whether {subject} is original",
+    """{explanation}
+
+Money: {money}
+
+Nearest earlier work: {nearest}.
+
+What helps to decide: {would_help}. Send it, or say what you know: {review_link}.
+
+A person decides by {decide_by}. If nobody has decided by then, it counts as original, and what \
+waited is yours.
+
+What was found: {viewer_link}. Looked at {decider}. Case {case}.
+""",
+)
+DECIDED = Template(
+    "decided",
+    1,
+    "{subject} counts as {verdict}",
+    """{subject}, which could not be decided before, counts as {verdict} since {decided_at}.
+
+Money: {money}
+
+Why: {why}
+
+Decided {decider}. What was found: {viewer_link}. Case {case}.
 """,
 )
 VERDICT_CHANGED = Template(
@@ -216,6 +266,9 @@ ALL = {
         OTHER_SIDE,
         APPEAL_RESULT,
         COPY_FOUND,
+        OWN_COPY,
+        UNDECIDED,
+        DECIDED,
         VERDICT_CHANGED,
         CLAIM_FILED,
         CLAIM_OTHER_SIDE,

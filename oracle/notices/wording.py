@@ -39,6 +39,8 @@ STEPS = {
     "reopen": "is looked at again",
     "decide": "the appeal was decided",
     "review": "what was undecided was decided",
+    "quarantine": "a work was quarantined",
+    "release": "a work was released from quarantine",
 }
 
 OUTCOMES = {
@@ -54,6 +56,8 @@ OUTCOMES = {
 WOULD_HELP = {
     "unknown_creator": "a licence or another proof that you may use the earlier work, or who made"
     " it",
+    "erased_source": "a licence or another proof that you may use the work, or that you made it",
+    "quarantined": "a licence, or a proof where your material comes from",
     "incomplete_search": "nothing: it is analysed again by itself; a proof that you made it, such"
     " as the file with the earliest date, helps a person to decide sooner",
 }

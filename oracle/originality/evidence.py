@@ -15,8 +15,8 @@ from uuid import UUID
 from embeddings.channels import ChannelState
 from oracle.chain.core.report import ReportDraft
 from oracle.originality.attestation import account_of, decision_report
-from oracle.originality.judge import Judgement, VerifiedMatch
-from oracle.rules.decision import Match, Policy, SoundRule, Subject, similarity_to_bps
+from oracle.originality.judge import Judgement, SourceMatch, VerifiedMatch
+from oracle.rules.decision import Author, Match, Policy, SoundRule, Subject, similarity_to_bps
 from oracle.rules.explain import explain
 from storage.works.analyses import Analysis, Conclusion, NewAnalysis
 from storage.works.policies import BoundDeployment
@@ -222,6 +222,18 @@ def recorded_case(
     def number(creator: str | None) -> int | None:
         return numbers.setdefault(creator, len(numbers))
 
+    def author(source: Mapping[str, Any] | None) -> Author | None:
+        if source is None:
+            return None
+        return Author(
+            work_id=UUID(source["work"]["id"]),
+            creator_id=number(source["work"]["creator"]),
+            sequence=source["work"]["registration"],
+            similarity_bps=source["similarity_bps"],
+            licensed=source["licensed"],
+            erased=source["erased"],
+        )
+
     subject = Subject(
         number(work["creator"]),
         work["registration"],
@@ -244,6 +256,8 @@ def recorded_case(
             dated_at=datetime.fromisoformat(match["work"]["dated_at"]),
             rival=match["rival"],
             contested=match["contested"],
+            quarantined=match.get("quarantined", False),
+            author=author(match.get("copy_of")),
         )
         for match in document["matches"]
         if match["similarity"] > 0
@@ -297,7 +311,18 @@ def match_document(verified: VerifiedMatch) -> dict[str, Any]:
         "settled": verified.settled,
         "rival": verified.rival,
         "contested": verified.contested,
+        "quarantined": verified.quarantined,
+        "copy_of": _source(verified.source) if verified.source else None,
         **verified.candidate.as_json(),
+    }
+
+
+def _source(source: SourceMatch) -> dict[str, Any]:
+    return {
+        "work": _work(source.work),
+        "similarity_bps": source.similarity_bps,
+        "licensed": source.licensed,
+        "erased": source.work.erased_at is not None,
     }
 
 

@@ -18,6 +18,7 @@ from oracle.media.handler import (
     no_progress,
 )
 from oracle.rules.decision import (
+    Author,
     Decision,
     Match,
     Policy,
@@ -28,10 +29,10 @@ from oracle.rules.decision import (
 )
 from oracle.rules.order import Claim, Precedence, contested
 from oracle.rules.settlement import ProvenMatch, Settlement, covered
-from storage.cases import settlements
-from storage.database import Database
+from storage.cases import quarantines, settlements
+from storage.database import Connection, Database
 from storage.search import images
-from storage.works import analyses, permissions, policies, works
+from storage.works import analyses, authors, permissions, policies, works
 from storage.works.works import Work
 
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
@@ -59,6 +60,15 @@ class SameFile:
 
 
 @dataclass(frozen=True)
+class SourceMatch:
+    """The first work behind a known copy; `similarity_bps` is the lowest of the chain between."""
+
+    work: Work
+    similarity_bps: int
+    licensed: bool
+
+
+@dataclass(frozen=True)
 class VerifiedMatch:
     """A candidate after verification, with what is known about its work."""
 
@@ -70,6 +80,8 @@ class VerifiedMatch:
     settled: bool = False  # people decided that this content is no copy of that one
     rival: bool = False  # nobody can tell which of the two is the copy
     contested: bool = False  # the work has a rival itself
+    source: SourceMatch | None = None  # whose work it copies, where it is a known copy
+    quarantined: bool = False  # people doubt it, and nobody is accused by it meanwhile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,9 +99,10 @@ class Judgement:
     def credited(self) -> Work | None:
         """The earlier work that the verdict rests on."""
         credited = self.decision.credited
-        return next(
-            (m.work for m in self.matches if credited and m.work.id == credited.work_id), None
-        )
+        if credited is None:
+            return None
+        known = [m.work for m in self.matches] + [m.source.work for m in self.matches if m.source]
+        return next((work for work in known if work.id == credited.work_id), None)
 
 
 class Judge:
@@ -298,6 +311,8 @@ class Judge:
             licensed = permissions.licensed_works(conn, query.creator_id, ids)
             copies = images.copies_among(conn, ids)
             in_contest = analyses.contested_among(conn, ids)
+            sources = self._sources(conn, query, ids)
+            doubted = quarantines.among(conn, ids)
         allowed = [
             candidate
             for candidate in candidates
@@ -308,6 +323,8 @@ class Judge:
         for candidate in allowed:
             work = known[candidate.work_id]
             same = work.sha256 == query.sha256 and work.media_type == handler.media_type
+            if work.erased_at is not None:  # nobody could check a verdict that rests on it
+                continue
             if same and (work.id not in best or not best[work.id][1].verified):
                 best[work.id] = candidate, SameFile()
         return [
@@ -318,9 +335,26 @@ class Judge:
                 work_id in licensed,
                 work_id not in copies,
                 contested=work_id in in_contest,
+                source=sources.get(work_id),
+                quarantined=work_id in doubted,
             )
             for work_id, (candidate, match) in best.items()
         ]
+
+    def _sources(
+        self, conn: Connection, query: Query, ids: Sequence[UUID]
+    ) -> dict[UUID, SourceMatch]:
+        """The first works behind those that are known copies."""
+        found = authors.behind(conn, ids)
+        first = list({source.work_id for source in found.values()})
+        known = works.get_works(conn, first)
+        licensed = permissions.licensed_works(conn, query.creator_id, first)
+        return {
+            copy: SourceMatch(
+                known[source.work_id], source.similarity_bps, source.work_id in licensed
+            )
+            for copy, source in found.items()
+        }
 
     def _may_match(self, media_type: str, work: Work, query: Query) -> bool:
         same_post = work.post_id == query.post_id and work.creator_id == query.creator_id
@@ -353,6 +387,17 @@ def claim_of(work: Work) -> Claim:
     )
 
 
+def _author(source: SourceMatch) -> Author:
+    return Author(
+        work_id=source.work.id,
+        creator_id=source.work.creator_id,
+        sequence=source.work.sequence,
+        similarity_bps=source.similarity_bps,
+        licensed=source.licensed,
+        erased=source.work.erased_at is not None,
+    )
+
+
 def as_rule_matches(matches: Sequence[VerifiedMatch]) -> list[Match]:
     """What the rules need of each match; those without any similarity are left out."""
     return [
@@ -370,6 +415,8 @@ def as_rule_matches(matches: Sequence[VerifiedMatch]) -> list[Match]:
             dated_at=match.work.dated_at,
             rival=match.rival,
             contested=match.contested,
+            author=_author(match.source) if match.source else None,
+            quarantined=match.quarantined,
         )
         for match in matches
         if match.match.similarity > 0

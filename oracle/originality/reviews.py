@@ -25,6 +25,8 @@ from storage.works.analyses import Analysis, Conclusion, NewAnalysis
 log = structlog.get_logger()
 
 ORACLE = "the oracle's automatic decision"
+# What is undecided for these is so whatever was decided before.
+REOPENS = (Reason.CONTESTED, Reason.QUARANTINED)
 
 
 def follow_verdict(
@@ -37,14 +39,15 @@ def follow_verdict(
     """Open a review of what could not be decided, or end the open one that an analysis answers.
 
     Call it in the transaction that concludes the analysis. A work that was decided before keeps
-    that verdict, and needs no review; unless another creator has come to claim the same content.
+    that verdict, and needs no review; unless another creator has come to claim the same content,
+    or it rested on a work that is in quarantine now.
     """
     now = conclusion.decided_at
     if conclusion.verdict != Verdict.UNDECIDED:
         if review is not None:
             _supersede(conn, analysis, conclusion, review)
         return
-    if conclusion.reason != Reason.CONTESTED and reviews.is_decided(conn, work_id):
+    if conclusion.reason not in REOPENS and reviews.is_decided(conn, work_id):
         return
     terms = policies.find_terms(conn, analysis.policy_version)
     window = DISPUTE_WINDOW if terms is None else timedelta(seconds=terms.dispute_window_s)

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from oracle.rules.cost import cost_of
 from oracle.rules.decision import Verdict
 from oracle.rules.explain import percent
 from oracle.rules.payout import Grade, bonus_bps, payout
@@ -53,10 +54,13 @@ def explain_pay(facts: Mapping[str, Any]) -> str:
     """One payment as a sum that anybody can do again."""
     base, bonus = facts["base_minor"], facts["bonus_minor"]
     verdict = VERDICTS[facts["verdict"]]
+    cost = cost_of(Verdict(facts["verdict"]))
+    halved = ", half of an original's" if cost.halves_bonus else ""
     if facts["bonus_bps"]:
         text = (
             f"Grade {facts['grade']} ({percent(facts['score_bps'])}), {verdict}:"
-            f" {percent(facts['bonus_bps'])} of {dollars(base)} is {dollars(bonus)} on top."
+            f" {percent(facts['bonus_bps'])} of {dollars(base)} is {dollars(bonus)} on top"
+            f"{halved}."
             f" {dollars(base)} + {dollars(bonus)} = {dollars(base + bonus)}."
         )
     else:

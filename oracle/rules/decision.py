@@ -59,6 +59,9 @@ class Verdict(StrEnum):
     UNDECIDED = "undecided"
 
 
+EXCUSED = (Verdict.SELF_DUPLICATE, Verdict.LICENSED)
+
+
 class Reason(StrEnum):
     """Why the verdict is what it is; each one has a sentence in `oracle.rules.explain`."""
 
@@ -72,6 +75,8 @@ class Reason(StrEnum):
     INCOMPLETE_SEARCH = "incomplete_search"
     UNKNOWN_CREATOR = "unknown_creator"
     SETTLED = "settled"
+    ERASED_SOURCE = "erased_source"
+    QUARANTINED = "quarantined"
     # Of what was undecided: a person ended it, or nobody did in time.
     REVIEWED = "reviewed"
     REVIEW_LAPSED = "review_lapsed"
@@ -170,6 +175,22 @@ class Subject:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Author:
+    """The work behind a known copy: the first of its chain of copies.
+
+    `similarity_bps`: the lowest of the chain. `licensed`: a permission of its creator covers the
+    subject. `erased`: nobody can compare it with anything any more.
+    """
+
+    work_id: UUID
+    creator_id: int | None
+    sequence: int
+    similarity_bps: int
+    licensed: bool = False
+    erased: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Match:
     """One match: an already registered work and how much of it the subject repeats.
 
@@ -177,7 +198,9 @@ class Match:
         number.
     `share_bps`: how much of the subject the match covers. `sound_only`: a video shares nothing but
     its sound. `original`: the earlier work is itself no copy. `settled`: people decided that this
-    content is no copy of that one.
+    content is no copy of that one. `author`: of a work that is a derivative itself, whose work it
+    copies; it is never credited. `quarantined`: people doubt the work, and nobody is accused of
+    copying it meanwhile.
     `rival`: nobody can tell which of the two is the copy, whichever came first.
     `contested`: the earlier work has such a rival itself, so nobody knows whom to credit.
     """
@@ -195,6 +218,8 @@ class Match:
     dated_at: datetime = EPOCH
     rival: bool = False
     contested: bool = False
+    author: Author | None = None
+    quarantined: bool = False
 
     @property
     def precedence(self) -> Precedence:
@@ -231,7 +256,7 @@ def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decisi
     """
     weighed = [_weighed(m, policy) for m in matches]
     before = [m for m in weighed if m.precedence < subject.precedence]
-    earlier = [m for m in before if not m.settled]
+    earlier = [m for m in before if not m.settled and not _copies_subject(m, subject)]
     copies = [m for m in earlier if m.similarity_bps >= policy.threshold_bps]
     rivals = [
         m for m in weighed if m.rival and not m.settled and m.similarity_bps >= policy.threshold_bps
@@ -239,9 +264,11 @@ def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decisi
     if subject.insufficient_detail is not None:
         return _conclude(Verdict.UNDECIDED, Reason.INSUFFICIENT_DETAIL, None, policy)
     if copies:
-        credited = _credited(subject, copies)
+        credited = _author_behind(subject, _credited(subject, copies))
         if not subject.search_complete:  # an even earlier one may be among what was not searched
             return _conclude(Verdict.UNDECIDED, Reason.INCOMPLETE_SEARCH, credited, policy)
+        if credited.similarity_bps < policy.threshold_bps:  # that of the author behind a copy
+            return _conclude(Verdict.ORIGINAL, Reason.BELOW_THRESHOLD, credited, policy)
         verdict, reason = _verdict_on(subject, credited)
         if verdict is Verdict.DERIVATIVE and (credited.rival or credited.contested):
             return _conclude(Verdict.UNDECIDED, Reason.CONTESTED, credited, policy)
@@ -276,6 +303,34 @@ def _nearness(match: Match) -> tuple[int, float, int]:
     return match.similarity_bps, -match.dated_at.timestamp(), -match.sequence
 
 
+def _copies_subject(match: Match, subject: Subject) -> bool:
+    """Whether a work is a known copy of the subject's own creator: that accuses its author of
+    nothing.
+    """
+    author = match.author
+    return author is not None and None is not author.creator_id == subject.creator_id
+
+
+def _author_behind(subject: Subject, credited: Match) -> Match:
+    """The author's work in the place of a known copy of it; a copyist is never credited.
+
+    The copy stays where the author's work was erased, which a verdict rests on no more.
+    """
+    author = credited.author
+    if author is None or author.erased or _verdict_on(subject, credited)[0] in EXCUSED:
+        return credited
+    return replace(
+        credited,
+        work_id=author.work_id,
+        creator_id=author.creator_id,
+        sequence=author.sequence,
+        similarity_bps=min(credited.similarity_bps, author.similarity_bps),
+        licensed=author.licensed,
+        original=True,
+        author=None,
+    )
+
+
 def _verdict_on(subject: Subject, credited: Match) -> tuple[Verdict, Reason]:
     if credited.creator_id is None:
         return Verdict.UNDECIDED, Reason.UNKNOWN_CREATOR
@@ -283,6 +338,10 @@ def _verdict_on(subject: Subject, credited: Match) -> tuple[Verdict, Reason]:
         return Verdict.SELF_DUPLICATE, Reason.OWN_EARLIER_WORK
     if credited.licensed:
         return Verdict.LICENSED, Reason.PERMISSION
+    if credited.author is not None and credited.author.erased:
+        return Verdict.UNDECIDED, Reason.ERASED_SOURCE
+    if credited.quarantined:
+        return Verdict.UNDECIDED, Reason.QUARANTINED
     return (
         Verdict.DERIVATIVE,
         Reason.SOUND_OF_EARLIER if credited.sound_only else Reason.COPY_OF_EARLIER,

@@ -1,11 +1,8 @@
 """Verdicts in words. Every number in a sentence is a stored fact; nothing is added. Pure."""
 
+from oracle.rules.cost import cost_of, in_words
 from oracle.rules.decision import Reason, Verdict
-
-
-def percent(bps: int) -> str:
-    """Basis points as a percentage, cut to what is there: 9800 -> '98 %', 9872 -> '98.72 %'."""
-    return f"{bps / 100:.2f}".rstrip("0").rstrip(".") + " %"
+from oracle.rules.numbers import percent as percent
 
 
 def explain(
@@ -28,6 +25,7 @@ def explain(
     """
     similarity, threshold = percent(similarity_bps), percent(threshold_bps)
     by = f" by {other_creator}" if other_creator else ""
+    costs = in_words(cost_of(verdict, redirect_bps=redirect_bps))
     match reason:
         case Reason.NO_MATCH:
             return (
@@ -42,21 +40,16 @@ def explain(
         case Reason.COPY_OF_EARLIER:
             return (
                 f"Derivative: this {media_type} is {similarity} similar to an earlier work{by}"
-                f" ({other}); the threshold is {threshold}. {percent(redirect_bps)} of what it"
-                " earns goes to the earlier work's creator."
+                f" ({other}); the threshold is {threshold}. {costs}"
             )
         case Reason.SOUND_OF_EARLIER:
             return (
                 f"Derivative: the sound of this {media_type} is that of an earlier work{by}"
                 f" ({other}); its picture is not. Sound alone counts for a similarity of"
-                f" {similarity}; the threshold is {threshold}. {percent(redirect_bps)} of what it"
-                " earns goes to the earlier work's creator."
+                f" {similarity}; the threshold is {threshold}. {costs}"
             )
         case Reason.OWN_EARLIER_WORK:
-            return (
-                f"Your own earlier work, posted again ({other}, {similarity} similar). Nothing"
-                " is redirected."
-            )
+            return f"Your own earlier work, posted again ({other}, {similarity} similar). {costs}"
         case Reason.PERMISSION:
             return (
                 f"Licensed: it uses an earlier work{by} ({other}, {similarity} similar) with"
@@ -83,12 +76,25 @@ def explain(
                 f" ({other}) whose creator nobody named, so nobody can be credited. What a copy"
                 " would cost waits until a person decides, or the time for that is over."
             )
+        case Reason.ERASED_SOURCE:
+            return (
+                f"Needs review: this {media_type} is {similarity} similar to a copy ({other}) of a"
+                " work that its creator had erased, so nobody can compare the two. A copyist is"
+                " never credited. What a copy would cost waits until a person decides, or the time"
+                " for that is over."
+            )
+        case Reason.QUARANTINED:
+            return (
+                f"Needs review: this {media_type} is {similarity} similar to an earlier work{by}"
+                f" ({other}) that people look into, as it matches many creators. Nobody is accused"
+                " by it meanwhile; what a copy would cost waits until that is decided."
+            )
         case Reason.REVIEWED:
             if verdict is Verdict.DERIVATIVE:
                 return (
                     f"Derivative: a person decided that this {media_type} copies an earlier"
                     f" work{by} ({other}, {similarity} similar; the threshold is {threshold})."
-                    f" {percent(redirect_bps)} of what it earns goes to the earlier work's creator."
+                    f" {costs}"
                 )
             return f"{verdict.capitalize()}: a person decided so, after the oracle could not."
         case Reason.REVIEW_LAPSED:

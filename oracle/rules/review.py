@@ -29,11 +29,12 @@ def ruled_redirect_bps(
     base_bps: int,
     poster_id: int | None,
     original_creator_id: int | None,
+    original_is_copy: bool = False,
 ) -> int:
     """Share of revenue that goes to the original's creator by a decision of a person.
 
     Raises: OutcomeNotPossible where the contract would refuse it: no measured match reaches the
-        threshold, or it would credit nobody, or the poster.
+        threshold, or it would credit nobody, the poster, or a copyist.
     """
     if outcome not in OUTCOMES:
         raise OutcomeNotPossible(f"A review ends as one of {', '.join(OUTCOMES)}.")
@@ -43,4 +44,6 @@ def ruled_redirect_bps(
         raise OutcomeNotPossible("No match reaches the threshold: there is no share to redirect.")
     if original_creator_id is None or original_creator_id == poster_id:
         raise OutcomeNotPossible("There is no other creator whom a copy would credit.")
+    if original_is_copy:
+        raise OutcomeNotPossible("The nearest work is a copy itself; a copyist is never credited.")
     return redirect_bps(similarity_bps, threshold_bps, base_bps)

@@ -14,7 +14,7 @@ from oracle.fraud import alerts, chain_actions, chain_appeals
 from oracle.fraud.passes import SPAN, full_hour, run_pass
 from oracle.jobs import Jobs
 from oracle.notices import webhooks
-from oracle.originality import reanalysis
+from oracle.originality import quarantine, reanalysis
 from storage.database import Database
 from storage.errors import DatabaseUnavailable
 from storage.fraud import events as fraud_events
@@ -50,11 +50,13 @@ class Upkeep:
         client: ChainClient | None = None,
         jobs: Jobs | None = None,
         allow_private: bool = False,
+        alarm_creators: int = 0,
     ) -> None:
         self._db = db
         self._jobs = jobs
         self._client = client
         self._allow_private = allow_private
+        self._alarm_creators = alarm_creators
         self._hour: datetime | None = None
         self._tried: set[datetime] = set()  # ends of passes of this hour
         self._last_compared: datetime | None = None
@@ -73,6 +75,7 @@ class Upkeep:
         notices_sent = _apart("notices", lambda: verdict_notices.send_due(self._db, now))
         if (jobs := self._jobs) is not None:
             _apart("rechecks", lambda: reanalysis.queue_rechecks(self._db, jobs))
+        _apart("alarms", lambda: quarantine.raise_alarms(self._db, self._alarm_creators, now))
         delivered = _apart(
             "webhooks",
             lambda: webhooks.deliver_pending(self._db, allow_private=self._allow_private),

@@ -58,22 +58,27 @@ COLUMNS = (
 
 
 # A verdict whose creator needs a notice: the newest of its work, and other than the last one that
-# the creator was notified of. A re-check that comes to the same verdict changes no money.
-_NEEDS_NOTICE = """
-a.verdict = 'derivative' and a.creator_id is not null and a.work_id is not null
-    and a.matched_work_id is not null
+# the creator was notified of. A re-check that comes to the same verdict changes no money. What
+# costs nothing is told only where it ends what was told before.
+VERDICT_KINDS = "('copy_found', 'own_copy', 'undecided', 'decided')"
+_NEEDS_NOTICE = f"""
+a.status = 'decided' and a.creator_id is not null and a.work_id is not null
+and (a.verdict in ('derivative', 'self_duplicate') and a.matched_work_id is not null
+    or a.verdict = 'undecided' and exists (select from reviews r where r.analysis_id = a.id
+        and r.status = 'open')
+    or a.verdict in ('original', 'licensed') and a.again_of is not null)
 and not exists (select 1 from creator_messages m where m.analysis_id = a.id
-    and m.kind = 'copy_found')
+    and m.kind in {VERDICT_KINDS})
 and not exists (select 1 from analyses n where n.work_id = a.work_id and n.status = 'decided'
     and n.decided_at > a.decided_at)
-and not exists (
-    select 1 from (
-        select b.matched_work_id, b.redirect_bps from analyses b
-        join creator_messages m on m.analysis_id = b.id and m.kind = 'copy_found'
-        where b.work_id = a.work_id order by b.decided_at desc limit 1
-    ) notified where notified.matched_work_id = a.matched_work_id
-        and notified.redirect_bps is not distinct from a.redirect_bps
-)
+and coalesce((
+    select (b.verdict, b.matched_work_id, b.redirect_bps) is distinct from
+        (a.verdict, a.matched_work_id, a.redirect_bps)
+        and (a.verdict not in ('original', 'licensed') or b.verdict = 'undecided')
+    from analyses b
+    join creator_messages m on m.analysis_id = b.id and m.kind in {VERDICT_KINDS}
+    where b.work_id = a.work_id order by b.decided_at desc limit 1
+), a.verdict not in ('original', 'licensed'))
 """
 
 
@@ -125,8 +130,8 @@ def of_alert(conn: Connection, alert_id: UUID) -> list[Message]:
     return _select(conn, "alert_id = %s order by seq", (alert_id,))
 
 
-def unnotified_copies(conn: Connection, now: datetime, limit: int = 200) -> list[UUID]:
-    """Return the derivative verdicts whose creators need a notice that is due, oldest first."""
+def unnotified_verdicts(conn: Connection, now: datetime, limit: int = 200) -> list[UUID]:
+    """Return the verdicts whose creators need a notice that is due, oldest first."""
     rows = conn.execute(
         f"select a.id from analyses a where {_NEEDS_NOTICE} and not exists (select 1 from"
         " blocked_notices b where b.analysis_id = a.id and b.next_try_at > %s) order by"
@@ -136,7 +141,7 @@ def unnotified_copies(conn: Connection, now: datetime, limit: int = 200) -> list
     return [row[0] for row in rows]
 
 
-def lock_unnotified_copy(conn: Connection, analysis_id: UUID) -> bool:
+def lock_unnotified_verdict(conn: Connection, analysis_id: UUID) -> bool:
     """Lock a verdict; return whether the creator of its work still needs a notice of it."""
     conn.execute("select 1 from analyses where id = %s for update", (analysis_id,))
     return (
@@ -147,7 +152,7 @@ def lock_unnotified_copy(conn: Connection, analysis_id: UUID) -> bool:
     )
 
 
-def block_copy(conn: Connection, analysis_id: UUID, reason: str, now: datetime) -> None:
+def block_verdict(conn: Connection, analysis_id: UUID, reason: str, now: datetime) -> None:
     """Record that the notice of a verdict could not be written.
 
     It is due again after an hour, then two, four and so on, a week at most.

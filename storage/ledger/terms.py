@@ -10,10 +10,11 @@ from psycopg.rows import class_row
 from storage.database import Connection
 
 # Take over new verdicts, of posts whose money waits for one. The newest analysis with a verdict
-# counts; one that could not decide changes nothing, unless two creators claim the content. A post
-# in dispute stays as it is. So does one ruled by an appeal, unless the copy is of another work than
-# the appeal was about, which the appeal did not settle. As on chain, a repeated analysis with the
-# same answer must not delay the money of the original, so the end of the dispute window stays.
+# counts; one that could not decide changes nothing, unless two creators claim the content, or it
+# rests on a quarantined work. A post in dispute stays as it is. So does one ruled by an appeal,
+# unless the copy is of another work than the appeal was about, which the appeal did not settle. As
+# on chain, a repeated analysis with the same answer must not delay the money of the original, so
+# the end of the dispute window stays.
 _FOLLOW = """
 insert into post_terms (post_id, verdict, redirect_bps, held_bps, creditor_id, final_at,
     analysis_id, changed_at)
@@ -38,7 +39,9 @@ from (
         -- A verdict that an appeal overturned no longer counts.
         and not exists (select 1 from not_copies n where n.work_id = analyses.work_id
             and n.other_work_id = analyses.matched_work_id and n.ended_at is null)
-    order by verdict = 'undecided' and reason <> 'contested', decided_at desc, id limit 1
+    -- What rests on a quarantined work, or is claimed by two, is undecided whatever was decided.
+    order by verdict = 'undecided' and reason not in ('contested', 'quarantined'), decided_at desc,
+        id limit 1
 ) a left join works w on w.id = a.matched_work_id
 where not exists (select 1 from post_terms t where t.post_id = a.post_id and t.analysis_id = a.id)
     -- Wait where the node has yet to read the policy's terms: a guessed window would stay for ever.

@@ -114,8 +114,8 @@ def find_sources(conn: Connection, ids: Sequence[UUID], before: int) -> list[Ima
         " s.id = a.matched_work_id left join lateral (select (m->>'frame_ms')::int as frame_ms"
         " from   jsonb_array_elements(convert_from(a.evidence, 'UTF8')::jsonb->'matches') m  "
         " where m->'work'->>'id' = s.id::text limit 1) seen on true where a.work_id = any(%(ids)s)"
-        " and a.verdict <> 'original' and s.registration < %(before)s and s.id <> all(%(ids)s)"
-        " order by s.id, frame_ms is null, a.decided_at desc",
+        " and a.verdict <> 'original' and s.erased_at is null and s.registration < %(before)s"
+        " and s.id <> all(%(ids)s) order by s.id, frame_ms is null, a.decided_at desc",
         {"ids": list(ids), "before": before},
     ).fetchall()
     return [

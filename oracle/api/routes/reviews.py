@@ -9,12 +9,14 @@ from fastapi import APIRouter, Query
 from oracle.api.access import FraudOfficer, Reader
 from oracle.api.cursors import read_cursor, write_cursor
 from oracle.api.parties import actor_of, check_neutral, check_side, own_creator
-from oracle.api.schemas.reviews import ReviewDecision, ReviewStatement, ReviewView
+from oracle.api.schemas.reviews import QuarantineReason, ReviewDecision, ReviewStatement, ReviewView
 from oracle.api.services import ServicesDep
 from oracle.appeals import reviews as appeals_reviews
 from oracle.notices import wording
-from storage.cases import reviews
+from oracle.originality import quarantine
+from storage.cases import quarantines, reviews
 from storage.cases.reviews import Review
+from storage.works import works
 
 router = APIRouter(prefix="/v1", tags=["reviews"])
 
@@ -71,6 +73,38 @@ def decide_review(
             now=datetime.now(UTC),
         )
         return review_view(reviews.get(conn, review_id))
+
+
+@router.get("/quarantines", summary="Works by which nobody is accused now, and those that were")
+def list_quarantines(
+    services: ServicesDep, _: FraudOfficer, limit: Annotated[int, Query(ge=1, le=200)] = 50
+) -> dict[str, Any]:
+    with services.db.transaction() as conn:
+        return {"quarantines": [vars(one) for one in quarantines.list_all(conn, limit)]}
+
+
+@router.post("/works/{work_id}/quarantine", summary="Stop a bad reference in one step")
+def quarantine_work(
+    services: ServicesDep, caller: FraudOfficer, work_id: UUID, body: QuarantineReason
+) -> dict[str, Any]:
+    with services.db.transaction() as conn:
+        check_neutral(caller, works.get_work(conn, work_id).creator_id)
+        again = quarantine.quarantine(
+            conn, work_id, by=actor_of(caller), because=body.because, now=datetime.now(UTC)
+        )
+    return {"work_id": work_id, "judged_again": again}
+
+
+@router.post("/works/{work_id}/release", summary="Undo a quarantine")
+def release_work(
+    services: ServicesDep, caller: FraudOfficer, work_id: UUID, body: QuarantineReason
+) -> dict[str, Any]:
+    with services.db.transaction() as conn:
+        check_neutral(caller, works.get_work(conn, work_id).creator_id)
+        again = quarantine.release(
+            conn, work_id, by=actor_of(caller), because=body.because, now=datetime.now(UTC)
+        )
+    return {"work_id": work_id, "judged_again": again}
 
 
 def review_view(review: Review) -> ReviewView:

@@ -63,6 +63,12 @@ class ErasedView(BaseModel):
     work_id: UUID
     erased_at: datetime
     media_deleted: bool = Field(description="False where another work has the same bytes.")
+    from_now_on: str = Field(
+        default="Nothing is compared with it and nobody is credited with it any more. Decisions"
+        " that name it stand. What comes later and matches only copies of it is undecided, until a"
+        " person decides; the copyists are not credited either.",
+        description="What the erasure means for later works.",
+    )
 
 
 class Segment(BaseModel):

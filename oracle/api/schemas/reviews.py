@@ -25,6 +25,12 @@ class ReviewStatement(Body):
     creator: str | None = None
 
 
+class QuarantineReason(Body):
+    """Why a work is quarantined, or released."""
+
+    because: str = Field(min_length=10, max_length=4000)
+
+
 class ReviewView(BaseModel):
     """An undecided verdict, until a person or the rule at the deadline ends it."""
 

@@ -203,11 +203,26 @@ create unique index reviews_one_work on reviews (work_id) where status = 'open';
 create index reviews_due on reviews (decide_by, id) where status = 'open';
 create index reviews_unreported on reviews (id) where status = 'superseded' and not reported;
 
+-- References that people doubt: nobody is accused by them meanwhile.
+create table quarantines (
+    id bigint generated always as identity primary key,
+    work_id uuid not null references works,
+    since timestamptz not null,
+    by text not null check (length(by) > 0),
+    because text not null check (length(because) > 0),
+    released_at timestamptz,
+    released_by text,
+    released_because text,
+    check (num_nulls(released_at, released_by, released_because) in (0, 3))
+);
+create unique index quarantines_one on quarantines (work_id) where released_at is null;
+
 -- Decisions to make again, because what they rest on has changed.
 create table rechecks (
     id bigint generated always as identity primary key,
     analysis_id uuid not null references analyses,
-    appeal_id uuid not null references appeals,
+    -- Null where no appeal asks for it.
+    appeal_id uuid references appeals,
     reason text not null,
     queued_at timestamptz not null default now(),
     done_at timestamptz,

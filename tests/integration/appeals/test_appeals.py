@@ -468,12 +468,12 @@ def test_a_letter_that_cannot_be_written_leaves_the_window_and_is_tried_again(
     monkeypatch.setattr(verdict_notices, "send_one", failing)
     assert verdict_notices.send_due(quarrel.db, NOW) == 2
     with quarrel.db.transaction() as conn:
-        assert messages.unnotified_copies(conn, NOW, limit=1) == []
-        assert messages.unnotified_copies(conn, NOW + timedelta(hours=1)) == [quarrel.analysis]
+        assert messages.unnotified_verdicts(conn, NOW, limit=1) == []
+        assert messages.unnotified_verdicts(conn, NOW + timedelta(hours=1)) == [quarrel.analysis]
     assert verdict_notices.send_due(quarrel.db, NOW + timedelta(hours=1)) == 0
     with quarrel.db.transaction() as conn:
-        assert messages.unnotified_copies(conn, NOW + timedelta(hours=2)) == []
-        assert messages.unnotified_copies(conn, NOW + timedelta(hours=3)) == [quarrel.analysis]
+        assert messages.unnotified_verdicts(conn, NOW + timedelta(hours=2)) == []
+        assert messages.unnotified_verdicts(conn, NOW + timedelta(hours=3)) == [quarrel.analysis]
     monkeypatch.setattr(verdict_notices, "send_one", genuine)
     assert verdict_notices.send_due(quarrel.db, NOW + DAY) == 1
 

@@ -124,6 +124,7 @@ def test_a_person_finds_no_copy_and_everything_follows(
     assert (doubt.ruling.verdict, doubt.ruling.status) == ("original", "in_force")
     with pytest.raises(StepNotPossible, match=r"original, by key:maria"):
         doubt.decide("derivative")
+    drain()  # what was missing is read
     assert post(edited(photo("cat"), "cropped"), "bob")["verdict"] == "self_duplicate", "settled"
     with doubt.db.transaction() as conn:
         assert audit_log.find_break(conn) is None

@@ -121,7 +121,7 @@ def test_a_refused_appeal_can_be_made_once_more_and_decided_by_another(
 
 def test_what_is_no_copy_offers_no_appeal(client: TestClient, quarrel: Quarrel, key: Key) -> None:
     with quarrel.db.transaction() as conn:
-        conn.execute("update analyses set verdict = 'self_duplicate', redirect_bps = 0")
+        conn.execute("update analyses set verdict = 'licensed', redirect_bps = 0")
     mine = key("bob", "read", creator_id=quarrel.poster)
     page = f"/analyses/{quarrel.analysis}"
     assert "Appeal, free of charge" not in client.get(page, headers=mine).text

@@ -52,8 +52,9 @@ def test_cents_as_people_write_them(cents: int, text: str) -> None:
 
 def test_a_payment_is_a_sum_that_anybody_can_do_again() -> None:
     assert statement.explain_pay(FACTS) == (
-        "Grade A (86 %), a copy of an earlier work: 10 % of $100.00 is $10.00 on top. $100.00 +"
-        " $10.00 = $110.00. Of that, 60 % = $66.00 goes to tom, and $44.00 is yours."
+        "Grade A (86 %), a copy of an earlier work: 10 % of $100.00 is $10.00 on top, half of an"
+        " original's. $100.00 + $10.00 = $110.00. Of that, 60 % = $66.00 goes to tom, and $44.00 is"
+        " yours."
     )
     plain = FACTS | {
         "bonus_bps": 0,

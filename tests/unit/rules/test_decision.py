@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from oracle.rules import decision
-from oracle.rules.decision import Match, Policy, Reason, Subject, Tier, Verdict, decide
+from oracle.rules.decision import Author, Match, Policy, Reason, Subject, Tier, Verdict, decide
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "rules.json").read_text())
 TIERS = {1: Tier.LOW, 2: Tier.MEDIUM, 3: Tier.HIGH}
@@ -288,3 +288,57 @@ def test_an_own_work_posted_again_is_ones_own_though_a_thief_has_a_copy() -> Non
     small = match(9_700, by=BOB, share_bps=3_000)
     known_theft = match(9_990, at=2, share_bps=10_000, original=False)
     assert decide(ME, [small, known_theft], POLICY).verdict is Verdict.SELF_DUPLICATE
+
+
+def copied(similarity_bps: int = 9_900, *, by: int | None = ALICE, **facts: Any) -> Match:
+    """A known copy by carol of another creator's work."""
+    author = Author(
+        work_id=UUID(int=77), creator_id=by, sequence=1, similarity_bps=similarity_bps, **facts
+    )
+    return match(9_800, by=CAROL, at=2, original=False, author=author)
+
+
+COPIES = {
+    "the author behind": (copied(), Verdict.DERIVATIVE, Reason.COPY_OF_EARLIER, 77, 9_800),
+    "the weakest link": (copied(9_600), Verdict.DERIVATIVE, Reason.COPY_OF_EARLIER, 77, 9_600),
+    "too weak a link": (copied(9_400), Verdict.ORIGINAL, Reason.BELOW_THRESHOLD, 77, 9_400),
+    "licensed by the author": (
+        copied(licensed=True),
+        Verdict.LICENSED,
+        Reason.PERMISSION,
+        77,
+        9_800,
+    ),
+    "an unnamed author": (copied(by=None), Verdict.UNDECIDED, Reason.UNKNOWN_CREATOR, 77, 9_800),
+    "erased": (copied(erased=True), Verdict.UNDECIDED, Reason.ERASED_SOURCE, 2, 9_800),
+    "a copy of one's own": (copied(by=BOB), Verdict.ORIGINAL, Reason.NO_MATCH, None, 0),
+    "a copy of one's own, erased": (
+        copied(by=BOB, erased=True),
+        Verdict.ORIGINAL,
+        Reason.NO_MATCH,
+        None,
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", COPIES.values(), ids=COPIES.keys())
+def test_a_known_copyist_is_never_credited(
+    case: tuple[Match, Verdict, Reason, int | None, int],
+) -> None:
+    copy, verdict, reason, credited, similarity = case
+    judged = decide(ME, [copy], POLICY)
+    assert (judged.verdict, judged.reason, judged.similarity_bps) == (verdict, reason, similarity)
+    assert (judged.credited and judged.credited.work_id) == (credited and UUID(int=credited))
+    if verdict is not Verdict.DERIVATIVE:
+        assert judged.redirect_bps == 0
+    else:
+        assert judged.credited is not None and judged.credited.creator_id == ALICE
+
+
+def test_nobody_is_accused_by_a_work_in_quarantine() -> None:
+    doubted = match(9_800, quarantined=True)
+    judged = decide(ME, [doubted], POLICY)
+    assert (judged.verdict, judged.reason) == (Verdict.UNDECIDED, Reason.QUARANTINED)
+    assert (judged.redirect_bps, judged.similarity_bps) == (0, 9_800)
+    assert decide(ME, [replace(doubted, creator_id=BOB)], POLICY).verdict is Verdict.SELF_DUPLICATE

@@ -57,3 +57,16 @@ def test_a_person_finds_what_the_contract_takes(
 
 def test_a_doubt_accuses_nobody_at_the_deadline() -> None:
     assert AT_DEADLINE is Verdict.ORIGINAL
+
+
+def test_a_person_credits_no_copyist() -> None:
+    with pytest.raises(OutcomeNotPossible, match="copyist"):
+        ruled_redirect_bps(
+            Verdict.DERIVATIVE,
+            similarity_bps=9_800,
+            threshold_bps=9_500,
+            base_bps=10_000,
+            poster_id=BOB,
+            original_creator_id=ALICE,
+            original_is_copy=True,
+        )
