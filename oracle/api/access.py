@@ -158,6 +158,15 @@ def _check_rate(caller: Caller, per_minute: int, request: Request) -> None:
         raise TooManyRequests(f"More than {per_minute} requests in a minute.", reset_at=reset)
 
 
+def anyone(request: Request, services: ServicesDep) -> Caller:
+    """Return a caller who needs no key, whatever is required elsewhere, within the rate limit.
+
+    Raises: TooManyRequests.
+    """
+    return caller_of(services, request, None)
+
+
+Anyone = Annotated[Caller, Depends(anyone)]
 Uploader = Annotated[Caller, Depends(require("upload"))]
 Reader = Annotated[Caller, Depends(require("read"))]
 FraudOfficer = Annotated[Caller, Depends(require("fraud"))]

@@ -13,7 +13,7 @@ from oracle.chain.sender.calls import CallSender
 from oracle.jobs import Jobs
 from oracle.originality import reanalysis, rejudge
 from oracle.payouts.onchain import PayoutAsset, advance_payouts
-from oracle.tasks import blob_sweep
+from oracle.tasks import blob_sweep, record
 from oracle.tasks import creators as creator_tasks
 from oracle.tasks.chain_cases import ChainCases
 from oracle.tasks.fraud import Upkeep
@@ -101,6 +101,8 @@ class Scheduler:
             return False
         self._each("creators", lambda: creator_tasks.tick(self._db, now))
         self._each("fraud", lambda: self._upkeep.tick(now))
+        self._each("record", lambda: record.append_due(self._db))
+        self._each("anchor", lambda: record.anchor_due(self._db, now))
         self._each("sound index", lambda: self._tend_sounds(now))
         if (jobs := self._jobs) is not None:
             self._each("re-analyses", lambda: reanalysis.queue_incomplete(self._db, jobs))

@@ -25,6 +25,16 @@ def find(conn: Connection, analysis_id: UUID) -> str | None:
     return row[0] if row else None
 
 
+def find_by_evidence(conn: Connection, evidence_hash: bytes) -> str | None:
+    """The receipt, as JSON, of the final decision with that evidence (SHA-256, 32 bytes)."""
+    row = conn.execute(
+        "select body from receipts join outbox on outbox.id = outbox_id join analyses a on a.id ="
+        " analysis_id where a.evidence_hash = %s and a.status = 'decided' limit 1",
+        (evidence_hash,),
+    ).fetchone()
+    return row[0] if row else None
+
+
 def missing(conn: Connection, *, limit: int = 100) -> Sequence[Attestation]:
     """Final decisions that have none yet, oldest first."""
     return outbox.select(

@@ -110,3 +110,112 @@ create table operator_alerts (
     check ((resolved_at is null) = (resolved_by is null))
 );
 create unique index operator_alerts_open on operator_alerts (kind, subject) where resolved_at is null;
+
+-- What enters the public record, noted in the transaction that does it and taken into the log by the scheduler: ids,
+-- hashes, accounts and numbers. Names and media stand beside them, and can be erased.
+create table record_queue (
+    id bigint generated always as identity primary key,
+    at timestamptz not null default clock_timestamp(),
+    step text not null,
+    reason_code text not null,
+    text text not null,
+    facts jsonb not null,
+    -- Its number in the log; null until it is there.
+    seq bigint unique
+);
+create index record_queue_new on record_queue (id) where seq is null;
+
+create function record_account(creator bigint) returns text language sql stable as $$
+    select '0x' || encode(account, 'hex') from creators where id = creator
+$$;
+create function record_content(work uuid) returns text language sql stable as $$
+    select encode(sha256, 'hex') from works where id = work
+$$;
+
+create function record_decision() returns trigger language plpgsql as $$
+begin
+    insert into record_queue (step, reason_code, text, facts) values (
+        'decision', coalesce(new.reason, new.error_code, 'unknown'), coalesce(new.verdict, 'failed'),
+        jsonb_build_object('analysis_id', new.id, 'work_id', new.work_id, 'content', record_content(new.work_id),
+            'post_id', '0x' || encode(new.post_id, 'hex'), 'source', new.source,
+            'evidence_hash', '0x' || encode(new.evidence_hash, 'hex'), 'verdict', new.verdict,
+            'similarity_bps', new.similarity_bps, 'redirect_bps', new.redirect_bps,
+            'credited', new.matched_work_id, 'policy_version', new.policy_version));
+    return null;
+end $$;
+create trigger analyses_are_recorded after update of status on analyses for each row
+    when (new.status in ('decided', 'failed') and old.status is distinct from new.status)
+    execute function record_decision();
+
+create function record_permission() returns trigger language plpgsql as $$
+begin
+    insert into record_queue (step, reason_code, text, facts) values ('permission', 'granted', 'A licence was granted.',
+        jsonb_build_object('permission', new.id, 'owner', record_account(new.owner_id),
+            'licensee', record_account(new.licensee_id), 'work_id', new.work_id));
+    return null;
+end $$;
+create trigger permissions_are_recorded after insert or update on permissions for each row
+    execute function record_permission();
+
+create function record_erasure() returns trigger language plpgsql as $$
+begin
+    insert into record_queue (step, reason_code, text, facts) values ('erasure', 'erased', 'A work was erased.',
+        jsonb_build_object('work_id', new.id, 'content', encode(new.sha256, 'hex')));
+    return null;
+end $$;
+create trigger erasures_are_recorded after update of erased_at on works for each row
+    when (old.erased_at is null and new.erased_at is not null) execute function record_erasure();
+
+create function record_key() returns trigger language plpgsql as $$
+begin
+    insert into record_queue (step, reason_code, text, facts) values ('key',
+        case when new.revoked_at is null then 'added' else 'revoked' end,
+        case when new.revoked_at is null then 'A key was added.' else 'A key was revoked.' end,
+        jsonb_build_object('key', new.id, 'scopes', to_jsonb(new.scopes), 'creator', record_account(new.creator_id)));
+    return null;
+end $$;
+create trigger keys_are_recorded after insert on api_keys for each row execute function record_key();
+create trigger revoked_keys_are_recorded after update of revoked_at on api_keys for each row
+    when (old.revoked_at is null and new.revoked_at is not null) execute function record_key();
+
+create function record_rules() returns trigger language plpgsql as $$
+begin
+    insert into record_queue (step, reason_code, text, facts) values ('rules', tg_table_name, 'New rules are in force.',
+        to_jsonb(new) - 'created_by' - 'note' - 'read_at');
+    return null;
+end $$;
+create trigger policies_are_recorded after insert on policies for each row execute function record_rules();
+create trigger terms_are_recorded after insert on policy_terms for each row execute function record_rules();
+create trigger grade_policies_are_recorded after insert on grade_policies for each row execute function record_rules();
+create trigger thresholds_are_recorded after insert on fraud_thresholds for each row execute function record_rules();
+
+create function record_settlement() returns trigger language plpgsql as $$
+begin
+    insert into record_queue (step, reason_code, text, facts) values ('settlement', 'by_hand',
+        'A payment was settled off chain.',
+        jsonb_build_object('transaction', new.transaction_id, 'to_original_minor', new.withheld_to_original,
+            'to_poster_minor', new.withheld_to_poster));
+    return null;
+end $$;
+create trigger settlements_are_recorded after update of settled_by on ledger_payouts for each row
+    when (old.settled_by is null and new.settled_by is not null) execute function record_settlement();
+
+create function record_pair() returns trigger language plpgsql as $$
+begin
+    insert into record_queue (step, reason_code, text, facts) values ('settled_pair',
+        case when new.ended_at is null then 'settled' else 'ended' end,
+        case when new.ended_at is null then 'It was decided to be no copy.' else 'A new fact was brought.' end,
+        jsonb_build_object('work_id', new.work_id, 'other_work_id', new.other_work_id));
+    return null;
+end $$;
+create trigger pairs_are_recorded after insert or update on not_copies for each row execute function record_pair();
+
+create index analyses_evidence on analyses (evidence_hash) where evidence_hash is not null;
+
+-- Heads of the log as they were put on chain, one a day.
+create table record_anchors (
+    day date primary key,
+    seq bigint not null,
+    hash bytea not null check (octet_length(hash) = 32),
+    call_id bigint not null references chain_calls
+);

@@ -1,0 +1,76 @@
+"""The public record, for everybody: the hash-chained log, its heads on chain, receipts by hash."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from oracle.api.access import Anyone
+from oracle.api.services import ServicesDep
+from storage.chain import receipts
+from storage.errors import NotFound
+from storage.fraud import audit_log, public_record
+
+router = APIRouter(prefix="/v1", tags=["record"])
+
+
+@router.get("/record", summary="Head of the public record, and its heads on chain")
+def get_record(services: ServicesDep, _: Anyone) -> dict[str, Any]:
+    with services.db.transaction() as conn:
+        seq, digest = audit_log.head(conn)
+        anchors = public_record.list_anchors(conn, 30)
+    return {
+        "seq": seq,
+        "hash": digest.hex(),
+        "anchors": [
+            {
+                "day": one.day,
+                "seq": one.seq,
+                "hash": bytes(one.hash).hex(),
+                "status": one.status,
+                "transaction": "0x" + bytes(one.tx_hash).hex() if one.tx_hash else None,
+            }
+            for one in anchors
+        ],
+    }
+
+
+@router.get("/record/steps", summary="Steps of the record; each hash is over the one before")
+def list_steps(
+    services: ServicesDep,
+    _: Anyone,
+    after: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> dict[str, Any]:
+    """List steps. `hash` is SHA-256 over the 32 bytes of `previous_hash` and the bytes of `body`.
+
+    The body of a step that names people is left out; its hash stays.
+    """
+    with services.db.transaction() as conn:
+        steps = public_record.page(conn, after, limit)
+    return {
+        "steps": [
+            {
+                "seq": step.seq,
+                "at": step.at,
+                "step": step.step,
+                "previous_hash": bytes(step.previous_hash).hex(),
+                "hash": bytes(step.hash).hex(),
+                "body": bytes(step.body).decode() if step.body is not None else None,
+            }
+            for step in steps
+        ],
+        "next": steps[-1].seq if len(steps) == limit else None,
+    }
+
+
+@router.get("/receipts/{evidence_hash}", summary="The receipt of a decision by its evidence hash")
+def get_receipt_by_hash(services: ServicesDep, _: Anyone, evidence_hash: str) -> Response:
+    try:
+        digest = bytes.fromhex(evidence_hash.removeprefix("0x"))
+    except ValueError:
+        digest = b""
+    with services.db.transaction() as conn:
+        receipt = receipts.find_by_evidence(conn, digest) if len(digest) == 32 else None
+    if receipt is None:
+        raise NotFound(f"There is no final decision with the evidence {evidence_hash}.")
+    return Response(receipt, media_type="application/json")
