@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from support.photos import edited, photo
 
 from oracle import wiring
+from oracle.appeals import claims
 from oracle.appeals import verdicts as verdict_appeals
 from oracle.jobs import Jobs
 from oracle.originality import reanalysis
@@ -144,6 +145,37 @@ def test_a_settlement_survives_that_the_work_is_judged_again(
     view = client.get(f"/v1/analyses/{again}").json()
     assert (view["verdict"], view["reason"], view["redirect_bps"]) == ("original", "settled", 0)
     assert "no copy" in view["explanation"]
+
+
+def test_a_claim_that_a_person_upholds_ends_a_settlement(
+    db: Database, post: Post, settled: tuple[dict[str, Any], dict[str, Any]]
+) -> None:
+    first, _ = settled
+    edit = post(edited(photo("temple"), "cropped"), "bob")
+    now = datetime.now(UTC)
+    with db.transaction() as conn:
+        alice = creators.find_creator(conn, "alice")
+        assert alice is not None
+        claim = claims.claim_copy(
+            conn,
+            Jobs(db.dsn),
+            UUID(edit["analysis_id"]),
+            UUID(first["work"]["id"]),
+            creator_id=alice,
+            actor="creator:alice",
+            statement="Here is the negative.",
+            now=now,
+        )
+        claims.decide_claim(
+            conn,
+            claim,
+            upheld=True,
+            actor="key:maria",
+            convinced="The negative is hers.",
+            now=now + timedelta(days=8),
+            similarity_bps=9_800,
+        )
+    assert post(edited(photo("temple"), "captioned"), "bob")["verdict"] == "derivative"
 
 
 def test_a_new_fact_ends_a_settlement_for_every_edit(
