@@ -249,6 +249,11 @@ def test_an_incomplete_search_is_repeated_until_it_is_complete(
     assert reanalysis.queue_incomplete(doubt.db, jobs) == 1
     again = UUID(view(client, doubt.analysis)["second_look"])
     with doubt.db.transaction() as conn:  # something that came first is on its way again
+        conn.execute(
+            "insert into unread_works (analysis_id, media_type, history, dated_at, registration)"
+            " select a.id, a.media_type, false, w.dated_at, w.registration from analyses a join"
+            " works w on w.id = a.work_id where w.registration = 1"
+        )
         conn.execute("update works set visible_at = null where registration = 1")
         conn.execute(
             "update analyses set status = 'running' where work_id in (select id from works where"
@@ -263,6 +268,7 @@ def test_an_incomplete_search_is_repeated_until_it_is_complete(
     assert (review.id, review.decide_by) == (before.id, before.decide_by), "the deadline stays"
     assert reanalysis.queue_incomplete(doubt.db, jobs) == 0
     with doubt.db.transaction() as conn:
+        conn.execute("delete from unread_works")
         conn.execute("update works set visible_at = now() where registration = 1")
         conn.execute("update analyses set status = 'decided' where status = 'running'")
     assert reanalysis.queue_incomplete(doubt.db, jobs) == 1
