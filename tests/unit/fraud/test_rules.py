@@ -167,7 +167,7 @@ def test_a_letter_without_any_one_of_its_facts_is_not_written(template: template
 
 @pytest.mark.parametrize("template", templates.ALL.values(), ids=lambda t: t.kind)
 def test_letters_name_case_and_reason_and_never_blame(template: templates.Template) -> None:
-    assert render.slots(template) & {"case", "appeal"}
+    assert render.slots(template) & {"case", "appeal", "claim", "proof"}
     assert "violates" not in template.body
     assert "guidelines" not in template.body
 
