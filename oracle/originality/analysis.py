@@ -28,7 +28,7 @@ from oracle.originality.judge import Judge
 from oracle.originality.rejudge import queue_affected
 from oracle.originality.turns import HostTurns, KeptExtractions
 from oracle.rules.decision import Verdict, similarity_to_bps
-from oracle.rules.order import Arrival, dated_at
+from oracle.rules.order import Arrival, block_moment, dated_at
 from storage.blobs import BlobCorrupt, BlobMissing, BlobStore, BlobStoreUnavailable, blob_key
 from storage.cases import appeals, claims
 from storage.cases import reviews as stored_reviews
@@ -363,6 +363,7 @@ class Originality:
                     published_at=analysis.published_at,
                     dated_at=dated_at(_arrival(analysis, reserved)),
                     block_at=analysis.published_at,
+                    block_number=analysis.block_number,
                     committed_at=analysis.committed_at,
                 )
                 analyses.attach_work(conn, analysis.id, work.id)
@@ -448,6 +449,8 @@ def _arrival(analysis: Analysis, reserved: ReservedSequence) -> Arrival:
     Its block proves nothing later than the moment in which its event was recorded.
     """
     block_at = analysis.published_at
+    if block_at is not None and analysis.block_number is not None:
+        block_at = block_moment(block_at, analysis.block_number)
     return Arrival(
         accepted_at=reserved.now,
         block_at=min(block_at, reserved.registered_at) if block_at else None,

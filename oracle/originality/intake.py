@@ -261,6 +261,7 @@ class Intake:
             uri=request.uri,
             expected_sha256=None if request.content_hash == bytes(32) else request.content_hash,
             published_at=request.block_time,
+            block_number=request.block_number,
             committed_at=request.committed_at,
             work_id=work.id if work else None,
         )

@@ -383,6 +383,7 @@ def claim_of(work: Work) -> Claim:
         creator_id=work.creator_id,
         sha256=work.sha256,
         block_at=work.block_at,
+        block_number=work.block_number,
         committed=work.committed_at is not None,
     )
 

@@ -30,6 +30,14 @@ class Precedence:
     sequence: int
 
 
+def block_moment(block_time: datetime, number: int) -> datetime:
+    """When a block came: its time, to the microsecond, so that blocks of one second are in order.
+
+    Chains date blocks in whole seconds, and some make several in one.
+    """
+    return block_time + timedelta(microseconds=number % 1_000_000)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Arrival:
     """How a work came.
@@ -66,12 +74,14 @@ def dated_at(arrival: Arrival, proofs: Sequence[datetime] = ()) -> datetime:
 class Claim:
     """One creator's claim to some content, as far as it decides whether it is contested.
 
-    block_at: None for an upload. committed: it opened a commitment of an earlier block.
+    block_at, block_number: None for an upload. committed: it opened a commitment of an earlier
+        block.
     """
 
     creator_id: int | None
     sha256: bytes
     block_at: datetime | None
+    block_number: int | None = None
     committed: bool = False
 
 
@@ -88,4 +98,5 @@ def contested(one: Claim, other: Claim, window: timedelta) -> bool:
     if one.creator_id is not None and one.creator_id == other.creator_id:
         return False
     apart = abs(one.block_at - other.block_at)
-    return apart == timedelta(0) or (one.sha256 == other.sha256 and apart <= window)
+    same_block = apart == timedelta(0) and one.block_number == other.block_number
+    return same_block or (one.sha256 == other.sha256 and apart <= window)

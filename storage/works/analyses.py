@@ -30,6 +30,7 @@ class NewAnalysis:
     published_at: datetime | None = None
     # what a contract's request calls its creator by, 20 bytes
     account: bytes | None = None
+    block_number: int | None = None
     committed_at: datetime | None = None
     # the analysis that could not look at everything, which this one repeats
     reanalysis_of: UUID | None = None
@@ -87,10 +88,10 @@ class Conclusion:
 
 COLUMNS = (
     "id, source, post_id, creator_id, media_type, policy_version, threshold_bps,"
-    " base_redirect_bps, work_id, request_id, uri, expected_sha256, published_at, committed_at,"
-    " account, late, status, stage, stage_done, stage_total, verdict, reason, similarity_bps, tier,"
-    " redirect_bps, matched_work_id, evidence, evidence_hash, model_digest, index_snapshot,"
-    " error_code, error_detail, created_at, decided_at, again_of as reanalysis_of"
+    " base_redirect_bps, work_id, request_id, uri, expected_sha256, published_at, block_number,"
+    " committed_at, account, late, status, stage, stage_done, stage_total, verdict, reason,"
+    " similarity_bps, tier, redirect_bps, matched_work_id, evidence, evidence_hash, model_digest,"
+    " index_snapshot, error_code, error_detail, created_at, decided_at, again_of as reanalysis_of"
 )
 
 
@@ -99,10 +100,11 @@ def add(conn: Connection, analysis: NewAnalysis) -> None:
     conn.execute(
         "insert into analyses (id, source, post_id, creator_id, media_type, policy_version,"
         " threshold_bps, base_redirect_bps, work_id, request_id, uri, expected_sha256,"
-        " published_at, committed_at, account, late, again_of) values (%(id)s, %(source)s,"
-        " %(post_id)s, %(creator_id)s, %(media_type)s, %(policy_version)s, %(threshold_bps)s,"
-        " %(base_redirect_bps)s, %(work_id)s, %(request_id)s, %(uri)s, %(expected_sha256)s,"
-        " %(published_at)s, %(committed_at)s, %(account)s, %(late)s, %(reanalysis_of)s)",
+        " published_at, block_number, committed_at, account, late, again_of) values (%(id)s,"
+        " %(source)s, %(post_id)s, %(creator_id)s, %(media_type)s, %(policy_version)s,"
+        " %(threshold_bps)s, %(base_redirect_bps)s, %(work_id)s, %(request_id)s, %(uri)s,"
+        " %(expected_sha256)s, %(published_at)s, %(block_number)s, %(committed_at)s, %(account)s, %(late)s,"
+        " %(reanalysis_of)s)",
         vars(analysis),
     )
 

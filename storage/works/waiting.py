@@ -40,8 +40,14 @@ def note_asked(conn: Connection, analysis_id: UUID) -> None:
 
 
 def note_fetched(conn: Connection, analysis_id: UUID) -> None:
-    """Note that a request's media is here, so that it is waited for like an upload."""
-    conn.execute("update unread_works set asked_at = null where analysis_id = %s", (analysis_id,))
+    """Note that a request's media is here, so that it is waited for like an upload, at its work's
+    place.
+    """
+    conn.execute(
+        "update unread_works u set asked_at = null, dated_at = w.dated_at from analyses a join"
+        " works w on w.id = a.work_id where a.id = u.analysis_id and a.id = %s",
+        (analysis_id,),
+    )
 
 
 def note_read(

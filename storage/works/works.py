@@ -50,7 +50,8 @@ class Work(NewWork):
     """A stored work.
 
     Works are in the order of `dated_at`, since when they are proven to exist, then of `sequence`.
-    `block_at`, `committed_at`: of a contract's request, when its block and its commitment's came.
+    `block_at`, `block_number`, `committed_at`: of a contract's request, its block, and when that of
+    its commitment came.
     `account` is always stored, and never changes: the chain knows the work by it.
     """
 
@@ -59,6 +60,7 @@ class Work(NewWork):
     published_at: datetime
     dated_at: datetime
     block_at: datetime | None = None
+    block_number: int | None = None
     committed_at: datetime | None = None
     creator: str | None
     erased_at: datetime | None = None
@@ -79,6 +81,7 @@ def add_work(
     published_at: datetime | None = None,
     dated_at: datetime | None = None,
     block_at: datetime | None = None,
+    block_number: int | None = None,
     committed_at: datetime | None = None,
 ) -> None:
     """Store a work under the next sequence number, or under the one that was reserved for it.
@@ -87,21 +90,22 @@ def add_work(
         published_at: the time of the post's block where a chain says so; the moment of registration
             otherwise.
         dated_at: since when it is proven to exist; the moment of registration otherwise.
-        block_at: the time of its request's block; committed_at: of its commitment's.
+        block_at: the time of its request's block, with `block_number`; committed_at: of its
+            commitment's.
     """
     lock_sequence(conn)
     conn.execute(
         "insert into works (id, creator_id, post_id, media_type, sha256, mime, size_bytes, width,"
         " height, file_name, blob_key, duration_ms, title, category, audience,"
         " stated_published_at, external_id, posted_by, account, registration, registered_at,"
-        " published_at, dated_at, block_at, committed_at)"
+        " published_at, dated_at, block_at, block_number, committed_at)"
         " select %(id)s, %(creator_id)s, %(post_id)s, %(media_type)s, %(sha256)s, %(mime)s,"
         " %(size_bytes)s, %(width)s, %(height)s, %(file_name)s, %(blob_key)s, %(duration_ms)s,"
         " %(title)s, %(category)s, %(audience)s, %(stated_published_at)s, %(external_id)s,"
         " %(posted_by)s,"
         " coalesce(%(account)s, (select account from creators where id = %(creator_id)s)),"
         " coalesce(%(sequence)s, nextval('work_registration')), at, coalesce(%(published_at)s, at),"
-        " coalesce(%(dated_at)s, at), %(block_at)s, %(committed_at)s"
+        " coalesce(%(dated_at)s, at), %(block_at)s, %(block_number)s, %(committed_at)s"
         " from (select coalesce(%(registered_at)s, clock_timestamp()) as at) now",
         {
             **vars(work),
@@ -110,6 +114,7 @@ def add_work(
             "published_at": published_at,
             "dated_at": dated_at,
             "block_at": block_at,
+            "block_number": block_number,
             "committed_at": committed_at,
         },
     )
@@ -222,6 +227,7 @@ _RIVALS = """
 union
 (select w.id from analyses a join works w on w.id = a.work_id
     where a.matched_work_id = %(id)s and a.reason = 'contested' and w.block_at = %(block_at)s
+    and w.block_number = %(block_number)s
     and w.erased_at is null limit 20)
 """
 
@@ -239,6 +245,7 @@ def find_rival_requests(conn: Connection, work: Work, window: timedelta) -> list
             "sha256": work.sha256,
             "id": work.id,
             "block_at": work.block_at,
+            "block_number": work.block_number,
             "since": work.block_at - window,
             "until": work.block_at + window,
         },
@@ -260,9 +267,10 @@ def get_works(conn: Connection, ids: list[UUID]) -> dict[UUID, Work]:
         cursor.execute(
             "select w.id, creator_id, post_id, media_type, sha256, mime, size_bytes, width,"
             " height, file_name, blob_key, duration_ms, registration as sequence, registered_at,"
-            " published_at, dated_at, block_at, committed_at, c.handle as creator, w.account,"
-            " erased_at, title, category, audience, stated_published_at, external_id, posted_by"
-            " from works w left join creators c on c.id = w.creator_id where w.id = any(%s)",
+            " published_at, dated_at, block_at, block_number, committed_at, c.handle as creator,"
+            " w.account, erased_at, title, category, audience, stated_published_at, external_id,"
+            " posted_by from works w left join creators c on c.id = w.creator_id where w.id ="
+            " any(%s)",
             (ids,),
         )
         return {work.id: work for work in cursor}

@@ -14,6 +14,7 @@ from oracle.chain.core.wire import Header, Log, address_bytes
 from oracle.chain.errors import EndpointInconsistent, FinalityBreached, RpcRefused
 from oracle.chain.node.gaps import GapWatch
 from oracle.chain.rpc.client import OPENED, REQUESTED, ChainClient
+from oracle.rules.order import block_moment
 from storage.chain import node_status, outbox
 from storage.chain import requests as chain_requests
 from storage.chain.requests import Block, RequestSeen
@@ -254,10 +255,10 @@ class Reader:
         ]
 
     def _committed_at(self, entry: Log) -> datetime:
-        """Return the time of the block that holds the commitment which a request opened."""
+        """Return when the block came that holds the commitment which a request opened."""
         event = self._client.hub_abi.event(OPENED, entry.topics, entry.data)
         made = self._client.header(event["blockNumber"])
-        return datetime.fromtimestamp(made.timestamp, UTC)
+        return block_moment(datetime.fromtimestamp(made.timestamp, UTC), made.number)
 
     def _request(self, entry: Log, header: Header, committed_at: datetime | None) -> RequestSeen:
         """Parse the request of a log.

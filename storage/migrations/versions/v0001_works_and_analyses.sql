@@ -28,8 +28,9 @@ create table works (
     published_at timestamptz not null,
     -- Since when it is proven to exist: the order of works is by this, then by registration (`oracle/rules/order.py`).
     dated_at timestamptz not null default clock_timestamp(),
-    -- Of a contract's request that named its content's hash: when its block, and its commitment's, came.
+    -- Of a contract's request: its block, and when its commitment's came.
     block_at timestamptz,
+    block_number bigint,
     committed_at timestamptz,
     -- When its fingerprint could be found ...
     visible_at timestamptz,
@@ -104,7 +105,8 @@ create table analyses (
     uri text,
     expected_sha256 bytea check (octet_length(expected_sha256) = 32),
     published_at timestamptz,
-    -- Of a request: the block time of the commitment that it opened.
+    -- Of a request: its block, and the block time of the commitment that it opened.
+    block_number bigint,
     committed_at timestamptz,
     policy_version bigint not null,
     threshold_bps int not null,

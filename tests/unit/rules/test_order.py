@@ -10,7 +10,7 @@ import pytest
 from unit.rules.test_decision import BOB, POLICY, match, plain
 
 from oracle.rules.decision import Reason, Verdict, decide
-from oracle.rules.order import Arrival, Claim, Precedence, contested, dated_at
+from oracle.rules.order import Arrival, Claim, Precedence, block_moment, contested, dated_at
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "order.json").read_text())
 
@@ -24,6 +24,7 @@ def claim(row: dict[str, Any]) -> Claim:
         creator_id=row["creator"],
         sha256=row["bytes"].encode(),
         block_at=None if row["blockAt"] is None else at(row["blockAt"]),
+        block_number=row.get("block"),
         committed=row.get("committed", False),
     )
 
@@ -44,6 +45,12 @@ def test_dated(row: dict[str, Any]) -> None:
 def test_earlier(row: dict[str, Any]) -> None:
     places = {name: Precedence(at(row[name][0]), row[name][1]) for name in ("one", "other")}
     assert min(places, key=lambda name: places[name]) == row["first"]
+
+
+@pytest.mark.parametrize("row", VECTORS["blocks"], ids=lambda row: row["case"])
+def test_blocks(row: dict[str, Any]) -> None:
+    first, second = (block_moment(at(row[name][0]), row[name][1]) for name in ("first", "second"))
+    assert first < second
 
 
 @pytest.mark.parametrize("row", VECTORS["contested"], ids=lambda row: row["case"])
