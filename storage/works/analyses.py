@@ -103,8 +103,8 @@ def add(conn: Connection, analysis: NewAnalysis) -> None:
         " published_at, block_number, committed_at, account, late, again_of) values (%(id)s,"
         " %(source)s, %(post_id)s, %(creator_id)s, %(media_type)s, %(policy_version)s,"
         " %(threshold_bps)s, %(base_redirect_bps)s, %(work_id)s, %(request_id)s, %(uri)s,"
-        " %(expected_sha256)s, %(published_at)s, %(block_number)s, %(committed_at)s, %(account)s, %(late)s,"
-        " %(reanalysis_of)s)",
+        " %(expected_sha256)s, %(published_at)s, %(block_number)s, %(committed_at)s, %(account)s,"
+        " %(late)s, %(reanalysis_of)s)",
         vars(analysis),
     )
 
