@@ -6,6 +6,7 @@ import {RequestLimits} from "./RequestLimits.sol";
 import {IHubErrors, IPostErrors, IQuorumErrors, IRuleErrors} from "./interfaces/IErrors.sol";
 import {Authorisation} from "./interfaces/IPlatforms.sol";
 import {IPoCHub} from "./interfaces/IPoCHub.sol";
+import {PostIds} from "./libraries/PostIds.sol";
 import {MediaType, RequestStatus} from "./types/Codes.sol";
 import {PostResult, RequestRecord, VerificationRequest} from "./types/Reports.sol";
 
@@ -31,11 +32,12 @@ abstract contract HubRequests is
         payable
         returns (bytes32 requestId)
     {
-        bytes32 postId = request.postId;
-        if (!_hub().posts.mayAskAgain(postId, msg.sender)) {
-            postId = postIdOf(bytes32(uint256(uint160(msg.sender))), postId);
+        if (_hub().posts.mayAskAgain(request.postId, msg.sender)) {
+            return _request(request, request.postId, msg.sender);
         }
-        return _request(request, postId, msg.sender);
+        requestId =
+            _request(request, postIdOf(bytes32(uint256(uint160(msg.sender))), request.postId), msg.sender);
+        _hub().requests[requestId].named = true;
     }
 
     /// @inheritdoc IPoCHub
@@ -48,12 +50,13 @@ abstract contract HubRequests is
             .requireAuthorised(
                 platformId, request.postId, request.contentHash, request.creator, msg.sender, by
             );
-        return _request(request, postIdOf(platformId, request.postId), purse);
+        requestId = _request(request, postIdOf(platformId, request.postId), purse);
+        _hub().requests[requestId].named = true;
     }
 
     /// @inheritdoc IPoCHub
     function postIdOf(bytes32 namespace, bytes32 name) public view returns (bytes32) {
-        return keccak256(abi.encode(block.chainid, address(this), "post", namespace, name));
+        return PostIds.named(address(this), namespace, name);
     }
 
     function _request(VerificationRequest calldata request, bytes32 postId, address requester)

@@ -2,12 +2,14 @@
 pragma solidity ^0.8.28;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {Managed} from "./Managed.sol";
 import {IQuorumErrors} from "./interfaces/IErrors.sol";
 import {IOracleRegistry} from "./interfaces/IOracleRegistry.sol";
 import {IPoCHub} from "./interfaces/IPoCHub.sol";
 import {ReportHash} from "./libraries/ReportHash.sol";
-import {PoCReport} from "./types/Reports.sol";
+import {ReportTree} from "./libraries/ReportTree.sol";
+import {PoCReport, SignedStatement} from "./types/Reports.sol";
 
 /// @title Who may speak for the oracle
 /// @dev A set with n >= 3f + 1 and 2k > n + f: any two quorums share an honest signer, so that f faulty ones
@@ -30,6 +32,7 @@ contract OracleRegistry is IOracleRegistry, IQuorumErrors, Managed {
         IPoCHub hub;
         // Proven liars without whom too few would be left: governance replaces them.
         mapping(uint64 epoch => mapping(address signer => bool)) proven;
+        mapping(uint64 epoch => bool) revoked;
     }
 
     // keccak256(abi.encode(uint256(keccak256("creativity.storage.OracleRegistry")) - 1)) & ~bytes32(uint256(0xff))
@@ -66,19 +69,22 @@ contract OracleRegistry is IOracleRegistry, IQuorumErrors, Managed {
         PoCReport calldata second,
         bytes calldata secondSignature
     ) external {
-        _requireComparable(first, second);
-        // The same conclusion with another date is a renewal.
-        if (ReportHash.draft(first) == ReportHash.draft(second)) {
-            revert NotEquivocal(first.requestId, second.requestId);
-        }
-        if (first.validUntil != second.validUntil) {
-            _requireStillValid(first);
-            _requireStillValid(second);
-        }
+        _requireContradiction(first, first.validUntil, second, second.validUntil);
         IPoCHub hub_ = _requireHub();
         bytes32 digest = hub_.hashReport(first);
         bytes32 other = hub_.hashReport(second);
         _prove(first, digest, firstSignature, other, secondSignature);
+    }
+
+    /// @inheritdoc IOracleRegistry
+    function reportBatchEquivocation(SignedStatement calldata first, SignedStatement calldata second)
+        external
+    {
+        _requireContradiction(first.report, _endOf(first), second.report, _endOf(second));
+        IPoCHub hub_ = _requireHub();
+        bytes32 digest = _digestOf(hub_, first);
+        bytes32 other = _digestOf(hub_, second);
+        _prove(first.report, digest, first.signature, other, second.signature);
     }
 
     /// @inheritdoc IOracleRegistry
@@ -158,6 +164,11 @@ contract OracleRegistry is IOracleRegistry, IQuorumErrors, Managed {
     }
 
     /// @inheritdoc IOracleRegistry
+    function isRevokedEpoch(uint64 epoch) external view returns (bool) {
+        return _storage().revoked[epoch];
+    }
+
+    /// @inheritdoc IOracleRegistry
     function isProven(address account) external view returns (bool) {
         OracleStorage storage $ = _storage();
         return $.proven[$.epoch][account];
@@ -202,6 +213,7 @@ contract OracleRegistry is IOracleRegistry, IQuorumErrors, Managed {
         for (uint256 i; i < old.length; ++i) {
             if (old[i] != signer) left[kept++] = old[i];
         }
+        $.revoked[$.epoch] = true;
         _install(left, $.quorum, $.faults);
         emit SignerRevoked($.epoch, signer);
     }
@@ -229,10 +241,36 @@ contract OracleRegistry is IOracleRegistry, IQuorumErrors, Managed {
         }
     }
 
-    function _requireStillValid(PoCReport calldata report) private view {
-        if (block.timestamp + PROOF_MARGIN > report.validUntil) {
-            revert ProofExpired(report.requestId, report.validUntil);
+    function _requireContradiction(
+        PoCReport calldata first,
+        uint64 firstEnd,
+        PoCReport calldata second,
+        uint64 secondEnd
+    ) private view {
+        _requireComparable(first, second);
+        // The same conclusion with another date is a renewal.
+        if (ReportHash.draft(first) == ReportHash.draft(second)) {
+            revert NotEquivocal(first.requestId, second.requestId);
         }
+        if (firstEnd != secondEnd) {
+            _requireStillValid(first.requestId, firstEnd);
+            _requireStillValid(second.requestId, secondEnd);
+        }
+    }
+
+    function _requireStillValid(bytes32 requestId, uint64 end) private view {
+        if (block.timestamp + PROOF_MARGIN > end) revert ProofExpired(requestId, end);
+    }
+
+    /// @dev The batch's: what is under a root is delivered whatever its report's own time.
+    function _endOf(SignedStatement calldata said) private pure returns (uint64) {
+        return said.count == 0 ? said.report.validUntil : said.validUntil;
+    }
+
+    function _digestOf(IPoCHub hub_, SignedStatement calldata said) private view returns (bytes32) {
+        if (said.count == 0) return hub_.hashReport(said.report);
+        bytes32 root = MerkleProof.processProofCalldata(said.proof, ReportTree.leafOf(said.report));
+        return hub_.hashBatch(root, said.count, said.validUntil, said.report.signerEpoch);
     }
 
     function _requireHub() private view returns (IPoCHub hub_) {

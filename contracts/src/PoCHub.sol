@@ -12,8 +12,11 @@ import {IPolicyRegistry} from "./interfaces/IPolicyRegistry.sol";
 import {IPostRegistry} from "./interfaces/IPostRegistry.sol";
 import {IVerificationConsumer} from "./interfaces/IVerificationConsumer.sol";
 import {BoundedCall} from "./libraries/BoundedCall.sol";
+import {PostIds} from "./libraries/PostIds.sol";
 import {RedirectMath} from "./libraries/RedirectMath.sol";
 import {ReportHash} from "./libraries/ReportHash.sol";
+import {ReportRules} from "./libraries/ReportRules.sol";
+import {ReportTree} from "./libraries/ReportTree.sol";
 import {CallbackStatus, Outcome, RequestStatus} from "./types/Codes.sol";
 import {PoCReport, RequestRecord, VerificationResult} from "./types/Reports.sol";
 
@@ -25,7 +28,11 @@ contract PoCHub is HubRequests, IPolicyErrors, EIP712, ReentrancyGuardTransient 
     /// @notice Gas kept back to record a failed callback.
     uint256 public constant CALLBACK_RESERVE_GAS = 220_000;
     /// @notice How far ahead of the chain's clock an observation may be, in seconds.
-    uint256 public constant MAX_CLOCK_SKEW = 5 minutes;
+    uint256 public constant MAX_CLOCK_SKEW = ReportRules.MAX_CLOCK_SKEW;
+
+    bytes32 private constant BATCH_TYPEHASH =
+        keccak256("ReportBatch(bytes32 root,uint256 count,uint64 validUntil,uint64 signerEpoch)");
+
     constructor() EIP712("CreativityOracle", "1") {}
 
     /// @notice Wires the hub.
@@ -78,12 +85,31 @@ contract PoCHub is HubRequests, IPolicyErrors, EIP712, ReentrancyGuardTransient 
         }
     }
 
+    /// @inheritdoc IPoCHub
+    function attestBatch(
+        PoCReport[] calldata reports,
+        uint64 validUntil,
+        uint64 signerEpoch,
+        bytes[] calldata signatures
+    ) external nonReentrant returns (uint256 recorded) {
+        _requireBatchSigned(reports, validUntil, signerEpoch, signatures);
+        address posts = address(_hub().posts);
+        for (uint256 i; i < reports.length; ++i) {
+            PoCReport calldata report = reports[i];
+            // The call that `_attest` makes: one that is refused fails alone.
+            (bool ok, bytes memory reason) =
+                ReportHash.forward(report, posts, IPostRegistry.recordAttestation.selector);
+            if (ok) ++recorded;
+            else emit ReportSkipped(report.requestId, reason);
+        }
+    }
+
     /// @notice One step of `fulfillBatch`, in a call of its own so that it can fail alone.
     function settleFromBatch(PoCReport calldata report, bytes[] calldata signatures, address transmitter)
         external
     {
         if (msg.sender != address(this)) revert OnlySelf(msg.sender);
-        if (report.requestId == attestationId(report.postId, report.contentHash)) {
+        if (report.requestId == PostIds.attestation(address(this), report.postId, report.contentHash)) {
             _attest(report, signatures);
         } else {
             _fulfill(report, signatures, transmitter);
@@ -133,8 +159,17 @@ contract PoCHub is HubRequests, IPolicyErrors, EIP712, ReentrancyGuardTransient 
     }
 
     /// @inheritdoc IPoCHub
-    function attestationId(bytes32 postId, bytes32 contentHash) public view returns (bytes32) {
-        return keccak256(abi.encode(block.chainid, address(this), "attestation", postId, contentHash));
+    function hashBatch(bytes32 root, uint256 count, uint64 validUntil, uint64 signerEpoch)
+        public
+        view
+        returns (bytes32)
+    {
+        return _hashTypedDataV4(keccak256(abi.encode(BATCH_TYPEHASH, root, count, validUntil, signerEpoch)));
+    }
+
+    /// @inheritdoc IPoCHub
+    function attestationId(bytes32 postId, bytes32 contentHash) external view returns (bytes32) {
+        return PostIds.attestation(address(this), postId, contentHash);
     }
 
     /// @inheritdoc IPoCHub
@@ -197,35 +232,22 @@ contract PoCHub is HubRequests, IPolicyErrors, EIP712, ReentrancyGuardTransient 
             $.claimable[payee] += kept.feeWei;
             emit FeePaid(requestId, payee, kept.feeWei);
         }
-        (uint8 tier, uint16 redirectBps) = _settle(report, kept.requester);
+        (uint8 tier, uint16 redirectBps) = _settle(report, kept);
         if (kept.consumer != address(0)) _deliver(report, tier, redirectBps);
     }
 
     function _attest(PoCReport calldata report, bytes[] calldata signatures) private {
-        bytes32 id = attestationId(report.postId, report.contentHash);
-        if (report.requestId != id) revert InvalidAttestationId(id, report.requestId);
-        RequestRecord storage kept = _hub().requests[id];
-        if (kept.status != RequestStatus.NONE) revert RequestNotPending(id, kept.status);
-        _requireSigned(report, signatures);
-        if (report.postId == 0) revert MissingPostId();
-        if (report.contentHash == 0) revert MissingContentHash(report.postId);
-        if (report.creator == address(0)) revert MissingCreator(report.postId);
-        // Nothing to attest: a failure only answers somebody's request.
-        if (report.outcome == Outcome.FAILED) revert InvalidOutcome(report.outcome);
-
-        kept.status = RequestStatus.FULFILLED;
-        kept.outcome = report.outcome;
-        kept.mediaType = report.mediaType;
-        _settle(report, address(0));
+        _hub().oracles.requireQuorum(hashReport(report), report.signerEpoch, signatures);
+        _hub().posts.recordAttestation(report);
     }
 
     /// @dev A failed analysis settles the request and leaves the post as it is.
-    function _settle(PoCReport calldata report, address requester)
+    function _settle(PoCReport calldata report, RequestRecord storage kept)
         private
         returns (uint8 tier, uint16 redirectBps)
     {
         if (report.outcome != Outcome.FAILED) {
-            (tier, redirectBps) = _hub().posts.record(report, requester);
+            (tier, redirectBps) = _hub().posts.record(report, kept.requester, kept.named);
         } else {
             emit VerificationFailed(report.requestId, report.postId, report.reason);
         }
@@ -288,9 +310,24 @@ contract PoCHub is HubRequests, IPolicyErrors, EIP712, ReentrancyGuardTransient 
         if (report.reason != 0 && report.outcome != Outcome.FAILED) {
             revert UnexpectedReason(report.outcome, report.reason);
         }
-        if (report.observedAt > block.timestamp + MAX_CLOCK_SKEW) {
-            revert ObservedInFuture(report.requestId, report.observedAt);
+        ReportRules.checkTime(report);
+    }
+
+    function _requireBatchSigned(
+        PoCReport[] calldata reports,
+        uint64 validUntil,
+        uint64 signerEpoch,
+        bytes[] calldata signatures
+    ) private view {
+        uint256 n = reports.length;
+        if (n == 0) revert EmptyBatch();
+        if (block.timestamp > validUntil) revert ReportExpired(0, validUntil);
+        bytes32[] memory leaves = new bytes32[](n);
+        for (uint256 i; i < n; ++i) {
+            leaves[i] = ReportTree.leafOf(reports[i]);
         }
+        bytes32 digest = hashBatch(ReportTree.rootOf(leaves), n, validUntil, signerEpoch);
+        _hub().oracles.requireQuorum(digest, signerEpoch, signatures);
     }
 
     function _requireAnswers(PoCReport calldata report, RequestRecord storage kept) private view {

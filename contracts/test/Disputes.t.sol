@@ -35,9 +35,7 @@ contract DisputesTest is Economy {
         ruled(id, Outcome.ORIGINAL);
         vm.warp(block.timestamp + 3 days + 1);
         vm.expectEmit(address(posts));
-        emit IPostRegistry.PoCBadgeIssued(
-            POST, CREATOR, posts.resultOf(POST).requestId, 9_800, keccak256("evidence")
-        );
+        emit IPostRegistry.PoCBadgeIssued(POST, CREATOR, 9_800);
         disputes.settle(id);
         yes(posts.hasBadge(POST), "badge");
         eq(posts.statusOf(POST), PostStatus.FINAL, "final");

@@ -15,13 +15,13 @@ contract EquivocationTest is System {
     function setUp() public override {
         super.setUp();
         threeSigners(2);
-        said = attestation(POST);
+        said = attestation(OWN);
     }
 
     // ---- two reports
 
     function test_TwoAnswersToOneQuestionRevokeTheirSigner() public {
-        PoCReport memory other = derivative(attestation(POST), 9_800);
+        PoCReport memory other = derivative(attestation(OWN), 9_800);
         bytes32 digest = hub.hashReport(said);
         bytes32 otherDigest = hub.hashReport(other);
         vm.expectEmit(address(oracles));
@@ -75,7 +75,7 @@ contract EquivocationTest is System {
 
     /// @dev After the first has run out the signers agree anew, and may conclude something else.
     function test_AnotherConclusionAfterTheFirstHasRunOutIsNoLie() public {
-        PoCReport memory later = derivative(attestation(POST), 9_800);
+        PoCReport memory later = derivative(attestation(OWN), 9_800);
         vm.warp(said.validUntil + 1);
         later.validUntil = uint64(block.timestamp + 1 hours);
         bytes memory over =
@@ -90,7 +90,7 @@ contract EquivocationTest is System {
     }
 
     function test_TwoThatEndAtTheSameSecondAreProofForEver() public {
-        PoCReport memory other = derivative(attestation(POST), 9_800);
+        PoCReport memory other = derivative(attestation(OWN), 9_800);
         vm.warp(said.validUntil + 365 days);
         report(said, LIAR, other, LIAR);
         no(oracles.isSigner(vm.addr(LIAR)), "out");
@@ -105,13 +105,13 @@ contract EquivocationTest is System {
             LIAR,
             abi.encodeWithSelector(IQuorumErrors.NotEquivocal.selector, said.requestId, other.requestId)
         );
-        other = derivative(attestation(POST), 9_800);
+        other = derivative(attestation(OWN), 9_800);
         other.signerEpoch += 1;
         fails(said, LIAR, other, LIAR, notEquivocal());
     }
 
     function test_TwoSignersMayDiffer() public {
-        PoCReport memory other = derivative(attestation(POST), 9_800);
+        PoCReport memory other = derivative(attestation(OWN), 9_800);
         fails(
             said,
             LIAR,
@@ -122,7 +122,7 @@ contract EquivocationTest is System {
     }
 
     function test_StrangersAndBrokenSignaturesProveNothing() public {
-        PoCReport memory other = derivative(attestation(POST), 9_800);
+        PoCReport memory other = derivative(attestation(OWN), 9_800);
         fails(
             said,
             0xBAD,
@@ -139,7 +139,7 @@ contract EquivocationTest is System {
 
     /// @dev A new signer set does not wash off what its members said under the last one.
     function test_AnEarlierEpochCounts() public {
-        PoCReport memory other = derivative(attestation(POST), 9_800);
+        PoCReport memory other = derivative(attestation(OWN), 9_800);
         threeSigners(2);
         eq(oracles.currentEpoch(), 3, "later");
         report(said, LIAR, other, LIAR);
@@ -155,7 +155,7 @@ contract EquivocationTest is System {
                 abi.encodeCall(OracleRegistry.initialize, (address(manager), signers, 1, 0))
             )
         );
-        PoCReport memory other = derivative(attestation(POST), 9_800);
+        PoCReport memory other = derivative(attestation(OWN), 9_800);
         vm.expectRevert(IQuorumErrors.HubNotSet.selector);
         lone.reportEquivocation(said, "", other, "");
     }

@@ -10,12 +10,21 @@ import {Economy} from "./utils/Economy.sol";
 contract GasTest is Economy {
     string private constant GROUP = "gas";
 
+    // ---- results
+
+    function test_Request() public {
+        cold();
+        ask();
+        vm.snapshotGasLastCall(GROUP, "request a verification");
+    }
+
     function test_Fulfil() public {
         PoCReport memory report = reportFor(ask());
         bytes[] memory signatures = sign(report);
         cold();
         hub.fulfill(report, signatures);
         vm.snapshotGasLastCall(GROUP, "fulfil one post, no callback");
+        price("fulfil one post, calldata", abi.encodeCall(hub.fulfill, (report, signatures)), 1);
     }
 
     function test_FulfilDerivative() public {
@@ -26,47 +35,95 @@ contract GasTest is Economy {
         vm.snapshotGasLastCall(GROUP, "fulfil one derivative, no callback");
     }
 
+    function test_Attest() public {
+        PoCReport memory report = attestation(OWN);
+        bytes[] memory signatures = sign(report);
+        cold();
+        hub.attest(report, signatures);
+        vm.snapshotGasLastCall(GROUP, "attest one original");
+        price("attest one original, calldata", abi.encodeCall(hub.attest, (report, signatures)), 1);
+    }
+
+    function test_AttestDerivative() public {
+        PoCReport memory report = derivative(attestation(OWN), 9_800);
+        bytes[] memory signatures = sign(report);
+        cold();
+        hub.attest(report, signatures);
+        vm.snapshotGasLastCall(GROUP, "attest one derivative");
+    }
+
     function test_BatchOf50() public {
-        PoCReport[] memory reports = new PoCReport[](50);
+        PoCReport[] memory reports = many(50);
         bytes[][] memory signatures = new bytes[][](50);
         for (uint256 i; i < 50; ++i) {
-            reports[i] = attestation(keccak256(abi.encode(i)));
             signatures[i] = sign(reports[i]);
         }
         cold();
-        uint256 before = gasleft();
         eq(hub.fulfillBatch(reports, signatures), 50, "all");
         // Per post: what a creator pays when an oracle batches.
-        vm.snapshotValue(GROUP, "batch of 50, per post", (before - gasleft()) / 50);
+        vm.snapshotValue(GROUP, "batch of 50, a signature each, per post", vm.lastCallGas().gasTotalUsed / 50);
+    }
+
+    function test_BatchOf50UnderOneSignature() public {
+        batch(many(50), "batch of 50, one signature, per post");
+    }
+
+    function test_BatchOf50DerivativesUnderOneSignature() public {
+        PoCReport[] memory reports = many(50);
+        for (uint256 i; i < 50; ++i) {
+            derivative(reports[i], 9_800);
+        }
+        batch(reports, "batch of 50 derivatives, one signature, per post");
     }
 
     /// @dev Beside it the price of the call's data, which publishes the reports.
     function test_RootOf64() public {
-        PoCReport[] memory reports = new PoCReport[](64);
-        bytes32[] memory leaves = new bytes32[](64);
-        for (uint256 i; i < 64; ++i) {
-            reports[i] = attestation(keccak256(abi.encode(i)));
-            leaves[i] = roots.leafOf(reports[i]);
-        }
-        uint64 until = uint64(block.timestamp);
-        bytes[] memory signatures = new bytes[](1);
-        signatures[0] = signature(KEY, roots.hashRoot(roots.rootOf(leaves), 64, until, 1));
+        PoCReport[] memory reports = many(64);
+        (uint64 until, bytes[] memory signatures, bytes32[] memory leaves) = batchSigned(reports);
         bytes memory data = abi.encodeCall(roots.postRoot, (reports, until, 1, signatures));
-        uint256 price;
-        for (uint256 i; i < data.length; ++i) {
-            price += data[i] == 0 ? 4 : 16;
-        }
+        price("root of 64, calldata per result", data, 64);
         cold();
-        vm.cool(address(roots));
-        uint256 before = gasleft();
         roots.postRoot(reports, until, 1, signatures);
-        vm.snapshotValue(GROUP, "root of 64, per result", (before - gasleft()) / 64);
-        vm.snapshotValue(GROUP, "root of 64, calldata per result", price / 64);
+        vm.snapshotValue(GROUP, "root of 64, per result", vm.lastCallGas().gasTotalUsed / 64);
         bytes32[] memory proof = proofOf(leaves, 5);
         cold();
-        vm.cool(address(roots));
         roots.postLeaf(reports[5], proof);
         vm.snapshotGasLastCall(GROUP, "post one result of a root");
+        price("post one result of a root, calldata", abi.encodeCall(roots.postLeaf, (reports[5], proof)), 1);
+    }
+
+    function test_Show() public {
+        PoCReport memory report = attestation(OWN);
+        attest(report);
+        cold();
+        posts.show(report);
+        vm.snapshotGasLastCall(GROUP, "show the report of an original");
+    }
+
+    function batch(PoCReport[] memory reports, string memory name) private {
+        uint256 n = reports.length;
+        (uint64 until, bytes[] memory signatures,) = batchSigned(reports);
+        cold();
+        eq(hub.attestBatch(reports, until, 1, signatures), n, "all");
+        vm.snapshotValue(GROUP, name, vm.lastCallGas().gasTotalUsed / n);
+        bytes memory data = abi.encodeCall(hub.attestBatch, (reports, until, 1, signatures));
+        price(string.concat(name, ", calldata"), data, n);
+    }
+
+    function many(uint256 n) private view returns (PoCReport[] memory reports) {
+        reports = new PoCReport[](n);
+        for (uint256 i; i < n; ++i) {
+            reports[i] = attestation(keccak256(abi.encode(i)));
+        }
+    }
+
+    /// @dev What a transaction pays for its data, shared by `n`: 4 a zero byte, 16 any other.
+    function price(string memory name, bytes memory data, uint256 n) private {
+        uint256 gas;
+        for (uint256 i; i < data.length; ++i) {
+            gas += data[i] == 0 ? 4 : 16;
+        }
+        vm.snapshotValue(GROUP, name, gas / n);
     }
 
     /// @dev The siblings on the way up, in the layout of `rootOf`.
@@ -82,12 +139,14 @@ contract GasTest is Economy {
         }
         eq(tree[0], roots.rootOf(leaves), "root");
         proof = new bytes32[](6);
-        uint256 at = 2 * n - 2 - index;
+        uint256 node = 2 * n - 2 - index;
         for (uint256 d; d < 6; ++d) {
-            proof[d] = tree[at % 2 == 1 ? at + 1 : at - 1];
-            at = (at - 1) / 2;
+            proof[d] = tree[node % 2 == 1 ? node + 1 : node - 1];
+            node = (node - 1) / 2;
         }
     }
+
+    // ---- what is built on them
 
     function test_RedirectOf() public {
         copy(POST, 9_800);
@@ -165,8 +224,8 @@ contract GasTest is Economy {
 
     function test_ProofOfEquivocation() public {
         uint256[] memory keys = threeSigners(2);
-        PoCReport memory said = attestation(POST);
-        PoCReport memory other = derivative(attestation(POST), 9_800);
+        PoCReport memory said = attestation(OWN);
+        PoCReport memory other = derivative(attestation(OWN), 9_800);
         bytes memory signed = signature(keys[1], hub.hashReport(said));
         bytes memory otherSigned = signature(keys[1], hub.hashReport(other));
         cold();
@@ -176,7 +235,7 @@ contract GasTest is Economy {
 
     /// @dev Everything the setup warmed is cold again, as at the start of a transaction.
     function cold() private {
-        address[8] memory warm = [
+        address[10] memory warm = [
             address(hub),
             address(posts),
             address(policy),
@@ -184,7 +243,9 @@ contract GasTest is Economy {
             address(splitter),
             address(guard),
             address(links),
-            address(disputes)
+            address(disputes),
+            address(platforms),
+            address(roots)
         ];
         for (uint256 i; i < warm.length; ++i) {
             vm.cool(warm[i]);

@@ -16,7 +16,7 @@ import {System} from "./utils/System.sol";
 /// @notice Which reports the hub accepts, one at a time and in batches.
 contract ReportsTest is System {
     function test_TheDigestIsEip712() public view {
-        PoCReport memory r = attestation(POST);
+        PoCReport memory r = attestation(OWN);
         bytes32 domain = keccak256(
             abi.encode(
                 keccak256(
@@ -77,7 +77,7 @@ contract ReportsTest is System {
     }
 
     function testFuzz_WhatNobodyAskedForIsNotFulfilled(bytes32 requestId) public {
-        PoCReport memory report = attestation(POST);
+        PoCReport memory report = attestation(OWN);
         report.requestId = requestId;
         fulfillReverts(
             report,
@@ -205,20 +205,18 @@ contract ReportsTest is System {
     // ---- attestation
 
     function test_AnAttestationIsRecorded() public {
-        PoCReport memory report = derivative(attestation(POST), 9_900);
+        PoCReport memory report = derivative(attestation(OWN), 9_900);
         attest(report);
-        (address beneficiary, uint16 redirectBps) = posts.redirectOf(POST);
+        (address beneficiary, uint16 redirectBps) = posts.redirectOf(OWN);
         eq(beneficiary, FIRST_CREATOR, "beneficiary");
         eq(redirectBps, 8_000, "redirect");
-        eq(hub.getRequest(report.requestId).status, RequestStatus.FULFILLED, "status");
-        eq(hub.getRequest(report.requestId).outcome, Outcome.DERIVATIVE, "outcome");
-        eq(posts.resultOf(POST).requester, CREATOR, "the creator may ask for a re-analysis");
+        eq(posts.resultOf(OWN).requester, CREATOR, "the creator may ask for a re-analysis");
     }
 
     function test_AnAttestationsIdFollowsFromPostAndContent() public {
-        bytes32 id = keccak256(abi.encode(block.chainid, address(hub), "attestation", POST, CONTENT));
-        eq(hub.attestationId(POST, CONTENT), id, "id");
-        PoCReport memory report = attestation(POST);
+        bytes32 id = keccak256(abi.encode(block.chainid, address(hub), bytes32("attestation"), OWN, CONTENT));
+        eq(hub.attestationId(OWN, CONTENT), id, "id");
+        PoCReport memory report = attestation(OWN);
         report.requestId = keccak256("another id");
         attestReverts(
             report, abi.encodeWithSelector(IHubErrors.InvalidAttestationId.selector, id, report.requestId)
@@ -226,47 +224,48 @@ contract ReportsTest is System {
     }
 
     function test_AnAttestationIsMadeOnce() public {
-        PoCReport memory report = attestation(POST);
+        PoCReport memory report = attestation(OWN);
         attest(report);
         attestReverts(
             report,
             abi.encodeWithSelector(
-                IHubErrors.RequestNotPending.selector, report.requestId, RequestStatus.FULFILLED
+                IPostErrors.PostAlreadyRecorded.selector, OWN, posts.resultOf(OWN).commitment
             )
         );
+        eq(hub.getRequest(report.requestId).status, RequestStatus.NONE, "the hub keeps no record of it");
     }
 
     function test_APostWithAResultIsNotAttestedAgainUnderOtherContent() public {
-        attest(attestation(POST));
-        PoCReport memory report = attestation(POST);
-        bytes32 before = report.requestId;
+        attest(attestation(OWN));
+        PoCReport memory report = attestation(OWN);
+        bytes28 before = posts.resultOf(OWN).commitment;
         report.contentHash = keccak256("other content");
-        report.requestId = hub.attestationId(POST, report.contentHash);
-        attestReverts(report, abi.encodeWithSelector(IPostErrors.PostAlreadyRecorded.selector, POST, before));
+        report.requestId = hub.attestationId(OWN, report.contentHash);
+        attestReverts(report, abi.encodeWithSelector(IPostErrors.PostAlreadyRecorded.selector, OWN, before));
     }
 
     function test_AnAttestationIsAboutSomething() public {
-        PoCReport memory report = attestation(POST);
+        PoCReport memory report = attestation(OWN);
         report.postId = 0;
         report.requestId = hub.attestationId(0, CONTENT);
         attestReverts(report, abi.encodeWithSelector(IHubErrors.MissingPostId.selector));
 
-        report = attestation(POST);
+        report = attestation(OWN);
         report.contentHash = 0;
-        report.requestId = hub.attestationId(POST, 0);
-        attestReverts(report, abi.encodeWithSelector(IHubErrors.MissingContentHash.selector, POST));
+        report.requestId = hub.attestationId(OWN, 0);
+        attestReverts(report, abi.encodeWithSelector(IHubErrors.MissingContentHash.selector, OWN));
 
-        report = attestation(POST);
+        report = attestation(OWN);
         report.creator = address(0);
-        attestReverts(report, abi.encodeWithSelector(IHubErrors.MissingCreator.selector, POST));
+        attestReverts(report, abi.encodeWithSelector(IHubErrors.MissingCreator.selector, OWN));
 
-        report = attestation(POST);
+        report = attestation(OWN);
         report.outcome = Outcome.FAILED;
         attestReverts(report, abi.encodeWithSelector(IRuleErrors.InvalidOutcome.selector, Outcome.FAILED));
     }
 
     function test_AnAttestationNamesAnExistingPolicyAndMedia() public {
-        PoCReport memory report = attestation(POST);
+        PoCReport memory report = attestation(OWN);
         report.configVersion = 2;
         attestReverts(report, abi.encodeWithSelector(IPolicyErrors.UnknownConfigVersion.selector, 2));
         report.configVersion = 1;
@@ -275,7 +274,7 @@ contract ReportsTest is System {
     }
 
     function test_AnUnsignedAttestationIsRefused() public {
-        PoCReport memory report = attestation(POST);
+        PoCReport memory report = attestation(OWN);
         bytes[] memory signatures = new bytes[](1);
         signatures[0] = signature(0xBAD, hub.hashReport(report));
         vm.expectRevert(abi.encodeWithSelector(IQuorumErrors.UnauthorizedOracle.selector, vm.addr(0xBAD)));
@@ -323,7 +322,7 @@ contract ReportsTest is System {
     }
 
     function test_TheStepOfABatchIsTheHubsAlone() public {
-        PoCReport memory report = attestation(POST);
+        PoCReport memory report = attestation(OWN);
         bytes[] memory signatures = sign(report);
         vm.expectRevert(abi.encodeWithSelector(IHubErrors.OnlySelf.selector, address(this)));
         hub.settleFromBatch(report, signatures, address(this));

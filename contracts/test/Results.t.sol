@@ -16,21 +16,17 @@ contract ResultsTest is System {
     function test_AnOriginalGetsABadge() public {
         bytes32 requestId = ask();
         vm.expectEmit(address(posts));
-        emit IPostRegistry.PoCBadgeIssued(POST, CREATOR, requestId, 1_200, keccak256("evidence"));
+        emit IPostRegistry.PoCBadgeIssued(POST, CREATOR, 1_200);
         fulfill(reportFor(requestId));
         yes(posts.hasBadge(POST), "badge");
         redirects(address(0), 0);
 
         PostResult memory result = posts.resultOf(POST);
-        eq(result.requestId, requestId, "request");
         eq(result.contentHash, CONTENT, "content");
         eq(result.outcome, Outcome.ORIGINAL, "outcome");
         eq(result.tier, Tier.LOW, "tier");
         eq(result.creator, CREATOR, "creator");
         eq(result.requester, REQUESTER, "requester");
-        eq(result.modelDigest, keccak256("models"), "models");
-        eq(result.evidenceHash, keccak256("evidence"), "evidence");
-        eq(result.observedAt, block.timestamp, "observed");
         eq(result.recordedAt, block.timestamp, "recorded");
         eq(result.finalAt, block.timestamp + 7 days, "final");
         eq(result.configVersion, 1, "config version");
@@ -105,7 +101,7 @@ contract ResultsTest is System {
         PoCReport memory report = derivative(reportFor(ask()), similarity);
         report.outcome = uint8(within(outcome, Outcome.ORIGINAL, Outcome.FAILED));
         fulfillReverts(report, abi.encodeWithSelector(IRuleErrors.SimilarityOutOfRange.selector, similarity));
-        report = derivative(attestation(POST), similarity);
+        report = derivative(attestation(OWN), similarity);
         attestReverts(report, abi.encodeWithSelector(IRuleErrors.SimilarityOutOfRange.selector, similarity));
     }
 
@@ -156,7 +152,7 @@ contract ResultsTest is System {
         PoCReport memory report = reportFor(ask());
         report.outcome = outcome;
         fulfillReverts(report, abi.encodeWithSelector(IRuleErrors.InvalidOutcome.selector, outcome));
-        report = attestation(POST);
+        report = attestation(OWN);
         report.outcome = outcome;
         attestReverts(report, abi.encodeWithSelector(IRuleErrors.InvalidOutcome.selector, outcome));
     }
@@ -176,7 +172,7 @@ contract ResultsTest is System {
 
         again = ask();
         vm.expectEmit(address(posts));
-        emit IPostRegistry.PoCBadgeWithdrawn(POST, CREATOR, again);
+        emit IPostRegistry.PoCBadgeWithdrawn(POST, CREATOR);
         fulfill(derivative(reportFor(again), 9_800));
         no(posts.hasBadge(POST), "badge gone");
         eq(posts.resultOf(POST).revision, 3, "revision");
@@ -266,9 +262,9 @@ contract ResultsTest is System {
     }
 
     function test_OnlyTheHubWrites() public {
-        PoCReport memory report = attestation(POST);
+        PoCReport memory report = attestation(OWN);
         vm.expectRevert(abi.encodeWithSelector(IPostErrors.UnauthorizedHub.selector, address(this)));
-        posts.record(report, address(0));
+        posts.record(report, address(0), false);
     }
 
     function redirects(address beneficiary, uint256 redirectBps) private view {

@@ -248,11 +248,12 @@ contract ReviewsTest is Economy {
 
     /// @dev Nobody asked for a report and nobody is the disputes contract: neither writes over a post.
     function test_WithoutADisputesContractNothingIsTakenForASecondLook() public {
-        PoCReport memory again = attestation(POST);
+        PoCReport memory again = attestation(OWN);
         bytes[] memory signatures = signedBy(keys, 2, again);
+        hub.attest(again, signatures);
         vm.expectRevert(
             abi.encodeWithSelector(
-                IPostErrors.PostAlreadyRecorded.selector, POST, posts.resultOf(POST).requestId
+                IPostErrors.PostAlreadyRecorded.selector, OWN, posts.resultOf(OWN).commitment
             )
         );
         hub.attest(again, signatures);

@@ -12,7 +12,7 @@ contract RootsTest is System {
 
     function setUp() public override {
         super.setUp();
-        reports.push(attestation(POST));
+        reports.push(attestation(OWN));
         reports.push(derivative(attestation(keccak256("b")), 9_800));
         reports.push(attestation(keccak256("c")));
     }
@@ -82,7 +82,7 @@ contract RootsTest is System {
         vm.expectRevert(abi.encodeWithSelector(IQuorumErrors.UnauthorizedOracle.selector, vm.addr(0xBAD)));
         roots.postRoot(reports, until, 1, signatures);
         PoCReport[] memory none;
-        vm.expectRevert(IRootErrors.EmptyRoot.selector);
+        vm.expectRevert(IHubErrors.EmptyBatch.selector);
         roots.postRoot(none, until, 1, signatures);
         signatures[0] = signature(KEY, digestOf());
         vm.warp(until + 1);
@@ -108,7 +108,7 @@ contract RootsTest is System {
 
     function test_OnlyTheRootsWriteLeaves() public {
         vm.expectRevert(abi.encodeWithSelector(IPostErrors.UnauthorizedHub.selector, address(this)));
-        posts.recordLeaf(reports[0]);
+        posts.recordLeaf(reports[0], 1);
     }
 
     function post() private returns (bytes32) {
@@ -122,7 +122,7 @@ contract RootsTest is System {
         for (uint256 i; i < 3; ++i) {
             leaves[i] = roots.leafOf(reports[i]);
         }
-        return roots.hashRoot(roots.rootOf(leaves), 3, uint64(block.timestamp), 1);
+        return hub.hashBatch(roots.rootOf(leaves), 3, uint64(block.timestamp), 1);
     }
 
     /// @dev tree = [root, (c b), a?]: five nodes, leaves from the back: a at 4, b at 3, c at 2; 3 and 4 are siblings.

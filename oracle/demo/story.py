@@ -10,7 +10,7 @@ from rich.console import Console
 
 from oracle.chain.contracts import verify
 from oracle.chain.core.receipt import DecisionReceipt, check_offline
-from oracle.chain.core.report import Outcome
+from oracle.chain.core.report import Outcome, commitment
 from oracle.chain.node.receipt_check import check_on_chain
 from oracle.demo.stage import Stage
 from oracle.rules.decision import redirect_bps
@@ -96,7 +96,8 @@ class Story:
             fulfilment is not None and fulfilment.final and fulfilment.outcome is OUTCOMES[verdict],
         )
         result = verify.find_result(self.stage.chain, post_id)
-        if result is None:
+        report = fulfilment.report if fulfilment else None
+        if result is None or report is None:
             raise StepFailed("the PostRegistry holds no result for the post")
         evidence = self.stage.api.get(view["links"]["evidence"]).content
         redirect = verify.read_redirect(self.stage.chain, post_id)
@@ -112,8 +113,9 @@ class Story:
             == expected,
             "beneficiary": original is None or result.original_creator == _bytes(original),
             "badge": verify.has_badge(self.stage.chain, post_id) == (verdict == "original"),
-            "content hash": result.content_hash.hex() == view["work"]["sha256"],
-            "evidence hash": result.evidence_hash == hashlib.sha256(evidence).digest(),
+            "content hash": report.content_hash.hex() == view["work"]["sha256"],
+            "evidence hash": report.evidence_hash == hashlib.sha256(evidence).digest(),
+            "commitment": result.commitment == commitment(report),
             "creator": result.creator == _bytes(view["work"]["account"]),
         }
         wrong = [name for name, holds in facts.items() if not holds]

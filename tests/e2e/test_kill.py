@@ -14,11 +14,10 @@ import httpx2
 import psutil
 import psycopg
 import pytest
+from support.answers import answers_on_chain
 from support.photos import PHOTOS, edited, photo
 from support.waiting import wait_for
 
-from oracle.chain.core.wire import Log
-from oracle.chain.rpc.client import FULFILLED, ChainClient
 from oracle.demo.stage import Stage, differences, running_oracle
 
 PATIENCE_S = 120.0
@@ -110,14 +109,6 @@ def settled(stage: Stage, links: list[str]) -> list[dict[str, Any]]:
     return [views[link] for link in links]
 
 
-def answers_on_chain(client: ChainClient) -> list[Log]:
-    """Every fulfilment that the hub has ever logged; topic 1 is its request id."""
-    topic = client.hub_abi.topic(FULFILLED)
-    return [
-        entry for entry in client.logs_between(0, client.head().number) if entry.topics[0] == topic
-    ]
-
-
 @pytest.mark.timeout(600)
 def test_whatever_is_killed_every_upload_is_answered_on_chain_exactly_once(tmp_path: Path) -> None:
     names = iter(NAMES)
@@ -142,7 +133,7 @@ def test_whatever_is_killed_every_upload_is_answered_on_chain_exactly_once(tmp_p
         views = settled(stage, links)
         assert [view["verdict"] for view in views] == verdicts
         answers = answers_on_chain(stage.chain)
-        requests = Counter(entry.topics[1] for entry in answers)
+        requests = Counter(request_id for request_id, _ in answers)
         assert {bytes.fromhex(view["attestation"]["request_id"][2:]): 1 for view in views} == dict(
             requests
         )
@@ -164,7 +155,7 @@ def test_whatever_is_killed_every_upload_is_answered_on_chain_exactly_once(tmp_p
         assert cancelling_count is not None
         # Every nonce the oracle ever used carried answers (a backlog goes out as one batch) or
         # repaired a gap: none was burnt on a second try.
-        carriers = {entry.tx_hash for entry in answers}
+        carriers = {entry.tx_hash for _, entry in answers}
         assert stage.chain.account_nonce(bytes(sender[0])) == len(carriers) + cancelling_count[0]
         assert differences(stage) == []
 

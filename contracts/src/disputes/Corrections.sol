@@ -158,7 +158,7 @@ abstract contract Corrections is
         if (evidenceHash == 0) revert MissingEvidence();
         PostResult memory post = _known(postId);
         PostResult memory earlier = _resultOf(originalPostId);
-        bool older = earlier.revision != 0 && earlier.recordedAt < post.recordedAt;
+        bool older = earlier.revision != 0 && earlier.firstRecordedAt < post.firstRecordedAt;
         if (!older || earlier.creator == post.creator) revert NotEarlier(postId, originalPostId);
         DisputesState storage $ = _state();
         // One question is asked once.

@@ -89,7 +89,11 @@ interface IPostErrors is IUnknownPostError {
     /// @notice The post is under dispute; no report may overwrite it.
     error PostDisputed(bytes32 postId);
     /// @notice The post has a result; only a new request can lead to another.
-    error PostAlreadyRecorded(bytes32 postId, bytes32 requestId);
+    error PostAlreadyRecorded(bytes32 postId, bytes28 commitment);
+    /// @notice The report is not the one that the post's result is of.
+    error NotTheStandingReport(bytes32 postId, bytes28 commitment);
+    /// @notice Nobody has shown the report of this original yet (`show`), so that its content is not on the chain.
+    error ReportNotShown(bytes32 postId);
     /// @notice Only the post's requester or creator may have it analysed again.
     error NotPostRequester(bytes32 postId, address requester);
     /// @notice The creator in the report is not the creator of the request or post.
@@ -146,6 +150,8 @@ interface IHubErrors {
     error ConfigVersionMismatch(uint64 expected, uint64 actual);
     /// @notice The id of an attestation follows from its post and content.
     error InvalidAttestationId(bytes32 expected, bytes32 actual);
+    /// @notice A batch is of something.
+    error EmptyBatch();
     /// @notice A reason is given where an analysis failed, and there alone (see `FailureReason`).
     error UnexpectedReason(uint8 outcome, uint8 reason);
     /// @notice Too little gas left to give the consumer what the request promised.
@@ -178,12 +184,12 @@ interface IPlatformErrors {
 
 /// @notice Errors of roots.
 interface IRootErrors {
-    /// @notice A root is of something.
-    error EmptyRoot();
     /// @notice The root was posted before.
     error RootKnown(bytes32 root);
     /// @notice No such root, or it was revoked.
     error UnknownRoot(bytes32 root);
+    /// @notice A signer of this epoch was revoked: what its roots hold and nobody posted yet is void.
+    error EpochRevoked(uint64 epoch);
 }
 
 /// @notice Errors of wiring.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IAccountLinks} from "./IAccountLinks.sol";
+
 /// @title Money that is fetched, never pushed
 /// @notice Token zero is ether. Nobody's refusal to be paid can stop anybody else's payment.
 interface ILedger {
@@ -21,4 +23,7 @@ interface ILedger {
 
     /// @notice All that this contract owes in one token, held money included; its balance is never less.
     function owed(address token) external view returns (uint256);
+
+    /// @notice Who acts for accounts without a key.
+    function links() external view returns (IAccountLinks);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {PoCReport} from "../types/Reports.sol";
+import {PoCReport, SignedStatement} from "../types/Reports.sol";
 
 /// @title Who may speak for the oracle
 /// @notice k of n signers, of which f may be faulty; each change is a new epoch.
@@ -44,6 +44,9 @@ interface IOracleRegistry {
         bytes calldata secondSignature
     ) external;
 
+    /// @notice The same where one of the two reports, or both, were signed in a batch.
+    function reportBatchEquivocation(SignedStatement calldata first, SignedStatement calldata second) external;
+
     /// @notice The same for what a signer told the others before they agreed: there is one observation for each request
     /// and epoch, so two different ones are proof for ever. `validUntil` is ignored.
     function reportTwoObservations(
@@ -82,6 +85,10 @@ interface IOracleRegistry {
 
     /// @notice Whether an account is a signer in force.
     function isSigner(address account) external view returns (bool);
+
+    /// @notice Whether the epoch ended because one of its signers was revoked; all that it signed is void then, also what
+    /// is under a root and not posted.
+    function isRevokedEpoch(uint64 epoch) external view returns (bool);
 
     /// @notice Whether a lie of a signer in force is proven that waits for governance.
     function isProven(address account) external view returns (bool);

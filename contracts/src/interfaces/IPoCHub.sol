@@ -104,6 +104,18 @@ interface IPoCHub {
         external
         returns (uint256 settled);
 
+    /// @notice Records many reports that nobody asked for, of which a quorum signed one hash. One that is refused is skipped
+    /// with an event; wrong signatures refuse all.
+    /// @param validUntil Unix time after which the signatures are void.
+    /// @param signatures Of `hashBatch` of `ReportTree`'s root over the reports in this order, as for one report.
+    /// @return recorded How many were accepted.
+    function attestBatch(
+        PoCReport[] calldata reports,
+        uint64 validUntil,
+        uint64 signerEpoch,
+        bytes[] calldata signatures
+    ) external returns (uint256 recorded);
+
     /// @notice Tries a failed callback again. Anyone may.
     /// @return delivered Whether the consumer took it this time.
     function retryCallback(bytes32 requestId) external returns (bool delivered);
@@ -115,7 +127,7 @@ interface IPoCHub {
     /// @return amountWei What was sent.
     function withdraw(address payable to) external returns (uint256 amountWei);
 
-    /// @notice The request, or attestation, as kept; all zero if unknown.
+    /// @notice The request as kept; all zero if unknown.
     function getRequest(bytes32 requestId) external view returns (RequestRecord memory);
 
     /// @notice EIP-712 digest that the signers sign.
@@ -123,6 +135,12 @@ interface IPoCHub {
 
     /// @notice EIP-712 digest of what one signer saw before the quorum agreed; `validUntil` is no part of it.
     function hashObservation(PoCReport calldata report) external view returns (bytes32);
+
+    /// @notice EIP-712 digest that the signers sign over a tree of reports, for `attestBatch` or `IResultRoots.postRoot`.
+    function hashBatch(bytes32 root, uint256 count, uint64 validUntil, uint64 signerEpoch)
+        external
+        view
+        returns (bytes32);
 
     /// @notice Id of the attestation of a post and content.
     function attestationId(bytes32 postId, bytes32 contentHash) external view returns (bytes32);

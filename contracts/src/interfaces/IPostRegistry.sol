@@ -14,29 +14,21 @@ interface IRedirectSource {
 
 /// @title Standing of posts
 interface IPostRegistry is IRedirectSource {
-    /// @notice A result was written; each revision emits one.
+    /// @notice A report's result was written; `report` is all that it said, and the result's commitment is of it.
     event PostResultRecorded(
         bytes32 indexed postId,
         bytes32 indexed requestId,
         address indexed creator,
-        uint8 outcome,
-        uint8 tier,
-        uint16 similarityBps,
         uint16 redirectBps,
-        uint64 configVersion,
         uint16 revision,
-        bytes32 evidenceHash
+        PoCReport report
     );
+    /// @notice The content of a recorded post can be read on the chain from now on.
+    event ReportShown(bytes32 indexed postId, bytes32 contentHash);
     /// @notice The post is original.
-    event PoCBadgeIssued(
-        bytes32 indexed postId,
-        address indexed creator,
-        bytes32 indexed requestId,
-        uint16 similarityBps,
-        bytes32 evidenceHash
-    );
+    event PoCBadgeIssued(bytes32 indexed postId, address indexed creator, uint16 similarityBps);
     /// @notice A later result took the badge away.
-    event PoCBadgeWithdrawn(bytes32 indexed postId, address indexed creator, bytes32 indexed requestId);
+    event PoCBadgeWithdrawn(bytes32 indexed postId, address indexed creator);
     /// @notice From now on a share of what the post earns goes to the original's creator.
     event RevenueRedirectionActivated(
         bytes32 indexed postId,
@@ -66,15 +58,26 @@ interface IPostRegistry is IRedirectSource {
     /// @notice Writes the result of a report; one that the disputes contract asked for is checked and not written. Only
     /// the hub may.
     /// @param report Quorum-signed; any outcome but Failed.
-    /// @param requester Who asked; zero for an attestation nobody asked for.
+    /// @param requester Who asked.
+    /// @param named Whether the post is in the asker's own name space.
     /// @return tier See `Tier`.
     /// @return redirectBps Computed here, from the policy the report names.
-    function record(PoCReport calldata report, address requester)
+    function record(PoCReport calldata report, address requester, bool named)
         external
         returns (uint8 tier, uint16 redirectBps);
 
+    /// @notice Writes the result of a report that nobody asked for, once. Only the hub may.
+    /// @dev Its post may be in somebody's name space, as a platform has it that uploads to the oracle: what they ask about it
+    /// later counts, also where it names another creator.
+    function recordAttestation(PoCReport calldata report) external;
+
     /// @notice Writes the result of a report under a root, with a window from now. Only the contract of the roots may.
-    function recordLeaf(PoCReport calldata report) external;
+    /// @param publishedAt When the root was posted, which is when the post was first recorded.
+    function recordLeaf(PoCReport calldata report, uint40 publishedAt) external;
+
+    /// @notice Writes down the content of a post from the report that its result is of. Anyone may; a re-analysis of an
+    /// original that nobody asked for needs it.
+    function show(PoCReport calldata report) external;
 
     /// @notice Names the contract of the roots.
     function setRoots(address roots_) external;
@@ -117,7 +120,12 @@ interface IPostRegistry is IRedirectSource {
     /// @notice Status as of now: 0 none, 1 provisional, 2 final, 3 disputed.
     function statusOf(bytes32 postId) external view returns (uint8);
 
-    /// @notice Whether an account may have a recorded post analysed again: who asked first, or its creator.
+    /// @notice Whether a post's standing result is of this report, to the last field; a ruling leaves it what it was.
+    function isOfReport(PoCReport calldata report) external view returns (bool);
+
+    /// @notice Whether an account may have a recorded post analysed again: who asked first, its creator, or the wallet
+    /// linked to its creator.
+    /// @dev Reverts with ReportNotShown where it may and nobody has shown the report.
     function mayAskAgain(bytes32 postId, address account) external view returns (bool);
 
     /// @notice Whether the post is recorded as original.

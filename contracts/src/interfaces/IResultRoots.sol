@@ -19,7 +19,7 @@ interface IResultRoots {
     /// @notice Posts the root of many results. Anyone may transmit.
     /// @param reports Attestations, of one signer set; failures have no place here.
     /// @param validUntil Unix time after which the signatures are void.
-    /// @param signatures Of `hashRoot(rootOf(leaves), count, …)`, as for reports.
+    /// @param signatures Of `IPoCHub.hashBatch(rootOf(leaves), count, …)`, as for reports.
     function postRoot(
         PoCReport[] calldata reports,
         uint64 validUntil,
@@ -27,7 +27,8 @@ interface IResultRoots {
         bytes[] calldata signatures
     ) external returns (bytes32 root);
 
-    /// @notice Makes one of a root's reports its post's result. Anyone may, once.
+    /// @notice Makes one of a root's reports its post's result. Anyone may, once, unless its signers' epoch ended by a
+    /// revocation.
     /// @param proof As OpenZeppelin's MerkleProof takes it.
     function postLeaf(PoCReport calldata report, bytes32[] calldata proof) external;
 
@@ -36,12 +37,6 @@ interface IResultRoots {
 
     /// @notice When a root was posted; zero if never, or revoked.
     function postedAt(bytes32 root) external view returns (uint40);
-
-    /// @notice EIP-712 digest that the signers sign.
-    function hashRoot(bytes32 root, uint256 count, uint64 validUntil, uint64 signerEpoch)
-        external
-        view
-        returns (bytes32);
 
     /// @notice Leaf of a report: that of `StandardMerkleTree` over its `hashStruct`.
     function leafOf(PoCReport calldata report) external pure returns (bytes32);

@@ -54,7 +54,7 @@ abstract contract Ledger is ILedger, IMoneyErrors, ReentrancyGuardTransient {
         return _ledger().owed[token];
     }
 
-    /// @notice Who acts for accounts without a key.
+    /// @inheritdoc ILedger
     function links() public view returns (IAccountLinks) {
         return _ledger().links;
     }

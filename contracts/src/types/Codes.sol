@@ -89,6 +89,20 @@ library PostStatus {
     uint8 internal constant DISPUTED = 3;
 }
 
+/// @notice Last byte of a standing's first slot: its status in the lowest two bits, and what else there is to read.
+library StandingFlags {
+    uint8 internal constant STATUS = 3;
+    /// @dev A redirect, a held share, or a later revision.
+    uint8 internal constant MORE = 4;
+    uint8 internal constant SOURCE = 8;
+    uint8 internal constant CONTENT = 16;
+    uint8 internal constant REQUESTER = 32;
+    /// @dev Decided by a ruling that nobody can dispute any more: no report overwrites it.
+    uint8 internal constant RULED = 64;
+    /// @dev Nobody asked. Who owns the name space of its id may still say whose post it is.
+    uint8 internal constant ATTESTED = 128;
+}
+
 /// @notice Kinds of what a post earns.
 library Revenue {
     uint8 internal constant TIP = 1;

@@ -39,6 +39,18 @@ struct PoCReport {
     address transmitter;
 }
 
+/// @notice A report and how a signer signed it: alone, or in a batch.
+struct SignedStatement {
+    PoCReport report;
+    bytes signature;
+    /// Zero where the report was signed alone; else how many were in the batch.
+    uint256 count;
+    /// Unix time after which the batch's signature is void.
+    uint64 validUntil;
+    /// From the report's leaf to the batch's root.
+    bytes32[] proof;
+}
+
 /// @notice What a contract asks for.
 struct VerificationRequest {
     /// The asker's own name for the post; the hub puts it into the asker's name space (`postIdOf`). The id of a post that is
@@ -80,6 +92,8 @@ struct RequestRecord {
     uint8 minSignatures;
     /// Why it failed, see `FailureReason`.
     uint8 reason;
+    /// Whether the post is in the name space of who asks, or of the platform whose key did.
+    bool named;
     bytes32 postId;
     bytes32 contentHash;
 }
@@ -101,33 +115,65 @@ struct VerificationResult {
     uint8 tier;
 }
 
-/// @notice A post's standing. Packed into eight slots.
+/// @notice A post's standing, as read. What else its report said is in the event that announced it, and the commitment
+/// proves it (`IPostRegistry.isOfReport`).
 struct PostResult {
-    bytes32 requestId;
+    /// Of the last report: the first 28 bytes of its EIP-712 struct hash.
+    bytes28 commitment;
+    uint32 configVersion;
+    /// SHA-256 of the media; of an original that nobody asked for zero until somebody shows its report.
     bytes32 contentHash;
     bytes32 originalPostId;
-    bytes32 evidenceHash;
-    bytes32 modelDigest;
     address creator;
-    uint64 configVersion;
     uint8 mediaType;
     uint8 outcome;
+    /// See `Tier`.
     uint8 tier;
     /// See `PostStatus`. Stored provisional; reads give final once `finalAt` has passed.
     uint8 status;
     /// Who made the original; the beneficiary when the outcome is Derivative.
     address originalCreator;
-    uint40 observedAt;
     uint16 similarityBps;
     uint16 redirectBps;
     /// Share that waits until the result is final although it is no copy's: the post is undecided, or under review.
     uint16 heldBps;
     /// Who may ask for a re-analysis besides the creator.
     address requester;
+    /// When the post first had a result on chain, or the root that published it; no later result moves it.
+    uint40 firstRecordedAt;
+    /// When the standing result was written; that of a first result is `firstRecordedAt`.
     uint40 recordedAt;
     uint40 finalAt;
-    /// 1 for the first result, one more for each re-analysis.
+    /// 1 for the first result, one more for each that followed.
     uint16 revision;
+}
+
+/// @notice A post's standing as kept: two slots for an original that nobody asked for, the others only where not zero.
+struct Standing {
+    address creator;
+    // Seconds fit until 2106.
+    uint32 firstRecordedAt;
+    uint32 finalAt;
+    uint16 similarityBps;
+    // Media type in the upper half, outcome in the lower.
+    uint8 kind;
+    // See `StandingFlags`.
+    uint8 flags;
+    // ---- 224 bits of a hash: 112 of collision resistance
+    bytes28 commitment;
+    uint32 configVersion;
+    // ---- flag MORE
+    address originalCreator;
+    uint16 redirectBps;
+    uint16 heldBps;
+    uint16 revision;
+    uint40 recordedAt;
+    // ---- flag SOURCE
+    bytes32 originalPostId;
+    // ---- flag CONTENT
+    bytes32 contentHash;
+    // ---- flag REQUESTER: another than the creator
+    address requester;
 }
 
 /// @notice What somebody with the right to decide made of a post.

@@ -400,15 +400,15 @@ contract CuresTest is Economy {
     /// @dev A second look that was under way when governance named another contract is an answer, and no result.
     function test_A06_ASecondLookForTheOneBeforeWritesNoPost() public {
         uint256[] memory keys = threeSigners(2);
-        PoCReport memory r = derivative(attestation(POST), 9_800);
+        PoCReport memory r = derivative(attestation(OWN), 9_800);
         hub.attest(r, signedBy(keys, 2, r));
         vm.recordLogs();
-        uint256 id = dispute(POST);
+        uint256 id = dispute(OWN);
         bytes32 look = vm.getRecordedLogs()[1].topics[1];
         posts.setDisputes(address(0xD15));
         r = reportFor(look);
         hub.fulfill(r, signedBy(keys, 3, r));
-        eq(posts.resultOf(POST).revision, 1, "not written");
+        eq(posts.resultOf(OWN).revision, 1, "not written");
         eq(disputes.disputeOf(id).standing, 1, "ruled");
     }
 
@@ -474,7 +474,7 @@ contract CuresTest is Economy {
     function test_P10_NobodyAttestsUnderAPolicyThatIsOver() public {
         policy.setThreshold(1, 9_990);
         uint256 ended = block.timestamp;
-        PoCReport memory rep = derivative(attestation(POST), 9_600);
+        PoCReport memory rep = derivative(attestation(OWN), 9_600);
         rep.configVersion = 1;
         vm.warp(ended + 3 days + 1);
         rep.observedAt = uint64(block.timestamp);
@@ -483,7 +483,7 @@ contract CuresTest is Economy {
         // What was decided in time still arrives.
         vm.warp(ended + 3 days);
         attest(rep);
-        eq(posts.resultOf(POST).redirectBps, 2_000, "under the version it was decided under");
+        eq(posts.resultOf(OWN).redirectBps, 2_000, "under the version it was decided under");
     }
 
     function test_P16_FinalIsFinal() public {
@@ -581,8 +581,8 @@ contract CuresTest is Economy {
     // ---- the last signer
 
     function test_A13_ASlipOfTheLastSignerStopsNothing() public {
-        PoCReport memory said = attestation(POST);
-        PoCReport memory other = derivative(attestation(POST), 9_800);
+        PoCReport memory said = attestation(OWN);
+        PoCReport memory other = derivative(attestation(OWN), 9_800);
         bytes memory first = signature(KEY, hub.hashReport(said));
         bytes memory second = signature(KEY, hub.hashReport(other));
         vm.expectEmit(address(oracles));
@@ -605,8 +605,8 @@ contract CuresTest is Economy {
     function test_A14_ProofsNeverLeaveFewerThanAQuorum() public {
         uint256[] memory keys = threeSigners(2);
         for (uint256 i; i < 3; ++i) {
-            PoCReport memory said = attestation(POST);
-            PoCReport memory other = derivative(attestation(POST), 9_800);
+            PoCReport memory said = attestation(OWN);
+            PoCReport memory other = derivative(attestation(OWN), 9_800);
             bytes memory first = signature(keys[i], hub.hashReport(said));
             oracles.reportEquivocation(said, first, other, signature(keys[i], hub.hashReport(other)));
         }

@@ -108,7 +108,7 @@ abstract contract Justice is Reporting {
         PostResult memory result = w.posts.resultOf(postId);
         PostResult memory older = w.posts.resultOf(originalId);
         vm.assume(result.revision != 0 && older.revision != 0 && result.creator != older.creator);
-        vm.assume(older.recordedAt < result.recordedAt && !asked[postId][originalId]);
+        vm.assume(older.firstRecordedAt < result.firstRecordedAt && !asked[postId][originalId]);
         if (onWord) {
             claims.push(w.disputes.claimOnWord(postId, originalId, "word"));
         } else {

@@ -77,18 +77,28 @@ abstract contract Economy is System {
     // ---- posts
 
     function original(bytes32 postId) internal {
-        attest(attestation(postId));
+        settle(about(postId));
     }
 
     function copy(bytes32 postId, uint16 similarityBps) internal {
-        attest(derivative(attestation(postId), similarityBps));
+        settle(derivative(about(postId), similarityBps));
     }
 
     function undecided(bytes32 postId, uint16 similarityBps) internal {
-        PoCReport memory report = attestation(postId);
+        PoCReport memory report = about(postId);
         report.outcome = 5;
         report.similarityBps = similarityBps;
-        attest(report);
+        settle(report);
+    }
+
+    /// @dev POST was asked about; the others are the oracle's own.
+    function about(bytes32 postId) private returns (PoCReport memory) {
+        return postId == POST ? reportFor(ask()) : attestation(postId);
+    }
+
+    function settle(PoCReport memory report) private {
+        if (report.postId == POST) fulfill(report);
+        else attest(report);
     }
 
     function makeFinal() internal {

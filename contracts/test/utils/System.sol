@@ -19,6 +19,8 @@ abstract contract System is Check {
     /// @dev What REQUESTER calls its post; POST is what everybody calls it.
     bytes32 internal constant NAME = keccak256("post");
     bytes32 internal POST;
+    /// @dev Nobody's name space has it: attestations name such.
+    bytes32 internal constant OWN = keccak256("the oracle's own post");
     bytes32 internal constant CONTENT = keccak256("content");
     bytes32 internal constant ORIGINAL_POST = keccak256("original post");
     address internal constant CREATOR = address(0xC0FFEE);
@@ -164,6 +166,22 @@ abstract contract System is Check {
     function signature(uint256 key, bytes32 digest) internal pure returns (bytes memory) {
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);
         return abi.encodePacked(r, s, v);
+    }
+
+    /// @dev One signature over many reports, valid for a while.
+    function batchSigned(PoCReport[] memory reports)
+        internal
+        view
+        returns (uint64 until, bytes[] memory signatures, bytes32[] memory leaves)
+    {
+        uint256 n = reports.length;
+        until = uint64(block.timestamp + 1 hours);
+        leaves = new bytes32[](n);
+        for (uint256 i; i < n; ++i) {
+            leaves[i] = roots.leafOf(reports[i]);
+        }
+        signatures = new bytes[](1);
+        signatures[0] = signature(KEY, hub.hashBatch(roots.rootOf(leaves), n, until, oracles.currentEpoch()));
     }
 
     /// @dev Three signers of whom `quorum` must agree. Returns their keys, ascending by address.

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
-from oracle.chain.core.report import MediaType, Outcome
-from oracle.chain.core.wire import BlockId, address_bytes
-from oracle.chain.rpc.client import FULFILLED, ChainClient
+from oracle.chain.core.report import SOLIDITY_TYPES, MediaType, Outcome, PoCReport
+from oracle.chain.core.wire import BlockId, Log, address_bytes
+from oracle.chain.rpc.client import FULFILLED, RECORDED, ChainClient
 
 
 class RequestStatus(IntEnum):
-    """Standing of a request or attestation at the hub, as the contract numbers it."""
+    """Standing of a request at the hub, as the contract numbers it."""
 
     NONE = 0
     PENDING = 1
@@ -30,14 +30,13 @@ class PostStatus(IntEnum):
 class PostResult:
     """What the PostRegistry holds for a post.
 
-    Hashes 32 bytes, accounts 20, shares in basis points.
+    Hashes 32 bytes, accounts 20, shares in basis points. What else the report said is in the event
+    that recorded it (`Fulfilment.report`).
     """
 
-    request_id: bytes
-    content_hash: bytes
+    commitment: bytes  # 28 bytes, of the report (`core.report.commitment`)
+    content_hash: bytes | None  # None until the report of an original is shown
     original_post_id: bytes
-    evidence_hash: bytes
-    model_digest: bytes
     creator: bytes
     original_creator: bytes
     config_version: int
@@ -48,7 +47,7 @@ class PostResult:
     similarity_bps: int
     redirect_bps: int
     held_bps: int  # waits while the result is not final: of a review, a claim or a correction
-    observed_at: int
+    first_recorded_at: int
     recorded_at: int
     final_at: int
     revision: int
@@ -64,7 +63,7 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """A request or attestation as the hub keeps it."""
+    """A request as the hub keeps it."""
 
     requester: bytes
     status: RequestStatus
@@ -76,7 +75,10 @@ class RequestRecord:
 
 @dataclass(frozen=True, slots=True)
 class Fulfilment:
-    """The event by which a transaction answered a request, and its block."""
+    """What a transaction recorded for a request or attestation, and its block.
+
+    `report` is all that was recorded; None of a failure, or of an answer that a dispute took.
+    """
 
     request_id: bytes
     post_id: bytes
@@ -85,6 +87,7 @@ class Fulfilment:
     redirect_bps: int
     original_creator: bytes
     evidence_hash: bytes
+    report: PoCReport | None
     block_number: int
     block_hash: bytes
     gas_used: int
@@ -101,11 +104,9 @@ def find_result(
     if found["status"] == PostStatus.NONE:
         return None
     return PostResult(
-        request_id=found["requestId"],
-        content_hash=found["contentHash"],
+        commitment=found["commitment"],
+        content_hash=found["contentHash"] if any(found["contentHash"]) else None,
         original_post_id=found["originalPostId"],
-        evidence_hash=found["evidenceHash"],
-        model_digest=found["modelDigest"],
         creator=address_bytes(found["creator"]),
         original_creator=address_bytes(found["originalCreator"]),
         config_version=found["configVersion"],
@@ -116,7 +117,7 @@ def find_result(
         similarity_bps=found["similarityBps"],
         redirect_bps=found["redirectBps"],
         held_bps=found["heldBps"],
-        observed_at=found["observedAt"],
+        first_recorded_at=found["firstRecordedAt"],
         recorded_at=found["recordedAt"],
         final_at=found["finalAt"],
         revision=found["revision"],
@@ -140,7 +141,7 @@ def has_badge(client: ChainClient, post_id: bytes) -> bool:
 
 
 def read_request(client: ChainClient, request_id: bytes) -> RequestRecord:
-    """The hub's record of a request or attestation; status NONE where it has none.
+    """The hub's record of a request; status NONE where it has none.
 
     Raises: ChainError.
     """
@@ -155,9 +156,24 @@ def read_request(client: ChainClient, request_id: bytes) -> RequestRecord:
     )
 
 
+def recorded_report(client: ChainClient, entry: Log) -> tuple[PoCReport, int]:
+    """The report that a log of `PostResultRecorded` holds, and the redirect in basis points.
+
+    Raises: EndpointInconsistent, InvalidReport.
+    """
+    event = client.posts_abi.event(RECORDED, entry.topics, entry.data)
+    values = dict(zip(SOLIDITY_TYPES, event["report"], strict=True))
+    addresses = {
+        name: address_bytes(values[name])
+        for name, kind in SOLIDITY_TYPES.items()
+        if kind == "address"
+    }
+    return PoCReport(**values | addresses), event["redirectBps"]
+
+
 def find_fulfilment(client: ChainClient, tx_hash: bytes, request_id: bytes) -> Fulfilment | None:
-    """How a transaction answered a request; None if it is unmined, reverted, or answered another
-    one.
+    """What a transaction recorded for a request or attestation; None if it is unmined, reverted, or
+    settled another one.
 
     Raises: ChainError.
     """
@@ -165,24 +181,38 @@ def find_fulfilment(client: ChainClient, tx_hash: bytes, request_id: bytes) -> F
     if receipt is None or not receipt.succeeded:
         return None
     finalized = client.finalized(client.head())
-    for entry in receipt.logs:
-        if entry.address != client.hub or entry.topics[:2] != (
-            client.hub_abi.topic(FULFILLED),
-            request_id,
-        ):
-            continue
+    block = (
+        receipt.block_number,
+        receipt.block_hash,
+        receipt.gas_used,
+        receipt.block_number <= finalized.number,
+    )
+    logs = [entry for entry in receipt.logs if client.answer_of(entry) == request_id]
+    for entry in logs:
+        if entry.address == client.posts:
+            report, redirect_bps = recorded_report(client, entry)
+            return Fulfilment(
+                report.request_id,
+                report.post_id,
+                report.outcome,
+                report.similarity_bps,
+                redirect_bps,
+                report.original_creator,
+                report.evidence_hash,
+                report,
+                *block,
+            )
+    for entry in logs:
         event = client.hub_abi.event(FULFILLED, entry.topics, entry.data)
         return Fulfilment(
-            request_id=event["requestId"],
-            post_id=event["postId"],
-            outcome=Outcome(event["outcome"]),
-            similarity_bps=event["similarityBps"],
-            redirect_bps=event["redirectBps"],
-            original_creator=address_bytes(event["originalCreator"]),
-            evidence_hash=event["evidenceHash"],
-            block_number=receipt.block_number,
-            block_hash=receipt.block_hash,
-            gas_used=receipt.gas_used,
-            final=receipt.block_number <= finalized.number,
+            event["requestId"],
+            event["postId"],
+            Outcome(event["outcome"]),
+            event["similarityBps"],
+            event["redirectBps"],
+            address_bytes(event["originalCreator"]),
+            event["evidenceHash"],
+            None,
+            *block,
         )
     return None

@@ -26,8 +26,8 @@ def attestation_id(chain_id: int, hub: bytes, post_id: bytes, content_hash: byte
     _exact(content_hash, 32)
     return keccak(
         encode(
-            ["uint256", "address", "string", "bytes32", "bytes32"],
-            [chain_id, "0x" + hub.hex(), "attestation", post_id, content_hash],
+            ["uint256", "address", "bytes32", "bytes32", "bytes32"],
+            [chain_id, "0x" + hub.hex(), b"attestation", post_id, content_hash],
         )
     )
 

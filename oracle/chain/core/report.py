@@ -5,7 +5,8 @@ checked here for type, length and range before anything is hashed.
 """
 
 import re
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Any, Self, TypeVar
@@ -103,6 +104,10 @@ TYPE = (
     f"PoCReport({','.join(f'{kind} {camel_case(name)}' for name, kind in SOLIDITY_TYPES.items())})"
 )
 TYPE_HASH = keccak(text=TYPE)
+BATCH_TYPE_HASH = keccak(
+    text="ReportBatch(bytes32 root,uint256 count,uint64 validUntil,uint64 signerEpoch)"
+)
+COMMITMENT_BYTES = 28
 DOMAIN_TYPE_HASH = keccak(
     text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 )
@@ -231,10 +236,46 @@ def digest(report: PoCReport, chain_id: int, hub: bytes) -> bytes:
 
     Equal to `PoCHub.hashReport(report)`. Source: EIP-712.
     """
-    struct_hash = keccak(
-        encode(["bytes32", *SOLIDITY_TYPES.values()], [TYPE_HASH, *report.as_tuple()])
+    return keccak(b"\x19\x01" + domain_separator(chain_id, hub) + struct_hash(report))
+
+
+def struct_hash(report: PoCReport) -> bytes:
+    """Return EIP-712's `hashStruct` of the report (32 bytes), which is the same on every chain."""
+    return keccak(encode(["bytes32", *SOLIDITY_TYPES.values()], [TYPE_HASH, *report.as_tuple()]))
+
+
+def commitment(report: PoCReport) -> bytes:
+    """Return what the PostRegistry keeps of the report that a result is of (28 bytes)."""
+    return struct_hash(report)[:COMMITMENT_BYTES]
+
+
+def batch_root(reports: Sequence[PoCReport]) -> bytes:
+    """Return the root (32 bytes) of a tree over at least one report: `ReportTree.rootOf`.
+
+    It is OpenZeppelin's `SimpleMerkleTree`, unsorted, over the leaves of its `StandardMerkleTree`.
+    """
+    # The array of the tree from its end: two nodes after each other are siblings, and their parent
+    # comes after all that are there.
+    nodes = deque(keccak(keccak(struct_hash(report))) for report in reports)
+    while len(nodes) > 1:
+        pair = sorted((nodes.popleft(), nodes.popleft()))
+        nodes.append(keccak(b"".join(pair)))
+    return nodes[0]
+
+
+def batch_digest(
+    reports: Sequence[PoCReport], valid_until: int, signer_epoch: int, chain_id: int, hub: bytes
+) -> bytes:
+    """Return what a signer signs for a whole batch (32 bytes): `PoCHub.hashBatch` of its root.
+
+    Args: valid_until: Unix seconds; not after any of the reports', so that no report lasts longer
+        under this signature than under one of its own.
+    """
+    body = encode(
+        ["bytes32", "bytes32", "uint256", "uint64", "uint64"],
+        [BATCH_TYPE_HASH, batch_root(reports), len(reports), valid_until, signer_epoch],
     )
-    return keccak(b"\x19\x01" + domain_separator(chain_id, hub) + struct_hash)
+    return keccak(b"\x19\x01" + domain_separator(chain_id, hub) + keccak(body))
 
 
 def _check(name: str, kind: str, value: object) -> None:

@@ -23,7 +23,8 @@ class Disposition(Enum):
 
 
 RESIGN = {"StaleSignerEpoch", "ReportExpired", "ObservedInFuture"}
-RECONCILE = {"RequestNotPending"}
+# PostAlreadyRecorded: our attestation, perhaps, that another transaction brought there.
+RECONCILE = {"RequestNotPending", "PostAlreadyRecorded"}
 # Reverts that follow from the report, or from state that the chain never undoes. All others are
 # tried again: a retry costs nothing, while an answer given up by mistake is lost.
 PERMANENT = {
@@ -38,7 +39,6 @@ PERMANENT = {
     "SelfMatch",
     "OutcomeContradictsPolicy",
     "UnknownConfigVersion",
-    "PostAlreadyRecorded",
     "NotPostRequester",
     "CreatorMismatch",
     "ContentHashMismatch",

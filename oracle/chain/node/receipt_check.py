@@ -3,7 +3,7 @@
 from oracle.chain.contracts.verify import Fulfilment, find_fulfilment, find_result
 from oracle.chain.core.abis import contract
 from oracle.chain.core.receipt import Check, DecisionReceipt
-from oracle.chain.core.report import Outcome, digest
+from oracle.chain.core.report import Outcome, commitment, digest
 from oracle.chain.core.wire import address_bytes, hexed
 from oracle.chain.keys.signer import recover
 from oracle.chain.rpc.client import ChainClient
@@ -99,7 +99,7 @@ def _standing(client: ChainClient, receipt: DecisionReceipt) -> Check:
     result = find_result(client, receipt.report.post_id)
     if result is None:
         return Check("standing", False, "The post has no result.")
-    if result.request_id == receipt.report.request_id:
+    if result.commitment == commitment(receipt.report):
         return Check("standing", True, f"It is the post's result, {result.status.name.lower()}.")
     return Check(
         "standing", True, f"A later analysis has replaced it (revision {result.revision})."

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from oracle.chain.contracts.verify import RequestStatus, read_request
+from oracle.chain.contracts.verify import RequestStatus, find_result, read_request
 from oracle.chain.core.report import PoCReport, ReportDraft, digest
 from oracle.chain.core.wire import Header, blob, hexed
 from oracle.chain.errors import ChainError, InvalidReport
@@ -99,7 +99,7 @@ class QuorumSigner:
         own = self._own_observation(row, epoch)
         if self._signer.address not in signers.members or not self._is_my_turn(row, signers):
             return None
-        if read_request(self._client, row.request_id).status is RequestStatus.FULFILLED:
+        if self._is_settled(row):
             self._resolver.reconcile(row)  # a peer was faster
             return None
         seen = self._gather(row, own, signers)
@@ -122,6 +122,14 @@ class QuorumSigner:
         chosen = _ascending(signatures, signers.quorum)
         self._keep(row, report, chosen, signatures)
         return SignedReport(row, report, chosen)
+
+    def sign_batch(self, _digest: bytes) -> None:
+        """A quorum signs report by report."""
+
+    def _is_settled(self, row: Attestation) -> bool:
+        if row.kind == "attest":
+            return find_result(self._client, blob(row.report["post_id"])) is not None
+        return read_request(self._client, row.request_id).status is RequestStatus.FULFILLED
 
     def _is_my_turn(self, row: Attestation, signers: SignerSet) -> bool:
         rank = turn_order(row.request_id, signers.members).index(self._signer.address)

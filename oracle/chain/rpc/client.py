@@ -31,7 +31,8 @@ from oracle.chain.rpc.provider import web3_on
 
 REQUESTED = "VerificationRequested"
 OPENED = "CommitmentOpened"
-FULFILLED = "VerificationFulfilled"
+FULFILLED = "VerificationFulfilled"  # the hub's, for requests
+RECORDED = "PostResultRecorded"  # the registry's, for each report that it wrote
 ESTIMATE_BATCH = 16
 SKIPPED = "ReportSkipped"
 
@@ -60,6 +61,8 @@ class ChainClient:
         self.hub = address_bytes(deployment.hub)
         self.roots = address_bytes(deployment.result_roots)
         self.hub_abi: ContractAbi = contract("PoCHub")
+        self.posts = address_bytes(deployment.post_registry)
+        self.posts_abi: ContractAbi = contract("PostRegistry")
         self._finality_depth = finality_depth
 
     @property
@@ -158,6 +161,16 @@ class ChainClient:
         return self._logs(
             {"fromBlock": hex(first), "toBlock": hex(last), "topics": list(topics)}, address
         )
+
+    def answer_of(self, entry: Log) -> bytes | None:
+        """Return the id (32 bytes) of the request or attestation that a log says was settled; None
+        for any other log.
+        """
+        if entry.address == self.hub and entry.topics[0] == self.hub_abi.topic(FULFILLED):
+            return entry.topics[1]
+        if entry.address == self.posts and entry.topics[0] == self.posts_abi.topic(RECORDED):
+            return entry.topics[2]
+        return None
 
     def logs_in_receipts(self, block_hash: bytes) -> list[Log]:
         """Read logs of the hub in one block from its receipts, as a check on `logs_of_block`."""

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import structlog
 
-from oracle.chain.contracts.verify import RequestStatus, read_request
+from oracle.chain.contracts.verify import RequestStatus, read_request, recorded_report
 from oracle.chain.core.lifecycle import Wish, backoff
 from oracle.chain.core.reverts import Disposition, Revert, decode_revert
 from oracle.chain.core.wire import Header, Log, Receipt, hexed
 from oracle.chain.errors import RpcRefused
-from oracle.chain.rpc.client import FULFILLED, SKIPPED, ChainClient
+from oracle.chain.rpc.client import FULFILLED, RECORDED, SKIPPED, ChainClient
 from storage.chain import outbox, requests
 from storage.chain.outbox import Attestation
 from storage.chain.transactions import StoredTransaction
@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 SOON = timedelta(seconds=1)
 NOT_FOUND_YET = timedelta(seconds=10)
+MAX_SEARCHES = 6
 
 
 class Resolver:
@@ -125,13 +126,9 @@ class Resolver:
                     outbox.mark_final(conn, [row.id])
 
     def _fulfilled(self, receipt: Receipt) -> list[bytes]:
-        """Request ids that the transaction answered."""
-        topic = self._client.hub_abi.topic(FULFILLED)
-        return [
-            e.topics[1]
-            for e in receipt.logs
-            if e.address == self._client.hub and e.topics[0] == topic
-        ]
+        """Ids of the requests and attestations that the transaction settled."""
+        ids = (self._client.answer_of(entry) for entry in receipt.logs)
+        return list(dict.fromkeys(one for one in ids if one is not None))
 
     def _skipped(self, receipt: Receipt) -> dict[bytes, Revert]:
         """Why a batch left decisions out, by request id."""
@@ -158,7 +155,12 @@ class Resolver:
             self.postpone(row, revert.name, revert.text, backoff(row.tries))
 
     def reconcile(self, row: Attestation) -> None:
-        """The hub says the request is not open: find out how it ended, and take that over."""
+        """The request is not open, or the post has a result: find out how that came, and take it
+        over.
+        """
+        if row.kind == "attest":
+            self._adopt(row)
+            return
         status = read_request(self._client, row.request_id).status
         if status is RequestStatus.CANCELLED:
             self.refuse(
@@ -192,17 +194,27 @@ class Resolver:
         _bind(row).error("attestation.refused", code=code, detail=detail)
 
     def _adopt(self, row: Attestation) -> None:
-        entry = self._find_fulfilment(row)
+        entry = self._find_answer(row)
         if entry is None:
+            # An index of events may lag behind the head it serves; not this long.
+            if row.kind == "attest" and row.tries >= MAX_SEARCHES:
+                self.refuse(
+                    row, "post_already_recorded", "The post has a result that is not this one's."
+                )
+                return
             self.postpone(
                 row,
                 "answer_not_found",
-                "The request is answered; its event was not found yet.",
+                "The answer is on the chain; its event was not found yet.",
                 NOT_FOUND_YET,
             )
             return
-        event = self._client.hub_abi.event(FULFILLED, entry.topics, entry.data)
-        ours = hexed(event["evidenceHash"]) == row.report["evidence_hash"]
+        if row.kind == "attest":
+            evidence_hash = recorded_report(self._client, entry)[0].evidence_hash
+        else:
+            event = self._client.hub_abi.event(FULFILLED, entry.topics, entry.data)
+            evidence_hash = event["evidenceHash"]
+        ours = hexed(evidence_hash) == row.report["evidence_hash"]
         if not ours and not self._outvoted_is_fine:
             self.refuse(
                 row,
@@ -223,17 +235,23 @@ class Resolver:
             "attestation.found_on_chain", tx_hash=entry.tx_hash.hex(), block=entry.block_number
         )
 
-    def _find_fulfilment(self, row: Attestation) -> Log | None:
-        """The event that settled a request, latest blocks first, in ranges the endpoint takes."""
+    def _find_answer(self, row: Attestation) -> Log | None:
+        """The event that settled it, latest blocks first, in ranges the endpoint takes."""
         with self._db.transaction() as conn:
             request = requests.find(conn, row.request_id)
         first = request.block_number if request else self._start_block
-        topics = [hexed(self._client.hub_abi.topic(FULFILLED)), hexed(row.request_id)]
+        topics: list[str | None]
+        if row.kind == "attest":
+            topics = [hexed(self._client.posts_abi.topic(RECORDED)), None, hexed(row.request_id)]
+            address = self._client.deployment.post_registry
+        else:
+            topics = [hexed(self._client.hub_abi.topic(FULFILLED)), hexed(row.request_id)]
+            address = self._client.deployment.hub
         last, width = self._client.head().number, self._search_blocks
         while last >= first:
             low = max(first, last - width + 1)
             try:
-                found = self._client.logs_between(low, last, topics=topics)
+                found = self._client.logs_between(low, last, topics=topics, address=address)
             except RpcRefused:
                 if width == 1:
                     raise

@@ -38,6 +38,14 @@ class Signing(Protocol):
         """
         ...
 
+    def sign_batch(self, digest: bytes, /) -> tuple[bytes, ...] | None:
+        """Signatures of a whole batch of reports that were signed one by one before; None where it
+        takes more than this signer's.
+
+        Raises: SigningFailed.
+        """
+        ...
+
 
 class ReportSigner:
     """One signer's word, given once for each decision.
@@ -93,6 +101,13 @@ class ReportSigner:
             )
         self._failpoint("signed")
         return SignedReport(row, completed, (signature,))
+
+    def sign_batch(self, digest: bytes) -> tuple[bytes, ...]:
+        """Our signature of a batch: it says no more than those of its reports.
+
+        Raises: SigningFailed.
+        """
+        return (self._signer.sign_digest(digest),)
 
     def _complete(self, row: Attestation, head: Header, epoch: int) -> PoCReport:
         # Observed when it was decided; after the contract called that a moment still to come (a

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from oracle.chain.core import lifecycle
+from oracle.chain.core.report import batch_digest
 from oracle.chain.core.reverts import Revert
 from oracle.chain.core.wire import Header
 from oracle.chain.errors import InvalidReport, RpcRefused, SigningFailed
@@ -21,6 +22,8 @@ from storage.chain.outbox import Attestation
 from storage.database import Database
 
 log = structlog.get_logger(__name__)
+
+KINDS = ("fulfill", "attest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,10 @@ class Submitter:
             )
         )
         signed = [one for row in rows if (one := self._signed(row, head, epoch)) is not None]
-        groups = grouped(self._priced(signed), self._batches)[:room]
+        priced = self._priced(signed)
+        # Attestations share a signature only with each other.
+        kinds = ([one for one in priced if one.signed.row.kind == kind] for kind in KINDS)
+        groups = [group for kind in kinds for group in grouped(kind, self._batches)][:room]
         for group in groups:
             self._send(group)
         return len(groups)
@@ -151,6 +157,17 @@ class Submitter:
         self._broadcaster.send_latest(transaction_id)
 
     def _batch_data(self, group: Sequence[Priced]) -> bytes:
+        signatures = None
+        if all(one.signed.row.kind == "attest" for one in group):
+            reports = [one.signed.report for one in group]
+            # A report must not last longer under this signature than under its own.
+            terms = min(one.valid_until for one in reports), reports[0].signer_epoch
+            digest = batch_digest(reports, *terms, self._client.chain_id, self._client.hub)
+            signatures = self._signer.sign_batch(digest)
+        if signatures is not None:
+            return self._client.hub_abi.call_data(
+                "attestBatch", [one.as_tuple() for one in reports], *terms, list(signatures)
+            )
         return self._client.hub_abi.call_data(
             "fulfillBatch",
             [one.signed.report.as_tuple() for one in group],

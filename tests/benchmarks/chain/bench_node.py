@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from integration.chain.chain_world import World, fresh_hash, make_world
 from integration.chain.quorum_world import Quorum
+from support.answers import answers_on_chain
 from support.anvil import AnvilNode, running_anvil
 from support.databases import FAST_SETTINGS, cloned_database, make_template
 
@@ -110,12 +111,8 @@ def answered_in(world: World, nodes: list[ChainNode], count: int) -> float:
 
 
 def gas_of_results(world: World) -> list[int]:
-    topic = hexed(world.client.hub_abi.topic("VerificationFulfilled"))
-    logs = world.client.logs_between(
-        world.deployment.block_number, world.client.head().number, topics=[topic]
-    )
     by_tx: dict[bytes, int] = {}
-    for entry in logs:
+    for _, entry in answers_on_chain(world.client, world.deployment.block_number):
         by_tx[entry.tx_hash] = by_tx.get(entry.tx_hash, 0) + 1
     receipts = world.client.find_receipts(list(by_tx))
     return [r.gas_used // by_tx[r.tx_hash] for r in receipts if r is not None]

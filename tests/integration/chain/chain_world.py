@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from support.answers import answers_on_chain
 from support.anvil import AnvilNode
 from support.contracts import Hub, deploy_hub
 from support.waiting import wait_for as wait_for  # what every test of the chain wants
@@ -19,7 +20,6 @@ from oracle.chain.core.deployment import Deployment
 from oracle.chain.core.ids import attestation_id
 from oracle.chain.core.lifecycle import RetryTimeouts
 from oracle.chain.core.report import ZERO_ADDRESS, ZERO_HASH, MediaType, Outcome, ReportDraft
-from oracle.chain.core.wire import hexed
 from oracle.chain.keys.signer import LocalSigner
 from oracle.chain.node.node import ChainNode
 from oracle.chain.rpc.client import ChainClient
@@ -98,11 +98,8 @@ class World:
 
     def fulfilments(self) -> list[bytes]:
         """Request ids of every answer event on the chain, in order: each may appear once."""
-        topic = hexed(self.client.hub_abi.topic("VerificationFulfilled"))
-        logs = self.client.logs_between(
-            self.deployment.block_number, self.client.head().number, topics=[topic]
-        )
-        return [entry.topics[1] for entry in logs]
+        found = answers_on_chain(self.client, self.deployment.block_number)
+        return [request_id for request_id, _ in found]
 
     def drive(
         self, node: ChainNode, *, until: Callable[[], bool] | None = None, steps: int = 60

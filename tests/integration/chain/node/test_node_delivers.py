@@ -1,6 +1,7 @@
 """Requests and decisions reach the chain exactly once, on a real Anvil and a real Postgres."""
 
-from integration.chain.chain_world import CREATOR, World, decide_request, fresh_hash
+from hexbytes import HexBytes
+from integration.chain.chain_world import CREATOR, World, decide_request, draft_of, fresh_hash
 
 from oracle.chain.contracts import verify
 from oracle.chain.contracts.consumer import post_id_of, received_result, transact
@@ -77,6 +78,63 @@ def test_the_digest_signed_here_is_the_digest_the_hub_computes(world: World) -> 
     signed = PoCReport.from_dict(row.signed_report)
     assert row.digest == report.digest(signed, world.client.chain_id, world.client.hub)
     assert row.digest == world.client.hub_read("hashReport", signed.as_tuple())
+
+
+def test_the_batch_signed_here_is_the_batch_the_hub_computes(world: World) -> None:
+    roots, client = world.deployment.result_roots, world.client
+    for count in (1, 2, 5, 16):
+        reports = [
+            draft_of(fresh_hash(), fresh_hash()).complete(
+                observed_at=1, valid_until=2, signer_epoch=3
+            )
+            for _ in range(count)
+        ]
+        leaves = [client.read("ResultRoots", roots, "leafOf", one.as_tuple()) for one in reports]
+        root = client.read("ResultRoots", roots, "rootOf", leaves)
+        assert root == report.batch_root(reports)
+        assert report.batch_digest(reports, 2, 3, client.chain_id, client.hub) == client.hub_read(
+            "hashBatch", root, count, 2, 3
+        )
+
+
+def test_waiting_attestations_share_a_transaction_and_a_signature(world: World) -> None:
+    for _ in range(6):
+        world.attest()
+    world.drive(world.node())
+    rows = world.outbox()
+    assert [row.status for row in rows] == ["final"] * 6
+    (tx_hash,) = {row.tx_hash for row in rows}
+    assert tx_hash is not None
+    call = world.client.web3.eth.get_transaction(HexBytes(tx_hash))["input"]
+    (selector,) = world.client.hub_abi.selectors(("attestBatch",))
+    assert call[:4] == selector
+    for row in rows:
+        assert row.signed_report is not None
+        signed = PoCReport.from_dict(row.signed_report)
+        result = verify.find_result(world.client, signed.post_id)
+        assert result is not None
+        assert result.commitment == report.commitment(signed)
+        assert result.content_hash is None  # of an original, until somebody shows it
+        assert result.first_recorded_at == result.recorded_at
+        found = verify.find_fulfilment(world.client, tx_hash, row.request_id)
+        assert found is not None
+        assert found.report == signed
+
+
+def test_an_attestation_that_somebody_transmitted_is_taken_over(world: World) -> None:
+    """The registry refuses it a second time; the event of the first is found by its id."""
+    node = world.node()
+    world.attest()
+    world.drive(node)
+    with world.db.transaction() as conn:
+        conn.execute(
+            "update outbox set status = 'pending', transaction_id = null, tx_hash = null,"
+            " block_number = null"
+        )
+    world.drive(node)
+    (row,) = world.outbox()
+    assert row.status == "final" and row.tx_hash is not None
+    assert world.fulfilments() == [row.request_id]
 
 
 def test_ids_agree_with_the_hub(world: World) -> None:

@@ -19,7 +19,7 @@ def test_ids_are_pinned() -> None:
     )
     assert (
         attestation_id(31_337, bytes(range(20)), b"\x01" * 32, b"\x02" * 32).hex()
-        == "823835286092083e2c2fd87bf4e486a24435c9359a6e5fee8bf352e5f154345c"
+        == "370f35100e1e9dbebce85c204855264c3dd7710e8be06579ffab2a15b9c95900"
     )
 
 
