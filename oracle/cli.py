@@ -208,7 +208,7 @@ def index(
         str | None, typer.Option(help="Whose works they are: address or name.")
     ] = None,
 ) -> None:
-    """Register a folder of earlier works, judged like uploads but not sent to the chain.
+    """Register a folder of earlier works, judged like uploads; `oracle attest` sends the results.
 
     Run it again to resume.
     """
@@ -239,6 +239,35 @@ def index(
         ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
         or "nothing to judge"
     )
+
+
+@app.command()
+def attest(
+    post: Annotated[
+        list[str] | None, typer.Option(help="Only this post (0x and 64 hex digits); repeatable.")
+    ] = None,
+) -> None:
+    """Send the results of indexed works to the chain: all that were not, or those of some posts.
+
+    One goes by itself once a copy of it is attested, or its creator is paid.
+    """
+    from oracle.bringup import running_database
+    from storage.chain import kept_attestations
+
+    posts: list[bytes | None] = [_post_id(text) for text in post] if post else [None]
+    with running_database(Settings()) as db, db.transaction() as conn:
+        queued = sum(kept_attestations.post(conn, post_id) for post_id in posts)
+    console.print(f"{queued} queued; the node sends them in batches.")
+
+
+def _post_id(text: str) -> bytes:
+    try:
+        post_id = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        post_id = b""
+    if len(post_id) != 32:
+        raise typer.BadParameter(f"{text!r} is no post: it takes 0x and 64 hex digits.")
+    return post_id
 
 
 @app.command()

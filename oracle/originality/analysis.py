@@ -32,7 +32,7 @@ from oracle.rules.order import Arrival, block_moment, dated_at
 from storage.blobs import BlobCorrupt, BlobMissing, BlobStore, BlobStoreUnavailable, blob_key
 from storage.cases import appeals, claims
 from storage.cases import reviews as stored_reviews
-from storage.chain import outbox
+from storage.chain import kept_attestations, outbox
 from storage.database import Connection, Database
 from storage.errors import DatabaseUnavailable
 from storage.works import analyses, policies, waiting, works
@@ -393,8 +393,18 @@ class Originality:
                 return False
             conclusion = record.conclusion()
             if analyses.conclude(conn, analysis.id, conclusion):
+                report = record.report(deployment)
                 if analysis.source != "index":
-                    _send(conn, analysis, record.report(deployment))
+                    _send(conn, analysis, report)
+                    # What it names may be of a backfilled work: now it is needed there.
+                    kept_attestations.post(conn, report.original_post_id)
+                else:
+                    kept_attestations.keep(
+                        conn,
+                        analysis_id=analysis.id,
+                        request_id=report.request_id,
+                        report=report.to_dict(),
+                    )
                 review = stored_reviews.find_open(conn, work.id)
                 if review is not None or conclusion.verdict == Verdict.UNDECIDED:
                     reviews.follow_verdict(conn, analysis, work.id, conclusion, review)

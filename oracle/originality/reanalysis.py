@@ -61,26 +61,28 @@ def queue_out_of_policy(db: Database, jobs: Jobs, *, limit: int = BATCH) -> int:
 def queue_rechecks(db: Database, jobs: Jobs, *, limit: int = BATCH) -> int:
     """Queue a re-analysis of each decision that rests on a reference which an appeal found wrong.
 
-    They are new analyses of the same works under the policy of today, judged like any other and not
-    sent to the chain; what they come to changes the post's terms unless an appeal has ruled on it.
+    They are new analyses of the same works under the policy of today, judged like any other. What
+    they come to changes the post's terms unless an appeal has ruled on it; on chain it is no second
+    attestation but a correction (`oracle.appeals.rechecks`).
 
     Returns: how many were queued. Raises: PolicyUnknown, DatabaseUnavailable.
     """
     queued = 0
     with db.transaction() as conn:
         for number, analysis_id in appeals.open_rechecks(conn, limit):
-            queued += _queue_recheck(conn, jobs, analysis_id)
-            appeals.close_recheck(conn, number)
+            recheck = _queue_recheck(conn, jobs, analysis_id)
+            appeals.close_recheck(conn, number, recheck)
+            queued += recheck is not None
     return queued
 
 
-def _queue_recheck(conn: Connection, jobs: Jobs, analysis_id: UUID) -> bool:
+def _queue_recheck(conn: Connection, jobs: Jobs, analysis_id: UUID) -> UUID | None:
     before = analyses.get(conn, analysis_id)
     if before.work_id is None:
-        return False
+        return None
     reanalysis = _queue(conn, jobs, before, policies.current(conn, before.media_type))
     log.info("appeal.recheck", analysis_id=str(reanalysis), before=str(analysis_id))
-    return True
+    return reanalysis
 
 
 def _queue(

@@ -30,6 +30,7 @@ from oracle.chain.rpc.client import ChainClient
 from oracle.rules.decision import Verdict
 from oracle.rules.payout import Grade, bonus_bps, payout, redirect
 from storage import operator_alerts
+from storage.chain import kept_attestations
 from storage.database import Connection, Database
 from storage.ledger import failed_payouts
 from storage.ledger import onchain as ledger_onchain
@@ -302,4 +303,9 @@ def _decide(
         token=asset.token,
     )
     with db.transaction() as conn:
+        if kept_attestations.post(
+            conn, pay.post_id
+        ):  # of a backfilled work: now it is needed there
+            ledger_onchain.postpone(conn, pay, now)
+            return "later"
         return "wanted" if ledger_onchain.release(conn, pay, call.data, now) else "later"

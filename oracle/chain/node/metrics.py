@@ -8,7 +8,7 @@ from prometheus_client.registry import Collector
 
 from storage import operator_alerts
 from storage.cases import reviews
-from storage.chain import node_status, outbox, requests, transactions
+from storage.chain import kept_attestations, node_status, outbox, requests, transactions
 from storage.database import Connection, Database
 from storage.errors import StorageError
 
@@ -107,6 +107,11 @@ def _queues(conn: Connection) -> Iterator[Metric]:
         "Open matters of the operator",
         "kind",
         operator_alerts.counts(conn),
+    )
+    yield _gauge(
+        "oracle_attestations_kept",
+        "Results of backfilled works that nobody needed on chain yet",
+        kept_attestations.count(conn),
     )
     yield _gauge(
         "oracle_outbox_oldest_seconds",

@@ -127,6 +127,14 @@ alter table outbox
     add column next_try_at timestamptz not null default now();
 create index outbox_transaction on outbox (transaction_id);
 
+-- Attestations of backfilled works, which go into the outbox once somebody needs them on chain.
+create table kept_attestations (
+    request_id bytea primary key check (octet_length(request_id) = 32),
+    analysis_id uuid not null unique references analyses,
+    report jsonb not null,
+    kept_at timestamptz not null default now()
+);
+
 create table receipts (
     outbox_id bigint primary key references outbox,
     body text not null,

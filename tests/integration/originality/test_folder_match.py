@@ -15,6 +15,7 @@ from oracle import wiring
 from oracle.originality.backfill import Backfill
 from oracle.originality.folder_match import COLUMNS, files_below, write_rows
 from oracle.settings import Settings
+from storage.chain import kept_attestations
 from storage.database import Database
 
 Post = Callable[..., dict[str, Any]]
@@ -140,3 +141,14 @@ def test_a_folder_of_earlier_works_is_registered_once(
     assert counts(db) == before
     assert before[3] == 0, "historical content is not sent to the chain"
     assert post(edited(photo("cat"), "reencoded"), "bob")["verdict"] == "derivative"
+    # The copy's attestation names the earlier work: now that one is needed there, too.
+    with db.transaction() as conn:
+        assert kept_attestations.count(conn) == 1
+        named = conn.execute(
+            "select count(*) from outbox copy join outbox original on copy.report ->>"
+            " 'original_post_id' = original.report ->> 'post_id'"
+        ).fetchone()
+        assert named == (1,)
+        assert kept_attestations.post(conn) == 1
+        assert kept_attestations.post(conn) == 0
+    assert counts(db)[3] == 3
