@@ -63,26 +63,25 @@ def queue_rechecks(db: Database, jobs: Jobs, *, limit: int = BATCH) -> int:
 
     They are new analyses of the same works under the policy of today, judged like any other. What
     they come to changes the post's terms unless an appeal has ruled on it; on chain it is no second
-    attestation but a correction (`oracle.appeals.rechecks`).
+    attestation but a correction (`oracle.appeals.reanalyses`).
 
     Returns: how many were queued. Raises: PolicyUnknown, DatabaseUnavailable.
     """
     queued = 0
     with db.transaction() as conn:
         for number, analysis_id in appeals.open_rechecks(conn, limit):
-            recheck = _queue_recheck(conn, jobs, analysis_id)
-            appeals.close_recheck(conn, number, recheck)
-            queued += recheck is not None
+            queued += _queue_recheck(conn, jobs, analysis_id)
+            appeals.close_recheck(conn, number)
     return queued
 
 
-def _queue_recheck(conn: Connection, jobs: Jobs, analysis_id: UUID) -> UUID | None:
+def _queue_recheck(conn: Connection, jobs: Jobs, analysis_id: UUID) -> bool:
     before = analyses.get(conn, analysis_id)
     if before.work_id is None:
-        return None
+        return False
     reanalysis = _queue(conn, jobs, before, policies.current(conn, before.media_type))
     log.info("appeal.recheck", analysis_id=str(reanalysis), before=str(analysis_id))
-    return reanalysis
+    return True
 
 
 def _queue(

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from oracle.appeals import claims, rechecks, reviews, verdict_notices
+from oracle.appeals import claims, reanalyses, reviews, verdict_notices
 from oracle.appeals import verdicts as verdict_appeals
 from oracle.chain.errors import ChainError
 from oracle.chain.rpc.client import ChainClient
@@ -76,7 +76,7 @@ class Upkeep:
         if (jobs := self._jobs) is not None:
             _apart("rechecks", lambda: reanalysis.queue_rechecks(self._db, jobs))
         _apart("alarms", lambda: quarantine.raise_alarms(self._db, self._alarm_creators, now))
-        _apart("re-checks carried", lambda: rechecks.carry(self._db, now))
+        _apart("re-analyses carried", lambda: reanalyses.carry(self._db, now))
         delivered = _apart(
             "webhooks",
             lambda: webhooks.deliver_pending(self._db, allow_private=self._allow_private),

@@ -293,30 +293,9 @@ def open_rechecks(conn: Connection, limit: int = 100) -> list[tuple[int, UUID]]:
     return [(int(row[0]), row[1]) for row in rows]
 
 
-def close_recheck(conn: Connection, recheck_id: int, reanalysis_id: UUID | None) -> None:
-    """Mark a re-check as done: by this analysis, or None where there was nothing to look at."""
-    conn.execute(
-        "update rechecks set done_at = now(), reanalysis_id = %s where id = %s",
-        (reanalysis_id, recheck_id),
-    )
-
-
-def decided_rechecks(conn: Connection, limit: int = 100) -> list[tuple[int, UUID, UUID]]:
-    """Return (number, analysis before, analysis after) of re-checks that have come to a verdict
-    and were not carried to the chain, oldest first, locked for this transaction.
-    """
-    rows = conn.execute(
-        "select r.id, r.analysis_id, r.reanalysis_id from rechecks r join analyses a on a.id ="
-        " r.reanalysis_id where r.carried_at is null and a.status = 'decided' order by r.id limit"
-        " %s for update of r skip locked",
-        (limit,),
-    ).fetchall()
-    return [(int(row[0]), row[1], row[2]) for row in rows]
-
-
-def mark_recheck_carried(conn: Connection, recheck_id: int) -> None:
-    """Note that the chain follows what a re-check came to, or need not."""
-    conn.execute("update rechecks set carried_at = now() where id = %s", (recheck_id,))
+def close_recheck(conn: Connection, recheck_id: int) -> None:
+    """Mark a re-check as done."""
+    conn.execute("update rechecks set done_at = now() where id = %s", (recheck_id,))
 
 
 def _select(conn: Connection, where: str, params: tuple[object, ...]) -> list[Appeal]:

@@ -135,6 +135,12 @@ create table kept_attestations (
     kept_at timestamptz not null default now()
 );
 
+-- Later analyses of attested works that were looked at: the chain follows them by a correction, or need not.
+create table reanalyses_carried (
+    analysis_id uuid primary key references analyses,
+    carried_at timestamptz not null default now()
+);
+
 create table receipts (
     outbox_id bigint primary key references outbox,
     body text not null,

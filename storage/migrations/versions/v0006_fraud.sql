@@ -226,13 +226,9 @@ create table rechecks (
     reason text not null,
     queued_at timestamptz not null default now(),
     done_at timestamptz,
-    -- The new analysis, and when it was seen to that the chain follows what it says.
-    reanalysis_id uuid references analyses,
-    carried_at timestamptz,
     unique (analysis_id, appeal_id)
 );
 create index rechecks_open on rechecks (id) where done_at is null;
-create index rechecks_not_carried on rechecks (id) where reanalysis_id is not null and carried_at is null;
 
 -- What creators are told: one row a message, with every fact that its text was filled from.
 create table creator_messages (

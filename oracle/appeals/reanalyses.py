@@ -1,0 +1,84 @@
+"""Re-analyses on their way to the chain: a verdict that changed is a correction there, which can be
+seen coming and vetoed, and never a second attestation.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from oracle.appeals.rulings import Found, decide_work
+from oracle.originality.attestation import account_of
+from oracle.rules.decision import Verdict
+from storage.cases import rulings
+from storage.chain import reanalyses
+from storage.database import Connection, Database
+from storage.works import analyses, works
+from storage.works.analyses import Analysis
+
+log = structlog.get_logger()
+
+BY = "the oracle's re-analysis"
+BATCH = 50
+
+
+def carry(db: Database, now: datetime) -> int:
+    """Have an arbiter's key propose what re-analyses found otherwise than the chain was told.
+
+    Left out is what people decide or have decided, what was undecided, which has a review of its
+    own, or still is, and what is not on chain. Returns: how many corrections begin.
+    Raises: DatabaseUnavailable.
+    """
+    begun = 0
+    with db.transaction() as conn:
+        for told_id, analysis_id in reanalyses.list_new(conn, BATCH):
+            after = analyses.get(conn, analysis_id)
+            if rulings.find_waiting(conn, after.post_id) is not None:
+                continue  # looked at again once that is in force
+            before = _ours_in_force(conn, after.post_id, told_id)
+            if before is not None and _changed(before, after):
+                _correct(conn, after, now)
+                begun += 1
+            reanalyses.mark_carried(conn, analysis_id)
+    return begun
+
+
+def _ours_in_force(conn: Connection, post_id: bytes, told_id: UUID) -> Analysis | None:
+    """The analysis that the contract goes by; None where that is what people decided."""
+    changes = rulings.changes(conn, post_id)
+    if not changes:
+        return analyses.get(conn, told_id)
+    ruling = rulings.get(conn, changes[-1].ruling_id) if changes[-1].ruling_id else None
+    if ruling is None or ruling.decided_by != BY or ruling.analysis_id is None:
+        return None
+    return analyses.get(conn, ruling.analysis_id)
+
+
+def _changed(before: Analysis, after: Analysis) -> bool:
+    def said(analysis: Analysis) -> tuple[object, ...]:
+        return analysis.verdict, analysis.matched_work_id, analysis.redirect_bps
+
+    undecided = Verdict.UNDECIDED in (before.verdict, after.verdict)
+    return not undecided and said(before) != said(after)
+
+
+def _correct(conn: Connection, after: Analysis, now: datetime) -> None:
+    assert after.verdict is not None
+    original = None
+    if after.verdict == Verdict.DERIVATIVE and after.matched_work_id is not None:
+        original = works.get_work(conn, after.matched_work_id)
+    decide_work(
+        conn,
+        after.post_id,
+        Found(
+            verdict=after.verdict,
+            similarity_bps=after.similarity_bps or 0,
+            original_post_id=original.post_id if original else None,
+            original_account=account_of(original) if original else None,
+        ),
+        reason=f"A new analysis ({after.id}), with what is known by now, says {after.verdict}.",
+        decided_by=BY,
+        now=now,
+        analysis_id=after.id,
+    )
+    log.info("reanalysis.carried", analysis_id=str(after.id), verdict=after.verdict)
