@@ -41,8 +41,12 @@ class WorkView(BaseModel):
     duration_ms: int | None
     creator: str | None
     account: str = Field(description="The address that is paid: a wallet, or an escrow account.")
-    registration: int = Field(description="Sequence number among all works; smaller came first.")
+    registration: int = Field(description="Sequence number; it decides among equal dates.")
     registered_at: datetime
+    dated_at: datetime = Field(
+        description="Since when it is proven to exist, which says who was first: by its acceptance,"
+        " the block of its request or commitment, or a proof of publication."
+    )
     published_at: datetime
     erased_at: datetime | None
     external_id: str | None = Field(description="The poster's own id of it.")
@@ -241,6 +245,7 @@ def work_view(work: Work) -> WorkView:
         account="0x" + account_of(work).hex(),
         registration=work.sequence,
         registered_at=work.registered_at,
+        dated_at=work.dated_at,
         published_at=work.published_at,
         erased_at=work.erased_at,
         external_id=work.external_id,
