@@ -94,7 +94,7 @@ def test_a_creator_without_a_wallet_links_one_and_is_paid(town: Town) -> None:
     )
     assert payments.wallet_of(town.client, account) == account  # it can be vetoed first
     town.wait(payments.link_delay_s(town.client))
-    payments.complete_links(town.client, town.governor, [account])
+    payments.complete_links(town.client, town.registrar, [account])
     assert payments.wallet_of(town.client, account) == town.poster.address
     assert payments.withdraw(town.client, town.poster, of=account) == 77
 
