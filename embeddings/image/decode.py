@@ -271,8 +271,9 @@ def _loaded(image: Image.Image, path: Path, limits: DecodeLimits) -> tuple[Image
     except OSError:
         if image.format not in ("JPEG", "MPO"):
             raise
-    # with an end where the file has none libjpeg fills up what is missing
-    whole = Image.open(io.BytesIO(path.read_bytes() + b"\xff\xd9"), formats=("JPEG",))
+    # With an end where the file has none libjpeg fills up what is missing; more than one, since it
+    # asks for some bytes ahead.
+    whole = Image.open(io.BytesIO(path.read_bytes() + 64 * b"\xff\xd9"), formats=("JPEG",))
     whole.draft(None, (limits.working_side_px, limits.working_side_px))
     whole.load()
     lines = np.asarray(whole.convert("L"), np.float32).std(axis=1) > 0.5
