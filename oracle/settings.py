@@ -183,8 +183,37 @@ class QuorumSettings(BaseModel, frozen=True):
     )
 
 
+class EngagementSettings(BaseModel, frozen=True):
+    """What the platform says about itself."""
+
+    own_domains: str = Field(
+        default="",
+        description="The platform's own domains, with commas between: who comes from there, or from"
+        " below, is no stranger.",
+    )
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The domains in lower case."""
+        names = (name.strip().strip(".").lower() for name in self.own_domains.split(","))
+        return tuple(name for name in names if name)
+
+
 class PaySettings(BaseModel, frozen=True):
-    """The asset that creators are paid in on chain, if a paymaster's key is set."""
+    """When weeks are paid; the asset on chain, if a paymaster's key is set."""
+
+    settle_h: float = Field(
+        default=6.0,
+        ge=0,
+        le=24 * 28,
+        description="Hours after the end of a week in which its figures may still arrive; then it"
+        " is paid.",
+    )
+    confirm_above_minor: int = Field(
+        default=1_000_000,
+        ge=0,
+        description="Cents of base pay of one post and week above which a second person confirms.",
+    )
 
     token: str | None = Field(
         default=None, description="Address of the token; the chain's own coin if not set."
@@ -284,6 +313,7 @@ class Settings(BaseSettings):
     matching: MatchingSettings = MatchingSettings()
     chain: ChainSettings = ChainSettings()
     quorum: QuorumSettings = QuorumSettings()
+    engagement: EngagementSettings = EngagementSettings()
     pay: PaySettings = PaySettings()
     fetch: FetchSettings = FetchSettings()
     clip: ClipSettings = ClipSettings()

@@ -53,6 +53,7 @@ from oracle.originality.peer_uploads import UploadExchange
 from oracle.originality.recompute import Auditor
 from oracle.payouts import wallets
 from oracle.payouts.onchain import PayoutAsset
+from oracle.payouts.payments import PayRules
 from oracle.settings import Settings
 from oracle.tasks import blob_owner
 from oracle.tasks.chain_cases import ChainCases
@@ -388,6 +389,7 @@ def make_scheduler(settings: Settings, db: Database) -> Scheduler:
     return Scheduler(
         db,
         upkeep,
+        pay_rules=make_pay_rules(settings),
         jobs=jobs,
         blobs=lambda: open_blobs(settings.blobs),
         payouts=ChainPayouts(client, make_payout_asset(settings))
@@ -397,6 +399,11 @@ def make_scheduler(settings: Settings, db: Database) -> Scheduler:
         reconciler=Reconciler(db, client, make_payout_asset(settings)) if client else None,
         sender=CallSender(db, client, keys) if client and keys else None,
     )
+
+
+def make_pay_rules(settings: Settings) -> PayRules:
+    """When pay is booked."""
+    return PayRules(timedelta(hours=settings.pay.settle_h), settings.pay.confirm_above_minor)
 
 
 def make_payout_asset(settings: Settings) -> PayoutAsset:

@@ -1,21 +1,21 @@
 """Engagement events as platforms send them. Each is validated alone: a bad one rejects no other."""
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 from typing_extensions import TypedDict
 
+from oracle.engagement.agents import program_of
 from oracle.engagement.errors import CreatorsError
+from oracle.engagement.referrers import CONTROLS, MAX_TEXT, Source, plain_referrer, source_of
 from storage.database import Database
 from storage.engagement import events as engagement_events
 from storage.engagement.events import Event
@@ -24,11 +24,10 @@ MAX_EVENTS = 50_000
 # Clocks differ a little; an event further ahead would count towards tomorrow.
 CLOCK_SKEW = timedelta(minutes=5)
 LATE_AFTER = timedelta(days=1)
-# Older events change no grade any more, and their day's partition may be dropped soon.
+# So long an event counts as late as it comes: older ones are refused, by name.
 TOO_OLD_AFTER = timedelta(days=30)
 MAX_PROBLEMS = 100
-MAX_TEXT = 512
-CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
+OUTSIDE = (Source.OUTSIDE, Source.EXCHANGE)
 
 Name = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Digest = Annotated[
@@ -98,7 +97,7 @@ class Gift(_Event):
     creator: Name | None = None
     post_id: PostId | None = None
     account: Name
-    value_minor: int = Field(gt=0, le=10**12, description="Cents.")
+    value_minor: int = Field(strict=True, gt=0, le=10**12, description="Cents.")
 
 
 class Visit(_Event):
@@ -153,21 +152,24 @@ class Outcome:
             self.problems.append(problem)
 
 
-def ingest(db: Database, body: bytes, now: datetime) -> Outcome:
+def ingest(db: Database, body: bytes, now: datetime, own_domains: tuple[str, ...] = ()) -> Outcome:
     """Store the valid events of a batch, all in one transaction.
 
     Args:
         body: JSON: {"events": [...]}.
+        own_domains: The platform's own, in lower case: who comes from there is no stranger.
     Raises: MalformedBatch, DatabaseUnavailable (nothing was stored then).
     """
-    events, outcome = parse(body, now)
+    events, outcome = parse(body, now, own_domains)
     with db.transaction() as conn:
         outcome.stored = engagement_events.add_events(conn, events)
     outcome.duplicates = len(events) - outcome.stored
     return outcome
 
 
-def parse(body: bytes, now: datetime) -> tuple[list[Event], Outcome]:
+def parse(
+    body: bytes, now: datetime, own_domains: tuple[str, ...] = ()
+) -> tuple[list[Event], Outcome]:
     """Return the valid events of a batch, and the result for the others. Raises: MalformedBatch."""
     entries: Sequence[tuple[int, _Event]]
     try:  # one pass in C where every event is valid
@@ -182,7 +184,7 @@ def parse(body: bytes, now: datetime) -> tuple[list[Event], Outcome]:
             outcome.reject(_out_of_time(index, entry, now))
             continue
         outcome.late += entry.at < late_before
-        accepted.append(_event(entry))
+        accepted.append(_event(entry, own_domains))
     return accepted, outcome
 
 
@@ -202,23 +204,6 @@ def event_uuid(sender_id: str) -> UUID:
 def plain_agent(agent: str) -> str:
     """Make a user agent storable: no control characters, at most MAX_TEXT characters."""
     return CONTROLS.sub(" ", agent)[:MAX_TEXT]
-
-
-def plain_referrer(referrer: str) -> str | None:
-    """Return host and path of a referrer, None without a host; never its query, which identifies
-    people.
-    """
-    return _host_and_path(referrer.partition("?")[0].partition("#")[0])
-
-
-@lru_cache(4096)
-def _host_and_path(referrer: str) -> str | None:
-    try:
-        parts = urlsplit(referrer.strip())
-        host = parts.hostname
-    except ValueError:
-        return None
-    return CONTROLS.sub("", host + parts.path.rstrip("/"))[:MAX_TEXT] if host else None
 
 
 def _validate_each(body: bytes) -> tuple[list[tuple[int, _Event]], Outcome]:
@@ -264,7 +249,7 @@ def _id_of(entry: Any) -> str | None:
     return sender_id[:128] if isinstance(sender_id, str) else None
 
 
-def _event(entry: _Event) -> Event:
+def _event(entry: _Event, own_domains: tuple[str, ...]) -> Event:
     # Straight from the model's dictionary: looking up absent fields on a model costs more than all
     # the rest.
     get_field = entry.__dict__.get
@@ -279,6 +264,8 @@ def _event(entry: _Event) -> Event:
         get_field("user_agent"),
         get_field("referrer"),
     )
+    agent = plain_agent(agent) if agent else None
+    referrer = plain_referrer(referrer) if referrer else None
     return Event(
         event_uuid(entry.id),
         entry.at,
@@ -288,13 +275,15 @@ def _event(entry: _Event) -> Event:
         get_field("account"),
         get_field("device"),
         bytes.fromhex(ip_hash) if ip_hash else None,
-        plain_agent(agent) if agent else None,
-        plain_referrer(referrer) if referrer else None,
+        agent,
+        referrer,
         None if watch_s is None else round(watch_s * 1_000),
         max(1, round(video_s * 1_000)) if video_s else None,
         bytes.fromhex(text_hash) if text_hash else None,
         get_field("text_length"),
         get_field("value_minor"),
+        program_of(agent) if agent else None,
+        bool(referrer) and source_of(referrer, own_domains) in OUTSIDE,
     )
 
 

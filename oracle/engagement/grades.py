@@ -55,6 +55,7 @@ def rules_of(stored: StoredPolicy) -> GradePolicy:
         min_watch_ms=stored.min_watch_ms,
         min_comment_chars=stored.min_comment_chars,
         min_cohort=stored.min_cohort,
+        min_people=stored.min_people,
         final_after=timedelta(days=stored.final_after_days),
     )
 
@@ -63,9 +64,13 @@ def measure_baseline(conn: Connection, policy: GradePolicy, now: datetime) -> di
     """Measure the baseline of every cohort from the counts of the last quarter."""
     return grading.baselines(
         (
-            (grading.cohorts_of(media_type, length_ms, audience), Counts(**qualified))
-            for media_type, length_ms, audience, _, qualified in engagement_grades.counted_posts(
-                conn, now - BASELINE_SPAN
+            (
+                grading.cohorts_of(media_type, length_ms, audience, category),
+                creator_id,
+                Counts(**qualified),
+            )
+            for media_type, length_ms, audience, category, creator_id, qualified in (
+                engagement_grades.counted_posts(conn, now - BASELINE_SPAN)
             )
         ),
         policy,
@@ -77,7 +82,10 @@ def load_baseline(cohorts: Mapping[str, Any]) -> dict[str, Baseline]:
     return {
         name: Baseline(
             stored["posts"],
-            {s: SignalBaseline(v["mean"], tuple(v["ranks"])) for s, v in stored["signals"].items()},
+            {
+                signal: SignalBaseline(*zip(*rates, strict=True))
+                for signal, rates in stored["signals"].items()
+            },
         )
         for name, stored in cohorts.items()
     }
@@ -90,6 +98,8 @@ def grade_facts(counts: PostCounts, score: Score) -> dict[str, Any]:
         "qualified": dict(counts.qualified),
         "cohort": score.cohort,
         "cohort_posts": score.cohort_posts,
+        "prior_bps": score.prior_bps,
+        "prior_version": grading.PRIOR_VERSION,
         "signals": [asdict(part) for part in score.contributions],
     }
 
@@ -128,11 +138,16 @@ def _grade_by_policy(
     for post in posts:
         counts = counted[post.post_id]
         cohorts = grading.cohorts_of(
-            post.media_type, counts.length_ms or post.length_ms, post.audience
+            post.media_type, counts.length_ms or post.length_ms, post.audience, post.category
         )
-        score = grading.score(Counts(**counts.qualified), cohorts, baselines, policy)
+        score = grading.score(
+            Counts(**counts.qualified), cohorts, baselines, policy, post.creator_id
+        )
         final_at = post.published_at + policy.final_after
         status = "final" if final_at <= now else "provisional"
+        was = post.grade if post.status == "final" and not post.is_fraud else None
+        if was is not None and was < score.grade:
+            continue  # a final grade falls by confirmed fraud alone
         grades[changed[post.post_id]].append(
             StoredGrade(
                 post_id=post.post_id,
@@ -148,7 +163,7 @@ def _grade_by_policy(
         )
     engagement_grades.keep_grades(conn, grades[False], "new events")
     engagement_grades.keep_grades(
-        conn, grades[True], "views given back after an appeal", reopened=True
+        conn, grades[True], "what counts has changed since it was final", reopened=True
     )
 
 
@@ -173,10 +188,18 @@ def _add_baseline(
 ) -> tuple[int, dict[str, Baseline]]:
     baselines = measure_baseline(conn, policy, now)
     number = engagement_grades.add_baseline(
-        conn, policy.version, {name: asdict(baseline) for name, baseline in baselines.items()}, now
+        conn, policy.version, {name: _stored(found) for name, found in baselines.items()}, now
     )
     log.info("grades.baseline", policy_version=policy.version, cohorts=len(baselines))
     return number, baselines
+
+
+def _stored(baseline: Baseline) -> dict[str, Any]:
+    signals = {
+        name: list(zip(found.rates, found.creators, strict=True))
+        for name, found in baseline.signals.items()
+    }
+    return {"posts": baseline.posts, "signals": signals}
 
 
 def _counting(policy: GradePolicy) -> Rules:

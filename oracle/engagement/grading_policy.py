@@ -42,6 +42,7 @@ class Proposal:
     min_cohort: int
     final_after_days: int
     note: str
+    min_people: int = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +84,8 @@ def dry_run(conn: Connection, proposal: Proposal, now: datetime) -> DryRun:
     graded = engagement_grades.graded_since(conn, now - DRY_RUN_SPAN)
     changes = []
     for post in graded:
-        cohorts = grading.cohorts_of(post.media_type, post.length_ms, post.audience)
-        score = grading.score(Counts(**post.qualified), cohorts, baselines, policy)
+        cohorts = grading.cohorts_of(post.media_type, post.length_ms, post.audience, post.category)
+        score = grading.score(Counts(**post.qualified), cohorts, baselines, policy, post.creator_id)
         if str(score.grade) == post.grade:
             continue
         verdict = Verdict(post.verdict) if post.verdict else Verdict.UNDECIDED
@@ -111,6 +112,36 @@ def dry_run(conn: Connection, proposal: Proposal, now: datetime) -> DryRun:
         bonus_minor,
         tuple(changes[:MAX_SHOWN]),
     )
+
+
+@dataclass(frozen=True)
+class LetterShare:
+    """Of the graded posts of one kind, how many have a grade with a bonus."""
+
+    kind: str
+    posts: int
+    a: int
+    b: int
+
+
+def letter_shares(conn: Connection, now: datetime) -> dict[str, list[LetterShare]]:
+    """Return the shares of A and B among the last 30 days' posts, by category, length, audience."""
+    counted: dict[str, dict[str, list[int]]] = {"category": {}, "length": {}, "audience": {}}
+    for media_type, category, length_ms, audience, *numbers in engagement_grades.letters_since(
+        conn, now - DRY_RUN_SPAN
+    ):
+        kinds = {
+            "category": category or "not stated",
+            "length": grading.length_of(media_type, length_ms),
+            "audience": grading.audience_of(audience),
+        }
+        for by, kind in kinds.items():
+            so_far = counted[by].setdefault(kind, [0, 0, 0])
+            counted[by][kind] = [n + more for n, more in zip(so_far, numbers, strict=True)]
+    return {
+        by: [LetterShare(kind, *numbers) for kind, numbers in sorted(found.items())]
+        for by, found in counted.items()
+    }
 
 
 def adopt(
@@ -221,6 +252,7 @@ def _stored(
         min_watch_ms=latest.min_watch_ms,
         min_comment_chars=latest.min_comment_chars,
         min_cohort=proposal.min_cohort,
+        min_people=proposal.min_people,
         final_after_days=proposal.final_after_days,
         note=proposal.note,
         created_by=actor,

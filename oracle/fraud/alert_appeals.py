@@ -9,6 +9,7 @@ from oracle.appeals.verdicts import check_ground
 from oracle.fraud import alerts, lifecycle
 from oracle.fraud.lifecycle import Step
 from oracle.notices import wording
+from oracle.notices.actors import RULES
 from oracle.notices.render import day
 from oracle.notices.titles import name_of
 from oracle.rules.deadlines import APPEAL_WITHIN, DECIDE_WITHIN
@@ -29,7 +30,9 @@ def appeal_alert(
     statement: str,
     now: datetime,
 ) -> UUID:
-    """File an appeal against held money, by the creator who is paid it. Returns: the appeal's id.
+    """File an appeal against held money or views that do not count, by the creator who is paid.
+
+    Returns: the appeal's id.
 
     Raises: NotYourCase, UnknownGround, TooLate, StepNotPossible, AppealExists, MissingFact,
         NotFound.
@@ -39,12 +42,10 @@ def appeal_alert(
     if alert.creator_id != creator_id:
         raise NotYourCase
     status = lifecycle.next_status(alert.status, Step.APPEAL)
-    assert alert.frozen_at is not None
-    assert alert.frozen_until is not None
-    if now > alert.frozen_at + APPEAL_WITHIN:
-        raise TooLate(f"This could be appealed until {day(alert.frozen_at + APPEAL_WITHIN)}.")
-    first = alert.decided_by or alert.frozen_by
-    assert first is not None
+    since = alert.frozen_at or alert.decided_at or alert.detected_at
+    if now > since + APPEAL_WITHIN:
+        raise TooLate(f"This could be appealed until {day(since + APPEAL_WITHIN)}.")
+    first = alert.decided_by or alert.frozen_by or RULES
     appeal = NewAppeal(
         id=uuid4(),
         kind="fraud",
@@ -53,13 +54,15 @@ def appeal_alert(
         statement=statement,
         filed_at=now,
         first_decider=first,
-        decide_by=min(now + DECIDE_WITHIN, alert.frozen_until),
+        decide_by=min(now + DECIDE_WITHIN, alert.frozen_until or now + DECIDE_WITHIN),
         alert_id=alert_id,
         alert_round=alert.round,
     )
     if not appeals.add(conn, appeal):
         raise AppealExists
-    fraud_alerts.update(conn, alert_id, status=status)
+    # an alert that holds nothing stays until the appeal is decided
+    waits = {} if alert.frozen_until else {"review_by": max(alert.review_by, appeal.decide_by)}
+    fraud_alerts.update(conn, alert_id, status=status, **waits)
     audit_log.append(
         conn,
         at=now,
@@ -96,7 +99,7 @@ def resolve_alert(
             f"{wording.who(actor)} decided this before; somebody else has to decide the appeal."
         )
     if upheld:
-        end = until or fraud_alerts.get(conn, alert_id).frozen_until or now
+        end = until or fraud_alerts.get(conn, alert_id).frozen_until or now + lifecycle.MAX_FREEZE
         alerts.uphold(conn, alert_id, actor=actor, until=end, reason_code=code, text=text, now=now)
     else:
         alerts.reverse(conn, alert_id, actor=actor, reason_code=code, text=text, now=now)

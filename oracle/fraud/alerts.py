@@ -23,10 +23,11 @@ from storage.errors import DatabaseUnavailable
 from storage.fraud import alerts as fraud_alerts
 from storage.fraud import audit_log
 from storage.fraud.alerts import Alert, NewAlert
+from storage.ledger import earnings as ledger_earnings
 
 log = structlog.get_logger()
 
-WATCHED_AFTER = timedelta(days=30)  # after a dismissal: the same signals alone hold nothing
+SECOND = timedelta(seconds=1)  # detectors know whole seconds
 Sources = Mapping[str, Sequence[str]]
 
 
@@ -36,16 +37,20 @@ def raise_alert(
     sources: Sources,
     freeze_until: datetime,
     *,
+    doubtful: Sources | None = None,
     asked_by: str | None = None,
 ) -> UUID | None:
-    """Turn a finding into an alert, and hold the money if the rules say so.
+    """Turn a finding into an alert: leave its doubtful events out of the counts, and hold the money
+    that they would earn if the rules say so.
 
-    A finding that an active alert covers already is not repeated. A closed alert, decided or
-    lapsed, never returns on what was seen before it closed, not even in part: one more view makes
-    no new case. Signals that a person dismissed lately hold nothing alone when they show again; a
-    person reviews them first.
+    What later passes see of it is added to an active alert. A closed alert, decided or lapsed,
+    never returns on what was seen before it closed, not even in part: one more view makes no new
+    case. A machine holds a subject once: the next time, and where a person ever found an alert
+    about it wrong, a person decides first.
 
     Args:
+        sources: All that its events are of, left out if a person confirms it.
+        doubtful: Those that are left out from now on, until a person says otherwise.
         asked_by: Actor who requested the pass, None if it was scheduled; has no influence on the
             result.
     Returns: the alert that is new or was changed, None where nothing is.
@@ -55,19 +60,19 @@ def raise_alert(
     closed_at = fraud_alerts.last_closed(conn, *subject)
     if closed_at is not None and new_alert.seen_from <= closed_at:
         return None
-    dismissed = fraud_alerts.dismissed_signals(
-        conn, *subject, new_alert.detected_at - WATCHED_AFTER
-    )
-    if dismissed and {signal["name"] for signal in new_alert.signals} <= dismissed:
+    if new_alert.action == "freeze" and fraud_alerts.is_known(conn, *subject, RULES):
         new_alert = replace(
-            new_alert, action="watch", reason=f"{new_alert.reason}; the same was dismissed before"
+            new_alert,
+            action="watch",
+            reason=f"{new_alert.reason}; it was held or found wrong before, so a person decides",
         )
-    alert_id = new_alert.id
+    alert_id, is_new = new_alert.id, True
     if latest is not None and latest.status in fraud_alerts.ACTIVE:
-        if latest.status != Status.OPEN or new_alert.action != "freeze":
-            return None
-        alert_id = latest.id
-        fraud_alerts.renew(conn, alert_id, new_alert)
+        alert_id, is_new = latest.id, False
+        if latest.status == Status.OPEN and new_alert.action == "freeze":
+            fraud_alerts.renew(conn, alert_id, new_alert)
+        else:
+            fraud_alerts.extend(conn, alert_id, new_alert)
     else:
         if not fraud_alerts.add(conn, new_alert):
             return None  # a concurrent pass was faster
@@ -87,15 +92,19 @@ def raise_alert(
     fraud_alerts.add_sources(conn, alert_id, sources)
     if asked_by is not None:
         fraud_alerts.accuse(conn, alert_id, asked_by)
-    log.info(
-        "fraud.alert",
-        alert_id=str(alert_id),
-        action=new_alert.action,
-        score_bps=new_alert.score_bps,
-    )
-    if new_alert.action == "freeze":
-        try:
-            with conn.transaction():
+    alert = fraud_alerts.get(conn, alert_id)
+    holds = new_alert.action == "freeze" and alert.status == Status.OPEN
+    if is_new or holds:
+        log.info(
+            "fraud.alert",
+            alert_id=str(alert_id),
+            action=new_alert.action,
+            score_bps=new_alert.score_bps,
+        )
+    try:
+        with conn.transaction():
+            left_out = _leave_out(conn, alert, doubtful or {})
+            if holds:
                 freeze(
                     conn,
                     alert_id,
@@ -105,18 +114,49 @@ def raise_alert(
                     text=new_alert.reason,
                     now=new_alert.detected_at,
                 )
-        except MissingFact as exc:  # no notice, no freeze: a person has to look at it
-            log.warning("fraud.notice_blocked", alert_id=str(alert_id), reason=str(exc))
-            audit_log.append(
-                conn,
-                at=new_alert.detected_at,
-                actor=RULES,
-                step="blocked",
-                reason_code=exc.code,
-                text=str(exc),
-                alert_id=alert_id,
-            )
-    return alert_id
+            elif is_new and left_out:
+                notices.send_not_counted(conn, alert, new_alert.detected_at)
+    except MissingFact as exc:  # no notice, nothing done: a person has to look at it
+        log.warning("fraud.notice_blocked", alert_id=str(alert_id), reason=str(exc))
+        audit_log.append(
+            conn,
+            at=new_alert.detected_at,
+            actor=RULES,
+            step="blocked",
+            reason_code=exc.code,
+            text=str(exc),
+            alert_id=alert_id,
+        )
+    return alert_id if is_new or holds else None
+
+
+def _leave_out(
+    conn: Connection, alert: Alert, doubtful: Sources, *, confirmed: bool = False
+) -> int:
+    """Leave events of a post out of the counts. Returns: by how many sources."""
+    if alert.post_id is None:
+        return 0
+    known = engagement_exclusions.values_of(conn, alert.id)
+    excluded = [
+        Exclusion(
+            scope=scope,
+            value=value,
+            reason=alert.reason,
+            post_id=alert.post_id,
+            since=alert.seen_from - SECOND,
+            # A device or an address may be somebody else's tomorrow.
+            until=None if scope == "account" else alert.seen_until + SECOND,
+            alert_id=alert.id,
+            confirmed=confirmed,
+        )
+        for scope, values in doubtful.items()
+        for value in values
+        if (scope, value) not in known
+    ]
+    if excluded:
+        engagement_exclusions.exclude(conn, excluded)
+        ledger_earnings.mark_changed(conn, alert.post_id)
+    return len(excluded)
 
 
 def freeze(
@@ -129,7 +169,8 @@ def freeze(
     text: str,
     now: datetime,
 ) -> None:
-    """Hold the money of an open alert and notify the creator, both or neither.
+    """Hold the money of an open alert and notify the creator, both or neither: the part that the
+    alert's events would earn, of a post; where no events are named, all that it earns.
 
     Raises: StepNotPossible, InvalidEndDate, MissingFact.
     """
@@ -140,6 +181,10 @@ def freeze(
     fraud_alerts.update(
         conn, alert_id, status=frozen, frozen_by=actor, frozen_at=now, frozen_until=until
     )
+    sources = fraud_alerts.sources(conn, alert_id)
+    whole = alert.post_id is None or not sources
+    if not whole:
+        _leave_out(conn, alert, sources)
     payments.freeze(
         conn,
         alert_id,
@@ -147,12 +192,14 @@ def freeze(
         until=until,
         post_id=alert.post_id,
         creator_id=alert.creator_id if alert.subject == "creator" else None,
+        whole=whole,
     )
     _log(conn, alert_id, now, actor, Step.FREEZE, reason_code, text, {"until": until.isoformat()})
-    notice = notices.send_hold(conn, fraud_alerts.get(conn, alert_id), now)
+    notice = notices.send_hold(conn, fraud_alerts.get(conn, alert_id), now, whole=whole)
     notified = lifecycle.next_status(frozen, Step.NOTIFY)
     fraud_alerts.update(conn, alert_id, status=notified, statement_hash=notice.sha256)
-    chain_actions.queue(conn, alert, "freeze", notice.sha256, until)
+    if whole:  # the contract knows no part of a post: what waits of one is not sent there
+        chain_actions.queue(conn, alert, "freeze", notice.sha256, until)
     _log(
         conn,
         alert_id,
@@ -175,49 +222,44 @@ def uphold(
     text: str,
     now: datetime,
 ) -> None:
-    """Extend a hold to a new end date; its sources no longer count for grades.
+    """Confirm an alert: its events count no more, and what they earned goes back. A hold of all
+    that a post or an account has is extended to a new end date.
 
     Raises: StepNotPossible, AccuserCannotDecide, InvalidEndDate, SamePersonDecides, MissingFact.
     """
     alert = _get_for_decision(conn, alert_id, Step.UPHOLD, actor)
-    assert alert.frozen_at is not None
-    lifecycle.check_upheld_end(now, alert.frozen_at, until, alert.held_before)
+    lifecycle.check_upheld_end(now, alert.frozen_at or now, until, alert.held_before)
+    holds = alert.frozen_at is not None
+    sources = fraud_alerts.sources(conn, alert_id)
+    whole = holds and (alert.post_id is None or not sources)
     fraud_alerts.update(
         conn,
         alert_id,
         status=Status.UPHELD,
-        frozen_until=until,
+        **({"frozen_until": until} if holds else {"review_by": until}),
         decided_by=actor,
         decided_at=now,
         decision_reason=text,
     )
-    payments.freeze(
-        conn,
-        alert_id,
-        now=now,
-        until=until,
-        post_id=alert.post_id,
-        creator_id=alert.creator_id if alert.subject == "creator" else None,
-    )
-    excluded = [
-        Exclusion(
-            scope=scope,
-            value=value,
-            reason=text,
+    if whole:
+        payments.freeze(
+            conn,
+            alert_id,
+            now=now,
+            until=until,
             post_id=alert.post_id,
-            since=alert.seen_from,
-            until=None,
-            alert_id=alert_id,
+            creator_id=alert.creator_id if alert.subject == "creator" else None,
         )
-        for scope, values in fraud_alerts.sources(conn, alert_id).items()
-        for value in values
-    ]
-    if excluded:
-        engagement_exclusions.exclude(conn, excluded)
+    if alert.post_id is not None and sources:
+        _leave_out(conn, alert, sources, confirmed=True)
+        engagement_exclusions.confirm(conn, alert_id)
+        payments.release(conn, alert_id, now)  # what waited is not earned: no more waits
+        ledger_earnings.mark_changed(conn, alert.post_id)
     _log(conn, alert_id, now, actor, Step.UPHOLD, reason_code, text, {"until": until.isoformat()})
     _close_appeal(conn, alert, "refused", actor, text, now)
-    notice = notices.send_upheld(conn, fraud_alerts.get(conn, alert_id), now)
-    chain_actions.queue(conn, alert, "uphold", notice.sha256, until)
+    notice = notices.send_upheld(conn, fraud_alerts.get(conn, alert_id), now, whole=whole)
+    if whole:
+        chain_actions.queue(conn, alert, "uphold", notice.sha256, until)
 
 
 def reverse(
@@ -239,11 +281,16 @@ def reverse(
         **({"frozen_until": now} if alert.frozen_until and alert.frozen_until > now else {}),
     )
     held = alert.status in HOLDING
-    if held:  # before the log, which has one writer at a time: lifting may scan many events
-        engagement_exclusions.lift(conn, alert_id)
+    released = notices.held_minor(conn, alert, now)
+    # before the log, which has one writer at a time: lifting may scan many events
+    counts_again = engagement_exclusions.lift(conn, alert_id) > 0
+    if counts_again and alert.post_id is not None:
+        ledger_earnings.mark_changed(conn, alert.post_id)
+    if held or counts_again:
         _release(
             conn,
             alert,
+            released,
             text,
             f"Decided by {display_name(actor)}, who had no part in the hold.",
             now,
@@ -254,7 +301,8 @@ def reverse(
 
 
 def expire(conn: Connection, alert: Alert, *, reason_code: str, text: str, now: datetime) -> None:
-    """Close an alert whose time is over: without a decision no money stays held.
+    """Close an alert whose time is over: without a decision no money stays held, and it is
+    remembered as unproven. What is doubtful still does not count, unless it was appealed.
 
     Raises: StepNotPossible, MissingFact.
     """
@@ -265,9 +313,10 @@ def expire(conn: Connection, alert: Alert, *, reason_code: str, text: str, now: 
     fraud_alerts.update(conn, alert.id, **changes)
     held = alert.status in HOLDING
     if held:
-        if alert.status != Status.UPHELD:  # no reviewer confirmed it
+        released = notices.held_minor(conn, alert, now)
+        if alert.status == Status.APPEALED and alert.decided_by is None:  # nobody heard the creator
             engagement_exclusions.lift(conn, alert.id)
-        _release(conn, alert, text, "No further decision is needed.", now)
+        _release(conn, alert, released, text, "No further decision is needed.", now)
     _log(conn, alert.id, now, RULES, Step.EXPIRE, reason_code, text, {})
     if held:
         _close_appeal(conn, alert, "lapsed", None, text, now)
@@ -363,11 +412,12 @@ def _get_for_decision(conn: Connection, alert_id: UUID, step: Step, actor: str) 
     return alert
 
 
-def _release(conn: Connection, alert: Alert, reason: str, decision: str, now: datetime) -> None:
-    released = notices.held_minor(conn, alert)
+def _release(
+    conn: Connection, alert: Alert, released: int, reason: str, decision: str, now: datetime
+) -> None:
     payments.release(conn, alert.id, now)
     notice = notices.send_ended(conn, alert, released, reason, decision, now)
-    chain_actions.queue(conn, alert, "release", notice.sha256, None)
+    chain_actions.queue_release(conn, alert, notice.sha256)
 
 
 def _close_appeal(

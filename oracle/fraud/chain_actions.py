@@ -102,6 +102,12 @@ def queue(
     )
 
 
+def queue_release(conn: Connection, alert: Alert, document_hash: bytes) -> None:
+    """Want a freeze released, if the contract was to freeze anything."""
+    if fraud_chain_actions.of_freeze(conn, chain_alert_id(alert)):
+        queue(conn, alert, "release", document_hash, None)
+
+
 def follow(db: Database, now: datetime) -> int:
     """Decide what becomes of calls that the contract refused: given up, or made again later.
 

@@ -38,6 +38,8 @@ class Step(StrEnum):
 
 NEXT: dict[tuple[Status, Step], Status] = {
     (Status.OPEN, Step.FREEZE): Status.FROZEN,
+    (Status.OPEN, Step.APPEAL): Status.APPEALED,
+    (Status.OPEN, Step.UPHOLD): Status.UPHELD,
     (Status.OPEN, Step.REVERSE): Status.REVERSED,
     (Status.OPEN, Step.EXPIRE): Status.EXPIRED,
     (Status.FROZEN, Step.NOTIFY): Status.NOTIFIED,

@@ -14,7 +14,7 @@ class Loaded:
     """Events, and the database keys that their codes stand for.
 
     Attributes:
-        post, account, device: (n,) hash of each code.
+        post, account, device, ip: (n,) hash of each code.
         creator: (n,) `creators.id` of each code.
     """
 
@@ -22,6 +22,7 @@ class Loaded:
     post: NDArray[np.int64]
     account: NDArray[np.int64]
     device: NDArray[np.int64]
+    ip: NDArray[np.int64]
     creator: NDArray[np.int64]
 
 
@@ -65,7 +66,7 @@ def encode(raw: RawEvents) -> Loaded:
         start_s=raw.start_s,
         end_s=raw.end_s,
     )
-    return Loaded(events, post_hash, account_hash, device_hash, creator_id)
+    return Loaded(events, post_hash, account_hash, device_hash, ip_hash, creator_id)
 
 
 def _accounts(

@@ -9,6 +9,7 @@ from oracle.notices import templates, wording
 from oracle.notices.actors import RULES
 from oracle.notices.render import Notice, day, money, render, send_notice
 from oracle.notices.titles import name_of
+from oracle.payouts import payments
 from oracle.rules.deadlines import APPEAL_WITHIN
 from storage.cases.appeals import Appeal
 from storage.database import Connection
@@ -20,26 +21,69 @@ from storage.ledger import ledger
 RECORD_DAYS = 90
 
 
-def held_minor(conn: Connection, alert: Alert) -> int:
-    """Return what an alert holds, in cents: frozen earnings of a post, or an account's balance."""
+def held_minor(conn: Connection, alert: Alert, now: datetime) -> int:
+    """Return what an alert holds, in cents: earnings of a post or a part of them, or an account's
+    balance. 0 where it holds nothing.
+    """
+    if alert.frozen_at is None:
+        return 0
     if alert.post_id is not None:
-        return ledger.waiting(conn, alert.post_id).frozen
+        waits = ledger.waiting(conn, alert.post_id).frozen
+        return waits + payments.held_part(conn, alert.post_id, now)
     return ledger.available(conn, alert.creator_id)
 
 
-def send_hold(conn: Connection, alert: Alert, now: datetime) -> Notice:
-    """Tell a creator that money is on hold. Raises: MissingFact."""
-    reviewed, overturned = fraud_alerts.track_record(conn, now - timedelta(days=RECORD_DAYS))
+def send_not_counted(conn: Connection, alert: Alert, now: datetime) -> Notice:
+    """Tell a creator that some events of a post do not count, and nothing is held.
+
+    Raises: MissingFact.
+    """
+    notice = render(
+        templates.NOT_COUNTED,
+        {
+            "subject": name_of(conn, alert.subject, alert.post_id, alert.creator),
+            "why": fraud_wording.why_of(alert.signals),
+            "seen_from": day(alert.seen_from),
+            "seen_until": day(alert.seen_until),
+            "rule": fraud_wording.rule_of(alert.signals),
+            "thresholds_version": alert.thresholds_version,
+            "appeal_link": f"/fraud_alerts/{alert.id}",
+            "appeal_end": day(now + APPEAL_WITHIN),
+            "evidence_hints": fraud_wording.hints_of(alert.signals),
+            "case": f"{alert.id}/{alert.round}",
+            "data_link": f"/api/fraud_alerts/{alert.id}",
+        },
+    )
+    send_notice(conn, notice, alert.creator_id, now, alert_id=alert.id)
+    return notice
+
+
+def send_hold(conn: Connection, alert: Alert, now: datetime, *, whole: bool) -> Notice:
+    """Tell a creator that money is on hold.
+
+    Args:
+        whole: All that it earns; else the part of the events that do not count.
+    Raises: MissingFact.
+    """
+    record = fraud_alerts.track_record(conn, now - timedelta(days=RECORD_DAYS))
+    reviewed, overturned, unproven = record
+    subject = name_of(conn, alert.subject, alert.post_id, alert.creator)
+    part = "What {} earns" if whole else "What the doubtful views of {} would earn"
     automatic = alert.frozen_by == RULES
     # the notice's hash goes on chain, and with it the log's current head
     step, digest = audit_log.head(conn)
     notice = render(
         templates.HOLD,
         {
-            "subject": name_of(conn, alert.subject, alert.post_id, alert.creator),
+            "subject": subject,
+            "what_waits": part.format(subject),
             "frozen_at": day(alert.frozen_at) if alert.frozen_at else None,
-            "held": money(held_minor(conn, alert)),
-            "other_money": "Your other posts are paid as usual."
+            "held": money(held_minor(conn, alert, now)),
+            "other_money": (
+                "Your other posts are paid as usual."
+                if whole
+                else "All else that it earns, and your other posts, are paid as usual."
+            )
             if alert.subject == "post"
             else "What your posts earn is credited as usual; only withdrawals wait.",
             "why": fraud_wording.why_of(alert.signals),
@@ -56,6 +100,7 @@ def send_hold(conn: Connection, alert: Alert, now: datetime) -> Notice:
             "record_days": RECORD_DAYS,
             "reviewed": reviewed,
             "overturned": overturned,
+            "unproven": unproven,
             "deadline": day(alert.frozen_until) if alert.frozen_until else None,
             "appeal_link": f"/fraud_alerts/{alert.id}",
             "appeal_end": day(now + APPEAL_WITHIN),
@@ -70,23 +115,43 @@ def send_hold(conn: Connection, alert: Alert, now: datetime) -> Notice:
     return notice
 
 
-def send_upheld(conn: Connection, alert: Alert, now: datetime) -> Notice:
-    """Tell a creator that a hold was confirmed. Raises: MissingFact."""
-    assert alert.frozen_at is not None
-    latest = alert.frozen_at + MAX_UPHELD
+def send_upheld(conn: Connection, alert: Alert, now: datetime, *, whole: bool) -> Notice:
+    """Tell a creator that an alert was confirmed, and what that means for the money.
+
+    Args:
+        whole: All that the post or account has goes on waiting.
+    Raises: MissingFact.
+    """
+    subject = name_of(conn, alert.subject, alert.post_id, alert.creator)
+    end = (alert.frozen_at or now) + MAX_UPHELD
+    limit = f" No hold lasts beyond {day(end)}." if whole else ""
+    if whole:
+        until = day(alert.frozen_until) if alert.frozen_until else None
+        held = money(held_minor(conn, alert, now))
+        consequence = (
+            f"What {subject} earns goes on waiting, {held} so far. It is free again on {until},"
+            " whatever happens."
+        )
+    elif alert.post_id is not None:
+        consequence = (
+            "The views and reactions that this rests on count no more. What they would earn is not"
+            " paid, and what was paid for them is left out of your later pay; the lines of the"
+            " weeks say how much. All else that you earn is paid as usual."
+        )
+    else:
+        consequence = "Nothing is held by this decision."
     notice = render(
         templates.UPHELD,
         {
-            "subject": name_of(conn, alert.subject, alert.post_id, alert.creator),
-            "until": day(alert.frozen_until) if alert.frozen_until else None,
-            "held": money(held_minor(conn, alert)),
+            "subject": subject,
+            "consequence": consequence,
             "reason": alert.decision_reason,
             "why": fraud_wording.why_of(alert.signals),
             "decided_at": day(now),
             "decider": wording.who(alert.decided_by) if alert.decided_by else None,
             "next_step": f"appeal at /fraud_alerts/{alert.id}, free of charge, until"
             f" {day(now + APPEAL_WITHIN)}, if you have not yet; another person than"
-            f" before decides. No hold lasts beyond {day(latest)}.",
+            f" before decides.{limit}",
             "case": f"{alert.id}/{alert.round}",
         },
     )
@@ -136,13 +201,9 @@ def send_appeal_result(
         outcome=outcome,
         decider=wording.who(actor) if actor else "the rule that silence sets money free",
         convinced=convinced,
-        money_moved=f"the hold ended on {day(now)}; what waited is available."
+        money_moved=f"since {day(now)} nothing waits any more, and everything counts again."
         if granted
-        else (
-            "it goes on waiting, until"
-            f" {day(alert.frozen_until) if alert.frozen_until else 'its end date'} or the later"
-            " date in our notice about it."
-        ),
+        else ("it stays as our notice about the decision says."),
         next_step="You need to do nothing."
         if granted
         else (

@@ -8,15 +8,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import numpy as np
 import structlog
+from numpy.typing import NDArray
 
 from oracle.appeals.errors import InvalidSpan
+from oracle.engagement.agents import program_of
 from oracle.fraud.alerts import raise_alert
 from oracle.fraud.detectors import detection
-from oracle.fraud.detectors.bursts import WEEK_H, History
 from oracle.fraud.detectors.combine import Finding
-from oracle.fraud.detectors.events import Codes
-from oracle.fraud.detectors.signals import Signal, SubjectKind
+from oracle.fraud.detectors.signals import NOTHING, Signal, SubjectKind
 from oracle.fraud.detectors.thresholds import Thresholds
 from oracle.fraud.lifecycle import REVIEW_WITHIN
 from oracle.fraud.loading import Loaded, encode
@@ -28,9 +29,10 @@ from storage.fraud.alerts import NewAlert
 log = structlog.get_logger()
 
 SPAN = timedelta(days=1)
-WEEKS = 4
-HISTORY = timedelta(hours=WEEKS * WEEK_H)
-# how long hours and sign-ups are kept: a dry run over 30 days needs four weeks before them
+WEEK = timedelta(days=7)
+# Gifts go round in weeks rather than days.
+GIFTS = timedelta(days=30)
+# How long sign-ups are kept: a dry run over 30 days needs two weeks before them.
 RETENTION = timedelta(days=60)
 
 
@@ -41,7 +43,8 @@ class NamedFinding:
     Attributes:
         post_id: 32 bytes; None where it is about a creator.
         creator_id: None where the post names no creator.
-        sources: Values by scope (account, device).
+        sources: Values by scope (account, device, ip_hash) that its events are of.
+        doubtful: Those of the events that do not count.
     """
 
     subject: str
@@ -52,6 +55,7 @@ class NamedFinding:
     score_bps: int
     signals: Sequence[Mapping[str, Any]]
     sources: Mapping[str, Sequence[str]]
+    doubtful: Mapping[str, Sequence[str]]
     seen_from: datetime
     seen_until: datetime
 
@@ -76,8 +80,10 @@ def run_pass(
     end: datetime | None = None,
     span: timedelta = SPAN,
     asked_by: str | None = None,
+    again: bool = False,
 ) -> PassResult:
-    """Run the detectors over the last day's events, and raise alerts.
+    """Run the detectors over the last day's events, and raise alerts; over the last week's, too, at
+    midnight and where somebody asks.
 
     A second run over the same span finds the same and changes nothing.
 
@@ -85,6 +91,7 @@ def run_pass(
         end: The end of the span; by default the next full hour after now. Full hours only, none
             after that one.
         asked_by: Actor who requested the pass, None if it was scheduled.
+        again: Looks once more at a day whose pass was over when events came.
     Raises: InvalidSpan, DatabaseUnavailable.
     """
     began = time.monotonic()
@@ -101,6 +108,10 @@ def run_pass(
         fraud_events.note(conn, start, end)
         fraud_events.forget(conn, now - RETENTION)
     events, findings = scan(db, start, end, thresholds)
+    for week in _weeks(start, end, next_hour, asked=asked_by is not None or again):
+        known = {(f.subject, f.post_id, f.creator_id) for f in findings}
+        _, of_week = scan(db, *week, thresholds)
+        findings += [f for f in of_week if (f.subject, f.post_id, f.creator_id) not in known]
     raised = []
     for finding in findings:
         if finding.creator_id is None:
@@ -123,10 +134,17 @@ def run_pass(
         with db.transaction() as conn:
             until = now + timedelta(days=thresholds.combine.freeze_days)
             if (
-                alert_id := raise_alert(conn, alert, finding.sources, until, asked_by=asked_by)
+                alert_id := raise_alert(
+                    conn,
+                    alert,
+                    finding.sources,
+                    until,
+                    doubtful=finding.doubtful,
+                    asked_by=asked_by,
+                )
             ) is not None:
                 raised.append(alert_id)
-    if span >= SPAN:
+    if span >= SPAN and not again:
         with db.transaction() as conn:
             fraud_events.record_pass(conn, end, now)
     took = time.monotonic() - began
@@ -142,6 +160,19 @@ def run_pass(
         thresholds_version=version.version,
         seconds=took,
     )
+
+
+def _weeks(
+    start: datetime, end: datetime, latest: datetime, *, asked: bool
+) -> list[tuple[datetime, datetime]]:
+    """Return the weeks that are looked at besides a span of a day at most: the one before its end,
+    at midnight and where somebody asks; then also the one after its start, of which more may have
+    come.
+    """
+    if end - start > SPAN or not (asked or end.hour == 0):
+        return []
+    after = (start, min(start + WEEK, latest))
+    return [(end - WEEK, end), *([after] if asked and after[1] > end else [])]
 
 
 def scan(
@@ -165,17 +196,16 @@ def scan_each(
         days=max(thresholds.bulk_accounts.lookback_days for thresholds in threshold_sets)
     )
     with db.snapshot() as conn:
-        loaded = encode(fraud_events.load(conn, start, end, sign_ups_since=since, seed=seed))
-
-        def history_of(creators: Codes) -> History:
-            ids = [int(loaded.creator[code]) for code in creators]
-            return History(creators, fraud_events.hourly_views(conn, ids, start - HISTORY, start))
-
-        per_set = [
-            detection.detect(loaded.events, history_of, thresholds) for thresholds in threshold_sets
-        ]
+        gifts_since = end - GIFTS
+        loaded = encode(
+            fraud_events.load(
+                conn, start, end, sign_ups_since=since, gifts_since=gifts_since, seed=seed
+            )
+        )
+        per_set = [detection.detect(loaded.events, thresholds) for thresholds in threshold_sets]
+        first = min(start, gifts_since)
         return len(loaded.events), [
-            _with_names(conn, loaded, findings, seed, start, end) for findings in per_set
+            _with_names(conn, loaded, findings, seed, first, end) for findings in per_set
         ]
 
 
@@ -197,25 +227,32 @@ def _with_names(
         int(loaded.post[f.subject.number]) for f in coded if f.subject.kind is SubjectKind.POST
     ]
     posts = fraud_events.post_ids(conn, hashes, seed, start, end) if hashes else {}
+    columns = {"account": loaded.account, "device": loaded.device, "ip_hash": loaded.ip}
+    # What a program sends without an account does not count anyway.
+    programs = np.array([program_of(agent) is not None for agent in loaded.events.agents])
+    counts = np.ones(len(loaded.events), bool)
+    if len(programs):
+        counts = (loaded.events.account >= 0) | ~programs[loaded.events.agent]
+        counts |= loaded.events.agent < 0
     names: dict[str, dict[int, str]] = {}
-    for scope, table in (("account", loaded.account), ("device", loaded.device)):
-        codes = {code for f in coded for s in f.signals if s.scope == scope for code in s.sources}
-        wanted = [int(table[code]) for code in codes]
+    rows_of_all = _rows([signal for f in coded for signal in f.signals])
+    for scope, codes in _sources_of(loaded, rows_of_all).items():
+        wanted = [int(columns[scope][code]) for code in codes]
         names[scope] = fraud_events.names(conn, scope, wanted, seed, start, end) if wanted else {}
+
+    def named(rows: NDArray[np.int64]) -> dict[str, list[str]]:
+        values = {
+            scope: sorted({names[scope][int(columns[scope][code])] for code in codes})
+            for scope, codes in _sources_of(loaded, rows).items()
+        }
+        return {scope: found for scope, found in values.items() if found}
+
     findings = []
     for finding in coded:
         on_post = finding.subject.kind is SubjectKind.POST
         number = finding.subject.number
         creator = int(loaded.events.post_creator[number]) if on_post else number
-        sources: dict[str, set[str]] = {}
-        for signal in finding.signals:
-            table = loaded.account if signal.scope == "account" else loaded.device
-            names_of_scope = names[signal.scope]
-            sources.setdefault(signal.scope, set()).update(
-                names_of_scope[int(table[code])]
-                for code in signal.sources
-                if int(table[code]) in names_of_scope
-            )
+        doubtful = _rows([signal for signal in finding.signals if signal.doubtful])
         findings.append(
             NamedFinding(
                 subject=str(finding.subject.kind),
@@ -225,12 +262,32 @@ def _with_names(
                 reason=finding.reason,
                 score_bps=int(finding.score * 10_000),
                 signals=[as_json(signal) for signal in finding.signals],
-                sources={scope: sorted(values) for scope, values in sources.items() if values},
+                sources=named(_rows(finding.signals)),
+                doubtful=named(doubtful[counts[doubtful]]),
                 seen_from=datetime.fromtimestamp(min(s.first_s for s in finding.signals), UTC),
                 seen_until=datetime.fromtimestamp(max(s.last_s for s in finding.signals), UTC),
             )
         )
     return findings
+
+
+def _rows(signals: Sequence[Signal]) -> NDArray[np.int64]:
+    """Return the rows of the events that signals rest on."""
+    return np.unique(np.concatenate([NOTHING, *(signal.events for signal in signals)]))
+
+
+def _sources_of(loaded: Loaded, rows: NDArray[np.int64]) -> dict[str, list[int]]:
+    """Return the codes that events are of: accounts, and of events without one the device, or else
+    the address.
+    """
+    events = loaded.events
+    account, device, ip = events.account[rows], events.device[rows], events.ip[rows]
+    nobody = account < 0
+    return {
+        "account": np.unique(account[~nobody]).tolist(),
+        "device": np.unique(device[nobody & (device >= 0)]).tolist(),
+        "ip_hash": np.unique(ip[nobody & (device < 0) & (ip >= 0)]).tolist(),
+    }
 
 
 def as_json(signal: Signal) -> dict[str, Any]:

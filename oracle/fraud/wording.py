@@ -7,18 +7,22 @@ from oracle.fraud.detectors.signals import SignalName
 
 RULES = {
     SignalName.USER_AGENTS: "views by programs",
-    SignalName.REFERRERS: "false sources",
-    SignalName.BURST: "burst without watching",
+    SignalName.REFERRERS: "pages that trade visits",
+    SignalName.ADDRESSES: "hundreds of views from one address",
+    SignalName.UNKNOWN: "views that nothing is told of",
     SignalName.BULK_ACCOUNTS: "accounts made together",
     SignalName.SHARED_DEVICES: "many accounts on few devices",
+    SignalName.LOCKSTEP: "reactions in step",
     SignalName.GIFTING: "gifts that go round",
 }
 HINTS = {
     SignalName.USER_AGENTS: "where you posted or embedded the link, and any monitoring you run",
     SignalName.REFERRERS: "who linked to the post, and any campaign you paid for",
-    SignalName.BURST: "what happened at that time: a mention, an event, a campaign",
+    SignalName.ADDRESSES: "whether a school, a company or an event watched together",
+    SignalName.UNKNOWN: "which app or player shows your posts",
     SignalName.BULK_ACCOUNTS: "whether a class, a club or a company joined together",
     SignalName.SHARED_DEVICES: "whether a school, a library or a family shares these devices",
+    SignalName.LOCKSTEP: "who these people are, such as a club of yours",
     SignalName.GIFTING: "why these people gave to each other",
 }
 CLAUSE = "views, followers and gifts that earn money must come from people who meant them"

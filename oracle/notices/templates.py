@@ -22,9 +22,9 @@ class Template:
 
 HOLD = Template(
     "payout_hold",
-    2,
+    3,
     "Money from {subject} waits",
-    """Since {frozen_at} what {subject} earns waits, {held} so far. It is not taken away. \
+    """{what_waits} waits since {frozen_at}, {held} so far. It is not taken away. \
 {other_money}
 
 Why: {why}
@@ -34,7 +34,7 @@ What this does not mean: somebody else may have caused it. We have not decided t
 
 How it was found: rule "{rule}" (version {thresholds_version}), {means}. {reviewer} \
 In the last {record_days} days {overturned} of {reviewed} such holds that were reviewed turned \
-out wrong.
+out wrong; {unproven} ended without a review and prove nothing.
 
 What you can do: nothing, and it is decided by {deadline}. If nobody has decided by then, the \
 money is free again. \
@@ -45,18 +45,37 @@ Case {case}. What we rely on: {clause}. All data this rests on: {data_link}. Our
 {log_head}.
 """,
 )
+NOT_COUNTED = Template(
+    "not_counted",
+    1,
+    "Some views of {subject} do not count",
+    """Some views or reactions of {subject} do not count, neither for its grade nor where it is \
+paid by views. No money waits because of it, and all else counts as before.
+
+Why: {why}
+Seen between {seen_from} and {seen_until}.
+
+What this does not mean: often somebody else sent them. We have not decided that you did.
+
+How it was found: rule "{rule}" (version {thresholds_version}), automatically. No person has \
+looked at it yet.
+
+What you can do: nothing. Or tell us that people were behind them: {appeal_link}. It is free of \
+charge, until {appeal_end}. Useful would be {evidence_hints}.
+
+Case {case}. All data this rests on: {data_link}.
+""",
+)
 UPHELD = Template(
     "hold_upheld",
-    1,
-    "Money from {subject} goes on waiting, until {until} at the latest",
-    """What {subject} earns goes on waiting, {held} so far. It is free again on {until}, \
-whatever happens. \
-Views and gifts that this rests on are not counted for its grade.
+    2,
+    "A person looked at the alert about {subject} and confirmed it",
+    """{consequence}
 
 Why: {reason}
 What it was about: {why}
 
-Decided on {decided_at} by {decider}, who had no part in the hold before.
+Decided on {decided_at} by {decider}, who had no part in it before.
 
 What you can do: {next_step}
 
@@ -65,10 +84,10 @@ Case {case}.
 )
 ENDED = Template(
     "hold_ended",
-    1,
-    "Money from {subject} is free",
-    """The hold on what {subject} earns ended on {ended_at}. {released} that waited is available \
-to you now.
+    2,
+    "The alert about {subject} has ended",
+    """The alert about {subject} ended on {ended_at}, and no money waits because of it any more. \
+{released} that waited is yours; you see it among your payments within the day.
 
 Why: {reason}
 
@@ -260,6 +279,7 @@ ALL = {
     template.kind: template
     for template in (
         HOLD,
+        NOT_COUNTED,
         UPHELD,
         ENDED,
         APPEAL_FILED,

@@ -7,15 +7,17 @@ held. Each function returns the postings of one transaction: they sum to zero, a
 stays with its creator.
 
 For every creator: earned + redirected to me = available + held + redirected away. What of the
-available money was fetched from the contract is known there alone.
+available money was fetched from the contract is known there alone. A correction can take money
+back: from its poster alone, never from whom a part was redirected to. Then `available` may be
+below zero, until later pay makes up for it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from oracle.rules.decision import Verdict
-from oracle.rules.payout import Grade, Payout, payout, redirect
+from oracle.rules.payout import Grade, Payout, Shares, payout, redirect
 
 
 class Bucket(StrEnum):
@@ -32,9 +34,13 @@ class Entry(StrEnum):
 
     BASE = "base"
     BONUS = "bonus"
+    ADJUSTMENT = "adjustment"
     REDIRECT = "redirect"
     CONTEST = "contest"
     FREEZE = "freeze"
+
+
+EARNED = (Entry.BASE, Entry.BONUS, Entry.ADJUSTMENT)
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,14 @@ class Terms:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """What of a post waits for its verdict, and for an alert."""
+
+    contested: int = 0
+    frozen: int = 0
+
+
+@dataclass(frozen=True)
 class Contest:
     """What waits for a post's verdict: the redirected parts `held`, taken from payments of
     `gross` in all.
@@ -100,12 +114,36 @@ def pay(
     return paid, _earn(poster_id, parts, terms)
 
 
-def correct(poster_id: int, missing_minor: int, terms: Terms) -> list[Posting]:
-    """Pay what is missing of a bonus after a grade rose.
+def correct(
+    poster_id: int, parts: Mapping[Entry, int], terms: Terms, waiting: Waiting
+) -> tuple[Shares, list[Posting]]:
+    """Book what a week earned more (or less) than was paid for it.
 
-    Nobody is charged in hindsight, so it is never negative.
+    What is taken back comes from the poster: what waits first, then what is available, which may go
+    below zero. The part that an original's creator was paid stays with them, and is the platform's
+    loss.
+
+    Returns: the parts of the original's creator and of the poster, both negative where money is
+        taken back.
     """
-    return _earn(poster_id, {Entry.BONUS: missing_minor}, terms)
+    net = sum(parts.values())
+    if net >= 0:
+        return redirect(net, terms.waiting_bps), _earn(poster_id, parts, terms)
+    shares = redirect(-net, terms.waiting_bps)
+    contested = 0 if terms.final else min(shares.to_original, waiting.contested)
+    lost = shares.to_original - contested
+    postings = []
+    for entry, amount in parts.items():
+        kept = min(lost, max(-amount, 0))
+        lost -= kept
+        postings += _move(
+            poster_id, Bucket.BUDGET, poster_id, Bucket.AVAILABLE, entry, amount + kept
+        )
+    postings += _move(
+        poster_id, Bucket.CONTESTED, poster_id, Bucket.AVAILABLE, Entry.CONTEST, contested
+    )
+    frozen = min(shares.to_poster, waiting.frozen)
+    return Shares(-contested, -shares.to_poster), postings + release(poster_id, frozen)
 
 
 def settle_contest(poster_id: int, contest: Contest, terms: Terms) -> list[Posting]:
@@ -171,7 +209,7 @@ def totals(creator_id: int, postings: Iterable[Posting]) -> Totals:
         if posting.creator_id != creator_id or posting.bucket is Bucket.BUDGET:
             continue
         buckets[posting.bucket] += posting.amount_minor
-        if posting.entry in (Entry.BASE, Entry.BONUS):
+        if posting.entry in EARNED:
             earned += posting.amount_minor
         elif posting.entry is Entry.REDIRECT and posting.amount_minor > 0:
             to_me += posting.amount_minor
@@ -187,7 +225,7 @@ def totals(creator_id: int, postings: Iterable[Posting]) -> Totals:
     )
 
 
-def _earn(poster_id: int, parts: dict[Entry, int], terms: Terms) -> list[Posting]:
+def _earn(poster_id: int, parts: Mapping[Entry, int], terms: Terms) -> list[Posting]:
     postings = []
     for entry, amount in parts.items():
         postings += _move(poster_id, Bucket.BUDGET, poster_id, Bucket.AVAILABLE, entry, amount)

@@ -5,8 +5,9 @@ Each payment has its call, written as a draft in the transaction that books it. 
 by its own verdict on the post, so what it would do is compared with the ledger before the call is
 released: where it judges the post otherwise (an appeal that has not reached it), it is held. From
 then on the call is the sender's, and what became of it is followed here. A payment is made
-once: there is one call for it, and the contract refuses a post's week a second time. What a better
-grade adds later goes there as base pay without a bonus, under a period of its own.
+once: there is one call for it, and the contract refuses a post's week a second time. What a
+correction adds later goes there as base pay without a bonus, under a period of its own. The
+contract takes nothing back: what a correction takes is left out of later pay.
 
 What a person blocks, to settle it off chain, has its call cancelled. It is confirmed when that is
 done, which takes the nonce of whatever was signed for it to be spent in a final block on something
@@ -105,13 +106,13 @@ def advance_payouts(db: Database, client: ChainClient, asset: PayoutAsset, now: 
     )
 
 
-def period_of(week: date, raised_to: str | None = None) -> bytes:
+def period_of(week: date, correction: int | None = None) -> bytes:
     """The 32 bytes that name a payment of a post on chain: SHA-256 of "week " and its Monday in ISO
     form.
 
-    For what a better grade added later: followed by " raised to " and the grade.
+    For what a correction added later: followed by " correction " and its number in the ledger.
     """
-    name = f"week {week.isoformat()}" + (f" raised to {raised_to}" if raised_to else "")
+    name = f"week {week.isoformat()}" + (f" correction {correction}" if correction else "")
     return hashlib.sha256(name.encode()).digest()
 
 
@@ -274,7 +275,7 @@ def _is_paid(client: ChainClient, pay: Payout, *, block: BlockId = "latest") -> 
             vault,
             "isPaid",
             pay.post_id,
-            period_of(pay.week, pay.raised_to),
+            period_of(pay.week, pay.correction),
             block=block,
         )
     )
@@ -297,7 +298,7 @@ def _decide(
         return "held"
     call = contracts.credit_bonus(
         pay.post_id,
-        period_of(pay.week, pay.raised_to),
+        period_of(pay.week, pay.correction),
         pay.base_minor * asset.units_per_cent,
         NUMBERS[pay.grade],
         token=asset.token,

@@ -2,19 +2,24 @@
 of it is booked.
 """
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import structlog
 
+from oracle.engagement.errors import CreatorsError
 from oracle.payouts import ledger as ledger_rules
-from oracle.payouts.ledger import Contest, Terms
+from oracle.payouts.counted import Parts, Seen, divide
+from oracle.payouts.ledger import Contest, Entry, Terms, Waiting
 from oracle.rules.deadlines import DISPUTE_WINDOW as DISPUTE_WINDOW
 from oracle.rules.decision import Verdict
-from oracle.rules.payout import Grade, bonus_bps, redirect
+from oracle.rules.payout import Grade, bonus_bps
 from storage.database import OUTAGES, Connection, Database
+from storage.engagement import weeks
 from storage.ledger import earnings as ledger_earnings
 from storage.ledger import freezes as ledger_freezes
 from storage.ledger import ledger
@@ -29,7 +34,35 @@ log = structlog.get_logger()
 BATCH = 200
 
 
-def run_due(db: Database, now: datetime, *, dispute_window: timedelta = DISPUTE_WINDOW) -> int:
+@dataclass(frozen=True)
+class PayRules:
+    """When pay is booked.
+
+    Attributes:
+        settle: How long after the end of a week its figures may still arrive before it is paid.
+        confirm_above_minor: Cents for a post's week above which a second person confirms.
+    """
+
+    settle: timedelta = timedelta(hours=6)
+    confirm_above_minor: int = 1_000_000
+
+
+DEFAULT_RULES = PayRules()
+
+
+class NotPayable(CreatorsError):
+    """Nobody is paid for this post yet: it has no creator or no verdict."""
+
+    code = "not_payable"
+
+
+def run_due(
+    db: Database,
+    now: datetime,
+    rules: PayRules = DEFAULT_RULES,
+    *,
+    dispute_window: timedelta = DISPUTE_WINDOW,
+) -> int:
     """Everything that is due: terms of new verdicts, pay, corrections, contests and freezes that
     ended.
 
@@ -37,9 +70,10 @@ def run_due(db: Database, now: datetime, *, dispute_window: timedelta = DISPUTE_
     """
     with db.transaction() as conn:
         ledger_terms.follow_analyses(conn, dispute_window, now)
-    booked = pay_due(db, now)
+        ledger_freezes.end_due(conn, now)
+    booked = pay_due(db, now, rules)
     with db.transaction() as conn:
-        for due in ledger_earnings.list_corrections(conn):
+        for due in ledger_earnings.list_changed(conn, confirm_above=rules.confirm_above_minor):
             booked += bool(_alone(conn, due.post_id, partial(_correct, conn, due, now)))
     with db.transaction() as conn:
         contested, frozen = (
@@ -66,13 +100,18 @@ def freeze(
     until: datetime,
     post_id: bytes | None = None,
     creator_id: int | None = None,
+    whole: bool = True,
 ) -> None:
     """Freeze what a post earns its poster from now on, or an account, until a date at the latest.
 
     An account's money is in the contract, which lets nobody fetch it meanwhile; the ledger only
     notes the freeze.
+
+    Args:
+        whole: All that the post earns; else the part of the events that the alert leaves out, which
+            is not booked, and so not sent to the contract, until the freeze ends.
     """
-    ledger_freezes.add(conn, Freeze(alert_id, post_id, creator_id, now, until))
+    ledger_freezes.add(conn, Freeze(alert_id, post_id, creator_id, now, until, whole))
 
 
 def release(conn: Connection, alert_id: UUID, now: datetime) -> None:
@@ -80,7 +119,16 @@ def release(conn: Connection, alert_id: UUID, now: datetime) -> None:
     alert holds it, too.
     """
     for post_id in ledger_freezes.end(conn, alert_id, now):
+        ledger_earnings.mark_changed(conn, post_id)
         release_post(conn, post_id, now)
+
+
+def held_part(conn: Connection, post_id: bytes, now: datetime) -> int:
+    """Cents of base pay that wait while alerts about a part of a post's views are looked into."""
+    return sum(
+        _parts(conn, post_id, week.week, week.base_minor, week.views, now).held
+        for week in ledger_earnings.list_weeks(conn, post_id)
+    )
 
 
 def set_terms(conn: Connection, terms: PostTerms, now: datetime) -> None:
@@ -148,15 +196,21 @@ def release_post(conn: Connection, post_id: bytes, now: datetime) -> bool:
     return True
 
 
-def pay_due(db: Database, now: datetime) -> int:
-    """Pay every announced week whose grade is final and whose verdict is known.
+def pay_due(db: Database, now: datetime, rules: PayRules = DEFAULT_RULES) -> int:
+    """Pay every announced week that has settled, whose grade is final and whose verdict is known.
 
     Returns: how many.
     """
     paid, failed = 0, set[bytes]()
     while True:
         with db.transaction() as conn:
-            due = ledger_earnings.list_due(conn, BATCH, without=failed)
+            due = ledger_earnings.list_due(
+                conn,
+                BATCH,
+                settled=now - rules.settle,
+                confirm_above=rules.confirm_above_minor,
+                without=failed,
+            )
             for week in due:
                 if _alone(conn, week.post_id, partial(_pay, conn, week, now)) is None:
                     failed.add(week.post_id)
@@ -166,14 +220,55 @@ def pay_due(db: Database, now: datetime) -> int:
             return paid
 
 
+def adjust(
+    conn: Connection,
+    adjustment_id: str,
+    post_id: bytes,
+    amount_minor: int,
+    reason: str,
+    now: datetime,
+) -> bool:
+    """Book what a post's creator gained or lost besides its weeks, such as a gift that was charged
+    back; once for each id.
+
+    Returns: whether it is new. Raises: NotFound.
+    """
+    poster_id = ledger.lock_post(conn, post_id)
+    stored = ledger_terms.find(conn, post_id)
+    if poster_id is None or stored is None:
+        raise NotPayable
+    if ledger_earnings.is_adjusted(conn, adjustment_id):
+        return False
+    terms = _terms(conn, stored, now)
+    facts = {"id": adjustment_id, "amount_minor": amount_minor, "reason": reason}
+    _book_change(
+        conn,
+        "adjustment",
+        post_id,
+        poster_id,
+        {Entry.ADJUSTMENT: amount_minor},
+        terms,
+        facts,
+        week=ledger.week_of(now),
+        now=now,
+    )
+    return True
+
+
 def _pay(conn: Connection, due: DuePay, now: datetime) -> bool:
     poster_id, stored = ledger.lock_post(conn, due.post_id), ledger_terms.find(conn, due.post_id)
     assert poster_id is not None
     assert stored is not None
     terms, grade = _terms(conn, stored, now), Grade(due.grade)
-    paid, postings = ledger_rules.pay(poster_id, due.base_minor, grade, terms)
+    parts = _parts(conn, due.post_id, due.week, due.base_minor, due.views, now)
+    paid, postings = ledger_rules.pay(poster_id, parts.paid, grade, terms)
+    total = paid.base_pay + paid.bonus
+    set_off = _set_off(conn, poster_id, terms, total)
     facts = {
-        "base_minor": due.base_minor,
+        "announced_minor": due.base_minor,
+        "base_minor": paid.base_pay,
+        "held_minor": parts.held,
+        "lost_minor": parts.lost,
         "grade": due.grade,
         "score_bps": due.score_bps,
         "policy_version": due.policy_version,
@@ -184,49 +279,139 @@ def _pay(conn: Connection, due: DuePay, now: datetime) -> bool:
         "held_bps": terms.waiting_bps - terms.redirect_bps,
         "creditor": stored.creditor,
         "to_original_minor": paid.shares.to_original,
-        "to_poster_minor": paid.shares.to_poster,
+        "to_poster_minor": paid.shares.to_poster - set_off,
+        "set_off_minor": set_off,
+        "chain_minor": total - set_off if set_off else paid.base_pay,
+        "chain_grade": "C" if set_off else due.grade,
         "contested": bool(paid.shares.to_original) and not terms.final,
         "frozen": terms.frozen,
         "analysis_id": str(stored.analysis_id) if stored.analysis_id else None,
     }
     number = ledger.book(
-        conn, "pay", postings, facts, week=due.week, booked_at=now, post_id=due.post_id
+        conn,
+        "pay",
+        postings,
+        facts,
+        week=due.week,
+        booked_at=now,
+        post_id=due.post_id,
+        creator_id=poster_id,
     )
     ledger_earnings.mark_paid(conn, due.post_id, due.week, number)
     return True
 
 
 def _correct(conn: Connection, due: DueCorrection, now: datetime) -> bool:
+    """Book what a paid week earned more or less than was paid for it so far."""
     poster_id, stored = ledger.lock_post(conn, due.post_id), ledger_terms.find(conn, due.post_id)
     assert poster_id is not None
     assert stored is not None
-    # By the verdict it was paid under: a grade that rose changes the grade's part alone.
-    points = bonus_bps(Grade(due.grade), Verdict(due.paid["verdict"]))
-    right = due.paid["base_minor"] * points // 10_000
-    missing = right - ledger.bonus_booked(conn, due.post_id, due.week)
-    if missing <= 0:
+    paid = due.paid
+    # A final grade falls by confirmed fraud alone; a verdict that changed is settled by itself.
+    grade = due.grade
+    points = bonus_bps(Grade(grade), Verdict(paid["verdict"]))
+    counted = _parts(conn, due.post_id, due.week, due.base_minor, due.views, now, paid)
+    base, bonus = counted.paid, counted.paid * points // 10_000
+    ledger_earnings.mark_compared(conn, due.post_id, due.week)
+    parts = {Entry.BASE: base - paid["base_minor"], Entry.BONUS: bonus - paid["bonus_minor"]}
+    if not any(parts.values()):
         return False
-    terms = _terms(conn, stored, now)
-    postings, shares = (
-        ledger_rules.correct(poster_id, missing, terms),
-        redirect(missing, terms.waiting_bps),
-    )
+    reasons = []
+    if due.base_minor != paid["announced_minor"]:
+        reasons.append(due.reason or "The platform stated another amount for this week.")
+    if counted.lost > paid["lost_minor"]:
+        reasons.append("Views that do not count are not paid.")
+    elif counted.lost < paid["lost_minor"]:
+        reasons.append("Views that were left out count again.")
+    if counted.held < paid["held_minor"]:
+        reasons.append("What waited for an alert waits no longer.")
     facts = {
-        "grade": due.grade,
-        "was": due.paid["grade"],
-        "base_minor": due.paid["base_minor"],
+        "announced_minor": due.base_minor,
+        "base_minor": base,
+        "held_minor": counted.held,
+        "lost_minor": counted.lost,
+        "bonus_minor": bonus,
+        "grade": grade,
+        "was": paid["grade"],
+        "base_was_minor": paid["base_minor"],
         "bonus_bps": points,
-        "missing_minor": missing,
-        "verdict": due.paid["verdict"],
-        "redirect_bps": stored.redirect_bps,
+        "verdict": paid["verdict"],
+        "amount_minor": sum(parts.values()),
+        "reason": " ".join(reasons) or None,
+    }
+    terms = _terms(conn, stored, now)
+    _book_change(
+        conn, "correction", due.post_id, poster_id, parts, terms, facts, week=due.week, now=now
+    )
+    return True
+
+
+def _parts(
+    conn: Connection,
+    post_id: bytes,
+    week: date,
+    base_minor: int,
+    views: int | None,
+    now: datetime,
+    paid: Mapping[str, Any] | None = None,
+) -> Parts:
+    """Divide a week's base pay by which of its views count; once its events are forgotten, as
+    before.
+    """
+    seen = weeks.week_views(conn, post_id, week, now)
+    if not seen.views and paid is not None and paid["announced_minor"]:
+        lost = base_minor * paid["lost_minor"] // paid["announced_minor"]
+        return Parts(base_minor - lost, 0, lost)
+    return divide(base_minor, views, Seen(**vars(seen)))
+
+
+def _book_change(
+    conn: Connection,
+    kind: str,
+    post_id: bytes,
+    poster_id: int,
+    parts: Mapping[Entry, int],
+    terms: Terms,
+    facts: Mapping[str, Any],
+    *,
+    week: date,
+    now: datetime,
+) -> None:
+    held = ledger.waiting(conn, post_id)
+    shares, postings = ledger_rules.correct(
+        poster_id, parts, terms, Waiting(held.contested, held.frozen)
+    )
+    net = sum(parts.values())
+    set_off = _set_off(conn, poster_id, terms, net)
+    about = {
+        "redirect_bps": terms.redirect_bps,
         "to_original_minor": shares.to_original,
-        "to_poster_minor": shares.to_poster,
+        "to_poster_minor": shares.to_poster - set_off,
+        "set_off_minor": set_off,
+        "chain_minor": max(net, 0) - set_off,
+        "chain_grade": "C",
         "contested": bool(shares.to_original) and not terms.final,
     }
     ledger.book(
-        conn, "correction", postings, facts, week=due.week, booked_at=now, post_id=due.post_id
+        conn,
+        kind,
+        postings,
+        {**facts, **about},
+        week=week,
+        booked_at=now,
+        post_id=post_id,
+        creator_id=poster_id,
     )
-    return True
+
+
+def _set_off(conn: Connection, poster_id: int, terms: Terms, earned_minor: int) -> int:
+    """Cents of new pay that the contract need not pay, as a correction took them back earlier.
+
+    Never from pay that is divided: the contract would leave out a part of somebody else's.
+    """
+    if earned_minor <= 0 or terms.waiting_bps:
+        return 0
+    return min(earned_minor, ledger_earnings.owed(conn, poster_id))
 
 
 def _terms(conn: Connection, stored: PostTerms, now: datetime) -> Terms:

@@ -80,11 +80,55 @@ def explain_pay(facts: Mapping[str, Any]) -> str:
             f" {percent(facts['held_bps'])} of it, {dollars(facts['to_original_minor'])}, waits"
             " until it is decided whose it is; it is not taken away."
         )
+    if facts.get("lost_minor"):
+        text += (
+            f" {dollars(facts['lost_minor'])} of the {dollars(facts['announced_minor'])} that the"
+            " platform stated is for views that do not count."
+        )
+    if facts.get("held_minor"):
+        text += (
+            f" {dollars(facts['held_minor'])} of base pay waits while an alert is looked into; it"
+            " is not taken away."
+        )
+    if facts.get("set_off_minor"):
+        text += (
+            f" {dollars(facts['set_off_minor'])} of it makes up for an earlier correction, so that"
+            " much less is paid out."
+        )
     if facts["frozen"]:
         text += (
             f" {dollars(facts['to_poster_minor'])} waits while an alert is looked into; it is"
             " not taken away."
         )
+    return text
+
+
+def explain_correction(facts: Mapping[str, Any]) -> str:
+    """Why a week that was paid earned more, or less."""
+    text = ""
+    if facts["reason"]:
+        text = (
+            f"Base pay of this week was {dollars(facts['base_was_minor'])} and is"
+            f" {dollars(facts['base_minor'])} now: {facts['reason']} "
+        )
+    if facts["was"] != facts["grade"]:
+        text += f"The grade went from {facts['was']} to {facts['grade']}. "
+    total = facts["base_minor"] + facts["bonus_minor"]
+    change = facts["amount_minor"]
+    return (
+        f"{text}With {percent(facts['bonus_bps'])} of {dollars(facts['base_minor'])} as bonus it"
+        f" earned {dollars(total)} in all, and {dollars(abs(change))}"
+        f" {'was missing' if change > 0 else 'too much was paid'}.{_later(facts)}"
+    )
+
+
+def _later(facts: Mapping[str, Any]) -> str:
+    if facts["amount_minor"] >= 0:
+        return ""
+    kept = facts["amount_minor"] - facts["to_original_minor"] - facts["to_poster_minor"]
+    text = f" {dollars(-facts['to_poster_minor'])} of that is left out of your later pay."
+    if kept:
+        text += " What the original's creator was paid stays with them."
     return text
 
 
@@ -99,11 +143,9 @@ def explain(line: Line) -> str:
     if line.kind == "pay":
         return explain_pay(facts)
     if line.kind == "correction":
-        return (
-            f"The grade rose from {facts['was']} to {facts['grade']}:"
-            f" {percent(facts['bonus_bps'])} of {dollars(facts['base_minor'])} is due as bonus,"
-            f" and {dollars(facts['missing_minor'])} of it was missing."
-        )
+        return explain_correction(facts)
+    if line.kind == "adjustment":
+        return f"{dollars(facts['amount_minor'])}: {facts['reason']}{_later(facts)}"
     if line.kind == "contest_settled":
         if line.entry == "redirect":
             return (

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from oracle.engagement import grades, grading_policy
 from oracle.payouts import payments
+from oracle.payouts.payments import DEFAULT_RULES, PayRules
 from storage.database import Database
 from storage.engagement import counts as engagement_counts
 from storage.engagement import events
@@ -23,7 +24,13 @@ class Tick:
     days_forgotten: int
 
 
-def tick(db: Database, now: datetime, *, retention: timedelta = RETENTION) -> Tick:
+def tick(
+    db: Database,
+    now: datetime,
+    *,
+    rules: PayRules = DEFAULT_RULES,
+    retention: timedelta = RETENTION,
+) -> Tick:
     """Do everything that is due; safe at any time, from any number of processes.
 
     Raises: DatabaseUnavailable.
@@ -31,7 +38,7 @@ def tick(db: Database, now: datetime, *, retention: timedelta = RETENTION) -> Ti
     with db.transaction() as conn:
         grading_policy.follow_governance(conn, now)
     graded = grades.grade_changed(db, now)
-    booked = payments.run_due(db, now)
+    booked = payments.run_due(db, now, rules)
     with db.transaction() as conn:
         gone = events.drop_partitions(conn, (now - retention).astimezone(UTC).date())
     with db.transaction() as conn:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import structlog
 
@@ -101,7 +101,9 @@ class Upkeep:
         )
 
     def _pass(self, now: datetime) -> int:
-        """Run this hour's pass, or one that an outage left out. Returns: how many alerts it raised.
+        """Run this hour's pass, one that an outage left out, or one over a day of which more came.
+
+        Returns: how many alerts it raised.
 
         A failed pass is repeated in the next hour, after an outage of the database at once.
         """
@@ -112,15 +114,26 @@ class Upkeep:
         with self._db.transaction() as conn:
             is_recorded = fraud_events.is_pass_recorded(conn, newest)
             missing = fraud_events.missing_passes(conn, now - MADE_UP_BACK, REACH)
+            late = [
+                datetime.combine(day, time(), UTC) + SPAN
+                for day in fraud_events.late_days(conn, now - MADE_UP_BACK)
+            ]
+        late = [end for end in late if end <= hour]
         due = [
-            end for end in [*([] if is_recorded else [newest]), *missing] if end not in self._tried
+            end
+            for end in [*([] if is_recorded else [newest]), *missing, *late]
+            if end not in self._tried
         ]
         if not due:
             return 0
         end = due[0]
         self._tried.add(end)
         try:
-            return len(run_pass(self._db, now, end=end).alerts)
+            raised = len(run_pass(self._db, now, end=end, again=end in late).alerts)
+            if end in late:
+                with self._db.transaction() as conn:
+                    fraud_events.clear_late(conn, (end - SPAN).date())
+            return raised
         except DatabaseUnavailable:
             self._tried.discard(end)
             raise

@@ -131,7 +131,7 @@ class Reconciler:
                 vault,
                 "isPaid",
                 week.post_id,
-                period_of(week.week, week.raised_to),
+                period_of(week.week, week.correction),
                 block=finalized.number,
             )
         ]

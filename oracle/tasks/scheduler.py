@@ -13,6 +13,7 @@ from oracle.chain.sender.calls import CallSender
 from oracle.jobs import Jobs
 from oracle.originality import reanalysis, rejudge
 from oracle.payouts.onchain import PayoutAsset, advance_payouts
+from oracle.payouts.payments import DEFAULT_RULES, PayRules
 from oracle.tasks import blob_sweep, record
 from oracle.tasks import creators as creator_tasks
 from oracle.tasks.chain_cases import ChainCases
@@ -55,6 +56,7 @@ class Scheduler:
         db: Database,
         upkeep: Upkeep,
         *,
+        pay_rules: PayRules = DEFAULT_RULES,
         payouts: ChainPayouts | None = None,
         cases: ChainCases | None = None,
         reconciler: Reconciler | None = None,
@@ -65,6 +67,7 @@ class Scheduler:
     ) -> None:
         self._db = db
         self._upkeep = upkeep
+        self._pay_rules = pay_rules
         self._payouts = payouts
         self._cases = cases
         self._reconciler = reconciler
@@ -99,7 +102,7 @@ class Scheduler:
         """
         if not self._lock.acquire():
             return False
-        self._each("creators", lambda: creator_tasks.tick(self._db, now))
+        self._each("creators", lambda: creator_tasks.tick(self._db, now, rules=self._pay_rules))
         self._each("fraud", lambda: self._upkeep.tick(now))
         self._each("record", lambda: record.append_due(self._db))
         self._each("anchor", lambda: record.anchor_due(self._db, now))

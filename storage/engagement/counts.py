@@ -11,6 +11,12 @@ from storage.engagement.exclusions import COUNTS
 
 # A picture has no length: a view of this long counts as watched whole.
 PICTURE_DWELL_MS = 10_000
+# A platform may register a post some days after it came out.
+REGISTERED_WITHIN = "interval '7 days'"
+# So many devices of one address and one browser count as people, on one day; and so many views of
+# one address and one browser where no device is named.
+PER_BROWSER = 20
+NAMELESS_PER_ADDRESS = 200
 
 # One process grades at a time: two would wait for each other's rows.
 GRADING_LOCK = 0x0_6ADE5
@@ -22,63 +28,126 @@ delete from engagement_changed where post_id in (
     order by c.changed_at limit %s for update of c skip locked)
 returning post_id, reopen
 """
-# Count the events of posts. A viewer is an account, else a device, else an address, and never the
-# poster. Of comments with the same text the first counts. What comes after the grade is final is
-# not counted.
+# What nobody signed in sent, by a program that says so itself, is not counted, for anybody.
+IS_PERSON = "(e.account is not null or a.program is null)"
+# Count the events of posts.
+#
+# A viewer is an account, else a device. Devices of one address and one browser may be one person
+# whose cookies are lost, or a class: of those without an account a day counts a few. Where the
+# platform names no device each view is a viewer, up to as many as a school has. It is an estimate.
+#
+# A viewer took the post in who watched half of it, or longer than for a moment, or reacted. Who
+# passes by in five seconds, or from elsewhere without doing either, is no audience that judged.
+# Reactions are those of accounts that saw the post, none of which returns a favour of the
+# poster's. A view without a length has that of the post; a video whose length nobody knows says
+# nothing of how much was watched.
+#
+# Of comments with the same text the first counts. What happened before the post was here, or after
+# its grade is final, is not counted.
 _COUNT = f"""
 with scope as (
-    select p.post_id, c.handle as owner, p.published_at + %(window)s as ends
-    from posts p left join creators c on c.id = p.creator_id where p.post_id = any(%(ids)s)
+    select p.post_id, p.creator_id, c.handle as owner, p.media_type = 'image' as is_picture,
+        p.published_at - {REGISTERED_WITHIN} as begins, p.published_at + %(window)s as ends,
+        w.duration_ms
+    from posts p left join creators c on c.id = p.creator_id left join works w on w.id = p.work_id
+    where p.post_id = any(%(ids)s)
 ), e as materialized (
-    select e.post_id, e.kind, e.account, e.device, e.ip_hash, e.at, e.watch_ms, e.length_ms,
-        e.text_hash, e.text_chars, scope.owner,
-        coalesce(e.length_ms, {PICTURE_DWELL_MS}) as whole_ms
-    from scope join engagement_events e on e.post_id = scope.post_id and e.at < scope.ends
+    select e.post_id, e.event_id, e.kind, e.account, e.device, e.ip_hash, e.agent_id, e.at,
+        e.watch_ms, e.length_ms, e.text_hash, e.text_chars, scope.owner,
+        coalesce(r.outside, false) as outside, {IS_PERSON} and {COUNTS} as counts
+    from scope join engagement_events e on e.post_id = scope.post_id
+        and e.at >= scope.begins and e.at < scope.ends
+    left join engagement_agents a on a.id = e.agent_id
+    left join engagement_referrers r on r.id = e.referrer_id
+), lengths as (
+    select scope.post_id, is_picture,
+        (percentile_disc(0.5) within group (order by e.length_ms)
+            filter (where e.length_ms is not null))::int as reported_ms,
+        min(scope.duration_ms)::int as known_ms
+    from scope left join e using (post_id) group by 1, 2
 ), q as materialized (
-    select * from e where e.account is distinct from e.owner and {COUNTS}
+    select e.*, coalesce(e.length_ms, reported_ms, known_ms,
+            case when is_picture then {PICTURE_DWELL_MS} end) as whole_ms,
+        coalesce(e.length_ms, reported_ms, known_ms) is not null as has_length
+    from e join lengths using (post_id) where counts and e.account is distinct from e.owner
 ), raw as (
     select post_id,
         count(*) filter (where kind = 'view') as views,
         count(*) filter (where kind = 'save') as saves,
         count(*) filter (where kind = 'comment') as comments,
         count(*) filter (where kind = 'share') as shares,
-        count(*) filter (where kind = 'like') as likes,
-        coalesce(sum(least(10000, watch_ms::bigint * 10000 / whole_ms))
-            filter (where kind = 'view'), 0)::bigint as watched_bps,
-        (percentile_disc(0.5) within group (order by length_ms)
-            filter (where length_ms is not null)) as length_ms
+        count(*) filter (where kind = 'like') as likes
     from e group by post_id
-), viewers as (
-    select post_id,
-        coalesce('a ' || account, 'd ' || device, 'i ' || encode(ip_hash, 'hex')) as viewer,
-        max(least(10000, watch_ms::bigint * 10000 / whole_ms)) as watched_bps
-    from q where kind = 'view' and watch_ms >= least(%(min_watch_ms)s, whole_ms / 2) group by 1, 2
-), watched as (
-    select post_id, count(*) as views, sum(watched_bps)::bigint as watched_bps
-    from viewers where viewer is not null group by post_id
+), saw as (
+    select distinct post_id, account from q where kind = 'view' and account is not null
 ), texts as (
     select distinct on (post_id, text_hash) post_id, account
     from q where kind = 'comment' and text_chars >= %(min_comment_chars)s
     order by post_id, text_hash, at
-), comments as (
-    select post_id, count(distinct account) as comments from texts group by post_id
+), reactions as (
+    select r.post_id, r.account, r.kind from (
+        select post_id, account, kind from q where kind in ('save', 'share', 'like')
+        union select post_id, account, 'comment' from texts
+    ) r join saw using (post_id, account) join scope using (post_id)
+    where not exists (
+        select 1 from creators c join posts own on own.creator_id = c.id
+        join engagement_events back on back.post_id = own.post_id
+            and back.kind in ('save', 'share', 'like', 'comment') and back.account = scope.owner
+        where c.handle = r.account
+    )
+), seen as (
+    select q.post_id,
+        case when q.account is not null then 'a ' || q.account
+            when device is not null then 'd ' || device
+            when ip_hash is not null then 'e ' || event_id end as viewer,
+        case when q.account is null and ip_hash is not null then ip_hash end as address,
+        device is null as is_nameless, agent_id, at::date as day,
+        case when whole_ms is not null
+            then least(10000, watch_ms::bigint * 10000 / whole_ms) end as watched_bps,
+        watch_ms >= least(%(min_watch_ms)s, coalesce(whole_ms / 2, %(min_watch_ms)s)) as is_long,
+        r.account is not null as reacted,
+        r.account is null and not (has_length and watch_ms * 2 >= whole_ms)
+            and (outside or watch_ms <= %(min_watch_ms)s) as passes_by
+    from q left join (select distinct post_id, account from reactions) r using (post_id, account)
+    where kind = 'view'
+), viewers as (
+    select post_id, viewer, address, is_nameless, agent_id, min(day) as day,
+        max(watched_bps) as watched_bps, bool_or(reacted) as reacted,
+        bool_or(reacted or not passes_by) as is_audience
+    from seen where viewer is not null and (is_long or reacted) group by 1, 2, 3, 4, 5
+), people as (
+    select *, row_number() over (
+            partition by post_id, address, agent_id, is_nameless, day order by viewer
+        ) as place from viewers
+), watched as (
+    select post_id, count(*) as views, count(*) filter (where is_audience) as audience,
+        count(watched_bps) filter (where is_audience) as timed,
+        coalesce(sum(watched_bps) filter (where is_audience), 0)::bigint as watched_bps
+    from (
+        select post_id, viewer, bool_or(is_audience) as is_audience, max(watched_bps) as watched_bps
+        from people where address is null
+            or place <= case when is_nameless then {NAMELESS_PER_ADDRESS} else {PER_BROWSER} end
+        group by 1, 2
+    ) person group by 1
 ), others as (
-    select post_id, count(distinct account) filter (where kind = 'save') as saves,
-        count(distinct account) filter (where kind = 'share') as shares,
-        count(distinct account) filter (where kind = 'like') as likes
-    from q where kind in ('save', 'share', 'like') group by post_id
+    select post_id, count(*) filter (where kind = 'save') as saves,
+        count(*) filter (where kind = 'share') as shares,
+        count(*) filter (where kind = 'like') as likes,
+        count(*) filter (where kind = 'comment') as comments
+    from reactions group by 1
 )
 select scope.post_id,
-    coalesce(raw.views, 0), coalesce(raw.watched_bps, 0), coalesce(raw.saves, 0),
-    coalesce(raw.comments, 0), coalesce(raw.shares, 0), coalesce(raw.likes, 0),
-    coalesce(watched.views, 0), coalesce(watched.watched_bps, 0), coalesce(others.saves, 0),
-    coalesce(comments.comments, 0), coalesce(others.shares, 0), coalesce(others.likes, 0),
-    raw.length_ms
+    coalesce(raw.views, 0), coalesce(raw.saves, 0), coalesce(raw.comments, 0),
+    coalesce(raw.shares, 0), coalesce(raw.likes, 0),
+    coalesce(watched.views, 0), coalesce(watched.audience, 0), coalesce(watched.timed, 0),
+    coalesce(watched.watched_bps, 0), coalesce(others.saves, 0), coalesce(others.comments, 0),
+    coalesce(others.shares, 0), coalesce(others.likes, 0), lengths.reported_ms
 from scope left join raw using (post_id) left join watched using (post_id)
-left join comments using (post_id) left join others using (post_id)
+left join others using (post_id) join lengths using (post_id)
 order by scope.post_id
 """
-_NAMES = ("views", "watched_bps", "saves", "comments", "shares", "likes")
+_RAW = ("views", "saves", "comments", "shares", "likes")
+_QUALIFIED = ("views", "audience", "timed", "watched_bps", "saves", "comments", "shares", "likes")
 
 
 @dataclass(frozen=True)
@@ -92,7 +161,12 @@ class Rules:
 
 @dataclass(frozen=True)
 class PostCounts:
-    """Counts by name (views, watched_bps, saves, comments, shares, likes)."""
+    """Counts by name.
+
+    raw: all events (views, saves, comments, shares, likes). qualified: people who viewed and
+    reacted; of the viewers, those who took it in (audience), of whose length of watching something
+    is known (timed), and the sum of the shares that these watched (watched_bps).
+    """
 
     post_id: bytes
     raw: Mapping[str, int]
@@ -160,9 +234,9 @@ def count(
     results = [
         PostCounts(
             bytes(row[0]),
-            dict(zip(_NAMES, row[1:7], strict=True)),
-            dict(zip(_NAMES, row[7:13], strict=True)),
-            row[13],
+            dict(zip(_RAW, row[1:6], strict=True)),
+            dict(zip(_QUALIFIED, row[6:14], strict=True)),
+            row[14],
         )
         for row in conn.execute(_COUNT, params).fetchall()
     ]

@@ -25,30 +25,34 @@ STAGING = """
 create temp table if not exists engagement_staging (
     event_id uuid, at timestamptz, kind text, post_id bytea, creator text, account text,
     device text, ip_hash bytea, user_agent text, referrer text, watch_ms int, length_ms int,
-    text_hash bytea, text_chars int, value_minor bigint,
+    text_hash bytea, text_chars int, value_minor bigint, program text, outside boolean,
     creator_key text, account_key text
 ) on commit delete rows
 """
 COPY = (
     "copy engagement_staging (event_id, at, kind, post_id, creator, account, device, ip_hash,"
-    " user_agent, referrer, watch_ms, length_ms, text_hash, text_chars, value_minor, creator_key,"
-    " account_key) from stdin"
+    " user_agent, referrer, watch_ms, length_ms, text_hash, text_chars, value_minor, program,"
+    " outside, creator_key, account_key) from stdin"
 )
 # Rows are inserted in order, so that two batches with the same rows cannot deadlock.
 NEW_AGENTS = """
-insert into engagement_agents (user_agent)
-select distinct user_agent from engagement_staging s where user_agent is not null
+insert into engagement_agents (user_agent, program)
+select distinct on (user_agent) user_agent, program from engagement_staging s
+where user_agent is not null
 and not exists (select 1 from engagement_agents a where a.user_agent = s.user_agent)
 order by 1 on conflict do nothing
 """
 NEW_REFERRERS = """
-insert into engagement_referrers (referrer)
-select distinct referrer from engagement_staging s where referrer is not null
+insert into engagement_referrers (referrer, outside)
+select distinct on (referrer) referrer, outside from engagement_staging s
+where referrer is not null
 and not exists (select 1 from engagement_referrers r where r.referrer = s.referrer)
 order by 1 on conflict do nothing
 """
-# Move new events on and mark their posts. The mark locks its row until the commit, so that grading,
-# which takes the marks, waits and sees these events.
+# Move new events on and mark their posts; one of the time that a final grade is about reopens it,
+# and a week that was paid is compared anew.
+# The mark locks its row until the commit, so that grading, which takes the marks, waits and sees
+# these events.
 MOVE = """
 with added as (
     insert into engagement_events (event_id, at, kind, post_id, creator_id, account, device,
@@ -63,11 +67,24 @@ with added as (
     left join engagement_referrers r using (referrer)
     order by at, event_id
     on conflict do nothing
-    returning post_id
+    returning post_id, at
+), late as (
+    insert into fraud_late (day)
+    select distinct (at at time zone 'UTC')::date from added where at < now() - interval '1 day'
+    order by 1 on conflict do nothing
+), paid as (
+    update earnings w set changed = true
+    from (
+        select distinct post_id, date_trunc('week', at at time zone 'UTC')::date as week
+        from added where post_id is not null
+    ) a where w.post_id = a.post_id and w.week = a.week and w.transaction_id is not null
 ), marked as (
-    insert into engagement_changed (post_id)
-    select distinct post_id from added where post_id is not null order by 1
-    on conflict (post_id) do update set changed_at = now()
+    insert into engagement_changed (post_id, reopen)
+    select post_id, coalesce(bool_or(g.status = 'final' and at < g.final_at), false)
+    from added left join grades g using (post_id)
+    where post_id is not null group by 1 order by 1
+    on conflict (post_id) do update set changed_at = now(),
+        reopen = engagement_changed.reopen or excluded.reopen
 )
 select count(*) from added
 """
@@ -84,6 +101,8 @@ class Event(NamedTuple):
         watch_ms, length_ms: of a view; no length for a picture.
         text_hash, text_chars: of a comment, normalised by the platform.
         value_minor: of a gift, in cents.
+        program: what the user agent says of itself, where that is no person: robot or tool.
+        outside: whether the referrer is a page outside of the platform.
     """
 
     event_id: UUID
@@ -101,6 +120,8 @@ class Event(NamedTuple):
     text_hash: bytes | None = None
     text_chars: int | None = None
     value_minor: int | None = None
+    program: str | None = None
+    outside: bool = False
 
 
 def add_events(conn: Connection, events: Sequence[Event]) -> int:

@@ -13,8 +13,30 @@ _COVERS = """
     and (x.since is null or e.at >= x.since) and (x.until is null or e.at < x.until)
 """
 # The value of event `e` by scope of an exclusion.
-_NAMES = {"account": "e.account", "device": "e.device", "ip_hash": "encode(e.ip_hash, 'hex')"}
-# Whether event `e` counts. One sub-query a scope, so that each can be a hash join.
+# Many people share an address: of one that is left out, those who are signed in count all the same.
+_NAMES = {
+    "account": "e.account",
+    "device": "e.device",
+    "ip_hash": "case when e.account is null then encode(e.ip_hash, 'hex') end",
+}
+
+
+def left_out(condition: str = "true") -> str:
+    """SQL that says whether event `e` is left out by an exclusion `x` that fulfils a condition.
+
+    One sub-query a scope, so that each can be a hash join.
+    """
+    parts = (
+        f"""exists (
+    select 1 from engagement_exclusions x
+    where x.scope = '{scope}' and x.value = {value} and {_COVERS} and {condition}
+)"""
+        for scope, value in _NAMES.items()
+    )
+    return f"({' or '.join(parts)})"
+
+
+# Whether event `e` counts.
 COUNTS = " and ".join(
     f"""not exists (
     select 1 from engagement_exclusions x
@@ -61,22 +83,45 @@ class Exclusion:
     since: datetime | None = None
     until: datetime | None = None
     alert_id: UUID | None = None
+    confirmed: bool = False
 
 
 def exclude(conn: Connection, exclusions: Sequence[Exclusion]) -> list[int]:
-    """Store exclusions, and mark the posts they touch for grading. Returns: their numbers."""
+    """Store exclusions, and mark the posts they touch for grading. Returns: their numbers.
+
+    What a person confirmed reopens final grades.
+    """
     ids = []
     for entry in exclusions:
         row = conn.execute(
             "insert into engagement_exclusions (scope, value, post_id, since, until, alert_id,"
-            " reason) values (%(scope)s, %(value)s, %(post_id)s, %(since)s, %(until)s,"
-            " %(alert_id)s, %(reason)s) returning id",
+            " reason, confirmed) values (%(scope)s, %(value)s, %(post_id)s, %(since)s, %(until)s,"
+            " %(alert_id)s, %(reason)s, %(confirmed)s) returning id",
             vars(entry),
         ).fetchone()
         assert row is not None
         ids.append(int(row[0]))
-    _mark(conn, ids, reopen=False)
+    _mark(conn, ids, reopen=any(entry.confirmed for entry in exclusions))
     return ids
+
+
+def values_of(conn: Connection, alert_id: UUID) -> set[tuple[str, str]]:
+    """Return scope and value of all that an alert leaves out now."""
+    rows = conn.execute(
+        "select scope, value from engagement_exclusions where alert_id = %s and lifted_at is null",
+        (alert_id,),
+    ).fetchall()
+    return {(row[0], row[1]) for row in rows}
+
+
+def confirm(conn: Connection, alert_id: UUID) -> None:
+    """Note that a person confirmed what an alert leaves out; final grades are computed anew."""
+    rows = conn.execute(
+        "update engagement_exclusions set confirmed = true where alert_id = %s and lifted_at is"
+        " null returning id",
+        (alert_id,),
+    ).fetchall()
+    _mark(conn, [int(row[0]) for row in rows], reopen=True)
 
 
 def lift(conn: Connection, alert_id: UUID) -> int:

@@ -14,7 +14,7 @@ from storage.errors import NotFound
 POLICIES_LOCK = 0x0_6AADE
 _POLICY = (
     "version, effective_from, weights_bps, cutoffs_bps, prior_views, min_watch_ms,"
-    " min_comment_chars, min_cohort, final_after_days, note, created_by, chain_version"
+    " min_comment_chars, min_cohort, min_people, final_after_days, note, created_by, chain_version"
 )
 
 
@@ -38,6 +38,7 @@ class StoredPolicy:
     note: str
     created_by: str
     chain_version: int | None = None
+    min_people: int = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,11 @@ class GradedPost:
     audience: int | None
     published_at: datetime
     status: str | None  # of its grade so far
+    grade: str | None
     policy_version: int
+    creator_id: int | None
+    category: str | None
+    is_fraud: bool  # a person confirmed that some of its events are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +78,9 @@ class GradedCounts:
     """A graded post with the facts to grade it by other rules. base_minor: its pay, in cents."""
 
     post_id: bytes
+    creator_id: int | None
     media_type: str
+    category: str | None
     length_ms: int | None
     audience: int | None
     grade: str
@@ -111,8 +118,8 @@ def list_policies(conn: Connection) -> list[StoredPolicy]:
 _INSERT_POLICY = f"""
 insert into grade_policies ({_POLICY})
 values (%(version)s, %(effective_from)s, %(weights_bps)s, %(cutoffs_bps)s, %(prior_views)s,
-    %(min_watch_ms)s, %(min_comment_chars)s, %(min_cohort)s, %(final_after_days)s, %(note)s,
-    %(created_by)s, %(chain_version)s)
+    %(min_watch_ms)s, %(min_comment_chars)s, %(min_cohort)s, %(min_people)s, %(final_after_days)s,
+    %(note)s, %(created_by)s, %(chain_version)s)
 """
 
 
@@ -127,11 +134,14 @@ def add_policy(conn: Connection, policy: StoredPolicy) -> None:
 
 # Posts with their rules: the newest version in force when each was published.
 _LOAD_POSTS = """
-select p.post_id, media_type, p.length_ms, audience, published_at, g.status, (
+select p.post_id, p.media_type, p.length_ms, p.audience, p.published_at, g.status, g.grade, (
     select version from grade_policies where effective_from <= p.published_at
     order by version desc limit 1
-) as policy_version
-from posts p left join grades g using (post_id)
+) as policy_version, p.creator_id, w.category, exists (
+    select 1 from engagement_exclusions x
+    where x.post_id = p.post_id and x.confirmed and x.lifted_at is null
+) as is_fraud
+from posts p left join grades g using (post_id) left join works w on w.id = p.work_id
 where p.post_id = any(%s) order by 1
 """
 
@@ -177,22 +187,46 @@ def add_baseline(
 
 def counted_posts(
     conn: Connection, since: datetime
-) -> list[tuple[str, int | None, int | None, Mapping[str, int], Mapping[str, int]]]:
-    """Return media type, length, audience, raw and qualified counts of posts since then."""
+) -> list[tuple[str, int | None, int | None, str | None, int | None, Mapping[str, int]]]:
+    """Return media type, length, audience, category, creator and qualified counts of posts since
+    then, the newest first.
+    """
     return conn.execute(
-        "select media_type, length_ms, audience, raw, qualified from engagement_counts join posts"
-        " using (post_id) where published_at >= %s",
+        "select p.media_type, p.length_ms, p.audience, w.category, p.creator_id, qualified from"
+        " engagement_counts join posts p using (post_id) left join works w on w.id = p.work_id"
+        " where p.published_at >= %s order by p.published_at desc, p.post_id",
         (since,),
     ).fetchall()
 
 
+# Grades with a bonus, by what a post is.
+_SHARES = """
+select p.media_type, w.category, p.length_ms, p.audience, count(*),
+    count(*) filter (where g.grade = 'A'), count(*) filter (where g.grade = 'B')
+from grades g join posts p using (post_id) left join works w on w.id = p.work_id
+where p.published_at >= %s
+group by 1, 2, 3, 4
+"""
+
+
+def letters_since(
+    conn: Connection, since: datetime
+) -> list[tuple[str, str | None, int | None, int | None, int, int, int]]:
+    """Return media type, category, length, audience, and how many posts of them are graded, are A
+    and are B, of posts since then.
+    """
+    return conn.execute(_SHARES, (since,)).fetchall()
+
+
 # Graded posts with qualified counts, verdict and the base pay announced for them.
 _GRADED_SINCE = """
-select g.post_id, p.media_type, p.length_ms, p.audience, g.grade, g.score_bps,
+select g.post_id, p.creator_id, p.media_type, w.category, p.length_ms, p.audience, g.grade,
+    g.score_bps,
     g.facts->'qualified' as qualified, t.verdict,
     (select coalesce(sum(base_minor), 0)::bigint from earnings e
         where e.post_id = g.post_id) as base_minor
 from grades g join posts p using (post_id) left join post_terms t using (post_id)
+    left join works w on w.id = p.work_id
 where p.published_at >= %s order by 1
 """
 
@@ -242,6 +276,12 @@ def keep_grades(
     with conn.cursor() as cursor:
         cursor.executemany(_INSERT_CHANGE, rows)
         cursor.executemany(_UPSERT_GRADE, rows)
+        if reopened:
+            cursor.executemany(
+                "update earnings set changed = true where post_id = %(post_id)s"
+                " and transaction_id is not null",
+                rows,
+            )
 
 
 def find_grade(conn: Connection, post_id: bytes) -> StoredGrade | None:

@@ -121,17 +121,20 @@ def last_closed(
     return row[0]  # type: ignore[no-any-return]
 
 
-def dismissed_signals(
-    conn: Connection, subject: str, post_id: bytes | None, creator_id: int, since: datetime
-) -> set[str]:
-    """Return the names of the signals dismissed at a post or creator since then."""
+def is_known(
+    conn: Connection, subject: str, post_id: bytes | None, creator_id: int, machine: str
+) -> bool:
+    """Return whether a machine held this subject before, or a person found an alert about it
+    wrong.
+    """
     where, key = ("post_id = %s", post_id) if subject == "post" else ("creator_id = %s", creator_id)
-    rows = conn.execute(
-        "select distinct s->>'name' from fraud_alerts, jsonb_array_elements(signals) s"
-        f" where subject = %s and {where} and status = 'reversed' and decided_at >= %s",
-        (subject, key, since),
-    ).fetchall()
-    return {row[0] for row in rows}
+    row = conn.execute(
+        f"select exists (select 1 from fraud_alerts where subject = %s and {where}"
+        " and (status = 'reversed' or %s = any(accusers)))",
+        (subject, key, machine),
+    ).fetchone()
+    assert row is not None
+    return bool(row[0])
 
 
 def accuse(conn: Connection, alert_id: UUID, actor: str) -> None:
@@ -165,6 +168,15 @@ where id = %(id)s
 def renew(conn: Connection, alert_id: UUID, alert: NewAlert) -> None:
     """Replace the content of an alert by that of a later pass."""
     conn.execute(_RENEW, _row(alert) | {"id": alert_id})
+
+
+def extend(conn: Connection, alert_id: UUID, alert: NewAlert) -> None:
+    """Widen the span of time of an alert to that of a later pass."""
+    conn.execute(
+        "update fraud_alerts set seen_from = least(seen_from, %(seen_from)s), seen_until ="
+        " greatest(seen_until, %(seen_until)s), updated_at = now() where id = %(id)s",
+        _row(alert) | {"id": alert_id},
+    )
 
 
 def page(
@@ -209,7 +221,7 @@ def due(conn: Connection, now: datetime, limit: int = 500) -> list[UUID]:
 
 
 def add_sources(conn: Connection, alert_id: UUID, sources: Mapping[str, Sequence[str]]) -> None:
-    """Store the sources of an alert's events: values by scope (account, device)."""
+    """Store the sources of an alert's events: values by scope (account, device, ip_hash)."""
     for scope, values in sources.items():
         conn.execute(
             "insert into fraud_alert_sources (alert_id, scope, value) select %s, %s,"
@@ -228,15 +240,19 @@ def sources(conn: Connection, alert_id: UUID) -> dict[str, list[str]]:
     return dict(rows)
 
 
-def track_record(conn: Connection, since: datetime) -> tuple[int, int]:
-    """Count the holds decided since then, and those of them that were reversed."""
+def track_record(conn: Connection, since: datetime) -> tuple[int, int, int]:
+    """Count the holds decided since then, those of them that were reversed, and those that ended
+    without a review and prove nothing.
+    """
     row = conn.execute(
-        "select count(*), count(*) filter (where status = 'reversed') from fraud_alerts"
-        " where status in ('upheld', 'reversed') and decided_at >= %s and frozen_at is not null",
-        (since,),
+        "select count(*) filter (where status in ('upheld', 'reversed') and decided_at >="
+        " %(since)s), count(*) filter (where status = 'reversed' and decided_at >= %(since)s),"
+        " count(*) filter (where status = 'expired' and decided_at is null and closed_at >="
+        " %(since)s) from fraud_alerts where frozen_at is not null",
+        {"since": since},
     ).fetchone()
     assert row is not None
-    return int(row[0]), int(row[1])
+    return int(row[0]), int(row[1]), int(row[2])
 
 
 def record_by_signal(conn: Connection, since: datetime) -> list[tuple[str, int, int, int]]:

@@ -7,7 +7,7 @@ length, so numpy reads them without parsing.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,8 @@ select array_position({kinds}, kind)::int2 - 1::int2, extract(epoch from at)::in
     coalesce(hashtextextended(encode(ip_hash, 'hex'), {seed}), 0), coalesce(agent_id, -1)::int4,
     coalesce(referrer_id, -1)::int4, coalesce(watch_ms, 0)::int4, coalesce(length_ms, 0)::int4,
     coalesce(value_minor, 0)::int8
-from engagement_events where at >= {start} and at < {end}
+from engagement_events
+where at < {end} and (at >= {start} or kind = 'gift' and at >= {gifts_since})
 """
 SIGN_UP_COLUMNS = {
     "account": "int8",
@@ -61,11 +62,6 @@ GIVER_COLUMNS = {"account": "int8"}
 GIVERS = "select hashtextextended(account, {seed}) from fraud_givers where first_gift_at < {start}"
 CREATOR_COLUMNS = {"id": "int8", "account": "int8"}
 CREATORS = "select id, hashtextextended(handle, {seed}) from creators where same_as is null"
-HOURLY_COLUMNS = {"creator_id": "int8", "hour": "int8", "views": "int4"}
-HOURLY = """
-select creator_id, extract(epoch from hour)::int8 / 3600, views from fraud_hourly
-where creator_id = any({creators}) and hour >= {since} and hour < {end}
-"""
 
 NOTE_SIGN_UPS = """
 insert into fraud_sign_ups (account, signed_up_at, shape, ip_hash, agent_id)
@@ -84,13 +80,6 @@ where kind = 'gift' and account is not null and at >= %(start)s and at < %(end)s
 group by account order by account
 on conflict (account) do update
     set first_gift_at = least(fraud_givers.first_gift_at, excluded.first_gift_at)
-"""
-NOTE_HOURS = """
-insert into fraud_hourly (creator_id, hour, views)
-select creator_id, date_trunc('hour', at, 'UTC') as hour, count(*) from engagement_events
-where kind = 'view' and creator_id is not null and at >= %(start)s and at < %(end)s
-group by 1, 2 order by 1, 2
-on conflict (creator_id, hour) do update set views = greatest(fraud_hourly.views, excluded.views)
 """
 
 
@@ -119,21 +108,28 @@ class RawEvents:
 
 
 def note(conn: Connection, start: datetime, end: datetime) -> None:
-    """Store what later passes need of a span: sign-ups, first gifts, views an hour; idempotent.
+    """Store what later passes need of a span: sign-ups and first gifts; idempotent.
 
     Args:
         start, end: full hours.
     """
     span = {"start": start, "end": end}
-    for statement in (NOTE_SIGN_UPS, NOTE_GIVERS, NOTE_HOURS):
+    for statement in (NOTE_SIGN_UPS, NOTE_GIVERS):
         conn.execute(statement, span)
 
 
 def load(
-    conn: Connection, start: datetime, end: datetime, *, sign_ups_since: datetime, seed: int
+    conn: Connection,
+    start: datetime,
+    end: datetime,
+    *,
+    sign_ups_since: datetime,
+    gifts_since: datetime,
+    seed: int,
 ) -> RawEvents:
-    """Return all events with start <= time < end, and the facts of their accounts."""
+    """Return all events with start <= time < end, earlier gifts, and the facts of accounts."""
     names = {
+        "gifts_since": sql.Literal(gifts_since),
         "seed": sql.Literal(seed),
         "start": sql.Literal(start),
         "end": sql.Literal(end),
@@ -165,25 +161,6 @@ def load(
     )
 
 
-def hourly_views(
-    conn: Connection, creator_ids: Sequence[int], since: datetime, end: datetime
-) -> NDArray[np.int32]:
-    """Return (creators, hours) views in each hour from `since` on, in the order of the ids."""
-    hours = int((end - since).total_seconds()) // 3600
-    views = np.zeros((len(creator_ids), hours), np.int32)
-    if not creator_ids:
-        return views
-    query = sql.SQL(HOURLY).format(
-        creators=sql.Literal(list(creator_ids)), since=sql.Literal(since), end=sql.Literal(end)
-    )
-    rows = _read(conn, query, HOURLY_COLUMNS)
-    ids = np.asarray(creator_ids, np.int64)
-    order = np.argsort(ids)
-    creator = order[np.searchsorted(ids, rows["creator_id"], sorter=order)]
-    views[creator, rows["hour"] - int(since.timestamp()) // 3600] = rows["views"]
-    return views
-
-
 # Posts of a span whose hashes under the seed are known.
 _POST_IDS = """
 select hash, post_id
@@ -208,14 +185,15 @@ def post_ids(
 def names(
     conn: Connection, column: str, hashes: Sequence[int], seed: int, start: datetime, end: datetime
 ) -> dict[int, str]:
-    """Return the accounts or devices by their hashes of a pass.
+    """Return the accounts, devices or addresses by their hashes of a pass.
 
     Args:
-        column: account or device.
+        column: account, device or ip_hash.
     """
+    hexed = "encode(ip_hash, 'hex')" if column == "ip_hash" else "{name}"
     query = sql.SQL(
-        "select distinct hash, name from engagement_events, lateral (select {name} as name) n,"
-        " hashtextextended({name}, %(seed)s) hash"
+        f"select distinct hash, name from engagement_events, lateral (select {hexed} as name) n,"
+        " hashtextextended(n.name, %(seed)s) hash"
         " where at >= %(start)s and at < %(end)s and {name} is not null and hash = any(%(hashes)s)"
     ).format(name=sql.Identifier(column))
     rows = conn.execute(
@@ -261,11 +239,24 @@ def missing_passes(conn: Connection, since: datetime, reach: timedelta) -> list[
     return [row[0] for row in rows]
 
 
+def late_days(conn: Connection, since: datetime) -> list[date]:
+    """Return the days of which events came after their passes were over, the oldest first."""
+    rows = conn.execute(
+        "select day from fraud_late where day >= %s order by 1", (since.date(),)
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def clear_late(conn: Connection, day: date) -> None:
+    """Note that a day was looked at again."""
+    conn.execute("delete from fraud_late where day = %s", (day,))
+
+
 def forget(conn: Connection, before: datetime) -> None:
     """Delete what no pass reads any more."""
-    conn.execute("delete from fraud_hourly where hour < %s", (before,))
     conn.execute("delete from fraud_sign_ups where signed_up_at < %s", (before,))
     conn.execute("delete from fraud_passes where end_at < %s", (before,))
+    conn.execute("delete from fraud_late where day < %s", (before.date(),))
 
 
 def _texts(conn: Connection, query: str, ids: NDArray[np.int64]) -> dict[int, str]:

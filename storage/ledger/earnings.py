@@ -2,87 +2,155 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from psycopg.rows import class_row
 
 from storage.database import Connection
 
+WEEK = timedelta(weeks=1)
+
 
 @dataclass(frozen=True, kw_only=True)
-class DuePay:
-    """A week of a post that can be paid: its grade is final and its verdict is known."""
+class NewPay:
+    """What a platform says a post earned in a week. views: how many it pays for, if by views."""
 
     post_id: bytes
     week: date
     base_minor: int
+    by: str
+    views: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DuePay:
+    """A week of a post that can be paid: it has settled, its grade is final, its verdict known."""
+
+    post_id: bytes
+    week: date
+    base_minor: int
+    views: int | None
     grade: str
     score_bps: int
     policy_version: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DueCorrection:
-    """A week paid by a grade that rose since. `paid` holds the facts of the payment."""
+    """A paid week that may have earned something else by now.
+
+    Attributes:
+        reason: The platform's words for its last change, None where it gave none.
+        paid: The facts of the last transaction that paid or corrected it.
+    """
 
     post_id: bytes
     week: date
+    base_minor: int
+    views: int | None
+    reason: str | None
     grade: str
     paid: dict[str, Any]
 
 
-def announce(conn: Connection, post_id: bytes, week: date, base_minor: int, now: datetime) -> str:
-    """Record a week's base pay of a post; a paid week is not changed.
+def announce(conn: Connection, pay: NewPay, now: datetime, *, confirm_above: int) -> str:
+    """Record a week's base pay of a post; what was paid already is corrected by and by.
 
-    Returns: new, same or changed; where nothing was recorded: paid, unknown_post or unsigned_post.
+    Args:
+        confirm_above: Cents above which somebody else has to confirm the amount.
+    Returns: new, same, changed, corrected (it was paid) or unconfirmed; where nothing was recorded:
+        unknown_post or unsigned_post.
     """
-    post = conn.execute("select creator_id from posts where post_id = %s", (post_id,)).fetchone()
+    post = conn.execute(
+        "select creator_id from posts where post_id = %s", (pay.post_id,)
+    ).fetchone()
     if post is None:
         return "unknown_post"
     if post[0] is None:
         return "unsigned_post"
+    line = vars(pay) | {"now": now}
+    waits = "unconfirmed" if pay.base_minor > confirm_above else None
     added = conn.execute(
-        "insert into earnings (post_id, week, base_minor, announced_at) values (%s, %s, %s, %s) on"
-        " conflict do nothing",
-        (post_id, week, base_minor, now),
+        "insert into earnings (post_id, week, base_minor, views, reason, announced_by,"
+        " announced_at) values (%(post_id)s, %(week)s, %(base_minor)s, %(views)s, %(reason)s,"
+        " %(by)s, %(now)s) on conflict do nothing",
+        line,
     )
     if added.rowcount:
-        return "new"
+        return waits or "new"
     known = conn.execute(
-        "select base_minor, transaction_id from earnings where post_id = %s and week = %s for"
-        " update",
-        (post_id, week),
+        "select base_minor, views, transaction_id from earnings where post_id = %(post_id)s and"
+        " week = %(week)s for update",
+        line,
     ).fetchone()
     assert known is not None
-    if known[0] == base_minor:
+    if known[:2] == (pay.base_minor, pay.views):
         return "same"
-    if known[1] is not None:
-        return "paid"
     conn.execute(
-        "update earnings set base_minor = %s, announced_at = %s where post_id = %s and week = %s",
-        (base_minor, now, post_id, week),
+        "update earnings set base_minor = %(base_minor)s, views = %(views)s, reason = %(reason)s,"
+        " announced_by = %(by)s, announced_at = %(now)s, confirmed_by = null, changed ="
+        " transaction_id is not null where post_id = %(post_id)s and week = %(week)s",
+        line,
     )
-    return "changed"
+    return waits or ("changed" if known[2] is None else "corrected")
+
+
+def confirm(conn: Connection, post_id: bytes, week: date, base_minor: int, by: str) -> str:
+    """Confirm an amount above the ceiling. Returns: confirmed, not_announced or same_person."""
+    known = conn.execute(
+        "select announced_by from earnings where post_id = %s and week = %s and base_minor = %s"
+        " for update",
+        (post_id, week, base_minor),
+    ).fetchone()
+    if known is None:
+        return "not_announced"
+    if known[0] == by:
+        return "same_person"
+    conn.execute(
+        "update earnings set confirmed_by = %s where post_id = %s and week = %s",
+        (by, post_id, week),
+    )
+    return "confirmed"
 
 
 # A payer locks the rows it takes; another payer skips them.
 _LIST_DUE = """
-select e.post_id, week, base_minor, g.grade, g.score_bps, g.policy_version
+select e.post_id, week, base_minor, e.views, g.grade, g.score_bps, g.policy_version
 from earnings e
 join grades g on g.post_id = e.post_id and g.status = 'final'
 join post_terms t on t.post_id = e.post_id
 join posts p on p.post_id = e.post_id and p.creator_id is not null
-where e.transaction_id is null and e.post_id <> all(%(without)s)
+where e.transaction_id is null and e.post_id <> all(%(without)s) and e.week <= %(settled)s
+and (e.base_minor <= %(confirm_above)s or e.confirmed_by is not null)
 order by e.post_id, week limit %(limit)s
 for update of e skip locked
 """
 
 
-def list_due(conn: Connection, limit: int, *, without: Collection[bytes] = ()) -> list[DuePay]:
-    """Return weeks to pay, of posts not in `without`, locked until the transaction ends."""
+def list_due(
+    conn: Connection,
+    limit: int,
+    *,
+    settled: datetime,
+    confirm_above: int,
+    without: Collection[bytes] = (),
+) -> list[DuePay]:
+    """Return weeks to pay, of posts not in `without`, locked until the transaction ends.
+
+    Args:
+        settled: Weeks that were over by then.
+        confirm_above: Cents above which only confirmed amounts are paid.
+    """
+    params = {
+        "without": list(without),
+        "limit": limit,
+        "settled": (settled - WEEK).date(),
+        "confirm_above": confirm_above,
+    }
     with conn.cursor(row_factory=class_row(DuePay)) as cursor:
-        return cursor.execute(_LIST_DUE, {"without": list(without), "limit": limit}).fetchall()
+        return cursor.execute(_LIST_DUE, params).fetchall()
 
 
 def mark_paid(conn: Connection, post_id: bytes, week: date, transaction_id: int) -> None:
@@ -93,22 +161,82 @@ def mark_paid(conn: Connection, post_id: bytes, week: date, transaction_id: int)
     )
 
 
-# An earlier letter is a better grade. Excluded is what a booked correction covers already.
-_LIST_CORRECTIONS = """
-select e.post_id, e.week, g.grade, t.facts
+@dataclass(frozen=True)
+class AnnouncedWeek:
+    """A week's base pay as the platform announced it."""
+
+    week: date
+    base_minor: int
+    views: int | None
+
+
+def list_weeks(conn: Connection, post_id: bytes) -> list[AnnouncedWeek]:
+    """Return all weeks of a post."""
+    rows = conn.execute(
+        "select week, base_minor, views from earnings where post_id = %s order by 1", (post_id,)
+    ).fetchall()
+    return [AnnouncedWeek(*row) for row in rows]
+
+
+def mark_changed(conn: Connection, post_id: bytes) -> None:
+    """Have the paid weeks of a post compared anew with what they earned."""
+    conn.execute(
+        "update earnings set changed = true where post_id = %s and transaction_id is not null",
+        (post_id,),
+    )
+
+
+def mark_compared(conn: Connection, post_id: bytes, week: date) -> None:
+    """Note that what was paid for a week is what it earned."""
+    conn.execute(
+        "update earnings set changed = false where post_id = %s and week = %s", (post_id, week)
+    )
+
+
+# An earlier letter is a better grade.
+_LIST_CHANGED = """
+select e.post_id, e.week, e.base_minor, e.views, e.reason, g.grade, last.facts as paid
 from earnings e
-join ledger_transactions t on t.id = e.transaction_id
 join grades g on g.post_id = e.post_id and g.status = 'final'
-where g.reopened and g.grade < t.facts->>'grade' and not exists (
-    select 1 from ledger_transactions c
-    where c.kind = 'correction' and c.post_id = e.post_id and c.week = e.week
-    and c.facts->>'grade' <= g.grade
-)
+cross join lateral (
+    select facts from ledger_transactions t
+    where t.post_id = e.post_id and t.week = e.week and t.kind in ('pay', 'correction')
+    order by id desc limit 1
+) last
+where e.transaction_id is not null
+and (e.changed or g.reopened and g.grade < last.facts->>'grade')
+and (e.base_minor <= %(confirm_above)s or e.confirmed_by is not null)
 order by 1, 2
 """
 
 
-def list_corrections(conn: Connection) -> list[DueCorrection]:
-    """Return the weeks whose final grade is better than the paid one and not corrected yet."""
-    rows = conn.execute(_LIST_CORRECTIONS).fetchall()
-    return [DueCorrection(bytes(row[0]), *row[1:]) for row in rows]
+def list_changed(conn: Connection, *, confirm_above: int) -> list[DueCorrection]:
+    """Return the paid weeks whose amount, grade or counted views may have changed since."""
+    with conn.cursor(row_factory=class_row(DueCorrection)) as cursor:
+        return cursor.execute(_LIST_CHANGED, {"confirm_above": confirm_above}).fetchall()
+
+
+# What corrections took back from a creator, less what was left out of later payments.
+_OWED = """
+select coalesce(sum(greatest(-(facts->>'to_poster_minor')::bigint, 0)
+    - coalesce((facts->>'set_off_minor')::bigint, 0)), 0)::bigint
+from ledger_transactions
+where creator_id = any(rows_of_creator(%s)) and kind in ('pay', 'correction', 'adjustment')
+"""
+
+
+def owed(conn: Connection, creator_id: int) -> int:
+    """Cents that later payments leave out, as corrections took them back; locks the creator."""
+    conn.execute("select 1 from creators where id = %s for no key update", (creator_id,))
+    row = conn.execute(_OWED, (creator_id,)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def is_adjusted(conn: Connection, adjustment_id: str) -> bool:
+    """Tell whether an adjustment of that id was booked."""
+    row = conn.execute(
+        "select 1 from ledger_transactions where kind = 'adjustment' and facts->>'id' = %s",
+        (adjustment_id,),
+    ).fetchone()
+    return row is not None

@@ -159,15 +159,3 @@ def available(conn: Connection, creator_id: int) -> int:
     ).fetchone()
     assert row is not None
     return int(row[0])
-
-
-def bonus_booked(conn: Connection, post_id: bytes, week: date) -> int:
-    """Return the bonus booked for a post's week so far, corrections included, in cents."""
-    row = conn.execute(
-        "select coalesce(sum(amount_minor), 0)::bigint from ledger_postings p join"
-        " ledger_transactions t on t.id = p.transaction_id where t.post_id = %s and t.week = %s"
-        " and t.kind in ('pay', 'correction') and p.entry = 'bonus' and p.bucket <> 'budget'",
-        (post_id, week),
-    ).fetchone()
-    assert row is not None
-    return int(row[0])

@@ -21,10 +21,9 @@ SETTLED = (
     " (t.facts->>'contested')::boolean order by id limit 1) s on true"
 )
 _PAYMENT = (
-    "t.id as transaction_id, q.call_id, t.post_id, t.week, case t.kind when 'correction' then"
-    " t.facts->>'grade' end as raised_to, (t.facts->>case t.kind when 'pay' then 'base_minor' else"
-    " 'missing_minor' end)::bigint as base_minor, case t.kind when 'pay' then t.facts->>'grade'"
-    " else 'C' end as grade, (t.facts->>'to_original_minor')::bigint as to_original_minor,"
+    "t.id as transaction_id, q.call_id, t.post_id, t.week, case when t.kind <> 'pay' then t.id end"
+    " as correction, (t.facts->>'chain_minor')::bigint as base_minor, t.facts->>'chain_grade' as"
+    " grade, (t.facts->>'to_original_minor')::bigint as to_original_minor,"
     " (t.facts->>'to_poster_minor')::bigint as to_poster_minor"
 )
 _TODAY = (
@@ -43,17 +42,17 @@ _JOINS = (
 class Payout:
     """A payment of the ledger, in cents, and what the ledger holds of its post today.
 
-    A correction (`raised_to` is the better grade) is what was missing of a bonus: `base_minor` is
-    all of it, and its `grade` adds nothing. `settled_redirect_bps` is the redirect by which its
-    contested part was paid out, None where none was. `creditor_accounts` are all accounts (20 bytes
-    each) of the original's creator, none without a redirect.
+    A correction has a number of its own: `base_minor` is all that it adds, and its `grade` adds
+    nothing. So it is with pay from which something was set off. `settled_redirect_bps` is the
+    redirect by which its contested part was paid out, None where none was. `creditor_accounts` are
+    all accounts (20 bytes each) of the original's creator, none without a redirect.
     """
 
     transaction_id: int
     call_id: int
     post_id: bytes
     week: date
-    raised_to: str | None
+    correction: int | None
     base_minor: int
     grade: str
     to_original_minor: int

@@ -39,7 +39,8 @@ left join lateral (
 left join works w on w.id = a.matched_work_id and a.verdict = 'derivative'
 left join creators ac on ac.id = w.creator_id
 cross join lateral (
-    select coalesce(sum(amount_minor) filter (where entry = 'base'), 0)::bigint as base_minor,
+    select coalesce(sum(amount_minor) filter (where entry in ('base', 'adjustment')), 0)::bigint
+            as base_minor,
         coalesce(sum(amount_minor) filter (where entry = 'bonus'), 0)::bigint as bonus_minor,
         coalesce(-sum(amount_minor) filter (where entry = 'redirect'), 0)::bigint as away_minor,
         coalesce(sum(amount_minor) filter (where bucket = 'contested'), 0)::bigint

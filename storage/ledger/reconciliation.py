@@ -46,7 +46,7 @@ class PaidWeek:
     transaction_id: int
     post_id: bytes
     week: date
-    raised_to: str | None
+    correction: int | None
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,12 @@ order by t.post_id limit %(limit)s
 """
 
 # Money that came to an account, but for what is not on chain yet: payments under way, and what was
-# settled here of a post whose money the contract still holds.
+# settled here of a post whose money the contract still holds. What was set off was not paid there.
 _ACCOUNTS = """
-select c.account, c.handle, coalesce(sum(p.amount_minor), 0)::bigint as available_minor,
+select c.account, c.handle, (coalesce(sum(p.amount_minor), 0) - coalesce((
+        select sum((l.facts->>'set_off_minor')::bigint) from ledger_transactions l
+        join ledger_chain_payments s on s.transaction_id = l.id
+        where l.creator_id = c.id and s.status = 'paid'), 0))::bigint as available_minor,
     count(distinct p.transaction_id)::int as payments,
     coalesce((select sum(amount) from chain_withdrawals d where d.account = c.account
         and d.token = %(token)s), 0)::numeric as withdrawn_units
@@ -125,7 +128,7 @@ def accounts(conn: Connection, token: bytes, after: bytes, limit: int) -> list[B
 def paid_weeks(conn: Connection, limit: int) -> list[PaidWeek]:
     """The newest payments that are final on chain, as the ledger has it."""
     rows = conn.execute(
-        "select t.id, t.post_id, t.week, case t.kind when 'correction' then t.facts->>'grade' end"
+        "select t.id, t.post_id, t.week, case when t.kind <> 'pay' then t.id end"
         " from ledger_chain_payments q join ledger_transactions t on t.id = q.transaction_id where"
         " q.status = 'paid' order by t.id desc limit %s",
         (limit,),

@@ -62,7 +62,8 @@ class Line:
 # All bookings of a creator, outside of the budget.
 _TOTALS = """
 select
-    coalesce(sum(amount_minor) filter (where entry in ('base', 'bonus')), 0)::bigint as earned,
+    coalesce(sum(amount_minor) filter (where entry in ('base', 'bonus', 'adjustment')), 0)::bigint
+        as earned,
     coalesce(sum(amount_minor) filter (where entry = 'redirect' and amount_minor > 0), 0)::bigint
         as redirected_to_me,
     coalesce(-sum(amount_minor) filter (where entry = 'redirect' and amount_minor < 0), 0)::bigint
@@ -85,7 +86,7 @@ def totals(conn: Connection, creator_id: int) -> CreatorTotals:
 # Bookings of a creator by week; `held` is the part still contested or frozen.
 _WEEKS = f"""
 select t.week,
-    coalesce(sum(amount_minor) filter (where entry = 'base'), 0)::bigint as base,
+    coalesce(sum(amount_minor) filter (where entry in ('base', 'adjustment')), 0)::bigint as base,
     coalesce(sum(amount_minor) filter (where entry = 'bonus'), 0)::bigint as bonus,
     coalesce(sum(amount_minor) filter (where entry = 'redirect' and amount_minor > 0), 0)::bigint
         as redirected_to_me,

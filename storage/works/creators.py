@@ -193,7 +193,4 @@ _COPIES = (
     "update engagement_events set creator_id = %(id)s where creator_id = %(other)s",
     "update engagement_events e set account = k.handle from creators k, creators o"
     " where k.id = %(id)s and o.id = %(other)s and e.account = o.handle",
-    "with theirs as (delete from fraud_hourly where creator_id = %(other)s returning hour, views)"
-    " insert into fraud_hourly select %(id)s, hour, views from theirs on conflict"
-    " (creator_id, hour) do update set views = fraud_hourly.views + excluded.views",
 )

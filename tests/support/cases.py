@@ -72,7 +72,14 @@ class Case:
                 review_by=now + 14 * DAY,
             )
             sources = found.pop("sources", {"account": ["bot1", "bot2"]})
-            return alerts.raise_alert(conn, alert, sources, now + 14 * DAY, asked_by=asked_by)
+            return alerts.raise_alert(
+                conn,
+                alert,
+                sources,
+                now + 14 * DAY,
+                doubtful=found.pop("doubtful", None),
+                asked_by=asked_by,
+            )
 
 
 def make_case(conn: Connection, db: Database, handle: str = "alice", post_id: bytes = POST) -> Case:

@@ -16,6 +16,7 @@ from storage.ledger import earnings as ledger_earnings
 from storage.ledger import ledger
 from storage.ledger import terms as ledger_terms
 from storage.ledger import views as ledger_views
+from storage.ledger.earnings import NewPay
 from storage.ledger.terms import PostTerms
 from storage.ledger.views import CreatorTotals
 from storage.works import creators
@@ -122,9 +123,14 @@ class Platform:
                 (post_id, status, grade, NOW, NOW),
             )
 
-    def earns(self, post_id: bytes, cents: int, *, at: datetime = NOW) -> str:
+    def earns(self, post_id: bytes, cents: int, *, at: datetime = NOW, **more: Any) -> str:
+        """Announce the pay of the week two weeks before: it is over and has settled."""
+        week = ledger.week_of(at - timedelta(weeks=2))
+        pay = NewPay(
+            post_id=post_id, week=week, base_minor=cents, by=more.pop("by", "operator"), **more
+        )
         with self.db.transaction() as conn:
-            return ledger_earnings.announce(conn, post_id, ledger.week_of(at), cents, at)
+            return ledger_earnings.announce(conn, pay, at, confirm_above=1_000_000)
 
     def run(self, now: datetime = NOW) -> int:
         return payments.run_due(self.db, now)

@@ -1,22 +1,28 @@
 """Engagement: events in bulk, title and audience of posts, and base pay by week."""
 
-from datetime import UTC, date, datetime
-from typing import Any
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictInt
 from starlette.concurrency import run_in_threadpool
 
 from oracle.api.access import Admin, Caller, Uploader
 from oracle.api.services import ServicesDep
 from oracle.engagement import events
-from oracle.engagement.events import Outcome, PostId
+from oracle.engagement.events import Name, Outcome, PostId
 from oracle.errors import NotAllowed
+from oracle.payouts import payments
 from storage.ledger import earnings as ledger_earnings
 from storage.ledger import ledger
 from storage.ledger import posts as ledger_posts
+from storage.ledger.earnings import NewPay
 
 router = APIRouter(prefix="/api", tags=["engagement"])
+# So long after it a week can be paid and corrected.
+CORRECTED_WITHIN = timedelta(weeks=26)
+Cents = Annotated[int, Field(strict=True)]
 
 
 class EventProblem(BaseModel):
@@ -34,7 +40,9 @@ class EngagementAnswer(BaseModel):
     received: int
     stored: int
     duplicates: int = Field(description="Known already; sending again is safe.")
-    late: int = Field(description="More than a day old; accepted, and counted among the others.")
+    late: int = Field(
+        description="More than a day old; accepted, and counted: for a grade that was final, too."
+    )
     rejected: dict[str, int] = Field(description="Number of rejected events, by code.")
     problems: list[EventProblem] = Field(description="The first of the rejected ones.")
 
@@ -52,12 +60,28 @@ class BasePay(BaseModel):
     """What a post earned in a week before any bonus."""
 
     post_id: PostId
-    week: date = Field(description="A day of the week; weeks begin on Monday (UTC).")
-    base_minor: int = Field(ge=0, le=10**12, description="Cents.")
+    week: date = Field(
+        description="A day of the week; weeks begin on Monday (UTC). At most half a year ago, and"
+        " begun."
+    )
+    base_minor: Cents = Field(ge=0, le=10**12, description="Cents, for the whole week.")
+    views: StrictInt | None = Field(
+        None,
+        gt=0,
+        le=10**12,
+        description="How many views it pays for, if it pays by views: those that do not count are"
+        " not paid then.",
+    )
+    reason: str | None = Field(
+        None,
+        min_length=1,
+        max_length=500,
+        description="Why the amount changed; the creator reads it.",
+    )
 
 
 class Earnings(BaseModel):
-    """Base pay of many posts."""
+    """Base pay of many posts: one line for a post and week."""
 
     earnings: list[BasePay] = Field(max_length=10_000)
 
@@ -66,7 +90,7 @@ class EarningProblem(BaseModel):
     """Why one line was rejected."""
 
     index: int
-    code: str = Field(examples=["unknown_post", "unsigned_post", "paid"])
+    code: str = Field(examples=["unknown_post", "unsigned_post", "two_lines"])
     detail: str
 
 
@@ -75,14 +99,51 @@ class EarningsAnswer(BaseModel):
 
     new: int
     changed: int
+    corrected: int = Field(
+        description="Of weeks that were paid: the difference is booked as a correction."
+    )
+    unconfirmed: int = Field(description="Kept; not paid until a second person confirms them.")
     same: int
     problems: list[EarningProblem]
+
+
+class Confirmation(BaseModel):
+    """An amount above the ceiling, as it was announced by somebody else."""
+
+    post_id: PostId
+    week: date
+    base_minor: Cents
+
+
+class Adjustment(BaseModel):
+    """What a post's creator gained or lost besides its weeks."""
+
+    id: Name = Field(description="Your own id of it: sent again, it is booked once.")
+    post_id: PostId
+    amount_minor: Cents = Field(
+        ge=-(10**9),
+        le=10**9,
+        description="Cents; below zero it is left out of later pay, such as a gift charged back.",
+    )
+    reason: str = Field(min_length=1, max_length=500, description="The creator reads it.")
+
+
+class AdjustmentAnswer(BaseModel):
+    """Whether it was booked now; False: it was before."""
+
+    booked: bool
 
 
 PROBLEMS = {
     "unknown_post": "No post of that id is registered; upload its media first.",
     "unsigned_post": "Nobody signed this post, so nobody can be paid for it.",
-    "paid": "This week was paid already by another amount, and what is paid stays.",
+    "two_lines": "Another line of this request is about the same post and week, and a line is for"
+    " the whole week. None of them was kept: send one with the sum.",
+    "not_begun": "That week has not begun. Nothing was kept; check the date.",
+    "too_long_ago": "That week is more than half a year ago, and can not be paid or corrected any"
+    " more. Nothing was kept.",
+    "not_announced": "No such amount of this post and week was announced.",
+    "same_person": "Whoever announced an amount can not confirm it; somebody else has to.",
 }
 
 
@@ -100,7 +161,9 @@ PROBLEMS = {
 async def add_events(services: ServicesDep, caller: Uploader, request: Request) -> EngagementAnswer:
     _platform_only(caller)
     body = await request.body()
-    outcome = await run_in_threadpool(events.ingest, services.db, body, datetime.now(UTC))
+    outcome = await run_in_threadpool(
+        events.ingest, services.db, body, datetime.now(UTC), services.settings.engagement.own
+    )
     return _answer(outcome)
 
 
@@ -113,26 +176,79 @@ def describe_post(
         ledger_posts.describe(conn, bytes.fromhex(post_id[2:]), facts.title, facts.audience)
 
 
-@router.post("/earnings", summary="Base pay by post and week; paid once the post's grade is final")
-def add_earnings(services: ServicesDep, _: Admin, body: Earnings) -> EarningsAnswer:
+@router.post(
+    "/earnings",
+    summary="Base pay by post and week; paid once the week has settled and the grade is final",
+)
+def add_earnings(services: ServicesDep, caller: Admin, body: Earnings) -> EarningsAnswer:
     now = datetime.now(UTC)
-    counts = {"new": 0, "changed": 0, "same": 0}
-    problems = []
+    counts = dict.fromkeys(("new", "changed", "corrected", "unconfirmed", "same"), 0)
+    problems = {}
+    keys = [(line.post_id.lower(), ledger.week_of(line.week)) for line in body.earnings]
+    often = Counter(keys)
+    ceiling = services.settings.pay.confirm_above_minor
     # Always in one order, whatever the caller's: two batches never wait for each other.
-    lines = sorted(
-        enumerate(body.earnings), key=lambda line: (line[1].post_id.lower(), line[1].week)
-    )
     with services.db.transaction() as conn:
-        for index, line in lines:
-            week = ledger.week_of(line.week)
-            became = ledger_earnings.announce(
-                conn, bytes.fromhex(line.post_id[2:]), week, line.base_minor, now
-            )
+        for index in sorted(range(len(keys)), key=lambda index: keys[index]):
+            line, (post_id, week) = body.earnings[index], keys[index]
+            became = "two_lines" if often[keys[index]] > 1 else _out_of_sense(week, now)
+            if became is None:
+                pay = NewPay(
+                    post_id=bytes.fromhex(post_id[2:]),
+                    week=week,
+                    base_minor=line.base_minor,
+                    views=line.views,
+                    reason=line.reason,
+                    by=caller.name,
+                )
+                became = ledger_earnings.announce(conn, pay, now, confirm_above=ceiling)
             if became in counts:
                 counts[became] += 1
             else:
-                problems.append(EarningProblem(index=index, code=became, detail=PROBLEMS[became]))
-    return EarningsAnswer(**counts, problems=sorted(problems, key=lambda problem: problem.index))
+                problems[index] = EarningProblem(index=index, code=became, detail=PROBLEMS[became])
+    return EarningsAnswer(**counts, problems=[problems[index] for index in sorted(problems)])
+
+
+@router.post("/earnings/confirm", summary="Confirm an amount that somebody else announced")
+def confirm_earnings(services: ServicesDep, caller: Admin, body: Confirmation) -> EarningsAnswer:
+    with services.db.transaction() as conn:
+        became = ledger_earnings.confirm(
+            conn,
+            bytes.fromhex(body.post_id[2:]),
+            ledger.week_of(body.week),
+            body.base_minor,
+            caller.name,
+        )
+    problems = (
+        [EarningProblem(index=0, code=became, detail=PROBLEMS[became])]
+        if became in PROBLEMS
+        else []
+    )
+    return EarningsAnswer(
+        new=0, changed=int(not problems), corrected=0, unconfirmed=0, same=0, problems=problems
+    )
+
+
+@router.post(
+    "/adjustments", summary="Money besides the weeks, such as a gift that was charged back"
+)
+def adjust(services: ServicesDep, _: Admin, body: Adjustment) -> AdjustmentAnswer:
+    with services.db.transaction() as conn:
+        booked = payments.adjust(
+            conn,
+            body.id,
+            bytes.fromhex(body.post_id[2:]),
+            body.amount_minor,
+            body.reason,
+            datetime.now(UTC),
+        )
+    return AdjustmentAnswer(booked=booked)
+
+
+def _out_of_sense(week: date, now: datetime) -> str | None:
+    if week > ledger.week_of(now):
+        return "not_begun"
+    return "too_long_ago" if week < ledger.week_of(now - CORRECTED_WITHIN) else None
 
 
 def _platform_only(caller: Caller) -> None:

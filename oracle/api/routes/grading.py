@@ -28,6 +28,12 @@ class Rules(BaseModel):
     min_cohort: int = Field(
         30, gt=1, le=1_000_000, description="Least number of like posts for a comparison."
     )
+    min_people: int = Field(
+        50,
+        ge=0,
+        le=1_000_000,
+        description="No grade with a bonus where fewer people took the post in.",
+    )
     final_after_days: int = Field(7, ge=1, le=365)
     note: str = Field(min_length=1, max_length=500, description="The reason; people read it.")
 
@@ -78,10 +84,26 @@ class DryRunView(BaseModel):
     first: list[ChangeView] = Field(description="Those that move most money.")
 
 
+class LetterShareView(BaseModel):
+    """Of the graded posts of one category, length or audience, those with a bonus."""
+
+    kind: str
+    posts: int
+    a: int
+    b: int
+
+
 @router.get("/policy", summary="All versions of the grading rules, the newest first")
 def list_rules(services: ServicesDep, _: Reader) -> list[RulesView]:
     with services.db.transaction() as conn:
         return [_view(stored) for stored in engagement_grades.list_policies(conn)]
+
+
+@router.get("/shares", summary="How many posts of the last 30 days are A and B, by kind")
+def letter_shares(services: ServicesDep, _: Governor) -> dict[str, list[LetterShareView]]:
+    with services.db.transaction() as conn:
+        shares = grading_policy.letter_shares(conn, datetime.now(UTC))
+    return {by: [LetterShareView(**vars(one)) for one in found] for by, found in shares.items()}
 
 
 @router.post("/policy/dry-run", summary="Try other rules on the posts of the last 30 days")
@@ -120,6 +142,7 @@ def _view(stored: StoredPolicy) -> RulesView:
         cutoffs_bps=dict(stored.cutoffs_bps),
         prior_views=stored.prior_views,
         min_cohort=stored.min_cohort,
+        min_people=stored.min_people,
         min_watch_s=stored.min_watch_ms / 1_000,
         min_comment_chars=stored.min_comment_chars,
         final_after_days=stored.final_after_days,

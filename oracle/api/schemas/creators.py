@@ -108,7 +108,7 @@ class ContributionView(BaseModel):
     count: float
     rate: float | None
     shrunk: float = Field(
-        description="The rate mixed with views of an average post: few views say little."
+        description="The rate mixed with people of an average post: few people say little."
     )
     average: float = Field(description="The average rate of like posts.")
     rank_bps: int = Field(description="Share of like posts that this one equals or beats.")
@@ -130,7 +130,14 @@ class GradeView(BaseModel):
     cohort: str | None = Field(
         description="The like posts it is compared with; none: too few posts yet."
     )
-    cohort_posts: int
+    cohort_posts: int = Field(description="Posts of other creators among them.")
+    prior_bps: int = Field(
+        description="How much of what is usual is assumed, as too few like posts are known:"
+        " 10000 is all."
+    )
+    prior_version: int
+    people: int = Field(description="Those who took the post in.")
+    people_needed: int = Field(description="With fewer no grade has a bonus: C at best.")
     contributions: list[ContributionView]
     computed_at: datetime
 
@@ -328,6 +335,10 @@ def grade_view(grade: StoredGrade, policy: StoredPolicy) -> GradeView:
         chain_version=policy.chain_version,
         cohort=grade.facts["cohort"],
         cohort_posts=grade.facts["cohort_posts"],
+        prior_bps=grade.facts["prior_bps"],
+        prior_version=grade.facts["prior_version"],
+        people=grade.facts["qualified"]["audience"],
+        people_needed=policy.min_people,
         contributions=[ContributionView(label=SIGNALS[part["signal"]], **part) for part in parts],
         computed_at=grade.computed_at,
     )

@@ -1,10 +1,11 @@
 """Bulk account creation: sign-ups that look alike, came together, and then went to the same post.
 
 A school class signs up together too; but it is smaller, its names and devices differ, and its
-members go to different posts. So three things must agree: alike (two of address, program and shape
-of the name), together (many more within hours than such sign-ups usually are), and in step (a good
-part of the group at one post). Source of the idea: Beutel et al., "CopyCatch", WWW 2013; Cao et
-al., "SynchroTrap", CCS 2014.
+members go to different posts. Newcomers of a television show have one program and one shape of name
+as well, but not one address. So three things must agree: alike (one address, and one program or
+shape of the name), together (many more within hours than such sign-ups usually are), and in step (a
+good part of the group at one post). Source of the idea: Beutel et al., "CopyCatch", WWW 2013; Cao
+et al., "SynchroTrap", CCS 2014.
 """
 
 import numpy as np
@@ -34,7 +35,7 @@ def groups(accounts: Accounts, now_s: int, limits: BulkAccountLimits) -> Ints:
         return group_of
     size = np.zeros(len(accounts), np.int64)
     offset = 0
-    for left, right in (("ip", "agent"), ("ip", "shape"), ("agent", "shape")):
+    for left, right in (("ip", "agent"), ("ip", "shape")):
         a, b = getattr(accounts, left)[recent], getattr(accounts, right)[recent]
         both = (a >= 0) & (b >= 0)
         members = recent[both]
@@ -76,7 +77,8 @@ def detect(events: Events, limits: BulkAccountLimits) -> list[Signal]:
         mine = in_step & (target == number)
         members = account[(post == number) & np.isin(of, name[mine])]
         signed_up = events.accounts.signed_up_s[members]
-        times = acted.at_s[(acted.post == number) & np.isin(acted.account, members)]
+        rows = np.flatnonzero((events.post == number) & np.isin(events.account, members))
+        times = events.at_s[rows]
         n, everyone = int(count[number]), int(whole[number])
         hours = max(1, round(float(np.ptp(signed_up)) / HOUR_S))
         signals.append(
@@ -102,7 +104,8 @@ def detect(events: Events, limits: BulkAccountLimits) -> list[Signal]:
                 ),
                 first_s=int(times.min()),
                 last_s=int(times.max()),
-                sources=distinct(members),
+                events=rows,
+                accounts=distinct(members),
             )
         )
     return signals

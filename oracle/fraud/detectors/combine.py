@@ -1,11 +1,11 @@
 """Combine the signals at a subject into an action.
 
 1. A signal below the alert score is noise.
-2. Money is held only where two independent signals agree, or one is beyond doubt by its own stated
-   rule.
-3. Two signals are independent if they rest on different kinds of evidence. A burst may lose a
-   ground to the other signal as long as it keeps one; every other signal stands only as a whole.
-4. A burst is never beyond doubt: many views at once are what every creator hopes for.
+2. Signals that rest on mostly the same events or accounts, or on a common cause, are one.
+3. A machine holds money only where two signals are independent, or one is beyond doubt by its own
+   stated rule, and where the creator took part: her own account stands among them. Whoever else
+   could have caused it, an enemy could; then the doubtful events do not count, and nothing is held.
+4. Money that was given as gifts waits for nobody but a person.
 Everything else that reaches the alert score is shown to a reviewer, and nothing is held.
 """
 
@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations
 
-from oracle.fraud.detectors.signals import Signal, Subject
+import numpy as np
+from numpy.typing import NDArray
+
+from oracle.fraud.detectors.signals import Signal, Subject, SubjectKind
 from oracle.fraud.detectors.thresholds import CombineLimits
 from oracle.fraud.wording import RULES
 
@@ -37,20 +40,20 @@ class Finding:
 
     @property
     def score(self) -> float:
-        """Combined score: 1 - product of (1 - score) over the signals, in [0, 1]."""
-        left = 1.0
+        """Combined score in [0, 1]: 1 - product of (1 - score), over one signal of each cause."""
+        left, counted = 1.0, list[Signal]()
         for signal in self.signals:
-            left *= 1.0 - signal.score
+            if all(independent(signal, other) for other in counted):
+                counted.append(signal)
+                left *= 1.0 - signal.score
         return 1.0 - left
 
 
 def independent(a: Signal, b: Signal) -> bool:
-    """Tell whether two signals confirm each other: each keeps a ground of its own."""
-    if a.name == b.name:
+    """Tell whether two signals confirm each other: different causes, events and accounts."""
+    if a.name == b.name or a.grounds & b.grounds:
         return False
-    left = a.grounds - b.grounds if a.divisible else a.grounds
-    right = b.grounds - a.grounds if b.divisible else b.grounds
-    return bool(left and right) and not left & right
+    return not (_mostly_the_same(a.events, b.events) or _mostly_the_same(a.accounts, b.accounts))
 
 
 def decide(subject: Subject, signals: Sequence[Signal], limits: CombineLimits) -> Finding | None:
@@ -60,24 +63,16 @@ def decide(subject: Subject, signals: Sequence[Signal], limits: CombineLimits) -
     )
     if not relevant:
         return None
-    strong = [signal for signal in relevant if signal.score >= limits.freeze_score]
-    certain = next((signal for signal in strong if signal.beyond_doubt), None)
-    if certain is not None:
-        return Finding(
-            subject,
-            tuple(relevant),
-            Action.FREEZE,
-            f'"{RULES[certain.name]}" is beyond doubt by its own rule',
-        )
-    for a, b in combinations(strong, 2):
-        if independent(a, b):
-            return Finding(
-                subject,
-                tuple(relevant),
-                Action.FREEZE,
-                f'"{RULES[a.name]}" and "{RULES[b.name]}" agree independently',
-            )
-    return Finding(subject, tuple(relevant), Action.WATCH, "no second independent signal agrees")
+    agreed = _agreement([s for s in relevant if s.score >= limits.freeze_score])
+    if agreed is None:
+        action, reason = Action.WATCH, "no second independent signal agrees"
+    elif subject.kind is not SubjectKind.POST:
+        action, reason = Action.WATCH, f"{agreed}; a person looks at gifts first"
+    elif not any(signal.knowing for signal in relevant):
+        action, reason = Action.WATCH, f"{agreed}; but somebody else may have caused it"
+    else:
+        action, reason = Action.FREEZE, f"{agreed}, and the creator's own account took part"
+    return Finding(subject, tuple(relevant), action, reason)
 
 
 def combine(signals: Iterable[Signal], limits: CombineLimits) -> list[Finding]:
@@ -89,3 +84,20 @@ def combine(signals: Iterable[Signal], limits: CombineLimits) -> list[Finding]:
         decide(subject, at_subject, limits) for subject, at_subject in sorted(by_subject.items())
     )
     return [finding for finding in decided if finding is not None]
+
+
+def _agreement(strong: Sequence[Signal]) -> str | None:
+    """Say what speaks for it, None where too little does."""
+    for signal in strong:
+        if signal.beyond_doubt:
+            return f'"{RULES[signal.name]}" is beyond doubt by its own rule'
+    for a, b in combinations(strong, 2):
+        if independent(a, b):
+            return f'"{RULES[a.name]}" and "{RULES[b.name]}" agree independently'
+    return None
+
+
+def _mostly_the_same(a: NDArray[np.int64], b: NDArray[np.int64]) -> bool:
+    """Tell whether half of the smaller of two sets or more is in the other."""
+    smaller = min(len(a), len(b))
+    return smaller > 0 and 2 * len(np.intersect1d(a, b)) >= smaller

@@ -116,10 +116,18 @@ class Events:
             self._views.append(self.where((self.kind == Kind.VIEW) & (self.post >= 0)))
         return self._views[0]
 
+    def view_rows(self) -> NDArray[np.int64]:
+        """Return (m,) the rows of the views of posts, in the order of `views()`."""
+        return np.flatnonzero((self.kind == Kind.VIEW) & (self.post >= 0))
+
     def watched(self) -> NDArray[np.float32]:
-        """Return (n,) the share of the video that each view watched, in [0, 1]; 0 where unknown."""
-        length = np.where(self.video_s > 0, self.video_s, np.inf)
-        return np.minimum(self.watch_s / length, 1.0).astype(np.float32)
+        """Return (n,) the share of the video that each view watched, in [0, 1].
+
+        Where no length was told, 1: what is not known is no sign, and a picture has no length.
+        """
+        length = np.maximum(self.video_s, 1e-3)
+        share = np.where(self.video_s > 0, self.watch_s / length, 1.0)
+        return np.minimum(share, 1.0).astype(np.float32)
 
 
 TABLES = {

@@ -1,4 +1,7 @@
-"""Suspicious gifting: gifts that circulate, or many first-time givers of the same large sum."""
+"""Suspicious gifting: gifts to oneself, gifts that circulate, or many first-time givers of the same
+large sum. All of it concerns money that the receiver has, or that was the giver's own: a person
+looks first, as friends, charities and enemies give as well.
+"""
 
 import numpy as np
 
@@ -21,13 +24,53 @@ MAD_TO_SIGMA = 1.4826
 
 def detect(events: Events, limits: GiftingLimits) -> list[Signal]:
     """Find creators whose gifts circulate, or come from first-time givers of equal large sums."""
-    gifts = events.where((events.kind == Kind.GIFT) & (events.creator >= 0) & (events.value > 0))
+    chosen = (events.kind == Kind.GIFT) & (events.creator >= 0) & (events.value > 0)
+    gifts, rows = events.where(chosen), np.flatnonzero(chosen)
     if not len(gifts):
         return []
-    return _circles(gifts, limits) + _first_timers(gifts, limits)
+    return [
+        *_to_oneself(gifts, rows, limits),
+        *_circles(gifts, rows, limits),
+        *_first_timers(gifts, rows, limits),
+    ]
 
 
-def _circles(gifts: Events, limits: GiftingLimits) -> list[Signal]:
+def _to_oneself(gifts: Events, rows: Ints, limits: GiftingLimits) -> list[Signal]:
+    own = (gifts.account >= 0) & (gifts.accounts.creator[gifts.account] == gifts.creator)
+    value = total(gifts.creator[own], gifts.value[own], gifts.creators)
+    whole = total(gifts.creator, gifts.value, gifts.creators)
+    signals = []
+    for number in np.flatnonzero(value >= limits.min_circle):
+        flagged = own & (gifts.creator == number)
+        n, of = int(value[number]), int(whole[number])
+        signals.append(
+            Signal(
+                name=SignalName.GIFTING,
+                subject=Subject(SubjectKind.CREATOR, int(number)),
+                score=n / of,
+                grounds=frozenset({Ground.MONEY}),
+                facts={
+                    "count": n,
+                    "total": of,
+                    "percent": percent(n, of),
+                    "pattern": "to_oneself",
+                    "gifts": int(flagged.sum()),
+                },
+                sentence=(
+                    f"{percent(n, of)} % of the value of the gifts came from the account that"
+                    " received them."
+                ),
+                first_s=int(gifts.at_s[flagged].min()),
+                last_s=int(gifts.at_s[flagged].max()),
+                events=rows[flagged],
+                accounts=distinct(gifts.account[flagged]),
+                knowing=True,
+            )
+        )
+    return signals
+
+
+def _circles(gifts: Events, rows: Ints, limits: GiftingLimits) -> list[Signal]:
     own = _account_of(gifts)
     giver, creator, _ = pairs(gifts.account, gifts.creator)
     key = gifts.account.astype(np.int64) * gifts.creators + gifts.creator
@@ -81,15 +124,15 @@ def _circles(gifts: Events, limits: GiftingLimits) -> list[Signal]:
                 ),
                 first_s=int(gifts.at_s[flagged].min()),
                 last_s=int(gifts.at_s[flagged].max()),
-                sources=distinct(gifts.account[flagged]),
-                beyond_doubt=n >= limits.certain_circle
-                and (people >= limits.certain_partners or size > 2),
+                events=rows[flagged],
+                accounts=distinct(gifts.account[flagged]),
+                knowing=True,
             )
         )
     return signals
 
 
-def _first_timers(gifts: Events, limits: GiftingLimits) -> list[Signal]:
+def _first_timers(gifts: Events, rows: Ints, limits: GiftingLimits) -> list[Signal]:
     creator, giver, _ = pairs(gifts.creator, gifts.account)
     newest = gifts.start_s - limits.first_timer_age_h * HOUR_S
     first = (gifts.accounts.signed_up_s > newest) & ~gifts.accounts.gifted_before
@@ -107,6 +150,8 @@ def _first_timers(gifts: Events, limits: GiftingLimits) -> list[Signal]:
         # A charity stream attracts first-time givers as well, but they give varying sums.
         if same < limits.same_value_share or z[number] < limits.value_z:
             continue
+        if gifts.value[flagged].sum() < limits.min_circle:
+            continue  # anybody can send a few small gifts to somebody else
         n, of, commonest = int(count[number]), int(everyone[number]), int(values[times.argmax()])
         signals.append(
             Signal(
@@ -131,7 +176,8 @@ def _first_timers(gifts: Events, limits: GiftingLimits) -> list[Signal]:
                 ),
                 first_s=int(gifts.at_s[flagged].min()),
                 last_s=int(gifts.at_s[flagged].max()),
-                sources=distinct(gifts.account[flagged]),
+                events=rows[flagged],
+                accounts=distinct(gifts.account[flagged]),
             )
         )
     return signals

@@ -5,16 +5,9 @@ Families and classrooms share devices too, so a household's number of accounts i
 
 import numpy as np
 
-from oracle.fraud.detectors.arrays import (
-    Ints,
-    components,
-    pairs,
-    tally,
-    total,
-    usual_range,
-    wilson_lower_bound,
-)
+from oracle.fraud.detectors.arrays import Ints, components, pairs, tally, total, wilson_lower_bound
 from oracle.fraud.detectors.events import Events, Kind, Mask
+from oracle.fraud.detectors.shares import Part, Words, large_shares
 from oracle.fraud.detectors.signals import (
     Ground,
     Signal,
@@ -26,7 +19,6 @@ from oracle.fraud.detectors.signals import (
 )
 from oracle.fraud.detectors.thresholds import SharedDeviceLimits
 
-USUAL_MIN_ACCOUNTS = 50
 MIN_GIVERS = 6
 
 
@@ -62,48 +54,40 @@ def detect(events: Events, limits: SharedDeviceLimits) -> list[Signal]:
 def _posts(events: Events, crowd: Ints, limits: SharedDeviceLimits) -> list[Signal]:
     views = events.views()
     inside = _crowded_here(views, (views.account >= 0) & (crowd[views.account] >= 0), limits)
-    post, _, _ = pairs(views.post[inside], views.account[inside])
-    accounts = tally(post, events.posts)
-    count, whole = tally(views.post[inside], events.posts), tally(views.post, events.posts)
-    share = wilson_lower_bound(count, whole)
-    low, high = usual_range(count / np.maximum(whole, 1), whole >= USUAL_MIN_ACCOUNTS)
-    signals = []
-    for number in np.flatnonzero((accounts >= limits.min_accounts) & (share >= limits.min_share)):
-        flagged = inside & (views.post == number)
-        devices = len(np.unique(views.device[flagged]))
-        n, of, people = int(count[number]), int(whole[number]), int(accounts[number])
-        signals.append(
-            Signal(
-                name=SignalName.SHARED_DEVICES,
-                subject=Subject(SubjectKind.POST, int(number)),
-                score=float(share[number]),
-                grounds=frozenset({Ground.DEVICES}),
-                facts={
-                    "count": n,
-                    "total": of,
-                    "percent": percent(n, of),
-                    "usual_low": low,
-                    "usual_high": high,
-                    "accounts": people,
-                    "devices": devices,
-                    "per_device": round(people / devices, 1),
-                },
-                sentence=(
-                    f"{n} of {of} views came from {people} accounts on {devices} devices; a family"
-                    f" shares one device among {limits.household} accounts at most."
-                ),
-                first_s=int(views.at_s[flagged].min()),
-                last_s=int(views.at_s[flagged].max()),
-                scope="device",
-                sources=distinct(views.device[flagged]),
-                beyond_doubt=bool(
-                    people >= limits.certain_accounts
-                    and share[number] >= limits.certain_share
-                    and people / devices >= limits.certain_per_device
-                ),
-            )
+
+    def describe(part: Part) -> Words | None:
+        people, devices = len(distinct(part.views.account)), len(distinct(part.views.device))
+        if people < limits.min_accounts:
+            return None
+        certain = (
+            people >= limits.certain_accounts
+            and part.share >= limits.certain_share
+            and people / devices >= limits.certain_per_device
         )
-    return signals
+        return Words(
+            sentence=f"{part.count} of {part.total} views came from {people} accounts on {devices}"
+            f" devices; a family shares one device among {limits.household} accounts at most.",
+            facts={
+                "accounts": people,
+                "devices": devices,
+                "per_device": round(people / devices, 1),
+            },
+            doubtful=people >= limits.certain_accounts
+            and people / devices >= limits.certain_per_device,
+            beyond_doubt=certain,
+        )
+
+    return list(
+        large_shares(
+            events,
+            inside,
+            name=SignalName.SHARED_DEVICES,
+            ground=Ground.DEVICES,
+            min_views=limits.min_accounts,
+            min_share=limits.min_share,
+            describe=describe,
+        )
+    )
 
 
 def _crowded_here(views: Events, inside: Mask, limits: SharedDeviceLimits) -> Mask:
@@ -122,6 +106,7 @@ def _crowded_here(views: Events, inside: Mask, limits: SharedDeviceLimits) -> Ma
 
 
 def _givers(events: Events, crowd: Ints, limits: SharedDeviceLimits) -> list[Signal]:
+    rows = np.flatnonzero((events.kind == Kind.GIFT) & (events.creator >= 0))
     gifts = events.where((events.kind == Kind.GIFT) & (events.creator >= 0))
     inside = crowd[gifts.account] >= 0
     creator, account, _ = pairs(gifts.creator, gifts.account)
@@ -157,8 +142,8 @@ def _givers(events: Events, crowd: Ints, limits: SharedDeviceLimits) -> list[Sig
                 ),
                 first_s=int(gifts.at_s[flagged].min()),
                 last_s=int(gifts.at_s[flagged].max()),
-                scope="device",
-                sources=distinct(gifts.device[flagged]),
+                events=rows[flagged],
+                accounts=distinct(gifts.account[flagged]),
             )
         )
     return signals

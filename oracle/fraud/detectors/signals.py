@@ -1,8 +1,9 @@
-"""Signals, the results of detectors: a score, the facts, and one sentence for people."""
+"""Signals, the results of detectors: a score, the events it rests on, the facts, and one sentence
+for people.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -10,27 +11,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 Fact = str | int | float
+NOTHING: NDArray[np.int64] = np.zeros(0, np.int64)
 
 
 class SignalName(StrEnum):
-    """The six patterns."""
+    """The patterns."""
 
     USER_AGENTS = "user_agents"
     REFERRERS = "referrers"
-    BURST = "burst"
+    ADDRESSES = "addresses"
+    UNKNOWN = "unknown"
     BULK_ACCOUNTS = "bulk_accounts"
     SHARED_DEVICES = "shared_devices"
+    LOCKSTEP = "lockstep"
     GIFTING = "gifting"
 
 
 class Ground(StrEnum):
-    """Kinds of evidence. Two signals that rest on the same kind do not confirm each other."""
+    """Causes that a signal rests on. Two signals with a common cause do not confirm each other."""
 
     SOFTWARE = "software"
     SOURCES = "sources"
-    RETENTION = "retention"
+    ADDRESSES = "addresses"
+    SILENCE = "silence"
     NEW_ACCOUNTS = "new_accounts"
     DEVICES = "devices"
+    BEHAVIOUR = "behaviour"
     MONEY = "money"
 
 
@@ -56,15 +62,17 @@ class Signal:
     Attributes:
         score: In [0, 1]. For a share of the traffic: the lower bound of that share (95 %
             confidence).
-        grounds: The kinds of evidence it rests on.
-        divisible: True where each ground suffices; else it stands only as a whole.
-        beyond_doubt: Strong enough to act on alone, by the rule of its own detector.
+        grounds: The causes it rests on.
         facts: The measurements: `count`, `total`, `usual_low`, `usual_high` (percent), and the
             detector's own.
         sentence: One plain sentence, without blame.
         first_s, last_s: Unix times between which it was seen.
-        scope, sources: Codes of the accounts or devices it came from; empty where a signal singles
-            none out.
+        events: (n,) ascending rows of the events it rests on.
+        accounts: (m,) ascending codes of the accounts that these are of.
+        doubtful: Whether its events do not count from now on: people are most unlikely behind them.
+        beyond_doubt: Strong enough to act on alone, by the rule of its own detector. Never from a
+            name alone.
+        knowing: Whether the creator's own account took part in it.
     """
 
     name: SignalName
@@ -75,22 +83,18 @@ class Signal:
     sentence: str
     first_s: int
     last_s: int
-    scope: str = "account"
-    sources: tuple[int, ...] = field(default=(), repr=False, compare=False)
-    divisible: bool = False
+    events: NDArray[np.int64] = field(default_factory=lambda: NOTHING, repr=False, compare=False)
+    accounts: NDArray[np.int64] = field(default_factory=lambda: NOTHING, repr=False, compare=False)
+    doubtful: bool = False
     beyond_doubt: bool = False
+    knowing: bool = False
 
 
-def distinct(codes: NDArray[Any]) -> tuple[int, ...]:
-    """Return the codes that occur, each once, without -1."""
-    return tuple(int(code) for code in np.unique(codes) if code >= 0)
+def distinct(codes: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the codes that occur, each once and ascending, without -1."""
+    return np.unique(codes[codes >= 0]).astype(np.int64)
 
 
 def percent(part: float, whole: float) -> float:
     """Return a share in percent with one decimal; 0 where the whole is 0."""
     return round(100.0 * part / whole, 1) if whole else 0.0
-
-
-def moment(unix_s: int) -> str:
-    """Format a Unix time for people, in UTC."""
-    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M")

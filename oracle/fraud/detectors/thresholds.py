@@ -23,7 +23,6 @@ RANGES: dict[str, tuple[float, float]] = {
     "combine.freeze_days": (1, 30),  # no contract holds money longer without a review
     "bulk_accounts.lookback_days": (1, 60),  # as long as sign-ups are kept
     "bulk_accounts.window_h": (1, 168),
-    "burst.new_account_age_h": (1, 60 * 24),
     "gifting.first_timer_age_h": (1, 60 * 24),
     "shared_devices.household": (1, 10_000),
 }
@@ -31,40 +30,43 @@ RANGES: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True, slots=True)
 class UserAgentLimits:
-    """Views by software that people do not watch with."""
+    """Views by programs that say so themselves."""
 
     min_views: int = 50
     min_share: float = 0.15
-    certain_views: int = 300
-    certain_share: float = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferrerLimits:
-    """Views with a false source, or from one outside page whose visitors did not watch."""
+    """Views that traffic exchanges sent, by visitors who did not stay or are not signed in."""
 
     min_views: int = 80
     min_share: float = 0.15
-    certain_views: int = 300
-    certain_share: float = 0.6
-    collapsed_watch: float = 0.10  # share of the video watched
-    collapsed_ratio: float = 0.4  # of what viewers from other sources watch
+    min_watch: float = 0.10  # share of the video watched, for a visitor who stays
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BurstLimits:
-    """Far more views than usual at that hour of the week, unlike those of genuine interest."""
+@dataclass(frozen=True, slots=True)
+class AddressLimits:
+    """Views of one address without any account. A school has fewer, a mobile network more."""
 
-    min_hourly: int = 60
-    min_z: float = 8.0
-    min_ratio: float = 3.0
-    cusum_slack: float = 0.5  # standard deviations a day that do not count as a lift
-    cusum_alarm: float = 8.0
-    low_watch: float = 0.13
-    low_entropy_bits: float = 0.35
-    new_account_share: float = 0.45
-    new_account_times: float = 3.0  # of the share among all viewers of the platform
-    new_account_age_h: int = 72
+    min_views: int = 300
+    min_share: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownLimits:
+    """Views of which nothing is told, where it is told of others."""
+
+    min_views: int = 300
+    min_share: float = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class LockstepLimits:
+    """Accounts that did three kinds of reaction or more, among those that reacted."""
+
+    min_accounts: int = 30
+    min_share: float = 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +106,6 @@ class GiftingLimits:
     edge_floor: int = 2_000
     min_circle: int = 20_000
     min_circle_share: float = 0.5
-    certain_circle: int = 40_000
-    certain_partners: int = 2
     largest_circle: int = 60  # members; larger ones are communities that give to each other
     min_first_timers: int = 12
     first_timer_share: float = 0.6
@@ -129,9 +129,11 @@ class Thresholds:
 
     user_agents: UserAgentLimits = field(default_factory=UserAgentLimits)
     referrers: ReferrerLimits = field(default_factory=ReferrerLimits)
-    burst: BurstLimits = field(default_factory=BurstLimits)
+    addresses: AddressLimits = field(default_factory=AddressLimits)
+    unknown: UnknownLimits = field(default_factory=UnknownLimits)
     bulk_accounts: BulkAccountLimits = field(default_factory=BulkAccountLimits)
     shared_devices: SharedDeviceLimits = field(default_factory=SharedDeviceLimits)
+    lockstep: LockstepLimits = field(default_factory=LockstepLimits)
     gifting: GiftingLimits = field(default_factory=GiftingLimits)
     combine: CombineLimits = field(default_factory=CombineLimits)
 

@@ -31,12 +31,16 @@ insert into posts (post_id, creator_id, work_id, media_type, title, published_at
 -- Long texts that many events share are kept once.
 create table engagement_agents (
     id int generated always as identity primary key,
-    user_agent text collate "C" not null unique check (length(user_agent) <= 512)
+    user_agent text collate "C" not null unique check (length(user_agent) <= 512),
+    -- What it says of itself, where that is no person: such views do not count unless an account stands beside them.
+    program text check (program in ('robot', 'tool'))
 );
--- Host and path, lower case host, without query and fragment: those carry identifiers of people.
+-- Host and path, lower case host, with an app's scheme; without query and fragment: those carry identifiers of people.
 create table engagement_referrers (
     id int generated always as identity primary key,
-    referrer text collate "C" not null unique check (length(referrer) <= 512)
+    referrer text collate "C" not null unique check (length(referrer) <= 512),
+    -- Whether it is a page outside of the platform and of its apps.
+    outside boolean not null
 );
 
 -- One partition a day of `at` (UTC), named engagement_events_yyyymmdd, made when its first event comes.
@@ -81,6 +85,8 @@ create table engagement_exclusions (
     since timestamptz,
     until timestamptz,
     alert_id uuid,
+    -- Whether a person decided so; else it is doubtful only.
+    confirmed boolean not null default false,
     reason text not null check (length(reason) > 0),
     created_at timestamptz not null default now(),
     lifted_at timestamptz,
@@ -93,7 +99,7 @@ create index engagement_exclusions_alert on engagement_exclusions (alert_id);
 create table engagement_changed (
     post_id bytea primary key,
     changed_at timestamptz not null default now(),
-    -- A final grade is computed again, too: a won appeal gave views back.
+    -- A final grade is computed again, too: late events, views given back or confirmed fraud.
     reopen boolean not null default false
 );
 
@@ -118,6 +124,8 @@ create table grade_policies (
     min_comment_chars int not null check (min_comment_chars >= 0),
     -- Like posts: at least so many, or a wider circle is compared with.
     min_cohort int not null check (min_cohort > 1),
+    -- No grade with a bonus where fewer people saw it and took it in.
+    min_people int not null default 50 check (min_people >= 0),
     final_after_days int not null check (final_after_days between 1 and 365),
     note text not null,
     created_by text not null,
@@ -135,7 +143,7 @@ create table grade_baselines (
     id bigint generated always as identity primary key,
     computed_at timestamptz not null default now(),
     policy_version int not null references grade_policies,
-    -- Cohort -> {posts, signals: {signal: {mean, ranks: [rate, ...]}}}
+    -- Cohort -> {posts, signals: {signal: [[rate, creator], ...]}}, rates ascending
     cohorts jsonb not null
 );
 
@@ -185,19 +193,30 @@ create table post_terms (
 );
 create index analyses_post on analyses (post_id, decided_at);
 
--- Base pay of a post for a week, as the platform says; paid once its grade is final.
+-- Base pay of a post for a week, as the platform says; paid once the week has settled and its grade is final. What changes
+-- afterwards is booked as a correction.
 create table earnings (
     post_id bytea not null references posts,
     week date not null check (extract(isodow from week) = 1),
     base_minor bigint not null check (base_minor >= 0),
+    -- How many views the platform pays for with it; null where it does not pay by views.
+    views bigint check (views > 0),
+    -- Why the platform changed it, in words that the creator reads.
+    reason text check (length(reason) between 1 and 500),
+    announced_by text not null,
     announced_at timestamptz not null default now(),
+    -- A second person, where the amount is above the ceiling.
+    confirmed_by text check (confirmed_by <> announced_by),
     transaction_id bigint,
+    -- What it was paid by may have changed: amount, grade, or which views count.
+    changed boolean not null default false,
     primary key (post_id, week)
 );
 create index earnings_unpaid on earnings (post_id) where transaction_id is null;
+create index earnings_changed on earnings (post_id) where changed;
 
--- Freezes as the fraud side orders them. A post's freeze holds what the post earns its poster; an account's
--- freeze stops withdrawals, which the contract does.
+-- Freezes as the fraud side orders them. A post's freeze holds the part that the alert's events would earn, or, where it
+-- is `whole`, what the post earns its poster; an account's freeze stops withdrawals, which the contract does.
 create table ledger_freezes (
     alert_id uuid not null,
     post_id bytea references posts,
@@ -205,6 +224,7 @@ create table ledger_freezes (
     since timestamptz not null,
     until timestamptz not null,
     released_at timestamptz,
+    whole boolean not null,
     check (num_nonnulls(post_id, creator_id) = 1),
     check (until > since),
     unique nulls not distinct (alert_id, post_id, creator_id)
@@ -215,7 +235,7 @@ create index ledger_freezes_creator on ledger_freezes (creator_id) where release
 -- Double entry in cents. Rows are only ever added; both tables refuse updates and deletes.
 create table ledger_transactions (
     id bigint generated always as identity primary key,
-    kind text not null check (kind in ('pay', 'correction', 'release', 'contest_settled')),
+    kind text not null check (kind in ('pay', 'correction', 'adjustment', 'release', 'contest_settled')),
     post_id bytea references posts,
     creator_id bigint references creators,
     -- Monday of the week it belongs to: the week that was earned, else the week it was booked in.
@@ -225,6 +245,9 @@ create table ledger_transactions (
     booked_at timestamptz not null
 );
 create unique index ledger_pay_once on ledger_transactions (post_id, week) where kind = 'pay';
+-- An adjustment is booked once, by the platform's own id of it.
+create unique index ledger_adjust_once on ledger_transactions ((facts->>'id')) where kind = 'adjustment';
+create index ledger_transactions_creator on ledger_transactions (creator_id) where creator_id is not null;
 create index ledger_transactions_post on ledger_transactions (post_id, id);
 alter table earnings add foreign key (transaction_id) references ledger_transactions;
 
@@ -235,7 +258,7 @@ create table ledger_postings (
     creator_id bigint not null references creators,
     bucket text not null check (bucket in ('budget', 'available', 'contested', 'frozen')),
     -- Why: earned base and bonus, redirect to the original's creator, or money that waits or stops waiting.
-    entry text not null check (entry in ('base', 'bonus', 'redirect', 'contest', 'freeze')),
+    entry text not null check (entry in ('base', 'bonus', 'adjustment', 'redirect', 'contest', 'freeze')),
     post_id bytea references posts,
     amount_minor bigint not null check (amount_minor <> 0),
     primary key (transaction_id, line)
@@ -260,8 +283,8 @@ end $$;
 create trigger ledger_postings_wait after insert on ledger_postings for each row
     when (new.bucket in ('contested', 'frozen')) execute function keep_ledger_waiting();
 
--- Pay and corrections on their way to the BonusVault, each with the call that makes it; all that is not zero is here from
--- the start. What became of it says the view `ledger_chain_payments`.
+-- Pay and corrections on their way to the BonusVault, each with the call that makes it; all that is above zero is here
+-- from the start. What became of it says the view `ledger_chain_payments`.
 create table ledger_payouts (
     transaction_id bigint primary key references ledger_transactions,
     call_id bigint not null unique references chain_calls,
@@ -294,7 +317,7 @@ begin
     return null;
 end $$;
 create trigger ledger_pay_goes_on_chain after insert on ledger_transactions for each row
-    when (new.kind = 'pay' and (new.facts->>'base_minor')::bigint > 0 or new.kind = 'correction') execute function queue_chain_payment();
+    when (new.kind in ('pay', 'correction', 'adjustment') and (new.facts->>'chain_minor')::bigint > 0) execute function queue_chain_payment();
 
 create function refuse_ledger_change() returns trigger language plpgsql as $$
 begin

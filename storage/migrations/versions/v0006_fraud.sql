@@ -24,11 +24,9 @@ create table fraud_givers (
     account text collate "C" primary key,
     first_gift_at timestamptz not null
 );
-create table fraud_hourly (
-    creator_id bigint not null,
-    hour timestamptz not null,
-    views int not null,
-    primary key (creator_id, hour)
+-- Days whose passes were over when more of their events came: they are looked at again.
+create table fraud_late (
+    day date primary key
 );
 
 -- The ends of the spans that were looked at, each of a day: what an outage left out is made up later.
@@ -76,7 +74,7 @@ create table fraud_alerts (
     check (frozen_until is null or frozen_until <= frozen_at + interval '180 days' - held_before),
     check ((frozen_at is null) = (frozen_by is null)),
     check ((frozen_at is null) = (frozen_until is null)),
-    check (status not in ('frozen', 'notified', 'upheld') or frozen_at is not null),
+    check (status not in ('frozen', 'notified') or frozen_at is not null),
     check (status not in ('upheld', 'reversed') or (decided_by is not null and decision_reason is not null)),
     -- Who held the money never decides whether it stays held.
     check (status not in ('upheld', 'reversed') or frozen_by is null or decided_by <> frozen_by),
@@ -92,10 +90,10 @@ create index fraud_alerts_of_creator on fraud_alerts (creator_id, detected_at de
 create index fraud_alerts_due on fraud_alerts (coalesce(frozen_until, review_by))
     where status in ('open', 'frozen', 'notified', 'appealed', 'upheld');
 
--- Whose events an upheld alert leaves out of the counts; kept from the pass that raised it.
+-- Whose events an upheld alert leaves out of the counts; kept from the passes that saw them.
 create table fraud_alert_sources (
     alert_id uuid not null references fraud_alerts,
-    scope text not null check (scope in ('account', 'device')),
+    scope text not null check (scope in ('account', 'device', 'ip_hash')),
     value text collate "C" not null,
     primary key (alert_id, scope, value)
 );

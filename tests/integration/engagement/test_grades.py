@@ -32,13 +32,13 @@ def grade_of(platform: Platform, post_id: bytes) -> StoredGrade:
 
 @pytest.fixture
 def peers(platform: Platform) -> list[bytes]:
-    """Forty posts of forty creators: post n is watched by 60 people to n/40 of its length, and n
+    """Forty posts of forty creators: post n is watched by 120 people to n/40 of its length, and n
     of them save it.
     """
     posts = [platform.post(platform.creator(f"peer-{n}"), audience=500) for n in range(40)]
     platform.happen(
         *itertools.chain.from_iterable(
-            watching(post, 60, share=max(0.26, n / 40), saves=n) for n, post in enumerate(posts)
+            watching(post, 120, share=max(0.26, n / 40), saves=n) for n, post in enumerate(posts)
         )
     )
     return posts
@@ -54,13 +54,16 @@ def test_better_posts_get_better_grades_and_the_facts_say_why(
     assert best.status == "provisional"
     assert best.final_at == NOW + timedelta(days=7)
     assert best.facts["cohort"] == "video, 15 to 60 s, 100 to 1 000 followers"
-    assert best.facts["cohort_posts"] == 40
-    assert best.facts["raw"]["views"] == best.facts["qualified"]["views"] == 60
+    assert best.facts["cohort_posts"] == 39  # all but this one
+    assert best.facts["prior_bps"] == 10_000 * 30 // 69
+    assert best.facts["raw"]["views"] == best.facts["qualified"]["views"] == 120
     parts = {part["signal"]: part for part in best.facts["signals"]}
     assert best.score_bps == sum(part["contribution_bps"] for part in parts.values())
     assert parts["saves"]["count"] == 39
-    assert parts["saves"]["rank_bps"] == 10_000
-    assert parts["comments"]["rank_bps"] == 5_000  # nobody has any, so all are equal
+    assert parts["saves"]["rank_bps"] > 9_500
+    # Nobody has any, so all are equal.
+    ranks = {grade_of(platform, post).facts["signals"][2]["rank_bps"] for post in peers}
+    assert ranks == {parts["comments"]["rank_bps"]}
 
 
 def test_a_grade_can_be_computed_again_from_what_is_stored(
@@ -76,7 +79,8 @@ def test_a_grade_can_be_computed_again_from_what_is_stored(
         with platform.db.transaction() as conn:
             policy = grades.rules_of(engagement_grades.get_policy(conn, kept.policy_version))
         own = grading.cohorts_of("video", 20_000, 500)
-        again = grading.score(Counts(**kept.facts["qualified"]), own, known, policy)
+        ((creator,),) = platform.rows("select creator_id from posts where post_id = %s", post)
+        again = grading.score(Counts(**kept.facts["qualified"]), own, known, policy, creator)
         assert (again.score_bps, str(again.grade)) == (kept.score_bps, kept.grade)
 
 
@@ -108,10 +112,101 @@ def test_raw_and_qualified_counts_stand_beside_each_other(platform: Platform) ->
         event("like", post, account="fan"),
         event("share", post, account="alice"),
     )
-    assert (raw["views"], qualified["views"]) == (7, 3)
-    assert qualified["watched_bps"] == 10_000 + 10_000 + 2_500
+    # a quarter of it in five seconds is a view, but of nobody who judged it
+    assert (raw["views"], qualified["views"], qualified["audience"]) == (7, 3, 2)
+    assert qualified["watched_bps"] == 10_000 + 10_000
     assert (raw["likes"], qualified["likes"]) == (2, 1)
     assert (raw["shares"], qualified["shares"]) == (1, 0)
+
+
+ADDRESS, PHONE = b"\xab" * 16, "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Safari/604.1"
+WHOLE = {"watch_ms": 20_000, "length_ms": 20_000}
+VIEWERS = {
+    "a robot that says so": (40, {"user_agent": "curl/8", "program": "tool", "device": "x{}"}, 0),
+    "a robot's name, and an account": (40, {"program": "tool", "account": "p{}"}, 40),
+    "people of one family": (3, {"ip_hash": ADDRESS, "account": "p{}", "device": "tv"}, 3),
+    "a browser that loses its cookie": (
+        300,
+        {"ip_hash": ADDRESS, "user_agent": PHONE, "device": "one-time-{}"},
+        20,
+    ),
+    "a school without accounts and devices": (199, {"ip_hash": ADDRESS, "user_agent": PHONE}, 199),
+    "a phone on the move": (9, {"ip_hash": "{}", "user_agent": PHONE, "device": "phone"}, 1),
+    "nobody that could be told from others": (9, {"user_agent": PHONE}, 0),
+}
+
+
+@pytest.mark.parametrize("name", VIEWERS)
+def test_viewers_are_people_as_far_as_can_be_told(platform: Platform, name: str) -> None:
+    views, fields, people = VIEWERS[name]
+    post = platform.post(platform.creator("alice"))
+
+    def filled(number: int) -> dict[str, Any]:
+        found = {k: v.format(number) if isinstance(v, str) else v for k, v in fields.items()}
+        if isinstance(found.get("ip_hash"), str):
+            found["ip_hash"] = number.to_bytes(16, "big")
+        return {**WHOLE, **found}
+
+    raw, qualified = counts_after(
+        platform, post, *(event("view", post, **filled(n)) for n in range(views))
+    )
+    assert (raw["views"], qualified["views"]) == (views, people)
+
+
+def test_only_reactions_of_people_who_saw_it_count_and_favours_between_creators_do_not(
+    platform: Platform,
+) -> None:
+    alice, bob = platform.creator("alice"), platform.creator("bob")
+    post, his = platform.post(alice), platform.post(bob)
+    raw, qualified = counts_after(
+        platform,
+        post,
+        *(event("view", post, account=who, **WHOLE) for who in ("fan", "bob", "carl")),
+        *(event("like", post, account=who) for who in ("fan", "bob", "carl")),
+        *(event("like", post, account=f"bought-{n}") for n in range(50)),
+        event("save", his, account="alice"),
+    )
+    assert (raw["likes"], qualified["likes"], qualified["audience"]) == (53, 2, 3)
+
+
+def test_strangers_who_pass_by_do_not_judge_and_those_who_stay_or_react_do(
+    platform: Platform,
+) -> None:
+    post = platform.post(platform.creator("alice"))
+    views = [
+        event("view", post, account=f"{watch_ms}-{n}", watch_ms=watch_ms, length_ms=60_000,
+              outside=True, referrer="news.example")
+        for watch_ms in (6_000, 9_000, 40_000)
+        for n in range(10)
+    ]  # fmt: skip
+    _, qualified = counts_after(
+        platform, post, *views, *(event("like", post, account=f"6000-{n}") for n in range(4))
+    )
+    assert (qualified["views"], qualified["audience"], qualified["likes"]) == (30, 14, 4)
+
+
+def test_a_view_without_a_length_has_that_of_the_post(platform: Platform) -> None:
+    film, unknown = (platform.post(platform.creator(name)) for name in ("alice", "bob"))
+    short = {"watch_ms": 36_000}
+    _, qualified = counts_after(
+        platform,
+        film,
+        event("view", film, account="a", watch_ms=1_800_000, length_ms=3_600_000),
+        *(event("view", film, account=f"b{n}", **short) for n in range(9)),
+    )
+    assert (qualified["timed"], qualified["watched_bps"]) == (10, 5_000 + 9 * 100)
+    _, qualified = counts_after(platform, unknown, event("view", unknown, account="a", **short))
+    assert (qualified["audience"], qualified["timed"], qualified["watched_bps"]) == (1, 0, 0)
+
+
+def test_nobody_saw_it_long_before_it_was_there(platform: Platform) -> None:
+    post = platform.post(platform.creator("alice"))
+    _, qualified = counts_after(
+        platform,
+        post,
+        *(event("view", post, account=f"a{n}", at=after(days=-n), **WHOLE) for n in range(11)),
+    )
+    assert qualified["views"] == 8
 
 
 def test_a_short_clip_counts_from_half_of_it_and_a_picture_has_no_length(
@@ -141,6 +236,7 @@ def test_real_comments_are_new_texts_by_different_people(platform: Platform) -> 
     raw, qualified = counts_after(
         platform,
         post,
+        *(event("view", post, account=who, watch_ms=9_000) for who in "abc"),
         *(
             event(
                 "comment", post, account=who, text_hash=text, text_chars=chars, at=after(seconds=n)
@@ -151,32 +247,32 @@ def test_real_comments_are_new_texts_by_different_people(platform: Platform) -> 
     assert (raw["comments"], qualified["comments"]) == (5, 1)
 
 
-def test_a_grade_is_final_once_and_late_events_do_not_change_it(
+def test_late_events_count_for_a_final_grade_and_never_lower_it(
     platform: Platform, peers: list[bytes]
 ) -> None:
     platform.tick()
-    post = peers[0]
-    before = grade_of(platform, post)
     platform.tick(after(days=7))
-    final = grade_of(platform, post)
-    assert (before.status, final.status) == ("provisional", "final")
-    # in time, but they come too late
-    platform.watched(post, 500, share=1.0, saves=500, at=after(days=1))
-    platform.tick(after(days=8))
-    assert grade_of(platform, post) == final
-    with platform.db.transaction() as conn:
-        history = engagement_grades.grade_history(conn, post)
-    assert [(row[1], row[2]) for row in history] == [
-        (final.grade, "final"),
-        (before.grade, "provisional"),
+    better, worse = peers[10], peers[39]
+    before = {post: grade_of(platform, post) for post in (better, worse)}
+    late = [
+        event("view", worse, account=f"late-{n}", watch_ms=5_000, length_ms=20_000, at=NOW)
+        for n in range(500)
     ]
+    platform.happen(*late)
+    platform.watched(better, 500, share=1.0, saves=500, at=after(days=1))
+    platform.tick(after(days=8))
+    assert grade_of(platform, better).grade < before[better].grade
+    assert grade_of(platform, worse).grade == before[worse].grade
+    with platform.db.transaction() as conn:
+        history = engagement_grades.grade_history(conn, better)
+    assert history[0][4] == "what counts has changed since it was final"
 
 
 def test_events_after_the_last_day_do_not_count(platform: Platform, peers: list[bytes]) -> None:
     platform.tick()
     platform.watched(peers[3], 100, share=1.0, at=after(days=7, seconds=1))
     platform.tick(after(days=6))
-    assert grade_of(platform, peers[3]).facts["raw"]["views"] == 60
+    assert grade_of(platform, peers[3]).facts["raw"]["views"] == 120
 
 
 def test_an_exclusion_lowers_a_grade_and_a_won_appeal_reopens_a_final_one(
@@ -192,7 +288,7 @@ def test_an_exclusion_lowers_a_grade_and_a_won_appeal_reopens_a_final_one(
                 Exclusion(
                     scope="account", value=f"fan-{n}", reason="farm", post_id=post, alert_id=ALERT
                 )
-                for n in range(50)
+                for n in range(110)
             ],
         )
     platform.tick(after(days=7))
@@ -201,7 +297,7 @@ def test_an_exclusion_lowers_a_grade_and_a_won_appeal_reopens_a_final_one(
         punished.status,
         punished.facts["raw"]["views"],
         punished.facts["qualified"]["views"],
-    ) == ("final", 60, 10)
+    ) == ("final", 120, 10)
     assert punished.score_bps < honest.score_bps
     with platform.db.transaction() as conn:
         engagement_exclusions.lift(conn, ALERT)
@@ -212,7 +308,8 @@ def test_an_exclusion_lowers_a_grade_and_a_won_appeal_reopens_a_final_one(
     assert restored.score_bps >= punished.score_bps
     with platform.db.transaction() as conn:
         assert (
-            engagement_grades.grade_history(conn, post)[0][4] == "views given back after an appeal"
+            engagement_grades.grade_history(conn, post)[0][4]
+            == "what counts has changed since it was final"
         )
 
 
@@ -231,7 +328,7 @@ def test_views_that_are_given_back_are_paid_up(platform: Platform, peers: list[b
                 Exclusion(
                     scope="account", value=f"fan-{n}", reason="farm", post_id=post, alert_id=ALERT
                 )
-                for n in range(58)
+                for n in range(118)
             ],
         )
     platform.tick(after(days=7))
@@ -278,16 +375,19 @@ def test_new_rules_apply_to_what_is_published_from_then_on(platform: Platform) -
         platform.watched(post, 5, at=after(days=2))
     platform.tick(after(days=3))
     found = {post: grade_of(platform, post) for post in (old, new)}
-    assert [(g.policy_version, g.grade, g.score_bps) for g in found.values()] == [
-        (1, "C", 5_000),
-        (2, "D", 5_000),
-    ]
+    assert [(g.policy_version, g.grade) for g in found.values()] == [(1, "C"), (2, "D")]
+    assert found[old].score_bps == found[new].score_bps
     assert found[new].final_at == after(days=16)
 
 
 def test_events_that_are_just_coming_in_are_graded_afterwards(platform: Platform) -> None:
     post = platform.post(platform.creator("alice"))
-    platform.happen(event("like", post, account="early"))
+    view = {"watch_ms": 9_000, "length_ms": 9_000}
+    platform.happen(
+        event("like", post, account="early"),
+        event("view", post, account="early", **view),
+        event("view", post, account="late", **view),
+    )
     with platform.db.transaction() as conn:
         engagement.add_events(conn, [event("like", post, account="late")])
         platform.tick()  # sees the early one at most: the late one is not committed yet
@@ -301,7 +401,11 @@ def test_no_event_is_lost_between_those_who_send_and_those_who_grade(platform: P
 
     def send(sender: int) -> None:
         for n in range(40):
-            platform.happen(*(event("like", post, account=f"fan-{sender}-{n}") for post in posts))
+            fan = f"fan-{sender}-{n}"
+            platform.happen(
+                *(event("like", post, account=fan) for post in posts),
+                *(event("view", post, account=fan, watch_ms=9_000) for post in posts),
+            )
 
     def grade(_: int) -> None:
         while not sending.is_set():

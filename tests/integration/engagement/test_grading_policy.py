@@ -26,7 +26,11 @@ def test_a_dry_run_says_whom_it_would_touch_and_changes_nothing(
         for n in range(32)
     ]
     platform.happen(
-        *(e for n, post in enumerate(posts) for e in watching(post, 40, share=0.3 + n / 64, at=NOW))
+        *(
+            e
+            for n, post in enumerate(posts)
+            for e in watching(post, 120, share=0.3 + n / 64, at=NOW)
+        )
     )
     platform.tick(NOW)
     for post in posts[-3:]:
@@ -40,8 +44,7 @@ def test_a_dry_run_says_whom_it_would_touch_and_changes_nothing(
         return found
 
     assert dry_run() == {"posts": 32, "changed": 0, "moves": {}, "bonus_minor": 0, "first": []}
-    # Nobody saves, comments, shares or likes here: all is the half of them, and watching is a third
-    # of the score.
+    # Nobody saves, comments, shares or likes here, and watching is a third of the score.
     found = dry_run(weights_bps=dict.fromkeys(WEIGHTS, 0) | {"watch": 10_000})
     assert (found["posts"], found["first"][0]["becomes"]) == (32, "A")
     assert found["changed"] == sum(found["moves"].values()) > 10

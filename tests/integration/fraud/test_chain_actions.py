@@ -277,7 +277,7 @@ def test_a_reorg_that_takes_a_freeze_out_is_made_good(
 def test_a_post_the_chain_does_not_know_is_tried_again_and_says_why(
     db: Database, court: Deployed, case: Case, now
 ) -> None:
-    case.raise_alert(now=now)
+    case.raise_alert(now=now, sources={})
     assert court.send(db) == 0
     with db.transaction() as conn:
         row = conn.execute(

@@ -70,7 +70,7 @@ class TwoWorlds:
 
     def pay(self, post: bytes, cents: int, grade: Grade) -> None:
         self.weeks += 1
-        week = self.now() + timedelta(weeks=self.weeks)
+        week = self.now() - timedelta(weeks=self.weeks)
         number = list(Grade).index(grade) + 1
         pay = chain_payments.credit_bonus(post, digest(f"week {self.weeks}"), cents, number)
         chain_payments.make(self.town.client, self.town.officer, pay)

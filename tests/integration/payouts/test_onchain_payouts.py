@@ -686,7 +686,7 @@ def test_less_than_a_cent_apart_is_the_same() -> None:
         call_id=1,
         post_id=bytes(32),
         week=NOW.date(),
-        raised_to=None,
+        correction=None,
         base_minor=100,
         grade="A",
         to_original_minor=46,

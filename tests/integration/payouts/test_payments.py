@@ -4,7 +4,7 @@ cannot be bent.
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,14 +13,16 @@ import pytest
 from support.platform import NOW, Platform, after
 
 from oracle.payouts import ledger as rules
-from oracle.payouts import payments
+from oracle.payouts import payments, statement
 from oracle.payouts.ledger import Bucket, Entry, Posting
 from storage.database import Connection
+from storage.ledger import earnings as ledger_earnings
 from storage.ledger import freezes as ledger_freezes
 from storage.ledger import ledger
 from storage.ledger import posts as ledger_posts
 from storage.ledger import terms as ledger_terms
 from storage.ledger import views as ledger_views
+from storage.ledger.earnings import NewPay
 from storage.ledger.ledger import Unbalanced
 
 ALERT, SECOND_ALERT = UUID(int=1), UUID(int=2)
@@ -132,9 +134,125 @@ def test_announced_pay_can_be_changed_until_it_is_paid(platform: Platform) -> No
     platform.grade(post, "B")
     platform.terms(post)
     platform.run()
-    assert [platform.earns(post, cents) for cents in (200, 300)] == ["same", "paid"]
+    assert [platform.earns(post, cents) for cents in (200, 300)] == ["same", "corrected"]
     assert platform.earns(bytes(32), 1) == "unknown_post"
     assert platform.earns(platform.post(None), 1) == "unsigned_post"
+
+
+# (announced, then, with a verdict) -> earned, available, set off of the next 400 that are earned
+CORRECTIONS = [
+    (5_000, 50_000, "original", 50_000, 0),  # an advertiser paid late
+    (5_000, 2_000, "original", 2_000, 400),  # a refund
+    (5_000, 4_900, "original", 4_900, 100),
+    (0, 120, "original", 120, 0),  # nothing at first
+    (5_000, 0, "self_duplicate", 0, 400),
+]
+
+
+@pytest.mark.parametrize(("first", "then", "verdict", "earned", "set_off"), CORRECTIONS)
+def test_a_paid_week_is_corrected_in_both_directions(
+    platform: Platform, first: int, then: int, verdict: str, earned: int, set_off: int
+) -> None:
+    poster = platform.creator("poster")
+    post, other = platform.post(poster), platform.post(poster)
+    for each in (post, other):
+        platform.grade(each, "C")
+        platform.terms(each, verdict)
+    platform.earns(post, first)
+    assert platform.run() == 1
+    assert platform.earns(post, then, reason="An advertiser was billed anew.") == "corrected"
+    assert platform.run() == 1
+    assert platform.run() == 0  # once
+    totals = platform.totals(poster)
+    assert (totals.earned, totals.available) == (earned, earned)
+    platform.earns(other, 400)
+    platform.run()
+    assert platform.totals(poster).available == earned + 400
+    ((facts,),) = platform.rows("select facts from ledger_transactions where post_id = %s", other)
+    assert (facts["set_off_minor"], facts["to_poster_minor"]) == (set_off, 400 - set_off)
+    sent = platform.rows(
+        "select sum((facts->>'chain_minor')::int)::int from ledger_payouts q"
+        " join ledger_transactions t on t.id = q.transaction_id"
+    )[0][0]
+    # The contract pays what was earned, as far as it did not pay more before.
+    assert sent == (max(first, earned) - first if then > first else 0) + first + 400 - set_off
+
+
+def test_nothing_is_taken_from_what_an_originals_creator_was_paid(platform: Platform) -> None:
+    poster, first, post = paid_copy(platform, final=True)
+    platform.earns(post, 5_000, reason="A refund.")
+    assert platform.run() == 1
+    assert platform.totals(first).available == 6_600
+    # 55.00 less, of which 40 % had been the poster's; the rest is the platform's loss.
+    assert platform.totals(poster).available == 4_400 - 2_200
+    with platform.db.transaction() as conn:
+        *_, line = ledger_views.lines(conn, poster)
+    assert "What the original's creator was paid stays with them." in statement.explain(line)
+
+
+def test_what_waits_for_a_verdict_is_corrected_as_well(platform: Platform) -> None:
+    poster, first, post = paid_copy(platform, final=False)
+    platform.earns(post, 5_000)
+    platform.run()
+    assert (platform.totals(poster).contested, platform.totals(poster).available) == (3_300, 2_200)
+    platform.run(after(days=3))
+    assert platform.totals(first).available == 3_300
+
+
+def test_a_week_is_paid_when_it_is_over_and_has_settled(platform: Platform) -> None:
+    post = platform.post(platform.creator("poster"))
+    platform.grade(post, "C")
+    platform.terms(post)
+    week = ledger.week_of(NOW)
+    pay = NewPay(post_id=post, week=week, base_minor=7_000, by="operator")
+    with platform.db.transaction() as conn:
+        ledger_earnings.announce(conn, pay, NOW, confirm_above=10**6)
+    over = datetime.combine(week, time(), UTC) + timedelta(weeks=1)
+    for moment, paid in ((NOW, 0), (over, 0), (over + timedelta(hours=6), 1)):
+        assert platform.run(moment) == paid
+
+
+def test_a_large_amount_takes_a_second_person(platform: Platform) -> None:
+    post = platform.post(platform.creator("poster"))
+    platform.grade(post, "C")
+    platform.terms(post)
+    assert platform.earns(post, 1_000_001) == "unconfirmed"
+    assert platform.run() == 0
+    week = ledger.week_of(NOW - timedelta(weeks=2))
+    for cents, by, became in (
+        (1_000_001, "operator", "same_person"),
+        (1_000_002, "boss", "not_announced"),
+        (1_000_001, "boss", "confirmed"),
+    ):
+        with platform.db.transaction() as conn:
+            assert ledger_earnings.confirm(conn, post, week, cents, by) == became
+    assert platform.run() == 1
+    assert platform.earns(post, 2_000_000) == "unconfirmed"  # a correction as well
+    assert platform.run() == 0
+
+
+def test_a_gift_charged_back_is_left_out_of_later_pay_once(platform: Platform) -> None:
+    poster = platform.creator("poster")
+    post = platform.post(poster)
+    platform.grade(post, "C")
+    platform.terms(post)
+    for booked in (True, False):
+        with platform.db.transaction() as conn:
+            assert (
+                payments.adjust(conn, "cb-1", post, -2_000, "A fan took her gift back.", NOW)
+                is booked
+            )
+    assert platform.totals(poster).available == -2_000
+    platform.earns(post, 5_000)
+    platform.run()
+    assert (platform.totals(poster).earned, platform.totals(poster).available) == (3_000, 3_000)
+    with platform.db.transaction() as conn:
+        lines = [statement.explain(line) for line in ledger_views.lines(conn, poster)]
+    assert lines == [
+        "−$20.00: A fan took her gift back. $20.00 of that is left out of your later pay.",
+        "Grade C (70 %), original: $50.00 without a bonus. $20.00 of it makes up for an earlier"
+        " correction, so that much less is paid out.",
+    ]
 
 
 def test_a_contested_share_goes_to_the_original_when_the_time_is_over(platform: Platform) -> None:
@@ -341,7 +459,7 @@ def test_what_waits_is_found_without_adding_up_all_that_ever_was(platform: Platf
     platform.terms(other)
     with platform.db.transaction() as conn:
         payments.freeze(conn, ALERT, now=NOW, until=after(days=5), post_id=other)
-    for week in (7, 14):
+    for week in (0, 7):
         platform.earns(other, 500, at=after(days=week))
     platform.run()
     found = platform.rows("select bucket, post_id, amount_minor from ledger_waiting order by 1")
@@ -358,7 +476,7 @@ def test_what_waits_is_found_without_adding_up_all_that_ever_was(platform: Platf
 
 def test_the_books_refuse_to_be_bent(platform: Platform) -> None:
     poster, _, post = paid_copy(platform, final=True)
-    for statement in (
+    for bent in (
         "update ledger_postings set amount_minor = amount_minor + 1",
         "delete from ledger_transactions",
         "truncate ledger_postings",
@@ -367,7 +485,7 @@ def test_the_books_refuse_to_be_bent(platform: Platform) -> None:
             pytest.raises(psycopg.errors.RaiseException, match="only grows"),
             platform.db.transaction() as conn,
         ):
-            conn.execute(statement)
+            conn.execute(bent)
     crooked = (
         [Posting(poster, Bucket.AVAILABLE, Entry.BASE, 100)],
         [
@@ -394,16 +512,16 @@ def test_the_weeks_show_what_still_waits_where_it_was_earned(platform: Platform)
     platform.earns(post, 1_000, at=after(days=7))
     platform.run(after(days=1))
     with platform.db.transaction() as conn:
-        before = ledger_views.weeks(conn, poster, ledger.week_of(NOW))
+        before = ledger_views.weeks(conn, poster, ledger.week_of(after(days=-14)))
     assert [(w.base, w.bonus, w.held) for w in before] == [
         (10_000, 1_000, 6_600),
         (1_000, 100, 660),
     ]
     platform.run(after(days=3))
     with platform.db.transaction() as conn:
-        later = ledger_views.weeks(conn, poster, ledger.week_of(NOW))
+        later = ledger_views.weeks(conn, poster, ledger.week_of(after(days=-14)))
         theirs = ledger_views.weeks(conn, first, ledger.week_of(NOW))
-    assert [w.held for w in later] == [0, 0]
+    assert [w.held for w in later] == [0, 0, 0]  # and the week it was settled in
     assert sum(w.redirected_away for w in later) == sum(w.redirected_to_me for w in theirs) == 7_260
     assert sum(w.held for w in before) == 7_260
 

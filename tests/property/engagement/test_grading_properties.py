@@ -10,21 +10,22 @@ from oracle.engagement.grading import Baseline, Counts, GradePolicy, SignalBasel
 from oracle.rules.decision import BPS
 
 rates = st.floats(0, 1, allow_subnormal=False)
-distributions = st.lists(rates, min_size=grading.RANKS + 1, max_size=grading.RANKS + 1).map(sorted)
+distributions = st.lists(rates, min_size=41, max_size=41).map(sorted)
 usual = st.builds(
-    lambda means, ranks: Baseline(
+    lambda ranks: Baseline(
         50,
         {
-            s: SignalBaseline(m, tuple(r))
-            for s, m, r in zip(grading.SIGNALS, means, ranks, strict=True)
+            s: SignalBaseline(tuple(r), tuple(range(41)))
+            for s, r in zip(grading.SIGNALS, ranks, strict=True)
         },
     ),
-    st.lists(rates, min_size=5, max_size=5),
     st.lists(distributions, min_size=5, max_size=5),
 )
 counts = st.builds(
     lambda views, watched, saves, comments, shares, likes: Counts(
         views=views,
+        audience=views,
+        timed=views,
         watched_bps=min(watched, views * BPS),
         saves=saves,
         comments=comments,
@@ -95,11 +96,15 @@ def test_ranks_keep_the_order(one: float, other: float, ranks: list[float]) -> N
 
 
 @given(st.lists(counts, min_size=2, max_size=60), policies)
-def test_every_post_of_a_cohort_ranks_within_it(posts: list[Counts], policy: GradePolicy) -> None:
+def test_every_post_of_a_cohort_is_compared_with_the_others(
+    posts: list[Counts], policy: GradePolicy
+) -> None:
     policy = replace(policy, min_cohort=2)
-    known = grading.baselines([(("everything",), found) for found in posts], policy)
-    seen = [found for found in posts if found.views >= grading.MIN_VIEWS]
+    known = grading.baselines(
+        [(("everything",), n, found) for n, found in enumerate(posts)], policy
+    )
+    seen = [(n, found) for n, found in enumerate(posts) if found.audience >= grading.MIN_VIEWS]
     assert ("everything" in known) == (len(seen) >= 2)
-    for found in seen if known else []:
-        score = grading.score(found, ("everything",), known, policy)
-        assert score.cohort_posts == len(seen)
+    for n, found in seen if len(seen) > 2 else []:
+        score = grading.score(found, ("everything",), known, policy, n)
+        assert score.cohort_posts == len(seen) - 1

@@ -48,37 +48,38 @@ def some_signals(draw) -> list[Signal]:
             sentence="Seen.",
             first_s=0,
             last_s=1,
-            divisible=name is SignalName.BURST,
-            beyond_doubt=name is not SignalName.BURST and draw(st.booleans()),
+            events=np.array(sorted(draw(st.sets(st.integers(0, 9), max_size=6))), np.int64),
+            beyond_doubt=draw(st.booleans()),
+            knowing=draw(st.booleans()),
         )
         for name in names
     ]
 
 
 @given(some_signals())
-def test_money_is_held_for_two_independent_signals_or_one_beyond_doubt_and_else_never(
+def test_money_is_held_only_where_much_agrees_and_the_creator_took_part(
     signals: list[Signal],
 ) -> None:
     for finding in combine(signals, LIMITS):
         strong = [s for s in finding.signals if s.score >= LIMITS.freeze_score]
         certain = any(s.beyond_doubt for s in strong)
         agree = any(independent(a, b) for a in strong for b in strong)
-        assert (finding.action is Action.FREEZE) == (certain or agree)
+        knowing = any(s.knowing for s in finding.signals)
+        assert (finding.action is Action.FREEZE) == ((certain or agree) and knowing)
         assert 0 <= finding.score <= 1
 
 
 @given(some_signals())
-def test_bursts_alone_never_hold_money(signals: list[Signal]) -> None:
-    only = [s for s in signals if s.name is SignalName.BURST]
-    assert all(finding.action is Action.WATCH for finding in combine(only, LIMITS))
+def test_what_anybody_could_have_sent_never_holds_money(signals: list[Signal]) -> None:
+    others = [s for s in signals if not s.knowing]
+    assert all(finding.action is Action.WATCH for finding in combine(others, LIMITS))
 
 
 @given(some_signals(), st.randoms())
 def test_the_order_of_signals_is_irrelevant(signals: list[Signal], rng) -> None:
     mixed = rng.sample(signals, len(signals))
-    shown = [(f.subject, f.action, f.score) for f in combine(signals, LIMITS)]
-    assert np.allclose([s for *_, s in shown], [f.score for f in combine(mixed, LIMITS)])
-    assert [x[:2] for x in shown] == [(f.subject, f.action) for f in combine(mixed, LIMITS)]
+    shown = [(f.subject, f.action) for f in combine(signals, LIMITS)]
+    assert shown == [(f.subject, f.action) for f in combine(mixed, LIMITS)]
 
 
 @given(some_signals())
@@ -135,7 +136,7 @@ def test_a_share_is_never_overstated(part: int, rest: int) -> None:
 
 
 def shown(events: Events) -> set[tuple[str, int, str, str, float]]:
-    found = detection.detect(events, DAY.history_of, Thresholds())
+    found = detection.detect(events, Thresholds())
     return {
         (f.subject.kind, f.subject.number, f.action, s.name, round(s.score, 4))
         for f in found

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from oracle.payouts import ledger
-from oracle.payouts.ledger import Bucket, Contest, Entry, Posting, Terms
+from oracle.payouts.ledger import Bucket, Contest, Entry, Posting, Terms, Waiting
 from oracle.rules.decision import Verdict
 from oracle.rules.payout import Grade
 
@@ -73,6 +73,7 @@ class Books(RuleBasedStateMachine):
         self.vault = Vault()
         self.booked: list[tuple[str, list[Posting]]] = []
         self.gross = dict.fromkeys(POSTS, 0)
+        self.taken = dict.fromkeys(CREATORS, 0)  # by corrections
         self.terms = {post: Terms(Verdict.UNDECIDED, final=False) for post in POSTS}
 
     @rule(post=posts, base=amounts, grade=st.sampled_from(Grade))
@@ -126,11 +127,40 @@ class Books(RuleBasedStateMachine):
     @rule(post=posts, missing=st.integers(1, 2_000))
     def grade_rose(self, post: str, missing: int) -> None:
         """A correction is paid as earnings of its own, as `payEarnings` would."""
-        postings = ledger.correct(POSTS[post], missing, self.terms[post])
+        postings = ledger.correct(POSTS[post], {Entry.BONUS: missing}, self.terms[post], Waiting())[
+            1
+        ]
         if any(p.bucket is Bucket.CONTESTED for p in postings):
             self.gross[post] += missing
         self.book(post, postings)
         self.vault.credit_bonus(post, missing, "F", self.terms[post])
+
+    @rule(post=posts, base=st.integers(-20_000, 20_000), bonus=st.integers(-4_000, 4_000))
+    def corrected(self, post: str, base: int, bonus: int) -> None:
+        """What is taken back comes from the poster alone, and is kept from later pay."""
+        terms, poster = self.terms[post], POSTS[post]
+        parts = {Entry.BASE: base, Entry.BONUS: bonus}
+        waiting = Waiting(
+            self.balance(Bucket.CONTESTED, post=post), self.balance(Bucket.FROZEN, post=post)
+        )
+        before = {c: self.balance(Bucket.AVAILABLE, creator=c) for c in CREATORS if c != poster}
+        shares, postings = ledger.correct(poster, parts, terms, waiting)
+        if any(p.bucket is Bucket.CONTESTED for p in postings):
+            self.gross[post] -= sum(p.amount_minor for p in postings if p.bucket is Bucket.BUDGET)
+        self.book(post, postings)
+        if base + bonus >= 0:
+            self.vault.credit_bonus(post, base + bonus, "F", terms)
+            return
+        assert shares.to_poster <= 0 >= shares.to_original
+        assert before == {c: self.balance(Bucket.AVAILABLE, creator=c) for c in before}
+        charged = -shares.to_poster
+        frozen = min(charged, self.vault.frozen[post])
+        self.vault.frozen[post] -= frozen
+        self.vault.claimable[poster] -= charged - frozen
+        self.vault.held[post] += shares.to_original
+        self.vault.gross[post] += (shares.to_original + shares.to_poster) * bool(shares.to_original)
+        self.vault.paid_in += shares.to_original + shares.to_poster
+        self.taken[poster] += charged
 
     def settle(self, post: str) -> None:
         contest = Contest(self.balance(Bucket.CONTESTED, post=post), self.gross[post])
@@ -168,7 +198,9 @@ class Books(RuleBasedStateMachine):
         buckets = {bucket: self.balance(bucket) for bucket in Bucket}
         assert sum(buckets.values()) == 0
         assert -buckets[Bucket.BUDGET] == self.vault.paid_in
-        assert min(amount for bucket, amount in buckets.items() if bucket is not Bucket.BUDGET) >= 0
+        assert min(buckets[Bucket.CONTESTED], buckets[Bucket.FROZEN]) >= 0
+        for creator, taken in self.taken.items():
+            assert self.balance(Bucket.AVAILABLE, creator=creator) >= -taken
 
     @invariant()
     def every_balance_is_the_contracts(self) -> None:

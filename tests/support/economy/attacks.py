@@ -1,4 +1,4 @@
-"""The six attacks at three strengths.
+"""Five attacks at three strengths.
 
 Each states what it leaves behind, so that a miss can be understood.
 """
@@ -9,11 +9,18 @@ from enum import StrEnum
 import numpy as np
 
 from oracle.fraud.detectors.events import Kind
-from oracle.fraud.detectors.signals import SignalName
 from support.economy.honest import HOUR_S, World, give, watch_shares
 from support.economy.texts import EXCHANGES, IMPOSSIBLE, PEOPLES, TOOLS
 
-AttackKind = SignalName  # an attack is named after the signal that it should raise
+
+class AttackKind(StrEnum):
+    """What is bought, named after the signal that it may raise."""
+
+    USER_AGENTS = "user_agents"
+    REFERRERS = "referrers"
+    BULK_ACCOUNTS = "bulk_accounts"
+    SHARED_DEVICES = "shared_devices"
+    GIFTING = "gifting"
 
 
 class Strength(StrEnum):
@@ -78,7 +85,7 @@ def attack(
         second = str(rng.choice(others))
     traits = {kind.value, second}
     account, device = _accounts(world, size, start, strength, traits)
-    hours = 2.0 if kind is AttackKind.BURST else 5.0
+    hours = 5.0
     at_s = np.minimum(start + (rng.random(size) * hours * HOUR_S).astype(np.int64), world.end_s - 1)
     agent = world.people.agent[account]
     if "user_agents" in traits:

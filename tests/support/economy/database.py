@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from oracle.engagement.agents import program_of
+from oracle.engagement.referrers import Source, source_of
 from storage.database import Connection
 from storage.engagement import events as engagement
 from storage.names import canonical, skeletons
@@ -49,8 +51,8 @@ def creator_name(number: int) -> str:
     return f"creator{number}"
 
 
-def store(conn: Connection, economy: Economy, *, history: bool = True) -> dict[int, int]:
-    """Write creators, posts and events, and the hours of the weeks before.
+def store(conn: Connection, economy: Economy) -> dict[int, int]:
+    """Write creators, posts and events.
 
     Returns: creators.id by code.
     """
@@ -75,12 +77,14 @@ def store(conn: Connection, economy: Economy, *, history: bool = True) -> dict[i
     ):
         for post, creator in enumerate(events.post_creator.tolist()):
             copy.write_row((post_id_of(post), ids[creator], "video", f"Video {post}", start))
-    agents = _texts(conn, "engagement_agents", "user_agent", events.agents)
-    referrers = _texts(conn, "engagement_referrers", "referrer", events.referrers)
+    programs = [program_of(agent) for agent in events.agents]
+    agents = _texts(conn, "engagement_agents", "user_agent", "program", events.agents, programs)
+    outside = [source_of(text) is Source.OUTSIDE for text in events.referrers]
+    referrers = _texts(
+        conn, "engagement_referrers", "referrer", "outside", events.referrers, outside
+    )
     engagement.make_partitions(conn, {start.date()})
     _copy_events(conn, economy, ids, agents, referrers)
-    if history:
-        _copy_history(conn, economy, ids)
     _copy_sign_ups(conn, economy, agents)
     return ids
 
@@ -144,25 +148,6 @@ def _copy_events(
             )
 
 
-def _copy_history(conn: Connection, economy: Economy, ids: dict[int, int]) -> None:
-    busy = np.flatnonzero(economy.daily >= 1).astype(np.int32)
-    hourly = economy.history_of(busy).hourly
-    first = economy.events.start_s - hourly.shape[1] * 3_600
-    with (
-        conn.cursor() as cursor,
-        cursor.copy("copy fraud_hourly (creator_id, hour, views) from stdin") as copy,
-    ):
-        for row, creator in zip(hourly, busy.tolist(), strict=True):
-            for hour in np.flatnonzero(row).tolist():
-                copy.write_row(
-                    (
-                        ids[creator],
-                        datetime.fromtimestamp(first + hour * 3_600, UTC),
-                        int(row[hour]),
-                    )
-                )
-
-
 def _copy_sign_ups(conn: Connection, economy: Economy, agents: list) -> None:
     events = economy.events
     accounts = events.accounts
@@ -195,11 +180,11 @@ def _copy_sign_ups(conn: Connection, economy: Economy, agents: list) -> None:
             )
 
 
-def _texts(conn: Connection, table: str, column: str, texts) -> list[int | None]:
-    conn.execute(
-        f"insert into {table} ({column}) select distinct t from unnest(%s::text[]) t where t <> ''"
-        " on conflict do nothing",
-        (list(texts),),
-    )
+def _texts(conn: Connection, table: str, column: str, more: str, texts, values) -> list[int | None]:
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            f"insert into {table} ({column}, {more}) values (%s, %s) on conflict do nothing",
+            [(text, value) for text, value in zip(texts, values, strict=True) if text],
+        )
     found = dict(conn.execute(f"select {column}, id from {table}").fetchall())
     return [found.get(text) for text in texts]

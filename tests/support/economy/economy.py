@@ -3,15 +3,14 @@ post.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from oracle.fraud.detectors.bursts import WEEK_H, History
-from oracle.fraud.detectors.events import Codes, Events
+from oracle.fraud.detectors.events import Events
 from support.economy import honest
 from support.economy.attacks import Attack, AttackKind, Strength, attack
-from support.economy.honest import DAYS, HOURS, World
+from support.economy.honest import World
 from support.economy.people import DAY_S, make_people
 from support.economy.rows import Rows
 from support.economy.texts import (
@@ -26,7 +25,6 @@ from support.economy.texts import (
 )
 
 MONDAY_S = 1_761_523_200  # 2025-10-27 00:00 UTC
-WEEKS = 4
 
 
 @dataclass(frozen=True)
@@ -59,23 +57,7 @@ class Economy:
     attacks: tuple[Attack, ...]
     viral_posts: frozenset[int]
     scenes: Mapping[str, frozenset[int]]  # posts of the honest scenes that look strange
-    daily: np.ndarray = field(repr=False)  # (creators,) views a creator expects a day
     seed: int = 0
-
-    def history_of(self, creators: Codes) -> History:
-        """Four weeks of hourly views before the day, with the same rhythm; the same for the same
-        creator.
-        """
-        day = self.events.start_s // DAY_S
-        days = np.arange(day - 7 * WEEKS, day)
-        rhythm = (DAYS[(days + 3) % 7][:, None] * HOURS[None, :] / HOURS.sum()).ravel()
-        rows = [
-            np.random.default_rng((self.seed, int(c)))
-            .poisson(self.daily[c] * rhythm)
-            .astype(np.int32)
-            for c in creators
-        ]
-        return History(creators, np.array(rows, np.int32).reshape(len(rows), WEEKS * WEEK_H))
 
     @property
     def honest_creators(self) -> np.ndarray:
@@ -113,7 +95,6 @@ def make_economy(plan: Plan) -> Economy:
     )
     honest.everyday(world, plan.views, popularity)
     expected = plan.views * popularity / popularity.sum()
-    daily = np.bincount(post_creator, weights=expected, minlength=plan.creators)
     chosen = iter(rng.permutation(plan.creators).tolist())
     first_post = np.concatenate([[0], np.cumsum(posts_each)[:-1]])
 
@@ -144,7 +125,7 @@ def make_economy(plan: Plan) -> Economy:
     events = world.rows.events(
         world.people, post_creator, agents, referrers, plan.creators, (world.start_s, world.end_s)
     )
-    return Economy(events, tuple(attacks), frozenset(viral), scenes, daily, plan.seed)
+    return Economy(events, tuple(attacks), frozenset(viral), scenes, plan.seed)
 
 
 def _strange_but_honest(world: World, plan: Plan, pick) -> dict[str, frozenset[int]]:

@@ -39,7 +39,7 @@ def test_seconds_become_whole_milliseconds_and_hex_becomes_bytes() -> None:
     [
         ("https://Example.ORG/a/b/?user=7#top", "example.org/a/b"),
         ("http://user:secret@example.org:8080/", "example.org"),
-        ("android-app://com.example.app", "com.example.app"),
+        ("android-app://com.example.app", "android-app://com.example.app"),
         ("not a url", None),
         ("https://[broken", None),
         ("https://" + "a" * 600 + ".org/", "a" * 512),
@@ -48,6 +48,31 @@ def test_seconds_become_whole_milliseconds_and_hex_becomes_bytes() -> None:
 def test_a_referrer_keeps_host_and_path_alone(referrer: str, kept: str | None) -> None:
     ((found,), _) = parse(view(referrer=referrer))
     assert found.referrer == kept
+
+
+@pytest.mark.parametrize(
+    ("referrer", "outside"),
+    [
+        ("https://www.newspaper.example/front", True),
+        ("https://пример.рф/novosti", True),
+        ("https://my_blog.tumblr.com/post/1", True),
+        ("https://hitleap.com/", True),
+        ("https://8.8.8.8/", True),
+        ("http://192.168.1.20/wiki", False),
+        ("http://[fd00::1]/", False),
+        ("http://wiki/page", False),
+        ("http://localhost:8080/", False),
+        ("capacitor://localhost", False),
+        ("tg://resolve", False),
+        ("https://m.platform.example/feed", False),
+        ("https://notplatform.example/feed", True),
+        ("", False),
+    ],
+)
+def test_a_stranger_comes_from_a_page_outside(referrer: str, outside: bool) -> None:
+    body = json.dumps({"events": [view(referrer=referrer)]}).encode()
+    ((found,), _) = events.parse(body, NOW, ("platform.example",))
+    assert found.outside is outside
 
 
 def test_a_user_agent_has_no_control_characters_and_an_end() -> None:

@@ -1,5 +1,7 @@
 """Scores and grades worked out by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from oracle.engagement import grading
@@ -10,10 +12,16 @@ from oracle.rules.payout import Grade
 WEIGHTS = {"watch": 3_500, "saves": 2_000, "comments": 2_000, "shares": 1_500, "likes": 1_000}
 CUTOFFS = {"A": 8_000, "B": 6_500, "C": 5_000, "D": 3_500}
 POLICY = GradePolicy(version=1, weights_bps=WEIGHTS, cutoffs_bps=CUTOFFS)
-# Every signal spreads evenly from 0 to 20 %, 10 % on average.
+# Every signal spreads evenly from 0 to 20 %, 10 % on average, over 41 posts of 41 creators.
 USUAL = Baseline(
-    100, dict.fromkeys(grading.SIGNALS, SignalBaseline(0.1, tuple(i / 200 for i in range(41))))
+    41,
+    dict.fromkeys(
+        grading.SIGNALS, SignalBaseline(tuple(i / 200 for i in range(41)), tuple(range(41)))
+    ),
 )
+# so many posts that the prior has no weight to speak of
+MANY = replace(USUAL, posts=10**9)
+VIDEO = ("video", "everything")
 
 
 @pytest.mark.parametrize(
@@ -60,21 +68,37 @@ def test_equals_share_the_middle_of_their_places() -> None:
 
 
 def test_contributions_add_up_to_the_score() -> None:
-    # After mixing 950 views with 50 average ones: 14.75 %, 10.0 % (exactly), 0.5 %, 19.5 %, 10.0 %.
-    counts = Counts(views=950, watched_bps=1_425_000, saves=95, comments=0, shares=190, likes=95)
-    found = grading.score(counts, ("video", "everything"), {"everything": USUAL}, POLICY)
+    # After mixing 950 people with 50 average ones: 14.75 %, 10.0 % (exactly), 0.5 %, 19.5 %, 10 %.
+    counts = Counts(
+        views=950, audience=950, timed=950, watched_bps=1_425_000, saves=95, shares=190, likes=95
+    )
+    found = grading.score(counts, VIDEO, {"everything": MANY}, POLICY)
     parts = {part.signal: (part.rank_bps, part.contribution_bps) for part in found.contributions}
-    assert parts["watch"] == (7_375, 3_500 * 7_375 // 10_000)
-    assert parts["saves"][0] == pytest.approx(5_000, abs=1)
-    assert parts["comments"] == (250, 50)
-    assert parts["shares"] == (9_750, 1_462)
+    for signal, rank in (("watch", 7_375), ("saves", 5_000), ("comments", 250), ("shares", 9_750)):
+        assert parts[signal][0] == pytest.approx(rank, abs=1)
+        assert parts[signal][1] == WEIGHTS[signal] * parts[signal][0] // 10_000
     assert found.score_bps == sum(part.contribution_bps for part in found.contributions)
-    assert (found.grade, found.cohort, found.cohort_posts) == (Grade.C, "everything", 100)
+    assert (found.grade, found.cohort, found.prior_bps) == (Grade.C, "everything", 0)
+
+
+def test_own_data_replaces_the_prior_smoothly() -> None:
+    counts = Counts(views=500, audience=500, likes=65)
+    ranks = []
+    for posts in (30, 60, 300, 3_000):
+        found = grading.score(counts, VIDEO, {"video": replace(USUAL, posts=posts)}, POLICY)
+        ranks.append(found.contributions[-1].rank_bps)
+        assert found.prior_bps == 10_000 * 30 // (posts + 30)
+    prior = grading.score(counts, VIDEO, {}, POLICY)
+    assert (prior.prior_bps, prior.cohort, prior.cohort_posts) == (10_000, None, 0)
+    ends = [prior.contributions[-1].rank_bps, *ranks]
+    assert ends in (sorted(ends), sorted(ends, reverse=True))
+    assert ends[0] != ends[-1]
 
 
 def test_the_narrowest_known_circle_is_compared_with() -> None:
-    cohorts = grading.cohorts_of("video", 30_000, 5_000)
+    cohorts = grading.cohorts_of("video", 30_000, 5_000, "cooking")
     assert cohorts == (
+        "video, 15 to 60 s, 1 000 to 10 000 followers, cooking",
         "video, 15 to 60 s, 1 000 to 10 000 followers",
         "video, 15 to 60 s",
         "video",
@@ -86,20 +110,50 @@ def test_the_narrowest_known_circle_is_compared_with() -> None:
     assert grading.cohorts_of("audio", 15_000, None)[0] == "audio, to 15 s"
 
 
-def test_without_like_posts_everything_is_average_and_earns_no_bonus() -> None:
-    found = grading.score(Counts(views=10, likes=10), ("video", "everything"), {}, POLICY)
-    assert (found.score_bps, found.grade, found.cohort) == (5_000, Grade.C, None)
+@pytest.mark.parametrize(
+    ("people", "grade"), [(0, Grade.D), (1, Grade.C), (49, Grade.C), (50, Grade.A)]
+)
+def test_no_bonus_without_people_who_took_it_in(people: int, grade: Grade) -> None:
+    """However well it did with those: few are bought for less than the bonus."""
+    best = Counts(
+        views=people + 500,
+        audience=people,
+        timed=people,
+        watched_bps=people * 10_000,
+        saves=people,
+        comments=people,
+        shares=people,
+        likes=people,
+    )
+    assert grading.score(best, VIDEO, {"everything": MANY}, POLICY).grade == grade
 
 
-def test_only_posts_with_views_make_a_cohort_and_only_enough_of_them() -> None:
-    seen = Counts(views=100, watched_bps=500_000, saves=5)
-    posts = [(("video", "everything"), seen)] * 29 + [(("image", "everything"), seen)] * 2
-    unseen = [(("image", "everything"), Counts(views=grading.MIN_VIEWS - 1))] * 50
-    found = grading.baselines(posts + unseen, POLICY)
+def test_nobody_is_compared_with_posts_of_their_own() -> None:
+    mine = SignalBaseline(tuple(i / 100 for i in range(40)), (7,) * 30 + tuple(range(100, 110)))
+    known = {"video": Baseline(40, dict.fromkeys(grading.SIGNALS, mine))}
+    others = grading.score(Counts(), VIDEO, known, POLICY, 7)
+    assert others.cohort_posts == 10
+    assert others.contributions[0].average > 0.3
+    alone = SignalBaseline((0.1, 0.2), (7, 7))
+    known = {"video": Baseline(2, dict.fromkeys(grading.SIGNALS, alone))}
+    assert grading.score(Counts(), VIDEO, known, POLICY, 7).cohort is None
+
+
+def test_a_cohort_has_enough_posts_that_were_seen_of_many_creators() -> None:
+    seen = Counts(views=100, audience=100, timed=100, watched_bps=500_000, saves=5)
+    posts = [(VIDEO, n, seen) for n in range(29)]
+    posts += [(("image", "everything"), n, seen) for n in range(2)]
+    unseen = [
+        (("image", "everything"), n, Counts(views=500, audience=grading.MIN_VIEWS - 1))
+        for n in range(50)
+    ]
+    one_creator = [(("audio",), 1, seen)] * 500
+    few = [(("gif",), n % 9, seen) for n in range(500)]
+    found = grading.baselines(posts + unseen + one_creator + few, POLICY)
     assert set(found) == {"everything"}
     assert found["everything"].posts == 31
-    assert found["everything"].signals["saves"].mean == 0.05
-    assert found["everything"].signals["watch"].mean == 0.5
+    assert set(found["everything"].signals["saves"].rates) == {0.05}
+    assert set(found["everything"].signals["watch"].rates) == {0.5}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from oracle.appeals.errors import InvalidEndDate, StepNotPossible
@@ -25,6 +26,9 @@ def signal(
     score: float = 0.8,
     sure: bool = False,
     subject: Subject = POST,
+    events: range = range(0),
+    accounts: range = range(0),
+    knowing: bool = False,
 ) -> Signal:
     return Signal(
         name=name,
@@ -35,60 +39,78 @@ def signal(
         sentence="Something was seen.",
         first_s=0,
         last_s=1,
-        divisible=name is SignalName.BURST,
+        events=np.array(events, np.int64),
+        accounts=np.array(accounts, np.int64),
         beyond_doubt=sure,
+        knowing=knowing,
     )
 
 
-SOFTWARE = signal(SignalName.USER_AGENTS, Ground.SOFTWARE)
-DEVICES = signal(SignalName.SHARED_DEVICES, Ground.DEVICES)
-BULK = signal(SignalName.BULK_ACCOUNTS, Ground.NEW_ACCOUNTS)
-COLLAPSED = signal(SignalName.REFERRERS, Ground.SOURCES, Ground.RETENTION)
-UNWATCHED = signal(SignalName.BURST, Ground.RETENTION)
-NEW = signal(SignalName.BURST, Ground.NEW_ACCOUNTS)
-NEW_AND_UNWATCHED = signal(SignalName.BURST, Ground.NEW_ACCOUNTS, Ground.RETENTION)
+TOOLS = signal(SignalName.USER_AGENTS, Ground.SOFTWARE, events=range(90))
+TRADED = signal(SignalName.REFERRERS, Ground.SOURCES, events=range(90))
+MORE = signal(SignalName.REFERRERS, Ground.SOURCES, events=range(60, 400))
+DEVICES = signal(SignalName.SHARED_DEVICES, Ground.DEVICES, events=range(500, 900))
+BULK = signal(SignalName.BULK_ACCOUNTS, Ground.NEW_ACCOUNTS, accounts=range(66))
+TABLETS = signal(SignalName.SHARED_DEVICES, Ground.DEVICES, accounts=range(20, 90), knowing=True)
+SURE = signal(SignalName.SHARED_DEVICES, Ground.DEVICES, sure=True)
 
 
 @pytest.mark.parametrize(
     ("a", "b", "confirm"),
     [
-        (SOFTWARE, DEVICES, True),
-        (SOFTWARE, UNWATCHED, True),
-        (BULK, NEW, False),  # both say: the accounts are new
-        (BULK, NEW_AND_UNWATCHED, True),  # the burst keeps a ground of its own
-        (COLLAPSED, UNWATCHED, False),  # both say: nobody watched
-        (COLLAPSED, NEW_AND_UNWATCHED, True),
-        (SOFTWARE, SOFTWARE, False),
+        (TOOLS, TRADED, False),  # two facts about the same 90 requests
+        (TOOLS, MORE, True),  # a third of the smaller
+        (TOOLS, DEVICES, True),
+        (BULK, TABLETS, False),  # one lesson: mostly the same accounts
+        (BULK, DEVICES, True),
+        (TOOLS, TOOLS, False),
+        (DEVICES, signal(SignalName.ADDRESSES, Ground.DEVICES, events=range(5)), False),
     ],
 )
-def test_signals_confirm_each_other_only_on_different_grounds(
+def test_signals_confirm_each_other_only_on_other_events_and_causes(
     a: Signal, b: Signal, confirm: bool
 ) -> None:
     assert independent(a, b) is confirm
     assert independent(b, a) is confirm
 
 
+HERS = signal(SignalName.SHARED_DEVICES, Ground.DEVICES, events=range(500, 900), knowing=True)
+CREATOR = Subject(SubjectKind.CREATOR, 1)
+
+
 @pytest.mark.parametrize(
     ("signals", "action"),
     [
-        ([SOFTWARE], Action.WATCH),
-        ([signal(SignalName.USER_AGENTS, Ground.SOFTWARE, sure=True)], Action.FREEZE),
-        ([NEW_AND_UNWATCHED], Action.WATCH),
-        ([SOFTWARE, DEVICES], Action.FREEZE),
-        ([BULK, NEW], Action.WATCH),
-        ([SOFTWARE, signal(SignalName.SHARED_DEVICES, Ground.DEVICES, score=0.13)], Action.WATCH),
+        ([TOOLS], Action.WATCH),
+        ([SURE], Action.WATCH),  # an enemy fits as well
+        ([TOOLS, DEVICES], Action.WATCH),
+        ([TOOLS, TRADED, HERS], Action.FREEZE),
+        ([signal(SignalName.SHARED_DEVICES, Ground.DEVICES, sure=True, knowing=True)],
+         Action.FREEZE),
+        ([BULK, TABLETS], Action.WATCH),
+        ([HERS], Action.WATCH),
+        ([TOOLS, signal(SignalName.SHARED_DEVICES, Ground.DEVICES, score=0.13, knowing=True)],
+         Action.WATCH),
         ([signal(SignalName.USER_AGENTS, Ground.SOFTWARE, score=0.05)], None),
         ([], None),
     ],
-)
+)  # fmt: skip
 def test_what_follows_from_signals(signals: list[Signal], action: Action | None) -> None:
     finding = decide(POST, signals, LIMITS)
     assert (finding.action if finding else None) == action
+    gifts = decide(CREATOR, signals, LIMITS)  # of gifts and accounts a person decides
+    assert (gifts.action if gifts else None) == (None if action is None else Action.WATCH)
+
+
+def test_one_cause_counts_once_in_the_score() -> None:
+    found = decide(POST, [TOOLS, TRADED], LIMITS)
+    assert found is not None
+    assert found.score == pytest.approx(0.8)
 
 
 def test_signals_at_different_posts_do_not_add_up() -> None:
     other = signal(SignalName.SHARED_DEVICES, Ground.DEVICES, subject=Subject(SubjectKind.POST, 2))
-    assert [finding.action for finding in combine([SOFTWARE, other], LIMITS)] == [
+    assert [finding.action for finding in combine([HERS, other], LIMITS)] == [
         Action.WATCH,
         Action.WATCH,
     ]
@@ -102,12 +124,10 @@ def test_every_hold_can_end_without_anybody() -> None:
 def test_the_steps_of_an_alert() -> None:
     assert lifecycle.next_status("open", Step.FREEZE) is Status.FROZEN
     assert lifecycle.next_status("upheld", Step.APPEAL) is Status.APPEALED
-    for status, step in (
-        ("open", Step.UPHOLD),
-        ("open", Step.APPEAL),
-        ("reversed", Step.UPHOLD),
-        ("expired", Step.FREEZE),
-    ):
+    # what only does not count can be appealed and decided as well
+    assert lifecycle.next_status("open", Step.APPEAL) is Status.APPEALED
+    assert lifecycle.next_status("open", Step.UPHOLD) is Status.UPHELD
+    for status, step in (("reversed", Step.UPHOLD), ("expired", Step.FREEZE)):
         with pytest.raises(StepNotPossible):
             lifecycle.next_status(status, step)
     assert {status for status, _ in NEXT} == set(Status)
@@ -126,10 +146,10 @@ def test_the_end_of_a_hold_is_bounded_as_in_the_contract() -> None:
 
 def test_thresholds_survive_their_document() -> None:
     changed = Thresholds.from_json({"gifting": {"min_circle": 5}, "combine": {"freeze_days": 7}})
-    assert (changed.gifting.min_circle, changed.combine.freeze_days, changed.burst) == (
+    assert (changed.gifting.min_circle, changed.combine.freeze_days, changed.lockstep) == (
         5,
         7,
-        Thresholds().burst,
+        Thresholds().lockstep,
     )
     assert Thresholds.from_json(changed.to_json()) == changed
 
@@ -137,12 +157,12 @@ def test_thresholds_survive_their_document() -> None:
 @pytest.mark.parametrize(
     "document",
     [
-        {"unknown": {}},
-        {"burst": {"unknown": 1}},
-        {"burst": {"min_z": "8"}},
-        {"burst": {"min_z": -1}},
-        {"burst": {"min_hourly": 1.5}},
-        {"burst": {"min_hourly": True}},
+        {"unheard_of": {}},
+        {"unknown": {"unknown": 1}},
+        {"addresses": {"min_views": "8"}},
+        {"addresses": {"min_views": -1}},
+        {"addresses": {"min_views": 1.5}},
+        {"addresses": {"min_views": True}},
         {"user_agents": {"min_share": 1.01}},
         {"combine": {"freeze_days": 31}},
         {"combine": {"freeze_days": 0}},

@@ -75,8 +75,17 @@ def test_a_payment_is_a_sum_that_anybody_can_do_again() -> None:
         (
             "correction",
             "bonus",
-            {"was": "B", "grade": "A", "bonus_bps": 2_000, "base_minor": 100, "missing_minor": 10},
-            "rose from B to A",
+            {
+                "was": "B",
+                "grade": "A",
+                "bonus_bps": 2_000,
+                "base_minor": 100,
+                "bonus_minor": 20,
+                "amount_minor": 10,
+                "reason": None,
+            },
+            "The grade went from B to A. With 20 % of $1.00 as bonus it earned $1.20 in all, and"
+            " $0.10 was missing.",
         ),
         (
             "contest_settled",

@@ -126,11 +126,8 @@ def test_a_post_shows_what_its_grade_and_money_were_made_of(
     post = client.get(f"/api/creators/maya/posts/0x{town['copy'].hex()}").json()
     grading = post["grading"]
     assert (grading["grade"], grading["status"], grading["cohort"]) == ("C", "final", None)
-    assert (
-        grading["score_bps"]
-        == sum(part["contribution_bps"] for part in grading["contributions"])
-        == 5_000
-    )
+    assert grading["score_bps"] == sum(p["contribution_bps"] for p in grading["contributions"])
+    assert (grading["prior_bps"], grading["people"], grading["people_needed"]) == (10_000, 5, 50)
     assert post["raw"]["views"] == 5
     assert [(b["entry"], b["bucket"], b["amount"]) for b in post["booked"]] == [
         ("base", "available", 10_000),
@@ -207,7 +204,8 @@ def test_pages_show_the_same_numbers_and_escape_what_people_write(
         "$100.00",
         "$60.00",
         "Grade C",
-        "too few posts yet",
+        "of what is usual is assumed",
+        "no grade is better than C",
         "How much of it people watched",
     ):
         assert shown in post

@@ -3,12 +3,14 @@ both.
 """
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 from support.platform import Platform
+
+from storage.ledger import ledger
 
 OPERATOR = {"Authorization": "Bearer operator"}
 POST = "0x" + "ab" * 32
@@ -123,32 +125,71 @@ def test_strangers_and_creators_cannot_report_views(client: TestClient, platform
 
 def test_base_pay_is_announced_by_week(client: TestClient, platform: Platform) -> None:
     signed, unsigned = platform.post(platform.creator("alice")), platform.post(None)
+    monday = ledger.week_of(datetime.now(UTC))
+    day, week = timedelta(days=1), timedelta(weeks=1)
 
-    def announce(*lines: tuple[bytes, str, int]) -> dict[str, Any]:
+    def announce(*lines: tuple[bytes, date, object]) -> dict[str, Any]:
         body = {
             "earnings": [
-                {"post_id": "0x" + p.hex(), "week": w, "base_minor": b} for p, w, b in lines
+                {"post_id": "0x" + p.hex(), "week": w.isoformat(), "base_minor": b}
+                for p, w, b in lines
             ]
         }
         found: dict[str, Any] = client.post("/api/earnings", json=body, headers=OPERATOR).json()
         return found
 
     found = announce(
-        (signed, "2026-11-18", 100),
-        (signed, "2026-11-16", 100),
-        (signed, "2026-11-23", 7),
-        (unsigned, "2026-11-16", 1),
-        (bytes(32), "2026-11-16", 1),
+        (signed, monday, 100),
+        (signed, monday - week + day, 10),  # two rows for one week
+        (signed, monday - week + 3 * day, 20),
+        (signed, monday - 2 * week + day, 7),
+        (unsigned, monday, 1),
+        (bytes(32), monday, 1),
+        (signed, date(1, 1, 1), 1),
+        (signed, monday + week, 1),
+        (signed, date(9999, 12, 31), 1),
+        (signed, monday - 3 * week, 1_000_001),
     )
-    assert (found["new"], found["same"], found["changed"]) == (2, 1, 0)
+    assert (found["new"], found["same"], found["changed"], found["unconfirmed"]) == (2, 0, 0, 1)
     assert [(p["index"], p["code"]) for p in found["problems"]] == [
-        (3, "unsigned_post"),
-        (4, "unknown_post"),
+        (1, "two_lines"),
+        (2, "two_lines"),
+        (4, "unsigned_post"),
+        (5, "unknown_post"),
+        (6, "too_long_ago"),
+        (7, "not_begun"),
+        (8, "not_begun"),
     ]
-    assert platform.rows("select week::text, base_minor from earnings order by 1") == [
-        ("2026-11-16", 100),
-        ("2026-11-23", 7),
+    assert announce((signed, monday + 2 * day, 100))["same"] == 1
+    assert platform.rows("select week, base_minor from earnings order by 1 desc") == [
+        (monday, 100),
+        (monday - 2 * week, 7),
+        (monday - 3 * week, 1_000_001),
     ]
+    for no_cents in (True, 1.5, "100", None):
+        assert "detail" in announce((signed, monday, no_cents))
+    confirmation = {"post_id": "0x" + signed.hex(), "week": (monday - 3 * week).isoformat()}
+    confirmation["base_minor"] = 1_000_001  # type: ignore[assignment]
+    boss = bearer(platform.key("boss", ["admin"]))
+    for by, codes in ((OPERATOR, ["same_person"]), (boss, [])):
+        answer = client.post("/api/earnings/confirm", json=confirmation, headers=by).json()
+        assert [problem["code"] for problem in answer["problems"]] == codes
+
+
+def test_a_chargeback_is_an_adjustment_with_a_reason(
+    client: TestClient, platform: Platform
+) -> None:
+    post = platform.post(platform.creator("alice"))
+    body = {"id": "cb-7", "post_id": "0x" + post.hex(), "amount_minor": -500, "reason": "Taken."}
+
+    def adjust() -> dict[str, Any]:
+        answer: dict[str, Any] = client.post("/api/adjustments", json=body, headers=OPERATOR).json()
+        return answer
+
+    assert adjust()["code"] == "not_payable"
+    platform.terms(post)
+    assert [adjust(), adjust()] == [{"booked": True}, {"booked": False}]
+    assert platform.rows("select count(*) from fraud_alerts") == [(0,)]
 
 
 def test_a_platform_describes_its_posts(client: TestClient, platform: Platform) -> None:

@@ -248,7 +248,7 @@ def test_a_pass_over_http_finds_the_day_and_shows_one_post_if_asked(
     report = first.json()
     assert report["events"] == len(economy.events)
     assert len(report["alerts"]) == len(report["findings"]) > 5
-    frozen = next(f for f in report["findings"] if f["action"] == "freeze" and f["post_id"])
+    frozen = next(f for f in report["findings"] if f["post_id"])
     only = client.post(
         "/api/detect_fraud", json=asked | {"post_id": frozen["post_id"]}, headers=officer
     ).json()
@@ -317,18 +317,18 @@ def test_nobody_of_the_platform_uses_up_a_creators_appeal(
 def test_thresholds_are_versions_and_wrong_ones_are_refused(client: TestClient, key) -> None:
     governor, officer = key("govern", name="gov"), key("fraud")
     first = client.get("/api/fraud_thresholds", headers=officer).json()
-    assert (first["version"], first["limits"]["burst"]["min_z"]) == (1, 8.0)
-    changed = {"limits": {"burst": {"min_z": 12}}, "note": "Fewer alerts in the holidays."}
+    assert (first["version"], first["limits"]["addresses"]["min_views"]) == (1, 300)
+    changed = {"limits": {"addresses": {"min_views": 500}}, "note": "Fewer alerts in the holidays."}
     assert client.put("/api/fraud_thresholds", json=changed, headers=officer).status_code == 403
     second = client.put("/api/fraud_thresholds", json=changed, headers=governor).json()
-    assert (second["version"], second["limits"]["burst"]["min_z"], second["created_by"]) == (
-        2,
-        12,
-        "gov",
-    )
+    assert (
+        second["version"],
+        second["limits"]["addresses"]["min_views"],
+        second["created_by"],
+    ) == (2, 500, "gov")
     for limits in (
-        {"burst": {"min_zz": 1}},
-        {"bursts": {}},
+        {"addresses": {"min_zz": 1}},
+        {"unheard_of": {}},
         {"user_agents": {"min_share": 1.5}},
         {"combine": {"freeze_score": 0.09}},
         {"combine": {"freeze_days": 31}},

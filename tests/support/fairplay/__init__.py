@@ -1,0 +1,1 @@
+"""A simulated platform of honest creators, cheats and enemies, for the benchmark of fair play."""
