@@ -21,7 +21,20 @@ import {PostStatus} from "../../src/types/Codes.sol";
 import {PoCReport, Ruling, VerificationRequest} from "../../src/types/Reports.sol";
 import {Economy} from "../utils/Economy.sol";
 
-/// @notice Each fault that was shown by a test (P and its number), and others of its kind (A), and what stops it.
+/// @notice Each fault that was shown by a test (P and its number), and others of its kind (A), and what stops it. What the
+/// P-cases did before:
+/// P01 a freeze of a post whose id spells an address kept that account from withdrawing.
+/// P02 one stolen signer key linked every unclaimed escrow account to the thief, and emptied them in one block.
+/// P03 a stranger asked about the victim's post id first, so that its tips and redirects were the stranger's for good.
+/// P05 who copied a fulfilment from the mempool had its fee.
+/// P06 an appeal that the only arbiter could not rule on held the money for 14 days, and the bond came back.
+/// P07 naming another disputes contract left open disputes, and all that they held, without an end.
+/// P09 the arbiter who had decided an undecided post ruled on the dispute about it.
+/// P10 an attestation chose a policy version of years ago, and its kinder threshold.
+/// P11 anybody could have the example consumer's posts decided.
+/// P12 a callback that burnt its gas cost the oracle five times what it cost who asked, at a fee of zero.
+/// P13 and P14 a party worded a ballot, and stakes of the last second decided it: the vote is gone, and so are they.
+/// P16 a year after its end a redirect was ended by asking again.
 contract CuresTest is Economy {
     address internal constant MALLORY = address(0xBAD);
     address internal constant SECOND = address(0x5EC0);

@@ -34,6 +34,9 @@ abstract contract Books is Check {
         // Finds what is corrected, and rules on nothing.
         address third;
         uint256[] keys;
+        // Every proxy, and for each the same code at another address and a next version.
+        address[] proxies;
+        address[2][] versions;
     }
 
     Wiring internal w;
@@ -74,6 +77,48 @@ abstract contract Books is Check {
         return keccak256(
             abi.encode(r.outcome, r.originalCreator, r.redirectBps, r.revision, r.status == 3, r.creator)
         );
+    }
+
+    /// @dev All that anybody has, and how every post stands: what no upgrade may change.
+    function everything() internal view returns (bytes32 digest) {
+        address[2] memory tokens = [ETHER, address(w.token)];
+        (address platform, address ecosystem) = w.splitter.treasuries();
+        for (uint256 t; t < 2; ++t) {
+            digest = keccak256(
+                abi.encode(
+                    digest,
+                    w.splitter.owed(tokens[t]),
+                    w.splitter.claimable(platform, tokens[t]),
+                    w.splitter.claimable(ecosystem, tokens[t]),
+                    w.disputes.claimable(ecosystem, tokens[t]),
+                    w.vault.budgetOf(tokens[t])
+                )
+            );
+            for (uint256 i; i < accounts.length; ++i) {
+                digest = keccak256(
+                    abi.encode(
+                        digest,
+                        w.splitter.claimable(accounts[i], tokens[t]),
+                        w.disputes.claimable(accounts[i], tokens[t]),
+                        w.hub.claimable(accounts[i]),
+                        w.guard.isAccountFrozen(accounts[i])
+                    )
+                );
+            }
+            for (uint256 i; i < postIds.length; ++i) {
+                digest = keccak256(
+                    abi.encode(
+                        digest,
+                        w.splitter.contested(postIds[i], tokens[t]),
+                        w.splitter.frozenEarnings(postIds[i], tokens[t]),
+                        w.pool.supplyOf(postIds[i]),
+                        w.posts.resultOf(postIds[i]),
+                        w.disputes.openDisputeOf(postIds[i]),
+                        w.guard.isPostFrozen(postIds[i])
+                    )
+                );
+            }
+        }
     }
 
     /// @dev Posts become final and are closed to reports then; the campaign goes on with others.

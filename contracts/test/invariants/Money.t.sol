@@ -1,9 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {OracleRegistry} from "../../src/OracleRegistry.sol";
+import {Platforms} from "../../src/Platforms.sol";
+import {PoCHub} from "../../src/PoCHub.sol";
+import {PolicyRegistry} from "../../src/PolicyRegistry.sol";
+import {PostRegistry} from "../../src/PostRegistry.sol";
+import {ResultRoots} from "../../src/ResultRoots.sol";
+import {AccountLinks} from "../../src/access/AccountLinks.sol";
+import {FraudGuard} from "../../src/disputes/FraudGuard.sol";
+import {PoCDisputes} from "../../src/disputes/PoCDisputes.sol";
+import {BonusVault} from "../../src/payments/BonusVault.sol";
+import {RevenueSplitter} from "../../src/payments/RevenueSplitter.sol";
+import {TokenPool} from "../../src/payments/TokenPool.sol";
 import {PostResult} from "../../src/types/Reports.sol";
 import {Outcome} from "../../src/types/Codes.sol";
 import {RedirectMath} from "../../src/libraries/RedirectMath.sol";
+import {
+    AccountLinksNext,
+    BonusVaultNext,
+    FraudGuardNext,
+    OracleRegistryNext,
+    PlatformsNext,
+    PoCDisputesNext,
+    PoCHubNext,
+    PolicyRegistryNext,
+    PostRegistryNext,
+    ResultRootsNext,
+    RevenueSplitterNext,
+    TokenPoolNext
+} from "../mocks/NextVersions.sol";
 import {TestToken} from "../mocks/Tokens.sol";
 import {Economy} from "../utils/Economy.sol";
 import {Books} from "./Books.sol";
@@ -26,12 +52,49 @@ contract MoneyInvariants is Economy {
         uint256[] memory keys = threeSigners(2);
         handler = new MoneyHandler(
             Books.Wiring(
-                hub, policy, posts, splitter, pool, disputes, vault, guard, token, second, third, keys
+                hub,
+                policy,
+                posts,
+                splitter,
+                pool,
+                disputes,
+                vault,
+                guard,
+                token,
+                second,
+                third,
+                keys,
+                proxies(),
+                versions()
             )
         );
         manager.grantRole(0, address(handler), 0);
         manager.grantRole(0, second, 0);
         manager.grantRole(0, third, 0);
+    }
+
+    function proxies() private view returns (address[] memory all) {
+        all = new address[](12);
+        (all[0], all[1], all[2], all[3]) = (address(hub), address(oracles), address(policy), address(posts));
+        (all[4], all[5]) = (address(links), address(guard));
+        (all[6], all[7], all[8]) = (address(splitter), address(pool), address(disputes));
+        (all[9], all[10], all[11]) = (address(vault), address(platforms), address(roots));
+    }
+
+    function versions() private returns (address[2][] memory all) {
+        all = new address[2][](12);
+        all[0] = [address(new PoCHub()), address(new PoCHubNext())];
+        all[1] = [address(new OracleRegistry()), address(new OracleRegistryNext())];
+        all[2] = [address(new PolicyRegistry()), address(new PolicyRegistryNext())];
+        all[3] = [address(new PostRegistry()), address(new PostRegistryNext())];
+        all[4] = [address(new AccountLinks()), address(new AccountLinksNext())];
+        all[5] = [address(new FraudGuard()), address(new FraudGuardNext())];
+        all[6] = [address(new RevenueSplitter()), address(new RevenueSplitterNext())];
+        all[7] = [address(new TokenPool()), address(new TokenPoolNext())];
+        all[8] = [address(new PoCDisputes()), address(new PoCDisputesNext())];
+        all[9] = [address(new BonusVault()), address(new BonusVaultNext())];
+        all[10] = [address(new Platforms()), address(new PlatformsNext())];
+        all[11] = [address(new ResultRoots()), address(new ResultRootsNext())];
     }
 
     function targetContracts() external view returns (address[] memory targets) {
