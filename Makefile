@@ -15,7 +15,7 @@ endif
 WORKERS ?= 2
 export PYTHONUNBUFFERED := 1
 
-.PHONY: up demo test lint bench campaigns fuzz contracts setup clean
+.PHONY: up demo test lint bench campaigns fuzz audit contracts setup clean
 
 up: setup ## set up everything and run the oracle: database, chain, API, worker, node; Ctrl-C stops it
 	$(BIN)/oracle up
@@ -46,6 +46,9 @@ campaigns: setup ## the long profiles of the tests that kill, crash and flood th
 
 fuzz: setup ## the long profile of the contracts' fuzz and invariant tests
 	cd contracts && FOUNDRY_PROFILE=fuzz tools/forge test
+
+audit: contracts/node_modules/.package-lock.json ## slither, halmos, solhint and the checks of upgrades; some minutes
+	PYTHON=$(PYTHON) contracts/tools/audit
 
 contracts: contracts/node_modules/.package-lock.json ## compile the contracts and renew the ABIs in the package
 	$(PYTHON) contracts/tools/export_abi.py

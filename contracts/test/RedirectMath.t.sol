@@ -9,6 +9,21 @@ import {Check} from "./utils/Check.sol";
 contract RedirectMathTest is Check {
     RedirectMathView internal rules = new RedirectMathView();
 
+    /// @dev Every similarity there is, under policies at the corners and the default.
+    function test_RedirectIsBoundedAndMonotoneEverywhere() external view {
+        uint16[4] memory thresholds = [9_500, 5_000, 9_999, 7_000];
+        uint16[4] memory bases = [10_000, 3_333, 1, 9_999];
+        for (uint256 p; p < 4; ++p) {
+            uint256 before;
+            for (uint256 s; s <= 10_000; ++s) {
+                uint256 bps = rules.redirectBps(s, thresholds[p], bases[p]);
+                yes(bps >= before && bps <= bases[p], "monotone and bounded");
+                before = bps;
+            }
+            eq(before, bases[p], "all of the base at 100 %");
+        }
+    }
+
     function testFuzz_RedirectIsBoundedAndMonotone(uint256 s, uint256 t, uint256 base) public view {
         s = within(s, 0, 9_999);
         t = within(t, 0, 9_999);
