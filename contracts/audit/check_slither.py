@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compare slither's results with the answers in SLITHER.md: each result is named there, under its detector.
+"""Compare slither's results with the answers in SLITHER.md: each is named there, by detector.
 
 Usage: check_slither.py RESULTS.json      exit status 1, and the results without an answer, if any
 Standard library only.
@@ -18,13 +18,11 @@ ANSWERS = Path(__file__).resolve().parents[1] / "SLITHER.md"
 
 def place(element: dict[str, Any]) -> str:
     """`Contract.function`, and `.variable` where the result is about one."""
-    names = [element["name"]]
-    parent = element["type_specific_fields"].get("parent")
-    while parent and parent["type"] in ("function", "contract", "event"):
-        names.append(parent["name"])
-        parent = (
-            parent["type_specific_fields"].get("parent") if parent["type"] != "contract" else None
-        )
+    names: list[str] = []
+    at: dict[str, Any] | None = element
+    while at and (at is element or at["type"] in ("function", "contract", "event")):
+        names.append(at["name"])
+        at = at.get("type_specific_fields", {}).get("parent")
     return ".".join(reversed(names))
 
 
@@ -37,8 +35,9 @@ def results(document: dict[str, Any]) -> set[tuple[str, str]]:
 
 
 def answered(text: str) -> set[tuple[str, str]]:
-    """Detector and place of each answer: rows of the table, places between backticks."""
-    rows = re.findall(r"^\| ([a-z-]+) \| (.*?) \|", text, re.MULTILINE)
+    """Detector and place of each answer: rows of slither's table, places between backticks."""
+    table = text.split("\n## slither\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| ([a-z-]+) \| (.*?) \|", table, re.MULTILINE)
     return {(check, name) for check, places in rows for name in re.findall(r"`([^`]+)`", places)}
 
 
