@@ -189,7 +189,7 @@ contract SymbolicClaims is Check {
         r.creator = creator;
         r.evidenceHash = "evidence";
         r.configVersion = 1;
-        posts.record(r, address(0));
+        posts.record(r, creator, true);
     }
 
     function proxy(address implementation, bytes memory init) private returns (address) {
