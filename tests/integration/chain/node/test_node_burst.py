@@ -89,6 +89,10 @@ def test_results_of_backfilled_works_go_in_batches_once_they_are_asked_for(
     world.drive(node)
     assert len(world.fulfilments()) == len(set(world.fulfilments())) == 20
     assert transaction_count(world) == 3
+    with world.db.transaction() as conn:
+        sent = conn.execute("select substr(call_data, 1, 4) from chain_transactions").fetchall()
+    (one_signature,) = world.client.hub_abi.selectors(("attestBatch",))
+    assert [bytes(row[0]) for row in sent].count(one_signature) == 2
     assert all(verify.has_badge(world.client, post) for post in posts)
 
 
