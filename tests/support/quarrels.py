@@ -12,6 +12,7 @@ from oracle.chain.core.lifecycle import RetryTimeouts
 from oracle.chain.core.report import Outcome
 from oracle.chain.keys.signer import LocalSigner
 from oracle.chain.sender.calls import CallSender
+from oracle.originality import reviews
 from oracle.payouts.onchain import PayoutAsset, advance_payouts
 from oracle.payouts.payments import run_due
 from oracle.tasks.chain_cases import ChainCases
@@ -171,9 +172,15 @@ class ChainQuarrel:
 
 
 def make_quarrel(
-    town: Town, platform: Platform, *, accused: bool = True, wallet: bytes | None = None
+    town: Town,
+    platform: Platform,
+    *,
+    accused: bool = True,
+    undecided: bool = False,
+    wallet: bytes | None = None,
 ) -> ChainQuarrel:
-    """Anna's picture and Bob's, which the oracle calls a copy of it unless it missed that.
+    """Anna's picture and Bob's, which the oracle calls a copy of it unless it missed that, or could
+    not decide.
 
     Args: wallet: Bob's, where he has one.
     """
@@ -197,6 +204,8 @@ def make_quarrel(
     outcome, similarity = (
         (Outcome.DERIVATIVE, SIMILARITY_BPS) if accused else (Outcome.ORIGINAL, 1_200)
     )
+    if undecided:
+        outcome = Outcome.NEEDS_REVIEW
     post = town.attest(
         outcome, similarity, creator=accounts["bob"], original=(original_post, accounts["anna"])
     )
@@ -207,12 +216,39 @@ def make_quarrel(
         _, analysis = _add(
             conn, bob, post, "bob", original_work if accused else None, similarity, redirect, now
         )
+        if undecided:
+            _doubt(conn, analysis)
     platform.grade(post, "C")
     payments.fund_vault(town.client, town.fan, 10**12)
     platform.earns(post, CENTS, at=now)
     quarrel = ChainQuarrel(town, platform, anna, bob, original_work, original_post, analysis, post)
     run_due(platform.db, now)
     return quarrel
+
+
+def _doubt(conn: Connection, analysis_id: UUID) -> None:
+    """Have the oracle be in doubt about what it decided."""
+    conn.execute(
+        "update analyses set verdict = 'undecided', reason = 'incomplete_search', redirect_bps = 0"
+        " where id = %s",
+        (analysis_id,),
+    )
+    analysis = analyses.get(conn, analysis_id)
+    assert analysis.work_id is not None and analysis.decided_at is not None
+    doubt = analyses.Conclusion(
+        verdict="undecided",
+        reason="incomplete_search",
+        similarity_bps=SIMILARITY_BPS,
+        tier="high",
+        redirect_bps=0,
+        matched_work_id=analysis.matched_work_id,
+        evidence=b"{}",
+        evidence_hash=bytes(32),
+        model_digest=bytes(32),
+        index_snapshot=1,
+        decided_at=analysis.decided_at,
+    )
+    reviews.follow_verdict(conn, analysis, analysis.work_id, doubt, None)
 
 
 def _add(
