@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from storage.database import Connection, Database
 from storage.search import images
 from storage.search.images import View
-from storage.works import analyses, creators, works
+from storage.works import analyses, creators, waiting, works
 from storage.works.works import NewWork
 
 MODEL = "test/random-directions"
@@ -236,30 +236,29 @@ def test_a_work_waits_for_those_that_came_first_until_their_analyses_end(db: Dat
             work_id=work_id,
         )
         analyses.add(conn, queued)
+        waiting.expect(conn, analysis_id)
         return works.get_work(conn, work_id), analysis_id
 
     with db.transaction() as conn:
-        first, _ = accept(conn)
+        first, first_analysis = accept(conn)
         second, second_analysis = accept(conn)
-        third, _ = accept(conn)
+        third, third_analysis = accept(conn)
     assert first.sequence < second.sequence < third.sequence
     with db.transaction() as conn:
 
-        def pending(of: works.Work, history: bool = False) -> set[str]:
-            return works.earlier_works_pending(conn, of.sequence, history=history)
+        def pending(of: works.Work, history: bool = False) -> bool:
+            return waiting.earlier_pending(conn, of, history=history)
 
-        assert pending(first) == set()
-        assert pending(third) == {"image"}
-        images.make_visible(
-            conn, first, phash=RNG.bytes(32), phash_quality=1, proxy=b"", embeddings={}
-        )
-        assert pending(third) == {"image"}
-        conn.execute("update analyses set source = 'index' where id = %s", (second_analysis,))
-        assert pending(third) == set(), "live posts do not wait for history"
-        assert pending(third, history=True) == {"image"}
-        conn.execute("update analyses set source = 'upload' where id = %s", (second_analysis,))
-        analyses.fail(conn, second_analysis, "media_corrupt", "cannot be read", b"{}", bytes(32))
-        assert pending(third) == set()
+        assert not pending(first) and pending(third)
+        waiting.wait(conn, third_analysis, third, history=False)
+        assert waiting.note_read(conn, first_analysis, first, ["image"]) == []
+        assert pending(third)
+        conn.execute("update unread_works set history = true")
+        assert not pending(third), "live posts do not wait for history"
+        assert pending(third, history=True)
+        conn.execute("update unread_works set history = false")
+        assert waiting.forget(conn, second_analysis) == [third_analysis]
+        assert not pending(third)
 
 
 def test_a_work_erased_while_it_was_read_is_not_found(db: Database) -> None:
@@ -285,4 +284,5 @@ def test_a_work_erased_while_it_was_read_is_not_found(db: Database) -> None:
             conn, work, phash=RNG.bytes(32), phash_quality=1, proxy=b"", embeddings={}
         )
         assert conn.execute("select count(*) from image_fingerprints").fetchone() == (0,)
-        assert not works.is_visible(conn, work.id)
+        visible = conn.execute("select visible_at from works where id = %s", (work.id,)).fetchone()
+        assert visible == (None,)
