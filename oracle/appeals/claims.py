@@ -384,8 +384,8 @@ def _send_result(
         if found
         else "With a bond you can claim at the contract itself, or go to a certified dispute body"
         " or a court.",
-        claim.other_creator_id: "You can dispute it, free of charge, at the contract while the"
-        " result can be disputed there, or go to a certified dispute body or a court."
+        claim.other_creator_id: "You can appeal once that is in force, free of charge; another"
+        " person decides then. Or go to a certified dispute body or a court."
         if found
         else "You need to do nothing.",
     }

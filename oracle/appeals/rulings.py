@@ -227,6 +227,14 @@ def _follow_call(conn: Connection, ruling: Ruling, now: datetime) -> bool:
     calls.close(conn, call.id)
     if ruling.step == Step.HOLD and error in NO_HOLD:
         rulings.give_up_hold(conn, ruling.id, error, now)
+        operator_alerts.report(
+            conn,
+            "not_held_on_chain",
+            f"post 0x{ruling.post_id.hex()}",
+            f"The contract holds nothing longer for this {ruling.kind} ({error}): have it decided"
+            " before the time to dispute is over there.",
+            now,
+        )
         return False
     rulings.postpone(conn, ruling, error, now)
     log.warning("ruling.refused", ruling=str(ruling.id), step=ruling.step, code=error)

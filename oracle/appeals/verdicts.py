@@ -1,5 +1,6 @@
 """Appeals against verdicts: free, both sides are heard, and another person than before decides."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -24,6 +25,7 @@ from oracle.rules.cost import cost_of, in_words
 from oracle.rules.deadlines import APPEAL_WITHIN
 from oracle.rules.decision import Verdict
 from storage.cases import appeals, reviews, settlements
+from storage.cases import rulings as stored_rulings
 from storage.cases.appeals import Appeal, NewAppeal
 from storage.chain import outbox
 from storage.database import Connection, Database
@@ -69,8 +71,9 @@ def appeal_verdict(
     if analysis.creator_id != creator_id:
         raise NotYourCase
     previous = check_appealable(conn, analysis, now)
-    assert analysis.matched_work_id is not None
-    original = works.get_work(conn, analysis.matched_work_id)
+    accusation = find_accusation(conn, analysis)
+    assert accusation is not None
+    original = works.get_work(conn, accusation.work_id)
     other_id = original.creator_id if original.creator_id != creator_id else None
     appeal = NewAppeal(
         id=uuid4(),
@@ -81,7 +84,7 @@ def appeal_verdict(
         filed_at=now,
         first_decider=previous.decided_by
         if previous and previous.decided_by
-        else _decider_of(conn, analysis),
+        else accusation.decided_by,
         decide_by=now + ORIGINALITY_WITHIN,
         analysis_id=analysis_id,
         other_creator_id=other_id,
@@ -89,7 +92,7 @@ def appeal_verdict(
     )
     if not appeals.add(conn, appeal):
         raise AppealExists
-    if analysis.verdict == Verdict.DERIVATIVE:  # of one's own work no share is in question
+    if other_id is not None:  # of one's own work no share is in question
         _set_disputed(conn, analysis, True, now)
     if outbox.goes_on_chain(conn, analysis.post_id):
         rulings.open_question(
@@ -100,7 +103,7 @@ def appeal_verdict(
             now=now,
             analysis_id=analysis_id,
             appeal_id=appeal.id,
-            hold=analysis.verdict == Verdict.DERIVATIVE,
+            hold=other_id is not None,
         )
     audit_log.append(
         conn,
@@ -120,11 +123,46 @@ def appeal_verdict(
         subject,
         original.creator if other_id else None,
         now,
-        share_waits=analysis.verdict == Verdict.DERIVATIVE,
+        share_waits=other_id is not None,
     )
     if other_id is not None:
         notices.send_to_other_side(conn, stored, subject, work_name(original), now)
     return appeal.id
+
+
+@dataclass(frozen=True)
+class Accusation:
+    """Of which earlier work a post counts as a copy, since when, and who decided so."""
+
+    work_id: UUID
+    similarity_bps: int
+    at: datetime
+    decided_by: str
+
+
+def find_accusation(conn: Connection, analysis: Analysis) -> Accusation | None:
+    """What the verdict in force accuses the work of an analysis of; None where of nothing."""
+    if analysis.work_id is None:
+        return None
+    changes = stored_rulings.changes(conn, analysis.post_id)
+    if not changes:
+        if (
+            analysis.verdict not in APPEALABLE
+            or analysis.matched_work_id is None
+            or analysis.decided_at is None
+        ):
+            return None
+        similarity, decider = analysis.similarity_bps or 0, _decider_of(conn, analysis)
+        return Accusation(analysis.matched_work_id, similarity, analysis.decided_at, decider)
+    last = changes[-1]
+    if last.verdict not in APPEALABLE or last.original_post_id is None:
+        return None
+    original = works.find_first_of_post(conn, last.original_post_id)
+    if original is None:
+        return None
+    ruling = stored_rulings.get(conn, last.ruling_id) if last.ruling_id else None
+    decided_by = ruling.decided_by if ruling and ruling.decided_by else "contract"
+    return Accusation(original.id, last.similarity_bps, last.at, decided_by)
 
 
 def check_appealable(conn: Connection, analysis: Analysis, now: datetime) -> Appeal | None:
@@ -132,16 +170,14 @@ def check_appealable(conn: Connection, analysis: Analysis, now: datetime) -> App
 
     Raises: NothingToAppeal, TooLate.
     """
-    if (
-        analysis.verdict not in APPEALABLE
-        or analysis.matched_work_id is None
-        or analysis.work_id is None
-    ):
+    accusation = find_accusation(conn, analysis)
+    if accusation is None:
         raise NothingToAppeal(_why_not(conn, analysis))
-    assert analysis.decided_at is not None
-    if now > analysis.decided_at + APPEAL_WITHIN:
-        raise TooLate(f"This could be appealed until {day(analysis.decided_at + APPEAL_WITHIN)}.")
+    if now > accusation.at + APPEAL_WITHIN:
+        raise TooLate(f"This could be appealed until {day(accusation.at + APPEAL_WITHIN)}.")
     previous = appeals.find_decided_of_analysis(conn, analysis.id)
+    if previous is not None and previous.filed_at < accusation.at:
+        previous = None  # about an earlier verdict
     if previous is not None and (
         previous.outcome == "granted" or previous.first_decider != MACHINE
     ):
@@ -165,10 +201,9 @@ def _why_not(conn: Connection, analysis: Analysis) -> str:
             f"Nothing is decided yet. {words} A person decides by {day(review.decide_by)}: say"
             f" what helps at /v1/reviews/{review.id}/statement."
         )
-    return (
-        f"The verdict is '{analysis.verdict}'. {in_words(cost_of(Verdict(analysis.verdict)))}"
-        " There is nothing to appeal."
-    )
+    changes = stored_rulings.changes(conn, analysis.post_id)
+    verdict = Verdict(changes[-1].verdict if changes else analysis.verdict)
+    return f"The verdict is '{verdict}'. {in_words(cost_of(verdict))} There is nothing to appeal."
 
 
 def add_other_view(
@@ -217,10 +252,10 @@ def decide_verdict(
         )
     analysis = analyses.get(conn, appeal.analysis_id)
     assert analysis.work_id is not None
-    assert analysis.matched_work_id is not None
-    sides = [
-        works.get_work(conn, work).creator for work in (analysis.work_id, analysis.matched_work_id)
-    ]
+    accusation = find_accusation(conn, analysis)
+    if accusation is None:
+        raise StepNotPossible("Nothing accuses this post any more; there is nothing to decide.")
+    sides = [works.get_work(conn, work).creator for work in (analysis.work_id, accusation.work_id)]
     if actor in {creator_actor(side) for side in sides if side is not None}:
         raise NotYourCase("Neither side of an appeal can decide it.")
     outcome = "granted" if granted else "refused"
@@ -234,7 +269,7 @@ def decide_verdict(
         settlements.add(
             conn,
             analysis.work_id,
-            analysis.matched_work_id,
+            accusation.work_id,
             appeal_id=appeal_id,
             decided_by=actor,
             now=now,
@@ -242,14 +277,14 @@ def decide_verdict(
         rechecks = appeals.queue_rechecks(
             conn,
             appeal_id,
-            analysis.matched_work_id,
+            accusation.work_id,
             "A decision that rests on the same reference was wrong.",
         )
     is_last = appeal.first_decider != MACHINE
     moved = rulings.decide_work(
         conn,
         analysis.post_id,
-        rulings.Found(verdict="original", similarity_bps=analysis.similarity_bps or 0)
+        rulings.Found(verdict="original", similarity_bps=accusation.similarity_bps)
         if granted
         else None,
         reason=convinced,
@@ -259,7 +294,7 @@ def decide_verdict(
         analysis_id=analysis.id,
         appeal_id=appeal_id,
     )
-    if moved and not granted and analysis.verdict == Verdict.DERIVATIVE:
+    if moved and not granted and appeal.other_creator_id is not None:
         _set_disputed(
             conn, analysis, False, now, not_before=now if is_last else now + payments.DISPUTE_WINDOW
         )
@@ -321,7 +356,7 @@ def _lapse(conn: Connection, appeal_id: UUID, now: datetime) -> bool:
         analysis_id=analysis.id,
         appeal_id=appeal_id,
     )
-    if moved and analysis.verdict == Verdict.DERIVATIVE:
+    if moved and appeal.other_creator_id is not None:
         _set_disputed(conn, analysis, False, now, not_before=waits_until)
     notices.send_result(
         conn,

@@ -108,13 +108,23 @@ def find_open_of_alert(conn: Connection, alert_id: UUID) -> Appeal | None:
 def find_of_analysis(conn: Connection, analysis_id: UUID) -> Appeal | None:
     """Return the last appeal against a verdict, decided or not."""
     return next(
-        iter(_select(conn, "analysis_id = %s order by filed_at desc limit 1", (analysis_id,))), None
+        iter(
+            _select(
+                conn,
+                "analysis_id = %s and kind = 'originality' order by filed_at desc limit 1",
+                (analysis_id,),
+            )
+        ),
+        None,
     )
 
 
 def find_decided_of_analysis(conn: Connection, analysis_id: UUID) -> Appeal | None:
     """Return the last decided appeal against a verdict."""
-    where = "analysis_id = %s and status = 'decided' order by decided_at desc limit 1"
+    where = (
+        "analysis_id = %s and kind = 'originality' and status = 'decided' order by decided_at desc"
+        " limit 1"
+    )
     return next(iter(_select(conn, where, (analysis_id,))), None)
 
 
@@ -163,7 +173,9 @@ def overdue(conn: Connection, kind: str, now: datetime, limit: int = 100) -> lis
 def count_lapsed(conn: Connection, analysis_id: UUID) -> int:
     """Count the appeals against a verdict that lapsed undecided."""
     row = conn.execute(
-        "select count(*) from appeals where analysis_id = %s and outcome = 'lapsed'", (analysis_id,)
+        "select count(*) from appeals where analysis_id = %s and kind = 'originality' and outcome ="
+        " 'lapsed'",
+        (analysis_id,),
     ).fetchone()
     assert row is not None
     return int(row[0])

@@ -122,13 +122,13 @@ class ChainQuarrel:
                 conn, claim, creator_id=self.bob, actor="bob", view="No.", now=self.now
             )
 
-    def decide(self, appeal: UUID, *, granted: bool) -> None:
+    def decide(self, appeal: UUID, *, granted: bool, actor: str = "maria") -> None:
         with self.platform.db.transaction() as conn:
             verdict_appeals.decide_verdict(
                 conn,
                 appeal,
                 granted=granted,
-                actor="maria",
+                actor=actor,
                 convinced="The raw file is older.",
                 now=self.now,
             )

@@ -14,8 +14,9 @@ from support.platform import Platform
 from support.quarrels import CENTS, UNITS, ChainQuarrel, make_quarrel
 from support.town import DAY_S, Town
 
-from oracle.appeals import claims
+from oracle.appeals import claims, verdicts
 from oracle.appeals.errors import (
+    AccuserCannotDecide,
     AppealExists,
     NothingToClaim,
     NotYourCase,
@@ -103,6 +104,16 @@ def test_an_upheld_claim_holds_the_share_and_then_redirects_it(
     assert "verdict_changed" in missed.inbox(missed.bob), "who loses hears of it at once"
     assert "verdict_changed" in missed.inbox(missed.anna)
 
+    with pytest.raises(NotYourCase), missed.platform.db.transaction() as conn:
+        verdicts.appeal_verdict(
+            conn,
+            missed.analysis,
+            creator_id=missed.anna,
+            actor="anna",
+            ground="other",
+            statement="x",
+            now=missed.now,
+        )
     missed.town.wait(8 * DAY_S)
     missed.drive(3)
     missed.pay()
@@ -110,6 +121,31 @@ def test_an_upheld_claim_holds_the_share_and_then_redirects_it(
     # Half of it waited, and nobody is charged for more than what waited.
     assert missed.platform.totals(missed.anna).available == CENTS // 2
     assert missed.paid("anna") == (CENTS // 2 * UNITS + 500) // UNITS
+
+
+def test_who_lost_by_a_claim_appeals_and_another_person_decides(missed: ChainQuarrel) -> None:
+    number = claim(missed)
+    missed.drive(2)
+    missed.answer_as_other(number)
+    decide(missed, number, upheld=True, similarity_bps=9_900)
+    missed.drive(3)
+    missed.town.wait(3 * DAY_S)
+    missed.drive(4)
+    assert missed.result().outcome is Outcome.DERIVATIVE
+    appeal = missed.appeal()
+    missed.answer(appeal)
+    with pytest.raises(AccuserCannotDecide):
+        missed.decide(appeal, granted=True)  # maria upheld the claim
+    missed.drive(2)
+    # The pair was claimed before: the contract asks one question once, and the operator knows.
+    assert missed.platform.rows("select kind from operator_alerts") == [("not_held_on_chain",)]
+    missed.decide(appeal, granted=True, actor="olga")
+    missed.drive(4)
+    missed.town.wait(3 * DAY_S)
+    missed.drive(5)
+    assert missed.result().outcome is Outcome.ORIGINAL
+    assert missed.platform.rows("select distinct status from rulings") == [("in_force",)]
+    assert missed.inbox(missed.bob).count("verdict_changed") == 2
 
 
 def test_a_refused_claim_frees_what_waited_and_counts_where_it_was_made_in_bad_faith(
