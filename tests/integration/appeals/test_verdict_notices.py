@@ -99,7 +99,7 @@ def test_a_refused_appeal_on_ones_own_work_moves_no_money(post: Post, db: Databa
             conn, appeal, granted=False, actor="key:maria", convinced="It is the same.", now=now
         )
         assert appeals.get(conn, appeal).outcome == "refused"
-    result = told(db, "alice")[0]
+    (result,) = (one for one in told(db, "alice") if one.kind == "appeal_result")
     assert "nothing waited and nothing moves" in result.body and "$" not in result.body
 
 
