@@ -11,6 +11,7 @@ from oracle.appeals import reanalyses
 from oracle.appeals.rulings import open_question
 from oracle.chain.core.report import Outcome
 from oracle.chain.core.wire import hexed
+from oracle.chain.rpc.client import RECORDED
 from oracle.jobs import Jobs
 from oracle.originality import reanalysis
 from storage.cases import rulings
@@ -65,10 +66,11 @@ def rechecked(quarrel: ChainQuarrel, verdict: str) -> UUID:
 
 
 def reports_of(quarrel: ChainQuarrel) -> int:
-    """How many reports of the post the hub has taken."""
+    """How many reports of the post the registry has written."""
     client = quarrel.town.client
-    topics = [hexed(client.hub_abi.topic("VerificationFulfilled")), None, hexed(quarrel.post)]
-    return len(client.logs_between(0, client.head().number, topics=topics))
+    topics = [hexed(client.posts_abi.topic(RECORDED)), hexed(quarrel.post)]
+    where = client.deployment.post_registry
+    return len(client.logs_between(0, client.head().number, topics=topics, address=where))
 
 
 def test_a_verdict_that_changes_is_proposed_by_an_arbiter_and_seen_coming(
