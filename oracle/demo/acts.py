@@ -166,7 +166,11 @@ def _show_bad_input(story: Story, pictures: dict[str, bytes]) -> None:
     """Upload files that are no pictures, and check that they are refused."""
     for title, content, code in (
         ("A text named photo.jpg", b"not a picture at all\n" * 40, "media_unsupported"),
-        ("Half a photograph", pictures["temple"][: len(pictures["temple"]) // 2], "media_corrupt"),
+        (
+            "A tenth of a photograph",
+            pictures["temple"][: len(pictures["temple"]) // 10],
+            "media_corrupt",
+        ),
     ):
         answer = story.stage.api.post(
             "/upload", files={"file": ("photo.jpg", content)}, data={"creator": "mallory"}
