@@ -105,45 +105,115 @@ class Contest:
     gross: int = 0
 
 
+@dataclass(frozen=True)
+class Paid:
+    """How a week's money stands before a correction.
+
+    Attributes:
+        to_original: what the original's creator got of what the week earned; contested: what waits
+            for the verdict; to_poster: the rest. All zero where money is of no week: then what is
+            taken back is divided by the verdict of the day.
+        cut: what corrections took off and no later one gave back.
+        kept: the part of `cut` that the original's creator was paid and keeps.
+    """
+
+    to_original: int = 0
+    contested: int = 0
+    to_poster: int = 0
+    cut: int = 0
+    kept: int = 0
+
+
+NOTHING_PAID = Paid()
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One correction as it is booked.
+
+    Attributes:
+        shares: the parts of the original's creator and of the poster, both negative where money is
+            taken back.
+        restored: the part of the poster's that an earlier correction took; nobody shares in it.
+        cut, kept: as in `Paid`, from now on.
+    """
+
+    shares: Shares
+    postings: list[Posting]
+    restored: int
+    cut: int
+    kept: int
+
+
 def pay(
     poster_id: int, base_minor: int, grade: Grade, terms: Terms
 ) -> tuple[Payout, list[Posting]]:
     """Pay a post for one week: base and the bonus of its final grade. Raises: NegativeAmount."""
     paid = payout(base_minor, grade, terms.verdict, terms.waiting_bps)
     parts = {Entry.BASE: paid.base_pay, Entry.BONUS: paid.bonus}
-    return paid, _earn(poster_id, parts, terms)
+    return paid, _earn(poster_id, parts, paid.shares, terms)
 
 
 def correct(
-    poster_id: int, parts: Mapping[Entry, int], terms: Terms, waiting: Waiting
-) -> tuple[Shares, list[Posting]]:
+    poster_id: int,
+    parts: Mapping[Entry, int],
+    terms: Terms,
+    waiting: Waiting,
+    paid: Paid = NOTHING_PAID,
+) -> Correction:
     """Book what a week earned more (or less) than was paid for it.
 
-    What is taken back comes from the poster: what waits first, then what is available, which may go
-    below zero. The part that an original's creator was paid stays with them, and is the platform's
-    loss.
-
-    Returns: the parts of the original's creator and of the poster, both negative where money is
-        taken back.
+    What is taken back is divided as the week was paid, whatever the verdict is today. The poster's
+    part comes from what waits first, then from what is available, which may go below zero. What
+    the original's creator was paid stays with them, and is the platform's loss. Where a later
+    correction gives back, the original's creator has that part already; only what goes beyond is
+    divided by the verdict.
     """
     net = sum(parts.values())
-    if net >= 0:
-        return redirect(net, terms.waiting_bps), _earn(poster_id, parts, terms)
-    shares = redirect(-net, terms.waiting_bps)
-    contested = 0 if terms.final else min(shares.to_original, waiting.contested)
-    lost = shares.to_original - contested
+    if net < 0:
+        return _take_back(poster_id, parts, terms, waiting, paid)
+    back = min(net, paid.cut)
+    kept = paid.kept * back // paid.cut if paid.cut else 0
+    divided = redirect(net - back, terms.waiting_bps)
+    shares = Shares(divided.to_original, divided.to_poster + back - kept)
+    postings = _earn(poster_id, _without(parts, kept), shares, terms)
+    return Correction(shares, postings, back - kept, paid.cut - back, paid.kept - kept)
+
+
+def _take_back(
+    poster_id: int, parts: Mapping[Entry, int], terms: Terms, waiting: Waiting, paid: Paid
+) -> Correction:
+    amount = -sum(parts.values())
+    earned = paid.to_original + paid.contested + paid.to_poster
+    if earned >= amount:
+        contested = amount * paid.contested // earned
+        others = amount * paid.to_original // earned + contested
+    else:
+        others = redirect(amount, terms.waiting_bps).to_original
+        contested = 0 if terms.final else others
+    contested = min(contested, waiting.contested)
+    lost, to_poster = others - contested, amount - others
+    # What was contested goes back whole: what is earned again later is divided anew.
+    cut = amount * lost // others if others else amount
     postings = []
-    for entry, amount in parts.items():
-        kept = min(lost, max(-amount, 0))
-        lost -= kept
-        postings += _move(
-            poster_id, Bucket.BUDGET, poster_id, Bucket.AVAILABLE, entry, amount + kept
-        )
+    for entry, change in _without(parts, -lost).items():
+        postings += _move(poster_id, Bucket.BUDGET, poster_id, Bucket.AVAILABLE, entry, change)
     postings += _move(
         poster_id, Bucket.CONTESTED, poster_id, Bucket.AVAILABLE, Entry.CONTEST, contested
     )
-    frozen = min(shares.to_poster, waiting.frozen)
-    return Shares(-contested, -shares.to_poster), postings + release(poster_id, frozen)
+    postings += release(poster_id, min(to_poster, waiting.frozen))
+    shares = Shares(-contested, -to_poster)
+    return Correction(shares, postings, 0, paid.cut + cut, paid.kept + lost)
+
+
+def _without(parts: Mapping[Entry, int], amount: int) -> dict[Entry, int]:
+    """Take an amount off the parts of its own sign, the first ones first."""
+    left = {}
+    for entry, part in parts.items():
+        off = max(min(amount, part), 0) if amount > 0 else min(max(amount, part), 0)
+        amount -= off
+        left[entry] = part - off
+    return left
 
 
 def settle_contest(poster_id: int, contest: Contest, terms: Terms) -> list[Posting]:
@@ -225,11 +295,12 @@ def totals(creator_id: int, postings: Iterable[Posting]) -> Totals:
     )
 
 
-def _earn(poster_id: int, parts: Mapping[Entry, int], terms: Terms) -> list[Posting]:
+def _earn(
+    poster_id: int, parts: Mapping[Entry, int], shares: Shares, terms: Terms
+) -> list[Posting]:
     postings = []
     for entry, amount in parts.items():
         postings += _move(poster_id, Bucket.BUDGET, poster_id, Bucket.AVAILABLE, entry, amount)
-    shares = redirect(sum(parts.values()), terms.waiting_bps)
     if shares.to_original and terms.final:
         assert terms.creditor_id is not None
         postings += _move(

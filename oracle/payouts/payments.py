@@ -14,7 +14,7 @@ import structlog
 from oracle.engagement.errors import CreatorsError
 from oracle.payouts import ledger as ledger_rules
 from oracle.payouts.counted import Parts, Seen, divide
-from oracle.payouts.ledger import Contest, Entry, Terms, Waiting
+from oracle.payouts.ledger import Contest, Entry, Paid, Terms, Waiting
 from oracle.rules.deadlines import DISPUTE_WINDOW as DISPUTE_WINDOW
 from oracle.rules.decision import Verdict
 from oracle.rules.payout import Grade, bonus_bps
@@ -241,6 +241,7 @@ def adjust(
         return False
     terms = _terms(conn, stored, now)
     facts = {"id": adjustment_id, "amount_minor": amount_minor, "reason": reason}
+    cut, kept = ledger_earnings.adjusted_cut(conn, post_id)
     _book_change(
         conn,
         "adjustment",
@@ -248,6 +249,7 @@ def adjust(
         poster_id,
         {Entry.ADJUSTMENT: amount_minor},
         terms,
+        Paid(cut=cut, kept=kept),
         facts,
         week=ledger.week_of(now),
         now=now,
@@ -340,8 +342,20 @@ def _correct(conn: Connection, due: DueCorrection, now: datetime) -> bool:
         "reason": " ".join(reasons) or None,
     }
     terms = _terms(conn, stored, now)
+    cut, kept = paid.get("cut_minor", 0), paid.get("kept_minor", 0)
+    week = ledger_earnings.divided(conn, due.post_id, due.week)
+    so_far = Paid(max(week.to_original - kept, 0), week.contested, week.to_poster, cut, kept)
     _book_change(
-        conn, "correction", due.post_id, poster_id, parts, terms, facts, week=due.week, now=now
+        conn,
+        "correction",
+        due.post_id,
+        poster_id,
+        parts,
+        terms,
+        so_far,
+        facts,
+        week=due.week,
+        now=now,
     )
     return True
 
@@ -372,30 +386,37 @@ def _book_change(
     poster_id: int,
     parts: Mapping[Entry, int],
     terms: Terms,
+    paid: Paid,
     facts: Mapping[str, Any],
     *,
     week: date,
     now: datetime,
 ) -> None:
     held = ledger.waiting(conn, post_id)
-    shares, postings = ledger_rules.correct(
-        poster_id, parts, terms, Waiting(held.contested, held.frozen)
+    correction = ledger_rules.correct(
+        poster_id, parts, terms, Waiting(held.contested, held.frozen), paid
     )
-    net = sum(parts.values())
-    set_off = _set_off(conn, poster_id, terms, net)
+    shares = correction.shares
+    earned = max(shares.to_original + shares.to_poster, 0)
+    # The contract paid what comes back now; where it divides, it must not pay it a second time.
+    set_off = correction.restored
+    if not terms.waiting_bps:
+        set_off = _set_off(conn, poster_id, terms, earned)
     about = {
         "redirect_bps": terms.redirect_bps,
         "to_original_minor": shares.to_original,
         "to_poster_minor": shares.to_poster - set_off,
         "set_off_minor": set_off,
-        "chain_minor": max(net, 0) - set_off,
+        "cut_minor": correction.cut,
+        "kept_minor": correction.kept,
+        "chain_minor": earned - set_off,
         "chain_grade": "C",
         "contested": bool(shares.to_original) and not terms.final,
     }
     ledger.book(
         conn,
         kind,
-        postings,
+        correction.postings,
         {**facts, **about},
         week=week,
         booked_at=now,
@@ -407,7 +428,8 @@ def _book_change(
 def _set_off(conn: Connection, poster_id: int, terms: Terms, earned_minor: int) -> int:
     """Cents of new pay that the contract need not pay, as a correction took them back earlier.
 
-    Never from pay that is divided: the contract would leave out a part of somebody else's.
+    Below zero: what it owes besides, as something was set off that came back later. Never from pay
+    that is divided: the contract would leave out a part of somebody else's.
     """
     if earned_minor <= 0 or terms.waiting_bps:
         return 0

@@ -90,7 +90,12 @@ def explain_pay(facts: Mapping[str, Any]) -> str:
             f" {dollars(facts['held_minor'])} of base pay waits while an alert is looked into; it"
             " is not taken away."
         )
-    if facts.get("set_off_minor"):
+    if facts.get("set_off_minor", 0) < 0:
+        text += (
+            f" {dollars(-facts['set_off_minor'])} that an earlier correction gave back is paid out"
+            " with it."
+        )
+    elif facts.get("set_off_minor"):
         text += (
             f" {dollars(facts['set_off_minor'])} of it makes up for an earlier correction, so that"
             " much less is paid out."
@@ -123,9 +128,10 @@ def explain_correction(facts: Mapping[str, Any]) -> str:
 
 
 def _later(facts: Mapping[str, Any]) -> str:
-    if facts["amount_minor"] >= 0:
-        return ""
     kept = facts["amount_minor"] - facts["to_original_minor"] - facts["to_poster_minor"]
+    if facts["amount_minor"] >= 0:
+        kept -= facts.get("set_off_minor", 0)
+        return f" The original's creator has {dollars(kept)} of it already." if kept else ""
     text = f" {dollars(-facts['to_poster_minor'])} of that is left out of your later pay."
     if kept:
         text += " What the original's creator was paid stays with them."

@@ -233,6 +233,61 @@ def owed(conn: Connection, creator_id: int) -> int:
     return int(row[0])
 
 
+@dataclass(frozen=True)
+class Divided:
+    """How all that was booked for a week is divided, in cents."""
+
+    to_original: int
+    contested: int
+    to_poster: int
+
+
+# What was contested went where the settlement after it says.
+_DIVIDED = """
+select coalesce(sum(case when not p.contested then p.others when s.id is not null
+        and s.held > 0 then p.others * s.redirected / s.held else 0 end), 0)::bigint,
+    coalesce(sum(p.others) filter (where p.contested and s.id is null), 0)::bigint,
+    coalesce(sum(p.others + p.poster), 0)::bigint
+from (
+    select id, (facts->>'to_original_minor')::bigint as others,
+        (facts->>'to_poster_minor')::bigint
+            + coalesce((facts->>'set_off_minor')::bigint, 0) as poster,
+        coalesce((facts->>'contested')::boolean, false) as contested
+    from ledger_transactions
+    where post_id = %(post)s and week = %(week)s and kind in ('pay', 'correction')
+) p left join lateral (
+    select id, (facts->>'held_minor')::bigint as held,
+        case when facts->>'verdict' = 'derivative' then least((facts->>'held_minor')::bigint,
+            (facts->>'gross_minor')::bigint * (facts->>'redirect_bps')::int / 10000)
+        else 0 end as redirected
+    from ledger_transactions
+    where post_id = %(post)s and kind = 'contest_settled' and p.contested and id > p.id
+    order by id limit 1
+) s on true
+"""
+
+
+def divided(conn: Connection, post_id: bytes, week: date) -> Divided:
+    """Return how what was paid for a week is divided by now."""
+    row = conn.execute(_DIVIDED, {"post": post_id, "week": week}).fetchone()
+    assert row is not None
+    to_original, contested, total = row
+    return Divided(to_original, contested, total - to_original - contested)
+
+
+def adjusted_cut(conn: Connection, post_id: bytes) -> tuple[int, int]:
+    """Return what adjustments took off and did not give back, and what of it an original's creator
+    kept, in cents.
+    """
+    row = conn.execute(
+        "select coalesce((facts->>'cut_minor')::bigint, 0),"
+        " coalesce((facts->>'kept_minor')::bigint, 0) from ledger_transactions"
+        " where post_id = %s and kind = 'adjustment' order by id desc limit 1",
+        (post_id,),
+    ).fetchone()
+    return (0, 0) if row is None else (row[0], row[1])
+
+
 def is_adjusted(conn: Connection, adjustment_id: str) -> bool:
     """Tell whether an adjustment of that id was booked."""
     row = conn.execute(

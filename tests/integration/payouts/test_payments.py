@@ -170,10 +170,7 @@ def test_a_paid_week_is_corrected_in_both_directions(
     assert platform.totals(poster).available == earned + 400
     ((facts,),) = platform.rows("select facts from ledger_transactions where post_id = %s", other)
     assert (facts["set_off_minor"], facts["to_poster_minor"]) == (set_off, 400 - set_off)
-    sent = platform.rows(
-        "select sum((facts->>'chain_minor')::int)::int from ledger_payouts q"
-        " join ledger_transactions t on t.id = q.transaction_id"
-    )[0][0]
+    sent = sent_to_chain(platform)
     # The contract pays what was earned, as far as it did not pay more before.
     assert sent == (max(first, earned) - first if then > first else 0) + first + 400 - set_off
 
@@ -188,6 +185,93 @@ def test_nothing_is_taken_from_what_an_originals_creator_was_paid(platform: Plat
     with platform.db.transaction() as conn:
         *_, line = ledger_views.lines(conn, poster)
     assert "What the original's creator was paid stays with them." in statement.explain(line)
+
+
+def sent_to_chain(platform: Platform) -> int:
+    return int(
+        platform.rows(
+            "select sum((facts->>'chain_minor')::int)::int from ledger_payouts q"
+            " join ledger_transactions t on t.id = q.transaction_id"
+        )[0][0]
+    )
+
+
+def test_a_week_that_is_cut_and_restored_pays_the_original_once(platform: Platform) -> None:
+    poster, first, post = paid_copy(platform, final=True)
+    sent = sent_to_chain(platform)
+    for cents, mine in ((0, 0), (10_000, 4_400), (2_500, 1_100), (10_000, 4_400)):
+        platform.earns(post, cents, reason="The advertiser went back and forth.")
+        assert platform.run() == 1
+        assert platform.totals(first).available == 6_600
+        assert platform.totals(poster).available == mine
+    assert sent_to_chain(platform) == sent
+    with platform.db.transaction() as conn:
+        *_, line = ledger_views.lines(conn, poster)
+        assert ledger_earnings.owed(conn, poster) == 0
+    assert "The original's creator has $49.50 of it already." in statement.explain(line)
+    platform.earns(post, 20_000)  # what goes beyond is divided
+    platform.run()
+    assert platform.totals(first).available == 13_200
+    assert platform.totals(poster).available == 8_800
+    assert sent_to_chain(platform) == sent + 11_000
+
+
+def test_what_was_set_off_and_came_back_is_paid_with_the_next_pay(platform: Platform) -> None:
+    poster, _, post = paid_copy(platform, final=True)
+    other = platform.post(poster)
+    platform.grade(other, "C")
+    platform.terms(other)
+    platform.earns(post, 0)
+    platform.run()
+    platform.earns(other, 5_000)  # of which the 44.00 are left out
+    platform.run()
+    platform.earns(post, 10_000)
+    platform.run()
+    sent = sent_to_chain(platform)
+    platform.earns(other, 100, at=after(days=7))
+    platform.run(after(days=7))
+    assert sent_to_chain(platform) == sent + 100 + 4_400
+    with platform.db.transaction() as conn:
+        *_, line = ledger_views.lines(conn, poster)
+    assert "$44.00 that an earlier correction gave back is paid out" in statement.explain(line)
+
+
+def test_a_refund_is_divided_as_the_week_was_paid(platform: Platform) -> None:
+    """The verdict changed meanwhile, in either direction."""
+    poster, first, post = paid_copy(platform, final=True)
+    platform.terms(post, "original", ruled=True)
+    other = platform.post(poster)
+    platform.grade(other, "C")
+    platform.terms(other)
+    platform.earns(other, 10_000)
+    platform.run()
+    platform.terms(other, "derivative", 6_000, first)
+    was = platform.totals(poster).available
+    platform.earns(post, 5_000)
+    platform.run()
+    assert platform.totals(poster).available == was - 2_200  # of 55.00 they had had 40 %
+    platform.earns(other, 5_000)
+    platform.run()
+    assert platform.totals(poster).available == was - 2_200 - 5_000  # and all of the other's
+    assert platform.totals(first).available == 6_600
+
+
+def test_a_refund_of_what_an_appeal_gave_back_is_the_posters(platform: Platform) -> None:
+    poster, _, post = paid_copy(platform, final=False)
+    platform.terms(post, "original", ruled=True)
+    assert platform.totals(poster).available == 11_000
+    platform.earns(post, 0)
+    platform.run()
+    assert platform.totals(poster).available == 0
+
+
+def test_a_gift_charged_back_and_restored_pays_the_original_once(platform: Platform) -> None:
+    poster, first, post = paid_copy(platform, final=True)
+    for cents, mine in ((-1_000, 4_000), (1_000, 4_400)):
+        with platform.db.transaction() as conn:
+            payments.adjust(conn, f"cb {cents}", post, cents, "A fan and her bank.", NOW)
+        assert platform.totals(poster).available == mine
+        assert platform.totals(first).available == 6_600
 
 
 def test_what_waits_for_a_verdict_is_corrected_as_well(platform: Platform) -> None:

@@ -5,12 +5,12 @@ Solidity).
 
 from dataclasses import dataclass, field, replace
 
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from oracle.payouts import ledger
-from oracle.payouts.ledger import Bucket, Contest, Entry, Posting, Terms, Waiting
+from oracle.payouts.ledger import Bucket, Contest, Entry, Paid, Posting, Terms, Waiting
 from oracle.rules.decision import Verdict
 from oracle.rules.payout import Grade
 
@@ -127,9 +127,9 @@ class Books(RuleBasedStateMachine):
     @rule(post=posts, missing=st.integers(1, 2_000))
     def grade_rose(self, post: str, missing: int) -> None:
         """A correction is paid as earnings of its own, as `payEarnings` would."""
-        postings = ledger.correct(POSTS[post], {Entry.BONUS: missing}, self.terms[post], Waiting())[
-            1
-        ]
+        postings = ledger.correct(
+            POSTS[post], {Entry.BONUS: missing}, self.terms[post], Waiting()
+        ).postings
         if any(p.bucket is Bucket.CONTESTED for p in postings):
             self.gross[post] += missing
         self.book(post, postings)
@@ -144,7 +144,8 @@ class Books(RuleBasedStateMachine):
             self.balance(Bucket.CONTESTED, post=post), self.balance(Bucket.FROZEN, post=post)
         )
         before = {c: self.balance(Bucket.AVAILABLE, creator=c) for c in CREATORS if c != poster}
-        shares, postings = ledger.correct(poster, parts, terms, waiting)
+        correction = ledger.correct(poster, parts, terms, waiting)
+        shares, postings = correction.shares, correction.postings
         if any(p.bucket is Bucket.CONTESTED for p in postings):
             self.gross[post] -= sum(p.amount_minor for p in postings if p.bucket is Bucket.BUDGET)
         self.book(post, postings)
@@ -220,3 +221,42 @@ class Books(RuleBasedStateMachine):
 
 Books.TestCase.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
 TestBooks = Books.TestCase
+
+
+@given(
+    first=amounts,
+    later=st.lists(st.tuples(amounts, st.integers(0, 10_000)), max_size=8),
+    redirect=st.integers(0, 10_000),
+)
+def test_an_original_is_paid_its_share_once_however_often_a_week_is_cut_and_restored(
+    first: int, later: list[tuple[int, int]], redirect: int
+) -> None:
+    """Verdicts change meanwhile: what goes beyond all that was paid before is divided by them."""
+    poster, original = 1, 2
+    terms = Terms(Verdict.DERIVATIVE, redirect, original)
+    paid, postings = ledger.pay(poster, first, Grade.C, terms)
+    to_original, to_poster = paid.shares.to_original, paid.shares.to_poster
+    cut = kept = 0
+    now = most = first
+    due = to_original
+    for amount, redirect_now in later:
+        was = Paid(to_original - kept, 0, to_poster, cut, kept)
+        step = ledger.correct(
+            poster,
+            {Entry.BASE: amount - now},
+            replace(terms, redirect_bps=redirect_now),
+            Waiting(),
+            was,
+        )
+        assert sum(p.amount_minor for p in step.postings) == 0
+        cut, kept, now = step.cut, step.kept, amount
+        to_original += step.shares.to_original
+        to_poster += step.shares.to_poster
+        due += max(amount - most, 0) * redirect_now // 10_000
+        most = max(most, amount)
+        postings += step.postings
+        assert cut == most - amount
+        assert (to_original, to_original - kept + to_poster) == (due, amount)
+        assert min(to_original - kept, to_poster) >= 0
+        assert ledger.totals(original, postings).available == to_original
+        assert ledger.totals(poster, postings).available == to_poster

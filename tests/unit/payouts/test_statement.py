@@ -82,6 +82,8 @@ def test_a_payment_is_a_sum_that_anybody_can_do_again() -> None:
                 "base_minor": 100,
                 "bonus_minor": 20,
                 "amount_minor": 10,
+                "to_original_minor": 0,
+                "to_poster_minor": 10,
                 "reason": None,
             },
             "The grade went from B to A. With 20 % of $1.00 as bonus it earned $1.20 in all, and"
