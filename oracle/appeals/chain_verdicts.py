@@ -5,9 +5,11 @@ blocks.
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
+from oracle.appeals.apart import AGAIN_AFTER, apart
 from oracle.chain.contracts import verify
 from oracle.chain.contracts.rulings import CaseStatus
 from oracle.chain.contracts.verify import PostResult, PostStatus
@@ -42,27 +44,42 @@ VERDICTS = {
 def follow(db: Database, client: ChainClient, finalized: Header, now: datetime) -> int:
     """Conclude from new events what the posts they are about count as.
 
-    Each post in a transaction of its own, as it stands in the finalized block.
+    Each post in a transaction of its own, as it stands in the finalized block; one that fails is
+    the operator's, and stops no other.
 
     Returns: how many verdicts changed. Raises: ChainError, DatabaseUnavailable.
     """
     with db.transaction() as conn:
-        new = case_events.list_new(conn, BATCH)
+        new = case_events.list_new(conn, now, BATCH)
     by_post: dict[bytes, list[CaseEvent]] = {}
     for event in new:
         if event.post_id is not None:
             by_post.setdefault(event.post_id, []).append(event)
     changed = 0
     for post_id, events in by_post.items():
-        result = verify.find_result(client, post_id, block=finalized.number)
-        with db.transaction() as conn:
-            for event in events:
-                _note(conn, event, now)
-            if result is not None:
-                decided = [event for event in events if event.name == "PostDecided"]
-                changed += _note_change(conn, post_id, result, decided)
-                follow_terms(conn, post_id, result, now, decided=bool(decided))
-            case_events.mark_handled(conn, events, now)
+        later = partial(case_events.postpone, post_id=post_id, until=now + AGAIN_AFTER)
+        with apart(db, f"post 0x{post_id.hex()}", now, later):
+            result = verify.find_result(client, post_id, block=finalized.number)
+            changed += _conclude(db, post_id, events, result, now)
+    return changed
+
+
+def _conclude(
+    db: Database,
+    post_id: bytes,
+    events: Sequence[CaseEvent],
+    result: PostResult | None,
+    now: datetime,
+) -> bool:
+    changed = False
+    with db.transaction() as conn:
+        for event in events:
+            _note(conn, event, now)
+        if result is not None:
+            decided = [event for event in events if event.name == "PostDecided"]
+            changed = _note_change(conn, post_id, result, decided)
+            follow_terms(conn, post_id, result, now, decided=bool(decided))
+        case_events.mark_handled(conn, events, now)
     return changed
 
 
@@ -78,7 +95,8 @@ def _note(conn: Connection, event: CaseEvent, now: datetime) -> None:
             ruling = rulings.find_by_claim(conn, facts["claimId"])
             if ruling is not None:
                 rulings.note_claim(conn, ruling.id, facts["claimId"], is_open=False)
-                _close(conn, ruling, CLAIM_ENDS.get(facts["status"], "lapsed"), now)
+                by = f"contract claim {facts['claimId']}"
+                _close(conn, ruling, CLAIM_ENDS.get(facts["status"], "lapsed"), by, now)
                 kept = ruling.verdict == "kept" and facts["status"] != CaseStatus.UPHELD
                 if kept:
                     rulings.end(conn, ruling.id, "in_force", now)
@@ -88,7 +106,8 @@ def _note(conn: Connection, event: CaseEvent, now: datetime) -> None:
             if ruling is not None and ruling.kind == "appeal":
                 granted = facts["outcome"] in (Outcome.ORIGINAL, Outcome.LICENSED)
                 lapsed = "lapsed" if facts["bySilence"] else "refused"
-                _close(conn, ruling, "granted" if granted else lapsed, now)
+                by = f"contract dispute {facts['disputeId']}"
+                _close(conn, ruling, "granted" if granted else lapsed, by, now)
         case "CorrectionProposed":
             ruling = rulings.find_by_reason(conn, _bytes(facts["reasonHash"]))
             if ruling is not None:
@@ -110,8 +129,12 @@ def _note(conn: Connection, event: CaseEvent, now: datetime) -> None:
                 rulings.end(conn, ruling.id, "in_force", now)
 
 
-def _close(conn: Connection, ruling: Ruling, outcome: str, now: datetime) -> None:
-    """End a question of ours that was decided at the contract before people did here."""
+def _close(conn: Connection, ruling: Ruling, outcome: str, by: str, now: datetime) -> None:
+    """End a question of ours that was decided at the contract before people did here.
+
+    Args:
+        by: The case of the contract: another decider than of the verdict that it is about.
+    """
     if ruling.verdict is not None or ruling.appeal_id is None:
         return
     text = "It was decided at the contract."
@@ -119,7 +142,7 @@ def _close(conn: Connection, ruling: Ruling, outcome: str, now: datetime) -> Non
         conn,
         ruling.appeal_id,
         outcome=outcome,
-        decided_by=None if outcome == "lapsed" else "contract",
+        decided_by=None if outcome == "lapsed" else by,
         convinced=text,
         now=now,
     )
@@ -132,7 +155,7 @@ def _close(conn: Connection, ruling: Ruling, outcome: str, now: datetime) -> Non
         original_account=None,
         reason=text,
         reason_hash=hashlib.sha256(b"contract " + ruling.id.bytes).digest(),
-        decided_by="contract",
+        decided_by=by,
         now=now,
     )
     rulings.end(conn, ruling.id, "in_force", now)

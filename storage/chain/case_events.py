@@ -78,10 +78,25 @@ def store(
     return new
 
 
-def list_new(conn: Connection, limit: int) -> list[CaseEvent]:
-    """Events about posts that nothing was concluded from yet, in the order of the chain."""
-    where = "handled_at is null and post_id is not null order by block_number, log_index limit %s"
-    return _select(conn, where, (limit,))
+def list_new(conn: Connection, now: datetime, limit: int) -> list[CaseEvent]:
+    """Events about posts that nothing was concluded from yet, in the order of the chain.
+
+    Left out are those of a post that was postponed, also what has happened to it since.
+    """
+    where = (
+        "handled_at is null and post_id is not null and not exists (select from chain_case_events w"
+        " where w.post_id = chain_case_events.post_id and w.handled_at is null and w.next_try_at >"
+        " %s) order by block_number, log_index limit %s"
+    )
+    return _select(conn, where, (now, limit))
+
+
+def postpone(conn: Connection, *, post_id: bytes, until: datetime) -> None:
+    """Look at what happened to a post later."""
+    conn.execute(
+        "update chain_case_events set next_try_at = %s where post_id = %s and handled_at is null",
+        (until, post_id),
+    )
 
 
 def list_new_of_accounts(conn: Connection, limit: int) -> list[CaseEvent]:

@@ -20,8 +20,9 @@ class OperatorAlertView(BaseModel):
     kind: str = Field(
         description="payout_differs: the contract divided a payment otherwise than the ledger;"
         " freeze_not_on_chain: the contract refused a hold; ruling_refused: it refused what people"
-        " decided; not_held_on_chain: it holds no share for an appeal or claim; reconciliation:"
-        " ledger and contract say different things."
+        " decided; not_held_on_chain: it holds no share for an appeal or claim; case_failed: the"
+        " oracle cannot conclude what became of a post; reconciliation: ledger and contract say"
+        " different things."
     )
     subject: str
     detail: str

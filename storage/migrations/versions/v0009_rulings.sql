@@ -80,6 +80,8 @@ create table chain_case_events (
     -- The event's arguments by name; bytes as 0x-hex.
     facts jsonb not null,
     handled_at timestamptz,
+    -- Later than that where nothing could be concluded from it.
+    next_try_at timestamptz not null default '-infinity',
     primary key (tx_hash, log_index)
 );
 create index chain_case_events_new on chain_case_events (block_number, log_index) where handled_at is null;

@@ -9,7 +9,9 @@ from support.quarrels import CENTS, ChainQuarrel, make_quarrel
 from support.town import DAY_S, Town, digest
 
 from oracle.chain.contracts import payments
+from oracle.chain.contracts.rulings import Finding, propose
 from oracle.chain.contracts.verify import PostStatus
+from oracle.chain.core.ids import escrow_account
 from oracle.chain.core.report import Outcome
 
 HELD = CENTS * 6_000 // 10_000
@@ -119,8 +121,61 @@ def test_a_ruling_by_others_on_chain_is_read_back(
     assert quarrel.held(on_chain=True) == quarrel.held(on_chain=False) == 0
     assert quarrel.platform.totals(quarrel.bob).available == CENTS
     assert digest("it is older").hex() in quarrel.letter(quarrel.bob, "verdict_changed")
-    assert platform.rows("select outcome, decided_by from appeals") == [("granted", "contract")]
+    assert platform.rows("select outcome, decided_by from appeals") == [
+        ("granted", f"contract dispute {dispute}")
+    ]
     assert platform.rows("select distinct status from rulings") == [("in_force",)]
+
+
+def test_the_contract_can_decide_an_appeal_against_what_it_decided(
+    town: Town, platform: Platform
+) -> None:
+    """An arbiter corrects by hand, the poster disputes that, and another one rules by hand."""
+    quarrel = make_quarrel(town, platform, wallet=town.poster.address)
+    finding = Finding(
+        Outcome.DERIVATIVE, 9_700, digest("nearly"), escrow_account("anna"), quarrel.original_post
+    )
+    payments.make(town.client, town.arbiter, propose(quarrel.post, finding))
+    town.wait(3 * DAY_S)
+    quarrel.drive(4)
+    assert quarrel.result().similarity_bps == 9_700
+    dispute = payments.open_dispute(town.client, town.poster, quarrel.post, digest("raw file"))
+    quarrel.drive(2)
+    assert platform.rows("select first_decider from appeals") == [("contract",)]
+    town.wait(4 * DAY_S)
+    payments.rule(town.client, town.second, dispute, Outcome.ORIGINAL, digest("it is older"))
+    town.wait(4 * DAY_S)
+    quarrel.drive(5)
+    assert quarrel.result().outcome is Outcome.ORIGINAL
+    assert platform.rows("select outcome, decided_by from appeals") == [
+        ("granted", f"contract dispute {dispute}")
+    ]
+    unhandled = (
+        "select name from chain_case_events where handled_at is null and post_id is not null"
+    )
+    assert platform.rows(unhandled) == []
+
+
+def test_a_case_that_cannot_be_concluded_stops_no_other(town: Town, platform: Platform) -> None:
+    quarrel = make_quarrel(town, platform, wallet=town.poster.address)
+    dispute = payments.open_dispute(town.client, town.poster, quarrel.post, digest("raw file"))
+    quarrel.drive(2)
+    platform.rows(
+        "update appeals set first_decider = %s returning id", f"contract dispute {dispute}"
+    )
+    town.wait(4 * DAY_S)
+    payments.rule(town.client, town.second, dispute, Outcome.ORIGINAL, digest("it is older"))
+    town.wait(4 * DAY_S)
+    quarrel.drive(5)
+    assert quarrel.result().outcome is Outcome.ORIGINAL
+    assert platform.rows("select kind, subject from operator_alerts") == [
+        ("case_failed", f"post 0x{quarrel.post.hex()}")
+    ]
+    assert platform.rows("select status from appeals") == [("open",)], "nothing of it was kept"
+    platform.rows("update appeals set first_decider = 'machine' returning id")
+    town.wait(DAY_S)
+    quarrel.drive(1)
+    assert platform.rows("select status, outcome from appeals") == [("decided", "granted")]
 
 
 def test_a_dispute_opened_on_chain_is_ruled_by_people_here(town: Town, platform: Platform) -> None:
