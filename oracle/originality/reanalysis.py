@@ -46,16 +46,19 @@ def queue_out_of_policy(db: Database, jobs: Jobs, *, limit: int = BATCH) -> int:
 
     Returns: how many were queued. Raises: PolicyUnknown, DatabaseUnavailable.
     """
+    queued = 0
     with db.transaction() as conn:
-        due = outbox.list_out_of_policy(conn, limit)
-        for analysis_id in due:
+        for analysis_id in outbox.list_out_of_policy(conn, limit):
             before = analyses.get(conn, analysis_id)
             policy = policies.current(conn, before.media_type)
+            if policy.version == before.policy_version:
+                continue  # the one that followed it was not read yet
+            queued += 1
             reanalysis = _queue(
                 conn, jobs, before, policy, reanalysis_of=analysis_id, source=before.source
             )
             log.info("analysis.policy_ended", analysis_id=str(reanalysis), before=str(analysis_id))
-    return len(due)
+    return queued
 
 
 def queue_rechecks(db: Database, jobs: Jobs, *, limit: int = BATCH) -> int:

@@ -76,13 +76,16 @@ def add(
 
 
 def list_out_of_policy(conn: Connection, limit: int) -> list[UUID]:
-    """Analyses whose attestation was refused because their policy had ended, and that were not
-    repeated since; the oldest first.
+    """Analyses whose attestation was refused because their policy had ended, and that neither a
+    person decided nor a decision under another policy repeats; the oldest first.
+
+    Other second looks at them are not for the chain.
     """
     rows = conn.execute(
-        "select o.analysis_id from outbox o where o.status = 'refused' and o.error_code = %s and"
-        " o.kind = 'attest' and not exists (select from analyses n where n.again_of ="
-        " o.analysis_id) order by o.id limit %s",
+        "select o.analysis_id from outbox o join analyses a on a.id = o.analysis_id where o.status"
+        " = 'refused' and o.error_code = %s and o.kind = 'attest' and not exists (select from"
+        " analyses n where n.again_of = a.id and (n.source = 'review' or n.source = a.source and"
+        " n.policy_version <> a.policy_version)) order by o.id limit %s",
         (POLICY_ENDED, limit),
     ).fetchall()
     return [row[0] for row in rows]

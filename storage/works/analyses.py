@@ -32,7 +32,7 @@ class NewAnalysis:
     account: bytes | None = None
     block_number: int | None = None
     committed_at: datetime | None = None
-    # the analysis that could not look at everything, which this one repeats
+    # the analysis that this one looks at a second time
     reanalysis_of: UUID | None = None
     # its work became known after younger ones were judged
     late: bool = False
@@ -321,8 +321,11 @@ def find_dependents(conn: Connection, work_id: UUID) -> list[UUID]:
 
 
 def find_reanalysis(conn: Connection, analysis_id: UUID) -> UUID | None:
-    """The re-analysis of this one, None if there is none."""
-    row = conn.execute("select id from analyses where again_of = %s", (analysis_id,)).fetchone()
+    """The newest re-analysis of this one, None if there is none."""
+    row = conn.execute(
+        "select id from analyses where again_of = %s order by created_at desc, id limit 1",
+        (analysis_id,),
+    ).fetchone()
     return row[0] if row else None
 
 

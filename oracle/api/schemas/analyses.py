@@ -203,7 +203,7 @@ class AnalysisView(BaseModel):
     error: Failure | None
     created_at: datetime | None
     decided_at: datetime | None
-    again_of: UUID | None = Field(description="The incomplete analysis that this one repeats.")
+    again_of: UUID | None = Field(description="The analysis that this one looks at a second time.")
     reanalysis: UUID | None = Field(
         serialization_alias="second_look", description="The re-analysis that repeats this one."
     )

@@ -20,8 +20,9 @@ create table policy_terms (
 -- Grading rules whose cut-offs were taken from that version of the contract's policy.
 alter table grade_policies add column chain_version bigint;
 
--- A second look at what an incomplete search left undecided: once for each.
-alter table analyses add column again_of uuid unique references analyses;
+-- The analysis that this one looks at a second time, for whatever reason: it may have several.
+alter table analyses add column again_of uuid references analyses;
+create index analyses_again_of on analyses (again_of) where again_of is not null;
 -- What goes on is little; without this it is looked for among all that failed.
 create index analyses_going_on on analyses (work_id) where status in ('queued', 'running');
 create index analyses_incomplete on analyses (decided_at) where reason = 'incomplete_search';

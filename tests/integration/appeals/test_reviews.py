@@ -276,6 +276,18 @@ def test_an_incomplete_search_is_repeated_until_it_is_complete(
     assert doubt_of(doubt, again).review.status == "superseded"
 
 
+def test_a_person_decides_while_a_second_look_waits(
+    doubt: Doubt, client: TestClient, jobs: Jobs, drain: Callable[[], None]
+) -> None:
+    drain()
+    assert reanalysis.queue_incomplete(doubt.db, jobs) == 1
+    again = UUID(view(client, doubt.analysis)["second_look"])
+    ended = doubt.decide("original")
+    assert (ended["verdict"], ended["reason"]) == ("original", "reviewed")
+    assert UUID(view(client, doubt.analysis)["second_look"]) == UUID(ended["analysis_id"]) != again
+    assert reanalysis.queue_incomplete(doubt.db, jobs) == 0
+
+
 def doubt_of(doubt: Doubt, analysis: UUID) -> Doubt:
     return Doubt(doubt.db, doubt.client, doubt.platform, analysis)
 

@@ -14,12 +14,13 @@ from support.photos import edited, photo
 from oracle import wiring
 from oracle.chain.core.report import Outcome
 from oracle.jobs import Jobs
-from oracle.originality import reanalysis
+from oracle.originality import reanalysis, rejudge
 from oracle.originality.analysis import Originality
 from oracle.settings import Settings
 from storage.chain import outbox
 from storage.database import Database
 from storage.works import analyses
+from storage.works.analyses import Newest
 
 __all__ = ["oracle"]  # the fixture
 COPY = edited(photo("cat"), "resized")
@@ -239,6 +240,10 @@ def test_what_was_decided_under_a_policy_that_ended_is_decided_and_attested_anew
             "insert into policies select 2, media_type, 9000, 5000 from policies where version = 1"
         )
     assert view(client, copy)["attestation"]["error_code"] == "PolicyNotInForce"
+    with db.transaction() as conn:  # it was looked at again for another reason meanwhile
+        rejudge._queue(conn, jobs, [Newest(copy, "decided")])
+    drain()
+    assert reanalysis_of(client, copy)["threshold"] == 0.95
     assert reanalysis.queue_out_of_policy(db, jobs) == 1
     assert reanalysis.queue_out_of_policy(db, jobs) == 0, "once"
     drain()
