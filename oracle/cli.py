@@ -260,6 +260,33 @@ def attest(
     console.print(f"{queued} queued; the node sends them in batches.")
 
 
+@app.command("show-report")
+def show_report(analysis: UUID) -> None:
+    """Have the report of an attested original written down on chain, if it is not there yet.
+
+    A second look in a dispute, or another analysis that a contract asks for, needs it there.
+    """
+    from oracle.bringup import running_database
+    from oracle.chain.sender import shows
+    from storage.works import analyses
+
+    settings = Settings()
+    client = wiring.make_chain_client(settings)
+    with running_database(settings) as db:
+        with db.transaction() as conn:
+            post_id = analyses.get(conn, analysis).post_id
+        found = shows.look(db, client, post_id)
+        if found.shown:
+            console.print("It is on chain.")
+            return
+        with db.transaction() as conn:
+            shows.want(conn, found.report)
+    console.print("Asked for; the node sends it. Anybody else may, with this call:")
+    console.print_json(
+        data={"to": client.deployment.post_registry, "data": "0x" + found.call.data.hex()}
+    )
+
+
 def _post_id(text: str) -> bytes:
     try:
         post_id = bytes.fromhex(text.removeprefix("0x"))

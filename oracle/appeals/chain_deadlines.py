@@ -12,6 +12,7 @@ from oracle.chain.contracts.payments import ContractCall, DisputeStatus
 from oracle.chain.contracts.verify import PostStatus
 from oracle.chain.core.wire import Header
 from oracle.chain.rpc.client import ChainClient
+from oracle.chain.sender import shows
 from storage.chain import calls, case_events
 from storage.chain.case_events import WaitingMoney
 from storage.database import Connection, Database
@@ -19,9 +20,9 @@ from storage.database import Connection, Database
 log = structlog.get_logger()
 
 BATCH = 50
+CORRECTION = ("CorrectionProposed", ("CorrectionExecuted", "CorrectionVetoed"), "correctionId")
 LAST_ROUND = 3
 RETRY = timedelta(minutes=5)
-SENDER = "oracle"  # whose node is always there; it needs no role
 
 
 def keep(db: Database, client: ChainClient, head: Header, finalized: Header) -> int:
@@ -31,11 +32,10 @@ def keep(db: Database, client: ChainClient, head: Header, finalized: Header) -> 
     """
     time = head.timestamp
     return (
-        _end_each(
+        _show_corrected(db, client)
+        + _end_each(
             db,
-            "CorrectionProposed",
-            ("CorrectionExecuted", "CorrectionVetoed"),
-            "correctionId",
+            *CORRECTION,
             lambda number: 0 < rulings.correction_ready_at(client, number) <= time,
             rulings.execute,
         )
@@ -57,6 +57,21 @@ def keep(db: Database, client: ChainClient, head: Header, finalized: Header) -> 
         )
         + _free_money(db, client, finalized)
     )
+
+
+def _show_corrected(db: Database, client: ChainClient) -> int:
+    """Have the report shown of what others than we correct: its owner may want a second look."""
+    with db.transaction() as conn:
+        proposed = case_events.unfinished(conn, *CORRECTION, BATCH)
+    wanted = 0
+    for post_id in dict.fromkeys(event.post_id for event in proposed):
+        assert post_id is not None  # of every correction
+        result = verify.find_result(client, post_id)
+        unshown = shows.find_unshown(db, client, post_id, result)
+        if unshown is not None:
+            with db.transaction() as conn:
+                wanted += shows.want(conn, unshown)
+    return wanted
 
 
 def _is_over(client: ChainClient, dispute_id: int, time: int) -> bool:
@@ -90,7 +105,7 @@ def _want(conn: Connection, key: str, call: ContractCall) -> bool:
     """Want a call once; one that the contract refused is made again after a while."""
     known = calls.find(conn, key)
     if known is None:
-        calls.add(conn, key, sender=SENDER, contract=call.contract, call_data=call.data)
+        calls.add(conn, key, sender=shows.ANYBODY, contract=call.contract, call_data=call.data)
         log.info("deadline.call", call=key)
         return True
     if known.status == "reverted":
@@ -135,7 +150,7 @@ def _want_money(conn: Connection, money: WaitingMoney) -> bool:
     call_id = calls.add(
         conn,
         f"{money.kind} {money.post_id.hex()} {money.token.hex()} after {number}",
-        sender=SENDER,
+        sender=shows.ANYBODY,
         contract=call.contract,
         call_data=call.data,
     )

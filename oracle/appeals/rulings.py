@@ -17,9 +17,10 @@ from oracle.appeals.ruling_steps import KEPT, OUTCOMES, Question, Step, next_ste
 from oracle.chain.contracts import rulings as contracts
 from oracle.chain.contracts.payments import ContractCall
 from oracle.chain.contracts.rulings import CaseView, Finding
-from oracle.chain.core.report import ZERO_ADDRESS, ZERO_HASH
+from oracle.chain.core.report import ZERO_ADDRESS, ZERO_HASH, PoCReport
 from oracle.chain.core.wire import Header
 from oracle.chain.rpc.client import ChainClient
+from oracle.chain.sender import shows
 from oracle.payouts import payments
 from oracle.rules.decision import redirect_bps
 from storage import operator_alerts
@@ -39,6 +40,8 @@ MANY_TRIES = 5
 ARBITERS = ("arbiter", "second_arbiter")
 # The contract holds nothing for such a question; people decide it all the same.
 NO_HOLD = frozenset({"NotEarlier", "AlreadyClaimed", "UnknownPost", "NotDisputable"})
+# Their outcome can be disputed, with a second look if the contract knows the content.
+CORRECTING = frozenset({Step.REVIEW, Step.PROPOSE, Step.UPHOLD, Step.REJECT_AND_PROPOSE})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,11 +167,14 @@ def advance(
     for ruling in due:
         view = contracts.view_case(client, ruling.post_id, ruling.claim_id, head)
         final = contracts.view_case(client, ruling.post_id, ruling.claim_id, finalized)
+        unshown = shows.find_unshown(db, client, ruling.post_id, view.result)
         with db.transaction() as conn:
             current = rulings.lock(conn, ruling.id)
             # changed since it was looked up: the next round sees it as it is
             if current is not None and current == ruling:
-                wanted += _advance_one(conn, current, view, final, now, may_claim=may_claim)
+                wanted += _advance_one(
+                    conn, current, view, final, unshown, now, may_claim=may_claim
+                )
     return wanted
 
 
@@ -177,6 +183,7 @@ def _advance_one(
     ruling: Ruling,
     view: CaseView,
     final: CaseView,
+    unshown: PoCReport | None,
     now: datetime,
     *,
     may_claim: bool,
@@ -198,6 +205,8 @@ def _advance_one(
         rulings.postpone(conn, ruling, None, now)
         return False
     call, sender = _call(step, ruling, view), _sender(step, ruling)
+    if unshown is not None and step in CORRECTING:
+        shows.want(conn, unshown, sender=sender)
     call_id = calls.add(
         conn,
         f"ruling {ruling.id} {step} {uuid4().hex[:12]}",

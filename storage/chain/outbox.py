@@ -106,6 +106,12 @@ def find_attestation(conn: Connection, analysis_id: UUID) -> Attestation | None:
     return next(iter(select(conn, "analysis_id = %s", (analysis_id,))), None)
 
 
+def of_post(conn: Connection, post_id: bytes) -> Sequence[Attestation]:
+    """Every decision about a post, in the order they were queued."""
+    where = "analysis_id in (select id from analyses where post_id = %s) order by id"
+    return select(conn, where, (post_id,))
+
+
 def ready(conn: Connection, *, up_to_block: int, limit: int) -> Sequence[Attestation]:
     """Decisions to send now, oldest first.
 

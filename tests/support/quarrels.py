@@ -3,24 +3,32 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
+from starlette.testclient import TestClient
+
+from oracle import app as app_module
 from oracle.appeals import verdicts as verdict_appeals
 from oracle.chain.contracts import payments, verify
 from oracle.chain.core.ids import escrow_account
 from oracle.chain.core.lifecycle import RetryTimeouts
 from oracle.chain.core.report import Outcome
+from oracle.chain.core.wire import Log, hexed
 from oracle.chain.keys.signer import LocalSigner
+from oracle.chain.rpc.client import RECORDED
 from oracle.chain.sender.calls import CallSender
 from oracle.originality import reviews
 from oracle.payouts.onchain import PayoutAsset, advance_payouts
 from oracle.payouts.payments import run_due
+from oracle.settings import Settings
 from oracle.tasks.chain_cases import ChainCases
 from storage.cases import appeals, messages
 from storage.chain import calls
 from storage.database import Connection
 from storage.ledger import ledger
-from storage.works import analyses, works
+from storage.works import analyses, policies, works
+from storage.works.policies import BoundDeployment
 from support.platform import Platform
 from support.town import Town
 
@@ -212,10 +220,9 @@ def make_quarrel(
     redirect = verify.read_redirect(town.client, post).redirect_bps
     now = datetime.fromtimestamp(town.now(), UTC)
     with platform.db.transaction() as conn:
-        original_work, _ = _add(conn, anna, original_post, "anna", None, 0, 0, now)
-        _, analysis = _add(
-            conn, bob, post, "bob", original_work if accused else None, similarity, redirect, now
-        )
+        original_work, _ = _add(conn, town, anna, original_post, "anna", None, 0, 0, now)
+        source = original_work if accused else None
+        _, analysis = _add(conn, town, bob, post, "bob", source, similarity, redirect, now)
         if undecided:
             _doubt(conn, analysis)
     platform.grade(post, "C")
@@ -251,8 +258,21 @@ def _doubt(conn: Connection, analysis_id: UUID) -> None:
     reviews.follow_verdict(conn, analysis, analysis.work_id, doubt, None)
 
 
+def _recorded(town: Town, post: bytes) -> Log:
+    """The event of a post's first result."""
+    topics = [hexed(town.client.posts_abi.topic(RECORDED)), hexed(post)]
+    first = town.client.deployment.block_number
+    return town.client.logs_between(
+        first,
+        town.client.head().number,
+        topics=topics,
+        address=town.client.deployment.post_registry,
+    )[0]
+
+
 def _add(
     conn: Connection,
+    town: Town,
     creator: int,
     post: bytes,
     name: str,
@@ -311,8 +331,28 @@ def _add(
         ),
     )
     conn.execute(
-        "insert into outbox (analysis_id, kind, request_id, report, status) values (%s, 'attest',"
-        " %s, '{}', 'final')",
-        (analysis, hashlib.sha256(b"request" + post).digest()),
+        "insert into outbox (analysis_id, kind, request_id, report, status, tx_hash) values (%s,"
+        " 'attest', %s, '{}', 'final', %s)",
+        (analysis, hashlib.sha256(b"request" + post).digest(), _recorded(town, post).tx_hash),
     )
     return work, analysis
+
+
+def court_app(quarrel: ChainQuarrel, dsn: str, folder: Path) -> TestClient:
+    """The HTTP application that reads the quarrel's chain."""
+    deployment = quarrel.town.client.deployment
+    file = folder / "deployment.json"
+    file.write_text(deployment.to_json())
+    with quarrel.platform.db.transaction() as conn:
+        bound = BoundDeployment(
+            deployment.chain_id, quarrel.town.client.hub, deployment.addresses()
+        )
+        policies.bind(conn, bound)
+    settings = Settings(
+        data_dir=folder,
+        database_url=dsn,
+        chain_rpc_url=quarrel.town.anvil.url,
+        chain={"deployment": file},
+        http={"admin_token": "operator"},
+    )
+    return TestClient(app_module.create_app(settings), raise_server_exceptions=False)

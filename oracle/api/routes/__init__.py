@@ -15,6 +15,7 @@ from oracle.api.routes import (
     neighbours,
     operator_alerts,
     record,
+    reports,
     reviews,
     uploads,
     wallets,
@@ -25,6 +26,7 @@ ROUTERS = tuple(
     for module in (
         uploads,
         analyses,
+        reports,
         names,
         neighbours,
         governance,

@@ -10,7 +10,7 @@ from oracle.chain.contracts import payments, verify
 from oracle.chain.contracts.payments import DISPUTES, SPLITTER, ContractCall, DisputeView
 from oracle.chain.contracts.verify import PostResult
 from oracle.chain.core.abis import contract
-from oracle.chain.core.report import ZERO_ADDRESS, ZERO_HASH, Outcome
+from oracle.chain.core.report import ZERO_ADDRESS, ZERO_HASH, Outcome, PoCReport
 from oracle.chain.core.wire import BlockId, Header, hexed
 from oracle.chain.rpc.client import ChainClient
 
@@ -123,6 +123,12 @@ def settle(dispute_id: int) -> ContractCall:
 def settle_claim(claim_id: int) -> ContractCall:
     """End a claim that nobody decided in time. Anyone may."""
     return _call("settleClaim", claim_id)
+
+
+def show(report: PoCReport) -> ContractCall:
+    """Write down the content that a post's result is of, from its report. Anyone may."""
+    data = contract("PostRegistry").call_data("show", report.as_tuple())
+    return ContractCall("post_registry", data)
 
 
 def pay_contested(post_id: bytes, token: bytes) -> ContractCall:

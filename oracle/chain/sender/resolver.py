@@ -7,12 +7,13 @@ from datetime import timedelta
 
 import structlog
 
-from oracle.chain.contracts.verify import RequestStatus, read_request, recorded_report
+from oracle.chain.contracts.verify import RequestStatus, find_result, read_request, recorded_report
 from oracle.chain.core.lifecycle import Wish, backoff
 from oracle.chain.core.reverts import Disposition, Revert, decode_revert
-from oracle.chain.core.wire import Header, Log, Receipt, hexed
+from oracle.chain.core.wire import Header, Log, Receipt, blob, hexed
 from oracle.chain.errors import RpcRefused
 from oracle.chain.rpc.client import FULFILLED, RECORDED, SKIPPED, ChainClient
+from oracle.chain.sender import shows
 from storage.chain import outbox, requests
 from storage.chain.outbox import Attestation
 from storage.chain.transactions import StoredTransaction
@@ -23,6 +24,7 @@ log = structlog.get_logger(__name__)
 SOON = timedelta(seconds=1)
 NOT_FOUND_YET = timedelta(seconds=10)
 MAX_SEARCHES = 6
+NOT_SHOWN = "ReportNotShown"  # as the contract calls it
 
 
 class Resolver:
@@ -152,6 +154,8 @@ class Resolver:
                 outbox.forget_signature(conn, row.id)
             self.postpone(row, revert.name, revert.text, SOON)
         else:
+            if revert.name == NOT_SHOWN:
+                self._show(row)
             self.postpone(row, revert.name, revert.text, backoff(row.tries))
 
     def reconcile(self, row: Attestation) -> None:
@@ -192,6 +196,15 @@ class Resolver:
         with self._db.transaction() as conn:
             outbox.refuse(conn, row.id, code, detail)
         _bind(row).error("attestation.refused", code=code, detail=detail)
+
+    def _show(self, row: Attestation) -> None:
+        """Have the report shown that this answer is to replace."""
+        post_id = blob(row.report["post_id"])
+        result = find_result(self._client, post_id)
+        unshown = shows.find_unshown(self._db, self._client, post_id, result)
+        if unshown is not None:
+            with self._db.transaction() as conn:
+                shows.want(conn, unshown)
 
     def _adopt(self, row: Attestation) -> None:
         entry = self._find_answer(row)

@@ -74,9 +74,12 @@ class World:
         }
         return request_verification(self.client, self.asker, self.consumer, **asked | changes)
 
-    def attest(self, **changes: Any) -> UUID:
+    def attest(
+        self, post_id: bytes | None = None, content_hash: bytes | None = None, **changes: Any
+    ) -> UUID:
         """Queue the decision of an upload. Returns its analysis."""
-        post_id, content_hash, analysis_id = fresh_hash(), fresh_hash(), uuid4()
+        post_id, content_hash = post_id or fresh_hash(), content_hash or fresh_hash()
+        analysis_id = uuid4()
         request_id = attestation_id(self.client.chain_id, self.client.hub, post_id, content_hash)
         draft = draft_of(request_id, post_id, content_hash=content_hash, **changes)
         with self.db.transaction() as conn:

@@ -9,10 +9,9 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 from starlette.testclient import TestClient
 from support.platform import Platform
-from support.quarrels import CENTS, UNITS, ChainQuarrel, make_quarrel
+from support.quarrels import CENTS, UNITS, ChainQuarrel, court_app, make_quarrel
 from support.town import DAY_S, Town
 
-from oracle import app as app_module
 from oracle.chain.contracts import payments
 from oracle.chain.contracts.consumer import transact
 from oracle.chain.contracts.verify import PostStatus
@@ -20,10 +19,7 @@ from oracle.chain.core.ids import escrow_account
 from oracle.chain.core.wire import hexed
 from oracle.chain.keys.signer import LocalSigner
 from oracle.payouts import wallets
-from oracle.settings import Settings
 from storage import api_keys
-from storage.works import policies
-from storage.works.policies import BoundDeployment
 
 KEY = b"\x5a" * 32
 ADMIN = {"Authorization": "Bearer operator"}
@@ -45,22 +41,7 @@ def wallet(town: Town) -> LocalSigner:
 
 @pytest.fixture
 def client(quarrel: ChainQuarrel, database_dsn: str, tmp_path: Path) -> Iterator[TestClient]:
-    deployment = quarrel.town.client.deployment
-    file = tmp_path / "deployment.json"
-    file.write_text(deployment.to_json())
-    with quarrel.platform.db.transaction() as conn:
-        bound = BoundDeployment(
-            deployment.chain_id, quarrel.town.client.hub, deployment.addresses()
-        )
-        policies.bind(conn, bound)
-    settings = Settings(
-        data_dir=tmp_path,
-        database_url=database_dsn,
-        chain_rpc_url=quarrel.town.anvil.url,
-        chain={"deployment": file},
-        http={"admin_token": "operator"},
-    )
-    with TestClient(app_module.create_app(settings), raise_server_exceptions=False) as made:
+    with court_app(quarrel, database_dsn, tmp_path) as made:
         yield made
 
 
