@@ -155,7 +155,7 @@ def _leave_out(
     ]
     if excluded:
         engagement_exclusions.exclude(conn, excluded)
-        ledger_earnings.mark_changed(conn, alert.post_id)
+        ledger_earnings.mark_changed(conn, alert.post_id, alert.id)
     return len(excluded)
 
 
@@ -254,7 +254,7 @@ def uphold(
         _leave_out(conn, alert, sources, confirmed=True)
         engagement_exclusions.confirm(conn, alert_id)
         payments.release(conn, alert_id, now)  # what waited is not earned: no more waits
-        ledger_earnings.mark_changed(conn, alert.post_id)
+        ledger_earnings.mark_changed(conn, alert.post_id, alert.id)
     _log(conn, alert_id, now, actor, Step.UPHOLD, reason_code, text, {"until": until.isoformat()})
     _close_appeal(conn, alert, "refused", actor, text, now)
     notice = notices.send_upheld(conn, fraud_alerts.get(conn, alert_id), now, whole=whole)
@@ -285,7 +285,7 @@ def reverse(
     # before the log, which has one writer at a time: lifting may scan many events
     counts_again = engagement_exclusions.lift(conn, alert_id) > 0
     if counts_again and alert.post_id is not None:
-        ledger_earnings.mark_changed(conn, alert.post_id)
+        ledger_earnings.mark_changed(conn, alert.post_id, alert.id)
     if held or counts_again:
         _release(
             conn,

@@ -13,7 +13,7 @@ import structlog
 
 from oracle.engagement.errors import CreatorsError
 from oracle.payouts import ledger as ledger_rules
-from oracle.payouts.counted import Parts, Seen, divide
+from oracle.payouts.counted import Parts, Seen, divide, divide_as_before, is_forgotten
 from oracle.payouts.ledger import Contest, Entry, Paid, Terms, Waiting
 from oracle.rules.deadlines import DISPUTE_WINDOW as DISPUTE_WINDOW
 from oracle.rules.decision import Verdict
@@ -119,7 +119,7 @@ def release(conn: Connection, alert_id: UUID, now: datetime) -> None:
     alert holds it, too.
     """
     for post_id in ledger_freezes.end(conn, alert_id, now):
-        ledger_earnings.mark_changed(conn, post_id)
+        ledger_earnings.mark_changed(conn, post_id, alert_id)
         release_post(conn, post_id, now)
 
 
@@ -369,13 +369,14 @@ def _parts(
     now: datetime,
     paid: Mapping[str, Any] | None = None,
 ) -> Parts:
-    """Divide a week's base pay by which of its views count; once its events are forgotten, as
-    before.
+    """Divide a week's base pay by which of its views count; once some of its events are forgotten,
+    as before.
     """
-    seen = weeks.week_views(conn, post_id, week, now)
-    if not seen.views and paid is not None and paid["announced_minor"]:
-        lost = base_minor * paid["lost_minor"] // paid["announced_minor"]
-        return Parts(base_minor - lost, 0, lost)
+    seen = None
+    if not is_forgotten(week, now):
+        seen = weeks.week_views(conn, post_id, week, now)
+    if seen is None or not seen.views:
+        return divide_as_before(base_minor, paid)
     return divide(base_minor, views, Seen(**vars(seen)))
 
 

@@ -1,4 +1,4 @@
-"""How long people have to appeal and to decide. Pure."""
+"""How long people have to appeal and to decide, and events are kept. Pure."""
 
 from datetime import timedelta
 
@@ -8,3 +8,7 @@ DISPUTE_WINDOW = timedelta(days=7)
 APPEAL_WITHIN = timedelta(days=183)  # six months from the notice
 
 DECIDE_WITHIN = timedelta(days=7)  # an appeal
+
+# How long events are stored; a grade is final long before, and its counts and facts are never
+# dropped.
+EVENTS_KEPT = timedelta(days=90)

@@ -1,18 +1,15 @@
 """Scheduled work for creators: grade changed posts, book what is due, drop old events."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from oracle.engagement import grades, grading_policy
 from oracle.payouts import payments
 from oracle.payouts.payments import DEFAULT_RULES, PayRules
+from oracle.rules.deadlines import EVENTS_KEPT
 from storage.database import Database
 from storage.engagement import counts as engagement_counts
 from storage.engagement import events
-
-# How long events are stored; a grade is final long before, and its counts and facts are never
-# dropped.
-RETENTION = timedelta(days=90)
 
 
 @dataclass(frozen=True)
@@ -24,13 +21,7 @@ class Tick:
     days_forgotten: int
 
 
-def tick(
-    db: Database,
-    now: datetime,
-    *,
-    rules: PayRules = DEFAULT_RULES,
-    retention: timedelta = RETENTION,
-) -> Tick:
+def tick(db: Database, now: datetime, *, rules: PayRules = DEFAULT_RULES) -> Tick:
     """Do everything that is due; safe at any time, from any number of processes.
 
     Raises: DatabaseUnavailable.
@@ -40,7 +31,7 @@ def tick(
     graded = grades.grade_changed(db, now)
     booked = payments.run_due(db, now, rules)
     with db.transaction() as conn:
-        gone = events.drop_partitions(conn, (now - retention).astimezone(UTC).date())
+        gone = events.drop_partitions(conn, (now - EVENTS_KEPT).astimezone(UTC).date())
     with db.transaction() as conn:
-        engagement_counts.forget_unregistered(conn, now - retention)
+        engagement_counts.forget_unregistered(conn, now - EVENTS_KEPT)
     return Tick(graded, booked, len(gone))

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from psycopg.rows import class_row
 
@@ -178,12 +179,21 @@ def list_weeks(conn: Connection, post_id: bytes) -> list[AnnouncedWeek]:
     return [AnnouncedWeek(*row) for row in rows]
 
 
-def mark_changed(conn: Connection, post_id: bytes) -> None:
-    """Have the paid weeks of a post compared anew with what they earned."""
-    conn.execute(
-        "update earnings set changed = true where post_id = %s and transaction_id is not null",
-        (post_id,),
-    )
+# The weeks that what an alert left out, and maybe counts again, reaches into.
+_MARK = """
+update earnings w set changed = true
+where post_id = %(post)s and transaction_id is not null and exists (
+    select 1 from engagement_exclusions x
+    where x.alert_id = %(alert)s
+    and (x.until is null or x.until > w.week::timestamp at time zone 'UTC')
+    and (x.since is null or x.since < (w.week + 7)::timestamp at time zone 'UTC')
+)
+"""
+
+
+def mark_changed(conn: Connection, post_id: bytes, alert_id: UUID) -> None:
+    """Have the paid weeks of a post that an alert reaches compared anew with what they earned."""
+    conn.execute(_MARK, {"post": post_id, "alert": alert_id})
 
 
 def mark_compared(conn: Connection, post_id: bytes, week: date) -> None:

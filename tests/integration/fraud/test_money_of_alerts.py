@@ -144,3 +144,43 @@ def test_late_events_of_a_paid_week_are_paid_up(platform: Platform, bought: Case
     platform.happen(*(event("view", bought.post_id, account=f"l-{n}", **late) for n in range(100)))
     assert platform.run(THEN + 11 * DAY) == 1
     assert available(platform, bought) == 20_000
+
+
+def test_a_few_requests_today_cost_nothing_of_a_week_that_is_half_forgotten(
+    platform: Platform, bought: Case
+) -> None:
+    """All its views were by people; of it are left, 90 days later, a few robots of its end."""
+    post = bought.post_id
+    platform.earns(post, 40_000, views=400)
+    platform.run(THEN + 10 * DAY)
+    platform.happen(
+        *(event("view", post, device=f"late-{n}", at=THEN + 5 * DAY) for n in range(30))
+    )
+    later = THEN + 92 * DAY
+    platform.tick(later)
+    was = available(platform, bought)
+    raised = bought.raise_alert(
+        action="freeze",
+        now=later,
+        seen_from=THEN + 5 * DAY,
+        seen_until=later,
+        sources={"device": [f"late-{n}" for n in range(30)]},
+        doubtful={"device": [f"late-{n}" for n in range(30)]},
+    )
+    assert raised is not None
+    resolve(platform, raised, "upheld", later, "paula")
+    platform.run(later)
+    assert available(platform, bought) == was
+
+
+def test_an_alert_has_only_the_weeks_compared_that_it_reaches(
+    platform: Platform, bought: Case
+) -> None:
+    for weeks in (0, 1):
+        platform.earns(bought.post_id, 40_000, at=NOW + 7 * weeks * DAY)
+    platform.run(THEN + 20 * DAY)
+    raise_alert(bought, "watch")
+    assert platform.rows("select week, changed from earnings order by week") == [
+        (ledger.week_of(THEN), True),
+        (ledger.week_of(THEN + 7 * DAY), False),
+    ]
