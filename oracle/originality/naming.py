@@ -1,11 +1,16 @@
 """Creators as clients name them: by address or by name, in any spelling."""
 
+import re
+
 from oracle.chain.core.ids import ADDRESS, escrow_account, parse_account
 from oracle.errors import InvalidCreator, NameResembles
 from storage.database import Connection
 from storage.names import canonical, is_name, mixed_scripts, plain, skeletons
 from storage.works import creators
 from storage.works.creators import Creator
+
+# What was meant as an address: as long as one, or nothing but hex and about as long.
+MEANT_AS_ADDRESS = re.compile(r"0x(.{40}|[0-9a-f]{32,})")
 
 
 def parse_creator(creator: str) -> tuple[str, bytes, bool]:
@@ -17,7 +22,7 @@ def parse_creator(creator: str) -> tuple[str, bytes, bool]:
     Raises: InvalidCreator.
     """
     shown, name = plain(creator), canonical(creator)
-    if name.startswith("0x"):
+    if MEANT_AS_ADDRESS.fullmatch(name):
         account = parse_account(shown)
         if account is None or account == bytes(20):
             raise InvalidCreator(
@@ -27,8 +32,8 @@ def parse_creator(creator: str) -> tuple[str, bytes, bool]:
         return name, account, True
     if not is_name(name):
         raise InvalidCreator(
-            f"'{creator}' is not a valid creator: use an address or 1 to 64 letters, digits and ."
-            " _ @ : + -"
+            f"'{creator}' is not a valid creator: use an address or 1 to 64 letters, digits, spaces"
+            " and . _ @ : + - ' ·"
         )
     return shown, escrow_account(name), False
 
@@ -44,7 +49,8 @@ def find_creator(conn: Connection, creator: str) -> int | None:
 def ensure_creator(conn: Connection, creator: str, *, vetted: bool = False) -> int:
     """Return the number of a creator given as address or name, registered if new.
 
-    Args: vetted: whether another signer registered the name already, who then judged it.
+    Args: vetted: whether somebody judged the name already: another signer who registered it, or
+        who vouches for it and for those that it is read as.
     Raises: InvalidCreator, NameResembles.
     """
     parse_creator(creator)
@@ -75,13 +81,13 @@ def check_name(conn: Connection, creator: str) -> None:
     scripts = mixed_scripts(handle)
     resembled = creators.find_resembling(conn, handle)
     if scripts:
-        reads = resembled or skeletons(handle)[0]
+        reads = next(iter(resembled.values()), skeletons(handle)[0])
         raise NameResembles(
             f"'{handle}' mixes the scripts {' and '.join(map(str.title, scripts))} and reads as"
             f" '{reads}'; use letters of one script. Nothing was kept."
         )
     if resembled:
         raise NameResembles(
-            f"'{handle}' reads as '{resembled}', who is registered; choose a name that people can"
-            " tell apart. Nothing was kept."
+            f"'{handle}' reads as '{next(iter(resembled.values()))}', who is registered; choose a"
+            " name that people can tell apart, or let the operator vouch for it. Nothing was kept."
         )

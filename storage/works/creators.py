@@ -93,17 +93,19 @@ def find_creator_of(conn: Connection, account: bytes) -> int | None:
     return int(row[0]) if row else None
 
 
-def find_resembling(conn: Connection, name: str) -> str | None:
-    """Return the handle of another creator whose name is read as this one, None if there is none.
+def find_resembling(conn: Connection, name: str) -> dict[int, str]:
+    """Return the creators whose names are read as this one, the first one first, and their handles.
 
     Until the transaction ends no other name is registered that is looked up here.
     """
     conn.execute("select pg_advisory_xact_lock(%s)", (REGISTRATION_LOCK,))
-    row = conn.execute(
-        "select handle from creators where skeletons && %s and name_key <> %s order by id limit 1",
-        (skeletons(name), canonical(name)),
-    ).fetchone()
-    return str(row[0]) if row else None
+    return dict(
+        conn.execute(
+            "select coalesce(same_as, id), handle from creators"
+            " where skeletons && %s and name_key <> %s order by id",
+            (skeletons(name), canonical(name)),
+        ).fetchall()
+    )
 
 
 def accounts_of(conn: Connection, creator_id: int) -> list[Account]:

@@ -15,6 +15,7 @@ from oracle.originality.naming import ensure_creator, find_creator
 from storage.database import Connection
 from storage.errors import NotFound
 from storage.ledger import wallets
+from storage.names import mixed_scripts
 from storage.works import creators, vouchers
 
 router = APIRouter(prefix="/v1/names/{name}", tags=["creators"])
@@ -60,7 +61,9 @@ def vouch(services: ServicesDep, caller: Uploader, name: Name) -> NameView:
                 f"Others post as {name}; only the operator lets a platform vouch for it. Nothing"
                 " was changed."
             )
-        creator_id = ensure_creator(conn, name) if known is None else known
+        creator_id = known
+        if creator_id is None:
+            creator_id = ensure_creator(conn, name, vetted=_vouches_for_all(conn, caller, name))
         vouchers.add(conn, creator_id, caller.poster)
         return _view(conn, creator_id)
 
@@ -74,6 +77,16 @@ def check_may_post(conn: Connection, caller: Caller, name: str) -> None:
             f"{found[0].poster} vouches for {name}; only they, the creator's own key and the"
             " operator post in that name. Nothing was kept."
         )
+
+
+def _vouches_for_all(conn: Connection, caller: Caller, name: str) -> bool:
+    """Return whether a caller may register a look-alike: the operator, or the platform that vouches
+    for everybody whom the name is read as.
+    """
+    resembled = creators.find_resembling(conn, name)
+    found = [vouchers.of_creator(conn, creator_id) for creator_id in resembled]
+    theirs = all(rows and _may_post(caller, rows) for rows in found)
+    return caller.may("admin") or bool(found and theirs and not mixed_scripts(name))
 
 
 def _may_post(caller: Caller, found: list[vouchers.Voucher]) -> bool:

@@ -9,7 +9,8 @@ from storage.names import canonical, is_name, plain, skeletons
 
 ANY = text(characters(), max_size=20)
 NAMES = text(
-    characters(categories=["L", "N"]) | sampled_from("._@:+-\u200b\u0301\ufe0f"), max_size=20
+    characters(categories=["L", "N"]) | sampled_from("._@:+-'\u2019 \u0307\u200b\u0301\ufe0f"),
+    max_size=20,
 )
 UNSEEN = sampled_from(["", "@", " ", "\u200b", "\u2060", "\ufeff", "\u00ad", "\ufe0f", "\u034f"])
 
@@ -43,11 +44,11 @@ def test_case_and_composition_change_nothing(name: str) -> None:
 @given(NAMES)
 def test_a_name_is_read_alike_in_all_spellings(name: str) -> None:
     shared = set(skeletons(name)) & set(skeletons("@" + canonical(name)))
-    assert shared and len(skeletons(name)) <= 2
+    assert shared and len(skeletons(name)) <= 3
 
 
 @given(NAMES)
 def test_a_name_holds_nothing_that_a_database_or_a_log_refuses(name: str) -> None:
     if is_name(canonical(name)):
         canonical(name).encode()
-        assert all(unicodedata.category(char)[0] in "LNMPS" for char in canonical(name))
+        assert all(unicodedata.category(char)[0] in "LNMPSZ" for char in canonical(name))

@@ -104,10 +104,10 @@ def test_what_is_no_usable_picture_is_refused_and_nothing_is_kept(
     [
         ({"media_type": "hologram"}, "unknown_media_type"),
         ({"media_type": "video"}, "media_type_mismatch"),
-        ({"creator": "0x1234"}, "invalid_creator"),
+        ({"creator": "0x" + "12" * 19}, "invalid_creator"),
         # checksum broken
         ({"creator": "0xD8dA6BF26964aF9D7eEd9e03E53415D37aA96045"}, "invalid_address"),
-        ({"creator": "two words"}, "invalid_creator"),
+        ({"creator": "two, words"}, "invalid_creator"),
         ({"creator": "0x" + "0" * 40}, "invalid_creator"),
     ],
 )

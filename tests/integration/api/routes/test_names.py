@@ -44,21 +44,43 @@ def test_the_account_of_a_name_is_the_name(post: Post) -> None:
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("rnary", "reads as 'Mary', who is registered"),
+        ("1i1y", "reads as 'Lily', who is registered"),
         ("раураl", "mixes the scripts Cyrillic and Latin and reads as 'paypal'"),
-        ("mаry", "mixes the scripts Cyrillic and Latin and reads as 'Mary'"),
+        ("lіly", "mixes the scripts Cyrillic and Latin and reads as 'Lily'"),
     ],
 )
 def test_look_alikes_are_refused_by_name(
     post: Post, client: TestClient, db: Database, name: str, told: str
 ) -> None:
-    post(photo("cat"), "Mary")
+    post(photo("cat"), "Lily")
     refused = client.post("/upload", files={"file": photo("coffee")}, data={"creator": name})
     assert (refused.status_code, refused.json()["code"]) == (409, "name_resembles")
     assert told in refused.json()["detail"]
     with db.transaction() as conn:
         assert creators.find_creator(conn, name) is None
         assert conn.execute("select count(*) from works").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    ("first", "name"),
+    [
+        ("modem", "modern"),
+        ("player10", "playerlo"),
+        ("ကျော်", "မြို့"),
+        ("J. R. Smith", "O’Brien"),
+        ("0xMaki", "สมชายTV"),
+    ],
+)
+def test_honest_names_are_taken(post: Post, client: TestClient, first: str, name: str) -> None:
+    for photograph, creator in (("cat", first), ("coffee", name)):
+        assert post(photo(photograph), creator)["work"]["creator"] == creator
+        assert client.get(f"/v1/names/{creator}").json()["name"] == creator
+
+
+def test_a_bad_address_is_no_name(client: TestClient) -> None:
+    for address in ("0x" + "ab" * 19, "0x" + "ab" * 21, "0x" + "ab" * 19 + "ag"):
+        sent = client.post("/upload", files={"file": photo("cat")}, data={"creator": address})
+        assert (sent.status_code, sent.json()["code"]) == (422, "invalid_creator")
 
 
 def test_a_key_is_of_its_creator_in_every_spelling(client: TestClient, db: Database) -> None:
@@ -75,7 +97,7 @@ def test_a_key_is_of_its_creator_in_every_spelling(client: TestClient, db: Datab
         assert notices.status_code == 200
         seen = client.get("/v1/messages", params={"creator": spelling}, headers=OPERATOR)
         assert seen.status_code == 200
-    for stranger in ("bob", "alicia", "two words"):
+    for stranger in ("bob", "alicia", "two, words"):
         sent = client.post("/upload", files=files, data={"creator": stranger}, headers=key)
         assert (sent.status_code, sent.json()["code"]) == (403, "not_allowed")
 
