@@ -35,10 +35,18 @@ class RetryLater(Exception):
     """The job cannot continue now (a server is unreachable); it is tried again."""
 
 
-class Backoff(BaseRetryStrategy):
-    """Retry after 1, 2, 4 … 60 s, whatever the error: the job itself decides when to give up."""
+class RetrySoon(RetryLater):
+    """Others of its kind are at work, and one of them ends soon."""
 
-    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:  # noqa: ARG002
+
+class Backoff(BaseRetryStrategy):
+    """Retry after 1, 2, 4 … 60 s, whatever the error: the job itself decides when to give up. What
+    only waits for its turn is tried every second.
+    """
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
+        if isinstance(exception, RetrySoon):
+            return RetryDecision(retry_in={"seconds": 1})
         return RetryDecision(retry_in={"seconds": min(60, 2 ** min(job.attempts, 6))})
 
 

@@ -61,11 +61,13 @@ class _Search:
     """What a search sees.
 
     before: works numbered below it. seen: of those that can be found the ones up to that number.
-    complete: nothing earlier was left out. late: younger works were judged before this one.
+    rivals: requests that may contest this one's. complete: nothing earlier was left out. late:
+    younger works were judged before this one.
     """
 
     before: int
     seen: int
+    rivals: frozenset[UUID]
     complete: bool
     late: bool
 
@@ -157,6 +159,8 @@ class Originality:
             ) as exc:  # the work is not to blame
                 with self._db.transaction() as conn:
                     analyses.forgive(conn, analysis_id)
+                if isinstance(exc, RetryLater):
+                    raise
                 raise RetryLater(str(exc)) from exc
             except (EmbeddingError, OracleError, BlobMissing, BlobCorrupt) as exc:
                 self._fail(analysis, exc.code, str(exc))
@@ -242,7 +246,14 @@ class Originality:
             if self._decide(handler, analysis, work, extraction, search, show):
                 return
             search = self._begin_search(analysis, work)
-        self._kept.keep(analysis.id, extraction)
+        self._keep(analysis, work, extraction)
+
+    def _keep(self, analysis: Analysis, work: Work, extraction: Extraction) -> None:
+        if kept := self._kept.list_if_full():
+            with self._db.transaction() as conn:  # those that another process decided
+                for ended in analyses.find_ended(conn, kept):
+                    self._kept.take(ended)
+        self._kept.keep(analysis.id, (work.dated_at, work.sequence), extraction)
 
     def _extract(self, handler: MediaHandler[Any], work: Work, show: Progress) -> Extraction:
         with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
@@ -276,6 +287,7 @@ class Originality:
             return _Search(
                 before=works.search_bound(conn, work),
                 seen=waiting.last_read(conn),
+                rivals=self._judge.find_rivals(conn, work),
                 complete=not pending,
                 late=analyses.is_late(conn, analysis.id),
             )
@@ -303,9 +315,7 @@ class Originality:
         younger = (
             self._judge.find_younger_copies(handler, extraction, query, work) if search.late else []
         )
-        return self._conclude(
-            Record(analysis, work, judgement, datetime.now(UTC)), search.seen, younger
-        )
+        return self._conclude(Record(analysis, work, judgement, datetime.now(UTC)), search, younger)
 
     def _obtain_work(self, analysis: Analysis, *, queue: bool = False) -> Work:
         if analysis.work_id is not None:
@@ -313,13 +323,14 @@ class Originality:
                 return works.get_work(conn, analysis.work_id)
         if not analysis.uri:
             raise MediaUnreachable
+        with self._db.transaction() as conn:
+            analyses.set_stage(conn, analysis.id, "fetching")
+            # Before there is a turn: a host that is slow for others must not hold up everybody.
+            waiting.note_asked(conn, analysis.id)
         with (
             self._hosts.turn(analysis.uri),
             tempfile.TemporaryDirectory(prefix="oracle-") as folder,
         ):
-            with self._db.transaction() as conn:
-                analyses.set_stage(conn, analysis.id, "fetching")
-                waiting.note_asked(conn, analysis.id)
             path = Path(folder) / "media"
             fetched = self._fetcher.fetch(analysis.uri, path)
             if analysis.expected_sha256 not in (None, fetched.sha256):
@@ -379,18 +390,20 @@ class Originality:
             if analysis.expected_sha256 is None:
                 self._jobs.defer_all(conn, waiting.forget(conn, analysis.id))
 
-    def _conclude(self, record: Record, seen: int, younger: Sequence[UUID]) -> bool:
+    def _conclude(self, record: Record, search: _Search, younger: Sequence[UUID]) -> bool:
         """Write the decision, and what follows from it for others, in one transaction.
 
-        Returns: False where an earlier work came after the search saw those up to `seen`.
+        Returns: False where an earlier work, or a rival's request, came after the search began.
         """
         analysis, judgement, work = record.analysis, record.judgement, record.work
         with self._db.transaction() as conn:
             deployment = policies.find_binding(conn)
             if deployment is None:
                 raise RetryLater("The node has not bound this database to a hub yet.")
-            if waiting.missed_earlier(conn, work, seen, RELATED[work.media_type]):
+            if waiting.missed_earlier(conn, work, search.seen, RELATED[work.media_type]):
                 return False
+            if not self._judge.find_rivals(conn, work) <= search.rivals:
+                return False  # it may have been judged while this one was not decided yet
             conclusion = record.conclusion()
             if analyses.conclude(conn, analysis.id, conclusion):
                 report = record.report(deployment)
@@ -409,6 +422,7 @@ class Originality:
                 if review is not None or conclusion.verdict == Verdict.UNDECIDED:
                     reviews.follow_verdict(conn, analysis, work.id, conclusion, review)
                 queue_affected(conn, self._jobs, judgement, work, younger)
+            self._jobs.defer_all(conn, waiting.forget(conn, analysis.id))
         log.info(
             "analysis.decided",
             verdict=judgement.decision.verdict.value,

@@ -247,6 +247,10 @@ class Judge:
         )
         return [match.work.id for match in matches if match.match.verified]
 
+    def find_rivals(self, conn: Connection, work: Work) -> frozenset[UUID]:
+        """Works whose requests may contest this one's."""
+        return frozenset(works.find_rival_requests(conn, work, self._contest_window))
+
     def _with_rivals(
         self,
         handler: MediaHandler[E],
@@ -257,7 +261,7 @@ class Judge:
     ) -> list[VerifiedMatch]:
         """Mark the matches that this work's request contests, and add those that are younger."""
         with self._db.transaction() as conn:
-            same = works.find_rival_requests(conn, work, self._contest_window)
+            same = self.find_rivals(conn, work)
         known = {match.work.id for match in matches}
         candidates = [
             handler.candidate_from({"work": {"id": str(work_id)}})

@@ -10,7 +10,7 @@ import structlog
 
 from oracle.jobs import Jobs
 from oracle.originality.judge import Judgement
-from oracle.rules.decision import Reason
+from oracle.rules.decision import Reason, Verdict
 from storage.database import Connection, Database
 from storage.works import analyses, proofs
 from storage.works.analyses import NewAnalysis, Newest
@@ -24,16 +24,19 @@ DISPUTE_WINDOW_S = 7 * 86_400.0  # under a policy that is not the chain's, as fo
 def queue_affected(
     conn: Connection, jobs: Jobs, judgement: Judgement, work: Work, younger: Sequence[UUID]
 ) -> None:
-    """Judge again what a decision changes for others, in the transaction that writes it.
+    """Judge again what a decision changes for others, in the transaction that writes it: those
+    who contest it, and the copies that credit a work which turns out not to be the first.
 
     Args: younger: works that were judged before this one was known, and that it matches.
     """
     if younger:
         _queue(conn, jobs, analyses.find_changeable(conn, list(younger), DISPUTE_WINDOW_S))
-    if judgement.decision.reason is not Reason.CONTESTED:
+    contested = judgement.decision.reason is Reason.CONTESTED
+    if not contested and judgement.decision.verdict is not Verdict.DERIVATIVE:
         return
-    rivals = [match.work.id for match in judgement.matches if match.rival]
-    copies = analyses.find_dependents(conn, work.id)  # of a creator who may be the copyist
+    rivals = [match.work.id for match in judgement.matches if match.rival] if contested else []
+    # They pay a creator who is, or may be, the copyist himself.
+    copies = analyses.find_dependents(conn, work.id)
     _queue(
         conn,
         jobs,

@@ -7,6 +7,7 @@ judged without it are judged again.
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import LiteralString
 from uuid import UUID
 
 from storage.database import Connection
@@ -29,8 +30,8 @@ def expect(conn: Connection, analysis_id: UUID) -> None:
 
 
 def note_asked(conn: Connection, analysis_id: UUID) -> None:
-    """Note that a request's server is asked for its media now: from here on its slowness is its
-    own.
+    """Note that a request's server is asked for its media now, or as soon as the server has a turn
+    for it: from here on its slowness is its own.
     """
     conn.execute(
         "update unread_works set asked_at = clock_timestamp() where analysis_id = %s and asked_at"
@@ -56,7 +57,10 @@ def note_read(
     """Number a work that can be found now; nothing waits for it any more. Call it last in the
     transaction that puts it into the index: others wait at the lock until that commits.
 
-    Args: media: types of works that this one can match.
+    Args:
+        analysis_id: whichever analysis of the work read it.
+        media: types of works that this one can match.
+
     Returns: the decisions that are due thereby.
     """
     _lock(conn)
@@ -79,19 +83,16 @@ def note_read(
                 "media": list(media),
             },
         )
-    return forget(conn, analysis_id)
+    return _forget(
+        conn, analysis_id, "analysis_id in (select id from analyses where work_id = %s)", work.id
+    )
 
 
 def forget(conn: Connection, analysis_id: UUID) -> list[UUID]:
     """Let nothing wait for this analysis, nor it for others. Returns: the decisions that are due
     thereby.
     """
-    _lock(conn)
-    conn.execute("delete from waiting_decisions where analysis_id = %s", (analysis_id,))
-    gone = conn.execute(
-        "delete from unread_works where analysis_id = %s returning media_type", (analysis_id,)
-    ).fetchone()
-    return _release(conn, [gone[0]]) if gone else []
+    return _forget(conn, analysis_id, "analysis_id = %s", analysis_id)
 
 
 def release_overdue(conn: Connection, slow_media: timedelta, patience: timedelta) -> list[UUID]:
@@ -174,6 +175,15 @@ def missed_earlier(conn: Connection, work: Work, seen: int, media: Collection[st
 
 def _lock(conn: Connection) -> None:
     conn.execute("select pg_advisory_xact_lock(%s)", (READ_LOCK,))
+
+
+def _forget(conn: Connection, analysis_id: UUID, unread: LiteralString, of: UUID) -> list[UUID]:
+    _lock(conn)
+    conn.execute("delete from waiting_decisions where analysis_id = %s", (analysis_id,))
+    gone = conn.execute(
+        f"delete from unread_works where {unread} returning media_type", (of,)
+    ).fetchall()
+    return _release(conn, sorted({row[0] for row in gone}))
 
 
 def _frontier(conn: Connection, media_type: str, *, history: bool) -> tuple[datetime, int]:

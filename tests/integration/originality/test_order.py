@@ -1,6 +1,7 @@
 """Who was first, on a real database: places for ever, media that is late, two claimants, proofs."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -15,7 +16,7 @@ from support.photos import edited, photo
 
 from oracle import wiring
 from oracle.chain.core.ids import escrow_account
-from oracle.jobs import Jobs, RetryLater
+from oracle.jobs import Jobs, RetryLater, RetrySoon
 from oracle.originality import rejudge
 from oracle.originality.analysis import Originality
 from oracle.settings import Settings
@@ -310,6 +311,112 @@ def test_a_search_that_an_earlier_work_overtakes_is_done_again(
         "derivative",
         None,
     )
+
+
+def test_a_rival_who_is_decided_during_a_search_is_not_missed(
+    client: TestClient,
+    oracle: Originality,
+    drain: Callable[[], None],
+    ask: Ask,
+    file_server: FileServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    uri = file_server.put("/cat.jpg", CAT)
+    first = ask(uri, "alice", CAT, ago_s=60)
+    judge, rivals = oracle._judge.judge, list[UUID]()
+
+    def overtaken(*arguments: Any, **options: Any) -> Any:
+        judgement = judge(*arguments, **options)
+        if not rivals:
+            rivals.append(ask(uri, "mallory", CAT, ago_s=50))
+            oracle.analyse(rivals[0])
+        return judgement
+
+    monkeypatch.setattr(oracle._judge, "judge", overtaken)
+    oracle.analyse(first)
+    drain()
+    for one in (first, *rivals):
+        assert verdict(client, one) == ("undecided", "contested")
+
+
+def test_whoever_turns_out_to_have_copied_is_paid_by_no_copy_any_more(
+    client: TestClient,
+    oracle: Originality,
+    drain: Callable[[], None],
+    ask: Ask,
+    file_server: FileServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a thief with many copies the late author's own search does not find them all."""
+    thief = upload(client, JPEG, "bob")
+    drain()
+    copy = upload(client, edited(CAT, "resized"), "carol")
+    drain()
+    stolen = view(client, thief)["work"]["id"]
+    assert newest(client, copy)["original"]["work_id"] == stolen
+    monkeypatch.setattr(oracle._judge, "find_younger_copies", lambda *_: [UUID(stolen)])
+    asked = ask(file_server.put("/cat.jpg", CAT), "alice", CAT, ago_s=60)
+    oracle.analyse(asked)
+    assert view(client, copy)["second_look"] is None
+    drain()
+    assert verdict(client, thief) == ("derivative", "copy_of_earlier")
+    assert newest(client, copy)["original"]["work_id"] == view(client, asked)["work"]["id"]
+
+
+def test_nothing_waits_for_a_work_that_another_analysis_read(
+    client: TestClient, oracle: Originality, db: Database, ask: Ask
+) -> None:
+    asked_first = upload(client, CAT, "alice")
+    work = view(client, asked_first)["work"]
+    again = ask("", "alice", CAT, post_id=bytes.fromhex(work["post_id"][2:]))
+    later = upload(client, photo("rocket"), "carol")
+    oracle.analyse(later)
+    assert view(client, later)["progress"]["stage"] == "waiting"
+    oracle.analyse(again)
+    assert view(client, again)["work"]["id"] == work["id"]
+    assert unread(db) == set() and later in queued(db)
+    oracle.analyse(later)
+    assert view(client, later)["verdict"] == "original"
+
+
+def test_nothing_waits_for_what_is_decided(
+    client: TestClient, oracle: Originality, db: Database
+) -> None:
+    first = upload(client, CAT, "alice")
+    with db.transaction() as conn:  # as a process that ended between the two left it
+        row = conn.execute("select * from unread_works").fetchone()
+    assert row is not None
+    judge = oracle._judge.judge
+
+    def judged(*arguments: Any, **options: Any) -> Any:
+        with db.transaction() as conn:
+            conn.execute("insert into unread_works values (%s, %s, %s, %s, %s, %s)", row)
+        return judge(*arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(oracle._judge, "judge", judged)
+        oracle.analyse(first)
+    assert unread(db) == set()
+
+
+def test_a_request_without_a_turn_at_its_host_is_waited_for_like_slow_media(
+    oracle: Originality, db: Database, ask: Ask, file_server: FileServer
+) -> None:
+    asked = ask(file_server.put("/cat.jpg", CAT), "alice", CAT)
+    with ExitStack() as busy:
+        for _ in range(oracle._hosts._per_host):
+            busy.enter_context(oracle._hosts.turn(file_server.url("/other.jpg")))
+        with pytest.raises(RetrySoon):
+            oracle.fetch(asked)
+    with db.transaction() as conn:
+        assert conn.execute(
+            "select analysis_id from unread_works where asked_at is not null"
+        ).fetchall() == [(asked,)]
+
+
+def unread(db: Database) -> set[UUID]:
+    with db.transaction() as conn:
+        return {row[0] for row in conn.execute("select analysis_id from unread_works")}
 
 
 def test_numbers_are_taken_with_events_in_the_order_of_blocks_and_logs(
