@@ -12,6 +12,7 @@ from uuid import UUID
 import structlog
 
 from oracle.engagement.errors import CreatorsError
+from oracle.errors import Conflict
 from oracle.payouts import ledger as ledger_rules
 from oracle.payouts.counted import Parts, Seen, divide, divide_as_before, is_forgotten
 from oracle.payouts.ledger import Contest, Entry, Paid, Terms, Waiting
@@ -24,7 +25,7 @@ from storage.ledger import earnings as ledger_earnings
 from storage.ledger import freezes as ledger_freezes
 from storage.ledger import ledger
 from storage.ledger import terms as ledger_terms
-from storage.ledger.earnings import DueCorrection, DuePay
+from storage.ledger.earnings import DueCorrection, DuePay, NewAdjustment
 from storage.ledger.freezes import Freeze
 from storage.ledger.terms import PostTerms
 from storage.works.policies import PolicyTerms
@@ -54,6 +55,12 @@ class NotPayable(CreatorsError):
     """Nobody is paid for this post yet: it has no creator or no verdict."""
 
     code = "not_payable"
+
+
+class AdjustmentDiffers(Conflict):
+    """An adjustment of this id is about another post or amount."""
+
+    code = "adjustment_differs"
 
 
 def run_due(
@@ -221,26 +228,37 @@ def pay_due(db: Database, now: datetime, rules: PayRules = DEFAULT_RULES) -> int
 
 
 def adjust(
-    conn: Connection,
-    adjustment_id: str,
-    post_id: bytes,
-    amount_minor: int,
-    reason: str,
-    now: datetime,
-) -> bool:
+    conn: Connection, adjustment: NewAdjustment, now: datetime, rules: PayRules = DEFAULT_RULES
+) -> str:
     """Book what a post's creator gained or lost besides its weeks, such as a gift that was charged
     back; once for each id.
 
-    Returns: whether it is new. Raises: NotFound.
+    Returns: booked; same (it was before); or unconfirmed: it is kept until somebody else sends it,
+        too. Raises: NotFound, NotPayable, AdjustmentDiffers.
     """
+    post_id, amount_minor = adjustment.post_id, adjustment.amount_minor
     poster_id = ledger.lock_post(conn, post_id)
     stored = ledger_terms.find(conn, post_id)
     if poster_id is None or stored is None:
         raise NotPayable
-    if ledger_earnings.is_adjusted(conn, adjustment_id):
-        return False
+    booked = ledger_earnings.find_adjustment(conn, adjustment.id)
+    if booked is not None:
+        _check_same(adjustment.id, booked, (post_id, amount_minor))
+        return "same"
+    first = adjustment
+    if abs(amount_minor) > rules.confirm_above_minor:
+        first = ledger_earnings.propose_adjustment(conn, adjustment, now)
+        _check_same(adjustment.id, (first.post_id, first.amount_minor), (post_id, amount_minor))
+        if first.by == adjustment.by:
+            return "unconfirmed"
     terms = _terms(conn, stored, now)
-    facts = {"id": adjustment_id, "amount_minor": amount_minor, "reason": reason}
+    facts = {
+        "id": first.id,
+        "amount_minor": amount_minor,
+        "reason": first.reason,
+        "by": first.by,
+        "confirmed_by": adjustment.by if first is not adjustment else None,
+    }
     cut, kept = ledger_earnings.adjusted_cut(conn, post_id)
     _book_change(
         conn,
@@ -254,7 +272,15 @@ def adjust(
         week=ledger.week_of(now),
         now=now,
     )
-    return True
+    return "booked"
+
+
+def _check_same(adjustment_id: str, known: tuple[bytes, int], sent: tuple[bytes, int]) -> None:
+    if known != sent:
+        raise AdjustmentDiffers(
+            f"The adjustment {adjustment_id!r} is known as {known[1]} cents of post"
+            f" 0x{known[0].hex()}. Nothing was booked; send another one under an id of its own."
+        )
 
 
 def _pay(conn: Connection, due: DuePay, now: datetime) -> bool:

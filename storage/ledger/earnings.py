@@ -298,10 +298,40 @@ def adjusted_cut(conn: Connection, post_id: bytes) -> tuple[int, int]:
     return (0, 0) if row is None else (row[0], row[1])
 
 
-def is_adjusted(conn: Connection, adjustment_id: str) -> bool:
-    """Tell whether an adjustment of that id was booked."""
+@dataclass(frozen=True, kw_only=True)
+class NewAdjustment:
+    """What a platform says a post's creator gained or lost besides its weeks, by its own id."""
+
+    id: str
+    post_id: bytes
+    amount_minor: int
+    reason: str
+    by: str
+
+
+def find_adjustment(conn: Connection, adjustment_id: str) -> tuple[bytes, int] | None:
+    """Return post and cents of the adjustment of that id that was booked."""
     row = conn.execute(
-        "select 1 from ledger_transactions where kind = 'adjustment' and facts->>'id' = %s",
+        "select post_id, (facts->>'amount_minor')::bigint from ledger_transactions"
+        " where kind = 'adjustment' and facts->>'id' = %s",
         (adjustment_id,),
     ).fetchone()
-    return row is not None
+    return None if row is None else (bytes(row[0]), int(row[1]))
+
+
+def propose_adjustment(conn: Connection, new: NewAdjustment, now: datetime) -> NewAdjustment:
+    """Keep an adjustment until a second person sends it, too. Returns: what was sent first."""
+    conn.execute(
+        "insert into adjustments_proposed (id, post_id, amount_minor, reason, proposed_by,"
+        " proposed_at) values (%(id)s, %(post_id)s, %(amount_minor)s, %(reason)s, %(by)s, %(now)s)"
+        " on conflict do nothing",
+        vars(new) | {"now": now},
+    )
+    with conn.cursor(row_factory=class_row(NewAdjustment)) as cursor:
+        first = cursor.execute(
+            "select id, post_id, amount_minor, reason, proposed_by as by from adjustments_proposed"
+            " where id = %s for update",
+            (new.id,),
+        ).fetchone()
+    assert first is not None
+    return first

@@ -14,10 +14,11 @@ from oracle.engagement import events
 from oracle.engagement.events import Name, Outcome, PostId
 from oracle.errors import NotAllowed
 from oracle.payouts import payments
+from oracle.payouts.payments import PayRules
 from storage.ledger import earnings as ledger_earnings
 from storage.ledger import ledger
 from storage.ledger import posts as ledger_posts
-from storage.ledger.earnings import NewPay
+from storage.ledger.earnings import NewAdjustment, NewPay
 
 router = APIRouter(prefix="/api", tags=["engagement"])
 # So long after it a week can be paid and corrected.
@@ -118,7 +119,10 @@ class Confirmation(BaseModel):
 class Adjustment(BaseModel):
     """What a post's creator gained or lost besides its weeks."""
 
-    id: Name = Field(description="Your own id of it: sent again, it is booked once.")
+    id: Name = Field(
+        description="Your own id of it: sent again, it is booked once; for another post or amount,"
+        " it is refused."
+    )
     post_id: PostId
     amount_minor: Cents = Field(
         ge=-(10**9),
@@ -129,9 +133,12 @@ class Adjustment(BaseModel):
 
 
 class AdjustmentAnswer(BaseModel):
-    """Whether it was booked now; False: it was before."""
+    """Whether it was booked now; False: it was before, or waits for a second person."""
 
     booked: bool
+    unconfirmed: bool = Field(
+        description="Kept; booked once somebody else sends the same, as the amount is large."
+    )
 
 
 PROBLEMS = {
@@ -232,17 +239,18 @@ def confirm_earnings(services: ServicesDep, caller: Admin, body: Confirmation) -
 @router.post(
     "/adjustments", summary="Money besides the weeks, such as a gift that was charged back"
 )
-def adjust(services: ServicesDep, _: Admin, body: Adjustment) -> AdjustmentAnswer:
+def adjust(services: ServicesDep, caller: Admin, body: Adjustment) -> AdjustmentAnswer:
+    adjustment = NewAdjustment(
+        id=body.id,
+        post_id=bytes.fromhex(body.post_id[2:]),
+        amount_minor=body.amount_minor,
+        reason=body.reason,
+        by=caller.name,
+    )
+    rules = PayRules(confirm_above_minor=services.settings.pay.confirm_above_minor)
     with services.db.transaction() as conn:
-        booked = payments.adjust(
-            conn,
-            body.id,
-            bytes.fromhex(body.post_id[2:]),
-            body.amount_minor,
-            body.reason,
-            datetime.now(UTC),
-        )
-    return AdjustmentAnswer(booked=booked)
+        became = payments.adjust(conn, adjustment, datetime.now(UTC), rules)
+    return AdjustmentAnswer(booked=became == "booked", unconfirmed=became == "unconfirmed")
 
 
 def _out_of_sense(week: date, now: datetime) -> str | None:

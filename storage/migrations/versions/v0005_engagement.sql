@@ -215,6 +215,16 @@ create table earnings (
 create index earnings_unpaid on earnings (post_id) where transaction_id is null;
 create index earnings_changed on earnings (post_id) where changed;
 
+-- Adjustments above the ceiling, by the platform's own id, until a second person sends the same.
+create table adjustments_proposed (
+    id text primary key,
+    post_id bytea not null references posts,
+    amount_minor bigint not null,
+    reason text not null,
+    proposed_by text not null,
+    proposed_at timestamptz not null
+);
+
 -- Freezes as the fraud side orders them. A post's freeze holds the part that the alert's events would earn, or, where it
 -- is `whole`, what the post earns its poster; an account's freeze stops withdrawals, which the contract does.
 create table ledger_freezes (

@@ -15,6 +15,7 @@ from support.platform import NOW, Platform, after
 from oracle.payouts import ledger as rules
 from oracle.payouts import payments, statement
 from oracle.payouts.ledger import Bucket, Entry, Posting
+from oracle.payouts.payments import AdjustmentDiffers
 from storage.database import Connection
 from storage.ledger import earnings as ledger_earnings
 from storage.ledger import freezes as ledger_freezes
@@ -22,7 +23,7 @@ from storage.ledger import ledger
 from storage.ledger import posts as ledger_posts
 from storage.ledger import terms as ledger_terms
 from storage.ledger import views as ledger_views
-from storage.ledger.earnings import NewPay
+from storage.ledger.earnings import NewAdjustment, NewPay
 from storage.ledger.ledger import Unbalanced
 
 ALERT, SECOND_ALERT = UUID(int=1), UUID(int=2)
@@ -268,8 +269,7 @@ def test_a_refund_of_what_an_appeal_gave_back_is_the_posters(platform: Platform)
 def test_a_gift_charged_back_and_restored_pays_the_original_once(platform: Platform) -> None:
     poster, first, post = paid_copy(platform, final=True)
     for cents, mine in ((-1_000, 4_000), (1_000, 4_400)):
-        with platform.db.transaction() as conn:
-            payments.adjust(conn, f"cb {cents}", post, cents, "A fan and her bank.", NOW)
+        adjust(platform, post, cents, "A fan and her bank.", name=f"cb {cents}")
         assert platform.totals(poster).available == mine
         assert platform.totals(first).available == 6_600
 
@@ -320,12 +320,8 @@ def test_a_gift_charged_back_is_left_out_of_later_pay_once(platform: Platform) -
     post = platform.post(poster)
     platform.grade(post, "C")
     platform.terms(post)
-    for booked in (True, False):
-        with platform.db.transaction() as conn:
-            assert (
-                payments.adjust(conn, "cb-1", post, -2_000, "A fan took her gift back.", NOW)
-                is booked
-            )
+    for became in ("booked", "same"):
+        assert adjust(platform, post, -2_000, "A fan took her gift back.") == became
     assert platform.totals(poster).available == -2_000
     platform.earns(post, 5_000)
     platform.run()
@@ -337,6 +333,40 @@ def test_a_gift_charged_back_is_left_out_of_later_pay_once(platform: Platform) -
         "Grade C (70 %), original: $50.00 without a bonus. $20.00 of it makes up for an earlier"
         " correction, so that much less is paid out.",
     ]
+
+
+def test_an_adjustment_of_a_known_id_and_another_content_is_refused(platform: Platform) -> None:
+    poster = platform.creator("poster")
+    post, other = platform.post(poster), platform.post(poster)
+    for each in (post, other):
+        platform.terms(each)
+    assert adjust(platform, post, 500) == "booked"
+    for changed in ((post, 501), (other, 500)):
+        with pytest.raises(AdjustmentDiffers, match="500 cents of post"):
+            adjust(platform, *changed)
+    assert platform.totals(poster).available == 500
+
+
+@pytest.mark.parametrize("cents", [1_000_001, -1_000_001])
+def test_a_large_adjustment_takes_a_second_person_in_either_direction(
+    platform: Platform, cents: int
+) -> None:
+    poster = platform.creator("poster")
+    post = platform.post(poster)
+    platform.terms(post)
+    assert [adjust(platform, post, cents, "A sponsor.") for _ in range(2)] == ["unconfirmed"] * 2
+    with pytest.raises(AdjustmentDiffers):
+        adjust(platform, post, cents * 2, by="boss")
+    assert platform.totals(poster).available == 0
+    assert adjust(platform, post, cents, "Seen.", by="boss") == "booked"
+    assert platform.totals(poster).available == cents
+    assert adjust(platform, post, cents) == "same"
+    ((facts,),) = platform.rows("select facts from ledger_transactions")
+    assert (facts["reason"], facts["by"], facts["confirmed_by"]) == (
+        "A sponsor.",
+        "operator",
+        "boss",
+    )
 
 
 def test_a_contested_share_goes_to_the_original_when_the_time_is_over(platform: Platform) -> None:
@@ -624,6 +654,20 @@ def test_sql_and_python_sum_the_books_alike(platform: Platform) -> None:
         assert vars(platform.totals(creator)) == {
             name: getattr(found, name) for name in vars(platform.totals(creator))
         }
+
+
+def adjust(
+    platform: Platform,
+    post: bytes,
+    cents: int,
+    reason: str = "A reason.",
+    *,
+    name: str = "cb-1",
+    by: str = "operator",
+) -> str:
+    new = NewAdjustment(id=name, post_id=post, amount_minor=cents, reason=reason, by=by)
+    with platform.db.transaction() as conn:
+        return payments.adjust(conn, new, NOW)
 
 
 def add_work(platform: Platform, creator_id: int, post_id: bytes | None = None) -> UUID:

@@ -188,7 +188,18 @@ def test_a_chargeback_is_an_adjustment_with_a_reason(
 
     assert adjust()["code"] == "not_payable"
     platform.terms(post)
-    assert [adjust(), adjust()] == [{"booked": True}, {"booked": False}]
+    assert [adjust(), adjust()] == [
+        {"booked": True, "unconfirmed": False},
+        {"booked": False, "unconfirmed": False},
+    ]
+    body["amount_minor"] = -501
+    assert adjust()["code"] == "adjustment_differs"
+    assert adjust()["status"] == 409
+    body |= {"id": "cb-8", "amount_minor": -1_000_001}
+    assert [adjust(), adjust()] == [{"booked": False, "unconfirmed": True}] * 2
+    boss = bearer(platform.key("boss", ["admin"]))
+    confirmed = client.post("/api/adjustments", json=body, headers=boss).json()
+    assert confirmed == {"booked": True, "unconfirmed": False}
     assert platform.rows("select count(*) from fraud_alerts") == [(0,)]
 
 
