@@ -302,7 +302,8 @@ def reverse(
 
 def expire(conn: Connection, alert: Alert, *, reason_code: str, text: str, now: datetime) -> None:
     """Close an alert whose time is over: without a decision no money stays held, and it is
-    remembered as unproven. What is doubtful still does not count, unless it was appealed.
+    remembered as unproven. What was held or appealed and nobody decided counts again; what is
+    doubtful only still does not.
 
     Raises: StepNotPossible, MissingFact.
     """
@@ -313,9 +314,13 @@ def expire(conn: Connection, alert: Alert, *, reason_code: str, text: str, now: 
     fraud_alerts.update(conn, alert.id, **changes)
     held = alert.status in HOLDING
     if held:
-        released = notices.held_minor(conn, alert, now)
-        if alert.status == Status.APPEALED and alert.decided_by is None:  # nobody heard the creator
-            engagement_exclusions.lift(conn, alert.id)
+        # A hold that ended by its date holds nothing any more: what it held until then is told.
+        last = now if alert.frozen_until is None else min(now, alert.frozen_until - SECOND)
+        released = notices.held_minor(conn, alert, last)
+        # Nobody looked at it or heard the creator: what does not count would keep the money.
+        unproven = alert.decided_by is None and engagement_exclusions.lift(conn, alert.id) > 0
+        if unproven and alert.post_id is not None:
+            ledger_earnings.mark_changed(conn, alert.post_id, alert.id)
         _release(conn, alert, released, text, "No further decision is needed.", now)
     _log(conn, alert.id, now, RULES, Step.EXPIRE, reason_code, text, {})
     if held:

@@ -10,6 +10,7 @@ from support.platform import NOW, Platform, event
 
 from oracle.fraud import alert_appeals, alerts
 from oracle.payouts import statement
+from storage.cases import messages
 from storage.ledger import ledger
 from storage.ledger import views as ledger_views
 
@@ -81,6 +82,27 @@ def test_a_part_waits_and_nothing_else_and_silence_pays_it(
     alerts.expire_due(platform.db, end)
     assert platform.run(end) == 1
     assert available(platform, bought) == 40_000
+
+
+def test_a_hold_that_nobody_reviewed_pays_what_it_promised(
+    platform: Platform, bought: Case
+) -> None:
+    """By views, too: what was held would not have counted for good."""
+    alert_id = raise_alert(bought)
+    platform.earns(bought.post_id, 40_000, views=400)
+    platform.run(THEN + 10 * DAY)
+    assert available(platform, bought) == 10_000
+    end = THEN + 15 * DAY
+    assert alerts.expire_due(platform.db, end) == 1
+    with platform.db.transaction() as conn:
+        *_, notice = messages.of_alert(conn, alert_id)
+    assert "$300.00 that waited is yours" in notice.body
+    assert platform.run(end) == 1
+    assert available(platform, bought) == 40_000
+    assert platform.run(end + DAY) == 0
+    assert platform.rows("select count(*) from engagement_exclusions where lifted_at is null") == [
+        (0,)
+    ]
 
 
 def test_confirmed_fraud_earns_nothing_and_an_overturned_alert_restores_all_of_it(
