@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from tempfile import SpooledTemporaryFile
 from typing import IO, Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
@@ -119,7 +120,7 @@ def creator_view(conn: Connection, owner: ShownCreator, asset: PayoutAsset) -> C
     since = ledger.week_of(owner.now) - timedelta(weeks=WEEKS_SHOWN - 1)
     unpaid = ledger_posts.list_unpaid(conn, owner.creator_id, owner.now)
     reach = ledger_posts.reach(conn, owner.creator_id)
-    path = f"/api/creators/{owner.handle}"
+    path = f"/creators/{quote(owner.handle)}"
     return CreatorView(
         creator=owner.handle,
         accounts=[
@@ -146,10 +147,10 @@ def creator_view(conn: Connection, owner: ShownCreator, asset: PayoutAsset) -> C
         raw_views=reach.raw_views,
         qualified_views=reach.qualified_views,
         links={
-            "self": path,
-            "posts": f"{path}/posts",
-            "statement": f"{path}/statement.csv",
-            "page": f"/creators/{owner.handle}",
+            "self": f"/api{path}",
+            "posts": f"/api{path}/posts",
+            "statement": f"/api{path}/statement.csv",
+            "page": path,
         },
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import BaseModel, Field
 
@@ -282,8 +283,8 @@ def post_fields(post: PostRow, handle: str) -> dict[str, Any]:
     """Return the fields of a post's view."""
     post_id = "0x" + post.post_id.hex()
     links = {
-        "self": f"/api/creators/{handle}/posts/{post_id}",
-        "page": f"/creators/{handle}/posts/{post_id}",
+        "self": f"/api/creators/{quote(handle)}/posts/{post_id}",
+        "page": f"/creators/{quote(handle)}/posts/{post_id}",
     }
     if post.analysis_id:
         links["evidence"] = f"/analyses/{post.analysis_id}"

@@ -74,7 +74,10 @@ def test_look_alikes_are_refused_by_name(
 def test_honest_names_are_taken(post: Post, client: TestClient, first: str, name: str) -> None:
     for photograph, creator in (("cat", first), ("coffee", name)):
         assert post(photo(photograph), creator)["work"]["creator"] == creator
-        assert client.get(f"/v1/names/{creator}").json()["name"] == creator
+        view = client.get(f"/api/creators/{creator}").json()
+        assert view["creator"] == creator and " " not in view["links"]["page"]
+        assert client.get(view["links"]["self"]).json()["creator"] == creator
+        assert client.get(view["links"]["page"]).status_code == 200
 
 
 def test_a_bad_address_is_no_name(client: TestClient) -> None:
