@@ -1,7 +1,7 @@
 """Disputes and claims that were begun at the contract: people decide them here as any other."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import structlog
 
@@ -9,7 +9,7 @@ from oracle.appeals import rulings as decisions
 from oracle.appeals import verdicts as verdict_appeals
 from oracle.errors import OracleError
 from oracle.jobs import Jobs
-from oracle.notices.actors import creator_actor
+from oracle.notices.actors import MACHINE, creator_actor
 from storage.cases import appeals, claims, rulings
 from storage.cases.appeals import NewAppeal
 from storage.chain import case_events
@@ -22,6 +22,8 @@ log = structlog.get_logger()
 BATCH = 50
 # An arbiter's transaction has to be in a block before the contract's time is over.
 MARGIN = timedelta(days=1)
+# The contract's times of a later round, which its events do not tell.
+ROUND_RULED_WITHIN, ROUND_ANSWERED_WITHIN = timedelta(days=7), timedelta(days=3)
 
 
 def take_over(db: Database, now: datetime) -> int:
@@ -30,31 +32,41 @@ def take_over(db: Database, now: datetime) -> int:
     Returns: how many are new. Raises: DatabaseUnavailable.
     """
     with db.transaction() as conn:
-        disputes = case_events.unfinished(
+        disputes = case_events.to_file(
             conn, "DisputeOpened", ("DisputeSettled",), "disputeId", BATCH
         )
-        claimed = case_events.unfinished(conn, "CopyClaimed", ("ClaimClosed",), "claimId", BATCH)
+        claimed = case_events.to_file(conn, "CopyClaimed", ("ClaimClosed",), "claimId", BATCH)
     filed = 0
     for event in [*disputes, *claimed]:
         try:
             with db.transaction() as conn:
                 take = _dispute if event.name == "DisputeOpened" else _claim
-                filed += take(conn, db, event, now)
+                taken = take(conn, db, event, now)
+                if taken is not None:
+                    case_events.mark_filed(conn, event, now)
+                filed += bool(taken)
         except OracleError as exc:  # a post that cannot be appealed here: arbiters decide there
             log.debug("case.left_to_the_contract", event=event.name, code=exc.code)
     return filed
 
 
-def _dispute(conn: Connection, _db: Database, event: CaseEvent, now: datetime) -> bool:
+# Each returns whether it is new here; None where it cannot be filed yet.
+
+
+def _dispute(conn: Connection, _db: Database, event: CaseEvent, now: datetime) -> bool | None:
     assert event.post_id is not None
     analysis_id = analyses.find_newest(conn, event.post_id)
-    if event.facts["round"] != 1 or analysis_id is None:
-        return False
+    if analysis_id is None:
+        return None
+    if event.facts["round"] > 1:
+        return _later_round(conn, event, analysis_id, now)
     last = appeals.find_of_analysis(conn, analysis_id)
     known = last is not None and (last.status == "open" or last.filed_at >= event.block_time)
     analysis = analyses.get(conn, analysis_id)
-    if known or analysis.creator_id is None:
+    if known:
         return False
+    if analysis.creator_id is None:
+        return None
     verdict_appeals.appeal_verdict(
         conn,
         analysis_id,
@@ -69,18 +81,38 @@ def _dispute(conn: Connection, _db: Database, event: CaseEvent, now: datetime) -
     return True
 
 
-def _claim(conn: Connection, db: Database, event: CaseEvent, now: datetime) -> bool:
+def _later_round(
+    conn: Connection, event: CaseEvent, analysis_id: UUID, now: datetime
+) -> bool | None:
+    """What was decided before is no answer to what the side that lost brings now."""
+    facts, at = event.facts, event.block_time
+    appeal = verdict_appeals.appeal_round(
+        conn,
+        analysis_id,
+        facts["round"],
+        statement=f"Round {facts['round']} at the contract, begun by {facts['by']} with a bond; the"
+        f" hash of the statement is {facts['evidenceHash']}.",
+        decide_by=max(at + ROUND_RULED_WITHIN - MARGIN, now + MARGIN),
+        other_until=at + ROUND_ANSWERED_WITHIN,
+        now=max(now, at),
+    )
+    if appeal is None:
+        return None
+    log.info("dispute.round_taken_over", appeal=str(appeal), dispute=facts["disputeId"])
+    return True
+
+
+def _claim(conn: Connection, db: Database, event: CaseEvent, now: datetime) -> bool | None:
     """A claim of somebody else's: by a wallet with a bond, or on another platform's word."""
     assert event.post_id is not None
     number, facts = int(event.facts["claimId"]), event.facts
-    question = bytes.fromhex(facts["evidenceHash"][2:])
-    if rulings.find_by_claim(conn, number) or rulings.find_by_question(conn, question):
+    if rulings.find_by_claim(conn, event.post_id, number):
         return False
     original_post = bytes.fromhex(facts["originalPostId"][2:])
     analysis_id = analyses.find_newest(conn, event.post_id)
     earlier = works.find_first_of_post(conn, original_post)
     if analysis_id is None or earlier is None or earlier.creator_id is None:
-        return False
+        return None
     analysis = analyses.get(conn, analysis_id)
     claim = NewAppeal(
         id=uuid4(),
@@ -89,7 +121,7 @@ def _claim(conn: Connection, db: Database, event: CaseEvent, now: datetime) -> b
         ground="copies_mine",
         statement=f"Claimed at the contract; the hash of the statement is {facts['evidenceHash']}.",
         filed_at=now,
-        first_decider=verdict_appeals.MACHINE,
+        first_decider=MACHINE,
         decide_by=max(datetime.fromtimestamp(facts["until"], UTC) - MARGIN, now + MARGIN),
         analysis_id=analysis_id,
         other_creator_id=analysis.creator_id,

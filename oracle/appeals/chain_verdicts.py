@@ -85,14 +85,21 @@ def _conclude(
 
 def _note(conn: Connection, event: CaseEvent, now: datetime) -> None:
     """Tie an event to the question or decision of ours that it carries."""
-    facts = event.facts
+    assert event.post_id is not None
+    facts, post_id = event.facts, event.post_id
     match event.name:
         case "CopyClaimed":
-            ruling = rulings.find_by_question(conn, _bytes(facts["evidenceHash"]))
+            ruling = rulings.find_asked(
+                conn,
+                post_id,
+                _bytes(facts["originalPostId"]),
+                _bytes(facts["evidenceHash"]),
+                _bytes(facts["claimant"]),
+            )
             if ruling is not None:
                 rulings.note_claim(conn, ruling.id, facts["claimId"], is_open=True)
         case "ClaimClosed":
-            ruling = rulings.find_by_claim(conn, facts["claimId"])
+            ruling = rulings.find_by_claim(conn, post_id, facts["claimId"])
             if ruling is not None:
                 rulings.note_claim(conn, ruling.id, facts["claimId"], is_open=False)
                 by = f"contract claim {facts['claimId']}"
@@ -101,19 +108,20 @@ def _note(conn: Connection, event: CaseEvent, now: datetime) -> None:
                 if kept:
                     rulings.end(conn, ruling.id, "in_force", now)
         case "DisputeSettled":
-            assert event.post_id is not None
-            ruling = rulings.find_waiting(conn, event.post_id)
-            if ruling is not None and ruling.kind == "appeal":
-                granted = facts["outcome"] in (Outcome.ORIGINAL, Outcome.LICENSED)
-                lapsed = "lapsed" if facts["bySilence"] else "refused"
-                by = f"contract dispute {facts['disputeId']}"
+            granted = facts["outcome"] in (Outcome.ORIGINAL, Outcome.LICENSED)
+            lapsed = "lapsed" if facts["bySilence"] else "refused"
+            by = f"contract dispute {facts['disputeId']}"
+            for ruling in rulings.waiting_appeals(conn, post_id):
                 _close(conn, ruling, "granted" if granted else lapsed, by, now)
+                if has_ruled(conn, ruling):  # in this round or an earlier one: that is all it does
+                    agrees = granted == (ruling.verdict != "kept")
+                    rulings.end(conn, ruling.id, "in_force" if agrees else "overruled", now)
         case "CorrectionProposed":
-            ruling = rulings.find_by_reason(conn, _bytes(facts["reasonHash"]))
+            ruling = rulings.find_by_reason(conn, post_id, _bytes(facts["reasonHash"]))
             if ruling is not None:
                 rulings.note_correction(conn, ruling.id, facts["correctionId"])
         case "CorrectionVetoed":
-            ruling = rulings.find_by_correction(conn, facts["correctionId"])
+            ruling = rulings.find_by_correction(conn, post_id, facts["correctionId"])
             if ruling is not None and rulings.end(conn, ruling.id, "vetoed", now):
                 operator_alerts.report(
                     conn,
@@ -124,9 +132,18 @@ def _note(conn: Connection, event: CaseEvent, now: datetime) -> None:
                     now,
                 )
         case "PostDecided":
-            ruling = rulings.find_by_reason(conn, _bytes(facts["reasonHash"]))
+            ruling = rulings.find_by_reason(conn, post_id, _bytes(facts["reasonHash"]))
             if ruling is not None:
                 rulings.end(conn, ruling.id, "in_force", now)
+
+
+def has_ruled(conn: Connection, ruling: Ruling) -> bool:
+    """Whether an arbiter has ruled on a dispute by this decision."""
+    if ruling.reason_hash is None:
+        return False
+    reason = "0x" + ruling.reason_hash.hex()
+    events = case_events.of_post(conn, ruling.post_id)
+    return any(e.name == "DisputeRuled" and e.facts["reasonHash"] == reason for e in events)
 
 
 def _close(conn: Connection, ruling: Ruling, outcome: str, by: str, now: datetime) -> None:
@@ -168,7 +185,7 @@ def _note_change(
         return False
     last = decided[-1]
     reason_hash = _bytes(last.facts["reasonHash"])
-    ruling = rulings.find_by_reason(conn, reason_hash)
+    ruling = rulings.find_by_reason(conn, post_id, reason_hash)
     new = rulings.add_change(
         conn,
         VerdictChange(
@@ -211,8 +228,7 @@ def follow_terms(
     final_at = datetime.fromtimestamp(result.final_at, UTC)
     if result.status is PostStatus.FINAL:
         final_at = min(final_at, now)
-    waiting = rulings.find_waiting(conn, post_id)
-    appealed = waiting is not None and waiting.kind == "appeal"
+    appealed = bool(rulings.waiting_appeals(conn, post_id))
     creditor = None
     if result.outcome is Outcome.DERIVATIVE and result.redirect_bps:
         creditor = _creditor(conn, result.original_creator)

@@ -16,10 +16,10 @@ from oracle.appeals.errors import (
     StepNotPossible,
     TooManyClaims,
 )
-from oracle.appeals.verdicts import ANSWER_WITHIN, MACHINE, ORIGINALITY_WITHIN
+from oracle.appeals.verdicts import ANSWER_WITHIN, ORIGINALITY_WITHIN
 from oracle.jobs import Jobs
 from oracle.notices import templates, wording
-from oracle.notices.actors import RULES, creator_actor
+from oracle.notices.actors import MACHINE, RULES, creator_actor
 from oracle.notices.render import day, render, send_notice
 from oracle.notices.titles import work_name
 from oracle.originality.attestation import account_of

@@ -8,6 +8,7 @@ from uuid import UUID
 import structlog
 
 from oracle.appeals.rulings import Found, decide_work
+from oracle.notices.actors import REANALYSIS
 from oracle.originality.attestation import account_of
 from oracle.rules.decision import Verdict
 from storage.cases import rulings
@@ -18,7 +19,6 @@ from storage.works.analyses import Analysis
 
 log = structlog.get_logger()
 
-BY = "the oracle's re-analysis"
 BATCH = 50
 
 
@@ -49,7 +49,7 @@ def _ours_in_force(conn: Connection, post_id: bytes, told_id: UUID) -> Analysis 
     if not changes:
         return analyses.get(conn, told_id)
     ruling = rulings.get(conn, changes[-1].ruling_id) if changes[-1].ruling_id else None
-    if ruling is None or ruling.decided_by != BY or ruling.analysis_id is None:
+    if ruling is None or ruling.decided_by != REANALYSIS or ruling.analysis_id is None:
         return None
     return analyses.get(conn, ruling.analysis_id)
 
@@ -77,7 +77,7 @@ def _correct(conn: Connection, after: Analysis, now: datetime) -> None:
             original_account=account_of(original) if original else None,
         ),
         reason=f"A new analysis ({after.id}), with what is known by now, says {after.verdict}.",
-        decided_by=BY,
+        decided_by=REANALYSIS,
         now=now,
         analysis_id=after.id,
     )

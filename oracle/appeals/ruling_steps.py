@@ -38,6 +38,9 @@ class Question:
     Attributes:
         verdict: None while nobody has decided, `kept` where the result stays.
         hold: whether the share in question is to wait until then.
+        dispute_round: the round of a dispute at the contract that was decided.
+        has_ruled: whether it ruled on a dispute; how that ends is all that becomes of it then.
+        by_person: whether a person decided; no rule and no machine rules on a dispute.
     """
 
     verdict: str | None
@@ -47,6 +50,9 @@ class Question:
     similarity_bps: int | None = None
     claim_id: int | None = None
     correction_id: int | None = None
+    dispute_round: int = 1
+    by_person: bool = True
+    has_ruled: bool = False
 
 
 def next_step(question: Question, view: CaseView, *, may_claim: bool) -> Step:
@@ -64,9 +70,13 @@ def next_step(question: Question, view: CaseView, *, may_claim: bool) -> Step:
         disputed = result.status is PostStatus.DISPUTED
         return Step.HOLD if holds and question.original_post_id and not disputed else Step.WAIT
     if result.status is PostStatus.DISPUTED:
-        return Step.RULE if may_be_ruled(view) else Step.WAIT
+        asked = view.dispute is not None and view.dispute.round == question.dispute_round
+        ruled = asked and question.by_person and may_be_ruled(view)
+        return Step.RULE if ruled else Step.WAIT
     if question.verdict == KEPT or says(result, question):
         return Step.REJECT if view.claim_open else Step.DONE
+    if question.has_ruled:
+        return Step.WAIT  # a later round ended otherwise
     if view.claim_open:
         upheld = question.verdict == "derivative"
         return Step.UPHOLD if upheld else Step.REJECT_AND_PROPOSE

@@ -21,12 +21,13 @@ from oracle.chain.core.report import ZERO_ADDRESS, ZERO_HASH, PoCReport
 from oracle.chain.core.wire import Header
 from oracle.chain.rpc.client import ChainClient
 from oracle.chain.sender import shows
+from oracle.notices.actors import is_person
 from oracle.payouts import payments
 from oracle.rules.decision import redirect_bps
 from storage import operator_alerts
 from storage.cases import rulings
 from storage.cases.rulings import NewRuling, Ruling, VerdictChange
-from storage.chain import calls, outbox
+from storage.chain import calls, case_events, outbox
 from storage.database import Connection, Database
 from storage.ledger import posts as ledger_posts
 from storage.ledger.terms import PostTerms
@@ -70,9 +71,11 @@ def open_question(
     analysis_id: UUID | None = None,
     appeal_id: UUID | None = None,
     hold: bool = True,
+    dispute_round: int = 1,
 ) -> UUID:
     """Note that people decide about a post; the share in question waits on chain until then.
 
+    Args: dispute_round: Of a dispute at the contract, the round that they decide.
     Returns: the question.
     """
     number = uuid4()
@@ -87,6 +90,7 @@ def open_question(
             original_post_id=original_post_id,
             question_hash=hashlib.sha256(b"question " + number.bytes).digest(),
             hold=hold,
+            dispute_round=dispute_round,
             opened_at=now,
         ),
     )
@@ -190,7 +194,7 @@ def _advance_one(
 ) -> bool:
     if ruling.call_id is not None and not _follow_call(conn, ruling, now):
         return False
-    question = _question(ruling)
+    question = _question(conn, ruling)
     step = next_step(question, view, may_claim=may_claim)
     if step is Step.DONE:
         if next_step(question, final, may_claim=may_claim) is Step.DONE:
@@ -224,8 +228,12 @@ def _follow_call(conn: Connection, ruling: Ruling, now: datetime) -> bool:
     assert ruling.call_id is not None
     call = calls.get(conn, ruling.call_id)
     if call.status == "final":
-        rulings.finish_step(conn, ruling.id, now)
-        return False  # what it has changed is read with the events of its block
+        assert call.transaction_id is not None
+        if case_events.is_known(conn, ruling.post_id, call.transaction_id):
+            rulings.finish_step(conn, ruling.id, now)
+        else:  # without them the same would be done again
+            rulings.postpone(conn, ruling, None, now)
+        return False  # what it has changed is looked at in the next round
     if call.status == "cancelled":
         rulings.postpone(conn, ruling, call.error_code or "cancelled", now)
         return False
@@ -259,7 +267,7 @@ def _follow_call(conn: Connection, ruling: Ruling, now: datetime) -> bool:
     return False
 
 
-def _question(ruling: Ruling) -> Question:
+def _question(conn: Connection, ruling: Ruling) -> Question:
     return Question(
         ruling.verdict,
         ruling.hold,
@@ -268,6 +276,9 @@ def _question(ruling: Ruling) -> Question:
         ruling.similarity_bps,
         ruling.claim_id,
         ruling.correction_id,
+        ruling.dispute_round,
+        ruling.decided_by is not None and is_person(ruling.decided_by),
+        chain_verdicts.has_ruled(conn, ruling),
     )
 
 

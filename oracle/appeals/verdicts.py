@@ -17,7 +17,7 @@ from oracle.appeals.errors import (
     UnknownGround,
 )
 from oracle.notices import wording
-from oracle.notices.actors import RULES, creator_actor
+from oracle.notices.actors import CONTRACT, MACHINE, RULES, creator_actor
 from oracle.notices.render import day, money
 from oracle.notices.titles import work_name
 from oracle.payouts import payments
@@ -43,7 +43,6 @@ ANSWER_WITHIN = timedelta(days=7)  # the other side
 ORIGINALITY_WITHIN = timedelta(days=14)
 # appeals without a decision: more would hold the original creator's money without an end
 MAX_LAPSED = 2
-MACHINE = "the oracle's automatic decision"
 # The verdicts that take something from the creator of the work.
 APPEALABLE = tuple(verdict for verdict in Verdict if cost_of(verdict).any)
 OWN_REFUSED = "It goes on earning half of an original's bonus; nothing waited and nothing moves."
@@ -73,22 +72,91 @@ def appeal_verdict(
     previous = check_appealable(conn, analysis, now)
     accusation = find_accusation(conn, analysis)
     assert accusation is not None
+    decider = previous.decided_by if previous else None
+    return _file(
+        conn,
+        analysis,
+        accusation,
+        first_decider=decider or accusation.decided_by,
+        actor=actor,
+        ground=ground,
+        statement=statement,
+        decide_by=now + ORIGINALITY_WITHIN,
+        other_until=now + ANSWER_WITHIN,
+        now=now,
+    )
+
+
+def appeal_round(
+    conn: Connection,
+    analysis_id: UUID,
+    dispute_round: int,
+    *,
+    statement: str,
+    decide_by: datetime,
+    other_until: datetime,
+    now: datetime,
+) -> UUID | None:
+    """File a later round of a dispute at the contract, for another person than before.
+
+    Returns: the appeal, or the open one that is about this round now; None where nothing accuses
+        the post, so that nobody can decide it here.
+    Raises: MissingFact, NotFound.
+    """
+    analysis = analyses.get(conn, analysis_id)
+    accusation = find_accusation(conn, analysis)
+    if accusation is None or analysis.creator_id is None:
+        return None
+    before = appeals.find_of_analysis(conn, analysis_id)
+    if before is not None and before.status == "open":
+        question = stored_rulings.find_of_appeal(conn, before.id)
+        if question is not None:
+            stored_rulings.ask_round(conn, question.id, dispute_round)
+        return before.id
+    return _file(
+        conn,
+        analysis,
+        accusation,
+        first_decider=(before.decided_by if before else None) or CONTRACT,
+        actor=CONTRACT,
+        ground="other",
+        statement=statement,
+        decide_by=decide_by,
+        other_until=other_until,
+        now=now,
+        dispute_round=dispute_round,
+    )
+
+
+def _file(
+    conn: Connection,
+    analysis: Analysis,
+    accusation: "Accusation",
+    *,
+    first_decider: str,
+    actor: str,
+    ground: str,
+    statement: str,
+    decide_by: datetime,
+    other_until: datetime,
+    now: datetime,
+    dispute_round: int = 1,
+) -> UUID:
+    assert analysis.creator_id is not None
     original = works.get_work(conn, accusation.work_id)
-    other_id = original.creator_id if original.creator_id != creator_id else None
+    other_id = original.creator_id if original.creator_id != analysis.creator_id else None
     appeal = NewAppeal(
         id=uuid4(),
         kind="originality",
-        creator_id=creator_id,
+        creator_id=analysis.creator_id,
         ground=ground,
         statement=statement,
         filed_at=now,
-        first_decider=previous.decided_by
-        if previous and previous.decided_by
-        else accusation.decided_by,
-        decide_by=now + ORIGINALITY_WITHIN,
-        analysis_id=analysis_id,
+        first_decider=first_decider,
+        decide_by=decide_by,
+        analysis_id=analysis.id,
         other_creator_id=other_id,
-        other_until=now + ANSWER_WITHIN if other_id else None,
+        other_until=other_until if other_id else None,
     )
     if not appeals.add(conn, appeal):
         raise AppealExists
@@ -101,9 +169,10 @@ def appeal_verdict(
             analysis.post_id,
             original_post_id=original.post_id,
             now=now,
-            analysis_id=analysis_id,
+            analysis_id=analysis.id,
             appeal_id=appeal.id,
             hold=other_id is not None,
+            dispute_round=dispute_round,
         )
     audit_log.append(
         conn,
@@ -113,7 +182,7 @@ def appeal_verdict(
         reason_code=ground,
         text=statement,
         appeal_id=appeal.id,
-        facts={"analysis_id": str(analysis_id), "matched_work_id": str(original.id)},
+        facts={"analysis_id": str(analysis.id), "matched_work_id": str(original.id)},
     )
     stored = appeals.get(conn, appeal.id)
     subject = _subject(conn, analysis)
@@ -161,7 +230,7 @@ def find_accusation(conn: Connection, analysis: Analysis) -> Accusation | None:
     if original is None:
         return None
     ruling = stored_rulings.get(conn, last.ruling_id) if last.ruling_id else None
-    decided_by = ruling.decided_by if ruling and ruling.decided_by else "contract"
+    decided_by = ruling.decided_by if ruling and ruling.decided_by else CONTRACT
     return Accusation(original.id, last.similarity_bps, last.at, decided_by)
 
 

@@ -1,6 +1,9 @@
 """Actors in the log and in decisions; a prefix tells creators from keys of the same name."""
 
 RULES = "rules"  # automatic steps
+MACHINE = "the oracle's automatic decision"
+REANALYSIS = "the oracle's re-analysis"
+CONTRACT = "contract"  # whoever may decide there; or its case follows
 
 
 def creator_actor(handle: str) -> str:
@@ -11,6 +14,11 @@ def creator_actor(handle: str) -> str:
 def key_actor(name: str) -> str:
     """Return the actor for the holder of one of the platform's keys."""
     return f"key:{name}"
+
+
+def is_person(actor: str) -> bool:
+    """Whether a person here decided, and no rule, machine or contract."""
+    return actor not in (RULES, MACHINE, REANALYSIS) and actor.split(" ")[0] != CONTRACT
 
 
 def display_name(actor: str) -> str:

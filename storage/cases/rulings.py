@@ -24,6 +24,7 @@ class NewRuling:
     original_post_id: bytes | None
     question_hash: bytes
     hold: bool
+    dispute_round: int
     opened_at: datetime
 
 
@@ -68,9 +69,10 @@ class VerdictChange:
 
 
 COLUMNS = (
-    "id, kind, post_id, analysis_id, appeal_id, original_post_id, question_hash, hold, opened_at,"
-    " verdict, similarity_bps, original_account, reason, reason_hash, decided_by, decided_at,"
-    " status, claim_id, claim_open, correction_id, call_id, step, error, tries, ended_at"
+    "id, kind, post_id, analysis_id, appeal_id, original_post_id, question_hash, hold,"
+    " dispute_round, opened_at, verdict, similarity_bps, original_account, reason, reason_hash,"
+    " decided_by, decided_at, status, claim_id, claim_open, correction_id, call_id, step, error,"
+    " tries, ended_at"
 )
 _CHANGE = (
     "post_id, verdict, similarity_bps, redirect_bps, original_post_id, original_account, final_at,"
@@ -82,9 +84,9 @@ def add(conn: Connection, ruling: NewRuling) -> None:
     """Store a question."""
     conn.execute(
         "insert into rulings (id, kind, post_id, analysis_id, appeal_id, original_post_id,"
-        " question_hash, hold, opened_at, next_try_at) values (%(id)s, %(kind)s, %(post_id)s,"
-        " %(analysis_id)s, %(appeal_id)s, %(original_post_id)s, %(question_hash)s, %(hold)s,"
-        " %(opened_at)s, %(opened_at)s)",
+        " question_hash, hold, dispute_round, opened_at, next_try_at) values (%(id)s, %(kind)s,"
+        " %(post_id)s, %(analysis_id)s, %(appeal_id)s, %(original_post_id)s, %(question_hash)s,"
+        " %(hold)s, %(dispute_round)s, %(opened_at)s, %(opened_at)s)",
         vars(ruling),
     )
 
@@ -124,7 +126,7 @@ def decide(
 
 
 def end(conn: Connection, ruling_id: UUID, status: str, now: datetime) -> bool:
-    """End a decision: in_force or vetoed. Returns: whether it went on until now."""
+    """End a decision: in_force, overruled or vetoed. Returns: whether it went on until now."""
     done = conn.execute(
         "update rulings set status = %s, ended_at = %s, error = null where id = %s and status ="
         " 'decided'",
@@ -138,30 +140,50 @@ def find_of_appeal(conn: Connection, appeal_id: UUID) -> Ruling | None:
     return next(iter(_select(conn, "appeal_id = %s", (appeal_id,))), None)
 
 
-def find_by_reason(conn: Connection, reason_hash: bytes) -> Ruling | None:
-    """The decision that a hash on chain names."""
-    return next(iter(_select(conn, "reason_hash = %s", (reason_hash,))), None)
+def find_by_reason(conn: Connection, post_id: bytes, reason_hash: bytes) -> Ruling | None:
+    """The decision about a post that a hash on chain names."""
+    where = "post_id = %s and reason_hash = %s"
+    return next(iter(_select(conn, where, (post_id, reason_hash))), None)
 
 
-def find_by_question(conn: Connection, question_hash: bytes) -> Ruling | None:
-    """The question that a hash on chain names."""
-    return next(iter(_select(conn, "question_hash = %s", (question_hash,))), None)
+# The hash is public once it is on chain: anybody can claim something else under it. The account is
+# one that our own claims were sent from; a decision may have named another original meanwhile.
+_ASKED = """question_hash = %s and post_id = %s and (original_post_id = %s or status <> 'open')
+and claim_id is null and exists (
+    select from chain_calls c join chain_transactions t on t.id = c.transaction_id
+    where c.sender = 'claimant' and t.sender = %s
+)"""
 
 
-def find_by_claim(conn: Connection, claim_id: int) -> Ruling | None:
-    """The question that a claim of the contract holds a share for."""
-    return next(iter(_select(conn, "claim_id = %s", (claim_id,))), None)
+def find_asked(
+    conn: Connection, post_id: bytes, original_post_id: bytes, question_hash: bytes, claimant: bytes
+) -> Ruling | None:
+    """The question that a claim at the contract asks for us; None where it is somebody else's."""
+    params = (question_hash, post_id, original_post_id, claimant)
+    return next(iter(_select(conn, _ASKED, params)), None)
 
 
-def find_by_correction(conn: Connection, correction_id: int) -> Ruling | None:
-    """The decision that a correction of the contract carries out."""
-    return next(iter(_select(conn, "correction_id = %s", (correction_id,))), None)
+def find_by_claim(conn: Connection, post_id: bytes, claim_id: int) -> Ruling | None:
+    """The question about a post that a claim of the contract holds a share for."""
+    return next(iter(_select(conn, "post_id = %s and claim_id = %s", (post_id, claim_id))), None)
+
+
+def find_by_correction(conn: Connection, post_id: bytes, correction_id: int) -> Ruling | None:
+    """The decision about a post that a correction of the contract carries out."""
+    where = "post_id = %s and correction_id = %s"
+    return next(iter(_select(conn, where, (post_id, correction_id))), None)
 
 
 def find_waiting(conn: Connection, post_id: bytes) -> Ruling | None:
     """A question about a post that is not in force yet, the oldest."""
     where = "post_id = %s and status in ('open', 'decided') order by opened_at, id limit 1"
     return next(iter(_select(conn, where, (post_id,))), None)
+
+
+def waiting_appeals(conn: Connection, post_id: bytes) -> list[Ruling]:
+    """Appeals about a post that are not in force yet, the oldest first."""
+    where = "post_id = %s and kind = 'appeal' and status in ('open', 'decided') order by opened_at"
+    return _select(conn, where, (post_id,))
 
 
 def find_latest(conn: Connection, post_id: bytes) -> Ruling | None:
@@ -226,6 +248,14 @@ def note_claim(conn: Connection, ruling_id: UUID, claim_id: int, *, is_open: boo
     )
 
 
+def ask_round(conn: Connection, ruling_id: UUID, dispute_round: int) -> None:
+    """What nobody has decided yet is about a later round of the dispute now."""
+    conn.execute(
+        "update rulings set dispute_round = %s where id = %s and status = 'open'",
+        (dispute_round, ruling_id),
+    )
+
+
 def note_correction(conn: Connection, ruling_id: UUID, correction_id: int) -> None:
     """Note the correction of the contract that carries this decision out."""
     conn.execute("update rulings set correction_id = %s where id = %s", (correction_id, ruling_id))
@@ -240,9 +270,14 @@ def get(conn: Connection, ruling_id: UUID) -> Ruling:
 
 
 def untold_changes(conn: Connection, limit: int) -> list[tuple[int, VerdictChange]]:
-    """Changes that the sides do not know of yet, with their numbers, the oldest first."""
+    """Changes that the sides do not know of yet, with their numbers, each in its turn; first those
+    that make a copy of a post, as they wait for nothing.
+    """
     rows = conn.execute(
-        f"select id, {_CHANGE} from verdict_changes where told_at is null order by id limit %s",
+        "with page as (select id from verdict_changes where told_at is null order by tried_at"
+        " nulls first, verdict = 'derivative' desc, id limit %s), tried as (update verdict_changes"
+        " c set tried_at = statement_timestamp() from page where c.id = page.id returning c.*)"
+        f" select id, {_CHANGE} from tried order by verdict = 'derivative' desc, id",
         (limit,),
     ).fetchall()
     names = _CHANGE.split(", ")

@@ -114,40 +114,83 @@ def mark_handled(conn: Connection, events: Sequence[CaseEvent], now: datetime) -
         )
 
 
+_KNOWN = """
+select exists (
+    select from chain_transactions t join chain_reads r on r.up_to_block >= t.block_number
+    where t.id = %(transaction)s and r.name = %(reader)s
+) and not exists (
+    select from chain_case_events where post_id = %(post)s and handled_at is null
+)
+"""
+
+
+def is_known(conn: Connection, post_id: bytes, transaction_id: int) -> bool:
+    """Whether everything was concluded about a post from the blocks up to a transaction's."""
+    params = {"transaction": transaction_id, "reader": READER, "post": post_id}
+    row = conn.execute(_KNOWN, params).fetchone()
+    return bool(row and row[0])
+
+
 def of_post(conn: Connection, post_id: bytes) -> list[CaseEvent]:
     """What happened to a post, in order."""
     return _select(conn, "post_id = %s order by block_number, log_index", (post_id,))
 
 
-# What was begun on chain and has not ended there, with the argument that names it in both events.
+# What was begun on chain and has not ended there, with the argument that names it in both events;
+# the last time where it began anew. Whoever begins many things must not keep others from their
+# turn: what was looked at comes after everything else.
 _UNFINISHED = """
-select {columns} from chain_case_events b where b.name = %(begun)s and not exists (
-    select from chain_case_events e where e.name = any(%(ended)s)
-    and e.facts->>%(key)s = b.facts->>%(key)s
-) order by block_number, log_index limit %(limit)s
+with page as (
+    select b.tx_hash, b.log_index from chain_case_events b
+    where b.name = %(begun)s and {where} and not exists (
+        select from chain_case_events e
+        where e.name = any(%(ended)s) and e.facts->>%(key)s = b.facts->>%(key)s
+    ) and not exists (
+        select from chain_case_events l
+        where l.name = %(begun)s and l.facts->>%(key)s = b.facts->>%(key)s
+        and (l.block_number, l.log_index) > (b.block_number, b.log_index)
+    )
+    order by b.{seen} nulls first, b.block_number, b.log_index limit %(limit)s
+)
+update chain_case_events c set {seen} = statement_timestamp() from page
+where c.tx_hash = page.tx_hash and c.log_index = page.log_index returning {columns}
 """
 
 
 def unfinished(
     conn: Connection, begun: str, ended: Sequence[str], key: str, limit: int
 ) -> list[CaseEvent]:
-    """What one event began and none of the others has ended.
+    """What one event began and none of the others has ended, each in its turn.
 
     Args:
         key: The argument that both name it by.
     """
-    with conn.cursor(row_factory=class_row(CaseEvent)) as cursor:
-        return cursor.execute(
-            _UNFINISHED.format(columns=COLUMNS),
-            {"begun": begun, "ended": list(ended), "key": key, "limit": limit},
-        ).fetchall()
+    return _take_turn(conn, begun, ended, key, limit, where="true", seen="checked_at")
+
+
+def to_file(
+    conn: Connection, begun: str, ended: Sequence[str], key: str, limit: int
+) -> list[CaseEvent]:
+    """What has not ended and is no case here, each in its turn; ours are tied to theirs by then."""
+    where = "b.filed_at is null and b.handled_at is not null"
+    return _take_turn(conn, begun, ended, key, limit, where=where, seen="offered_at")
+
+
+def mark_filed(conn: Connection, event: CaseEvent, now: datetime) -> None:
+    """Note that people here know of it."""
+    conn.execute(
+        "update chain_case_events set filed_at = %s where tx_hash = %s and log_index = %s",
+        (now, event.tx_hash, event.log_index),
+    )
 
 
 def waiting_money(conn: Connection, limit: int) -> list[WaitingMoney]:
-    """Money that waits in the contract, or did when it was last looked at."""
+    """Money that waits in the contract, or did when it was last looked at, each in its turn."""
     rows = conn.execute(
-        "select post_id, token, kind, call_id from chain_waiting_money order by call_id nulls"
-        " first, post_id limit %s",
+        "with page as (select post_id, token, kind from chain_waiting_money order by checked_at"
+        " nulls first, post_id limit %s) update chain_waiting_money m set checked_at ="
+        " statement_timestamp() from page where (m.post_id, m.token, m.kind) = (page.post_id,"
+        " page.token, page.kind) returning m.post_id, m.token, m.kind, m.call_id",
         (limit,),
     ).fetchall()
     return [WaitingMoney(bytes(row[0]), bytes(row[1]), row[2], row[3]) for row in rows]
@@ -176,6 +219,25 @@ def forget_money(conn: Connection, money: WaitingMoney) -> None:
         "delete from chain_waiting_money where post_id = %s and token = %s and kind = %s",
         (money.post_id, money.token, money.kind),
     )
+
+
+def _take_turn(
+    conn: Connection,
+    begun: str,
+    ended: Sequence[str],
+    key: str,
+    limit: int,
+    *,
+    where: str,
+    seen: str,
+) -> list[CaseEvent]:
+    columns = ", ".join(f"c.{name}" for name in COLUMNS.split(", "))
+    with conn.cursor(row_factory=class_row(CaseEvent)) as cursor:
+        page = cursor.execute(
+            _UNFINISHED.format(columns=columns, where=where, seen=seen),
+            {"begun": begun, "ended": list(ended), "key": key, "limit": limit},
+        ).fetchall()
+    return sorted(page, key=lambda event: (event.block_number, event.log_index))
 
 
 def _select(conn: Connection, where: str, params: tuple[object, ...]) -> list[CaseEvent]:

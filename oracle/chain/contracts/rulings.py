@@ -57,7 +57,7 @@ def view_case(client: ChainClient, post_id: bytes, claim_id: int | None, block: 
     claim_open = False
     if claim_id is not None:
         kept = client.read_struct("PoCDisputes", where, "claimOf", claim_id, block=block.number)
-        claim_open = kept["status"] == CaseStatus.OPEN
+        claim_open = kept["status"] == CaseStatus.OPEN and kept["postId"] == post_id
     return CaseView(
         block.timestamp,
         result,

@@ -12,6 +12,8 @@ create table rulings (
     question_hash bytea not null unique check (octet_length(question_hash) = 32),
     -- Whether the share in question has to wait on chain until it is decided.
     hold boolean not null,
+    -- The round of a dispute at the contract that this is about; only that one is ruled by it.
+    dispute_round int not null default 1 check (dispute_round > 0),
     opened_at timestamptz not null,
     -- kept: the verdict stays. Null until somebody decided, or until time did.
     verdict text check (verdict in ('kept', 'original', 'derivative', 'self_duplicate', 'licensed')),
@@ -23,8 +25,9 @@ create table rulings (
     decided_by text,
     decided_at timestamptz,
     -- open: nobody has decided; decided: on its way to the chain; in_force: the contract says so in a final block, or
-    -- the post is not on chain; vetoed: by the guardian.
-    status text not null default 'open' check (status in ('open', 'decided', 'in_force', 'vetoed')),
+    -- the post is not on chain; overruled: a later round of the dispute ended otherwise; vetoed: by the guardian.
+    status text not null default 'open'
+        check (status in ('open', 'decided', 'in_force', 'overruled', 'vetoed')),
     claim_id bigint,
     claim_open boolean not null default false,
     correction_id bigint,
@@ -62,6 +65,8 @@ create table verdict_changes (
     at timestamptz not null,
     -- When both sides were told, which is once the money it moves has moved.
     told_at timestamptz,
+    -- When it was last looked at whether they can be told.
+    tried_at timestamptz,
     unique nulls not distinct (post_id, tx_hash, ruling_id)
 );
 
@@ -82,6 +87,11 @@ create table chain_case_events (
     handled_at timestamptz,
     -- Later than that where nothing could be concluded from it.
     next_try_at timestamptz not null default '-infinity',
+    -- Of what begins something: when people here knew of it, and when it was last looked at, to be filed here or as its
+    -- time may be over there.
+    filed_at timestamptz,
+    offered_at timestamptz,
+    checked_at timestamptz,
     primary key (tx_hash, log_index)
 );
 create index chain_case_events_new on chain_case_events (block_number, log_index) where handled_at is null;
@@ -93,6 +103,7 @@ create table chain_waiting_money (
     token bytea not null check (octet_length(token) = 20),
     kind text not null check (kind in ('contested', 'frozen')),
     call_id bigint references chain_calls,
+    checked_at timestamptz,
     primary key (post_id, token, kind)
 );
 

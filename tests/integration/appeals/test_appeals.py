@@ -25,6 +25,7 @@ from oracle.appeals.errors import (
     UnknownGround,
 )
 from oracle.jobs import Jobs
+from oracle.notices.actors import MACHINE
 from oracle.notices.errors import MissingFact
 from oracle.originality import reanalysis
 from oracle.payouts import payments
@@ -245,14 +246,7 @@ def test_a_lost_appeal_can_go_on_once_more_and_yet_another_person_decides(quarre
 def test_the_database_itself_refuses_the_first_decider(quarrel: Quarrel) -> None:
     appeal = quarrel.appeal()
     with pytest.raises(appeals.SamePersonDecides), quarrel.db.transaction() as conn:
-        appeals.decide(
-            conn,
-            appeal,
-            outcome="granted",
-            decided_by=verdict_appeals.MACHINE,
-            convinced="x",
-            now=NOW,
-        )
+        appeals.decide(conn, appeal, outcome="granted", decided_by=MACHINE, convinced="x", now=NOW)
     with pytest.raises(psycopg.errors.CheckViolation), quarrel.db.transaction() as conn:
         conn.execute(
             "update appeals set status = 'decided', outcome = 'granted', decided_by ="
@@ -420,7 +414,7 @@ def test_checks_do_not_multiply(quarrel: Quarrel) -> None:
             ground="other",
             statement="x",
             filed_at=NOW,
-            first_decider=verdict_appeals.MACHINE,
+            first_decider=MACHINE,
             decide_by=NOW,
             analysis_id=quarrel.analysis,
         )

@@ -24,9 +24,10 @@ from oracle.appeals.errors import (
     StepNotPossible,
     TooManyClaims,
 )
-from oracle.chain.contracts import payments, rulings, verify
+from oracle.chain.contracts import consumer, payments, rulings, verify
 from oracle.chain.contracts.verify import PostStatus
 from oracle.chain.core.report import Outcome
+from oracle.chain.core.wire import address_bytes
 from oracle.jobs import Jobs
 from storage import api_keys
 from storage.database import Database
@@ -203,6 +204,38 @@ def test_a_claim_made_at_the_contract_is_decided_here(town: Town, platform: Plat
     town.wait(3 * DAY_S)
     missed.drive(4)
     assert missed.result().outcome is Outcome.DERIVATIVE
+
+
+def test_a_claim_of_a_stranger_under_our_hash_is_not_ours(missed: ChainQuarrel) -> None:
+    """The hash of our question is public from the moment on that we claim with it."""
+    town, platform = missed.town, missed.platform
+    older = town.attest(Outcome.ORIGINAL, 0, creator=town.first.address)
+    town.wait(60)
+    victim = town.attest(Outcome.ORIGINAL, 0, creator=town.fan.address)
+    number = claim(missed)
+    missed.cases.tick(missed.now)
+    ((question,),) = platform.rows("select question_hash from rulings")
+    where = town.client.deployment.disputes
+    theirs = payments.contract("PoCDisputes").call_data("claim", victim, older, question)
+    bond = payments.claim_bond_wei(town.client, victim, town.first.address)
+    consumer.transact(town.client, town.first, address_bytes(where), theirs, value_wei=bond)
+    missed.drive(2)
+    assert platform.rows("select post_id, claim_id, claim_open from rulings") == [
+        (missed.post, 2, True)
+    ], "the stranger's claim has number 1"
+    missed.answer_as_other(number)
+    decide(missed, number, upheld=True, similarity_bps=9_900)
+    missed.drive(4)
+    kept = [
+        town.client.read_struct("PoCDisputes", where, "claimOf", claim_id)["status"]
+        for claim_id in (1, 2)
+    ]
+    assert kept == [rulings.CaseStatus.OPEN, rulings.CaseStatus.UPHELD]
+    town.wait(3 * DAY_S)
+    missed.drive(4)
+    assert missed.result().outcome is Outcome.DERIVATIVE
+    found = verify.find_result(town.client, victim)
+    assert found is not None and found.outcome is Outcome.ORIGINAL
 
 
 def test_a_claim_that_is_rejected_at_the_contract_ends_here(missed: ChainQuarrel) -> None:

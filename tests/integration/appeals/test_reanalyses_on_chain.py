@@ -13,6 +13,7 @@ from oracle.chain.core.report import Outcome
 from oracle.chain.core.wire import hexed
 from oracle.chain.rpc.client import RECORDED
 from oracle.jobs import Jobs
+from oracle.notices.actors import REANALYSIS
 from oracle.originality import reanalysis
 from storage.cases import rulings
 from storage.works import analyses, policies
@@ -83,7 +84,7 @@ def test_a_verdict_that_changes_is_proposed_by_an_arbiter_and_seen_coming(
     with db.transaction() as conn:
         waiting = rulings.find_waiting(conn, quarrel.post)
     assert waiting is not None
-    assert (waiting.decided_by, waiting.analysis_id) == (reanalyses.BY, number)
+    assert (waiting.decided_by, waiting.analysis_id) == (REANALYSIS, number)
     quarrel.drive(3)
     assert quarrel.result().outcome is Outcome.DERIVATIVE, "it can still be vetoed"
     assert ("arbiter", "final", None) in quarrel.calls()

@@ -5,14 +5,18 @@ from datetime import UTC, datetime
 import pytest
 from starlette.testclient import TestClient
 from support.platform import Platform
-from support.quarrels import CENTS, ChainQuarrel, make_quarrel
+from support.quarrels import CENTS, FINALITY, ChainQuarrel, make_quarrel
 from support.town import DAY_S, Town, digest
 
+from oracle.appeals import rulings, verdicts
+from oracle.appeals.errors import AccuserCannotDecide
 from oracle.chain.contracts import payments
+from oracle.chain.contracts.payments import DisputeStatus
 from oracle.chain.contracts.rulings import Finding, propose
 from oracle.chain.contracts.verify import PostStatus
 from oracle.chain.core.ids import escrow_account
 from oracle.chain.core.report import Outcome
+from oracle.chain.node.case_reader import CaseReader
 
 HELD = CENTS * 6_000 // 10_000
 
@@ -178,6 +182,54 @@ def test_a_case_that_cannot_be_concluded_stops_no_other(town: Town, platform: Pl
     assert platform.rows("select status, outcome from appeals") == [("decided", "granted")]
 
 
+def test_a_dispute_settled_on_chain_ends_the_appeal_whatever_else_is_asked(
+    town: Town, platform: Platform
+) -> None:
+    quarrel = make_quarrel(town, platform, wallet=town.poster.address)
+    with platform.db.transaction() as conn:
+        rulings.open_question(
+            conn, "review", quarrel.post, original_post_id=None, now=quarrel.now, hold=False
+        )
+    dispute = payments.open_dispute(town.client, town.poster, quarrel.post, digest("raw file"))
+    quarrel.drive(2)
+    town.wait(4 * DAY_S)
+    payments.rule(town.client, town.second, dispute, Outcome.ORIGINAL, digest("it is older"))
+    town.wait(4 * DAY_S)
+    quarrel.drive(4)
+    assert platform.rows("select outcome, decided_by from appeals") == [
+        ("granted", f"contract dispute {dispute}")
+    ]
+    ((disputed,),) = platform.rows(
+        "select disputed from post_terms where post_id = %s", quarrel.post
+    )
+    assert not disputed
+
+
+def test_a_call_is_not_repeated_before_its_events_are_read(quarrel: ChainQuarrel) -> None:
+    """The sender sees the final block before the reader does."""
+    platform, client = quarrel.platform, quarrel.town.client
+
+    def advance() -> int:
+        platform.rows("update rulings set next_try_at = '-infinity' returning id")
+        head, finalized = client.look(None)
+        return rulings.advance(platform.db, client, head, finalized, quarrel.now)
+
+    quarrel.cases.tick(quarrel.now)
+    quarrel.appeal()
+    assert advance() == 1
+    for _ in range(2):
+        quarrel.sender.step()
+        quarrel.town.anvil.mine(FINALITY)
+    quarrel.sender.step()
+    assert quarrel.calls()[-1] == ("claimant", "final", None)
+    assert [advance() for _ in range(3)] == [0, 0, 0], "nothing of it is read"
+    CaseReader(platform.db, client).follow(client.look(None)[1])
+    assert [advance() for _ in range(3)] == [0, 0, 0], "nothing is concluded from it"
+    quarrel.drive(2)
+    assert platform.rows("select claim_open, call_id from rulings") == [(True, None)]
+    assert platform.rows("select count(*) from operator_alerts") == [(0,)]
+
+
 def test_a_dispute_opened_on_chain_is_ruled_by_people_here(town: Town, platform: Platform) -> None:
     quarrel = make_quarrel(town, platform, wallet=town.poster.address)
     quarrel.pay()
@@ -196,6 +248,64 @@ def test_a_dispute_opened_on_chain_is_ruled_by_people_here(town: Town, platform:
     assert quarrel.platform.totals(quarrel.bob).available == CENTS
     assert quarrel.held(on_chain=True) == quarrel.held(on_chain=False) == 0
     assert "verdict_changed" in quarrel.inbox(quarrel.bob)
+
+
+def test_a_later_round_is_another_persons_to_decide(town: Town, platform: Platform) -> None:
+    """The poster lost the first round and goes on with a bond."""
+    quarrel = make_quarrel(town, platform, wallet=town.poster.address)
+    quarrel.pay()
+    dispute = payments.open_dispute(town.client, town.poster, quarrel.post, digest("raw file"))
+    quarrel.drive(2)
+    ((first,),) = platform.rows("select id from appeals")
+    quarrel.answer(first)
+    quarrel.decide(first, granted=False)
+    town.wait(4 * DAY_S)
+    quarrel.drive(3)
+    assert payments.read_dispute(town.client, dispute).status is DisputeStatus.RULED
+    payments.escalate(town.client, town.poster, dispute, digest("the negative"))
+    quarrel.drive(2)
+    town.wait(4 * DAY_S)
+    quarrel.drive(3)
+    seen = payments.read_dispute(town.client, dispute)
+    assert (seen.status, seen.round) == (DisputeStatus.OPEN, 2), "nobody has looked at it"
+    ((second, statement),) = platform.rows(
+        "select id, statement from appeals where status = 'open'"
+    )
+    assert digest("the negative").hex() in statement
+    with pytest.raises(AccuserCannotDecide):
+        quarrel.decide(second, granted=True)
+    quarrel.decide(second, granted=True, actor="olga")
+    quarrel.drive(4)
+    seen = payments.read_dispute(town.client, dispute)
+    assert (seen.status, seen.standing) == (DisputeStatus.RULED, Outcome.ORIGINAL)
+    town.wait(4 * DAY_S)
+    quarrel.drive(4)
+    assert quarrel.result().outcome is Outcome.ORIGINAL
+    assert quarrel.result().status is PostStatus.FINAL
+    assert platform.rows("select dispute_round, status from rulings order by opened_at") == [
+        (1, "overruled"),
+        (2, "in_force"),
+    ]
+    refused = [call for call in quarrel.calls() if call[1] != "final"]
+    assert refused == [("arbiter", "cancelled", "PartialArbiter")], "who ruled before"
+    assert quarrel.held(on_chain=True) == quarrel.held(on_chain=False) == 0
+
+
+def test_what_nobody_decides_in_time_here_is_ruled_by_nobody(
+    town: Town, platform: Platform
+) -> None:
+    quarrel = make_quarrel(town, platform, wallet=town.poster.address)
+    dispute = payments.open_dispute(town.client, town.poster, quarrel.post, digest("raw file"))
+    quarrel.drive(2)
+    platform.rows("update appeals set decide_by = filed_at returning id")
+    town.wait(4 * DAY_S)
+    assert verdicts.lapse_due(platform.db, quarrel.now) == 1
+    quarrel.drive(3)
+    assert payments.read_dispute(town.client, dispute).status is DisputeStatus.OPEN
+    town.wait(11 * DAY_S)
+    quarrel.drive(4)
+    assert payments.read_dispute(town.client, dispute).status is DisputeStatus.CLOSED
+    assert platform.rows("select status from rulings") == [("in_force",)]
 
 
 def test_where_one_arbiter_is_partial_the_other_one_decides(quarrel: ChainQuarrel) -> None:

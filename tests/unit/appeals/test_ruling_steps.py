@@ -1,7 +1,6 @@
 """The next step on chain for what people decide, as a table."""
 
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
@@ -9,32 +8,29 @@ from oracle.appeals.ruling_steps import Question, Step, next_step
 from oracle.chain.contracts.payments import DisputeStatus, DisputeView
 from oracle.chain.contracts.rulings import CaseView
 from oracle.chain.contracts.verify import PostResult, PostStatus
-from oracle.chain.core.report import ZERO_ADDRESS, ZERO_HASH, MediaType, Outcome
+from oracle.chain.core.report import ZERO_ADDRESS, MediaType, Outcome
 
 NOW = 1_790_000_000
 ANNA, POST = b"\xa1" * 20, b"\xb2" * 32
-FACTS: dict[str, Any] = {
-    "request_id": ZERO_HASH,
-    "content_hash": POST,
-    "original_post_id": POST,
-    "evidence_hash": ZERO_HASH,
-    "model_digest": ZERO_HASH,
-    "creator": b"\xc3" * 20,
-    "original_creator": ANNA,
-    "config_version": 1,
-    "media_type": MediaType.IMAGE,
-    "outcome": Outcome.DERIVATIVE,
-    "tier": 3,
-    "status": PostStatus.PROVISIONAL,
-    "similarity_bps": 9_800,
-    "redirect_bps": 6_000,
-    "held_bps": 0,
-    "observed_at": NOW,
-    "recorded_at": NOW,
-    "final_at": NOW + 100,
-    "revision": 1,
-}
-COPY = PostResult(**{field.name: FACTS[field.name] for field in fields(PostResult)})
+COPY = PostResult(
+    commitment=bytes(28),
+    content_hash=POST,
+    original_post_id=POST,
+    creator=b"\xc3" * 20,
+    original_creator=ANNA,
+    config_version=1,
+    media_type=MediaType.IMAGE,
+    outcome=Outcome.DERIVATIVE,
+    tier=3,
+    status=PostStatus.PROVISIONAL,
+    similarity_bps=9_800,
+    redirect_bps=6_000,
+    held_bps=0,
+    first_recorded_at=NOW,
+    recorded_at=NOW,
+    final_at=NOW + 100,
+    revision=1,
+)
 ORIGINAL = replace(
     COPY, outcome=Outcome.ORIGINAL, original_creator=ZERO_ADDRESS, similarity_bps=1_200
 )
@@ -101,6 +97,22 @@ def view(
         (GRANTED, view(DISPUTED, dispute=replace(DISPUTE, review_until=NOW + 9)), Step.WAIT),
         (GRANTED, view(DISPUTED, dispute=replace(DISPUTE, rule_until=NOW - 1)), Step.WAIT),
         (GRANTED, view(DISPUTED, dispute=replace(DISPUTE, status=DisputeStatus.RULED)), Step.WAIT),
+        (GRANTED, view(DISPUTED, dispute=replace(DISPUTE, round=2)), Step.WAIT),
+        (KEPT, view(DISPUTED, dispute=replace(DISPUTE, round=2)), Step.WAIT),
+        (
+            replace(KEPT, dispute_round=2),
+            view(DISPUTED, dispute=replace(DISPUTE, round=2)),
+            Step.RULE,
+        ),
+        (
+            replace(KEPT, dispute_round=2),
+            view(DISPUTED, dispute=replace(DISPUTE, round=3)),
+            Step.WAIT,
+        ),
+        (replace(GRANTED, has_ruled=True), view(COPY), Step.WAIT),
+        (replace(GRANTED, has_ruled=True), view(ORIGINAL), Step.DONE),
+        (replace(KEPT, by_person=False), view(DISPUTED, dispute=DISPUTE), Step.WAIT),
+        (replace(GRANTED, by_person=False), view(DISPUTED, dispute=DISPUTE), Step.WAIT),
         (GRANTED, view(UNDECIDED), Step.REVIEW),
         (UPHELD, view(UNDECIDED), Step.REVIEW),
         (replace(UPHELD, similarity_bps=9_900), view(UNDECIDED), Step.PROPOSE),
