@@ -245,7 +245,7 @@ def test_a_claim_that_is_rejected_at_the_contract_ends_here(missed: ChainQuarrel
     payments.make(missed.town.client, missed.town.second, reject)
     missed.drive(2)
     assert missed.platform.rows("select outcome, decided_by from appeals") == [
-        ("refused", "contract")
+        ("refused", "contract claim 1")
     ]
     assert missed.platform.rows("select held_bps from post_terms") == [(0,)]
 
