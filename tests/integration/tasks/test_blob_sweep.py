@@ -114,14 +114,15 @@ def test_an_upload_that_meets_the_sweep_keeps_its_bytes(
     """
     put(blobs, photo("cat"))
     swept = []
-    register = works.add_work
+    lock = works.lock_sequence
 
-    def sweep_first(conn: Any, *args: Any, **more: Any) -> None:
-        if not swept:
-            swept.append(blob_sweep.sweep(db, blobs, LATER))
-        register(conn, *args, **more)
+    def sweep_first(conn: Any) -> None:
+        # later it would wait for the upload, which holds the sequence from here on
+        monkeypatch.setattr(works, "lock_sequence", lock)
+        swept.append(blob_sweep.sweep(db, blobs, LATER))
+        lock(conn)
 
-    monkeypatch.setattr(works, "add_work", sweep_first)
+    monkeypatch.setattr(works, "lock_sequence", sweep_first)
     answer = client.post("/upload", files={"file": photo("cat")}, data={"creator": "alice"}).json()
     assert swept == [1]
     drain()
