@@ -1,7 +1,8 @@
 """Engagement score and grade of a post: pure rules over counted events, no I/O, no clock.
 
 A post is compared with posts like it (kind, length, audience, category) by other creators. Every
-signal is a rate per person who took the post in. Few people say little, so each rate is mixed with
+signal is a rate per person who took the post in; reactions, per person with an account. Few people
+say little, so each rate is mixed with
 `prior_views` people of an average post (the posterior mean of a beta-binomial model, as in
 empirical Bayes; Efron & Morris, "Stein's Paradox in Statistics", 1977). A signal contributes its
 weight times its rank among the like posts. Where few like posts are known, what is usual comes
@@ -99,10 +100,12 @@ class Counts:
         views: People who viewed it. audience: those of them who took it in, and who are judged by.
         timed, watched_bps: of how many of these it is known which share they watched, and the sum
             of the shares, in basis points.
+        signed_in: Those of the audience who have an account and so can react; None: all.
     """
 
     views: int = 0
     audience: int = 0
+    signed_in: int | None = None
     timed: int = 0
     watched_bps: int = 0
     saves: int = 0
@@ -114,7 +117,8 @@ class Counts:
         """Return sum and count; their quotient is the signal's rate per person."""
         if signal == "watch":
             return self.watched_bps / BPS, self.timed
-        return float(getattr(self, signal)), self.audience
+        people = self.audience if self.signed_in is None else self.signed_in
+        return float(getattr(self, signal)), people
 
 
 @dataclass(frozen=True)

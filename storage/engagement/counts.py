@@ -13,10 +13,9 @@ from storage.engagement.exclusions import COUNTS
 PICTURE_DWELL_MS = 10_000
 # A platform may register a post some days after it came out.
 REGISTERED_WITHIN = "interval '7 days'"
-# So many devices of one address and one browser count as people, on one day; and so many views of
-# one address and one browser where no device is named.
-PER_BROWSER = 20
-NAMELESS_PER_ADDRESS = 200
+# So many devices of one address count as people, on one day, or views where no device is named: as
+# many as a school has. Names of browsers make no difference, as anybody can make up another.
+PER_ADDRESS = 200
 
 # One process grades at a time: two would wait for each other's rows.
 GRADING_LOCK = 0x0_6ADE5
@@ -32,12 +31,13 @@ returning post_id, reopen
 IS_PERSON = "(e.account is not null or a.program is null)"
 # Count the events of posts.
 #
-# A viewer is an account, else a device. Devices of one address and one browser may be one person
-# whose cookies are lost, or a class: of those without an account a day counts a few. Where the
-# platform names no device each view is a viewer, up to as many as a school has. It is an estimate.
+# A viewer is an account, else a device; where the platform names no device each view is a viewer.
+# Of those without an account an address has as many as a school, a day. It is an estimate.
 #
 # A viewer took the post in who watched half of it, or longer than for a moment, or reacted. Who
-# passes by in five seconds, or from elsewhere without doing either, is no audience that judged.
+# passes by in five seconds, or from elsewhere without doing either, is no audience that judged. Nor
+# is who has no account, as requests cost nothing, unless half was watched; of what has no length,
+# as much as makes a picture whole.
 # Reactions are those of accounts that saw the post, none of which returns a favour of the
 # poster's. A view without a length has that of the post; a video whose length nobody knows says
 # nothing of how much was watched.
@@ -52,8 +52,8 @@ with scope as (
     from posts p left join creators c on c.id = p.creator_id left join works w on w.id = p.work_id
     where p.post_id = any(%(ids)s)
 ), e as materialized (
-    select e.post_id, e.event_id, e.kind, e.account, e.device, e.ip_hash, e.agent_id, e.at,
-        e.watch_ms, e.length_ms, e.text_hash, e.text_chars, scope.owner,
+    select e.post_id, e.event_id, e.kind, e.account, e.device, e.ip_hash, e.at, e.watch_ms,
+        e.length_ms, e.text_hash, e.text_chars, scope.owner,
         coalesce(r.outside, false) as outside, {IS_PERSON} and {COUNTS} as counts
     from scope join engagement_events e on e.post_id = scope.post_id
         and e.at >= scope.begins and e.at < scope.ends
@@ -101,33 +101,34 @@ with scope as (
             when device is not null then 'd ' || device
             when ip_hash is not null then 'e ' || event_id end as viewer,
         case when q.account is null and ip_hash is not null then ip_hash end as address,
-        device is null as is_nameless, agent_id, at::date as day,
+        q.account is not null as is_signed_in, at::date as day,
         case when whole_ms is not null
             then least(10000, watch_ms::bigint * 10000 / whole_ms) end as watched_bps,
         watch_ms >= least(%(min_watch_ms)s, coalesce(whole_ms / 2, %(min_watch_ms)s)) as is_long,
         r.account is not null as reacted,
-        r.account is null and not (has_length and watch_ms * 2 >= whole_ms)
-            and (outside or watch_ms <= %(min_watch_ms)s) as passes_by
+        r.account is null and case
+            when has_length and watch_ms * 2 >= whole_ms then false
+            when q.account is null then has_length or watch_ms < {PICTURE_DWELL_MS}
+            else outside or watch_ms <= %(min_watch_ms)s end as passes_by
     from q left join (select distinct post_id, account from reactions) r using (post_id, account)
     where kind = 'view'
 ), viewers as (
-    select post_id, viewer, address, is_nameless, agent_id, min(day) as day,
-        max(watched_bps) as watched_bps, bool_or(reacted) as reacted,
-        bool_or(reacted or not passes_by) as is_audience
-    from seen where viewer is not null and (is_long or reacted) group by 1, 2, 3, 4, 5
+    select post_id, viewer, is_signed_in, address, min(day) as day,
+        max(watched_bps) as watched_bps, bool_or(reacted or not passes_by) as is_audience
+    from seen where viewer is not null and (is_long or reacted) group by 1, 2, 3, 4
 ), people as (
-    select *, row_number() over (
-            partition by post_id, address, agent_id, is_nameless, day order by viewer
-        ) as place from viewers
+    select *, row_number() over (partition by post_id, address, day order by viewer) as place
+    from viewers
 ), watched as (
     select post_id, count(*) as views, count(*) filter (where is_audience) as audience,
+        count(*) filter (where is_audience and is_signed_in) as signed_in,
         count(watched_bps) filter (where is_audience) as timed,
         coalesce(sum(watched_bps) filter (where is_audience), 0)::bigint as watched_bps
     from (
-        select post_id, viewer, bool_or(is_audience) as is_audience, max(watched_bps) as watched_bps
-        from people where address is null
-            or place <= case when is_nameless then {NAMELESS_PER_ADDRESS} else {PER_BROWSER} end
-        group by 1, 2
+        select post_id, viewer, is_signed_in, bool_or(is_audience) as is_audience,
+            max(watched_bps) as watched_bps
+        from people where address is null or place <= {PER_ADDRESS}
+        group by 1, 2, 3
     ) person group by 1
 ), others as (
     select post_id, count(*) filter (where kind = 'save') as saves,
@@ -139,15 +140,26 @@ with scope as (
 select scope.post_id,
     coalesce(raw.views, 0), coalesce(raw.saves, 0), coalesce(raw.comments, 0),
     coalesce(raw.shares, 0), coalesce(raw.likes, 0),
-    coalesce(watched.views, 0), coalesce(watched.audience, 0), coalesce(watched.timed, 0),
-    coalesce(watched.watched_bps, 0), coalesce(others.saves, 0), coalesce(others.comments, 0),
+    coalesce(watched.views, 0), coalesce(watched.audience, 0), coalesce(watched.signed_in, 0),
+    coalesce(watched.timed, 0), coalesce(watched.watched_bps, 0),
+    coalesce(others.saves, 0), coalesce(others.comments, 0),
     coalesce(others.shares, 0), coalesce(others.likes, 0), lengths.reported_ms
 from scope left join raw using (post_id) left join watched using (post_id)
 left join others using (post_id) join lengths using (post_id)
 order by scope.post_id
 """
 _RAW = ("views", "saves", "comments", "shares", "likes")
-_QUALIFIED = ("views", "audience", "timed", "watched_bps", "saves", "comments", "shares", "likes")
+_QUALIFIED = (
+    "views",
+    "audience",
+    "signed_in",
+    "timed",
+    "watched_bps",
+    "saves",
+    "comments",
+    "shares",
+    "likes",
+)
 
 
 @dataclass(frozen=True)
@@ -164,8 +176,9 @@ class PostCounts:
     """Counts by name.
 
     raw: all events (views, saves, comments, shares, likes). qualified: people who viewed and
-    reacted; of the viewers, those who took it in (audience), of whose length of watching something
-    is known (timed), and the sum of the shares that these watched (watched_bps).
+    reacted; of the viewers, those who took it in (audience), of them those with an account
+    (signed_in) and of whose length of watching something is known (timed), and the sum of the
+    shares that these watched (watched_bps).
     """
 
     post_id: bytes
@@ -235,8 +248,8 @@ def count(
         PostCounts(
             bytes(row[0]),
             dict(zip(_RAW, row[1:6], strict=True)),
-            dict(zip(_QUALIFIED, row[6:14], strict=True)),
-            row[14],
+            dict(zip(_QUALIFIED, row[6:15], strict=True)),
+            row[15],
         )
         for row in conn.execute(_COUNT, params).fetchall()
     ]

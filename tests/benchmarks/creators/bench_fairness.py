@@ -34,7 +34,7 @@ from oracle.fraud.detectors.events import DAY_S, Events, Kind
 from oracle.fraud.detectors.signals import SubjectKind
 from oracle.fraud.detectors.thresholds import Thresholds
 from oracle.rules.payout import Grade
-from storage.engagement.counts import NAMELESS_PER_ADDRESS, PER_BROWSER
+from storage.engagement.counts import PER_ADDRESS
 
 SEED = 2_026
 CENTS_PER_VIEW = 0.2
@@ -89,12 +89,12 @@ def people(events: Events, counts: np.ndarray) -> np.ndarray:
     """(n,) the views that stand for a viewer, one each, as the SQL counts them."""
     stands = np.zeros(len(events), bool)
     seen: set[tuple[int, int, int]] = set()
-    per_browser: Counter[tuple[int, int, int, int, bool]] = Counter()
+    per_address: Counter[tuple[int, int, int]] = Counter()
     watched = np.minimum(events.watch_s / np.where(events.video_s > 0, events.video_s, 10), 1)
     long = events.watch_s >= np.minimum(5, np.where(events.video_s > 0, events.video_s, 10) / 2)
     for row in np.flatnonzero(counts & (events.kind == Kind.VIEW) & long & (watched > 0)).tolist():
-        post, account, device, ip, agent = (
-            int(getattr(events, name)[row]) for name in ("post", "account", "device", "ip", "agent")
+        post, account, device, ip = (
+            int(getattr(events, name)[row]) for name in ("post", "account", "device", "ip")
         )
         key = (post, 0, account) if account >= 0 else (post, 1, device)
         if account < 0 and device < 0:
@@ -104,9 +104,9 @@ def people(events: Events, counts: np.ndarray) -> np.ndarray:
         if key in seen:
             continue
         if account < 0 and ip >= 0:
-            browser = (post, ip, agent, int(events.at_s[row]) // DAY_S, device < 0)
-            per_browser[browser] += 1
-            if per_browser[browser] > (NAMELESS_PER_ADDRESS if device < 0 else PER_BROWSER):
+            place = (post, ip, int(events.at_s[row]) // DAY_S)
+            per_address[place] += 1
+            if per_address[place] > PER_ADDRESS:
                 continue
         seen.add(key)
         stands[row] = True

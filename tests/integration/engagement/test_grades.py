@@ -128,7 +128,17 @@ VIEWERS = {
     "a browser that loses its cookie": (
         300,
         {"ip_hash": ADDRESS, "user_agent": PHONE, "device": "one-time-{}"},
-        20,
+        200,
+    ),
+    "a browser that has another name every time": (
+        300,
+        {"ip_hash": ADDRESS, "user_agent": "Made up {}", "device": "one-time-{}"},
+        200,
+    ),
+    "a school's Chromebooks": (
+        199,
+        {"ip_hash": ADDRESS, "user_agent": PHONE, "device": "chromebook-{}"},
+        199,
     ),
     "a school without accounts and devices": (199, {"ip_hash": ADDRESS, "user_agent": PHONE}, 199),
     "a phone on the move": (9, {"ip_hash": "{}", "user_agent": PHONE, "device": "phone"}, 1),
@@ -183,6 +193,38 @@ def test_strangers_who_pass_by_do_not_judge_and_those_who_stay_or_react_do(
         platform, post, *views, *(event("like", post, account=f"6000-{n}") for n in range(4))
     )
     assert (qualified["views"], qualified["audience"], qualified["likes"]) == (30, 14, 4)
+
+
+@pytest.mark.parametrize("outside", [False, None, True])
+def test_visits_that_cost_nothing_cost_nobody_a_grade(
+    platform: Platform, outside: bool | None
+) -> None:
+    """A hundred and sixty looks of six seconds, from the app, from nowhere or from a page."""
+    video = platform.post(platform.creator("alice"))
+    picture = platform.post(platform.creator("bob"), media_type="image")
+    came = {} if outside is None else {"referrer": "x", "outside": outside}
+    for post, length in ((video, {"length_ms": 60_000}), (picture, {})):
+        _, before = counts_after(
+            platform,
+            post,
+            *(event("view", post, account=f"fan{n}", watch_ms=40_000, **length) for n in range(60)),
+            *(event("like", post, account=f"fan{n}") for n in range(20)),
+        )
+        _, after_visits = counts_after(
+            platform,
+            post,
+            *(
+                event("view", post, device=f"v{n}", watch_ms=6_000, **length, **came)
+                for n in range(160)
+            ),
+        )
+        assert before | {"views": 220} == after_visits
+        # those who stay, too, are no people who could have liked it
+        _, stayed = counts_after(
+            platform, post, event("view", post, device="s", watch_ms=30_000, **length)
+        )
+        assert (stayed["audience"], stayed["signed_in"], stayed["likes"]) == (61, 60, 20)
+        assert grading.Counts(**stayed).rate_parts("likes") == (20.0, 60)
 
 
 def test_a_view_without_a_length_has_that_of_the_post(platform: Platform) -> None:
