@@ -133,9 +133,14 @@ def raise_alert(
 def _leave_out(
     conn: Connection, alert: Alert, doubtful: Sources, *, confirmed: bool = False
 ) -> int:
-    """Leave events of a post out of the counts. Returns: by how many sources."""
+    """Leave events of a post out of the counts, over all the time that the alert covers by now.
+
+    Returns: by how many sources that were not left out before.
+    """
     if alert.post_id is None:
         return 0
+    since, until = alert.seen_from - SECOND, alert.seen_until + SECOND
+    widened = engagement_exclusions.widen(conn, alert.id, since, until)
     known = engagement_exclusions.values_of(conn, alert.id)
     excluded = [
         Exclusion(
@@ -143,9 +148,9 @@ def _leave_out(
             value=value,
             reason=alert.reason,
             post_id=alert.post_id,
-            since=alert.seen_from - SECOND,
+            since=since,
             # A device or an address may be somebody else's tomorrow.
-            until=None if scope == "account" else alert.seen_until + SECOND,
+            until=None if scope == "account" else until,
             alert_id=alert.id,
             confirmed=confirmed,
         )
@@ -155,6 +160,7 @@ def _leave_out(
     ]
     if excluded:
         engagement_exclusions.exclude(conn, excluded)
+    if excluded or widened:
         ledger_earnings.mark_changed(conn, alert.post_id, alert.id)
     return len(excluded)
 

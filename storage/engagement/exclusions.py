@@ -114,6 +114,21 @@ def values_of(conn: Connection, alert_id: UUID) -> set[tuple[str, str]]:
     return {(row[0], row[1]) for row in rows}
 
 
+def widen(conn: Connection, alert_id: UUID, since: datetime, until: datetime) -> int:
+    """Let what an alert leaves out cover a longer time, and mark the posts it touches.
+
+    Returns: how many exclusions were widened.
+    """
+    rows = conn.execute(
+        "update engagement_exclusions set since = least(since, %(since)s), until = case when until"
+        " is not null then greatest(until, %(until)s) end where alert_id = %(id)s and lifted_at is"
+        " null and (since > %(since)s or until < %(until)s) returning id, confirmed",
+        {"id": alert_id, "since": since, "until": until},
+    ).fetchall()
+    _mark(conn, [int(row[0]) for row in rows], reopen=any(row[1] for row in rows))
+    return len(rows)
+
+
 def confirm(conn: Connection, alert_id: UUID) -> None:
     """Note that a person confirmed what an alert leaves out; final grades are computed anew."""
     rows = conn.execute(

@@ -1,5 +1,7 @@
 """The life of an alert: every step, who may take it, what it moves, and that it always ends."""
 
+from typing import Any
+
 import psycopg
 import pytest
 from support.cases import DAY, NOW, POST, Case, signal
@@ -254,6 +256,34 @@ def test_what_only_does_not_count_is_told_and_can_be_appealed(db: Database, case
     assert left_out() == 2
     assert alerts.expire_due(db, NOW + 40 * DAY) == 1
     assert left_out() == 0
+
+
+def test_what_goes_on_is_left_out_as_long_as_it_is_seen(db: Database, case: Case) -> None:
+    """The same phones, seen on a second day, and by a reviewer after that."""
+    phones = {"device": ["a", "b"], "account": ["c"]}
+    first = case.raise_alert(action="watch", sources=phones, doubtful=phones)
+
+    def covered() -> dict[str, tuple[Any, Any]]:
+        with db.transaction() as conn:
+            return {
+                row[0]: row[1:]
+                for row in conn.execute("select value, since, until from engagement_exclusions")
+            }
+
+    before = covered()
+    with db.transaction() as conn:
+        conn.execute("delete from engagement_changed")
+    day_later = {"now": NOW + 2 * DAY, "seen_from": NOW + DAY, "seen_until": NOW + 1.5 * DAY}
+    case.raise_alert(action="watch", sources=phones, doubtful=phones, **day_later)
+    after = covered()
+    assert after["a"] == after["b"] == (before["a"][0], NOW + 1.5 * DAY + alerts.SECOND)
+    assert after["c"] == before["c"] == (before["a"][0], None)
+    with db.transaction() as conn:
+        assert conn.execute("select post_id from engagement_changed").fetchall() == [(POST,)]
+        resolve(conn, first, upheld=True, now=NOW + 3 * DAY, until=NOW + 20 * DAY)
+        resolved = conn.execute("select distinct confirmed from engagement_exclusions").fetchall()
+    assert resolved == [(True,)]
+    assert covered() == after
 
 
 def test_a_watched_alert_can_be_confirmed_at_once(db: Database, case: Case) -> None:
