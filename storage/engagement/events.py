@@ -61,8 +61,15 @@ with added as (
         device, ip_hash, a.id, r.id, watch_ms, s.length_ms, text_hash, text_chars, value_minor
     from engagement_staging s
     left join posts p using (post_id)
-    left join creators c on c.name_key = s.creator_key and c.same_as is null
-    left join creators k on k.name_key = s.account_key and k.same_as is null
+    left join lateral (
+        select coalesce(same_as, id) as id from creators where name_key = s.creator_key
+        order by same_as nulls first limit 1
+    ) c on true
+    left join lateral (
+        select root.handle from creators named
+        join creators root on root.id = coalesce(named.same_as, named.id)
+        where named.name_key = s.account_key order by named.same_as nulls first limit 1
+    ) k on true
     left join engagement_agents a using (user_agent)
     left join engagement_referrers r using (referrer)
     order by at, event_id

@@ -10,6 +10,7 @@ from support.platform import NOW, Platform, event
 from storage.engagement import events
 from storage.engagement import exclusions as engagement_exclusions
 from storage.engagement.exclusions import COUNTS, Exclusion
+from storage.works import creators
 
 ALERT = UUID(int=7)
 
@@ -22,6 +23,23 @@ def test_an_event_counts_once_however_often_it_comes(platform: Platform) -> None
     assert platform.rows("select kind, count(*) from engagement_events group by 1 order by 1") == [
         ("like", 1),
         ("view", 1),
+    ]
+
+
+def test_who_writes_a_merged_spelling_is_the_creator(platform: Platform) -> None:
+    root, alias = platform.creator("Zoë Artist"), platform.creator("zoe.artist")
+    post = platform.post(root)
+    with platform.db.transaction() as conn:
+        creators.merge(conn, root, alias)
+    platform.happen(
+        event("view", post, account="zoe.artist", watch_ms=9_000),
+        event("follow", creator="ZOE.artist", account="fan"),
+        event("follow", creator="zoë artist", account="fan"),
+    )
+    assert platform.rows("select kind, account, creator_id from engagement_events order by 1") == [
+        ("follow", "fan", root),
+        ("follow", "fan", root),
+        ("view", "Zoë Artist", root),
     ]
 
 
