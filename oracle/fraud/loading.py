@@ -94,6 +94,9 @@ def _accounts(
     has_gifted = np.zeros(n, np.bool_)
     giver = _find(account_hash, raw.givers)
     has_gifted[giver[giver >= 0]] = True
+    first_seen = np.zeros(n, np.int64)
+    there = _find(account_hash, raw.seen["account"])
+    first_seen[there[there >= 0]] = raw.seen["at_s"][there >= 0]
     return Accounts(
         signed_up_s=signed_up,
         shape=column(shape),
@@ -101,6 +104,7 @@ def _accounts(
         agent=column(_find(agent_id, sign_ups["agent_id"])),
         creator=owner,
         gifted_before=has_gifted,
+        first_seen_s=first_seen,
     )
 
 

@@ -35,6 +35,7 @@ EVENT_COLUMNS = {
     "length_ms": "int4",
     "value": "int8",
 }
+# What an alert was closed about is not judged again; what comes afterwards is, for itself.
 EVENTS = """
 select array_position({kinds}, kind)::int2 - 1::int2, extract(epoch from at)::int8,
     coalesce(hashtextextended(encode(post_id, 'hex'), {seed}), 0), coalesce(creator_id, -1)::int8,
@@ -42,8 +43,14 @@ select array_position({kinds}, kind)::int2 - 1::int2, extract(epoch from at)::in
     coalesce(hashtextextended(encode(ip_hash, 'hex'), {seed}), 0), coalesce(agent_id, -1)::int4,
     coalesce(referrer_id, -1)::int4, coalesce(watch_ms, 0)::int4, coalesce(length_ms, 0)::int4,
     coalesce(value_minor, 0)::int8
-from engagement_events
+from engagement_events e
 where at < {end} and (at >= {start} or kind = 'gift' and at >= {gifts_since})
+    and not exists (
+        select 1 from fraud_alerts a
+        where a.subject = 'post' and a.post_id = e.post_id and e.at <= a.closed_at)
+    and not (kind = 'gift' and exists (
+        select 1 from fraud_alerts a
+        where a.subject = 'creator' and a.creator_id = e.creator_id and e.at <= a.closed_at))
 """
 SIGN_UP_COLUMNS = {
     "account": "int8",
@@ -60,6 +67,14 @@ from fraud_sign_ups where signed_up_at >= {since} and signed_up_at < {end}
 """
 GIVER_COLUMNS = {"account": "int8"}
 GIVERS = "select hashtextextended(account, {seed}) from fraud_givers where first_gift_at < {start}"
+SEEN_COLUMNS = {"account": "int8", "at_s": "int8"}
+# When the accounts that reacted in the span were first seen.
+SEEN = """
+select hashtextextended(account, {seed}), extract(epoch from first_seen_at)::int8
+from fraud_accounts where account in (
+    select account from engagement_events where at >= {start} and at < {end}
+        and kind in ('like', 'comment', 'save', 'share'))
+"""
 CREATOR_COLUMNS = {"id": "int8", "account": "int8"}
 CREATORS = "select id, hashtextextended(handle, {seed}) from creators where same_as is null"
 
@@ -81,6 +96,14 @@ group by account order by account
 on conflict (account) do update
     set first_gift_at = least(fraud_givers.first_gift_at, excluded.first_gift_at)
 """
+NOTE_ACCOUNTS = """
+insert into fraud_accounts as known (account, first_seen_at)
+select account, min(at) from engagement_events
+where account is not null and at >= %(start)s and at < %(end)s
+group by account order by account
+on conflict (account) do update set first_seen_at = excluded.first_seen_at
+    where excluded.first_seen_at < known.first_seen_at
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +115,7 @@ class RawEvents:
             referrer_id, watch_ms, length_ms, value.
         sign_ups: account, at_s, shape, ip, agent_id of recent sign-ups.
         givers: hashes of accounts that gave before the span.
+        seen: account and at_s, when it was first seen, of those that reacted.
         creators: id and account (hash of the handle) of every creator.
         agents, referrers: texts by id.
     """
@@ -102,19 +126,21 @@ class RawEvents:
     events: dict[str, NDArray[np.int64]]
     sign_ups: dict[str, NDArray[np.int64]]
     givers: NDArray[np.int64]
+    seen: dict[str, NDArray[np.int64]]
     creators: dict[str, NDArray[np.int64]]
     agents: dict[int, str]
     referrers: dict[int, str]
 
 
 def note(conn: Connection, start: datetime, end: datetime) -> None:
-    """Store what later passes need of a span: sign-ups and first gifts; idempotent.
+    """Store what later passes need of a span: sign-ups, first gifts, and who was seen;
+    idempotent.
 
     Args:
         start, end: full hours.
     """
     span = {"start": start, "end": end}
-    for statement in (NOTE_SIGN_UPS, NOTE_GIVERS):
+    for statement in (NOTE_SIGN_UPS, NOTE_GIVERS, NOTE_ACCOUNTS):
         conn.execute(statement, span)
 
 
@@ -127,7 +153,11 @@ def load(
     gifts_since: datetime,
     seed: int,
 ) -> RawEvents:
-    """Return all events with start <= time < end, earlier gifts, and the facts of accounts."""
+    """Return all events with start <= time < end, earlier gifts, and the facts of accounts.
+
+    Events of a post, and gifts to a creator, from before an alert about them was closed are left
+    out.
+    """
     names = {
         "gifts_since": sql.Literal(gifts_since),
         "seed": sql.Literal(seed),
@@ -151,6 +181,7 @@ def load(
         events=events,
         sign_ups=sign_ups,
         givers=read(GIVERS, GIVER_COLUMNS)["account"],
+        seen=read(SEEN, SEEN_COLUMNS),
         creators=read(CREATORS, CREATOR_COLUMNS),
         agents=_texts(
             conn, "select id, user_agent from engagement_agents where id = any(%s)", agents

@@ -53,6 +53,12 @@ def wilson_lower_bound(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
     return np.where(np.asarray(part) > 0, low, 0.0)
 
 
+def vary(values: NDArray[Any]) -> bool:
+    """Tell whether values differ as people do: the upper quartile is a tenth above the lower."""
+    low, high = np.percentile(values, [25, 75])
+    return bool(0 < low * 1.1 <= high)
+
+
 def components(left: NDArray[Any], right: NDArray[Any], size: int) -> Ints:
     """(size,) the smallest node of each node's connected component.
 

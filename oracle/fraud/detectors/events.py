@@ -44,6 +44,7 @@ class Accounts:
         ip, agent: Codes as of the sign-up, -1 where unknown.
         creator: Code of the creator that this account is, -1 where it is none.
         gifted_before: Whether it gave a gift before the span.
+        first_seen_s: Unix time of the first thing it ever did here, or 0 where that is not known.
     """
 
     signed_up_s: Seconds
@@ -52,6 +53,7 @@ class Accounts:
     agent: Codes
     creator: Codes
     gifted_before: Mask
+    first_seen_s: Seconds
 
     def __len__(self) -> int:
         return len(self.signed_up_s)
@@ -128,6 +130,13 @@ class Events:
         length = np.maximum(self.video_s, 1e-3)
         share = np.where(self.video_s > 0, self.watch_s / length, 1.0)
         return np.minimum(share, 1.0).astype(np.float32)
+
+    def stays(self, min_watch: float) -> Mask:
+        """Return (n,) whether who views is signed in and watches at least that share: a person,
+        wherever she came from and whatever her app is called.
+        """
+        there: Mask = (self.account >= 0) & (self.watched() >= min_watch)
+        return there
 
 
 TABLES = {

@@ -22,9 +22,7 @@ def detect(events: Events, limits: ReferrerLimits) -> list[Signal]:
     )
     if not listed.any():
         return []
-    # who is signed in and watches is a person, wherever she came from
-    stays = (views.account >= 0) & (views.watched() >= limits.min_watch)
-    flagged = (views.referrer >= 0) & listed[views.referrer] & ~stays
+    flagged = (views.referrer >= 0) & listed[views.referrer] & ~views.stays(limits.min_watch)
 
     def describe(part: Part) -> Words:
         page = events.referrers[int(np.bincount(part.views.referrer).argmax())].partition("/")[0]

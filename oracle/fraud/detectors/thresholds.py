@@ -34,6 +34,7 @@ class UserAgentLimits:
 
     min_views: int = 50
     min_share: float = 0.15
+    min_watch: float = 0.10  # share of the video watched, for a person whose app is a library
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +60,19 @@ class UnknownLimits:
 
     min_views: int = 300
     min_share: float = 0.6
+    min_others: int = 50  # views of other posts of which most are told, so that silence is a sign
 
 
 @dataclass(frozen=True, slots=True)
 class LockstepLimits:
-    """Accounts that did three kinds of reaction or more, among those that reacted."""
+    """Accounts that did several kinds of reaction, among those that reacted."""
 
-    min_accounts: int = 30
+    min_accounts: int = 12
     min_share: float = 0.7
+    new_days: int = 3  # an account that did nothing so long before it reacted is new
+    kinds_of_new: int = 2
+    kinds: int = 3  # of those that are known
+    known_accounts: int = 30  # so many of which are worth a look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +99,7 @@ class SharedDeviceLimits:
     min_share: float = 0.15
     certain_accounts: int = 200
     certain_share: float = 0.6
-    certain_per_device: float = 15.0
+    certain_per_device: float = 25.0  # a café's machine has a score of players on a day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,11 @@ create table fraud_givers (
     account text collate "C" primary key,
     first_gift_at timestamptz not null
 );
+-- When each account was first seen: what is bought is new.
+create table fraud_accounts (
+    account text collate "C" primary key,
+    first_seen_at timestamptz not null
+);
 -- Days whose passes were over when more of their events came: they are looked at again.
 create table fraud_late (
     day date primary key

@@ -11,6 +11,7 @@ from support.economy.database import post_id_of
 from support.platform import NOW, Platform, event
 
 from oracle.appeals.errors import InvalidSpan
+from oracle.fraud import alerts
 from oracle.fraud.detectors import detection
 from oracle.fraud.detectors.thresholds import Thresholds
 from oracle.fraud.dry_run import dry_run
@@ -137,6 +138,79 @@ def test_what_comes_after_its_day_was_looked_at_is_looked_at_again(db: Database)
         (alert,) = fraud_alerts.page(conn)
         assert conn.execute("select count(*) from fraud_late").fetchone() == (0,)
     assert (alert.post_id, alert.signals[0]["name"]) == (post, "user_agents")
+
+
+def test_who_was_cleared_of_gifts_is_judged_by_later_ones_alone(db: Database) -> None:
+    platform = Platform(db)
+    alice = platform.creator("alice")
+    post = platform.post(alice, published=NOW - timedelta(days=20))
+
+    def gifts(days: float, count: int) -> None:
+        platform.happen(
+            *(
+                event("gift", post, account="alice", value_minor=10_000,
+                      at=NOW - timedelta(days=days, minutes=n))
+                for n in range(count)
+            )
+        )  # fmt: skip
+
+    gifts(10, 20)
+    (first,) = run_pass(db, NOW - timedelta(days=9)).alerts
+    with db.transaction() as conn:
+        alerts.reverse(
+            conn,
+            first,
+            actor="maria",
+            reason_code="looked_at_it",
+            text="A test of the till.",
+            now=NOW - timedelta(days=8),
+        )
+    assert run_pass(db, NOW - timedelta(days=7)).findings == []
+    gifts(2, 1)
+    assert run_pass(db, NOW - timedelta(days=1)).findings == []  # one more gift makes no new case
+    gifts(0.5, 20)
+    (again,) = run_pass(db, NOW).alerts
+    with db.transaction() as conn:
+        found = fraud_alerts.get(conn, again)
+    assert (found.subject, found.creator_id) == ("creator", alice)
+    assert found.signals[0]["facts"]["gifts"] == 21
+    assert found.seen_from > NOW - timedelta(days=3)
+
+
+def test_accounts_are_known_from_the_first_pass_that_saw_them(db: Database) -> None:
+    """A club's day: nothing of it is left out where its fans were there before."""
+    platform = Platform(db)
+    post = platform.post(platform.creator("star"), published=NOW - timedelta(days=20))
+    other = platform.post(platform.creator("other"), published=NOW - timedelta(days=20))
+    fans = [f"fan{n}" for n in range(60)]
+    for who, days in ((fans[:40], 5), (fans[40:], 1)):
+        at = NOW - timedelta(days=days, hours=2)
+        platform.happen(*(event("view", other, account=fan, at=at) for fan in who))
+        run_pass(db, NOW - timedelta(days=days))
+    kinds = ("view", "like", "save", "share")
+    platform.happen(
+        *(
+            event(kind, post, account=fan, at=NOW - timedelta(hours=1), watch_ms=9_000)
+            if kind == "view"
+            else event(kind, post, account=fan, at=NOW - timedelta(hours=1))
+            for fan in fans
+            for kind in kinds
+        )
+    )
+    run_pass(db, NOW)
+    assert platform.rows("select count(*) from engagement_exclusions") == [(0,)]
+    bought = platform.post(platform.creator("cheat"), published=NOW - timedelta(days=20))
+    platform.happen(
+        *(
+            event(kind, bought, account=fan, at=NOW - timedelta(hours=1))
+            for fan in fans[40:]
+            for kind in kinds
+        )
+    )
+    run_pass(db, NOW)
+    assert platform.rows(
+        "select distinct post_id, count(*) from engagement_exclusions group by 1"
+    ) == [(bought, 20)]
 
 
 def test_a_dry_run_tells_what_stricter_rules_would_change_and_writes_nothing(

@@ -30,7 +30,11 @@ CHROME = (
 TV = "Mozilla/5.0 (Web0S; Linux i686) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/38.0 Safari/537"
 TABLET = "Mozilla/5.0 (iPad; CPU OS 15_8 like Mac OS X) AppleWebKit/605.1.15 Safari/604.1"
 SLACK = f"{CHROME} Slack/4.38.125 Electron/30.1.2 Sonic Slack_SSB/4.38.125"
+VIBER = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Viber/21.0.0"
+WHATSAPP = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/120 WhatsApp/2.2350"
+STEAM = "Valve/Steam HTTP Client 1.0 (730)"
 MIXED = ("https://www.google.com/", "https://t.co/x", "app://foryou", "https://m.facebook.com/")
+MADE_UP = tuple(f"{IPHONE} {number}" for number in range(290))
 PREVIEWS = ("Twitterbot/1.0", "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)")
 _ids = itertools.count()
 
@@ -82,6 +86,11 @@ def views(
 
 def robots(tag: str, count: int, **fields: Any) -> list[Sent]:
     return views(tag, count, **{"account": None, "watched": (0, 0), "hours": 1} | fields)
+
+
+def socks(tag: str, count: int, kinds: tuple[str, ...]) -> list[Sent]:
+    """Accounts that nobody has seen before, that look and do all of this."""
+    return [sent for kind in ("view", *kinds) for sent in views(f"{tag}sock", count, kind=kind)]
 
 
 def lesson(tag: str, pupils: int, tablets: int) -> list[Sent]:
@@ -167,6 +176,25 @@ STORIES = {
         lambda t: honest(t, 130) + lesson(t, 66, 6), 196, "watch"
     ),
     "an esports café": Story(lambda t: honest(t) + lesson(t, 120, 13), 220, "watch"),
+    "two hundred players in an esports café": Story(
+        lambda t: (
+            honest(t) + views(t, 200, device=lambda n: f"{t}-pc{n % 13}", ip_hash=ip(t), hours=16)
+        ),
+        300,
+        "watch",
+    ),
+    "apps under the names of libraries that tools use, too": Story(
+        lambda t: views(t, 400, agents=("Go-http-client/2.0", "python-requests/2.32")), 400
+    ),
+    "a school's two hundred Chromebooks": Story(
+        lambda t: views(t, 200, account=None, ip_hash=ip(t), agents=(CHROME,)), 200
+    ),
+    "a campus whose students are not signed in": Story(
+        lambda t: honest(t) + views(t, 400, account=None, ip_hash=ip(t), hours=8), 300, "watch"
+    ),
+    "chats' desktop windows without accounts": Story(
+        lambda t: views(t, 200, account=None, agents=(VIBER, WHATSAPP, STEAM)), 200
+    ),
     "tiny posts": Story(lambda t: robots(t, 9, agents=("curl/8.5.0",)), 0),
     # enemies
     "300 requests by curl": Story(
@@ -201,6 +229,15 @@ STORIES = {
         0,
         "watch",
         True,
+    ),
+    "bought accounts that do everything": Story(
+        lambda t: honest(t, 20) + socks(t, 29, ("like", "save", "share")), 20, "watch", True
+    ),
+    "bought accounts that do two things each": Story(
+        lambda t: honest(t, 20) + socks(t, 60, ("like", "save")), 20, "watch", True
+    ),
+    "one address, and a made-up browser for every view": Story(
+        lambda t: robots(t, 290, ip_hash=ip(t), agents=MADE_UP, watched=(60, 60)), 200
     ),
     "tools that are signed in": Story(
         lambda t: honest(t, 20) + views(t, 400, agents=("curl/8.5.0",), watched=(60, 60)),

@@ -83,6 +83,7 @@ class Rows:
                 agent=people.agent.astype(np.int32),
                 creator=people.creator.astype(np.int32),
                 gifted_before=people.gifted_before,
+                first_seen_s=np.zeros(len(people.signed_up_s), np.int64),
             ),
             agents=agents,
             referrers=referrers,

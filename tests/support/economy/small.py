@@ -120,6 +120,7 @@ class Scene:
             agent=column("agent", -1).astype(np.int32),
             creator=owner,
             gifted_before=more.pop("gifted_before", np.zeros(self.accounts, bool)),
+            first_seen_s=more.pop("first_seen_s", np.zeros(self.accounts, np.int64)),
         )
         return Events(
             **columns,

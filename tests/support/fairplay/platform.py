@@ -128,6 +128,7 @@ class Week:
                 agent=sign_up[:, 3].astype(np.int32),
                 creator=creator,
                 gifted_before=np.zeros(self.codes, bool),
+                first_seen_s=np.zeros(self.codes, np.int64),
             ),
             agents=agents,
             referrers=sources,

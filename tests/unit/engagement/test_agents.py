@@ -18,6 +18,8 @@ NAMES = {
         "Chrome Privacy Preserving Prefetch Proxy",
         "GPTBot/1.0",
         "UptimeRobot/2.0",
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_11_1) AppleWebKit/601.2.4 (KHTML, like Gecko)"
+        " Version/9.0.1 Safari/601.2.4 facebookexternalhit/1.1 Facebot Twitterbot/1.0",
         "SomethingNew-Preview (+https://new.example/robots)",
     ],
     "tool": [
@@ -46,6 +48,12 @@ NAMES = {
         "Mozilla/5.0 (compatible; MSIE 10.0; Windows NT 6.2; Trident/6.0; Xbox)",
         "Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)",
         "Mozilla/5.0 [Pinterest/iOS]",
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)"
+        " Viber/21.0.0",
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
+        " Chrome/120.0 Safari/537.36 WhatsApp/2.2350",
+        "WhatsApp/2.2350.3 W",
+        "Valve/Steam HTTP Client 1.0 (730)",
     ],
 }
 

@@ -29,7 +29,7 @@ def alone(number: int) -> int:
 def test_views_by_programs_that_say_so() -> None:
     scene = Scene().views(0, range(100), agent="curl/8.4.0").views(0, range(100, 200))
     scene.views(1, range(200, 400))
-    (found,) = user_agents.detect(scene.events(), T.user_agents)
+    (found,) = user_agents.detect(scene.events(), T.user_agents)  # signed in or not
     assert (found.subject.number, found.facts["count"], found.facts["total"]) == (0, 100, 200)
     assert found.score == pytest.approx(0.431, abs=0.001)  # Wilson's lower end of 100 / 200
     assert found.sentence == (
@@ -63,6 +63,28 @@ def test_what_people_come_with_says_nothing(name: str) -> None:
     count, about = QUIET[name]
     scene = Scene().views(0, range(count), **about).views(0, range(900, 1_000))
     assert detection.signals(scene.events(), T) == []
+
+
+@pytest.mark.parametrize(
+    ("agent", "signed_in", "watched", "found"),
+    [
+        ("Go-http-client/2.0", True, (0.3, 1.0), False),
+        ("libwww-perl/6.05", True, (0.2, 0.4), False),
+        ("python-requests/2.32", True, (1.0, 1.0), True),  # a script's views are all alike
+        ("python-requests/2.32", True, (0.0, 0.05), True),
+        ("python-requests/2.32", False, (0.3, 1.0), True),
+        ("curl/8.5.0", True, (0.3, 1.0), True),  # no app is built on a command line
+    ],
+)
+def test_a_librarys_name_is_an_apps_where_people_are_signed_in_and_stay(
+    agent: str, signed_in: bool, watched: tuple[float, float], found: bool
+) -> None:
+    scene = Scene().views(0, range(400), agent=agent)
+    low, high = watched
+    for number, row in enumerate(scene.rows):
+        row["watch_s"] = 100 * (low + (high - low) * (number * 7 % 11) / 10)
+        row["account"] = number if signed_in else -1
+    assert [str(s.name) for s in detection.signals(scene.events(), T)] == ["user_agents"] * found
 
 
 def test_pictures_and_views_without_a_length_have_no_watch_time() -> None:
@@ -109,6 +131,33 @@ def test_an_address_is_a_sign_only_with_hundreds_of_devices(
     assert all(s.doubtful and not s.beyond_doubt for s in signals)
 
 
+@pytest.mark.parametrize(
+    ("count", "watched", "agents", "seconds", "doubtful"),
+    [
+        (400, (0.3, 1.0), 4, DAY_S, False),  # a campus
+        (400, (0.3, 1.0), 1, 3_600, False),  # one that bought one kind of machine, in an hour
+        (400, (0.3, 1.0), 1, DAY_S, True),  # one browser after the other
+        (400, (1.0, 1.0), 4, DAY_S, True),  # a script
+        (400, (0.0, 0.02), 4, DAY_S, True),  # nobody watches
+    ],
+)
+def test_a_campus_that_watches_as_people_do_counts_as_far_as_an_address_does(
+    count: int, watched: tuple[float, float], agents: int, seconds: int, doubtful: bool
+) -> None:
+    scene = nameless(Scene(), count, ip=7, devices=count)
+    scene.views(0, range(100), watched=0.6)
+    low, high = watched
+    for number, row in enumerate(scene.rows[:count]):
+        row["watch_s"] = 100 * (low + (high - low) * (number * 7 % 11) / 10)
+        row["agent"] = number % agents
+        row["at_s"] = START_S + number * seconds // count
+    for row in scene.rows[count:]:
+        row["watch_s"] = 100 * (0.3 + row["account"] * 7 % 11 * 0.07)
+    scene.agents = [f"{PHONE} {number}" for number in range(agents)]
+    (found,) = detection.signals(scene.events(), T)
+    assert (str(found.name), found.doubtful) == ("addresses", doubtful)
+
+
 def test_people_of_one_address_who_are_signed_in_are_people() -> None:
     scene = Scene().views(0, range(900))
     for row in scene.rows:
@@ -116,7 +165,7 @@ def test_people_of_one_address_who_are_signed_in_are_people() -> None:
     assert detection.signals(scene.events(), T) == []
 
 
-@pytest.mark.parametrize(("others", "found"), [("told", True), ("silent", False), ("few", True)])
+@pytest.mark.parametrize(("others", "found"), [("told", True), ("silent", False), ("few", False)])
 def test_views_of_which_nothing_is_told(others: str, found: bool) -> None:
     scene = nameless(Scene(), 1_100, ip=-1, devices=1_100, agent="")
     count = 100 if others == "few" else 1_500
@@ -125,6 +174,17 @@ def test_views_of_which_nothing_is_told(others: str, found: bool) -> None:
         row["account"] = -1
     signals = detection.signals(scene.events(), T)
     assert [(s.subject.number, str(s.name)) for s in signals] == [(0, "unknown")] * found
+
+
+def test_where_nobody_can_say_whether_a_platform_tells_agents_silence_is_only_worth_a_look() -> (
+    None
+):
+    scene = nameless(Scene(), 400, ip=-1, devices=400, agent="")
+    (found,) = detection.signals(scene.events(), T)
+    assert not found.doubtful
+    scene.views(1, range(60), device=alone)
+    (found,) = detection.signals(scene.events(), T)
+    assert found.doubtful
 
 
 def react(scene: Scene, post: int, accounts: range, kinds: int) -> Scene:
@@ -138,20 +198,32 @@ def react(scene: Scene, post: int, accounts: range, kinds: int) -> Scene:
 
 
 @pytest.mark.parametrize(
-    ("bundles", "likers", "elsewhere", "found"),
+    ("bundles", "kinds", "likers", "elsewhere", "known_days", "doubtful"),
     [
-        (40, 3, 0, True),  # bought
-        (29, 3, 0, False),
-        (40, 60, 0, False),  # two fifths of an audience that loves it
-        (40, 3, 40, False),  # people who are seen at others' posts, too
+        (40, 4, 3, 0, 0, True),  # bought
+        (29, 4, 3, 0, 0, True),
+        (60, 2, 3, 0, 0, True),  # who do two things each
+        (40, 4, 3, 40, 0, True),  # who also look at somebody else's post on the same day
+        (40, 4, 3, 0, 2, True),  # made the day before yesterday
+        (40, 4, 60, 0, 0, None),  # two fifths of an audience that loves it
+        (11, 4, 1, 0, 0, None),  # friends
+        (60, 3, 3, 0, 30, False),  # a club of fans, on its day
+        (29, 4, 3, 0, 30, None),  # a small one
+        (60, 2, 3, 0, 30, None),
+        (40, 4, 3, 40, 30, None),  # people who are seen at others' posts, too
     ],
 )
-def test_reactions_in_step(bundles: int, likers: int, elsewhere: int, found: bool) -> None:
-    scene = react(Scene(), 0, range(bundles), 4)
+def test_reactions_in_step(
+    bundles: int, kinds: int, likers: int, elsewhere: int, known_days: int, doubtful: bool | None
+) -> None:
+    scene = react(Scene(), 0, range(bundles), kinds)
     react(scene, 0, range(100, 100 + likers), 1)
     react(scene, 1, range(elsewhere), 1)
-    signals = lockstep.detect(scene.events(), T.lockstep)
-    assert [s.facts["count"] for s in signals] == [bundles] * found
+    seen = np.zeros(2_000, np.int64)
+    seen[:bundles] = START_S - known_days * DAY_S if known_days else 0
+    signals = lockstep.detect(scene.events(first_seen_s=seen), T.lockstep)
+    assert [s.doubtful for s in signals] == [doubtful] * (doubtful is not None)
+    assert [s.facts["count"] for s in signals] == [bundles] * (doubtful is not None)
 
 
 def make_group(
@@ -200,6 +272,12 @@ def test_many_accounts_on_few_devices() -> None:
     assert found.beyond_doubt
     assert found.accounts.tolist() == list(range(3, 303))
     assert not found.knowing
+
+
+def test_a_cafe_of_players_is_worth_a_look_and_counts() -> None:
+    scene = Scene().views(0, range(3, 203), device=lambda a: 5_000 + a % 13)
+    (found,) = shared_devices.detect(scene.views(0, range(203, 300)).events(), T.shared_devices)
+    assert (found.facts["devices"], found.doubtful, found.beyond_doubt) == (13, False, False)
 
 
 def test_a_creator_whose_own_account_is_on_the_farms_devices_took_part() -> None:
