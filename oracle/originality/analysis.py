@@ -24,7 +24,7 @@ from oracle.originality import reviews
 from oracle.originality.attestation import failure_report
 from oracle.originality.evidence import Record, digest, failure_evidence, match_document
 from oracle.originality.intake import inspect
-from oracle.originality.judge import Judge
+from oracle.originality.judge import Judge, VerifiedMatch
 from oracle.originality.rejudge import queue_affected
 from oracle.originality.turns import HostTurns, KeptExtractions
 from oracle.rules.decision import Verdict, similarity_to_bps
@@ -184,48 +184,67 @@ class Originality:
     def _check_claim(self, number: UUID) -> None:
         """Compare the two works of a claim, with all their features; a person reads the answer.
 
+        It ends as an analysis does: after `max_attempts` runs that failed the answer says so.
+
         Raises: RetryLater, DatabaseUnavailable.
         """
         with self._db.transaction() as conn:
             check, claim = claims.find_check(conn, number), appeals.get(conn, number)
+            if check is None or check.checked_at is not None or claim.status != "open":
+                return
             assert claim.analysis_id is not None
             analysis = analyses.get(conn, claim.analysis_id)
             assert analysis.work_id is not None
             work = works.get_work(conn, analysis.work_id)
-        if check is None or check.checked_at is not None:
-            return
-        handler = self._handlers[work.media_type]
-        try:
-            with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
-                path = Path(folder) / "media"
-                self._blobs.fetch(work.blob_key, path)
-                extraction = handler.extract(path)
-            candidate = handler.candidate_from({"work": {"id": str(claim.earlier_work_id)}})
-            matches = self._judge.verify(
-                handler,
-                extraction,
-                Query(work.sha256, work.creator_id, work.sequence, work.post_id),
-                [candidate],
+            failures = claims.begin_check(conn, number)
+        if failures >= self._max_attempts:
+            self._record_check(
+                number, None, f"The comparison was given up after it took down {failures} workers."
             )
+            return
+        try:
+            matches = self._compare(work, claim.earlier_work_id)
         except (DatabaseUnavailable, BlobStoreUnavailable, ModelUnavailable) as exc:
+            with self._db.transaction() as conn:
+                claims.forgive_check(conn, number)
             raise RetryLater(str(exc)) from exc
         except (EmbeddingError, OracleError, BlobMissing, BlobCorrupt) as exc:
-            with self._db.transaction() as conn:
-                claims.record_check(
-                    conn, number, similarity_bps=0, verified=False, match=None, error=str(exc)
-                )
+            self._record_check(number, None, str(exc))
+            return
+        except Exception as exc:
+            log.exception("claim.crashed", failures=failures)
+            if failures + 1 < self._max_attempts:
+                raise RetryLater(str(exc)) from exc
+            self._record_check(number, None, f"The comparison failed {failures + 1} times: {exc}")
             return
         found = [match for match in matches if match.work.id == claim.earlier_work_id]
+        self._record_check(number, found[0] if found else None, None)
+
+    def _compare(self, work: Work, earlier_id: UUID | None) -> Sequence[VerifiedMatch]:
+        handler = self._handlers[work.media_type]
+        with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
+            path = Path(folder) / "media"
+            self._blobs.fetch(work.blob_key, path)
+            extraction = handler.extract(path)
+        return self._judge.verify(
+            handler,
+            extraction,
+            Query(work.sha256, work.creator_id, work.sequence, work.post_id),
+            [handler.candidate_from({"work": {"id": str(earlier_id)}})],
+        )
+
+    def _record_check(self, number: UUID, found: VerifiedMatch | None, error: str | None) -> None:
+        verified = found is not None and found.match.verified
         with self._db.transaction() as conn:
             claims.record_check(
                 conn,
                 number,
-                similarity_bps=similarity_to_bps(found[0].match.similarity) if found else 0,
-                verified=bool(found) and found[0].match.verified,
-                match=match_document(found[0]) if found else None,
-                error=None,
+                similarity_bps=similarity_to_bps(found.match.similarity) if found else 0,
+                verified=verified,
+                match=match_document(found) if found else None,
+                error=error,
             )
-        log.info("claim.checked", verified=bool(found) and found[0].match.verified)
+        log.info("claim.checked", verified=verified, error=error)
 
     def _run(self, analysis: Analysis) -> None:
         work = self._obtain_work(analysis)
@@ -411,13 +430,14 @@ class Originality:
                     _send(conn, analysis, report)
                     # What it names may be of a backfilled work: now it is needed there.
                     kept_attestations.post(conn, report.original_post_id)
-                else:
-                    kept_attestations.keep(
-                        conn,
-                        analysis_id=analysis.id,
-                        request_id=report.request_id,
-                        report=report.to_dict(),
-                    )
+                elif kept_attestations.keep(
+                    conn,
+                    analysis_id=analysis.id,
+                    request_id=report.request_id,
+                    report=report.to_dict(),
+                ):
+                    kept_attestations.post(conn, analysis.post_id)
+                    kept_attestations.post(conn, report.original_post_id)
                 review = stored_reviews.find_open(conn, work.id)
                 if review is not None or conclusion.verdict == Verdict.UNDECIDED:
                     reviews.follow_verdict(conn, analysis, work.id, conclusion, review)

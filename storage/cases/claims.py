@@ -39,6 +39,24 @@ def find_check(conn: Connection, appeal_id: UUID) -> ClaimCheck | None:
         ).fetchone()
 
 
+def begin_check(conn: Connection, appeal_id: UUID) -> int:
+    """Count a run as failed until it proves otherwise. Returns: how many had failed before."""
+    row = conn.execute(
+        "update claim_checks set failures = failures + 1 where appeal_id = %s returning failures"
+        " - 1",
+        (appeal_id,),
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def forgive_check(conn: Connection, appeal_id: UUID) -> None:
+    """Take back one counted failure: what it needs is away for everybody."""
+    conn.execute(
+        "update claim_checks set failures = greatest(0, failures - 1) where appeal_id = %s",
+        (appeal_id,),
+    )
+
+
 def record_check(
     conn: Connection,
     appeal_id: UUID,

@@ -70,7 +70,7 @@ def add(
     )
     conn.execute(
         "insert into outbox (analysis_id, kind, request_id, report) values (%s, %s, %s, %s)"
-        " on conflict (analysis_id) do nothing",
+        " on conflict do nothing",
         (analysis_id, kind, request_id, json.dumps(dict(report))),
     )
 

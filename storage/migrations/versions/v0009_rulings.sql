@@ -124,5 +124,7 @@ create table claim_checks (
     -- The match as in the evidence of an analysis; null where there is nothing in common.
     match jsonb,
     error text,
-    checked_at timestamptz
+    checked_at timestamptz,
+    -- Runs that failed for a reason of their own, or took their worker down.
+    failures int not null default 0
 );

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -28,8 +28,11 @@ from oracle.chain.contracts import consumer, payments, rulings, verify
 from oracle.chain.contracts.verify import PostStatus
 from oracle.chain.core.report import Outcome
 from oracle.chain.core.wire import address_bytes
-from oracle.jobs import Jobs
+from oracle.jobs import Jobs, RetryLater
+from oracle.settings import Settings
+from oracle.wiring import make_handlers, make_originality
 from storage import api_keys
+from storage.cases import claims as stored_claims
 from storage.database import Database
 from storage.works import creators
 
@@ -269,6 +272,53 @@ def test_who_may_claim_what(missed: ChainQuarrel) -> None:
             attempt(missed.bob, missed.original_work)
         with pytest.raises(NothingToClaim, match="your own"):
             attempt(missed.bob, _work_of(missed))
+
+
+def test_a_comparison_that_fails_for_ever_has_an_end(
+    client: TestClient, settings: Settings, db: Database, post: Post
+) -> None:
+    first, copy = post(photo("cat"), "anna"), post(photo("rocket"), "bob")
+    oracle, now = make_originality(settings, db, make_handlers(settings)), datetime.now(UTC)
+
+    with db.transaction() as conn:
+        creator = creators.find_creator(conn, "anna")
+        assert creator is not None
+        number = claims.claim_copy(
+            conn,
+            Jobs(db.dsn),
+            UUID(copy["analysis_id"]),
+            UUID(first["work"]["id"]),
+            creator_id=creator,
+            actor="anna",
+            statement="That is mine.",
+            now=now,
+        )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(oracle._judge, "verify", lambda *_: 1 // 0)
+        for _ in range(oracle._max_attempts - 1):
+            with pytest.raises(RetryLater):
+                oracle.analyse(number)
+        oracle.analyse(number)
+    with db.transaction() as conn:
+        check = stored_claims.find_check(conn, number)
+        assert check is not None and check.checked_at is not None
+        assert check.error is not None and check.error.startswith("The comparison failed")
+        # Of one that took down its workers, and of one that is decided.
+        conn.execute("update claim_checks set checked_at = null, failures = 99")
+    oracle.analyse(number)
+    with db.transaction() as conn:
+        check = stored_claims.find_check(conn, number)
+        assert check is not None and "took down 99 workers" in (check.error or "")
+        conn.execute("update claim_checks set checked_at = null, failures = 0")
+        conn.execute(
+            "update appeals set status = 'decided', outcome = 'refused', decided_by = 'maria',"
+            " convinced = %s, decided_at = now()",
+            (REASON,),
+        )
+    oracle.analyse(number)
+    with db.transaction() as conn:
+        check = stored_claims.find_check(conn, number)
+        assert check is not None and check.checked_at is None
 
 
 def test_the_two_are_compared_again_with_all_their_features(

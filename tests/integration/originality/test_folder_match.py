@@ -12,10 +12,12 @@ from starlette.testclient import TestClient
 from support.photos import edited, photo
 
 from oracle import wiring
+from oracle.jobs import Jobs
+from oracle.originality import reanalysis
 from oracle.originality.backfill import Backfill
 from oracle.originality.folder_match import COLUMNS, files_below, write_rows
 from oracle.settings import Settings
-from storage.chain import kept_attestations
+from storage.chain import kept_attestations, outbox
 from storage.database import Database
 
 Post = Callable[..., dict[str, Any]]
@@ -152,3 +154,25 @@ def test_a_folder_of_earlier_works_is_registered_once(
         assert kept_attestations.post(conn) == 1
         assert kept_attestations.post(conn) == 0
     assert counts(db)[3] == 3
+    with db.transaction() as conn:  # the chain takes none of them any more
+        conn.execute(
+            "update outbox set status = 'refused', error_code = %s where analysis_id in (select id"
+            " from analyses where source = 'index')",
+            (outbox.POLICY_ENDED,),
+        )
+    jobs = Jobs(db.dsn)
+    assert reanalysis.queue_out_of_policy(db, jobs) == 0, "the next policy is not known yet"
+    with db.transaction() as conn:
+        conn.execute(
+            "insert into policies select 2, media_type, 9000, 5000 from policies where version = 1"
+        )
+    assert reanalysis.queue_out_of_policy(db, jobs) == 2
+    assert reanalysis.queue_out_of_policy(db, jobs) == 0, "once"
+    drain()
+    with db.transaction() as conn:
+        sent = conn.execute(
+            "select o.status, o.report ->> 'config_version' from outbox o join analyses a on a.id"
+            " = o.analysis_id where a.source = 'index'"
+        ).fetchall()
+        assert sent == [("pending", "2")] * 2
+        assert kept_attestations.count(conn) == 0
