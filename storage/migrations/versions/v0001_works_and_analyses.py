@@ -16,3 +16,8 @@ def upgrade() -> None:
     assert driver is not None
     driver.execute(Path(__file__).with_suffix(".sql").read_text())
     driver.execute(SchemaManager.get_schema())
+    # Whether a job will go on with an analysis, among all that failed for good.
+    driver.execute(
+        "create index procrastinate_jobs_analysis on procrastinate_jobs ((args->>'analysis_id'))"
+        " where status in ('todo', 'doing')"
+    )

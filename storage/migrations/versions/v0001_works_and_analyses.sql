@@ -223,3 +223,4 @@ create table outbox (
     updated_at timestamptz not null default now()
 );
 create index outbox_open on outbox (id) where status in ('pending', 'sent', 'included');
+create index outbox_refused on outbox (id) where status = 'refused';

@@ -199,6 +199,16 @@ def test_works_that_failed_are_not_looked_at_in_each_round(
         assert analyses.find_incomplete(conn, 10) == [waits]
 
 
+def test_jobs_that_failed_for_good_are_not_looked_at_in_each_round(db: Database) -> None:
+    with db.transaction() as conn:
+        conn.execute("set local enable_seqscan = off")
+        plan = conn.execute(
+            "explain select 1 from analyses a where exists (select 1 from procrastinate_jobs where"
+            " status in ('todo', 'doing') and args->>'analysis_id' = a.id::text)"
+        ).fetchall()
+    assert "procrastinate_jobs_analysis" in str(plan)
+
+
 def rows_read(plan: dict[str, Any], table: str) -> int:
     """Rows of a table that the parts of a plan came across, also in vain."""
     read = (
