@@ -7,6 +7,7 @@ import structlog
 
 from oracle.appeals import rulings as decisions
 from oracle.appeals import verdicts as verdict_appeals
+from oracle.appeals.apart import apart
 from oracle.errors import OracleError
 from oracle.jobs import Jobs
 from oracle.notices.actors import MACHINE, creator_actor
@@ -29,7 +30,7 @@ ROUND_RULED_WITHIN, ROUND_ANSWERED_WITHIN = timedelta(days=7), timedelta(days=3)
 def take_over(db: Database, now: datetime) -> int:
     """File here what was begun at the contract, where only the hash of the statement is known.
 
-    Returns: how many are new. Raises: DatabaseUnavailable.
+    Each in a transaction of its own. Returns: how many are new. Raises: DatabaseUnavailable.
     """
     with db.transaction() as conn:
         disputes = case_events.to_file(
@@ -38,15 +39,16 @@ def take_over(db: Database, now: datetime) -> int:
         claimed = case_events.to_file(conn, "CopyClaimed", ("ClaimClosed",), "claimId", BATCH)
     filed = 0
     for event in [*disputes, *claimed]:
-        try:
-            with db.transaction() as conn:
-                take = _dispute if event.name == "DisputeOpened" else _claim
-                taken = take(conn, db, event, now)
-                if taken is not None:
-                    case_events.mark_filed(conn, event, now)
-                filed += bool(taken)
-        except OracleError as exc:  # a post that cannot be appealed here: arbiters decide there
-            log.debug("case.left_to_the_contract", event=event.name, code=exc.code)
+        take = _dispute if event.name == "DisputeOpened" else _claim
+        with apart(db, f"{event.name} in 0x{event.tx_hash.hex()}", now):
+            try:
+                with db.transaction() as conn:
+                    taken = take(conn, db, event, now)
+                    if taken is not None:
+                        case_events.mark_filed(conn, event, now)
+                    filed += bool(taken)
+            except OracleError as exc:  # a post that cannot be appealed here: arbiters decide there
+                log.debug("case.left_to_the_contract", event=event.name, code=exc.code)
     return filed
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 import structlog
 
 from oracle.appeals import rulings
+from oracle.appeals.apart import AGAIN_AFTER, apart
 from oracle.appeals.errors import NotYourCase, StepNotPossible, TooLate
 from oracle.notices.actors import RULES, creator_actor
 from oracle.notices.render import day
@@ -113,13 +115,14 @@ def lapse_due(db: Database, now: datetime) -> int:
 def report_superseded(db: Database, now: datetime) -> int:
     """Tell the contract of posts that a complete search could decide after all.
 
-    Returns: how many. Raises: DatabaseUnavailable.
+    Each in a transaction of its own. Returns: how many. Raises: DatabaseUnavailable.
     """
     with db.transaction() as conn:
-        waiting = reviews.unreported(conn)
+        waiting = reviews.unreported(conn, now)
     told = 0
     for review_id in waiting:
-        with db.transaction() as conn:
+        later = partial(reviews.report_later, review_id=review_id, until=now + AGAIN_AFTER)
+        with apart(db, f"review {review_id}", now, later), db.transaction() as conn:
             review = reviews.get(conn, review_id, lock=True)
             assert review.ended_by is not None and review.decided_by and review.because
             if not reviews.mark_reported(conn, review_id):

@@ -8,11 +8,13 @@ once; elsewhere the ledger, the pages and the notices follow the contract.
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID, uuid4
 
 import structlog
 
 from oracle.appeals import chain_verdicts
+from oracle.appeals.apart import apart
 from oracle.appeals.ruling_steps import KEPT, OUTCOMES, Question, Step, next_step
 from oracle.chain.contracts import rulings as contracts
 from oracle.chain.contracts.payments import ContractCall
@@ -161,24 +163,26 @@ def advance(
     *,
     may_claim: bool = True,
 ) -> int:
-    """Take the next step of each question that goes on. Returns: how many calls were wanted.
+    """Take the next step of each question that goes on; one that fails stops no other.
 
-    Raises: ChainError, DatabaseUnavailable.
+    Returns: how many calls were wanted. Raises: ChainError, DatabaseUnavailable.
     """
     with db.transaction() as conn:
         due = rulings.due(conn, now, BATCH)
     wanted = 0
     for ruling in due:
-        view = contracts.view_case(client, ruling.post_id, ruling.claim_id, head)
-        final = contracts.view_case(client, ruling.post_id, ruling.claim_id, finalized)
-        unshown = shows.find_unshown(db, client, ruling.post_id, view.result)
-        with db.transaction() as conn:
-            current = rulings.lock(conn, ruling.id)
-            # changed since it was looked up: the next round sees it as it is
-            if current is not None and current == ruling:
-                wanted += _advance_one(
-                    conn, current, view, final, unshown, now, may_claim=may_claim
-                )
+        later = partial(rulings.postpone, ruling=ruling, error=None, now=now)
+        with apart(db, f"ruling {ruling.id}", now, later):
+            view = contracts.view_case(client, ruling.post_id, ruling.claim_id, head)
+            final = contracts.view_case(client, ruling.post_id, ruling.claim_id, finalized)
+            unshown = shows.find_unshown(db, client, ruling.post_id, view.result)
+            with db.transaction() as conn:
+                current = rulings.lock(conn, ruling.id)
+                # changed since it was looked up: the next round sees it as it is
+                if current is not None and current == ruling:
+                    wanted += _advance_one(
+                        conn, current, view, final, unshown, now, may_claim=may_claim
+                    )
     return wanted
 
 

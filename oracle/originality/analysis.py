@@ -32,7 +32,7 @@ from oracle.rules.order import Arrival, block_moment, dated_at
 from storage.blobs import BlobCorrupt, BlobMissing, BlobStore, BlobStoreUnavailable, blob_key
 from storage.cases import appeals, claims
 from storage.cases import reviews as stored_reviews
-from storage.chain import kept_attestations, outbox
+from storage.chain import kept_attestations, outbox, reanalyses
 from storage.database import Connection, Database
 from storage.errors import DatabaseUnavailable
 from storage.works import analyses, policies, waiting, works
@@ -438,6 +438,8 @@ class Originality:
                 ):
                     kept_attestations.post(conn, analysis.post_id)
                     kept_attestations.post(conn, report.original_post_id)
+                if analysis.source == "index":
+                    reanalyses.note(conn, analysis.id)
                 review = stored_reviews.find_open(conn, work.id)
                 if review is not None or conclusion.verdict == Verdict.UNDECIDED:
                     reviews.follow_verdict(conn, analysis, work.id, conclusion, review)

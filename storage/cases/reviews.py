@@ -157,13 +157,19 @@ def is_decided(conn: Connection, work_id: UUID) -> bool:
     return bool(row and row[0])
 
 
-def unreported(conn: Connection, limit: int = 50) -> list[UUID]:
+def unreported(conn: Connection, now: datetime, limit: int = 50) -> list[UUID]:
     """Return the reviews that a re-analysis ended, and the contract was not told of yet."""
     rows = conn.execute(
-        "select id from reviews where status = 'superseded' and not reported order by id limit %s",
-        (limit,),
+        "select id from reviews where status = 'superseded' and not reported and report_from <= %s"
+        " order by id limit %s",
+        (now, limit),
     ).fetchall()
     return [row[0] for row in rows]
+
+
+def report_later(conn: Connection, *, review_id: UUID, until: datetime) -> None:
+    """Tell the contract later how a review ended."""
+    conn.execute("update reviews set report_from = %s where id = %s", (until, review_id))
 
 
 def mark_reported(conn: Connection, review_id: UUID) -> bool:

@@ -135,10 +135,11 @@ create table kept_attestations (
     kept_at timestamptz not null default now()
 );
 
--- Later analyses of attested works that were looked at: the chain follows them by a correction, or need not.
-create table reanalyses_carried (
+-- Later analyses of attested works that are to be looked at: the chain follows them by a correction, or need not.
+create table reanalyses_waiting (
     analysis_id uuid primary key references analyses,
-    carried_at timestamptz not null default now()
+    -- Not before that: it failed.
+    next_try_at timestamptz not null default '-infinity'
 );
 
 create table receipts (

@@ -200,6 +200,8 @@ create table reviews (
     ended_by uuid unique references analyses,
     -- Whether the contract is told how it ended, or need not be.
     reported boolean not null default false,
+    -- Not before that: it failed.
+    report_from timestamptz not null default '-infinity',
     check (num_nulls(outcome, decided_by, because, decided_at, ended_by) = case status when 'open' then 5 else 0 end)
 );
 create unique index reviews_one_work on reviews (work_id) where status = 'open';

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from oracle import cli
 from oracle.appeals import reviews as appeals_reviews
 from oracle.appeals import verdicts as verdict_appeals
+from oracle.appeals.apart import AGAIN_AFTER
 from oracle.appeals.errors import NotYourCase, StepNotPossible
 from oracle.jobs import Jobs
 from oracle.originality import reanalysis
@@ -234,8 +235,15 @@ def test_a_complete_search_ends_it_and_tells_the_contract(
     drain()
     review = doubt.review
     assert (review.status, review.outcome) == ("superseded", "derivative")
-    assert appeals_reviews.report_superseded(doubt.db, NOW) == 1
-    assert appeals_reviews.report_superseded(doubt.db, NOW) == 0, "once"
+    doubt.platform.rows("update reviews set because = '' returning id")  # it cannot be told
+    assert appeals_reviews.report_superseded(doubt.db, NOW) == 0
+    alerts = doubt.platform.rows("select kind, subject from operator_alerts")
+    assert alerts == [("case_failed", f"review {review.id}")]
+    doubt.platform.rows("update reviews set because = %s returning id", review.because)
+    assert appeals_reviews.report_superseded(doubt.db, NOW) == 0, "others come first"
+    later = NOW + AGAIN_AFTER
+    assert appeals_reviews.report_superseded(doubt.db, later) == 1
+    assert appeals_reviews.report_superseded(doubt.db, later) == 0, "once"
     assert (doubt.ruling.verdict, doubt.ruling.status) == ("derivative", "decided")
     assert (doubt.ruling.similarity_bps or 0) >= 9_500
     assert appeals_reviews.lapse_due(doubt.db, review.decide_by) == 0

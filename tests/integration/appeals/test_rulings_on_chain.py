@@ -8,7 +8,7 @@ from support.platform import Platform
 from support.quarrels import CENTS, FINALITY, ChainQuarrel, make_quarrel
 from support.town import DAY_S, Town, digest
 
-from oracle.appeals import rulings, verdicts
+from oracle.appeals import chain_questions, rulings, verdicts
 from oracle.appeals.errors import AccuserCannotDecide
 from oracle.chain.contracts import payments
 from oracle.chain.contracts.payments import DisputeStatus
@@ -17,6 +17,8 @@ from oracle.chain.contracts.verify import PostStatus
 from oracle.chain.core.ids import escrow_account
 from oracle.chain.core.report import Outcome
 from oracle.chain.node.case_reader import CaseReader
+from storage.chain import case_events
+from storage.chain.case_events import CaseEvent
 
 HELD = CENTS * 6_000 // 10_000
 
@@ -355,3 +357,43 @@ def test_what_is_final_and_uncontested_pays_by_itself(quarrel: ChainQuarrel) -> 
     assert quarrel.held(on_chain=True) == quarrel.held(on_chain=False) == 0
     assert quarrel.paid("anna") == HELD
     assert quarrel.now > datetime.now(UTC)
+
+
+def test_a_question_that_fails_stops_no_other(quarrel: ChainQuarrel) -> None:
+    platform = quarrel.platform
+    with platform.db.transaction() as conn:
+        broken = rulings.open_question(
+            conn, "review", digest("other"), original_post_id=None, now=quarrel.now, hold=False
+        )
+    platform.rows("update rulings set claim_id = -1 returning id")
+    quarrel.appeal()
+    quarrel.drive(2)
+    assert platform.rows("select kind, subject from operator_alerts") == [
+        ("case_failed", f"ruling {broken}")
+    ]
+    assert ("claimant", "final", None) in quarrel.calls(), "the other one is held"
+
+
+def test_an_event_that_cannot_be_taken_over_stops_no_other(quarrel: ChainQuarrel) -> None:
+    events = {
+        b"\1" * 32: {"disputeId": 71, "round": 1},  # without a statement
+        b"\2" * 32: {"disputeId": 72, "round": 1, "evidenceHash": "0x" + "ab" * 32},
+    }
+    with quarrel.platform.db.transaction() as conn:
+        for number, (tx_hash, facts) in enumerate(events.items()):
+            event = CaseEvent(
+                tx_hash=tx_hash,
+                log_index=0,
+                block_number=number,
+                block_time=quarrel.now,
+                name="DisputeOpened",
+                post_id=quarrel.post,
+                account=None,
+                facts=facts,
+            )
+            case_events.store(conn, [event], [], number)
+            case_events.mark_handled(conn, [event], quarrel.now)
+    assert chain_questions.take_over(quarrel.platform.db, quarrel.now) == 1
+    assert quarrel.platform.rows("select kind, subject from operator_alerts") == [
+        ("case_failed", "DisputeOpened in 0x" + "01" * 32)
+    ]
