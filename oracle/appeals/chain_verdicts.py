@@ -18,7 +18,7 @@ from oracle.chain.core.wire import Header
 from oracle.chain.rpc.client import ChainClient
 from oracle.payouts import payments
 from storage import operator_alerts
-from storage.cases import appeals, rulings
+from storage.cases import appeals, rulings, settlements
 from storage.cases.rulings import Ruling, VerdictChange
 from storage.chain import case_events
 from storage.chain.case_events import CaseEvent
@@ -31,6 +31,7 @@ from storage.works import creators
 log = structlog.get_logger()
 
 BATCH = 200
+OVERRULED = "A later round of the dispute ended otherwise."
 CLAIM_ENDS = {CaseStatus.UPHELD: "granted", CaseStatus.REJECTED: "refused"}
 VERDICTS = {
     Outcome.ORIGINAL: "original",
@@ -116,6 +117,10 @@ def _note(conn: Connection, event: CaseEvent, now: datetime) -> None:
                 if has_ruled(conn, ruling):  # in this round or an earlier one: that is all it does
                     agrees = granted == (ruling.verdict != "kept")
                     rulings.end(conn, ruling.id, "in_force" if agrees else "overruled", now)
+                    if not agrees and ruling.appeal_id is not None:
+                        settlements.end_of_appeal(
+                            conn, ruling.appeal_id, by=by, because=OVERRULED, now=now
+                        )
         case "CorrectionProposed":
             ruling = rulings.find_by_reason(conn, post_id, _bytes(facts["reasonHash"]))
             if ruling is not None:

@@ -132,6 +132,17 @@ def end(
     return done.rowcount > 0
 
 
+def end_of_appeal(
+    conn: Connection, appeal_id: UUID, *, by: str, because: str, now: datetime
+) -> None:
+    """End what an appeal settled, as it was overruled."""
+    conn.execute(
+        "update not_copies set ended_at = %s, ended_by = %s, ended_because = %s where appeal_id ="
+        " %s and ended_at is null",
+        (now, by, because, appeal_id),
+    )
+
+
 _END = f"""
 update not_copies n set ended_at = %(now)s, ended_by = %(by)s, ended_because = %(because)s
 where n.ended_at is null

@@ -186,14 +186,18 @@ def make_quarrel(
     accused: bool = True,
     undecided: bool = False,
     wallet: bytes | None = None,
+    other_wallet: bytes | None = None,
 ) -> ChainQuarrel:
     """Anna's picture and Bob's, which the oracle calls a copy of it unless it missed that, or could
     not decide.
 
-    Args: wallet: Bob's, where he has one.
+    Args: wallet: Bob's, where he has one; other_wallet: Anna's.
     """
     anna, bob = platform.creator("anna"), platform.creator("bob")
-    accounts = {"anna": escrow_account("anna"), "bob": wallet or escrow_account("bob")}
+    accounts = {
+        "anna": other_wallet or escrow_account("anna"),
+        "bob": wallet or escrow_account("bob"),
+    }
     with platform.db.transaction() as conn:
         for handle, account in accounts.items():
             escrow = account == escrow_account(handle)

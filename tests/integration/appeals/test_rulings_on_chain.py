@@ -293,6 +293,42 @@ def test_a_later_round_is_another_persons_to_decide(town: Town, platform: Platfo
     assert quarrel.held(on_chain=True) == quarrel.held(on_chain=False) == 0
 
 
+def test_a_decision_that_a_later_round_overrules_is_not_carried_on(
+    town: Town, platform: Platform
+) -> None:
+    """The original's creator lost the first round and goes on with a bond."""
+    quarrel = make_quarrel(
+        town, platform, wallet=town.poster.address, other_wallet=town.first.address
+    )
+    dispute = payments.open_dispute(town.client, town.poster, quarrel.post, digest("raw file"))
+    quarrel.drive(2)
+    ((first,),) = platform.rows("select id from appeals")
+    quarrel.answer(first)
+    quarrel.decide(first, granted=True)
+    town.wait(4 * DAY_S)
+    quarrel.drive(3)
+    payments.escalate(town.client, town.first, dispute, digest("my own raw file"))
+    quarrel.drive(2)
+    ((second,),) = platform.rows("select id from appeals where status = 'open'")
+    quarrel.answer(second)
+    quarrel.decide(second, granted=False, actor="olga")
+    town.wait(4 * DAY_S)
+    quarrel.drive(4)
+    assert payments.read_dispute(town.client, dispute).standing is Outcome.DERIVATIVE
+    town.wait(4 * DAY_S)
+    quarrel.drive(5)
+    assert quarrel.result().outcome is Outcome.DERIVATIVE
+    assert quarrel.result().status is PostStatus.FINAL
+    assert platform.rows("select dispute_round, status from rulings order by opened_at") == [
+        (1, "overruled"),
+        (2, "in_force"),
+    ]
+    assert platform.rows("select count(*) from chain_case_events where name ~ '^Correction'") == [
+        (0,)
+    ]
+    assert platform.rows("select ended_at is not null from not_copies") == [(True,)]
+
+
 def test_what_nobody_decides_in_time_here_is_ruled_by_nobody(
     town: Town, platform: Platform
 ) -> None:
