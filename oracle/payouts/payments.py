@@ -403,7 +403,9 @@ def _parts(
         seen = weeks.week_views(conn, post_id, week, now)
     if seen is None or not seen.views:
         return divide_as_before(base_minor, paid)
-    return divide(base_minor, views, Seen(**vars(seen)))
+    held = seen.held if views is None else seen.held_viewers
+    known = Seen(views=seen.views, counted=seen.counted, confirmed=seen.confirmed, held=held)
+    return divide(base_minor, views, known)
 
 
 def _book_change(

@@ -27,6 +27,9 @@ delete from engagement_changed where post_id in (
     order by c.changed_at limit %s for update of c skip locked)
 returning post_id, reopen
 """
+# When post `p` of work `w` came out: as its poster says, at most so long before it was registered.
+BEGINS = f"""greatest(least(coalesce(w.stated_published_at, p.published_at), p.published_at),
+            p.published_at - {REGISTERED_WITHIN})"""
 # What nobody signed in sent, by a program that says so itself, is not counted, for anybody.
 IS_PERSON = "(e.account is not null or a.program is null)"
 # Count the events of posts.
@@ -47,7 +50,7 @@ IS_PERSON = "(e.account is not null or a.program is null)"
 _COUNT = f"""
 with scope as (
     select p.post_id, p.creator_id, c.handle as owner, p.media_type = 'image' as is_picture,
-        p.published_at - {REGISTERED_WITHIN} as begins, p.published_at + %(window)s as ends,
+        {BEGINS} as begins, p.published_at + %(window)s as ends,
         w.duration_ms
     from posts p left join creators c on c.id = p.creator_id left join works w on w.id = p.work_id
     where p.post_id = any(%(ids)s)

@@ -71,7 +71,7 @@ class BasePay(BaseModel):
         gt=0,
         le=10**12,
         description="How many views it pays for, if it pays by views: those that do not count are"
-        " not paid then.",
+        " not paid then: of viewers, as the grade counts them, one view each in a week.",
     )
     reason: str | None = Field(
         None,

@@ -10,13 +10,14 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from support.platform import NOW, Platform, after
+from support.platform import NOW, Platform, after, event
 
 from oracle.payouts import ledger as rules
 from oracle.payouts import payments, statement
 from oracle.payouts.ledger import Bucket, Entry, Posting
 from oracle.payouts.payments import AdjustmentDiffers
 from storage.database import Connection
+from storage.engagement.weeks import week_views
 from storage.ledger import earnings as ledger_earnings
 from storage.ledger import freezes as ledger_freezes
 from storage.ledger import ledger
@@ -367,6 +368,59 @@ def test_a_large_adjustment_takes_a_second_person_in_either_direction(
         "operator",
         "boss",
     )
+
+
+def test_a_week_paid_by_views_is_paid_by_its_viewers(platform: Platform) -> None:
+    """Not by its owner, who passes by, looks again, has many names or was there too early."""
+    monday = ledger.week_of(NOW - timedelta(weeks=2))
+    at = datetime.combine(monday, time(12), UTC) + timedelta(days=2)
+    poster = platform.creator("poster")
+    post = platform.post(poster, published=at - timedelta(days=1))
+    home, watched = bytes(32), {"watch_ms": 9_000, "length_ms": 20_000, "at": at}
+    short = watched | {"watch_ms": 4_000}
+    platform.happen(
+        *(event("view", post, account="poster", **watched) for _ in range(40)),
+        *(event("view", post, account="fan", **watched) for _ in range(40)),
+        *(event("view", post, account=f"hasty-{n}", **short) for n in range(40)),
+        *(event("view", post, account=f"a-{n}", **watched) for n in range(8)),
+        *(
+            event("view", post, account=f"early-{n}", **watched | {"at": at - timedelta(days=2)})
+            for n in range(40)
+        ),
+        *(event("view", post, device=f"d-{n}", ip_hash=home, **watched) for n in range(240)),
+        event("view", post, account="liker", **short),
+        event("like", post, account="liker", at=at),
+    )
+    with platform.db.transaction() as conn:
+        seen = week_views(conn, post, monday, NOW)
+    people = 1 + 8 + 1  # the fan, the others and who liked it
+    assert seen.views == 409
+    assert people < seen.counted <= people + 200
+    assert seen.held == seen.held_viewers == 0
+
+
+@pytest.mark.parametrize(("stated_days", "counted"), [(None, 0), (2, 1), (7, 3), (90, 3), (-3, 0)])
+def test_views_count_from_the_day_it_came_out_as_stated_within_a_week(
+    platform: Platform, stated_days: int | None, counted: int
+) -> None:
+    poster = platform.creator("poster")
+    work = add_work(platform, poster, post_id=bytes(31) + b"w")
+    post = bytes(31) + b"w"
+    with platform.db.transaction() as conn:
+        conn.execute(
+            "update works set stated_published_at = %s where id = %s",
+            (None if stated_days is None else NOW - timedelta(days=stated_days), work),
+        )
+    for days in (1, 4, 6, 8):
+        fan = {"account": f"fan-{days}", "watch_ms": 10_000}
+        platform.happen(event("view", post, at=NOW - timedelta(days=days), **fan))
+    platform.tick()
+    ((found,),) = platform.rows("select (qualified->>'views')::int from engagement_counts")
+    with platform.db.transaction() as conn:
+        weeks = [
+            week_views(conn, post, ledger.week_of(NOW) - timedelta(weeks=n), NOW) for n in range(3)
+        ]
+    assert found == sum(week.counted for week in weeks) == counted
 
 
 def test_a_contested_share_goes_to_the_original_when_the_time_is_over(platform: Platform) -> None:
