@@ -32,11 +32,11 @@ abstract contract HubRequests is
         payable
         returns (bytes32 requestId)
     {
+        bytes32 self = bytes32(uint256(uint160(msg.sender)));
         if (_hub().posts.mayAskAgain(request.postId, msg.sender)) {
-            return _request(request, request.postId, msg.sender);
+            return _request(request, request.postId, msg.sender, self);
         }
-        requestId =
-            _request(request, postIdOf(bytes32(uint256(uint160(msg.sender))), request.postId), msg.sender);
+        requestId = _request(request, postIdOf(self, request.postId), msg.sender, self);
         _hub().requests[requestId].named = true;
     }
 
@@ -50,7 +50,10 @@ abstract contract HubRequests is
             .requireAuthorised(
                 platformId, request.postId, request.contentHash, request.creator, msg.sender, by
             );
-        requestId = _request(request, postIdOf(platformId, request.postId), purse);
+        // What it asks is a second look, and changes no post.
+        if (_hub().posts.mayReview(purse)) revert UnauthorizedDisputes(purse);
+        requestId = _request(request, postIdOf(platformId, request.postId), purse, platformId);
+        _countFor(requestId, platformId);
         _hub().requests[requestId].named = true;
     }
 
@@ -59,17 +62,19 @@ abstract contract HubRequests is
         return PostIds.named(address(this), namespace, name);
     }
 
-    function _request(VerificationRequest calldata request, bytes32 postId, address requester)
-        private
-        returns (bytes32 requestId)
-    {
+    function _request(
+        VerificationRequest calldata request,
+        bytes32 postId,
+        address requester,
+        bytes32 namespace
+    ) private returns (bytes32 requestId) {
         (uint64 version, uint96 feeWei, uint32 timeout, uint64 gasWei) = _hub().policy.requestTerms();
         // Whoever wants to be called pays for it, whether the callback succeeds or burns all it was given.
         uint256 due = feeWei + (request.consumer == address(0) ? 0 : uint256(request.callbackGas) * gasWei);
         if (msg.value != due) revert IncorrectFee(due, msg.value);
         _requireWellFormed(request);
         _requireSigners(request.minSignatures);
-        _openRequest(requester);
+        _openRequest(namespace);
         VerificationRequest memory named = request;
         named.postId = postId;
         (requestId,) = _keep(named, requester, version, timeout);
@@ -129,7 +134,7 @@ abstract contract HubRequests is
         // Not before: a requester could otherwise withdraw a request on seeing its report on the way.
         if (block.timestamp <= kept.deadline) revert RequestNotExpired(requestId, kept.deadline);
         kept.status = RequestStatus.CANCELLED;
-        _closeRequest(kept.requester);
+        _closeRequest(requestId, kept.requester);
         $.claimable[kept.requester] += kept.feeWei;
         emit RequestCancelled(requestId, kept.requester, kept.feeWei);
     }

@@ -58,8 +58,16 @@ contract OracleRegistry is IOracleRegistry, IQuorumErrors, Managed {
     /// @inheritdoc IOracleRegistry
     /// @dev The quorum stays: lowering it would let whoever revokes turn k of n into fewer. Where too few signers
     /// are left the oracle stands still until `setSigners`.
-    function revokeSigner(address signer) external restricted {
-        _revoke(signer);
+    function revokeSigner(address signer, uint64 since) external restricted {
+        OracleStorage storage $ = _storage();
+        bool known;
+        for (uint64 epoch = $.epoch; epoch > 0 && (epoch >= since || epoch == $.epoch); --epoch) {
+            if (!$.member[epoch][signer]) continue;
+            known = $.revoked[epoch] = true;
+            emit EpochVoided(epoch, signer);
+        }
+        if (!known) revert UnauthorizedOracle(signer);
+        if ($.member[$.epoch][signer]) _revoke(signer);
     }
 
     /// @inheritdoc IOracleRegistry
@@ -188,6 +196,7 @@ contract OracleRegistry is IOracleRegistry, IQuorumErrors, Managed {
         if (!$.member[said.signerEpoch][signer]) revert UnauthorizedOracle(signer);
         if (other != signer) revert UnauthorizedOracle(other);
         if ($.signers.length > $.quorum) {
+            // What a quorum published stays: the others signed it too.
             _revoke(signer);
         } else {
             // Out at once it would leave fewer than a quorum: anybody could stop the oracle over one operator's slip.
@@ -213,7 +222,6 @@ contract OracleRegistry is IOracleRegistry, IQuorumErrors, Managed {
         for (uint256 i; i < old.length; ++i) {
             if (old[i] != signer) left[kept++] = old[i];
         }
-        $.revoked[$.epoch] = true;
         _install(left, $.quorum, $.faults);
         emit SignerRevoked($.epoch, signer);
     }
@@ -270,7 +278,8 @@ contract OracleRegistry is IOracleRegistry, IQuorumErrors, Managed {
     function _digestOf(IPoCHub hub_, SignedStatement calldata said) private view returns (bytes32) {
         if (said.count == 0) return hub_.hashReport(said.report);
         bytes32 root = MerkleProof.processProofCalldata(said.proof, ReportTree.leafOf(said.report));
-        return hub_.hashBatch(root, said.count, said.validUntil, said.report.signerEpoch);
+        (uint256 n, uint64 until, uint64 epoch) = (said.count, said.validUntil, said.report.signerEpoch);
+        return said.published ? hub_.hashRoot(root, n, until, epoch) : hub_.hashBatch(root, n, until, epoch);
     }
 
     function _requireHub() private view returns (IPoCHub hub_) {

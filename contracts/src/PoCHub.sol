@@ -32,6 +32,9 @@ contract PoCHub is HubRequests, IPolicyErrors, EIP712, ReentrancyGuardTransient 
 
     bytes32 private constant BATCH_TYPEHASH =
         keccak256("ReportBatch(bytes32 root,uint256 count,uint64 validUntil,uint64 signerEpoch)");
+    // Of its own: what is signed for a batch ends with it, what is under a root stays.
+    bytes32 private constant ROOT_TYPEHASH =
+        keccak256("ReportRoot(bytes32 root,uint256 count,uint64 validUntil,uint64 signerEpoch)");
 
     constructor() EIP712("CreativityOracle", "1") {}
 
@@ -168,6 +171,15 @@ contract PoCHub is HubRequests, IPolicyErrors, EIP712, ReentrancyGuardTransient 
     }
 
     /// @inheritdoc IPoCHub
+    function hashRoot(bytes32 root, uint256 count, uint64 validUntil, uint64 signerEpoch)
+        external
+        view
+        returns (bytes32)
+    {
+        return _hashTypedDataV4(keccak256(abi.encode(ROOT_TYPEHASH, root, count, validUntil, signerEpoch)));
+    }
+
+    /// @inheritdoc IPoCHub
     function attestationId(bytes32 postId, bytes32 contentHash) external view returns (bytes32) {
         return PostIds.attestation(address(this), postId, contentHash);
     }
@@ -225,7 +237,7 @@ contract PoCHub is HubRequests, IPolicyErrors, EIP712, ReentrancyGuardTransient 
         kept.status = RequestStatus.FULFILLED;
         kept.outcome = report.outcome;
         kept.reason = report.reason;
-        _closeRequest(kept.requester);
+        _closeRequest(requestId, kept.requester);
         if (kept.feeWei != 0) {
             // Named under the quorum's signature, so that who copies the transaction earns nothing.
             address payee = report.transmitter == address(0) ? transmitter : report.transmitter;
@@ -324,6 +336,10 @@ contract PoCHub is HubRequests, IPolicyErrors, EIP712, ReentrancyGuardTransient 
         if (block.timestamp > validUntil) revert ReportExpired(0, validUntil);
         bytes32[] memory leaves = new bytes32[](n);
         for (uint256 i; i < n; ++i) {
+            // Two words are compared within an epoch: another's would be no proof (`reportBatchEquivocation`).
+            if (reports[i].signerEpoch != signerEpoch) {
+                revert StaleSignerEpoch(reports[i].signerEpoch, signerEpoch);
+            }
             leaves[i] = ReportTree.leafOf(reports[i]);
         }
         bytes32 digest = hashBatch(ReportTree.rootOf(leaves), n, validUntil, signerEpoch);

@@ -178,8 +178,10 @@ contract PostRegistry is IPostRegistry, IHubErrors, IRuleErrors, IPolicyErrors, 
         uint8 flags = kept.flags;
         next.revision = before.revision + 1;
         _requireFree(report.postId, flags);
-        if (named && flags & StandingFlags.ATTESTED != 0 && next.creator != before.creator) {
-            // Attested before they could ask: a stolen quorum's word about whose post it is does not outlast theirs.
+        bool owesNobody = before.redirectBps == 0 && before.heldBps == 0;
+        if (named && owesNobody && flags & StandingFlags.ATTESTED != 0 && next.creator != before.creator) {
+            // Attested before they could ask: a stolen quorum's word about whose post it is does not outlast theirs. What
+            // somebody else has a share in is no squat: with another picture the share would be gone.
             next.requester = requester;
             next.firstRecordedAt = uint40(block.timestamp);
             flags &= StandingFlags.MORE | StandingFlags.SOURCE;
@@ -251,7 +253,13 @@ contract PostRegistry is IPostRegistry, IHubErrors, IRuleErrors, IPolicyErrors, 
         PostResult memory result = kept.load();
         // Never later than time alone would have made it.
         if (finalAt < result.finalAt) result.finalAt = finalAt;
-        if (result.outcome != Outcome.NEEDS_REVIEW) result.heldBps = 0;
+        result.heldBps = 0;
+        if (result.outcome == Outcome.NEEDS_REVIEW) {
+            // What a copy would cost waits as before, not what was claimed.
+            (uint16 threshold, uint16 base) =
+                _storage().policy.policyAt(result.configVersion, result.mediaType);
+            result.heldBps = RedirectMath.redirectBps(result.similarityBps, threshold, base);
+        }
         kept.store(result, kept.flags);
         emit PostReleased(postId, result.creator, result.finalAt);
     }
@@ -280,10 +288,8 @@ contract PostRegistry is IPostRegistry, IHubErrors, IRuleErrors, IPolicyErrors, 
             next.finalAt += window;
         }
         Standing storage kept = $.standings[postId];
-        kept.store(next, kept.flags);
-        // What can still be disputed is not yet closed to reports either.
-        if (ruling.contestable) kept.flags &= ~StandingFlags.RULED;
-        else kept.flags |= StandingFlags.RULED;
+        // Closed to reports, also where its owner may still dispute it; and what people decided is nobody's to take over.
+        kept.store(next, (kept.flags & ~StandingFlags.ATTESTED) | StandingFlags.RULED);
         emit PostDecided(postId, next.creator, next.outcome, next.redirectBps, ruling.reasonHash);
         _announceEnd(postId, before, next);
         _announce(postId, next);
@@ -295,6 +301,11 @@ contract PostRegistry is IPostRegistry, IHubErrors, IRuleErrors, IPolicyErrors, 
         _storage().disputes = disputes_;
         _storage().mayAsk[disputes_] = true;
         emit DisputesChanged(disputes_);
+    }
+
+    /// @inheritdoc IPostRegistry
+    function mayReview(address account) external view returns (bool) {
+        return _storage().mayAsk[account];
     }
 
     /// @inheritdoc IPostRegistry

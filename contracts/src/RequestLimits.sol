@@ -8,14 +8,17 @@ import {ManagedPausable} from "./ManagedPausable.sol";
 /// @notice One requester cannot fill the oracle's queue, and the guardian can close the door to new requests.
 /// Reports for open requests, refunds and withdrawals go on.
 abstract contract RequestLimits is ManagedPausable {
-    /// @notice Open requests of one account allowed at the start.
+    /// @notice Open requests of one account or platform allowed at the start.
     uint32 public constant INITIAL_OPEN_REQUESTS_CAP = 1_000;
 
     /// @custom:storage-location erc7201:creativity.storage.RequestLimits
     struct LimitStorage {
         // Zero until governance sets another; the initial cap holds then, also after an upgrade.
         uint32 openRequestsCap;
-        mapping(address requester => uint32) openRequests;
+        // By name space: an account that a platform names as its purse did not ask for anything.
+        mapping(bytes32 namespace => uint32) openRequests;
+        // Whose place a request takes, where that is a platform's.
+        mapping(bytes32 requestId => bytes32 platformId) platformOf;
     }
 
     // keccak256(abi.encode(uint256(keccak256("creativity.storage.RequestLimits")) - 1)) & ~bytes32(uint256(0xff))
@@ -37,21 +40,27 @@ abstract contract RequestLimits is ManagedPausable {
         return cap == 0 ? INITIAL_OPEN_REQUESTS_CAP : cap;
     }
 
-    /// @notice Requests of an account that are neither settled nor cancelled.
-    function openRequests(address requester) external view returns (uint32) {
-        return _storage().openRequests[requester];
+    /// @notice Requests of a platform, or of an account as a number, that are neither settled nor cancelled.
+    function openRequests(bytes32 namespace) external view returns (uint32) {
+        return _storage().openRequests[namespace];
     }
 
-    function _openRequest(address requester) internal whenNotPaused {
-        uint32 open = _storage().openRequests[requester];
-        if (open >= openRequestsCap()) revert IHubErrors.TooManyOpenRequests(requester, open);
-        _storage().openRequests[requester] = open + 1;
+    function _openRequest(bytes32 namespace) internal whenNotPaused {
+        uint32 open = _storage().openRequests[namespace];
+        if (open >= openRequestsCap()) revert IHubErrors.TooManyOpenRequests(namespace, open);
+        _storage().openRequests[namespace] = open + 1;
     }
 
-    /// @dev Saturates: a request made before this limit existed was never counted.
-    function _closeRequest(address requester) internal {
-        uint32 open = _storage().openRequests[requester];
-        if (open != 0) _storage().openRequests[requester] = open - 1;
+    function _countFor(bytes32 requestId, bytes32 platformId) internal {
+        _storage().platformOf[requestId] = platformId;
+    }
+
+    /// @dev Saturates: second looks are never counted.
+    function _closeRequest(bytes32 requestId, address requester) internal {
+        bytes32 namespace = _storage().platformOf[requestId];
+        if (namespace == 0) namespace = bytes32(uint256(uint160(requester)));
+        uint32 open = _storage().openRequests[namespace];
+        if (open != 0) _storage().openRequests[namespace] = open - 1;
     }
 
     function _storage() private pure returns (LimitStorage storage $) {

@@ -78,7 +78,7 @@ contract ResultRoots is
         }
         root = ReportTree.rootOf(leaves);
         if ($.roots[root] != 0) revert RootKnown(root);
-        bytes32 digest = IPoCHub(hub).hashBatch(root, reports.length, validUntil, signerEpoch);
+        bytes32 digest = IPoCHub(hub).hashRoot(root, reports.length, validUntil, signerEpoch);
         $.oracles.requireQuorum(digest, signerEpoch, signatures);
         $.roots[root] = uint40(block.timestamp);
         emit RootPosted(root, reports.length, signerEpoch);

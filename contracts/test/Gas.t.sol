@@ -79,7 +79,7 @@ contract GasTest is Economy {
     /// @dev Beside it the price of the call's data, which publishes the reports.
     function test_RootOf64() public {
         PoCReport[] memory reports = many(64);
-        (uint64 until, bytes[] memory signatures, bytes32[] memory leaves) = batchSigned(reports);
+        (uint64 until, bytes[] memory signatures, bytes32[] memory leaves) = rootSigned(reports);
         bytes memory data = abi.encodeCall(roots.postRoot, (reports, until, 1, signatures));
         price("root of 64, calldata per result", data, 64);
         cold();

@@ -120,7 +120,7 @@ contract OracleRegistryTest is System {
     function test_RevokingKeepsTheQuorum() public {
         uint256[] memory all = keys(3);
         oracles.setSigners(addresses(all), 2, 0);
-        oracles.revokeSigner(vm.addr(all[1]));
+        oracles.revokeSigner(vm.addr(all[1]), 0);
         eq(oracles.currentEpoch(), 3, "epoch");
         eq(oracles.quorum(), 2, "quorum");
         eq(oracles.signers().length, 2, "signers");
@@ -132,7 +132,7 @@ contract OracleRegistryTest is System {
     }
 
     function test_RevokingTheOnlySignerStopsTheOracle() public {
-        oracles.revokeSigner(vm.addr(KEY));
+        oracles.revokeSigner(vm.addr(KEY), 0);
         bytes[] memory none = new bytes[](0);
         vm.expectRevert(abi.encodeWithSelector(IQuorumErrors.QuorumNotMet.selector, 1, 0));
         oracles.requireQuorum(DIGEST, 2, none);
@@ -145,7 +145,7 @@ contract OracleRegistryTest is System {
 
     function test_OnlyASignerCanBeRevoked() public {
         vm.expectRevert(abi.encodeWithSelector(IQuorumErrors.UnauthorizedOracle.selector, CREATOR));
-        oracles.revokeSigner(CREATOR);
+        oracles.revokeSigner(CREATOR, 0);
     }
 
     function test_ZeroDuplicateAndUnsortedSignersAreRefused() public {
@@ -170,7 +170,7 @@ contract OracleRegistryTest is System {
         vm.expectRevert(refused);
         oracles.setSigners(addresses(one(KEY)), 1, 0);
         vm.expectRevert(refused);
-        oracles.revokeSigner(vm.addr(KEY));
+        oracles.revokeSigner(vm.addr(KEY), 0);
         vm.stopPrank();
     }
 

@@ -133,7 +133,7 @@ contract ReportsTest is System {
 
     function test_ARevokedSignerIsRefused() public {
         PoCReport memory report = reportFor(ask());
-        oracles.revokeSigner(vm.addr(KEY));
+        oracles.revokeSigner(vm.addr(KEY), 0);
         report.signerEpoch = 2;
         fulfillReverts(
             report, abi.encodeWithSelector(IQuorumErrors.UnauthorizedOracle.selector, vm.addr(KEY))

@@ -122,7 +122,7 @@ contract RootsTest is System {
         for (uint256 i; i < 3; ++i) {
             leaves[i] = roots.leafOf(reports[i]);
         }
-        return hub.hashBatch(roots.rootOf(leaves), 3, uint64(block.timestamp), 1);
+        return hub.hashRoot(roots.rootOf(leaves), 3, uint64(block.timestamp), 1);
     }
 
     /// @dev tree = [root, (c b), a?]: five nodes, leaves from the back: a at 4, b at 3, c at 2; 3 and 4 are siblings.

@@ -53,7 +53,6 @@ abstract contract Corrections is
         restricted
         returns (uint256 claimId)
     {
-        ++_state().holds[postId].onWord;
         return _claim(postId, originalPostId, evidenceHash, msg.sender, 0);
     }
 
@@ -121,6 +120,8 @@ abstract contract Corrections is
         c.status = CaseStatus.UPHELD;
         (h.correcting, h.active) = (false, false);
         Finding memory f = c.finding;
+        // Who found it does not rule on a dispute about it.
+        _state().reviewers[postId] = c.by;
         emit CorrectionExecuted(correctionId, postId, f.outcome, f.reasonHash);
         // What costs the owner money can be disputed in a window of its own, like a review.
         bool contestable = f.outcome == Outcome.DERIVATIVE;
@@ -161,15 +162,15 @@ abstract contract Corrections is
         bool older = earlier.revision != 0 && earlier.firstRecordedAt < post.firstRecordedAt;
         if (!older || earlier.creator == post.creator) revert NotEarlier(postId, originalPostId);
         DisputesState storage $ = _state();
-        // One question is asked once.
-        if ($.claimed[postId][originalPostId]) revert AlreadyClaimed(postId, originalPostId);
-        $.claimed[postId][originalPostId] = true;
+        // One question is asked once by its creator, and once on a platform's word.
+        if (_asked(postId, originalPostId)[bondWei == 0]) revert AlreadyClaimed(postId, originalPostId);
+        _asked(postId, originalPostId)[bondWei == 0] = true;
         claimId = ++$.claimCount;
         uint40 until = uint40(block.timestamp) + CLAIM_PERIOD;
         $.claims[claimId] =
-            Claim(postId, originalPostId, evidenceHash, claimant, bondWei, until, CaseStatus.OPEN);
+            Claim(postId, originalPostId, evidenceHash, claimant, bondWei, until, CaseStatus.OPEN, false);
         emit CopyClaimed(claimId, postId, originalPostId, claimant, bondWei, evidenceHash, until);
-        _holdForClaim(postId, post, until);
+        _holdForClaim(claimId, postId, post, until);
     }
 
     function _propose(bytes32 postId, PostResult memory post, Finding calldata finding)
@@ -184,8 +185,6 @@ abstract contract Corrections is
         Hold storage h = $.holds[postId];
         if (h.correcting) revert PostUnderReview(postId);
         h.correcting = true;
-        // Who found it does not rule on a dispute about it.
-        $.reviewers[postId] = msg.sender;
         correctionId = ++$.correctionCount;
         uint40 readyAt = uint40(block.timestamp) + CORRECTION_DELAY;
         $.corrections[correctionId] = Correction(postId, finding, msg.sender, readyAt, CaseStatus.OPEN);
@@ -209,9 +208,10 @@ abstract contract Corrections is
         uint96 bond = c.bondWei;
         // Not the post's owner's: a claim by the owner's own other account would cost nothing.
         address to = c.claimant;
-        if (bond == 0) {
-            --h.onWord;
-        } else {
+        if (c.holds) --h.holding;
+        // Nobody answered: it may be asked again.
+        if (status == CaseStatus.LAPSED) _asked(postId, c.originalPostId)[bond == 0] = false;
+        if (bond != 0) {
             --h.bonded;
             c.bondWei = 0;
             uint256 failed = $.failedClaims[to];
@@ -246,6 +246,14 @@ abstract contract Corrections is
     function _known(bytes32 postId) internal view returns (PostResult memory post) {
         post = _resultOf(postId);
         if (post.revision == 0) revert UnknownPost(postId);
+    }
+
+    function _asked(bytes32 postId, bytes32 originalPostId)
+        private
+        view
+        returns (mapping(bool onWord => bool) storage)
+    {
+        return _state().claimed[postId][originalPostId];
     }
 
     function _openClaim(uint256 claimId) private view returns (Claim storage c) {

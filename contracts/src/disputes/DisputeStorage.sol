@@ -19,9 +19,9 @@ abstract contract DisputeStorage {
         // Seconds that claims held it in the year that began at `since`.
         uint40 since;
         uint40 spent;
-        // Open claims: with a bond, and on a platform's word.
+        // Open claims with a bond, and those of either kind that hold it.
         uint8 bonded;
-        uint16 onWord;
+        uint16 holding;
         bool correcting;
         // Whether the post registry holds it for us. It does not during a dispute, where it waits anyway, nor for a claim
         // beyond the year's budget.
@@ -37,13 +37,13 @@ abstract contract DisputeStorage {
         uint256 count;
         mapping(uint256 disputeId => Dispute) disputes;
         mapping(bytes32 postId => uint256 disputeId) open;
-        // Who decided an undecided post: the accuser of any dispute about it.
+        // Who decided or corrected a post: the accuser of any dispute about it.
         mapping(bytes32 postId => address arbiter) reviewers;
         uint256 claimCount;
         uint256 correctionCount;
         mapping(uint256 claimId => Claim) claims;
         mapping(uint256 correctionId => Correction) corrections;
-        mapping(bytes32 postId => mapping(bytes32 originalPostId => bool)) claimed;
+        mapping(bytes32 postId => mapping(bytes32 originalPostId => mapping(bool onWord => bool))) claimed;
         // Each claim that came to nothing doubles its claimant's next bond; one that was upheld takes one back.
         mapping(address claimant => uint256 count) failedClaims;
         mapping(bytes32 postId => Hold) holds;

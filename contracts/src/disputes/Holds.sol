@@ -20,7 +20,7 @@ abstract contract Holds is DisputeStorage {
     uint40 public constant CORRECTION_GRACE = 7 days;
 
     /// @dev Charges what a claim adds to the hold; beyond the budget it adds nothing.
-    function _holdForClaim(bytes32 postId, PostResult memory post, uint40 until) internal {
+    function _holdForClaim(uint256 claimId, bytes32 postId, PostResult memory post, uint40 until) internal {
         Hold storage h = _state().holds[postId];
         uint40 nowAt = uint40(block.timestamp);
         if (nowAt >= h.since + 365 days) (h.since, h.spent) = (nowAt, 0);
@@ -29,6 +29,8 @@ abstract contract Holds is DisputeStorage {
         if (added > MAX_HELD_A_YEAR - h.spent) return;
         h.spent += added;
         h.until = until;
+        ++h.holding;
+        _state().claims[claimId].holds = true;
         _hold(postId, h, post, until);
     }
 
@@ -47,7 +49,7 @@ abstract contract Holds is DisputeStorage {
     function _holdOn(bytes32 postId) internal {
         DisputesState storage $ = _state();
         Hold storage h = $.holds[postId];
-        uint40 until = _isOpen(h) ? h.until : 0;
+        uint40 until = h.holding != 0 ? h.until : 0;
         if (h.correcting) until = uint40(block.timestamp) + CORRECTION_GRACE;
         // Governance may have named another contract: a dispute ends all the same.
         if (until <= block.timestamp || $.posts.disputes() != address(this)) return;
@@ -57,7 +59,7 @@ abstract contract Holds is DisputeStorage {
     /// @dev After a claim or a correction came to nothing: with the last one, what was held is free.
     function _letGo(bytes32 postId, Hold storage h) internal {
         uint40 nowAt = uint40(block.timestamp);
-        if (_isOpen(h)) return;
+        if (h.holding != 0) return;
         if (h.until > nowAt) {
             // Only the time served counts; a year that began meanwhile was not charged.
             uint40 back = h.until - nowAt;
@@ -67,10 +69,6 @@ abstract contract Holds is DisputeStorage {
         if (h.correcting || !h.active) return;
         h.active = false;
         _state().posts.release(postId, nowAt + h.windowLeft);
-    }
-
-    function _isOpen(Hold storage h) private view returns (bool) {
-        return h.bonded != 0 || h.onWord != 0;
     }
 
     /// @dev What the claimant would get if the claim were true, as far as anybody measured.

@@ -161,11 +161,8 @@ contract PoCDisputes is
         dispute.status = DisputeStatus.CLOSED;
         bytes32 postId = dispute.postId;
         delete $.open[postId];
-        // Time decided, and kept what stood: a round that nobody found worth a ruling is paid to the side it held up.
-        if (silent) {
-            address other = _otherThan(dispute, dispute.bondedBy);
-            _payBond(disputeId, dispute, other == address(0) ? dispute.bondedBy : other);
-        }
+        // Time decided, and kept what stood. Nobody may have been left who could rule: that is not who appealed's to pay.
+        if (silent) _payBond(disputeId, dispute, dispute.bondedBy);
         emit DisputeSettled(disputeId, postId, dispute.standing, silent);
         if (dispute.standing == dispute.disputed) {
             bool ruled = !silent || dispute.round > 1;
@@ -206,11 +203,6 @@ contract PoCDisputes is
     /// @inheritdoc IPoCDisputes
     function disputeCount() external view returns (uint256) {
         return _state().count;
-    }
-
-    /// @inheritdoc IPoCDisputes
-    function reviewOf(bytes32 requestId) external view returns (uint256) {
-        return _state().reviews[requestId];
     }
 
     /// @inheritdoc IPoCDisputes

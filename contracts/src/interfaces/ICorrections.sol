@@ -24,6 +24,8 @@ struct Claim {
     uint40 until;
     /// See `CaseStatus`.
     uint8 status;
+    /// Whether the share waits for it; beyond the year's budget it does not.
+    bool holds;
 }
 
 /// @notice A correction that waits, as kept.

@@ -167,7 +167,7 @@ interface IHubErrors {
     /// @notice The recipient refused the money; it stays claimable.
     error WithdrawalRefused(address to);
     /// @notice The requester has as many open requests as one account may have.
-    error TooManyOpenRequests(address requester, uint256 open);
+    error TooManyOpenRequests(bytes32 namespace, uint256 open);
     /// @notice A cap of zero would close the oracle; pausing does that.
     error InvalidOpenRequestsCap(uint256 cap);
 }

@@ -11,6 +11,8 @@ interface IOracleRegistry {
     /// @notice A signer is out, at once; reports of earlier epochs are void.
     event SignerRevoked(uint64 indexed epoch, address indexed signer);
 
+    /// @notice What the epoch's roots hold and nobody posted is void, since that signer's key was stolen.
+    event EpochVoided(uint64 indexed epoch, address indexed signer);
     /// @notice The signer's lie is proven, and without it there is no quorum: it signs on until governance names a new set.
     event SlashingWaits(uint64 indexed epoch, address indexed signer);
     /// @notice A signer said two things that cannot both be honest, and is out where a quorum is left without it.
@@ -30,8 +32,10 @@ interface IOracleRegistry {
     /// @param faults Faulty signers tolerated (f), with n >= 3f + 1.
     function setSigners(address[] calldata signers, uint8 quorum, uint8 faults) external;
 
-    /// @notice Takes one signer out and starts an epoch. The quorum is kept.
-    function revokeSigner(address signer) external;
+    /// @notice Takes one signer out, if it is in force, and starts an epoch. The quorum is kept.
+    /// @param since First epoch from which its key is taken for stolen: of the epochs since then in which it was a signer,
+    /// and of the one in force, nothing more is posted from roots.
+    function revokeSigner(address signer, uint64 since) external;
 
     /// @notice Revokes a signer in force, where a quorum is left without it, who signed two reports with different conclusions for one request in one epoch,
     /// both of which could be delivered now. Anyone may prove it.

@@ -116,9 +116,6 @@ interface IPoCDisputes {
     /// @notice Disputes opened so far; the id of the latest.
     function disputeCount() external view returns (uint256);
 
-    /// @notice Dispute that waits for the answer to a request for a second look; zero for none.
-    function reviewOf(bytes32 requestId) external view returns (uint256 disputeId);
-
     /// @notice Bond of a round, in wei: nothing for the first.
     function bondOf(uint256 disputeId, uint256 round) external view returns (uint256);
 

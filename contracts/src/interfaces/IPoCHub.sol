@@ -136,8 +136,14 @@ interface IPoCHub {
     /// @notice EIP-712 digest of what one signer saw before the quorum agreed; `validUntil` is no part of it.
     function hashObservation(PoCReport calldata report) external view returns (bytes32);
 
-    /// @notice EIP-712 digest that the signers sign over a tree of reports, for `attestBatch` or `IResultRoots.postRoot`.
+    /// @notice EIP-712 digest that the signers sign over a tree of reports, for `attestBatch`.
     function hashBatch(bytes32 root, uint256 count, uint64 validUntil, uint64 signerEpoch)
+        external
+        view
+        returns (bytes32);
+
+    /// @notice EIP-712 digest that the signers sign over a tree of reports, for `IResultRoots.postRoot`.
+    function hashRoot(bytes32 root, uint256 count, uint64 validUntil, uint64 signerEpoch)
         external
         view
         returns (bytes32);

@@ -137,6 +137,9 @@ interface IPostRegistry is IRedirectSource {
     /// @notice The contract whose rulings count; zero until there is one.
     function disputes() external view returns (address);
 
+    /// @notice Whether an account is, or was, the disputes contract: its requests are second looks and replace no result.
+    function mayReview(address account) external view returns (bool);
+
     /// @notice The contract that may write.
     function hub() external view returns (address);
 

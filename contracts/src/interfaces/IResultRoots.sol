@@ -19,7 +19,7 @@ interface IResultRoots {
     /// @notice Posts the root of many results. Anyone may transmit.
     /// @param reports Attestations, of one signer set; failures have no place here.
     /// @param validUntil Unix time after which the signatures are void.
-    /// @param signatures Of `IPoCHub.hashBatch(rootOf(leaves), count, …)`, as for reports.
+    /// @param signatures Of `IPoCHub.hashRoot(rootOf(leaves), count, …)`, as for reports.
     function postRoot(
         PoCReport[] calldata reports,
         uint64 validUntil,

@@ -97,7 +97,7 @@ library StandingFlags {
     uint8 internal constant SOURCE = 8;
     uint8 internal constant CONTENT = 16;
     uint8 internal constant REQUESTER = 32;
-    /// @dev Decided by a ruling that nobody can dispute any more: no report overwrites it.
+    /// @dev Decided by people: no report overwrites it. Whether it can still be disputed is the window's to say.
     uint8 internal constant RULED = 64;
     /// @dev Nobody asked. Who owns the name space of its id may still say whose post it is.
     uint8 internal constant ATTESTED = 128;

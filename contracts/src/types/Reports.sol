@@ -39,7 +39,7 @@ struct PoCReport {
     address transmitter;
 }
 
-/// @notice A report and how a signer signed it: alone, or in a batch.
+/// @notice A report and how a signer signed it: alone, in a batch, or under a root.
 struct SignedStatement {
     PoCReport report;
     bytes signature;
@@ -49,6 +49,8 @@ struct SignedStatement {
     uint64 validUntil;
     /// From the report's leaf to the batch's root.
     bytes32[] proof;
+    /// Whether it was signed as a root (`IResultRoots.postRoot`).
+    bool published;
 }
 
 /// @notice What a contract asks for.

@@ -174,14 +174,34 @@ abstract contract System is Check {
         view
         returns (uint64 until, bytes[] memory signatures, bytes32[] memory leaves)
     {
-        uint256 n = reports.length;
+        (until, leaves) = leavesOf(reports);
+        signatures = new bytes[](1);
+        bytes32 root = roots.rootOf(leaves);
+        signatures[0] = signature(KEY, hub.hashBatch(root, leaves.length, until, oracles.currentEpoch()));
+    }
+
+    /// @dev The same as a root that is published.
+    function rootSigned(PoCReport[] memory reports)
+        internal
+        view
+        returns (uint64 until, bytes[] memory signatures, bytes32[] memory leaves)
+    {
+        (until, leaves) = leavesOf(reports);
+        signatures = new bytes[](1);
+        bytes32 root = roots.rootOf(leaves);
+        signatures[0] = signature(KEY, hub.hashRoot(root, leaves.length, until, oracles.currentEpoch()));
+    }
+
+    function leavesOf(PoCReport[] memory reports)
+        private
+        view
+        returns (uint64 until, bytes32[] memory leaves)
+    {
         until = uint64(block.timestamp + 1 hours);
-        leaves = new bytes32[](n);
-        for (uint256 i; i < n; ++i) {
+        leaves = new bytes32[](reports.length);
+        for (uint256 i; i < reports.length; ++i) {
             leaves[i] = roots.leafOf(reports[i]);
         }
-        signatures = new bytes[](1);
-        signatures[0] = signature(KEY, hub.hashBatch(roots.rootOf(leaves), n, until, oracles.currentEpoch()));
     }
 
     /// @dev Three signers of whom `quorum` must agree. Returns their keys, ascending by address.

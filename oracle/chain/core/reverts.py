@@ -29,6 +29,7 @@ RECONCILE = {"RequestNotPending", "PostAlreadyRecorded"}
 # tried again: a retry costs nothing, while an answer given up by mistake is lost.
 PERMANENT = {
     "PostFinal",
+    "PostRuled",
     "PolicyNotInForce",
     "InvalidMediaType",
     "InvalidOutcome",
