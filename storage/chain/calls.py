@@ -82,15 +82,18 @@ def add(
 def queue(
     conn: Connection, call_id: int, call_data: bytes, *, delay: timedelta = timedelta(0)
 ) -> bool:
-    """Queue a draft to be sent, or after a while a call that the contract refused.
+    """Queue a draft to be sent, or after a while a call that the contract refused; until then it
+    says why.
 
     Returns: False where it is neither any more, as it was cancelled meanwhile.
     """
     done = conn.execute(
-        "update chain_calls set status = 'wanted', call_data = %s, transaction_id = null,"
-        " error_code = null, error_detail = null, next_try_at = now() + %s, updated_at = now()"
-        " where id = %s and status in ('draft', 'reverted')",
-        (call_data, delay, call_id),
+        "update chain_calls set status = 'wanted', call_data = %(data)s, transaction_id = null,"
+        " error_code = case when %(waits)s then error_code end,"
+        " error_detail = case when %(waits)s then error_detail end,"
+        " next_try_at = now() + %(delay)s, updated_at = now()"
+        " where id = %(id)s and status in ('draft', 'reverted')",
+        {"data": call_data, "waits": delay > timedelta(0), "delay": delay, "id": call_id},
     )
     return done.rowcount == 1
 
