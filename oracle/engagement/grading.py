@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from oracle.engagement.errors import InvalidGradePolicy
 from oracle.rules.decision import BPS
@@ -323,7 +323,7 @@ def _contribution(
 def _prior_ranks(signal: str) -> tuple[float, ...]:
     mean, people = PRIOR[signal]
     places = [i / PRIOR_RANKS for i in range(PRIOR_RANKS + 1)]
-    return tuple(float(v) for v in beta.ppf(places, mean * people, (1 - mean) * people))
+    return tuple(float(v) for v in betaincinv(mean * people, (1 - mean) * people, places))
 
 
 def _baseline(
