@@ -63,13 +63,13 @@ def test_a_lost_dispute_goes_on_with_a_bond_and_is_accepted(town: Town) -> None:
     payments.escalate(town.client, town.poster, dispute, digest("a second file"))
     view = payments.read_dispute(town.client, dispute)
     assert (view.round, view.bond_wei, view.status) == (2, 10**16, DisputeStatus.OPEN)
-    # Nobody rules in time: the first ruling stands, and the bond is the side's that was held up.
+    # Nobody rules in time: the first ruling stands, and the bond goes back to who paid it.
     town.wait(14 * DAY_S + 1)
     payments.settle(town.client, town.fan, dispute)
     assert verify.read_redirect(town.client, post).redirect_bps == 2_000
     disputes = town.client.deployment.disputes
     bond = town.client.read(
-        "PoCDisputes", disputes, "claimable", hexed(town.first.address), hexed(bytes(20))
+        "PoCDisputes", disputes, "claimable", hexed(town.poster.address), hexed(bytes(20))
     )
     assert bond == 10**16
 
