@@ -11,7 +11,7 @@ from oracle.settings import Settings
 from storage.database import Database
 
 
-def test_eight_files_pass_an_upload_on(settings: Settings, db: Database) -> None:
+def test_nine_files_pass_an_upload_on(settings: Settings, db: Database) -> None:
     originality = wiring.make_originality(settings, db, wiring.make_handlers(settings))
     with profiled() as profile, TestClient(app_module.create_app(settings)) as client:
         profile.clear()  # the start of the server is no part of an upload
@@ -43,4 +43,5 @@ def test_eight_files_pass_an_upload_on(settings: Settings, db: Database) -> None
         "oracle/originality/intake.py",
         "oracle/originality/judge.py",
         "oracle/originality/naming.py",  # whose it is
+        "oracle/originality/rejudge.py",  # whom its verdict changes
     ]
