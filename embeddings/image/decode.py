@@ -26,8 +26,8 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JXL", "
 Image.init()  # registers all formats now: doing it lazily is not thread-safe
 pi_heif.register_heif_opener(thumbnails=False)
 register_jxl()
-MAX_FRAMES = 1_000  # of an animation; what comes later is noted
-MAX_SHOWN = 8  # different pictures of an animation that are judged, those shown longest
+MAX_FRAMES = 1_000  # of an animation; one with more is undecided
+MAX_SHOWN = 8  # different pictures of an animation that are judged
 ALIKE_LEVELS = 6.0  # mean difference of two thumbnails that show one picture
 THUMBNAIL_PX = 32
 FLOAT_SAMPLES = 3  # TIFF's SampleFormat
@@ -127,7 +127,7 @@ def decode_image(
     with image:
         mode, width, height = image.mode, image.width, image.height
         try:
-            shown, notes = _pictures(image)
+            shown, notes, unseen = _pictures(image)
             if len(shown) > 1 or shown[0].frame:
                 image.seek(shown[0].frame if frame is None else frame)
             if image.format in ("JPEG", "MPO"):
@@ -156,7 +156,7 @@ def decode_image(
         mime=Image.MIME.get(image.format or "", ""),
         mode=mode,
         notes=tuple(notes + orientation_notes + colour_notes),
-        ambiguous=ambiguous,
+        ambiguous=ambiguous or unseen,
         shown=tuple(shown),
     )
 
@@ -222,16 +222,18 @@ def _unidentified(path: Path) -> CorruptMedia | UnsupportedMedia:
     return CorruptMedia("The picture's header is damaged; export it again.")
 
 
-def _pictures(image: Image.Image) -> tuple[list[Shown], list[str]]:
-    """The different pictures that an animation shows, longest first, and notes.
+def _pictures(image: Image.Image) -> tuple[list[Shown], list[str], str | None]:
+    """The different pictures that an animation shows, longest first, notes, and why a part of it
+    was not looked at, or None.
 
     A hidden default picture (APNG) is never shown; a page of a document is on show as long as any.
     """
     frames = int(getattr(image, "n_frames", 1))
     # a phone's JPEG with a depth map or a second view: the first picture counts
     if frames <= 1 or image.format == "MPO":
-        animated = image.format == "JXL" and getattr(image, "is_animated", False)
-        return [Shown(0, 1.0)], ["animated: its first frame was judged"] if animated else []
+        if image.format == "JXL" and getattr(image, "is_animated", False):
+            return [Shown(0, 1.0)], [], _unseen("only its first picture")
+        return [Shown(0, 1.0)], [], None
     first = 1 if image.info.get("default_image") else 0
     found: list[tuple[int, float, NDArray[np.float32]]] = []  # frame, duration, thumbnail
     last = min(frames, MAX_FRAMES)
@@ -247,17 +249,35 @@ def _pictures(image: Image.Image) -> tuple[list[Shown], list[str]]:
                 break
         else:
             found.append((at, duration, thumbnail))
-    total = sum(duration for _, duration, _ in found)
-    longest = sorted(found, key=lambda each: -each[1])[:MAX_SHOWN]
-    shown = [Shown(frame, duration / total) for frame, duration, _ in longest]
+    shown = _judged([(frame, duration) for frame, duration, _ in found])
     notes = [
-        f"{frames - first} frames with {len(found)} different pictures; judged were the"
-        f" {len(shown)} that are shown longest ({sum(each.share for each in shown):.0%} of the"
-        " time)"
+        f"{frames - first} frames with {len(found)} different pictures; {len(shown)} were judged"
     ]
-    return shown, notes + (
-        [f"frames after the first {last} were left out"] if frames > last else []
-    )
+    unseen = _unseen(f"only the first {last} of its {frames} frames") if frames > last else None
+    return shown, notes, unseen
+
+
+def _judged(found: list[tuple[int, float]]) -> list[Shown]:
+    """The pictures to judge, longest first, and the share of the time that each stands for.
+
+    found: (frame, duration) of each different picture, in order. Of too many, half are those shown
+    longest; each of the others stands for an equal part of what is left, as in a film.
+    """
+    total = sum(duration for _, duration in found)
+    longest = sorted(found, key=lambda each: -each[1])
+    half = MAX_SHOWN // 2 if len(found) > MAX_SHOWN else len(found)
+    chosen, rest = longest[:half], sorted(longest[half:])
+    for part in np.array_split(np.arange(len(rest)), MAX_SHOWN - half) if rest else []:
+        middle = int(part[len(part) // 2])
+        chosen.append((rest[middle][0], sum(rest[at][1] for at in part.tolist())))
+    return [
+        Shown(frame, duration / total)
+        for frame, duration in sorted(chosen, key=lambda each: -each[1])
+    ]
+
+
+def _unseen(looked_at: str) -> str:
+    return f"It is animated, and {looked_at} can be looked at here; send it as a video."
 
 
 def _loaded(image: Image.Image, path: Path, limits: DecodeLimits) -> tuple[Image.Image, list[str]]:

@@ -187,7 +187,36 @@ def test_of_an_animation_what_is_shown_longest_is_judged(
         duration=list(shown_ms),
     )
     assert np.abs(picture.pixels.astype(int) - np.asarray(frames[judged])).mean() < 12
-    assert any("shown longest" in note for note in picture.notes)
+    assert any("different pictures" in note for note in picture.notes)
+
+
+def test_an_animation_like_a_film_is_judged_all_along(tmp_path: Path) -> None:
+    wide = np.asarray(photograph("coffee.png").convert("RGB").resize((1200, 200)))
+    film = [Image.fromarray(wide[:, x : x + 200]) for x in range(0, 1000, 20)]
+    own = [Image.new("RGB", (200, 200), (5 * n, 255 - 9 * n, 20 * n)) for n in range(10)]
+    path = tmp_path / "a.png"
+    own[0].save(
+        path, save_all=True, append_images=own[1:] + film, duration=[200] * 10 + [100] * len(film)
+    )
+    shown = decode_image(path).shown
+    assert len(shown) == 8 and sum(each.share for each in shown) == pytest.approx(1.0)
+    # ten pictures of 0.2 s each must not hide five seconds of film behind them
+    assert sum(each.share for each in shown if each.frame >= 10) > 0.5
+
+
+def test_what_was_not_looked_at_of_an_animation_makes_it_ambiguous(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("embeddings.image.decode.MAX_FRAMES", 3)
+    frames = [Image.new("RGB", (80, 80), (60 * n, 0, 0)) for n in range(5)]
+    picture = decode_of(tmp_path, frames)
+    assert "first 3 of its 5 frames" in (picture.ambiguous or "")
+
+
+def decode_of(tmp_path: Path, frames: list[Image.Image]) -> Picture:
+    path = tmp_path / "a.png"
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=100)
+    return decode_image(path)
 
 
 def test_a_hidden_default_picture_is_never_judged(tmp_path: Path) -> None:
