@@ -1,7 +1,7 @@
 """Decode a file to sRGB pixels: any format, colour mode and orientation, within limits.
 
 Only formats that decode in-process are opened: no PostScript, no external programs. What plays is
-judged by the picture that it shows longest.
+judged by the different pictures that it shows.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def decode_image(
 ) -> Picture:
     """Decode one picture from a file of any name.
 
-    frame: its number in an animation; without it what is shown longest.
+    frame: its number in an animation; without it the picture that stands for most of the time.
 
     Raises: EmptyMedia, UnsupportedMedia (not a picture), MediaTooLarge (by the header),
         CorruptMedia.

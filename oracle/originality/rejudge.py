@@ -4,7 +4,7 @@ Only provisional results: after the time for disputes a ruling changes them, and
 """
 
 from collections.abc import Sequence
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 
@@ -13,7 +13,7 @@ from oracle.originality.judge import Judgement
 from oracle.rules.decision import Reason, Verdict
 from storage.database import Connection, Database
 from storage.works import analyses, proofs
-from storage.works.analyses import NewAnalysis, Newest
+from storage.works.analyses import Newest
 from storage.works.works import Work
 
 log = structlog.get_logger()
@@ -61,19 +61,7 @@ def _queue(conn: Connection, jobs: Jobs, newest: Sequence[Newest], *, late: bool
         if one.status == "queued":
             continue  # it will see what is known now
         before = analyses.get(conn, one.analysis_id)
-        analysis = NewAnalysis(
-            id=uuid4(),
-            source="index",
-            post_id=before.post_id,
-            creator_id=before.creator_id,
-            media_type=before.media_type,
-            policy_version=before.policy_version,
-            threshold_bps=before.threshold_bps,
-            base_redirect_bps=before.base_redirect_bps,
-            work_id=before.work_id,
-            reanalysis_of=before.id,
-            late=late,
-        )
+        analysis = analyses.second_look(before, "index", late=late)
         analyses.add(conn, analysis)
         jobs.defer(conn, analysis.id)
         log.info("analysis.again", analysis_id=str(analysis.id), before=str(before.id))

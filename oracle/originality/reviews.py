@@ -20,7 +20,7 @@ from storage.cases import reviews
 from storage.cases.reviews import NewReview, Review
 from storage.database import Connection
 from storage.works import analyses, policies, works
-from storage.works.analyses import Analysis, Conclusion, NewAnalysis
+from storage.works.analyses import Analysis, Conclusion
 
 log = structlog.get_logger()
 
@@ -98,18 +98,7 @@ def rule(
         other=called(matched) if matched else None,
         other_creator=matched.creator if matched else None,
     )
-    ruling = NewAnalysis(
-        id=uuid4(),
-        source="review",
-        post_id=before.post_id,
-        creator_id=before.creator_id,
-        media_type=before.media_type,
-        policy_version=before.policy_version,
-        threshold_bps=before.threshold_bps,
-        base_redirect_bps=before.base_redirect_bps,
-        work_id=before.work_id,
-        reanalysis_of=before.id,
-    )
+    ruling = analyses.second_look(before, "review")
     conclusion = Conclusion(
         verdict=outcome,
         reason=reason,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from psycopg.rows import class_row
 
@@ -43,6 +43,23 @@ class NewAnalysis:
         return Policy(
             self.policy_version, self.media_type, self.threshold_bps, self.base_redirect_bps
         )
+
+
+def second_look(before: NewAnalysis, source: str, *, late: bool = False) -> NewAnalysis:
+    """A new analysis of what was analysed before, under the same policy."""
+    return NewAnalysis(
+        id=uuid4(),
+        source=source,
+        post_id=before.post_id,
+        creator_id=before.creator_id,
+        media_type=before.media_type,
+        policy_version=before.policy_version,
+        threshold_bps=before.threshold_bps,
+        base_redirect_bps=before.base_redirect_bps,
+        work_id=before.work_id,
+        reanalysis_of=before.id,
+        late=late,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
