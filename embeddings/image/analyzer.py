@@ -26,15 +26,9 @@ from embeddings.image.descriptor import DIMENSIONS as COPY_DIMENSIONS
 from embeddings.image.descriptor import CopyDescriptor
 from embeddings.image.detail import insufficient_detail
 from embeddings.image.match import ImageMatch
-from embeddings.image.raster import (
-    PROXY_SIDE_PX,
-    PROXY_VERSION,
-    decode_proxy,
-    encode_proxy,
-    reduce_to,
-    to_grey,
-)
-from embeddings.image.verify import Prepared, prepare, verify_pair
+from embeddings.image.prepared import Prepared, is_current, prepare_proxy, unpack
+from embeddings.image.raster import PROXY_SIDE_PX, PROXY_VERSION, encode_proxy, reduce_to
+from embeddings.image.verify import verify_pair
 from embeddings.image.views import QueryView, crops, hash_views, pictures_of
 
 VERIFIER_VERSION = "blocks-v3"
@@ -47,15 +41,16 @@ class ImageFingerprint:
     """The stored data that recognise a picture, and its search views.
 
     phash: 32 bytes, PDQ; phash_quality: 0..100; embeddings: model id -> (512,) float32 unit vector,
-    of the active channels; proxy: bytes that ``verify`` judges other pictures against; query_views:
-    the views to search with, the whole picture first; insufficient_detail: why it has too little to
-    decide on, or None.
+    of the active channels; proxy: bytes that ``verify`` judges other pictures against; features:
+    what saves it from finding the proxy's key points again; query_views: the views to search with,
+    the whole picture first; insufficient_detail: why it has too little to decide on, or None.
     """
 
     phash: bytes
     phash_quality: int
     embeddings: Mapping[str, NDArray[np.float32]]
     proxy: bytes
+    features: bytes
     query_views: tuple[QueryView, ...]
     insufficient_detail: str | None
 
@@ -131,11 +126,13 @@ class ImageAnalyzer:
             replace(view, embeddings=MappingProxyType(embeddings.get(view.name, {})))
             for view in hash_views(small, parts)
         ]
+        proxy = encode_proxy(picture)
         return ImageFingerprint(
             phash=query_views[0].phash,
             phash_quality=query_views[0].phash_quality,
             embeddings=query_views[0].embeddings,
-            proxy=encode_proxy(picture),
+            proxy=proxy,
+            features=self.features_of(proxy),
             query_views=tuple(query_views),
             insufficient_detail=insufficient_detail(picture),
         )
@@ -156,23 +153,45 @@ class ImageAnalyzer:
                         embeddings[start + at][model.model_id] = vector
         return embeddings
 
-    def verify_proxies(self, query_proxy: bytes, reference_proxy: bytes) -> ImageMatch:
-        """Verify a query by its proxy against a reference's proxy. Raises: BadProxy."""
+    def verify_proxies(
+        self, query_proxy: bytes, reference_proxy: bytes, reference_features: bytes | None = None
+    ) -> ImageMatch:
+        """Verify a query by its proxy against a reference's proxy.
+
+        reference_features: those that are kept with it, or None to compute them.
+
+        Raises: BadProxy.
+        """
         return verify_pair(
-            self._prepare(query_proxy), self._prepare(reference_proxy), self.calibration
+            self._prepare(query_proxy),
+            self._prepare(reference_proxy, reference_features),
+            self.calibration,
         )
 
-    def verify(self, query: ImageFingerprint, reference_proxy: bytes) -> ImageMatch:
+    def verify(
+        self,
+        query: ImageFingerprint,
+        reference_proxy: bytes,
+        reference_features: bytes | None = None,
+    ) -> ImageMatch:
         """Verify a query against a stored reference, by the two proxies alone. Raises: BadProxy."""
-        return self.verify_proxies(query.proxy, reference_proxy)
+        return self.verify_proxies(query.proxy, reference_proxy, reference_features)
 
-    def _prepare(self, proxy: bytes) -> Prepared:
+    def features_of(self, proxy: bytes) -> bytes:
+        """What to keep with a proxy, so that its key points need not be found again.
+
+        Raises: BadProxy.
+        """
+        return self._prepare(proxy).pack()
+
+    def _prepare(self, proxy: bytes, features: bytes | None = None) -> Prepared:
         key = hashlib.sha256(proxy).digest()
         with self._lock:
             if key in self._prepared:
                 self._prepared.move_to_end(key)
                 return self._prepared[key]
-        prepared = prepare(to_grey(decode_proxy(proxy)))
+        kept = features is not None and is_current(features)
+        prepared = unpack(features, proxy) if features and kept else prepare_proxy(proxy)
         with self._lock:
             self._prepared[key] = prepared
             while len(self._prepared) > self.max_cached_prepared:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +16,9 @@ from embeddings.image.blocks import (
 )
 from embeddings.image.calibration import Calibration, lower_bound
 from embeddings.image.evidence import is_second_view, measure, weigh
-from embeddings.image.features import LocalFeatures, extract
 from embeddings.image.geometry import Alignment, align, inverse, project
 from embeddings.image.match import ImageMatch, Matrix, Polygon
+from embeddings.image.prepared import Prepared
 from embeddings.image.texture import BLOCK_PX, textured_blocks
 
 # from this agreement on, untextured parts between the blocks count as shared too
@@ -28,46 +26,16 @@ WHOLE_REGION_SHARE = 0.8
 # noise fails one block in twenty of a plain re-encode: this agreement counts as full
 SLACK = 0.95
 MIN_COMPONENT_BLOCKS = 4
-THUMBNAIL_PX = 48
 VAGUE_NCC, VAGUE_SHARE = 0.5, 0.3
 # of the thumbnails: below it the same frame is not worth a block comparison of 20 ms
 SAME_FRAME_NCC = 0.3
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """A picture ready for comparison: grey proxy (h, w) uint8, features, normalised thumbnail."""
-
-    grey: NDArray[np.uint8]
-    features: LocalFeatures
-    thumbnail: NDArray[np.float32]
-
-    def mirrored(self) -> Prepared:
-        flipped = np.ascontiguousarray(self.grey[:, ::-1])
-        return Prepared(
-            flipped, self.features.mirrored(), np.ascontiguousarray(self.thumbnail[:, ::-1])
-        )
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return self.grey.shape[1], self.grey.shape[0]
-
-
-def prepare(grey: NDArray[np.uint8]) -> Prepared:
-    """Prepare (h, w) uint8; the thumbnail is (48, 48) float32 detail, mean 0, variance 1."""
-    squeezed = cv2.resize(grey, (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA).astype(
-        np.float32
-    )
-    detail = squeezed - cv2.GaussianBlur(squeezed, (0, 0), THUMBNAIL_PX / 8)
-    detail = (detail - detail.mean()) / max(float(detail.std()), 1e-3)
-    return Prepared(grey, extract(grey), np.asarray(detail, np.float32))
 
 
 def verify_pair(query: Prepared, reference: Prepared, calibration: Calibration) -> ImageMatch:
     """Return the best explanation of the query by the reference, upright or mirrored."""
     best = _best_match(query, reference, calibration, mirrored=False)
     if best is None or not best.verified:
-        other = _best_match(query.mirrored(), reference, calibration, mirrored=True)
+        other = _best_match(query.mirrored, reference, calibration, mirrored=True)
         if other is not None and (best is None or other.similarity > best.similarity):
             best = other
     return best or _no_match(calibration)

@@ -20,6 +20,7 @@ from embeddings.video.limits import VideoLimits
 from embeddings.video.match import VideoMatch
 from embeddings.video.score import VideoPolicy
 from embeddings.video.sound import SoundAnalyzer, SoundFingerprint, SoundMatch
+from embeddings.video.verify import VerifyPair
 
 Progress = Callable[[str, float, float], None]
 KEYFRAMES_VERSION = "keyframes-v1"
@@ -124,6 +125,7 @@ class VideoAnalyzer:
         sound: SoundMatch | None = None,
         *,
         probe: bool = False,
+        verify: VerifyPair | None = None,
     ) -> VideoMatch:
         """Verify the proposals of ``align`` and judge the relation of two videos.
 
@@ -132,10 +134,11 @@ class VideoAnalyzer:
                 ``needed_frames``, all of them only for a refinement pass.
             sound: the audio analyzer's match of the two sound tracks.
             probe: verify the most similar frames even without any proposal.
+            verify: compares two proxies; for a caller that has features of theirs at hand.
         Raises: BadProxy.
         """
         pictures = compare(
-            query, reference, proposals, proxies, self.image.verify_proxies, probe=probe
+            query, reference, proposals, proxies, verify or self.image.verify_proxies, probe=probe
         )
         return judge_match(
             query, reference, pictures, sound, self.policy, self.image.calibration.version

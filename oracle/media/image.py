@@ -1,7 +1,7 @@
 """Pictures: the image analyzer on the index of perceptual hashes and embeddings."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,12 @@ from embeddings.channels import ChannelState
 from embeddings.image.analyzer import ImageAnalyzer, ImageFingerprint
 from embeddings.image.decode import DecodeLimits, decode_image, decode_shown
 from embeddings.image.match import ImageMatch
+from embeddings.image.prepared import is_current
 from oracle.media.handler import Candidate, Progress, Query, Size, no_progress
 from oracle.media.shortlist import shortlist
 from storage.database import Connection, Database
 from storage.search import images
-from storage.search.images import ImageCandidate, View
+from storage.search.images import ImageCandidate, Reference, View
 from storage.works.works import Work
 
 # A picture at the limit takes several hundred megabytes while it is decoded: a few at a time are
@@ -95,6 +96,7 @@ class ImageHandler:
             phash=fingerprint.phash,
             phash_quality=fingerprint.phash_quality,
             proxy=fingerprint.proxy,
+            features=fingerprint.features,
             embeddings=fingerprint.embeddings,
         )
 
@@ -125,21 +127,22 @@ class ImageHandler:
                 candidate.frame_ms if isinstance(candidate, ImageCandidate) else 0
                 for candidate in candidates
             ]
-            proxies = images.find_proxies(
+            references = images.find_references(
                 conn, [candidate.work_id for candidate in candidates], frames
             )
         for done, candidate in enumerate(candidates):
             progress("verifying", done, len(candidates))
-            if candidate.work_id in proxies:
-                yield candidate, self._match(extraction, proxies[candidate.work_id])
+            if candidate.work_id in references:
+                yield candidate, self._match(extraction, references[candidate.work_id])
+        keep_missing(db, self._analyzer, references.values())
 
-    def _match(self, extraction: ImageExtraction, proxy: bytes) -> ImageMatch:
+    def _match(self, extraction: ImageExtraction, reference: Reference) -> ImageMatch:
         """The match of what is shown; of an animation, of as much of its time as was proven."""
-        longest = self._analyzer.verify(extraction.fingerprint, proxy)
+        longest = self._verify(extraction.fingerprint, reference)
         if not extraction.others:
             return longest
         matches = [(longest, extraction.share)] + [
-            (self._analyzer.verify(fingerprint, proxy), share)
+            (self._verify(fingerprint, reference), share)
             for fingerprint, share in extraction.others
             if fingerprint.insufficient_detail is None
         ]
@@ -154,9 +157,24 @@ class ImageHandler:
             best = replace(best, verified=False, similarity=capped)
         return replace(best, query_coverage=best.query_coverage * proven, reason=said)
 
+    def _verify(self, fingerprint: ImageFingerprint, reference: Reference) -> ImageMatch:
+        return self._analyzer.verify(fingerprint, reference.proxy, reference.features)
+
     def candidate_from(self, match: Mapping[str, Any]) -> ImageCandidate:
         return ImageCandidate(work_id=UUID(match["work"]["id"]), frame_ms=match.get("frame_ms", 0))
 
     def preview(self, path: Path, _at_ms: int = 0) -> Image.Image:
         with DECODING:
             return Image.fromarray(decode_image(path, self._limits).pixels)
+
+
+def keep_missing(db: Database, analyzer: ImageAnalyzer, references: Iterable[Reference]) -> None:
+    """Keep the features of verified references that had none that can be read."""
+    missing = {
+        (reference.work_id, reference.frame_ms): analyzer.features_of(reference.proxy)
+        for reference in references
+        if reference.features is None or not is_current(reference.features)
+    }
+    if missing:
+        with db.transaction() as conn:
+            images.keep_features(conn, missing)

@@ -13,6 +13,8 @@ import numpy as np
 from PIL import Image
 
 from embeddings.channels import ChannelState
+from embeddings.image.analyzer import ImageAnalyzer
+from embeddings.image.match import ImageMatch
 from embeddings.video.align import needed_frames
 from embeddings.video.analyzer import VideoAnalyzer
 from embeddings.video.decode import probe_video, read_moment, read_poster
@@ -22,8 +24,10 @@ from embeddings.video.nominate import Hit, nominate
 from embeddings.video.sound import SoundMatch
 from oracle.media.audio import as_stored
 from oracle.media.handler import Candidate, Progress, Query, Size, no_progress
+from oracle.media.image import keep_missing
 from storage.database import Connection, Database
 from storage.search import images, videos
+from storage.search.images import Reference
 from storage.search.sounds import index as sound_index
 from storage.search.sounds.index import SoundQuery
 from storage.search.videos import FrameQuery, FrameTable, StoredFrame
@@ -227,19 +231,22 @@ class VideoHandler:
             for ms in needed_frames(proposals, references[w])
         ]
         with db.transaction() as conn:
-            known = videos.find_frame_proxies(conn, wanted)
+            known = videos.find_frame_references(conn, wanted)
         for done, candidate in enumerate(candidates):
             progress("verifying", done, len(candidates))
             work_id = candidate.work_id
             sound = self._sound(query, candidate, sounds.get(work_id))
+            frames = _Frames(db, self._analyzer.image, work_id, known)
             match = self._analyzer.judge(
                 query,
                 references[work_id],
                 proposed[work_id],
-                _Proxies(db, work_id, known),
+                frames.proxies,
                 sound,
                 probe=getattr(candidate, "probed", False),
+                verify=frames.verify,
             )
+            keep_missing(db, self._analyzer.image, frames.verified)
             if match.segments or match.sound is not None:
                 yield candidate, match
 
@@ -282,22 +289,37 @@ def as_reference(table: FrameTable) -> ReferenceVideo:
     )
 
 
-class _Proxies:
-    """The proxies of one work's frames: those at hand, and others from the index when they are
+class _Frames:
+    """What is stored of one work's frames: those at hand, and others from the index when they are
     needed.
     """
 
     def __init__(
-        self, db: Database, work_id: UUID, known: Mapping[tuple[UUID, int], bytes]
+        self,
+        db: Database,
+        analyzer: ImageAnalyzer,
+        work_id: UUID,
+        known: Mapping[tuple[UUID, int], Reference],
     ) -> None:
         self._db = db
+        self._analyzer = analyzer
         self._work_id = work_id
-        self._known = {ms: proxy for (owner, ms), proxy in known.items() if owner == work_id}
+        self._known = {ms: frame for (owner, ms), frame in known.items() if owner == work_id}
+        self._by_proxy = {frame.proxy: frame for frame in self._known.values()}
+        self.verified: list[Reference] = []
 
-    def __call__(self, wanted: Sequence[int]) -> Mapping[int, bytes]:
+    def proxies(self, wanted: Sequence[int]) -> Mapping[int, bytes]:
+        """The proxies by frame_ms."""
         missing = [(self._work_id, ms) for ms in wanted if ms not in self._known]
         if missing:
             with self._db.transaction() as conn:
-                proxies = videos.find_frame_proxies(conn, missing)
-            self._known |= {ms: proxy for (_, ms), proxy in proxies.items()}
-        return self._known
+                frames = videos.find_frame_references(conn, missing)
+            self._known |= {ms: frame for (_, ms), frame in frames.items()}
+            self._by_proxy |= {frame.proxy: frame for frame in frames.values()}
+        return {ms: frame.proxy for ms, frame in self._known.items()}
+
+    def verify(self, query_proxy: bytes, reference_proxy: bytes) -> ImageMatch:
+        """Verify a frame of the query against one of these. Raises: BadProxy."""
+        frame = self._by_proxy[reference_proxy]
+        self.verified.append(frame)
+        return self._analyzer.verify_proxies(query_proxy, frame.proxy, frame.features)

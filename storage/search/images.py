@@ -134,21 +134,58 @@ def copies_among(conn: Connection, ids: Sequence[UUID]) -> set[UUID]:
     return {row[0] for row in rows if row[1] in ("derivative", "licensed")}
 
 
-def find_proxies(
+@dataclass(frozen=True)
+class Reference:
+    """What verification needs of one stored picture or keyframe.
+
+    features: None where nobody needed them yet.
+    """
+
+    work_id: UUID
+    frame_ms: int
+    proxy: bytes
+    features: bytes | None
+
+
+def find_references(
     conn: Connection, ids: Sequence[UUID], frames_ms: Sequence[int] | None = None
-) -> dict[UUID, bytes]:
+) -> dict[UUID, Reference]:
     """What verification needs of each work; works that have none are left out.
 
     Args: frames_ms: which frame of each work, in the same order; of a video the nearest frame at or
         before it.
     """
     rows = conn.execute(
-        "select id, proxy from unnest(%s::uuid[], %s::int[]) as wanted(id, at) cross join lateral"
-        " (select proxy from image_fingerprints where work_id = id  order by frame_ms > at, case"
-        " when frame_ms > at then frame_ms else -frame_ms end limit 1) nearest",
+        "select id, nearest.* from unnest(%s::uuid[], %s::int[]) as wanted(id, at) cross join"
+        " lateral (select frame_ms, proxy, packed from image_fingerprints f left join"
+        " image_features using (work_id, frame_ms) where f.work_id = id order by frame_ms > at,"
+        " case when frame_ms > at then frame_ms else -frame_ms end limit 1) nearest",
         (list(ids), list(frames_ms) if frames_ms is not None else [0] * len(ids)),
     ).fetchall()
-    return {row[0]: bytes(row[1]) for row in rows}
+    return {row[0]: Reference(*row) for row in rows}
+
+
+def keep_features(conn: Connection, features: Mapping[tuple[UUID, int], bytes]) -> None:
+    """Keep what was computed of stored frames, by (work, frame_ms), in the place of what was kept;
+    frames that are gone stay gone.
+    """
+    # Whoever erases a work changes its row first: in one order, so that two calls cannot meet.
+    conn.execute(
+        "select from works where id = any(%s) order by id for share",
+        (list({work_id for work_id, _ in features}),),
+    )
+    frames = sorted(features)
+    conn.execute(
+        "insert into image_features (work_id, frame_ms, packed)"
+        " select new.* from unnest(%s::uuid[], %s::int[], %s::bytea[])"
+        " as new(work_id, frame_ms, packed) join image_fingerprints using (work_id, frame_ms)"
+        " on conflict (work_id, frame_ms) do update set packed = excluded.packed",
+        (
+            [work_id for work_id, _ in frames],
+            [frame_ms for _, frame_ms in frames],
+            [features[frame] for frame in frames],
+        ),
+    )
 
 
 def same_bytes(conn: Connection, sha256: bytes, before: int) -> list[UUID]:
@@ -270,6 +307,7 @@ def make_visible(
     phash: bytes,
     phash_quality: int,
     proxy: bytes,
+    features: bytes | None = None,
     embeddings: Mapping[str, NDArray[np.float32]],
 ) -> None:
     """Make a picture's fingerprint visible to searches; once, however often it is called.
@@ -291,6 +329,8 @@ def make_visible(
         " proxy) values (%s, %s, %s, %s, %s, %s)",
         (work.id, work.sequence, work.creator_id, hash_bits(phash), phash_quality, proxy),
     )
+    if features is not None:
+        keep_features(conn, {(work.id, 0): features})
     for name, vector in embeddings.items():
         conn.execute(
             "insert into embeddings (model_id, work_id, registration, creator_id, embedding)"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 
 from storage.database import Connection
-from storage.search.images import NO_CREATOR, hash_bits, model_partition
+from storage.search.images import NO_CREATOR, Reference, hash_bits, model_partition
 from storage.works.works import Work
 
 # A frame has company: what one frame's scan misses its neighbours find, so it may be a shallower
@@ -196,18 +196,19 @@ def find_frame_candidates(
     ]
 
 
-def find_frame_proxies(
+def find_frame_references(
     conn: Connection, frames: Sequence[tuple[UUID, int]]
-) -> dict[tuple[UUID, int], bytes]:
+) -> dict[tuple[UUID, int], Reference]:
     """What verification needs of each frame, by (work, frame_ms); frames that are gone are left
     out.
     """
     rows = conn.execute(
-        "select work_id, frame_ms, proxy from image_fingerprints join unnest(%s::uuid[], %s::int[])"
-        " as wanted(work_id, frame_ms) using (work_id, frame_ms)",
+        "select work_id, frame_ms, proxy, packed from image_fingerprints join"
+        " unnest(%s::uuid[], %s::int[]) as wanted(work_id, frame_ms) using (work_id, frame_ms)"
+        " left join image_features using (work_id, frame_ms)",
         ([work_id for work_id, _ in frames], [frame_ms for _, frame_ms in frames]),
     ).fetchall()
-    return {(row[0], row[1]): bytes(row[2]) for row in rows}
+    return {(row[0], row[1]): Reference(*row) for row in rows}
 
 
 def frames_of(conn: Connection, ids: Sequence[UUID]) -> dict[UUID, FrameTable]:

@@ -14,3 +14,14 @@ create table videos (
     -- How much of it was too plain to be recognised by, and was left out of the index.
     plain_ms int not null check (plain_ms >= 0)
 );
+
+-- What verification would otherwise compute again from a frame's proxy. Pictures come with it, keyframes get it when they
+-- are first verified; apart from the fingerprint, whose indexes an update would write again.
+create table image_features (
+    work_id uuid not null,
+    frame_ms int not null,
+    packed bytea not null,
+    primary key (work_id, frame_ms),
+    foreign key (work_id, frame_ms) references image_fingerprints on delete cascade
+);
+alter table image_features alter packed set storage external; -- compressed already

@@ -28,8 +28,9 @@ from PIL import Image, ImageOps
 from embeddings.image.calibration import load_calibration
 from embeddings.image.decode import Picture
 from embeddings.image.detail import low_information
+from embeddings.image.prepared import Prepared, prepare
 from embeddings.image.raster import decode_proxy, encode_proxy, to_grey
-from embeddings.image.verify import Prepared, prepare, verify_pair
+from embeddings.image.verify import verify_pair
 
 TABLE = load_calibration()
 CLOSEST = ("same_program", "same_watermark", "other_viewpoint", "text_cards")

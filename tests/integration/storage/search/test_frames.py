@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from storage.database import Connection, Database
 from storage.search import images, videos
-from storage.search.images import View
+from storage.search.images import Reference, View
 from storage.search.videos import FrameQuery, StoredFrame
 from storage.works import creators, works
 from storage.works.works import NewWork
@@ -171,10 +171,13 @@ def test_pictures_and_frames_find_each_other(db: Database) -> None:
             (picture, 0),
         }
         chosen = [by_work[video], by_work[picture]]
-        proxies = images.find_proxies(
+        references = images.find_references(
             conn, [c.work_id for c in chosen], [c.frame_ms for c in chosen]
         )
-    assert proxies == {video: b"proxy of 7000", picture: b"picture"}
+    assert references == {
+        video: Reference(video, 7000, b"proxy of 7000", None),
+        picture: Reference(picture, 0, b"picture", None),
+    }
 
 
 def test_a_crop_names_its_frame_by_the_embedding_alone(db: Database) -> None:
@@ -201,7 +204,10 @@ def test_the_frames_of_a_work_come_back_in_order(db: Database) -> None:
         videos.add_video(conn, work, stored, duration_ms=5500, interval_ms=1000, plain_ms=500)
         picture = add_picture(conn, phash, vector)
         tables = videos.frames_of(conn, [work.id, picture, uuid4()])
-        proxies = videos.find_frame_proxies(conn, [(work.id, 4000), (picture, 0), (work.id, 77)])
+        wanted = [(work.id, 4000), (picture, 0), (work.id, 77)]
+        images.keep_features(conn, {wanted[0]: b"old", wanted[2]: b"of a frame that is gone"})
+        images.keep_features(conn, {wanted[0]: b"features"})
+        references = videos.find_frame_references(conn, wanted)
     table = tables[work.id]
     assert set(tables) == {work.id, picture}
     assert (table.duration_ms, table.interval_ms, table.plain_ms) == (5500, 1000, 500)
@@ -209,7 +215,10 @@ def test_the_frames_of_a_work_come_back_in_order(db: Database) -> None:
     assert table.phashes[2].tobytes() == stored[0].phash
     np.testing.assert_allclose(table.embeddings[MODEL][1], stored[2].embeddings[MODEL], atol=1e-3)
     assert tables[picture].duration_ms == 0 and tables[picture].spans_ms.tolist() == [0]
-    assert proxies == {(work.id, 4000): b"proxy of 4000", (picture, 0): b"picture"}
+    assert references == {
+        (work.id, 4000): Reference(work.id, 4000, b"proxy of 4000", b"features"),
+        (picture, 0): Reference(picture, 0, b"picture", None),
+    }
 
 
 def test_a_video_becomes_visible_once_and_leaves_with_its_work(db: Database) -> None:

@@ -203,7 +203,7 @@ def test_becoming_visible_twice_changes_nothing(db: Database) -> None:
             conn, work, phash=RNG.bytes(32), phash_quality=1, proxy=b"new", embeddings={}
         )
         assert search(conn, phash, vector)[0].phash_distance == 0
-        assert images.find_proxies(conn, [work.id]) == {work.id: b""}
+        assert images.find_references(conn, [work.id])[work.id].proxy == b""
 
 
 def test_a_work_waits_for_those_that_came_first_until_their_analyses_end(db: Database) -> None:

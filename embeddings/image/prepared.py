@@ -1,0 +1,92 @@
+"""A picture made ready for comparison, and the part of it that is kept with a work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddings.errors import BadProxy
+from embeddings.image import features as local
+from embeddings.image.features import LocalFeatures, extract
+from embeddings.image.raster import decode_proxy, to_grey
+
+THUMBNAIL_PX = 48
+_THUMBNAIL_BYTES = THUMBNAIL_PX * THUMBNAIL_PX
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A picture ready for comparison.
+
+    features: its key points; squeezed: (48, 48) uint8, the whole picture reduced; load: returns its
+    proxy in grey, (h, w) uint8, which most comparisons end without.
+    """
+
+    features: LocalFeatures
+    squeezed: NDArray[np.uint8]
+    load: Callable[[], NDArray[np.uint8]]
+
+    @cached_property
+    def grey(self) -> NDArray[np.uint8]:
+        """(h, w) uint8."""
+        return self.load()
+
+    @cached_property
+    def thumbnail(self) -> NDArray[np.float32]:
+        """(48, 48) float32 detail, mean 0, variance 1."""
+        squeezed = self.squeezed.astype(np.float32)
+        detail = squeezed - cv2.GaussianBlur(squeezed, (0, 0), THUMBNAIL_PX / 8)
+        return np.asarray((detail - detail.mean()) / max(float(detail.std()), 1e-3), np.float32)
+
+    @cached_property
+    def mirrored(self) -> Prepared:
+        """The picture flipped left to right; nothing is detected again."""
+        return Prepared(
+            self.features.mirrored(),
+            np.ascontiguousarray(self.squeezed[:, ::-1]),
+            lambda: np.ascontiguousarray(self.grey[:, ::-1]),
+        )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.features.width, self.features.height
+
+    def pack(self) -> bytes:
+        """What is kept, for ``unpack``: about 60 KB, less for a picture with few key points."""
+        return self.squeezed.tobytes() + local.pack(self.features)
+
+
+def prepare(grey: NDArray[np.uint8]) -> Prepared:
+    """Prepare (h, w) uint8."""
+    squeezed = cv2.resize(grey, (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA)
+    return Prepared(extract(grey), np.asarray(squeezed, np.uint8), lambda: grey)
+
+
+def prepare_proxy(proxy: bytes) -> Prepared:
+    """Prepare a picture from its proxy alone. Raises: BadProxy."""
+    return prepare(to_grey(decode_proxy(proxy)))
+
+
+def is_current(packed: bytes) -> bool:
+    """Return whether ``unpack`` reads it; what another version packed is computed again."""
+    return local.is_current(packed[_THUMBNAIL_BYTES:])
+
+
+def unpack(packed: bytes, proxy: bytes) -> Prepared:
+    """Return what ``prepare_proxy`` makes of the proxy, equal to the bit, without its work.
+
+    Raises: BadProxy if it is damaged or of an unknown version.
+    """
+    if not is_current(packed):
+        raise BadProxy()
+    squeezed = np.frombuffer(packed, np.uint8, _THUMBNAIL_BYTES)
+    return Prepared(
+        local.unpack(packed[_THUMBNAIL_BYTES:]),
+        squeezed.reshape(THUMBNAIL_PX, THUMBNAIL_PX),
+        lambda: to_grey(decode_proxy(proxy)),
+    )
