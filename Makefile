@@ -15,7 +15,7 @@ endif
 WORKERS ?= 2
 export PYTHONUNBUFFERED := 1
 
-.PHONY: up demo test lint bench campaigns fuzz audit contracts setup clean
+.PHONY: up demo test browser lint bench campaigns fuzz audit contracts setup clean
 
 up: setup ## set up everything and run the oracle: database, chain, API, worker, node; Ctrl-C stops it
 	$(BIN)/oracle up
@@ -23,9 +23,15 @@ up: setup ## set up everything and run the oracle: database, chain, API, worker,
 demo: setup ## tell the whole story with sample pictures on servers of its own, verified on chain
 	$(BIN)/oracle demo
 
-test: setup lint ## all checks and all tests
+test: setup lint browser ## all checks and all tests
 	cd contracts && tools/forge test
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
+
+browser: ## Debian's Chromium for the tests of the pages; without a browser they are skipped, and fail where CI is set
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	as=$$(test "$$(id -u)" = 0 || echo sudo -n); \
+	{ $$as apt-get update -q && $$as apt-get install -q -y --no-install-recommends chromium; } >/dev/null 2>&1 || \
+	echo "No Chromium, and it cannot be installed here: the pages are not tested in a browser."
 
 lint: setup ## style, types and the direction of imports
 	$(BIN)/ruff check .

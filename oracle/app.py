@@ -4,15 +4,19 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+import fastapi_offline
 import structlog
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.staticfiles import StaticFiles
 
 from oracle import wiring
 from oracle.api import pages, problems, routes
 from oracle.api.answers import Answers
+from oracle.api.pages.security import SecurityHeaders
 from oracle.api.services import Services
 from oracle.chain.node.metrics import NodeCollector
 from oracle.media.handler import MediaHandlers
@@ -20,6 +24,7 @@ from oracle.originality.precheck import Checker
 from oracle.settings import Settings
 
 MODELS_POLL_S = 2.0
+SWAGGER = Path(fastapi_offline.__file__).parent / "static"
 log = structlog.get_logger()
 
 MULTIPART_OVERHEAD_BYTES = 64 * 1024  # boundaries and the other fields of the form
@@ -81,6 +86,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         summary="Decides whether media is original, shows why, and records it on a chain.",
         version="0.1.0",
         lifespan=lifespan,
+        docs_url=None,  # pages.home shows it, with files of ours
+        redoc_url=None,
     )
     problems.install(app)
     # Not FastAPI's own max_body_size: that one stands outside of every middleware and answers in
@@ -90,6 +97,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         max_body_size=settings.limits.upload_bytes + MULTIPART_OVERHEAD_BYTES,
     )
     app.add_middleware(problems.TooLargeAsProblem, limit_bytes=settings.limits.upload_bytes)
+    app.add_middleware(SecurityHeaders)
     for router in (*routes.ROUTERS, *pages.ROUTERS):
         app.include_router(router)
+    app.mount("/static", StaticFiles(packages=[("oracle.api", "static")]))
+    app.mount("/swagger", StaticFiles(directory=SWAGGER))
     return app

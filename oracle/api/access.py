@@ -55,6 +55,11 @@ class Caller:
         return f"key:{self.name}" if self.key_id is not None else self.name
 
     @property
+    def signed_in(self) -> bool:
+        """Return whether it is somebody: the holder of a key, or the operator."""
+        return self.name != ANONYMOUS
+
+    @property
     def is_platform(self) -> bool:
         """Return whether it speaks for a platform: a key of no creator, or the operator."""
         return self.creator_id is None and (self.key_id is not None or self.may("admin"))
@@ -86,7 +91,7 @@ def require(scope: Scope) -> Callable[..., Caller]:
         bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     ) -> Caller:
         secret = bearer.credentials if bearer else request.cookies.get(COOKIE)
-        caller = caller_of(services, request, secret)
+        caller = request.state.caller = caller_of(services, request, secret)
         if bearer is None and secret is not None and request.method not in SAFE_METHODS:
             _require_same_site(request)
         if not caller.may(scope):
@@ -166,7 +171,21 @@ def anyone(request: Request, services: ServicesDep) -> Caller:
     return caller_of(services, request, None)
 
 
+def visitor(request: Request, services: ServicesDep) -> Caller:
+    """Return who looks at a page for everybody: a key that is no longer known is nobody's.
+
+    Raises: TooManyRequests.
+    """
+    try:
+        caller = caller_of(services, request, request.cookies.get(COOKIE))
+    except KeyRequired:
+        caller = anyone(request, services)
+    request.state.caller = caller
+    return caller
+
+
 Anyone = Annotated[Caller, Depends(anyone)]
+Visitor = Annotated[Caller, Depends(visitor)]
 Uploader = Annotated[Caller, Depends(require("upload"))]
 Reader = Annotated[Caller, Depends(require("read"))]
 FraudOfficer = Annotated[Caller, Depends(require("fraud"))]

@@ -1,14 +1,15 @@
 """Errors as RFC 9457 problem details: the one table from error to HTTP status."""
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from embeddings import errors as embedding
 from oracle import errors, fetch
+from oracle.api.pages.rendering import show
 from oracle.api.ranges import RangeNotSatisfiable
 from oracle.chain.core.reverts import ContractReverted
 from oracle.chain.errors import ChainError, InvalidAddress, InvalidSignature, InvalidSignInMessage
@@ -77,8 +78,24 @@ TITLES = {
 }
 
 
-def problem(request: Request, status: int, code: str, detail: str, **extra: object) -> JSONResponse:
-    """Build a problem document; `code` is stable, `detail` is for people and may be reworded."""
+def problem(request: Request, status: int, code: str, detail: str, **extra: object) -> Response:
+    """Build a problem document; `code` is stable, `detail` is for people and may be reworded.
+
+    A browser that asks for a page gets one that says the same and leads on.
+    """
+    headers = {503: {"Retry-After": str(RETRY_AFTER_S)}, 401: {"WWW-Authenticate": "Bearer"}}.get(
+        status
+    )
+    if _wants_page(request):
+        page = show(
+            "error.html",
+            getattr(request.state, "caller", None),
+            status=status,
+            title=TITLES.get(status, "Error"),
+            detail=detail,
+            path=request.url.path,
+        )
+        return HTMLResponse(page, status, headers)
     body = {
         "type": f"/problems/{code}",
         "title": TITLES.get(status, "Error"),
@@ -88,10 +105,15 @@ def problem(request: Request, status: int, code: str, detail: str, **extra: obje
         "instance": request.url.path,
         **extra,
     }
-    headers = {503: {"Retry-After": str(RETRY_AFTER_S)}, 401: {"WWW-Authenticate": "Bearer"}}.get(
-        status
-    )
     return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+def _wants_page(request: Request) -> bool:
+    """Tell whether a browser asks for a page of ours: programs ask for anything, or for JSON."""
+    path = request.url.path
+    return not path.startswith(("/v1/", "/api/")) and "text/html" in request.headers.get(
+        "accept", ""
+    )
 
 
 def install(app: FastAPI) -> None:
@@ -103,7 +125,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _on_crash)
 
 
-async def _on_known_error(request: Request, exc: Exception) -> JSONResponse:
+async def _on_known_error(request: Request, exc: Exception) -> Response:
     status = next(status for error, status in STATUS.items() if isinstance(exc, error))
     code = str(getattr(exc, "code", "error"))
     log.warning("request.refused", path=request.url.path, status=status, code=code, detail=str(exc))
@@ -115,7 +137,7 @@ async def _on_known_error(request: Request, exc: Exception) -> JSONResponse:
     return answer
 
 
-async def _on_invalid_request(request: Request, exc: Exception) -> JSONResponse:
+async def _on_invalid_request(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, RequestValidationError)
     fields = [
         {"field": ".".join(map(str, e["loc"][1:])), "problem": e["msg"]} for e in exc.errors()
@@ -127,15 +149,17 @@ async def _on_invalid_request(request: Request, exc: Exception) -> JSONResponse:
     return problem(request, 422, "invalid_request", detail, errors=fields)
 
 
-async def _on_http_error(request: Request, exc: Exception) -> JSONResponse:
+async def _on_http_error(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)
     code = {404: "not_found", 405: "method_not_allowed", 413: "upload_too_large"}.get(
         exc.status_code, "http_error"
     )
-    return problem(request, exc.status_code, code, str(exc.detail))
+    path = request.url.path
+    detail = f"There is nothing at {path}." if code == "not_found" else str(exc.detail)
+    return problem(request, exc.status_code, code, detail)
 
 
-async def _on_crash(request: Request, exc: Exception) -> JSONResponse:
+async def _on_crash(request: Request, exc: Exception) -> Response:
     log.error("request.crashed", path=request.url.path, exc_info=exc)
     return problem(request, 500, "internal_error", "Something went wrong here; it was logged.")
 

@@ -3,6 +3,7 @@
 from oracle.api.pages import (
     analysis,
     cases,
+    check,
     creators,
     failed_payouts,
     home,
@@ -12,5 +13,5 @@ from oracle.api.pages import (
 
 ROUTERS = tuple(
     module.router
-    for module in (home, analysis, creators, cases, notices, verdict_appeals, failed_payouts)
+    for module in (home, check, analysis, creators, cases, notices, verdict_appeals, failed_payouts)
 )

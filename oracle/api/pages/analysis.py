@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 
 from oracle.api.access import Caller, Reader
 from oracle.api.pages.match_drawings import match_details
-from oracle.api.pages.rendering import templates
+from oracle.api.pages.rendering import show
 from oracle.api.parties import unerased
 from oracle.api.ranges import stored_media
 from oracle.api.routes.analyses import load_view
@@ -53,12 +53,15 @@ def show_analysis(services: ServicesDep, caller: Reader, analysis_id: UUID) -> s
     )
     duration_s = (view.work.duration_ms or 0) / 1000 if view.work else 0.0
     details = {id: match_details(match, duration_s) for id, match in matches.items()}
+    alike = [near for near in view.neighbours if near.verified or near.similarity_bps > 0]
     shown: list[Neighbour] = sorted(
-        view.neighbours, key=lambda n: n.work_id != (view.original and view.original.work_id)
+        alike, key=lambda n: n.work_id != (view.original and view.original.work_id)
     )
-    return templates.get_template("analysis.html").render(
+    return show(
+        "analysis.html",
+        caller,
         view=view,
-        neighbours=shown,
+        shown=shown,
         details=details,
         appeal=appeal if appeal and _may_see(caller, appeal) else None,
         may_appeal=may_appeal,

@@ -8,8 +8,8 @@ from fastapi import APIRouter, File, Form, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from oracle.api.access import FraudOfficer, Reader
-from oracle.api.pages.rendering import templates
-from oracle.api.parties import actor_of, check_neutral, check_side, own_creator
+from oracle.api.pages.rendering import show
+from oracle.api.parties import acting_creator, actor_of, check_neutral, check_side, own_creator
 from oracle.api.routes.appeals import (
     answer,
     appeal_view,
@@ -31,6 +31,7 @@ from storage.fraud.alerts import Alert
 
 router = APIRouter(include_in_schema=False)
 
+CASES_SHOWN = 100
 QUEUE = ("open", "notified", "appealed")
 
 
@@ -42,7 +43,9 @@ def alert_page(services: ServicesDep, caller: Reader, alert_id: UUID) -> str:
         view = load_detail(conn, alert)
         notices_sent = messages.of_alert(conn, alert_id)
         appeal = appeals.find_open_of_alert(conn, alert_id)
-    return templates.get_template("alert.html").render(
+    return show(
+        "alert.html",
+        caller,
         alert=view,
         notices_sent=notices_sent,
         appeal=appeal,
@@ -54,8 +57,26 @@ def alert_page(services: ServicesDep, caller: Reader, alert_id: UUID) -> str:
     )
 
 
+@router.get("/cases", response_class=HTMLResponse)
+def cases_page(services: ServicesDep, caller: Reader, creator: str | None = None) -> str:
+    """Show a creator's alerts and appeals, the latest first."""
+    with services.db.transaction() as conn:
+        creator_id = acting_creator(conn, caller, creator)
+        raised = fraud_alerts.page(conn, creator_id=creator_id, limit=CASES_SHOWN)
+        filed = appeals.page(conn, creator_id=creator_id, limit=CASES_SHOWN)
+    return show(
+        "cases.html",
+        caller,
+        alerts=raised,
+        appeals=filed,
+        creator_id=creator_id,
+        rules=fraud_wording.RULES,
+        grounds=wording.GROUNDS,
+    )
+
+
 @router.get("/fraud_alerts", response_class=HTMLResponse, include_in_schema=False)
-def alerts_page(services: ServicesDep, _: FraudOfficer) -> str:
+def alerts_page(services: ServicesDep, caller: FraudOfficer) -> str:
     """Show the reviewers' queue by end date, and how each signal did in the last 90 days."""
     now = datetime.now(UTC)
     with services.db.transaction() as conn:
@@ -63,7 +84,9 @@ def alerts_page(services: ServicesDep, _: FraudOfficer) -> str:
         record = fraud_alerts.record_by_signal(conn, now - timedelta(days=90))
         verdicts = appeals.list_open(conn, "originality", limit=200)
     waiting.sort(key=lambda alert: alert.frozen_until or alert.review_by)
-    return templates.get_template("alerts.html").render(
+    return show(
+        "alerts.html",
+        caller,
         alerts=waiting,
         record=record,
         rules=fraud_wording.RULES,
@@ -151,7 +174,9 @@ def appeal_page(
     with services.db.transaction() as conn:
         appeal = get_visible_appeal(conn, caller, appeal_id)
         view = appeal_view(conn, appeal)
-    return templates.get_template("appeal.html").render(
+    return show(
+        "appeal.html",
+        caller,
         appeal=view,
         ground=wording.GROUNDS[appeal.ground],
         file_lost=file == "lost",

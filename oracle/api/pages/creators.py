@@ -1,13 +1,11 @@
 """The dashboard of a creator and of one post."""
 
-from importlib import resources
-
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from oracle.api.access import Reader
 from oracle.api.pages.charts import money_bar, week_chart
-from oracle.api.pages.rendering import templates
+from oracle.api.pages.rendering import show
 from oracle.api.routes.creators import (
     PAGE,
     WEEKS_SHOWN,
@@ -16,6 +14,7 @@ from oracle.api.routes.creators import (
     post_detail,
     post_page,
 )
+from oracle.api.routes.names import Name, get_name
 from oracle.api.services import ServicesDep
 from oracle.engagement.events import PostId
 from storage.ledger import ledger
@@ -31,7 +30,9 @@ def show_creator(
         owner = load_creator(conn, caller, creator)
         view = creator_view(conn, owner, services.payout_asset)
         posts = post_page(conn, owner, cursor, PAGE)
-    return templates.get_template("creator.html").render(
+    return show(
+        "creator.html",
+        caller,
         view=view,
         page=posts,
         first_page=cursor is None,
@@ -45,10 +46,10 @@ def show_post(services: ServicesDep, caller: Reader, creator: str, post_id: Post
     with services.db.transaction() as conn:
         owner = load_creator(conn, caller, creator)
         post = post_detail(conn, owner, bytes.fromhex(post_id[2:]))
-    return templates.get_template("creator_post.html").render(creator=owner.handle, post=post)
+    return show("creator_post.html", caller, creator=owner.handle, post=post)
 
 
-@router.get("/creators.css")
-def creator_style() -> Response:
-    sheet = resources.files("oracle.api").joinpath("templates/creator.css").read_text()
-    return Response(sheet, media_type="text/css", headers={"Cache-Control": "max-age=3600"})
+@router.get("/profiles/{name}", response_class=HTMLResponse)
+def show_profile(services: ServicesDep, caller: Reader, name: Name) -> str:
+    """Show what is public of a creator: accounts, wallets, and who vouches for the name."""
+    return show("profile.html", caller, profile=get_name(services, caller, name))

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from oracle.api.access import Admin
-from oracle.api.pages.rendering import templates
+from oracle.api.pages.rendering import show
 from oracle.api.routes.failed_payouts import (
     Blocking,
     Settlement,
@@ -25,8 +25,11 @@ FormNote = Annotated[str, Form(min_length=10, max_length=2000)]
 
 @router.get("/stuck_payments", response_class=HTMLResponse, include_in_schema=False)
 def failed_payouts_page(services: ServicesDep, caller: Admin) -> str:
-    return templates.get_template("failed_payouts.html").render(
-        payments=list_failed(services, caller), matters=list_operator_alerts(services, caller)
+    return show(
+        "failed_payouts.html",
+        caller,
+        payments=list_failed(services, caller),
+        matters=list_operator_alerts(services, caller),
     )
 
 

@@ -1,14 +1,13 @@
-"""The first page, signing in and out, and the style sheet."""
+"""The first page, signing in and out, and the reference of the API."""
 
-from importlib import resources
 from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from oracle.api.access import COOKIE, caller_of
-from oracle.api.pages.rendering import templates
+from oracle.api.access import COOKIE, Caller, Visitor, caller_of
+from oracle.api.pages.rendering import show
 from oracle.api.services import ServicesDep
 from oracle.errors import KeyRequired
 
@@ -16,35 +15,33 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/", response_class=HTMLResponse)
-def home(services: ServicesDep) -> str:
-    return templates.get_template("home.html").render(
-        channels=services.channels, keyless=not services.settings.http.keys_required
+def home(services: ServicesDep, caller: Visitor) -> str:
+    off = any(
+        not channel["on"] for of_kind in services.channels.values() for channel in of_kind.values()
     )
+    return show("home.html", caller, keyless=not services.settings.http.keys_required, off=off)
 
 
 @router.get("/sign-in", response_class=HTMLResponse)
-def sign_in_form() -> str:
-    return templates.get_template("sign_in.html").render(problem=None)
+def sign_in_form(caller: Visitor, to: str = "/") -> str:
+    return show("sign_in.html", caller, problem=None, to=_local(to))
 
 
 @router.post("/sign-in", response_class=HTMLResponse)
 def sign_in(
-    services: ServicesDep, request: Request, key: Annotated[str, Form(max_length=200)]
+    services: ServicesDep,
+    request: Request,
+    key: Annotated[str, Form(max_length=200)],
+    to: Annotated[str, Form(max_length=2000)] = "/",
 ) -> Response:
     """Store a key in a cookie that scripts cannot read and other sites cannot use."""
     try:
         caller = caller_of(services, request, key)
     except KeyRequired as exc:
-        page = templates.get_template("sign_in.html").render(problem=str(exc))
+        page = show("sign_in.html", None, problem=str(exc), to=_local(to))
         return HTMLResponse(page, status_code=401)
-    home = (
-        f"/creators/{quote(caller.creator)}"
-        if caller.creator
-        else "/fraud_alerts"
-        if caller.may("fraud")
-        else "/"
-    )
-    answer = RedirectResponse(home, status_code=303)
+    to = _local(to)
+    answer = RedirectResponse(_first_page(caller) if to == "/" else to, status_code=303)
     answer.set_cookie(
         COOKIE,
         key,
@@ -63,7 +60,17 @@ def sign_out() -> Response:
     return answer
 
 
-@router.get("/style.css")
-def style() -> Response:
-    sheet = resources.files("oracle.api").joinpath("templates/style.css").read_text()
-    return Response(sheet, media_type="text/css", headers={"Cache-Control": "max-age=3600"})
+@router.get("/docs", response_class=HTMLResponse)
+def docs() -> str:
+    return show("docs.html", None)
+
+
+def _first_page(caller: Caller) -> str:
+    if caller.creator:
+        return f"/creators/{quote(caller.creator)}"
+    return "/fraud_alerts" if caller.may("fraud") else "/"
+
+
+def _local(path: str) -> str:
+    """A page of ours to go on to; a path that leads elsewhere becomes the first page."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from oracle.api.access import Reader
-from oracle.api.pages.rendering import templates
+from oracle.api.pages.rendering import show
 from oracle.api.parties import acting_creator, check_side
 from oracle.api.services import ServicesDep
 from storage.cases import messages
@@ -19,7 +19,7 @@ router = APIRouter(include_in_schema=False)
 def inbox_page(services: ServicesDep, caller: Reader, creator: str | None = None) -> str:
     with services.db.transaction() as conn:
         listed = messages.page(conn, acting_creator(conn, caller, creator), limit=100)
-    return templates.get_template("notices.html").render(messages=listed)
+    return show("notices.html", caller, messages=listed)
 
 
 @router.get("/messages/{message_id}", response_class=HTMLResponse, include_in_schema=False)
@@ -29,4 +29,4 @@ def message_page(services: ServicesDep, caller: Reader, message_id: UUID) -> str
         check_side(caller, message.creator_id)
         if caller.creator_id == message.creator_id:
             messages.mark_read(conn, message_id, datetime.now(UTC))
-    return templates.get_template("notice.html").render(message=message)
+    return show("notice.html", caller, message=message)

@@ -2,6 +2,7 @@
 
 import jinja2
 
+from oracle.api.access import Caller
 from oracle.api.pages.match_drawings import clock
 from oracle.notices import wording
 from oracle.notices.render import day
@@ -19,3 +20,8 @@ templates.filters |= {
     "percent": percent,
     "who": wording.who,
 }
+
+
+def show(template: str, caller: Caller | None, /, **context: object) -> str:
+    """Render a page in the frame of who looks at it; None for a caller that is not known."""
+    return templates.get_template(template).render(me=caller, **context)

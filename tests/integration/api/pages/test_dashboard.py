@@ -209,7 +209,7 @@ def test_pages_show_the_same_numbers_and_escape_what_people_write(
         "How much of it people watched",
     ):
         assert shown in post
-    assert client.get("/creators.css").headers["content-type"].startswith("text/css")
+    assert client.get("/static/creator.css").headers["content-type"].startswith("text/css")
     empty = client.get("/creators/tom").text
     assert "Nothing was paid yet" in empty
     assert "No posts yet" in empty

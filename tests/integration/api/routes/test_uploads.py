@@ -184,7 +184,25 @@ def test_pages_show_the_verdict_and_both_pictures(post: Post, client: TestClient
     preview = client.get(f"/works/{first['work']['id']}/preview.jpg")
     assert preview.headers["content-type"] == "image/jpeg"
     assert client.get("/").status_code == 200
-    assert client.get("/style.css").status_code == 200
+    assert client.get("/static/style.css").status_code == 200
+
+
+def test_a_browser_gets_a_page_that_leads_on_and_a_program_a_problem(client: TestClient) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    page = client.get("/messages", headers=browser)
+    assert (page.status_code, page.headers["content-type"]) == (401, "text/html; charset=utf-8")
+    assert "/sign-in?to=/messages" in page.text
+    for path, headers in (("/messages", {}), ("/v1/messages", browser)):
+        answer = client.get(path, headers=headers)
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["code"] == "key_required"
+    assert "script-src" not in page.headers["content-security-policy"]  # default-src is ours alone
+
+
+@pytest.mark.parametrize("to", ["//evil.example", "https://evil.example", "/\\evil.example"])
+def test_signing_in_leads_to_no_other_site(client: TestClient, to: str) -> None:
+    answer = client.post("/sign-in", data={"key": "operator", "to": to}, follow_redirects=False)
+    assert answer.headers["location"] == "/fraud_alerts"
 
 
 def test_progress_events_end_with_the_verdict_of_a_failed_analysis(

@@ -9,6 +9,7 @@ from jinja2 import meta, nodes
 from oracle.api import pages
 from oracle.api.pages.rendering import templates
 
+PROBLEMS = Path(str(pages.__file__)).parents[1] / "problems.py"
 SHARING = ("extends", "include")  # an imported file does not see the page's variables
 
 
@@ -41,20 +42,13 @@ def bound_by(tree: nodes.Template) -> set[str]:
 def render_calls() -> list[tuple[str, str, frozenset[str]]]:
     """(file and line, template, keywords) of each template that a page renders."""
     calls = []
-    for path in sorted(Path(str(pages.__file__)).parent.glob("*.py")):
+    for path in (PROBLEMS, *sorted(Path(str(pages.__file__)).parent.glob("*.py"))):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
                 case ast.Call(
-                    func=ast.Attribute(
-                        value=ast.Call(
-                            func=ast.Attribute(attr="get_template"), args=[ast.Constant(str(name))]
-                        ),
-                        attr="render",
-                    ),
-                    args=[],
-                    keywords=keywords,
+                    func=ast.Name("show"), args=[ast.Constant(str(name)), _], keywords=keywords
                 ):
-                    given = frozenset(str(keyword.arg) for keyword in keywords)
+                    given = frozenset(str(keyword.arg) for keyword in keywords) | {"me"}
                     calls.append((f"{path.name}:{node.lineno}", name, given))
     return calls
 
@@ -63,7 +57,8 @@ def render_calls() -> list[tuple[str, str, frozenset[str]]]:
 def test_a_page_gives_what_its_template_reads(
     place: str, template: str, given: frozenset[str]
 ) -> None:
-    assert given == variables_of(template), place
+    # Every page may tell who looks at it; only a page outside of the frame does not.
+    assert given == variables_of(template) | {"me"}, place
 
 
 def test_every_template_is_rendered_or_part_of_one() -> None:

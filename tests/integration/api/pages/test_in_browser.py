@@ -1,0 +1,182 @@
+"""Every page in a real browser: no serious finding of axe, nothing wider than a phone, no error of
+a script, and the flows by hand or by keyboard.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+from support.databases import cloned_database
+from support.photos import photo
+from support.site import Site, browser, find_browser, serve
+
+from storage.embedded import EmbeddedPostgres
+
+WIDTHS = (360, 1280)
+WEIGHT = 300_000  # bytes of a page without media
+# (who looks, where): a key of Site.paths, or a path.
+PAGES = (
+    (None, "/"),
+    (None, "/check"),
+    (None, "/sign-in"),
+    (None, "/no-such-page"),
+    (None, "/creators/maya"),
+    ("maya", "/"),
+    ("maya", "/creators/maya"),
+    ("maya", "/creators/tom"),
+    ("maya", "/profiles/tom"),
+    ("maya", "post"),
+    ("maya", "original"),
+    ("tom", "copy"),
+    ("tom", "/messages"),
+    ("tom", "/cases"),
+    ("alice", "/cases"),
+    ("alice", "alert"),
+    ("alice", "/messages"),
+    ("reviewer", "/fraud_alerts"),
+    ("reviewer", "alert"),
+    ("operator", "/stuck_payments"),
+)
+STATUS = {  # of the others it is 200
+    (None, "/no-such-page"): 404,
+    (None, "/creators/maya"): 401,  # who has not signed in is asked to
+    ("maya", "/creators/tom"): 404,  # another's money
+}
+
+
+@pytest.fixture(scope="module")
+def site(
+    postgres_server: EmbeddedPostgres,
+    database_template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Site]:
+    """The served application; nothing is started where no browser could show it."""
+    find_browser()
+    with (
+        cloned_database(postgres_server.dsn, database_template) as dsn,
+        serve(dsn, tmp_path_factory.mktemp("site")) as served,
+    ):
+        yield served
+
+
+@pytest.fixture(scope="module")
+def chromium(site: Site) -> Iterator[Browser]:
+    with browser(find_browser()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A page in a context of its own; an error of a script, or a thing that the policy of the page
+    refuses, fails the test.
+    """
+    with chromium.new_context() as context:
+        opened = context.new_page()
+        errors: list[str] = []
+        opened.on("pageerror", lambda error: errors.append(str(error)))
+        opened.on(
+            "console",
+            lambda said: errors.append(said.text) if "Security Policy" in said.text else None,
+        )
+        yield opened
+        assert errors == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("who", "where"), PAGES)
+def test_a_page_is_accessible_and_fits(
+    site: Site, page: Page, who: str | None, where: str, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    if who:
+        site.sign_in(page, who)
+    answer = page.goto(site.url + site.paths.get(where, where))
+    assert answer is not None
+    assert answer.status == STATUS.get((who, where), 200)
+    if shots := os.environ.get("SCREENSHOTS"):
+        page.screenshot(
+            path=f"{shots}/{where.strip('/').replace('/', '-') or 'home'}-{who}-{width}.png",
+            full_page=True,
+        )
+    overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert overflow <= 0, f"{overflow} pixels wider than the window"
+    found = Axe().run(page).response["violations"]
+    serious = [
+        f"{one['id']}: {one['nodes'][0]['html'][:200]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+    weight = page.evaluate(
+        "performance.getEntries().filter(e => e.initiatorType !== 'img' && e.decodedBodySize)"
+        ".reduce((sum, e) => sum + e.decodedBodySize, 0)"
+    )
+    assert 0 < weight < WEIGHT
+
+
+def test_a_creator_checks_a_file_and_posts_it(site: Site, page: Page, tmp_path: Path) -> None:
+    file = tmp_path / "cat.jpg"
+    file.write_bytes(photo("cat", quality=70))
+    site.sign_in(page, "tom")
+    page.get_by_role("link", name="Before you post").click()
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_role("button", name="Check it").click()
+    result = page.get_by_role("region", name="Result")
+    expect(result.get_by_text("derivative", exact=True)).to_be_visible(timeout=60_000)
+    expect(result).to_contain_text("If maya licenses it to you, nothing is redirected")
+    page.get_by_role("link", name="Post it now").click()
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_role("button", name="Post it").click()
+    page.wait_for_url(re.compile("/analyses/"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Being judged…")
+
+
+def test_who_is_not_signed_in_comes_back_to_where_they_went(site: Site, page: Page) -> None:
+    page.goto(f"{site.url}/creators/maya")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Key required")
+    page.get_by_role("main").get_by_role("link", name="Sign in").click()
+    page.get_by_label("Key").fill(site.keys["maya"])
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{site.url}/creators/maya")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+
+
+def test_an_appeal_by_keyboard_alone(site: Site, page: Page) -> None:
+    site.sign_in(page, "tom")
+    page.goto(site.url + site.paths["copy"])
+    _tab_to(page, "SELECT")
+    page.keyboard.press("ArrowDown")
+    _tab_to(page, "TEXTAREA")
+    page.keyboard.type("I took this picture on the same day, from the other side of the room.")
+    _tab_to(page, "BUTTON")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/appeals/"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("The appeal is being decided")
+    page.get_by_role("link", name="Cases").click()
+    expect(page.get_by_role("main")).to_contain_text("you")
+
+
+def test_the_reference_of_the_api_needs_no_network(site: Site, page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{site.url}/docs")
+    expect(page.get_by_text("/v1/analyses/{analysis_id}", exact=True)).to_be_visible()
+    assert all(url.startswith((site.url, "data:", "blob:")) for url in asked)
+
+
+def _tab_to(page: Page, tag: str) -> None:
+    """Press the tabulator until an element of that kind in the page's main part has the focus."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate(
+            "tag => document.activeElement.tagName === tag"
+            " && document.activeElement.closest('main') !== null",
+            tag,
+        ):
+            return
+    raise AssertionError(f"no {tag} is reached by keyboard")
