@@ -3,6 +3,7 @@
 from oracle.api.pages import (
     analysis,
     cases,
+    certificate,
     check,
     creators,
     failed_payouts,
@@ -13,5 +14,15 @@ from oracle.api.pages import (
 
 ROUTERS = tuple(
     module.router
-    for module in (home, check, analysis, creators, cases, notices, verdict_appeals, failed_payouts)
+    for module in (
+        home,
+        check,
+        certificate,
+        analysis,
+        creators,
+        cases,
+        notices,
+        verdict_appeals,
+        failed_payouts,
+    )
 )
