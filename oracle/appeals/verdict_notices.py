@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 
+from oracle.appeals.source_notices import tell_sources
 from oracle.notices import templates, wording
 from oracle.notices.render import day, render, send_notice
 from oracle.notices.titles import work_name
@@ -103,6 +104,8 @@ def send_one(conn: Connection, analysis_id: UUID, now: datetime) -> None:
             }
     notice = render(template, facts)
     send_notice(conn, notice, analysis.creator_id, now, analysis_id=analysis_id)
+    source = nearest if analysis.verdict == Verdict.DERIVATIVE else None
+    tell_sources(conn, analysis, own, source, facts, now)
 
 
 def _original(work: Work | None) -> dict[str, Any]:

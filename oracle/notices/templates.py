@@ -168,6 +168,39 @@ longer if you appeal.
 Decided {decider}. Case {case}.
 """,
 )
+WAS_COPIED = Template(
+    "was_copied",
+    1,
+    "{subject} was copied by {copier}",
+    """"{copy}" by {copier} matches your {subject}, which was here first. {redirect} of what it \
+earns goes to you, counted from {decided_at}.
+
+When: your share waits until {waits_until}, as long as {copier} can dispute it, and longer if that \
+happens; then it is yours, and your dashboard shows it.
+
+Where: {viewer_link} shows both side by side with the parts that match.
+
+How sure: similarity {similarity}, threshold {threshold}; {certainty}
+
+What you can do: nothing is needed. If {copier} may use your work, grant a licence; then nothing \
+more goes to you.
+
+Decided {decider}. Case {case}.
+""",
+)
+COPY_ENDED = Template(
+    "copy_ended",
+    1,
+    '"{copy}" does not count as a copy of your work any more',
+    """A later look at "{copy}" came to another verdict. Nothing more of what it earns goes to \
+you, and what waited for you goes where the new verdict says. What you were paid before stays \
+yours.
+
+Where: {viewer_link} shows what was found.
+
+Decided {decider}. Case {case}.
+""",
+)
 OWN_COPY = Template(
     "own_copy",
     1,
@@ -286,6 +319,8 @@ ALL = {
         OTHER_SIDE,
         APPEAL_RESULT,
         COPY_FOUND,
+        WAS_COPIED,
+        COPY_ENDED,
         OWN_COPY,
         UNDECIDED,
         DECIDED,

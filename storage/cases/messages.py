@@ -152,6 +152,18 @@ def lock_unnotified_verdict(conn: Connection, analysis_id: UUID) -> bool:
     )
 
 
+def told_sources(conn: Connection, work_id: UUID) -> set[int]:
+    """Return the creators who were last told that this work is a copy of theirs."""
+    rows = conn.execute(
+        "select creator_id from (select distinct on (m.creator_id) m.creator_id, m.kind from"
+        " creator_messages m join analyses a on a.id = m.analysis_id where a.work_id = %s and"
+        " m.kind in ('was_copied', 'copy_ended') order by m.creator_id, m.seq desc) last"
+        " where kind = 'was_copied'",
+        (work_id,),
+    ).fetchall()
+    return {int(row[0]) for row in rows}
+
+
 def block_verdict(conn: Connection, analysis_id: UUID, reason: str, now: datetime) -> None:
     """Record that the notice of a verdict could not be written.
 

@@ -259,7 +259,7 @@ create table creator_messages (
     delivered_at timestamptz,
     last_error text
 );
-create unique index creator_messages_verdict on creator_messages (analysis_id, kind) where analysis_id is not null;
+create unique index creator_messages_verdict on creator_messages (analysis_id, kind, creator_id) where analysis_id is not null;
 create index creator_messages_list on creator_messages (creator_id, created_at desc, id desc);
 create index creator_messages_pending on creator_messages (next_try_at) where delivery = 'pending';
 

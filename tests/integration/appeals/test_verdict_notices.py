@@ -15,10 +15,11 @@ from oracle.appeals import reviews as appeals_reviews
 from oracle.appeals import verdict_notices
 from oracle.appeals import verdicts as verdict_appeals
 from oracle.appeals.errors import NothingToAppeal
+from oracle.appeals.source_notices import tell_sources
 from storage.cases import appeals, messages
 from storage.cases.messages import Message
 from storage.database import Database
-from storage.works import creators
+from storage.works import analyses, creators, works
 
 __all__ = ["doubt", "oracle"]  # the fixtures
 
@@ -44,7 +45,36 @@ def test_every_verdict_that_costs_money_has_one_notice(post: Post, db: Database)
     (copy,) = told(db, "bob")
     assert copy.kind == "copy_found"
     assert "goes to alice" in copy.body and "Its bonus is half of an original's" in copy.body
-    assert len(told(db, "alice")) == 1, "once"
+    copied, own = told(db, "alice")
+    assert (copied.kind, own.kind) == ("was_copied", "own_copy"), "once each"
+    assert "by bob matches your" in copied.body and "of what it earns goes to you" in copied.body
+
+
+def test_a_source_that_is_none_any_more_is_told_and_the_new_one_too(
+    post: Post, db: Database
+) -> None:
+    post(photo("temple"), "alice")
+    other = post(photo("cat"), "carol")
+    copy = post(edited(photo("temple"), "cropped"), "bob")
+    assert told(db, "alice")[0].kind == "was_copied"
+    facts = {
+        "viewer_link": "/analyses/1",
+        "decided_at": "today",
+        "decider": "by maria",
+        "case": "1",
+        "similarity": "98 %",
+        "threshold": "95 %",
+        "certainty": "sure.",
+        "waits_until": "tomorrow",
+    }
+    with db.transaction() as conn:
+        analysis = analyses.get(conn, UUID(copy["analysis_id"]))
+        own, new = (works.get_work(conn, UUID(view["work"]["id"])) for view in (copy, other))
+        for source in (new, None):
+            tell_sources(conn, analysis, own, source, facts, datetime.now(UTC))
+            assert messages.told_sources(conn, own.id) == ({new.creator_id} if source else set())
+    assert [notice.kind for notice in told(db, "alice")] == ["copy_ended", "was_copied"]
+    assert [notice.kind for notice in told(db, "carol")] == ["copy_ended", "was_copied"]
 
 
 def test_a_verdict_on_ones_own_work_is_appealed_and_granted(
