@@ -1,8 +1,27 @@
 """Licences between two creators."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
+from psycopg.rows import class_row
+
 from storage.database import Connection
+from storage.errors import NotFound
+
+
+@dataclass(frozen=True, kw_only=True)
+class Licence:
+    """A licence with the names of both sides; `work_id` is None where it covers all works."""
+
+    id: int
+    owner: str
+    licensee: str
+    work_id: UUID | None
+    title: str | None
+    note: str | None
+    granted_at: datetime
+    revoked_at: datetime | None
 
 
 def grant(
@@ -11,19 +30,49 @@ def grant(
     """Record a permission for one work, or for all works of the owner where `work_id` is None."""
     row = conn.execute(
         "insert into permissions (owner_id, licensee_id, work_id, note) values (%s, %s, %s, %s) on"
-        " conflict (owner_id, licensee_id, work_id) do update set note = excluded.note returning"
-        " id",
+        " conflict (owner_id, licensee_id, work_id) do update set note = excluded.note,"
+        " granted_at = now(), revoked_at = null returning id",
         (owner_id, licensee_id, work_id, note),
     ).fetchone()
     assert row is not None
     return int(row[0])
 
 
+def revoke(conn: Connection, owner_id: int, number: int) -> None:
+    """End a licence of this owner: later analyses know it no more. Raises: NotFound."""
+    ended = conn.execute(
+        "update permissions set revoked_at = now() where id = %s and owner_id = %s and revoked_at"
+        " is null",
+        (number, owner_id),
+    )
+    if ended.rowcount == 0:
+        raise NotFound(f"You have granted no licence {number} that is in force.")
+
+
+def list_of(conn: Connection, creator_id: int, limit: int) -> list[Licence]:
+    """Return what a creator granted and was granted, the latest first."""
+    with conn.cursor(row_factory=class_row(Licence)) as cursor:
+        return cursor.execute(
+            """
+            select p.id, o.handle as owner, l.handle as licensee, p.work_id,
+                coalesce(w.title, w.file_name) as title, p.note, p.granted_at, p.revoked_at
+            from permissions p
+            join creators o on o.id = p.owner_id
+            join creators l on l.id = p.licensee_id
+            left join works w on w.id = p.work_id
+            where %(creator)s in (p.owner_id, p.licensee_id)
+            order by p.granted_at desc, p.id desc limit %(limit)s
+            """,
+            {"creator": creator_id, "limit": limit},
+        ).fetchall()
+
+
 def licensed_works(conn: Connection, licensee_id: int | None, ids: list[UUID]) -> set[UUID]:
     """Those of the works that a permission lets this creator use."""
     rows = conn.execute(
         "select w.id from works w join permissions p on p.owner_id = w.creator_id"
-        " and (p.work_id is null or p.work_id = w.id) where p.licensee_id = %s and w.id = any(%s)",
+        " and (p.work_id is null or p.work_id = w.id) where p.licensee_id = %s and w.id = any(%s)"
+        " and p.revoked_at is null",
         (licensee_id, ids),
     ).fetchall()
     return {row[0] for row in rows}

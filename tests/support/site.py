@@ -132,4 +132,5 @@ def _post_works(site: Site, settings: Settings) -> None:
             headers={"Authorization": f"Bearer {site.keys[who]}"},
         )
         site.paths[name] = answer.json()["links"]["page"]
+        site.paths["certificate"] = f"/certificates/{answer.json()['work']['post_id']}"
         run_worker(site.platform.db.dsn, original.analyse, settings.worker, wait=False)

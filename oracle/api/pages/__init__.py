@@ -8,6 +8,7 @@ from oracle.api.pages import (
     creators,
     failed_payouts,
     home,
+    licences,
     notices,
     verdict_appeals,
 )
@@ -21,6 +22,7 @@ ROUTERS = tuple(
         analysis,
         creators,
         cases,
+        licences,
         notices,
         verdict_appeals,
         failed_payouts,

@@ -55,6 +55,7 @@ create table permissions (
     work_id uuid references works,
     note text,
     granted_at timestamptz not null default now(),
+    revoked_at timestamptz, -- verdicts of before stand
     unique nulls not distinct (owner_id, licensee_id, work_id)
 );
 

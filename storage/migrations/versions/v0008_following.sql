@@ -150,7 +150,9 @@ create trigger analyses_are_recorded after update of status on analyses for each
 
 create function record_permission() returns trigger language plpgsql as $$
 begin
-    insert into record_queue (step, reason_code, text, facts) values ('permission', 'granted', 'A licence was granted.',
+    insert into record_queue (step, reason_code, text, facts) values ('permission',
+        case when new.revoked_at is null then 'granted' else 'revoked' end,
+        case when new.revoked_at is null then 'A licence was granted.' else 'A licence was revoked.' end,
         jsonb_build_object('permission', new.id, 'owner', record_account(new.owner_id),
             'licensee', record_account(new.licensee_id), 'work_id', new.work_id));
     return null;

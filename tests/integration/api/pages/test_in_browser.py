@@ -34,6 +34,8 @@ PAGES = (
     ("tom", "copy"),
     ("tom", "/messages"),
     ("tom", "/cases"),
+    ("tom", "/licences"),
+    (None, "certificate"),
     ("alice", "/cases"),
     ("alice", "alert"),
     ("alice", "/messages"),
@@ -133,6 +135,17 @@ def test_a_creator_checks_a_file_and_posts_it(site: Site, page: Page, tmp_path: 
     page.get_by_role("button", name="Post it").click()
     page.wait_for_url(re.compile("/analyses/"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Being judged…")
+
+
+def test_a_creator_grants_a_licence_and_ends_it(site: Site, page: Page) -> None:
+    site.sign_in(page, "maya")
+    page.get_by_role("link", name="original.jpg").click()
+    page.get_by_role("link", name="Grant a licence").click()
+    page.get_by_label("To which creator").fill("tom")
+    page.get_by_role("button", name="Grant the licence").click()
+    expect(page.get_by_role("table")).to_contain_text("original.jpg")
+    page.get_by_role("button", name="End the licence of tom").click()
+    expect(page.get_by_role("table")).to_contain_text("ended")
 
 
 def test_who_is_not_signed_in_comes_back_to_where_they_went(site: Site, page: Page) -> None:

@@ -1,0 +1,78 @@
+"""Licences that a creator grants for works of their own."""
+
+from datetime import datetime
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from oracle.api.access import Reader
+from oracle.api.parties import acting_creator, own_creator
+from oracle.api.services import ServicesDep
+from oracle.errors import NotAllowed
+from oracle.originality.naming import find_creator
+from storage.database import Connection
+from storage.errors import NotFound
+from storage.works import permissions, works
+
+MAX_LISTED = 200
+
+router = APIRouter(prefix="/v1/licences", tags=["creators"])
+
+
+class Grant(BaseModel):
+    """A licence to be granted."""
+
+    licensee: str = Field(max_length=256, description="Who may use the work, in any spelling.")
+    work_id: UUID | None = Field(None, description="The one work; without it, all your works.")
+    note: str | None = Field(None, max_length=2000)
+
+
+class LicenceView(BaseModel):
+    """A licence; it counts for analyses from `granted_at` until `revoked_at`."""
+
+    id: int
+    owner: str
+    licensee: str
+    work_id: UUID | None
+    title: str | None
+    note: str | None
+    granted_at: datetime
+    revoked_at: datetime | None
+
+
+@router.get("", summary="Licences that a creator granted and was granted, the latest first")
+def list_licences(
+    services: ServicesDep, caller: Reader, creator: str | None = None
+) -> list[LicenceView]:
+    with services.db.transaction() as conn:
+        return _listed(conn, acting_creator(conn, caller, creator))
+
+
+@router.post("", status_code=201, summary="Let another creator use a work of yours, or all")
+def grant(services: ServicesDep, caller: Reader, body: Grant) -> LicenceView:
+    owner_id = own_creator(caller, None)
+    with services.db.transaction() as conn:
+        licensee_id = find_creator(conn, body.licensee)
+        if licensee_id is None:
+            raise NotFound(f"Nobody is registered as {body.licensee}; nothing was granted.")
+        if licensee_id == owner_id:
+            raise NotAllowed("Your own works are yours without a licence.")
+        if body.work_id is not None:
+            work = works.get_work(conn, body.work_id)
+            if work.creator_id != owner_id or work.erased_at is not None:
+                raise NotFound(f"You have no work {body.work_id}; nothing was granted.")
+        number = permissions.grant(conn, owner_id, licensee_id, body.work_id, body.note)
+        return next(row for row in _listed(conn, owner_id) if row.id == number)
+
+
+@router.delete("/{number}", status_code=204, summary="End a licence that you granted")
+def revoke(services: ServicesDep, caller: Reader, number: int) -> None:
+    """It stays listed, and verdicts that rested on it stand; later analyses know it no more."""
+    with services.db.transaction() as conn:
+        permissions.revoke(conn, own_creator(caller, None), number)
+
+
+def _listed(conn: Connection, creator_id: int) -> list[LicenceView]:
+    listed = permissions.list_of(conn, creator_id, MAX_LISTED)
+    return [LicenceView(**vars(licence)) for licence in listed]
