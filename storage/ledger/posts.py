@@ -116,6 +116,30 @@ def get_post(conn: Connection, post_id: bytes, now: datetime) -> PostRow:
     return rows[0]
 
 
+@dataclass(frozen=True)
+class PostFilter:
+    """Which posts are listed: those that fit every field that is given.
+
+    Attributes:
+        category: in any case.
+        title: a part of it, in any case.
+    """
+
+    category: str | None = None
+    external_id: str | None = None
+    title: str | None = None
+    verdict: str | None = None
+
+
+ALL_POSTS = PostFilter()
+_FILTERS = {
+    "category": "lower(pw.category) = lower(%(category)s)",
+    "external_id": "pw.external_id = %(external_id)s",
+    "title": "position(lower(%(title)s) in lower(p.title)) > 0",
+    "verdict": "coalesce(t.verdict, a.verdict) = %(verdict)s",
+}
+
+
 def list_posts(
     conn: Connection,
     creator_id: int,
@@ -123,26 +147,22 @@ def list_posts(
     *,
     after: tuple[datetime, bytes] | None,
     limit: int,
-    category: str | None = None,
-    external_id: str | None = None,
+    wanted: PostFilter = ALL_POSTS,
 ) -> Sequence[PostRow]:
     """Return a creator's posts, the newest first, after a cursor.
 
     Args:
         after: (published_at, post_id) of the last post of the previous page.
-        category, external_id: Only posts of these, the category in any case.
     """
     where = "where p.creator_id = %(creator)s"
     params: dict[str, Any] = {"creator": creator_id, "now": now, "limit": limit}
     if after is not None:
         where += " and (p.published_at, p.post_id) < (%(at)s, %(id)s)"
         params |= {"at": after[0], "id": after[1]}
-    if category is not None:
-        where += " and lower(pw.category) = lower(%(category)s)"
-        params["category"] = category
-    if external_id is not None:
-        where += " and pw.external_id = %(external_id)s"
-        params["external_id"] = external_id
+    where += "".join(
+        f" and {_FILTERS[name]}" for name, value in vars(wanted).items() if value is not None
+    )
+    params |= vars(wanted)
     return _rows(
         conn, where + " order by p.published_at desc, p.post_id desc limit %(limit)s", params
     )

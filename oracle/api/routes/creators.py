@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from tempfile import SpooledTemporaryFile
-from typing import IO, Annotated
+from typing import IO, Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query
@@ -24,12 +24,14 @@ from oracle.payouts.statement import statement_csv
 from storage.database import Connection
 from storage.engagement import grades as engagement_grades
 from storage.errors import NotFound
+from storage.ledger import copies as ledger_copies
 from storage.ledger import freezes as ledger_freezes
 from storage.ledger import ledger
 from storage.ledger import onchain as ledger_onchain
 from storage.ledger import posts as ledger_posts
 from storage.ledger import views as ledger_views
 from storage.ledger import withdrawals as ledger_withdrawals
+from storage.ledger.posts import ALL_POSTS, PostFilter
 from storage.works import creators
 
 WEEKS_SHOWN = 12
@@ -40,6 +42,8 @@ CHUNK = 1 << 16
 
 router = APIRouter(tags=["creators"])
 Limit = Annotated[int, Query(ge=1, le=200)]
+Title = Annotated[str, Query(max_length=200, description="Part of the title, in any case.")]
+PostVerdict = Literal["original", "derivative", "self_duplicate", "licensed", "undecided"]
 
 
 @dataclass(frozen=True)
@@ -68,10 +72,12 @@ def list_posts(
     limit: Limit = PAGE,
     category: Category | None = None,
     external_id: ExternalId | None = None,
+    title: Title | None = None,
+    verdict: PostVerdict | None = None,
 ) -> PostPage:
+    wanted = PostFilter(category, external_id, title, verdict)
     with services.db.transaction() as conn:
-        owner = load_creator(conn, caller, creator)
-        return post_page(conn, owner, cursor, limit, category=category, external_id=external_id)
+        return post_page(conn, load_creator(conn, caller, creator), cursor, limit, wanted)
 
 
 @router.get(
@@ -142,6 +148,9 @@ def creator_view(conn: Connection, owner: ShownCreator, asset: PayoutAsset) -> C
             schemas.withdrawal_view(row, asset)
             for row in ledger_withdrawals.of_creator(conn, owner.creator_id, WITHDRAWALS_SHOWN)
         ],
+        copies=[
+            schemas.copy_view(row) for row in ledger_copies.of_creator(conn, owner.creator_id, PAGE)
+        ],
         stuck_on_chain=ledger_onchain.failed_minor(conn, owner.creator_id),
         posts=reach.posts,
         raw_views=reach.raw_views,
@@ -160,19 +169,11 @@ def post_page(
     owner: ShownCreator,
     cursor: str | None,
     limit: int,
-    *,
-    category: str | None = None,
-    external_id: str | None = None,
+    wanted: PostFilter = ALL_POSTS,
 ) -> PostPage:
     after = read_cursor(cursor, bytes.fromhex)
     listed = ledger_posts.list_posts(
-        conn,
-        owner.creator_id,
-        owner.now,
-        after=after,
-        limit=limit + 1,
-        category=category,
-        external_id=external_id,
+        conn, owner.creator_id, owner.now, after=after, limit=limit + 1, wanted=wanted
     )
     shown = listed[:limit]
     more = len(listed) > limit

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from oracle.payouts.onchain import PayoutAsset
 from oracle.payouts.statement import CURRENCY, SIGNALS, expected_pay, explain
 from storage.engagement.grades import StoredGrade, StoredPolicy
+from storage.ledger.copies import CopyRow
 from storage.ledger.freezes import Freeze
 from storage.ledger.posts import PostRow, UnpaidWeek
 from storage.ledger.views import CreatorTotals, Line, WeekRow
@@ -207,6 +208,20 @@ class AccountView(BaseModel):
     )
 
 
+class CopyView(BaseModel):
+    """A post by somebody else that counts as a copy of a work of yours."""
+
+    post_id: str
+    title: str | None
+    copier: str | None
+    redirect_bps: int = Field(description="Share of what it earns that goes to you.")
+    paid: int = Field(description="Cents that it has brought you so far.")
+    waiting: int = Field(description="Cents that wait while the verdict can be disputed.")
+    waits_until: datetime
+    disputed: bool
+    links: dict[str, str]
+
+
 class CreatorView(BaseModel):
     """A creator's money and posts at one moment."""
 
@@ -228,6 +243,7 @@ class CreatorView(BaseModel):
         " that is not booked here."
     )
     withdrawals: list[WithdrawalView] = Field(description="The last ten, the newest first.")
+    copies: list[CopyView] = Field(description="The last 25, the latest verdict first.")
     stuck_on_chain: int = Field(
         description="Cents your posts earned that the contract has not paid: it refused, or judges"
         " a post otherwise."
@@ -241,6 +257,21 @@ class CreatorView(BaseModel):
 def account_view(account: Account) -> AccountView:
     """Build the API's view of an account."""
     return AccountView(account="0x" + account.account.hex(), name=account.name)
+
+
+def copy_view(row: CopyRow) -> CopyView:
+    """Build the API's view of a copy of a creator's work."""
+    return CopyView(
+        post_id="0x" + row.post_id.hex(),
+        title=row.title,
+        copier=row.copier,
+        redirect_bps=row.redirect_bps,
+        paid=row.paid_minor,
+        waiting=row.waiting_minor,
+        waits_until=row.final_at,
+        disputed=row.disputed,
+        links={"evidence": f"/analyses/{row.analysis_id}"} if row.analysis_id else {},
+    )
 
 
 def totals_view(totals: CreatorTotals) -> TotalsView:

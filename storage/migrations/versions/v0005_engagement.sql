@@ -191,6 +191,7 @@ create table post_terms (
     changed_at timestamptz not null default now(),
     check (redirect_bps = 0 or (verdict = 'derivative' and creditor_id is not null))
 );
+create index post_terms_creditor on post_terms (creditor_id) where creditor_id is not null;
 create index analyses_post on analyses (post_id, decided_at);
 
 -- Base pay of a post for a week, as the platform says; paid once the week has settled and its grade is final. What changes

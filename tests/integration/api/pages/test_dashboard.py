@@ -56,6 +56,33 @@ def town(platform: Platform) -> dict[str, Any]:
     return {"maya": maya, "tom": tom, **posts}
 
 
+def test_who_was_copied_sees_what_waits_and_what_came(
+    client: TestClient, town: dict[str, Any], platform: Platform
+) -> None:
+    (copy,) = client.get("/api/creators/tom").json()["copies"]
+    assert (copy["copier"], copy["redirect_bps"]) == ("maya", 6_000)
+    assert (copy["paid"], copy["waiting"]) == (0, 6_000)
+    platform.tick(NOW + timedelta(days=3))
+    (copy,) = client.get("/api/creators/tom").json()["copies"]
+    assert (copy["paid"], copy["waiting"]) == (6_000, 0)
+    page = client.get("/creators/tom").text
+    assert "Copies of your work" in page and "You earned <strong>$60.00</strong>." in page
+    assert client.get("/api/creators/maya").json()["copies"] == []
+
+
+def test_posts_are_found_by_title_and_verdict(client: TestClient, town: dict[str, Any]) -> None:
+    def titles(**wanted: str) -> list[str | None]:
+        listed = client.get("/api/creators/maya/posts", params=wanted).json()["posts"]
+        return [post["title"] for post in listed]
+
+    assert titles(title="BOLD") == ["<b>Bold</b> title"]
+    assert titles(verdict="derivative") == ["=cmd|' /C calc'!A0"]
+    assert titles(title="bold", verdict="derivative") == titles(title="%") == []
+    page = client.get("/creators/maya?title=bold&verdict=").text
+    assert "&lt;b&gt;Bold" in page and "calc" not in page
+    assert "No post fits." in client.get("/creators/maya?title=nothing").text
+
+
 def test_the_numbers_add_up_and_every_post_adds_up(
     client: TestClient, town: dict[str, Any]
 ) -> None:
