@@ -45,6 +45,7 @@ from oracle.media.audio import AudioHandler
 from oracle.media.handler import MediaHandlers
 from oracle.media.image import ImageHandler
 from oracle.media.video import VideoHandler
+from oracle.notices.webhooks import WebhookSender
 from oracle.originality.analysis import Originality
 from oracle.originality.folder_match import FolderMatcher
 from oracle.originality.intake import Intake
@@ -383,7 +384,6 @@ def make_scheduler(settings: Settings, db: Database) -> Scheduler:
         db,
         client=client if freezes else None,
         jobs=jobs,
-        allow_private=settings.fetch.allow_private,
         alarm_creators=settings.matching.alarm_creators,
     )
     return Scheduler(
@@ -392,6 +392,7 @@ def make_scheduler(settings: Settings, db: Database) -> Scheduler:
         pay_rules=make_pay_rules(settings),
         jobs=jobs,
         blobs=lambda: open_blobs(settings.blobs),
+        webhooks=WebhookSender(db, allow_private=settings.fetch.allow_private),
         payouts=ChainPayouts(client, make_payout_asset(settings))
         if client and "paymaster" in keys
         else None,

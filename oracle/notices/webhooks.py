@@ -9,7 +9,9 @@ import hashlib
 import hmac
 import json
 import secrets
+import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import httpcore2
@@ -22,17 +24,24 @@ from oracle.fetch.http import parse
 from oracle.fetch.network import CheckedBackend, Deadline
 from oracle.notices.errors import InvalidWebhook
 from storage.cases import messages
-from storage.cases.messages import Delivery, Message
+from storage.cases import webhooks as hooks
+from storage.cases.messages import Message
+from storage.cases.webhooks import Receiver, Shares
 from storage.database import Connection, Database
+from storage.errors import StorageError
 
 log = structlog.get_logger()
 
 SECRET_PREFIX = "whsec_"
 TIMEOUT_S = 10.0
-BUDGET_S = 20.0
-TRIES = 12
+# Of one receiver at once, and how long it is its alone.
+MESSAGES_A_TURN, TURN_S, LEASE = 20, 20.0, timedelta(minutes=2)
+SLOTS, SHARES = 32, Shares(of_host=4, failing=8)
+LOOK_EVERY_S = 0.5
+# A message is tried so often and for so long; a receiver that fails rests for at most an hour.
+TRIES, GIVE_UP_AFTER = 12, timedelta(days=2)
 FIRST_RETRY = timedelta(seconds=10)
-MAX_RETRY = timedelta(hours=6)
+MAX_RETRY, MAX_REST = timedelta(hours=6), timedelta(hours=1)
 
 
 def register(conn: Connection, creator_id: int, url: str, *, allow_private: bool = False) -> str:
@@ -47,7 +56,7 @@ def register(conn: Connection, creator_id: int, url: str, *, allow_private: bool
     if target.scheme != "https" and not allow_private:
         raise InvalidWebhook("Messages about money are sent over https only.")
     secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
-    messages.set_webhook(conn, creator_id, url, secret)
+    hooks.set_webhook(conn, creator_id, url, target.netloc.decode().lower(), secret)
     return secret
 
 
@@ -76,78 +85,130 @@ def payload(message: Message) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def deliver_pending(
-    db: Database,
-    *,
-    allow_private: bool = False,
-    resolver: Resolver = resolve,
-    timeout_s: float = TIMEOUT_S,
-    budget_s: float = BUDGET_S,
-) -> int:
-    """Send each waiting message once; failed deliveries are retried for about two days.
+class WebhookSender:
+    """Delivers messages to many receivers at once, each in a turn of its own.
 
-    Args:
-        budget_s: No further message is started after this time, so slow servers do not delay the
-            scheduler's other work.
-    Returns: how many arrived. Raises: DatabaseUnavailable.
+    A receiver that hangs takes one slot for its own turn: receivers of one host share few slots,
+    and those that failed last time share few others, so that they never wait for each other. One
+    that fails rests, for longer each time.
     """
-    until = time.monotonic() + budget_s
-    with db.transaction() as conn:
-        waiting = messages.deliveries(conn)
-    arrived = 0
-    for delivery in waiting:
-        if time.monotonic() > until:
-            break  # the rest stays reserved for a minute, then any process may send it
-        error = _post(delivery, allow_private=allow_private, resolver=resolver, timeout_s=timeout_s)
-        now, message = datetime.now(UTC), delivery.message
-        with db.transaction() as conn:
+
+    def __init__(
+        self,
+        db: Database,
+        *,
+        allow_private: bool = False,
+        resolver: Resolver = resolve,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        """`timeout_s` bounds one delivery."""
+        self._db = db
+        self._allow_private = allow_private
+        self._resolver = resolver
+        self._timeout_s = timeout_s
+        self._slots = ThreadPoolExecutor(SLOTS, "webhooks")
+        self._turns: set[Future[int]] = set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Deliver until `stop` is set; then the turns that began end."""
+        while not stop.is_set():
+            try:
+                self.begin_turns()
+            except StorageError as exc:
+                log.warning("webhooks.waiting", code=exc.code, error=str(exc))
+            stop.wait(LOOK_EVERY_S)
+        self._slots.shutdown(cancel_futures=True)
+
+    def begin_turns(self) -> list[Future[int]]:
+        """Begin a turn of each receiver that is due, as far as slots are free.
+
+        Returns: their turns; the result of one is how many messages arrived.
+        Raises: DatabaseUnavailable.
+        """
+        self._turns = {turn for turn in self._turns if not turn.done()}
+        free = SLOTS - len(self._turns)
+        if free == 0:
+            return []
+        with self._db.transaction() as conn:
+            receivers = hooks.claim(conn, free, SHARES, LEASE)
+        begun = [self._slots.submit(self._turn, receiver) for receiver in receivers]
+        self._turns.update(begun)
+        return begun
+
+    def _turn(self, receiver: Receiver) -> int:
+        """Send a receiver its messages, oldest first, until one fails or its time is over."""
+        until, arrived, retry_after = time.monotonic() + TURN_S, 0, None
+        try:
+            with self._db.transaction() as conn:
+                waiting = messages.due(conn, receiver.creator_id, MESSAGES_A_TURN)
+            for message in waiting:
+                if time.monotonic() > until:
+                    break
+                error = self._post(message, receiver)
+                self._note(receiver, message, error)
+                if error is not None:
+                    retry_after = min(FIRST_RETRY * 2 ** min(receiver.failures, 9), MAX_REST)
+                    break
+                arrived += 1
+            with self._db.transaction() as conn:
+                hooks.release(conn, receiver, retry_after)
+        except StorageError as exc:  # the claim ends by itself, and all is sent again then
+            log.warning("webhooks.turn_lost", code=exc.code, error=str(exc))
+        except Exception:
+            log.exception("webhooks.turn_failed", creator_id=receiver.creator_id)
+        return arrived
+
+    def _note(self, receiver: Receiver, message: Message, error: str | None) -> None:
+        now = datetime.now(UTC)
+        with self._db.transaction() as conn:
             if error is None:
                 messages.delivered(conn, message.id, now)
-                arrived += 1
             else:
                 last = message.tries + 1 >= TRIES
                 delay = None if last else min(FIRST_RETRY * 3**message.tries, MAX_RETRY)
                 messages.undelivered(conn, message.id, error, delay)
+                messages.give_up(conn, receiver.creator_id, now - GIVE_UP_AFTER, error)
         log.info("webhook.sent", message_id=str(message.id), error=error)
-    return arrived
 
+    def _post(self, message: Message, receiver: Receiver) -> str | None:
+        """Send one message; redirects are not followed.
 
-def _post(
-    delivery: Delivery, *, allow_private: bool, resolver: Resolver, timeout_s: float
-) -> str | None:
-    """Send one message; redirects are not followed.
-
-    Returns: why it did not arrive, None if it did.
-    """
-    body, name = payload(delivery.message), str(delivery.message.id)
-    now_s = int(datetime.now(UTC).timestamp())
-    try:
-        target = parse(delivery.url)
-        headers: dict[bytes | str, bytes | str] = {
-            b"Host": target.netloc,
-            b"Content-Type": b"application/json",
-            b"Connection": b"close",
-            b"User-Agent": b"creativity-oracle/0.1 (+webhook)",
-            b"webhook-id": name.encode(),
-            b"webhook-timestamp": str(now_s).encode(),
-            b"webhook-signature": sign(delivery.secret, name, now_s, body).encode(),
-        }
-        url = httpcore2.URL(
-            scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path
-        )
-        backend = CheckedBackend(resolver, Deadline.after(timeout_s), allow_private=allow_private)
-        with (
-            httpcore2.ConnectionPool(
-                httpx2.create_ssl_context(trust_env=False), network_backend=backend
-            ) as pool,
-            pool.stream("POST", url, headers=headers, content=body) as response,
-        ):
-            status = response.status
-    except (
-        FetchError,
-        httpcore2.TimeoutException,
-        httpcore2.NetworkError,
-        httpcore2.ProtocolError,
-    ) as exc:
-        return str(exc) or type(exc).__name__
-    return None if 200 <= status < 300 else f"The server answered with status {status}."
+        Returns: why it did not arrive, None if it did.
+        """
+        body, name = payload(message), str(message.id)
+        now_s = int(datetime.now(UTC).timestamp())
+        try:
+            target = parse(receiver.url)
+            headers: dict[bytes | str, bytes | str] = {
+                b"Host": target.netloc,
+                b"Content-Type": b"application/json",
+                b"Connection": b"close",
+                b"User-Agent": b"creativity-oracle/0.1 (+webhook)",
+                b"webhook-id": name.encode(),
+                b"webhook-timestamp": str(now_s).encode(),
+                b"webhook-signature": sign(receiver.secret, name, now_s, body).encode(),
+            }
+            url = httpcore2.URL(
+                scheme=target.raw_scheme,
+                host=target.raw_host,
+                port=target.port,
+                target=target.raw_path,
+            )
+            backend = CheckedBackend(
+                self._resolver, Deadline.after(self._timeout_s), allow_private=self._allow_private
+            )
+            with (
+                httpcore2.ConnectionPool(
+                    httpx2.create_ssl_context(trust_env=False), network_backend=backend
+                ) as pool,
+                pool.stream("POST", url, headers=headers, content=body) as response,
+            ):
+                status = response.status
+        except (
+            FetchError,
+            httpcore2.TimeoutException,
+            httpcore2.NetworkError,
+            httpcore2.ProtocolError,
+        ) as exc:
+            return str(exc) or type(exc).__name__
+        return None if 200 <= status < 300 else f"The server answered with status {status}."

@@ -13,7 +13,6 @@ from oracle.chain.rpc.client import ChainClient
 from oracle.fraud import alerts, chain_actions, chain_appeals
 from oracle.fraud.passes import SPAN, full_hour, run_pass
 from oracle.jobs import Jobs
-from oracle.notices import webhooks
 from oracle.originality import quarantine, reanalysis
 from storage.database import Database
 from storage.errors import DatabaseUnavailable
@@ -35,7 +34,6 @@ class Tick:
     alerts: int
     ended: int
     notices_sent: int
-    delivered: int
     given_up: int  # calls that the contract will not take
     differences: int
 
@@ -49,13 +47,11 @@ class Upkeep:
         *,
         client: ChainClient | None = None,
         jobs: Jobs | None = None,
-        allow_private: bool = False,
         alarm_creators: int = 0,
     ) -> None:
         self._db = db
         self._jobs = jobs
         self._client = client
-        self._allow_private = allow_private
         self._alarm_creators = alarm_creators
         self._hour: datetime | None = None
         self._tried: set[datetime] = set()  # ends of passes of this hour
@@ -77,10 +73,6 @@ class Upkeep:
             _apart("rechecks", lambda: reanalysis.queue_rechecks(self._db, jobs))
         _apart("alarms", lambda: quarantine.raise_alarms(self._db, self._alarm_creators, now))
         _apart("re-analyses carried", lambda: reanalyses.carry(self._db, now))
-        delivered = _apart(
-            "webhooks",
-            lambda: webhooks.deliver_pending(self._db, allow_private=self._allow_private),
-        )
         given_up = differences = 0
         if (client := self._client) is not None:
             given_up = _apart("chain", lambda: chain_actions.follow(self._db, now))
@@ -92,12 +84,7 @@ class Upkeep:
                 )
                 self._last_compared = now
         return Tick(
-            _apart("pass", lambda: self._pass(now)),
-            ended,
-            notices_sent,
-            delivered,
-            given_up,
-            differences,
+            _apart("pass", lambda: self._pass(now)), ended, notices_sent, given_up, differences
         )
 
     def _pass(self, now: datetime) -> int:

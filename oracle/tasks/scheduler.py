@@ -11,6 +11,7 @@ from oracle.chain.errors import ChainError
 from oracle.chain.rpc.client import ChainClient
 from oracle.chain.sender.calls import CallSender
 from oracle.jobs import Jobs
+from oracle.notices.webhooks import WebhookSender
 from oracle.originality import reanalysis, rejudge
 from oracle.payouts.onchain import PayoutAsset, advance_payouts
 from oracle.payouts.payments import DEFAULT_RULES, PayRules
@@ -63,6 +64,7 @@ class Scheduler:
         sender: CallSender | None = None,
         jobs: Jobs | None = None,
         blobs: Callable[[], BlobStore] | None = None,
+        webhooks: WebhookSender | None = None,
         every_s: float = EVERY_S,
     ) -> None:
         self._db = db
@@ -74,6 +76,7 @@ class Scheduler:
         self._sender = sender
         self._jobs = jobs
         self._blobs = blobs
+        self._webhooks = webhooks
         self._sweep: blob_sweep.Sweep | None = None
         self._next_sweep: datetime | None = None
         self._every_s = every_s
@@ -82,6 +85,14 @@ class Scheduler:
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; outages are waited out."""
+        # Beside the rounds: servers of others are waited for, and nothing else with them.
+        sending = (
+            threading.Thread(target=self._webhooks.run, args=(stop,), name="webhooks")
+            if self._webhooks is not None
+            else None
+        )
+        if sending is not None:
+            sending.start()
         pause_s = self._every_s
         while not stop.is_set():
             try:
@@ -94,6 +105,8 @@ class Scheduler:
                 )
             stop.wait(pause_s)
         self._lock.release()
+        if sending is not None:
+            sending.join()
 
     def round(self, now: datetime) -> bool:
         """Do everything that is due. Returns: False where another scheduler is at work.

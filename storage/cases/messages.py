@@ -42,15 +42,6 @@ class Message(NewMessage):
     last_error: str | None = None
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """A message to deliver, its URL, and the secret it is signed with."""
-
-    message: Message
-    url: str
-    secret: str
-
-
 COLUMNS = (
     "id, creator_id, kind, template, subject, body, facts, sha256, created_at, alert_id,"
     " appeal_id, analysis_id, read_at, delivery, tries, delivered_at, last_error"
@@ -186,41 +177,13 @@ def mark_read(conn: Connection, message_id: UUID, now: datetime) -> None:
     )
 
 
-def set_webhook(conn: Connection, creator_id: int, url: str, secret: str) -> None:
-    """Set where a creator's messages are delivered, and the secret they are signed with."""
-    conn.execute(
-        "insert into creator_webhooks (creator_id, url, secret) values (%s, %s, %s) on conflict"
-        " (creator_id) do update set url = excluded.url, secret = excluded.secret, created_at ="
-        " now()",
-        (creator_id, url, secret),
+def due(conn: Connection, creator_id: int, limit: int) -> list[Message]:
+    """Return a creator's messages that are to be delivered now, oldest first."""
+    return _select(
+        conn,
+        "creator_id = %s and delivery = 'pending' and next_try_at <= now() order by seq limit %s",
+        (creator_id, limit),
     )
-
-
-# Claimed rows are due again in a minute, so no other sender takes them meanwhile.
-_CLAIM_DELIVERIES = """
-with mine as (
-    select id from creator_messages where delivery = 'pending' and next_try_at <= now()
-    order by created_at limit %s for update skip locked
-)
-update creator_messages m set next_try_at = now() + interval '1 minute'
-from mine where m.id = mine.id returning m.id
-"""
-
-
-def deliveries(conn: Connection, limit: int = 50) -> list[Delivery]:
-    """Claim the messages to deliver now for a minute, oldest first."""
-    rows = conn.execute(_CLAIM_DELIVERIES, (limit,)).fetchall()
-    ids = [row[0] for row in rows]
-    hooks = {
-        row[0]: (row[1], row[2])
-        for row in conn.execute(
-            "select m.id, w.url, w.secret from creator_messages m join creator_webhooks w using"
-            " (creator_id) where m.id = any(%s)",
-            (ids,),
-        ).fetchall()
-    }
-    waiting = _select(conn, "id = any(%s) order by seq", (list(hooks),))
-    return [Delivery(message, *hooks[message.id]) for message in waiting]
 
 
 def delivered(conn: Connection, message_id: UUID, now: datetime) -> None:
@@ -240,6 +203,15 @@ def undelivered(conn: Connection, message_id: UUID, error: str, delay: timedelta
         " coalesce(%(delay)s, interval '0'), last_error = %(error)s where id = %(id)s",
         {"delay": delay, "error": error, "id": message_id},
     )
+
+
+def give_up(conn: Connection, creator_id: int, before: datetime, error: str) -> int:
+    """Give up a creator's messages that wait since before a moment. Returns: how many."""
+    return conn.execute(
+        "update creator_messages set delivery = 'failed', last_error = coalesce(last_error, %s)"
+        " where creator_id = %s and delivery = 'pending' and created_at < %s",
+        (error, creator_id, before),
+    ).rowcount
 
 
 def _select(conn: Connection, where: str, params: tuple[object, ...]) -> list[Message]:

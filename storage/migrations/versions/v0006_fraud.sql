@@ -261,7 +261,7 @@ create table creator_messages (
 );
 create unique index creator_messages_verdict on creator_messages (analysis_id, kind, creator_id) where analysis_id is not null;
 create index creator_messages_list on creator_messages (creator_id, created_at desc, id desc);
-create index creator_messages_pending on creator_messages (next_try_at) where delivery = 'pending';
+create index creator_messages_pending on creator_messages (creator_id, next_try_at) where delivery = 'pending';
 
 -- Letters about verdicts that could not be written, and when that is tried again.
 create table blocked_notices (
@@ -278,8 +278,16 @@ create table creator_webhooks (
     creator_id bigint primary key references creators,
     url text not null check (length(url) between 1 and 2000),
     secret text not null check (length(secret) >= 32),
+    -- Receivers on one host share what one may take of us.
+    host text not null,
+    -- A sender delivers to it until then.
+    sending_until timestamptz not null default '-infinity',
+    -- Failed deliveries since the last that arrived; none is tried before that.
+    failures int not null default 0,
+    retry_at timestamptz not null default '-infinity',
     created_at timestamptz not null default now()
 );
+create index creator_webhooks_sending on creator_webhooks (host, sending_until);
 
 -- Every step of an alert and of an appeal, each row chained to the one before by its hash.
 create table fraud_audit (

@@ -12,12 +12,10 @@ from starlette.testclient import TestClient
 from support.blobs import content_files
 from support.cases import NOW, POST, Case
 from support.economy import Economy
-from support.hooks import HookServer
 from support.platform import Platform
 
 from oracle.api import pages, problems
 from oracle.api.routes import appeals, fraud
-from oracle.notices import webhooks
 from oracle.settings import Settings
 from storage import api_keys
 from storage.blobs.local import LocalBlobs
@@ -400,44 +398,6 @@ def test_a_file_of_an_appeal_is_small_and_a_refused_one_leaves_nothing(
     assert (full.json()["code"], kept()) == ("too_many_attachments", 10)
     # it is there already
     assert client.post(link, files={"file": ("a", b"0")}, headers=mine).status_code == 201
-
-
-def test_letters_arrive_signed_at_the_creators_server(
-    client: TestClient, case: Case, key, post_server: HookServer, db: Database
-) -> None:
-    mine = key("read", creator_id=case.creator_id)
-    url = post_server.url("/hook")
-    secret = client.put("/v1/webhook", json={"url": url}, headers=mine).json()["secret"]
-    case.raise_alert()
-    assert webhooks.deliver_pending(db, allow_private=True) == 1
-    assert webhooks.deliver_pending(db, allow_private=True) == 0
-    ((_, headers, body),) = post_server.posts
-    sent = {name.lower(): value for name, value in headers.items()}
-    expected = webhooks.sign(secret, sent["webhook-id"], int(sent["webhook-timestamp"]), body)
-    assert sent["webhook-signature"] == expected
-    assert b"payout_hold" in body
-    assert sent["webhook-signature"] != webhooks.sign(secret, sent["webhook-id"], 0, body)
-
-
-def test_a_server_that_fails_is_tried_again_later_and_a_private_one_never_reached(
-    case: Case, post_server: HookServer, db: Database
-) -> None:
-    with db.transaction() as conn:
-        webhooks.register(conn, case.creator_id, post_server.url("/broken"), allow_private=True)
-    case.raise_alert()
-    assert webhooks.deliver_pending(db, allow_private=False) == 0
-    assert post_server.posts == []
-    with db.transaction() as conn:
-        conn.execute("update creator_messages set next_try_at = now()")
-    assert webhooks.deliver_pending(db, allow_private=True) == 0
-    with db.transaction() as conn:
-        row = conn.execute("select delivery, tries, last_error from creator_messages").fetchone()
-    assert row == ("pending", 2, "The server answered with status 500.")
-
-
-def test_a_webhook_without_https_is_refused_in_production(case: Case, db: Database) -> None:
-    with pytest.raises(webhooks.InvalidWebhook, match="https"), db.transaction() as conn:
-        webhooks.register(conn, case.creator_id, "http://example.org/hook")
 
 
 def test_the_log_over_http(client: TestClient, case: Case, key) -> None:
