@@ -8,11 +8,13 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+import psycopg
 from numpy.typing import NDArray
 from pgvector import Bit, HalfVector
 from psycopg import sql
 
 from storage.database import Connection
+from storage.errors import DatabaseUnavailable
 from storage.works.works import Work
 
 # ef_search bounds what an HNSW scan can return; iterative scans go on when filters eat the first
@@ -298,6 +300,7 @@ def _also(candidate: ImageCandidate, channel: str) -> tuple[str, ...]:
 
 
 MODEL_LOCK = 0x0_30DE1
+LOCK_TIMEOUT = "500ms"  # how long others wait at most for the index of a new model
 
 
 def make_visible(
@@ -346,18 +349,33 @@ def model_partition(conn: Connection, name: str) -> int:
     row = conn.execute("select id from embedding_models where name = %s", (name,)).fetchone()
     if row is not None:
         return int(row[0])
+    try:
+        with conn.transaction():
+            return _make_model_partition(conn, name)
+    except psycopg.errors.LockNotAvailable as exc:
+        raise DatabaseUnavailable(
+            f"The index of the new channel {name} cannot be made while others hold locks on works;"
+            " nothing was changed. It is tried again."
+        ) from exc
+
+
+def _make_model_partition(conn: Connection, name: str) -> int:
+    # Whoever waits for a lock has all who come later wait behind it.
+    conn.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
     conn.execute("select pg_advisory_xact_lock(%s)", (MODEL_LOCK,))
     row = conn.execute(
-        "insert into embedding_models (name) values (%s) on conflict do nothing returning id",
+        "insert into embedding_models (name) values (%s) on conflict (name) do update set name ="
+        " excluded.name returning id, xmax = 0",
         (name,),
     ).fetchone()
-    if row is None:
-        return model_partition(conn, name)
+    assert row is not None
+    if not row[1]:  # another made it meanwhile
+        return int(row[0])
     table = sql.Identifier(f"embeddings_m{row[0]}")
     conn.execute(
-        sql.SQL("create table {} partition of embeddings for values in ({})").format(
-            table, sql.Literal(row[0])
-        )
+        sql.SQL(
+            "create table {} (like embeddings including defaults including constraints)"
+        ).format(table)
     )
     # Plain storage: a 1 KB vector must stay in the row, or each distance costs a look-up elsewhere.
     conn.execute(sql.SQL("alter table {} alter embedding set storage plain").format(table))
@@ -367,6 +385,13 @@ def model_partition(conn: Connection, name: str) -> int:
             " ef_construction = 64)"
         ).format(table)
     )
+    # Attaching a finished table locks out no reader, so that a dump keeps nobody waiting.
+    conn.execute(
+        sql.SQL("alter table embeddings attach partition {} for values in ({})").format(
+            table, sql.Literal(row[0])
+        )
+    )
+    conn.execute("set local lock_timeout to default")
     return int(row[0])
 
 

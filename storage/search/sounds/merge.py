@@ -10,6 +10,7 @@ ones. The next `merge_segments` drops these, so that no look-up waits and nothin
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import groupby
 
 import numpy as np
@@ -37,7 +38,7 @@ SPLIT_SEGMENT = 1 << 24  # postings; larger ones are split into RANGES
 RANGES = 8  # of the hash
 MAX_SEGMENT = 1 << 25  # postings, 0.6 GB of memory to merge
 # The longest that freeing space may hold up look-ups, while it waits for those before them.
-LOCK_TIMEOUT_MS = 250
+LOCK_TIMEOUT_MS, RECLAIM_TIMEOUT_MS = 250, 2000
 BLOAT_BYTES = 1 << 18  # less dead space of the fresh tracks is not worth a lock
 
 _Range = tuple[int, int]  # the first hash and the last
@@ -94,9 +95,14 @@ def merge_all(conn: Connection) -> None:
 def reclaim(dsn: str) -> None:
     """Return the disk space of retired tables and dead fresh tracks to the system.
 
-    Waits for running look-ups. Opens its own connection, since VACUUM runs outside of transactions.
+    Waits a moment for running look-ups; where something long reads, such as a dump, it leaves the
+    rest for another day: everybody else would wait behind it. Opens its own connection, since
+    VACUUM runs outside of transactions.
     """
-    with psycopg.connect(dsn, autocommit=True) as conn:
+    with psycopg.connect(dsn, autocommit=True) as conn, suppress(psycopg.errors.LockNotAvailable):
+        conn.execute(
+            sql.SQL("set lock_timeout = {}").format(sql.Literal(f"{RECLAIM_TIMEOUT_MS}ms"))
+        )
         with conn.transaction():
             conn.execute("select pg_advisory_xact_lock(%s)", (MERGE_LOCK,))
             conn.execute("lock table sound_fresh in access exclusive mode")
