@@ -5,18 +5,19 @@ import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import fastapi_offline
 import structlog
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.staticfiles import StaticFiles
 
 from oracle import wiring
 from oracle.api import pages, problems, routes
 from oracle.api.answers import Answers
 from oracle.api.pages.security import SecurityHeaders
+from oracle.api.probe import Probe
 from oracle.api.services import Services
 from oracle.chain.node.metrics import NodeCollector
 from oracle.media.handler import MediaHandlers
@@ -26,8 +27,6 @@ from oracle.settings import Settings
 MODELS_POLL_S = 2.0
 SWAGGER = Path(fastapi_offline.__file__).parent / "static"
 log = structlog.get_logger()
-
-MULTIPART_OVERHEAD_BYTES = 64 * 1024  # boundaries and the other fields of the form
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -47,13 +46,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         chain = functools.cache(lambda: wiring.make_chain_client(settings))
         metrics = CollectorRegistry()
         metrics.register(NodeCollector(db))
-        answers = Answers(db)
+        answers, probe = Answers(db), Probe[Any]()
 
         def services(handlers: MediaHandlers) -> Services:
             return Services(
                 settings=settings,
                 db=db,
                 answers=answers,
+                probe=probe,
                 blobs=blobs,
                 intake=wiring.make_intake(db, blobs, handlers),
                 checker=Checker(db, handlers, wiring.make_judge(settings, db)),
@@ -90,13 +90,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    # Not FastAPI's own max_body_size: that one stands outside of every middleware and answers in
-    # plain text.
-    app.add_middleware(
-        RequestBodyLimitMiddleware,
-        max_body_size=settings.limits.upload_bytes + MULTIPART_OVERHEAD_BYTES,
-    )
-    app.add_middleware(problems.TooLargeAsProblem, limit_bytes=settings.limits.upload_bytes)
     app.add_middleware(SecurityHeaders)
     for router in (*routes.ROUTERS, *pages.ROUTERS):
         app.include_router(router)

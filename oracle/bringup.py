@@ -118,8 +118,9 @@ def running_database(settings: Settings) -> Iterator[Database]:
 
 def api_url(settings: Settings) -> str:
     """Return the URL of the API for clients on this machine."""
-    host = "127.0.0.1" if settings.http.host in ("0.0.0.0", "::") else settings.http.host
-    return f"http://{host}:{settings.http.port}"
+    # An unspecified address is listened on, and cannot be asked: each family by its own loopback.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.http.host, settings.http.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.http.port}"
 
 
 def _check_port(settings: Settings) -> None:

@@ -13,7 +13,6 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-import uvicorn
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -27,6 +26,7 @@ from rich.progress import (
 from embeddings.image.clip_weights import ClipWeights
 from oracle import app as app_module
 from oracle import wiring
+from oracle.api import server
 from oracle.chain.core.receipt import Check, DecisionReceipt, check_offline
 from oracle.errors import MediaTypeNotSupported, OracleError
 from oracle.settings import Settings
@@ -78,12 +78,7 @@ def demo(
 def serve() -> None:
     """Run the API."""
     settings = Settings()
-    uvicorn.run(
-        app_module.create_app(settings),
-        host=settings.http.host,
-        port=settings.http.port,
-        log_level="warning",
-    )
+    server.run(app_module.create_app(settings), settings.http.host, settings.http.port)
 
 
 @app.command()

@@ -87,6 +87,24 @@ class UploadTooLarge(OracleError):
     code = "upload_too_large"
 
 
+class RequestTooLarge(OracleError):
+    """The body is larger than this route takes."""
+
+    code = "request_too_large"
+
+
+class RequestTooSlow(OracleError):
+    """The body came too slowly, or stopped; nothing was kept. Send it again."""
+
+    code = "request_too_slow"
+
+
+class InvalidText(OracleError):
+    """That is no text."""
+
+    code = "invalid_text"
+
+
 class NotAllowed(OracleError):
     """The key does not allow this."""
 

@@ -49,13 +49,14 @@ class Database:
         self._pool.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self, *, wait_s: float | None = None) -> Iterator[Connection]:
         """Yield a connection in one transaction: committed at the end, rolled back on an error.
 
+        Args: wait_s: how long to wait for a connection; None for as long as usual.
         Raises: DatabaseUnavailable if the server cannot be reached or the connection breaks.
         """
         try:
-            with self._pool.connection() as conn:
+            with self._pool.connection(wait_s) as conn:
                 yield conn
         except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as exc:
             raise DatabaseUnavailable(f"The database cannot be reached: {exc}") from exc

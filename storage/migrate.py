@@ -1,16 +1,14 @@
 """Migrate a database to the schema of this version (alembic, under a lock)."""
 
+from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
-import psycopg
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
-from sqlalchemy.pool import NullPool
 
-from storage.database import check_server
+from storage.database import Connection, check_server
 
 
 def migrate(dsn: str) -> None:
@@ -22,17 +20,38 @@ def migrate(dsn: str) -> None:
     command.upgrade(_config(dsn), "head")
 
 
-def is_at_head(dsn: str) -> bool:
-    """Return whether the database has every migration of this version and no later one."""
-    engine = create_engine(
-        "postgresql+psycopg://", creator=lambda: psycopg.connect(dsn), poolclass=NullPool
-    )
-    with engine.connect() as conn:
-        current = MigrationContext.configure(conn).get_current_heads()
-    return set(current) == set(ScriptDirectory.from_config(_config(dsn)).get_heads())
+class Schema(StrEnum):
+    """How the schema of a database compares to this version's."""
+
+    NONE = "none"
+    OLDER = "older"
+    CURRENT = "current"
+    NEWER = "newer"  # or another's
 
 
-def _config(dsn: str) -> Config:
+def schema_of(conn: Connection) -> Schema:
+    """Compare the schema of a database to this version's."""
+    row = conn.execute("select to_regclass('alembic_version') is not null").fetchone()
+    if not row or not row[0]:
+        return Schema.NONE
+    current = {row[0] for row in conn.execute("select version_num from alembic_version")}
+    if not current:
+        return Schema.NONE
+    heads, known = _revisions()
+    if current == heads:
+        return Schema.CURRENT
+    return Schema.OLDER if current <= known else Schema.NEWER
+
+
+@cache
+def _revisions() -> tuple[frozenset[str], frozenset[str]]:
+    """Return the newest migrations of this version, and all of them."""
+    scripts = ScriptDirectory.from_config(_config())
+    known = frozenset(script.revision for script in scripts.walk_revisions())
+    return frozenset(scripts.get_heads()), known
+
+
+def _config(dsn: str = "") -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["dsn"] = dsn

@@ -1,7 +1,7 @@
 """Access: who the caller is, what it may do, and how often; API keys with scopes."""
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -11,8 +11,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
+from starlette.concurrency import run_in_threadpool
 
-from oracle.api.services import Services, ServicesDep
+from oracle.api.services import Services, get_services
 from oracle.errors import KeyRequired, NotAllowed, TooManyRequests
 from storage import api_keys
 
@@ -79,28 +80,53 @@ class Caller:
         return f"{self.key_id}/{key}" if self.key_id is not None else f"{self.name}/{key}"
 
 
-def require(scope: Scope) -> Callable[..., Caller]:
-    """Make a dependency that returns the caller if it has that scope.
+class Guard:
+    """A dependency: the caller, who was admitted before the body was read (`BoundedRoute`).
 
-    Raises: KeyRequired (401) without a valid key, NotAllowed (403), TooManyRequests (429).
+    Args: scope: what it takes; None lets everybody in, whatever is required elsewhere.
     """
 
-    def check(
-        request: Request,
-        services: ServicesDep,
-        bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    def __init__(self, scope: Scope | None) -> None:
+        self.scope = scope
+
+    async def __call__(
+        self, request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
     ) -> Caller:
-        secret = bearer.credentials if bearer else request.cookies.get(COOKIE)
-        caller = request.state.caller = caller_of(services, request, secret)
-        if bearer is None and secret is not None and request.method not in SAFE_METHODS:
-            _require_same_site(request)
+        caller: Caller = request.state.caller
+        return caller
+
+
+class Visit(Guard):
+    """Who looks at a page for everybody: a key that is no longer known is nobody's."""
+
+
+async def admit(request: Request, guards: Sequence[Guard]) -> Caller:
+    """Return the caller if it may use a route with these guards.
+
+    Raises: KeyRequired (401) without a valid key, NotAllowed (403), TooManyRequests (429),
+        DatabaseUnavailable.
+    """
+    services = get_services(request)
+    scopes = [guard.scope for guard in guards if guard.scope is not None]
+    visits = any(isinstance(guard, Visit) for guard in guards)
+    bearer = await _bearer(request) if scopes else None
+    cookie = request.cookies.get(COOKIE) if scopes or visits else None
+    secret = bearer.credentials if bearer else cookie
+    try:
+        caller = await run_in_threadpool(caller_of, services, request, secret)
+    except KeyRequired:
+        if scopes or not visits:
+            raise
+        caller = await run_in_threadpool(caller_of, services, request, None)
+    request.state.caller = caller
+    if bearer is None and secret is not None and request.method not in SAFE_METHODS:
+        _require_same_site(request)
+    for scope in scopes:
         if not caller.may(scope):
             if secret is None:
                 raise KeyRequired
             raise NotAllowed(f"The key {caller.name!r} lacks the scope {scope!r}.")
-        return caller
-
-    return check
+    return caller
 
 
 def caller_of(services: Services, request: Request, secret: str | None) -> Caller:
@@ -150,44 +176,25 @@ def _caller(services: Services, secret: str | None) -> tuple[Caller, int]:
     ), key.per_minute
 
 
+def identity(caller: Caller, request: Request) -> str:
+    """Return whose share a request takes: its key's, or without one its address's."""
+    if caller.key_id is not None:
+        return caller.name
+    return f"{caller.name} {request.client.host if request.client else ''}"
+
+
 def _check_rate(caller: Caller, per_minute: int, request: Request) -> None:
     # One window for each process: several API processes allow that many times more.
-    identity = (
-        caller.name
-        if caller.key_id
-        else f"{caller.name} {request.client.host if request.client else ''}"
-    )
-    limit = RateLimitItemPerMinute(per_minute)
-    if not _limiter.hit(limit, identity):
-        reset = _limiter.get_window_stats(limit, identity).reset_time
+    limit, whose = RateLimitItemPerMinute(per_minute), identity(caller, request)
+    if not _limiter.hit(limit, whose):
+        reset = _limiter.get_window_stats(limit, whose).reset_time
         raise TooManyRequests(f"More than {per_minute} requests in a minute.", reset_at=reset)
 
 
-def anyone(request: Request, services: ServicesDep) -> Caller:
-    """Return a caller who needs no key, whatever is required elsewhere, within the rate limit.
-
-    Raises: TooManyRequests.
-    """
-    return caller_of(services, request, None)
-
-
-def visitor(request: Request, services: ServicesDep) -> Caller:
-    """Return who looks at a page for everybody: a key that is no longer known is nobody's.
-
-    Raises: TooManyRequests.
-    """
-    try:
-        caller = caller_of(services, request, request.cookies.get(COOKIE))
-    except KeyRequired:
-        caller = anyone(request, services)
-    request.state.caller = caller
-    return caller
-
-
-Anyone = Annotated[Caller, Depends(anyone)]
-Visitor = Annotated[Caller, Depends(visitor)]
-Uploader = Annotated[Caller, Depends(require("upload"))]
-Reader = Annotated[Caller, Depends(require("read"))]
-FraudOfficer = Annotated[Caller, Depends(require("fraud"))]
-Governor = Annotated[Caller, Depends(require("govern"))]
-Admin = Annotated[Caller, Depends(require("admin"))]
+Anyone = Annotated[Caller, Depends(Guard(None))]
+Visitor = Annotated[Caller, Depends(Visit(None))]
+Uploader = Annotated[Caller, Depends(Guard("upload"))]
+Reader = Annotated[Caller, Depends(Guard("read"))]
+FraudOfficer = Annotated[Caller, Depends(Guard("fraud"))]
+Governor = Annotated[Caller, Depends(Guard("govern"))]
+Admin = Annotated[Caller, Depends(Guard("admin"))]

@@ -5,7 +5,6 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from embeddings import errors as embedding
 from oracle import errors, fetch
@@ -26,6 +25,8 @@ STATUS: dict[type[Exception], int] = {
     embedding.UnsupportedMedia: 415,
     embedding.EmbeddingError: 422,
     errors.UploadTooLarge: 413,
+    errors.RequestTooLarge: 413,
+    errors.RequestTooSlow: 408,
     errors.MediaTypeNotSupported: 415,
     errors.ConfigurationError: 503,
     errors.Busy: 503,
@@ -59,12 +60,14 @@ STATUS: dict[type[Exception], int] = {
     storage.StorageError: 503,
 }
 RETRY_AFTER_S = 2
+MAX_ERRORS = 100  # shown of a request
 TITLES = {
     400: "Bad request",
     401: "Key required",
     403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
+    408: "Too slow",
     409: "Conflict",
     413: "Too large",
     415: "Unsupported media",
@@ -140,7 +143,8 @@ async def _on_known_error(request: Request, exc: Exception) -> Response:
 async def _on_invalid_request(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, RequestValidationError)
     fields = [
-        {"field": ".".join(map(str, e["loc"][1:])), "problem": e["msg"]} for e in exc.errors()
+        {"field": ".".join(map(str, e["loc"][1:])), "problem": e["msg"]}
+        for e in exc.errors()[:MAX_ERRORS]
     ]
     detail = "; ".join(f"{f['field']}: {f['problem']}" for f in fields)
     log.warning(
@@ -151,9 +155,7 @@ async def _on_invalid_request(request: Request, exc: Exception) -> Response:
 
 async def _on_http_error(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)
-    code = {404: "not_found", 405: "method_not_allowed", 413: "upload_too_large"}.get(
-        exc.status_code, "http_error"
-    )
+    code = {404: "not_found", 405: "method_not_allowed"}.get(exc.status_code, "http_error")
     path = request.url.path
     detail = f"There is nothing at {path}." if code == "not_found" else str(exc.detail)
     return problem(request, exc.status_code, code, detail)
@@ -162,37 +164,3 @@ async def _on_http_error(request: Request, exc: Exception) -> Response:
 async def _on_crash(request: Request, exc: Exception) -> Response:
     log.error("request.crashed", path=request.url.path, exc_info=exc)
     return problem(request, 500, "internal_error", "Something went wrong here; it was logged.")
-
-
-class TooLargeAsProblem:
-    """Turns the body limit's plain-text 413, which no handler sees, into a problem document."""
-
-    def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
-        self._app = app
-        self._limit_bytes = limit_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        replaced = False
-
-        async def rewrite(message: Message) -> None:
-            nonlocal replaced
-            if message["type"] == "http.response.start" and message["status"] == 413:
-                headers = dict(message.get("headers", []))
-                replaced = not headers.get(b"content-type", b"").startswith(
-                    b"application/problem+json"
-                )
-                if replaced:
-                    log.warning(
-                        "request.refused", path=scope["path"], status=413, code="upload_too_large"
-                    )
-                    detail = (
-                        f"The file is larger than the {self._limit_bytes} bytes accepted"
-                        " here. Nothing was kept."
-                    )
-                    response = problem(Request(scope), 413, "upload_too_large", detail)
-                    await response(scope, receive, send)
-                    return
-            if not replaced:
-                await send(message)
-
-        await self._app(scope, receive, rewrite if scope["type"] == "http" else send)

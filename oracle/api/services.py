@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
 
 from oracle.api.answers import Answers
+from oracle.api.probe import Probe
 from oracle.chain.rpc.client import ChainClient
 from oracle.fetch import Fetcher
 from oracle.media.handler import MediaHandlers
@@ -27,6 +28,7 @@ class Services:
     settings: Settings
     db: Database
     answers: Answers
+    probe: Probe[Any]
     blobs: BlobStore
     intake: Intake
     checker: Checker

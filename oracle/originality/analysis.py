@@ -270,8 +270,9 @@ class Originality:
     def _keep(self, analysis: Analysis, work: Work, extraction: Extraction) -> None:
         if kept := self._kept.list_if_full():
             with self._db.transaction() as conn:  # those that another process decided
-                for ended in analyses.find_ended(conn, kept):
-                    self._kept.take(ended)
+                for known, progress in analyses.find_progress(conn, kept).items():
+                    if progress.ended:
+                        self._kept.take(known)
         self._kept.keep(analysis.id, (work.dated_at, work.sequence), extraction)
 
     def _extract(self, handler: MediaHandler[Any], work: Work, show: Progress) -> Extraction:

@@ -149,15 +149,39 @@ def verdicts_of(conn: Connection, ids: list[UUID]) -> dict[UUID, str | None]:
     return dict(rows)
 
 
-def find_ended(conn: Connection, ids: list[UUID]) -> dict[UUID, bool]:
-    """Those of the analyses that ended: whether nothing of them is on its way to the chain."""
+@dataclass(frozen=True)
+class Progress:
+    """How far an analysis is.
+
+    Attributes:
+        attestation: where its decision stands on the way to the chain; None where none goes there.
+        on_its_way: whether a report about it is still to be sent or mined.
+    """
+
+    status: str
+    stage: str
+    done: int
+    total: int
+    verdict: str | None
+    attestation: str | None
+    on_its_way: bool
+
+    @property
+    def ended(self) -> bool:
+        """Return whether it was decided, or failed."""
+        return self.status in ("decided", "failed")
+
+
+def find_progress(conn: Connection, ids: list[UUID]) -> dict[UUID, Progress]:
+    """Return how far each of the analyses is, by id; those that do not exist are left out."""
     rows = conn.execute(
-        "select a.id, not exists (select from outbox o where o.analysis_id = a.id and o.status in"
-        " ('pending', 'sent')) from analyses a where a.id = any(%s) and a.status in ('decided',"
-        " 'failed')",
+        "select a.id, a.status, a.stage, a.stage_done, a.stage_total, a.verdict, (select o.status"
+        " from outbox o where o.analysis_id = a.id limit 1), exists (select from outbox o where"
+        " o.analysis_id = a.id and o.status in ('pending', 'sent')) from analyses a where a.id ="
+        " any(%s)",
         (ids,),
     ).fetchall()
-    return dict(rows)
+    return {row[0]: Progress(*row[1:]) for row in rows}
 
 
 def find_by_request(conn: Connection, request_id: bytes) -> UUID | None:

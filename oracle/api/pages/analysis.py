@@ -14,6 +14,7 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 
 from oracle.api.access import Caller, Reader
+from oracle.api.boundary import BoundedRoute
 from oracle.api.pages.match_drawings import match_details
 from oracle.api.pages.rendering import show
 from oracle.api.parties import unerased
@@ -35,7 +36,7 @@ PREVIEW_SIDE_PX = 640
 DECODING_SLOTS = threading.BoundedSemaphore(2)
 SLOT_TIMEOUT_S = 5.0
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=BoundedRoute, include_in_schema=False)
 
 
 @router.get("/analyses/{analysis_id}", response_class=HTMLResponse)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, File, Form, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from oracle.api.access import FraudOfficer, Reader
+from oracle.api.boundary import BoundedRoute, takes
 from oracle.api.pages.rendering import show
 from oracle.api.parties import acting_creator, actor_of, check_neutral, check_side, own_creator
 from oracle.api.routes.appeals import (
@@ -21,6 +22,7 @@ from oracle.api.routes.appeals import (
 from oracle.api.routes.fraud import load_detail
 from oracle.api.schemas.appeals import View
 from oracle.api.services import ServicesDep
+from oracle.appeals.attachments import MAX_BYTES
 from oracle.fraud import alert_appeals, alerts
 from oracle.fraud import wording as fraud_wording
 from oracle.fraud.lifecycle import MAX_FREEZE, MAX_UPHELD, Status
@@ -29,7 +31,7 @@ from storage.cases import appeals, messages
 from storage.fraud import alerts as fraud_alerts
 from storage.fraud.alerts import Alert
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=BoundedRoute, include_in_schema=False)
 
 CASES_SHOWN = 100
 QUEUE = ("open", "notified", "appealed")
@@ -137,6 +139,7 @@ def decide_form(
 
 
 @router.post("/fraud_alerts/{alert_id}/appeal", include_in_schema=False)
+@takes(file=MAX_BYTES)
 def appeal_form(
     services: ServicesDep,
     caller: Reader,
@@ -160,6 +163,7 @@ def appeal_form(
 
 
 @router.post("/appeals/{appeal_id}/file", include_in_schema=False)
+@takes(file=MAX_BYTES)
 def file_form(
     services: ServicesDep, caller: Reader, appeal_id: UUID, file: Annotated[UploadFile, File()]
 ) -> RedirectResponse:

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 
 from oracle.api.access import Anyone
+from oracle.api.boundary import BoundedRoute
 from oracle.api.pages.rendering import show, templates
 from oracle.api.routes.analyses import load_view
 from oracle.api.schemas.analyses import AnalysisView
@@ -12,7 +13,7 @@ from oracle.engagement.events import PostId
 from storage.errors import NotFound
 from storage.works import analyses
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=BoundedRoute, include_in_schema=False)
 
 # Who embeds a badge shows what is in force: whoever keeps it must ask again whether it changed.
 FRESH = {"Cache-Control": "no-cache"}

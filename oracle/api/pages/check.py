@@ -6,6 +6,7 @@ from fastapi import APIRouter, File, Form, UploadFile
 from fastapi.responses import HTMLResponse
 
 from oracle.api.access import Uploader, Visitor
+from oracle.api.boundary import BoundedRoute, takes
 from oracle.api.pages.match_drawings import clock
 from oracle.api.pages.rendering import show
 from oracle.api.routes import uploads
@@ -13,7 +14,7 @@ from oracle.api.schemas.analyses import CheckView, Neighbour
 from oracle.api.services import ServicesDep
 from oracle.notices import wording
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=BoundedRoute, include_in_schema=False)
 
 
 @router.get("/check", response_class=HTMLResponse)
@@ -22,6 +23,7 @@ def check_form(caller: Visitor) -> str:
 
 
 @router.post("/check", response_class=HTMLResponse)
+@takes(file=None)
 def check(
     services: ServicesDep,
     caller: Uploader,

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from oracle.api.access import Reader
+from oracle.api.boundary import BoundedRoute
 from oracle.api.pages.charts import money_bar, week_chart
 from oracle.api.pages.rendering import show
 from oracle.api.routes.creators import (
@@ -25,7 +26,7 @@ from storage.cases import appeals
 from storage.ledger import ledger
 from storage.ledger.posts import PostFilter
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=BoundedRoute, include_in_schema=False)
 
 
 @router.get("/creators/{creator}", response_class=HTMLResponse)

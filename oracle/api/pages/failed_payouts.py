@@ -6,6 +6,7 @@ from fastapi import APIRouter, Form
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from oracle.api.access import Admin
+from oracle.api.boundary import BoundedRoute
 from oracle.api.pages.rendering import show
 from oracle.api.routes.failed_payouts import (
     Blocking,
@@ -18,7 +19,7 @@ from oracle.api.routes.failed_payouts import (
 from oracle.api.routes.operator_alerts import list_operator_alerts
 from oracle.api.services import ServicesDep
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=BoundedRoute, include_in_schema=False)
 
 FormNote = Annotated[str, Form(min_length=10, max_length=2000)]
 

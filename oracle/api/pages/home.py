@@ -7,11 +7,12 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from oracle.api.access import COOKIE, Caller, Visitor, caller_of
+from oracle.api.boundary import BoundedRoute
 from oracle.api.pages.rendering import show
 from oracle.api.services import ServicesDep
 from oracle.errors import KeyRequired
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=BoundedRoute, include_in_schema=False)
 
 
 @router.get("/", response_class=HTMLResponse)

@@ -7,12 +7,13 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from oracle.api.access import Reader
+from oracle.api.boundary import BoundedRoute
 from oracle.api.pages.rendering import show
 from oracle.api.parties import acting_creator, check_side
 from oracle.api.services import ServicesDep
 from storage.cases import messages
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=BoundedRoute, include_in_schema=False)
 
 
 @router.get("/messages", response_class=HTMLResponse, include_in_schema=False)

@@ -8,16 +8,19 @@ from fastapi import APIRouter, File, Form, UploadFile
 from fastapi.responses import RedirectResponse
 
 from oracle.api.access import FraudOfficer, Reader
+from oracle.api.boundary import BoundedRoute, takes
 from oracle.api.parties import actor_of, own_creator
 from oracle.api.routes.appeals import attach_and_redirect, check_size, decide
 from oracle.api.schemas.appeals import Decision
 from oracle.api.services import ServicesDep
 from oracle.appeals import verdicts as verdict_appeals
+from oracle.appeals.attachments import MAX_BYTES
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=BoundedRoute, include_in_schema=False)
 
 
 @router.post("/analyses/{analysis_id}/appeal")
+@takes(file=MAX_BYTES)
 def appeal_form(
     services: ServicesDep,
     caller: Reader,

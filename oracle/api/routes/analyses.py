@@ -1,17 +1,16 @@
 """Analyses: verdict, evidence to the byte, receipt, and progress as events; works and erasure."""
 
-import asyncio
-import time
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from contextlib import aclosing
+from typing import Annotated
 from uuid import UUID
 
 import structlog
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from starlette.concurrency import run_in_threadpool
 
-from oracle.api.access import Reader, Uploader
+from oracle.api.access import Reader, Uploader, identity
+from oracle.api.boundary import BoundedRoute
 from oracle.api.schemas.analyses import (
     AnalysisView,
     ErasedView,
@@ -35,11 +34,10 @@ from storage.works.analyses import Analysis
 
 log = structlog.get_logger()
 
-EVENT_POLL_S = 0.2
 EVENTS_MAX_S = 300.0
 ENDED = ("final", "refused", None)
 
-router = APIRouter(prefix="/v1", tags=["analyses"])
+router = APIRouter(route_class=BoundedRoute, prefix="/v1", tags=["analyses"])
 
 
 def load_view(db: Database, analysis_id: UUID) -> AnalysisView:
@@ -115,34 +113,38 @@ def get_receipt(services: ServicesDep, _: Reader, analysis_id: UUID) -> Response
     return Response(receipt, media_type="application/json", headers=headers)
 
 
+def _may_follow(services: ServicesDep, request: Request, caller: Reader, analysis_id: UUID) -> str:
+    """Return whose stream it is. Raises: NotFound, Busy."""
+    with services.db.transaction() as conn:
+        analyses.get(conn, analysis_id)
+    whose = identity(caller, request)
+    services.answers.check_room(whose)
+    return whose
+
+
 @router.get(
     "/analyses/{analysis_id}/events",
     response_class=EventSourceResponse,
     summary="Progress as server-sent events",
 )
 async def stream_events(
-    services: ServicesDep, analysis_id: UUID, _: Annotated[AnalysisView, Depends(get_analysis)]
+    services: ServicesDep, analysis_id: UUID, whose: Annotated[str, Depends(_may_follow)]
 ) -> AsyncIterator[ServerSentEvent]:
     # The dependency answers 404 or 503 before the stream begins. A stream ends after a while; the
     # client then opens the next.
-    last: Any = None
-    ends_at = time.monotonic() + EVENTS_MAX_S
-    while time.monotonic() < ends_at:
-        view = await run_in_threadpool(load_view, services.db, analysis_id)
-        status = view.attestation.status if view.attestation else None
-        state = (view.status, view.progress, status)
-        if state != last:
-            last = state
+    async with aclosing(services.answers.follow(analysis_id, whose, EVENTS_MAX_S)) as news:
+        async for progress in news:
             data = {
-                "status": view.status,
-                **view.progress.model_dump(),
-                "verdict": view.verdict,
-                "attestation": status,
+                "status": progress.status,
+                "stage": progress.stage,
+                "done": progress.done,
+                "total": progress.total,
+                "verdict": progress.verdict,
+                "attestation": progress.attestation,
             }
             yield ServerSentEvent(event="progress", data=data)
-        if view.status in ("decided", "failed") and status in ENDED:
-            return
-        await asyncio.sleep(EVENT_POLL_S)
+            if progress.ended and progress.attestation in ENDED:
+                return
 
 
 @router.delete(

@@ -12,6 +12,7 @@ from fastapi import APIRouter, File, Query, UploadFile
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from oracle.api.access import Caller, FraudOfficer, Reader
+from oracle.api.boundary import BoundedRoute, printable, takes
 from oracle.api.cursors import read_cursor, write_cursor
 from oracle.api.parties import acting_creator, actor_of, check_neutral, check_side, own_creator
 from oracle.api.schemas.appeals import AppealView, CopyClaim, Decision, VerdictAppeal, View, Webhook
@@ -31,7 +32,7 @@ from storage.errors import StorageError
 from storage.fraud import audit_log
 
 log = structlog.get_logger()
-router = APIRouter(tags=["appeals"])
+router = APIRouter(route_class=BoundedRoute, tags=["appeals"])
 CHUNK_BYTES = 2**20
 
 
@@ -103,6 +104,7 @@ def get_appeal(services: ServicesDep, caller: Reader, appeal_id: UUID) -> Appeal
     status_code=201,
     summary="Add a file that supports your side",
 )
+@takes(file=MAX_BYTES)
 def attach(
     services: ServicesDep, caller: Reader, appeal_id: UUID, file: Annotated[UploadFile, File()]
 ) -> dict[str, int]:
@@ -234,7 +236,7 @@ def attach_file(services: Services, caller: Caller, appeal_id: UUID, file: Uploa
             services.blobs,
             appeal_id,
             path,
-            file.filename or "file",
+            printable(file.filename or "") or "file",
             actor=actor_of(caller),
             now=datetime.now(UTC),
         )

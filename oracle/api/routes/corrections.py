@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from oracle.api.access import Caller, Reader, Uploader
+from oracle.api.boundary import BoundedRoute
 from oracle.api.parties import actor_of, unerased
 from oracle.api.schemas.analyses import WorkView, work_view
 from oracle.api.schemas.uploads import WRITABLE, Audience, Category, ExternalId, Title, exactly
@@ -28,7 +29,7 @@ HINTS = {
     "published_at": "What was stated about its age stays. Nothing was changed.",
 }
 
-router = APIRouter(prefix="/v1/works/{work_id}", tags=["works"])
+router = APIRouter(route_class=BoundedRoute, prefix="/v1/works/{work_id}", tags=["works"])
 
 
 class WorkCorrection(BaseModel):

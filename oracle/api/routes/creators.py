@@ -12,6 +12,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
 from oracle.api.access import Caller, Reader
+from oracle.api.boundary import BoundedRoute
 from oracle.api.cursors import read_cursor, write_cursor
 from oracle.api.schemas import creators as schemas
 from oracle.api.schemas.creators import CreatorView, PostDetail, PostPage, PostView
@@ -40,7 +41,7 @@ PAGE = 25
 SPOOLED_IN_MEMORY = 1 << 20  # bytes; what is longer goes through a file
 CHUNK = 1 << 16
 
-router = APIRouter(tags=["creators"])
+router = APIRouter(route_class=BoundedRoute, tags=["creators"])
 Limit = Annotated[int, Query(ge=1, le=200)]
 Title = Annotated[str, Query(max_length=200, description="Part of the title, in any case.")]
 PostVerdict = Literal["original", "derivative", "self_duplicate", "licensed", "undecided"]

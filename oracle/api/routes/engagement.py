@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, StrictInt
 from starlette.concurrency import run_in_threadpool
 
 from oracle.api.access import Admin, Caller, Uploader
+from oracle.api.boundary import BoundedRoute, takes
 from oracle.api.services import ServicesDep
 from oracle.engagement import events
 from oracle.engagement.events import Name, Outcome, PostId
@@ -20,9 +21,11 @@ from storage.ledger import ledger
 from storage.ledger import posts as ledger_posts
 from storage.ledger.earnings import NewAdjustment, NewPay
 
-router = APIRouter(prefix="/api", tags=["engagement"])
+router = APIRouter(route_class=BoundedRoute, prefix="/api", tags=["engagement"])
 # So long after it a week can be paid and corrected.
 CORRECTED_WITHIN = timedelta(weeks=26)
+# Of 50 000 events, and of 10 000 lines.
+EVENTS_BYTES, EARNINGS_BYTES = 32 * 2**20, 8 * 2**20
 Cents = Annotated[int, Field(strict=True)]
 
 
@@ -165,6 +168,7 @@ PROBLEMS = {
         }
     },
 )
+@takes(body=EVENTS_BYTES)
 async def add_events(services: ServicesDep, caller: Uploader, request: Request) -> EngagementAnswer:
     _platform_only(caller)
     body = await request.body()
@@ -187,6 +191,7 @@ def describe_post(
     "/earnings",
     summary="Base pay by post and week; paid once the week has settled and the grade is final",
 )
+@takes(body=EARNINGS_BYTES)
 def add_earnings(services: ServicesDep, caller: Admin, body: Earnings) -> EarningsAnswer:
     now = datetime.now(UTC)
     counts = dict.fromkeys(("new", "changed", "corrected", "unconfirmed", "same"), 0)

@@ -15,6 +15,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from oracle.api.access import Admin
+from oracle.api.boundary import BoundedRoute
 from oracle.api.services import ServicesDep
 from oracle.errors import Conflict
 from oracle.payouts.onchain import owed
@@ -23,7 +24,7 @@ from storage.ledger.failed_payouts import FailedPayout
 
 MAX_SHOWN = 200
 Note = Annotated[str, Field(min_length=10, max_length=2000)]
-router = APIRouter(tags=["payments"])
+router = APIRouter(route_class=BoundedRoute, tags=["payments"])
 
 
 class FailedPayoutView(BaseModel):

@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from oracle.api.access import FraudOfficer, Governor, Reader
+from oracle.api.boundary import BoundedRoute
 from oracle.api.cursors import read_cursor, write_cursor
 from oracle.api.parties import acting_creator, actor_of, check_neutral, check_side, own_creator
 from oracle.api.schemas import fraud as schemas
@@ -26,7 +27,7 @@ from storage.fraud import context as fraud_context
 from storage.fraud import thresholds as fraud_thresholds
 from storage.fraud.alerts import Alert
 
-router = APIRouter(prefix="/api", tags=["fraud"])
+router = APIRouter(route_class=BoundedRoute, prefix="/api", tags=["fraud"])
 Limit = Annotated[int, Query(ge=1, le=200)]
 
 

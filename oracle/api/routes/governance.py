@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from embeddings.sniff import MEDIA_TYPES
 from oracle.api.access import Governor, Reader
+from oracle.api.boundary import BoundedRoute
 from oracle.api.services import ServicesDep
 from oracle.engagement.grading_policy import cutoffs_of
 from oracle.originality.naming import ensure_creator
@@ -14,7 +15,7 @@ from storage.errors import NotFound
 from storage.works import permissions, policies, works
 from storage.works.policies import Policy, PolicyTerms
 
-router = APIRouter(prefix="/v1", tags=["governance"])
+router = APIRouter(route_class=BoundedRoute, prefix="/v1", tags=["governance"])
 
 
 class PolicyView(BaseModel):

@@ -6,13 +6,14 @@ from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, Field
 
 from oracle.api.access import Governor, Reader
+from oracle.api.boundary import BoundedRoute
 from oracle.api.services import ServicesDep
 from oracle.engagement import grading_policy
 from oracle.engagement.grading_policy import Proposal
 from storage.engagement import grades as engagement_grades
 from storage.engagement.grades import StoredPolicy
 
-router = APIRouter(prefix="/api/grading", tags=["grading"])
+router = APIRouter(route_class=BoundedRoute, prefix="/api/grading", tags=["grading"])
 
 
 class Rules(BaseModel):

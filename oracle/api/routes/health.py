@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from oracle.api.boundary import BoundedRoute
+from oracle.api.probe import PROBE_S
 from oracle.api.services import Services, ServicesDep
 from oracle.chain.core.readiness import problems
 from oracle.supervisor import PROCESSES, read_down
@@ -16,14 +18,22 @@ from storage.chain.node_status import NodeStatus
 from storage.errors import StorageError
 from storage.ledger import reconciliation
 from storage.ledger.reconciliation import LastRun
+from storage.migrate import Schema
 from storage.works import policies
 
-router = APIRouter(tags=["operations"])
+router = APIRouter(route_class=BoundedRoute, tags=["operations"])
 
 # The worker's heartbeat comes every few seconds.
 SILENT_AFTER = timedelta(seconds=30)
 # Shown beside the others: an operator has to look, and taking the API away would help nobody.
 ADVISORY = frozenset({"payouts", "reconciliation"})
+
+
+SCHEMA = {
+    Schema.NONE: "not migrated: run `oracle migrate`",
+    Schema.OLDER: "migrations are missing: run `oracle migrate`",
+    Schema.NEWER: "migrated by a newer version",
+}
 
 
 @dataclass(frozen=True)
@@ -44,28 +54,30 @@ async def healthz() -> dict[str, str]:
     summary="Database, worker, node and channels",
     responses={503: {"description": "Not ready"}},
 )
-def readyz(services: ServicesDep, response: Response) -> dict[str, object]:
-    checks = _checks(services)
+async def readyz(services: ServicesDep, response: Response) -> dict[str, object]:
+    checks = await services.probe(lambda: _checks(services))
+    if checks is None:
+        checks = {"database": Check(False, f"silent for {PROBE_S:g} s")}
     ready = all(check.ok for name, check in checks.items() if name not in ADVISORY)
     response.status_code = 200 if ready else 503
     return {"ready": ready, "checks": checks, "channels": services.channels}
 
 
-def _checks(services: ServicesDep) -> dict[str, Check]:
+def _checks(services: Services) -> dict[str, Check]:
     try:
-        with services.db.transaction() as conn:
+        with services.db.transaction(wait_s=PROBE_S) as conn:
+            schema = migrate.schema_of(conn)
+            if schema is not Schema.CURRENT:
+                return {"database": Check(False, SCHEMA[schema])}
             node = node_status.get(conn)
             heartbeat = jobs.find_last_heartbeat(conn)
             binding = policies.find_binding(conn)
             matters = operator_alerts.counts(conn)
             compared = reconciliation.last_run(conn)
-        at_head = migrate.is_at_head(services.db.dsn)
     except StorageError as exc:
         return {"database": Check(False, str(exc))}
     return _processes(services) | {
-        "database": Check(
-            at_head, "at the newest migration" if at_head else "migrations are missing"
-        ),
+        "database": Check(True, "at the newest migration"),
         "contracts": Check(
             binding is not None,
             f"hub 0x{binding.hub.hex()}" if binding else "none deployed or bound",

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from oracle.api.access import Caller, Reader, Uploader
+from oracle.api.boundary import BoundedRoute
 from oracle.api.schemas.creators import AccountView, account_view
 from oracle.api.schemas.wallets import LinkView, link_view
 from oracle.api.services import ServicesDep
@@ -18,7 +19,7 @@ from storage.ledger import wallets
 from storage.names import mixed_scripts
 from storage.works import creators, vouchers
 
-router = APIRouter(prefix="/v1/names/{name}", tags=["creators"])
+router = APIRouter(route_class=BoundedRoute, prefix="/v1/names/{name}", tags=["creators"])
 Name = Annotated[str, Path(max_length=256, description="In any spelling.")]
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from embeddings.sniff import MediaType
 from oracle.api.access import ANONYMOUS, Reader
+from oracle.api.boundary import BoundedRoute
 from oracle.api.cursors import read_cursor, write_cursor
 from oracle.api.parties import unerased
 from oracle.api.schemas.analyses import Neighbour, neighbour
@@ -17,7 +18,7 @@ from oracle.api.services import ServicesDep
 from storage.works import analyses, neighbours, works
 from storage.works.neighbours import LaterWork
 
-router = APIRouter(prefix="/v1", tags=["works"])
+router = APIRouter(route_class=BoundedRoute, prefix="/v1", tags=["works"])
 
 
 class LaterNeighbour(BaseModel):

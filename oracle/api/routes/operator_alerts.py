@@ -7,10 +7,11 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from oracle.api.access import Admin
+from oracle.api.boundary import BoundedRoute
 from oracle.api.services import ServicesDep
 from storage import operator_alerts
 
-router = APIRouter(tags=["operations"])
+router = APIRouter(route_class=BoundedRoute, tags=["operations"])
 
 
 class OperatorAlertView(BaseModel):

@@ -5,12 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from oracle.api.access import Anyone
+from oracle.api.boundary import BoundedRoute
 from oracle.api.services import ServicesDep
 from storage.chain import receipts
 from storage.errors import NotFound
 from storage.fraud import audit_log, public_record
 
-router = APIRouter(prefix="/v1", tags=["record"])
+router = APIRouter(route_class=BoundedRoute, prefix="/v1", tags=["record"])
 
 
 @router.get("/record", summary="Head of the public record, and its heads on chain")

@@ -7,13 +7,14 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from oracle.api.access import Reader, Uploader
+from oracle.api.boundary import BoundedRoute
 from oracle.api.services import Services, ServicesDep
 from oracle.chain.sender import shows
 from oracle.chain.sender.shows import Showable
 from storage.chain.calls import Call
 from storage.works import analyses
 
-router = APIRouter(prefix="/v1/analyses/{analysis_id}", tags=["analyses"])
+router = APIRouter(route_class=BoundedRoute, prefix="/v1/analyses/{analysis_id}", tags=["analyses"])
 
 
 class ReportView(BaseModel):

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from oracle.api.access import FraudOfficer, Reader
+from oracle.api.boundary import BoundedRoute
 from oracle.api.cursors import read_cursor, write_cursor
 from oracle.api.parties import actor_of, check_neutral, check_side, own_creator
 from oracle.api.schemas.reviews import QuarantineReason, ReviewDecision, ReviewStatement, ReviewView
@@ -18,7 +19,7 @@ from storage.cases import quarantines, reviews
 from storage.cases.reviews import Review
 from storage.works import works
 
-router = APIRouter(prefix="/v1", tags=["reviews"])
+router = APIRouter(route_class=BoundedRoute, prefix="/v1", tags=["reviews"])
 
 
 @router.get("/reviews", summary="What waits for a reviewer, nearest deadline first")

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse
 
 from oracle.api.access import Caller, Uploader
 from oracle.api.answers import Until
+from oracle.api.boundary import BoundedRoute, printable, takes
 from oracle.api.routes.analyses import load_view
 from oracle.api.routes.names import check_may_post
 from oracle.api.schemas.analyses import AnalysisView, CheckView, check_view
@@ -29,7 +30,7 @@ CHUNK_BYTES = 2**20
 # A decided answer waits at most this long for its transaction: the decision matters more.
 ATTESTATION_WAIT_S = 6.0
 
-router = APIRouter(tags=["uploads"])
+router = APIRouter(route_class=BoundedRoute, tags=["uploads"])
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -69,6 +70,7 @@ class WorkByUri(Stated):
     dependencies=[Depends(exactly(*FORM, *FACTS))],
     summary="Post a picture, a video or a sound and learn if it is original",
 )
+@takes(file=None)
 async def upload(
     services: ServicesDep,
     response: Response,
@@ -112,6 +114,7 @@ async def upload(
     dependencies=[Depends(exactly(*FORM))],
     summary="What would be decided if it were posted now; nothing is kept, paid or sent",
 )
+@takes(file=None)
 def check(
     services: ServicesDep,
     caller: Uploader,
@@ -192,13 +195,6 @@ def file_name_of(uri: str) -> str | None:
     Never its query: that may be a signature, and file names end up in evidence.
     """
     return printable(unquote(PurePosixPath(urlsplit(uri).path).name))
-
-
-def printable(name: str) -> str | None:
-    """Return a file name without control characters and outer blanks, at most 255 characters, None
-    if nothing is left.
-    """
-    return "".join(sign for sign in name if sign.isprintable()).strip()[:255] or None
 
 
 def _save(file: UploadFile, path: Path, limit_bytes: int) -> tuple[bytes, int]:

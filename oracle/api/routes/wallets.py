@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 
 from oracle.api.access import Governor, Reader
+from oracle.api.boundary import BoundedRoute
 from oracle.api.parties import acting_creator, actor_of, own_creator
 from oracle.api.schemas.wallets import (
     Challenge,
@@ -27,7 +28,7 @@ from storage.errors import NotFound
 from storage.ledger import wallets as stored
 from storage.works import creators, policies
 
-router = APIRouter(tags=["wallets"])
+router = APIRouter(route_class=BoundedRoute, tags=["wallets"])
 
 
 @router.post("/v1/wallets/challenge", summary="What your wallet has to sign to be linked")
