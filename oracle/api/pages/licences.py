@@ -7,12 +7,13 @@ from fastapi import APIRouter, Form
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from oracle.api.access import Reader
+from oracle.api.boundary import BoundedRoute
 from oracle.api.pages.rendering import show
 from oracle.api.routes import licences
 from oracle.api.routes.licences import Grant
 from oracle.api.services import ServicesDep
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=BoundedRoute, include_in_schema=False)
 
 
 @router.get("/licences", response_class=HTMLResponse)

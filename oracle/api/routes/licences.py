@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from oracle.api.access import Reader
+from oracle.api.boundary import BoundedRoute
 from oracle.api.parties import acting_creator, own_creator
 from oracle.api.services import ServicesDep
 from oracle.errors import NotAllowed
@@ -17,7 +18,7 @@ from storage.works import permissions, works
 
 MAX_LISTED = 200
 
-router = APIRouter(prefix="/v1/licences", tags=["creators"])
+router = APIRouter(route_class=BoundedRoute, prefix="/v1/licences", tags=["creators"])
 
 
 class Grant(BaseModel):

@@ -111,7 +111,7 @@ def test_every_route_of_ours_is_behind_the_boundary(strict: FastAPI) -> None:
         for context in iter_route_contexts(strict.routes)
         if not isinstance(context.original_route, BoundedRoute)
     }
-    assert beside == {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
+    assert beside == {"/openapi.json", "/static", "/swagger"}
     assert len(routes(strict)) > 80
 
 
@@ -220,7 +220,7 @@ def test_text_that_cannot_be_stored_is_refused_by_every_route(kind: str, strict:
     for method, path in routes(strict):
         for body in ({"x": text}, {text: 1}, [{"a": [text]}], _filled(schema, method, path, text)):
             document = json.dumps(body).encode()  # \u0000 and \ud800 as escapes
-            if method in ("GET", "HEAD", "DELETE") or path.in ("/upload", "/v1/check", "/check"):
+            if method in ("GET", "HEAD", "DELETE") or path in ("/upload", "/v1/check", "/check"):
                 continue
             answer = ask(strict, method, path, OPERATOR, JSON, body=iter([document]))
             assert answer.status < 500 or path == "/readyz", (path, answer.body)
