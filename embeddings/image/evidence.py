@@ -34,6 +34,9 @@ STILL_TURNS_AT, STILL_RANGE = 0.25, 0.15
 # pair as well as a copy does, however much agrees elsewhere. In the fitting half it rejects 11 of
 # 1 112 copies and misses 7 of 318 second views.
 SECOND_VIEW = 0.25
+# Shares of what both pictures show, of which either alone means one template filled in twice: marks
+# in place of other marks, and what fills outlines that both have. Filters and warps leave less.
+TEMPLATE_INK, TEMPLATE_FILL = 0.004, 0.07
 
 
 def measure(
@@ -84,15 +87,27 @@ def measure(
 
 
 def weigh(scores: Mapping[str, float], calibration: Calibration) -> float:
-    """Return the evidence for a copy; below proof where a second photograph explains the scores."""
+    """Return the evidence for a copy; below proof where a second photograph or a template explains
+    the scores.
+    """
     evidence = calibration.evidence(scores)
-    return min(evidence, calibration.unproven_at) if is_second_view(scores) else evidence
+    explained = is_second_view(scores) or is_template(scores)
+    return min(evidence, calibration.unproven_at) if explained else evidence
 
 
 def is_second_view(scores: Mapping[str, float]) -> bool:
     """Return whether so much is displaced that this may be another photograph of the scene."""
     drift = scores["displaced"] / (scores["inliers"] + scores["displaced"] + 6.0)
     return scores["parallax"] + drift > SECOND_VIEW
+
+
+def is_template(scores: Mapping[str, float]) -> bool:
+    """Return whether so much was exchanged that the two may share nothing but a template.
+
+    Without a measurement, which only pairs get that are proven otherwise, it is not known to be.
+    """
+    ink, fill = scores.get("exchanged_ink", 0.0), scores.get("exchanged_fill", 0.0)
+    return ink / TEMPLATE_INK + fill / TEMPLATE_FILL >= 1.0
 
 
 def displaced_points(alignment: Alignment, report: BlockReport) -> float:

@@ -24,7 +24,7 @@ class Prepared:
     """A picture ready for comparison.
 
     features: its key points; squeezed: (48, 48) uint8, the whole picture reduced; load: returns its
-    proxy in grey, (h, w) uint8, which most comparisons end without.
+    proxy, (h, w, 3) uint8 sRGB, which most comparisons end without.
     """
 
     features: LocalFeatures
@@ -32,9 +32,14 @@ class Prepared:
     load: Callable[[], NDArray[np.uint8]]
 
     @cached_property
+    def pixels(self) -> NDArray[np.uint8]:
+        """(h, w, 3) uint8 sRGB."""
+        return self.load()
+
+    @cached_property
     def grey(self) -> NDArray[np.uint8]:
         """(h, w) uint8."""
-        return self.load()
+        return to_grey(self.pixels)
 
     @cached_property
     def thumbnail(self) -> NDArray[np.float32]:
@@ -49,7 +54,7 @@ class Prepared:
         return Prepared(
             self.features.mirrored(),
             np.ascontiguousarray(self.squeezed[:, ::-1]),
-            lambda: np.ascontiguousarray(self.grey[:, ::-1]),
+            lambda: np.ascontiguousarray(self.pixels[:, ::-1]),
         )
 
     @property
@@ -61,15 +66,16 @@ class Prepared:
         return self.squeezed.tobytes() + local.pack(self.features)
 
 
-def prepare(grey: NDArray[np.uint8]) -> Prepared:
-    """Prepare (h, w) uint8."""
+def prepare(pixels: NDArray[np.uint8]) -> Prepared:
+    """Prepare (h, w, 3) uint8 sRGB."""
+    grey = to_grey(pixels)
     squeezed = cv2.resize(grey, (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA)
-    return Prepared(extract(grey), np.asarray(squeezed, np.uint8), lambda: grey)
+    return Prepared(extract(grey), np.asarray(squeezed, np.uint8), lambda: pixels)
 
 
 def prepare_proxy(proxy: bytes) -> Prepared:
     """Prepare a picture from its proxy alone. Raises: BadProxy."""
-    return prepare(to_grey(decode_proxy(proxy)))
+    return prepare(decode_proxy(proxy))
 
 
 def is_current(packed: bytes) -> bool:
@@ -88,5 +94,5 @@ def unpack(packed: bytes, proxy: bytes) -> Prepared:
     return Prepared(
         local.unpack(packed[_THUMBNAIL_BYTES:]),
         squeezed.reshape(THUMBNAIL_PX, THUMBNAIL_PX),
-        lambda: to_grey(decode_proxy(proxy)),
+        lambda: decode_proxy(proxy),
     )

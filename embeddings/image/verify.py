@@ -15,7 +15,8 @@ from embeddings.image.blocks import (
     overlap_polygon,
 )
 from embeddings.image.calibration import Calibration, lower_bound
-from embeddings.image.evidence import is_second_view, measure, weigh
+from embeddings.image.evidence import is_second_view, is_template, measure, weigh
+from embeddings.image.exchange import measure_exchange
 from embeddings.image.geometry import Alignment, align, inverse, project
 from embeddings.image.match import ImageMatch, Matrix, Polygon
 from embeddings.image.prepared import Prepared
@@ -59,7 +60,7 @@ def _best_match(
                 parallax = matches[-1].scores["parallax"]
             if matches[-1].verified:
                 return matches[-1]
-            if not _agrees_vaguely(report):
+            if is_template(matches[-1].scores) or not _agrees_vaguely(report):
                 break
     return max(
         matches, key=lambda match: (match.similarity, match.scores["evidence"]), default=None
@@ -91,7 +92,12 @@ def _judge(
     content_share = max(_content_share(overlap, reference), _content_share(in_query, query))
     scores = measure(alignment, report, content_share, finer_parallax)
     scores["region"] = lower_bound(agreed, considered)
-    scores["evidence"] = evidence = weigh(scores, calibration)
+    evidence = weigh(scores, calibration)
+    if evidence >= calibration.proven_at:
+        exchange = measure_exchange(query.pixels, reference.pixels, report.transform)
+        scores["exchanged_ink"], scores["exchanged_fill"] = exchange.ink, exchange.fill
+        evidence = weigh(scores, calibration)
+    scores["evidence"] = evidence
     reference_coverage = min(1.0, _content_share(region, reference) * share)
     query_region = project(inverse(report.transform), region) if len(region) else region
     query_coverage = min(1.0, _content_share(query_region, query) * share)
@@ -205,6 +211,12 @@ def _sentence(
         return (
             f"Perhaps another photograph of the same scene: {blocks}, but other parts are"
             " displaced."
+        )
+    if not verified and is_template(scores):
+        changed = scores["exchanged_ink"] + scores["exchanged_fill"]
+        return (
+            f"Perhaps two uses of one template: {blocks}, but words, colours or pictures in"
+            f" {changed:.1%} of what both show were exchanged."
         )
     if not verified:
         return (

@@ -29,7 +29,7 @@ from embeddings.image.calibration import load_calibration
 from embeddings.image.decode import Picture
 from embeddings.image.detail import low_information
 from embeddings.image.prepared import Prepared, prepare
-from embeddings.image.raster import decode_proxy, encode_proxy, to_grey
+from embeddings.image.raster import decode_proxy, encode_proxy
 from embeddings.image.verify import verify_pair
 
 TABLE = load_calibration()
@@ -44,23 +44,10 @@ def load(path: Path) -> Image.Image:
 
 def prepared(image: Image.Image) -> Prepared:
     pixels = np.ascontiguousarray(np.asarray(image.convert("RGB")))
-    return prepare(
-        to_grey(
-            decode_proxy(
-                encode_proxy(
-                    Picture(
-                        pixels=pixels,
-                        width=image.width,
-                        height=image.height,
-                        format="",
-                        mime="",
-                        mode="",
-                        notes=(),
-                    )
-                )
-            )
-        )
+    picture = Picture(
+        pixels=pixels, width=image.width, height=image.height, format="", mime="", mode="", notes=()
     )
+    return prepare(decode_proxy(encode_proxy(picture)))
 
 
 def row(

@@ -38,7 +38,7 @@ def test_kept_features_are_equal_to_the_bit(name: str) -> None:
 
 
 def test_a_blank_picture_has_no_features_and_is_kept() -> None:
-    blank = prepare(np.full((90, 120), 200, np.uint8))
+    blank = prepare(np.full((90, 120, 3), 200, np.uint8))
     assert not len(blank.features.points)
     assert unpack(blank.pack(), b"").size == (120, 90)
 

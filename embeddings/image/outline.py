@@ -1,0 +1,85 @@
+"""Whether a region ends at a line that a picture has anyway, or only at its own edge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+# Along the region's edge, from a little inside to a frame's width outside, and further away for
+# comparison: a texture has strong gradients everywhere, a line only here.
+NEAR_PX, FAR_PX = range(-3, 6), (-12, -10, -8, -6, 8, 10, 12)
+MARGIN_PX = 16
+SPAN_PX = 17  # a line keeps its direction so far, a texture does not
+LINE_LEVELS, LINE_OVER_TEXTURE = 3.0, 1.4
+MIN_EDGE_PX = 12
+
+
+def outline_shares(
+    region: NDArray[np.uint8], a: NDArray[np.uint8], b: NDArray[np.uint8], shared: NDArray[np.bool_]
+) -> tuple[float, tuple[float, float]]:
+    """Return a region's area with its holes, in pixels, and of its edge the share, 0..1, that is a
+    line of ``a``, and of ``b``.
+
+    region: (h, w) 0 or 1, connected; a, b: (h, w, channels) uint8; shared: (h, w), what counts.
+    """
+    box = _box(region)
+    inside = region[box].copy()
+    contours, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(inside, contours, -1, 1, -1)
+    outward = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5)
+    distance = (outward - cv2.distanceTransform(inside, cv2.DIST_L2, 5)).astype(np.float32)
+    distance += inside - np.float32(0.5)
+    edge = (np.abs(distance) < 1.0) & shared[box]
+    area = float(inside.sum())
+    if edge.sum() < MIN_EDGE_PX:
+        return area, (0.0, 0.0)
+    soft = cv2.GaussianBlur(distance, (0, 0), 1.5)
+    normal_x, normal_y = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
+    length = np.hypot(normal_x, normal_y) + 1e-6
+    normal = np.stack([normal_x / length, normal_y / length])
+    share_a, share_b = (
+        _line_share(picture[box], normal, distance, edge, shared[box]) for picture in (a, b)
+    )
+    return area, (share_a, share_b)
+
+
+def _box(region: NDArray[np.uint8]) -> tuple[slice, slice]:
+    x, y, w, h = cv2.boundingRect(region)
+    return (
+        slice(max(0, y - MARGIN_PX), y + h + MARGIN_PX),
+        slice(max(0, x - MARGIN_PX), x + w + MARGIN_PX),
+    )
+
+
+def _line_share(
+    picture: NDArray[np.uint8],
+    normal: NDArray[Any],
+    distance: NDArray[np.float32],
+    edge: NDArray[np.bool_],
+    shared: NDArray[np.bool_],
+) -> float:
+    lined = np.zeros(int(edge.sum()), np.bool_)
+    for channel in np.moveaxis(picture, 2, 0):
+        values = np.ascontiguousarray(channel)
+        across = normal[0] * cv2.Sobel(values, cv2.CV_32F, 1, 0, scale=0.25)
+        across += normal[1] * cv2.Sobel(values, cv2.CV_32F, 0, 1, scale=0.25)
+        near, far = (
+            np.max([_coherent(across, distance, shared, at)[edge] for at in rings], axis=0)
+            for rings in (NEAR_PX, FAR_PX)
+        )
+        lined |= (near > LINE_LEVELS) & (near > LINE_OVER_TEXTURE * far)
+    return float(lined.mean())
+
+
+def _coherent(
+    across: NDArray[Any], distance: NDArray[np.float32], shared: NDArray[np.bool_], at: int
+) -> NDArray[np.float32]:
+    """Return the mean change across the ring at a distance from the edge, over a stretch of it."""
+    ring = ((np.abs(distance - at) <= 0.75) & shared).astype(np.float32)
+    size = (SPAN_PX, SPAN_PX)
+    share = cv2.blur(ring, size)
+    mean = np.abs(cv2.blur(across * ring, size)) / np.maximum(share, 1e-3)
+    return np.asarray(mean * (share > 0.012), np.float32)
