@@ -52,7 +52,7 @@ def issue(
         conn.execute(
             "insert into api_keys (name, secret_hash, scopes, creator_id, namespace, per_minute)"
             " values (%s, %s, %s, %s, %s, %s)",
-            (name, _hash(secret), sorted(scopes), creator_id, namespace, per_minute),
+            (name, hash_secret(secret), sorted(scopes), creator_id, namespace, per_minute),
         )
     except psycopg.errors.UniqueViolation as exc:
         raise NameTaken(
@@ -63,7 +63,7 @@ def issue(
 
 def find(conn: Connection, secret: str) -> ApiKey | None:
     """Return the key of a secret, None if it is unknown or revoked."""
-    keys = _select(conn, "k.secret_hash = %s and k.revoked_at is null", (_hash(secret),))
+    keys = _select(conn, "k.secret_hash = %s and k.revoked_at is null", (hash_secret(secret),))
     return keys[0] if keys else None
 
 
@@ -84,7 +84,8 @@ def revoke(conn: Connection, name: str) -> None:
         raise NotFound(f"There is no key named {name!r}.")
 
 
-def _hash(secret: str) -> bytes:
+def hash_secret(secret: str) -> bytes:
+    """Return what is stored of a secret (32 bytes)."""
     # A random secret of 256 bits needs no slow hash: there is nothing to guess.
     return hashlib.sha256(secret.encode()).digest()
 

@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -15,13 +16,14 @@ from starlette.concurrency import run_in_threadpool
 
 from oracle.api.services import Services, get_services
 from oracle.errors import KeyRequired, NotAllowed, TooManyRequests
-from storage import api_keys
+from oracle.settings import HttpSettings
+from storage import api_keys, sessions
 
-Scope = Literal["upload", "read", "fraud", "govern", "admin"]
-SCOPES: tuple[Scope, ...] = ("upload", "read", "fraud", "govern", "admin")
+Scope = Literal["upload", "read", "platform", "fraud", "govern", "admin"]
+SCOPES: tuple[Scope, ...] = ("upload", "read", "platform", "fraud", "govern", "admin")
 # What callers without a key may do as long as no keys are required. The rest always takes a key.
 KEYLESS_SCOPES: frozenset[str] = frozenset({"upload", "read"})
-COOKIE = "oracle_key"
+COOKIE = "oracle_session"
 ANONYMOUS = "anonymous"  # a caller without a key
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -167,6 +169,8 @@ def _caller(services: Services, secret: str | None) -> tuple[Caller, int]:
         secret.encode(), token.get_secret_value().encode()
     ):
         return Caller("operator", frozenset({"admin"})), settings.per_minute
+    if secret.startswith(sessions.PREFIX):
+        return _session_caller(services, secret)
     with services.db.transaction() as conn:
         key = api_keys.find(conn, secret)
     if key is None:
@@ -183,6 +187,29 @@ def identity(caller: Caller, request: Request) -> str:
     return f"{caller.name} {request.client.host if request.client else ''}"
 
 
+def _session_caller(services: Services, secret: str) -> tuple[Caller, int]:
+    """Return the caller of a browser's session; it ends with the key or token that began it."""
+    settings = services.settings.http
+    with services.db.transaction() as conn:
+        session = sessions.find(conn, secret, datetime.now(UTC))
+    if session is None or session.operator not in (None, operator_hash(settings)):
+        raise KeyRequired("Your session has ended. Sign in again.")
+    return Caller(
+        session.name,
+        frozenset(session.scopes),
+        session.creator,
+        session.creator_id,
+        session.key_id,
+        session.namespace,
+    ), session.per_minute or settings.per_minute
+
+
+def operator_hash(settings: HttpSettings) -> bytes | None:
+    """Return what is stored of the operator's token, None where there is none."""
+    token = settings.admin_token
+    return api_keys.hash_secret(token.get_secret_value()) if token else None
+
+
 def _check_rate(caller: Caller, per_minute: int, request: Request) -> None:
     # One window for each process: several API processes allow that many times more.
     limit, whose = RateLimitItemPerMinute(per_minute), identity(caller, request)
@@ -194,6 +221,7 @@ def _check_rate(caller: Caller, per_minute: int, request: Request) -> None:
 Anyone = Annotated[Caller, Depends(Guard(None))]
 Visitor = Annotated[Caller, Depends(Visit(None))]
 Uploader = Annotated[Caller, Depends(Guard("upload"))]
+Platform = Annotated[Caller, Depends(Guard("platform"))]
 Reader = Annotated[Caller, Depends(Guard("read"))]
 FraudOfficer = Annotated[Caller, Depends(Guard("fraud"))]
 Governor = Annotated[Caller, Depends(Guard("govern"))]

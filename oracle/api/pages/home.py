@@ -1,18 +1,24 @@
 """The first page, signing in and out, and the reference of the API."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Path, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from oracle.api.access import COOKIE, Caller, Visitor, caller_of
+from oracle.api.access import COOKIE, Anyone, Caller, Visitor, caller_of, operator_hash
 from oracle.api.boundary import BoundedRoute
 from oracle.api.pages.rendering import show
 from oracle.api.services import ServicesDep
 from oracle.errors import KeyRequired
+from storage import sessions
+from storage.works import creators
+
+LASTS = timedelta(hours=12)
 
 router = APIRouter(route_class=BoundedRoute, include_in_schema=False)
+Link = Annotated[str, Path(max_length=200)]
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -35,29 +41,62 @@ def sign_in(
     key: Annotated[str, Form(max_length=200)],
     to: Annotated[str, Form(max_length=2000)] = "/",
 ) -> Response:
-    """Store a key in a cookie that scripts cannot read and other sites cannot use."""
+    """Start a session of the key's holder; the key itself is not kept in the browser."""
+    to = _local(to)
     try:
+        if key.startswith((sessions.PREFIX, sessions.LINK_PREFIX)):
+            raise KeyRequired("That is no key.")
         caller = caller_of(services, request, key)
     except KeyRequired as exc:
-        page = show("sign_in.html", None, problem=str(exc), to=_local(to))
+        page = show("sign_in.html", None, problem=str(exc), to=to)
         return HTMLResponse(page, status_code=401)
-    to = _local(to)
-    answer = RedirectResponse(_first_page(caller) if to == "/" else to, status_code=303)
-    answer.set_cookie(
-        COOKIE,
-        key,
-        httponly=True,
-        samesite="strict",
-        secure=request.url.scheme == "https",
-        max_age=12 * 3600,
-    )
-    return answer
+    operator = None if caller.key_id else operator_hash(services.settings.http)
+    with services.db.transaction() as conn:
+        secret = sessions.start(
+            conn, datetime.now(UTC), LASTS, key_id=caller.key_id, operator=operator
+        )
+    return _signed_in(request, secret, _first_page(caller) if to == "/" else to)
+
+
+@router.get("/sign-in/{link}", response_class=HTMLResponse)
+def link_form(caller: Visitor, link: Link) -> str:
+    """Ask for a click: programs that look at links before people do must not use them up."""
+    return show("sign_in_link.html", caller, link=link)
+
+
+@router.post("/sign-in/{link}")
+def use_link(services: ServicesDep, request: Request, _: Anyone, link: Link) -> Response:
+    now = datetime.now(UTC)
+    with services.db.transaction() as conn:
+        found = sessions.use_link(conn, link, now)
+        if found is None:
+            raise KeyRequired("The link was used, or is older than five minutes. Ask for another.")
+        secret = sessions.start(conn, now, LASTS, key_id=found.key_id, creator_id=found.creator_id)
+        handle = creators.get_creator(conn, found.creator_id).handle
+    return _signed_in(request, secret, f"/creators/{quote(handle)}")
 
 
 @router.post("/sign-out")
-def sign_out() -> Response:
+def sign_out(services: ServicesDep, request: Request) -> Response:
+    if secret := request.cookies.get(COOKIE):
+        with services.db.transaction() as conn:
+            sessions.end(conn, secret)
     answer = RedirectResponse("/", status_code=303)
     answer.delete_cookie(COOKIE)
+    return answer
+
+
+def _signed_in(request: Request, secret: str, to: str) -> Response:
+    """Put a session into a cookie that scripts cannot read and other sites cannot use."""
+    answer = RedirectResponse(to, status_code=303)
+    answer.set_cookie(
+        COOKIE,
+        secret,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+        max_age=int(LASTS.total_seconds()),
+    )
     return answer
 
 

@@ -5,11 +5,31 @@ create table api_keys (
     id bigint generated always as identity primary key,
     name text not null unique check (length(name) between 1 and 64),
     secret_hash bytea not null unique check (octet_length(secret_hash) = 32),
-    scopes text[] not null check (scopes <@ array['upload', 'read', 'fraud', 'govern', 'admin']),
+    scopes text[] not null check (scopes <@ array['upload', 'read', 'platform', 'fraud', 'govern', 'admin']),
     creator_id bigint references creators,
     per_minute int not null check (per_minute > 0),
     created_at timestamptz not null default now(),
     revoked_at timestamptz
+);
+
+-- A browser's session, of a key, of a creator whom a platform's key signed in, or of the operator's token.
+create table sessions (
+    secret_hash bytea primary key check (octet_length(secret_hash) = 32),
+    key_id bigint references api_keys,
+    creator_id bigint references creators,
+    operator_hash bytea check (octet_length(operator_hash) = 32),
+    expires_at timestamptz not null,
+    check (num_nonnulls(key_id, operator_hash) = 1),
+    check (creator_id is null or key_id is not null)
+);
+create index sessions_expire on sessions (expires_at);
+
+-- A link by which a platform signs a creator in, once.
+create table sign_in_links (
+    secret_hash bytea primary key check (octet_length(secret_hash) = 32),
+    key_id bigint not null references api_keys,
+    creator_id bigint not null references creators,
+    expires_at timestamptz not null
 );
 
 -- Clients choose their idempotency keys; those of a client with an API key are its own.

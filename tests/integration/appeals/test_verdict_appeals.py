@@ -58,7 +58,7 @@ def test_whose_work_it_is_appeals_on_the_page_and_a_reviewer_decides_there(
     assert client.post(f"{page}/appeal", data=FORM).status_code == 401
     assert client.post(f"{page}/appeal", data=FORM, headers=owner).json()["code"] == "not_your_case"
     by_cookie = {
-        "Cookie": f"oracle_key={mine['Authorization'].split()[1]}",
+        "Cookie": f"oracle_session={mine['Authorization'].split()[1]}",
         "Origin": "https://evil.example",
     }
     assert (

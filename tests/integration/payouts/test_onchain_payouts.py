@@ -1043,7 +1043,7 @@ def test_the_form_of_the_page_settles_as_well(
     scheduler = Payer(platform, town)
     assert scheduler.pay() == Round(wanted=1, refused=1)
     ((number,),) = platform.rows("select transaction_id from ledger_chain_payments")
-    client.cookies.set("oracle_key", platform.key("boss", ["admin"]))
+    client.cookies.set("oracle_session", platform.key("boss", ["admin"]))
     form = {"note": "Paid from the till, receipt 12.", "to_poster": "12000", "to_original": "0"}
     base = f"/stuck_payments/{number}"
     for step in ("withhold", "resume", "settle"):

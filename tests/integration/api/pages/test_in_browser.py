@@ -42,6 +42,7 @@ PAGES = (
     ("reviewer", "/fraud_alerts"),
     ("reviewer", "alert"),
     ("operator", "/stuck_payments"),
+    ("operator", "/keys"),
 )
 STATUS = {  # of the others it is 200
     (None, "/no-such-page"): 404,
@@ -135,6 +136,20 @@ def test_a_creator_checks_a_file_and_posts_it(site: Site, page: Page, tmp_path: 
     page.get_by_role("button", name="Post it").click()
     page.wait_for_url(re.compile("/analyses/"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Being judged…")
+
+
+def test_an_operator_makes_a_key_and_its_holder_signs_in(site: Site, page: Page) -> None:
+    site.sign_in(page, "operator")
+    page.get_by_role("link", name="Keys").click()
+    page.get_by_label("Who holds it").fill("zoe")
+    page.get_by_role("checkbox", name=re.compile("^read")).check()
+    page.get_by_label(re.compile("For one creator alone")).fill("zoe")
+    page.get_by_role("button", name="Make the key").click()
+    key = page.get_by_role("status").locator("code").inner_text()
+    page.get_by_role("button", name="Sign out").click()
+    site.keys["zoe"] = key
+    site.sign_in(page, "zoe")
+    expect(page.get_by_role("heading", level=1)).to_have_text("zoe")
 
 
 def test_a_creator_grants_a_licence_and_ends_it(site: Site, page: Page) -> None:

@@ -172,7 +172,7 @@ def test_a_creator_appeals_on_the_page_and_a_reviewer_grants_it(
     form = {"ground": "real_people", "statement": "They are <b>my</b> pupils."}
     file = {"file": ("list.txt", b"names")}
     by_cookie = {
-        "Cookie": f"oracle_key={mine['Authorization'].split()[1]}",
+        "Cookie": f"oracle_session={mine['Authorization'].split()[1]}",
         "Origin": "https://evil.example",
     }
     foreign = client.post(f"/fraud_alerts/{alert_id}/appeal", data=form, headers=by_cookie)

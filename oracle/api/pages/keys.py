@@ -1,0 +1,62 @@
+"""The page of API keys."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from oracle.api.access import SCOPES, Admin
+from oracle.api.boundary import BoundedRoute
+from oracle.api.pages.rendering import show
+from oracle.api.routes import keys
+from oracle.api.routes.keys import NewKey
+from oracle.api.services import ServicesDep
+
+SCOPES_EXPLAINED = {
+    "upload": "post media and report engagement",
+    "read": "read verdicts, evidence and, for its creator, money and notices",
+    "platform": "sign creators in by a link",
+    "fraud": "review alerts, appeals and claims",
+    "govern": "set grading rules and fraud thresholds, record licences",
+    "admin": "everything, keys and payouts included",
+}
+assert tuple(SCOPES_EXPLAINED) == SCOPES
+
+router = APIRouter(route_class=BoundedRoute, include_in_schema=False)
+
+
+@router.get("/keys", response_class=HTMLResponse)
+def keys_page(services: ServicesDep, caller: Admin) -> str:
+    return show(
+        "keys.html",
+        caller,
+        keys=keys.list_keys(services, caller),
+        scopes=SCOPES_EXPLAINED,
+        made=None,
+    )
+
+
+@router.post("/keys", response_class=HTMLResponse)
+def make_form(
+    services: ServicesDep,
+    caller: Admin,
+    name: Annotated[str, Form(min_length=1, max_length=64)],
+    scopes: Annotated[list[str], Form(min_length=1)],
+    creator: Annotated[str, Form(max_length=256)] = "",
+) -> str:
+    """Answer with a page and not a redirect: the secret is shown this once."""
+    wanted = NewKey.model_validate({"name": name, "scopes": scopes, "creator": creator or None})
+    made = keys.make_key(services, caller, wanted)
+    return show(
+        "keys.html",
+        caller,
+        keys=keys.list_keys(services, caller),
+        scopes=SCOPES_EXPLAINED,
+        made=made,
+    )
+
+
+@router.post("/keys/{name}/revoke")
+def revoke_form(services: ServicesDep, caller: Admin, name: str) -> RedirectResponse:
+    keys.revoke_key(services, caller, name)
+    return RedirectResponse("/keys", status_code=303)

@@ -1,0 +1,123 @@
+"""Sessions of browsers, links of platforms, and keys made over the API."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+from support.photos import photo
+from support.platform import Platform
+
+from oracle import app as app_module
+from oracle.settings import Settings
+from storage import api_keys, sessions
+from storage.database import Database
+
+Post = Callable[..., dict[str, Any]]
+OPERATOR = {"Authorization": "Bearer operator"}
+
+
+def make_key(client: TestClient, name: str, *scopes: str, **more: str) -> str:
+    answer = client.post(
+        "/v1/keys", json={"name": name, "scopes": list(scopes), **more}, headers=OPERATOR
+    )
+    assert answer.status_code == 201, answer.text
+    secret: str = answer.json()["secret"]
+    return secret
+
+
+def sign_in(client: TestClient, key: str) -> None:
+    answer = client.post("/sign-in", data={"key": key}, follow_redirects=False)
+    assert answer.status_code == 303
+    assert key not in answer.headers["set-cookie"], "the key itself is not kept"
+    assert "HttpOnly" in answer.headers["set-cookie"]
+
+
+def test_a_session_ends_with_its_key_and_on_signing_out(client: TestClient) -> None:
+    key = make_key(client, "maya", "read", creator="maya")
+    sign_in(client, key)
+    assert client.get("/v1/licences").status_code == 200
+    kept = client.cookies["oracle_session"]
+    client.post("/sign-out")
+    assert client.get("/v1/licences").status_code == 401
+    client.cookies.set("oracle_session", kept)
+    assert client.get("/v1/licences").status_code == 401, "it is over, not only forgotten"
+    client.cookies.clear()
+    sign_in(client, key)
+    assert client.delete("/v1/keys/maya", headers=OPERATOR).status_code == 204
+    assert client.get("/v1/licences").status_code == 401
+
+
+def test_a_session_is_over_in_time_and_opens_no_other(
+    client: TestClient, platform: Platform, db: Database
+) -> None:
+    now = datetime.now(UTC)
+    make_key(client, "maya", "read", creator="maya")
+    with db.transaction() as conn:
+        (key,) = api_keys.list_active(conn)
+        secret = sessions.start(conn, now, timedelta(hours=12), key_id=key.id)
+        assert sessions.find(conn, secret, now + timedelta(hours=11)) is not None
+        assert sessions.find(conn, secret, now + timedelta(hours=13)) is None
+    refused = client.post("/sign-in", data={"key": secret})
+    assert refused.status_code == 401, "a session makes no other"
+
+
+def test_the_operators_session_ends_with_the_token(client: TestClient, settings: Settings) -> None:
+    sign_in(client, "operator")
+    kept = client.cookies["oracle_session"]
+    assert client.get("/v1/keys").status_code == 200
+    http = settings.http.model_copy(update={"admin_token": None})
+    with TestClient(app_module.create_app(settings.model_copy(update={"http": http}))) as other:
+        other.cookies.set("oracle_session", kept)
+        assert other.get("/v1/keys").status_code == 401
+
+
+def test_a_platform_signs_its_creators_in_by_a_link_that_works_once(
+    client: TestClient, post: Post
+) -> None:
+    post(photo("cat"), "maya")
+    platform = {"Authorization": f"Bearer {make_key(client, 'shop', 'platform', 'upload')}"}
+    made = client.post("/v1/sessions", json={"creator": "Maya"}, headers=platform)
+    assert made.status_code == 201
+    url = made.json()["url"]
+    assert client.get(url).status_code == client.get(url).status_code == 200, "looking is free"
+    answer = client.post(url, follow_redirects=False)
+    assert answer.headers["location"] == "/creators/maya"
+    assert client.get("/creators/maya").status_code == 200
+    assert client.get("/v1/appeals").json()["appeals"] == []
+    assert client.post("/v1/sessions", json={"creator": "maya"}).status_code == 403
+    client.cookies.clear()
+    assert client.post(url).status_code == 401
+    assert client.delete("/v1/keys/shop", headers=OPERATOR).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("scopes", "creator", "status"),
+    [(["platform"], "nobody", 404), (["read"], "maya", 403), (["platform"], "vouched", 403)],
+)
+def test_whom_a_platform_may_sign_in(
+    client: TestClient, post: Post, scopes: list[str], creator: str, status: int
+) -> None:
+    post(photo("cat"), "maya")
+    other = {"Authorization": f"Bearer {make_key(client, 'other', 'upload', 'read')}"}
+    assert client.post("/v1/names/vouched/vouchers", headers=other).status_code == 201
+    headers = {"Authorization": f"Bearer {make_key(client, 'shop', *scopes)}"}
+    answer = client.post("/v1/sessions", json={"creator": creator}, headers=headers)
+    assert answer.status_code == status, answer.text
+
+
+def test_keys_are_made_listed_and_revoked_by_the_operator_alone(client: TestClient) -> None:
+    key = make_key(client, "phone", "read", creator="maya")
+    assert client.get("/v1/keys").status_code == 401
+    mine = {"Authorization": f"Bearer {key}"}
+    assert client.get("/v1/keys", headers=mine).status_code == 403
+    (listed,) = client.get("/v1/keys", headers=OPERATOR).json()
+    assert (listed["name"], listed["scopes"], listed["creator"]) == ("phone", ["read"], "maya")
+    assert "secret" not in listed
+    again = client.post("/v1/keys", json={"name": "phone", "scopes": ["read"]}, headers=OPERATOR)
+    assert again.status_code == 409
+    wrong = client.post("/v1/keys", json={"name": "x", "scopes": ["root"]}, headers=OPERATOR)
+    assert wrong.status_code == 422
+    assert client.delete("/v1/keys/phone", headers=OPERATOR).status_code == 204
+    assert client.get("/v1/policy", headers=mine).status_code == 401
