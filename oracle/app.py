@@ -9,12 +9,13 @@ from typing import Any
 
 import fastapi_offline
 import structlog
+from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.staticfiles import StaticFiles
 
 from oracle import wiring
-from oracle.api import pages, problems, routes
+from oracle.api import openapi, pages, problems, routes
 from oracle.api.answers import Answers
 from oracle.api.pages.security import SecurityHeaders
 from oracle.api.probe import Probe
@@ -88,9 +89,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # pages.home shows it, with files of ours
         redoc_url=None,
+        generate_unique_id_function=openapi.operation_id,
     )
     problems.install(app)
+    openapi.install(app)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(CorrelationIdMiddleware)  # one id in the answer and in all logs of a request
     for router in (*routes.ROUTERS, *pages.ROUTERS):
         app.include_router(router)
     app.mount("/static", StaticFiles(packages=[("oracle.api", "static")]))

@@ -6,13 +6,14 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
+from asgi_correlation_id import correlation_id
 
 from embeddings.audio.analyzer import AudioAnalyzer
 from embeddings.audio.decode import SoundLimits
@@ -130,6 +131,7 @@ def configure_logging(settings: Settings) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            add_request_id,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -139,6 +141,13 @@ def configure_logging(settings: Settings) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def add_request_id(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Name the request that an event belongs to; only the API has any."""
+    if (request_id := correlation_id.get()) is not None:
+        event["request_id"] = request_id
+    return event
 
 
 def check_exposure(settings: Settings) -> None:

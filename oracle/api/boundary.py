@@ -140,7 +140,7 @@ class BoundedRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        guards = list(_guards(self.dependant))
+        guards = list(guards_of(self.dependant))
         limit: BodyLimit = getattr(self.endpoint, LIMIT, BodyLimit())
 
         async def bounded(request: Request) -> Response:
@@ -205,8 +205,9 @@ def _texts(value: Any, name: str = "the body") -> Iterator[tuple[str, str]]:
             yield from _texts(item, key)
 
 
-def _guards(dependant: Dependant) -> Iterator[Guard]:
+def guards_of(dependant: Dependant) -> Iterator[Guard]:
+    """Yield what guards a route."""
     if isinstance(dependant.call, Guard):
         yield dependant.call
     for inner in dependant.dependencies:
-        yield from _guards(inner)
+        yield from guards_of(inner)

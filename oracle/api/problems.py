@@ -81,6 +81,21 @@ TITLES = {
 }
 
 
+OWN_CODES = frozenset(
+    {"error", "http_error", "internal_error", "invalid_request", "method_not_allowed", "not_found"}
+)
+
+
+def codes() -> list[str]:
+    """Return every code that a problem can have, sorted."""
+
+    def of(error: type[BaseException]) -> set[str]:
+        own = {str(error.code)} if hasattr(error, "code") else set()
+        return own.union(*map(of, error.__subclasses__()))
+
+    return sorted(OWN_CODES.union(*map(of, STATUS)))
+
+
 def problem(request: Request, status: int, code: str, detail: str, **extra: object) -> Response:
     """Build a problem document; `code` is stable, `detail` is for people and may be reworded.
 

@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from asgi_correlation_id import correlation_id
 from starlette.testclient import TestClient
 from support.blobs import content_files
 from support.photos import PHOTOS, edited, photo
 
 from oracle.settings import Settings
+from oracle.wiring import add_request_id
 from storage.database import Database
 
 Post = Callable[..., dict[str, Any]]
@@ -197,6 +199,18 @@ def test_a_browser_gets_a_page_that_leads_on_and_a_program_a_problem(client: Tes
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["code"] == "key_required"
     assert "script-src" not in page.headers["content-security-policy"]  # default-src is ours alone
+
+
+def test_an_answer_and_its_logs_have_one_id(client: TestClient) -> None:
+    assert add_request_id(None, "", {}) == {}, "outside of a request there is none"
+    token = correlation_id.set("abc")
+    assert add_request_id(None, "", {}) == {"request_id": "abc"}
+    correlation_id.reset(token)
+    mine = "0123456789abcdef0123456789abcdef"
+    given = client.get("/healthz", headers={"X-Request-ID": mine})
+    assert given.headers["x-request-id"] == mine
+    given = client.get("/healthz", headers={"X-Request-ID": "no\\id"})
+    assert given.headers["x-request-id"] not in ("no\\id", mine)
 
 
 @pytest.mark.parametrize("to", ["//evil.example", "https://evil.example", "/\\evil.example"])
