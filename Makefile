@@ -46,7 +46,8 @@ bench: setup ## the node and the intake of events; media need sets of their own,
 
 campaigns: setup ## the long profiles of the tests that kill, crash and flood the node, and of CLIP's arrival; hours
 	$(BIN)/pytest --timeout 0 -m campaign
-	ORACLE_KILLS=200 $(BIN)/pytest --timeout 0 tests/integration/chain/node/test_node_kill.py
+	ORACLE_KILLS=200 ORACLE_REQUESTS=1000 $(BIN)/pytest --timeout 0 tests/integration/chain/node/test_node_kill.py
+	ORACLE_KILLS=150 $(BIN)/pytest --timeout 0 tests/e2e/test_kill.py -k exactly_once
 	ORACLE_CRASHES=200 $(BIN)/pytest --timeout 0 tests/integration/chain/quorum/test_quorum_crashes.py
 	ORACLE_BURST=1000 $(BIN)/pytest --timeout 0 tests/integration/chain/node/test_node_burst.py
 

@@ -15,25 +15,26 @@ from oracle.chain.contracts.verify import RequestStatus
 from oracle.chain.core.wire import hexed
 
 SCRIPT = Path(__file__).with_name("node_process.py")
-# The long profile has at least 200: ORACLE_KILLS=200 pytest
+# The long profile: ORACLE_KILLS=200 ORACLE_REQUESTS=1000 pytest
 # tests/integration/chain/node/test_node_kill.py
 KILLS = int(os.environ.get("ORACLE_KILLS", "6"))
+REQUESTS = int(os.environ.get("ORACLE_REQUESTS", KILLS))
 
 
-@pytest.mark.timeout(60 + 10 * KILLS)
+@pytest.mark.timeout(60 + 30 * KILLS + REQUESTS)
 def test_a_node_killed_at_random_points_answers_everything_exactly_once(
     world: World, tmp_path: Path
 ) -> None:
     rng = random.Random(20_261_122)
     asked: list[bytes] = []
     for kill in range(KILLS):
-        asked.append(world.request())
+        asked += [world.request() for _ in range(-(-REQUESTS * (kill + 1) // KILLS) - len(asked))]
         if kill % 3 == 0:
             world.attest()
         kill_at = rng.randint(1, 12)
         process = start(world, tmp_path, kill_at)
         try:
-            wait_for(lambda process=process: mined_until_dead(world, process), timeout_s=10)
+            wait_for(lambda process=process: mined_until_dead(world, process), timeout_s=30)
         except TimeoutError:
             process.kill()  # it ran out of work before it reached its point: killed while idle
         assert process.wait() == -9
@@ -43,7 +44,7 @@ def test_a_node_killed_at_random_points_answers_everything_exactly_once(
             lambda: (
                 world.anvil.mine() > 0 and len(world.outbox()) >= len(asked) and world.settled()
             ),
-            timeout_s=60,
+            timeout_s=60 + REQUESTS,
         )
     finally:
         survivor.kill()
