@@ -21,6 +21,7 @@ from storage.fraud import audit_log
 from storage.fraud import chain_actions as fraud_chain_actions
 from storage.fraud.alerts import Alert
 from storage.fraud.chain_actions import DONE, REFUSED, ChainAction
+from storage.works import creators
 
 log = structlog.get_logger()
 
@@ -51,29 +52,57 @@ class Difference:
     detail: str
 
 
-def chain_alert_id(alert: Alert) -> bytes:
-    """32 bytes that name this round of an alert on chain, where each name freezes once."""
-    return hashlib.sha256(alert.id.bytes + alert.round.to_bytes(4, "big")).digest()
+def chain_alert_id(alert: Alert, account: bytes | None = None) -> bytes:
+    """32 bytes that name one freeze of this round of an alert on chain, where each name freezes
+    once.
+
+    Args: account: another one (20 bytes) of the creator than the one that is paid today.
+    """
+    return hashlib.sha256(
+        alert.id.bytes + alert.round.to_bytes(4, "big") + (account or b"")
+    ).digest()
 
 
 def queue(
     conn: Connection, alert: Alert, kind: str, document_hash: bytes, until: datetime | None
 ) -> None:
-    """Want what the contract has to learn, in the transaction that decides it.
+    """Want what the contract has to learn, in the transaction that decides it: of a creator for
+    each account that is theirs by now, since money may lie in all of them.
 
-    Each step of a freeze waits for the one before. A release gives up what was not made yet: money
-    that is free again need not be frozen first.
+    Each step waits for the one before. A release gives up what was not made yet: money that is
+    free again need not be frozen first.
 
     Args:
         kind: freeze, uphold or release.
         document_hash: Of the notice that the creator was sent.
     """
-    before = fraud_chain_actions.of_freeze(conn, chain_alert_id(alert))
-    if kind == "release":
-        for action in before:
-            calls.cancel(
-                conn, action.call_id, "superseded", "The hold ended before the call was made."
-            )
+    if kind == "freeze":
+        for name, call in _freezes(conn, alert, document_hash, until):
+            _queue_one(conn, alert, kind, name, call, document_hash, until)
+        return
+    upheld = kind == "uphold"
+    until_s = _unix(until) if upheld else 0
+    for name in fraud_chain_actions.names_of_round(conn, alert.id, alert.round):
+        if not upheld:
+            for action in fraud_chain_actions.of_freeze(conn, name):
+                calls.cancel(
+                    conn, action.call_id, "superseded", "The hold ended before the call was made."
+                )
+        call = contracts.resolve_freeze(
+            name, upheld=upheld, reason_hash=document_hash, until=until_s
+        )
+        _queue_one(conn, alert, kind, name, call, document_hash, until)
+
+
+def _queue_one(
+    conn: Connection,
+    alert: Alert,
+    kind: str,
+    name: bytes,
+    call: ContractCall,
+    document_hash: bytes,
+    until: datetime | None,
+) -> None:
     # The last step that can still reach the chain, of an earlier round, too: one that was given up
     # before it was sent waits for nothing, and what it waited for may be on its way.
     alive = [
@@ -81,11 +110,10 @@ def queue(
         for step in fraud_chain_actions.of_alert(conn, alert.id)
         if step.call_status != "cancelled"
     ]
-    last = (alive or before)[-1:]
-    call = _call(alert, kind, document_hash, until)
+    last = (alive or fraud_chain_actions.of_freeze(conn, name))[-1:]
     call_id = calls.add(
         conn,
-        f"fraud {alert.id} {alert.round} {kind} {document_hash.hex()}",
+        f"fraud {name.hex()} {kind} {document_hash.hex()}",
         sender="fraud_officer" if kind == "freeze" else "arbiter",
         contract=call.contract,
         call_data=call.data,
@@ -96,7 +124,7 @@ def queue(
         alert_id=alert.id,
         round_=alert.round,
         kind=kind,
-        chain_alert_id=chain_alert_id(alert),
+        chain_alert_id=name,
         until=until,
         call_id=call_id,
     )
@@ -104,7 +132,7 @@ def queue(
 
 def queue_release(conn: Connection, alert: Alert, document_hash: bytes) -> None:
     """Want a freeze released, if the contract was to freeze anything."""
-    if fraud_chain_actions.of_freeze(conn, chain_alert_id(alert)):
+    if fraud_chain_actions.names_of_round(conn, alert.id, alert.round):
         queue(conn, alert, "release", document_hash, None)
 
 
@@ -173,7 +201,7 @@ def reconcile(db: Database, client: ChainClient, *, since: datetime) -> list[Dif
             continue
         with db.transaction() as conn:
             alert = fraud_alerts.get(conn, actions[0].alert_id)
-        if chain_alert_id(alert) != name or any(
+        if actions[0].round != alert.round or any(
             action.status in ("skipped", "refused") and action.error_code != "superseded"
             for action in actions
         ):
@@ -209,15 +237,25 @@ def _repair(db: Database, actions: list[ChainAction], found: FreezeStatus) -> bo
     return bool(lost)
 
 
-def _call(alert: Alert, kind: str, document_hash: bytes, until: datetime | None) -> ContractCall:
-    name = chain_alert_id(alert)
-    until_s = int(until.astimezone(UTC).timestamp()) if until else 0
-    if kind != "freeze":
-        upheld = kind == "uphold"
-        return contracts.resolve_freeze(
-            name, upheld=upheld, reason_hash=document_hash, until=until_s if upheld else 0
-        )
+def _freezes(
+    conn: Connection, alert: Alert, document_hash: bytes, until: datetime | None
+) -> list[tuple[bytes, ContractCall]]:
+    """The freezes that hold the subject of an alert, by their names on chain."""
     if alert.subject == "post":
         assert alert.post_id is not None
-        return contracts.freeze_post(bytes(alert.post_id), name, document_hash, until_s)
-    return contracts.freeze_account(bytes(alert.account), name, document_hash, until_s)
+        name = chain_alert_id(alert)
+        post_id = bytes(alert.post_id)
+        return [(name, contracts.freeze_post(post_id, name, document_hash, _unix(until)))]
+    paid, *others = [row.account for row in creators.accounts_of(conn, alert.creator_id)]
+    name = chain_alert_id(alert)
+    freezes = [(name, contracts.freeze_account(paid, name, document_hash, _unix(until)))]
+    for account in others:
+        name = chain_alert_id(alert, account)
+        # The contract takes each statement once: of the notice, as it concerns this account.
+        said = hashlib.sha256(document_hash + account).digest()
+        freezes.append((name, contracts.freeze_account(account, name, said, _unix(until))))
+    return freezes
+
+
+def _unix(moment: datetime | None) -> int:
+    return int(moment.astimezone(UTC).timestamp()) if moment else 0

@@ -9,10 +9,10 @@ from oracle.chain.contracts.payments import FreezeStatus
 from oracle.chain.rpc.client import ChainClient
 from oracle.errors import OracleError
 from oracle.fraud import alert_appeals
-from oracle.fraud.chain_actions import chain_alert_id
 from oracle.notices.actors import creator_actor
 from storage.database import Database
 from storage.fraud import alerts as fraud_alerts
+from storage.fraud import chain_actions
 
 log = structlog.get_logger()
 
@@ -23,10 +23,13 @@ def take_over(db: Database, client: ChainClient, now: datetime) -> int:
     Returns: how many appeals are new. Raises: ChainError, DatabaseUnavailable.
     """
     with db.transaction() as conn:
-        waiting = fraud_alerts.frozen_rounds(conn)
+        waiting = [
+            (alert, name)
+            for alert in fraud_alerts.frozen_rounds(conn)
+            for name in chain_actions.names_of_round(conn, alert.id, alert.round)
+        ]
     filed = 0
-    for alert in waiting:
-        name = chain_alert_id(alert)
+    for alert, name in waiting:
         if contracts.freeze_status(client, name) is not FreezeStatus.APPEALED:
             continue
         contract, where = contracts.GUARD

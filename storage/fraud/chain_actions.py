@@ -89,6 +89,16 @@ def of_freeze(conn: Connection, chain_alert_id: bytes) -> list[ChainAction]:
     return _select(conn, "a.chain_alert_id = %s", (chain_alert_id,))
 
 
+def names_of_round(conn: Connection, alert_id: UUID, round_: int) -> list[bytes]:
+    """The freezes on chain (32 bytes each) of one round of an alert, the first one first."""
+    rows = conn.execute(
+        "select chain_alert_id from fraud_chain_actions where alert_id = %s and round = %s and kind"
+        " = 'freeze' order by id",
+        (alert_id, round_),
+    ).fetchall()
+    return [bytes(row[0]) for row in rows]
+
+
 def list_refused(conn: Connection) -> list[ChainAction]:
     """Steps whose calls the contract has just refused."""
     return _select(conn, "c.status = 'reverted'", ())

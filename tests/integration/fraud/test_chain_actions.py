@@ -335,6 +335,48 @@ def test_an_appeal_at_the_contract_counts_here_as_well(
     assert chain_actions.reconcile(db, court.client, since=now - DAY) == []
 
 
+def test_every_account_of_a_creator_is_held_and_freed(
+    db: Database, court: Deployed, account_case: Case, wallet: LocalSigner, now
+) -> None:
+    """A name of theirs became the wallet's: what its escrow account holds waits as well."""
+    with db.transaction() as conn:
+        creators.ensure_creator(conn, "alicia", os.urandom(20), False, account_name="alicia")
+        alicia = creators.find_creator(conn, "alicia")
+        assert alicia is not None
+        creators.merge(conn, account_case.creator_id, alicia)
+        accounts = {row.account for row in creators.accounts_of(conn, account_case.creator_id)}
+    alert_id = account_case.raise_alert(subject="creator", now=now)
+    with db.transaction() as conn:
+        names = fraud_chain_actions.names_of_round(conn, alert_id, 1)
+
+    def on_chain() -> set[FreezeStatus]:
+        return {payments.freeze_status(court.client, name) for name in names}
+
+    assert court.send(db) == len(names) == len(accounts) == 2
+    assert on_chain() == {FreezeStatus.FROZEN}
+    contract, where = payments.GUARD
+    guard = getattr(court.client.deployment, where)
+    held = {court.client.read_struct(contract, guard, "freezeOf", n)["subject"] for n in names}
+    assert held == {account.rjust(32, b"\0") for account in accounts}
+    payments.appeal_freeze(court.client, wallet, names[0], bytes.fromhex("5a" * 32))
+    assert chain_appeals.take_over(db, court.client, now) == 1
+    assert chain_actions.reconcile(db, court.client, since=now - DAY) == []
+    with db.transaction() as conn:
+        alert_appeals.resolve_alert(
+            conn,
+            alert_id,
+            upheld=False,
+            actor="maria",
+            until=None,
+            code="wrong",
+            text="It is no farm.",
+            now=now,
+        )
+    assert court.send(db) == 2
+    assert on_chain() == {FreezeStatus.RELEASED}
+    assert chain_actions.reconcile(db, court.client, since=now - DAY) == []
+
+
 def test_a_spent_budget_ends_the_call_at_once_and_calls_a_person(
     db: Database, court: Deployed, account_case: Case, wallet: LocalSigner, now
 ) -> None:
