@@ -12,7 +12,7 @@ from oracle.jobs import Jobs
 from oracle.originality.judge import Judgement
 from oracle.rules.decision import Reason, Verdict
 from storage.database import Connection, Database
-from storage.works import analyses, proofs
+from storage.works import analyses, creators, history
 from storage.works.analyses import Newest
 from storage.works.works import Work
 
@@ -44,15 +44,30 @@ def queue_affected(
     )
 
 
-def apply_proofs(db: Database, jobs: Jobs) -> int:
-    """Date works by the proofs of publication whose veto window has passed, and judge them, and
-    with them the younger ones, again.
+def apply_history(db: Database, jobs: Jobs) -> int:
+    """Date works by the claims of history whose veto window has passed, and judge them, and with
+    them the younger ones, again.
 
     Returns: how many works. Raises: DatabaseUnavailable.
     """
     with db.transaction() as conn:
-        works = proofs.apply_due(conn)
+        works = history.apply_due(conn)
         _queue(conn, jobs, analyses.find_changeable(conn, works, DISPUTE_WINDOW_S), late=True)
+    return len(works)
+
+
+def apply_merges(db: Database, jobs: Jobs) -> int:
+    """Judge again what creators were found to have copied from those who turned out to be the same.
+
+    Returns: how many works. Raises: DatabaseUnavailable.
+    """
+    with db.transaction() as conn:
+        works = [
+            work_id
+            for creator_id in creators.take_merged(conn)
+            for work_id in analyses.find_self_accused(conn, creator_id)
+        ]
+        _queue(conn, jobs, analyses.find_changeable(conn, works, DISPUTE_WINDOW_S))
     return len(works)
 
 

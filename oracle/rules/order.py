@@ -5,9 +5,8 @@ request in the transaction that records its event, in the order of blocks and lo
 proven publication, then sequence number.
 
 What proves: the block of a request that names the hash of its content, the block of the commitment
-that it opens, a signature of the creator in a block, and a claim of history whose veto window has
-passed. An upload is dated by its acceptance. All else that a file or a client says of its age
-proves nothing.
+that it opens, and a claim of history whose veto window has passed. An upload is dated by its
+acceptance. All else that a file or a client says of its age proves nothing.
 
 A request without a hash says where the content is, not which: it is dated by its block only if its
 server delivers when it is first asked. Otherwise the place could be taken now and filled with what
@@ -60,7 +59,7 @@ class Arrival:
 def dated_at(arrival: Arrival, proofs: Sequence[datetime] = ()) -> datetime:
     """Since when a work is proven to exist.
 
-    Args: proofs: publication by valid signatures and claims of history.
+    Args: proofs: publication by claims of history.
     """
     proven = [arrival.accepted_at, *proofs]
     if arrival.block_at is not None and (arrival.names_content or not arrival.server_failed):

@@ -123,7 +123,8 @@ class Scheduler:
         if (jobs := self._jobs) is not None:
             self._each("re-analyses", lambda: reanalysis.queue_incomplete(self._db, jobs))
             self._each("ended policies", lambda: reanalysis.queue_out_of_policy(self._db, jobs))
-            self._each("proofs of publication", lambda: rejudge.apply_proofs(self._db, jobs))
+            self._each("claims of history", lambda: rejudge.apply_history(self._db, jobs))
+            self._each("merged creators", lambda: rejudge.apply_merges(self._db, jobs))
         if (payouts := self._payouts) is not None:
             self._each(
                 "payouts", lambda: advance_payouts(self._db, payouts.client, payouts.asset, now)

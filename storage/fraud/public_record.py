@@ -10,7 +10,16 @@ from psycopg.rows import class_row
 from storage.database import Connection
 
 # Steps whose bytes hold ids, hashes, accounts and numbers only. Of the others the hash is public.
-PUBLIC_STEPS = ("decision", "permission", "erasure", "key", "rules", "settlement", "settled_pair")
+PUBLIC_STEPS = (
+    "decision",
+    "permission",
+    "history",
+    "erasure",
+    "key",
+    "rules",
+    "settlement",
+    "settled_pair",
+)
 
 
 @dataclass(frozen=True)

@@ -361,6 +361,21 @@ def find_dependents(conn: Connection, work_id: UUID) -> list[UUID]:
     return [row[0] for row in rows]
 
 
+def find_self_accused(conn: Connection, creator_id: int) -> list[UUID]:
+    """The works of a creator whose newest decision is that they copy another one of theirs, or that
+    both contest each other.
+    """
+    rows = conn.execute(
+        "select w.id from works w cross join lateral (select verdict, reason, matched_work_id"
+        " from analyses where work_id = w.id and status = 'decided' order by decided_at desc, id"
+        " limit 1) newest where w.creator_id = %(creator)s and (newest.reason = 'contested' or"
+        " newest.verdict = 'derivative' and exists (select from works m where m.id ="
+        " newest.matched_work_id and m.creator_id = %(creator)s))",
+        {"creator": creator_id},
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
 def find_reanalysis(conn: Connection, analysis_id: UUID) -> UUID | None:
     """The newest re-analysis of this one, None if there is none."""
     row = conn.execute(

@@ -122,7 +122,8 @@ def merge(conn: Connection, creator_id: int, other_id: int) -> None:
     """Make two creators one, under the first. The other keeps its account and what was booked.
 
     Works, posts, keys, cases and events of the other are the first's from now on. The ledger only
-    grows: its lines stay with the row they were booked to, and are read for both.
+    grows: its lines stay with the row they were booked to, and are read for both. What one of them
+    was found to have copied from the other waits for `take_merged`.
     """
     who = {"id": creator_id, "other": other_id}
     for statement in _GIVE_WAY:
@@ -138,6 +139,13 @@ def merge(conn: Connection, creator_id: int, other_id: int) -> None:
     for statement in _COPIES:
         conn.execute(statement, who)
     _link(conn, creator_id, other_id)
+    conn.execute("update creators set merged = true where id = %s", (creator_id,))
+
+
+def take_merged(conn: Connection) -> list[int]:
+    """Return the creators who became one with another one since this was last called."""
+    rows = conn.execute("update creators set merged = false where merged returning id").fetchall()
+    return [row[0] for row in rows]
 
 
 def own_wallet(conn: Connection, creator_id: int, wallet: bytes) -> None:

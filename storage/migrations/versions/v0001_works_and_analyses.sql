@@ -166,18 +166,21 @@ create table waiting_decisions (
 );
 create index waiting_decisions_order on waiting_decisions (media_type, history, dated_at, registration);
 
--- What proves that a work existed before its registration, beside its request: a signature of its creator in a block, or
--- a claim of history. It counts from `valid_from` on, the end of the time in which it can be vetoed.
-create table publication_proofs (
+-- Claims that a work was published before its registration. One counts from `counts_from` on, the end of the time in
+-- which it can be vetoed.
+create table history_claims (
     work_id uuid not null references works,
-    kind text not null check (kind in ('signature', 'history')),
     published_at timestamptz not null,
-    valid_from timestamptz not null,
-    vetoed boolean not null default false,
+    claimed_by text not null,
+    reason text not null,
+    claimed_at timestamptz not null default now(),
+    counts_from timestamptz not null,
+    vetoed_by text,
+    veto_reason text,
     applied boolean not null default false,
-    primary key (work_id, kind, published_at)
+    primary key (work_id, published_at)
 );
-create index publication_proofs_due on publication_proofs (valid_from) where not applied and not vetoed;
+create index history_claims_due on history_claims (counts_from) where not applied and vetoed_by is null;
 
 create table idempotency_keys (
     key text primary key check (length(key) between 1 and 255),

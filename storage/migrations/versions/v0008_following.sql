@@ -160,6 +160,18 @@ end $$;
 create trigger permissions_are_recorded after insert or update on permissions for each row
     execute function record_permission();
 
+create function record_history_claim() returns trigger language plpgsql as $$
+begin
+    insert into record_queue (step, reason_code, text, facts) values ('history',
+        case when new.applied then 'counts' when new.vetoed_by is null then 'claimed' else 'vetoed' end,
+        'Since when a work is published, as claimed.', jsonb_build_object('work_id', new.work_id,
+            'content', record_content(new.work_id), 'published_at', new.published_at,
+            'counts_from', new.counts_from));
+    return null;
+end $$;
+create trigger history_claims_are_recorded after insert or update on history_claims for each row
+    execute function record_history_claim();
+
 create function record_erasure() returns trigger language plpgsql as $$
 begin
     insert into record_queue (step, reason_code, text, facts) values ('erasure', 'erased', 'A work was erased.',

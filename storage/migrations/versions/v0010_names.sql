@@ -6,7 +6,10 @@ alter table creators
     -- The creator that this row is a further spelling or a wallet of; null for the creator itself.
     add column same_as bigint references creators,
     -- The text that an escrow account is derived from; null for a wallet.
-    add column account_name text;
+    add column account_name text,
+    -- Another one became this creator, and verdicts between the two were not judged again yet.
+    add column merged boolean not null default false;
+create index creators_merged on creators (id) where merged;
 update creators set account_name = handle where not has_wallet;
 
 -- The account a work was posted under, which the chain knows it by: it never changes.

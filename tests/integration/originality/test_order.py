@@ -20,16 +20,19 @@ from oracle.jobs import Jobs, RetryLater, RetrySoon
 from oracle.originality import rejudge
 from oracle.originality.analysis import Originality
 from oracle.settings import Settings
+from storage import api_keys, operator_alerts
 from storage.chain import requests as chain_requests
 from storage.chain.requests import Block, RequestSeen
 from storage.database import Database
 from storage.ledger.terms import find as find_terms
 from storage.ledger.terms import follow_analyses
-from storage.works import analyses, proofs
+from storage.works import analyses, creators
 
 __all__ = ["oracle"]  # the fixture
 CAT = photo("cat")
 JPEG = edited(CAT, "reencoded")
+
+OPERATOR = {"Authorization": "Bearer operator"}
 
 Ask = Callable[..., UUID]
 
@@ -254,23 +257,66 @@ def test_one_creator_does_not_contest_himself(
     assert [verdict(client, one)[0] for one in asked] == ["original", "self_duplicate"]
 
 
-def test_a_proof_of_publication_counts_once_it_can_no_longer_be_vetoed(
+def test_a_claim_of_history_counts_once_it_can_no_longer_be_vetoed(
     client: TestClient, db: Database, drain: Callable[[], None]
 ) -> None:
     thief, author = upload(client, JPEG, "bob"), upload(client, CAT, "alice")
     drain()
     assert [verdict(client, one)[0] for one in (thief, author)] == ["original", "derivative"]
-    work_id, now = UUID(view(client, author)["work"]["id"]), datetime.now(UTC)
-    with db.transaction() as conn:
-        proofs.add(conn, work_id, "history", now - timedelta(days=900), now + timedelta(days=1))
+    path = f"/v1/works/{view(client, author)['work']['id']}/history"
     jobs = Jobs(db.dsn)
-    assert rejudge.apply_proofs(db, jobs) == 0
+
+    def said(**facts: str) -> Any:
+        return client.post(path, json={"reason": "It is in our archive."} | facts, headers=OPERATOR)
+
     with db.transaction() as conn:
-        conn.execute("update publication_proofs set valid_from = now()")
-    assert (rejudge.apply_proofs(db, jobs), rejudge.apply_proofs(db, jobs)) == (1, 0)
+        other = api_keys.issue(conn, "other site", ["history"], namespace=bytes(32))
+    strange = client.post(
+        path,
+        json={"published_at": "2024-05-01T10:00:00Z", "reason": "Ours."},
+        headers={"Authorization": f"Bearer {other}"},
+    )
+    assert (strange.status_code, strange.json()["code"]) == (403, "not_allowed")
+    assert said(published_at="2224-05-01T10:00:00Z").status_code == 409
+    assert said(published_at="2024-05-01T10:00:00Z").json()[0]["status"] == "waiting"
+    assert client.post(f"{path}/veto", json={"reason": "No."}, headers=OPERATOR).is_success
+    assert client.post(f"{path}/veto", json={"reason": "No."}, headers=OPERATOR).status_code == 409
+    assert said(published_at="2024-06-01T10:00:00Z").status_code == 201
+    assert rejudge.apply_history(db, jobs) == 0
+    with db.transaction() as conn:
+        conn.execute("update history_claims set counts_from = now()")
+        (alert,) = operator_alerts.list_open(conn)
+    assert alert.kind == "history_claim"
+    assert (rejudge.apply_history(db, jobs), rejudge.apply_history(db, jobs)) == (1, 0)
     drain()
     assert verdict(client, author)[0] == "original"
     assert verdict(client, thief) == ("derivative", "copy_of_earlier")
+    assert [row["status"] for row in client.get(path).json()] == ["vetoed", "counts"]
+    with db.transaction() as conn:
+        recorded = conn.execute(
+            "select reason_code from record_queue where step = 'history' order by seq"
+        ).fetchall()
+    assert [row[0] for row in recorded] == ["claimed", "vetoed", "claimed", "claimed", "counts"]
+
+
+def test_a_copy_of_ones_own_is_judged_again_once_both_names_are_one(
+    client: TestClient, db: Database, drain: Callable[[], None]
+) -> None:
+    wallet = bytes.fromhex("5a" * 20)
+    first = upload(client, CAT, "0x" + wallet.hex())
+    copies = [upload(client, JPEG, name) for name in ("alice", "bob")]
+    drain()
+    assert [verdict(client, one)[0] for one in copies] == ["derivative", "derivative"]
+    with db.transaction() as conn:
+        alice = creators.find_creator(conn, "alice")
+        assert alice is not None
+        creators.own_wallet(conn, alice, wallet)
+    jobs = Jobs(db.dsn)
+    assert (rejudge.apply_merges(db, jobs), rejudge.apply_merges(db, jobs)) == (1, 0)
+    drain()
+    assert verdict(client, copies[0])[0] == "self_duplicate"
+    assert verdict(client, copies[1])[0] == "derivative"
+    assert view(client, first)["second_look"] is None
 
 
 def test_a_final_result_is_left_to_rulings(
