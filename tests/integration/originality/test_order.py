@@ -294,7 +294,7 @@ def test_a_claim_of_history_counts_once_it_can_no_longer_be_vetoed(
     assert [row["status"] for row in client.get(path).json()] == ["vetoed", "counts"]
     with db.transaction() as conn:
         recorded = conn.execute(
-            "select reason_code from record_queue where step = 'history' order by seq"
+            "select reason_code from record_queue where step = 'history' order by id"
         ).fetchall()
     assert [row[0] for row in recorded] == ["claimed", "vetoed", "claimed", "claimed", "counts"]
 
