@@ -16,6 +16,7 @@ SCOPES_EXPLAINED = {
     "upload": "post media and report engagement",
     "read": "read verdicts, evidence and, for its creator, money and notices",
     "platform": "sign creators in by a link",
+    "history": "claim since when works that it posted were published",
     "fraud": "review alerts, appeals and claims",
     "govern": "set grading rules and fraud thresholds, record licences",
     "admin": "everything, keys and payouts included",
