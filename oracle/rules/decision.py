@@ -13,9 +13,11 @@ from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
 from uuid import UUID
 
+from oracle.rules import credit
+from oracle.rules.credit import Standing, Taken
+from oracle.rules.numbers import BPS as BPS
 from oracle.rules.order import Precedence
 
-BPS = 10_000
 HIGH_BPS = 9_000
 MEDIUM_BPS = 7_000
 
@@ -76,6 +78,11 @@ class Reason(StrEnum):
     UNKNOWN_CREATOR = "unknown_creator"
     SETTLED = "settled"
     ERASED_SOURCE = "erased_source"
+    # What it copies is a copy, and whether its author's content was taken nobody can tell.
+    COPY_OF_COPY = "copy_of_copy"
+    # Both have it from a source that nobody here owns; or perhaps they have.
+    SHARED_SOURCE = "shared_source"
+    PERHAPS_SHARED = "perhaps_shared"
     QUARANTINED = "quarantined"
     # Of what was undecided: a person ended it, or nobody did in time.
     REVIEWED = "reviewed"
@@ -179,7 +186,9 @@ class Author:
     """The work behind a known copy: the first of its chain of copies.
 
     `similarity_bps`: the lowest of the chain. `licensed`: a permission of its creator covers the
-    subject. `erased`: nobody can compare it with anything any more.
+    subject. `erased`: nobody can compare it with anything any more. `through_bps`: how much of what
+    the subject has of the copy is the author's, by composition of the alignments between; None
+    where they cannot be put together.
     """
 
     work_id: UUID
@@ -188,6 +197,7 @@ class Author:
     similarity_bps: int
     licensed: bool = False
     erased: bool = False
+    through_bps: int | None = BPS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,8 +206,9 @@ class Match:
 
     `proven`: shared content was proven; likeness alone never reaches a threshold, whatever its
         number.
-    `share_bps`: how much of the subject the match covers. `sound_only`: a video shares nothing but
-    its sound. `original`: the earlier work is itself no copy. `settled`: people decided that this
+    `share_bps`: how much of the subject the match covers, `taken_bps`: of the earlier work.
+    `sound_only`: a video shares nothing but its sound. `timed`, `sound`, `earlier_is_video`,
+    `earlier_s`, `shared_bps`: see `oracle.rules.credit.Taken`. `original`: the earlier work is itself no copy. `settled`: people decided that this
     content is no copy of that one. `author`: of a work that is a derivative itself, whose work it
     copies; it is never credited. `quarantined`: people doubt the work, and nobody is accused of
     copying it meanwhile.
@@ -220,18 +231,41 @@ class Match:
     contested: bool = False
     author: Author | None = None
     quarantined: bool = False
+    taken_bps: int = BPS
+    timed: bool = False
+    sound: bool = False
+    earlier_is_video: bool = False
+    earlier_s: float | None = None
+    shared_bps: int = 0
 
     @property
     def precedence(self) -> Precedence:
         """Its place among all works."""
         return Precedence(self.dated_at, self.sequence)
 
+    @property
+    def standing(self) -> Standing:
+        """What it says about the subject."""
+        return credit.standing_of(
+            Taken(
+                share_bps=self.share_bps,
+                taken_bps=self.taken_bps,
+                timed=self.timed,
+                sound_only=self.sound_only,
+                sound=self.sound,
+                earlier_is_video=self.earlier_is_video,
+                earlier_s=self.earlier_s,
+                shared_bps=self.shared_bps,
+            )
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
     """A verdict with everything that follows from it.
 
-    `credited` is the match that the verdict rests on.
+    `credited` is the match that the verdict rests on; `second` another creator's work that was
+    taken as well, which has nothing of the redirect.
     """
 
     verdict: Verdict
@@ -240,23 +274,29 @@ class Decision:
     tier: Tier
     redirect_bps: int
     credited: Match | None
+    second: Match | None = None
 
 
 def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decision:
     """Judge a work by its verified matches; the order of the matches is irrelevant.
 
-    Of all earlier works that reach the threshold the earliest one is credited: later ones are
-    copies themselves, and a copyist's own re-upload must not turn into "their own earlier work".
-    But an earlier work that excuses (one's own, a licensed one, one without a creator) and covers
-    less than half of the subject does not excuse the rest: then the earliest original by another
-    creator is credited that covers more. Where none reaches the threshold the most similar earlier
-    work is named as the nearest. What is settled counts for nothing.
+    Of the earlier works that reach the threshold the one is credited whose content was taken
+    (`oracle.rules.credit`), the author's in the place of a known copy. What excuses (one's own
+    work, a licensed one) excuses as much as it covers. Where none reaches the threshold the most
+    similar earlier work is named as the nearest. What is settled counts for nothing.
 
     Raises: SimilarityOutOfRange, InvalidThreshold, InvalidBase.
     """
     weighed = [_weighed(m, policy) for m in matches]
     before = [m for m in weighed if m.precedence < subject.precedence]
-    earlier = [m for m in before if not m.settled and not _copies_subject(m, subject)]
+    settled = {m.work_id for m in before if m.settled}
+    earlier = [
+        m
+        for m in before
+        if not m.settled
+        and not _copies_subject(m, subject)
+        and (m.author is None or m.author.work_id not in settled)
+    ]
     copies = [m for m in earlier if m.similarity_bps >= policy.threshold_bps]
     rivals = [
         m for m in weighed if m.rival and not m.settled and m.similarity_bps >= policy.threshold_bps
@@ -264,15 +304,7 @@ def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decisi
     if subject.insufficient_detail is not None:
         return _conclude(Verdict.UNDECIDED, Reason.INSUFFICIENT_DETAIL, None, policy)
     if copies:
-        credited = _author_behind(subject, _credited(subject, copies))
-        if not subject.search_complete:  # an even earlier one may be among what was not searched
-            return _conclude(Verdict.UNDECIDED, Reason.INCOMPLETE_SEARCH, credited, policy)
-        if credited.similarity_bps < policy.threshold_bps:  # that of the author behind a copy
-            return _conclude(Verdict.ORIGINAL, Reason.BELOW_THRESHOLD, credited, policy)
-        verdict, reason = _verdict_on(subject, credited)
-        if verdict is Verdict.DERIVATIVE and (credited.rival or credited.contested):
-            return _conclude(Verdict.UNDECIDED, Reason.CONTESTED, credited, policy)
-        return _conclude(verdict, reason, credited, policy)
+        return _decide_on(subject, copies, policy)
     if rivals:
         first = min(rivals, key=lambda m: m.precedence)
         return _conclude(Verdict.UNDECIDED, Reason.CONTESTED, first, policy)
@@ -285,18 +317,57 @@ def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decisi
     return _conclude(Verdict.ORIGINAL, reason, nearest, policy)
 
 
-def _credited(subject: Subject, copies: Sequence[Match]) -> Match:
-    first = min(copies, key=lambda m: m.precedence)
-    if _verdict_on(subject, first)[0] is Verdict.DERIVATIVE or first.share_bps >= BPS // 2:
-        return first
+def _decide_on(subject: Subject, copies: Sequence[Match], policy: Policy) -> Decision:
+    """The verdict where works reach the threshold."""
+    excuses = [m for m in copies if _verdict_on(subject, m)[0] in EXCUSED]
+    accusing = [m for m in copies if m not in excuses and m.standing is Standing.COPY]
+    # What only excuses is weighed against what is nobody's here, or perhaps nobody's.
+    main = _main([*excuses, *accusing] if accusing else copies, policy)
+    credited = _author_behind(main, copies, policy)
+    if not subject.search_complete:  # an even earlier one may be among what was not searched
+        return _conclude(Verdict.UNDECIDED, Reason.INCOMPLETE_SEARCH, credited, policy)
+    if main not in excuses and main not in accusing:
+        return _conclude(*_verdict_on_shared(main, copies), main, policy)
+    if credited.similarity_bps < policy.threshold_bps:  # that of the author behind a copy
+        return _conclude(Verdict.ORIGINAL, Reason.BELOW_THRESHOLD, credited, policy)
+    verdict, reason = _verdict_on(subject, credited)
+    if verdict is not Verdict.DERIVATIVE:
+        return _conclude(verdict, reason, credited, policy)
+    if credited.rival or credited.contested:
+        return _conclude(Verdict.UNDECIDED, Reason.CONTESTED, credited, policy)
     others = [
         m
-        for m in copies
-        if m.original
-        and m.share_bps > first.share_bps
-        and _verdict_on(subject, m)[0] is Verdict.DERIVATIVE
+        for m in accusing
+        if m.original and m.creator_id not in (None, subject.creator_id, credited.creator_id)
     ]
-    return min(others, key=lambda m: m.precedence, default=first)
+    second = _main(others, policy) if others else None
+    return replace(_conclude(verdict, reason, credited, policy), second=second)
+
+
+def _main(copies: Sequence[Match], policy: Policy) -> Match:
+    ceiling = policy.sound_rule.ceiling_bps if policy.sound_rule else BPS
+    sources = [
+        credit.Source(
+            precedence=m.precedence,
+            worth_bps=credit.worth_bps(
+                m.share_bps, sound_only=m.sound_only, sound_ceiling_bps=ceiling
+            ),
+            known_copy=not m.original and m.author is None,
+        )
+        for m in copies
+    ]
+    return copies[credit.main_source(sources)]
+
+
+def _verdict_on_shared(main: Match, copies: Sequence[Match]) -> tuple[Verdict, Reason]:
+    """The verdict where nothing accuses, as what is shared is, or may be, nobody's here."""
+    if main.standing is Standing.SHARED:
+        return Verdict.ORIGINAL, Reason.SHARED_SOURCE
+    doubtful = [m for m in copies if m.standing is Standing.DOUBTFUL]
+    creators = {m.creator_id for m in doubtful if m.original and m.creator_id is not None}
+    if credit.is_common(len(creators)):
+        return Verdict.ORIGINAL, Reason.SHARED_SOURCE
+    return Verdict.UNDECIDED, Reason.PERHAPS_SHARED
 
 
 def _nearness(match: Match) -> tuple[int, float, int]:
@@ -311,20 +382,32 @@ def _copies_subject(match: Match, subject: Subject) -> bool:
     return author is not None and None is not author.creator_id == subject.creator_id
 
 
-def _author_behind(subject: Subject, credited: Match) -> Match:
+def _author_behind(copy: Match, copies: Sequence[Match], policy: Policy) -> Match:
     """The author's work in the place of a known copy of it; a copyist is never credited.
 
-    The copy stays where the author's work was erased, which a verdict rests on no more.
+    It counts by its own match or through the copy, whichever proves more. The copy stays where
+    the author's work was erased, which a verdict rests on no more, and where nobody can say whether
+    what was taken is the author's.
     """
-    author = credited.author
-    if author is None or author.erased or _verdict_on(subject, credited)[0] in EXCUSED:
-        return credited
+    author = copy.author
+    if author is None or author.erased:
+        return copy
+    own = next((m for m in copies if m.work_id == author.work_id), None)
+    if own is None and not credit.is_authors(author.through_bps):
+        return copy
+    through = credit.through_copy_bps(
+        min(copy.similarity_bps, author.similarity_bps),
+        of_author_bps=author.through_bps or 0,
+        threshold_bps=policy.threshold_bps,
+    )
+    if own is not None:
+        return replace(own, similarity_bps=max(own.similarity_bps, through), author=None)
     return replace(
-        credited,
+        copy,
         work_id=author.work_id,
         creator_id=author.creator_id,
         sequence=author.sequence,
-        similarity_bps=min(credited.similarity_bps, author.similarity_bps),
+        similarity_bps=through,
         licensed=author.licensed,
         original=True,
         author=None,
@@ -334,12 +417,14 @@ def _author_behind(subject: Subject, credited: Match) -> Match:
 def _verdict_on(subject: Subject, credited: Match) -> tuple[Verdict, Reason]:
     if credited.creator_id is None:
         return Verdict.UNDECIDED, Reason.UNKNOWN_CREATOR
+    # A known copy excuses nothing, be it one's own or licensed by the copyist.
+    if credited.author is not None:
+        erased = credited.author.erased
+        return Verdict.UNDECIDED, Reason.ERASED_SOURCE if erased else Reason.COPY_OF_COPY
     if credited.creator_id == subject.creator_id:
         return Verdict.SELF_DUPLICATE, Reason.OWN_EARLIER_WORK
     if credited.licensed:
         return Verdict.LICENSED, Reason.PERMISSION
-    if credited.author is not None and credited.author.erased:
-        return Verdict.UNDECIDED, Reason.ERASED_SOURCE
     if credited.quarantined:
         return Verdict.UNDECIDED, Reason.QUARANTINED
     return (
@@ -352,7 +437,8 @@ def _weighed(match: Match, policy: Policy) -> Match:
     """A match with the similarity that it counts for: the contract computes the redirect from
     that number alone.
     """
-    if not match.proven or match.share_bps < policy.min_share_bps:
+    incidental = match.standing is Standing.INCIDENTAL
+    if not match.proven or incidental or match.share_bps < policy.min_share_bps:
         return replace(
             match, similarity_bps=min(match.similarity_bps, max(policy.threshold_bps - 1, 0))
         )

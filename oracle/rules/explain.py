@@ -83,6 +83,26 @@ def explain(
                 " never credited. What a copy would cost waits until a person decides, or the time"
                 " for that is over."
             )
+        case Reason.COPY_OF_COPY:
+            return (
+                f"Needs review: this {media_type} is {similarity} similar to a copy ({other}) of"
+                " another creator's work, and whether it has that creator's part of it or the"
+                " copyist's is not proven. A copyist is never credited. What a copy would cost"
+                " waits until a person decides, or the time for that is over."
+            )
+        case Reason.SHARED_SOURCE:
+            return (
+                f"Original: what this {media_type} has in common with an earlier work{by} ({other})"
+                " comes from a source that nobody here owns. It earns all that an original earns;"
+                " there is no badge until somebody proves that it is theirs."
+            )
+        case Reason.PERHAPS_SHARED:
+            return (
+                f"Needs review: this {media_type} has a part in common with an earlier work{by}"
+                f" ({other}), and both have content of their own beside it. Perhaps both took it"
+                " from a third. What a copy would cost waits until a person decides, or the time"
+                " for that is over."
+            )
         case Reason.QUARANTINED:
             return (
                 f"Needs review: this {media_type} is {similarity} similar to an earlier work{by}"
