@@ -202,11 +202,18 @@ def index(
     creator: Annotated[
         str | None, typer.Option(help="Whose works they are: address or name.")
     ] = None,
+    shared_source: Annotated[
+        str | None,
+        typer.Option(help="Nobody's here: a catalogue's name or address, instead of --creator."),
+    ] = None,
 ) -> None:
     """Register a folder of earlier works, judged like uploads; `oracle attest` sends the results.
 
-    Run it again to resume.
+    With --shared-source nobody owns them: what works have from them accuses nobody, and works that
+    were judged are judged again. Run it again to resume.
     """
+    if creator is not None and shared_source is not None:
+        raise typer.BadParameter("A shared source has no creator: give one of the two.")
     from oracle.bringup import running_database
     from oracle.originality.backfill import Backfill
     from storage import jobs
@@ -218,7 +225,7 @@ def index(
             db,
             wiring.make_intake(db, wiring.open_store(settings, db), wiring.make_handlers(settings)),
         )
-        taken, refused = backfill.take_in(folder, creator, progress)
+        taken, refused = backfill.take_in(folder, creator, progress, shared_source=shared_source)
         for file in refused:
             console.print(
                 f"[yellow]refused[/] {file.path}: {file.reason}", soft_wrap=True, highlight=False

@@ -19,8 +19,8 @@ from oracle.errors import KeyRequired, NotAllowed, TooManyRequests
 from oracle.settings import HttpSettings
 from storage import api_keys, sessions
 
-Scope = Literal["upload", "read", "platform", "history", "fraud", "govern", "admin"]
-SCOPES: tuple[Scope, ...] = ("upload", "read", "platform", "history", "fraud", "govern", "admin")
+Scope = Literal["upload", "read", "platform", "history", "fraud", "catalogue", "govern", "admin"]
+SCOPES: tuple[Scope, ...] = ("upload", "read", "platform", "history", "fraud", "catalogue", "govern", "admin")
 # What callers without a key may do as long as no keys are required. The rest always takes a key.
 KEYLESS_SCOPES: frozenset[str] = frozenset({"upload", "read"})
 COOKIE = "oracle_session"
@@ -225,5 +225,6 @@ Platform = Annotated[Caller, Depends(Guard("platform"))]
 Reader = Annotated[Caller, Depends(Guard("read"))]
 FraudOfficer = Annotated[Caller, Depends(Guard("fraud"))]
 Historian = Annotated[Caller, Depends(Guard("history"))]
+Cataloguer = Annotated[Caller, Depends(Guard("catalogue"))]
 Governor = Annotated[Caller, Depends(Guard("govern"))]
 Admin = Annotated[Caller, Depends(Guard("admin"))]

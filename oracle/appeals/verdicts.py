@@ -20,6 +20,7 @@ from oracle.notices import wording
 from oracle.notices.actors import CONTRACT, MACHINE, RULES, creator_actor
 from oracle.notices.render import day, money
 from oracle.notices.titles import work_name
+from oracle.originality import shared_sources
 from oracle.payouts import payments
 from oracle.rules.cost import cost_of, in_words
 from oracle.rules.deadlines import APPEAL_WITHIN
@@ -335,14 +336,19 @@ def decide_verdict(
     held = _held_minor(conn, analysis)
     rechecks: list[UUID] = []
     if granted:
-        settlements.add(
-            conn,
-            analysis.work_id,
-            accusation.work_id,
-            appeal_id=appeal_id,
-            decided_by=actor,
-            now=now,
+        # What both took from a third is nobody's, whoever posts it; else the pair is settled.
+        shared = appeal.ground == "public_domain" and shared_sources.enter_appealed(
+            conn, analysis.evidence, accusation.work_id, source=appeal.statement, by=actor, now=now
         )
+        if not shared:
+            settlements.add(
+                conn,
+                analysis.work_id,
+                accusation.work_id,
+                appeal_id=appeal_id,
+                decided_by=actor,
+                now=now,
+            )
         rechecks = appeals.queue_rechecks(
             conn,
             appeal_id,

@@ -100,6 +100,10 @@ class MediaMatch(Protocol):
         """The share of the query, 0..1, that the match covers."""
 
     @property
+    def reference_coverage(self) -> float:
+        """The share of the earlier work, 0..1, that the match covers."""
+
+    @property
     def sound_only(self) -> bool:
         """Whether a video shares nothing but its sound: rules of its own apply."""
 

@@ -57,6 +57,9 @@ WOULD_HELP = {
     "unknown_creator": "a licence or another proof that you may use the earlier work, or who made"
     " it",
     "erased_source": "a licence or another proof that you may use the work, or that you made it",
+    "copy_of_copy": "a licence, or a proof of what you took and from where",
+    "perhaps_shared": "where your material comes from: the library, the stock site or the sample"
+    " pack, with its address",
     "quarantined": "a licence, or a proof where your material comes from",
     "incomplete_search": "nothing: it is analysed again by itself; a proof that you made it, such"
     " as the file with the earliest date, helps a person to decide sooner",

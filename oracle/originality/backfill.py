@@ -32,10 +32,17 @@ class Backfill:
         self._intake = intake
 
     def take_in(
-        self, folder: Path, creator: str | None, progress: Progress
+        self,
+        folder: Path,
+        creator: str | None,
+        progress: Progress,
+        *,
+        shared_source: str | None = None,
     ) -> tuple[dict[UUID, Path], list[Skipped]]:
         """Register every file below a folder, in the order of names. Returns: analyses by id, files
         refused.
+
+        Args: shared_source: where they come from, of works that nobody here owns.
 
         Raises: InvalidCreator, StorageError, BlobError; run it again to go on.
         """
@@ -46,6 +53,8 @@ class Backfill:
             try:
                 digest = digest_of(path)
                 key = f"index/{digest.hex()}/{canonical(creator or '')}"
+                if shared_source is not None:
+                    key = f"shared/{digest.hex()}"
                 upload = Upload(
                     path=path,
                     sha256=digest,
@@ -54,6 +63,7 @@ class Backfill:
                     creator=creator,
                     media_type=None,
                     idempotency_key=key,
+                    shared_source=shared_source,
                 )
                 taken[self._intake.submit(upload, source="index")] = path
             except (EmbeddingError, OracleError) as exc:

@@ -15,7 +15,7 @@ from uuid import UUID
 from embeddings.channels import ChannelState
 from oracle.chain.core.report import ReportDraft
 from oracle.originality.attestation import account_of, decision_report
-from oracle.originality.judge import Judgement, SourceMatch, VerifiedMatch
+from oracle.originality.judge import Judgement, SourceMatch, VerifiedMatch, seconds_of
 from oracle.rules.decision import Author, Match, Policy, SoundRule, Subject, similarity_to_bps
 from oracle.rules.explain import explain
 from storage.works.analyses import Analysis, Conclusion, NewAnalysis
@@ -135,6 +135,7 @@ class Record:
                 "tier": decision.tier.value,
                 "redirect_bps": decision.redirect_bps,
                 "credited": str(decision.credited.work_id) if decision.credited else None,
+                "second_source": str(decision.second.work_id) if decision.second else None,
             },
             "explanation": explanation(judgement),
         }
@@ -195,8 +196,8 @@ def ruling_evidence(
 
 def explanation(judgement: Judgement) -> str:
     """The judgement in words."""
-    decision, credited = judgement.decision, judgement.credited
-    return explain(
+    decision, credited, second = judgement.decision, judgement.credited, judgement.second
+    text = explain(
         verdict=decision.verdict,
         reason=decision.reason,
         similarity_bps=decision.similarity_bps,
@@ -206,6 +207,11 @@ def explanation(judgement: Judgement) -> str:
         other=called(credited) if credited else None,
         other_creator=credited.creator if credited else None,
         insufficient_detail=judgement.extraction.insufficient_detail,
+    )
+    if second is None:
+        return text
+    return (
+        f"{text} It has a part of another work as well ({called(second)}), to which nothing goes."
     )
 
 
@@ -232,6 +238,7 @@ def recorded_case(
             similarity_bps=source["similarity_bps"],
             licensed=source["licensed"],
             erased=source["erased"],
+            through_bps=source["through_bps"],
         )
 
     subject = Subject(
@@ -258,6 +265,13 @@ def recorded_case(
             contested=match["contested"],
             quarantined=match.get("quarantined", False),
             author=author(match.get("copy_of")),
+            taken_bps=similarity_to_bps(match["reference_coverage"]),
+            timed="image" not in (work["media_type"], match["work"]["media_type"]),
+            sound=match.get("sound_only", False)
+            or "audio" in (work["media_type"], match["work"]["media_type"]),
+            earlier_is_video=match["work"]["media_type"] == "video",
+            earlier_s=seconds_of(match["work"]["duration_ms"]),
+            shared_bps=match.get("shared_bps", 0),
         )
         for match in document["matches"]
         if match["similarity"] > 0
@@ -312,6 +326,7 @@ def match_document(verified: VerifiedMatch) -> dict[str, Any]:
         "rival": verified.rival,
         "contested": verified.contested,
         "quarantined": verified.quarantined,
+        "shared_bps": verified.shared_bps,
         "copy_of": _source(verified.source) if verified.source else None,
         **verified.candidate.as_json(),
     }
@@ -323,6 +338,7 @@ def _source(source: SourceMatch) -> dict[str, Any]:
         "similarity_bps": source.similarity_bps,
         "licensed": source.licensed,
         "erased": source.work.erased_at is not None,
+        "through_bps": source.through_bps,
     }
 
 

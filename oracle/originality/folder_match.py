@@ -20,8 +20,9 @@ import structlog
 from embeddings.errors import EmbeddingError
 from embeddings.sniff import sniff
 from oracle.errors import MediaTypeNotSupported
-from oracle.media.handler import Extraction, MediaHandler, MediaHandlers, MediaMatch, Query
-from oracle.originality.judge import Judge, VerifiedMatch
+from oracle.media.handler import Extraction, MediaHandler, MediaHandlers, Query
+from oracle.originality.judge import Judge, VerifiedMatch, as_rule_matches
+from oracle.rules.credit import Standing
 from storage.database import Database
 from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
@@ -39,6 +40,7 @@ COLUMNS = (
     "reference_start_s",
     "reference_end_s",
 )
+NO_COPY = 0.9499  # the most of a score that accuses nobody
 THREADS = os.cpu_count() or 2
 # A scratch database is thrown away: nothing is lost with what was not yet on disk.
 SCRATCH_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -50,6 +52,7 @@ Progress = Callable[[str, int, int], None]
 class Row:
     """One match of the output: paths relative to their folders, score = similarity in (0, 1].
 
+    What accuses nobody by itself (a jingle, what both may have from a third) stays below 0.95.
     span: query_start_s, query_end_s, reference_start_s, reference_end_s of a stretch; None for
         pictures.
     """
@@ -115,10 +118,11 @@ class FolderMatcher:
                     skipped.append(result)
                 else:
                     name = path.relative_to(folder).as_posix()
+                    kind = result.handler.media_type
                     rows += [
                         row
-                        for match in result
-                        for row in rows_of(name, self._names[match.work.id], match.match)
+                        for match in result.matches
+                        for row in rows_of(name, self._names[match.work.id], match, kind)
                     ]
                 progress("queries", done, len(files))
         return sorted(
@@ -159,19 +163,20 @@ class FolderMatcher:
             return path, Skipped(path, extraction.insufficient_detail)
         return path, (handler, extraction)
 
-    def _match(self, path: Path) -> tuple[Path, Sequence[VerifiedMatch] | Skipped]:
+    def _match(self, path: Path) -> tuple[Path, Checked | Skipped]:
         try:
             checked = self.check(path)
         except (EmbeddingError, MediaTypeNotSupported) as exc:
             return path, Skipped(path, str(exc))
         if checked.extraction.insufficient_detail is not None:
             return path, Skipped(path, checked.extraction.insufficient_detail)
-        return path, checked.matches
+        return path, checked
 
     def _register(
         self, name: str, path: Path, handler: MediaHandler[Any], extraction: Extraction
     ) -> None:
         work_id, content = uuid4(), path.read_bytes()
+        duration_s = extraction.as_json().get("duration_s")
         digest = hashlib.sha256(content).digest()
         # The key names where the blob would be; a scratch database keeps no blobs.
         work = NewWork(
@@ -186,6 +191,7 @@ class FolderMatcher:
             height=None,
             file_name=name,
             blob_key=digest.hex(),
+            duration_ms=round(1000 * duration_s) if duration_s is not None else None,
         )
         with self._db.transaction() as conn:
             works.add_work(conn, work)
@@ -193,20 +199,25 @@ class FolderMatcher:
         self._names[work_id] = name
 
 
-def rows_of(query: str, reference: str, match: MediaMatch) -> list[Row]:
+def rows_of(query: str, reference: str, verified: VerifiedMatch, media_type: str) -> list[Row]:
     """The rows of one match: one a matched stretch where there are times, else one; none where
     nothing matched.
+
+    Args: media_type: of the query.
     """
+    match = verified.match
     if not match.similarity:
         return []
+    (facts,) = as_rule_matches([verified], media_type)
+    score = match.similarity if facts.standing is Standing.COPY else min(match.similarity, NO_COPY)
     segments = match.as_json().get("segments") or []
     if not segments:
-        return [Row(query, reference, match.similarity)]
+        return [Row(query, reference, score)]
     spans = [
         (s["query_start_s"], s["query_end_s"], s["reference_start_s"], s["reference_end_s"])
         for s in segments
     ]
-    return [Row(query, reference, match.similarity, span) for span in spans]
+    return [Row(query, reference, score, span) for span in spans]
 
 
 @contextmanager

@@ -6,6 +6,7 @@ Each becomes an analysis and a job, or nothing.
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 from uuid import UUID, uuid4
@@ -24,7 +25,9 @@ from oracle.errors import (
 from oracle.jobs import Jobs
 from oracle.media.handler import MediaHandlers, Size
 from oracle.originality.naming import check_name, ensure_creator, parse_creator
+from oracle.rules.decision import EPOCH
 from storage.blobs import BlobStore, blob_key
+from storage.cases import shared_sources
 from storage.chain.requests import RequestSeen
 from storage.database import Connection, Database
 from storage.errors import IdempotencyConflict, PolicyUnknown
@@ -70,6 +73,9 @@ class Upload:
     facts: StatedFacts = NOTHING_STATED
     # whether a platform states the audience, which grades depend on, and not the creator
     from_platform: bool = False
+    # of a source that nobody here owns: where it comes from, and who entered it
+    shared_source: str | None = None
+    entered_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -204,8 +210,22 @@ class Intake:
         source: str,
         policy: Policy,
     ) -> None:
-        """Register the work and queue its analysis under a policy."""
-        works.add_work(conn, work)
+        """Register the work and queue its analysis under a policy.
+
+        What nobody here owns came before everything: works that were judged are judged again by it.
+        """
+        shared = upload.shared_source
+        works.add_work(conn, work, dated_at=None if shared is None else EPOCH)
+        if shared is not None:
+            shared_sources.add(
+                conn,
+                work.id,
+                part=None,
+                origin="catalogue",
+                source=shared,
+                by=upload.entered_by or "operator",
+                now=datetime.now(UTC),
+            )
         # With the sequence locked: the work of the same bytes may have been erased since they were
         # put.
         if not self._blobs.exists(work.blob_key):
@@ -220,6 +240,7 @@ class Intake:
             threshold_bps=policy.threshold_bps,
             base_redirect_bps=policy.base_redirect_bps,
             work_id=work.id,
+            late=shared is not None,
         )
         analyses.add(conn, analysis)
         waiting.expect(conn, analysis_id)
@@ -366,5 +387,6 @@ def request_hash(upload: Upload) -> bytes:
         upload.media_type or "",
         *((upload.post.namespace.hex(), upload.post.name.hex()) if upload.post else ()),
         *(value for value in vars(stated).values() if value is not None),
+        *((upload.shared_source,) if upload.shared_source is not None else ()),
     )
     return hashlib.sha256("\n".join(map(str, fields)).encode()).digest()

@@ -18,6 +18,7 @@ from oracle.media.handler import (
     no_progress,
 )
 from oracle.rules.decision import (
+    BPS,
     Author,
     Decision,
     Match,
@@ -28,8 +29,9 @@ from oracle.rules.decision import (
     similarity_to_bps,
 )
 from oracle.rules.order import Claim, Precedence, contested
+from oracle.rules.overlap import Explained, Part, lies_in, parts_of, shared_bps, through_copy_bps
 from oracle.rules.settlement import ProvenMatch, Settlement, covered
-from storage.cases import quarantines, settlements
+from storage.cases import quarantines, settlements, shared_sources
 from storage.database import Connection, Database
 from storage.search import images
 from storage.works import analyses, authors, permissions, policies, works
@@ -46,6 +48,7 @@ class SameFile:
     verified: bool = True
     sound_only: bool = False
     query_coverage: float = 1.0
+    reference_coverage: float = 1.0
 
     def as_json(self) -> dict[str, Any]:
         """For the evidence."""
@@ -61,10 +64,24 @@ class SameFile:
 
 @dataclass(frozen=True)
 class SourceMatch:
-    """The first work behind a known copy; `similarity_bps` is the lowest of the chain between."""
+    """The first work behind a known copy.
+
+    `similarity_bps` is the lowest of the chain between; `through_bps`: how much of what the query
+    has of the copy is of that work, None where nobody can say.
+    """
 
     work: Work
     similarity_bps: int
+    licensed: bool
+    through_bps: int | None
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The first work behind a known copy, before the copy was compared with the query."""
+
+    found: authors.SourceWork
+    work: Work
     licensed: bool
 
 
@@ -82,6 +99,7 @@ class VerifiedMatch:
     contested: bool = False  # the work has a rival itself
     source: SourceMatch | None = None  # whose work it copies, where it is a known copy
     quarantined: bool = False  # people doubt it, and nobody is accused by it meanwhile
+    shared_bps: int = 0  # of what the two share, how much lies in sources that nobody here owns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,11 +116,18 @@ class Judgement:
     @property
     def credited(self) -> Work | None:
         """The earlier work that the verdict rests on."""
-        credited = self.decision.credited
-        if credited is None:
+        return self._work_of(self.decision.credited)
+
+    @property
+    def second(self) -> Work | None:
+        """Another creator's work that was taken as well."""
+        return self._work_of(self.decision.second)
+
+    def _work_of(self, match: Match | None) -> Work | None:
+        if match is None:
             return None
         known = [m.work for m in self.matches] + [m.source.work for m in self.matches if m.source]
-        return next((work for work in known if work.id == credited.work_id), None)
+        return next((work for work in known if work.id == match.work_id), None)
 
 
 class Judge:
@@ -164,7 +189,7 @@ class Judge:
             policy=policy,
             candidates=candidates,
             matches=matches,
-            decision=self.decide(subject, as_rule_matches(matches), policy),
+            decision=self.decide(subject, as_rule_matches(matches, handler.media_type), policy),
         )
 
     def search(self, handler: MediaHandler[E], extraction: E, query: Query) -> Sequence[Candidate]:
@@ -212,7 +237,35 @@ class Judge:
         matches += self._verify(
             handler, extraction, query, list(unknown.values()), earlier, progress
         )
-        return self._mark_settled(query, matches)
+        return self._mark_shared(self._mark_settled(query, matches))
+
+    def _mark_shared(self, matches: list[VerifiedMatch]) -> list[VerifiedMatch]:
+        """How much of what the query has in common with each work nobody here owns."""
+        proven = [match for match in matches if match.match.verified]
+        with self._db.transaction() as conn:
+            registry = shared_sources.among(conn, [match.work.id for match in proven])
+        if not registry:
+            return matches
+        parts = {match.work.id: parts_between(match.candidate, match.match) for match in proven}
+        whole = {
+            match.work.id: match
+            for match in proven
+            if any(
+                lies_in(parts[match.work.id][1], Part.from_json(entry.part) if entry.part else None)
+                for entry in registry.get(match.work.id, ())
+            )
+        }
+        sources = [_explained(parts[work_id][0], match) for work_id, match in whole.items()]
+        return [
+            match
+            if match.work.id not in parts
+            else replace(match, shared_bps=BPS)
+            if match.work.id in whole
+            else replace(
+                match, shared_bps=shared_bps(_explained(parts[match.work.id][0], match), sources)
+            )
+            for match in matches
+        ]
 
     def _mark_settled(self, query: Query, matches: list[VerifiedMatch]) -> list[VerifiedMatch]:
         """What people decided to be no copy is not accused again, however it is edited."""
@@ -337,26 +390,22 @@ class Judge:
                 known[work_id],
                 match,
                 work_id in licensed,
-                work_id not in copies,
+                work_id not in copies and work_id not in sources,
                 contested=work_id in in_contest,
-                source=sources.get(work_id),
+                source=_source_match(sources.get(work_id), candidate, match),
                 quarantined=work_id in doubted,
             )
             for work_id, (candidate, match) in best.items()
         ]
 
-    def _sources(
-        self, conn: Connection, query: Query, ids: Sequence[UUID]
-    ) -> dict[UUID, SourceMatch]:
+    def _sources(self, conn: Connection, query: Query, ids: Sequence[UUID]) -> dict[UUID, _Source]:
         """The first works behind those that are known copies."""
         found = authors.behind(conn, ids)
         first = list({source.work_id for source in found.values()})
         known = works.get_works(conn, first)
         licensed = permissions.licensed_works(conn, query.creator_id, first)
         return {
-            copy: SourceMatch(
-                known[source.work_id], source.similarity_bps, source.work_id in licensed
-            )
+            copy: _Source(source, known[source.work_id], source.work_id in licensed)
             for copy, source in found.items()
         }
 
@@ -392,6 +441,52 @@ def claim_of(work: Work) -> Claim:
     )
 
 
+def _source_match(
+    source: _Source | None, candidate: Candidate, match: MediaMatch
+) -> SourceMatch | None:
+    """The work behind a copy, and how much of it is in the query by composition."""
+    if source is None:
+        return None
+    _, taken = parts_between(candidate, match)
+    links = [
+        parts_of(
+            link,
+            similarity_to_bps(link["query_coverage"]),
+            similarity_to_bps(link["reference_coverage"]),
+        )
+        if link
+        else None
+        for link in source.found.links
+    ]
+    return SourceMatch(
+        source.work,
+        source.found.similarity_bps,
+        source.licensed,
+        through_copy_bps(taken, links) if match.verified else None,
+    )
+
+
+def parts_between(candidate: Candidate, match: MediaMatch) -> tuple[Part, Part]:
+    """The parts of query and earlier work that a match says are the same."""
+    return parts_of(
+        {**match.as_json(), **candidate.as_json()},
+        similarity_to_bps(match.query_coverage),
+        similarity_to_bps(match.reference_coverage),
+    )
+
+
+def _explained(part: Part, match: VerifiedMatch) -> Explained:
+    """What a match explains of the query: of sound, as much as is heard again."""
+    document = match.match.as_json()
+    heard = (document.get("sound") or {}) if match.match.sound_only else document
+    segments = [s for s in heard.get("segments") or () if "share" in s]
+    if not segments:
+        return Explained(part)
+    lengths = [max(s["query_end_s"] - s["query_start_s"], 0.1) for s in segments]
+    weighted = sum(s["share"] * length for s, length in zip(segments, lengths, strict=True))
+    return Explained(part, min(1.0, weighted / sum(lengths)))
+
+
 def _author(source: SourceMatch) -> Author:
     return Author(
         work_id=source.work.id,
@@ -400,11 +495,15 @@ def _author(source: SourceMatch) -> Author:
         similarity_bps=source.similarity_bps,
         licensed=source.licensed,
         erased=source.work.erased_at is not None,
+        through_bps=source.through_bps,
     )
 
 
-def as_rule_matches(matches: Sequence[VerifiedMatch]) -> list[Match]:
-    """What the rules need of each match; those without any similarity are left out."""
+def as_rule_matches(matches: Sequence[VerifiedMatch], media_type: str) -> list[Match]:
+    """What the rules need of each match; those without any similarity are left out.
+
+    Args: media_type: of the query.
+    """
     return [
         Match(
             work_id=match.work.id,
@@ -422,7 +521,18 @@ def as_rule_matches(matches: Sequence[VerifiedMatch]) -> list[Match]:
             contested=match.contested,
             author=_author(match.source) if match.source else None,
             quarantined=match.quarantined,
+            taken_bps=similarity_to_bps(match.match.reference_coverage),
+            timed="image" not in (media_type, match.work.media_type),
+            sound=match.match.sound_only or "audio" in (media_type, match.work.media_type),
+            earlier_is_video=match.work.media_type == "video",
+            earlier_s=seconds_of(match.work.duration_ms),
+            shared_bps=match.shared_bps,
         )
         for match in matches
         if match.match.similarity > 0
     ]
+
+
+def seconds_of(duration_ms: int | None) -> float | None:
+    """Milliseconds as seconds."""
+    return None if duration_ms is None else duration_ms / 1000

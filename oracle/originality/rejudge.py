@@ -30,14 +30,19 @@ def queue_affected(
     Args: younger: works that were judged before this one was known, and that it matches.
     """
     if younger:
-        _queue(conn, jobs, analyses.find_changeable(conn, list(younger), DISPUTE_WINDOW_S))
+        # Those that copy one of them: what they share may be of this work.
+        affected = [
+            *younger,
+            *(copy for one in younger for copy in analyses.find_dependents(conn, one)),
+        ]
+        queue(conn, jobs, analyses.find_changeable(conn, affected, DISPUTE_WINDOW_S))
     contested = judgement.decision.reason is Reason.CONTESTED
     if not contested and judgement.decision.verdict is not Verdict.DERIVATIVE:
         return
     rivals = [match.work.id for match in judgement.matches if match.rival] if contested else []
     # They pay a creator who is, or may be, the copyist himself.
     copies = analyses.find_dependents(conn, work.id)
-    _queue(
+    queue(
         conn,
         jobs,
         analyses.find_changeable(conn, rivals + copies, DISPUTE_WINDOW_S, skip_contested=True),
@@ -52,7 +57,7 @@ def apply_history(db: Database, jobs: Jobs) -> int:
     """
     with db.transaction() as conn:
         works = history.apply_due(conn)
-        _queue(conn, jobs, analyses.find_changeable(conn, works, DISPUTE_WINDOW_S), late=True)
+        queue(conn, jobs, analyses.find_changeable(conn, works, DISPUTE_WINDOW_S), late=True)
     return len(works)
 
 
@@ -67,14 +72,15 @@ def apply_merges(db: Database, jobs: Jobs) -> int:
             for creator_id in creators.take_merged(conn)
             for work_id in analyses.find_self_accused(conn, creator_id)
         ]
-        _queue(conn, jobs, analyses.find_changeable(conn, works, DISPUTE_WINDOW_S))
+        queue(conn, jobs, analyses.find_changeable(conn, works, DISPUTE_WINDOW_S))
     return len(works)
 
 
-def _queue(conn: Connection, jobs: Jobs, newest: Sequence[Newest], *, late: bool = False) -> None:
+def queue(conn: Connection, jobs: Jobs, newest: Sequence[Newest], *, late: bool = False) -> None:
+    """Queue a new analysis of each of these; one that is queued sees what is known now."""
     for one in newest:
         if one.status == "queued":
-            continue  # it will see what is known now
+            continue
         before = analyses.get(conn, one.analysis_id)
         analysis = analyses.second_look(before, "index", late=late)
         analyses.add(conn, analysis)

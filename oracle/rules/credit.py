@@ -9,6 +9,7 @@ from enum import Enum
 
 from oracle.rules.numbers import BPS
 from oracle.rules.order import Precedence
+from oracle.rules.overlap import SAME_STRETCH_BPS
 
 # Two works that cover about the same of an upload: the smaller part is at least half the larger.
 # An edit hides some of the original, which its own copies still have.
@@ -18,8 +19,8 @@ MAINLY_BPS = 7_500
 # Of the upload, what a short sound inside it has to fill: ten seconds of a work of ten seconds, one
 # second in ten of a work of a hundred. So a jingle costs nobody anything, at no length at once.
 SHORT_SOUND_S = 10
-# From here on two alignments have the same stretch.
-SAME_STRETCH_BPS = 8_000
+# Alignments are measured in blocks and frames: less of an overlap is none.
+OWN_PART_BPS = 500
 # Creators beside the poster who share a stretch and cover nothing else of it: that many hardly copy
 # one another.
 UNRELATED_CREATORS = 3
@@ -133,9 +134,16 @@ def through_copy_bps(similarity_bps: int, *, of_author_bps: int, threshold_bps: 
     return threshold_bps + (similarity_bps - threshold_bps) * of_author_bps // BPS
 
 
-def is_authors(of_author_bps: int | None) -> bool:
-    """Whether what was taken from a known copy is its author's; None: nobody can say."""
-    return of_author_bps is not None and of_author_bps >= ABOUT_THE_SAME_BPS
+def is_copyists_own(of_author_bps: int | None) -> bool:
+    """Whether what was taken from a known copy is its own part: another half, or its pictures where
+    only its sound is the author's. That makes it nobody's copy.
+    """
+    return of_author_bps is not None and of_author_bps < OWN_PART_BPS
+
+
+def is_authors(of_author_bps: int) -> bool:
+    """Whether what was taken from a known copy is its author's."""
+    return of_author_bps >= ABOUT_THE_SAME_BPS
 
 
 def is_common(creators: int) -> bool:

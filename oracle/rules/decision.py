@@ -208,10 +208,10 @@ class Match:
         number.
     `share_bps`: how much of the subject the match covers, `taken_bps`: of the earlier work.
     `sound_only`: a video shares nothing but its sound. `timed`, `sound`, `earlier_is_video`,
-    `earlier_s`, `shared_bps`: see `oracle.rules.credit.Taken`. `original`: the earlier work is itself no copy. `settled`: people decided that this
-    content is no copy of that one. `author`: of a work that is a derivative itself, whose work it
-    copies; it is never credited. `quarantined`: people doubt the work, and nobody is accused of
-    copying it meanwhile.
+    `earlier_s`, `shared_bps`: see `oracle.rules.credit.Taken`. `original`: the earlier work is
+    itself no copy. `settled`: people decided that this content is no copy of that one. `author`: of
+    a work that is a derivative itself, whose work it copies; it is never credited. `quarantined`:
+    people doubt the work, and nobody is accused of copying it meanwhile.
     `rival`: nobody can tell which of the two is the copy, whichever came first.
     `contested`: the earlier work has such a rival itself, so nobody knows whom to credit.
     """
@@ -265,7 +265,8 @@ class Decision:
     """A verdict with everything that follows from it.
 
     `credited` is the match that the verdict rests on; `second` another creator's work that was
-    taken as well, which has nothing of the redirect.
+    taken as well, which has nothing of the redirect. `doubtful`: matches of which it is open, or
+    was until this one, who owns what they share.
     """
 
     verdict: Verdict
@@ -275,6 +276,7 @@ class Decision:
     redirect_bps: int
     credited: Match | None
     second: Match | None = None
+    doubtful: tuple[Match, ...] = ()
 
 
 def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decision:
@@ -287,7 +289,7 @@ def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decisi
 
     Raises: SimilarityOutOfRange, InvalidThreshold, InvalidBase.
     """
-    weighed = [_weighed(m, policy) for m in matches]
+    weighed = [_weighed(_own_part(m), policy) for m in matches]
     before = [m for m in weighed if m.precedence < subject.precedence]
     settled = {m.work_id for m in before if m.settled}
     earlier = [
@@ -327,7 +329,12 @@ def _decide_on(subject: Subject, copies: Sequence[Match], policy: Policy) -> Dec
     if not subject.search_complete:  # an even earlier one may be among what was not searched
         return _conclude(Verdict.UNDECIDED, Reason.INCOMPLETE_SEARCH, credited, policy)
     if main not in excuses and main not in accusing:
-        return _conclude(*_verdict_on_shared(main, copies), main, policy)
+        doubtful = sorted(
+            (m for m in copies if m.standing is Standing.DOUBTFUL and m.original),
+            key=lambda m: m.precedence,
+        )
+        decided = _conclude(*_verdict_on_shared(main, doubtful), main, policy)
+        return replace(decided, doubtful=tuple(doubtful))
     if credited.similarity_bps < policy.threshold_bps:  # that of the author behind a copy
         return _conclude(Verdict.ORIGINAL, Reason.BELOW_THRESHOLD, credited, policy)
     verdict, reason = _verdict_on(subject, credited)
@@ -359,13 +366,11 @@ def _main(copies: Sequence[Match], policy: Policy) -> Match:
     return copies[credit.main_source(sources)]
 
 
-def _verdict_on_shared(main: Match, copies: Sequence[Match]) -> tuple[Verdict, Reason]:
+def _verdict_on_shared(main: Match, doubtful: Sequence[Match]) -> tuple[Verdict, Reason]:
     """The verdict where nothing accuses, as what is shared is, or may be, nobody's here."""
     if main.standing is Standing.SHARED:
         return Verdict.ORIGINAL, Reason.SHARED_SOURCE
-    doubtful = [m for m in copies if m.standing is Standing.DOUBTFUL]
-    creators = {m.creator_id for m in doubtful if m.original and m.creator_id is not None}
-    if credit.is_common(len(creators)):
+    if credit.is_common(len({m.creator_id for m in doubtful} - {None})):
         return Verdict.ORIGINAL, Reason.SHARED_SOURCE
     return Verdict.UNDECIDED, Reason.PERHAPS_SHARED
 
@@ -382,6 +387,13 @@ def _copies_subject(match: Match, subject: Subject) -> bool:
     return author is not None and None is not author.creator_id == subject.creator_id
 
 
+def _own_part(match: Match) -> Match:
+    """A known copy of which only its own part was taken, as an original."""
+    if match.author is None or not credit.is_copyists_own(match.author.through_bps):
+        return match
+    return replace(match, author=None, original=True)
+
+
 def _author_behind(copy: Match, copies: Sequence[Match], policy: Policy) -> Match:
     """The author's work in the place of a known copy of it; a copyist is never credited.
 
@@ -393,11 +405,11 @@ def _author_behind(copy: Match, copies: Sequence[Match], policy: Policy) -> Matc
     if author is None or author.erased:
         return copy
     own = next((m for m in copies if m.work_id == author.work_id), None)
-    if own is None and not credit.is_authors(author.through_bps):
-        return copy
+    if author.through_bps is None or not credit.is_authors(author.through_bps):
+        return copy if own is None else own
     through = credit.through_copy_bps(
         min(copy.similarity_bps, author.similarity_bps),
-        of_author_bps=author.through_bps or 0,
+        of_author_bps=author.through_bps,
         threshold_bps=policy.threshold_bps,
     )
     if own is not None:

@@ -21,6 +21,7 @@ from oracle.api.routes import (
     reports,
     reviews,
     sessions,
+    shared_sources,
     uploads,
     wallets,
 )
@@ -46,6 +47,7 @@ ROUTERS = tuple(
         fraud,
         appeals,
         reviews,
+        shared_sources,
         record,
         failed_payouts,
         operator_alerts,

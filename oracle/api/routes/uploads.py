@@ -91,7 +91,7 @@ async def upload(
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
         path = Path(folder) / "upload"
         limit = services.settings.limits.upload_bytes
-        sha256, size_bytes = await run_in_threadpool(_save, file, path, limit)
+        sha256, size_bytes = await run_in_threadpool(save, file, path, limit)
         name = printable(Path(file.filename).name) if file.filename else None
         taken = Upload(
             path=path,
@@ -126,7 +126,7 @@ def check(
 ) -> CheckView:
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
         path = Path(folder) / "upload"
-        _save(file, path, services.settings.limits.upload_bytes)
+        save(file, path, services.settings.limits.upload_bytes)
         judgement = services.checker.check(
             path, creator_of(services, caller, creator or None), media_type or None
         )
@@ -197,7 +197,8 @@ def file_name_of(uri: str) -> str | None:
     return printable(unquote(PurePosixPath(urlsplit(uri).path).name))
 
 
-def _save(file: UploadFile, path: Path, limit_bytes: int) -> tuple[bytes, int]:
+def save(file: UploadFile, path: Path, limit_bytes: int) -> tuple[bytes, int]:
+    """Save an upload within the limit. Returns: its SHA-256 and size. Raises: UploadTooLarge."""
     digest, size = hashlib.sha256(), 0
     with path.open("wb") as out:
         while chunk := file.file.read(CHUNK_BYTES):

@@ -5,7 +5,7 @@ create table api_keys (
     id bigint generated always as identity primary key,
     name text not null unique check (length(name) between 1 and 64),
     secret_hash bytea not null unique check (octet_length(secret_hash) = 32),
-    scopes text[] not null check (scopes <@ array['upload', 'read', 'platform', 'history', 'fraud', 'govern', 'admin']),
+    scopes text[] not null check (scopes <@ array['upload', 'read', 'platform', 'history', 'fraud', 'catalogue', 'govern', 'admin']),
     creator_id bigint references creators,
     per_minute int not null check (per_minute > 0),
     created_at timestamptz not null default now(),

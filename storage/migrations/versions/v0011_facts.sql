@@ -32,3 +32,22 @@ begin
     on conflict (post_id) do nothing;
     return null;
 end $$;
+
+-- Sources that nobody here owns: what works have from them accuses nobody.
+create table shared_sources (
+    id uuid primary key default gen_random_uuid(),
+    work_id uuid not null references works,
+    -- The part of the work, as evidence has parts; null: all of it.
+    part jsonb,
+    origin text not null check (origin in ('catalogue', 'appeal', 'learned')),
+    -- Where it comes from: a library, a museum, an address.
+    source text not null check (length(source) between 1 and 4000),
+    entered_by text not null check (length(entered_by) > 0),
+    entered_at timestamptz not null,
+    ended_at timestamptz,
+    ended_by text,
+    ended_because text,
+    check (num_nulls(ended_at, ended_by, ended_because) in (0, 3))
+);
+create index shared_sources_work on shared_sources (work_id) where ended_at is null;
+create unique index shared_sources_whole on shared_sources (work_id) where ended_at is null and part is null;

@@ -251,7 +251,7 @@ def test_what_was_decided_under_a_policy_that_ended_is_decided_and_attested_anew
         )
     assert view(client, copy)["attestation"]["error_code"] == "PolicyNotInForce"
     with db.transaction() as conn:  # it was looked at again for another reason meanwhile
-        rejudge._queue(conn, jobs, [Newest(copy, "decided")])
+        rejudge.queue(conn, jobs, [Newest(copy, "decided")])
     drain()
     assert reanalysis_of(client, copy)["threshold"] == 0.95
     assert reanalysis.queue_out_of_policy(db, jobs) == 1

@@ -1,0 +1,83 @@
+"""Sources that nobody here owns: a catalogue's works, and parts of works."""
+
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, File, Form, Query, UploadFile
+from pydantic import Field
+
+from oracle.api.access import Cataloguer, Reader
+from oracle.api.parties import actor_of
+from oracle.api.routes.uploads import printable, save
+from oracle.api.schemas.fraud import Body
+from oracle.api.services import ServicesDep
+from oracle.jobs import Jobs
+from oracle.originality import shared_sources as registry
+from oracle.originality.intake import Upload
+from storage.cases import shared_sources
+
+router = APIRouter(prefix="/v1", tags=["shared sources"])
+
+
+class EndReason(Body):
+    """Why an entry ends."""
+
+    because: str = Field(min_length=10, max_length=4000, description="Whose it is, and the proof.")
+
+
+@router.get("/shared-sources", summary="Sources that nobody here owns, and those that were")
+def list_sources(
+    services: ServicesDep, _: Reader, limit: Annotated[int, Query(ge=1, le=200)] = 50
+) -> dict[str, Any]:
+    with services.db.transaction() as conn:
+        return {"shared_sources": [vars(one) for one in shared_sources.list_all(conn, limit)]}
+
+
+@router.post(
+    "/shared-sources", status_code=202, summary="Enter a catalogue's work that nobody here owns"
+)
+def add_source(
+    services: ServicesDep,
+    caller: Cataloguer,
+    file: Annotated[UploadFile, File(description="The work itself, as the catalogue has it.")],
+    source: Annotated[
+        str, Form(min_length=3, max_length=4000, description="Where it comes from: name, address.")
+    ],
+) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
+        path = Path(folder) / "upload"
+        sha256, size_bytes = save(file, path, services.settings.limits.upload_bytes)
+        analysis_id = services.intake.submit(
+            Upload(
+                path=path,
+                sha256=sha256,
+                size_bytes=size_bytes,
+                file_name=printable(Path(file.filename).name) if file.filename else None,
+                idempotency_key=f"shared/{sha256.hex()}",
+                shared_source=source,
+                entered_by=actor_of(caller),
+            ),
+            source="index",
+        )
+    return {"analysis_id": analysis_id, "links": {"self": f"/v1/analyses/{analysis_id}"}}
+
+
+@router.post(
+    "/shared-sources/{number}/end", summary="End an entry, as somebody proved that it is theirs"
+)
+def end_source(
+    services: ServicesDep, caller: Cataloguer, number: UUID, body: EndReason
+) -> dict[str, Any]:
+    with services.db.transaction() as conn:
+        ended = registry.end(
+            conn,
+            Jobs(services.db.dsn),
+            number,
+            by=actor_of(caller),
+            because=body.because,
+            now=datetime.now(UTC),
+        )
+    return vars(ended)

@@ -1,0 +1,110 @@
+"""The registry of sources that nobody here owns, and what each entry judges again."""
+
+import json
+from datetime import datetime
+from uuid import UUID
+
+from oracle.jobs import Jobs
+from oracle.originality.judge import Judgement, parts_between
+from oracle.originality.rejudge import DISPUTE_WINDOW_S, queue
+from oracle.rules.credit import Standing
+from oracle.rules.decision import Reason, similarity_to_bps
+from oracle.rules.overlap import Part, lies_in, parts_of
+from storage.cases import shared_sources
+from storage.cases.shared_sources import SharedSource
+from storage.database import Connection
+from storage.fraud import audit_log
+from storage.works import analyses
+
+RULES = "the rules"
+
+
+def enter(
+    conn: Connection, work_id: UUID, part: Part, *, origin: str, source: str, by: str, now: datetime
+) -> bool:
+    """Enter a part of a work. Returns: False where it was entered before.
+
+    What rested on it is to be judged again.
+    """
+    known = shared_sources.among(conn, [work_id]).get(work_id, [])
+    if any(lies_in(part, Part.from_json(entry.part) if entry.part else None) for entry in known):
+        return False
+    shared_sources.add(
+        conn, work_id, part=part.as_json(), origin=origin, source=source, by=by, now=now
+    )
+    _note(conn, "share", work_id, by, source, now)
+    return True
+
+
+def learn(conn: Connection, jobs: Jobs, judgement: Judgement, now: datetime) -> None:
+    """Enter what a verdict took for nobody's here, and judge again what waited for that.
+
+    So the next creator's post is decided by what is known, and the earlier ones' no longer wait.
+    """
+    decision = judgement.decision
+    if decision.reason is not Reason.SHARED_SOURCE or decision.credited is None:
+        return
+    doubtful = [m for m in decision.doubtful if m.work_id != decision.credited.work_id]
+    main = next(m for m in judgement.matches if m.work.id == decision.credited.work_id)
+    if decision.credited.standing is not Standing.DOUBTFUL:
+        return
+    entered = enter(
+        conn,
+        main.work.id,
+        parts_between(main.candidate, main.match)[1],
+        origin="learned",
+        source=f"Works of {len(doubtful) + 1} other creators have it, and each has more than that.",
+        by=RULES,
+        now=now,
+    )
+    if entered:
+        affected = [match.work_id for match in doubtful]
+        queue(conn, jobs, analyses.find_changeable(conn, affected, DISPUTE_WINDOW_S))
+
+
+def enter_appealed(
+    conn: Connection, evidence: bytes | None, work_id: UUID, *, source: str, by: str, now: datetime
+) -> bool:
+    """Enter what an accused work shares with another, as people found that both took it elsewhere.
+
+    Args:
+        evidence: of the accusation. source: where both took it from, as the appeal says.
+    Returns: False where the evidence names no part.
+    """
+    matches = json.loads(evidence)["matches"] if evidence else []
+    match = next((m for m in matches if m["work"]["id"] == str(work_id)), None)
+    if match is None:
+        return False
+    _, part = parts_of(
+        match,
+        similarity_to_bps(match["query_coverage"]),
+        similarity_to_bps(match["reference_coverage"]),
+    )
+    enter(conn, work_id, part, origin="appeal", source=source, by=by, now=now)
+    return True
+
+
+def end(
+    conn: Connection, jobs: Jobs, number: UUID, *, by: str, because: str, now: datetime
+) -> SharedSource:
+    """End an entry, as somebody proved ownership; what rested on it is judged again.
+
+    Raises: NotFound.
+    """
+    ended = shared_sources.end(conn, number, by=by, because=because, now=now)
+    rested = shared_sources.rested_on(conn, ended.work_id)
+    queue(conn, jobs, analyses.find_changeable(conn, rested, DISPUTE_WINDOW_S))
+    _note(conn, "unshare", ended.work_id, by, because, now)
+    return ended
+
+
+def _note(conn: Connection, step: str, work_id: UUID, by: str, because: str, now: datetime) -> None:
+    audit_log.append(
+        conn,
+        at=now,
+        actor=by,
+        step=step,
+        reason_code="shared_source",
+        text=because,
+        facts={"work_id": str(work_id)},
+    )

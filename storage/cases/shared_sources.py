@@ -1,0 +1,121 @@
+"""Sources that nobody here owns: whole works of a catalogue, or parts of works."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from storage.database import Connection
+from storage.errors import NotFound
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedSource:
+    """A source in the registry, or one that was.
+
+    Attributes:
+        part: Of the work, as evidence has parts; None: all of it.
+        origin: catalogue, appeal or learned.
+        source: Where it comes from, in words.
+    """
+
+    id: UUID
+    work_id: UUID
+    part: Mapping[str, Any] | None
+    origin: str
+    source: str
+    entered_by: str
+    entered_at: datetime
+    ended_at: datetime | None
+    ended_by: str | None
+    ended_because: str | None
+
+
+COLUMNS = (
+    "id, work_id, part, origin, source, entered_by, entered_at, ended_at, ended_by, ended_because"
+)
+
+
+def add(
+    conn: Connection,
+    work_id: UUID,
+    *,
+    part: Mapping[str, Any] | None,
+    origin: str,
+    source: str,
+    by: str,
+    now: datetime,
+) -> UUID:
+    """Enter a work, or a part of it. Returns: the number of the entry."""
+    row = conn.execute(
+        "insert into shared_sources (work_id, part, origin, source, entered_by, entered_at) values"
+        " (%s, %s, %s, %s, %s, %s) returning id",
+        (work_id, json.dumps(part) if part is not None else None, origin, source, by, now),
+    ).fetchone()
+    assert row is not None
+    number: UUID = row[0]
+    return number
+
+
+def end(conn: Connection, number: UUID, *, by: str, because: str, now: datetime) -> SharedSource:
+    """End an entry: somebody proved ownership. Raises: NotFound where none is in force."""
+    done = conn.execute(
+        "update shared_sources set ended_at = %s, ended_by = %s, ended_because = %s where id = %s"
+        " and ended_at is null",
+        (now, by, because, number),
+    )
+    if done.rowcount == 0:
+        raise NotFound(f"There is no shared source {number} in force.")
+    return get(conn, number)
+
+
+def get(conn: Connection, number: UUID) -> SharedSource:
+    """Raises: NotFound."""
+    with conn.cursor(row_factory=class_row(SharedSource)) as cursor:
+        found = cursor.execute(
+            f"select {COLUMNS} from shared_sources where id = %s", (number,)
+        ).fetchone()
+    if found is None:
+        raise NotFound(f"There is no shared source {number}.")
+    return found
+
+
+def among(conn: Connection, works: Sequence[UUID]) -> dict[UUID, list[SharedSource]]:
+    """Those of the works that are, or hold, sources in force, with these."""
+    with conn.cursor(row_factory=class_row(SharedSource)) as cursor:
+        found = cursor.execute(
+            f"select {COLUMNS} from shared_sources where work_id = any(%s) and ended_at is null"
+            " order by entered_at, id",
+            (list(works),),
+        ).fetchall()
+    by_work: dict[UUID, list[SharedSource]] = {}
+    for entry in found:
+        by_work.setdefault(entry.work_id, []).append(entry)
+    return by_work
+
+
+def list_all(conn: Connection, limit: int) -> list[SharedSource]:
+    """Sources in force first, then those that were, the newest first."""
+    with conn.cursor(row_factory=class_row(SharedSource)) as cursor:
+        return cursor.execute(
+            f"select {COLUMNS} from shared_sources order by ended_at is not null, entered_at desc,"
+            " id limit %s",
+            (limit,),
+        ).fetchall()
+
+
+def rested_on(conn: Connection, work_id: UUID) -> list[UUID]:
+    """Works whose newest decision was that what they share with this one is nobody's here."""
+    rows = conn.execute(
+        "select w.work_id from (select distinct work_id from analyses where matched_work_id ="
+        " %(work)s and reason = 'shared_source' and work_id is not null) w cross join lateral"
+        " (select reason, matched_work_id from analyses where work_id = w.work_id and status ="
+        " 'decided' order by decided_at desc, id limit 1) newest where newest.reason ="
+        " 'shared_source' and newest.matched_work_id = %(work)s",
+        {"work": work_id},
+    ).fetchall()
+    return [row[0] for row in rows]
