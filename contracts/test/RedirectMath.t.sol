@@ -99,7 +99,7 @@ contract RedirectMathTest is Check {
 
     function testFuzz_BonusKnowsItsGradesAndOutcomes(uint8 grade, uint8 outcome) public {
         bool validGrade = grade >= 1 && grade <= 5;
-        bool validOutcome = outcome >= 1 && outcome <= 6;
+        bool validOutcome = outcome >= 1 && outcome <= 7;
         if (!validGrade) {
             vm.expectRevert(abi.encodeWithSelector(IRuleErrors.InvalidGrade.selector, grade));
         } else if (!validOutcome) {

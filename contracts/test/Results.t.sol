@@ -147,8 +147,24 @@ contract ResultsTest is System {
         fulfillReverts(report, abi.encodeWithSelector(IRuleErrors.SelfMatch.selector, POST, CREATOR));
     }
 
+    function test_ASharedSourceIsPaidAsOriginalWithoutABadge() public {
+        PoCReport memory report = reportFor(ask());
+        report.similarityBps = 9_900;
+        report.outcome = Outcome.SHARED_SOURCE;
+        report.originalCreator = FIRST_CREATOR;
+        bytes memory contradicts =
+            abi.encodeWithSelector(IRuleErrors.OutcomeContradictsPolicy.selector, 7, 9_900, 9_500);
+        fulfillReverts(report, contradicts);
+        report.originalCreator = address(0);
+        fulfill(report);
+        redirects(address(0), 0);
+        eq(posts.resultOf(POST).heldBps, 0, "nothing waits");
+        no(posts.hasBadge(POST), "no badge until somebody proves ownership");
+        eq(posts.resultOf(POST).outcome, Outcome.SHARED_SOURCE, "an outcome of its own");
+    }
+
     function testFuzz_UnknownOutcomesAreRefused(uint8 outcome) public {
-        vm.assume(outcome == 0 || outcome > 6);
+        vm.assume(outcome == 0 || outcome > 7);
         PoCReport memory report = reportFor(ask());
         report.outcome = outcome;
         fulfillReverts(report, abi.encodeWithSelector(IRuleErrors.InvalidOutcome.selector, outcome));

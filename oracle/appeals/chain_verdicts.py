@@ -39,6 +39,7 @@ VERDICTS = {
     Outcome.SELF_DUPLICATE: "self_duplicate",
     Outcome.LICENSED: "licensed",
     Outcome.NEEDS_REVIEW: "undecided",
+    Outcome.SHARED_SOURCE: "original",
 }
 
 

@@ -9,7 +9,7 @@ from oracle.chain.core.report import (
     Outcome,
     ReportDraft,
 )
-from oracle.rules.decision import Decision, Verdict
+from oracle.rules.decision import Decision, Reason, Verdict
 from storage.works.analyses import Analysis
 from storage.works.policies import BoundDeployment
 from storage.works.works import Work
@@ -65,7 +65,8 @@ def decision_report(
     index_snapshot: int,
 ) -> ReportDraft:
     """The report of a decided analysis, for the contract's request it answers or for an upload."""
-    outcome = OUTCOMES[decision.verdict]
+    shared = decision.reason is Reason.SHARED_SOURCE
+    outcome = Outcome.SHARED_SOURCE if shared else OUTCOMES[decision.verdict]
     named = credited if outcome in NAMING else None
     return ReportDraft(
         request_id=analysis.request_id

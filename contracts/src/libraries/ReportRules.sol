@@ -33,7 +33,7 @@ library ReportRules {
                 revert IRuleErrors.SelfMatch(report.postId, report.creator);
             }
             if (!above) revert IRuleErrors.OutcomeContradictsPolicy(outcome, similarity, thresholdBps);
-        } else if (outcome == Outcome.ORIGINAL) {
+        } else if (outcome == Outcome.ORIGINAL || outcome == Outcome.SHARED_SOURCE) {
             bool another = report.originalCreator != address(0) && report.originalCreator != report.creator;
             if (above && another) {
                 revert IRuleErrors.OutcomeContradictsPolicy(outcome, similarity, thresholdBps);

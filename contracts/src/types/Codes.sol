@@ -27,10 +27,12 @@ library Outcome {
     uint8 internal constant NEEDS_REVIEW = 5;
     /// @dev The media could not be fetched or decoded. Settles the request, never touches the post.
     uint8 internal constant FAILED = 6;
+    /// @dev What it shares with an earlier post comes from a source that nobody owns. Paid as original, without a badge.
+    uint8 internal constant SHARED_SOURCE = 7;
 
     /// @notice Whether `value` is an outcome a report may carry.
     function isValid(uint8 value) internal pure returns (bool) {
-        return value >= ORIGINAL && value <= FAILED;
+        return value >= ORIGINAL && value <= SHARED_SOURCE;
     }
 }
 

@@ -292,7 +292,10 @@ def analysis_view(
         threshold=analysis.threshold_bps / 10_000,
         redirect_percent=None if analysis.redirect_bps is None else analysis.redirect_bps / 100,
         redirect_bps=analysis.redirect_bps,
-        badge=in_force is not None and in_force.verdict == "original" and on_chain,
+        badge=in_force is not None
+        and in_force.verdict == "original"
+        and on_chain
+        and (bool(verdicts) or analysis.reason != "shared_source"),
         in_force=in_force,
         verdicts=history,
         pending=pending,

@@ -56,6 +56,7 @@ class Outcome(IntEnum):
     LICENSED = 4
     NEEDS_REVIEW = 5
     FAILED = 6
+    SHARED_SOURCE = 7
 
 
 class FailureReason(IntEnum):
