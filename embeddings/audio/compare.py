@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from embeddings.audio.align import NEAR_FRAMES, Line, Segment, find_segments, fit_line, refine
 from embeddings.audio.calibration import Calibration
 from embeddings.audio.fingerprint import AudioFingerprint, sounding_seconds
+from embeddings.audio.loops import is_loop
 from embeddings.audio.match import AudioMatch, AudioSegment, OffsetHistogram
 from embeddings.audio.reference import CELL_FRAMES, Hint, Hits, ReferenceSound, best_offsets
 from embeddings.audio.score import judge, unproven
-from embeddings.audio.spectrum import BINS, BINS_PER_OCTAVE, FRAME_S
+from embeddings.audio.spectrum import BINS_PER_OCTAVE, FRAME_S
 from embeddings.audio.survivors import Survivors
-from embeddings.audio.variants import SHIFTS
 
 FIRST_HINTS = 2  # tried on every candidate
 MORE_HINTS = 24  # tried for further segments if one of the first is promising
@@ -27,8 +27,6 @@ HISTOGRAM_CELLS = 64
 MAX_ALIGNED = 200
 CENTRE_S = 0.0929  # a frame's time is the centre of its window
 SNAP_S = 0.4  # a segment this close to an end of the sound is extended to it
-LOOP_SHARE, LOOP_PEAKS = 0.4, 20  # see `_is_loop`
-LOOP_APART = 20  # frames: less is the same place
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,9 @@ def align_sounds(
             if segment.evidence > weakest.evidence:
                 segments = [other for other in segments if other is not weakest] + [segment]
         segments.sort(key=lambda segment: -segment.evidence)
-    loop = rival is not None and _is_loop(segments[0], rival, reference, survivors)
+    loop = bool(segments) and is_loop(
+        segments[0], _lag_between(segments[0], rival), reference, survivors
+    )
     return Alignment(tuple(segments[:MAX_SEGMENTS]), rival, loop)
 
 
@@ -160,39 +160,12 @@ def _is_same_line(line: Line, other: Line, length: int) -> bool:
     return max(ends) < NEAR_FRAMES and abs(line.shift - other.shift) <= 1.0
 
 
-def _is_loop(
-    best: Segment, rival: Segment, reference: ReferenceSound, survivors: Survivors
-) -> bool:
-    """Return whether the query holds only the part of the reference that repeats.
-
-    The same seconds of the query fit two places of the reference. Peaks that only one of the places
-    has (a voice, a melody over the loop) must then be in the query about as often as peaks of both.
-    If they are not, the two recordings share only the loop.
-    """
-    lag = (rival.first - best.first) - (
-        _query_span(rival)[0] - _query_span(best)[0]
-    ) * best.line.rate
-    if abs(lag) < LOOP_APART:
-        return False
-    frames, bins = reference.peaks.frame.astype(np.int64), reference.peaks.bin.astype(np.int64)
-    places = np.sort(frames * BINS + bins)
-    inside = (frames >= best.first) & (frames <= best.last)
-    frames, bins = frames[inside], bins[inside]
-    repeated = np.zeros(len(frames), bool)
-    for late in (-1, 0, 1):
-        for higher in (-1, 0, 1):
-            wanted = (frames + round(lag) + late) * BINS + bins + higher
-            repeated |= (
-                places[np.minimum(np.searchsorted(places, wanted), len(places) - 1)] == wanted
-            )
-    rows = np.rint((frames - best.line.start) / best.line.rate * SHIFTS).astype(np.intp)
-    survived = survivors.hits(rows, np.rint(bins - best.line.shift).astype(np.intp)) > 0
-    if min(np.count_nonzero(repeated), np.count_nonzero(~repeated)) < LOOP_PEAKS:
-        return False
-    chance = (best.survived / max(best.peaks, 1) - best.survival) / max(1.0 - best.survival, 0.01)
-    repeated_survival = float(survived[repeated].mean()) - chance
-    single_survival = float(survived[~repeated].mean()) - chance
-    return single_survival < LOOP_SHARE * repeated_survival
+def _lag_between(best: Segment, rival: Segment | None) -> float | None:
+    """Return the frames between two places of the reference that the same query seconds fit."""
+    if rival is None:
+        return None
+    moved = (_query_span(rival)[0] - _query_span(best)[0]) * best.line.rate
+    return rival.first - best.first - moved
 
 
 def _query_span(segment: Segment) -> tuple[float, float]:

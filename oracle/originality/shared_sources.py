@@ -7,9 +7,9 @@ from uuid import UUID
 from oracle.jobs import Jobs
 from oracle.originality.judge import Judgement, parts_between
 from oracle.originality.rejudge import DISPUTE_WINDOW_S, queue
-from oracle.rules.credit import Standing
+from oracle.rules.credit import Standing, is_mainly
 from oracle.rules.decision import Reason, similarity_to_bps
-from oracle.rules.overlap import Part, lies_in, parts_of
+from oracle.rules.overlap import WHOLE, Part, lies_in, parts_of
 from storage.cases import shared_sources
 from storage.cases.shared_sources import SharedSource
 from storage.database import Connection
@@ -22,7 +22,7 @@ RULES = "the rules"
 def enter(
     conn: Connection, work_id: UUID, part: Part, *, origin: str, source: str, by: str, now: datetime
 ) -> bool:
-    """Enter a part of a work. Returns: False where it was entered before.
+    """Enter a part of a work, None for all of it. Returns: False where it was entered before.
 
     What rested on it is to be judged again.
     """
@@ -80,7 +80,9 @@ def enter_appealed(
         similarity_to_bps(match["query_coverage"]),
         similarity_to_bps(match["reference_coverage"]),
     )
-    enter(conn, work_id, part, origin="appeal", source=source, by=by, now=now)
+    # Of a picture that is mainly from there all of it is; in time something else may follow.
+    mainly = bool(part.region) and is_mainly(part.share_bps)
+    enter(conn, work_id, None if mainly else part, origin="appeal", source=source, by=by, now=now)
     return True
 
 

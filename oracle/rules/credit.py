@@ -141,9 +141,9 @@ def is_copyists_own(of_author_bps: int | None) -> bool:
     return of_author_bps is not None and of_author_bps < OWN_PART_BPS
 
 
-def is_authors(of_author_bps: int) -> bool:
-    """Whether what was taken from a known copy is its author's."""
-    return of_author_bps >= ABOUT_THE_SAME_BPS
+def is_mainly(share_bps: int) -> bool:
+    """Whether a share is the larger part: of what was taken from a known copy its author's."""
+    return share_bps >= ABOUT_THE_SAME_BPS
 
 
 def is_common(creators: int) -> bool:

@@ -405,7 +405,7 @@ def _author_behind(copy: Match, copies: Sequence[Match], policy: Policy) -> Matc
     if author is None or author.erased:
         return copy
     own = next((m for m in copies if m.work_id == author.work_id), None)
-    if author.through_bps is None or not credit.is_authors(author.through_bps):
+    if author.through_bps is None or not credit.is_mainly(author.through_bps):
         return copy if own is None else own
     through = credit.through_copy_bps(
         min(copy.similarity_bps, author.similarity_bps),

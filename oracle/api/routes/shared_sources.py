@@ -10,8 +10,9 @@ from fastapi import APIRouter, File, Form, Query, UploadFile
 from pydantic import Field
 
 from oracle.api.access import Cataloguer, Reader
+from oracle.api.boundary import BoundedRoute, printable, takes
 from oracle.api.parties import actor_of
-from oracle.api.routes.uploads import printable, save
+from oracle.api.routes.uploads import save
 from oracle.api.schemas.fraud import Body
 from oracle.api.services import ServicesDep
 from oracle.jobs import Jobs
@@ -19,7 +20,7 @@ from oracle.originality import shared_sources as registry
 from oracle.originality.intake import Upload
 from storage.cases import shared_sources
 
-router = APIRouter(prefix="/v1", tags=["shared sources"])
+router = APIRouter(route_class=BoundedRoute, prefix="/v1", tags=["shared sources"])
 
 
 class EndReason(Body):
@@ -39,6 +40,7 @@ def list_sources(
 @router.post(
     "/shared-sources", status_code=202, summary="Enter a catalogue's work that nobody here owns"
 )
+@takes(file=None)
 def add_source(
     services: ServicesDep,
     caller: Cataloguer,

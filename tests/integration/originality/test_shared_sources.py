@@ -178,5 +178,5 @@ def test_a_jingle_in_a_programme_accuses_nobody(post: Post) -> None:
         post(sounds.encoded(jingle, "flac"), "alice", "jingle.flac")
         own = sounds.tune(800 + int(seconds), 60.0)
         programme = np.concatenate([jingle, own]).astype(np.float32)
-        judged = post(sounds.encoded(programme, "flac"), f"host {int(seconds)}", "programme.flac")
+        judged = post(sounds.encoded(programme, "mp3"), f"host {int(seconds)}", "programme.mp3")
         assert judged["verdict"] == "original", judged["explanation"]
