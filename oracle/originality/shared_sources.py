@@ -20,17 +20,33 @@ RULES = "the rules"
 
 
 def enter(
-    conn: Connection, work_id: UUID, part: Part, *, origin: str, source: str, by: str, now: datetime
+    conn: Connection,
+    work_id: UUID,
+    part: Part | None,
+    *,
+    origin: str,
+    source: str,
+    by: str,
+    now: datetime,
 ) -> bool:
     """Enter a part of a work, None for all of it. Returns: False where it was entered before.
 
     What rested on it is to be judged again.
     """
     known = shared_sources.among(conn, [work_id]).get(work_id, [])
-    if any(lies_in(part, Part.from_json(entry.part) if entry.part else None) for entry in known):
+    if any(
+        lies_in(part or WHOLE, Part.from_json(entry.part) if entry.part else None)
+        for entry in known
+    ):
         return False
     shared_sources.add(
-        conn, work_id, part=part.as_json(), origin=origin, source=source, by=by, now=now
+        conn,
+        work_id,
+        part=part.as_json() if part else None,
+        origin=origin,
+        source=source,
+        by=by,
+        now=now,
     )
     _note(conn, "share", work_id, by, source, now)
     return True
@@ -41,13 +57,12 @@ def learn(conn: Connection, jobs: Jobs, judgement: Judgement, now: datetime) -> 
 
     So the next creator's post is decided by what is known, and the earlier ones' no longer wait.
     """
-    decision = judgement.decision
-    if decision.reason is not Reason.SHARED_SOURCE or decision.credited is None:
+    decision, credited = judgement.decision, judgement.decision.credited
+    shared = decision.reason is Reason.SHARED_SOURCE
+    if not shared or credited is None or credited.standing is not Standing.DOUBTFUL:
         return
-    doubtful = [m for m in decision.doubtful if m.work_id != decision.credited.work_id]
-    main = next(m for m in judgement.matches if m.work.id == decision.credited.work_id)
-    if decision.credited.standing is not Standing.DOUBTFUL:
-        return
+    doubtful = [match for match in decision.doubtful if match.work_id != credited.work_id]
+    main = next(match for match in judgement.matches if match.work.id == credited.work_id)
     entered = enter(
         conn,
         main.work.id,
