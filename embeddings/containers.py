@@ -5,7 +5,9 @@ A guess may fall on a playlist or a list of files to join, which read other file
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import av
 import av.stream
@@ -70,3 +72,9 @@ def has_picture_track(path: Path, mime: str) -> bool | None:
             return False if container.streams.audio else None
     except (av.FFmpegError, ValueError, OSError):
         return None
+
+
+def played_track(tracks: Sequence[Any]) -> Any:
+    """Return the track that players choose: the first that is marked as default, else the first."""
+    default = av.stream.Disposition.default
+    return next((track for track in tracks if track.disposition & default), tracks[0])

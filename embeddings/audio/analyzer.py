@@ -15,16 +15,19 @@ from numpy.typing import NDArray
 
 from embeddings.audio.calibration import Calibration, load_calibration
 from embeddings.audio.compare import align_sounds, judge_alignment
-from embeddings.audio.decode import Progress, SoundLimits, SoundStream
+from embeddings.audio.decode import Progress, SoundLimits, SoundStream, other_tracks
 from embeddings.audio.fingerprint import AudioFingerprint, fingerprint_samples
 from embeddings.audio.landmarks import HASH_BITS
 from embeddings.audio.match import AudioMatch
 from embeddings.audio.reference import ReferenceSound, common_landmarks, read_reference
 from embeddings.audio.survivors import Survivors, survivors_of
 from embeddings.channels import ChannelState, digest_of
+from embeddings.errors import CorruptMedia
 
 MODEL_ID = "constellation-v1"
 VERIFIER_VERSION = "survivors-v2"
+MAX_TRACKS = 8  # of a file that are listened to beside the one that players choose
+SAME_TRACK = 0.9  # of both tracks that is heard in the other: one sound in two encodings
 MAX_CACHED_REFERENCES = 128  # about 0.2 MB each for a song
 
 
@@ -62,6 +65,32 @@ class AudioAnalyzer:
         stream = SoundStream(path=path, limits=self.limits, progress=progress)
         fingerprint = fingerprint_samples(stream.blocks(), search=search)
         return replace(fingerprint, notes=(*fingerprint.notes, *stream.notes))
+
+    def unjudged_tracks(self, path: Path, judged: AudioFingerprint) -> int:
+        """Count the other sound tracks of a file on which something else is heard.
+
+        Args: judged: fingerprint of the track that players choose, made with ``search``.
+        Raises: EmptyMedia, UnsupportedMedia, MediaTooLong.
+        """
+        numbers = other_tracks(path)
+        return max(0, len(numbers) - MAX_TRACKS) + sum(
+            self._is_heard_else(path, number, judged) for number in numbers[:MAX_TRACKS]
+        )
+
+    def _is_heard_else(self, path: Path, number: int, judged: AudioFingerprint) -> bool:
+        stream = SoundStream(path=path, limits=self.limits, track=number)
+        try:
+            other = fingerprint_samples(stream.blocks(), search=False)
+        except CorruptMedia:  # nothing of it plays anywhere
+            return False
+        if other.insufficient_detail is not None:
+            return other.sounding_s > 0 and judged.insufficient_detail is not None
+        if judged.insufficient_detail is not None:
+            return True
+        match = self.match(judged, other.reference)
+        return (
+            not match.verified or min(match.query_coverage, match.reference_coverage) < SAME_TRACK
+        )
 
     def fingerprint_blocks(
         self, blocks: Iterable[NDArray[np.float32]], *, search: bool = True

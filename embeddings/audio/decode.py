@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import av
-import av.stream
 import numpy as np
 import soundfile
 import soxr  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from embeddings.audio.mono import NOTE, Mono
-from embeddings.containers import open_container
+from embeddings.containers import open_container, played_track
 from embeddings.errors import CorruptMedia, EmptyMedia, MediaTooLong, NoSound, UnsupportedMedia
 from embeddings.sniff import sniff
 from embeddings.work_time import WorkTime
@@ -67,6 +66,8 @@ class SoundStream:
     path: Path
     limits: SoundLimits
     progress: Progress | None = None
+    # which of several sound tracks: None for the one that players choose
+    track: int | None = None
     notes: list[str] = field(default_factory=list)
     duration_s: float = 0.0
     _mono: Mono = field(default_factory=Mono, init=False)
@@ -147,8 +148,9 @@ class SoundStream:
         with container:
             if not container.streams.audio:
                 raise NoSound()
-            stream = _played(container.streams.audio)
-            if len(container.streams.audio) > 1:
+            tracks = container.streams.audio
+            stream = played_track(tracks) if self.track is None else tracks[self.track]
+            if self.track is None and len(container.streams.audio) > 1:
                 self.notes.append(
                     f"of {len(container.streams.audio)} sound tracks the one that players choose"
                     " was judged"
@@ -274,10 +276,21 @@ def _open_sndfile(path: Path) -> soundfile.SoundFile | None:
     return file
 
 
-def _played(streams: Any) -> Any:
-    """The track that players choose: the first that is marked as default, else the first."""
-    default = av.stream.Disposition.default
-    return next((stream for stream in streams if stream.disposition & default), streams[0])
+def other_tracks(path: Path) -> list[int]:
+    """Return the numbers of the sound tracks that players do not choose; [] for plain samples.
+
+    Raises: EmptyMedia, UnsupportedMedia.
+    """
+    kind = sniff(path)
+    if kind.mime in _PLAIN:
+        return []
+    try:
+        with open_container(path, kind.mime) as container:
+            tracks = list(container.streams.audio)
+            played = played_track(tracks) if tracks else None
+            return [number for number, track in enumerate(tracks) if track is not played]
+    except _AV_ERRORS:
+        return []
 
 
 def _try_seek(file: soundfile.SoundFile, frame: int) -> bool:

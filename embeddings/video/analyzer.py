@@ -94,6 +94,9 @@ class VideoAnalyzer:
             sound, sound_notes = (
                 self._sound(sound_path, search) if decoded.has_sound else (None, ())
             )
+        other_sounds = (
+            self.audio.unjudged_tracks(path, sound) if search and self.audio and sound else 0
+        )
         return VideoFingerprint(
             duration_s=decoded.duration_s,
             interval_s=decoded.interval_s,
@@ -108,6 +111,7 @@ class VideoAnalyzer:
             + keyframes.notes
             + _plain_note(keyframes.plain_frames, keyframes.plain_s)
             + sound_notes,
+            unjudged=_unjudged(decoded.other_pictures, other_sounds),
         )
 
     def align(self, query: VideoFingerprint, reference: ReferenceVideo) -> tuple[Proposal, ...]:
@@ -163,6 +167,17 @@ def _insufficient_detail(
         "Every frame of the video is plain: black, one colour, or only text on a plain"
         f" ground{sound_text}."
     )
+
+
+def _unjudged(other_pictures: int, other_sounds: int) -> str | None:
+    if not other_pictures and not other_sounds:
+        return None
+    tracks = [
+        f"{count} more {kind} track{'s' if count > 1 else ''}"
+        for count, kind in ((other_pictures, "picture"), (other_sounds, "sound"))
+        if count
+    ]
+    return f"the file holds {' and '.join(tracks)}, which players do not choose by themselves"
 
 
 def _plain_note(count: int, seconds: float) -> tuple[str, ...]:

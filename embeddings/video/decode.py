@@ -22,7 +22,7 @@ from av.video.reformatter import Interpolation
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from embeddings.containers import open_container
+from embeddings.containers import open_container, played_track
 from embeddings.errors import CorruptMedia, MediaTooLarge, MediaTooLong, UnsupportedMedia
 from embeddings.sniff import sniff
 from embeddings.video.limits import VideoLimits
@@ -54,7 +54,8 @@ class Sample:
 class DecodedVideo:
     """A decoded video.
 
-    width, height: upright, as shown; interval_s: the spacing of the samples; notes: in plain words.
+    width, height: upright, as shown; interval_s: the spacing of the samples; notes: in plain words;
+    other_pictures: how many picture tracks players do not choose.
     """
 
     samples: tuple[Sample, ...]
@@ -64,6 +65,7 @@ class DecodedVideo:
     height: int
     has_sound: bool
     notes: tuple[str, ...]
+    other_pictures: int = 0
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,7 @@ def _read(
             height=sampler.height,
             has_sound=sound.written,
             notes=tuple(notes),
+            other_pictures=len(_picture_tracks(container)) - 1,
         )
         return decoded, sampler
 
@@ -300,15 +303,16 @@ def _opened(path: Path) -> InputContainer:
         ) from error
 
 
+def _picture_tracks(container: InputContainer) -> list[VideoStream]:
+    cover = av.stream.Disposition.attached_pic
+    return [track for track in container.streams.video if not track.disposition & cover]
+
+
 def _picture_stream(container: InputContainer, limits: VideoLimits) -> VideoStream:
-    streams = [
-        s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic
-    ]
+    streams = _picture_tracks(container)
     if not streams:
         raise UnsupportedMedia("The file has no picture track; send it as a sound.")
-    # what players show: the first that is marked as default, else the first
-    default = av.stream.Disposition.default
-    stream = next((each for each in streams if each.disposition & default), streams[0])
+    stream: VideoStream = played_track(streams)
     if stream.codec_context is None:
         raise UnsupportedMedia(
             "The video's codec is not known here; export it as H.264, H.265, VP9 or AV1."

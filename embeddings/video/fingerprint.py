@@ -40,7 +40,8 @@ class VideoFingerprint:
 
     interval_s: the spacing of the samples; plain_s, plain_frames: the low-information part (black,
     flat, text on a plain ground) that was left out; sound: of its sound track, None where there is
-    none or sound is not analysed; insufficient_detail: why it has too little to decide on, or None.
+    none or sound is not analysed; insufficient_detail: why it has too little to decide on, or None;
+    unjudged: the part that was not looked at, as half a sentence, or None.
     """
 
     duration_s: float
@@ -53,6 +54,7 @@ class VideoFingerprint:
     sound: SoundFingerprint | None
     insufficient_detail: str | None
     notes: tuple[str, ...]
+    unjudged: str | None = None
 
     @property
     def content_s(self) -> float:

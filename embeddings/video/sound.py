@@ -117,3 +117,6 @@ class SoundAnalyzer(Protocol):
 
     def match(self, query: Any, reference: bytes) -> SoundMatch:
         """Match a query's fingerprint against one stored reference. Raises: BadProxy."""
+
+    def unjudged_tracks(self, path: Path, judged: Any) -> int:
+        """Count the other sound tracks of a file on which something else is heard."""

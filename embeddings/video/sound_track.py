@@ -11,9 +11,11 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 
+from embeddings.containers import played_track
+
 
 class SoundTrack:
-    """Writes the packets of the best sound track to a Matroska file; a context manager.
+    """Writes the sound track that players choose to a Matroska file; a context manager.
 
     A track that Matroska cannot hold is left out, with a note. ``written``: whether there is a
     file.
@@ -24,8 +26,9 @@ class SoundTrack:
         self._output: OutputContainer | None = None
         self._path = path
         self.written = False
-        best = container.streams.best("audio") if path is not None else None
-        self.source = best if isinstance(best, AudioStream) else None
+        tracks = container.streams.audio
+        played = played_track(tracks) if path is not None and tracks else None
+        self.source = played if isinstance(played, AudioStream) else None
         if self.source is None or path is None:
             return
         try:

@@ -37,6 +37,14 @@ class AudioExtraction:
     """A sound's fingerprint."""
 
     fingerprint: AudioFingerprint
+    other_tracks: int = 0
+
+    @property
+    def unjudged(self) -> str | None:
+        if not self.other_tracks:
+            return None
+        plural = "s" if self.other_tracks > 1 else ""
+        return f"the file holds {self.other_tracks} more sound track{plural} with something else"
 
     @property
     def insufficient_detail(self) -> str | None:
@@ -93,7 +101,9 @@ class AudioHandler:
 
         with EXTRACTING:
             progress("decoding", 0, 1)
-            return AudioExtraction(self._analyzer.fingerprint(path, decoding, search=search))
+            judged = self._analyzer.fingerprint(path, decoding, search=search)
+            others = self._analyzer.unjudged_tracks(path, judged) if search else 0
+            return AudioExtraction(judged, others)
 
     def make_visible(self, conn: Connection, work: Work, extraction: AudioExtraction) -> None:
         sound_index.publish_sound(

@@ -64,6 +64,10 @@ class Extraction(Protocol):
         """Why nothing can be decided about it, as half a sentence; None where something can."""
 
     @property
+    def unjudged(self) -> str | None:
+        """Which part of it was not looked at, as half a sentence; None where all of it was."""
+
+    @property
     def notes(self) -> Sequence[str]:
         """What a person should know of the extraction ("the file is cut short after 12 s")."""
 

@@ -45,6 +45,10 @@ class ImageExtraction:
     def insufficient_detail(self) -> str | None:
         return self.fingerprint.insufficient_detail
 
+    @property
+    def unjudged(self) -> str | None:
+        return None
+
     def as_json(self) -> dict[str, Any]:
         facts: dict[str, Any] = {"views": [view.name for view in self.fingerprint.query_views]}
         if self.others:

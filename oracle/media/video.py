@@ -64,6 +64,10 @@ class VideoExtraction:
         return self.fingerprint.insufficient_detail
 
     @property
+    def unjudged(self) -> str | None:
+        return self.fingerprint.unjudged
+
+    @property
     def notes(self) -> Sequence[str]:
         return self.fingerprint.notes
 

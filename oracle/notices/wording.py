@@ -57,6 +57,7 @@ WOULD_HELP = {
     "unknown_creator": "a licence or another proof that you may use the earlier work, or who made"
     " it",
     "erased_source": "a licence or another proof that you may use the work, or that you made it",
+    "part_not_judged": "the file with that track alone, or without it",
     "copy_of_copy": "a licence, or a proof of what you took and from where",
     "perhaps_shared": "where your material comes from: the library, the stock site or the sample"
     " pack, with its address",

@@ -108,6 +108,7 @@ class Record:
             },
             "notes": list(extraction.notes),
             "too_plain": extraction.insufficient_detail,
+            "unjudged": extraction.unjudged,
             "policy": {
                 "version": policy.version,
                 "threshold_bps": policy.threshold_bps,
@@ -207,6 +208,7 @@ def explanation(judgement: Judgement) -> str:
         other=called(credited) if credited else None,
         other_creator=credited.creator if credited else None,
         insufficient_detail=judgement.extraction.insufficient_detail,
+        unjudged=judgement.extraction.unjudged,
     )
     if second is None:
         return text
@@ -247,6 +249,7 @@ def recorded_case(
         document["too_plain"],
         document["decision"]["reason"] != "incomplete_search",
         datetime.fromisoformat(work["dated_at"]),
+        document.get("unjudged"),
     )
     matches = [
         Match(

@@ -182,6 +182,7 @@ class Judge:
             extraction.insufficient_detail,
             search_complete,
             END_OF_TIME if work is None else work.dated_at,
+            extraction.unjudged,
         )
         return Judgement(
             handler=handler,

@@ -88,6 +88,7 @@ class Reason(StrEnum):
     REVIEWED = "reviewed"
     REVIEW_LAPSED = "review_lapsed"
     CONTESTED = "contested"
+    PART_NOT_JUDGED = "part_not_judged"
 
 
 def similarity_to_bps(similarity: float) -> int:
@@ -167,13 +168,17 @@ class Policy:
 
 @dataclass(frozen=True)
 class Subject:
-    """The work that is judged. `creator_id` is None where no creator was named."""
+    """The work that is judged. `creator_id` is None where no creator was named.
+
+    `unjudged`: the part of it that was not looked at, None where all of it was.
+    """
 
     creator_id: int | None
     sequence: int
     insufficient_detail: str | None = None
     search_complete: bool = True
     dated_at: datetime = EPOCH
+    unjudged: str | None = None
 
     @property
     def precedence(self) -> Precedence:
@@ -285,10 +290,19 @@ def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decisi
     Of the earlier works that reach the threshold the one is credited whose content was taken
     (`oracle.rules.credit`), the author's in the place of a known copy. What excuses (one's own
     work, a licensed one) excuses as much as it covers. Where none reaches the threshold the most
-    similar earlier work is named as the nearest. What is settled counts for nothing.
+    similar earlier work is named as the nearest. What is settled counts for nothing. What was not
+    looked at everywhere is not called original.
 
     Raises: SimilarityOutOfRange, InvalidThreshold, InvalidBase.
     """
+    decided = _decide(subject, matches, policy)
+    unsaid = decided.verdict is Verdict.ORIGINAL and decided.reason is not Reason.SETTLED
+    if subject.unjudged is None or not unsaid:
+        return decided
+    return replace(decided, verdict=Verdict.UNDECIDED, reason=Reason.PART_NOT_JUDGED)
+
+
+def _decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decision:
     weighed = [_weighed(_own_part(m), policy) for m in matches]
     before = [m for m in weighed if m.precedence < subject.precedence]
     settled = {m.work_id for m in before if m.settled}

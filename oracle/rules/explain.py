@@ -16,6 +16,7 @@ def explain(
     other: str | None,
     other_creator: str | None,
     insufficient_detail: str | None = None,
+    unjudged: str | None = None,
 ) -> str:
     """Say what was decided and why, in one or two sentences.
 
@@ -121,6 +122,12 @@ def explain(
             return (
                 "Original: the oracle could not decide, and nobody found it a copy in time. What"
                 " waited is its creator's."
+            )
+        case Reason.PART_NOT_JUDGED:
+            return (
+                f"Could not decide: {unjudged}, and that was not looked at; in the rest nothing"
+                " registered earlier was found. A person looks at it; without a decision in time it"
+                " counts as original."
             )
         case Reason.CONTESTED:
             return (

@@ -177,6 +177,22 @@ CASES = {
         0,
         None,
     ),
+    "a part of it was not looked at": (
+        plain(unjudged="it has another sound track"),
+        [],
+        Verdict.UNDECIDED,
+        Reason.PART_NOT_JUDGED,
+        0,
+        None,
+    ),
+    "a part of it was not looked at, and the rest is a copy": (
+        plain(unjudged="it has another sound track"),
+        [match(9_800)],
+        Verdict.DERIVATIVE,
+        Reason.COPY_OF_EARLIER,
+        6_000,
+        1,
+    ),
     "a part of the index is missing": (
         plain(search_complete=False),
         [match(5_000)],
