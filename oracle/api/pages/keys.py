@@ -18,6 +18,7 @@ SCOPES_EXPLAINED = {
     "platform": "sign creators in by a link",
     "history": "claim since when works that it posted were published",
     "fraud": "review alerts, appeals and claims",
+    "catalogue": "enter sources that nobody here owns, and end them",
     "govern": "set grading rules and fraud thresholds, record licences",
     "admin": "everything, keys and payouts included",
 }
