@@ -79,6 +79,14 @@ _SOUND_ONLY = {
     "video/x-msvideo": "audio/x-msvideo",
 }
 
+# Found by more than their first bytes.
+_BY_STRUCTURE: tuple[tuple[MediaType, str], ...] = (
+    ("image", "image/bmp"),
+    ("image", "image/x-portable-anymap"),
+    ("audio", "audio/aac"),
+    ("audio", "audio/aiff"),
+    ("audio", "audio/mpeg"),
+)
 _WITH_PICTURES = {"audio/mp4": "video/mp4", "audio/ogg": "video/ogg"}
 _AUDIO_BRANDS = (b"M4A ", b"M4B ", b"F4A ")
 _LOW = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
@@ -117,6 +125,18 @@ def sniff(path: Path) -> SniffedType:
         if pictures and found.mime in _WITH_PICTURES:
             return SniffedType("video", _WITH_PICTURES[found.mime])
     return found
+
+
+def accepted() -> dict[MediaType, tuple[str, ...]]:
+    """The MIME types that are accepted, by media type, in the order of their names."""
+    found: set[tuple[MediaType, str]] = {(media_type, mime) for _, media_type, mime in _MAGIC}
+    found |= set(_RIFF.values()) | {("image", mime) for mime in _IMAGE_BRANDS.values()}
+    found |= {("video", mime) for mime in _SOUND_ONLY}
+    found |= {("audio", mime) for mime in _SOUND_ONLY.values()} | set(_BY_STRUCTURE)
+    return {
+        media_type: tuple(sorted(mime for kind, mime in found if kind == media_type))
+        for media_type in MEDIA_TYPES
+    }
 
 
 def _by_magic(head: bytes) -> SniffedType | None:
