@@ -20,7 +20,16 @@ from oracle.settings import HttpSettings
 from storage import api_keys, sessions
 
 Scope = Literal["upload", "read", "platform", "history", "fraud", "catalogue", "govern", "admin"]
-SCOPES: tuple[Scope, ...] = ("upload", "read", "platform", "history", "fraud", "catalogue", "govern", "admin")
+SCOPES: tuple[Scope, ...] = (
+    "upload",
+    "read",
+    "platform",
+    "history",
+    "fraud",
+    "catalogue",
+    "govern",
+    "admin",
+)
 # What callers without a key may do as long as no keys are required. The rest always takes a key.
 KEYLESS_SCOPES: frozenset[str] = frozenset({"upload", "read"})
 COOKIE = "oracle_session"
