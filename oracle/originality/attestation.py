@@ -53,6 +53,11 @@ def account_of(work: Work) -> bytes:
     return work.account or unnamed_account(work.post_id)
 
 
+def outcome_of(verdict: Verdict, reason: Reason) -> Outcome:
+    """What the contracts are told of a verdict: an original from a shared source has no badge."""
+    return Outcome.SHARED_SOURCE if reason is Reason.SHARED_SOURCE else OUTCOMES[verdict]
+
+
 def decision_report(
     deployment: BoundDeployment,
     analysis: Analysis,
@@ -65,8 +70,7 @@ def decision_report(
     index_snapshot: int,
 ) -> ReportDraft:
     """The report of a decided analysis, for the contract's request it answers or for an upload."""
-    shared = decision.reason is Reason.SHARED_SOURCE
-    outcome = Outcome.SHARED_SOURCE if shared else OUTCOMES[decision.verdict]
+    outcome = outcome_of(decision.verdict, decision.reason)
     named = credited if outcome in NAMING else None
     return ReportDraft(
         request_id=analysis.request_id

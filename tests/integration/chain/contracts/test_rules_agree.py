@@ -17,9 +17,10 @@ from oracle.chain.core.report import Outcome
 from oracle.chain.core.reverts import decode_revert
 from oracle.chain.errors import RpcRefused
 from oracle.chain.rpc.endpoint import Endpoint
+from oracle.originality import attestation
 from oracle.originality.attestation import OUTCOMES
 from oracle.rules import decision, payout
-from oracle.rules.decision import RuleError, Verdict
+from oracle.rules.decision import Reason, RuleError, Verdict
 from oracle.rules.payout import Grade
 
 # Mostly around the edges that matter, and anything that fits a uint256.
@@ -124,4 +125,6 @@ def test_trade_fees_agree(library: Library, amount: int) -> None:
 
 def test_every_verdict_has_an_outcome_on_chain() -> None:
     assert set(OUTCOMES) == set(Verdict)
-    assert set(OUTCOMES.values()) == set(Outcome) - {Outcome.NONE, Outcome.FAILED}
+    told = {attestation.outcome_of(verdict, Reason.NO_MATCH) for verdict in Verdict}
+    told.add(attestation.outcome_of(Verdict.ORIGINAL, Reason.SHARED_SOURCE))
+    assert told == set(Outcome) - {Outcome.NONE, Outcome.FAILED}
