@@ -14,6 +14,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from itertools import pairwise
 from typing import Any
@@ -64,6 +65,7 @@ class Calibration:
         return _interpolate(self.knots, evidence)
 
 
+@cache
 def load_calibration() -> Calibration:
     """Load the table that ships with the package."""
     table = json.loads(

@@ -3,9 +3,10 @@
 import itertools
 import json
 
+import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 from support.sample_pictures import PHOTOGRAPHS, PLAIN_EDITS, as_picture, photograph, re_encoded
 
 from embeddings.errors import BadProxy
@@ -171,6 +172,56 @@ def test_two_horizons_are_not_a_copy_even_with_a_sticker_on_one(analyzer: ImageA
 def test_too_plain_to_decide(analyzer: ImageAnalyzer, image: Image.Image, words: str) -> None:
     reason = analyzer.fingerprint(as_picture(image)).insufficient_detail
     assert reason is not None and words in reason
+
+
+def stars(count: int = 300) -> Image.Image:
+    """A photograph of the night sky: dots on black, with the sensor's noise."""
+    rng = np.random.default_rng(3)
+    sky = rng.normal(8, 2, (480, 640)).astype(np.float32)
+    at = rng.integers(4, 470, count), rng.integers(4, 630, count)
+    sky[at] += 4 * rng.exponential(90, count).astype(np.float32)
+    soft = cv2.GaussianBlur(sky, (0, 0), 1.2)
+    return Image.fromarray(np.clip(soft, 0, 255).astype(np.uint8)).convert("RGB")
+
+
+def cells() -> Image.Image:
+    """Nuclei under a microscope: soft discs of two sizes on black."""
+    rng, image = np.random.default_rng(4), Image.new("RGB", (640, 480), (5, 5, 20))
+    draw = ImageDraw.Draw(image)
+    for _ in range(60):
+        x, y, r = rng.uniform(0, 640), rng.uniform(0, 480), rng.uniform(6, 16)
+        draw.ellipse((x - r, y - r, x + r, y + r), fill=(40, 60, int(rng.integers(120, 255))))
+    return image.filter(ImageFilter.GaussianBlur(2))
+
+
+def playing_card() -> Image.Image:
+    """A seven: two signs of its value, and seven equal pips."""
+    image = Image.new("RGB", (400, 560), (250, 250, 248))
+    draw = ImageDraw.Draw(image)
+    for x, y in (
+        (130, 130),
+        (270, 130),
+        (200, 205),
+        (130, 280),
+        (270, 280),
+        (130, 430),
+        (270, 430),
+    ):
+        draw.regular_polygon((x, y, 36), 4, fill=(200, 20, 40))
+    for x, y in ((30, 20), (340, 490)):
+        draw.text((x, y), "7", fill=(200, 20, 40), font_size=50)
+    draw.rounded_rectangle((4, 4, 396, 556), 20, outline=(90, 90, 90), width=3)
+    return image
+
+
+@pytest.mark.parametrize("image", [stars(), cells(), playing_card()])
+def test_what_is_sparse_is_judged_where_a_copy_of_it_could_be_proven(
+    analyzer: ImageAnalyzer, image: Image.Image
+) -> None:
+    original = analyzer.fingerprint(as_picture(image))
+    copy = analyzer.fingerprint(as_picture(re_encoded(image, 60)))
+    assert original.insufficient_detail is None and copy.insufficient_detail is None
+    assert analyzer.verify(copy, original.proxy).verified
 
 
 def test_photographs_are_not_too_plain(originals: dict[str, ImageFingerprint]) -> None:
