@@ -34,6 +34,9 @@ STILL_TURNS_AT, STILL_RANGE = 0.25, 0.15
 # pair as well as a copy does, however much agrees elsewhere. In the fitting half it rejects 11 of
 # 1 112 copies and misses 7 of 318 second views.
 SECOND_VIEW = 0.25
+# A sticker or a piece of another picture covers two sides at most, and a photographed print shows
+# the whole earlier picture; a flat thing photographed twice has other surroundings each time.
+FOREIGN_SIDES = 3
 # Shares of what both pictures show, of which either alone means one template filled in twice: marks
 # in place of other marks, and what fills outlines that both have. Filters and warps leave less.
 TEMPLATE_INK, TEMPLATE_FILL = 0.004, 0.07
@@ -96,9 +99,12 @@ def weigh(scores: Mapping[str, float], calibration: Calibration) -> float:
 
 
 def is_second_view(scores: Mapping[str, float]) -> bool:
-    """Return whether so much is displaced that this may be another photograph of the scene."""
+    """Return whether this may be another photograph of the scene: much is displaced, or what agrees
+    (a board, a poster, the front of a box) stands in other surroundings.
+    """
     drift = scores["displaced"] / (scores["inliers"] + scores["displaced"] + 6.0)
-    return scores["parallax"] + drift > SECOND_VIEW
+    moved = scores["parallax"] + drift > SECOND_VIEW
+    return moved or scores.get("foreign_sides", 0.0) >= FOREIGN_SIDES
 
 
 def is_template(scores: Mapping[str, float]) -> bool:

@@ -37,6 +37,7 @@ MIN_MARK_PX = 10
 EXCHANGED = 0.2  # of a mark's changed pixels, in either direction
 SHIFT_PX, SHIFTED_NCC = 4, 0.75  # a mark that agrees so much nearby was only misaligned
 MIN_FILL, OUTLINED = 0.004, 0.7
+CELL_PX, FOREIGN_CELL, FOREIGN_LINES = 16, 0.5, 0.6
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,12 @@ class Exchange:
     """Shares, 0..1, of the area that both pictures show.
 
     ink: under marks that took the place of others; fill: inside outlines that both have.
+    sides: on how many sides, 0..4, of what agrees the two have different surroundings.
     """
 
     ink: float = 0.0
     fill: float = 0.0
+    sides: int = 0
 
 
 def measure_exchange(
@@ -64,7 +67,26 @@ def measure_exchange(
     marks = _exchanged_marks(a, b, shared, solid)
     area = float(shared.sum())
     fill = _exchanged_fill(a, b, shared, filled & ~marks, area)
-    return Exchange(float(marks.sum()) / area, fill)
+    return Exchange(float(marks.sum()) / area, fill, _foreign_sides(gap > INK_LEVELS, shared))
+
+
+def _foreign_sides(differs: NDArray[np.bool_], shared: NDArray[np.bool_]) -> int:
+    """Count the sides on which nearly every line begins with a stretch that differs."""
+    cells = tuple(max(1, side // CELL_PX) for side in differs.shape[::-1])
+    share, within = (
+        cv2.resize(mask.astype(np.float32), cells, interpolation=cv2.INTER_AREA)
+        for mask in (differs & shared, shared)
+    )
+    counts = within > 0.5
+    foreign = counts & (share > FOREIGN_CELL * within)
+    sides = 0
+    for turns in range(4):
+        rows, valid = np.rot90(foreign, turns), np.rot90(counts, turns)
+        lines = valid.any(axis=1)
+        first = valid.argmax(axis=1)
+        begins = rows[np.arange(len(rows)), first] & lines
+        sides += int(begins.sum() >= FOREIGN_LINES * max(int(lines.sum()), 1))
+    return sides
 
 
 def _opened(differs: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -60,7 +60,7 @@ def _best_match(
                 parallax = matches[-1].scores["parallax"]
             if matches[-1].verified:
                 return matches[-1]
-            if is_template(matches[-1].scores) or not _agrees_vaguely(report):
+            if "exchanged_ink" in matches[-1].scores or not _agrees_vaguely(report):
                 break
     return max(
         matches, key=lambda match: (match.similarity, match.scores["evidence"]), default=None
@@ -96,6 +96,7 @@ def _judge(
     if evidence >= calibration.proven_at:
         exchange = measure_exchange(query.pixels, reference.pixels, report.transform)
         scores["exchanged_ink"], scores["exchanged_fill"] = exchange.ink, exchange.fill
+        scores["foreign_sides"] = float(exchange.sides)
         evidence = weigh(scores, calibration)
     scores["evidence"] = evidence
     reference_coverage = min(1.0, _content_share(region, reference) * share)
@@ -210,7 +211,7 @@ def _sentence(
     if not verified and is_second_view(scores) and scores["blocks_agreeing"] >= MIN_AGREEING:
         return (
             f"Perhaps another photograph of the same scene: {blocks}, but other parts are"
-            " displaced."
+            " displaced, or other things stand around."
         )
     if not verified and is_template(scores):
         changed = scores["exchanged_ink"] + scores["exchanged_fill"]

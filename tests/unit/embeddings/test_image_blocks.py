@@ -194,6 +194,8 @@ def test_a_tilt_that_key_points_missed_is_mended() -> None:
         ({"displaced": 80.0}, True),
         ({"parallax": 0.2, "displaced": 20.0}, True),
         ({"parallax": 0.1, "displaced": 5.0}, False),
+        ({"foreign_sides": 2.0}, False),
+        ({"foreign_sides": 3.0}, True),
     ],
 )
 def test_what_may_be_a_second_photograph_is_never_proven(
