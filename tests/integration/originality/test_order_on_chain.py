@@ -1,6 +1,7 @@
 """Who was first, on the real stack: Postgres, Anvil, the chain node, and a worker as a process.
 
-Each story is told once here, and twenty times in the campaign: none may end wrong.
+Each story is told once here, and twenty times (`ORACLE_ROUNDS`) in the campaign: none may end
+wrong.
 """
 
 import io
@@ -42,6 +43,7 @@ from storage.works import policies
 NOBODY = "0x" + "00" * 20
 SLOW_S, WAITED_S = 4.0, 1.0
 CONTESTED = ("undecided", "contested")
+ROUNDS = int(os.environ.get("ORACLE_ROUNDS", "20"))  # of each story in the campaign
 
 
 @dataclass
@@ -163,7 +165,7 @@ class Stack:
             assert row is not None and row[2] == 0
             return bool(row[0] >= requests and row[1] == 0)
 
-        wait_for(resting, timeout_s=240)
+        wait_for(resting, timeout_s=900)  # a busy machine takes ten seconds for each decision
 
 
 def jpeg(picture: Image.Image, quality: int) -> bytes:
@@ -367,7 +369,7 @@ STORIES = [
 ]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_800)
 def test_who_was_first_cannot_be_stolen(stack: Stack) -> None:
     for story in STORIES:
         story(stack)
@@ -375,6 +377,7 @@ def test_who_was_first_cannot_be_stolen(stack: Stack) -> None:
 
 @pytest.mark.campaign
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
-def test_twenty_times_nothing_wrong(stack: Stack, story: Callable[[Stack], None]) -> None:
-    for _ in range(20):
+def test_again_and_again_nothing_wrong(stack: Stack, story: Callable[[Stack], None]) -> None:
+    for done in range(ROUNDS):
         story(stack)
+        print(f"{done + 1} of {ROUNDS} right", flush=True)
