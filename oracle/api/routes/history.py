@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from oracle.api.access import Caller, Governor, Historian, Reader
+from oracle.api.boundary import BoundedRoute
 from oracle.api.parties import actor_of, check_neutral, unerased
 from oracle.api.schemas.uploads import WRITABLE
 from oracle.api.services import ServicesDep
@@ -19,7 +20,7 @@ from storage.works.works import Work
 
 VETO_WINDOW = timedelta(days=7)
 
-router = APIRouter(prefix="/v1/works/{work_id}/history", tags=["works"])
+router = APIRouter(route_class=BoundedRoute, prefix="/v1/works/{work_id}/history", tags=["works"])
 
 
 class NewClaim(BaseModel):
