@@ -72,6 +72,11 @@ class AudioMatch:
     calibration: str
 
     @property
+    def looped(self) -> bool:
+        """False: that is asked of films."""
+        return False
+
+    @property
     def sound_only(self) -> bool:
         """False, as for a sound recording the sound is all; a video may share only its sound."""
         return False

@@ -38,6 +38,11 @@ class ImageMatch:
     calibration: str
 
     @property
+    def looped(self) -> bool:
+        """False: that is asked of films."""
+        return False
+
+    @property
     def sound_only(self) -> bool:
         """False: a picture has no sound."""
         return False

@@ -66,7 +66,7 @@ class VideoMatch:
     sound_only: only the sound makes it a copy: its own rules apply.
     agreement: whether picture and sound point to the same parts.
     query_coverage, reference_coverage: shares of the content, 0..1, in the deciding channel.
-    matched_s: seconds of the query.
+    matched_s: seconds of the query. looped: what is shared is a loop of pictures under other sound.
     """
 
     similarity: float
@@ -85,6 +85,7 @@ class VideoMatch:
     reason: str
     calibration: str
     sound: SoundMatch | None = None
+    looped: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON types: proven segments of both channels, a thinned likeness curve."""
@@ -94,6 +95,7 @@ class VideoMatch:
             "verified": self.verified,
             "partial": self.partial,
             "sound_only": self.sound_only,
+            "looped": self.looped,
             "agreement": self.agreement,
             "mirrored": self.mirrored,
             "query_coverage": self.query_coverage,

@@ -108,6 +108,10 @@ class MediaMatch(Protocol):
         """The share of the earlier work, 0..1, that the match covers."""
 
     @property
+    def looped(self) -> bool:
+        """Whether what two films share is a loop of pictures, under other sound."""
+
+    @property
     def sound_only(self) -> bool:
         """Whether a video shares nothing but its sound: rules of its own apply."""
 

@@ -19,6 +19,7 @@ from embeddings.video.align import needed_frames
 from embeddings.video.analyzer import VideoAnalyzer
 from embeddings.video.decode import probe_video, read_moment, read_poster
 from embeddings.video.fingerprint import ReferenceVideo, VideoFingerprint
+from embeddings.video.loops import is_loop
 from embeddings.video.match import VideoMatch
 from embeddings.video.nominate import Hit, nominate
 from embeddings.video.sound import SoundMatch
@@ -251,6 +252,9 @@ class VideoHandler:
                 verify=frames.verify,
             )
             keep_missing(db, self._analyzer.image, frames.verified)
+            other_sound = match.agreement == "picture_only" and _has_sound(query)
+            if match.verified and other_sound and work_id in sounds:
+                match = replace(match, looped=is_loop(references[work_id]))
             if match.segments or match.sound is not None:
                 yield candidate, match
 
@@ -279,6 +283,10 @@ class VideoHandler:
         return Image.fromarray(
             read_moment(path, at_ms / 1000, limits) if at_ms else read_poster(path, limits)
         )
+
+
+def _has_sound(video: VideoFingerprint) -> bool:
+    return video.sound is not None and video.sound.insufficient_detail is None
 
 
 def as_reference(table: FrameTable) -> ReferenceVideo:

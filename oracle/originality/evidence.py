@@ -275,6 +275,7 @@ def recorded_case(
             earlier_is_video=match["work"]["media_type"] == "video",
             earlier_s=seconds_of(match["work"]["duration_ms"]),
             shared_bps=match.get("shared_bps", 0),
+            looped=match.get("looped", False),
         )
         for match in document["matches"]
         if match["similarity"] > 0

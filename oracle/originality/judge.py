@@ -47,6 +47,7 @@ class SameFile:
     similarity: float = 1.0
     verified: bool = True
     sound_only: bool = False
+    looped: bool = False
     query_coverage: float = 1.0
     reference_coverage: float = 1.0
 
@@ -528,6 +529,7 @@ def as_rule_matches(matches: Sequence[VerifiedMatch], media_type: str) -> list[M
             earlier_is_video=match.work.media_type == "video",
             earlier_s=seconds_of(match.work.duration_ms),
             shared_bps=match.shared_bps,
+            looped=match.match.looped,
         )
         for match in matches
         if match.match.similarity > 0

@@ -46,6 +46,7 @@ class Taken:
         earlier_is_video: the earlier work has pictures of its own.
         earlier_s: seconds of the earlier work, None where it has none.
         shared_bps: how much of what they have in common lies in sources that nobody here owns.
+        looped: films that share a loop of pictures, each with sound of its own.
     """
 
     share_bps: int
@@ -56,6 +57,7 @@ class Taken:
     earlier_is_video: bool = False
     earlier_s: float | None = None
     shared_bps: int = 0
+    looped: bool = False
 
 
 def standing_of(taken: Taken) -> Standing:
@@ -63,7 +65,8 @@ def standing_of(taken: Taken) -> Standing:
 
     A short sound in a long upload is no accusation. Where each of two works that run in time has
     content of its own beside what they share (an advertisement, an intro), or two films with other
-    pictures have one sound (music of a library), the earlier one need not be where it comes from.
+    pictures have one sound (music of a library), or with other sound one loop of pictures, the
+    earlier one need not be where it comes from.
     """
     if taken.shared_bps >= SAME_STRETCH_BPS:
         return Standing.SHARED
@@ -76,7 +79,7 @@ def standing_of(taken: Taken) -> Standing:
         return Standing.INCIDENTAL
     if taken.timed and max(taken.share_bps, taken.taken_bps) < MAINLY_BPS:
         return Standing.DOUBTFUL
-    if taken.sound_only and taken.earlier_is_video:
+    if taken.looped or (taken.sound_only and taken.earlier_is_video):
         return Standing.DOUBTFUL
     return Standing.COPY
 

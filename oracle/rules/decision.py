@@ -213,10 +213,10 @@ class Match:
         number.
     `share_bps`: how much of the subject the match covers, `taken_bps`: of the earlier work.
     `sound_only`: a video shares nothing but its sound. `timed`, `sound`, `earlier_is_video`,
-    `earlier_s`, `shared_bps`: see `oracle.rules.credit.Taken`. `original`: the earlier work is
-    itself no copy. `settled`: people decided that this content is no copy of that one. `author`: of
-    a work that is a derivative itself, whose work it copies; it is never credited. `quarantined`:
-    people doubt the work, and nobody is accused of copying it meanwhile.
+    `earlier_s`, `shared_bps`, `looped`: see `oracle.rules.credit.Taken`. `original`: the earlier
+    work is itself no copy. `settled`: people decided that this content is no copy of that one.
+    `author`: of a work that is a derivative itself, whose work it copies; it is never credited.
+    `quarantined`: people doubt the work, and nobody is accused of copying it meanwhile.
     `rival`: nobody can tell which of the two is the copy, whichever came first.
     `contested`: the earlier work has such a rival itself, so nobody knows whom to credit.
     """
@@ -242,6 +242,7 @@ class Match:
     earlier_is_video: bool = False
     earlier_s: float | None = None
     shared_bps: int = 0
+    looped: bool = False
 
     @property
     def precedence(self) -> Precedence:
@@ -261,6 +262,7 @@ class Match:
                 earlier_is_video=self.earlier_is_video,
                 earlier_s=self.earlier_s,
                 shared_bps=self.shared_bps,
+                looped=self.looped,
             )
         )
 

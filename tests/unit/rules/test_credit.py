@@ -42,6 +42,7 @@ def match_of(row: dict[str, Any]) -> Match:
         earlier_is_video=row.get("earlierIsVideo", False),
         earlier_s=row.get("earlierS"),
         shared_bps=row.get("sharedBps", 0),
+        looped=row.get("looped", False),
         author=author_of(row["author"]) if "author" in row else None,
     )
 
