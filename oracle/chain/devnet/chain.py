@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +31,7 @@ log = structlog.get_logger(__name__)
 
 DEFAULT_CHAIN_ID = 31_337
 POLL_S = 0.1
+PATIENCE_S = 300.0  # with a process that runs and does not answer
 FUNDS_WEI = 10_000 * 10**18
 FIRST_BACKOFF_S, MAX_BACKOFF_S = 0.1, 5.0
 
@@ -205,15 +207,27 @@ class DevChain:
     def _produce(self, rpc: JsonRpc) -> None:
         try:
             producer = BlockProducer(rpc, self._state, self._slots)
+            answered_at = time.monotonic()
             while not self._stop.is_set():
-                if (request := self._saves.waiting()) is not None:
-                    producer.save()
-                    self._saves.serve(request)
-                if producer.step() is Step.WAIT:
-                    self._stop.wait(POLL_S)
+                try:
+                    self._produce_once(producer)
+                    answered_at = time.monotonic()
+                except DevChainFailed as exc:
+                    # A node that is slow is not dead: to start it anew would take it longer still.
+                    if not self.is_running() or time.monotonic() - answered_at > PATIENCE_S:
+                        raise
+                    log.warning("devnet.slow", error=str(exc))
+                    self._stop.wait(FIRST_BACKOFF_S)
             producer.save()
         except (DevChainFailed, RpcRefused) as exc:
             log.error("devnet.died", error=str(exc), next="starting it again with the saved chain")
+
+    def _produce_once(self, producer: BlockProducer) -> None:
+        if (request := self._saves.waiting()) is not None:
+            producer.save()
+            self._saves.serve(request)
+        if producer.step() is Step.WAIT:
+            self._stop.wait(POLL_S)
 
     def __enter__(self) -> Self:
         self.start()
