@@ -81,6 +81,34 @@ class Busy(OracleError):
     code = "busy"
 
 
+class ComeAgain(OracleError):
+    """There is no room for that now."""
+
+    code = "come_again"
+
+    def __init__(self, message: str | None = None, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class QueueFull(ComeAgain):
+    """Too many works wait for a decision."""
+
+    code = "queue_full"
+
+
+class QuotaExceeded(ComeAgain):
+    """The key has used what it may use today."""
+
+    code = "quota_exceeded"
+
+
+class NoSpace(OracleError):
+    """There is no space on this server for the file; nothing was kept. Try again later."""
+
+    code = "no_space"
+
+
 class UploadTooLarge(OracleError):
     """The file is larger than this oracle accepts."""
 

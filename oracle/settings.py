@@ -53,8 +53,27 @@ class LimitSettings(BaseModel, frozen=True):
         gt=0,
         description="Seconds of decoding after which a video or a sound is given up.",
     )
+    decoder_mib: int = Field(
+        default=3072, ge=256, description="Memory that one file may take while it is decoded."
+    )
     candidates: int = Field(
         default=20, ge=1, le=100, description="Most candidates that are verified."
+    )
+
+
+class QueueSettings(BaseModel, frozen=True):
+    """How much is taken in. The quotas of a day hold for every poster; a key may have its own."""
+
+    waiting: int = Field(
+        default=10_000, ge=1, description="Most works that wait for a decision; then 503."
+    )
+    waiting_of_one: int = Field(
+        default=3_000, ge=1, description="Most works of one key, platform or creator that wait."
+    )
+    works_a_day: int | None = Field(default=None, ge=0, description="Works of a poster a day.")
+    bytes_a_day: int | None = Field(default=None, ge=0, description="Bytes of a poster a day.")
+    media_s_a_day: int | None = Field(
+        default=None, ge=0, description="Seconds of video and sound of a poster a day."
     )
 
 
@@ -310,6 +329,7 @@ class Settings(BaseSettings):
     )
     http: HttpSettings = HttpSettings()
     limits: LimitSettings = LimitSettings()
+    queue: QueueSettings = QueueSettings()
     matching: MatchingSettings = MatchingSettings()
     chain: ChainSettings = ChainSettings()
     quorum: QuorumSettings = QuorumSettings()

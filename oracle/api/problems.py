@@ -23,6 +23,7 @@ log = structlog.get_logger()
 STATUS: dict[type[Exception], int] = {
     embedding.MediaTooLarge: 413,
     embedding.UnsupportedMedia: 415,
+    embedding.ModelUnavailable: 503,
     embedding.EmbeddingError: 422,
     errors.UploadTooLarge: 413,
     errors.RequestTooLarge: 413,
@@ -30,6 +31,9 @@ STATUS: dict[type[Exception], int] = {
     errors.MediaTypeNotSupported: 415,
     errors.ConfigurationError: 503,
     errors.Busy: 503,
+    errors.QueueFull: 503,
+    errors.QuotaExceeded: 429,
+    errors.NoSpace: 503,
     errors.NotAllowed: 403,
     errors.KeyRequired: 401,
     errors.TooManyRequests: 429,
@@ -148,7 +152,7 @@ async def _on_known_error(request: Request, exc: Exception) -> Response:
     code = str(getattr(exc, "code", "error"))
     log.warning("request.refused", path=request.url.path, status=status, code=code, detail=str(exc))
     answer = problem(request, status, code, str(exc))
-    if isinstance(exc, errors.TooManyRequests):
+    if isinstance(exc, errors.TooManyRequests | errors.ComeAgain):
         answer.headers["Retry-After"] = str(exc.retry_after_s)
     if isinstance(exc, RangeNotSatisfiable):
         answer.headers["Content-Range"] = f"bytes */{exc.size_bytes}"

@@ -1,0 +1,236 @@
+"""No file stops the oracle: decoders that die, hang or eat memory cost their own job alone."""
+
+import os
+import pickle
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from PIL import Image
+from support.damaged import corpus
+from support.photos import photo
+from support.sounds import encoded, tune
+from support.waiting import wait_for
+
+from embeddings.errors import CorruptMedia, EmbeddingError
+from oracle import wiring
+from oracle.errors import OracleError
+from oracle.media.decoder import load
+from oracle.media.decoders import DecoderFailed, DecoderOutOfMemory, Decoders, DecoderTooSlow
+from oracle.media.isolated import isolated
+from oracle.originality.intake import inspect
+from oracle.settings import Settings
+
+MIB = 2**20
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    return Settings(limits={"work_s": 60})
+
+
+@pytest.fixture(scope="module")
+def decoders(settings: Settings) -> Iterator[Decoders]:
+    """Two decoders with little memory."""
+    options = wiring.handler_options(settings)
+    pool = Decoders(options, count=2, limit_bytes=700 * MIB, limit_s=90.0)
+    yield pool
+    for pid in pids():
+        os.kill(pid, signal.SIGKILL)
+
+
+def pids() -> list[int]:
+    """The decoders of this process."""
+    return [
+        child.pid
+        for child in psutil.Process().children()
+        if "oracle.media.decoder" in child.cmdline()
+    ]
+
+
+@pytest.fixture
+def cat(tmp_path: Path) -> Path:
+    path = tmp_path / "cat"
+    path.write_bytes(photo("cat"))
+    return path
+
+
+@pytest.fixture
+def hours(tmp_path: Path) -> Path:
+    """A sound that takes a while."""
+    path = tmp_path / "hours"
+    path.write_bytes(encoded(tune(1, 600.0), "wav"))
+    return path
+
+
+def works(decoders: Decoders, cat: Path) -> bool:
+    """Whether the next file is decoded as if nothing had been."""
+    return bool(decoders.call("image", "inspect", cat).width)
+
+
+def test_what_comes_out_is_what_a_handler_says(
+    decoders: Decoders, settings: Settings, cat: Path
+) -> None:
+    plain = wiring.make_handlers(settings)
+    apart = isolated(plain, decoders)
+    assert apart["image"].inspect(cat) == plain["image"].inspect(cat)
+    ours, theirs = apart["image"].extract(cat), plain["image"].extract(cat)
+    assert ours.as_json() == theirs.as_json()
+    assert ours.fingerprint.phash == theirs.fingerprint.phash
+    assert ours.fingerprint.proxy == theirs.fingerprint.proxy
+    assert apart["image"].preview(cat).tobytes() == plain["image"].preview(cat).tobytes()
+    stages: list[str] = []
+    apart["image"].extract(cat, lambda stage, _done, _total: stages.append(stage))
+    assert stages[0] == "decoding"
+    cat.write_bytes(photo("cat")[:300])
+    with pytest.raises(CorruptMedia) as told:
+        apart["image"].inspect(cat)
+    with pytest.raises(CorruptMedia, match=str(told.value)[:20]):
+        plain["image"].inspect(cat)
+
+
+def test_a_file_that_takes_too_much_memory_is_refused(
+    decoders: Decoders, cat: Path, tmp_path: Path
+) -> None:
+    large = tmp_path / "large"
+    Image.effect_mandelbrot((9000, 9000), (-3, -2, 1, 2), 2).convert("RGB").save(large, "PNG")
+    with pytest.raises(DecoderFailed) as told:
+        decoders.call("image", "extract", large)
+    assert isinstance(told.value, DecoderOutOfMemory) or "SIG" in str(told.value)
+    assert works(decoders, cat)
+
+
+def test_a_file_that_hangs_is_given_up(decoders: Decoders, cat: Path, hours: Path) -> None:
+    assert works(decoders, cat)
+    began = time.monotonic()
+    with pytest.raises(DecoderTooSlow):
+        decoders.call("audio", "extract", hours, limit_s=0.3)
+    assert time.monotonic() - began < 5
+    assert works(decoders, cat)
+
+
+def kill_each(stop: threading.Event, times: int) -> None:
+    """Kill a decoder that works, so often."""
+    while times and not stop.is_set():
+        for pid in pids():
+            try:
+                if psutil.Process(pid).cpu_percent(0.2) > 20 and times:
+                    os.kill(pid, signal.SIGKILL)
+                    times -= 1
+            except (psutil.NoSuchProcess, ProcessLookupError):
+                continue
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("times", [1, 50])
+def test_a_decoder_that_dies_is_replaced_and_its_file_tried_once_more(
+    times: int, decoders: Decoders, cat: Path, hours: Path
+) -> None:
+    stop = threading.Event()
+    killing = threading.Thread(target=kill_each, args=(stop, times))
+    # a decoder that starts is at work, too: only those that are there are killed
+    assert works(decoders, cat)
+    killing.start()
+    try:
+        if times == 1:
+            assert decoders.call("audio", "extract", hours).as_json()["duration_s"] == 600
+        else:
+            with pytest.raises(DecoderFailed):
+                decoders.call("audio", "extract", hours)
+    finally:
+        stop.set()
+        killing.join()
+    assert works(decoders, cat)
+
+
+def test_files_are_decoded_side_by_side_and_no_more_than_there_are_decoders(
+    decoders: Decoders, cat: Path
+) -> None:
+    seen: list[int] = []
+    callers = [
+        threading.Thread(target=lambda: seen.append(decoders.call("image", "inspect", cat).width))
+        for _ in range(12)
+    ]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert len(seen) == 12
+    assert 1 <= len(pids()) <= 2
+
+
+def test_a_decoder_knows_no_secret(
+    decoders: Decoders, cat: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORACLE_CHAIN__KEY", "0x" + "5e" * 32)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://oracle:secret@db/oracle")
+    for pid in pids():
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not pids())
+    assert works(decoders, cat)
+    for pid in pids():
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+        assert b"5e5e" not in environment
+        assert b"DATABASE_URL" not in environment
+
+
+class Hostile:
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[str]]:
+        return os.system, ("true",)
+
+
+@pytest.mark.parametrize("answer", [Hostile(), os.system, Decoders, print, type])
+def test_a_decoder_that_was_taken_over_cannot_make_us_run_anything(answer: object) -> None:
+    with pytest.raises(pickle.UnpicklingError):
+        load(pickle.dumps(("done", answer)))
+
+
+def judge(handlers, path: Path) -> str:
+    """How a file ends: `read`, or the code that it is refused with."""
+    try:
+        facts = inspect(path, handlers)
+        handlers[facts.media_type].extract(path)
+    except (EmbeddingError, OracleError) as exc:
+        return exc.code
+    return "read"
+
+
+def run_corpus(settings: Settings, decoders: Decoders, folder: Path, rounds: int) -> Counter[str]:
+    """Judge every damaged file. Any other error than a refusal ends the test."""
+    ends: Counter[str] = Counter()
+    handlers, path = isolated(wiring.make_handlers(settings), decoders), folder / "damaged"
+    for damaged in corpus(folder, rounds):
+        path.write_bytes(damaged.content)
+        began = time.monotonic()
+        end = judge(handlers, path)
+        took_s = time.monotonic() - began
+        ends[end] += 1
+        if end.startswith("decoder") or took_s > 20:
+            kept = folder / f"kept {damaged.name}"
+            kept.write_bytes(damaged.content)
+            print(f"{end} after {took_s:.1f} s: {kept}")
+    return ends
+
+
+def test_damaged_files_stop_nothing(settings: Settings, decoders: Decoders, tmp_path: Path) -> None:
+    ends = run_corpus(settings, decoders, tmp_path, rounds=1)
+    assert ends.total() >= 200
+    assert ends["decoder_too_slow"] == 0
+    assert ends["read"] > 0
+    assert ends["media_corrupt"] > 0
+
+
+@pytest.mark.campaign
+def test_thousands_of_damaged_files_stop_nothing(
+    settings: Settings, decoders: Decoders, tmp_path: Path
+) -> None:
+    ends = run_corpus(settings, decoders, tmp_path, int(os.environ.get("ORACLE_ROUNDS", "12")))
+    print(dict(ends))
+    assert ends.total() >= 2_000
+    assert ends["decoder_too_slow"] == 0
+    assert psutil.Process().memory_info().rss < 1500 * MIB
