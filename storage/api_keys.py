@@ -43,6 +43,9 @@ def issue(
     creator_id: int | None = None,
     namespace: bytes | None = None,
     per_minute: int = 600,
+    works_a_day: int | None = None,
+    bytes_a_day: int | None = None,
+    media_s_a_day: int | None = None,
 ) -> str:
     """Create a key. Returns: its secret, which is never shown again. Raises: NameTaken."""
     if name.strip().lower() in RESERVED:
@@ -50,9 +53,19 @@ def issue(
     secret = PREFIX + secrets.token_urlsafe(32)
     try:
         conn.execute(
-            "insert into api_keys (name, secret_hash, scopes, creator_id, namespace, per_minute)"
-            " values (%s, %s, %s, %s, %s, %s)",
-            (name, hash_secret(secret), sorted(scopes), creator_id, namespace, per_minute),
+            "insert into api_keys (name, secret_hash, scopes, creator_id, namespace, per_minute,"
+            " works_a_day, bytes_a_day, media_s_a_day) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (
+                name,
+                hash_secret(secret),
+                sorted(scopes),
+                creator_id,
+                namespace,
+                per_minute,
+                works_a_day,
+                bytes_a_day,
+                media_s_a_day,
+            ),
         )
     except psycopg.errors.UniqueViolation as exc:
         raise NameTaken(

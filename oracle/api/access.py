@@ -1,6 +1,7 @@
 """Access: who the caller is, what it may do, and how often; API keys with scopes."""
 
 import hmac
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,8 +17,10 @@ from starlette.concurrency import run_in_threadpool
 
 from oracle.api.services import Services, get_services
 from oracle.errors import KeyRequired, NotAllowed, TooManyRequests
-from oracle.settings import HttpSettings
-from storage import api_keys, sessions
+from oracle.originality.admission import Poster
+from oracle.rules.admission import Limits
+from oracle.settings import HttpSettings, QueueSettings
+from storage import api_keys, sessions, usage
 
 Scope = Literal["upload", "read", "platform", "history", "fraud", "catalogue", "govern", "admin"]
 SCOPES: tuple[Scope, ...] = (
@@ -70,6 +73,17 @@ class Caller:
     def signed_in(self) -> bool:
         """Return whether it is somebody: the holder of a key, or the operator."""
         return self.name != ANONYMOUS
+
+    def poster_within(self, queue: QueueSettings) -> Poster:
+        """Return the poster, and what it may post where its key says nothing else."""
+        limits = Limits(
+            queue.waiting,
+            queue.waiting_of_one,
+            queue.works_a_day,
+            queue.bytes_a_day,
+            queue.media_s_a_day,
+        )
+        return Poster(self.poster, self.key_id, limits)
 
     @property
     def is_platform(self) -> bool:
@@ -149,9 +163,11 @@ def caller_of(services: Services, request: Request, secret: str | None) -> Calle
         caller, per_minute = _caller(services, secret)
     except KeyRequired:
         # Guessing keys is limited too.
-        _check_rate(Caller("stranger", frozenset()), services.settings.http.per_minute, request)
+        _check_rate(
+            services, Caller("stranger", frozenset()), services.settings.http.per_minute, request
+        )
         raise
-    _check_rate(caller, per_minute, request)
+    _check_rate(services, caller, per_minute, request)
     return caller
 
 
@@ -185,7 +201,12 @@ def _caller(services: Services, secret: str | None) -> tuple[Caller, int]:
     if key is None:
         raise KeyRequired("That key is unknown or was revoked.")
     return Caller(
-        key.name, frozenset(key.scopes), key.creator, key.creator_id, key.id, key.namespace
+        key.name,
+        frozenset(key.scopes),
+        creator=key.creator,
+        creator_id=key.creator_id,
+        key_id=key.id,
+        namespace=key.namespace,
     ), key.per_minute
 
 
@@ -219,11 +240,16 @@ def operator_hash(settings: HttpSettings) -> bytes | None:
     return api_keys.hash_secret(token.get_secret_value()) if token else None
 
 
-def _check_rate(caller: Caller, per_minute: int, request: Request) -> None:
-    # One window for each process: several API processes allow that many times more.
+def _check_rate(services: Services, caller: Caller, per_minute: int, request: Request) -> None:
     limit, whose = RateLimitItemPerMinute(per_minute), identity(caller, request)
     if not _limiter.hit(limit, whose):
         reset = _limiter.get_window_stats(limit, whose).reset_time
+        raise TooManyRequests(f"More than {per_minute} requests in a minute.", reset_at=reset)
+    # What this process alone has not seen too much of is counted with what the others saw.
+    with services.db.transaction() as conn:
+        hits, next_minute_s = usage.hit(conn, whose)
+    if hits > per_minute:
+        reset = time.time() + next_minute_s
         raise TooManyRequests(f"More than {per_minute} requests in a minute.", reset_at=reset)
 
 

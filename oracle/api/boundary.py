@@ -5,9 +5,12 @@ it needs, waits for it no longer than a slow line takes, and holds no text that 
 """
 
 import asyncio
+import errno
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
@@ -16,13 +19,23 @@ from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic_core import from_json
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.types import Message
 
-from oracle.api.access import Guard, admit
-from oracle.api.services import get_services
-from oracle.errors import InvalidText, OracleError, RequestTooLarge, RequestTooSlow, UploadTooLarge
+from oracle.api.access import Caller, Guard, admit, identity
+from oracle.api.services import Services, get_services
+from oracle.errors import (
+    Busy,
+    InvalidText,
+    NoSpace,
+    OracleError,
+    RequestTooLarge,
+    RequestTooSlow,
+    UploadTooLarge,
+)
+from oracle.originality import admission
 
 JSON_BYTES = 2**20
 FORM_OVERHEAD_BYTES = 64 * 1024  # boundaries and the other fields of a form with a file
@@ -30,18 +43,24 @@ MAX_FIELDS, MAX_FILES, MAX_FIELD_BYTES = 32, 2, 64 * 1024
 # A client that sends nothing for so long, or after a while less than this, has gone.
 SILENCE_S = 20.0
 GRACE_S, MIN_BYTES_PER_S = 30.0, 1024
+# Each takes a megabyte of memory and its size on disk.
+MAX_FILES_AT_ONCE, MAX_FILES_OF_ONE = 512, 128
 LIMIT = "body_limit"
 
 
 @dataclass(frozen=True)
 class BodyLimit:
-    """How large the body of a route may be; `file` is the largest file in it, 0 for none.
+    """How large the body of a route may be.
 
-    None takes a file of up to ORACLE_LIMITS__UPLOAD_BYTES.
+    Attributes:
+        file_bytes: the largest file in it, 0 for none, None for media of up to
+            ORACLE_LIMITS__UPLOAD_BYTES.
+        registers: whether it posts a work, for which there has to be room.
     """
 
     body_bytes: int = JSON_BYTES
     file_bytes: int | None = 0
+    registers: bool = False
 
     def of(self, upload_bytes: int) -> tuple[int, int]:
         """Return the most bytes of the body, and those of a file in it."""
@@ -52,14 +71,13 @@ class BodyLimit:
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
-def takes(*, body: int = JSON_BYTES, file: int | None = 0) -> Callable[[Endpoint], Endpoint]:
-    """Mark a route that takes more than JSON_BYTES: a large body, or a form with a file.
-
-    Args: file: None for media.
-    """
+def takes(
+    *, body: int = JSON_BYTES, file: int | None = 0, registers: bool = False
+) -> Callable[[Endpoint], Endpoint]:
+    """Mark a route that takes more than JSON_BYTES, or posts works; as BodyLimit has it."""
 
     def mark(endpoint: Endpoint) -> Endpoint:
-        setattr(endpoint, LIMIT, BodyLimit(body, file))
+        setattr(endpoint, LIMIT, BodyLimit(body, file, registers))
         return endpoint
 
     return mark
@@ -150,15 +168,64 @@ class BoundedRoute(APIRoute):
             upload_bytes = get_services(request).settings.limits.upload_bytes
             within = BoundedRequest(request, *limit.of(upload_bytes))
             within.check_length()
-            try:
-                return await handle(within)
-            except HTTPException as exc:
-                # FastAPI answers 400 to whatever goes wrong while it reads a body.
-                if isinstance(exc.__cause__, OracleError):
-                    raise exc.__cause__ from None
-                raise
+            if limit.registers:
+                await run_in_threadpool(_check_room, get_services(request), request.state.caller)
+            if limit.file_bytes == 0:
+                return await _handle(handle, within)
+            caller: Caller = request.state.caller
+            with _bodies.taken(identity(caller, request)):
+                return await _handle(handle, within)
 
         return bounded
+
+
+async def _handle(
+    handle: Callable[[Request], Coroutine[Any, Any, Response]], request: Request
+) -> Response:
+    try:
+        return await handle(request)
+    except HTTPException as exc:
+        # FastAPI answers 400 to whatever goes wrong while it reads a body.
+        cause = exc.__cause__
+        if isinstance(cause, OracleError):
+            raise cause from None
+        if _is_full(cause):
+            raise NoSpace from cause
+        raise
+    except OSError as exc:
+        if _is_full(exc):
+            raise NoSpace from exc
+        raise
+
+
+def _is_full(exc: BaseException | None) -> bool:
+    return isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _check_room(services: Services, caller: Caller) -> None:
+    admission.check_room(services.db, caller.poster_within(services.settings.queue))
+
+
+class Bodies:
+    """How many files are on their way in at once, of all and of one key or address."""
+
+    def __init__(self) -> None:
+        self._whose: Counter[str] = Counter()
+
+    @contextmanager
+    def taken(self, whose: str) -> Iterator[None]:
+        """Take a place for a file. Raises: Busy."""
+        if self._whose.total() >= MAX_FILES_AT_ONCE or self._whose[whose] >= MAX_FILES_OF_ONE:
+            raise Busy("Too many files are on their way at once; nothing was kept. Try again.")
+        self._whose[whose] += 1
+        try:
+            yield
+        finally:
+            self._whose[whose] -= 1
+            self._whose += Counter()  # forget who has none
+
+
+_bodies = Bodies()  # of this process
 
 
 def check_url(request: Request) -> None:

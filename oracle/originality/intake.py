@@ -24,6 +24,8 @@ from oracle.errors import (
 )
 from oracle.jobs import Jobs
 from oracle.media.handler import MediaHandlers, Size
+from oracle.originality import admission
+from oracle.originality.admission import Poster
 from oracle.originality.naming import check_name, ensure_creator, parse_creator
 from oracle.rules.decision import EPOCH
 from storage.blobs import BlobStore, blob_key
@@ -76,6 +78,8 @@ class Upload:
     # of a source that nobody here owns: where it comes from, and who entered it
     shared_source: str | None = None
     entered_by: str | None = None
+    # whose quota it takes; None for historical content, and what other signers took in
+    poster: Poster | None = None
 
 
 @dataclass(frozen=True)
@@ -126,8 +130,8 @@ class Intake:
             the chain.
 
         Raises: UnknownMediaType, MediaTypeMismatch, MediaTypeNotSupported, InvalidCreator,
-            PostIdTaken, ExternalIdTaken, EmbeddingError, IdempotencyConflict, BlobError,
-            StorageError.
+            PostIdTaken, ExternalIdTaken, QuotaExceeded, EmbeddingError, IdempotencyConflict,
+            BlobError, StorageError.
         """
         if upload.creator is not None:
             parse_creator(upload.creator)
@@ -164,6 +168,9 @@ class Intake:
             work = _work_of(upload, work_id, post_id, creator_id, facts)
             policy = policies.current(conn, facts.media_type)
             self._queue_upload(conn, upload, work, analysis_id, source, policy)
+            if upload.poster is not None:
+                length_ms = facts.size.duration_ms or 0
+                admission.count(conn, upload.poster, upload.size_bytes, length_ms)
             if upload.from_platform:
                 ledger_posts.describe(conn, post_id, None, upload.facts.audience)
         log.info(

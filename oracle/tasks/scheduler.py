@@ -20,6 +20,7 @@ from oracle.tasks import creators as creator_tasks
 from oracle.tasks.chain_cases import ChainCases
 from oracle.tasks.fraud import Upkeep
 from oracle.tasks.reconciliation import Reconciler
+from storage import usage
 from storage.blobs import BlobStore
 from storage.database import Database
 from storage.errors import DatabaseUnavailable, StorageError
@@ -35,6 +36,7 @@ MAX_PAUSE_S = 60.0
 RECLAIM_EVERY = timedelta(days=1)
 # Not at once: an operator who started it with the wrong database or store has time to notice.
 FIRST_SWEEP_AFTER = timedelta(hours=1)
+USAGE_KEPT = timedelta(days=90)
 SWEEP_EVERY, SWEEP_AGAIN_AFTER = timedelta(days=1), timedelta(hours=1)
 
 
@@ -117,6 +119,7 @@ class Scheduler:
             return False
         self._each("creators", lambda: creator_tasks.tick(self._db, now, rules=self._pay_rules))
         self._each("fraud", lambda: self._upkeep.tick(now))
+        self._each("usage", lambda: self._forget_usage(now))
         self._each("record", lambda: record.append_due(self._db))
         self._each("anchor", lambda: record.anchor_due(self._db, now))
         self._each("sound index", lambda: self._tend_sounds(now))
@@ -165,6 +168,10 @@ class Scheduler:
             merge.reclaim(self._db.dsn)
             self._last_reclaim = now
         return merged
+
+    def _forget_usage(self, now: datetime) -> None:
+        with self._db.transaction() as conn:
+            usage.forget(conn, (now - USAGE_KEPT).date())
 
     def _merge_once(self) -> bool:
         with self._db.transaction() as conn:

@@ -18,7 +18,7 @@ from storage.chain.node_status import NodeStatus
 from storage.errors import StorageError
 from storage.ledger import reconciliation
 from storage.ledger.reconciliation import LastRun
-from storage.migrate import Schema
+from storage.migrate import SAID, Schema
 from storage.works import policies
 
 router = APIRouter(route_class=BoundedRoute, tags=["operations"])
@@ -27,13 +27,6 @@ router = APIRouter(route_class=BoundedRoute, tags=["operations"])
 SILENT_AFTER = timedelta(seconds=30)
 # Shown beside the others: an operator has to look, and taking the API away would help nobody.
 ADVISORY = frozenset({"payouts", "reconciliation"})
-
-
-SCHEMA = {
-    Schema.NONE: "not migrated: run `oracle migrate`",
-    Schema.OLDER: "migrations are missing: run `oracle migrate`",
-    Schema.NEWER: "migrated by a newer version",
-}
 
 
 @dataclass(frozen=True)
@@ -67,8 +60,8 @@ def _checks(services: Services) -> dict[str, Check]:
     try:
         with services.db.transaction(wait_s=PROBE_S) as conn:
             schema = migrate.schema_of(conn)
-            if schema is not Schema.CURRENT:
-                return {"database": Check(False, SCHEMA[schema])}
+            if schema in (Schema.NONE, Schema.OLDER):
+                return {"database": Check(False, SAID[schema])}
             node = node_status.get(conn)
             heartbeat = jobs.find_last_heartbeat(conn)
             binding = policies.find_binding(conn)
@@ -77,7 +70,7 @@ def _checks(services: Services) -> dict[str, Check]:
     except StorageError as exc:
         return {"database": Check(False, str(exc))}
     return _processes(services) | {
-        "database": Check(True, "at the newest migration"),
+        "database": Check(True, SAID[schema]),
         "contracts": Check(
             binding is not None,
             f"hub 0x{binding.hub.hex()}" if binding else "none deployed or bound",

@@ -70,7 +70,7 @@ class WorkByUri(Stated):
     dependencies=[Depends(exactly(*FORM, *FACTS))],
     summary="Post a picture, a video or a sound and learn if it is original",
 )
-@takes(file=None)
+@takes(file=None, registers=True)
 async def upload(
     services: ServicesDep,
     response: Response,
@@ -104,6 +104,7 @@ async def upload(
             post=post,
             facts=stated.facts(caller),
             from_platform=caller.is_platform,
+            poster=caller.poster_within(services.settings.queue),
         )
         analysis_id = await run_in_threadpool(services.intake.submit, taken)
     return await _answer(services, response, analysis_id, wait_s)
@@ -140,6 +141,7 @@ def check(
     dependencies=[Depends(exactly(*WorkByUri.model_fields))],
     summary="Post media behind a URI and learn if it is original",
 )
+@takes(registers=True)
 async def add_work(
     services: ServicesDep,
     response: Response,
@@ -163,6 +165,7 @@ async def add_work(
             post=post,
             facts=body.facts(caller),
             from_platform=caller.is_platform,
+            poster=caller.poster_within(services.settings.queue),
         )
         analysis_id = await run_in_threadpool(services.intake.submit, taken)
     return await _answer(services, response, analysis_id, wait_s)
