@@ -6,10 +6,11 @@ import io
 import os
 import random
 import signal
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,122 @@ def is_ready(stage: Stage) -> bool:
         return stage.api.get("/readyz").status_code == 200
     except httpx2.HTTPError:
         return False
+
+
+@contextmanager
+def frozen(processes: list[psutil.Process], seconds: float) -> Iterator[None]:
+    """Processes that stand still while uploads go on, and for some seconds more."""
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+        time.sleep(seconds)
+    finally:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
+
+
+def decoders_of(stage: Stage) -> list[psutil.Process]:
+    children = psutil.Process(stage.process.pid).children(recursive=True)
+    return [child for child in children if "oracle.media.decoder" in child.cmdline()]
+
+
+@contextmanager
+def decoders_killed(stage: Stage) -> Iterator[None]:
+    stop = threading.Event()
+
+    def kill_them() -> None:
+        for _ in range(10):
+            for decoder in decoders_of(stage):
+                with suppress(psutil.NoSuchProcess):
+                    decoder.kill()
+            stop.wait(1.0)
+
+    killing = threading.Thread(target=kill_them)
+    killing.start()
+    yield
+    killing.join()
+
+
+@contextmanager
+def dumped(stage: Stage) -> Iterator[None]:
+    """A dump that reads everything for a while."""
+    with psycopg.connect(stage.dsn) as dump:
+        tables = dump.execute(
+            "select format('%I', relname) from pg_class where relkind in ('r', 'p') and"
+            " relnamespace = 'public'::regnamespace"
+        ).fetchall()
+        dump.execute(f"lock table {', '.join(row[0] for row in tables)} in access share mode")
+        yield
+        time.sleep(20)
+
+
+@contextmanager
+def killed_ten_times(stage: Stage) -> Iterator[None]:
+    yield
+    for _ in range(10):
+        kill(stage, VICTIMS["worker"])
+
+
+@contextmanager
+def restarted(stage: Stage) -> Iterator[None]:
+    yield
+    kill(stage, VICTIMS["database"])
+
+
+AWAY_S = float(os.environ.get("ORACLE_AWAY_S", "60"))  # the chain; an hour is 3600
+FAULTS: dict[str, Callable[[Stage], AbstractContextManager[None]]] = {
+    "database frozen": lambda stage: frozen(
+        [postmaster_of(stage), *postmaster_of(stage).children()], 30
+    ),
+    "database killed": restarted,
+    "worker killed ten times": killed_ten_times,
+    "decoders killed ten times": decoders_killed,
+    "chain away": lambda stage: frozen([anvil_of(stage)], AWAY_S),
+    "a dump holds locks": dumped,
+}
+
+
+@pytest.mark.campaign
+def test_the_table_of_faults(tmp_path: Path) -> None:
+    """What is in flight while something breaks, and what of it is lost, doubled or wrong."""
+    names, table = iter(NAMES * 3), {}
+    with running_oracle(tmp_path) as stage:
+        for fault, breaks in FAULTS.items():
+            links: list[str] = []
+            number = len(table)
+
+            def posted(number: int = number, links: list[str] = links) -> None:
+                for _ in range(3):
+                    name = next(names)
+                    content = photo(name) + bytes([number])
+                    links.append(post(stage, f"{name}{number}", f"alice{number}", content))
+                    copy = edited(photo(name), "reencoded") + bytes([number])
+                    links.append(post(stage, f"{name}{number}", f"bob{number}", copy))
+
+            clients = threading.Thread(target=posted)
+            with breaks(stage):
+                clients.start()
+                time.sleep(2)
+            clients.join(PATIENCE_S)
+            views = settled(stage, links)
+            answers = Counter(request_id for request_id, _ in answers_on_chain(stage.chain))
+            asked = [bytes.fromhex(view["attestation"]["request_id"][2:]) for view in views]
+            table[fault] = {
+                "in flight": len(links),
+                "lost": 6 - len(links) + sum(answers[request] == 0 for request in asked),
+                "doubled": sum(answers[request] > 1 for request in asked),
+                "wrong": sum(
+                    view["verdict"] not in ("original", "derivative", "self_duplicate")
+                    for view in views[::2]
+                )
+                + sum(view["verdict"] != "derivative" for view in views[1::2]),
+            }
+            print(fault, table[fault], flush=True)
+        assert differences(stage) == []
+    for fault, row in table.items():
+        assert (row["lost"], row["doubled"], row["wrong"]) == (0, 0, 0), fault
 
 
 def ready(stage: Stage) -> dict[str, Any]:
