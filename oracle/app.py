@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.staticfiles import StaticFiles
 
-from oracle import wiring
+from oracle import temporary, wiring
 from oracle.api import openapi, pages, problems, routes
 from oracle.api.answers import Answers
 from oracle.api.pages.security import SecurityHeaders
@@ -41,9 +41,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        temporary.sweep()
         db = wiring.open_database(settings)
         blobs = wiring.open_store(settings, db)
-        current = wiring.Current(settings, lambda: wiring.make_handlers(settings))
+        current = wiring.Current(
+            settings, lambda: wiring.make_isolated_handlers(settings, decoders=wiring.API_DECODERS)
+        )
         chain = functools.cache(lambda: wiring.make_chain_client(settings))
         metrics = CollectorRegistry()
         metrics.register(NodeCollector(db))
@@ -80,6 +83,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         renewing = asyncio.create_task(renew_models())
         yield
         renewing.cancel()
+        wiring.interrupt_decoders()
         db.close()
 
     app = FastAPI(

@@ -22,7 +22,7 @@ from oracle.chain.rpc.endpoint import Endpoint
 from oracle.errors import ConfigurationError
 from oracle.settings import Settings
 from oracle.supervisor import PROCESSES, ChildSpec, Supervisor, write_down
-from oracle.wiring import SCHEDULER_ROLES, check_exposure, configure_logging
+from oracle.wiring import SCHEDULER_ROLES, check_exposure, configure_logging, open_migrated
 from storage.database import Database
 from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
@@ -100,6 +100,20 @@ def running_database(settings: Settings) -> Iterator[Database]:
 
     Raises: ConfigurationError if there is no oracle in the data folder, StorageError.
     """
+    with database_dsn(settings) as dsn:
+        db = open_migrated(dsn)
+        try:
+            yield db
+        finally:
+            db.close()
+
+
+@contextmanager
+def database_dsn(settings: Settings) -> Iterator[str]:
+    """Yield where the oracle's database is, migrated or not; an embedded one runs meanwhile.
+
+    Raises: ConfigurationError if there is no oracle in the data folder, StorageError.
+    """
     folder = settings.data_dir.resolve() / "postgres"
     with ExitStack() as stack:
         dsn = settings.database_url
@@ -110,10 +124,7 @@ def running_database(settings: Settings) -> Iterator[Database]:
                     " up`."
                 )
             dsn = stack.enter_context(EmbeddedPostgres(folder)).dsn
-        db = Database(dsn)
-        db.open()
-        stack.callback(db.close)
-        yield db
+        yield dsn
 
 
 def api_url(settings: Settings) -> str:

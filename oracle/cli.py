@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -13,7 +12,10 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -24,11 +26,13 @@ from rich.progress import (
 )
 
 from embeddings.image.clip_weights import ClipWeights
+from embeddings.sniff import MEDIA_TYPES
 from oracle import app as app_module
-from oracle import wiring
+from oracle import temporary, wiring
 from oracle.api import server
 from oracle.chain.core.receipt import Check, DecisionReceipt, check_offline
 from oracle.errors import MediaTypeNotSupported, OracleError
+from oracle.probes import Pulse, probes
 from oracle.settings import Settings
 from storage.database import Connection
 from storage.errors import StorageError
@@ -49,6 +53,9 @@ app.add_typer(review, name="review")
 console = Console()
 
 NICE = 5  # uploads come first
+Probe = Annotated[
+    str | None, typer.Option(help="HOST:PORT where /healthz and /readyz of this process are.")
+]
 
 
 @app.command()
@@ -78,46 +85,98 @@ def demo(
 def serve() -> None:
     """Run the API."""
     settings = Settings()
+    # What is missing is said in one line, before the server begins.
+    db = wiring.open_database(settings)
+    wiring.open_store(settings, db)
+    db.close()
     server.run(app_module.create_app(settings), settings.http.host, settings.http.port)
 
 
 @app.command()
-def worker() -> None:
+def migrate(
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit status 1 if it is not migrated.")
+    ] = False,
+) -> None:
+    """Bring the database to the schema of this version; what runs meanwhile goes on."""
+    from oracle.bringup import database_dsn
+    from storage import migrate as migrations
+    from storage.database import one_connection
+
+    with database_dsn(Settings()) as dsn:
+        if not check:
+            migrations.migrate(dsn)
+        with one_connection(dsn) as conn:
+            schema = migrations.check_schema(conn)
+    console.print(f"The database is {migrations.SAID[schema]}.")
+
+
+@app.command()
+def worker(
+    media: Annotated[
+        str, typer.Option(help="The media types that it analyses, with commas between.")
+    ] = ",".join(MEDIA_TYPES),
+    probe: Probe = None,
+) -> None:
     """Run one worker, which works off the queue of analyses."""
     from oracle.jobs import run_worker
 
+    chosen = [name.strip() for name in media.split(",")]
+    if unknown := set(chosen) - set(MEDIA_TYPES):
+        raise typer.BadParameter(f"{', '.join(unknown)}: use {', '.join(MEDIA_TYPES)}.")
     settings = Settings()
     wiring.configure_logging(settings)
+    temporary.sweep()
     db = wiring.open_database(
         settings, max_size=settings.worker.concurrency + settings.worker.fetches + 4
     )
     originality = wiring.Current(
-        settings, lambda: wiring.make_originality(settings, db, wiring.make_handlers(settings))
+        settings,
+        lambda: wiring.make_originality(
+            settings,
+            db,
+            wiring.make_isolated_handlers(settings, decoders=settings.worker.concurrency),
+        ),
     )
-    run_worker(
-        db.dsn,
-        lambda analysis_id: originality().analyse(analysis_id),
-        settings.worker,
-        fetch=lambda analysis_id: originality().fetch(analysis_id),
-        release=lambda: originality().release_overdue(),
-    )
+    pulse = Pulse()
+
+    def release() -> None:  # every second
+        pulse.beat()
+        originality().release_overdue()
+
+    with probes(probe, pulse, lambda: wiring.why_not_ready(db)):
+        run_worker(
+            db.dsn,
+            lambda analysis_id: originality().analyse(analysis_id),
+            settings.worker,
+            fetch=lambda analysis_id: originality().fetch(analysis_id),
+            release=release,
+            media=chosen,
+            interrupt=wiring.interrupt_decoders,
+        )
 
 
 @app.command("clerk", hidden=True)  # its former name, for one release
 @app.command()
-def scheduler() -> None:
+def scheduler(probe: Probe = None) -> None:
     """Run the scheduler: grades, payments, fraud alerts, notices and freezes, as they fall due."""
     settings = Settings()
     wiring.configure_logging(settings)
-    wiring.make_scheduler(settings, wiring.open_database(settings)).run(_stopped_by_signals())
+    db, stop = wiring.open_database(settings), _stopped_by_signals()
+    work = wiring.make_scheduler(settings, db)
+    with probes(probe, stop, lambda: wiring.why_not_ready(db)):
+        work.run(stop)
 
 
 @app.command()
-def node() -> None:
+def node(probe: Probe = None) -> None:
     """Run the chain node, which reads requests and delivers decisions."""
     settings = Settings()
     wiring.configure_logging(settings)
-    wiring.make_node(settings, wiring.open_database(settings)).run(_stopped_by_signals())
+    db, stop = wiring.open_database(settings), _stopped_by_signals()
+    work = wiring.make_node(settings, db)
+    with probes(probe, stop, lambda: wiring.why_not_ready(db, node=True)):
+        work.run(stop)
 
 
 @app.command()
@@ -410,9 +469,9 @@ def verify_receipt(
     raise typer.Exit(0 if agrees(checks) else 1)
 
 
-def _stopped_by_signals() -> threading.Event:
+def _stopped_by_signals() -> Pulse:
     """Return an event that SIGINT or SIGTERM sets."""
-    stop = threading.Event()
+    stop = Pulse()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     return stop
@@ -458,6 +517,15 @@ def add_key(
         ),
     ] = None,
     per_minute: Annotated[int, typer.Option(min=1, help="Requests a minute.")] = 600,
+    works_a_day: Annotated[
+        int | None, typer.Option(min=0, help="Works that it posts a day.")
+    ] = None,
+    bytes_a_day: Annotated[
+        int | None, typer.Option(min=0, help="Bytes that it posts a day.")
+    ] = None,
+    media_s_a_day: Annotated[
+        int | None, typer.Option(min=0, help="Seconds of video and sound that it posts a day.")
+    ] = None,
 ) -> None:
     """Create an API key; its secret is shown once."""
     from oracle.api.access import SCOPES
@@ -476,7 +544,15 @@ def add_key(
     with running_database(Settings()) as db, db.transaction() as conn:
         creator_id = ensure_creator(conn, creator) if creator else None
         secret = issue(
-            conn, name, scope, creator_id=creator_id, namespace=namespace, per_minute=per_minute
+            conn,
+            name,
+            scope,
+            creator_id=creator_id,
+            namespace=namespace,
+            per_minute=per_minute,
+            works_a_day=works_a_day,
+            bytes_a_day=bytes_a_day,
+            media_s_a_day=media_s_a_day,
         )
     console.print(secret, soft_wrap=True, highlight=False)
 
@@ -813,8 +889,25 @@ def main() -> None:
     from embeddings.errors import EmbeddingError
     from oracle.chain.errors import ChainError
 
+    errors = Console(stderr=True)
     try:
         app()
     except (OracleError, StorageError, ChainError, EmbeddingError) as exc:
-        console.print(f"[bold red]{exc.code}[/]: {exc}", soft_wrap=True)
+        line = " ".join(str(exc).split())
+        errors.print(f"[bold red]{exc.code}[/]: {escape(line)}", soft_wrap=True)
         sys.exit(1)
+    except (ValidationError, SettingsError) as exc:
+        for line in _wrong_settings(exc):
+            errors.print(f"[bold red]configuration_error[/]: {escape(line)}", soft_wrap=True)
+        sys.exit(1)
+
+
+def _wrong_settings(exc: ValidationError | SettingsError) -> Iterator[str]:
+    """Yield what is wrong with the environment, a line a variable, without its value."""
+    if isinstance(exc, SettingsError):
+        yield str(exc)
+        return
+    for error in exc.errors(include_url=False, include_input=False, include_context=False):
+        *groups, name = [str(part) for part in error["loc"]]
+        known = name if name.isupper() else "__".join(["ORACLE", *groups, name]).upper()
+        yield f"{known.replace('ORACLE__', 'ORACLE_', 1)}: {error['msg']}"

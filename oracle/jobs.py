@@ -5,7 +5,7 @@ needs it.
 import asyncio
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from uuid import UUID
@@ -13,20 +13,24 @@ from uuid import UUID
 import psycopg
 import structlog
 from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
-from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Job
 
+from embeddings.sniff import MEDIA_TYPES
 from oracle.settings import WorkerSettings
 from storage.database import Connection
+from storage.errors import DatabaseUnavailable
 from storage.works import analyses
 
 log = structlog.get_logger()
 
 TASK = "analyse"
-# Media of requests is fetched beside the analyses: servers are waited for, and nobody with them.
+# An analysis waits in the queue of its medium, what concerns several media in ANALYSES. Media of
+# requests is fetched beside the analyses: servers are waited for, and nobody with them.
 ANALYSES, FETCHES = "default", "fetch"
 RESCUE_INTERVAL_S = 5.0
 RELEASE_INTERVAL_S = 1.0
+FINISH_S = 30.0  # what runs longer after the wish to stop is done another time
 # Priorities are 32 bits: live works in their order, then historical content in its own.
 LIVE_NUMBERS = 2**30
 
@@ -69,7 +73,7 @@ class Jobs:
         task = self._app.configure_task(
             TASK,
             connection=conn,
-            queue=FETCHES if facts.to_fetch else ANALYSES,
+            queue=FETCHES if facts.to_fetch else facts.media_type or ANALYSES,
             priority=-place - (LIVE_NUMBERS if facts.history else 0),
             queueing_lock=lock,
         )
@@ -88,6 +92,8 @@ def run_worker(
     *,
     fetch: Callable[[UUID], None] | None = None,
     release: Callable[[], None] = lambda: None,
+    media: Sequence[str] = MEDIA_TYPES,
+    interrupt: Callable[[], None] = lambda: None,
     wait: bool = True,
 ) -> None:
     """Work off the queue until SIGINT or SIGTERM; running jobs are finished first.
@@ -96,9 +102,14 @@ def run_worker(
         analyse: Called with an analysis id.
         fetch: Called for one whose media must be fetched first; `analyse` if not given.
         release: Called every second: takes up what has waited long enough.
+        media: The media types that this worker analyses.
+        interrupt: Ends what runs FINISH_S after a signal; those jobs are tried again.
         wait: False returns as soon as the queue is empty.
+    Raises: DatabaseUnavailable.
     """
-    asyncio.run(_run_worker(dsn, analyse, fetch or analyse, settings, release, wait))
+    asyncio.run(
+        _run_worker(dsn, analyse, fetch or analyse, settings, release, media, interrupt, wait)
+    )
 
 
 async def _run_worker(
@@ -107,6 +118,8 @@ async def _run_worker(
     fetch: Callable[[UUID], None],
     settings: WorkerSettings,
     release: Callable[[], None],
+    media: Sequence[str],
+    interrupt: Callable[[], None],
     wait: bool,
 ) -> None:
     app = App(connector=PsycopgConnector(conninfo=dsn, min_size=1, max_size=6))
@@ -139,10 +152,11 @@ async def _run_worker(
         try:
             if wait:
                 await _run_lanes(
-                    [lane(settings.concurrency, ANALYSES), lane(settings.fetches, FETCHES)]
+                    [lane(settings.concurrency, ANALYSES, *media), lane(settings.fetches, FETCHES)],
+                    interrupt,
                 )
             while not wait:  # the last jobs that it runs may queue others
-                await lane(settings.concurrency, ANALYSES, FETCHES)
+                await lane(settings.concurrency, ANALYSES, FETCHES, *media)
                 left = await app.job_manager.list_jobs_async(status="todo")
                 if all(job.scheduled_at is not None for job in left):
                     break
@@ -151,27 +165,39 @@ async def _run_worker(
                 task.cancel()
 
 
-async def _run_lanes(lanes: list[asyncio.Task[None]]) -> None:
-    with _stopped_by_signals(lanes):
+async def _run_lanes(lanes: list[asyncio.Task[None]], interrupt: Callable[[], None]) -> None:
+    with _stopped_by_signals(lanes, interrupt):
         # A lane that ended alone lost the database: whoever runs this starts all anew.
         await asyncio.wait(lanes, return_when=asyncio.FIRST_COMPLETED)
         for lane in lanes:
             lane.cancel()
         ended = await asyncio.gather(*lanes, return_exceptions=True)
     for outcome in ended:
+        if isinstance(outcome, ConnectorException):
+            raise DatabaseUnavailable(f"The database cannot be reached: {outcome.__cause__}")
         if isinstance(outcome, Exception):
             raise outcome
 
 
 @contextmanager
-def _stopped_by_signals(lanes: list[asyncio.Task[None]]) -> Iterator[None]:
-    """Cancel the lanes on SIGINT or SIGTERM: each finishes its running jobs first."""
+def _stopped_by_signals(
+    lanes: list[asyncio.Task[None]], interrupt: Callable[[], None]
+) -> Iterator[None]:
+    """Cancel the lanes on SIGINT or SIGTERM: each finishes its running jobs first, those that take
+    too long are interrupted.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread of a process can handle signals
         return
+
+    def stop() -> None:
+        for lane in lanes:
+            lane.cancel()
+        loop.call_later(FINISH_S, interrupt)
+
     loop, signals = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
     for number in signals:
-        loop.add_signal_handler(number, lambda: [lane.cancel() for lane in lanes])
+        loop.add_signal_handler(number, stop)
     try:
         yield
     finally:

@@ -15,7 +15,6 @@ from typing import Any, Generic, TypeVar
 import structlog
 from asgi_correlation_id import correlation_id
 
-from embeddings.audio.analyzer import AudioAnalyzer
 from embeddings.audio.decode import SoundLimits
 from embeddings.image.analyzer import ImageAnalyzer
 from embeddings.image.clip_weights import ClipWeights, ResolvedWeights, stamp_of
@@ -29,6 +28,7 @@ from oracle.chain.contracts.roles import ARBITERS, DEVELOPMENT_CHAINS, Officers,
 from oracle.chain.core.deployment import Deployment
 from oracle.chain.core.fees import GWEI, FeeLimits
 from oracle.chain.core.ids import parse_account
+from oracle.chain.core.readiness import problems
 from oracle.chain.devnet.keys import KeyRing
 from oracle.chain.errors import WrongChain
 from oracle.chain.keys.accounts import LocalAccount, load_account
@@ -42,10 +42,11 @@ from oracle.chain.sender.calls import CallSender
 from oracle.errors import ConfigurationError
 from oracle.fetch import Fetcher
 from oracle.jobs import Jobs
-from oracle.media.audio import AudioHandler
+from oracle.media import making
+from oracle.media.decoders import Decoders
 from oracle.media.handler import MediaHandlers
-from oracle.media.image import ImageHandler
-from oracle.media.video import VideoHandler
+from oracle.media.isolated import isolated
+from oracle.media.making import HandlerOptions
 from oracle.notices.webhooks import WebhookSender
 from oracle.originality.analysis import Originality
 from oracle.originality.folder_match import FolderMatcher
@@ -65,7 +66,10 @@ from oracle.tasks.reconciliation import Reconciler
 from oracle.tasks.scheduler import ChainPayouts, Scheduler
 from storage.blobs import BlobStore, BlobStoreUnavailable, open_blobs
 from storage.blobs.gcs import new_anonymous_client
-from storage.database import Database
+from storage.chain import node_status
+from storage.database import Database, one_connection
+from storage.errors import StorageError
+from storage.migrate import SAID, Schema, check_schema
 
 log = structlog.get_logger()
 
@@ -80,6 +84,13 @@ SCHEDULER_ROLES = (
     "registrar",
     "claimant",
 )
+
+
+PROBE_S = 3.0
+# Beyond the limit of its own that a decoder's work has: start, and what is not counted there.
+DECODER_GRACE_S = 120.0
+# Of the API: uploads are looked into side by side, and one check beside them.
+API_DECODERS = 3
 
 
 class Current(Generic[T]):
@@ -177,15 +188,39 @@ def _is_loopback(host: str) -> bool:
 def open_database(settings: Settings, *, max_size: int = 10) -> Database:
     """The database of DATABASE_URL.
 
-    Raises: ConfigurationError if there is none, DatabaseUnavailable.
+    Raises: ConfigurationError if there is none, DatabaseUnavailable, UnsupportedDatabase,
+        NotMigrated.
     """
     if settings.database_url is None:
         raise ConfigurationError(
             "DATABASE_URL is not set; `oracle up` starts a database of its own."
         )
-    db = Database(settings.database_url, max_size=max_size)
+    return open_migrated(settings.database_url, max_size=max_size)
+
+
+def open_migrated(dsn: str, *, max_size: int = 10) -> Database:
+    """Open a database that this version can work on.
+
+    Raises: DatabaseUnavailable, UnsupportedDatabase, NotMigrated.
+    """
+    with one_connection(dsn) as conn:
+        if check_schema(conn) is Schema.NEWER:
+            log.warning("database.newer", detail=SAID[Schema.NEWER])
+    db = Database(dsn, max_size=max_size)
     db.open()
     return db
+
+
+def why_not_ready(db: Database, *, node: bool = False) -> str | None:
+    """Say why a process cannot work now, None where it can."""
+    try:
+        with db.transaction(wait_s=PROBE_S) as conn:
+            check_schema(conn)
+            status = node_status.get(conn) if node else None
+    except StorageError as exc:
+        return str(exc)
+    found = problems(status, datetime.now(UTC)) if status else []
+    return "; ".join(f"{each.code}: {each.detail}" for each in found) or None
 
 
 def decode_limits(settings: Settings) -> DecodeLimits:
@@ -216,27 +251,56 @@ def make_fetcher(settings: Settings) -> Fetcher:
     )
 
 
-def make_handlers(settings: Settings) -> MediaHandlers:
-    """Every kind of media that is decided on, with every channel whose weights are at hand."""
-    pictures = ImageAnalyzer.load(clip=clip_weights(settings))
-    sounds = AudioAnalyzer.load(
-        limits=SoundLimits(max_seconds=settings.limits.sound_s, max_work_s=settings.limits.work_s)
-    )
-    videos = VideoAnalyzer(
-        pictures,
-        sounds,
-        limits=VideoLimits(max_seconds=settings.limits.video_s, max_work_s=settings.limits.work_s),
+def handler_options(settings: Settings) -> HandlerOptions:
+    """What handlers are made from."""
+    limits, weights = settings.limits, clip_weights(settings)
+    return HandlerOptions(
+        clip=weights,
+        clip_stamp=stamp_of(weights),
+        pixels=decode_limits(settings),
+        sound=SoundLimits(max_seconds=limits.sound_s, max_work_s=limits.work_s),
+        video=VideoLimits(max_seconds=limits.video_s, max_work_s=limits.work_s),
         policy=VideoPolicy(
             min_matched_s=settings.matching.video_min_matched_s,
             copy_share=settings.matching.video_copy_share,
         ),
+        max_candidates=limits.candidates,
     )
-    max_candidates = settings.limits.candidates
-    return {
-        "image": ImageHandler(pictures, decode_limits(settings), max_candidates),
-        "video": VideoHandler(videos, max_candidates),
-        "audio": AudioHandler(sounds, max_candidates),
-    }
+
+
+def make_handlers(settings: Settings) -> MediaHandlers:
+    """Every kind of media that is decided on, with every channel whose weights are at hand."""
+    return making.make_handlers(handler_options(settings))
+
+
+def make_isolated_handlers(settings: Settings, *, decoders: int) -> MediaHandlers:
+    """The same, with so many processes that look into files: those of strangers."""
+    return isolated(
+        make_handlers(settings),
+        _decoders(
+            handler_options(settings),
+            decoders,
+            settings.limits.decoder_mib * 2**20,
+            settings.limits.work_s + DECODER_GRACE_S,
+        ),
+    )
+
+
+def _decoders(options: HandlerOptions, count: int, limit_bytes: int, limit_s: float) -> Decoders:
+    """Warm processes outlive what they are used by: new models need new ones, nothing else."""
+    key = (options, count, limit_bytes, limit_s)
+    if key not in _pools:
+        _pools[key] = Decoders(options, count=count, limit_bytes=limit_bytes, limit_s=limit_s)
+    return _pools[key]
+
+
+_pools: dict[object, Decoders] = {}
+
+
+def interrupt_decoders() -> None:
+    """End what is decoded in this process now, so that it can stop; jobs are tried again."""
+    for pool in list(_pools.values()):
+        pool.interrupt()
 
 
 def make_judge(settings: Settings, db: Database) -> Judge:
@@ -350,7 +414,13 @@ def make_chain_client(settings: Settings) -> ChainClient:
         raise ConfigurationError(
             "Set CHAIN_RPC_URL and ORACLE_CHAIN__DEPLOYMENT; `oracle up` does it for its processes."
         )
-    deployment = Deployment.from_json(settings.chain.deployment.read_text())
+    try:
+        deployment = Deployment.from_json(settings.chain.deployment.read_text())
+    except (OSError, ValueError, LookupError, TypeError) as exc:
+        raise ConfigurationError(
+            f"ORACLE_CHAIN__DEPLOYMENT: {settings.chain.deployment} holds no addresses of contracts"
+            f" ({exc}); `oracle deploy` writes such a file."
+        ) from exc
     if settings.chain.chain_id not in (None, deployment.chain_id):
         raise ConfigurationError(
             f"ORACLE_CHAIN__CHAIN_ID is {settings.chain.chain_id}; the contracts are on chain"

@@ -1,5 +1,6 @@
 """Connections to Postgres: a pool with pgvector's types registered."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,8 @@ OUTAGES = (psycopg.OperationalError, psycopg.InterfaceError, DatabaseUnavailable
 
 MIN_SERVER_VERSION = 150_000
 MIN_PGVECTOR = (0, 8)
+# A server that replays its log says so, and is ready in a while.
+STARTING, STARTING_S = "the database system is", 60.0
 
 
 class Database:
@@ -74,21 +77,41 @@ def _configure(conn: Connection) -> None:
     conn.commit()
 
 
-def check_server(dsn: str) -> None:
-    """Raise UnsupportedDatabase unless this is PostgreSQL >= 15 with pgvector >= 0.8 available."""
+@contextmanager
+def one_connection(dsn: str) -> Iterator[Connection]:
+    """Yield a connection of its own to a server that may still be starting.
+
+    Raises: DatabaseUnavailable, at once where nothing answers there.
+    """
     try:
-        with psycopg.connect(dsn, connect_timeout=30) as conn:
-            if conn.info.server_version < MIN_SERVER_VERSION:
-                raise UnsupportedDatabase(
-                    "PostgreSQL 15 or newer is needed; this server is"
-                    f" {conn.info.server_version // 10_000}."
-                )
-            row = conn.execute(
-                "select coalesce((select extversion from pg_extension where extname = 'vector'),"
-                " default_version) from pg_available_extensions where name = 'vector'"
-            ).fetchone()
+        with _connect(dsn) as conn:
+            yield conn
     except psycopg.OperationalError as exc:
         raise DatabaseUnavailable(f"The database cannot be reached: {exc}") from exc
+
+
+def _connect(dsn: str) -> Connection:
+    until = time.monotonic() + STARTING_S
+    while True:
+        try:
+            return psycopg.connect(dsn, connect_timeout=10)
+        except psycopg.OperationalError as exc:
+            if STARTING not in str(exc) or time.monotonic() > until:
+                raise
+            time.sleep(0.5)
+
+
+def check_server(conn: Connection) -> None:
+    """Raise UnsupportedDatabase unless this is PostgreSQL >= 15 with pgvector >= 0.8 available."""
+    if conn.info.server_version < MIN_SERVER_VERSION:
+        raise UnsupportedDatabase(
+            "PostgreSQL 15 or newer is needed; this server is"
+            f" {conn.info.server_version // 10_000}."
+        )
+    row = conn.execute(
+        "select coalesce((select extversion from pg_extension where extname = 'vector'),"
+        " default_version) from pg_available_extensions where name = 'vector'"
+    ).fetchone()
     if row is None:
         raise UnsupportedDatabase("The extension pgvector is not installed on this server.")
     if tuple(int(part) for part in row[0].split(".")[:2]) < MIN_PGVECTOR:

@@ -24,6 +24,12 @@ class UnsupportedDatabase(StorageError):
     code = "unsupported_database"
 
 
+class NotMigrated(StorageError):
+    """The database is not migrated: run `oracle migrate`."""
+
+    code = "not_migrated"
+
+
 class NotFound(StorageError):
     """No such record."""
 

@@ -1,5 +1,6 @@
 """Migrate a database to the schema of this version (alembic, under a lock)."""
 
+import time
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -7,17 +8,13 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from psycopg.errors import LockNotAvailable
+from sqlalchemy.exc import OperationalError
 
-from storage.database import Connection, check_server
+from storage.database import Connection, check_server, one_connection
+from storage.errors import DatabaseUnavailable, NotMigrated
 
-
-def migrate(dsn: str) -> None:
-    """Apply every missing migration; processes that start together take turns.
-
-    Raises: UnsupportedDatabase, DatabaseUnavailable.
-    """
-    check_server(dsn)
-    command.upgrade(_config(dsn), "head")
+LOCK_TRIES, LOCK_PAUSE_S = 60, 2.0
 
 
 class Schema(StrEnum):
@@ -27,6 +24,53 @@ class Schema(StrEnum):
     OLDER = "older"
     CURRENT = "current"
     NEWER = "newer"  # or another's
+
+
+SAID = {
+    Schema.NONE: "not migrated: run `oracle migrate`",
+    Schema.OLDER: "older than this version: run `oracle migrate`",
+    Schema.CURRENT: "at the newest migration",
+    Schema.NEWER: "migrated by a newer version",
+}
+
+
+def migrate(dsn: str) -> None:
+    """Apply every missing migration, all or none; processes that start together take turns.
+
+    Where others hold locks on what is changed, it lets those behind it pass and tries again.
+
+    Raises: UnsupportedDatabase, DatabaseUnavailable.
+    """
+    with one_connection(dsn) as conn:
+        check_server(conn)
+        if schema_of(conn) in (Schema.CURRENT, Schema.NEWER):
+            return
+    for _ in range(LOCK_TRIES):
+        try:
+            command.upgrade(_config(dsn), "head")
+            return
+        except OperationalError as exc:
+            if not isinstance(exc.orig, LockNotAvailable):
+                raise DatabaseUnavailable(f"The database cannot be migrated: {exc.orig}") from exc
+        time.sleep(LOCK_PAUSE_S)
+    raise DatabaseUnavailable(
+        "Others hold locks on what a migration changes, such as a dump; nothing was changed. Run it"
+        " again when they are done."
+    )
+
+
+def check_schema(conn: Connection) -> Schema:
+    """Return how the schema compares, if this version can work on it: it is current, or newer.
+
+    A newer one is what a rolling upgrade leaves to the version before: migrations of a release only
+    add what that version need not know.
+    Raises: UnsupportedDatabase, NotMigrated.
+    """
+    check_server(conn)
+    schema = schema_of(conn)
+    if schema in (Schema.NONE, Schema.OLDER):
+        raise NotMigrated(f"The database is {SAID[schema]}.")
+    return schema
 
 
 def schema_of(conn: Connection) -> Schema:

@@ -16,6 +16,8 @@ def run() -> None:
     )
     with engine.connect() as conn:
         conn.execute(text("select pg_advisory_lock(:lock)"), {"lock": LOCK})
+        # Whoever waits for a lock has all who come later wait behind it.
+        conn.execute(text("set lock_timeout = '3s'"))
         conn.commit()
         context.configure(connection=conn)
         with context.begin_transaction():

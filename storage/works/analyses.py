@@ -397,19 +397,22 @@ def first_of(conn: Connection, work_id: UUID) -> UUID:
 
 @dataclass(frozen=True)
 class QueueFacts:
-    """What decides when an analysis is worked on: its media must be fetched first; its place."""
+    """What decides when an analysis is worked on, and by whom: its media must be fetched first; its
+    place; its medium, None where that is not known yet.
+    """
 
     to_fetch: bool
     sequence: int
     history: bool
+    media_type: str | None = None
 
 
 def queue_facts(conn: Connection, analysis_id: UUID) -> QueueFacts:
     """Before all works where it is no analysis but a claim's number."""
     row = conn.execute(
         "select a.work_id is null and coalesce(a.uri, '') <> '', coalesce(w.registration,"
-        " a.registration, 0), a.source = 'index' and w.read_number is null from analyses a left"
-        " join works w on w.id = a.work_id where a.id = %s",
+        " a.registration, 0), a.source = 'index' and w.read_number is null, w.media_type from"
+        " analyses a left join works w on w.id = a.work_id where a.id = %s",
         (analysis_id,),
     ).fetchone()
     return QueueFacts(*row) if row else QueueFacts(to_fetch=False, sequence=0, history=False)
