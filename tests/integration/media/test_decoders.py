@@ -22,7 +22,13 @@ from embeddings.errors import CorruptMedia, EmbeddingError
 from oracle import wiring
 from oracle.errors import OracleError
 from oracle.media.decoder import load
-from oracle.media.decoders import DecoderFailed, DecoderOutOfMemory, Decoders, DecoderTooSlow
+from oracle.media.decoders import (
+    DecoderFailed,
+    DecoderOutOfMemory,
+    Decoders,
+    DecoderTooSlow,
+    NoDecoder,
+)
 from oracle.media.isolated import isolated
 from oracle.originality.intake import inspect
 from oracle.settings import Settings
