@@ -216,12 +216,7 @@ def test_a_hostile_tenant_reads_and_writes_nothing(
                         assert MARK not in answer.text, (method, path, query, answer.text[:300])
                         assert "123457" not in answer.text, (method, path)
                         assert "1234.57" not in answer.text, (method, path)
-                        assert answer.status_code < 500 or path == "/readyz", (
-                            method,
-                            path,
-                            body,
-                            answer.text[:300],
-                        )
+                        assert answer.status_code != 500, (method, path, body, answer.text[:300])
     assert asked > 200
     after = rows(db, victim)
     for table in before:
