@@ -26,7 +26,8 @@ log = structlog.get_logger()
 
 START_S = 180.0  # imports and models, on a machine that is busy
 MAX_ANSWER_BYTES = 2**30
-TRIES = 2  # of a file whose decoder died: the machine may have been to blame, not the file
+# Of a file whose decoder died: the machine may have been to blame, or it was dying before.
+TRIES = 3
 # No keys, no database: what a decoder is told, it is told over its line.
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH")
 PASSED_ON_TOO = ("OMP_", "OPENBLAS_", "MKL_", "OPENCV_", "ORT_", "PYTHON", "HF_", "XDG_")

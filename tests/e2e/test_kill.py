@@ -285,7 +285,7 @@ FAULTS: dict[str, Callable[[Stage], AbstractContextManager[None]]] = {
 @pytest.mark.campaign
 def test_the_table_of_faults(tmp_path: Path) -> None:
     """What is in flight while something breaks, and what of it is lost, doubled or wrong."""
-    names, table = iter(NAMES * 3), {}
+    names, table = iter(PHOTOGRAPHS * 3), {}
     with running_oracle(tmp_path) as stage:
         for fault, breaks in FAULTS.items():
             links: list[str] = []

@@ -181,6 +181,7 @@ def test_a_decoder_knows_no_secret(
     for pid in pids():
         os.kill(pid, signal.SIGKILL)
     wait_for(lambda: not pids())
+    time.sleep(1.0)  # on its way out it is no longer listed, and not yet gone
     assert works(decoders, cat)
     for pid in pids():
         environment = Path(f"/proc/{pid}/environ").read_bytes()
