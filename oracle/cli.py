@@ -86,6 +86,7 @@ def serve() -> None:
     """Run the API."""
     settings = Settings()
     # What is missing is said in one line, before the server begins.
+    wiring.check_exposure(settings)
     db = wiring.open_database(settings)
     wiring.open_store(settings, db)
     db.close()
@@ -889,16 +890,15 @@ def main() -> None:
     from embeddings.errors import EmbeddingError
     from oracle.chain.errors import ChainError
 
-    errors = Console(stderr=True)
     try:
         app()
     except (OracleError, StorageError, ChainError, EmbeddingError) as exc:
         line = " ".join(str(exc).split())
-        errors.print(f"[bold red]{exc.code}[/]: {escape(line)}", soft_wrap=True)
+        console.print(f"[bold red]{exc.code}[/]: {escape(line)}", soft_wrap=True)
         sys.exit(1)
     except (ValidationError, SettingsError) as exc:
         for line in _wrong_settings(exc):
-            errors.print(f"[bold red]configuration_error[/]: {escape(line)}", soft_wrap=True)
+            console.print(f"[bold red]configuration_error[/]: {escape(line)}", soft_wrap=True)
         sys.exit(1)
 
 

@@ -89,8 +89,8 @@ SCHEDULER_ROLES = (
 PROBE_S = 3.0
 # Beyond the limit of its own that a decoder's work has: start, and what is not counted there.
 DECODER_GRACE_S = 120.0
-# Of the API: uploads are looked into side by side, and one check beside them.
-API_DECODERS = 3
+# Of the API: one check at a time, and uploads are looked into beside it.
+API_DECODERS = 2
 
 
 class Current(Generic[T]):
