@@ -17,6 +17,10 @@ REGISTERED_WITHIN = "interval '7 days'"
 # many as a school has. Names of browsers make no difference, as anybody can make up another.
 PER_ADDRESS = 200
 
+# A creator who exchanged favours with so many of the other creators who reacted to a post, and with
+# half of them, is of a closed group.
+CLOSED_GROUP = 3
+
 # One process grades at a time: two would wait for each other's rows.
 GRADING_LOCK = 0x0_6ADE5
 
@@ -27,8 +31,9 @@ delete from engagement_changed where post_id in (
     order by c.changed_at limit %s for update of c skip locked)
 returning post_id, reopen
 """
-# When post `p` of work `w` came out: as its poster says, at most so long before it was registered.
-BEGINS = f"""greatest(least(coalesce(w.stated_published_at, p.published_at), p.published_at),
+# When post `p` of work `w` came out: as its poster says, at most so long before it was registered;
+# where nobody says it, views of that time may be of people.
+BEGINS = f"""greatest(least(coalesce(w.stated_published_at, '-infinity'), p.published_at),
             p.published_at - {REGISTERED_WITHIN})"""
 # What nobody signed in sent, by a program that says so itself, is not counted, for anybody.
 IS_PERSON = "(e.account is not null or a.program is null)"
@@ -41,8 +46,11 @@ IS_PERSON = "(e.account is not null or a.program is null)"
 # passes by in five seconds, or from elsewhere without doing either, is no audience that judged. Nor
 # is who has no account, as requests cost nothing, unless half was watched; of what has no length,
 # as much as makes a picture whole.
-# Reactions are those of accounts that saw the post, none of which returns a favour of the
-# poster's. A view without a length has that of the post; a video whose length nobody knows says
+# Reactions are those of accounts that saw the post. Those of a creator do not count who returns a
+# favour of the poster's, or who is of a closed group of those that reacted: linked by favours with
+# most of them, and given some; its members need not return each one. How old an account is does not
+# matter here: on a young platform all are new.
+# A view without a length has that of the post; a video whose length nobody knows says
 # nothing of how much was watched.
 #
 # Of comments with the same text the first counts. What happened before the post was here, or after
@@ -87,17 +95,32 @@ with scope as (
     select distinct on (post_id, text_hash) post_id, account
     from q where kind = 'comment' and text_chars >= %(min_comment_chars)s
     order by post_id, text_hash, at
-), reactions as (
-    select r.post_id, r.account, r.kind from (
+), reacted as (
+    select * from (
         select post_id, account, kind from q where kind in ('save', 'share', 'like')
         union select post_id, account, 'comment' from texts
-    ) r join saw using (post_id, account) join scope using (post_id)
-    where not exists (
-        select 1 from creators c join posts own on own.creator_id = c.id
-        join engagement_events back on back.post_id = own.post_id
-            and back.kind in ('save', 'share', 'like', 'comment') and back.account = scope.owner
-        where c.handle = r.account
-    )
+    ) r join saw using (post_id, account)
+), colleagues as materialized (
+    select distinct r.post_id, c.handle as account, c.id
+    from reacted r join creators c on c.handle = r.account
+    where exists (select 1 from posts own where own.creator_id = c.id)
+), favours as materialized (
+    select distinct e.account as giver, own.creator_id as taker
+    from posts own join engagement_events e on e.post_id = own.post_id
+        and e.kind in ('save', 'share', 'like', 'comment')
+    where own.creator_id in (select id from colleagues)
+        and e.account in (select account from colleagues union all select owner from scope)
+), closed as (
+    select a.post_id, a.account from colleagues a join colleagues b using (post_id) join favours f
+        on f.giver = b.account and f.taker = a.id or f.giver = a.account and f.taker = b.id
+    where a.id <> b.id group by 1, 2
+    having count(distinct b.id) >= greatest({CLOSED_GROUP}, (
+        select count(*) / 2 from colleagues every where every.post_id = a.post_id))
+        and bool_or(f.taker = a.id)
+    union select c.post_id, c.account from colleagues c join scope using (post_id)
+        join favours f on f.giver = scope.owner and f.taker = c.id
+), reactions as (
+    select * from reacted where (post_id, account) not in (select post_id, account from closed)
 ), seen as (
     select q.post_id,
         case when q.account is not null then 'a ' || q.account
