@@ -231,7 +231,8 @@ class PaySettings(BaseModel, frozen=True):
     confirm_above_minor: int = Field(
         default=1_000_000,
         ge=0,
-        description="Cents of base pay of one post and week above which a second person confirms.",
+        description="Cents of base pay, and of adjustments, of one post and week above which a"
+        " second person confirms.",
     )
 
     token: str | None = Field(

@@ -180,6 +180,22 @@ def correct(
     return Correction(shares, postings, back - kept, paid.cut - back, paid.kept - kept)
 
 
+def set_off(earned_minor: int, owed_minor: int, terms: Terms) -> int:
+    """Return the cents of new pay that the contract need not pay, as a correction took them back.
+
+    None of pay that is divided, or may be once its verdict is final: the contract divides whatever
+    it is sent, so a part of what is another's would be left out, too. What is owed stays owed until
+    something comes that is the poster's alone.
+
+    Args:
+        owed_minor: What corrections took back and no pay left out so far; below zero: what was left
+            out and came back later, which the contract pays besides.
+    """
+    if earned_minor <= 0 or terms.waiting_bps:
+        return 0
+    return min(earned_minor, owed_minor)
+
+
 def _take_back(
     poster_id: int, parts: Mapping[Entry, int], terms: Terms, waiting: Waiting, paid: Paid
 ) -> Correction:

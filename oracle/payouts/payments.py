@@ -245,8 +245,10 @@ def adjust(
     if booked is not None:
         _check_same(adjustment.id, booked, (post_id, amount_minor))
         return "same"
-    first = adjustment
-    if abs(amount_minor) > rules.confirm_above_minor:
+    first, week = adjustment, ledger.week_of(now)
+    # Many small ones are worth as much as a large one.
+    so_far = ledger_earnings.adjusted_alone(conn, post_id, week)
+    if so_far + abs(amount_minor) > rules.confirm_above_minor:
         first = ledger_earnings.propose_adjustment(conn, adjustment, now)
         _check_same(adjustment.id, (first.post_id, first.amount_minor), (post_id, amount_minor))
         if first.by == adjustment.by:
@@ -269,7 +271,7 @@ def adjust(
         terms,
         Paid(cut=cut, kept=kept),
         facts,
-        week=ledger.week_of(now),
+        week=week,
         now=now,
     )
     return "booked"
@@ -291,7 +293,7 @@ def _pay(conn: Connection, due: DuePay, now: datetime) -> bool:
     parts = _parts(conn, due.post_id, due.week, due.base_minor, due.views, now)
     paid, postings = ledger_rules.pay(poster_id, parts.paid, grade, terms)
     total = paid.base_pay + paid.bonus
-    set_off = _set_off(conn, poster_id, terms, total)
+    set_off = ledger_rules.set_off(total, ledger_earnings.owed(conn, poster_id), terms)
     facts = {
         "announced_minor": due.base_minor,
         "base_minor": paid.base_pay,
@@ -430,7 +432,7 @@ def _book_change(
     # The contract paid what comes back now; where it divides, it must not pay it a second time.
     set_off = correction.restored
     if not terms.waiting_bps:
-        set_off = _set_off(conn, poster_id, terms, earned)
+        set_off = ledger_rules.set_off(earned, ledger_earnings.owed(conn, poster_id), terms)
     about = {
         "redirect_bps": terms.redirect_bps,
         "to_original_minor": shares.to_original,
@@ -452,17 +454,6 @@ def _book_change(
         post_id=post_id,
         creator_id=poster_id,
     )
-
-
-def _set_off(conn: Connection, poster_id: int, terms: Terms, earned_minor: int) -> int:
-    """Cents of new pay that the contract need not pay, as a correction took them back earlier.
-
-    Below zero: what it owes besides, as something was set off that came back later. Never from pay
-    that is divided: the contract would leave out a part of somebody else's.
-    """
-    if earned_minor <= 0 or terms.waiting_bps:
-        return 0
-    return min(earned_minor, ledger_earnings.owed(conn, poster_id))
 
 
 def _terms(conn: Connection, stored: PostTerms, now: datetime) -> Terms:

@@ -319,6 +319,20 @@ def find_adjustment(conn: Connection, adjustment_id: str) -> tuple[bytes, int] |
     return None if row is None else (bytes(row[0]), int(row[1]))
 
 
+# Adjustments of a post that one person alone booked in a week, in either direction.
+_ADJUSTED = """
+select coalesce(sum(abs((facts->>'amount_minor')::bigint)), 0)::bigint from ledger_transactions
+where post_id = %s and week = %s and kind = 'adjustment' and facts->>'confirmed_by' is null
+"""
+
+
+def adjusted_alone(conn: Connection, post_id: bytes, week: date) -> int:
+    """Return the cents of a post's adjustments in a week that no second person confirmed."""
+    row = conn.execute(_ADJUSTED, (post_id, week)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def propose_adjustment(conn: Connection, new: NewAdjustment, now: datetime) -> NewAdjustment:
     """Keep an adjustment until a second person sends it, too. Returns: what was sent first."""
     conn.execute(
