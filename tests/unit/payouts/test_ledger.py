@@ -92,6 +92,30 @@ def test_a_redirect_that_fell_gives_the_rest_back_and_a_freeze_holds_it() -> Non
     }
 
 
+SET_OFF = [
+    # earned, owed, terms -> left out of what the contract pays
+    (5_000, 2_000, Terms(Verdict.ORIGINAL), 2_000),
+    (5_000, 9_000, Terms(Verdict.SELF_DUPLICATE), 5_000),  # never more than there is
+    (5_000, -300, Terms(Verdict.LICENSED), -300),  # what came back is paid besides
+    (5_000, 0, Terms(Verdict.ORIGINAL), 0),
+    (0, 2_000, Terms(Verdict.ORIGINAL), 0),
+    (-700, 2_000, Terms(Verdict.ORIGINAL), 0),  # a second correction owes by itself
+    (5_000, 2_000, COPY, 0),  # the original's share of these 20.00 would be left out, too
+    (5_000, 2_000, Terms(Verdict.DERIVATIVE, 6_000, FIRST, final=False), 0),
+    (5_000, 2_000, Terms(Verdict.DERIVATIVE), 2_000),  # nothing of it is redirected
+    (5_000, 2_000, Terms(Verdict.UNDECIDED, final=False, held_bps=6_000), 0),  # it may be
+    (5_000, 2_000, Terms(Verdict.UNDECIDED, held_bps=6_000), 2_000),  # nobody claimed it in time
+    (5_000, -300, COPY, 0),  # what came back waits for undivided pay as well
+]
+
+
+@pytest.mark.parametrize(("earned", "owed", "terms", "left_out"), SET_OFF)
+def test_what_is_owed_is_left_out_of_pay_that_is_the_posters_alone(
+    earned: int, owed: int, terms: Terms, left_out: int
+) -> None:
+    assert ledger.set_off(earned, owed, terms) == left_out
+
+
 def test_nothing_is_booked_for_nothing() -> None:
     assert ledger.pay(POSTER, 0, Grade.A, COPY)[1] == []
     assert ledger.release(POSTER, 0) == []
