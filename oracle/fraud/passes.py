@@ -32,7 +32,8 @@ SPAN = timedelta(days=1)
 WEEK = timedelta(days=7)
 # Gifts go round in weeks rather than days.
 GIFTS = timedelta(days=30)
-# How long sign-ups are kept: a dry run over 30 days needs two weeks before them.
+# How long sign-ups, first gifts and accounts that are not seen any more are kept: a dry run over 30
+# days needs two weeks before them.
 RETENTION = timedelta(days=60)
 
 

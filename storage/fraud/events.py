@@ -97,12 +97,15 @@ on conflict (account) do update
     set first_gift_at = least(fraud_givers.first_gift_at, excluded.first_gift_at)
 """
 NOTE_ACCOUNTS = """
-insert into fraud_accounts as known (account, first_seen_at)
-select account, min(at) from engagement_events
+insert into fraud_accounts as known (account, first_seen_at, last_seen_at)
+select account, min(at), max(at) from engagement_events
 where account is not null and at >= %(start)s and at < %(end)s
 group by account order by account
-on conflict (account) do update set first_seen_at = excluded.first_seen_at
+on conflict (account) do update set
+    first_seen_at = least(known.first_seen_at, excluded.first_seen_at),
+    last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at)
     where excluded.first_seen_at < known.first_seen_at
+        or excluded.last_seen_at > known.last_seen_at + interval '7 days'
 """
 
 
@@ -284,8 +287,11 @@ def clear_late(conn: Connection, day: date) -> None:
 
 
 def forget(conn: Connection, before: datetime) -> None:
-    """Delete what no pass reads any more."""
+    """Delete what no pass reads any more, and accounts that were not seen since."""
     conn.execute("delete from fraud_sign_ups where signed_up_at < %s", (before,))
+    # Only whoever signed up lately can be a first-time giver.
+    conn.execute("delete from fraud_givers where first_gift_at < %s", (before,))
+    conn.execute("delete from fraud_accounts where last_seen_at < %s", (before,))
     conn.execute("delete from fraud_passes where end_at < %s", (before,))
     conn.execute("delete from fraud_late where day < %s", (before.date(),))
 

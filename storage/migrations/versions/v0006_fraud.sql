@@ -24,10 +24,11 @@ create table fraud_givers (
     account text collate "C" primary key,
     first_gift_at timestamptz not null
 );
--- When each account was first seen: what is bought is new.
+-- When each account was first seen: what is bought is new. Last seen is known to a week; who was away for long is new again.
 create table fraud_accounts (
     account text collate "C" primary key,
-    first_seen_at timestamptz not null
+    first_seen_at timestamptz not null,
+    last_seen_at timestamptz not null
 );
 -- Days whose passes were over when more of their events came: they are looked at again.
 create table fraud_late (

@@ -213,6 +213,32 @@ def test_accounts_are_known_from_the_first_pass_that_saw_them(db: Database) -> N
     ) == [(bought, 20)]
 
 
+def test_accounts_that_were_not_seen_for_long_are_forgotten(db: Database) -> None:
+    """They would be new again; who comes back now and then never is."""
+    platform = Platform(db)
+    post = platform.post(platform.creator("star"), published=NOW - timedelta(days=89))
+
+    def look(days: int, *accounts: str) -> None:
+        at = NOW - timedelta(days=days, hours=2)
+        seen = [event("view", post, account=name, at=at) for name in accounts]
+        platform.happen(*seen, event("gift", post, account=accounts[0], value_minor=1, at=at))
+        run_pass(db, NOW - timedelta(days=days))
+
+    look(80, "gone", "regular")
+    look(77, "regular")
+    look(30, "regular", "guest")
+    run_pass(db, NOW)
+    known = "select account, first_seen_at from fraud_accounts order by 1"
+    assert platform.rows(known) == [
+        ("guest", NOW - timedelta(days=30, hours=2)),
+        ("regular", NOW - timedelta(days=80, hours=2)),
+    ]
+    assert platform.rows("select account from fraud_givers") == []
+    look(1, "gone")
+    (since,) = platform.rows("select first_seen_at from fraud_accounts where account = 'gone'")
+    assert since == (NOW - timedelta(days=1, hours=2),)
+
+
 def test_a_dry_run_tells_what_stricter_rules_would_change_and_writes_nothing(
     db, economy, day, now
 ) -> None:
