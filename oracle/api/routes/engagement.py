@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field, StrictInt
+from pydantic import BaseModel, BeforeValidator, Field, StrictInt
 from starlette.concurrency import run_in_threadpool
 
 from oracle.api.access import Admin, Caller, Uploader
@@ -27,6 +27,16 @@ CORRECTED_WITHIN = timedelta(weeks=26)
 # Of 50 000 events, and of 10 000 lines.
 EVENTS_BYTES, EARNINGS_BYTES = 32 * 2**20, 8 * 2**20
 Cents = Annotated[int, Field(strict=True)]
+BaseCents = Annotated[Cents, Field(ge=0, le=10**12)]
+
+
+def _only_text(value: object) -> object:
+    if not isinstance(value, str) or value.isdigit():
+        raise ValueError("a date is text, such as 2026-11-16")  # a number might be of any unit
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_only_text)]
 
 
 class EventProblem(BaseModel):
@@ -55,7 +65,7 @@ class PostFacts(BaseModel):
     """What a platform states about a post; a field that is absent stays as it was."""
 
     title: str | None = Field(None, min_length=1, max_length=200)
-    audience: int | None = Field(
+    audience: StrictInt | None = Field(
         None, ge=0, le=2_000_000_000, description="The creator's followers when it came out."
     )
 
@@ -64,11 +74,11 @@ class BasePay(BaseModel):
     """What a post earned in a week before any bonus."""
 
     post_id: PostId
-    week: date = Field(
+    week: Day = Field(
         description="A day of the week; weeks begin on Monday (UTC). At most half a year ago, and"
         " begun."
     )
-    base_minor: Cents = Field(ge=0, le=10**12, description="Cents, for the whole week.")
+    base_minor: BaseCents = Field(description="Cents, for the whole week.")
     views: StrictInt | None = Field(
         None,
         gt=0,
@@ -115,8 +125,8 @@ class Confirmation(BaseModel):
     """An amount above the ceiling, as it was announced by somebody else."""
 
     post_id: PostId
-    week: date
-    base_minor: Cents
+    week: Day
+    base_minor: BaseCents
 
 
 class Adjustment(BaseModel):
@@ -140,7 +150,8 @@ class AdjustmentAnswer(BaseModel):
 
     booked: bool
     unconfirmed: bool = Field(
-        description="Kept; booked once somebody else sends the same, as the amount is large."
+        description="Kept; booked once somebody else sends the same, as the amount is large, or"
+        " what one person alone booked for the post this week is."
     )
 
 

@@ -166,7 +166,7 @@ def test_base_pay_is_announced_by_week(client: TestClient, platform: Platform) -
         (monday - 2 * week, 7),
         (monday - 3 * week, 1_000_001),
     ]
-    for no_cents in (True, 1.5, "100", None):
+    for no_cents in (True, 1.5, 1.0, "100", None, -1, 10**13):
         assert "detail" in announce((signed, monday, no_cents))
     confirmation = {"post_id": "0x" + signed.hex(), "week": (monday - 3 * week).isoformat()}
     confirmation["base_minor"] = 1_000_001  # type: ignore[assignment]
@@ -174,6 +174,44 @@ def test_base_pay_is_announced_by_week(client: TestClient, platform: Platform) -
     for by, codes in ((OPERATOR, ["same_person"]), (boss, [])):
         answer = client.post("/api/earnings/confirm", json=confirmation, headers=by).json()
         assert [problem["code"] for problem in answer["problems"]] == codes
+
+
+DAY_OF_PAY = {"post_id": POST, "week": "2026-11-16", "base_minor": 1}
+CHARGEBACK = {"id": "cb-1", "post_id": POST, "amount_minor": -1, "reason": "Taken."}
+
+
+@pytest.mark.parametrize(
+    ("route", "body"),
+    [
+        *(
+            ("/api/earnings", {"earnings": [DAY_OF_PAY | changed]})
+            for changed in (
+                {"week": 0},
+                {"week": True},
+                {"week": 1_764_547_200},
+                {"week": "1764547200"},
+                {"week": "10000-01-01"},
+                {"week": "0000-01-01"},
+                {"views": True},
+                {"views": 0},
+                {"views": 2.0},
+            )
+        ),
+        *(
+            ("/api/earnings/confirm", DAY_OF_PAY | changed)
+            for changed in ({"base_minor": True}, {"base_minor": 10**30}, {"week": 0})
+        ),
+        *(
+            ("/api/adjustments", CHARGEBACK | {"amount_minor": amount})
+            for amount in (True, -1.0, "-1", 10**9 + 1, None)
+        ),
+    ],
+)
+def test_money_that_is_not_whole_cents_of_a_day_is_refused(
+    client: TestClient, route: str, body: dict[str, Any]
+) -> None:
+    answer = client.post(route, json=body, headers=OPERATOR)
+    assert answer.status_code == 422, answer.text
 
 
 def test_a_chargeback_is_an_adjustment_with_a_reason(
