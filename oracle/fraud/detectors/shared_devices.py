@@ -131,8 +131,6 @@ def _givers(events: Events, crowd: Ints, limits: SharedDeviceLimits) -> list[Sig
                     "total": of,
                     "percent": percent(n, of),
                     "devices": devices,
-                    "usual_low": 0.0,
-                    "usual_high": 0.0,
                     "value": int(value[number]),
                     "value_total": int(whole[number]),
                 },

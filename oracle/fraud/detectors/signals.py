@@ -63,8 +63,8 @@ class Signal:
         score: In [0, 1]. For a share of the traffic: the lower bound of that share (95 %
             confidence).
         grounds: The causes it rests on.
-        facts: The measurements: `count`, `total`, `usual_low`, `usual_high` (percent), and the
-            detector's own.
+        facts: The measurements: `count`, `total`, `percent`; where it is known what is usual,
+            `usual_low` and `usual_high` (percent); and the detector's own.
         sentence: One plain sentence, without blame.
         first_s, last_s: Unix times between which it was seen.
         events: (n,) ascending rows of the events it rests on.

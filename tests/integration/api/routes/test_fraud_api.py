@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 from support.blobs import content_files
-from support.cases import NOW, POST, Case
+from support.cases import NOW, POST, Case, signal
 from support.economy import Economy
 from support.platform import Platform
 
@@ -81,6 +81,21 @@ def test_reviewers_see_all_alerts_and_creators_their_own(
         "alerts_reversed": 0,
     }
     assert [s["step"] for s in shown["history"]] == ["open", "freeze", "notify"]
+
+
+def test_the_page_of_an_alert_shows_what_is_usual_where_that_is_known(
+    client: TestClient, case: Case, key
+) -> None:
+    """Not so for reactions in step, gifts to oneself, and a platform's first days."""
+    unknown = signal("lockstep")
+    for name in ("usual_low", "usual_high"):
+        del unknown["facts"][name]
+    young = signal("referrers", usual_low=0.0, usual_high=0.0)
+    alert_id = case.raise_alert(signals=[signal(), unknown, young])
+    page = client.get(f"/fraud_alerts/{alert_id}", headers=key("fraud", "read"))
+    assert page.status_code == 200
+    assert page.text.count("Red: 87.5 % here.") == 3
+    assert page.text.count("Green: what is usual, 0.2 to 3.1 %.") == 1
 
 
 def test_only_reviewers_decide(client: TestClient, case: Case, key) -> None:
