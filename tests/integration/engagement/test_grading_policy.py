@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from starlette.testclient import TestClient
@@ -100,3 +101,40 @@ def test_only_governance_changes_rules(client: TestClient, platform: Platform) -
     assert (
         client.post("/api/grading/policy/dry-run", json=rules(), headers=reader).status_code == 403
     )
+
+
+def test_governance_sees_the_shares_of_bonuses_by_what_posts_are(
+    client: TestClient, platform: Platform
+) -> None:
+    for n, letter in enumerate("AABCF"):
+        post = platform.post(
+            platform.creator(f"c-{n}"), published=NOW - timedelta(days=n), audience=50 + 100 * n
+        )
+        platform.grade(post, letter)
+    long_ago = platform.post(platform.creator("old"), published=NOW - timedelta(days=31))
+    platform.grade(long_ago, "A")
+    picture = platform.post(platform.creator("painter"), published=NOW, media_type="image")
+    platform.grade(picture, "B")
+    with platform.db.transaction() as conn:
+        conn.execute("update posts set length_ms = 20000 where audience = 50")
+        conn.execute(
+            "insert into works (id, registration, registered_at, post_id, media_type, sha256, mime,"
+            " size_bytes, blob_key, published_at, file_name, category) values (%s,"
+            " nextval('work_registration'), %s, %s, 'image', %s, 'image/png', 1, 'k', %s, 'a.png',"
+            " 'cooking')",
+            (UUID(int=7), NOW, picture, bytes(32), NOW),
+        )
+        conn.execute("update posts set work_id = %s where post_id = %s", (UUID(int=7), picture))
+    shares = client.get("/api/grading/shares", headers=OPERATOR).json()
+    seen = {by: [tuple(kind.values()) for kind in kinds] for by, kinds in shares.items()}
+    assert seen == {
+        "category": [("cooking", 1, 0, 1), ("not stated", 5, 2, 1)],
+        "length": [("image", 1, 0, 1), ("video", 4, 1, 1), ("video, 15 to 60 s", 1, 1, 0)],
+        "audience": [
+            ("100 to 1 000 followers", 4, 1, 1),
+            ("not stated", 1, 0, 1),
+            ("to 100 followers", 1, 1, 0),
+        ],
+    }
+    reader = {"Authorization": f"Bearer {platform.key('reader', ['read'])}"}
+    assert client.get("/api/grading/shares", headers=reader).status_code == 403
