@@ -182,7 +182,7 @@ def test_a_letter_without_any_one_of_its_facts_is_not_written(template: template
         for nothing in (None, "", "  ", [], ["said", ""]):
             with pytest.raises(MissingFact, match=name):
                 render.render(template, facts | {name: nothing})
-    assert render.render(template, facts | {"subject": "another"}).sha256 != notice.sha256
+        assert render.render(template, facts | {name: "another"}).sha256 != notice.sha256
 
 
 @pytest.mark.parametrize("template", templates.ALL.values(), ids=lambda t: t.kind)
