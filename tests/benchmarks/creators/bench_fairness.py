@@ -1,12 +1,13 @@
 """Fair play on a simulated platform: who is held wrongly, whom an enemy can hurt, what a cheat
 keeps, and what a grade costs to fake. Rules without a database, on one core. From the root:
 
-    PYTHONPATH=. .venv/bin/python tests/benchmarks/creators/bench_fairness.py --weeks 25
+    PYTHONPATH=. .venv/bin/python tests/benchmarks/creators/bench_fairness.py --weeks 28
 
 Every platform is a week of some 400 honest creators in seventeen niches, of whom one in ten is
-attacked, and one cheat of each kind. The detectors look at each day and at the week. Money: the
-platform pays $2 for 1 000 views that count, and what is held waits, all of it counted as lost.
-Viewers are counted as `storage.engagement.counts` does.
+attacked, and one cheat of each kind. Audiences react at the rates that the prior states; a fifth of
+the plain posts has a club of forty fans who do everything. The detectors look at each day and at
+the week. Money: the platform pays $2 for 1 000 views that count, and what is held waits, all of it
+counted as lost. Viewers are counted as `storage.engagement.counts` does.
 """
 
 import argparse
@@ -23,7 +24,16 @@ from scipy.stats import beta
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from support.fairplay.platform import START_S, Week
-from support.fairplay.scenes import ACCOUNT, ATTACKS, CHEATS, HONEST, everyday
+from support.fairplay.scenes import (
+    ACCOUNT,
+    ATTACKS,
+    CHEATS,
+    HONEST,
+    RATES,
+    REACTIONS,
+    audience,
+    everyday,
+)
 
 from oracle.engagement import grading
 from oracle.engagement.agents import program_of
@@ -117,6 +127,7 @@ def one_platform(seed: int, tallies: dict[str, dict[str, Tally]]) -> None:
     """Simulate a week and judge it."""
     week = Week(np.random.default_rng((SEED, seed)))
     about: dict[int, tuple[str, str, float]] = {}  # post -> what it is
+    clubs: set[int] = set()
     own: dict[int, range] = {}  # post -> rows of what was done to it
     niches, attacks = list(HONEST), list(ATTACKS)
     for number in range(HONEST_EACH):
@@ -125,11 +136,14 @@ def one_platform(seed: int, tallies: dict[str, dict[str, Tally]]) -> None:
         niche = niches[number % len(niches)]
         HONEST[niche](week, post)
         about[post] = ("honest", niche, 0.0)
+        if niche == "plain" and number % 5 == 0:
+            clubs.add(post)
         if number % ATTACKED == seed % ATTACKED:
             name = attacks[(number // ATTACKED + seed) % len(attacks)]
             first = len(week.rows)
             cost = ATTACKS[name](week, post)
             about[post], own[post] = ("attack", name, cost), range(first, len(week.rows))
+    audience(week, np.random.default_rng((SEED, seed, 1)), clubs)
     for name, cheat in CHEATS.items():
         post = week.post()
         week.add(post, 20)
@@ -189,15 +203,20 @@ def _robots(events: Events) -> np.ndarray:
     return (events.account < 0) & programs[events.agent]
 
 
+POLICY = GradePolicy(
+    version=1,
+    weights_bps={
+        "watch": 3_500, "saves": 2_000, "comments": 2_000, "shares": 1_500, "likes": 1_000
+    },
+    cutoffs_bps={"A": 8_000, "B": 6_500, "C": 5_000, "D": 3_500},
+)  # fmt: skip
+FIELDS = ("saves", "comments", "shares", "likes")  # in the order of REACTIONS
+# What bought accounts do: how many things each, of how many kinds, and whether they are new.
+PLANS = {"everything": (4, 4, True), "one thing each": (1, 3, True), "aged": (4, 4, False)}
+
+
 def price_of_a_grade() -> None:
     """How many bought accounts lift an ordinary post to an A, beside what the bonus is worth."""
-    policy = GradePolicy(
-        version=1,
-        weights_bps={
-            "watch": 3_500, "saves": 2_000, "comments": 2_000, "shares": 1_500, "likes": 1_000
-        },
-        cutoffs_bps={"A": 8_000, "B": 6_500, "C": 5_000, "D": 3_500},
-    )  # fmt: skip
     rng = np.random.default_rng(SEED)
     cohort = []
     for creator in range(300):
@@ -206,23 +225,60 @@ def price_of_a_grade() -> None:
             s: beta.rvs(m * k, (1 - m) * k, random_state=rng) for s, (m, k) in grading.PRIOR.items()
         }
         cohort.append((("all",), creator, _counts(n, rates)))
-    known = grading.baselines(cohort, policy)
-    print("\n| people a week | base pay | bonus of an A | accounts for an A | they cost at least |")
-    print("| ---: | ---: | ---: | ---: | ---: |")
-    middle = {s: beta.median(m * k, (1 - m) * k) for s, (m, k) in grading.PRIOR.items()}
+    known = grading.baselines(cohort, POLICY)
+    print(
+        "\n| people a week | base pay | bonus of an A | do everything | one thing each |"
+        " everything, aged three days | cheapest | pays from, for 1 000 views |"
+    )
+    print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for n in (10, 50, 100, 300, 1_000, 3_000, 10_000, 100_000):
-        honest = _counts(n, middle)
-        for socks in range(1, 200_000, max(1, n // 200)):
-            fields = ("views", "audience", "timed", "saves", "comments", "shares", "likes")
-            more = {name: getattr(honest, name) + socks for name in fields}
-            bought = replace(honest, **more, watched_bps=honest.watched_bps + socks * 10_000)
-            if grading.score(bought, ("all",), known, policy, -1).grade is Grade.A:
-                break
-        base = CENTS_PER_VIEW * (n + socks)
+        need = {plan: accounts_needed(n, known, *how) for plan, how in PLANS.items()}
+        socks = min(found for found in need.values() if found)
+        base, cost = CENTS_PER_VIEW * (n + socks), socks * ACCOUNT
+        cells = " | ".join(str(found or "seen") for found in need.values())
         print(
-            f"| {n} | ${base / 100:.2f} | ${base / 500:.2f} | {socks} |"
-            f" ${socks * ACCOUNT / 100:.2f} |"
+            f"| {n} | ${base / 100:.2f} | ${base / 500:.2f} | {cells} | ${cost / 100:.2f}, {socks}"
+            f" min watched | ${50 * cost / (n + socks):.0f} |"
         )
+
+
+def accounts_needed(
+    n: int, known: dict[str, grading.Baseline], things: int, of: int, new: bool
+) -> int | None:
+    """Return how many accounts lift a post of n people to an A, None where it is seen instead."""
+    middle = {s: beta.median(m * k, (1 - m) * k) for s, (m, k) in grading.PRIOR.items()}
+    honest = _counts(n, middle)
+    for socks in range(1, 40_000, max(1, n // 200)):
+        done = [sum((i + k) % of == at for i in range(socks) for k in range(things))
+                for at in range(4)]  # fmt: skip
+        more = {
+            name: getattr(honest, name) + count for name, count in zip(FIELDS, done, strict=True)
+        }
+        more |= {name: getattr(honest, name) + socks for name in ("views", "audience", "timed")}
+        bought = replace(honest, **more, watched_bps=honest.watched_bps + socks * 10_000)
+        is_a = grading.score(bought, ("all",), known, POLICY, -1).grade is Grade.A
+        if is_a and not is_seen(n, socks, things, of, new=new):
+            return socks
+        if is_a and socks > 2 * n + 100:
+            return None
+    return None
+
+
+def is_seen(n: int, socks: int, things: int, of: int, *, new: bool) -> bool:
+    """Tell whether the detectors leave these accounts out, beside n people who were here before."""
+    rng, week = np.random.default_rng((SEED, n, socks)), Week(np.random.default_rng(SEED))
+    post = week.post()
+    for who, do in ((week.new(n), None), (week.new(socks), things)):
+        for i, account in enumerate(who.tolist()):
+            if do is None or not new:
+                week.known.add(account)
+            kinds = (
+                [kind for kind, p in zip(REACTIONS, RATES, strict=True) if rng.random() < p]
+                if do is None
+                else [REACTIONS[(i + k) % of] for k in range(do)]
+            )
+            week.react(post, account, kinds, START_S + DAY_S)
+    return any(signal.doubtful for signal in detection.signals(week.events(), Thresholds()))
 
 
 def _counts(n: int, rates: dict[str, float]) -> Counts:
@@ -283,7 +339,7 @@ def _share(found: Iterable[Tally], part: str, whole: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weeks", type=int, default=25, help="platforms of 400 honest creators")
+    parser.add_argument("--weeks", type=int, default=28, help="platforms of 400 honest creators")
     options = parser.parse_args()
     began = time.monotonic()
     tallies: dict[str, dict[str, Tally]] = {"honest": {}, "attack": {}, "cheat": {}}

@@ -3,6 +3,7 @@
 Made up from seeds. No scene knows the rules that judge it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +35,7 @@ class Week:
     rows: list[dict[str, Any]] = field(default_factory=list)
     signed_up: dict[int, tuple[int, int, int, str]] = field(default_factory=dict)
     owners: list[int] = field(default_factory=list)  # account of each creator
+    known: set[int] = field(default_factory=set)  # accounts that were here before
     codes: int = 0
 
     def new(self, count: int) -> np.ndarray:
@@ -87,6 +89,15 @@ class Week:
             )
         return who
 
+    def react(self, post: int, account: int, kinds: Iterable[Kind], at_s: int) -> None:
+        """One person's reactions, some minutes after a view."""
+        for n, kind in enumerate(kinds):
+            filled = dict.fromkeys(COLUMNS, -1) | {"watch_s": 0, "video_s": 0, "value": 0}
+            filled |= {"account": account, "creator": post, "post": post}
+            self.rows.append(
+                filled | {"kind": kind, "at_s": at_s + 60 * n, "agent": "", "referrer": ""}
+            )
+
     def sign_up(self, accounts: Any, *, hour: float, ip: int, shape: int, agent: str) -> None:
         """Accounts that were made within an hour."""
         for account in np.asarray(accounts).tolist():
@@ -105,6 +116,8 @@ class Week:
         sign_up[:, 0] = 0
         for account, (at_s, ip, shape, agent) in self.signed_up.items():
             sign_up[account] = at_s, ip, shape, agent_of[agent]
+        first_seen = np.zeros(self.codes, np.int64)
+        first_seen[list(self.known)] = START_S - 10 * DAY_S
         creator = np.full(self.codes, -1, np.int32)
         creator[self.owners] = np.arange(len(self.owners))
 
@@ -128,7 +141,7 @@ class Week:
                 agent=sign_up[:, 3].astype(np.int32),
                 creator=creator,
                 gifted_before=np.zeros(self.codes, bool),
-                first_seen_s=np.zeros(self.codes, np.int64),
+                first_seen_s=first_seen,
             ),
             agents=agents,
             referrers=sources,

@@ -8,10 +8,14 @@ from collections.abc import Callable
 
 import numpy as np
 
+from oracle.engagement.grading import PRIOR
 from oracle.fraud.detectors.events import Kind
 from support.fairplay.platform import CHROME, DESKTOP, INSIDE, IPHONE, TABLET, TV, Week
 
 REQUEST, ACCOUNT = 0.01, 5.0
+REACTIONS = (Kind.SAVE, Kind.COMMENT, Kind.SHARE, Kind.LIKE)
+RATES = tuple(PRIOR[name][0] for name in ("saves", "comments", "shares", "likes"))
+KNOWN = 0.6  # share of an everyday audience that was here before
 ROBOTS = ("Twitterbot/1.0", "Slackbot-LinkExpanding 1.0", "facebookexternalhit/1.1")
 NAMED = ("curl/8.5.0", "python-requests/2.32")
 NOT_TOLD = -1
@@ -88,6 +92,34 @@ HONEST: dict[str, Callable[[Week, int], object]] = {
 }
 
 
+def audience(week: Week, rng: np.random.Generator, clubs: set[int]) -> None:
+    """Let whoever is signed in react as people do, each kind for itself; a club's first forty fans,
+    who were here before, do everything.
+
+    With a generator of its own: the views of a week stay the same.
+    """
+    fans = dict.fromkeys(clubs, 40)
+    for row in [row for row in week.rows if row["kind"] is Kind.VIEW and row["account"] >= 0]:
+        post, account = int(row["post"]), int(row["account"])
+        kinds = [kind for kind, p in zip(REACTIONS, RATES, strict=True) if rng.random() < p]
+        if rng.random() < KNOWN and account not in week.signed_up:
+            week.known.add(account)
+            if fans.get(post):
+                fans[post] -= 1
+                kinds = list(REACTIONS)
+        week.react(post, account, kinds, int(row["at_s"]) + 60)
+
+
+def socks(week: Week, post: int, count: int, kinds: int) -> float:
+    """New accounts that watch all and do so many things each."""
+    first = len(week.rows)
+    who = week.add(post, count, watched=(0.9, 1.0), sources=INSIDE)
+    for n, account in enumerate(who.tolist()):
+        does = [REACTIONS[(n + k) % len(REACTIONS)] for k in range(kinds)]
+        week.react(post, account, does, int(week.rows[first + n]["at_s"]) + 60)
+    return count * ACCOUNT
+
+
 def _requests(week: Week, post: int, count: int, **about: object) -> float:
     start = float(week.rng.uniform(20, 140))
     default = {"account": NOT_TOLD, "agents": (CHROME,), "watched": (0, 0.01)}
@@ -154,4 +186,7 @@ CHEATS: dict[str, Scene] = {
     "a farm of 300 accounts": lambda w, p: _farm(w, p, 300, 10),
     "a farm of 120 accounts": lambda w, p: _farm(w, p, 120, 10),
     "150 accounts made in bulk": lambda w, p: _made(w, p, 150),
+    "40 accounts that do everything": lambda w, p: socks(w, p, 40, 4),
+    "11 accounts that do everything": lambda w, p: socks(w, p, 11, 4),
+    "40 accounts that do one thing each": lambda w, p: socks(w, p, 40, 1),
 }  # fmt: skip
