@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from support.pages import assert_says
 
 from oracle.appeals.errors import InvalidEndDate, StepNotPossible
 from oracle.fraud import lifecycle
@@ -183,6 +184,14 @@ def test_a_letter_without_any_one_of_its_facts_is_not_written(template: template
             with pytest.raises(MissingFact, match=name):
                 render.render(template, facts | {name: nothing})
         assert render.render(template, facts | {name: "another"}).sha256 != notice.sha256
+
+
+def test_the_page_says_the_letters_about_alerts_word_for_word() -> None:
+    lines = []
+    for letter in (templates.NOT_COUNTED, templates.HOLD, templates.UPHELD, templates.ENDED):
+        lines += [f"**{letter.subject}** ({letter.name})", ""]
+        lines += [f"> {line}".rstrip() for line in letter.body.strip().splitlines()] + [""]
+    assert_says("stories.md", "letters", "\n".join(lines))
 
 
 @pytest.mark.parametrize("template", templates.ALL.values(), ids=lambda t: t.kind)

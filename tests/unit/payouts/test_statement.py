@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from support.pages import assert_says
 
 from oracle.payouts import statement
 from storage.ledger.views import Line
@@ -104,6 +105,83 @@ def test_every_kind_of_line_has_its_reason(
 ) -> None:
     line = a_line(facts, kind=kind, entry=entry, amount_minor=-1, counterparty="tom")
     assert words in statement.explain(line)
+
+
+PLAIN = FACTS | {
+    "verdict": "original",
+    "redirect_bps": 0,
+    "bonus_bps": 2_000,
+    "bonus_minor": 2_000,
+    "to_original_minor": 0,
+    "to_poster_minor": 12_000,
+}
+CORRECTED = {
+    "was": "A",
+    "grade": "A",
+    "bonus_bps": 2_000,
+    "base_was_minor": 5_000,
+    "base_minor": 50_000,
+    "bonus_minor": 10_000,
+    "amount_minor": 54_000,
+    "to_original_minor": 0,
+    "to_poster_minor": 54_000,
+    "reason": "An advertiser was billed anew.",
+}
+LESS = CORRECTED | {
+    "base_was_minor": 10_000,
+    "base_minor": 5_000,
+    "bonus_minor": 1_000,
+    "amount_minor": -6_000,
+    "to_poster_minor": -6_000,
+}
+FRAUD = LESS | {"reason": "Views that do not count are not paid."}
+CHARGEBACK = {
+    "amount_minor": -2_000,
+    "to_original_minor": 0,
+    "to_poster_minor": -2_000,
+    "reason": "A fan took her gift back.",
+}
+MONEY: dict[str, tuple[str, dict[str, Any]]] = {
+    "a week of an original": ("pay", PLAIN),
+    "a week of a copy": ("pay", FACTS),
+    "the same, while it can be disputed": ("pay", FACTS | {"contested": True}),
+    "views that do not count": ("pay", PLAIN | {"lost_minor": 500, "announced_minor": 10_500}),
+    "a part that waits for an alert": (
+        "pay",
+        PLAIN | {"held_minor": 500, "announced_minor": 10_500},
+    ),
+    "a post on hold": ("pay", PLAIN | {"frozen": True}),
+    "pay after a refund": ("pay", PLAIN | {"set_off_minor": 2_000}),
+    "an advertiser who paid late": ("correction", CORRECTED),
+    "a refund": ("correction", LESS | {"reason": "A refund."}),
+    "a refund of a copy's week": (
+        "correction",
+        LESS | {"to_poster_minor": -2_400, "reason": "A refund."},
+    ),
+    "confirmed fraud": ("correction", FRAUD),
+    "confirmed fraud that takes the grade, too": (
+        "correction",
+        FRAUD | {"grade": "C", "bonus_bps": 0, "bonus_minor": 0, "amount_minor": -7_000,
+                 "to_poster_minor": -7_000},
+    ),
+    "an alert that was overturned": (
+        "correction",
+        LESS | {"base_was_minor": 5_000, "base_minor": 10_000, "bonus_minor": 2_000,
+                "amount_minor": 6_000, "to_poster_minor": 6_000,
+                "reason": "Views that were left out count again."},
+    ),
+    "a gift that was charged back": ("adjustment", CHARGEBACK),
+    "a verdict that became final": ("contest_settled", {"redirect_bps": 0, "verdict": "original"}),
+    "a hold that ended": ("release", {"held_minor": 500}),
+}  # fmt: skip
+
+
+def test_the_page_says_what_creators_read_of_their_money() -> None:
+    lines = [
+        f"- **{name[0].upper()}{name[1:]}**: {statement.explain(a_line(facts, kind=kind))}"
+        for name, (kind, facts) in MONEY.items()
+    ]
+    assert_says("stories.md", "money", "\n".join(lines) + "\n")
 
 
 def test_the_other_side_of_a_redirect_has_words_of_its_own() -> None:
