@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -50,6 +50,17 @@ class LocalFeatures:
     descriptors: NDArray[np.float32]
     width: int
     height: int
+
+    def strongest(self, count: int) -> LocalFeatures:
+        """Return the strongest ``count`` key points, which come first."""
+        return replace(
+            self,
+            points=self.points[:count],
+            sizes=self.sizes[:count],
+            angles=self.angles[:count],
+            codes=self.codes[:count],
+            descriptors=self.descriptors[:count],
+        )
 
     def mirrored(self) -> LocalFeatures:
         """Return the features of the picture flipped left to right; nothing is detected again."""

@@ -91,7 +91,7 @@ def align(
     all_matches = matches = match_features(query, reference)
     alignments: list[Alignment] = []
     while len(matches) >= MIN_MATCHES and len(alignments) < MAX_HYPOTHESES:
-        support = _best_similarity(query, reference, matches)
+        support = consistent(query, reference, matches)
         if support.sum() < MIN_MATCHES:
             break
         source, target = query.points[matches[:, 0]], reference.points[matches[:, 1]]
@@ -134,7 +134,7 @@ def _alignment(
     return Alignment(transform, source[tight][first], target[tight][first], source[displaced])
 
 
-def _best_similarity(
+def consistent(
     query: LocalFeatures, reference: LocalFeatures, matches: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Return the matches that agree with the match whose scale, turn and shift explain the most."""

@@ -246,27 +246,32 @@ def _seconds(line: Line, cells: Cells) -> tuple[SecondScore, ...]:
 
 
 def _stills(query: VideoFingerprint, cells: Cells) -> tuple[Proposal, ...]:
-    """Return where a video shows a registered picture: the best unbroken run."""
-    start, end, total = best_run(cells.values[:, 0] - STILL_LIKENESS)
+    """Return where a video shows a registered picture, or the pictures of an animation: of each the
+    best unbroken run, best first.
+    """
+    stills = [_still(query, cells, column) for column in range(cells.values.shape[1])]
+    return tuple(sorted(filter(None, stills), key=lambda proposal: -proposal.score))
+
+
+def _still(query: VideoFingerprint, cells: Cells, column: int) -> Proposal | None:
+    start, end, total = best_run(cells.values[:, column] - STILL_LIKENESS)
     if end <= start:
-        return ()
+        return None
     rows = np.arange(start, end)
-    line = Line(1.0, 0.0, rows, np.zeros(len(rows), np.int64), total)
+    line = Line(1.0, 0.0, rows, np.full(len(rows), column, np.int64), total)
     first, last = float(cells.rows_s[start]), float(cells.rows_s[end - 1])
     until = min(query.duration_s, last + query.interval_s)
-    return (
-        Proposal(
-            query_start_s=round(first, 3),
-            query_end_s=round(until, 3),
-            reference_start_s=0.0,
-            reference_end_s=0.0,
-            speed=1.0,
-            likeness=float(cells.values[rows, 0].mean()),
-            score=total,
-            pairs=_pairs(rows, line.columns, cells),
-            moments=(),
-            seconds=_seconds(line, cells),
-        ),
+    return Proposal(
+        query_start_s=round(first, 3),
+        query_end_s=round(until, 3),
+        reference_start_s=0.0,
+        reference_end_s=0.0,
+        speed=1.0,
+        likeness=float(cells.values[rows, column].mean()),
+        score=total,
+        pairs=_pairs(rows, line.columns, cells),
+        moments=(),
+        seconds=_seconds(line, cells),
     )
 
 

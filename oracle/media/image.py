@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,8 @@ from oracle.media.handler import Candidate, Progress, Query, Size, no_progress
 from oracle.media.shortlist import shortlist
 from storage.database import Connection, Database
 from storage.search import images
-from storage.search.images import ImageCandidate, Reference, View
+from storage.search.frames import Reference, StoredFrame, add_frames, find_references, keep_features
+from storage.search.images import ImageCandidate, View
 from storage.works.works import Work
 
 # A picture at the limit takes several hundred megabytes while it is decoded: a few at a time are
@@ -79,12 +81,7 @@ class ImageHandler:
         self, path: Path, progress: Progress = no_progress, *, search: bool = True
     ) -> ImageExtraction:
         progress("decoding", 0, 1)
-        # What is stored is the picture that is shown longest; all of them are looked up.
-        shown = (
-            decode_shown(path, self._limits)
-            if search
-            else [(decode_image(path, self._limits), 1.0)]
-        )
+        shown = decode_shown(path, self._limits)
         prints = []
         for done, (picture, share) in enumerate(shown):
             progress("fingerprinting", done, len(shown))
@@ -93,15 +90,23 @@ class ImageHandler:
         return ImageExtraction(first, tuple(shown[0][0].notes), first_share, tuple(others))
 
     def make_visible(self, conn: Connection, work: Work, extraction: ImageExtraction) -> None:
-        fingerprint = extraction.fingerprint
-        images.make_visible(
+        # An animation is found by all that is judged of it, what it shows longest first.
+        prints = (extraction.fingerprint, *(each for each, _ in extraction.others))
+        add_frames(
             conn,
             work,
-            phash=fingerprint.phash,
-            phash_quality=fingerprint.phash_quality,
-            proxy=fingerprint.proxy,
-            features=fingerprint.features,
-            embeddings=fingerprint.embeddings,
+            [
+                StoredFrame(
+                    frame_ms=number,
+                    phash=fingerprint.phash,
+                    phash_quality=fingerprint.phash_quality,
+                    proxy=fingerprint.proxy,
+                    features=fingerprint.features,
+                    embeddings=fingerprint.embeddings,
+                )
+                for number, fingerprint in enumerate(prints)
+                if number == 0 or fingerprint.insufficient_detail is None
+            ],
         )
 
     def search(
@@ -126,50 +131,68 @@ class ImageHandler:
         candidates: Sequence[Candidate],
         progress: Progress = no_progress,
     ) -> Iterator[tuple[Candidate, ImageMatch]]:
+        chosen = [each if isinstance(each, ImageCandidate) else _plain(each) for each in candidates]
         with db.transaction() as conn:
-            frames = [
-                candidate.frame_ms if isinstance(candidate, ImageCandidate) else 0
-                for candidate in candidates
-            ]
-            references = images.find_references(
-                conn, [candidate.work_id for candidate in candidates], frames
+            references = find_references(
+                conn,
+                [candidate.work_id for candidate in chosen],
+                [candidate.frame_ms for candidate in chosen],
             )
-        for done, candidate in enumerate(candidates):
+        for done, candidate in enumerate(chosen):
             progress("verifying", done, len(candidates))
-            if candidate.work_id in references:
-                yield candidate, self._match(extraction, references[candidate.work_id])
-        keep_missing(db, self._analyzer, references.values())
+            if stored := references.get(candidate.work_id):
+                match, frame_ms = self._match(extraction, stored)
+                yield replace(candidate, frame_ms=frame_ms), match
+        keep_missing(db, self._analyzer, chain.from_iterable(references.values()))
 
-    def _match(self, extraction: ImageExtraction, reference: Reference) -> ImageMatch:
-        """The match of what is shown; of an animation, of as much of its time as was proven."""
-        longest = self._verify(extraction.fingerprint, reference)
+    def _match(
+        self, extraction: ImageExtraction, stored: Sequence[Reference]
+    ) -> tuple[ImageMatch, int]:
+        """The match of what is shown, and with which stored frame; of an animation, of as much of
+        its time as was proven.
+        """
+        longest = self._best(extraction.fingerprint, stored)
         if not extraction.others:
             return longest
         matches = [(longest, extraction.share)] + [
-            (self._verify(fingerprint, reference), share)
+            (self._best(fingerprint, stored), share)
             for fingerprint, share in extraction.others
             if fingerprint.insufficient_detail is None
         ]
         judged = extraction.share + sum(share for _, share in extraction.others)
-        proven = sum(share for match, share in matches if match.verified) / judged
-        best = max((match for match, _ in matches), key=lambda match: match.similarity)
+        proven = sum(share for (match, _), share in matches if match.verified) / judged
+        best, frame_ms = max((found for found, _ in matches), key=lambda found: found[0].similarity)
         if not best.verified:
             return longest
         said = f"{best.reason} That is {proven:.0%} of the time that the animation is shown."
         if proven < MIN_PROVEN_SHARE:
             capped = min(best.similarity, UNPROVEN_SIMILARITY)
             best = replace(best, verified=False, similarity=capped)
-        return replace(best, query_coverage=best.query_coverage * proven, reason=said)
+        return replace(best, query_coverage=best.query_coverage * proven, reason=said), frame_ms
 
-    def _verify(self, fingerprint: ImageFingerprint, reference: Reference) -> ImageMatch:
-        return self._analyzer.verify(fingerprint, reference.proxy, reference.features)
+    def _best(
+        self, fingerprint: ImageFingerprint, stored: Sequence[Reference]
+    ) -> tuple[ImageMatch, int]:
+        """The best match of one picture with what is stored of a work, and with which frame."""
+        matches = [
+            (self._analyzer.verify(fingerprint, each.proxy, each.features), each.frame_ms)
+            for each in stored
+        ]
+        return max(matches, key=lambda found: found[0].similarity)
 
     def candidate_from(self, match: Mapping[str, Any]) -> ImageCandidate:
         return ImageCandidate(work_id=UUID(match["work"]["id"]), frame_ms=match.get("frame_ms", 0))
 
-    def preview(self, path: Path, _at_ms: int = 0) -> Image.Image:
+    def preview(self, path: Path, at_ms: int = 0) -> Image.Image:
         with DECODING:
-            return Image.fromarray(decode_image(path, self._limits).pixels)
+            picture = decode_image(path, self._limits)
+            if 0 < at_ms < len(picture.shown):  # frames of an animation are numbered
+                picture = decode_image(path, self._limits, picture.shown[at_ms].frame)
+            return Image.fromarray(picture.pixels)
+
+
+def _plain(candidate: Candidate) -> ImageCandidate:
+    return ImageCandidate(work_id=candidate.work_id)
 
 
 def keep_missing(db: Database, analyzer: ImageAnalyzer, references: Iterable[Reference]) -> None:
@@ -181,4 +204,4 @@ def keep_missing(db: Database, analyzer: ImageAnalyzer, references: Iterable[Ref
     }
     if missing:
         with db.transaction() as conn:
-            images.keep_features(conn, missing)
+            keep_features(conn, missing)

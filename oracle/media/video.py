@@ -28,10 +28,10 @@ from oracle.media.handler import Candidate, Progress, Query, Size, no_progress
 from oracle.media.image import keep_missing
 from storage.database import Connection, Database
 from storage.search import images, videos
-from storage.search.images import Reference
+from storage.search.frames import Reference, StoredFrame
 from storage.search.sounds import index as sound_index
 from storage.search.sounds.index import SoundQuery
-from storage.search.videos import FrameQuery, FrameTable, StoredFrame
+from storage.search.videos import FrameQuery, FrameTable
 from storage.works.works import Work
 
 # A long video holds up to 300 frames of 440 KB while it is decoded: a few at a time are enough.

@@ -28,7 +28,7 @@ from oracle.rules.decision import (
     decide,
     similarity_to_bps,
 )
-from oracle.rules.order import Claim, Precedence, contested
+from oracle.rules.order import Claim, Precedence, contested, may_change
 from oracle.rules.overlap import Explained, Part, lies_in, parts_of, shared_bps, through_copy_bps
 from oracle.rules.settlement import ProvenMatch, Settlement, covered
 from storage.cases import quarantines, settlements, shared_sources
@@ -220,7 +220,9 @@ class Judge:
         def earlier(other: Work) -> bool:
             return work is None or precedence_of(other) < precedence_of(work)
 
-        matches = self._verify(handler, extraction, query, candidates, earlier, progress)
+        matches = self._verify(
+            handler, extraction, query, candidates, earlier, progress, only_credit=True
+        )
         # The first of a chain of copies is who must be credited, however far the indexes rank it.
         proven = [match.work.id for match in matches if match.match.verified]
         if not proven:
@@ -363,7 +365,13 @@ class Judge:
         candidates: Sequence[Candidate],
         allowed_work: Callable[[Work], bool],
         progress: Progress = no_progress,
+        *,
+        only_credit: bool = False,
     ) -> list[VerifiedMatch]:
+        """Candidates after verification. The same bytes need none.
+
+        only_credit: leave out those that cannot change who is credited.
+        """
         ids = [candidate.work_id for candidate in candidates]
         with self._db.transaction() as conn:
             known = works.get_works(conn, ids)
@@ -378,14 +386,28 @@ class Judge:
             if self._may_match(handler.media_type, known[candidate.work_id], query)
             and allowed_work(known[candidate.work_id])
         ]
-        best = dict(self.compare(handler, extraction, allowed, progress))
-        for candidate in allowed:
-            work = known[candidate.work_id]
-            same = work.sha256 == query.sha256 and work.media_type == handler.media_type
-            if work.erased_at is not None:  # nobody could check a verdict that rests on it
-                continue
-            if same and (work.id not in best or not best[work.id][1].verified):
-                best[work.id] = candidate, SameFile()
+        # Nobody could check a verdict that rests on erased media.
+        same = {
+            candidate.work_id: candidate
+            for candidate in allowed
+            if known[candidate.work_id].sha256 == query.sha256
+            and known[candidate.work_id].media_type == handler.media_type
+            and known[candidate.work_id].erased_at is None
+        }
+        identical = [precedence_of(known[work_id]) for work_id in same]
+        if not only_credit or self._is_settled(query, list(same)):
+            identical = []
+        others = [
+            candidate
+            for candidate in allowed
+            if candidate.work_id not in same
+            and may_change(precedence_of(known[candidate.work_id]), identical)
+        ]
+        compared = self.compare(handler, extraction, others, progress)
+        best: dict[UUID, tuple[Candidate, MediaMatch]] = {
+            **{work_id: (candidate, SameFile()) for work_id, candidate in same.items()},
+            **compared,
+        }
         return [
             VerifiedMatch(
                 candidate,
@@ -399,6 +421,13 @@ class Judge:
             )
             for work_id, (candidate, match) in best.items()
         ]
+
+    def _is_settled(self, query: Query, ids: Sequence[UUID]) -> bool:
+        """Whether people decided about this content and one of these works."""
+        if not ids:
+            return False
+        with self._db.transaction() as conn:
+            return bool(settlements.find(conn, query.sha256, query.creator_id, ids))
 
     def _sources(self, conn: Connection, query: Query, ids: Sequence[UUID]) -> dict[UUID, _Source]:
         """The first works behind those that are known copies."""

@@ -29,6 +29,16 @@ class Precedence:
     sequence: int
 
 
+def may_change(candidate: Precedence, identical: Sequence[Precedence]) -> bool:
+    """Whether comparing a candidate can change whom a work is credited to, where these earlier
+    works are the very same bytes.
+
+    They cover all of it, so the first of them outweighs every work that came after it; one that
+    came before may be what they were taken from.
+    """
+    return not identical or candidate < min(identical)
+
+
 def block_moment(block_time: datetime, number: int) -> datetime:
     """When a block came: its time, to the microsecond, so that blocks of one second are in order.
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from embeddings.errors import EmbeddingError, ModelUnavailable, WeightsMismatch
 from embeddings.image.clip import ClipEncoder
 from embeddings.image.clip_weights import Progress, ResolvedWeights, can_export
-from embeddings.image.decode import DecodeLimits, decode_image
+from embeddings.image.decode import DecodeLimits, decode_shown
 from embeddings.video.analyzer import VideoAnalyzer
 from storage.blobs import BlobCorrupt, BlobMissing, BlobStore, BlobStoreUnavailable
 from storage.database import Database
@@ -146,7 +146,8 @@ class Describer:
 
     def _vectors(self, work: Undescribed, path: Path) -> dict[int, NDArray[np.float32]]:
         if work.media_type == "image":
-            return {0: self._encoder.embed([decode_image(path, self._limits).pixels])[0]}
+            shown = [picture.pixels for picture, _ in decode_shown(path, self._limits)]
+            return dict(enumerate(self._encoder.embed(shown)))
         frames = self._videos.fingerprint(path, search=False).frames
         return {frame.frame_ms: frame.embeddings[self._encoder.model_id] for frame in frames}
 

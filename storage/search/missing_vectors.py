@@ -8,10 +8,10 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from pgvector import HalfVector
 
 from storage.database import Connection
-from storage.search.images import model_partition
+from storage.search import frames
+from storage.search.frames import model_partition
 
 
 @dataclass(frozen=True)
@@ -76,19 +76,4 @@ def add_vectors(
     # Erasure changes the work's row and then deletes: whoever comes second waits for the first, and
     # sees what it did.
     conn.execute("select from works where id = %s for share", (work_id,))
-    cursor = conn.execute(
-        """
-        insert into embeddings (model_id, work_id, frame_ms, registration, creator_id, embedding)
-        select %(model)s, f.work_id, f.frame_ms, f.registration, f.creator_id, described.vector
-        from unnest(%(frames)s::int[], %(vectors)b::halfvec[]) as described(frame_ms, vector)
-        join image_fingerprints f on f.work_id = %(work)s and f.frame_ms = described.frame_ms
-        on conflict do nothing
-        """,
-        {
-            "model": number,
-            "work": work_id,
-            "frames": list(vectors),
-            "vectors": [HalfVector(vector) for vector in vectors.values()],
-        },
-    )
-    return cursor.rowcount
+    return frames.add_vectors(conn, work_id, number, vectors)

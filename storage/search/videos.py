@@ -3,38 +3,20 @@ statement.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from pgvector import HalfVector
 
 from storage.database import Connection
-from storage.search.images import NO_CREATOR, Reference, hash_bits, model_partition
+from storage.search.frames import Reference, StoredFrame, add_frames
+from storage.search.nearest import Lookup, find_nearest
 from storage.works.works import Work
 
 # A frame has company: what one frame's scan misses its neighbours find, so it may be a shallower
 # one than a picture's.
-FRAME_SETTINGS = (
-    "select set_config('hnsw.ef_search', '64', true), set_config('hnsw.iterative_scan',"
-    " 'relaxed_order', true), set_config('plan_cache_mode', 'force_custom_plan', true)"
-)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class StoredFrame:
-    """One keyframe: shown from `frame_ms` on for `span_ms`.
-
-    Embeddings: model id -> (512,) float32 unit vector.
-    """
-
-    frame_ms: int
-    span_ms: int
-    phash: bytes
-    phash_quality: int
-    proxy: bytes
-    embeddings: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+EF_SEARCH = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,40 +82,12 @@ def add_video(
     Returns: whether this call made it visible, so that what belongs to it (its sound) is added once
         as well.
     """
-    models = {
-        name: model_partition(conn, name)
-        for name in sorted({m for f in frames for m in f.embeddings})
-    }
-    cursor = conn.execute(
-        "update works set visible_at = clock_timestamp() where id = %s and visible_at is null and"
-        " erased_at is null",
-        (work.id,),
-    )
-    if cursor.rowcount == 0:
+    if not add_frames(conn, work, frames):
         return False
     conn.execute(
         "insert into videos (work_id, duration_ms, interval_ms, plain_ms) values (%s, %s, %s, %s)",
         (work.id, duration_ms, interval_ms, plain_ms),
     )
-    owner = (work.id, work.sequence, work.creator_id)
-    with conn.cursor() as cursor:
-        cursor.executemany(
-            "insert into image_fingerprints (work_id, registration, creator_id, frame_ms, span_ms,"
-            " phash, phash_quality, proxy) values (%s, %s, %s, %s, %s, %s, %s, %s)",
-            [
-                (*owner, f.frame_ms, f.span_ms, hash_bits(f.phash), f.phash_quality, f.proxy)
-                for f in frames
-            ],
-        )
-        cursor.executemany(
-            "insert into embeddings (work_id, registration, creator_id, frame_ms, model_id,"
-            " embedding) values (%s, %s, %s, %s, %s, %s)",
-            [
-                (*owner, f.frame_ms, models[m], HalfVector(v))
-                for f in frames
-                for m, v in f.embeddings.items()
-            ],
-        )
     return True
 
 
@@ -149,50 +103,31 @@ def find_frame_candidates(
     """The stored frames and pictures nearest to every frame of a video, of works registered before
     `before`.
 
-    One statement for the whole video, whatever the number of frames, views and models.
+    One statement a channel for the whole video, whatever the number of frames and views.
 
     Args:
-        per_frame: how many frames of others each query and channel may bring.
+        per_frame: how many contents with works of others each query and channel may bring.
         own: how many of the creator's own; searched apart, as for pictures.
     """
-    names = sorted({name for query in queries for name in query.embeddings})
-    conn.execute(FRAME_SETTINGS)
-    models: dict[str, int] = dict(
-        conn.execute(
-            "select name, id from embedding_models where name = any(%s)", (names,)
-        ).fetchall()
+    hits = find_nearest(
+        conn,
+        [Lookup(query.phash, query.embeddings) for query in queries],
+        before=before,
+        creator_id=creator_id,
+        others=per_frame,
+        own=own,
+        ef_search=EF_SEARCH,
     )
-    hashed = [q for q in queries if q.phash is not None]
-    parts = [_hash_part(creator_id)] if hashed else []
-    parameters: dict[str, object] = {
-        "before": before,
-        "creator": NO_CREATOR if creator_id is None else creator_id,
-        "others": per_frame,
-        "own": own,
-        "hash_of": [queries.index(q) for q in hashed],
-        "hashes": [hash_bits(q.phash).to_text() for q in hashed if q.phash is not None],
-    }
-    for name, number in models.items():
-        described = [
-            (at, q.embeddings[name]) for at, q in enumerate(queries) if name in q.embeddings
-        ]
-        parts.append(_vector_part(number, creator_id))
-        parameters[f"of_{number}"] = [at for at, _ in described]
-        parameters[f"vectors_{number}"] = [HalfVector(vector) for _, vector in described]
-    if not parts:
-        return []
-    channels = {number: name for name, number in models.items()} | {0: "phash"}
-    rows = conn.execute(" union all ".join(parts), parameters).fetchall()
     return [
         FrameHit(
-            query_frame=queries[at].frame,
-            view=queries[at].view,
-            work_id=work_id,
-            frame_ms=frame_ms,
-            channel=channels[channel],
-            distance=float(distance),
+            query_frame=queries[hit.lookup].frame,
+            view=queries[hit.lookup].view,
+            work_id=hit.work_id,
+            frame_ms=hit.frame_ms,
+            channel=hit.channel,
+            distance=hit.distance,
         )
-        for at, channel, work_id, frame_ms, distance in rows
+        for hit in hits
     ]
 
 
@@ -267,37 +202,3 @@ def _table(
             if all(time in by_time for time in times)
         },
     )
-
-
-def _hash_part(creator_id: int | None) -> str:
-    nearest = (
-        "(select work_id, frame_ms, phash <~> hash::bit(256) as distance from image_fingerprints"
-        " where registration < %(before)s and {whose} order by phash <~> hash::bit(256) limit"
-        " {limit})"
-    )
-    return (
-        "(select at, 0 as channel, work_id, frame_ms, distance"
-        " from unnest(%(hash_of)s::int[], %(hashes)s::text[]) as query(at, hash)"
-        f" cross join lateral ({_whose(nearest, creator_id)}) nearest)"
-    )
-
-
-def _vector_part(number: int, creator_id: int | None) -> str:
-    # The model is a constant, so that the planner searches its partition only.
-    nearest = (
-        "(select work_id, frame_ms, embedding <=> vector as distance from embeddings where"
-        f" model_id = {int(number)} and registration < %(before)s and"
-        " {whose} order by embedding <=> vector limit {limit})"
-    )
-    return (
-        f"(select at, {int(number)}, work_id, frame_ms, distance from"
-        f" unnest(%(of_{number})s::int[], %(vectors_{number})b::halfvec[]) as query(at, vector)"
-        f" cross join lateral ({_whose(nearest, creator_id)}) nearest)"
-    )
-
-
-def _whose(nearest: str, creator_id: int | None) -> str:
-    others = nearest.format(whose="creator_id is distinct from %(creator)s", limit="%(others)s")
-    if creator_id is None:
-        return others
-    return f"{others} union all {nearest.format(whose='creator_id = %(creator)s', limit='%(own)s')}"

@@ -9,6 +9,7 @@ from psycopg.rows import class_row
 
 from storage.database import Connection
 from storage.errors import NotFound
+from storage.search import contents
 from storage.works.facts import StatedFacts
 from storage.works.media_in_use import needed_keys
 
@@ -310,6 +311,7 @@ def erase(conn: Connection, work_id: UUID) -> bytes | None:
     if row is None:
         raise NotFound(f"There is no work {work_id}.")
     conn.execute("update posts set title = null where work_id = %s", (work_id,))
+    contents.pass_leads(conn, work_id)
     for table in ("image_fingerprints", "embeddings", "videos", "sounds", "work_corrections"):
         conn.execute(
             sql.SQL("delete from {} where work_id = %s").format(sql.Identifier(table)), (work_id,)

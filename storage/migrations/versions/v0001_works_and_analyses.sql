@@ -59,18 +59,36 @@ create table permissions (
     unique nulls not distinct (owner_id, licensee_id, work_id)
 );
 
+-- The 16 parts of a hash of 256 bits, each with its place. Two hashes that differ in at most 15 bits have one in common...
+create function hash_bands(hash bit(256)) returns int[] language sql immutable strict parallel safe as $$
+    select array_agg(band << 16 | substring(hash from 16 * band + 1 for 16)::bit(16)::int)
+    from generate_series(0, 15) as band
+$$;
+-- ... and with at most 31 bits one that differs in one bit.
+create function near_bands(hash bit(256)) returns int[] language sql immutable strict parallel safe as $$
+    select array_agg(band # flip)
+    from unnest(hash_bands(hash)) as band,
+        unnest('{0,1,2,4,8,16,32,64,128,256,512,1024,2048,4096,8192,16384,32768}'::int[]) as flip
+$$;
+
+-- Pictures that are equal or nearly so share a content: one of them leads, and only leads stand in the indexes that are
+-- searched. A picture posted a thousand times would else fill every answer, and cut others off from HNSW's graph.
+create sequence image_contents as bigint;
 create table image_fingerprints (
     work_id uuid primary key references works on delete cascade,
     registration bigint not null,
     creator_id bigint,
+    content bigint not null,
+    lead boolean not null,
     phash bit(256) not null,
     phash_quality smallint not null,
+    bands int[] not null generated always as (hash_bands(phash)) stored,
     -- What verification needs to judge a later picture against this one; versioned by its own header.
     proxy bytea not null
 );
 alter table image_fingerprints alter proxy set storage external; -- compressed already
-create index image_fingerprints_phash on image_fingerprints using hnsw (phash bit_hamming_ops)
-    with (m = 16, ef_construction = 64);
+create index image_fingerprints_bands on image_fingerprints using gin (bands) with (fastupdate = off) where lead;
+create index image_fingerprints_content on image_fingerprints (content);
 create index image_fingerprints_creator on image_fingerprints (creator_id);
 
 create table embedding_models (
@@ -84,9 +102,13 @@ create table embeddings (
     frame_ms int not null default 0,
     registration bigint not null,
     creator_id bigint,
+    -- As in image_fingerprints.
+    content bigint not null,
+    lead boolean not null,
     embedding halfvec(512) not null,
     primary key (model_id, work_id, frame_ms)
 ) partition by list (model_id);
+create index embeddings_content on embeddings (content);
 create index embeddings_creator on embeddings (creator_id);
 
 create table analyses (

@@ -8,7 +8,7 @@ import pytest
 
 from storage.database import Database
 from storage.errors import DatabaseUnavailable
-from storage.search import images
+from storage.search import frames
 from storage.search.sounds import merge
 
 
@@ -25,8 +25,8 @@ def test_a_dump_holds_up_no_new_channel(db: Database) -> None:
         dump.execute("lock table embeddings, works, embedding_models in access share mode")
         began = time.monotonic()
         with db.transaction() as conn:
-            number = images.model_partition(conn, "a new channel")
-            assert images.model_partition(conn, "a new channel") == number
+            number = frames.model_partition(conn, "a new channel")
+            assert frames.model_partition(conn, "a new channel") == number
         assert time.monotonic() - began < 5
     with db.transaction() as conn:
         indexes = conn.execute(
@@ -49,7 +49,7 @@ def test_who_writes_for_long_delays_a_new_channel_and_nobody_behind_it(db: Datab
         def make() -> None:
             try:
                 with db.transaction() as conn:
-                    images.model_partition(conn, "another channel")
+                    frames.model_partition(conn, "another channel")
             except DatabaseUnavailable as exc:
                 refused.append(str(exc))
 
@@ -63,7 +63,7 @@ def test_who_writes_for_long_delays_a_new_channel_and_nobody_behind_it(db: Datab
         making.join(20)
         assert len(refused) == 1 and "another channel" in refused[0]
     with db.transaction() as conn:
-        images.model_partition(conn, "another channel")
+        frames.model_partition(conn, "another channel")
 
 
 def test_space_is_reclaimed_another_day_while_a_dump_reads(db: Database) -> None:

@@ -2,6 +2,7 @@
 looked at.
 """
 
+import threading
 from collections.abc import Iterator
 from uuid import UUID, uuid4
 
@@ -10,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from storage.database import Connection, Database
-from storage.search import images
+from storage.search import contents, frames, images, nearest
+from storage.search.frames import StoredFrame
 from storage.search.images import View
 from storage.works import analyses, creators, waiting, works
 from storage.works.works import NewWork
@@ -58,9 +60,8 @@ def add(
         ),
     )
     work = works.get_work(conn, work_id)
-    images.make_visible(
-        conn, work, phash=phash, phash_quality=90, proxy=b"", embeddings={MODEL: embedding}
-    )
+    frame = StoredFrame(phash=phash, phash_quality=90, proxy=b"", embeddings={MODEL: embedding})
+    assert frames.add_frames(conn, work, [frame])
     return work_id
 
 
@@ -82,27 +83,18 @@ def search(
     return images.find_candidates(conn, [view], **(defaults | options))  # type: ignore[arg-type]
 
 
-def test_both_indexes_agree_with_brute_force(db: Database) -> None:
-    hashes = [RNG.bytes(32) for _ in range(400)]
+def test_the_index_of_vectors_agrees_with_brute_force(db: Database) -> None:
     vectors = [unit(RNG.normal(size=512)) for _ in range(400)]
     with db.transaction() as conn:
-        ids = [add(conn, phash, vector) for phash, vector in zip(hashes, vectors, strict=True)]
+        ids = [add(conn, RNG.bytes(32), vector) for vector in vectors]
     with db.transaction() as conn:
         # a table this small would not be searched by its index
         conn.execute("set local enable_seqscan = off")
         hits = 0
         for _ in range(20):
-            phash, vector = RNG.bytes(32), unit(RNG.normal(size=512))
-            bits = np.unpackbits(np.frombuffer(phash, np.uint8))
-            distances = [
-                int(np.sum(bits != np.unpackbits(np.frombuffer(h, np.uint8)))) for h in hashes
-            ]
+            vector = unit(RNG.normal(size=512))
             cosines = [float(vector @ v) for v in vectors]
-            found = {c.work_id: c for c in search(conn, phash, vector, per_view=10)}
-            by_hash = sorted(
-                c.phash_distance for c in found.values() if c.phash_distance is not None
-            )
-            assert by_hash == sorted(distances)[:10]
+            found = {c.work_id: c for c in search(conn, RNG.bytes(32), vector, per_view=10)}
             best = {ids[i] for i in np.argsort(cosines)[-10:]}
             hits += len(best & set(found))
             for work_id in best & set(found):
@@ -111,6 +103,174 @@ def test_both_indexes_agree_with_brute_force(db: Database) -> None:
                 )
     # random directions are the hardest case: the tenth and eleventh are near ties
     assert hits >= 0.97 * 20 * 10
+
+
+@pytest.mark.parametrize("seqscan", ["on", "off"])
+def test_every_hash_within_31_bits_is_found(db: Database, seqscan: str) -> None:
+    phash = RNG.bytes(32)
+    with db.transaction() as conn:
+        for _ in range(200):
+            add(conn, RNG.bytes(32), direction())
+        bits = {add(conn, near(phash, n), direction()): n for n in range(1, 41)}
+    with db.transaction() as conn:
+        conn.execute(f"set local enable_seqscan = {seqscan}")
+        found = {
+            c.work_id: c.phash_distance
+            for c in search(conn, phash, direction(), per_view=100)
+            if c.phash_distance is not None
+        }
+    assert found == {work_id: n for work_id, n in bits.items() if n <= 31}
+
+
+def direction() -> NDArray[np.float32]:
+    return unit(RNG.normal(size=512))
+
+
+def leads(conn: Connection) -> list[UUID]:
+    return [row[0] for row in conn.execute("select work_id from image_fingerprints where lead")]
+
+
+def test_nearly_equal_pictures_share_a_content(db: Database) -> None:
+    phash, vector = RNG.bytes(32), direction()
+    with db.transaction() as conn:
+        first = add(conn, phash, vector)
+        add(conn, near(phash, 15), vector)
+        further = add(conn, near(phash, 16), vector)
+        other = add(conn, phash, unit(vector + 0.3 * direction()))
+        assert sorted(leads(conn)) == sorted([first, further, other])
+        # The vectors agree about who leads.
+        agree = conn.execute(
+            "select bool_and(f.lead = e.lead and f.content = e.content) from image_fingerprints f"
+            " join embeddings e using (work_id, frame_ms)"
+        ).fetchone()
+        assert agree == (True,)
+
+
+def test_of_a_content_the_first_works_and_the_nearest_come(db: Database) -> None:
+    phash, vector = RNG.bytes(32), direction()
+    with db.transaction() as conn:
+        alice, bob = creator(conn, "alice"), creator(conn, "bob")
+        early = [add(conn, near(phash, 6), vector, creator=alice) for _ in range(3)]
+        for _ in range(40):
+            add(conn, near(phash, 9), unit(vector + 0.05 * direction()), creator=alice)
+        copied = add(conn, near(phash, 2), vector, creator=alice)
+        own = add(conn, near(phash, 6), vector, creator=bob)
+        found = {c.work_id for c in search(conn, phash, vector, creator_id=bob)}
+    assert {*early, copied, own} <= found
+    assert len(found) <= 20
+
+
+def test_who_leads_a_content_and_is_erased_has_an_heir(db: Database) -> None:
+    phash, vector = RNG.bytes(32), direction()
+    with db.transaction() as conn:
+        first, second, third = (add(conn, near(phash, 3), vector) for _ in range(3))
+        assert leads(conn) == [first]
+    for gone, heirs in ((first, [second, third]), (third, [second]), (second, [])):
+        with db.transaction() as conn:
+            works.erase(conn, gone)
+        with db.transaction() as conn:
+            assert leads(conn) == heirs[:1]
+            assert {c.work_id for c in search(conn, phash, vector)} == set(heirs)
+
+
+def test_a_lead_that_is_being_erased_leads_nobody(db: Database, database_dsn: str) -> None:
+    phash, vector = RNG.bytes(32), direction()
+    with db.transaction() as conn:
+        first = add(conn, phash, vector)
+    joined: list[UUID] = []
+
+    def join() -> None:
+        with db.transaction() as conn:
+            joined.append(add(conn, phash, vector))
+
+    thread = threading.Thread(target=join)
+    with db.transaction() as conn:
+        contents.pass_leads(conn, first)
+        conn.execute("delete from image_fingerprints where work_id = %s", (first,))
+        thread.start()
+        thread.join(1.0)
+        assert thread.is_alive(), "it waits, since what it would join may go"
+    thread.join()
+    with db.transaction() as conn:
+        assert leads(conn) == joined
+
+
+def test_where_the_index_answers_with_too_few_all_vectors_are_compared(db: Database) -> None:
+    with db.transaction() as conn:
+        vectors = {
+            add(conn, RNG.bytes(32), vector): vector for vector in (direction() for _ in range(60))
+        }
+    with db.transaction() as conn:
+        vector = direction()
+        conn.execute("set local enable_seqscan = off")
+        conn.execute("set local hnsw.max_scan_tuples = 1")
+        hits = nearest.find_nearest(
+            conn,
+            [nearest.Lookup(None, {MODEL: vector})],
+            before=10**9,
+            creator_id=None,
+            others=20,
+            own=5,
+            ef_search=1,
+        )
+    best = sorted(vectors, key=lambda work_id: -float(vectors[work_id] @ vector))[:20]
+    assert {hit.work_id for hit in hits} == set(best)
+
+
+def test_what_is_posted_thousands_of_times_hides_nothing(db: Database) -> None:
+    """As after a restore: thousands of one picture in the index, which is built anew, and sources
+    that are posted afterwards.
+    """
+    phash, vector = RNG.bytes(32), direction()
+    with db.transaction() as conn:
+        first = add(conn, phash, vector)
+        again = add(conn, phash, vector)
+        assert leads(conn) == [first]
+        repeat(conn, again, 3000)
+        model = frames.model_partition(conn, MODEL)
+        conn.execute(f"reindex table embeddings_m{model}")
+        conn.execute("reindex table image_fingerprints")
+    with db.transaction() as conn:
+        conn.execute("set local enable_seqscan = off")
+        # In one cone, as the vectors of a model are.
+        posted = {add(conn, RNG.bytes(32), v): v for v in (cone() for _ in range(60))}
+        for work_id, source in posted.items():
+            edited = unit(source + 0.5 * direction())
+            assert work_id in {c.work_id for c in search(conn, RNG.bytes(32), edited)}
+        assert first in {c.work_id for c in search(conn, phash, vector)}
+
+
+def repeat(conn: Connection, work_id: UUID, count: int) -> None:
+    """Register a work again and again, as it was registered."""
+    for _ in range(count // 1000):
+        conn.execute(
+            """
+            with added as (
+                insert into works (id, registration, registered_at, post_id, media_type, sha256,
+                    mime, size_bytes, blob_key, published_at, visible_at)
+                select gen_random_uuid(), nextval('work_registration'), registered_at, post_id,
+                    media_type, sha256, mime, size_bytes, blob_key, published_at, visible_at
+                from works, generate_series(1, 1000) where id = %(id)s
+                returning id, registration
+            ), seen as (
+                insert into image_fingerprints (work_id, registration, content, lead, phash,
+                    phash_quality, proxy)
+                select added.id, added.registration, content, lead, phash, phash_quality, proxy
+                from added, image_fingerprints f where f.work_id = %(id)s
+            )
+            insert into embeddings (model_id, work_id, registration, content, lead, embedding)
+            select model_id, added.id, added.registration, content, lead, embedding
+            from added, embeddings e where e.work_id = %(id)s
+            """,
+            {"id": work_id},
+        )
+
+
+COMMON = unit(RNG.normal(size=512))
+
+
+def cone() -> NDArray[np.float32]:
+    return unit(COMMON + direction())
 
 
 def test_only_earlier_works_are_looked_at(db: Database) -> None:
@@ -199,11 +359,10 @@ def test_becoming_visible_twice_changes_nothing(db: Database) -> None:
     phash, vector = RNG.bytes(32), unit(RNG.normal(size=512))
     with db.transaction() as conn:
         work = works.get_work(conn, add(conn, phash, vector))
-        images.make_visible(
-            conn, work, phash=RNG.bytes(32), phash_quality=1, proxy=b"new", embeddings={}
-        )
+        other = StoredFrame(phash=RNG.bytes(32), phash_quality=1, proxy=b"new")
+        assert not frames.add_frames(conn, work, [other])
         assert search(conn, phash, vector)[0].phash_distance == 0
-        assert images.find_references(conn, [work.id])[work.id].proxy == b""
+        assert frames.find_references(conn, [work.id])[work.id][0].proxy == b""
 
 
 def test_a_work_waits_for_those_that_came_first_until_their_analyses_end(db: Database) -> None:
@@ -280,9 +439,8 @@ def test_a_work_erased_while_it_was_read_is_not_found(db: Database) -> None:
         works.add_work(conn, new)
         work = works.get_work(conn, new.id)
         assert works.erase(conn, work.id) == sha
-        images.make_visible(
-            conn, work, phash=RNG.bytes(32), phash_quality=1, proxy=b"", embeddings={}
-        )
+        frame = StoredFrame(phash=RNG.bytes(32), phash_quality=1, proxy=b"")
+        assert not frames.add_frames(conn, work, [frame])
         assert conn.execute("select count(*) from image_fingerprints").fetchone() == (0,)
         visible = conn.execute("select visible_at from works where id = %s", (work.id,)).fetchone()
         assert visible == (None,)
