@@ -154,11 +154,17 @@ class ImageAnalyzer:
         return embeddings
 
     def verify_proxies(
-        self, query_proxy: bytes, reference_proxy: bytes, reference_features: bytes | None = None
+        self,
+        query_proxy: bytes,
+        reference_proxy: bytes,
+        reference_features: bytes | None = None,
+        *,
+        first_look: bool = False,
     ) -> ImageMatch:
         """Verify a query by its proxy against a reference's proxy.
 
-        reference_features: those that are kept with it, or None to compute them.
+        reference_features: those that are kept with it, or None to compute them; first_look: drop
+        the pair early where a first look finds nothing.
 
         Raises: BadProxy.
         """
@@ -166,6 +172,7 @@ class ImageAnalyzer:
             self._prepare(query_proxy),
             self._prepare(reference_proxy, reference_features),
             self.calibration,
+            first_look=first_look,
         )
 
     def verify(
@@ -173,9 +180,15 @@ class ImageAnalyzer:
         query: ImageFingerprint,
         reference_proxy: bytes,
         reference_features: bytes | None = None,
+        *,
+        first_look: bool = False,
     ) -> ImageMatch:
-        """Verify a query against a stored reference, by the two proxies alone. Raises: BadProxy."""
-        return self.verify_proxies(query.proxy, reference_proxy, reference_features)
+        """Verify a query against a stored reference, by the two proxies alone; see
+        ``verify_proxies``. Raises: BadProxy.
+        """
+        return self.verify_proxies(
+            query.proxy, reference_proxy, reference_features, first_look=first_look
+        )
 
     def features_of(self, proxy: bytes) -> bytes:
         """What to keep with a proxy, so that its key points need not be found again.

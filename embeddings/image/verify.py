@@ -17,6 +17,7 @@ from embeddings.image.blocks import (
 from embeddings.image.calibration import Calibration, lower_bound
 from embeddings.image.evidence import is_second_view, is_template, measure, weigh
 from embeddings.image.exchange import measure_exchange
+from embeddings.image.first_look import may_be_copy
 from embeddings.image.geometry import Alignment, align, inverse, project
 from embeddings.image.match import ImageMatch, Matrix, Polygon
 from embeddings.image.prepared import Prepared
@@ -32,20 +33,37 @@ VAGUE_NCC, VAGUE_SHARE = 0.5, 0.3
 SAME_FRAME_NCC = 0.3
 
 
-def verify_pair(query: Prepared, reference: Prepared, calibration: Calibration) -> ImageMatch:
-    """Return the best explanation of the query by the reference, upright or mirrored."""
-    best = _best_match(query, reference, calibration, mirrored=False)
-    if best is None or not best.verified:
+def verify_pair(
+    query: Prepared, reference: Prepared, calibration: Calibration, *, first_look: bool = False
+) -> ImageMatch:
+    """Return the best explanation of the query by the reference, upright or mirrored.
+
+    first_look: drop the pair early where a first look finds nothing that speaks for a copy.
+    """
+
+    def is_hopeless(side: Prepared) -> bool:
+        return first_look and not (
+            _fills_same_frame(side, reference) or may_be_copy(side.features, reference.features)
+        )
+
+    best = None
+    if not is_hopeless(query):
+        best = _best_match(query, reference, calibration, mirrored=False)
+    if (best is None or not best.verified) and not is_hopeless(query.mirrored):
         other = _best_match(query.mirrored, reference, calibration, mirrored=True)
         if other is not None and (best is None or other.similarity > best.similarity):
             best = other
     return best or _no_match(calibration)
 
 
+def _fills_same_frame(query: Prepared, reference: Prepared) -> bool:
+    return float((query.thumbnail * reference.thumbnail).mean()) > SAME_FRAME_NCC
+
+
 def _best_match(
     query: Prepared, reference: Prepared, calibration: Calibration, *, mirrored: bool
 ) -> ImageMatch | None:
-    same_frame = float((query.thumbnail * reference.thumbnail).mean()) > SAME_FRAME_NCC
+    same_frame = _fills_same_frame(query, reference)
     matches = []
     for alignment in align(query.features, reference.features, same_frame=same_frame):
         parallax = 0.0

@@ -28,6 +28,8 @@ from storage.works.works import Work
 DECODING = threading.BoundedSemaphore(2)
 # Of the time of an animation, for a picture in it to make it a copy: a bought title card is less.
 MIN_PROVEN_SHARE, UNPROVEN_SIMILARITY = 0.25, 0.94
+# The first candidates are compared in full: of the sources that are found, all but a few per cent.
+LIKELY = 5
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,10 @@ class ImageHandler:
             candidates = images.find_candidates(
                 conn, views, sha256=query.sha256, before=query.before, creator_id=query.creator_id
             )
-            for candidate in shortlist(candidates, self._max_candidates):
-                found.setdefault(candidate.work_id, candidate)
+            for rank, candidate in enumerate(shortlist(candidates, self._max_candidates)):
+                known = found.get(candidate.work_id)
+                if known is None or (known.unlikely and rank < LIKELY):
+                    found[candidate.work_id] = replace(candidate, unlikely=rank >= LIKELY)
         return list(found.values())
 
     def verify(
@@ -141,21 +145,21 @@ class ImageHandler:
         for done, candidate in enumerate(chosen):
             progress("verifying", done, len(candidates))
             if stored := references.get(candidate.work_id):
-                match, frame_ms = self._match(extraction, stored)
+                match, frame_ms = self._match(extraction, stored, candidate)
                 yield replace(candidate, frame_ms=frame_ms), match
         keep_missing(db, self._analyzer, chain.from_iterable(references.values()))
 
     def _match(
-        self, extraction: ImageExtraction, stored: Sequence[Reference]
+        self, extraction: ImageExtraction, stored: Sequence[Reference], candidate: ImageCandidate
     ) -> tuple[ImageMatch, int]:
         """The match of what is shown, and with which stored frame; of an animation, of as much of
         its time as was proven.
         """
-        longest = self._best(extraction.fingerprint, stored)
+        longest = self._best(extraction.fingerprint, stored, candidate)
         if not extraction.others:
             return longest
         matches = [(longest, extraction.share)] + [
-            (self._best(fingerprint, stored), share)
+            (self._best(fingerprint, stored, candidate), share)
             for fingerprint, share in extraction.others
             if fingerprint.insufficient_detail is None
         ]
@@ -171,17 +175,24 @@ class ImageHandler:
         return replace(best, query_coverage=best.query_coverage * proven, reason=said), frame_ms
 
     def _best(
-        self, fingerprint: ImageFingerprint, stored: Sequence[Reference]
+        self, fingerprint: ImageFingerprint, stored: Sequence[Reference], candidate: ImageCandidate
     ) -> tuple[ImageMatch, int]:
         """The best match of one picture with what is stored of a work, and with which frame."""
-        matches = [
-            (self._analyzer.verify(fingerprint, each.proxy, each.features), each.frame_ms)
-            for each in stored
-        ]
+        matches = []
+        for each in stored:
+            nearest = len(stored) == 1 or each.frame_ms == candidate.frame_ms
+            match = self._analyzer.verify(
+                fingerprint, each.proxy, each.features, first_look=candidate.unlikely or not nearest
+            )
+            matches.append((match, each.frame_ms))
         return max(matches, key=lambda found: found[0].similarity)
 
     def candidate_from(self, match: Mapping[str, Any]) -> ImageCandidate:
-        return ImageCandidate(work_id=UUID(match["work"]["id"]), frame_ms=match.get("frame_ms", 0))
+        return ImageCandidate(
+            work_id=UUID(match["work"]["id"]),
+            frame_ms=match.get("frame_ms", 0),
+            unlikely=match.get("unlikely", False),
+        )
 
     def preview(self, path: Path, at_ms: int = 0) -> Image.Image:
         with DECODING:

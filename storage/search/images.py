@@ -31,7 +31,7 @@ class ImageCandidate:
     """A work that came out of an index: the best raw distances over all views, not yet evidence.
 
     frame_ms: which frame of a video to verify against, the nearest by hash or else by embedding; 0
-        for a picture.
+        for a picture. unlikely: ranked so low that a first look decides whether it is verified.
     """
 
     work_id: UUID
@@ -40,15 +40,20 @@ class ImageCandidate:
     cosines: Mapping[str, float] = field(default_factory=dict)
     found_by: tuple[str, ...] = ()
     frame_ms: int = 0
+    unlikely: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """By which index it was found, and how near."""
-        facts = {
+        facts: dict[str, Any] = {
             "found_by": list(self.found_by),
             "phash_distance": self.phash_distance,
             "cosines": dict(self.cosines),
         }
-        return facts | ({"frame_ms": self.frame_ms} if self.frame_ms else {})
+        if self.frame_ms:
+            facts["frame_ms"] = self.frame_ms
+        if self.unlikely:
+            facts["unlikely"] = True
+        return facts
 
 
 def find_candidates(

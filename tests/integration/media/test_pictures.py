@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from support.photos import photo
+from support.photos import edited, photo
 
 Post = Callable[..., dict[str, Any]]
 
@@ -64,3 +64,20 @@ def test_a_hidden_default_picture_accuses_nobody_and_hides_nothing(post: Post) -
     assert post(hidden, "bob")["verdict"] == "original"
     decoy = animation("PNG", ("coffee", 1), ("temple", 500), ("flower", 500), default_image=True)
     assert post(decoy, "carol")["verdict"] == "derivative"
+
+
+@pytest.mark.parametrize("format_name", ["GIF", "WEBP"])
+def test_a_picture_from_any_place_of_an_animation_is_found(post: Post, format_name: str) -> None:
+    post(animation(format_name, ("cat", 1500), ("rocket", 900), ("temple", 300)), "alice")
+    for number, name in enumerate(("cat", "rocket", "temple")):
+        judged = post(edited(photo(name), "captioned"), f"thief{number}")
+        assert judged["verdict"] == "derivative", name
+        assert judged["original"]["creator"] == "alice"
+
+
+def test_an_animation_is_found_by_another_of_its_pictures(post: Post) -> None:
+    post(animation("GIF", ("cat", 1500), ("rocket", 300), ("temple", 300)), "alice")
+    judged = post(animation("GIF", ("coffee", 900), ("temple", 1200)), "thief")
+    assert judged["verdict"] == "derivative"
+    assert judged["original"]["creator"] == "alice"
+    assert post(animation("GIF", ("coffee", 900), ("flower", 900)), "bob")["verdict"] == "original"

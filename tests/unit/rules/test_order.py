@@ -10,7 +10,15 @@ import pytest
 from unit.rules.test_decision import BOB, POLICY, match, plain
 
 from oracle.rules.decision import Reason, Verdict, decide
-from oracle.rules.order import Arrival, Claim, Precedence, block_moment, contested, dated_at
+from oracle.rules.order import (
+    Arrival,
+    Claim,
+    Precedence,
+    block_moment,
+    contested,
+    dated_at,
+    may_change,
+)
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "order.json").read_text())
 
@@ -45,6 +53,13 @@ def test_dated(row: dict[str, Any]) -> None:
 def test_earlier(row: dict[str, Any]) -> None:
     places = {name: Precedence(at(row[name][0]), row[name][1]) for name in ("one", "other")}
     assert min(places, key=lambda name: places[name]) == row["first"]
+
+
+@pytest.mark.parametrize("row", VECTORS["mayChange"], ids=lambda row: row["case"])
+def test_may_change(row: dict[str, Any]) -> None:
+    identical = [Precedence(at(moment), number) for moment, number in row["identical"]]
+    candidate = Precedence(at(row["candidate"][0]), row["candidate"][1])
+    assert may_change(candidate, identical) == row["mayChange"]
 
 
 @pytest.mark.parametrize("row", VECTORS["blocks"], ids=lambda row: row["case"])
