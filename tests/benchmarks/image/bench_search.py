@@ -39,9 +39,9 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 from PIL import Image, ImageOps
 
-from embeddings.image import verify
 from embeddings.image.analyzer import ImageAnalyzer, ImageFingerprint
 from embeddings.image.decode import Picture
+from oracle.media.image import LIKELY
 from oracle.media.shortlist import shortlist
 from storage.database import Connection, Database
 from storage.embedded import EmbeddedPostgres
@@ -149,7 +149,7 @@ def add_library(
         "copy embeddings (model_id, work_id, registration, content, lead, embedding) from stdin"
     ) as copy:
         for at, work_id in enumerate(ids):
-            text = HalfVector(vectors[at]).to_text()
+            text = HalfVector(vectors[at])
             copy.write_row((number, work_id, first + at, int(contents[at]), content is None, text))
     conn.execute("select setval('work_registration', %s)", (first + len(ids),))
     conn.execute(index[1])
@@ -224,7 +224,7 @@ def cost(db: Database, paths: Sequence[Path], library: int, count: int) -> dict[
         made = analyzer.fingerprint(picture_of(picture))
         with db.transaction() as conn, clock("insert"):
             sources[add(conn, stored(made))] = at
-    found, same = 0, 0
+    found, equal = 0, 0
     verdicts: dict[str, int] = defaultdict(int)
     for at, picture in enumerate(pictures[:count]):
         edited = edits[at % len(edits)](picture, 0.5, RNG, pictures[count:])
@@ -262,25 +262,29 @@ def cost(db: Database, paths: Sequence[Path], library: int, count: int) -> dict[
         ):
             fresh = ImageAnalyzer.load(clip=None, copy=False)
             fresh.features_of(query.proxy)
-            verify.FIRST_LOOK = look
             with clock(stage):
                 matches = [
-                    fresh.verify(query, each.proxy, each.features if keep else None)
-                    for work_id in chosen
+                    fresh.verify(
+                        query,
+                        each.proxy,
+                        each.features if keep else None,
+                        first_look=look and rank >= LIKELY,
+                    )
+                    for rank, work_id in enumerate(chosen)
                     for each in references[work_id]
                 ]
             verdicts[stage] += sum(match.verified for match in matches)
             if stage == "verification":
                 ours = [match.verified for match in matches]
-            same += ours == [match.verified for match in matches]
-        verify.FIRST_LOOK = True
+            else:
+                equal += ours == [match.verified for match in matches]
     return {
         "library": library,
         "queries": count,
         "candidates": CANDIDATES,
         "source_among_candidates": found,
         "proven": dict(verdicts),
-        "queries_with_equal_verdicts": same - count,
+        "comparisons_with_equal_verdicts": equal,
         "of": 2 * count,
         "cpu_ms": clock.means(),
     }
