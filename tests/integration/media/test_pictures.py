@@ -80,4 +80,4 @@ def test_an_animation_is_found_by_another_of_its_pictures(post: Post) -> None:
     judged = post(animation("GIF", ("coffee", 900), ("temple", 1200)), "thief")
     assert judged["verdict"] == "derivative"
     assert judged["original"]["creator"] == "alice"
-    assert post(animation("GIF", ("coffee", 900), ("flower", 900)), "bob")["verdict"] == "original"
+    assert post(animation("GIF", ("retina", 900), ("flower", 900)), "bob")["verdict"] == "original"
