@@ -37,7 +37,8 @@ def test_a_dump_holds_up_no_new_channel(db: Database) -> None:
             (f"embeddings_m{number}",),
         ).fetchone()
     assert sum("hnsw" in row[0] for row in indexes) == 1
-    assert len(indexes) == 3  # its key and the creator's index came with the parent's
+    # its key and the indexes of contents and creators came with the parent's
+    assert len(indexes) == 4
     assert bound == (f"FOR VALUES IN ('{number}')",)
 
 
