@@ -28,7 +28,10 @@ _STEPS = np.arange(-3, 4) * 0.5
 
 @dataclass(frozen=True)
 class Line:
-    """reference frame = rate x query frame + start; reference bin = query bin + shift."""
+    """reference frame = rate x query frame + start; reference bin = query bin + shift.
+
+    A rate below 0 is a query that is played backwards.
+    """
 
     rate: float
     start: float
@@ -104,7 +107,7 @@ def refine(
     changes = (
         np.array([0, 1, -1, 2, -2, 3, -3, 4, -4]) * (0.5 / reach) if reach > 60 else np.zeros(1)
     )
-    plain = line.shift == 0.0 and line.rate == 1.0
+    plain = line.shift == 0.0 and abs(line.rate) == 1.0
     shifts = line.shift + (np.zeros(1) if plain else np.array([0.0, -0.5, 0.5]))
     rates = line.rate * (1.0 + changes)
     pivots = line.start + (line.rate - rates) * (middle - line.start) / line.rate

@@ -19,13 +19,14 @@ from embeddings.audio.decode import Progress, SoundLimits, SoundStream, other_tr
 from embeddings.audio.fingerprint import AudioFingerprint, fingerprint_samples
 from embeddings.audio.landmarks import HASH_BITS
 from embeddings.audio.match import AudioMatch
+from embeddings.audio.recording import load_table
 from embeddings.audio.reference import ReferenceSound, common_landmarks, read_reference
 from embeddings.audio.survivors import Survivors, survivors_of
 from embeddings.channels import ChannelState, digest_of
 from embeddings.errors import CorruptMedia
 
-MODEL_ID = "constellation-v1"
-VERIFIER_VERSION = "survivors-v2"
+MODEL_ID = "constellation-v2"
+VERIFIER_VERSION = "survivors-v3"
 MAX_TRACKS = 8  # of a file that are listened to beside the one that players choose
 SAME_TRACK = 0.9  # of both tracks that is heard in the other: one sound in two encodings
 MAX_CACHED_REFERENCES = 128  # about 0.2 MB each for a song
@@ -41,7 +42,12 @@ class AudioAnalyzer:
             {"landmarks": ChannelState(True, "", MODEL_ID, HASH_BITS)}
         )
         self.model_digest = digest_of(
-            self.channels, {"calibration": calibration.version, "verifier": VERIFIER_VERSION}
+            self.channels,
+            {
+                "calibration": calibration.version,
+                "recording": load_table().version,
+                "verifier": VERIFIER_VERSION,
+            },
         )
         self._references: OrderedDict[bytes, ReferenceSound] = OrderedDict()
         self._survivors: OrderedDict[int, tuple[AudioFingerprint, Survivors]] = OrderedDict()

@@ -12,6 +12,7 @@ from embeddings.audio.calibration import Calibration
 from embeddings.audio.fingerprint import AudioFingerprint, sounding_seconds
 from embeddings.audio.loops import is_loop
 from embeddings.audio.match import AudioMatch, AudioSegment, OffsetHistogram
+from embeddings.audio.recording import describe, load_table, residuals_of
 from embeddings.audio.reference import CELL_FRAMES, Hint, Hits, ReferenceSound, best_offsets
 from embeddings.audio.score import judge, unproven
 from embeddings.audio.spectrum import BINS_PER_OCTAVE, FRAME_S
@@ -19,6 +20,8 @@ from embeddings.audio.survivors import Survivors
 
 FIRST_HINTS = 2  # tried on every candidate
 MORE_HINTS = 24  # tried for further segments if one of the first is promising
+# nats above chance; of 475 copies that can be proven, edited hard, one agreed on less than 19
+SURPRISING = 12.0
 PROMISING = 12.0  # nats
 # nats: a further segment beside a proven one; chance reaches it in one pair of sounds in a thousand
 FURTHER = 16.0
@@ -49,8 +52,10 @@ def align_sounds(
     segments: list[Segment] = []
     tried: list[Line] = []
     rival: Segment | None = None
-    hints = best_offsets(hits, MORE_HINTS)
-    for number, (hint, votes) in enumerate(hints):
+    hints = best_offsets(hits, query.length_frames + reference.frames, MORE_HINTS)
+    for number, (hint, votes, nats) in enumerate(hints):
+        if nats < SURPRISING:
+            break
         promising = segments and segments[0].evidence >= PROMISING and votes >= 3
         if number >= FIRST_HINTS and not promising:
             break
@@ -75,8 +80,11 @@ def align_sounds(
             if segment.evidence > weakest.evidence:
                 segments = [other for other in segments if other is not weakest] + [segment]
         segments.sort(key=lambda segment: -segment.evidence)
-    loop = bool(segments) and is_loop(
-        segments[0], _lag_between(segments[0], rival), reference, survivors
+    # Only what may be proven is worth the search for loops.
+    loop = (
+        bool(segments)
+        and segments[0].evidence >= 2 * FURTHER
+        and is_loop(segments[0], _lag_between(segments[0], rival), reference, survivors)
     )
     return Alignment(tuple(segments[:MAX_SEGMENTS]), rival, loop)
 
@@ -93,6 +101,7 @@ def judge_alignment(
     p_false = calibration.p_false(best, query.duration_s)
     verified = p_false <= calibration.proven_p
     proven = [s for s in alignment.segments if s.evidence >= FURTHER] if verified else []
+    recording, proven, played_again = _recordings(query, reference, proven)
     segments = tuple(_segment(s, query, reference, calibration) for s in proven)
     scores = {
         "evidence": best,
@@ -102,6 +111,8 @@ def judge_alignment(
         "found_peaks": float(sum(s.survived for s in alignment.segments[:1])),
         "common_landmarks": float(len(hits.key)),
     }
+    if recording is not None:
+        scores["recording"] = recording
     similarity, partial, of_query, of_reference = unproven(p_false), False, 0.0, 0.0
     reason = "Nothing that chance does not explain."
     if segments:
@@ -114,6 +125,8 @@ def judge_alignment(
             reference_s=min(sounding_seconds(reference.peaks), reference.duration_s),
             share=share,
             repeating=alignment.loop,
+            speeds=[abs(s.speed) for s in segments],
+            played_again=played_again,
         )
         similarity, partial = judgement.similarity, judgement.partial
         of_query, of_reference = judgement.query_coverage, judgement.reference_coverage
@@ -134,6 +147,27 @@ def judge_alignment(
     )
 
 
+def _recordings(
+    query: AudioFingerprint, reference: ReferenceSound, segments: list[Segment]
+) -> tuple[float | None, list[Segment], bool]:
+    """Tell segments of one recording from those of one score played twice.
+
+    Returns: the margin of the strongest segment (None where it is too short to tell), the segments
+        that count, and whether they are all of the score only.
+    """
+    table = load_table()
+    margins: list[float | None] = []
+    for segment in segments:
+        features = describe(residuals_of(query.dense, reference.peaks, segment), segment)
+        margins.append(None if features is None else table.margin(features))
+    if not segments:
+        return None, [], False
+    # What is too short to tell goes with the strongest segment.
+    one = [margins[0] if m is None else m for m in margins]
+    same = [s for s, m in zip(segments, one, strict=True) if m is None or m >= table.same_at]
+    return margins[0], same or segments, not same
+
+
 def _exact_line(
     hint: Hint, hits: Hits, query: AudioFingerprint, reference: ReferenceSound, survivors: Survivors
 ) -> Line:
@@ -148,9 +182,9 @@ def _exact_line(
         low = min(middle - reach, float(places[len(places) // 10]))
         high = max(middle + reach, float(places[-1 - len(places) // 10]))
     else:
-        low, high = line.start, line.start + line.rate * query.length_frames
-    low, high = max(low, line.start), min(high, line.start + line.rate * query.length_frames)
-    return refine(line, (low, high), reference, survivors)
+        low, high = -np.inf, np.inf
+    first, last = sorted((line.start, line.start + line.rate * query.length_frames))
+    return refine(line, (max(low, first), min(high, last)), reference, survivors)
 
 
 def _is_same_line(line: Line, other: Line, length: int) -> bool:
@@ -170,7 +204,8 @@ def _lag_between(best: Segment, rival: Segment | None) -> float | None:
 
 def _query_span(segment: Segment) -> tuple[float, float]:
     line = segment.line
-    return (segment.first - line.start) / line.rate, (segment.last - line.start) / line.rate
+    low, high = sorted((frame - line.start) / line.rate for frame in (segment.first, segment.last))
+    return low, high
 
 
 def _overlap(segment: Segment, other: Segment) -> float:
@@ -188,18 +223,18 @@ def _segment(
     gap = 0.5 * (high - low) / max(segment.survived, 1)
     low, high = max(0.0, low - gap), min(query.duration_s, high + gap)
     start_s = line.start * FRAME_S + CENTRE_S * (1.0 - line.rate)
-    before, after = low, query.duration_s - high
-    reference_low, reference_high = start_s + line.rate * low, start_s + line.rate * high
-    if min(before, reference_low / line.rate) < SNAP_S:
-        low -= min(before, max(reference_low, 0.0) / line.rate)
-    if min(after, (reference.duration_s - reference_high) / line.rate) < SNAP_S:
-        high += min(after, max(reference.duration_s - reference_high, 0.0) / line.rate)
-    low, high = max(low, 0.0), max(high, low)
+    # query seconds over which the reference lasts
+    begin, end = sorted((at - start_s) / line.rate for at in (0.0, reference.duration_s))
+    if low - max(begin, 0.0) < SNAP_S:
+        low = min(low, max(begin, 0.0))
+    if min(end, query.duration_s) - high < SNAP_S:
+        high = max(high, min(end, query.duration_s))
+    heard = sorted(max(0.0, start_s + line.rate * at) for at in (low, high))
     return AudioSegment(
         query_start_s=round(low, 3),
         query_end_s=round(high, 3),
-        reference_start_s=round(max(0.0, start_s + line.rate * low), 3),
-        reference_end_s=round(max(0.0, start_s + line.rate * high), 3),
+        reference_start_s=round(heard[0], 3),
+        reference_end_s=round(heard[1], 3),
         speed=round(line.rate, 4),
         pitch_semitones=round(-line.shift * 12.0 / BINS_PER_OCTAVE, 2) + 0.0,
         share=round(segment.survival, 4),
@@ -213,10 +248,11 @@ def _describe(segment: AudioSegment) -> str:
         f"{segment.query_start_s:.1f}-{segment.query_end_s:.1f} s is "
         f"{segment.reference_start_s:.1f}-{segment.reference_end_s:.1f} s of the earlier sound"
     )
-    if abs(segment.speed - 1.0) > 0.004:
-        text += (
-            f", played {abs(segment.speed - 1.0):.1%} {'faster' if segment.speed > 1 else 'slower'}"
-        )
+    speed = abs(segment.speed)
+    if segment.speed < 0.0:
+        text += ", played backwards"
+    if abs(speed - 1.0) > 0.004:
+        text += f", played {abs(speed - 1.0):.1%} {'faster' if speed > 1 else 'slower'}"
     if abs(segment.pitch_semitones) > 0.2:
         text += (
             f", {abs(segment.pitch_semitones):.1f} semitones"
@@ -241,10 +277,8 @@ def _aligned(hits: Hits, alignment: Alignment) -> tuple[tuple[float, float], ...
     for segment in alignment.segments:
         line = segment.line
         query = (hits.place - line.start) / line.rate
-        rate = hits.position / np.maximum(query, 1.0)
         on = (hits.place >= segment.first) & (hits.place <= segment.last)
         on &= np.abs(hits.position - query * line.rate) <= NEAR_FRAMES + 0.02 * np.abs(query)
-        on &= (rate > 0.8) & (rate < 1.25)
         at = np.unique(
             np.stack([query[on], hits.place[on].astype(np.float64)], axis=1).round(1), axis=0
         )

@@ -17,12 +17,13 @@ from embeddings.audio.peaks import (
     SLOT_FRAMES,
     SPARSE,
     Density,
+    FinePeaks,
     Peaks,
     find_peaks,
     join_peaks,
 )
 from embeddings.audio.spectrum import FRAME_S, HOP, WINDOW, frame_count, levels_of
-from embeddings.audio.variants import SHIFTS, SearchKeys, search_keys
+from embeddings.audio.variants import NO_KEYS, SHIFTS, SearchKeys, search_keys
 
 CHUNK_FRAMES = 64 * SLOT_FRAMES  # 62 s analysed at once
 
@@ -46,7 +47,7 @@ class AudioFingerprint:
     hashes: NDArray[np.int32]
     frames: NDArray[np.int32]
     reference: bytes
-    dense: tuple[Peaks, ...]
+    dense: tuple[FinePeaks, ...]
     keys: SearchKeys
     insufficient_detail: str | None
     notes: tuple[str, ...] = ()
@@ -92,7 +93,7 @@ def fingerprint_samples(
         frames=landmarks.frame,
         reference=constellation.encode(stored, frames),
         dense=constellations,
-        keys=search_keys(constellations, frames) if search else _NO_KEYS,
+        keys=search_keys(constellations, frames) if search else NO_KEYS,
         insufficient_detail=insufficient_detail(stored, hashes, samples),
     )
 
@@ -103,16 +104,13 @@ def sounding_seconds(peaks: Peaks) -> float:
     return float(np.count_nonzero(slots >= 2) * SLOT_FRAMES * FRAME_S)
 
 
-_NO_KEYS = SearchKeys(np.empty(0, np.int32), np.empty(0, np.float32), np.empty(0, np.int16))
-
-
 @dataclass(eq=False)
 class _Constellation:
     density: Density
     shift: int
-    parts: list[Peaks] = field(default_factory=list)
+    parts: list[FinePeaks] = field(default_factory=list)
 
-    def peaks(self) -> Peaks:
+    def peaks(self) -> FinePeaks:
         return join_peaks(self.parts)
 
 

@@ -106,13 +106,17 @@ DENSE_PAIRS = Pairing(successors=60, fan_out=12, per_slot=400, distinctive=True)
 
 @dataclass(frozen=True, eq=False)
 class Landmarks:
-    """frame, bin, df, dt: (n,) int32; strength: (n,) uint8, of the weaker peak. Sorted by frame."""
+    """frame, bin, df, dt: (n,) int32; strength: (n,) uint8, of the weaker peak; first, second: (n,)
+    intp, the two peaks. Sorted by frame.
+    """
 
     frame: NDArray[np.int32]
     bin: NDArray[np.int32]
     df: NDArray[np.int32]
     dt: NDArray[np.int32]
     strength: NDArray[np.uint8]
+    first: NDArray[np.intp]
+    second: NDArray[np.intp]
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -148,13 +152,14 @@ def pair_peaks(peaks: Peaks, pairing: Pairing) -> Landmarks:
     for end in ends:
         low, own, high = np.searchsorted(peaks.frame, (end - part, end, end + MAX_DT))
         near = Peaks(peaks.frame[low:high], peaks.bin[low:high], peaks.strength[low:high])
-        parts.append(_pair_part(near, int(own - low), pairing))
+        *columns, firsts, seconds = _pair_part(near, int(own - low), pairing)
+        parts.append((*columns, firsts + low, seconds + low))
     return Landmarks(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _pair_part(
     peaks: Peaks, own: int, pairing: Pairing
-) -> tuple[_Ints, _Ints, _Ints, _Ints, NDArray[np.uint8]]:
+) -> tuple[_Ints, _Ints, _Ints, _Ints, _Bytes, NDArray[np.intp], NDArray[np.intp]]:
     """Return the columns of the landmarks that start at one of the first ``own`` peaks."""
     firsts, seconds = _close_pairs(peaks, pairing.successors)
     owned = firsts < own
@@ -174,6 +179,8 @@ def _pair_part(
         df,
         peaks.frame[seconds] - peaks.frame[firsts],
         strength,
+        firsts,
+        seconds,
     )
 
 

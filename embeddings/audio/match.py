@@ -12,9 +12,9 @@ class AudioSegment:
     """A segment of the query that matches a segment of the reference.
 
     Seconds on both timelines. speed: reference seconds per query second (1.05: the query runs 5 %
-    faster). pitch_semitones: how much higher the query sounds. share: 0..1, of the reference's
-    peaks that are in the query beyond chance. evidence: nats; p_false: probability that an
-    unrelated sound reaches it anywhere.
+    faster; below 0: backwards). pitch_semitones: how much higher the query sounds. share: 0..1, of
+    the reference's peaks that are in the query beyond chance. evidence: nats; p_false: probability
+    that an unrelated sound reaches it anywhere.
     """
 
     query_start_s: float

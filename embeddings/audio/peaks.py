@@ -23,6 +23,7 @@ AUDIBLE_DB = QUIET_DB + 5.0
 MARGIN_FRAMES = SURROUNDINGS[1] // 2 + 6  # a peak depends on no frame further away
 MAX_STRENGTH = 255
 STRENGTH_PER_DB = 2
+FINE = 16  # parts of a frame (2.9 ms) and of a bin (2 cents) that a peak is placed to
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,22 @@ class Peaks:
         return len(self.frame)
 
 
+@dataclass(frozen=True, eq=False)
+class FinePeaks(Peaks):
+    """Peaks with what tells one recording from another of the same notes.
+
+    late, higher: (n,) int8, -8..8, sixteenths of a frame and of a bin that the top of the peak lies
+    beside its cell; level: (n,) uint8, dB above ``QUIET_DB``.
+    """
+
+    late: NDArray[np.int8]
+    higher: NDArray[np.int8]
+    level: NDArray[np.uint8]
+
+
 def find_peaks(
     levels: NDArray[np.float32], density: Density, *, first: int = 0, skip: int = 0, upto: int
-) -> Peaks:
+) -> FinePeaks:
     """Return the peaks in rows ``skip`` to ``upto`` of a spectrogram; other rows are surroundings.
 
     Args:
@@ -75,7 +89,30 @@ def find_peaks(
     strength = np.minimum(above[rows, bins] * STRENGTH_PER_DB, MAX_STRENGTH).astype(np.uint8)
     frames = rows + first
     keep = strongest(strength, frames // SLOT_FRAMES, density.per_slot)
-    return Peaks(frames[keep].astype(np.int32), bins[keep].astype(np.int16), strength[keep])
+    rows, bins = rows[keep], bins[keep]
+    top = levels[rows, bins]
+    last_row, last_bin = levels.shape[0] - 1, levels.shape[1] - 1
+    late = _beside(
+        levels[np.maximum(rows - 1, 0), bins], top, levels[np.minimum(rows + 1, last_row), bins]
+    )
+    higher = _beside(
+        levels[rows, np.maximum(bins - 1, 0)], top, levels[rows, np.minimum(bins + 1, last_bin)]
+    )
+    level = np.clip(np.rint(top - QUIET_DB), 0, 255).astype(np.uint8)
+    return FinePeaks(
+        frames[keep].astype(np.int32), bins.astype(np.int16), strength[keep], late, higher, level
+    )
+
+
+def _beside(
+    before: NDArray[np.float32], top: NDArray[np.float32], after: NDArray[np.float32]
+) -> NDArray[np.int8]:
+    """Return how far the top of a parabola through three levels lies beside the middle one."""
+    bend = np.maximum(2.0 * top - before - after, 1e-3)
+    place: NDArray[np.int8] = np.rint(
+        FINE * np.clip(0.5 * (after - before) / bend, -0.5, 0.5)
+    ).astype(np.int8)
+    return place
 
 
 def strongest(strength: NDArray[np.uint8], group: NDArray[np.intp], count: int) -> NDArray[np.intp]:
@@ -98,19 +135,23 @@ def strongest(strength: NDArray[np.uint8], group: NDArray[np.intp], count: int) 
     return indexes
 
 
-def join_peaks(parts: list[Peaks]) -> Peaks:
+def join_peaks(parts: list[FinePeaks]) -> FinePeaks:
     """Concatenate the constellations of successive parts."""
     if not parts:
         return no_peaks()
-    return Peaks(
+    return FinePeaks(
         np.concatenate([p.frame for p in parts]),
         np.concatenate([p.bin for p in parts]),
         np.concatenate([p.strength for p in parts]),
+        np.concatenate([p.late for p in parts]),
+        np.concatenate([p.higher for p in parts]),
+        np.concatenate([p.level for p in parts]),
     )
 
 
-def no_peaks() -> Peaks:
-    return Peaks(np.empty(0, np.int32), np.empty(0, np.int16), np.empty(0, np.uint8))
+def no_peaks() -> FinePeaks:
+    whole, small = np.empty(0, np.uint8), np.empty(0, np.int8)
+    return FinePeaks(np.empty(0, np.int32), np.empty(0, np.int16), whole, small, small, whole)
 
 
 def distinct_bins(peaks: Peaks) -> int:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from embeddings.audio import constellation
 from embeddings.audio.landmarks import SPARSE_PAIRS, pair_peaks
-from embeddings.audio.peaks import Peaks
+from embeddings.audio.peaks import FinePeaks
 from embeddings.audio.spectrum import FRAME_S
 from embeddings.audio.variants import SearchKeys
 
@@ -34,7 +34,7 @@ class ReferenceSound:
     their frames.
     """
 
-    peaks: Peaks
+    peaks: FinePeaks
     frames: int
     hashes: NDArray[np.int32]
     places: NDArray[np.int32]
@@ -74,8 +74,8 @@ def common_landmarks(keys: SearchKeys, reference: ReferenceSound) -> Hits:
 
     They are thinned evenly to ``MAX_HITS``.
     """
-    low = np.searchsorted(reference.hashes, keys.hashes, "left")
-    counts = np.searchsorted(reference.hashes, keys.hashes, "right") - low
+    low = np.searchsorted(keys.hashes, reference.hashes, "left")
+    counts = np.searchsorted(keys.hashes, reference.hashes, "right") - low
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0
     count = min(total, MAX_HITS)
@@ -85,13 +85,18 @@ def common_landmarks(keys: SearchKeys, reference: ReferenceSound) -> Hits:
         if count == total
         else np.floor(np.arange(count) * (total / count)).astype(np.intp)
     )
-    key = np.searchsorted(ends, at, "right")
-    place = reference.places[low[key] + at - (ends[key] - counts[key])]
-    return Hits(key, keys.positions[key], place, keys.groups[key])
+    landmark = np.searchsorted(ends, at, "right")
+    key = low[landmark] + at - (ends[landmark] - counts[landmark])
+    return Hits(key, keys.positions[key], reference.places[landmark], keys.groups[key])
 
 
-def best_offsets(hits: Hits, max_hints: int) -> list[tuple[Hint, int]]:
-    """Return the offsets that most landmarks agree on, with their votes; best first."""
+def best_offsets(hits: Hits, frames: int, max_hints: int) -> list[tuple[Hint, int, float]]:
+    """Return the most surprising agreements on an offset, with votes and nats above chance; best
+    first.
+
+    Args:
+        frames: in which offsets are spread by chance, the length of both sounds together.
+    """
     if not len(hits.key):
         return []
     cells = np.floor((hits.place - hits.position) / CELL_FRAMES).astype(np.int64)
@@ -101,12 +106,15 @@ def best_offsets(hits: Hits, max_hints: int) -> list[tuple[Hint, int]]:
     cell, votes = np.unique(code, return_counts=True)
     following = np.searchsorted(cell, cell + 1)
     following[following == len(cell)] = 0
-    together = votes + np.where(cell[following] == cell + 1, votes[following], 0)
-    best = np.argsort(-together, kind="stable")[:max_hints]
+    both = votes + np.where(cell[following] == cell + 1, votes[following], 0)
+    expected = np.bincount(hits.group)[cell // span] * (2.0 * CELL_FRAMES / max(frames, 1))
+    surprise = np.where(both > expected, both * np.log(both / expected) - (both - expected), 0.0)
+    best = np.argsort(-surprise, kind="stable")[:max_hints]
     return [
         (
             Hint(int(cell[i] // span), float((cell[i] % span + low + 1) * CELL_FRAMES)),
-            int(together[i]),
+            int(both[i]),
+            float(surprise[i]),
         )
         for i in best
     ]

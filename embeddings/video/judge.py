@@ -172,6 +172,8 @@ def _shown_at(segment: VideoSegment, query_s: float) -> float:
 def _audio_at(segment: SoundSegment, query_s: float) -> float:
     length = max(segment.query_end_s - segment.query_start_s, 1e-6)
     share = (query_s - segment.query_start_s) / length
+    if segment.speed < 0.0:  # backwards
+        share = 1.0 - share
     return segment.reference_start_s + share * (segment.reference_end_s - segment.reference_start_s)
 
 

@@ -43,7 +43,9 @@ class SoundFingerprint(Protocol):
 
 
 class SoundSegment(Protocol):
-    """A segment of sound that two works share, in seconds of either."""
+    """A segment of sound that two works share, in seconds of either; backwards at a speed below
+    0.
+    """
 
     @property
     def query_start_s(self) -> float: ...

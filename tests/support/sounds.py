@@ -99,6 +99,30 @@ def faster(samples: Samples, factor: float) -> Samples:
     ).astype(np.float32)
 
 
+def stretched(samples: Samples, factor: float) -> Samples:
+    """Another tempo at the same pitch, as players do it: pieces that overlap where they fit best
+    (WSOLA).
+    """
+    size, hop, reach = 1024, 512, 256
+    window = np.hanning(size)
+    out = np.zeros(int(len(samples) / factor) + size)
+    weight = np.zeros_like(out)
+    wanted = samples[:size]
+    for at in range(0, len(out) - size, hop):
+        low = max(0, int(at * factor) - reach)
+        around = samples[low : low + size + 2 * reach]
+        if len(around) < size + reach:
+            break
+        fits = np.correlate(around, wanted, "valid")
+        piece = low + int(fits.argmax())
+        out[at : at + size] += window * samples[piece : piece + size]
+        weight[at : at + size] += window
+        wanted = samples[piece + hop : piece + hop + size]
+        if len(wanted) < size:
+            break
+    return (out / np.maximum(weight, 0.1)).astype(np.float32)
+
+
 def part(samples: Samples, start_s: float, seconds: float) -> Samples:
     return samples[int(start_s * RATE_HZ) : int((start_s + seconds) * RATE_HZ)]
 

@@ -29,7 +29,7 @@ from scoring import Answers, Judge, read_answers
 
 from embeddings.audio import constellation
 from embeddings.audio.landmarks import SPARSE_PAIRS, pair_peaks
-from embeddings.audio.peaks import Peaks
+from embeddings.audio.peaks import FinePeaks
 from embeddings.audio.spectrum import BINS, FRAME_S
 from storage.search.sounds.index import StoredSound
 from storage.search.sounds.merge import merge_segments
@@ -56,11 +56,18 @@ HARD = (
 )
 
 
-def moved(peaks: Peaks, frames: int, bins: int, rate: float) -> StoredSound:
+def moved(peaks: FinePeaks, frames: int, bins: int, rate: float) -> StoredSound:
     """Another sound: every peak so many bins higher, the whole so many times as long."""
     kept = (peaks.bin + bins >= 0) & (peaks.bin + bins < BINS)
     at = np.rint(peaks.frame[kept] * rate).astype(np.int32)
-    made = Peaks(at, (peaks.bin[kept] + bins).astype(np.int16), peaks.strength[kept])
+    made = FinePeaks(
+        at,
+        (peaks.bin[kept] + bins).astype(np.int16),
+        peaks.strength[kept],
+        peaks.late[kept],
+        peaks.higher[kept],
+        peaks.level[kept],
+    )
     landmarks = pair_peaks(made, SPARSE_PAIRS)
     length = round(frames * rate) + 1
     return StoredSound(

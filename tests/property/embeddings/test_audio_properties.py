@@ -1,5 +1,6 @@
 """Sound: what must hold for any blocks, any peaks, any evidence."""
 
+from dataclasses import fields
 from itertools import pairwise
 
 import numpy as np
@@ -14,7 +15,7 @@ from embeddings.audio.calibration import load_calibration
 from embeddings.audio.decode import SAMPLE_RATE_HZ
 from embeddings.audio.fingerprint import CHUNK_FRAMES, fingerprint_samples
 from embeddings.audio.landmarks import MAX_DF, MAX_DT, MIN_DT, SPARSE_PAIRS, pair_peaks
-from embeddings.audio.peaks import Peaks
+from embeddings.audio.peaks import FINE, FinePeaks, no_peaks
 from embeddings.audio.reference import ReferenceSound
 from embeddings.audio.spectrum import BINS, FRAME_S
 from embeddings.audio.survivors import survivors_of
@@ -28,13 +29,16 @@ WHOLE = fingerprint_samples([LONG])
 
 
 @st.composite
-def constellations(draw: st.DrawFn, most: int = 120) -> Peaks:
+def constellations(draw: st.DrawFn, most: int = 120) -> FinePeaks:
     rng = np.random.default_rng(draw(st.integers(0, 1 << 32)))
     count = draw(st.integers(0, most))
     frames = np.sort(rng.integers(0, draw(st.integers(1, 600)), count)).astype(np.int32)
-    return Peaks(
+    return FinePeaks(
         frames,
         rng.integers(0, BINS, count).astype(np.int16),
+        rng.integers(0, 256, count).astype(np.uint8),
+        rng.integers(-FINE // 2, FINE // 2 + 1, count).astype(np.int8),
+        rng.integers(-FINE // 2, FINE // 2 + 1, count).astype(np.int8),
         rng.integers(0, 256, count).astype(np.uint8),
     )
 
@@ -51,16 +55,16 @@ def test_the_fingerprint_does_not_depend_on_how_samples_arrive(cuts: list[int]) 
 
 @settings(deadline=None)
 @given(constellations(), st.integers(0, 1 << 24))
-def test_a_constellation_survives_storage(peaks: Peaks, frames: int) -> None:
+def test_a_constellation_survives_storage(peaks: FinePeaks, frames: int) -> None:
     again, length = constellation.decode(constellation.encode(peaks, frames))
     assert length == frames
-    assert np.array_equal(again.frame, peaks.frame)
-    assert np.array_equal(again.bin, peaks.bin) and np.array_equal(again.strength, peaks.strength)
+    for column in fields(FinePeaks):
+        assert np.array_equal(getattr(again, column.name), getattr(peaks, column.name))
 
 
 @settings(deadline=None)
 @given(constellations())
-def test_landmarks_stay_within_their_bits_and_bounds(peaks: Peaks) -> None:
+def test_landmarks_stay_within_their_bits_and_bounds(peaks: FinePeaks) -> None:
     made = pair_peaks(peaks, SPARSE_PAIRS)
     hashes = made.hashes()
     assert np.array_equal(hashes & 63, made.dt) and np.array_equal(
@@ -78,7 +82,7 @@ def test_landmarks_stay_within_their_bits_and_bounds(peaks: Peaks) -> None:
 
 @settings(deadline=None)
 @given(constellations(60), constellations(60))
-def test_survivors_agree_with_a_search_by_hand(whole: Peaks, half: Peaks) -> None:
+def test_survivors_agree_with_a_search_by_hand(whole: FinePeaks, half: FinePeaks) -> None:
     frames = int(max(whole.frame.max(initial=0), half.frame.max(initial=0))) + 1
     ground = survivors_of((whole, half), frames)
     at = {
@@ -100,9 +104,9 @@ def test_survivors_agree_with_a_search_by_hand(whole: Peaks, half: Peaks) -> Non
 
 @settings(deadline=None)
 @given(constellations(200), st.floats(0.9, 1.1), st.floats(-40, 40))
-def test_a_sound_fits_itself_best_where_it_is(peaks: Peaks, rate: float, start: float) -> None:
+def test_a_sound_fits_itself_best_where_it_is(peaks: FinePeaks, rate: float, start: float) -> None:
     reference = ReferenceSound(peaks, 700, np.empty(0, np.int32), np.empty(0, np.int32))
-    ground = survivors_of((peaks, Peaks(peaks.frame[:0], peaks.bin[:0], peaks.strength[:0])), 700)
+    ground = survivors_of((peaks, no_peaks()), 700)
     own = find_segments(Line(1.0, 0.0, 0.0), reference, ground, 16.0)
     elsewhere = find_segments(Line(rate, start, 0.0), reference, ground, 16.0)
     if own and elsewhere:

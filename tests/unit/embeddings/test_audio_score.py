@@ -28,7 +28,9 @@ TABLE = {
         ([(100, 104)], [(0, 4)], 60, 4, False, False),  # a stock effect in a film
         ([(0, 4)], [(0, 4)], 4, 4, False, True),  # the effect itself, posted again
         ([(0, 1.5)], [(0, 1.5)], 1.5, 1.5, False, True),
-        ([(0, 2)], [(50, 52)], 2, 180, False, False),  # two seconds: a sample
+        ([(0, 1.6)], [(50, 51.6)], 1.6, 180, False, True),  # a clip of a song, and nothing else
+        ([(0, 1.0)], [(50, 51.0)], 1.0, 180, False, False),
+        ([(0, 2)], [(50, 52)], 3, 180, False, False),  # two seconds beside others: a sample
         # one bar, twenty times
         ([(4 * k, 4 * k + 4) for k in range(20)], [(10, 14)] * 20, 80, 180, False, False),
         ([(0, 60)], [(0, 60)], 60, 60, True, False),  # the loop under two songs
