@@ -39,7 +39,7 @@ SECOND_VIEW = 0.25
 FOREIGN_SIDES = 3
 # Shares of what both pictures show, of which either alone means one template filled in twice: marks
 # in place of other marks, and what fills outlines that both have. Filters and warps leave less.
-TEMPLATE_INK, TEMPLATE_FILL = 0.004, 0.07
+TEMPLATE_INK, TEMPLATE_FILL = 0.004, 0.06
 
 
 def measure(

@@ -125,7 +125,7 @@ def test_a_filter_over_everything_exchanges_nothing() -> None:
         (0.0, 0.0, False),
         (0.003, 0.0, False),
         (0.005, 0.0, True),
-        (0.0, 0.06, False),
+        (0.0, 0.055, False),
         (0.0, 0.08, True),
         (0.002, 0.04, True),
     ],
