@@ -15,6 +15,7 @@ from pathlib import Path
 from uuid import UUID
 
 import numpy as np
+import structlog
 from PIL import Image, ImageDraw
 from support.photos import PHOTOS, photo
 
@@ -142,6 +143,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--n", type=int, default=12, help="Pictures a story.")
     arguments = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     rng = np.random.default_rng(arguments.seed)
     pictures = [
         Image.open(io.BytesIO(photo(name))).convert("RGB").resize((900, 600)) for name in PHOTOS
