@@ -22,6 +22,7 @@ OPERATOR = (b"authorization", b"Bearer operator")
 JSON = (b"content-type", b"application/json")
 ANY = "00000000-0000-0000-0000-000000000000"
 CHUNK = 64 * 1024
+FORMS = ("/upload", "/v1/check", "/check", "/v1/shared-sources")
 OPEN = {("POST", "/sign-in"), ("POST", "/sign-out")}
 
 
@@ -133,6 +134,7 @@ def test_no_route_takes_more_than_it_needs_whoever_sends_it(strict: FastAPI) -> 
         "/upload": 2_000_000,
         "/v1/check": 2_000_000,
         "/check": 2_000_000,
+        "/v1/shared-sources": 2_000_000,
         "/api/engagement": 32 * 2**20,
         "/api/earnings": 8 * 2**20,
         f"/v1/appeals/{ANY}/attachments": 20 * 2**20,
@@ -221,7 +223,7 @@ def test_text_that_cannot_be_stored_is_refused_by_every_route(kind: str, strict:
     for method, path in routes(strict):
         for body in ({"x": text}, {text: 1}, [{"a": [text]}], _filled(schema, method, path, text)):
             document = json.dumps(body).encode()  # \u0000 and \ud800 as escapes
-            if method in ("GET", "HEAD", "DELETE") or path in ("/upload", "/v1/check", "/check"):
+            if method in ("GET", "HEAD", "DELETE") or path in FORMS:
                 continue
             answer = ask(strict, method, path, OPERATOR, JSON, body=iter([document]))
             assert answer.status < 500 or path == "/readyz", (path, answer.body)
