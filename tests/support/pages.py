@@ -1,7 +1,7 @@
 """Parts of documents that follow from the code: compared with it, and renewed by the same test.
 
-    RENEW_PAGES=1 .venv/bin/python -m pytest tests/unit/fraud/test_rules.py \
-        tests/unit/payouts/test_statement.py
+    RENEW_PAGES=1 .venv/bin/python -m pytest tests/integration/fraud/test_stories.py \
+        tests/unit/fraud/test_rules.py tests/unit/payouts/test_statement.py
 """
 
 import os

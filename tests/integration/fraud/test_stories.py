@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from support.databases import cloned_database
+from support.pages import assert_says
 from support.platform import NOW, Platform
 
 from oracle.engagement import events
@@ -245,6 +246,13 @@ STORIES = {
         "watch",
         True,
     ),
+    "gifts to oneself": Story(
+        lambda t: (
+            honest(t) + views(t, 50, kind="gift", account=f"creator{t[1:]}", value_minor=10_000)
+        ),
+        100,
+        "watch",
+    ),
     "a farm of phones": Story(
         lambda t: honest(t) + views(t, 300, device=lambda n: f"{t}-phone{n % 10}"),
         100,
@@ -252,6 +260,9 @@ STORIES = {
         True,
     ),
 }
+
+
+FIRST_OF = {"300 requests by curl": "Enemies", "a farm behind one address": "Cheats"}
 
 
 @dataclass(frozen=True)
@@ -270,14 +281,15 @@ def seen(postgres_server: EmbeddedPostgres, database_template: str) -> Iterator[
         db = Database(dsn)
         db.open()
         platform = Platform(db)
-        posts: dict[str, bytes] = {}
+        posts: dict[str, tuple[int, bytes]] = {}
         batch: list[Sent] = []
         for number, (name, story) in enumerate(STORIES.items()):
             creator = platform.creator(f"creator{number}")
-            posts[name] = platform.post(creator, published=END - timedelta(days=2))
+            post = platform.post(creator, published=END - timedelta(days=2))
+            posts[name] = creator, post
             for sent in story.sent(f"s{number}"):
                 if sent["kind"] != "sign_up":
-                    sent["post_id"] = "0x" + posts[name].hex()
+                    sent["post_id"] = "0x" + post.hex()
                 batch.append(sent)
         outcome = events.ingest(db, json.dumps({"events": batch}).encode(), NOW)
         assert outcome.stored == len(batch), outcome.problems[:3]
@@ -286,9 +298,9 @@ def seen(postgres_server: EmbeddedPostgres, database_template: str) -> Iterator[
         with db.transaction() as conn:
             assert conn.execute("select count(*) from ledger_freezes").fetchone() == (0,)
         found = {}
-        for name, post in posts.items():
+        for name, (creator, post) in posts.items():
             with db.transaction() as conn:
-                alerts = fraud_alerts.page(conn, post_id=post)
+                alerts = fraud_alerts.page(conn, creator_id=creator)
                 notices = [
                     row[0]
                     for alert in alerts
@@ -314,3 +326,17 @@ def test_the_story_ends_well(seen: dict[str, Seen], name: str) -> None:
     for notice in found.notices:
         for said in ("No money waits because of it", "often somebody else sent them"):
             assert said in notice
+
+
+def test_the_page_says_what_creators_read(seen: dict[str, Seen]) -> None:
+    lines = ["## Honest creators\n"]
+    for name, found in seen.items():
+        if name in FIRST_OF:
+            lines.append(f"\n## {FIRST_OF[name]}\n")
+        said = [signal["sentence"] for alert in found.alerts for signal in alert.signals]
+        end = "" if not said else " The creator is told." if found.notices else " A reviewer looks."
+        lines.append(
+            f"- **{name[0].upper()}{name[1:]}** ({found.viewers} viewers):"
+            f" {' '.join(said) or 'nothing is said.'}{end}"
+        )
+    assert_says("stories.md", "stories", "\n".join(lines) + "\n")
