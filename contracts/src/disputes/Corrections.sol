@@ -162,7 +162,7 @@ abstract contract Corrections is
         bool older = earlier.revision != 0 && earlier.firstRecordedAt < post.firstRecordedAt;
         if (!older || earlier.creator == post.creator) revert NotEarlier(postId, originalPostId);
         DisputesState storage $ = _state();
-        // One question is asked once by its creator, and once on a platform's word.
+        // One question is asked once by its creator, and on a platform's word once at a time.
         if (_asked(postId, originalPostId)[bondWei == 0]) revert AlreadyClaimed(postId, originalPostId);
         _asked(postId, originalPostId)[bondWei == 0] = true;
         claimId = ++$.claimCount;
@@ -209,8 +209,8 @@ abstract contract Corrections is
         // Not the post's owner's: a claim by the owner's own other account would cost nothing.
         address to = c.claimant;
         if (c.holds) --h.holding;
-        // Nobody answered: it may be asked again.
-        if (status == CaseStatus.LAPSED) _asked(postId, c.originalPostId)[bond == 0] = false;
+        // Nobody answered, or a later step about the same two has to hold, too: it may be asked again.
+        if (status == CaseStatus.LAPSED || bond == 0) _asked(postId, c.originalPostId)[bond == 0] = false;
         if (bond != 0) {
             --h.bonded;
             c.bondWei = 0;

@@ -173,20 +173,34 @@ contract BypassesTest is Economy {
     function test_A42_APlatformsWordTakesNoClaimAway() public {
         earlier();
         original(POST);
-        rejected(disputes.claimOnWord(POST, EARLIER, EVIDENCE));
+        uint256 onWord = disputes.claimOnWord(POST, EARLIER, EVIDENCE);
+        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.AlreadyClaimed.selector, POST, EARLIER));
+        disputes.claimOnWord(POST, EARLIER, EVIDENCE);
+        rejected(onWord);
         uint256 id = claimed();
         vm.warp(block.timestamp + 14 days + 1);
         disputes.settleClaim(id);
         // Nobody decided it: asked again, for twice the bond.
         id = claimed();
         disputes.rejectClaim(id, REASON);
-        vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.AlreadyClaimed.selector, POST, EARLIER));
-        disputes.claimOnWord(POST, EARLIER, EVIDENCE);
         uint256 bond = disputes.claimBondOf(POST, FIRST_CREATOR);
         vm.deal(FIRST_CREATOR, bond);
         vm.prank(FIRST_CREATOR);
         vm.expectRevert(abi.encodeWithSelector(IDisputeErrors.AlreadyClaimed.selector, POST, EARLIER));
         disputes.claim{value: bond}(POST, EARLIER, EVIDENCE);
+    }
+
+    /// @dev Every step about the same two holds the share: an appeal, and another after that one, as long as the year's
+    /// budget lasts.
+    function test_A42_APlatformMayAskAgainAndHoldsNoLongerThanTheBudget() public {
+        earlier();
+        original(POST);
+        for (uint256 i; i < 5; ++i) {
+            uint256 id = disputes.claimOnWord(POST, EARLIER, EVIDENCE);
+            eq(disputes.claimOf(id).holds ? 1 : 0, i < 4 ? 1 : 0, "four times 14 days");
+            vm.warp(block.timestamp + 14 days);
+            rejected(id);
+        }
     }
 
     // ---- A43: a claim beyond the budget, to run the owner's window out
