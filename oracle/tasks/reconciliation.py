@@ -1,5 +1,6 @@
 """Compare ledger and contract at a final block: verdicts, redirects, what waits, what is owed, what
-was paid, and freezes. What is on its way is left out; any other difference is an operator's alert.
+was paid by which grade, and freezes. What is on its way is left out; any other difference is an
+operator's alert.
 """
 
 from dataclasses import dataclass
@@ -9,17 +10,18 @@ import structlog
 
 from oracle.appeals.chain_verdicts import VERDICTS
 from oracle.chain.contracts import payments, rulings, verify
+from oracle.chain.contracts.payments import Bonus
 from oracle.chain.contracts.verify import PostResult, PostStatus
 from oracle.chain.core.wire import Header, hexed
 from oracle.chain.rpc.client import ChainClient
 from oracle.fraud import chain_actions
-from oracle.payouts.onchain import PayoutAsset, period_of
+from oracle.payouts.onchain import NUMBERS, PayoutAsset, period_of
 from oracle.rules.explain import percent
 from storage import operator_alerts
 from storage.chain import node_status
 from storage.database import Database
 from storage.ledger import reconciliation
-from storage.ledger.reconciliation import BookedAccount, BookedPost, LastRun
+from storage.ledger.reconciliation import BookedAccount, BookedPost, LastRun, PaidWeek
 
 log = structlog.get_logger()
 
@@ -120,21 +122,20 @@ class Reconciler:
         with self._db.transaction() as conn:
             weeks = reconciliation.paid_weeks(conn, NEWEST_PAYMENTS)
         vault = self._client.deployment.bonus_vault
-        return [
-            Difference(
-                f"payment {week.transaction_id}",
-                "The ledger holds it for paid; the contract has not paid that post's week.",
+        hashes = [week.tx_hash for week in weeks if week.tx_hash is not None]
+        receipts = dict(zip(hashes, self._client.find_receipts(hashes), strict=True))
+        found = []
+        for week in weeks:
+            period = period_of(week.week, week.correction)
+            paid = self._client.read(
+                "BonusVault", vault, "isPaid", week.post_id, period, block=finalized.number
             )
-            for week in weeks
-            if not self._client.read(
-                "BonusVault",
-                vault,
-                "isPaid",
-                week.post_id,
-                period_of(week.week, week.correction),
-                block=finalized.number,
-            )
-        ]
+            receipt = receipts.get(week.tx_hash) if week.tx_hash is not None else None
+            bonus = payments.read_bonus(self._client, receipt) if paid and receipt else None
+            detail = explain_payment(week, bool(paid), bonus, self._asset)
+            if detail is not None:
+                found.append(Difference(f"payment {week.transaction_id}", detail))
+        return found
 
     def _freezes(self, now: datetime) -> list[Difference]:
         return [
@@ -184,6 +185,30 @@ def explain_post(
         return (
             f"The ledger holds {post.contested_minor} cents of it for the verdict; the contract"
             f" holds {held / asset.units_per_cent:g}, so that some was paid out there."
+        )
+    return None
+
+
+def explain_payment(
+    week: PaidWeek, paid: bool, bonus: Bonus | None, asset: PayoutAsset
+) -> str | None:
+    """What differs of a payment, in words; None where nothing does. Pure.
+
+    Args:
+        paid: Whether the contract has paid that post's week.
+        bonus: What it paid, and by which grade, where our transaction tells.
+    """
+    if not paid:
+        return "The ledger holds it for paid; the contract has not paid that post's week."
+    if bonus is None:
+        return None
+    if bonus.grade != NUMBERS[week.grade]:
+        grade = next(name for name, number in NUMBERS.items() if number == bonus.grade)
+        return f"The ledger paid it by grade {week.grade}, the contract by {grade}."
+    if bonus.base_pay != week.base_minor * asset.units_per_cent:
+        return (
+            f"The ledger paid {week.base_minor} cents before the bonus, the contract"
+            f" {bonus.base_pay / asset.units_per_cent:g}."
         )
     return None
 

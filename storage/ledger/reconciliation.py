@@ -41,12 +41,20 @@ class BookedAccount:
 
 @dataclass(frozen=True)
 class PaidWeek:
-    """A payment that the ledger holds for paid in a final block."""
+    """A payment that the ledger holds for paid in a final block.
+
+    Attributes:
+        base_minor, grade: what the contract was to pay, and by which grade.
+        tx_hash: of our transaction; None where somebody else paid.
+    """
 
     transaction_id: int
     post_id: bytes
     week: date
     correction: int | None
+    base_minor: int
+    grade: str
+    tx_hash: bytes | None
 
 
 @dataclass(frozen=True)
@@ -128,12 +136,21 @@ def accounts(conn: Connection, token: bytes, after: bytes, limit: int) -> list[B
 def paid_weeks(conn: Connection, limit: int) -> list[PaidWeek]:
     """The newest payments that are final on chain, as the ledger has it."""
     rows = conn.execute(
-        "select t.id, t.post_id, t.week, case when t.kind <> 'pay' then t.id end"
-        " from ledger_chain_payments q join ledger_transactions t on t.id = q.transaction_id where"
-        " q.status = 'paid' order by t.id desc limit %s",
+        "select t.id, t.post_id, t.week, case when t.kind <> 'pay' then t.id end,"
+        " (t.facts->>'chain_minor')::bigint, t.facts->>'chain_grade', x.mined_hash"
+        " from ledger_chain_payments q join ledger_transactions t on t.id = q.transaction_id"
+        " left join ledger_payouts o on o.transaction_id = t.id and o.found_at is null"
+        " left join chain_calls k on k.id = o.call_id and k.status = 'final'"
+        " left join chain_transactions x on x.id = k.transaction_id"
+        " where q.status = 'paid' order by t.id desc limit %s",
         (limit,),
     ).fetchall()
-    return [PaidWeek(row[0], bytes(row[1]), row[2], row[3]) for row in rows]
+    return [
+        PaidWeek(
+            row[0], bytes(row[1]), row[2], row[3], row[4], row[5], bytes(row[6]) if row[6] else None
+        )
+        for row in rows
+    ]
 
 
 def record(conn: Connection, run: LastRun) -> None:

@@ -49,6 +49,15 @@ class FreezeStatus(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Bonus:
+    """A payment to a post before it was divided, in smallest units; `grade` is 1 (A) to 5 (F)."""
+
+    base_pay: int
+    bonus: int
+    grade: int
+
+
+@dataclass(frozen=True, slots=True)
 class Split:
     """What became of a payment to a post; `to_original + to_poster` is its owner's gross share."""
 
@@ -370,6 +379,15 @@ def read_split(client: ChainClient, receipt: Receipt) -> Split:
     """
     args = _event(client, receipt, SPLITTER, "RevenueSplit")
     return Split(args["toOriginal"], args["toPoster"], args["contested"], args["frozen"])
+
+
+def read_bonus(client: ChainClient, receipt: Receipt) -> Bonus:
+    """What the contract paid a post for a period, and by which grade.
+
+    Raises: EndpointInconsistent if the receipt holds none.
+    """
+    args = _event(client, receipt, VAULT, "BonusCredited")
+    return Bonus(args["basePay"], args["bonus"], args["grade"])
 
 
 def _call(target: tuple[str, str], function: str, *args: object) -> ContractCall:

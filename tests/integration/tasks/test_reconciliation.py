@@ -1,5 +1,6 @@
 """Ledger and contract are compared at a final block; what differs is named by its first cause."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -102,6 +103,30 @@ def test_what_the_contract_paid_out_before_the_ledger_is_seen_and_gone_once_it_a
     assert compare() == []
     ((resolved,),) = quarrel.platform.rows("select resolved_by from operator_alerts")
     assert resolved == "rules"
+
+
+def test_a_payment_by_another_grade_is_named(
+    quarrel: ChainQuarrel, compare: Callable[[], list[str]]
+) -> None:
+    change = "update ledger_transactions set facts = facts || %s where kind = 'pay'"
+    assert quarrel.platform.rows("select facts->>'chain_grade' from ledger_transactions") != []
+    for facts, words in (
+        ('{"chain_grade": "A"}', "The ledger paid it by grade A, the contract by C."),
+        ('{"chain_minor": 1}', "The ledger paid 1 cents before the bonus, the contract 10000."),
+        ('{"chain_minor": 10000}', None),
+    ):
+        with quarrel.platform.db.transaction() as conn:
+            kept = conn.execute("select id, facts from ledger_transactions").fetchall()
+            conn.execute("alter table ledger_transactions disable trigger user")
+            conn.execute(change, (facts,))
+        found = compare()
+        assert found == ([words] if words else []), found
+        with quarrel.platform.db.transaction() as conn:
+            for number, before in kept:
+                conn.execute(
+                    "update ledger_transactions set facts = %s where id = %s",
+                    (json.dumps(before), number),
+                )
 
 
 def test_an_account_that_lacks_money_is_named(
