@@ -1,6 +1,7 @@
 """The record of a decision: sentence for people, evidence with its hash, report for the chain.
 
-Pure.
+Evidence names nobody: creators are numbers, works ids. Names and media stand beside it, where they
+can be erased. Pure.
 """
 
 import hashlib
@@ -16,14 +17,23 @@ from embeddings.channels import ChannelState
 from oracle.chain.core.report import ReportDraft
 from oracle.originality.attestation import account_of, decision_report
 from oracle.originality.judge import Judgement, SourceMatch, VerifiedMatch, seconds_of
-from oracle.rules.decision import Author, Match, Policy, SoundRule, Subject, similarity_to_bps
+from oracle.rules.decision import (
+    Author,
+    Match,
+    Policy,
+    Reason,
+    SoundRule,
+    Subject,
+    Verdict,
+    similarity_to_bps,
+)
 from oracle.rules.explain import explain
 from storage.works.analyses import Analysis, Conclusion, NewAnalysis
 from storage.works.policies import BoundDeployment
 from storage.works.works import Work
 
-FORMAT = "creativity-oracle/evidence/1"
-RULING_FORMAT = "creativity-oracle/ruling/1"
+FORMAT = "creativity-oracle/evidence/2"
+RULING_FORMAT = "creativity-oracle/ruling/2"
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:
@@ -138,7 +148,6 @@ class Record:
                 "credited": str(decision.credited.work_id) if decision.credited else None,
                 "second_source": str(decision.second.work_id) if decision.second else None,
             },
-            "explanation": explanation(judgement),
         }
 
 
@@ -163,7 +172,6 @@ def ruling_evidence(
     *,
     decided_by: str,
     because: str,
-    explanation: str,
 ) -> bytes:
     """How a review of an undecided analysis ended, as evidence bytes: by whom, and why.
 
@@ -190,7 +198,6 @@ def ruling_evidence(
                 "redirect_bps": conclusion.redirect_bps,
                 "credited": str(conclusion.matched_work_id) if conclusion.matched_work_id else None,
             },
-            "explanation": explanation,
         }
     )
 
@@ -217,25 +224,41 @@ def explanation(judgement: Judgement) -> str:
     )
 
 
+def explained(analysis: Analysis, matched: Work | None) -> str | None:
+    """A stored decision in words, with names as they are known now; None where there is none.
+
+    Args: matched: The work that the analysis names.
+    """
+    if analysis.verdict is None or analysis.reason is None or analysis.evidence is None:
+        return None
+    return explain(
+        verdict=Verdict(analysis.verdict),
+        reason=Reason(analysis.reason),
+        similarity_bps=analysis.similarity_bps or 0,
+        threshold_bps=analysis.threshold_bps,
+        redirect_bps=analysis.redirect_bps or 0,
+        media_type=analysis.media_type,
+        other=called(matched) if matched else None,
+        other_creator=matched.creator if matched else None,
+        insufficient_detail=json.loads(analysis.evidence).get("too_plain"),
+    )
+
+
 def recorded_case(
     analysis: Analysis, document: Mapping[str, Any]
 ) -> tuple[Subject, list[Match], Policy]:
     """What the rules were given: matches as the evidence has them, under the policy that is stored.
 
-    Creators are numbered anew: the evidence names them by handle.
+    Their creators are numbers of this oracle's.
     """
     work, rule = document["work"], document["policy"]["sound_only"]
-    numbers: dict[str | None, int | None] = {None: None}
-
-    def number(creator: str | None) -> int | None:
-        return numbers.setdefault(creator, len(numbers))
 
     def author(source: Mapping[str, Any] | None) -> Author | None:
         if source is None:
             return None
         return Author(
             work_id=UUID(source["work"]["id"]),
-            creator_id=number(source["work"]["creator"]),
+            creator_id=source["work"]["creator"],
             sequence=source["work"]["registration"],
             similarity_bps=source["similarity_bps"],
             licensed=source["licensed"],
@@ -244,7 +267,7 @@ def recorded_case(
         )
 
     subject = Subject(
-        number(work["creator"]),
+        work["creator"],
         work["registration"],
         document["too_plain"],
         document["decision"]["reason"] != "incomplete_search",
@@ -254,7 +277,7 @@ def recorded_case(
     matches = [
         Match(
             work_id=UUID(match["work"]["id"]),
-            creator_id=number(match["work"]["creator"]),
+            creator_id=match["work"]["creator"],
             sequence=match["work"]["registration"],
             similarity_bps=similarity_to_bps(match["similarity"]),
             licensed=match["licensed"],
@@ -307,7 +330,7 @@ def _work(work: Work) -> dict[str, Any]:
         "sha256": work.sha256.hex(),
         "media_type": work.media_type,
         "duration_ms": work.duration_ms,
-        "creator": work.creator,
+        "creator": work.creator_id,
         "account": "0x" + account_of(work).hex(),
         "registration": work.sequence,
         "registered_at": timestamp(work.registered_at),

@@ -103,10 +103,7 @@ class Auditor:
         candidates = [handler.candidate_from(match) for match in document["matches"]]
         verified = self._judge.compare(handler, extraction, candidates)
         for match, work_id in zip(document["matches"], ids, strict=True):
-            name = (
-                f"match with {match['work']['creator'] or 'an unnamed creator'}'s work"
-                f" {str(work_id)[:8]}"
-            )
+            name = f"match with work {str(work_id)[:8]}"
             if match.get("same_file"):
                 checks.append(
                     _same(f"{name}: the same file", match["work"]["sha256"], work.sha256.hex())

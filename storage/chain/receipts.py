@@ -35,6 +35,16 @@ def find_by_evidence(conn: Connection, evidence_hash: bytes) -> str | None:
     return row[0] if row else None
 
 
+def find_evidence(conn: Connection, evidence_hash: bytes) -> bytes | None:
+    """The evidence with that hash (SHA-256, 32 bytes), where its decision is final on chain."""
+    row = conn.execute(
+        "select a.evidence from analyses a join outbox o on o.analysis_id = a.id where"
+        " a.evidence_hash = %s and o.status = 'final' limit 1",
+        (evidence_hash,),
+    ).fetchone()
+    return bytes(row[0]) if row else None
+
+
 def missing(conn: Connection, *, limit: int = 100) -> Sequence[Attestation]:
     """Final decisions that have none yet, oldest first."""
     return outbox.select(

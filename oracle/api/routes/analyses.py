@@ -19,6 +19,7 @@ from oracle.api.schemas.analyses import (
     WorkView,
     analysis_view,
     changed_verdict,
+    matched_works,
     pending_decision,
     work_view,
 )
@@ -49,11 +50,13 @@ def load_view(db: Database, analysis_id: UUID) -> AnalysisView:
         reanalysis = analyses.find_reanalysis(conn, analysis_id)
         verdicts, pending = load_verdicts(conn, analysis)
         review = reviews.find_of_analysis(conn, analysis_id)
+        matched = works.get_works(conn, matched_works(analysis))
     return analysis_view(
         analysis,
         work,
         attestation,
         reanalysis,
+        matched=matched,
         review=review.id if review else None,
         verdicts=verdicts,
         pending=pending,

@@ -79,10 +79,8 @@ def get_neighbours(
         )
         newest = neighbours.newest_analysis(conn, work_id)
         evidence = analyses.get(conn, newest).evidence if newest else None
-        matches = (
-            [neighbour(match) for match in json.loads(evidence)["matches"]] if evidence else []
-        )
-        known = works.get_works(conn, [match.work_id for match in matches])
+        matches = json.loads(evidence)["matches"] if evidence else []
+        known = works.get_works(conn, [UUID(match["work"]["id"]) for match in matches])
         settled = neighbours.settled_apart(conn, work_id)
     last = later_works[limit - 1] if len(later_works) > limit else None
     return NeighboursView(
@@ -90,7 +88,7 @@ def get_neighbours(
         analysis_id=newest,
         earlier=[
             match
-            for match in matches
+            for match in (neighbour(match, known) for match in matches)
             if known[match.work_id].erased_at is None and match.work_id not in settled
         ],
         later=[_later(match) for match in later_works[:limit]],

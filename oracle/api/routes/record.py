@@ -1,4 +1,6 @@
-"""The public record, for everybody: the hash-chained log, its heads on chain, receipts by hash."""
+"""The public record, for everybody: the hash-chained log, its heads on chain, evidence and receipts
+by hash.
+"""
 
 from typing import Annotated, Any
 
@@ -66,12 +68,33 @@ def list_steps(
 
 @router.get("/receipts/{evidence_hash}", summary="The receipt of a decision by its evidence hash")
 def get_receipt_by_hash(services: ServicesDep, _: Anyone, evidence_hash: str) -> Response:
+    with services.db.transaction() as conn:
+        receipt = receipts.find_by_evidence(conn, _digest(evidence_hash))
+    if receipt is None:
+        raise _no_decision(evidence_hash)
+    return Response(receipt, media_type="application/json")
+
+
+@router.get("/evidence/{evidence_hash}", summary="The bytes of a final decision's evidence")
+def get_evidence_by_hash(services: ServicesDep, _: Anyone, evidence_hash: str) -> Response:
+    """The bytes whose SHA-256 is on chain. They name nobody; works and creators are numbers."""
+    with services.db.transaction() as conn:
+        evidence = receipts.find_evidence(conn, _digest(evidence_hash))
+    if evidence is None:
+        raise _no_decision(evidence_hash)
+    return Response(evidence, media_type="application/json")
+
+
+def _digest(evidence_hash: str) -> bytes:
+    """The 32 bytes of a hash as hex. Raises: NotFound."""
     try:
         digest = bytes.fromhex(evidence_hash.removeprefix("0x"))
     except ValueError:
         digest = b""
-    with services.db.transaction() as conn:
-        receipt = receipts.find_by_evidence(conn, digest) if len(digest) == 32 else None
-    if receipt is None:
-        raise NotFound(f"There is no final decision with the evidence {evidence_hash}.")
-    return Response(receipt, media_type="application/json")
+    if len(digest) != 32:
+        raise _no_decision(evidence_hash)
+    return digest
+
+
+def _no_decision(evidence_hash: str) -> NotFound:
+    return NotFound(f"There is no final decision with the evidence {evidence_hash}.")

@@ -1,7 +1,7 @@
 """The API's answers about works and analyses, built from stored facts."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from embeddings.sniff import MediaType
 from oracle.originality.attestation import account_of
-from oracle.originality.evidence import channel_state, explanation, match_document
+from oracle.originality.evidence import channel_state, explained, explanation, match_document
 from oracle.originality.judge import Judgement
 from storage.cases.rulings import Ruling, VerdictChange
 from storage.chain.outbox import Attestation
@@ -262,17 +262,21 @@ def analysis_view(
     attestation: Attestation | None,
     reanalysis: UUID | None = None,
     *,
+    matched: Mapping[UUID, Work],
     review: UUID | None = None,
     verdicts: Sequence[VerdictInForce] = (),
     pending: PendingDecision | None = None,
 ) -> AnalysisView:
-    """Build the API's view of an analysis; matches, channels and words come from its evidence.
+    """Build the API's view of an analysis; matches and channels come from its evidence, names do
+    not.
 
     Args:
+        matched: The works that its evidence names (`matched_works`).
         verdicts: Those on its post by people, the oldest first.
     """
     evidence = json.loads(analysis.evidence) if analysis.evidence else {}
-    neighbours = [neighbour(match) for match in evidence.get("matches", [])]
+    neighbours = [neighbour(match, matched) for match in evidence.get("matches", [])]
+    nearest = matched.get(analysis.matched_work_id) if analysis.matched_work_id else None
     on_chain = attestation is not None and attestation.status in ("included", "final")
     path = f"/v1/analyses/{analysis.id}"
     history = [*([own] if (own := _own_verdict(analysis, attestation)) else []), *verdicts]
@@ -285,7 +289,7 @@ def analysis_view(
         ),
         verdict=analysis.verdict,  # type: ignore[arg-type]
         reason=analysis.reason,
-        explanation=evidence.get("explanation"),
+        explanation=explained(analysis, nearest),
         similarity=None if analysis.similarity_bps is None else analysis.similarity_bps / 10_000,
         similarity_bps=analysis.similarity_bps,
         similarity_tier=analysis.tier,  # type: ignore[arg-type]
@@ -389,21 +393,31 @@ def check_view(judgement: Judgement) -> CheckView:
         threshold=judgement.policy.threshold_bps / 10_000,
         redirect_bps=decision.redirect_bps,
         media_type=handler.media_type,  # type: ignore[arg-type]
-        neighbours=[neighbour(match_document(match)) for match in ranked],
+        neighbours=[
+            neighbour(match_document(match), {match.work.id: match.work}) for match in ranked
+        ],
         channels={name: channel_state(state) for name, state in handler.channels.items()},
         certainty=handler.certainty,
         notes=list(judgement.extraction.notes),
     )
 
 
-def neighbour(match: dict[str, Any]) -> Neighbour:
-    """Build the API's view of a match in the evidence."""
+def matched_works(analysis: Analysis) -> list[UUID]:
+    """The works that an analysis names: its matches, and the one that it rests on."""
+    matches = json.loads(analysis.evidence).get("matches", []) if analysis.evidence else []
+    rests_on = [analysis.matched_work_id] if analysis.matched_work_id else []
+    return [UUID(match["work"]["id"]) for match in matches] + rests_on
+
+
+def neighbour(match: dict[str, Any], known: Mapping[UUID, Work]) -> Neighbour:
+    """Build the API's view of a match in the evidence, with its creator's name."""
     work = match["work"]
+    named = known.get(UUID(work["id"]))
     return Neighbour(
         work_id=work["id"],
         post_id=work["post_id"],
         media_type=work["media_type"],
-        creator=work["creator"],
+        creator=named.creator if named else None,
         registered_at=work["registered_at"],
         **{
             name: match[name]

@@ -36,7 +36,7 @@ def test_every_number_of_a_decision_agrees_when_computed_again(
         "credited work",
         "similarity in the report",
     } <= names
-    assert any(name.startswith("match with alice's work") for name in names)
+    assert any(name.startswith("match with work") for name in names)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_every_number_of_a_decision_agrees_when_computed_again(
         ("update analyses set threshold_bps = 9000", {"threshold", "redirect"}),
         (
             "update analyses set evidence ="
-            " convert_to(replace(convert_from(evidence, 'UTF8'), 'alice', 'mallory'), 'UTF8')",
+            " convert_to(replace(convert_from(evidence, 'UTF8'), ':null', ': null'), 'UTF8')",
             {"evidence hash"},
         ),
         (

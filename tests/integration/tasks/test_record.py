@@ -124,16 +124,41 @@ def test_a_transaction_carries_the_head_and_changes_nothing(town: Town) -> None:
     assert read_anchor(b"") is None and read_anchor(bytes(100)) is None
 
 
-def test_a_receipt_is_found_by_its_hash_without_a_key_and_media_is_not(
+def test_evidence_and_receipt_are_found_by_their_hash_without_a_key_and_media_is_not(
     settings: Settings, db: Database, post: Post
 ) -> None:
     original = post(photo("temple"), "alice")
-    path = f"/v1/receipts/{original['evidence_hash']}"
+    copy = post(edited(photo("temple"), "resized"), "bob")
     with closed(settings) as strangers:
-        assert strangers.get(path).status_code == 404
-        assert strangers.get("/v1/receipts/0x12").status_code == 404
+        for kind in ("receipts", "evidence"):
+            path = f"/v1/{kind}/{copy['evidence_hash']}"
+            assert strangers.get(path).status_code == 404, "not final"
+            assert strangers.get(f"/v1/{kind}/0x12").status_code == 404
         with db.transaction() as conn:
             conn.execute("insert into receipts (outbox_id, body) select id, '{}' from outbox")
-        assert strangers.get(path).json() == {}
-        assert strangers.get(f"/works/{original['work']['id']}/media").status_code == 401
-        assert strangers.get(original["links"]["evidence"]).status_code == 401
+            conn.execute("update outbox set status = 'final', block_number = 1")
+        assert strangers.get(f"/v1/receipts/{copy['evidence_hash']}").json() == {}
+        evidence = strangers.get(f"/v1/evidence/{copy['evidence_hash']}")
+        assert "0x" + hashlib.sha256(evidence.content).hexdigest() == copy["evidence_hash"]
+        (match,) = evidence.json()["matches"]
+        assert match["work"]["id"] == original["work"]["id"]
+        assert match["work"]["creator"] != evidence.json()["work"]["creator"]
+        assert not [name for name in ("alice", "bob", "photo.jpg") if name in evidence.text]
+        for view in (original, copy):
+            assert strangers.get(f"/works/{view['work']['id']}/media").status_code == 401
+            assert strangers.get(f"/works/{view['work']['id']}/preview.jpg").status_code == 401
+            assert strangers.get(view["links"]["evidence"]).status_code == 401
+            assert strangers.get(view["links"]["self"]).status_code == 401
+
+
+def test_names_stand_beside_the_evidence_and_go_with_the_work(
+    client: TestClient, post: Post
+) -> None:
+    original = post(photo("temple"), "alice", name="my holiday.jpg")
+    copy = post(edited(photo("temple"), "resized"), "bob")
+    assert "my holiday.jpg" in copy["explanation"]
+    assert (copy["original"]["creator"], "alice" in copy["explanation"]) == ("alice", True)
+    assert client.delete(f"/v1/works/{original['work']['id']}", headers=OPERATOR).is_success
+    later = client.get(copy["links"]["self"]).json()
+    assert "my holiday.jpg" not in json.dumps(later)
+    assert later["evidence_hash"] == copy["evidence_hash"]
