@@ -44,6 +44,15 @@ def report(conn: Connection, kind: str, subject: str, detail: str, now: datetime
     return bool(row[0])
 
 
+def end(conn: Connection, kind: str, subject: str, now: datetime) -> None:
+    """Resolve the open matter of a kind and subject, if there is one: it is gone."""
+    conn.execute(
+        "update operator_alerts set resolved_at = %s, resolved_by = 'rules', note = 'It is gone.'"
+        " where kind = %s and subject = %s and resolved_at is null",
+        (now, kind, subject),
+    )
+
+
 def end_unseen(conn: Connection, kind: str, seen: Sequence[str], now: datetime) -> int:
     """Resolve the open matters of a kind that are gone. Returns: how many."""
     return conn.execute(

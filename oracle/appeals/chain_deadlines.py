@@ -3,10 +3,11 @@ carried out, money that waited is paid.
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
+from oracle.appeals.apart import apart
 from oracle.chain.contracts import payments, rulings, verify
 from oracle.chain.contracts.payments import ContractCall, DisputeStatus
 from oracle.chain.contracts.verify import PostStatus
@@ -25,19 +26,22 @@ LAST_ROUND = 3
 RETRY = timedelta(minutes=5)
 
 
-def keep(db: Database, client: ChainClient, head: Header, finalized: Header) -> int:
-    """Want the calls whose time has come. Returns: how many are new.
+def keep(db: Database, client: ChainClient, head: Header, finalized: Header, now: datetime) -> int:
+    """Want the calls whose time has come; a case that fails stops no other.
+
+    Returns: how many are new.
 
     Raises: ChainError, DatabaseUnavailable.
     """
     time = head.timestamp
     return (
-        _show_corrected(db, client)
+        _show_corrected(db, client, now)
         + _end_each(
             db,
             *CORRECTION,
             lambda number: 0 < rulings.correction_ready_at(client, number) <= time,
             rulings.execute,
+            now,
         )
         + _end_each(
             db,
@@ -46,6 +50,7 @@ def keep(db: Database, client: ChainClient, head: Header, finalized: Header) -> 
             "claimId",
             lambda number: 0 < rulings.claim_until(client, number) < time,
             rulings.settle_claim,
+            now,
         )
         + _end_each(
             db,
@@ -54,23 +59,25 @@ def keep(db: Database, client: ChainClient, head: Header, finalized: Header) -> 
             "disputeId",
             lambda number: _is_over(client, number, time),
             rulings.settle,
+            now,
         )
-        + _free_money(db, client, finalized)
+        + _free_money(db, client, finalized, now)
     )
 
 
-def _show_corrected(db: Database, client: ChainClient) -> int:
+def _show_corrected(db: Database, client: ChainClient, now: datetime) -> int:
     """Have the report shown of what others than we correct: its owner may want a second look."""
     with db.transaction() as conn:
         proposed = case_events.unfinished(conn, *CORRECTION, BATCH)
     wanted = 0
     for post_id in dict.fromkeys(event.post_id for event in proposed):
         assert post_id is not None  # of every correction
-        result = verify.find_result(client, post_id)
-        unshown = shows.find_unshown(db, client, post_id, result)
-        if unshown is not None:
-            with db.transaction() as conn:
-                wanted += shows.want(conn, unshown)
+        with apart(db, f"report of post 0x{post_id.hex()}", now):
+            result = verify.find_result(client, post_id)
+            unshown = shows.find_unshown(db, client, post_id, result)
+            if unshown is not None:
+                with db.transaction() as conn:
+                    wanted += shows.want(conn, unshown)
     return wanted
 
 
@@ -89,15 +96,17 @@ def _end_each(
     key: str,
     is_due: Callable[[int], bool],
     call_of: Callable[[int], ContractCall],
+    now: datetime,
 ) -> int:
     with db.transaction() as conn:
         open_events = case_events.unfinished(conn, begun, ended, key, BATCH)
     numbers = dict.fromkeys(int(event.facts[key]) for event in open_events)
     wanted = 0
     for number in numbers:
-        if is_due(number):
-            with db.transaction() as conn:
-                wanted += _want(conn, f"{key} {number} is over", call_of(number))
+        with apart(db, f"{key} {number}", now):
+            if is_due(number):
+                with db.transaction() as conn:
+                    wanted += _want(conn, f"{key} {number} is over", call_of(number))
     return wanted
 
 
@@ -113,21 +122,27 @@ def _want(conn: Connection, key: str, call: ContractCall) -> bool:
     return False
 
 
-def _free_money(db: Database, client: ChainClient, finalized: Header) -> int:
+def _free_money(db: Database, client: ChainClient, finalized: Header, now: datetime) -> int:
     with db.transaction() as conn:
         waiting = case_events.waiting_money(conn, BATCH)
     wanted = 0
     for money in waiting:
-        where = (money.post_id, money.token, money.kind)
-        if not rulings.held_money(client, *where):
-            if not rulings.held_money(client, *where, block=finalized.number):
-                with db.transaction() as conn:
-                    case_events.forget_money(conn, money)
-            continue
-        if _may_be_freed(client, money):
-            with db.transaction() as conn:
-                wanted += _want_money(conn, money)
+        with apart(db, f"{money.kind} money of post 0x{money.post_id.hex()}", now):
+            wanted += _free_one(db, client, finalized, money)
     return wanted
+
+
+def _free_one(db: Database, client: ChainClient, finalized: Header, money: WaitingMoney) -> bool:
+    where = (money.post_id, money.token, money.kind)
+    if not rulings.held_money(client, *where):
+        if not rulings.held_money(client, *where, block=finalized.number):
+            with db.transaction() as conn:
+                case_events.forget_money(conn, money)
+        return False
+    if not _may_be_freed(client, money):
+        return False
+    with db.transaction() as conn:
+        return _want_money(conn, money)
 
 
 def _may_be_freed(client: ChainClient, money: WaitingMoney) -> bool:

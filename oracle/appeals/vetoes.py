@@ -1,0 +1,96 @@
+"""What the guardian vetoed: the verdict stays, and another person decides the same question."""
+
+from datetime import datetime
+
+import structlog
+
+from oracle.appeals import reviews as appeals_reviews
+from oracle.appeals import rulings
+from oracle.appeals.apart import apart
+from oracle.appeals.verdicts import ORIGINALITY_WITHIN
+from oracle.notices import templates
+from oracle.notices.actors import CONTRACT
+from oracle.notices.render import day, render, send_notice
+from oracle.notices.titles import name_of
+from oracle.rules.deadlines import DISPUTE_WINDOW
+from storage.cases import appeals, reviews, settlements
+from storage.cases import rulings as stored
+from storage.cases.rulings import Ruling
+from storage.database import Connection, Database
+from storage.fraud import audit_log
+
+log = structlog.get_logger()
+
+BATCH = 20
+BECAUSE = "The guardian vetoed it at the contract; another person decides."
+
+
+def ask_again(db: Database, now: datetime) -> int:
+    """Open the cases again whose decision was vetoed; what an appeal had settled is settled no
+    more. Each in a transaction of its own.
+
+    Returns: how many. Raises: DatabaseUnavailable.
+    """
+    with db.transaction() as conn:
+        vetoed = stored.list_vetoed(conn, BATCH)
+    asked = 0
+    for ruling in vetoed:
+        with apart(db, f"vetoed ruling {ruling.id}", now), db.transaction() as conn:
+            asked += _ask_again(conn, ruling, now)
+    return asked
+
+
+def _ask_again(conn: Connection, ruling: Ruling, now: datetime) -> bool:
+    assert ruling.decided_by is not None and ruling.ended_at is not None
+    sides: tuple[int | None, int | None]
+    if ruling.appeal_id is not None:
+        decide_by = now + ORIGINALITY_WITHIN
+        if not appeals.reopen(conn, ruling.appeal_id, ruling.decided_by, decide_by):
+            return False
+        settlements.end_of_appeal(conn, ruling.appeal_id, by=CONTRACT, because=BECAUSE, now=now)
+        rulings.open_question(
+            conn,
+            ruling.kind,
+            ruling.post_id,
+            original_post_id=ruling.original_post_id,
+            now=now,
+            analysis_id=ruling.analysis_id,
+            appeal_id=ruling.appeal_id,
+        )
+        case = appeals.get(conn, ruling.appeal_id)
+        sides, link = (case.creator_id, case.other_creator_id), f"/appeals/{case.id}"
+    else:
+        assert ruling.analysis_id is not None
+        decide_by = now + DISPUTE_WINDOW
+        review_id = reviews.reopen(conn, ruling.analysis_id, decide_by)
+        if review_id is None:
+            return False
+        review = reviews.get(conn, review_id, lock=True)
+        if review.nearest_work_id is not None:
+            settlements.end(
+                conn, review.work_id, review.nearest_work_id, by=CONTRACT, because=BECAUSE, now=now
+            )
+        appeals_reviews.hold(conn, review, now)
+        sides, link = (review.creator_id, review.nearest_creator_id), f"/v1/reviews/{review_id}"
+    audit_log.append(
+        conn,
+        at=now,
+        actor=CONTRACT,
+        step="reopen",
+        reason_code="vetoed",
+        text=BECAUSE,
+        appeal_id=ruling.appeal_id,
+        facts={"ruling_id": str(ruling.id)},
+    )
+    facts = {
+        "subject": name_of(conn, "post", ruling.post_id, ""),
+        "vetoed_at": day(ruling.ended_at),
+        "decide_by": day(decide_by),
+        "link": link,
+    }
+    for creator_id in sides:
+        if creator_id is not None:
+            notice = render(templates.VETOED, facts)
+            send_notice(conn, notice, creator_id, now, appeal_id=ruling.appeal_id)
+    log.info("ruling.asked_again", ruling=str(ruling.id))
+    return True
