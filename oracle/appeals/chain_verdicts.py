@@ -134,7 +134,7 @@ def _note(conn: Connection, event: CaseEvent, now: datetime) -> None:
                     "ruling_refused",
                     f"post 0x{ruling.post_id.hex()}",
                     f"The guardian vetoed what {ruling.decided_by} decided: the verdict stays as it"
-                    " was. Both sides have to be told why.",
+                    " was, and another person has to decide what people had decided.",
                     now,
                 )
         case "PostDecided":

@@ -5,10 +5,10 @@ decides, and the share in question waits until then.
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-import structlog
-
 from oracle.appeals import rulings
+from oracle.appeals.apart import lapse_each
 from oracle.appeals.errors import (
+    AccuserCannotDecide,
     AppealExists,
     NothingToClaim,
     NotYourCase,
@@ -30,15 +30,12 @@ from storage.cases import appeals, claims, settlements
 from storage.cases.appeals import Appeal, NewAppeal
 from storage.chain import outbox
 from storage.database import Connection, Database
-from storage.errors import DatabaseUnavailable
 from storage.fraud import audit_log
 from storage.ledger import terms as ledger_terms
 from storage.ledger.terms import PostTerms
 from storage.works import analyses, works
 from storage.works.analyses import Analysis
 from storage.works.works import Work
-
-log = structlog.get_logger()
 
 # Of one creator: undecided at a time, and lost in bad faith within a year.
 MAX_OPEN, MAX_BAD_FAITH = 5, 2
@@ -131,7 +128,7 @@ def decide_claim(
         similarity_bps: How close the two are, where a person saw what the judge did not prove;
             what was measured counts where it is left out.
         bad_faith: Whether a refused claim was made against better knowledge.
-    Raises: NotYourCase, StepNotPossible, SimilarityNeeded, SamePersonDecides, MissingFact.
+    Raises: NotYourCase, AccuserCannotDecide, StepNotPossible, SimilarityNeeded, MissingFact.
     """
     claim = appeals.get(conn, claim_id, lock=True)
     if claim.kind != "claim" or claim.analysis_id is None or claim.earlier_work_id is None:
@@ -145,6 +142,8 @@ def decide_claim(
     sides = {creator_actor(side.creator) for side in (work, earlier) if side.creator is not None}
     if actor in sides:
         raise NotYourCase("Neither side of a claim can decide it.")
+    if actor == claim.first_decider:
+        raise AccuserCannotDecide("You decided this before; somebody else has to decide it now.")
     found = _found(conn, claim, analysis, earlier, similarity_bps) if upheld else None
     if not appeals.decide(
         conn,
@@ -179,17 +178,8 @@ def lapse_due(db: Database, now: datetime) -> int:
     Returns: how many. Raises: DatabaseUnavailable.
     """
     with db.transaction() as conn:
-        waiting = appeals.overdue(conn, "claim", now)
-    ended = 0
-    for overdue in waiting:
-        try:
-            with db.transaction() as conn:
-                ended += _lapse(conn, overdue.id, now)
-        except DatabaseUnavailable:
-            raise
-        except Exception:  # any failure concerns this claim only
-            log.exception("claim.lapse_failed", claim=str(overdue.id))
-    return ended
+        waiting = [claim.id for claim in appeals.overdue(conn, "claim", now)]
+    return lapse_each(db, "claim", waiting, _lapse, now)
 
 
 def _lapse(conn: Connection, claim_id: UUID, now: datetime) -> bool:

@@ -9,14 +9,13 @@ from uuid import UUID
 import structlog
 
 from oracle.appeals.apart import AGAIN_AFTER, apart
-from oracle.appeals.rulings import Found, decide_work
+from oracle.appeals.rulings import decide_work, found_by
 from oracle.notices.actors import MACHINE, REANALYSIS, RULES
-from oracle.originality.attestation import account_of
 from oracle.rules.decision import Verdict
 from storage.cases import rulings
 from storage.chain import reanalyses
 from storage.database import Connection, Database
-from storage.works import analyses, works
+from storage.works import analyses
 from storage.works.analyses import Analysis
 
 log = structlog.get_logger()
@@ -77,19 +76,10 @@ def _changed(before: Analysis, after: Analysis) -> bool:
 
 
 def _correct(conn: Connection, after: Analysis, now: datetime) -> None:
-    assert after.verdict is not None
-    original = None
-    if after.verdict == Verdict.DERIVATIVE and after.matched_work_id is not None:
-        original = works.get_work(conn, after.matched_work_id)
     decide_work(
         conn,
         after.post_id,
-        Found(
-            verdict=after.verdict,
-            similarity_bps=after.similarity_bps or 0,
-            original_post_id=original.post_id if original else None,
-            original_account=account_of(original) if original else None,
-        ),
+        found_by(conn, after),
         reason=f"A new analysis ({after.id}), with what is known by now, says {after.verdict}.",
         decided_by=REANALYSIS,
         now=now,

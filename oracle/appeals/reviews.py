@@ -6,26 +6,21 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-import structlog
-
 from oracle.appeals import rulings
-from oracle.appeals.apart import AGAIN_AFTER, apart
-from oracle.appeals.errors import NotYourCase, StepNotPossible, TooLate
+from oracle.appeals.apart import AGAIN_AFTER, apart, lapse_each
+from oracle.appeals.errors import AccuserCannotDecide, NotYourCase, StepNotPossible, TooLate
 from oracle.notices.actors import RULES, creator_actor
 from oracle.notices.render import day
 from oracle.originality import reviews as originality_reviews
-from oracle.originality.attestation import account_of
 from oracle.rules.decision import Reason, Verdict
-from oracle.rules.review import AT_DEADLINE, OutcomeNotPossible, ruled_redirect_bps
+from oracle.rules.review import OutcomeNotPossible, at_deadline, ruled_redirect_bps
 from storage.cases import reviews, settlements
+from storage.cases import rulings as stored_rulings
 from storage.cases.reviews import Review
 from storage.chain import outbox
 from storage.database import Connection, Database
-from storage.errors import DatabaseUnavailable
 from storage.fraud import audit_log
 from storage.works import analyses, authors, works
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -45,12 +40,14 @@ def decide(
     Where it is no copy the pair is settled. What a person calls a copy can be disputed and appealed
     like any verdict, and ends a settlement of the pair.
 
-    Raises: NotYourCase for either side, StepNotPossible, NotFound.
+    Raises: NotYourCase for either side, AccuserCannotDecide, StepNotPossible, NotFound.
     """
     review = reviews.get(conn, review_id, lock=True)
     if review.status != "open":
         raise StepNotPossible(f"This review has ended: {review.outcome}, by {review.decided_by}.")
     _check_neutral(review, actor)
+    if stored_rulings.was_vetoed(conn, review.post_id, actor):
+        raise AccuserCannotDecide("You decided this before; somebody else has to decide it now.")
     before = analyses.get(conn, review.analysis_id)
     try:
         redirect = ruled_redirect_bps(
@@ -96,20 +93,43 @@ def add_statement(conn: Connection, review_id: UUID, *, creator_id: int, stateme
 def lapse_due(db: Database, now: datetime) -> int:
     """End the reviews that no person decided in time, by the rule: nobody is accused.
 
-    Each in a transaction of its own. Returns: how many. Raises: DatabaseUnavailable.
+    Returns: how many. Raises: DatabaseUnavailable.
     """
     with db.transaction() as conn:
         due = reviews.overdue(conn, now)
-    ended = 0
-    for review_id in due:
-        try:
-            with db.transaction() as conn:
-                ended += _lapse(conn, review_id, now)
-        except DatabaseUnavailable:
-            raise
-        except Exception:  # any failure concerns this review only
-            log.exception("review.lapse_failed", review_id=str(review_id))
-    return ended
+    return lapse_each(db, "review", due, _lapse, now)
+
+
+def hold_reopened(db: Database, now: datetime) -> int:
+    """Have the contract hold what waits for a review, of posts that it takes for decided: whoever
+    they copy is in quarantine, or another creator has come to claim the same content.
+
+    Each in a transaction of its own. Returns: how many. Raises: DatabaseUnavailable.
+    """
+    with db.transaction() as conn:
+        waiting = reviews.unheld(conn)
+    held = 0
+    for review_id in waiting:
+        with apart(db, f"review {review_id}", now), db.transaction() as conn:
+            held += hold(conn, reviews.get(conn, review_id, lock=True), now)
+    return held
+
+
+def hold(conn: Connection, review: Review, now: datetime) -> bool:
+    """Have a share wait on chain for a review. Returns: False where it cannot, or does already."""
+    waits = stored_rulings.find_waiting(conn, review.post_id) is not None
+    if review.status != "open" or review.nearest_work_id is None or waits:
+        return False
+    original = works.get_work(conn, review.nearest_work_id)
+    rulings.open_question(
+        conn,
+        "review",
+        review.post_id,
+        original_post_id=original.post_id,
+        now=now,
+        analysis_id=review.analysis_id,
+    )
+    return True
 
 
 def report_superseded(db: Database, now: datetime) -> int:
@@ -145,7 +165,8 @@ def _lapse(conn: Connection, review_id: UUID, now: datetime) -> bool:
     if review.status != "open" or review.decide_by > now:
         return False  # another process was faster
     because = f"Nobody decided it by {day(review.decide_by)}: a doubt alone accuses nobody."
-    _end(conn, review, AT_DEADLINE, 0, Reason.REVIEW_LAPSED, RULES, because, now)
+    verdict = at_deadline(review.reason)
+    _end(conn, review, verdict, 0, Reason.REVIEW_LAPSED, RULES, because, now)
     return True
 
 
@@ -197,20 +218,10 @@ def _carry_out(
     now: datetime,
 ) -> None:
     """Tell the contract what an analysis says, or where the post is not there the ledger."""
-    ended = analyses.get(conn, analysis_id)
-    assert ended.verdict is not None
-    original = None
-    if ended.verdict == Verdict.DERIVATIVE and ended.matched_work_id is not None:
-        original = works.get_work(conn, ended.matched_work_id)
     rulings.decide_work(
         conn,
         review.post_id,
-        rulings.Found(
-            verdict=ended.verdict,
-            similarity_bps=ended.similarity_bps or 0,
-            original_post_id=original.post_id if original else None,
-            original_account=account_of(original) if original else None,
-        ),
+        rulings.found_by(conn, analyses.get(conn, analysis_id)),
         reason=because,
         decided_by=decided_by,
         now=now,

@@ -24,8 +24,9 @@ from oracle.chain.core.wire import Header
 from oracle.chain.rpc.client import ChainClient
 from oracle.chain.sender import shows
 from oracle.notices.actors import is_person
+from oracle.originality.attestation import account_of
 from oracle.payouts import payments
-from oracle.rules.decision import redirect_bps
+from oracle.rules.decision import Verdict, redirect_bps
 from storage import operator_alerts
 from storage.cases import rulings
 from storage.cases.rulings import NewRuling, Ruling, VerdictChange
@@ -33,7 +34,8 @@ from storage.chain import calls, case_events, outbox
 from storage.database import Connection, Database
 from storage.ledger import posts as ledger_posts
 from storage.ledger.terms import PostTerms
-from storage.works import analyses, creators
+from storage.works import analyses, creators, works
+from storage.works.analyses import Analysis
 
 log = structlog.get_logger()
 
@@ -61,6 +63,22 @@ class Found:
     similarity_bps: int
     original_post_id: bytes | None = None
     original_account: bytes | None = None
+
+
+def found_by(conn: Connection, analysis: Analysis) -> Found | None:
+    """What a decided analysis says; None where it could not decide. Raises: NotFound."""
+    assert analysis.verdict is not None
+    if analysis.verdict == Verdict.UNDECIDED:
+        return None
+    original = None
+    if analysis.verdict == Verdict.DERIVATIVE and analysis.matched_work_id is not None:
+        original = works.get_work(conn, analysis.matched_work_id)
+    return Found(
+        verdict=analysis.verdict,
+        similarity_bps=analysis.similarity_bps or 0,
+        original_post_id=original.post_id if original else None,
+        original_account=account_of(original) if original else None,
+    )
 
 
 def open_question(
@@ -116,10 +134,15 @@ def decide_work(
     Args:
         found: What the post is; None where the verdict stays.
         reason: What convinced; its hash goes on chain.
-        appeal_id: The appeal or claim that this decides; its question was opened with it.
+        appeal_id: The appeal or claim that this decides; its question was opened with it, that of
+            a review where its share waits on chain.
     Returns: whether that is in force already, as nothing of the post is on chain.
     """
-    question = rulings.find_of_appeal(conn, appeal_id) if appeal_id else None
+    question = (
+        rulings.find_of_appeal(conn, appeal_id)
+        if appeal_id
+        else rulings.find_of_review(conn, post_id)
+    )
     number = (
         question.id
         if question

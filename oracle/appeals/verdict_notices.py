@@ -1,6 +1,5 @@
 """Notify creators of every verdict that costs or holds money: why, how much, what can be done."""
 
-import json
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,11 +10,13 @@ from oracle.appeals.source_notices import tell_sources
 from oracle.notices import templates, wording
 from oracle.notices.render import day, render, send_notice
 from oracle.notices.titles import work_name
+from oracle.originality.evidence import explained
 from oracle.payouts.payments import window_of
 from oracle.rules.cost import cost_of, in_words
 from oracle.rules.deadlines import APPEAL_WITHIN
 from oracle.rules.decision import Verdict
 from oracle.rules.explain import percent
+from oracle.rules.review import at_deadline
 from storage.cases import messages, reviews
 from storage.cases.reviews import Review
 from storage.database import Connection, Database
@@ -51,6 +52,12 @@ def send_due(db: Database, now: datetime) -> int:
     return sent
 
 
+DECIDED = {
+    Verdict.LICENSED: "used with permission",
+    Verdict.UNDECIDED: "not decided, without a badge",
+}
+
+
 def send_one(conn: Connection, analysis_id: UUID, now: datetime) -> None:
     """Send the notice about one verdict. Raises: MissingFact, NotFound."""
     analysis = analyses.get(conn, analysis_id)
@@ -78,11 +85,11 @@ def send_one(conn: Connection, analysis_id: UUID, now: datetime) -> None:
         case Verdict.SELF_DUPLICATE:
             template = templates.OWN_COPY
             facts |= _original(nearest)
-        case Verdict.UNDECIDED:
+        case Verdict.UNDECIDED if review is None or review.ended_by != analysis_id:
             template = templates.UNDECIDED
             assert review is not None
             facts |= {
-                "explanation": json.loads(analysis.evidence or b"{}").get("explanation"),
+                "explanation": explained(analysis, nearest),
                 "money": in_words(cost_of(Verdict.UNDECIDED, held_bps=review.held_bps)),
                 "nearest": f'"{work_name(nearest)}" by {nearest.creator or "an unnamed creator"},'
                 f" {_percent(analysis.similarity_bps)} similar"
@@ -91,11 +98,14 @@ def send_one(conn: Connection, analysis_id: UUID, now: datetime) -> None:
                 "would_help": wording.would_help(review.reason, analysis.media_type),
                 "review_link": f"POST /v1/reviews/{review.id}/statement",
                 "decide_by": day(review.decide_by),
+                "otherwise": "it counts as original"
+                if at_deadline(review.reason) is Verdict.ORIGINAL
+                else "it stays without a badge, as what the other creator posted does",
             }
         case verdict:
             template = templates.DECIDED
             facts |= {
-                "verdict": {Verdict.LICENSED: "used with permission"}.get(verdict, "original"),
+                "verdict": DECIDED.get(verdict, "original"),
                 "money": f"{in_words(cost_of(verdict))} What waited is yours; of a post on chain it"
                 " is paid out once the contract says so in a final block.",
                 "why": review.because

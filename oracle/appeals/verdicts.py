@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-import structlog
-
 from oracle.appeals import notices, rulings
+from oracle.appeals.apart import lapse_each
 from oracle.appeals.errors import (
     AccuserCannotDecide,
     AppealExists,
@@ -30,15 +29,12 @@ from storage.cases import rulings as stored_rulings
 from storage.cases.appeals import Appeal, NewAppeal
 from storage.chain import outbox
 from storage.database import Connection, Database
-from storage.errors import DatabaseUnavailable
 from storage.fraud import audit_log
 from storage.ledger import ledger
 from storage.ledger import terms as ledger_terms
 from storage.ledger.terms import PostTerms
 from storage.works import analyses, works
 from storage.works.analyses import Analysis
-
-log = structlog.get_logger()
 
 ANSWER_WITHIN = timedelta(days=7)  # the other side
 ORIGINALITY_WITHIN = timedelta(days=14)
@@ -390,21 +386,13 @@ def decide_verdict(
 def lapse_due(db: Database, now: datetime) -> int:
     """Close overdue appeals against verdicts, so that they do not hold money for ever.
 
-    The verdict stays: a missing decision proves nothing about whose work it is. Each runs in a
-    transaction of its own. Returns: how many were closed. Raises: DatabaseUnavailable.
+    The verdict stays: a missing decision proves nothing about whose work it is.
+
+    Returns: how many were closed. Raises: DatabaseUnavailable.
     """
     with db.transaction() as conn:
-        waiting = appeals.overdue(conn, "originality", now)
-    closed = 0
-    for appeal in waiting:
-        try:
-            with db.transaction() as conn:
-                closed += _lapse(conn, appeal.id, now)
-        except DatabaseUnavailable:
-            raise
-        except Exception:  # any failure concerns this appeal only
-            log.exception("appeal.lapse_failed", appeal_id=str(appeal.id))
-    return closed
+        waiting = [appeal.id for appeal in appeals.overdue(conn, "originality", now)]
+    return lapse_each(db, "appeal", waiting, _lapse, now)
 
 
 def _lapse(conn: Connection, appeal_id: UUID, now: datetime) -> bool:

@@ -221,7 +221,7 @@ Decided {decider}. Case {case}.
 )
 UNDECIDED = Template(
     "undecided",
-    1,
+    2,
     "It is not decided yet whether {subject} is original",
     """{explanation}
 
@@ -231,8 +231,8 @@ Nearest earlier work: {nearest}.
 
 What helps to decide: {would_help}. Send it, or say what you know: {review_link}.
 
-A person decides by {decide_by}. If nobody has decided by then, it counts as original, and what \
-waited is yours.
+A person decides by {decide_by}. If nobody has decided by then, {otherwise}, and what waited is \
+yours.
 
 What was found: {viewer_link}. Looked at {decider}. Case {case}.
 """,
@@ -261,6 +261,18 @@ Money: {money}
 Why: {why}
 
 Decided by {decider}; {proof}. The verdicts in order: {link}.
+""",
+)
+VETOED = Template(
+    "decision_vetoed",
+    1,
+    "What was decided about {subject} is decided again",
+    """What was decided about {subject} is not carried out: it was vetoed at the contract, on \
+{vetoed_at}. The verdict stays as it was; another person decides by {decide_by}.
+
+Money: the share in question goes on waiting until then.
+
+What both sides have said and sent counts as before; more can be sent: {link}.
 """,
 )
 CLAIM_FILED = Template(
@@ -325,6 +337,7 @@ ALL = {
         UNDECIDED,
         DECIDED,
         VERDICT_CHANGED,
+        VETOED,
         CLAIM_FILED,
         CLAIM_OTHER_SIDE,
         CLAIM_RESULT,

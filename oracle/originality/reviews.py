@@ -11,10 +11,10 @@ from uuid import UUID, uuid4
 import structlog
 
 from oracle.chain.core.report import ZERO_HASH
-from oracle.originality.evidence import called, digest, ruling_evidence
+from oracle.notices.actors import MACHINE
+from oracle.originality.evidence import digest, ruling_evidence
 from oracle.rules.deadlines import DISPUTE_WINDOW
 from oracle.rules.decision import Reason, Verdict, tier_of
-from oracle.rules.explain import explain
 from oracle.rules.review import held_bps
 from storage.cases import reviews
 from storage.cases.reviews import NewReview, Review
@@ -24,7 +24,6 @@ from storage.works.analyses import Analysis, Conclusion
 
 log = structlog.get_logger()
 
-ORACLE = "the oracle's automatic decision"
 # What is undecided for these is so whatever was decided before.
 REOPENS = (Reason.CONTESTED, Reason.QUARANTINED)
 
@@ -40,14 +39,16 @@ def follow_verdict(
 
     Call it in the transaction that concludes the analysis. A work that was decided before keeps
     that verdict, and needs no review; unless another creator has come to claim the same content,
-    or it rested on a work that is in quarantine now.
+    or it rested on a work that is in quarantine now. What two contest has one review: asking again
+    must not keep money waiting.
     """
     now = conclusion.decided_at
     if conclusion.verdict != Verdict.UNDECIDED:
         if review is not None:
             _supersede(conn, analysis, conclusion, review)
         return
-    if conclusion.reason not in REOPENS and reviews.is_decided(conn, work_id):
+    reopens = conclusion.reason in REOPENS
+    if reviews.has_lapsed(conn, work_id) or (not reopens and reviews.is_decided(conn, work_id)):
         return
     terms = policies.find_terms(conn, analysis.policy_version)
     window = DISPUTE_WINDOW if terms is None else timedelta(seconds=terms.dispute_window_s)
@@ -87,17 +88,6 @@ def rule(
     """
     before = analyses.get(conn, review.analysis_id)
     work = works.get_work(conn, review.work_id)
-    matched = works.get_work(conn, review.nearest_work_id) if review.nearest_work_id else None
-    text = explain(
-        verdict=outcome,
-        reason=reason,
-        similarity_bps=review.similarity_bps,
-        threshold_bps=before.threshold_bps,
-        redirect_bps=redirect_bps,
-        media_type=before.media_type,
-        other=called(matched) if matched else None,
-        other_creator=matched.creator if matched else None,
-    )
     ruling = analyses.second_look(before, "review")
     conclusion = Conclusion(
         verdict=outcome,
@@ -113,7 +103,7 @@ def rule(
         decided_at=now,
     )
     evidence = ruling_evidence(
-        ruling, before, work, conclusion, decided_by=decided_by, because=because, explanation=text
+        ruling, before, work, conclusion, decided_by=decided_by, because=because
     )
     conclusion = replace(conclusion, evidence=evidence, evidence_hash=digest(evidence))
     analyses.add(conn, ruling)
@@ -141,7 +131,7 @@ def _supersede(
         review.id,
         status="superseded",
         outcome=conclusion.verdict,
-        decided_by=ORACLE,
+        decided_by=MACHINE,
         because="A later analysis could decide.",
         ended_by=analysis.id,
         now=conclusion.decided_at,

@@ -119,6 +119,12 @@ def explain(
                 )
             return f"{verdict.capitalize()}: a person decided so, after the oracle could not."
         case Reason.REVIEW_LAPSED:
+            if verdict is Verdict.UNDECIDED:
+                return (
+                    f"Not decided: nobody found in time whether this {media_type} or the other one"
+                    f" ({other}{by}) came first. Neither has a badge by it, nothing is redirected,"
+                    " and what waited is its creator's. A claim can still decide it."
+                )
             return (
                 "Original: the oracle could not decide, and nobody found it a copy in time. What"
                 " waited is its creator's."
@@ -134,5 +140,6 @@ def explain(
                 f"Needs review: this {media_type} and another one ({other}{by}) were requested on"
                 " chain by different creators so close to each other that their order proves"
                 " nothing. Nothing is redirected, and what both earn waits until someone decides."
+                " If nobody does in time it is free, and neither has a badge."
             )
     raise AssertionError(f"no sentence for {reason} ({verdict})")

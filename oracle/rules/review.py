@@ -1,15 +1,24 @@
 """What waits while a verdict is open, and what ends it. Pure."""
 
-from oracle.rules.decision import RuleError, Verdict, redirect_bps
+from oracle.rules.decision import Reason, RuleError, Verdict, redirect_bps
 
 # A person finds what a report could say, but for what the oracle alone measures.
 OUTCOMES = (Verdict.ORIGINAL, Verdict.LICENSED, Verdict.DERIVATIVE)
-# A doubt that nobody resolved accuses nobody.
-AT_DEADLINE = Verdict.ORIGINAL
 
 
 class OutcomeNotPossible(RuleError):
     """A copy is found only where a match reaches the threshold and its creator is known."""
+
+
+def at_deadline(reason: str) -> Verdict:
+    """How it ends where no person decided in time: a doubt that nobody resolved accuses nobody.
+
+    Of two creators who contest each other one is a thief, and which of them came first says
+    nothing: neither becomes an original, and what waited is free all the same.
+
+    Args: reason: Why it could not be decided.
+    """
+    return Verdict.UNDECIDED if reason == Reason.CONTESTED else Verdict.ORIGINAL
 
 
 def held_bps(similarity_bps: int, threshold_bps: int, base_bps: int) -> int:

@@ -6,7 +6,14 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
-from oracle.appeals import chain_deadlines, chain_questions, chain_verdicts, ruling_notices, rulings
+from oracle.appeals import (
+    chain_deadlines,
+    chain_questions,
+    chain_verdicts,
+    ruling_notices,
+    rulings,
+    vetoes,
+)
 from oracle.chain.node.case_reader import CaseReader
 from oracle.chain.rpc.client import ChainClient
 from oracle.payouts import wallet_transactions, wallets
@@ -57,6 +64,7 @@ class ChainCases:
         head, finalized = self._client.look(status.known_final)
         events = self._reader.follow(finalized)
         verdicts = chain_verdicts.follow(self._db, self._client, finalized, now)
+        vetoes.ask_again(self._db, now)
         chain_questions.take_over(self._db, now)
         wanted = rulings.advance(
             self._db, self._client, head, finalized, now, may_claim=self._may_claim
@@ -64,6 +72,6 @@ class ChainCases:
         wanted += wallets.follow(self._db, head, now)
         wallet_transactions.follow(self._db, self._client, finalized, now)
         if time.monotonic() - self._kept_at >= self._deadlines_every_s:
-            wanted += chain_deadlines.keep(self._db, self._client, head, finalized)
+            wanted += chain_deadlines.keep(self._db, self._client, head, finalized, now)
             self._kept_at = time.monotonic()
         return Tick(events, verdicts, wanted, ruling_notices.send_due(self._db, now))

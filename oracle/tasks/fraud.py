@@ -67,6 +67,7 @@ class Upkeep:
         ended += _apart("appeals", lambda: verdict_appeals.lapse_due(self._db, now))
         ended += _apart("reviews", lambda: reviews.lapse_due(self._db, now))
         _apart("re-analyses told", lambda: reviews.report_superseded(self._db, now))
+        _apart("reviews held", lambda: reviews.hold_reopened(self._db, now))
         ended += _apart("claims", lambda: claims.lapse_due(self._db, now))
         notices_sent = _apart("notices", lambda: verdict_notices.send_due(self._db, now))
         if (jobs := self._jobs) is not None:

@@ -55,16 +55,17 @@ VERDICT_KINDS = "('copy_found', 'own_copy', 'undecided', 'decided')"
 _NEEDS_NOTICE = f"""
 a.status = 'decided' and a.creator_id is not null and a.work_id is not null
 and (a.verdict in ('derivative', 'self_duplicate') and a.matched_work_id is not null
-    or a.verdict = 'undecided' and exists (select from reviews r where r.analysis_id = a.id
-        and r.status = 'open')
+    or a.verdict = 'undecided' and (a.reason = 'review_lapsed'
+        or exists (select from reviews r where r.analysis_id = a.id and r.status = 'open'))
     or a.verdict in ('original', 'licensed') and a.again_of is not null)
 and not exists (select 1 from creator_messages m where m.analysis_id = a.id
     and m.kind in {VERDICT_KINDS})
 and not exists (select 1 from analyses n where n.work_id = a.work_id and n.status = 'decided'
     and n.decided_at > a.decided_at)
 and coalesce((
-    select (b.verdict, b.matched_work_id, b.redirect_bps) is distinct from
-        (a.verdict, a.matched_work_id, a.redirect_bps)
+    select (b.verdict, b.matched_work_id, b.redirect_bps, b.reason = 'review_lapsed')
+        is distinct from
+        (a.verdict, a.matched_work_id, a.redirect_bps, a.reason = 'review_lapsed')
         and (a.verdict not in ('original', 'licensed') or b.verdict = 'undecided')
     from analyses b
     join creator_messages m on m.analysis_id = b.id and m.kind in {VERDICT_KINDS}

@@ -147,11 +147,52 @@ def close(
     return done.rowcount == 1
 
 
+# What people are to decide of a post that the contract takes for decided, and about which nothing
+# is asked there.
+_UNHELD = """
+select r.id from reviews r where r.status = 'open' and exists (
+    select from outbox o join analyses a on a.id = o.analysis_id
+    where a.post_id = r.post_id and o.status <> 'refused' and a.verdict <> 'undecided'
+) and not exists (
+    select from rulings q where q.post_id = r.post_id and q.status in ('open', 'decided')
+) and exists (
+    select from analyses a where a.id = r.analysis_id and a.matched_work_id is not null
+) order by r.decide_by, r.id limit %s
+"""
+
+
+def unheld(conn: Connection, limit: int = 50) -> list[UUID]:
+    """Return the open reviews of posts whose share the contract would pay out meanwhile."""
+    return [row[0] for row in conn.execute(_UNHELD, (limit,)).fetchall()]
+
+
+def reopen(conn: Connection, ended_by: UUID, decide_by: datetime) -> UUID | None:
+    """Open a review again that an analysis had ended. Returns: it, None where there is none or
+    another one is open by now.
+    """
+    row = conn.execute(
+        "update reviews r set status = 'open', outcome = null, decided_by = null, because = null,"
+        " ended_by = null, decided_at = null, decide_by = %s where ended_by = %s and not exists"
+        " (select from reviews o where o.work_id = r.work_id and o.status = 'open') returning id",
+        (decide_by, ended_by),
+    ).fetchone()
+    return row[0] if row else None
+
+
 def is_decided(conn: Connection, work_id: UUID) -> bool:
     """Return whether some analysis of a work came to a verdict, also by a review."""
     row = conn.execute(
         "select exists (select from analyses where work_id = %s and status = 'decided' and verdict"
         " <> 'undecided')",
+        (work_id,),
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def has_lapsed(conn: Connection, work_id: UUID) -> bool:
+    """Return whether the time to decide about a work is over, and it stayed undecided."""
+    row = conn.execute(
+        "select exists (select from reviews where work_id = %s and outcome = 'undecided')",
         (work_id,),
     ).fetchone()
     return bool(row and row[0])

@@ -136,8 +136,15 @@ def end(conn: Connection, ruling_id: UUID, status: str, now: datetime) -> bool:
 
 
 def find_of_appeal(conn: Connection, appeal_id: UUID) -> Ruling | None:
-    """The question that an appeal or claim asks, None where the post is not on chain."""
-    return next(iter(_select(conn, "appeal_id = %s", (appeal_id,))), None)
+    """The question that an appeal or claim asks now, None where the post is not on chain."""
+    where = "appeal_id = %s order by opened_at desc, id limit 1"
+    return next(iter(_select(conn, where, (appeal_id,))), None)
+
+
+def find_of_review(conn: Connection, post_id: bytes) -> Ruling | None:
+    """The question about a post whose share waits on chain for a review; None without one."""
+    where = "post_id = %s and kind = 'review' and status = 'open'"
+    return next(iter(_select(conn, where, (post_id,))), None)
 
 
 def find_by_reason(conn: Connection, post_id: bytes, reason_hash: bytes) -> Ruling | None:
@@ -178,6 +185,26 @@ def find_waiting(conn: Connection, post_id: bytes) -> Ruling | None:
     """A question about a post that is not in force yet, the oldest."""
     where = "post_id = %s and status in ('open', 'decided') order by opened_at, id limit 1"
     return next(iter(_select(conn, where, (post_id,))), None)
+
+
+_VETOED = """
+status = 'vetoed' and not exists (
+    select from rulings n where n.post_id = rulings.post_id and n.opened_at >= rulings.ended_at
+) and (exists (select from appeals a where a.id = appeal_id and a.status = 'decided')
+    or exists (select from reviews v where v.ended_by = rulings.analysis_id and appeal_id is null))
+order by ended_at, id limit %s
+"""
+
+
+def list_vetoed(conn: Connection, limit: int) -> list[Ruling]:
+    """Decisions of cases here that were vetoed, and that nobody has been asked again since."""
+    return _select(conn, _VETOED, (limit,))
+
+
+def was_vetoed(conn: Connection, post_id: bytes, decided_by: str) -> bool:
+    """Whether what somebody decided about a post was vetoed the last time."""
+    where = "post_id = %s and status = 'vetoed' order by ended_at desc limit 1"
+    return any(each.decided_by == decided_by for each in _select(conn, where, (post_id,)))
 
 
 def waiting_appeals(conn: Connection, post_id: bytes) -> list[Ruling]:

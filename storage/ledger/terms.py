@@ -40,8 +40,9 @@ from (
         and not exists (select 1 from not_copies n where n.work_id = analyses.work_id
             and n.other_work_id = analyses.matched_work_id and n.ended_at is null)
     -- What rests on a quarantined work, or is claimed by two, is undecided whatever was decided.
-    order by verdict = 'undecided' and reason not in ('contested', 'quarantined'), decided_at desc,
-        id limit 1
+    order by verdict = 'undecided'
+            and reason not in ('contested', 'quarantined', 'review_lapsed'),
+        decided_at desc, id limit 1
 ) a left join works w on w.id = a.matched_work_id
 where not exists (select 1 from post_terms t where t.post_id = a.post_id and t.analysis_id = a.id)
     -- Wait where the node has yet to read the policy's terms: a guessed window would stay for ever.

@@ -295,13 +295,16 @@ def find_newest(conn: Connection, post_id: bytes) -> UUID | None:
 
 
 def contested_among(conn: Connection, work_ids: list[UUID]) -> set[UUID]:
-    """Those of the works whose newest decision is that two creators claim them."""
+    """Those of the works whose newest decision is that two creators claim them, also where the
+    time to decide between them is over.
+    """
     rows = conn.execute(
-        "select distinct on (work_id) work_id, reason from analyses where work_id = any(%s) and"
-        " status = 'decided' order by work_id, decided_at desc",
+        "select distinct on (work_id) work_id, verdict, reason from analyses where work_id = any("
+        "%s) and status = 'decided' order by work_id, decided_at desc",
         (work_ids,),
     ).fetchall()
-    return {row[0] for row in rows if row[1] == "contested"}
+    contested = (("undecided", "contested"), ("undecided", "review_lapsed"))
+    return {row[0] for row in rows if row[1:] in contested}
 
 
 @dataclass(frozen=True)
@@ -317,7 +320,7 @@ class Newest:
 _CHANGEABLE = """
 select distinct on (a.work_id) a.id as analysis_id, a.status from analyses a
 join lateral (
-    select decided_at, policy_version, reason from analyses d
+    select decided_at, policy_version, verdict, reason from analyses d
     where d.work_id = a.work_id and d.status = 'decided' order by decided_at desc limit 1
 ) decided on true
 left join policy_terms t on t.version = decided.policy_version
@@ -328,7 +331,8 @@ where a.work_id = any(%(works)s) and w.erased_at is null
             and (p.disputed or p.final_at > now())))
     -- a person's ruling stands
     and decided.reason <> 'reviewed'
-    and not (decided.reason = 'contested' and %(skip_contested)s)
+    and not (decided.verdict = 'undecided' and decided.reason in ('contested', 'review_lapsed')
+        and %(skip_contested)s)
 order by a.work_id, a.created_at desc, a.id
 """
 

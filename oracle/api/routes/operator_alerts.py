@@ -22,9 +22,9 @@ class OperatorAlertView(BaseModel):
         description="payout_differs: the contract divided a payment otherwise than the ledger;"
         " freeze_not_on_chain: the contract refused a hold; ruling_refused: it refused what people"
         " decided; not_held_on_chain: it holds no share for an appeal or claim; case_failed: the"
-        " oracle cannot conclude what became of a post; reconciliation: ledger and contract say"
-        " different things; history_claim: a work is said to be older than it is proven to be,"
-        " which can be vetoed for seven days."
+        " oracle cannot conclude what became of a post, until it can; reconciliation: ledger and"
+        " contract say different things; history_claim: a work is said to be older than it is"
+        " proven to be, which can be vetoed for seven days."
     )
     subject: str
     detail: str

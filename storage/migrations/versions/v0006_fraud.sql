@@ -193,7 +193,8 @@ create table reviews (
     statement text check (length(statement) between 1 and 10000),
     -- superseded: a later analysis could decide.
     status text not null default 'open' check (status in ('open', 'decided', 'superseded')),
-    outcome text check (outcome in ('original', 'licensed', 'derivative', 'self_duplicate')),
+    -- undecided: by the rule, of what two creators contest.
+    outcome text check (outcome in ('original', 'licensed', 'derivative', 'self_duplicate', 'undecided')),
     decided_by text,
     because text,
     decided_at timestamptz,

@@ -1,6 +1,7 @@
 """What people decide is what the contract pays: from the appeal to the last final block."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -16,6 +17,7 @@ from oracle.chain.contracts.rulings import Finding, propose
 from oracle.chain.contracts.verify import PostStatus
 from oracle.chain.core.ids import escrow_account
 from oracle.chain.core.report import Outcome
+from oracle.chain.errors import RpcRefused
 from oracle.chain.node.case_reader import CaseReader
 from storage.chain import case_events
 from storage.chain.case_events import CaseEvent
@@ -102,6 +104,33 @@ def test_a_refused_appeal_ends_the_hold_and_the_original_is_paid(quarrel: ChainQ
     assert quarrel.paid("bob") == CENTS - HELD
 
 
+def test_a_second_appeal_holds_the_share_again(quarrel: ChainQuarrel) -> None:
+    first = quarrel.appeal()
+    quarrel.drive(2)
+    quarrel.answer(first)
+    quarrel.decide(first, granted=False)
+    quarrel.drive(3)
+    second = quarrel.appeal()
+    quarrel.drive(2)
+    assert quarrel.platform.rows("select claim_id, claim_open from rulings order by opened_at") == [
+        (1, False),
+        (2, True),
+    ]
+    quarrel.town.wait(9 * DAY_S)  # the window of the result would be over
+    quarrel.drive(2)
+    assert quarrel.held(on_chain=True) == quarrel.held(on_chain=False) == HELD
+    with pytest.raises(AccuserCannotDecide):
+        quarrel.decide(second, granted=True)
+    quarrel.decide(second, granted=True, actor="olga")
+    quarrel.drive(3)
+    quarrel.town.wait(3 * DAY_S)
+    quarrel.drive(5)
+    assert quarrel.result().outcome is Outcome.ORIGINAL
+    assert quarrel.held(on_chain=True) == quarrel.held(on_chain=False) == 0
+    assert quarrel.platform.totals(quarrel.bob).available == CENTS
+    assert quarrel.platform.rows("select count(*) from operator_alerts") == [(0,)]
+
+
 def test_a_ruling_by_others_on_chain_is_read_back(
     town: Town, platform: Platform, client: TestClient
 ) -> None:
@@ -182,6 +211,7 @@ def test_a_case_that_cannot_be_concluded_stops_no_other(town: Town, platform: Pl
     town.wait(DAY_S)
     quarrel.drive(1)
     assert platform.rows("select status, outcome from appeals") == [("decided", "granted")]
+    assert platform.rows("select resolved_by from operator_alerts") == [("rules",)], "it is gone"
 
 
 def test_a_dispute_settled_on_chain_ends_the_appeal_whatever_else_is_asked(
@@ -361,7 +391,7 @@ def test_where_one_arbiter_is_partial_the_other_one_decides(quarrel: ChainQuarre
     assert platform.rows("select count(*) from operator_alerts") == [(0,)]
 
 
-def test_a_veto_leaves_the_verdict_and_calls_the_operator(quarrel: ChainQuarrel) -> None:
+def test_a_vetoed_decision_is_another_persons_to_make(quarrel: ChainQuarrel) -> None:
     town = quarrel.town
     appeal = quarrel.appeal()
     quarrel.answer(appeal)
@@ -374,12 +404,24 @@ def test_a_veto_leaves_the_verdict_and_calls_the_operator(quarrel: ChainQuarrel)
     )
     payments.make(town.client, town.governor, veto)
     quarrel.drive(3)
-    assert quarrel.platform.rows("select status from rulings") == [("vetoed",)]
+    ruled = "select status from rulings order by opened_at"
+    assert quarrel.platform.rows(ruled) == [("vetoed",), ("open",)]
     assert quarrel.platform.rows("select kind from operator_alerts") == [("ruling_refused",)]
+    assert quarrel.platform.rows("select ended_at is not null from not_copies") == [(True,)]
     assert quarrel.result().outcome is Outcome.DERIVATIVE
+    for side in (quarrel.bob, quarrel.anna):
+        assert quarrel.inbox(side).count("decision_vetoed") == 1
+    town.wait(8 * DAY_S)
+    quarrel.drive(3)
+    assert quarrel.held(on_chain=True) == quarrel.held(on_chain=False) == HELD, "it waits on"
+    with pytest.raises(AccuserCannotDecide):
+        quarrel.decide(appeal, granted=True)
+    quarrel.decide(appeal, granted=False, actor="olga")
+    quarrel.drive(3)
     town.wait(8 * DAY_S)
     quarrel.drive(3)
     quarrel.pay()
+    assert quarrel.platform.rows(ruled) == [("vetoed",), ("in_force",)]
     assert quarrel.paid("anna") == quarrel.platform.totals(quarrel.anna).available == HELD
 
 
@@ -408,6 +450,32 @@ def test_a_question_that_fails_stops_no_other(quarrel: ChainQuarrel) -> None:
         ("case_failed", f"ruling {broken}")
     ]
     assert ("claimant", "final", None) in quarrel.calls(), "the other one is held"
+
+
+def test_a_case_that_the_contract_refuses_to_tell_of_stops_no_other(
+    quarrel: ChainQuarrel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An endpoint that answers for one post with an error, as over a limit of its own."""
+    platform, client = quarrel.platform, quarrel.town.client
+    with platform.db.transaction() as conn:
+        rulings.open_question(
+            conn, "review", digest("other"), original_post_id=None, now=quarrel.now, hold=False
+        )
+    read_struct = client.read_struct
+
+    def refuses(contract: str, where: str, name: str, *args: Any, **more: Any) -> Any:
+        if digest("other") in args:
+            raise RpcRefused("eth_call", -32_000, "out of gas")
+        return read_struct(contract, where, name, *args, **more)
+
+    monkeypatch.setattr(client, "read_struct", refuses)
+    quarrel.appeal()
+    quarrel.drive(2)
+    assert platform.rows("select kind from operator_alerts") == [("case_failed",)]
+    assert ("claimant", "final", None) in quarrel.calls(), "the other one is held"
+    monkeypatch.undo()
+    quarrel.drive(1)
+    assert platform.rows("select resolved_by from operator_alerts") == [("rules",)]
 
 
 def test_an_event_that_cannot_be_taken_over_stops_no_other(quarrel: ChainQuarrel) -> None:

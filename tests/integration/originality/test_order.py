@@ -15,12 +15,15 @@ from support.files import FileServer
 from support.photos import edited, photo
 
 from oracle import wiring
+from oracle.appeals.reviews import lapse_due
+from oracle.appeals.verdict_notices import send_due
 from oracle.chain.core.ids import escrow_account
 from oracle.jobs import Jobs, RetryLater, RetrySoon
 from oracle.originality import rejudge
 from oracle.originality.analysis import Originality
 from oracle.settings import Settings
 from storage import api_keys, operator_alerts
+from storage.cases import reviews
 from storage.chain import requests as chain_requests
 from storage.chain.requests import Block, RequestSeen
 from storage.database import Database
@@ -207,6 +210,42 @@ def test_two_claimants_of_the_same_bytes_need_a_review(
     later = ask(uri, "late", CAT, ago_s=-400)
     drain()
     assert verdict(client, later)[0] == "undecided", "the first is still not known"
+
+
+def test_what_two_contest_makes_an_original_of_neither_at_the_deadline(
+    client: TestClient, db: Database, drain: Callable[[], None], ask: Ask, file_server: FileServer
+) -> None:
+    """A copier who paid to come first gets no badge by it, nor what copies of it earn."""
+    uri = file_server.put("/cat.jpg", CAT)
+    first, second = ask(uri, "mallory", CAT, ago_s=300), ask(uri, "alice", CAT, ago_s=290)
+    drain()
+    with db.transaction() as conn:
+        conn.execute("delete from receipts")
+        conn.execute("delete from outbox")
+    late = datetime.now(UTC) + timedelta(days=8)
+    assert lapse_due(db, late) == 2
+    copy = upload(client, JPEG, "carol")
+    drain()
+    for one in (first, second):
+        ended = newest(client, one)
+        assert (ended["verdict"], ended["reason"]) == ("undecided", "review_lapsed")
+        assert (ended["badge"], ended["redirect_bps"]) == (False, 0)
+        with db.transaction() as conn:
+            post_id = bytes.fromhex(ended["work"]["post_id"][2:])
+            follow_analyses(conn, timedelta(days=7), late, posts=[post_id])
+            terms = find_terms(conn, post_id)
+            assert terms is not None
+            assert (terms.verdict, terms.held_bps, terms.redirect_bps) == ("undecided", 0, 0)
+    assert verdict(client, copy) == ("undecided", "contested"), "nobody knows whose it is"
+    ask(uri, "third", CAT, ago_s=280)
+    drain()
+    with db.transaction() as conn:
+        waiting = [review.creator for review in reviews.list_open(conn, 10)]
+    assert "alice" not in waiting and len(waiting) == 2, "one question has one review"
+    assert send_due(db, late) > 0
+    with db.transaction() as conn:
+        bodies = conn.execute("select body from creator_messages").fetchall()
+    assert any("counts as not decided, without a badge" in body for (body,) in bodies)
 
 
 @pytest.mark.parametrize("first", ["alice", "mallory"])

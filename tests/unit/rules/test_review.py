@@ -5,11 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from oracle.rules.decision import Verdict
-from oracle.rules.review import AT_DEADLINE, OutcomeNotPossible, held_bps, ruled_redirect_bps
+from oracle.rules.decision import Reason, Verdict
+from oracle.rules.review import OutcomeNotPossible, at_deadline, held_bps, ruled_redirect_bps
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "rules.json").read_text())
 BOB, ALICE = 2, 1
+REASONS_TO_WAIT = (
+    Reason.INSUFFICIENT_DETAIL,
+    Reason.INCOMPLETE_SEARCH,
+    Reason.UNKNOWN_CREATOR,
+    Reason.ERASED_SOURCE,
+    Reason.QUARANTINED,
+    Reason.CONTESTED,
+)
 
 
 @pytest.mark.parametrize("row", VECTORS["redirect"])
@@ -55,8 +63,11 @@ def test_a_person_finds_what_the_contract_takes(
         assert ruled() == redirect
 
 
-def test_a_doubt_accuses_nobody_at_the_deadline() -> None:
-    assert AT_DEADLINE is Verdict.ORIGINAL
+@pytest.mark.parametrize("reason", REASONS_TO_WAIT)
+def test_a_doubt_accuses_nobody_at_the_deadline(reason: Reason) -> None:
+    """And makes no original of either of two creators, one of whom is a thief."""
+    contested = reason is Reason.CONTESTED
+    assert at_deadline(reason) is (Verdict.UNDECIDED if contested else Verdict.ORIGINAL)
 
 
 def test_a_person_credits_no_copyist() -> None:
