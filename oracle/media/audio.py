@@ -158,6 +158,11 @@ class AudioHandler:
     def candidate_from(self, match: Mapping[str, Any]) -> AudioCandidate:
         return AudioCandidate(UUID(match["work"]["id"]))
 
+    def candidate_of(
+        self, _conn: Connection, _extraction: AudioExtraction, work_id: UUID
+    ) -> AudioCandidate:
+        return AudioCandidate(work_id)
+
     def preview(self, path: Path, at_ms: int = 0) -> Image.Image:
         """The sound's envelope over time, with a mark at a moment of it."""
         width, height = PREVIEW

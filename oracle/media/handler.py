@@ -164,6 +164,11 @@ class MediaHandler(Protocol[E]):
     def candidate_from(self, match: Mapping[str, Any]) -> Candidate:
         """The candidate behind a match of the evidence, to verify it again."""
 
+    def candidate_of(self, conn: Connection, extraction: E, work_id: UUID) -> Candidate:
+        """The candidate that a work is which no index brought up: of a film, by the frame that is
+        nearest to a picture.
+        """
+
     def preview(self, path: Path, at_ms: int = 0) -> Image:
         """A picture of the work for people: itself, its frame at a moment, the shape of its
         sound.

@@ -194,6 +194,15 @@ class ImageHandler:
             unlikely=match.get("unlikely", False),
         )
 
+    def candidate_of(
+        self, conn: Connection, extraction: ImageExtraction, work_id: UUID
+    ) -> ImageCandidate:
+        prints = [extraction.fingerprint, *(each for each, _ in extraction.others)]
+        hashes = [view.phash for each in prints for view in each.query_views]
+        return ImageCandidate(
+            work_id=work_id, frame_ms=images.find_nearest_frame(conn, work_id, hashes)
+        )
+
     def preview(self, path: Path, at_ms: int = 0) -> Image.Image:
         with DECODING:
             picture = decode_image(path, self._limits)

@@ -278,6 +278,11 @@ class VideoHandler:
         found_by = tuple(match.get("found_by", ()))
         return VideoCandidate(UUID(match["work"]["id"]), found_by, probed=bool(match.get("probed")))
 
+    def candidate_of(
+        self, _conn: Connection, _extraction: VideoExtraction, work_id: UUID
+    ) -> VideoCandidate:
+        return VideoCandidate(work_id)
+
     def preview(self, path: Path, at_ms: int = 0) -> Image.Image:
         limits = self._analyzer.limits
         return Image.fromarray(

@@ -192,7 +192,7 @@ class Originality:
             check, claim = claims.find_check(conn, number), appeals.get(conn, number)
             if check is None or check.checked_at is not None or claim.status != "open":
                 return
-            assert claim.analysis_id is not None
+            assert claim.analysis_id is not None and claim.earlier_work_id is not None
             analysis = analyses.get(conn, claim.analysis_id)
             assert analysis.work_id is not None
             work = works.get_work(conn, analysis.work_id)
@@ -220,18 +220,16 @@ class Originality:
         found = [match for match in matches if match.work.id == claim.earlier_work_id]
         self._record_check(number, found[0] if found else None, None)
 
-    def _compare(self, work: Work, earlier_id: UUID | None) -> Sequence[VerifiedMatch]:
+    def _compare(self, work: Work, earlier_id: UUID) -> Sequence[VerifiedMatch]:
         handler = self._handlers[work.media_type]
         with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
             path = Path(folder) / "media"
             self._blobs.fetch(work.blob_key, path)
             extraction = handler.extract(path)
-        return self._judge.verify(
-            handler,
-            extraction,
-            Query(work.sha256, work.creator_id, work.sequence, work.post_id),
-            [handler.candidate_from({"work": {"id": str(earlier_id)}})],
-        )
+        with self._db.transaction() as conn:
+            candidate = handler.candidate_of(conn, extraction, earlier_id)
+        query = Query(work.sha256, work.creator_id, work.sequence, work.post_id)
+        return self._judge.verify(handler, extraction, query, [candidate])
 
     def _record_check(self, number: UUID, found: VerifiedMatch | None, error: str | None) -> None:
         verified = found is not None and found.match.verified

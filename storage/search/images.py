@@ -99,6 +99,19 @@ def find_candidates(
     return list(candidates.values())
 
 
+def find_nearest_frame(conn: Connection, work_id: UUID, hashes: Sequence[bytes]) -> int:
+    """The frame of a work, in ms, whose hash is nearest to one of these; 0 where it has none.
+
+    Every frame is looked at: no index is asked.
+    """
+    row = conn.execute(
+        "select frame_ms from image_fingerprints f where work_id = %s order by (select"
+        " min(f.phash <~> hash::bit(256)) from unnest(%s::text[]) hash), frame_ms limit 1",
+        (work_id, [hash_bits(phash).to_text() for phash in hashes]),
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def find_sources(conn: Connection, ids: Sequence[UUID], before: int) -> list[ImageCandidate]:
     """The earlier works that these works were themselves found to repeat, other than those given.
 

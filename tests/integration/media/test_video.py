@@ -137,6 +137,24 @@ def test_who_copies_a_still_is_traced_to_the_moment_of_the_film_it_was_taken_fro
     assert traced.match.verified
 
 
+def test_a_still_is_compared_with_the_frame_of_a_film_that_is_nearest(
+    post: Post, made: Callable[..., bytes], settings: Settings, db: Database, tmp_path: Path
+) -> None:
+    """Of a claim, where no index brought the film up."""
+    scenes = clips.montage(["rocket.jpg", "coffee.png", "chelsea.png"], 4.0)
+    first = post(made(scenes), "alice", "film.mp4")
+    path = tmp_path / "still.png"
+    path.write_bytes(clips.as_png(scenes[100]))
+    pictures = wiring.make_handlers(settings)["image"]
+    extraction = pictures.extract(path)
+    with db.transaction() as conn:
+        candidate = pictures.candidate_of(conn, extraction, UUID(first["work"]["id"]))
+    judge = wiring.make_judge(settings, db)
+    (match,) = judge.verify(pictures, extraction, Query(bytes(32)), [candidate])
+    assert match.match.verified
+    assert 8_000 <= match.candidate.as_json()["frame_ms"] <= 12_000
+
+
 def test_black_video_is_undecided_and_says_why(post: Post, made: Callable[..., bytes]) -> None:
     analysis = post(made([clips.black()] * 40), "alice", "black.mp4")
     assert analysis["verdict"] == "undecided" and "plain" in str(analysis)
