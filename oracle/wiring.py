@@ -438,11 +438,11 @@ def make_node(settings: Settings, db: Database) -> ChainNode:
     blobs = open_store(settings, db)
     intake = make_intake(db, blobs, {})
     client, signer = make_chain_client(settings), LocalSigner(bytes(chain_account(settings).key))
-    return ChainNode(
+    node = ChainNode(
         db,
         client,
         signer,
-        also=lambda: wallets.attest(db, client, signer, datetime.now(UTC)),
+        also=lambda: wallets.attest(db, client, node.attest_link, datetime.now(UTC)),
         on_request=intake.accept_request,
         confirmations=settings.chain.confirmations,
         poll_interval_s=settings.chain.poll_s,
@@ -450,6 +450,7 @@ def make_node(settings: Settings, db: Database) -> ChainNode:
         heads=HeadWatcher(settings.chain.ws_url) if settings.chain.ws_url else None,
         uploads=UploadExchange(db, blobs, intake, settings.limits.upload_bytes),
     )
+    return node
 
 
 def make_scheduler(settings: Settings, db: Database) -> Scheduler:

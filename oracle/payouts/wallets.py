@@ -6,17 +6,18 @@ oracle's signers attested it, two days went by in which it can be vetoed, and a 
 """
 
 import secrets
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import structlog
 
 from oracle.chain.contracts import payments
+from oracle.chain.contracts.payments import Link
 from oracle.chain.core.ids import checksummed
 from oracle.chain.core.sign_in import SignInMessage, parse_sign_in
 from oracle.chain.core.wire import Header, hexed
 from oracle.chain.keys.personal import signer_of
-from oracle.chain.keys.signer import Signer
 from oracle.chain.rpc.client import ChainClient
 from oracle.errors import Conflict, NotAllowed
 from storage.chain import calls, case_events
@@ -28,6 +29,7 @@ from storage.works.creators import Account
 
 log = structlog.get_logger()
 
+Attest = Callable[[Link], Sequence[bytes] | None]
 CHALLENGE_FOR = timedelta(minutes=30)
 # Longer than any pause of the node; the contract refuses what is older.
 ATTESTATION_FOR = timedelta(hours=6)
@@ -48,7 +50,7 @@ class HasWallet(Conflict):
 
 
 class QuorumSigns(Conflict):
-    """Several oracles sign here: each one has to attest the link."""
+    """Several oracles sign here: the creator has to show the proof to enough of them."""
 
     code = "quorum_signs"
 
@@ -168,34 +170,38 @@ def _escrow_accounts(conn: Connection, creator_id: int) -> list[Account]:
     return escrow
 
 
-def attest(db: Database, client: ChainClient, signer: Signer, now: datetime) -> int:
+def attest(db: Database, client: ChainClient, sign: Attest, now: datetime) -> int:
     """Sign what was proven and queue the proposal; for the process that holds the signing key.
 
-    Where several oracles sign, one of them alone attests nothing: the link says so and waits.
+    Where several oracles sign, each attests what it was shown itself: until enough were, the link
+    says so and waits.
 
+    Args: sign: The signatures on a link, None where they are too few.
     Returns: how many were attested. Raises: ChainError, DatabaseUnavailable.
     """
     with db.transaction() as conn:
         claimed = wallets.links(conn, ["claimed"], BATCH)
+    claimed = [
+        link
+        for link in claimed
+        if link.error != QuorumSigns.code or now - link.updated_at >= AGAIN_AFTER
+    ]
     if not claimed:
         return 0
     registry = client.deployment.oracle_registry
-    quorum = int(client.read("OracleRegistry", registry, "quorum"))
     epoch = int(client.read("OracleRegistry", registry, "currentEpoch"))
     until = client.head().timestamp + int(ATTESTATION_FOR.total_seconds())
+    attested = 0
     for link in claimed:
+        signatures = sign(Link(link.account, link.wallet, until))
         with db.transaction() as conn:
-            if quorum > 1:
+            if signatures is None:
                 wallets.move_link(conn, link.id, "claimed", now, error=QuorumSigns.code)
                 continue
-            digest = payments.link_digest(client, link.account, link.wallet, until, epoch)
             call = payments.propose_link(
-                link.name,
-                link.wallet,
-                valid_until=until,
-                signer_epoch=epoch,
-                signatures=[signer.sign_digest(digest)],
+                link.name, link.wallet, valid_until=until, signer_epoch=epoch, signatures=signatures
             )
+            attested += 1
             call_id = calls.add(
                 conn,
                 f"link {link.id} {until}",
@@ -204,7 +210,7 @@ def attest(db: Database, client: ChainClient, signer: Signer, now: datetime) -> 
                 call_data=call.data,
             )
             wallets.move_link(conn, link.id, "attesting", now, call_id=call_id)
-    return 0 if quorum > 1 else len(claimed)
+    return attested
 
 
 def follow(db: Database, head: Header, now: datetime) -> int:

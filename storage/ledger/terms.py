@@ -45,6 +45,8 @@ from (
         decided_at desc, id limit 1
 ) a left join works w on w.id = a.matched_work_id
 where not exists (select 1 from post_terms t where t.post_id = a.post_id and t.analysis_id = a.id)
+    -- What the contract holds for a question is as the contract has it.
+    and not exists (select from rulings r where r.post_id = a.post_id and r.claim_open)
     -- Wait where the node has yet to read the policy's terms: a guessed window would stay for ever.
     and (a.post_id = any(%(posts)s::bytea[]) or not exists (select 1 from policies p
         where p.version = a.policy_version and p.block_number is not null

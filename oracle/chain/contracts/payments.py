@@ -6,16 +6,16 @@ the contract's own error, ChainTimeout, ChainError. Amounts are in the token's s
 32 bytes, accounts 20; the zero account as a token is ether.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, Self
 
 from oracle.chain.contracts.consumer import transact
 from oracle.chain.core.abis import contract
 from oracle.chain.core.report import ZERO_ADDRESS, Outcome
-from oracle.chain.core.wire import BlockId, Receipt, address_bytes, hexed
-from oracle.chain.errors import EndpointInconsistent
+from oracle.chain.core.wire import BlockId, Receipt, address_bytes, blob, hexed
+from oracle.chain.errors import ChainError, EndpointInconsistent, InvalidReport
 from oracle.chain.keys.signer import Signer
 from oracle.chain.rpc.client import ChainClient
 
@@ -201,6 +201,41 @@ def claim_bond_wei(client: ChainClient, post_id: bytes, claimant: bytes) -> int:
 
 
 # Wallets of creators who had none
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What signers attest: a wallet acts for an account, both 20 bytes; until then it can be
+    proposed, in Unix seconds.
+    """
+
+    account: bytes
+    wallet: bytes
+    valid_until: int
+
+    @classmethod
+    def from_dict(cls, body: Mapping[str, Any]) -> Self:
+        """Read what a peer sent. Raises: InvalidReport."""
+        try:
+            account, wallet = blob(body["account"]), blob(body["wallet"])
+            valid_until = int(body["valid_until"])
+        except (ChainError, KeyError, TypeError, ValueError) as exc:
+            raise InvalidReport(f"This is no link: {type(exc).__name__}") from exc
+        if len(account) != 20 or len(wallet) != 20 or not 0 < valid_until < 2**64:
+            raise InvalidReport("This is no link of an account to a wallet.")
+        return cls(account, wallet, valid_until)
+
+    def as_dict(self) -> dict[str, object]:
+        """For other signers."""
+        return {
+            "account": hexed(self.account),
+            "wallet": hexed(self.wallet),
+            "valid_until": self.valid_until,
+        }
+
+    def digest(self, client: ChainClient, epoch: int) -> bytes:
+        """What is signed. Raises: ChainError."""
+        return link_digest(client, self.account, self.wallet, self.valid_until, epoch)
 
 
 def link_digest(

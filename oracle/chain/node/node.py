@@ -2,12 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from oracle.chain.contracts.payments import Link
 from oracle.chain.core.lifecycle import RetryTimeouts
 from oracle.chain.core.wire import Header
 from oracle.chain.errors import (
@@ -116,6 +117,7 @@ class ChainNode:
         self._calls = CallSubmitter(db, client, broadcaster, ["oracle"], failpoint=failpoint)
         self._heads = heads
         self._also = also
+        self._signer = signer
         self._db = db
         self._client = client
         self._sender = broadcaster.address
@@ -232,6 +234,18 @@ class ChainNode:
             self._withdrawals.follow(finalized)
         except ChainError as exc:
             log.warning("withdrawals.not_read", code=exc.code, error=str(exc))
+
+    def attest_link(self, link: Link) -> Sequence[bytes] | None:
+        """Attest whose wallet acts for an account, with the other signers where there are any.
+
+        Returns: the signatures in the contract's order; None where too few were shown the proof.
+        Raises: ChainError, DatabaseUnavailable.
+        """
+        if self._quorum is not None:
+            return self._quorum.attest_link(link)
+        registry = self._client.deployment.oracle_registry
+        epoch = int(self._client.read("OracleRegistry", registry, "currentEpoch"))
+        return [self._signer.sign_digest(link.digest(self._client, epoch))]
 
     def close(self) -> None:
         """Release the lock for another node, and stop answering peers."""

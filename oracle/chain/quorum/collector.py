@@ -9,11 +9,12 @@ from typing import Any
 
 import structlog
 
+from oracle.chain.contracts.payments import Link
 from oracle.chain.contracts.verify import RequestStatus, find_result, read_request
 from oracle.chain.core.report import PoCReport, ReportDraft, digest
 from oracle.chain.core.wire import Header, blob, hexed
-from oracle.chain.errors import ChainError, InvalidReport
-from oracle.chain.keys.signer import Signer
+from oracle.chain.errors import ChainError, InvalidReport, SigningFailed
+from oracle.chain.keys.signer import Signer, recover
 from oracle.chain.quorum.observation import NoAgreement, Observation, aggregate, observe, turn_order
 from oracle.chain.quorum.peers import Body, Peers, PeerServer, QuorumSettings
 from oracle.chain.quorum.uploads import Introductions, UploadSharing
@@ -122,6 +123,21 @@ class QuorumSigner:
         chosen = _ascending(signatures, signers.quorum)
         self._keep(row, report, chosen, signatures)
         return SignedReport(row, report, chosen)
+
+    def attest_link(self, link: Link) -> tuple[bytes, ...] | None:
+        """The signatures of a quorum whose members were each shown whose wallet it is; None where
+        they are too few. Raises: ChainError, DatabaseUnavailable.
+        """
+        signers = self._witness.signer_set(None)
+        own = self._witness.attest_link(link, signers)
+        if own is None:
+            return None
+        signed, found = link.digest(self._client, signers.epoch), {self._signer.address: own}
+        for peer, answer in self._peers.ask({"kind": "link", "link": link.as_dict()}).items():
+            signature = _signature(answer)
+            if signature and peer in signers.members and _is_by(peer, signed, signature):
+                found[peer] = signature
+        return _ascending(found, signers.quorum) if len(found) >= signers.quorum else None
 
     def sign_batch(self, _digest: bytes) -> None:
         """A quorum signs report by report."""
@@ -322,6 +338,13 @@ def _signature(answer: Any) -> bytes | None:
         return blob(answer["signature"])
     except (ChainError, KeyError, TypeError):
         return None
+
+
+def _is_by(peer: bytes, signed: bytes, signature: bytes) -> bool:
+    try:
+        return recover(signed, signature) == peer
+    except SigningFailed:
+        return False
 
 
 def _ascending(signatures: dict[bytes, bytes], quorum_size: int) -> tuple[bytes, ...]:

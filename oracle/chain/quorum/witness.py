@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 import structlog
 
 from oracle.chain.contracts.equivocation import Statement, proves
+from oracle.chain.contracts.payments import Link
 from oracle.chain.core.report import PoCReport, digest
 from oracle.chain.core.wire import address_bytes, blob, hexed
 from oracle.chain.errors import ChainError, InvalidReport, SigningFailed
@@ -28,9 +29,11 @@ from oracle.chain.rpc.client import ChainClient
 from storage.chain import quorum, requests
 from storage.chain.quorum import Equivocation, SignedProposal
 from storage.database import Connection, Database
+from storage.ledger import wallets
 
 log = structlog.get_logger(__name__)
 
+LINK_WITHIN_S = 86_400  # longest that an attested link can still be proposed
 SIGNERS_KNOWN_FOR_S = 10.0
 CLOCK_SKEW_S = 10  # between honest signers; the hub allows more
 PROMISED_ANSWERS = 3  # a collector asks twice after it was promised something
@@ -92,12 +95,25 @@ class Witness:
             return self.agree(sender, body["proposal"], signers)
         if body.get("kind") == "hello":
             return {"others": self.namesakes.meet(sender, body["statement"], wall_clock())}
+        if body.get("kind") == "link":
+            link = Link.from_dict(body["link"])
+            signature = self.attest_link(link, signers)
+            return {"signature": hexed(signature) if signature else None}
         if body.get("kind") == "media" and self._sharing is not None:
             media = self._sharing.open_media(blob(body["sha256"]))
             if media is None:
                 raise InvalidReport("That media is not here.")
             return media
         raise InvalidReport("There is no such message.")
+
+    def attest_link(self, link: Link, signers: SignerSet) -> bytes | None:
+        """Attest whose wallet it is, where this oracle was shown the proof itself; else None."""
+        with self._db.transaction() as conn:
+            claimed = wallets.find_open_link(conn, link.account)
+        in_time = 0 < link.valid_until - self.now() <= LINK_WITHIN_S
+        if claimed is None or claimed.wallet != link.wallet or not in_time:
+            return None
+        return self._signer.sign_digest(link.digest(self._client, signers.epoch))
 
     def take(self, request_id: bytes, body: Body, signers: SignerSet, *, said_by: bytes) -> None:
         """Keep an observation that its signer made; another by the same signer is proof that it

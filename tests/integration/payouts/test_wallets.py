@@ -54,9 +54,13 @@ def bob(quarrel: ChainQuarrel) -> dict[str, str]:
 
 def attest(quarrel: ChainQuarrel) -> int:
     """What the node does each round with its key."""
-    return wallets.attest(
-        quarrel.platform.db, quarrel.town.client, quarrel.town.oracle, quarrel.now
-    )
+    client = quarrel.town.client
+    epoch = client.read("OracleRegistry", client.deployment.oracle_registry, "currentEpoch")
+
+    def sign(link: payments.Link) -> list[bytes]:
+        return [quarrel.town.oracle.sign_digest(link.digest(client, int(epoch)))]
+
+    return wallets.attest(quarrel.platform.db, client, sign, quarrel.now)
 
 
 def statuses(client: TestClient, headers: dict[str, str]) -> list[str]:
