@@ -13,11 +13,13 @@ from uuid import UUID, uuid4
 import structlog
 
 from oracle.chain.contracts import payments
+from oracle.chain.contracts.contract_wallet import has_signed
 from oracle.chain.contracts.payments import Link
 from oracle.chain.core.ids import checksummed
 from oracle.chain.core.sign_in import SignInMessage, parse_sign_in
 from oracle.chain.core.wire import Header, hexed
-from oracle.chain.keys.personal import signer_of
+from oracle.chain.errors import InvalidSignature
+from oracle.chain.keys.personal import digest_of, signer_of
 from oracle.chain.rpc.client import ChainClient
 from oracle.errors import Conflict, NotAllowed
 from storage.chain import calls, case_events
@@ -94,21 +96,40 @@ def challenge(
 
 
 def link_by_signature(
-    conn: Connection, creator_id: int, text: str, signature: bytes, *, actor: str, now: datetime
+    conn: Connection,
+    creator_id: int,
+    text: str,
+    signature: bytes,
+    *,
+    chain: Callable[[], ChainClient],
+    actor: str,
+    now: datetime,
 ) -> list[UUID]:
     """Claim a creator's escrow accounts for the wallet that signed our message.
 
+    Args: chain: Asked where no key signed: the wallet may be a contract (EIP-1271).
     Returns: a link for each account.
-    Raises: InvalidSignInMessage, InvalidSignature, WrongProof, NotFound, LinkExists, HasWallet.
+    Raises: InvalidSignInMessage, WrongProof, NotFound, LinkExists, HasWallet, ChainError.
     """
     message = parse_sign_in(text)
-    if signer_of(text, signature) != message.account:
+    if not _is_signed(message.account, text, signature, chain):
         raise WrongProof(f"{message.address} did not sign this message.")
     if wallets.use_challenge(conn, message.nonce, creator_id, now) != text:
         raise WrongProof("That is not the message that was to be signed.")
     return _add(
         conn, creator_id, message.account, "signature", text, signature, actor=actor, now=now
     )
+
+
+def _is_signed(
+    wallet: bytes, text: str, signature: bytes, chain: Callable[[], ChainClient]
+) -> bool:
+    try:
+        if signer_of(text, signature) == wallet:
+            return True
+    except InvalidSignature:
+        pass  # a contract's may have any length
+    return has_signed(chain(), wallet, digest_of(text), signature)
 
 
 def link_by_word(

@@ -62,6 +62,7 @@ def link(services: ServicesDep, caller: Reader, body: SignedLink) -> list[LinkVi
             creator_id,
             body.message,
             bytes.fromhex(body.signature[2:]),
+            chain=services.chain,
             actor=actor_of(caller),
             now=datetime.now(UTC),
         )

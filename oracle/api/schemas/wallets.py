@@ -32,7 +32,11 @@ class SignedLink(Body):
     """A signed challenge."""
 
     message: str = Field(max_length=4000)
-    signature: str = Field(pattern=r"^0x[0-9a-fA-F]{130}$")
+    signature: str = Field(
+        pattern=r"^0x([0-9a-fA-F]{2}){65,2048}$",
+        description="Of the message's text (EIP-191); a wallet that is a contract is asked itself"
+        " (EIP-1271).",
+    )
     creator: str | None = None
 
 

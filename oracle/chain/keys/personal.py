@@ -2,8 +2,15 @@
 
 from eth_account import Account
 from eth_account.messages import encode_defunct
+from eth_utils.crypto import keccak
 
 from oracle.chain.errors import InvalidSignature
+
+
+def digest_of(message: str) -> bytes:
+    """The 32 bytes that a wallet signs of a text that it showed."""
+    signed = encode_defunct(text=message)
+    return keccak(b"\x19" + signed.version + signed.header + signed.body)
 
 
 def signer_of(message: str, signature: bytes) -> bytes:

@@ -15,8 +15,9 @@ from support.town import DAY_S, Town
 from oracle.chain.contracts import payments
 from oracle.chain.contracts.consumer import transact
 from oracle.chain.contracts.verify import PostStatus
-from oracle.chain.core.ids import escrow_account
+from oracle.chain.core.ids import checksummed, escrow_account
 from oracle.chain.core.wire import hexed
+from oracle.chain.keys.personal import digest_of
 from oracle.chain.keys.signer import LocalSigner
 from oracle.payouts import wallets
 from storage import api_keys
@@ -183,6 +184,25 @@ def test_a_signature_that_shows_nothing_links_nothing(
     assert attempt(message, account) == "not_found"
     assert statuses(client, bob) == []
     assert client.post("/v1/wallets/challenge", json={"wallet": account.address}).status_code == 401
+
+
+def test_a_wallet_that_is_a_contract_says_itself_what_it_signed(
+    quarrel: ChainQuarrel, client: TestClient, bob: dict[str, str]
+) -> None:
+    """It answers for the one digest in its first slot, and reverts for any other."""
+    code = "0x6004355f5414600c575f5ffd5b631626ba7e60e01b5f5260205ff3"
+    contract, anvil = checksummed(b"\x71" * 20), quarrel.town.anvil
+    asked = client.post("/v1/wallets/challenge", json={"wallet": contract}, headers=bob)
+    message = asked.json()["message"]
+    body = {"message": message, "signature": "0x" + "ab" * 130}
+    assert client.post("/v1/wallets", json=body, headers=bob).json()["code"] == "wrong_proof"
+    anvil.call("anvil_setCode", contract, code)
+    assert client.post("/v1/wallets", json=body, headers=bob).json()["code"] == "wrong_proof"
+    slot = hexed(digest_of(message))
+    anvil.call("anvil_setStorageAt", contract, "0x" + "00" * 32, slot)
+    done = client.post("/v1/wallets", json=body, headers=bob)
+    assert done.status_code == 201, done.text
+    assert attest(quarrel) == 1
 
 
 def test_a_platform_vouches_and_a_veto_ends_it(
