@@ -16,7 +16,9 @@ WALLET, OTHER = b"\x5a" * 20, b"\x6b" * 20
 def show(member: Member, wallet: bytes) -> None:
     """Alice shows an oracle whose wallet it is."""
     with member.world.db.transaction() as conn:
-        alice = creators.ensure_creator(conn, "alice", escrow_account("alice"), False)
+        alice = creators.ensure_creator(
+            conn, "alice", escrow_account("alice"), False, account_name="alice"
+        )
         wallets.link_by_word(
             conn,
             alice.id,
