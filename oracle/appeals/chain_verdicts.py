@@ -230,9 +230,10 @@ def follow_terms(
     """
     if not ledger_posts.exists(conn, post_id):
         return
-    # of the newest analysis, so that it is not taken over once more when the post earns
-    ledger_terms.follow_analyses(conn, payments.DISPUTE_WINDOW, now, posts=[post_id])
     before = ledger_terms.find(conn, post_id)
+    if before is None:  # else its analysis would be taken over again once the post earns
+        ledger_terms.follow_analyses(conn, payments.DISPUTE_WINDOW, now, posts=[post_id])
+        before = ledger_terms.find(conn, post_id)
     final_at = datetime.fromtimestamp(result.final_at, UTC)
     if result.status is PostStatus.FINAL:
         final_at = min(final_at, now)
