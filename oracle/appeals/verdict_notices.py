@@ -89,7 +89,7 @@ def send_one(conn: Connection, analysis_id: UUID, now: datetime) -> None:
             template = templates.UNDECIDED
             assert review is not None
             facts |= {
-                "explanation": explained(analysis, nearest),
+                "explanation": explained(analysis, {nearest.id: nearest} if nearest else {}),
                 "money": in_words(cost_of(Verdict.UNDECIDED, held_bps=review.held_bps)),
                 "nearest": f'"{work_name(nearest)}" by {nearest.creator or "an unnamed creator"},'
                 f" {_percent(analysis.similarity_bps)} similar"

@@ -217,6 +217,10 @@ def explanation(judgement: Judgement) -> str:
         insufficient_detail=judgement.extraction.insufficient_detail,
         unjudged=judgement.extraction.unjudged,
     )
+    return _with_second(text, second)
+
+
+def _with_second(text: str, second: Work | None) -> str:
     if second is None:
         return text
     return (
@@ -224,14 +228,24 @@ def explanation(judgement: Judgement) -> str:
     )
 
 
-def explained(analysis: Analysis, matched: Work | None) -> str | None:
+def named_works(analysis: Analysis) -> list[UUID]:
+    """The works that a decided analysis names: its matches, and the one that it rests on."""
+    matches = json.loads(analysis.evidence).get("matches", []) if analysis.evidence else []
+    rests_on = [analysis.matched_work_id] if analysis.matched_work_id else []
+    return [UUID(match["work"]["id"]) for match in matches] + rests_on
+
+
+def explained(analysis: Analysis, known: Mapping[UUID, Work]) -> str | None:
     """A stored decision in words, with names as they are known now; None where there is none.
 
-    Args: matched: The work that the analysis names.
+    Args: known: The works that it names (`named_works`).
     """
     if analysis.verdict is None or analysis.reason is None or analysis.evidence is None:
         return None
-    return explain(
+    document = json.loads(analysis.evidence)
+    matched = known.get(analysis.matched_work_id) if analysis.matched_work_id else None
+    second = document["decision"].get("second_source") if "decision" in document else None
+    text = explain(
         verdict=Verdict(analysis.verdict),
         reason=Reason(analysis.reason),
         similarity_bps=analysis.similarity_bps or 0,
@@ -240,8 +254,10 @@ def explained(analysis: Analysis, matched: Work | None) -> str | None:
         media_type=analysis.media_type,
         other=called(matched) if matched else None,
         other_creator=matched.creator if matched else None,
-        insufficient_detail=json.loads(analysis.evidence).get("too_plain"),
+        insufficient_detail=document.get("too_plain"),
+        unjudged=document.get("unjudged"),
     )
+    return _with_second(text, known.get(UUID(second)) if second else None)
 
 
 def recorded_case(

@@ -19,12 +19,12 @@ from oracle.api.schemas.analyses import (
     WorkView,
     analysis_view,
     changed_verdict,
-    matched_works,
     pending_decision,
     work_view,
 )
 from oracle.api.services import ServicesDep
 from oracle.errors import NotAllowed
+from oracle.originality.evidence import named_works
 from storage.blobs import blob_key
 from storage.cases import reviews, rulings
 from storage.chain import outbox, receipts
@@ -50,7 +50,7 @@ def load_view(db: Database, analysis_id: UUID) -> AnalysisView:
         reanalysis = analyses.find_reanalysis(conn, analysis_id)
         verdicts, pending = load_verdicts(conn, analysis)
         review = reviews.find_of_analysis(conn, analysis_id)
-        matched = works.get_works(conn, matched_works(analysis))
+        matched = works.get_works(conn, named_works(analysis))
     return analysis_view(
         analysis,
         work,

@@ -271,12 +271,11 @@ def analysis_view(
     not.
 
     Args:
-        matched: The works that its evidence names (`matched_works`).
+        matched: The works that its evidence names (`named_works`).
         verdicts: Those on its post by people, the oldest first.
     """
     evidence = json.loads(analysis.evidence) if analysis.evidence else {}
     neighbours = [neighbour(match, matched) for match in evidence.get("matches", [])]
-    nearest = matched.get(analysis.matched_work_id) if analysis.matched_work_id else None
     on_chain = attestation is not None and attestation.status in ("included", "final")
     path = f"/v1/analyses/{analysis.id}"
     history = [*([own] if (own := _own_verdict(analysis, attestation)) else []), *verdicts]
@@ -289,7 +288,7 @@ def analysis_view(
         ),
         verdict=analysis.verdict,  # type: ignore[arg-type]
         reason=analysis.reason,
-        explanation=explained(analysis, nearest),
+        explanation=explained(analysis, matched),
         similarity=None if analysis.similarity_bps is None else analysis.similarity_bps / 10_000,
         similarity_bps=analysis.similarity_bps,
         similarity_tier=analysis.tier,  # type: ignore[arg-type]
@@ -400,13 +399,6 @@ def check_view(judgement: Judgement) -> CheckView:
         certainty=handler.certainty,
         notes=list(judgement.extraction.notes),
     )
-
-
-def matched_works(analysis: Analysis) -> list[UUID]:
-    """The works that an analysis names: its matches, and the one that it rests on."""
-    matches = json.loads(analysis.evidence).get("matches", []) if analysis.evidence else []
-    rests_on = [analysis.matched_work_id] if analysis.matched_work_id else []
-    return [UUID(match["work"]["id"]) for match in matches] + rests_on
 
 
 def neighbour(match: dict[str, Any], known: Mapping[UUID, Work]) -> Neighbour:
