@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from PIL import Image
 
@@ -71,6 +72,9 @@ class IsolatedHandler(Generic[E]):
 
     def candidate_from(self, match: Mapping[str, Any]) -> Candidate:
         return self._handler.candidate_from(match)
+
+    def candidate_of(self, conn: Connection, extraction: E, work_id: UUID) -> Candidate:
+        return self._handler.candidate_of(conn, extraction, work_id)
 
 
 def isolated(handlers: MediaHandlers, decoders: Decoders) -> MediaHandlers:
