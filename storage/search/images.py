@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.database import Connection
+from storage.search.contents import hash_bits
 from storage.search.nearest import Lookup, find_nearest
 
 EF_SEARCH = 200
