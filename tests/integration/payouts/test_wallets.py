@@ -191,7 +191,7 @@ def test_a_wallet_that_is_a_contract_says_itself_what_it_signed(
 ) -> None:
     """It answers for the one digest in its first slot, and reverts for any other."""
     code = "0x6004355f5414600c575f5ffd5b631626ba7e60e01b5f5260205ff3"
-    contract, anvil = checksummed(b"\x71" * 20), quarrel.town.anvil
+    contract, anvil = checksummed(b"\xab" * 20), quarrel.town.anvil
     asked = client.post("/v1/wallets/challenge", json={"wallet": contract}, headers=bob)
     message = asked.json()["message"]
     body = {"message": message, "signature": "0x" + "ab" * 130}
