@@ -115,7 +115,7 @@ def test_the_digest_depends_on_chain_hub_and_every_field() -> None:
         ("media_type", 0),
         ("media_type", 4),
         ("outcome", 0),
-        ("outcome", 7),
+        ("outcome", 8),
         ("config_version", 1 << 64),
     ],
 )
