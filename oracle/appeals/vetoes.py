@@ -87,6 +87,7 @@ def _ask_again(conn: Connection, ruling: Ruling, now: datetime) -> bool:
         "vetoed_at": day(ruling.ended_at),
         "decide_by": day(decide_by),
         "link": link,
+        "case": ruling.id.hex,
     }
     for creator_id in sides:
         if creator_id is not None:

@@ -273,6 +273,8 @@ VETOED = Template(
 Money: the share in question goes on waiting until then.
 
 What both sides have said and sent counts as before; more can be sent: {link}.
+
+Case {case}.
 """,
 )
 CLAIM_FILED = Template(

@@ -119,7 +119,7 @@ def test_posts_are_listed_by_category_and_external_id(upload: Send, client: Test
         ({"audience": "-1"}, "invalid_request"),
         ({"audience": "many"}, "invalid_request"),
         ({"title": "x" * 201}, "invalid_request"),
-        ({"title": "a\x00b"}, "invalid_request"),
+        ({"title": "a\x00b"}, "invalid_text"),
         ({"category": "x" * 65}, "invalid_request"),
         ({"external_id": "x" * 129}, "invalid_request"),
         ({"published_at": "2024-05-01T10:00:00"}, "invalid_request"),
