@@ -20,7 +20,7 @@ from oracle.errors import ContentHashMismatch, MediaUnreachable, OracleError, Po
 from oracle.fetch import Fetcher, FetchError
 from oracle.jobs import Jobs, RetryLater
 from oracle.media.handler import Extraction, MediaHandler, MediaHandlers, Progress, Query
-from oracle.originality import reviews, shared_sources
+from oracle.originality import reviews
 from oracle.originality.attestation import failure_report
 from oracle.originality.evidence import Record, digest, failure_evidence, match_document
 from oracle.originality.intake import inspect
@@ -443,7 +443,6 @@ class Originality:
                 if review is not None or conclusion.verdict == Verdict.UNDECIDED:
                     reviews.follow_verdict(conn, analysis, work.id, conclusion, review)
                 queue_affected(conn, self._jobs, judgement, work, younger)
-                shared_sources.learn(conn, self._jobs, judgement, conclusion.decided_at)
             self._jobs.defer_all(conn, waiting.forget(conn, analysis.id))
         log.info(
             "analysis.decided",

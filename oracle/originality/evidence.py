@@ -28,6 +28,7 @@ from oracle.rules.decision import (
     similarity_to_bps,
 )
 from oracle.rules.explain import explain
+from oracle.rules.overlap import parts_of
 from storage.works.analyses import Analysis, Conclusion, NewAnalysis
 from storage.works.policies import BoundDeployment
 from storage.works.works import Work
@@ -315,6 +316,13 @@ def recorded_case(
             earlier_s=seconds_of(match["work"]["duration_ms"]),
             shared_bps=match.get("shared_bps", 0),
             looped=match.get("looped", False),
+            part=parts_of(
+                match,
+                similarity_to_bps(match["query_coverage"]),
+                similarity_to_bps(match["reference_coverage"]),
+            )[0]
+            if match["verified"]
+            else None,
         )
         for match in document["matches"]
         if match["similarity"] > 0

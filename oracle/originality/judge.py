@@ -559,6 +559,7 @@ def as_rule_matches(matches: Sequence[VerifiedMatch], media_type: str) -> list[M
             earlier_s=seconds_of(match.work.duration_ms),
             shared_bps=match.shared_bps,
             looped=match.match.looped,
+            part=parts_between(match.candidate, match.match)[0] if match.match.verified else None,
         )
         for match in matches
         if match.match.similarity > 0

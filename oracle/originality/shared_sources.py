@@ -5,18 +5,15 @@ from datetime import datetime
 from uuid import UUID
 
 from oracle.jobs import Jobs
-from oracle.originality.judge import Judgement, parts_between
 from oracle.originality.rejudge import DISPUTE_WINDOW_S, queue
-from oracle.rules.credit import Standing, is_mainly
-from oracle.rules.decision import Reason, similarity_to_bps
+from oracle.rules.credit import is_mainly
+from oracle.rules.decision import similarity_to_bps
 from oracle.rules.overlap import WHOLE, Part, lies_in, parts_of
 from storage.cases import shared_sources
 from storage.cases.shared_sources import SharedSource
 from storage.database import Connection
 from storage.fraud import audit_log
 from storage.works import analyses
-
-RULES = "the rules"
 
 
 def enter(
@@ -50,31 +47,6 @@ def enter(
     )
     _note(conn, "share", work_id, by, source, now)
     return True
-
-
-def learn(conn: Connection, jobs: Jobs, judgement: Judgement, now: datetime) -> None:
-    """Enter what a verdict took for nobody's here, and judge again what waited for that.
-
-    So the next creator's post is decided by what is known, and the earlier ones' no longer wait.
-    """
-    decision, credited = judgement.decision, judgement.decision.credited
-    shared = decision.reason is Reason.SHARED_SOURCE
-    if not shared or credited is None or credited.standing is not Standing.DOUBTFUL:
-        return
-    doubtful = [match for match in decision.doubtful if match.work_id != credited.work_id]
-    main = next(match for match in judgement.matches if match.work.id == credited.work_id)
-    entered = enter(
-        conn,
-        main.work.id,
-        parts_between(main.candidate, main.match)[1],
-        origin="learned",
-        source=f"Works of {len(doubtful) + 1} other creators have it, and each has more than that.",
-        by=RULES,
-        now=now,
-    )
-    if entered:
-        affected = [match.work_id for match in doubtful]
-        queue(conn, jobs, analyses.find_changeable(conn, affected, DISPUTE_WINDOW_S))
 
 
 def enter_appealed(

@@ -21,9 +21,6 @@ MAINLY_BPS = 7_500
 SHORT_SOUND_S = 10
 # Alignments are measured in blocks and frames: less of an overlap is none.
 OWN_PART_BPS = 500
-# Creators beside the poster who share a stretch and cover nothing else of it: that many hardly copy
-# one another.
-UNRELATED_CREATORS = 3
 
 
 class Standing(Enum):
@@ -147,8 +144,3 @@ def is_copyists_own(of_author_bps: int | None) -> bool:
 def is_mainly(share_bps: int) -> bool:
     """Whether a share is the larger part: of what was taken from a known copy its author's."""
     return share_bps >= ABOUT_THE_SAME_BPS
-
-
-def is_common(creators: int) -> bool:
-    """Whether so many creators, beside the poster, show that a stretch is nobody's here."""
-    return creators >= UNRELATED_CREATORS

@@ -17,6 +17,7 @@ from oracle.rules import credit
 from oracle.rules.credit import Standing, Taken
 from oracle.rules.numbers import BPS as BPS
 from oracle.rules.order import Precedence
+from oracle.rules.overlap import Part, explained_bps
 
 HIGH_BPS = 9_000
 MEDIUM_BPS = 7_000
@@ -219,6 +220,7 @@ class Match:
     `quarantined`: people doubt the work, and nobody is accused of copying it meanwhile.
     `rival`: nobody can tell which of the two is the copy, whichever came first.
     `contested`: the earlier work has such a rival itself, so nobody knows whom to credit.
+    `part`: where in the subject it is, None where nobody can say.
     """
 
     work_id: UUID
@@ -243,6 +245,7 @@ class Match:
     earlier_s: float | None = None
     shared_bps: int = 0
     looped: bool = False
+    part: Part | None = None
 
     @property
     def precedence(self) -> Precedence:
@@ -272,8 +275,7 @@ class Decision:
     """A verdict with everything that follows from it.
 
     `credited` is the match that the verdict rests on; `second` another creator's work that was
-    taken as well, which has nothing of the redirect. `doubtful`: matches of which it is open, or
-    was until this one, who owns what they share.
+    taken as well, which has nothing of the redirect.
     """
 
     verdict: Verdict
@@ -283,7 +285,6 @@ class Decision:
     redirect_bps: int
     credited: Match | None
     second: Match | None = None
-    doubtful: tuple[Match, ...] = ()
 
 
 def decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decision:
@@ -338,19 +339,19 @@ def _decide(subject: Subject, matches: Sequence[Match], policy: Policy) -> Decis
 def _decide_on(subject: Subject, copies: Sequence[Match], policy: Policy) -> Decision:
     """The verdict where works reach the threshold."""
     excuses = [m for m in copies if _verdict_on(subject, m)[0] in EXCUSED]
-    accusing = [m for m in copies if m not in excuses and m.standing is Standing.COPY]
-    # What only excuses is weighed against what is nobody's here, or perhaps nobody's.
-    main = _main([*excuses, *accusing] if accusing else copies, policy)
+    # What is not excused: of that, what accuses comes before what is, or may be, nobody's here.
+    left = [
+        m for m in copies if m not in excuses and not any(_excuses(e, m, policy) for e in excuses)
+    ]
+    accusing = [m for m in left if m.standing is Standing.COPY]
+    main = _main(accusing or left or copies, policy)
     credited = _author_behind(main, copies, policy)
     if not subject.search_complete:  # an even earlier one may be among what was not searched
         return _conclude(Verdict.UNDECIDED, Reason.INCOMPLETE_SEARCH, credited, policy)
     if main not in excuses and main not in accusing:
-        doubtful = sorted(
-            (m for m in copies if m.standing is Standing.DOUBTFUL and m.original),
-            key=lambda m: m.precedence,
-        )
-        decided = _conclude(*_verdict_on_shared(main, doubtful), main, policy)
-        return replace(decided, doubtful=tuple(doubtful))
+        if main.standing is Standing.SHARED:
+            return _conclude(Verdict.ORIGINAL, Reason.SHARED_SOURCE, main, policy)
+        return _conclude(Verdict.UNDECIDED, Reason.PERHAPS_SHARED, main, policy)
     if credited.similarity_bps < policy.threshold_bps:  # that of the author behind a copy
         return _conclude(Verdict.ORIGINAL, Reason.BELOW_THRESHOLD, credited, policy)
     verdict, reason = _verdict_on(subject, credited)
@@ -382,13 +383,15 @@ def _main(copies: Sequence[Match], policy: Policy) -> Match:
     return copies[credit.main_source(sources)]
 
 
-def _verdict_on_shared(main: Match, doubtful: Sequence[Match]) -> tuple[Verdict, Reason]:
-    """The verdict where nothing accuses, as what is shared is, or may be, nobody's here."""
-    if main.standing is Standing.SHARED:
-        return Verdict.ORIGINAL, Reason.SHARED_SOURCE
-    if credit.is_common(len({m.creator_id for m in doubtful} - {None})):
-        return Verdict.ORIGINAL, Reason.SHARED_SOURCE
-    return Verdict.UNDECIDED, Reason.PERHAPS_SHARED
+def _excuses(excuse: Match, match: Match, policy: Policy) -> bool:
+    """Whether a work that excuses is where the subject has from what a match says: in the same
+    place, and no scrap beside it.
+    """
+    if match.part is not None and excuse.part is not None:
+        covered = explained_bps(match.part, excuse.part)
+        if covered is not None and not credit.is_mainly(covered):
+            return False
+    return _main([excuse, match], policy) is excuse
 
 
 def _nearness(match: Match) -> tuple[int, float, int]:

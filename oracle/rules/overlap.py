@@ -1,7 +1,7 @@
 """Parts of works, and how much of one part lies in another: the composition of alignments. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from oracle.rules.numbers import BPS
@@ -109,6 +109,17 @@ def overlap_bps(part: Part, other: Part) -> int | None:
         )
         return min(BPS, round(BPS * shared / total)) if total > 0 else None
     return None
+
+
+def explained_bps(part: Part, other: Part) -> int | None:
+    """How much of a part of an upload another earlier work explains as well.
+
+    Of a film by its pictures: a song of one's own under stolen ones explains none of them.
+    Returns: None where the two cannot be compared.
+    """
+    if "picture" in part.spans:
+        part = replace(part, spans={"picture": part.spans["picture"]})
+    return overlap_bps(part, other)
 
 
 def through_copy_bps(taken: Part, links: Sequence[tuple[Part, Part] | None]) -> int | None:

@@ -19,7 +19,7 @@ class SharedSource:
 
     Attributes:
         part: Of the work, as evidence has parts; None: all of it.
-        origin: catalogue, appeal or learned.
+        origin: catalogue or appeal.
         source: Where it comes from, in words.
     """
 

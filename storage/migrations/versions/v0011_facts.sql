@@ -39,7 +39,7 @@ create table shared_sources (
     work_id uuid not null references works,
     -- The part of the work, as evidence has parts; null: all of it.
     part jsonb,
-    origin text not null check (origin in ('catalogue', 'appeal', 'learned')),
+    origin text not null check (origin in ('catalogue', 'appeal')),
     -- Where it comes from: a library, a museum, an address.
     source text not null check (length(source) between 1 and 4000),
     entered_by text not null check (length(entered_by) > 0),

@@ -95,3 +95,11 @@ def test_ones_own_copy_excuses_nothing(post: Post, audited: Agrees) -> None:
     again = post(jpeg(noisy(temple.crop((0, 0, 780, 540)), 3), 70), "bob")
     assert (again["verdict"], again["original"]["creator"]) == ("derivative", "alice")
     assert audited(again)
+
+
+def test_ones_own_half_excuses_no_theft_of_the_other(post: Post, audited: Agrees) -> None:
+    post(jpeg(opened("cat")), "thief")
+    post(jpeg(opened("temple")), "alice")
+    judged = post(jpeg(beside(opened("cat"), opened("temple"))), "thief")
+    assert (judged["verdict"], judged["original"]["creator"]) == ("derivative", "alice")
+    assert audited(judged)

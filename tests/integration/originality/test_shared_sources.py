@@ -153,8 +153,8 @@ def short(seed: int, advertisement: sounds.Samples) -> bytes:
     return sounds.encoded(np.concatenate([own, advertisement]).astype(np.float32), "flac")
 
 
-def test_one_advertisement_in_the_shorts_of_many_is_learned(
-    db: Database, post: Post, drain: Callable[[], None]
+def test_one_advertisement_in_the_shorts_of_many_is_for_people(
+    client: TestClient, post: Post
 ) -> None:
     advertisement = sounds.tune(900, 10.0)
     posts = [
@@ -162,14 +162,11 @@ def test_one_advertisement_in_the_shorts_of_many_is_learned(
         for seed, creator in enumerate(("alice", "bob", "carol", "dora", "erin"))
     ]
     assert posts[0]["verdict"] == "original"
-    assert [(one["verdict"], one["reason"]) for one in posts[1:3]] == [
+    # Accounts are cheap: however many have it, that makes it nobody's by itself.
+    assert [(one["verdict"], one["reason"]) for one in posts[1:]] == [
         ("undecided", "perhaps_shared")
-    ] * 2
-    assert [(one["verdict"], one["reason"]) for one in posts[3:]] == [
-        ("original", "shared_source")
-    ] * 2
-    for one in posts[1:3]:  # they waited for no more
-        assert verdicts_of(db, one)[-1] == ("original", "shared_source")
+    ] * 4
+    assert client.get("/v1/shared-sources").json()["shared_sources"] == []
 
 
 def test_a_jingle_in_a_programme_accuses_nobody(post: Post) -> None:

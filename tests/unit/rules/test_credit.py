@@ -10,6 +10,7 @@ import pytest
 
 from oracle.rules.credit import SHORT_SOUND_S, Standing, Taken, standing_of
 from oracle.rules.decision import Author, Match, Policy, SoundRule, Subject, decide
+from oracle.rules.overlap import Part
 
 CASES = json.loads((Path(__file__).parents[2] / "vectors" / "credit.json").read_text())["cases"]
 POSTER = Subject(creator_id=2, sequence=1_000)
@@ -44,7 +45,13 @@ def match_of(row: dict[str, Any]) -> Match:
         shared_bps=row.get("sharedBps", 0),
         looped=row.get("looped", False),
         author=author_of(row["author"]) if "author" in row else None,
+        part=part_of(row) if "region" in row or "spans" in row else None,
     )
+
+
+def part_of(row: dict[str, Any]) -> Part:
+    stored = {"share_bps": row.get("shareBps", 10_000), "region": (), "spans": {}}
+    return Part.from_json(stored | {key: row[key] for key in ("region", "spans") if key in row})
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
