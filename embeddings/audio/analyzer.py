@@ -23,7 +23,7 @@ from embeddings.audio.recording import load_table
 from embeddings.audio.reference import ReferenceSound, common_landmarks, read_reference
 from embeddings.audio.survivors import Survivors, survivors_of
 from embeddings.channels import ChannelState, digest_of
-from embeddings.errors import CorruptMedia
+from embeddings.errors import CorruptMedia, UnsupportedMedia
 
 MODEL_ID = "constellation-v2"
 VERIFIER_VERSION = "survivors-v3"
@@ -73,7 +73,7 @@ class AudioAnalyzer:
         return replace(fingerprint, notes=(*fingerprint.notes, *stream.notes))
 
     def unjudged_tracks(self, path: Path, judged: AudioFingerprint) -> int:
-        """Count the other sound tracks of a file on which something else is heard.
+        """Count the other sound tracks of a file on which something else is, or may be, heard.
 
         Args: judged: fingerprint of the track that players choose, made with ``search``.
         Raises: EmptyMedia, UnsupportedMedia, MediaTooLong.
@@ -87,8 +87,8 @@ class AudioAnalyzer:
         stream = SoundStream(path=path, limits=self.limits, track=number)
         try:
             other = fingerprint_samples(stream.blocks(), search=False)
-        except CorruptMedia:  # nothing of it plays anywhere
-            return False
+        except (CorruptMedia, UnsupportedMedia):  # what is not decoded here may play elsewhere
+            return True
         if other.insufficient_detail is not None:
             return other.sounding_s > 0 and judged.insufficient_detail is not None
         if judged.insufficient_detail is not None:

@@ -91,9 +91,9 @@ class VideoAnalyzer:
             keyframes = make_keyframes(
                 decoded.samples, self.image, (decoded.width, decoded.height), search=search
             )
-            sound, sound_notes = (
-                self._sound(sound_path, search) if decoded.has_sound else (None, ())
-            )
+            # What cannot be copied, or not be read from the copy, may be read from the file itself.
+            tries = [sound_path, path] if decoded.has_sound else [path] * decoded.lost_sound
+            sound, sound_notes = self._sound(tries, search)
         other_sounds = (
             self.audio.unjudged_tracks(path, sound) if search and self.audio and sound else 0
         )
@@ -111,7 +111,9 @@ class VideoAnalyzer:
             + keyframes.notes
             + _plain_note(keyframes.plain_frames, keyframes.plain_s)
             + sound_notes,
-            unjudged=_unjudged(decoded.other_pictures, other_sounds),
+            unjudged="its sound could not be read"
+            if tries and sound is None
+            else _unjudged(decoded.other_pictures, other_sounds),
         )
 
     def align(self, query: VideoFingerprint, reference: ReferenceVideo) -> tuple[Proposal, ...]:
@@ -148,13 +150,20 @@ class VideoAnalyzer:
             query, reference, pictures, sound, self.policy, self.image.calibration.version
         )
 
-    def _sound(self, path: Path, search: bool) -> tuple[SoundFingerprint | None, tuple[str, ...]]:
-        assert self.audio is not None
-        try:
-            sound = self.audio.fingerprint(path, search=search)
-        except EmbeddingError as error:  # the pictures can still be judged
-            return None, (f"the sound track was left out: {error}",)
-        return sound, tuple(f"sound: {note}" for note in sound.notes)
+    def _sound(
+        self, tries: Sequence[Path], search: bool
+    ) -> tuple[SoundFingerprint | None, tuple[str, ...]]:
+        """Fingerprint the first of the files whose sound can be read."""
+        notes: tuple[str, ...] = ()
+        for path in tries:
+            assert self.audio is not None
+            try:
+                sound = self.audio.fingerprint(path, search=search)
+            except EmbeddingError as error:  # the pictures can still be judged
+                notes = (f"the sound track was left out: {error}",)
+            else:
+                return sound, tuple(f"sound: {note}" for note in sound.notes)
+        return None, notes
 
 
 def _insufficient_detail(

@@ -55,7 +55,8 @@ class DecodedVideo:
     """A decoded video.
 
     width, height: upright, as shown; interval_s: the spacing of the samples; notes: in plain words;
-    other_pictures: how many picture tracks players do not choose.
+    other_pictures: how many picture tracks players do not choose; lost_sound: whether there is
+    sound that could not be copied.
     """
 
     samples: tuple[Sample, ...]
@@ -66,6 +67,7 @@ class DecodedVideo:
     has_sound: bool
     notes: tuple[str, ...]
     other_pictures: int = 0
+    lost_sound: bool = False
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,7 @@ def _read(
             has_sound=sound.written,
             notes=tuple(notes),
             other_pictures=len(_picture_tracks(container)) - 1,
+            lost_sound=sound.lost,
         )
         return decoded, sampler
 

@@ -18,18 +18,19 @@ class SoundTrack:
     """Writes the sound track that players choose to a Matroska file; a context manager.
 
     A track that Matroska cannot hold is left out, with a note. ``written``: whether there is a
-    file.
+    file; ``lost``: whether there is a track of which there is none.
     """
 
     def __init__(self, container: InputContainer, path: Path | None, notes: list[str]) -> None:
         self._notes = notes
         self._output: OutputContainer | None = None
         self._path = path
-        self.written = False
+        self.written = self.lost = False
         tracks = container.streams.audio
         played = played_track(tracks) if path is not None and tracks else None
         self.source = played if isinstance(played, AudioStream) else None
         if self.source is None or path is None:
+            self.lost = played is not None
             return
         try:
             self._output = av.open(str(path), "w", format="matroska")
@@ -52,7 +53,7 @@ class SoundTrack:
 
     def _give_up(self, why: str) -> None:
         self._notes.append(f"the sound track cannot be read ({why})")
-        self._output, self.source, self.written = None, None, False
+        self._output, self.source, self.written, self.lost = None, None, False, True
 
     def __enter__(self) -> SoundTrack:
         return self

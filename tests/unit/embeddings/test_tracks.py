@@ -79,3 +79,51 @@ def test_a_film_is_judged_by_the_tracks_that_players_choose(tmp_path: Path) -> N
     song = SOUNDS.fingerprint(sounds.written(tmp_path, SONG))
     assert SOUNDS.match(song, sound.reference).verified
     assert handler.extract(file_of(tmp_path / "y.mkv", [SONG], pictures=1)).unjudged is None
+
+
+def film_with(path: Path, codec: str, samples: sounds.Samples) -> Path:
+    """A QuickTime film with a sound track of that codec."""
+    with av.open(str(path), "w", format="mov") as container:
+        film = container.add_stream("libx264", rate=10)
+        film.height, film.width, film.pix_fmt = 180, 320, "yuv420p"
+        sound = container.add_stream(codec, rate=sounds.RATE_HZ, layout="mono")
+        for picture in clips.scene("china.jpg", 6.0):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+            container.mux(film.encode(frame))
+        container.mux(film.encode(None))
+        size = sound.codec_context.frame_size or 1024
+        resampler = av.AudioResampler("s16p", "mono", sounds.RATE_HZ, frame_size=size)
+        whole = av.AudioFrame.from_ndarray(
+            (samples[None] * 32767).astype(np.int16), format="s16", layout="mono"
+        )
+        whole.sample_rate, whole.pts = sounds.RATE_HZ, 0
+        for part in resampler.resample(whole):
+            container.mux(sound.encode(part))
+        container.mux(sound.encode(None))
+    return path
+
+
+def test_sound_that_matroska_cannot_hold_is_judged(tmp_path: Path) -> None:
+    handler = VideoHandler(VideoAnalyzer(ImageAnalyzer.load(clip=None), SOUNDS), 20)
+    film = film_with(tmp_path / "x.mov", "adpcm_ima_qt", SONG)
+    extraction = handler.extract(film)
+    sound = extraction.fingerprint.sound
+    assert sound is not None and extraction.unjudged is None
+    song = SOUNDS.fingerprint(sounds.written(tmp_path, SONG))
+    assert SOUNDS.match(song, sound.reference).similarity >= 0.95
+
+    # A codec that is not known here may be known to a player.
+    unknown = tmp_path / "y.mov"
+    unknown.write_bytes(film.read_bytes().replace(b"ima4", b"zzz9"))
+    extraction = handler.extract(unknown)
+    assert extraction.fingerprint.sound is None
+    assert extraction.unjudged == "its sound could not be read"
+
+
+def test_a_second_track_that_cannot_be_decoded_is_counted(tmp_path: Path) -> None:
+    path = file_of(tmp_path / "x.mka", [SONG, OTHER])
+    data = path.read_bytes()
+    second = data.index(b"A_FLAC", data.index(b"A_FLAC") + 1)
+    path.write_bytes(data[:second] + b"A_ZZZZ" + data[second + 6 :])
+    extraction = AudioHandler(SOUNDS, 20).extract(path)
+    assert extraction.other_tracks == 1
