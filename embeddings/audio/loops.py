@@ -26,6 +26,7 @@ MIN_LAG = 20  # frames: less is the same place
 MIN_PAIRS = 40  # pairs of peaks at a lag, for its share of repeats to count
 NEIGHBOURHOOD = 6  # frames around the best lag
 MAX_LAGS = 12
+AROUND_FRAMES = 25_840  # 20 minutes before and after the middle of a segment are searched
 PROMINENT = 4.0  # deviations above the usual share of repeats
 
 
@@ -40,13 +41,12 @@ def is_loop(
     """
     frames = reference.peaks.frame.astype(np.int64)
     bins = reference.peaks.bin.astype(np.int64)
-    lags = find_lags(frames, bins)
-    if rival_lag is not None and abs(rival_lag) >= MIN_LAG:
-        reach = int(frames.max()) if len(frames) else 0
-        lags += [round(k * abs(rival_lag)) for k in range(1, 1 + int(reach // abs(rival_lag)))]
+    # Bounded, however long both sounds are: what repeats for longer repeats there as well.
+    around = np.abs(frames - 0.5 * (best.first + best.last)) <= AROUND_FRAMES
+    lags = find_lags(frames[around], bins[around]) + rival_lags(rival_lag, frames)
     if not lags:
         return False
-    inside = (frames >= best.first) & (frames <= best.last)
+    inside = around & (frames >= best.first) & (frames <= best.last)
     repeated = _repeats(frames, bins, inside, lags)
     if min(np.count_nonzero(repeated), np.count_nonzero(~repeated)) < LOOP_PEAKS:
         return False
@@ -58,6 +58,13 @@ def is_loop(
     )
 
 
+def rival_lags(lag: float | None, frames: NDArray[np.int64]) -> list[int]:
+    """Return the first multiples, at most ``MAX_LAGS``, of a lag that lie within a sound."""
+    if lag is None or abs(lag) < MIN_LAG or not len(frames):
+        return []
+    return [round(k * abs(lag)) for k in range(1, MAX_LAGS + 1) if k * abs(lag) <= frames.max()]
+
+
 def find_lags(frames: NDArray[np.int64], bins: NDArray[np.int64]) -> list[int]:
     """Return the lags in frames at which far more peaks recur than usual, the best first.
 
@@ -65,6 +72,7 @@ def find_lags(frames: NDArray[np.int64], bins: NDArray[np.int64]) -> list[int]:
     """
     if len(frames) < MIN_PAIRS:
         return []
+    frames = frames - frames.min()
     length = int(frames.max()) + 1
     peaks = np.zeros((length, BINS + 2), np.float32)
     peaks[frames, bins + 1] = 1.0

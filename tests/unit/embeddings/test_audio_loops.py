@@ -1,12 +1,19 @@
 """Songs over one bought loop are no copies of each other; copies of such songs are found."""
 
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support import sounds
 
+from embeddings.audio.align import Line, Segment
 from embeddings.audio.analyzer import AudioAnalyzer, AudioFingerprint
+from embeddings.audio.loops import MAX_LAGS, is_loop, rival_lags
+from embeddings.audio.peaks import FinePeaks, Peaks
+from embeddings.audio.reference import ReferenceSound
+from embeddings.audio.spectrum import BINS
+from embeddings.audio.survivors import survivors_of
 
 RATE_HZ = sounds.RATE_HZ
 ANALYZER = AudioAnalyzer.load()
@@ -71,3 +78,35 @@ def test_a_copy_of_a_song_over_a_loop_is_found(tmp_path: Path, length_s: float, 
     earlier = fingerprint(song, tmp_path)
     match = ANALYZER.match(fingerprint(song + covers[over], tmp_path), earlier.reference)
     assert match.similarity >= 0.95, match.reason
+
+
+def test_a_sound_that_repeats_for_ten_hours_is_judged_in_bounded_time() -> None:
+    """Every second of a bar fits every other bar: 16 000 places."""
+    rng = np.random.default_rng(5)
+    bar, bars, most = 48, 16_000, 20
+    at, pitch = rng.integers(0, bar, most), rng.integers(0, BINS, most)
+    frames = (np.arange(bars)[:, None] * bar + np.sort(at)).ravel().astype(np.int32)
+    bins = np.tile(pitch[np.argsort(at)], bars).astype(np.int16)
+    once = rng.random(len(frames)) < 0.2
+    bins[once] = rng.integers(0, BINS, np.count_nonzero(once))
+    level = np.full(len(frames), 90, np.uint8)
+    still = np.zeros(len(frames), np.int8)
+    peaks = FinePeaks(frames, bins, level, still, still, level)
+    minute = 60 * 22
+    kept = ~once & (frames < minute)  # the query has only what repeats
+    query = Peaks(frames[kept], bins[kept], level[kept])
+    none = np.empty(0, np.int32)
+    reference = ReferenceSound(peaks, bar * bars, none, none)
+    whole = Segment(
+        line=Line(1.0, 0.0, 0.0),
+        first=0.0,
+        last=float(minute),
+        evidence=100.0,
+        peaks=int(np.count_nonzero(frames < minute)),
+        survived=int(np.count_nonzero(kept)),
+        survival=0.8,
+    )
+    began = time.process_time()
+    assert is_loop(whole, float(bar), reference, survivors_of((query,) * 2, minute))
+    assert time.process_time() - began < 20.0
+    assert len(rival_lags(float(bar), frames.astype(np.int64))) == MAX_LAGS
