@@ -195,11 +195,14 @@ def _is_same_line(line: Line, other: Line, length: int) -> bool:
 
 
 def _lag_between(best: Segment, rival: Segment | None) -> float | None:
-    """Return the frames between two places of the reference that the same query seconds fit."""
+    """Return the frames between two places of the reference that the same query seconds fit, in
+    the middle of those seconds.
+    """
     if rival is None:
         return None
-    moved = (_query_span(rival)[0] - _query_span(best)[0]) * best.line.rate
-    return rival.first - best.first - moved
+    (a, b), (c, d) = _query_span(best), _query_span(rival)
+    middle = 0.5 * (max(a, c) + min(b, d))
+    return rival.line.start - best.line.start + (rival.line.rate - best.line.rate) * middle
 
 
 def _query_span(segment: Segment) -> tuple[float, float]:
