@@ -23,6 +23,7 @@ class Session:
     Attributes:
         name: the actor: a key, or a creator whom a platform signed in.
         key_id: the key that it came from; None for the operator's.
+        by_link: whether a platform signed the creator in.
         operator: hash of the operator's token that it came from, or None.
     """
 
@@ -32,6 +33,7 @@ class Session:
     creator: str | None
     key_id: int | None
     namespace: bytes | None
+    by_link: bool
     per_minute: int | None
     operator: bytes | None
 
@@ -42,6 +44,8 @@ class SignInLink:
 
     creator_id: int
     key_id: int
+    key_name: str
+    namespace: bytes | None
 
 
 def start(
@@ -77,8 +81,9 @@ select
         else k.name || ' for ' || c.handle end as name,
     case when s.operator_hash is not null then array['admin']
         when s.creator_id is not null then array['read', 'upload'] else k.scopes end as scopes,
-    coalesce(s.creator_id, k.creator_id) as creator_id, c.handle as creator, s.key_id, k.namespace,
-    k.per_minute, s.operator_hash as operator
+    coalesce(s.creator_id, k.creator_id) as creator_id, c.handle as creator, s.key_id,
+    case when s.creator_id is null then k.namespace end as namespace,
+    s.creator_id is not null as by_link, k.per_minute, s.operator_hash as operator
 from sessions s
 left join api_keys k on k.id = s.key_id
 left join creators c on c.id = coalesce(s.creator_id, k.creator_id)
@@ -114,6 +119,7 @@ def use_link(conn: Connection, secret: str, now: datetime) -> SignInLink | None:
     with conn.cursor(row_factory=class_row(SignInLink)) as cursor:
         return cursor.execute(
             "delete from sign_in_links l using api_keys k where l.secret_hash = %s and k.id ="
-            " l.key_id and k.revoked_at is null returning l.creator_id, l.key_id",
+            " l.key_id and k.revoked_at is null returning l.creator_id, l.key_id,"
+            " k.name as key_name, k.namespace",
             (hash_secret(secret),),
         ).fetchone()

@@ -51,6 +51,7 @@ class Caller:
         name: The actor in audit logs.
         creator: Handle of the one creator the caller acts for, or None.
         namespace: Where the caller's posts on chain have their names (32 or 20 bytes), or None.
+        by_link: Whether a platform signed the creator in, whose own key it is not.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Caller:
     creator_id: int | None = None
     key_id: int | None = None
     namespace: bytes | None = None
+    by_link: bool = False
 
     @property
     def poster(self) -> str:
@@ -102,7 +104,9 @@ class Caller:
         """Return a client's idempotency key, prefixed so that clients do not share keys."""
         if key is None:
             return None
-        return f"{self.key_id}/{key}" if self.key_id is not None else f"{self.name}/{key}"
+        whose = self.name if self.key_id is None else str(self.key_id)
+        # A platform's key signs many creators in; none of them gets another one's answer.
+        return f"{whose}/{key}" if self.creator_id is None else f"{whose}:{self.creator_id}/{key}"
 
 
 class Guard:
@@ -145,7 +149,7 @@ async def admit(request: Request, guards: Sequence[Guard]) -> Caller:
         caller = await run_in_threadpool(caller_of, services, request, None)
     request.state.caller = caller
     if bearer is None and secret is not None and request.method not in SAFE_METHODS:
-        _require_same_site(request)
+        require_same_site(request)
     for scope in scopes:
         if not caller.may(scope):
             if secret is None:
@@ -171,7 +175,7 @@ def caller_of(services: Services, request: Request, secret: str | None) -> Calle
     return caller
 
 
-def _require_same_site(request: Request) -> None:
+def require_same_site(request: Request) -> None:
     """Check that a request with our cookie comes from our own pages: browsers send it from any.
 
     Raises: NotAllowed.
@@ -231,6 +235,7 @@ def _session_caller(services: Services, secret: str) -> tuple[Caller, int]:
         session.creator_id,
         session.key_id,
         session.namespace,
+        session.by_link,
     ), session.per_minute or settings.per_minute
 
 

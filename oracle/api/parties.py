@@ -51,6 +51,15 @@ def own_creator(caller: Caller, named: str | None) -> int:
     return check_own(caller, named)
 
 
+def check_own_key(caller: Caller) -> None:
+    """Check that no platform signed the creator in who asks for this. Raises: NotAllowed."""
+    if caller.by_link:
+        raise NotAllowed(
+            "Signed in by a platform's link you read, post, appeal and answer. Wallets, the webhook"
+            " and erasing works take the creator's own key. Nothing was changed."
+        )
+
+
 def check_own(caller: Caller, named: str | None) -> int:
     """Return the creator of a creator's key, who may be named in any spelling. Raises:
     NotAllowed.

@@ -96,7 +96,7 @@ def challenge(
 
 
 def link_by_signature(
-    conn: Connection,
+    db: Database,
     creator_id: int,
     text: str,
     signature: bytes,
@@ -112,13 +112,17 @@ def link_by_signature(
     Raises: InvalidSignInMessage, WrongProof, NotFound, LinkExists, HasWallet, ChainError.
     """
     message = parse_sign_in(text)
+    with db.transaction() as conn:
+        if wallets.get_challenge(conn, message.nonce, creator_id, now) != text:
+            raise WrongProof("That is not the message that was to be signed.")
+    # The chain may be slow: it is asked about texts of ours alone, and no connection waits for it.
     if not _is_signed(message.account, text, signature, chain):
         raise WrongProof(f"{message.address} did not sign this message.")
-    if wallets.use_challenge(conn, message.nonce, creator_id, now) != text:
-        raise WrongProof("That is not the message that was to be signed.")
-    return _add(
-        conn, creator_id, message.account, "signature", text, signature, actor=actor, now=now
-    )
+    with db.transaction() as conn:
+        wallets.use_challenge(conn, message.nonce, creator_id, now)
+        return _add(
+            conn, creator_id, message.account, "signature", text, signature, actor=actor, now=now
+        )
 
 
 def _is_signed(

@@ -90,19 +90,30 @@ def add_challenge(
     )
 
 
-def use_challenge(conn: Connection, nonce: str, creator_id: int, now: datetime) -> str:
-    """The message of a challenge, which is used up by that.
+def get_challenge(conn: Connection, nonce: str, creator_id: int, now: datetime) -> str:
+    """The message of a challenge that can be used.
 
     Raises: NotFound where this creator was asked nothing by it, or its time is over.
     """
     row = conn.execute(
-        "update wallet_challenges set used_at = %s where nonce = %s and creator_id = %s and"
-        " used_at is null and expires_at > %s returning message",
-        (now, nonce, creator_id, now),
+        "select message from wallet_challenges where nonce = %s and creator_id = %s and"
+        " used_at is null and expires_at > %s",
+        (nonce, creator_id, now),
     ).fetchone()
     if row is None:
         raise NotFound("That challenge is unknown, used or expired; ask for a new one.")
     return str(row[0])
+
+
+def use_challenge(conn: Connection, nonce: str, creator_id: int, now: datetime) -> None:
+    """Use a challenge up. Raises: NotFound as `get_challenge`."""
+    used = conn.execute(
+        "update wallet_challenges set used_at = %s where nonce = %s and creator_id = %s and"
+        " used_at is null and expires_at > %s",
+        (now, nonce, creator_id, now),
+    )
+    if used.rowcount == 0:
+        raise NotFound("That challenge is unknown, used or expired; ask for a new one.")
 
 
 def add_link(

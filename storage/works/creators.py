@@ -118,6 +118,16 @@ def accounts_of(conn: Connection, creator_id: int) -> list[Account]:
     return [Account(bytes(row[0]), row[1], row[2]) for row in rows]
 
 
+def acts_alone(conn: Connection, creator_id: int) -> bool:
+    """Return whether a creator has a key in use of their own, or a wallet."""
+    row = conn.execute(
+        "select exists (select from api_keys where creator_id = %(id)s and revoked_at is null)"
+        " or exists (select from creators where %(id)s in (id, same_as) and has_wallet)",
+        {"id": creator_id},
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def merge(conn: Connection, creator_id: int, other_id: int) -> None:
     """Make two creators one, under the first. The other keeps its account and what was booked.
 

@@ -41,3 +41,12 @@ def posted_by_others(conn: Connection, creator_id: int, poster: str) -> bool:
         (creator_id, poster),
     ).fetchone()
     return bool(row and row[0])
+
+
+def posted_by_it(conn: Connection, creator_id: int, poster: str) -> bool:
+    """Return whether this poster has posted in a creator's name."""
+    row = conn.execute(
+        "select exists (select from works where creator_id = %s and posted_by = %s)",
+        (creator_id, poster),
+    ).fetchone()
+    return bool(row and row[0])

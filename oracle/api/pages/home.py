@@ -7,13 +7,22 @@ from urllib.parse import quote
 from fastapi import APIRouter, Form, Path, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from oracle.api.access import COOKIE, Anyone, Caller, Visitor, caller_of, operator_hash
+from oracle.api.access import (
+    COOKIE,
+    Anyone,
+    Caller,
+    Visitor,
+    caller_of,
+    operator_hash,
+    require_same_site,
+)
 from oracle.api.boundary import BoundedRoute
 from oracle.api.pages.rendering import show
+from oracle.api.routes.names import check_may_sign_in
 from oracle.api.services import ServicesDep
 from oracle.errors import KeyRequired
 from storage import sessions
-from storage.works import creators
+from storage.works import creators, vouchers
 
 LASTS = timedelta(hours=12)
 
@@ -38,10 +47,12 @@ def sign_in_form(caller: Visitor, to: str = "/") -> str:
 def sign_in(
     services: ServicesDep,
     request: Request,
+    _: Anyone,
     key: Annotated[str, Form(max_length=200)],
     to: Annotated[str, Form(max_length=2000)] = "/",
 ) -> Response:
     """Start a session of the key's holder; the key itself is not kept in the browser."""
+    require_same_site(request)
     to = _local(to)
     try:
         if key.startswith((sessions.PREFIX, sessions.LINK_PREFIX)):
@@ -66,18 +77,23 @@ def link_form(caller: Visitor, link: Link) -> str:
 
 @router.post("/sign-in/{link}")
 def use_link(services: ServicesDep, request: Request, _: Anyone, link: Link) -> Response:
+    require_same_site(request)
     now = datetime.now(UTC)
     with services.db.transaction() as conn:
         found = sessions.use_link(conn, link, now)
         if found is None:
             raise KeyRequired("The link was used, or is older than five minutes. Ask for another.")
+        key = Caller(found.key_name, frozenset(), key_id=found.key_id, namespace=found.namespace)
+        check_may_sign_in(conn, key.poster, found.creator_id)
+        # What the creator posts now is posted by another than the platform, which stays theirs.
+        vouchers.add(conn, found.creator_id, key.poster)
         secret = sessions.start(conn, now, LASTS, key_id=found.key_id, creator_id=found.creator_id)
         handle = creators.get_creator(conn, found.creator_id).handle
     return _signed_in(request, secret, f"/creators/{quote(handle)}")
 
 
 @router.post("/sign-out")
-def sign_out(services: ServicesDep, request: Request) -> Response:
+def sign_out(services: ServicesDep, request: Request, _: Anyone) -> Response:
     if secret := request.cookies.get(COOKIE):
         with services.db.transaction() as conn:
             sessions.end(conn, secret)

@@ -11,6 +11,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from oracle.api.access import Reader, Uploader, identity
 from oracle.api.boundary import BoundedRoute
+from oracle.api.parties import check_own_key
 from oracle.api.schemas.analyses import (
     AnalysisView,
     ErasedView,
@@ -154,6 +155,7 @@ async def stream_events(
     "/works/{work_id}", tags=["works"], summary="Erase a work: its media and its index entries"
 )
 def erase_work(services: ServicesDep, caller: Uploader, work_id: UUID) -> ErasedView:
+    check_own_key(caller)
     with services.db.transaction() as conn:
         work = works.get_work(conn, work_id)
         if not caller.may("govern") and (

@@ -14,7 +14,14 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 from oracle.api.access import Caller, FraudOfficer, Reader
 from oracle.api.boundary import BoundedRoute, printable, takes
 from oracle.api.cursors import read_cursor, write_cursor
-from oracle.api.parties import acting_creator, actor_of, check_neutral, check_side, own_creator
+from oracle.api.parties import (
+    acting_creator,
+    actor_of,
+    check_neutral,
+    check_own_key,
+    check_side,
+    own_creator,
+)
 from oracle.api.schemas.appeals import AppealView, CopyClaim, Decision, VerdictAppeal, View, Webhook
 from oracle.api.services import Services, ServicesDep
 from oracle.appeals import claims
@@ -206,6 +213,7 @@ def list_messages(
     "/v1/webhook", summary="Set where a creator's messages go; the answer holds the secret, once"
 )
 def put_webhook(services: ServicesDep, caller: Reader, body: Webhook) -> dict[str, str]:
+    check_own_key(caller)
     with services.db.transaction() as conn:
         creator_id = acting_creator(conn, caller, body.creator)
         private = services.settings.fetch.allow_private

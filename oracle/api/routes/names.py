@@ -55,12 +55,12 @@ def vouch(services: ServicesDep, caller: Uploader, name: Name) -> NameView:
     with services.db.transaction() as conn:
         known = find_creator(conn, name)
         found = vouchers.of_creator(conn, known) if known is not None else []
-        free = known is None or not vouchers.posted_by_others(conn, known, caller.poster)
+        free = known is None or _is_free(conn, known, caller.poster)
         theirs = _may_post(caller, found) if found else free
         if not theirs and not caller.may("admin"):
             raise NotAllowed(
-                f"Others post as {name}; only the operator lets a platform vouch for it. Nothing"
-                " was changed."
+                f"Others post as {name}, or it has a key or a wallet of its own; only the operator"
+                " lets a platform vouch for it. Nothing was changed."
             )
         creator_id = known
         if creator_id is None:
@@ -78,6 +78,30 @@ def check_may_post(conn: Connection, caller: Caller, name: str) -> None:
             f"{found[0].poster} vouches for {name}; only they, the creator's own key and the"
             " operator post in that name. Nothing was kept."
         )
+
+
+def check_may_sign_in(conn: Connection, poster: str, creator_id: int) -> None:
+    """Check that a creator is this platform's: it vouches for the name, or it alone posted in it
+    and nobody else stands behind it. Raises: NotAllowed.
+    """
+    found = vouchers.of_creator(conn, creator_id)
+    theirs = (
+        poster in {voucher.poster for voucher in found}
+        if found
+        else vouchers.posted_by_it(conn, creator_id, poster) and _is_free(conn, creator_id, poster)
+    )
+    if not theirs:
+        raise NotAllowed(
+            "A platform signs in whom it vouches for, or whose works it alone posted and who has no"
+            " key and no wallet of their own. Nothing was changed; POST /v1/names/{name}/vouchers"
+            " vouches."
+        )
+
+
+def _is_free(conn: Connection, creator_id: int, poster: str) -> bool:
+    """Return whether nobody but this poster acts in a creator's name, the creator neither."""
+    others = vouchers.posted_by_others(conn, creator_id, poster)
+    return not others and not creators.acts_alone(conn, creator_id)
 
 
 def _vouches_for_all(conn: Connection, caller: Caller, name: str) -> bool:

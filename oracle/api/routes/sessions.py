@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from oracle.api.access import Platform
 from oracle.api.boundary import BoundedRoute
-from oracle.api.routes.names import check_may_post
+from oracle.api.routes.names import check_may_sign_in
 from oracle.api.services import ServicesDep
 from oracle.errors import NotAllowed
 from oracle.originality.naming import find_creator
@@ -41,6 +41,6 @@ def make_session(services: ServicesDep, caller: Platform, body: SignInRequest) -
         creator_id = find_creator(conn, body.creator)
         if creator_id is None:
             raise NotFound(f"There is no creator {body.creator}; who has posted is one.")
-        check_may_post(conn, caller, body.creator)
+        check_may_sign_in(conn, caller.poster, creator_id)
         secret = sessions.make_link(conn, caller.key_id, creator_id, expires_at)
     return SignInView(url=f"/sign-in/{secret}", expires_at=expires_at)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 
 from oracle.api.access import Governor, Reader
 from oracle.api.boundary import BoundedRoute
-from oracle.api.parties import acting_creator, actor_of, own_creator
+from oracle.api.parties import acting_creator, actor_of, check_own_key, own_creator
 from oracle.api.schemas.wallets import (
     Challenge,
     ChallengeRequest,
@@ -35,6 +35,7 @@ router = APIRouter(route_class=BoundedRoute, tags=["wallets"])
 def challenge(
     request: Request, services: ServicesDep, caller: Reader, body: ChallengeRequest
 ) -> Challenge:
+    check_own_key(caller)
     wallet = _account(body.wallet)
     with services.db.transaction() as conn:
         bound = policies.find_binding(conn)
@@ -55,17 +56,18 @@ def challenge(
 
 @router.post("/v1/wallets", status_code=201, summary="Link the wallet that signed the challenge")
 def link(services: ServicesDep, caller: Reader, body: SignedLink) -> list[LinkView]:
+    check_own_key(caller)
+    creator_id = own_creator(caller, body.creator)
+    wallets.link_by_signature(
+        services.db,
+        creator_id,
+        body.message,
+        bytes.fromhex(body.signature[2:]),
+        chain=services.chain,
+        actor=actor_of(caller),
+        now=datetime.now(UTC),
+    )
     with services.db.transaction() as conn:
-        creator_id = own_creator(caller, body.creator)
-        wallets.link_by_signature(
-            conn,
-            creator_id,
-            body.message,
-            bytes.fromhex(body.signature[2:]),
-            chain=services.chain,
-            actor=actor_of(caller),
-            now=datetime.now(UTC),
-        )
         return [link_view(each) for each in stored.links_of(conn, creator_id)]
 
 

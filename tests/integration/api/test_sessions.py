@@ -27,6 +27,10 @@ def make_key(client: TestClient, name: str, *scopes: str, **more: str) -> str:
     return secret
 
 
+def of_key(client: TestClient, name: str, *scopes: str, **more: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {make_key(client, name, *scopes, **more)}"}
+
+
 def sign_in(client: TestClient, key: str) -> None:
     answer = client.post("/sign-in", data={"key": key}, follow_redirects=False)
     assert answer.status_code == 303
@@ -76,8 +80,8 @@ def test_the_operators_session_ends_with_the_token(client: TestClient, settings:
 def test_a_platform_signs_its_creators_in_by_a_link_that_works_once(
     client: TestClient, post: Post
 ) -> None:
-    post(photo("cat"), "maya")
     platform = {"Authorization": f"Bearer {make_key(client, 'shop', 'platform', 'upload')}"}
+    post(photo("cat"), "maya", **platform)
     made = client.post("/v1/sessions", json={"creator": "Maya"}, headers=platform)
     assert made.status_code == 201
     url = made.json()["url"]
@@ -94,17 +98,87 @@ def test_a_platform_signs_its_creators_in_by_a_link_that_works_once(
 
 @pytest.mark.parametrize(
     ("scopes", "creator", "status"),
-    [(["platform"], "nobody", 404), (["read"], "maya", 403), (["platform"], "vouched", 403)],
+    [
+        (["platform"], "nobody", 404),
+        (["platform"], "maya", 403),
+        (["read"], "maya", 403),
+        (["platform"], "vouched", 403),
+    ],
 )
 def test_whom_a_platform_may_sign_in(
     client: TestClient, post: Post, scopes: list[str], creator: str, status: int
 ) -> None:
-    post(photo("cat"), "maya")
+    post(photo("cat"), "maya", **of_key(client, "first", "upload"))
     other = {"Authorization": f"Bearer {make_key(client, 'other', 'upload', 'read')}"}
     assert client.post("/v1/names/vouched/vouchers", headers=other).status_code == 201
     headers = {"Authorization": f"Bearer {make_key(client, 'shop', *scopes)}"}
     answer = client.post("/v1/sessions", json={"creator": creator}, headers=headers)
     assert answer.status_code == status, answer.text
+
+
+def test_a_platform_signs_nobody_in_who_acts_alone(client: TestClient, post: Post) -> None:
+    shop = of_key(client, "shop", "platform", "upload")
+    post(photo("cat"), "maya", **shop)
+    url = client.post("/v1/sessions", json={"creator": "maya"}, headers=shop).json()["url"]
+    make_key(client, "maya's", "read", creator="maya")
+    refused = client.post("/v1/sessions", json={"creator": "maya"}, headers=shop)
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+    assert client.post(url, follow_redirects=False).status_code == 403, "it is looked at again"
+    assert "oracle_session" not in client.cookies
+    assert client.post("/v1/names/maya/vouchers", headers=shop).status_code == 403
+    assert client.post("/v1/names/maya/vouchers", headers=OPERATOR).status_code == 201
+    # Whoever has posted nothing is no platform's either.
+    make_key(client, "noor's", "read", creator="noor")
+    for headers in (shop, of_key(client, "other", "platform")):
+        answer = client.post("/v1/sessions", json={"creator": "noor"}, headers=headers)
+        assert answer.status_code == 403
+
+
+def test_a_session_by_a_link_has_nothing_of_the_platform_and_not_all_of_the_creator(
+    client: TestClient, post: Post
+) -> None:
+    shop = of_key(client, "shop", "platform", "upload", platform="0x" + "07" * 32)
+    works = {}
+    for creator, picture in (("maya", "cat"), ("noor", "coffee")):
+        works[creator] = post(photo(picture), creator, **shop)["work"]["id"]
+    for creator, picture in (("maya", "temple"), ("noor", "rocket")):
+        made = client.post("/v1/sessions", json={"creator": creator}, headers=shop)
+        assert client.post(made.json()["url"]).status_code == 200
+        mine = post(photo(picture), **{"Idempotency-Key": "1"})
+        assert mine["work"]["creator"] == creator
+        named = client.post(
+            "/upload", files={"file": photo("brick")}, data={"post_id": "0x" + "01" * 32}
+        )
+        assert named.status_code == 403, "it names no post of the platform"
+        asked = [
+            client.delete(f"/v1/works/{works[creator]}"),
+            client.put("/v1/webhook", json={"url": "https://example.org/", "creator": creator}),
+            client.post("/v1/wallets/challenge", json={"wallet": "0x" + "21" * 20}),
+            client.post("/v1/wallets", json={"message": "x", "signature": "0x" + "00" * 65}),
+        ]
+        assert [answer.status_code for answer in asked] == [403] * 4
+        assert all("creator's own key" in answer.json()["detail"] for answer in asked)
+        # After posting on their own they are still the platform's creator.
+        client.cookies.clear()
+        again = client.post("/v1/sessions", json={"creator": creator}, headers=shop)
+        assert again.status_code == 201
+
+
+def test_another_site_signs_nobody_in_or_out(client: TestClient) -> None:
+    key = make_key(client, "maya", "read", creator="maya")
+    cross = {"Origin": "https://evil.example"}
+    for headers in (cross, {"Sec-Fetch-Site": "cross-site"}):
+        assert client.post("/sign-in", data={"key": key}, headers=headers).status_code == 403
+        assert client.post("/sign-in/col_x", headers=headers).status_code == 403
+    assert "oracle_session" not in client.cookies
+
+
+def test_signing_in_and_out_has_its_limit(settings: Settings) -> None:
+    http = settings.http.model_copy(update={"per_minute": 3})
+    app = app_module.create_app(settings.model_copy(update={"http": http}))
+    with TestClient(app, client=("10.9.8.6", 1)) as client:
+        answers = [client.post("/sign-out", follow_redirects=False) for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [303] * 3 + [429] * 2
 
 
 def test_keys_are_made_listed_and_revoked_by_the_operator_alone(client: TestClient) -> None:

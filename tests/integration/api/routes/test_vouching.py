@@ -1,6 +1,7 @@
 """Platforms that vouch for a name, what others may then not do, and wallets of creators."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 from support.photos import edited, photo
 
-from oracle.chain.core.ids import escrow_account
+from oracle.chain.core.ids import checksummed, escrow_account
+from oracle.chain.core.sign_in import SignInMessage
 from oracle.originality.naming import ensure_creator
 from storage import api_keys
 from storage.database import Database
@@ -69,6 +71,26 @@ def test_others_do_not_post_in_a_name_that_a_platform_vouches_for(
     assert view["accounts"] == [{"account": "0x" + escrow_account("carol").hex(), "name": "carol"}]
     # The operator may let another one in.
     assert vouch(client, "carol", OPERATOR).status_code == 201
+
+
+def test_the_chain_is_not_asked_about_a_text_that_is_not_ours(
+    client: TestClient, key: Keys
+) -> None:
+    """No chain is set here: asking it would be an answer of its own."""
+    now = datetime.now(UTC)
+    message = SignInMessage(
+        domain="testserver",
+        address=checksummed(WALLET),
+        statement="I am alice.",
+        uri="http://testserver/",
+        chain_id=1,
+        nonce="0123456789abcdef",
+        issued_at=now,
+        expires_at=now + timedelta(minutes=5),
+    )
+    body = {"message": message.text(), "signature": "0x" + "ab" * 130}
+    answer = client.post("/v1/wallets", json=body, headers=key("phone", "alice"))
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
 def test_no_platform_vouches_for_a_name_of_others(client: TestClient, key: Keys) -> None:
