@@ -27,6 +27,7 @@ from oracle.payouts import payments
 from oracle.rules.decision import redirect_bps
 from oracle.rules.explain import percent
 from storage.cases import appeals, claims, settlements
+from storage.cases import rulings as stored_rulings
 from storage.cases.appeals import Appeal, NewAppeal
 from storage.chain import outbox
 from storage.database import Connection, Database
@@ -142,7 +143,8 @@ def decide_claim(
     sides = {creator_actor(side.creator) for side in (work, earlier) if side.creator is not None}
     if actor in sides:
         raise NotYourCase("Neither side of a claim can decide it.")
-    if actor == claim.first_decider:
+    vetoed = stored_rulings.was_vetoed(conn, analysis.post_id, actor)
+    if vetoed or actor == claim.first_decider:
         raise AccuserCannotDecide("You decided this before; somebody else has to decide it now.")
     found = _found(conn, claim, analysis, earlier, similarity_bps) if upheld else None
     if not appeals.decide(

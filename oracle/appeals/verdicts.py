@@ -312,11 +312,12 @@ def decide_verdict(
         raise StepNotPossible("An appeal against held money is decided at its alert.")
     if appeal.other_until and appeal.other_view is None and now < appeal.other_until:
         raise StepNotPossible(f"The other side can still answer until {day(appeal.other_until)}.")
-    if actor == appeal.first_decider:
+    analysis = analyses.get(conn, appeal.analysis_id)
+    vetoed = stored_rulings.was_vetoed(conn, analysis.post_id, actor)
+    if vetoed or actor == appeal.first_decider:
         raise AccuserCannotDecide(
             f"{wording.who(actor)} decided this before; somebody else has to decide the appeal."
         )
-    analysis = analyses.get(conn, appeal.analysis_id)
     assert analysis.work_id is not None
     accusation = find_accusation(conn, analysis)
     if accusation is None:

@@ -41,11 +41,11 @@ def ask_again(db: Database, now: datetime) -> int:
 
 
 def _ask_again(conn: Connection, ruling: Ruling, now: datetime) -> bool:
-    assert ruling.decided_by is not None and ruling.ended_at is not None
+    assert ruling.ended_at is not None
     sides: tuple[int | None, int | None]
     if ruling.appeal_id is not None:
         decide_by = now + ORIGINALITY_WITHIN
-        if not appeals.reopen(conn, ruling.appeal_id, ruling.decided_by, decide_by):
+        if not appeals.reopen(conn, ruling.appeal_id, decide_by):
             return False
         settlements.end_of_appeal(conn, ruling.appeal_id, by=CONTRACT, because=BECAUSE, now=now)
         rulings.open_question(

@@ -216,14 +216,14 @@ def decide(
     return cursor.rowcount == 1
 
 
-def reopen(conn: Connection, appeal_id: UUID, first_decider: str, decide_by: datetime) -> bool:
-    """Have an appeal decided again, by somebody else. Returns: False where one is open by now."""
+def reopen(conn: Connection, appeal_id: UUID, decide_by: datetime) -> bool:
+    """Have an appeal decided again. Returns: False where one is open by now."""
     cursor = conn.execute(
         "update appeals p set status = 'open', outcome = null, decided_by = null, convinced = null,"
-        " decided_at = null, bad_faith = false, first_decider = %s, decide_by = %s where id = %s"
+        " decided_at = null, bad_faith = false, decide_by = %s where id = %s"
         " and status = 'decided' and not exists (select from appeals o where o.analysis_id ="
         " p.analysis_id and o.kind = 'originality' and o.kind = p.kind and o.status = 'open')",
-        (first_decider, decide_by, appeal_id),
+        (decide_by, appeal_id),
     )
     return cursor.rowcount == 1
 
