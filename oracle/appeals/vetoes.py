@@ -1,6 +1,7 @@
 """What the guardian vetoed: the verdict stays, and another person decides the same question."""
 
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -26,8 +27,8 @@ BECAUSE = "The guardian vetoed it at the contract; another person decides."
 
 
 def ask_again(db: Database, now: datetime) -> int:
-    """Open the cases again whose decision was vetoed; what an appeal had settled is settled no
-    more. Each in a transaction of its own.
+    """Open the cases again whose decision was vetoed; what that had settled is settled no more,
+    and a settlement that it had ended goes on. Each in a transaction of its own.
 
     Returns: how many. Raises: DatabaseUnavailable.
     """
@@ -35,19 +36,25 @@ def ask_again(db: Database, now: datetime) -> int:
         vetoed = stored.list_vetoed(conn, BATCH)
     asked = 0
     for ruling in vetoed:
-        with apart(db, f"vetoed ruling {ruling.id}", now), db.transaction() as conn:
-            asked += _ask_again(conn, ruling, now)
+        later = partial(stored.postpone, ruling=ruling, error=None, now=now)
+        with apart(db, f"vetoed ruling {ruling.id}", now, later), db.transaction() as conn:
+            again = _ask_again(conn, ruling, now)
+            if not again:
+                later(conn)
+            asked += again
     return asked
 
 
 def _ask_again(conn: Connection, ruling: Ruling, now: datetime) -> bool:
-    assert ruling.ended_at is not None
+    assert ruling.decided_at is not None and ruling.ended_at is not None
+    assert ruling.decided_by is not None and ruling.reason is not None
     sides: tuple[int | None, int | None]
     if ruling.appeal_id is not None:
         decide_by = now + ORIGINALITY_WITHIN
         if not appeals.reopen(conn, ruling.appeal_id, decide_by):
             return False
         settlements.end_of_appeal(conn, ruling.appeal_id, by=CONTRACT, because=BECAUSE, now=now)
+        case = appeals.get(conn, ruling.appeal_id)
         rulings.open_question(
             conn,
             ruling.kind,
@@ -56,8 +63,9 @@ def _ask_again(conn: Connection, ruling: Ruling, now: datetime) -> bool:
             now=now,
             analysis_id=ruling.analysis_id,
             appeal_id=ruling.appeal_id,
+            # of one's own work no share is in question
+            hold=case.kind == "claim" or case.other_creator_id is not None,
         )
-        case = appeals.get(conn, ruling.appeal_id)
         sides, link = (case.creator_id, case.other_creator_id), f"/appeals/{case.id}"
     else:
         assert ruling.analysis_id is not None
@@ -66,12 +74,15 @@ def _ask_again(conn: Connection, ruling: Ruling, now: datetime) -> bool:
         if review_id is None:
             return False
         review = reviews.get(conn, review_id, lock=True)
-        if review.nearest_work_id is not None:
+        if ruling.verdict == "original" and review.nearest_work_id is not None:
             settlements.end(
                 conn, review.work_id, review.nearest_work_id, by=CONTRACT, because=BECAUSE, now=now
             )
         appeals_reviews.hold(conn, review, now)
         sides, link = (review.creator_id, review.nearest_creator_id), f"/v1/reviews/{review_id}"
+    settlements.restore(
+        conn, ended_at=ruling.decided_at, by=ruling.decided_by, because=ruling.reason
+    )
     audit_log.append(
         conn,
         at=now,

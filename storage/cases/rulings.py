@@ -192,12 +192,14 @@ status = 'vetoed' and not exists (
     select from rulings n where n.post_id = rulings.post_id and n.opened_at >= rulings.ended_at
 ) and (exists (select from appeals a where a.id = appeal_id and a.status = 'decided')
     or exists (select from reviews v where v.ended_by = rulings.analysis_id and appeal_id is null))
-order by ended_at, id limit %s
+order by next_try_at, id limit %s
 """
 
 
 def list_vetoed(conn: Connection, limit: int) -> list[Ruling]:
-    """Decisions of cases here that were vetoed, and that nobody has been asked again since."""
+    """Decisions of cases here that were vetoed, and that nobody has been asked again since; those
+    last that were postponed.
+    """
     return _select(conn, _VETOED, (limit,))
 
 

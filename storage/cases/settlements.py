@@ -143,6 +143,15 @@ def end_of_appeal(
     )
 
 
+def restore(conn: Connection, *, ended_at: datetime, by: str, because: str) -> None:
+    """Let go on what a decision had ended, as it was overruled."""
+    conn.execute(
+        "update not_copies set ended_at = null, ended_by = null, ended_because = null where"
+        " ended_at = %s and ended_by = %s and ended_because = %s",
+        (ended_at, by, because),
+    )
+
+
 _END = f"""
 update not_copies n set ended_at = %(now)s, ended_by = %(by)s, ended_because = %(because)s
 where n.ended_at is null

@@ -33,6 +33,7 @@ from oracle.settings import Settings
 from oracle.wiring import make_handlers, make_originality
 from storage import api_keys
 from storage.cases import claims as stored_claims
+from storage.cases import settlements
 from storage.database import Database
 from storage.works import creators
 
@@ -191,6 +192,44 @@ def test_what_nobody_decides_ends_by_itself(missed: ChainQuarrel) -> None:
     assert missed.result().held_bps == 0 and missed.result().outcome is Outcome.ORIGINAL
     assert missed.platform.rows("select distinct outcome from appeals") == [("lapsed",)]
     assert "not decided in time" in missed.letter(missed.anna, "claim_result")
+
+
+def test_a_vetoed_claim_ends_no_settlement_and_is_another_persons_to_decide(
+    missed: ChainQuarrel,
+) -> None:
+    town, platform = missed.town, missed.platform
+    with platform.db.transaction() as conn:
+        settlements.add(
+            conn,
+            _work_of(missed),
+            missed.original_work,
+            appeal_id=None,
+            decided_by="karl",
+            now=missed.now,
+        )
+    ended = "select ended_at is not null, decided_by from not_copies"
+    number = claim(missed)
+    missed.drive(2)
+    missed.answer_as_other(number)
+    decide(missed, number, upheld=True, similarity_bps=9_900)
+    assert platform.rows(ended) == [(True, "karl")]
+    missed.drive(4)
+    ((correction,),) = platform.rows("select correction_id from rulings")
+    payments.make(
+        town.client,
+        town.governor,
+        payments.ContractCall(
+            "disputes",
+            payments.contract("PoCDisputes").call_data(
+                "vetoCorrection", correction, os.urandom(32)
+            ),
+        ),
+    )
+    missed.drive(3)
+    assert platform.rows("select status from appeals") == [("open",)]
+    assert platform.rows(ended) == [(False, "karl")]
+    with pytest.raises(AccuserCannotDecide):
+        decide(missed, number, upheld=True, similarity_bps=9_900)
 
 
 def test_a_claim_made_at_the_contract_is_decided_here(town: Town, platform: Platform) -> None:

@@ -9,7 +9,7 @@ from support.platform import Platform
 from support.quarrels import CENTS, FINALITY, ChainQuarrel, make_quarrel
 from support.town import DAY_S, Town, digest
 
-from oracle.appeals import chain_questions, rulings, verdicts
+from oracle.appeals import chain_questions, rulings, verdicts, vetoes
 from oracle.appeals.errors import AccuserCannotDecide
 from oracle.chain.contracts import payments
 from oracle.chain.contracts.payments import DisputeStatus
@@ -425,6 +425,55 @@ def test_a_vetoed_decision_is_another_persons_to_make(quarrel: ChainQuarrel) -> 
     quarrel.pay()
     assert quarrel.platform.rows(ruled) == [("vetoed",), ("in_force",)]
     assert quarrel.paid("anna") == quarrel.platform.totals(quarrel.anna).available == HELD
+
+
+def test_what_cannot_be_asked_again_yet_keeps_nothing_else_waiting(
+    quarrel: ChainQuarrel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another review of the work is open; and of one's own copy no share waits."""
+    platform, now = quarrel.platform, quarrel.now
+    appeal = quarrel.appeal()
+    quarrel.answer(appeal)
+    quarrel.decide(appeal, granted=True)
+    platform.rows("update appeals set other_creator_id = null, other_until = null returning id")
+    with platform.db.transaction() as conn:
+        stuck = rulings.open_question(
+            conn,
+            "review",
+            digest("other"),
+            original_post_id=None,
+            now=now,
+            analysis_id=quarrel.analysis,
+        )
+        conn.execute(
+            "update rulings set status = 'vetoed', ended_at = %s::timestamptz + interval '1 s',"
+            " decided_at = %s, verdict = 'original', decided_by = 'maria', reason = 'x',"
+            " reason_hash = question_hash,"
+            " next_try_at = %s",
+            (now, now, now),
+        )
+        conn.execute(
+            "update rulings set next_try_at = '-infinity', ended_at = ended_at - interval '0.5 s'"
+            " where id = %s",
+            (stuck,),
+        )
+        conn.execute(
+            "insert into reviews (id, analysis_id, work_id, post_id, creator_id, reason, held_bps,"
+            " opened_at, decide_by, status, outcome, decided_by, because, ended_by, decided_at)"
+            " select gen_random_uuid(), case state when 'decided' then id else (select o.id from"
+            " analyses o where o.id <> %(analysis)s) end, work_id, post_id, creator_id,"
+            " 'incomplete_search', 0, %(now)s, %(now)s, state, case state when 'decided'"
+            " then 'original' end, case state"
+            " when 'decided' then 'maria' end, case state when 'decided' then 'x' end, case state"
+            " when 'decided' then id end, case state when 'decided' then %(now)s::timestamptz end"
+            " from analyses, unnest(array['decided', 'open']) state where id = %(analysis)s",
+            {"now": now, "analysis": quarrel.analysis},
+        )
+    monkeypatch.setattr(vetoes, "BATCH", 1)
+    assert [vetoes.ask_again(platform.db, now) for _ in range(2)] == [0, 1]
+    assert platform.rows("select kind, hold from rulings where status = 'open'") == [
+        ("appeal", False)
+    ]
 
 
 def test_what_is_final_and_uncontested_pays_by_itself(quarrel: ChainQuarrel) -> None:
