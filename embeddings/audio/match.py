@@ -77,6 +77,11 @@ class AudioMatch:
         return False
 
     @property
+    def exchanged(self) -> bool:
+        """False: that is asked of pictures."""
+        return False
+
+    @property
     def sound_only(self) -> bool:
         """False, as for a sound recording the sound is all; a video may share only its sound."""
         return False

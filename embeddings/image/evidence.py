@@ -40,6 +40,9 @@ FOREIGN_SIDES = 3
 # Shares of what both pictures show, of which either alone means one template filled in twice: marks
 # in place of other marks, and what fills outlines that both have. Filters and warps leave less.
 TEMPLATE_INK, TEMPLATE_FILL = 0.004, 0.06
+# Beyond either, little but the template is common: of what both show, filled in anew; and of what
+# agrees, pictorial, where flat cards and frames have 0.16 at most and photographs 0.44 or more.
+MOSTLY_FILLED, MOSTLY_FLAT = 0.2, 0.25
 
 
 def measure(
@@ -90,11 +93,11 @@ def measure(
 
 
 def weigh(scores: Mapping[str, float], calibration: Calibration) -> float:
-    """Return the evidence for a copy; below proof where a second photograph or a template explains
-    the scores.
+    """Return the evidence for a copy; below proof where a second photograph, or a template that was
+    mostly filled in anew, explains the scores.
     """
     evidence = calibration.evidence(scores)
-    explained = is_second_view(scores) or is_template(scores)
+    explained = is_second_view(scores) or is_mostly_exchanged(scores)
     return min(evidence, calibration.unproven_at) if explained else evidence
 
 
@@ -114,6 +117,21 @@ def is_template(scores: Mapping[str, float]) -> bool:
     """
     ink, fill = scores.get("exchanged_ink", 0.0), scores.get("exchanged_fill", 0.0)
     return ink / TEMPLATE_INK + fill / TEMPLATE_FILL >= 1.0
+
+
+def is_mostly_exchanged(scores: Mapping[str, float]) -> bool:
+    """Return whether a template is nearly all that the two share.
+
+    Where a picture agrees beside what was exchanged, as under another watermark, a copy and a
+    template look alike: that is for people to tell apart.
+    """
+    large = scores.get("exchanged_fill", 0.0) >= MOSTLY_FILLED
+    return is_template(scores) and (large or scores["pictorial_share"] < MOSTLY_FLAT)
+
+
+def is_refilled(scores: Mapping[str, float]) -> bool:
+    """Return whether what fills outlines that both have was exchanged, whatever the lettering."""
+    return scores.get("exchanged_fill", 0.0) >= TEMPLATE_FILL
 
 
 def displaced_points(alignment: Alignment, report: BlockReport) -> float:

@@ -16,6 +16,7 @@ class ImageMatch:
     """The relation of a query picture to one reference.
 
     similarity: calibrated, 0..1; at least 0.95 exactly where ``verified``.
+    exchanged: so much was exchanged (words, colours) that the two may be uses of one template.
     transform: 3x3, from query to reference proxy pixels (of the mirrored query if ``mirrored``), or
     None.
     query_region, reference_region: the matched part, polygon corners (x, y) relative to width and
@@ -36,6 +37,7 @@ class ImageMatch:
     scores: Mapping[str, float]
     reason: str
     calibration: str
+    exchanged: bool = False
 
     @property
     def looped(self) -> bool:

@@ -76,12 +76,19 @@ def _best_match(
             )
             if report.agrees.sum() >= MIN_AGREEING:
                 parallax = matches[-1].scores["parallax"]
-            if matches[-1].verified:
+            if matches[-1].verified and not matches[-1].exchanged:
                 return matches[-1]
             if "exchanged_ink" in matches[-1].scores or not _agrees_vaguely(report):
                 break
     return max(
-        matches, key=lambda match: (match.similarity, match.scores["evidence"]), default=None
+        matches,
+        key=lambda match: (
+            match.verified,
+            not match.exchanged,
+            match.similarity,
+            match.scores["evidence"],
+        ),
+        default=None,
     )
 
 
@@ -134,6 +141,7 @@ def _judge(
     return ImageMatch(
         similarity=similarity,
         verified=verified,
+        exchanged=verified and is_template(scores),
         mirrored=mirrored,
         transform=_matrix(report.transform),
         inliers=alignment.inliers,
@@ -231,10 +239,11 @@ def _sentence(
             f"Perhaps another photograph of the same scene: {blocks}, but other parts are"
             " displaced, or other things stand around."
         )
-    if not verified and is_template(scores):
+    if is_template(scores):
         changed = scores["exchanged_ink"] + scores["exchanged_fill"]
+        copy = "a copy with other marks, or " if verified else ""
         return (
-            f"Perhaps two uses of one template: {blocks}, but words, colours or pictures in"
+            f"Perhaps {copy}two uses of one template: {blocks}, but words, colours or pictures in"
             f" {changed:.1%} of what both show were exchanged."
         )
     if not verified:

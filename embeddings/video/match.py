@@ -87,6 +87,11 @@ class VideoMatch:
     sound: SoundMatch | None = None
     looped: bool = False
 
+    @property
+    def exchanged(self) -> bool:
+        """False: films with other subtitles or another watermark are copies."""
+        return False
+
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON types: proven segments of both channels, a thinned likeness curve."""
         step = -(-len(self.seconds) // MAX_SECONDS) or 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from embeddings.image.evidence import is_refilled
 from embeddings.image.match import ImageMatch
 from embeddings.video.align import PAIRS, Proposal
 from embeddings.video.fingerprint import KeyFrame, ReferenceVideo
@@ -21,6 +22,7 @@ PART_OF_FRAME = 0.37
 # Of synthetic talking heads, parts of other takes chosen by likeness reach 0.58 over a few pairs of
 # moments and 0.46 over 29; aligned copies reach 0.9.
 SURELY_ALIKE, MANY_MOMENTS = 0.6, 20
+UNPROVEN_SIMILARITY = 0.69  # of frames that may be uses of one template
 MAX_TRIED = 8  # the best proposals of one reference are verified
 
 
@@ -109,7 +111,7 @@ def _verify(side: _Side, proposal: Proposal) -> VerifiedPair:
         proxy = side.proxy(to)
         if proxy is None:
             continue
-        match = side.verify(side.frames[at].proxy, proxy)
+        match = as_of_films(side.verify(side.frames[at].proxy, proxy))
         pair = FramePair(
             query_ms=side.frames[at].frame_ms,
             reference_ms=side.reference.frame_ms(to),
@@ -152,6 +154,15 @@ def _verify(side: _Side, proposal: Proposal) -> VerifiedPair:
         compared=motion.compared,
         aligned=aligned,
     )
+
+
+def as_of_films(match: ImageMatch) -> ImageMatch:
+    """Return the match as it counts for films: other subtitles alone, or another watermark, leave
+    it proven.
+    """
+    if not (match.exchanged and is_refilled(match.scores)):
+        return match
+    return replace(match, verified=False, similarity=UNPROVEN_SIMILARITY)
 
 
 def _motion(side: _Side, proposal: Proposal, proven: Sequence[ImageMatch]) -> MotionReport:

@@ -112,6 +112,10 @@ class MediaMatch(Protocol):
         """Whether what two films share is a loop of pictures, under other sound."""
 
     @property
+    def exchanged(self) -> bool:
+        """Whether two pictures may be two uses of one template."""
+
+    @property
     def sound_only(self) -> bool:
         """Whether a video shares nothing but its sound: rules of its own apply."""
 

@@ -323,6 +323,7 @@ def recorded_case(
             )[0]
             if match["verified"]
             else None,
+            exchanged=match.get("exchanged", False),
         )
         for match in document["matches"]
         if match["similarity"] > 0

@@ -48,6 +48,7 @@ class SameFile:
     verified: bool = True
     sound_only: bool = False
     looped: bool = False
+    exchanged: bool = False
     query_coverage: float = 1.0
     reference_coverage: float = 1.0
 
@@ -560,6 +561,7 @@ def as_rule_matches(matches: Sequence[VerifiedMatch], media_type: str) -> list[M
             shared_bps=match.shared_bps,
             looped=match.match.looped,
             part=parts_between(match.candidate, match.match)[0] if match.match.verified else None,
+            exchanged=match.match.exchanged,
         )
         for match in matches
         if match.match.similarity > 0

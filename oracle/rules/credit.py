@@ -44,6 +44,7 @@ class Taken:
         earlier_s: seconds of the earlier work, None where it has none.
         shared_bps: how much of what they have in common lies in sources that nobody here owns.
         looped: films that share a loop of pictures, each with sound of its own.
+        exchanged: pictures that differ in their words or colours, as two uses of one template do.
     """
 
     share_bps: int
@@ -55,6 +56,7 @@ class Taken:
     earlier_s: float | None = None
     shared_bps: int = 0
     looped: bool = False
+    exchanged: bool = False
 
 
 def standing_of(taken: Taken) -> Standing:
@@ -62,8 +64,8 @@ def standing_of(taken: Taken) -> Standing:
 
     A short sound in a long upload is no accusation. Where each of two works that run in time has
     content of its own beside what they share (an advertisement, an intro), or two films with other
-    pictures have one sound (music of a library), or with other sound one loop of pictures, the
-    earlier one need not be where it comes from.
+    pictures have one sound (music of a library), or with other sound one loop of pictures, or two
+    pictures may be one template with other words, the earlier one need not be where it comes from.
     """
     if taken.shared_bps >= SAME_STRETCH_BPS:
         return Standing.SHARED
@@ -76,7 +78,7 @@ def standing_of(taken: Taken) -> Standing:
         return Standing.INCIDENTAL
     if taken.timed and max(taken.share_bps, taken.taken_bps) < MAINLY_BPS:
         return Standing.DOUBTFUL
-    if taken.looped or (taken.sound_only and taken.earlier_is_video):
+    if taken.looped or taken.exchanged or (taken.sound_only and taken.earlier_is_video):
         return Standing.DOUBTFUL
     return Standing.COPY
 

@@ -214,8 +214,9 @@ class Match:
         number.
     `share_bps`: how much of the subject the match covers, `taken_bps`: of the earlier work.
     `sound_only`: a video shares nothing but its sound. `timed`, `sound`, `earlier_is_video`,
-    `earlier_s`, `shared_bps`, `looped`: see `oracle.rules.credit.Taken`. `original`: the earlier
-    work is itself no copy. `settled`: people decided that this content is no copy of that one.
+    `earlier_s`, `shared_bps`, `looped`, `exchanged`: see `oracle.rules.credit.Taken`.
+    `original`: the earlier work is itself no copy. `settled`: people decided that this
+    content is no copy of that one.
     `author`: of a work that is a derivative itself, whose work it copies; it is never credited.
     `quarantined`: people doubt the work, and nobody is accused of copying it meanwhile.
     `rival`: nobody can tell which of the two is the copy, whichever came first.
@@ -246,6 +247,7 @@ class Match:
     shared_bps: int = 0
     looped: bool = False
     part: Part | None = None
+    exchanged: bool = False
 
     @property
     def precedence(self) -> Precedence:
@@ -266,6 +268,7 @@ class Match:
                 earlier_s=self.earlier_s,
                 shared_bps=self.shared_bps,
                 looped=self.looped,
+                exchanged=self.exchanged,
             )
         )
 

@@ -101,7 +101,7 @@ def main() -> None:
                 "kind": kind,
                 "edit": edit,
                 "similarity": match.similarity,
-                "now": match.verified,
+                "now": match.verified and not match.exchanged,
                 "before": match.verified or BEFORE in match.scores,
                 "cpu_ms": 1e3 * (time.process_time() - start),
             }

@@ -44,6 +44,7 @@ def match_of(row: dict[str, Any]) -> Match:
         earlier_s=row.get("earlierS"),
         shared_bps=row.get("sharedBps", 0),
         looped=row.get("looped", False),
+        exchanged=row.get("exchanged", False),
         author=author_of(row["author"]) if "author" in row else None,
         part=part_of(row) if "region" in row or "spans" in row else None,
     )
