@@ -29,6 +29,8 @@ from embeddings.audio.spectrum import BINS, BINS_PER_OCTAVE
 MIN_FOUND = 10  # fewer peaks tell nothing
 MAX_LATE, MAX_HIGHER, MAX_LOUDER = 0.8, 0.6, 10.0  # frames, bins, dB: beyond, it is another peak
 SMOOTH = 31  # peaks, neighbours in pitch, over which a filter is even
+WOW_FRAMES = 43  # two seconds over which a tape's or a player's speed is even
+WOW_STEP = 10  # frames between two medians
 FEATURES = (
     "survival",
     "found",
@@ -129,8 +131,9 @@ def describe(residuals: Residuals, segment: Segment) -> _Floats | None:
     if np.count_nonzero(found) < MIN_FOUND:
         return None
     frame, bins = residuals.frame[found].astype(np.int64), residuals.bin[found].astype(np.int64)
-    late = _without_drift(residuals.late[found], frame)
-    higher = residuals.higher[found] - np.median(residuals.higher[found])
+    late = _without_wow(_without_drift(residuals.late[found], frame), frame)
+    higher = _without_wow(residuals.higher[found], frame)
+    higher = higher - np.median(higher)
     louder = _without_filter(residuals.louder[found], bins)
     strength = residuals.strength[found].astype(np.float64)
     contrast = residuals.found_strength[found] - strength
@@ -181,6 +184,20 @@ def _without_drift(late: _Floats, frame: NDArray[np.int64]) -> _Floats:
         slope, start = np.polyfit(time[close], late[close], 1)
         late = late - slope * time - start
     return late
+
+
+def _without_wow(values: _Floats, frame: NDArray[np.int64]) -> _Floats:
+    """Return the differences less their running median over time, of all pitches: a tape that runs
+    unevenly.
+    """
+    order = np.argsort(frame, kind="stable")
+    at, ordered = frame[order], values[order]
+    centres = np.arange(at[0], at[-1] + WOW_STEP, WOW_STEP)
+    first = np.searchsorted(at, centres - WOW_FRAMES // 2, "left")
+    last = np.searchsorted(at, centres + WOW_FRAMES // 2, "right")
+    heard = last > first
+    medians = [np.median(ordered[a:b]) for a, b in zip(first[heard], last[heard], strict=True)]
+    return values - np.interp(frame, centres[heard], medians)
 
 
 def _without_filter(louder: _Floats, bins: NDArray[np.int64]) -> _Floats:

@@ -73,7 +73,7 @@ def main() -> None:
     print(f"copies lost: {lost.sum()} of {y.sum()}")
     machine, centre, scale = fit(x[~same], y[~same])
     table = {
-        "version": "recording-2026-11.1",
+        "version": "recording-2026-11.2",
         "statement": f"{innocent.sum()} proven pairs of two renderings, {y.sum()} of copies; held"
         f" out by family, {taken.mean():.1%} of the first and {1 - lost.mean():.1%} of the second"
         " were taken for one recording",

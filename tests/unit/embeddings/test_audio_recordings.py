@@ -158,3 +158,20 @@ def test_a_table_of_other_features_is_refused() -> None:
     table = {name: getattr(load_table(), name) for name in ("version", "gamma", "bias", "same_at")}
     with pytest.raises(ValueError, match="other features"):
         parse_table({**table, "features": FEATURES[1:]})
+
+
+WOWS = {"0.5 Hz": (0.5, 0.002), "0.2 Hz": (0.2, 0.005), "0.1 Hz": (0.1, 0.02)}
+
+
+@pytest.mark.parametrize("seed", [4, 5])
+@pytest.mark.parametrize("kind", WOWS)
+def test_a_recording_from_a_tape_that_runs_unevenly_is_one(
+    match: Match, kind: str, seed: int
+) -> None:
+    hz, most_s = WOWS[kind]
+    recording = performed(score(seed), HUMAN)
+    copy = sounds.part(recording, 2.0, 20.0)
+    at = np.arange(len(copy)) / sounds.RATE_HZ
+    uneven = np.interp(at + most_s * np.sin(2 * np.pi * hz * at), at, copy).astype(np.float32)
+    found = match(recording, uneven)
+    assert found.similarity >= 0.95, (found.reason, found.scores)
