@@ -84,7 +84,7 @@ def align_sounds(
     loop = (
         bool(segments)
         and segments[0].evidence >= 2 * FURTHER
-        and is_loop(segments[0], _lag_between(segments[0], rival), reference, survivors)
+        and is_loop(segments[0], lag_between(segments[0], rival), reference, survivors)
     )
     return Alignment(tuple(segments[:MAX_SEGMENTS]), rival, loop)
 
@@ -194,7 +194,7 @@ def _is_same_line(line: Line, other: Line, length: int) -> bool:
     return max(ends) < NEAR_FRAMES and abs(line.shift - other.shift) <= 1.0
 
 
-def _lag_between(best: Segment, rival: Segment | None) -> float | None:
+def lag_between(best: Segment, rival: Segment | None) -> float | None:
     """Return the frames between two places of the reference that the same query seconds fit, in
     the middle of those seconds.
     """

@@ -9,6 +9,7 @@ from support import sounds
 
 from embeddings.audio.align import Line, Segment
 from embeddings.audio.analyzer import AudioAnalyzer, AudioFingerprint
+from embeddings.audio.compare import lag_between
 from embeddings.audio.loops import MAX_LAGS, is_loop, rival_lags
 from embeddings.audio.peaks import FinePeaks, Peaks
 from embeddings.audio.reference import ReferenceSound
@@ -110,3 +111,17 @@ def test_a_sound_that_repeats_for_ten_hours_is_judged_in_bounded_time() -> None:
     assert is_loop(whole, float(bar), reference, survivors_of((query,) * 2, minute))
     assert time.process_time() - began < 20.0
     assert len(rival_lags(float(bar), frames.astype(np.int64))) == MAX_LAGS
+
+
+@pytest.mark.parametrize("rate", [1.0, -1.0, 0.8])
+def test_the_lag_of_a_rival_is_the_same_in_every_direction(rate: float) -> None:
+    def heard(start: float, query: tuple[float, float]) -> Segment:
+        first, last = sorted(rate * at + start for at in query)
+        line = Line(rate, start, 0.0)
+        return Segment(
+            line=line, first=first, last=last, evidence=60.0, peaks=9, survived=9, survival=0.9
+        )
+
+    best = heard(1000.0, (100.0, 500.0))
+    assert lag_between(best, heard(1240.0, (150.0, 700.0))) == pytest.approx(240.0)
+    assert lag_between(best, None) is None
