@@ -239,6 +239,11 @@ def is_late(conn: Connection, analysis_id: UUID) -> bool:
     return bool(row and row[0])
 
 
+def mark_late(conn: Connection, analysis_id: UUID) -> None:
+    """Have an analysis look for younger works that were judged before its own was known."""
+    conn.execute("update analyses set late = true where id = %s", (analysis_id,))
+
+
 def find_abandoned(conn: Connection) -> list[UUID]:
     """Analyses that go on, but that no job will go on with."""
     rows = conn.execute(
@@ -352,14 +357,21 @@ def find_changeable(
         ).fetchall()
 
 
+# Of an analysis that ends a review: the contract carries it out, and nobody vetoed it.
+IN_FORCE = """(analyses.source <> 'review' or coalesce((
+    select r.status from rulings r where r.appeal_id is null
+    and r.analysis_id in (analyses.id, analyses.again_of) order by r.opened_at desc, r.id limit 1
+), 'in_force') in ('in_force', 'overruled'))"""
+
+
 def find_dependents(conn: Connection, work_id: UUID) -> list[UUID]:
     """The works whose newest decision is that they copy this one."""
     rows = conn.execute(
         "select w.work_id from (select distinct work_id from analyses where matched_work_id ="
         " %(work)s and verdict = 'derivative' and work_id is not null) w cross join lateral"
         " (select verdict, matched_work_id from analyses where work_id = w.work_id and status ="
-        " 'decided' order by decided_at desc, id limit 1) newest where newest.verdict ="
-        " 'derivative' and newest.matched_work_id = %(work)s",
+        f" 'decided' and {IN_FORCE} order by decided_at desc, id limit 1) newest where"
+        " newest.verdict = 'derivative' and newest.matched_work_id = %(work)s",
         {"work": work_id},
     ).fetchall()
     return [row[0] for row in rows]

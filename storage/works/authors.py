@@ -8,6 +8,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from storage.database import Connection
+from storage.works.analyses import IN_FORCE
 
 MAX_CHAIN = 20
 
@@ -28,7 +29,7 @@ class SourceWork:
 
 # A decision that an appeal, a review or the contract took back makes no copy; what people decided
 # to be one is one. A copy of a copy has its author in the match with that: `copy_of`.
-_FIND = """
+_FIND = f"""
 with recursive chain(copy_id, work_id, similarity_bps, depth, links) as (
     select id, id, 10000, 0, '[]'::jsonb from unnest(%(ids)s::uuid[]) as id
     union all
@@ -47,6 +48,7 @@ with recursive chain(copy_id, work_id, similarity_bps, depth, links) as (
         from (
             select verdict, matched_work_id, similarity_bps, evidence from analyses
             where work_id = c.work_id and status = 'decided' and verdict <> 'undecided'
+            and {IN_FORCE}
             order by decided_at desc, id limit 1
         ) d
         left join lateral (select verdict, similarity_bps, original_post_id from verdict_changes
