@@ -16,7 +16,7 @@ from oracle.originality.evidence import digest, ruling_evidence
 from oracle.rules.deadlines import DISPUTE_WINDOW
 from oracle.rules.decision import Reason, Verdict, tier_of
 from oracle.rules.review import held_bps
-from storage.cases import reviews
+from storage.cases import reviews, rulings
 from storage.cases.reviews import NewReview, Review
 from storage.database import Connection
 from storage.works import analyses, policies, works
@@ -136,5 +136,6 @@ def _supersede(
         ended_by=analysis.id,
         now=conclusion.decided_at,
     )
-    if analysis.source != "index":  # it goes on chain by itself
+    # A request's goes on chain by itself, unless what waits there for the review must be answered.
+    if analysis.source != "index" and rulings.find_of_review(conn, review.post_id) is None:
         reviews.mark_reported(conn, review.id)

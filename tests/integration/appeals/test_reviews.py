@@ -1,7 +1,7 @@
 """Undecided is a state with an end: what waits, who ends it, and who hears of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -22,13 +22,14 @@ from oracle.appeals.apart import AGAIN_AFTER
 from oracle.appeals.errors import NotYourCase, StepNotPossible
 from oracle.jobs import Jobs
 from oracle.originality import reanalysis
+from oracle.originality import reviews as originality_reviews
 from oracle.originality.analysis import Originality
 from storage.cases import reviews, rulings
 from storage.cases.reviews import Review
 from storage.cases.rulings import Ruling
 from storage.database import Database
 from storage.fraud import audit_log
-from storage.works import creators
+from storage.works import analyses, authors, creators
 
 __all__ = ["jobs", "oracle"]  # the fixtures
 NOW = datetime.now(UTC)
@@ -224,6 +225,42 @@ def test_reviewers_have_a_queue_and_the_creator_a_say(doubt: Doubt) -> None:
     assert (decided["status"], decided["statement"]) == ("decided", "I took it in May.")
     assert client.get("/v1/reviews", headers=officer).json()["reviews"] == []
     assert client.post(f"{path}/statement", json=said, headers=bob).json()["code"] == "too_late"
+
+
+def test_what_is_not_in_force_makes_no_known_copy(doubt: Doubt) -> None:
+    review = doubt.review
+    assert review.nearest_work_id is not None
+    doubt.decide("derivative", at=datetime.now(UTC))
+    for status, known in (("decided", False), ("in_force", True), ("vetoed", False)):
+        doubt.platform.rows("update rulings set status = %s returning id", status)
+        with doubt.db.transaction() as conn:
+            assert bool(authors.behind(conn, [review.work_id])) is known
+            copies = analyses.find_dependents(conn, review.nearest_work_id)
+        assert copies == ([review.work_id] if known else [])
+
+
+def test_a_request_that_decides_answers_what_waits_at_the_contract(doubt: Doubt) -> None:
+    review = doubt.review
+    with doubt.db.transaction() as conn:
+        assert appeals_reviews.hold(conn, review, NOW)
+        asked = replace(analyses.get(conn, doubt.analysis), source="request")
+        end = analyses.Conclusion(
+            verdict="original",
+            reason="no_match",
+            similarity_bps=1_000,
+            tier="low",
+            redirect_bps=0,
+            matched_work_id=None,
+            evidence=b"{}",
+            evidence_hash=bytes(32),
+            model_digest=bytes(32),
+            index_snapshot=1,
+            decided_at=NOW,
+        )
+        originality_reviews.follow_verdict(conn, asked, review.work_id, end, review)
+    later = NOW + AGAIN_AFTER
+    assert appeals_reviews.report_superseded(doubt.db, later) == 1
+    assert doubt.ruling.status == "decided"
 
 
 def test_a_complete_search_ends_it_and_tells_the_contract(
