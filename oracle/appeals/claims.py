@@ -23,6 +23,7 @@ from oracle.notices.actors import MACHINE, RULES, creator_actor
 from oracle.notices.render import day, render, send_notice
 from oracle.notices.titles import work_name
 from oracle.originality.attestation import account_of
+from oracle.originality.judge import precedence_of
 from oracle.payouts import payments
 from oracle.rules.decision import redirect_bps
 from oracle.rules.explain import percent
@@ -220,10 +221,10 @@ def _check_claimable(conn: Connection, analysis: Analysis, earlier: Work, creato
         raise NothingToClaim("Both works are your own.")
     if earlier.erased_at is not None or work.erased_at is not None:
         raise NothingToClaim("One of the works was erased: there is nothing to compare.")
-    if earlier.sequence >= work.sequence:
+    if precedence_of(earlier) >= precedence_of(work):
         raise NothingToClaim(
-            f"Your work was registered on {day(earlier.registered_at)}, after the other one on"
-            f" {day(work.registered_at)}."
+            f"Your work is proven to exist since {day(earlier.dated_at)}, the other one since"
+            f" {day(work.dated_at)}: it did not come first."
         )
     if analysis.verdict == "derivative" and analysis.matched_work_id == earlier.id:
         raise NothingToClaim("It counts as a copy of this work already.")

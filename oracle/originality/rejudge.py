@@ -80,6 +80,8 @@ def queue(conn: Connection, jobs: Jobs, newest: Sequence[Newest], *, late: bool 
     """Queue a new analysis of each of these; one that is queued sees what is known now."""
     for one in newest:
         if one.status == "queued":
+            if late:
+                analyses.mark_late(conn, one.analysis_id)
             continue
         before = analyses.get(conn, one.analysis_id)
         analysis = analyses.second_look(before, "index", late=late)

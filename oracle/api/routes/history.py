@@ -13,12 +13,15 @@ from oracle.api.parties import actor_of, check_neutral, unerased
 from oracle.api.schemas.uploads import WRITABLE
 from oracle.api.services import ServicesDep
 from oracle.errors import Conflict, NotAllowed
+from oracle.rules.decision import EPOCH
 from storage import operator_alerts
 from storage.works import history, works
 from storage.works.history import HistoryClaim
 from storage.works.works import Work
 
 VETO_WINDOW = timedelta(days=7)
+# What a missing date is often written as, in every time zone; and what is everybody's is dated by.
+NO_DATE = EPOCH + timedelta(days=1)
 
 router = APIRouter(route_class=BoundedRoute, prefix="/v1/works/{work_id}/history", tags=["works"])
 
@@ -66,6 +69,11 @@ def claim_history(
     with services.db.transaction() as conn:
         work = unerased(works.get_work(conn, work_id))
         _check_may_claim(caller, work)
+        if body.published_at <= NO_DATE:
+            raise Conflict(
+                f"{body.published_at.isoformat()} is no date of a publication: such a moment stands"
+                " for an unknown one. Nothing was changed."
+            )
         if body.published_at >= work.dated_at:
             raise Conflict(
                 f"The work is proven to exist since {work.dated_at.isoformat()}, which is no later."

@@ -312,6 +312,12 @@ def test_who_may_claim_what(missed: ChainQuarrel) -> None:
             attempt(missed.bob, missed.original_work)
         with pytest.raises(NothingToClaim, match="your own"):
             attempt(missed.bob, _work_of(missed))
+        conn.execute(
+            "update works set dated_at = dated_at - interval '9 years' where id = %s",
+            (_work_of(missed),),
+        )
+        with pytest.raises(NothingToClaim, match="did not come first"):
+            attempt(missed.anna, missed.original_work)
 
 
 def test_a_comparison_that_fails_for_ever_has_an_end(

@@ -317,6 +317,7 @@ def test_a_claim_of_history_counts_once_it_can_no_longer_be_vetoed(
     )
     assert (strange.status_code, strange.json()["code"]) == (403, "not_allowed")
     assert said(published_at="2224-05-01T10:00:00Z").status_code == 409
+    assert said(published_at="1970-01-02T00:00:00Z").status_code == 409
     assert said(published_at="2024-05-01T10:00:00Z").json()[0]["status"] == "waiting"
     assert client.post(f"{path}/veto", json={"reason": "No."}, headers=OPERATOR).is_success
     assert client.post(f"{path}/veto", json={"reason": "No."}, headers=OPERATOR).status_code == 409
@@ -336,6 +337,18 @@ def test_a_claim_of_history_counts_once_it_can_no_longer_be_vetoed(
             "select reason_code from record_queue where step = 'history' order by id"
         ).fetchall()
     assert [row[0] for row in recorded] == ["claimed", "vetoed", "claimed", "claimed", "counts"]
+
+
+def test_a_queued_analysis_of_a_work_that_turns_out_older_looks_for_younger_ones(
+    client: TestClient, db: Database, drain: Callable[[], None]
+) -> None:
+    author = upload(client, CAT, "alice")
+    drain()
+    with db.transaction() as conn:
+        again = analyses.second_look(analyses.get(conn, author), "index")
+        analyses.add(conn, again)
+        rejudge.queue(conn, Jobs(db.dsn), [analyses.Newest(again.id, "queued")], late=True)
+        assert analyses.is_late(conn, again.id)
 
 
 def test_a_copy_of_ones_own_is_judged_again_once_both_names_are_one(
