@@ -377,7 +377,6 @@ class Judge:
         with self._db.transaction() as conn:
             known = works.get_works(conn, ids)
             licensed = permissions.licensed_works(conn, query.creator_id, ids)
-            copies = images.copies_among(conn, ids)
             in_contest = analyses.contested_among(conn, ids)
             sources = self._sources(conn, query, ids)
             doubted = quarantines.among(conn, ids)
@@ -415,7 +414,7 @@ class Judge:
                 known[work_id],
                 match,
                 work_id in licensed,
-                work_id not in copies and work_id not in sources,
+                work_id not in sources,
                 contested=work_id in in_contest,
                 source=_source_match(sources.get(work_id), candidate, match),
                 quarantined=work_id in doubted,

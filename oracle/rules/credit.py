@@ -94,12 +94,10 @@ class Source:
 
     Attributes:
         worth_bps: see `worth_bps`.
-        known_copy: a copy itself of which no author is known: it never outweighs others.
     """
 
     precedence: Precedence
     worth_bps: int
-    known_copy: bool = False
 
 
 def main_source(sources: Sequence[Source]) -> int:
@@ -110,10 +108,7 @@ def main_source(sources: Sequence[Source]) -> int:
 
     Raises: ValueError where there is none.
     """
-    largest = max(
-        (source.worth_bps for source in sources if not source.known_copy),
-        default=max(source.worth_bps for source in sources),
-    )
+    largest = max(source.worth_bps for source in sources)
     large = [
         at
         for at, source in enumerate(sources)

@@ -379,7 +379,6 @@ def _main(copies: Sequence[Match], policy: Policy) -> Match:
             worth_bps=credit.worth_bps(
                 m.share_bps, sound_only=m.sound_only, sound_ceiling_bps=ceiling
             ),
-            known_copy=not m.original and m.author is None,
         )
         for m in copies
     ]

@@ -133,16 +133,6 @@ def find_sources(conn: Connection, ids: Sequence[UUID], before: int) -> list[Ima
     ]
 
 
-def copies_among(conn: Connection, ids: Sequence[UUID]) -> set[UUID]:
-    """Those of the works that were themselves found to copy an earlier one."""
-    rows = conn.execute(
-        "select distinct on (work_id) work_id, verdict from analyses where work_id = any(%s) and"
-        " verdict is not null order by work_id, decided_at desc",
-        (list(ids),),
-    ).fetchall()
-    return {row[0] for row in rows if row[1] in ("derivative", "licensed")}
-
-
 def same_bytes(conn: Connection, sha256: bytes, before: int) -> list[UUID]:
     """The first few earlier works whose file is the same, byte for byte."""
     rows = conn.execute(

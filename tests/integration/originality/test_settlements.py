@@ -1,6 +1,7 @@
 """A granted appeal settles the content: no edit of the two is accused again, until a new fact."""
 
 import io
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -190,3 +191,14 @@ def test_a_new_fact_ends_a_settlement_for_every_edit(
     assert grant_again["verdict"] == "derivative"
     grant(db, grant_again, "bob")
     assert post(edited(photo("temple"), "recoloured"), "bob")["verdict"] == "self_duplicate"
+
+
+def test_what_an_appeal_cleared_is_no_known_copy(
+    db: Database, post: Post, settled: tuple[dict[str, Any], dict[str, Any]]
+) -> None:
+    judged = post(edited(photo("temple"), "recoloured"), "carol")
+    with db.transaction() as conn:
+        evidence = analyses.get(conn, UUID(judged["analysis_id"])).evidence
+    assert evidence is not None
+    known = {m["work"]["id"]: m["original"] for m in json.loads(evidence)["matches"]}
+    assert known[settled[1]["work"]["id"]]
