@@ -16,6 +16,8 @@ from oracle.chain.contracts.verify import PostResult, PostStatus
 from oracle.chain.core.report import Outcome
 from oracle.chain.core.wire import Header
 from oracle.chain.rpc.client import ChainClient
+from oracle.jobs import Jobs
+from oracle.originality import shared_sources
 from oracle.payouts import payments
 from storage import operator_alerts
 from storage.cases import appeals, rulings, settlements
@@ -76,7 +78,7 @@ def _conclude(
     changed = False
     with db.transaction() as conn:
         for event in events:
-            _note(conn, event, now)
+            _note(conn, Jobs(db.dsn), event, now)
         if result is not None:
             decided = [event for event in events if event.name == "PostDecided"]
             changed = _note_change(conn, post_id, result, decided)
@@ -85,7 +87,7 @@ def _conclude(
     return changed
 
 
-def _note(conn: Connection, event: CaseEvent, now: datetime) -> None:
+def _note(conn: Connection, jobs: Jobs, event: CaseEvent, now: datetime) -> None:
     """Tie an event to the question or decision of ours that it carries."""
     assert event.post_id is not None
     facts, post_id = event.facts, event.post_id
@@ -121,6 +123,9 @@ def _note(conn: Connection, event: CaseEvent, now: datetime) -> None:
                     if not agrees and ruling.appeal_id is not None:
                         settlements.end_of_appeal(
                             conn, ruling.appeal_id, by=by, because=OVERRULED, now=now
+                        )
+                        shared_sources.end_of_appeal(
+                            conn, jobs, ruling.appeal_id, by=by, because=OVERRULED, now=now
                         )
         case "CorrectionProposed":
             ruling = rulings.find_by_reason(conn, post_id, _bytes(facts["reasonHash"]))

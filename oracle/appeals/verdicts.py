@@ -335,7 +335,13 @@ def decide_verdict(
     if granted:
         # What both took from a third is nobody's, whoever posts it; else the pair is settled.
         shared = appeal.ground == "public_domain" and shared_sources.enter_appealed(
-            conn, analysis.evidence, accusation.work_id, source=appeal.statement, by=actor, now=now
+            conn,
+            analysis.evidence,
+            accusation.work_id,
+            appeal_id=appeal_id,
+            source=appeal.statement,
+            by=actor,
+            now=now,
         )
         if not shared:
             settlements.add(

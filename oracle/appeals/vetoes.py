@@ -9,10 +9,12 @@ from oracle.appeals import reviews as appeals_reviews
 from oracle.appeals import rulings
 from oracle.appeals.apart import apart
 from oracle.appeals.verdicts import ORIGINALITY_WITHIN
+from oracle.jobs import Jobs
 from oracle.notices import templates
 from oracle.notices.actors import CONTRACT
 from oracle.notices.render import day, render, send_notice
 from oracle.notices.titles import name_of
+from oracle.originality import shared_sources
 from oracle.rules.deadlines import DISPUTE_WINDOW
 from storage.cases import appeals, reviews, settlements
 from storage.cases import rulings as stored
@@ -38,14 +40,14 @@ def ask_again(db: Database, now: datetime) -> int:
     for ruling in vetoed:
         later = partial(stored.postpone, ruling=ruling, error=None, now=now)
         with apart(db, f"vetoed ruling {ruling.id}", now, later), db.transaction() as conn:
-            again = _ask_again(conn, ruling, now)
+            again = _ask_again(conn, Jobs(db.dsn), ruling, now)
             if not again:
                 later(conn)
             asked += again
     return asked
 
 
-def _ask_again(conn: Connection, ruling: Ruling, now: datetime) -> bool:
+def _ask_again(conn: Connection, jobs: Jobs, ruling: Ruling, now: datetime) -> bool:
     assert ruling.decided_at is not None and ruling.ended_at is not None
     assert ruling.decided_by is not None and ruling.reason is not None
     sides: tuple[int | None, int | None]
@@ -54,6 +56,9 @@ def _ask_again(conn: Connection, ruling: Ruling, now: datetime) -> bool:
         if not appeals.reopen(conn, ruling.appeal_id, decide_by):
             return False
         settlements.end_of_appeal(conn, ruling.appeal_id, by=CONTRACT, because=BECAUSE, now=now)
+        shared_sources.end_of_appeal(
+            conn, jobs, ruling.appeal_id, by=CONTRACT, because=BECAUSE, now=now
+        )
         case = appeals.get(conn, ruling.appeal_id)
         rulings.open_question(
             conn,

@@ -25,6 +25,7 @@ def enter(
     source: str,
     by: str,
     now: datetime,
+    appeal_id: UUID | None = None,
 ) -> bool:
     """Enter a part of a work, None for all of it. Returns: False where it was entered before.
 
@@ -44,13 +45,21 @@ def enter(
         source=source,
         by=by,
         now=now,
+        appeal_id=appeal_id,
     )
     _note(conn, "share", work_id, by, source, now)
     return True
 
 
 def enter_appealed(
-    conn: Connection, evidence: bytes | None, work_id: UUID, *, source: str, by: str, now: datetime
+    conn: Connection,
+    evidence: bytes | None,
+    work_id: UUID,
+    *,
+    appeal_id: UUID,
+    source: str,
+    by: str,
+    now: datetime,
 ) -> bool:
     """Enter what an accused work shares with another, as people found that both took it elsewhere.
 
@@ -69,7 +78,16 @@ def enter_appealed(
     )
     # Of a picture that is mainly from there all of it is; in time something else may follow.
     mainly = bool(part.region) and is_mainly(part.share_bps)
-    enter(conn, work_id, None if mainly else part, origin="appeal", source=source, by=by, now=now)
+    enter(
+        conn,
+        work_id,
+        None if mainly else part,
+        origin="appeal",
+        source=source,
+        by=by,
+        now=now,
+        appeal_id=appeal_id,
+    )
     return True
 
 
@@ -85,6 +103,14 @@ def end(
     queue(conn, jobs, analyses.find_changeable(conn, rested, DISPUTE_WINDOW_S))
     _note(conn, "unshare", ended.work_id, by, because, now)
     return ended
+
+
+def end_of_appeal(
+    conn: Connection, jobs: Jobs, appeal_id: UUID, *, by: str, because: str, now: datetime
+) -> None:
+    """End what an appeal entered, as it was overruled; what rested on it is judged again."""
+    for number in shared_sources.of_appeal(conn, appeal_id):
+        end(conn, jobs, number, by=by, because=because, now=now)
 
 
 def _note(conn: Connection, step: str, work_id: UUID, by: str, because: str, now: datetime) -> None:

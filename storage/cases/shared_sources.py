@@ -21,6 +21,7 @@ class SharedSource:
         part: Of the work, as evidence has parts; None: all of it.
         origin: catalogue or appeal.
         source: Where it comes from, in words.
+        appeal_id: The appeal that found it.
     """
 
     id: UUID
@@ -30,13 +31,15 @@ class SharedSource:
     source: str
     entered_by: str
     entered_at: datetime
+    appeal_id: UUID | None
     ended_at: datetime | None
     ended_by: str | None
     ended_because: str | None
 
 
 COLUMNS = (
-    "id, work_id, part, origin, source, entered_by, entered_at, ended_at, ended_by, ended_because"
+    "id, work_id, part, origin, source, entered_by, entered_at, appeal_id, ended_at, ended_by,"
+    " ended_because"
 )
 
 
@@ -49,12 +52,21 @@ def add(
     source: str,
     by: str,
     now: datetime,
+    appeal_id: UUID | None = None,
 ) -> UUID:
     """Enter a work, or a part of it. Returns: the number of the entry."""
     row = conn.execute(
-        "insert into shared_sources (work_id, part, origin, source, entered_by, entered_at) values"
-        " (%s, %s, %s, %s, %s, %s) returning id",
-        (work_id, json.dumps(part) if part is not None else None, origin, source, by, now),
+        "insert into shared_sources (work_id, part, origin, source, entered_by, entered_at,"
+        " appeal_id) values (%s, %s, %s, %s, %s, %s, %s) returning id",
+        (
+            work_id,
+            json.dumps(part) if part is not None else None,
+            origin,
+            source,
+            by,
+            now,
+            appeal_id,
+        ),
     ).fetchone()
     assert row is not None
     number: UUID = row[0]
@@ -96,6 +108,14 @@ def among(conn: Connection, works: Sequence[UUID]) -> dict[UUID, list[SharedSour
     for entry in found:
         by_work.setdefault(entry.work_id, []).append(entry)
     return by_work
+
+
+def of_appeal(conn: Connection, appeal_id: UUID) -> list[UUID]:
+    """The entries in force that an appeal found."""
+    rows = conn.execute(
+        "select id from shared_sources where appeal_id = %s and ended_at is null", (appeal_id,)
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def list_all(conn: Connection, limit: int) -> list[SharedSource]:

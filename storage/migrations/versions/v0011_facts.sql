@@ -44,10 +44,13 @@ create table shared_sources (
     source text not null check (length(source) between 1 and 4000),
     entered_by text not null check (length(entered_by) > 0),
     entered_at timestamptz not null,
+    -- The appeal that found it: what ends that ends it.
+    appeal_id uuid references appeals,
     ended_at timestamptz,
     ended_by text,
     ended_because text,
     check (num_nulls(ended_at, ended_by, ended_because) in (0, 3))
 );
 create index shared_sources_work on shared_sources (work_id) where ended_at is null;
+create index shared_sources_appeal on shared_sources (appeal_id) where ended_at is null;
 create unique index shared_sources_whole on shared_sources (work_id) where ended_at is null and part is null;

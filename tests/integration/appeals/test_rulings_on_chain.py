@@ -19,6 +19,7 @@ from oracle.chain.core.ids import escrow_account
 from oracle.chain.core.report import Outcome
 from oracle.chain.errors import RpcRefused
 from oracle.chain.node.case_reader import CaseReader
+from storage.cases import shared_sources
 from storage.chain import case_events
 from storage.chain.case_events import CaseEvent
 
@@ -335,6 +336,9 @@ def test_a_decision_that_a_later_round_overrules_is_not_carried_on(
     ((first,),) = platform.rows("select id from appeals")
     quarrel.answer(first)
     quarrel.decide(first, granted=True)
+    with platform.db.transaction() as conn:
+        found = {"origin": "appeal", "source": "a library", "by": "maria", "appeal_id": first}
+        shared_sources.add(conn, quarrel.original_work, part=None, now=quarrel.now, **found)
     town.wait(4 * DAY_S)
     quarrel.drive(3)
     payments.escalate(town.client, town.first, dispute, digest("my own raw file"))
@@ -352,6 +356,9 @@ def test_a_decision_that_a_later_round_overrules_is_not_carried_on(
     assert platform.rows("select dispute_round, status from rulings order by opened_at") == [
         (1, "overruled"),
         (2, "in_force"),
+    ]
+    assert platform.rows("select ended_by from shared_sources") == [
+        (f"contract dispute {dispute}",)
     ]
     assert platform.rows("select count(*) from chain_case_events where name ~ '^Correction'") == [
         (0,)
@@ -397,6 +404,9 @@ def test_a_vetoed_decision_is_another_persons_to_make(quarrel: ChainQuarrel) -> 
     quarrel.platform.rows("update appeals set first_decider = 'karl' returning id")
     quarrel.answer(appeal)
     quarrel.decide(appeal, granted=True)
+    with quarrel.platform.db.transaction() as conn:
+        found = {"origin": "appeal", "source": "a library", "by": "maria", "appeal_id": appeal}
+        shared_sources.add(conn, quarrel.original_work, part=None, now=quarrel.now, **found)
     quarrel.drive(4)
     ((correction,),) = quarrel.platform.rows("select correction_id from rulings")
     veto = payments.ContractCall(
@@ -409,6 +419,7 @@ def test_a_vetoed_decision_is_another_persons_to_make(quarrel: ChainQuarrel) -> 
     assert quarrel.platform.rows(ruled) == [("vetoed",), ("open",)]
     assert quarrel.platform.rows("select kind from operator_alerts") == [("ruling_refused",)]
     assert quarrel.platform.rows("select ended_at is not null from not_copies") == [(True,)]
+    assert quarrel.platform.rows("select ended_by from shared_sources") == [("contract",)]
     assert quarrel.result().outcome is Outcome.DERIVATIVE
     for side in (quarrel.bob, quarrel.anna):
         assert quarrel.inbox(side).count("decision_vetoed") == 1

@@ -15,6 +15,8 @@ from support.photos import edited, photo
 
 from oracle import wiring
 from oracle.appeals import verdicts as verdict_appeals
+from oracle.jobs import Jobs
+from oracle.originality import shared_sources as registry
 from oracle.originality.recompute import agrees
 from oracle.settings import Settings
 from storage.cases import shared_sources
@@ -145,6 +147,18 @@ def test_an_appeal_that_both_took_it_elsewhere_frees_everybody(
     assert UUID(other["analysis_id"]) in rechecks
     later = post(edited(photo("rocket"), "recoloured"), "dora")
     assert (later["verdict"], later["reason"]) == ("original", "shared_source")
+    with db.transaction() as conn:
+        registry.end_of_appeal(
+            conn,
+            Jobs(db.dsn),
+            appeal,
+            by="contract",
+            because="The guardian vetoed it.",
+            now=NOW + timedelta(days=9),
+        )
+        assert not shared_sources.among(conn, [UUID(pictures[0]["work"]["id"])])
+    drain()
+    assert verdicts_of(db, later)[-1][0] == "derivative"
 
 
 def short(seed: int, advertisement: sounds.Samples) -> bytes:
