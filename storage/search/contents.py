@@ -93,19 +93,25 @@ def pass_leads(conn: Connection, work_id: UUID) -> None:
     For a work that is about to leave the indexes.
     """
     # Whoever joins a content of this work meanwhile is waited for, and seen.
-    conn.execute("select from image_fingerprints where work_id = %s for update", (work_id,))
-    rows = conn.execute(
+    conn.execute(
+        "select from image_fingerprints where work_id = %s order by content, frame_ms for update",
+        (work_id,),
+    )
+    conn.execute(
         "update image_fingerprints f set lead = true from (select distinct on (other.content)"
         " other.work_id, other.frame_ms from image_fingerprints own join image_fingerprints other"
         " using (content) where own.work_id = %(work)s and own.lead and other.work_id <> %(work)s"
         " order by other.content, other.registration, other.frame_ms) heir where"
-        " f.work_id = heir.work_id and f.frame_ms = heir.frame_ms"
-        " returning f.work_id, f.frame_ms",
+        " f.work_id = heir.work_id and f.frame_ms = heir.frame_ms",
         {"work": work_id},
-    ).fetchall()
+    )
+    # Of each model's vectors another may lead: not every picture has one of each.
     conn.execute(
-        "update embeddings e set lead = true from unnest(%s::uuid[], %s::int[])"
-        " as heir(work_id, frame_ms) where e.work_id = heir.work_id"
+        "update embeddings e set lead = true from (select distinct on (other.model_id,"
+        " other.content) other.model_id, other.work_id, other.frame_ms from embeddings own join"
+        " embeddings other using (model_id, content) where own.work_id = %(work)s and own.lead and"
+        " other.work_id <> %(work)s order by other.model_id, other.content, other.registration,"
+        " other.frame_ms) heir where e.model_id = heir.model_id and e.work_id = heir.work_id"
         " and e.frame_ms = heir.frame_ms",
-        ([row[0] for row in rows], [row[1] for row in rows]),
+        {"work": work_id},
     )

@@ -106,11 +106,19 @@ def add_vectors(
 
     Returns: how many were added; those of frames that are gone or have theirs are not.
     """
+    # Who passes the lead on is waited for. The first vector of a content leads in its model, even
+    # where the lead has none, or the content could not be found by it.
+    conn.execute(
+        "select from image_fingerprints where work_id = %s order by content, frame_ms for share",
+        (work_id,),
+    )
     cursor = conn.execute(
         "insert into embeddings (model_id, work_id, frame_ms, registration, creator_id, content,"
         " lead, embedding) select %(model)s, f.work_id, f.frame_ms, f.registration, f.creator_id,"
-        " f.content, f.lead, vector from unnest(%(frames)s::int[], %(vectors)b::halfvec[])"
-        " as described(frame_ms, vector) join image_fingerprints f using (frame_ms)"
+        " f.content, not exists (select from embeddings e where e.model_id = %(model)s"
+        " and e.content = f.content and e.lead), vector from"
+        " unnest(%(frames)s::int[], %(vectors)b::halfvec[]) as described(frame_ms, vector)"
+        " join image_fingerprints f using (frame_ms)"
         " where f.work_id = %(work)s on conflict do nothing",
         {
             "model": model,

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from storage.database import Connection, Database
-from storage.search import contents, frames, images, nearest
+from storage.search import contents, frames, images, missing_vectors, nearest
 from storage.search.frames import StoredFrame
 from storage.search.images import View
 from storage.works import analyses, creators, waiting, works
@@ -193,6 +193,63 @@ def test_a_lead_that_is_being_erased_leads_nobody(db: Database, database_dsn: st
     thread.join()
     with db.transaction() as conn:
         assert leads(conn) == joined
+
+
+def test_a_content_whose_lead_has_no_vector_is_found_by_another_of_it(db: Database) -> None:
+    phash, vector = RNG.bytes(32), direction()
+    model = "test/came-later"
+
+    def found() -> set[UUID]:
+        with db.transaction() as conn:
+            view = View("whole", RNG.bytes(32), {model: vector})
+            candidates = images.find_candidates(
+                conn, [view], sha256=RNG.bytes(32), before=10**9, creator_id=None
+            )
+        return {candidate.work_id for candidate in candidates}
+
+    with db.transaction() as conn:
+        first, second, third = (add(conn, phash, vector) for _ in range(3))
+        assert leads(conn) == [first]
+        missing_vectors.add_vectors(conn, third, model, {0: vector})
+    assert found() == {third}
+    with db.transaction() as conn:
+        for late in (first, second):
+            missing_vectors.add_vectors(conn, late, model, {0: vector})
+        assert conn.execute(
+            "select work_id from embeddings e join embedding_models m on m.id = model_id"
+            " where name = %s and lead",
+            (model,),
+        ).fetchall() == [(third,)]
+    assert found() == {first, second, third}
+    with db.transaction() as conn:
+        works.erase(conn, third)
+    assert found() == {first, second}
+
+
+def test_a_vector_waits_for_the_lead_that_is_passed_on(db: Database) -> None:
+    phash, vector = RNG.bytes(32), direction()
+    model = "test/came-meanwhile"
+    with db.transaction() as conn:
+        first, second = (add(conn, phash, vector) for _ in range(2))
+        missing_vectors.add_vectors(conn, first, model, {0: vector})
+
+    def describe() -> None:
+        with db.transaction() as conn:
+            missing_vectors.add_vectors(conn, second, model, {0: vector})
+
+    thread = threading.Thread(target=describe)
+    with db.transaction() as conn:
+        works.erase(conn, first)
+        thread.start()
+        thread.join(1.0)
+        assert thread.is_alive()
+    thread.join()
+    with db.transaction() as conn:
+        assert conn.execute(
+            "select work_id from embeddings e join embedding_models m on m.id = model_id"
+            " where name = %s and lead",
+            (model,),
+        ).fetchall() == [(second,)]
 
 
 def test_where_the_index_answers_with_too_few_all_vectors_are_compared(db: Database) -> None:
