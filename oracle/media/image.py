@@ -156,14 +156,16 @@ class ImageHandler:
         its time as was proven.
         """
         longest = self._best(extraction.fingerprint, stored, candidate)
-        if not extraction.others:
-            return longest
-        matches = [(longest, extraction.share)] + [
+        # A plain picture could prove nothing, be it the same: it counts neither way.
+        matches = [] if extraction.insufficient_detail else [(longest, extraction.share)]
+        matches += [
             (self._best(fingerprint, stored, candidate), share)
             for fingerprint, share in extraction.others
             if fingerprint.insufficient_detail is None
         ]
-        judged = extraction.share + sum(share for _, share in extraction.others)
+        if not extraction.others or not matches:
+            return longest
+        judged = sum(share for _, share in matches)
         proven = sum(share for (match, _), share in matches if match.verified) / judged
         best, frame_ms = max((found for found, _ in matches), key=lambda found: found[0].similarity)
         if not best.verified:

@@ -12,6 +12,8 @@ Post = Callable[..., dict[str, Any]]
 
 
 def frame(name: str) -> Image.Image:
+    if name.startswith("#"):
+        return Image.new("RGB", (480, 360), name)
     with Image.open(io.BytesIO(photo(name))) as image:
         return image.convert("RGB").resize((480, 360))
 
@@ -47,6 +49,14 @@ def test_a_stolen_picture_in_any_place_of_an_animation_is_found(
         judged = post(animation(format_name, *shown), f"thief{number}")
         assert judged["verdict"] == "derivative", shown
         assert judged["original"]["creator"] == "alice"
+
+
+def test_plain_pictures_between_hide_no_stolen_one(post: Post) -> None:
+    post(photo("temple"), "alice")
+    plain = [(colour, 550) for colour in ("#000", "#fff", "#c00", "#00c", "#0a0", "#cc0")]
+    judged = post(animation("GIF", ("cat", 650), ("temple", 600), *plain), "thief")
+    assert judged["verdict"] == "derivative"
+    assert judged["original"]["creator"] == "alice"
 
 
 @pytest.mark.parametrize("format_name", ["GIF", "WEBP", "PNG"])
