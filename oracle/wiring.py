@@ -288,13 +288,15 @@ def make_isolated_handlers(settings: Settings, *, decoders: int) -> MediaHandler
 
 def _decoders(options: HandlerOptions, count: int, limit_bytes: int, limit_s: float) -> Decoders:
     """Warm processes outlive what they are used by: new models need new ones, nothing else."""
-    key = (options, count, limit_bytes, limit_s)
+    key, place = (options, count, limit_bytes, limit_s), (count, limit_bytes, limit_s)
     if key not in _pools:
+        for other in [old for old in _pools if old[1:] == place]:
+            _pools.pop(other).retire()
         _pools[key] = Decoders(options, count=count, limit_bytes=limit_bytes, limit_s=limit_s)
     return _pools[key]
 
 
-_pools: dict[object, Decoders] = {}
+_pools: dict[tuple[HandlerOptions, int, int, float], Decoders] = {}
 
 
 def interrupt_decoders() -> None:

@@ -140,6 +140,7 @@ class Decoders:
         self._places = threading.BoundedSemaphore(count)
         self._idle: list[_Decoder] = []
         self._busy: set[_Decoder] = set()
+        self._retired = False
         self._lock = threading.Lock()
         # A process ends with the thread that started it; this one lives as long as ours.
         self._starter = ThreadPoolExecutor(1, "decoders")
@@ -202,13 +203,24 @@ class Decoders:
                 raise
             with self._lock:
                 self._busy.discard(decoder)
-                self._idle.append(decoder)
+                if not self._retired:
+                    self._idle.append(decoder)
+                    return
+            decoder.kill()
 
     def interrupt(self) -> None:
         """End what is under way, so that this process can: its callers get a NoDecoder."""
         with self._lock:
             for decoder in self._busy:
                 decoder.interrupt()
+
+    def retire(self) -> None:
+        """Keep no process beyond its call any more: others have taken the place of these."""
+        with self._lock:
+            self._retired = True
+            idle, self._idle = self._idle, []
+        for decoder in idle:
+            decoder.kill()
 
     def _take(self) -> _Decoder | None:
         with self._lock:
