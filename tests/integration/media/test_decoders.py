@@ -244,3 +244,18 @@ def test_thousands_of_damaged_files_stop_nothing(
     assert ends.total() >= 2_000
     assert ends["decoder_too_slow"] == 0
     assert psutil.Process().memory_info().rss < 1500 * MIB
+
+
+def test_decoders_whose_place_others_take_end(tmp_path: Path, cat: Path) -> None:
+    known = set(pids())
+
+    def use(folder: str) -> set[int]:
+        handlers = wiring.make_isolated_handlers(Settings(data_dir=tmp_path / folder), decoders=1)
+        assert inspect(cat, handlers, None).media_type == "image"
+        return set(pids()) - known
+
+    first = use("a")
+    assert len(first) == 1 and use("a") == first, "warm"
+    second = use("b")
+    assert len(second) == 1 and second.isdisjoint(first)
+    os.kill(second.pop(), signal.SIGKILL)
