@@ -129,7 +129,7 @@ def add_copy(conn: Connection, creator_id: int, name: str, original: UUID) -> tu
         analysis,
         analyses.Conclusion(
             verdict="derivative",
-            reason="match",
+            reason="copy_of_earlier",
             similarity_bps=9_800,
             tier="high",
             redirect_bps=6_000,
@@ -212,7 +212,7 @@ def test_a_later_analysis_does_not_bring_the_redirect_back(quarrel: Quarrel) -> 
             again,
             analyses.Conclusion(
                 verdict="derivative",
-                reason="match",
+                reason="copy_of_earlier",
                 similarity_bps=9_900,
                 tier="high",
                 redirect_bps=8_000,
@@ -384,7 +384,7 @@ def again(
             number,
             analyses.Conclusion(
                 verdict=verdict,
-                reason="match",
+                reason="copy_of_earlier",
                 similarity_bps=9_800,
                 tier="high",
                 redirect_bps=redirect_bps,
