@@ -80,7 +80,7 @@ def test_the_chain_is_not_asked_about_a_text_that_is_not_ours(
     now = datetime.now(UTC)
     message = SignInMessage(
         domain="testserver",
-        address=checksummed(WALLET),
+        address=checksummed(b"\xab" * 20),
         statement="I am alice.",
         uri="http://testserver/",
         chain_id=1,
