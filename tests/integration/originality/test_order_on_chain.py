@@ -45,6 +45,9 @@ SLOW_S, WAITED_S = 4.0, 1.0
 CONTESTED = ("undecided", "contested")
 ROUNDS = int(os.environ.get("ORACLE_ROUNDS", "20"))  # of each story in the campaign
 
+# Callers of one account at once would be given one nonce.
+SENDING = threading.Lock()
+
 
 @dataclass
 class Stack:
@@ -88,18 +91,19 @@ class Stack:
         """Send a transaction of the asker's to the hub, and do not wait. Returns: its hash."""
         fee = self.client.hub_read("feeFor", 0) if function == "requestVerification" else 0
         data = self.client.hub_abi.call_data(function, *arguments)
-        sent = self.anvil.call(
-            "eth_sendTransaction",
-            {
-                "from": self.asker,
-                "to": self.client.deployment.hub,
-                "data": hexed(data),
-                "value": hex(fee),
-                "gas": hex(1_000_000),
-                "maxFeePerGas": hex((tip_gwei + 1_000) * 10**9),
-                "maxPriorityFeePerGas": hex(tip_gwei * 10**9),
-            },
-        )
+        with SENDING:
+            sent = self.anvil.call(
+                "eth_sendTransaction",
+                {
+                    "from": self.asker,
+                    "to": self.client.deployment.hub,
+                    "data": hexed(data),
+                    "value": hex(fee),
+                    "gas": hex(1_000_000),
+                    "maxFeePerGas": hex((tip_gwei + 1_000) * 10**9),
+                    "maxPriorityFeePerGas": hex(tip_gwei * 10**9),
+                },
+            )
         return str(sent)
 
     def ask(

@@ -27,7 +27,7 @@ def test_the_same_file_is_its_own_proof_and_later_works_are_not_compared(
         assert again["verdict"] == "derivative"
         assert again["original"]["creator"] == "alice"
         found = matches(client, again)
-        assert found[0]["work"]["id"] == first["work"]["id"]
+        assert again["original"]["work_id"] == first["work"]["id"]
         assert all(match["same_file"] for match in found), "the cropped copy came later"
 
 

@@ -11,7 +11,7 @@ from oracle.settings import Settings
 from storage.database import Database
 
 
-def test_nine_files_pass_an_upload_on(settings: Settings, db: Database) -> None:
+def test_twelve_files_pass_an_upload_on(settings: Settings, db: Database) -> None:
     originality = wiring.make_originality(settings, db, wiring.make_handlers(settings))
     with profiled() as profile, TestClient(app_module.create_app(settings)) as client:
         profile.clear()  # the start of the server is no part of an upload
@@ -35,10 +35,13 @@ def test_nine_files_pass_an_upload_on(settings: Settings, db: Database) -> None:
         sep="\n  ",
     )
     assert spine == [
+        "oracle/api/access.py",  # who asks
+        "oracle/api/boundary.py",  # what may come in
         "oracle/api/routes/analyses.py",  # the answer
         "oracle/api/routes/uploads.py",
         "oracle/jobs.py",
         "oracle/media/image.py",
+        "oracle/originality/admission.py",  # whether there is room
         "oracle/originality/analysis.py",
         "oracle/originality/intake.py",
         "oracle/originality/judge.py",
