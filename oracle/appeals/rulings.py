@@ -168,6 +168,7 @@ def decide_work(
         reason_hash=hashlib.sha256(number.bytes + reason.encode()).digest(),
         decided_by=decided_by,
         now=now,
+        analysis_id=None if appeal_id else analysis_id,
     )
     if outbox.goes_on_chain(conn, post_id):
         return False

@@ -103,13 +103,18 @@ def decide(
     reason_hash: bytes,
     decided_by: str,
     now: datetime,
+    analysis_id: UUID | None = None,
 ) -> None:
-    """Store the decision; it is on its way to the chain from now on."""
+    """Store the decision; it is on its way to the chain from now on.
+
+    Args: analysis_id: The analysis that says so, in the place of the one that was asked about;
+        None leaves that.
+    """
     conn.execute(
         "update rulings set verdict = %s, similarity_bps = %s, original_post_id = coalesce(%s,"
         " original_post_id), original_account = %s, reason = %s, reason_hash = %s, decided_by ="
-        " %s, decided_at = %s, status = 'decided', error = null, tries = 0, next_try_at = %s where"
-        " id = %s and status = 'open'",
+        " %s, decided_at = %s, status = 'decided', error = null, tries = 0, next_try_at = %s,"
+        " analysis_id = coalesce(%s, analysis_id) where id = %s and status = 'open'",
         (
             verdict,
             similarity_bps,
@@ -120,6 +125,7 @@ def decide(
             decided_by,
             now,
             now,
+            analysis_id,
             ruling_id,
         ),
     )
@@ -204,9 +210,9 @@ def list_vetoed(conn: Connection, limit: int) -> list[Ruling]:
 
 
 def was_vetoed(conn: Connection, post_id: bytes, decided_by: str) -> bool:
-    """Whether what somebody decided about a post was vetoed the last time."""
-    where = "post_id = %s and status = 'vetoed' order by ended_at desc limit 1"
-    return any(each.decided_by == decided_by for each in _select(conn, where, (post_id,)))
+    """Whether what somebody decided about a post was vetoed."""
+    where = "post_id = %s and decided_by = %s and status = 'vetoed' limit 1"
+    return bool(_select(conn, where, (post_id, decided_by)))
 
 
 def waiting_appeals(conn: Connection, post_id: bytes) -> list[Ruling]:

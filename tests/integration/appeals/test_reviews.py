@@ -18,8 +18,9 @@ from typer.testing import CliRunner
 from oracle import cli
 from oracle.appeals import reviews as appeals_reviews
 from oracle.appeals import verdicts as verdict_appeals
+from oracle.appeals import vetoes
 from oracle.appeals.apart import AGAIN_AFTER
-from oracle.appeals.errors import NotYourCase, StepNotPossible
+from oracle.appeals.errors import AccuserCannotDecide, NotYourCase, StepNotPossible
 from oracle.jobs import Jobs
 from oracle.originality import reanalysis
 from oracle.originality import reviews as originality_reviews
@@ -237,6 +238,20 @@ def test_what_is_not_in_force_makes_no_known_copy(doubt: Doubt) -> None:
             assert bool(authors.behind(conn, [review.work_id])) is known
             copies = analyses.find_dependents(conn, review.nearest_work_id)
         assert copies == ([review.work_id] if known else [])
+
+
+def test_a_vetoed_decision_on_what_waited_at_the_contract_is_asked_again(doubt: Doubt) -> None:
+    with doubt.db.transaction() as conn:
+        assert appeals_reviews.hold(conn, doubt.review, NOW)
+    now = datetime.now(UTC)
+    doubt.decide("original", at=now)
+    doubt.platform.rows(
+        "update rulings set status = 'vetoed', ended_at = %s returning id", now + timedelta(hours=1)
+    )
+    assert vetoes.ask_again(doubt.db, now + timedelta(hours=2)) == 1
+    assert doubt.review.status == "open"
+    with pytest.raises(AccuserCannotDecide):
+        doubt.decide("original", at=now + timedelta(hours=3))
 
 
 def test_a_request_that_decides_answers_what_waits_at_the_contract(doubt: Doubt) -> None:
