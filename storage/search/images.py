@@ -137,7 +137,7 @@ def same_bytes(conn: Connection, sha256: bytes, before: int) -> list[UUID]:
     """The first few earlier works whose file is the same, byte for byte."""
     rows = conn.execute(
         "select id from works where sha256 = %s and registration < %s and erased_at is null"
-        " order by registration limit 3",
+        " order by dated_at, registration limit 3",
         (sha256, before),
     ).fetchall()
     return [row[0] for row in rows]

@@ -203,16 +203,18 @@ def _statement(queries: str, table: str, distance: str, part: str, near: str, *,
     found = leads(_eligible(table, part), "%(others)s", False)
     if own:
         found += f" union all {leads(_OWN, '%(own)s', True)}"
+    # Numbers follow acceptance; which work is first its proven date says.
     works = (
-        "select distinct on (work_id) work_id, frame_ms, registration, creator_id,"
-        f" {distance} as distance from {table} m where {part} and m.content = led.content and"
-        f" {_EARLIER} order by work_id, {distance}"
+        "select distinct on (m.work_id) m.work_id, m.frame_ms, m.registration, m.creator_id,"
+        f" w.dated_at, {distance} as distance from {table} m join works w on w.id = m.work_id"
+        f" where {part} and m.content = led.content and m.{_EARLIER} order by m.work_id, {distance}"
     )
     whose = "partition by creator_id is not distinct from %(creator)s"
     return (
         f"select at, mine, led.content, work_id, frame_ms, distance from {queries}"
         f" cross join lateral ({found}) led cross join lateral (select work_id, frame_ms, distance,"
-        f" row_number() over ({whose} order by distance, registration) as by_distance,"
-        f" row_number() over ({whose} order by registration) as by_age from ({works}) works) member"
+        f" row_number() over ({whose} order by distance, dated_at, registration) as by_distance,"
+        f" row_number() over ({whose} order by dated_at, registration) as by_age"
+        f" from ({works}) works) member"
         f" where by_distance <= {OF_CONTENT} or by_age <= {OF_CONTENT}"
     )

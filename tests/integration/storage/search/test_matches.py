@@ -397,6 +397,18 @@ def test_the_same_bytes_are_always_found(db: Database) -> None:
     assert "sha256" in found[same].found_by
 
 
+def test_the_first_of_a_content_is_the_one_that_is_dated_first(db: Database) -> None:
+    """A contract's request is numbered after uploads that came after its block."""
+    phash, vector, sha = RNG.bytes(32), unit(RNG.normal(size=512)), RNG.bytes(32)
+    with db.transaction() as conn:
+        for number in range(8):
+            add(conn, phash, vector, creator=creator(conn, f"c{number}"), sha=sha)
+        request = add(conn, phash, vector, creator=creator(conn, "asker"), sha=sha)
+        conn.execute("update works set dated_at = '2020-01-01' where id = %s", (request,))
+        assert images.same_bytes(conn, sha, 10**9)[0] == request
+        assert request in {found.work_id for found in search(conn, phash, vector)}
+
+
 def test_vectors_of_two_models_never_meet(db: Database) -> None:
     vector = unit(RNG.normal(size=512))
     with db.transaction() as conn:
