@@ -505,7 +505,10 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
 def add_key(
     name: Annotated[str, typer.Argument(help="Who holds it; appears in audit logs.")],
     scope: Annotated[
-        list[str], typer.Option(help="upload, read, platform, fraud, govern or admin; repeatable.")
+        list[str],
+        typer.Option(
+            help="upload, read, platform, history, fraud, catalogue, govern or admin; repeatable."
+        ),
     ],
     creator: Annotated[
         str | None, typer.Option(help="Acts and reads for this creator alone.")

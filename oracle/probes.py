@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from oracle.errors import ConfigurationError
 
 CLIENT_S = 5.0
+PROBE_S = 3.0  # a look that takes longer finds nothing
 # A round may take long, and an outage of the chain or the database is waited out in between.
 SILENT_AFTER_S = 600.0
 

@@ -57,6 +57,7 @@ from oracle.originality.recompute import Auditor
 from oracle.payouts import wallets
 from oracle.payouts.onchain import PayoutAsset
 from oracle.payouts.payments import PayRules
+from oracle.probes import PROBE_S
 from oracle.settings import Settings
 from oracle.tasks import blob_owner
 from oracle.tasks.chain_cases import ChainCases
@@ -86,7 +87,6 @@ SCHEDULER_ROLES = (
 )
 
 
-PROBE_S = 3.0
 # Beyond the limit of its own that a decoder's work has: start, and what is not counted there.
 DECODER_GRACE_S = 120.0
 # Of the API: one check at a time, and uploads are looked into beside it.

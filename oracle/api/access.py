@@ -78,14 +78,7 @@ class Caller:
 
     def poster_within(self, queue: QueueSettings) -> Poster:
         """Return the poster, and what it may post where its key says nothing else."""
-        limits = Limits(
-            queue.waiting,
-            queue.waiting_of_one,
-            queue.works_a_day,
-            queue.bytes_a_day,
-            queue.media_s_a_day,
-        )
-        return Poster(self.poster, self.key_id, limits)
+        return Poster(self.poster, self.key_id, Limits(**queue.model_dump()))
 
     @property
     def is_platform(self) -> bool:

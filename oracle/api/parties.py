@@ -55,8 +55,8 @@ def check_own_key(caller: Caller) -> None:
     """Check that no platform signed the creator in who asks for this. Raises: NotAllowed."""
     if caller.by_link:
         raise NotAllowed(
-            "Signed in by a platform's link you read, post, appeal and answer. Wallets, the webhook"
-            " and erasing works take the creator's own key. Nothing was changed."
+            "Signed in by a platform's link you read, post, appeal and answer. Wallets, licences,"
+            " the webhook and erasing works take the creator's own key. Nothing was changed."
         )
 
 

@@ -6,8 +6,9 @@ from typing import Generic, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
+from oracle.probes import PROBE_S
+
 T = TypeVar("T")
-PROBE_S = 3.0
 
 
 class Probe(Generic[T]):

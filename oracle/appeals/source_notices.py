@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from oracle.notices import templates
-from oracle.notices.render import Notice, render, send_notice
+from oracle.notices.render import render, send_notice
 from oracle.notices.titles import work_name
 from oracle.rules.explain import percent
 from storage.cases import messages
@@ -30,8 +30,8 @@ def tell_sources(
     """
     theirs = source.creator_id if source and source.creator_id != own.creator_id else None
     for told in messages.told_sources(conn, own.id) - {theirs}:
-        ended = templates.COPY_ENDED
-        _send(conn, render(ended, facts | {"copy": work_name(own)}), told, analysis, now)
+        ended = render(templates.COPY_ENDED, facts | {"copy": work_name(own)})
+        send_notice(conn, ended, told, now, analysis_id=analysis.id)
     if source is None or theirs is None:
         return
     shown = facts | {
@@ -40,10 +40,5 @@ def tell_sources(
         "subject": f'"{work_name(source)}"',
         "redirect": percent(analysis.redirect_bps or 0),
     }
-    _send(conn, render(templates.WAS_COPIED, shown), theirs, analysis, now)
-
-
-def _send(
-    conn: Connection, notice: Notice, creator_id: int, analysis: Analysis, now: datetime
-) -> None:
-    send_notice(conn, notice, creator_id, now, analysis_id=analysis.id)
+    was_copied = render(templates.WAS_COPIED, shown)
+    send_notice(conn, was_copied, theirs, now, analysis_id=analysis.id)

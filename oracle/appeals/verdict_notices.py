@@ -27,6 +27,11 @@ from storage.works.works import Work
 
 log = structlog.get_logger()
 
+DECIDED = {
+    Verdict.LICENSED: "used with permission",
+    Verdict.UNDECIDED: "not decided, without a badge",
+}
+
 
 def send_due(db: Database, now: datetime) -> int:
     """Send the notices that are due, once each.
@@ -50,12 +55,6 @@ def send_due(db: Database, now: datetime) -> int:
             with db.transaction() as conn:
                 messages.block_verdict(conn, analysis_id, str(exc), now)
     return sent
-
-
-DECIDED = {
-    Verdict.LICENSED: "used with permission",
-    Verdict.UNDECIDED: "not decided, without a badge",
-}
 
 
 def send_one(conn: Connection, analysis_id: UUID, now: datetime) -> None:

@@ -4,6 +4,7 @@ RULES = "rules"  # automatic steps
 MACHINE = "the oracle's automatic decision"
 REANALYSIS = "the oracle's re-analysis"
 CONTRACT = "contract"  # whoever may decide there; or its case follows
+AUTOMATIC = frozenset({RULES, MACHINE, REANALYSIS})  # of those no person
 
 
 def creator_actor(handle: str) -> str:
@@ -18,7 +19,7 @@ def key_actor(name: str) -> str:
 
 def is_person(actor: str) -> bool:
     """Whether a person here decided, and no rule, machine or contract."""
-    return actor not in (RULES, MACHINE, REANALYSIS) and actor.split(" ")[0] != CONTRACT
+    return actor not in AUTOMATIC and actor.split(" ")[0] != CONTRACT
 
 
 def display_name(actor: str) -> str:

@@ -24,12 +24,11 @@ from oracle.errors import (
 )
 from oracle.jobs import Jobs
 from oracle.media.handler import MediaHandlers, Size
-from oracle.originality import admission
+from oracle.originality import admission, shared_sources
 from oracle.originality.admission import Poster
 from oracle.originality.naming import check_name, ensure_creator, parse_creator
 from oracle.rules.decision import EPOCH
 from storage.blobs import BlobStore, blob_key
-from storage.cases import shared_sources
 from storage.chain.requests import RequestSeen
 from storage.database import Connection, Database
 from storage.errors import IdempotencyConflict, PolicyUnknown
@@ -224,10 +223,10 @@ class Intake:
         shared = upload.shared_source
         works.add_work(conn, work, dated_at=None if shared is None else EPOCH)
         if shared is not None:
-            shared_sources.add(
+            shared_sources.enter(
                 conn,
                 work.id,
-                part=None,
+                None,
                 origin="catalogue",
                 source=shared,
                 by=upload.entered_by or "operator",

@@ -12,7 +12,10 @@ from storage.errors import NotFound
 
 @dataclass(frozen=True, kw_only=True)
 class Licence:
-    """A licence with the names of both sides; `work_id` is None where it covers all works."""
+    """A licence with the names of both sides; `work_id` is None where it covers all works.
+
+    It counts for analyses from `granted_at` until `revoked_at`.
+    """
 
     id: int
     owner: str
@@ -51,19 +54,26 @@ def revoke(conn: Connection, owner_id: int, number: int) -> None:
 
 def list_of(conn: Connection, creator_id: int, limit: int) -> list[Licence]:
     """Return what a creator granted and was granted, the latest first."""
+    where = "where %s in (p.owner_id, p.licensee_id) order by p.granted_at desc, p.id desc limit %s"
+    return _select(conn, where, (creator_id, limit))
+
+
+def get(conn: Connection, number: int) -> Licence:
+    """Return a licence. Raises: NotFound."""
+    found = _select(conn, "where p.id = %s", (number,))
+    if not found:
+        raise NotFound(f"There is no licence {number}.")
+    return found[0]
+
+
+def _select(conn: Connection, where: str, values: tuple[object, ...]) -> list[Licence]:
     with conn.cursor(row_factory=class_row(Licence)) as cursor:
         return cursor.execute(
-            """
-            select p.id, o.handle as owner, l.handle as licensee, p.work_id,
-                coalesce(w.title, w.file_name) as title, p.note, p.granted_at, p.revoked_at
-            from permissions p
-            join creators o on o.id = p.owner_id
-            join creators l on l.id = p.licensee_id
-            left join works w on w.id = p.work_id
-            where %(creator)s in (p.owner_id, p.licensee_id)
-            order by p.granted_at desc, p.id desc limit %(limit)s
-            """,
-            {"creator": creator_id, "limit": limit},
+            "select p.id, o.handle as owner, l.handle as licensee, p.work_id, coalesce(w.title,"
+            " w.file_name) as title, p.note, p.granted_at, p.revoked_at from permissions p join"
+            " creators o on o.id = p.owner_id join creators l on l.id = p.licensee_id left join"
+            f" works w on w.id = p.work_id {where}",
+            values,
         ).fetchall()
 
 

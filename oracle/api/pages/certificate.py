@@ -10,6 +10,7 @@ from oracle.api.routes.analyses import load_view
 from oracle.api.schemas.analyses import AnalysisView
 from oracle.api.services import Services, ServicesDep
 from oracle.engagement.events import PostId
+from storage.chain import outbox
 from storage.errors import NotFound
 from storage.works import analyses
 
@@ -42,8 +43,11 @@ def badge(services: ServicesDep, _: Anyone, post_id: PostId) -> Response:
 
 
 def _load(services: Services, post_id: str) -> AnalysisView:
+    """Load what was attested last: a re-analysis that goes nowhere ends no certificate."""
+    post = bytes.fromhex(post_id[2:])
     with services.db.transaction() as conn:
-        analysis_id = analyses.find_newest(conn, bytes.fromhex(post_id[2:]))
+        attested = [a for a in outbox.of_post(conn, post) if a.status != "refused"]
+        analysis_id = attested[-1].analysis_id if attested else analyses.find_newest(conn, post)
     if analysis_id is None:
         raise NotFound(f"No verdict on the post {post_id} is known here.")
     return load_view(services.db, analysis_id)

@@ -40,7 +40,7 @@ def _advice(result: CheckView) -> list[str]:
         return [f"It would help to have {wording.would_help(result.reason, result.media_type)}."]
     if result.verdict not in ("derivative", "self_duplicate"):
         return []
-    match = next((near for near in result.neighbours if near.verified), None)
+    match = result.original
     if match is None:
         return []
     lines = [_without(match, result.media_type)]
@@ -58,9 +58,12 @@ def _without(match: Neighbour, media_type: str) -> str:
         stretches = ", ".join(
             f"{clock(part.query_start_s)} to {clock(part.query_end_s)}" for part in match.segments
         )
-        return f"Without what it shares with the earlier work ({stretches}) it would be your own."
+        return (
+            f"Without what it shares with the earlier work ({stretches}) it would be no copy of"
+            " that one."
+        )
     share = round(100 * match.query_coverage)
     return (
-        f"{share} % of this {media_type} is in the earlier one. Without that part it would be your"
-        " own."
+        f"{share} % of this {media_type} is in the earlier one. Without that part it would be no"
+        " copy of that one."
     )

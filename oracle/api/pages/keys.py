@@ -14,7 +14,7 @@ from oracle.api.services import ServicesDep
 
 SCOPES_EXPLAINED = {
     "upload": "post media and report engagement",
-    "read": "read verdicts, evidence and, for its creator, money and notices",
+    "read": "read verdicts and evidence; a creator's own also money and notices, appeals, licences",
     "platform": "sign creators in by a link",
     "history": "claim since when works that it posted were published",
     "fraud": "review alerts, appeals and claims",

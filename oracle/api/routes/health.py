@@ -8,9 +8,9 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from oracle.api.boundary import BoundedRoute
-from oracle.api.probe import PROBE_S
 from oracle.api.services import Services, ServicesDep
 from oracle.chain.core.readiness import problems
+from oracle.probes import PROBE_S
 from oracle.supervisor import PROCESSES, read_down
 from storage import jobs, migrate, operator_alerts
 from storage.chain import node_status

@@ -1,6 +1,5 @@
 """Licences that a creator grants for works of their own."""
 
-from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -8,13 +7,13 @@ from pydantic import BaseModel, Field
 
 from oracle.api.access import Reader
 from oracle.api.boundary import BoundedRoute
-from oracle.api.parties import acting_creator, own_creator
+from oracle.api.parties import acting_creator, check_own_key, own_creator
 from oracle.api.services import ServicesDep
 from oracle.errors import NotAllowed
 from oracle.originality.naming import find_creator
-from storage.database import Connection
 from storage.errors import NotFound
 from storage.works import permissions, works
+from storage.works.permissions import Licence
 
 MAX_LISTED = 200
 
@@ -29,29 +28,17 @@ class Grant(BaseModel):
     note: str | None = Field(None, max_length=2000)
 
 
-class LicenceView(BaseModel):
-    """A licence; it counts for analyses from `granted_at` until `revoked_at`."""
-
-    id: int
-    owner: str
-    licensee: str
-    work_id: UUID | None
-    title: str | None
-    note: str | None
-    granted_at: datetime
-    revoked_at: datetime | None
-
-
 @router.get("", summary="Licences that a creator granted and was granted, the latest first")
 def list_licences(
     services: ServicesDep, caller: Reader, creator: str | None = None
-) -> list[LicenceView]:
+) -> list[Licence]:
     with services.db.transaction() as conn:
-        return _listed(conn, acting_creator(conn, caller, creator))
+        return permissions.list_of(conn, acting_creator(conn, caller, creator), MAX_LISTED)
 
 
 @router.post("", status_code=201, summary="Let another creator use a work of yours, or all")
-def grant(services: ServicesDep, caller: Reader, body: Grant) -> LicenceView:
+def grant(services: ServicesDep, caller: Reader, body: Grant) -> Licence:
+    check_own_key(caller)
     owner_id = own_creator(caller, None)
     with services.db.transaction() as conn:
         licensee_id = find_creator(conn, body.licensee)
@@ -64,16 +51,12 @@ def grant(services: ServicesDep, caller: Reader, body: Grant) -> LicenceView:
             if work.creator_id != owner_id or work.erased_at is not None:
                 raise NotFound(f"You have no work {body.work_id}; nothing was granted.")
         number = permissions.grant(conn, owner_id, licensee_id, body.work_id, body.note)
-        return next(row for row in _listed(conn, owner_id) if row.id == number)
+        return permissions.get(conn, number)
 
 
 @router.delete("/{number}", status_code=204, summary="End a licence that you granted")
 def revoke(services: ServicesDep, caller: Reader, number: int) -> None:
     """It stays listed, and verdicts that rested on it stand; later analyses know it no more."""
+    check_own_key(caller)
     with services.db.transaction() as conn:
         permissions.revoke(conn, own_creator(caller, None), number)
-
-
-def _listed(conn: Connection, creator_id: int) -> list[LicenceView]:
-    listed = permissions.list_of(conn, creator_id, MAX_LISTED)
-    return [LicenceView(**vars(licence)) for licence in listed]

@@ -222,6 +222,7 @@ class CheckView(BaseModel):
     threshold: float
     redirect_bps: int
     media_type: MediaType
+    original: Neighbour | None = Field(description="The earlier work that would be credited.")
     neighbours: list[Neighbour]
     channels: dict[str, Any]
     certainty: str
@@ -382,6 +383,8 @@ def check_view(judgement: Judgement) -> CheckView:
     """Build the API's view of a check; matches most similar first."""
     decision, handler = judgement.decision, judgement.handler
     ranked = sorted(judgement.matches, key=lambda match: -match.match.similarity)
+    neighbours = [neighbour(match_document(match), {match.work.id: match.work}) for match in ranked]
+    credited = decision.credited.work_id if decision.credited else None
     return CheckView(
         verdict=decision.verdict.value,
         reason=decision.reason.value,
@@ -392,9 +395,10 @@ def check_view(judgement: Judgement) -> CheckView:
         threshold=judgement.policy.threshold_bps / 10_000,
         redirect_bps=decision.redirect_bps,
         media_type=handler.media_type,  # type: ignore[arg-type]
-        neighbours=[
-            neighbour(match_document(match), {match.work.id: match.work}) for match in ranked
-        ],
+        original=next((n for n in neighbours if n.work_id == credited), None)
+        if decision.verdict.value != "original"
+        else None,
+        neighbours=neighbours,
         channels={name: channel_state(state) for name, state in handler.channels.items()},
         certainty=handler.certainty,
         notes=list(judgement.extraction.notes),

@@ -44,6 +44,9 @@ def test_a_painting_of_a_catalogue_is_nobodys(
     settings: Settings, client: TestClient, db: Database, post: Post, drain: Callable[[], None]
 ) -> None:
     enter(client, drain, photo("temple"), "painting.jpg")
+    with db.transaction() as conn:
+        notes = conn.execute("select actor from fraud_audit where step = 'share'").fetchall()
+    assert notes == [("operator",)]
     for creator, kind in (("alice", "resized"), ("bob", "cropped"), ("carol", "recoloured")):
         judged = post(edited(photo("temple"), kind), creator)
         assert (judged["verdict"], judged["reason"]) == ("original", "shared_source")

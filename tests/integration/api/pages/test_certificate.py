@@ -2,11 +2,16 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from starlette.testclient import TestClient
 from support.photos import edited, photo
 
+from oracle.jobs import Jobs
+from oracle.originality import rejudge
 from storage.database import Database
+from storage.works import analyses
+from storage.works.analyses import Newest
 
 Post = Callable[..., dict[str, Any]]
 ORIGINAL = "Original, verified on chain"
@@ -22,13 +27,28 @@ def test_a_certificate_follows_the_verdict_in_force(
     with db.transaction() as conn:
         conn.execute("update outbox set status = 'final', block_number = 7")
     page = client.get(path)
-    assert "is original; the contract says so, too" in page.text
+    assert "counts as original, and the contract says so" in page.text
     assert "maya" not in page.text
     assert page.headers["cache-control"] == "no-cache"
     badge = client.get(f"{path}/badge.svg")
     assert badge.headers["content-type"] == "image/svg+xml"
     assert ORIGINAL in badge.text
     assert f'href="{path}"' in client.get(made["links"]["page"]).text
+
+
+def test_a_re_analysis_that_goes_nowhere_leaves_the_certificate(
+    post: Post, client: TestClient, db: Database, drain: Callable[[], None]
+) -> None:
+    made = post(photo("cat"), "maya")
+    first = UUID(made["analysis_id"])
+    with db.transaction() as conn:
+        conn.execute("update outbox set status = 'final', block_number = 7")
+        rejudge.queue(conn, Jobs(db.dsn), [Newest(first, "decided")])
+    drain()
+    with db.transaction() as conn:
+        assert analyses.find_newest(conn, analyses.get(conn, first).post_id) != first
+    page = client.get(f"/certificates/{made['work']['post_id']}")
+    assert "counts as original, and the contract says so" in page.text
 
 
 def test_a_copy_has_none_and_an_unknown_post_is_not_found(post: Post, client: TestClient) -> None:
