@@ -3,6 +3,7 @@
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -20,7 +21,7 @@ from support.waiting import wait_for
 
 from embeddings.errors import CorruptMedia, EmbeddingError
 from oracle import wiring
-from oracle.errors import OracleError
+from oracle.errors import Busy, OracleError
 from oracle.media.decoder import load
 from oracle.media.decoders import (
     DecoderFailed,
@@ -187,6 +188,33 @@ def test_a_decoder_knows_no_secret(
         environment = Path(f"/proc/{pid}/environ").read_bytes()
         assert b"5e5e" not in environment
         assert b"DATABASE_URL" not in environment
+
+
+def test_a_call_does_not_wait_for_ever_where_somebody_waits_for_it(settings: Settings) -> None:
+    options = wiring.handler_options(settings)
+    pool = Decoders(options, count=1, limit_bytes=MIB, limit_s=1.0, wait_s=0.1)
+    with pool._place(), pytest.raises(Busy):
+        pool.call("image", "inspect", Path("unread"))
+
+
+def test_a_machine_that_starts_nothing_is_to_blame(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    pool = Decoders(wiring.handler_options(settings), count=1, limit_bytes=MIB, limit_s=1.0)
+    with pytest.raises(NoDecoder):
+        pool.call("image", "inspect", Path("unread"))
+
+
+def test_a_decoders_files_go_with_it(decoders: Decoders, cat: Path) -> None:
+    assert works(decoders, cat)
+    with decoders._decoder() as decoder:
+        folder = Path(decoder._folder.name)
+        pid = decoder._process.pid
+        assert f"TMPDIR={folder}".encode() in Path(f"/proc/{pid}/environ").read_bytes()
+        decoder.kill()
+    assert not folder.exists()
+    assert works(decoders, cat)
 
 
 class Hostile:
