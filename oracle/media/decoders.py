@@ -1,5 +1,6 @@
 """Warm decoder processes: what a hostile file does to one of them costs its own job alone."""
 
+import math
 import os
 import pickle
 import signal
@@ -32,7 +33,7 @@ MAX_ANSWER_BYTES = 2**30
 # Of a file whose decoder died: the machine may have been to blame, or it was dying before.
 TRIES = 3
 # No keys, no database: what a decoder is told, it is told over its line.
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH")
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "LD_LIBRARY_PATH")
 PASSED_ON_TOO = ("OMP_", "OPENBLAS_", "MKL_", "OPENCV_", "ORT_", "PYTHON", "HF_", "XDG_")
 
 
@@ -176,10 +177,11 @@ class Decoders:
         method: str,
         *arguments: object,
         progress: Progress | None = None,
-        limit_s: float | None = None,
+        limit_s: float = math.inf,
         **options: object,
     ) -> Any:
-        """Call a method of the handler of a media type in a decoder.
+        """Call a method of the handler of a media type in a decoder, at most for `limit_s` or the
+        limit of all calls.
 
         Raises: EmbeddingError: what the method raises, or a DecoderFailed; Busy.
         """
@@ -189,7 +191,7 @@ class Decoders:
         for tries_left in reversed(range(TRIES)):
             try:
                 with self._decoder() as decoder:
-                    kind, value = decoder.call(request, progress, limit_s or self._limit_s)
+                    kind, value = decoder.call(request, progress, min(limit_s, self._limit_s))
             except TimeoutError as exc:
                 log.warning("decoder.too_slow", media_type=media_type, method=method)
                 raise DecoderTooSlow from exc

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from multiprocessing import Pipe
 from pathlib import Path
 
 import psutil
@@ -123,6 +124,15 @@ def test_a_file_that_hangs_is_given_up(decoders: Decoders, cat: Path, hours: Pat
     assert works(decoders, cat)
 
 
+def test_no_look_takes_longer_than_its_decoders_may(settings: Settings, hours: Path) -> None:
+    handlers = wiring.make_isolated_handlers(settings, decoders=1, limit_s=0.3)
+    with pytest.raises(DecoderTooSlow):
+        handlers["audio"].extract(hours)
+    pool = wiring._decoders(wiring.handler_options(settings), 1, 700 * MIB, 0.3, None)
+    with pytest.raises(DecoderTooSlow):
+        pool.call("audio", "extract", hours, limit_s=120.0)
+
+
 def kill_each(stop: threading.Event, times: int) -> None:
     """Kill a decoder that works, so often."""
     seen: dict[int, float] = {}
@@ -214,6 +224,26 @@ def test_a_decoders_files_go_with_it(decoders: Decoders, cat: Path) -> None:
         assert f"TMPDIR={folder}".encode() in Path(f"/proc/{pid}/environ").read_bytes()
         decoder.kill()
     assert not folder.exists()
+    assert works(decoders, cat)
+
+
+@pytest.mark.parametrize("answer", [b"", pickle.dumps(5), pickle.dumps(()), b"\x80\x05]K\x01u."])
+def test_nonsense_of_a_decoder_that_was_taken_over_costs_one_file(
+    decoders: Decoders, cat: Path, answer: bytes
+) -> None:
+    assert works(decoders, cat)
+    ours, theirs = Pipe()
+    decoders._idle[-1]._line = ours
+
+    def answer_nonsense() -> None:
+        theirs.recv_bytes()
+        theirs.send_bytes(answer)
+
+    taken_over = threading.Thread(target=answer_nonsense)
+    taken_over.start()
+    with pytest.raises(DecoderFailed):
+        decoders.call("image", "inspect", cat)
+    taken_over.join()
     assert works(decoders, cat)
 
 
