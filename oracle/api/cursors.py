@@ -10,6 +10,7 @@ from uuid import UUID
 from oracle.errors import OracleError
 
 Key = TypeVar("Key")
+Place = TypeVar("Place")
 
 
 class InvalidCursor(OracleError):
@@ -18,10 +19,11 @@ class InvalidCursor(OracleError):
     code = "invalid_cursor"
 
 
-def write_cursor(at: datetime, key: UUID | bytes) -> str:
-    """Return the cursor after a row: its time, and a key that tells rows of that time apart."""
+def write_cursor(at: datetime | int, key: UUID | bytes) -> str:
+    """Return the cursor after a row: its time or number, and a key that tells equal ones apart."""
     name = key.hex() if isinstance(key, bytes) else str(key)
-    return base64.urlsafe_b64encode(f"{at.isoformat()}|{name}".encode()).decode().rstrip("=")
+    place = at.isoformat() if isinstance(at, datetime) else str(at)
+    return base64.urlsafe_b64encode(f"{place}|{name}".encode()).decode().rstrip("=")
 
 
 def read_cursor(text: str | None, key: Callable[[str], Key]) -> tuple[datetime, Key] | None:
@@ -31,13 +33,35 @@ def read_cursor(text: str | None, key: Callable[[str], Key]) -> tuple[datetime, 
         key: Reads the second part: `UUID`, or `bytes.fromhex`.
     Raises: InvalidCursor.
     """
+    return _read(text, _moment, key)
+
+
+def read_place(text: str | None, key: Callable[[str], Key]) -> tuple[int, Key] | None:
+    """Return number and key of the row that a cursor comes after. Raises: InvalidCursor."""
+    return _read(text, _number, key)
+
+
+def _read(
+    text: str | None, place: Callable[[str], Place], key: Callable[[str], Key]
+) -> tuple[Place, Key] | None:
     if text is None:
         return None
     try:
         at, name = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split("|")
-        moment = datetime.fromisoformat(at)
-        if moment.tzinfo is None:
-            raise InvalidCursor
-        return moment, key(name)
+        return place(at), key(name)
     except (ValueError, binascii.Error) as exc:
         raise InvalidCursor from exc
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise InvalidCursor
+    return moment
+
+
+def _number(text: str) -> int:
+    number = int(text)
+    if not -(2**63) <= number < 2**63:
+        raise InvalidCursor
+    return number

@@ -5,10 +5,12 @@ import io
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from oracle import currency
 from oracle.rules.cost import cost_of
 from oracle.rules.decision import Verdict
 from oracle.rules.explain import percent
 from oracle.rules.payout import Grade, bonus_bps, payout
+from storage.ledger.posts import PostRow
 from storage.ledger.views import Line
 
 COLUMNS = (
@@ -25,7 +27,29 @@ COLUMNS = (
     "counterparty",
     "explanation",
 )
-CURRENCY = "USD"
+POST_COLUMNS = (
+    "post_id",
+    "external_id",
+    "title",
+    "media_type",
+    "published_at",
+    "verdict",
+    "redirect_bps",
+    "redirected_to",
+    "grade",
+    "grade_status",
+    *(
+        f"{name}_{which}"
+        for name in ("views", "likes", "comments", "saves", "shares")
+        for which in ("all", "counted")
+    ),
+    "base",
+    "bonus",
+    "yours",
+    "held",
+    "redirected_away",
+    "currency",
+)
 # A spreadsheet takes a text that begins so for a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 VERDICTS = {
@@ -45,9 +69,8 @@ SIGNALS = {
 
 
 def dollars(cents: int) -> str:
-    """Cents as people write them: $1,234.50, or −$0.05."""
-    sign = "−" if cents < 0 else ""
-    return f"{sign}${abs(cents) // 100:,}.{abs(cents) % 100:02d}"
+    """Hundredths as people write them: $1,234.50, or −$0.05, in the platform's currency."""
+    return currency.amount(cents, "−")
 
 
 def explain_pay(facts: Mapping[str, Any]) -> str:
@@ -188,8 +211,6 @@ def statement_csv(lines: Iterable[Line]) -> Iterator[str]:
     """A statement as CSV, one row a posting; the amounts of a bucket sum to its balance."""
     yield _row(COLUMNS)
     for line in lines:
-        sign, cents = "-" if line.amount_minor < 0 else "", abs(line.amount_minor)
-        amount = f"{sign}{cents // 100}.{cents % 100:02d}"
         yield _row(
             (
                 line.transaction_id,
@@ -198,14 +219,54 @@ def statement_csv(lines: Iterable[Line]) -> Iterator[str]:
                 line.kind,
                 line.entry,
                 line.bucket,
-                amount,
-                CURRENCY,
+                _amount(line.amount_minor),
+                currency.code(),
                 "0x" + line.post_id.hex() if line.post_id else "",
                 _text(line.title),
                 _text(line.counterparty),
                 explain(line),
             )
         )
+
+
+def posts_csv(posts: Iterable[PostRow]) -> Iterator[str]:
+    """A creator's posts as CSV, one row each; what is not known is left empty."""
+    yield _row(POST_COLUMNS)
+    for post in posts:
+        yield _row(
+            (
+                "0x" + post.post_id.hex(),
+                _text(post.external_id),
+                _text(post.title),
+                post.media_type,
+                post.published_at.isoformat(),
+                post.verdict or "",
+                post.redirect_bps,
+                _text(post.creditor),
+                post.grade or "",
+                post.grade_status or "",
+                *(
+                    counts[name] if counts else ""
+                    for name in ("views", "likes", "comments", "saves", "shares")
+                    for counts in (post.raw, post.qualified)
+                ),
+                *map(
+                    _amount,
+                    (
+                        post.base_minor,
+                        post.bonus_minor,
+                        post.net_minor,
+                        post.contested_minor + post.frozen_minor,
+                        post.away_minor,
+                    ),
+                ),
+                currency.code(),
+            )
+        )
+
+
+def _amount(minor: int) -> str:
+    return f"{'-' if minor < 0 else ''}{abs(minor) // 100}.{abs(minor) % 100:02d}"
 
 
 def _text(value: str | None) -> str:

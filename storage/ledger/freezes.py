@@ -34,6 +34,17 @@ def add(conn: Connection, freeze: Freeze) -> None:
     )
 
 
+def held_by_post(conn: Connection, creator_id: int) -> dict[bytes, int]:
+    """Return the cents that are frozen of each post of a creator."""
+    rows = conn.execute(
+        "select post_id, sum(amount_minor)::bigint from ledger_postings where creator_id ="
+        " any(rows_of_creator(%s)) and bucket = 'frozen' and post_id is not null group by 1"
+        " having sum(amount_minor) <> 0",
+        (creator_id,),
+    ).fetchall()
+    return {bytes(row[0]): int(row[1]) for row in rows}
+
+
 def end(conn: Connection, alert_id: UUID, now: datetime) -> list[bytes]:
     """End the freezes of an alert now. Returns: their posts."""
     rows = conn.execute(

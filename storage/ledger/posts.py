@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from psycopg.rows import class_row
@@ -11,8 +11,17 @@ from psycopg.rows import class_row
 from storage.database import Connection
 from storage.errors import NotFound
 
+PostOrder = Literal["newest", "earned", "views", "grade"]
+
 # Posts with the poster's own money: base + bonus = net + contested + frozen + redirected away.
-_ROWS = """
+_DECIDED = """
+left join lateral (
+    select id, verdict, redirect_bps, matched_work_id from analyses
+    where post_id = p.post_id and status = 'decided'
+    order by verdict = 'undecided' and reason <> 'contested', decided_at desc, id limit 1
+) a on true
+"""
+_ROWS = f"""
 select p.post_id, p.creator_id, p.work_id, p.media_type, p.title, p.audience, p.length_ms,
     p.published_at, pw.external_id, pw.category, n.raw, n.qualified,
     g.grade, g.score_bps, g.status as grade_status, g.final_at as grade_final_at,
@@ -31,11 +40,7 @@ left join grades g using (post_id)
 left join post_terms t using (post_id)
 left join works pw on pw.id = p.work_id
 left join creators tc on tc.id = t.creditor_id
-left join lateral (
-    select id, verdict, redirect_bps, matched_work_id from analyses
-    where post_id = p.post_id and status = 'decided'
-    order by verdict = 'undecided' and reason <> 'contested', decided_at desc, id limit 1
-) a on true
+{_DECIDED}
 left join works w on w.id = a.matched_work_id and a.verdict = 'derivative'
 left join creators ac on ac.id = w.creator_id
 cross join lateral (
@@ -108,6 +113,11 @@ def describe(conn: Connection, post_id: bytes, title: str | None, audience: int 
         raise NotFound(f"There is no post 0x{post_id.hex()}.")
 
 
+def date_back(conn: Connection, post_id: bytes, published_at: datetime) -> None:
+    """Say that a post came out earlier: of a sample, whose weeks are in the past."""
+    conn.execute("update posts set published_at = %s where post_id = %s", (published_at, post_id))
+
+
 def get_post(conn: Connection, post_id: bytes, now: datetime) -> PostRow:
     """Return a post. Raises: NotFound."""
     rows = _rows(conn, "where p.post_id = %(post)s", {"post": post_id, "now": now})
@@ -132,6 +142,21 @@ class PostFilter:
 
 
 ALL_POSTS = PostFilter()
+# What posts are listed by; the first is the largest. The post's id decides among equals.
+_ORDERS = {
+    "newest": ("p.published_at", ""),
+    "earned": (
+        "coalesce(e.net_minor, 0)",
+        " left join (select post_id, sum(amount_minor) filter (where bucket = 'available')::bigint"
+        " as net_minor from ledger_postings where creator_id = any(rows_of_creator(%(creator)s))"
+        " group by post_id) e using (post_id)",
+    ),
+    "views": (
+        "coalesce((n.qualified->>'views')::bigint, 0)",
+        " left join engagement_counts n using (post_id)",
+    ),
+    "grade": ("coalesce(g.score_bps, -1)", " left join grades g using (post_id)"),
+}
 _FILTERS = {
     "category": "lower(pw.category) = lower(%(category)s)",
     "external_id": "pw.external_id = %(external_id)s",
@@ -145,45 +170,72 @@ def list_posts(
     creator_id: int,
     now: datetime,
     *,
-    after: tuple[datetime, bytes] | None,
-    limit: int,
+    after: tuple[datetime | int, bytes] | None,
+    limit: int | None,
     wanted: PostFilter = ALL_POSTS,
-) -> Sequence[PostRow]:
-    """Return a creator's posts, the newest first, after a cursor.
+    order: PostOrder = "newest",
+) -> Sequence[tuple[datetime | int, PostRow]]:
+    """Return a creator's posts in an order, after a cursor, each with its place in that order.
+
+    Only the posts of the page are read whole: a creator may have ten thousand.
 
     Args:
-        after: (published_at, post_id) of the last post of the previous page.
+        after: place and post_id of the last post of the previous page.
+        limit: None for all.
     """
-    where = "where p.creator_id = %(creator)s"
-    params: dict[str, Any] = {"creator": creator_id, "now": now, "limit": limit}
-    if after is not None:
-        where += " and (p.published_at, p.post_id) < (%(at)s, %(id)s)"
-        params |= {"at": after[0], "id": after[1]}
-    where += "".join(
+    by, join = _ORDERS[order]
+    params: dict[str, Any] = {"creator": creator_id, "now": now, "limit": limit, **vars(wanted)}
+    where = "".join(
         f" and {_FILTERS[name]}" for name, value in vars(wanted).items() if value is not None
     )
-    params |= vars(wanted)
-    return _rows(
-        conn, where + " order by p.published_at desc, p.post_id desc limit %(limit)s", params
-    )
+    if wanted.category is not None or wanted.external_id is not None:
+        join += " left join works pw on pw.id = p.work_id"
+    if wanted.verdict is not None:
+        join += f" left join post_terms t using (post_id) {_DECIDED}"
+    if after is not None:
+        where += f" and ({by}, p.post_id) < (%(at)s, %(id)s)"
+        params |= {"at": after[0], "id": after[1]}
+    listed = conn.execute(
+        f"select {by}, p.post_id from posts p{join} where p.creator_id = %(creator)s{where}"
+        f" order by {by} desc, p.post_id desc limit %(limit)s",
+        params,
+    ).fetchall()
+    ids = [bytes(row[1]) for row in listed]
+    found = {
+        post.post_id: post
+        for post in _rows(conn, "where p.post_id = any(%(ids)s)", {"ids": ids, "now": now})
+    }
+    return [(place, found[bytes(post_id)]) for place, post_id in listed]
 
 
 @dataclass(frozen=True)
 class Reach:
-    """The number of a creator's posts and of their views."""
+    """The number of a creator's posts and of their views, and followers as last said.
+
+    Attributes:
+        followers: when the newest post came out of which the platform said so; None where it never
+            did.
+    """
 
     posts: int
     raw_views: int
     qualified_views: int
+    followers: int | None
+    followers_at: datetime | None
+    paid_since: date | None
 
 
 def reach(conn: Connection, creator_id: int) -> Reach:
     """Count a creator's posts and their views."""
     row = conn.execute(
         "select count(*), coalesce(sum((raw->>'views')::bigint), 0)::bigint,"
-        " coalesce(sum((qualified->>'views')::bigint), 0)::bigint"
-        " from posts left join engagement_counts using (post_id) where creator_id = %s",
-        (creator_id,),
+        " coalesce(sum((qualified->>'views')::bigint), 0)::bigint,"
+        " (array_agg(audience order by published_at desc) filter (where audience is not null))[1],"
+        " max(published_at) filter (where audience is not null), (select min(t.week) from"
+        " ledger_postings l join ledger_transactions t on t.id = l.transaction_id where"
+        " l.creator_id = any(rows_of_creator(%(creator)s)) and l.bucket <> 'budget')"
+        " from posts left join engagement_counts using (post_id) where creator_id = %(creator)s",
+        {"creator": creator_id},
     ).fetchone()
     assert row is not None
     return Reach(*row)

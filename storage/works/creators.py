@@ -184,6 +184,10 @@ _GIVE_WAY = (
     " name_vouchers where creator_id = %(id)s and poster = v.poster)",
     "delete from creator_webhooks where creator_id = %(other)s"
     " and exists (select from creator_webhooks where creator_id = %(id)s)",
+    "delete from creator_preferences where creator_id = %(other)s"
+    " and exists (select from creator_preferences where creator_id = %(id)s)",
+    "delete from dashboard_visits where creator_id = %(other)s"
+    " and exists (select from dashboard_visits where creator_id = %(id)s)",
     # Nobody needs a licence of himself.
     "delete from permissions where owner_id in (%(id)s, %(other)s)"
     " and licensee_id in (%(id)s, %(other)s)",

@@ -9,9 +9,11 @@ from datetime import date, timedelta
 
 from oracle.api.schemas.creators import TotalsView, WeekView
 
-HEIGHT = 120  # for money that comes in; money that goes away is drawn below the line
+HEIGHT = 134  # for money that comes in; money that goes away is drawn below the line
 BELOW = 40
+LABEL = 14  # above the highest bar, for its amount
 STEP = 60
+AXIS = 64  # for the amounts at the left
 BAR = 36
 
 
@@ -35,16 +37,19 @@ class WeekBar:
     blocks: tuple[Block, ...]
     numbers: WeekView | None
     total: int
+    income: int = 0
+    top: float | None = None  # where the bar ends; None without one
 
 
 @dataclass(frozen=True)
 class WeekChart:
-    """Weeks beside each other, the latest at the right."""
+    """Weeks beside each other, the latest at the right; ticks are heights and their cents."""
 
     width: int
     height: int
     line: int
     bars: tuple[WeekBar, ...]
+    ticks: tuple[tuple[float, int], ...]
 
 
 @dataclass(frozen=True)
@@ -63,9 +68,14 @@ def week_chart(weeks: Sequence[WeekView], last: date, number: int) -> WeekChart:
     shown = [last - timedelta(weeks=back) for back in reversed(range(number))]
     top = max([_income(known[week]) for week in shown if week in known] + [1])
     deep = max([known[week].redirected_away for week in shown if week in known] + [0])
-    scale = min(HEIGHT / top, BELOW / deep if deep else HEIGHT / top)
-    bars = tuple(_week_bar(week, known.get(week), n * STEP, scale) for n, week in enumerate(shown))
-    return WeekChart(number * STEP, HEIGHT + BELOW + 24, HEIGHT, bars)
+    room = HEIGHT - LABEL
+    scale = min(room / top, BELOW / deep if deep else room / top)
+    bars = tuple(
+        _week_bar(week, known.get(week), AXIS + n * STEP, scale) for n, week in enumerate(shown)
+    )
+    step = _tick(top)
+    ticks = tuple((round(HEIGHT - at * scale, 1), at) for at in range(step, top + 1, step))
+    return WeekChart(AXIS + number * STEP, HEIGHT + BELOW + 24, HEIGHT, bars, ticks)
 
 
 def money_bar(totals: TotalsView) -> tuple[Part, ...]:
@@ -81,6 +91,12 @@ def money_bar(totals: TotalsView) -> tuple[Part, ...]:
         for kind, (label, cents) in parts.items()
         if cents
     )
+
+
+def _tick(top: int) -> int:
+    """Choose the distance of ticks, in cents: 1, 2 or 5 times a power of ten, at most four."""
+    power: int = 10 ** max(0, len(str(top // 4 or 1)) - 1)
+    return next(power * step for step in (1, 2, 5, 10) if power * step * 4 >= top)
 
 
 def _income(week: WeekView) -> int:
@@ -106,4 +122,7 @@ def _week_bar(week: date, numbers: WeekView | None, x: float, scale: float) -> W
         blocks.append(Block("held", left, round(HEIGHT - height, 1), BAR, round(height, 1)))
     if numbers.redirected_away:
         blocks.append(Block("away", left, HEIGHT, BAR, round(numbers.redirected_away * scale, 1)))
-    return WeekBar(week, x, tuple(blocks), numbers, _income(numbers) - numbers.redirected_away)
+    income = _income(numbers)
+    return WeekBar(
+        week, x, tuple(blocks), numbers, income - numbers.redirected_away, income, round(y, 1)
+    )

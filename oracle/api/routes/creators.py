@@ -13,7 +13,7 @@ from pydantic import AwareDatetime
 
 from oracle.api.access import Caller, Reader
 from oracle.api.boundary import BoundedRoute
-from oracle.api.cursors import read_cursor, write_cursor
+from oracle.api.cursors import read_cursor, read_place, write_cursor
 from oracle.api.schemas import creators as schemas
 from oracle.api.schemas.creators import CreatorView, PostDetail, PostPage, PostView
 from oracle.api.schemas.uploads import Category, ExternalId
@@ -21,7 +21,7 @@ from oracle.api.services import Services, ServicesDep
 from oracle.engagement.events import PostId
 from oracle.originality.naming import find_creator
 from oracle.payouts.onchain import PayoutAsset
-from oracle.payouts.statement import statement_csv
+from oracle.payouts.statement import posts_csv, statement_csv
 from storage.database import Connection
 from storage.engagement import grades as engagement_grades
 from storage.errors import NotFound
@@ -32,7 +32,7 @@ from storage.ledger import onchain as ledger_onchain
 from storage.ledger import posts as ledger_posts
 from storage.ledger import views as ledger_views
 from storage.ledger import withdrawals as ledger_withdrawals
-from storage.ledger.posts import ALL_POSTS, PostFilter
+from storage.ledger.posts import ALL_POSTS, PostFilter, PostOrder
 from storage.works import creators
 
 WEEKS_SHOWN = 12
@@ -75,10 +75,38 @@ def list_posts(
     external_id: ExternalId | None = None,
     title: Title | None = None,
     verdict: PostVerdict | None = None,
+    order: PostOrder = "newest",
 ) -> PostPage:
+    """By the grade means by its score; a cursor belongs to the order that it was given in."""
     wanted = PostFilter(category, external_id, title, verdict)
     with services.db.transaction() as conn:
-        return post_page(conn, load_creator(conn, caller, creator), cursor, limit, wanted)
+        return post_page(conn, load_creator(conn, caller, creator), cursor, limit, wanted, order)
+
+
+@router.get(
+    "/api/creators/{creator}/posts.csv",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/csv": {}}}},
+    summary="All posts that fit, with grade, verdict and money, as CSV",
+)
+def get_posts_csv(
+    services: ServicesDep,
+    caller: Reader,
+    creator: str,
+    title: Title | None = None,
+    verdict: PostVerdict | Literal[""] | None = None,
+    order: PostOrder = "newest",
+) -> StreamingResponse:
+    wanted = PostFilter(title=title or None, verdict=verdict or None)
+    spool = SpooledTemporaryFile(max_size=SPOOLED_IN_MEMORY)  # noqa: SIM115 - the response closes it
+    with services.db.transaction() as conn:
+        owner = load_creator(conn, caller, creator)
+        listed = ledger_posts.list_posts(
+            conn, owner.creator_id, owner.now, after=None, limit=None, wanted=wanted, order=order
+        )
+    spool.writelines(row.encode() for row in posts_csv(post for _, post in listed))
+    spool.seek(0)
+    return _csv(spool, f"posts-{owner.now:%Y-%m-%d}.csv")
 
 
 @router.get(
@@ -107,11 +135,9 @@ def get_statement(
     with services.db.transaction() as conn:
         owner = load_creator(conn, caller, creator)
     post = bytes.fromhex(post_id[2:]) if post_id else None
-    name = f"statement-{owner.now:%Y-%m-%d}.csv"
-    return StreamingResponse(
-        _chunks(_spool_statement(services, owner.creator_id, since, until, post)),
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    return _csv(
+        _spool_statement(services, owner.creator_id, since, until, post),
+        f"statement-{owner.now:%Y-%m-%d}.csv",
     )
 
 
@@ -127,6 +153,7 @@ def creator_view(conn: Connection, owner: ShownCreator, asset: PayoutAsset) -> C
     since = ledger.week_of(owner.now) - timedelta(weeks=WEEKS_SHOWN - 1)
     unpaid = ledger_posts.list_unpaid(conn, owner.creator_id, owner.now)
     reach = ledger_posts.reach(conn, owner.creator_id)
+    held = ledger_freezes.held_by_post(conn, owner.creator_id)
     path = f"/creators/{quote(owner.handle)}"
     return CreatorView(
         creator=owner.handle,
@@ -140,7 +167,7 @@ def creator_view(conn: Connection, owner: ShownCreator, asset: PayoutAsset) -> C
         ],
         expected=sum(schemas.expected_view(post, week).net for post, week in unpaid),
         freezes=[
-            schemas.freeze_view(row)
+            schemas.freeze_view(row, held)
             for row in ledger_freezes.of_creator(conn, owner.creator_id, owner.now)
         ],
         fetched=ledger_withdrawals.withdrawn(conn, owner.creator_id, asset.token)
@@ -156,9 +183,13 @@ def creator_view(conn: Connection, owner: ShownCreator, asset: PayoutAsset) -> C
         posts=reach.posts,
         raw_views=reach.raw_views,
         qualified_views=reach.qualified_views,
+        followers=reach.followers,
+        followers_at=reach.followers_at,
+        paid_since=reach.paid_since,
         links={
             "self": f"/api{path}",
             "posts": f"/api{path}/posts",
+            "posts_csv": f"/api{path}/posts.csv",
             "statement": f"/api{path}/statement.csv",
             "page": path,
         },
@@ -171,16 +202,23 @@ def post_page(
     cursor: str | None,
     limit: int,
     wanted: PostFilter = ALL_POSTS,
+    order: PostOrder = "newest",
 ) -> PostPage:
-    after = read_cursor(cursor, bytes.fromhex)
+    read = read_cursor if order == "newest" else read_place
     listed = ledger_posts.list_posts(
-        conn, owner.creator_id, owner.now, after=after, limit=limit + 1, wanted=wanted
+        conn,
+        owner.creator_id,
+        owner.now,
+        after=read(cursor, bytes.fromhex),
+        limit=limit + 1,
+        wanted=wanted,
+        order=order,
     )
     shown = listed[:limit]
     more = len(listed) > limit
     return PostPage(
-        posts=[PostView(**schemas.post_fields(post, owner.handle)) for post in shown],
-        next=write_cursor(shown[-1].published_at, shown[-1].post_id) if more else None,
+        posts=[PostView(**schemas.post_fields(post, owner.handle)) for _, post in shown],
+        next=write_cursor(shown[-1][0], shown[-1][1].post_id) if more else None,
     )
 
 
@@ -192,9 +230,12 @@ def post_detail(conn: Connection, owner: ShownCreator, post_id: bytes) -> PostDe
     policy = engagement_grades.get_policy(conn, grade.policy_version) if grade else None
     history = engagement_grades.grade_history(conn, post_id)
     freezes = ledger_freezes.of_creator(conn, owner.creator_id, owner.now)
+    held = ledger_freezes.held_by_post(conn, owner.creator_id)
     return PostDetail(
         **schemas.post_fields(post, owner.handle),
-        freezes=[schemas.freeze_view(freeze) for freeze in freezes if freeze.post_id == post_id],
+        freezes=[
+            schemas.freeze_view(freeze, held) for freeze in freezes if freeze.post_id == post_id
+        ],
         grading=schemas.grade_view(grade, policy) if grade and policy else None,
         history=[
             schemas.GradeChange(at=at, grade=letter, status=status, score_bps=points, reason=reason)
@@ -224,6 +265,14 @@ def _spool_statement(
         spool.writelines(row.encode() for row in statement_csv(lines))
     spool.seek(0)
     return spool
+
+
+def _csv(spool: IO[bytes], name: str) -> StreamingResponse:
+    return StreamingResponse(
+        _chunks(spool),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
 
 def _chunks(spool: IO[bytes]) -> Iterator[bytes]:

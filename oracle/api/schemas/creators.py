@@ -7,8 +7,9 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, Field
 
+from oracle import currency
 from oracle.payouts.onchain import PayoutAsset
-from oracle.payouts.statement import CURRENCY, SIGNALS, expected_pay, explain
+from oracle.payouts.statement import SIGNALS, expected_pay, explain
 from storage.engagement.grades import StoredGrade, StoredPolicy
 from storage.ledger.copies import CopyRow
 from storage.ledger.freezes import Freeze
@@ -50,6 +51,9 @@ class FreezeView(BaseModel):
     post_id: str | None
     since: datetime
     until: datetime
+    held: int | None = Field(
+        description="Cents of the post on hold; null for an account, whose withdrawals wait."
+    )
 
 
 class ExpectedView(BaseModel):
@@ -231,7 +235,7 @@ class CreatorView(BaseModel):
         " they were posted under."
     )
     as_of: datetime
-    currency: str = CURRENCY
+    currency: str = Field(default_factory=currency.code, description="ISO 4217.")
     totals: TotalsView
     weeks: list[WeekView]
     expected: int = Field(
@@ -251,6 +255,11 @@ class CreatorView(BaseModel):
     posts: int
     raw_views: int
     qualified_views: int
+    followers: int | None = Field(
+        description="As the platform last said, of when a post came out; null where it never did."
+    )
+    followers_at: datetime | None
+    paid_since: date | None = Field(description="The first week of which anything was booked.")
     links: dict[str, str]
 
 
@@ -296,11 +305,15 @@ def week_view(week: WeekRow) -> WeekView:
     return WeekView(**vars(week))
 
 
-def freeze_view(freeze: Freeze) -> FreezeView:
-    """Build the API's view of a freeze."""
-    post_id = "0x" + freeze.post_id.hex() if freeze.post_id else None
+def freeze_view(freeze: Freeze, held: Mapping[bytes, int]) -> FreezeView:
+    """Build the API's view of a freeze. Args: held: cents by post."""
+    post_id = freeze.post_id
     return FreezeView(
-        alert_id=str(freeze.alert_id), post_id=post_id, since=freeze.since, until=freeze.until
+        alert_id=str(freeze.alert_id),
+        post_id="0x" + post_id.hex() if post_id else None,
+        since=freeze.since,
+        until=freeze.until,
+        held=held.get(post_id, 0) if post_id else None,
     )
 
 

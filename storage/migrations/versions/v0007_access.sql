@@ -44,3 +44,28 @@ alter table equivocations add column call_id bigint unique references chain_call
 
 -- An erased work keeps its place and its post; its media, its name and everything it could be found by are gone.
 alter table works add column erased_at timestamptz;
+
+-- When a creator looked at the dashboard last, and the visit before that; what happened in between is new to them.
+create table dashboard_visits (
+    creator_id bigint primary key references creators,
+    seen_at timestamptz not null,
+    before_at timestamptz
+);
+
+-- How a creator wants to be written to.
+create table creator_preferences (
+    creator_id bigint primary key references creators,
+    language text check (language ~ '^[a-z]{2}$'),
+    time_zone text check (length(time_zone) <= 64),
+    email text check (length(email) between 3 and 254)
+);
+
+-- Notices that go out by e-mail as well; `next_try_at` is null once one was sent or given up.
+create table message_emails (
+    message_id uuid primary key references creator_messages,
+    tries int not null default 0,
+    next_try_at timestamptz default now(),
+    sent_at timestamptz,
+    last_error text
+);
+create index message_emails_due on message_emails (next_try_at) where next_try_at is not null;

@@ -66,7 +66,7 @@ def test_who_was_copied_sees_what_waits_and_what_came(
     (copy,) = client.get("/api/creators/tom").json()["copies"]
     assert (copy["paid"], copy["waiting"]) == (6_000, 0)
     page = client.get("/creators/tom").text
-    assert "Copies of your work" in page and "You earned <strong>$60.00</strong>." in page
+    assert "Copies of your work" in page and "You earned <strong>$60.00</strong> since " in page
     assert client.get("/api/creators/maya").json()["copies"] == []
 
 
@@ -78,9 +78,59 @@ def test_posts_are_found_by_title_and_verdict(client: TestClient, town: dict[str
     assert titles(title="BOLD") == ["<b>Bold</b> title"]
     assert titles(verdict="derivative") == ["=cmd|' /C calc'!A0"]
     assert titles(title="bold", verdict="derivative") == titles(title="%") == []
+    for order in ("earned", "views"):
+        assert titles(order=order)[0] == "=cmd|' /C calc'!A0"
+    table = client.get("/api/creators/maya/posts.csv", params={"verdict": "derivative"})
+    (row,) = csv.DictReader(io.StringIO(table.text))
+    assert (row["title"], row["yours"], row["held"]) == ("'=cmd|' /C calc'!A0", "40.00", "60.00")
     page = client.get("/creators/maya?title=bold&verdict=").text
     assert "&lt;b&gt;Bold" in page and "calc" not in page
     assert "No post fits." in client.get("/creators/maya?title=nothing").text
+
+
+def test_every_order_has_its_pages(client: TestClient, town: dict[str, Any]) -> None:
+    for order in ("newest", "earned", "views", "grade"):
+        seen, cursor = [], None
+        while True:
+            more = {"cursor": cursor} if cursor else {}
+            params = {"order": order, "limit": 1} | more
+            page = client.get("/api/creators/maya/posts", params=params).json()
+            seen += [post["post_id"] for post in page["posts"]]
+            if (cursor := page["next"]) is None:
+                break
+        assert sorted(seen) == sorted(
+            "0x" + town[name].hex() for name in ("copy", "frozen", "young")
+        )
+
+
+def test_what_is_new_since_the_last_visit(
+    client: TestClient, town: dict[str, Any], platform: Platform
+) -> None:
+    mine = {"Authorization": f"Bearer {platform.key('tom', ['read'], creator_id=town['tom'])}"}
+
+    def page() -> str:
+        return client.get("/creators/tom", headers=mine).text
+
+    assert "Since your last visit" not in page(), "the first one"
+    with platform.db.transaction() as conn:
+        conn.execute("update dashboard_visits set seen_at = seen_at - interval '1 hour'")
+    assert "Nothing changed." in page()
+    platform.tick(NOW + timedelta(days=3))
+    assert "$60.00 came in" in page(), "looking again at once is the same visit"
+    assert "Since your last visit" not in client.get("/creators/tom").text, "nobody else's"
+
+
+def test_followers_are_as_last_said_and_absent_where_never(
+    client: TestClient, town: dict[str, Any], platform: Platform
+) -> None:
+    assert client.get("/api/creators/maya").json()["followers"] is None
+    assert "followers" not in client.get("/creators/maya").text
+    with platform.db.transaction() as conn:
+        conn.execute("update posts set audience = 900 where post_id = %s", (town["copy"],))
+        conn.execute("update posts set audience = 120 where post_id = %s", (town["frozen"],))
+    view = client.get("/api/creators/maya").json()
+    assert view["followers"] == 120, "the latest, not the largest"
+    assert "120 followers on" in client.get("/creators/maya").text
 
 
 def test_the_numbers_add_up_and_every_post_adds_up(

@@ -31,7 +31,8 @@ def test_blocks_stack_up_to_the_income_and_hang_down_by_what_went_away() -> None
         30,
         12,
     ]
-    assert blocks["to_me"].y == 0
+    assert blocks["to_me"].y == charts.LABEL
+    assert chart.ticks[-1] == (charts.HEIGHT - 100, 1_000)
     assert (
         blocks["base"].y + blocks["base"].height
         == blocks["held"].y + blocks["held"].height
