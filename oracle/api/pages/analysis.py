@@ -5,14 +5,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 from uuid import UUID
 
+import numpy as np
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
+from PIL import Image
 
+from embeddings.image.pairs import common_points
 from oracle.api.access import Caller, Reader
 from oracle.api.boundary import BoundedRoute
 from oracle.api.pages.match_drawings import match_details
@@ -21,7 +25,7 @@ from oracle.api.parties import unerased
 from oracle.api.ranges import stored_media
 from oracle.api.routes.analyses import load_view
 from oracle.api.schemas.analyses import Neighbour
-from oracle.api.services import ServicesDep
+from oracle.api.services import Services, ServicesDep
 from oracle.appeals import verdicts as verdict_appeals
 from oracle.appeals.errors import NothingToAppeal, TooLate
 from oracle.errors import Busy
@@ -29,23 +33,29 @@ from oracle.notices import wording
 from storage.cases import appeals
 from storage.cases.appeals import Appeal
 from storage.database import Connection
+from storage.errors import NotFound
 from storage.works import analyses, works
 from storage.works.analyses import Analysis
+from storage.works.works import Work
 
 PREVIEW_SIDE_PX = 640
 DECODING_SLOTS = threading.BoundedSemaphore(2)
 SLOT_TIMEOUT_S = 5.0
+LINES_SHOWN = 60
+Line = tuple[float, ...]  # x, y here and x, y there, relative to width and height
 
 router = APIRouter(route_class=BoundedRoute, include_in_schema=False)
 
 
 @router.get("/analyses/{analysis_id}", response_class=HTMLResponse)
-def show_analysis(services: ServicesDep, caller: Reader, analysis_id: UUID) -> str:
+def show_analysis(
+    services: ServicesDep, caller: Reader, analysis_id: UUID, ground: str | None = None
+) -> str:
     view = load_view(services.db, analysis_id)
     with services.db.transaction() as conn:
         analysis = analyses.get(conn, analysis_id)
         appeal = appeals.find_of_analysis(conn, analysis_id)
-        may_appeal = _may_appeal(conn, caller, analysis, appeal)
+        may_appeal = may_appeal_verdict(conn, caller, analysis, appeal)
     evidence = analysis.evidence
     matches = (
         {match["work"]["id"]: match for match in json.loads(evidence).get("matches", [])}
@@ -66,8 +76,52 @@ def show_analysis(services: ServicesDep, caller: Reader, analysis_id: UUID) -> s
         details=details,
         appeal=appeal if appeal and _may_see(caller, appeal) else None,
         may_appeal=may_appeal,
+        ground=ground,
+        base_bps=analysis.base_redirect_bps,
         grounds={name: wording.GROUNDS[name] for name in wording.ORIGINALITY_GROUNDS},
     )
+
+
+def may_appeal_verdict(
+    conn: Connection, caller: Caller, analysis: Analysis, last: Appeal | None
+) -> bool:
+    """Tell whether the caller's own work was judged so, and an appeal is possible now."""
+    if (
+        caller.creator_id is None
+        or caller.creator_id != analysis.creator_id
+        or (last and last.status == "open")
+    ):
+        return False
+    try:
+        verdict_appeals.check_appealable(conn, analysis, datetime.now(UTC))
+    except (NothingToAppeal, TooLate):
+        return False
+    return True
+
+
+@router.get("/analyses/{analysis_id}/lines/{work_id}")
+def common_lines(services: ServicesDep, _: Reader, analysis_id: UUID, work_id: UUID) -> list[Line]:
+    """Find key points that a picture and one it matches have in common, to be drawn on demand."""
+    with services.db.transaction() as conn:
+        analysis = analyses.get(conn, analysis_id)
+        evidence = json.loads(analysis.evidence) if analysis.evidence else {}
+        match = next(
+            (m for m in evidence.get("matches", []) if m["work"]["id"] == str(work_id)), None
+        )
+        if match is None or analysis.work_id is None:
+            raise NotFound(f"The analysis {analysis_id} names no match with {work_id}.")
+        both = [unerased(works.get_work(conn, number)) for number in (analysis.work_id, work_id)]
+    alignment = match_details(match, 0).alignment
+    if not alignment or any(work.media_type != "image" for work in both):
+        return []
+    here, there = (
+        _small(services, work, at)
+        for work, at in zip(both, (0, match.get("frame_ms") or 0), strict=True)
+    )
+    found = common_points(
+        np.asarray(here), np.asarray(there), np.array(alignment).reshape(3, 3), limit=LINES_SHOWN
+    )
+    return [tuple(round(value, 4) for value in line) for line in found.tolist()]
 
 
 @router.get("/works/{work_id}/preview.jpg")
@@ -77,18 +131,11 @@ def preview(
     """Render a small picture of a work, or of one moment of it, from its stored bytes."""
     with services.db.transaction() as conn:
         work = unerased(works.get_work(conn, work_id))
-    with TemporaryDirectory(prefix="oracle-") as folder:
-        source, small = Path(folder) / "media", Path(folder) / "preview.jpg"
-        services.blobs.fetch(work.blob_key, source)
-        with _decoding_slot():
-            image = services.handlers[work.media_type].preview(
-                source, min(at_ms, work.duration_ms or 0)
-            )
-        image.thumbnail((PREVIEW_SIDE_PX, PREVIEW_SIDE_PX))
-        image.save(small, quality=85)
-        return Response(
-            small.read_bytes(), media_type="image/jpeg", headers={"Cache-Control": "max-age=86400"}
-        )
+    image, drawn = _small(services, work, min(at_ms, work.duration_ms or 0)), BytesIO()
+    image.save(drawn, "JPEG", quality=85)
+    return Response(
+        drawn.getvalue(), media_type="image/jpeg", headers={"Cache-Control": "max-age=86400"}
+    )
 
 
 @router.get("/works/{work_id}/media")
@@ -105,24 +152,21 @@ def media(
     return stored_media(services.blobs, work, part, if_range)
 
 
+def _small(services: Services, work: Work, at_ms: int) -> Image.Image:
+    """Draw a work, or a moment of it, no larger than a preview. Raises: Busy, EmbeddingError."""
+    with TemporaryDirectory(prefix="oracle-") as folder:
+        source = Path(folder) / "media"
+        services.blobs.fetch(work.blob_key, source)
+        with _decoding_slot():
+            image = services.handlers[work.media_type].preview(source, at_ms)
+    image.thumbnail((PREVIEW_SIDE_PX, PREVIEW_SIDE_PX))
+    return image.convert("RGB")
+
+
 def _may_see(caller: Caller, appeal: Appeal) -> bool:
     """Tell whether the caller is a side of the appeal or a reviewer."""
     sides = (appeal.creator_id, appeal.other_creator_id)
     return caller.creator_id in sides if caller.creator_id is not None else caller.may("fraud")
-
-
-def _may_appeal(conn: Connection, caller: Caller, analysis: Analysis, last: Appeal | None) -> bool:
-    if (
-        caller.creator_id is None
-        or caller.creator_id != analysis.creator_id
-        or (last and last.status == "open")
-    ):
-        return False
-    try:
-        verdict_appeals.check_appealable(conn, analysis, datetime.now(UTC))
-    except (NothingToAppeal, TooLate):
-        return False
-    return True
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from embeddings.audio.match import OffsetHistogram
-from oracle.api.pages.match_drawings import clock, match_details
+from oracle.api.pages.match_drawings import Curve, clock, match_details
 
 SEGMENT = {
     "query_start_s": 12.0,
@@ -62,6 +62,20 @@ def test_regions_pairs_and_curves() -> None:
     assert drawn.regions == {"query": "0,0 1000,500"}
     assert drawn.pairs[0].caption == "0:01.5 and 1:01: 0.99, mirrored"
     assert drawn.curves == {
-        "Likeness, second by second": "0,30.0 1000,0.0",
-        "Agreeing landmarks by time offset": "0,45.0 500,0.0 1000,30.0",
+        "Likeness, second by second": Curve("0,30.0 1000,0.0", "0 s", "2 s", "1"),
+        "Agreeing landmarks by time offset": Curve("0,45.0 500,0.0 1000,30.0", "-3 s", "3 s", "8"),
     }
+    assert [(cell.x, cell.width, cell.likeness) for cell in drawn.strip] == [
+        (0.0, 100.0, 0.5),
+        (100.0, 100.0, 1.0),
+    ]
+
+
+def test_one_picture_is_laid_over_the_other_by_their_regions() -> None:
+    square = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
+    half = [[0.0, 0.0], [0.5, 0.0], [0.5, 0.5], [0.0, 0.5]]
+    match = {"work": {}, "query_region": square, "reference_region": half}
+    drawn = match_details(match | {"scores": {"evidence": 31.5}}, duration_s=0)
+    assert drawn.alignment == pytest.approx([2, 0, 0, 0, 2, 0, 0, 0, 1], abs=1e-4)
+    assert drawn.raw == ("weighed evidence", 31.5)
+    assert match_details({"work": {}}, 0).alignment == []
