@@ -20,8 +20,8 @@ export PYTHONUNBUFFERED := 1
 up: setup ## set up everything and run the oracle: database, chain, API, worker, node; Ctrl-C stops it
 	$(BIN)/oracle up
 
-demo: setup ## tell the whole story with sample pictures on servers of its own, verified on chain
-	$(BIN)/oracle demo
+demo: setup ## tell the whole story with sample pictures on servers of its own, verified on chain; SERVE=1 keeps a sample platform running
+	$(BIN)/oracle demo $(if $(SERVE),--serve)
 
 test: setup lint browser ## all checks and all tests
 	cd contracts && tools/forge test

@@ -72,12 +72,17 @@ def up() -> None:
 @app.command()
 def demo(
     keep: Annotated[Path | None, typer.Option(help="Keep the demo's data here.")] = None,
+    serve: Annotated[
+        bool, typer.Option(help="Run a small believable platform instead, until Ctrl-C.")
+    ] = False,
 ) -> None:
     """Tell the whole story with sample pictures; exit status 0 only if every step was read back
     from the chain.
     """
-    from oracle.demo import run_demo
+    from oracle.demo import run_demo, serve_platform
 
+    if serve:
+        raise typer.Exit(serve_platform(Settings(), keep or Path(".data-demo")))
     raise typer.Exit(0 if run_demo(Console(width=max(console.width, 110)), keep) else 1)
 
 
@@ -90,7 +95,7 @@ def serve() -> None:
     db = wiring.open_database(settings)
     wiring.open_store(settings, db)
     db.close()
-    server.run(app_module.create_app(settings), settings.http)
+    server.run(app_module.create_app(settings), settings.http.host, settings.http.port)
 
 
 @app.command()

@@ -1,27 +1,11 @@
-"""The demo's tunes and films, made from scratch, with edits of them, and the posts of both."""
+"""The posts of the demo's tunes and films, and of edits of them."""
 
-import io
-from collections.abc import Iterable, Iterator
-from fractions import Fraction
-from typing import Any
-
-import av
-import numpy as np
-import soundfile
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
 from oracle.chain.core.ids import escrow_account
+from oracle.demo.media import FPS, RATE_HZ, movie, mp3, noise, png, shots, tune, wav
 from oracle.demo.story import Story
 from oracle.rules.decision import redirect_bps
-
-RATE_HZ = 22_050
-FPS = 15
-SIZE = (320, 180)
-SHOT_S = 6.0
-SCALE = (0, 2, 4, 5, 7, 9, 11, 12)
-
-Sound = NDArray[np.float32]
 
 
 def show_moving_media(story: Story, pictures: dict[str, bytes]) -> None:
@@ -30,19 +14,17 @@ def show_moving_media(story: Story, pictures: dict[str, bytes]) -> None:
     song, other_song = tune(1, 20.0), tune(2, 12.0)
     film = list(shots([pictures[name] for name in ("coffee", "astronaut")]))
 
-    first = story.post(_wav(song), "song.wav", "alice")
+    first = story.post(wav(song), "song.wav", "alice")
     story.verify_on_chain("Alice posts a tune", first, "original")
     noisy = song[5 * RATE_HZ : 17 * RATE_HZ] + noise(3, 12.0)
     story.verify_on_chain(
         "Bob posts twelve seconds of it, as MP3 with noise",
-        story.post(_mp3(noisy), "beat.mp3", "bob"),
+        story.post(mp3(noisy), "beat.mp3", "bob"),
         "derivative",
         original=alice,
     )
     story.verify_on_chain(
-        "Bob posts a tune of his own",
-        story.post(_wav(tune(4, 15.0)), "mine.wav", "bob"),
-        "original",
+        "Bob posts a tune of his own", story.post(wav(tune(4, 15.0)), "mine.wav", "bob"), "original"
     )
 
     story.verify_on_chain(
@@ -64,108 +46,5 @@ def show_moving_media(story: Story, pictures: dict[str, bytes]) -> None:
         f"sound alone redirects {ceiling}",
         scored["reason"] == "sound_of_earlier" and ceiling <= 3_000,
     )
-    still = story.post(_png(film[3 * FPS]), "still.png", "frank")
+    still = story.post(png(film[3 * FPS]), "still.png", "frank")
     story.verify_on_chain("Frank posts a still of Carol's film", still, "derivative")
-
-
-def tune(seed: int, seconds: float) -> Sound:
-    """Make (n,) float32 samples at RATE_HZ: melody, chords and a drum; a piece for each seed."""
-    rng = np.random.default_rng(seed)
-    beat, root = 60 / rng.uniform(90, 150), rng.uniform(110, 220)
-    out = np.zeros(round((seconds + 2) * RATE_HZ), np.float32)
-    for number in range(int(seconds / beat)):
-        chord = SCALE[rng.integers(7)] if number % 4 == 0 else 0
-        hits = [
-            (root / 2 * 2 ** (chord / 12), beat, 0.3),
-            (root * 2 * 2 ** (SCALE[rng.integers(8)] / 12), beat / 2, 0.4),
-        ]
-        hits.append((root * 3 * 2 ** (SCALE[rng.integers(8)] / 12), beat / 3, 0.25))
-        for hz, length, level in hits:
-            _add(out, number * beat + rng.choice([0.0, beat / 2]), _note(hz, length, level))
-        drum = rng.standard_normal(RATE_HZ // 12) * np.exp(-np.arange(RATE_HZ // 12) / 300)
-        _add(out, number * beat, (0.2 * drum).astype(np.float32))
-    piece: Sound = out[: round(seconds * RATE_HZ)]
-    return piece * np.float32(0.8 / np.abs(piece).max())
-
-
-def noise(seed: int, seconds: float) -> Sound:
-    """Make (n,) float32 samples at RATE_HZ of noise well below the level of the music."""
-    return (0.02 * np.random.default_rng(seed).standard_normal(round(seconds * RATE_HZ))).astype(
-        np.float32
-    )
-
-
-def shots(pictures: Iterable[bytes]) -> Iterator[Image.Image]:
-    """Yield frames of a camera that moves over one picture after another."""
-    for number, data in enumerate(pictures):
-        with Image.open(io.BytesIO(data)) as opened:
-            picture = opened.convert("RGB")
-        width = picture.width * 2 // 3
-        height = width * SIZE[1] // SIZE[0]
-        positions = np.linspace(0, 1, round(SHOT_S * FPS))
-        for at in positions if number % 2 else positions[::-1]:
-            left, top = (picture.width - width) * at, (picture.height - height) * (1 - at)
-            yield picture.resize(SIZE, box=(left, top, left + width, top + height))
-
-
-def movie(frames: Iterable[Image.Image], sound: Sound | None, *, fps: int = FPS) -> bytes:
-    """Encode frames and sound as an MP4 file."""
-    out = io.BytesIO()
-    with av.open(out, "w", format="mp4") as container:
-        picture_stream = container.add_stream(
-            "libx264", rate=fps, options={"preset": "veryfast", "crf": "23"}
-        )
-        picture_stream.width, picture_stream.height = SIZE
-        picture_stream.pix_fmt = "yuv420p"
-        sound_stream = (
-            container.add_stream("aac", rate=RATE_HZ, layout="mono") if sound is not None else None
-        )
-        for number, frame in enumerate(frames):
-            video_frame = av.VideoFrame.from_ndarray(np.asarray(frame.resize(SIZE)), format="rgb24")
-            video_frame.pts, video_frame.time_base = number, Fraction(1, fps)
-            container.mux(picture_stream.encode(video_frame))
-        container.mux(picture_stream.encode(None))
-        if sound_stream is not None and sound is not None:
-            for start in range(0, len(sound) - 1024, 1024):
-                audio_frame = av.AudioFrame.from_ndarray(
-                    sound[None, start : start + 1024], format="fltp", layout="mono"
-                )
-                audio_frame.pts, audio_frame.rate = start, RATE_HZ
-                audio_frame.time_base = Fraction(1, RATE_HZ)
-                container.mux(sound_stream.encode(audio_frame))
-            container.mux(sound_stream.encode(None))
-    return out.getvalue()
-
-
-def _note(hz: float, seconds: float, level: float) -> Sound:
-    at = np.arange(round(2 * seconds * RATE_HZ)) / RATE_HZ
-    wave: NDArray[Any] = sum(
-        np.sin(2 * np.pi * hz * k * at) / k**1.5 for k in range(1, 6)
-    ) * np.exp(-3 * at / seconds)
-    return (level * wave * np.minimum(at * 200, 1)).astype(np.float32)
-
-
-def _add(out: Sound, at_s: float, sound: Sound) -> None:
-    start = round(at_s * RATE_HZ)
-    end = min(start + len(sound), len(out))
-    out[start:end] += sound[: end - start]
-
-
-def _wav(samples: Sound) -> bytes:
-    return _file(samples, "WAV")
-
-
-def _mp3(samples: Sound) -> bytes:
-    return _file(samples, "MP3")
-
-
-def _file(samples: Sound, file_format: str) -> bytes:
-    out = io.BytesIO()
-    soundfile.write(out, np.clip(samples, -1, 1), RATE_HZ, format=file_format)
-    return out.getvalue()
-
-
-def _png(picture: Image.Image) -> bytes:
-    out = io.BytesIO()
-    picture.save(out, "PNG")
-    return out.getvalue()

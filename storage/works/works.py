@@ -161,6 +161,11 @@ def post_is_taken(conn: Connection, post_id: bytes, creator_id: int | None, sha2
     return bool(row and row[0])
 
 
+def is_empty(conn: Connection) -> bool:
+    """Return whether no work was ever taken in."""
+    return conn.execute("select from works limit 1").fetchone() is None
+
+
 def reserve_sequence(conn: Connection, analysis_id: UUID) -> None:
     """Give a request's analysis its sequence number: the one that was taken with its event.
 
